@@ -1,0 +1,246 @@
+//! Times of queries over a seeded store, in this process: the first run, the best and the median.
+//!
+//! `cargo bench --bench query -- 1000000` makes a store of so many rows under `target/` when it is not there yet, and prints one
+//! line a query. A second number names the runs of each, a word picks queries by name.
+
+#[path = "../tools/bench/src/generate.rs"]
+#[allow(dead_code, reason = "the comparison uses more of it")]
+mod generate;
+
+use generate::{Generator, NEEDLE, Sample};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vmlog::disk::RealDisk;
+use vmlog::query::{self, Budget, Cursor, Limits, PageRequest};
+use vmlog::record::{Id, Level, Record};
+use vmlog::redact::{self, Redacted, Redactor};
+use vmlog::store::{Options, Reader, Store, SyncPolicy, View};
+use vmlog::time::Micros;
+
+fn main() {
+    let mut numbers = std::env::args().filter_map(|argument| argument.parse::<u64>().ok());
+    let rows = numbers.next().unwrap_or(100_000);
+    let runs = numbers.next().unwrap_or(15);
+    let only = std::env::args()
+        .skip(1)
+        .find(|argument| argument.starts_with(char::is_alphabetic));
+    let time = |name: &str, runs: u64, query: &dyn Fn() -> String| {
+        if only
+            .as_ref()
+            .is_none_or(|only| name.contains(only.as_str()))
+        {
+            time(name, runs, query);
+        }
+    };
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/bench-query-{rows}"));
+    if !root.join("STORE").exists() {
+        fill(&root, rows);
+    }
+    let opened = Instant::now();
+    let reader = Reader::open_read_only(Arc::new(RealDisk), &root).expect("the store opens");
+    let view = reader.view();
+    // one for all queries, as a server has it: the first run of each finds its blocks not decoded yet
+    let budget = Budget::default();
+    println!(
+        "rows {}, opened in {:.2} ms",
+        view.ids().end - view.ids().start,
+        ms(opened.elapsed())
+    );
+    println!(
+        "{:<44} {:>9} {:>9} {:>9}  found",
+        "query", "first ms", "best ms", "median ms"
+    );
+    for (name, parameters) in pages(rows) {
+        let request = request(&parameters);
+        time(name, runs, &|| {
+            let page = query::page(&view, &request, &budget).expect("a page");
+            format!("{} of {} scanned", page.entries.len(), page.scanned)
+        });
+    }
+    let all = request(&[]).filter;
+    time("sources with counts", runs, &|| {
+        query::sources(&view, &all)
+            .expect("counts")
+            .len()
+            .to_string()
+    });
+    for (name, search) in [
+        ("histogram, 60 buckets", ""),
+        ("histogram, 60 buckets, common word", "connection"),
+    ] {
+        let filter = request(&[("search", search)]).filter;
+        time(name, runs, &|| histogram(&view, &filter, &budget));
+    }
+    time("page through 100,000 rows by 1000", runs.min(5), &|| {
+        through(&view, 1000, &budget)
+    });
+    time("page through 100,000 rows by 100", runs.min(3), &|| {
+        through(&view, 100, &budget)
+    });
+    time("next error after the first record", runs, &|| {
+        let errors = request(&[("level", "error")]).filter;
+        let from = Cursor::Id(Id(view.ids().start));
+        let page = query::next_match(&view, &errors, from, query::Direction::Forward, &budget);
+        page.expect("a page").entries.len().to_string()
+    });
+    time(
+        "values of a metadata key, whole store",
+        runs.min(3),
+        &|| {
+            let values = query::field_values(&view, &all, "container", 50, &budget);
+            values.expect("values").values.len().to_string()
+        },
+    );
+}
+
+fn pages(rows: u64) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+    let mut pages = vec![
+        ("newest 100", vec![]),
+        (
+            "newest 100 of a source (6 %)",
+            vec![("source", "system:ssh")],
+        ),
+        (
+            "newest 100 of a source (2 %)",
+            vec![("source", "cloud-init")],
+        ),
+        (
+            "newest 100 errors, source, 12 h in the middle",
+            vec![
+                ("source", "docker:api"),
+                ("level", "error"),
+                ("start", "2026-11-12T06:00:00Z"),
+                ("end", "2026-11-12T18:00:00Z"),
+            ],
+        ),
+        ("newest 100 by time", vec![("order", "time")]),
+        ("rare word, whole store", vec![("search", NEEDLE)]),
+        (
+            "rare part of a word, whole store",
+            vec![("search", "needle_7f3a9c21e")],
+        ),
+        ("absent word, whole store", vec![("search", "zzqqxyabsent")]),
+        ("common word, newest 100", vec![("search", "connection")]),
+        (
+            "regex, rare literal, whole store",
+            vec![("search", r"timed out after 9\d{3} ms"), ("regex", "true")],
+        ),
+        (
+            "regex, common literal, newest 100",
+            vec![("search", r"status=5\d\d bytes=\d{5}"), ("regex", "true")],
+        ),
+        (
+            "regex, no literal, whole store",
+            vec![("search", "[a-z]+_[0-9a-f]{6,}q"), ("regex", "true")],
+        ),
+        ("part of a uuid, whole store", vec![("search", "9c4e-4a7")]),
+        (
+            "where=container=, newest 100",
+            vec![("where", "container=zookeeper")],
+        ),
+    ];
+    if rows <= 1_000_000 {
+        pages.push((
+            "where absent, whole store",
+            vec![("where", "container=absent")],
+        ));
+    }
+    pages
+}
+
+fn request(parameters: &[(&str, &str)]) -> PageRequest {
+    let owned: Vec<(String, String)> = parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let limits = Limits {
+        limit_default: 100,
+        limit_max: 1000,
+    };
+    query::parse_page(&owned, &limits, Micros::now()).expect("known parameters")
+}
+
+fn histogram(view: &View, filter: &query::Filter, budget: &Budget) -> String {
+    let request = query::HistogramRequest {
+        filter: filter.clone(),
+        buckets: 60,
+        by: query::Grouping::Level,
+    };
+    let histogram = query::histogram(view, &request, budget).expect("counts");
+    format!("{} in {}", histogram.total, histogram.buckets)
+}
+
+fn through(view: &View, limit: usize, budget: &Budget) -> String {
+    let mut request = request(&[]);
+    request.limit = limit;
+    let mut seen = 0;
+    while seen < 100_000 {
+        let page = query::page(view, &request, budget).expect("a page");
+        seen += page.entries.len();
+        request.cursor = page.next_cursor;
+        if !page.has_more {
+            break;
+        }
+    }
+    seen.to_string()
+}
+
+fn time(name: &str, runs: u64, query: &dyn Fn() -> String) {
+    let mut found = String::new();
+    let mut times: Vec<Duration> = (0..runs.max(1))
+        .map(|_| {
+            let started = Instant::now();
+            found = query();
+            started.elapsed()
+        })
+        .collect();
+    let first = times[0];
+    times.sort();
+    println!(
+        "{name:<44} {:>9.3} {:>9.3} {:>9.3}  {found}",
+        ms(first),
+        ms(times[0]),
+        ms(times[times.len() / 2])
+    );
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn fill(root: &Path, rows: u64) {
+    let options = Options {
+        rows_max: u64::MAX,
+        age_max: Duration::from_secs(u64::from(u32::MAX)),
+        bytes_max: 1 << 40,
+        sync: SyncPolicy::Off,
+        ..Options::default()
+    };
+    let (mut store, _) = Store::open(Arc::new(RealDisk), root, options).expect("a store");
+    let mut redactor = Redactor::new(&redact::Options {
+        disabled: vec!["all".to_owned()],
+        ..redact::Options::default()
+    })
+    .expect("no rule");
+    let mut batch: Vec<Redacted> = Vec::new();
+    for (row, sample) in (0..rows).zip(Generator::new(1)) {
+        batch.push(redactor.redact(record(sample)));
+        if batch.len() == 1000 || row + 1 == rows {
+            store.append(&batch, &[]).expect("appended");
+            store.upkeep(Micros::now()).expect("upkeep");
+            batch.clear();
+        }
+    }
+    store.sync().expect("synced");
+}
+
+fn record(sample: Sample) -> Record {
+    Record {
+        timestamp: Micros::new(sample.timestamp),
+        source: sample.source.parse().expect("a source"),
+        level: Level::from_index(sample.level).expect("a level"),
+        message: sample.message,
+        metadata: sample.metadata,
+    }
+}

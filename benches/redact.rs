@@ -1,0 +1,224 @@
+//! How fast redaction is: megabytes of message bytes for each second of processor time, best of
+//! several rounds. Time that the processor spends on others does not count, so that a busy machine
+//! can be measured on. `cargo bench --bench redact [-- FILE...]`: with files, only their lines are
+//! measured, and what changes in them is listed.
+
+use rustix::time::ClockId;
+use rustix::time::clock_gettime;
+use std::hint::black_box;
+use vmlog::record::Level;
+use vmlog::record::Metadata;
+use vmlog::record::Record;
+use vmlog::record::Source;
+use vmlog::redact::Options;
+use vmlog::redact::Redactor;
+use vmlog::time::Micros;
+
+/// Bytes of messages in one round.
+const ROUND_BYTES: usize = 16 << 20;
+
+/// The best of this many rounds counts: the others were disturbed.
+const ROUNDS: usize = 5;
+
+/// Lines as services write them; some name keys and tokens without holding one.
+const ORDINARY: &[&str] = &[
+    "10.32.0.17 - - [21/Nov/2026:05:24:36 +0000] \"GET /api/v1/workspaces/4711/logs?limit=100 \
+     HTTP/1.1\" 200 5123 \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\" 0.013",
+    "Accepted publickey for core from 10.0.2.2 port 53122 ssh2: RSA SHA256:vK3n1bXyUZ0cQ",
+    "level=info ts=2026-11-21T05:24:36.123456Z caller=compact.go:519 component=tsdb msg=\"write \
+     block\" mint=1763700000000 maxt=1763707200000 duration=1.204s",
+    "Started Session 4711 of User root.",
+    "081109 203615 148 INFO dfs.DataNode$PacketResponder: PacketResponder 1 for block \
+     blk_38865049064139660 terminating",
+    "Step 7/12 : RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+     curl git",
+    "usb 1-1: new high-speed USB device number 4 using xhci_hcd, idVendor=0781, idProduct=5581",
+    "2026-11-21 05:24:36.123 UTC [1842] LOG:  checkpoint complete: wrote 1291 buffers (7.9%); 0 \
+     WAL file(s) added, 0 removed, 1 recycled; write=129.3 s, sync=0.004 s",
+    "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)",
+    "Failed password for invalid user admin from 203.0.113.77 port 40022 ssh2",
+    "E1121 05:24:36.123456       1 reflector.go:138] failed to list *v1.Pod: the server was \
+     unable to return a response in the time allotted",
+    "npm WARN deprecated har-validator@5.1.5: this library is no longer supported",
+    "token bucket is full, dropping 17 packets from eth0",
+    "request 3f2b8a30-1c6e-4b51-9f4e-0d6c6b0f7a11 finished in 183 ms with status 200, cache miss \
+     for the key in use",
+];
+
+/// Lines that hold one secret each, in the middle of what else they say.
+const SECRET: &[&str] = &[
+    "connecting to postgres://app:S3cr3tPassw0rd@db.internal:5432/shop as the application user, \
+     attempt 3 of 5, timeout 30 s",
+    "curl -sS -H 'Authorization: Bearer \
+     eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVPmB92K27uhbUJU1p1r' \
+     https://api.example.com/v1/items?page=2",
+    "{\"level\":\"info\",\"msg\":\"login\",\"user\":\"bob\",\"password\":\"hunter2 is \
+     long\",\"remote\":\"10.0.0.7\",\"duration_ms\":17}",
+    "remote: using ghp_16C7e42F292c6912E7710c838347Ae178B4a for \
+     https://git.example.com/team/repository.git, 117 objects",
+    "environment: LANG=C.UTF-8 HOME=/root \
+     AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY REGION=eu-central-1",
+    "uploading layer sha256:9f86d081884c7d65 by AKIAIOSFODNN7EXAMPLE to bucket images in \
+     eu-central-1, 3 of 9 parts done",
+];
+
+fn main() {
+    let started = processor_seconds();
+    let redactor = Redactor::new(&Options::default()).expect("the default options are valid");
+    println!(
+        "{:<28} {:>9.2} ms",
+        "compile the rules",
+        (processor_seconds() - started) * 1e3
+    );
+
+    let paths: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"))
+        .collect();
+    if !paths.is_empty() {
+        return paths.iter().for_each(|path| file(path, &redactor));
+    }
+    let ordinary = lines(ORDINARY);
+    let secret = lines(SECRET);
+    report("ordinary lines, text", &redactor, &ordinary);
+    report("lines with a secret, text", &redactor, &secret);
+    records("ordinary lines, records", &redactor, &ordinary);
+    records("lines with a secret, records", &redactor, &secret);
+    let off = Redactor::new(&Options {
+        disabled: vec!["all".to_owned()],
+        ..Options::default()
+    });
+    records(
+        "ordinary records, all off",
+        &off.expect("all is a word"),
+        &ordinary,
+    );
+    for (name, unit) in ADVERSARIAL {
+        let line = unit.repeat((1 << 20) / unit.len());
+        report(&format!("1 MiB of {name}"), &redactor, &[line]);
+    }
+}
+
+/// Measures the lines of a file and lists the changes.
+fn file(path: &str, redactor: &Redactor) {
+    let bytes = std::fs::read(path).expect("the file can be read");
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let mut changed = 0;
+    for line in &lines {
+        let scrubbed = redactor.redact_text(line);
+        if scrubbed != *line {
+            changed += 1;
+            println!("- {line}\n+ {scrubbed}");
+        }
+    }
+    println!("{path}: {changed} of {} lines changed", lines.len());
+    report(path, redactor, &lines);
+}
+
+/// Texts that make a careless search quadratic.
+const ADVERSARIAL: &[(&str, &str)] = &[
+    ("key=", "key="),
+    ("\"key\":{", "\"key\":{"),
+    ("key=\"", "key=\""),
+    ("eyJ.", "eyJaaaaaa."),
+    ("://a:", "://a:"),
+    ("sk-", "sk-"),
+    ("BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY----- x "),
+    ("key ", "key "),
+    ("mysql ", "mysql "),
+    (
+        "spaces after key",
+        "key                                                              ",
+    ),
+    ("cookie:", "cookie:"),
+];
+
+fn lines(patterns: &[&str]) -> Vec<String> {
+    let total: usize = patterns.iter().map(|line| line.len()).sum();
+    let repeats = ROUND_BYTES / total;
+    (0..repeats)
+        .flat_map(|_| patterns.iter().map(|&line| line.to_owned()))
+        .collect()
+}
+
+fn report(name: &str, redactor: &Redactor, lines: &[String]) {
+    let bytes: usize = lines.iter().map(String::len).sum();
+    let best = best_seconds(|| {
+        for line in lines {
+            black_box(redactor.redact_text(black_box(line)));
+        }
+    });
+    print(name, bytes, lines.len(), best);
+}
+
+/// The same as whole records with metadata; only the bytes of the messages count. Records are made
+/// and dropped outside of the measured time, a batch at a time, so that they are in the cache as
+/// fresh ones are.
+fn records(name: &str, redactor: &Redactor, lines: &[String]) {
+    const BATCH: usize = 100;
+    let bytes: usize = lines.iter().map(String::len).sum();
+    let mut redactor = redactor.clone();
+    let mut best = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        let mut seconds = 0.0;
+        for batch in lines.chunks(BATCH) {
+            let records: Vec<_> = batch.iter().map(|line| record(line)).collect();
+            let mut redacted = Vec::with_capacity(BATCH);
+            let started = processor_seconds();
+            redacted.extend(records.into_iter().map(|record| redactor.redact(record)));
+            seconds += processor_seconds() - started;
+            black_box(redacted);
+        }
+        best = f64::min(best, seconds);
+    }
+    print(name, bytes, lines.len(), best);
+}
+
+fn record(line: &str) -> Record {
+    let mut metadata = Metadata::new();
+    for (key, value) in [
+        ("unit", "web.service"),
+        ("pid", "4711"),
+        ("container_name", "web"),
+        ("container_id", "3f2b8a301c6e"),
+    ] {
+        metadata.insert(key.to_owned(), value.into());
+    }
+    Record {
+        timestamp: Micros::new(0),
+        source: Source::new("docker", "web"),
+        level: Level::Info,
+        message: line.to_owned(),
+        metadata,
+    }
+}
+
+/// The processor time that this thread has used.
+#[expect(clippy::cast_precision_loss, reason = "seconds of a bench, not years")]
+fn processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn best_seconds(mut round: impl FnMut()) -> f64 {
+    (0..ROUNDS)
+        .map(|_| {
+            let started = processor_seconds();
+            round();
+            processor_seconds() - started
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the numbers are for people to read"
+)]
+fn print(name: &str, bytes: usize, lines: usize, seconds: f64) {
+    println!(
+        "{name:<28} {:>9.1} MB/s {:>9.0} ns/line",
+        bytes as f64 / seconds / 1e6,
+        seconds * 1e9 / lines as f64
+    );
+}

@@ -1,0 +1,368 @@
+//! What kind of failure it was, as far as the last lines of the output tell.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The kind of a failure: what to look at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Something that it needs is not installed or cannot be resolved.
+    Dependency,
+    /// Somebody else has the port.
+    PortConflict,
+    /// Not allowed.
+    Permission,
+    /// What it was given is wrong: syntax, options, values, code that does not compile.
+    Validation,
+    /// Something did not come up, or did not answer, in time.
+    StartupTimeout,
+    /// The machine around it: disk, memory, network, files, variables.
+    Environment,
+    /// It was killed, or fell over by itself.
+    ProcessCrash,
+    /// The output does not say.
+    Unknown,
+}
+
+impl Category {
+    /// The word for it on every surface.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dependency => "dependency",
+            Self::PortConflict => "port_conflict",
+            Self::Permission => "permission",
+            Self::Validation => "validation",
+            Self::StartupTimeout => "startup_timeout",
+            Self::Environment => "environment",
+            Self::ProcessCrash => "process_crash",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How a command failed, as its parent saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    Code(i32),
+    Signal,
+}
+
+/// Phrases that name their cause. They are looked for in lower case, anywhere in a line.
+const CAUSES: &[(Category, &[&str])] = &[
+    (
+        Category::PortConflict,
+        &[
+            "address already in use",
+            "address in use",
+            "eaddrinuse",
+            "port is already allocated",
+            "port is already in use",
+            "ports are not available",
+            "port already in use",
+        ],
+    ),
+    (
+        Category::Permission,
+        &[
+            "permission denied",
+            "permissionerror",
+            "eacces",
+            "eperm",
+            "operation not permitted",
+            "access denied",
+            "access is denied",
+            "are you root",
+            "must be run as root",
+            "must be root",
+        ],
+    ),
+    (
+        Category::Dependency,
+        &[
+            "modulenotfounderror",
+            "no module named",
+            "cannot find module",
+            "cannot find package",
+            "err_module_not_found",
+            "module not found",
+            "importerror",
+            "command not found",
+            "executable file not found",
+            "eresolve",
+            "unable to resolve dependency",
+            "could not resolve dependenc",
+            "no matching distribution found",
+            "could not find a version that satisfies",
+            "unable to locate package",
+            "has no installation candidate",
+            "unmet dependencies",
+            "error while loading shared libraries",
+            "unresolved import",
+            "classnotfoundexception",
+            "noclassdeffounderror",
+            "no required module provides package",
+            "could not find gem",
+            "no such package",
+        ],
+    ),
+    (
+        Category::Validation,
+        &[
+            "syntaxerror",
+            "syntax error",
+            "indentationerror",
+            "unexpected token",
+            "parse error",
+            "parsing error",
+            "could not compile",
+            "compilation failed",
+            "validationerror",
+            "validation failed",
+            "invalid json",
+            "invalid yaml",
+            "invalid option",
+            "illegal option",
+            "invalid choice",
+            "unrecognized option",
+            "unrecognized argument",
+            "unknown option",
+            "unknown flag",
+            "unexpected argument",
+        ],
+    ),
+    (
+        Category::StartupTimeout,
+        &[
+            "timed out",
+            "etimedout",
+            "timeouterror",
+            "timeout exceeded",
+            "timeout expired",
+            "timeout waiting",
+            "deadline exceeded",
+            "did not become ready",
+        ],
+    ),
+    (
+        Category::Environment,
+        &[
+            "no space left on device",
+            "enospc",
+            "disk quota exceeded",
+            "read-only file system",
+            "cannot allocate memory",
+            "out of memory",
+            "enomem",
+            "too many open files",
+            "emfile",
+            "temporary failure in name resolution",
+            "name or service not known",
+            "could not resolve host",
+            "network is unreachable",
+            "connection refused",
+            "econnrefused",
+            "enotfound",
+            "environment variable",
+            "unbound variable",
+            "exec format error",
+        ],
+    ),
+];
+
+/// Phrases that often stand beside a better cause: they decide only where there is none.
+const SYMPTOMS: &[(Category, &[&str])] = &[
+    (
+        Category::ProcessCrash,
+        &[
+            "segmentation fault",
+            "core dumped",
+            "traceback (most recent call last)",
+            "panicked at",
+            "panic:",
+            "unhandled",
+            "uncaught",
+            "exception in thread",
+            "assertion failed",
+        ],
+    ),
+    (
+        Category::Environment,
+        &["no such file or directory", "enoent"],
+    ),
+];
+
+/// What a shell says of a command that could not be found, could not be run, and what `timeout` says.
+const TELLING_CODES: [(i32, Category); 3] = [
+    (127, Category::Dependency),
+    (126, Category::Permission),
+    (124, Category::StartupTimeout),
+];
+
+/// The category of a failure. `outputs` are the last lines of each stream, oldest line first, the most telling stream first.
+/// The cause that stands nearest to the end decides; a command that was killed is a crash whatever it said before.
+pub(crate) fn classify<'a, L>(failure: Failure, outputs: &[L]) -> Category
+where
+    L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator> + Clone,
+{
+    let Failure::Code(code) = failure else {
+        return Category::ProcessCrash;
+    };
+    let telling = TELLING_CODES.iter().find(|(known, _)| *known == code);
+    newest_match(outputs, CAUSES)
+        .or(telling.map(|&(_, category)| category))
+        .or_else(|| newest_match(outputs, SYMPTOMS))
+        .unwrap_or(Category::Unknown)
+}
+
+fn newest_match<'a, L>(outputs: &[L], table: &[(Category, &[&str])]) -> Option<Category>
+where
+    L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator> + Clone,
+{
+    let of_stream = |lines: &L| {
+        let mut newest_first = lines.clone().into_iter().rev();
+        newest_first.find_map(|line| of_line(line, table))
+    };
+    outputs.iter().find_map(of_stream)
+}
+
+fn of_line(line: &str, table: &[(Category, &[&str])]) -> Option<Category> {
+    let line = line.to_ascii_lowercase();
+    let named = |phrases: &[&str]| phrases.iter().any(|phrase| line.contains(phrase));
+    let (category, _) = table.iter().find(|(_, phrases)| named(phrases))?;
+    Some(*category)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: i32, stderr: &[&str], stdout: &[&str]) -> Category {
+        let outputs = [stderr, stdout].map(|lines| lines.iter().copied());
+        classify(Failure::Code(code), &outputs)
+    }
+
+    #[test]
+    fn real_messages_are_told_apart() {
+        for (category, line) in [
+            (
+                Category::PortConflict,
+                "OSError: [Errno 98] Address already in use",
+            ),
+            (
+                Category::PortConflict,
+                "Error: listen EADDRINUSE: address already in use :::3000",
+            ),
+            (
+                Category::Dependency,
+                "ModuleNotFoundError: No module named 'flask'",
+            ),
+            (Category::Dependency, "npm ERR! code ERESOLVE"),
+            (Category::Dependency, "sh: 1: npm: command not found"),
+            (
+                Category::Permission,
+                "mkdir: cannot create directory '/x': Permission denied",
+            ),
+            (Category::Validation, "  SyntaxError: invalid syntax"),
+            (
+                Category::Validation,
+                "error: could not compile `app` (bin \"app\")",
+            ),
+            (
+                Category::StartupTimeout,
+                "curl: (28) Connection timed out after 5001 milliseconds",
+            ),
+            (
+                Category::Environment,
+                "write /var/lib/x: no space left on device",
+            ),
+            (Category::Environment, "bash: API_URL: unbound variable"),
+            (
+                Category::Environment,
+                "cat: /etc/nothing: No such file or directory",
+            ),
+            (
+                Category::ProcessCrash,
+                "thread 'main' panicked at src/main.rs:3:5:",
+            ),
+            (Category::Unknown, "it did not work"),
+        ] {
+            assert_eq!(of(1, &[line], &[]), category, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_cause_nearest_the_end_decides() {
+        let lines = [
+            "connection refused, trying again",
+            "Permission denied",
+            "giving up",
+        ];
+        assert_eq!(of(1, &lines, &[]), Category::Permission);
+        assert_eq!(
+            of(1, &["giving up"], &lines),
+            Category::Permission,
+            "the other stream is read too"
+        );
+        assert_eq!(
+            of(1, &["timed out"], &lines),
+            Category::StartupTimeout,
+            "standard error first"
+        );
+    }
+
+    #[test]
+    fn a_cause_is_better_than_a_symptom() {
+        let lines = [
+            "ImportError: x",
+            "Traceback (most recent call last):",
+            "somewhere",
+        ];
+        assert_eq!(of(1, &lines, &[]), Category::Dependency);
+    }
+
+    #[test]
+    fn the_exit_code_tells_where_the_output_does_not() {
+        assert_eq!(of(127, &[], &[]), Category::Dependency);
+        assert_eq!(of(126, &[], &[]), Category::Permission);
+        assert_eq!(of(124, &[], &[]), Category::StartupTimeout);
+        assert_eq!(of(3, &[], &[]), Category::Unknown);
+        let said = [["Permission denied"]];
+        assert_eq!(classify(Failure::Signal, &said), Category::ProcessCrash);
+    }
+
+    #[test]
+    fn every_category_has_one_word() {
+        for category in [
+            Category::Dependency,
+            Category::PortConflict,
+            Category::Permission,
+            Category::Validation,
+            Category::StartupTimeout,
+            Category::Environment,
+            Category::ProcessCrash,
+            Category::Unknown,
+        ] {
+            assert_eq!(serde_json::to_value(category).unwrap(), category.as_str());
+            assert_eq!(category.to_string(), category.as_str());
+        }
+    }
+
+    #[test]
+    fn phrases_are_lower_case() {
+        for (_, phrases) in CAUSES.iter().chain(SYMPTOMS) {
+            assert!(
+                phrases
+                    .iter()
+                    .all(|phrase| phrase.to_ascii_lowercase() == *phrase)
+            );
+        }
+    }
+}

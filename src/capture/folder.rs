@@ -1,0 +1,341 @@
+//! The folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
+
+use super::run_id::RunId;
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// How much of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes at which a log goes on in its next part.
+    pub part_bytes: u64,
+    /// Parts kept besides the one being written: always the first, as it tells what was run and how it began, and the
+    /// newest others.
+    pub parts_kept: u32,
+    /// Runs kept, the running ones among them.
+    pub runs: usize,
+    /// Bytes kept over all runs.
+    pub bytes: u64,
+    /// Error reports kept.
+    pub reports: usize,
+}
+
+/// 50 MiB a run and 256 MiB in all fit a small disk; 200 runs are weeks of lifecycle commands.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            part_bytes: 10 << 20,
+            parts_kept: 4,
+            runs: 200,
+            bytes: 256 << 20,
+            reports: 20,
+        }
+    }
+}
+
+/// Output may tell secrets even when scrubbed: only the owner reads it.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
+
+const PART_SUFFIX: &str = ".log";
+const REPORT_SUFFIX: &str = ".report.txt";
+
+/// The first part of a run.
+pub(crate) const FIRST_PART: u32 = 1;
+
+/// The folder of the capture logs of this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// What the folder holds of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Ascending.
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) bytes: u64,
+}
+
+impl Folder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a part that is not there yet, and locks it for as long as it is open: that is how others see that it is being
+    /// written.
+    pub(crate) fn create_part(&self, run: RunId, part: u32) -> io::Result<File> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(&self.path)?;
+        let file = create_new(&self.part_path(run, part))?;
+        // a file system without locks must not cost the capture: its runs are taken for interrupted ones
+        let _ = file.try_lock();
+        Ok(file)
+    }
+
+    /// Opens a part for reading. A link or a pipe that somebody put there is not a part.
+    pub(crate) fn open_part(&self, run: RunId, part: u32) -> io::Result<File> {
+        open_plain(&self.part_path(run, part))
+    }
+
+    pub(crate) fn remove_part(&self, run: RunId, part: u32) -> io::Result<()> {
+        match fs::remove_file(self.part_path(run, part)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Whether the writer of this part is alive.
+    pub(crate) fn is_being_written(&self, run: RunId, part: u32) -> io::Result<bool> {
+        is_locked(&self.open_part(run, part)?)
+    }
+
+    /// The runs of which there is something, oldest first.
+    pub(crate) fn runs(&self) -> io::Result<BTreeMap<RunId, Parts>> {
+        let mut runs = BTreeMap::<RunId, Parts>::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some((run, part)) = name.to_str().and_then(parse_part) else {
+                continue;
+            };
+            // a part may be removed while we look
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if metadata.is_file() {
+                let parts = runs.entry(run).or_default();
+                parts.numbers.push(part);
+                parts.bytes += metadata.len();
+            }
+        }
+        for parts in runs.values_mut() {
+            parts.numbers.sort_unstable();
+        }
+        Ok(runs)
+    }
+
+    /// Removes what is over the limits: the oldest runs that have ended, and the oldest reports. A run that is going on is
+    /// never removed: it has its own limit.
+    pub(crate) fn prune(&self, limits: &Limits) -> io::Result<()> {
+        let runs = self.runs()?;
+        let mut count = runs.len();
+        let mut bytes: u64 = runs.values().map(|parts| parts.bytes).sum();
+        for (&run, parts) in &runs {
+            if count <= limits.runs && bytes <= limits.bytes {
+                break;
+            }
+            let last = parts.numbers.last().copied().unwrap_or(FIRST_PART);
+            if self.is_being_written(run, last).unwrap_or(true) {
+                continue;
+            }
+            for &part in &parts.numbers {
+                self.remove_part(run, part)?;
+            }
+            count -= 1;
+            bytes -= parts.bytes;
+        }
+        self.prune_reports(limits.reports)
+    }
+
+    pub(crate) fn prune_reports(&self, kept: usize) -> io::Result<()> {
+        let mut reports = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let run = name
+                .to_str()
+                .and_then(|name| name.strip_suffix(REPORT_SUFFIX));
+            reports.extend(run.and_then(|run| run.parse::<RunId>().ok()));
+        }
+        reports.sort_unstable();
+        for &run in reports.iter().rev().skip(kept) {
+            self.remove_report(run)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the error report of a run; one that is there is not overwritten.
+    pub(crate) fn create_report(&self, run: RunId) -> io::Result<File> {
+        create_new(&self.path.join(report_name(run)))
+    }
+
+    pub(crate) fn remove_report(&self, run: RunId) -> io::Result<()> {
+        fs::remove_file(self.path.join(report_name(run)))
+    }
+
+    fn part_path(&self, run: RunId, part: u32) -> PathBuf {
+        self.path.join(part_name(run, part))
+    }
+}
+
+/// Whether somebody holds the lock on an open file.
+fn is_locked(file: &File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+}
+
+/// Opens an ordinary file without following a link and without waiting for the other end of a pipe.
+pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not an ordinary file"));
+    }
+    Ok(file)
+}
+
+fn part_name(run: RunId, part: u32) -> String {
+    format!("{run}.{part:06}{PART_SUFFIX}")
+}
+
+fn parse_part(name: &str) -> Option<(RunId, u32)> {
+    let (run, part) = name.strip_suffix(PART_SUFFIX)?.split_once('.')?;
+    let (run, part) = (run.parse().ok()?, part.parse().ok()?);
+    (part_name(run, part) == name).then_some((run, part))
+}
+
+pub(crate) fn report_name(run: RunId) -> String {
+    format!("{run}{REPORT_SUFFIX}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Micros;
+    use std::io::Write;
+
+    fn run(second: i64) -> RunId {
+        RunId::new(Micros::new(second * 1_000_000))
+    }
+
+    fn fill(folder: &Folder, run: RunId, part: u32, bytes: usize) -> File {
+        let mut file = folder.create_part(run, part).unwrap();
+        file.write_all(&vec![b'x'; bytes]).unwrap();
+        file
+    }
+
+    #[test]
+    fn names_read_back_and_others_are_not_ours() {
+        let run = run(1);
+        assert_eq!(parse_part(&part_name(run, 7)), Some((run, 7)));
+        assert_eq!(
+            parse_part(&part_name(run, 1_234_567)),
+            Some((run, 1_234_567))
+        );
+        for name in [
+            "x.000001.log",
+            &format!("{run}.1.log"),
+            &format!("{run}.000001.log.gz"),
+            &format!("{run}.+00001.log"),
+            &report_name(run),
+        ] {
+            assert_eq!(parse_part(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_writer_is_seen_while_it_lives() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&dir.path().join("a/b"));
+        let run = run(1);
+        let file = fill(&folder, run, 1, 1);
+        assert!(folder.is_being_written(run, 1).unwrap());
+        drop(file);
+        assert!(!folder.is_being_written(run, 1).unwrap());
+        assert!(folder.create_part(run, 1).is_err(), "a part is made once");
+    }
+
+    #[test]
+    fn the_oldest_ended_runs_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        let ids = [run(1), run(2), run(3), run(4)];
+        let running = fill(&folder, ids[0], 1, 10);
+        for id in &ids[1..] {
+            drop(fill(&folder, *id, 1, 10));
+            drop(fill(&folder, *id, 5, 10));
+        }
+        let keep = |runs, bytes| {
+            let limits = Limits {
+                runs,
+                bytes,
+                ..Limits::default()
+            };
+            folder.prune(&limits).unwrap();
+            folder.runs().unwrap().into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(keep(4, 70), ids);
+        assert_eq!(keep(4, 69), [ids[0], ids[2], ids[3]]);
+        assert_eq!(keep(2, 1000), [ids[0], ids[3]]);
+        assert_eq!(keep(0, 0), [ids[0]], "it is running");
+        drop(running);
+        assert_eq!(keep(0, 0), []);
+    }
+
+    #[test]
+    fn the_newest_reports_are_kept_and_none_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        let ids: Vec<RunId> = (0..5).map(run).collect();
+        for &id in &ids {
+            folder.create_report(id).unwrap();
+        }
+        assert!(folder.create_report(ids[4]).is_err());
+        fs::write(dir.path().join("notes.report.txt"), "mine").unwrap();
+        folder
+            .prune(&Limits {
+                reports: 2,
+                ..Limits::default()
+            })
+            .unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                report_name(ids[3]),
+                report_name(ids[4]),
+                "notes.report.txt".to_owned()
+            ]
+        );
+    }
+
+    #[test]
+    fn links_and_pipes_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        let id = run(1);
+        std::os::unix::fs::symlink("/etc/passwd", folder.part_path(id, 1)).unwrap();
+        assert!(folder.open_part(id, 1).is_err());
+        assert!(folder.runs().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,33 @@
+//! Tells the journal of this machine what must not be told on the command's own streams.
+
+use std::os::unix::net::UnixDatagram;
+
+/// Where journald listens: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
+const SOCKET: &str = "/run/systemd/journal/socket";
+
+/// Leaves a warning in the journal, if there is one and it takes it at once.
+pub(crate) fn warn(text: &str) {
+    let Ok(socket) = UnixDatagram::unbound() else {
+        return;
+    };
+    let _ = socket.set_nonblocking(true);
+    let _ = socket.send_to(entry(text).as_bytes(), SOCKET);
+}
+
+fn entry(text: &str) -> String {
+    let line = text.replace('\n', " ");
+    format!("PRIORITY=4\nSYSLOG_IDENTIFIER=vmlog\nMESSAGE={line}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_three_fields_whatever_the_text() {
+        assert_eq!(
+            entry("no room\nPRIORITY=0"),
+            "PRIORITY=4\nSYSLOG_IDENTIFIER=vmlog\nMESSAGE=no room PRIORITY=0\n"
+        );
+    }
+}

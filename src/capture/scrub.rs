@@ -1,0 +1,339 @@
+//! Output to lines without secrets, as they may be written to a file. A secret is found in its whole line, so a line is
+//! written when it has ended; what the command leaves standing for a while (a question, a bar that grows) is written up to
+//! its last space, and the rest of the line is later judged together with it.
+
+use crate::record::{Level, Metadata, Record, Source};
+use crate::redact::Redactor;
+use crate::time::Micros;
+use std::borrow::Cow;
+
+/// The longest line that is held. Stack traces and JSON dumps of real programs stay below it.
+const LINE_MAX: usize = 1 << 20;
+
+/// How far back a space is looked for where a line must be cut, so that no word is.
+const CUT_BACK_MAX: usize = 4096;
+
+/// What may be written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece<'a> {
+    /// With the end of the line, if it has come.
+    pub(crate) data: &'a [u8],
+    /// Whether this ends a line.
+    pub(crate) ends: bool,
+    /// The whole line as far as it is known, scrubbed, without its end.
+    pub(crate) line: &'a str,
+}
+
+/// Scrubs the lines of one stream.
+#[derive(Debug)]
+pub(crate) struct LineScrubber {
+    source: Source,
+    redactor: Redactor,
+    /// The line that has not ended.
+    raw: Vec<u8>,
+    /// How much of it has been written, and as what.
+    written: usize,
+    written_text: String,
+}
+
+impl LineScrubber {
+    /// A secret may span lines of a stream: each has its own redactor, so that the lines of others do not come between.
+    pub(crate) fn new(source: Source, redactor: Redactor) -> Self {
+        Self {
+            source,
+            redactor,
+            raw: Vec::new(),
+            written: 0,
+            written_text: String::new(),
+        }
+    }
+
+    /// Adds output; `emit` gets what may be written.
+    pub(crate) fn push(&mut self, mut chunk: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+        while let Some(at) = memchr::memchr(b'\n', chunk) {
+            let (line, rest) = chunk.split_at(at + 1);
+            chunk = rest;
+            if self.raw.is_empty() {
+                self.whole_line(line, emit);
+            } else {
+                self.raw.extend_from_slice(line);
+                self.line_so_far(self.raw.len(), emit);
+                self.forget();
+            }
+        }
+        self.raw.extend_from_slice(chunk);
+        if self.raw.len() > LINE_MAX {
+            let cut = self.cut_of_a_long_line();
+            self.line_so_far(cut, emit);
+            let rest = self.raw.split_off(cut);
+            self.forget();
+            self.raw = rest;
+        }
+    }
+
+    /// Whether something is held that could be written if the command says no more.
+    pub(crate) fn holds_words(&self) -> bool {
+        self.end_of_words() > self.written
+    }
+
+    /// Writes what stands, up to the last space: a word may be the first half of a secret.
+    pub(crate) fn quiet(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
+        let end = self.end_of_words();
+        if end > self.written {
+            self.line_so_far(end, emit);
+        }
+    }
+
+    /// Writes all that is left: nothing comes any more.
+    pub(crate) fn end(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
+        if self.raw.len() > self.written {
+            self.line_so_far(self.raw.len(), emit);
+        }
+        self.forget();
+    }
+
+    /// Whether the stream ended within a line.
+    pub(crate) fn is_within_a_line(&self) -> bool {
+        !self.raw.is_empty()
+    }
+
+    fn end_of_words(&self) -> usize {
+        // a `\r` may be half of a line end
+        let space = self.raw.iter().rposition(|byte| b" \t".contains(byte));
+        space.map_or(0, |at| at + 1)
+    }
+
+    fn cut_of_a_long_line(&self) -> usize {
+        let lowest = LINE_MAX.saturating_sub(CUT_BACK_MAX).max(self.written);
+        let back = self.raw.get(lowest..LINE_MAX).unwrap_or_default();
+        let space = back.iter().rposition(u8::is_ascii_whitespace);
+        let character = back.iter().rposition(|byte| byte & 0xC0 != 0x80);
+        match (space, character) {
+            (Some(at), _) => lowest + at + 1,
+            (None, Some(at)) => lowest + at,
+            (None, None) => LINE_MAX,
+        }
+    }
+
+    fn forget(&mut self) {
+        self.raw.clear();
+        self.raw.shrink_to(LINE_MAX / 4);
+        self.written = 0;
+        self.written_text.clear();
+    }
+
+    /// The common case: a line that came in one piece.
+    fn whole_line(&mut self, line: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+        let content = without_end(line);
+        let text = String::from_utf8_lossy(content);
+        let scrubbed = self.scrub(&text);
+        if scrubbed == text {
+            let line_text = &*text;
+            emit(Piece {
+                data: line,
+                ends: true,
+                line: line_text,
+            });
+            return;
+        }
+        let mut data = scrubbed.clone().into_bytes();
+        data.extend_from_slice(line.get(content.len()..).unwrap_or_default());
+        emit(Piece {
+            data: &data,
+            ends: true,
+            line: &scrubbed,
+        });
+    }
+
+    /// Writes what is new of the line up to `end`. What has been written stands; when the whole line shows that it was part of
+    /// a secret, at least the rest of that is not written.
+    fn line_so_far(&mut self, end: usize, emit: &mut impl FnMut(Piece<'_>)) {
+        let raw = std::mem::take(&mut self.raw);
+        let so_far = raw.get(..end).unwrap_or(&raw);
+        let content = without_end(so_far);
+        let text = String::from_utf8_lossy(content);
+        let scrubbed = self.scrub(&text);
+        let is_clean = scrubbed == text;
+        let data: Cow<'_, [u8]> = if is_clean && text.starts_with(&self.written_text) {
+            Cow::Borrowed(so_far.get(self.written..).unwrap_or_default())
+        } else {
+            let mut data = added(&self.written_text, &scrubbed).as_bytes().to_vec();
+            data.extend_from_slice(so_far.get(content.len()..).unwrap_or_default());
+            Cow::Owned(data)
+        };
+        let ends = so_far.len() > content.len();
+        emit(Piece {
+            data: &data,
+            ends,
+            line: &scrubbed,
+        });
+        drop(data);
+        self.written = end;
+        self.written_text = scrubbed;
+        self.raw = raw;
+    }
+
+    fn scrub(&mut self, text: &str) -> String {
+        let record = Record {
+            timestamp: Micros::default(),
+            source: self.source.clone(),
+            level: Level::Info,
+            message: text.to_owned(),
+            metadata: Metadata::new(),
+        };
+        self.redactor.redact(record).into_record().message
+    }
+}
+
+/// What `now` says beyond what was `before`.
+fn added<'a>(before: &str, now: &'a str) -> &'a str {
+    let same = before
+        .bytes()
+        .zip(now.bytes())
+        .take_while(|(a, b)| a == b)
+        .count();
+    now.get(now.floor_char_boundary(same)..).unwrap_or_default()
+}
+
+/// A line without its `\n` or `\r\n`. A lone `\r` at the end is kept: it belongs to what overwrites the line.
+fn without_end(line: &[u8]) -> &[u8] {
+    match line.strip_suffix(b"\n") {
+        Some(content) => content.strip_suffix(b"\r").unwrap_or(content),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::Options;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    fn scrubber() -> LineScrubber {
+        /// Compiling the rules takes longer than a test.
+        static REDACTOR: LazyLock<Redactor> =
+            LazyLock::new(|| Redactor::new(&Options::default()).unwrap());
+        LineScrubber::new(Source::new("test", ""), REDACTOR.clone())
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        data: Vec<u8>,
+        pieces: Vec<String>,
+        ended: usize,
+    }
+
+    impl Seen {
+        fn emit(&mut self) -> impl FnMut(Piece<'_>) {
+            |piece| {
+                self.data.extend_from_slice(piece.data);
+                self.pieces
+                    .push(String::from_utf8_lossy(piece.data).into_owned());
+                self.ended += usize::from(piece.ends);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_go_as_they_are() {
+        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        lines.push(b"one\r\n\ntwo", &mut seen.emit());
+        assert_eq!(seen.pieces, ["one\r\n", "\n"]);
+        lines.push(b" more\nthree", &mut seen.emit());
+        lines.end(&mut seen.emit());
+        assert_eq!(seen.pieces[2..], ["two more\n", "three"]);
+        assert_eq!(seen.ended, 3);
+    }
+
+    #[test]
+    fn a_secret_in_pieces_is_a_secret() {
+        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        for piece in ["export TOKEN=hun", "ter2secret", "99\nnext\n"] {
+            lines.push(piece.as_bytes(), &mut seen.emit());
+            lines.quiet(&mut seen.emit());
+        }
+        let text = seen.pieces.concat();
+        assert!(
+            !text.contains("hun") && !text.contains("ter2") && text.ends_with("\nnext\n"),
+            "{text}"
+        );
+        assert_eq!(seen.pieces[0], "export ", "what stands is shown");
+    }
+
+    #[test]
+    fn a_secret_whose_name_was_written_before_is_not() {
+        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        lines.push(b"password: ", &mut seen.emit());
+        assert!(lines.holds_words());
+        lines.quiet(&mut seen.emit());
+        assert!(!lines.holds_words());
+        assert_eq!(seen.pieces, ["password: "]);
+        lines.push(b"hunter2hunter2\n", &mut seen.emit());
+        assert!(
+            !seen.pieces.concat().contains("hunter2"),
+            "{:?}",
+            seen.pieces
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_kept_unless_they_hide_a_secret() {
+        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        lines.push(b"\xff\xfe raw\n", &mut seen.emit());
+        assert_eq!(seen.data, b"\xff\xfe raw\n");
+        lines.push(b"\xff password=hunter2hunter2\n", &mut seen.emit());
+        assert!(!seen.pieces[1].contains("hunter2"));
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_at_the_bound() {
+        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let chunk = "word and ".repeat(7000);
+        for _ in 0..40 {
+            lines.push(chunk.as_bytes(), &mut seen.emit());
+            assert!(lines.raw.len() <= LINE_MAX);
+        }
+        lines.end(&mut seen.emit());
+        assert_eq!(seen.data, chunk.repeat(40).as_bytes());
+        assert!(
+            seen.pieces
+                .iter()
+                .all(|piece| piece.len() <= LINE_MAX && piece.ends_with(' '))
+        );
+        assert_eq!((seen.pieces.len(), seen.ended), (3, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn clean_output_is_written_whole(pieces in prop::collection::vec("[a-c \r\n\u{e9}]{0,9}", 0..20), quiet in any::<u32>()) {
+            let (mut lines, mut seen) = (scrubber(), Seen::default());
+            for (n, piece) in pieces.iter().enumerate() {
+                lines.push(piece.as_bytes(), &mut seen.emit());
+                if quiet >> n & 1 == 1 {
+                    lines.quiet(&mut seen.emit());
+                }
+            }
+            lines.end(&mut seen.emit());
+            let whole = pieces.concat();
+            prop_assert_eq!(&seen.data, whole.as_bytes());
+            prop_assert_eq!(seen.ended, whole.matches('\n').count());
+        }
+
+        #[test]
+        fn any_cut_of_a_secret_is_scrubbed(cuts in prop::collection::vec(1usize..12, 1..6), quiet in any::<bool>()) {
+            let (mut lines, mut seen) = (scrubber(), Seen::default());
+            let mut rest = &b"login with password=hunter2hunter2 done\n"[..];
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                rest = after;
+                lines.push(piece, &mut seen.emit());
+                if quiet {
+                    lines.quiet(&mut seen.emit());
+                }
+            }
+            lines.push(rest, &mut seen.emit());
+            prop_assert!(!seen.pieces.concat().contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,615 @@
+//! One run being captured: its output goes, scrubbed, to its log; counts and last lines are kept for how it ends.
+
+use super::category::{Category, Failure, classify};
+use super::entry::{self, Count, End, Event, Start, Stream};
+use super::folder::{Folder, Limits, report_name};
+use super::log::Log;
+use super::notice;
+use super::report::{LastLines, Report};
+use super::run_id::RunId;
+use super::scrub::{LineScrubber, Piece};
+use super::signals::signal_name;
+use crate::record::Source;
+use crate::redact;
+use crate::redact::Redactor;
+use crate::time::Micros;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How captures are kept.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of the capture logs.
+    pub dir: PathBuf,
+    /// How much of it is kept.
+    pub limits: Limits,
+    /// What is scrubbed before anything is written. Rules that cannot be used leave the output uncaptured, which is told in
+    /// the journal: a mistake in the settings must not stop a machine from coming up.
+    pub redact: redact::Options,
+}
+
+/// What is known of a run before it starts.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The source of its records.
+    pub source: Source,
+    /// What people call it: `postCreateCommand`.
+    pub name: String,
+    /// What is run, as a shell would read it.
+    pub command: String,
+    /// Where.
+    pub cwd: String,
+    /// As whom.
+    pub user: String,
+    /// The run that left this one behind.
+    pub parent: Option<RunId>,
+}
+
+/// Whether a source is that of another collector: who may write a capture log must not speak in its place.
+#[must_use]
+pub fn is_reserved(source: &Source) -> bool {
+    let name = source.as_str();
+    let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+    matches!(
+        kind,
+        "system" | "user" | "docker" | "cloud-init" | "file" | "sandbox"
+    )
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By the signal of this number.
+    Killed(i32),
+    /// It could not be started.
+    NotStarted {
+        /// What a shell would exit with.
+        code: i32,
+        /// Why.
+        why: String,
+    },
+    /// There was nothing more to read: not a command, but what came on standard input.
+    EndOfInput,
+}
+
+impl Ending {
+    pub(crate) fn no_terminal(error: &io::Error) -> Self {
+        Self::NotStarted {
+            code: 126,
+            why: format!("there is no terminal for it: {error}"),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Exited(code) => format!("exit code {code}"),
+            Self::Killed(signal) => format!("killed by {}", signal_name(*signal)),
+            Self::NotStarted { why, .. } => why.clone(),
+            Self::EndOfInput => "end of input".to_owned(),
+        }
+    }
+
+    fn code(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) | Self::NotStarted { code, .. } => Some(*code),
+            Self::Killed(_) | Self::EndOfInput => None,
+        }
+    }
+
+    fn signal(&self) -> Option<String> {
+        match self {
+            Self::Killed(signal) => Some(signal_name(*signal)),
+            _ => None,
+        }
+    }
+
+    fn why(&self) -> Option<String> {
+        match self {
+            Self::NotStarted { why, .. } => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::EndOfInput | Self::Exited(0) => None,
+            Self::Exited(code) | Self::NotStarted { code, .. } => Some(Failure::Code(*code)),
+            Self::Killed(_) => Some(Failure::Signal),
+        }
+    }
+}
+
+/// How long what the command leaves standing within a line is held back.
+pub(crate) const QUIET_AFTER: Duration = Duration::from_secs(1);
+
+/// A command line that holds a whole script is told by its beginning: it stands in several records of the run.
+const FACT_BYTES_MAX: usize = 4096;
+
+fn bounded(text: &str) -> String {
+    match text.get(..text.floor_char_boundary(FACT_BYTES_MAX)) {
+        Some(beginning) if beginning.len() < text.len() => format!("{beginning}..."),
+        _ => text.to_owned(),
+    }
+}
+
+/// A run that is captured, or not, shared by the threads that pass its output on.
+#[derive(Debug)]
+pub(crate) struct Kept<'a> {
+    wanted: Option<(&'a Options, Facts)>,
+    /// From the start of the command on.
+    session: Mutex<Option<Session>>,
+}
+
+impl<'a> Kept<'a> {
+    pub(crate) fn new(options: Option<&'a Options>, facts: Facts) -> Self {
+        Self {
+            wanted: options.map(|options| (options, facts)),
+            session: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Starts the command first and prepares its log then, as the rules for secrets take longer to make than a command to
+    /// start. Nothing is kept before the start is told.
+    pub(crate) fn start<T>(
+        &self,
+        spawn: impl FnOnce() -> T,
+        pid: impl FnOnce(&T) -> Option<u32>,
+    ) -> T {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        let spawned = spawn();
+        let pid = pid(&spawned);
+        if let Some((options, facts)) = &self.wanted {
+            let prepare = || Session::begin(options, facts, begun, pid);
+            match catch_unwind(AssertUnwindSafe(prepare)) {
+                Ok(Ok(prepared)) => *session = Some(prepared),
+                Ok(Err(error)) => {
+                    notice::warn(&format!("output of a command is not captured: {error}"));
+                }
+                Err(_) => {}
+            }
+        }
+        spawned
+    }
+
+    /// Does something with what is kept, if anything is. A mistake of ours in here must not take the command's output with it.
+    pub(crate) fn with(&self, act: impl FnOnce(&mut Session)) {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &mut *session {
+            let _ = catch_unwind(AssertUnwindSafe(|| act(session)));
+        }
+    }
+}
+
+/// A run being captured.
+#[derive(Debug)]
+pub(crate) struct Session {
+    id: RunId,
+    start: Start,
+    begun: Instant,
+    took: Option<Duration>,
+    out: Out,
+    streams: BTreeMap<Stream, Channel>,
+    redactor: Redactor,
+    reports_kept: usize,
+}
+
+/// Where the lines of the log go.
+#[derive(Debug)]
+struct Out {
+    id: String,
+    /// The time of what is being written, once for all its lines.
+    now: String,
+    folder: Folder,
+    log: Log,
+    /// Lines of one write, to spare the calls.
+    buffer: Vec<u8>,
+    told_of_trouble: bool,
+}
+
+/// One stream of the command.
+#[derive(Debug)]
+struct Channel {
+    scrubber: LineScrubber,
+    count: Count,
+    last: LastLines,
+}
+
+impl Session {
+    /// Makes room in the folder, and tells that the command was started, as this process; `None` when it could not be.
+    /// Nothing else that fails here is an error.
+    pub(crate) fn begin(
+        options: &Options,
+        facts: &Facts,
+        begun: Instant,
+        pid: Option<u32>,
+    ) -> Result<Self, redact::Error> {
+        let redactor = Redactor::new(&options.redact)?;
+        let id = RunId::new(Micros::now());
+        let folder = Folder::new(&options.dir);
+        // what is too much now is too much the next time as well
+        let _ = folder.prune(&options.limits);
+        let scrubbed = |text: &str| bounded(&redactor.redact_text(text));
+        let start = Start {
+            source: scrubbed(facts.source.as_str()),
+            name: scrubbed(&facts.name),
+            pid,
+            command: scrubbed(&facts.command),
+            cwd: scrubbed(&facts.cwd),
+            user: facts.user.clone(),
+            parent_run_id: facts.parent.map(|parent| parent.to_string()),
+        };
+        let mut session = Self {
+            id,
+            start,
+            begun,
+            took: None,
+            out: Out {
+                id: id.to_string(),
+                now: String::new(),
+                log: Log::new(folder.clone(), options.limits, id),
+                folder,
+                buffer: Vec::new(),
+                told_of_trouble: false,
+            },
+            streams: BTreeMap::new(),
+            redactor,
+            reports_kept: options.limits.reports,
+        };
+        session.started();
+        Ok(session)
+    }
+
+    pub(crate) fn id(&self) -> RunId {
+        self.id
+    }
+
+    fn started(&mut self) {
+        let Start { name, command, .. } = &self.start;
+        let text = match self.start.pid {
+            Some(_) => format!("--- {name} started: {command} ---\n"),
+            None => format!("--- {name} could not be started: {command} ---\n"),
+        };
+        let event = Event::ProcessStart(self.start.clone());
+        self.out.event(&text, &event);
+    }
+
+    /// It has ended this moment; its last words may still be on their way.
+    pub(crate) fn over(&mut self) {
+        self.took = Some(self.begun.elapsed());
+    }
+
+    /// Keeps output.
+    pub(crate) fn output(&mut self, stream: Stream, chunk: &[u8]) {
+        let (channel, out) = self.channel(stream);
+        let Channel {
+            scrubber,
+            count,
+            last,
+        } = channel;
+        count.bytes += chunk.len() as u64;
+        scrubber.push(chunk, &mut |piece| out.piece(stream, &piece, count, last));
+        out.flush();
+    }
+
+    /// Whether [`Session::quiet`] would write something.
+    pub(crate) fn holds_words(&self, stream: Stream) -> bool {
+        let channel = self.streams.get(&stream);
+        channel.is_some_and(|channel| channel.scrubber.holds_words())
+    }
+
+    /// The command has written nothing for [`QUIET_AFTER`]: what stands within a line is written.
+    pub(crate) fn quiet(&mut self, stream: Stream) {
+        let (channel, out) = self.channel(stream);
+        let Channel {
+            scrubber,
+            count,
+            last,
+        } = channel;
+        scrubber.quiet(&mut |piece| out.piece(stream, &piece, count, last));
+        out.flush();
+    }
+
+    /// Tells how it ended, and writes a report when that was a failure.
+    pub(crate) fn end(&mut self, ending: &Ending) {
+        self.out.now = Micros::now().to_string();
+        for (&stream, channel) in &mut self.streams {
+            let Channel {
+                scrubber,
+                count,
+                last,
+            } = channel;
+            // what ends without a line end is a line as well
+            count.lines += u64::from(scrubber.is_within_a_line());
+            let out = &mut self.out;
+            scrubber.end(&mut |piece| out.piece(stream, &piece, count, last));
+        }
+        let category = ending.failure().map(|failure| self.classify(failure));
+        let report = category.and_then(|category| self.report(ending, category).ok());
+        let took = self.took.unwrap_or_else(|| self.begun.elapsed());
+        let counts = self.streams.iter();
+        let end = End {
+            exit_code: ending.code(),
+            signal: ending.signal(),
+            failure: ending.why(),
+            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            streams: counts
+                .map(|(&stream, channel)| (stream, channel.count))
+                .collect(),
+            error_category: category,
+            report,
+        };
+        let text = format!("--- {} ended: {} ---\n", self.start.name, ending.words());
+        if !self.out.event(&text, &Event::ProcessEnd(end)) {
+            let (Self { id, .. }, words) = (&*self, ending.words());
+            notice::warn(&format!(
+                "run {id}: {} ended and that is not captured: {words}",
+                self.start.command
+            ));
+        }
+    }
+
+    fn channel(&mut self, stream: Stream) -> (&mut Channel, &mut Out) {
+        let redactor = &self.redactor;
+        let new = || Channel {
+            scrubber: LineScrubber::new(Source::new("capture", stream.as_str()), redactor.clone()),
+            count: Count::default(),
+            last: LastLines::default(),
+        };
+        self.out.now = Micros::now().to_string();
+        let channel = self.streams.entry(stream).or_insert_with(new);
+        (channel, &mut self.out)
+    }
+
+    /// The last lines of each stream, the most telling first.
+    fn last_lines(&self) -> Vec<(Stream, &LastLines)> {
+        let order = [Stream::Stderr, Stream::Output, Stream::Stdout];
+        let lines = |stream| Some((stream, &self.streams.get(&stream)?.last));
+        order.into_iter().filter_map(lines).collect()
+    }
+
+    fn classify(&self, failure: Failure) -> Category {
+        let lines: Vec<_> = self
+            .last_lines()
+            .iter()
+            .map(|(_, lines)| lines.iter())
+            .collect();
+        classify(failure, &lines)
+    }
+
+    /// Writes the error report and says its name.
+    fn report(&self, ending: &Ending, category: Category) -> io::Result<String> {
+        let report = Report {
+            start: &self.start,
+            run_id: &self.id.to_string(),
+            ending: &ending.words(),
+            category,
+            streams: &self.last_lines(),
+        };
+        let mut file = self.out.folder.create_report(self.id)?;
+        if let Err(error) = file.write_all(report.to_string().as_bytes()) {
+            self.out.folder.remove_report(self.id)?;
+            return Err(error);
+        }
+        self.out.folder.prune_reports(self.reports_kept)?;
+        Ok(report_name(self.id))
+    }
+}
+
+impl Out {
+    fn piece(
+        &mut self,
+        stream: Stream,
+        piece: &Piece<'_>,
+        count: &mut Count,
+        last: &mut LastLines,
+    ) {
+        count.lines += u64::from(piece.ends);
+        last.push(piece.line, piece.ends);
+        if !piece.data.is_empty() {
+            entry::write(
+                &mut self.buffer,
+                &self.now,
+                stream,
+                &self.id,
+                piece.data,
+                None,
+            );
+        }
+    }
+
+    fn event(&mut self, text: &str, event: &Event) -> bool {
+        let text = text.as_bytes();
+        entry::write(
+            &mut self.buffer,
+            &Micros::now().to_string(),
+            Stream::System,
+            &self.id,
+            text,
+            Some(event),
+        );
+        self.flush()
+    }
+
+    /// Whether all of it was written.
+    fn flush(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            return true;
+        }
+        let result = self.log.append(&self.buffer);
+        if let Err(error) = &result
+            && !std::mem::replace(&mut self.told_of_trouble, true)
+        {
+            let dir = self.folder.path().display();
+            notice::warn(&format!(
+                "run {}: output is not captured: {dir}: {error}",
+                self.id
+            ));
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_KEPT);
+        result.is_ok()
+    }
+}
+
+/// A buffer that had to grow beyond this for a long line is given back.
+const BUFFER_KEPT: usize = 512 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::entry::Entry;
+    use std::fs;
+    use std::path::Path;
+
+    fn options(dir: &Path) -> Options {
+        Options {
+            dir: dir.to_owned(),
+            limits: Limits::default(),
+            redact: redact::Options::default(),
+        }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            source: "devcontainer:w".parse().unwrap(),
+            name: "postCreateCommand".to_owned(),
+            command: "deploy --token=hunter2hunter2".to_owned(),
+            cwd: "/w".to_owned(),
+            user: "root".to_owned(),
+            parent: None,
+        }
+    }
+
+    fn session(dir: &Path) -> Session {
+        Session::begin(&options(dir), &facts(), Instant::now(), Some(42)).unwrap()
+    }
+
+    fn entries(dir: &Path, id: RunId) -> Vec<Entry> {
+        let text = fs::read_to_string(dir.join(format!("{id}.000001.log"))).unwrap();
+        text.lines()
+            .map(|line| Entry::parse(line.as_bytes()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_run_is_told_from_start_to_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut session = session(dir.path());
+        let id = session.id();
+        session.output(Stream::Stdout, b"one\ntwo");
+        session.output(Stream::Stderr, b"EADDRINUSE token=hunter2hunter2\n\n");
+        session.end(&Ending::Exited(3));
+        let entries = entries(dir.path(), id);
+        let said: Vec<_> = entries
+            .iter()
+            .map(|e| (e.stream, String::from_utf8(e.data.clone()).unwrap()))
+            .collect();
+        assert_eq!(said[1], (Stream::Stdout, "one\n".to_owned()));
+        assert_eq!(said[3], (Stream::Stderr, "\n".to_owned()));
+        assert_eq!(said[4], (Stream::Stdout, "two".to_owned()));
+        let Some(Event::ProcessStart(start)) = &entries[0].event else {
+            panic!("{:?}", entries[0])
+        };
+        assert_eq!(
+            (start.pid, start.name.as_str()),
+            (Some(42), "postCreateCommand")
+        );
+        let Some(Event::ProcessEnd(end)) = &entries[5].event else {
+            panic!("{:?}", entries[5])
+        };
+        assert_eq!(end.exit_code, Some(3));
+        assert_eq!(end.streams[&Stream::Stdout], Count { bytes: 7, lines: 2 });
+        assert_eq!(
+            end.streams[&Stream::Stderr],
+            Count {
+                bytes: 33,
+                lines: 2
+            }
+        );
+        assert_eq!(end.error_category, Some(Category::PortConflict));
+        let report = fs::read_to_string(dir.path().join(end.report.as_ref().unwrap())).unwrap();
+        assert!(
+            report.contains("Exit: exit code 3\nCategory: port_conflict\n"),
+            "{report}"
+        );
+        assert!(
+            report.contains("\n--- STDOUT (last lines) ---\none\ntwo\n"),
+            "{report}"
+        );
+        for file in fs::read_dir(dir.path()).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap();
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn rules_that_cannot_be_used_leave_the_command_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut options = options(dir.path());
+        options.redact.patterns = vec!["(".to_owned()];
+        let kept = Kept::new(Some(&options), facts());
+        assert_eq!(kept.start(|| "started", |_| Some(1)), "started");
+        kept.with(|_| panic!("nothing is kept"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_mistake_of_ours_is_nothing_to_the_command() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path());
+        let kept = Kept::new(Some(&options), facts());
+        kept.start(|| (), |()| Some(1));
+        kept.with(|_| panic!("a mistake, on purpose"));
+        let mut goes_on = false;
+        kept.with(|_| goes_on = true);
+        assert!(goes_on);
+    }
+
+    #[test]
+    fn a_long_command_is_told_by_its_beginning() {
+        assert_eq!(bounded("npm ci"), "npm ci");
+        let long = "\u{20ac}".repeat(2000);
+        let told = bounded(&long);
+        assert!(told.len() < FACT_BYTES_MAX + 4 && told.ends_with("\u{20ac}..."));
+    }
+
+    #[test]
+    fn endings_have_words() {
+        for (ending, words) in [
+            (Ending::Exited(2), "exit code 2"),
+            (Ending::Killed(9), "killed by SIGKILL"),
+            (Ending::EndOfInput, "end of input"),
+            (
+                Ending::NotStarted {
+                    code: 127,
+                    why: "command not found".to_owned(),
+                },
+                "command not found",
+            ),
+        ] {
+            assert_eq!(ending.words(), words);
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_stops_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("file");
+        fs::write(&place, "").unwrap();
+        let mut session = session(&place);
+        session.output(Stream::Stdout, b"one\n");
+        session.end(&Ending::Exited(1));
+        assert_eq!(fs::read(&place).unwrap(), b"");
+    }
+}

@@ -1,0 +1,53 @@
+//! What a person who starts the server sees: the one line with the address, and our own log.
+
+use crate::config::Config;
+use crate::server;
+use rustix::fs::fstat;
+use std::env;
+use std::io;
+use std::io::{IsTerminal, Write};
+use tokio::net::TcpListener;
+use tracing::level_filters::LevelFilter;
+
+/// Our own log goes to standard error: a line a record, without time where the journal adds one.
+pub(super) fn start_log() {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::INFO)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
+        .with_target(false);
+    if is_journal(&io::stderr()) {
+        builder.without_time().init();
+    } else {
+        builder.init();
+    }
+}
+
+/// Prints the address to open. The token is in it, but never where standard output is kept: in the
+/// journal others could read it.
+pub(super) fn address(listener: &TcpListener, options: &server::Options, config: &Config) {
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
+    let line = match (&config.api_token, &options.token) {
+        (None, Some(token)) if !is_journal(&io::stdout()) => {
+            format!("http://{address}/?token={token}")
+        }
+        (None, _) => {
+            let path = config.data_dir.join(server::access_token::FILE_NAME);
+            format!("http://{address}/ (the token is in {})", path.display())
+        }
+        (Some(_), _) => format!("http://{address}/ (the token is LOG_API_TOKEN)"),
+    };
+    // a closed standard output does not stop a server
+    let _ = writeln!(io::stdout(), "vmlog: open {line}").and_then(|()| io::stdout().flush());
+}
+
+/// systemd names the journal's socket in `JOURNAL_STREAM` as `device:inode` (systemd.exec(5)).
+fn is_journal(stream: &impl std::os::fd::AsFd) -> bool {
+    let Ok(stat) = fstat(stream) else {
+        return false;
+    };
+    env::var("JOURNAL_STREAM")
+        .is_ok_and(|named| named == format!("{}:{}", stat.st_dev, stat.st_ino))
+}

@@ -1,0 +1,205 @@
+//! Which entries are meant: journalctl's matches and the flags that stand for matches.
+
+use crate::cli::Failure;
+use crate::journal::{Entry, Matches};
+use regex_automata::meta::Regex;
+
+/// A choice of entries.
+#[derive(Debug, Clone)]
+pub(super) enum Expression {
+    /// Some field of this name has this value.
+    Is(Vec<u8>, Vec<u8>),
+    /// All of these hold; none of them: everything is meant.
+    All(Vec<Expression>),
+    /// One of these holds; none of them: nothing is meant.
+    Any(Vec<Expression>),
+    /// The message is matched.
+    Message(Box<Regex>),
+}
+
+impl Expression {
+    /// `FIELD=value`.
+    pub(super) fn is(field: &str, value: impl Into<Vec<u8>>) -> Self {
+        Self::Is(field.as_bytes().to_vec(), value.into())
+    }
+
+    /// Whether the entry is meant.
+    pub(super) fn holds(&self, entry: &Entry<'_>) -> bool {
+        match self {
+            Self::Is(name, value) => entry.fields().any(|(n, v)| n == *name && v == *value),
+            Self::All(parts) => parts.iter().all(|part| part.holds(entry)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(entry)),
+            Self::Message(regex) => entry
+                .field(b"MESSAGE")
+                .is_some_and(|message| regex.is_match(message)),
+        }
+    }
+
+    /// The same as far as the indexes of the journal can answer it: everything that is meant, and perhaps more.
+    pub(super) fn superset(&self) -> Matches {
+        let groups = self.groups().unwrap_or_default();
+        groups.iter().fold(Matches::default(), |matches, group| {
+            let conditions = group.iter();
+            conditions.fold(matches.or(), |matches, (name, value)| {
+                matches.and(name, value)
+            })
+        })
+    }
+
+    /// Groups of conditions of which one must hold, in each group one of every field; `None`: nothing can be said.
+    fn groups(&self) -> Option<Vec<Group<'_>>> {
+        match self {
+            Self::Is(name, value) => Some(vec![vec![(name.as_slice(), value.as_slice())]]),
+            Self::Message(_) => None,
+            Self::Any(parts) => {
+                let groups: Option<Vec<_>> = parts.iter().map(Self::groups).collect();
+                Some(joined(groups?.concat()))
+            }
+            Self::All(parts) => {
+                let known = parts.iter().filter_map(Self::groups);
+                known.reduce(|all, more| {
+                    if all.len() * more.len() > GROUPS_MAX {
+                        all
+                    } else {
+                        crossed(&all, &more)
+                    }
+                })
+            }
+        }
+    }
+
+    /// journalctl's matches: those of one field are alternatives, those of several fields must all hold, and `+` begins
+    /// an alternative to all before it.
+    pub(super) fn of_matches<'a>(terms: impl Iterator<Item = &'a str>) -> Result<Self, Failure> {
+        let mut groups = vec![vec![]];
+        for term in terms {
+            if term == "+" {
+                groups.push(vec![]);
+            } else if let Some(group) = groups.last_mut() {
+                group.push(field_and_value(term)?);
+            }
+        }
+        if groups.len() > 1 && groups.iter().any(Vec::is_empty) {
+            return Err(Failure::usage("\"+\" must stand between matches"));
+        }
+        Ok(Self::Any(groups.into_iter().map(all_fields).collect()))
+    }
+
+    /// What journalctl -u means: what the unit says, and what the manager, the kernel and coredumps say of it.
+    pub(super) fn of_unit(unit: &str) -> Self {
+        let unit = full_unit_name(unit);
+        let slice =
+            (kind_of(&unit) == Some("slice")).then(|| Self::is("_SYSTEMD_SLICE", unit.as_str()));
+        let mut ways = vec![
+            Self::is("_SYSTEMD_UNIT", unit.as_str()),
+            Self::All(vec![Self::is("_PID", "1"), Self::is("UNIT", unit.as_str())]),
+            Self::All(vec![
+                Self::is("_UID", "0"),
+                Self::is("OBJECT_SYSTEMD_UNIT", unit.as_str()),
+            ]),
+            Self::All(vec![
+                Self::is("MESSAGE_ID", COREDUMP),
+                Self::is("_UID", "0"),
+                Self::is("COREDUMP_UNIT", unit.as_str()),
+            ]),
+        ];
+        ways.extend(slice);
+        Self::Any(ways)
+    }
+}
+
+/// Conditions of which one of every field must hold.
+type Group<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+/// More groups cost more than they save.
+const GROUPS_MAX: usize = 64;
+
+/// Groups that speak of one and the same field become one group.
+fn joined(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+    let first = groups
+        .first()
+        .and_then(|group| group.first())
+        .map(|(name, _)| *name);
+    let is_one_field = groups
+        .iter()
+        .flatten()
+        .all(|(name, _)| Some(*name) == first);
+    if is_one_field {
+        vec![groups.concat()]
+    } else {
+        groups
+    }
+}
+
+fn crossed<'a>(all: &[Group<'a>], more: &[Group<'a>]) -> Vec<Group<'a>> {
+    all.iter()
+        .flat_map(|left| more.iter().map(|right| [left.as_slice(), right].concat()))
+        .collect()
+}
+
+/// The message id of a coredump (systemd's catalog).
+const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+
+const UNIT_ENDINGS: [&str; 11] = [
+    ".service",
+    ".socket",
+    ".device",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".target",
+    ".path",
+    ".timer",
+    ".slice",
+    ".scope",
+];
+
+/// What stands behind the last dot of a unit's name; case matters there.
+fn kind_of(unit: &str) -> Option<&str> {
+    unit.rsplit_once('.').map(|(_, kind)| kind)
+}
+
+/// A name without a kind is a service.
+fn full_unit_name(name: &str) -> String {
+    if UNIT_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        return name.to_owned();
+    }
+    format!("{name}.service")
+}
+
+fn field_and_value(term: &str) -> Result<(String, Vec<u8>), Failure> {
+    if let Some(path) = term.strip_prefix('/') {
+        return Ok(("_EXE".to_owned(), format!("/{path}").into_bytes()));
+    }
+    let valid = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    match term.split_once('=') {
+        Some((name, value)) if valid(name) => Ok((name.to_owned(), value.as_bytes().to_vec())),
+        _ => Err(Failure::usage(format!(
+            "expected FIELD=value or a path, found {term:?}"
+        ))),
+    }
+}
+
+/// Alternatives for each field, and all fields together.
+fn all_fields(terms: Vec<(String, Vec<u8>)>) -> Expression {
+    let mut fields: Vec<(String, Vec<Expression>)> = vec![];
+    for (name, value) in terms {
+        let same = |known: &&mut (String, Vec<Expression>)| known.0 == name;
+        let expression = Expression::is(&name, value);
+        match fields.iter_mut().find(same) {
+            Some((_, values)) => values.push(expression),
+            None => fields.push((name, vec![expression])),
+        }
+    }
+    Expression::All(
+        fields
+            .into_iter()
+            .map(|(_, values)| Expression::Any(values))
+            .collect(),
+    )
+}

@@ -1,0 +1,51 @@
+//! What a journal holds: values of a field, names of fields, room on disk.
+
+use super::printable::push_shown;
+use super::verbose::size_text;
+use super::written;
+use crate::cli::Failure;
+use crate::cli::output::Output;
+use crate::journal::Journal;
+
+/// A field may have as many values as there are entries; a machine of 512 MB must survive the question.
+const VALUES_MAX: usize = 1 << 20;
+
+/// Prints each value of a field once.
+pub(super) fn values(
+    journal: &mut Journal,
+    field: &[u8],
+    output: &mut Output,
+) -> Result<(), Failure> {
+    each(&journal.unique(field, VALUES_MAX), output)
+}
+
+/// Prints the name of each field once.
+pub(super) fn names(journal: &mut Journal, output: &mut Output) -> Result<(), Failure> {
+    each(&journal.field_names(), output)
+}
+
+fn each(values: &[Vec<u8>], output: &mut Output) -> Result<(), Failure> {
+    for value in values {
+        print(output, value);
+        if !output.advance().map_err(written)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn print(output: &mut Output, value: &[u8]) {
+    let is_terminal = output.is_terminal();
+    let out = output.buffer();
+    push_shown(out, value, is_terminal);
+    out.push(b'\n');
+}
+
+/// `--disk-usage`.
+pub(super) fn disk_usage(journal: &Journal, output: &mut Output) -> Result<(), Failure> {
+    let bytes = journal.disk_usage_bytes();
+    let size = size_text(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let line = format!("Archived and active journals take up {size} in the file system.\n");
+    output.buffer().extend_from_slice(line.as_bytes());
+    output.advance().map(drop).map_err(written)
+}

@@ -1,0 +1,97 @@
+//! `vmlog journal`: shows journal files, with the flags of journalctl.
+
+mod boots;
+mod export;
+mod expression;
+mod fields;
+mod format;
+mod header;
+mod json;
+mod lists;
+mod printable;
+mod request;
+mod short;
+mod show;
+mod verbose;
+mod verify;
+mod zone;
+
+pub(super) use request::command;
+
+use super::Failure;
+use super::output::Output;
+use crate::journal::{Journal, JournalOptions};
+use crate::pipeline::told;
+use crate::time::Micros;
+use clap::ArgMatches;
+use request::{Action, Request};
+use std::io;
+use zone::Zone;
+
+/// Does what was asked for.
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let request = Request::check(matches, &Zone::local(), Micros::now())?;
+    let options = JournalOptions {
+        directories: request.directories,
+        files: request.files,
+        namespaces: request.namespaces,
+        matches: request.action.superset(),
+        ..JournalOptions::default()
+    };
+    let mut journal = Journal::open(options);
+    let mut output = Output::new();
+    let is_quiet = matches.get_flag("quiet");
+    if !matches!(request.action, Action::Verify) {
+        tell_unreadable(&journal, is_quiet)?;
+    }
+    let done = match request.action {
+        Action::Show(show) => show::run(&mut journal, &show, &mut output),
+        Action::Values(field) => lists::values(&mut journal, &field, &mut output),
+        Action::Names => lists::names(&mut journal, &mut output),
+        Action::ListBoots => boots::list(&mut journal, &Zone::local(), &mut output),
+        Action::DiskUsage => lists::disk_usage(&journal, &mut output),
+        Action::Header => header::run(&mut journal, &Zone::local(), &mut output),
+        Action::Verify => verify::run(&mut journal, &mut output),
+    };
+    let done = done.and_then(|()| output.flush().map_err(written));
+    tell_problems(&mut journal, is_quiet);
+    done
+}
+
+/// Standard output could not be written.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn written(error: io::Error) -> Failure {
+    Failure::failed(format!("cannot write: {error}"))
+}
+
+/// The journal could not be read.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn unreadable(error: crate::journal::Error) -> Failure {
+    Failure::failed(format!("cannot read the journal: {}", told(&error)))
+}
+
+/// A file that may not be read is told; when none can be, that is a failure.
+fn tell_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
+    let (mut read, mut refused) = (0, vec![]);
+    for file in journal.files() {
+        match file.error {
+            None => read += 1,
+            Some(error) => refused.push(format!("{}: {}", file.path.display(), told(error))),
+        }
+    }
+    if read == 0 && !refused.is_empty() {
+        return Err(Failure::failed(refused.join("\nvmlog: ")));
+    }
+    for text in refused.iter().filter(|_| !is_quiet) {
+        eprintln!("vmlog: {text}");
+    }
+    Ok(())
+}
+
+fn tell_problems(journal: &mut Journal, is_quiet: bool) {
+    for problem in journal.problems() {
+        if !is_quiet {
+            eprintln!("vmlog: {problem}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Which bytes journalctl prints as text, and what a terminal may see.
+
+/// Whether `bytes` are text that journalctl prints as it is: UTF-8 without control characters but the
+/// tab and, where `newline` allows it, the line feed, and without code points that are no characters.
+pub(super) fn is_text(bytes: &[u8], newline: bool) -> bool {
+    if is_plain(bytes) {
+        return true;
+    }
+    str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| is_shown(c, newline)))
+}
+
+/// The usual case, in a form that the compiler makes wide: printable ASCII and tabs.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(64).all(|chunk| {
+        // without a branch, so that the compiler makes it wide
+        let odd = |byte: &u8| u8::from(!(0x20..0x7f).contains(byte)) & u8::from(*byte != b'\t');
+        chunk.iter().fold(0, |found, byte| found | odd(byte)) == 0
+    })
+}
+
+fn is_shown(c: char, newline: bool) -> bool {
+    match c {
+        '\t' => true,
+        '\n' => newline,
+        _ => !c.is_control() && !is_noncharacter(c),
+    }
+}
+
+/// The code points that Unicode keeps for no character at all.
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
+}
+
+/// Appends `bytes` as they are, or escaped where a terminal would obey them.
+pub(super) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], is_terminal: bool) {
+    if is_terminal {
+        push_escaped(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Appends `text` so that it cannot steer a terminal: control and bidirectional characters become
+/// visible escapes, bytes that are no text become `\xHH`.
+pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_char(out, c);
+        }
+        for byte in chunk.invalid() {
+            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+        }
+    }
+}
+
+fn push_char(out: &mut Vec<u8>, c: char) {
+    if c == '\t' || !(c.is_control() || is_steering(c)) {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    } else if c.is_ascii() {
+        out.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes());
+    } else {
+        out.extend_from_slice(format!("\\u{{{:x}}}", u32::from(c)).as_bytes());
+    }
+}
+
+/// Marks that turn the direction of text, or that cannot be seen.
+fn is_steering(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_what_journalctl_takes_for_it() {
+        for text in [
+            "",
+            "plain",
+            "tab\there",
+            "caf\u{e9} \u{1f980}",
+            "\u{feff}mark",
+        ] {
+            assert!(is_text(text.as_bytes(), false), "{text:?}");
+        }
+        let binary: [&[u8]; 7] = [
+            b"\x1b[31m",
+            b"\r",
+            b"\0",
+            b"\x7f",
+            "\u{85}".as_bytes(),
+            b"\xff",
+            "\u{10ffff}".as_bytes(),
+        ];
+        for bytes in binary {
+            assert!(!is_text(bytes, true), "{bytes:?}");
+        }
+        assert!(is_text(b"a\nb", true) && !is_text(b"a\nb", false));
+        let long = [b'x'; 200];
+        assert!(is_text(&long, false) && !is_text(&[&long[..], b"\n"].concat(), false));
+    }
+
+    #[test]
+    fn a_terminal_sees_no_raw_control() {
+        let mut out = vec![];
+        push_escaped(&mut out, b"a\x1b[2Jb\tc\xff\xe2\x80\xaed\nend");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a\\x1b[2Jb\tc\\xff\\u{202e}d\\x0aend"
+        );
+    }
+}

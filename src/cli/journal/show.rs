@@ -1,0 +1,190 @@
+//! Shows entries: where to begin, which to print, when to stop, and how to go on with what comes.
+
+use super::boots;
+use super::request::{Boot, Show, Start};
+use super::{unreadable, written};
+use crate::cli::Failure;
+use crate::cli::output::Output;
+use crate::journal::{Cursor, Entry, Event, Id128, Journal, Seek};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// How long to wait for news before looking again whether anybody still reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Shows what was asked for.
+pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Result<(), Failure> {
+    let boot = match show.boot {
+        None => None,
+        Some(Boot::Id(id)) => Some(id),
+        Some(Boot::Offset(offset)) => Some(boots::at(journal, offset)?),
+    };
+    let mut shower = Shower {
+        show,
+        boot,
+        output,
+        left: u64::MAX,
+        last: None,
+    };
+    shower.begin(journal)?;
+    while shower.step(journal)?.is_continue() {}
+    if show.follow {
+        shower.follow(journal)?;
+    }
+    shower.finish()
+}
+
+struct Shower<'a> {
+    show: &'a Show,
+    boot: Option<Id128>,
+    output: &'a mut Output,
+    /// Entries that may still be printed.
+    left: u64,
+    last: Option<Cursor>,
+}
+
+impl Shower<'_> {
+    /// Goes to where printing begins.
+    fn begin(&mut self, journal: &mut Journal) -> Result<(), Failure> {
+        let show = self.show;
+        if show.reverse || show.start != Start::Natural {
+            self.left = show.lines.unwrap_or(u64::MAX);
+        }
+        let seek = match (show.start, show.reverse) {
+            (Start::Cursor(cursor), _) => Seek::Cursor(cursor),
+            (Start::AfterCursor(cursor), _) => Seek::After(cursor),
+            (Start::Natural, true) => return self.begin_at_the_end(journal),
+            (Start::Natural, false) => match (show.lines, show.since) {
+                (Some(lines), _) => return self.begin_before_the_end(journal, lines),
+                (None, Some(since)) => Seek::Realtime(u64::try_from(since.get()).unwrap_or(0)),
+                (None, None) => Seek::Head,
+            },
+        };
+        journal.seek(&seek).map_err(unreadable)?;
+        if show.reverse && matches!(show.start, Start::Cursor(_)) {
+            // the entry at the cursor is the first to be printed, whichever way
+            journal.next().map_err(unreadable)?;
+            journal.seek(&seek).map_err(unreadable)?;
+        }
+        Ok(())
+    }
+
+    fn begin_at_the_end(&mut self, journal: &mut Journal) -> Result<(), Failure> {
+        let seek = match self.show.until {
+            Some(until) => {
+                Seek::Realtime(u64::try_from(until.get()).unwrap_or(0).saturating_add(1))
+            }
+            None => Seek::Tail,
+        };
+        journal.seek(&seek).map_err(unreadable)
+    }
+
+    /// Walks back over `lines` wanted entries and stands before the last of them.
+    fn begin_before_the_end(&mut self, journal: &mut Journal, lines: u64) -> Result<(), Failure> {
+        self.begin_at_the_end(journal)?;
+        let (mut wanted, mut first) = (0, None);
+        while wanted < lines
+            && let Some(event) = journal.previous().map_err(unreadable)?
+        {
+            let Event::Entry(entry) = event else { continue };
+            if self.is_before(&entry) {
+                break;
+            }
+            if self.is_wanted(&entry) {
+                wanted += 1;
+                first = Some(entry.cursor());
+            }
+        }
+        let seek = first.map_or(Seek::Tail, Seek::Cursor);
+        journal.seek(&seek).map_err(unreadable)
+    }
+
+    /// Prints the next entry, if there is one and it is wanted.
+    fn step(&mut self, journal: &mut Journal) -> Result<ControlFlow<()>, Failure> {
+        if self.left == 0 {
+            return Ok(ControlFlow::Break(()));
+        }
+        let backward = self.show.reverse;
+        let event = if backward {
+            journal.previous()
+        } else {
+            journal.next()
+        };
+        match event.map_err(unreadable)? {
+            None => Ok(ControlFlow::Break(())),
+            Some(Event::Gap(gap)) => {
+                eprintln!(
+                    "vmlog: {} entries are gone: they were deleted before they were read",
+                    gap.count()
+                );
+                Ok(ControlFlow::Continue(()))
+            }
+            Some(Event::Entry(entry)) if self.is_past(&entry, backward) => {
+                Ok(ControlFlow::Break(()))
+            }
+            Some(Event::Entry(entry)) => self.print(&entry),
+        }
+    }
+
+    fn print(&mut self, entry: &Entry<'_>) -> Result<ControlFlow<()>, Failure> {
+        if self.is_wanted(entry) {
+            self.show.format.push(self.output, entry);
+            self.last = Some(entry.cursor());
+            self.left -= 1;
+            if !self.output.advance().map_err(written)? {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn is_wanted(&self, entry: &Entry<'_>) -> bool {
+        self.boot.is_none_or(|boot| entry.boot_id() == boot)
+            && !self.is_before(entry)
+            && !self.is_after(entry)
+            && self.show.expression.holds(entry)
+    }
+
+    fn is_before(&self, entry: &Entry<'_>) -> bool {
+        self.show
+            .since
+            .is_some_and(|since| i64::try_from(entry.realtime()).unwrap_or(i64::MAX) < since.get())
+    }
+
+    fn is_after(&self, entry: &Entry<'_>) -> bool {
+        self.show
+            .until
+            .is_some_and(|until| i64::try_from(entry.realtime()).unwrap_or(i64::MAX) > until.get())
+    }
+
+    /// Whether nothing that is wanted can follow, as far as times can say.
+    fn is_past(&self, entry: &Entry<'_>, backward: bool) -> bool {
+        if backward {
+            self.is_before(entry)
+        } else {
+            self.is_after(entry)
+        }
+    }
+
+    /// Goes on until nobody reads any more.
+    fn follow(&mut self, journal: &mut Journal) -> Result<(), Failure> {
+        self.left = u64::MAX;
+        loop {
+            while self.step(journal)?.is_continue() {}
+            self.output.flush().map_err(written)?;
+            if !self.output.advance().map_err(written)? {
+                return Ok(());
+            }
+            journal.wait(PATIENCE).map_err(unreadable)?;
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        if let Some(cursor) = self.last.filter(|_| self.show.tell_cursor) {
+            self.output
+                .buffer()
+                .extend_from_slice(format!("-- cursor: {cursor}\n").as_bytes());
+        }
+        self.output.advance().map(drop).map_err(written)
+    }
+}

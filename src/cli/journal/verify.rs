@@ -1,0 +1,32 @@
+//! `--verify`: one verdict a file.
+
+use super::written;
+use crate::cli::Failure;
+use crate::cli::output::Output;
+use crate::journal::Journal;
+use crate::pipeline::told;
+
+/// Checks every file. That one is damaged is a failure.
+pub(super) fn run(journal: &mut Journal, output: &mut Output) -> Result<(), Failure> {
+    let verdicts = journal.verify();
+    let mut failed = 0;
+    for verdict in &verdicts {
+        let path = verdict.path.display();
+        let line = match (&verdict.error, verdict.sealed) {
+            (Some(error), _) => format!("FAIL: {path}: {}\n", told(error)),
+            (None, true) => format!("PASS: {path} (seals not checked: no key)\n"),
+            (None, false) => format!("PASS: {path}\n"),
+        };
+        failed += u64::from(verdict.error.is_some());
+        output.buffer().extend_from_slice(line.as_bytes());
+        if !output.advance().map_err(written)? {
+            break;
+        }
+    }
+    if failed == 0 {
+        return Ok(());
+    }
+    output.flush().map_err(written)?;
+    let count = verdicts.len();
+    Err(Failure::failed(format!("{failed} of {count} files failed")))
+}

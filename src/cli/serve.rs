@@ -1,0 +1,276 @@
+//! `vmlog serve`: collect, store and serve until asked to stop.
+
+use super::{Failure, announce};
+use crate::collect;
+use crate::collect::{CaptureCollector, CaptureOptions, CloudInitCollector, Collector};
+use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, SandboxCollector};
+use crate::config::{Config, Raw};
+use crate::disk::RealDisk;
+use crate::live::Live;
+use crate::pipeline::{Build, Count, Counters, Pipeline, told};
+use crate::record::{Id, Level, Metadata, Positions, Record};
+use crate::redact::Redactor;
+use crate::server;
+use crate::server::{Measure, Sample, access_token};
+use crate::store::{Recovery, Store};
+use std::error::Error;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// A page that scans the store holds one of these threads; more would only fight for the processor
+/// of a small machine.
+const BLOCKING_THREADS: usize = 8;
+
+/// A broken disk damages much at once; the first pieces say what there is to know.
+const DAMAGE_TOLD_MAX: usize = 20;
+
+/// Runs until SIGTERM or SIGINT, then writes and syncs what was read.
+pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
+    let config = Config::check(raw).map_err(|error| Failure::usage(error.to_string()))?;
+    let redactor =
+        Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
+    let listener = listen(config.listen)?;
+    announce::start_log();
+    let (store, recovery) = open_store(&config)?;
+    let token = access_key(&config)?;
+    let reader = store.reader();
+    let live = Live::new(config.tail.ring_rows, Id(reader.view().ids().end));
+    let first = first_records(&recovery);
+    let (pipeline, ended) = Pipeline::start(
+        store,
+        redactor,
+        live.clone(),
+        config.flush,
+        first,
+        collectors(&config),
+    )
+    .map_err(failed("cannot start a thread"))?;
+    let options = Arc::new(server_options(&config, token, pipeline.counters()));
+    let state = server::State {
+        reader,
+        live,
+        options,
+    };
+    let runtime = runtime().map_err(failed("cannot start the server"))?;
+    let served = runtime.block_on(serve(listener, state, &pipeline, ended, &config));
+    let finished = pipeline
+        .finish()
+        .map_err(failed("what was read last is not written"));
+    served.and(finished)
+}
+
+/// Serves until a signal, or until the writer ends by itself, which is a failure.
+async fn serve(
+    listener: TcpListener,
+    state: server::State,
+    pipeline: &Pipeline,
+    ended: oneshot::Receiver<()>,
+    config: &Config,
+) -> Result<(), Failure> {
+    let (stopper, live) = (pipeline.stopper(), state.live.clone());
+    let mut terminate = signals(SignalKind::terminate())?;
+    let mut interrupt = signals(SignalKind::interrupt())?;
+    let (asked, was_asked) = oneshot::channel();
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => drop(asked.send(())),
+            _ = interrupt.recv() => drop(asked.send(())),
+            _ = ended => drop(asked),
+        }
+        stopper.stop();
+        live.close();
+    };
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed("cannot listen"))?;
+    announce::address(&listener, &state.options, config);
+    server::run(listener, state, shutdown)
+        .await
+        .map_err(failed("cannot serve"))?;
+    was_asked
+        .await
+        .map_err(|_| Failure::failed("the writer ended by itself"))
+}
+
+/// Bound before anything is written: a second server on the same address must leave no trace.
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}; set --listen / LOG_LISTEN"
+        ))
+    })?;
+    listener
+        .set_nonblocking(true)
+        .map_err(failed("cannot listen"))?;
+    Ok(listener)
+}
+
+fn open_store(config: &Config) -> Result<(Store, Recovery), Failure> {
+    let directory = &config.data_dir;
+    let path = directory.display();
+    access_token::make_private_directory(directory).map_err(|error| {
+        Failure::failed(format!(
+            "cannot use {path}: {error}; set --data-dir / LOG_DATA_DIR"
+        ))
+    })?;
+    Store::open(
+        Arc::new(RealDisk),
+        &directory.join("store"),
+        config.store.clone(),
+    )
+    .map_err(failed("cannot open the store"))
+}
+
+/// The key that was configured, or the one that is made at the first start.
+fn access_key(config: &Config) -> Result<String, Failure> {
+    if let Some(key) = &config.api_token {
+        return Ok(key.0.clone());
+    }
+    let path = config.data_dir.join(access_token::FILE_NAME);
+    access_token::load_or_make(&config.data_dir)
+        .map_err(failed(&format!("cannot use {}", path.display())))
+}
+
+/// What the store's readers should know of this start.
+fn first_records(recovery: &Recovery) -> Vec<Record> {
+    let text = concat!("vmlog ", env!("CARGO_PKG_VERSION"), " started").to_owned();
+    let mut records = vec![collect::own_record(
+        Level::Info,
+        "started",
+        text,
+        Metadata::new(),
+    )];
+    if recovery.cut_bytes > 0 {
+        let bytes = recovery.cut_bytes;
+        let text =
+            format!("the store was not closed: {bytes} bytes of an unfinished write were cut");
+        let mut metadata = Metadata::new();
+        metadata.insert("cut_bytes".into(), bytes.into());
+        records.push(collect::own_record(
+            Level::Warn,
+            "store_recovered",
+            text,
+            metadata,
+        ));
+    }
+    for damage in recovery.damage.iter().take(DAMAGE_TOLD_MAX) {
+        let text = format!("records of the store cannot be read: {}", told(damage));
+        records.push(collect::own_record(
+            Level::Error,
+            "store_damaged",
+            text,
+            Metadata::new(),
+        ));
+    }
+    records
+}
+
+/// Every collector that is set, each with a way to make it.
+fn collectors(config: &Config) -> Vec<(String, Build)> {
+    let journal = config.journal.clone();
+    let cloud_init = config.cloud_init.clone();
+    let docker = config.docker_json.clone();
+    let capture = CaptureOptions::new(config.capture_dir.clone());
+    let mut collectors = vec![
+        named("journald", move |positions| {
+            JournaldCollector::open(journal.clone(), positions)
+        }),
+        named("cloud-init", move |positions| {
+            CloudInitCollector::open(cloud_init.clone(), positions)
+        }),
+        named("docker-json", move |positions| {
+            DockerJsonCollector::open(docker.clone(), positions)
+        }),
+        named("capture", move |positions| {
+            CaptureCollector::open(capture.clone(), positions)
+        }),
+    ];
+    collectors.extend(config.sandboxes.clone().map(|options| {
+        named("sandboxes", move |positions| {
+            SandboxCollector::open(options.clone(), positions)
+        })
+    }));
+    collectors.extend(config.files.clone().into_iter().map(|options| {
+        let name = format!("file:{}", options.name);
+        named(&name, move |positions| {
+            FileCollector::open(options.clone(), positions)
+        })
+    }));
+    collectors
+}
+
+fn named<C: Collector + 'static>(
+    name: &str,
+    mut open: impl FnMut(&Positions) -> C + Send + 'static,
+) -> (String, Build) {
+    (
+        name.to_owned(),
+        Box::new(move |positions| Box::new(open(positions))),
+    )
+}
+
+fn server_options(config: &Config, token: String, counters: Counters) -> server::Options {
+    server::Options {
+        token: Some(token),
+        limit_max: config.api.page_limit_max,
+        tail_queue_rows: config.tail.queue_rows,
+        tail_connections_max: config.tail.connections_max,
+        rate: config.api.rate,
+        rate_burst: config.api.burst,
+        hosts: config.api.hosts.clone(),
+        measure: Some(Measure::new(move || samples(&counters.read()))),
+        ..server::Options::default()
+    }
+}
+
+/// What the collectors have brought, for `/metrics`.
+fn samples(counts: &[Count]) -> Vec<Sample> {
+    type Read = fn(&Count) -> u64;
+    let kinds: [(&str, &str, Read); 3] = [
+        (
+            "vmlog_collector_records_total",
+            "Records that a collector brought.",
+            |count| count.records,
+        ),
+        (
+            "vmlog_collector_bytes_total",
+            "Bytes of their messages.",
+            |count| count.bytes,
+        ),
+        (
+            "vmlog_collector_failures_total",
+            "Times that a collector failed.",
+            |count| count.failures,
+        ),
+    ];
+    let of_kind = |(name, help, read): (&'static str, &'static str, Read)| {
+        counts.iter().map(move |count| {
+            let labels = vec![("collector", count.collector.clone())];
+            Sample {
+                name,
+                help,
+                labels,
+                value: read(count),
+            }
+        })
+    };
+    kinds.into_iter().flat_map(of_kind).collect()
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+}
+
+fn signals(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(failed("cannot wait for signals"))
+}
+
+fn failed<E: Error>(what: &str) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::failed(format!("{what}: {}", told(&error)))
+}

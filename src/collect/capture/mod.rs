@@ -1,0 +1,307 @@
+//! The collector of captured commands: reads the log of every run in the capture folder, and makes records of its start, its
+//! output and its end. What was written while nobody collected is read later; a run whose writer died is told as interrupted.
+
+mod caps;
+mod part;
+mod records;
+mod run;
+
+use super::position::{load, save};
+use super::watch::Watch;
+use super::{Batch, Collector, Error, Intake, own_record};
+use crate::capture::{Folder, Parts, RunId};
+use crate::record::{Level, Metadata, Position, Positions};
+use caps::Caps;
+use run::{Desk, Place, Run, Step};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What a [`CaptureCollector`] reads.
+#[derive(Debug, Clone)]
+pub struct CaptureOptions {
+    /// The folder of the capture logs; it need not exist yet.
+    pub directory: PathBuf,
+    /// Lines of one run that become records: three quarters from its head, one quarter from its tail.
+    pub lines_max: u64,
+    /// Bytes of them.
+    pub bytes_max: u64,
+    /// After this time without growth an unterminated line becomes a record.
+    pub quiet: Duration,
+}
+
+impl CaptureOptions {
+    /// Reads `directory` with the usual caps: 10,000 lines and 2 MiB a run.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            lines_max: 10_000,
+            bytes_max: 2 << 20,
+            quiet: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Nothing tells when a writer dies: a running command is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A folder that changed this short a time before it was listed may have changed again with the same time.
+const SETTLED_AFTER: Duration = Duration::from_millis(50);
+
+/// What positions of runs begin with.
+const ORIGIN: &str = "capture:";
+
+/// Collects the runs of one folder.
+#[derive(Debug)]
+pub struct CaptureCollector {
+    options: CaptureOptions,
+    folder: Folder,
+    runs: BTreeMap<RunId, State>,
+    listing: Listing,
+    watch: Watch,
+    /// The run that has its turn first: a chatty one must not silence the others.
+    turn: Option<RunId>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// From a position, or new: not opened yet.
+    Known(Place),
+    Open(Box<Run>),
+    /// Read to its end.
+    Over,
+    /// It cannot be read, which was told.
+    Broken,
+}
+
+/// What the folder holds.
+#[derive(Debug, Default)]
+struct Listing {
+    runs: BTreeMap<RunId, Parts>,
+    /// When the folder had last changed, if that is long enough ago to be trusted.
+    changed: Option<SystemTime>,
+}
+
+impl CaptureCollector {
+    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: CaptureOptions, positions: &Positions) -> Self {
+        let known = positions.keys().filter_map(|origin| {
+            let run = origin.strip_prefix(ORIGIN)?.parse().ok()?;
+            Some((run, State::Known(load(positions, origin))))
+        });
+        Self {
+            folder: Folder::new(&options.directory),
+            runs: known.collect(),
+            listing: Listing::default(),
+            watch: Watch::new(),
+            turn: None,
+            options,
+        }
+    }
+
+    /// Lists the folder, unless it is as it was.
+    fn list(&mut self) -> Result<(), Error> {
+        let modified = fs::metadata(self.folder.path()).and_then(|folder| folder.modified());
+        let modified = match modified {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // no folder is as old as this one is not
+                self.listing = Listing {
+                    runs: BTreeMap::new(),
+                    changed: Some(SystemTime::UNIX_EPOCH),
+                };
+                return Ok(());
+            }
+            modified => modified.map_err(|error| self.error("look at", error))?,
+        };
+        if self.listing.changed == Some(modified) {
+            return Ok(());
+        }
+        let age = modified.elapsed();
+        let is_settled = age.map_or(true, |age| age >= SETTLED_AFTER);
+        self.listing = Listing {
+            runs: self
+                .folder
+                .runs()
+                .map_err(|error| self.error("list", error))?,
+            changed: is_settled.then_some(modified),
+        };
+        Ok(())
+    }
+
+    fn error(&self, what: &str, source: io::Error) -> Error {
+        Error::Io {
+            what: format!("{what} {}", self.folder.path().display()),
+            source,
+        }
+    }
+
+    /// Runs that are no longer there need no position.
+    fn forget_removed(&mut self, intake: &mut Intake<'_>) {
+        let listed = &self.listing.runs;
+        self.runs.retain(|run, state| {
+            if listed.contains_key(run) {
+                return true;
+            }
+            let was_read = match state {
+                State::Known(place) => place.is_over,
+                State::Open(_) => false,
+                State::Over | State::Broken => true,
+            };
+            if !was_read {
+                let text = "a capture log was removed before it was read to its end";
+                intake.push(told(*run, text.to_owned()));
+            }
+            intake.position(Position {
+                origin: origin(*run),
+                value: None,
+            });
+            false
+        });
+    }
+
+    /// The runs in the order of their turns.
+    fn order(&self) -> Vec<RunId> {
+        let turn = self.turn;
+        let runs = self.listing.runs.keys().copied();
+        let (mut now, before): (Vec<_>, Vec<_>) =
+            runs.partition(|run| turn.is_none_or(|turn| *run >= turn));
+        now.extend(before);
+        now
+    }
+
+    /// Reads a run until nothing new comes or the batch is full.
+    fn advance(&mut self, id: RunId, intake: &mut Intake<'_>) {
+        let Some(mut run) = self.take_run(id) else {
+            return;
+        };
+        let before = intake.count();
+        let result = self.read_run(id, &mut run, intake);
+        if intake.count() > before || run.place().is_over {
+            intake.position(save(&origin(id), run.place()));
+        }
+        let state = match result {
+            Ok(()) if run.place().is_over => State::Over,
+            Ok(()) => State::Open(run),
+            Err(error) => {
+                intake.push(told(id, format!("a capture log cannot be read: {error}")));
+                State::Broken
+            }
+        };
+        self.runs.insert(id, state);
+    }
+
+    fn take_run(&mut self, id: RunId) -> Option<Box<Run>> {
+        let caps = Caps {
+            lines: self.options.lines_max,
+            bytes: self.options.bytes_max,
+        };
+        let state = self
+            .runs
+            .entry(id)
+            .or_insert_with(|| State::Known(Place::default()));
+        match state {
+            State::Over | State::Broken => return None,
+            State::Known(place) if place.is_over => {
+                *state = State::Over;
+                return None;
+            }
+            State::Known(place) => {
+                let parts = self.listing.runs.get(&id)?;
+                let run = Run::open(&self.folder, id, place.clone(), caps, parts)?;
+                *state = State::Open(Box::new(run));
+            }
+            State::Open(_) => {}
+        }
+        match std::mem::replace(state, State::Broken) {
+            State::Open(run) => Some(run),
+            State::Known(_) | State::Over | State::Broken => None,
+        }
+    }
+
+    fn read_run(&mut self, id: RunId, run: &mut Run, intake: &mut Intake<'_>) -> io::Result<()> {
+        let mut parts = self.listing.runs.get(&id).cloned().unwrap_or_default();
+        while !intake.is_full() {
+            let mut desk = Desk {
+                folder: &self.folder,
+                parts: &parts,
+                watch: &mut self.watch,
+                intake: &mut *intake,
+            };
+            match run.step(&mut desk)? {
+                Step::More => {}
+                Step::Left => parts = self.folder.runs()?.remove(&id).unwrap_or(parts),
+                Step::Waiting => {
+                    run.quiet(self.options.quiet, intake);
+                    return Ok(());
+                }
+                Step::Over => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collector for CaptureCollector {
+    fn name(&self) -> &'static str {
+        "capture"
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.watch.folder(&self.options.directory);
+        self.list()?;
+        let mut intake = Intake::new(batch);
+        self.forget_removed(&mut intake);
+        for run in self.order() {
+            if intake.is_full() {
+                self.turn = Some(run);
+                return Ok(());
+            }
+            self.advance(run, &mut intake);
+        }
+        self.turn = None;
+        Ok(())
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        let open = || {
+            self.runs.values().filter_map(|state| match state {
+                State::Open(run) => Some(run),
+                _ => None,
+            })
+        };
+        let mut patience = patience;
+        let is_going_on = |state: &State| match state {
+            State::Known(place) => !place.is_over,
+            State::Open(_) => true,
+            State::Over | State::Broken => false,
+        };
+        if self.runs.values().any(is_going_on) {
+            patience = patience.min(LOOK_EVERY);
+        }
+        if self.listing.changed.is_none() {
+            patience = patience.min(SETTLED_AFTER);
+        }
+        if let Some(due) = open().filter_map(|run| run.due(self.options.quiet)).min() {
+            patience = patience.min(due.saturating_duration_since(Instant::now()));
+        }
+        self.watch.wait(patience);
+    }
+}
+
+fn origin(run: RunId) -> String {
+    format!("{ORIGIN}{run}")
+}
+
+/// A record about the log of a run.
+fn told(run: RunId, text: String) -> crate::record::Record {
+    let mut metadata = Metadata::new();
+    metadata.insert("run_id".to_owned(), run.to_string().into());
+    own_record(Level::Warn, "gap", text, metadata)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,284 @@
+//! The records of a run.
+
+use super::caps::{Held, LeftOut};
+use crate::capture::{Count, End, Gap, Start, Stream, is_reserved};
+use crate::collect::{level, text};
+use crate::record::{Level, Metadata, Record, Source};
+use crate::time::Micros;
+use serde_json::Value;
+
+/// What every record of a run says.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice {
+    pub(crate) run_id: String,
+    pub(crate) source: Source,
+    pub(crate) start: Start,
+}
+
+/// The source of a run whose beginning is not known.
+const NAMELESS: &str = "command";
+
+impl Voice {
+    pub(crate) fn new(run_id: String, start: Option<Start>) -> Self {
+        let start = start.unwrap_or_default();
+        let nameless = || Source::new(NAMELESS, "");
+        let source = start
+            .source
+            .parse()
+            .ok()
+            .filter(|source| !is_reserved(source));
+        Self {
+            run_id,
+            source: source.unwrap_or_else(nameless),
+            start,
+        }
+    }
+
+    fn record(&self, time: Micros, level: Level, event_type: &str, message: String) -> Record {
+        let mut metadata = Metadata::new();
+        metadata.insert("event_type".to_owned(), event_type.into());
+        metadata.insert("run_id".to_owned(), self.run_id.clone().into());
+        if let Some(pid) = self.start.pid {
+            metadata.insert("pid".to_owned(), pid.into());
+        }
+        if !self.start.name.is_empty() {
+            metadata.insert("name".to_owned(), self.start.name.clone().into());
+        }
+        Record {
+            timestamp: time,
+            source: self.source.clone(),
+            level,
+            message,
+            metadata,
+        }
+    }
+
+    /// It was started.
+    pub(crate) fn started(&self, time: Micros) -> Record {
+        let message = format!("started: {}", self.what());
+        let mut record = self.record(time, Level::Info, "process_start", message);
+        self.describe(&mut record.metadata);
+        record
+    }
+
+    /// A line of its output.
+    pub(crate) fn line(&self, held: &Held) -> Record {
+        let stated = level::stated(&held.bytes);
+        let usual = if held.stream == Stream::Stderr {
+            Level::Warn
+        } else {
+            Level::Info
+        };
+        let level = stated.unwrap_or(usual);
+        let mut record = self.record(held.time, level, "process_output", String::new());
+        let metadata = &mut record.metadata;
+        metadata.insert("stream".to_owned(), held.stream.as_str().into());
+        held.mark(metadata);
+        record.message = text::message(&held.bytes, metadata);
+        record
+    }
+
+    /// Lines between head and tail were left out.
+    pub(crate) fn truncated(&self, left_out: &LeftOut, otherwise: Micros) -> Record {
+        let (stream, time) = left_out.first.unwrap_or((Stream::Stdout, otherwise));
+        let mut record = self.record(time, Level::Warn, "process_output", TRUNCATED.to_owned());
+        let metadata = &mut record.metadata;
+        metadata.insert("stream".to_owned(), stream.as_str().into());
+        metadata.insert("truncated".to_owned(), true.into());
+        metadata.insert("lines_left_out".to_owned(), left_out.lines.into());
+        metadata.insert("bytes_left_out".to_owned(), left_out.bytes.into());
+        record
+    }
+
+    /// Output that never reached the log.
+    pub(crate) fn gap(&self, time: Micros, gap: Gap) -> Record {
+        let message = format!("{} lines of output could not be kept", gap.lines);
+        let mut record = self.record(time, Level::Warn, "gap", message);
+        record.metadata.insert("lines".to_owned(), gap.lines.into());
+        record.metadata.insert("bytes".to_owned(), gap.bytes.into());
+        record
+    }
+
+    /// Something is wrong with the log itself.
+    pub(crate) fn trouble(&self, time: Micros, message: String) -> Record {
+        self.record(time, Level::Warn, "gap", message)
+    }
+
+    /// How it ended; `None` when its end was not recorded.
+    pub(crate) fn ended(&self, begun: Option<Micros>, time: Micros, end: Option<&End>) -> Record {
+        let success = end.is_some_and(End::success);
+        let level = if success { Level::Info } else { Level::Error };
+        let message = format!(
+            "ended: {}: {}",
+            self.what(),
+            end.map_or(INTERRUPTED.to_owned(), ending)
+        );
+        let mut record = self.record(time, level, "process_end", message);
+        let metadata = &mut record.metadata;
+        self.describe(metadata);
+        metadata.insert("success".to_owned(), success.into());
+        if let Some(begun) = begun {
+            metadata.insert("started_at".to_owned(), begun.to_string().into());
+        }
+        match end {
+            Some(end) => facts(end, metadata),
+            None => drop(metadata.insert("interrupted".to_owned(), true.into())),
+        }
+        record
+    }
+
+    fn what(&self) -> &str {
+        let Start { name, command, .. } = &self.start;
+        if command.is_empty() { name } else { command }
+    }
+
+    fn describe(&self, metadata: &mut Metadata) {
+        let Start {
+            command,
+            cwd,
+            user,
+            parent_run_id,
+            ..
+        } = &self.start;
+        let parent = parent_run_id.as_deref().unwrap_or_default();
+        let facts = [
+            ("command", command.as_str()),
+            ("cwd", cwd),
+            ("user", user),
+            ("parent_run_id", parent),
+        ];
+        for (name, value) in facts {
+            if !value.is_empty() {
+                metadata.insert(name.to_owned(), value.into());
+            }
+        }
+    }
+}
+
+/// What stands between head and tail; other systems look for this text.
+const TRUNCATED: &str = "[output truncated: command exceeded log capture limit]";
+
+const INTERRUPTED: &str = "interrupted, its end was not recorded";
+
+fn ending(end: &End) -> String {
+    let seconds = end.duration_us / 1_000_000;
+    let millis = end.duration_us / 1_000 % 1_000;
+    let how = match (&end.failure, &end.signal, end.exit_code) {
+        (Some(failure), _, _) => return failure.clone(),
+        (None, Some(signal), _) => format!("killed by {signal}"),
+        (None, None, Some(code)) => format!("exit code {code}"),
+        (None, None, None) => "end of input".to_owned(),
+    };
+    format!("{how} after {seconds}.{millis:03} s")
+}
+
+fn facts(end: &End, metadata: &mut Metadata) {
+    let mut fact = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            metadata.insert(name.to_owned(), value);
+        }
+    };
+    fact("exit_code", end.exit_code.map(Value::from));
+    fact("signal", end.signal.clone().map(Value::from));
+    fact("failure", end.failure.clone().map(Value::from));
+    fact("duration_ms", Some((end.duration_us / 1_000).into()));
+    fact(
+        "error_category",
+        end.error_category.map(|category| category.as_str().into()),
+    );
+    fact("error_report", end.report.clone().map(Value::from));
+    for (stream, &Count { bytes, lines }) in &end.streams {
+        fact(&format!("{stream}_bytes"), Some(bytes.into()));
+        fact(&format!("{stream}_lines"), Some(lines.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voice(source: &str) -> Voice {
+        let start = Start {
+            source: source.to_owned(),
+            name: "setup".to_owned(),
+            command: "npm ci".to_owned(),
+            ..Start::default()
+        };
+        Voice::new("r1".to_owned(), Some(start))
+    }
+
+    #[test]
+    fn a_log_does_not_speak_for_other_collectors() {
+        for source in [
+            "system:ssh",
+            "docker:web",
+            "cloud-init",
+            "file:x",
+            "user:y",
+            "sandbox:z",
+            "",
+            "a\nb",
+        ] {
+            assert_eq!(voice(source).source.as_str(), "command", "{source}");
+        }
+        for source in ["devcontainer:ws", "build", "systems:x"] {
+            assert_eq!(voice(source).source.as_str(), source);
+        }
+    }
+
+    #[test]
+    fn lines_have_the_level_that_they_state_or_that_of_their_stream() {
+        let level = |stream, text: &str| {
+            let bytes = text.as_bytes().to_vec();
+            let held = Held {
+                time: Micros::new(1),
+                stream,
+                bytes,
+                part: 0,
+                ended: true,
+            };
+            voice("build").line(&held).level
+        };
+        assert_eq!(level(Stream::Stdout, "hello"), Level::Info);
+        assert_eq!(level(Stream::Stderr, "hello"), Level::Warn);
+        assert_eq!(level(Stream::Output, "hello"), Level::Info);
+        assert_eq!(level(Stream::Stderr, "[DEBUG] hello"), Level::Debug);
+        assert_eq!(level(Stream::Stdout, "ERROR: hello"), Level::Error);
+    }
+
+    #[test]
+    fn endings_read_as_people_say_it() {
+        let message = |end: Option<&End>| voice("build").ended(None, Micros::new(1), end).message;
+        let end = End {
+            exit_code: Some(1),
+            duration_us: 61_002_900,
+            ..End::default()
+        };
+        assert_eq!(
+            message(Some(&end)),
+            "ended: npm ci: exit code 1 after 61.002 s"
+        );
+        let end = End {
+            signal: Some("SIGKILL".to_owned()),
+            ..End::default()
+        };
+        assert_eq!(
+            message(Some(&end)),
+            "ended: npm ci: killed by SIGKILL after 0.000 s"
+        );
+        let end = End {
+            failure: Some("command not found".to_owned()),
+            exit_code: Some(127),
+            ..End::default()
+        };
+        assert_eq!(message(Some(&end)), "ended: npm ci: command not found");
+        assert_eq!(
+            message(Some(&End::default())),
+            "ended: npm ci: end of input after 0.000 s"
+        );
+        assert_eq!(
+            message(None),
+            "ended: npm ci: interrupted, its end was not recorded"
+        );
+    }
+}

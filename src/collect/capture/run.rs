@@ -1,0 +1,452 @@
+//! One run as its log tells it: entries to records, in the order of the log, once, also across a restart.
+
+use super::caps::{Caps, Head, Held, Tail};
+use super::part::{Found, PartReader};
+use super::records::Voice;
+use crate::capture::{Count, End, Entry, Event, FIRST_PART, Folder, Gap, Parts, RunId, Stream};
+use crate::collect::Intake;
+use crate::collect::line::Lines;
+use crate::collect::watch::Watch;
+use crate::record::Record;
+use crate::time::Micros;
+use inotify::WatchDescriptor;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How far a run has been read, as its position says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    part: u32,
+    /// Where the next entry begins.
+    offset: u64,
+    /// How many lines of it have become records.
+    skip: u64,
+    head: Head,
+    /// Lines that had not ended at `offset`.
+    waiting: BTreeMap<Stream, (u32, Vec<u8>)>,
+    /// How many of the records that end the run have come out.
+    drained: u64,
+    /// Everything has been read.
+    pub(crate) is_over: bool,
+}
+
+/// A run being read.
+#[derive(Debug)]
+pub(crate) struct Run {
+    id: RunId,
+    voice: Voice,
+    begun: Option<Micros>,
+    caps: Caps,
+    /// In the tail it stays where the tail begins, as nothing behind it has become a record.
+    place: Place,
+    /// The part that is being read.
+    part: u32,
+    reader: Option<PartReader>,
+    watched: Option<WatchDescriptor>,
+    streams: BTreeMap<Stream, Joined>,
+    /// Lines of the next entry that became records before a restart.
+    skipping: u64,
+    phase: Phase,
+    /// The time of the newest entry.
+    newest: Micros,
+    /// Parts behind the head were removed before they were read.
+    has_holes: bool,
+    /// The writer was gone before the log was last read to its end.
+    is_left: bool,
+    told_of_damage: bool,
+}
+
+/// The lines of one stream.
+#[derive(Debug)]
+struct Joined {
+    lines: Lines,
+    grew: Instant,
+}
+
+/// What becomes of a line.
+#[derive(Debug)]
+enum Phase {
+    /// A record, now.
+    Head,
+    /// A record at the end, if it is among the last; also what the writer could not keep meanwhile.
+    Tail(Tail, Gap),
+    /// The run has ended: what is still to come out.
+    Drain(VecDeque<Last>),
+}
+
+/// One of the last records of a run.
+#[derive(Debug)]
+enum Last {
+    Line(Held),
+    Record(Box<Record>),
+}
+
+/// What one more step found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something: go on.
+    More,
+    /// Nothing, and somebody may write more.
+    Waiting,
+    /// Nothing, and nobody writes it any more: list the parts again and go on, to be sure.
+    Left,
+    /// The run is over.
+    Over,
+}
+
+/// What a run needs from its collector for a step.
+#[derive(Debug)]
+pub(crate) struct Desk<'a, 'b> {
+    pub(crate) folder: &'a Folder,
+    /// The parts of the run, listed before the step.
+    pub(crate) parts: &'a Parts,
+    pub(crate) watch: &'a mut Watch,
+    pub(crate) intake: &'a mut Intake<'b>,
+}
+
+impl Run {
+    /// Goes on from `place`. `None` while the log does not yet tell what is run.
+    pub(crate) fn open(
+        folder: &Folder,
+        id: RunId,
+        mut place: Place,
+        caps: Caps,
+        parts: &Parts,
+    ) -> Option<Self> {
+        let first = *parts.numbers.first()?;
+        let entry = first_entry(folder, id, first);
+        if entry.is_none() && parts.numbers == [FIRST_PART] {
+            return None;
+        }
+        let (start, begun) = match entry {
+            Some(Entry {
+                time,
+                event: Some(Event::ProcessStart(start)),
+                ..
+            }) => (Some(start), Some(time)),
+            _ => (None, None),
+        };
+        place.part = place.part.max(FIRST_PART);
+        let streams = place.waiting.iter().map(|(&stream, (part, waiting))| {
+            let mut lines = Lines::new(b"", *part);
+            lines.push(waiting);
+            let grew = Instant::now();
+            (stream, Joined { lines, grew })
+        });
+        Some(Self {
+            id,
+            voice: Voice::new(id.to_string(), start),
+            begun,
+            caps,
+            part: place.part,
+            reader: None,
+            watched: None,
+            streams: streams.collect(),
+            skipping: place.skip,
+            phase: Phase::Head,
+            newest: begun.unwrap_or_default(),
+            has_holes: false,
+            is_left: false,
+            told_of_damage: false,
+            place,
+        })
+    }
+
+    /// How far it has been read.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Reads one entry, or gives out one of the last records.
+    pub(crate) fn step(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<Step> {
+        if let Phase::Drain(last) = &mut self.phase {
+            let Some(last) = last.pop_front() else {
+                // nothing else is of use any more
+                self.place = Place {
+                    is_over: true,
+                    ..Place::default()
+                };
+                self.leave_part(desk.watch);
+                return Ok(Step::Over);
+            };
+            desk.intake.push(match last {
+                Last::Line(held) => self.voice.line(&held),
+                Last::Record(record) => *record,
+            });
+            self.place.drained += 1;
+            return Ok(Step::More);
+        }
+        if self.reader.is_none() && !self.open_part(desk)? {
+            return Ok(self.next_part(desk).unwrap_or(Step::Waiting));
+        }
+        self.read_entry(desk)
+    }
+
+    /// Gives out lines that have not ended for a while.
+    pub(crate) fn quiet(&mut self, quiet: Duration, intake: &mut Intake<'_>) {
+        let Phase::Head = self.phase else { return };
+        for (&stream, joined) in &mut self.streams {
+            let is_due = joined.lines.has_rest() && joined.grew.elapsed() >= quiet;
+            // in the tail the line is judged when it has ended
+            if !is_due || !self.place.head.admit(joined.lines.pending(), self.caps) {
+                continue;
+            }
+            if let Some(line) = joined.lines.rest() {
+                let held = Held::of(&line, self.newest, stream);
+                intake.push(self.voice.line(&held));
+            }
+            self.place.remember(stream, &joined.lines);
+        }
+    }
+
+    /// When [`Run::quiet`] has something to give.
+    pub(crate) fn due(&self, quiet: Duration) -> Option<Instant> {
+        let Phase::Head = self.phase else { return None };
+        let waiting = self
+            .streams
+            .values()
+            .filter(|joined| joined.lines.has_rest());
+        waiting.map(|joined| joined.grew + quiet).min()
+    }
+
+    fn read_entry(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<Step> {
+        let Some(reader) = &mut self.reader else {
+            return Ok(Step::Waiting);
+        };
+        let (found, range) = reader.next()?;
+        let next = reader.offset();
+        match found {
+            Found::Line => match Entry::parse(reader.bytes(range)) {
+                Ok(entry) => self.take(entry, next, desk.intake),
+                Err(error) => self.damaged(&error.to_string(), next, desk.intake),
+            },
+            Found::TooLong => self.damaged("it is too long", next, desk.intake),
+            Found::End => {
+                reader.rest();
+                return Ok(self.at_end(desk));
+            }
+        }
+        Ok(Step::More)
+    }
+
+    fn at_end(&mut self, desk: &mut Desk<'_, '_>) -> Step {
+        if let Some(step) = self.next_part(desk) {
+            return step;
+        }
+        if self.is_left {
+            self.end(None, self.newest);
+            return Step::More;
+        }
+        self.is_left = matches!(desk.folder.is_being_written(self.id, self.part), Ok(false));
+        if self.is_left {
+            Step::Left
+        } else {
+            Step::Waiting
+        }
+    }
+
+    /// False when the part is not there.
+    fn open_part(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<bool> {
+        let file = match desk.folder.open_part(self.id, self.part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        let offset = if self.part == self.place.part {
+            self.place.offset
+        } else {
+            0
+        };
+        self.watched = desk.watch.file(&file);
+        self.reader = Some(PartReader::new(file, offset));
+        Ok(true)
+    }
+
+    fn leave_part(&mut self, watch: &mut Watch) {
+        self.reader = None;
+        if let Some(watched) = self.watched.take() {
+            watch.forget(watched);
+        }
+    }
+
+    /// Goes to the part behind the one that has been read.
+    fn next_part(&mut self, desk: &mut Desk<'_, '_>) -> Option<Step> {
+        let next = *desk
+            .parts
+            .numbers
+            .iter()
+            .find(|&&number| number > self.part)?;
+        self.leave_part(desk.watch);
+        let missing = self.part + 1..next;
+        self.part = next;
+        self.has_holes |= !missing.is_empty() && matches!(self.phase, Phase::Tail(..));
+        if let Phase::Head = self.phase {
+            self.place.part = next;
+            self.place.offset = 0;
+            if !missing.is_empty() {
+                let count = missing.len();
+                let text =
+                    format!("{count} parts of the capture log were removed before they were read");
+                desk.intake.push(self.voice.trouble(self.newest, text));
+            }
+        }
+        Some(Step::More)
+    }
+
+    fn damaged(&mut self, why: &str, next: u64, intake: &mut Intake<'_>) {
+        if let Phase::Head = self.phase {
+            if !std::mem::replace(&mut self.told_of_damage, true) {
+                let text = format!(
+                    "part {} of the capture log cannot be read before byte {next}: {why}",
+                    self.part
+                );
+                intake.push(self.voice.trouble(self.newest, text));
+            }
+            self.place.offset = next;
+            self.place.skip = 0;
+        }
+    }
+
+    fn take(&mut self, entry: Entry, next: u64, intake: &mut Intake<'_>) {
+        self.newest = entry.time;
+        match entry.event {
+            None => return self.output(&entry, next, intake),
+            Some(Event::ProcessEnd(end)) => return self.end(Some(&end), entry.time),
+            Some(event) => match (event, &mut self.phase) {
+                (Event::ProcessStart(_), Phase::Head) => {
+                    intake.push(self.voice.started(entry.time));
+                }
+                (Event::CaptureGap(gap), Phase::Head) => {
+                    intake.push(self.voice.gap(entry.time, gap));
+                }
+                (Event::CaptureGap(gap), Phase::Tail(_, sum)) => {
+                    sum.lines = sum.lines.saturating_add(gap.lines);
+                    sum.bytes = sum.bytes.saturating_add(gap.bytes);
+                }
+                _ => {}
+            },
+        }
+        if let Phase::Head = self.phase {
+            self.place.offset = next;
+            self.place.skip = 0;
+        }
+    }
+
+    fn output(&mut self, entry: &Entry, next: u64, intake: &mut Intake<'_>) {
+        let stream = entry.stream;
+        let joined = self.streams.entry(stream).or_insert_with(Joined::new);
+        joined.lines.push(&entry.data);
+        joined.grew = Instant::now();
+        let mut taken = 0;
+        while let Some(line) = joined.lines.next() {
+            if line.adds_nothing() {
+                continue;
+            }
+            taken += 1;
+            if self.skipping > 0 {
+                self.skipping -= 1;
+                continue;
+            }
+            let held = Held::of(&line, entry.time, stream);
+            match &mut self.phase {
+                Phase::Head if self.place.head.admit(held.bytes.len(), self.caps) => {
+                    intake.push(self.voice.line(&held));
+                }
+                Phase::Head => {
+                    self.place.skip = taken - 1;
+                    let mut tail = Tail::behind(self.place.head, self.caps);
+                    tail.push(held);
+                    self.phase = Phase::Tail(tail, Gap::default());
+                }
+                Phase::Tail(tail, _) => tail.push(held),
+                Phase::Drain(_) => {}
+            }
+        }
+        self.skipping = 0;
+        if let Phase::Head = self.phase {
+            self.place.offset = next;
+            self.place.skip = 0;
+            self.place.remember(stream, &joined.lines);
+        }
+    }
+
+    /// Nothing comes any more: what is held is put in the order in which it comes out. After a restart the same is held again,
+    /// and what has come out is left away.
+    fn end(&mut self, end: Option<&End>, time: Micros) {
+        let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::Head) {
+            Phase::Tail(tail, gap) => (tail, gap),
+            Phase::Head | Phase::Drain(_) => {
+                (Tail::behind(self.place.head, self.caps), Gap::default())
+            }
+        };
+        for (&stream, joined) in &mut self.streams {
+            if let Some(mut line) = joined.lines.rest() {
+                line.ended = true;
+                tail.push(Held::of(&line, time, stream));
+            }
+        }
+        if self.has_holes
+            && let Some(end) = end
+        {
+            self.count_holes(&mut tail, end);
+        }
+        let mut last = VecDeque::new();
+        let record = |record: Record| Last::Record(Box::new(record));
+        if gap != Gap::default() {
+            last.push_back(record(self.voice.gap(time, gap)));
+        }
+        if tail.left_out.lines > 0 {
+            last.push_back(record(self.voice.truncated(&tail.left_out, time)));
+        }
+        last.extend(tail.into_lines().into_iter().map(Last::Line));
+        last.push_back(record(self.voice.ended(self.begun, time, end)));
+        let drained = usize::try_from(self.place.drained).unwrap_or(usize::MAX);
+        last.drain(..drained.min(last.len()));
+        self.phase = Phase::Drain(last);
+    }
+
+    /// What lay in parts that were removed is left out too; only the totals tell how much it was.
+    fn count_holes(&self, tail: &mut Tail, end: &End) {
+        let written = end
+            .streams
+            .values()
+            .fold(Count::default(), |sum, count| Count {
+                lines: sum.lines.saturating_add(count.lines),
+                bytes: sum.bytes.saturating_add(count.bytes),
+            });
+        let lines = self.place.head.lines() + tail.len();
+        let bytes = self.place.head.bytes() + tail.bytes();
+        let left_out = &mut tail.left_out;
+        left_out.lines = left_out.lines.max(written.lines.saturating_sub(lines));
+        left_out.bytes = left_out.bytes.max(written.bytes.saturating_sub(bytes));
+    }
+}
+
+impl Place {
+    fn remember(&mut self, stream: Stream, lines: &Lines) {
+        let (part, waiting) = (lines.part(), lines.waiting());
+        if part == 0 && waiting.is_empty() {
+            self.waiting.remove(&stream);
+        } else {
+            self.waiting.insert(stream, (part, waiting.to_vec()));
+        }
+    }
+}
+
+impl Joined {
+    fn new() -> Self {
+        Self {
+            lines: Lines::new(b"", 0),
+            grew: Instant::now(),
+        }
+    }
+}
+
+fn first_entry(folder: &Folder, id: RunId, part: u32) -> Option<Entry> {
+    let mut reader = PartReader::new(folder.open_part(id, part).ok()?, 0);
+    match reader.next().ok()? {
+        (Found::Line, range) => Entry::parse(reader.bytes(range)).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,319 @@
+//! The part of a tail that finds files which moved: what was rotated while nobody looked, where a former run stopped, and what
+//! went through a file that was cut off.
+
+use super::Error;
+use super::mark::{Inode, Mark};
+use super::reader::Reader;
+use super::sibling::{self, Packing, Sibling};
+use super::tail::{Desk, Item, Tail, Visit};
+use crate::time::Micros;
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// Rotated files opened at once; the others follow when these have been read.
+const OPENED_MAX: usize = 64;
+
+/// A folder in which names move is opened again, this many times at most.
+const OPENINGS_MAX: usize = 10;
+
+impl Tail {
+    /// The files that were rotated away after the marked one was, which is the newest that was reached. If it is gone itself,
+    /// those that were written to later, behind all that are held.
+    pub(super) fn newer_than(&mut self, mark: &Mark, desk: &Desk) -> Result<Vec<Reader>, Error> {
+        let marks: Vec<Mark> = self.files.iter().map(Reader::mark).collect();
+        let is_held = |inode| marks.iter().any(|held| held.inode == inode);
+        self.open_newer(desk, |siblings| {
+            let place = |held: &Mark| {
+                // an inode belongs to the held file for as long as it is held
+                let same = |sibling: &Sibling| sibling.inode == held.inode && is_held(held.inode);
+                let same = siblings.iter().position(same);
+                same.or_else(|| find(siblings, held, desk.now).map(|(at, _)| at))
+            };
+            let behind = |at: Option<usize>| at.map_or(0, |at| at + 1);
+            let from = match place(mark) {
+                Some(at) => at + 1,
+                None => {
+                    behind(marks.iter().rev().find_map(place)).max(written_after(siblings, mark))
+                }
+            };
+            let newer = siblings.iter().skip(from);
+            newer
+                .filter(|sibling| !is_held(sibling.inode))
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// Opens the siblings that are chosen from the list. Names may move while they are being opened: then all is done again.
+    fn open_newer(
+        &mut self,
+        desk: &Desk,
+        choose: impl Fn(&[Sibling]) -> Vec<Sibling>,
+    ) -> Result<Vec<Reader>, Error> {
+        let mut opened = Vec::new();
+        for _ in 0..OPENINGS_MAX {
+            let siblings = self.siblings()?;
+            self.known = Known::of(&siblings);
+            let mut chosen = choose(&siblings);
+            chosen.truncate(OPENED_MAX);
+            opened = chosen
+                .iter()
+                .filter_map(|sibling| open(sibling, desk.now))
+                .collect();
+            if opened.len() == chosen.len() {
+                break;
+            }
+        }
+        Ok(opened)
+    }
+
+    pub(super) fn siblings(&self) -> Result<Vec<Sibling>, Error> {
+        match sibling::list(self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|source| self.error("list the folder of", source)),
+        }
+    }
+
+    /// Puts rotated files at the end of the row, or else the one at the path: that one comes only when all before it have been
+    /// read, since it may be rotated in its turn until then.
+    pub(super) fn join(
+        &mut self,
+        newer: Vec<Reader>,
+        at_path: Option<File>,
+        desk: &mut Desk,
+    ) -> Result<bool, Error> {
+        let mut newer = newer;
+        if let (Some(file), Some(copy)) = (&at_path, newer.last())
+            && copy.is_copy_of(file)
+        {
+            // it is told from the file once that has been cut off
+            newer.pop();
+        }
+        let at_path = at_path.filter(|_| newer.is_empty());
+        let at_path = at_path
+            .map(|file| Reader::new(file, Packing::Plain, desk.now))
+            .transpose();
+        let at_path = at_path.map_err(|source| self.error("look at", source))?;
+        let before = self.files.len();
+        for file in newer.into_iter().chain(at_path) {
+            self.enter(file, desk);
+        }
+        Ok(self.files.len() > before)
+    }
+
+    /// Enters a file that a former run had reached.
+    fn enter_reached(&mut self, mut file: Reader, desk: &mut Desk) {
+        file.is_reached = true;
+        self.enter(file, desk);
+    }
+
+    fn enter(&mut self, mut file: Reader, desk: &mut Desk) {
+        file.watched = file.file().and_then(|file| desk.watch.file(file));
+        self.files.push_back(file);
+    }
+
+    /// Finds the place where a former run stopped.
+    pub(super) fn settle(
+        &mut self,
+        desk: &mut Desk,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let Some(mark) = self.resume.clone() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let at_path = self.open_path(visit);
+        let siblings = self.siblings()?;
+        if at_path.is_none() && siblings.is_empty() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.resume = None;
+        for mark in std::mem::take(&mut self.resume_lingering) {
+            let same = siblings.iter().find(|sibling| sibling.inode == mark.inode);
+            if let Some(file) = same.and_then(|sibling| resume(sibling, &mark, desk.now)) {
+                self.enter_reached(file, desk);
+            }
+        }
+        let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
+        let same = again.map(|file| Reader::resume(file, Packing::Plain, &mark, desk.now));
+        if let Some(Ok(Some(file))) = same {
+            // of an empty file nothing can be recognised: copies made since then tell what went through it
+            let copied = if mark.offset == 0 {
+                self.newer_than(&mark, desk)?
+            } else {
+                Vec::new()
+            };
+            if mark.offset > 0 {
+                self.enter_reached(file, desk);
+                return Ok(ControlFlow::Continue(()));
+            }
+            for file in copied.into_iter().chain([file]) {
+                self.enter(file, desk);
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
+        let found = find(&siblings, &mark, desk.now);
+        let is_lost = found.is_none() && mark.offset > 0;
+        if let Some((_, file)) = found {
+            self.enter_reached(file, desk);
+        }
+        let newer = self.newer_than(&mark, desk)?;
+        self.join(newer, at_path, desk)?;
+        Ok(if is_lost {
+            visit(Item::Own(self.lost(&mark)))
+        } else {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The current file is not what it was: reads the rest from the copy that was made of it, if there is one, and begins
+    /// again at its start.
+    pub(super) fn cut_off(
+        &mut self,
+        desk: &mut Desk,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let Some(file) = self.files.get_mut(self.at) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        // before the copies are looked for: one that is made later must be newer
+        let _ = file.look();
+        let mark = file.mark();
+        let siblings = self.siblings()?;
+        let mut told = ControlFlow::Continue(());
+        let mut row = Vec::new();
+        if let Some((at, copy)) = find(&siblings, &mark, desk.now) {
+            row.push(copy);
+            // the file itself may have been renamed since, and packed: what was rotated after it comes behind it
+            let packed = self.files.get_mut(self.at).and_then(Reader::nameless_mark);
+            let is_packed = |sibling| {
+                packed
+                    .as_ref()
+                    .is_some_and(|mark| resume(sibling, mark, desk.now).is_some())
+            };
+            let newer = siblings.iter().skip(at + 1);
+            let newer =
+                newer.take_while(|sibling| sibling.inode != mark.inode && !is_packed(sibling));
+            row.extend(newer.filter_map(|sibling| open(sibling, desk.now)));
+        } else {
+            told = self.give_rest(visit);
+        }
+        self.known = Known::of(&siblings);
+        if let Some(file) = self.files.get_mut(self.at) {
+            file.restart(desk.now);
+        }
+        for (place, mut copy) in row.into_iter().enumerate() {
+            copy.is_final = true;
+            self.files.insert(self.at + place, copy);
+        }
+        Ok(told)
+    }
+
+    /// The first bytes of a file are about to be given out: what went through it before, and was copied and cut off, comes
+    /// first. It is in files that were not there when the file was opened, or cut off last.
+    pub(super) fn find_missed(&mut self, desk: &mut Desk) -> Result<(), Error> {
+        let siblings = self.siblings()?;
+        let Some(file) = self.files.get_mut(self.at) else {
+            return Ok(());
+        };
+        file.is_checked = true;
+        let own = file.newest_mark();
+        let has_name = file.look().map_or(true, |(_, has_name)| has_name);
+        let held: Vec<Mark> = self.files.iter().map(Reader::mark).collect();
+        // the file itself, renamed or packed, or a copy of what has just been read: what follows is newer
+        let is_itself = |sibling: &Sibling| {
+            sibling.inode == own.inode
+                || (!has_name || self.known.is_news(sibling))
+                    && resume(sibling, &own, desk.now).is_some()
+        };
+        // a held file that was packed since is no news
+        let is_held = |sibling: &Sibling| {
+            held.iter().any(|mark| {
+                let is_packed = || mark.offset > 0 && resume(sibling, mark, desk.now).is_some();
+                mark.inode == sibling.inode || is_packed()
+            })
+        };
+        let older = siblings.iter().take_while(|sibling| !is_itself(sibling));
+        let missed = older.filter(|sibling| self.known.is_news(sibling) && !is_held(sibling));
+        let missed: Vec<Reader> = missed
+            .filter_map(|sibling| open(sibling, desk.now))
+            .collect();
+        if !missed.is_empty()
+            && let Some(file) = self.files.get_mut(self.at)
+        {
+            file.is_reached = false;
+        }
+        for (place, mut copy) in missed.into_iter().enumerate() {
+            copy.is_final = true;
+            self.files.insert(self.at + place, copy);
+        }
+        self.known = Known::of(&siblings);
+        Ok(())
+    }
+}
+
+/// The rotated files that were there when the newest file began.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    inodes: Vec<Inode>,
+    newest: Option<Micros>,
+}
+
+impl Known {
+    pub(super) fn of(siblings: &[Sibling]) -> Self {
+        Self {
+            inodes: siblings.iter().map(|sibling| sibling.inode).collect(),
+            newest: siblings.iter().map(|sibling| sibling.modified).max(),
+        }
+    }
+
+    /// Whether a file was made since. Packing makes a file, too, but leaves it as old as it was.
+    fn is_news(&self, sibling: &Sibling) -> bool {
+        let is_same_time = Some(sibling.modified) == self.newest;
+        let is_later = Some(sibling.modified) > self.newest;
+        let is_plain = sibling.packing == Packing::Plain;
+        !self.inodes.contains(&sibling.inode) && (is_later || is_same_time && is_plain)
+    }
+}
+
+/// Where the siblings begin that were written to later than the marked file.
+fn written_after(siblings: &[Sibling], mark: &Mark) -> usize {
+    let is_newer = |sibling: &Sibling| sibling.modified.get() > mark.modified;
+    siblings.iter().position(is_newer).unwrap_or(siblings.len())
+}
+
+/// The sibling that holds what was marked: the file itself under its new name, or a copy of it, packed or not.
+fn find(siblings: &[Sibling], mark: &Mark, now: Instant) -> Option<(usize, Reader)> {
+    let is_same = |at: usize| {
+        siblings
+            .get(at)
+            .is_some_and(|sibling| sibling.inode == mark.inode)
+    };
+    let newest_first = || (0..siblings.len()).rev();
+    let order = newest_first()
+        .filter(|&at| is_same(at))
+        .chain(newest_first().filter(|&at| !is_same(at)));
+    for at in order {
+        if let Some(reader) = siblings
+            .get(at)
+            .and_then(|sibling| resume(sibling, mark, now))
+        {
+            return Some((at, reader));
+        }
+    }
+    None
+}
+
+/// A sibling that cannot be opened has moved, is gone, or is not ours to read.
+fn open(sibling: &Sibling, now: Instant) -> Option<Reader> {
+    let file = sibling::open(&sibling.path).ok()?;
+    let mut reader = Reader::new(file, sibling.packing, now).ok()?;
+    reader.is_checked = true;
+    (reader.inode() == sibling.inode).then_some(reader)
+}
+
+fn resume(sibling: &Sibling, mark: &Mark, now: Instant) -> Option<Reader> {
+    let file = sibling::open(&sibling.path).ok()?;
+    Reader::resume(file, sibling.packing, mark, now).ok()?
+}

@@ -1,0 +1,367 @@
+//! The collector of cloud-init's logs, source `cloud-init`: what the first boot of a VM had to say. The output of its stages
+//! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
+//! module, level and stage.
+
+use super::clock::Clock;
+use super::line::Line;
+use super::position::{load, save};
+use super::tail::{Age, Desk, Item, QUIET, Tail, TailState};
+use super::{Batch, Collector, Error, Intake, level, stamp, text};
+use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a [`CloudInitCollector`] follows.
+#[derive(Debug, Clone)]
+pub struct CloudInitOptions {
+    /// The output of the stages; it need not exist yet.
+    pub output: PathBuf,
+    /// cloud-init's own log, if it is wanted.
+    pub log: Option<PathBuf>,
+    /// After this time without growth an unterminated last line becomes a record.
+    pub quiet: Duration,
+}
+
+impl Default for CloudInitOptions {
+    fn default() -> Self {
+        Self {
+            output: "/var/log/cloud-init-output.log".into(),
+            log: Some("/var/log/cloud-init.log".into()),
+            quiet: QUIET,
+        }
+    }
+}
+
+/// Follows cloud-init's logs.
+#[derive(Debug)]
+pub struct CloudInitCollector {
+    source: Source,
+    files: Vec<Followed>,
+    desk: Desk,
+}
+
+/// One of the logs.
+#[derive(Debug)]
+struct Followed {
+    origin: String,
+    /// The name of the file, which tells the two logs apart.
+    file: String,
+    tail: Tail,
+    clock: Clock,
+    /// The stage that is running.
+    stage: Option<String>,
+    /// The level of the last line that had one, for the lines of a traceback behind it.
+    level: Level,
+    is_output: bool,
+}
+
+/// The value of a position, as CBOR.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Saved {
+    tail: TailState,
+    known: Option<i64>,
+    stage: Option<String>,
+}
+
+impl CloudInitCollector {
+    /// Goes on from where `positions` say, or from the start. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: CloudInitOptions, positions: &Positions) -> Self {
+        let CloudInitOptions { output, log, quiet } = options;
+        let follow = |path: PathBuf, is_output| {
+            let origin = format!("cloud-init:{}", path.display());
+            let saved: Saved = load(positions, &origin);
+            Followed {
+                file: path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
+                tail: Tail::new(path, saved.tail, quiet),
+                clock: Clock::new(saved.known.map(Micros::new)),
+                stage: saved.stage,
+                level: Level::Info,
+                is_output,
+                origin,
+            }
+        };
+        let output = follow(output, true);
+        let log = log.map(|path| follow(path, false));
+        Self {
+            source: Source::new("cloud-init", ""),
+            files: std::iter::once(output).chain(log).collect(),
+            desk: Desk::new(),
+        }
+    }
+}
+
+impl Collector for CloudInitCollector {
+    fn name(&self) -> &'static str {
+        "cloud-init"
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        let mut intake = Intake::new(batch);
+        let before = intake.count();
+        self.desk.start();
+        let mut result = Ok(());
+        for followed in &mut self.files {
+            // a log that cannot be read must not hold the other one up
+            let read = followed.read(&self.source, &mut self.desk, &mut intake);
+            result = result.and(read);
+        }
+        if intake.count() == before {
+            self.desk.rest();
+        }
+        result
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        let due = self
+            .files
+            .iter()
+            .filter_map(|followed| followed.tail.due())
+            .min();
+        self.desk.wait(due, patience);
+    }
+}
+
+impl Followed {
+    fn read(
+        &mut self,
+        source: &Source,
+        desk: &mut Desk,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), Error> {
+        if intake.is_full() {
+            return Ok(());
+        }
+        let Self {
+            file,
+            tail,
+            clock,
+            stage,
+            level,
+            is_output,
+            ..
+        } = self;
+        let mut lines = LineState {
+            file,
+            clock,
+            stage,
+            level,
+        };
+        let result = tail.read(desk, &mut |item| {
+            intake.push(match item {
+                Item::Own(record) => record,
+                Item::Line(line, age) if *is_output => lines.output(source, &line, age),
+                Item::Line(line, age) => lines.log(source, &line, age),
+            });
+            intake.flow()
+        });
+        if let Some(tail) = self.tail.state() {
+            let known = self.clock.known().map(Micros::get);
+            let stage = self.stage.clone();
+            intake.position(save(&self.origin, &Saved { tail, known, stage }));
+        }
+        result
+    }
+}
+
+/// What one line leaves for the next.
+struct LineState<'a> {
+    file: &'a str,
+    clock: &'a mut Clock,
+    stage: &'a mut Option<String>,
+    level: &'a mut Level,
+}
+
+impl LineState<'_> {
+    /// A line that a stage or a script printed.
+    fn output(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
+        let banner = Banner::read(line.bytes);
+        if let Some(banner) = &banner {
+            *self.stage = banner.stage.map(str::to_owned);
+        }
+        let stated = banner.as_ref().map(|banner| banner.time);
+        let stated = stated.or_else(|| stamp::leading(line.bytes).map(|(time, _)| time));
+        let mut metadata = self.metadata(line);
+        let is_end = banner.is_some_and(|banner| banner.stage.is_none());
+        if let Some(stage) = self.stage.as_ref() {
+            metadata.insert("stage".to_owned(), stage.as_str().into());
+        } else if is_end {
+            metadata.insert("event_type".to_owned(), "cloud_init_finished".into());
+        }
+        let level = level::stated(line.bytes).unwrap_or(Level::Info);
+        let time = self.clock.time(stated, age);
+        Self::record(source, line.bytes, time, level, metadata)
+    }
+
+    /// A line of cloud-init's own log: `2026-02-17 14:30:14,512 - util.py[DEBUG]: text`. The lines of a traceback have no
+    /// head; they are as bad and as old as the line that they belong to.
+    fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
+        let mut metadata = self.metadata(line);
+        let head = Head::read(line.bytes);
+        if let Some(head) = &head {
+            *self.level = head.level;
+            metadata.insert("module".to_owned(), head.module.into());
+            if let Some(report) = Report::read(text_prefix(head.text)) {
+                report.describe(&mut metadata, self.stage);
+            }
+        }
+        if let (Some(stage), false) = (self.stage.as_ref(), metadata.contains_key("stage")) {
+            metadata.insert("stage".to_owned(), stage.as_str().into());
+        }
+        let time = match (&head, self.clock.known()) {
+            (None, Some(known)) => known,
+            _ => self.clock.time(head.as_ref().map(|head| head.time), age),
+        };
+        // what the head says stands in the record's own fields
+        let text = head.map_or(line.bytes, |head| head.text);
+        Self::record(source, text, time, *self.level, metadata)
+    }
+
+    fn metadata(&self, line: &Line<'_>) -> Metadata {
+        let mut metadata = Metadata::new();
+        metadata.insert("file".to_owned(), self.file.into());
+        line.mark(&mut metadata);
+        metadata
+    }
+
+    fn record(
+        source: &Source,
+        text: &[u8],
+        timestamp: Micros,
+        level: Level,
+        mut metadata: Metadata,
+    ) -> Record {
+        Record {
+            timestamp,
+            source: source.clone(),
+            level,
+            message: text::message(text, &mut metadata),
+            metadata,
+        }
+    }
+}
+
+/// What a stage prints when it begins, and cloud-init when it is done.
+#[derive(Debug, PartialEq, Eq)]
+struct Banner<'a> {
+    /// `init-local`, `init`, `modules:config`, `modules:final`; none when all is done.
+    stage: Option<&'a str>,
+    time: Micros,
+}
+
+impl<'a> Banner<'a> {
+    /// Reads `Cloud-init v. 24.1 running 'init' at Tue, 17 Feb 2026 14:30:15 +0000. Up 12.30 seconds.` and `... finished at
+    /// Tue, 17 Feb 2026 14:31:02 +0000. Datasource ...`.
+    fn read(line: &'a [u8]) -> Option<Self> {
+        /// Banners are shorter than this, version and data source included.
+        const LENGTH_MAX: usize = 1024;
+        let line = std::str::from_utf8(line.get(..LENGTH_MAX).unwrap_or(line)).ok()?;
+        let rest = line.trim_start().strip_prefix("Cloud-init v. ")?;
+        let (_version, rest) = rest.split_once(' ')?;
+        let (stage, rest) = match rest.strip_prefix("running '") {
+            Some(rest) => rest
+                .split_once("' at ")
+                .map(|(stage, rest)| (Some(stage), rest))?,
+            None => (None, rest.strip_prefix("finished at ")?),
+        };
+        let date = rest.split_once('.').map_or(rest, |(date, _)| date);
+        let time = stamp::mail(date)?;
+        Some(Self { stage, time })
+    }
+}
+
+/// The head of a line of cloud-init's own log.
+#[derive(Debug, PartialEq, Eq)]
+struct Head<'a> {
+    time: Micros,
+    module: &'a str,
+    level: Level,
+    text: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        /// Longer than every module name and level.
+        const HEAD_MAX: usize = 128;
+        let (time, end) = stamp::leading(line)?;
+        let rest = line.get(end..)?.strip_prefix(b" - ")?;
+        let head = rest.get(..HEAD_MAX).unwrap_or(rest);
+        let open = memchr::memchr(b'[', head)?;
+        let close = open + memchr::memmem::find(head.get(open..)?, b"]:")?;
+        let text = rest.get(close + 2..)?;
+        Some(Self {
+            time,
+            module: std::str::from_utf8(head.get(..open)?).ok()?,
+            level: level::named(head.get(open + 1..close)?)?,
+            text: text.strip_prefix(b" ").unwrap_or(text),
+        })
+    }
+}
+
+/// As much of the beginning as is text, at most as long as a report of a stage is.
+fn text_prefix(bytes: &[u8]) -> &str {
+    const LENGTH_MAX: usize = 1024;
+    let bytes = bytes.get(..LENGTH_MAX).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
+            .unwrap_or_default(),
+    }
+}
+
+/// What a stage or module reports of itself: `start: init-network/config-ssh: running config-ssh ...`, `finish:
+/// init-network/config-ssh: SUCCESS: ...`.
+#[derive(Debug, PartialEq, Eq)]
+struct Report<'a> {
+    event: &'static str,
+    stage: &'a str,
+    step: Option<&'a str>,
+    result: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (event, rest) = match text.strip_prefix("start: ") {
+            Some(rest) => ("start", rest),
+            None => ("finish", text.strip_prefix("finish: ")?),
+        };
+        let (name, rest) = rest.split_once(": ")?;
+        let (stage, step) = match name.split_once('/') {
+            Some((stage, step)) => (stage, Some(step)),
+            None => (name, None),
+        };
+        let result = (event == "finish").then(|| rest.split(':').next().unwrap_or(rest));
+        Some(Self {
+            event,
+            stage,
+            step,
+            result,
+        })
+    }
+
+    fn describe(&self, metadata: &mut Metadata, stage: &mut Option<String>) {
+        let Self {
+            event,
+            step,
+            result,
+            ..
+        } = *self;
+        *stage = (event == "start" || step.is_some()).then(|| self.stage.to_owned());
+        metadata.insert(
+            "event_type".to_owned(),
+            format!("cloud_init_{event}").into(),
+        );
+        metadata.insert("stage".to_owned(), self.stage.into());
+        for (name, value) in [("step", step), ("result", result)] {
+            if let Some(value) = value {
+                metadata.insert(name.to_owned(), value.into());
+            }
+        }
+    }
+}

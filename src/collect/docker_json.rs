@@ -1,0 +1,416 @@
+//! The collector of Docker's json-file logs: `<id>/<id>-json.log` below the folder of the containers, each line
+//! `{"log":"text\n","stream":"stdout","time":"2026-02-17T14:30:15.123456789Z"}`. Records have the source `docker:<name>`, as
+//! those that come through the journal.
+
+use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
+use super::position::{forget, load, save};
+use super::tail::{Desk, QUIET};
+use super::{Batch, Collector, Error, Intake, sibling, stamp, structured};
+use crate::record::{Level, Metadata, Positions, Record, Source};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often containers are looked for: a new one is news within this time.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Containers followed at once. Each costs a descriptor and a watch.
+const CONTAINERS_MAX: usize = 512;
+
+/// Docker's description of a container is some kilobytes long; more than this is none.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// The prefix of the origins of positions.
+const ORIGIN: &str = "docker-json:";
+
+/// What a [`DockerJsonCollector`] follows.
+#[derive(Debug, Clone)]
+pub struct DockerJsonOptions {
+    /// Where Docker keeps its containers; it may come later.
+    pub directory: PathBuf,
+    /// After this time without growth an unterminated last line becomes a record.
+    pub quiet: Duration,
+    /// Whether lines of JSON and logfmt are taken apart.
+    pub structured: bool,
+}
+
+impl Default for DockerJsonOptions {
+    fn default() -> Self {
+        Self {
+            directory: "/var/lib/docker/containers".into(),
+            quiet: QUIET,
+            structured: true,
+        }
+    }
+}
+
+/// Follows the logs of all containers.
+#[derive(Debug)]
+pub struct DockerJsonCollector {
+    options: DockerJsonOptions,
+    /// The next to be read first.
+    containers: VecDeque<Container>,
+    /// Where former runs stopped.
+    saved: Positions,
+    looked: Option<Instant>,
+    desk: Desk,
+}
+
+#[derive(Debug)]
+struct Container {
+    id: String,
+    tail: ChunkedTail,
+    source: Source,
+    /// What every record of the container says.
+    metadata: Metadata,
+    /// When its description was written; it is when the container was renamed that it changes.
+    described: Option<SystemTime>,
+}
+
+impl DockerJsonCollector {
+    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: DockerJsonOptions, positions: &Positions) -> Self {
+        let own = positions
+            .iter()
+            .filter(|(origin, _)| origin.starts_with(ORIGIN));
+        Self {
+            options,
+            containers: VecDeque::new(),
+            saved: own
+                .map(|(origin, value)| (origin.clone(), value.clone()))
+                .collect(),
+            looked: None,
+            desk: Desk::new(),
+        }
+    }
+
+    /// Finds new containers and the new names of known ones.
+    fn look(&mut self) {
+        if self
+            .looked
+            .is_some_and(|looked| looked.elapsed() < LOOK_EVERY)
+        {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        self.desk.watch.folder(&self.options.directory);
+        for container in &mut self.containers {
+            container.describe();
+        }
+        let Ok(entries) = fs::read_dir(&self.options.directory) else {
+            return;
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        for id in names.filter(|name| is_id(name)) {
+            let is_known = self.containers.iter().any(|container| container.id == id);
+            if !is_known && self.containers.len() < CONTAINERS_MAX {
+                self.follow(id);
+            }
+        }
+    }
+
+    fn follow(&mut self, id: String) {
+        let path = self
+            .options
+            .directory
+            .join(&id)
+            .join(format!("{id}-json.log"));
+        let state: ChunkedState = load(&self.saved, &format!("{ORIGIN}{id}"));
+        let mut container = Container {
+            tail: ChunkedTail::new(path, state, self.options.quiet),
+            source: Source::new("docker", short(&id)),
+            metadata: Metadata::new(),
+            described: None,
+            id,
+        };
+        container.describe();
+        self.containers.push_back(container);
+    }
+
+    /// Lets go of containers that were removed, once all of their logs has been read.
+    fn let_go(&mut self, intake: &mut Intake<'_>) {
+        let saved = &mut self.saved;
+        self.containers.retain(|container| {
+            let is_over = container.tail.is_over();
+            if is_over {
+                let origin = format!("{ORIGIN}{}", container.id);
+                intake.position(forget(&origin));
+                saved.remove(&origin);
+            }
+            !is_over
+        });
+    }
+}
+
+impl Collector for DockerJsonCollector {
+    fn name(&self) -> &'static str {
+        "docker-json"
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.look();
+        let mut intake = Intake::new(batch);
+        let before = intake.count();
+        self.desk.start();
+        let mut result = Ok(());
+        for container in &mut self.containers {
+            // a log that cannot be read must not hold the others up
+            let read = container.read(&self.options, &mut self.desk, &mut intake);
+            result = result.and(read);
+            if intake.is_full() {
+                break;
+            }
+        }
+        if intake.is_full() {
+            // the next read begins with another container: one that never ends must not hold the others up
+            self.containers
+                .rotate_left(usize::from(!self.containers.is_empty()));
+        }
+        self.let_go(&mut intake);
+        if intake.count() == before {
+            self.desk.rest();
+        }
+        result
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        let due = self
+            .containers
+            .iter()
+            .filter_map(|container| container.tail.due());
+        let look = self.looked.map(|looked| looked + LOOK_EVERY);
+        self.desk.wait(due.chain(look).min(), patience);
+    }
+}
+
+impl Container {
+    /// Reads the name and the image of the container, when they may have changed.
+    fn describe(&mut self) {
+        let path = sibling::folder(self.tail.path()).join("config.v2.json");
+        let written = fs::metadata(&path)
+            .and_then(|metadata| metadata.modified())
+            .ok();
+        if written.is_none() && !self.metadata.is_empty()
+            || written.is_some() && written == self.described
+        {
+            return;
+        }
+        self.described = written;
+        let config = read_config(&path).unwrap_or_default();
+        let name = config.name.trim_start_matches('/');
+        let name = if name.is_empty() {
+            short(&self.id)
+        } else {
+            name
+        };
+        self.source = Source::new("docker", name);
+        self.metadata
+            .insert("container_name".to_owned(), name.into());
+        self.metadata
+            .insert("container_id".to_owned(), short(&self.id).into());
+        self.metadata
+            .insert("container_id_full".to_owned(), self.id.as_str().into());
+        if !config.config.image.is_empty() {
+            self.metadata
+                .insert("image_name".to_owned(), config.config.image.into());
+        }
+    }
+
+    fn read(
+        &mut self,
+        options: &DockerJsonOptions,
+        desk: &mut Desk,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), Error> {
+        let Self {
+            tail,
+            source,
+            metadata,
+            ..
+        } = self;
+        let result = tail.read(desk, &parse, &mut |output| {
+            let (stream, line, time, age) = match output {
+                Output::Own(record) => {
+                    intake.push(record);
+                    return intake.flow();
+                }
+                Output::Line {
+                    stream,
+                    line,
+                    time,
+                    age,
+                } => (stream, line, time, age),
+                // a line that was cut by a crash, or that Docker did not write: better seen than lost
+                Output::Malformed(line, age) => ("malformed", line, None, age),
+            };
+            let mut metadata = metadata.clone();
+            metadata.insert("stream".to_owned(), stream.into());
+            line.mark(&mut metadata);
+            let said = structured::said(line.bytes, options.structured, &mut metadata);
+            let by_stream = if stream == "stdout" {
+                Level::Info
+            } else {
+                Level::Warn
+            };
+            intake.push(Record {
+                timestamp: time.unwrap_or_else(|| age.guess()),
+                source: source.clone(),
+                level: said.level.unwrap_or(by_stream),
+                message: said.message,
+                metadata,
+            });
+            intake.flow()
+        });
+        if let Some(state) = self.tail.state() {
+            intake.position(save(&format!("{ORIGIN}{}", self.id), &state));
+        }
+        result
+    }
+}
+
+/// A line as Docker writes it.
+#[derive(Debug, Deserialize)]
+struct LogLine<'a> {
+    #[serde(borrow)]
+    log: Cow<'a, str>,
+    #[serde(borrow, default)]
+    stream: Cow<'a, str>,
+    #[serde(borrow, default)]
+    time: Cow<'a, str>,
+}
+
+fn parse(line: &[u8]) -> Option<Chunk<'_>> {
+    let line: LogLine<'_> = serde_json::from_slice(line).ok()?;
+    Some(Chunk {
+        stream: line.stream.into_owned(),
+        time: stamp::leading(line.time.as_bytes()).map(|(time, _)| time),
+        bytes: match line.log {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+    })
+}
+
+/// As much of Docker's description of a container as is of use.
+#[derive(Debug, Default, Deserialize)]
+struct Config {
+    #[serde(rename = "Name", default)]
+    name: String,
+    #[serde(rename = "Config", default)]
+    config: Inner,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Inner {
+    #[serde(rename = "Image", default)]
+    image: String,
+}
+
+fn read_config(path: &Path) -> Option<Config> {
+    let mut text = Vec::new();
+    let file = sibling::open(path).ok()?;
+    file.take(CONFIG_BYTES_MAX).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Whether a folder is that of a container.
+fn is_id(name: &str) -> bool {
+    name.len() >= 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The form in which Docker shows ids.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn append(dir: &Path, text: &str) {
+        let path = dir.join(ID).join(format!("{ID}-json.log"));
+        let mut options = fs::OpenOptions::new();
+        options
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+    }
+
+    fn read(collector: &mut DockerJsonCollector, positions: &mut Positions) -> Vec<Record> {
+        let mut batch = Batch::default();
+        collector.looked = None;
+        collector.read(&mut batch).unwrap();
+        for position in batch.positions {
+            match position.value {
+                Some(value) => drop(positions.insert(position.origin, value)),
+                None => drop(positions.remove(&position.origin)),
+            }
+        }
+        batch.records
+    }
+
+    #[test]
+    fn containers_are_found_named_and_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut positions = Positions::new();
+        let options = DockerJsonOptions {
+            directory: dir.path().to_owned(),
+            ..DockerJsonOptions::default()
+        };
+        let mut collector = DockerJsonCollector::open(options.clone(), &positions);
+        assert!(read(&mut collector, &mut positions).is_empty());
+        fs::create_dir(dir.path().join(ID)).unwrap();
+        let config = r#"{"ID":"x","Name":"/web","Config":{"Image":"nginx:1"}}"#;
+        fs::write(dir.path().join(ID).join("config.v2.json"), config).unwrap();
+        append(
+            dir.path(),
+            concat!(
+                r#"{"log":"hello \u001b[31mred\n","stream":"stdout","time":"2026-02-17T14:30:15.123456789Z"}"#,
+                "\n",
+                r#"{"log":"one ","stream":"stderr","time":"2026-02-17T14:30:16Z"}"#,
+                "\n",
+                r#"{"log":"[ERROR] x\n","stream":"stdout","time":"2026-02-17T14:30:17Z"}"#,
+                "\n",
+            ),
+        );
+        let records = read(&mut collector, &mut positions);
+        assert_eq!(records.len(), 2);
+        assert_eq!(records[0].message, "hello \u{1b}[31mred");
+        assert_eq!(records[0].source.as_str(), "docker:web");
+        assert_eq!(
+            records[0].timestamp.to_string(),
+            "2026-02-17T14:30:15.123456Z"
+        );
+        assert_eq!(
+            (records[0].level, records[1].level),
+            (Level::Info, Level::Error)
+        );
+        assert_eq!(records[0].metadata["container_id"], "0123456789ab");
+        assert_eq!(records[0].metadata["image_name"], "nginx:1");
+        append(
+            dir.path(),
+            concat!(
+                r#"{"log":"two\n","stream":"stderr","time":"2026-02-17T14:30:18Z"}"#,
+                "\nnonsense\n"
+            ),
+        );
+        let mut again = DockerJsonCollector::open(options, &positions);
+        let records = read(&mut again, &mut positions);
+        assert_eq!(records[0].message, "one two");
+        assert_eq!(records[0].level, Level::Warn);
+        assert_eq!(records[0].metadata["stream"], "stderr");
+        assert_eq!(records[1].message, "nonsense");
+        assert_eq!(records.len(), 2);
+    }
+}

@@ -1,0 +1,306 @@
+//! The collector of the systemd journal, read natively: every entry that is wanted becomes a record, in the order of the
+//! journal.
+
+use super::entry::Rules;
+use super::joining::Joining;
+use super::own::own_record;
+use super::units::UnitPatterns;
+use super::{Batch, Collector, Error, Intake};
+use crate::journal::{
+    Error as JournalError, Event, Gap, Journal, JournalOptions, Namespaces, Problem,
+};
+use crate::record::{Level, Metadata, Positions, Record};
+use crate::time::Micros;
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Entries looked at in one read, wanted or not: a read must come back although nothing in the journal is wanted.
+const ENTRIES_MAX: usize = 20_000;
+
+/// Problems told in one run. Each file can have many; the first ones say what there is to know.
+const PROBLEMS_MAX: usize = 200;
+
+/// What a [`JournaldCollector`] reads.
+#[derive(Debug, Clone)]
+pub struct JournaldOptions {
+    /// Where journald keeps its files; one that is missing is waited for.
+    pub directories: Vec<PathBuf>,
+    /// Which namespaces are read.
+    pub namespaces: Namespaces,
+    /// Which units are kept; containers are not asked for their unit.
+    pub units: UnitPatterns,
+    /// Whether the output of containers is kept.
+    pub docker: bool,
+    /// The level of each syslog priority.
+    pub levels: [Level; 8],
+    /// At the first start entries are read from this time on, or all.
+    pub since: Option<Micros>,
+}
+
+impl Default for JournaldOptions {
+    fn default() -> Self {
+        Self {
+            directories: vec!["/var/log/journal".into(), "/run/log/journal".into()],
+            namespaces: Namespaces::All,
+            units: UnitPatterns::default(),
+            docker: true,
+            levels: Self::LEVELS,
+            since: None,
+        }
+    }
+}
+
+impl JournaldOptions {
+    /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error, what is less than a
+    /// notice is for debugging.
+    pub const LEVELS: [Level; 8] = [
+        Level::Error,
+        Level::Error,
+        Level::Error,
+        Level::Error,
+        Level::Warn,
+        Level::Info,
+        Level::Debug,
+        Level::Debug,
+    ];
+}
+
+/// Reads the systemd journal.
+pub struct JournaldCollector {
+    directories: Vec<PathBuf>,
+    rules: Rules,
+    stage: Stage,
+    joining: Joining,
+    /// Whether the last read stopped before the end.
+    has_more: bool,
+    /// Whether it was told that there is nothing to read.
+    is_missing_told: bool,
+    /// Problems that found no room in a batch yet; the journal bounds how many there are.
+    untold: VecDeque<Problem>,
+    problems_told: usize,
+}
+
+/// Opening looks through every file: that waits for the first read.
+enum Stage {
+    Closed(JournalOptions),
+    Open(Box<Journal>),
+}
+
+impl std::fmt::Debug for JournaldCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("JournaldCollector");
+        debug
+            .field("directories", &self.directories)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JournaldCollector {
+    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: JournaldOptions, positions: &Positions) -> Self {
+        let JournaldOptions {
+            directories,
+            namespaces,
+            units,
+            docker,
+            levels,
+            since,
+        } = options;
+        let since = since.map(|since| u64::try_from(since.get()).unwrap_or(0));
+        let (joining, resume) = Joining::resume(positions);
+        let journal = JournalOptions {
+            directories: directories.clone(),
+            namespaces,
+            resume,
+            since,
+            ..JournalOptions::default()
+        };
+        Self {
+            directories,
+            rules: Rules {
+                units,
+                docker,
+                levels,
+            },
+            stage: Stage::Closed(journal),
+            joining,
+            has_more: false,
+            is_missing_told: false,
+            untold: VecDeque::new(),
+            problems_told: 0,
+        }
+    }
+
+    /// Tells what is wrong with the journal, if something is.
+    fn tell_problems(&mut self, intake: &mut Intake<'_>) {
+        if let Stage::Open(journal) = &mut self.stage {
+            self.untold.extend(journal.problems());
+            let is_missing = journal.files().next().is_none();
+            if is_missing && !self.is_missing_told {
+                intake.push(missing_record(&self.directories));
+            }
+            self.is_missing_told = is_missing;
+        }
+        while !intake.is_full()
+            && let Some(problem) = self.untold.pop_front()
+        {
+            self.problems_told = self.problems_told.saturating_add(1);
+            if self.problems_told <= PROBLEMS_MAX {
+                intake.push(problem_record(&problem));
+            } else if self.problems_told == PROBLEMS_MAX + 1 {
+                let message = "more is wrong with the journal; only the first problems are told";
+                let message = message.to_owned();
+                intake.push(own_record(
+                    Level::Warn,
+                    "journal_problem",
+                    message,
+                    Metadata::new(),
+                ));
+            }
+        }
+    }
+}
+
+impl Collector for JournaldCollector {
+    fn name(&self) -> &'static str {
+        "journald"
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        if let Stage::Closed(options) = &self.stage {
+            self.stage = Stage::Open(Box::new(Journal::open(options.clone())));
+        }
+        let mut intake = Intake::new(batch);
+        self.tell_problems(&mut intake);
+        let Stage::Open(journal) = &mut self.stage else {
+            return Ok(());
+        };
+        let result = read_entries(journal, &self.rules, &mut self.joining, &mut intake);
+        let mut positions = journal.changed_positions();
+        if matches!(result, Ok(false)) && self.joining.expire(&mut intake) {
+            positions = journal.positions();
+        }
+        for position in positions {
+            self.joining.save(&position, &mut intake);
+        }
+        self.tell_problems(&mut intake);
+        self.has_more = result? || !self.untold.is_empty();
+        Ok(())
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        if self.has_more {
+            return;
+        }
+        let due = self.joining.due();
+        let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let patience = until_due.map_or(patience, |until| until.min(patience));
+        let waited = match &mut self.stage {
+            Stage::Open(journal) => journal.wait(patience),
+            Stage::Closed(_) => return,
+        };
+        if waited.is_err() {
+            // the next read tells the error; until then it must not be met in a busy loop
+            std::thread::sleep(patience.min(Duration::from_secs(1)));
+        }
+    }
+}
+
+/// Reads until the batch is full (`true`) or the end is reached.
+fn read_entries(
+    journal: &mut Journal,
+    rules: &Rules,
+    joining: &mut Joining,
+    intake: &mut Intake<'_>,
+) -> Result<bool, Error> {
+    let mut is_refreshed = false;
+    for _ in 0..ENTRIES_MAX {
+        if intake.is_full() {
+            return Ok(true);
+        }
+        match journal.next().map_err(error)? {
+            Some(Event::Gap(gap)) => {
+                intake.push(gap_record(&gap));
+                continue;
+            }
+            Some(Event::Entry(entry)) => {
+                joining.take(&entry, rules, intake);
+                continue;
+            }
+            None => {}
+        }
+        // once: what comes in the meantime is for the next read
+        if is_refreshed || !journal.refresh().map_err(error)? {
+            return Ok(false);
+        }
+        is_refreshed = true;
+    }
+    Ok(true)
+}
+
+fn error(error: JournalError) -> Error {
+    Error::Io {
+        what: "read the journal".to_owned(),
+        source: match error {
+            JournalError::Io { source, .. } => source,
+            other => io::Error::other(other),
+        },
+    }
+}
+
+fn gap_record(gap: &Gap) -> Record {
+    let count = gap.count();
+    let message = format!(
+        "{count} journal entries between {} and {} were deleted before they could be read",
+        Micros::from_unsigned(gap.from),
+        Micros::from_unsigned(gap.to)
+    );
+    let mut metadata = Metadata::new();
+    metadata.insert("count".to_owned(), count.into());
+    metadata.insert("seqnum_id".to_owned(), gap.seqnum_id.to_string().into());
+    metadata.insert("seqnum_first".to_owned(), (*gap.seqnums.start()).into());
+    metadata.insert("seqnum_last".to_owned(), (*gap.seqnums.end()).into());
+    own_record(Level::Warn, "gap", message, metadata)
+}
+
+fn problem_record(problem: &Problem) -> Record {
+    let mut message = format!("journal: {problem}");
+    if let JournalError::Io { source, .. } = &problem.error
+        && source.kind() == io::ErrorKind::PermissionDenied
+    {
+        message.push_str(REMEDY);
+    }
+    let mut metadata = Metadata::new();
+    metadata.insert("path".to_owned(), problem.path.display().to_string().into());
+    own_record(Level::Warn, "journal_problem", message, metadata)
+}
+
+const REMEDY: &str = "; run vmlog as root or add its user to the group systemd-journal";
+
+/// Says in plain words why there is nothing to read.
+fn missing_record(directories: &[PathBuf]) -> Record {
+    let names: Vec<String> = directories
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let is_denied = directories.iter().any(|path| is_denied(path));
+    let why = if is_denied {
+        format!("may not be read{REMEDY}")
+    } else {
+        "holds no journal files; is systemd-journald running, and is this where it stores?"
+            .to_owned()
+    };
+    let message = format!(
+        "no journal to read: {} {why} (vmlog goes on and waits for it)",
+        names.join(", ")
+    );
+    own_record(Level::Warn, "journal_missing", message, Metadata::new())
+}
+
+fn is_denied(path: &Path) -> bool {
+    fs::read_dir(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}

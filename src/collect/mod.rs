@@ -1,0 +1,226 @@
+//! Sources of records: each collector turns one origin (the journal, a file, a folder of captured commands) into records in
+//! the order of that origin, and says how far it came, so that a restart goes on from exactly there.
+//!
+//! A collector is blocking and plain and knows nothing of the store: the pipeline gives each its own thread, calls `read`
+//! until nothing new comes, then `wait`. Trouble with an origin is no reason to stop: it becomes a record of source
+//! `system:vmlog`, once, and the collector goes on with what can be read.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod capture;
+mod catch_up;
+mod chunked;
+mod clock;
+mod cloud_init;
+mod docker_json;
+mod entry;
+mod file;
+mod glob;
+mod joining;
+mod journald;
+mod level;
+mod line;
+mod mark;
+mod own;
+mod partial;
+mod position;
+mod reader;
+mod sandbox;
+mod sibling;
+mod stamp;
+mod structured;
+mod tail;
+mod text;
+mod units;
+mod watch;
+
+pub use capture::{CaptureCollector, CaptureOptions};
+pub use cloud_init::{CloudInitCollector, CloudInitOptions};
+pub use docker_json::{DockerJsonCollector, DockerJsonOptions};
+pub use file::{FileCollector, FileOptions};
+pub use journald::{JournaldCollector, JournaldOptions};
+pub use own::{OWN_SOURCE, own_record};
+pub use sandbox::{SandboxCollector, SandboxOptions};
+pub use units::UnitPatterns;
+
+use crate::record::{Position, Record};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// What one read of a collector brought. A position covers the records that stand before it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In the order of the origin.
+    pub records: Vec<Record>,
+    /// The newest position of each origin that was read.
+    pub positions: Vec<Position>,
+}
+
+impl Batch {
+    /// A read stops here, so that memory stays small and other collectors get their turn.
+    pub const RECORDS_MAX: usize = 512;
+    /// Message bytes at which a read stops.
+    pub const BYTES_MAX: usize = 1 << 20;
+}
+
+/// A source of records: blocking and plain; the pipeline gives each its own thread.
+pub trait Collector: Send {
+    /// Its name in positions, logs and counters: `journald`, `cloud-init`, `file:nginx`.
+    fn name(&self) -> &str;
+
+    /// Adds what can be read now, up to the bounds of a [`Batch`]; adds nothing when there is nothing new. An error does not
+    /// lose what is already in the batch.
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error>;
+
+    /// Blocks until there may be something new, at most `patience`.
+    fn wait(&mut self, patience: Duration);
+}
+
+/// Why a collector cannot go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The operating system said no.
+    Io {
+        /// What was being done to what.
+        what: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Io { what, source } = self;
+        write!(f, "cannot {what}: {source}")
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let Self::Io { source, .. } = self;
+        Some(source)
+    }
+}
+
+/// A batch while it is being filled: counts bytes and keeps one position for each origin.
+#[derive(Debug)]
+pub(crate) struct Intake<'a> {
+    batch: &'a mut Batch,
+    bytes: usize,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(batch: &'a mut Batch) -> Self {
+        let bytes = batch
+            .records
+            .iter()
+            .map(|record| record.message.len())
+            .sum();
+        Self { batch, bytes }
+    }
+
+    /// Whether the read must stop: one record may overshoot the byte bound, by at most its own length.
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.records.len() >= Batch::RECORDS_MAX || self.bytes >= Batch::BYTES_MAX
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.batch.records.len()
+    }
+
+    /// Whether a read goes on.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        if self.is_full() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    pub(crate) fn push(&mut self, record: Record) {
+        self.bytes += record.message.len();
+        self.batch.records.push(record);
+    }
+
+    /// The newest position of its origin; it takes the place of an older one.
+    pub(crate) fn position(&mut self, position: Position) {
+        let same = |known: &&mut Position| known.origin == position.origin;
+        match self.batch.positions.iter_mut().find(same) {
+            Some(known) => *known = position,
+            None => self.batch.positions.push(position),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Level;
+    use crate::record::Metadata;
+    use std::error::Error as _;
+
+    #[test]
+    fn an_error_says_what_and_why() {
+        let error = Error::Io {
+            what: "open /var/log/x".to_owned(),
+            source: std::io::Error::other("no luck"),
+        };
+        assert_eq!(error.to_string(), "cannot open /var/log/x: no luck");
+        assert_eq!(
+            error.source().map(ToString::to_string).as_deref(),
+            Some("no luck")
+        );
+    }
+
+    #[test]
+    fn an_intake_is_full_by_count_and_by_bytes() {
+        let mut batch = Batch::default();
+        let mut intake = Intake::new(&mut batch);
+        for _ in 1..Batch::RECORDS_MAX {
+            intake.push(own_record(
+                Level::Info,
+                "test",
+                "x".to_owned(),
+                Metadata::new(),
+            ));
+        }
+        assert!(!intake.is_full());
+        intake.push(own_record(
+            Level::Info,
+            "test",
+            "x".to_owned(),
+            Metadata::new(),
+        ));
+        assert!(intake.is_full());
+
+        let mut batch = Batch::default();
+        let long = "x".repeat(Batch::BYTES_MAX);
+        Intake::new(&mut batch).push(own_record(Level::Info, "test", long, Metadata::new()));
+        assert!(
+            Intake::new(&mut batch).is_full(),
+            "what is already in the batch counts"
+        );
+    }
+
+    #[test]
+    fn an_origin_has_one_position_in_a_batch() {
+        let position = |origin: &str, byte: u8| Position {
+            origin: origin.to_owned(),
+            value: Some(vec![byte]),
+        };
+        let mut batch = Batch::default();
+        let mut intake = Intake::new(&mut batch);
+        intake.position(position("a", 1));
+        intake.position(position("b", 2));
+        intake.position(position("a", 3));
+        assert_eq!(batch.positions, [position("a", 3), position("b", 2)]);
+    }
+}

@@ -1,0 +1,46 @@
+//! Records about vmlog itself: what its collectors and its pipeline have to say arrives where everything else does.
+
+use crate::record::{Level, Metadata, Record, Source};
+use crate::time::Micros;
+
+/// The source of our own records.
+pub const OWN_SOURCE: &str = "system:vmlog";
+
+/// A record of source [`OWN_SOURCE`], of now. `event_type` is one word for what happened (`gap`, `journal_missing`, ...) and
+/// becomes `metadata.event_type`.
+#[must_use]
+pub fn own_record(
+    level: Level,
+    event_type: &str,
+    message: String,
+    mut metadata: Metadata,
+) -> Record {
+    metadata.insert("event_type".to_owned(), event_type.into());
+    Record {
+        timestamp: Micros::now(),
+        source: Source::new("system", "vmlog"),
+        level,
+        message,
+        metadata,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_itself_and_the_event() {
+        let mut metadata = Metadata::new();
+        metadata.insert("count".to_owned(), 3.into());
+        let record = own_record(
+            Level::Warn,
+            "gap",
+            "3 entries are missing".to_owned(),
+            metadata,
+        );
+        assert_eq!(record.source.as_str(), "system:vmlog");
+        assert_eq!(record.metadata["event_type"], "gap");
+        assert_eq!(record.metadata["count"], 3);
+    }
+}

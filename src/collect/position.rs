@@ -1,0 +1,54 @@
+//! How collectors keep their state in a position: CBOR that only they read.
+
+use crate::record::{Position, Positions};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The saved state of an origin. What cannot be read is as good as none: the origin is read from its start.
+pub(crate) fn load<T: Default + DeserializeOwned>(positions: &Positions, origin: &str) -> T {
+    let value = positions.get(origin);
+    value
+        .and_then(|value| ciborium::from_reader(value.as_slice()).ok())
+        .unwrap_or_default()
+}
+
+/// The position of an origin.
+pub(crate) fn save(origin: &str, state: &impl Serialize) -> Position {
+    let mut value = Vec::new();
+    // writing plain data to memory has no way to fail
+    let written = ciborium::into_writer(state, &mut value).is_ok();
+    Position {
+        origin: origin.to_owned(),
+        value: written.then_some(value),
+    }
+}
+
+/// Forgets an origin that is gone.
+pub(crate) fn forget(origin: &str) -> Position {
+    Position {
+        origin: origin.to_owned(),
+        value: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_loaded_and_damage_is_as_good_as_nothing() {
+        let Position { origin, value } = save("file:x", &(7u64, "seven"));
+        let mut positions = Positions::from([(origin, value.unwrap())]);
+        let loaded: (u64, String) = load(&positions, "file:x");
+        assert_eq!(loaded, (7, "seven".to_owned()));
+        assert_eq!(
+            load::<(u64, String)>(&positions, "file:y"),
+            Default::default()
+        );
+        positions.insert("file:x".to_owned(), vec![0xff, 0]);
+        assert_eq!(
+            load::<(u64, String)>(&positions, "file:x"),
+            Default::default()
+        );
+    }
+}

@@ -1,0 +1,416 @@
+//! One open log file being read: plain by offset, so that a file that changes under the reader is noticed, or packed as a
+//! stream.
+
+use super::line::{BEHIND_MAX, Line, Lines};
+use super::mark::{HEAD_MAX, Inode, Mark, digest};
+use super::sibling::Packing;
+use crate::time::Micros;
+use inotify::WatchDescriptor;
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::Instant;
+
+/// Bytes read at a time: large enough that the calls cost nothing, small enough for a machine with little memory.
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+
+/// The unit in which file systems leave holes.
+const BLOCK_BYTES: usize = 4096;
+
+/// The memory that unpacking may take: what `zstd -19` and `xz -9` need. A file made to need more is not read.
+const UNPACK_BYTES_MAX: u32 = 65 << 20;
+
+/// What one more read of a file found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// More bytes.
+    More,
+    /// Nothing, for now.
+    End,
+    /// The file is not what was read before: cut off, or cut off and written anew.
+    Changed,
+}
+
+/// A log file and how far it has been read.
+pub(crate) struct Reader {
+    input: Input,
+    inode: Inode,
+    /// The first bytes of the file, as far as they have been read.
+    head: Vec<u8>,
+    lines: Lines,
+    /// Where the pending bytes begin.
+    offset: u64,
+    modified: Micros,
+    /// When the last bytes came.
+    pub(crate) grew: Instant,
+    pub(crate) watched: Option<WatchDescriptor>,
+    /// Nothing is written to it any more: a copy, or packed.
+    pub(crate) is_final: bool,
+    /// Reading has come to it: what was rotated before has been read.
+    pub(crate) is_reached: bool,
+    /// What may have gone through it before its first bytes were read has been looked for.
+    pub(crate) is_checked: bool,
+}
+
+enum Input {
+    Plain(File),
+    Packed(Box<dyn Read + Send>),
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Reader");
+        debug
+            .field("inode", &self.inode)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Reads from the start.
+    pub(crate) fn new(file: File, packing: Packing, now: Instant) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let input = match packing {
+            Packing::Plain => Input::Plain(file),
+            packed => Input::Packed(unpack(file, packed)?),
+        };
+        Ok(Self {
+            is_final: packing != Packing::Plain,
+            input,
+            inode: Inode::of(&metadata),
+            head: Vec::new(),
+            lines: Lines::new(b"", 0),
+            offset: 0,
+            modified: metadata.modified().map_or(Micros::MIN, Micros::from),
+            grew: now,
+            watched: None,
+            is_reached: false,
+            is_checked: packing != Packing::Plain,
+        })
+    }
+
+    /// Reads on from `mark`; `None` when this is not the file that was marked.
+    pub(crate) fn resume(
+        file: File,
+        packing: Packing,
+        mark: &Mark,
+        now: Instant,
+    ) -> io::Result<Option<Self>> {
+        let mut reader = Self::new(file, packing, now)?;
+        if mark.offset == 0 && mark.inode != reader.inode {
+            return Ok(None);
+        }
+        let recognised = match &mut reader.input {
+            Input::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
+            Input::Packed(stream) => {
+                let mut passed = Passed::default();
+                let found = mark.recognise(|buffer, at| passed.read_at(stream, buffer, at));
+                found.filter(|_| passed.skip_to(stream, mark.offset).is_ok())
+            }
+        };
+        Ok(recognised.map(|recognised| {
+            reader.head = recognised.head;
+            reader.lines = Lines::new(&recognised.behind, mark.part);
+            reader.offset = mark.offset;
+            reader
+        }))
+    }
+
+    /// The plain file below; `None` when packed.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.input {
+            Input::Plain(file) => Some(file),
+            Input::Packed(_) => None,
+        }
+    }
+
+    pub(crate) fn inode(&self) -> Inode {
+        self.inode
+    }
+
+    pub(crate) fn modified(&self) -> Micros {
+        self.modified
+    }
+
+    /// Reads more, through `scratch`, which has room for a chunk and for what lies behind it.
+    pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
+        let read = match &mut self.input {
+            Input::Packed(stream) => {
+                let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
+                let count = retry(|| stream.read(room))?;
+                room.get(..count)
+            }
+            Input::Plain(file) => {
+                // the newest bytes are read again with those that follow: a file that was written anew betrays itself
+                let newest = self.lines.newest();
+                let from = self.offset + self.lines.pending() as u64 - newest.len() as u64;
+                let count = retry(|| file.read_at(scratch, from))?;
+                match scratch
+                    .get(..count)
+                    .and_then(|read| read.strip_prefix(newest))
+                {
+                    Some(fresh) => Some(fresh),
+                    None => return Ok(Fill::Changed),
+                }
+            }
+        };
+        let fresh = read.unwrap_or_default();
+        if fresh.is_empty() {
+            return Ok(Fill::End);
+        }
+        if self.lines.pending() == 0
+            && starts_with_hole(fresh)
+            && let Some(filled) = self.skip_hole()?
+        {
+            return Ok(filled);
+        }
+        let wanted = HEAD_MAX.saturating_sub(self.head.len()).min(fresh.len());
+        self.head
+            .extend_from_slice(fresh.get(..wanted).unwrap_or_default());
+        self.lines.push(fresh);
+        self.grew = now;
+        Ok(Fill::More)
+    }
+
+    /// Passes over a hole: a writer that does not append leaves one at the start when its file is cut off below it. Nobody
+    /// wrote what it reads as. `None` when there is none.
+    fn skip_hole(&mut self) -> io::Result<Option<Fill>> {
+        let Input::Plain(file) = &self.input else {
+            return Ok(None);
+        };
+        let data = match seek(file, SeekFrom::Data(self.offset)) {
+            // zeros that somebody wrote are text, but for those at the start, where a small hole takes up a whole block
+            Ok(data) if data == self.offset && data > 0 => return Ok(None),
+            Ok(data) => data,
+            Err(Errno::NXIO) => return Ok(Some(Fill::End)),
+            // a file system that knows no holes
+            Err(_) => return Ok(None),
+        };
+        // the data begins somewhere within its block
+        let mut block = vec![0; BLOCK_BYTES];
+        let count = retry(|| file.read_at(&mut block, data))?;
+        let block = block.get(..count).unwrap_or_default();
+        let zeros = block.iter().take_while(|&&byte| byte == 0).count();
+        self.offset = data + zeros as u64;
+        self.lines = Lines::new(&[0; BEHIND_MAX], 0);
+        self.head.resize(HEAD_MAX, 0);
+        Ok(Some(Fill::More))
+    }
+
+    /// The next line of what was read.
+    pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
+        let line = self.lines.next()?;
+        self.offset += line.taken as u64;
+        Some(line)
+    }
+
+    /// What is pending, without waiting for its end.
+    pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
+        let line = self.lines.rest()?;
+        self.offset += line.taken as u64;
+        Some(line)
+    }
+
+    /// Whether its first bytes wait to be given out and were not looked after.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.is_checked && self.offset == 0 && self.lines.pending() > 0
+    }
+
+    /// How many bytes wait for the end of their line.
+    pub(crate) fn pending(&self) -> usize {
+        self.lines.pending()
+    }
+
+    /// The place behind all that was read, given out or not.
+    pub(crate) fn newest_mark(&self) -> Mark {
+        Mark {
+            offset: self.reached(),
+            behind: digest(self.lines.newest()),
+            head: digest(&self.head),
+            ..self.mark()
+        }
+    }
+
+    pub(crate) fn has_rest(&self) -> bool {
+        self.lines.has_rest()
+    }
+
+    /// Reads no further.
+    pub(crate) fn give_up(&mut self) {
+        self.input = Input::Packed(Box::new(io::empty()));
+    }
+
+    /// The place behind the last line that was taken.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            part: self.lines.part(),
+            ..self.mark_before(0)
+        }
+    }
+
+    /// The place before the line that was just taken, which had so many bytes.
+    pub(crate) fn mark_before(&self, taken: usize) -> Mark {
+        let offset = self.offset.saturating_sub(taken as u64);
+        let head_length = usize::try_from(offset).map_or(HEAD_MAX, |at| at.min(HEAD_MAX));
+        Mark {
+            inode: self.inode,
+            offset,
+            part: 0,
+            head: digest(self.head.get(..head_length).unwrap_or(&self.head)),
+            behind: digest(self.lines.behind_before(taken)),
+            modified: self.modified.get(),
+        }
+    }
+
+    /// A place near the start of what the file holds now, if it has no name any more: by it another name for the same bytes
+    /// can be found.
+    pub(crate) fn nameless_mark(&mut self) -> Option<Mark> {
+        let has_name = self.look().map_or(true, |(_, has_name)| has_name);
+        let Input::Plain(file) = &self.input else {
+            return None;
+        };
+        let mut head = vec![0; HEAD_MAX];
+        let count = file.read_at(&mut head, 0).ok()?;
+        head.truncate(count);
+        let behind = head.get(count.saturating_sub(BEHIND_MAX)..)?;
+        (!has_name && count > 0).then(|| Mark {
+            inode: self.inode,
+            offset: count as u64,
+            part: 0,
+            head: digest(&head),
+            behind: digest(behind),
+            modified: self.modified.get(),
+        })
+    }
+
+    /// Whether the file holds nothing but what stands at the start of `original`: then it is being made a copy of it.
+    pub(crate) fn is_copy_of(&self, original: &File) -> bool {
+        let Input::Plain(file) = &self.input else {
+            return false;
+        };
+        let (mut copied, mut bytes) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
+        let counts = (
+            file.read_at(&mut copied, 0),
+            original.read_at(&mut bytes, 0),
+        );
+        let (Ok(length), Ok(count)) = counts else {
+            return false;
+        };
+        let start = bytes.get(..count).unwrap_or_default();
+        start.starts_with(copied.get(..length).unwrap_or_default())
+    }
+
+    /// Begins again at the start of a file that was cut off. The pending bytes are dropped.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.head.clear();
+        self.lines = Lines::new(b"", 0);
+        self.offset = 0;
+        self.grew = now;
+        self.is_reached = false;
+        self.is_checked = false;
+    }
+
+    /// Looks at the file again: its length, and whether a name is left for it.
+    pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
+        let Input::Plain(file) = &self.input else {
+            return Ok((0, true));
+        };
+        let metadata = file.metadata()?;
+        if self.reached() > 0 {
+            // what went through a file of which nothing was read is newer than the file was when it was found
+            self.modified = metadata.modified().map_or(Micros::MIN, Micros::from);
+        }
+        Ok((metadata.len(), metadata.nlink() > 0))
+    }
+
+    /// Where the next bytes will be read.
+    pub(crate) fn reached(&self) -> u64 {
+        self.offset + self.lines.pending() as u64
+    }
+}
+
+/// Whether what was read looks like a hole; short runs of zeros are left to the line that they stand in.
+fn starts_with_hole(fresh: &[u8]) -> bool {
+    fresh
+        .first_chunk::<{ 2 * HEAD_MAX }>()
+        .is_some_and(|start| start.iter().all(|&byte| byte == 0))
+}
+
+/// How far a stream has been passed, and the last bytes that were.
+#[derive(Debug, Default)]
+struct Passed {
+    offset: u64,
+    last: Vec<u8>,
+}
+
+impl Passed {
+    /// Fills `buffer` from the offset, which may lie among the last bytes passed.
+    fn read_at(&mut self, stream: &mut dyn Read, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        self.skip_to(stream, at + buffer.len() as u64)?;
+        let from = self.last.len().checked_sub(buffer.len());
+        let found = from
+            .and_then(|from| self.last.get(from..))
+            .unwrap_or_default();
+        if found.len() != buffer.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn skip_to(&mut self, stream: &mut dyn Read, offset: u64) -> io::Result<()> {
+        const KEPT: usize = if HEAD_MAX > BEHIND_MAX {
+            HEAD_MAX
+        } else {
+            BEHIND_MAX
+        };
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while self.offset < offset {
+            let wanted = usize::try_from(offset - self.offset)
+                .map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+            let room = chunk.get_mut(..wanted).unwrap_or_default();
+            let count = retry(|| stream.read(room))?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.last
+                .extend_from_slice(room.get(..count).unwrap_or_default());
+            let surplus = self.last.len().saturating_sub(KEPT);
+            self.last.drain(..surplus);
+            self.offset += count as u64;
+        }
+        Ok(())
+    }
+}
+
+fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match packing {
+        Packing::Plain => Box::new(file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Packing::Zstd => {
+            let mut stream = zstd::Decoder::new(file)?;
+            stream.window_log_max(UNPACK_BYTES_MAX.ilog2())?;
+            Box::new(stream)
+        }
+        Packing::Xz => {
+            let limit = UNPACK_BYTES_MAX / 1024;
+            Box::new(lzma_rust2::XzReader::new_mem_limit(
+                io::BufReader::new(file),
+                true,
+                limit,
+            ))
+        }
+    })
+}
+
+fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

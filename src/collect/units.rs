@@ -1,0 +1,70 @@
+//! Which units of the journal are kept: `*` patterns, and `!` patterns for what is left out.
+
+use super::glob::matches;
+use std::convert::Infallible;
+use std::str::FromStr;
+
+/// A choice of units, read from a comma-separated list such as `*,!cron,!snap.*`. Without a pattern that keeps, everything is
+/// kept that is not left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitPatterns {
+    kept: Vec<String>,
+    left_out: Vec<String>,
+}
+
+impl FromStr for UnitPatterns {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let mut patterns = Self::default();
+        for pattern in text
+            .split(',')
+            .map(str::trim)
+            .filter(|pattern| !pattern.is_empty())
+        {
+            match pattern.strip_prefix('!') {
+                Some(pattern) => patterns.left_out.push(pattern.trim_start().to_owned()),
+                None => patterns.kept.push(pattern.to_owned()),
+            }
+        }
+        Ok(patterns)
+    }
+}
+
+impl UnitPatterns {
+    /// Whether a unit of this name is kept. A pattern may name it with or without `.service`.
+    #[must_use]
+    pub fn keep(&self, unit: &[u8]) -> bool {
+        let short = unit.strip_suffix(b".service").unwrap_or(unit);
+        let names = |pattern: &String| {
+            let pattern = pattern.as_bytes();
+            matches(pattern, unit) || matches(pattern, short)
+        };
+        (self.kept.is_empty() || self.kept.iter().any(names)) && !self.left_out.iter().any(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keeps(patterns: &str, unit: &str) -> bool {
+        let Ok(patterns) = patterns.parse::<UnitPatterns>();
+        patterns.keep(unit.as_bytes())
+    }
+
+    #[test]
+    fn units_are_kept_and_left_out() {
+        assert!(keeps("", "ssh.service"));
+        assert!(keeps("*", "ssh.service"));
+        assert!(keeps("ssh", "ssh.service"));
+        assert!(keeps("ssh.service", "ssh.service"));
+        assert!(keeps("cron, s*h", "ssh.service"));
+        assert!(!keeps("cron", "ssh.service"));
+        assert!(!keeps("*,!ssh", "ssh.service"));
+        assert!(!keeps("!ssh*", "ssh@1.service"));
+        assert!(keeps("!ssh*", "cron.service"));
+        assert!(!keeps("ssh,!*", "ssh.service"));
+        assert!(!keeps("ssh", "sshd.service"));
+    }
+}

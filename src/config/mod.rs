@@ -1,0 +1,508 @@
+//! Settings: environment and flags -> raw texts -> one checked [`Config`]. Nothing below this
+//! module reads the environment.
+
+mod table;
+mod value;
+
+use crate::collect::{
+    CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions, SandboxOptions,
+};
+use crate::pipeline;
+use crate::redact;
+use crate::store;
+use crate::store::SyncPolicy;
+use crate::time::Micros;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use table::{OWN_PREFIXES, setting};
+pub(crate) use table::{SETTINGS, Setting};
+use value::Kind;
+
+/// Everything that may be set, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) api_token: Option<Key>,
+    pub(crate) journal: JournaldOptions,
+    pub(crate) capture_dir: PathBuf,
+    pub(crate) cloud_init: CloudInitOptions,
+    pub(crate) files: Vec<FileOptions>,
+    pub(crate) docker_json: DockerJsonOptions,
+    pub(crate) sandboxes: Option<SandboxOptions>,
+    pub(crate) store: store::Options,
+    pub(crate) flush: pipeline::Options,
+    pub(crate) tail: Tail,
+    pub(crate) api: Api,
+    pub(crate) redact: redact::Options,
+}
+
+/// A key that never shows in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key(pub(crate) String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key([REDACTED])")
+    }
+}
+
+/// Bounds of live tails.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    pub(crate) ring_rows: usize,
+    pub(crate) queue_rows: usize,
+    pub(crate) connections_max: usize,
+}
+
+/// Bounds of the API.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) page_limit_max: usize,
+    pub(crate) rate: u32,
+    pub(crate) burst: u32,
+    pub(crate) hosts: Vec<String>,
+}
+
+/// What `Config` is made of, before it is checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    /// Flags by setting name: they win over the environment.
+    pub(crate) flags: BTreeMap<&'static str, String>,
+    /// The environment.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Whether we are root: decides the default data directory.
+    pub(crate) root: bool,
+    /// What relative times are relative to.
+    pub(crate) now: Micros,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Error {
+    Invalid {
+        title: String,
+        found: String,
+        allowed: String,
+    },
+    Unknown {
+        name: String,
+        closest: Option<&'static str>,
+    },
+    NoDataDir,
+    OpenDoor {
+        listen: SocketAddr,
+    },
+}
+
+impl Config {
+    /// Checks everything that was set.
+    pub(crate) fn check(raw: &Raw) -> Result<Self, Error> {
+        raw.refuse_unknown()?;
+        let data_dir = raw.data_dir()?;
+        let capture_dir = raw.given("LOG_CAPTURE_DIR").map(PathBuf::from);
+        let config = Self {
+            capture_dir: capture_dir.unwrap_or_else(|| data_dir.join("capture")),
+            data_dir,
+            listen: raw.read("LOG_LISTEN", value::address)?,
+            api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(Key),
+            journal: journal_options(raw)?,
+            cloud_init: cloud_init_options(raw)?,
+            files: file_options(raw)?,
+            docker_json: docker_json_options(raw)?,
+            sandboxes: raw
+                .optional("LOG_SANDBOX_DIR", value::path)?
+                .map(SandboxOptions::new),
+            store: store_options(raw)?,
+            flush: pipeline::Options {
+                flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
+                flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
+            },
+            tail: Tail {
+                ring_rows: raw.count("LOG_TAIL_BUFFER_SIZE")?,
+                queue_rows: raw.count("LOG_TAIL_SEND_BUFFER")?,
+                connections_max: raw.count("LOG_TAIL_MAX_CONNECTIONS")?,
+            },
+            api: Api {
+                page_limit_max: raw.count("LOG_API_MAX_LIMIT")?,
+                rate: raw.small("LOG_API_RATE")?,
+                burst: raw.small("LOG_API_BURST")?,
+                hosts: value::list(raw.text("LOG_API_HOSTS")),
+            },
+            redact: redact::Options {
+                patterns: value::patterns(raw.text("LOG_REDACT_PATTERNS")),
+                disabled: value::list(raw.text("LOG_REDACT_DISABLE")),
+                strict: raw.read("LOG_REDACT_STRICT", value::switch)?,
+            },
+        };
+        if config.api_token.is_none() && !config.listen.ip().is_loopback() {
+            return Err(Error::OpenDoor {
+                listen: config.listen,
+            });
+        }
+        Ok(config)
+    }
+}
+
+fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
+    Ok(JournaldOptions {
+        directories: raw.read("LOG_JOURNAL_DIRS", value::paths)?,
+        units: raw.read("LOG_JOURNAL_UNITS", |text| text.parse().ok())?,
+        docker: raw.read("LOG_JOURNAL_DOCKER", value::switch)?,
+        since: Some(raw.read("LOG_JOURNAL_SINCE", |text| value::time(text, raw.now))?),
+        ..JournaldOptions::default()
+    })
+}
+
+fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
+    let output = raw.read("LOG_CLOUD_INIT_PATH", value::path)?;
+    let wants_log = raw.read("LOG_CLOUD_INIT_LOG", value::switch)?;
+    let log = wants_log.then(|| output.with_file_name("cloud-init.log"));
+    Ok(CloudInitOptions {
+        output,
+        log,
+        ..CloudInitOptions::default()
+    })
+}
+
+fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
+    let directory = raw.read("LOG_DOCKER_JSON_DIR", value::path)?;
+    Ok(DockerJsonOptions {
+        directory,
+        ..DockerJsonOptions::default()
+    })
+}
+
+fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
+    let files = raw.read("LOG_FILES", value::files)?;
+    Ok(files
+        .into_iter()
+        .map(|(name, path)| FileOptions::new(name, path))
+        .collect())
+}
+
+fn store_options(raw: &Raw) -> Result<store::Options, Error> {
+    let interval = raw.duration("LOG_STORE_SYNC_INTERVAL")?;
+    Ok(store::Options {
+        rows_max: raw.number("LOG_STORE_MAX_ROWS")?,
+        age_max: raw.duration("LOG_STORE_MAX_AGE")?,
+        bytes_max: raw.bytes("LOG_STORE_MAX_BYTES")?,
+        prune_interval: raw.duration("LOG_STORE_PRUNE_INTERVAL")?,
+        segment_rows: raw.number("LOG_STORE_SEGMENT_ROWS")?,
+        segment_bytes: raw.bytes("LOG_STORE_SEGMENT_BYTES")?,
+        sync: raw.read("LOG_STORE_SYNC", |text| match text {
+            "batch" => Some(SyncPolicy::Batch),
+            "interval" => Some(SyncPolicy::Interval(interval)),
+            "off" => Some(SyncPolicy::Off),
+            _ => None,
+        })?,
+        free_percent_min: u8::try_from(raw.number("LOG_STORE_MIN_FREE")?).unwrap_or(u8::MAX),
+        ..store::Options::default()
+    })
+}
+
+impl Raw {
+    /// What was set for `name`. An empty text counts as not set: that is how a unit file or a
+    /// compose file says so.
+    fn given(&self, name: &str) -> Option<&str> {
+        let found = self
+            .flags
+            .get(name)
+            .or_else(|| self.environment.get(name))?;
+        (!found.is_empty()).then_some(found)
+    }
+
+    fn text(&self, name: &'static str) -> &str {
+        self.given(name).unwrap_or(setting(name).default)
+    }
+
+    fn read<T>(&self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        let text = self.text(name);
+        read(text).ok_or_else(|| invalid(setting(name), text))
+    }
+
+    fn optional<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        match self.given(name) {
+            None => Ok(None),
+            Some(text) => read(text)
+                .map(Some)
+                .ok_or_else(|| invalid(setting(name), text)),
+        }
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, Error> {
+        let Kind::Number { min, max } = setting(name).kind else {
+            panic!("{name} is not a number")
+        };
+        self.read(name, |text| value::number(text, min, max))
+    }
+
+    fn count(&self, name: &'static str) -> Result<usize, Error> {
+        let number = self.number(name)?;
+        Ok(usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    fn small(&self, name: &'static str) -> Result<u32, Error> {
+        let number = self.number(name)?;
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
+    fn duration(&self, name: &'static str) -> Result<Duration, Error> {
+        let Kind::Duration { min_s, max_s } = setting(name).kind else {
+            panic!("{name} is not a duration")
+        };
+        self.read(name, |text| value::duration(text, min_s, max_s))
+    }
+
+    fn bytes(&self, name: &'static str) -> Result<u64, Error> {
+        let Kind::Bytes { min, max } = setting(name).kind else {
+            panic!("{name} is not a size")
+        };
+        self.read(name, |text| value::bytes(text, min, max))
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, Error> {
+        if let Some(given) = self.given("LOG_DATA_DIR") {
+            return Ok(PathBuf::from(given));
+        }
+        if self.root {
+            return Ok(PathBuf::from("/var/lib/vmlog"));
+        }
+        // https://specifications.freedesktop.org/basedir-spec: a relative path is invalid and
+        // ignored
+        let absolute = |name: &str| {
+            self.given(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        absolute("XDG_STATE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+            .map(|state| state.join("vmlog"))
+            .ok_or(Error::NoDataDir)
+    }
+
+    /// A misspelt setting would silently not apply.
+    fn refuse_unknown(&self) -> Result<(), Error> {
+        let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+        let ours = |name: &str| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        match self
+            .environment
+            .keys()
+            .find(|name| ours(name) && !known(name))
+        {
+            None => Ok(()),
+            Some(name) => Err(Error::Unknown {
+                name: name.clone(),
+                closest: closest(name),
+            }),
+        }
+    }
+}
+
+fn invalid(setting: &Setting, found: &str) -> Error {
+    let found = match setting.kind {
+        Kind::Token => "something else".to_owned(),
+        _ => format!("{found:?}"),
+    };
+    Error::Invalid {
+        title: setting.title(),
+        found,
+        allowed: setting.kind.to_string(),
+    }
+}
+
+/// The setting that shares the longest beginning with a misspelt one.
+fn closest(name: &str) -> Option<&'static str> {
+    let shared = |other: &str| {
+        other
+            .bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    SETTINGS
+        .iter()
+        .map(|setting| setting.name)
+        .max_by_key(|other| shared(other))
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid {
+                title,
+                found,
+                allowed,
+            } => write!(f, "{title}: expected {allowed}, found {found}"),
+            Self::Unknown {
+                name,
+                closest: Some(closest),
+            } => {
+                write!(f, "{name}: there is no such setting; is {closest} meant?")
+            }
+            Self::Unknown {
+                name,
+                closest: None,
+            } => write!(f, "{name}: there is no such setting"),
+            Self::NoDataDir => f.write_str(
+                "no place to keep records: set --data-dir / LOG_DATA_DIR (HOME is not set)",
+            ),
+            Self::OpenDoor { listen } => write!(
+                f,
+                "--listen / LOG_LISTEN: {listen} can be reached by others: set LOG_API_TOKEN to a key of 16 characters or more, \
+                 or listen on 127.0.0.1"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(environment: &[(&str, &str)]) -> Raw {
+        let environment = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Raw {
+            flags: BTreeMap::new(),
+            environment,
+            root: true,
+            now: Micros::new(1_000_000_000_000_000),
+        }
+    }
+
+    fn error(environment: &[(&str, &str)]) -> String {
+        Config::check(&raw(environment)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_set_is_fine() {
+        let config = Config::check(&raw(&[])).unwrap();
+        assert_eq!(config.data_dir, PathBuf::from("/var/lib/vmlog"));
+        assert_eq!(config.capture_dir, PathBuf::from("/var/lib/vmlog/capture"));
+        assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8687)));
+        assert_eq!(config.api_token, None);
+        assert_eq!(config.store.rows_max, 100_000);
+        assert_eq!(config.store.age_max, Duration::from_hours(168));
+        assert_eq!(
+            config.store.sync,
+            SyncPolicy::Interval(Duration::from_secs(1))
+        );
+        let week_ago = Micros::new(1_000_000_000_000_000 - 604_800_000_000);
+        assert_eq!(config.journal.since, Some(week_ago));
+        assert_eq!(config.tail.queue_rows, 256);
+        assert_eq!(
+            config.cloud_init.log,
+            Some(PathBuf::from("/var/log/cloud-init.log"))
+        );
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_an_empty_value_is_none() {
+        let mut raw = raw(&[("LOG_LISTEN", "127.0.0.1:1"), ("LOG_STORE_MAX_ROWS", "")]);
+        raw.flags.insert("LOG_LISTEN", "127.0.0.1:2".into());
+        let config = Config::check(&raw).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.store.rows_max, 100_000);
+    }
+
+    #[test]
+    fn every_default_is_allowed_and_every_kind_refuses_nonsense() {
+        for setting in SETTINGS {
+            if matches!(
+                setting.kind,
+                Kind::Path | Kind::Paths | Kind::List | Kind::Patterns
+            ) {
+                continue;
+            }
+            let text = error(&[(setting.name, "\u{1}nonsense")]);
+            let expected = format!("{}: expected {}, found ", setting.title(), setting.kind);
+            assert!(text.starts_with(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_names_setting_value_and_what_is_allowed() {
+        assert_eq!(
+            error(&[("LOG_API_MAX_LIMIT", "0")]),
+            "LOG_API_MAX_LIMIT: expected 1 to 10000, found \"0\""
+        );
+        assert_eq!(
+            error(&[("LOG_LISTEN", "nowhere")]),
+            "--listen / LOG_LISTEN: expected an address and port such as 127.0.0.1:8687, found \"nowhere\""
+        );
+    }
+
+    #[test]
+    fn a_key_never_shows() {
+        assert_eq!(
+            error(&[("LOG_API_TOKEN", "hunter2")]),
+            "LOG_API_TOKEN: expected 16 to 512 visible ASCII characters, found something else"
+        );
+        let config = Config::check(&raw(&[("LOG_API_TOKEN", "0123456789abcdef")])).unwrap();
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_an_error_but_strangers_are_left_alone() {
+        assert_eq!(
+            error(&[("LOG_STORE_MAX_ROW", "5")]),
+            "LOG_STORE_MAX_ROW: there is no such setting; is LOG_STORE_MAX_ROWS meant?"
+        );
+        assert!(Config::check(&raw(&[("LOG_LEVEL", "debug"), ("LOGNAME", "root")])).is_ok());
+    }
+
+    #[test]
+    fn a_door_to_others_needs_a_key() {
+        assert_eq!(
+            error(&[("LOG_LISTEN", "0.0.0.0:8687")]),
+            "--listen / LOG_LISTEN: 0.0.0.0:8687 can be reached by others: set LOG_API_TOKEN to a key of 16 characters or \
+             more, or listen on 127.0.0.1"
+        );
+        let open = [
+            ("LOG_LISTEN", "0.0.0.0:8687"),
+            ("LOG_API_TOKEN", "0123456789abcdef"),
+        ];
+        assert!(Config::check(&raw(&open)).is_ok());
+    }
+
+    #[test]
+    fn a_user_keeps_records_in_the_state_directory() {
+        let place = |environment: &[(&str, &str)]| {
+            let raw = Raw {
+                root: false,
+                ..raw(environment)
+            };
+            Config::check(&raw).map(|config| config.data_dir)
+        };
+        assert_eq!(
+            place(&[("XDG_STATE_HOME", "/s")]),
+            Ok(PathBuf::from("/s/vmlog"))
+        );
+        assert_eq!(
+            place(&[("HOME", "/h")]),
+            Ok(PathBuf::from("/h/.local/state/vmlog"))
+        );
+        assert_eq!(
+            place(&[("XDG_STATE_HOME", "relative"), ("HOME", "/h")]),
+            Ok(PathBuf::from("/h/.local/state/vmlog"))
+        );
+        assert_eq!(place(&[]), Err(Error::NoDataDir));
+        assert_eq!(
+            Error::NoDataDir.to_string(),
+            "no place to keep records: set --data-dir / LOG_DATA_DIR (HOME is not set)"
+        );
+    }
+}

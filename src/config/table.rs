@@ -1,0 +1,386 @@
+//! Every setting, once: parsing, `--help` and the README's table all come from here.
+
+use super::value::Kind;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// The environment variable.
+    pub(crate) name: &'static str,
+    /// The command-line flag, without its dashes, where there is one.
+    pub(crate) flag: Option<&'static str>,
+    /// What holds when nothing is set, in the form a person would type.
+    pub(crate) default: &'static str,
+    /// What is allowed.
+    pub(crate) kind: Kind,
+    /// What it means, in a sentence.
+    pub(crate) meaning: &'static str,
+}
+
+impl Setting {
+    /// How people name it: the flag before the variable.
+    pub(crate) fn title(&self) -> String {
+        match self.flag {
+            Some(flag) => format!("--{flag} / {}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+/// The setting with this name; a name that is not in the table is our own mistake.
+pub(crate) fn setting(name: &str) -> &'static Setting {
+    let found = SETTINGS.iter().find(|setting| setting.name == name);
+    found.unwrap_or_else(|| panic!("{name} is not in the table of settings"))
+}
+
+/// Beginnings of variables that are ours alone: one of them that is not in the table is a typing
+/// error.
+pub(crate) const OWN_PREFIXES: &[&str] = &[
+    "LOG_API_",
+    "LOG_CAPTURE_",
+    "LOG_CLOUD_INIT_",
+    "LOG_JOURNAL_",
+    "LOG_REDACT_",
+    "LOG_STORE_",
+    "LOG_TAIL_",
+];
+
+/// A day of microseconds fits any counter; a century is as good as for ever.
+const CENTURY_S: u64 = 100 * 365 * 86_400;
+
+/// The settings, in the order in which people meet them.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "LOG_DATA_DIR",
+        flag: Some("data-dir"),
+        default: "/var/lib/vmlog (root), $XDG_STATE_HOME/vmlog",
+        kind: Kind::Path,
+        meaning: "where the store and the access token are kept",
+    },
+    Setting {
+        name: "LOG_LISTEN",
+        flag: Some("listen"),
+        default: "127.0.0.1:8687",
+        kind: Kind::Address,
+        meaning: "address of the API and the page; other than loopback needs LOG_API_TOKEN",
+    },
+    Setting {
+        name: "LOG_API_TOKEN",
+        flag: None,
+        default: "made at the first start",
+        kind: Kind::Token,
+        meaning: "the key that every request must bring",
+    },
+    Setting {
+        name: "LOG_JOURNAL_DIRS",
+        flag: Some("journal-dir"),
+        default: "/var/log/journal,/run/log/journal",
+        kind: Kind::Paths,
+        meaning: "directories of the systemd journal",
+    },
+    Setting {
+        name: "LOG_JOURNAL_UNITS",
+        flag: None,
+        default: "*",
+        kind: Kind::List,
+        meaning: "units to keep; * matches any part, a leading ! leaves out",
+    },
+    Setting {
+        name: "LOG_JOURNAL_DOCKER",
+        flag: None,
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "keep containers that log through Docker's journald driver",
+    },
+    Setting {
+        name: "LOG_JOURNAL_SINCE",
+        flag: None,
+        default: "-168h",
+        kind: Kind::Time,
+        meaning: "how far back the first start reads the journal",
+    },
+    Setting {
+        name: "LOG_CLOUD_INIT_PATH",
+        flag: None,
+        default: "/var/log/cloud-init-output.log",
+        kind: Kind::Path,
+        meaning: "output of cloud-init",
+    },
+    Setting {
+        name: "LOG_CLOUD_INIT_LOG",
+        flag: None,
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "also read cloud-init.log, which stands beside its output",
+    },
+    Setting {
+        name: "LOG_FILES",
+        flag: None,
+        default: "",
+        kind: Kind::Files,
+        meaning: "more logs to follow, each as source file:NAME",
+    },
+    Setting {
+        name: "LOG_DOCKER_JSON_DIR",
+        flag: None,
+        default: "/var/lib/docker/containers",
+        kind: Kind::Path,
+        meaning: "where Docker keeps containers that log through its json-file driver",
+    },
+    Setting {
+        name: "LOG_SANDBOX_DIR",
+        flag: None,
+        default: "",
+        kind: Kind::Path,
+        meaning: "folder of microsandbox, whose captured output is read as well",
+    },
+    Setting {
+        name: "LOG_CAPTURE_DIR",
+        flag: None,
+        default: "capture in LOG_DATA_DIR",
+        kind: Kind::Path,
+        meaning: "where `vmlog exec` and `vmlog pipe` keep what they capture, and the server reads it",
+    },
+    Setting {
+        name: "LOG_STORE_MAX_ROWS",
+        flag: None,
+        default: "100000",
+        kind: Kind::Number {
+            min: 1_000,
+            max: 1_000_000_000,
+        },
+        meaning: "records kept; the oldest go first",
+    },
+    Setting {
+        name: "LOG_STORE_MAX_AGE",
+        flag: None,
+        default: "168h",
+        kind: Kind::Duration {
+            min_s: 60,
+            max_s: CENTURY_S,
+        },
+        meaning: "age at which records go",
+    },
+    Setting {
+        name: "LOG_STORE_MAX_BYTES",
+        flag: None,
+        default: "512MiB",
+        kind: Kind::Bytes {
+            min: 1 << 20,
+            max: 1 << 44,
+        },
+        meaning: "size of the store on disk",
+    },
+    Setting {
+        name: "LOG_STORE_PRUNE_INTERVAL",
+        flag: None,
+        default: "1h",
+        kind: Kind::Duration {
+            min_s: 1,
+            max_s: 86_400,
+        },
+        meaning: "how often age is checked; rows and bytes are checked at once",
+    },
+    Setting {
+        name: "LOG_STORE_SEGMENT_ROWS",
+        flag: None,
+        default: "65536",
+        kind: Kind::Number {
+            min: 1_000,
+            max: 1_000_000,
+        },
+        meaning: "records after which a segment is sealed; at most a quarter of LOG_STORE_MAX_ROWS",
+    },
+    Setting {
+        name: "LOG_STORE_SEGMENT_BYTES",
+        flag: None,
+        default: "32MiB",
+        kind: Kind::Bytes {
+            min: 1 << 20,
+            max: 1 << 30,
+        },
+        meaning: "size at which a segment is sealed; at most an eighth of LOG_STORE_MAX_BYTES",
+    },
+    Setting {
+        name: "LOG_STORE_MIN_FREE",
+        flag: None,
+        default: "5",
+        kind: Kind::Number { min: 0, max: 50 },
+        meaning: "percent of the file system that stays free, at least 64 MiB: below it the oldest records go",
+    },
+    Setting {
+        name: "LOG_STORE_SYNC",
+        flag: None,
+        default: "interval",
+        kind: Kind::Choice(&["batch", "interval", "off"]),
+        meaning: "when records are made to survive a power loss",
+    },
+    Setting {
+        name: "LOG_STORE_SYNC_INTERVAL",
+        flag: None,
+        default: "1s",
+        kind: Kind::Duration {
+            min_s: 1,
+            max_s: 3_600,
+        },
+        meaning: "time between syncs when LOG_STORE_SYNC is interval",
+    },
+    Setting {
+        name: "LOG_STORE_FLUSH_MS",
+        flag: None,
+        default: "100",
+        kind: Kind::Number {
+            min: 1,
+            max: 10_000,
+        },
+        meaning: "longest time a record waits to be written; none while somebody tails",
+    },
+    Setting {
+        name: "LOG_STORE_FLUSH_RECORDS",
+        flag: None,
+        default: "100",
+        kind: Kind::Number {
+            min: 1,
+            max: 10_000,
+        },
+        meaning: "records that are written without waiting",
+    },
+    Setting {
+        name: "LOG_TAIL_BUFFER_SIZE",
+        flag: None,
+        default: "5000",
+        kind: Kind::Number {
+            min: 1,
+            max: 1_000_000,
+        },
+        meaning: "newest records kept in memory for live tails",
+    },
+    Setting {
+        name: "LOG_TAIL_SEND_BUFFER",
+        flag: None,
+        default: "256",
+        kind: Kind::Number {
+            min: 1,
+            max: 100_000,
+        },
+        meaning: "records that may wait for one slow tail client",
+    },
+    Setting {
+        name: "LOG_TAIL_MAX_CONNECTIONS",
+        flag: None,
+        default: "5",
+        kind: Kind::Number { min: 1, max: 1_000 },
+        meaning: "live tails at the same time",
+    },
+    Setting {
+        name: "LOG_API_MAX_LIMIT",
+        flag: None,
+        default: "500",
+        kind: Kind::Number {
+            min: 1,
+            max: 10_000,
+        },
+        meaning: "most records in one page",
+    },
+    Setting {
+        name: "LOG_API_RATE",
+        flag: None,
+        default: "50",
+        kind: Kind::Number {
+            min: 0,
+            max: 1_000_000,
+        },
+        meaning: "requests a second that one client may make; 0 sets no bound",
+    },
+    Setting {
+        name: "LOG_API_BURST",
+        flag: None,
+        default: "100",
+        kind: Kind::Number {
+            min: 1,
+            max: 1_000_000,
+        },
+        meaning: "requests that one client may make at once",
+    },
+    Setting {
+        name: "LOG_API_HOSTS",
+        flag: None,
+        default: "",
+        kind: Kind::List,
+        meaning: "host names that a proxy in front of a server on loopback sends",
+    },
+    Setting {
+        name: "LOG_REDACT_PATTERNS",
+        flag: None,
+        default: "",
+        kind: Kind::Patterns,
+        meaning: "more patterns to redact, comma-separated; a comma inside is \\,",
+    },
+    Setting {
+        name: "LOG_REDACT_DISABLE",
+        flag: None,
+        default: "",
+        kind: Kind::List,
+        meaning: "rules to switch off by id; `all` switches off redaction",
+    },
+    Setting {
+        name: "LOG_REDACT_STRICT",
+        flag: None,
+        default: "false",
+        kind: Kind::Switch,
+        meaning: "redact whatever follows a word such as `password`, prose or not",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn names_and_flags_are_unique_and_ours() {
+        let names: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+        assert_eq!(names.len(), SETTINGS.len());
+        let flags: Vec<_> = SETTINGS.iter().filter_map(|setting| setting.flag).collect();
+        assert_eq!(flags.iter().collect::<BTreeSet<_>>().len(), flags.len());
+        assert!(names.iter().all(|name| name.starts_with("LOG_")));
+    }
+
+    /// The README shows this table; when it differs, paste what this test prints.
+    #[test]
+    fn the_readme_shows_this_table() {
+        let mut table =
+            String::from("| Setting | Default | Allowed | Meaning |\n|---|---|---|---|\n");
+        for Setting {
+            name,
+            flag,
+            default,
+            kind,
+            meaning,
+        } in SETTINGS
+        {
+            let name = flag.map_or(format!("`{name}`"), |flag| format!("`--{flag}`, `{name}`"));
+            let default = if default.is_empty() {
+                "none".into()
+            } else {
+                default.replace('|', "\\|")
+            };
+            writeln!(table, "| {name} | {default} | {kind} | {meaning} |").unwrap();
+        }
+        let readme = include_str!("../../README.md");
+        assert!(readme.contains(&table), "the table should be\n\n{table}");
+    }
+
+    #[test]
+    fn meanings_are_phrases() {
+        for setting in SETTINGS {
+            assert!(!setting.meaning.ends_with('.'), "{}", setting.name);
+            assert!(
+                setting.meaning.starts_with(|c: char| c.is_lowercase()),
+                "{}",
+                setting.name
+            );
+        }
+    }
+}

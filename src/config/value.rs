@@ -1,0 +1,304 @@
+//! The forms that settings take, each read strictly: what is not understood is an error that says
+//! what would be.
+
+use crate::time::Micros;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A path; not empty.
+    Path,
+    /// Paths, comma-separated.
+    Paths,
+    /// `NAME=PATH`, comma-separated.
+    Files,
+    /// `ADDRESS:PORT`.
+    Address,
+    /// A key: 16 to 512 visible ASCII characters.
+    Token,
+    /// Words, comma-separated.
+    List,
+    /// Patterns, comma-separated, `\,` for a comma.
+    Patterns,
+    /// `true` or `false`.
+    Switch,
+    /// A point in time, also relative.
+    Time,
+    /// A whole number.
+    Number {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// A number with `s`, `m`, `h` or `d`.
+    Duration {
+        /// The least, in seconds.
+        min_s: u64,
+        /// The most, in seconds.
+        max_s: u64,
+    },
+    /// A number with `KiB`, `MiB`, `GiB` or nothing.
+    Bytes {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// Says what is allowed; stands in errors, `--help` and the README.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path => f.write_str("a path"),
+            Self::Paths => f.write_str("paths, comma-separated"),
+            Self::Files => f.write_str("NAME=PATH pairs, comma-separated"),
+            Self::Address => f.write_str("an address and port such as 127.0.0.1:8687"),
+            Self::Token => f.write_str("16 to 512 visible ASCII characters"),
+            Self::List => f.write_str("words, comma-separated"),
+            Self::Patterns => f.write_str("regular expressions, comma-separated"),
+            Self::Switch => f.write_str("true or false"),
+            Self::Time => f.write_str("a time such as -24h or 2026-02-17T14:30:00Z"),
+            Self::Number { min, max } => write!(f, "{min} to {max}"),
+            Self::Duration { min_s, max_s } => {
+                write!(f, "{} to {}", seconds_text(*min_s), seconds_text(*max_s))
+            }
+            Self::Bytes { min, max } => write!(f, "{} to {}", bytes_text(*min), bytes_text(*max)),
+            Self::Choice(words) => f.write_str(&words.join(", ")),
+        }
+    }
+}
+
+const UNITS_S: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+const UNITS_BYTES: [(&str, u64); 4] = [
+    ("TiB", 1 << 40),
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+];
+
+fn seconds_text(seconds: u64) -> String {
+    in_units(seconds, &UNITS_S).unwrap_or_else(|| seconds.to_string())
+}
+
+fn bytes_text(bytes: u64) -> String {
+    in_units(bytes, &UNITS_BYTES).unwrap_or_else(|| bytes.to_string())
+}
+
+fn in_units(value: u64, units: &[(&str, u64)]) -> Option<String> {
+    let (unit, factor) = units
+        .iter()
+        .find(|(_, factor)| value >= *factor && value.is_multiple_of(*factor))?;
+    Some(format!("{}{unit}", value / factor))
+}
+
+pub(crate) fn number(text: &str, min: u64, max: u64) -> Option<u64> {
+    let number = digits(text)?;
+    (min..=max).contains(&number).then_some(number)
+}
+
+pub(crate) fn duration(text: &str, min_s: u64, max_s: u64) -> Option<Duration> {
+    let seconds = with_unit(text, &UNITS_S)?;
+    (min_s..=max_s)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
+pub(crate) fn bytes(text: &str, min: u64, max: u64) -> Option<u64> {
+    let bytes = with_unit(text, &UNITS_BYTES).or_else(|| digits(text))?;
+    (min..=max).contains(&bytes).then_some(bytes)
+}
+
+fn with_unit(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (count, factor) = units
+        .iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;
+    digits(count)?.checked_mul(factor)
+}
+
+fn digits(text: &str) -> Option<u64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok())?
+}
+
+pub(crate) fn switch(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+pub(crate) fn address(text: &str) -> Option<SocketAddr> {
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    numeric.parse().ok()
+}
+
+/// A key short enough to guess would be worse than none: it looks safe.
+pub(crate) fn token(text: &str) -> Option<String> {
+    let strong =
+        (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    strong.then(|| text.to_owned())
+}
+
+pub(crate) fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+pub(crate) fn paths(text: &str) -> Option<Vec<PathBuf>> {
+    list(text).iter().map(|part| path(part)).collect()
+}
+
+pub(crate) fn files(text: &str) -> Option<Vec<(String, PathBuf)>> {
+    let pair = |part: &String| {
+        let (name, path) = part.split_once('=')?;
+        Some((name.to_owned(), self::path(path)?)).filter(|(name, _)| !name.is_empty())
+    };
+    list(text).iter().map(pair).collect()
+}
+
+pub(crate) fn list(text: &str) -> Vec<String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Splits at commas; `\,` is a comma inside a pattern.
+pub(crate) fn patterns(text: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let last = found
+            .last_mut()
+            .expect("there is always a pattern being read");
+        match c {
+            '\\' if rest.next_if_eq(&',').is_some() => last.push(','),
+            ',' => found.push(String::new()),
+            _ => last.push(c),
+        }
+    }
+    found.retain(|pattern| !pattern.is_empty());
+    found
+}
+
+pub(crate) fn time(text: &str, now: Micros) -> Option<Micros> {
+    Micros::parse(text, now).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_digits_within_the_range() {
+        assert_eq!(number("100", 1, 100), Some(100));
+        for text in [
+            "",
+            "0",
+            "101",
+            "-1",
+            "+5",
+            "1e2",
+            "0x10",
+            " 7",
+            "99999999999999999999",
+        ] {
+            assert_eq!(number(text, 1, 100), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_and_sizes_need_their_units() {
+        assert_eq!(
+            duration("168h", 60, 1_000_000),
+            Some(Duration::from_hours(168))
+        );
+        assert_eq!(
+            duration("7d", 60, 1_000_000),
+            Some(Duration::from_hours(168))
+        );
+        assert_eq!(duration("90", 60, 1_000_000), None);
+        assert_eq!(duration("30s", 60, 1_000_000), None);
+        assert_eq!(bytes("512MiB", 0, u64::MAX), Some(512 << 20));
+        assert_eq!(bytes("4096", 0, u64::MAX), Some(4096));
+        assert_eq!(bytes("5MB", 0, u64::MAX), None);
+        assert_eq!(bytes("99999999999TiB", 0, u64::MAX), None);
+    }
+
+    #[test]
+    fn patterns_may_hold_commas() {
+        assert_eq!(patterns(r"a{1\,3},b\.c,,"), ["a{1,3}", r"b\.c"]);
+        assert_eq!(patterns(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_have_a_name_and_a_path() {
+        let pair = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
+        let expected = vec![pair("app", "/a=b.log"), pair("db", "/db.log")];
+        assert_eq!(files("app=/a=b.log, db=/db.log"), Some(expected));
+        assert_eq!(files(""), Some(vec![]));
+        for text in ["/a.log", "=/a.log", "app="] {
+            assert_eq!(files(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_numeric_or_localhost() {
+        assert_eq!(
+            address("localhost:80"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
+        assert!(address("[::1]:8687").is_some());
+        assert_eq!(address("example.org:80"), None);
+        assert_eq!(address("8687"), None);
+    }
+
+    #[test]
+    fn weak_tokens_are_refused() {
+        assert_eq!(
+            token("0123456789abcdef").as_deref(),
+            Some("0123456789abcdef")
+        );
+        for text in [
+            "",
+            "short",
+            "has a space in it ok",
+            "caf\u{e9}0123456789abcdef",
+        ] {
+            assert_eq!(token(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_said_in_units() {
+        assert_eq!(
+            Kind::Duration {
+                min_s: 60,
+                max_s: 86_400
+            }
+            .to_string(),
+            "1m to 1d"
+        );
+        assert_eq!(
+            Kind::Bytes {
+                min: 1 << 20,
+                max: 1 << 44
+            }
+            .to_string(),
+            "1MiB to 16TiB"
+        );
+        assert_eq!(Kind::Choice(&["a", "b"]).to_string(), "a, b");
+    }
+}

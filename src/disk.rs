@@ -1,0 +1,230 @@
+//! Files as the store uses them, behind a trait: the real file system, or a double that crashes and fails in tests.
+//!
+//! The traits promise no more than POSIX does: bytes written are seen by every reader at once, and survive a power loss only
+//! after [`DiskFile::sync`]; a new, renamed or removed name survives one only after [`Disk::sync_dir`] of its folder.
+
+use crate::mapped::Mapped;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A file system.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Makes a folder and those above it; fine when it is there.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// The names in a folder, in no order.
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+    /// Opens a file for reading.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file that exists for reading and writing.
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Makes an empty file for reading and writing; empties one that is there.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Gives a file another name, replacing what has that name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name.
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder survive a power loss.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Opens (or makes) a file and locks it against other lockers for as long as the handle lives; `None` when another
+    /// holds it.
+    fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>>;
+    /// The room on the file system of `path`.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// An open file. Reads and writes name their offset, so that a handle may be shared between threads.
+pub trait DiskFile: fmt::Debug + Send + Sync {
+    /// Its length in bytes.
+    fn length(&self) -> io::Result<u64>;
+    /// Fills `buffer` from `offset`; an error when the file ends before.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts the file, or extends it with zeros.
+    fn set_length(&self, length: u64) -> io::Result<()>;
+    /// Makes the content survive a power loss.
+    fn sync(&self) -> io::Result<()>;
+    /// The first `length` bytes, which must never change from now on.
+    fn map(&self, length: u64) -> io::Result<Mapped>;
+}
+
+/// The room on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What an ordinary user may still write.
+    pub free: u64,
+    /// All there is.
+    pub total: u64,
+}
+
+/// The real file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+/// Logs tell secrets even when scrubbed: only the owner of the store reads its files.
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+impl Disk for RealDisk {
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(DIR_MODE)
+            .create(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(path)?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect()
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(fs::File::open(path)?)))
+    }
+
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        open_with(fs::OpenOptions::new().read(true).write(true), path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        open_with(
+            fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true),
+            path,
+        )
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Arc::new(RealFile(file)))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Space {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            total: found.f_blocks.saturating_mul(found.f_frsize),
+        })
+    }
+}
+
+fn open_with(options: &mut fs::OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    Ok(Arc::new(RealFile(options.mode(FILE_MODE).open(path)?)))
+}
+
+#[derive(Debug)]
+struct RealFile(fs::File);
+
+impl DiskFile for RealFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn map(&self, length: u64) -> io::Result<Mapped> {
+        Mapped::file(&self.0, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_read_cut_and_mapped() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a/b");
+        let disk = RealDisk;
+        disk.create_dir_all(&folder).unwrap();
+        disk.create_dir_all(&folder).unwrap();
+        let file = disk.create(&folder.join("x")).unwrap();
+        file.write_all_at(b"hello world", 0).unwrap();
+        file.set_length(5).unwrap();
+        file.sync().unwrap();
+        disk.sync_dir(&folder).unwrap();
+        assert_eq!(file.length().unwrap(), 5);
+        disk.hard_link(&folder.join("x"), &folder.join("y"))
+            .unwrap();
+        disk.rename(&folder.join("x"), &folder.join("z")).unwrap();
+        disk.remove(&folder.join("z")).unwrap();
+        assert_eq!(disk.list(&folder).unwrap(), ["y"]);
+        let file = disk.open(&folder.join("y")).unwrap();
+        let mut buffer = [0; 3];
+        file.read_exact_at(&mut buffer, 2).unwrap();
+        assert_eq!(&buffer, b"llo");
+        assert!(file.read_exact_at(&mut buffer, 3).is_err());
+        assert_eq!(&*file.map(5).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_lock_is_held_by_one_and_freed_with_its_handle() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let held = RealDisk.lock(&path).unwrap();
+        assert!(held.is_some());
+        assert!(RealDisk.lock(&path).unwrap().is_none());
+        drop(held);
+        assert!(RealDisk.lock(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn there_is_some_room() {
+        let space = RealDisk.space(Path::new("/")).unwrap();
+        assert!(space.total > 0 && space.free <= space.total);
+    }
+}

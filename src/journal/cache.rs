@@ -1,0 +1,258 @@
+//! The fields of an entry, and the memory of those that many entries share.
+//!
+//! Most items of an entry are DATA objects that the entries before it had as well. A file's cache keeps those by offset;
+//! a field that only one entry has goes to the scratch memory of that entry.
+
+/// Fields longer than this are not kept between entries.
+pub(super) const CACHED_FIELD_MAX: usize = 4 << 10;
+/// The cache of one file starts anew beyond this many bytes of fields: 22 fields of 100 bytes take 2 KiB, so that this
+/// holds the shared fields of hundreds of units.
+const CACHE_BYTES_MAX: usize = 1 << 20;
+/// Places in the table of a new cache: two pages, for most files are small.
+const CACHE_SLOTS_MIN: usize = 1 << 9;
+/// Places in the table of a cache at most; it is emptied when half of them are used.
+const CACHE_SLOTS_MAX: usize = 1 << 15;
+/// Scratch memory beyond this is given back after the entry that needed it.
+const SCRATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// Where a field's bytes are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    start: u32,
+    length: u32,
+    name: u32,
+    cached: bool,
+}
+
+/// A place in the table of a cache: small, for the tables of files that are read side by side share the processor's
+/// cache.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// The offset of the object divided by 8; zero where free.
+    key: u32,
+    start: u32,
+    length: u16,
+    name: u16,
+}
+
+/// The fields of one file's DATA objects, by offset.
+#[derive(Debug, Default)]
+pub(super) struct DataCache {
+    table: Vec<Slot>,
+    used: usize,
+    bytes: Vec<u8>,
+}
+
+impl DataCache {
+    pub(super) fn find(&self, offset: u64) -> Option<Place> {
+        let key = key_of(offset)?;
+        let mask = self.table.len().checked_sub(1)?;
+        let mut at = hash(key) & mask;
+        loop {
+            let slot = self.table.get(at)?;
+            if slot.key == key {
+                return Some(Place {
+                    start: slot.start,
+                    length: u32::from(slot.length),
+                    name: u32::from(slot.name),
+                    cached: true,
+                });
+            }
+            if slot.key == 0 {
+                return None;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Whether it should be emptied before the next entry.
+    pub(super) fn full(&self) -> bool {
+        self.bytes.len() >= CACHE_BYTES_MAX || self.used >= CACHE_SLOTS_MAX / 2
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Keeps a field whose name has `name` bytes. A table that cannot grow takes nothing more from three quarters on.
+    pub(super) fn keep(&mut self, offset: u64, field: &[u8], name: usize) -> Option<Place> {
+        let slot = Slot {
+            key: key_of(offset)?,
+            start: u32::try_from(self.bytes.len()).ok()?,
+            length: u16::try_from(field.len()).ok()?,
+            name: u16::try_from(name).ok()?,
+        };
+        if self.used >= self.table.len() / 2 && self.table.len() < CACHE_SLOTS_MAX {
+            self.grow();
+        }
+        if self.used >= self.table.len() / 4 * 3 {
+            return None;
+        }
+        self.bytes.extend_from_slice(field);
+        self.insert(slot);
+        self.find(offset)
+    }
+
+    fn grow(&mut self) {
+        let length = (self.table.len() * 2).max(CACHE_SLOTS_MIN);
+        let old = std::mem::replace(&mut self.table, vec![Slot::default(); length]);
+        self.used = 0;
+        for slot in old.into_iter().filter(|slot| slot.key != 0) {
+            self.insert(slot);
+        }
+    }
+
+    fn insert(&mut self, slot: Slot) {
+        let Some(mask) = self.table.len().checked_sub(1) else {
+            return;
+        };
+        let mut at = hash(slot.key) & mask;
+        while let Some(place) = self.table.get_mut(at) {
+            if place.key == 0 {
+                *place = slot;
+                self.used += 1;
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// Objects stand at multiples of 8. Those beyond 32 GiB are not kept.
+fn key_of(offset: u64) -> Option<u32> {
+    u32::try_from(offset >> 3).ok().filter(|key| *key != 0)
+}
+
+/// Spreads keys over the table by multiplication with the golden ratio.
+fn hash(key: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b9) >> 16) as usize
+}
+
+fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
+    let start = u32::try_from(bytes.len()).ok()?;
+    let length = u32::try_from(field.len()).ok()?;
+    start.checked_add(length)?;
+    bytes.extend_from_slice(field);
+    Some(Place {
+        start,
+        length,
+        name: u32::try_from(name).ok()?,
+        cached: false,
+    })
+}
+
+/// The fields of the entry that was read last.
+#[derive(Debug, Default)]
+pub(super) struct EntryBuffer {
+    pub(super) items: Vec<u64>,
+    places: Vec<Place>,
+    scratch: Vec<u8>,
+}
+
+impl EntryBuffer {
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.places.clear();
+        self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
+    }
+
+    /// Bytes of the fields that only this entry has.
+    pub(super) fn scratch_bytes(&self) -> usize {
+        self.scratch.len()
+    }
+
+    /// Adds a field that the file's cache holds.
+    pub(super) fn add(&mut self, place: Place) {
+        self.places.push(place);
+    }
+
+    /// Adds a field whose name has `name` bytes. `false` when it does not fit.
+    pub(super) fn add_own(&mut self, field: &[u8], name: usize) -> bool {
+        let place = push(&mut self.scratch, field, name);
+        self.places.extend(place);
+        place.is_some()
+    }
+
+    /// Names and values, in the order of the file.
+    pub(super) fn fields<'a>(&'a self, cache: &'a DataCache) -> Fields<'a> {
+        Fields {
+            places: self.places.iter(),
+            cached: &cache.bytes,
+            own: &self.scratch,
+        }
+    }
+}
+
+/// The fields of an entry: name and value, repeated names as often as they are there.
+#[derive(Debug, Clone)]
+pub struct Fields<'a> {
+    places: std::slice::Iter<'a, Place>,
+    cached: &'a [u8],
+    own: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let place = self.places.next()?;
+        let from = if place.cached { self.cached } else { self.own };
+        let field = from
+            .get(place.start as usize..)
+            .and_then(|rest| rest.get(..place.length as usize))
+            .unwrap_or_default();
+        let (name, value) = field
+            .split_at_checked(place.name as usize)
+            .unwrap_or_default();
+        Some((name, value.get(1..).unwrap_or_default()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.places.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Fields<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_gives_back_what_it_keeps() {
+        let mut cache = DataCache::default();
+        let mut buffer = EntryBuffer::default();
+        assert!(cache.find(8).is_none());
+        let mut kept = 0;
+        for number in 1..30_000_u64 {
+            let field = format!("NAME={number}");
+            if let Some(place) = cache.keep(number * 8, field.as_bytes(), 4) {
+                kept += 1;
+                assert_eq!(kept, number);
+                buffer.add(place);
+            }
+        }
+        assert_eq!(kept, CACHE_SLOTS_MAX as u64 / 4 * 3);
+        assert!(cache.full());
+        assert!(cache.find(kept * 8).is_some());
+        assert!(cache.find(kept * 8 + 8).is_none());
+        let last = buffer.fields(&cache).last().unwrap();
+        assert_eq!(last, (&b"NAME"[..], kept.to_string().as_bytes()));
+        cache.clear();
+        assert!(cache.find(8).is_none());
+    }
+
+    #[test]
+    fn fields_come_in_order_from_both_memories() {
+        let mut cache = DataCache::default();
+        let mut buffer = EntryBuffer::default();
+        assert!(buffer.add_own(b"A=1", 1));
+        buffer.add(cache.keep(64, b"B=", 1).unwrap());
+        assert!(buffer.add_own(b"A==", 1));
+        let fields: Vec<_> = buffer.fields(&cache).collect();
+        assert_eq!(fields, [(&b"A"[..], &b"1"[..]), (b"B", b""), (b"A", b"=")]);
+        assert_eq!(buffer.scratch_bytes(), 6);
+    }
+}

@@ -1,0 +1,349 @@
+//! One journal file: its header, its entries by number, and the fields of an entry.
+
+use super::cache::CACHED_FIELD_MAX;
+use super::cache::DataCache;
+use super::cache::EntryBuffer;
+use super::cursor::Cursor;
+use super::data::DataHead;
+use super::data::fixed;
+use super::data::object_size;
+use super::error::Error;
+use super::header::Header;
+use super::header::corrupt;
+use super::id::Id128;
+use super::index::EntryIndex;
+use super::layout;
+use super::layout::object_type;
+use super::payload::Inflater;
+use super::window::OpenFiles;
+use super::window::Window;
+use crate::bytes::Reader;
+use std::path::Path;
+
+/// An entry has at most this many items: journald itself stops at 1024 fields of an entry.
+const ITEMS_MAX: u64 = 16 << 10;
+
+/// An open journal file.
+#[derive(Debug)]
+pub(super) struct JournalFile {
+    window: Window,
+    header: Header,
+    index: EntryIndex,
+    cache: DataCache,
+}
+
+impl JournalFile {
+    /// Opens the file at `path`.
+    pub(super) fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
+        let mut window = Window::open(path, open_files)?;
+        let header = read_header(&mut window)?;
+        Ok(Self {
+            window,
+            header,
+            index: EntryIndex::default(),
+            cache: DataCache::default(),
+        })
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Device and inode.
+    pub(super) fn inode(&self) -> (u64, u64) {
+        self.window.inode()
+    }
+
+    /// The bytes of the header that this reader knows, as they are now, as far as the file goes.
+    pub(super) fn raw_header(&mut self) -> Result<Vec<u8>, Error> {
+        let mut raw = vec![0; layout::HEADER_SIZE_KNOWN];
+        let copied = self.window.read_at(0, &mut raw)?;
+        raw.truncate(copied);
+        Ok(raw)
+    }
+
+    /// The file was renamed.
+    pub(super) fn set_path(&mut self, path: &Path) {
+        self.window.set_path(path);
+    }
+
+    /// Whether the file is held open.
+    pub(super) fn is_open(&self) -> bool {
+        self.window.is_open()
+    }
+
+    /// Closes the file until something is read of it again.
+    pub(super) fn close(&mut self) {
+        self.release();
+        self.window.close();
+    }
+
+    /// Looks whether entries were added.
+    pub(super) fn refresh(&mut self) -> Result<bool, Error> {
+        let header = read_header(&mut self.window)?;
+        if header.file_id != self.header.file_id {
+            return Err(Error::Gone);
+        }
+        let grown = header.n_entries != self.header.n_entries
+            || header.tail_object_offset != self.header.tail_object_offset;
+        self.header = header;
+        if grown {
+            self.window.invalidate();
+            self.index.grow(&mut self.window, &self.header);
+        }
+        Ok(grown)
+    }
+
+    /// How many entries there are.
+    pub(super) fn length(&self) -> u64 {
+        self.index.length(&self.header)
+    }
+
+    /// Whether the entries are found by walking over the objects.
+    pub(super) fn walked(&self) -> bool {
+        self.index.walked()
+    }
+
+    /// Turns to walking over the objects from entry `number` on; see [`EntryIndex::give_up`].
+    pub(super) fn give_up_index(&mut self, number: u64) -> Option<(u64, u64)> {
+        self.index.give_up(&mut self.window, &self.header, number)
+    }
+
+    /// Gives the memory back that can be had again by reading.
+    pub(super) fn release(&mut self) {
+        self.window.release();
+        self.index.release();
+        self.cache = DataCache::default();
+    }
+
+    /// Where entry `number` stands.
+    pub(super) fn entry_offset(&mut self, number: u64) -> Result<u64, Error> {
+        let offset = self.index.offset(&mut self.window, &self.header, number)?;
+        if offset < self.header.header_size
+            || !offset.is_multiple_of(8)
+            || offset > self.header.tail_object_offset
+        {
+            return Err(corrupt(
+                "entry array item",
+                offset,
+                "a multiple of 8 between the header and the last object",
+                offset,
+            ));
+        }
+        Ok(offset)
+    }
+
+    /// The fixed part of the entry at `offset`.
+    pub(super) fn entry_at(&mut self, offset: u64) -> Result<EntryHead, Error> {
+        let bytes = self
+            .window
+            .sequential(offset, layout::ENTRY_ITEMS, "entry")?;
+        EntryHead::parse(bytes, offset, &self.header)
+    }
+
+    /// Reads all fields of an entry into `buffer`. What is wrong with single fields goes to `problems`; the entry is
+    /// whole but for them.
+    pub(super) fn load(
+        &mut self,
+        entry: &EntryHead,
+        buffer: &mut EntryBuffer,
+        limits: &mut Limits<'_>,
+    ) -> Result<(), Error> {
+        buffer.clear();
+        if self.cache.full() {
+            self.cache.clear();
+        }
+        self.read_items(entry, &mut buffer.items)?;
+        let items = std::mem::take(&mut buffer.items);
+        for item in &items {
+            if let Some(place) = self.cache.find(*item) {
+                buffer.add(place);
+            } else if let Err(error) = self.load_data(*item, buffer, limits) {
+                if matches!(error, Error::Gone | Error::Io { .. }) {
+                    return Err(error);
+                }
+                limits.problems.push(error);
+            }
+        }
+        buffer.items = items;
+        Ok(())
+    }
+
+    /// What looking things up by hash needs.
+    pub(super) fn parts<'a>(&'a mut self, inflater: &'a mut Inflater) -> Parts<'a> {
+        Parts {
+            window: &mut self.window,
+            header: &self.header,
+            inflater,
+        }
+    }
+
+    /// How many entries stand before `offset`.
+    pub(super) fn count_before(&mut self, offset: u64) -> u64 {
+        let (mut low, mut high) = (0, self.length());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.entry_offset(middle) {
+                Ok(found) if found < offset => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
+    /// The fields that [`load`](Self::load) read last.
+    pub(super) fn cache(&self) -> &DataCache {
+        &self.cache
+    }
+
+    fn read_items(&mut self, entry: &EntryHead, items: &mut Vec<u64>) -> Result<(), Error> {
+        let compact = self.header.compact();
+        let size = usize::try_from(entry.size).unwrap_or(usize::MAX);
+        let bytes = self.window.sequential(entry.offset, size, "entry items")?;
+        let list = bytes.get(layout::ENTRY_ITEMS..).unwrap_or_default();
+        if compact {
+            let (list, _) = list.as_chunks::<4>();
+            items.extend(list.iter().map(|item| u64::from(u32::from_le_bytes(*item))));
+        } else {
+            let (list, _) = list.as_chunks::<16>();
+            items.extend(list.iter().filter_map(|item| {
+                let (offset, _hash) = item.split_first_chunk::<8>()?;
+                Some(u64::from_le_bytes(*offset))
+            }));
+        }
+        Ok(())
+    }
+
+    fn load_data(
+        &mut self,
+        offset: u64,
+        buffer: &mut EntryBuffer,
+        limits: &mut Limits<'_>,
+    ) -> Result<(), Error> {
+        let head = DataHead::read(&mut self.window, &self.header, offset)?;
+        let left = limits.left(buffer);
+        let field = head.payload(
+            &mut self.window,
+            &self.header,
+            offset,
+            limits.inflater,
+            left,
+        )?;
+        let name = memchr::memchr(b'=', field)
+            .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))?;
+        if head.n_entries > 1
+            && field.len() <= CACHED_FIELD_MAX
+            && let Some(place) = self.cache.keep(offset, field, name)
+        {
+            buffer.add(place);
+        } else if !buffer.add_own(field, name) {
+            return Err(limits.over(offset));
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a file that looking things up by hash needs.
+pub(super) struct Parts<'a> {
+    pub(super) window: &'a mut Window,
+    pub(super) header: &'a Header,
+    pub(super) inflater: &'a mut Inflater,
+}
+
+/// What one entry may take, and what was found wrong in it.
+pub(super) struct Limits<'a> {
+    /// The longest field, decompressed.
+    pub(super) field_bytes_max: usize,
+    pub(super) inflater: &'a mut Inflater,
+    pub(super) problems: &'a mut Vec<Error>,
+}
+
+impl Limits<'_> {
+    /// All fields of an entry together may take twice as much as one.
+    fn left(&self, buffer: &EntryBuffer) -> usize {
+        self.field_bytes_max
+            .saturating_mul(2)
+            .saturating_sub(buffer.scratch_bytes())
+            .min(self.field_bytes_max)
+    }
+
+    fn over(&self, offset: u64) -> Error {
+        Error::Limit {
+            what: "field",
+            offset,
+            limit: self.field_bytes_max as u64,
+        }
+    }
+}
+
+/// The fixed part of an ENTRY.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EntryHead {
+    pub(super) cursor: Cursor,
+    pub(super) offset: u64,
+    size: u64,
+}
+
+impl EntryHead {
+    pub(super) fn parse(bytes: &[u8], offset: u64, header: &Header) -> Result<Self, Error> {
+        let mut reader = Reader::new(fixed(bytes), offset);
+        let size = object_size(&mut reader, object_type::ENTRY, "3 (entry)")?;
+        let items = size.saturating_sub(layout::ENTRY_ITEMS as u64);
+        let item = header.entry_item();
+        if items == 0 || !items.is_multiple_of(item) || items / item > ITEMS_MAX {
+            return Err(corrupt("entry size", offset + 8, "whole items", size));
+        }
+        let cursor = Cursor {
+            seqnum_id: header.seqnum_id,
+            seqnum: reader.u64("entry seqnum")?,
+            realtime: reader.u64("entry realtime")?,
+            monotonic: reader.u64("entry monotonic")?,
+            boot_id: Id128::new(reader.array("entry boot id")?),
+            xor_hash: reader.u64("entry xor hash")?,
+        };
+        check_cursor(&cursor, offset)?;
+        Ok(Self {
+            cursor,
+            offset,
+            size,
+        })
+    }
+}
+
+fn check_cursor(cursor: &Cursor, offset: u64) -> Result<(), Error> {
+    if cursor.seqnum == 0 {
+        return Err(corrupt("entry seqnum", offset + 16, "a number above 0", 0));
+    }
+    if cursor.realtime == 0 || cursor.realtime >= layout::TIME_BOUND {
+        return Err(corrupt(
+            "entry realtime",
+            offset + 24,
+            "microseconds below 2^55",
+            cursor.realtime,
+        ));
+    }
+    if cursor.monotonic >= layout::TIME_BOUND {
+        return Err(corrupt(
+            "entry monotonic",
+            offset + 32,
+            "microseconds below 2^55",
+            cursor.monotonic,
+        ));
+    }
+    if cursor.boot_id == Id128::NULL {
+        return Err(corrupt("entry boot id", offset + 40, "an id", 0));
+    }
+    Ok(())
+}
+
+fn read_header(window: &mut Window) -> Result<Header, Error> {
+    let mut raw = [0; layout::HEADER_SIZE_KNOWN];
+    let copied = window.read_at(0, &mut raw)?;
+    let header = Header::parse(raw.get(..copied).unwrap_or_default())?;
+    // What the file has no room for is not believed: reading would look for each of them.
+    let most = window.length() / layout::ENTRY_ITEMS as u64;
+    Ok(Header {
+        n_entries: header.n_entries.min(most),
+        ..header
+    })
+}

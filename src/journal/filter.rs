@@ -1,0 +1,161 @@
+//! The wanted entries of one file: by its hash tables, or where those are damaged by looking at every entry.
+
+use super::cache::EntryBuffer;
+use super::error::Error;
+use super::file::EntryHead;
+use super::file::JournalFile;
+use super::file::Limits;
+use super::matches::Matches;
+use super::member::Direction;
+use super::payload::Inflater;
+use super::selection::Selection;
+use std::fmt;
+use std::sync::Arc;
+
+/// Conditions on the entries of one file, and how those are found that meet them.
+pub(super) struct Filter {
+    matches: Arc<Matches>,
+    how: How,
+    /// The next entry forward stands here or behind; the next one backward before.
+    bound: u64,
+    field_bytes_max: usize,
+    inflater: Inflater,
+    buffer: EntryBuffer,
+}
+
+#[derive(Debug)]
+enum How {
+    Unknown,
+    Index(Selection),
+    Scan,
+}
+
+/// What a filter says about the next entry.
+pub(super) enum Next {
+    /// This one.
+    Entry(EntryHead),
+    /// There is none.
+    End,
+    /// Every entry is to be looked at, from the first one at or behind this offset on.
+    Scan(u64),
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("how", &self.how)
+            .field("bound", &self.bound)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Filter {
+    pub(super) fn new(matches: Arc<Matches>, field_bytes_max: usize) -> Self {
+        Self {
+            matches,
+            how: How::Unknown,
+            bound: 0,
+            field_bytes_max,
+            inflater: Inflater::default(),
+            buffer: EntryBuffer::default(),
+        }
+    }
+
+    /// Whether every entry has to be looked at.
+    pub(super) fn scans(&self) -> bool {
+        matches!(self.how, How::Scan)
+    }
+
+    /// Goes elsewhere: see [`Filter::bound`].
+    pub(super) fn set_bound(&mut self, bound: u64) {
+        self.bound = bound;
+    }
+
+    /// Entries were added: what was looked up is no longer whole.
+    pub(super) fn grow(&mut self) {
+        if !self.scans() {
+            self.how = How::Unknown;
+        }
+    }
+
+    /// Steps over `entry`.
+    pub(super) fn pass(&mut self, entry: &EntryHead, direction: Direction) {
+        self.bound = match direction {
+            Direction::Forward => entry.offset + 1,
+            Direction::Backward => entry.offset,
+        };
+    }
+
+    /// The next entry by the hash tables.
+    pub(super) fn next(
+        &mut self,
+        file: &mut JournalFile,
+        direction: Direction,
+        problems: &mut Vec<Error>,
+    ) -> Next {
+        if matches!(self.how, How::Unknown) {
+            self.look_up(file, problems);
+        }
+        let How::Index(selection) = &mut self.how else {
+            return Next::Scan(self.bound);
+        };
+        loop {
+            let mut parts = file.parts(&mut self.inflater);
+            match selection.nearest(&mut parts, self.bound, direction) {
+                Ok(None) => return Next::End,
+                Ok(Some(offset)) => match file.entry_at(offset) {
+                    Ok(entry) => return Next::Entry(entry),
+                    Err(error) => {
+                        problems.push(error);
+                        self.bound = offset + u64::from(direction == Direction::Forward);
+                    }
+                },
+                Err(error) => {
+                    problems.push(error);
+                    self.how = How::Scan;
+                    return Next::Scan(self.bound);
+                }
+            }
+        }
+    }
+
+    /// Whether `entry` is wanted, by its fields.
+    pub(super) fn accepts(&mut self, file: &mut JournalFile, entry: &EntryHead) -> bool {
+        let mut ignored = Vec::new();
+        let mut limits = Limits {
+            field_bytes_max: self.field_bytes_max,
+            inflater: &mut self.inflater,
+            problems: &mut ignored,
+        };
+        file.load(entry, &mut self.buffer, &mut limits).is_ok()
+            && self.matches.accept(&self.buffer.fields(file.cache()))
+    }
+
+    fn look_up(&mut self, file: &mut JournalFile, problems: &mut Vec<Error>) {
+        let known = self.known_payload(file);
+        let mut parts = file.parts(&mut self.inflater);
+        self.how = match Selection::new(&mut parts, &self.matches, known.as_deref()) {
+            Ok(Some(selection)) => How::Index(selection),
+            Ok(None) => How::Scan,
+            Err(error) => {
+                problems.push(error);
+                How::Scan
+            }
+        };
+    }
+
+    /// A payload that the hash table must hold: the first of the first entry.
+    fn known_payload(&mut self, file: &mut JournalFile) -> Option<Vec<u8>> {
+        let offset = file.entry_offset(0).ok()?;
+        let entry = file.entry_at(offset).ok()?;
+        let mut ignored = Vec::new();
+        let mut limits = Limits {
+            field_bytes_max: self.field_bytes_max,
+            inflater: &mut self.inflater,
+            problems: &mut ignored,
+        };
+        file.load(&entry, &mut self.buffer, &mut limits).ok()?;
+        let (name, value) = self.buffer.fields(file.cache()).next()?;
+        Some([name, b"=", value].concat())
+    }
+}

@@ -1,0 +1,438 @@
+//! The part of a journal that deals with files coming, growing and going, and with where reading begins in them.
+
+use super::cursor::Cursor;
+use super::error::Error;
+use super::file::EntryHead;
+use super::file::JournalFile;
+use super::filter::Filter;
+use super::id::Id128;
+use super::ledger::Ledger;
+use super::member::Direction;
+use super::member::Member;
+use super::options::Seek;
+use super::origin::Origin;
+use super::scan::Found;
+use super::scan::Scan;
+use super::stream::Failed;
+use super::stream::Journal;
+use super::stream::OPEN_FILES_MAX;
+use super::watch::Watch;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Without a notice the directories are looked through this often: notices get lost on network file systems.
+const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// A file may be without a header for this long after journald made it.
+const NEW_FILE: Duration = Duration::from_secs(1);
+
+impl Journal {
+    /// Reads what there is and goes to where the options say.
+    pub(super) fn start(&mut self) {
+        self.scan();
+        self.find_renumbered();
+        self.begin_ledgers();
+        for index in 0..self.members.len() {
+            self.place(index);
+        }
+    }
+
+    /// Looks whether files have grown, appeared, were renamed or went. `true` when there may be something new.
+    pub fn refresh(&mut self) -> Result<bool, Error> {
+        self.pass_emitted();
+        self.begin_watch();
+        let notices = self.watch.as_mut().map(Watch::drain);
+        let due = self
+            .last_scan
+            .is_none_or(|last| last.elapsed() >= SCAN_EVERY);
+        let retry = self
+            .failed
+            .iter()
+            .any(|failed| failed.since.elapsed() < NEW_FILE);
+        let came = self.missing.iter().any(|path| path.exists());
+        let told = came || notices.is_none_or(|notices| notices.files);
+        let mut changed = self.refresh_members();
+        if told || due || retry || self.gaps_pending() {
+            changed |= self.scan();
+            changed |= self.gaps_pending();
+        }
+        Ok(changed)
+    }
+
+    /// Asks the kernel for notices from the first refresh on: a journal that is only read does without, for taking
+    /// them back when it is closed takes 10 to 20 ms.
+    fn begin_watch(&mut self) {
+        if self.watched {
+            return;
+        }
+        self.watched = true;
+        self.last_scan = None;
+        match Watch::new() {
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => self.problems.add("inotify".as_ref(), error),
+        }
+    }
+
+    /// Waits until something changes, but no longer than `patience`.
+    pub fn wait(&mut self, patience: Duration) -> Result<(), Error> {
+        let start = Instant::now();
+        while !self.refresh()? {
+            let left = patience.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let nap = left.min(self.options.poll);
+            match &self.watch {
+                Some(watch) => watch.sleep(nap),
+                None => std::thread::sleep(nap),
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes elsewhere. Positions become those of the new place.
+    pub fn seek(&mut self, seek: &Seek) -> Result<(), Error> {
+        let seek = &self.resolve(seek);
+        self.emitted = None;
+        self.current = None;
+        self.prepared = false;
+        self.direction = Direction::Forward;
+        self.start = seek.clone();
+        self.seek_round = self.round;
+        for (_, ledger) in &mut self.ledgers {
+            ledger.reset();
+        }
+        if *seek == Seek::Resume {
+            let resume = std::mem::take(&mut self.options.resume);
+            for origin in &mut self.origins {
+                let known = resume.iter().find(|known| known.origin == origin.key);
+                origin.last = known.map(|known| known.cursor);
+            }
+            self.options.resume = resume;
+            self.begin_ledgers();
+        } else {
+            for origin in &mut self.origins {
+                origin.last = None;
+            }
+        }
+        for index in 0..self.members.len() {
+            self.place(index);
+        }
+        if *seek != Seek::Resume {
+            self.take_positions();
+        }
+        Ok(())
+    }
+
+    /// Looks at the counts of entries.
+    fn refresh_members(&mut self) -> bool {
+        let mut changed = false;
+        for index in 0..self.members.len() {
+            let Some(member) = self.members.get_mut(index) else {
+                continue;
+            };
+            if member.gone || member.finished {
+                continue;
+            }
+            match member.file.refresh() {
+                Ok(grown) => {
+                    let grown = grown || member.is_waiting();
+                    // An archived file was finished before it was renamed.
+                    member.finished = member.name.archived && !grown;
+                    if grown {
+                        changed = true;
+                        member.grow();
+                        self.note_tail(index);
+                        self.wake(index);
+                    }
+                }
+                Err(_) => self.last_scan = None,
+            }
+        }
+        changed
+    }
+
+    /// Gives a member that had come to its end a place in the order again.
+    fn wake(&mut self, index: usize) {
+        let waiting = self
+            .members
+            .get(index)
+            .is_some_and(|member| member.candidate.is_none());
+        if self.prepared && waiting && self.emitted != Some(index) {
+            self.find_candidate(index);
+        }
+    }
+
+    /// Looks through the directories. `true` when files were added.
+    pub(super) fn scan(&mut self) -> bool {
+        let scan = Scan::new(&self.options);
+        self.last_scan = Some(Instant::now());
+        self.round += 1;
+        if let Some(watch) = &mut self.watch
+            && let Err(error) = watch.set(&scan.directories)
+        {
+            self.problems.add("inotify".as_ref(), error);
+        }
+        self.missing = scan.missing;
+        for problem in scan.problems {
+            self.problems.add(&problem.path, problem.error);
+        }
+        self.drop_missing(&scan.found);
+        let mut added = false;
+        let first = self.members.is_empty() && self.round == 1;
+        let known: HashMap<_, _> = (0..)
+            .zip(&self.members)
+            .map(|(index, member)| (member.inode, index))
+            .collect();
+        for found in scan.found {
+            added |= self.meet(found, &known, first);
+        }
+        added
+    }
+
+    /// Members whose file has no name any more give what was copied of it, and then go.
+    fn drop_missing(&mut self, found: &[Found]) {
+        let inodes: HashSet<_> = found.iter().map(|found| found.inode).collect();
+        let paths: HashSet<_> = found.iter().map(|found| &found.path).collect();
+        let keep = |member: &Member| {
+            let open = member.file.is_open();
+            let present = inodes.contains(&member.inode) && (open || paths.contains(&member.path));
+            present || open && member.candidate.is_some() && !member.gone
+        };
+        if self.members.iter().all(keep) {
+            return;
+        }
+        self.pass_emitted();
+        self.members.retain(keep);
+        self.prepared = false;
+    }
+
+    /// A file was found in a directory: it may be known, renamed or new. `true` when it was added.
+    fn meet(&mut self, found: Found, inodes: &HashMap<(u64, u64), usize>, first: bool) -> bool {
+        let known = inodes.get(&found.inode);
+        let member = known.and_then(|index| self.members.get_mut(*index));
+        if let Some(member) = member.filter(|member| member.is_at(&found)) {
+            if member.path != found.path {
+                member.file.set_path(&found.path);
+                member.path = found.path;
+                member.name = found.name;
+            }
+            return false;
+        }
+        let known = self
+            .failed
+            .iter()
+            .position(|failed| failed.path == found.path)
+            .map(|at| self.failed.swap_remove(at).since);
+        match JournalFile::open(&found.path, &self.open_files) {
+            Ok(file) => {
+                self.add(found, file, first);
+                true
+            }
+            Err(error) => {
+                self.refuse(found, error, known);
+                false
+            }
+        }
+    }
+
+    fn refuse(&mut self, found: Found, error: Error, known: Option<Instant>) {
+        let since = known.unwrap_or_else(Instant::now);
+        let young = matches!(error, Error::Corrupt { .. }) && self.round > 1;
+        if matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+        {
+            return;
+        }
+        if !young || since.elapsed() >= NEW_FILE {
+            self.problems.add(&found.path, error.copied());
+        }
+        self.failed.push(Failed {
+            path: found.path,
+            error,
+            since,
+        });
+    }
+
+    fn add(&mut self, found: Found, file: JournalFile, first: bool) {
+        let header = *file.header();
+        let lineage = format!("{}/{}", found.directory, found.name.prefix);
+        let origin = self.origin_of(format!("{lineage}/{}", header.seqnum_id));
+        let local = found.name.prefix == "system" || found.name.prefix.starts_with("user-");
+        let ledger = self.ledger_of(if local { found.directory } else { lineage });
+        let mut member = Member::new(found.path, found.name, file, origin, ledger);
+        if !self.matches.is_empty() {
+            let bound = self.options.field_bytes_max;
+            member.set_filter(Filter::new(Arc::clone(&self.matches), bound));
+        }
+        self.members.push(member);
+        let index = self.members.len() - 1;
+        self.note_tail(index);
+        self.bound_open_files();
+        if !first {
+            self.place(index);
+            if self.prepared {
+                self.find_candidate(index);
+            }
+        }
+    }
+
+    fn origin_of(&mut self, key: String) -> usize {
+        if let Some(at) = self.origins.iter().position(|origin| origin.key == key) {
+            return at;
+        }
+        let origin = Origin::new(key, None);
+        self.volatile_origins |= origin.volatile();
+        self.origins.push(origin);
+        self.origins.len() - 1
+    }
+
+    fn ledger_of(&mut self, key: String) -> usize {
+        if let Some(at) = self.ledgers.iter().position(|(known, _)| *known == key) {
+            return at;
+        }
+        self.ledgers.push((key, Ledger::default()));
+        self.ledgers.len() - 1
+    }
+
+    /// Tells the order of boots where a file ends.
+    fn note_tail(&mut self, index: usize) {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        let header = *member.file.header();
+        if header.n_entries == 0 {
+            return;
+        }
+        let tail = match header.tail_entry_boot_id {
+            Some(boot) if boot != Id128::NULL => Some((boot, header.tail_entry_realtime)),
+            _ => member
+                .file
+                .entry_offset(header.n_entries - 1)
+                .and_then(|offset| member.file.entry_at(offset))
+                .ok()
+                .map(|entry| (entry.cursor.boot_id, entry.cursor.realtime)),
+        };
+        if let Some((boot, realtime)) = tail {
+            self.boots.add(header.machine_id, boot, realtime);
+        }
+    }
+
+    /// Finds the origins whose numbers are given anew: see [`super::origin`].
+    fn find_renumbered(&mut self) {
+        let mut highest = vec![0; self.origins.len()];
+        let mut other = vec![false; self.origins.len()];
+        for index in 0..self.members.len() {
+            let mut problems = std::mem::take(self.item_problems());
+            let Some(member) = self.members.get_mut(index) else {
+                continue;
+            };
+            let last = self.origins.get(member.origin).and_then(|it| it.last);
+            let tail = member.file.header().tail_entry_seqnum;
+            if let (Some(last), Some(high)) = (last, highest.get_mut(member.origin)) {
+                *high = tail.max(*high);
+                member.seek(|entry| entry.seqnum < last.seqnum, &mut problems);
+                let found = member.entry(member.position, &mut problems).ok();
+                let differs = found.is_some_and(|found| {
+                    found.cursor.seqnum == last.seqnum && found.cursor.boot_id != last.boot_id
+                });
+                if let Some(other) = other.get_mut(member.origin) {
+                    *other |= differs;
+                }
+            }
+            *self.item_problems() = problems;
+            self.tell(index);
+        }
+        for ((origin, high), other) in self.origins.iter_mut().zip(highest).zip(other) {
+            let below = origin.last.is_some_and(|last| high < last.seqnum) && high > 0;
+            origin.renumbered = below || other;
+        }
+    }
+
+    /// What was there when reading began is no gap; what came after the positions is.
+    fn begin_ledgers(&mut self) {
+        for member in &self.members {
+            let last = self.origins.get(member.origin).and_then(|it| it.last);
+            let Some((_, ledger)) = self.ledgers.get_mut(member.ledger) else {
+                continue;
+            };
+            match last {
+                Some(last) => ledger.resume(&last, member.of_system()),
+                None if self.options.resume.is_empty() => {
+                    ledger.begin_after(member.file.header().tail_entry_seqnum);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn gaps_pending(&self) -> bool {
+        self.ledgers.iter().any(|(_, ledger)| ledger.pending())
+    }
+
+    /// Puts a member where reading begins in it.
+    fn place(&mut self, index: usize) {
+        let mut problems = std::mem::take(self.item_problems());
+        let start = self.start.clone();
+        let since = self.options.since;
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        let origin = self.origins.get(member.origin);
+        if let Some(origin) = origin.filter(|origin| origin.last.is_some()) {
+            member.seek(|entry| origin.covers(entry), &mut problems);
+        } else {
+            let boots = &self.boots;
+            let before = |entry: &Cursor, target: &Cursor| boots.order(entry, target).is_lt();
+            match (start, since) {
+                (Seek::Head, _) | (Seek::Resume, None) => member.go_to(0),
+                (Seek::Tail, _) if self.round > self.seek_round => member.go_to(0),
+                (Seek::Tail, _) => member.seek_tail(),
+                (Seek::Cursor(target), _) => {
+                    member.seek(|entry| before(entry, &target), &mut problems);
+                }
+                (Seek::After(target), _) => member.seek(
+                    |entry| boots.order(entry, &target) != Ordering::Greater,
+                    &mut problems,
+                ),
+                (Seek::Realtime(time), _) | (Seek::Resume, Some(time)) => {
+                    member.seek(|entry| entry.realtime < time, &mut problems);
+                }
+                // These become one of the others before members are placed.
+                (Seek::Seqnum { .. } | Seek::Monotonic { .. }, _) => {}
+            }
+        }
+        member.candidate = None;
+        *self.item_problems() = problems;
+        self.tell(index);
+        self.bound_open_files();
+    }
+
+    fn bound_open_files(&mut self) {
+        if self.open_files.count() > OPEN_FILES_MAX {
+            self.close_some();
+        }
+    }
+
+    /// Takes the place of each member as the position of its origin, so that files that appear later go on from there.
+    fn take_positions(&mut self) {
+        let mut problems = std::mem::take(self.item_problems());
+        for member in &mut self.members {
+            let before = member
+                .position
+                .checked_sub(1)
+                .and_then(|number| member.entry(number, &mut problems).ok());
+            if let (Some(EntryHead { cursor, .. }), Some(origin)) =
+                (before, self.origins.get_mut(member.origin))
+                && origin.last.is_none_or(|last| last.seqnum < cursor.seqnum)
+            {
+                origin.last = Some(cursor);
+                origin.changed = true;
+            }
+        }
+        problems.clear();
+        *self.item_problems() = problems;
+    }
+}

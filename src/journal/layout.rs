@@ -1,0 +1,197 @@
+//! Where things stand in a journal file: the numbers of `format-spec/journal.md`, which a test compares with this file.
+
+/// A field of a fixed layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Bytes from the start of the structure.
+    pub offset: u64,
+    /// Bytes that it takes.
+    pub size: u64,
+    /// Its name in systemd's own description of the format.
+    pub name: &'static str,
+}
+
+const fn field(offset: u64, size: u64, name: &'static str) -> Field {
+    Field { offset, size, name }
+}
+
+/// The file header. Fields at and behind byte 208 exist only where `header_size` says so.
+pub const HEADER: &[Field] = &[
+    field(0, 8, "signature"),
+    field(8, 4, "compatible_flags"),
+    field(12, 4, "incompatible_flags"),
+    field(16, 1, "state"),
+    field(17, 7, "reserved"),
+    field(24, 16, "file_id"),
+    field(40, 16, "machine_id"),
+    field(56, 16, "tail_entry_boot_id"),
+    field(72, 16, "seqnum_id"),
+    field(88, 8, "header_size"),
+    field(96, 8, "arena_size"),
+    field(104, 8, "data_hash_table_offset"),
+    field(112, 8, "data_hash_table_size"),
+    field(120, 8, "field_hash_table_offset"),
+    field(128, 8, "field_hash_table_size"),
+    field(136, 8, "tail_object_offset"),
+    field(144, 8, "n_objects"),
+    field(152, 8, "n_entries"),
+    field(160, 8, "tail_entry_seqnum"),
+    field(168, 8, "head_entry_seqnum"),
+    field(176, 8, "entry_array_offset"),
+    field(184, 8, "head_entry_realtime"),
+    field(192, 8, "tail_entry_realtime"),
+    field(200, 8, "tail_entry_monotonic"),
+    field(208, 8, "n_data"),
+    field(216, 8, "n_fields"),
+    field(224, 8, "n_tags"),
+    field(232, 8, "n_entry_arrays"),
+    field(240, 8, "data_hash_chain_depth"),
+    field(248, 8, "field_hash_chain_depth"),
+    field(256, 4, "tail_entry_array_offset"),
+    field(260, 4, "tail_entry_array_n_entries"),
+    field(264, 8, "tail_entry_offset"),
+];
+
+/// What every object begins with.
+pub const OBJECT: &[Field] = &[
+    field(0, 1, "type"),
+    field(1, 1, "flags"),
+    field(2, 6, "reserved"),
+    field(8, 8, "size"),
+];
+
+/// A DATA object: one `FIELD=value`.
+pub const DATA: &[Field] = &[
+    field(16, 8, "hash"),
+    field(24, 8, "next_hash_offset"),
+    field(32, 8, "next_field_offset"),
+    field(40, 8, "entry_offset"),
+    field(48, 8, "entry_array_offset"),
+    field(56, 8, "n_entries"),
+];
+
+/// What a DATA object of a compact file has besides.
+pub const DATA_COMPACT: &[Field] = &[
+    field(64, 4, "tail_entry_array_offset"),
+    field(68, 4, "tail_entry_array_n_entries"),
+];
+
+/// A FIELD object: one name.
+pub const FIELD: &[Field] = &[
+    field(16, 8, "hash"),
+    field(24, 8, "next_hash_offset"),
+    field(32, 8, "head_data_offset"),
+];
+
+/// An ENTRY object: one log message.
+pub const ENTRY: &[Field] = &[
+    field(16, 8, "seqnum"),
+    field(24, 8, "realtime"),
+    field(32, 8, "monotonic"),
+    field(40, 16, "boot_id"),
+    field(56, 8, "xor_hash"),
+];
+
+/// An `ENTRY_ARRAY` object: offsets of entries, in order.
+pub const ENTRY_ARRAY: &[Field] = &[field(16, 8, "next_entry_array_offset")];
+
+/// A TAG object: the seal over what stands before it.
+pub const TAG: &[Field] = &[
+    field(16, 8, "seqnum"),
+    field(24, 8, "epoch"),
+    field(32, 32, "tag"),
+];
+
+/// The first eight bytes of every journal file.
+pub(super) const SIGNATURE: [u8; 8] = *b"LPKSHHRH";
+/// The shortest header there is.
+pub(super) const HEADER_SIZE_MIN: u64 = 208;
+/// As much of a header as this reader knows.
+pub(super) const HEADER_SIZE_KNOWN: usize = 272;
+
+/// Payloads may be compressed with xz.
+pub const INCOMPATIBLE_XZ: u32 = 1;
+/// Payloads may be compressed with lz4.
+pub const INCOMPATIBLE_LZ4: u32 = 2;
+/// Hash tables use siphash24 keyed with the file's id.
+pub const INCOMPATIBLE_KEYED_HASH: u32 = 4;
+/// Payloads may be compressed with zstd.
+pub const INCOMPATIBLE_ZSTD: u32 = 8;
+/// Offsets in entries and entry arrays take 4 bytes.
+pub const INCOMPATIBLE_COMPACT: u32 = 16;
+/// The incompatible flags that this reader knows.
+pub(super) const INCOMPATIBLE_KNOWN: u32 = INCOMPATIBLE_XZ
+    | INCOMPATIBLE_LZ4
+    | INCOMPATIBLE_KEYED_HASH
+    | INCOMPATIBLE_ZSTD
+    | INCOMPATIBLE_COMPACT;
+/// The file is sealed.
+pub const COMPATIBLE_SEALED: u32 = 1;
+/// `tail_entry_boot_id` is the boot of the last entry.
+pub const COMPATIBLE_TAIL_ENTRY_BOOT_ID: u32 = 2;
+/// Seals follow each other without a break.
+pub const COMPATIBLE_SEALED_CONTINUOUS: u32 = 4;
+
+/// A journald writes to the file, or died while it did.
+pub(super) const STATE_ONLINE: u8 = 1;
+/// The file was rotated away.
+pub(super) const STATE_ARCHIVED: u8 = 2;
+
+/// The object types that are looked for, by their number in the file.
+pub(super) mod object_type {
+    pub(in super::super) const DATA: u8 = 1;
+    pub(in super::super) const FIELD: u8 = 2;
+    pub(in super::super) const ENTRY: u8 = 3;
+    pub(in super::super) const DATA_HASH_TABLE: u8 = 4;
+    pub(in super::super) const FIELD_HASH_TABLE: u8 = 5;
+    pub(in super::super) const ENTRY_ARRAY: u8 = 6;
+    pub(in super::super) const TAG: u8 = 7;
+}
+
+/// The payload of a DATA object is an xz stream.
+pub(super) const OBJECT_XZ: u8 = 1;
+/// The payload of a DATA object is a little-endian length and an lz4 block.
+pub(super) const OBJECT_LZ4: u8 = 2;
+/// The payload of a DATA object is a zstd frame.
+pub(super) const OBJECT_ZSTD: u8 = 4;
+
+/// Bytes of an object header.
+pub(super) const OBJECT_SIZE: u64 = 16;
+/// Where the payload of a DATA object begins in a regular file.
+pub(super) const DATA_PAYLOAD_REGULAR: u64 = 64;
+/// Where the payload of a DATA object begins in a compact file.
+pub(super) const DATA_PAYLOAD_COMPACT: u64 = 72;
+/// Where the name of a FIELD object begins.
+pub(super) const FIELD_PAYLOAD: usize = 40;
+/// Where the items of an ENTRY begin.
+pub(super) const ENTRY_ITEMS: usize = 64;
+/// Where the items of an `ENTRY_ARRAY` begin.
+pub(super) const ENTRY_ARRAY_ITEMS: u64 = 24;
+/// Times at and beyond this are not times (`2^55` microseconds, systemd's own bound).
+pub(super) const TIME_BOUND: u64 = 1 << 55;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_tile_their_structures() {
+        let tables: [(&[Field], u64, u64); 7] = [
+            (HEADER, 0, HEADER_SIZE_KNOWN as u64),
+            (OBJECT, 0, OBJECT_SIZE),
+            (DATA, OBJECT_SIZE, DATA_PAYLOAD_REGULAR),
+            (DATA_COMPACT, DATA_PAYLOAD_REGULAR, DATA_PAYLOAD_COMPACT),
+            (FIELD, OBJECT_SIZE, FIELD_PAYLOAD as u64),
+            (ENTRY, OBJECT_SIZE, ENTRY_ITEMS as u64),
+            (ENTRY_ARRAY, OBJECT_SIZE, ENTRY_ARRAY_ITEMS),
+        ];
+        for (fields, start, end) in tables {
+            let mut at = start;
+            for field in fields {
+                assert_eq!(field.offset, at, "{} leaves a hole", field.name);
+                at += field.size;
+            }
+            assert_eq!(at, end);
+        }
+    }
+}

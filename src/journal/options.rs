@@ -1,0 +1,86 @@
+//! What is read, and from where on.
+
+use super::cursor::Cursor;
+use super::id::Id128;
+use super::matches::Matches;
+use super::name::Namespaces;
+use super::origin::OriginPosition;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The longest field that is read unless asked otherwise: the bound of systemd's own tools is larger than any memory of
+/// a small machine.
+const FIELD_BYTES_MAX: usize = 64 << 20;
+/// How often the counts of entries are looked at while somebody waits: below what a person notices, at a few system
+/// calls each.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a [`Journal`](super::Journal) reads.
+#[derive(Debug, Clone)]
+pub struct JournalOptions {
+    /// Directories: their own journal files, and those in `MACHINE_ID`, `MACHINE_ID.NAMESPACE` and `remote` below them.
+    /// One that is missing is waited for.
+    pub directories: Vec<PathBuf>,
+    /// Single files.
+    pub files: Vec<PathBuf>,
+    /// Which namespaces of the directories are read.
+    pub namespaces: Namespaces,
+    /// Where reading goes on: the positions that an earlier journal gave.
+    pub resume: Vec<OriginPosition>,
+    /// Origins without a position are read from this time on (microseconds since 1970), or whole.
+    pub since: Option<u64>,
+    /// Which entries are given out. Positions and gaps are those of the entries given out: somebody who keeps positions
+    /// takes all entries and chooses himself.
+    pub matches: Matches,
+    /// Fields longer than this are left out and told as a problem. All fields of one entry together may take twice this.
+    pub field_bytes_max: usize,
+    /// How often [`wait`](super::Journal::wait) looks at files that journald has not announced a change of.
+    pub poll: Duration,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            directories: Vec::new(),
+            files: Vec::new(),
+            namespaces: Namespaces::All,
+            resume: Vec::new(),
+            since: None,
+            matches: Matches::default(),
+            field_bytes_max: FIELD_BYTES_MAX,
+            poll: POLL,
+        }
+    }
+}
+
+/// Where to go in a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seek {
+    /// Before the first entry.
+    Head,
+    /// Behind the last entry.
+    Tail,
+    /// Before this entry or, when it is not there, where it would be.
+    Cursor(Cursor),
+    /// Behind this entry or where it would be.
+    After(Cursor),
+    /// Before the first entry of this time (microseconds since 1970) or later.
+    Realtime(u64),
+    /// Before the entry with this number of this source, or the next one of the source.
+    Seqnum {
+        /// The source.
+        seqnum_id: Id128,
+        /// The number.
+        seqnum: u64,
+    },
+    /// Before the first entry of a boot at this time or later (microseconds since the boot), or behind the boot.
+    Monotonic {
+        /// The boot.
+        boot_id: Id128,
+        /// The time.
+        monotonic: u64,
+    },
+    /// Where the positions of [`JournalOptions::resume`] and [`JournalOptions::since`] say: a journal stands there when
+    /// it is opened.
+    Resume,
+}

@@ -1,0 +1,56 @@
+//! Places told by a number or by the time of a boot, as the entry that stands there.
+
+use super::cursor::Cursor;
+use super::id::Id128;
+use super::options::Seek;
+use super::order::Boots;
+use super::stream::Journal;
+
+impl Journal {
+    /// The same place as a cursor, or as an end of the journal.
+    pub(super) fn resolve(&mut self, seek: &Seek) -> Seek {
+        match *seek {
+            Seek::Seqnum { seqnum_id, seqnum } => self
+                .first_with(|_, entry| entry.seqnum_id != seqnum_id || entry.seqnum < seqnum)
+                .filter(|entry| entry.seqnum_id == seqnum_id)
+                .map_or(Seek::Tail, Seek::Cursor),
+            Seek::Monotonic { boot_id, monotonic } => self.resolve_monotonic(boot_id, monotonic),
+            _ => seek.clone(),
+        }
+    }
+
+    fn resolve_monotonic(&mut self, boot_id: Id128, monotonic: u64) -> Seek {
+        let boots = self.boots();
+        let Some(boot) = boots.into_iter().find(|boot| boot.id == boot_id) else {
+            return Seek::Tail;
+        };
+        let before = |boots: &Boots, entry: &Cursor| {
+            if entry.boot_id == boot_id {
+                entry.monotonic < monotonic
+            } else {
+                boots.order(entry, &boot.first).is_lt()
+            }
+        };
+        self.first_with(before)
+            .filter(|entry| entry.boot_id == boot_id)
+            .map_or(Seek::After(boot.last), Seek::Cursor)
+    }
+
+    /// The earliest of the entries, one of each file, that are the first for which `before` does not hold.
+    fn first_with(&mut self, before: impl Fn(&Boots, &Cursor) -> bool) -> Option<Cursor> {
+        let mut first: Option<Cursor> = None;
+        let mut ignored = Vec::new();
+        for member in &mut self.members {
+            let boots = &self.boots;
+            member.seek(|entry| before(boots, entry), &mut ignored);
+            let found = member.entry(member.position, &mut ignored);
+            let Some(found) = found.ok().map(|entry| entry.cursor) else {
+                continue;
+            };
+            if first.is_none_or(|first| boots.order(&found, &first).is_lt()) {
+                first = Some(found);
+            }
+        }
+        first
+    }
+}

@@ -1,0 +1,121 @@
+//! Which journal files there are.
+
+use super::error::Error;
+use super::error::Problem;
+use super::name::FileName;
+use super::options::JournalOptions;
+use super::origin::VOLATILE;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// More files than libsystemd opens (7,168); what lies beyond is told as a problem.
+const FILES_MAX: usize = 16 << 10;
+
+/// A file that may be a journal.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) name: FileName,
+    /// Device and inode.
+    pub(super) inode: (u64, u64),
+    /// The name of its directory, `run/` before it when the directory does not outlive the machine.
+    pub(super) directory: String,
+}
+
+/// Everything found, sorted by path, and the directories that were looked through.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) found: Vec<Found>,
+    pub(super) directories: Vec<PathBuf>,
+    /// Directories and files that were asked for and are not there.
+    pub(super) missing: Vec<PathBuf>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Scan {
+    /// Looks through everything that the options name.
+    pub(super) fn new(options: &JournalOptions) -> Self {
+        let mut scan = Self::default();
+        for directory in &options.directories {
+            scan.directory(directory, Some(options));
+        }
+        for path in &options.files {
+            scan.file(path, FileName::parse_any(path));
+        }
+        scan.found.sort_by(|a, b| a.path.cmp(&b.path));
+        scan.found.dedup_by(|a, b| a.path == b.path);
+        scan
+    }
+
+    /// `options` says which subdirectories to take; without it none are.
+    fn directory(&mut self, path: &Path, options: Option<&JournalOptions>) {
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.refused(path, "list the directory", error);
+                return;
+            }
+        };
+        self.directories.push(path.to_owned());
+        for entry in entries.flatten() {
+            let file_name = entry.file_name();
+            let Some(text) = file_name.to_str() else {
+                continue;
+            };
+            if let Some(name) = FileName::parse(text) {
+                self.file(&entry.path(), name);
+            } else if let Some(options) = options
+                && options.namespaces.take_directory(text)
+            {
+                self.directory(&entry.path(), None);
+            }
+        }
+    }
+
+    fn file(&mut self, path: &Path, name: FileName) {
+        if self.found.len() >= FILES_MAX {
+            let what = format!("more than {FILES_MAX} files");
+            self.problem(path, Error::Unsupported { what });
+            return;
+        }
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => self.found.push(Found {
+                path: path.to_owned(),
+                name,
+                inode: (metadata.dev(), metadata.ino()),
+                directory: directory_name(path),
+            }),
+            Ok(_) => {}
+            Err(error) => self.refused(path, "look at the file", error),
+        }
+    }
+
+    /// A thing that is not there may still come, or went while the directory was listed.
+    fn refused(&mut self, path: &Path, action: &'static str, source: io::Error) {
+        if source.kind() == io::ErrorKind::NotFound {
+            self.missing.push(path.to_owned());
+        } else {
+            self.problem(path, Error::Io { action, source });
+        }
+    }
+
+    fn problem(&mut self, path: &Path, error: Error) {
+        let path = path.to_owned();
+        self.problems.push(Problem { path, error });
+    }
+}
+
+fn directory_name(path: &Path) -> String {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let name = parent
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    if parent.starts_with("/run") {
+        format!("{VOLATILE}{name}")
+    } else {
+        name
+    }
+}

@@ -1,0 +1,292 @@
+//! What values a field has, what fields there are, and which boots: answered from the indexes of the files.
+
+use super::cache::EntryBuffer;
+use super::chain::Chain;
+use super::cursor::Cursor;
+use super::data::DataHead;
+use super::data::object_size;
+use super::error::Error;
+use super::file::Limits;
+use super::file::Parts;
+use super::header::corrupt;
+use super::id::Id128;
+use super::layout;
+use super::layout::object_type;
+use super::lookup::check_chain;
+use super::lookup::first_of_bucket;
+use super::member::Member;
+use super::payload::Inflater;
+use super::stream::Journal;
+use crate::bytes::Reader;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// A boot, as far as the files tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boot {
+    /// Its id.
+    pub id: Id128,
+    /// Its earliest entry.
+    pub first: Cursor,
+    /// Its latest entry.
+    pub last: Cursor,
+}
+
+impl Journal {
+    /// The values that the field `name` has in any entry, sorted; at most `limit` of them.
+    pub fn unique(&mut self, name: &[u8], limit: usize) -> Vec<Vec<u8>> {
+        let bound = self.options.field_bytes_max;
+        let mut values = BTreeSet::new();
+        self.each_file(|member, inflater| {
+            let mut add = |payload: &[u8]| {
+                let value = payload.strip_prefix(name)?.strip_prefix(b"=")?;
+                if values.len() < limit && !values.contains(value) {
+                    values.insert(value.to_vec());
+                }
+                Some(())
+            };
+            let mut parts = member.file.parts(inflater);
+            let found = each_value(&mut parts, name, bound, &mut |payload, _| {
+                add(payload);
+            });
+            if found.is_err() {
+                scan(member, inflater, bound, &mut |payload, _| {
+                    add(payload);
+                });
+            }
+            found
+        });
+        values.into_iter().collect()
+    }
+
+    /// The names of all fields, sorted.
+    pub fn field_names(&mut self) -> Vec<Vec<u8>> {
+        let bound = self.options.field_bytes_max;
+        let mut names = BTreeSet::new();
+        self.each_file(|member, inflater| {
+            let mut parts = member.file.parts(inflater);
+            let found = each_name(&mut parts, &mut |name| {
+                if !names.contains(name) {
+                    names.insert(name.to_vec());
+                }
+            });
+            if found.is_err() {
+                scan(member, inflater, bound, &mut |payload, _| {
+                    let name = payload.split(|byte| *byte == b'=').next();
+                    names.extend(name.map(<[u8]>::to_vec));
+                });
+            }
+            found
+        });
+        names.into_iter().collect()
+    }
+
+    /// All boots, in the order in which they began.
+    pub fn boots(&mut self) -> Vec<Boot> {
+        let mut boots: BTreeMap<Id128, Boot> = BTreeMap::new();
+        self.each_file(|member, inflater| {
+            let mut note = |entry: Cursor| {
+                let boot = boots.entry(entry.boot_id).or_insert(Boot {
+                    id: entry.boot_id,
+                    first: entry,
+                    last: entry,
+                });
+                if entry.monotonic < boot.first.monotonic {
+                    boot.first = entry;
+                }
+                if entry.monotonic > boot.last.monotonic {
+                    boot.last = entry;
+                }
+            };
+            let ends = ends_of_boots(member, inflater);
+            if let Ok(ends) = &ends {
+                for entry in ends {
+                    note(*entry);
+                }
+            } else {
+                for number in 0..member.file.length() {
+                    if let Ok(entry) = member.entry(number, &mut Vec::new()) {
+                        note(entry.cursor);
+                    }
+                }
+            }
+            ends.map(|_| ())
+        });
+        let mut boots: Vec<_> = boots.into_values().collect();
+        boots.sort_by_key(|boot| (boot.first.realtime, boot.id));
+        boots
+    }
+
+    /// Asks every file; what is wrong with one is told and the others are asked nevertheless.
+    fn each_file(&mut self, mut ask: impl FnMut(&mut Member, &mut Inflater) -> Result<(), Error>) {
+        let mut inflater = Inflater::default();
+        for member in &mut self.members {
+            let was_open = member.file.is_open();
+            if let Err(error) = ask(member, &mut inflater) {
+                self.problems.add(&member.path, error);
+            }
+            if !was_open {
+                member.file.close();
+            }
+        }
+    }
+}
+
+/// What is done with each payload found, and with the object that holds it.
+type Each<'a> = &'a mut dyn FnMut(&[u8], Option<&DataHead>);
+
+/// Goes over the payloads of one field, newest first, that some entry has.
+fn each_value(
+    parts: &mut Parts<'_>,
+    name: &[u8],
+    limit: usize,
+    each: Each<'_>,
+) -> Result<(), Error> {
+    let Some(field) = find_field(parts, name)? else {
+        return Ok(());
+    };
+    let mut offset = field.head_data_offset;
+    while offset != 0 {
+        let head = DataHead::read(parts.window, parts.header, offset)?;
+        if head.n_entries > 0 {
+            let payload =
+                head.payload(parts.window, parts.header, offset, parts.inflater, limit)?;
+            each(payload, Some(&head));
+        }
+        let next = head.next_field_offset;
+        if next >= offset {
+            return Err(corrupt(
+                "next data object of a field",
+                offset,
+                "an object before this one",
+                next,
+            ));
+        }
+        offset = next;
+    }
+    Ok(())
+}
+
+/// Goes over all payloads of all entries: what is left where the indexes are damaged.
+fn scan(member: &mut Member, inflater: &mut Inflater, limit: usize, each: Each<'_>) {
+    let mut buffer = EntryBuffer::default();
+    let mut ignored = Vec::new();
+    for number in 0..member.file.length() {
+        let Ok(entry) = member.entry(number, &mut ignored) else {
+            continue;
+        };
+        let mut limits = Limits {
+            field_bytes_max: limit,
+            inflater,
+            problems: &mut ignored,
+        };
+        if member.file.load(&entry, &mut buffer, &mut limits).is_ok() {
+            for (name, value) in buffer.fields(member.file.cache()) {
+                each(&[name, b"=", value].concat(), None);
+            }
+        }
+        ignored.clear();
+    }
+}
+
+/// The first and the last entry of each boot of a file.
+fn ends_of_boots(member: &mut Member, inflater: &mut Inflater) -> Result<Vec<Cursor>, Error> {
+    let mut boots = Vec::new();
+    let mut parts = member.file.parts(inflater);
+    let limit = "_BOOT_ID=".len() + 32;
+    each_value(&mut parts, b"_BOOT_ID", limit, &mut |_, head| {
+        boots.extend(head.copied());
+    })?;
+    let mut ends = Vec::new();
+    for head in boots {
+        let others = head.n_entries - 1;
+        let last = match others.checked_sub(1) {
+            None => head.entry_offset,
+            Some(number) => {
+                let parts = member.file.parts(inflater);
+                Chain::new(head.entry_array_offset, others).offset(
+                    parts.window,
+                    parts.header,
+                    number,
+                )?
+            }
+        };
+        for offset in [head.entry_offset, last] {
+            ends.push(member.file.entry_at(offset)?.cursor);
+        }
+    }
+    Ok(ends)
+}
+
+/// The fixed part of a FIELD object, and its name.
+struct FieldHead {
+    hash: u64,
+    next_hash_offset: u64,
+    head_data_offset: u64,
+    name: Vec<u8>,
+}
+
+/// Names are short; systemd allows 64 bytes.
+const NAME_BYTES_MAX: u64 = 4 << 10;
+
+impl FieldHead {
+    fn read(parts: &mut Parts<'_>, offset: u64) -> Result<Self, Error> {
+        let bytes = parts
+            .window
+            .random(offset, layout::FIELD_PAYLOAD, "field object")?;
+        let mut reader = Reader::new(bytes, offset);
+        let size = object_size(&mut reader, object_type::FIELD, "2 (field)")?;
+        let mut head = Self {
+            hash: reader.u64("field hash")?,
+            next_hash_offset: reader.u64("next field of a hash")?,
+            head_data_offset: reader.u64("first data object of a field")?,
+            name: Vec::new(),
+        };
+        let length = size
+            .checked_sub(layout::FIELD_PAYLOAD as u64)
+            .filter(|length| *length <= NAME_BYTES_MAX)
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or_else(|| corrupt("field object size", offset + 8, "a name", size))?;
+        let name_at = offset + layout::FIELD_PAYLOAD as u64;
+        head.name = parts
+            .window
+            .random(name_at, length, "name of a field")?
+            .to_vec();
+        Ok(head)
+    }
+}
+
+fn find_field(parts: &mut Parts<'_>, name: &[u8]) -> Result<Option<FieldHead>, Error> {
+    let hash = parts.header.hash(name);
+    let header = parts.header;
+    let table = (header.field_hash_table_offset, header.field_hash_table_size);
+    let mut offset = first_of_bucket(parts.window, table, hash)?;
+    let mut before = 0;
+    while offset != 0 {
+        check_chain(before, offset)?;
+        let head = FieldHead::read(parts, offset)?;
+        if head.hash == hash && head.name == name {
+            return Ok(Some(head));
+        }
+        before = offset;
+        offset = head.next_hash_offset;
+    }
+    Ok(None)
+}
+
+fn each_name(parts: &mut Parts<'_>, each: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+    let header = parts.header;
+    let table = (header.field_hash_table_offset, header.field_hash_table_size);
+    for bucket in 0..table.1 / 16 {
+        let mut offset = first_of_bucket(parts.window, table, bucket)?;
+        let mut before = 0;
+        while offset != 0 {
+            check_chain(before, offset)?;
+            let head = FieldHead::read(parts, offset)?;
+            each(&head.name);
+            before = offset;
+            offset = head.next_hash_offset;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,430 @@
+//! Reading a file that somebody else writes: bytes are copied out, and what is handed on was copied while the file
+//! still had a name.
+//!
+//! A journal is never mapped: systemd 252 cuts files when it archives them, and vacuuming unlinks a file and then frees
+//! its blocks, so that every byte reads as zero. The link count is asked for after each copy: freeing happens after
+//! unlinking, so that a copy followed by a link count above zero is sound.
+
+use super::error::Error;
+use super::header::corrupt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// The first read behind a jump: small, for tails that grow by a few entries and for entries far apart.
+const WINDOW_BYTES_MIN: usize = 4 << 10;
+/// Reads in sequence grow up to this: large enough that system calls do not show.
+const WINDOW_BYTES_MAX: usize = 256 << 10;
+/// A window begins this much earlier: the fields of an entry stand before it.
+const BEFORE_BYTES: usize = 4 << 10;
+/// What is read for an object far from the window: most are shorter.
+const ASIDE_BYTES: usize = 1 << 10;
+
+/// How many files the windows of a journal hold open.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OpenFiles(Arc<AtomicUsize>);
+
+impl OpenFiles {
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A file that is counted as long as it is open.
+#[derive(Debug)]
+struct Counted {
+    file: File,
+    open_files: OpenFiles,
+}
+
+impl Counted {
+    fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| Error::Io {
+            action: "open",
+            source,
+        })?;
+        open_files.0.fetch_add(1, Ordering::Relaxed);
+        Ok(Self {
+            file,
+            open_files: open_files.clone(),
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.open_files.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A file, open while it is needed, and the part of it that was copied last.
+#[derive(Debug)]
+pub(super) struct Window {
+    path: PathBuf,
+    inode: (u64, u64),
+    open_files: OpenFiles,
+    file: Option<Counted>,
+    /// The link count was above zero when the file was opened, so that zero tells that it was deleted since.
+    linked: bool,
+    /// How long the file was when that mattered last.
+    length: u64,
+    bytes: Vec<u8>,
+    start: u64,
+    next_length: usize,
+    aside: Vec<u8>,
+    aside_start: u64,
+}
+
+impl Window {
+    pub(super) fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
+        let file = Counted::open(path, open_files)?;
+        let metadata = metadata(&file.file)?;
+        Ok(Self {
+            path: path.to_owned(),
+            inode: (metadata.dev(), metadata.ino()),
+            open_files: open_files.clone(),
+            file: Some(file),
+            linked: metadata.nlink() > 0,
+            length: metadata.len(),
+            bytes: Vec::new(),
+            start: 0,
+            next_length: WINDOW_BYTES_MIN,
+            aside: Vec::new(),
+            aside_start: 0,
+        })
+    }
+
+    /// Device and inode.
+    pub(super) fn inode(&self) -> (u64, u64) {
+        self.inode
+    }
+
+    /// The file was renamed.
+    pub(super) fn set_path(&mut self, path: &Path) {
+        path.clone_into(&mut self.path);
+    }
+
+    /// Whether the file is held open.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Closes the file until something is read of it again.
+    pub(super) fn close(&mut self) {
+        self.release();
+        self.file = None;
+    }
+
+    fn file(&mut self) -> Result<&File, Error> {
+        if self.file.is_none() {
+            let opened = Counted::open(&self.path, &self.open_files).map_err(gone_if_missing)?;
+            let metadata = metadata(&opened.file)?;
+            if (metadata.dev(), metadata.ino()) != self.inode {
+                return Err(Error::Gone);
+            }
+            self.file = Some(opened);
+        }
+        self.file
+            .as_ref()
+            .map(|counted| &counted.file)
+            .ok_or(Error::Gone)
+    }
+
+    /// Forgets what was copied: the file has grown since.
+    pub(super) fn invalidate(&mut self) {
+        self.bytes.clear();
+        self.aside.clear();
+        self.next_length = WINDOW_BYTES_MIN;
+    }
+
+    /// Gives the memory back.
+    pub(super) fn release(&mut self) {
+        self.bytes = Vec::new();
+        self.aside = Vec::new();
+        self.next_length = WINDOW_BYTES_MIN;
+    }
+
+    /// `length` bytes at `offset` for a reader that goes through the file in order, either way.
+    pub(super) fn sequential(
+        &mut self,
+        offset: u64,
+        length: usize,
+        what: &'static str,
+    ) -> Result<&[u8], Error> {
+        if !covers(self.start, &self.bytes, offset, length) {
+            self.check_length(offset, length, what)?;
+            self.refill(offset, length)?;
+        }
+        part(self.start, &self.bytes, offset, length, what)
+    }
+
+    /// `length` bytes at `offset`, wherever that is, leaving the window where it stands.
+    pub(super) fn random(
+        &mut self,
+        offset: u64,
+        length: usize,
+        what: &'static str,
+    ) -> Result<&[u8], Error> {
+        if covers(self.start, &self.bytes, offset, length) {
+            return part(self.start, &self.bytes, offset, length, what);
+        }
+        if !covers(self.aside_start, &self.aside, offset, length) {
+            self.check_length(offset, length, what)?;
+            self.aside.resize(length.max(ASIDE_BYTES), 0);
+            let copied = self.copy(offset, Target::Aside)?;
+            self.aside.truncate(copied);
+            self.aside_start = offset;
+        }
+        part(self.aside_start, &self.aside, offset, length, what)
+    }
+
+    /// Fills `buffer` from `offset` on as far as the file goes and returns how many bytes that was.
+    pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let file = self.file()?;
+        let copied = read_fully(file, offset, buffer)?;
+        let metadata = metadata(file)?;
+        self.length = metadata.len();
+        if self.linked && metadata.nlink() == 0 {
+            return Err(Error::Gone);
+        }
+        Ok(copied)
+    }
+
+    /// How long the file was when it was read last.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Nothing is read, and no memory taken, for what the file cannot have.
+    fn check_length(
+        &mut self,
+        offset: u64,
+        length: usize,
+        what: &'static str,
+    ) -> Result<(), Error> {
+        let end = offset.saturating_add(length as u64);
+        if end > self.length {
+            self.length = metadata(self.file()?)?.len();
+        }
+        if end > self.length {
+            let found = self.length.saturating_sub(offset);
+            return Err(corrupt(what, offset, "more bytes than the file has", found));
+        }
+        Ok(())
+    }
+
+    fn refill(&mut self, offset: u64, length: usize) -> Result<(), Error> {
+        let end = self.start.saturating_add(self.bytes.len() as u64);
+        let near = self.next_length as u64;
+        let backward = offset < self.start && offset.saturating_add(near) >= self.start;
+        // Entries that are chosen by a match lie far apart: only what follows at once is read in sequence.
+        let forward = offset >= self.start && offset <= end.saturating_add(BEFORE_BYTES as u64);
+        self.next_length = if (forward || backward) && !self.bytes.is_empty() {
+            (self.next_length * 2).min(WINDOW_BYTES_MAX)
+        } else {
+            WINDOW_BYTES_MIN
+        };
+        let size = self.next_length.max(length);
+        let before = if backward {
+            size - length
+        } else {
+            BEFORE_BYTES
+        };
+        let start = offset.saturating_sub(before as u64) & !7;
+        let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
+        self.bytes
+            .resize(size.saturating_add(BEFORE_BYTES + 8).min(left), 0);
+        let copied = self.copy(start, Target::Window)?;
+        self.bytes.truncate(copied);
+        self.start = start;
+        Ok(())
+    }
+
+    fn copy(&mut self, offset: u64, target: Target) -> Result<usize, Error> {
+        let mut buffer = match target {
+            Target::Window => std::mem::take(&mut self.bytes),
+            Target::Aside => std::mem::take(&mut self.aside),
+        };
+        let copied = self.read_at(offset, &mut buffer);
+        if copied.is_err() {
+            buffer.clear();
+        }
+        match target {
+            Target::Window => self.bytes = buffer,
+            Target::Aside => self.aside = buffer,
+        }
+        copied
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Window,
+    Aside,
+}
+
+fn covers(start: u64, bytes: &[u8], offset: u64, length: usize) -> bool {
+    offset
+        .checked_sub(start)
+        .and_then(|skip| skip.checked_add(length as u64))
+        .is_some_and(|needed| needed <= bytes.len() as u64)
+}
+
+fn part<'a>(
+    start: u64,
+    bytes: &'a [u8],
+    offset: u64,
+    length: usize,
+    what: &'static str,
+) -> Result<&'a [u8], Error> {
+    let found = offset
+        .checked_sub(start)
+        .and_then(|skip| usize::try_from(skip).ok())
+        .and_then(|skip| bytes.get(skip..)?.get(..length));
+    found.ok_or_else(|| {
+        let end = start.saturating_add(bytes.len() as u64);
+        corrupt(
+            what,
+            offset,
+            "more bytes than the file has",
+            end.saturating_sub(offset),
+        )
+    })
+}
+
+fn metadata(file: &File) -> Result<std::fs::Metadata, Error> {
+    file.metadata().map_err(|source| Error::Io {
+        action: "ask for the state of the file",
+        source,
+    })
+}
+
+/// A file that is not there any more was deleted.
+fn gone_if_missing(error: Error) -> Error {
+    match error {
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Error::Gone,
+        other => other,
+    }
+}
+
+fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+    // The kernel takes no offset beyond this, and no file reaches it.
+    if offset > i64::MAX.unsigned_abs() - buffer.len() as u64 {
+        return Ok(0);
+    }
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, offset.saturating_add(done as u64)) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => {
+                return Err(Error::Io {
+                    action: "read",
+                    source,
+                });
+            }
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(bytes: &[u8]) -> (tempfile::TempDir, Window) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        let window = Window::open(&path, &OpenFiles::default()).unwrap();
+        (directory, window)
+    }
+
+    fn sample(length: usize) -> Vec<u8> {
+        (0..length)
+            .map(|at| u8::try_from(at * 7 % 251).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn any_order_of_reads_gives_the_bytes_of_the_file() {
+        let bytes = sample(600_000);
+        let (_directory, mut window) = window(&bytes);
+        let mut at = 1_usize;
+        for step in 0..2_000_usize {
+            at = (at * 48_271 + step) % bytes.len();
+            let length = (step * 37 % 3_000).min(bytes.len() - at);
+            let expected = &bytes[at..at + length];
+            let offset = at as u64;
+            let found = if step % 3 == 0 {
+                window.random(offset, length, "x").unwrap()
+            } else {
+                window.sequential(offset, length, "x").unwrap()
+            };
+            assert_eq!(found, expected, "{length} bytes at {at}");
+        }
+        for at in (0..bytes.len() - 100).rev().step_by(997) {
+            assert_eq!(
+                window.sequential(at as u64, 100, "x").unwrap(),
+                &bytes[at..at + 100]
+            );
+        }
+    }
+
+    #[test]
+    fn past_the_end_is_an_error_that_says_how_much_there_is() {
+        let (_directory, mut window) = window(&sample(100));
+        let error = window.sequential(90, 20, "entry").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "entry at offset 90: expected more bytes than the file has, found 10"
+        );
+        for offset in [u64::MAX, i64::MAX.unsigned_abs(), 1 << 62] {
+            assert!(window.random(offset, 1, "entry").is_err());
+            assert_eq!(window.read_at(offset, &mut [0; 9]).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn a_closed_file_is_opened_again_when_it_is_the_same() {
+        let bytes = sample(100_000);
+        let (directory, mut window) = window(&bytes);
+        let open_files = window.open_files.clone();
+        assert_eq!(open_files.count(), 1);
+        window.close();
+        assert_eq!(open_files.count(), 0);
+        assert_eq!(
+            window.sequential(99_000, 9, "x").unwrap(),
+            &bytes[99_000..99_009]
+        );
+        assert_eq!(open_files.count(), 1);
+        window.close();
+        let path = directory.path().join("file");
+        std::fs::write(directory.path().join("other"), "other").unwrap();
+        std::fs::rename(directory.path().join("other"), &path).unwrap();
+        assert!(matches!(window.sequential(0, 1, "x"), Err(Error::Gone)));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(window.sequential(0, 1, "x"), Err(Error::Gone)));
+    }
+
+    #[test]
+    fn bytes_of_a_deleted_file_are_not_handed_out() {
+        let (directory, mut window) = window(&sample(100_000));
+        assert!(window.sequential(0, 10, "x").is_ok());
+        std::fs::remove_file(directory.path().join("file")).unwrap();
+        assert!(window.sequential(0, 10, "x").is_ok(), "copied before");
+        assert!(matches!(
+            window.sequential(90_000, 10, "x"),
+            Err(Error::Gone)
+        ));
+        assert!(matches!(window.random(80_000, 10, "x"), Err(Error::Gone)));
+        assert!(matches!(window.read_at(0, &mut [0; 8]), Err(Error::Gone)));
+    }
+}

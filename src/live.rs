@@ -1,0 +1,640 @@
+//! The newest records and who waits for more.
+//!
+//! A committed batch goes into a ring and into the bounded queue of each subscriber whose filter means it. A subscriber that
+//! does not keep up loses records, is told exactly which, and never holds up the writer. There is no async runtime in here:
+//! whoever polls leaves a waker.
+//!
+//! The ids of the records that are published are contiguous, so that a subscriber can say where the store must be read up to:
+//! below [`Subscription::first_id`] the store, from there on the subscription, nothing twice and nothing left out.
+
+use crate::query::Filter;
+use crate::record::{Id, StoredRecord};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+/// Memory of the ring, so that few huge records cannot fill a small machine.
+const RING_BYTES_MAX: usize = 8 << 20;
+/// Memory of one subscriber's queue. Most records in it are in the ring too and shared; these are those that no longer are.
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// What a record takes beside its texts, about: the structure, the map of its metadata, the counters of its `Arc`.
+const RECORD_BYTES: usize = 256;
+
+/// A ring of the newest records, fanned out to subscribers; cheap to clone.
+#[derive(Clone)]
+pub struct Live {
+    shared: Arc<Shared>,
+}
+
+/// What a subscriber gets.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A record that its filter means.
+    Record(Arc<StoredRecord>),
+    /// It was too slow: these were left out.
+    Gap {
+        /// The first of them.
+        from: Id,
+        /// The last of them.
+        to: Id,
+        /// How many records in this range its filter means: all of them were left out.
+        count: u64,
+    },
+}
+
+/// One subscriber's queue. Dropping it unsubscribes.
+pub struct Subscription {
+    first_id: Id,
+    /// What the ring held when it was made; not filtered yet.
+    backlog: VecDeque<Arc<StoredRecord>>,
+    member: Arc<Member>,
+    shared: Arc<Shared>,
+}
+
+impl Live {
+    /// Keeps the newest `ring_rows` (and at most 8 MiB of them). `next_id`: the id the store gives next.
+    #[must_use]
+    pub fn new(ring_rows: usize, next_id: Id) -> Self {
+        let hub = Hub {
+            ring: Ring {
+                rows: VecDeque::new(),
+                rows_max: ring_rows,
+                bytes: 0,
+                next_id: next_id.0,
+            },
+            members: Vec::new(),
+            is_closed: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                hub: Mutex::new(hub),
+                subscribers: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// Hands committed records on, in the order of their ids; never blocks on a subscriber.
+    pub fn publish(&self, records: &[Arc<StoredRecord>]) {
+        if records.is_empty() {
+            return;
+        }
+        // the members are served under the lock: two publishers must not overtake each other on the way to a queue
+        let mut hub = lock(&self.shared.hub);
+        let wakers: Vec<Waker> = hub
+            .members
+            .iter()
+            .filter_map(|member| member.upgrade()?.offer(records))
+            .collect();
+        for record in records {
+            hub.ring.push(record);
+        }
+        drop(hub);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on. `after`: what the subscriber has already; what the ring still holds beyond it comes first. `queue_rows`: how
+    /// many records may wait, one at least.
+    #[must_use]
+    pub fn subscribe(&self, filter: Filter, after: Option<Id>, queue_rows: usize) -> Subscription {
+        let mut hub = lock(&self.shared.hub);
+        let backlog = match after {
+            Some(Id(after)) => hub.ring.beyond(after),
+            None => VecDeque::new(),
+        };
+        let first_id = backlog
+            .front()
+            .map_or(Id(hub.ring.next_id), |record| record.id);
+        let member = Arc::new(Member {
+            filter,
+            rows_max: queue_rows.max(1),
+            queue: Mutex::new(Queue {
+                is_closed: hub.is_closed,
+                ..Queue::default()
+            }),
+        });
+        hub.members.push(Arc::downgrade(&member));
+        self.shared.subscribers.fetch_add(1, Ordering::Relaxed);
+        Subscription {
+            first_id,
+            backlog,
+            member,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// How many subscribe: while somebody waits, collectors poll faster.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.shared.subscribers.load(Ordering::Relaxed)
+    }
+
+    /// Ends every subscription, also later ones, once it has handed out what waits.
+    pub fn close(&self) {
+        let mut hub = lock(&self.shared.hub);
+        hub.is_closed = true;
+        let members: Vec<_> = hub.members.iter().filter_map(Weak::upgrade).collect();
+        drop(hub);
+        for member in members {
+            let waker = {
+                let mut queue = lock(&member.queue);
+                queue.is_closed = true;
+                queue.waker.take()
+            };
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("subscribers", &self.subscribers())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    /// Everything with this id or above comes through the subscription; what lies between `after` and it must be read from
+    /// the store.
+    #[must_use]
+    pub fn first_id(&self) -> Id {
+        self.first_id
+    }
+
+    /// The next event; `None` at the end.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        while let Some(record) = self.backlog.pop_front() {
+            if self.member.filter.matches(&record) {
+                return Poll::Ready(Some(Event::Record(record)));
+            }
+        }
+        let mut queue = lock(&self.member.queue);
+        match queue.pop(self.member.rows_max) {
+            Some(event) => Poll::Ready(Some(event)),
+            None if queue.is_closed => Poll::Ready(None),
+            None => {
+                queue.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("first_id", &self.first_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut hub = lock(&self.shared.hub);
+        let own = Arc::as_ptr(&self.member);
+        hub.members.retain(|member| member.as_ptr() != own);
+        self.shared.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What all handles and subscriptions share.
+struct Shared {
+    hub: Mutex<Hub>,
+    subscribers: AtomicUsize,
+}
+
+struct Hub {
+    ring: Ring,
+    members: Vec<Weak<Member>>,
+    is_closed: bool,
+}
+
+/// The newest records, contiguous up to `next_id`.
+struct Ring {
+    /// Each with the bytes that it was counted with.
+    rows: VecDeque<(Arc<StoredRecord>, usize)>,
+    rows_max: usize,
+    bytes: usize,
+    next_id: u64,
+}
+
+impl Ring {
+    fn push(&mut self, record: &Arc<StoredRecord>) {
+        if record.id.0 != self.next_id {
+            // what came in between was never published: only the store has it
+            self.rows.clear();
+            self.bytes = 0;
+        }
+        self.next_id = record.id.0.saturating_add(1);
+        let bytes = bytes_of(record);
+        self.bytes += bytes;
+        self.rows.push_back((Arc::clone(record), bytes));
+        while self.rows.len() > self.rows_max || self.bytes > RING_BYTES_MAX {
+            let Some((_, bytes)) = self.rows.pop_front() else {
+                break;
+            };
+            self.bytes -= bytes;
+        }
+    }
+
+    fn beyond(&self, after: u64) -> VecDeque<Arc<StoredRecord>> {
+        let start = self
+            .rows
+            .partition_point(|(record, _)| record.id.0 <= after);
+        let newer = self.rows.range(start..);
+        newer.map(|(record, _)| Arc::clone(record)).collect()
+    }
+}
+
+/// A subscriber as the publisher sees it.
+struct Member {
+    filter: Filter,
+    rows_max: usize,
+    queue: Mutex<Queue>,
+}
+
+impl Member {
+    /// Queues what the filter means; gives the waker of a subscriber that waits for it.
+    fn offer(&self, records: &[Arc<StoredRecord>]) -> Option<Waker> {
+        let mut meant = records
+            .iter()
+            .filter(|record| self.filter.matches(record))
+            .peekable();
+        meant.peek()?;
+        let mut queue = lock(&self.queue);
+        for record in meant {
+            queue.push(record, self.rows_max);
+        }
+        queue.waker.take()
+    }
+}
+
+/// Records that wait, and gaps between them where there was no room.
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// Records among them.
+    rows: usize,
+    bytes: usize,
+    /// There was no room, and not enough has been taken since.
+    is_behind: bool,
+    is_closed: bool,
+    waker: Option<Waker>,
+}
+
+impl Queue {
+    fn push(&mut self, record: &Arc<StoredRecord>, rows_max: usize) {
+        let bytes = bytes_of(record);
+        // a record that is larger than the whole queue may wait alone, or it could never be seen
+        let has_room = self.rows < rows_max && self.bytes + bytes <= QUEUE_BYTES_MAX;
+        if !self.is_behind && (has_room || self.rows == 0) {
+            self.rows += 1;
+            self.bytes += bytes;
+            self.events.push_back(Event::Record(Arc::clone(record)));
+            return;
+        }
+        self.is_behind = true;
+        match self.events.back_mut() {
+            Some(Event::Gap { to, count, .. }) => {
+                *to = record.id;
+                *count += 1;
+            }
+            _ => self.events.push_back(Event::Gap {
+                from: record.id,
+                to: record.id,
+                count: 1,
+            }),
+        }
+    }
+
+    fn pop(&mut self, rows_max: usize) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::Record(record) = &event {
+            self.rows -= 1;
+            self.bytes -= bytes_of(record);
+        }
+        // a subscriber that is behind gets one long gap rather than many short ones: it has caught up at half a queue
+        if self.rows <= rows_max / 2 && self.bytes <= QUEUE_BYTES_MAX / 2 {
+            self.is_behind = false;
+        }
+        Some(event)
+    }
+}
+
+/// What a record takes in memory, about.
+fn bytes_of(record: &StoredRecord) -> usize {
+    let metadata = record.record.metadata.iter();
+    let texts: usize = metadata
+        .map(|(key, value)| key.len() + json_bytes(value))
+        .sum();
+    RECORD_BYTES + record.record.message.len() + texts
+}
+
+/// The same of a JSON value; the depth of metadata is bounded where it comes in.
+fn json_bytes(value: &serde_json::Value) -> usize {
+    const VALUE_BYTES: usize = size_of::<serde_json::Value>();
+    VALUE_BYTES
+        + match value {
+            serde_json::Value::String(text) => text.len(),
+            serde_json::Value::Array(values) => values.iter().map(json_bytes).sum(),
+            serde_json::Value::Object(map) => map
+                .iter()
+                .map(|(key, value)| key.len() + json_bytes(value))
+                .sum(),
+            _ => 0,
+        }
+}
+
+/// A panic of another thread leaves whole records in the queues: going on is right.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::LevelSet;
+    use crate::record::{Level, Record};
+    use crate::time::Micros;
+    use proptest::prelude::*;
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
+    fn record(id: u64, message: String) -> Arc<StoredRecord> {
+        let levels = [Level::Info, Level::Error, Level::Debug];
+        Arc::new(StoredRecord {
+            id: Id(id),
+            record: Record {
+                timestamp: Micros::new(0),
+                source: "test".parse().unwrap(),
+                level: levels[usize::try_from(id % 3).unwrap()],
+                message,
+                metadata: crate::record::Metadata::new(),
+            },
+        })
+    }
+
+    fn records(ids: std::ops::Range<u64>) -> Vec<Arc<StoredRecord>> {
+        ids.map(|id| record(id, String::new())).collect()
+    }
+
+    fn poll(subscription: &mut Subscription) -> Poll<Option<Event>> {
+        subscription.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Ids of records as themselves, gaps as `from..=to/count`.
+    fn drain(subscription: &mut Subscription) -> Vec<String> {
+        let mut seen = Vec::new();
+        while let Poll::Ready(Some(event)) = poll(subscription) {
+            seen.push(match event {
+                Event::Record(record) => record.id.to_string(),
+                Event::Gap { from, to, count } => format!("{from}..={to}/{count}"),
+            });
+        }
+        seen
+    }
+
+    fn errors() -> Filter {
+        Filter::default().with_levels(LevelSet::at_least(Level::Error))
+    }
+
+    #[test]
+    fn what_is_published_arrives_through_the_filter() {
+        let live = Live::new(100, Id(5));
+        let mut all = live.subscribe(Filter::default(), None, 10);
+        let mut errors = live.subscribe(errors(), None, 10);
+        assert_eq!((all.first_id(), live.subscribers()), (Id(5), 2));
+        live.publish(&records(5..9));
+        assert_eq!(drain(&mut all), ["5", "6", "7", "8"]);
+        assert_eq!(drain(&mut errors), ["7"]);
+        assert!(poll(&mut all).is_pending());
+        drop(all);
+        drop(errors);
+        assert_eq!(live.subscribers(), 0);
+    }
+
+    #[test]
+    fn the_ring_gives_what_it_still_holds() {
+        let live = Live::new(4, Id(1));
+        live.publish(&records(1..11));
+        for (after, first, seen) in [
+            (8, 9, vec!["9", "10"]),
+            (6, 7, vec!["7", "8", "9", "10"]),
+            (2, 7, vec!["7", "8", "9", "10"]),
+            (10, 11, vec![]),
+            (99, 11, vec![]),
+        ] {
+            let mut subscription = live.subscribe(Filter::default(), Some(Id(after)), 1);
+            assert_eq!(subscription.first_id(), Id(first), "after {after}");
+            assert_eq!(drain(&mut subscription), seen, "after {after}");
+        }
+        assert_eq!(
+            live.subscribe(Filter::default(), None, 1).first_id(),
+            Id(11)
+        );
+    }
+
+    #[test]
+    fn a_slow_subscriber_is_told_what_it_lost() {
+        let live = Live::new(100, Id(1));
+        let mut slow = live.subscribe(Filter::default(), None, 4);
+        live.publish(&records(1..11));
+        assert!(matches!(
+            poll(&mut slow),
+            Poll::Ready(Some(Event::Record(_)))
+        ));
+        live.publish(&records(11..12));
+        assert_eq!(drain(&mut slow), ["2", "3", "4", "5..=11/7"]);
+        live.publish(&records(12..14));
+        assert_eq!(drain(&mut slow), ["12", "13"]);
+    }
+
+    #[test]
+    fn a_gap_counts_only_what_is_meant() {
+        let live = Live::new(100, Id(1));
+        let mut slow = live.subscribe(errors(), None, 1);
+        live.publish(&records(1..13));
+        assert_eq!(drain(&mut slow), ["1", "4..=10/3"]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_a_huge_record_still_passes() {
+        let live = Live::new(100, Id(1));
+        let mut slow = live.subscribe(Filter::default(), None, 100);
+        let huge = || "x".repeat(RING_BYTES_MAX);
+        live.publish(&[
+            record(1, huge()),
+            record(2, huge()),
+            record(3, String::new()),
+        ]);
+        assert_eq!(drain(&mut slow), ["1", "2..=3/2"]);
+        let late = live.subscribe(Filter::default(), Some(Id(0)), 100);
+        assert_eq!(late.first_id(), Id(3), "the ring let go of the huge ones");
+    }
+
+    #[test]
+    fn after_a_hole_the_ring_begins_anew() {
+        let live = Live::new(100, Id(1));
+        live.publish(&records(1..4));
+        live.publish(&records(6..8));
+        let mut subscription = live.subscribe(Filter::default(), Some(Id(1)), 9);
+        assert_eq!(subscription.first_id(), Id(6));
+        assert_eq!(drain(&mut subscription), ["6", "7"]);
+    }
+
+    #[test]
+    fn closing_ends_after_what_waits() {
+        let live = Live::new(100, Id(1));
+        let mut early = live.subscribe(Filter::default(), None, 9);
+        live.publish(&records(1..3));
+        live.close();
+        assert_eq!(drain(&mut early), ["1", "2"]);
+        assert!(matches!(poll(&mut early), Poll::Ready(None)));
+        let mut late = live.subscribe(Filter::default(), Some(Id(1)), 9);
+        assert_eq!(drain(&mut late), ["2"]);
+        assert!(matches!(poll(&mut late), Poll::Ready(None)));
+    }
+
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_woken_when_there_is_something() {
+        let live = Live::new(100, Id(1));
+        let mut subscription = live.subscribe(errors(), None, 9);
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let waker = Waker::from(Arc::clone(&flag));
+        let woken = || flag.0.swap(false, Ordering::SeqCst);
+        let mut wait = || {
+            subscription
+                .poll_next(&mut Context::from_waker(&waker))
+                .is_pending()
+        };
+        assert!(wait());
+        live.publish(&[record(3, String::new())]);
+        assert!(!woken(), "nothing for this filter");
+        live.publish(&[record(4, String::new())]);
+        assert!(woken());
+        assert!(!wait() && wait());
+        live.close();
+        assert!(woken());
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Publish(u64),
+        Subscribe {
+            after: Option<u64>,
+            queue_rows: usize,
+            errors: bool,
+        },
+        Poll {
+            which: usize,
+            times: usize,
+        },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (1..8_u64).prop_map(Step::Publish),
+            (prop::option::of(0..40_u64), 1..6_usize, any::<bool>()).prop_map(
+                |(after, queue_rows, errors)| Step::Subscribe {
+                    after,
+                    queue_rows,
+                    errors
+                }
+            ),
+            (0..4_usize, 1..6_usize).prop_map(|(which, times)| Step::Poll { which, times }),
+        ]
+    }
+
+    struct Watched {
+        subscription: Subscription,
+        /// The last id that the store has when it subscribes, and what it says that it has seen.
+        after: u64,
+        filter: Filter,
+        events: Vec<Event>,
+    }
+
+    impl Watched {
+        fn poll(&mut self, times: usize) {
+            for _ in 0..times {
+                if let Poll::Ready(Some(event)) = poll(&mut self.subscription) {
+                    self.events.push(event);
+                }
+            }
+        }
+
+        /// The store's part, the events and the gaps are everything, once, in order.
+        fn check(&self, next_id: u64) {
+            let Id(first) = self.subscription.first_id();
+            let meant = |id: &u64| self.filter.matches(&record(*id, String::new()));
+            let mut seen: Vec<u64> = (self.after + 1..first).filter(meant).collect();
+            for event in &self.events {
+                match event {
+                    Event::Record(record) => seen.push(record.id.0),
+                    Event::Gap {
+                        from: Id(from),
+                        to: Id(to),
+                        count,
+                    } => {
+                        let lost: Vec<u64> = (*from..=*to).filter(meant).collect();
+                        assert_eq!(lost.len() as u64, *count);
+                        assert_eq!((lost.first(), lost.last()), (Some(from), Some(to)));
+                        seen.extend(lost);
+                    }
+                }
+            }
+            let everything: Vec<u64> = (self.after + 1..next_id).filter(meant).collect();
+            assert_eq!(seen, everything);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn store_and_events_and_gaps_are_everything_once_in_order(
+            steps in prop::collection::vec(step(), 1..60),
+            ring_rows in 0..20_usize,
+        ) {
+            let live = Live::new(ring_rows, Id(1));
+            let mut next_id = 1;
+            let mut watched: Vec<Watched> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Publish(count) => {
+                        live.publish(&records(next_id..next_id + count));
+                        next_id += count;
+                    }
+                    Step::Subscribe { after, queue_rows, errors: only_errors } => {
+                        let after = after.map(|after| after.min(next_id - 1));
+                        let filter = if only_errors { errors() } else { Filter::default() };
+                        watched.push(Watched {
+                            subscription: live.subscribe(filter.clone(), after.map(Id), queue_rows),
+                            after: after.unwrap_or(next_id - 1),
+                            filter,
+                            events: Vec::new(),
+                        });
+                    }
+                    Step::Poll { which, times } => {
+                        if let Some(one) = watched.get_mut(which) {
+                            one.poll(times);
+                        }
+                    }
+                }
+            }
+            for one in &mut watched {
+                one.poll(1000);
+                one.check(next_id);
+            }
+            prop_assert_eq!(live.subscribers(), watched.len());
+        }
+    }
+}

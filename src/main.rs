@@ -1,0 +1,7 @@
+//! vmlog.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vmlog::cli::main()
+}

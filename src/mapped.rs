@@ -1,0 +1,96 @@
+//! Read-only maps of our own immutable files: the only `unsafe` in the crate.
+
+#![expect(
+    unsafe_code,
+    reason = "a map of a file is a promise that only we can make"
+)]
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The bytes of a file that never change: mapped, or held in memory where a file has no map (doubles in tests).
+#[derive(Clone)]
+pub struct Mapped(Bytes);
+
+#[derive(Clone)]
+enum Bytes {
+    File(Arc<memmap2::Mmap>),
+    Memory(Arc<[u8]>),
+}
+
+impl Mapped {
+    /// Maps the first `length` bytes of `file`.
+    ///
+    /// The file must be one of the store's own and the mapped bytes final: written once, then only read or unlinked, never
+    /// shortened. The store maps sealed segments and active files that are frozen, and truncates neither.
+    ///
+    /// # Errors
+    /// What the operating system says; also when the file is shorter than `length` or too long for the address space.
+    pub(crate) fn file(file: &File, length: u64) -> io::Result<Self> {
+        let found = file.metadata()?.len();
+        if found < length {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("cannot map {length} bytes of a file of {found}"),
+            ));
+        }
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        if length == 0 {
+            return Ok(Self::memory(&[]));
+        }
+        // SAFETY: the bytes below `length` exist (checked above) and, by the contract of this function, are neither changed
+        // nor cut off for as long as the file exists; unlinking a file leaves its map whole.
+        let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) }?;
+        Ok(Self(Bytes::File(Arc::new(map))))
+    }
+
+    /// Bytes that are no file.
+    #[must_use]
+    pub fn memory(bytes: &[u8]) -> Self {
+        Self(Bytes::Memory(bytes.into()))
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::File(map) => map,
+            Bytes::Memory(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapped({} bytes)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_map_shows_the_file_even_after_it_is_unlinked() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"abcdef").unwrap();
+        let map = Mapped::file(file.as_file(), 4).unwrap();
+        file.close().unwrap();
+        assert_eq!(&*map, b"abcd");
+        assert_eq!(format!("{map:?}"), "Mapped(4 bytes)");
+    }
+
+    #[test]
+    fn more_than_the_file_holds_is_an_error_and_nothing_is_empty() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(&*Mapped::file(&file, 0).unwrap(), b"");
+        let error = Mapped::file(&file, 1).unwrap_err();
+        assert_eq!(error.to_string(), "cannot map 1 bytes of a file of 0");
+    }
+}

@@ -1,0 +1,489 @@
+//! Collectors -> redact -> append -> live. Each collector has a thread of its own; one thread
+//! writes. Between them stands one short queue: when the writer falls behind, collectors wait, and
+//! their sources keep what was not read.
+
+mod counters;
+mod lane;
+mod writer;
+
+use crate::collect::{Batch, Collector};
+use crate::live::Live;
+use crate::record::{Positions, Record};
+use crate::redact::Redactor;
+use crate::store;
+use crate::store::Store;
+pub(crate) use counters::{Count, Counters};
+use lane::{InFlight, Lane};
+use std::error::Error;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use writer::Writer;
+
+/// Makes a collector that goes on from these positions: at the start, and again after a failure.
+pub(crate) type Build = Box<dyn FnMut(&Positions) -> Box<dyn Collector> + Send>;
+
+/// When gathered records are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// The longest a record waits.
+    pub(crate) flush_after: Duration,
+    /// How many are written without waiting.
+    pub(crate) flush_records: usize,
+}
+
+/// Batches that wait for the writer. A batch is at most about 1 MiB, so this bounds memory; more
+/// would not make the writer faster.
+const QUEUE_BATCHES: usize = 4;
+
+/// An error with all its causes, in one line.
+pub(crate) fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// What goes through the queue.
+struct Delivery {
+    batch: Batch,
+    /// Told when the batch is committed.
+    in_flight: Option<Arc<InFlight>>,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+struct Shared {
+    stop: AtomicBool,
+    /// What the store has committed: where a collector goes on after a failure.
+    committed: Mutex<Positions>,
+    live: Live,
+    counters: Counters,
+}
+
+impl Shared {
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn committed(&self) -> Positions {
+        self.committed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether somebody waits for records as they come.
+    fn attended(&self) -> bool {
+        self.live.subscribers() > 0
+    }
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    shared: Arc<Shared>,
+    lanes: Vec<JoinHandle<()>>,
+    writer: JoinHandle<Result<(), store::Error>>,
+}
+
+/// Asks the threads to stop, from anywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopper(Arc<Shared>);
+
+impl Stopper {
+    /// Collectors end after what they are reading; the writer after what they have read.
+    pub(crate) fn stop(&self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Pipeline {
+    /// Starts a thread for each collector and one that writes. `first` is appended before all else.
+    /// The receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
+    pub(crate) fn start(
+        store: Store,
+        redactor: Redactor,
+        live: Live,
+        options: Options,
+        first: Vec<Record>,
+        collectors: Vec<(String, Build)>,
+    ) -> io::Result<(Self, oneshot::Receiver<()>)> {
+        let committed = Mutex::new(store.positions().clone());
+        let stop = AtomicBool::new(false);
+        let counters = Counters::default();
+        let shared = Arc::new(Shared {
+            stop,
+            committed,
+            live,
+            counters,
+        });
+        let (sender, receiver) = mpsc::sync_channel(QUEUE_BATCHES);
+        // the queue is empty and has room for one
+        let _ = sender.try_send(Delivery {
+            batch: Batch {
+                records: first,
+                ..Batch::default()
+            },
+            in_flight: None,
+        });
+        let (ended, when_ended) = oneshot::channel();
+        let writer = Writer::new(store, redactor, options, receiver, Arc::clone(&shared));
+        let writer = thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || {
+                let _ended = ended;
+                writer.run()
+            })?;
+        let mut lanes = Vec::with_capacity(collectors.len());
+        for (name, build) in collectors {
+            let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone());
+            lanes.push(
+                thread::Builder::new()
+                    .name(name)
+                    .spawn(move || lane.run(build))?,
+            );
+        }
+        Ok((
+            Self {
+                shared,
+                lanes,
+                writer,
+            },
+            when_ended,
+        ))
+    }
+
+    /// A handle that stops the threads.
+    pub(crate) fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.shared))
+    }
+
+    /// What the collectors have brought.
+    pub(crate) fn counters(&self) -> Counters {
+        self.shared.counters.clone()
+    }
+
+    /// Stops collectors, writes and syncs what they have read, closes the store.
+    pub(crate) fn finish(self) -> Result<(), store::Error> {
+        self.stopper().stop();
+        for lane in self.lanes {
+            // a lane catches its collector's panics; there is nothing to be learnt here
+            let _ = lane.join();
+        }
+        self.writer
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::query::{Budget, Direction, Filter, Order, PageRequest};
+    use crate::record::{Id, Level, Metadata, Position, Source};
+    use crate::redact;
+    use crate::time::Micros;
+    use std::path::Path;
+    use std::time::Instant;
+
+    /// What a scripted collector does in one read.
+    #[derive(Clone)]
+    enum Step {
+        /// Brings this many numbered records, and the position after them.
+        Bring(usize),
+        Fail,
+        Panic,
+    }
+
+    /// Brings numbered records from where its position says; its script goes on over restarts.
+    struct Scripted {
+        script: Arc<Mutex<Vec<Step>>>,
+        next: usize,
+    }
+
+    impl Scripted {
+        fn build(steps: &[Step]) -> Build {
+            let script = Arc::new(Mutex::new(steps.iter().rev().cloned().collect()));
+            Box::new(move |positions| {
+                let next = positions.get("scripted").map_or(0, |value| {
+                    String::from_utf8(value.clone()).unwrap().parse().unwrap()
+                });
+                Box::new(Self {
+                    script: Arc::clone(&script),
+                    next,
+                })
+            })
+        }
+    }
+
+    impl Collector for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+
+        fn read(&mut self, batch: &mut Batch) -> Result<(), crate::collect::Error> {
+            let step = self
+                .script
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
+            match step {
+                // a collector may say again where it is
+                None => self.say_position(batch),
+                Some(Step::Bring(count)) => {
+                    batch
+                        .records
+                        .extend((self.next..self.next + count).map(numbered));
+                    self.next += count;
+                    let value = Some(self.next.to_string().into_bytes());
+                    batch.positions.push(Position {
+                        origin: "scripted".into(),
+                        value,
+                    });
+                }
+                // what was read and not brought yet is forgotten with the collector
+                Some(Step::Fail) => {
+                    self.next += 100;
+                    let source = io::Error::from(io::ErrorKind::NotFound);
+                    return Err(crate::collect::Error::Io {
+                        what: "scripted failure".into(),
+                        source,
+                    });
+                }
+                Some(Step::Panic) => panic!("scripted panic"),
+            }
+            Ok(())
+        }
+
+        fn wait(&mut self, patience: Duration) {
+            thread::sleep(patience.min(Duration::from_millis(5)));
+        }
+    }
+
+    impl Scripted {
+        fn say_position(&self, batch: &mut Batch) {
+            let value = Some(self.next.to_string().into_bytes());
+            batch.positions.push(Position {
+                origin: "scripted".into(),
+                value,
+            });
+        }
+    }
+
+    fn numbered(number: usize) -> Record {
+        Record {
+            timestamp: Micros::new(i64::try_from(number).unwrap()),
+            source: Source::new("file", "numbers"),
+            level: Level::Info,
+            message: number.to_string(),
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// A store that keeps the scripted records, which are of 1970.
+    fn open(root: &Path) -> Store {
+        let age_max = Duration::from_hours(200 * 365 * 24);
+        let options = store::Options {
+            age_max,
+            ..store::Options::default()
+        };
+        Store::open(Arc::new(RealDisk), root, options).unwrap().0
+    }
+
+    fn redactor() -> Redactor {
+        Redactor::new(&redact::Options::default()).unwrap()
+    }
+
+    const OPTIONS: Options = Options {
+        flush_after: Duration::from_millis(20),
+        flush_records: 100,
+    };
+
+    fn messages(store: &Store, source: &str) -> Vec<String> {
+        let request = PageRequest {
+            filter: Filter::default(),
+            cursor: None,
+            direction: Direction::Forward,
+            order: Order::Id,
+            around: None,
+            limit: 10_000,
+        };
+        let budget = Budget {
+            rows_max: u64::MAX,
+            time_max: Duration::from_mins(1),
+            ..Budget::default()
+        };
+        let page = crate::query::page(&store.reader().view(), &request, &budget).unwrap();
+        let records = page.entries.into_iter().map(|entry| entry.record);
+        let wanted = records.filter(|record| record.source.as_str() == source);
+        wanted.map(|record| record.message).collect()
+    }
+
+    /// Runs a pipeline until `done` of the live records holds, then stops it.
+    fn run_until(root: &Path, steps: &[Step], done: impl Fn(u64) -> bool) {
+        let store = open(root);
+        let reader = store.reader();
+        let live = Live::new(1000, Id(reader.view().ids().end));
+        let collectors = vec![("scripted".to_owned(), Scripted::build(steps))];
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        let begin = Instant::now();
+        while !done(reader.view().ids().end - 1) {
+            assert!(
+                begin.elapsed() < Duration::from_secs(20),
+                "it takes too long"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+        pipeline.finish().unwrap();
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let path = Path::new("/x/LOCK").to_owned();
+        let source = Arc::new(io::Error::other("the disk is gone"));
+        let error = store::Error::Io {
+            action: "sync",
+            path,
+            source,
+        };
+        assert_eq!(told(&error), "/x/LOCK: cannot sync: the disk is gone");
+    }
+
+    #[test]
+    fn everything_read_is_stored_once_and_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let steps = [Step::Bring(3), Step::Bring(250), Step::Bring(1)];
+        run_until(root.path(), &steps, |count| count == 254);
+        let stored = messages(&open(root.path()), "file:numbers");
+        assert_eq!(
+            stored,
+            (0..254)
+                .map(|number| number.to_string())
+                .collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_failed_collector_goes_on_from_what_is_committed() {
+        for failure in [Step::Fail, Step::Panic] {
+            let root = tempfile::tempdir().unwrap();
+            let steps = [Step::Bring(3), failure, Step::Bring(2)];
+            run_until(root.path(), &steps, |count| count == 6);
+            let store = open(root.path());
+            assert_eq!(messages(&store, "file:numbers"), ["0", "1", "2", "3", "4"]);
+            let told = messages(&store, "system:vmlog");
+            assert!(
+                told[0].starts_with("collector scripted failed: "),
+                "{told:?}"
+            );
+            assert!(told[0].ends_with("; it starts again in 1 s"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_collector_brings_is_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let live = Live::new(10, Id(1));
+        let steps = [Step::Bring(11), Step::Fail];
+        let collectors = vec![("scripted".to_owned(), Scripted::build(&steps))];
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        let counters = pipeline.counters();
+        let begin = Instant::now();
+        while counters.read()[0].failures == 0 {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+            thread::sleep(Duration::from_millis(5));
+        }
+        pipeline.finish().unwrap();
+        let count = &counters.read()[0];
+        // ten digits and one number of two
+        assert_eq!(
+            (count.collector.as_str(), count.records, count.bytes),
+            ("scripted", 11, 12)
+        );
+    }
+
+    #[test]
+    fn a_stop_writes_what_was_read_and_a_start_goes_on() {
+        let root = tempfile::tempdir().unwrap();
+        for (steps, total) in [
+            (&[Step::Bring(7)][..], 7),
+            (&[Step::Bring(1), Step::Bring(1)][..], 9),
+        ] {
+            run_until(root.path(), steps, |count| count == total);
+        }
+        let stored = messages(&open(root.path()), "file:numbers");
+        assert_eq!(
+            stored,
+            (0..9).map(|number| number.to_string()).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_position_that_says_nothing_new_is_not_written() {
+        let root = tempfile::tempdir().unwrap();
+        let begin = Instant::now();
+        run_until(root.path(), &[Step::Bring(1)], |_| {
+            begin.elapsed().as_millis() > 300
+        });
+        let files = std::fs::read_dir(root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap());
+        let bytes: u64 = files.map(|file| file.metadata().unwrap().len()).sum();
+        assert!(bytes < 1000, "{bytes} bytes for one record");
+    }
+
+    #[test]
+    fn a_stop_is_quick() {
+        let root = tempfile::tempdir().unwrap();
+        let begin = Instant::now();
+        run_until(root.path(), &[], |_| true);
+        assert!(
+            begin.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+
+    #[test]
+    fn what_live_brings_is_what_the_store_holds() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let live = Live::new(1000, Id(1));
+        let mut subscription = live.subscribe(Filter::default(), None, 1000);
+        let collectors = vec![("scripted".to_owned(), Scripted::build(&[Step::Bring(5)]))];
+        let first = vec![numbered(99)];
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live.clone(), OPTIONS, first, collectors).unwrap();
+        let mut seen = vec![];
+        let begin = Instant::now();
+        while seen.len() < 6 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{seen:?}");
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            match subscription.poll_next(&mut context) {
+                std::task::Poll::Ready(Some(crate::live::Event::Record(stored))) => {
+                    seen.push((stored.id.0, stored.record.message.clone()));
+                }
+                std::task::Poll::Pending => thread::sleep(Duration::from_millis(2)),
+                std::task::Poll::Ready(other) => panic!("{other:?}"),
+            }
+        }
+        pipeline.finish().unwrap();
+        let expected = ["99", "0", "1", "2", "3", "4"];
+        assert_eq!(
+            seen,
+            (1..).zip(expected.map(str::to_owned)).collect::<Vec<_>>()
+        );
+    }
+}

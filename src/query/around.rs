@@ -1,0 +1,94 @@
+//! A page centred on one record: what happened before and after it.
+
+use super::Error;
+use super::cursor::Cursor;
+use super::page::{self, Page, PageRequest};
+use super::rank::{Direction, Order};
+use super::record;
+use super::scan::Budget;
+use super::source_filter::SourcePattern;
+use crate::record::{Id, StoredRecord};
+use crate::store::View;
+
+/// A record that stands in the middle of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Around {
+    /// Which one.
+    pub id: Id,
+    /// What stands around it.
+    pub scope: Scope,
+}
+
+/// What stands around a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// What the filter means.
+    #[default]
+    Filter,
+    /// What its source said, whatever the filter means.
+    Source,
+}
+
+/// The record itself is in the page even when the filter does not mean it, unless the asker may not see its source.
+pub(super) fn page(
+    view: &View,
+    request: &PageRequest,
+    around: &Around,
+    budget: &Budget,
+) -> Result<Page, Error> {
+    let permitted = request.filter.narrowings_only();
+    let centre = record(view, around.id)?.filter(|record| permitted.matches(record));
+    let filter = match (around.scope, &centre) {
+        (Scope::Filter, _) => request.filter.clone(),
+        (Scope::Source, Some(centre)) => {
+            permitted.with_source(SourcePattern::exact(centre.record.source.as_str()))
+        }
+        (Scope::Source, None) => return Ok(Page::default()),
+    };
+    let room = request.limit.saturating_sub(usize::from(centre.is_some()));
+    let side = |direction| {
+        let request = PageRequest {
+            filter: filter.clone(),
+            cursor: Some(Cursor::Id(around.id)),
+            direction,
+            // a page of none could not say whether there is more
+            limit: room.max(1),
+            order: Order::Id,
+            around: None,
+        };
+        page::ordered(view, &request, page::PAGE_BYTES_MAX / 2, budget)
+    };
+    let (ahead, behind) = match request.direction {
+        Direction::Backward => (side(Direction::Forward)?, side(Direction::Backward)?),
+        Direction::Forward => (side(Direction::Backward)?, side(Direction::Forward)?),
+    };
+    Ok(join(ahead, centre, behind, room))
+}
+
+/// Puts the sides together so that the centre stands in the middle; where one side is short, the other gets the room.
+fn join(mut ahead: Page, centre: Option<StoredRecord>, mut behind: Page, room: usize) -> Page {
+    let half = (room / 2).max(room.saturating_sub(behind.entries.len()));
+    ahead.entries.truncate(half);
+    let rest = room - ahead.entries.len();
+    let was_cut = behind.entries.len() > rest;
+    behind.entries.truncate(rest);
+    ahead.entries.reverse();
+    let mut entries = ahead.entries;
+    entries.extend(centre);
+    entries.extend(behind.entries);
+    let cursor_of = |record: Option<&StoredRecord>| record.map(|record| Cursor::Id(record.id));
+    let next_cursor = if was_cut {
+        cursor_of(entries.last())
+    } else {
+        behind.next_cursor
+    };
+    Page {
+        prev_cursor: cursor_of(entries.first()),
+        entries,
+        has_more: next_cursor.is_some(),
+        next_cursor,
+        truncated: ahead.truncated || behind.truncated,
+        scanned: ahead.scanned + behind.scanned,
+        unreadable: ahead.unreadable + behind.unreadable,
+    }
+}

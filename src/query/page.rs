@@ -1,0 +1,356 @@
+//! Pages: so many records in an order, from an end or from a cursor.
+
+use super::Error;
+use super::around::{self, Around};
+use super::cache::BlockCache;
+use super::cursor::Cursor;
+use super::filter::Filter;
+use super::plan::{Candidate, Plan};
+use super::rank::{Direction, Order, Rank, Ranking};
+use super::scan::{self, Budget, Outcome, Part, Sink};
+use super::search::Scratch;
+use super::size;
+use crate::record::{Id, StoredRecord};
+use crate::store::{self, View};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+/// Messages and encoded metadata of all records of a page: a page of the longest messages must fit in little memory, several
+/// times over. Only a record that stands alone may be longer.
+pub const PAGE_BYTES_MAX: u64 = 8 << 20;
+
+/// A page that is asked for.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// Which records.
+    pub filter: Filter,
+    /// Where to go on.
+    pub cursor: Option<Cursor>,
+    /// Which way.
+    pub direction: Direction,
+    /// How many at most. Long records make a page shorter: past [`PAGE_BYTES_MAX`] only its first record is given.
+    pub limit: usize,
+    /// In which order.
+    pub order: Order,
+    /// A record that stands in the middle of the page; `cursor` and `order` are not looked at then.
+    pub around: Option<Around>,
+}
+
+/// A page.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// In the asked direction.
+    pub entries: Vec<StoredRecord>,
+    /// Where to go on; none when there is no more.
+    pub next_cursor: Option<Cursor>,
+    /// Where to go on in the other direction, to see what comes before this page; none when the page is empty.
+    pub prev_cursor: Option<Cursor>,
+    /// Whether there is more. After a scan that its budget ended: whether there may be more.
+    pub has_more: bool,
+    /// The cursor's record was pruned, and records with it that were never shown.
+    pub truncated: bool,
+    /// How many rows were looked at.
+    pub scanned: u64,
+    /// How many rows could not be looked at, since their blocks are damaged.
+    pub unreadable: u64,
+}
+
+/// One page. It is exact: `limit` records when there are so many, or as many as [`PAGE_BYTES_MAX`] lets through; and `has_more`
+/// only when there are more. Records that arrive meanwhile are not in the view; a page from the same view is the same.
+///
+/// # Errors
+/// [`Error`] when the store cannot be read. A damaged block is no error: its rows are counted as `unreadable`.
+pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page, Error> {
+    match &request.around {
+        Some(around) => around::page(view, request, around, budget),
+        None => ordered(view, request, PAGE_BYTES_MAX, budget),
+    }
+}
+
+/// The first record beyond `from` that the filter means, in id order: how a client jumps to the next error without what lies
+/// between. A page of one record at most; where the budget ended the scan it is empty and has a cursor to go on from.
+///
+/// # Errors
+/// As [`page`].
+pub fn next_match(
+    view: &View,
+    filter: &Filter,
+    from: Cursor,
+    direction: Direction,
+    budget: &Budget,
+) -> Result<Page, Error> {
+    let request = PageRequest {
+        filter: filter.clone(),
+        cursor: Some(from),
+        direction,
+        limit: 1,
+        order: Order::Id,
+        around: None,
+    };
+    ordered(view, &request, PAGE_BYTES_MAX, budget)
+}
+
+/// A page that an order and a cursor say, of `bytes_max` at most.
+pub(super) fn ordered(
+    view: &View,
+    request: &PageRequest,
+    bytes_max: u64,
+    budget: &Budget,
+) -> Result<Page, Error> {
+    let ranking = Ranking {
+        order: request.order,
+        direction: request.direction,
+    };
+    let after = match request.cursor {
+        Some(cursor) => Some(ranking.rank_of(cursor).ok_or(Error::CursorOfOtherOrder)?),
+        None => None,
+    };
+    let plan = Plan::new(view, &request.filter, ids_beyond(request), &budget.cache);
+    let mut top = Top::new(request.limit.saturating_add(1));
+    let outcome = scan::run(
+        plan.candidates(ranking, after),
+        budget,
+        |candidate, scratch| hits(&plan, candidate, ranking, after, request.limit, scratch),
+        &mut top,
+    )?;
+    let room = Room {
+        rows: request.limit,
+        bytes: bytes_max,
+    };
+    let mut page = assemble(
+        &plan,
+        ranking,
+        room,
+        top.into_hits(),
+        &outcome,
+        &budget.cache,
+    )?;
+    page.truncated = is_truncated(&view.ids(), request);
+    Ok(page)
+}
+
+/// In id order a cursor says which ids are left.
+fn ids_beyond(request: &PageRequest) -> Range<u64> {
+    match (request.cursor, request.direction) {
+        (Some(Cursor::Id(Id(id))), Direction::Backward) => 0..id,
+        (Some(Cursor::Id(Id(id))), Direction::Forward) => id.saturating_add(1)..u64::MAX,
+        _ => 0..u64::MAX,
+    }
+}
+
+fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {
+    let Some(cursor) = request.cursor else {
+        return false;
+    };
+    let id = cursor.id().0;
+    match (request.order, request.direction) {
+        // below the first record of all there never was one
+        (Order::Id, Direction::Backward) => 1 < id && id < visible.start,
+        // one id more: nothing stands between this record and the first that is left
+        (Order::Id, Direction::Forward) => id.saturating_add(1) < visible.start,
+        // any record that went with it may have stood beyond it; the first of all went alone
+        (Order::Time, _) => id < visible.start && visible.start > 2,
+    }
+}
+
+/// A row that matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Hit {
+    rank: Rank,
+    /// Segment, block and row.
+    place: (usize, usize, usize),
+}
+
+/// The hits of a block, the best first, `limit` and one more at most.
+fn hits(
+    plan: &Plan<'_>,
+    candidate: Candidate<'_>,
+    ranking: Ranking,
+    after: Option<Rank>,
+    limit: usize,
+    scratch: &mut Scratch,
+) -> Result<Part<Vec<Hit>>, store::Error> {
+    let mut rows = plan.select(candidate, scratch)?;
+    let scanned = rows.scanned();
+    if rows.is_empty() {
+        let value = Vec::new();
+        return Ok(Part { scanned, value });
+    }
+    if ranking.order == Order::Time {
+        rows.times()?;
+    }
+    let (segment, block) = candidate.place;
+    let indexes = rows.indexes();
+    let (ids, times) = rows.ids_and_times()?;
+    let hits = indexes.into_iter().filter_map(|row| {
+        let row = row as usize;
+        let time = times.get(row).copied().unwrap_or_default();
+        Some(Hit {
+            rank: ranking.rank(time, *ids.get(row)?),
+            place: (segment, block, row),
+        })
+    });
+    let mut value: Vec<Hit> = hits
+        .filter(|hit| after.is_none_or(|after| hit.rank < after))
+        .collect();
+    value.sort_unstable_by_key(|hit| Reverse(*hit));
+    value.truncate(limit.saturating_add(1));
+    Ok(Part { scanned, value })
+}
+
+/// The best hits so far.
+struct Top {
+    size: usize,
+    /// The worst of them on top.
+    heap: BinaryHeap<Reverse<Hit>>,
+}
+
+impl Top {
+    fn new(size: usize) -> Self {
+        Self {
+            size,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    /// What no longer can be among the best, once there are enough.
+    fn threshold(&self) -> Option<Rank> {
+        let worst = self.heap.peek().map(|Reverse(hit)| hit.rank);
+        worst.filter(|_| self.heap.len() >= self.size)
+    }
+
+    /// The best first.
+    fn into_hits(self) -> Vec<Hit> {
+        let sorted = self.heap.into_sorted_vec();
+        sorted.into_iter().map(|Reverse(hit)| hit).collect()
+    }
+}
+
+impl Sink<Vec<Hit>> for Top {
+    fn wants(&self, bound: Rank) -> bool {
+        self.threshold().is_none_or(|threshold| bound > threshold)
+    }
+
+    fn take(&mut self, hits: Vec<Hit>) {
+        for hit in hits {
+            match self.threshold() {
+                // the rest is worse still
+                Some(threshold) if hit.rank < threshold => break,
+                Some(_) => {
+                    self.heap.pop();
+                }
+                None => {}
+            }
+            self.heap.push(Reverse(hit));
+        }
+    }
+}
+
+/// How much a page may hold.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    rows: usize,
+    bytes: u64,
+}
+
+/// Reads the records of a page. `hits` are the best ones and one more when there is one.
+fn assemble(
+    plan: &Plan<'_>,
+    ranking: Ranking,
+    room: Room,
+    mut hits: Vec<Hit>,
+    outcome: &Outcome,
+    cache: &BlockCache,
+) -> Result<Page, Error> {
+    // below the place where the budget ended the scan, other blocks may hold records that come between these
+    if let Some(stopped) = outcome.stopped {
+        hits.retain(|hit| hit.rank > stopped);
+    }
+    let mut is_full = hits.len() > room.rows;
+    hits.truncate(room.rows);
+    let fitting = size::fitting(plan, hits.iter().map(|hit| hit.place), room.bytes)?;
+    is_full |= fitting < hits.len();
+    hits.truncate(fitting);
+    let last = match (is_full, outcome.stopped) {
+        (true, _) => hits.last().map(|hit| hit.rank),
+        (false, stopped) => stopped.map(|stopped| above(ranking, stopped, plan.first_id())),
+    };
+    let (entries, unreadable) = read(plan, &hits, cache)?;
+    Ok(Page {
+        entries,
+        next_cursor: last.map(|rank| ranking.cursor(rank)),
+        prev_cursor: hits.first().map(|hit| ranking.cursor(hit.rank)),
+        has_more: last.is_some(),
+        truncated: false,
+        scanned: outcome.scanned,
+        unreadable: outcome.unreadable + unreadable,
+    })
+}
+
+/// The place just above that at which a scan stopped. In time order it never is that of a record below the first one, which
+/// would pass for one that was pruned.
+fn above(ranking: Ranking, stopped: Rank, first_id: u64) -> Rank {
+    let above = stopped.just_above();
+    match (ranking.cursor(above), ranking.direction) {
+        (Cursor::Time(time, Id(id)), Direction::Forward) if id < first_id => {
+            ranking.rank(time.plus(-1), u64::MAX)
+        }
+        _ => above,
+    }
+}
+
+/// The records of `hits` in their order, each block read once; and how many could not be read.
+fn read(
+    plan: &Plan<'_>,
+    hits: &[Hit],
+    cache: &BlockCache,
+) -> Result<(Vec<StoredRecord>, u64), Error> {
+    let mut by_place: Vec<(usize, Hit)> = hits.iter().copied().enumerate().collect();
+    by_place.sort_unstable_by_key(|(_, hit)| hit.place);
+    let mut entries: Vec<Option<StoredRecord>> = vec![None; hits.len()];
+    let mut unreadable = 0;
+    let block_of = |hit: &Hit| (hit.place.0, hit.place.1);
+    for group in by_place.chunk_by(|(_, a), (_, b)| block_of(a) == block_of(b)) {
+        match read_block(plan, group, cache, &mut entries) {
+            Ok(()) => {}
+            Err(error) if scan::is_damage(&error) => unreadable += group.len() as u64,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((entries.into_iter().flatten().collect(), unreadable))
+}
+
+/// Puts the records of one block in their places.
+fn read_block(
+    plan: &Plan<'_>,
+    group: &[(usize, Hit)],
+    cache: &BlockCache,
+    entries: &mut [Option<StoredRecord>],
+) -> Result<(), store::Error> {
+    let Some((segment, block, _)) = group.first().map(|(_, hit)| hit.place) else {
+        return Ok(());
+    };
+    let Some(segment) = plan.segment(segment) else {
+        return Ok(());
+    };
+    let source = segment.block(block).summary().source;
+    if source.is_none() {
+        // a block of several sources is of a file that still grows, and has changed when the next page comes
+        let rows: Vec<usize> = group.iter().map(|(_, hit)| hit.place.2).collect();
+        let records = segment.block(block).records(&rows)?;
+        for ((at, _), record) in group.iter().zip(records) {
+            if let Some(entry) = entries.get_mut(*at) {
+                *entry = Some(record);
+            }
+        }
+        return Ok(());
+    }
+    let columns = cache.columns(segment, block)?;
+    for (at, hit) in group {
+        if let Some(entry) = entries.get_mut(*at) {
+            *entry = columns.record(segment, source, hit.place.2)?;
+        }
+    }
+    Ok(())
+}

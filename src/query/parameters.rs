@@ -1,0 +1,890 @@
+//! Parameters of a request, as names and values, read into filters and page requests. What is not understood is refused: a
+//! filter that is not understood must not widen the answer.
+
+use super::around::{Around, Scope};
+use super::condition::Condition;
+use super::cursor::Cursor;
+use super::filter::{Filter, TimeRange};
+use super::histogram::{BUCKETS_MAX, Grouping, HistogramRequest};
+use super::levels::LevelSet;
+use super::page::PageRequest;
+use super::rank::{Direction, Order};
+use super::search::{Case, Search};
+use super::source_filter::{SourceFilter, SourcePattern};
+use crate::record::{Id, Level};
+use crate::time::Micros;
+use std::fmt;
+
+/// Characters of a search: what people paste, and small beside a request.
+const SEARCH_CHARS_MAX: usize = 1000;
+/// Sources and conditions of one filter: each costs every row that is looked at.
+const REPEATS_MAX: usize = 100;
+/// A bucket for each few pixels of a small screen.
+const BUCKETS_DEFAULT: usize = 60;
+/// How much of a wrong value an error repeats.
+const QUOTED_CHARS_MAX: usize = 80;
+
+/// A request parameter that cannot be used. Display is for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterError {
+    /// For programs (`invalid_level`).
+    pub code: &'static str,
+    /// Which one.
+    pub parameter: String,
+    /// For people.
+    pub message: String,
+}
+
+impl fmt::Display for ParameterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ParameterError {}
+
+/// Bounds of a page.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// When none is asked for.
+    pub limit_default: usize,
+    /// The most that may be asked for.
+    pub limit_max: usize,
+}
+
+/// The parameters of the filter alone (tail, sources); what is not the filter's is left to the caller in the second part.
+/// Relative times count from `now`.
+///
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used, or that may be given once and is given again.
+pub fn parse_filter(
+    parameters: &[(String, String)],
+    now: Micros,
+) -> Result<(Filter, Vec<(String, String)>), ParameterError> {
+    let mut draft = Draft::default();
+    let mut rest = Vec::new();
+    for (name, value) in parameters {
+        if !draft.take(name, value, now)? {
+            rest.push((name.clone(), value.clone()));
+        }
+    }
+    Ok((draft.finish()?, rest))
+}
+
+/// Parameters of a page request as `(name, value)`; an unknown or repeated single one is an error.
+///
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used.
+pub fn parse_page(
+    parameters: &[(String, String)],
+    limits: &Limits,
+    now: Micros,
+) -> Result<PageRequest, ParameterError> {
+    let (filter, rest) = parse_filter(parameters, now)?;
+    let mut request = PageRequest {
+        filter,
+        cursor: None,
+        direction: Direction::default(),
+        limit: limits.limit_default,
+        order: Order::default(),
+        around: None,
+    };
+    let mut seen = Seen::default();
+    let mut scope = None;
+    for (name, value) in &rest {
+        match name.as_str() {
+            "limit" => request.limit = bounded("invalid_limit", name, value, limits.limit_max)?,
+            "cursor" => request.cursor = Some(cursor(value)?),
+            "direction" => request.direction = direction(value)?,
+            "order" => request.order = order(value)?,
+            "around" => request.around = Some(around(value)?),
+            "scope" => scope = Some(self::scope(value)?),
+            _ => return Err(unknown(name)),
+        }
+        seen.once(name)?;
+    }
+    match (&mut request.around, scope) {
+        (Some(around), Some(scope)) => around.scope = scope,
+        (None, Some(_)) => {
+            return Err(conflict("scope", "scope is of use only with around"));
+        }
+        _ => {}
+    }
+    check_page(request)
+}
+
+/// Parameters of a histogram: those of a filter, `buckets` (60) and `by` (`level`).
+///
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used.
+pub fn parse_histogram(
+    parameters: &[(String, String)],
+    now: Micros,
+) -> Result<HistogramRequest, ParameterError> {
+    let (filter, rest) = parse_filter(parameters, now)?;
+    let mut request = HistogramRequest {
+        filter,
+        buckets: BUCKETS_DEFAULT,
+        by: Grouping::default(),
+    };
+    let mut seen = Seen::default();
+    for (name, value) in &rest {
+        match name.as_str() {
+            "buckets" => {
+                request.buckets = bounded("invalid_buckets", name, value, BUCKETS_MAX)?;
+            }
+            "by" => request.by = grouping(value)?,
+            _ => return Err(unknown(name)),
+        }
+        seen.once(name)?;
+    }
+    Ok(request)
+}
+
+/// Parameters of the values of a metadata key: those of a filter, `key`, and `limit` within `limits`.
+///
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used, or without a key.
+pub fn parse_fields(
+    parameters: &[(String, String)],
+    limits: &Limits,
+    now: Micros,
+) -> Result<(Filter, String, usize), ParameterError> {
+    let (filter, rest) = parse_filter(parameters, now)?;
+    let mut values_max = limits.limit_default;
+    let mut key = String::new();
+    let mut seen = Seen::default();
+    for (name, value) in &rest {
+        match name.as_str() {
+            "key" => key.clone_from(value),
+            "limit" => values_max = bounded("invalid_limit", name, value, limits.limit_max)?,
+            _ => return Err(unknown(name)),
+        }
+        seen.once(name)?;
+    }
+    if key.is_empty() {
+        let message = "key must name a metadata key such as unit".to_owned();
+        return Err(error("invalid_key", "key", message));
+    }
+    Ok((filter, key, values_max))
+}
+
+/// The error for a parameter that nobody knows.
+#[must_use]
+pub fn unknown(name: &str) -> ParameterError {
+    ParameterError {
+        code: "unknown_parameter",
+        parameter: name.chars().take(QUOTED_CHARS_MAX).collect(),
+        message: format!("unknown parameter {}", quoted(name)),
+    }
+}
+
+fn check_page(request: PageRequest) -> Result<PageRequest, ParameterError> {
+    if request.around.is_some() && request.cursor.is_some() {
+        return Err(conflict(
+            "around",
+            "around cannot be combined with cursor; go on from its page with cursor alone",
+        ));
+    }
+    if request.around.is_some() && request.order == Order::Time {
+        return Err(conflict(
+            "around",
+            "around cannot be combined with order=time",
+        ));
+    }
+    match (request.cursor, request.order) {
+        (Some(Cursor::Id(_)), Order::Time) | (Some(Cursor::Time(..)), Order::Id) => Err(error(
+            "invalid_cursor",
+            "cursor",
+            "cursor belongs to a page in the other order".to_owned(),
+        )),
+        _ => Ok(request),
+    }
+}
+
+/// Which parameters were there already.
+#[derive(Default)]
+struct Seen(Vec<String>);
+
+impl Seen {
+    fn once(&mut self, name: &str) -> Result<(), ParameterError> {
+        if self.0.iter().any(|seen| seen == name) {
+            return Err(error(
+                "repeated_parameter",
+                name,
+                format!("{name} may be given only once"),
+            ));
+        }
+        self.0.push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// A filter whose parts are still coming in.
+#[derive(Default)]
+struct Draft {
+    seen: Seen,
+    repeats: usize,
+    sources: SourceFilter,
+    conditions: Vec<Condition>,
+    levels: LevelSet,
+    times: TimeRange,
+    pid: Option<u64>,
+    search: String,
+    case: Case,
+    regex: bool,
+    invert: bool,
+}
+
+impl Draft {
+    /// Takes a parameter when it is the filter's.
+    fn take(&mut self, name: &str, value: &str, now: Micros) -> Result<bool, ParameterError> {
+        match name {
+            "source" => add_sources(&mut self.sources, value)?,
+            "where" => self.conditions.push(condition(value)?),
+            "level" => self.narrow(LevelSet::at_least(level("invalid_level", name, value)?)),
+            "levels" => self.narrow(levels(value)?),
+            "start" => self.times.start = Some(time("invalid_start", name, value, now)?),
+            "end" => self.times.end = Some(time("invalid_end", name, value, now)?),
+            "pid" => self.pid = Some(pid(value)?),
+            "search" => self.search = search_text(value)?,
+            "case" => self.case = case(value)?,
+            "regex" => self.regex = switch("invalid_regex", name, value)?,
+            "invert" => self.invert = switch("invalid_invert", name, value)?,
+            _ => return Ok(false),
+        }
+        if matches!(name, "source" | "where") {
+            self.repeat(name)?;
+        } else {
+            self.seen.once(name)?;
+        }
+        Ok(true)
+    }
+
+    fn narrow(&mut self, levels: LevelSet) {
+        self.levels = self.levels.and(levels);
+    }
+
+    fn repeat(&mut self, name: &str) -> Result<(), ParameterError> {
+        self.repeats += 1;
+        if self.repeats <= REPEATS_MAX {
+            return Ok(());
+        }
+        let message = format!("source and where may be given {REPEATS_MAX} times at most");
+        Err(error("too_many_parameters", name, message))
+    }
+
+    fn finish(self) -> Result<Filter, ParameterError> {
+        if let (Some(start), Some(end)) = (self.times.start, self.times.end)
+            && end < start
+        {
+            let message = format!("end must not be before start; got {start} to {end}");
+            return Err(error("invalid_end", "end", message));
+        }
+        Ok(Filter {
+            search: self.search()?,
+            sources: self.sources,
+            levels: self.levels,
+            times: self.times,
+            conditions: self.conditions,
+            pid: self.pid,
+        })
+    }
+
+    /// An empty search is none: forms send what nobody filled in.
+    fn search(&self) -> Result<Option<Search>, ParameterError> {
+        if self.search.is_empty() {
+            return Ok(None);
+        }
+        let search = if self.regex {
+            Search::regex(&self.search, self.case)
+                .map_err(|wrong| error("invalid_search", "search", wrong.to_string()))?
+        } else {
+            Search::text(&self.search, self.case)
+        };
+        Ok(Some(if self.invert {
+            search.inverted()
+        } else {
+            search
+        }))
+    }
+}
+
+fn add_sources(sources: &mut SourceFilter, value: &str) -> Result<(), ParameterError> {
+    for text in split_sources(value) {
+        let (excluded, pattern) = match text.strip_prefix('-') {
+            Some(pattern) => (true, pattern),
+            None => (false, text.as_str()),
+        };
+        if pattern.is_empty() {
+            let message = format!(
+                "source must be names or prefixes such as system:ssh, docker: or -docker:noisy; got {}",
+                quoted(value)
+            );
+            return Err(error("invalid_source", "source", message));
+        }
+        let pattern = SourcePattern::parse(pattern);
+        if excluded {
+            sources.exclude(pattern);
+        } else {
+            sources.include(pattern);
+        }
+    }
+    Ok(())
+}
+
+/// Cuts at commas; `\,` is a comma of the name.
+fn split_sources(value: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = value.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, parts.last_mut()) {
+            ('\\', Some(part)) if chars.next_if_eq(&',').is_some() => part.push(','),
+            (',', _) => parts.push(String::new()),
+            (c, Some(part)) => part.push(c),
+            (_, None) => {}
+        }
+    }
+    parts
+}
+
+fn condition(value: &str) -> Result<Condition, ParameterError> {
+    Condition::parse(value).ok_or_else(|| {
+        let message = format!(
+            "where must be KEY=VALUE, KEY!=VALUE or -KEY=VALUE, with * at the end of VALUE for a prefix; got {}",
+            quoted(value)
+        );
+        error("invalid_where", "where", message)
+    })
+}
+
+fn level(code: &'static str, name: &str, value: &str) -> Result<Level, ParameterError> {
+    let short: String = value.chars().take(QUOTED_CHARS_MAX).collect();
+    short
+        .parse::<Level>()
+        .map_err(|wrong| error(code, name, wrong.to_string()))
+}
+
+fn levels(value: &str) -> Result<LevelSet, ParameterError> {
+    value
+        .split(',')
+        .map(|word| level("invalid_levels", "levels", word))
+        .collect()
+}
+
+fn time(
+    code: &'static str,
+    name: &str,
+    value: &str,
+    now: Micros,
+) -> Result<Micros, ParameterError> {
+    Micros::parse(value, now).map_err(|_| {
+        let message = format!(
+            "{name} must be a time such as 2026-02-17T14:30:00Z, 2026-02-17 14:30, -15m or seconds since 1970; got {}",
+            quoted(value)
+        );
+        error(code, name, message)
+    })
+}
+
+fn pid(value: &str) -> Result<u64, ParameterError> {
+    digits(value).ok_or_else(|| {
+        let message = format!("pid must be the number of a process; got {}", quoted(value));
+        error("invalid_pid", "pid", message)
+    })
+}
+
+fn search_text(value: &str) -> Result<String, ParameterError> {
+    let length = value.chars().count();
+    if length > SEARCH_CHARS_MAX {
+        let message = format!("search must be at most {SEARCH_CHARS_MAX} characters; got {length}");
+        return Err(error("invalid_search", "search", message));
+    }
+    Ok(value.to_owned())
+}
+
+fn case(value: &str) -> Result<Case, ParameterError> {
+    match value {
+        "sensitive" => Ok(Case::Sensitive),
+        "insensitive" => Ok(Case::Insensitive),
+        _ => Err(choice(
+            "invalid_case",
+            "case",
+            "sensitive, insensitive",
+            value,
+        )),
+    }
+}
+
+fn switch(code: &'static str, name: &str, value: &str) -> Result<bool, ParameterError> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(choice(code, name, "true, false", value)),
+    }
+}
+
+/// A number from 1 to `max`.
+fn bounded(
+    code: &'static str,
+    name: &str,
+    value: &str,
+    max: usize,
+) -> Result<usize, ParameterError> {
+    let message = match digits(value).and_then(|number| usize::try_from(number).ok()) {
+        Some(number) if (1..=max).contains(&number) => return Ok(number),
+        Some(number) if number > max => format!("{name} must be at most {max}; got {number}"),
+        _ => format!(
+            "{name} must be a number from 1 to {max}; got {}",
+            quoted(value)
+        ),
+    };
+    Err(error(code, name, message))
+}
+
+fn cursor(value: &str) -> Result<Cursor, ParameterError> {
+    value.parse().map_err(|wrong| {
+        error(
+            "invalid_cursor",
+            "cursor",
+            format!("{wrong}; got {}", quoted(value)),
+        )
+    })
+}
+
+fn direction(value: &str) -> Result<Direction, ParameterError> {
+    match value {
+        "backward" => Ok(Direction::Backward),
+        "forward" => Ok(Direction::Forward),
+        _ => Err(choice(
+            "invalid_direction",
+            "direction",
+            "backward, forward",
+            value,
+        )),
+    }
+}
+
+fn order(value: &str) -> Result<Order, ParameterError> {
+    match value {
+        "id" => Ok(Order::Id),
+        "time" => Ok(Order::Time),
+        _ => Err(choice("invalid_order", "order", "id, time", value)),
+    }
+}
+
+fn around(value: &str) -> Result<Around, ParameterError> {
+    let id = digits(value).ok_or_else(|| {
+        let message = format!("around must be the id of a record; got {}", quoted(value));
+        error("invalid_around", "around", message)
+    })?;
+    Ok(Around {
+        id: Id(id),
+        scope: Scope::default(),
+    })
+}
+
+fn grouping(value: &str) -> Result<Grouping, ParameterError> {
+    match value {
+        "level" => Ok(Grouping::Level),
+        "source" => Ok(Grouping::Source),
+        _ => Err(choice("invalid_by", "by", "level, source", value)),
+    }
+}
+
+fn scope(value: &str) -> Result<Scope, ParameterError> {
+    match value {
+        "filter" => Ok(Scope::Filter),
+        "source" => Ok(Scope::Source),
+        _ => Err(choice("invalid_scope", "scope", "filter, source", value)),
+    }
+}
+
+/// A number without sign or spaces, which `u64::from_str` would take.
+fn digits(value: &str) -> Option<u64> {
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| value.parse().ok())?
+}
+
+fn choice(code: &'static str, name: &str, choices: &str, value: &str) -> ParameterError {
+    let message = format!("{name} must be one of {choices}; got {}", quoted(value));
+    error(code, name, message)
+}
+
+fn conflict(name: &str, message: &str) -> ParameterError {
+    error("conflicting_parameters", name, message.to_owned())
+}
+
+fn error(code: &'static str, name: &str, message: String) -> ParameterError {
+    ParameterError {
+        code,
+        parameter: name.to_owned(),
+        message,
+    }
+}
+
+/// A value as an error repeats it: escaped, and cut when it is long.
+fn quoted(value: &str) -> String {
+    match value.char_indices().nth(QUOTED_CHARS_MAX) {
+        Some((end, _)) => format!("{:?}...", value.get(..end).unwrap_or_default()),
+        None => format!("{value:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Metadata, Record, StoredRecord};
+    use proptest::prelude::*;
+
+    const LIMITS: Limits = Limits {
+        limit_default: 100,
+        limit_max: 500,
+    };
+
+    fn page(query: &str) -> Result<PageRequest, ParameterError> {
+        let pairs: Vec<(String, String)> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        parse_page(&pairs, &LIMITS, Micros::new(1_771_338_615_000_000))
+    }
+
+    fn refused(query: &str) -> (String, String, String) {
+        let error = page(query).expect_err(query);
+        assert_eq!(error.to_string(), error.message);
+        (error.code.to_owned(), error.parameter, error.message)
+    }
+
+    fn record(source: &str, level: Level, message: &str) -> StoredRecord {
+        StoredRecord {
+            id: Id(1),
+            record: Record {
+                timestamp: Micros::new(1_771_338_600_000_000),
+                source: source.parse().unwrap(),
+                level,
+                message: message.to_owned(),
+                metadata: Metadata::default(),
+            },
+        }
+    }
+
+    #[test]
+    fn nothing_asked_is_the_newest_page_of_all() {
+        let request = page("").unwrap();
+        assert_eq!(request.limit, 100);
+        assert_eq!(request.direction, Direction::Backward);
+        assert_eq!(request.order, Order::Id);
+        assert_eq!(request.cursor, None);
+        assert!(request.filter.matches(&record("a", Level::Debug, "")));
+    }
+
+    #[test]
+    fn the_parts_of_a_filter_are_read() {
+        let matches = |query: &str, source: &str| {
+            let request = page(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            request
+                .filter
+                .matches(&record(source, Level::Warn, "Disk full"))
+        };
+        assert!(matches("source=docker:&source=system:ssh", "system:ssh"));
+        assert!(matches("source=docker:,system:ssh", "docker:web"));
+        assert!(!matches("source=docker:,system:ssh", "system:cron"));
+        assert!(!matches("source=-docker:noisy", "docker:noisy"));
+        assert!(matches("source=file:a\\,b", "file:a,b"));
+        assert!(matches("level=WARNING", "a") && !matches("level=err", "a"));
+        assert!(matches("levels=debug,warn", "a") && !matches("levels=debug,error", "a"));
+        assert!(matches("level=4", "a") && !matches("level=info&levels=debug,error", "a"));
+        assert!(matches("start=-15m&end=now", "a") && !matches("start=-10s", "a"));
+        assert!(matches("start=1771338600&end=1771338600001", "a"));
+        assert!(!matches("end=2026-02-17 14:30", "a"));
+        assert!(matches("search=DISK", "a") && !matches("search=DISK&case=sensitive", "a"));
+        assert!(matches("search=d.sk&regex=true", "a") && !matches("search=d.sk", "a"));
+        assert!(!matches("search=disk&invert=true", "a"));
+        assert!(
+            matches("search=&invert=true", "a"),
+            "an empty search is none"
+        );
+        assert!(matches("where=-unit=x", "a") && !matches("where=unit=x", "a"));
+    }
+
+    /// What is asked, and the code, the parameter and the text of the error.
+    const REFUSED: &[(&str, &str, &str, &str)] = &[
+        (
+            "level=loud",
+            "invalid_level",
+            "level",
+            "level must be one of debug, info, warn, error; got \"loud\"",
+        ),
+        (
+            "levels=info,",
+            "invalid_levels",
+            "levels",
+            "level must be one of debug, info, warn, error; got \"\"",
+        ),
+        (
+            "limit=501",
+            "invalid_limit",
+            "limit",
+            "limit must be at most 500; got 501",
+        ),
+        (
+            "limit=0",
+            "invalid_limit",
+            "limit",
+            "limit must be a number from 1 to 500; got \"0\"",
+        ),
+        (
+            "limit=+5",
+            "invalid_limit",
+            "limit",
+            "limit must be a number from 1 to 500; got \"+5\"",
+        ),
+        (
+            "limit=",
+            "invalid_limit",
+            "limit",
+            "limit must be a number from 1 to 500; got \"\"",
+        ),
+        (
+            "direction=up",
+            "invalid_direction",
+            "direction",
+            "direction must be one of backward, forward; got \"up\"",
+        ),
+        (
+            "order=size",
+            "invalid_order",
+            "order",
+            "order must be one of id, time; got \"size\"",
+        ),
+        (
+            "around=x",
+            "invalid_around",
+            "around",
+            "around must be the id of a record; got \"x\"",
+        ),
+        (
+            "around=1&scope=x",
+            "invalid_scope",
+            "scope",
+            "scope must be one of filter, source; got \"x\"",
+        ),
+        (
+            "scope=source",
+            "conflicting_parameters",
+            "scope",
+            "scope is of use only with around",
+        ),
+        (
+            "around=1&cursor=MQ==",
+            "conflicting_parameters",
+            "around",
+            "around cannot be combined with cursor; go on from its page with cursor alone",
+        ),
+        (
+            "around=1&order=time",
+            "conflicting_parameters",
+            "around",
+            "around cannot be combined with order=time",
+        ),
+        (
+            "cursor=12",
+            "invalid_cursor",
+            "cursor",
+            "cursor must be one that an earlier page gave as nextCursor or prevCursor; got \"12\"",
+        ),
+        (
+            "cursor=MQ==&order=time",
+            "invalid_cursor",
+            "cursor",
+            "cursor belongs to a page in the other order",
+        ),
+        (
+            "start=soon",
+            "invalid_start",
+            "start",
+            "start must be a time such as 2026-02-17T14:30:00Z, 2026-02-17 14:30, -15m or seconds since 1970; got \"soon\"",
+        ),
+        (
+            "end=",
+            "invalid_end",
+            "end",
+            "end must be a time such as 2026-02-17T14:30:00Z, 2026-02-17 14:30, -15m or seconds since 1970; got \"\"",
+        ),
+        (
+            "start=2&end=1",
+            "invalid_end",
+            "end",
+            "end must not be before start; got 1970-01-01T00:00:02.000000Z to 1970-01-01T00:00:01.000000Z",
+        ),
+        (
+            "source=",
+            "invalid_source",
+            "source",
+            "source must be names or prefixes such as system:ssh, docker: or -docker:noisy; got \"\"",
+        ),
+        (
+            "source=a,-",
+            "invalid_source",
+            "source",
+            "source must be names or prefixes such as system:ssh, docker: or -docker:noisy; got \"a,-\"",
+        ),
+        (
+            "where=unit",
+            "invalid_where",
+            "where",
+            "where must be KEY=VALUE, KEY!=VALUE or -KEY=VALUE, with * at the end of VALUE for a prefix; got \"unit\"",
+        ),
+        (
+            "pid=-1",
+            "invalid_pid",
+            "pid",
+            "pid must be the number of a process; got \"-1\"",
+        ),
+        (
+            "case=no",
+            "invalid_case",
+            "case",
+            "case must be one of sensitive, insensitive; got \"no\"",
+        ),
+        (
+            "regex=yes",
+            "invalid_regex",
+            "regex",
+            "regex must be one of true, false; got \"yes\"",
+        ),
+        (
+            "invert=",
+            "invalid_invert",
+            "invert",
+            "invert must be one of true, false; got \"\"",
+        ),
+        (
+            "search=(&regex=true",
+            "invalid_search",
+            "search",
+            "search is not a regex: unclosed group (character 1)",
+        ),
+        (
+            "colour=red",
+            "unknown_parameter",
+            "colour",
+            "unknown parameter \"colour\"",
+        ),
+        (
+            "level=info&level=warn",
+            "repeated_parameter",
+            "level",
+            "level may be given only once",
+        ),
+        (
+            "limit=5&limit=5",
+            "repeated_parameter",
+            "limit",
+            "limit may be given only once",
+        ),
+    ];
+
+    #[test]
+    fn what_cannot_be_used_says_so() {
+        for (query, code, parameter, message) in REFUSED {
+            let (found_code, found_parameter, found_message) = refused(query);
+            assert_eq!(
+                (&*found_code, &*found_parameter),
+                (*code, *parameter),
+                "{query}"
+            );
+            assert_eq!(found_message, *message, "{query}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        let (code, _, message) = refused(&format!("search={}", "\u{e4}".repeat(1001)));
+        assert_eq!(code, "invalid_search");
+        assert_eq!(message, "search must be at most 1000 characters; got 1001");
+        assert!(page(&format!("search={}", "\u{e4}".repeat(1000))).is_ok());
+        assert_eq!(refused(&"source=a&".repeat(101)).0, "too_many_parameters");
+        let (_, _, message) = refused(&format!("level={}", "x".repeat(100_000)));
+        assert!(message.len() < 300, "{message}");
+        let (_, _, message) = refused(&format!("start={}", "x".repeat(100_000)));
+        assert!(message.len() < 300, "{message}");
+    }
+
+    #[test]
+    fn a_page_request_is_read() {
+        let request = page("limit=500&direction=forward&order=time&cursor=MTo3").unwrap();
+        assert_eq!(
+            (request.limit, request.direction),
+            (500, Direction::Forward)
+        );
+        assert_eq!(request.cursor, Some(Cursor::Time(Micros::new(1), Id(7))));
+        let around = page("around=7&scope=source").unwrap().around.unwrap();
+        assert_eq!((around.id, around.scope), (Id(7), Scope::Source));
+    }
+
+    fn pairs(query: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        query.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_histogram_request_is_read() {
+        let read = |query: &[(&str, &str)]| parse_histogram(&pairs(query), Micros::default());
+        let plain = read(&[("level", "warn")]).unwrap();
+        assert_eq!((plain.buckets, plain.by), (60, Grouping::Level));
+        let asked = read(&[("buckets", "500"), ("by", "source")]).unwrap();
+        assert_eq!((asked.buckets, asked.by), (500, Grouping::Source));
+        for (name, value, text) in [
+            ("buckets", "501", "buckets must be at most 500; got 501"),
+            (
+                "by",
+                "unit",
+                "by must be one of level, source; got \"unit\"",
+            ),
+            ("limit", "5", "unknown parameter \"limit\""),
+        ] {
+            assert_eq!(read(&[(name, value)]).unwrap_err().message, text);
+        }
+    }
+
+    #[test]
+    fn a_request_for_values_is_read() {
+        let read = |query: &[(&str, &str)]| parse_fields(&pairs(query), &LIMITS, Micros::default());
+        let (_, key, values_max) = read(&[("key", "unit"), ("limit", "7")]).unwrap();
+        assert_eq!((&*key, values_max), ("unit", 7));
+        assert_eq!(read(&[]).unwrap_err().code, "invalid_key");
+        assert_eq!(
+            read(&[("key", "a"), ("by", "level")]).unwrap_err().code,
+            "unknown_parameter"
+        );
+    }
+
+    #[test]
+    fn what_is_not_the_filters_is_left_to_the_caller() {
+        let pairs = [("level", "warn"), ("after", "7")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (filter, rest) = parse_filter(&pairs, Micros::default()).unwrap();
+        assert!(!filter.matches(&record("a", Level::Info, "")));
+        assert_eq!(rest, pairs[1..]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_panics(
+            name in "source|level|levels|start|end|search|where|pid|case|cursor|limit|around",
+            value in ".{0,30}",
+            regex: bool,
+        ) {
+            let mut pairs = vec![(name, value)];
+            if regex {
+                pairs.push(("regex".to_owned(), "true".to_owned()));
+            }
+            let _ = parse_page(&pairs, &LIMITS, Micros::default());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A filter laid against a view: which blocks may hold matching rows, and which rows of a block do match.
+
+use super::cache::BlockCache;
+use super::filter::{Cover, Filter};
+use super::rank::{Direction, Order, Rank, Ranking};
+use super::rows::Rows;
+use super::search::{Scratch, Verdict};
+use crate::store::{Block, Error, Segment, Summary, View};
+use std::cmp::Reverse;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A filter laid against a view.
+#[derive(Debug)]
+pub(super) struct Plan<'v> {
+    filter: &'v Filter,
+    segments: Vec<SegmentPlan<'v>>,
+    /// The ids that may be seen.
+    ids: Range<u64>,
+    cache: &'v BlockCache,
+}
+
+/// A segment and which of its sources are meant.
+#[derive(Debug)]
+struct SegmentPlan<'v> {
+    segment: &'v Arc<Segment>,
+    meant: Vec<bool>,
+    sources: Cover,
+}
+
+/// A block that may hold matching rows, by what its footer says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'v> {
+    pub(super) block: Block<'v>,
+    /// Which block: of which segment of the view, and where in it.
+    pub(super) place: (usize, usize),
+    /// No row comes before this.
+    pub(super) bound: Rank,
+}
+
+impl<'v> Plan<'v> {
+    /// `ids` narrows the view further. What `cache` holds of a block is not read again.
+    pub(super) fn new(
+        view: &'v View,
+        filter: &'v Filter,
+        ids: Range<u64>,
+        cache: &'v BlockCache,
+    ) -> Self {
+        let visible = view.ids();
+        let segments = view.segments().iter().map(|segment| {
+            let sources = segment.sources().iter();
+            let meant: Vec<bool> = sources.map(|s| filter.sources.matches(s)).collect();
+            let sources = match (meant.contains(&true), meant.contains(&false)) {
+                (true, false) => Cover::All,
+                (true, true) => Cover::Some,
+                (false, _) => Cover::None,
+            };
+            SegmentPlan {
+                segment,
+                meant,
+                sources,
+            }
+        });
+        Self {
+            filter,
+            segments: segments.collect(),
+            ids: visible.start.max(ids.start)..visible.end.min(ids.end),
+            cache,
+        }
+    }
+
+    /// The first id that may be seen.
+    pub(super) fn first_id(&self) -> u64 {
+        self.ids.start
+    }
+
+    /// The segment at a place.
+    pub(super) fn segment(&self, index: usize) -> Option<&'v Arc<Segment>> {
+        self.segments.get(index).map(|plan| plan.segment)
+    }
+
+    /// The blocks that may hold matching rows below `after`, those with the greatest bound first.
+    pub(super) fn candidates(
+        &self,
+        ranking: Ranking,
+        after: Option<Rank>,
+    ) -> Box<dyn Iterator<Item = Candidate<'v>> + Send + '_> {
+        let indexes = 0..self.segments.len();
+        match (ranking.order, ranking.direction) {
+            // segments follow each other by id, so that the later ones need not be looked at before the earlier are done
+            (Order::Id, Direction::Backward) => Box::new(
+                indexes
+                    .rev()
+                    .flat_map(move |i| self.sorted(i..i + 1, ranking, after)),
+            ),
+            (Order::Id, Direction::Forward) => {
+                Box::new(indexes.flat_map(move |i| self.sorted(i..i + 1, ranking, after)))
+            }
+            (Order::Time, _) => Box::new(self.sorted(indexes, ranking, after).into_iter()),
+        }
+    }
+
+    fn sorted(
+        &self,
+        segments: Range<usize>,
+        ranking: Ranking,
+        after: Option<Rank>,
+    ) -> Vec<Candidate<'v>> {
+        let highest = after.map(Rank::just_below);
+        let mut candidates = Vec::new();
+        for at in segments {
+            let Some(plan) = self.segments.get(at) else {
+                break;
+            };
+            if plan.sources == Cover::None || !overlap(&plan.segment.ids(), &self.ids) {
+                continue;
+            }
+            let blocks = (0..plan.segment.block_count())
+                .map(|index| (index, plan.segment.block(index)))
+                .filter(|(_, block)| self.footer_allows(plan, block.summary()))
+                .filter(|(_, block)| {
+                    after.is_none_or(|after| ranking.floor(block.summary()) < after)
+                });
+            candidates.extend(blocks.map(|(index, block)| {
+                let bound = ranking.bound(block.summary(), &self.ids);
+                Candidate {
+                    block,
+                    place: (at, index),
+                    bound: highest.map_or(bound, |highest| highest.min(bound)),
+                }
+            }));
+        }
+        candidates.sort_unstable_by_key(|candidate| Reverse(candidate.bound));
+        candidates
+    }
+
+    fn footer_allows(&self, plan: &SegmentPlan<'_>, summary: &Summary) -> bool {
+        let source = match summary.source {
+            Some(source) => plan.meant.get(source as usize) == Some(&true),
+            None => true,
+        };
+        source
+            && overlap(&summary.ids, &self.ids)
+            && self.filter.levels_cover(&summary.levels) != Cover::None
+            && self
+                .filter
+                .times
+                .cover(*summary.times.start(), *summary.times.end())
+                != Cover::None
+    }
+
+    /// The rows that match, from the cheapest column to the dearest.
+    pub(super) fn select(
+        &self,
+        candidate: Candidate<'v>,
+        scratch: &mut Scratch,
+    ) -> Result<Rows<'v>, Error> {
+        let block = candidate.block;
+        let (segment, index) = candidate.place;
+        let segment = self.segment(segment);
+        let cached = segment.and_then(|segment| self.cache.peek(segment, index));
+        let mut rows = Rows::all(block, cached);
+        let search = match &self.filter.search {
+            None => None,
+            Some(search) => match search.verdict(|text| block.may_contain(text)) {
+                Verdict::Nothing => return Ok(Rows::none(block)),
+                Verdict::Everything => None,
+                Verdict::Some => Some(search),
+            },
+        };
+        self.select_by_small_columns(candidate, &mut rows)?;
+        if let (Some(search), false) = (search, rows.is_empty()) {
+            rows.retain_found(search, scratch)?;
+        }
+        if self.filter.needs_metadata() && !rows.is_empty() {
+            rows.retain_metadata(self.filter)?;
+        }
+        Ok(rows)
+    }
+
+    fn select_by_small_columns(
+        &self,
+        candidate: Candidate<'v>,
+        rows: &mut Rows<'v>,
+    ) -> Result<(), Error> {
+        let summary = candidate.block.summary();
+        if summary.ids.start < self.ids.start || self.ids.end < summary.ids.end {
+            rows.clip_ids(&self.ids)?;
+        }
+        if let (None, Some(plan)) = (summary.source, self.segments.get(candidate.place.0))
+            && plan.sources != Cover::All
+        {
+            rows.retain_sources(|source| plan.meant.get(source as usize) == Some(&true))?;
+        }
+        let times = self.filter.times;
+        if times.cover(*summary.times.start(), *summary.times.end()) == Cover::Some {
+            rows.retain_times(|time| times.contains(time))?;
+        }
+        if self.filter.levels_cover(&summary.levels) == Cover::Some {
+            rows.retain_levels(|level| self.filter.levels().contains(level))?;
+        }
+        Ok(())
+    }
+}
+
+fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
+}

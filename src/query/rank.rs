@@ -1,0 +1,200 @@
+//! The order of a page as one number for each record: the greater it is, the earlier the record comes.
+
+use super::cursor::Cursor;
+use crate::record::Id;
+use crate::store::Summary;
+use crate::time::Micros;
+use std::ops::Range;
+
+/// Which way a page runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Newest first.
+    #[default]
+    Backward,
+    /// Oldest first.
+    Forward,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Backward => Self::Forward,
+            Self::Forward => Self::Backward,
+        }
+    }
+}
+
+/// What "newest" means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The order of arrival.
+    #[default]
+    Id,
+    /// Strictly by timestamp over all sources, ties by id.
+    Time,
+}
+
+/// A record's place on its way through the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    time: i64,
+    id: u64,
+}
+
+impl Rank {
+    /// The least rank above: a page that ends here has everything above, and goes on with this rank itself.
+    pub(super) fn just_above(self) -> Self {
+        Self {
+            id: self.id.saturating_add(1),
+            ..self
+        }
+    }
+
+    /// The greatest rank below.
+    pub(super) fn just_below(self) -> Self {
+        match self.id.checked_sub(1) {
+            Some(id) => Self { id, ..self },
+            None => Self {
+                time: self.time.saturating_sub(1),
+                id: u64::MAX,
+            },
+        }
+    }
+}
+
+/// An order in a direction.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ranking {
+    pub(super) order: Order,
+    pub(super) direction: Direction,
+}
+
+impl Ranking {
+    pub(super) fn rank(self, time: Micros, id: u64) -> Rank {
+        let time = match self.order {
+            Order::Id => 0,
+            Order::Time => time.get(),
+        };
+        self.turned(Rank { time, id })
+    }
+
+    /// The least rank that a row of the block can have.
+    pub(super) fn floor(self, summary: &Summary) -> Rank {
+        let opposite = Self {
+            direction: self.direction.reversed(),
+            ..self
+        };
+        let worst = opposite.bound(summary, &(0..u64::MAX));
+        self.turned(opposite.turned(worst))
+    }
+
+    /// The greatest rank that a row with one of `ids` of the block can have.
+    pub(super) fn bound(self, summary: &Summary, ids: &Range<u64>) -> Rank {
+        match self.direction {
+            Direction::Backward => {
+                let end = summary.ids.end.min(ids.end);
+                self.rank(*summary.times.end(), end.saturating_sub(1))
+            }
+            Direction::Forward => {
+                let start = summary.ids.start.max(ids.start);
+                self.rank(*summary.times.start(), start)
+            }
+        }
+    }
+
+    /// The cursor of what has this rank.
+    pub(super) fn cursor(self, rank: Rank) -> Cursor {
+        let Rank { time, id } = self.turned(rank);
+        match self.order {
+            Order::Id => Cursor::Id(Id(id)),
+            Order::Time => Cursor::Time(Micros::new(time), Id(id)),
+        }
+    }
+
+    /// The rank that a cursor names; `None` when it is of the other order.
+    pub(super) fn rank_of(self, cursor: Cursor) -> Option<Rank> {
+        match (self.order, cursor) {
+            (Order::Id, Cursor::Id(id)) => Some(self.rank(Micros::default(), id.0)),
+            (Order::Time, Cursor::Time(time, id)) => Some(self.rank(time, id.0)),
+            _ => None,
+        }
+    }
+
+    /// Complement turns the order of integers around, and is its own inverse.
+    fn turned(self, rank: Rank) -> Rank {
+        match self.direction {
+            Direction::Backward => rank,
+            Direction::Forward => Rank {
+                time: !rank.time,
+                id: !rank.id,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ranking(order: Order, direction: Direction) -> Ranking {
+        Ranking { order, direction }
+    }
+
+    const ALL: [Ranking; 4] = [
+        ranking(Order::Id, Direction::Backward),
+        ranking(Order::Id, Direction::Forward),
+        ranking(Order::Time, Direction::Backward),
+        ranking(Order::Time, Direction::Forward),
+    ];
+
+    #[test]
+    fn what_comes_first_ranks_higher() {
+        let [id_backward, id_forward, time_backward, time_forward] = ALL;
+        let (early, late) = (Micros::new(-5), Micros::new(5));
+        assert!(id_backward.rank(early, 2) > id_backward.rank(late, 1));
+        assert!(id_forward.rank(late, 1) > id_forward.rank(early, 2));
+        assert!(time_backward.rank(late, 1) > time_backward.rank(early, 2));
+        assert!(time_forward.rank(early, 2) > time_forward.rank(late, 1));
+        assert!(
+            time_backward.rank(late, 2) > time_backward.rank(late, 1),
+            "ties by id"
+        );
+        assert!(
+            time_forward.rank(late, 1) > time_forward.rank(late, 2),
+            "ties by id"
+        );
+    }
+
+    #[test]
+    fn ranks_and_cursors_name_each_other() {
+        for ranking in ALL {
+            let rank = ranking.rank(Micros::new(-7), 9);
+            assert_eq!(ranking.rank_of(ranking.cursor(rank)), Some(rank));
+            assert!(rank.just_above() > rank && rank.just_below() < rank);
+            assert_eq!(rank.just_above().just_below(), rank);
+        }
+        assert_eq!(ALL[0].rank_of(Cursor::Time(Micros::new(1), Id(1))), None);
+        assert_eq!(ALL[2].rank_of(Cursor::Id(Id(1))), None);
+    }
+
+    #[test]
+    fn a_bound_is_above_every_row() {
+        let summary = Summary {
+            source: None,
+            rows: 2,
+            ids: 3..10,
+            times: Micros::new(1)..=Micros::new(2),
+            levels: [0; 4],
+        };
+        for ranking in ALL {
+            for (time, id) in [(1, 3), (2, 3), (1, 9), (2, 9)] {
+                assert!(
+                    ranking.bound(&summary, &(0..u64::MAX)) >= ranking.rank(Micros::new(time), id)
+                );
+            }
+        }
+    }
+}

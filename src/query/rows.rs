@@ -1,0 +1,290 @@
+//! Rows of one block that are still in question, and the columns that were read to decide.
+
+use super::cache::Columns;
+use super::condition;
+use super::filter::Filter;
+use super::search::{Scratch, Search};
+use crate::record::{Level, Metadata};
+use crate::store::{Block, Error, MetadataColumn};
+use crate::time::Micros;
+use memchr::memmem::Finder;
+use std::collections::HashMap;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// Some rows of a block. A column is read when it is first needed, and once.
+#[derive(Debug)]
+pub(super) struct Rows<'v> {
+    block: Block<'v>,
+    /// The whole block, when an earlier page decoded it.
+    cached: Option<Arc<Columns>>,
+    /// Ascending; `None` while nothing was taken away.
+    kept: Option<Vec<u32>>,
+    ids: Option<Vec<u64>>,
+    times: Option<Vec<Micros>>,
+    levels: Option<Vec<Level>>,
+    sources: Option<Vec<u32>>,
+    /// The footer says that no row matches.
+    is_denied: bool,
+}
+
+impl<'v> Rows<'v> {
+    pub(super) fn all(block: Block<'v>, cached: Option<Arc<Columns>>) -> Self {
+        Self {
+            block,
+            cached,
+            kept: None,
+            ids: None,
+            times: None,
+            levels: None,
+            sources: None,
+            is_denied: false,
+        }
+    }
+
+    pub(super) fn none(block: Block<'v>) -> Self {
+        Self {
+            kept: Some(Vec::new()),
+            is_denied: true,
+            ..Self::all(block, None)
+        }
+    }
+
+    /// Whether every row of the block is kept: what its footer says holds for them.
+    pub(super) fn is_whole(&self) -> bool {
+        self.kept.is_none()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match &self.kept {
+            None => self.block.summary().rows as usize,
+            Some(kept) => kept.len(),
+        }
+    }
+
+    /// How many rows were looked at: none while the footer alone said what there is.
+    pub(super) fn scanned(&self) -> u64 {
+        if self.is_denied {
+            0
+        } else {
+            u64::from(self.block.summary().rows)
+        }
+    }
+
+    /// Indexes of the rows, ascending.
+    pub(super) fn indexes(&self) -> Vec<u32> {
+        match &self.kept {
+            None => (0..self.block.summary().rows).collect(),
+            Some(kept) => kept.clone(),
+        }
+    }
+
+    /// The value of each kept row in a column.
+    pub(super) fn of<'c, T>(&self, column: &'c [T]) -> impl Iterator<Item = (u32, &'c T)> {
+        let indexes = self.indexes();
+        indexes
+            .into_iter()
+            .filter_map(|row| Some((row, column.get(row as usize)?)))
+    }
+
+    pub(super) fn ids(&mut self) -> Result<&[u64], Error> {
+        Ok(self.ids_and_times()?.0)
+    }
+
+    pub(super) fn times(&mut self) -> Result<&[Micros], Error> {
+        fill(&mut self.times, || match &self.cached {
+            Some(cached) => Ok(cached.times.clone()),
+            None => self.block.timestamps(),
+        })
+    }
+
+    /// Both columns; the times are empty unless they were read before.
+    pub(super) fn ids_and_times(&mut self) -> Result<(&[u64], &[Micros]), Error> {
+        let summary = self.block.summary();
+        let ids = fill(&mut self.ids, || match &self.cached {
+            Some(cached) => Ok(cached.ids.clone()),
+            // as many ids as rows: no id between belongs to another block
+            None if summary.ids.end - summary.ids.start == u64::from(summary.rows) => {
+                Ok(summary.ids.clone().collect())
+            }
+            None => self.block.ids(),
+        })?;
+        Ok((ids, self.times.as_deref().unwrap_or_default()))
+    }
+
+    pub(super) fn levels(&mut self) -> Result<&[Level], Error> {
+        fill(&mut self.levels, || match &self.cached {
+            Some(cached) => Ok(cached.levels.clone()),
+            None => self.block.levels(),
+        })
+    }
+
+    /// The source of each row, as the segment numbers them.
+    pub(super) fn sources(&mut self) -> Result<&[u32], Error> {
+        let summary = self.block.summary();
+        fill(&mut self.sources, || match summary.source {
+            Some(source) => Ok(vec![source; summary.rows as usize]),
+            None => Ok(self.block.sources()?.unwrap_or_default()),
+        })
+    }
+
+    pub(super) fn clip_ids(&mut self, range: &Range<u64>) -> Result<(), Error> {
+        let ids = self.ids()?;
+        let start = ids.partition_point(|id| *id < range.start);
+        let end = ids.partition_point(|id| *id < range.end);
+        self.retain(|row| (start..end).contains(&(row as usize)));
+        Ok(())
+    }
+
+    pub(super) fn retain_sources(&mut self, keep: impl Fn(u32) -> bool) -> Result<(), Error> {
+        self.sources()?;
+        let column = self.sources.take().unwrap_or_default();
+        self.retain_by(&column, |source| keep(*source));
+        self.sources = Some(column);
+        Ok(())
+    }
+
+    pub(super) fn retain_times(&mut self, keep: impl Fn(Micros) -> bool) -> Result<(), Error> {
+        self.times()?;
+        let column = self.times.take().unwrap_or_default();
+        self.retain_by(&column, |time| keep(*time));
+        self.times = Some(column);
+        Ok(())
+    }
+
+    pub(super) fn retain_levels(&mut self, keep: impl Fn(Level) -> bool) -> Result<(), Error> {
+        self.levels()?;
+        let column = self.levels.take().unwrap_or_default();
+        self.retain_by(&column, |level| keep(*level));
+        self.levels = Some(column);
+        Ok(())
+    }
+
+    pub(super) fn retain_found(
+        &mut self,
+        search: &Search,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
+        let mut kept = self.indexes();
+        let read;
+        let messages = if let Some(cached) = &self.cached {
+            &cached.messages
+        } else {
+            read = self.block.messages()?;
+            &read
+        };
+        search.retain(messages.text(), messages.ends(), &mut kept, scratch);
+        self.kept = Some(kept);
+        Ok(())
+    }
+
+    /// The column as far as it was read.
+    pub(super) fn read_times(&self) -> &[Micros] {
+        self.times.as_deref().unwrap_or_default()
+    }
+
+    /// Hands each metadata that has something under `key` to `take`, with how many of the kept rows have it.
+    pub(super) fn each_metadata(
+        &self,
+        key: &str,
+        mut take: impl FnMut(&Metadata, u64),
+    ) -> Result<(), Error> {
+        let metadata = self.metadata()?;
+        let needle = Finder::new(condition::key_needle(key));
+        let mut counts: HashMap<&[u8], (u32, u64)> = HashMap::new();
+        for row in self.indexes() {
+            let bytes = metadata.bytes(row as usize);
+            match counts.get_mut(bytes) {
+                Some((_, count)) => *count += 1,
+                None if needle.find(bytes).is_some() => {
+                    counts.insert(bytes, (row, 1));
+                }
+                None => {}
+            }
+        }
+        for (row, count) in counts.into_values() {
+            take(&metadata.get(row as usize)?, count);
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows whose metadata the filter means. Equal metadata is decoded once, and none that lacks a text that it must have.
+    pub(super) fn retain_metadata(&mut self, filter: &Filter) -> Result<(), Error> {
+        let metadata = self.metadata()?;
+        let needles: Vec<Finder<'_>> = filter.metadata_needles().map(Finder::new).collect();
+        let has_all = |bytes: &[u8]| needles.iter().all(|needle| needle.find(bytes).is_some());
+        let mut kept = Vec::new();
+        if has_all(metadata.all_bytes()) {
+            let mut verdicts: HashMap<&[u8], bool> = HashMap::new();
+            for row in self.indexes() {
+                let bytes = metadata.bytes(row as usize);
+                if !has_all(bytes) {
+                    continue;
+                }
+                let is_meant = if let Some(verdict) = verdicts.get(bytes) {
+                    *verdict
+                } else {
+                    let verdict = filter.metadata_matches(&metadata.get(row as usize)?);
+                    verdicts.insert(bytes, verdict);
+                    verdict
+                };
+                if is_meant {
+                    kept.push(row);
+                }
+            }
+        }
+        self.kept = Some(kept);
+        Ok(())
+    }
+
+    fn metadata(&self) -> Result<MetadataOf, Error> {
+        match &self.cached {
+            Some(cached) => Ok(MetadataOf::Cached(Arc::clone(cached))),
+            None => Ok(MetadataOf::Read(self.block.metadata()?)),
+        }
+    }
+
+    fn retain_by<T>(&mut self, column: &[T], keep: impl Fn(&T) -> bool) {
+        self.retain(|row| column.get(row as usize).is_some_and(&keep));
+    }
+
+    fn retain(&mut self, keep: impl Fn(u32) -> bool) {
+        if let Some(kept) = &mut self.kept {
+            kept.retain(|row| keep(*row));
+        } else {
+            let rows = 0..self.block.summary().rows;
+            self.kept = Some(rows.filter(|row| keep(*row)).collect());
+        }
+    }
+}
+
+/// A column of metadata, wherever it is.
+enum MetadataOf {
+    Cached(Arc<Columns>),
+    Read(MetadataColumn),
+}
+
+impl Deref for MetadataOf {
+    type Target = MetadataColumn;
+
+    fn deref(&self) -> &MetadataColumn {
+        match self {
+            Self::Cached(columns) => &columns.metadata,
+            Self::Read(column) => column,
+        }
+    }
+}
+
+fn fill<T>(
+    column: &mut Option<Vec<T>>,
+    read: impl FnOnce() -> Result<Vec<T>, Error>,
+) -> Result<&[T], Error> {
+    match column {
+        Some(values) => Ok(values),
+        None => Ok(column.insert(read()?)),
+    }
+}

@@ -1,0 +1,203 @@
+//! Runs work over blocks in their order, on as many threads as help, within a budget.
+
+use super::cache::BlockCache;
+use super::plan::Candidate;
+use super::rank::Rank;
+use super::search::Scratch;
+use crate::store::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Threads of one scan: more would starve the writer and the other readers of a small machine.
+const THREADS_MAX: usize = 4;
+/// How long a scan goes on alone: what is done by then is not worth a second thread.
+const ALONE_FOR: Duration = Duration::from_micros(500);
+
+/// Bounds of one scan: past them a page comes back partial with `has_more`.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Rows looked at.
+    pub rows_max: u64,
+    /// Time spent.
+    pub time_max: Duration,
+    /// Ends the scan from outside, when nobody waits for it any more.
+    pub cancel: Cancel,
+    /// Blocks that were decoded for earlier pages.
+    pub cache: BlockCache,
+}
+
+impl Default for Budget {
+    /// More rows than a store on a small machine holds, and less time than people and proxies wait.
+    fn default() -> Self {
+        Self {
+            rows_max: 50_000_000,
+            time_max: Duration::from_secs(5),
+            cancel: Cancel::default(),
+            cache: BlockCache::default(),
+        }
+    }
+}
+
+/// A switch that ends scans; its clones are the same switch.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ends the scans that hold a clone, at their next block.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What work on one block gave.
+pub(super) struct Part<T> {
+    /// Rows that were looked at.
+    pub(super) scanned: u64,
+    pub(super) value: T,
+}
+
+/// Who takes in what the blocks gave, in any order.
+pub(super) trait Sink<T>: Send {
+    /// Whether a block with this bound may still give anything; when not, none after it does.
+    fn wants(&self, bound: Rank) -> bool;
+    fn take(&mut self, value: T);
+}
+
+/// How a scan ended.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) scanned: u64,
+    /// Where the budget ended it: everything above was looked at.
+    pub(super) stopped: Option<Rank>,
+    /// Rows of blocks that are damaged.
+    pub(super) unreadable: u64,
+}
+
+/// Hands each candidate to `work` and what comes of it to `sink`. The blocks with the greatest bound of all are looked at
+/// whatever the budget, so that a client who goes on from a partial page gets on.
+///
+/// # Errors
+/// The first failure of `work` that is not the damage of one block.
+pub(super) fn run<'v, T: Send, S: Sink<T>>(
+    candidates: impl Iterator<Item = Candidate<'v>> + Send,
+    budget: &Budget,
+    work: impl Fn(Candidate<'v>, &mut Scratch) -> Result<Part<T>, Error> + Sync,
+    sink: &mut S,
+) -> Result<Outcome, Error> {
+    let started = Instant::now();
+    let shared = Mutex::new(Shared {
+        candidates,
+        sink,
+        budget,
+        started,
+        first: None,
+        ended: false,
+        outcome: Outcome::default(),
+        failure: None,
+    });
+    let worker = |scratch: &mut Scratch, alone_for: Option<Duration>| {
+        while alone_for.is_none_or(|bound| started.elapsed() < bound) {
+            let Some(candidate) = lock(&shared).next() else {
+                return;
+            };
+            let result = work(candidate, scratch);
+            lock(&shared).finish(candidate, result);
+        }
+    };
+    let mut scratch = Scratch::default();
+    worker(&mut scratch, Some(ALONE_FOR));
+    if !lock(&shared).ended {
+        let helpers = thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(THREADS_MAX)
+            - 1;
+        thread::scope(|scope| {
+            for _ in 0..helpers {
+                scope.spawn(|| worker(&mut Scratch::default(), None));
+            }
+            worker(&mut scratch, None);
+        });
+    }
+    let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match shared.failure {
+        Some(error) => Err(error),
+        None => Ok(shared.outcome),
+    }
+}
+
+/// What the threads of a scan share.
+struct Shared<'s, I, S> {
+    candidates: I,
+    sink: &'s mut S,
+    budget: &'s Budget,
+    started: Instant,
+    /// The bound of the first block.
+    first: Option<Rank>,
+    ended: bool,
+    outcome: Outcome,
+    failure: Option<Error>,
+}
+
+impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
+    /// The next block to look at; none when the scan is at its end, for whatever reason.
+    fn next<T>(&mut self) -> Option<Candidate<'v>>
+    where
+        S: Sink<T>,
+    {
+        if self.ended {
+            return None;
+        }
+        let next = self.candidates.next();
+        let Some(candidate) = next.filter(|candidate| self.sink.wants(candidate.bound)) else {
+            self.ended = true;
+            return None;
+        };
+        let first = *self.first.get_or_insert(candidate.bound);
+        if candidate.bound < first && self.is_spent() {
+            self.outcome.stopped = Some(candidate.bound);
+            self.ended = true;
+            return None;
+        }
+        Some(candidate)
+    }
+
+    fn finish<T>(&mut self, candidate: Candidate<'v>, result: Result<Part<T>, Error>)
+    where
+        S: Sink<T>,
+    {
+        match result {
+            Ok(part) => {
+                self.outcome.scanned += part.scanned;
+                self.sink.take(part.value);
+            }
+            Err(error) if is_damage(&error) => {
+                self.outcome.unreadable += u64::from(candidate.block.summary().rows);
+            }
+            Err(error) => {
+                self.ended = true;
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.outcome.scanned >= self.budget.rows_max
+            || self.started.elapsed() >= self.budget.time_max
+            || self.budget.cancel.is_cancelled()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A damaged block costs that block and no other.
+pub(super) fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. })
+}

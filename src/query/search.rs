@@ -1,0 +1,514 @@
+//! Search in messages: a text or a regex, in any case or exact, on one message or on a block of them.
+
+use super::literals::Need;
+use crate::store::fold;
+use memchr::memmem::Finder;
+use regex_automata::Input;
+use regex_automata::meta::{self, Regex};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::Hir;
+use std::fmt;
+
+/// Compiled size: enough for `\w{50}` with all of Unicode, small beside the memory of a request.
+const NFA_BYTES_MAX: usize = 4 << 20;
+/// Memory of the lazy automaton, for each thread that scans.
+const CACHE_BYTES_MAX: usize = 1 << 20;
+/// Groups in groups: what people write stays under 10.
+const NEST_MAX: u32 = 50;
+/// Shorter texts are in most blocks and most messages: looking for them first gains nothing.
+const PREFILTER_BYTES_MIN: usize = 3;
+/// Where fewer than one row in this many is wanted, looking at those rows beats looking at the whole block.
+const SPARSE_FACTOR: usize = 8;
+
+/// Whether case matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Case {
+    /// Letters match in any case, by simple Unicode folding.
+    #[default]
+    Insensitive,
+    /// Letters match as they are.
+    Sensitive,
+}
+
+/// What a message must hold, or must not.
+#[derive(Debug, Clone)]
+pub struct Search {
+    matcher: Matcher,
+    inverted: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Matcher {
+    Text(Box<Text>),
+    Pattern(Box<Pattern>),
+}
+
+/// A regex that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchError {
+    /// The text is no regex.
+    Syntax {
+        /// Which character is wrong, from 1.
+        position: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It is one, and too large to run.
+    TooLarge,
+}
+
+/// What the memory of texts says of a whole block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Nothing,
+    Some,
+    Everything,
+}
+
+/// Memory that a scan uses again from block to block.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    lowered: Vec<u8>,
+    cache: Option<meta::Cache>,
+}
+
+impl Search {
+    /// Messages that hold `text`.
+    #[must_use]
+    pub fn text(text: &str, case: Case) -> Self {
+        Self {
+            matcher: Matcher::Text(Box::new(Text::new(text, case))),
+            inverted: false,
+        }
+    }
+
+    /// Messages that match `pattern`, in the syntax of the `regex` crate.
+    ///
+    /// # Errors
+    /// [`SearchError`] when it is no regex or too large.
+    pub fn regex(pattern: &str, case: Case) -> Result<Self, SearchError> {
+        Ok(Self {
+            matcher: Matcher::Pattern(Box::new(Pattern::new(pattern, case)?)),
+            inverted: false,
+        })
+    }
+
+    /// The other messages.
+    #[must_use]
+    pub fn inverted(self) -> Self {
+        Self {
+            inverted: !self.inverted,
+            ..self
+        }
+    }
+
+    /// Whether a message is meant.
+    #[must_use]
+    pub fn matches(&self, message: &str) -> bool {
+        let found = match &self.matcher {
+            Matcher::Text(text) => text.matches(message, &mut Vec::new()),
+            Matcher::Pattern(pattern) => pattern.regex.is_match(message),
+        };
+        found != self.inverted
+    }
+
+    /// What is known of a block of which `may_contain` tells whether it may hold a folded text.
+    pub(super) fn verdict(&self, may_contain: impl Fn(&str) -> bool) -> Verdict {
+        let possible = match &self.matcher {
+            Matcher::Text(text) => may_contain(&text.folded),
+            Matcher::Pattern(pattern) => pattern.need.may_hold(&may_contain),
+        };
+        match (possible, self.inverted) {
+            (true, _) => Verdict::Some,
+            (false, false) => Verdict::Nothing,
+            (false, true) => Verdict::Everything,
+        }
+    }
+
+    /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`.
+    pub(super) fn retain(
+        &self,
+        text: &str,
+        ends: &[u32],
+        rows: &mut Vec<u32>,
+        scratch: &mut Scratch,
+    ) {
+        let column = Column { text, ends };
+        let found = match &self.matcher {
+            Matcher::Text(needle) => needle.rows(column, rows, &mut scratch.lowered),
+            Matcher::Pattern(pattern) => pattern.rows(column, rows, scratch),
+        };
+        if self.inverted {
+            *rows = without(rows, &found);
+        } else {
+            *rows = found;
+        }
+    }
+}
+
+/// The messages of a block, one after another without separator.
+#[derive(Clone, Copy)]
+struct Column<'a> {
+    text: &'a str,
+    ends: &'a [u32],
+}
+
+impl<'a> Column<'a> {
+    fn row(self, row: u32) -> &'a str {
+        let row = row as usize;
+        let end_of = |row: usize| self.ends.get(row).map_or(0, |end| *end as usize);
+        let start = row.checked_sub(1).map_or(0, end_of);
+        self.text.get(start..end_of(row)).unwrap_or_default()
+    }
+}
+
+/// A plain text to look for.
+#[derive(Debug, Clone)]
+struct Text {
+    /// Looks for the text itself, or for its folded form where case does not matter.
+    finder: Finder<'static>,
+    folded: String,
+    case: Case,
+}
+
+impl Text {
+    fn new(text: &str, case: Case) -> Self {
+        let folded = fold(text).into_owned();
+        let needle = match case {
+            Case::Sensitive => text,
+            Case::Insensitive => &folded,
+        };
+        Self {
+            finder: Finder::new(needle).into_owned(),
+            folded,
+            case,
+        }
+    }
+
+    fn matches(&self, message: &str, lowered: &mut Vec<u8>) -> bool {
+        if self.case == Case::Sensitive {
+            return self.finder.find(message.as_bytes()).is_some();
+        }
+        if message.is_ascii() {
+            lower(message, lowered);
+            return self.finder.find(lowered).is_some();
+        }
+        self.finder.find(fold(message).as_bytes()).is_some()
+    }
+
+    fn rows(&self, column: Column<'_>, rows: &[u32], lowered: &mut Vec<u8>) -> Vec<u32> {
+        let exact = self.case == Case::Sensitive;
+        let sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
+        // folding may change lengths outside of ASCII, so that rows would no longer end where `ends` says
+        if sparse || self.finder.needle().is_empty() || !(exact || column.text.is_ascii()) {
+            let matches = |row: &u32| self.matches(column.row(*row), lowered);
+            return rows.iter().copied().filter(matches).collect();
+        }
+        let found = if exact {
+            self.hits(column.text.as_bytes(), column.ends)
+        } else {
+            lower(column.text, lowered);
+            self.hits(lowered, column.ends)
+        };
+        if rows.len() == column.ends.len() {
+            found
+        } else {
+            common(rows, &found)
+        }
+    }
+
+    /// The rows that hold the needle, found in one pass; an occurrence over the border of two rows is none.
+    fn hits(&self, haystack: &[u8], ends: &[u32]) -> Vec<u32> {
+        let needle_length = self.finder.needle().len();
+        let mut hits = Vec::new();
+        let (mut row, mut at) = (0, 0);
+        while let Some(found) = haystack.get(at..).and_then(|rest| self.finder.find(rest)) {
+            let start = at + found;
+            let later = ends.get(row..).unwrap_or_default();
+            row += later.partition_point(|end| *end as usize <= start);
+            let Some(end) = ends.get(row).map(|end| *end as usize) else {
+                break;
+            };
+            if start + needle_length <= end {
+                hits.extend(u32::try_from(row));
+                at = end;
+            } else {
+                at = start + 1;
+            }
+        }
+        hits
+    }
+}
+
+fn lower(text: &str, into: &mut Vec<u8>) {
+    into.clear();
+    into.extend_from_slice(text.as_bytes());
+    into.make_ascii_lowercase();
+}
+
+/// A regex to match.
+#[derive(Debug, Clone)]
+struct Pattern {
+    regex: Regex,
+    need: Need,
+    /// The longest text that every match holds: looked for first, since that is many times as fast.
+    prefilter: Option<Text>,
+}
+
+impl Pattern {
+    fn new(pattern: &str, case: Case) -> Result<Self, SearchError> {
+        let hir = parse(pattern, case)?;
+        let config = Regex::config()
+            .nfa_size_limit(Some(NFA_BYTES_MAX))
+            .hybrid_cache_capacity(CACHE_BYTES_MAX);
+        let regex = Regex::builder()
+            .configure(config)
+            .build_from_hir(&hir)
+            .map_err(|_| SearchError::TooLarge)?;
+        let need = Need::of(&hir);
+        let prefilter = need
+            .longest()
+            .filter(|text| text.len() >= PREFILTER_BYTES_MIN)
+            .map(|text| Text::new(text, Case::Insensitive));
+        Ok(Self {
+            regex,
+            need,
+            prefilter,
+        })
+    }
+
+    fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
+        let likely = match &self.prefilter {
+            Some(text) => text.rows(column, rows, &mut scratch.lowered),
+            None => rows.to_vec(),
+        };
+        let cache = scratch
+            .cache
+            .get_or_insert_with(|| self.regex.create_cache());
+        let mut matches = |row: &u32| {
+            let input = Input::new(column.row(*row)).earliest(true);
+            self.regex.search_half_with(cache, &input).is_some()
+        };
+        likely.into_iter().filter(|row| matches(row)).collect()
+    }
+}
+
+fn parse(pattern: &str, case: Case) -> Result<Hir, SearchError> {
+    let syntax = |offset: usize, reason: String| SearchError::Syntax {
+        position: pattern
+            .get(..offset)
+            .map_or(0, |before| before.chars().count())
+            + 1,
+        reason,
+    };
+    ParserBuilder::new()
+        .nest_limit(NEST_MAX)
+        .case_insensitive(case == Case::Insensitive)
+        .build()
+        .parse(pattern)
+        .map_err(|error| match error {
+            regex_syntax::Error::Parse(error) => {
+                syntax(error.span().start.offset, error.kind().to_string())
+            }
+            regex_syntax::Error::Translate(error) => {
+                syntax(error.span().start.offset, error.kind().to_string())
+            }
+            other => syntax(0, other.to_string()),
+        })
+}
+
+/// What is in both ascending lists.
+fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
+    let mut found = found.iter().peekable();
+    let mut is_found = |row: &u32| {
+        while found.next_if(|next| *next < row).is_some() {}
+        found.next_if_eq(&row).is_some()
+    };
+    rows.iter().copied().filter(|row| is_found(row)).collect()
+}
+
+/// What is in the first ascending list and not in the second.
+fn without(rows: &[u32], found: &[u32]) -> Vec<u32> {
+    let mut found = found.iter().peekable();
+    let mut is_found = |row: &u32| {
+        while found.next_if(|next| *next < row).is_some() {}
+        found.next_if_eq(&row).is_some()
+    };
+    rows.iter().copied().filter(|row| !is_found(row)).collect()
+}
+
+impl fmt::Display for SearchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax { position, reason } => {
+                write!(f, "search is not a regex: {reason} (character {position})")
+            }
+            Self::TooLarge => f.write_str("search is a regex that is too large to run"),
+        }
+    }
+}
+
+impl std::error::Error for SearchError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What `retain` keeps, and a check that single messages say the same.
+    fn retained(search: &Search, messages: &[&str], rows: &[u32]) -> Vec<u32> {
+        let text = messages.concat();
+        let mut ends = Vec::new();
+        for message in messages {
+            ends.push(ends.last().copied().unwrap_or(0) + u32::try_from(message.len()).unwrap());
+        }
+        let mut kept = rows.to_vec();
+        search.retain(&text, &ends, &mut kept, &mut Scratch::default());
+        let single: Vec<u32> = rows
+            .iter()
+            .copied()
+            .filter(|row| search.matches(messages[*row as usize]))
+            .collect();
+        assert_eq!(kept, single, "{search:?} on {messages:?} of {rows:?}");
+        kept
+    }
+
+    fn all(search: &Search, messages: &[&str]) -> Vec<u32> {
+        let rows: Vec<u32> = (0..u32::try_from(messages.len()).unwrap()).collect();
+        retained(search, messages, &rows)
+    }
+
+    #[test]
+    fn a_text_matches_in_any_case_unless_asked() {
+        let messages = ["Disk full", "", "the DISK", "dis", "k", "disk disk"];
+        assert_eq!(
+            all(&Search::text("disk", Case::Insensitive), &messages),
+            [0, 2, 5]
+        );
+        assert_eq!(all(&Search::text("disk", Case::Sensitive), &messages), [5]);
+        assert_eq!(
+            all(&Search::text("d", Case::Insensitive).inverted(), &messages),
+            [1, 4]
+        );
+        assert_eq!(
+            all(&Search::text("", Case::Insensitive), &messages).len(),
+            6
+        );
+    }
+
+    #[test]
+    fn letters_beyond_ascii_fold_too() {
+        let messages = [
+            "\u{c4}RGER",
+            "\u{e4}rger",
+            "arger",
+            "\u{39f}\u{3a3}",
+            "\u{3bf}\u{3c2}",
+        ];
+        let search = |text| Search::text(text, Case::Insensitive);
+        assert_eq!(all(&search("\u{e4}r"), &messages), [0, 1]);
+        assert_eq!(all(&search("\u{3bf}\u{3c3}"), &messages), [3, 4]);
+        assert_eq!(all(&search("rger"), &messages), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_regex_knows_alternation_anchors_and_classes() {
+        let messages = ["error 12", "warn", "an error", "", "ERROR 7"];
+        let search = |pattern| Search::regex(pattern, Case::Insensitive).unwrap();
+        assert_eq!(all(&search("^error"), &messages), [0, 4]);
+        assert_eq!(all(&search("error$|warn"), &messages), [1, 2]);
+        assert_eq!(all(&search(r"error \d{2}"), &messages), [0]);
+        assert_eq!(all(&search("^$"), &messages), [3]);
+        assert_eq!(all(&search("error").inverted(), &messages), [1, 3]);
+        let exact = Search::regex("ERROR", Case::Sensitive).unwrap();
+        assert_eq!(all(&exact, &messages), [4]);
+    }
+
+    #[test]
+    fn a_bad_regex_says_where() {
+        let refused = |pattern: &str| {
+            Search::regex(pattern, Case::Insensitive)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            refused("a(b"),
+            "search is not a regex: unclosed group (character 2)"
+        );
+        assert_eq!(
+            refused("\u{e4}\u{e4}["),
+            "search is not a regex: unclosed character class (character 3)"
+        );
+        assert_eq!(
+            refused(r"(\w{200}){200}"),
+            "search is a regex that is too large to run"
+        );
+        assert!(refused(&"(".repeat(60)).starts_with("search is not a regex"));
+        assert!(refused(&format!("{}a{}", "(".repeat(60), ")".repeat(60))).contains("nest"));
+    }
+
+    #[test]
+    fn a_block_without_the_text_is_passed_over() {
+        let nothing = |_: &str| false;
+        let search = Search::text("Needle", Case::Sensitive);
+        assert_eq!(search.verdict(nothing), Verdict::Nothing);
+        assert_eq!(search.verdict(|text| text == "needle"), Verdict::Some);
+        assert_eq!(search.inverted().verdict(nothing), Verdict::Everything);
+        let pattern = Search::regex("x+", Case::Insensitive).unwrap();
+        assert_eq!(pattern.verdict(nothing), Verdict::Nothing);
+        let free = Search::regex("[0-9]+", Case::Insensitive).unwrap();
+        assert_eq!(free.verdict(nothing), Verdict::Some);
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_is_searched_as_its_messages_are(
+            messages in prop::collection::vec("[aAbB\u{e4}\u{c4}\u{212a}kK ]{0,6}", 0..40),
+            wanted in prop::collection::vec(any::<bool>(), 40),
+            needle in "[aAbB\u{e4}\u{c4}kK]{0,3}",
+            sensitive: bool,
+            inverted: bool,
+            regex: bool,
+        ) {
+            let case = if sensitive { Case::Sensitive } else { Case::Insensitive };
+            let mut search = if regex {
+                Search::regex(&needle, case).unwrap()
+            } else {
+                Search::text(&needle, case)
+            };
+            if inverted {
+                search = search.inverted();
+            }
+            let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
+            let rows: Vec<u32> = (0..messages.len())
+                .filter(|row| wanted[*row])
+                .map(|row| u32::try_from(row).unwrap())
+                .collect();
+            retained(&search, &messages, &rows);
+            all(&search, &messages);
+        }
+
+        #[test]
+        fn a_plain_regex_finds_what_the_text_does(
+            message in "[aAbB\u{e4}\u{c4}\u{212a}\u{17f}sSkK\u{3c3}\u{3c2}\u{df}]{0,12}",
+            needle in "[aAbB\u{e4}\u{c4}kKsS\u{3c3}\u{df}]{1,3}",
+        ) {
+            let text = Search::text(&needle, Case::Insensitive);
+            let regex = Search::regex(&needle, Case::Insensitive).unwrap();
+            prop_assert_eq!(text.matches(&message), regex.matches(&message));
+        }
+
+        #[test]
+        fn what_a_regex_needs_is_in_what_it_matches(
+            pattern in r"([ab(|)?+.\[\]^$]|\(a\|b\)|[ab]\*){0,8}",
+            message in "[abAB]{0,8}",
+        ) {
+            if let Ok(search) = Search::regex(&pattern, Case::Insensitive)
+                && search.matches(&message)
+            {
+                let folded = fold(&message);
+                prop_assert_eq!(search.verdict(|text| folded.contains(text)), Verdict::Some);
+            }
+        }
+    }
+}

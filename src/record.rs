@@ -1,0 +1,276 @@
+//! The waist: the one type that flows from every source to every reader.
+
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Extra facts about a record: a JSON object, kept as CBOR on disk.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// One thing that happened, as a collector saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// When it happened, by the clock of whoever logged it.
+    pub timestamp: Micros,
+    /// Who logged it.
+    pub source: Source,
+    /// How bad it is.
+    pub level: Level,
+    /// The text. What was not UTF-8 stands as U+FFFD here and whole, as base64, in
+    /// `metadata.message_base64`.
+    pub message: String,
+    /// Everything else that is known.
+    pub metadata: Metadata,
+}
+
+/// A record that the store holds, under the id by which every surface names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRecord {
+    /// The record's place in the order of arrival.
+    pub id: Id,
+    /// The record itself.
+    pub record: Record,
+}
+
+/// A record's number: from 1, contiguous, in order of arrival, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub u64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How bad a record is; ordered, `Debug` lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Of use to the program's developers.
+    Debug,
+    /// What is normal.
+    Info,
+    /// What may become a failure.
+    Warn,
+    /// A failure.
+    Error,
+}
+
+impl Level {
+    /// Every level, lowest first: `ALL[level.index()] == level`.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
+
+    /// The level's place in [`Level::ALL`], which is also its number on disk.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The level with this number.
+    #[must_use]
+    pub fn from_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index).copied()
+    }
+
+    /// The word for it on every surface.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The words and numbers that logging systems use for levels, in any case.
+impl FromStr for Level {
+    type Err = LevelError;
+
+    fn from_str(text: &str) -> Result<Self, LevelError> {
+        match text.to_ascii_lowercase().as_str() {
+            "debug" | "trace" | "6" | "7" => Ok(Self::Debug),
+            "info" | "notice" | "5" => Ok(Self::Info),
+            "warn" | "warning" | "4" => Ok(Self::Warn),
+            "error" | "err" | "critical" | "crit" | "alert" | "emerg" | "fatal" | "0" | "1"
+            | "2" | "3" => Ok(Self::Error),
+            _ => Err(LevelError {
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A word that is no level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelError {
+    found: String,
+}
+
+impl fmt::Display for LevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "level must be one of debug, info, warn, error; got {:?}",
+            self.found
+        )
+    }
+}
+
+impl std::error::Error for LevelError {}
+
+/// The name of who logs: `cloud-init`, `system:ssh`, `docker:web`, `file:nginx`. 1 to
+/// [`Source::LENGTH_MAX`] bytes of UTF-8 without control characters. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source(Arc<str>);
+
+impl Source {
+    /// Unit names and container names end at 255 bytes; the kind and its colon come before them.
+    pub const LENGTH_MAX: usize = 300;
+
+    /// A source of this `kind` (`system`, `docker`, ...) and foreign `name`: control characters
+    /// become U+FFFD and what is too long is cut, since a hostile name must not cost its records.
+    /// An empty name leaves the kind alone.
+    #[must_use]
+    pub fn new(kind: &str, name: &str) -> Self {
+        let mut text = String::with_capacity(kind.len() + 1 + name.len());
+        text.push_str(kind);
+        if !name.is_empty() {
+            text.push(':');
+            text.extend(name.chars().map(|c| {
+                if c.is_control() {
+                    char::REPLACEMENT_CHARACTER
+                } else {
+                    c
+                }
+            }));
+        }
+        text.truncate(text.floor_char_boundary(Self::LENGTH_MAX));
+        Self(text.into())
+    }
+
+    /// The whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        if text.is_empty() || text.len() > Self::LENGTH_MAX || text.chars().any(char::is_control) {
+            return Err(SourceError {
+                found: text.chars().take(40).collect(),
+            });
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A text that is no source name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceError {
+    found: String,
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { found } = self;
+        write!(
+            f,
+            "a source is 1 to {} bytes without control characters; got {found:?}",
+            Source::LENGTH_MAX
+        )
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// How far a collector has read one of its origins. It is committed with the records that it
+/// covers; after a restart the collector gets it back and goes on from exactly there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Which origin: the collector's name, then what it reads (`journal:<file id>`, `file:<path>`).
+    pub origin: String,
+    /// The collector's own note, which only it can read; `None` forgets the origin.
+    pub value: Option<Vec<u8>>,
+}
+
+/// The newest position of every origin.
+pub type Positions = std::collections::BTreeMap<String, Vec<u8>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_ordered_and_numbered() {
+        assert!(
+            Level::Debug < Level::Info && Level::Info < Level::Warn && Level::Warn < Level::Error
+        );
+        for (index, level) in Level::ALL.into_iter().enumerate() {
+            assert_eq!(level.index(), index);
+            assert_eq!(Level::from_index(index), Some(level));
+            assert_eq!(level.as_str().parse(), Ok(level));
+        }
+        assert_eq!(Level::from_index(4), None);
+    }
+
+    #[test]
+    fn levels_are_read_in_all_vocabularies() {
+        assert_eq!("WARNING".parse(), Ok(Level::Warn));
+        assert_eq!("CRITICAL".parse(), Ok(Level::Error));
+        assert_eq!("5".parse(), Ok(Level::Info));
+        assert_eq!("7".parse(), Ok(Level::Debug));
+        let error = "loud".parse::<Level>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "level must be one of debug, info, warn, error; got \"loud\""
+        );
+    }
+
+    #[test]
+    fn a_hostile_name_makes_a_clean_source() {
+        assert_eq!(
+            Source::new("docker", "a\nb\u{1b}[31m").as_str(),
+            "docker:a\u{fffd}b\u{fffd}[31m"
+        );
+        assert_eq!(Source::new("cloud-init", "").as_str(), "cloud-init");
+        let long = Source::new("system", &"\u{20ac}".repeat(200));
+        assert!(long.as_str().len() <= Source::LENGTH_MAX);
+        assert_eq!(
+            long.as_str().parse(),
+            Ok(long.clone()),
+            "what is made can be read"
+        );
+    }
+
+    #[test]
+    fn a_bad_name_is_refused() {
+        for text in ["", "a\0b", "x\u{9b}y", &"x".repeat(301)] {
+            assert!(text.parse::<Source>().is_err(), "{text:?}");
+        }
+        let error = "a\tb".parse::<Source>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a source is 1 to 300 bytes without control characters; got \"a\\tb\""
+        );
+    }
+}

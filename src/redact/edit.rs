@@ -1,0 +1,107 @@
+//! What is to be replaced in a text, and the replacing.
+
+use std::ops::Range;
+
+/// What stands where a secret stood.
+pub(super) const MASK: &str = "[REDACTED]";
+
+/// One replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Edit {
+    /// Which rule asks for it: an index into the scanner's rules.
+    pub(super) rule: usize,
+    /// The bytes that go.
+    pub(super) range: Range<usize>,
+    /// What comes instead.
+    pub(super) form: Form,
+}
+
+/// How the mask is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The mask alone.
+    Bare,
+    /// An equals sign, then the mask: what stands between name and value goes too.
+    Assigned,
+    /// The mask in double quotes, for a place where JSON expects a value.
+    Quoted,
+}
+
+impl Form {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Bare => MASK,
+            Self::Assigned => "=[REDACTED]",
+            Self::Quoted => "\"[REDACTED]\"",
+        }
+    }
+}
+
+impl Edit {
+    /// Whether the edit would change the text.
+    pub(super) fn changes(&self, text: &[u8]) -> bool {
+        text.get(self.range.clone()) != Some(self.form.text().as_bytes())
+    }
+}
+
+/// Joins edits that overlap: the first one's form stays, and the range covers both, so that nothing
+/// that any rule wants gone survives. The result is in order and disjoint.
+pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+    let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match joined.last_mut() {
+            Some(last) if edit.range.start < last.range.end => {
+                last.range.end = last.range.end.max(edit.range.end);
+            }
+            _ => joined.push(edit),
+        }
+    }
+    joined
+}
+
+/// The text with the edits made; they are in order and disjoint.
+pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + edits.len() * MASK.len());
+    let mut kept = 0;
+    for edit in edits {
+        out.extend_from_slice(text.get(kept..edit.range.start).unwrap_or_default());
+        out.extend_from_slice(edit.form.text().as_bytes());
+        kept = edit.range.end;
+    }
+    out.extend_from_slice(text.get(kept..).unwrap_or_default());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(rule: usize, range: Range<usize>, form: Form) -> Edit {
+        Edit { rule, range, form }
+    }
+
+    #[test]
+    fn overlapping_edits_become_one_that_covers_both() {
+        let edits = vec![
+            edit(1, 6..9, Form::Bare),
+            edit(0, 2..7, Form::Assigned),
+            edit(2, 9..10, Form::Quoted),
+        ];
+        let joined = merged(edits);
+        assert_eq!(
+            joined,
+            [edit(0, 2..9, Form::Assigned), edit(2, 9..10, Form::Quoted)]
+        );
+        assert_eq!(
+            applied(b"0123456789ab", &joined),
+            b"01=[REDACTED]\"[REDACTED]\"ab"
+        );
+    }
+
+    #[test]
+    fn an_edit_that_writes_what_is_there_changes_nothing() {
+        assert!(!edit(0, 1..12, Form::Assigned).changes(b"k=[REDACTED] x"));
+        assert!(edit(0, 1..12, Form::Assigned).changes(b"k: [REDACTED] x"));
+    }
+}

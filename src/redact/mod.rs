@@ -1,0 +1,510 @@
+//! Scrubs secrets: the only maker of [`Redacted`], which is all that the store accepts. The rules,
+//! their reasons and their limits are written down in `format-spec/redaction.md`.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test fails by panicking"
+    )
+)]
+
+mod custom;
+mod edit;
+mod error;
+mod literals;
+mod metadata;
+mod names;
+mod pem;
+mod prefix;
+mod prose;
+mod rule;
+mod scan;
+mod shape;
+mod table;
+mod value;
+
+pub use custom::split_patterns;
+pub use error::Error;
+pub use rule::Rule;
+pub use table::RULES;
+
+use crate::record::Record;
+use crate::record::Source;
+use pem::OpenKeys;
+use scan::Scanner;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A record that holds no known secret: what the store accepts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redacted(Record);
+
+impl Redacted {
+    /// The record.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.0
+    }
+
+    /// The record, taken out.
+    #[must_use]
+    pub fn into_record(self) -> Record {
+        self.0
+    }
+}
+
+/// What may be set.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// More patterns (`LOG_REDACT_PATTERNS`, already split: see [`split_patterns`]). What one
+    /// matches is replaced whole. They see bytes: classes such as `\w` are ASCII.
+    pub patterns: Vec<String>,
+    /// Rules switched off by id; the word `all` switches off everything.
+    pub disabled: Vec<String>,
+    /// The literal `name value` rule, prose or not.
+    pub strict: bool,
+}
+
+/// Applies the rules. Cloning is cheap: the compiled rules are shared, the state of secrets over
+/// several records is not.
+#[derive(Debug, Clone)]
+pub struct Redactor {
+    /// Nothing where redaction is switched off.
+    scanner: Option<Arc<Scanner>>,
+    keys: OpenKeys,
+}
+
+/// The word that switches off everything.
+const ALL: &str = "all";
+
+impl Redactor {
+    /// Compiles the rules.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        for id in &options.disabled {
+            if id != ALL && !RULES.iter().any(|rule| rule.id == id) {
+                let found = id.clone();
+                return Err(Error::UnknownRule { found });
+            }
+        }
+        let customs = custom::compile(&options.patterns)?;
+        if options.disabled.iter().any(|id| id == ALL) {
+            return Ok(Self {
+                scanner: None,
+                keys: OpenKeys::default(),
+            });
+        }
+        let rules: Vec<_> = RULES
+            .iter()
+            .filter(|rule| options.disabled.iter().all(|id| id != rule.id))
+            .collect();
+        let scanner = Scanner::new(&rules, customs, options.strict);
+        Ok(Self {
+            scanner: Some(Arc::new(scanner)),
+            keys: OpenKeys::default(),
+        })
+    }
+
+    /// Scrubs a record: source, message, and metadata (every text at any depth; keys decide too).
+    /// What was found is told in `metadata.redacted`. Redacting twice changes nothing.
+    #[must_use]
+    pub fn redact(&mut self, mut record: Record) -> Redacted {
+        let Some(scanner) = self.scanner.as_deref() else {
+            return Redacted(record);
+        };
+        let mut rules = 0;
+        if let Some((text, found)) = scanner.scrub_text(record.source.as_str()) {
+            record.source = renamed(&text);
+            rules |= found;
+        }
+        let parts = key_parts(scanner, &mut self.keys, &record.source, &record.message);
+        if let Some((text, found)) = scanner.scrub_message(&record.message, parts, &mut |_, _| {}) {
+            record.message = text;
+            rules |= found;
+        }
+        rules |= metadata::scrub(scanner, &mut record.metadata);
+        if rules != 0 {
+            metadata::tell(&mut record.metadata, scanner.ids(rules));
+        }
+        Redacted(record)
+    }
+
+    /// Scrubs a text of our own.
+    #[must_use]
+    pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let scrubbed = self
+            .scanner
+            .as_deref()
+            .and_then(|scanner| scanner.scrub_text(text));
+        match scrubbed {
+            Some((scrubbed, _)) => Cow::Owned(scrubbed),
+            None => Cow::Borrowed(text),
+        }
+    }
+}
+
+/// What a message holds of a private key that began in an earlier record.
+fn key_parts(
+    scanner: &Scanner,
+    keys: &mut OpenKeys,
+    source: &Source,
+    message: &str,
+) -> Vec<Range<usize>> {
+    match scanner.private_key() {
+        Some(_) => keys.parts(source, message),
+        None => Vec::new(),
+    }
+}
+
+/// What redaction does to one text, rule by rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The text without its secrets.
+    pub text: String,
+    /// What was found, from left to right; rules may overlap.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// What it replaces: this holds the secret.
+    pub was: String,
+}
+
+impl Redactor {
+    /// Does the same as [`Redactor::redact`] does to the message of a record, and tells what each
+    /// rule does. The findings hold the secrets: they are for the eyes of whoever has the text
+    /// already.
+    #[must_use]
+    pub fn explain(&mut self, source: &Source, text: &str) -> Explained {
+        let Some(scanner) = self.scanner.as_deref() else {
+            return Explained {
+                text: text.to_owned(),
+                findings: Vec::new(),
+            };
+        };
+        let parts = key_parts(scanner, &mut self.keys, source, text);
+        let mut findings = Vec::new();
+        let scrubbed = scanner.scrub_message(text, parts, &mut |rule, was| {
+            findings.extend(scanner.ids(1 << rule).into_iter().map(|rule| Finding {
+                rule,
+                was: String::from_utf8_lossy(was).into_owned(),
+            }));
+        });
+        Explained {
+            text: scrubbed.map_or_else(|| text.to_owned(), |(text, _)| text),
+            findings,
+        }
+    }
+}
+
+/// The source with this name, cut where a mask has made it too long.
+fn renamed(name: &str) -> Source {
+    let (kind, rest) = name.split_once(':').unwrap_or((name, ""));
+    Source::new(kind, rest)
+}
+
+/// Whether this is the name of a rule, or of a pattern of the settings.
+fn is_rule_id(id: &str) -> bool {
+    let pattern = |number: &str| {
+        !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    RULES.iter().any(|rule| rule.id == id) || id.strip_prefix("pattern-").is_some_and(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Level;
+    use crate::time::Micros;
+    use serde_json::json;
+
+    fn redactor(options: &Options) -> Redactor {
+        Redactor::new(options).unwrap()
+    }
+
+    fn scrubbed(text: &str) -> String {
+        redactor(&Options::default()).redact_text(text).into_owned()
+    }
+
+    fn strict(text: &str) -> String {
+        let options = Options {
+            strict: true,
+            ..Options::default()
+        };
+        redactor(&options).redact_text(text).into_owned()
+    }
+
+    fn record(message: &str, metadata: &serde_json::Value) -> Record {
+        Record {
+            timestamp: Micros::new(1),
+            source: Source::new("docker", "web"),
+            level: Level::Info,
+            message: message.to_owned(),
+            metadata: metadata.as_object().unwrap().clone(),
+        }
+    }
+
+    #[test]
+    fn the_four_core_families_are_redacted() {
+        for (text, expected) in [
+            ("sk-ant-api03-abc-DEF", "sk-ant-[REDACTED]"),
+            (
+                "Authorization: Bearer ab.c-d_1",
+                "Authorization: Bearer [REDACTED]",
+            ),
+            ("bearer abc123 x", "bearer [REDACTED] x"),
+            ("key=abc", "key=[REDACTED]"),
+            ("API_KEY = abc def", "API_KEY=[REDACTED] def"),
+            ("token: abc", "token=[REDACTED]"),
+            ("Secret abc1", "Secret=[REDACTED]"),
+            ("password hunter2", "password=[REDACTED]"),
+            ("credential==x", "credential=[REDACTED]"),
+            ("id AKIAIOSFODNN7EXAMPLE.", "id AKIA[REDACTED]."),
+        ] {
+            assert_eq!(scrubbed(text), expected);
+        }
+    }
+
+    #[test]
+    fn prose_is_not_punished() {
+        for text in [
+            "monkey business",
+            "the key to success",
+            "token bucket is full",
+            "secretary",
+            "password must not be empty",
+            "keyboard: us",
+            "0 tokens used",
+            "token expired",
+            "key not found",
+            "Token Expired, please log in",
+            "Failed password for root from 10.0.0.1 port 22 ssh2",
+            "Accepted publickey for core",
+            "password: ",
+            "key:",
+            "msg=\"enter password: \" user=bob",
+            "{\"msg\":\"bad token:\",\"user\":\"bob\"}",
+            "token=null",
+            "the \"token\" was bad",
+            "the Bearer token is missing",
+        ] {
+            assert_eq!(scrubbed(text), text);
+        }
+    }
+
+    #[test]
+    fn strict_mode_is_the_literal_rule() {
+        assert_eq!(strict("monkey business"), "monkey=[REDACTED]");
+        assert_eq!(strict("the key to success"), "the key=[REDACTED] success");
+        assert_eq!(strict("token=null"), "token=[REDACTED]");
+        assert_eq!(strict("key\n\tx"), "key=[REDACTED]");
+        assert_eq!(
+            strict("keyboard: us, 0 tokens used"),
+            "keyboard: us, 0 tokens used"
+        );
+    }
+
+    #[test]
+    fn values_are_found_in_every_form() {
+        for (text, expected) in [
+            (
+                r#"{"password": "a b", "n": 1}"#,
+                r#"{"password": "[REDACTED]", "n": 1}"#,
+            ),
+            (r#"{"api_key":12345}"#, r#"{"api_key":"[REDACTED]"}"#),
+            (
+                r#"{"token":{"a":"}","b":[1]},"n":1}"#,
+                r#"{"token":"[REDACTED]","n":1}"#,
+            ),
+            (r"{'password': 'a b'}", r"{'password': '[REDACTED]'}"),
+            (
+                r#"{"log":"{\"password\":\"a\\\"b\"}"}"#,
+                r#"{"log":"{\"password\":\"[REDACTED]\"}"}"#,
+            ),
+            (
+                r#"{"user"=>{"password"=>"x y"}}"#,
+                r#"{"user"=>{"password"=>"[REDACTED]"}}"#,
+            ),
+            (
+                r#"{"msg":"token=abc","n":1}"#,
+                r#"{"msg":"token=[REDACTED]","n":1}"#,
+            ),
+            ("PASSWORD='x y' next", "PASSWORD=[REDACTED] next"),
+            ("PASSWORD=\"x y\"", "PASSWORD=[REDACTED]"),
+            ("export TOKEN=abc", "export TOKEN=[REDACTED]"),
+            ("api_key => x", "api_key=[REDACTED]"),
+            (
+                "Some { password: Some(\"a b\") }",
+                "Some { password=[REDACTED] }",
+            ),
+            ("token=\"x", "token=[REDACTED]"),
+            ("password=token: abc", "password=[REDACTED]"),
+            ("token: Bearer a.b.c", "token=[REDACTED] [REDACTED]"),
+            ("user[password]=abc&x=1", "user[password]=\"[REDACTED]\""),
+            ("url?x%3Ftoken%3Dabc rest", "url?x%3Ftoken=[REDACTED] rest"),
+            (
+                "\u{1b}[3mtoken\u{1b}[0m\u{1b}[2m=\u{1b}[0mabc\u{1b}[0m x",
+                "\u{1b}[3mtoken\u{1b}[0m\u{1b}[2m=\u{1b}[0m[REDACTED]\u{1b}[0m x",
+            ),
+            (
+                "cmd=\"login password=abc\"",
+                "cmd=\"login password=[REDACTED]\"",
+            ),
+        ] {
+            assert_eq!(scrubbed(text), expected);
+        }
+    }
+
+    #[test]
+    fn metadata_is_scrubbed_at_any_depth_and_keys_decide() {
+        let before = json!({
+            "password": "x",
+            "db": {"api_key": ["a", 7, null, true], "note": "token=abc"},
+            "list": [{"line": "key: v1"}],
+            "token=abc": "plain",
+            "unit": "ssh.service",
+            "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "LANG", "value": "C"}],
+            "args": ["login", "--token", "hunter", "--password", "-v"],
+        });
+        let after = redactor(&Options::default()).redact(record("hello", &before));
+        let expected = json!({
+            "password": "[REDACTED]",
+            "db": {"api_key": ["[REDACTED]", "[REDACTED]", null, true], "note": "token=[REDACTED]"},
+            "list": [{"line": "key=[REDACTED]"}],
+            "token=[REDACTED]": "plain",
+            "unit": "ssh.service",
+            "env": [{"name": "DB_PASSWORD", "value": "[REDACTED]"}, {"name": "LANG", "value": "C"}],
+            "args": ["login", "--token", "[REDACTED]", "--password", "-v"],
+            "redacted": ["key-value"],
+        });
+        assert_eq!(after.record().metadata, *expected.as_object().unwrap());
+        assert_eq!(after.record().message, "hello");
+    }
+
+    #[test]
+    fn the_list_of_rules_is_merged_and_a_foreign_one_moves() {
+        let mut redactor = redactor(&Options::default());
+        let one = redactor.redact(record("Bearer a1", &json!({"redacted": ["key-value"]})));
+        assert_eq!(
+            one.record().metadata["redacted"],
+            json!(["bearer", "key-value"])
+        );
+        let two = redactor.redact(record(
+            "Bearer a1",
+            &json!({"redacted": ["token=x"], "redacted_": 1}),
+        ));
+        let expected = json!({
+            "redacted": ["bearer", "key-value"],
+            "redacted_": 1,
+            "redacted__": ["token=[REDACTED]"],
+        });
+        assert_eq!(two.record().metadata, *expected.as_object().unwrap());
+        let same = redactor.redact(two.clone().into_record());
+        assert_eq!(same, two);
+        let untouched = record("hello", &json!({"redacted": true}));
+        assert_eq!(redactor.redact(untouched.clone()).into_record(), untouched);
+    }
+
+    #[test]
+    fn raw_bytes_of_a_message_are_scrubbed() {
+        use base64::Engine as _;
+        let engine = base64::engine::general_purpose::STANDARD;
+        let raw = engine.encode(b"\xff password=hunter2 \xfe");
+        let after = redactor(&Options::default()).redact(record(
+            "\u{fffd} password=hunter2 \u{fffd}",
+            &json!({"message_base64": raw}),
+        ));
+        assert_eq!(
+            after.record().message,
+            "\u{fffd} password=[REDACTED] \u{fffd}"
+        );
+        let kept = after.record().metadata["message_base64"].as_str().unwrap();
+        assert_eq!(
+            engine.decode(kept).unwrap(),
+            b"\xff password=[REDACTED] \xfe"
+        );
+        assert_eq!(after.record().metadata["redacted"], json!(["key-value"]));
+    }
+
+    #[test]
+    fn a_source_is_scrubbed() {
+        let mut named = record("x", &json!({}));
+        named.source = Source::new("docker", "web token=abc1");
+        let after = redactor(&Options::default()).redact(named);
+        assert_eq!(
+            after.record().source.as_str(),
+            "docker:web token=[REDACTED]"
+        );
+        assert_eq!(after.record().metadata["redacted"], json!(["key-value"]));
+    }
+
+    #[test]
+    fn patterns_of_the_settings_are_applied() {
+        let options = Options {
+            patterns: split_patterns(r"corp-[0-9]{4\,}, (?i)zz\\[a-c]+"),
+            ..Options::default()
+        };
+        assert_eq!(options.patterns, [r"corp-[0-9]{4,}", r"(?i)zz\\[a-c]+"]);
+        let after = redactor(&options).redact(record(r"id corp-12345 and ZZ\ab.", &json!({})));
+        assert_eq!(after.record().message, "id [REDACTED] and [REDACTED].");
+        assert_eq!(
+            after.record().metadata["redacted"],
+            json!(["pattern-1", "pattern-2"])
+        );
+    }
+
+    #[test]
+    fn settings_that_cannot_be_used_are_told() {
+        let patterns = |patterns: &[&str]| Options {
+            patterns: patterns.iter().map(|&p| p.to_owned()).collect(),
+            ..Options::default()
+        };
+        let error = |options: &Options| Redactor::new(options).unwrap_err().to_string();
+        assert_eq!(
+            error(&patterns(&["ok", "\u{e9}(b"])),
+            "redaction pattern 2 (\"\u{e9}(b\") is wrong at character 2: unclosed group"
+        );
+        assert!(error(&patterns(&["a*"])).contains("matches the empty text"));
+        assert!(error(&patterns(&["(?:[ab]*a[ab]{30})"])).contains("needs more than"));
+        assert!(error(&patterns(&["[a-z]{1000}{1000}"])).contains("needs more than"));
+        assert!(error(&patterns(&["a"; 65])).contains("65 redaction patterns"));
+        let unknown = Options {
+            disabled: vec!["jtw".to_owned()],
+            ..Options::default()
+        };
+        assert!(error(&unknown).contains("\"jtw\""));
+    }
+
+    #[test]
+    fn rules_are_switched_off_one_by_one_or_all() {
+        let disabled = |id: &str| {
+            redactor(&Options {
+                disabled: vec![id.to_owned()],
+                ..Options::default()
+            })
+        };
+        let text = "token=a1 Bearer b2";
+        assert_eq!(
+            disabled("bearer").redact_text(text),
+            "token=[REDACTED] Bearer b2"
+        );
+        assert_eq!(
+            disabled("key-value").redact_text(text),
+            "token=a1 Bearer [REDACTED]"
+        );
+        let plain = record(text, &json!({"password": "x"}));
+        assert_eq!(disabled("all").redact(plain.clone()).into_record(), plain);
+    }
+}

@@ -1,0 +1,174 @@
+//! Tells prose from secrets: what may stand after a word such as `token` without being one.
+
+/// The longest run of letters that counts as an ordinary word, in bytes. English has few words past
+/// twenty letters, and what is longer without a space is more likely a passphrase.
+const WORD_LENGTH_MAX: usize = 24;
+
+/// Words that follow `Bearer`, `--password` or `token:` in prose and in chains of errors, in lower
+/// case. Everything else there is taken for a secret.
+const FOLLOWERS: &str = "\
+    a after already an and are argument as at auth authentication authorization be been before \
+    by can cannot challenge connection context could credential credentials denied dial \
+    disabled does during enabled error exceeded expired failed file flag for forbidden format \
+    from granted has have header if in instead invalid is it malformed may method missing more \
+    must no not of ok on only option options or parameter permission prefix prompt provided \
+    realm received refused rejected request required requires revoked scheme scope secrets see \
+    serviceaccounts set should success successful switch than that the there this timeout to \
+    token tokens too type unable unauthorized unexpected unknown unless unsupported value via \
+    was we were when which while will with without you your";
+
+/// Words that end in a name of the rules and name no secret, in lower case.
+const NO_NAMES: &[&str] = &[
+    "monkey",
+    "turkey",
+    "donkey",
+    "hockey",
+    "jockey",
+    "whiskey",
+    "pubkey",
+    "publickey",
+    "public_key",
+    "public-key",
+];
+
+/// Values that say that there is no secret.
+const NO_VALUES: &[&str] = &[
+    "null",
+    "(null)",
+    "nil",
+    "<nil>",
+    "none",
+    "<none>",
+    "undefined",
+    "true",
+    "false",
+    "(none)",
+    "<unset>",
+    "(unset)",
+    "<empty>",
+    "(empty)",
+];
+
+/// Whether `value` is an ordinary word: letters only, in lower or title case, with the punctuation
+/// that prose puts around a word. One apostrophe may stand inside (`isn't`), and two words may be
+/// joined by a slash.
+pub(super) fn is_ordinary_word(value: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return false;
+    };
+    match bare_word(text).split_once('/') {
+        Some((one, other)) => is_word(one) && is_word(other),
+        None => is_word(bare_word(text)),
+    }
+}
+
+fn is_word(word: &str) -> bool {
+    let mut rest = word.chars();
+    let starts = rest.next().is_some_and(char::is_alphabetic);
+    let is_apostrophe = |c: char| matches!(c, '\'' | '\u{2019}');
+    starts
+        && word.len() <= WORD_LENGTH_MAX
+        && rest.clone().filter(|&c| is_apostrophe(c)).count() <= 1
+        && rest.all(|c| is_apostrophe(c) || c.is_alphabetic() && !c.is_uppercase())
+}
+
+/// Whether the text ends in a word that only looks like a name.
+pub(super) fn is_no_name(text: &[u8]) -> bool {
+    NO_NAMES.iter().any(|word| {
+        let start = text.len().saturating_sub(word.len());
+        text.get(start..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+    })
+}
+
+/// Whether `value` is a word that goes on a sentence about bearer tokens or command line flags.
+pub(super) fn is_follower(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|text| {
+        let word = bare_word(text).trim_end_matches('=');
+        FOLLOWERS
+            .split(' ')
+            .any(|known| known.eq_ignore_ascii_case(word))
+    })
+}
+
+/// Whether `value` says that there is no value, or has been masked by whoever logged it.
+pub(super) fn is_no_value(value: &[u8]) -> bool {
+    let bare = value.trim_ascii_end();
+    let bare = bare.strip_suffix(b",").unwrap_or(bare);
+    bare.iter().all(|&byte| byte == b'*')
+        || NO_VALUES
+            .iter()
+            .any(|known| bare.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// The word without a bracket before it and the punctuation after it.
+fn bare_word(text: &str) -> &str {
+    text.trim_start_matches(['(', '[', '<'])
+        .trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '>', '"', '\''])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_prose_are_ordinary() {
+        for word in [
+            "business",
+            "to",
+            "Expired",
+            "not",
+            "expired,",
+            "(optional)",
+            "isn't",
+            "f\u{fc}r",
+            "a",
+            "\u{540d}\u{524d}",
+            "rotated.\"",
+        ] {
+            assert!(is_ordinary_word(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_secret_is_not_ordinary() {
+        for word in [
+            "hunter2",
+            "RSA",
+            "aBc",
+            "abc-def",
+            "x_y",
+            "",
+            "...",
+            "'hunter'",
+            "o'n'e",
+            "correcthorsebatterystaple",
+            "12345",
+        ] {
+            assert!(!is_ordinary_word(word.as_bytes()), "{word}");
+        }
+        assert!(!is_ordinary_word(b"caf\xff"), "not UTF-8");
+    }
+
+    #[test]
+    fn followers_are_found_in_any_case() {
+        assert!(FOLLOWERS.split(' ').is_sorted());
+        assert!(is_follower(b"is") && is_follower(b"realm="));
+        assert!(is_follower(b"Token,"));
+        assert!(!is_follower(b"hunter") && !is_follower(b""));
+    }
+
+    #[test]
+    fn words_that_only_end_like_a_name_are_known() {
+        assert!(is_no_name(b"a Monkey") && is_no_name(b"my_public_key"));
+        assert!(!is_no_name(b"key") && !is_no_name(b"apikey"));
+    }
+
+    #[test]
+    fn words_for_nothing_are_no_value() {
+        for value in ["null", "NULL", "(null)", "None,", "***", "false"] {
+            assert!(is_no_value(value.as_bytes()), "{value}");
+        }
+        assert!(!is_no_value(b"nullify"));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a rule is: how it is found, how it matches, what of a secret stays visible.
+
+use super::names::Need;
+use super::shape;
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name on every surface: in `metadata.redacted`, in settings, in the table.
+    pub id: &'static str,
+    /// Texts of which one stands in whatever the rule matches, in lower case: what the first pass
+    /// looks for, in any case.
+    pub(super) literals: &'static [&'static str],
+    /// How it matches.
+    pub(super) shape: Shape,
+    /// A text that it changes, and what it makes of it.
+    pub changes: (&'static str, &'static str),
+    /// A text that looks alike and stays as it is.
+    pub spares: &'static str,
+}
+
+/// How a rule matches at a literal.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// A visible head that starts at the literal, and a secret after it.
+    Token(Token),
+    /// The literal is the end of a name, and a value follows.
+    Name(Need),
+    /// The literal starts the first line of a private key.
+    PrivateKey,
+    /// The literal comes after `user:password`.
+    Userinfo,
+}
+
+/// A secret that its neighbourhood gives away.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    /// What must stand before the head.
+    pub(super) before: Before,
+    /// A pattern: what stays visible.
+    pub(super) head: &'static str,
+    /// A pattern: what is replaced.
+    pub(super) secret: &'static str,
+    /// How many bytes at the end of what `secret` matches stay as well: what must follow a secret.
+    pub(super) tail: usize,
+    /// A last look at the secret, of what a pattern cannot tell.
+    pub(super) accepts: fn(&[u8]) -> bool,
+}
+
+/// What may stand before a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Anything: no word contains the literal.
+    Any,
+    /// No letter and no digit: the literal is short enough to stand inside words.
+    NoWord,
+    /// No letter, digit, `_` or `-` either: the secret itself may contain the literal.
+    NoToken,
+    /// 8 to 10 digits, and before them no other digit.
+    Digits,
+    /// The start of an XML tag.
+    Tag,
+}
+
+/// A token with these patterns, all of whose matches are secrets.
+pub(super) const fn token(before: Before, head: &'static str, secret: &'static str) -> Token {
+    Token {
+        before,
+        head,
+        secret,
+        tail: 0,
+        accepts: shape::anything,
+    }
+}
+
+impl Before {
+    /// What the table says of it.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::NoWord => ", after no letter or digit",
+            Self::NoToken => ", after no letter, digit, `_` or `-`",
+            Self::Digits => ", after 8 to 10 digits",
+            Self::Tag => ", inside an opening tag",
+        }
+    }
+
+    /// Whether what stands before `start` allows a match there.
+    pub(super) fn allows(self, text: &[u8], start: usize) -> bool {
+        match self {
+            Self::Any => true,
+            Self::NoWord => shape::is_boundary(text, start, shape::is_word_byte),
+            Self::NoToken => shape::is_boundary(text, start, shape::is_token_byte),
+            Self::Digits => shape::follows_digits(text, start),
+            Self::Tag => shape::is_in_tag(text, start),
+        }
+    }
+}
+
+impl Token {
+    /// Only matches that `accepts` takes are secrets.
+    pub(super) const fn only(self, accepts: fn(&[u8]) -> bool) -> Shape {
+        Shape::Token(Self { accepts, ..self })
+    }
+
+    /// Every match is a secret.
+    pub(super) const fn all(self) -> Shape {
+        Shape::Token(self)
+    }
+
+    /// The last `tail` bytes of a match must follow a secret, and stay.
+    pub(super) const fn followed(self, tail: usize) -> Self {
+        Self { tail, ..self }
+    }
+}
+
+impl Rule {
+    /// What stays visible of a match and what is replaced, as Markdown: patterns, or words where no
+    /// pattern says it.
+    #[must_use]
+    pub fn patterns(&self) -> (String, String) {
+        let (visible, secret) = match &self.shape {
+            Shape::Token(token) => {
+                let secret = match token.tail {
+                    0 => format!("`{}`", token.secret),
+                    tail => format!("`{}`, without its last {tail}", token.secret),
+                };
+                return (format!("`{}`{}", token.head, token.before.words()), secret);
+            }
+            Shape::Name(Need::Space) => ("the name", "the value after white space, `=` or `:`"),
+            Shape::Name(Need::Sign) => ("the name", "the value after `=` or `:`"),
+            Shape::Name(Need::Equals) => (
+                "the name",
+                "the value after `=`, or after `:` where the name is quoted",
+            ),
+            Shape::Name(Need::Flag) => ("the flag", "the word after it, or what `=` gives it"),
+            Shape::PrivateKey => ("the lines BEGIN and END", "what stands between them"),
+            Shape::Userinfo => (
+                "the user before the literal",
+                "what is between `:` and the literal",
+            ),
+        };
+        (visible.to_owned(), secret.to_owned())
+    }
+
+    /// The texts of which one stands in whatever the rule matches, in any case.
+    #[must_use]
+    pub fn literals(&self) -> &'static [&'static str] {
+        self.literals
+    }
+}

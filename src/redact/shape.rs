@@ -1,0 +1,179 @@
+//! What a pattern cannot tell about a secret: what stands before it, and a last look at what was
+//! found.
+
+use super::prose;
+use super::value::is_space;
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+use std::ops::Range;
+
+/// Every match is a secret.
+pub(super) fn anything(_: &[u8]) -> bool {
+    true
+}
+
+/// Every match but a word that goes on a sentence.
+pub(super) fn is_no_follower(secret: &[u8]) -> bool {
+    !prose::is_follower(secret)
+}
+
+/// A match with a digit: a random secret of this length has one, words joined by hyphens have none.
+pub(super) fn has_digit(secret: &[u8]) -> bool {
+    secret.iter().any(u8::is_ascii_digit)
+}
+
+/// A match that has a digit and is not the start of another vendor's key.
+pub(super) fn is_openai(secret: &[u8]) -> bool {
+    has_digit(secret) && !secret.starts_with(b"ant-")
+}
+
+/// A match that is not the start of a path after a port: `host:8080/users/a@b`.
+pub(super) fn is_no_port(secret: &[u8]) -> bool {
+    let digits = secret
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    digits == 0 || digits > 5 || secret.get(digits) != Some(&b'/')
+}
+
+/// A match that maps no ports: `-p 8080:80` is a container's option.
+pub(super) fn is_no_mapping(secret: &[u8]) -> bool {
+    let is_address = |byte: &u8| byte.is_ascii_digit() || b":./-".contains(byte);
+    !(secret.contains(&b':') && secret.iter().all(is_address))
+}
+
+/// A match that is base64 of `user:password`, perhaps cut at its end.
+pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    /// A user and a colon stand within this many characters, or it is something else.
+    const LOOKED_AT_MAX: usize = 256;
+    let whole = secret.len().min(LOOKED_AT_MAX) / 4 * 4;
+    let text: Vec<u8> = secret
+        .iter()
+        .take(if secret.len() < LOOKED_AT_MAX && secret.len() % 4 != 1 {
+            secret.len()
+        } else {
+            whole
+        })
+        .map(|&byte| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => other,
+        })
+        .collect();
+    LENIENT.decode(text).is_ok_and(|decoded| {
+        let mut parts = decoded.split(|&byte| byte == b':');
+        let user = parts.next().unwrap_or_default();
+        parts.next().is_some() && user.iter().all(|byte| !byte.is_ascii_control())
+    })
+}
+
+/// Whether no byte of this kind stands before `start`, save for the digits of a percent-encoded
+/// one.
+pub(super) fn is_boundary(text: &[u8], start: usize, belongs: fn(u8) -> bool) -> bool {
+    let before = text.get(start.saturating_sub(3)..start).unwrap_or_default();
+    match before {
+        [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
+        [.., last] => !belongs(*last),
+        [] => true,
+    }
+}
+
+/// A letter or digit.
+pub(super) fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// A byte of the alphabet that most tokens are written in.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// Whether the number of a bot stands before `start`: 8 to 10 digits.
+pub(super) fn follows_digits(text: &[u8], start: usize) -> bool {
+    let before = text.get(..start).unwrap_or_default();
+    let digits = before
+        .iter()
+        .rev()
+        .take(11)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    (8..=10).contains(&digits)
+}
+
+/// Whether the text before `start` begins an XML tag, so that what is at `start` ends the name of
+/// one.
+pub(super) fn is_in_tag(text: &[u8], start: usize) -> bool {
+    /// Longer names of elements are not looked through.
+    const NAME_LENGTH_MAX: usize = 64;
+    let before = text.get(..start).unwrap_or_default();
+    let mut rest = before
+        .iter()
+        .rev()
+        .take(NAME_LENGTH_MAX)
+        .skip_while(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(byte));
+    rest.next() == Some(&b'<')
+}
+
+/// The password of `user:password` that ends at `end`.
+pub(super) fn password_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+    /// Room for a user and a token; what is longer is not looked through.
+    const LENGTH_MAX: usize = 512;
+    let before = text.get(end.saturating_sub(LENGTH_MAX)..end)?;
+    let ends_it = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`');
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|byte| !ends_it(byte))
+        .count();
+    let start = end - length;
+    let colon = memchr::memchr(b':', text.get(start..end)?)?;
+    let password = start + colon + 1..end;
+    (!password.is_empty()).then_some(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_told_from_words() {
+        assert!(is_user_and_password(b"dXNlcjpwYXNz"));
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI="));
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI"), "no padding");
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlc"), "cut");
+        assert!(!is_user_and_password(b"authentication"));
+        assert!(!is_user_and_password(b"information"));
+    }
+
+    #[test]
+    fn what_stands_before_is_seen() {
+        let no_word = |text: &[u8]| is_boundary(text, text.len(), is_word_byte);
+        assert!(no_word(b"") && no_word(b"a ") && no_word(b"%3D") && no_word(b"_"));
+        assert!(!no_word(b"a") && !no_word(b"x3D"));
+        assert!(!is_boundary(b"_", 1, is_token_byte));
+        assert!(follows_digits(b"bot12345678", 11));
+        assert!(!follows_digits(b"1234567", 7) && !follows_digits(b"12345678901", 11));
+        assert!(is_in_tag(b"<a:proxy", 8) && is_in_tag(b"<", 1));
+        assert!(!is_in_tag(b"</proxy", 7) && !is_in_tag(b"proxy", 5));
+        assert_eq!(password_before(b"x \"u:p:q@tcp(", 8), Some(5..8));
+        assert_eq!(password_before(b"u@tcp(", 1), None);
+        assert_eq!(password_before(b"u:@tcp(", 2), None);
+    }
+
+    #[test]
+    fn ports_are_no_secrets() {
+        assert!(!is_no_port(b"8080/users/a") && is_no_port(b"8080x/") && is_no_port(b"123456/"));
+        assert!(
+            !is_no_mapping(b"127.0.0.1:80:80") && is_no_mapping(b"8080") && is_no_mapping(b"a:1")
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! Connections and their bounds: how many, how long they may be silent, how much they may send before a request is whole, how
+//! long they may leave an answer unread, and that none of them outlives the server.
+
+use super::app::{App, Peer, service};
+use super::crowd::{Occupying, Visitor};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep, timeout};
+use warp::hyper::server::conn::http1;
+use warp::hyper::service::{Service as _, service_fn};
+
+/// Connections at a time. Each costs a file, of which a process has 1024 by default, and up to [`BUFFER_BYTES_MAX`].
+pub(super) const CONNECTIONS_MAX: usize = 512;
+
+/// A request line and its headers. A search of 1000 characters takes 12 KiB when each of them is percent-encoded.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+
+/// What a connection reads ahead and what it holds unsent.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection that waits longer for (the rest of) a request is closed. Proxies keep theirs for a minute.
+const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// A client that takes nothing of its answer for so long is cut.
+const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+
+/// What was sent must be acknowledged within this, in milliseconds, or the connection is dead.
+const UNACKNOWLEDGED_MAX_MS: u32 = 60_000;
+
+/// What a stop may wait for requests that are being answered.
+const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// After a failed accept (most likely no file is free), before the next one.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts until `shutdown`; then tells every stream to end by way of `stop`, waits a little, and cuts what is left.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: watch::Sender<bool>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let mut shutdown = pin!(shutdown);
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener) => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = &mut shutdown => break,
+        };
+        // when every place is busy, hanging up at once says so soonest
+        if let Some(visitor) = app.crowd.enter() {
+            connections.spawn(talk(Arc::clone(&app), stream, peer, visitor, &graceful));
+        }
+    }
+    drop(listener);
+    stop.send_replace(true);
+    app.crowd.displace_idle();
+    if timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
+        tracing::debug!("{} connections are cut", connections.len());
+    }
+    connections.shutdown().await;
+}
+
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, Peer(peer.ip())),
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                tracing::warn!("a connection could not be accepted: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Errors of a connection that was gone before it was accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Answers the requests of one connection until it ends, or until another needs its place.
+fn talk(
+    app: Arc<App>,
+    stream: TcpStream,
+    peer: Peer,
+    visitor: Visitor,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + use<> {
+    set_options(&stream);
+    let answers = TowerToHyperService::new(warp::service(service(app)));
+    let seat = visitor.seat();
+    let answers = service_fn(move |mut request| {
+        let busy = seat.occupy();
+        request.extensions_mut().insert(peer);
+        let answer = answers.call(request);
+        async move { Ok::<_, Infallible>(answer.await?.map(|body| Occupying::new(body, busy))) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_WAIT_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(Impatient::new(stream)), answers);
+    let connection = graceful.watch(connection);
+    async move {
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!("a connection ended: {error}");
+            },
+            () = visitor.displaced() => {}
+        }
+    }
+}
+
+/// Sends at once, and notices a client whose machine is gone while something is on its way to it (a tail sends a comment twice
+/// a minute). An option that the system refuses costs just that.
+fn set_options(stream: &TcpStream) {
+    let refused = [
+        stream.set_nodelay(true).err(),
+        rustix::net::sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_MAX_MS)
+            .err()
+            .map(io::Error::from),
+    ];
+    for error in refused.into_iter().flatten() {
+        tracing::debug!("a socket option was refused: {error}");
+    }
+}
+
+/// A stream whose writes fail when the other side takes nothing for [`WRITE_STALL_MAX`].
+struct Impatient {
+    stream: TcpStream,
+    /// Runs while a write waits.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Impatient {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            stalled: None,
+        }
+    }
+
+    /// Passes on what a write came to, and measures how long it waits.
+    fn watched<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_MAX)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Impatient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Impatient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watched(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watched(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

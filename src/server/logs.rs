@@ -1,0 +1,94 @@
+//! Pages of records, single records and the list of sources.
+
+use super::app::App;
+use super::encoding::Encoding;
+use super::error::ApiError;
+use super::reply;
+use super::request::Request;
+use super::wire;
+use crate::query::{self, Limits, PageRequest};
+use crate::record::Id;
+use crate::store::View;
+use crate::time::Micros;
+use warp::http::header::HeaderName;
+use warp::reply::Response;
+
+/// The page's size when none is asked for; a smaller `LOG_API_MAX_LIMIT` lowers it.
+const LIMIT_DEFAULT: usize = 100;
+
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+
+/// Where a page of lines goes on; absent when there is no more.
+const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// `GET /logs`
+pub(super) async fn page(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let limits = Limits {
+        limit_default: LIMIT_DEFAULT.min(app.options.limit_max),
+        limit_max: app.options.limit_max,
+    };
+    let asked = query::parse_page(&request.parameters, &limits, Micros::now())?;
+    let view = app.reader.view();
+    let encoding = Encoding::asked_by(&request.headers);
+    if request.accepts(NDJSON) {
+        return lines(app, view, asked, encoding).await;
+    }
+    let body = app
+        .gate
+        .run(move |budget| {
+            query::page(&view, &asked, budget).map(|page| encoding.whole(wire::page(&page)))
+        })
+        .await??;
+    Ok(body.into_response(JSON))
+}
+
+/// A page as lines; what else a page says is in headers.
+async fn lines(
+    app: &App,
+    view: View,
+    asked: PageRequest,
+    encoding: Encoding,
+) -> Result<Response, ApiError> {
+    let (body, next) = app
+        .gate
+        .run(move |budget| {
+            query::page(&view, &asked, budget)
+                .map(|page| (encoding.whole(wire::lines(&page)), page.next_cursor))
+        })
+        .await??;
+    let mut response = body.into_response(NDJSON);
+    if let Some(cursor) = next.and_then(|cursor| cursor.to_string().parse().ok()) {
+        reply::set(response.headers_mut(), NEXT_CURSOR, cursor);
+    }
+    Ok(response)
+}
+
+/// `GET /logs/{id}`
+pub(super) async fn record(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
+    request.refuse_parameters()?;
+    let id = id.parse().map(Id).map_err(|_| ApiError::unknown_record())?;
+    let view = app.reader.view();
+    let encoding = Encoding::asked_by(&request.headers);
+    let found = app.gate.run(move |_| query::record(&view, id)).await??;
+    found
+        .map(|record| encoding.whole(wire::entry(&record)).into_response(JSON))
+        .ok_or_else(ApiError::unknown_record)
+}
+
+/// `GET /logs/sources`
+pub(super) async fn sources(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let (filter, rest) = query::parse_filter(&request.parameters, Micros::now())?;
+    if let Some((name, _)) = rest.first() {
+        return Err(query::unknown(name).into());
+    }
+    let view = app.reader.view();
+    let encoding = Encoding::asked_by(&request.headers);
+    let body = app
+        .gate
+        .run(move |_| {
+            query::sources(&view, &filter).map(|found| encoding.whole(wire::sources(&found)))
+        })
+        .await??;
+    Ok(body.into_response(JSON))
+}

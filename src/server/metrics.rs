@@ -1,0 +1,368 @@
+//! What the server counts, as Prometheus reads it.
+
+use super::app::App;
+use super::error::ApiError;
+use super::reply;
+use super::route::{Endpoint, ROUTES};
+use crate::store::Reader;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use warp::http::StatusCode;
+use warp::reply::Response;
+
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper bounds of the latency histogram, in microseconds: from a page out of memory to a scan at the end of its budget.
+const LATENCY_MICROS: [u64; 11] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+];
+
+/// 2xx to 5xx.
+const STATUS_CLASSES: usize = 4;
+
+/// What the rest of the program counts, for `/metrics`: the server does not know who collects.
+#[derive(Clone)]
+pub struct Measure(Arc<dyn Fn() -> Vec<Sample> + Send + Sync>);
+
+impl Measure {
+    /// `read` is called for every request of the metrics; it must be quick and must not block.
+    pub fn new(read: impl Fn() -> Vec<Sample> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Measure")
+    }
+}
+
+/// One number of the rest of the program.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// `vmlog_collector_gaps_total`; samples of one name stand side by side. A name that ends in `_total` is a counter.
+    pub name: &'static str,
+    /// What it says, in a sentence.
+    pub help: &'static str,
+    /// Names and values that tell samples of one name apart.
+    pub labels: Vec<(&'static str, String)>,
+    /// The number.
+    pub value: u64,
+}
+
+/// Counters of the server itself.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    endpoints: [PerEndpoint; ROUTES.len()],
+    /// Requests that led nowhere: unknown paths, foreign hosts, bad encoding.
+    unrouted: AtomicU64,
+    /// Records sent to tail clients.
+    pub(super) tail_records: AtomicU64,
+    /// Gaps that tail clients were told of.
+    pub(super) tail_gaps: AtomicU64,
+    /// Requests refused for their rate.
+    pub(super) rate_refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct PerEndpoint {
+    statuses: [AtomicU64; STATUS_CLASSES],
+    /// Not cumulative; the last is beyond all bounds.
+    latencies: [AtomicU64; LATENCY_MICROS.len() + 1],
+    micros: AtomicU64,
+}
+
+impl Metrics {
+    /// Counts an answer. `None` when no route was found.
+    pub(super) fn answered(&self, endpoint: Option<Endpoint>, status: StatusCode, took: Duration) {
+        let place = endpoint.and_then(|endpoint| {
+            let index = ROUTES.iter().position(|route| route.endpoint == endpoint)?;
+            self.endpoints.get(index)
+        });
+        let Some(counted) = place else {
+            add(&self.unrouted, 1);
+            return;
+        };
+        let class = usize::from(status.as_u16() / 100).saturating_sub(2);
+        if let Some(count) = counted.statuses.get(class) {
+            add(count, 1);
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = LATENCY_MICROS.partition_point(|bound| *bound < micros);
+        if let Some(count) = counted.latencies.get(bucket) {
+            add(count, 1);
+        }
+        add(&counted.micros, micros);
+    }
+}
+
+/// Adds to a counter; nothing is decided by its value, so no order is needed.
+pub(super) fn add(counter: &AtomicU64, count: u64) {
+    counter.fetch_add(count, Ordering::Relaxed);
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(app: &App) -> Result<Response, ApiError> {
+    let reader = app.reader.clone();
+    let store = app.gate.run(move |_| StoreSize::of(&reader)).await?;
+    let mut text = Text::default();
+    text.requests(&app.metrics);
+    text.store(&store);
+    text.tails(app);
+    let connections = app.crowd.size() as u64;
+    text.plain("vmlog_http_connections", "Open connections.", connections);
+    let samples = app.options.measure.as_ref().map(|Measure(read)| read());
+    for sample in samples.into_iter().flatten() {
+        text.sample(&sample);
+    }
+    Ok(reply::bytes(CONTENT_TYPE, text.out))
+}
+
+/// The state of the store in numbers.
+struct StoreSize {
+    failed: bool,
+    next_id: u64,
+    records: u64,
+    segments: usize,
+    bytes: u64,
+}
+
+impl StoreSize {
+    fn of(reader: &Reader) -> Self {
+        let view = reader.view();
+        let ids = view.ids();
+        // files that go away meanwhile count nothing
+        let bytes = std::fs::read_dir(reader.root())
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.metadata().ok())
+            .filter(std::fs::Metadata::is_file)
+            .map(|metadata| metadata.len())
+            .sum();
+        Self {
+            failed: reader.failure().is_some(),
+            next_id: ids.end,
+            records: ids.end.saturating_sub(ids.start),
+            segments: view.segments().len(),
+            bytes,
+        }
+    }
+}
+
+/// The text, family by family.
+#[derive(Default)]
+struct Text {
+    out: String,
+    family: &'static str,
+}
+
+impl Text {
+    fn requests(&mut self, metrics: &Metrics) {
+        self.family("vmlog_http_requests_total", "Requests answered.");
+        for (route, counted) in ROUTES.iter().zip(&metrics.endpoints) {
+            for (class, count) in (2..).zip(&counted.statuses) {
+                let (path, count) = (route.path, load(count));
+                self.line(format_args!(
+                    "vmlog_http_requests_total{{path=\"{path}\",status=\"{class}xx\"}} {count}"
+                ));
+            }
+        }
+        let unrouted = load(&metrics.unrouted);
+        self.plain(
+            "vmlog_http_unrouted_total",
+            "Requests that no path answers.",
+            unrouted,
+        );
+        let refused = load(&metrics.rate_refused);
+        self.plain(
+            "vmlog_http_rate_refused_total",
+            "Requests refused for their rate.",
+            refused,
+        );
+        let name = "vmlog_http_request_seconds";
+        self.out
+            .push_str("# HELP vmlog_http_request_seconds Time until an answer begins.\n");
+        self.out
+            .push_str("# TYPE vmlog_http_request_seconds histogram\n");
+        for (route, counted) in ROUTES.iter().zip(&metrics.endpoints) {
+            let mut below = 0;
+            for (count, bound) in counted.latencies.iter().zip(LATENCY_MICROS) {
+                below += load(count);
+                let (path, bound) = (route.path, seconds(bound));
+                self.line(format_args!(
+                    "{name}_bucket{{path=\"{path}\",le=\"{bound}\"}} {below}"
+                ));
+            }
+            let all: u64 = counted.latencies.iter().map(load).sum();
+            let (path, sum) = (route.path, seconds(load(&counted.micros)));
+            self.line(format_args!(
+                "{name}_bucket{{path=\"{path}\",le=\"+Inf\"}} {all}"
+            ));
+            self.line(format_args!("{name}_sum{{path=\"{path}\"}} {sum}"));
+            self.line(format_args!("{name}_count{{path=\"{path}\"}} {all}"));
+        }
+    }
+
+    fn store(&mut self, store: &StoreSize) {
+        let stored = store.next_id.saturating_sub(1);
+        self.plain(
+            "vmlog_records_stored_total",
+            "Records stored since the store began.",
+            stored,
+        );
+        self.plain(
+            "vmlog_store_records",
+            "Records that can be read.",
+            store.records,
+        );
+        self.plain("vmlog_store_segments", "Segments.", store.segments as u64);
+        self.plain(
+            "vmlog_store_bytes",
+            "Bytes of the store's files.",
+            store.bytes,
+        );
+        let failed = u64::from(store.failed);
+        self.plain(
+            "vmlog_store_failed",
+            "1 when a write failed and none is tried any more.",
+            failed,
+        );
+    }
+
+    fn tails(&mut self, app: &App) {
+        let most = app.options.tail_connections_max;
+        let clients = most.saturating_sub(app.tails.available_permits());
+        self.plain(
+            "vmlog_tail_clients",
+            "Clients that follow the log.",
+            clients as u64,
+        );
+        let records = load(&app.metrics.tail_records);
+        self.plain("vmlog_tail_records_total", "Records sent to them.", records);
+        let gaps = load(&app.metrics.tail_gaps);
+        self.plain(
+            "vmlog_tail_gaps_total",
+            "Gaps that they were told of.",
+            gaps,
+        );
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        if self.family != sample.name {
+            self.family(sample.name, sample.help);
+        }
+        let labels: Vec<_> = sample
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
+            .collect();
+        let (name, labels, value) = (sample.name, labels.join(","), sample.value);
+        self.line(format_args!("{name}{{{labels}}} {value}"));
+    }
+
+    fn plain(&mut self, name: &'static str, help: &'static str, value: u64) {
+        self.family(name, help);
+        self.line(format_args!("{name} {value}"));
+    }
+
+    fn family(&mut self, name: &'static str, help: &'static str) {
+        self.family = name;
+        let kind = if name.ends_with("_total") {
+            "counter"
+        } else {
+            "gauge"
+        };
+        self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        // a String takes every write
+        let _ = writeln!(self.out, "{line}");
+    }
+}
+
+fn load(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+/// Microseconds as seconds, exactly.
+fn seconds(micros: u64) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_path_status_and_time() {
+        let metrics = Metrics::default();
+        for (status, micros) in [(200, 900), (200, 1_000), (404, 1_001), (503, 9_000_000)] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            metrics.answered(Some(Endpoint::Logs), status, Duration::from_micros(micros));
+        }
+        metrics.answered(None, StatusCode::NOT_FOUND, Duration::ZERO);
+        let mut text = Text::default();
+        text.requests(&metrics);
+        for line in [
+            "# TYPE vmlog_http_requests_total counter",
+            "vmlog_http_requests_total{path=\"/logs\",status=\"2xx\"} 2",
+            "vmlog_http_requests_total{path=\"/logs\",status=\"4xx\"} 1",
+            "vmlog_http_requests_total{path=\"/logs\",status=\"5xx\"} 1",
+            "vmlog_http_unrouted_total 1",
+            "vmlog_http_request_seconds_bucket{path=\"/logs\",le=\"0.001\"} 2",
+            "vmlog_http_request_seconds_bucket{path=\"/logs\",le=\"0.0025\"} 3",
+            "vmlog_http_request_seconds_bucket{path=\"/logs\",le=\"2.5\"} 3",
+            "vmlog_http_request_seconds_bucket{path=\"/logs\",le=\"+Inf\"} 4",
+            "vmlog_http_request_seconds_sum{path=\"/logs\"} 9.002901",
+            "vmlog_http_request_seconds_count{path=\"/logs\"} 4",
+        ] {
+            assert!(
+                text.out.lines().any(|found| found == line),
+                "{line}\n{}",
+                text.out
+            );
+        }
+    }
+
+    #[test]
+    fn samples_of_one_name_share_a_head_and_their_labels_are_escaped() {
+        let mut text = Text::default();
+        for source in ["a", "b\"\\\n"] {
+            text.sample(&Sample {
+                name: "vmlog_collector_gaps_total",
+                help: "Gaps.",
+                labels: vec![("source", source.to_owned())],
+                value: 3,
+            });
+        }
+        assert_eq!(
+            text.out,
+            "# HELP vmlog_collector_gaps_total Gaps.\n# TYPE vmlog_collector_gaps_total counter\n\
+             vmlog_collector_gaps_total{source=\"a\"} 3\n\
+             vmlog_collector_gaps_total{source=\"b\\\"\\\\\\n\"} 3\n"
+        );
+    }
+
+    #[test]
+    fn seconds_are_written_exactly() {
+        for (micros, text) in [
+            (0, "0"),
+            (1_000, "0.001"),
+            (2_500_000, "2.5"),
+            (1, "0.000001"),
+        ] {
+            assert_eq!(seconds(micros), text);
+        }
+    }
+}

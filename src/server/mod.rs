@@ -1,0 +1,106 @@
+//! The HTTP face of the store: pages, live tail over SSE, and the browser page, for whoever holds the token.
+//!
+//! ```text
+//! connection --> app --> route --> access --> handler --> gate --> query over a store view
+//!   bounds      one     table    token     plain fn    one blocking hop
+//! ```
+//!
+//! [`run`] owns nothing but the connections: the caller brings the socket, the [`State`] and the signal to stop, so a test
+//! can serve on port 0 and stop it. Nothing here knows where records come from.
+
+mod access;
+pub(crate) mod access_token;
+mod app;
+mod connection;
+mod counts;
+mod crowd;
+mod encoding;
+mod error;
+mod export;
+mod gate;
+mod health;
+mod label;
+mod logs;
+mod metrics;
+mod openapi;
+mod page;
+mod rate;
+mod reply;
+mod request;
+mod route;
+mod stream;
+mod wire;
+
+pub use metrics::{Measure, Sample};
+
+use crate::live::Live;
+use crate::store::Reader;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Settings of the server; `Default` holds the documented defaults.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The access token that every request needs; `None` leaves the door open (tests only).
+    pub token: Option<String>,
+    /// `LOG_API_MAX_LIMIT`: the most records that one page holds.
+    pub limit_max: usize,
+    /// `LOG_TAIL_SEND_BUFFER`: records that wait for one tail client; a client further behind is told what it missed.
+    pub tail_queue_rows: usize,
+    /// `LOG_TAIL_MAX_CONNECTIONS`: tail clients at a time; one more is refused with 429.
+    pub tail_connections_max: usize,
+    /// A tail client that gets nothing else for so long gets a comment: proxies close a connection that is silent for a
+    /// minute, and half of that keeps it.
+    pub tail_keep_alive: Duration,
+    /// `LOG_API_RATE`: requests a second that one client (by its address) may make; 0 sets no bound.
+    pub rate: u32,
+    /// `LOG_API_BURST`: requests that it may make at once.
+    pub rate_burst: u32,
+    /// What the rest of the program counts, for `/metrics`.
+    pub measure: Option<Measure>,
+    /// Host names, beside those of this machine's loopback, under which a server on loopback may be addressed: what a proxy
+    /// in front of it sends as `Host`. Without port.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            token: None,
+            limit_max: 500,
+            tail_queue_rows: 256,
+            tail_connections_max: 5,
+            tail_keep_alive: Duration::from_secs(30),
+            rate: 50,
+            rate_burst: 100,
+            measure: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// What handlers reach.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Pages.
+    pub reader: Reader,
+    /// Tail.
+    pub live: Live,
+    /// Settings.
+    pub options: Arc<Options>,
+}
+
+/// Serves until `shutdown`, then ends every stream and returns, at the latest after a second.
+pub async fn run(
+    listener: TcpListener,
+    state: State,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let app = Arc::new(app::App::new(state, address.ip(), stopping));
+    connection::serve(listener, app, stop, shutdown).await;
+    Ok(())
+}

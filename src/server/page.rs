@@ -1,0 +1,262 @@
+//! The browser page: its files are part of the program.
+
+use super::encoding::{Encoding, gzip};
+use super::error::ApiError;
+use super::reply;
+use super::request::Request;
+use std::sync::{LazyLock, OnceLock};
+use warp::http::StatusCode;
+use warp::http::header::{self, HeaderValue};
+use warp::hyper::body::Bytes;
+use warp::reply::Response;
+
+/// A file of the page.
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    content: &'static [u8],
+    gzipped: OnceLock<Vec<u8>>,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+static INDEX: File = file_of("index.html", HTML, include_bytes!("../ui/index.html"));
+static SIGN_IN: File = file_of("sign-in.html", HTML, include_bytes!("../ui/sign-in.html"));
+
+/// Names a file of the page once: its address below `/ui/` is its path in `src/ui`.
+macro_rules! page_files {
+    ($($content_type:ident $name:literal,)*) => {
+        [$(file_of($name, $content_type, include_bytes!(concat!("../ui/", $name)))),*]
+    };
+}
+
+/// What `/ui/` holds.
+static FILES: [File; 51] = page_files![
+    JAVASCRIPT "actions.js",
+    JAVASCRIPT "api.js",
+    CSS "app.css",
+    JAVASCRIPT "app.js",
+    JAVASCRIPT "browse.js",
+    JAVASCRIPT "clipboard.js",
+    SVG "icon.svg",
+    JAVASCRIPT "keys.js",
+    JAVASCRIPT "lib/ansi.js",
+    JAVASCRIPT "lib/cells.js",
+    JAVASCRIPT "lib/command.js",
+    JAVASCRIPT "lib/display.js",
+    JAVASCRIPT "lib/filter.js",
+    JAVASCRIPT "lib/geometry.js",
+    JAVASCRIPT "lib/histogram.js",
+    JAVASCRIPT "lib/items.js",
+    JAVASCRIPT "lib/json.js",
+    JAVASCRIPT "lib/match.js",
+    JAVASCRIPT "lib/ring.js",
+    JAVASCRIPT "lib/route.js",
+    JAVASCRIPT "lib/secrets.js",
+    JAVASCRIPT "lib/sources.js",
+    JAVASCRIPT "lib/sse.js",
+    JAVASCRIPT "lib/time.js",
+    JAVASCRIPT "lib/types.js",
+    JAVASCRIPT "lib/visible.js",
+    CSS "list.css",
+    JAVASCRIPT "list/metrics.js",
+    JAVASCRIPT "list/row.js",
+    JAVASCRIPT "list/view.js",
+    JAVASCRIPT "live.js",
+    JAVASCRIPT "state.js",
+    JAVASCRIPT "tail.js",
+    CSS "theme.css",
+    TEXT "vendor/LICENSES.txt",
+    JAVASCRIPT "vendor/hooks.js",
+    JAVASCRIPT "vendor/htm.js",
+    JAVASCRIPT "vendor/preact.js",
+    JAVASCRIPT "vendor/signals-core.js",
+    JAVASCRIPT "vendor/signals.js",
+    JAVASCRIPT "view/bar.js",
+    JAVASCRIPT "view/detail.js",
+    JAVASCRIPT "view/dialogs.js",
+    JAVASCRIPT "view/failure.js",
+    JAVASCRIPT "view/find.js",
+    JAVASCRIPT "view/histogram.js",
+    JAVASCRIPT "view/html.js",
+    JAVASCRIPT "view/sources.js",
+    JAVASCRIPT "view/stage.js",
+    JAVASCRIPT "view/theme.js",
+    JAVASCRIPT "view/top.js",
+];
+
+/// Names the state of all files: they change together, with the program.
+static ETAG: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let mut hasher = crc32fast::Hasher::new();
+    for file in FILES.iter().chain([&INDEX, &SIGN_IN]) {
+        hasher.update(file.content);
+    }
+    let tag = format!(
+        "\"{}-{:08x}\"",
+        env!("CARGO_PKG_VERSION"),
+        hasher.finalize()
+    );
+    tag.parse().unwrap_or(HeaderValue::from_static("W/\"0\""))
+});
+
+impl File {
+    /// The file as this client takes it; it is compressed once.
+    fn sent(&self, encoding: Encoding) -> Response {
+        let content = match encoding {
+            Encoding::Plain => self.content,
+            Encoding::Gzip => self.gzipped.get_or_init(|| gzip(self.content)),
+        };
+        let mut response = reply::bytes(self.content_type, Bytes::copy_from_slice(content));
+        encoding.mark(&mut response);
+        response
+    }
+}
+
+const fn file_of(name: &'static str, content_type: &'static str, content: &'static [u8]) -> File {
+    File {
+        name,
+        content_type,
+        content,
+        gzipped: OnceLock::new(),
+    }
+}
+
+/// `GET /`. What follows `?` in its address is for the page's own scripts.
+pub(super) fn index(request: &Request) -> Response {
+    send(&INDEX, request)
+}
+
+/// `GET /ui/{file...}`
+pub(super) fn file(request: &Request, name: &str) -> Result<Response, ApiError> {
+    FILES
+        .iter()
+        .find(|file| file.name == name)
+        .map(|file| send(file, request))
+        .ok_or_else(ApiError::unknown_path)
+}
+
+/// 401 for a person: how to get in. `refused`: there was a token, and it is not ours.
+pub(super) fn sign_in(refused: bool) -> Response {
+    let mut response = reply::bytes(SIGN_IN.content_type, SIGN_IN.content);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    if refused {
+        let text = String::from_utf8_lossy(SIGN_IN.content)
+            .replace("data-refused=\"no\"", "data-refused=\"yes\"");
+        *response.body_mut() = text.into();
+    }
+    response
+}
+
+/// The file, or 304 when the browser has it. It asks each time: a new program brings new files.
+fn send(file: &File, request: &Request) -> Response {
+    let known = request
+        .header(&header::IF_NONE_MATCH)
+        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == *ETAG));
+    let encoding = Encoding::asked_by(&request.headers);
+    let mut response = if known {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        file.sent(encoding)
+    };
+    let headers = response.headers_mut();
+    reply::set(headers, header::ETAG, ETAG.clone());
+    reply::set(
+        headers,
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::reply::tests::body_text;
+    use crate::server::request::tests::request;
+
+    #[tokio::test]
+    async fn every_file_that_the_page_names_is_there() {
+        let mut texts = vec![
+            body_text(index(&request("/", &[]))).await,
+            body_text(sign_in(false)).await,
+        ];
+        for known in &FILES {
+            let path = request("/ui/x", &[]);
+            texts.push(body_text(file(&path, known.name).expect("a file")).await);
+        }
+        let mut named = 0;
+        for text in &texts {
+            for start in ["src=\"ui/", "href=\"ui/"] {
+                for rest in text.split(start).skip(1) {
+                    let name = rest.split('"').next().unwrap_or_default();
+                    assert!(
+                        FILES.iter().any(|file| file.name == name),
+                        "{name} is missing"
+                    );
+                    named += 1;
+                }
+            }
+        }
+        assert!(named > 5, "the page names its files: {named}");
+        assert!(file(&request("/ui/x", &[]), "../app.js").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_has_the_file_is_told_so() {
+        let first = index(&request("/", &[]));
+        let tag = first.headers()["etag"].to_str().expect("ASCII").to_owned();
+        let again = index(&request(
+            "/",
+            &[("if-none-match", &format!("\"x\", {tag}"))],
+        ));
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(body_text(again).await, "");
+        let other = index(&request("/", &[("if-none-match", "\"x\"")]));
+        assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_said_to_be_refused() {
+        assert!(
+            !body_text(sign_in(false))
+                .await
+                .contains("data-refused=\"yes\"")
+        );
+        let refused = sign_in(true);
+        assert_eq!(refused.status(), 401);
+        assert!(body_text(refused).await.contains("data-refused=\"yes\""));
+    }
+
+    #[test]
+    fn scripts_and_styles_are_in_files_of_their_own() {
+        for file in [&INDEX, &SIGN_IN] {
+            let text = std::str::from_utf8(file.content).expect("UTF-8");
+            for forbidden in ["<style", " style=", "<script>", " onclick="] {
+                assert!(!text.contains(forbidden), "{}: {forbidden}", file.name);
+            }
+        }
+        // a vendored library may name what its callers must not use
+        for file in FILES
+            .iter()
+            .filter(|file| !file.name.starts_with("vendor/"))
+        {
+            let text = std::str::from_utf8(file.content).expect("UTF-8");
+            for forbidden in [
+                "innerHTML",
+                "dangerouslySetInnerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+            ] {
+                assert!(!text.contains(forbidden), "{}: {forbidden}", file.name);
+            }
+        }
+    }
+}

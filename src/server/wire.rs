@@ -1,0 +1,339 @@
+//! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
+
+use super::label::label;
+use crate::query::{FieldValues, Grouping, Histogram, Page, SourceSummary};
+use crate::record::{Id, Level, Metadata, StoredRecord};
+use crate::time::Micros;
+use serde::ser::{SerializeMap as _, SerializeSeq as _};
+use serde::{Serialize, Serializer};
+use serde_json::Number;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// A record on the wire.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(serialize_with = "text")]
+    id: Id,
+    #[serde(serialize_with = "text")]
+    timestamp: Micros,
+    source: &'a str,
+    level: Level,
+    message: &'a str,
+    metadata: &'a Metadata,
+}
+
+impl<'a> From<&'a StoredRecord> for Entry<'a> {
+    fn from(stored: &'a StoredRecord) -> Self {
+        let record = &stored.record;
+        Self {
+            id: stored.id,
+            timestamp: record.timestamp,
+            source: record.source.as_str(),
+            level: record.level,
+            message: &record.message,
+            metadata: &record.metadata,
+        }
+    }
+}
+
+/// A record as one line of JSON: line ends inside it are escaped.
+pub(super) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
+    write(out, &Entry::from(record));
+}
+
+/// The body of one record.
+pub(super) fn entry(record: &StoredRecord) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_entry(&mut out, record);
+    out
+}
+
+/// A page as one line a record.
+pub(super) fn lines(page: &Page) -> Vec<u8> {
+    let mut out = Vec::new();
+    for record in &page.entries {
+        write_entry(&mut out, record);
+        out.push(b'\n');
+    }
+    out
+}
+
+/// The body of a page.
+pub(super) fn page(page: &Page) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        entries: Entries<'a>,
+        next_cursor: Option<String>,
+        prev_cursor: Option<String>,
+        has_more: bool,
+        truncated: bool,
+        scanned: u64,
+        unreadable: u64,
+    }
+    let mut out = Vec::new();
+    let body = Body {
+        entries: Entries(&page.entries),
+        next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
+        prev_cursor: page.prev_cursor.map(|cursor| cursor.to_string()),
+        has_more: page.has_more,
+        truncated: page.truncated,
+        scanned: page.scanned,
+        unreadable: page.unreadable,
+    };
+    write(&mut out, &body);
+    out
+}
+
+/// The body of the list of sources.
+pub(super) fn sources(summaries: &[SourceSummary]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        sources: Vec<SourceBody<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SourceBody<'a> {
+        name: &'a str,
+        label: String,
+        entry_count: u64,
+        #[serde(serialize_with = "text")]
+        last_timestamp: Micros,
+        levels: Levels,
+    }
+    let sources = summaries
+        .iter()
+        .map(|summary| SourceBody {
+            name: summary.source.as_str(),
+            label: label(&summary.source),
+            entry_count: summary.count,
+            last_timestamp: summary.last_timestamp,
+            levels: Levels(summary.levels),
+        })
+        .collect();
+    let mut out = Vec::new();
+    write(&mut out, &Body { sources });
+    out
+}
+
+/// The body of a histogram: every bucket with its counts.
+pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        start: Option<String>,
+        end: Option<String>,
+        bucket_ms: Number,
+        buckets: Vec<Bucket<'a>>,
+        total: u64,
+        partial: bool,
+        scanned: u64,
+        unreadable: u64,
+    }
+    let bucket_at = |index: usize| {
+        let index = i64::try_from(index).unwrap_or(i64::MAX);
+        let offset = histogram.bucket_micros.saturating_mul(index);
+        histogram.start.plus(offset)
+    };
+    let is_empty = histogram.buckets == 0;
+    let buckets = (0..histogram.buckets)
+        .map(|index| Bucket {
+            start: bucket_at(index),
+            by,
+            counts: histogram
+                .series
+                .iter()
+                .filter_map(|(name, counts)| Some((name.as_str(), *counts.get(index)?)))
+                .collect(),
+        })
+        .collect();
+    let body = Body {
+        start: (!is_empty).then(|| histogram.start.to_string()),
+        end: (!is_empty).then(|| bucket_at(histogram.buckets).to_string()),
+        bucket_ms: millis(histogram.bucket_micros),
+        buckets,
+        total: histogram.total,
+        partial: histogram.is_partial,
+        scanned: histogram.scanned,
+        unreadable: histogram.unreadable,
+    };
+    let mut out = Vec::new();
+    write(&mut out, &body);
+    out
+}
+
+/// One bar: `{"start", "total", "levels": {}}`, or `"sources"` when it is counted by source.
+struct Bucket<'a> {
+    start: Micros,
+    by: Grouping,
+    counts: Vec<(&'a str, u64)>,
+}
+
+impl Serialize for Bucket<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
+        // every level has its place; of the sources those that said something
+        let (name, all) = match self.by {
+            Grouping::Level => ("levels", true),
+            Grouping::Source => ("sources", false),
+        };
+        let counts: BTreeMap<_, _> = self
+            .counts
+            .iter()
+            .filter(|(_, count)| all || *count > 0)
+            .copied()
+            .collect();
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("start", &self.start.to_string())?;
+        map.serialize_entry("total", &total)?;
+        map.serialize_entry(name, &counts)?;
+        map.end()
+    }
+}
+
+/// Milliseconds, with a fraction only where there is one.
+fn millis(micros: i64) -> Number {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact up to centuries, and a bucket is shorter"
+    )]
+    let fraction = || Number::from_f64(micros as f64 / 1_000.0);
+    if micros % 1_000 == 0 {
+        return Number::from(micros / 1_000);
+    }
+    fraction().unwrap_or_else(|| Number::from(0))
+}
+
+/// The body of a key's values.
+pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        key: &'a str,
+        values: Vec<Value<'a>>,
+        has_more: bool,
+        partial: bool,
+        scanned: u64,
+        unreadable: u64,
+    }
+    #[derive(Serialize)]
+    struct Value<'a> {
+        value: &'a str,
+        count: u64,
+    }
+    let body = Body {
+        key,
+        values: fields
+            .values
+            .iter()
+            .map(|(value, count)| Value {
+                value,
+                count: *count,
+            })
+            .collect(),
+        has_more: fields.has_more,
+        partial: fields.is_partial,
+        scanned: fields.scanned,
+        unreadable: fields.unreadable,
+    };
+    let mut out = Vec::new();
+    write(&mut out, &body);
+    out
+}
+
+/// Counts by level, under the levels' names.
+struct Levels([u64; 4]);
+
+impl Serialize for Levels {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (level, count) in Level::ALL.into_iter().zip(self.0) {
+            map.serialize_entry(level.as_str(), &count)?;
+        }
+        map.end()
+    }
+}
+
+struct Entries<'a>(&'a [StoredRecord]);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(Some(self.0.len()))?;
+        for record in self.0 {
+            sequence.serialize_element(&Entry::from(record))?;
+        }
+        sequence.end()
+    }
+}
+
+fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Memory takes every byte and our maps have text keys, so writing cannot fail.
+pub(super) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
+    let written = serde_json::to_writer(&mut *out, value);
+    debug_assert!(written.is_ok(), "JSON into memory: {written:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(body: &[u8]) -> serde_json::Value {
+        serde_json::from_slice(body).expect("JSON")
+    }
+
+    #[test]
+    fn a_histogram_names_each_bucket() {
+        let series = |names: &[&str]| {
+            let series = names.iter().enumerate();
+            series
+                .map(|(index, name)| ((*name).to_owned(), vec![index as u64, 0]))
+                .collect()
+        };
+        let by_level = Histogram {
+            start: Micros::new(60_000_000),
+            bucket_micros: 60_000_000,
+            buckets: 2,
+            series: series(&["debug", "info", "warn", "error"]),
+            total: 6,
+            is_partial: true,
+            scanned: 9,
+            unreadable: 1,
+        };
+        let none = serde_json::json!({"debug": 0, "info": 0, "warn": 0, "error": 0});
+        assert_eq!(
+            parsed(&histogram(&by_level, Grouping::Level)),
+            serde_json::json!({
+                "start": "1970-01-01T00:01:00.000000Z", "end": "1970-01-01T00:03:00.000000Z", "bucketMs": 60_000,
+                "buckets": [
+                    {"start": "1970-01-01T00:01:00.000000Z", "total": 6,
+                        "levels": {"debug": 0, "info": 1, "warn": 2, "error": 3}},
+                    {"start": "1970-01-01T00:02:00.000000Z", "total": 0, "levels": none}],
+                "total": 6, "partial": true, "scanned": 9, "unreadable": 1})
+        );
+        let by_source = Histogram {
+            bucket_micros: 500,
+            series: series(&["cloud-init", "docker"]),
+            ..by_level
+        };
+        let body = parsed(&histogram(&by_source, Grouping::Source));
+        assert_eq!(body["bucketMs"], serde_json::json!(0.5));
+        assert_eq!(
+            body["buckets"][0]["sources"],
+            serde_json::json!({"docker": 1})
+        );
+    }
+
+    #[test]
+    fn a_histogram_of_nothing_has_no_ends() {
+        let body = parsed(&histogram(&Histogram::default(), Grouping::Level));
+        assert_eq!(
+            (&body["start"], &body["end"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!(body["buckets"], serde_json::json!([]));
+    }
+}

@@ -1,0 +1,198 @@
+//! The active file as its writer has it: frames go behind one another, each in one write.
+
+use super::active::{self, ActiveFile, Index};
+use super::batch::{self, Batch, Scratch};
+use super::directory::{Directory, Identity};
+use super::error::Error;
+use super::frame::{self, FrameKind, Place};
+use super::layout::{FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LENGTH, Header};
+use super::scan::ScannedFile;
+use super::segment::Segment;
+use crate::record::{Position, Positions, Record};
+use crate::time::Micros;
+
+/// The file that frames are appended to.
+#[derive(Debug)]
+pub(super) struct ActiveWriter {
+    pub(super) file: ActiveFile,
+    pub(super) header: Header,
+    pub(super) index: Index,
+    /// Bytes of whole frames.
+    pub(super) length: u64,
+    /// How many of them a sync covers.
+    pub(super) durable: u64,
+}
+
+/// Makes frames and writes them; holds the buffers that this takes.
+#[derive(Debug, Default)]
+pub(super) struct FrameWriter {
+    buffer: Vec<u8>,
+    scratch: Scratch,
+}
+
+/// A write that did not succeed.
+#[derive(Debug)]
+pub(super) struct FailedWrite {
+    pub(super) error: Error,
+    /// Whether the file may hold what it should not: nothing more may be written.
+    pub(super) is_lasting: bool,
+}
+
+impl FrameWriter {
+    /// Appends a batch frame to `active`. After a failure nothing has changed there.
+    pub(super) fn append<'a>(
+        &mut self,
+        active: &mut ActiveWriter,
+        first_id: u64,
+        records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
+        positions: &[Position],
+    ) -> Result<(), FailedWrite> {
+        let dictionary = &mut active.index.dictionary;
+        let known = dictionary.names().len();
+        self.buffer.clear();
+        let start = frame::begin(&mut self.buffer);
+        let Self { buffer, scratch } = self;
+        batch::encode(buffer, first_id, records, positions, dictionary, scratch);
+        let begin = active.length;
+        if let Err(failed) = self.write(active, start, FrameKind::Batch) {
+            active.index.dictionary.truncate(known);
+            return Err(failed);
+        }
+        let payload = self.buffer.get(FRAME_HEADER_LENGTH..).unwrap_or_default();
+        match Batch::decode(payload) {
+            Ok(batch) => active.index.add_batch(&batch, begin..active.length),
+            Err(damage) => debug_assert!(false, "encoded wrongly: {damage:?}"),
+        }
+        if self.buffer.capacity() > BUFFER_KEPT_MAX {
+            *self = Self::default();
+        }
+        Ok(())
+    }
+
+    /// Appends a frame that tells a new low-water id.
+    pub(super) fn append_low_water(
+        &mut self,
+        active: &mut ActiveWriter,
+        low_water: u64,
+    ) -> Result<(), FailedWrite> {
+        self.buffer.clear();
+        let start = frame::begin(&mut self.buffer);
+        self.buffer.extend(low_water.to_le_bytes());
+        self.write(active, start, FrameKind::LowWater)?;
+        active.index.low_water = low_water;
+        Ok(())
+    }
+
+    /// Writes the frame in the buffer behind the others.
+    fn write(
+        &mut self,
+        active: &mut ActiveWriter,
+        start: usize,
+        kind: FrameKind,
+    ) -> Result<(), FailedWrite> {
+        let payload = self.buffer.len() - start - FRAME_HEADER_LENGTH;
+        if payload > FRAME_PAYLOAD_MAX {
+            return Err(FailedWrite {
+                error: Error::TooLarge {
+                    bytes: payload as u64,
+                    bytes_max: FRAME_PAYLOAD_MAX as u64,
+                },
+                is_lasting: false,
+            });
+        }
+        let place = Place {
+            store: active.file.store,
+            offset: active.length,
+        };
+        frame::finish(&mut self.buffer, start, kind, active.durable, place);
+        let file = &active.file;
+        if let Err(error) = file.file.write_all_at(&self.buffer, active.length) {
+            // Cut what was left. Only a full file system, with the cut done, leaves the file as it was.
+            let cut = file.file.set_length(active.length);
+            let error = Error::io("write", &file.path)(error);
+            let is_lasting = cut.is_err() || !matches!(error, Error::Full { .. });
+            return Err(FailedWrite { error, is_lasting });
+        }
+        active.length += self.buffer.len() as u64;
+        Ok(())
+    }
+}
+
+impl ActiveWriter {
+    /// Makes an active file that begins with what must outlive its predecessor.
+    pub(super) fn create(
+        directory: &Directory,
+        identity: &Identity,
+        first_id: u64,
+        low_water: u64,
+        positions: &Positions,
+    ) -> Result<Self, Error> {
+        let path = directory.active(first_id);
+        let (file, temporary) = directory.create(&path)?;
+        let header = Header {
+            kind: FileKind::Active,
+            store: identity.store,
+            first_id,
+            created: Micros::now(),
+        };
+        let mut bytes = header.encode().to_vec();
+        let start = frame::begin(&mut bytes);
+        active::encode_state(&mut bytes, low_water, positions);
+        let place = Place {
+            store: identity.store,
+            offset: HEADER_LENGTH as u64,
+        };
+        frame::finish(&mut bytes, start, FrameKind::State, 0, place);
+        file.write_all_at(&bytes, 0)
+            .map_err(Error::io("write", &temporary))?;
+        file.sync().map_err(Error::io("sync", &temporary))?;
+        directory.commit(&path)?;
+        let mut index = Index::new(first_id);
+        index.low_water = low_water;
+        index.positions.clone_from(positions);
+        let length = bytes.len() as u64;
+        Ok(Self {
+            file: ActiveFile::new(file, path, identity.store),
+            header,
+            index,
+            length,
+            durable: length,
+        })
+    }
+
+    /// Whether a sync would cover more than the last did.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.durable < self.length
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        if self.is_dirty() {
+            let file = &self.file;
+            file.file.sync().map_err(Error::io("sync", &file.path))?;
+            self.durable = self.length;
+        }
+        Ok(())
+    }
+
+    /// What readers see of it now.
+    pub(super) fn segment(&self) -> Segment {
+        let ids = self.index.first_id()..self.index.next_id;
+        let (sources, active) = self.index.snapshot(&self.file);
+        Segment::active(ids, sources, active)
+    }
+}
+
+impl From<ScannedFile> for ActiveWriter {
+    fn from(scanned: ScannedFile) -> Self {
+        Self {
+            file: scanned.file,
+            header: scanned.header,
+            index: scanned.index,
+            length: scanned.length,
+            durable: 0,
+        }
+    }
+}
+
+/// Room for a frame of usual size is kept; what a large one took is given back.
+const BUFFER_KEPT_MAX: usize = 4 << 20;

@@ -1,0 +1,431 @@
+//! The folder of a store: names of its files, the `STORE` and `LOCK` files, making and removing with care.
+
+use super::cache::Cache;
+use super::error::Error;
+use super::layout::{StoreId, VERSION};
+use crate::disk::{Disk, DiskFile};
+use crate::time::Micros;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder that holds a store.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) root: PathBuf,
+    /// For the segments that are opened here.
+    pub(super) cache: Arc<Cache>,
+}
+
+/// What a name in the folder means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    Active(u64),
+    Sealed(u64),
+    /// Begun and not finished.
+    Temporary,
+    /// None of the store's segments.
+    Other,
+}
+
+impl Name {
+    pub(super) fn parse(name: &str) -> Self {
+        let Some((stem, ending)) = name.rsplit_once('.') else {
+            return Self::Other;
+        };
+        let digits = stem.len() == ID_DIGITS && stem.bytes().all(|byte| byte.is_ascii_digit());
+        match (ending, stem.parse().ok().filter(|_| digits)) {
+            ("seg", Some(id)) => Self::Sealed(id),
+            ("open", Some(id)) => Self::Active(id),
+            ("tmp", _) => Self::Temporary,
+            _ => Self::Other,
+        }
+    }
+
+    fn file_name(self) -> Option<String> {
+        match self {
+            Self::Active(id) => Some(format!("{id:0ID_DIGITS$}.open")),
+            Self::Sealed(id) => Some(format!("{id:0ID_DIGITS$}.seg")),
+            Self::Temporary | Self::Other => None,
+        }
+    }
+}
+
+/// The digits of 2^64.
+const ID_DIGITS: usize = 20;
+
+/// The names of a store's segment files, each kind ascending.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) active: Vec<u64>,
+    pub(super) sealed: Vec<u64>,
+    pub(super) temporary: Vec<PathBuf>,
+    pub(super) has_store_file: bool,
+}
+
+impl Directory {
+    pub(super) fn new(disk: Arc<dyn Disk>, root: &Path) -> Self {
+        Self {
+            disk,
+            root: root.to_owned(),
+            cache: Arc::default(),
+        }
+    }
+
+    pub(super) fn active(&self, first_id: u64) -> PathBuf {
+        self.path(Name::Active(first_id))
+    }
+
+    pub(super) fn sealed(&self, first_id: u64) -> PathBuf {
+        self.path(Name::Sealed(first_id))
+    }
+
+    fn path(&self, name: Name) -> PathBuf {
+        self.root.join(name.file_name().unwrap_or_default())
+    }
+
+    pub(super) fn list(&self) -> Result<Listing, Error> {
+        let names = self
+            .disk
+            .list(&self.root)
+            .map_err(Error::io("list", &self.root))?;
+        let mut listing = Listing::default();
+        for name in &names {
+            match name.to_str().map_or(Name::Other, Name::parse) {
+                Name::Active(id) => listing.active.push(id),
+                Name::Sealed(id) => listing.sealed.push(id),
+                Name::Temporary => listing.temporary.push(self.root.join(name)),
+                Name::Other => listing.has_store_file |= name == STORE_FILE,
+            }
+        }
+        listing.active.sort_unstable();
+        listing.sealed.sort_unstable();
+        Ok(listing)
+    }
+
+    /// Makes a file under a temporary name, to be given its own by [`Self::commit`].
+    pub(super) fn create(&self, path: &Path) -> Result<(Arc<dyn DiskFile>, PathBuf), Error> {
+        let temporary = temporary(path);
+        let file = self
+            .disk
+            .create(&temporary)
+            .map_err(Error::io("create", &temporary))?;
+        Ok((file, temporary))
+    }
+
+    /// Removes a file that was begun and will not be finished.
+    pub(super) fn discard(&self, path: &Path) -> Result<(), Error> {
+        self.remove(&temporary(path))
+    }
+
+    /// Gives a file that is written and synced its name, for good.
+    pub(super) fn commit(&self, path: &Path) -> Result<(), Error> {
+        self.disk
+            .rename(&temporary(path), path)
+            .map_err(Error::io("rename", path))?;
+        self.sync()
+    }
+
+    /// Makes a small file, whole or not at all.
+    fn write_whole(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let (file, temporary) = self.create(path)?;
+        file.write_all_at(content, 0)
+            .map_err(Error::io("write", &temporary))?;
+        file.sync().map_err(Error::io("sync", &temporary))?;
+        self.commit(path)
+    }
+
+    pub(super) fn remove(&self, path: &Path) -> Result<(), Error> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a file and makes that durable, so that of several files a power loss never undoes the removal of an older one
+    /// alone: what is left has no gap.
+    pub(super) fn remove_in_order(&self, path: &Path) -> Result<(), Error> {
+        self.remove(path)?;
+        self.sync()
+    }
+
+    /// Gives a file of another folder a name here too; where links are not to be had, copies it.
+    pub(super) fn link(&self, path: &Path) -> Result<(), Error> {
+        let target = self.here(path);
+        match self.disk.hard_link(path, &target) {
+            Ok(()) => Ok(()),
+            Err(error) if is_no_link(&error) => {
+                let length = || self.disk.open(path)?.length();
+                self.copy(path, length().map_err(Error::io("open", path))?)
+            }
+            Err(error) => Err(Error::io("link", &target)(error)),
+        }
+    }
+
+    /// Copies the first `length` bytes of a file of another folder.
+    pub(super) fn copy(&self, path: &Path, length: u64) -> Result<(), Error> {
+        let source = self.disk.open(path).map_err(Error::io("open", path))?;
+        let target = self.here(path);
+        let (file, temporary) = self.create(&target)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        let mut offset = 0;
+        while offset < length {
+            let count =
+                usize::try_from(length - offset).map_or(COPY_BYTES, |it| it.min(COPY_BYTES));
+            let (part, _) = buffer.split_at_mut(count);
+            source
+                .read_exact_at(part, offset)
+                .map_err(Error::io("read", path))?;
+            file.write_all_at(part, offset)
+                .map_err(Error::io("write", &temporary))?;
+            offset += part.len() as u64;
+        }
+        file.sync().map_err(Error::io("sync", &temporary))?;
+        self.commit(&target)
+    }
+
+    /// The same file name in this folder.
+    fn here(&self, path: &Path) -> PathBuf {
+        self.root.join(path.file_name().unwrap_or_default())
+    }
+
+    /// Takes a file out of the store without removing it.
+    pub(super) fn set_aside(&self, path: &Path) -> Result<(), Error> {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".damaged");
+        self.disk
+            .rename(path, Path::new(&aside))
+            .map_err(Error::io("rename", path))?;
+        self.sync()
+    }
+
+    /// Makes the folder itself survive a power loss, and the one above it, which may be new as well.
+    pub(super) fn sync_above(&self) -> Result<(), Error> {
+        for above in self.root.ancestors().skip(1).take(2) {
+            let above = if above.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                above
+            };
+            match self.disk.sync_dir(above) {
+                // Who may not read a folder did not make it.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                result => result.map_err(Error::io("sync", above))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.disk
+            .sync_dir(&self.root)
+            .map_err(Error::io("sync", &self.root))
+    }
+
+    /// Takes the store for this process, for as long as the handle lives.
+    pub(super) fn lock(&self) -> Result<Arc<dyn DiskFile>, Error> {
+        let path = self.root.join(LOCK_FILE);
+        let locked = self.disk.lock(&path).map_err(Error::io("lock", &path))?;
+        let Some(file) = locked else {
+            let content = self.read_small(&path).unwrap_or_default();
+            let pid = str::from_utf8(&content)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
+            return Err(Error::Locked { path, pid });
+        };
+        let pid = format!("{}\n", std::process::id());
+        file.set_length(0)
+            .and_then(|()| file.write_all_at(pid.as_bytes(), 0))
+            .map_err(Error::io("write", &path))?;
+        Ok(file)
+    }
+
+    fn read_small(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let read = || {
+            let file = self.disk.open(path)?;
+            let mut content = vec![0; file.length()?.min(SMALL_FILE_MAX) as usize];
+            file.read_exact_at(&mut content, 0)?;
+            Ok(content)
+        };
+        read().map_err(Error::io("read", path))
+    }
+
+    /// Reads the `STORE` file.
+    pub(super) fn read_identity(&self) -> Result<Identity, Error> {
+        let path = self.root.join(STORE_FILE);
+        let content = match self.read_small(&path) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let path = self.root.clone();
+                return Err(Error::NotAStore { path });
+            }
+            content => content?,
+        };
+        Identity::parse(&content, &path)
+    }
+
+    pub(super) fn write_identity(&self, identity: &Identity) -> Result<(), Error> {
+        self.write_whole(&self.root.join(STORE_FILE), identity.to_text().as_bytes())
+    }
+}
+
+/// Another file system, or one without hard links.
+fn is_no_link(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::CrossesDevices
+            | io::ErrorKind::Unsupported
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TooManyLinks
+    )
+}
+
+/// Copied at once.
+const COPY_BYTES: usize = 256 << 10;
+
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+const STORE_FILE: &str = "STORE";
+const LOCK_FILE: &str = "LOCK";
+/// `STORE` takes some 150 bytes.
+const SMALL_FILE_MAX: u64 = 4096;
+
+/// What the `STORE` file says: which store this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) store: StoreId,
+    pub(super) created: Micros,
+    by: String,
+}
+
+impl Identity {
+    /// A new store, made now by this program.
+    pub(super) fn new() -> io::Result<Self> {
+        let mut store = [0; 16];
+        getrandom::fill(&mut store).map_err(io::Error::other)?;
+        Ok(Self {
+            store,
+            created: Micros::now(),
+            by: BY.to_owned(),
+        })
+    }
+
+    /// A store that is known by its segments.
+    pub(super) fn known(store: StoreId, created: Micros) -> Self {
+        Self {
+            store,
+            created,
+            by: BY.to_owned(),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let text = format!(
+            "vmlog store\nformat {VERSION}\nid {:032x}\ncreated {}\nby {}\n",
+            u128::from_le_bytes(self.store).swap_bytes(),
+            self.created,
+            self.by
+        );
+        let crc = crc32fast::hash(text.as_bytes());
+        format!("{text}crc {crc:08x}\n")
+    }
+
+    fn parse(content: &[u8], path: &Path) -> Result<Self, Error> {
+        let damaged = || Error::corrupt(path, 0, "store file");
+        let text = str::from_utf8(content).map_err(|_| damaged())?;
+        let checked = text.len().checked_sub(CRC_LINE_LENGTH);
+        let (fields, crc) = checked
+            .and_then(|at| text.split_at_checked(at))
+            .ok_or_else(damaged)?;
+        if crc != format!("crc {:08x}\n", crc32fast::hash(fields.as_bytes())) {
+            return Err(damaged());
+        }
+        let mut lines = fields.lines();
+        let mut field = |name: &str| {
+            let rest = lines.next()?.strip_prefix(name)?;
+            rest.strip_prefix(' ')
+        };
+        field("vmlog")
+            .filter(|word| *word == "store")
+            .ok_or_else(damaged)?;
+        let version = field("format").and_then(|version| version.parse::<u32>().ok());
+        let found = version.ok_or_else(damaged)?;
+        if found > VERSION {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+            });
+        }
+        let store = field("id").and_then(|id| u128::from_str_radix(id, 16).ok());
+        let created = field("created").and_then(|time| Micros::parse(time, Micros::default()).ok());
+        Ok(Self {
+            store: store.ok_or_else(damaged)?.swap_bytes().to_le_bytes(),
+            created: created.ok_or_else(damaged)?,
+            by: field("by").ok_or_else(damaged)?.to_owned(),
+        })
+    }
+}
+
+/// The program that makes stores.
+const BY: &str = concat!("vmlog ", env!("CARGO_PKG_VERSION"));
+const CRC_LINE_LENGTH: usize = "crc 00000000\n".len();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+
+    #[test]
+    fn names_come_back_and_strangers_are_left_alone() {
+        for name in [Name::Active(1), Name::Sealed(u64::MAX), Name::Sealed(0)] {
+            assert_eq!(Name::parse(&name.file_name().unwrap()), name);
+        }
+        assert_eq!(Name::parse("00000000000000000001.seg.tmp"), Name::Temporary);
+        for other in [
+            "STORE",
+            "LOCK",
+            "1.seg",
+            "+0000000000000000001.seg",
+            "99999999999999999999.seg",
+            "x.open",
+            "",
+        ] {
+            assert_eq!(Name::parse(other), Name::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_identity_comes_back_and_every_flip_and_prefix_is_seen() {
+        let path = Path::new("STORE");
+        let identity = Identity::new().unwrap();
+        let text = identity.to_text().into_bytes();
+        assert_eq!(Identity::parse(&text, path).unwrap(), identity);
+        for bit in 0..text.len() * 8 {
+            let mut flipped = text.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Identity::parse(&flipped, path).is_err(), "bit {bit}");
+        }
+        for length in 0..text.len() {
+            assert!(Identity::parse(&text[..length], path).is_err());
+        }
+    }
+
+    #[test]
+    fn a_second_locker_learns_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::new(Arc::new(RealDisk), dir.path());
+        let held = directory.lock().unwrap();
+        let error = directory.lock().unwrap_err();
+        let expected = format!("held by process {}", std::process::id());
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        drop(held);
+        directory.lock().unwrap();
+    }
+}

@@ -1,0 +1,98 @@
+//! Doors for the fuzzers: bytes go in behind the checksums, which would turn nearly all of them away.
+
+use super::batch::Batch;
+use super::block::Messages;
+use super::footer::{self, Trailer};
+use super::frame::{self, Place};
+use super::layout::{FileKind, HEADER_LENGTH, Header};
+use super::{active, cbor, column, sealed};
+use crate::mapped::Mapped;
+use crate::time::Micros;
+use std::path::Path;
+use std::sync::Arc;
+
+const STORE: [u8; 16] = [7; 16];
+
+/// A frame, and each kind of payload.
+pub fn frame(data: &[u8]) {
+    let place = Place {
+        store: STORE,
+        offset: HEADER_LENGTH as u64,
+    };
+    let _ = frame::parse(data, place);
+    active::decode_any(data);
+    if let Ok(batch) = Batch::decode(data) {
+        assert!(batch.rows() <= data.len(), "rows without bytes");
+        let messages: usize = batch.messages().flatten().map(str::len).sum();
+        assert!(messages <= data.len(), "messages without bytes");
+    }
+}
+
+/// A sealed file as it is, one whose footer is `data`, and columns.
+pub fn segment(data: &[u8]) {
+    read_all(Mapped::memory(data));
+    read_all(Mapped::memory(&with_footer(data)));
+    if let Some((length, stored)) = data.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        if let Some(raw) = column::decompress(stored, length) {
+            assert_eq!(raw.len(), length);
+        }
+        if let Some(numbers) = column::varints(stored, length) {
+            assert_eq!(numbers.len(), length);
+        }
+        let _ = cbor::decode(stored);
+        let lengths: Vec<u32> = stored.iter().map(|byte| (*byte).into()).collect();
+        let text = String::from_utf8_lossy(stored).into_owned();
+        let _ = Messages::new(text, &lengths);
+    }
+}
+
+/// A file whose header, trailer and checksums are right and whose footer says what `content` says.
+fn with_footer(content: &[u8]) -> Vec<u8> {
+    let header = Header {
+        kind: FileKind::Sealed,
+        store: STORE,
+        first_id: 1,
+        created: Micros::default(),
+    };
+    let mut file = header.encode().to_vec();
+    let at = file.len() as u64;
+    file.extend(footer::wrap(STORE, content));
+    let trailer = Trailer {
+        store: STORE,
+        footers: [at, at],
+    };
+    file.extend(trailer.encode());
+    file
+}
+
+fn read_all(map: Mapped) {
+    let Ok(opened) = sealed::open(Path::new("fuzz"), map, &Arc::default()) else {
+        return;
+    };
+    for block in opened.segment.blocks() {
+        let _ = block.may_contain("needle");
+        let rows = (block.summary().rows as usize).min(10);
+        let _ = block.records(&(0..rows).collect::<Vec<_>>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_readers(data in prop::collection::vec(any::<u8>(), 0..400)) {
+            frame(&data);
+            segment(&data);
+        }
+
+        #[test]
+        fn nor_do_small_numbers(data in prop::collection::vec(0u8..4, 0..400)) {
+            frame(&data);
+            segment(&data);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The segment store: append-only, one writer, many readers.
+//!
+//! Records are appended as frames to an active file, together with the positions that say they were read. A full file is
+//! frozen and sealed: rewritten once as compressed columns, block by block, beside which appending goes on. Sealed files are
+//! only read or unlinked. `format-spec/store.md` is the format; this is the map of the code, bottom up:
+//!
+//! - `layout`, `frame`, `batch`, `cbor`, `column`, `footer`, `ngram`, `fold`: bytes.
+//! - `active`, `sealed`, `segment`, `block`, `cache`: what readers see of a file.
+//! - `plan`, `seal`: from an active file to a sealed one.
+//! - `directory`, `scan`, `recover`, `open`: the folder, and opening it.
+//! - `append`, `writer`, `upkeep`, `retention`: the one writer; `reader`, `read_only`: everybody else.
+//! - `snapshot`, `verify`, `repair`: a whole store at a time.
+
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "bytes on a disk are never a reason to panic"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        reason = "a test may panic"
+    )
+)]
+
+mod active;
+mod append;
+mod batch;
+mod block;
+mod cache;
+mod cbor;
+mod cbor_decode;
+mod column;
+mod directory;
+mod error;
+mod fold;
+mod footer;
+mod frame;
+#[doc(hidden)]
+pub mod fuzz;
+mod layout;
+mod ngram;
+mod open;
+mod options;
+mod plan;
+mod read_only;
+mod reader;
+mod recover;
+mod repair;
+mod retention;
+mod scan;
+mod seal;
+mod sealed;
+mod segment;
+mod snapshot;
+mod tally;
+mod upkeep;
+mod verify;
+mod writer;
+
+pub use block::{Block, Messages, MetadataColumn, Summary};
+pub use error::Error;
+pub use fold::fold;
+pub use open::Recovery;
+pub use options::{Options, SyncPolicy};
+pub use reader::{Reader, View};
+pub use repair::{Repair, repair};
+pub use retention::Pruned;
+pub use segment::Segment;
+pub use snapshot::{fork, restore};
+pub use tally::SourceTally;
+pub use upkeep::Upkeep;
+pub use verify::{Verification, verify};
+pub use writer::Store;

@@ -1,0 +1,144 @@
+//! Opening a store to write to it: takes the lock, mends what a crash left, goes on behind the last whole frame.
+
+use super::append::{ActiveWriter, FrameWriter};
+use super::directory::{Directory, Identity, Listing};
+use super::error::Error;
+use super::options::Options;
+use super::reader::{Shared, View};
+use super::recover::{self, Found};
+use super::scan::ScannedFile;
+use super::writer::{Frozen, Store};
+use crate::disk::Disk;
+use crate::time::Micros;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What opening found and mended.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// Bytes of torn tail cut from the active file.
+    pub cut_bytes: u64,
+    /// What is damaged, by other means than a crash of ours: its records are not shown, all others are.
+    pub damage: Vec<Error>,
+}
+
+impl Store {
+    /// Opens or makes the store in `root`; cuts a torn tail.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        options: Options,
+    ) -> Result<(Self, Recovery), Error> {
+        disk.create_dir_all(root)
+            .map_err(Error::io("create", root))?;
+        let directory = Directory::new(disk, root);
+        let lock = directory.lock()?;
+        let listing = directory.list()?;
+        let identity = identity(&directory, &listing)?;
+        for path in &listing.temporary {
+            directory.remove(path)?;
+        }
+        let mut found = recover::open_all(&directory, &listing, identity.store, true)?;
+        for path in &found.leftover {
+            directory.remove(path)?;
+        }
+        let mut recovery = Recovery {
+            cut_bytes: 0,
+            damage: found.damage(),
+        };
+        let active = go_on(&directory, &identity, &mut found, &mut recovery)?;
+        let frozen = found.active.drain(..).map(|scanned| {
+            let damaged = !scanned.holes.is_empty() || scanned.torn > 0;
+            Frozen::new(ActiveWriter::from(scanned), damaged)
+        });
+        let frozen = frozen.collect();
+        let store = Self {
+            low_water: found.low_water().max(active.index.low_water),
+            shared: Arc::new(Shared::new(directory.root.clone(), View::new(0..0, vec![]))),
+            directory,
+            options,
+            identity,
+            sealed: found.sealed,
+            lost: found.lost,
+            frozen,
+            active,
+            seal_credit: 0,
+            last_sync: Micros::now(),
+            last_prune: None,
+            frames: FrameWriter::default(),
+            _lock: lock,
+        };
+        store.publish();
+        Ok((store, recovery))
+    }
+}
+
+/// The store's identity; a folder without segments becomes a new store.
+fn identity(directory: &Directory, listing: &Listing) -> Result<Identity, Error> {
+    if listing.has_store_file || !listing.active.is_empty() || !listing.sealed.is_empty() {
+        return directory.read_identity();
+    }
+    directory.sync_above()?;
+    let identity = Identity::new().map_err(Error::io("make an id for", &directory.root))?;
+    directory.write_identity(&identity)?;
+    Ok(identity)
+}
+
+/// The file to append to: the last active one, if it is whole up to its torn tail, or a new one behind all others.
+fn go_on(
+    directory: &Directory,
+    identity: &Identity,
+    found: &mut Found,
+    recovery: &mut Recovery,
+) -> Result<ActiveWriter, Error> {
+    let is_last = |scanned: &mut ScannedFile| {
+        let sealed_after = found.sealed.iter().map(|file| file.segment.ids().start);
+        sealed_after
+            .max()
+            .is_none_or(|last| last < scanned.header.first_id)
+    };
+    let last = found.active.pop_if(is_last);
+    let Some(last) = last else {
+        let next = found.next_id();
+        let positions = found.newest_positions();
+        return ActiveWriter::create(directory, identity, next, found.low_water(), &positions);
+    };
+    let has_frames = last.index.has_state || last.index.rows() > 0;
+    if last.holes.is_empty() && has_frames {
+        recovery.cut_bytes = last.torn;
+        return cut(last);
+    }
+    let next = last.index.next_id;
+    let positions = last.index.positions.clone();
+    if last.index.rows() > 0 {
+        found.active.push(last);
+        return ActiveWriter::create(directory, identity, next, found.low_water(), &positions);
+    }
+    // Nothing in it can be read: it must make way for a file of the same name, and is kept for those who can do better.
+    directory.set_aside(&last.file.path)?;
+    recovery
+        .damage
+        .push(Error::corrupt(&last.file.path, 0, "active file"));
+    let next = next.saturating_add(recover::UNKNOWN_IDS);
+    ActiveWriter::create(directory, identity, next, found.low_water(), &positions)
+}
+
+/// Cuts the torn tail, mends the header, and makes durable what is left: it may have been read from memory only.
+fn cut(scanned: ScannedFile) -> Result<ActiveWriter, Error> {
+    let (torn, header_damaged) = (scanned.torn, scanned.header_damaged);
+    let mut writer = ActiveWriter::from(scanned);
+    let file = &writer.file;
+    if header_damaged {
+        file.file
+            .write_all_at(&writer.header.encode(), 0)
+            .map_err(Error::io("write", &file.path))?;
+    }
+    if torn > 0 {
+        file.file
+            .set_length(writer.length)
+            .map_err(Error::io("cut", &file.path))?;
+    }
+    writer.sync()?;
+    Ok(writer)
+}

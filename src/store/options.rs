@@ -1,0 +1,102 @@
+//! What may be set.
+
+use std::time::Duration;
+
+/// What may be set; `Default` holds the documented defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Records that readers see at most (`LOG_STORE_MAX_ROWS`).
+    pub rows_max: u64,
+    /// How old a record may get (`LOG_STORE_MAX_AGE`).
+    pub age_max: Duration,
+    /// Bytes that the store's files take at most (`LOG_STORE_MAX_BYTES`).
+    pub bytes_max: u64,
+    /// How often age is looked at (`LOG_STORE_PRUNE_INTERVAL`); rows and bytes are looked at in every upkeep.
+    pub prune_interval: Duration,
+    /// Records after which the active segment is sealed (`LOG_STORE_SEGMENT_ROWS`), at most a quarter of `rows_max`.
+    pub segment_rows: u64,
+    /// Bytes after which the active segment is sealed (`LOG_STORE_SEGMENT_BYTES`), at most an eighth of `bytes_max`.
+    pub segment_bytes: u64,
+    /// When appended records are made safe against a power loss (`LOG_STORE_SYNC`).
+    pub sync: SyncPolicy,
+    /// Free room below which the oldest segments go, in percent of the file system (`LOG_STORE_MIN_FREE`).
+    pub free_percent_min: u8,
+    /// The same in bytes: the greater of the two holds.
+    pub free_bytes_min: u64,
+}
+
+/// When appended records are made safe against a power loss. A killed process loses nothing under any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before `append` returns: a power loss loses nothing.
+    Batch,
+    /// In the upkeep after this long: a power loss loses at most so much time.
+    Interval(Duration),
+    /// When the operating system likes, and when a segment is sealed.
+    Off,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rows_max: 100_000,
+            age_max: Duration::from_hours(168),
+            bytes_max: 512 << 20,
+            prune_interval: Duration::from_hours(1),
+            segment_rows: 65_536,
+            segment_bytes: 32 << 20,
+            sync: SyncPolicy::Interval(Duration::from_secs(1)),
+            free_percent_min: 5,
+            free_bytes_min: 64 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// Whole segments are unlinked, so that one must be a small part of what the store may hold; yet not so small that
+    /// compression suffers.
+    pub(super) fn segment_rows_bound(&self) -> u64 {
+        self.segment_rows
+            .min((self.rows_max / 4).max(SEGMENT_ROWS_FLOOR))
+            .clamp(1, SEGMENT_ROWS_CEILING)
+    }
+
+    /// The same in bytes of the active file.
+    pub(super) fn segment_bytes_bound(&self) -> u64 {
+        self.segment_bytes
+            .min((self.bytes_max / 8).max(SEGMENT_BYTES_FLOOR))
+            .clamp(1, SEGMENT_BYTES_CEILING)
+    }
+}
+
+/// Below this the footer outweighs what an earlier unlink saves.
+const SEGMENT_ROWS_FLOOR: u64 = 1_024;
+const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
+/// Sealing holds some 40 bytes a row in memory.
+const SEGMENT_ROWS_CEILING: u64 = 1 << 20;
+/// Sealing keeps places in the active file as 32-bit numbers; a last frame may come on top.
+const SEGMENT_BYTES_CEILING: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_a_small_part_of_the_store() {
+        let defaults = Options::default();
+        assert_eq!(defaults.segment_rows_bound(), 25_000);
+        assert_eq!(defaults.segment_bytes_bound(), 32 << 20);
+        let large = Options {
+            rows_max: 10_000_000,
+            ..Options::default()
+        };
+        assert_eq!(large.segment_rows_bound(), 65_536);
+        let small = Options {
+            rows_max: 10,
+            bytes_max: 10,
+            ..Options::default()
+        };
+        assert_eq!(small.segment_rows_bound(), 1_024);
+        assert_eq!(small.segment_bytes_bound(), 1 << 20);
+    }
+}

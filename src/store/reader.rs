@@ -1,0 +1,103 @@
+//! Readers: a handle that any thread may hold, and the consistent views that it hands out.
+
+use super::error::Error;
+use super::segment::Segment;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+/// What the writer shares with readers.
+#[derive(Debug)]
+pub(super) struct Shared {
+    root: PathBuf,
+    view: RwLock<View>,
+    failure: OnceLock<Error>,
+}
+
+impl Shared {
+    pub(super) fn new(root: PathBuf, view: View) -> Self {
+        Self {
+            root,
+            view: RwLock::new(view),
+            failure: OnceLock::new(),
+        }
+    }
+
+    /// Lets readers see `view` from now on.
+    pub(super) fn publish(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    pub(super) fn view(&self) -> View {
+        let view = self.view.read();
+        view.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the first failure.
+    pub(super) fn fail(&self, error: Error) {
+        // A later failure follows from the first.
+        let _ = self.failure.set(error);
+    }
+
+    pub(super) fn failure(&self) -> Option<&Error> {
+        self.failure.get()
+    }
+}
+
+/// Hands out views; cheap to clone, usable from any thread, also after the writer is gone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// What is visible now; stays valid while segments are sealed and pruned.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.shared.view()
+    }
+
+    /// The first failed write or sync, after which the store takes no more.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.shared.failure().cloned()
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.shared.root.clone()
+    }
+}
+
+/// A consistent state of the store.
+#[derive(Debug, Clone)]
+pub struct View {
+    ids: Range<u64>,
+    segments: Arc<[Arc<Segment>]>,
+}
+
+impl View {
+    pub(super) fn new(ids: Range<u64>, segments: Vec<Arc<Segment>>) -> Self {
+        Self {
+            ids,
+            segments: segments.into(),
+        }
+    }
+
+    /// The ids that may be seen: everything outside is pruned or not yet there. Rows of `segments` outside are to be skipped.
+    #[must_use]
+    pub fn ids(&self) -> Range<u64> {
+        self.ids.clone()
+    }
+
+    /// Ascending by id; the last is the active one.
+    #[must_use]
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+}

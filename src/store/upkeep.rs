@@ -1,0 +1,234 @@
+//! What a store does beside appending: syncing in time, sealing what is full, in small steps.
+
+use super::append::ActiveWriter;
+use super::error::Error;
+use super::footer::Facts;
+use super::options::SyncPolicy;
+use super::recover;
+use super::retention::Pruned;
+use super::seal;
+use super::writer::{Frozen, Store};
+use crate::time::Micros;
+
+/// What upkeep did, for records of `system:vmlog` and counters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Upkeep {
+    /// What was appended before is durable now.
+    pub synced: bool,
+    /// Segments sealed.
+    pub sealed_segments: u64,
+    /// What retention took.
+    pub pruned: Pruned,
+}
+
+impl Store {
+    /// What is due now: interval sync, sealing, retention, free space. Cheap when nothing is due; call it at least once a second.
+    ///
+    /// A full file system puts off what needs room; it is no error here.
+    pub fn upkeep(&mut self, now: Micros) -> Result<Upkeep, Error> {
+        self.check()?;
+        let mut done = Upkeep {
+            synced: self.sync_if_due(now)?,
+            ..Upkeep::default()
+        };
+        done.pruned = self.prune(now)?;
+        let before = self.sealed.len();
+        self.seal_some(STEPS_AT_REST)
+            .or_else(|error| self.put_off(error))?;
+        done.sealed_segments = self.sealed.len().saturating_sub(before) as u64;
+        Ok(done)
+    }
+
+    fn sync_if_due(&mut self, now: Micros) -> Result<bool, Error> {
+        let SyncPolicy::Interval(interval) = self.options.sync else {
+            return Ok(false);
+        };
+        let passed = now.get().abs_diff(self.last_sync.get());
+        // A clock that was set back must not put the next sync off: any distance counts.
+        if !self.active.is_dirty() || u128::from(passed) < interval.as_micros() {
+            return Ok(false);
+        }
+        self.sync()?;
+        self.last_sync = now;
+        Ok(true)
+    }
+
+    /// Freezes what the active file holds, so that every record stands in a file that does not change.
+    pub(super) fn freeze(&mut self) -> Result<(), Error> {
+        if self.active.index.rows() > 0 {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// Turns the active file into a sealed segment.
+    pub fn seal(&mut self) -> Result<(), Error> {
+        self.check()?;
+        self.freeze()?;
+        self.seal_some(usize::MAX)
+    }
+
+    /// After an append of `rows`: begins a new file when this one is full, and does a share of the sealing, so that a frozen
+    /// file is sealed long before the next one is full. What fails here failed after the append, and must not fail it.
+    pub(super) fn seal_in_passing(&mut self, rows: u64) {
+        let result = self.rotate_if_full().and_then(|()| {
+            if self.frozen.is_empty() {
+                return Ok(());
+            }
+            self.seal_credit += rows * SEAL_PACE;
+            self.spend_seal_credit()
+        });
+        // A lasting failure is latched for the next call.
+        let _ = result.or_else(|error| self.put_off(error));
+    }
+
+    fn spend_seal_credit(&mut self) -> Result<(), Error> {
+        while self.seal_credit > 0 && self.frozen.iter().any(|frozen| !frozen.damaged) {
+            let rows = self.seal_step()?;
+            self.seal_credit = self.seal_credit.saturating_sub(rows.max(1));
+        }
+        self.seal_credit = 0;
+        Ok(())
+    }
+
+    fn rotate_if_full(&mut self) -> Result<(), Error> {
+        let active = &self.active;
+        let full = active.index.rows() >= self.options.segment_rows_bound()
+            || active.length >= self.options.segment_bytes_bound()
+            || active.index.dictionary.names().len() >= SOURCES_MAX;
+        if full && active.index.rows() > 0 {
+            // One waiting file at most, or a slow disk would pile them up.
+            self.seal_some(usize::MAX)?;
+            return self.rotate();
+        }
+        if full {
+            return self.renew();
+        }
+        Ok(())
+    }
+
+    /// Freezes the active file and begins another. The old one is made durable first: were its tail lost while the new one
+    /// stays, records would be missing that the positions in the new one cover.
+    fn rotate(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        let next = self.successor(self.active.index.next_id)?;
+        let writer = std::mem::replace(&mut self.active, next);
+        self.frozen.push(Frozen::new(writer, false));
+        self.publish();
+        Ok(())
+    }
+
+    /// Replaces an active file that holds positions but no records by one that holds the newest of them.
+    fn renew(&mut self) -> Result<(), Error> {
+        self.active = self.successor(self.active.index.first_id())?;
+        self.publish();
+        Ok(())
+    }
+
+    fn successor(&self, first_id: u64) -> Result<ActiveWriter, Error> {
+        ActiveWriter::create(
+            &self.directory,
+            &self.identity,
+            first_id,
+            self.low_water,
+            &self.active.index.positions,
+        )
+    }
+
+    /// Seals for so many steps.
+    fn seal_some(&mut self, steps: usize) -> Result<(), Error> {
+        for _ in 0..steps {
+            if self.frozen.iter().all(|frozen| frozen.damaged) {
+                break;
+            }
+            self.seal_step()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a block of the oldest frozen file, or finishes it; returns the rows written.
+    fn seal_step(&mut self) -> Result<u64, Error> {
+        let Some(index) = self.frozen.iter().position(|frozen| !frozen.damaged) else {
+            return Ok(0);
+        };
+        match self.seal_step_of(index) {
+            Err(error @ Error::Corrupt { .. }) => {
+                if let Some(frozen) = self.frozen.get_mut(index) {
+                    frozen.damaged = true;
+                    frozen.sealer = None;
+                }
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    fn seal_step_of(&mut self, index: usize) -> Result<u64, Error> {
+        let Some(frozen) = self.frozen.get_mut(index) else {
+            return Ok(0);
+        };
+        if frozen.sealer.is_none() {
+            frozen.sealer = Some(seal::begin(&self.directory, &frozen.writer)?);
+        }
+        let Some(sealer) = &mut frozen.sealer else {
+            return Ok(0);
+        };
+        match sealer.step()? {
+            Some(rows) => Ok(rows),
+            None => self.finish_seal(index).map(|()| 0),
+        }
+    }
+
+    /// The sealed file gets its name; only then may the frozen one go.
+    fn finish_seal(&mut self, index: usize) -> Result<(), Error> {
+        let Some(sealer) = self.frozen.get_mut(index).and_then(|it| it.sealer.take()) else {
+            return Ok(());
+        };
+        let Some(frozen) = self.frozen.get(index) else {
+            return Ok(());
+        };
+        let facts = Facts {
+            sealed: Micros::now(),
+            low_water: self.low_water,
+            positions: frozen.writer.index.positions.clone(),
+        };
+        sealer.finish(frozen.segment.sources(), facts)?;
+        let first_id = frozen.writer.header.first_id;
+        self.directory.commit(&self.directory.sealed(first_id))?;
+        let file = recover::open_sealed(&self.directory, first_id)?;
+        let frozen = self.frozen.remove(index);
+        self.sealed.push(file);
+        self.sealed.sort_by_key(|file| file.segment.ids().start);
+        self.publish();
+        self.directory.remove(&frozen.writer.file.path)
+    }
+
+    /// A full file system puts sealing off: the frozen file serves readers as well, and what was begun is begun again. Damage
+    /// in a frozen file leaves it as it is. Anything else is lasting.
+    fn put_off(&mut self, error: Error) -> Result<(), Error> {
+        match error {
+            Error::Full { .. } => {
+                for frozen in &mut self.frozen {
+                    if frozen.sealer.take().is_some() {
+                        let path = self.directory.sealed(frozen.writer.header.first_id);
+                        self.directory.discard(&path)?;
+                    }
+                }
+                Ok(())
+            }
+            Error::Corrupt { .. } => Ok(()),
+            lasting => {
+                self.shared.fail(lasting.clone());
+                Err(lasting)
+            }
+        }
+    }
+}
+
+/// Rows sealed for each row appended: a frozen file is sealed before a quarter of the next is full.
+const SEAL_PACE: u64 = 4;
+/// Blocks sealed in one upkeep when nothing is appended: some ten milliseconds.
+const STEPS_AT_REST: usize = 8;
+/// Sources of one segment: bounds its dictionary, which is held in memory and copied when it grows.
+const SOURCES_MAX: usize = 4096;

@@ -1,0 +1,143 @@
+//! The one writer: appends frames, syncs them, lets readers see them.
+
+use super::append::{ActiveWriter, FailedWrite, FrameWriter};
+use super::directory::{Directory, Identity};
+use super::error::Error;
+use super::options::{Options, SyncPolicy};
+use super::reader::{Reader, Shared, View};
+use super::recover::{LostFile, SealedFile};
+use super::seal::Sealer;
+use super::segment::Segment;
+use crate::disk::DiskFile;
+use crate::record::{Position, Positions};
+use crate::redact::Redacted;
+use crate::time::Micros;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The one writer.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) directory: Directory,
+    pub(super) options: Options,
+    pub(super) identity: Identity,
+    pub(super) sealed: Vec<SealedFile>,
+    pub(super) lost: Vec<LostFile>,
+    pub(super) frozen: Vec<Frozen>,
+    pub(super) active: ActiveWriter,
+    pub(super) shared: Arc<Shared>,
+    /// Records below are pruned.
+    pub(super) low_water: u64,
+    /// Rows of sealing that appending has paid for.
+    pub(super) seal_credit: u64,
+    pub(super) last_sync: Micros,
+    pub(super) last_prune: Option<Micros>,
+    pub(super) frames: FrameWriter,
+    /// Held for as long as the store is open.
+    pub(super) _lock: Arc<dyn DiskFile>,
+}
+
+/// An active file that takes no more frames and waits to be sealed.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) segment: Arc<Segment>,
+    pub(super) writer: ActiveWriter,
+    pub(super) sealer: Option<Sealer>,
+    /// Its bytes cannot be read any more: it stays as it is.
+    pub(super) damaged: bool,
+}
+
+impl Store {
+    /// Appends records and the positions that cover them as one frame; on return both survive a `kill -9`. Returns the ids.
+    ///
+    /// A full file system is no lasting failure: the same append may succeed later. Any other failed write is lasting.
+    pub fn append(
+        &mut self,
+        records: &[Redacted],
+        positions: &[Position],
+    ) -> Result<Range<u64>, Error> {
+        self.check()?;
+        let first_id = self.active.index.next_id;
+        if records.is_empty() && positions.is_empty() {
+            return Ok(first_id..first_id);
+        }
+        let records = records.iter().map(Redacted::record);
+        let rows = records.len() as u64;
+        self.frames
+            .append(&mut self.active, first_id, &records, positions)
+            .map_err(|failed| self.note(failed))?;
+        if self.options.sync == SyncPolicy::Batch {
+            self.sync()?;
+        }
+        self.publish();
+        self.seal_in_passing(rows);
+        Ok(first_id..first_id + rows)
+    }
+
+    /// Appends a frame without records.
+    pub(super) fn append_low_water(&mut self) -> Result<(), Error> {
+        self.check()?;
+        self.frames
+            .append_low_water(&mut self.active, self.low_water)
+            .map_err(|failed| self.note(failed))
+    }
+
+    /// Latches what is lasting.
+    fn note(&self, failed: FailedWrite) -> Error {
+        if failed.is_lasting {
+            self.shared.fail(failed.error.clone());
+        }
+        failed.error
+    }
+
+    /// Makes what was appended survive a power loss.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.check()?;
+        self.active
+            .sync()
+            .inspect_err(|error| self.shared.fail(error.clone()))
+    }
+
+    /// The newest position of every origin.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        &self.active.index.positions
+    }
+
+    /// A handle for readers.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.shared))
+    }
+
+    /// The first failure, if there was one.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.shared.failure() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets readers see what is there now.
+    pub(super) fn publish(&self) {
+        let sealed = self.sealed.iter().map(|file| &file.segment);
+        let frozen = self.frozen.iter().map(|frozen| &frozen.segment);
+        let mut segments: Vec<Arc<Segment>> = sealed.chain(frozen).cloned().collect();
+        segments.push(Arc::new(self.active.segment()));
+        segments.sort_by_key(|segment| segment.ids().start);
+        let first = segments.first().map_or(0, |segment| segment.ids().start);
+        let ids = self.low_water.max(first)..self.active.index.next_id;
+        self.shared.publish(View::new(ids, segments));
+    }
+}
+
+impl Frozen {
+    pub(super) fn new(writer: ActiveWriter, damaged: bool) -> Self {
+        Self {
+            segment: Arc::new(writer.segment()),
+            writer,
+            sealer: None,
+            damaged,
+        }
+    }
+}

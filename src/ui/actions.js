@@ -1,0 +1,206 @@
+// What a person can do to the page, by pointer, key or button alike: one function each.
+
+import { signal } from "./vendor/signals.js";
+import { copy } from "./clipboard.js";
+import { curl } from "./lib/command.js";
+import { condition, EVERYTHING } from "./lib/filter.js";
+import { allEntries } from "./lib/items.js";
+import { HOME, writeRoute } from "./lib/route.js";
+import { masked, maskedValue } from "./lib/secrets.js";
+import { boundMs } from "./lib/time.js";
+import { stripped } from "./lib/ansi.js";
+import { browse, find, go, live, prefer, preferences, refine, route, say } from "./state.js";
+import { matcher } from "./lib/match.js";
+
+/** @typedef {import("./lib/types.js").Entry} Entry */
+/** @typedef {import("./browse.js").Browse} Browse */
+/** @typedef {import("./live.js").Live} Live */
+/** @typedef {import("./list/view.js").ListView} ListView */
+
+/**
+ * The parts that actions work on; set once by the page.
+ * @type {{browse: Browse, live: Live, browseList: ListView, liveList: ListView}}
+ */
+export const parts = /** @type {any} */ ({});
+
+/** The record whose details are open. */
+export const opened = signal(/** @type {Entry | null} */ (null));
+
+export const list = () => (route.peek().tab === "live" ? parts.liveList : parts.browseList);
+
+// ---- the open record
+
+/** @param {Entry} entry */
+export function openEntry(entry) {
+  const already = route.peek().record;
+  if (route.peek().tab === "live") parts.live.pause();
+  opened.value = entry;
+  go({ record: entry.id }, { replace: already !== 0 });
+}
+
+export function closeEntry() {
+  if (!route.peek().record) return;
+  opened.value = null;
+  go({ record: 0 });
+  list().element.focus({ preventScroll: true });
+}
+
+/**
+ * The next record, the one before, or the next of a kind; beyond what is loaded by asking the server.
+ * @param {1 | -1} step
+ * @param {{wanted?: (entry: Entry) => boolean, narrower?: [string, string][], what?: string}} [kind]
+ */
+export async function move(step, { wanted, narrower, what = "record" } = {}) {
+  const from = route.peek().record;
+  const target = list();
+  const found = target.next(from, step, wanted);
+  if (found) {
+    reveal(found);
+    return;
+  }
+  const beyond = narrower && route.peek().tab === "browse" ? await seek(narrower, from, step) : 0;
+  if (!beyond) say(step > 0 ? `No later ${what}` : `No earlier ${what}`);
+}
+
+/** @param {Entry} entry */
+function reveal(entry) {
+  list().show(entry.id, "near");
+  openEntry(entry);
+}
+
+/**
+ * @param {[string, string][]} narrower
+ * @param {number} from
+ * @param {1 | -1} step
+ */
+async function seek(narrower, from, step) {
+  const target = parts.browseList;
+  const start = from || (step > 0 ? target.lastId : target.firstId);
+  if (!start) return 0;
+  const id = await parts.browse.seek(narrower, start, step > 0 ? "forward" : "backward").catch(() => 0);
+  if (id) go({ at: id, record: id });
+  return id;
+}
+
+/** @param {1 | -1} step @param {"warn" | "error"} level */
+export function moveToLevel(step, level) {
+  const levels = level === "error" ? ["error"] : ["warn", "error"];
+  const wanted = (/** @type {Entry} */ entry) => levels.includes(entry.level);
+  return move(step, { wanted, narrower: [["levels", levels.join(",")]], what: level === "error" ? "error" : "warning" });
+}
+
+/** The next place where the find bar's text, or else the search, stands. @param {1 | -1} step */
+export function moveToMatch(step) {
+  const { text } = find.peek();
+  const { filter } = route.peek();
+  if (!text) return move(step, { what: "match" });
+  const matches = matcher({ search: text, caseSensitive: false, regex: false });
+  const wanted = (/** @type {Entry} */ entry) => (matches?.(stripped(entry.message)).length ?? 0) > 0;
+  /** @type {[string, string][]} */
+  const narrower = [["search", text]];
+  return move(step, { wanted, what: "match", ...(filter.search ? {} : { narrower }) });
+}
+
+/** @param {number} id @param {"all" | "source"} scope */
+export function openContext(id, scope) {
+  go({ tab: "browse", context: id, scope, record: id, at: id });
+}
+
+export function leaveContext() {
+  const { context } = route.peek();
+  go({ context: 0, at: context });
+}
+
+// ---- places
+
+export function toNewest() {
+  if (route.peek().tab === "live") parts.live.resume();
+  else if (browse.peek().end) {
+    go({ at: 0 }, { replace: true });
+    parts.browseList.toEnd();
+  } else reload("end");
+}
+
+export function toOldest() {
+  if (route.peek().tab === "live") {
+    parts.live.pause();
+    parts.liveList.toStart();
+  } else if (browse.peek().start) parts.browseList.toStart();
+  else reload("start");
+}
+
+/** @param {"start" | "end" | number} at */
+export function reload(at = "end") {
+  const { filter, context, scope } = route.peek();
+  go({ at: typeof at === "number" ? at : 0 }, { replace: true });
+  parts.browse.load({ filter, context, scope }, at);
+  parts.browse.count({ filter, context, scope });
+  parts.browse.draw({ filter, context, scope });
+}
+
+// ---- taking along
+
+/** @param {Entry} entry */
+const lineOf = (entry) => `${entry.timestamp} ${entry.source} ${entry.level} ${stripped(masked(entry.message).text)}`;
+
+/** @param {Entry} entry */
+export const copyLine = (entry) => copy(lineOf(entry), "Line");
+
+/** @param {import("./lib/items.js").Item} item */
+export const copyItem = (item) => copy(allEntries(item).map(lineOf).join("\n"), item.rest.length > 0 ? `${item.rest.length + 1} lines` : "Line");
+
+/** @param {Entry} entry */
+export function jsonOf({ id, timestamp, source, level, message, metadata }) {
+  const shown = { id: String(id), timestamp, source, level, message: masked(message).text, metadata: maskedValue(metadata ?? {}) };
+  return JSON.stringify(shown, null, 2);
+}
+
+/** @param {Entry} entry */
+export const copyJson = (entry) => copy(jsonOf(entry), "JSON");
+
+/** A link that shows the same record to everybody, whenever it is opened. @param {Entry} entry */
+export function permalink(entry) {
+  const { filter } = route.peek();
+  const fixed = (/** @type {string} */ bound) => {
+    const ms = bound.startsWith("-") ? boundMs(bound, Date.now()) : null;
+    return ms === null ? bound : new Date(ms).toISOString();
+  };
+  const lasting = { ...filter, start: fixed(filter.start), end: fixed(filter.end) };
+  const path = writeRoute({ ...HOME, filter: lasting, record: entry.id, at: entry.id });
+  return new URL(path, location.origin + location.pathname).href;
+}
+
+/** @param {Entry} entry */
+export const copyPermalink = (entry) => copy(permalink(entry), "Link");
+
+export const copyView = () => copy(location.href, "Link to this view");
+
+export const copyCurl = () => copy(curl(route.peek().filter, new URL(".", location.href).href), "curl command");
+
+// ---- filters
+
+/**
+ * @param {string} path of the metadata value
+ * @param {unknown} value
+ * @param {boolean} exclude
+ */
+export function filterBy(path, value, exclude) {
+  const made = condition(path, value, exclude);
+  if (!made) return;
+  const opposite = condition(path, value, !exclude);
+  const where = route.peek().filter.where.filter((known) => known !== opposite && known !== made);
+  refine({ where: [...where, made] });
+}
+
+export const clearFilter = () => refine({ ...EVERYTHING });
+
+export const toggleWrap = () => prefer({ wrap: !preferences.peek().wrap });
+
+export function toggleLive() {
+  if (route.peek().tab !== "live") go({ tab: "live", record: 0, at: 0, context: 0 });
+  else go({ tab: "browse", record: 0 });
+}
+
+export function pauseOrResume() {
+  if (route.peek().tab === "live" && live.peek().connection !== "idle") parts.live.toggle();
+}

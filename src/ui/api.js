@@ -1,0 +1,167 @@
+// The server's answers, and its refusals as errors that say why.
+
+import { entryOf } from "./lib/types.js";
+
+/** @typedef {import("./lib/filter.js").Parameters} Parameters */
+/** @typedef {import("./lib/types.js").Entry} Entry */
+/** @typedef {import("./lib/types.js").SourceCount} SourceCount */
+/** @typedef {import("./lib/histogram.js").Histogram} Histogram */
+
+export class ApiError extends Error {
+  /**
+   * @param {number} status 0: no answer
+   * @param {{error?: string, message?: string, parameter?: string}} body
+   * @param {number} retryAfter seconds; 0: the server did not say
+   */
+  constructor(status, body, retryAfter = 0) {
+    super(body.message ?? `The server answered ${status}.`);
+    this.status = status;
+    this.code = body.error ?? "";
+    this.parameter = body.parameter ?? "";
+    this.retryAfter = retryAfter;
+  }
+
+  /** The page gave up on the request itself. */
+  get aborted() {
+    return this.code === "aborted";
+  }
+}
+
+/** @param {unknown} error */
+export const isAborted = (error) => error instanceof ApiError && error.aborted;
+
+/**
+ * Relative to the page, so that it works behind a proxy that serves it under a path of its own.
+ * @param {string} path
+ * @param {Parameters} parameters
+ */
+export function address(path, parameters = []) {
+  const query = new URLSearchParams(parameters).toString();
+  return query ? `${path}?${query}` : path;
+}
+
+/**
+ * @param {string} path
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Response>} a good one
+ */
+export async function open(path, parameters, signal) {
+  const response = await fetch(address(path, parameters), { signal: signal ?? null, credentials: "same-origin", cache: "no-store" })
+    .catch((reason) => {
+      if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "given up" });
+      throw new ApiError(0, { error: "offline", message: "The server does not answer." });
+    });
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, body, Number(response.headers.get("retry-after")) || 0);
+}
+
+/** A server that asks to come again within so many seconds is asked again, this often. */
+const PATIENCE_S = 5;
+const TRIES = 3;
+
+/**
+ * @template T
+ * @param {() => Promise<T>} ask
+ * @returns {Promise<T>}
+ */
+async function patiently(ask) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const soon = error instanceof ApiError && error.status === 429 && error.retryAfter <= PATIENCE_S;
+      if (!soon || tries === TRIES) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, Math.max(1, error.retryAfter) * 1000); });
+    }
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+async function json(path, parameters, signal) {
+  const response = await patiently(() => open(path, parameters, signal));
+  return response.json().catch((reason) => {
+    if (signal?.aborted) throw new ApiError(0, { error: "aborted", message: "given up" });
+    throw new ApiError(0, { error: "broken", message: `The server's answer broke off: ${reason.message}` });
+  });
+}
+
+/** The cursor that stands at a record. @param {number} id */
+export const cursorAt = (id) => btoa(String(id));
+
+/** @typedef {{entries: Entry[], nextCursor: string | null, hasMore: boolean, truncated: boolean}} Page `entries` oldest first */
+
+/**
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Page>}
+ */
+export async function page(parameters, signal) {
+  const body = await json("logs", parameters, signal);
+  /** @type {Entry[]} */
+  const entries = body.entries.map(entryOf);
+  entries.sort((a, b) => a.id - b.id);
+  return { entries, nextCursor: body.nextCursor ?? null, hasMore: body.hasMore === true, truncated: body.truncated === true };
+}
+
+/**
+ * @param {number} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Entry>}
+ */
+export const record = async (id, signal) => entryOf(await json(`logs/${id}`, [], signal));
+
+/**
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SourceCount[]>}
+ */
+export async function sources(parameters, signal) {
+  const body = await json("logs/sources", parameters, signal);
+  return body.sources.map((/** @type {any} */ source) => ({ ...source, levels: source.levels ?? {} }));
+}
+
+/**
+ * @param {Parameters} parameters
+ * @param {number} buckets
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Histogram>}
+ */
+export async function histogram(parameters, buckets, signal) {
+  const body = await json("logs/histogram", [...parameters, ["buckets", String(buckets)]], signal);
+  const made = body.buckets.map((/** @type {any} */ bucket) => {
+    const counts = { debug: 0, info: 0, warn: 0, error: 0, ...bucket.levels };
+    return { ms: Date.parse(bucket.start), counts, total: counts.debug + counts.info + counts.warn + counts.error };
+  });
+  return { startMs: Date.parse(body.start), endMs: Date.parse(body.end), bucketMs: body.bucketMs, buckets: made };
+}
+
+/**
+ * @typedef {object} Run
+ * @property {string} id
+ * @property {string} name
+ * @property {string} source
+ * @property {string} command
+ * @property {string} start
+ * @property {string | null} end
+ * @property {number | null} exitCode
+ * @property {string | null} signal
+ * @property {string | null} category
+ * @property {boolean | null} success null while it runs
+ */
+
+/**
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{runs: Run[], nextCursor: string | null}>}
+ */
+export async function runs(parameters, signal) {
+  const body = await json("runs", parameters, signal);
+  return { runs: body.runs ?? [], nextCursor: body.nextCursor ?? null };
+}

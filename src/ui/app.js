@@ -1,0 +1,165 @@
+// The page: makes the lists, ties them to the address, and draws everything around them.
+
+import { effect } from "./vendor/signals.js";
+import { render } from "./vendor/preact.js";
+import * as act from "./actions.js";
+import { record } from "./api.js";
+import { Browse } from "./browse.js";
+import { listen } from "./keys.js";
+import { matcher } from "./lib/match.js";
+import { writeRoute } from "./lib/route.js";
+import { ListView } from "./list/view.js";
+import { hasSelection } from "./list/view.js";
+import { Live } from "./live.js";
+import { announcement, browse, find, go, live, preferences, route, say, toast, totals } from "./state.js";
+import { Bar, Conditions } from "./view/bar.js";
+import { Detail } from "./view/detail.js";
+import { Dialogs } from "./view/dialogs.js";
+import { FailureCard } from "./view/failure.js";
+import { Find } from "./view/find.js";
+import { HistogramView } from "./view/histogram.js";
+import { html } from "./view/html.js";
+import { Sources } from "./view/sources.js";
+import { edgeText, noteVisible, Stage, Status } from "./view/stage.js";
+import { isDark } from "./view/theme.js";
+import { Top } from "./view/top.js";
+
+/** The address follows the list's place when it has stood still for so long. */
+const SETTLED_MS = 400;
+/** A movement is a person's when it comes so soon after a touch, a key or the wheel. */
+const BY_PERSON_MS = 1200;
+
+let personAt = -BY_PERSON_MS;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let settling;
+
+const browseList = new ListView("Records", {
+  onOpen: act.openEntry,
+  onCopy: act.copyItem,
+  onLost: () => {},
+  onMove: () => {
+    noteVisible();
+    act.parts.browse?.near();
+    clearTimeout(settling);
+    if (byPerson()) settling = setTimeout(notePlace, SETTLED_MS);
+  },
+  onUser: () => { personAt = performance.now(); },
+});
+
+const liveList = new ListView("Live records", {
+  onOpen: act.openEntry,
+  onCopy: act.copyItem,
+  onLost: (item) => { act.parts.live.fill(item); },
+  onMove: () => {
+    if (!byPerson()) return;
+    if (!liveList.atEnd) liveList.stick = false;
+    act.parts.live.moved();
+  },
+  onUser: () => { personAt = performance.now(); },
+});
+
+const byPerson = () => performance.now() - personAt < BY_PERSON_MS;
+
+Object.assign(act.parts, { browseList, liveList });
+act.parts.browse = new Browse(browseList);
+act.parts.live = new Live(liveList);
+
+/** Keeps the list's place in the address, for reload and for going back. */
+function notePlace() {
+  if (route.peek().tab !== "browse" || browse.peek().loading === "first") return;
+  const first = browseList.visible?.[0];
+  go({ at: !first || (browseList.atEnd && browse.peek().end) ? 0 : first.id }, { replace: true });
+}
+
+// ---- what follows the address
+
+/** @type {string | null} */
+let shownBrowse = null;
+
+effect(() => {
+  const { tab, filter, context, scope, at } = route.value;
+  if (tab === "live") act.parts.live.follow(filter);
+  else if (live.peek().connection !== "idle") act.parts.live.leave();
+  const view = { filter, context, scope };
+  if (tab === "live") act.parts.browse.count(view);
+  if (tab !== "browse") return;
+  const key = writeRoute({ ...route.peek(), at: 0, record: 0 });
+  if (key !== shownBrowse) {
+    shownBrowse = key;
+    act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : "top");
+    act.parts.browse.count(view);
+    act.parts.browse.draw(view);
+  } else if (at && !browseList.entry(at)) act.parts.browse.load(view, at);
+  else if (at && at === route.peek().record) browseList.show(at, "near");
+});
+
+effect(() => {
+  const { record: id, filter } = route.value;
+  const { wrap, utc, raw } = preferences.value;
+  const look = {
+    utc, raw, dark: isDark.value, selected: id,
+    search: filter.invert ? null : matcher(filter),
+    find: find.value.open ? matcher({ search: find.value.text, caseSensitive: false, regex: false }) : null,
+  };
+  for (const list of [browseList, liveList]) {
+    list.setWrap(wrap);
+    list.setLook(look);
+  }
+});
+
+effect(() => {
+  const { record: id } = route.value;
+  if (!id || act.opened.peek()?.id === id) return;
+  const here = browseList.entry(id) ?? liveList.entry(id);
+  if (here) act.opened.value = here;
+  else {
+    record(id).then((entry) => {
+      if (route.peek().record === id) act.opened.value = entry;
+    }, (error) => {
+      say(error.status === 404 ? `Record ${id} is no longer kept` : error.message, { bad: true });
+      go({ record: 0 }, { replace: true });
+    });
+  }
+});
+
+effect(() => browseList.setEdge(edgeText()));
+
+effect(() => {
+  const total = totals.value?.total;
+  if (total !== undefined && browse.value.loading === "") announcement.value = `${total} records`;
+});
+
+document.addEventListener("selectionchange", () => {
+  if (route.peek().tab === "live" && hasSelection(liveList.element)) act.parts.live.pause();
+});
+
+// ---- drawing
+
+function App() {
+  const { tab } = route.value;
+  const opened = route.value.record && act.opened.value ? "with-detail" : "";
+  return html`<div class=${`app ${opened}`} data-tab=${tab}>
+    <${Top} />
+    <${Bar} />
+    <div class="body">
+      <aside class="side" aria-label="Sources"><${Sources} /></aside>
+      <main class="main">
+        <h1 class="offscreen">vmlog</h1>
+        <${FailureCard} />
+        <${Conditions} />
+        <${HistogramView} />
+        <${Find} />
+        <${Stage} />
+        <${Status} />
+      </main>
+      <${Detail} />
+    </div>
+    <${Dialogs} />
+    <div class="toasts" role="status">${toast.value ? html`<p key=${toast.value.n} class=${toast.value.bad ? "bad" : ""}>${toast.value.text}</p>` : null}</div>
+    <p class="offscreen" role="status">${announcement.value}</p>
+  </div>`;
+}
+
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
+listen();
+browseList.element.focus({ preventScroll: true });

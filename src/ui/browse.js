@@ -1,0 +1,304 @@
+// Browse: a window over the stored records, loaded page by page in both directions.
+
+import * as api from "./api.js";
+import { isAborted } from "./api.js";
+import { EVERYTHING, toParameters } from "./lib/filter.js";
+import { browse, counts, features, histogram, learn, patch } from "./state.js";
+
+/** @typedef {import("./lib/filter.js").Filter} Filter */
+/** @typedef {import("./lib/filter.js").Parameters} Parameters */
+/** @typedef {import("./list/view.js").ListView} ListView */
+/** @typedef {{filter: Filter, context: number, scope: "all" | "source"}} View */
+
+/** The first page: two screens, soon here. */
+const FIRST_ROWS = 200;
+/** Each further page: the most that the server gives by default. */
+const PAGE_ROWS = 500;
+/** Items that are kept; beyond, the far side goes and is loaded again when somebody goes there. */
+const ITEMS_MAX = 50_000;
+/** A page is fetched when the list's end is nearer than this. */
+const AHEAD_PX = 1600;
+const BUCKETS = 120;
+/** How often new records are looked for while the page is seen. */
+const FRESH_MS = 10_000;
+const FRESH_ROWS = 100;
+
+export class Browse {
+  #list;
+  #abort = new AbortController();
+  /** @type {Parameters} */
+  #parameters = [];
+  /** @type {string | null} */
+  #older = null;
+  /** @type {string | null} */
+  #newer = null;
+  /** @type {string | null} where to look for records that came later */
+  #fresh = null;
+  #busy = false;
+  #countsAbort = new AbortController();
+  #histogramAbort = new AbortController();
+
+  /** @param {ListView} list */
+  constructor(list) {
+    this.#list = list;
+    setInterval(() => this.#lookForFresh(), FRESH_MS);
+  }
+
+  /**
+   * Loads anew: at a record, at the oldest, or at the newest.
+   * @param {View} view
+   * @param {number | "start" | "end"} at
+   * @param {"middle" | "top"} [place] where on the screen the record stands
+   */
+  async load(view, at, place = "middle") {
+    this.stop();
+    const { signal } = this.#abort;
+    patch(browse, { loading: "first", since: Date.now(), error: null, reached: 0, fresh: 0 });
+    const parameters = await this.#parametersOf(view);
+    if (signal.aborted) return;
+    this.#parameters = parameters;
+    const first = at === "end" ? this.#page([["limit", String(FIRST_ROWS)]], "backward")
+      : at === "start" ? this.#page([["limit", String(FIRST_ROWS)]], "forward")
+        : this.#around(at);
+    const page = await this.#run(first);
+    if (!page) return;
+    const { entries, nextCursor, hasMore } = page;
+    this.#list.clear();
+    this.#list.append(entries);
+    const [oldest, newest] = [entries[0]?.id, entries.at(-1)?.id];
+    const beyond = hasMore ? nextCursor : null;
+    this.#older = at === "start" ? null : at === "end" ? beyond : oldest ? api.cursorAt(oldest) : null;
+    this.#newer = at === "end" ? null : at === "start" ? beyond : newest ? api.cursorAt(newest) : null;
+    this.#fresh = newest ? api.cursorAt(newest) : null;
+    this.#settle();
+    if (at === "end") this.#list.toEnd();
+    else if (at === "start") this.#list.toStart();
+    else if (!this.#list.show(at, place)) this.#list.toEnd();
+    if (entries.length === 0 && hasMore) await (at === "start" ? this.newer() : this.older());
+    else this.near();
+  }
+
+  /**
+   * The filter of a view. In a context, that of the record's source or nothing at all.
+   * @param {View} view
+   * @returns {Promise<Parameters>}
+   */
+  async #parametersOf({ filter, context, scope }) {
+    if (!context) return toParameters(filter);
+    if (scope === "all") return [];
+    const entry = this.#list.entry(context) ?? await api.record(context, this.#abort.signal).catch(() => null);
+    return entry ? toParameters({ ...EVERYTHING, sources: [entry.source] }) : [];
+  }
+
+  /**
+   * A page with a record in its middle. Both halves are asked for at once: what a cursor means does not depend on the filter.
+   * @param {number} id
+   * @returns {Promise<api.Page>}
+   */
+  async #around(id) {
+    /** @type {Parameters} */
+    const half = [["limit", String(FIRST_ROWS / 2)]];
+    const [before, after] = await Promise.all([
+      this.#page([...half, ["cursor", api.cursorAt(id + 1)]], "backward"),
+      this.#page([...half, ["cursor", api.cursorAt(id)]], "forward"),
+    ]);
+    return { entries: [...before.entries, ...after.entries], nextCursor: null, hasMore: true, truncated: before.truncated };
+  }
+
+  /**
+   * @param {Parameters} more
+   * @param {"backward" | "forward"} direction
+   */
+  #page(more, direction) {
+    /** @type {Parameters} */
+    const way = direction === "forward" ? [["direction", "forward"]] : [];
+    return api.page([...this.#parameters, ...more, ...way], this.#abort.signal);
+  }
+
+  /**
+   * Waits for a page; what went wrong is for the person to see.
+   * @param {Promise<api.Page>} request
+   * @returns {Promise<api.Page | null>}
+   */
+  async #run(request) {
+    const { signal } = this.#abort;
+    this.#busy = true;
+    try {
+      const page = await request;
+      return signal.aborted ? null : page;
+    } catch (error) {
+      if (signal.aborted || isAborted(error)) return null;
+      const problem = error instanceof api.ApiError ? error : new api.ApiError(0, { message: String(error) });
+      if (browse.peek().loading === "first") this.#list.clear();
+      patch(browse, { loading: "", error: problem, loaded: this.#list.count });
+      return null;
+    } finally {
+      if (!signal.aborted) this.#busy = false;
+    }
+  }
+
+  #settle() {
+    patch(browse, {
+      loading: "", reached: 0, error: null, loaded: this.#list.count, start: this.#older === null, end: this.#newer === null,
+    });
+  }
+
+  /** Loads what the list will need next. */
+  near() {
+    if (this.#busy || browse.peek().error) return;
+    if (this.#older !== null && this.#list.pixelsAbove < AHEAD_PX) this.older();
+    else if (this.#newer !== null && this.#list.pixelsBelow < AHEAD_PX) this.newer();
+  }
+
+  async older() {
+    await this.#more("older");
+  }
+
+  async newer() {
+    await this.#more("newer");
+  }
+
+  /**
+   * One page in a direction. A search that has to look far comes back with nothing yet and goes on.
+   * @param {"older" | "newer"} direction
+   */
+  async #more(direction) {
+    const back = direction === "older";
+    patch(browse, { loading: direction, since: Date.now(), error: null });
+    for (;;) {
+      const cursor = back ? this.#older : this.#newer;
+      if (cursor === null) break;
+      const page = await this.#run(this.#page([["limit", String(PAGE_ROWS)], ["cursor", cursor]], back ? "backward" : "forward"));
+      if (!page) return;
+      const next = page.hasMore ? page.nextCursor : null;
+      if (back) this.#older = next;
+      else this.#newer = next;
+      this.#take(page.entries, back);
+      if (page.entries.length > 0 || next === null) break;
+      patch(browse, { reached: reachedBy(next) });
+    }
+    this.#settle();
+    if (this.#list.count > 0) this.near();
+  }
+
+  /**
+   * @param {import("./lib/types.js").Entry[]} entries
+   * @param {boolean} back
+   */
+  #take(entries, back) {
+    if (entries.length === 0) return;
+    if (back) {
+      this.#list.prepend(entries);
+      if (this.#list.dropBack(ITEMS_MAX) > 0) this.#newer = api.cursorAt(this.#list.lastId);
+      return;
+    }
+    this.#list.append(entries);
+    if (this.#newer === null) this.#fresh = api.cursorAt(this.#list.lastId);
+    if (this.#list.dropFront(ITEMS_MAX) > 0) this.#older = api.cursorAt(this.#list.firstId);
+  }
+
+  /** Goes on after an error or a stop. */
+  async again() {
+    patch(browse, { error: null });
+    if (this.#older !== null && this.#list.pixelsAbove < AHEAD_PX) await this.older();
+    else if (this.#newer !== null) await this.newer();
+  }
+
+  /** Gives up on what is being loaded. */
+  stop() {
+    this.#abort.abort();
+    this.#busy = false;
+    patch(browse, { loading: "", start: this.#older === null });
+    this.#abort = new AbortController();
+  }
+
+  /** Adds the records that came since, at the end. */
+  async loadFresh() {
+    if (this.#newer === null) this.#newer = this.#fresh;
+    patch(browse, { fresh: 0 });
+    await this.newer();
+    this.#list.toEnd();
+  }
+
+  async #lookForFresh() {
+    const state = browse.peek();
+    const idle = !this.#busy && this.#newer === null && this.#fresh !== null && !document.hidden && state.fresh < FRESH_ROWS;
+    if (!idle || this.#list.element.clientHeight === 0) return;
+    const { signal } = this.#abort;
+    const found = await api.page(
+      [...this.#parameters, ["limit", String(FRESH_ROWS)], ["cursor", this.#fresh ?? ""], ["direction", "forward"]], signal,
+    ).catch(() => null);
+    if (found && !signal.aborted) patch(browse, { fresh: found.entries.length });
+  }
+
+  /**
+   * The nearest record beyond what is loaded that a narrower filter means.
+   * @param {Parameters} narrower
+   * @param {number} from
+   * @param {"backward" | "forward"} direction
+   * @returns {Promise<number>} its id; 0: none
+   */
+  async seek(narrower, from, direction) {
+    const kept = this.#parameters.filter(([name]) => !narrower.some(([other]) => sameKind(name, other)));
+    /** @type {Parameters} */
+    const rest = [["limit", "1"], ["direction", direction]];
+    let cursor = api.cursorAt(from);
+    for (;;) {
+      const page = await api.page([...kept, ...narrower, ...rest, ["cursor", cursor]], this.#abort.signal);
+      const found = page.entries[0];
+      if (found) return found.id;
+      if (!page.hasMore || !page.nextCursor) return 0;
+      cursor = page.nextCursor;
+    }
+  }
+
+  // ---- counts
+
+  /** @param {View} view */
+  async count({ filter }) {
+    this.#countsAbort.abort();
+    const abort = new AbortController();
+    this.#countsAbort = abort;
+    const open = toParameters({ ...filter, sources: [], levels: EVERYTHING.levels });
+    const found = await api.sources(open, abort.signal).catch(() => null);
+    if (found && !abort.signal.aborted) counts.value = found;
+  }
+
+  /** @param {View} view */
+  async draw({ filter }) {
+    this.#histogramAbort.abort();
+    if (features.peek().histogram === false) return;
+    const abort = new AbortController();
+    this.#histogramAbort = abort;
+    try {
+      const found = await api.histogram(toParameters(filter), BUCKETS, abort.signal);
+      if (abort.signal.aborted) return;
+      learn({ histogram: true });
+      histogram.value = found;
+    } catch (error) {
+      if (error instanceof api.ApiError && isMissing(error)) learn({ histogram: false });
+      else if (!isAborted(error)) histogram.value = null;
+    }
+  }
+}
+
+/**
+ * @param {string} a
+ * @param {string} b
+ */
+const sameKind = (a, b) => a === b || (a.startsWith("level") && b.startsWith("level"));
+
+/** The record at which a cursor stands; 0 when it does not say. @param {string} cursor */
+function reachedBy(cursor) {
+  try {
+    return Number(atob(cursor)) || 0;
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * Whether a server refuses because it does not know the path: one without it takes the last word for a record's id.
+ * @param {api.ApiError} error
+ */
+const isMissing = (error) => error.status === 404 || (error.status === 400 && error.parameter === "buckets");

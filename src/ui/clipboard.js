@@ -1,0 +1,32 @@
+// Copying, also where the browser's clipboard is not to be had (a page over plain http).
+
+import { say } from "./state.js";
+
+/**
+ * @param {string} text
+ * @param {string} what is said to be copied
+ */
+export async function copy(text, what) {
+  const done = await write(text);
+  if (done) say(`${what} copied`);
+  else say("The browser did not let this page copy. Select the text and copy it by hand.", { bad: true });
+}
+
+/** @param {string} text */
+async function write(text) {
+  if (navigator.clipboard && isSecureContext) {
+    const done = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    if (done) return true;
+  }
+  const focused = document.activeElement;
+  const holder = document.createElement("textarea");
+  holder.value = text;
+  holder.className = "offscreen";
+  holder.setAttribute("aria-hidden", "true");
+  (document.querySelector("dialog[open]") ?? document.body).append(holder);
+  holder.select();
+  const done = document.execCommand("copy");
+  holder.remove();
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
+  return done;
+}

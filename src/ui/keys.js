@@ -1,0 +1,79 @@
+// The keyboard: one letter an action, never while somebody types.
+
+import * as act from "./actions.js";
+import { dialog, find, preferences, prefer, route } from "./state.js";
+import { closeFind } from "./view/find.js";
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  j: () => act.move(1),
+  k: () => act.move(-1),
+  ArrowDown: () => act.move(1),
+  ArrowUp: () => act.move(-1),
+  g: act.toOldest,
+  Home: act.toOldest,
+  G: act.toNewest,
+  End: act.toNewest,
+  n: () => act.moveToMatch(1),
+  N: () => act.moveToMatch(-1),
+  e: () => act.moveToLevel(1, "error"),
+  E: () => act.moveToLevel(-1, "error"),
+  w: () => act.moveToLevel(1, "warn"),
+  W: () => act.moveToLevel(-1, "warn"),
+  x: () => { dialog.value = "export"; },
+  t: act.toggleLive,
+  z: () => prefer({ wrap: !preferences.peek().wrap }),
+  r: () => act.reload(),
+  "?": () => { dialog.value = "help"; },
+  "/": () => document.getElementById("search")?.focus(),
+  c: () => withOpened(act.copyLine),
+  l: () => withOpened(act.copyPermalink),
+  a: () => withOpened((entry) => act.openContext(entry.id, "all")),
+  Enter: () => { if (route.peek().record) act.list().toggle(route.peek().record); else act.move(1); },
+  Escape: escape,
+};
+
+/** Keys that a focused button, link or slider means for itself. */
+const OWN = new Set(["Enter", " ", "ArrowDown", "ArrowUp", "Home", "End"]);
+
+/** @param {(entry: import("./lib/types.js").Entry) => void} action */
+function withOpened(action) {
+  const entry = act.opened.peek();
+  if (entry && route.peek().record === entry.id) action(entry);
+}
+
+function escape() {
+  if (find.peek().open) closeFind();
+  else if (route.peek().record) act.closeEntry();
+  else if (route.peek().context) act.leaveContext();
+}
+
+/** @param {KeyboardEvent} event */
+function pressed(event) {
+  if (event.defaultPrevented || dialog.peek()) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !find.peek().open && route.peek().tab !== "runs") {
+    event.preventDefault();
+    find.value = { open: true, text: find.peek().text, note: "" };
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { target } = event;
+  if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) {
+    if (event.key === "Escape") target.blur();
+    return;
+  }
+  const inList = target === document.body || (target instanceof Element && target.classList.contains("list"));
+  if (OWN.has(event.key) && !inList) return;
+  if (event.key === " ") {
+    if (route.peek().tab !== "live") return;
+    event.preventDefault();
+    act.pauseOrResume();
+    return;
+  }
+  const action = KEYS[event.key];
+  if (!action || (route.peek().tab === "runs" && !["t", "?", "Escape"].includes(event.key))) return;
+  event.preventDefault();
+  action();
+}
+
+export const listen = () => addEventListener("keydown", pressed);

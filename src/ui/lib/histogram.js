@@ -1,0 +1,101 @@
+// The histogram's arithmetic: pixels and times, and what it says in words.
+
+import { stamp } from "./time.js";
+
+/** @typedef {{ms: number, counts: Record<import("./types.js").Level, number>, total: number}} Bucket */
+/** @typedef {{startMs: number, endMs: number, bucketMs: number, buckets: Bucket[]}} Histogram */
+
+/** @param {Histogram} histogram */
+export const peak = (histogram) => histogram.buckets.reduce((most, bucket) => Math.max(most, bucket.total), 0);
+
+/**
+ * Time at a place between 0 and 1.
+ * @param {Histogram} histogram
+ * @param {number} at
+ */
+export function timeAt({ startMs, endMs }, at) {
+  return startMs + Math.min(1, Math.max(0, at)) * (endMs - startMs);
+}
+
+/**
+ * @param {Histogram} histogram
+ * @param {number} ms
+ */
+export function placeOf({ startMs, endMs }, ms) {
+  return endMs > startMs ? Math.min(1, Math.max(0, (ms - startMs) / (endMs - startMs))) : 0;
+}
+
+/**
+ * The range that a drag meant: whole buckets, at least one.
+ * @param {Histogram} histogram
+ * @param {number} a
+ * @param {number} b
+ * @returns {{startMs: number, endMs: number}}
+ */
+export function dragged(histogram, a, b) {
+  const { startMs, bucketMs, endMs } = histogram;
+  const from = Math.floor((timeAt(histogram, Math.min(a, b)) - startMs) / bucketMs);
+  const to = Math.ceil((timeAt(histogram, Math.max(a, b)) - startMs) / bucketMs);
+  return {
+    startMs: startMs + from * bucketMs,
+    endMs: Math.min(endMs, startMs + Math.max(to, from + 1) * bucketMs),
+  };
+}
+
+/**
+ * A handful of round times for the axis.
+ * @param {Histogram} histogram
+ * @param {number} most
+ * @param {boolean} utc
+ * @returns {{at: number, label: string}[]}
+ */
+export function ticks({ startMs, endMs }, most, utc) {
+  const span = endMs - startMs;
+  if (span <= 0 || most < 1) return [];
+  const minutes = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10080, 20160, 43200];
+  const seconds = [1, 2, 5, 10, 15, 30];
+  const steps = [...seconds.map((s) => s * 1000), ...minutes.map((m) => m * 60_000)];
+  const step = steps.find((size) => span / size <= most) ?? Math.ceil(span / most / 864e5) * 864e5;
+  const shift = utc ? 0 : new Date(startMs).getTimezoneOffset() * 60_000;
+  const out = [];
+  for (let ms = Math.ceil((startMs - shift) / step) * step + shift; ms <= endMs; ms += step) {
+    const text = stamp(ms, utc);
+    const midnight = text.endsWith("00:00:00");
+    const label = step >= 864e5 || midnight ? text.slice(5, 10) : step < 60_000 ? text.slice(11) : text.slice(11, 16);
+    const at = (ms - startMs) / span;
+    // a label at the border would be cut
+    if (at > 0.04 && at < 0.97) out.push({ at, label });
+  }
+  return out;
+}
+
+/**
+ * What the picture says, for those who do not see it.
+ * @param {Histogram} histogram
+ * @param {boolean} utc
+ */
+export function inWords(histogram, utc) {
+  const total = histogram.buckets.reduce((sum, bucket) => sum + bucket.total, 0);
+  if (total === 0) return "No records in this range.";
+  const errors = histogram.buckets.reduce((sum, bucket) => sum + bucket.counts.error, 0);
+  const busiest = histogram.buckets.reduce((most, bucket) => (bucket.total > most.total ? bucket : most));
+  const range = `${stamp(histogram.startMs, utc)} to ${stamp(histogram.endMs, utc)}`;
+  return `${count(total, "record")}, of them ${count(errors, "error")}, from ${range}; most at ${stamp(busiest.ms, utc)}: ${number(busiest.total)}.`;
+}
+
+/** @param {number} n */
+export const number = (n) => n.toLocaleString("en-US");
+
+/**
+ * @param {number} n
+ * @param {string} word
+ */
+export const count = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
+
+/** `1.2k`, `34k`, `5.6M` for places where a number must be small. @param {number} n */
+export function brief(n) {
+  if (n < 1000) return String(n);
+  const [size, unit] = n < 999_500 ? [1e3, "k"] : n < 999.5e6 ? [1e6, "M"] : [1e9, "G"];
+  const value = n / Number(size);
+  return `${value < 9.95 ? value.toFixed(1).replace(/\.0$/, "") : Math.round(value)}${unit}`;
+}

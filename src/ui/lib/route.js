@@ -1,0 +1,65 @@
+// The page's address: everything that a person would want to reload, share, or go back to.
+
+import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./filter.js";
+
+/** @typedef {import("./filter.js").Filter} Filter */
+/** @typedef {"browse" | "live" | "runs"} Tab */
+
+/**
+ * @typedef {object} Route
+ * @property {Tab} tab
+ * @property {Filter} filter
+ * @property {number} record the record whose details are open; 0: none
+ * @property {number} at the record at which the list stands; 0: the newest
+ * @property {number} context the record whose surroundings are shown, without the filter; 0: none
+ * @property {"all" | "source"} scope of the context
+ * @property {string} run the run that is open; empty: none
+ */
+
+/** @type {readonly Tab[]} */
+const TABS = ["browse", "live", "runs"];
+
+/** @type {Route} */
+export const HOME = Object.freeze({
+  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "",
+});
+
+/**
+ * @param {string} search the address's part from `?` on
+ * @returns {Route}
+ */
+export function readRoute(search) {
+  const parameters = new URLSearchParams(search);
+  const tab = /** @type {Tab} */ (parameters.get("view") ?? "browse");
+  return {
+    tab: TABS.includes(tab) ? tab : "browse",
+    filter: fromParameters([...parameters].filter(([name]) => FILTER_PARAMETERS.has(name))),
+    record: id(parameters.get("record")),
+    at: id(parameters.get("at")),
+    context: id(parameters.get("context")),
+    scope: parameters.get("scope") === "source" ? "source" : "all",
+    run: (parameters.get("run") ?? "").slice(0, 200),
+  };
+}
+
+/**
+ * @param {Route} route
+ * @returns {string} `?...`, or empty for the plain page
+ */
+export function writeRoute(route) {
+  const parameters = new URLSearchParams();
+  if (route.tab !== "browse") parameters.append("view", route.tab);
+  for (const [name, value] of toParameters(route.filter)) parameters.append(name, value);
+  if (route.context) parameters.append("context", String(route.context));
+  if (route.context && route.scope === "source") parameters.append("scope", "source");
+  if (route.record) parameters.append("record", String(route.record));
+  if (route.at) parameters.append("at", String(route.at));
+  if (route.run) parameters.append("run", route.run);
+  const text = parameters.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
+  return text && `?${text}`;
+}
+
+/** @param {string | null} text */
+function id(text) {
+  return text !== null && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
+}

@@ -1,0 +1,78 @@
+// Sources as people look for them: by kind, each with a colour of its own that never changes.
+
+/** @typedef {import("./types.js").SourceCount} SourceCount */
+/** @typedef {{kind: string, title: string, prefix: string, sources: SourceCount[], count: number}} SourceGroup */
+
+/** @type {Record<string, string>} */
+const TITLES = { system: "System", docker: "Docker", devcontainer: "Devcontainers", file: "Files", capture: "Commands", "": "Provisioning" };
+const ORDER = ["", "devcontainer", "docker", "system", "capture", "file"];
+
+/** @param {string} name */
+export const kindOf = (name) => (name.includes(":") ? name.slice(0, name.indexOf(":")) : "");
+
+/** The name within its kind. @param {string} name */
+export function shortName(name) {
+  const kind = kindOf(name);
+  const rest = kind ? name.slice(kind.length + 1) : name;
+  return rest.replace(/\.service$/, "") || name;
+}
+
+/**
+ * @param {readonly SourceCount[]} sources
+ * @returns {SourceGroup[]}
+ */
+export function grouped(sources) {
+  /** @type {Map<string, SourceCount[]>} */
+  const kinds = new Map();
+  for (const source of sources) {
+    const kind = kindOf(source.name);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), source]);
+  }
+  const rank = (/** @type {string} */ kind) => (ORDER.includes(kind) ? ORDER.indexOf(kind) : ORDER.length);
+  return [...kinds]
+    .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
+    .map(([kind, list]) => ({
+      kind,
+      title: TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
+      prefix: kind ? `${kind}:` : "",
+      sources: [...list].sort((a, b) => shortName(a.name).localeCompare(shortName(b.name))),
+      count: list.reduce((sum, source) => sum + source.entryCount, 0),
+    }));
+}
+
+/** How many hues the theme knows; neighbours can be told apart, also by people who see fewer colours. */
+export const HUES = 12;
+
+/**
+ * Which of the theme's hues a source has: the same on every page and every day (FNV-1a).
+ * @param {string} name
+ */
+export function hueOf(name) {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i += 1) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return ((hash ^ (hash >>> 15)) >>> 0) % HUES;
+}
+
+/**
+ * How many records each level and each source have under a filter, from one list of counts that was taken without either.
+ * @param {readonly SourceCount[]} sources
+ * @param {(name: string) => boolean} shown
+ * @param {readonly import("./types.js").Level[]} levels
+ */
+export function tally(sources, shown, levels) {
+  const byLevel = { debug: 0, info: 0, warn: 0, error: 0 };
+  /** @type {Map<string, number>} */
+  const bySource = new Map();
+  let total = 0;
+  for (const source of sources) {
+    let count = 0;
+    for (const level of levels) count += source.levels[level] ?? 0;
+    bySource.set(source.name, count);
+    if (!shown(source.name)) continue;
+    total += count;
+    for (const level of /** @type {(keyof typeof byLevel)[]} */ (Object.keys(byLevel))) {
+      byLevel[level] += source.levels[level] ?? 0;
+    }
+  }
+  return { byLevel, bySource, total };
+}

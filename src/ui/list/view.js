@@ -1,0 +1,480 @@
+// The list: any number of items, of which only those near the screen are elements. Heights are computed, not laid out, so
+// that every place in the list is known at once.
+
+import { measure } from "../lib/display.js";
+import { Geometry } from "../lib/geometry.js";
+import { allEntries, itemsOf, lastEntry, lostItem } from "../lib/items.js";
+import { read, same } from "./metrics.js";
+import { blank, paint } from "./row.js";
+
+/** @typedef {import("../lib/types.js").Entry} Entry */
+/** @typedef {import("../lib/items.js").Item} Item */
+/** @typedef {import("./row.js").Look} Look */
+
+/** Pixels drawn beyond the screen on either side: what a fast turn of the wheel moves in a frame. */
+const OVERSCAN = 320;
+/** Elements kept for reuse. */
+const SPARE_MAX = 40;
+/** The line above the first row, which says what is there. As high as the theme makes it. */
+const EDGE_PX = 32;
+/** Nearer than this to an end counts as at it. */
+const END_PX = 4;
+
+/**
+ * @typedef {object} Handlers
+ * @property {(entry: Entry) => void} onOpen a row was chosen
+ * @property {(item: Item) => void} onCopy
+ * @property {(item: Item) => void} onLost
+ * @property {() => void} onMove the list moved or changed
+ * @property {() => void} onUser a person moved it
+ */
+
+export class ListView {
+  #geometry = new Geometry();
+  /** @type {Map<Item, HTMLElement>} */
+  #shown = new Map();
+  /** @type {HTMLElement[]} */
+  #spare = [];
+  #canvas = document.createElement("div");
+  #probe = document.createElement("span");
+  #edge = document.createElement("div");
+  #handlers;
+  #frame = 0;
+  /** @type {import("./metrics.js").Metrics} */
+  #metrics = { cell: 8, line: 18, pad: 4, meta: 0, separator: 30, columns: 80, fixed: 0 };
+  #wrap = true;
+  #widest = 0;
+  /** @type {Look} */
+  #look = { utc: false, raw: false, dark: false, selected: 0, search: null, find: null };
+  /** Whether the list follows its end. */
+  stick = false;
+
+  /**
+   * @param {string} label
+   * @param {Handlers} handlers
+   */
+  constructor(label, handlers) {
+    this.#handlers = handlers;
+    const list = document.createElement("div");
+    list.className = "list";
+    list.tabIndex = 0;
+    list.setAttribute("role", "grid");
+    list.setAttribute("aria-label", label);
+    list.setAttribute("aria-readonly", "true");
+    this.#canvas.className = "canvas";
+    this.#canvas.setAttribute("role", "presentation");
+    this.#probe.className = "probe";
+    this.#probe.setAttribute("aria-hidden", "true");
+    this.#probe.textContent = "0".repeat(100);
+    this.#edge.className = "edge";
+    this.#edge.setAttribute("aria-hidden", "true");
+    const box = document.createElement("div");
+    box.className = "probe-box";
+    box.append(this.#probe);
+    list.append(box, this.#edge, this.#canvas);
+    this.element = list;
+    list.addEventListener("scroll", () => this.#schedule(), { passive: true });
+    for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+      list.addEventListener(name, () => handlers.onUser(), { passive: true });
+    }
+    list.addEventListener("click", (event) => this.#click(event));
+    new ResizeObserver(() => this.#resized()).observe(list);
+  }
+
+  // ---- content
+
+  get count() {
+    return this.#geometry.count;
+  }
+
+  get firstId() {
+    return this.#geometry.first()?.entry.id ?? 0;
+  }
+
+  get lastId() {
+    const last = this.#geometry.last();
+    return last ? lastEntry(last).id : 0;
+  }
+
+  clear() {
+    this.#geometry.clear();
+    this.#widest = 0;
+    this.#recycle(new Set());
+    this.element.scrollTop = 0;
+    this.#changed();
+  }
+
+  /** @param {Entry[]} entries newer than all that are here */
+  append(entries) {
+    const last = this.#geometry.last();
+    const items = itemsOf(entries, { utc: this.#look.utc, previous: last });
+    if (last) this.#remeasure(last);
+    for (const item of items) item.height = this.#heightOf(item);
+    this.#geometry.append(items);
+    this.#changed();
+  }
+
+  /** @param {Entry[]} entries older than all that are here */
+  prepend(entries) {
+    const first = this.#geometry.shift();
+    const removed = first ? first.height : 0;
+    const tail = first && first.kind === "row" ? allEntries(first) : [];
+    const items = itemsOf([...entries, ...tail], { utc: this.#look.utc });
+    if (first && first.kind === "lost") items.push(first);
+    for (const item of items) item.height = this.#heightOf(item);
+    const added = this.#geometry.prepend(items);
+    if (first) this.#forget(first);
+    this.#sizeCanvas();
+    this.element.scrollTop += added - removed;
+    this.#changed();
+  }
+
+  /**
+   * A mark for records that are not here, behind all that are; drawn with the next record.
+   * @param {{from: number, to: number, count: number}} lost
+   * @param {Entry} near a record beside the gap
+   */
+  appendLost(lost, near) {
+    const item = lostItem(near, lost);
+    item.height = this.#heightOf(item);
+    this.#geometry.append([item]);
+    this.#changed();
+  }
+
+  /**
+   * @param {Item} item a mark for lost records
+   * @param {Entry[]} entries what was lost
+   */
+  fillLost(item, entries) {
+    const items = itemsOf(entries, { utc: this.#look.utc });
+    for (const made of items) made.height = this.#heightOf(made);
+    const above = this.#geometry.topOf(item) < this.#top;
+    const grown = items.reduce((sum, made) => sum + made.height, 0) - item.height;
+    this.#geometry.replace(item, items);
+    this.#forget(item);
+    this.#sizeCanvas();
+    if (above) this.element.scrollTop += grown;
+    this.#changed();
+  }
+
+  /** @param {number} most @returns {number} how many items went */
+  dropFront(most) {
+    const { height, items } = this.#geometry.dropFront(most);
+    if (items.length === 0) return 0;
+    const top = this.element.scrollTop;
+    this.#sizeCanvas();
+    this.element.scrollTop = Math.max(0, top - height);
+    this.#changed();
+    return items.length;
+  }
+
+  /** @param {number} most @returns {number} how many items went */
+  dropBack(most) {
+    const { items } = this.#geometry.dropBack(most);
+    if (items.length > 0) this.#changed();
+    return items.length;
+  }
+
+  /** Records in the list, in order. @returns {Generator<Entry>} */
+  *entries() {
+    for (const item of this.#geometry.walk(null, 1)) yield* allEntries(item);
+  }
+
+  // ---- look
+
+  /** @param {Partial<Look>} change */
+  setLook(change) {
+    const before = this.#look;
+    this.#look = { ...before, ...change };
+    if (before.raw !== this.#look.raw) this.#remeasureAll();
+    this.#recycle(new Set());
+    this.#schedule();
+  }
+
+  /** @param {boolean} wrap */
+  setWrap(wrap) {
+    if (this.#wrap === wrap) return;
+    this.#wrap = wrap;
+    this.element.classList.toggle("nowrap", !wrap);
+    this.#remeasureAll();
+    this.#recycle(new Set());
+  }
+
+  // ---- place
+
+  get atEnd() {
+    const { scrollTop, clientHeight, scrollHeight } = this.element;
+    return scrollTop + clientHeight >= scrollHeight - END_PX;
+  }
+
+  get pixelsAbove() {
+    return Math.max(0, this.#top);
+  }
+
+  get pixelsBelow() {
+    return Math.max(0, this.#geometry.height - this.#top - this.element.clientHeight);
+  }
+
+  /** Where the screen's upper border is within the items. */
+  get #top() {
+    return this.element.scrollTop - EDGE_PX;
+  }
+
+  /** What the line above the first row says. @param {string} text */
+  setEdge(text) {
+    if (this.#edge.textContent !== text) this.#edge.textContent = text;
+  }
+
+  /** The first and the last record on the screen. @returns {[Entry, Entry] | null} */
+  get visible() {
+    const { items } = this.#geometry.between(this.#top, this.#top + this.element.clientHeight);
+    const [first, last] = [items[0], items.at(-1)];
+    return first && last ? [first.entry, lastEntry(last)] : null;
+  }
+
+  toEnd() {
+    this.#sizeCanvas();
+    this.element.scrollTop = this.element.scrollHeight;
+    this.#schedule();
+  }
+
+  toStart() {
+    this.element.scrollTop = 0;
+    this.#schedule();
+  }
+
+  /**
+   * @param {number} id
+   * @param {"middle" | "top" | "near"} place `near`: no further than is needed
+   * @returns {boolean} whether it is here
+   */
+  show(id, place) {
+    const item = this.#geometry.find(id);
+    if (!item) return false;
+    const top = this.#geometry.topOf(item) + EDGE_PX;
+    const { clientHeight, scrollTop } = this.element;
+    if (place === "top") this.element.scrollTop = top;
+    else if (place === "middle") this.element.scrollTop = top - Math.max(0, clientHeight - item.height) / 2;
+    else if (top < scrollTop) this.element.scrollTop = top;
+    else if (top + item.height > scrollTop + clientHeight) this.element.scrollTop = top + Math.min(item.height, clientHeight) - clientHeight;
+    this.#schedule();
+    return true;
+  }
+
+  /**
+   * The record some steps from another; from the screen's edge when there is none.
+   * @param {number} id
+   * @param {1 | -1} step
+   * @param {(entry: Entry) => boolean} wanted
+   * @returns {Entry | null}
+   */
+  next(id, step, wanted = () => true) {
+    const here = id ? this.#geometry.find(id) : undefined;
+    if (id && !here) return null;
+    const { items } = this.#geometry.between(this.#top, this.#top + this.element.clientHeight);
+    const edge = step > 0 ? items[0] : items.at(-1);
+    if (!here && edge && wanted(edge.entry)) return edge.entry;
+    const from = here ?? edge ?? null;
+    for (const item of this.#geometry.walk(from, step)) if (item.kind === "row" && wanted(item.entry)) return item.entry;
+    return null;
+  }
+
+  /** @param {number} id @returns {Entry | null} */
+  entry(id) {
+    const item = this.#geometry.find(id);
+    return (item && allEntries(item).find((entry) => entry.id === id)) ?? null;
+  }
+
+  /** Opens or folds the item of a record. @param {number} id */
+  toggle(id) {
+    const item = this.#geometry.find(id);
+    if (item) this.#toggle(item);
+  }
+
+  // ---- drawing
+
+  #changed() {
+    this.#sizeCanvas();
+    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
+    this.element.setAttribute("aria-rowcount", String(this.#geometry.count));
+    this.#schedule();
+  }
+
+  #sizeCanvas() {
+    this.#canvas.style.height = `${this.#geometry.height}px`;
+    const width = this.#wrap ? 0 : Math.ceil(this.#widest * this.#metrics.cell + this.#metrics.fixed);
+    this.#canvas.style.minWidth = width ? `${width}px` : "";
+  }
+
+  #schedule() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+      this.#handlers.onMove();
+    });
+  }
+
+  #draw() {
+    const { clientHeight } = this.element;
+    if (clientHeight === 0) return;
+    const top = this.#top;
+    const { items, start, startIndex } = this.#geometry.between(top - OVERSCAN, top + clientHeight + OVERSCAN);
+    this.#recycle(new Set(items));
+    let y = start;
+    /** @type {Item[]} */
+    const guessed = [];
+    items.forEach((item, at) => {
+      let target = this.#shown.get(item);
+      if (!target) {
+        target = this.#spare.pop() ?? blank();
+        paint(target, item, startIndex + at, this.#look);
+        this.#shown.set(item, target);
+        this.#canvas.append(target);
+        if (!item.exact) guessed.push(item);
+      }
+      const place = `translateY(${y}px)`;
+      if (target.style.transform !== place) target.style.transform = place;
+      y += item.height;
+    });
+    const active = `row-${this.#geometry.find(this.#look.selected)?.entry.id ?? 0}`;
+    if (this.#look.selected && document.getElementById(active)) this.element.setAttribute("aria-activedescendant", active);
+    else this.element.removeAttribute("aria-activedescendant");
+    if (guessed.length > 0) this.#correct(guessed);
+  }
+
+  /** Takes the true heights of rows whose characters have no certain width. @param {Item[]} items */
+  #correct(items) {
+    const { scrollTop } = this.element;
+    let above = 0;
+    let changed = false;
+    for (const item of items) {
+      item.exact = true;
+      const height = this.#shown.get(item)?.offsetHeight ?? item.height;
+      if (height === item.height || height === 0) continue;
+      if (this.#geometry.topOf(item) < this.#top) above += height - item.height;
+      this.#geometry.setHeight(item, height);
+      changed = true;
+    }
+    if (!changed) return;
+    this.#sizeCanvas();
+    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
+    else if (above !== 0) this.element.scrollTop = scrollTop + above;
+    this.#schedule();
+  }
+
+  /** Takes elements of items that are not kept out of the page. @param {Set<Item>} kept */
+  #recycle(kept) {
+    for (const [item, target] of this.#shown) {
+      if (kept.has(item)) continue;
+      target.remove();
+      this.#shown.delete(item);
+      if (this.#spare.length < SPARE_MAX) this.#spare.push(target);
+    }
+  }
+
+  /** @param {Item} item */
+  #forget(item) {
+    const target = this.#shown.get(item);
+    target?.remove();
+    this.#shown.delete(item);
+  }
+
+  // ---- heights
+
+  /** @param {Item} item */
+  #heightOf(item) {
+    const { line, pad, meta, separator, columns } = this.#metrics;
+    const marks = item.before.length * separator;
+    if (item.kind === "lost") return marks + separator;
+    const width = this.#wrap ? columns : 0;
+    const mode = { raw: this.#look.raw, json: true, full: item.open && item.group === "" };
+    const own = measure(item.entry.message, mode, width);
+    let { lines } = own;
+    item.exact = own.exact;
+    this.#widest = Math.max(this.#widest, own.width);
+    if (item.open && item.group === "repeat") lines += item.rest.length;
+    if (item.open && item.group === "trace") {
+      for (const entry of item.rest) {
+        const more = measure(entry.message, { ...mode, full: false }, width);
+        lines += more.lines;
+        item.exact &&= more.exact;
+      }
+    }
+    return marks + pad + meta + lines * line;
+  }
+
+  /** @param {Item} item */
+  #remeasure(item) {
+    this.#geometry.setHeight(item, this.#heightOf(item));
+    this.#forget(item);
+  }
+
+  #remeasureAll() {
+    const anchor = this.visible?.[0];
+    const end = this.atEnd;
+    const item = anchor && this.#geometry.find(anchor.id);
+    const offset = item ? this.#top - this.#geometry.topOf(item) : 0;
+    const selected = this.#isOnScreen(this.#look.selected);
+    this.#widest = 0;
+    this.#geometry.measureAll((one) => this.#heightOf(one));
+    this.#recycle(new Set());
+    this.#sizeCanvas();
+    if (end) this.element.scrollTop = this.element.scrollHeight;
+    else if (item) this.element.scrollTop = this.#geometry.topOf(item) + EDGE_PX + Math.min(offset, item.height);
+    if (selected) this.show(this.#look.selected, "near");
+    this.#changed();
+  }
+
+  /** @param {number} id */
+  #isOnScreen(id) {
+    const item = id ? this.#geometry.find(id) : undefined;
+    if (!item) return false;
+    const top = this.#geometry.topOf(item);
+    return top + item.height > this.#top && top < this.#top + this.element.clientHeight;
+  }
+
+  #resized() {
+    if (this.element.clientHeight === 0) return;
+    const metrics = read(this.element, this.#probe);
+    if (same(metrics, this.#metrics)) {
+      this.#changed();
+      return;
+    }
+    this.#metrics = metrics;
+    this.#remeasureAll();
+  }
+
+  /** After a change of theme or density. */
+  restyle() {
+    this.#resized();
+  }
+
+  // ---- pointer
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    if (!(event.target instanceof Element)) return;
+    const holder = event.target.closest(".item");
+    const item = [...this.#shown].find(([, shown]) => shown === holder)?.[0];
+    if (!item || event.target.closest("a")) return;
+    const act = event.target.closest("[data-act]")?.getAttribute("data-act");
+    if (act === "copy") this.#handlers.onCopy(item);
+    else if (act === "lost") this.#handlers.onLost(item);
+    else if (act) this.#toggle(item);
+    else if (item.kind === "row" && event.target.closest(".row") && !hasSelection(this.element)) this.#handlers.onOpen(item.entry);
+  }
+
+  /** @param {Item} item */
+  #toggle(item) {
+    item.open = !item.open;
+    this.#remeasure(item);
+    this.stick = false;
+    this.#changed();
+  }
+}
+
+/** Whether a person has selected text here. @param {Element} within */
+export function hasSelection(within) {
+  const selection = getSelection();
+  return Boolean(selection && !selection.isCollapsed && selection.anchorNode && within.contains(selection.anchorNode));
+}

@@ -1,0 +1,196 @@
+// Live: what the stream brings, drawn a few times a second, held back while a person reads.
+
+import * as api from "./api.js";
+import { toParameters } from "./lib/filter.js";
+import { Ring } from "./lib/ring.js";
+import { announcement, live, patch, say } from "./state.js";
+import { Tail } from "./tail.js";
+
+/** @typedef {import("./lib/filter.js").Filter} Filter */
+/** @typedef {import("./lib/types.js").Entry} Entry */
+/** @typedef {import("./list/view.js").ListView} ListView */
+/** @typedef {import("./tail.js").Gap} Gap */
+
+/** Records on the page, and as many again held back. */
+export const RING_ROWS = 10_000;
+/** What came before the page was opened, to begin with. */
+const FIRST_ROWS = 200;
+/** Ten times a second is as much as an eye follows. */
+const FLUSH_MS = 100;
+/** Rates are taken over so long. */
+const RATE_MS = 2_000;
+/** A gap is filled by so many records at most: the ring's half. */
+const GAP_ROWS_MAX = 5_000;
+const PAGE_ROWS = 500;
+
+export class Live {
+  #list;
+  #tail;
+  /** @type {Ring<Entry>} */
+  #pending = new Ring(RING_ROWS);
+  /** @type {{gap: Gap, before: number}[]} gaps that were told of but are not in the list, and how many records stood before them */
+  #gaps = [];
+  #lastId = 0;
+  #arrived = 0;
+  #rateFrom = performance.now();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #parameters = "";
+  /** Whether the pause came of scrolling alone, and ends with it. */
+  #byScroll = false;
+
+  /** @param {ListView} list */
+  constructor(list) {
+    this.#list = list;
+    this.#list.stick = true;
+    this.#tail = new Tail({
+      onEntry: (entry) => this.#arrive(entry),
+      onGap: (gap) => this.#miss(gap),
+      onState: (state) => patch(live, state),
+    });
+    setInterval(() => this.#measureRate(), RATE_MS);
+  }
+
+  /** Follows a filter; one that it follows already goes on. @param {Filter} filter */
+  follow(filter) {
+    // a live stream has no end, and its past is what is loaded
+    const parameters = toParameters({ ...filter, start: "", end: "" });
+    const text = JSON.stringify(parameters);
+    if (text === this.#parameters && live.peek().connection !== "stopped" && live.peek().connection !== "idle") return;
+    this.#parameters = text;
+    this.#pending.clear();
+    this.#gaps = [];
+    this.#lastId = 0;
+    this.#list.clear();
+    this.#list.stick = true;
+    patch(live, { paused: false, waiting: 0, missed: 0, loaded: 0, rate: 0 });
+    this.#tail.start(parameters, FIRST_ROWS);
+  }
+
+  leave() {
+    this.#tail.stop();
+    this.#parameters = "";
+    patch(live, { connection: "idle", reason: "", retryAt: 0 });
+  }
+
+  retry() {
+    const { connection } = live.peek();
+    if (connection === "stopped") {
+      const parameters = JSON.parse(this.#parameters || "[]");
+      this.#tail.start(parameters, FIRST_ROWS);
+    } else this.#tail.now();
+  }
+
+  /** @param {Entry} entry */
+  #arrive(entry) {
+    if (entry.id <= this.#lastId) return;
+    this.#lastId = entry.id;
+    this.#arrived += 1;
+    this.#pending.push(entry);
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  /** @param {Gap} gap */
+  #miss(gap) {
+    this.#lastId = Math.max(this.#lastId, gap.to);
+    this.#gaps.push({ gap, before: this.#pending.size });
+    if (this.#gaps.length > 100) this.#gaps.shift();
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  #flush() {
+    this.#timer = undefined;
+    if (live.peek().paused) {
+      patch(live, { waiting: this.#pending.size + this.#pending.dropped, missed: this.#pending.dropped });
+      return;
+    }
+    const { values, dropped } = this.#pending.take();
+    const first = values[0];
+    if (dropped > 0 && first) {
+      const from = this.#list.lastId + 1;
+      this.#list.appendLost({ from, to: first.id - 1, count: dropped }, first);
+    }
+    this.#append(values);
+    this.#list.dropFront(RING_ROWS);
+    patch(live, { waiting: 0, missed: 0, loaded: this.#list.count });
+  }
+
+  /** Records in their order, with the gaps where they were. @param {Entry[]} values */
+  #append(values) {
+    let from = 0;
+    for (const { gap, before } of this.#gaps) {
+      const at = values.findIndex((entry) => entry.id > gap.from);
+      const end = at < 0 ? Math.min(before, values.length) : at;
+      if (end > from) this.#list.append(values.slice(from, end));
+      from = Math.max(from, end);
+      const near = values[from] ?? values[from - 1] ?? this.#list.entry(this.#list.lastId);
+      if (near) this.#list.appendLost(gap, near);
+    }
+    this.#gaps = [];
+    if (from < values.length) this.#list.append(from > 0 ? values.slice(from) : values);
+  }
+
+  // ---- pause
+
+  /** @param {{byScroll?: boolean}} [how] */
+  pause({ byScroll = false } = {}) {
+    if (!byScroll) this.#byScroll = false;
+    if (live.peek().paused) return;
+    this.#byScroll = byScroll;
+    this.#list.stick = false;
+    patch(live, { paused: true });
+    announcement.value = "Paused. New records are held back.";
+  }
+
+  resume() {
+    this.#list.stick = true;
+    patch(live, { paused: false });
+    this.#flush();
+    this.#list.toEnd();
+  }
+
+  toggle() {
+    if (live.peek().paused) this.resume();
+    else this.pause();
+  }
+
+  /** A person moved the list: away from the end it holds still, back at the end it follows again. */
+  moved() {
+    if (live.peek().connection === "idle") return;
+    const { atEnd } = this.#list;
+    if (!atEnd && !this.#list.stick) this.pause({ byScroll: true });
+    else if (atEnd && live.peek().paused && this.#byScroll) this.resume();
+  }
+
+  #measureRate() {
+    const now = performance.now();
+    const rate = Math.round((this.#arrived * 1000) / (now - this.#rateFrom));
+    this.#arrived = 0;
+    this.#rateFrom = now;
+    patch(live, { rate });
+  }
+
+  /** Loads the records of a gap into its place. @param {import("./lib/items.js").Item} item */
+  async fill(item) {
+    const { lost } = item;
+    if (!lost) return;
+    /** @type {Entry[]} */
+    const found = [];
+    let cursor = api.cursorAt(Math.max(0, lost.from - 1));
+    try {
+      while (found.length < GAP_ROWS_MAX) {
+        const page = await api.page([
+          ...JSON.parse(this.#parameters || "[]"), ["limit", String(PAGE_ROWS)], ["cursor", cursor], ["direction", "forward"],
+        ]);
+        found.push(...page.entries.filter((entry) => entry.id <= lost.to));
+        if (!page.hasMore || !page.nextCursor || (page.entries.at(-1)?.id ?? 0) > lost.to) break;
+        cursor = page.nextCursor;
+      }
+      this.#list.fillLost(item, found);
+      if (found.length === 0) say("Those records are no longer kept.");
+      else if (found.length >= GAP_ROWS_MAX) say(`The first ${GAP_ROWS_MAX} of them are here; Browse has the rest.`);
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error), { bad: true });
+    }
+  }
+}

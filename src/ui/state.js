@@ -1,0 +1,181 @@
+// What the page knows, as signals: every part reads from here, and the address follows.
+
+import { batch, computed, signal } from "./vendor/signals.js";
+import { readRoute, writeRoute } from "./lib/route.js";
+import { LEVELS } from "./lib/types.js";
+import { sourceState } from "./lib/filter.js";
+import { tally } from "./lib/sources.js";
+
+/** @typedef {import("./lib/route.js").Route} Route */
+/** @typedef {import("./lib/filter.js").Filter} Filter */
+/** @typedef {import("./lib/types.js").SourceCount} SourceCount */
+/** @typedef {import("./lib/histogram.js").Histogram} Histogram */
+
+/** @typedef {{theme: "auto" | "light" | "dark", wrap: boolean, utc: boolean, raw: boolean, sources: boolean, histogram: boolean}} Preferences */
+
+export const route = signal(readRoute(location.search));
+export const filter = computed(() => route.value.filter);
+
+/**
+ * Moves the page: what is given changes, the rest stays. A replaced address leaves nothing to go back to.
+ * @param {Partial<Route>} change
+ * @param {{replace?: boolean}} [how]
+ */
+export function go(change, { replace = false } = {}) {
+  const next = { ...route.peek(), ...change };
+  const text = writeRoute(next);
+  const target = text || location.pathname;
+  if (text !== writeRoute(route.peek())) {
+    if (replace) history.replaceState(null, "", target);
+    else history.pushState(null, "", target);
+  }
+  // also what the address does not say: how to search, before there is a search
+  if (JSON.stringify(next) !== JSON.stringify(route.peek())) route.value = next;
+}
+
+/**
+ * Narrows or widens the filter; the list starts again at the newest.
+ * @param {Partial<Filter>} change
+ */
+export function refine(change) {
+  const { context, record } = route.peek();
+  go({ filter: { ...route.peek().filter, ...change }, at: 0, context: 0, record: context ? 0 : record });
+}
+
+addEventListener("popstate", () => {
+  route.value = readRoute(location.search);
+});
+
+// ---- preferences: this browser's, not the address's
+
+const STORED = "vmlog";
+
+/** @type {Preferences} */
+const DEFAULTS = { theme: "auto", wrap: true, utc: false, raw: false, sources: true, histogram: true };
+
+/** @returns {Preferences} */
+function stored() {
+  try {
+    const read = JSON.parse(localStorage.getItem(STORED) ?? "{}");
+    return Object.assign({}, DEFAULTS, ...Object.entries(DEFAULTS)
+      .filter(([name, value]) => typeof read[name] === typeof value)
+      .map(([name]) => ({ [name]: read[name] })));
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+export const preferences = signal(stored());
+
+/** @param {Partial<Preferences>} change */
+export function prefer(change) {
+  preferences.value = { ...preferences.peek(), ...change };
+  try {
+    localStorage.setItem(STORED, JSON.stringify(preferences.peek()));
+  } catch {
+    // a browser that keeps nothing forgets it with the page
+  }
+}
+
+// ---- what the server said
+
+/** Counts by source and level under all of the filter but its sources and levels. */
+export const counts = signal(/** @type {SourceCount[] | null} */ (null));
+
+/** The counts under the whole filter. */
+export const totals = computed(() => {
+  if (!counts.value) return null;
+  const chosen = filter.value;
+  return tally(counts.value, (name) => sourceState(chosen, name).shown, chosen.levels ?? LEVELS);
+});
+
+export const histogram = signal(/** @type {Histogram | null} */ (null));
+
+/** Which endpoints this server has; null: not known yet. */
+export const features = signal({ histogram: /** @type {boolean | null} */ (null), runs: /** @type {boolean | null} */ (null) });
+
+/** @param {Partial<typeof features.value>} change */
+export const learn = (change) => {
+  features.value = { ...features.peek(), ...change };
+};
+
+// ---- what is being done
+
+/**
+ * @typedef {object} BrowseState
+ * @property {"" | "first" | "older" | "newer"} loading
+ * @property {number} since when the running request began
+ * @property {number} reached the record that a long search has come to; 0: none
+ * @property {import("./api.js").ApiError | null} error
+ * @property {boolean} start whether the oldest record is loaded
+ * @property {boolean} end whether the newest was
+ * @property {number} loaded records in the list
+ * @property {number} fresh records that came after the list was loaded
+ * @property {[number, number] | null} visible times of the first and the last row on the screen
+ * @property {boolean} atEnd whether the list stands at its end
+ */
+
+export const browse = signal(/** @type {BrowseState} */ ({
+  loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, visible: null, atEnd: true,
+}));
+
+/**
+ * @typedef {object} LiveState
+ * @property {"idle" | "connecting" | "open" | "waiting" | "stopped"} connection
+ * @property {string} reason why it is not open
+ * @property {number} retryAt milliseconds; when the next try is
+ * @property {boolean} paused
+ * @property {number} waiting records that came while paused
+ * @property {number} missed of them, those that did not fit
+ * @property {number} rate records a second
+ * @property {number} loaded
+ */
+
+export const live = signal(/** @type {LiveState} */ ({
+  connection: "idle", reason: "", retryAt: 0, paused: false, waiting: 0, missed: 0, rate: 0, loaded: 0,
+}));
+
+/**
+ * @template {object} T
+ * @param {import("./vendor/signals.js").Signal<T>} target
+ * @param {Partial<T>} change
+ */
+export function patch(target, change) {
+  const now = target.peek();
+  for (const [name, value] of Object.entries(change)) {
+    if (now[/** @type {keyof T} */ (name)] === value) continue;
+    target.value = { ...now, ...change };
+    return;
+  }
+}
+
+/** The dialog that is open. */
+export const dialog = signal(/** @type {"" | "help" | "filters" | "export" | "time" | "menu"} */ (""));
+
+/** Own find, within what is loaded and beyond. */
+export const find = signal({ open: false, text: "", note: "" });
+
+// ---- short messages
+
+/** @type {import("./vendor/signals.js").Signal<{text: string, bad: boolean, n: number} | null>} */
+export const toast = signal(/** @type {{text: string, bad: boolean, n: number} | null} */ (null));
+let toasts = 0;
+
+/**
+ * @param {string} text
+ * @param {{bad?: boolean}} [how]
+ */
+export function say(text, { bad = false } = {}) {
+  toasts += 1;
+  const n = toasts;
+  toast.value = { text, bad, n };
+  setTimeout(() => {
+    if (toast.peek()?.n === n) toast.value = null;
+  }, bad ? 8000 : 3000);
+}
+
+/** What screen readers are told, politely and seldom. */
+export const announcement = signal("");
+
+/** @param {() => void} change */
+export const together = (change) => batch(change);

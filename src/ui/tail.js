@@ -1,0 +1,166 @@
+// The live stream: connects, reads, and comes back where it was. A stream that is read by hand, not by EventSource, because
+// that one does not say why it cannot connect.
+
+import { ApiError, address, open } from "./api.js";
+import { EventParser } from "./lib/sse.js";
+import { entryOf } from "./lib/types.js";
+
+/** @typedef {import("./lib/filter.js").Parameters} Parameters */
+/** @typedef {import("./lib/types.js").Entry} Entry */
+/** @typedef {{from: number, to: number, count: number}} Gap */
+
+/**
+ * @typedef {object} Listener
+ * @property {(entry: Entry) => void} onEntry
+ * @property {(gap: Gap) => void} onGap
+ * @property {(state: {connection: "connecting" | "open" | "waiting" | "stopped", reason: string, retryAt: number}) => void} onState
+ */
+
+/** The server says something every 30 s; one that is silent for longer than two of those is gone. */
+const SILENCE_MS = 75_000;
+const WAIT_MIN_MS = 1_000;
+const WAIT_MAX_MS = 30_000;
+
+export class Tail {
+  #listener;
+  #abort = new AbortController();
+  /** @type {Parameters} */
+  #parameters = [];
+  #lastId = "";
+  #newest = 0;
+  #attempt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #running = false;
+
+  /** @param {Listener} listener */
+  constructor(listener) {
+    this.#listener = listener;
+    addEventListener("online", () => this.now());
+  }
+
+  /**
+   * @param {Parameters} parameters
+   * @param {number} newest how many of the newest records come first
+   */
+  start(parameters, newest) {
+    this.stop();
+    this.#parameters = parameters;
+    this.#lastId = "";
+    this.#newest = newest;
+    this.#attempt = 0;
+    this.#running = true;
+    this.#connect();
+  }
+
+  stop() {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+
+  /** Does not wait any longer before the next try. */
+  now() {
+    if (!this.#running || this.#timer === undefined) return;
+    this.#connect();
+  }
+
+  async #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#abort.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#listener.onState({ connection: "connecting", reason: "", retryAt: 0 });
+    /** @type {Parameters} */
+    const place = this.#lastId ? [["after", this.#lastId]] : [["tail", String(this.#newest)]];
+    try {
+      const response = await open("logs/tail", [...this.#parameters, ...place], abort.signal);
+      this.#listener.onState({ connection: "open", reason: "", retryAt: 0 });
+      await this.#read(response, abort);
+      this.#wait("The server ended the stream.", 0, abort);
+    } catch (error) {
+      this.#failed(error, abort);
+    }
+  }
+
+  /**
+   * @param {Response} response
+   * @param {AbortController} abort
+   */
+  async #read(response, abort) {
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const parser = new EventParser();
+    let silence = setTimeout(() => abort.abort("silence"), SILENCE_MS);
+    try {
+      for (;;) {
+        const part = await reader?.read();
+        if (!part || part.done || abort.signal.aborted) return;
+        clearTimeout(silence);
+        silence = setTimeout(() => abort.abort("silence"), SILENCE_MS);
+        for (const event of parser.push(part.value)) {
+          this.#attempt = 0;
+          if (event.event === "end") return;
+          this.#take(event);
+        }
+        this.#lastId = parser.lastId || this.#lastId;
+      }
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  /** @param {import("./lib/sse.js").ServerEvent} event */
+  #take(event) {
+    if (event.event === "message") this.#listener.onEntry(entryOf(JSON.parse(event.data)));
+    else if (event.event === "gap") {
+      const gap = JSON.parse(event.data);
+      this.#listener.onGap({ from: Number(gap.from), to: Number(gap.to), count: Number(gap.count) });
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {AbortController} abort
+   */
+  #failed(error, abort) {
+    if (abort.signal.aborted && abort.signal.reason !== "silence") return;
+    if (!(error instanceof ApiError)) {
+      const silent = abort.signal.reason === "silence";
+      this.#wait(silent ? "Nothing was heard from the server for a minute." : "The connection broke.", 0, abort);
+    } else if (error.status === 401 || error.status === 403) {
+      this.#halt("Not authorised: open the address with its token again.");
+    } else if (error.status === 400) {
+      this.#halt(error.message);
+    } else if (error.status === 429) {
+      this.#wait(`Too many connections: ${error.message}`, error.retryAfter || 5, abort);
+    } else {
+      this.#wait(navigator.onLine ? error.message : "This device is offline.", error.retryAfter, abort);
+    }
+  }
+
+  /** Gives up until a person asks again. @param {string} reason */
+  #halt(reason) {
+    this.#running = false;
+    this.#listener.onState({ connection: "stopped", reason, retryAt: 0 });
+  }
+
+  /**
+   * @param {string} reason
+   * @param {number} seconds as the server asked; 0: longer each time
+   * @param {AbortController} abort
+   */
+  #wait(reason, seconds, abort) {
+    if (!this.#running || this.#abort !== abort) return;
+    const longer = Math.min(WAIT_MAX_MS, WAIT_MIN_MS * 2 ** this.#attempt);
+    const ms = seconds > 0 ? seconds * 1000 : longer;
+    this.#attempt = Math.min(this.#attempt + 1, 6);
+    this.#timer = setTimeout(() => this.#connect(), ms);
+    this.#listener.onState({ connection: "waiting", reason, retryAt: Date.now() + ms });
+  }
+
+  /** The stream's address, to copy. */
+  get address() {
+    return address("logs/tail", this.#parameters);
+  }
+}

@@ -1,0 +1,142 @@
+// What opens over the page: the time range, the filters on small screens, export, help.
+
+import { useEffect, useRef } from "../vendor/hooks.js";
+import { useSignal } from "../vendor/signals.js";
+import * as act from "../actions.js";
+import { address } from "../api.js";
+import { counts, dialog, filter, preferences, prefer, refine, route, totals } from "../state.js";
+import { toParameters } from "../lib/filter.js";
+import { curl } from "../lib/command.js";
+import { number } from "../lib/histogram.js";
+import { PRESETS, readTime, stamp } from "../lib/time.js";
+import { html, Icon } from "./html.js";
+import { Levels } from "./bar.js";
+import { Sources } from "./sources.js";
+
+export function Dialogs() {
+  const name = dialog.value;
+  return html`
+    ${name === "help" ? html`<${Sheet} title="Keys"><${Help} /></${Sheet}>` : null}
+    ${name === "time" ? html`<${Sheet} title="Time range"><${Time} /></${Sheet}>` : null}
+    ${name === "export" ? html`<${Sheet} title="Take it along"><${Export} /></${Sheet}>` : null}
+    ${name === "filters" ? html`<${Sheet} title="Filters"><${Filters} /></${Sheet}>` : null}`;
+}
+
+const close = () => {
+  dialog.value = "";
+};
+
+/** @param {{title: string, children?: any}} props */
+function Sheet({ title, children }) {
+  const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    box.current?.showModal();
+  }, []);
+  const outside = (/** @type {MouseEvent} */ event) => {
+    if (event.target === box.current) close();
+  };
+  return html`<dialog ref=${box} aria-label=${title} onClose=${close} onClick=${outside}>
+    <div class="sheet"><header><h2>${title}</h2><button class="plain" aria-label="Close" onClick=${close}><${Icon} name="close" /></button></header>
+    <div class="sheet-body">${children}</div></div>
+  </dialog>`;
+}
+
+// ---- time
+
+function Time() {
+  const { utc } = preferences.value;
+  const say = (/** @type {string} */ bound) => {
+    const ms = Date.parse(bound);
+    return bound && !bound.startsWith("-") && !Number.isNaN(ms) ? stamp(ms, utc) : bound;
+  };
+  const from = useSignal(say(filter.value.start));
+  const to = useSignal(say(filter.value.end));
+  const wrong = useSignal("");
+  const apply = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const context = { now: Date.now(), utc };
+    const [start, end] = [readTime(from.value, context), readTime(to.value, context)];
+    if (!start.ok || !end.ok) wrong.value = !start.ok ? start.reason : !end.ok ? end.reason : "";
+    else if (start.value && end.value && Date.parse(end.value) < Date.parse(start.value)) wrong.value = "The end is before the start.";
+    else {
+      refine({ start: start.value, end: end.value });
+      close();
+    }
+  };
+  const field = (/** @type {string} */ label, /** @type {typeof from} */ value, /** @type {string} */ hint) => html`<label class="field"><span>${label}</span>
+    <input type="text" value=${value.value} placeholder=${hint} autocomplete="off" spellcheck=${false} aria-describedby=${wrong.value ? "time-wrong" : "time-hint"}
+      onInput=${(/** @type {Event} */ event) => { value.value = /** @type {HTMLInputElement} */ (event.target).value; }} /></label>`;
+  return html`<form onSubmit=${apply}>
+    ${field("From", from, "the oldest record")}
+    ${field("To", to, "now")}
+    <p class="hint" id="time-hint">14:30, 2026-02-17 14:30, -2h, 3 days ago, or a pasted timestamp. Times without a zone are ${utc ? "UTC" : "local"}.</p>
+    ${wrong.value ? html`<p class="wrong" role="alert" id="time-wrong">${wrong.value}</p>` : null}
+    <div class="actions end">
+      <div class="switches" role="group" aria-label="Time zone">
+        <button type="button" aria-pressed=${!utc} onClick=${() => prefer({ utc: false })}>Local</button>
+        <button type="button" aria-pressed=${utc} onClick=${() => prefer({ utc: true })}>UTC</button>
+      </div>
+      <div class="gap"></div>
+      <button type="button" onClick=${() => { refine({ start: "", end: "" }); close(); }}>All</button>
+      <button class="primary" type="submit">Show</button>
+    </div>
+  </form>`;
+}
+
+// ---- filters on small screens
+
+function Filters() {
+  const { start, end } = filter.value;
+  return html`<div class="filters-sheet">
+    <h3>Level</h3><${Levels} />
+    <h3>Time</h3>
+    <div class="range" role="group" aria-label="Time range">
+      ${PRESETS.map((preset) => html`<button key=${preset.label} aria-pressed=${!end && preset.start === start} onClick=${() => refine({ start: preset.start, end: "" })}>${preset.label}</button>`)}
+      <button onClick=${() => { dialog.value = "time"; }}>Custom</button>
+    </div>
+    <${Sources} />
+    <div class="actions end sticky"><button onClick=${act.clearFilter}>Clear</button><button class="primary" onClick=${close}>Show ${totals.value ? number(totals.value.total) : ""} records</button></div>
+  </div>`;
+}
+
+// ---- export
+
+const FORMATS = [
+  { format: "log", name: "Text", what: "One line a record, to read and to grep" },
+  { format: "jsonl", name: "JSON lines", what: "Everything, with all fields" },
+  { format: "csv", name: "CSV", what: "For a spreadsheet" },
+];
+
+function Export() {
+  const parameters = toParameters(filter.value);
+  const total = counts.value ? totals.value?.total : undefined;
+  const web = curl(filter.value, new URL(".", location.href).href);
+  return html`<p>${total === undefined ? "All records" : html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}`} of ${
+    parameters.length === 0 ? "everything that is kept" : "exactly what the filter shows"}.</p>
+    <ul class="formats">${FORMATS.map(({ format, name, what }) => html`<li key=${format}>
+      <a href=${address("logs/export", [...parameters, ["format", format]])} download onClick=${() => setTimeout(close, 100)}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>
+    <h3>The same elsewhere</h3>
+    <${Copyable} label="Link to this view" text=${location.href} copy=${act.copyView} />
+    <${Copyable} label="As a command" text=${web} copy=${act.copyCurl} />`;
+}
+
+/** @param {{label: string, text: string, copy: () => void}} props */
+const Copyable = ({ label, text, copy }) => html`<div class="copyable"><span>${label}</span><code tabindex="0" role="group" aria-label=${label}>${text}</code>
+  <button class="plain" aria-label=${`Copy: ${label}`} onClick=${copy}><${Icon} name="copy" /></button></div>`;
+
+// ---- help
+
+/** @type {[string, [string, string][]][]} */
+const KEYS = [
+  ["Move", [["j k", "next, previous record"], ["g G", "oldest, newest"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
+    ["n N", "next, previous match"], ["Space", "a page on; in Live: pause"], ["Enter", "open the record; unfold it"], ["Esc", "close, go back"]]],
+  ["Find", [["/", "search all records"], ["Ctrl F", "find in the list; twice: the browser's own"], ["a", "what surrounds the record"]]],
+  ["Take", [["c", "copy the line"], ["l", "copy a link to the record"], ["x", "export"]]],
+  ["Views", [["t", "Live or Browse"], ["z", "wrap long lines"], ["?", "this help"]]],
+];
+
+function Help() {
+  return html`<div class="keys">${KEYS.map(([title, keys]) => html`<section key=${title}><h3>${title}</h3><dl>${keys.map(([key, what]) =>
+    html`<div key=${key}><dt>${key.split(" ").map((one) => html`<kbd>${one}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl></section>`)}</div>
+    <p class="hint">Shift-click a level for that one alone. Alt-click a source for only it. Drag over the histogram to zoom. ${route.value.tab === "live" ? "Scrolling up pauses Live." : ""}</p>`;
+}

@@ -1,0 +1,35 @@
+// Own find: the browser's sees only the rows that are on the screen.
+
+import { useEffect, useRef } from "../vendor/hooks.js";
+import * as act from "../actions.js";
+import { find } from "../state.js";
+import { html, Icon } from "./html.js";
+
+export function Find() {
+  const input = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const { open, text } = find.value;
+  useEffect(() => {
+    if (open) input.current?.select();
+  }, [open]);
+  if (!open) return null;
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter") act.moveToMatch(event.shiftKey ? -1 : 1);
+    else if (event.key === "Escape") closeFind();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return html`<div class="find" role="search" aria-label="Find in the list">
+    <${Icon} name="search" />
+    <input ref=${input} type="text" value=${text} placeholder="Find in the list" aria-label="Find in the list" autocomplete="off" spellcheck=${false}
+      onInput=${(/** @type {Event} */ event) => { find.value = { ...find.peek(), text: /** @type {HTMLInputElement} */ (event.target).value }; }} onKeyDown=${keys} />
+    <button class="plain" aria-label="Previous match" title="Shift Enter" onClick=${() => act.moveToMatch(-1)}><${Icon} name="up" /></button>
+    <button class="plain" aria-label="Next match" title="Enter" onClick=${() => act.moveToMatch(1)}><${Icon} name="down" /></button>
+    <button class="plain" aria-label="Close find" onClick=${closeFind}><${Icon} name="close" /></button>
+  </div>`;
+}
+
+export function closeFind() {
+  find.value = { open: false, text: "", note: "" };
+  act.list().element.focus({ preventScroll: true });
+}

@@ -1,0 +1,241 @@
+// The list's place: the lists themselves, what is said when they are empty or broken, and the line below.
+
+import { useEffect, useRef } from "../vendor/hooks.js";
+import { useComputed, useSignal } from "../vendor/signals.js";
+import * as act from "../actions.js";
+import { browse, counts, filter, live, patch, prefer, preferences, refine, route, totals } from "../state.js";
+import { EVERYTHING, isEverything, sourceState } from "../lib/filter.js";
+import { count, number } from "../lib/histogram.js";
+import { duration, rangeLabel, stamp } from "../lib/time.js";
+import { LEVELS } from "../lib/types.js";
+import { html, Icon } from "./html.js";
+
+/** A request that takes longer is said to. */
+const SLOW_MS = 400;
+
+export function Stage() {
+  const { tab } = route.value;
+  return html`<div class="stage">
+    ${tab === "browse" ? html`<${ContextBanner} />` : null}
+    ${tab === "live" ? html`<${LiveBar} />` : null}
+    <${ListHost} element=${act.parts.browseList.element} shown=${tab === "browse"} />
+    <${ListHost} element=${act.parts.liveList.element} shown=${tab === "live"} />
+    ${tab === "browse" ? html`<${BrowseOver} />` : null}
+    ${tab === "live" ? html`<${LiveOver} />` : null}
+  </div>`;
+}
+
+/** @param {{element: HTMLElement, shown: boolean}} props */
+function ListHost({ element, shown }) {
+  const host = useRef(/** @type {HTMLDivElement | null} */ (null));
+  useEffect(() => {
+    host.current?.append(element);
+  }, [element]);
+  return html`<div class="list-host" ref=${host} hidden=${!shown}></div>`;
+}
+
+// ---- Browse
+
+function ContextBanner() {
+  const { context, scope } = route.value;
+  if (!context) return null;
+  const other = scope === "all" ? "source" : "all";
+  return html`<div class="banner context" role="status">
+    <button class="link" onClick=${act.leaveContext}><${Icon} name="back" />Back to the filtered list</button>
+    <span>Around record ${context}, ${scope === "all" ? "all sources" : "its source alone"}</span>
+    <button class="link" onClick=${() => act.openContext(context, /** @type {"all" | "source"} */ (other))}>${other === "all" ? "All sources" : "This source alone"}</button>
+  </div>`;
+}
+
+function BrowseOver() {
+  const { loading, error, loaded, fresh, atEnd, end } = browse.value;
+  return html`<${Progress} />
+    ${error && loaded > 0 ? html`<div class="banner problem" role="alert"><${Icon} name="warn" /><span>${error.message}</span><button onClick=${() => act.parts.browse.again()}>Try again</button></div>` : null}
+    ${error && loaded === 0 ? html`<${Broken} />` : null}
+    ${!error && loaded === 0 && loading === "" ? html`<${Empty} />` : null}
+    ${loaded > 0 && (!atEnd || fresh > 0 || !end) ? html`<div class="pills">
+      ${fresh > 0 && end ? html`<button class="pill accent" onClick=${() => act.parts.browse.loadFresh()}><${Icon} name="down" />${fresh >= 100 ? "100+" : fresh} new</button>`
+    : html`<button class="pill" title="To the newest (G)" onClick=${act.toNewest}><${Icon} name="down" />Newest</button>`}
+    </div>` : null}`;
+}
+
+/** A slow request, what it has come to, and a way out of it. */
+function Progress() {
+  const { loading, since, reached } = browse.value;
+  const slow = useSignal(false);
+  useEffect(() => {
+    slow.value = false;
+    if (!loading) return undefined;
+    const timer = setTimeout(() => { slow.value = true; }, Math.max(0, SLOW_MS - (Date.now() - since)));
+    return () => clearTimeout(timer);
+  }, [loading, since]);
+  if (!loading || !slow.value) return null;
+  const what = filter.value.search ? "Searching" : "Loading";
+  const where = loading === "newer" ? "newer" : "older";
+  return html`<div class="progress" role="status"><i aria-hidden="true"></i><span>${what}${loading === "first" ? "" : ` ${where} records`}${
+    reached ? `, at record ${number(reached)}` : ""}\u2026</span><button class="link" onClick=${() => act.parts.browse.stop()}>Stop</button></div>`;
+}
+
+function Broken() {
+  const error = browse.value.error;
+  if (!error) return null;
+  if (error.status === 400) {
+    return html`<div class="notice" role="alert"><h2>This filter cannot be used</h2><p>${error.message}</p>
+      <div class="actions"><button class="primary" onClick=${act.clearFilter}>Clear the filter</button></div></div>`;
+  }
+  const title = error.status === 0 ? "The server does not answer" : error.status === 401 ? "Not signed in"
+    : error.status === 503 ? "The log cannot be read now" : "That did not work";
+  const hint = error.status === 0 ? "vmlog may be starting again, or the network is away. What you typed is kept."
+    : error.status === 401 ? "Open the address with its token, as vmlog prints it when it starts." : error.message;
+  return html`<div class="notice" role="alert"><${Icon} name="warn" /><h2>${title}</h2><p>${hint}</p>
+    <div class="actions"><button class="primary" onClick=${() => act.reload()}>Try again</button></div></div>`;
+}
+
+function Empty() {
+  const { filter: chosen } = route.value;
+  const hidden = hiddenCounts();
+  if (hidden.total > 0) {
+    return html`<div class="notice"><h2>${count(hidden.total, "record")} ${hidden.total === 1 ? "is" : "are"} hidden</h2>
+      <p>${hidden.total === 1 ? "It matches" : "They match"} everything else, but ${hidden.why}.</p>
+      <div class="actions">
+        ${hidden.levels.map(({ level, n }) => html`<button key=${level} onClick=${() => refine({ levels: LEVELS.filter((name) => name === level || chosen.levels.includes(name)) })}>Show ${number(n)} ${level}</button>`)}
+        ${hidden.bySource > 0 ? html`<button onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
+        <button class="primary" onClick=${() => refine({ sources: [], levels: EVERYTHING.levels })}>Show them all</button>
+      </div></div>`;
+  }
+  if (isEverything(chosen)) return html`<${NothingYet} />`;
+  const range = chosen.start || chosen.end;
+  return html`<div class="notice"><h2>${chosen.search ? html`Nothing ${chosen.invert ? "but" : "matches"} <q>${chosen.search}</q>` : "No records"}</h2>
+    <p>${range ? `Range: ${rangeLabel(chosen.start, chosen.end, preferences.value.utc)}.` : "All that is kept was looked at."}</p>
+    <div class="actions">
+      ${range ? html`<button class="primary" onClick=${() => refine({ start: "", end: "" })}>Look at all times</button>` : null}
+      ${chosen.search ? html`<button onClick=${() => refine({ search: "" })}>Clear the search</button>` : null}
+      ${chosen.where.length > 0 || chosen.pid ? html`<button onClick=${() => refine({ where: [], pid: "" })}>Drop the conditions</button>` : null}
+      <button onClick=${act.clearFilter}>Clear everything</button>
+    </div></div>`;
+}
+
+/** What the levels and sources that are chosen hide. */
+function hiddenCounts() {
+  const chosen = filter.value;
+  let bySource = 0;
+  const byLevel = { debug: 0, info: 0, warn: 0, error: 0 };
+  for (const source of counts.value ?? []) {
+    const { shown } = sourceState(chosen, source.name);
+    for (const level of LEVELS) {
+      const n = source.levels[level] ?? 0;
+      if (!shown) bySource += n;
+      else if (!chosen.levels.includes(level)) byLevel[level] += n;
+    }
+  }
+  const levels = LEVELS.map((level) => ({ level, n: byLevel[level] })).filter(({ n }) => n > 0);
+  const hiddenByLevel = levels.reduce((sum, { n }) => sum + n, 0);
+  const why = hiddenByLevel > 0 && bySource > 0 ? "their level or source is not shown" : hiddenByLevel > 0 ? "their level is not shown" : "their source is not shown";
+  return { total: hiddenByLevel + bySource, bySource, levels, why };
+}
+
+/** @typedef {{name: string, state: string, message?: string}} Collector */
+
+function NothingYet() {
+  const collectors = useSignal(/** @type {Collector[]} */ ([]));
+  useEffect(() => {
+    fetch("readyz", { cache: "no-store" }).then((answer) => answer.json())
+      .then((body) => {
+        const list = body.collectors ?? body.checks ?? [];
+        collectors.value = Array.isArray(list) ? list : Object.entries(list).map(([name, state]) => ({ name, ...(typeof state === "object" ? state : { state: String(state) }) }));
+      }).catch(() => {});
+  }, []);
+  return html`<div class="notice"><h2>No records yet</h2>
+    <p>vmlog is up and waits for its sources: the journal, files and captured commands.</p>
+    ${collectors.value.length > 0 ? html`<ul class="collectors">${collectors.value.map((one) => html`<li key=${one.name}><b>${one.name}</b> ${one.message ?? one.state}</li>`)}</ul>` : null}
+    <div class="actions"><button class="primary" onClick=${() => act.reload()}>Look again</button><button onClick=${act.toggleLive}>Wait in Live</button></div></div>`;
+}
+
+// ---- Live
+
+function LiveBar() {
+  const { connection, reason, retryAt, paused, waiting, missed, rate } = live.value;
+  const connected = connection === "open";
+  return html`<div class=${`banner live-bar ${connected ? (paused ? "paused" : "open") : "broken"}`}>
+    <span class="live-state" role="status"><i class=${`dot ${connected && !paused ? "on" : ""}`} aria-hidden="true"></i>
+      ${connected ? (paused ? html`<b>Paused</b>${waiting > 0 ? html`<span>: ${number(waiting)} new</span>` : null}` : html`<b>Live</b>`) : html`<${Connection} connection=${connection} reason=${reason} retryAt=${retryAt} />`}
+    </span>
+    ${missed > 0 ? html`<span class="quiet">${number(missed)} of them beyond what is kept here</span>` : null}
+    ${connected && rate > 0 ? html`<span class="rate">${number(rate)}/s</span>` : null}
+    ${rate > 500 && !paused ? html`<span class="quiet wide">Too fast to read: pause, or narrow the filter</span>` : null}
+    <div class="gap"></div>
+    ${connection === "waiting" || connection === "stopped" ? html`<button onClick=${() => act.parts.live.retry()}>Try now</button>` : null}
+    <button onClick=${act.pauseOrResume} title="Space"><${Icon} name=${paused ? "play" : "pause"} />${paused ? "Resume" : "Pause"}</button>
+  </div>`;
+}
+
+/** @param {{connection: string, reason: string, retryAt: number}} props */
+function Connection({ connection, reason, retryAt }) {
+  const now = useSignal(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => { now.value = Date.now(); }, 500);
+    return () => clearInterval(timer);
+  }, []);
+  if (connection === "waiting") {
+    return html`<b>Reconnecting in ${Math.max(1, Math.ceil((retryAt - now.value) / 1000))} s</b><span class="why">${reason}</span>`;
+  }
+  if (connection === "stopped") return html`<b>Not connected</b><span class="why">${reason}</span>`;
+  return html`<b>Connecting\u2026</b>`;
+}
+
+function LiveOver() {
+  const { paused, waiting, connection, loaded } = live.value;
+  return html`
+    ${paused ? html`<div class="pills"><button class="pill accent" title="End" onClick=${act.toNewest}><${Icon} name="down" />${waiting > 0 ? `${number(waiting)} new` : "Jump to latest"}</button></div>` : null}
+    ${loaded === 0 && connection === "open" ? html`<div class="notice"><h2>Waiting for records</h2><p>${isEverything(filter.value) ? "The connection stands; nothing has been logged yet." : "The connection stands; nothing has matched the filter yet."}</p>
+      ${isEverything(filter.value) ? null : html`<div class="actions"><button onClick=${act.clearFilter}>Clear the filter</button></div>`}</div>` : null}`;
+}
+
+// ---- the line below
+
+export function Status() {
+  const { tab } = route.value;
+  const { wrap, utc, raw } = preferences.value;
+  const seen = useComputed(() => {
+    const { visible } = browse.value;
+    return visible ? `${stamp(visible[0], preferences.value.utc)} \u2013 ${stamp(visible[1], preferences.value.utc).slice(11)}` : "";
+  });
+  const zone = utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
+  return html`<footer class="status">
+    <span>${tab === "live" ? `${number(live.value.loaded)} shown` : html`<${Matching} />`}</span>
+    ${tab === "browse" ? html`<span class="seen">${seen.value}</span>` : null}
+    <div class="gap"></div>
+    <div class="switches" role="group" aria-label="How rows are shown">
+      <button aria-pressed=${wrap} title="Wrap long lines (w)" onClick=${() => prefer({ wrap: !wrap })}>Wrap</button>
+      <button aria-pressed=${raw} title="Show text as it was logged: no colours, no folding of JSON or progress" onClick=${() => prefer({ raw: !raw })}>Raw</button>
+      <button aria-pressed=${utc} title=${`Times in ${zone}; click for ${utc ? "local time" : "UTC"}`} onClick=${() => prefer({ utc: !utc })}>${zone}</button>
+    </div>
+  </footer>`;
+}
+
+function Matching() {
+  const total = totals.value?.total;
+  if (route.value.context || total === undefined) return html`${count(browse.value.loaded, "row")} loaded`;
+  const hidden = LEVELS.filter((level) => !filter.value.levels.includes(level))
+    .map((level) => ({ level, n: totals.value?.byLevel[level] ?? 0 })).filter(({ n }) => n > 0);
+  return html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}
+    ${hidden.length > 0 ? html` \u00b7 <button class="link" onClick=${() => refine({ levels: EVERYTHING.levels })}>${hidden.map(({ level, n }) => `${number(n)} ${level}`).join(", ")} hidden</button>` : null}`;
+}
+
+/** What the list says above its first row. */
+export function edgeText() {
+  const { start, loading, loaded, since } = browse.value;
+  if (loaded === 0) return "";
+  if (start) return "The oldest record that is kept";
+  return loading === "older" && Date.now() - since > SLOW_MS ? `Loading older records (${duration(Date.now() - since)})` : "";
+}
+
+/** Keeps what the list shows of time for the histogram and the line below. */
+export function noteVisible() {
+  const list = act.parts.browseList;
+  const edges = list.visible;
+  const before = browse.peek().visible;
+  const now = /** @type {[number, number] | null} */ (edges ? [edges[0].ms, edges[1].ms] : null);
+  const same = before && now ? before[0] === now[0] && before[1] === now[1] : before === now;
+  patch(browse, { atEnd: list.atEnd, ...(same ? {} : { visible: now }) });
+}

@@ -1,0 +1,19 @@
+// Light or dark: the person's choice, or else the system's.
+
+import { computed, effect, signal } from "../vendor/signals.js";
+import { preferences } from "../state.js";
+
+const system = matchMedia("(prefers-color-scheme: dark)");
+const systemDark = signal(system.matches);
+system.addEventListener("change", () => {
+  systemDark.value = system.matches;
+});
+
+export const isDark = computed(() => {
+  const { theme } = preferences.value;
+  return theme === "auto" ? systemDark.value : theme === "dark";
+});
+
+effect(() => {
+  document.documentElement.dataset.theme = isDark.value ? "dark" : "light";
+});

@@ -1,0 +1,295 @@
+//! Crashes: at every write, sync, rename and removal, with all that a power cut may take.
+
+use crate::double::{Call, DiskDouble, Fault, Loss};
+use crate::store::{options, position, read_all, record, redacted};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use vmlog::record::{Record, StoredRecord};
+use vmlog::store::{Error, Options, Reader, Store};
+use vmlog::time::Micros;
+
+/// What a run has done so far, noted as it goes.
+#[derive(Debug, Default, Clone)]
+struct Done {
+    /// Records that an append was called with: one that failed may be there or not.
+    tried: u64,
+    /// Records whose append returned.
+    appended: u64,
+    /// Records that a sync covers.
+    synced: u64,
+    /// The greatest low-water id that retention may have asked for.
+    pruned: u64,
+    /// Snapshots that were made, with the records in them and the low-water id.
+    snapshots: Vec<(u64, u64, u64)>,
+}
+
+fn small_segments() -> Options {
+    Options {
+        segment_rows: 40,
+        rows_max: 100,
+        ..options()
+    }
+}
+
+const ROOT: &str = "/store";
+
+/// Appends, syncs, seals and prunes.
+fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
+    let disk = Arc::new(disk.clone());
+    let (mut store, _) = Store::open(disk, Path::new(ROOT), small_segments())?;
+    for step in 1..=24_u64 {
+        let count = step % 5 * 4 + 1;
+        let records: Vec<Record> = (done.tried..done.tried + count).map(record).collect();
+        done.tried += count;
+        store.append(&redacted(&records), &[position(done.tried)])?;
+        done.appended = done.tried;
+        match step % 6 {
+            2 => {
+                store.sync()?;
+                done.synced = done.appended;
+            }
+            4 => {
+                done.pruned = (done.appended + 1).saturating_sub(small_segments().rows_max);
+                store.upkeep(Micros::now())?;
+            }
+            5 if step > 12 => store.seal()?,
+            0 => {
+                // A snapshot makes durable what it holds.
+                store.snapshot(&format!("at-{step}"))?;
+                done.synced = done.appended;
+                done.snapshots.push((step, done.appended, done.pruned));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_records(records: &[StoredRecord], ids: &Range<u64>, what: &str) {
+    assert_eq!(records.len() as u64, ids.end - ids.start, "{what}");
+    for (found, id) in records.iter().zip(ids.clone()) {
+        assert_eq!(found.id.0, id, "{what}");
+        assert_eq!(found.record, record(id - 1), "{what}");
+    }
+}
+
+/// Opens what a crash left and looks at everything.
+fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
+    for (step, appended, pruned) in &done.snapshots {
+        let root = Path::new(ROOT).join(format!("snapshots/at-{step}"));
+        let reader = Reader::open_read_only(Arc::new(disk.clone()), &root);
+        let view = reader
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
+            .view();
+        assert_eq!(view.ids().end, appended + 1, "{what}: snapshot at {step}");
+        assert!(
+            view.ids().start <= (*pruned).max(1),
+            "{what}: snapshot at {step}"
+        );
+        check_records(&read_all(&view), &view.ids(), what);
+    }
+    let open = || Store::open(Arc::new(disk.clone()), Path::new(ROOT), small_segments());
+    let (mut store, recovery) = open().unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(recovery.damage.is_empty(), "{what}: {:?}", recovery.damage);
+    let view = store.reader().view();
+    let ids = view.ids();
+    let kept = ids.end - 1;
+    let least = if loss == Loss::Nothing {
+        done.appended
+    } else {
+        done.synced
+    };
+    assert!(kept >= least, "{what}: {kept} of {least} records");
+    assert!(kept <= done.tried, "{what}: more than was written");
+    assert!(
+        ids.start <= done.pruned.max(1),
+        "{what}: pruned to {}",
+        ids.start
+    );
+    check_records(&read_all(&view), &ids, what);
+    let position_kept = store.positions().get("journal:a");
+    let covered = position_kept.map_or("0", |value| str::from_utf8(value).unwrap());
+    assert_eq!(
+        covered,
+        kept.to_string(),
+        "{what}: positions and records differ"
+    );
+    let more = [record(kept)];
+    let appended = store
+        .append(&redacted(&more), &[position(kept + 1)])
+        .unwrap();
+    assert_eq!(appended, kept + 1..kept + 2, "{what}");
+    store.seal().unwrap();
+    drop(store);
+    let (store, recovery) = open().unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert_eq!(recovery.cut_bytes, 0, "{what}");
+    assert_eq!(store.reader().view().ids().end, kept + 2, "{what}");
+}
+
+/// The calls that a run makes when nothing goes wrong.
+fn calls() -> Vec<Call> {
+    let disk = DiskDouble::default();
+    run(&disk, &mut Done::default()).unwrap();
+    disk.calls()
+}
+
+#[test]
+fn a_stop_at_any_call_loses_nothing_that_was_synced() {
+    let calls = calls();
+    for call in [
+        Call::Write,
+        Call::Sync,
+        Call::Rename,
+        Call::Remove,
+        Call::SyncDir,
+        Call::Link,
+    ] {
+        assert!(calls.contains(&call), "the run never does {call:?}");
+    }
+    for at in 0..=calls.len() {
+        let disk = DiskDouble::default();
+        disk.arm(at, Fault::Stop);
+        let mut done = Done::default();
+        let stopped = run(&disk, &mut done).is_err();
+        assert_eq!(stopped, at < calls.len());
+        let torn = (0..torn_seeds()).map(|seed| Loss::Torn(seed * 1000 + at as u64));
+        for loss in [Loss::Nothing, Loss::Unsynced].into_iter().chain(torn) {
+            let what = format!("stop at {at} ({:?}), {loss:?}", calls.get(at));
+            check(&disk.after(loss), &done, loss, &what);
+        }
+    }
+}
+
+/// How many ways of tearing are tried at each call.
+fn torn_seeds() -> u64 {
+    std::env::var("VMLOG_TEST_RUNS").map_or(3, |runs| runs.parse().unwrap())
+}
+
+/// Appends one record after another through a fault; returns how many were appended and the failures seen.
+fn append_through(disk: &DiskDouble, records: u64) -> (Store, u64, Vec<Error>) {
+    let shared = Arc::new(disk.clone());
+    let (mut store, _) = Store::open(shared, Path::new(ROOT), small_segments()).unwrap();
+    let mut appended = 0;
+    let mut failures = vec![];
+    for _ in 0..records {
+        match store.append(&redacted(&[record(appended)]), &[position(appended + 1)]) {
+            Ok(ids) => {
+                appended += 1;
+                assert_eq!(ids, appended..appended + 1);
+            }
+            Err(error) => failures.push(error),
+        }
+        if let Err(error) = store.sync().and_then(|()| store.upkeep(Micros::now())) {
+            failures.push(error);
+        }
+    }
+    (store, appended, failures)
+}
+
+/// How many calls opening a new store makes.
+fn opening() -> usize {
+    let disk = DiskDouble::default();
+    let shared = Arc::new(disk.clone());
+    Store::open(shared, Path::new(ROOT), small_segments()).unwrap();
+    disk.calls().len()
+}
+
+fn check_appended(disk: &DiskDouble, appended: u64, what: &str) {
+    let shared = Arc::new(disk.after(Loss::Nothing));
+    let (store, _) = Store::open(shared, Path::new(ROOT), small_segments())
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let view = store.reader().view();
+    // The one append that failed may have reached the disk whole.
+    let end = view.ids().end;
+    assert!(end == appended + 1 || end == appended + 2, "{what}: {end}");
+    for found in read_all(&view) {
+        assert_eq!(found.record, record(found.id.0 - 1), "{what}");
+    }
+}
+
+#[test]
+fn a_failed_call_latches_and_loses_nothing() {
+    let healthy = DiskDouble::default();
+    append_through(&healthy, 90);
+    let calls = healthy.calls();
+    for (at, call) in calls.iter().enumerate().skip(opening()) {
+        let what = format!("failure at {at} ({call:?})");
+        let disk = DiskDouble::default();
+        disk.arm(at, Fault::Once(std::io::ErrorKind::Other));
+        let (store, appended, failures) = append_through(&disk, 90);
+        let first = failures.first().map(ToString::to_string);
+        let latched = store.reader().failure().map(|error| error.to_string());
+        assert_eq!(latched, first, "{what}");
+        assert!(
+            failures
+                .iter()
+                .all(|error| Some(error.to_string()) == first),
+            "{what}"
+        );
+        let view = store.reader().view();
+        assert_eq!(
+            read_all(&view).len() as u64,
+            view.ids().end - view.ids().start,
+            "{what}"
+        );
+        drop(store);
+        check_appended(&disk, appended, &what);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+    let healthy = DiskDouble::default();
+    append_through(&healthy, 90);
+    let calls = healthy.calls();
+    for (at, call) in calls.iter().enumerate().skip(opening()) {
+        if matches!(call, Call::Sync | Call::SyncDir | Call::Remove | Call::Cut) {
+            continue;
+        }
+        let what = format!("full at {at} ({call:?})");
+        let disk = DiskDouble::default();
+        disk.arm(at, Fault::Once(std::io::ErrorKind::StorageFull));
+        let (store, appended, failures) = append_through(&disk, 90);
+        assert!(store.reader().failure().is_none(), "{what}: {failures:?}");
+        assert!(appended >= 89, "{what}: {failures:?}");
+        assert_eq!(store.reader().view().ids().end, appended + 1, "{what}");
+        drop(store);
+        check_appended(&disk, appended, &what);
+    }
+}
+
+#[test]
+fn a_disk_that_stays_full_costs_nothing_but_the_new() {
+    let healthy = DiskDouble::default();
+    append_through(&healthy, 90);
+    for at in (opening()..healthy.calls().len()).step_by(7) {
+        let what = format!("full from {at} on");
+        let disk = DiskDouble::default();
+        disk.arm(at, Fault::Full);
+        let (mut store, appended, failures) = append_through(&disk, 90);
+        assert!(store.reader().failure().is_none(), "{what}: {failures:?}");
+        assert!(
+            failures
+                .iter()
+                .all(|error| matches!(error, Error::Full { .. })),
+            "{what}"
+        );
+        let view = store.reader().view();
+        assert_eq!(view.ids().end, appended + 1, "{what}");
+        check_records(&read_all(&view), &view.ids(), &what);
+        disk.disarm();
+        for number in appended..appended + 90 {
+            store
+                .append(&redacted(&[record(number)]), &[position(number + 1)])
+                .unwrap();
+        }
+        store.upkeep(Micros::now()).unwrap();
+        assert!(
+            store.reader().view().segments().len() <= 4,
+            "{what}: sealing was put off for good"
+        );
+        drop(store);
+        check_appended(&disk, appended + 90, &what);
+    }
+}

@@ -1,0 +1,39 @@
+//! One binary for everything that is tested from outside a module.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "a test's numbers are small, and it reads best in one piece"
+)]
+
+mod architecture;
+mod collect;
+mod crash;
+mod damage;
+mod double;
+mod exec;
+mod format;
+mod http;
+mod http_client;
+mod http_hostile;
+mod http_server;
+mod http_tail;
+mod journal;
+mod journal_command;
+mod kill;
+mod licences;
+mod live;
+mod program;
+mod query;
+mod question;
+mod redact;
+mod seeded;
+mod serve;
+mod sources;
+mod store;
+mod stores;
+mod tidy;

@@ -1,0 +1,220 @@
+// For everybody: axe in every state of the page, the keyboard, small screens.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, afterEach, before, describe, test } from "node:test";
+import { closeAll, done, launch, newPage, ready } from "../lib/browser.js";
+import { Mock } from "../lib/mock.js";
+import { records } from "../lib/data.js";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+describe("access", { timeout: 240_000 }, () => {
+  const mock = new Mock(records(3000));
+  let base = "";
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+
+  before(async () => {
+    base = await mock.listen();
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await mock.close();
+  });
+
+  afterEach(() => closeAll(browser));
+
+  /** @param {number} fromEnd */
+  const id = (fromEnd) => mock.rows[mock.rows.length - fromEnd].id;
+
+  /** @param {import("playwright-core").Page} page @param {string} where */
+  async function check(page, where) {
+    // the policy forbids scripts of others; the debugger's are not bound by it
+    await page.evaluate(AXE);
+    const found = await page.evaluate(async () => {
+      // @ts-ignore axe is what was just put there
+      const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+      return violations.map((/** @type {any} */ one) => `${one.id}: ${one.nodes.slice(0, 4).map((/** @type {any} */ node) =>
+        `${node.target.join(" ")} (${node.any[0]?.message ?? node.failureSummary})`).join("; ")}`);
+    });
+    assert.deepEqual(found, [], where);
+  }
+
+  const PHONE = { viewport: { width: 375, height: 812 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    for (const [size, options] of /** @type {[string, object][]} */ ([["wide", {}], ["phone", PHONE]])) {
+      test(`axe finds nothing: ${colorScheme}, ${size}`, async () => {
+        const page = await newPage(browser, { colorScheme, ...options });
+        await page.goto(`${base}?at=${id(70)}`);
+        await ready(page);
+        await page.waitForSelector(".bars", { state: "attached" });
+        await check(page, "browse");
+        await page.goto(`${base}?at=${id(70)}&record=${id(73)}`);
+        await page.waitForSelector(".detail");
+        await check(page, "record");
+        await page.goto(`${base}?context=${id(70)}&at=${id(70)}`);
+        await page.waitForSelector(".banner.context");
+        await check(page, "context");
+        await page.goto(`${base}?search=refused&source=docker:`);
+        await page.waitForSelector("mark");
+        await check(page, "search");
+        await page.goto(`${base}?search=nothing-like-it`);
+        await page.waitForSelector(".notice");
+        await check(page, "empty");
+        await page.goto(`${base}?view=live`);
+        await page.waitForSelector(".live-bar.open");
+        await page.waitForSelector(".row");
+        await check(page, "live");
+        for (const [key, name] of /** @type {const} */ ([["?", "help"], ["x", "export"]])) {
+          await page.keyboard.press(key);
+          await page.waitForSelector("dialog[open]");
+          await check(page, name);
+          await page.keyboard.press("Escape");
+          await page.waitForSelector("dialog", { state: "detached" });
+        }
+        await done(page);
+      });
+    }
+  }
+
+  test("at 375 px nothing goes sideways and everything can be hit", async () => {
+    for (const query of ["", `?at=${id(70)}&record=${id(73)}`, "?view=live", "?search=nothing-like-it", `?context=${id(70)}&at=${id(70)}`]) {
+      const page = await newPage(browser, PHONE);
+      await page.goto(base + query);
+      await page.waitForSelector(".row, .notice");
+      await page.waitForTimeout(300);
+      const wide = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll(".list, .detail-body, .main")]
+        .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1).map((one) => one.className || one.tagName));
+      assert.deepEqual(wide, [], query);
+      const small = await page.evaluate(() => [...document.querySelectorAll("button, a[href], input")]
+        .filter((one) => one.checkVisibility() && !one.closest(".canvas, .message"))
+        .map((one) => [one, one.getBoundingClientRect()])
+        .filter(([, box]) => /** @type {DOMRect} */ (box).width > 0 && /** @type {DOMRect} */ (box).bottom > 0
+          && (/** @type {DOMRect} */ (box).height < 43.5 || /** @type {DOMRect} */ (box).width < 43.5))
+        .map(([one]) => /** @type {Element} */ (one).outerHTML.slice(0, 120)));
+      assert.deepEqual(small, [], query);
+      await done(page);
+    }
+  });
+
+  test("the sheet of filters narrows on a phone", async () => {
+    const page = await newPage(browser, PHONE);
+    await page.goto(base);
+    await ready(page);
+    await page.getByRole("button", { name: "Filters" }).tap();
+    await page.waitForSelector("dialog[open]");
+    await check(page, "filters");
+    await page.locator("dialog .level-button.error").tap();
+    await page.waitForURL(/level=error/);
+    await page.getByRole("button", { name: /^Show [\d,]+ records/ }).tap();
+    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row:not(.error)").length === 0);
+    await done(page);
+  });
+
+  test("with the keyboard alone: search, level, list, record, close", async () => {
+    const page = await newPage(browser);
+    await page.goto(base);
+    await ready(page);
+    /** @param {string} selector */
+    const tabTo = async (selector) => {
+      for (let i = 0; i < 60; i += 1) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return;
+      }
+      assert.fail(`the Tab key does not come to ${selector}`);
+    };
+    await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
+    await tabTo("#search");
+    await tabTo(".level-button.error");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/level=error/);
+    await tabTo(".source-name");
+    await tabTo(".bars");
+    await page.keyboard.press("+");
+    await page.waitForURL(/start=/);
+    await page.keyboard.press("-");
+    await page.waitForURL((url) => !url.search.includes("start="));
+    await page.waitForTimeout(500);
+    await ready(page);
+    await tabTo(".list");
+    await page.keyboard.press("ArrowUp");
+    await page.waitForSelector(".row.selected");
+    assert.match((await page.locator(".list-host:not([hidden]) .list").getAttribute("aria-activedescendant")) ?? "", /^row-/);
+    await tabTo(".detail button");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".detail", { state: "detached" });
+    assert.ok(await page.evaluate(() => document.activeElement?.classList.contains("list")), "focus is back in the list");
+    await done(page);
+  });
+
+  test("an error says what it is and what to press; a slow search shows itself", async () => {
+    const page = await newPage(browser);
+    await page.goto(base);
+    await ready(page);
+    mock.fault = (path) => (path === "/logs" ? { status: 503, body: { error: "store_unavailable", message: "the store could not be read" } } : null);
+    await page.keyboard.press("r");
+    await page.getByText("The log cannot be read now").waitFor();
+    mock.fault = null;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await ready(page);
+    mock.delayMs = 1500;
+    await page.fill("#search", "heartbeat");
+    await page.waitForSelector(".progress");
+    assert.match(await page.locator(".progress").innerText(), /Searching/);
+    await page.waitForSelector("mark.match");
+    mock.delayMs = 0;
+    await done(page);
+  });
+
+  test("the first failed command is told, with what came before it", async () => {
+    const end = mock.rows.findIndex((row) => row.message.includes("postCreateCommand failed"));
+    const before = mock.rows[end];
+    mock.rows[end] = { ...before, message: "ended: bash .devcontainer/post-create.sh: exit code 1", metadata: { ...before.metadata, event_type: "process_end", success: false } };
+    for (const options of [{}, PHONE]) {
+      const page = await newPage(browser, options);
+      await page.goto(base);
+      await page.waitForSelector(".failure");
+      assert.match(await page.locator(".failure").innerText(), /post-create\.sh: exit code 1/);
+      await check(page, "failure");
+      await page.getByRole("button", { name: "What came before" }).click();
+      await page.waitForSelector(".banner.context");
+      await page.waitForSelector(`#row-${before.id}.selected`);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Dismiss" }).click();
+      await page.reload();
+      await ready(page);
+      await page.waitForTimeout(400);
+      assert.equal(await page.locator(".failure").count(), 0, "dismissed for this session");
+      await done(page);
+    }
+    mock.rows[end] = before;
+  });
+
+  test("a gap in the stream is seen, and loaded when asked for", async () => {
+    const page = await newPage(browser);
+    await page.goto(`${base}?view=live`);
+    await page.waitForSelector(".live-bar.open");
+    const last = Number(mock.rows.at(-1).id);
+    const next = Array.from({ length: 6 }, (_, i) => ({ ...mock.rows[0], id: String(last + 1 + i), message: `gap line ${i}`, timestamp: new Date().toISOString() }));
+    const [first, ...rest] = next;
+    mock.push(first);
+    const after = rest.pop();
+    mock.rows.push(...rest);
+    const [tail] = mock.tails;
+    tail?.raw(`event: gap\ndata: ${JSON.stringify({ from: String(last + 2), to: String(last + 5), count: 4 })}\n\n`);
+    mock.push(after);
+    await page.getByText("4 records did not reach this page").waitFor();
+    await page.getByRole("button", { name: "Load them" }).click();
+    await page.getByText("gap line 3").waitFor();
+    assert.equal(await page.locator(".lost").count(), 0);
+    const texts = await page.locator(".row .text").allInnerTexts();
+    assert.deepEqual(texts.filter((text) => text.startsWith("gap line")).sort(), next.map((row) => row.message).sort());
+    await done(page);
+  });
+});

@@ -1,0 +1,312 @@
+// The page against a real server: what a person sees and does.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { closeAll, done, frames, launch, list, newPage, ready, scrollTo, visibleTexts } from "../lib/browser.js";
+import { Server } from "../lib/server.js";
+
+describe("page", { timeout: 300_000 }, () => {
+  const server = new Server(6_000, { LOG_TAIL_MAX_CONNECTIONS: "3" });
+  /** @type {import("playwright-core").Browser} */
+  let browser;
+
+  before(async () => {
+    await server.start();
+    await server.filled();
+    server.write(
+      `long ${"x".repeat(9000)} end`,
+      "<img src=x onerror=alert(1)><script>alert(2)</script> & &amp;",
+      "\u202egpj.exe \u0007bell \u001b[31mred \u001b[38;2;255;255;0mtrue\u001b[0m colour",
+      "DATABASE_PASSWORD=correct-horse-battery",
+      "the last seeded line",
+    );
+    browser = await launch();
+    await new Promise((resolve) => { setTimeout(resolve, 800); });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server.remove();
+  });
+
+  afterEach(() => closeAll(browser));
+
+  /** @param {string} [query] @param {import("playwright-core").BrowserContextOptions} [options] */
+  async function open(query = "", options = {}) {
+    const page = await newPage(browser, options);
+    await page.goto(server.page(query));
+    await ready(page);
+    return page;
+  }
+
+  test("opens at the newest; the token leaves the address", async () => {
+    const page = await open();
+    assert.equal(new URL(page.url()).search, "");
+    assert.equal((await visibleTexts(page)).at(-1), "the last seeded line");
+    await done(page);
+  });
+
+  test("what logs hold stays text", async () => {
+    const page = await open("source=file:live");
+    await page.getByText("alert(2)").first().waitFor();
+    assert.equal(await page.locator(".list img, .list script").count(), 0);
+    const text = await page.locator(".list-host:not([hidden]) .list").innerText();
+    assert.match(text, /<img src=x onerror=alert\(1\)><script>/);
+    assert.match(text, /RLO/, "a bidirectional override is seen");
+    assert.match(text, /BEL/);
+    assert.ok(!text.includes("correct-horse"), "no secret");
+    assert.equal(await page.locator(".list .redacted").first().innerText(), "[REDACTED]");
+    const color = await page.locator(".list .f1").first().evaluate((one) => getComputedStyle(one).color);
+    assert.notEqual(color, await page.locator(".list .text").first().evaluate((one) => getComputedStyle(one).color));
+    await done(page);
+  });
+
+  test("a long line is cut, and whole when asked for", async () => {
+    const page = await open("source=file:live");
+    const row = page.locator(".row", { hasText: "long xxx" });
+    assert.ok((await row.innerText()).length < 2300);
+    await row.locator(".more").click();
+    await frames(page);
+    assert.match(await page.locator(".row", { hasText: "long xxx" }).innerText(), /end/);
+    await done(page);
+  });
+
+  test("scrolls to the oldest record, page by page, without a hole", async () => {
+    const page = await open("source=file:system-vm-agent");
+    const total = (await server.get("logs/sources?source=file:system-vm-agent")).sources[0].entryCount;
+    /** @type {Set<string>} */
+    const seen = new Set();
+    for (let i = 0; i < 400; i += 1) {
+      const ids = await page.evaluate(() => [...document.querySelectorAll(".list-host:not([hidden]) .row")].map((row) => row.id));
+      ids.forEach((id) => seen.add(id));
+      const at = await list(page).evaluate((one) => one.scrollTop);
+      const oldest = (await page.locator(".edge").first().textContent()) === "The oldest record that is kept";
+      if (at <= 0 && oldest) break;
+      await scrollTo(page, Math.max(0, at - 900));
+      await frames(page);
+    }
+    // repeats stand in one row
+    assert.ok(seen.size > total * 0.9 && seen.size <= total, `${seen.size} of ${total} rows were seen`);
+    await done(page);
+  });
+
+  test("levels, sources and search narrow the list; the address holds them; back undoes", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: /^Error/ }).first().click();
+    await page.waitForURL(/level=error/);
+    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row:not(.error)").length === 0);
+    await page.locator(".source-name", { hasText: "docker-ws-abc123" }).click();
+    await page.waitForURL(/source=file:docker-ws-abc123/);
+    await page.fill("#search", "CONNECTION");
+    await page.waitForURL(/search=CONNECTION/);
+    await page.waitForSelector("mark.match");
+    assert.equal((await page.locator("mark.match").first().innerText()).toLowerCase(), "connection");
+    const before = await visibleTexts(page);
+    await page.reload();
+    await ready(page);
+    assert.deepEqual((await visibleTexts(page)).slice(-10), before.slice(-10), "a reload shows the same");
+    assert.equal(await page.inputValue("#search"), "CONNECTION");
+    await page.goBack();
+    await page.waitForFunction(() => !location.search.includes("search="));
+    await page.waitForFunction(() => document.querySelector("#search")?.value === "");
+    await done(page);
+  });
+
+  test("counts agree with the server", async () => {
+    const page = await open("level=warn");
+    const { sources } = await server.get("logs/sources?level=warn");
+    const total = sources.reduce((/** @type {number} */ sum, /** @type {any} */ source) => sum + source.entryCount, 0);
+    await page.waitForFunction((n) => document.querySelector(".status b")?.textContent === n, total.toLocaleString("en-US"));
+    await done(page);
+  });
+
+  test("a source is left out, another is the only one", async () => {
+    const page = await open();
+    const line = page.locator(".source-line", { hasText: "nginx-access" });
+    await line.hover();
+    await line.locator(".exclude").click();
+    await page.waitForURL(/source=-file:file-nginx-access/);
+    await line.locator(".exclude").click();
+    await page.waitForURL((url) => !url.search.includes("nginx"));
+    await page.locator(".source-name", { hasText: "system-kernel" }).click({ modifiers: ["Alt"] });
+    await page.waitForURL(/source=file:system-kernel/);
+    await page.waitForFunction(() => [...document.querySelectorAll(".list-host:not([hidden]) .row .name")].every((one) => one.textContent === "system-kernel"));
+    await done(page);
+  });
+
+  test("an invalid expression is explained where it is typed", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Regular expression" }).click();
+    await page.fill("#search", "abc(");
+    await page.waitForSelector(".search-wrong");
+    assert.equal(await page.getAttribute("#search", "aria-invalid"), "true");
+    await page.fill("#search", "heartbeat (ok|late)");
+    await page.waitForSelector("mark.match");
+    assert.equal(await page.locator(".search-wrong").count(), 0);
+    await done(page);
+  });
+
+  test("nothing found says why and what to press", async () => {
+    const page = await newPage(browser);
+    await page.goto(server.page("search=checkpoint&level=error"));
+    await page.getByText(/records are hidden/).waitFor();
+    await page.getByRole("button", { name: /^Show .* info$/ }).click();
+    await ready(page);
+    await page.goto(server.page("search=no-such-text-anywhere&start=-1h"));
+    await page.getByText("Nothing matches").waitFor();
+    await page.getByRole("button", { name: "Look at all times" }).click();
+    await page.locator(".notice").getByRole("button", { name: "Clear the search" }).click();
+    await ready(page);
+    await done(page);
+  });
+
+  test("a record opens with its fields, is walked from, linked to, and closed", async () => {
+    const page = await open("source=file:system-ssh-service");
+    await page.locator(".list-host:not([hidden]) .row .text").last().click();
+    await page.waitForSelector(".detail");
+    assert.match(await page.locator(".detail .fields").innerText(), /file/);
+    const first = new URL(page.url()).searchParams.get("record");
+    await page.keyboard.press("k");
+    await page.waitForFunction((id) => new URLSearchParams(location.search).get("record") !== id, first);
+    const link = page.url();
+    const message = await page.locator(".detail .message").innerText();
+    await page.goto(link);
+    await page.waitForSelector(".row.selected");
+    assert.equal(await page.locator(".detail .message").innerText(), message, "a link opens the same record");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".detail", { state: "detached" });
+    await done(page);
+  });
+
+  test("a value becomes a filter and can be taken away", async () => {
+    const page = await open("source=file:system-kernel");
+    await page.locator(".list-host:not([hidden]) .row .text").last().click();
+    await page.locator(".leaf").first().hover();
+    await page.locator(".leaf-tools button").first().click();
+    await page.waitForURL(/where=/);
+    await page.locator(".conditions button").click();
+    await page.waitForURL((url) => !url.search.includes("where="));
+    await done(page);
+  });
+
+  test("context shows all sources around a record, and back is the same place", async () => {
+    const page = await open("source=file:live");
+    const row = page.locator(".list-host:not([hidden]) .row", { hasText: "alert(2)" });
+    const id = (await row.getAttribute("id")) ?? "";
+    await row.locator(".time").click();
+    await page.getByRole("button", { name: "All sources" }).click();
+    await page.waitForSelector(".banner.context");
+    await page.waitForSelector(`#${id}.selected`);
+    // files are read one after the other: other sources are further up
+    for (let i = 0; i < 40 && new Set(await page.locator(".list-host:not([hidden]) .row .name").allInnerTexts()).size < 2; i += 1) {
+      await scrollTo(page, 40);
+      await page.waitForTimeout(100);
+    }
+    assert.ok(new Set(await page.locator(".list-host:not([hidden]) .row .name").allInnerTexts()).size > 1);
+    await page.getByRole("button", { name: "Back to the filtered list" }).click();
+    await page.waitForSelector(".banner.context", { state: "detached" });
+    await page.waitForSelector(`#${id}.selected`);
+    assert.match(page.url(), /source=file:live/);
+    await done(page);
+  });
+
+  test("keys alone do everything", async () => {
+    const page = await open();
+    await page.keyboard.press("E");
+    await page.waitForSelector(".row.error.selected");
+    const last = new URL(page.url()).searchParams.get("record");
+    await page.keyboard.press("E");
+    await page.waitForFunction((id) => new URLSearchParams(location.search).get("record") !== id, last);
+    await page.keyboard.press("e");
+    await page.waitForFunction((id) => new URLSearchParams(location.search).get("record") === id, last);
+    await page.keyboard.press("g");
+    await page.waitForFunction(() => document.querySelector(".edge")?.textContent === "The oldest record that is kept");
+    await page.keyboard.press("G");
+    await page.waitForFunction(() => [...document.querySelectorAll(".row .text")].some((one) => one.textContent === "the last seeded line"));
+    await page.keyboard.press("/");
+    await page.keyboard.type("heartbeat");
+    await page.waitForURL(/search=heartbeat/);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    await page.waitForSelector("dialog[open]");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.keyboard.press("x");
+    await page.waitForSelector("dialog[open] .formats");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("dialog", { state: "detached" });
+    await page.keyboard.press("t");
+    await page.waitForURL(/view=live/);
+    await page.keyboard.press(" ");
+    await page.waitForSelector(".live-bar.paused");
+    await done(page);
+  });
+
+  test("own find marks and goes on beyond what is loaded", async () => {
+    const page = await open();
+    await page.keyboard.press("Control+f");
+    await page.waitForSelector(".find input");
+    await page.keyboard.type("pip install -r");
+    await page.keyboard.press("Shift+Enter");
+    await page.waitForSelector(".row.selected mark.found");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector(".find", { state: "detached" });
+    await done(page);
+  });
+
+  test("a range of time is typed, and refused when it is none", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Custom" }).click();
+    await page.fill(".field input", "soon");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.waitForSelector(".wrong");
+    await page.fill(".field input", "2 h ago");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.waitForURL(/start=-2h/);
+    await page.getByRole("button", { name: "1h" }).click();
+    await page.waitForURL(/start=-1h/);
+    await done(page);
+  });
+
+  test("wrapping, raw text and UTC are kept", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Wrap", exact: true }).click();
+    await page.waitForSelector(".list.nowrap");
+    await page.getByRole("button", { name: "Europe/Berlin" }).click();
+    await page.reload();
+    await ready(page);
+    assert.equal(await page.getByRole("button", { name: "UTC", exact: true }).getAttribute("aria-pressed"), "true");
+    assert.equal(await page.locator(".list.nowrap").count(), 2);
+    await done(page);
+  });
+
+  test("an export is exactly what is filtered", async () => {
+    const page = await open("search=heartbeat&level=warn");
+    await page.keyboard.press("x");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /JSON lines/ }).click()]);
+    const stream = await download.createReadStream();
+    let text = "";
+    for await (const part of stream) text += part;
+    const { sources } = await server.get("logs/sources?search=heartbeat&level=warn");
+    const total = sources.reduce((/** @type {number} */ sum, /** @type {any} */ source) => sum + source.entryCount, 0);
+    assert.equal(text.trim().split("\n").length, total);
+    await done(page);
+  });
+
+  test("copying works without the clipboard's permission", async () => {
+    const page = await open("source=file:live");
+    await page.locator(".row .text", { hasText: "the last seeded line" }).click();
+    await page.keyboard.press("c");
+    await page.getByText("Line copied").waitFor();
+    await done(page);
+  });
+
+  test("without a token the page says how to get in", async () => {
+    const page = await newPage(browser);
+    const answer = await page.goto(server.address);
+    assert.equal(answer?.status(), 401);
+    await page.getByText("access token").waitFor();
+    await done(page);
+  });
+});

@@ -1,0 +1,198 @@
+// A server that speaks the same API from memory: for looking at the page without a store, and for answers that a real one
+// gives only on bad days.
+
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const UI = fileURLToPath(new URL("../../../src/ui/", import.meta.url));
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
+const LEVELS = ["debug", "info", "warn", "error"];
+export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** @typedef {import("./data.js").record} Make */
+
+export class Mock {
+  /** @param {any[]} rows */
+  constructor(rows) {
+    this.rows = rows;
+    /** @type {Set<{send: (row: any) => void, raw: (text: string) => void, end: () => void}>} */
+    this.tails = new Set();
+    this.delayMs = 0;
+    /** @type {null | ((path: string) => {status: number, body: object, headers?: object} | null)} */
+    this.fault = null;
+    /** @type {any[] | null} */
+    this.runs = null;
+    this.histogram = true;
+    /** @type {string[]} */
+    this.asked = [];
+    this.server = createServer((request, response) => this.answer(request, response));
+  }
+
+  /** @param {number} [port] @returns {Promise<string>} its address */
+  listen(port = 0) {
+    return new Promise((resolve) => {
+      this.server.listen(port, "127.0.0.1", () => resolve(`http://127.0.0.1:${/** @type {any} */ (this.server.address()).port}/`));
+    });
+  }
+
+  async close() {
+    for (const tail of this.tails) tail.end();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => { this.server.close(resolve); });
+  }
+
+  /** @param {any} row */
+  push(row) {
+    this.rows.push(row);
+    for (const tail of this.tails) tail.send(row);
+  }
+
+  /** @param {import("node:http").IncomingMessage} request @param {import("node:http").ServerResponse} response */
+  async answer(request, response) {
+    const url = new URL(request.url ?? "/", "http://x");
+    const path = url.pathname;
+    response.setHeader("content-security-policy", CSP);
+    if (path === "/" || path.startsWith("/ui/")) return file(path, response);
+    this.asked.push(path + url.search);
+    const fault = this.fault?.(path);
+    if (fault) return json(response, fault.body, fault.status, fault.headers);
+    if (this.delayMs) await new Promise((resolve) => { setTimeout(resolve, this.delayMs); });
+    const q = url.searchParams;
+    if (path === "/logs/tail") return this.tail(request, q, response);
+    const wrong = refuse(q);
+    if (wrong) return json(response, wrong, 400);
+    if (path === "/logs") return json(response, this.page(q));
+    if (path === "/logs/sources") return json(response, { sources: this.sources(q) });
+    if (path === "/logs/histogram" && this.histogram) return json(response, this.bars(q));
+    if (path === "/runs" && this.runs) return json(response, { runs: this.runs, nextCursor: null, hasMore: false });
+    const one = /^\/logs\/(\d+)$/.exec(path);
+    const row = one && this.rows.find((known) => known.id === one[1]);
+    if (row) return json(response, row);
+    if (path === "/readyz") return json(response, { status: "ready", collectors: [{ name: "journal", state: "no journal on this machine: /var/log/journal does not exist" }] });
+    return json(response, { error: "not_found", message: "no such path" }, 404);
+  }
+
+  /** @param {URLSearchParams} q */
+  filtered(q) {
+    const keep = matcher(q);
+    return this.rows.filter(keep);
+  }
+
+  /** @param {URLSearchParams} q */
+  page(q) {
+    const rows = this.filtered(q);
+    const limit = Number(q.get("limit") ?? 100);
+    const cursor = q.has("cursor") ? Number(atob(q.get("cursor") ?? "")) : null;
+    const forward = q.get("direction") === "forward";
+    const beyond = rows.filter((row) => cursor === null || (forward ? Number(row.id) > cursor : Number(row.id) < cursor));
+    const entries = forward ? beyond.slice(0, limit) : beyond.slice(-limit).reverse();
+    const hasMore = beyond.length > entries.length;
+    return { entries, nextCursor: hasMore ? btoa(entries.at(-1).id) : null, hasMore };
+  }
+
+  /** @param {URLSearchParams} q */
+  sources(q) {
+    const found = new Map();
+    for (const row of this.filtered(q)) {
+      const one = found.get(row.source) ?? { name: row.source, label: row.source, entryCount: 0, lastTimestamp: "", levels: { debug: 0, info: 0, warn: 0, error: 0 } };
+      one.entryCount += 1;
+      one.levels[row.level] += 1;
+      one.lastTimestamp = row.timestamp;
+      found.set(row.source, one);
+    }
+    return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @param {URLSearchParams} q */
+  bars(q) {
+    const rows = this.filtered(q);
+    const times = rows.map((row) => Date.parse(row.timestamp));
+    const start = bound(q.get("start")) ?? times[0] ?? Date.now() - 1;
+    const end = bound(q.get("end")) ?? Math.max(...times.slice(-1), start) + 1;
+    const n = Number(q.get("buckets") ?? 60);
+    const bucketMs = Math.max(1, Math.ceil((end - start) / n));
+    const buckets = Array.from({ length: Math.ceil((end - start) / bucketMs) }, (_, i) => ({
+      start: new Date(start + i * bucketMs).toISOString(), levels: { debug: 0, info: 0, warn: 0, error: 0 },
+    }));
+    rows.forEach((row, i) => {
+      const bucket = buckets[Math.floor((/** @type {number} */ (times[i]) - start) / bucketMs)];
+      if (bucket) bucket.levels[/** @type {"info"} */ (row.level)] += 1;
+    });
+    return { start: new Date(start).toISOString(), end: new Date(start + buckets.length * bucketMs).toISOString(), bucketMs, buckets };
+  }
+
+  /** @param {import("node:http").IncomingMessage} request @param {URLSearchParams} q @param {import("node:http").ServerResponse} response */
+  tail(request, q, response) {
+    const keep = matcher(q);
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
+    const rows = this.rows.filter(keep);
+    const after = q.get("after");
+    const missed = after ? rows.filter((row) => Number(row.id) > Number(after)) : rows.slice(rows.length - Number(q.get("tail") ?? 0));
+    const write = (/** @type {any} */ row) => response.write(`id: ${row.id}\ndata: ${JSON.stringify(row)}\n\n`);
+    response.write("retry: 1000\n\n");
+    missed.forEach(write);
+    const tail = {
+      send: (/** @type {any} */ row) => { if (keep(row)) write(row); },
+      raw: (/** @type {string} */ text) => { response.write(text); },
+      end: () => { response.end('event: end\ndata: {"reason":"shutdown"}\n\n'); },
+    };
+    this.tails.add(tail);
+    request.on("close", () => this.tails.delete(tail));
+  }
+}
+
+/** @param {string | null} text */
+function bound(text) {
+  if (!text) return null;
+  const relative = /^-(\d+)([smhd])$/.exec(text);
+  if (relative) return Date.now() - Number(relative[1]) * { s: 1e3, m: 6e4, h: 36e5, d: 864e5 }[/** @type {"s"} */ (relative[2])];
+  return Date.parse(text);
+}
+
+/** @param {URLSearchParams} q */
+function refuse(q) {
+  if (q.get("regex") === "true") {
+    try {
+      new RegExp(q.get("search") ?? "");
+    } catch {
+      return { error: "invalid_search", parameter: "search", message: "search is not a regular expression: unclosed group at character 4" };
+    }
+  }
+  return null;
+}
+
+/** @param {URLSearchParams} q @returns {(row: any) => boolean} */
+function matcher(q) {
+  const names = q.getAll("source").flatMap((value) => value.split(","));
+  const hits = (/** @type {string} */ p, /** @type {string} */ s) => p === s || (p.endsWith(":") && s.startsWith(p));
+  const [out, only] = [names.filter((s) => s.startsWith("-")).map((s) => s.slice(1)), names.filter((s) => !s.startsWith("-"))];
+  const levels = q.get("levels")?.split(",") ?? LEVELS.slice(Math.max(0, LEVELS.indexOf(q.get("level") ?? "")));
+  const [start, end] = [bound(q.get("start")), bound(q.get("end"))];
+  const search = q.get("search");
+  const flags = q.get("case") === "sensitive" ? "" : "i";
+  const find = search ? new RegExp(q.get("regex") === "true" ? search : search.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags) : null;
+  const invert = q.get("invert") === "true";
+  return (row) => {
+    const ms = Date.parse(row.timestamp);
+    return levels.includes(row.level) && !out.some((p) => hits(p, row.source)) && (only.length === 0 || only.some((p) => hits(p, row.source)))
+      && (start === null || ms >= start) && (end === null || ms < end) && (!find || find.test(row.message) !== invert)
+      && q.getAll("where").every((w) => { const m = /^(.*?)(!?=)(.*)$/.exec(w); return !m || (String(row.metadata[m[1] ?? ""]) === m[3]) === (m[2] === "="); });
+  };
+}
+
+/** @param {string} path @param {import("node:http").ServerResponse} response */
+function file(path, response) {
+  const name = path === "/" ? "index.html" : normalize(path.slice(4));
+  if (!existsSync(UI + name) || name.startsWith("..")) return response.writeHead(404).end();
+  response.writeHead(200, { "content-type": TYPES[/** @type {".js"} */ (extname(name))] ?? "text/plain" });
+  return createReadStream(UI + name).pipe(response);
+}
+
+/** @param {import("node:http").ServerResponse} response @param {object} body @param {number} [status] @param {object} [headers] */
+function json(response, body, status = 200, headers = {}) {
+  const text = gzipSync(JSON.stringify(body), { level: 1 });
+  response.writeHead(status, { "content-type": "application/json", "content-encoding": "gzip", ...headers }).end(text);
+}

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { luminance, readable, stripped, styled } from "../../../src/ui/lib/ansi.js";
+import { cells, wrapped } from "../../../src/ui/lib/cells.js";
+import { display, displayText, measure } from "../../../src/ui/lib/display.js";
+import { jsonLine } from "../../../src/ui/lib/json.js";
+import { matcher } from "../../../src/ui/lib/match.js";
+import { masked, maskedValue } from "../../../src/ui/lib/secrets.js";
+import { afterReturns, expandTabs, pieces } from "../../../src/ui/lib/visible.js";
+
+const mode = { raw: false, json: true, full: false };
+/** @param {string} message */
+const shown = (message) => displayText(display(message, mode));
+
+test("colours and styles become spans", () => {
+  const [a, b, c, d] = styled("plain \u001b[1;31mred\u001b[0m \u001b[38;5;208morange\u001b[39m");
+  assert.deepEqual([a?.text, a?.style], ["plain ", null]);
+  assert.deepEqual([b?.text, b?.style?.fg, b?.style?.bold], ["red", 1, true]);
+  assert.deepEqual([c?.text, c?.style], [" ", null]);
+  assert.deepEqual([d?.text, d?.style?.fg], ["orange", "#ff8700"]);
+});
+
+test("every way to say a colour", () => {
+  const fg = (/** @type {string} */ code) => styled(`\u001b[${code}mx`)[0]?.style?.fg;
+  assert.equal(fg("97"), 15);
+  assert.equal(fg("38;5;9"), 9);
+  assert.equal(fg("38;5;244"), "#808080");
+  assert.equal(fg("38;2;1;2;300"), "#0102ff");
+  assert.equal(fg("38:2::10:20:30"), "#0a141e");
+  assert.equal(fg("38:5:196"), "#ff0000");
+  assert.equal(styled("\u001b[48;2;1;2;3;1mx")[0]?.style?.bold, true, "codes after a colour count");
+  assert.equal(styled("\u001b[104mx")[0]?.style?.bg, 12);
+});
+
+test("styles end where they are told to", () => {
+  const text = "\u001b[1;2;3;4;7;9ma\u001b[22;23;24;27;29mb";
+  assert.deepEqual(styled(text)[0]?.style, {
+    fg: null, bg: null, bold: true, dim: true, italic: true, underline: true, strike: true, inverse: true, link: "",
+  });
+  assert.equal(styled(text)[1]?.style, null);
+  assert.equal(styled("\u001b[4ma\u001b[4:0mb")[1]?.style, null);
+});
+
+test("other escapes vanish and do nothing", () => {
+  for (const text of [
+    "a\u001b[2Kb", "a\u001b[?25lb", "a\u001b]0;title\u0007b", "a\u001b]52;c;ZXZpbA==\u001b\\b", "a\u001bPq#0\u001b\\b",
+    "a\u001b(Bb", "a\u009b31mb", "a\u001b[>4;2mb", "a\u001b7b", "a\u001bb".replace("b", "cb"), "a\u001b]8;;javascript:alert(1)\u0007b",
+  ]) {
+    assert.equal(stripped(text), "ab", JSON.stringify(text));
+  }
+  assert.equal(styled("a\u001b[")[0]?.text, "a", "an unfinished sequence at the end");
+});
+
+test("links lead to http only", () => {
+  const link = (/** @type {string} */ target) => styled(`\u001b]8;id=1;${target}\u001b\\x\u001b]8;;\u001b\\y`);
+  assert.equal(link("https://a.example/b")[0]?.style?.link, "https://a.example/b");
+  assert.equal(link("https://a.example/b")[1]?.style, null);
+  assert.equal(link("javascript:alert(1)")[0]?.style, null);
+  assert.equal(link("data:text/html,x")[0]?.style, null);
+});
+
+test("free colours are made readable on either ground", () => {
+  for (const color of ["#000000", "#ffffff", "#ffff00", "#0000ff", "#808080"]) {
+    const channels = (/** @type {string} */ c) => [1, 3, 5].map((at) => parseInt(c.slice(at, at + 2), 16));
+    const light = luminance(...(/** @type {[number, number, number]} */ (channels(readable(color, false)))));
+    const dark = luminance(...(/** @type {[number, number, number]} */ (channels(readable(color, true)))));
+    assert.ok(1.05 / (light + 0.05) >= 4.5, `${color} on white`);
+    assert.ok((dark + 0.05) / (0.0075 + 0.05) >= 4.5, `${color} on near black`);
+  }
+});
+
+test("hidden characters are named", () => {
+  const text = (/** @type {string} */ t) => pieces(t).map((p) => (p.hidden ? `<${p.text}>` : p.text)).join("");
+  assert.equal(text("a\u0000b\u007f"), "a<NUL>b<DEL>");
+  assert.equal(text("\u202eevil\u202c"), "<RLO>evil<PDF>");
+  assert.equal(text("\u2066x\u2069\u200bz\ufeff"), "<LRI>x<PDI><ZWSP>z<BOM>");
+  assert.equal(text("\ud800x"), "<U+D800>x");
+  assert.equal(text("\u{e0041}"), "<U+E0041>");
+  assert.equal(text("plain \u00e4 \u4e2d"), "plain \u00e4 \u4e2d");
+  const family = "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}";
+  assert.equal(text(family), family, "joined emoji stay whole");
+  assert.equal(text("a\u200db"), "a<ZWJ>b");
+});
+
+test("progress lines end in their last state", () => {
+  assert.deepEqual(afterReturns("10%\r20%\r30%"), { text: "30%", overwritten: 2 });
+  assert.deepEqual(afterReturns("30%\r\u001b[K"), { text: "30%", overwritten: 0 });
+  assert.deepEqual(afterReturns("plain"), { text: "plain", overwritten: 0 });
+  assert.equal(shown("10%\r20%\r"), "20% \u21ba1");
+  assert.equal(shown("windows\r\nlines\r\n"), "windows\nlines");
+});
+
+test("tabs go to the next stop", () => {
+  assert.equal(expandTabs("a\tb"), `a${" ".repeat(7)}b`);
+  assert.equal(expandTabs("\t", 9), " ".repeat(7));
+});
+
+test("json lines say their message first", () => {
+  assert.deepEqual(jsonLine('{"level":"info","msg":"hello","port":80,"user":"a b"}'), {
+    message: "hello", fields: [["port", "80"], ["user", '"a b"']],
+  });
+  assert.equal(jsonLine("{not json}"), null);
+  assert.equal(jsonLine('["a"]'), null);
+  assert.equal(jsonLine("{}"), null);
+  assert.equal(shown('{"msg":"hello","port":80}'), "hello  port=80");
+  assert.equal(shown('{"port":80,"a":{"b":1}}'), 'port=80  a={"b":1}');
+});
+
+test("a second net for secrets", () => {
+  for (const [text, expected] of [
+    ["key sk-ant-api03-abcdefgh12345678", "key sk-ant-[REDACTED]"],
+    ["Authorization: Bearer abc.def-ghi_jkl", "Authorization: Bearer [REDACTED]"],
+    ["AKIAIOSFODNN7EXAMPLE", "AKIA[REDACTED]"],
+    ["postgres://user:hunter22@db/x", "postgres://user:[REDACTED]@db/x"],
+    ["DB_PASSWORD=correct-horse", "DB_PASSWORD=[REDACTED]"],
+    ['{"token": "abcdefgh1234"}', '{"token": "[REDACTED]"}'],
+    ["password=[REDACTED]", "password=[REDACTED]"],
+    ["tokens: 1234", "tokens: 1234"],
+    ["the key is under the mat", "the key is under the mat"],
+    ["Basic authentication", "Basic authentication"],
+  ]) {
+    assert.equal(masked(/** @type {string} */ (text)).text, expected);
+  }
+  assert.deepEqual(maskedValue({ a: ["Bearer abcdefgh123"], password: "correct-horse", n: 1 }), {
+    a: ["Bearer [REDACTED]"], password: "[REDACTED]", n: 1,
+  });
+  const spans = display("DB_PASSWORD=correct-horse x", mode).lines[0];
+  assert.deepEqual(spans?.map((span) => [span.text, span.kind]), [["DB_PASSWORD=", ""], ["[REDACTED]", "redacted"], [" x", ""]]);
+  assert.match(spans?.[1]?.hint ?? "", /assigned/);
+});
+
+test("long messages are folded and cut, and whole when asked", () => {
+  const lines = Array.from({ length: 30 }, (_, i) => `line ${i}`).join("\n");
+  const folded = display(lines, mode);
+  assert.deepEqual([folded.lines.length, folded.foldAt, folded.folded], [6, 4, 24]);
+  assert.equal(displayText(folded).split("\n").at(-1), "line 29");
+  assert.equal(display(lines, { ...mode, full: true }).lines.length, 30);
+  const long = display("x".repeat(10_000), mode);
+  assert.deepEqual([displayText(long).length, long.cutChars], [2048, 7952]);
+  assert.equal(display("x".repeat(10_000), { ...mode, full: true }).cutChars, 0);
+  assert.ok(!/\ud83d$/.test(displayText(display(`${"x".repeat(2047)}\u{1f600}`, mode))));
+});
+
+test("heights are those of the shown text", () => {
+  for (const message of [
+    "", "short", "x".repeat(100), "x".repeat(101), "a\nb\nc", "\u001b[31mred\u001b[0m", "\tx", "10%\r20%",
+    '{"msg":"hello","port":80}', "DB_PASSWORD=correct-horse", "x".repeat(9000), Array(30).fill("y").join("\n"),
+  ]) {
+    const made = display(message, mode);
+    const expected = made.lines.reduce(
+      (sum, line) => sum + wrapped(cells(line.map((span) => span.text).join("")), 100), made.foldAt >= 0 || made.cutChars ? 1 : 0,
+    );
+    assert.equal(measure(message, mode, 100).lines, expected, message.slice(0, 30));
+  }
+  assert.equal(measure("x".repeat(300), mode, 0).lines, 1, "no wrap");
+  assert.equal(measure("x".repeat(300), mode, 0).width, 300);
+  assert.deepEqual(measure("\u4e2d\u6587", mode, 3), { lines: 2, width: 4, exact: false });
+});
+
+test("cells of wide and combining characters", () => {
+  assert.equal(cells("abc"), 3);
+  assert.equal(cells("\u4e2d"), 2);
+  assert.equal(cells("e\u0301"), 1);
+  assert.equal(cells("\u{1f600}"), 2);
+  assert.deepEqual([wrapped(0, 10), wrapped(10, 10), wrapped(11, 10)], [1, 1, 2]);
+});
+
+test("matches are found as the server finds them", () => {
+  const spans = (/** @type {object} */ search, /** @type {string} */ text) =>
+    matcher({ search: "", caseSensitive: false, regex: false, ...search })?.(text);
+  assert.deepEqual(spans({ search: "a.c" }, "A.C abc a.c"), [[0, 3], [8, 11]]);
+  assert.deepEqual(spans({ search: "A.C", caseSensitive: true }, "A.C a.c"), [[0, 3]]);
+  assert.deepEqual(spans({ search: "a.c", regex: true }, "ABC"), [[0, 3]]);
+  assert.deepEqual(spans({ search: "x*", regex: true }, "ax"), [[1, 2]], "empty matches mark nothing");
+  assert.equal(spans({ search: "(", regex: true }, "("), undefined);
+  assert.equal(spans({}, "x"), undefined);
+  assert.equal(spans({ search: "a" }, "a".repeat(1000))?.length, 200);
+});

@@ -1,0 +1,73 @@
+//! Any bytes as a journal file: read forward, backward and by seeking, nothing may panic, hang or take memory out of
+//! proportion. Seeds: `tests/fixtures/journal`.
+//!
+//!     cargo +nightly fuzz run --fuzz-dir tools/fuzz journal
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::cell::RefCell;
+use std::fs;
+use std::path::PathBuf;
+use vmlog::journal::Event;
+use vmlog::journal::Journal;
+use vmlog::journal::JournalOptions;
+use vmlog::journal::Matches;
+use vmlog::journal::Seek;
+
+thread_local! {
+    /// One file is written again and again, in memory where the machine has such a place.
+    static PATH: RefCell<PathBuf> = RefCell::new(place());
+}
+
+fn place() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    let directory = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
+    directory.join(format!("vmlog-fuzz-{}.journal", std::process::id()))
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    PATH.with_borrow(|path| {
+        fs::write(path, bytes).expect("a file can be written");
+        let mut journal = Journal::open(JournalOptions {
+            files: vec![path.clone()],
+            field_bytes_max: 64 << 10,
+            ..JournalOptions::default()
+        });
+        let mut last = None;
+        let mut entries = 0_usize;
+        while let Some(event) = journal.next().expect("damage is no error") {
+            if let Event::Entry(entry) = event {
+                entries += 1;
+                last = Some(entry.cursor());
+                assert!(entry.fields().all(|(name, _)| !name.contains(&b'=')));
+            }
+        }
+        assert!(entries <= bytes.len() / 64, "each entry takes 64 bytes");
+        while journal.previous().expect("damage is no error").is_some() {}
+        if let Some(cursor) = last {
+            journal.seek(&Seek::After(cursor)).expect("a seek succeeds");
+            journal.next().expect("damage is no error");
+        }
+        journal.boots();
+        journal.field_names();
+        let values = journal.unique(b"PRIORITY", 100);
+        journal.problems();
+        let wanted = values.first().map_or(&b"6"[..], Vec::as_slice);
+        let mut chosen = Journal::open(JournalOptions {
+            files: vec![path.clone()],
+            field_bytes_max: 64 << 10,
+            matches: Matches::default()
+                .and(b"PRIORITY", wanted)
+                .or()
+                .and(b"SYSLOG_IDENTIFIER", b"web")
+                .and(b"_HOSTNAME", b"vm1"),
+            ..JournalOptions::default()
+        });
+        while chosen.next().expect("damage is no error").is_some() {}
+        while chosen.previous().expect("damage is no error").is_some() {}
+    });
+});

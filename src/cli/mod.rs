@@ -61,7 +61,7 @@ fn capture_options(arguments: &ArgMatches) -> Option<capture::Options> {
     let options = raw(arguments).and_then(|raw| {
         let config = Config::check(&raw).map_err(|error| Failure::usage(error.to_string()))?;
         Ok(capture::Options {
-            dir: config.capture_dir,
+            dir: config.capture.directory,
             limits: capture::Limits::default(),
             redact: config.redact,
         })

@@ -2,7 +2,7 @@
 
 use super::{Failure, announce};
 use crate::collect;
-use crate::collect::{CaptureCollector, CaptureOptions, CloudInitCollector, Collector};
+use crate::collect::{CaptureCollector, CloudInitCollector, Collector};
 use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, SandboxCollector};
 use crate::config::{Config, Raw};
 use crate::disk::RealDisk;
@@ -172,7 +172,7 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
     let journal = config.journal.clone();
     let cloud_init = config.cloud_init.clone();
     let docker = config.docker_json.clone();
-    let capture = CaptureOptions::new(config.capture_dir.clone());
+    let capture = config.capture.clone();
     let mut collectors = vec![
         named("journald", move |positions| {
             JournaldCollector::open(journal.clone(), positions)

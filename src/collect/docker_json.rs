@@ -3,6 +3,7 @@
 //! those that come through the journal.
 
 use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
+use super::patterns::NamePatterns;
 use super::position::{forget, load, save};
 use super::tail::{Desk, QUIET};
 use super::{Batch, Collector, Error, Intake, sibling, stamp, structured};
@@ -34,8 +35,8 @@ pub struct DockerJsonOptions {
     pub directory: PathBuf,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
-    /// Whether lines of JSON and logfmt are taken apart.
-    pub structured: bool,
+    /// The sources (`docker:web`) whose lines of JSON and logfmt are taken apart.
+    pub structured: NamePatterns,
 }
 
 impl Default for DockerJsonOptions {
@@ -43,7 +44,7 @@ impl Default for DockerJsonOptions {
         Self {
             directory: "/var/lib/docker/containers".into(),
             quiet: QUIET,
-            structured: true,
+            structured: NamePatterns::default(),
         }
     }
 }
@@ -233,6 +234,7 @@ impl Container {
             metadata,
             ..
         } = self;
+        let take_apart = options.structured.keep(source.as_str().as_bytes());
         let result = tail.read(desk, &parse, &mut |output| {
             let (stream, line, time, age) = match output {
                 Output::Own(record) => {
@@ -251,7 +253,7 @@ impl Container {
             let mut metadata = metadata.clone();
             metadata.insert("stream".to_owned(), stream.into());
             line.mark(&mut metadata);
-            let said = structured::said(line.bytes, options.structured, &mut metadata);
+            let said = structured::said(line.bytes, take_apart, &mut metadata);
             let by_stream = if stream == "stdout" {
                 Level::Info
             } else {

@@ -2,8 +2,8 @@
 
 use super::level;
 use super::partial::{Part, PartFields};
+use super::patterns::NamePatterns;
 use super::text;
-use super::units::UnitPatterns;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use base64::Engine;
@@ -19,7 +19,7 @@ const OTHERS_MAX: usize = 64;
 /// How entries become records.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    pub(crate) units: UnitPatterns,
+    pub(crate) units: NamePatterns,
     pub(crate) docker: bool,
     /// The level of each syslog priority.
     pub(crate) levels: [Level; 8],

@@ -4,10 +4,10 @@
 use super::entry::Rules;
 use super::joining::Joining;
 use super::own::own_record;
-use super::units::UnitPatterns;
+use super::patterns::NamePatterns;
 use super::{Batch, Collector, Error, Intake};
 use crate::journal::{
-    Error as JournalError, Event, Gap, Journal, JournalOptions, Namespaces, Problem,
+    Boot, Error as JournalError, Event, Gap, Id128, Journal, JournalOptions, Namespaces, Problem,
 };
 use crate::record::{Level, Metadata, Positions, Record};
 use crate::time::Micros;
@@ -31,13 +31,27 @@ pub struct JournaldOptions {
     /// Which namespaces are read.
     pub namespaces: Namespaces,
     /// Which units are kept; containers are not asked for their unit.
-    pub units: UnitPatterns,
+    pub units: NamePatterns,
     /// Whether the output of containers is kept.
     pub docker: bool,
     /// The level of each syslog priority.
     pub levels: [Level; 8],
-    /// At the first start entries are read from this time on, or all.
-    pub since: Option<Micros>,
+    /// What is read at the first start.
+    pub since: Since,
+}
+
+/// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// Everything there is.
+    Ever,
+    /// From this time on.
+    Time(Micros),
+    /// This boot and the one before, but nothing before this time.
+    LastBoot {
+        /// The earliest time.
+        earliest: Micros,
+    },
 }
 
 impl Default for JournaldOptions {
@@ -45,10 +59,10 @@ impl Default for JournaldOptions {
         Self {
             directories: vec!["/var/log/journal".into(), "/run/log/journal".into()],
             namespaces: Namespaces::All,
-            units: UnitPatterns::default(),
+            units: NamePatterns::default(),
             docker: true,
             levels: Self::LEVELS,
-            since: None,
+            since: Since::Ever,
         }
     }
 }
@@ -85,7 +99,7 @@ pub struct JournaldCollector {
 
 /// Opening looks through every file: that waits for the first read.
 enum Stage {
-    Closed(JournalOptions),
+    Closed(JournalOptions, Since),
     Open(Box<Journal>),
 }
 
@@ -110,13 +124,11 @@ impl JournaldCollector {
             levels,
             since,
         } = options;
-        let since = since.map(|since| u64::try_from(since.get()).unwrap_or(0));
         let (joining, resume) = Joining::resume(positions);
         let journal = JournalOptions {
             directories: directories.clone(),
             namespaces,
             resume,
-            since,
             ..JournalOptions::default()
         };
         Self {
@@ -126,7 +138,7 @@ impl JournaldCollector {
                 docker,
                 levels,
             },
-            stage: Stage::Closed(journal),
+            stage: Stage::Closed(journal, since),
             joining,
             has_more: false,
             is_missing_told: false,
@@ -171,8 +183,8 @@ impl Collector for JournaldCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        if let Stage::Closed(options) = &self.stage {
-            self.stage = Stage::Open(Box::new(Journal::open(options.clone())));
+        if let Stage::Closed(options, since) = &self.stage {
+            self.stage = Stage::Open(Box::new(open(options, *since)));
         }
         let mut intake = Intake::new(batch);
         self.tell_problems(&mut intake);
@@ -201,13 +213,47 @@ impl Collector for JournaldCollector {
         let patience = until_due.map_or(patience, |until| until.min(patience));
         let waited = match &mut self.stage {
             Stage::Open(journal) => journal.wait(patience),
-            Stage::Closed(_) => return,
+            Stage::Closed(..) => return,
         };
         if waited.is_err() {
             // the next read tells the error; until then it must not be met in a busy loop
             std::thread::sleep(patience.min(Duration::from_secs(1)));
         }
     }
+}
+
+/// Opens the journal where reading goes on or, without a position, where `since` says.
+fn open(options: &JournalOptions, since: Since) -> Journal {
+    let since = match since {
+        Since::Ever => None,
+        Since::Time(time) => Some(time),
+        Since::LastBoot { earliest } => {
+            // every file is opened once more for this, which takes a millisecond or two
+            let boots = Journal::open(options.clone()).boots();
+            Some(last_boot(&boots, earliest, this_boot()))
+        }
+    };
+    Journal::open(JournalOptions {
+        since: since.map(|since| u64::try_from(since.get()).unwrap_or(0)),
+        ..options.clone()
+    })
+}
+
+/// The boot of this machine that is going on.
+fn this_boot() -> Option<Id128> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    text.trim().replace('-', "").parse().ok()
+}
+
+/// When the boot before this one began. In journals that were copied from another machine the newest boot stands for this one.
+fn last_boot(boots: &[Boot], earliest: Micros, this_boot: Option<Id128>) -> Micros {
+    let is_this = |boot: &Boot| Some(boot.id) == this_boot;
+    let newest = boots.len().saturating_sub(1);
+    let this = boots.iter().position(is_this).unwrap_or(newest);
+    let both = boots.get(this.saturating_sub(1)..).unwrap_or_default();
+    // a clock that is set late makes the second boot the earlier one
+    let first = both.iter().map(|boot| boot.first.realtime).min();
+    first.map_or(earliest, |first| Micros::from_unsigned(first).max(earliest))
 }
 
 /// Reads until the batch is full (`true`) or the end is reached.
@@ -303,4 +349,50 @@ fn missing_record(directories: &[PathBuf]) -> Record {
 
 fn is_denied(path: &Path) -> bool {
     fs::read_dir(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Cursor;
+
+    fn boot(id: u8, first: u64) -> Boot {
+        let id: Id128 = format!("{id:032x}").parse().unwrap();
+        let entry = Cursor {
+            seqnum_id: id,
+            seqnum: 1,
+            boot_id: id,
+            monotonic: 0,
+            realtime: first,
+            xor_hash: 0,
+        };
+        Boot {
+            id,
+            first: entry,
+            last: entry,
+        }
+    }
+
+    #[test]
+    fn the_boot_before_this_one_is_where_reading_begins() {
+        let boots = [boot(1, 100), boot(2, 200), boot(3, 300)];
+        let since = |boots: &[Boot], earliest, this: Option<u8>| {
+            let this = this.map(|id| boot(id, 0).id);
+            last_boot(boots, Micros::new(earliest), this).get()
+        };
+        assert_eq!(since(&boots, 0, Some(3)), 200);
+        assert_eq!(since(&boots, 0, Some(2)), 100);
+        assert_eq!(since(&boots, 0, Some(1)), 100, "there is none before");
+        assert_eq!(since(&boots, 250, Some(3)), 250, "not beyond the age");
+        assert_eq!(since(&boots, 0, Some(9)), 200, "copied from elsewhere");
+        assert_eq!(since(&boots, 0, None), 200);
+        assert_eq!(since(&[], 7, Some(1)), 7);
+        let skewed = [boot(1, 100), boot(2, 500), boot(3, 300)];
+        assert_eq!(since(&skewed, 0, Some(3)), 300, "the clock was set back");
+    }
+
+    #[test]
+    fn this_boot_is_known() {
+        assert!(this_boot().is_some());
+    }
 }

@@ -30,6 +30,7 @@ mod line;
 mod mark;
 mod own;
 mod partial;
+mod patterns;
 mod position;
 mod reader;
 mod sandbox;
@@ -38,17 +39,16 @@ mod stamp;
 mod structured;
 mod tail;
 mod text;
-mod units;
 mod watch;
 
 pub use capture::{CaptureCollector, CaptureOptions};
 pub use cloud_init::{CloudInitCollector, CloudInitOptions};
 pub use docker_json::{DockerJsonCollector, DockerJsonOptions};
 pub use file::{FileCollector, FileOptions};
-pub use journald::{JournaldCollector, JournaldOptions};
+pub use journald::{JournaldCollector, JournaldOptions, Since};
 pub use own::{OWN_SOURCE, own_record};
+pub use patterns::NamePatterns;
 pub use sandbox::{SandboxCollector, SandboxOptions};
-pub use units::UnitPatterns;
 
 use crate::record::{Position, Record};
 use std::fmt;

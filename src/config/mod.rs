@@ -5,7 +5,8 @@ mod table;
 mod value;
 
 use crate::collect::{
-    CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions, SandboxOptions,
+    CaptureOptions, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions,
+    NamePatterns, SandboxOptions, Since,
 };
 use crate::pipeline;
 use crate::redact;
@@ -15,7 +16,7 @@ use crate::time::Micros;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use table::{OWN_PREFIXES, setting};
@@ -29,7 +30,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) api_token: Option<Key>,
     pub(crate) journal: JournaldOptions,
-    pub(crate) capture_dir: PathBuf,
+    pub(crate) capture: CaptureOptions,
     pub(crate) cloud_init: CloudInitOptions,
     pub(crate) files: Vec<FileOptions>,
     pub(crate) docker_json: DockerJsonOptions,
@@ -104,9 +105,8 @@ impl Config {
     pub(crate) fn check(raw: &Raw) -> Result<Self, Error> {
         raw.refuse_unknown()?;
         let data_dir = raw.data_dir()?;
-        let capture_dir = raw.given("LOG_CAPTURE_DIR").map(PathBuf::from);
         let config = Self {
-            capture_dir: capture_dir.unwrap_or_else(|| data_dir.join("capture")),
+            capture: capture_options(raw, &data_dir)?,
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
             api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(Key),
@@ -149,12 +149,19 @@ impl Config {
 }
 
 fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
+    let since = raw.optional("LOG_JOURNAL_SINCE", |text| value::time(text, raw.now))?;
+    let age_max = raw.duration("LOG_STORE_MAX_AGE")?.as_micros();
+    let age_max = i64::try_from(age_max).unwrap_or(i64::MAX);
+    let earliest = Micros::new(raw.now.get().saturating_sub(age_max));
     Ok(JournaldOptions {
         directories: raw.read("LOG_JOURNAL_DIRS", value::paths)?,
+        namespaces: raw.read("LOG_JOURNAL_NAMESPACES", |text| {
+            Some(value::namespaces(text))
+        })?,
         units: raw.read("LOG_JOURNAL_UNITS", |text| text.parse().ok())?,
         docker: raw.read("LOG_JOURNAL_DOCKER", value::switch)?,
-        since: Some(raw.read("LOG_JOURNAL_SINCE", |text| value::time(text, raw.now))?),
-        ..JournaldOptions::default()
+        levels: raw.read("LOG_JOURNAL_LEVELS", value::levels)?,
+        since: since.map_or(Since::LastBoot { earliest }, Since::Time),
     })
 }
 
@@ -173,16 +180,33 @@ fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
     let directory = raw.read("LOG_DOCKER_JSON_DIR", value::path)?;
     Ok(DockerJsonOptions {
         directory,
+        structured: structured_sources(raw)?,
         ..DockerJsonOptions::default()
     })
 }
 
 fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
     let files = raw.read("LOG_FILES", value::files)?;
-    Ok(files
-        .into_iter()
-        .map(|(name, path)| FileOptions::new(name, path))
-        .collect())
+    let structured = structured_sources(raw)?;
+    let options = |(name, path): (String, PathBuf)| FileOptions {
+        structured: structured.keep(format!("file:{name}").as_bytes()),
+        ..FileOptions::new(name, path)
+    };
+    Ok(files.into_iter().map(options).collect())
+}
+
+fn structured_sources(raw: &Raw) -> Result<NamePatterns, Error> {
+    raw.read("LOG_STRUCTURED_SOURCES", |text| text.parse().ok())
+}
+
+fn capture_options(raw: &Raw, data_dir: &Path) -> Result<CaptureOptions, Error> {
+    let directory = raw.given("LOG_CAPTURE_DIR").map(PathBuf::from);
+    let directory = directory.unwrap_or_else(|| data_dir.join("capture"));
+    Ok(CaptureOptions {
+        lines_max: raw.number("LOG_CAPTURE_MAX_LINES")?,
+        bytes_max: raw.bytes("LOG_CAPTURE_MAX_BYTES")?,
+        ..CaptureOptions::new(directory)
+    })
 }
 
 fn store_options(raw: &Raw) -> Result<store::Options, Error> {
@@ -369,6 +393,8 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Namespaces;
+    use crate::record::Level;
 
     fn raw(environment: &[(&str, &str)]) -> Raw {
         let environment = environment
@@ -391,7 +417,10 @@ mod tests {
     fn nothing_set_is_fine() {
         let config = Config::check(&raw(&[])).unwrap();
         assert_eq!(config.data_dir, PathBuf::from("/var/lib/vmlog"));
-        assert_eq!(config.capture_dir, PathBuf::from("/var/lib/vmlog/capture"));
+        assert_eq!(
+            config.capture.directory,
+            PathBuf::from("/var/lib/vmlog/capture")
+        );
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8687)));
         assert_eq!(config.api_token, None);
         assert_eq!(config.store.rows_max, 100_000);
@@ -400,13 +429,42 @@ mod tests {
             config.store.sync,
             SyncPolicy::Interval(Duration::from_secs(1))
         );
-        let week_ago = Micros::new(1_000_000_000_000_000 - 604_800_000_000);
-        assert_eq!(config.journal.since, Some(week_ago));
+        let earliest = Micros::new(1_000_000_000_000_000 - 604_800_000_000);
+        assert_eq!(config.journal.since, Since::LastBoot { earliest });
+        assert_eq!(config.journal.levels, JournaldOptions::LEVELS);
+        assert_eq!(config.journal.namespaces, Namespaces::All);
+        assert_eq!(config.capture.lines_max, 10_000);
+        assert_eq!(config.capture.bytes_max, 2 << 20);
         assert_eq!(config.tail.queue_rows, 256);
         assert_eq!(
             config.cloud_init.log,
             Some(PathBuf::from("/var/log/cloud-init.log"))
         );
+    }
+
+    #[test]
+    fn collectors_are_set_as_asked() {
+        let config = Config::check(&raw(&[
+            ("LOG_JOURNAL_SINCE", "-1h"),
+            ("LOG_JOURNAL_LEVELS", "6=info"),
+            ("LOG_JOURNAL_NAMESPACES", "default"),
+            ("LOG_FILES", "a=/a.log,b=/b.log"),
+            ("LOG_STRUCTURED_SOURCES", "*,!file:b,!docker:web"),
+            ("LOG_CAPTURE_MAX_LINES", "100"),
+            ("LOG_CAPTURE_MAX_BYTES", "1MiB"),
+        ]))
+        .unwrap();
+        let hour_ago = Micros::new(1_000_000_000_000_000 - 3_600_000_000);
+        assert_eq!(config.journal.since, Since::Time(hour_ago));
+        assert_eq!(config.journal.levels[6], Level::Info);
+        let unnamed = Namespaces::Named(vec![String::new()]);
+        assert_eq!(config.journal.namespaces, unnamed);
+        let structured: Vec<_> = config.files.iter().map(|file| file.structured).collect();
+        assert_eq!(structured, [true, false]);
+        assert!(!config.docker_json.structured.keep(b"docker:web"));
+        assert!(config.docker_json.structured.keep(b"docker:db"));
+        assert_eq!(config.capture.lines_max, 100);
+        assert_eq!(config.capture.bytes_max, 1 << 20);
     }
 
     #[test]

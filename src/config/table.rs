@@ -42,6 +42,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_JOURNAL_",
     "LOG_REDACT_",
     "LOG_STORE_",
+    "LOG_STRUCTURED_",
     "LOG_TAIL_",
 ];
 
@@ -93,9 +94,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "keep containers that log through Docker's journald driver",
     },
     Setting {
+        name: "LOG_JOURNAL_NAMESPACES",
+        flag: None,
+        default: "*",
+        kind: Kind::List,
+        meaning: "namespaces of journald to read; * for all, default for the one without a name",
+    },
+    Setting {
+        name: "LOG_JOURNAL_LEVELS",
+        flag: None,
+        default: "0-3=error,4=warn,5=info,6-7=debug",
+        kind: Kind::Levels,
+        meaning: "the level of each syslog priority, by number or name",
+    },
+    Setting {
         name: "LOG_JOURNAL_SINCE",
         flag: None,
-        default: "-168h",
+        default: "this boot and the one before, at most LOG_STORE_MAX_AGE",
         kind: Kind::Time,
         meaning: "how far back the first start reads the journal",
     },
@@ -128,6 +143,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "where Docker keeps containers that log through its json-file driver",
     },
     Setting {
+        name: "LOG_STRUCTURED_SOURCES",
+        flag: None,
+        default: "*",
+        kind: Kind::List,
+        meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are taken apart; a leading ! leaves out",
+    },
+    Setting {
         name: "LOG_SANDBOX_DIR",
         flag: None,
         default: "",
@@ -140,6 +162,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "capture in LOG_DATA_DIR",
         kind: Kind::Path,
         meaning: "where `vmlog exec` and `vmlog pipe` keep what they capture, and the server reads it",
+    },
+    Setting {
+        name: "LOG_CAPTURE_MAX_LINES",
+        flag: None,
+        default: "10000",
+        kind: Kind::Number {
+            min: 4,
+            max: 100_000_000,
+        },
+        meaning: "lines of one command that become records: three quarters from its beginning, the rest from its end",
+    },
+    Setting {
+        name: "LOG_CAPTURE_MAX_BYTES",
+        flag: None,
+        default: "2MiB",
+        kind: Kind::Bytes {
+            min: 4 << 10,
+            max: 256 << 20,
+        },
+        meaning: "bytes of them; a quarter of it may be held in memory",
     },
     Setting {
         name: "LOG_STORE_MAX_ROWS",

@@ -1,6 +1,9 @@
 //! The forms that settings take, each read strictly: what is not understood is an error that says
 //! what would be.
 
+use crate::collect::JournaldOptions;
+use crate::journal::Namespaces;
+use crate::record::Level;
 use crate::time::Micros;
 use std::fmt;
 use std::net::SocketAddr;
@@ -49,6 +52,8 @@ pub(crate) enum Kind {
         /// The most.
         max: u64,
     },
+    /// `PRIORITY=LEVEL`, comma-separated.
+    Levels,
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -71,6 +76,7 @@ impl fmt::Display for Kind {
                 write!(f, "{} to {}", seconds_text(*min_s), seconds_text(*max_s))
             }
             Self::Bytes { min, max } => write!(f, "{} to {}", bytes_text(*min), bytes_text(*max)),
+            Self::Levels => f.write_str("PRIORITY=LEVEL pairs such as 0-3=error,6=info"),
             Self::Choice(words) => f.write_str(&words.join(", ")),
         }
     }
@@ -193,6 +199,48 @@ pub(crate) fn patterns(text: &str) -> Vec<String> {
     found
 }
 
+/// `*` for all namespaces of journald, `default` for the one without a name.
+pub(crate) fn namespaces(text: &str) -> Namespaces {
+    let names = list(text);
+    if names.iter().any(|name| name == "*") {
+        return Namespaces::All;
+    }
+    let unnamed = |name: String| match name.as_str() {
+        "default" => String::new(),
+        _ => name,
+    };
+    Namespaces::Named(names.into_iter().map(unnamed).collect())
+}
+
+/// The names of syslog's priorities, as the journal's own tools know them.
+const PRIORITIES: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+];
+
+/// `0-3=error,warning=warn`: the level of each priority; those that are not named keep theirs.
+pub(crate) fn levels(text: &str) -> Option<[Level; 8]> {
+    let mut levels = JournaldOptions::LEVELS;
+    for pair in list(text) {
+        let (priorities, level) = pair.split_once('=')?;
+        let (first, last) = priorities
+            .split_once('-')
+            .unwrap_or((priorities, priorities));
+        let level = Level::ALL
+            .into_iter()
+            .find(|known| known.as_str() == level.trim())?;
+        levels
+            .get_mut(priority(first)?..=priority(last)?)?
+            .fill(level);
+    }
+    Some(levels)
+}
+
+fn priority(text: &str) -> Option<usize> {
+    let text = text.trim();
+    let named = PRIORITIES.iter().position(|name| *name == text);
+    named.or_else(|| usize::try_from(number(text, 0, 7)?).ok())
+}
+
 pub(crate) fn time(text: &str, now: Micros) -> Option<Micros> {
     Micros::parse(text, now).ok()
 }
@@ -252,6 +300,35 @@ mod tests {
         for text in ["/a.log", "=/a.log", "app="] {
             assert_eq!(files(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn levels_are_given_to_priorities_and_ranges() {
+        use Level::{Debug, Error, Info, Warn};
+        let usual = [Error, Error, Error, Error, Warn, Info, Debug, Debug];
+        assert_eq!(levels(""), Some(usual));
+        assert_eq!(levels("0-3=error,4=warn,5=info,6-7=debug"), Some(usual));
+        let changed = [Error, Error, Error, Warn, Warn, Info, Info, Debug];
+        assert_eq!(levels("6=info, err=warn"), Some(changed));
+        assert_eq!(
+            levels("notice-info=debug").map(|levels| levels[5..7].to_vec()),
+            Some(vec![Debug; 2])
+        );
+        for text in [
+            "6", "8=info", "6=loud", "6=", "=info", "5-3=info", "-3=info", "6=INFO",
+        ] {
+            assert_eq!(levels(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn namespaces_are_all_or_those_that_are_named() {
+        let named = |names: &[&str]| {
+            Namespaces::Named(names.iter().map(|name| (*name).to_owned()).collect())
+        };
+        assert_eq!(namespaces("*"), Namespaces::All);
+        assert_eq!(namespaces("app,*"), Namespaces::All);
+        assert_eq!(namespaces("default, app"), named(&["", "app"]));
     }
 
     #[test]

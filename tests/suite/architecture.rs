@@ -32,7 +32,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("server", &["live", "query", "record", "store", "time"]),
     (
         "config",
-        &["collect", "pipeline", "redact", "server", "store", "time"],
+        &[
+            "collect", "journal", "pipeline", "record", "redact", "server", "store", "time",
+        ],
     ),
     (
         "cli",

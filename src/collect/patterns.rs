@@ -1,18 +1,18 @@
-//! Which units of the journal are kept: `*` patterns, and `!` patterns for what is left out.
+//! Which units or sources are meant: `*` patterns, and `!` patterns for what is left out.
 
 use super::glob::matches;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-/// A choice of units, read from a comma-separated list such as `*,!cron,!snap.*`. Without a pattern that keeps, everything is
+/// A choice of names, read from a comma-separated list such as `*,!cron,!snap.*`. Without a pattern that keeps, everything is
 /// kept that is not left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct UnitPatterns {
+pub struct NamePatterns {
     kept: Vec<String>,
     left_out: Vec<String>,
 }
 
-impl FromStr for UnitPatterns {
+impl FromStr for NamePatterns {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -31,14 +31,14 @@ impl FromStr for UnitPatterns {
     }
 }
 
-impl UnitPatterns {
-    /// Whether a unit of this name is kept. A pattern may name it with or without `.service`.
+impl NamePatterns {
+    /// Whether this name is kept. A pattern may name a unit with or without `.service`.
     #[must_use]
-    pub fn keep(&self, unit: &[u8]) -> bool {
-        let short = unit.strip_suffix(b".service").unwrap_or(unit);
+    pub fn keep(&self, name: &[u8]) -> bool {
+        let short = name.strip_suffix(b".service").unwrap_or(name);
         let names = |pattern: &String| {
             let pattern = pattern.as_bytes();
-            matches(pattern, unit) || matches(pattern, short)
+            matches(pattern, name) || matches(pattern, short)
         };
         (self.kept.is_empty() || self.kept.iter().any(names)) && !self.left_out.iter().any(names)
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn keeps(patterns: &str, unit: &str) -> bool {
-        let Ok(patterns) = patterns.parse::<UnitPatterns>();
+        let Ok(patterns) = patterns.parse::<NamePatterns>();
         patterns.keep(unit.as_bytes())
     }
 

@@ -29,6 +29,7 @@ mod parameters;
 mod plan;
 mod rank;
 mod rows;
+mod runs;
 mod scale;
 mod scan;
 mod search;
@@ -50,6 +51,7 @@ pub use parameters::{
     Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page, unknown,
 };
 pub use rank::{Direction, Order};
+pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::{Budget, Cancel};
 pub use search::{Case, Search, SearchError};
 pub use source_filter::SourcePattern;

@@ -191,23 +191,34 @@ impl<'v> Rows<'v> {
     pub(super) fn each_metadata(
         &self,
         key: &str,
-        mut take: impl FnMut(&Metadata, u64),
+        take: impl FnMut(&Metadata, u64),
+    ) -> Result<(), Error> {
+        self.group_metadata(key, |count: &mut u64, _| *count += 1, take)
+    }
+
+    /// Hands each metadata that has something under `key` to `take`, with what `add` made of the kept rows that have it. Equal
+    /// metadata is decoded once.
+    pub(super) fn group_metadata<T: Default>(
+        &self,
+        key: &str,
+        add: impl Fn(&mut T, u32),
+        mut take: impl FnMut(&Metadata, T),
     ) -> Result<(), Error> {
         let metadata = self.metadata()?;
         let needle = Finder::new(condition::key_needle(key));
-        let mut counts: HashMap<&[u8], (u32, u64)> = HashMap::new();
+        let mut groups: HashMap<&[u8], (u32, T)> = HashMap::new();
         for row in self.indexes() {
             let bytes = metadata.bytes(row as usize);
-            match counts.get_mut(bytes) {
-                Some((_, count)) => *count += 1,
-                None if needle.find(bytes).is_some() => {
-                    counts.insert(bytes, (row, 1));
-                }
-                None => {}
+            if let Some((_, group)) = groups.get_mut(bytes) {
+                add(group, row);
+            } else if needle.find(bytes).is_some() {
+                let mut group = T::default();
+                add(&mut group, row);
+                groups.insert(bytes, (row, group));
             }
         }
-        for (row, count) in counts.into_values() {
-            take(&metadata.get(row as usize)?, count);
+        for (row, group) in groups.into_values() {
+            take(&metadata.get(row as usize)?, group);
         }
         Ok(())
     }

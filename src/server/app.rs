@@ -9,7 +9,7 @@ use super::metrics::{self, Metrics, add};
 use super::rate::Rates;
 use super::request::Request;
 use super::route::{self, Access, Endpoint};
-use super::{Options, State, counts, export, health, logs, openapi, page, reply, stream};
+use super::{Options, State, counts, export, health, logs, openapi, page, reply, runs, stream};
 use crate::live::Live;
 use crate::store::Reader;
 use std::convert::Infallible;
@@ -156,6 +156,8 @@ async fn handle(
         Endpoint::Histogram => counts::histogram(app, request).await,
         Endpoint::Fields => counts::fields(app, request).await,
         Endpoint::Record => logs::record(app, request, rest).await,
+        Endpoint::Runs => runs::page(app, request).await,
+        Endpoint::Run => runs::run(app, request, rest).await,
         Endpoint::Health => Ok(health::health()),
         Endpoint::Ready => health::ready(app),
         Endpoint::Metrics => metrics::metrics(app).await,

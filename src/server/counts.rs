@@ -3,7 +3,7 @@
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
-use super::request::{Request, take_single};
+use super::request::{Request, refuse, take_number, take_single};
 use super::wire;
 use crate::query::{self, BUCKETS_MAX, Filter, Grouping, HistogramRequest};
 use crate::time::Micros;
@@ -81,31 +81,6 @@ fn fields_request(request: &Request) -> Result<(Filter, String, usize), ApiError
         })?;
     refuse(&rest)?;
     Ok((filter, key, limit.unwrap_or(VALUES_DEFAULT)))
-}
-
-/// A number from 1 to `most`.
-fn take_number(
-    parameters: &mut Vec<(String, String)>,
-    name: &'static str,
-    code: &'static str,
-    most: usize,
-) -> Result<Option<usize>, ApiError> {
-    let Some(text) = take_single(parameters, name)? else {
-        return Ok(None);
-    };
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=most).contains(number));
-    number.map(Some).ok_or_else(|| {
-        let message = format!("{name} must be a number from 1 to {most}; got {text:?}");
-        ApiError::parameter(code, name, message)
-    })
-}
-
-fn refuse(rest: &[(String, String)]) -> Result<(), ApiError> {
-    rest.first()
-        .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
 }
 
 #[cfg(test)]

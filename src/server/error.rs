@@ -6,8 +6,8 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
-use warp::http::StatusCode;
 use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
 /// A refusal: status and code for programs, a sentence for people. It never carries a path of the file system, a token or
@@ -25,7 +25,7 @@ pub(super) struct ApiError {
     /// Seconds after which trying again makes sense.
     pub(super) retry_after_seconds: Option<u32>,
     /// The methods that would be answered, for 405.
-    pub(super) allow: Option<&'static str>,
+    pub(super) allow: Option<String>,
 }
 
 impl ApiError {
@@ -76,14 +76,22 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such record")
     }
 
+    /// 404: no such run, or none that this client may see.
+    pub(super) fn unknown_run() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "no such run")
+    }
+
     /// 405: the path exists, the method does not.
-    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(super) fn method_not_allowed(methods: &[Method]) -> Self {
+        let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+        let allow = names.join(", ");
+        let message = format!("this path answers {allow} only");
         Self {
             allow: Some(allow),
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                format!("this path answers {allow} only"),
+                message,
             )
         }
     }
@@ -134,8 +142,8 @@ impl ApiError {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(allow) = self.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = self.allow.and_then(|allow| allow.parse().ok()) {
+            headers.insert(ALLOW, allow);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer realm=\"vmlog\"");
@@ -212,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_refusal_carries_the_header_that_its_status_asks_for() {
-        let refused = ApiError::method_not_allowed("GET, HEAD").into_response();
+        let refused = ApiError::method_not_allowed(&[Method::GET, Method::HEAD]).into_response();
         assert_eq!(
             (refused.status().as_u16(), &refused.headers()["allow"]),
             (405, &HeaderValue::from_static("GET, HEAD"))

@@ -28,6 +28,7 @@ mod rate;
 mod reply;
 mod request;
 mod route;
+mod runs;
 mod stream;
 mod wire;
 

@@ -66,9 +66,7 @@ impl Request {
 
     /// Says so when there are parameters, for endpoints that know none.
     pub(super) fn refuse_parameters(&self) -> Result<(), ApiError> {
-        self.parameters
-            .first()
-            .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
+        refuse(&self.parameters)
     }
 
     /// Whether the client names this type among those that it takes: a browser that opens a page names `text/html`.
@@ -93,6 +91,32 @@ pub(super) fn take_single(
         ));
     }
     Ok(first)
+}
+
+/// Takes the parameter called `name`, a number from 1 to `most`; `code` names the error when it is none.
+pub(super) fn take_number(
+    parameters: &mut Vec<(String, String)>,
+    name: &'static str,
+    code: &'static str,
+    most: usize,
+) -> Result<Option<usize>, ApiError> {
+    let Some(text) = take_single(parameters, name)? else {
+        return Ok(None);
+    };
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=most).contains(number));
+    number.map(Some).ok_or_else(|| {
+        let message = format!("{name} must be a number from 1 to {most}; got {text:?}");
+        ApiError::parameter(code, name, message)
+    })
+}
+
+/// Says so when a parameter is left that nobody took.
+pub(super) fn refuse(rest: &[(String, String)]) -> Result<(), ApiError> {
+    rest.first()
+        .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
 }
 
 /// A body is ignored when it is small; `chunked` ones cannot be told and are refused.

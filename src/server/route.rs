@@ -24,6 +24,10 @@ pub(super) enum Endpoint {
     Fields,
     /// One record.
     Record,
+    /// Runs of captured commands.
+    Runs,
+    /// One run.
+    Run,
     /// Whether the process answers.
     Health,
     /// Whether it can do its work.
@@ -52,10 +56,12 @@ pub(super) struct Route {
     pub(super) endpoint: Endpoint,
     /// Who may ask.
     pub(super) access: Access,
+    /// How it may be asked for.
+    pub(super) methods: &'static [Method],
 }
 
-/// All endpoints answer these.
-const METHODS: &str = "GET, HEAD";
+/// What is only read answers these.
+const READ: &[Method] = &[Method::GET, Method::HEAD];
 
 /// Every path that is answered. A fixed path stands before the pattern that would match it too.
 pub(super) const ROUTES: &[Route] = &[
@@ -68,6 +74,8 @@ pub(super) const ROUTES: &[Route] = &[
     route("/logs/histogram", Endpoint::Histogram, Access::Token),
     route("/logs/fields", Endpoint::Fields, Access::Token),
     route("/logs/{id}", Endpoint::Record, Access::Token),
+    route("/runs", Endpoint::Runs, Access::Token),
+    route("/runs/{id}", Endpoint::Run, Access::Token),
     route("/healthz", Endpoint::Health, Access::Open),
     route("/readyz", Endpoint::Ready, Access::Open),
     route("/metrics", Endpoint::Metrics, Access::Token),
@@ -79,6 +87,7 @@ const fn route(path: &'static str, endpoint: Endpoint, access: Access) -> Route 
         path,
         endpoint,
         access,
+        methods: READ,
     }
 }
 
@@ -91,10 +100,10 @@ pub(super) fn find<'path>(
         .iter()
         .find_map(|route| Some((route, route.matched(path)?)))
         .ok_or_else(ApiError::unknown_path)?;
-    if method == Method::GET || method == Method::HEAD {
+    if route.methods.contains(method) {
         Ok((route, rest))
     } else {
-        Err(ApiError::method_not_allowed(METHODS))
+        Err(ApiError::method_not_allowed(route.methods))
     }
 }
 
@@ -142,8 +151,8 @@ mod tests {
         for method in [Method::POST, Method::DELETE, Method::OPTIONS, Method::TRACE] {
             let refused = find(&method, "/logs").unwrap_err();
             assert_eq!(
-                (refused.status.as_u16(), refused.allow),
-                (405, Some(METHODS))
+                (refused.status.as_u16(), refused.allow.as_deref()),
+                (405, Some("GET, HEAD"))
             );
             assert_eq!(find(&method, "/nothing").unwrap_err().status, 404);
         }

@@ -1,7 +1,7 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
 use super::label::label;
-use crate::query::{FieldValues, Grouping, Histogram, Page, SourceSummary};
+use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourceSummary};
 use crate::record::{Id, Level, Metadata, StoredRecord};
 use crate::time::Micros;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
@@ -239,6 +239,20 @@ pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
     };
     let mut out = Vec::new();
     write(&mut out, &body);
+    out
+}
+
+/// The body of a page of runs.
+pub(super) fn runs(page: &RunsPage) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out, page);
+    out
+}
+
+/// The body of one run.
+pub(super) fn run(run: &Run) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out, run);
     out
 }
 

@@ -31,6 +31,7 @@ mod program;
 mod query;
 mod question;
 mod redact;
+mod runs;
 mod seeded;
 mod serve;
 mod sources;

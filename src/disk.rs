@@ -30,6 +30,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder, which must be empty.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+    /// How many names a file has: with more than one, removing one of them frees no room.
+    fn links(&self, path: &Path) -> io::Result<u64>;
     /// Makes the names in a folder survive a power loss.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Opens (or makes) a file and locks it against other lockers for as long as the handle lives; `None` when another
@@ -118,6 +122,15 @@ impl Disk for RealDisk {
         fs::remove_file(path)
     }
 
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    fn links(&self, path: &Path) -> io::Result<u64> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(fs::symlink_metadata(path)?.nlink())
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         fs::File::open(path)?.sync_all()
     }
@@ -200,15 +213,21 @@ mod tests {
         assert_eq!(file.length().unwrap(), 5);
         disk.hard_link(&folder.join("x"), &folder.join("y"))
             .unwrap();
+        assert_eq!(disk.links(&folder.join("y")).unwrap(), 2);
+        assert!(disk.remove_dir(&folder).is_err(), "it is not empty");
         disk.rename(&folder.join("x"), &folder.join("z")).unwrap();
         disk.remove(&folder.join("z")).unwrap();
         assert_eq!(disk.list(&folder).unwrap(), ["y"]);
+        assert_eq!(disk.links(&folder.join("y")).unwrap(), 1);
         let file = disk.open(&folder.join("y")).unwrap();
         let mut buffer = [0; 3];
         file.read_exact_at(&mut buffer, 2).unwrap();
         assert_eq!(&buffer, b"llo");
         assert!(file.read_exact_at(&mut buffer, 3).is_err());
         assert_eq!(&*file.map(5).unwrap(), b"hello");
+        disk.remove(&folder.join("y")).unwrap();
+        disk.remove_dir(&folder).unwrap();
+        assert!(disk.list(&folder).is_err());
     }
 
     #[test]

@@ -221,7 +221,7 @@ pub(super) fn encode_state(out: &mut Vec<u8>, low_water: u64, positions: &Positi
     batch::put_positions(out, positions);
 }
 
-fn decode_state(payload: &[u8]) -> Result<(u64, Vec<Position>), Damage> {
+pub(super) fn decode_state(payload: &[u8]) -> Result<(u64, Vec<Position>), Damage> {
     let mut reader = crate::bytes::Reader::new(payload, 0);
     let low_water = reader.u64("low-water id")?;
     let count = reader.u32("position count")?;
@@ -232,7 +232,7 @@ fn decode_state(payload: &[u8]) -> Result<(u64, Vec<Position>), Damage> {
     Ok((low_water, positions))
 }
 
-fn decode_low_water(payload: &[u8]) -> Result<u64, Damage> {
+pub(super) fn decode_low_water(payload: &[u8]) -> Result<u64, Damage> {
     let bytes = payload.try_into().map_err(|_| Damage("low-water id"))?;
     Ok(u64::from_le_bytes(bytes))
 }
@@ -294,6 +294,11 @@ impl ActiveSegment {
 
     pub(super) fn path(&self) -> &Path {
         &self.file.path
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        let groups = self.groups.iter();
+        groups.map(|group| u64::from(group.summary.rows)).sum()
     }
 
     /// What its rows are by source.

@@ -175,10 +175,7 @@ impl<'a> Block<'a> {
         match self.place {
             BlockPlace::Active(active, group) => active.columns(group),
             BlockPlace::Sealed(sealed, block) => {
-                let key = (
-                    self.segment.ids().start,
-                    block.entry.chunk(Column::Ids).offset,
-                );
+                let key = (sealed.key, block.entry.chunk(Column::Ids).offset);
                 sealed.cache().columns(key, || self.sealed_columns())
             }
         }

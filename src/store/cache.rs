@@ -2,6 +2,7 @@
 
 use super::block::Columns;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The blocks decoded last, up to a number of bytes.
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) struct Cache {
     kept: Mutex<Kept>,
     bytes_max: usize,
+    keys: AtomicU64,
 }
 
 impl Default for Cache {
@@ -24,7 +26,7 @@ struct Kept {
     bytes: usize,
 }
 
-/// A sealed block: the first id of its segment, and its place in the file. A group of an active file: where it begins and ends.
+/// A sealed block: the number of its file, and its place in the file. A group of an active file: where it begins and ends.
 pub(super) type Key = (u64, u64);
 
 impl Cache {
@@ -32,7 +34,13 @@ impl Cache {
         Self {
             kept: Mutex::default(),
             bytes_max,
+            keys: AtomicU64::new(0),
         }
+    }
+
+    /// A number for another file whose blocks are to be kept here.
+    pub(super) fn new_key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The columns of a block, decoded now unless they are kept. Two readers may decode the same block at once.

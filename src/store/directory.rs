@@ -38,9 +38,13 @@ impl Name {
         match (ending, stem.parse().ok().filter(|_| digits)) {
             ("seg", Some(id)) => Self::Sealed(id),
             ("open", Some(id)) => Self::Active(id),
-            ("tmp", _) => Self::Temporary,
+            ("tmp", _) if stem == STORE_FILE || Self::parse(stem).is_segment() => Self::Temporary,
             _ => Self::Other,
         }
+    }
+
+    fn is_segment(self) -> bool {
+        matches!(self, Self::Active(_) | Self::Sealed(_))
     }
 
     fn file_name(self) -> Option<String> {
@@ -71,6 +75,14 @@ impl Directory {
             root: root.to_owned(),
             cache: Arc::default(),
         }
+    }
+
+    /// The folder that holds the store of this one: itself, or the one of a restore that is to take its place.
+    pub(super) fn current(&self) -> Self {
+        let restoring = self.root.join(RESTORING);
+        let is_decided = self.disk.open(&restoring.join(STORE_FILE)).is_ok();
+        let root = if is_decided { &restoring } else { &self.root };
+        Self::new(Arc::clone(&self.disk), root)
     }
 
     pub(super) fn active(&self, first_id: u64) -> PathBuf {
@@ -143,6 +155,46 @@ impl Directory {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes every segment file, and what was begun and not finished.
+    pub(super) fn remove_segments(&self) -> Result<(), Error> {
+        let listing = self.list()?;
+        for path in self.segments(&listing).chain(listing.temporary.clone()) {
+            self.remove(&path)?;
+        }
+        self.sync()
+    }
+
+    /// The paths of all segment files, sealed ones first.
+    pub(super) fn segments(&self, listing: &Listing) -> impl Iterator<Item = PathBuf> {
+        let sealed = listing.sealed.iter().map(|id| self.sealed(*id));
+        let active = listing.active.iter().map(|id| self.active(*id));
+        sealed.chain(active).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Removes the file that makes the folder a store.
+    pub(super) fn remove_identity(&self) -> Result<(), Error> {
+        self.remove_in_order(&self.root.join(STORE_FILE))
+    }
+
+    /// Gives the file that makes another folder a store to this one.
+    pub(super) fn take_identity(&self, from: &Self) -> Result<(), Error> {
+        let path = self.root.join(STORE_FILE);
+        self.disk
+            .rename(&from.root.join(STORE_FILE), &path)
+            .map_err(Error::io("rename", &path))?;
+        self.sync()?;
+        from.sync()
+    }
+
+    /// Removes the folder, which must hold nothing but a lock file.
+    pub(super) fn remove_folder(&self) -> Result<(), Error> {
+        self.remove(&self.root.join(LOCK_FILE))?;
+        self.disk
+            .remove_dir(&self.root)
+            .map_err(Error::io("remove", &self.root))?;
+        self.sync_above()
     }
 
     /// Removes a file and makes that durable, so that of several files a power loss never undoes the removal of an older one
@@ -219,7 +271,7 @@ impl Directory {
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), Error> {
+    pub(super) fn sync(&self) -> Result<(), Error> {
         self.disk
             .sync_dir(&self.root)
             .map_err(Error::io("sync", &self.root))
@@ -237,10 +289,15 @@ impl Directory {
             return Err(Error::Locked { path, pid });
         };
         let pid = format!("{}\n", std::process::id());
-        file.set_length(0)
-            .and_then(|()| file.write_all_at(pid.as_bytes(), 0))
-            .map_err(Error::io("write", &path))?;
-        Ok(file)
+        let written = file
+            .write_all_at(pid.as_bytes(), 0)
+            .and_then(|()| file.set_length(pid.len() as u64))
+            .map_err(Error::io("write", &path));
+        match written {
+            // The number only helps whoever comes second: a full file system must not keep the first out.
+            Err(Error::Full { .. }) | Ok(()) => Ok(file),
+            Err(error) => Err(error),
+        }
     }
 
     fn read_small(&self, path: &Path) -> Result<Vec<u8>, Error> {
@@ -293,6 +350,8 @@ fn temporary(path: &Path) -> PathBuf {
 
 const STORE_FILE: &str = "STORE";
 const LOCK_FILE: &str = "LOCK";
+/// A store that takes the place of the one above it.
+pub(super) const RESTORING: &str = "restoring";
 /// `STORE` takes some 150 bytes.
 const SMALL_FILE_MAX: u64 = 4096;
 
@@ -323,6 +382,11 @@ impl Identity {
             created,
             by: BY.to_owned(),
         }
+    }
+
+    /// The program that made it.
+    pub(super) fn by(&self) -> &str {
+        &self.by
     }
 
     fn to_text(&self) -> String {
@@ -387,7 +451,9 @@ mod tests {
         for name in [Name::Active(1), Name::Sealed(u64::MAX), Name::Sealed(0)] {
             assert_eq!(Name::parse(&name.file_name().unwrap()), name);
         }
-        assert_eq!(Name::parse("00000000000000000001.seg.tmp"), Name::Temporary);
+        for begun in ["00000000000000000001.seg.tmp", "STORE.tmp"] {
+            assert_eq!(Name::parse(begun), Name::Temporary, "{begun}");
+        }
         for other in [
             "STORE",
             "LOCK",
@@ -395,6 +461,8 @@ mod tests {
             "+0000000000000000001.seg",
             "99999999999999999999.seg",
             "x.open",
+            "letter.tmp",
+            "00000000000000000001.seg.tmp.tmp",
             "",
         ] {
             assert_eq!(Name::parse(other), Name::Other, "{other}");

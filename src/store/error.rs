@@ -47,6 +47,11 @@ pub enum Error {
         /// Who holds it, when the holder left its process id.
         pid: Option<u32>,
     },
+    /// There is no such snapshot.
+    Missing {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// Not a name for a snapshot.
     Name {
         /// The name.
@@ -125,6 +130,7 @@ impl fmt::Display for Error {
             Self::Locked { path, pid: None } => {
                 write!(f, "{}: held by another process", path.display())
             }
+            Self::Missing { path } => write!(f, "{}: no such snapshot", path.display()),
             Self::Name { name } => write!(
                 f,
                 "a snapshot's name is 1 to 64 of A-Z a-z 0-9 . _ - without a dot at the start; got {name:?}"
@@ -198,6 +204,10 @@ mod tests {
                     name: "../x".to_owned(),
                 },
                 "a snapshot's name is 1 to 64 of A-Z a-z 0-9 . _ - without a dot at the start; got \"../x\"",
+            ),
+            (
+                Error::Missing { path: path.clone() },
+                "/logs/x.seg: no such snapshot",
             ),
             (
                 Error::NotAStore { path: path.clone() },

@@ -168,7 +168,7 @@ impl Footer {
     }
 
     /// Reads the footer that `bytes` begin with.
-    fn decode(bytes: &[u8], store: StoreId) -> Result<Self, Damage> {
+    pub(super) fn decode(bytes: &[u8], store: StoreId) -> Result<Self, Damage> {
         let mut reader = Reader::new(bytes, 0);
         let magic = reader.array::<8>("footer magic")?;
         let length = reader.u32("footer length")?;
@@ -252,7 +252,7 @@ impl Trailer {
         out
     }
 
-    fn decode(file: &[u8]) -> Option<Self> {
+    pub(super) fn decode(file: &[u8]) -> Option<Self> {
         let (_, bytes) = file.split_at_checked(file.len().checked_sub(TRAILER_LENGTH)?)?;
         let (checked, _) = bytes.split_at_checked(TRAILER_CHECKED)?;
         let mut reader = Reader::new(bytes, 0);

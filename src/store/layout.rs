@@ -55,6 +55,18 @@ pub(super) enum Column {
 }
 
 impl Column {
+    /// Every column, in the order in which they are stored.
+    pub(super) const ALL: [Self; COLUMNS] = [
+        Self::Ids,
+        Self::Sources,
+        Self::Timestamps,
+        Self::Levels,
+        Self::MessageLengths,
+        Self::MetadataLengths,
+        Self::Messages,
+        Self::Metadata,
+    ];
+
     /// What an error calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -119,6 +131,15 @@ impl Header {
 
     /// Reads the header of a file of this `kind`.
     pub(super) fn decode(bytes: &[u8], kind: FileKind, path: &Path) -> Result<Self, Error> {
+        let header = Self::decode_any(bytes, path)?;
+        if header.kind != kind {
+            return Err(Error::corrupt(path, 0, "header kind"));
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of a file of either kind.
+    pub(super) fn decode_any(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         let damaged = |what| Error::corrupt(path, 0, what);
         let Some((checked, rest)) = bytes.split_at_checked(HEADER_CHECKED) else {
             return Err(damaged("header"));
@@ -150,11 +171,10 @@ impl Header {
                 known: VERSION,
             });
         }
-        if number != kind.number() {
-            return Err(damaged("header kind"));
-        }
+        let kinds = [FileKind::Active, FileKind::Sealed];
+        let kind = kinds.into_iter().find(|kind| kind.number() == number);
         Ok(Self {
-            kind,
+            kind: kind.ok_or_else(|| damaged("header kind"))?,
             store,
             first_id,
             created: Micros::new(created),

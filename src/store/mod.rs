@@ -9,7 +9,7 @@
 //! - `plan`, `seal`: from an active file to a sealed one.
 //! - `directory`, `scan`, `recover`, `open`: the folder, and opening it.
 //! - `append`, `writer`, `upkeep`, `retention`: the one writer; `reader`, `read_only`: everybody else.
-//! - `snapshot`, `verify`, `repair`: a whole store at a time.
+//! - `compact`, `snapshot`, `replace`, `verify`, `repair`: a whole store at a time; `inspect`: its bytes, named.
 
 #![deny(
     clippy::expect_used,
@@ -35,6 +35,7 @@ mod cache;
 mod cbor;
 mod cbor_decode;
 mod column;
+mod compact;
 mod directory;
 mod error;
 mod fold;
@@ -42,6 +43,7 @@ mod footer;
 mod frame;
 #[doc(hidden)]
 pub mod fuzz;
+mod inspect;
 mod layout;
 mod ngram;
 mod open;
@@ -51,6 +53,7 @@ mod read_only;
 mod reader;
 mod recover;
 mod repair;
+mod replace;
 mod retention;
 mod scan;
 mod seal;
@@ -63,15 +66,24 @@ mod verify;
 mod writer;
 
 pub use block::{Block, Messages, MetadataColumn, Summary};
+pub use compact::Compaction;
 pub use error::Error;
 pub use fold::fold;
+pub use inspect::{
+    BlockInspection, Chunk, ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection,
+    SegmentKind, SourceInspection, StoreIdentity, StoreInspection, inspect_segment, inspect_store,
+    is_segment,
+};
 pub use open::Recovery;
 pub use options::{Options, SyncPolicy};
 pub use reader::{Reader, View};
 pub use repair::{Repair, repair};
+pub use replace::restore_replacing;
 pub use retention::Pruned;
 pub use segment::Segment;
-pub use snapshot::{fork, restore};
+pub use snapshot::{
+    Snapshot, SnapshotContent, delete_snapshot, fork, restore, snapshot, snapshots,
+};
 pub use tally::SourceTally;
 pub use upkeep::Upkeep;
 pub use verify::{Verification, verify};

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::options::Options;
 use super::reader::{Shared, View};
 use super::recover::{self, Found};
+use super::replace;
 use super::scan::ScannedFile;
 use super::writer::{Frozen, Store};
 use crate::disk::Disk;
@@ -34,6 +35,7 @@ impl Store {
             .map_err(Error::io("create", root))?;
         let directory = Directory::new(disk, root);
         let lock = directory.lock()?;
+        replace::finish(&directory)?;
         let listing = directory.list()?;
         let identity = identity(&directory, &listing)?;
         for path in &listing.temporary {
@@ -66,6 +68,7 @@ impl Store {
             seal_credit: 0,
             last_sync: Micros::now(),
             last_prune: None,
+            room_made: None,
             frames: FrameWriter::default(),
             _lock: lock,
         };

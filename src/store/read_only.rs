@@ -3,8 +3,12 @@
 use super::append::ActiveWriter;
 use super::directory::{Directory, Identity};
 use super::error::Error;
+use super::layout::{FileKind, Header};
 use super::reader::{Reader, Shared, View};
 use super::recover::{self, Found};
+use super::scan;
+use super::sealed;
+use super::segment::Segment;
 use crate::disk::Disk;
 use std::io;
 use std::path::Path;
@@ -14,33 +18,133 @@ impl Reader {
     /// Opens a folder without a lock: also beside a writer, copied, on read-only media. The view is of this moment. What is
     /// damaged is left out; [`super::verify()`] names it.
     pub fn open_read_only(disk: Arc<dyn Disk>, root: &Path) -> Result<Self, Error> {
-        let directory = Directory::new(disk, root);
-        let found = find(&directory)?;
-        let shared = Shared::new(directory.root, view(found));
+        let opened = find(&Directory::new(disk, root))?;
+        let shared = Shared::new(root.to_owned(), view(opened.found));
+        Ok(Self::new(Arc::new(shared)))
+    }
+
+    /// Opens one segment file, sealed or active, wherever it stands and whatever its name is: copied out of a store, say. The
+    /// view holds all its records, also those that the store gave up.
+    pub fn open_file(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
+        let file = LoneFile::open(disk, path)?;
+        let segment = Arc::new(file.segment()?);
+        let shared = Shared::new(path.to_owned(), View::new(segment.ids(), vec![segment]));
         Ok(Self::new(Arc::new(shared)))
     }
 }
 
-/// Opens every file of a folder that a writer may be changing.
-pub(super) fn find(directory: &Directory) -> Result<Found, Error> {
-    find_as(directory, &directory.read_identity()?)
+/// A segment file by itself.
+pub(super) struct LoneFile {
+    pub(super) file: Arc<dyn crate::disk::DiskFile>,
+    pub(super) path: std::path::PathBuf,
+    pub(super) length: u64,
+    /// None when it is damaged: then the file may be a sealed one all the same.
+    pub(super) header: Option<Header>,
+    pub(super) kind: FileKind,
+}
+
+impl LoneFile {
+    /// Opens a file that begins as a segment file does, or is named like one.
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
+        let open = || {
+            let file = disk.open(path)?;
+            let length = file.length()?;
+            let mut header = [0; super::layout::HEADER_LENGTH];
+            if length >= header.len() as u64 {
+                file.read_exact_at(&mut header, 0)?;
+            }
+            Ok((file, length, header))
+        };
+        let (file, length, bytes) = open().map_err(Error::io("open", path))?;
+        let header = match Header::decode_any(&bytes, path) {
+            Err(error @ Error::Unsupported { .. }) => return Err(error),
+            header => header.ok(),
+        };
+        let named = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("seg") => Some(FileKind::Sealed),
+            Some("open") => Some(FileKind::Active),
+            _ => None,
+        };
+        let kind = header.map(|header| header.kind).or(named);
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            length,
+            header,
+            kind: kind.ok_or_else(|| Error::corrupt(path, 0, "header"))?,
+        })
+    }
+
+    fn segment(self) -> Result<Segment, Error> {
+        match self.kind {
+            FileKind::Sealed => {
+                let map = self.file.map(self.length);
+                let map = map.map_err(Error::io("open", &self.path))?;
+                Ok(sealed::open(&self.path, map, &Arc::default())?.segment)
+            }
+            FileKind::Active => {
+                let scanned = self.scan(&mut |_| {})?;
+                Ok(ActiveWriter::from(scanned).segment())
+            }
+        }
+    }
+
+    /// Reads an active file. Without its header there is no knowing which store's frames to look for.
+    pub(super) fn scan(
+        self,
+        visit: &mut dyn FnMut(&super::frame::Frame<'_>),
+    ) -> Result<scan::ScannedFile, Error> {
+        let header = self
+            .header
+            .ok_or_else(|| Error::corrupt(&self.path, 0, "header"))?;
+        scan::scan_file(self.file, self.path, header.first_id, header.store, visit)
+    }
+}
+
+/// A store that was found without its lock.
+pub(super) struct Opened {
+    pub(super) directory: Directory,
+    pub(super) identity: Identity,
+    pub(super) found: Found,
+}
+
+/// Opens every file of a store that a writer may be changing.
+pub(super) fn find(store: &Directory) -> Result<Opened, Error> {
+    retried(|| {
+        let directory = store.current();
+        let identity = directory.read_identity()?;
+        let found = find_once(&directory, &identity)?;
+        Ok(Opened {
+            directory,
+            identity,
+            found,
+        })
+    })
 }
 
 /// The same for a folder that is known to be of this store.
 pub(super) fn find_as(directory: &Directory, identity: &Identity) -> Result<Found, Error> {
+    retried(|| find_once(directory, identity))
+}
+
+fn find_once(directory: &Directory, identity: &Identity) -> Result<Found, Error> {
+    let listing = directory.list()?;
+    recover::open_all(directory, &listing, identity.store, false)
+}
+
+/// Tries again what a writer made fail: it sealed or unlinked a file after the folder was listed.
+pub(super) fn retried<T>(mut attempt: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let mut attempts = 1..ATTEMPTS_MAX;
     loop {
-        let listing = directory.list()?;
-        match recover::open_all(directory, &listing, identity.store, false) {
-            // A writer sealed or unlinked it after the folder was listed.
+        match attempt() {
             Err(Error::Io { source, .. })
                 if source.kind() == io::ErrorKind::NotFound && attempts.next().is_some() => {}
-            found => return found,
+            result => return result,
         }
     }
 }
 
-fn view(found: Found) -> View {
+pub(super) fn view(found: Found) -> View {
     let low_water = found.low_water();
     let mut segments: Vec<_> = found.sealed.into_iter().map(|file| file.segment).collect();
     for scanned in found.active {

@@ -95,6 +95,16 @@ impl View {
         self.ids.clone()
     }
 
+    /// How many records may be seen: fewer than ids where some were lost.
+    ///
+    /// # Errors
+    /// [`Error`] when ids must be read to know, and are damaged.
+    pub fn records(&self) -> Result<u64, Error> {
+        let start = self.ids.start;
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.rows_from(start)).sum()
+    }
+
     /// Ascending by id; the last is the active one.
     #[must_use]
     pub fn segments(&self) -> &[Arc<Segment>] {

@@ -37,12 +37,20 @@ pub(super) struct Found {
     pub(super) sealed: Vec<SealedFile>,
     /// Ascending; all but the last are frozen.
     pub(super) active: Vec<ScannedFile>,
-    /// Active files whose sealed form is whole: they may go.
+    /// Files whose records stand in a sealed file as well: they may go.
     pub(super) leftover: Vec<PathBuf>,
     pub(super) lost: Vec<LostFile>,
 }
 
 impl Found {
+    /// Whether a sealed file holds the records of the file with this first id too: it was sealed from it, or compacted.
+    fn covers(&self, first_id: u64) -> bool {
+        let sealed = self.sealed.iter();
+        sealed
+            .rev()
+            .any(|file| file.segment.ids().contains(&first_id))
+    }
+
     /// The low-water id that the files tell; ids begin at 1.
     pub(super) fn low_water(&self) -> u64 {
         let sealed = self.sealed.iter().map(|file| file.facts.low_water);
@@ -126,6 +134,10 @@ pub(super) fn open_all(
 ) -> Result<Found, Error> {
     let mut found = Found::default();
     for first_id in &listing.sealed {
+        if found.covers(*first_id) {
+            found.leftover.push(directory.sealed(*first_id));
+            continue;
+        }
         match open_sealed(directory, *first_id) {
             Ok(file) => found.sealed.push(file),
             Err(error @ Error::Corrupt { .. }) => {
@@ -136,8 +148,7 @@ pub(super) fn open_all(
         }
     }
     for first_id in &listing.active {
-        let sealed = found.sealed.iter().map(|file| file.segment.ids().start);
-        if sealed.clone().any(|sealed| sealed == *first_id) {
+        if found.covers(*first_id) {
             found.leftover.push(directory.active(*first_id));
             continue;
         }

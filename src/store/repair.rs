@@ -3,6 +3,7 @@
 use super::append::{ActiveWriter, FailedWrite, FrameWriter};
 use super::directory::{Directory, Identity};
 use super::error::Error;
+use super::footer::Facts;
 use super::read_only;
 use super::recover::{self, Found};
 use super::seal;
@@ -10,6 +11,7 @@ use super::segment::Segment;
 use super::snapshot;
 use crate::disk::Disk;
 use crate::record::{Positions, StoredRecord};
+use crate::time::Micros;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ pub struct Repair {
 /// Puts every readable record of the store at `from` into a new one at `to`, a new or empty folder. Ids, positions and the low-water
 /// id stay what they were.
 pub fn repair(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<Repair, Error> {
-    let source = Directory::new(disk, from);
+    let source = Directory::new(disk, from).current();
     let mut repair = Repair::default();
     let identity = match source.read_identity() {
         Err(error @ (Error::Corrupt { .. } | Error::NotAStore { .. })) => {
@@ -87,26 +89,17 @@ impl Salvage<'_> {
         };
         let mut writer =
             ActiveWriter::create(self.target, self.identity, first.id.0, low_water, positions)?;
-        for run in records.chunk_by(|a, b| a.id.0 + 1 == b.id.0) {
-            for batch in run.chunks(BATCH_RECORDS) {
-                self.batch(&mut writer, batch)?;
-            }
-        }
+        rewrite(&mut self.frames, &mut writer, &records)?;
         writer.sync()?;
-        seal::seal_whole(self.target, &writer, low_water)?;
+        let facts = Facts {
+            sealed: Micros::now(),
+            low_water,
+            positions: positions.clone(),
+        };
+        seal::seal_whole(self.target, &writer, facts)?;
         self.target.remove(&writer.file.path)?;
         self.repair.records += records.len() as u64;
         Ok(())
-    }
-
-    fn batch(&mut self, writer: &mut ActiveWriter, batch: &[StoredRecord]) -> Result<(), Error> {
-        let Some(first) = batch.first() else {
-            return Ok(());
-        };
-        let records = batch.iter().map(|stored| &stored.record);
-        self.frames
-            .append(writer, first.id.0, &records, &[])
-            .map_err(|FailedWrite { error, .. }| error)
     }
 
     /// The records of every block that is whole, by id.
@@ -122,6 +115,25 @@ impl Salvage<'_> {
         records.sort_by_key(|record| record.id);
         records
     }
+}
+
+/// Appends records, which ascend by id, under the ids that they have.
+pub(super) fn rewrite(
+    frames: &mut FrameWriter,
+    writer: &mut ActiveWriter,
+    records: &[StoredRecord],
+) -> Result<(), Error> {
+    let runs = records.chunk_by(|a, b| a.id.0 + 1 == b.id.0);
+    for batch in runs.flat_map(|run| run.chunks(BATCH_RECORDS)) {
+        let Some(first) = batch.first() else {
+            continue;
+        };
+        let records = batch.iter().map(|stored| &stored.record);
+        frames
+            .append(writer, first.id.0, &records, &[])
+            .map_err(|FailedWrite { error, .. }| error)?;
+    }
+    Ok(())
 }
 
 /// As many as a collector brings at once.

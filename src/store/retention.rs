@@ -4,10 +4,12 @@
 //! unlinked when all its records are hidden. No file is ever rewritten for it.
 
 use super::error::Error;
+use super::reader::View;
 use super::recover::LostFile;
 use super::segment::Segment;
 use super::writer::Store;
 use crate::time::Micros;
+use std::time::Duration;
 
 /// What retention took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,8 +28,9 @@ impl Store {
     /// Applies the limits that are due.
     pub(super) fn prune(&mut self, now: Micros) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
-        let before = self.visible_rows();
-        let mut low_water = self.low_water.max(self.low_water_by_rows());
+        let view = self.shared.view();
+        let before = view.records();
+        let mut low_water = self.low_water.max(self.low_water_by_rows(&view)?);
         if self.age_is_due(now) {
             self.last_prune = Some(now);
             low_water = low_water.max(self.low_water_by_age(now)?);
@@ -35,13 +38,13 @@ impl Store {
         self.raise_low_water(low_water)?;
         self.unlink_hidden(&mut pruned)?;
         self.prune_bytes(&mut pruned)?;
-        self.prune_for_room(&mut pruned)?;
-        pruned.rows = before.saturating_sub(self.visible_rows());
+        self.prune_for_room(now, &mut pruned)?;
+        if view.ids().start < self.low_water {
+            // What cannot be counted any more is not counted.
+            let left = self.shared.view().records();
+            pruned.rows = before.unwrap_or(0).saturating_sub(left.unwrap_or(0));
+        }
         Ok(pruned)
-    }
-
-    fn visible_rows(&self) -> u64 {
-        self.active.index.next_id.saturating_sub(self.low_water)
     }
 
     fn age_is_due(&self, now: Micros) -> bool {
@@ -50,11 +53,21 @@ impl Store {
         })
     }
 
-    fn low_water_by_rows(&self) -> u64 {
-        self.active
-            .index
-            .next_id
-            .saturating_sub(self.options.rows_max)
+    /// The id of the oldest record that may stay. Records are counted, not ids: where many ids are missing, a file was lost or
+    /// a restore went back, and the records before them must not go for that.
+    fn low_water_by_rows(&self, view: &View) -> Result<u64, Error> {
+        let ids = view.ids();
+        let mut left = self.options.rows_max;
+        if ids.end - ids.start <= left {
+            return Ok(ids.start);
+        }
+        for segment in view.segments().iter().rev() {
+            match segment.id_before(left)? {
+                Some(too_old) => return Ok(too_old + 1),
+                None => left -= segment.rows(),
+            }
+        }
+        Ok(ids.start)
     }
 
     /// The first id, in order of arrival, whose record is young enough. A timestamp after the segment was sealed is taken for
@@ -148,21 +161,68 @@ impl Store {
         Ok(())
     }
 
-    fn prune_for_room(&mut self, pruned: &mut Pruned) -> Result<(), Error> {
-        loop {
-            // Not knowing is no reason to throw records away.
-            let Ok(space) = self.directory.disk.space(&self.directory.root) else {
-                return Ok(());
-            };
-            let share = space.total / 100 * u64::from(self.options.free_percent_min);
-            if space.free >= share.max(self.options.free_bytes_min) {
-                return Ok(());
+    /// Gives up the oldest files, as many as should make up for what is missing. What is unlinked may be freed later, when the
+    /// last reader lets go of it: more goes only when that was waited for in vain.
+    fn prune_for_room(&mut self, now: Micros, pruned: &mut Pruned) -> Result<(), Error> {
+        let missing = self.missing_room();
+        if missing == 0 {
+            self.room_made = None;
+            return Ok(());
+        }
+        pruned.short_of_room = true;
+        let waits = self.room_made.is_some_and(|made| {
+            u128::from(now.get().abs_diff(made.get())) < ROOM_PATIENCE.as_micros()
+        });
+        if waits {
+            return Ok(());
+        }
+        let low_water = self.low_water_for_room(missing);
+        if low_water > self.low_water {
+            self.room_made = Some(now);
+            self.raise_low_water(low_water)?;
+            self.unlink_hidden(pruned)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes the file system lacks of what is to stay free.
+    fn missing_room(&self) -> u64 {
+        // Not knowing is no reason to throw records away.
+        let Ok(space) = self.directory.disk.space(&self.directory.root) else {
+            return 0;
+        };
+        let share = space.total / 100 * u64::from(self.options.free_percent_min);
+        share
+            .max(self.options.free_bytes_min)
+            .saturating_sub(space.free)
+    }
+
+    /// Behind the files that must go for so many bytes to become free, or for as many as can be. A file that a snapshot has a
+    /// link to frees none, and goes only on the way to one that does.
+    fn low_water_for_room(&self, missing: u64) -> u64 {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|file| (file.segment.ids().end, &file.path));
+        let frozen = self.frozen.iter();
+        let frozen = frozen.map(|it| (it.segment.ids().end, it.writer.file.path.as_ref()));
+        let mut files: Vec<_> = sealed.chain(frozen).collect();
+        files.sort_unstable();
+        let (mut low_water, mut freed) = (self.low_water, 0);
+        for (end, path) in files {
+            if freed >= missing {
+                break;
             }
-            pruned.short_of_room = true;
-            if !self.drop_oldest(pruned)? {
-                return Ok(());
+            let is_last_link = self
+                .directory
+                .disk
+                .links(path)
+                .is_ok_and(|links| links <= 1);
+            let length = || self.directory.disk.open(path)?.length();
+            if is_last_link && let Ok(bytes) = length() {
+                freed += bytes;
+                low_water = end;
             }
         }
+        low_water
     }
 
     /// Bytes of all segment files.
@@ -185,6 +245,9 @@ impl Store {
         Ok(true)
     }
 }
+
+/// How long unlinked files may take to become free room: whoever reads a page of them is done by then.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first id of the segment whose timestamp is not before `oldest`.
 fn first_not_before(segment: &Segment, oldest: Micros) -> Result<Option<u64>, Error> {

@@ -8,6 +8,7 @@ use super::directory::Directory;
 use super::error::Error;
 use super::frame::{self, Frame, Place};
 use super::layout::{FRAME_HEADER_LENGTH, FRAME_MAGIC, FileKind, HEADER_LENGTH, Header, StoreId};
+use crate::disk::DiskFile;
 use crate::time::Micros;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,17 @@ pub(super) fn scan_active(
         directory.disk.open(&path)
     };
     let file = opened.map_err(Error::io("open", &path))?;
+    scan_file(file, path, first_id, store, &mut |_| {})
+}
+
+/// Reads an active file from end to end; `visit` is shown every whole frame.
+pub(super) fn scan_file(
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    first_id: u64,
+    store: StoreId,
+    visit: &mut dyn FnMut(&Frame<'_>),
+) -> Result<ScannedFile, Error> {
     let file_length = file.length().map_err(Error::io("read", &path))?;
     let file = ActiveFile::new(file, path, store);
     let mut scan = Scan {
@@ -59,7 +71,7 @@ pub(super) fn scan_active(
         created: Micros::default(),
     });
     let mut index = Index::new(first_id);
-    let length = scan.run(&mut index)?;
+    let length = scan.run(&mut index, visit)?;
     Ok(ScannedFile {
         file: scan.file,
         header,
@@ -98,11 +110,14 @@ impl Scan {
     }
 
     /// Replays every frame; returns where the last whole one ends.
-    fn run(&mut self, index: &mut Index) -> Result<u64, Error> {
+    fn run(&mut self, index: &mut Index, visit: &mut dyn FnMut(&Frame<'_>)) -> Result<u64, Error> {
         let mut offset = HEADER_LENGTH as u64;
         loop {
             let end = match self.frame(offset)? {
-                Some(frame) => index.replay(&frame).is_ok().then(|| frame.end()),
+                Some(frame) => index.replay(&frame).is_ok().then(|| {
+                    visit(&frame);
+                    frame.end()
+                }),
                 None => None,
             };
             offset = match end {

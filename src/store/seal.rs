@@ -36,17 +36,11 @@ pub(super) fn begin(directory: &Directory, frozen: &ActiveWriter) -> Result<Seal
 pub(super) fn seal_whole(
     directory: &Directory,
     frozen: &ActiveWriter,
-    low_water: u64,
+    facts: Facts,
 ) -> Result<(), Error> {
     let mut sealer = begin(directory, frozen)?;
     while sealer.step()?.is_some() {}
-    let index = &frozen.index;
-    let facts = Facts {
-        sealed: Micros::now(),
-        low_water,
-        positions: index.positions.clone(),
-    };
-    sealer.finish(index.dictionary.names(), facts)?;
+    sealer.finish(frozen.index.dictionary.names(), facts)?;
     directory.commit(&directory.sealed(frozen.header.first_id))
 }
 

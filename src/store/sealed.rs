@@ -22,7 +22,10 @@ pub(super) struct SealedSegment {
     path: PathBuf,
     map: Mapped,
     blocks: Vec<SealedBlock>,
+    rows: u64,
     cache: Arc<Cache>,
+    /// Tells it apart in the cache: a compacted file has the first id of one that it replaced.
+    pub(super) key: u64,
     /// See [`Segment::tallies`].
     pub(super) tallies: OnceLock<Arc<Vec<SourceTally>>>,
 }
@@ -55,10 +58,14 @@ pub(super) fn open(path: &Path, map: Mapped, cache: &Arc<Cache>) -> Result<Opene
         entry,
         bitmap_state: AtomicU8::new(BITMAP_UNCHECKED),
     });
+    let blocks: Vec<_> = blocks.collect();
+    let rows = blocks.iter().map(|block| block.entry.summary.rows);
     let sealed = SealedSegment {
+        rows: rows.map(u64::from).sum(),
+        key: cache.new_key(),
         path: path.to_owned(),
         map,
-        blocks: blocks.collect(),
+        blocks,
         cache: Arc::clone(cache),
         tallies: OnceLock::new(),
     };
@@ -72,6 +79,10 @@ pub(super) fn open(path: &Path, map: Mapped, cache: &Arc<Cache>) -> Result<Opene
 impl SealedSegment {
     pub(super) fn block_count(&self) -> usize {
         self.blocks.len()
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     pub(super) fn cache(&self) -> &Cache {

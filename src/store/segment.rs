@@ -50,6 +50,58 @@ impl Segment {
         self.ids.clone()
     }
 
+    /// How many records it holds: fewer than ids where some were lost.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        match &self.body {
+            Body::Active(active) => active.rows(),
+            Body::Sealed(sealed) => sealed.rows(),
+        }
+    }
+
+    /// Every id that it holds, ascending.
+    ///
+    /// # Errors
+    /// [`Error`] when a block is damaged.
+    fn all_ids(&self) -> Result<Vec<u64>, Error> {
+        let mut ids = vec![];
+        for block in self.blocks() {
+            ids.append(&mut block.ids()?);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// How many records have this id or a greater one.
+    pub(super) fn rows_from(&self, id: u64) -> Result<u64, Error> {
+        if id <= self.ids.start {
+            return Ok(self.rows());
+        }
+        if self.is_contiguous() {
+            return Ok(self.ids.end.saturating_sub(id));
+        }
+        let ids = self.all_ids()?;
+        Ok((ids.len() - ids.partition_point(|found| *found < id)) as u64)
+    }
+
+    /// The id of the record that has `newer` records behind it; `None` when it holds no more than these.
+    pub(super) fn id_before(&self, newer: u64) -> Result<Option<u64>, Error> {
+        if self.rows() <= newer {
+            return Ok(None);
+        }
+        if self.is_contiguous() {
+            return Ok((self.ids.end - newer).checked_sub(1));
+        }
+        let ids = self.all_ids()?;
+        let newer = usize::try_from(newer).unwrap_or(usize::MAX);
+        Ok(ids.iter().rev().nth(newer).copied())
+    }
+
+    /// Whether no id within its range is missing.
+    fn is_contiguous(&self) -> bool {
+        self.rows() == self.ids.end - self.ids.start
+    }
+
     /// The sources that blocks name by index.
     #[must_use]
     pub fn sources(&self) -> &[Source] {

@@ -1,14 +1,18 @@
 //! Snapshots, and stores made of them: hard links to files that never change, and a small active file of their own. None of it
-//! copies records, so that none of it takes longer for more of them.
+//! copies records that are sealed, so that none of it takes longer for more of them.
 
 use super::append::ActiveWriter;
 use super::directory::{Directory, Identity};
 use super::error::Error;
-use super::read_only;
+use super::read_only::{self, Opened};
 use super::recover::Found;
+use super::scan::ScannedFile;
 use super::writer::Store;
 use crate::disk::Disk;
 use crate::record::Positions;
+use crate::time::Micros;
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,14 +21,7 @@ impl Store {
     /// this one goes on and prunes. The name is 1 to 64 of `A-Z a-z 0-9 . _ -`, the first no dot.
     pub fn snapshot(&mut self, name: &str) -> Result<PathBuf, Error> {
         self.check()?;
-        if !is_name(name) {
-            return Err(Error::Name {
-                name: name.chars().take(NAME_LENGTH_MAX).collect(),
-            });
-        }
-        let root = self.directory.root.join(SNAPSHOTS).join(name);
-        clear(&Directory::new(Arc::clone(&self.directory.disk), &root))?;
-        let target = claim(&self.directory.disk, &root)?;
+        let target = begin(&self.directory, name)?;
         self.freeze()?;
         let sealed = self.sealed.iter().map(|file| file.path.as_path());
         let frozen = self.frozen.iter();
@@ -39,62 +36,189 @@ impl Store {
             positions: &index.positions,
         };
         beginning.write(&target, &self.identity)?;
-        Ok(root)
+        Ok(target.root)
     }
 }
 
-/// Makes the store at `to`, a new or empty folder, out of the snapshot at `from`: the same store id, ids go on.
+/// The same for the store in `root` whose writer may be another process: without its lock, and without disturbing it. Holds what
+/// had been appended when it was begun; records that are not sealed yet are copied.
+pub fn snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<PathBuf, Error> {
+    let store = Directory::new(disk, root);
+    let target = begin(&store, name)?;
+    derive(&store, &target, 1, |known| Ok(known.clone()))?;
+    Ok(target.root)
+}
+
+/// Makes the store at `to`, a new or empty folder, out of the snapshot or store at `from`: the same store id, ids go on.
 pub fn restore(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
-    derive(disk, from, to, |known| Ok(known.clone()))
+    let target = claim(&disk, to)?;
+    derive(&Directory::new(disk, from), &target, 1, |known| {
+        Ok(known.clone())
+    })
 }
 
 /// The same with a store id of its own: a second store that shares a past with the first.
 pub fn fork(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
-    derive(disk, from, to, |_| {
+    let target = claim(&disk, to)?;
+    derive(&Directory::new(disk, from), &target, 1, |_| {
         Identity::new().map_err(Error::io("make an id for", to))
     })
 }
 
-fn derive(
-    disk: Arc<dyn Disk>,
-    from: &Path,
-    to: &Path,
+/// What is known of a snapshot.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Its name.
+    pub name: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// What it holds; an error where it cannot be read, or was begun and never finished.
+    pub content: Result<SnapshotContent, Error>,
+}
+
+/// What a snapshot holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SnapshotContent {
+    /// When it was made.
+    pub taken: Micros,
+    /// The ids in it, as a reader sees them.
+    pub ids: Range<u64>,
+    /// Its records.
+    pub records: u64,
+    /// Bytes of its segment files.
+    pub bytes: u64,
+    /// How many of them would be free without it: files that no other folder has a link to.
+    pub own_bytes: u64,
+}
+
+/// The snapshots of the store in `root`, by name.
+pub fn snapshots(disk: Arc<dyn Disk>, root: &Path) -> Result<Vec<Snapshot>, Error> {
+    let folder = root.join(SNAPSHOTS);
+    let names = match disk.list(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => vec![],
+        names => names.map_err(Error::io("list", &folder))?,
+    };
+    let store = Directory::new(disk, root);
+    let names = names.into_iter().filter_map(|name| name.into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| is_name(name)).collect();
+    names.sort_unstable();
+    let describe = |name: String| {
+        let snapshot = snapshot_folder(&store, &name);
+        Snapshot {
+            content: content(&snapshot),
+            path: snapshot.root,
+            name,
+        }
+    };
+    Ok(names.into_iter().map(describe).collect())
+}
+
+fn content(snapshot: &Directory) -> Result<SnapshotContent, Error> {
+    let Opened {
+        directory,
+        identity,
+        found,
+    } = read_only::find(snapshot)?;
+    let newest = found.active.last();
+    let taken = newest.map_or(identity.created, |file| file.header.created);
+    let (mut bytes, mut own_bytes) = (0, 0);
+    let listing = directory.list()?;
+    for path in directory.segments(&listing) {
+        let length = || directory.disk.open(&path)?.length();
+        let length = length().map_err(Error::io("open", &path))?;
+        let links = directory.disk.links(&path);
+        bytes += length;
+        if links.map_err(Error::io("read", &path))? <= 1 {
+            own_bytes += length;
+        }
+    }
+    let view = read_only::view(found);
+    Ok(SnapshotContent {
+        taken,
+        ids: view.ids(),
+        records: view.records()?,
+        bytes,
+        own_bytes,
+    })
+}
+
+/// Removes a snapshot, whole or never finished. The store, its other snapshots and what was made of this one stay as they are.
+pub fn delete_snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<(), Error> {
+    let snapshot = named(&Directory::new(disk, root), name)?;
+    match snapshot.disk.list(&snapshot.root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = snapshot.root;
+            return Err(Error::Missing { path });
+        }
+        listed => listed.map_err(Error::io("list", &snapshot.root))?,
+    };
+    // Somebody may have opened it to write to it.
+    let lock = snapshot.lock()?;
+    // Without this file it is no store any more: what a crash leaves of it is never taken for one.
+    snapshot.remove_identity()?;
+    snapshot.remove_segments()?;
+    drop(lock);
+    snapshot.remove_folder()
+}
+
+fn named(store: &Directory, name: &str) -> Result<Directory, Error> {
+    if is_name(name) {
+        return Ok(snapshot_folder(store, name));
+    }
+    let name = name.chars().take(NAME_LENGTH_MAX).collect();
+    Err(Error::Name { name })
+}
+
+fn snapshot_folder(store: &Directory, name: &str) -> Directory {
+    let root = store.root.join(SNAPSHOTS).join(name);
+    Directory::new(Arc::clone(&store.disk), &root)
+}
+
+/// The empty folder of a new snapshot.
+fn begin(store: &Directory, name: &str) -> Result<Directory, Error> {
+    let target = named(store, name)?;
+    clear(&target)?;
+    claim(&store.disk, &target.root)
+}
+
+/// Makes a store of what another holds. Its ids go on from `next_id` at least.
+pub(super) fn derive(
+    source: &Directory,
+    target: &Directory,
+    next_id: u64,
     name: impl Fn(&Identity) -> Result<Identity, Error>,
 ) -> Result<(), Error> {
-    let source = Directory::new(disk, from);
-    let identity = name(&source.read_identity()?)?;
-    let found = read_only::find(&source)?;
-    let target = claim(&source.disk, to)?;
-    for file in &found.sealed {
-        target.link(&file.path)?;
-    }
-    for file in &found.lost {
-        target.link(&file.path)?;
-    }
-    let (last, frozen) = split_last(&found);
-    for file in frozen {
-        target.link(&file.file.path)?;
-    }
-    let positions = found.newest_positions();
-    let beginning = Beginning {
-        next_id: found.next_id(),
-        low_water: found.low_water(),
-        positions: &positions,
-    };
-    if let Some(last) = last.filter(|last| last.index.rows() > 0) {
-        // It may yet be appended to in its own place: here it needs bytes of its own.
-        target.copy(&last.file.path, last.length)?;
-    }
-    beginning.write(&target, &identity)
+    read_only::retried(|| {
+        clear(target)?;
+        let opened = read_only::find(source)?;
+        let identity = name(&opened.identity)?;
+        let found = &opened.found;
+        let damaged = found.lost.iter().map(|file| &file.path);
+        let sealed = found.sealed.iter().map(|file| &file.path);
+        for path in sealed.chain(damaged) {
+            target.link(path)?;
+        }
+        let (last, frozen) = split_last(found);
+        for file in frozen {
+            target.link(&file.file.path)?;
+        }
+        if let Some(last) = last.filter(|last| last.index.rows() > 0) {
+            // It may yet be appended to in its own place: here it needs bytes of its own.
+            target.copy(&last.file.path, last.length)?;
+        }
+        let beginning = Beginning {
+            next_id: found.next_id().max(next_id),
+            low_water: found.low_water(),
+            positions: &found.newest_positions(),
+        };
+        beginning.write(target, &identity)
+    })
 }
 
 /// The file that may be appended to, and those that wait to be sealed.
-fn split_last(
-    found: &Found,
-) -> (
-    Option<&super::scan::ScannedFile>,
-    &[super::scan::ScannedFile],
-) {
+fn split_last(found: &Found) -> (Option<&ScannedFile>, &[ScannedFile]) {
     match found.active.split_last() {
         Some((last, frozen)) => (Some(last), frozen),
         None => (None, &[]),
@@ -115,21 +239,13 @@ pub(super) fn claim(disk: &Arc<dyn Disk>, root: &Path) -> Result<Directory, Erro
     Ok(directory)
 }
 
-/// Removes what is left of a snapshot that was begun and never finished.
-fn clear(directory: &Directory) -> Result<(), Error> {
-    let Ok(listing) = directory.list() else {
-        // There is no such folder.
-        return Ok(());
-    };
-    if listing.has_store_file {
-        return Ok(());
+/// Removes what is left of a store that was begun and never finished.
+pub(super) fn clear(directory: &Directory) -> Result<(), Error> {
+    match directory.list() {
+        Ok(listing) if !listing.has_store_file => directory.remove_segments(),
+        // There is no such folder, or a whole store in it.
+        _ => Ok(()),
     }
-    let sealed = listing.sealed.iter().map(|id| directory.sealed(*id));
-    let active = listing.active.iter().map(|id| directory.active(*id));
-    for path in sealed.chain(active).chain(listing.temporary) {
-        directory.remove(&path)?;
-    }
-    Ok(())
 }
 
 /// What the active file of a new store begins with.

@@ -66,7 +66,7 @@ impl Store {
     pub fn seal(&mut self) -> Result<(), Error> {
         self.check()?;
         self.freeze()?;
-        self.seal_some(usize::MAX)
+        self.seal_rest()
     }
 
     /// After an append of `rows`: begins a new file when this one is full, and does a share of the sealing, so that a frozen
@@ -99,7 +99,7 @@ impl Store {
             || active.index.dictionary.names().len() >= SOURCES_MAX;
         if full && active.index.rows() > 0 {
             // One waiting file at most, or a slow disk would pile them up.
-            self.seal_some(usize::MAX)?;
+            self.seal_rest()?;
             return self.rotate();
         }
         if full {
@@ -134,6 +134,11 @@ impl Store {
             self.low_water,
             &self.active.index.positions,
         )
+    }
+
+    /// Seals every frozen file.
+    pub(super) fn seal_rest(&mut self) -> Result<(), Error> {
+        self.seal_some(usize::MAX)
     }
 
     /// Seals for so many steps.
@@ -206,7 +211,7 @@ impl Store {
 
     /// A full file system puts sealing off: the frozen file serves readers as well, and what was begun is begun again. Damage
     /// in a frozen file leaves it as it is. Anything else is lasting.
-    fn put_off(&mut self, error: Error) -> Result<(), Error> {
+    pub(super) fn put_off(&mut self, error: Error) -> Result<(), Error> {
         match error {
             Error::Full { .. } => {
                 for frozen in &mut self.frozen {
@@ -231,4 +236,4 @@ const SEAL_PACE: u64 = 4;
 /// Blocks sealed in one upkeep when nothing is appended: some ten milliseconds.
 const STEPS_AT_REST: usize = 8;
 /// Sources of one segment: bounds its dictionary, which is held in memory and copied when it grows.
-const SOURCES_MAX: usize = 4096;
+pub(super) const SOURCES_MAX: usize = 4096;

@@ -28,8 +28,7 @@ pub struct Verification {
 
 /// Reads all of the store in `root`, which may be in use, and changes nothing.
 pub fn verify(disk: Arc<dyn Disk>, root: &Path) -> Result<Verification, Error> {
-    let directory = Directory::new(disk, root);
-    let found = read_only::find(&directory)?;
+    let found = read_only::find(&Directory::new(disk, root))?.found;
     let mut result = Verification {
         damage: found.damage(),
         torn_bytes: found.active.iter().map(|file| file.torn).sum(),

@@ -32,6 +32,8 @@ pub struct Store {
     pub(super) seal_credit: u64,
     pub(super) last_sync: Micros,
     pub(super) last_prune: Option<Micros>,
+    /// When files were last given up for want of room on the file system.
+    pub(super) room_made: Option<Micros>,
     pub(super) frames: FrameWriter,
     /// Held for as long as the store is open.
     pub(super) _lock: Arc<dyn DiskFile>,

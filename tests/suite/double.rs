@@ -3,7 +3,7 @@
 //! It keeps two images: what is live, and what is durable because it was synced. A power cut leaves the durable image and, as
 //! real disks do, any part of what was not synced: writes whole, lost or torn by sectors, names in any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,7 @@ pub(crate) enum Call {
     Rename,
     Link,
     Remove,
+    RemoveDir,
     SyncDir,
 }
 
@@ -62,6 +63,8 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
     name_changes: Vec<NameChange>,
+    /// Those that were made; each is as durable as what is in it.
+    folders: BTreeSet<PathBuf>,
     calls: Vec<Call>,
     fault: Option<(usize, Fault)>,
     free: Option<Space>,
@@ -141,6 +144,7 @@ impl DiskDouble {
             inodes,
             durable_names: names.clone(),
             names,
+            folders: state.folders.clone(),
             ..State::default()
         })))
     }
@@ -287,7 +291,9 @@ fn apply(content: &mut Vec<u8>, change: &Change) {
 }
 
 impl Disk for DiskDouble {
-    fn create_dir_all(&self, _: &Path) -> io::Result<()> {
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let above = path.ancestors().map(ToOwned::to_owned);
+        self.state().folders.extend(above);
         Ok(())
     }
 
@@ -296,10 +302,15 @@ impl Disk for DiskDouble {
         let inside = state
             .names
             .keys()
+            .chain(&state.folders)
             .filter(|name| name.parent() == Some(path));
-        Ok(inside
+        let names: Vec<OsString> = inside
             .filter_map(|name| name.file_name().map(ToOwned::to_owned))
-            .collect())
+            .collect();
+        if names.is_empty() && !state.folders.contains(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(names)
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -346,6 +357,24 @@ impl Disk for DiskDouble {
         state.enter(Call::Remove)?;
         state.change_name(NameChange::Remove(path.to_owned()));
         Ok(())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.names.keys().any(|name| name.parent() == Some(path)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.enter(Call::RemoveDir)?;
+        if !state.folders.remove(path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(())
+    }
+
+    fn links(&self, path: &Path) -> io::Result<u64> {
+        let state = self.state();
+        let inode = state.find(path)?;
+        Ok(state.names.values().filter(|it| **it == inode).count() as u64)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {

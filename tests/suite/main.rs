@@ -36,5 +36,6 @@ mod seeded;
 mod serve;
 mod sources;
 mod store;
+mod store_whole;
 mod stores;
 mod tidy;

@@ -1,0 +1,172 @@
+//! The parts of an active file.
+
+use super::{
+    ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection, SegmentKind,
+    SourceInspection, hexadecimal,
+};
+use crate::store::active;
+use crate::store::append::ActiveWriter;
+use crate::store::batch::Batch;
+use crate::store::error::Error;
+use crate::store::frame::{Frame, FrameKind};
+use crate::store::layout::{COLUMNS, Column, FRAME_HEADER_LENGTH, HEADER_LENGTH, VERSION};
+use crate::store::read_only::LoneFile;
+use crate::store::segment::Segment;
+
+pub(super) fn inspect(file: LoneFile) -> Result<SegmentInspection, Error> {
+    let (path, length, header) = (file.path.clone(), file.length, file.header);
+    let mut frames = vec![];
+    let mut raw = [0; COLUMNS];
+    let scanned = file.scan(&mut |frame| frames.extend(inspect_frame(frame, &mut raw)))?;
+    let (torn_bytes, damage) = (scanned.torn, scanned.holes.clone());
+    let (low_water, positions) = (scanned.index.low_water, scanned.index.positions.clone());
+    let segment = ActiveWriter::from(scanned).segment();
+    let tallies = segment.tallies()?;
+    let mut levels = [0; 4];
+    for tally in tallies.iter() {
+        for (total, count) in levels.iter_mut().zip(tally.levels) {
+            *total += count;
+        }
+    }
+    let sources = (0..).zip(segment.sources()).map(|(number, source)| {
+        let tally = tallies.iter().find(|tally| tally.source == number);
+        SourceInspection {
+            number,
+            source: source.clone(),
+            levels: tally.map_or([0; 4], |tally| tally.levels),
+            last: tally.map(|tally| tally.last),
+        }
+    });
+    let mut columns = Column::ALL.map(|column| ColumnSize {
+        name: column.name(),
+        ..ColumnSize::default()
+    });
+    for (column, bytes) in columns.iter_mut().zip(raw) {
+        column.stored_bytes = bytes;
+        column.raw_bytes = bytes;
+    }
+    Ok(SegmentInspection {
+        path,
+        kind: SegmentKind::Active,
+        bytes: length,
+        format_version: VERSION,
+        store_id: header.map_or_else(String::new, |header| hexadecimal(header.store)),
+        created: header.map(|header| header.created),
+        sealed: None,
+        ids: segment.ids(),
+        records: segment.rows(),
+        times: times(&segment),
+        levels,
+        sources: sources.collect(),
+        low_water,
+        positions,
+        columns,
+        parts: parts(&frames, length, torn_bytes, &damage),
+        blocks: vec![],
+        frames,
+        torn_bytes,
+        damage,
+    })
+}
+
+fn times(segment: &Segment) -> Option<std::ops::RangeInclusive<crate::time::Micros>> {
+    let times = || segment.blocks().map(|block| &block.summary().times);
+    let start = times().map(|times| *times.start()).min()?;
+    let end = times().map(|times| *times.end()).max()?;
+    Some(start..=end)
+}
+
+/// Describes a whole frame, and adds what its columns take.
+fn inspect_frame(frame: &Frame<'_>, columns: &mut [u64; COLUMNS]) -> Option<FrameInspection> {
+    let content = match frame.kind {
+        FrameKind::Batch => {
+            let batch = Batch::decode(frame.payload).ok()?;
+            let rows = batch.rows() as u64;
+            let (text, metadata) = (batch.text().len() as u64, batch.metadata().len() as u64);
+            // In the order of the columns of a sealed block; ids are consecutive and take none.
+            let taken = [
+                0,
+                4 * rows,
+                8 * rows,
+                rows,
+                4 * rows,
+                4 * rows,
+                text,
+                metadata,
+            ];
+            for (total, bytes) in columns.iter_mut().zip(taken) {
+                *total += bytes;
+            }
+            FrameContent::Batch {
+                first_id: batch.first_id,
+                rows,
+                sources: batch.names.len() as u64,
+                positions: batch.positions.len() as u64,
+                message_bytes: text,
+                metadata_bytes: metadata,
+            }
+        }
+        FrameKind::State => {
+            let (low_water, positions) = active::decode_state(frame.payload).ok()?;
+            FrameContent::State {
+                positions: positions.len() as u64,
+                low_water,
+            }
+        }
+        FrameKind::LowWater => FrameContent::LowWater {
+            low_water: active::decode_low_water(frame.payload).ok()?,
+        },
+    };
+    Some(FrameInspection {
+        offset: frame.offset,
+        bytes: (FRAME_HEADER_LENGTH + frame.payload.len()) as u64,
+        durable: frame.durable,
+        content,
+    })
+}
+
+/// Header, frames, what is damaged between them, and what is torn behind them.
+fn parts(frames: &[FrameInspection], length: u64, torn: u64, damage: &[Error]) -> Vec<Part> {
+    let mut parts = vec![Part {
+        name: "header",
+        offset: 0,
+        bytes: (HEADER_LENGTH as u64).min(length),
+        is_sound: true,
+    }];
+    let holes = damage.iter().filter_map(|error| match error {
+        Error::Corrupt { offset, .. } => Some(*offset),
+        _ => None,
+    });
+    for offset in holes {
+        let next = frames.iter().map(|frame| frame.offset);
+        let end = next.filter(|next| *next > offset).min();
+        parts.push(Part {
+            name: "damaged frame",
+            offset,
+            bytes: end.unwrap_or(length - torn).saturating_sub(offset),
+            is_sound: false,
+        });
+    }
+    for frame in frames {
+        parts.push(Part {
+            name: match frame.content {
+                FrameContent::Batch { .. } => "batch frame",
+                FrameContent::State { .. } => "state frame",
+                FrameContent::LowWater { .. } => "low water frame",
+            },
+            offset: frame.offset,
+            bytes: frame.bytes,
+            is_sound: true,
+        });
+    }
+    if torn > 0 {
+        parts.push(Part {
+            name: "torn tail",
+            offset: length - torn,
+            bytes: torn,
+            is_sound: false,
+        });
+    }
+    parts.sort_by_key(|part| part.offset);
+    parts
+}

@@ -1,0 +1,178 @@
+//! The parts of a sealed file.
+
+use super::{
+    BlockInspection, Chunk, ColumnSize, Part, SegmentInspection, SegmentKind, SourceInspection,
+    hexadecimal,
+};
+use crate::store::error::Error;
+use crate::store::footer::{self, Entry, Footer, Trailer};
+use crate::store::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION};
+use crate::store::read_only::LoneFile;
+use crate::store::sealed;
+use crate::store::tally::SourceTally;
+use std::sync::Arc;
+
+pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
+    let path = &file.path;
+    let map = file.file.map(file.length);
+    let map = map.map_err(Error::io("open", path))?;
+    let ends = footer::find(path, &map)?;
+    let footer = &ends.footer;
+    let trailer = Trailer::decode(&map);
+    let store = file.header.map(|header| header.store);
+    let store = store.or(trailer.map(|trailer| trailer.store));
+    let store = store.unwrap_or_default();
+    let mut damage = ends.damage.clone();
+    let blocks: Vec<BlockInspection> = footer
+        .entries
+        .iter()
+        .map(|entry| block(&map, entry))
+        .collect();
+    for block in &blocks {
+        for chunk in block.columns.iter().chain([&block.bitmap]) {
+            if !chunk.is_sound {
+                damage.push(Error::corrupt(path, chunk.offset, chunk.name));
+            }
+        }
+    }
+    let mut columns = Column::ALL.map(|column| ColumnSize {
+        name: column.name(),
+        ..ColumnSize::default()
+    });
+    for block in &blocks {
+        for (total, chunk) in columns.iter_mut().zip(&block.columns) {
+            total.stored_bytes += u64::from(chunk.stored_bytes);
+            total.raw_bytes += u64::from(chunk.raw_bytes);
+        }
+    }
+    let opened = sealed::open(path, map.clone(), &Arc::default())?;
+    let tallies = opened.segment.tallies();
+    let mut levels = [0; 4];
+    for block in &blocks {
+        for (total, count) in levels.iter_mut().zip(block.levels) {
+            *total += u64::from(count);
+        }
+    }
+    let times = blocks.iter().map(|block| &block.times);
+    let earliest = times.clone().map(|times| *times.start()).min();
+    let latest = times.map(|times| *times.end()).max();
+    Ok(SegmentInspection {
+        path: path.clone(),
+        kind: SegmentKind::Sealed,
+        bytes: file.length,
+        format_version: VERSION,
+        store_id: hexadecimal(store),
+        created: file.header.map(|header| header.created),
+        sealed: Some(footer.facts.sealed),
+        ids: footer.ids.clone(),
+        records: blocks.iter().map(|block| u64::from(block.rows)).sum(),
+        times: earliest.zip(latest).map(|(start, end)| start..=end),
+        levels,
+        sources: sources(footer, &tallies.unwrap_or_default()),
+        low_water: footer.facts.low_water,
+        positions: footer.facts.positions.clone(),
+        columns,
+        parts: parts(&map, file, store, trailer, &blocks),
+        blocks,
+        frames: vec![],
+        torn_bytes: 0,
+        damage,
+    })
+}
+
+fn block(map: &[u8], entry: &Entry) -> BlockInspection {
+    let summary = &entry.summary;
+    let bitmap = chunk(map, "block bitmap", entry.bitmap);
+    let bytes = bytes(map, entry.bitmap.offset, entry.bitmap.stored.into());
+    BlockInspection {
+        source: summary.source,
+        rows: summary.rows,
+        ids: summary.ids.clone(),
+        times: summary.times.clone(),
+        levels: summary.levels,
+        columns: Column::ALL.map(|column| chunk(map, column.name(), entry.chunk(column))),
+        bitmap,
+        bitmap_bits_set: bytes.iter().map(|byte| u64::from(byte.count_ones())).sum(),
+    }
+}
+
+fn chunk(map: &[u8], name: &'static str, chunk: footer::Chunk) -> Chunk {
+    let stored = bytes(map, chunk.offset, chunk.stored.into());
+    Chunk {
+        name,
+        offset: chunk.offset,
+        stored_bytes: chunk.stored,
+        raw_bytes: chunk.raw,
+        crc: chunk.crc,
+        is_sound: stored.len() == chunk.stored as usize && crc32fast::hash(stored) == chunk.crc,
+    }
+}
+
+/// So many bytes of the file, or none where it does not have them.
+fn bytes(map: &[u8], offset: u64, length: u64) -> &[u8] {
+    let range = || {
+        let start = usize::try_from(offset).ok()?;
+        map.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+    };
+    range().unwrap_or_default()
+}
+
+fn sources(footer: &Footer, tallies: &[SourceTally]) -> Vec<SourceInspection> {
+    let named = (0..).zip(&footer.sources);
+    let inspection = |(number, source): (u32, &crate::record::Source)| {
+        let tally = tallies.iter().find(|tally| tally.source == number);
+        SourceInspection {
+            number,
+            source: source.clone(),
+            levels: tally.map_or([0; 4], |tally| tally.levels),
+            last: tally.map(|tally| tally.last),
+        }
+    };
+    named.map(inspection).collect()
+}
+
+fn parts(
+    map: &[u8],
+    file: &LoneFile,
+    store: StoreId,
+    trailer: Option<Trailer>,
+    blocks: &[BlockInspection],
+) -> Vec<Part> {
+    let mut parts = vec![Part {
+        name: "header",
+        offset: 0,
+        bytes: HEADER_LENGTH as u64,
+        is_sound: file.header.is_some(),
+    }];
+    for block in blocks {
+        for chunk in block.columns.iter().chain([&block.bitmap]) {
+            parts.push(Part {
+                name: chunk.name,
+                offset: chunk.offset,
+                bytes: chunk.stored_bytes.into(),
+                is_sound: chunk.is_sound,
+            });
+        }
+    }
+    let trailer_at = file.length.saturating_sub(TRAILER_LENGTH as u64);
+    for offset in trailer.iter().flat_map(|trailer| trailer.footers) {
+        let found = bytes(map, offset, trailer_at.saturating_sub(offset));
+        let footer = Footer::decode(found, store).ok();
+        parts.push(Part {
+            name: "footer",
+            offset,
+            bytes: footer
+                .as_ref()
+                .map_or(0, |footer| footer.encode(store).len() as u64),
+            is_sound: footer.is_some(),
+        });
+    }
+    parts.push(Part {
+        name: "trailer",
+        offset: trailer_at,
+        bytes: TRAILER_LENGTH as u64,
+        is_sound: trailer.is_some(),
+    });
+    parts.sort_by_key(|part| part.offset);
+    parts
+}

@@ -58,7 +58,7 @@ export async function move(step, { wanted, narrower, what = "record" } = {}) {
     reveal(found);
     return;
   }
-  const beyond = narrower && route.peek().tab === "browse" ? await seek(narrower, from, step) : 0;
+  const beyond = narrower && route.peek().tab !== "live" ? await seek(narrower, from, step) : 0;
   if (!beyond) say(step > 0 ? `No later ${what}` : `No earlier ${what}`);
 }
 
@@ -103,7 +103,7 @@ export function moveToMatch(step) {
 
 /** @param {number} id @param {"all" | "source"} scope */
 export function openContext(id, scope) {
-  go({ tab: "browse", context: id, scope, record: id, at: id });
+  go({ tab: "browse", context: id, scope, record: id, at: id, run: "" });
 }
 
 export function leaveContext() {
@@ -131,11 +131,13 @@ export function toOldest() {
 
 /** @param {"start" | "end" | number} at */
 export function reload(at = "end") {
-  const { filter, context, scope } = route.peek();
+  const { filter, context, scope, run } = route.peek();
+  const view = { filter, context, scope, run };
   go({ at: typeof at === "number" ? at : 0 }, { replace: true });
-  parts.browse.load({ filter, context, scope }, at);
-  parts.browse.count({ filter, context, scope });
-  parts.browse.draw({ filter, context, scope });
+  parts.browse.load(view, at);
+  if (run) return;
+  parts.browse.count(view);
+  parts.browse.draw(view);
 }
 
 // ---- taking along
@@ -197,7 +199,7 @@ export const clearFilter = () => refine({ ...EVERYTHING });
 export const toggleWrap = () => prefer({ wrap: !preferences.peek().wrap });
 
 export function toggleLive() {
-  if (route.peek().tab !== "live") go({ tab: "live", record: 0, at: 0, context: 0 });
+  if (route.peek().tab !== "live") go({ tab: "live", record: 0, at: 0, context: 0, run: "" });
   else go({ tab: "browse", record: 0 });
 }
 

@@ -142,26 +142,23 @@ export async function histogram(parameters, buckets, signal) {
   return { startMs: Date.parse(body.start), endMs: Date.parse(body.end), bucketMs: body.bucketMs, buckets: made };
 }
 
-/**
- * @typedef {object} Run
- * @property {string} id
- * @property {string} name
- * @property {string} source
- * @property {string} command
- * @property {string} start
- * @property {string | null} end
- * @property {number | null} exitCode
- * @property {string | null} signal
- * @property {string | null} category
- * @property {boolean | null} success null while it runs
- */
+/** @typedef {import("./lib/runs.js").Run} Run */
+
+/** @param {any} body @returns {Run} */
+const runOf = (body) => ({ category: null, signal: null, exitCode: null, durationMs: null, ...body, counts: body.counts ?? {} });
 
 /**
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
- * @returns {Promise<{runs: Run[], nextCursor: string | null}>}
+ * @returns {Promise<{runs: Run[], nextCursor: string | null, hasMore: boolean}>} newest first
  */
 export async function runs(parameters, signal) {
   const body = await json("runs", parameters, signal);
-  return { runs: body.runs ?? [], nextCursor: body.nextCursor ?? null };
+  return { runs: body.runs.map(runOf), nextCursor: body.nextCursor ?? null, hasMore: body.hasMore === true };
 }
+
+/**
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ */
+export const run = async (id, signal) => runOf(await json(`runs/${encodeURIComponent(id)}`, [], signal));

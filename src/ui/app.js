@@ -11,15 +11,17 @@ import { writeRoute } from "./lib/route.js";
 import { ListView } from "./list/view.js";
 import { hasSelection } from "./list/view.js";
 import { Live } from "./live.js";
+import { openRun } from "./runs.js";
 import { announcement, browse, find, go, live, preferences, route, say, toast, totals } from "./state.js";
 import { Bar, Conditions } from "./view/bar.js";
 import { Detail } from "./view/detail.js";
 import { Dialogs } from "./view/dialogs.js";
-import { FailureCard } from "./view/failure.js";
 import { Find } from "./view/find.js";
 import { HistogramView } from "./view/histogram.js";
 import { html } from "./view/html.js";
+import { RunHead, Runs } from "./view/runs.js";
 import { Sources } from "./view/sources.js";
+import { Story } from "./view/story.js";
 import { edgeText, noteVisible, Stage, Status } from "./view/stage.js";
 import { isDark } from "./view/theme.js";
 import { Top } from "./view/top.js";
@@ -58,6 +60,9 @@ const liveList = new ListView("Live records", {
   onUser: () => { personAt = performance.now(); },
 });
 
+/** Whether the list of stored records is on the page. @param {import("./lib/route.js").Route} place */
+const showsStored = ({ tab, run }) => tab === "browse" || (tab === "runs" && run !== "");
+
 const byPerson = () => performance.now() - personAt < BY_PERSON_MS;
 
 Object.assign(act.parts, { browseList, liveList });
@@ -66,7 +71,7 @@ act.parts.live = new Live(liveList);
 
 /** Keeps the list's place in the address, for reload and for going back. */
 function notePlace() {
-  if (route.peek().tab !== "browse" || browse.peek().loading === "first") return;
+  if (!showsStored(route.peek()) || browse.peek().loading === "first") return;
   const first = browseList.visible?.[0];
   go({ at: !first || (browseList.atEnd && browse.peek().end) ? 0 : first.id }, { replace: true });
 }
@@ -77,16 +82,18 @@ function notePlace() {
 let shownBrowse = null;
 
 effect(() => {
-  const { tab, filter, context, scope, at } = route.value;
+  const { tab, filter, context, scope, at, run } = route.value;
   if (tab === "live") act.parts.live.follow(filter);
   else if (live.peek().connection !== "idle") act.parts.live.leave();
-  const view = { filter, context, scope };
-  if (tab === "live") act.parts.browse.count(view);
-  if (tab !== "browse") return;
+  const view = { filter, context, scope, run: tab === "runs" ? run : "" };
+  if (tab === "live" || (tab === "runs" && !run)) act.parts.browse.count(view);
+  if (tab === "runs" && run) openRun(run);
+  if (!showsStored(route.value)) return;
   const key = writeRoute({ ...route.peek(), at: 0, record: 0 });
   if (key !== shownBrowse) {
     shownBrowse = key;
-    act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : "top");
+    act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : view.run ? "bottom" : "top");
+    if (view.run) return;
     act.parts.browse.count(view);
     act.parts.browse.draw(view);
   } else if (at && !browseList.entry(at)) act.parts.browse.load(view, at);
@@ -94,10 +101,10 @@ effect(() => {
 });
 
 effect(() => {
-  const { record: id, filter } = route.value;
+  const { record: id, filter, run, tab } = route.value;
   const { wrap, utc, raw } = preferences.value;
   const look = {
-    utc, raw, dark: isDark.value, selected: id,
+    utc, raw, dark: isDark.value, selected: id, run: tab === "runs" ? run : "",
     search: filter.invert ? null : matcher(filter),
     find: find.value.open ? matcher({ search: find.value.text, caseSensitive: false, regex: false }) : null,
   };
@@ -136,21 +143,20 @@ document.addEventListener("selectionchange", () => {
 // ---- drawing
 
 function App() {
-  const { tab } = route.value;
+  const { tab, run } = route.value;
+  const list = tab === "runs" && !run;
   const opened = route.value.record && act.opened.value ? "with-detail" : "";
   return html`<div class=${`app ${opened}`} data-tab=${tab}>
     <${Top} />
-    <${Bar} />
+    ${tab === "runs" ? null : html`<${Bar} />`}
     <div class="body">
-      <aside class="side" aria-label="Sources"><${Sources} /></aside>
+      ${tab === "runs" && run ? null : html`<aside class="side" aria-label="Sources"><${Sources} /></aside>`}
       <main class="main">
         <h1 class="offscreen">vmlog</h1>
-        <${FailureCard} />
-        <${Conditions} />
-        <${HistogramView} />
+        ${tab === "runs" ? list ? html`<${Runs} />` : html`<${RunHead} />` : html`<${Story} /><${Conditions} /><${HistogramView} />`}
         <${Find} />
         <${Stage} />
-        <${Status} />
+        ${list ? null : html`<${Status} />`}
       </main>
       <${Detail} />
     </div>

@@ -8,7 +8,7 @@ import { browse, counts, features, histogram, learn, patch } from "./state.js";
 /** @typedef {import("./lib/filter.js").Filter} Filter */
 /** @typedef {import("./lib/filter.js").Parameters} Parameters */
 /** @typedef {import("./list/view.js").ListView} ListView */
-/** @typedef {{filter: Filter, context: number, scope: "all" | "source"}} View */
+/** @typedef {{filter: Filter, context: number, scope: "all" | "source", run: string}} View `run`: a command, alone or among all sources */
 
 /** The first page: two screens, soon here. */
 const FIRST_ROWS = 200;
@@ -48,7 +48,7 @@ export class Browse {
    * Loads anew: at a record, at the oldest, or at the newest.
    * @param {View} view
    * @param {number | "start" | "end"} at
-   * @param {"middle" | "top"} [place] where on the screen the record stands
+   * @param {"middle" | "top" | "bottom"} [place] where on the screen the record stands
    */
   async load(view, at, place = "middle") {
     this.stop();
@@ -79,11 +79,12 @@ export class Browse {
   }
 
   /**
-   * The filter of a view. In a context, that of the record's source or nothing at all.
+   * The filter of a view. In a context, that of the record's source or nothing at all; in a run likewise its own lines.
    * @param {View} view
    * @returns {Promise<Parameters>}
    */
-  async #parametersOf({ filter, context, scope }) {
+  async #parametersOf({ filter, context, scope, run }) {
+    if (run) return scope === "all" ? [] : [["where", `run_id=${run}`]];
     if (!context) return toParameters(filter);
     if (scope === "all") return [];
     const entry = this.#list.entry(context) ?? await api.record(context, this.#abort.signal).catch(() => null);

@@ -1,7 +1,7 @@
 // The keyboard: one letter an action, never while somebody types.
 
 import * as act from "./actions.js";
-import { dialog, find, preferences, prefer, route } from "./state.js";
+import { dialog, find, go, preferences, prefer, route } from "./state.js";
 import { closeFind } from "./view/find.js";
 
 /** @type {Record<string, () => void>} */
@@ -46,12 +46,16 @@ function escape() {
   if (find.peek().open) closeFind();
   else if (route.peek().record) act.closeEntry();
   else if (route.peek().context) act.leaveContext();
+  else if (route.peek().run) go({ run: "", at: 0, scope: "all" });
 }
+
+/** The list of runs has no records to move among. */
+const listsRuns = () => route.peek().tab === "runs" && !route.peek().run;
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.defaultPrevented || dialog.peek()) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !find.peek().open && route.peek().tab !== "runs") {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f" && !find.peek().open && !listsRuns()) {
     event.preventDefault();
     find.value = { open: true, text: find.peek().text, note: "" };
     return;
@@ -71,7 +75,7 @@ function pressed(event) {
     return;
   }
   const action = KEYS[event.key];
-  if (!action || (route.peek().tab === "runs" && !["t", "?", "Escape"].includes(event.key))) return;
+  if (!action || (listsRuns() && !["t", "?"].includes(event.key))) return;
   event.preventDefault();
   action();
 }

@@ -11,7 +11,7 @@ import { tally } from "./lib/sources.js";
 /** @typedef {import("./lib/types.js").SourceCount} SourceCount */
 /** @typedef {import("./lib/histogram.js").Histogram} Histogram */
 
-/** @typedef {{theme: "auto" | "light" | "dark", wrap: boolean, utc: boolean, raw: boolean, sources: boolean, histogram: boolean}} Preferences */
+/** @typedef {{theme: "auto" | "light" | "dark", wrap: boolean, utc: boolean, raw: boolean, sources: boolean, histogram: boolean, story: boolean}} Preferences */
 
 export const route = signal(readRoute(location.search));
 export const filter = computed(() => route.value.filter);
@@ -51,7 +51,7 @@ addEventListener("popstate", () => {
 const STORED = "vmlog";
 
 /** @type {Preferences} */
-const DEFAULTS = { theme: "auto", wrap: true, utc: false, raw: false, sources: true, histogram: true };
+const DEFAULTS = { theme: "auto", wrap: true, utc: false, raw: false, sources: true, histogram: true, story: true };
 
 /** @returns {Preferences} */
 function stored() {
@@ -151,6 +151,24 @@ export function patch(target, change) {
 
 /** The dialog that is open. */
 export const dialog = signal(/** @type {"" | "help" | "filters" | "export" | "time" | "menu"} */ (""));
+
+// ---- runs
+
+/**
+ * @typedef {object} RunsState
+ * @property {import("./lib/runs.js").Run[] | null} list newest first; null: not known yet
+ * @property {boolean} more whether there are older ones
+ * @property {boolean} loading
+ * @property {import("./api.js").ApiError | null} error
+ */
+
+export const runs = signal(/** @type {RunsState} */ ({ list: null, more: false, loading: false, error: null }));
+
+/** The run that is open. */
+export const run = signal(/** @type {import("./lib/runs.js").Run | null} */ (null));
+
+/** How the machine came up; null: not known yet. */
+export const story = signal(/** @type {(ReturnType<typeof import("./lib/story.js").tell> & {sinceBoot: boolean}) | null} */ (null));
 
 /** Own find, within what is loaded and beyond. */
 export const find = signal({ open: false, text: "", note: "" });

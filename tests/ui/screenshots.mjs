@@ -1,7 +1,7 @@
 // Pictures of the page in its states, from the same records every time: `node screenshots.mjs FOLDER [NAME...]`.
 
 import { launch, newPage } from "./lib/browser.js";
-import { record, records } from "./lib/data.js";
+import { record, records, runsOf } from "./lib/data.js";
 import { Mock } from "./lib/mock.js";
 
 const [folder = "screenshots", ...wanted] = process.argv.slice(2);
@@ -24,7 +24,7 @@ async function picture(name, query, options = {}, act = async () => {}) {
   if (wanted.length > 0 && !wanted.includes(name)) return;
   const page = await newPage(browser, { viewport: { width: 1360, height: 820 }, ...options });
   await page.goto(base + query);
-  await page.waitForSelector(".row, .notice");
+  await page.waitForSelector(".row, .notice, .run-line");
   await page.waitForTimeout(1500);
   await act(page);
   await page.waitForTimeout(400);
@@ -44,6 +44,12 @@ await picture("live", "?view=live", {}, async (page) => {
   await page.keyboard.press(" ");
   for (let i = 1; i <= 1243; i += 1) mock.push(record(20_000 + i, Date.now(), "system:vm-agent", "info", `heartbeat ok seq=${i}`));
 });
+const create = runsOf(mock.rows).find((run) => run.success === false);
+await picture("runs", "?view=runs");
+await picture("run", `?view=runs&run=${create.id}&at=${create.lastId}`);
+await picture("run-dark", `?view=runs&run=${create.id}&at=${create.lastId}`, DARK);
+await picture("phone-runs", "?view=runs", PHONE);
+await picture("phone-run", `?view=runs&run=${create.id}&at=${create.lastId}`, PHONE);
 await picture("help", "", {}, (page) => page.keyboard.press("?"));
 await picture("export", "?level=warn", {}, (page) => page.keyboard.press("x"));
 await picture("phone", `?at=${id(80 + 1243)}`, PHONE);

@@ -12,8 +12,9 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {number} record the record whose details are open; 0: none
  * @property {number} at the record at which the list stands; 0: the newest
  * @property {number} context the record whose surroundings are shown, without the filter; 0: none
- * @property {"all" | "source"} scope of the context
+ * @property {"all" | "source"} scope of the context, or of the run that is open
  * @property {string} run the run that is open; empty: none
+ * @property {"" | "true" | "false"} success of the runs that are listed; empty: of any
  */
 
 /** @type {readonly Tab[]} */
@@ -21,7 +22,7 @@ const TABS = ["browse", "live", "runs"];
 
 /** @type {Route} */
 export const HOME = Object.freeze({
-  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "",
+  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", success: "",
 });
 
 /**
@@ -39,6 +40,7 @@ export function readRoute(search) {
     context: id(parameters.get("context")),
     scope: parameters.get("scope") === "source" ? "source" : "all",
     run: (parameters.get("run") ?? "").slice(0, 200),
+    success: oneOf(parameters.get("success")),
   };
 }
 
@@ -51,10 +53,11 @@ export function writeRoute(route) {
   if (route.tab !== "browse") parameters.append("view", route.tab);
   for (const [name, value] of toParameters(route.filter)) parameters.append(name, value);
   if (route.context) parameters.append("context", String(route.context));
-  if (route.context && route.scope === "source") parameters.append("scope", "source");
+  if ((route.context || route.run) && route.scope === "source") parameters.append("scope", "source");
   if (route.record) parameters.append("record", String(route.record));
   if (route.at) parameters.append("at", String(route.at));
   if (route.run) parameters.append("run", route.run);
+  if (route.success && route.tab === "runs") parameters.append("success", route.success);
   const text = parameters.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return text && `?${text}`;
 }
@@ -63,3 +66,6 @@ export function writeRoute(route) {
 function id(text) {
   return text !== null && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
 }
+
+/** @param {string | null} text @returns {"" | "true" | "false"} */
+const oneOf = (text) => (text === "true" || text === "false" ? text : "");

@@ -18,6 +18,7 @@ import { clock, duration, longDay, stamp } from "../lib/time.js";
  * @property {boolean} raw
  * @property {boolean} dark
  * @property {number} selected
+ * @property {string} run whose lines are marked; empty: none
  * @property {import("../lib/match.js").Matcher | null} search
  * @property {import("../lib/match.js").Matcher | null} find
  */
@@ -112,6 +113,7 @@ function row(item, look) {
     line.classList.add("selected");
     line.setAttribute("aria-selected", "true");
   }
+  if (look.run && entry.metadata?.run_id === look.run) line.classList.add("of-run");
   const level = cell("span", "level", LEVEL_LETTER[entry.level] ?? "?");
   level.title = entry.level;
   level.setAttribute("aria-label", entry.level);

@@ -45,9 +45,11 @@ export class ListView {
   #wrap = true;
   #widest = 0;
   /** @type {Look} */
-  #look = { utc: false, raw: false, dark: false, selected: 0, search: null, find: null };
+  #look = { utc: false, raw: false, dark: false, selected: 0, run: "", search: null, find: null };
   /** Whether the list follows its end. */
   stick = false;
+  /** Where a record was put; it stays there while the list's own size settles, until a person moves. */
+  #placed = { id: 0, place: /** @type {"middle" | "top" | "bottom"} */ ("top") };
 
   /**
    * @param {string} label
@@ -75,7 +77,10 @@ export class ListView {
     this.element = list;
     list.addEventListener("scroll", () => this.#schedule(), { passive: true });
     for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) {
-      list.addEventListener(name, () => handlers.onUser(), { passive: true });
+      list.addEventListener(name, () => {
+        this.#placed.id = 0;
+        handlers.onUser();
+      }, { passive: true });
     }
     list.addEventListener("click", (event) => this.#click(event));
     new ResizeObserver(() => this.#resized()).observe(list);
@@ -233,19 +238,21 @@ export class ListView {
   }
 
   toEnd() {
+    this.#placed.id = 0;
     this.#sizeCanvas();
     this.element.scrollTop = this.element.scrollHeight;
     this.#schedule();
   }
 
   toStart() {
+    this.#placed.id = 0;
     this.element.scrollTop = 0;
     this.#schedule();
   }
 
   /**
    * @param {number} id
-   * @param {"middle" | "top" | "near"} place `near`: no further than is needed
+   * @param {"middle" | "top" | "bottom" | "near"} place `bottom`: with a little of what follows; `near`: no further than is needed
    * @returns {boolean} whether it is here
    */
   show(id, place) {
@@ -253,7 +260,9 @@ export class ListView {
     if (!item) return false;
     const top = this.#geometry.topOf(item) + EDGE_PX;
     const { clientHeight, scrollTop } = this.element;
+    if (place !== "near") this.#placed = { id, place };
     if (place === "top") this.element.scrollTop = top;
+    else if (place === "bottom") this.element.scrollTop = top + item.height - clientHeight * 0.8;
     else if (place === "middle") this.element.scrollTop = top - Math.max(0, clientHeight - item.height) / 2;
     else if (top < scrollTop) this.element.scrollTop = top;
     else if (top + item.height > scrollTop + clientHeight) this.element.scrollTop = top + Math.min(item.height, clientHeight) - clientHeight;
@@ -436,12 +445,12 @@ export class ListView {
   #resized() {
     if (this.element.clientHeight === 0) return;
     const metrics = read(this.element, this.#probe);
-    if (same(metrics, this.#metrics)) {
-      this.#changed();
-      return;
+    if (same(metrics, this.#metrics)) this.#changed();
+    else {
+      this.#metrics = metrics;
+      this.#remeasureAll();
     }
-    this.#metrics = metrics;
-    this.#remeasureAll();
+    if (this.#placed.id && !this.stick) this.show(this.#placed.id, this.#placed.place);
   }
 
   /** After a change of theme or density. */

@@ -23,7 +23,7 @@ export function Detail() {
   useEffect(() => {
     panel.current?.querySelector(".detail-body")?.scrollTo(0, 0);
   }, [entry?.id]);
-  if (!shown || route.value.tab === "runs") return null;
+  if (!shown || (route.value.tab === "runs" && !route.value.run)) return null;
   return html`<aside class="detail" aria-label="Record" ref=${panel}>
     <header class="detail-head">
       <span class=${`level-tag ${entry.level}`}>${entry.level}</span>
@@ -77,7 +77,7 @@ function Message({ entry }) {
     if (!holder.current) return;
     holder.current.replaceChildren();
     if (object && !raw) return;
-    message(holder.current, entry.message, true, { utc: preferences.peek().utc, raw, dark, selected: 0, search: null, find: null });
+    message(holder.current, entry.message, true, { utc: preferences.peek().utc, raw, dark, selected: 0, run: "", search: null, find: null });
   });
   const unusual = object !== null || /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u202e]/.test(entry.message);
   return html`<section class="message-box">

@@ -14,13 +14,14 @@ import { html, Icon } from "./html.js";
 const SLOW_MS = 400;
 
 export function Stage() {
-  const { tab } = route.value;
-  return html`<div class="stage">
+  const { tab, run } = route.value;
+  const stored = tab === "browse" || (tab === "runs" && run !== "");
+  return html`<div class="stage" hidden=${tab === "runs" && !run}>
     ${tab === "browse" ? html`<${ContextBanner} />` : null}
     ${tab === "live" ? html`<${LiveBar} />` : null}
-    <${ListHost} element=${act.parts.browseList.element} shown=${tab === "browse"} />
+    <${ListHost} element=${act.parts.browseList.element} shown=${stored} />
     <${ListHost} element=${act.parts.liveList.element} shown=${tab === "live"} />
-    ${tab === "browse" ? html`<${BrowseOver} />` : null}
+    ${stored ? html`<${BrowseOver} />` : null}
     ${tab === "live" ? html`<${LiveOver} />` : null}
   </div>`;
 }
@@ -94,7 +95,7 @@ function Broken() {
 function Empty() {
   const { filter: chosen } = route.value;
   const hidden = hiddenCounts();
-  if (hidden.total > 0) {
+  if (hidden.total > 0 && !route.value.run) {
     return html`<div class="notice"><h2>${count(hidden.total, "record")} ${hidden.total === 1 ? "is" : "are"} hidden</h2>
       <p>${hidden.total === 1 ? "It matches" : "They match"} everything else, but ${hidden.why}.</p>
       <div class="actions">
@@ -103,6 +104,7 @@ function Empty() {
         <button class="primary" onClick=${() => refine({ sources: [], levels: EVERYTHING.levels })}>Show them all</button>
       </div></div>`;
   }
+  if (route.value.run) return html`<div class="notice"><h2>No lines</h2><p>It wrote nothing, or its lines are no longer kept.</p></div>`;
   if (isEverything(chosen)) return html`<${NothingYet} />`;
   const range = chosen.start || chosen.end;
   return html`<div class="notice"><h2>${chosen.search ? html`Nothing ${chosen.invert ? "but" : "matches"} <q>${chosen.search}</q>` : "No records"}</h2>
@@ -203,7 +205,7 @@ export function Status() {
   const zone = utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
   return html`<footer class="status">
     <span>${tab === "live" ? `${number(live.value.loaded)} shown` : html`<${Matching} />`}</span>
-    ${tab === "browse" ? html`<span class="seen">${seen.value}</span>` : null}
+    ${tab !== "live" ? html`<span class="seen">${seen.value}</span>` : null}
     <div class="gap"></div>
     <div class="switches" role="group" aria-label="How rows are shown">
       <button aria-pressed=${wrap} title="Wrap long lines (w)" onClick=${() => prefer({ wrap: !wrap })}>Wrap</button>
@@ -215,7 +217,7 @@ export function Status() {
 
 function Matching() {
   const total = totals.value?.total;
-  if (route.value.context || total === undefined) return html`${count(browse.value.loaded, "row")} loaded`;
+  if (route.value.context || route.value.run || total === undefined) return html`${count(browse.value.loaded, "row")} loaded`;
   const hidden = LEVELS.filter((level) => !filter.value.levels.includes(level))
     .map((level) => ({ level, n: totals.value?.byLevel[level] ?? 0 })).filter(({ n }) => n > 0);
   return html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}

@@ -13,7 +13,7 @@ export function Top() {
     <nav class="tabs" aria-label="Views">
       <${TabLink} tab="browse" label="Browse" />
       <${TabLink} tab="live" label="Live" />
-      ${features.value.runs ? html`<${TabLink} tab="runs" label="Runs" />` : null}
+      ${features.value.runs !== false || route.value.tab === "runs" ? html`<${TabLink} tab="runs" label="Runs" />` : null}
     </nav>
     <div class="gap"></div>
     <${TimeRange} />

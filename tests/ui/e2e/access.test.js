@@ -171,29 +171,75 @@ describe("access", { timeout: 240_000 }, () => {
     await done(page);
   });
 
-  test("the first failed command is told, with what came before it", async () => {
-    const end = mock.rows.findIndex((row) => row.message.includes("postCreateCommand failed"));
-    const before = mock.rows[end];
-    mock.rows[end] = { ...before, message: "ended: bash .devcontainer/post-create.sh: exit code 1", metadata: { ...before.metadata, event_type: "process_end", success: false } };
+  test("how the machine came up is told, and what failed first, with what came before it", async () => {
+    const end = mock.rows.find((row) => row.message.includes("postCreateCommand failed"));
     for (const options of [{}, PHONE]) {
       const page = await newPage(browser, options);
       await page.goto(base);
       await page.waitForSelector(".failure");
-      assert.match(await page.locator(".failure").innerText(), /post-create\.sh: exit code 1/);
+      assert.match(await page.locator(".failure h2").innerText(), /postCreateCommand\s+exit code 1\s+dependency/);
+      await page.getByText("pg_config executable not found").first().waitFor();
+      assert.deepEqual(await page.locator(".step > span:nth-child(2)").allInnerTexts(),
+        ["init-local", "init-network", "modules-config", "vm-agent", "modules-final", "updateContentCommand", "postCreateCommand"]);
       await check(page, "failure");
       await page.getByRole("button", { name: "What came before" }).click();
       await page.waitForSelector(".banner.context");
-      await page.waitForSelector(`#row-${before.id}.selected`);
+      await page.waitForSelector(`#row-${end.id}.selected`);
       await page.keyboard.press("Escape");
       await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Open the run" }).click();
+      await page.waitForURL(/view=runs.*run=/);
+      await page.goBack();
       await page.getByRole("button", { name: "Dismiss" }).click();
       await page.reload();
-      await ready(page);
-      await page.waitForTimeout(400);
+      await page.waitForSelector(".story");
       assert.equal(await page.locator(".failure").count(), 0, "dismissed for this session");
       await done(page);
     }
-    mock.rows[end] = before;
+  });
+
+  test("runs: listed by outcome, a failed one opens at its end among all sources", async () => {
+    const end = mock.rows.find((row) => row.message.includes("postCreateCommand failed"));
+    for (const options of [{}, PHONE]) {
+      const page = await newPage(browser, options);
+      await page.goto(`${base}?view=runs`);
+      await page.waitForSelector(".run-line");
+      assert.deepEqual(await page.locator(".run-line b").allInnerTexts(), ["postCreateCommand", "updateContentCommand"]);
+      await check(page, "runs");
+      await page.getByRole("button", { name: "Succeeded" }).click();
+      await page.waitForFunction(() => document.querySelectorAll(".run-line").length === 1);
+      await page.getByRole("button", { name: "Failed" }).click();
+      await page.locator(".run-line.failed").click();
+      await page.waitForSelector(`#row-${end.id}.of-run`);
+      assert.ok(await page.locator(".row:not(.of-run)").count() > 0, "lines of other sources");
+      assert.ok(await page.evaluate((id) => {
+        const row = /** @type {Element} */ (document.querySelector(id)).getBoundingClientRect();
+        const list = /** @type {Element} */ (document.querySelector(".list-host:not([hidden])")).getBoundingClientRect();
+        return row.top >= list.top && row.bottom <= list.bottom + 1;
+      }, `#row-${end.id}`), "its last line is on the screen");
+      await check(page, "run");
+      await page.getByRole("button", { name: "Its own lines" }).click();
+      await page.waitForFunction(() => document.querySelectorAll(".row").length > 0 && !document.querySelector(".list-host:not([hidden]) .row:not(.of-run)"));
+      await page.reload();
+      await page.waitForSelector(".row.of-run");
+      await page.getByRole("button", { name: "All runs" }).click();
+      await page.waitForSelector(".run-line.failed");
+      await done(page);
+    }
+  });
+
+  test("a server without runs shows no tab for them; one without any says how to begin", async () => {
+    const other = new Mock(records(300).filter((row) => !row.metadata.run_id));
+    const address = await other.listen();
+    const page = await newPage(browser);
+    await page.goto(`${address}?view=runs`);
+    await page.getByText("No commands captured yet").waitFor();
+    await check(page, "no runs");
+    other.runs = false;
+    await page.goto(address);
+    await page.waitForFunction(() => !document.querySelector(".tabs")?.textContent?.includes("Runs"));
+    await done(page);
+    await other.close();
   });
 
   test("a gap in the stream is seen, and loaded when asked for", async () => {

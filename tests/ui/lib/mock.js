@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { extname, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { runsOf } from "./data.js";
 
 const UI = fileURLToPath(new URL("../../../src/ui/", import.meta.url));
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
@@ -23,8 +24,7 @@ export class Mock {
     this.delayMs = 0;
     /** @type {null | ((path: string) => {status: number, body: object, headers?: object} | null)} */
     this.fault = null;
-    /** @type {any[] | null} */
-    this.runs = null;
+    this.runs = true;
     this.histogram = true;
     /** @type {string[]} */
     this.asked = [];
@@ -67,7 +67,10 @@ export class Mock {
     if (path === "/logs") return json(response, this.page(q));
     if (path === "/logs/sources") return json(response, { sources: this.sources(q) });
     if (path === "/logs/histogram" && this.histogram) return json(response, this.bars(q));
-    if (path === "/runs" && this.runs) return json(response, { runs: this.runs, nextCursor: null, hasMore: false });
+    if (path === "/runs" && this.runs) return json(response, this.runList(q));
+    const run = /^\/runs\/(.+)$/.exec(path);
+    const known = run && this.runs && runsOf(this.rows).find((one) => one.id === run[1]);
+    if (known) return json(response, known);
     const one = /^\/logs\/(\d+)$/.exec(path);
     const row = one && this.rows.find((known) => known.id === one[1]);
     if (row) return json(response, row);
@@ -104,6 +107,17 @@ export class Mock {
       found.set(row.source, one);
     }
     return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @param {URLSearchParams} q */
+  runList(q) {
+    const success = q.get("success");
+    const names = q.getAll("source");
+    const all = runsOf(this.rows).filter((run) => (success === null || String(run.success) === success) && (names.length === 0 || names.some((name) => hits(name, run.source))));
+    const from = Number(q.get("cursor") ?? 0);
+    const limit = Number(q.get("limit") ?? 50);
+    const hasMore = all.length > from + limit;
+    return { runs: all.slice(from, from + limit), nextCursor: hasMore ? String(from + limit) : null, hasMore };
   }
 
   /** @param {URLSearchParams} q */
@@ -164,10 +178,20 @@ function refuse(q) {
   return null;
 }
 
+/** @param {string} pattern @param {string} source */
+const hits = (pattern, source) => pattern === source || (pattern.endsWith(":") && source.startsWith(pattern));
+
+/** A condition on metadata, as the API reads it. @param {string} text @param {any} row */
+function holds(text, row) {
+  const [, not, key = "", differs, value = ""] = /^(-?)(.*?)(!?)=(.*)$/.exec(text) ?? [];
+  const found = row.metadata[key];
+  const equal = value.endsWith("*") ? String(found).startsWith(value.slice(0, -1)) : String(found) === value;
+  return (found !== undefined && equal !== (differs === "!")) !== (not === "-");
+}
+
 /** @param {URLSearchParams} q @returns {(row: any) => boolean} */
 function matcher(q) {
   const names = q.getAll("source").flatMap((value) => value.split(","));
-  const hits = (/** @type {string} */ p, /** @type {string} */ s) => p === s || (p.endsWith(":") && s.startsWith(p));
   const [out, only] = [names.filter((s) => s.startsWith("-")).map((s) => s.slice(1)), names.filter((s) => !s.startsWith("-"))];
   const levels = q.get("levels")?.split(",") ?? LEVELS.slice(Math.max(0, LEVELS.indexOf(q.get("level") ?? "")));
   const [start, end] = [bound(q.get("start")), bound(q.get("end"))];
@@ -179,7 +203,7 @@ function matcher(q) {
     const ms = Date.parse(row.timestamp);
     return levels.includes(row.level) && !out.some((p) => hits(p, row.source)) && (only.length === 0 || only.some((p) => hits(p, row.source)))
       && (start === null || ms >= start) && (end === null || ms < end) && (!find || find.test(row.message) !== invert)
-      && q.getAll("where").every((w) => { const m = /^(.*?)(!?=)(.*)$/.exec(w); return !m || (String(row.metadata[m[1] ?? ""]) === m[3]) === (m[2] === "="); });
+      && q.getAll("where").every((text) => holds(text, row));
   };
 }
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { EVERYTHING } from "../../../src/ui/lib/filter.js";
 import { curl } from "../../../src/ui/lib/command.js";
 import * as h from "../../../src/ui/lib/histogram.js";
@@ -111,10 +110,4 @@ test("the page names every module to be loaded ahead, and no other", () => {
   assert.deepEqual(named, [...used].sort());
   const scripts = [...files.keys()].filter((name) => name.endsWith(".js") && name !== "lib/types.js").sort();
   assert.deepEqual([...used].filter((name) => name !== "lib/types.js").sort(), scripts, "no file that nobody imports");
-});
-
-test("all files together are small", () => {
-  const texts = [...files].filter(([name]) => /\.(js|css|html|svg)$/.test(name)).map(([, text]) => text);
-  const size = gzipSync(texts.join("\n"), { level: 9 }).length;
-  assert.ok(size < 80 * 1024, `${size} bytes`);
 });

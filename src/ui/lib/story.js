@@ -1,0 +1,94 @@
+// How a machine came up: cloud-init's stages, the commands that set it up, its agent. And what of it failed first.
+
+import { ending, outcome, titleOf } from "./runs.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./runs.js").Run} Run */
+
+/**
+ * @typedef {object} Step
+ * @property {"stage" | "run" | "agent"} kind
+ * @property {string} name
+ * @property {number} startMs
+ * @property {number | null} endMs null: it goes on, or is but a moment
+ * @property {"ok" | "failed" | "running"} state
+ * @property {string} note what became of it, when that is not plain
+ * @property {number} record id of the record that tells its end, or else its start
+ * @property {Run | null} run
+ */
+
+/** @type {Record<string, string>} cloud-init's two logs call the same stage by two names */
+const STAGES = { init: "init-network", "modules:config": "modules-config", "modules:final": "modules-final" };
+
+/** @param {unknown} name */
+const stageName = (name) => STAGES[String(name)] ?? String(name);
+
+/**
+ * @param {readonly Entry[]} entries what cloud-init says of its stages: reports of its log, banners of its output
+ * @returns {Step[]}
+ */
+export function stageSteps(entries) {
+  /** @type {Map<string, Step>} */
+  const stages = new Map();
+  let doneMs = 0;
+  for (const entry of [...entries].sort((a, b) => a.ms - b.ms || a.id - b.id)) {
+    const { event_type: event, stage, result } = entry.metadata ?? {};
+    if (event === "cloud_init_finished") doneMs = entry.ms;
+    if (typeof stage !== "string") continue;
+    const name = stageName(stage);
+    const known = stages.get(name);
+    if (event === "cloud_init_finish") finish(stages, known ?? stageStep(name, entry), entry, String(result ?? ""));
+    else if (!known) stages.set(name, stageStep(name, entry));
+  }
+  const steps = [...stages.values()];
+  steps.forEach((step, at) => {
+    // a stage that did not say that it ended has ended when the next began, or cloud-init was done
+    const endMs = steps[at + 1]?.startMs ?? doneMs;
+    if (step.endMs === null && endMs >= step.startMs) Object.assign(step, { endMs, state: "ok" });
+  });
+  return steps;
+}
+
+/** @param {string} name @param {Entry} entry @returns {Step} */
+const stageStep = (name, { ms, id }) => ({ kind: "stage", name, startMs: ms, endMs: null, state: "running", note: "", record: id, run: null });
+
+/**
+ * @param {Map<string, Step>} stages
+ * @param {Step} step
+ * @param {Entry} entry
+ * @param {string} result
+ */
+function finish(stages, step, entry, result) {
+  const good = result === "" || result === "SUCCESS";
+  const failed = result.startsWith("FAIL");
+  Object.assign(step, { endMs: entry.ms, state: failed ? "failed" : "ok", note: good ? "" : result.toLowerCase(), record: entry.id });
+  stages.set(step.name, step);
+}
+
+/** @param {Run} run @returns {Step} */
+export const runStep = (run) => ({
+  kind: "run", name: titleOf(run), startMs: Date.parse(run.start), endMs: run.end ? Date.parse(run.end) : null, state: outcome(run),
+  note: outcome(run) === "failed" ? ending(run) : "", record: Number(run.lastId), run,
+});
+
+/** @param {Entry} entry its first record @returns {Step} */
+export const agentStep = ({ ms, id, source }) => ({
+  kind: "agent", name: source.replace(/^system:|\.service$/g, ""), startMs: ms, endMs: ms, state: "ok", note: "", record: id, run: null,
+});
+
+/** More would not be taken in at a glance. */
+const STEPS_MAX = 12;
+
+/**
+ * The steps in their order, those that failed always among them.
+ * @param {readonly Step[]} steps
+ * @returns {{steps: Step[], more: number, first: Step | null, startMs: number, endMs: number}} `first`: the first that failed
+ */
+export function tell(steps) {
+  const ordered = steps.filter((step) => !Number.isNaN(step.startMs)).sort((a, b) => a.startMs - b.startMs);
+  const first = ordered.filter((step) => step.state === "failed").sort((a, b) => (a.endMs ?? 0) - (b.endMs ?? 0))[0] ?? null;
+  const shown = ordered.filter((step, at) => at < STEPS_MAX - 1 || step === first).slice(0, STEPS_MAX);
+  const startMs = ordered[0]?.startMs ?? 0;
+  const endMs = shown.reduce((end, step) => Math.max(end, step.endMs ?? step.startMs), startMs);
+  return { steps: shown, more: ordered.length - shown.length, first, startMs, endMs };
+}

@@ -1,0 +1,60 @@
+// Looks up how this machine came up.
+
+import * as api from "./api.js";
+import { agentStep, runStep, stageSteps, tell } from "./lib/story.js";
+import { learn, story } from "./state.js";
+
+/** @typedef {import("./lib/filter.js").Parameters} Parameters */
+
+/** Where nothing tells when the machine started. */
+const SINCE = "-24h";
+const AGENT = "system:vm-agent";
+const RUNS_MAX = 100;
+
+/** @param {Parameters} parameters */
+const newest = async (parameters) => (await api.page([...parameters, ["limit", "1"]])).entries[0] ?? null;
+
+/**
+ * When the machine started: when the kernel introduced itself, or else cloud-init began.
+ * @returns {Promise<string>} a bound of time; empty: nothing tells
+ */
+async function bootTime() {
+  const kernel = await newest([["source", "system:kernel"], ["search", "Linux version "]]);
+  const begun = kernel ?? await newest([["source", "cloud-init"], ["search", "running 'init"]]);
+  return begun?.timestamp ?? "";
+}
+
+/** @param {Parameters} parameters */
+const records = async (parameters) => (await api.page([...parameters, ["direction", "forward"], ["limit", "100"]])).entries;
+
+/** Commands of the time since then, oldest first. @param {string} start */
+async function runsSince(start) {
+  try {
+    const page = await api.runs([["source", "devcontainer:"], ["limit", String(RUNS_MAX)]]);
+    learn({ runs: true });
+    return page.runs.filter((run) => !start || Date.parse(run.start) >= Date.parse(start));
+  } catch (error) {
+    if (error instanceof api.ApiError && error.status === 404) learn({ runs: false });
+    return [];
+  }
+}
+
+/** The last lines that a run wrote. @param {string} id @param {number} most */
+export const lastLines = async (id, most) =>
+  (await api.page([["where", `run_id=${id}`], ["where", "event_type=process_output"], ["limit", String(most)]])).entries;
+
+export async function loadStory() {
+  const boot = await bootTime();
+  const start = boot || new Date(Date.now() - 864e5).toISOString();
+  /** @type {Parameters} */
+  const since = [["start", boot || SINCE]];
+  const [reports, banners, runs, agent] = await Promise.all([
+    records([["source", "cloud-init"], ["where", "event_type=cloud_init_*"], ["where", "-step=*"], ...since]),
+    records([["source", "cloud-init"], ["search", "Cloud-init v. "], ...since]),
+    runsSince(start),
+    records([["source", AGENT], ...since, ["limit", "1"]]),
+  ]);
+  const known = new Map([...reports, ...banners].map((entry) => [entry.id, entry]));
+  const steps = [...stageSteps([...known.values()]), ...runs.map(runStep), ...agent.slice(0, 1).map(agentStep)];
+  story.value = { ...tell(steps), sinceBoot: boot !== "" };
+}

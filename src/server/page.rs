@@ -190,9 +190,10 @@ fn code_of(line: &str, in_comment: &mut bool) -> String {
             *in_comment = false;
             rest = after.strip_prefix(' ').unwrap_or(after);
         }
-        let start = match code.is_empty() && rest.starts_with("/*") {
-            true => Some(0),
-            false => rest.find("/** @"),
+        let start = if code.is_empty() && rest.starts_with("/*") {
+            Some(0)
+        } else {
+            rest.find("/** @")
         };
         let Some((before, comment)) = start.and_then(|start| rest.split_at_checked(start)) else {
             code.push_str(rest);

@@ -2,12 +2,20 @@
 //! `config`, and only here do errors become text and exit codes.
 
 mod announce;
+mod chart;
+mod endpoint;
 mod exec;
+mod files;
 mod journal;
 mod output;
+mod pager;
 mod pipe;
+mod query;
+mod question;
 mod redact;
 mod serve;
+mod show;
+mod tail;
 
 use crate::capture;
 use crate::config::{Config, Raw, SETTINGS, Setting};
@@ -16,6 +24,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::collections::BTreeMap;
 use std::env;
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs the program and says how it ended: 0 done, 1 failed, 2 not understood.
@@ -27,6 +36,8 @@ pub fn main() -> ExitCode {
     };
     exit(match matches.subcommand() {
         Some(("serve", arguments)) => raw(arguments).and_then(|raw| serve::run(&raw)).map(|()| 0),
+        Some(("query", arguments)) => query::run(arguments, data_dir).map(|()| 0),
+        Some(("tail", arguments)) => tail::run(arguments, data_dir).map(|()| 0),
         Some(("exec", arguments)) => exec::run(arguments, capture_options(arguments)),
         Some(("pipe", arguments)) => pipe::run(arguments, capture_options(arguments)),
         Some(("redact", arguments)) => raw(arguments)
@@ -103,6 +114,8 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve_command())
+        .subcommand(query::command())
+        .subcommand(tail::command())
         .subcommand(exec::command())
         .subcommand(pipe::command())
         .subcommand(redact_command())
@@ -174,6 +187,13 @@ fn settings_help() -> String {
     let settings: String = settings.collect();
     let codes = "Exit codes: 0 stopped when asked to, 1 failed, 2 not understood";
     format!("Settings, as environment variables:\n{settings}\n{codes}")
+}
+
+/// Where this machine keeps its records.
+fn data_dir() -> Result<PathBuf, Failure> {
+    let raw = raw(&ArgMatches::default())?;
+    raw.data_dir()
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The only place where settings are taken from flags and environment.

@@ -1,7 +1,9 @@
-//! Standard output of a command: buffered, and silent about a reader that has seen enough.
+//! Standard output of a command: buffered, through a pager where one is wanted, and silent about a reader that has seen enough.
 
+use super::pager::Pager;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::io::{ErrorKind, IsTerminal, Stdout, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Large enough that a system call is a small part of the work, small enough for any machine.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -10,22 +12,30 @@ const BUFFER_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Output {
     buffer: Vec<u8>,
-    stdout: Stdout,
+    pager: Option<Pager>,
     is_terminal: bool,
     is_closed: bool,
 }
 
 impl Output {
     pub(super) fn new() -> Self {
-        let stdout = io::stdout();
-        let is_terminal = stdout.is_terminal();
-        let buffer = Vec::with_capacity(BUFFER_BYTES);
         Self {
-            buffer,
-            stdout,
-            is_terminal,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            pager: None,
+            is_terminal: io::stdout().is_terminal(),
             is_closed: false,
         }
+    }
+
+    /// The same through a pager, where a person reads and there is one.
+    pub(super) fn paged() -> Self {
+        let output = Self::new();
+        let pager = if output.is_terminal {
+            Pager::start()
+        } else {
+            None
+        };
+        Self { pager, ..output }
     }
 
     /// Where the next bytes go. Call [`Self::advance`] after each piece.
@@ -48,10 +58,12 @@ impl Output {
 
     /// Writes everything. A closed pipe is no error: its reader has seen enough.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        let written = self
-            .stdout
-            .write_all(&self.buffer)
-            .and_then(|()| self.stdout.flush());
+        let written = if let Some(pager) = &mut self.pager {
+            pager.write(&self.buffer)
+        } else {
+            let mut stdout = io::stdout();
+            stdout.write_all(&self.buffer).and_then(|()| stdout.flush())
+        };
         self.buffer.clear();
         match written {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
@@ -59,6 +71,30 @@ impl Output {
                 Ok(())
             }
             result => result,
+        }
+    }
+
+    /// Writes everything, and looks whether anybody still reads: who follows may have nothing to write for long.
+    pub(super) fn flush_and_look(&mut self) -> io::Result<bool> {
+        if !self.buffer.is_empty() {
+            self.flush()?;
+        }
+        let stdout = io::stdout();
+        let mut reader = [PollFd::new(&stdout, PollFlags::empty())];
+        let is_gone = poll(&mut reader, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+            && reader
+                .iter()
+                .any(|reader| reader.revents().contains(PollFlags::ERR));
+        self.is_closed |= is_gone;
+        Ok(!self.is_closed)
+    }
+
+    /// Writes what is left, and waits until the reader of a pager has seen enough.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.pager {
+            Some(pager) => pager.finish(),
+            None => Ok(()),
         }
     }
 }

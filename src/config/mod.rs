@@ -293,7 +293,8 @@ impl Raw {
         self.read(name, |text| value::bytes(text, min, max))
     }
 
-    fn data_dir(&self) -> Result<PathBuf, Error> {
+    /// Where records and the access token are kept.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, Error> {
         if let Some(given) = self.given("LOG_DATA_DIR") {
             return Ok(PathBuf::from(given));
         }

@@ -230,7 +230,8 @@ fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
     out.push(b'\n');
 }
 
-fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
+/// A record as a line of CSV.
+pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
     let record = &stored.record;
     let mut metadata = Vec::new();
     wire::write(&mut metadata, &record.metadata);

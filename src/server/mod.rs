@@ -32,7 +32,9 @@ mod runs;
 mod stream;
 mod wire;
 
+pub(crate) use export::write_csv;
 pub use metrics::{Measure, Sample};
+pub(crate) use wire::write_entry;
 
 use crate::live::Live;
 use crate::store::Reader;

@@ -38,7 +38,7 @@ impl<'a> From<&'a StoredRecord> for Entry<'a> {
 }
 
 /// A record as one line of JSON: line ends inside it are escaped.
-pub(super) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
+pub(crate) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
     write(out, &Entry::from(record));
 }
 

@@ -74,6 +74,11 @@ impl TestStore {
         self.appended.extend(stored);
     }
 
+    /// Its folder.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     /// Applies retention, at a time at which nothing is too old.
     pub(crate) fn prune(&mut self) {
         self.store.upkeep(Micros::new(0)).expect("upkeep");

@@ -16,7 +16,10 @@ mod verbose;
 mod verify;
 mod zone;
 
+pub(super) use printable::{is_harmless, push_escaped};
 pub(super) use request::command;
+pub(super) use short::without_colour;
+pub(super) use zone::Zone;
 
 use super::Failure;
 use super::output::Output;
@@ -26,7 +29,6 @@ use crate::time::Micros;
 use clap::ArgMatches;
 use request::{Action, Request};
 use std::io;
-use zone::Zone;
 
 /// Does what was asked for.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {

@@ -43,7 +43,7 @@ pub(super) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], is_terminal: bool) {
 
 /// Appends `text` so that it cannot steer a terminal: control and bidirectional characters become
 /// visible escapes, bytes that are no text become `\xHH`.
-pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(in crate::cli) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     if is_plain(bytes) {
         out.extend_from_slice(bytes);
         return;
@@ -59,13 +59,18 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 fn push_char(out: &mut Vec<u8>, c: char) {
-    if c == '\t' || !(c.is_control() || is_steering(c)) {
+    if c == '\t' || is_harmless(c) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     } else if c.is_ascii() {
         out.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes());
     } else {
         out.extend_from_slice(format!("\\u{{{:x}}}", u32::from(c)).as_bytes());
     }
+}
+
+/// Whether a terminal only shows it.
+pub(in crate::cli) fn is_harmless(c: char) -> bool {
+    !(c.is_control() || is_steering(c))
 }
 
 /// Marks that turn the direction of text, or that cannot be seen.

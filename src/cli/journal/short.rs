@@ -143,7 +143,7 @@ fn push_message(
 }
 
 /// Without the escape sequences that only set colours, and without the carriage return at the end of a line.
-fn without_colour(message: &[u8]) -> Vec<u8> {
+pub(in crate::cli) fn without_colour(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len());
     let mut rest = message;
     while let Some((&byte, after)) = rest.split_first() {

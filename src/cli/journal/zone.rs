@@ -8,20 +8,20 @@ use jiff::tz::TimeZone;
 
 /// A time zone.
 #[derive(Debug, Clone)]
-pub(super) struct Zone(TimeZone);
+pub(in crate::cli) struct Zone(TimeZone);
 
 impl Zone {
     /// That of this machine.
-    pub(super) fn local() -> Self {
+    pub(in crate::cli) fn local() -> Self {
         Self(TimeZone::system())
     }
 
-    pub(super) fn utc() -> Self {
+    pub(in crate::cli) fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
     /// Prints a time by a pattern of strftime.
-    pub(super) fn print(&self, time: Micros, pattern: &str) -> String {
+    pub(in crate::cli) fn print(&self, time: Micros, pattern: &str) -> String {
         let zoned = Timestamp::from_microsecond(time.get())
             .unwrap_or_default()
             .to_zoned(self.0.clone());
@@ -31,7 +31,7 @@ impl Zone {
     /// Reads what [`Micros::parse`] reads and `@SECONDS` since 1970 with a fraction;
     /// a calendar time without an offset is of this zone. Also `today`, `yesterday`
     /// and `tomorrow`, as journalctl does.
-    pub(super) fn parse(&self, text: &str, now: Micros) -> Result<Micros, TimeError> {
+    pub(in crate::cli) fn parse(&self, text: &str, now: Micros) -> Result<Micros, TimeError> {
         let days = match text {
             "today" => Some(0),
             "yesterday" => Some(-1),

@@ -1,0 +1,383 @@
+//! HTTP as a client of our own server speaks it: one connection that is kept, bounded answers, streams that must not fall silent.
+
+use crate::cli::Failure;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{self, HeaderMap};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::fmt::Write as _;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+/// A server on the same network answers in milliseconds.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// A scan takes two seconds at most, and may have to wait for its turn.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// The server says something every 30 seconds; two that are lost mean that it is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(75);
+/// A page comes to 8 MiB of messages, which JSON may make six times as long.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Url {
+    host: String,
+    port: u16,
+    /// Of a proxy that serves us below a path; without a slash at its end.
+    prefix: String,
+    /// As the server prints it at its start.
+    pub(super) token: Option<String>,
+}
+
+impl Url {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::usage(format!("--url: {why}, got {text:?}"));
+        let with_scheme = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("http://{text}")
+        };
+        let uri: hyper::Uri = with_scheme
+            .parse()
+            .map_err(|_| wrong("expected an address such as http://127.0.0.1:8687"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                return Err(wrong(
+                    "https is not spoken here; `ssh -L 8687:127.0.0.1:8687 HOST` and http://127.0.0.1:8687 do the same",
+                ));
+            }
+            _ => return Err(wrong("expected an address such as http://127.0.0.1:8687")),
+        }
+        let host = uri.host().filter(|host| !host.is_empty());
+        let query = uri.query().unwrap_or_default();
+        let token = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("token="));
+        Ok(Self {
+            host: host
+                .ok_or_else(|| wrong("expected the name of a host"))?
+                .to_owned(),
+            port: uri.port_u16().unwrap_or(80),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            token: token.map(str::to_owned),
+        })
+    }
+
+    /// Whether it is this machine.
+    pub(super) fn is_loopback(&self) -> bool {
+        let address = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// As people write it.
+    pub(super) fn shown(&self) -> String {
+        format!("http://{}:{}{}", self.host, self.port, self.prefix)
+    }
+}
+
+/// What went wrong on the way.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// There is no connection.
+    Connect(io::Error),
+    /// The connection broke, or was silent for too long.
+    Broken(String),
+    /// The server answers that it will not.
+    Refused(Refusal),
+}
+
+/// An answer that is not 200.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    /// For programs, where the server says so.
+    pub(super) code: String,
+    pub(super) message: String,
+    /// When to come back.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// A client of one server.
+#[derive(Debug)]
+pub(super) struct Client {
+    runtime: Runtime,
+    url: Url,
+    token: Option<String>,
+    connection: Option<SendRequest<Empty<Bytes>>>,
+}
+
+/// An answer whose body is still coming.
+#[derive(Debug)]
+pub(super) struct Stream {
+    body: Incoming,
+}
+
+impl Client {
+    pub(super) fn new(url: Url, token: Option<String>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            runtime,
+            url,
+            token,
+            connection: None,
+        })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The body of an answer.
+    pub(super) fn get(
+        &mut self,
+        path: &str,
+        parameters: &[(String, String)],
+    ) -> Result<Vec<u8>, Error> {
+        let request = self.request(path, parameters, None)?;
+        let Self {
+            runtime,
+            url,
+            connection,
+            ..
+        } = self;
+        let answered = runtime.block_on(within(async {
+            let response = send(connection, url, request).await?;
+            body(response.into_body()).await
+        }));
+        if answered.is_err() {
+            self.connection = None;
+        }
+        answered
+    }
+
+    /// An answer that comes piece by piece, on a connection of its own.
+    pub(super) fn stream(
+        &mut self,
+        path: &str,
+        parameters: &[(String, String)],
+        last_event_id: Option<u64>,
+    ) -> Result<Stream, Error> {
+        let request = self.request(path, parameters, last_event_id)?;
+        let url = &self.url;
+        self.runtime.block_on(within(async {
+            let response = send(&mut None, url, request).await?;
+            let body = response.into_body();
+            Ok(Stream { body })
+        }))
+    }
+
+    /// The next piece; `None` at the end, an empty one when nothing came for `wait`.
+    pub(super) fn next(
+        &mut self,
+        stream: &mut Stream,
+        wait: Duration,
+        silent_for: &mut Duration,
+    ) -> Result<Option<Bytes>, Error> {
+        let frame = self
+            .runtime
+            .block_on(async { timeout(wait, stream.body.frame()).await });
+        match frame {
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(frame))) => {
+                *silent_for = Duration::ZERO;
+                Ok(Some(frame.into_data().unwrap_or_default()))
+            }
+            Ok(Some(Err(error))) => Err(Error::Broken(error.to_string())),
+            Err(_) => {
+                *silent_for += wait;
+                if *silent_for >= SILENCE_MAX {
+                    Err(silent())
+                } else {
+                    Ok(Some(Bytes::new()))
+                }
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        parameters: &[(String, String)],
+        last_event_id: Option<u64>,
+    ) -> Result<Request<Empty<Bytes>>, Error> {
+        let mut target = format!("{}{path}", self.url.prefix);
+        for (index, (name, value)) in parameters.iter().enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            push_encoded(&mut target, name);
+            target.push('=');
+            push_encoded(&mut target, value);
+        }
+        let mut request = Request::get(target)
+            .header(header::HOST, format!("{}:{}", self.url.host, self.url.port))
+            .header(
+                header::USER_AGENT,
+                concat!("vmlog/", env!("CARGO_PKG_VERSION")),
+            );
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        request
+            .body(Empty::new())
+            .map_err(|_| Error::Broken("the token is not one that a header can carry".to_owned()))
+    }
+}
+
+async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let answered = timeout(ANSWER_WITHIN, answer).await;
+    answered.unwrap_or_else(|_| Err(silent()))
+}
+
+fn silent() -> Error {
+    Error::Broken("the server does not answer".to_owned())
+}
+
+/// Sends on the connection that is there, or on a new one.
+async fn send(
+    kept: &mut Option<SendRequest<Empty<Bytes>>>,
+    url: &Url,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response<Incoming>, Error> {
+    let broken = |error: hyper::Error| Error::Broken(error.to_string());
+    let is_ready = match kept {
+        Some(connection) => connection.ready().await.is_ok(),
+        None => false,
+    };
+    if !is_ready {
+        *kept = Some(connect(url).await?);
+    }
+    let Some(connection) = kept else {
+        return Err(silent());
+    };
+    let response = connection.send_request(request).await.map_err(broken)?;
+    if response.status() == StatusCode::OK {
+        return Ok(response);
+    }
+    let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    let body = body(response.into_body()).await.unwrap_or_default();
+    Err(Error::Refused(refusal(status, retry_after, &body)))
+}
+
+async fn connect(url: &Url) -> Result<SendRequest<Empty<Bytes>>, Error> {
+    let host = url.host.trim_matches(['[', ']']);
+    let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, url.port))).await;
+    let stream = stream
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map_err(Error::Connect)?;
+    stream.set_nodelay(true).map_err(Error::Connect)?;
+    let shaken = http1::handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = shaken.map_err(|error| Error::Broken(error.to_string()))?;
+    // ends with the connection; what broke it shows in the answer
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+async fn body(body: Incoming) -> Result<Vec<u8>, Error> {
+    let whole = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    whole
+        .map(|whole| whole.to_bytes().into())
+        .map_err(|error| Error::Broken(error.to_string()))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Refusal {
+    let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| {
+        said.get(name)
+            .and_then(|text| text.as_str())
+            .map(str::to_owned)
+    };
+    Refusal {
+        status,
+        code: text("error").unwrap_or_default(),
+        message: text("message").unwrap_or_else(|| status.to_string()),
+        retry_after,
+    }
+}
+
+/// Everything but what RFC 3986 leaves free is written as `%XX`.
+fn push_encoded(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // writing to memory cannot fail
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("an address")
+    }
+
+    #[test]
+    fn an_address_is_read_in_the_forms_that_people_have() {
+        assert_eq!(url("127.0.0.1:8687").shown(), "http://127.0.0.1:8687");
+        assert_eq!(url("http://logs/").shown(), "http://logs:80");
+        let printed = url("http://[::1]:8687/vm/7/?token=abc");
+        assert_eq!(printed.shown(), "http://[::1]:8687/vm/7");
+        assert_eq!(printed.token.as_deref(), Some("abc"));
+        assert!(
+            printed.is_loopback()
+                && url("localhost:1").is_loopback()
+                && !url("logs:1").is_loopback()
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_is_told() {
+        let refused = |text: &str| Url::parse(text).expect_err("a refusal").text;
+        assert!(refused("https://logs").contains("ssh -L 8687:127.0.0.1:8687"));
+        assert_eq!(
+            refused("ftp://x"),
+            "--url: expected an address such as http://127.0.0.1:8687, got \"ftp://x\""
+        );
+        assert!(refused("").starts_with("--url: expected an address"));
+    }
+
+    #[test]
+    fn values_survive_the_way() {
+        let mut out = String::new();
+        push_encoded(&mut out, "a b&c=\u{e9}/-._~");
+        assert_eq!(out, "a%20b%26c%3D%C3%A9%2F-._~");
+    }
+
+    #[test]
+    fn a_refusal_keeps_what_the_server_says() {
+        let body = br#"{"error":"invalid_level","message":"level must be","parameter":"level"}"#;
+        let said = refusal(StatusCode::BAD_REQUEST, None, body);
+        assert_eq!(
+            (said.code.as_str(), said.message.as_str()),
+            ("invalid_level", "level must be")
+        );
+        assert_eq!(
+            refusal(StatusCode::BAD_GATEWAY, None, b"<html>").message,
+            "502 Bad Gateway"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! A server that runs: pages over HTTP, the tail over SSE, taken up again where it broke.
+
+use super::events::{Events, ServerEvent};
+use super::http::{Client, Error, Refusal, Url};
+use super::{Begin, Event, wire};
+use crate::cli::Failure;
+use crate::cli::question::Parameters;
+use crate::query::{Histogram, Page};
+use hyper::StatusCode;
+use std::thread;
+use std::time::Duration;
+
+/// How long a tail waits for bytes before it looks whether anybody still reads.
+const WAIT: Duration = Duration::from_millis(500);
+/// Between two attempts to reach a server that is gone: doubled each time, up to the second number.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often a server that says "later" is asked again.
+const LATER_MAX: u32 = 10;
+/// The newest records that a tail may begin with: the server's own bound.
+const NEWEST_MAX: usize = 5000;
+
+/// A server.
+#[derive(Debug)]
+pub(in crate::cli) struct ServerEndpoint {
+    client: Client,
+}
+
+/// How a tail ended.
+enum Ended {
+    /// Who takes it has enough.
+    Enough,
+    /// It broke, for this reason.
+    Broken(String),
+}
+
+impl ServerEndpoint {
+    pub(super) fn new(url: Url, token: Option<String>) -> Result<Self, Failure> {
+        let client = Client::new(url, token)
+            .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+        Ok(Self { client })
+    }
+
+    pub(super) fn page(&mut self, parameters: &Parameters) -> Result<Page, Failure> {
+        let body = match self.get("/logs", parameters) {
+            // it allows fewer on a page than we ask for: it may choose
+            Err(Error::Refused(refusal)) if refusal.code == "invalid_limit" => {
+                let parameters: Parameters = parameters
+                    .iter()
+                    .filter(|(name, _)| name != "limit")
+                    .cloned()
+                    .collect();
+                self.get("/logs", &parameters)
+            }
+            answer => answer,
+        };
+        let body = body.map_err(|error| self.failure(&error))?;
+        wire::page(&body).ok_or_else(|| self.not_ours())
+    }
+
+    pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
+        let body = self
+            .get("/logs/histogram", parameters)
+            .map_err(|error| self.failure(&error))?;
+        wire::histogram(&body).ok_or_else(|| self.not_ours())
+    }
+
+    /// Asks again when the server says when to come back.
+    fn get(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, Error> {
+        let mut later = 0..LATER_MAX;
+        loop {
+            match self.client.get(path, parameters) {
+                Err(Error::Refused(Refusal {
+                    status,
+                    retry_after: Some(after),
+                    ..
+                })) if is_later(status) && later.next().is_some() => {
+                    thread::sleep(after.clamp(RETRY_FIRST, RETRY_MAX));
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    pub(super) fn follow(
+        &mut self,
+        parameters: &Parameters,
+        begin: Begin,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut first = parameters.clone();
+        let mut last = match begin {
+            Begin::After(id) => Some(id.0),
+            Begin::Newest(count) => {
+                first.push(("tail".to_owned(), count.min(NEWEST_MAX).to_string()));
+                None
+            }
+        };
+        let (mut pause, mut was_there, mut is_lost) = (RETRY_FIRST, false, false);
+        loop {
+            let parameters = if last.is_some() { parameters } else { &first };
+            let why = match self.client.stream("/logs/tail", parameters, last) {
+                Ok(mut stream) => {
+                    if std::mem::take(&mut is_lost) && !take(Event::Back)? {
+                        return Ok(());
+                    }
+                    (pause, was_there) = (RETRY_FIRST, true);
+                    match self.events(&mut stream, &mut last, take)? {
+                        Ended::Enough => return Ok(()),
+                        Ended::Broken(why) => why,
+                    }
+                }
+                Err(error) if !was_there || !is_passing(&error) => return Err(self.failure(&error)),
+                Err(error) => self.failure(&error).text,
+            };
+            if !std::mem::replace(&mut is_lost, true) && !take(Event::Lost(why))? {
+                return Ok(());
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+
+    /// Hands on what a stream brings, and keeps in `last` where it is.
+    fn events(
+        &mut self,
+        stream: &mut super::http::Stream,
+        last: &mut Option<u64>,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<Ended, Failure> {
+        let (mut events, mut silent_for) = (Events::default(), Duration::ZERO);
+        loop {
+            let bytes = match self.client.next(stream, WAIT, &mut silent_for) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Ok(Ended::Broken("the server ended the tail".to_owned())),
+                Err(error) => return Ok(Ended::Broken(self.failure(&error).text)),
+            };
+            let mut whole = vec![];
+            events
+                .take(&bytes, |event| whole.push(event))
+                .ok_or_else(|| self.not_ours())?;
+            for event in whole {
+                *last = event.id.or(*last);
+                let Some(event) = self.event(&event)? else {
+                    continue;
+                };
+                if !take(event)? {
+                    return Ok(Ended::Enough);
+                }
+            }
+            if !take(Event::Idle)? {
+                return Ok(Ended::Enough);
+            }
+        }
+    }
+
+    fn event(&self, event: &ServerEvent) -> Result<Option<Event>, Failure> {
+        match event.name.as_str() {
+            "gap" => Ok(Some(Event::Gap(wire::gap(&event.data)))),
+            "" if !event.data.is_empty() => {
+                let record = wire::record(event.data.as_bytes()).ok_or_else(|| self.not_ours())?;
+                Ok(Some(Event::Record(record)))
+            }
+            // the stream ends by itself behind an `end`
+            _ => Ok(None),
+        }
+    }
+
+    /// What went wrong, and what to do.
+    fn failure(&self, error: &Error) -> Failure {
+        let url = self.client.url().shown();
+        match error {
+            Error::Connect(why) => Failure::failed(format!(
+                "cannot reach {url}: {why}; is `vmlog serve` running there?"
+            )),
+            Error::Broken(why) => Failure::failed(format!("{url}: {why}")),
+            Error::Refused(refusal) => match refusal.status {
+                StatusCode::UNAUTHORIZED => Failure::failed(format!(
+                    "{url} wants its access token: name its file with --token-file, or set VMLOG_TOKEN"
+                )),
+                StatusCode::BAD_REQUEST => Failure::usage(refusal.message.clone()),
+                StatusCode::NOT_FOUND => Failure::failed(format!(
+                    "{url}: {}; is this a vmlog server?",
+                    refusal.message
+                )),
+                _ => Failure::failed(format!("{url}: {}", refusal.message)),
+            },
+        }
+    }
+
+    fn not_ours(&self) -> Failure {
+        let url = self.client.url().shown();
+        Failure::failed(format!(
+            "{url}: its answer is not understood; is this a vmlog server of this version?"
+        ))
+    }
+}
+
+fn is_later(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    )
+}
+
+/// Whether it may be well in a moment.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Connect(_) | Error::Broken(_) => true,
+        Error::Refused(refusal) => {
+            is_later(refusal.status) || refusal.status == StatusCode::BAD_GATEWAY
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The folder of a store, read without its lock: also a copy, a snapshot, or while a server writes.
+
+use super::{Begin, Event, PAGE_ROWS};
+use crate::cli::Failure;
+use crate::cli::question::{Parameters, refused};
+use crate::disk::{Disk, RealDisk};
+use crate::pipeline::told;
+use crate::query::{
+    self, Budget, Cursor, Direction, Filter, Histogram, Limits, Order, Page, PageRequest,
+};
+use crate::record::Id;
+use crate::store::{self, Reader, View};
+use crate::time::Micros;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often a folder is looked at for what is new: soon enough for an eye.
+const POLL: Duration = Duration::from_millis(50);
+/// Opening a folder again reads its active file whole: it then rests so many times as long.
+const REST_FACTOR: u32 = 4;
+
+/// A store that is read where it lies.
+#[derive(Debug)]
+pub(in crate::cli) struct StoreEndpoint {
+    root: PathBuf,
+    view: View,
+    budget: Budget,
+}
+
+impl StoreEndpoint {
+    pub(super) fn open(root: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            root: root.to_owned(),
+            view: view(root)?,
+            budget: Budget::default(),
+        })
+    }
+
+    pub(super) fn page(&mut self, parameters: &Parameters) -> Result<Page, Failure> {
+        let limits = Limits {
+            limit_default: PAGE_ROWS,
+            limit_max: usize::MAX,
+        };
+        let request = query::parse_page(parameters, &limits, Micros::now()).map_err(refused)?;
+        query::page(&self.view, &request, &self.budget).map_err(unreadable)
+    }
+
+    pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
+        let request = query::parse_histogram(parameters, Micros::now()).map_err(refused)?;
+        query::histogram(&self.view, &request, &self.budget).map_err(unreadable)
+    }
+
+    pub(super) fn follow(
+        &mut self,
+        parameters: &Parameters,
+        begin: Begin,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let mut state = state(&self.root)?;
+        self.view = view(&self.root)?;
+        let mut after = match begin {
+            Begin::After(id) => id,
+            Begin::Newest(count) => match self.newest(&filter, count, take)? {
+                None => return Ok(()),
+                Some(()) => self.end(),
+            },
+        };
+        let mut pause = POLL;
+        loop {
+            if !self.show_after(&filter, after, take)? || !take(Event::Idle)? {
+                return Ok(());
+            }
+            after = after.max(self.end());
+            let Some(next) = self.wait(&state, pause, take)? else {
+                return Ok(());
+            };
+            state = next;
+            let opened_at = Instant::now();
+            self.view = view(&self.root)?;
+            pause = POLL.max(opened_at.elapsed() * REST_FACTOR);
+        }
+    }
+
+    /// The newest so many that the filter means, oldest first. `None` when that is enough.
+    fn newest(
+        &self,
+        filter: &Filter,
+        count: usize,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<Option<()>, Failure> {
+        let mut newest = vec![];
+        let mut cursor = None;
+        while newest.len() < count {
+            let request = PageRequest {
+                filter: filter.clone(),
+                cursor,
+                direction: Direction::Backward,
+                limit: count - newest.len(),
+                order: Order::Id,
+                around: None,
+            };
+            let page = query::page(&self.view, &request, &self.budget).map_err(unreadable)?;
+            newest.extend(page.entries);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        for record in newest.into_iter().rev() {
+            if !take(Event::Record(record))? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Everything behind `after`. False when that is enough.
+    fn show_after(
+        &self,
+        filter: &Filter,
+        after: Id,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
+        let mut cursor = Some(Cursor::Id(after));
+        while cursor.is_some() {
+            let request = PageRequest {
+                filter: filter.clone(),
+                cursor,
+                direction: Direction::Forward,
+                limit: PAGE_ROWS,
+                order: Order::Id,
+                around: None,
+            };
+            let page = query::page(&self.view, &request, &self.budget).map_err(unreadable)?;
+            if page.truncated && !take(Event::Gap(None))? {
+                return Ok(false);
+            }
+            for record in page.entries {
+                if !take(Event::Record(record))? {
+                    return Ok(false);
+                }
+            }
+            cursor = page.next_cursor;
+        }
+        Ok(true)
+    }
+
+    /// The last record that is there.
+    fn end(&self) -> Id {
+        Id(self.view.ids().end.saturating_sub(1))
+    }
+
+    /// Waits until the folder is not as it was; gives how it is then, or nothing when that is enough.
+    fn wait(
+        &self,
+        before: &State,
+        pause: Duration,
+        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+    ) -> Result<Option<State>, Failure> {
+        loop {
+            thread::sleep(pause);
+            let now = state(&self.root)?;
+            if now != *before {
+                return Ok(Some(now));
+            }
+            if !take(Event::Idle)? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Lengths and names of a store's files: while they stay, nothing is new.
+type State = Vec<(u64, OsString)>;
+
+fn state(root: &Path) -> Result<State, Failure> {
+    let names = RealDisk.list(root).map_err(|error| cannot(root, &error))?;
+    // the others never change; one that is sealed or pruned meanwhile is another state
+    let length = |name: &OsString| {
+        if name.as_encoded_bytes().ends_with(b".open") {
+            RealDisk.open(&root.join(name))?.length()
+        } else {
+            io::Result::Ok(0)
+        }
+    };
+    let of_name = |name: OsString| (length(&name).unwrap_or_default(), name);
+    let mut state: State = names.into_iter().map(of_name).collect();
+    state.sort();
+    Ok(state)
+}
+
+fn view(root: &Path) -> Result<View, Failure> {
+    match Reader::open_read_only(Arc::new(RealDisk), root) {
+        Ok(reader) => Ok(reader.view()),
+        Err(error) => Err(cannot(root, &error)),
+    }
+}
+
+/// Says what is wrong with the folder of a store, and what to do.
+pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'static)) -> Failure {
+    let remedy = match error.downcast_ref::<store::Error>() {
+        Some(store::Error::NotAStore { .. }) => {
+            "; name the folder of a store with --store, or a server with --url"
+        }
+        Some(store::Error::Io { source, .. }) => match source.kind() {
+            io::ErrorKind::NotFound => {
+                "; name the folder of a store with --store, or a server with --url"
+            }
+            io::ErrorKind::PermissionDenied => {
+                "; run as the user that the server runs as, or ask the server with --url"
+            }
+            _ => "",
+        },
+        Some(store::Error::Corrupt { .. }) => {
+            "; `vmlog repair` saves what can be read into a new store"
+        }
+        _ => "",
+    };
+    Failure::failed(format!(
+        "cannot read the store {}: {}{remedy}",
+        root.display(),
+        told(error)
+    ))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn unreadable(error: query::Error) -> Failure {
+    Failure::failed(format!("cannot read the store: {}", told(&error)))
+}

@@ -1,0 +1,217 @@
+//! How records are printed: for people, and for programs.
+
+mod export;
+mod json;
+mod pretty;
+
+use super::Failure;
+use super::journal::Zone;
+use super::output::Output;
+use super::question::{given, option};
+use crate::record::{Record, StoredRecord};
+use crate::server::write_csv;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches};
+use std::borrow::Cow;
+use std::env;
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// A line a record, for people.
+    Pretty,
+    /// One array.
+    Json,
+    /// An object a line.
+    JsonLines,
+    /// RFC 4180.
+    Csv,
+    /// The message alone.
+    Cat,
+    /// The journal export format.
+    Export,
+}
+
+impl Style {
+    pub(super) const NAMES: [&'static str; 6] = ["pretty", "json", "jsonl", "csv", "cat", "export"];
+
+    fn named(name: &str) -> Self {
+        match name {
+            "json" => Self::Json,
+            "jsonl" => Self::JsonLines,
+            "csv" => Self::Csv,
+            "cat" => Self::Cat,
+            "export" => Self::Export,
+            _ => Self::Pretty,
+        }
+    }
+}
+
+/// Prints records.
+#[derive(Debug)]
+pub(super) struct Printer {
+    style: Style,
+    zone: Zone,
+    /// How times are printed.
+    pattern: &'static str,
+    has_ids: bool,
+    has_colour: bool,
+    /// What a terminal would obey is written out.
+    is_terminal: bool,
+    records: u64,
+}
+
+/// The arguments that say how.
+pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
+    [
+        option("output", 'o', "FORMAT", "How records are printed")
+            .default_value(default)
+            .value_parser(PossibleValuesParser::new(Style::NAMES)),
+        super::question::flag(
+            "ids",
+            "Begin each line with the record's id, as --around and --after take it",
+        ),
+        super::question::flag("utc", "Times in UTC, also those of --start and --end"),
+        colour_argument(),
+    ]
+}
+
+/// Whether there is colour.
+pub(super) fn colour_argument() -> Arg {
+    super::question::long(
+        "color",
+        "WHEN",
+        "Whether there is colour; auto: on a terminal, unless NO_COLOR is set",
+    )
+    .default_value("auto")
+    .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
+}
+
+/// Whether `--color` and the terminal ask for colour.
+pub(super) fn has_colour(matches: &ArgMatches, is_terminal: bool) -> bool {
+    match given(matches, "color") {
+        Some("always") => true,
+        Some("never") => false,
+        _ => is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    }
+}
+
+/// The time zone of a command line.
+pub(super) fn zone(matches: &ArgMatches) -> Zone {
+    if matches.get_flag("utc") {
+        Zone::utc()
+    } else {
+        Zone::local()
+    }
+}
+
+impl Printer {
+    pub(super) fn new(matches: &ArgMatches, is_terminal: bool) -> Self {
+        Self {
+            style: Style::named(given(matches, "output").unwrap_or_default()),
+            zone: zone(matches),
+            pattern: if matches.get_flag("utc") {
+                "%Y-%m-%d %H:%M:%S%.3fZ"
+            } else {
+                "%Y-%m-%d %H:%M:%S%.3f"
+            },
+            has_ids: matches.get_flag("ids"),
+            has_colour: has_colour(matches, is_terminal),
+            is_terminal,
+            records: 0,
+        }
+    }
+
+    /// What comes before the first record.
+    pub(super) fn begin(&self, output: &mut Output) {
+        match self.style {
+            Style::Json => output.buffer().push(b'['),
+            Style::Csv => {
+                output.buffer().extend_from_slice(CSV_HEAD);
+                let end: &[u8] = if self.is_terminal { b"\n" } else { b"\r\n" };
+                output.buffer().extend_from_slice(end);
+            }
+            _ => {}
+        }
+    }
+
+    /// A record. False when nobody reads any more.
+    pub(super) fn print(
+        &mut self,
+        output: &mut Output,
+        stored: &StoredRecord,
+    ) -> Result<bool, Failure> {
+        let out = output.buffer();
+        match self.style {
+            Style::Pretty => self.pretty(out, stored),
+            Style::Json => {
+                out.extend_from_slice(if self.records == 0 { b"\n" } else { b",\n" });
+                json::push(out, stored, self.is_terminal);
+            }
+            Style::JsonLines => {
+                json::push(out, stored, self.is_terminal);
+                out.push(b'\n');
+            }
+            Style::Csv if self.is_terminal => {
+                let mut line = vec![];
+                write_csv(&mut line, stored);
+                super::journal::push_escaped(out, line.trim_ascii_end());
+                out.push(b'\n');
+            }
+            Style::Csv => write_csv(out, stored),
+            Style::Cat => pretty::push_cat(out, &stored.record, self.is_terminal),
+            Style::Export => export::push(out, stored),
+        }
+        self.records += 1;
+        output.advance().map_err(written)
+    }
+
+    fn pretty(&self, out: &mut Vec<u8>, stored: &StoredRecord) {
+        if self.has_ids {
+            out.extend_from_slice(format!("{:>8} ", stored.id.0).as_bytes());
+        }
+        let time = self.zone.print(stored.record.timestamp, self.pattern);
+        pretty::push(
+            out,
+            &time,
+            &stored.record,
+            self.has_colour,
+            self.is_terminal,
+        );
+    }
+
+    /// What comes behind the last record.
+    pub(super) fn end(&self, output: &mut Output) {
+        if self.style == Style::Json {
+            output
+                .buffer()
+                .extend_from_slice(if self.records == 0 { b"]\n" } else { b"\n]\n" });
+        }
+    }
+
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+}
+
+const CSV_HEAD: &[u8] = b"id,timestamp,source,level,message,metadata";
+
+/// The message as its program wrote it: bytes that were no text are kept in the metadata.
+fn message_bytes(record: &Record) -> Cow<'_, [u8]> {
+    let kept = record
+        .metadata
+        .get("message_base64")
+        .and_then(|kept| kept.as_str());
+    match kept.and_then(|kept| STANDARD.decode(kept).ok()) {
+        Some(bytes) => bytes.into(),
+        None => record.message.as_bytes().into(),
+    }
+}
+
+/// Standard output could not be written.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+pub(super) fn written(error: std::io::Error) -> Failure {
+    Failure::failed(format!("cannot write: {error}"))
+}

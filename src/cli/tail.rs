@@ -1,0 +1,83 @@
+//! `vmlog tail`: records as they come.
+
+use super::Failure;
+use super::endpoint::{self, Begin, Endpoint, Event};
+use super::output::Output;
+use super::question::{self, Parameters, long, option};
+use super::show::{self, Printer, written};
+use crate::record::Id;
+use crate::time::Micros;
+use clap::{ArgMatches, Command, value_parser};
+use std::path::PathBuf;
+
+/// The arguments of `vmlog tail`.
+pub(super) fn command() -> Command {
+    Command::new("tail")
+        .about("Follow records as they come")
+        .long_about(
+            "Shows the newest records that a filter means, and goes on with those that come. Follows the store of this machine, \
+             another store folder (--store) or a server (--url); when a server goes away it is waited for, and nothing is missed.",
+        )
+        .after_help(
+            "Examples:\n  vmlog tail\n  vmlog tail -s devcontainer: -s cloud-init -n 50\n  \
+             vmlog tail --url http://127.0.0.1:8687 -l warn -o jsonl\n\n\
+             Exit codes: 0 nobody reads any more; 1 failed; 2 not understood; 130 after Ctrl-C",
+        )
+        .args(question::filter_arguments())
+        .arg(question::case_argument())
+        .arg(
+            option("limit", 'n', "N", "Begin with so many that are there [default: 10]").value_parser(value_parser!(usize)),
+        )
+        .arg(long("after", "ID", "Begin behind this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
+        .args(show::arguments("pretty"))
+        .args(endpoint::arguments())
+}
+
+/// Follows until nobody reads any more.
+pub(super) fn run(
+    matches: &ArgMatches,
+    data_dir: impl FnOnce() -> Result<PathBuf, Failure>,
+) -> Result<(), Failure> {
+    let parameters = question::filter(matches, &show::zone(matches), Micros::now())?;
+    let begin = match matches.get_one::<u64>("after") {
+        Some(after) => Begin::After(Id(*after)),
+        None => Begin::Newest(*matches.get_one::<usize>("limit").unwrap_or(&10)),
+    };
+    follow(
+        &mut Endpoint::open(matches, data_dir)?,
+        &parameters,
+        begin,
+        matches,
+    )
+}
+
+/// The same for a question that goes on.
+pub(super) fn follow(
+    endpoint: &mut Endpoint,
+    parameters: &Parameters,
+    begin: Begin,
+    matches: &ArgMatches,
+) -> Result<(), Failure> {
+    let mut output = Output::new();
+    let mut printer = Printer::new(matches, output.is_terminal());
+    if printer.style() == show::Style::Json {
+        return Err(Failure::usage(
+            "--output: a json array has an end; follow with jsonl",
+        ));
+    }
+    printer.begin(&mut output);
+    endpoint.follow(parameters, begin, &mut |event| {
+        match event {
+            Event::Record(record) => return printer.print(&mut output, &record),
+            Event::Gap(Some(count)) => eprintln!(
+                "vmlog: {count} records are missing here: they came faster than they were read"
+            ),
+            Event::Gap(None) => eprintln!("vmlog: records are missing here: they are pruned"),
+            Event::Lost(why) => eprintln!("vmlog: {why}; waiting for it"),
+            Event::Back => eprintln!("vmlog: going on"),
+            Event::Idle => {}
+        }
+        output.flush_and_look().map_err(written)
+    })?;
+    output.flush().map_err(written)
+}

@@ -25,6 +25,13 @@ impl RunId {
         let millis = u128::try_from(now.get().max(0) / 1_000).unwrap_or(0) & ((1 << 48) - 1);
         Self(millis << RANDOM_BITS | random() & ((1 << RANDOM_BITS) - 1))
     }
+
+    /// When the run began, by the clock of that time.
+    #[must_use]
+    pub fn begun(self) -> Micros {
+        let millis = i64::try_from(self.0 >> RANDOM_BITS).unwrap_or(i64::MAX);
+        Micros::new(millis.saturating_mul(1_000))
+    }
 }
 
 /// Not a secret: where the kernel has no random bytes yet, the keys of the standard library's hash maps will do.

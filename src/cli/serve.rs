@@ -13,6 +13,7 @@ use crate::redact::Redactor;
 use crate::server;
 use crate::server::{Measure, Sample, access_token};
 use crate::store::{Recovery, Store};
+use crate::time::Micros;
 use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -220,32 +221,14 @@ fn server_options(config: &Config, token: String, counters: Counters) -> server:
         rate: config.api.rate,
         rate_burst: config.api.burst,
         hosts: config.api.hosts.clone(),
-        measure: Some(Measure::new(move || samples(&counters.read()))),
+        measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
         ..server::Options::default()
     }
 }
 
 /// What the collectors have brought, for `/metrics`.
 fn samples(counts: &[Count]) -> Vec<Sample> {
-    type Read = fn(&Count) -> u64;
-    let kinds: [(&str, &str, Read); 3] = [
-        (
-            "vmlog_collector_records_total",
-            "Records that a collector brought.",
-            |count| count.records,
-        ),
-        (
-            "vmlog_collector_bytes_total",
-            "Bytes of their messages.",
-            |count| count.bytes,
-        ),
-        (
-            "vmlog_collector_failures_total",
-            "Times that a collector failed.",
-            |count| count.failures,
-        ),
-    ];
-    let of_kind = |(name, help, read): (&'static str, &'static str, Read)| {
+    let of_kind = |(name, help, read): Kind| {
         counts.iter().map(move |count| {
             let labels = vec![("collector", count.collector.clone())];
             Sample {
@@ -256,8 +239,60 @@ fn samples(counts: &[Count]) -> Vec<Sample> {
             }
         })
     };
-    kinds.into_iter().flat_map(of_kind).collect()
+    let reached = counts.iter().flat_map(|count| {
+        count.reached.iter().map(|(origin, reached)| Sample {
+            name: "vmlog_collector_position",
+            help: "How far an origin was read: the number of a journal entry, bytes of a file.",
+            labels: vec![
+                ("collector", count.collector.clone()),
+                ("origin", origin.clone()),
+            ],
+            value: *reached,
+        })
+    });
+    KINDS.into_iter().flat_map(of_kind).chain(reached).collect()
 }
+
+/// What is counted of every collector: its name, what it says, where it is found.
+type Kind = (&'static str, &'static str, fn(&Count) -> u64);
+
+const KINDS: [Kind; 7] = [
+    (
+        "vmlog_collector_read_total",
+        "Entries and lines that a collector read, wanted or not.",
+        |count| count.read,
+    ),
+    (
+        "vmlog_collector_stored_total",
+        "Records of a collector that the store has taken.",
+        |count| count.stored,
+    ),
+    (
+        "vmlog_collector_filtered_total",
+        "Entries that a collector read and that are not wanted.",
+        |count| count.filtered,
+    ),
+    (
+        "vmlog_collector_bytes_total",
+        "Bytes of the messages that a collector brought.",
+        |count| count.bytes,
+    ),
+    (
+        "vmlog_collector_gaps_total",
+        "Times that something was gone before a collector could read it.",
+        |count| count.gaps,
+    ),
+    (
+        "vmlog_collector_errors_total",
+        "Times that a collector failed or found something wrong.",
+        |count| count.errors,
+    ),
+    (
+        "vmlog_collector_lag_seconds",
+        "How far a collector is behind; 0 when all is read and stored.",
+        |count| count.lag_s,
+    ),
+];
 
 fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()

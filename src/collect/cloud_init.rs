@@ -126,6 +126,18 @@ impl Collector for CloudInitCollector {
             .min();
         self.desk.wait(due, patience);
     }
+
+    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(vec![Micros::MIN; self.files.len()])
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        let Some(followed) = self.files.get_mut(part) else {
+            return Ok(());
+        };
+        self.desk.start();
+        followed.read(&self.source, &mut self.desk, &mut Intake::new(batch))
+    }
 }
 
 impl Followed {
@@ -164,7 +176,8 @@ impl Followed {
         if let Some(tail) = self.tail.state() {
             let known = self.clock.known().map(Micros::get);
             let stage = self.stage.clone();
-            intake.position(save(&self.origin, &Saved { tail, known, stage }));
+            let reached = tail.reached();
+            intake.position(save(&self.origin, &Saved { tail, known, stage }), reached);
         }
         result
     }

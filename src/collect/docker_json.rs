@@ -8,6 +8,7 @@ use super::position::{forget, load, save};
 use super::tail::{Desk, QUIET};
 use super::{Batch, Collector, Error, Intake, sibling, stamp, structured};
 use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::time::Micros;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -140,7 +141,7 @@ impl DockerJsonCollector {
             let is_over = container.tail.is_over();
             if is_over {
                 let origin = format!("{ORIGIN}{}", container.id);
-                intake.position(forget(&origin));
+                intake.position(forget(&origin), None);
                 saved.remove(&origin);
             }
             !is_over
@@ -186,6 +187,19 @@ impl Collector for DockerJsonCollector {
             .filter_map(|container| container.tail.due());
         let look = self.looked.map(|looked| looked + LOOK_EVERY);
         self.desk.wait(due.chain(look).min(), patience);
+    }
+
+    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
+        self.look();
+        Ok(vec![Micros::MIN; self.containers.len()])
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        let Some(container) = self.containers.get_mut(part) else {
+            return Ok(());
+        };
+        self.desk.start();
+        container.read(&self.options, &mut self.desk, &mut Intake::new(batch))
     }
 }
 
@@ -269,7 +283,8 @@ impl Container {
             intake.flow()
         });
         if let Some(state) = self.tail.state() {
-            intake.position(save(&format!("{ORIGIN}{}", self.id), &state));
+            let reached = state.reached();
+            intake.position(save(&format!("{ORIGIN}{}", self.id), &state), reached);
         }
         result
     }

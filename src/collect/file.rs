@@ -139,7 +139,7 @@ impl FileCollector {
             let is_over = followed.tail.is_over();
             if is_over {
                 saved.remove(&followed.origin);
-                intake.position(forget(&followed.origin));
+                intake.position(forget(&followed.origin), None);
             }
             !is_over
         });
@@ -187,6 +187,20 @@ impl Collector for FileCollector {
         let look = self.looked.map(|looked| looked + LOOK_EVERY);
         self.desk.wait(due.into_iter().chain(look).min(), patience);
     }
+
+    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
+        self.look();
+        Ok(vec![Micros::MIN; self.files.len()])
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        let Some(followed) = self.files.get_mut(part) else {
+            return Ok(());
+        };
+        self.desk.start();
+        let mut intake = Intake::new(batch);
+        followed.read(&self.options, &self.source, &mut self.desk, &mut intake)
+    }
 }
 
 impl Followed {
@@ -220,7 +234,8 @@ impl Followed {
         });
         if let Some(tail) = tail.state() {
             let known = clock.known().map(Micros::get);
-            intake.position(save(&self.origin, &Saved { tail, known }));
+            let reached = tail.reached();
+            intake.position(save(&self.origin, &Saved { tail, known }), reached);
         }
         result
     }

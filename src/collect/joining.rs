@@ -74,6 +74,7 @@ impl Joining {
     pub(crate) fn take(&mut self, entry: &Entry<'_>, rules: &Rules, intake: &mut Intake<'_>) {
         let outline = Outline::of(entry.fields());
         if !outline.is_kept(rules) {
+            intake.filter();
             return;
         }
         let taken = Taken {
@@ -139,6 +140,10 @@ impl Joining {
             cursor: position.cursor.to_string(),
             unfinished: self.joiner.unfinished(origin).collect(),
         };
-        intake.position(position::save(&format!("{ORIGIN}{origin}"), &saved));
+        let reached = position.cursor.seqnum;
+        intake.position(
+            position::save(&format!("{ORIGIN}{origin}"), &saved),
+            Some(reached),
+        );
     }
 }

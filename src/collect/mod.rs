@@ -51,20 +51,50 @@ pub use patterns::NamePatterns;
 pub use sandbox::{SandboxCollector, SandboxOptions};
 
 use crate::record::{Position, Record};
+use crate::time::Micros;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// What one read of a collector brought. A position covers the records that stand before it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
     /// In the order of the origin.
     pub records: Vec<Record>,
     /// The newest position of each origin that was read.
     pub positions: Vec<Position>,
+    /// How far origins have been read, in a measure of their own: the number of a journal entry, bytes of a file. `None` when
+    /// an origin has been read to its end for good, or is gone.
+    pub reached: BTreeMap<String, Option<u64>>,
+    /// What was read and is not wanted.
+    pub filtered: u64,
+    /// A read stops at so many records.
+    pub(crate) records_max: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            positions: Vec::new(),
+            reached: BTreeMap::new(),
+            filtered: 0,
+            records_max: Self::RECORDS_MAX,
+        }
+    }
 }
 
 impl Batch {
+    /// Takes one record, so that records of several collectors can be put in order; two where they belong together.
+    #[must_use]
+    pub fn single() -> Self {
+        Self {
+            records_max: 1,
+            ..Self::default()
+        }
+    }
+
     /// A read stops here, so that memory stays small and other collectors get their turn.
     pub const RECORDS_MAX: usize = 512;
     /// Message bytes at which a read stops.
@@ -82,6 +112,20 @@ pub trait Collector: Send {
 
     /// Blocks until there may be something new, at most `patience`.
     fn wait(&mut self, patience: Duration);
+
+    /// What it has parts of that have an order each: files, containers, commands. For each the earliest time that it can hold.
+    /// The numbers of the parts are their places here, and hold until the next [`Collector::read`]. What turns up while
+    /// they are looked for goes into the batch.
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        let _ = batch;
+        Ok(vec![Micros::MIN])
+    }
+
+    /// As [`Collector::read`], of one part alone.
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        let _ = part;
+        self.read(batch)
+    }
 }
 
 /// Why a collector cannot go on.
@@ -129,7 +173,7 @@ impl<'a> Intake<'a> {
 
     /// Whether the read must stop: one record may overshoot the byte bound, by at most its own length.
     pub(crate) fn is_full(&self) -> bool {
-        self.batch.records.len() >= Batch::RECORDS_MAX || self.bytes >= Batch::BYTES_MAX
+        self.batch.records.len() >= self.batch.records_max || self.bytes >= Batch::BYTES_MAX
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -150,8 +194,14 @@ impl<'a> Intake<'a> {
         self.batch.records.push(record);
     }
 
-    /// The newest position of its origin; it takes the place of an older one.
-    pub(crate) fn position(&mut self, position: Position) {
+    /// Something was read that is not wanted.
+    pub(crate) fn filter(&mut self) {
+        self.batch.filtered += 1;
+    }
+
+    /// The newest position of its origin, and how far that is; it takes the place of an older one.
+    pub(crate) fn position(&mut self, position: Position, reached: Option<u64>) {
+        self.batch.reached.insert(position.origin.clone(), reached);
         let same = |known: &&mut Position| known.origin == position.origin;
         match self.batch.positions.iter_mut().find(same) {
             Some(known) => *known = position,
@@ -218,9 +268,11 @@ mod tests {
         };
         let mut batch = Batch::default();
         let mut intake = Intake::new(&mut batch);
-        intake.position(position("a", 1));
-        intake.position(position("b", 2));
-        intake.position(position("a", 3));
+        intake.position(position("a", 1), Some(1));
+        intake.position(position("b", 2), None);
+        intake.position(position("a", 3), Some(3));
         assert_eq!(batch.positions, [position("a", 3), position("b", 2)]);
+        let reached = [("a".to_owned(), Some(3)), ("b".to_owned(), None)];
+        assert_eq!(batch.reached, BTreeMap::from(reached));
     }
 }

@@ -113,7 +113,7 @@ impl SandboxCollector {
             let is_there = found.iter().any(|(name, _)| *origin == origin_of(name));
             let is_held = logs.iter().any(|log| log.origin == *origin);
             if !(is_there || is_held) {
-                intake.position(forget(origin));
+                intake.position(forget(origin), None);
             }
             is_there || is_held
         });
@@ -176,6 +176,19 @@ impl Collector for SandboxCollector {
         let look = self.looked.map(|looked| looked + LOOK_EVERY);
         self.desk.wait(due.chain(look).min(), patience);
     }
+
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        self.look(&mut Intake::new(batch));
+        Ok(vec![Micros::MIN; self.logs.len()])
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        let Some(log) = self.logs.get_mut(part) else {
+            return Ok(());
+        };
+        self.desk.start();
+        log.read(&mut self.desk, &mut self.saved, &mut Intake::new(batch))
+    }
 }
 
 impl Log {
@@ -208,11 +221,12 @@ impl Log {
             self.grew = desk.now;
         }
         if let Some(tail) = self.tail.state() {
+            let reached = tail.reached();
             let position = save(&self.origin, &Saved { tail });
             if let Some(value) = &position.value {
                 positions.insert(self.origin.clone(), value.clone());
             }
-            intake.position(position);
+            intake.position(position, reached);
         }
         result
     }

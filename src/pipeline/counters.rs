@@ -1,9 +1,11 @@
 //! What the pipeline counts, for whoever watches it.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::collect::{Batch, OWN_SOURCE};
+use crate::record::{Level, Record};
+use crate::time::Micros;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counters of all collectors.
 #[derive(Debug, Clone, Default)]
@@ -15,21 +17,39 @@ type Named = (String, Arc<Collected>);
 /// What one collector has brought since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    records: AtomicU64,
+    brought: AtomicU64,
+    stored: AtomicU64,
+    filtered: AtomicU64,
     bytes: AtomicU64,
-    failures: AtomicU64,
+    gaps: AtomicU64,
+    errors: AtomicU64,
+    /// Whether the last read found nothing new.
+    is_at_end: AtomicBool,
+    /// The time of the newest record brought, in microseconds.
+    newest: AtomicI64,
+    reached: Mutex<BTreeMap<String, u64>>,
 }
 
 /// The same at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) collector: String,
-    /// Records brought.
-    pub(crate) records: u64,
-    /// Bytes of their messages.
+    /// Entries and lines read, wanted or not.
+    pub(crate) read: u64,
+    /// Records of them that the store has.
+    pub(crate) stored: u64,
+    /// Entries that are not wanted.
+    pub(crate) filtered: u64,
+    /// Bytes of the messages brought.
     pub(crate) bytes: u64,
-    /// Times that it failed and was started again.
-    pub(crate) failures: u64,
+    /// Times that something was gone before it could be read.
+    pub(crate) gaps: u64,
+    /// Times that it failed and was started again, and all else that it found wrong.
+    pub(crate) errors: u64,
+    /// How far it is behind: the age of the newest record, or 0 when everything has been read and is stored.
+    pub(crate) lag_s: u64,
+    /// How far each origin has been read, in a measure of its own.
+    pub(crate) reached: BTreeMap<String, u64>,
 }
 
 impl Counters {
@@ -42,25 +62,104 @@ impl Counters {
     }
 
     /// Where everything stands.
-    pub(crate) fn read(&self) -> Vec<Count> {
+    pub(crate) fn read(&self, now: Micros) -> Vec<Count> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = |(name, collected): &Named| Count {
-            collector: name.clone(),
-            records: collected.records.load(Ordering::Relaxed),
-            bytes: collected.bytes.load(Ordering::Relaxed),
-            failures: collected.failures.load(Ordering::Relaxed),
-        };
+        let count = |(name, collected): &Named| collected.count(name, now);
         all.iter().map(count).collect()
     }
 }
 
 impl Collected {
-    pub(super) fn brought(&self, records: usize, bytes: usize) {
-        self.records.fetch_add(records as u64, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Counts what a read brought.
+    pub(super) fn brought(&self, batch: &Batch) {
+        let Batch {
+            records,
+            reached,
+            filtered,
+            ..
+        } = batch;
+        let bytes: usize = records.iter().map(|record| record.message.len()).sum();
+        let gaps = records.iter().filter(|record| is_gap(record)).count();
+        let errors = records.iter().filter(|record| is_trouble(record)).count();
+        add(&self.brought, records.len() as u64);
+        add(&self.filtered, *filtered);
+        add(&self.bytes, bytes as u64);
+        add(&self.gaps, gaps as u64);
+        add(&self.errors, errors as u64);
+        if let Some(newest) = records.last() {
+            self.newest.store(newest.timestamp.get(), Ordering::Relaxed);
+            self.is_at_end.store(false, Ordering::Relaxed);
+        }
+        if !reached.is_empty() {
+            let mut known = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+            for (origin, reached) in reached {
+                match reached {
+                    Some(reached) => known.insert(origin.clone(), *reached),
+                    None => known.remove(origin),
+                };
+            }
+        }
+    }
+
+    /// The last read found nothing new.
+    pub(super) fn at_end(&self) {
+        self.is_at_end.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn stored(&self, records: u64) {
+        add(&self.stored, records);
     }
 
     pub(super) fn failed(&self) {
-        self.failures.fetch_add(1, Ordering::Relaxed);
+        add(&self.errors, 1);
     }
+
+    fn count(&self, name: &str, now: Micros) -> Count {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        // before what was brought, so that it is never more
+        let stored = load(&self.stored);
+        let (brought, filtered) = (load(&self.brought), load(&self.filtered));
+        let is_behind = !self.is_at_end.load(Ordering::Relaxed) || stored < brought;
+        let newest = self.newest.load(Ordering::Relaxed);
+        let age_s = now.get().saturating_sub(newest) / 1_000_000;
+        let has_lag = is_behind && brought > 0;
+        Count {
+            collector: name.to_owned(),
+            read: brought + filtered,
+            stored,
+            filtered,
+            bytes: load(&self.bytes),
+            gaps: load(&self.gaps),
+            errors: load(&self.errors),
+            lag_s: if has_lag {
+                u64::try_from(age_s).unwrap_or(0)
+            } else {
+                0
+            },
+            reached: self
+                .reached
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}
+
+/// Nothing is decided by the value of a counter, so no order is needed.
+fn add(counter: &AtomicU64, count: u64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Only vmlog itself gives this type: a field of that name that somebody logs is kept under another.
+fn is_gap(record: &Record) -> bool {
+    record
+        .metadata
+        .get("event_type")
+        .is_some_and(|event| event == "gap")
+}
+
+fn is_trouble(record: &Record) -> bool {
+    record.source.as_str() == OWN_SOURCE && record.level >= Level::Warn && !is_gap(record)
 }

@@ -2,7 +2,8 @@
 //! from what the store has committed.
 
 use super::counters::Collected;
-use super::{Build, Delivery, Shared, told};
+use super::history::Handover;
+use super::{Delivery, Share, Shared, told};
 use crate::collect;
 use crate::collect::{Batch, Collector};
 use crate::record::{Level, Metadata, Position, Positions};
@@ -10,7 +11,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
 /// How often a sleeping lane looks whether to stop.
-const NAP: Duration = Duration::from_millis(50);
+pub(super) const NAP: Duration = Duration::from_millis(50);
 
 /// A collector and its place in the queue.
 #[derive(Debug)]
@@ -42,6 +43,14 @@ pub(super) struct Lane {
 pub(super) struct InFlight(AtomicUsize);
 
 impl InFlight {
+    pub(super) fn sent(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// One of them is committed.
     pub(super) fn committed(&self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
@@ -67,52 +76,67 @@ impl Lane {
         }
     }
 
-    /// Runs until the pipeline stops.
-    pub(super) fn run(self, mut build: Build) {
+    pub(super) fn collected(&self) -> Arc<Collected> {
+        Arc::clone(&self.collected)
+    }
+
+    /// Waits for the collector and runs until the pipeline stops.
+    pub(super) fn run(self, handover: &Receiver<Handover>) {
+        let Ok(handover) = handover.recv() else {
+            return;
+        };
+        let Handover {
+            mut build,
+            mut collector,
+            mut sent,
+            mut failure,
+        } = handover;
         let mut backoff = BACKOFF_MIN;
         while !self.shared.stopping() {
-            let positions = self.shared.committed();
             let mut has_read = false;
-            let turn = catch_unwind(AssertUnwindSafe(|| {
-                let mut collector = build(&positions);
-                self.drive(collector.as_mut(), &mut has_read)
-            }));
-            let why = match turn {
-                Ok(End::Stopped) => return,
-                Ok(End::Failed(why)) => why,
-                Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
+            let turn = || {
+                let mut collector = collector.take().unwrap_or_else(|| {
+                    sent.clear();
+                    build(&self.shared.committed())
+                });
+                self.drive(collector.as_mut(), &mut sent, &mut has_read)
             };
+            let end = match failure.take() {
+                Some(why) => End::Failed(why),
+                None => catch_unwind(AssertUnwindSafe(turn)).unwrap_or_else(|panic| {
+                    End::Failed(format!("panicked: {}", panic_text(panic.as_ref())))
+                }),
+            };
+            let End::Failed(why) = end else { return };
             if has_read {
                 backoff = BACKOFF_MIN;
             }
             self.collected.failed();
             self.report(&why, backoff);
-            self.sleep_while(
-                || self.in_flight.0.load(Ordering::Acquire) > 0,
-                Duration::MAX,
-            );
+            self.sleep_while(|| self.in_flight.count() > 0, Duration::MAX);
             self.sleep_while(|| true, backoff);
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
     }
 
-    fn drive(&self, collector: &mut dyn Collector, has_read: &mut bool) -> End {
-        let mut sent = Positions::new();
+    fn drive(
+        &self,
+        collector: &mut dyn Collector,
+        sent: &mut Positions,
+        has_read: &mut bool,
+    ) -> End {
         while !self.shared.stopping() {
             let mut batch = Batch::default();
             let result = collector.read(&mut batch);
-            batch
-                .positions
-                .retain(|position| is_news(&mut sent, position));
+            batch.positions.retain(|position| is_news(sent, position));
             let idle = batch.records.is_empty() && batch.positions.is_empty();
             *has_read |= !idle;
-            let bytes = batch
-                .records
-                .iter()
-                .map(|record| record.message.len())
-                .sum();
-            self.collected.brought(batch.records.len(), bytes);
-            if !idle && !self.send(batch) {
+            self.collected.brought(&batch);
+            if idle && result.is_ok() {
+                self.collected.at_end();
+            }
+            let share = Share::new(&self.collected, &batch);
+            if !idle && !self.send(batch, vec![share]) {
                 return End::Stopped;
             }
             if let Err(error) = result {
@@ -131,10 +155,11 @@ impl Lane {
     }
 
     /// Blocks while the queue is full. False when the writer is gone.
-    fn send(&self, batch: Batch) -> bool {
-        self.in_flight.0.fetch_add(1, Ordering::AcqRel);
+    fn send(&self, batch: Batch, shares: Vec<Share>) -> bool {
+        self.in_flight.sent();
         let delivery = Delivery {
             batch,
+            shares,
             in_flight: Some(Arc::clone(&self.in_flight)),
         };
         self.sender.send(delivery).is_ok()
@@ -147,10 +172,11 @@ impl Lane {
         let mut metadata = Metadata::new();
         metadata.insert("collector".into(), name.as_str().into());
         let record = collect::own_record(Level::Error, "collector_failed", text, metadata);
-        self.send(Batch {
+        let batch = Batch {
             records: vec![record],
             ..Batch::default()
-        });
+        };
+        self.send(batch, vec![]);
     }
 
     fn sleep_while(&self, condition: impl Fn() -> bool, at_most: Duration) {
@@ -163,7 +189,7 @@ impl Lane {
 }
 
 /// Whether a position says more than the last of its origin did: only then it is worth a write.
-fn is_news(sent: &mut Positions, position: &Position) -> bool {
+pub(super) fn is_news(sent: &mut Positions, position: &Position) -> bool {
     let Position { origin, value } = position;
     if sent.get(origin) == value.as_ref() {
         return false;
@@ -175,7 +201,7 @@ fn is_news(sent: &mut Positions, position: &Position) -> bool {
     true
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without a message")

@@ -1,8 +1,9 @@
-//! Collectors -> redact -> append -> live. Each collector has a thread of its own; one thread
-//! writes. Between them stands one short queue: when the writer falls behind, collectors wait, and
-//! their sources keep what was not read.
+//! Collectors -> redact -> append -> live. What the sources hold at the start is merged by time; then each collector has a
+//! thread of its own. One thread writes. Between them stands one short queue: when the writer falls behind, collectors
+//! wait, and their sources keep what was not read.
 
 mod counters;
+mod history;
 mod lane;
 mod writer;
 
@@ -12,7 +13,9 @@ use crate::record::{Positions, Record};
 use crate::redact::Redactor;
 use crate::store;
 use crate::store::Store;
+use counters::Collected;
 pub(crate) use counters::{Count, Counters};
+use history::{History, Starting};
 use lane::{InFlight, Lane};
 use std::error::Error;
 use std::io;
@@ -54,8 +57,39 @@ pub(crate) fn told(error: &dyn Error) -> String {
 /// What goes through the queue.
 struct Delivery {
     batch: Batch,
+    /// Whose records they are.
+    shares: Vec<Share>,
     /// Told when the batch is committed.
     in_flight: Option<Arc<InFlight>>,
+}
+
+/// How many records of a delivery came from one collector.
+#[derive(Debug)]
+struct Share {
+    collected: Arc<Collected>,
+    records: u64,
+}
+
+impl Share {
+    fn new(collected: &Arc<Collected>, batch: &Batch) -> Self {
+        Self {
+            collected: Arc::clone(collected),
+            records: batch.records.len() as u64,
+        }
+    }
+
+    fn is_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.collected, &other.collected)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+    }
+
+    /// The store has them.
+    fn stored(&self) {
+        self.collected.stored(self.records);
+    }
 }
 
 /// What the threads share.
@@ -90,6 +124,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     shared: Arc<Shared>,
+    history: JoinHandle<()>,
     lanes: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), store::Error>>,
 }
@@ -106,7 +141,8 @@ impl Stopper {
 }
 
 impl Pipeline {
-    /// Starts a thread for each collector and one that writes. `first` is appended before all else.
+    /// Starts a thread for each collector, one that merges what they begin with, and one that writes. `first` is appended
+    /// before all else.
     /// The receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
     pub(crate) fn start(
         store: Store,
@@ -132,6 +168,7 @@ impl Pipeline {
                 records: first,
                 ..Batch::default()
             },
+            shares: vec![],
             in_flight: None,
         });
         let (ended, when_ended) = oneshot::channel();
@@ -143,17 +180,25 @@ impl Pipeline {
                 writer.run()
             })?;
         let mut lanes = Vec::with_capacity(collectors.len());
+        let mut starting = Vec::with_capacity(collectors.len());
         for (name, build) in collectors {
             let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone());
+            let (giver, handover) = mpsc::channel();
+            starting.push(Starting::new(build, &lane, giver));
             lanes.push(
                 thread::Builder::new()
                     .name(name)
-                    .spawn(move || lane.run(build))?,
+                    .spawn(move || lane.run(&handover))?,
             );
         }
+        let history = History::new(Arc::clone(&shared), sender, starting);
+        let history = thread::Builder::new()
+            .name("history".into())
+            .spawn(move || history.run())?;
         Ok((
             Self {
                 shared,
+                history,
                 lanes,
                 writer,
             },
@@ -174,8 +219,8 @@ impl Pipeline {
     /// Stops collectors, writes and syncs what they have read, closes the store.
     pub(crate) fn finish(self) -> Result<(), store::Error> {
         self.stopper().stop();
-        for lane in self.lanes {
-            // a lane catches its collector's panics; there is nothing to be learnt here
+        for lane in std::iter::once(self.history).chain(self.lanes) {
+            // panics of a collector are caught; there is nothing to be learnt here
             let _ = lane.join();
         }
         self.writer
@@ -245,6 +290,9 @@ mod tests {
                         .extend((self.next..self.next + count).map(numbered));
                     self.next += count;
                     let value = Some(self.next.to_string().into_bytes());
+                    batch
+                        .reached
+                        .insert("scripted".into(), Some(self.next as u64));
                     batch.positions.push(Position {
                         origin: "scripted".into(),
                         value,
@@ -401,17 +449,127 @@ mod tests {
             Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
         let counters = pipeline.counters();
         let begin = Instant::now();
-        while counters.read()[0].failures == 0 {
+        while counters.read(Micros::now())[0].errors == 0 {
             assert!(begin.elapsed() < Duration::from_secs(10));
             thread::sleep(Duration::from_millis(5));
         }
         pipeline.finish().unwrap();
-        let count = &counters.read()[0];
-        // ten digits and one number of two
-        assert_eq!(
-            (count.collector.as_str(), count.records, count.bytes),
-            ("scripted", 11, 12)
-        );
+        let count = &counters.read(Micros::new(17_000_000))[0];
+        // ten digits and one number of two; the newest record is of ten microseconds after 1970
+        let expected = Count {
+            collector: "scripted".to_owned(),
+            read: 11,
+            stored: 11,
+            filtered: 0,
+            bytes: 12,
+            gaps: 0,
+            errors: 1,
+            lag_s: 16,
+            reached: [("scripted".to_owned(), 11)].into(),
+        };
+        assert_eq!(*count, expected);
+    }
+
+    #[test]
+    fn histories_are_merged_by_time() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let parts = |name: &'static str, parts: &'static [&'static [i64]]| -> (String, Build) {
+            let build = move |positions: &Positions| -> Box<dyn Collector> {
+                Box::new(Parts::new(name, parts, positions))
+            };
+            (name.to_owned(), Box::new(build))
+        };
+        let collectors = vec![
+            parts("a", &[&[1, 5, 9], &[2, 7, 3]]),
+            parts("b", &[&[4, 4, 8]]),
+            parts("c", &[&[]]),
+        ];
+        let live = Live::new(10, Id(1));
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        let begin = Instant::now();
+        while reader.view().ids().end <= 9 {
+            assert!(begin.elapsed() < Duration::from_secs(10));
+            thread::sleep(Duration::from_millis(5));
+        }
+        pipeline.finish().unwrap();
+        let store = open(root.path());
+        let all = messages(&store, "file:parts");
+        let expected = [
+            "a0:1", "a1:2", "b0:4", "b0:4", "a0:5", "a1:7", "a1:3", "b0:8", "a0:9",
+        ];
+        assert_eq!(all, expected, "what is late keeps its place in its part");
+        let positions = store.positions();
+        for (origin, count) in [("a0", 3), ("a1", 3), ("b0", 3)] {
+            assert_eq!(positions[origin], [count], "{origin}");
+        }
+    }
+
+    /// Brings records of these times, part by part.
+    struct Parts {
+        name: &'static str,
+        times: &'static [&'static [i64]],
+        next: Vec<usize>,
+    }
+
+    impl Parts {
+        fn new(
+            name: &'static str,
+            times: &'static [&'static [i64]],
+            positions: &Positions,
+        ) -> Self {
+            let next = |part| {
+                let value = positions.get(&format!("{name}{part}"));
+                value.map_or(0, |value| usize::from(value[0]))
+            };
+            Self {
+                name,
+                times,
+                next: (0..times.len()).map(next).collect(),
+            }
+        }
+    }
+
+    impl Collector for Parts {
+        fn name(&self) -> &str {
+            self.name
+        }
+
+        fn read(&mut self, batch: &mut Batch) -> Result<(), crate::collect::Error> {
+            (0..self.times.len()).try_for_each(|part| self.read_part(part, batch))
+        }
+
+        fn wait(&mut self, _: Duration) {
+            thread::sleep(Duration::from_millis(5));
+        }
+
+        fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, crate::collect::Error> {
+            Ok(vec![Micros::MIN; self.times.len()])
+        }
+
+        fn read_part(
+            &mut self,
+            part: usize,
+            batch: &mut Batch,
+        ) -> Result<(), crate::collect::Error> {
+            let origin = format!("{}{part}", self.name);
+            while batch.records.len() < batch.records_max
+                && let Some(time) = self.times[part].get(self.next[part])
+            {
+                self.next[part] += 1;
+                batch.records.push(Record {
+                    timestamp: Micros::new(*time),
+                    source: Source::new("file", "parts"),
+                    message: format!("{origin}:{time}"),
+                    ..numbered(0)
+                });
+            }
+            let value = Some(vec![u8::try_from(self.next[part]).unwrap()]);
+            batch.positions.push(Position { origin, value });
+            Ok(())
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! hands them to those who tail.
 
 use super::lane::InFlight;
-use super::{Delivery, Options, Shared, told};
+use super::{Delivery, Options, Share, Shared, told};
 use crate::collect;
 use crate::collect::Batch;
 use crate::record::{Id, Level, Metadata, Position, Record, StoredRecord};
@@ -41,6 +41,7 @@ struct Pending {
     records: Vec<Redacted>,
     /// The newest of each origin.
     positions: BTreeMap<String, Option<Vec<u8>>>,
+    shares: Vec<Share>,
     in_flight: Vec<Arc<InFlight>>,
     /// When the first of it came.
     since: Option<Instant>,
@@ -111,7 +112,11 @@ impl Writer {
     }
 
     fn take(&mut self, delivery: Delivery) {
-        let Delivery { batch, in_flight } = delivery;
+        let Delivery {
+            batch,
+            shares,
+            in_flight,
+        } = delivery;
         for record in batch.records {
             let redacted = self.redactor.redact(record);
             log_own(redacted.record());
@@ -121,6 +126,7 @@ impl Writer {
         self.pending
             .positions
             .extend(positions.map(|position| (position.origin, position.value)));
+        self.pending.shares.extend(shares);
         self.pending.in_flight.extend(in_flight);
         self.pending.since.get_or_insert_with(Instant::now);
     }
@@ -177,6 +183,7 @@ impl Writer {
             };
         }
         drop(committed);
+        pending.shares.iter().for_each(Share::stored);
         for in_flight in pending.in_flight {
             in_flight.committed();
         }
@@ -220,6 +227,7 @@ impl Writer {
                 records: vec![record],
                 ..Batch::default()
             },
+            shares: vec![],
             in_flight: None,
         });
     }

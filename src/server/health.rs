@@ -2,8 +2,9 @@
 
 use super::app::App;
 use super::error::ApiError;
+use super::metrics::Measure;
 use super::reply;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
 /// `GET /healthz`: the process answers.
@@ -20,5 +21,48 @@ pub(super) fn ready(app: &App) -> Result<Response, ApiError> {
             30,
         ));
     }
-    Ok(reply::json(&json!({"status": "ready"})))
+    let mut answer = json!({"status": "ready"});
+    let collectors = collectors(app);
+    if !collectors.is_empty() {
+        answer["collectors"] = collectors.into();
+    }
+    Ok(reply::json(&answer))
+}
+
+/// What is counted of each collector. Where it reads is left out: this answer needs no token.
+fn collectors(app: &App) -> Map<String, Value> {
+    let samples = app.options.measure.as_ref().map(Measure::read);
+    let mut collectors = Map::new();
+    for sample in samples.into_iter().flatten() {
+        let name = sample.name.strip_prefix("vmlog_collector_");
+        let (Some(name), [("collector", collector)]) = (name, sample.labels.as_slice()) else {
+            continue;
+        };
+        let counts = collectors
+            .entry(collector.clone())
+            .or_insert_with(|| json!({}));
+        counts[key(name)] = sample.value.into();
+    }
+    collectors
+}
+
+/// `lag_seconds` is `lagSeconds`, `read_total` is `read`.
+fn key(name: &str) -> String {
+    let mut words = name.trim_end_matches("_total").split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |key, word| {
+        let (head, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        key + &head.to_ascii_uppercase() + rest
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key;
+
+    #[test]
+    fn keys_are_those_of_the_other_answers() {
+        assert_eq!(key("read_total"), "read");
+        assert_eq!(key("lag_seconds"), "lagSeconds");
+    }
 }

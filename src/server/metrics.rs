@@ -31,6 +31,10 @@ impl Measure {
     pub fn new(read: impl Fn() -> Vec<Sample> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
+
+    pub(super) fn read(&self) -> Vec<Sample> {
+        (self.0)()
+    }
 }
 
 impl fmt::Debug for Measure {
@@ -113,7 +117,7 @@ pub(super) async fn metrics(app: &App) -> Result<Response, ApiError> {
     text.tails(app);
     let connections = app.crowd.size() as u64;
     text.plain("vmlog_http_connections", "Open connections.", connections);
-    let samples = app.options.measure.as_ref().map(|Measure(read)| read());
+    let samples = app.options.measure.as_ref().map(Measure::read);
     for sample in samples.into_iter().flatten() {
         text.sample(&sample);
     }

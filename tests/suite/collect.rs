@@ -221,10 +221,8 @@ fn parts_of_container_lines_are_joined_whenever_the_collector_restarts() {
         let mut messages = Vec::new();
         let mut collector = JournaldCollector::open(options(dir.path()), &positions);
         for step in 0..40 {
-            let mut batch = Batch {
-                records: filler.clone(),
-                positions: Vec::new(),
-            };
+            let mut batch = Batch::default();
+            batch.records.clone_from(&filler);
             collector.read(&mut batch).unwrap();
             let records = batch.records.split_off(filler.len());
             messages.extend(records.into_iter().map(|record| record.message));

@@ -481,6 +481,9 @@ fn the_server_counts_what_it_does() {
     server.get("/logs?level=loud").send();
     server.get("/nothing").send();
     let _tail = server.events("/logs/tail");
+    let ready = get(server.address, "/readyz").send().json();
+    let collectors = json!({"journal": {"gaps": 7}});
+    assert_eq!(ready, json!({"status": "ready", "collectors": collectors}));
     let metrics = server.get("/metrics").send();
     assert_eq!(
         metrics.header("content-type"),

@@ -6,11 +6,12 @@ mod part;
 mod records;
 mod run;
 
-use super::position::{load, save};
+use super::position::{forget, load, save};
 use super::watch::Watch;
 use super::{Batch, Collector, Error, Intake, own_record};
 use crate::capture::{Folder, Parts, RunId};
-use crate::record::{Level, Metadata, Position, Positions};
+use crate::record::{Level, Metadata, Positions};
+use crate::time::Micros;
 use caps::Caps;
 use run::{Desk, Place, Run, Step};
 use std::collections::BTreeMap;
@@ -64,6 +65,8 @@ pub struct CaptureCollector {
     watch: Watch,
     /// The run that has its turn first: a chatty one must not silence the others.
     turn: Option<RunId>,
+    /// The runs that are parts by their numbers.
+    parts: Vec<RunId>,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ impl CaptureCollector {
             listing: Listing::default(),
             watch: Watch::new(),
             turn: None,
+            parts: Vec::new(),
             options,
         }
     }
@@ -155,10 +159,7 @@ impl CaptureCollector {
                 let text = "a capture log was removed before it was read to its end";
                 intake.push(told(*run, text.to_owned()));
             }
-            intake.position(Position {
-                origin: origin(*run),
-                value: None,
-            });
+            intake.position(forget(&origin(*run)), None);
             false
         });
     }
@@ -181,7 +182,7 @@ impl CaptureCollector {
         let before = intake.count();
         let result = self.read_run(id, &mut run, intake);
         if intake.count() > before || run.place().is_over {
-            intake.position(save(&origin(id), run.place()));
+            intake.position(save(&origin(id), run.place()), run.place().reached());
         }
         let state = match result {
             Ok(()) if run.place().is_over => State::Over,
@@ -289,6 +290,25 @@ impl Collector for CaptureCollector {
             patience = patience.min(due.saturating_duration_since(Instant::now()));
         }
         self.watch.wait(patience);
+    }
+
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        self.watch.folder(&self.options.directory);
+        self.list()?;
+        self.forget_removed(&mut Intake::new(batch));
+        let runs = &self.runs;
+        let is_over =
+            |run: &&RunId| matches!(runs.get(*run), Some(State::Known(place)) if place.is_over);
+        let listed = self.listing.runs.keys();
+        self.parts = listed.filter(|run| !is_over(run)).copied().collect();
+        Ok(self.parts.iter().map(|run| run.begun()).collect())
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        if let Some(run) = self.parts.get(part) {
+            self.advance(*run, &mut Intake::new(batch));
+        }
+        Ok(())
     }
 }
 

@@ -32,6 +32,13 @@ pub(crate) struct Place {
     pub(crate) is_over: bool,
 }
 
+impl Place {
+    /// Bytes of its part that have been read; nothing once the run is over.
+    pub(crate) fn reached(&self) -> Option<u64> {
+        (!self.is_over).then_some(self.offset)
+    }
+}
+
 /// A run being read.
 #[derive(Debug)]
 pub(crate) struct Run {

@@ -1,6 +1,7 @@
 //! Stories of runs, told by logs that are written line by line while a collector reads, is killed and starts again.
 
 use super::*;
+use crate::record::Position;
 use crate::record::Record;
 use crate::time::Micros;
 use fs::File;

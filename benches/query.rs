@@ -1,4 +1,5 @@
-//! Times of queries over a seeded store, in this process: the first run, the best and the median.
+//! Times of queries over a seeded store, in this process: the first run, the best, the median, and the median of the processor
+//! time, which neighbours on the machine do not move much; and the most memory of its own that a query had.
 //!
 //! `cargo bench --bench query -- 1000000` makes a store of so many rows under `target/` when it is not there yet, and prints one
 //! line a query. A second number names the runs of each, a word picks queries by name.
@@ -8,6 +9,7 @@
 mod generate;
 
 use generate::{Generator, NEEDLE, Sample};
+use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,8 +50,8 @@ fn main() {
         ms(opened.elapsed())
     );
     println!(
-        "{:<44} {:>9} {:>9} {:>9}  found",
-        "query", "first ms", "best ms", "median ms"
+        "{:<46} {:>9} {:>9} {:>9} {:>9} {:>8}  found",
+        "query", "first ms", "best ms", "median ms", "cpu ms", "peak KiB"
     );
     for (name, parameters) in pages(rows) {
         let request = request(&parameters);
@@ -60,10 +62,8 @@ fn main() {
     }
     let all = request(&[]).filter;
     time("sources with counts", runs, &|| {
-        query::sources(&view, &all)
-            .expect("counts")
-            .len()
-            .to_string()
+        let counts = query::sources(&view, &all, &budget).expect("counts");
+        counts.sources.len().to_string()
     });
     for (name, search) in [
         ("histogram, 60 buckets", ""),
@@ -188,21 +188,50 @@ fn through(view: &View, limit: usize, budget: &Budget) -> String {
 
 fn time(name: &str, runs: u64, query: &dyn Fn() -> String) {
     let mut found = String::new();
-    let mut times: Vec<Duration> = (0..runs.max(1))
+    forget_peak();
+    let before = memory("RssAnon:");
+    let mut times: Vec<(Duration, Duration)> = (0..runs.max(1))
         .map(|_| {
-            let started = Instant::now();
+            let (started, worked) = (Instant::now(), processor_time());
             found = query();
-            started.elapsed()
+            (started.elapsed(), processor_time().saturating_sub(worked))
         })
         .collect();
-    let first = times[0];
+    let (first, _) = times[0];
+    let peak = memory("VmHWM:").saturating_sub(memory("RssFile:") + before);
+    let mut worked: Vec<Duration> = times.iter().map(|(_, worked)| *worked).collect();
+    worked.sort();
     times.sort();
     println!(
-        "{name:<44} {:>9.3} {:>9.3} {:>9.3}  {found}",
+        "{name:<46} {:>9.3} {:>9.3} {:>9.3} {:>9.3} {:>8}  {found}",
         ms(first),
-        ms(times[0]),
-        ms(times[times.len() / 2])
+        ms(times[0].0),
+        ms(times[times.len() / 2].0),
+        ms(worked[worked.len() / 2]),
+        peak,
     );
+}
+
+/// Of all threads of this process.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(
+        time.tv_sec.try_into().expect("a time since the start"),
+        time.tv_nsec.try_into().expect("under a second"),
+    )
+}
+
+/// Lets the greatest size in memory begin again from the size now.
+fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").expect("a process may forget its own peak");
+}
+
+/// What the kernel says of this process, in KiB.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn ms(duration: Duration) -> f64 {

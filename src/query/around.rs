@@ -43,7 +43,12 @@ pub(super) fn page(
         (Scope::Source, Some(centre)) => {
             permitted.with_source(SourcePattern::exact(centre.record.source.as_str()))
         }
-        (Scope::Source, None) => return Ok(Page::default()),
+        (Scope::Source, None) => {
+            return Ok(Page {
+                truncated: (1..view.ids().start).contains(&around.id.0),
+                ..Page::default()
+            });
+        }
     };
     let room = request.limit.saturating_sub(usize::from(centre.is_some()));
     let side = |direction| {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Memory of all blocks together: enough for a page over the blocks of two dozen sources.
 const BYTES_MAX: usize = 8 << 20;
-/// What a row takes beside its message, about.
-const ROW_BYTES: usize = 96;
+/// What a row takes beside its message and metadata: id, source, timestamp, level, and where both end.
+const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 
 /// Blocks that were decoded for earlier pages; its clones are the same cache. One for a whole server keeps paging fast.
 #[derive(Clone, Default)]
@@ -121,7 +121,8 @@ impl Columns {
     }
 
     fn bytes(&self) -> usize {
-        self.messages.text().len() + self.ids.len() * ROW_BYTES
+        let content = self.messages.text().len() + self.metadata.all_bytes().len();
+        content + self.ids.len() * ROW_BYTES
     }
 
     /// A row as a record. `source`: that of all rows, where the block has only one.

@@ -36,6 +36,7 @@ mod search;
 mod size;
 mod source_filter;
 mod sources;
+mod weight;
 
 pub use around::{Around, Scope};
 pub use cache::BlockCache;
@@ -55,7 +56,7 @@ pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::{Budget, Cancel};
 pub use search::{Case, Search, SearchError};
 pub use source_filter::SourcePattern;
-pub use sources::{SourceSummary, sources};
+pub use sources::{SourceCounts, SourceSummary, sources};
 
 use crate::record::{Id, StoredRecord};
 use crate::store::View;

@@ -159,7 +159,9 @@ impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
             return None;
         };
         let first = *self.first.get_or_insert(candidate.bound);
-        if candidate.bound < first && self.is_spent() {
+        // nobody goes on from a page that nobody waits for
+        let is_over = candidate.bound < first && self.is_spent();
+        if is_over || self.budget.cancel.is_cancelled() {
             self.outcome.stopped = Some(candidate.bound);
             self.ended = true;
             return None;
@@ -189,7 +191,6 @@ impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
     fn is_spent(&self) -> bool {
         self.outcome.scanned >= self.budget.rows_max
             || self.started.elapsed() >= self.budget.time_max
-            || self.budget.cancel.is_cancelled()
     }
 }
 

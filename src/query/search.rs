@@ -1,6 +1,7 @@
 //! Search in messages: a text or a regex, in any case or exact, on one message or on a block of them.
 
 use super::literals::Need;
+use super::weight;
 use crate::store::fold;
 use memchr::memmem::Finder;
 use regex_automata::Input;
@@ -11,6 +12,9 @@ use std::fmt;
 
 /// Compiled size: enough for `\w{50}` with all of Unicode, small beside the memory of a request.
 const NFA_BYTES_MAX: usize = 4 << 20;
+/// Letters and classes within repetitions, each as often as it is repeated. Where the lazy automaton gives up, each of them
+/// may cost 20 ns for each byte that is looked at: with these a block takes a second at most, and `.{0,200}` passes.
+const REPEATED_MAX: u64 = 256;
 /// Memory of the lazy automaton, for each thread that scans.
 const CACHE_BYTES_MAX: usize = 1 << 20;
 /// Groups in groups: what people write stays under 10.
@@ -53,7 +57,7 @@ pub enum SearchError {
         /// What is wrong with it.
         reason: String,
     },
-    /// It is one, and too large to run.
+    /// It is one, and too large to run, or repeats too much within itself to be run in bounded time.
     TooLarge,
 }
 
@@ -258,6 +262,9 @@ struct Pattern {
 impl Pattern {
     fn new(pattern: &str, case: Case) -> Result<Self, SearchError> {
         let hir = parse(pattern, case)?;
+        if weight::repeated(&hir) > REPEATED_MAX {
+            return Err(SearchError::TooLarge);
+        }
         let config = Regex::config()
             .nfa_size_limit(Some(NFA_BYTES_MAX))
             .hybrid_cache_capacity(CACHE_BYTES_MAX);
@@ -443,6 +450,12 @@ mod tests {
             refused(r"(\w{200}){200}"),
             "search is a regex that is too large to run"
         );
+        assert_eq!(
+            refused("(?:.?){257}q"),
+            "search is a regex that is too large to run"
+        );
+        assert!(Search::regex("a.{0,200}b", Case::Insensitive).is_ok());
+        assert!(Search::regex(r"\w{50}", Case::Insensitive).is_ok());
         assert!(refused(&"(".repeat(60)).starts_with("search is not a regex"));
         assert!(refused(&format!("{}a{}", "(".repeat(60), ")".repeat(60))).contains("nest"));
     }

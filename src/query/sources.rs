@@ -10,7 +10,6 @@ use crate::record::Source;
 use crate::store::{self, SourceTally, View};
 use crate::time::Micros;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// What is known of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +24,34 @@ pub struct SourceSummary {
     pub levels: [u64; 4],
 }
 
-/// Counts by source, in order of name. Where no text or metadata is asked for, footers answer most of it.
+/// Counts by source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceCounts {
+    /// In order of name.
+    pub sources: Vec<SourceSummary>,
+    /// The budget ended the scan: records are missing from the counts, and perhaps whole sources.
+    pub is_partial: bool,
+    /// How many rows were looked at.
+    pub scanned: u64,
+    /// How many rows could not be looked at, since their blocks are damaged.
+    pub unreadable: u64,
+}
+
+/// Counts by source. Where no text or metadata is asked for, footers answer most of it.
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are not counted.
-pub fn sources(view: &View, filter: &Filter) -> Result<Vec<SourceSummary>, Error> {
-    let unbounded = Budget {
-        rows_max: u64::MAX,
-        time_max: Duration::MAX,
-        ..Budget::default()
-    };
-    let plan = Plan::new(view, filter, 0..u64::MAX, &unbounded.cache);
+pub fn sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCounts, Error> {
+    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = Totals {
         plan: &plan,
         by_source: BTreeMap::new(),
     };
     let counted = count_segments(view, filter, &mut totals)?;
     let candidates = plan.candidates(Ranking::default(), None);
-    scan::run(
+    let outcome = scan::run(
         candidates.filter(|candidate| counted.get(candidate.place.0) != Some(&true)),
-        &unbounded,
+        budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
             Ok(Part {
@@ -54,24 +61,18 @@ pub fn sources(view: &View, filter: &Filter) -> Result<Vec<SourceSummary>, Error
         },
         &mut totals,
     )?;
-    let totals = totals.by_source.into_iter();
-    Ok(totals
-        .map(
-            |(
-                source,
-                Tally {
-                    count,
-                    last,
-                    levels,
-                },
-            )| SourceSummary {
-                source,
-                count,
-                last_timestamp: last,
-                levels,
-            },
-        )
-        .collect())
+    let summary = |(source, tally): (Source, Tally)| SourceSummary {
+        source,
+        count: tally.count,
+        last_timestamp: tally.last,
+        levels: tally.levels,
+    };
+    Ok(SourceCounts {
+        sources: totals.by_source.into_iter().map(summary).collect(),
+        is_partial: outcome.stopped.is_some(),
+        scanned: outcome.scanned,
+        unreadable: outcome.unreadable,
+    })
 }
 
 /// Counts the segments that are visible as a whole where the source alone decides; returns which. A segment with damage is not

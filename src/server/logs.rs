@@ -86,8 +86,9 @@ pub(super) async fn sources(app: &App, request: &Request) -> Result<Response, Ap
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
-        .run(move |_| {
-            query::sources(&view, &filter).map(|found| encoding.whole(wire::sources(&found)))
+        .run(move |budget| {
+            query::sources(&view, &filter, budget)
+                .map(|found| encoding.whole(wire::sources(&found)))
         })
         .await??;
     Ok(body.into_response(JSON))

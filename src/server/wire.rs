@@ -1,7 +1,7 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
 use super::label::label;
-use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourceSummary};
+use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourceCounts};
 use crate::record::{Id, Level, Metadata, StoredRecord};
 use crate::time::Micros;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
@@ -87,10 +87,13 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
 }
 
 /// The body of the list of sources.
-pub(super) fn sources(summaries: &[SourceSummary]) -> Vec<u8> {
+pub(super) fn sources(counts: &SourceCounts) -> Vec<u8> {
     #[derive(Serialize)]
     struct Body<'a> {
         sources: Vec<SourceBody<'a>>,
+        partial: bool,
+        scanned: u64,
+        unreadable: u64,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -102,7 +105,8 @@ pub(super) fn sources(summaries: &[SourceSummary]) -> Vec<u8> {
         last_timestamp: Micros,
         levels: Levels,
     }
-    let sources = summaries
+    let sources = counts
+        .sources
         .iter()
         .map(|summary| SourceBody {
             name: summary.source.as_str(),
@@ -112,8 +116,14 @@ pub(super) fn sources(summaries: &[SourceSummary]) -> Vec<u8> {
             levels: Levels(summary.levels),
         })
         .collect();
+    let body = Body {
+        sources,
+        partial: counts.is_partial,
+        scanned: counts.scanned,
+        unreadable: counts.unreadable,
+    };
     let mut out = Vec::new();
-    write(&mut out, &Body { sources });
+    write(&mut out, &body);
     out
 }
 

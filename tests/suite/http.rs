@@ -88,7 +88,10 @@ fn a_filter_decides_what_a_page_holds() {
 #[test]
 fn sources_have_labels_and_counts() {
     let mut server = Server::start();
-    assert_eq!(server.json("/logs/sources"), json!({"sources": []}));
+    assert_eq!(
+        server.json("/logs/sources"),
+        json!({"sources": [], "partial": false, "scanned": 0, "unreadable": 0})
+    );
     server.write(numbered(0..12));
     server.write([record("system:vm-agent", Level::Error, "x")]);
     let sources = server.json("/logs/sources");

@@ -30,6 +30,7 @@ mod licences;
 mod live;
 mod program;
 mod query;
+mod query_pages;
 mod question;
 mod redact;
 mod runs;

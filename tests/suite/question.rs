@@ -1,6 +1,7 @@
 //! Random questions: a filter as parameters, and what it means in plain code.
 
 use crate::seeded::Rng;
+use serde_json::Value;
 use vmlog::query::{self, Limits, PageRequest};
 use vmlog::record::{Level, StoredRecord};
 use vmlog::time::Micros;
@@ -9,6 +10,9 @@ const LIMITS: Limits = Limits {
     limit_default: 100,
     limit_max: 1000,
 };
+
+/// When questions are asked, in seconds: relative times count from here.
+const NOW: i64 = 40;
 
 /// A filter as parameters, and what it means in plain code.
 pub(crate) struct Question {
@@ -37,7 +41,7 @@ impl Question {
     }
 
     pub(crate) fn request(&self) -> PageRequest {
-        query::parse_page(&self.parameters, &LIMITS, Micros::new(0))
+        query::parse_page(&self.parameters, &LIMITS, Micros::new(NOW * 1_000_000))
             .unwrap_or_else(|error| panic!("{:?}: {error}", self.parameters))
     }
 
@@ -46,16 +50,16 @@ impl Question {
         if rng.chance(2) {
             question = sources(question, rng);
         }
+        // output of a process has no level of its own
+        let is_output = rng.chance(12);
         if rng.chance(3) {
-            let minimum = *rng.pick(&Level::ALL);
-            question = question.and(&[("level", minimum.as_str())], move |record| {
-                record.record.level >= minimum
-            });
+            question = minimum(question, is_output, rng);
         }
         if rng.chance(4) {
-            question = question.and(&[("levels", "debug,error")], |record| {
-                matches!(record.record.level, Level::Debug | Level::Error)
-            });
+            question = exactly(question, is_output, rng);
+        }
+        if is_output {
+            question = output(question);
         }
         if rng.chance(3) {
             question = times(question, rng);
@@ -70,9 +74,48 @@ impl Question {
     }
 }
 
+fn minimum(question: Question, is_ignored: bool, rng: &mut Rng) -> Question {
+    let (word, minimum) = *rng.pick(&[
+        ("debug", Level::Debug),
+        ("info", Level::Info),
+        ("warn", Level::Warn),
+        ("error", Level::Error),
+        ("warning", Level::Warn),
+        ("DEBUG", Level::Debug),
+        ("CRITICAL", Level::Error),
+        ("Info", Level::Info),
+        ("7", Level::Debug),
+        ("5", Level::Info),
+        ("4", Level::Warn),
+        ("0", Level::Error),
+    ]);
+    question.and(&[("level", word)], move |r| {
+        is_ignored || r.record.level >= minimum
+    })
+}
+
+fn exactly(question: Question, is_ignored: bool, rng: &mut Rng) -> Question {
+    let all = Level::ALL.into_iter();
+    let mut levels: Vec<Level> = all.filter(|_| rng.chance(2)).collect();
+    if levels.is_empty() {
+        levels.push(Level::Warn);
+    }
+    let words: Vec<&str> = levels.iter().map(|level| level.as_str()).collect();
+    question.and(&[("levels", &words.join(","))], move |r| {
+        is_ignored || levels.contains(&r.record.level)
+    })
+}
+
 fn sources(question: Question, rng: &mut Rng) -> Question {
     let name = |record: &StoredRecord| record.record.source.as_str().to_owned();
-    match rng.below(4) {
+    match rng.below(7) {
+        4 => question.and(&[("source", "system:c*")], move |r| {
+            name(r).starts_with("system:c")
+        }),
+        5 => question.and(&[("source", "*,absent"), ("source", "-d*")], move |r| {
+            !name(r).starts_with('d')
+        }),
+        6 => question.and(&[("source", "docker:A")], |_| false),
         0 => question.and(&[("source", "docker:a")], move |r| name(r) == "docker:a"),
         1 => question.and(&[("source", "docker:")], move |r| {
             name(r).starts_with("docker:")
@@ -92,21 +135,31 @@ fn sources(question: Question, rng: &mut Rng) -> Question {
 }
 
 fn times(question: Question, rng: &mut Rng) -> Question {
-    let seconds = [rng.small(40), rng.small(40)];
-    let (start, end) = (
-        *seconds.iter().min().unwrap(),
-        *seconds.iter().max().unwrap(),
-    );
-    let second = |record: &StoredRecord| record.record.timestamp.get();
-    let (start_text, end_text) = (start.to_string(), end.to_string());
+    let mut micros = [0, 0].map(|_: i64| rng.small(40) * 1_000_000 + rng.small(3) * 500_000);
+    micros.sort_unstable();
+    let [start, end] = micros;
+    let (start_text, end_text) = (time(start, rng), time(end, rng));
+    let at = |record: &StoredRecord| record.record.timestamp.get();
     match rng.below(3) {
-        0 => question.and(&[("start", &start_text)], move |r| {
-            second(r) >= start * 1_000_000
-        }),
-        1 => question.and(&[("end", &end_text)], move |r| second(r) < end * 1_000_000),
+        0 => question.and(&[("start", &start_text)], move |r| at(r) >= start),
+        1 => question.and(&[("end", &end_text)], move |r| at(r) < end),
         _ => question.and(&[("start", &start_text), ("end", &end_text)], move |r| {
-            (start * 1_000_000..end * 1_000_000).contains(&second(r))
+            (start..end).contains(&at(r))
         }),
+    }
+}
+
+/// One of the forms of a time in the first minute of 1970.
+fn time(micros: i64, rng: &mut Rng) -> String {
+    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+    match rng.below(7) {
+        0 if rest == 0 => seconds.to_string(),
+        1 if rest == 0 => format!("1970-01-01 00:00:{seconds:02}"),
+        2 if rest == 0 => format!("-{}s", NOW - seconds),
+        3 => format!("{:012}", micros / 1_000),
+        4 => format!("1970-01-01T00:00:{seconds:02}.{rest:06}Z"),
+        5 => format!("1970-01-01T05:30:{seconds:02}.{rest:06}000+05:30"),
+        _ => format!("1969-12-31T23:00:{seconds:02}.{}-01:00", rest / 100_000),
     }
 }
 
@@ -172,58 +225,97 @@ fn regex(question: Question, rng: &mut Rng) -> Question {
         r"\bdisk\b",
         "absent|nothing",
         "(disk|) full",
+        "Timeout (disk|full)",
+        r"\p{Lu}rger",
+        "[^ -~]{2}",
+        "(?m)^disk$",
+        "d.sk (?-i:full)",
+        "k",
     ]);
-    let invert = rng.chance(4);
+    let (sensitive, invert) = (rng.chance(3), rng.chance(4));
     let mut parameters = vec![("search", pattern), ("regex", "true")];
+    if sensitive {
+        parameters.push(("case", "sensitive"));
+    }
     if invert {
         parameters.push(("invert", "true"));
     }
-    let insensitive = regex_automata::meta::Regex::new(&format!("(?i){pattern}")).unwrap();
+    let flags = if sensitive { "" } else { "(?i)" };
+    let plain = regex_automata::meta::Regex::new(&format!("{flags}{pattern}")).unwrap();
     question.and(&parameters, move |record| {
-        insensitive.is_match(&record.record.message) != invert
+        plain.is_match(&record.record.message) != invert
     })
 }
 
-fn metadata(question: Question, rng: &mut Rng) -> Question {
-    let text = |record: &StoredRecord, key: &str| match record.record.metadata.get(key) {
-        None => None,
-        Some(serde_json::Value::String(text)) => Some(text.clone()),
-        Some(other) => Some(other.to_string()),
+/// What a metadata key has, as texts; none without the key. Dots lead into objects.
+fn values(record: &StoredRecord, key: &str) -> Option<Vec<String>> {
+    let metadata = &record.record.metadata;
+    let value = metadata.get(key).or_else(|| {
+        let (outer, inner) = key.split_once('.')?;
+        metadata.get(outer)?.get(inner)
+    })?;
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     };
-    match rng.below(5) {
-        0 => question.and(&[("where", "unit=a.service")], move |r| {
-            text(r, "unit").as_deref() == Some("a.service")
-        }),
-        1 => question.and(&[("where", "exit_code!=0")], move |r| {
-            text(r, "exit_code").is_some_and(|code| code != "0")
-        }),
-        2 => question.and(&[("where", "-unit=a*")], move |r| {
-            !text(r, "unit").is_some_and(|unit| unit.starts_with('a'))
-        }),
-        3 => question.and(&[("where", "unit=*"), ("where", "exit_code=1")], move |r| {
-            text(r, "unit").is_some() && text(r, "exit_code").as_deref() == Some("1")
-        }),
-        _ => {
-            // the level rules do not hold for output of a process
-            let mut fresh = Question::all();
-            fresh.parameters.clone_from(&question.parameters);
-            fresh
-                .parameters
-                .retain(|(name, _)| !name.starts_with("level"));
-            let meant = question.meant;
-            let all_levels = |record: &StoredRecord| {
-                Level::ALL.map(|level| {
-                    let mut record = record.clone();
-                    record.record.level = level;
-                    record
-                })
-            };
-            fresh.parameters = question.parameters;
-            fresh.meant = Box::new(move |record| all_levels(record).iter().any(&meant));
-            fresh.and(&[("pid", "42")], move |r| {
-                text(r, "event_type").as_deref() == Some("process_output")
-                    && text(r, "pid").as_deref() == Some("42")
-            })
+    Some(match value {
+        Value::Array(values) => values.iter().map(text).collect(),
+        single => vec![text(single)],
+    })
+}
+
+/// A condition, and what it means in plain code.
+fn condition(rng: &mut Rng) -> (String, impl Fn(&StoredRecord) -> bool + 'static) {
+    let key = *rng.pick(&["unit", "exit_code", "tag", "k8s.pod", "absent", "glob"]);
+    let value = *rng.pick(&[
+        "a.service",
+        "a",
+        "ab",
+        "0",
+        "1",
+        "",
+        "x*",
+        "red",
+        "web-1",
+        "true",
+        "null",
+    ]);
+    let (excluded, differs, prefix) = (rng.chance(4), rng.chance(3), rng.chance(3));
+    let sign = if excluded { "-" } else { "" };
+    let operator = if differs { "!=" } else { "=" };
+    let literal = match value.strip_suffix('*') {
+        Some(start) if !prefix => format!("{start}\\*"),
+        _ => value.to_owned(),
+    };
+    let star = if prefix { "*" } else { "" };
+    let text = format!("{sign}{key}{operator}{literal}{star}");
+    let equals = move |found: &String| {
+        if prefix {
+            found.starts_with(value)
+        } else {
+            found == value
         }
+    };
+    let meant = move |record: &StoredRecord| {
+        let holds = values(record, key).is_some_and(|all| all.iter().any(equals) != differs);
+        holds != excluded
+    };
+    (text, meant)
+}
+
+fn metadata(question: Question, rng: &mut Rng) -> Question {
+    let (first, meant) = condition(rng);
+    let question = question.and(&[("where", &first)], meant);
+    if rng.chance(3) {
+        let (second, meant) = condition(rng);
+        return question.and(&[("where", &second)], meant);
     }
+    question
+}
+
+fn output(question: Question) -> Question {
+    question.and(&[("pid", "42")], |r| {
+        let is = |key, value: &str| values(r, key).is_some_and(|all| all == [value]);
+        is("event_type", "process_output") && is("pid", "42")
+    })
 }

@@ -171,7 +171,10 @@ fn random_message(rng: &mut Rng) -> String {
 }
 
 fn random_metadata(rng: &mut Rng) -> Metadata {
-    let value = match rng.below(6) {
+    let value = match rng.below(10) {
+        4 => json!({"tag": ["red", "a"], "ok": true, "exit_code": "0"}),
+        5 => json!({"k8s": {"pod": *rng.pick(&["web-1", "web-12"])}, "unit": null}),
+        6 => json!({"k8s.pod": "web-1", "glob": "x*", "tag": []}),
         0 => json!({"unit": "a.service"}),
         1 => json!({"unit": "b.service", "exit_code": rng.below(2)}),
         2 => json!({"event_type": "process_output", "pid": 42}),

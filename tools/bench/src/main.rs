@@ -1,8 +1,10 @@
 //! The store beside SQLite, on the same seeded records, in one run.
 //!
-//! `vmlog-bench generate RECORDS` prints records as JSON lines; `vmlog-bench compare RECORDS` measures both and prints a table.
+//! `vmlog-bench generate RECORDS` prints records as JSON lines; `vmlog-bench compare RECORDS` measures both and prints a table;
+//! `vmlog-bench queries RECORDS FOLDER` asks both the same questions and keeps them in the folder.
 
 mod generate;
+mod queries;
 
 use generate::{Generator, Sample};
 use rusqlite::Connection;
@@ -36,7 +38,11 @@ fn main() -> Anyhow<()> {
     match arguments.first().map(String::as_str) {
         Some("generate") => generate(count(1)?),
         Some("compare") => compare(count(1)?),
-        _ => Err("usage: vmlog-bench generate|compare [RECORDS]".into()),
+        Some("queries") => {
+            let folder = arguments.get(2).ok_or("queries needs a folder")?;
+            queries::compare(count(1)?, Path::new(folder))
+        }
+        _ => Err("usage: vmlog-bench generate|compare|queries [RECORDS] [FOLDER]".into()),
     }
 }
 

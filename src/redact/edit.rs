@@ -38,6 +38,12 @@ impl Form {
 }
 
 impl Edit {
+    /// An edit that leaves the mask alone.
+    pub(super) fn bare(rule: usize, range: Range<usize>) -> Self {
+        let form = Form::Bare;
+        Self { rule, range, form }
+    }
+
     /// Whether the edit would change the text.
     pub(super) fn changes(&self, text: &[u8]) -> bool {
         text.get(self.range.clone()) != Some(self.form.text().as_bytes())

@@ -12,20 +12,33 @@ use serde_json::Value;
 /// The key under which the rules that changed a record are listed.
 const REDACTED: &str = "redacted";
 
+/// How the key ends under which bytes are kept that are no UTF-8.
+const BASE64: &str = "_base64";
+
 /// The key under which a message that is no UTF-8 is kept whole.
 const MESSAGE_BASE64: &str = "message_base64";
 
-/// The keys of an object that is a pair of name and value, in any case.
-const NAME: &str = "name";
+/// How the keys end of an object that is a pair of name and value, in lower case: `name`,
+/// `ParameterKey`.
+const NAMES: [&str; 2] = ["name", "key"];
 const VALUE: &str = "value";
+
+/// How the key of a header ends that holds a secret after the word for its kind.
+const AUTHORIZATION: &str = "authorization";
 
 /// Scrubs all of `metadata` and tells which rules changed something.
 pub(super) fn scrub(scanner: &Scanner, metadata: &mut Metadata) -> RuleSet {
-    scrub_object(scanner, metadata, |key, value| match key {
-        REDACTED if is_rule_list(value) => Some(0),
-        MESSAGE_BASE64 => scrub_raw(scanner, value),
-        _ => None,
+    scrub_object(scanner, metadata, |key, value| {
+        (key == REDACTED && is_rule_list(value)).then_some(0)
     })
+}
+
+/// Puts the bytes of a scrubbed message in the place of the raw ones: those hold what the records
+/// before gave away.
+pub(super) fn replace_raw(metadata: &mut Metadata, message: &str) {
+    if let Some(raw) = metadata.get_mut(MESSAGE_BASE64) {
+        *raw = STANDARD.encode(message).into();
+    }
 }
 
 /// Scrubs the values of an object, then its keys. `special` sees each entry first and says whether
@@ -35,30 +48,50 @@ fn scrub_object(
     entries: &mut Metadata,
     special: impl Fn(&str, &mut Value) -> Option<RuleSet>,
 ) -> RuleSet {
-    let mut rules = 0;
+    // before the names are scrubbed, which are texts like any other
+    let mut rules = mask_named(scanner, entries);
     let mut suspicious_keys = false;
-    let mut is_pair = false;
     for (key, value) in entries.iter_mut() {
         if let Some(found) = special(key, value) {
             rules |= found;
             continue;
         }
-        is_pair |= key.eq_ignore_ascii_case(NAME);
         let suspicious = scanner.may_match(key);
         suspicious_keys |= suspicious;
-        let rule = suspicious.then(|| scanner.rule_of_name(key)).flatten();
-        rules |= match rule {
-            Some(rule) => mask(rule, value),
-            None => scrub_value(scanner, value),
+        rules |= if suspicious {
+            scrub_entry(scanner, key, value)
+        } else if is_raw(key) {
+            scrub_raw(scanner, value)
+        } else {
+            scrub_value(scanner, value)
         };
-    }
-    if is_pair {
-        rules |= mask_named(scanner, entries);
     }
     if suspicious_keys {
         rules |= scrub_keys(scanner, entries);
     }
     rules
+}
+
+/// Scrubs a value whose key may decide.
+fn scrub_entry(scanner: &Scanner, key: &str, value: &mut Value) -> RuleSet {
+    let name = key.strip_suffix(BASE64).unwrap_or(key);
+    match scanner.rule_of_name(name, value.is_number()) {
+        Some(rule) => mask(rule, value),
+        None if is_raw(key) => scrub_raw(scanner, value),
+        None if ends_in(key, AUTHORIZATION) => scrub_header(scanner, value),
+        None => scrub_value(scanner, value),
+    }
+}
+
+fn is_raw(key: &str) -> bool {
+    key.ends_with(BASE64)
+}
+
+/// Whether a key ends in a word, in any case of its letters.
+fn ends_in(key: &str, word: &str) -> bool {
+    let start = key.len().saturating_sub(word.len());
+    let end = key.as_bytes().get(start..).unwrap_or_default();
+    end.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// Adds these rules to the list of a record. A foreign value under the key of the list moves to the
@@ -97,14 +130,44 @@ fn is_rule_id(value: &Value) -> bool {
     value.as_str().is_some_and(super::is_rule_id)
 }
 
-/// Scrubs the raw bytes of a message; nothing where the text is no base64.
-fn scrub_raw(scanner: &Scanner, value: &mut Value) -> Option<RuleSet> {
-    let raw = STANDARD.decode(value.as_str()?).ok()?;
+/// Scrubs bytes that are kept as base64, one text of it or several; what is no base64 is a text
+/// like any other.
+fn scrub_raw(scanner: &Scanner, value: &mut Value) -> RuleSet {
+    if let Value::Array(items) = value {
+        let items = items.iter_mut();
+        return items.fold(0, |rules, item| rules | scrub_raw(scanner, item));
+    }
+    let raw = value.as_str().and_then(|text| STANDARD.decode(text).ok());
+    let Some(raw) = raw else {
+        return scrub_value(scanner, value);
+    };
     let Some(scrubbed) = scanner.scrub(&raw) else {
-        return Some(0);
+        return 0;
     };
     *value = STANDARD.encode(&scrubbed.text).into();
-    Some(scrubbed.rules)
+    scrubbed.rules
+}
+
+/// Scrubs the value of a header that tells who asks: what it holds is secret also where no word for
+/// its kind stands before it.
+fn scrub_header(scanner: &Scanner, value: &mut Value) -> RuleSet {
+    /// How a text has the header.
+    const PREFIX: &str = "authorization: ";
+    match value {
+        Value::Array(items) => {
+            let items = items.iter_mut();
+            items.fold(0, |rules, item| rules | scrub_header(scanner, item))
+        }
+        Value::String(text) => match scanner.scrub_text(&format!("{PREFIX}{text}")) {
+            Some((scrubbed, rules)) => {
+                let value = scrubbed.strip_prefix(PREFIX);
+                value.unwrap_or(&scrubbed).clone_into(text);
+                rules
+            }
+            None => 0,
+        },
+        other => scrub_value(scanner, other),
+    }
 }
 
 /// Scrubs a value whose key does not decide. The depth is bounded by the reader of the JSON text.
@@ -131,7 +194,7 @@ fn scrub_list(scanner: &Scanner, items: &mut [Value]) -> RuleSet {
     for item in items {
         let text = item.as_str().unwrap_or_default();
         let is_flag = text.starts_with('-');
-        let next = is_flag.then(|| scanner.rule_of_name(text)).flatten();
+        let next = is_flag.then(|| scanner.rule_of_name(text, false)).flatten();
         rules |= match flag {
             Some(rule) if !is_flag => mask(rule, item),
             _ => scrub_value(scanner, item),
@@ -144,17 +207,21 @@ fn scrub_list(scanner: &Scanner, items: &mut [Value]) -> RuleSet {
 /// Masks the value of an object that holds a name and a value side by side: `{"name":
 /// "DB_PASSWORD", "value": "x"}`.
 fn mask_named(scanner: &Scanner, entries: &mut Metadata) -> RuleSet {
-    let is_name = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(NAME);
-    let name = entries.iter().find(is_name).map(|(_, name)| name);
-    let Some(rule) = name
-        .and_then(Value::as_str)
-        .and_then(|name| scanner.rule_of_name(name))
-    else {
+    if !entries.keys().any(|key| ends_in(key, VALUE)) {
+        return 0;
+    }
+    let names = entries
+        .iter()
+        .filter(|(key, _)| NAMES.iter().any(|name| ends_in(key, name)));
+    let rule = names
+        .filter_map(|(_, name)| name.as_str())
+        .find_map(|name| scanner.rule_of_name(name, false));
+    let Some(rule) = rule else {
         return 0;
     };
     entries
         .iter_mut()
-        .filter(|(key, _)| key.eq_ignore_ascii_case(VALUE))
+        .filter(|(key, _)| ends_in(key, VALUE))
         .fold(0, |rules, (_, value)| rules | mask(rule, value))
 }
 

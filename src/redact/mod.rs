@@ -16,12 +16,14 @@
     )
 )]
 
+mod code;
 mod custom;
 mod edit;
 mod error;
 mod literals;
 mod metadata;
 mod names;
+mod parts;
 mod pem;
 mod prefix;
 mod prose;
@@ -30,6 +32,7 @@ mod scan;
 mod shape;
 mod table;
 mod value;
+mod vendors;
 
 pub use custom::split_patterns;
 pub use error::Error;
@@ -38,10 +41,11 @@ pub use table::RULES;
 
 use crate::record::Record;
 use crate::record::Source;
+use edit::Edit;
+use parts::OpenLines;
 use pem::OpenKeys;
 use scan::Scanner;
 use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A record that holds no known secret: what the store accepts.
@@ -80,7 +84,14 @@ pub struct Options {
 pub struct Redactor {
     /// Nothing where redaction is switched off.
     scanner: Option<Arc<Scanner>>,
+    open: Open,
+}
+
+/// Secrets that the records so far have left open.
+#[derive(Debug, Clone, Default)]
+struct Open {
     keys: OpenKeys,
+    lines: OpenLines,
 }
 
 /// The word that switches off everything.
@@ -99,7 +110,7 @@ impl Redactor {
         if options.disabled.iter().any(|id| id == ALL) {
             return Ok(Self {
                 scanner: None,
-                keys: OpenKeys::default(),
+                open: Open::default(),
             });
         }
         let rules: Vec<_> = RULES
@@ -109,7 +120,7 @@ impl Redactor {
         let scanner = Scanner::new(&rules, customs, options.strict);
         Ok(Self {
             scanner: Some(Arc::new(scanner)),
-            keys: OpenKeys::default(),
+            open: Open::default(),
         })
     }
 
@@ -125,10 +136,14 @@ impl Redactor {
             record.source = renamed(&text);
             rules |= found;
         }
-        let parts = key_parts(scanner, &mut self.keys, &record.source, &record.message);
-        if let Some((text, found)) = scanner.scrub_message(&record.message, parts, &mut |_, _| {}) {
+        let known = self.open.known(scanner, &record);
+        let spans_records = !known.is_empty();
+        if let Some((text, found)) = scanner.scrub_message(&record.message, known, &mut |_, _| {}) {
             record.message = text;
             rules |= found;
+        }
+        if spans_records {
+            metadata::replace_raw(&mut record.metadata, &record.message);
         }
         rules |= metadata::scrub(scanner, &mut record.metadata);
         if rules != 0 {
@@ -151,16 +166,23 @@ impl Redactor {
     }
 }
 
-/// What a message holds of a private key that began in an earlier record.
-fn key_parts(
-    scanner: &Scanner,
-    keys: &mut OpenKeys,
-    source: &Source,
-    message: &str,
-) -> Vec<Range<usize>> {
-    match scanner.private_key() {
-        Some(_) => keys.parts(source, message),
-        None => Vec::new(),
+impl Open {
+    /// What the records before tell about the message of this one.
+    fn known(&mut self, scanner: &Scanner, record: &Record) -> Vec<Edit> {
+        let mut known = self.known_of_key(scanner, &record.source, &record.message);
+        if let Some(around) = self.lines.around(record) {
+            known.extend(scanner.edits_between(&around.before, &record.message, around.goes_on));
+        }
+        known
+    }
+
+    /// What a message holds of a private key that began in an earlier record.
+    fn known_of_key(&mut self, scanner: &Scanner, source: &Source, message: &str) -> Vec<Edit> {
+        let Some(rule) = scanner.private_key() else {
+            return Vec::new();
+        };
+        let parts = self.keys.parts(source, message).into_iter();
+        parts.map(|range| Edit::bare(rule, range)).collect()
     }
 }
 
@@ -194,9 +216,9 @@ impl Redactor {
                 findings: Vec::new(),
             };
         };
-        let parts = key_parts(scanner, &mut self.keys, source, text);
+        let known = self.open.known_of_key(scanner, source, text);
         let mut findings = Vec::new();
-        let scrubbed = scanner.scrub_message(text, parts, &mut |rule, was| {
+        let scrubbed = scanner.scrub_message(text, known, &mut |rule, was| {
             findings.extend(scanner.ids(1 << rule).into_iter().map(|rule| Finding {
                 rule,
                 was: String::from_utf8_lossy(was).into_owned(),

@@ -2,6 +2,7 @@
 //! belongs to one, in the forms in which programs write the pair: `name=value`, `name: value`,
 //! JSON, YAML, shell, debug output, flags.
 
+use super::code;
 use super::edit::Form;
 use super::edit::MASK;
 use super::prose;
@@ -9,6 +10,7 @@ use super::value::ESCAPE;
 use super::value::Quote;
 use super::value::bare_end;
 use super::value::closing_bracket;
+use super::value::escape_length;
 use super::value::is_json_end;
 use super::value::is_space;
 use super::value::yaml_block_end;
@@ -23,6 +25,8 @@ pub(super) enum Need {
     Sign,
     /// `=`, or a quote that closes the name: the name is a word of prose, too.
     Equals,
+    /// The same, and the value is no number: what is counted has such a name, too.
+    Uncounted,
     /// The name is a command line flag: white space is enough, and almost any word is a value.
     Flag,
 }
@@ -80,7 +84,17 @@ pub(super) fn may_end(text: &[u8], end: usize) -> bool {
         is_space(byte)
             || matches!(
                 byte,
-                b'=' | b':' | b'"' | b'\'' | b'`' | b'\\' | b']' | b'%' | ESCAPE
+                b'=' | b':'
+                    | b'"'
+                    | b'\''
+                    | b'`'
+                    | b'\\'
+                    | b']'
+                    | b'%'
+                    | b'&'
+                    | b'#'
+                    | b'^'
+                    | ESCAPE
             )
     })
 }
@@ -111,7 +125,13 @@ pub(super) fn pair(
     if !link.satisfies(need) || link.value >= text.len() {
         return None;
     }
+    if !strict && link.is_space() && prose::is_no_name_before_space(text.get(..name.end)?) {
+        return None;
+    }
     if need == Need::Equals && is_working_directory(text, name, link.value) {
+        return None;
+    }
+    if need == Need::Uncounted && !strict && is_count(text, link.value) {
         return None;
     }
     if link.quoted.is_some() {
@@ -170,17 +190,22 @@ impl Link {
                 self.colon = true;
                 Some(3)
             }
-            [ESCAPE, b'[', codes @ ..] => {
-                let length = codes
-                    .iter()
-                    .take_while(|&&byte| byte.is_ascii_digit() || byte == b';')
-                    .count();
-                self.coloured |= codes.get(length) == Some(&b'm');
-                (codes.get(length) == Some(&b'm')).then_some(length + 3)
-            }
             [byte, ..] if is_space(*byte) => Some(1),
+            [ESCAPE | b'\\' | b'#' | b'^', ..] => self.coded(rest),
             _ => None,
         }
+    }
+
+    /// The same for what is written as a code, and for the colours of a terminal.
+    fn coded(&mut self, rest: &[u8]) -> Option<usize> {
+        if let Some((sign, length)) = code::sign_at(rest) {
+            self.equals |= sign == b'=';
+            self.colon |= sign == b':';
+            return Some(length);
+        }
+        let length = escape_length(rest);
+        self.coloured |= length.is_some();
+        length
     }
 
     /// Whether nothing but white space was seen.
@@ -234,9 +259,17 @@ impl Link {
         match need {
             Need::Space | Need::Flag => sign || self.quoted.is_none(),
             Need::Sign => sign,
-            Need::Equals => self.equals || self.colon && self.quoted.is_some(),
+            Need::Equals | Need::Uncounted => self.equals || self.colon && self.quoted.is_some(),
         }
     }
+}
+
+/// Whether the value is a number, perhaps of a list or with a unit.
+fn is_count(text: &[u8], value: usize) -> bool {
+    let rest = text.get(value..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = rest.get(digits);
+    digits > 0 && after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte >= b' ')
 }
 
 /// Whether a name is the variable of a shell that tells where it works: `PWD=/root`.
@@ -449,7 +482,7 @@ fn is_harmless(value: &[u8], link: &Link, flag: bool) -> bool {
         return signs_only || value.starts_with(b"-") || prose::is_follower(value);
     }
     let is_count = value.len() <= 2 && value.iter().all(u8::is_ascii_digit);
-    signs_only || is_count || prose::is_ordinary_word(value)
+    signs_only || is_count || prose::is_ordinary_word(value) || prose::is_follower(value)
 }
 
 /// The replacement of a secret that is there and is not a mask.

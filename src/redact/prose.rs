@@ -9,7 +9,7 @@ const WORD_LENGTH_MAX: usize = 24;
 const FOLLOWERS: &str = "\
     a after already an and are argument as at auth authentication authorization be been before \
     by can cannot challenge connection context could credential credentials denied dial \
-    disabled does during enabled error exceeded expired failed file flag for forbidden format \
+    disabled does during enabled error exceeded expire expired failed file flag for forbidden format \
     from granted has have header if in instead invalid is it malformed may method missing more \
     must no not of ok on only option options or parameter permission prefix prompt provided \
     realm received refused rejected request required requires revoked scheme scope secrets see \
@@ -29,6 +29,20 @@ const NO_NAMES: &[&str] = &[
     "publickey",
     "public_key",
     "public-key",
+    "bypass",
+    "compass",
+    "trespass",
+    "surpass",
+    "multipass",
+];
+
+/// Ends of texts after which white space alone does not make a pair: the words of a database.
+const NO_NAMES_BEFORE_SPACE: &[&str] = &[
+    "primary key",
+    "foreign key",
+    "duplicate key",
+    "unique key",
+    "partition key",
 ];
 
 /// Values that say that there is no secret.
@@ -74,7 +88,16 @@ fn is_word(word: &str) -> bool {
 
 /// Whether the text ends in a word that only looks like a name.
 pub(super) fn is_no_name(text: &[u8]) -> bool {
-    NO_NAMES.iter().any(|word| {
+    ends_in_one_of(text, NO_NAMES)
+}
+
+/// Whether the text ends in words that name no secret where only white space follows.
+pub(super) fn is_no_name_before_space(text: &[u8]) -> bool {
+    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE)
+}
+
+fn ends_in_one_of(text: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| {
         let start = text.len().saturating_sub(word.len());
         text.get(start..)
             .is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))

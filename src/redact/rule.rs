@@ -4,7 +4,7 @@ use super::names::Need;
 use super::shape;
 
 /// One rule.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rule {
     /// Its name on every surface: in `metadata.redacted`, in settings, in the table.
     pub id: &'static str,
@@ -20,7 +20,7 @@ pub struct Rule {
 }
 
 /// How a rule matches at a literal.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// A visible head that starts at the literal, and a secret after it.
     Token(Token),
@@ -30,6 +30,8 @@ pub(super) enum Shape {
     PrivateKey,
     /// The literal comes after `user:password`.
     Userinfo,
+    /// The literal is a command that is given `user:password` through a pipe.
+    Piped,
 }
 
 /// A secret that its neighbourhood gives away.
@@ -133,11 +135,19 @@ impl Rule {
                 "the name",
                 "the value after `=`, or after `:` where the name is quoted",
             ),
+            Shape::Name(Need::Uncounted) => (
+                "the name",
+                "the value after `=`, or after `:` where the name is quoted, unless it is a number",
+            ),
             Shape::Name(Need::Flag) => ("the flag", "the word after it, or what `=` gives it"),
             Shape::PrivateKey => ("the lines BEGIN and END", "what stands between them"),
             Shape::Userinfo => (
                 "the user before the literal",
                 "what is between `:` and the literal",
+            ),
+            Shape::Piped => (
+                "the user before the pipe",
+                "what is between `:` and the pipe before the literal",
             ),
         };
         (visible.to_owned(), secret.to_owned())

@@ -43,6 +43,7 @@ enum Matcher {
     Name(Need),
     PrivateKey,
     Userinfo,
+    Piped,
 }
 
 #[derive(Debug)]
@@ -98,20 +99,15 @@ impl Scanner {
         self.scrub_message(text, Vec::new(), &mut |_, _| {})
     }
 
-    /// The same where parts of a private key are known from the records before; tells each rule and
-    /// what it replaces.
+    /// The same where something is known from the records before; tells each rule and what it
+    /// replaces.
     pub(super) fn scrub_message(
         &self,
         text: &str,
-        key_parts: Vec<Range<usize>>,
+        known: Vec<Edit>,
         tell: &mut dyn FnMut(usize, &[u8]),
     ) -> Option<(String, RuleSet)> {
-        let known = key_parts.into_iter().filter_map(|range| {
-            let rule = self.private_key?;
-            let form = Form::Bare;
-            Some(Edit { rule, range, form })
-        });
-        let scrubbed = self.scrub_known(text.as_bytes(), known.collect(), tell)?;
+        let scrubbed = self.scrub_known(text.as_bytes(), known, tell)?;
         // Every edit starts and ends between characters; what else could stand here must not cost
         // the record.
         let text = String::from_utf8(scrubbed.text)
@@ -156,15 +152,21 @@ impl Scanner {
         found
     }
 
-    /// The rule, as a set of one, by which a key says that what stands under it is secret.
-    pub(super) fn rule_of_name(&self, key: &str) -> Option<RuleSet> {
+    /// The rule, as a set of one, by which a key says that what stands under it is secret; a number
+    /// is no secret under each.
+    pub(super) fn rule_of_name(&self, key: &str, is_number: bool) -> Option<RuleSet> {
         let mut found = None;
         if !self.strict && prose::is_no_name(key.as_bytes()) {
             return None;
         }
         self.literals.visit(key.as_bytes(), |rule, literal| {
             let matcher = self.rules.get(rule).map(|rule| &rule.matcher);
-            let is_name = matches!(matcher, Some(Matcher::Name(need)) if *need != Need::Flag);
+            let is_name = match matcher {
+                Some(Matcher::Name(Need::Flag)) => false,
+                Some(Matcher::Name(Need::Uncounted)) => self.strict || !is_number,
+                Some(Matcher::Name(_)) => true,
+                _ => false,
+            };
             if is_name && literal.end == key.len() {
                 found = Some(1 << rule);
                 return Go::Stop;
@@ -191,6 +193,28 @@ impl Scanner {
             .collect()
     }
 
+    /// What is to be replaced in a text that came after another one, and that may go on: the parts
+    /// of a line, where a secret may stand in two of them.
+    pub(super) fn edits_between(&self, before: &str, text: &str, goes_on: bool) -> Vec<Edit> {
+        /// What could come next and would make what was cut a secret: the host after a password.
+        const AFTER: &str = "@tcp(<";
+        let after = if goes_on { AFTER } else { "" };
+        let whole = [before, text, after].concat();
+        let inside = |edit: Edit| {
+            let start = edit.range.start.saturating_sub(before.len());
+            let end = edit.range.end.saturating_sub(before.len()).min(text.len());
+            let form = if edit.range.start < before.len() {
+                Form::Bare
+            } else {
+                edit.form
+            };
+            let (rule, range) = (edit.rule, start..end);
+            (start < end).then_some(Edit { rule, range, form })
+        };
+        let edits = self.edits(whole.as_bytes()).into_iter();
+        edits.filter_map(inside).collect()
+    }
+
     /// What is to be replaced, rule by rule; ranges may overlap.
     pub(super) fn edits(&self, text: &[u8]) -> Vec<Edit> {
         let mut walk = Walk {
@@ -208,11 +232,7 @@ impl Scanner {
         let mut edits = walk.edits;
         for (index, custom) in self.customs.iter().enumerate() {
             custom.find(text, |range| {
-                edits.push(Edit {
-                    rule: self.rules.len() + index,
-                    range,
-                    form: Form::Bare,
-                });
+                edits.push(Edit::bare(self.rules.len() + index, range));
             });
         }
         edits.retain(|edit| edit.changes(text));
@@ -231,6 +251,7 @@ impl Compiled {
             Shape::Name(need) => Matcher::Name(*need),
             Shape::PrivateKey => Matcher::PrivateKey,
             Shape::Userinfo => Matcher::Userinfo,
+            Shape::Piped => Matcher::Piped,
         };
         Self {
             id: rule.id,
@@ -281,12 +302,13 @@ impl Walk<'_> {
             Matcher::Token(token) => token.secret(text, start, scanner.strict, reach),
             Matcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
             Matcher::Userinfo => bare(shape::password_before(text, start)),
+            Matcher::Piped => bare(shape::password_piped(text, start)),
         };
         if let Some((range, form)) = found {
             match compiled.matcher {
                 Matcher::Name(_) => {}
                 Matcher::PrivateKey => self.key_end = range.end,
-                Matcher::Token(_) | Matcher::Userinfo => reach.close(range.end),
+                Matcher::Token(_) | Matcher::Userinfo | Matcher::Piped => reach.close(range.end),
             }
             self.edits.push(Edit { rule, range, form });
         }
@@ -299,7 +321,7 @@ impl Matcher {
         match self {
             Self::Name(_) => names::may_end(text, literal.end),
             Self::Token(token) => token.token.before.allows(text, literal.start),
-            Self::PrivateKey | Self::Userinfo => true,
+            Self::PrivateKey | Self::Userinfo | Self::Piped => true,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a pattern cannot tell about a secret: what stands before it, and a last look at what was
 //! found.
 
+use super::edit::MASK;
 use super::prose;
 use super::value::is_space;
 use base64::Engine as _;
@@ -25,9 +26,29 @@ pub(super) fn has_digit(secret: &[u8]) -> bool {
     secret.iter().any(u8::is_ascii_digit)
 }
 
+/// A match that no words make: with a digit, or with letters of both cases. One random token of 36
+/// characters in 500 has no digit.
+pub(super) fn is_random(secret: &[u8]) -> bool {
+    let mixed =
+        secret.iter().any(u8::is_ascii_uppercase) && secret.iter().any(u8::is_ascii_lowercase);
+    mixed || has_digit(secret)
+}
+
+/// A match whose first word does not go on a sentence.
+pub(super) fn starts_no_sentence(secret: &[u8]) -> bool {
+    let word = secret.split(|&byte| is_space(byte)).next();
+    let is_mask = secret == MASK.trim_matches(['[', ']']).as_bytes();
+    !is_mask && is_no_follower(word.unwrap_or_default())
+}
+
+/// A match that is no word of prose: what a sentence tells after `password is`.
+pub(super) fn is_no_word(secret: &[u8]) -> bool {
+    !prose::is_ordinary_word(secret) && is_random(secret)
+}
+
 /// A match that has a digit and is not the start of another vendor's key.
 pub(super) fn is_openai(secret: &[u8]) -> bool {
-    has_digit(secret) && !secret.starts_with(b"ant-")
+    is_random(secret) && !secret.starts_with(b"ant-")
 }
 
 /// A match that is not the start of a path after a port: `host:8080/users/a@b`.
@@ -140,6 +161,22 @@ pub(super) fn password_before(text: &[u8], end: usize) -> Option<Range<usize>> {
     (!password.is_empty()).then_some(password)
 }
 
+/// The password of `user:password` that a command whose name is at `start` is given through a pipe,
+/// by `echo` and the like.
+pub(super) fn password_piped(text: &[u8], start: usize) -> Option<Range<usize>> {
+    /// How far left of the command its pipe is looked for: room for `sudo` and a few flags.
+    const PIPE_DISTANCE_MAX: usize = 64;
+    let near = start.saturating_sub(PIPE_DISTANCE_MAX);
+    let pipe = near + memchr::memrchr(b'|', text.get(near..start)?)?;
+    let before = text.get(..pipe)?.trim_ascii_end();
+    let before = before
+        .strip_suffix(b"\"")
+        .or_else(|| before.strip_suffix(b"'"));
+    let before = before.unwrap_or_else(|| text.get(..pipe).unwrap_or_default().trim_ascii_end());
+    let before = before.strip_suffix(b"\\n").unwrap_or(before);
+    password_before(text, before.len())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +204,12 @@ mod tests {
         assert_eq!(password_before(b"x \"u:p:q@tcp(", 8), Some(5..8));
         assert_eq!(password_before(b"u@tcp(", 1), None);
         assert_eq!(password_before(b"u:@tcp(", 2), None);
+        assert_eq!(password_piped(b"echo u:p|chpasswd", 9), Some(7..8));
+        assert_eq!(
+            password_piped(b"printf 'u:p\\n' | chpasswd", 17),
+            Some(10..11)
+        );
+        assert_eq!(password_piped(b"(chpasswd:auth)", 1), None);
     }
 
     #[test]

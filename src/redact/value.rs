@@ -1,6 +1,8 @@
-//! Where a value ends: in quotes (also quotes that were escaped once or more), in brackets, or bare
-//! up to white space.
+//! Where a value ends: in quotes (also quotes that were escaped once or more, or written as a code),
+//! in brackets, or bare up to white space.
 
+use super::code;
+use super::code::Code;
 use memchr::memmem;
 
 /// An opening or closing quote, with the backslashes before it.
@@ -14,6 +16,8 @@ pub(super) struct Quote {
     pub(super) length: usize,
     /// Three marks in a row, as Python and TOML write texts of several lines.
     triple: bool,
+    /// It is written as a code: `\x22`, `%22`, `&quot;`.
+    code: Option<Code>,
 }
 
 /// The deepest escaping that is understood: a JSON text in a JSON text in a JSON text. It bounds
@@ -31,8 +35,11 @@ impl Quote {
             .take_while(|&&byte| byte == b'\\')
             .count();
         let mark = *rest.get(slashes)?;
-        if slashes > longest || !matches!(mark, b'"' | b'\'' | b'`') {
+        if slashes > longest {
             return None;
+        }
+        if !matches!(mark, b'"' | b'\'' | b'`') {
+            return Self::coded(text, at);
         }
         let triple = slashes == 0 && rest.get(1..3) == Some(&[mark; 2]);
         Some(Self {
@@ -40,6 +47,20 @@ impl Quote {
             level: (slashes + 1).ilog2(),
             length: if triple { 3 } else { slashes + 1 },
             triple,
+            code: None,
+        })
+    }
+
+    /// The quote that is written as a code at `at`. It counts as escaped: what replaces a value
+    /// brings no quotes of its own.
+    fn coded(text: &[u8], at: usize) -> Option<Self> {
+        let code = code::quote_at(text, at)?;
+        Some(Self {
+            mark: b'"',
+            level: 1,
+            length: code.length,
+            triple: false,
+            code: Some(code),
         })
     }
 
@@ -48,6 +69,10 @@ impl Quote {
     /// secret.
     pub(super) fn close(self, text: &[u8], content: usize) -> (usize, usize) {
         let rest = text.get(content..).unwrap_or_default();
+        if let Some(code) = self.code {
+            let (end, after) = code.close(rest);
+            return (content + end, content + after);
+        }
         if self.triple {
             let end = memmem::find(rest, &[self.mark; 3]);
             return end.map_or((text.len(), text.len()), |offset| {
@@ -143,6 +168,34 @@ pub(super) fn yaml_block_end(text: &[u8], name: usize, start: usize) -> Option<u
     Some(start + block.trim_ascii_end().len()).filter(|&end| end > start + mark)
 }
 
+/// The length of a terminal's escape sequence at the start of the text.
+///
+/// It may have been written readable by a program that logs in JSON (`\u001b[0m`) or by a syslog
+/// daemon (`#033[0m`).
+pub(super) fn escape_length(text: &[u8]) -> Option<usize> {
+    /// Colours have few parameters.
+    const PARAMETERS_MAX: usize = 24;
+    const STARTS: &[&[u8]] = &[
+        b"\x1b[",
+        b"\\u001b[",
+        b"\\u001B[",
+        b"\\x1b[",
+        b"\\x1B[",
+        b"\\033[",
+        b"#033[",
+        b"^[[",
+    ];
+    let start = STARTS.iter().find(|&&start| text.starts_with(start))?;
+    let rest = text.get(start.len()..)?;
+    let parameters = rest
+        .iter()
+        .take(PARAMETERS_MAX)
+        .take_while(|&&byte| byte.is_ascii_digit() || matches!(byte, b';' | b':' | b'?'))
+        .count();
+    let ends = matches!(rest.get(parameters), Some(b'm' | b'K'));
+    ends.then_some(start.len() + parameters + 1)
+}
+
 /// Where the run of bytes that are neither white space nor the start of a terminal escape ends.
 pub(super) fn bare_end(text: &[u8], start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
@@ -216,6 +269,27 @@ mod tests {
             None,
             "escaped too deeply"
         );
+    }
+
+    #[test]
+    fn quotes_written_as_codes_close_as_such() {
+        assert_eq!(content(r"\x22a b\x22 c"), "a b");
+        assert_eq!(content(r"\x22a\x5C\x22b\x22 c"), r"a\x5C\x22b");
+        assert_eq!(content(r#"\x22a" c"#), "a", "the quote outside closes too");
+        assert_eq!(content("%22a%5C%22b%22%7D c"), "a%5C%22b");
+        assert_eq!(content("%22ab c"), "ab", "an address has no spaces");
+        assert_eq!(content("&quot;a b&quot;"), "a b");
+        assert_eq!(content(r"\u0022a"), "a", "never closed");
+    }
+
+    #[test]
+    fn escape_sequences_are_known_in_readable_form_too() {
+        for text in ["\x1b[m", "\x1b[1;31m", "#033[0m", r"\u001b[0m", "\x1b[K"] {
+            let longer = format!("{text}x");
+            assert_eq!(escape_length(longer.as_bytes()), Some(text.len()), "{text}");
+        }
+        assert_eq!(escape_length(b"\x1b[1"), None);
+        assert_eq!(escape_length(b"#033"), None);
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod query;
 mod query_pages;
 mod question;
 mod redact;
+mod redact_attacks;
 mod runs;
 mod seeded;
 mod serve;

@@ -1,17 +1,24 @@
 //! How fast journals are read, in one run beside journalctl.
 //!
-//! `VMLOG_BENCH_JOURNALS` names a directory made by `tools/make-bench-journals`; without it nothing is measured.
+//! `VMLOG_BENCH_JOURNALS` names a directory made by `tools/make-bench-journals`; without it only many small files are
+//! read. Followed is a private journald (`tools/journald`), where this machine can have one.
 
+use std::fs;
 use std::hint::black_box;
+use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
 use vmlog::journal::Event;
 use vmlog::journal::Journal;
 use vmlog::journal::JournalOptions;
 use vmlog::journal::Matches;
 use vmlog::journal::Seek;
+use vmlog::journal::layout;
 
 /// What the collector keeps of an entry.
 const PROJECTION: &[&[u8]] = &[
@@ -23,38 +30,138 @@ const PROJECTION: &[&[u8]] = &[
     b"_PID",
     b"MESSAGE",
 ];
+/// The unit that is looked for.
+const UNIT: &str = "_SYSTEMD_UNIT=app7.service";
+/// Each thing is done so often; the median counts.
+const ROUNDS: usize = 5;
+/// Archived files, as a machine has them that keeps its journal for years.
+const MANY_FILES: u64 = 1_500;
 
 fn main() {
-    let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) else {
-        println!("VMLOG_BENCH_JOURNALS is not set: nothing to read");
-        return;
+    if let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) {
+        scans(&directory);
+        shows(&directory);
+    } else {
+        println!("VMLOG_BENCH_JOURNALS is not set: no large journal to read");
+    }
+    many_files();
+    report("waiting for 2 s", 1, measure(1, idle));
+    latency();
+}
+
+/// The library alone, and journalctl's export beside it.
+fn scans(directory: &Path) {
+    let (entries, bytes) = visit(directory);
+    let files = fs::read_dir(directory).map_or(0, Iterator::count);
+    println!("{entries} entries with {bytes} bytes of fields in {files} files");
+    let all = measure(ROUNDS, || visit(directory).1);
+    report("all fields", entries, all);
+    report(
+        "projection",
+        entries,
+        measure(ROUNDS, || project(directory)),
+    );
+    let unit = measure(ROUNDS, || one_unit(directory));
+    report("one unit of 100", entries, unit);
+    report(
+        "last 100 entries",
+        100,
+        measure(ROUNDS, || last(directory, 100)),
+    );
+    println!("resident at most: {} KiB", resident_kib("self"));
+    let theirs = measure(3, || journalctl(directory, &["-o", "export"]));
+    report("journalctl -o export", entries, theirs);
+    compare("all fields beside it", all, theirs);
+    let theirs = measure(3, || journalctl(directory, &["-o", "export", UNIT]));
+    report("journalctl, one unit", entries, theirs);
+    compare("one unit beside it", unit, theirs);
+}
+
+/// The command, beside journalctl with the same arguments.
+fn shows(directory: &Path) {
+    let entries = visit(directory).0;
+    for arguments in [
+        &["-o", "export"][..],
+        &["-o", "json"],
+        &["-o", "short"],
+        &["-o", "cat"],
+        &["-o", "export", UNIT],
+        &["-n", "100"],
+    ] {
+        let what = arguments.join(" ");
+        let ours = measure(ROUNDS, || vmlog(directory, arguments));
+        report(&format!("vmlog journal {what}"), entries, ours);
+        let theirs = measure(3, || journalctl(directory, arguments));
+        report(&format!("journalctl {what}"), entries, theirs);
+        compare(&what, ours, theirs);
+        println!(
+            "resident at most: {} KiB",
+            resident_of(directory, arguments)
+        );
+    }
+}
+
+fn many_files() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for number in 0..MANY_FILES {
+        archived(directory.path(), number);
+    }
+    let arguments = ["-n", "100"];
+    let ours = measure(ROUNDS, || vmlog(directory.path(), &arguments));
+    report("vmlog journal -n 100 of 1,500 files", 100, ours);
+    let theirs = measure(ROUNDS, || journalctl(directory.path(), &arguments));
+    report("journalctl -n 100 of 1,500 files", 100, theirs);
+    compare("1,500 files", ours, theirs);
+    let resident = resident_of(directory.path(), &["-o", "export"]);
+    println!("resident at most, all of 1,500 files: {resident} KiB");
+}
+
+/// A file like the committed one, each with numbers and times of its own.
+fn archived(directory: &Path, number: u64) {
+    let fixture = "tests/fixtures/journal/zstd-compact-keyed.journal";
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
+    let mut bytes = fs::read(fixture).expect("the fixture is there");
+    let place = |name: &str| {
+        let field = layout::HEADER.iter().find(|field| field.name == name);
+        usize::try_from(field.expect("a field of the header").offset).expect("a small number")
     };
-    let entries = visit(&directory).0;
-    for _ in 0..3 {
-        report("all fields", entries, || visit(&directory).1);
+    let add = |bytes: &mut [u8], at: usize, more: u64| {
+        let sum = get(bytes, at) + more;
+        bytes[at..at + 8].copy_from_slice(&sum.to_le_bytes());
+    };
+    let (numbers, micros) = (number * 30, number * 10_000_000_000);
+    for name in ["head_entry_seqnum", "tail_entry_seqnum"] {
+        add(&mut bytes, place(name), numbers);
     }
-    for _ in 0..3 {
-        report("projection", entries, || project(&directory));
+    for name in [
+        "head_entry_realtime",
+        "tail_entry_realtime",
+        "tail_entry_monotonic",
+    ] {
+        add(&mut bytes, place(name), micros);
     }
-    for _ in 0..3 {
-        report("one unit of 100", entries, || one_unit(&directory));
+    bytes[place("state")] = 2;
+    let mut at = usize::try_from(get(&bytes, place("header_size"))).expect("a small number");
+    while at + 64 <= bytes.len() {
+        let size = usize::try_from(get(&bytes, at + 8)).expect("a small number");
+        if bytes[at] == 3 {
+            add(&mut bytes, at + 16, numbers);
+            add(&mut bytes, at + 24, micros);
+            add(&mut bytes, at + 32, micros);
+        }
+        at += size.next_multiple_of(8).max(8);
     }
-    for _ in 0..3 {
-        report("last 100 entries", 100, || last(&directory, 100));
-    }
-    report("waiting for 2 s", 1, || idle(&directory));
-    let export = ["-o", "export"];
-    report("journalctl -o export", entries, || {
-        journalctl(&directory, &export)
-    });
-    let unit = ["-o", "export", UNIT];
-    report("journalctl, one unit", entries, || {
-        journalctl(&directory, &unit)
-    });
-    report("journalctl -n 100", 100, || {
-        journalctl(&directory, &["-o", "export", "-n", "100"])
-    });
-    println!("resident at most: {} KiB", resident_kib());
+    let head = (
+        get(&bytes, place("head_entry_seqnum")),
+        get(&bytes, place("head_entry_realtime")),
+    );
+    let name = format!("system@{:032x}-{:016x}-{:016x}.journal", 1, head.0, head.1);
+    fs::write(directory.join(name), bytes).expect("a file can be written");
+}
+
+fn get(bytes: &[u8], at: usize) -> u64 {
+    let raw = bytes[at..at + 8].try_into().expect("8 bytes");
+    u64::from_le_bytes(raw)
 }
 
 fn open(directory: &Path) -> Journal {
@@ -94,9 +201,6 @@ fn project(directory: &Path) -> u64 {
     bytes
 }
 
-/// The unit that is looked for.
-const UNIT: &str = "_SYSTEMD_UNIT=app7.service";
-
 /// The entries of one unit, all fields of each.
 fn one_unit(directory: &Path) -> u64 {
     let (name, value) = UNIT.split_once('=').expect("a match");
@@ -112,20 +216,6 @@ fn one_unit(directory: &Path) -> u64 {
     entries
 }
 
-/// What it costs to follow a journal to which nothing is added.
-fn idle(directory: &Path) -> u64 {
-    let mut journal = open(directory);
-    journal.seek(&Seek::Tail).expect("a seek succeeds");
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(2) {
-        journal
-            .wait(Duration::from_millis(500))
-            .expect("waiting succeeds");
-        assert!(journal.next().expect("the journal can be read").is_none());
-    }
-    0
-}
-
 /// The newest entries, backward from the end.
 fn last(directory: &Path, wanted: u64) -> u64 {
     let mut journal = open(directory);
@@ -139,33 +229,141 @@ fn last(directory: &Path, wanted: u64) -> u64 {
     entries
 }
 
+/// What it costs to follow a journal to which nothing is added.
+fn idle() -> u64 {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for number in 0..20 {
+        archived(directory.path(), number);
+    }
+    let mut journal = open(directory.path());
+    journal.seek(&Seek::Tail).expect("a seek succeeds");
+    let (start, mut waits) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(2) {
+        let patience = Duration::from_millis(500);
+        journal.wait(patience).expect("waiting succeeds");
+        assert!(journal.next().expect("the journal can be read").is_none());
+        waits += 1;
+    }
+    waits
+}
+
+/// How long an entry takes from journald's hands to those of a follower.
+fn latency() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let script = "sleep 0.5; for i in $(seq 200); do logger -t latency $i; sleep 0.03; done";
+    let child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/journald"))
+        .arg("--dir")
+        .arg(directory.path())
+        .args(["--", "bash", "-c", script])
+        .spawn();
+    let Ok(mut child) = child else { return };
+    let mut journal = open(directory.path());
+    let mut took = Vec::new();
+    while child
+        .try_wait()
+        .expect("a child can be waited for")
+        .is_none()
+    {
+        let patience = Duration::from_millis(200);
+        journal.wait(patience).expect("waiting succeeds");
+        while let Some(event) = journal.next().expect("the journal can be read") {
+            if let Event::Entry(entry) = event
+                && entry.field(b"SYSLOG_IDENTIFIER") == Some(b"latency")
+            {
+                took.push(micros_now().saturating_sub(entry.realtime()));
+            }
+        }
+    }
+    took.sort_unstable();
+    let at = |percent: usize| took.get(took.len() * percent / 100).or(took.last());
+    if let (Some(median), Some(most), Some(worst)) = (at(50), at(99), took.last()) {
+        let count = took.len();
+        println!(
+            "{count} entries followed: median {median} us, 99 % within {most} us, worst {worst} us"
+        );
+    }
+}
+
+fn micros_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).expect("a time of this age")
+    })
+}
+
 fn journalctl(directory: &Path, arguments: &[&str]) -> u64 {
-    let status = std::process::Command::new("journalctl")
-        .arg("-D")
-        .arg(directory)
-        .arg("--no-pager")
-        .args(arguments)
-        .stdout(std::process::Stdio::null())
-        .status();
+    let mut command = Command::new("journalctl");
+    command.arg("--no-pager").args(arguments);
+    succeeds(command.arg("-D").arg(directory))
+}
+
+fn vmlog(directory: &Path, arguments: &[&str]) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmlog"));
+    command.arg("journal").args(arguments);
+    succeeds(command.arg("-D").arg(directory))
+}
+
+fn succeeds(command: &mut Command) -> u64 {
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     u64::from(status.is_ok_and(|status| status.success()))
 }
 
-fn report(what: &str, entries: u64, run: impl FnOnce() -> u64) {
-    let (start, cpu) = (Instant::now(), cpu_time());
-    let result = run();
-    let (took, cpu) = (start.elapsed(), cpu_time().saturating_sub(cpu));
+/// The most memory that the command was seen to take: it is asked for at every few pages of its output.
+fn resident_of(directory: &Path, arguments: &[&str]) -> u64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vmlog"));
+    command.arg("journal").args(arguments);
+    command.arg("-D").arg(directory).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the command can be started");
+    let mut stdout = child.stdout.take().expect("a pipe");
+    let (mut most, mut buffer) = (0, vec![0; 1 << 16]);
+    while stdout.read(&mut buffer).is_ok_and(|count| count > 0) {
+        most = most.max(resident_kib(&child.id().to_string()));
+    }
+    child.wait().expect("a child can be waited for");
+    most
+}
+
+/// Time that passed, and time on the processor, which other work on the machine does not lengthen; a child's does not
+/// count there.
+#[derive(Clone, Copy)]
+struct Took {
+    wall: Duration,
+    cpu: Duration,
+    result: u64,
+}
+
+fn measure(rounds: usize, run: impl Fn() -> u64) -> Took {
+    let mut all: Vec<Took> = (0..rounds)
+        .map(|_| {
+            let (start, cpu) = (Instant::now(), cpu_time());
+            let result = run();
+            let cpu = cpu_time().saturating_sub(cpu);
+            let wall = start.elapsed();
+            Took { wall, cpu, result }
+        })
+        .collect();
+    all.sort_by_key(|took| took.wall);
+    all[all.len() / 2]
+}
+
+fn report(what: &str, entries: u64, took: Took) {
     println!(
-        "{what:24} {:8.1} ms {:9} entries/s, on the processor {:8.1} ms {:9} entries/s ({result})",
-        took.as_secs_f64() * 1e3,
-        rate(entries, took),
-        cpu.as_secs_f64() * 1e3,
-        rate(entries, cpu),
+        "{what:40} {:8.1} ms {:9} entries/s, on the processor {:8.1} ms {:9} entries/s ({})",
+        took.wall.as_secs_f64() * 1e3,
+        rate(entries, took.wall),
+        took.cpu.as_secs_f64() * 1e3,
+        rate(entries, took.cpu),
+        took.result,
     );
 }
 
-/// Time on the processor, which other work on the machine does not lengthen; a child's does not count.
+fn compare(what: &str, ours: Took, theirs: Took) {
+    let times = theirs.wall.as_secs_f64() / ours.wall.as_secs_f64();
+    println!("{what}: {times:.1} times as fast as journalctl");
+}
+
 fn cpu_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().next();
     Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
@@ -174,10 +372,10 @@ fn rate(entries: u64, took: Duration) -> u128 {
     u128::from(entries) * 1_000_000 / took.as_micros().max(1)
 }
 
-fn resident_kib() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The most memory that a process took so far.
+fn resident_kib(process: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    line.and_then(|line| line.split_whitespace().nth(1))
-        .unwrap_or("?")
-        .to_owned()
+    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    number.unwrap_or(0)
 }

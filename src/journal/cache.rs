@@ -70,6 +70,11 @@ impl DataCache {
         self.bytes.len() >= CACHE_BYTES_MAX || self.used >= CACHE_SLOTS_MAX / 2
     }
 
+    /// How much memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.table.capacity() * size_of::<Slot>()
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
@@ -156,6 +161,11 @@ impl EntryBuffer {
         self.places.clear();
         self.scratch.clear();
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
+    }
+
+    /// How much memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        self.scratch.capacity()
     }
 
     /// Bytes of the fields that only this entry has.

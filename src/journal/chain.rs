@@ -57,6 +57,11 @@ impl Chain {
         self.length
     }
 
+    /// How much memory [`release`](Self::release) gives back.
+    pub(super) fn memory(&self) -> usize {
+        self.group.capacity() * size_of::<u64>() + self.raw.capacity()
+    }
+
     /// Gives the memory back that can be had again by reading.
     pub(super) fn release(&mut self) {
         self.group = Vec::new();

@@ -10,12 +10,12 @@ use super::data::object_size;
 use super::error::Error;
 use super::header::Header;
 use super::header::corrupt;
+use super::held::Held;
 use super::id::Id128;
 use super::index::EntryIndex;
 use super::layout;
 use super::layout::object_type;
 use super::payload::Inflater;
-use super::window::OpenFiles;
 use super::window::Window;
 use crate::bytes::Reader;
 use std::path::Path;
@@ -34,8 +34,8 @@ pub(super) struct JournalFile {
 
 impl JournalFile {
     /// Opens the file at `path`.
-    pub(super) fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
-        let mut window = Window::open(path, open_files)?;
+    pub(super) fn open(path: &Path, held: &Held) -> Result<Self, Error> {
+        let mut window = Window::open(path, held)?;
         let header = read_header(&mut window)?;
         Ok(Self {
             window,
@@ -107,6 +107,11 @@ impl JournalFile {
     /// Turns to walking over the objects from entry `number` on; see [`EntryIndex::give_up`].
     pub(super) fn give_up_index(&mut self, number: u64) -> Option<(u64, u64)> {
         self.index.give_up(&mut self.window, &self.header, number)
+    }
+
+    /// How much memory is taken that can be had again by reading.
+    pub(super) fn memory(&self) -> usize {
+        self.window.memory() + self.index.memory() + self.cache.memory()
     }
 
     /// Gives the memory back that can be had again by reading.

@@ -66,6 +66,22 @@ impl Filter {
         matches!(self.how, How::Scan)
     }
 
+    /// How much memory [`release`](Self::release) gives back.
+    pub(super) fn memory(&self) -> usize {
+        let index = match &self.how {
+            How::Index(selection) => selection.memory(),
+            How::Unknown | How::Scan => 0,
+        };
+        index + self.buffer.memory() + self.inflater.memory()
+    }
+
+    /// Gives the memory back that can be had again by looking things up.
+    pub(super) fn release(&mut self) {
+        self.grow();
+        self.buffer = EntryBuffer::default();
+        self.inflater = Inflater::default();
+    }
+
     /// Goes elsewhere: see [`Filter::bound`].
     pub(super) fn set_bound(&mut self, bound: u64) {
         self.bound = bound;

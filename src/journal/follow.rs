@@ -227,7 +227,7 @@ impl Journal {
             .iter()
             .position(|failed| failed.path == found.path)
             .map(|at| self.failed.swap_remove(at).since);
-        match JournalFile::open(&found.path, &self.open_files) {
+        match JournalFile::open(&found.path, &self.held) {
             Ok(file) => {
                 self.add(found, file, first);
                 true
@@ -262,7 +262,7 @@ impl Journal {
         let origin = self.origin_of(format!("{lineage}/{}", header.seqnum_id));
         let local = found.name.prefix == "system" || found.name.prefix.starts_with("user-");
         let ledger = self.ledger_of(if local { found.directory } else { lineage });
-        let mut member = Member::new(found.path, found.name, file, origin, ledger);
+        let mut member = Member::new(found.path, found.name, file, (origin, ledger), &self.held);
         if !self.matches.is_empty() {
             let bound = self.options.field_bytes_max;
             member.set_filter(Filter::new(Arc::clone(&self.matches), bound));
@@ -411,7 +411,7 @@ impl Journal {
     }
 
     fn bound_open_files(&mut self) {
-        if self.open_files.count() > OPEN_FILES_MAX {
+        if self.held.files() > OPEN_FILES_MAX {
             self.close_some();
         }
     }

@@ -32,6 +32,11 @@ impl EntryIndex {
         self.walk.is_some()
     }
 
+    /// How much memory [`release`](Self::release) gives back.
+    pub(super) fn memory(&self) -> usize {
+        self.chain.memory()
+    }
+
     /// Gives the memory back that can be had again by reading.
     pub(super) fn release(&mut self) {
         self.chain.release();

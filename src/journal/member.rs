@@ -8,6 +8,8 @@ use super::file::JournalFile;
 use super::file::Limits;
 use super::filter::Filter;
 use super::filter::Next;
+use super::held::Held;
+use super::held::Share;
 use super::name::FileName;
 use super::scan::Found;
 use std::path::PathBuf;
@@ -52,6 +54,8 @@ pub(super) struct Member {
     unreadable: Option<(u64, Instant)>,
     /// Which entries are wanted, when not all are.
     filter: Option<Box<Filter>>,
+    /// What it takes of the memory of all members.
+    share: Share,
 }
 
 impl Member {
@@ -59,8 +63,8 @@ impl Member {
         path: PathBuf,
         name: FileName,
         file: JournalFile,
-        origin: usize,
-        ledger: usize,
+        (origin, ledger): (usize, usize),
+        held: &Held,
     ) -> Self {
         Self {
             path,
@@ -75,6 +79,7 @@ impl Member {
             finished: false,
             unreadable: None,
             filter: None,
+            share: held.share(),
         }
     }
 
@@ -171,10 +176,19 @@ impl Member {
 
     /// Finds the next wanted entry in `direction`; damaged ones are passed over and told.
     pub(super) fn find_candidate(&mut self, direction: Direction, problems: &mut Vec<Error>) {
-        let Some(mut filter) = self.filter.take() else {
-            self.find_any(direction, problems);
-            return;
-        };
+        match self.filter.take() {
+            None => self.find_any(direction, problems),
+            Some(filter) => self.find_wanted(filter, direction, problems),
+        }
+        self.count_memory();
+    }
+
+    fn find_wanted(
+        &mut self,
+        mut filter: Box<Filter>,
+        direction: Direction,
+        problems: &mut Vec<Error>,
+    ) {
         self.candidate = None;
         if !filter.scans() {
             match filter.next(&mut self.file, direction, problems) {
@@ -242,8 +256,28 @@ impl Member {
     /// Gives memory back at the end of a file to which nothing will be added.
     pub(super) fn release_when_finished(&mut self) {
         if self.finished || self.gone || !self.file.header().growing() {
-            self.file.release();
+            self.release();
         }
+    }
+
+    /// Gives the memory back that can be had again by reading.
+    pub(super) fn release(&mut self) {
+        self.file.release();
+        if let Some(filter) = &mut self.filter {
+            filter.release();
+        }
+        self.count_memory();
+    }
+
+    /// Closes the file until something is read of it again.
+    pub(super) fn close(&mut self) {
+        self.release();
+        self.file.close();
+    }
+
+    fn count_memory(&mut self) {
+        let filter = self.filter.as_ref().map_or(0, |filter| filter.memory());
+        self.share.set(self.file.memory() + filter);
     }
 
     /// Reads the fields of the candidate.
@@ -255,8 +289,9 @@ impl Member {
         let Some(entry) = self.candidate else {
             return Ok(None);
         };
-        self.file.load(&entry, buffer, limits)?;
-        Ok(Some(entry.cursor))
+        let loaded = self.file.load(&entry, buffer, limits);
+        self.count_memory();
+        loaded.map(|()| Some(entry.cursor))
     }
 
     /// Whether an entry is waited for that the header counts already.

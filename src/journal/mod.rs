@@ -27,6 +27,7 @@ mod filter;
 mod follow;
 mod hash;
 mod header;
+mod held;
 mod id;
 mod index;
 pub mod layout;

@@ -12,6 +12,9 @@ const LZ4_RATIO_MAX: usize = 256;
 /// The largest window a zstd frame may ask for, as a power of two: systemd writes single segments, which need none.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
+/// What the state of zstd takes: tables for literals and sequences, and room for one block (measured: 160 KiB).
+const ZSTD_STATE_BYTES: usize = 160 << 10;
+
 /// How a payload is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
@@ -47,6 +50,16 @@ pub(super) struct Inflater {
 }
 
 impl Inflater {
+    /// How much memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        let state = if self.zstd.is_some() {
+            ZSTD_STATE_BYTES
+        } else {
+            0
+        };
+        self.bytes.capacity() + state
+    }
+
     /// The bytes that `payload`, which stands at `offset`, was made from: at most `limit` of them.
     pub(super) fn inflate(
         &mut self,

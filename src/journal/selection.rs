@@ -19,10 +19,14 @@ struct Posting {
     hint: u64,
 }
 
+/// What a posting takes at most: a group of its chain, as numbers and as bytes.
+const POSTING_BYTES: usize = 9 << 10;
+
 /// For each field of each group the entries that have one of the payloads asked for.
 #[derive(Debug)]
 pub(super) struct Selection {
     groups: Vec<Vec<Vec<Posting>>>,
+    postings: usize,
 }
 
 impl Selection {
@@ -38,7 +42,7 @@ impl Selection {
         {
             return Ok(None);
         }
-        let mut groups = Vec::new();
+        let mut groups: Vec<Vec<Vec<Posting>>> = Vec::new();
         for group in matches.groups() {
             let mut terms = Vec::new();
             for (_, payloads) in group {
@@ -50,7 +54,13 @@ impl Selection {
             }
             groups.push(terms);
         }
-        Ok(Some(Self { groups }))
+        let postings = groups.iter().flatten().map(Vec::len).sum();
+        Ok(Some(Self { groups, postings }))
+    }
+
+    /// How much memory it takes at most.
+    pub(super) fn memory(&self) -> usize {
+        self.postings * POSTING_BYTES
     }
 
     /// The nearest entry at or behind `bound` (forward), or before it (backward).

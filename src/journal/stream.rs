@@ -9,6 +9,7 @@ use super::error::Error;
 use super::error::Problem;
 use super::file::EntryHead;
 use super::file::Limits;
+use super::held::Held;
 use super::ledger::Ledger;
 use super::matches::Matches;
 use super::member::Direction;
@@ -21,7 +22,6 @@ use super::origin::OriginPosition;
 use super::payload::Inflater;
 use super::problems::Problems;
 use super::watch::Watch;
-use super::window::OpenFiles;
 use std::cmp::Ordering;
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -34,6 +34,8 @@ use std::time::Instant;
 const POSITIONS_MAX: usize = 1_024;
 /// Archived files beyond this many are closed until their turn comes: a process may often have no more than 1,024 open.
 pub(super) const OPEN_FILES_MAX: usize = 256;
+/// The files together take this much memory at most, and one entry more: a few files side by side use a tenth of it.
+const HELD_BYTES_MAX: usize = 16 << 20;
 
 /// Journal files and directories as one ordered stream.
 ///
@@ -75,7 +77,7 @@ pub struct Journal {
     pub(super) seek_round: u64,
     /// Never when a look is due at once.
     pub(super) last_scan: Option<Instant>,
-    pub(super) open_files: OpenFiles,
+    pub(super) held: Held,
     buffer: EntryBuffer,
     inflater: Inflater,
     item_problems: Vec<Error>,
@@ -131,7 +133,7 @@ impl Journal {
             round: 0,
             seek_round: 1,
             last_scan: None,
-            open_files: OpenFiles::default(),
+            held: Held::default(),
             buffer: EntryBuffer::default(),
             inflater: Inflater::default(),
             item_problems: Vec::new(),
@@ -250,8 +252,8 @@ impl Journal {
             self.tell(chosen);
             match loaded {
                 Ok(Some(cursor)) => {
-                    self.pass_copies(chosen, &cursor);
                     self.emitted = Some(chosen);
+                    self.pass_copies(chosen, &cursor);
                     self.current = Some(cursor);
                     return Some((chosen, cursor));
                 }
@@ -363,8 +365,11 @@ impl Journal {
             _ => self.order.len(),
         };
         self.order.insert(at, index);
-        if self.open_files.count() > OPEN_FILES_MAX {
+        if self.held.files() > OPEN_FILES_MAX {
             self.close_some();
+        }
+        if self.held.bytes() > HELD_BYTES_MAX {
+            self.release_others();
         }
     }
 
@@ -374,7 +379,16 @@ impl Journal {
         let near = self.order.get(far..).unwrap_or_default();
         for (index, member) in self.members.iter_mut().enumerate() {
             if member.name.archived && !near.contains(&index) && self.emitted != Some(index) {
-                member.file.close();
+                member.close();
+            }
+        }
+    }
+
+    /// Gives back what all files took but the one whose entry was given out last: what is needed again is read again.
+    fn release_others(&mut self) {
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if self.emitted != Some(index) {
+                member.release();
             }
         }
     }

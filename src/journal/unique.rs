@@ -81,7 +81,7 @@ impl Journal {
         names.into_iter().collect()
     }
 
-    /// All boots, in the order in which they began.
+    /// All boots, in the order of the journal.
     pub fn boots(&mut self) -> Vec<Boot> {
         let mut boots: BTreeMap<Id128, Boot> = BTreeMap::new();
         self.each_file(|member, inflater| {
@@ -112,9 +112,22 @@ impl Journal {
             }
             ends.map(|_| ())
         });
-        let mut boots: Vec<_> = boots.into_values().collect();
-        boots.sort_by_key(|boot| (boot.first.realtime, boot.id));
-        boots
+        self.in_order(boots.into_values())
+    }
+
+    /// The order of entries holds between two of them and need not hold among three of different files, so that a sort
+    /// that relies on it is no choice.
+    fn in_order(&self, boots: impl Iterator<Item = Boot>) -> Vec<Boot> {
+        let mut by_time: Vec<_> = boots.collect();
+        by_time.sort_by_key(|boot| (boot.first.realtime, boot.id));
+        let mut ordered: Vec<Boot> = Vec::with_capacity(by_time.len());
+        for boot in by_time {
+            let earlier = ordered
+                .iter()
+                .rposition(|other| !self.boots.order(&boot.first, &other.first).is_lt());
+            ordered.insert(earlier.map_or(0, |at| at + 1), boot);
+        }
+        ordered
     }
 
     /// Asks every file; what is wrong with one is told and the others are asked nevertheless.
@@ -125,8 +138,9 @@ impl Journal {
             if let Err(error) = ask(member, &mut inflater) {
                 self.problems.add(&member.path, error);
             }
+            member.release();
             if !was_open {
-                member.file.close();
+                member.close();
             }
         }
     }

@@ -7,15 +7,14 @@
 
 use super::error::Error;
 use super::header::corrupt;
+use super::held::Held;
+use super::held::OpenFile;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 
 /// The first read behind a jump: small, for tails that grow by a few entries and for entries far apart.
 const WINDOW_BYTES_MIN: usize = 4 << 10;
@@ -26,40 +25,23 @@ const BEFORE_BYTES: usize = 4 << 10;
 /// What is read for an object far from the window: most are shorter.
 const ASIDE_BYTES: usize = 1 << 10;
 
-/// How many files the windows of a journal hold open.
-#[derive(Debug, Clone, Default)]
-pub(super) struct OpenFiles(Arc<AtomicUsize>);
-
-impl OpenFiles {
-    pub(super) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A file that is counted as long as it is open.
 #[derive(Debug)]
 struct Counted {
     file: File,
-    open_files: OpenFiles,
+    _count: OpenFile,
 }
 
 impl Counted {
-    fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
+    fn open(path: &Path, held: &Held) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| Error::Io {
             action: "open",
             source,
         })?;
-        open_files.0.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             file,
-            open_files: open_files.clone(),
+            _count: held.open_one(),
         })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.open_files.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -68,7 +50,7 @@ impl Drop for Counted {
 pub(super) struct Window {
     path: PathBuf,
     inode: (u64, u64),
-    open_files: OpenFiles,
+    held: Held,
     file: Option<Counted>,
     /// The link count was above zero when the file was opened, so that zero tells that it was deleted since.
     linked: bool,
@@ -82,13 +64,13 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn open(path: &Path, open_files: &OpenFiles) -> Result<Self, Error> {
-        let file = Counted::open(path, open_files)?;
+    pub(super) fn open(path: &Path, held: &Held) -> Result<Self, Error> {
+        let file = Counted::open(path, held)?;
         let metadata = metadata(&file.file)?;
         Ok(Self {
             path: path.to_owned(),
             inode: (metadata.dev(), metadata.ino()),
-            open_files: open_files.clone(),
+            held: held.clone(),
             file: Some(file),
             linked: metadata.nlink() > 0,
             length: metadata.len(),
@@ -115,6 +97,11 @@ impl Window {
         self.file.is_some()
     }
 
+    /// How much memory the copies take.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity() + self.aside.capacity()
+    }
+
     /// Closes the file until something is read of it again.
     pub(super) fn close(&mut self) {
         self.release();
@@ -123,7 +110,7 @@ impl Window {
 
     fn file(&mut self) -> Result<&File, Error> {
         if self.file.is_none() {
-            let opened = Counted::open(&self.path, &self.open_files).map_err(gone_if_missing)?;
+            let opened = Counted::open(&self.path, &self.held).map_err(gone_if_missing)?;
             let metadata = metadata(&opened.file)?;
             if (metadata.dev(), metadata.ino()) != self.inode {
                 return Err(Error::Gone);
@@ -176,6 +163,9 @@ impl Window {
         }
         if !covers(self.aside_start, &self.aside, offset, length) {
             self.check_length(offset, length, what)?;
+            if length <= WINDOW_BYTES_MAX {
+                self.aside.shrink_to(WINDOW_BYTES_MAX);
+            }
             self.aside.resize(length.max(ASIDE_BYTES), 0);
             let copied = self.copy(offset, Target::Aside)?;
             self.aside.truncate(copied);
@@ -343,7 +333,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        let window = Window::open(&path, &OpenFiles::default()).unwrap();
+        let window = Window::open(&path, &Held::default()).unwrap();
         (directory, window)
     }
 
@@ -396,15 +386,15 @@ mod tests {
     fn a_closed_file_is_opened_again_when_it_is_the_same() {
         let bytes = sample(100_000);
         let (directory, mut window) = window(&bytes);
-        let open_files = window.open_files.clone();
-        assert_eq!(open_files.count(), 1);
+        let held = window.held.clone();
+        assert_eq!(held.files(), 1);
         window.close();
-        assert_eq!(open_files.count(), 0);
+        assert_eq!(held.files(), 0);
         assert_eq!(
             window.sequential(99_000, 9, "x").unwrap(),
             &bytes[99_000..99_009]
         );
-        assert_eq!(open_files.count(), 1);
+        assert_eq!(held.files(), 1);
         window.close();
         let path = directory.path().join("file");
         std::fs::write(directory.path().join("other"), "other").unwrap();

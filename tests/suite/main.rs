@@ -25,6 +25,7 @@ mod http_server;
 mod http_tail;
 mod journal;
 mod journal_command;
+mod journal_damage;
 mod kill;
 mod licences;
 mod live;

@@ -27,6 +27,18 @@ pub(super) fn at(journal: &mut Journal, offset: i64) -> Result<Id128, Failure> {
     })
 }
 
+/// The boot so many behind the one with this id.
+pub(super) fn beside(journal: &mut Journal, id: Id128, offset: i64) -> Result<Id128, Failure> {
+    let boots = journal.boots();
+    let place = boots
+        .iter()
+        .position(|boot| boot.id == id)
+        .and_then(|place| place.checked_add_signed(isize::try_from(offset).ok()?));
+    let boot = place.and_then(|place| boots.get(place));
+    boot.map(|boot| boot.id)
+        .ok_or_else(|| Failure::failed(format!("there is no boot {offset:+} of {id}")))
+}
+
 /// `--list-boots`.
 pub(super) fn list(journal: &mut Journal, zone: &Zone, output: &mut Output) -> Result<(), Failure> {
     let boots = journal.boots();

@@ -4,6 +4,7 @@ mod boots;
 mod export;
 mod expression;
 mod fields;
+mod flags;
 mod format;
 mod header;
 mod json;
@@ -12,18 +13,19 @@ mod printable;
 mod request;
 mod short;
 mod show;
+mod units;
 mod verbose;
 mod verify;
 mod zone;
 
+pub(super) use flags::command;
 pub(super) use printable::{is_harmless, push_escaped};
-pub(super) use request::command;
-pub(super) use short::without_colour;
+pub(super) use short::without_steering;
 pub(super) use zone::Zone;
 
 use super::Failure;
 use super::output::Output;
-use crate::journal::{Journal, JournalOptions};
+use crate::journal::Journal;
 use crate::pipeline::told;
 use crate::time::Micros;
 use clap::ArgMatches;
@@ -33,14 +35,8 @@ use std::io;
 /// Does what was asked for.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let request = Request::check(matches, &Zone::local(), Micros::now())?;
-    let options = JournalOptions {
-        directories: request.directories,
-        files: request.files,
-        namespaces: request.namespaces,
-        matches: request.action.superset(),
-        ..JournalOptions::default()
-    };
-    let mut journal = Journal::open(options);
+    let wanted = request.action.superset();
+    let mut journal = Journal::open(request.sources.options(wanted));
     let mut output = Output::new();
     let is_quiet = matches.get_flag("quiet");
     if !matches!(request.action, Action::Verify) {

@@ -4,11 +4,12 @@ use super::expression::Expression;
 use super::fields::Wanted;
 use super::format::{Format, Style};
 use super::json;
+use super::units;
 use super::zone::Zone;
 use crate::cli::Failure;
-use crate::journal::{Cursor, Id128, Matches, Namespaces};
+use crate::journal::{Cursor, Id128, JournalOptions, Matches, Namespaces};
 use crate::time::Micros;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::ArgMatches;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use std::path::PathBuf;
@@ -25,10 +26,16 @@ const PATTERN_BYTES_MAX: usize = 10 << 20;
 /// What was asked for.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) directories: Vec<PathBuf>,
-    pub(super) files: Vec<PathBuf>,
-    pub(super) namespaces: Namespaces,
+    pub(super) sources: Sources,
     pub(super) action: Action,
+}
+
+/// Whose journal.
+#[derive(Debug)]
+pub(super) struct Sources {
+    directories: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    namespaces: Namespaces,
 }
 
 /// What to do with the journal.
@@ -65,10 +72,12 @@ pub(super) struct Show {
     pub(super) since: Option<Micros>,
     pub(super) until: Option<Micros>,
     pub(super) start: Start,
-    pub(super) lines: Option<u64>,
+    pub(super) lines: Option<Lines>,
+    /// Nothing found is a failure, as grep has it.
+    pub(super) must_find: bool,
+    pub(super) remarks: Remarks,
     pub(super) reverse: bool,
     pub(super) follow: bool,
-    pub(super) tell_cursor: bool,
     pub(super) format: Format,
 }
 
@@ -78,6 +87,26 @@ pub(super) enum Boot {
     Id(Id128),
     /// 0 is the last, -1 the one before; 1 is the first.
     Offset(i64),
+    /// So many behind this one.
+    Beside(Id128, i64),
+}
+
+/// `--lines`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    First(u64),
+    Last(u64),
+}
+
+/// What is said beside the entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Remarks {
+    /// Where a boot begins.
+    pub(super) boots: bool,
+    /// That there is no entry.
+    pub(super) nothing: bool,
+    /// Where the last entry is: `--show-cursor`.
+    pub(super) cursor: bool,
 }
 
 /// Where to begin.
@@ -89,165 +118,6 @@ pub(super) enum Start {
     AfterCursor(Cursor),
 }
 
-/// `vmlog journal`.
-pub(crate) fn command() -> Command {
-    Command::new("journal")
-        .about("Show the systemd journal, of this machine or from files")
-        .long_about(
-            "Reads journal files natively, with the flags of journalctl: of this machine, of a directory, \
-             or single files, whatever version of systemd wrote them. Needs no systemd.",
-        )
-        .after_help("Exit codes: 0 done, 1 failed, 2 not understood")
-        .args(source_arguments())
-        .args(filter_arguments())
-        .args(output_arguments())
-        .args(action_arguments())
-}
-
-fn source_arguments() -> [Arg; 4] {
-    [
-        option(
-            "directory",
-            Some('D'),
-            "DIR",
-            "Read the journal in this directory",
-        )
-        .action(ArgAction::Append),
-        option("file", None, "PATH", "Read this file; * and ? match names")
-            .action(ArgAction::Append),
-        option(
-            "namespace",
-            None,
-            "NAME",
-            "Read this namespace: NAME, +NAME (with the default one), *",
-        ),
-        flag("merge", Some('m'), "Read all machines (always on)"),
-    ]
-}
-
-fn filter_arguments() -> [Arg; 14] {
-    [
-        option(
-            "unit",
-            Some('u'),
-            "UNIT",
-            "Entries of this unit, and about it",
-        )
-        .action(ArgAction::Append),
-        option(
-            "identifier",
-            Some('t'),
-            "NAME",
-            "Entries with this syslog identifier",
-        )
-        .action(ArgAction::Append),
-        option(
-            "priority",
-            Some('p'),
-            "RANGE",
-            "Priorities up to this one, or FROM..TO; names or 0-7",
-        ),
-        option(
-            "boot",
-            Some('b'),
-            "ID",
-            "Entries of this boot: an id, 0 (the last), -1 (the one before), 1 (the first)",
-        )
-        .num_args(0..=1)
-        .default_missing_value("0")
-        .allow_hyphen_values(true)
-        .require_equals(false),
-        flag("dmesg", Some('k'), "Kernel messages of the last boot"),
-        option(
-            "since",
-            Some('S'),
-            "TIME",
-            "Entries not older than this: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m",
-        )
-        .allow_hyphen_values(true),
-        option("until", Some('U'), "TIME", "Entries not newer than this").allow_hyphen_values(true),
-        option("cursor", Some('c'), "CURSOR", "Begin at this entry"),
-        option("after-cursor", None, "CURSOR", "Begin after this entry"),
-        option(
-            "grep",
-            Some('g'),
-            "PATTERN",
-            "Entries whose message matches; lower-case patterns ignore case",
-        ),
-        option("case-sensitive", None, "BOOL", "Whether --grep heeds case")
-            .num_args(0..=1)
-            .default_missing_value("true")
-            .value_parser(["true", "false"]),
-        option("lines", Some('n'), "N", "Show the last N entries, or all")
-            .num_args(0..=1)
-            .default_missing_value("10"),
-        flag("reverse", Some('r'), "Newest first"),
-        Arg::new("matches")
-            .value_name("MATCH")
-            .num_args(0..)
-            .help("FIELD=value, /path/of/program, or + between alternatives"),
-    ]
-}
-
-fn output_arguments() -> [Arg; 8] {
-    [
-        option("output", Some('o'), "FORMAT", "How entries are printed")
-            .default_value("short")
-            .value_parser(clap::builder::PossibleValuesParser::new(Style::NAMES)),
-        option(
-            "output-fields",
-            None,
-            "FIELDS",
-            "Only these fields, comma-separated",
-        ),
-        flag("all", Some('a'), "Show long and unprintable fields whole"),
-        flag("follow", Some('f'), "Go on with entries as they come"),
-        flag(
-            "show-cursor",
-            None,
-            "Print the cursor of the last entry at the end",
-        ),
-        flag("utc", None, "Times in UTC"),
-        flag(
-            "no-pager",
-            None,
-            "Accepted for journalctl's sake: there is no pager",
-        ),
-        flag("quiet", Some('q'), "Do not tell what could not be read"),
-    ]
-}
-
-fn action_arguments() -> [Arg; 6] {
-    [
-        option("field", Some('F'), "FIELD", "List the values of a field"),
-        flag("fields", Some('N'), "List the names of all fields"),
-        flag("list-boots", None, "List the boots"),
-        flag("disk-usage", None, "Say how much room the files take"),
-        flag("header", None, "Show the figures of each file's header"),
-        flag(
-            "verify",
-            None,
-            "Check each file whole; seals are not checked, for that needs their key",
-        ),
-    ]
-}
-
-fn option(name: &'static str, short: Option<char>, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .short(short)
-        .value_name(value)
-        .help(help)
-}
-
-fn flag(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .short(short)
-        .action(ArgAction::SetTrue)
-        .help(help)
-}
-
 impl Request {
     /// Checks what was asked for. Relative times are relative to `now`.
     pub(super) fn check(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Self, Failure> {
@@ -256,30 +126,54 @@ impl Request {
         if directories.is_empty() && files.is_empty() {
             directories.extend(DIRECTORIES.map(PathBuf::from));
         }
-        Ok(Self {
+        let sources = Sources {
             directories,
             files,
             namespaces: namespaces(matches),
-            action: action(matches, zone, now)?,
-        })
+        };
+        let action = match listed(matches) {
+            Some(action) => action,
+            None => Action::Show(Box::new(show(matches, &sources, zone, now)?)),
+        };
+        Ok(Self { sources, action })
     }
 }
 
-fn action(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Action, Failure> {
-    if let Some(field) = one(matches, "field") {
-        return Ok(Action::Values(field.as_bytes().to_vec()));
+impl Sources {
+    /// What is to be read, for a journal.
+    pub(super) fn options(&self, matches: Matches) -> JournalOptions {
+        JournalOptions {
+            directories: self.directories.clone(),
+            files: self.files.clone(),
+            namespaces: self.namespaces.clone(),
+            matches,
+            ..JournalOptions::default()
+        }
     }
-    for (name, action) in [
+}
+
+/// What is asked for other than entries.
+fn listed(matches: &ArgMatches) -> Option<Action> {
+    if let Some(field) = one(matches, "field") {
+        return Some(Action::Values(field.as_bytes().to_vec()));
+    }
+    let flags = [
         ("fields", Action::Names),
         ("list-boots", Action::ListBoots),
         ("disk-usage", Action::DiskUsage),
         ("header", Action::Header),
         ("verify", Action::Verify),
-    ] {
-        if matches.get_flag(name) {
-            return Ok(action);
-        }
-    }
+    ];
+    let mut asked = flags.into_iter().filter(|(name, _)| matches.get_flag(name));
+    asked.next().map(|(_, action)| action)
+}
+
+fn show(
+    matches: &ArgMatches,
+    sources: &Sources,
+    zone: &Zone,
+    now: Micros,
+) -> Result<Show, Failure> {
     let zone = if matches.get_flag("utc") {
         Zone::utc()
     } else {
@@ -287,22 +181,43 @@ fn action(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Action, Fail
     };
     let follow = matches.get_flag("follow");
     let start = start(matches)?;
+    let lines = lines(matches, follow && start == Start::Natural)?;
+    let greps = one(matches, "grep").is_some();
+    // As journalctl has it: the last that match are found from the end.
+    let from_the_end = greps && !follow && matches!(lines, Some(Lines::Last(_)));
     let show = Show {
-        expression: expression(matches)?,
+        expression: expression(matches, sources)?,
         boot: boot(matches)?,
         since: time(matches, "since", &zone, now)?,
         until: time(matches, "until", &zone, now)?,
         start,
-        lines: lines(matches, follow && start == Start::Natural)?,
-        reverse: matches.get_flag("reverse"),
+        lines,
+        must_find: greps && !follow,
+        remarks: remarks(matches, follow),
+        reverse: matches.get_flag("reverse") || from_the_end,
         follow,
-        tell_cursor: matches.get_flag("show-cursor"),
         format: format(matches, &zone),
     };
     if show.follow && show.reverse {
         return Err(Failure::usage("--follow and --reverse exclude each other"));
     }
-    Ok(Action::Show(Box::new(show)))
+    if show.reverse && matches!(show.lines, Some(Lines::First(_))) {
+        return Err(Failure::usage(
+            "--lines=+N and --reverse exclude each other",
+        ));
+    }
+    Ok(show)
+}
+
+fn remarks(matches: &ArgMatches, follow: bool) -> Remarks {
+    let style = Style::named(one(matches, "output").unwrap_or("short"));
+    let for_people = matches!(style, Style::Short(_) | Style::Verbose);
+    let wanted = for_people && !matches.get_flag("quiet");
+    Remarks {
+        boots: wanted && !matches.get_flag("merge"),
+        nothing: wanted && !follow,
+        cursor: matches.get_flag("show-cursor"),
+    }
 }
 
 fn format(matches: &ArgMatches, zone: &Zone) -> Format {
@@ -315,6 +230,11 @@ fn format(matches: &ArgMatches, zone: &Zone) -> Format {
         wanted: named.unwrap_or_default(),
         zone: zone.clone(),
     }
+}
+
+/// What stands behind a flag whose value may be left out, when it is a match: `-b _PID=1`.
+fn stray_match<'a>(matches: &'a ArgMatches, flag: &str) -> Option<&'a str> {
+    one(matches, flag).filter(|value| value.contains('='))
 }
 
 fn one<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
@@ -357,23 +277,27 @@ fn namespaces(matches: &ArgMatches) -> Namespaces {
     }
 }
 
-fn expression(matches: &ArgMatches) -> Result<Expression, Failure> {
+fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expression, Failure> {
     let mut parts = vec![];
-    let terms: Vec<_> = all(matches, "matches").map(String::as_str).collect();
+    let terms: Vec<_> = stray_match(matches, "lines")
+        .into_iter()
+        .chain(stray_match(matches, "boot"))
+        .chain(all(matches, "matches").map(String::as_str))
+        .collect();
     if !terms.is_empty() {
         parts.push(Expression::of_matches(terms.into_iter())?);
     }
-    let units: Vec<_> = all(matches, "unit")
-        .map(|unit| Expression::of_unit(unit))
-        .collect();
+    let units: Vec<_> = all(matches, "unit").map(String::as_str).collect();
+    let units = units::named(&units, sources)?;
+    let units: Vec<_> = units.iter().map(|unit| Expression::of_unit(unit)).collect();
     let names =
         all(matches, "identifier").map(|name| Expression::is("SYSLOG_IDENTIFIER", name.as_str()));
     let names: Vec<_> = names.collect();
     parts.extend(
-        [units, names]
+        [("unit", units), ("identifier", names)]
             .into_iter()
-            .filter(|ways| !ways.is_empty())
-            .map(Expression::Any),
+            .filter(|(name, _)| matches.contains_id(name))
+            .map(|(_, ways)| Expression::Any(ways)),
     );
     if let Some(range) = one(matches, "priority") {
         parts.push(priorities(range)?);
@@ -441,18 +365,30 @@ fn priorities(range: &str) -> Result<Expression, Failure> {
 
 fn boot(matches: &ArgMatches) -> Result<Option<Boot>, Failure> {
     let text = match one(matches, "boot") {
+        Some("all") => return Ok(None),
+        Some(text) if text.contains('=') => "0",
         Some(text) => text,
         None if matches.get_flag("dmesg") => "0",
         None => return Ok(None),
     };
-    let id = text.parse().map(Boot::Id).ok();
-    let offset = || text.parse().map(Boot::Offset).ok();
-    let boot = id.or_else(offset);
-    boot.map(Some).ok_or_else(|| {
+    boot_of(text).map(Some).ok_or_else(|| {
         Failure::usage(format!(
-            "--boot: expected an id or a number, found {text:?}"
+            "--boot: expected an id, a number, or an id and a number as in ID-1, found {text:?}"
         ))
     })
+}
+
+fn boot_of(text: &str) -> Option<Boot> {
+    if let Ok(offset) = text.parse() {
+        return Some(Boot::Offset(offset));
+    }
+    let (id, offset) = text.split_at_checked(32)?;
+    let id = id.parse().ok()?;
+    match offset {
+        "" => Some(Boot::Id(id)),
+        _ if offset.starts_with(['+', '-']) => Some(Boot::Beside(id, offset.parse().ok()?)),
+        _ => None,
+    }
 }
 
 fn time(
@@ -487,17 +423,23 @@ fn start(matches: &ArgMatches) -> Result<Start, Failure> {
     }
 }
 
-fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<u64>, Failure> {
-    match one(matches, "lines") {
-        None if follows_from_the_end => Ok(Some(FOLLOW_LINES)),
-        None | Some("all") => Ok(None),
-        Some(text) => {
-            let lines = text.parse().ok();
-            lines.map(Some).ok_or_else(|| {
-                Failure::usage(format!("--lines: expected a number or all, found {text:?}"))
-            })
-        }
-    }
+fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<Lines>, Failure> {
+    let text = match one(matches, "lines") {
+        None if follows_from_the_end => return Ok(Some(Lines::Last(FOLLOW_LINES))),
+        None | Some("all") => return Ok(None),
+        Some(text) if text.contains('=') => "10",
+        Some(text) => text,
+    };
+    let (number, lines): (_, fn(u64) -> Lines) = match text.strip_prefix('+') {
+        Some(number) => (number, Lines::First),
+        None => (text, Lines::Last),
+    };
+    let number = number.parse().ok().filter(|_| !number.starts_with('+'));
+    number.map(lines).map(Some).ok_or_else(|| {
+        Failure::usage(format!(
+            "--lines: expected a number, +NUMBER or all, found {text:?}"
+        ))
+    })
 }
 
 impl Style {

@@ -5,6 +5,7 @@ use super::printable::{is_text, push_escaped, push_shown};
 use super::verbose::size_text;
 use crate::journal::Entry;
 use crate::time::Micros;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// How the time is printed.
@@ -21,12 +22,18 @@ pub(super) enum Clock {
 
 /// When the sender says it happened; journald's own time when it says nothing.
 pub(super) fn display_time(entry: &Entry<'_>) -> Micros {
-    let stated = entry.field(b"_SOURCE_REALTIME_TIMESTAMP").and_then(number);
+    let stated = last(entry, b"_SOURCE_REALTIME_TIMESTAMP").and_then(number);
     Micros::from_unsigned(
         stated
             .filter(|micros| *micros > 0)
             .unwrap_or(entry.realtime()),
     )
+}
+
+/// Of a field that an entry has twice journalctl shows the later one in these formats.
+fn last<'a>(entry: &Entry<'a>, name: &[u8]) -> Option<&'a [u8]> {
+    let named = entry.fields().filter(|(found, _)| *found == name);
+    named.last().map(|(_, value)| value)
 }
 
 fn number(value: &[u8]) -> Option<u64> {
@@ -41,23 +48,23 @@ pub(super) fn push(
     format: &Format,
     is_terminal: bool,
 ) {
-    let Some(message) = entry.field(b"MESSAGE") else {
+    let Some(message) = last(entry, b"MESSAGE") else {
         return;
     };
     let start = out.len();
     push_clock(out, entry, clock, format);
     out.push(b' ');
-    if let Some(host) = entry.field(b"_HOSTNAME") {
+    if let Some(host) = last(entry, b"_HOSTNAME") {
         push_escaped(out, host);
         out.push(b' ');
     }
     let name = [&b"SYSLOG_IDENTIFIER"[..], b"_COMM"]
         .into_iter()
-        .find_map(|field| entry.field(field));
+        .find_map(|field| last(entry, field));
     push_escaped(out, name.unwrap_or(b"unknown"));
     if let Some(pid) = [&b"_PID"[..], b"SYSLOG_PID"]
         .into_iter()
-        .find_map(|field| entry.field(field))
+        .find_map(|field| last(entry, field))
     {
         out.push(b'[');
         push_escaped(out, pid);
@@ -80,7 +87,7 @@ fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: Clock, format: &Forma
         Clock::IsoPrecise => "%Y-%m-%dT%H:%M:%S%.6f%z",
         Clock::Full => "%a %Y-%m-%d %H:%M:%S %Z",
         Clock::Monotonic => {
-            let stated = entry.field(b"_SOURCE_MONOTONIC_TIMESTAMP").and_then(number);
+            let stated = last(entry, b"_SOURCE_MONOTONIC_TIMESTAMP").and_then(number);
             let micros = stated.unwrap_or(entry.monotonic());
             // writing to memory cannot fail
             return drop(write!(
@@ -100,7 +107,7 @@ fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: Clock, format: &Forma
 
 /// The colours of journalctl: errors red, warnings yellow, notices bold, debug grey.
 fn colour(entry: &Entry<'_>) -> &'static str {
-    match entry.field(b"PRIORITY") {
+    match last(entry, b"PRIORITY") {
         Some(b"0" | b"1" | b"2" | b"3") => "\x1b[0;1;31m",
         Some(b"4") => "\x1b[0;1;38;5;185m",
         Some(b"5") => "\x1b[0;1;39m",
@@ -119,16 +126,16 @@ fn push_message(
     is_terminal: bool,
 ) {
     let shown = if show_all {
-        message.to_vec()
+        Cow::Borrowed(message)
     } else {
-        without_colour(message)
+        without_steering(message)
     };
-    let shown = shown.trim_ascii_end();
     out.extend_from_slice(colour.as_bytes());
-    if !show_all && !is_text(shown, true) {
-        let _ = write!(out, "[{} blob data]", size_text(message.len()));
+    if !show_all && !is_text(&shown, true) {
+        let _ = write!(out, "[{} blob data]", size_text(shown.len()));
     } else {
-        for (index, line) in shown.split(|byte| *byte == b'\n').enumerate() {
+        let lines = shown.strip_suffix(b"\n").unwrap_or(&shown);
+        for (index, line) in lines.split(|byte| *byte == b'\n').enumerate() {
             if index > 0 {
                 out.push(b'\n');
                 out.resize(out.len() + indent, b' ');
@@ -142,27 +149,42 @@ fn push_message(
     out.push(b'\n');
 }
 
-/// Without the escape sequences that only set colours, and without the carriage return at the end of a line.
-pub(in crate::cli) fn without_colour(message: &[u8]) -> Vec<u8> {
+/// As journalctl prints a message: without the sequences that set colours and titles and without carriage returns at
+/// the end of a line, tabs as eight spaces.
+pub(in crate::cli) fn without_steering(message: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr3(b'\x1b', b'\t', b'\r', message).is_none() {
+        return Cow::Borrowed(message);
+    }
     let mut out = Vec::with_capacity(message.len());
     let mut rest = message;
     while let Some((&byte, after)) = rest.split_first() {
-        let colour = rest.strip_prefix(b"\x1b[").and_then(|body| {
-            let end = body
-                .iter()
-                .position(|byte| !(byte.is_ascii_digit() || *byte == b';'))?;
-            (body.get(end) == Some(&b'm')).then(|| body.get(end + 1..))?
-        });
-        rest = match colour {
-            Some(behind) => behind,
-            None if byte == b'\r' && after.first() == Some(&b'\n') => after,
-            None => {
-                out.push(byte);
-                after
-            }
-        };
+        rest = after;
+        match byte {
+            b'\t' => out.extend_from_slice(b"        "),
+            b'\r' if after.first().is_none_or(|next| *next == b'\n') => {}
+            b'\x1b' => match behind_sequence(after) {
+                Some(behind) => rest = behind,
+                None => out.push(byte),
+            },
+            _ => out.push(byte),
+        }
     }
-    out
+    Cow::Owned(out)
+}
+
+/// What follows the sequence whose escape character stands before `text`: one of colours (`[...m`), or one of a title
+/// or a link (`]...` up to a bell or to an escape and a backslash).
+fn behind_sequence(text: &[u8]) -> Option<&[u8]> {
+    if let Some(body) = text.strip_prefix(b"[") {
+        let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
+        let end = body.iter().position(|byte| !is_part(byte))?;
+        return body.get(end..)?.strip_prefix(b"m");
+    }
+    let body = text.strip_prefix(b"]")?;
+    let end = body.iter().position(|byte| *byte < b' ')?;
+    let close = body.get(end..)?;
+    let behind = close.strip_prefix(b"\x07");
+    behind.or_else(|| close.strip_prefix(b"\x1b\\"))
 }
 
 /// Appends the message alone, or the values of the fields that were asked for.
@@ -194,12 +216,19 @@ mod tests {
     fn lines_stand_below_each_other() {
         assert_eq!(message(b"one\r\ntwo\n", false, false), "one\n    two\n");
         assert_eq!(message(b"", false, false), "\n");
+        assert_eq!(message(b"one \n\n", false, false), "one \n    \n");
     }
 
     #[test]
     fn what_is_no_text_is_measured_or_shown_whole() {
         assert_eq!(message(b"a\0b", false, false), "[3B blob data]\n");
         assert_eq!(message(b"\x1b[1;31mred\x1b[0m", false, false), "red\n");
+        assert_eq!(
+            message(b"\x1b]0;title\x07\ttext", false, true),
+            "        text\n"
+        );
+        assert_eq!(message(b"\x1b]8;;url\x1b\\link", false, true), "link\n");
+        assert_eq!(message(b"\x1b]8;;url", false, true), "[8B blob data]\n");
         assert_eq!(message(b"\x1b[2Jclear", false, true), "[9B blob data]\n");
         assert_eq!(message(b"\x1b[2Jclear", true, true), "\\x1b[2Jclear\n");
         assert_eq!(message(b"\x1b[2Jclear", true, false), "\x1b[2Jclear\n");

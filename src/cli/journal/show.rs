@@ -1,7 +1,7 @@
 //! Shows entries: where to begin, which to print, when to stop, and how to go on with what comes.
 
 use super::boots;
-use super::request::{Boot, Show, Start};
+use super::request::{Boot, Lines, Show, Start};
 use super::{unreadable, written};
 use crate::cli::Failure;
 use crate::cli::output::Output;
@@ -18,6 +18,7 @@ pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Re
         None => None,
         Some(Boot::Id(id)) => Some(id),
         Some(Boot::Offset(offset)) => Some(boots::at(journal, offset)?),
+        Some(Boot::Beside(id, offset)) => Some(boots::beside(journal, id, offset)?),
     };
     let mut shower = Shower {
         show,
@@ -47,17 +48,21 @@ impl Shower<'_> {
     /// Goes to where printing begins.
     fn begin(&mut self, journal: &mut Journal) -> Result<(), Failure> {
         let show = self.show;
-        if show.reverse || show.start != Start::Natural {
-            self.left = show.lines.unwrap_or(u64::MAX);
+        match show.lines {
+            Some(Lines::First(lines)) => self.left = lines,
+            Some(Lines::Last(lines)) if show.reverse || show.start != Start::Natural => {
+                self.left = lines;
+            }
+            _ => {}
         }
         let seek = match (show.start, show.reverse) {
             (Start::Cursor(cursor), _) => Seek::Cursor(cursor),
             (Start::AfterCursor(cursor), _) => Seek::After(cursor),
             (Start::Natural, true) => return self.begin_at_the_end(journal),
             (Start::Natural, false) => match (show.lines, show.since) {
-                (Some(lines), _) => return self.begin_before_the_end(journal, lines),
-                (None, Some(since)) => Seek::Realtime(u64::try_from(since.get()).unwrap_or(0)),
-                (None, None) => Seek::Head,
+                (Some(Lines::Last(lines)), _) => return self.begin_before_the_end(journal, lines),
+                (_, Some(since)) => Seek::Realtime(u64::try_from(since.get()).unwrap_or(0)),
+                (_, None) => Seek::Head,
             },
         };
         journal.seek(&seek).map_err(unreadable)?;
@@ -128,6 +133,7 @@ impl Shower<'_> {
 
     fn print(&mut self, entry: &Entry<'_>) -> Result<ControlFlow<()>, Failure> {
         if self.is_wanted(entry) {
+            self.remark_boot(entry);
             self.show.format.push(self.output, entry);
             self.last = Some(entry.cursor());
             self.left -= 1;
@@ -136,6 +142,14 @@ impl Shower<'_> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn remark_boot(&mut self, entry: &Entry<'_>) {
+        let before = self.last.map(|last| last.boot_id);
+        if self.show.remarks.boots && before.is_some_and(|before| before != entry.boot_id()) {
+            let line = format!("-- Boot {} --\n", entry.boot_id());
+            self.output.buffer().extend_from_slice(line.as_bytes());
+        }
     }
 
     fn is_wanted(&self, entry: &Entry<'_>) -> bool {
@@ -180,11 +194,20 @@ impl Shower<'_> {
     }
 
     fn finish(self) -> Result<(), Failure> {
-        if let Some(cursor) = self.last.filter(|_| self.show.tell_cursor) {
+        if self.last.is_none() && self.show.remarks.nothing {
+            let line = b"-- No entries --\n";
+            self.output.buffer().extend_from_slice(line);
+        }
+        if let Some(cursor) = self.last.filter(|_| self.show.remarks.cursor) {
             self.output
                 .buffer()
                 .extend_from_slice(format!("-- cursor: {cursor}\n").as_bytes());
         }
-        self.output.advance().map(drop).map_err(written)
+        self.output.advance().map(drop).map_err(written)?;
+        if self.last.is_none() && self.show.must_find {
+            self.output.flush().map_err(written)?;
+            return Err(Failure::failed("--grep found nothing"));
+        }
+        Ok(())
     }
 }

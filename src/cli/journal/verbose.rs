@@ -6,9 +6,6 @@ use super::short::display_time;
 use crate::journal::Entry;
 use std::io::Write;
 
-/// Without `--all` a longer field is only measured, as its neighbours would be lost behind it.
-const LONG_FIELD_BYTES: usize = 4096;
-
 /// Appends an entry.
 pub(super) fn push(out: &mut Vec<u8>, entry: &Entry<'_>, format: &Format, is_terminal: bool) {
     let time = format
@@ -20,12 +17,12 @@ pub(super) fn push(out: &mut Vec<u8>, entry: &Entry<'_>, format: &Format, is_ter
         out.extend_from_slice(b"    ");
         out.extend_from_slice(name);
         out.push(b'=');
-        let is_long = value.len() > LONG_FIELD_BYTES;
-        if !format.show_all && (is_long || !is_text(value, true)) {
+        if !format.show_all && !is_text(value, true) {
             let _ = writeln!(out, "[{} blob data]", size_text(value.len()));
             continue;
         }
-        for (index, line) in value.split(|byte| *byte == b'\n').enumerate() {
+        let lines = value.strip_suffix(b"\n").unwrap_or(value);
+        for (index, line) in lines.split(|byte| *byte == b'\n').enumerate() {
             if index > 0 {
                 out.push(b'\n');
                 out.resize(out.len() + 4 + name.len() + 1, b' ');

@@ -1,0 +1,175 @@
+//! The flags of `vmlog journal`: journalctl's own names.
+
+use super::format::Style;
+use clap::{Arg, ArgAction, Command};
+
+/// `vmlog journal`.
+pub(crate) fn command() -> Command {
+    Command::new("journal")
+        .about("Show the systemd journal, of this machine or from files")
+        .long_about(
+            "Reads journal files natively, with the flags of journalctl: of this machine, of a directory, \
+             or single files, whatever version of systemd wrote them. Needs no systemd.",
+        )
+        .after_help("Exit codes: 0 done, 1 failed or --grep found nothing, 2 not understood")
+        .args(source_arguments())
+        .args(filter_arguments())
+        .args(output_arguments())
+        .args(action_arguments())
+}
+
+fn source_arguments() -> [Arg; 4] {
+    [
+        option(
+            "directory",
+            Some('D'),
+            "DIR",
+            "Read the journal in this directory",
+        )
+        .action(ArgAction::Append),
+        option("file", None, "PATH", "Read this file; * and ? match names")
+            .action(ArgAction::Append),
+        option(
+            "namespace",
+            None,
+            "NAME",
+            "Read this namespace: NAME, +NAME (with the default one), *",
+        ),
+        flag(
+            "merge",
+            Some('m'),
+            "Read all machines (always on), without a word where a boot begins",
+        ),
+    ]
+}
+
+fn filter_arguments() -> [Arg; 14] {
+    [
+        option(
+            "unit",
+            Some('u'),
+            "UNIT",
+            "Entries of this unit, and about it; * and ? match names",
+        )
+        .action(ArgAction::Append),
+        option(
+            "identifier",
+            Some('t'),
+            "NAME",
+            "Entries with this syslog identifier",
+        )
+        .action(ArgAction::Append),
+        option(
+            "priority",
+            Some('p'),
+            "RANGE",
+            "Priorities up to this one, or FROM..TO; names or 0-7",
+        ),
+        option(
+            "boot",
+            Some('b'),
+            "ID",
+            "Entries of this boot: an id, 0 (the last), -1 (the one before), 1 (the first), all",
+        )
+        .num_args(0..=1)
+        .default_missing_value("0")
+        .allow_negative_numbers(true),
+        flag("dmesg", Some('k'), "Kernel messages of the last boot"),
+        option(
+            "since",
+            Some('S'),
+            "TIME",
+            "Entries not older than this: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m",
+        )
+        .allow_hyphen_values(true),
+        option("until", Some('U'), "TIME", "Entries not newer than this").allow_hyphen_values(true),
+        option("cursor", Some('c'), "CURSOR", "Begin at this entry"),
+        option("after-cursor", None, "CURSOR", "Begin after this entry"),
+        option(
+            "grep",
+            Some('g'),
+            "PATTERN",
+            "Entries whose message matches; lower-case patterns ignore case",
+        ),
+        option("case-sensitive", None, "BOOL", "Whether --grep heeds case")
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .value_parser(["true", "false"]),
+        option(
+            "lines",
+            Some('n'),
+            "N",
+            "Show the last N entries, +N the first N, or all",
+        )
+        .num_args(0..=1)
+        .default_missing_value("10"),
+        flag("reverse", Some('r'), "Newest first"),
+        Arg::new("matches")
+            .value_name("MATCH")
+            .num_args(0..)
+            .help("FIELD=value, /path/of/program, or + between alternatives"),
+    ]
+}
+
+fn output_arguments() -> [Arg; 8] {
+    [
+        option("output", Some('o'), "FORMAT", "How entries are printed")
+            .default_value("short")
+            .value_parser(clap::builder::PossibleValuesParser::new(Style::NAMES)),
+        option(
+            "output-fields",
+            None,
+            "FIELDS",
+            "Only these fields, comma-separated",
+        ),
+        flag("all", Some('a'), "Show long and unprintable fields whole"),
+        flag("follow", Some('f'), "Go on with entries as they come"),
+        flag(
+            "show-cursor",
+            None,
+            "Print the cursor of the last entry at the end",
+        ),
+        flag("utc", None, "Times in UTC"),
+        flag(
+            "no-pager",
+            None,
+            "Accepted for journalctl's sake: there is no pager",
+        ),
+        flag(
+            "quiet",
+            Some('q'),
+            "Do not tell what could not be read, where a boot begins, and that there is nothing",
+        ),
+    ]
+}
+
+fn action_arguments() -> [Arg; 6] {
+    [
+        option("field", Some('F'), "FIELD", "List the values of a field"),
+        flag("fields", Some('N'), "List the names of all fields"),
+        flag("list-boots", None, "List the boots"),
+        flag("disk-usage", None, "Say how much room the files take"),
+        flag("header", None, "Show the figures of each file's header"),
+        flag(
+            "verify",
+            None,
+            "Check each file whole; seals are not checked, for that needs their key",
+        ),
+    ]
+}
+
+fn option(name: &'static str, short: Option<char>, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .short(short)
+        .value_name(value)
+        .help(help)
+}
+
+fn flag(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .short(short)
+        .action(ArgAction::SetTrue)
+        .help(help)
+}

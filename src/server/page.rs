@@ -44,7 +44,7 @@ macro_rules! page_files {
 }
 
 /// What `/ui/` holds.
-static FILES: [File; 57] = page_files![
+static FILES: [File; 60] = page_files![
     JAVASCRIPT "actions.js",
     JAVASCRIPT "api.js",
     CSS "app.css",
@@ -79,6 +79,7 @@ static FILES: [File; 57] = page_files![
     JAVASCRIPT "list/view.js",
     JAVASCRIPT "live.js",
     JAVASCRIPT "runs.js",
+    JAVASCRIPT "select.js",
     JAVASCRIPT "state.js",
     JAVASCRIPT "story.js",
     JAVASCRIPT "tail.js",
@@ -96,7 +97,9 @@ static FILES: [File; 57] = page_files![
     JAVASCRIPT "view/histogram.js",
     JAVASCRIPT "view/html.js",
     JAVASCRIPT "view/lines.js",
+    JAVASCRIPT "view/palette.js",
     JAVASCRIPT "view/runs.js",
+    JAVASCRIPT "view/select.js",
     JAVASCRIPT "view/sources.js",
     JAVASCRIPT "view/stage.js",
     JAVASCRIPT "view/story.js",

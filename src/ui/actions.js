@@ -2,14 +2,14 @@
 
 import { signal } from "./vendor/signals.js";
 import { copy } from "./clipboard.js";
-import { curl } from "./lib/command.js";
+import { commandLine, curl } from "./lib/command.js";
 import { condition, EVERYTHING } from "./lib/filter.js";
 import { allEntries } from "./lib/items.js";
 import { HOME, writeRoute } from "./lib/route.js";
 import { masked, maskedValue } from "./lib/secrets.js";
 import { boundMs } from "./lib/time.js";
 import { stripped } from "./lib/ansi.js";
-import { browse, find, go, live, prefer, preferences, refine, route, say } from "./state.js";
+import { browse, find, go, histogram, live, prefer, preferences, refine, route, say } from "./state.js";
 import { matcher } from "./lib/match.js";
 
 /** @typedef {import("./lib/types.js").Entry} Entry */
@@ -35,7 +35,7 @@ export function openEntry(entry) {
   const already = route.peek().record;
   if (route.peek().tab === "live") parts.live.pause();
   opened.value = entry;
-  go({ record: entry.id }, { replace: already !== 0 });
+  go({ record: entry.id, select: "" }, { replace: already !== 0 });
 }
 
 export function closeEntry() {
@@ -101,6 +101,19 @@ export function moveToMatch(step) {
   return move(step, { wanted, what: "match", ...(filter.search ? {} : { narrower }) });
 }
 
+/** How many of the rows that are loaded the find bar's text stands in, and which of them is open. */
+export function countMatches() {
+  const matches = matcher({ search: find.peek().text, caseSensitive: false, regex: false });
+  const { record } = route.peek();
+  let [found, before] = [0, 0];
+  for (const entry of matches ? list().entries() : []) {
+    if (matches?.(stripped(entry.message)).length === 0) continue;
+    found += 1;
+    if (entry.id <= record) before = entry.id === record ? found : 0;
+  }
+  return { found, at: before };
+}
+
 /** @param {number} id @param {"all" | "source"} scope */
 export function openContext(id, scope) {
   go({ tab: "browse", context: id, scope, record: id, at: id, run: "" });
@@ -143,7 +156,7 @@ export function reload(at = "end") {
 // ---- taking along
 
 /** @param {Entry} entry */
-const lineOf = (entry) => `${entry.timestamp} ${entry.source} ${entry.level} ${stripped(masked(entry.message).text)}`;
+export const lineOf = (entry) => `${entry.timestamp} ${entry.source} ${entry.level} ${stripped(masked(entry.message).text)}`;
 
 /** @param {Entry} entry */
 export const copyLine = (entry) => copy(lineOf(entry), "Line");
@@ -179,6 +192,8 @@ export const copyView = () => copy(location.href, "Link to this view");
 
 export const copyCurl = () => copy(curl(route.peek().filter, new URL(".", location.href).href), "curl command");
 
+export const copyCommand = () => copy(commandLine(route.peek().filter, new URL(".", location.href).href), "Command");
+
 // ---- filters
 
 /**
@@ -195,6 +210,15 @@ export function filterBy(path, value, exclude) {
 }
 
 export const clearFilter = () => refine({ ...EVERYTHING });
+
+/** The same length of time, earlier or later. @param {1 | -1} step */
+export function pageTime(step) {
+  const { filter } = route.peek();
+  const [start, end] = [boundMs(filter.start, Date.now()) ?? histogram.peek()?.startMs, boundMs(filter.end, Date.now()) ?? histogram.peek()?.endMs];
+  if (start === undefined || end === undefined || end <= start) return;
+  const by = step * (end - start);
+  refine({ start: new Date(start + by).toISOString(), end: new Date(end + by).toISOString() });
+}
 
 export const toggleWrap = () => prefer({ wrap: !preferences.peek().wrap });
 

@@ -7,11 +7,12 @@ import { record } from "./api.js";
 import { Browse } from "./browse.js";
 import { listen } from "./keys.js";
 import { matcher } from "./lib/match.js";
-import { writeRoute } from "./lib/route.js";
+import { readRange, writeRoute } from "./lib/route.js";
 import { ListView } from "./list/view.js";
 import { hasSelection } from "./list/view.js";
 import { Live } from "./live.js";
 import { openRun } from "./runs.js";
+import { extendTo } from "./select.js";
 import { announcement, browse, find, go, live, preferences, route, say, toast, totals } from "./state.js";
 import { Bar, Conditions } from "./view/bar.js";
 import { Detail } from "./view/detail.js";
@@ -38,6 +39,8 @@ let settling;
 const browseList = new ListView("Records", {
   onOpen: act.openEntry,
   onCopy: act.copyItem,
+  onExtend: extendTo,
+  onOlder: () => act.parts.browse.older(),
   onLost: () => {},
   onMove: () => {
     noteVisible();
@@ -51,6 +54,8 @@ const browseList = new ListView("Records", {
 const liveList = new ListView("Live records", {
   onOpen: act.openEntry,
   onCopy: act.copyItem,
+  onExtend: extendTo,
+  onOlder: () => {},
   onLost: (item) => { act.parts.live.fill(item); },
   onMove: () => {
     if (!byPerson()) return;
@@ -89,7 +94,7 @@ effect(() => {
   if (tab === "live" || (tab === "runs" && !run)) act.parts.browse.count(view);
   if (tab === "runs" && run) openRun(run);
   if (!showsStored(route.value)) return;
-  const key = writeRoute({ ...route.peek(), at: 0, record: 0 });
+  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "" });
   if (key !== shownBrowse) {
     shownBrowse = key;
     act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : view.run ? "bottom" : "top");
@@ -101,10 +106,10 @@ effect(() => {
 });
 
 effect(() => {
-  const { record: id, filter, run, tab } = route.value;
+  const { record: id, filter, run, tab, select } = route.value;
   const { wrap, utc, raw } = preferences.value;
   const look = {
-    utc, raw, dark: isDark.value, selected: id, run: tab === "runs" ? run : "",
+    utc, raw, dark: isDark.value, selected: id, run: tab === "runs" ? run : "", range: readRange(select),
     search: filter.invert ? null : matcher(filter),
     find: find.value.open ? matcher({ search: find.value.text, caseSensitive: false, regex: false }) : null,
   };
@@ -129,7 +134,7 @@ effect(() => {
   }
 });
 
-effect(() => browseList.setEdge(edgeText()));
+effect(() => browseList.setEdge(...edgeText()));
 
 effect(() => {
   const total = totals.value?.total;

@@ -2,12 +2,15 @@
 
 import * as act from "./actions.js";
 import { dialog, find, go, preferences, prefer, route } from "./state.js";
+import { clearSelection, copySelected, extendBy, selectAll } from "./select.js";
 import { closeFind } from "./view/find.js";
 
 /** @type {Record<string, () => void>} */
 const KEYS = {
   j: () => act.move(1),
   k: () => act.move(-1),
+  "[": () => act.pageTime(-1),
+  "]": () => act.pageTime(1),
   ArrowDown: () => act.move(1),
   ArrowUp: () => act.move(-1),
   g: act.toOldest,
@@ -26,7 +29,7 @@ const KEYS = {
   r: () => act.reload(),
   "?": () => { dialog.value = "help"; },
   "/": () => document.getElementById("search")?.focus(),
-  c: () => withOpened(act.copyLine),
+  c: () => (route.peek().select ? copySelected() : withOpened(act.copyLine)),
   l: () => withOpened(act.copyPermalink),
   a: () => withOpened((entry) => act.openContext(entry.id, "all")),
   Enter: () => { if (route.peek().record) act.list().toggle(route.peek().record); else act.move(1); },
@@ -44,9 +47,19 @@ function withOpened(action) {
 
 function escape() {
   if (find.peek().open) closeFind();
+  else if (route.peek().select) clearSelection();
   else if (route.peek().record) act.closeEntry();
   else if (route.peek().context) act.leaveContext();
   else if (route.peek().run) go({ run: "", at: 0, scope: "all" });
+}
+
+/** Rows are chosen with Shift and an arrow, or all of them. @param {KeyboardEvent} event */
+function choose(event) {
+  const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
+  if ((ctrlKey || metaKey) && !shiftKey && !altKey && key.toLowerCase() === "a") selectAll();
+  else if (shiftKey && !ctrlKey && !metaKey && (key === "ArrowDown" || key === "ArrowUp")) extendBy(key === "ArrowDown" ? 1 : -1);
+  else return false;
+  return true;
 }
 
 /** The list of runs has no records to move among. */
@@ -60,8 +73,18 @@ function pressed(event) {
     find.value = { open: true, text: find.peek().text, note: "" };
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    dialog.value = "palette";
+    return;
+  }
   const { target } = event;
+  const typing = target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+  if (!typing && !listsRuns() && choose(event)) {
+    event.preventDefault();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) {
     if (event.key === "Escape") target.blur();
     return;

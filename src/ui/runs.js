@@ -42,7 +42,11 @@ export async function moreRuns() {
 async function take(asked, anew) {
   const { signal } = abort;
   try {
-    const page = await api.runs(asked, signal);
+    let page = await api.runs(asked, signal);
+    // a scan that looked far comes back with nothing yet
+    while (page.runs.length === 0 && page.hasMore && page.nextCursor) {
+      page = await api.runs([...asked.filter(([name]) => name !== "cursor"), ["cursor", page.nextCursor]], signal);
+    }
     learn({ runs: true });
     cursor = page.nextCursor ?? "";
     patch(runs, { list: anew ? page.runs : merged(runs.peek().list ?? [], page.runs), more: page.hasMore, loading: false });

@@ -39,7 +39,7 @@ export function go(change, { replace = false } = {}) {
  */
 export function refine(change) {
   const { context, record } = route.peek();
-  go({ filter: { ...route.peek().filter, ...change }, at: 0, context: 0, record: context ? 0 : record });
+  go({ filter: { ...route.peek().filter, ...change }, at: 0, context: 0, record: context ? 0 : record, select: "" });
 }
 
 addEventListener("popstate", () => {
@@ -150,7 +150,7 @@ export function patch(target, change) {
 }
 
 /** The dialog that is open. */
-export const dialog = signal(/** @type {"" | "help" | "filters" | "export" | "time" | "menu"} */ (""));
+export const dialog = signal(/** @type {"" | "help" | "filters" | "export" | "time" | "palette"} */ (""));
 
 // ---- runs
 

@@ -25,7 +25,7 @@ async function picture(name, query, options = {}, act = async () => {}) {
   const page = await newPage(browser, { viewport: { width: 1360, height: 820 }, ...options });
   await page.goto(base + query);
   await page.waitForSelector(".row, .notice, .run-line");
-  await page.waitForTimeout(1500);
+  await page.waitForTimeout(2500);
   await act(page);
   await page.waitForTimeout(400);
   await page.screenshot({ path: `${folder}/${name}.png` });
@@ -50,6 +50,8 @@ await picture("run", `?view=runs&run=${create.id}&at=${create.lastId}`);
 await picture("run-dark", `?view=runs&run=${create.id}&at=${create.lastId}`, DARK);
 await picture("phone-runs", "?view=runs", PHONE);
 await picture("phone-run", `?view=runs&run=${create.id}&at=${create.lastId}`, PHONE);
+await picture("chosen", `?at=${id(80)}&select=${id(74)}-${id(70)}`);
+await picture("palette", "", {}, (page) => page.keyboard.press("Control+k"));
 await picture("help", "", {}, (page) => page.keyboard.press("?"));
 await picture("export", "?level=warn", {}, (page) => page.keyboard.press("x"));
 await picture("phone", `?at=${id(80 + 1243)}`, PHONE);

@@ -1,4 +1,4 @@
-// The same view elsewhere: as a line for curl.
+// The same view elsewhere: as a line for curl, or for the program itself.
 
 import { toParameters } from "./filter.js";
 
@@ -16,4 +16,16 @@ export function curl(filter, base, more = []) {
   const parts = [...toParameters(filter), ...more].map(([name, value]) => `--data-urlencode ${quoted(`${name}=${value}`)}`);
   const address = quoted(`${base.replace(/\/$/, "")}/logs`);
   return ["curl -sG", address, "-H \"Authorization: Bearer $LOG_API_TOKEN\"", ...parts].join(" ");
+}
+
+/** Switches of the program that take no word. */
+const SWITCHES = new Set(["regex", "invert"]);
+
+/**
+ * @param {Filter} filter
+ * @param {string} base the page's address without its query
+ */
+export function commandLine(filter, base) {
+  const parts = toParameters(filter).map(([name, value]) => (SWITCHES.has(name) ? `--${name}` : quoted(`--${name}=${value}`)));
+  return ["vmlog query", quoted(`--url=${base.replace(/\/$/, "")}`), ...parts].join(" ");
 }

@@ -18,7 +18,7 @@ import { afterReturns, expandTabs, pieces } from "./visible.js";
  * @property {number} cutChars characters left out at the end
  */
 
-/** @typedef {{raw: boolean, json: boolean, full: boolean}} Mode how to show: bytes as they are, JSON as fields, nothing left out */
+/** @typedef {{raw: boolean, json: boolean, full: boolean, rules?: string[]}} Mode how to show: bytes as they are, JSON as fields, nothing left out; `rules`: by which secrets were taken out before */
 
 /** A longer message is cut in the list: half a screen of text. */
 const CHARS_MAX = 2048;
@@ -39,6 +39,7 @@ export function display(message, mode) {
   const text = message.length > most ? wholeChars(message.slice(0, most)) : message;
   const cutChars = message.length - text.length;
   const net = masked(text);
+  net.rules.push(...(mode.rules ?? []));
   const json = mode.json && !mode.raw && cutChars === 0 ? jsonLine(net.text) : null;
   const sourceLines = (json ? json.message : net.text).replace(/\r?\n$/, "").split("\n");
   const fold = !mode.full && sourceLines.length > LINES_MAX;

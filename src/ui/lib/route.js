@@ -14,6 +14,7 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {number} context the record whose surroundings are shown, without the filter; 0: none
  * @property {"all" | "source"} scope of the context, or of the run that is open
  * @property {string} run the run that is open; empty: none
+ * @property {string} select rows that are chosen, as `12-40`; empty: none
  * @property {"" | "true" | "false"} success of the runs that are listed; empty: of any
  */
 
@@ -22,7 +23,7 @@ const TABS = ["browse", "live", "runs"];
 
 /** @type {Route} */
 export const HOME = Object.freeze({
-  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", success: "",
+  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", select: "", success: "",
 });
 
 /**
@@ -40,6 +41,7 @@ export function readRoute(search) {
     context: id(parameters.get("context")),
     scope: parameters.get("scope") === "source" ? "source" : "all",
     run: (parameters.get("run") ?? "").slice(0, 200),
+    select: readRange(parameters.get("select") ?? "") ? parameters.get("select") ?? "" : "",
     success: oneOf(parameters.get("success")),
   };
 }
@@ -57,6 +59,7 @@ export function writeRoute(route) {
   if (route.record) parameters.append("record", String(route.record));
   if (route.at) parameters.append("at", String(route.at));
   if (route.run) parameters.append("run", route.run);
+  if (route.select) parameters.append("select", route.select);
   if (route.success && route.tab === "runs") parameters.append("success", route.success);
   const text = parameters.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return text && `?${text}`;
@@ -65,6 +68,12 @@ export function writeRoute(route) {
 /** @param {string | null} text */
 function id(text) {
   return text !== null && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
+}
+
+/** The first and the last id of chosen rows. @param {string} text @returns {[number, number] | null} */
+export function readRange(text) {
+  const [from = 0, to = 0] = text.split("-").map((part) => id(part));
+  return from > 0 && to >= from && text === `${from}-${to}` ? [from, to] : null;
 }
 
 /** @param {string | null} text @returns {"" | "true" | "false"} */

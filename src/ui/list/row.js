@@ -3,7 +3,7 @@
 import { readable } from "../lib/ansi.js";
 import { display } from "../lib/display.js";
 import { number } from "../lib/histogram.js";
-import { allEntries } from "../lib/items.js";
+import { allEntries, lastEntry } from "../lib/items.js";
 import { hueOf, shortName, kindOf } from "../lib/sources.js";
 import { clock, duration, longDay, stamp } from "../lib/time.js";
 
@@ -18,6 +18,7 @@ import { clock, duration, longDay, stamp } from "../lib/time.js";
  * @property {boolean} raw
  * @property {boolean} dark
  * @property {number} selected
+ * @property {[number, number] | null} range ids of the rows that are chosen
  * @property {string} run whose lines are marked; empty: none
  * @property {import("../lib/match.js").Matcher | null} search
  * @property {import("../lib/match.js").Matcher | null} find
@@ -113,6 +114,10 @@ function row(item, look) {
     line.classList.add("selected");
     line.setAttribute("aria-selected", "true");
   }
+  if (look.range && entry.id <= look.range[1] && lastEntry(item).id >= look.range[0]) {
+    line.classList.add("ranged");
+    line.setAttribute("aria-selected", "true");
+  }
   if (look.run && entry.metadata?.run_id === look.run) line.classList.add("of-run");
   const level = cell("span", "level", LEVEL_LETTER[entry.level] ?? "?");
   level.title = entry.level;
@@ -160,12 +165,12 @@ function copyButton() {
  */
 function text(item, look) {
   const holder = cell("span", "text");
-  message(holder, item.entry.message, item.open && item.group === "", look);
+  message(holder, item.entry.message, item.open && item.group === "", look, rulesOf(item.entry));
   if (!item.open) return holder;
   for (const entry of item.rest) {
     const part = element("span", "follow");
     if (item.group === "repeat") part.append(element("span", "again", `${clock(entry.ms, look.utc)}  `));
-    message(part, item.group === "repeat" ? "" : entry.message, false, look);
+    message(part, item.group === "repeat" ? "" : entry.message, false, look, rulesOf(entry));
     holder.append(part);
   }
   return holder;
@@ -176,9 +181,10 @@ function text(item, look) {
  * @param {string} whole
  * @param {boolean} full
  * @param {Look} look
+ * @param {string[]} rules by which secrets were taken out
  */
-export function message(holder, whole, full, look) {
-  const shown = display(whole, { raw: look.raw, json: true, full });
+export function message(holder, whole, full, look, rules = []) {
+  const shown = display(whole, { raw: look.raw, json: true, full, rules });
   const many = shown.lines.length > 1;
   shown.lines.forEach((spans, at) => {
     if (at === shown.foldAt) holder.append(more(`${number(shown.folded)} more lines`));
@@ -189,6 +195,12 @@ export function message(holder, whole, full, look) {
   if (shown.cutChars > 0) {
     holder.append(more(full ? `${number(shown.cutChars)} more characters: too long to show` : `show all ${size(whole.length)}`));
   }
+}
+
+/** The rules by which the server took secrets out of a record. @param {import("../lib/types.js").Entry} entry */
+export function rulesOf({ metadata }) {
+  const rules = metadata?.redacted;
+  return Array.isArray(rules) ? rules.map(String) : [];
 }
 
 /** @param {number} chars */

@@ -23,6 +23,8 @@ const END_PX = 4;
 /**
  * @typedef {object} Handlers
  * @property {(entry: Entry) => void} onOpen a row was chosen
+ * @property {(entry: Entry) => void} onExtend a row was chosen as the end of a range
+ * @property {() => void} onOlder what is older is asked for
  * @property {(item: Item) => void} onCopy
  * @property {(item: Item) => void} onLost
  * @property {() => void} onMove the list moved or changed
@@ -45,9 +47,11 @@ export class ListView {
   #wrap = true;
   #widest = 0;
   /** @type {Look} */
-  #look = { utc: false, raw: false, dark: false, selected: 0, run: "", search: null, find: null };
+  #look = { utc: false, raw: false, dark: false, selected: 0, run: "", range: null, search: null, find: null };
   /** Whether the list follows its end. */
   stick = false;
+  /** Whether it showed its end when it was last drawn. */
+  #ended = false;
   /** Where a record was put; it stays there while the list's own size settles, until a person moves. */
   #placed = { id: 0, place: /** @type {"middle" | "top" | "bottom"} */ ("top") };
 
@@ -63,13 +67,14 @@ export class ListView {
     list.setAttribute("role", "grid");
     list.setAttribute("aria-label", label);
     list.setAttribute("aria-readonly", "true");
+    list.setAttribute("aria-multiselectable", "true");
     this.#canvas.className = "canvas";
     this.#canvas.setAttribute("role", "presentation");
     this.#probe.className = "probe";
     this.#probe.setAttribute("aria-hidden", "true");
     this.#probe.textContent = "0".repeat(100);
     this.#edge.className = "edge";
-    this.#edge.setAttribute("aria-hidden", "true");
+    this.#edge.setAttribute("role", "row");
     const box = document.createElement("div");
     box.className = "probe-box";
     box.append(this.#probe);
@@ -82,6 +87,8 @@ export class ListView {
         handlers.onUser();
       }, { passive: true });
     }
+    // the browser would select text from there to here
+    list.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault());
     list.addEventListener("click", (event) => this.#click(event));
     new ResizeObserver(() => this.#resized()).observe(list);
   }
@@ -225,9 +232,17 @@ export class ListView {
     return this.element.scrollTop - EDGE_PX;
   }
 
-  /** What the line above the first row says. @param {string} text */
-  setEdge(text) {
-    if (this.#edge.textContent !== text) this.#edge.textContent = text;
+  /** What the line above the first row says, or a button for what is older. @param {string} text @param {boolean} [more] */
+  setEdge(text, more = false) {
+    if (this.#edge.textContent === text) return;
+    const holder = document.createElement(more ? "button" : "span");
+    holder.textContent = text;
+    if (more) holder.className = "link";
+    if (holder instanceof HTMLButtonElement) holder.tabIndex = -1;
+    const cell = document.createElement("span");
+    cell.setAttribute("role", "gridcell");
+    cell.append(holder);
+    this.#edge.replaceChildren(cell);
   }
 
   /** The first and the last record on the screen. @returns {[Entry, Entry] | null} */
@@ -329,6 +344,7 @@ export class ListView {
     const top = this.#top;
     const { items, start, startIndex } = this.#geometry.between(top - OVERSCAN, top + clientHeight + OVERSCAN);
     this.#recycle(new Set(items));
+    this.#ended = this.atEnd;
     let y = start;
     /** @type {Item[]} */
     const guessed = [];
@@ -444,13 +460,15 @@ export class ListView {
 
   #resized() {
     if (this.element.clientHeight === 0) return;
+    const ended = this.#ended;
     const metrics = read(this.element, this.#probe);
     if (same(metrics, this.#metrics)) this.#changed();
     else {
       this.#metrics = metrics;
       this.#remeasureAll();
     }
-    if (this.#placed.id && !this.stick) this.show(this.#placed.id, this.#placed.place);
+    if (ended) this.element.scrollTop = this.element.scrollHeight;
+    else if (this.#placed.id && !this.stick) this.show(this.#placed.id, this.#placed.place);
   }
 
   /** After a change of theme or density. */
@@ -463,6 +481,7 @@ export class ListView {
   /** @param {MouseEvent} event */
   #click(event) {
     if (!(event.target instanceof Element)) return;
+    if (event.target.closest(".edge button")) this.#handlers.onOlder();
     const holder = event.target.closest(".item");
     const item = [...this.#shown].find(([, shown]) => shown === holder)?.[0];
     if (!item || event.target.closest("a")) return;
@@ -470,6 +489,7 @@ export class ListView {
     if (act === "copy") this.#handlers.onCopy(item);
     else if (act === "lost") this.#handlers.onLost(item);
     else if (act) this.#toggle(item);
+    else if (item.kind === "row" && event.shiftKey && event.target.closest(".row")) this.#handlers.onExtend(item.entry);
     else if (item.kind === "row" && event.target.closest(".row") && !hasSelection(this.element)) this.#handlers.onOpen(item.entry);
   }
 

@@ -10,7 +10,7 @@ import { jsonObject } from "../lib/json.js";
 import { masked, maskedValue, MASK } from "../lib/secrets.js";
 import { hueOf } from "../lib/sources.js";
 import { clock, day, duration } from "../lib/time.js";
-import { message } from "../list/row.js";
+import { message, rulesOf } from "../list/row.js";
 import { html, Icon } from "./html.js";
 import { isDark } from "./theme.js";
 
@@ -77,7 +77,7 @@ function Message({ entry }) {
     if (!holder.current) return;
     holder.current.replaceChildren();
     if (object && !raw) return;
-    message(holder.current, entry.message, true, { utc: preferences.peek().utc, raw, dark, selected: 0, run: "", search: null, find: null });
+    message(holder.current, entry.message, true, { utc: preferences.peek().utc, raw, dark, selected: 0, run: "", range: null, search: null, find: null }, rulesOf(entry));
   });
   const unusual = object !== null || /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u202e]/.test(entry.message);
   return html`<section class="message-box">
@@ -93,7 +93,8 @@ function Fields({ entry }) {
   return html`<h3>Fields</h3><div class="fields"><${Tree} value=${maskedValue(entry.metadata)} path="" depth=${0} filterable=${true} /></div>
     <h3>This view elsewhere</h3>
     <div class="actions">
-      <button onClick=${act.copyCurl}><${Icon} name="copy" />curl command</button>
+      <button onClick=${act.copyCurl}><${Icon} name="copy" />curl</button>
+      <button onClick=${act.copyCommand}><${Icon} name="copy" />vmlog query</button>
     </div>`;
 }
 
@@ -104,8 +105,10 @@ const TREE_MAX = 100;
 function Tree({ value, path, depth, filterable }) {
   const most = useSignal(TREE_MAX);
   const entries = Object.entries(/** @type {object} */ (value));
+  // a condition holds for any value of a list
+  const inside = (/** @type {string} */ key) => (Array.isArray(value) ? path : path ? `${path}.${key}` : key);
   return html`<ul class="tree">${entries.slice(0, most.value).map(([key, inner]) =>
-    html`<${Node} key=${key} name=${key} value=${inner} path=${path ? `${path}.${key}` : key} depth=${depth} filterable=${filterable} />`)}
+    html`<${Node} key=${key} name=${key} value=${inner} path=${inside(key)} depth=${depth} filterable=${filterable} />`)}
     ${entries.length > most.value ? html`<li><button class="link" onClick=${() => { most.value += 1000; }}>${entries.length - most.value} more</button></li>` : null}
   </ul>`;
 }
@@ -117,10 +120,11 @@ function Node({ name, value, path, depth, filterable }) {
     const inside = Array.isArray(value) ? `[${value.length}]` : `{${Object.keys(value).length}}`;
     return html`<li class="branch"><button class="twist" aria-expanded=${open.value} onClick=${() => { open.value = !open.value; }}>
       <${Icon} name="chevron" /><span class="key">${name}</span> <span class="quiet">${inside}</span></button>
+      <span class="leaf-tools"><button class="plain" title="Copy as JSON" aria-label=${`Copy ${name} as JSON`} onClick=${() => copy(JSON.stringify(value, null, 2), name)}><${Icon} name="copy" /></button></span>
       ${open.value ? html`<${Tree} value=${value} path=${path} depth=${depth + 1} filterable=${filterable} />` : null}</li>`;
   }
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  const can = filterable && depth === 0 && condition(path, value, false) !== null && text !== MASK;
+  const can = filterable && condition(path, value, false) !== null && text !== MASK;
   return html`<li class="leaf"><span class="key">${name}</span><span class=${`value ${text === MASK ? "redacted" : typeof value}`}>${text}</span>
     <span class="leaf-tools">
       ${can ? html`<button class="plain" title="Only records with this value" aria-label=${`Only ${name} ${text}`} onClick=${() => act.filterBy(path, value, false)}><${Icon} name="only" /></button>

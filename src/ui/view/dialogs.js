@@ -6,16 +6,18 @@ import * as act from "../actions.js";
 import { address } from "../api.js";
 import { counts, dialog, filter, preferences, prefer, refine, route, totals } from "../state.js";
 import { toParameters } from "../lib/filter.js";
-import { curl } from "../lib/command.js";
+import { commandLine, curl } from "../lib/command.js";
 import { number } from "../lib/histogram.js";
 import { PRESETS, readTime, stamp } from "../lib/time.js";
 import { html, Icon } from "./html.js";
 import { Levels } from "./bar.js";
+import { Palette } from "./palette.js";
 import { Sources } from "./sources.js";
 
 export function Dialogs() {
   const name = dialog.value;
   return html`
+    ${name === "palette" ? html`<${Sheet} title="What to do"><${Palette} /></${Sheet}>` : null}
     ${name === "help" ? html`<${Sheet} title="Keys"><${Help} /></${Sheet}>` : null}
     ${name === "time" ? html`<${Sheet} title="Time range"><${Time} /></${Sheet}>` : null}
     ${name === "export" ? html`<${Sheet} title="Take it along"><${Export} /></${Sheet}>` : null}
@@ -117,7 +119,8 @@ function Export() {
       <a href=${address("logs/export", [...parameters, ["format", format]])} download onClick=${() => setTimeout(close, 100)}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>
     <h3>The same elsewhere</h3>
     <${Copyable} label="Link to this view" text=${location.href} copy=${act.copyView} />
-    <${Copyable} label="As a command" text=${web} copy=${act.copyCurl} />`;
+    <${Copyable} label="With curl" text=${web} copy=${act.copyCurl} />
+    <${Copyable} label="With vmlog" text=${commandLine(filter.value, new URL(".", location.href).href)} copy=${act.copyCommand} />`;
 }
 
 /** @param {{label: string, text: string, copy: () => void}} props */
@@ -129,9 +132,9 @@ const Copyable = ({ label, text, copy }) => html`<div class="copyable"><span>${l
 /** @type {[string, [string, string][]][]} */
 const KEYS = [
   ["Move", [["j k", "next, previous record"], ["g G", "oldest, newest"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
-    ["n N", "next, previous match"], ["Space", "a page on; in Live: pause"], ["Enter", "open the record; unfold it"], ["Esc", "close, go back"]]],
-  ["Find", [["/", "search all records"], ["Ctrl F", "find in the list; twice: the browser's own"], ["a", "what surrounds the record"]]],
-  ["Take", [["c", "copy the line"], ["l", "copy a link to the record"], ["x", "export"]]],
+    ["n N", "next, previous match"], ["[ ]", "as much time earlier, later"], ["Space", "a page on; in Live: pause"], ["Enter", "open the record; unfold it"], ["Esc", "close, go back"]]],
+  ["Find", [["/", "search all records"], ["Ctrl F", "find in the list; twice: the browser's own"], ["a", "what surrounds the record"], ["Ctrl K", "anything by its name"]]],
+  ["Take", [["Shift \u2191\u2193", "choose rows; also Shift-click"], ["Ctrl A", "choose all that are loaded"], ["c", "copy the line, or the rows"], ["l", "copy a link to the record"], ["x", "export"]]],
   ["Views", [["t", "Live or Browse"], ["z", "wrap long lines"], ["?", "this help"]]],
 ];
 

@@ -1,16 +1,33 @@
 // Own find: the browser's sees only the rows that are on the screen.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
+import { useSignal } from "../vendor/signals.js";
 import * as act from "../actions.js";
-import { find } from "../state.js";
+import { browse, find, route } from "../state.js";
+import { count, number } from "../lib/histogram.js";
 import { html, Icon } from "./html.js";
+
+/** Rows are counted when the typing stops. */
+const COUNT_MS = 150;
 
 export function Find() {
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const { open, text } = find.value;
+  const note = useSignal("");
+  const { record } = route.value;
+  const { loaded } = browse.value;
   useEffect(() => {
     if (open) input.current?.select();
   }, [open]);
+  useEffect(() => {
+    note.value = "";
+    if (!open || !text) return undefined;
+    const timer = setTimeout(() => {
+      const { found, at } = act.countMatches();
+      note.value = found === 0 ? "not in the rows loaded" : `${at ? `${number(at)} of ` : ""}${count(found, "row")}`;
+    }, COUNT_MS);
+    return () => clearTimeout(timer);
+  }, [open, text, record, loaded]);
   if (!open) return null;
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter") act.moveToMatch(event.shiftKey ? -1 : 1);
@@ -23,6 +40,7 @@ export function Find() {
     <${Icon} name="search" />
     <input ref=${input} type="text" value=${text} placeholder="Find in the list" aria-label="Find in the list" autocomplete="off" spellcheck=${false}
       onInput=${(/** @type {Event} */ event) => { find.value = { ...find.peek(), text: /** @type {HTMLInputElement} */ (event.target).value }; }} onKeyDown=${keys} />
+    <span class="quiet" role="status">${note.value}</span>
     <button class="plain" aria-label="Previous match" title="Shift Enter" onClick=${() => act.moveToMatch(-1)}><${Icon} name="up" /></button>
     <button class="plain" aria-label="Next match" title="Enter" onClick=${() => act.moveToMatch(1)}><${Icon} name="down" /></button>
     <button class="plain" aria-label="Close find" onClick=${closeFind}><${Icon} name="close" /></button>

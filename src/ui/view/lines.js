@@ -32,7 +32,7 @@ function Line({ text, skipped }) {
   const dark = isDark.value;
   useEffect(() => {
     holder.current?.replaceChildren();
-    if (holder.current) message(holder.current, text, false, { utc: true, raw: false, dark, selected: 0, run: "", search: null, find: null });
+    if (holder.current) message(holder.current, text, false, { utc: true, raw: false, dark, selected: 0, run: "", range: null, search: null, find: null });
   }, [text, dark]);
   return html`<div><i aria-hidden="true">${skipped ? "\u22ef" : ""}</i><span ref=${holder}></span></div>`;
 }

@@ -6,9 +6,10 @@ import * as act from "../actions.js";
 import { browse, counts, filter, live, patch, prefer, preferences, refine, route, totals } from "../state.js";
 import { EVERYTHING, isEverything, sourceState } from "../lib/filter.js";
 import { count, number } from "../lib/histogram.js";
-import { duration, rangeLabel, stamp } from "../lib/time.js";
+import { rangeLabel, stamp } from "../lib/time.js";
 import { LEVELS } from "../lib/types.js";
 import { html, Icon } from "./html.js";
+import { Selection } from "./select.js";
 
 /** A request that takes longer is said to. */
 const SLOW_MS = 400;
@@ -23,6 +24,7 @@ export function Stage() {
     <${ListHost} element=${act.parts.liveList.element} shown=${tab === "live"} />
     ${stored ? html`<${BrowseOver} />` : null}
     ${tab === "live" ? html`<${LiveOver} />` : null}
+    <${Selection} />
   </div>`;
 }
 
@@ -224,12 +226,12 @@ function Matching() {
     ${hidden.length > 0 ? html` \u00b7 <button class="link" onClick=${() => refine({ levels: EVERYTHING.levels })}>${hidden.map(({ level, n }) => `${number(n)} ${level}`).join(", ")} hidden</button>` : null}`;
 }
 
-/** What the list says above its first row. */
+/** What the list says above its first row. @returns {[text: string, more: boolean]} */
 export function edgeText() {
-  const { start, loading, loaded, since } = browse.value;
-  if (loaded === 0) return "";
-  if (start) return "The oldest record that is kept";
-  return loading === "older" && Date.now() - since > SLOW_MS ? `Loading older records (${duration(Date.now() - since)})` : "";
+  const { start, loading, loaded } = browse.value;
+  if (loaded === 0) return ["", false];
+  if (start) return ["The oldest record that is kept", false];
+  return loading === "older" ? ["Loading older records\u2026", false] : ["Load older records", true];
 }
 
 /** Keeps what the list shows of time for the histogram and the line below. */

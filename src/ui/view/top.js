@@ -28,7 +28,7 @@ export function Top() {
 /** @param {{tab: Tab, label: string}} props */
 function TabLink({ tab, label }) {
   const current = route.value.tab === tab;
-  const target = { ...route.value, tab, record: 0, at: 0, context: 0, run: "" };
+  const target = { ...route.value, tab, record: 0, at: 0, context: 0, run: "", select: "" };
   const running = tab === "live" && live.value.connection === "open" && !live.value.paused;
   const open = (/** @type {MouseEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -24,8 +24,9 @@ async function bootTime() {
   return begun?.timestamp ?? "";
 }
 
-/** @param {Parameters} parameters */
-const records = async (parameters) => (await api.page([...parameters, ["direction", "forward"], ["limit", "100"]])).entries;
+/** The oldest that are meant; a part of the story that cannot be had leaves the rest as it is. @param {Parameters} parameters @param {number} [most] */
+const records = (parameters, most = 100) =>
+  api.page([...parameters, ["direction", "forward"], ["limit", String(most)]]).then((page) => page.entries, () => []);
 
 /** Commands of the time since then, oldest first. @param {string} start */
 async function runsSince(start) {
@@ -52,9 +53,9 @@ export async function loadStory() {
     records([["source", "cloud-init"], ["where", "event_type=cloud_init_*"], ["where", "-step=*"], ...since]),
     records([["source", "cloud-init"], ["search", "Cloud-init v. "], ...since]),
     runsSince(start),
-    records([["source", AGENT], ...since, ["limit", "1"]]),
+    records([["source", AGENT], ...since], 1),
   ]);
   const known = new Map([...reports, ...banners].map((entry) => [entry.id, entry]));
-  const steps = [...stageSteps([...known.values()]), ...runs.map(runStep), ...agent.slice(0, 1).map(agentStep)];
+  const steps = [...stageSteps([...known.values()]), ...runs.map(runStep), ...agent.map(agentStep)];
   story.value = { ...tell(steps), sinceBoot: boot !== "" };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeAll, done, frames, launch, list, newPage, ready, scrollTo, visibleTexts } from "../lib/browser.js";
-import { Server } from "../lib/server.js";
+import { Server, until } from "../lib/server.js";
 
 describe("page", { timeout: 300_000 }, () => {
   const server = new Server(6_000, { LOG_TAIL_MAX_CONNECTIONS: "3" });
@@ -299,6 +299,26 @@ describe("page", { timeout: 300_000 }, () => {
     await page.locator(".row .text", { hasText: "the last seeded line" }).click();
     await page.keyboard.press("c");
     await page.getByText("Line copied").waitFor();
+    await done(page);
+  });
+
+  test("a captured command that failed is the first thing to see, and its run says why", async () => {
+    assert.equal(await server.exec("updateContentCommand", "echo fetched"), 0);
+    assert.equal(await server.exec("postCreateCommand", "echo building; echo 'Error: pg_config executable not found' >&2; exit 3"), 3);
+    await until(async () => (await server.get("runs?success=false")).runs?.length === 1, 20_000, () => "the run is not in the store");
+    const page = await open();
+    await page.waitForSelector(".failure");
+    assert.match(await page.locator(".failure h2").innerText(), /postCreateCommand\s+exit code 3/);
+    await page.getByText("Error: pg_config executable not found").first().waitFor();
+    await page.getByRole("button", { name: "Open the run" }).click();
+    await page.waitForSelector(".row.of-run");
+    assert.match(await page.locator(".run-head h2").innerText(), /postCreateCommand\s+exit code 3/);
+    await page.getByRole("button", { name: "Its own lines" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length === 4);
+    assert.deepEqual((await visibleTexts(page)).slice(1, 3), ["building", "Error: pg_config executable not found"]);
+    await page.getByRole("button", { name: "All runs" }).click();
+    await page.waitForSelector(".run-line.ok");
+    assert.deepEqual(await page.locator(".run-line b").allInnerTexts(), ["postCreateCommand", "updateContentCommand"]);
     await done(page);
   });
 

@@ -168,6 +168,8 @@ function bound(text) {
 
 /** @param {URLSearchParams} q */
 function refuse(q) {
+  const twice = [...q.keys()].find((name, at, names) => name !== "source" && name !== "where" && names.indexOf(name) !== at);
+  if (twice) return { error: "invalid_parameter", parameter: twice, message: `${twice} may be given only once` };
   if (q.get("regex") === "true") {
     try {
       new RegExp(q.get("search") ?? "");

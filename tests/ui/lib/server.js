@@ -1,6 +1,6 @@
 // A real `vmlog serve` on a folder of its own, fed through files that it follows.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -51,6 +51,16 @@ export class Server {
     appendFileSync(this.file("live"), lines.map((line) => `${line}\n`).join(""));
   }
 
+  /** Runs a command under `vmlog exec`. @param {string} name @param {string} script @returns {Promise<number>} its exit code */
+  exec(name, script) {
+    const env = { PATH: process.env.PATH ?? "", LOG_CAPTURE_DIR: join(this.folder, "capture") };
+    return new Promise((resolve) => {
+      execFile(BINARY, ["exec", "--source", "devcontainer:ws", "--name", name, "--", "sh", "-c", script], { env }, (error) => {
+        resolve(error ? Number(error.code) : 0);
+      });
+    });
+  }
+
   get address() {
     return `http://127.0.0.1:${this.port}/`;
   }
@@ -66,7 +76,7 @@ export class Server {
       "--journal-dir", join(this.folder, "journal")], {
       env: {
         PATH: process.env.PATH ?? "", LOG_API_TOKEN: TOKEN, LOG_CLOUD_INIT_PATH: join(this.folder, "none.log"),
-        LOG_FILES: this.names.map((name) => `${name}=${this.file(name)}`).join(","), LOG_STORE_MAX_ROWS: "1000000",
+        LOG_FILES: this.names.map((name) => `${name}=${this.file(name)}`).join(","), LOG_STORE_MAX_ROWS: "1000000", LOG_CAPTURE_DIR: join(this.folder, "capture"),
         ...this.settings,
       },
       stdio: ["ignore", "pipe", "pipe"],

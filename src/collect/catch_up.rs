@@ -6,7 +6,7 @@ use super::mark::{Inode, Mark};
 use super::reader::Reader;
 use super::sibling::{self, Packing, Sibling};
 use super::tail::{Desk, Item, Tail, Visit};
-use crate::time::Micros;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
@@ -43,6 +43,15 @@ impl Tail {
                 .filter(|sibling| !is_held(sibling.inode))
                 .cloned()
                 .collect()
+        })
+    }
+
+    /// The files that came and were rotated away while nothing was held.
+    pub(super) fn news(&mut self, desk: &Desk) -> Result<Vec<Reader>, Error> {
+        let known = std::mem::take(&mut self.known);
+        self.open_newer(desk, |siblings| {
+            let news = siblings.iter().filter(|sibling| known.is_news(sibling));
+            news.cloned().collect()
         })
     }
 
@@ -253,27 +262,44 @@ impl Tail {
     }
 }
 
-/// The rotated files that were there when the newest file began.
-#[derive(Debug, Default)]
+/// The rotated files that were there when the newest file began, each with the time of its last write.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
-    inodes: Vec<Inode>,
-    newest: Option<Micros>,
+    files: Vec<(Inode, i64)>,
 }
 
 impl Known {
     pub(super) fn of(siblings: &[Sibling]) -> Self {
+        let file = |sibling: &Sibling| (sibling.inode, sibling.modified.get());
         Self {
-            inodes: siblings.iter().map(|sibling| sibling.inode).collect(),
-            newest: siblings.iter().map(|sibling| sibling.modified).max(),
+            files: siblings.iter().map(file).collect(),
+        }
+    }
+
+    fn newest(&self) -> Option<i64> {
+        self.files.iter().map(|&(_, modified)| modified).max()
+    }
+
+    /// As much of it as is needed to tell what is made from now on.
+    pub(super) fn shortened(&self) -> Self {
+        let newest = self.newest();
+        let files = self.files.iter();
+        Self {
+            files: files
+                .filter(|&&(_, modified)| Some(modified) == newest)
+                .copied()
+                .collect(),
         }
     }
 
     /// Whether a file was made since. Packing makes a file, too, but leaves it as old as it was.
     fn is_news(&self, sibling: &Sibling) -> bool {
-        let is_same_time = Some(sibling.modified) == self.newest;
-        let is_later = Some(sibling.modified) > self.newest;
+        let modified = Some(sibling.modified.get());
+        let is_same_time = modified == self.newest();
+        let is_later = modified > self.newest();
         let is_plain = sibling.packing == Packing::Plain;
-        !self.inodes.contains(&sibling.inode) && (is_later || is_same_time && is_plain)
+        let is_known = self.files.iter().any(|&(inode, _)| inode == sibling.inode);
+        !is_known && (is_later || is_same_time && is_plain)
     }
 }
 

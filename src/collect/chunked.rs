@@ -62,6 +62,14 @@ pub(crate) struct ChunkedState {
 }
 
 impl ChunkedState {
+    /// Nothing has been read: it begins with the oldest of the rotated files.
+    pub(crate) fn from_oldest() -> Self {
+        Self {
+            tail: TailState::from_oldest(),
+            ..Self::default()
+        }
+    }
+
     /// How many bytes of the newest file have been read for good; `None` when nothing is known.
     pub(crate) fn reached(&self) -> Option<u64> {
         self.tail.reached()

@@ -59,6 +59,8 @@ pub struct DockerJsonCollector {
     /// Where former runs stopped.
     saved: Positions,
     looked: Option<Instant>,
+    /// When the folder of the containers had last changed.
+    changed: Option<SystemTime>,
     desk: Desk,
 }
 
@@ -87,18 +89,22 @@ impl DockerJsonCollector {
                 .map(|(origin, value)| (origin.clone(), value.clone()))
                 .collect(),
             looked: None,
+            changed: None,
             desk: Desk::new(),
         }
     }
 
     /// Finds new containers and the new names of known ones.
     fn look(&mut self) {
-        if self
+        // a container that is removed when it ends may be gone soon
+        let changed = modified(&self.options.directory);
+        let is_due = self
             .looked
-            .is_some_and(|looked| looked.elapsed() < LOOK_EVERY)
-        {
+            .is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
+        if !is_due && changed == self.changed {
             return;
         }
+        self.changed = changed;
         self.looked = Some(Instant::now());
         self.desk.watch.folder(&self.options.directory);
         for container in &mut self.containers {
@@ -122,7 +128,13 @@ impl DockerJsonCollector {
             .directory
             .join(&id)
             .join(format!("{id}-json.log"));
-        let state: ChunkedState = load(&self.saved, &format!("{ORIGIN}{id}"));
+        let origin = format!("{ORIGIN}{id}");
+        // what Docker rotated before a container was seen is a part of its log
+        let state = if self.saved.contains_key(&origin) {
+            load(&self.saved, &origin)
+        } else {
+            ChunkedState::from_oldest()
+        };
         let mut container = Container {
             tail: ChunkedTail::new(path, state, self.options.quiet),
             source: Source::new("docker", short(&id)),
@@ -138,7 +150,9 @@ impl DockerJsonCollector {
     fn let_go(&mut self, intake: &mut Intake<'_>) {
         let saved = &mut self.saved;
         self.containers.retain(|container| {
-            let is_over = container.tail.is_over();
+            // while its folder is there, a container may log again
+            let folder = sibling::folder(container.tail.path());
+            let is_over = container.tail.is_over() && !folder.exists();
             if is_over {
                 let origin = format!("{ORIGIN}{}", container.id);
                 intake.position(forget(&origin), None);
@@ -207,9 +221,7 @@ impl Container {
     /// Reads the name and the image of the container, when they may have changed.
     fn describe(&mut self) {
         let path = sibling::folder(self.tail.path()).join("config.v2.json");
-        let written = fs::metadata(&path)
-            .and_then(|metadata| metadata.modified())
-            .ok();
+        let written = modified(&path);
         if written.is_none() && !self.metadata.is_empty()
             || written.is_some() && written == self.described
         {
@@ -288,6 +300,10 @@ impl Container {
         }
         result
     }
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
 }
 
 /// A line as Docker writes it.
@@ -429,5 +445,26 @@ mod tests {
         assert_eq!(records[0].metadata["stream"], "stderr");
         assert_eq!(records[1].message, "nonsense");
         assert_eq!(records.len(), 2);
+    }
+
+    #[test]
+    fn a_container_is_read_from_its_first_line_on_whenever_it_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut positions = Positions::new();
+        let options = DockerJsonOptions {
+            directory: dir.path().to_owned(),
+            ..DockerJsonOptions::default()
+        };
+        fs::create_dir(dir.path().join(ID)).unwrap();
+        let log = dir.path().join(ID).join(format!("{ID}-json.log"));
+        append(dir.path(), "{\"log\":\"one\\n\",\"stream\":\"stdout\"}\n");
+        fs::rename(&log, log.with_extension("log.1")).unwrap();
+        append(dir.path(), "{\"log\":\"two\\n\",\"stream\":\"stdout\"}\n");
+        let mut collector = DockerJsonCollector::open(options.clone(), &positions);
+        let records = read(&mut collector, &mut positions);
+        let messages: Vec<_> = records.iter().map(|record| &record.message).collect();
+        assert_eq!(messages, ["one", "two"]);
+        let mut again = DockerJsonCollector::open(options, &positions);
+        assert!(read(&mut again, &mut positions).is_empty());
     }
 }

@@ -53,6 +53,8 @@ pub struct FileCollector {
     saved: Positions,
     /// When the files were looked for; never for a plain path.
     looked: Option<Instant>,
+    /// The files of a pattern were looked for before: one that was not there then is new, with all that was rotated from it.
+    is_begun: bool,
     desk: Desk,
 }
 
@@ -84,14 +86,21 @@ impl FileCollector {
                 .map(|(origin, value)| (origin.clone(), value.clone()))
                 .collect(),
             looked: None,
+            is_begun: false,
             desk: Desk::new(),
             name,
             options,
         };
+        collector.is_begun = collector.saved.contains_key(&collector.pattern_origin());
         if !glob::is_pattern(&collector.options.path) {
             collector.follow(&collector.options.path.clone());
         }
         collector
+    }
+
+    /// The origin that says that the files of the pattern were looked for.
+    fn pattern_origin(&self) -> String {
+        format!("{}:{}", self.name, self.options.path.display())
     }
 
     fn follow(&mut self, path: &Path) {
@@ -104,6 +113,12 @@ impl FileCollector {
         }
         let origin = format!("{}:{}", self.name, path.display());
         let Saved { tail, known } = load(&self.saved, &origin);
+        let is_new = self.is_begun && !self.saved.contains_key(&origin);
+        let tail = if is_new {
+            TailState::from_oldest()
+        } else {
+            tail
+        };
         self.files.push_back(Followed {
             origin,
             tail: Tail::new(path.to_owned(), tail, self.options.quiet),
@@ -130,13 +145,17 @@ impl FileCollector {
                 self.follow(path);
             }
         }
+        self.is_begun = true;
     }
 
     /// Lets go of the files of a pattern that are gone and read to their end.
     fn let_go(&mut self, intake: &mut Intake<'_>) {
         let saved = &mut self.saved;
         self.files.retain(|followed| {
-            let is_over = followed.tail.is_over();
+            // rotated files that are left were read: with the position that would be forgotten
+            let has_siblings =
+                || sibling::list(followed.tail.path()).is_ok_and(|all| !all.is_empty());
+            let is_over = followed.tail.is_over() && !has_siblings();
             if is_over {
                 saved.remove(&followed.origin);
                 intake.position(forget(&followed.origin), None);
@@ -170,6 +189,7 @@ impl Collector for FileCollector {
             self.files.rotate_left(usize::from(!self.files.is_empty()));
         }
         if glob::is_pattern(&self.options.path) {
+            intake.position(save(&self.pattern_origin(), &Saved::default()), None);
             self.let_go(&mut intake);
         }
         if intake.count() == before {
@@ -292,10 +312,15 @@ mod tests {
         let options = FileOptions::new("all", dir.path().join("*.log*"));
         let mut collector = FileCollector::open(options.clone(), &positions);
         assert_eq!(read(&mut collector, &mut positions), ["info a"]);
+        fs::write(dir.path().join("b.log.1"), "b before\n").unwrap();
         fs::write(dir.path().join("b.log"), "b\n").unwrap();
         collector.looked = None;
-        assert_eq!(read(&mut collector, &mut positions), ["info b"]);
-        assert_eq!(positions.len(), 2);
+        assert_eq!(
+            read(&mut collector, &mut positions),
+            ["info b before", "info b"],
+            "it is new with all that was rotated from it"
+        );
+        assert_eq!(positions.len(), 3);
         fs::remove_file(dir.path().join("a.log")).unwrap();
         fs::remove_file(dir.path().join("a.log.1")).unwrap();
         collector.let_go(&mut Intake::new(&mut Batch::default()));

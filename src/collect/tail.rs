@@ -106,9 +106,20 @@ impl Desk {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TailState {
     marks: Vec<Mark>,
+    /// No file was there, but these rotated ones were.
+    #[serde(default)]
+    absent: Option<Known>,
 }
 
 impl TailState {
+    /// Nothing has been read, and nothing was there that should not be.
+    pub(crate) fn from_oldest() -> Self {
+        Self {
+            absent: Some(Known::default()),
+            ..Self::default()
+        }
+    }
+
     /// How many bytes of the newest file have been read; `None` when nothing is known.
     pub(crate) fn reached(&self) -> Option<u64> {
         self.marks.last().map(|mark| mark.offset)
@@ -130,16 +141,20 @@ pub(crate) struct Tail {
     /// Which of them is being read.
     pub(super) at: usize,
     is_live: bool,
+    /// It is known which rotated files were there before.
+    is_begun: bool,
     pub(super) known: Known,
     /// What was last wrong with the path, told once.
     trouble: Option<io::ErrorKind>,
 }
 
 impl Tail {
-    /// Follows `path` from `state` on, or from its start. An unterminated line is given out after `quiet` without growth.
+    /// Follows `path` from `state` on, or from its start: what was rotated before that is not read. An unterminated line is
+    /// given out after `quiet` without growth.
     pub(crate) fn new(path: PathBuf, state: TailState, quiet: Duration) -> Self {
         let mut resume_lingering = state.marks;
         let resume = resume_lingering.pop();
+        let is_begun = state.absent.is_some();
         Self {
             path,
             quiet,
@@ -148,7 +163,8 @@ impl Tail {
             files: VecDeque::new(),
             at: 0,
             is_live: false,
-            known: Known::default(),
+            is_begun,
+            known: state.absent.unwrap_or_default(),
             trouble: None,
         }
     }
@@ -161,6 +177,12 @@ impl Tail {
     pub(crate) fn state(&self) -> Option<TailState> {
         if self.resume.is_some() {
             return None;
+        }
+        if self.files.is_empty() {
+            return self.is_begun.then(|| TailState {
+                absent: Some(self.known.shortened()),
+                ..TailState::default()
+            });
         }
         let reached = self.files.iter().filter(|file| file.is_reached);
         Some(Self::state_of(reached.map(Reader::mark)))
@@ -189,7 +211,10 @@ impl Tail {
         // nothing of a file tells that it is the one of which nothing was read
         marks.retain(|mark| mark.offset > 0);
         marks.extend(last);
-        TailState { marks }
+        TailState {
+            marks,
+            absent: None,
+        }
     }
 
     /// Whether the file was there and is gone, and all of it has been read.
@@ -348,10 +373,13 @@ impl Tail {
         let file = self.open_path(visit);
         let newer = if let Some(mark) = self.files.back().map(Reader::mark) {
             self.newer_than(&mark, desk)?
+        } else if self.is_begun {
+            self.news(desk)?
         } else {
             self.known = Known::of(&self.siblings()?);
             Vec::new()
         };
+        self.is_begun = true;
         self.join(newer, file, desk)
     }
 
@@ -602,6 +630,35 @@ mod tests {
     }
 
     #[test]
+    fn what_came_and_was_rotated_before_it_was_seen_is_read() {
+        for restart in [false, true] {
+            let mut story = Story::new();
+            story.append("a.log.1", "before\n");
+            assert!(story.read().is_empty());
+            assert!(story.read().is_empty(), "history is left alone");
+            if restart {
+                story.restart();
+            }
+            story.rename("a.log.1", "a.log.2");
+            story.append("a.log", "one\n");
+            story.rename("a.log", "a.log.1");
+            story.append("a.log", "two\n");
+            assert_eq!(story.read(), ["one", "two"], "restart: {restart}");
+        }
+    }
+
+    #[test]
+    fn a_file_can_be_read_from_its_oldest_sibling_on() {
+        let mut story = Story::new();
+        story.append("a.log.2", "one\n");
+        story.compress("a.log.2");
+        story.append("a.log.1", "two\n");
+        story.append("a.log", "three\n");
+        story.tail = Tail::new(story.path("a.log"), TailState::from_oldest(), QUIET);
+        assert_eq!(story.read(), ["one", "two", "three"]);
+    }
+
+    #[test]
     fn a_writer_that_is_late_is_waited_for_over_a_restart() {
         for restart in [false, true] {
             let mut story = Story::new();
@@ -765,6 +822,7 @@ mod tests {
         story.tail = {
             let mut state = TailState {
                 marks: vec![story.tail.resume.clone().unwrap()],
+                absent: None,
             };
             fs::remove_file(story.path("a.log")).unwrap();
             let file = story.append("a.log", "new line one\nnew line two\n");

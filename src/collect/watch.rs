@@ -1,22 +1,34 @@
-//! Waiting for files to change: one inotify instance for each collector, and plain waiting where there is none to be had.
+//! Waiting for files to change: one inotify instance for all collectors of the process, as a machine grants few of them, and
+//! plain waiting where there is none to be had.
+//!
+//! What changed is not passed on: who is woken looks at all that it follows. So an event more does no harm, and events that the
+//! kernel had to drop are made good by waking everybody.
 
-use inotify::{Inotify, WatchDescriptor, WatchMask};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::Duration;
 
 /// The longest wait where the kernel does not tell of changes: soon enough for a reader of logs, and cheap.
 const BLIND_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Room for the events of one look. What does not fit stays in the kernel's queue; which event it is makes no difference.
-const EVENTS_BYTES: usize = 4096;
+/// Room for the events of one look. What does not fit stays in the kernel's queue.
+const EVENTS_BYTES: usize = 16 << 10;
+
+/// After waking somebody the events of this long are gathered: a file that is written to all the time must not cost a wake for
+/// every line, and nobody sees so short a delay.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// Wakes its collector when a watched file or folder changes.
 pub(crate) struct Watch {
-    inotify: Option<Inotify>,
+    hub: Option<Arc<Hub>>,
+    bell: Arc<Bell>,
     /// Whether something that should be watched is not: then waiting must be short.
     is_blind: bool,
 }
@@ -31,34 +43,33 @@ impl std::fmt::Debug for Watch {
 
 impl Watch {
     pub(crate) fn new() -> Self {
-        let inotify = Inotify::init().ok();
-        let is_blind = inotify.is_none();
-        Self { inotify, is_blind }
+        let hub = Hub::shared().ok();
+        Self {
+            is_blind: hub.is_none(),
+            hub,
+            bell: Arc::default(),
+        }
     }
 
     /// Tells of names that appear in the folder, disappear or move. Watching the same folder again changes nothing.
     pub(crate) fn folder(&mut self, path: &Path) {
         let mask = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ONLYDIR;
-        let added = self
-            .inotify
-            .as_ref()
-            .map(|inotify| inotify.watches().add(path, mask));
+        let hub = self.hub.as_ref();
+        let added = hub.map(|hub| hub.add(path, mask, &self.bell));
         self.is_blind = !matches!(added, Some(Ok(_)));
     }
 
     /// Tells of what is written to exactly this file, whatever its name is by now.
     pub(crate) fn file(&mut self, file: &File) -> Option<WatchDescriptor> {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let mut watches = self.inotify.as_ref()?.watches();
-        watches
-            .add(path, WatchMask::MODIFY | WatchMask::ATTRIB)
-            .ok()
+        let mask = WatchMask::MODIFY | WatchMask::ATTRIB;
+        let hub = self.hub.as_ref()?;
+        hub.add(path.as_ref(), mask, &self.bell).ok()
     }
 
     pub(crate) fn forget(&mut self, watched: WatchDescriptor) {
-        if let Some(inotify) = &self.inotify {
-            // the kernel has forgotten it already when the file is gone
-            let _ = inotify.watches().remove(watched);
+        if let Some(hub) = &self.hub {
+            hub.remove(watched, &self.bell);
         }
     }
 
@@ -69,30 +80,164 @@ impl Watch {
         } else {
             patience
         };
-        let Some(inotify) = &mut self.inotify else {
-            std::thread::sleep(patience);
-            return;
-        };
-        let timeout = Timespec::try_from(patience).ok();
-        let readable = poll(&mut [PollFd::new(inotify, PollFlags::IN)], timeout.as_ref());
-        match readable {
-            Ok(0) => {}
-            Ok(_) => drain(inotify),
-            Err(error) if error == rustix::io::Errno::INTR => {}
-            Err(_) => std::thread::sleep(patience.min(BLIND_WAIT_MAX)),
+        self.bell.wait(patience);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(hub) = &self.hub {
+            hub.leave(&self.bell);
         }
     }
 }
 
-/// Empties the queue, so that many changes wake once; gives up after a while, as a flood may never end.
-fn drain(inotify: &mut Inotify) {
-    let mut buffer = [0; EVENTS_BYTES];
-    for _ in 0..64 {
-        match inotify.read_events(&mut buffer) {
-            Ok(events) => events.for_each(drop),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
+/// Rings when something changes.
+#[derive(Debug, Default)]
+struct Bell {
+    has_rung: Mutex<bool>,
+    rings: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *lock(&self.has_rung) = true;
+        self.rings.notify_one();
+    }
+
+    fn wait(&self, patience: Duration) {
+        let has_rung = lock(&self.has_rung);
+        let waited = self
+            .rings
+            .wait_timeout_while(has_rung, patience, |has_rung| !*has_rung);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
+/// Who is to be woken for what.
+type Bells = HashMap<WatchDescriptor, Vec<Weak<Bell>>>;
+
+/// The inotify instance of the process; it lasts as long as somebody watches.
+struct Hub {
+    watches: Watches,
+    bells: Arc<Mutex<Bells>>,
+    /// Closed with the hub, which the listening thread sees.
+    _open: PipeWriter,
+}
+
+/// The one that is in use.
+static SHARED: Mutex<Weak<Hub>> = Mutex::new(Weak::new());
+
+impl Hub {
+    fn shared() -> io::Result<Arc<Self>> {
+        let mut shared = lock(&SHARED);
+        if let Some(hub) = shared.upgrade() {
+            return Ok(hub);
         }
+        let hub = Arc::new(Self::start()?);
+        *shared = Arc::downgrade(&hub);
+        Ok(hub)
+    }
+
+    fn start() -> io::Result<Self> {
+        let mut inotify = Inotify::init()?;
+        let (closed, open) = io::pipe()?;
+        let bells = Arc::<Mutex<Bells>>::default();
+        let hub = Self {
+            watches: inotify.watches(),
+            bells: Arc::clone(&bells),
+            _open: open,
+        };
+        thread::Builder::new()
+            .name("watch".into())
+            .spawn(move || while listen(&mut inotify, &closed, &bells) {})?;
+        Ok(hub)
+    }
+
+    /// Watches, and wakes for it. An event that comes at once waits for the lock, so that it finds whom to wake.
+    fn add(&self, path: &Path, mask: WatchMask, bell: &Arc<Bell>) -> io::Result<WatchDescriptor> {
+        let mut bells = lock(&self.bells);
+        let watched = self.watches.clone().add(path, mask)?;
+        let known = bells.entry(watched.clone()).or_default();
+        if !known.iter().any(|known| is_same(known, bell)) {
+            known.push(Arc::downgrade(bell));
+        }
+        Ok(watched)
+    }
+
+    fn remove(&self, watched: WatchDescriptor, bell: &Arc<Bell>) {
+        let mut bells = lock(&self.bells);
+        if let Some(known) = bells.get_mut(&watched) {
+            known.retain(|known| !is_same(known, bell));
+            if known.is_empty() {
+                bells.remove(&watched);
+                self.forget(watched);
+            }
+        }
+    }
+
+    /// Wakes for nothing any more.
+    fn leave(&self, bell: &Arc<Bell>) {
+        lock(&self.bells).retain(|watched, known| {
+            known.retain(|known| !is_same(known, bell));
+            if known.is_empty() {
+                self.forget(watched.clone());
+            }
+            !known.is_empty()
+        });
+    }
+
+    fn forget(&self, watched: WatchDescriptor) {
+        // the kernel has forgotten it already when the file is gone
+        let _ = self.watches.clone().remove(watched);
+    }
+}
+
+fn is_same(known: &Weak<Bell>, bell: &Arc<Bell>) -> bool {
+    std::ptr::eq(known.as_ptr(), Arc::as_ptr(bell))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for events and wakes whom they concern; `false` when nobody watches any more.
+fn listen(inotify: &mut Inotify, closed: &PipeReader, bells: &Mutex<Bells>) -> bool {
+    let mut sources = [
+        PollFd::new(inotify, PollFlags::IN),
+        PollFd::new(closed, PollFlags::IN),
+    ];
+    let polled = poll(&mut sources, None);
+    let [_, closed] = &sources;
+    if !closed.revents().is_empty() {
+        return false;
+    }
+    if polled.is_err() {
+        thread::sleep(BLIND_WAIT_MAX);
+        return true;
+    }
+    let mut buffer = [0; EVENTS_BYTES];
+    if let Ok(events) = inotify.read_events(&mut buffer) {
+        let mut bells = lock(bells);
+        for event in events {
+            wake(&mut bells, &event.wd, event.mask);
+        }
+    }
+    thread::sleep(GATHER);
+    true
+}
+
+fn wake(bells: &mut Bells, watched: &WatchDescriptor, mask: EventMask) {
+    let ring = |bells: &Vec<Weak<Bell>>| {
+        let bells = bells.iter().filter_map(Weak::upgrade);
+        bells.for_each(|bell| bell.ring());
+    };
+    if mask.contains(EventMask::Q_OVERFLOW) {
+        bells.values().for_each(ring);
+    } else if mask.contains(EventMask::IGNORED) {
+        bells.remove(watched);
+    } else if let Some(bells) = bells.get(watched) {
+        ring(bells);
     }
 }
 
@@ -122,6 +267,38 @@ mod tests {
         let start = Instant::now();
         watch.wait(Duration::from_millis(30));
         assert!(start.elapsed() >= Duration::from_millis(30));
+    }
+
+    #[test]
+    fn watches_share_an_instance_and_are_woken_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = File::create(dir.path().join("a.log")).unwrap();
+        let (mut one, mut other) = (Watch::new(), Watch::new());
+        assert!(Arc::ptr_eq(
+            one.hub.as_ref().unwrap(),
+            other.hub.as_ref().unwrap()
+        ));
+        let watched = one.file(&file).unwrap();
+        assert_eq!(other.file(&file).unwrap(), watched);
+        one.forget(watched);
+        file.write_all(b"x").unwrap();
+        let start = Instant::now();
+        other.wait(LONG);
+        assert!(start.elapsed() < LONG, "it still watches");
+        assert!(!*lock(&one.bell.has_rung));
+    }
+
+    #[test]
+    fn lost_events_wake_everybody() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new();
+        watch.folder(dir.path());
+        let hub = watch.hub.clone().unwrap();
+        let other = WatchMask::CREATE;
+        let unrelated = Arc::default();
+        let elsewhere = hub.add(Path::new("/"), other, &unrelated).unwrap();
+        wake(&mut lock(&hub.bells), &elsewhere, EventMask::Q_OVERFLOW);
+        assert!(*lock(&watch.bell.has_rung));
     }
 
     #[test]

@@ -164,14 +164,36 @@ impl CaptureCollector {
         });
     }
 
-    /// The runs in the order of their turns.
+    /// The runs in the order of their turns. What has ended comes first, as it began: commands that run one after the other
+    /// are told one after the other. Among those that go on the turn passes round.
     fn order(&self) -> Vec<RunId> {
         let turn = self.turn;
-        let runs = self.listing.runs.keys().copied();
-        let (mut now, before): (Vec<_>, Vec<_>) =
-            runs.partition(|run| turn.is_none_or(|turn| *run >= turn));
-        now.extend(before);
-        now
+        let listed = self.listing.runs.iter();
+        let unread: Vec<_> = listed.filter(|(run, _)| !self.is_read(**run)).collect();
+        let is_one_of_many = unread.len() > 1;
+        let (mut order, running): (Vec<_>, Vec<_>) = unread
+            .into_iter()
+            .partition(|(run, parts)| is_one_of_many && self.has_ended(**run, parts));
+        let (now, before): (Vec<_>, Vec<_>) = running
+            .into_iter()
+            .partition(|(run, _)| turn.is_none_or(|turn| **run >= turn));
+        order.extend(now);
+        order.extend(before);
+        order.into_iter().map(|(run, _)| *run).collect()
+    }
+
+    /// Whether there is nothing to read of a run any more.
+    fn is_read(&self, run: RunId) -> bool {
+        match self.runs.get(&run) {
+            Some(State::Over | State::Broken) => true,
+            Some(State::Known(place)) => place.is_over,
+            Some(State::Open(_)) | None => false,
+        }
+    }
+
+    fn has_ended(&self, run: RunId, parts: &Parts) -> bool {
+        let last = parts.numbers.last();
+        last.is_some_and(|last| matches!(self.folder.is_being_written(run, *last), Ok(false)))
     }
 
     /// Reads a run until nothing new comes or the batch is full.
@@ -296,11 +318,8 @@ impl Collector for CaptureCollector {
         self.watch.folder(&self.options.directory);
         self.list()?;
         self.forget_removed(&mut Intake::new(batch));
-        let runs = &self.runs;
-        let is_over =
-            |run: &&RunId| matches!(runs.get(*run), Some(State::Known(place)) if place.is_over);
-        let listed = self.listing.runs.keys();
-        self.parts = listed.filter(|run| !is_over(run)).copied().collect();
+        let listed = self.listing.runs.keys().copied();
+        self.parts = listed.filter(|run| !self.is_read(*run)).collect();
         Ok(self.parts.iter().map(|run| run.begun()).collect())
     }
 

@@ -170,6 +170,31 @@ fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
     prop::collection::vec((0usize..3, one), 0..80)
 }
 
+#[test]
+fn commands_that_run_one_after_the_other_are_told_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = Batch::RECORDS_MAX + 10;
+    let mut reader = Reader::new(dir.path());
+    for second in 1..=3 {
+        let mut writer = Writer::start(dir.path(), second);
+        for number in 0..lines {
+            writer.entry("stdout", &format!("{second} {number}\n"), None);
+        }
+        reader.read();
+        writer.end(0, lines as u64, 0);
+    }
+    reader.read_all();
+    let messages: Vec<_> = reader
+        .records
+        .iter()
+        .map(|record| &record.message)
+        .collect();
+    let output = messages.iter().filter(|message| message.contains(' '));
+    let output: Vec<_> = output.filter(|message| !message.contains(':')).collect();
+    let expected = (1..=3).flat_map(|run| (0..lines).map(move |number| format!("{run} {number}")));
+    assert!(output.iter().map(|message| message.as_str()).eq(expected));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

@@ -474,6 +474,9 @@ fn is_harmless(value: &[u8], link: &Link, flag: bool) -> bool {
     if prose::is_no_value(value) {
         return true;
     }
+    if is_selector(value) {
+        return true;
+    }
     if !link.is_space() {
         let is_error = link.colon && !link.equals && prose::is_follower(value);
         return is_error || signs_only && value.len() < SIGNS_MIN;
@@ -483,6 +486,15 @@ fn is_harmless(value: &[u8], link: &Link, flag: bool) -> bool {
     }
     let is_count = value.len() <= 2 && value.iter().all(u8::is_ascii_digit);
     signs_only || is_count || prose::is_ordinary_word(value) || prose::is_follower(value)
+}
+
+/// Whether a value is the rest of the name of a method, as Objective-C has it: `for:key:in:]`.
+fn is_selector(value: &[u8]) -> bool {
+    value.strip_suffix(b":]").is_some_and(|parts| {
+        parts
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || *byte == b':')
+    })
 }
 
 /// The replacement of a secret that is there and is not a mask.

@@ -36,13 +36,15 @@ const NO_NAMES: &[&str] = &[
     "multipass",
 ];
 
-/// Ends of texts after which white space alone does not make a pair: the words of a database.
+/// Ends of texts after which white space alone does not make a pair: the words of a database and of
+/// a registry.
 const NO_NAMES_BEFORE_SPACE: &[&str] = &[
     "primary key",
     "foreign key",
     "duplicate key",
     "unique key",
     "partition key",
+    "registry key",
 ];
 
 /// Values that say that there is no secret.

@@ -273,6 +273,11 @@ fn a_secret_cut_between_the_parts_of_a_line_is_hidden_in_both() {
 /// Lines that name secrets and hold none: an operator needs them as they are.
 const HARMLESS: &[&str] = &[
     "tests: pass=12 fail=3 skip=0",
+    "-[Engine writeRecord:from:key:at:ofKind:] Hashing of the primary key failed",
+    "into registry key '{bf1a281b}/config/SYSTEM' from path",
+    "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE n = 2",
+    "FOREIGN KEY (user_id) REFERENCES users (id), PRIMARY KEY (id)",
+    "ALTER USER bob PASSWORD EXPIRE NEVER",
     r#"{"pass":12,"fail":0}"#,
     "pass: 12, fail: 0",
     "no_proxy bypass=localhost,127.0.0.1",

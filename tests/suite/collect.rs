@@ -8,6 +8,7 @@ use vmlog::collect::own_record;
 use vmlog::collect::{
     Batch, CloudInitCollector, CloudInitOptions, Collector, JournaldCollector, JournaldOptions,
 };
+use vmlog::journal::Namespaces;
 use vmlog::record::{Level, Metadata, Positions, Record};
 
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -239,6 +240,85 @@ fn parts_of_container_lines_are_joined_whenever_the_collector_restarts() {
         messages.retain(|message| expected.contains(&message.as_str()) || message.contains('-'));
         assert_eq!(messages, expected, "restart after {stop_after}");
     }
+}
+
+/// Output of a unit of a user, in a control group that looks like one, where the machine lets us make it.
+const USER_UNIT: &str = r#"
+    unit=user.slice/user-1000.slice/user@1000.service/app.slice/vmlog-$$.service
+    roots=$(ls -d /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/{systemd,unified}/cgroup.procs 2>/dev/null || true)
+    enter() {
+        for root in $roots; do
+            mkdir -p "${root%/*}/$unit" && echo $BASHPID > "${root%/*}/$unit/cgroup.procs" || return 1
+        done
+    }
+    if [ -n "$roots" ] && (enter) 2>/dev/null; then
+        (enter; exec systemd-cat -t inside sh -c 'echo "from the unit of a user"; sleep 1')
+    fi
+    journalctl --sync
+    journald-stop
+    for root in $roots; do (cd "${root%/*}"; rmdir -p "$unit" 2>/dev/null || true); done
+"#;
+
+#[test]
+fn the_unit_of_a_user_is_a_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mut child) = journald(dir.path(), USER_UNIT) else {
+        return;
+    };
+    assert!(child.wait().unwrap().success());
+    let mut positions = Positions::new();
+    let mut collector = JournaldCollector::open(options(dir.path()), &positions);
+    let records = drain(&mut collector, &mut positions);
+    let told = records
+        .iter()
+        .find(|record| record.message == "from the unit of a user");
+    // a machine without control groups that can be made has no such unit
+    let Some(told) = told else { return };
+    let source = told.source.as_str();
+    assert!(source.starts_with("user:vmlog-"), "{source}");
+    assert!(!source.ends_with(".service"), "{source}");
+    assert_eq!(told.metadata["unit"], "user@1000.service");
+}
+
+#[test]
+fn namespaces_are_read_as_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        python3 - <<'END'
+import socket
+for path, text in (("journal", "in none"), ("journal.app", "in app")):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.sendto(f"MESSAGE={text}\nSYSLOG_IDENTIFIER=test\n".encode(), f"/run/systemd/{path}/socket")
+END
+        journalctl --sync
+        journalctl --namespace=app --sync
+        journald-stop
+    "#;
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/journald");
+    let mut command = Command::new(tool);
+    command.arg("--dir").arg(dir.path());
+    command.args(["--namespace", "app", "--", "bash", "-euc", script]);
+    let status = command.status().unwrap();
+    if status.code() == Some(77) {
+        return;
+    }
+    assert!(status.success());
+    let read = |namespaces: Namespaces| -> Vec<String> {
+        let mut positions = Positions::new();
+        let options = JournaldOptions {
+            namespaces,
+            ..options(dir.path())
+        };
+        let mut collector = JournaldCollector::open(options, &positions);
+        let records = drain(&mut collector, &mut positions);
+        let ours = records
+            .iter()
+            .filter(|record| record.source.as_str() == "system:test");
+        ours.map(|record| record.message.clone()).collect()
+    };
+    assert_eq!(read(Namespaces::All), ["in none", "in app"]);
+    assert_eq!(read(Namespaces::Named(vec![String::new()])), ["in none"]);
+    assert_eq!(read(Namespaces::Named(vec!["app".to_owned()])), ["in app"]);
 }
 
 #[test]

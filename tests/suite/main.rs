@@ -12,6 +12,7 @@
 
 mod architecture;
 mod collect;
+mod collectors;
 mod command_query;
 mod crash;
 mod damage;

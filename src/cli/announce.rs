@@ -29,15 +29,20 @@ pub(super) fn address(listener: &TcpListener, options: &server::Options, config:
     let Ok(address) = listener.local_addr() else {
         return;
     };
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let line = match (&config.api_token, &options.token) {
         (None, Some(token)) if !is_journal(&io::stdout()) => {
-            format!("http://{address}/?token={token}")
+            format!("{scheme}://{address}/?token={token}")
         }
         (None, _) => {
             let path = config.data_dir.join(server::access_token::FILE_NAME);
-            format!("http://{address}/ (the token is in {})", path.display())
+            format!("{scheme}://{address}/ (the token is in {})", path.display())
         }
-        (Some(_), _) => format!("http://{address}/ (the token is LOG_API_TOKEN)"),
+        (Some(_), _) => format!("{scheme}://{address}/ (the token is LOG_API_TOKEN)"),
     };
     // a closed standard output does not stop a server
     let _ = writeln!(io::stdout(), "vmlog: open {line}").and_then(|()| io::stdout().flush());

@@ -11,7 +11,7 @@ use crate::pipeline::{Build, Count, Counters, Pipeline, told};
 use crate::record::{Id, Level, Metadata, Positions, Record};
 use crate::redact::Redactor;
 use crate::server;
-use crate::server::{Measure, Sample, access_token};
+use crate::server::{Measure, Sample, Tls, access_token};
 use crate::store::{Recovery, Store};
 use crate::time::Micros;
 use std::error::Error;
@@ -34,6 +34,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     let config = Config::check(raw).map_err(|error| Failure::usage(error.to_string()))?;
     let redactor =
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
+    let tls = tls(&config)?;
     let listener = listen(config.listen)?;
     announce::start_log();
     let (store, recovery) = open_store(&config)?;
@@ -50,7 +51,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
         collectors(&config),
     )
     .map_err(failed("cannot start a thread"))?;
-    let options = Arc::new(server_options(&config, token, pipeline.counters()));
+    let options = Arc::new(server_options(&config, token, tls, pipeline.counters()));
     let state = server::State {
         reader,
         live,
@@ -93,6 +94,16 @@ async fn serve(
     was_asked
         .await
         .map_err(|_| Failure::failed("the writer ended by itself"))
+}
+
+/// A certificate that cannot be used is no reason to serve without one.
+fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let Some((certificate, key)) = &config.tls else {
+        return Ok(None);
+    };
+    Tls::load(certificate, key)
+        .map(Some)
+        .map_err(failed("cannot use LOG_TLS_CERT and LOG_TLS_KEY"))
 }
 
 /// Bound before anything is written: a second server on the same address must leave no trace.
@@ -212,7 +223,12 @@ fn named<C: Collector + 'static>(
     )
 }
 
-fn server_options(config: &Config, token: String, counters: Counters) -> server::Options {
+fn server_options(
+    config: &Config,
+    token: String,
+    tls: Option<Tls>,
+    counters: Counters,
+) -> server::Options {
     server::Options {
         token: Some(token),
         limit_max: config.api.page_limit_max,
@@ -221,6 +237,11 @@ fn server_options(config: &Config, token: String, counters: Counters) -> server:
         rate: config.api.rate,
         rate_burst: config.api.burst,
         hosts: config.api.hosts.clone(),
+        cors_origins: config.api.cors_origins.clone(),
+        connections_max: config.api.connections_max,
+        tail_ends_with_token: config.tail.ends_with_token,
+        node_auth: config.node_auth.clone(),
+        tls,
         measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
         ..server::Options::default()
     }

@@ -10,6 +10,7 @@ use crate::collect::{
 };
 use crate::pipeline;
 use crate::redact;
+use crate::server::NodeAuth;
 use crate::store;
 use crate::store::SyncPolicy;
 use crate::time::Micros;
@@ -29,6 +30,10 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) api_token: Option<Key>,
+    /// Tokens of a control plane.
+    pub(crate) node_auth: Option<NodeAuth>,
+    /// The certificate and its key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) journal: JournaldOptions,
     pub(crate) capture: CaptureOptions,
     pub(crate) cloud_init: CloudInitOptions,
@@ -58,6 +63,7 @@ pub(crate) struct Tail {
     pub(crate) ring_rows: usize,
     pub(crate) queue_rows: usize,
     pub(crate) connections_max: usize,
+    pub(crate) ends_with_token: bool,
 }
 
 /// Bounds of the API.
@@ -67,6 +73,8 @@ pub(crate) struct Api {
     pub(crate) rate: u32,
     pub(crate) burst: u32,
     pub(crate) hosts: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) connections_max: usize,
 }
 
 /// What `Config` is made of, before it is checked.
@@ -95,6 +103,10 @@ pub(crate) enum Error {
         closest: Option<&'static str>,
     },
     NoDataDir,
+    Needs {
+        set: &'static str,
+        missing: &'static str,
+    },
     OpenDoor {
         listen: SocketAddr,
     },
@@ -110,6 +122,8 @@ impl Config {
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
             api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(Key),
+            node_auth: node_auth(raw)?,
+            tls: tls_files(raw)?,
             journal: journal_options(raw)?,
             cloud_init: cloud_init_options(raw)?,
             files: file_options(raw)?,
@@ -126,12 +140,15 @@ impl Config {
                 ring_rows: raw.count("LOG_TAIL_BUFFER_SIZE")?,
                 queue_rows: raw.count("LOG_TAIL_SEND_BUFFER")?,
                 connections_max: raw.count("LOG_TAIL_MAX_CONNECTIONS")?,
+                ends_with_token: raw.read("LOG_TAIL_END_WITH_TOKEN", value::switch)?,
             },
             api: Api {
                 page_limit_max: raw.count("LOG_API_MAX_LIMIT")?,
                 rate: raw.small("LOG_API_RATE")?,
                 burst: raw.small("LOG_API_BURST")?,
                 hosts: value::list(raw.text("LOG_API_HOSTS")),
+                cors_origins: raw.read("LOG_CORS_ORIGINS", value::origins)?,
+                connections_max: raw.count("LOG_API_MAX_CONNECTIONS")?,
             },
             redact: redact::Options {
                 patterns: value::patterns(raw.text("LOG_REDACT_PATTERNS")),
@@ -139,13 +156,51 @@ impl Config {
                 strict: raw.read("LOG_REDACT_STRICT", value::switch)?,
             },
         };
-        if config.api_token.is_none() && !config.listen.ip().is_loopback() {
+        let has_key = config.api_token.is_some() || config.node_auth.is_some();
+        if !has_key && !config.listen.ip().is_loopback() {
             return Err(Error::OpenDoor {
                 listen: config.listen,
             });
         }
         Ok(config)
     }
+}
+
+/// Tokens of a control plane are taken when all is known that they are checked by.
+fn node_auth(raw: &Raw) -> Result<Option<NodeAuth>, Error> {
+    let keys = raw.optional("LOG_AUTH_JWKS", value::keys)?;
+    let issuer = raw.optional("LOG_AUTH_ISSUER", value::issuer)?;
+    let node = raw.optional("LOG_NODE_ID", value::node)?;
+    let workspace_sources = raw.read("LOG_AUTH_WORKSPACE_SOURCES", value::workspace_sources)?;
+    let Some(keys) = keys else {
+        return match issuer {
+            Some(_) => Err(needs("LOG_AUTH_ISSUER", "LOG_AUTH_JWKS")),
+            None => Ok(None),
+        };
+    };
+    Ok(Some(NodeAuth {
+        keys,
+        issuer: issuer.ok_or(needs("LOG_AUTH_JWKS", "LOG_AUTH_ISSUER"))?,
+        node: node.ok_or(needs("LOG_AUTH_JWKS", "LOG_NODE_ID"))?,
+        authorities: raw.optional("LOG_AUTH_CA", value::path)?,
+        workspace_sources,
+        keys_floor: NodeAuth::KEYS_FLOOR,
+    }))
+}
+
+fn tls_files(raw: &Raw) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+    let certificate = raw.optional("LOG_TLS_CERT", value::path)?;
+    let key = raw.optional("LOG_TLS_KEY", value::path)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(needs("LOG_TLS_CERT", "LOG_TLS_KEY")),
+        (None, Some(_)) => Err(needs("LOG_TLS_KEY", "LOG_TLS_CERT")),
+    }
+}
+
+fn needs(set: &'static str, missing: &'static str) -> Error {
+    Error::Needs { set, missing }
 }
 
 fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
@@ -380,6 +435,9 @@ impl fmt::Display for Error {
             Self::NoDataDir => f.write_str(
                 "no place to keep records: set --data-dir / LOG_DATA_DIR (HOME is not set)",
             ),
+            Self::Needs { set, missing } => {
+                write!(f, "{set} is of no use alone: set {missing} as well")
+            }
             Self::OpenDoor { listen } => write!(
                 f,
                 "--listen / LOG_LISTEN: {listen} can be reached by others: set LOG_API_TOKEN to a key of 16 characters or more, \
@@ -482,7 +540,7 @@ mod tests {
         for setting in SETTINGS {
             if matches!(
                 setting.kind,
-                Kind::Path | Kind::Paths | Kind::List | Kind::Patterns
+                Kind::Path | Kind::Paths | Kind::Keys | Kind::List | Kind::Patterns
             ) {
                 continue;
             }

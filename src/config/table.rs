@@ -37,13 +37,16 @@ pub(crate) fn setting(name: &str) -> &'static Setting {
 /// error.
 pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_API_",
+    "LOG_AUTH_",
     "LOG_CAPTURE_",
     "LOG_CLOUD_INIT_",
+    "LOG_CORS_",
     "LOG_JOURNAL_",
     "LOG_REDACT_",
     "LOG_STORE_",
     "LOG_STRUCTURED_",
     "LOG_TAIL_",
+    "LOG_TLS_",
 ];
 
 /// A day of microseconds fits any counter; a century is as good as for ever.
@@ -71,6 +74,62 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "made at the first start",
         kind: Kind::Token,
         meaning: "the key that every request must bring",
+    },
+    Setting {
+        name: "LOG_NODE_ID",
+        flag: None,
+        default: "",
+        kind: Kind::Node,
+        meaning: "name of this machine in tokens of a control plane",
+    },
+    Setting {
+        name: "LOG_AUTH_JWKS",
+        flag: None,
+        default: "",
+        kind: Kind::Keys,
+        meaning: "keys of the control plane: tokens that it signs (RS256 or EdDSA) open this server",
+    },
+    Setting {
+        name: "LOG_AUTH_ISSUER",
+        flag: None,
+        default: "",
+        kind: Kind::Issuer,
+        meaning: "who signs these tokens, as their `iss` says",
+    },
+    Setting {
+        name: "LOG_AUTH_CA",
+        flag: None,
+        default: "the system's",
+        kind: Kind::Path,
+        meaning: "certificate authorities, in PEM, for LOG_AUTH_JWKS over https",
+    },
+    Setting {
+        name: "LOG_AUTH_WORKSPACE_SOURCES",
+        flag: None,
+        default: "devcontainer:{workspace},docker:{workspace}",
+        kind: Kind::WorkspaceSources,
+        meaning: "what a token for one workspace shows; * at the end for all that begin so",
+    },
+    Setting {
+        name: "LOG_TLS_CERT",
+        flag: None,
+        default: "",
+        kind: Kind::Path,
+        meaning: "certificate of the server in PEM, with those that vouch for it; read again when it changes",
+    },
+    Setting {
+        name: "LOG_TLS_KEY",
+        flag: None,
+        default: "",
+        kind: Kind::Path,
+        meaning: "its private key in PEM",
+    },
+    Setting {
+        name: "LOG_CORS_ORIGINS",
+        flag: None,
+        default: "",
+        kind: Kind::Origins,
+        meaning: "other sites whose pages may read the API, with a token of their own",
     },
     Setting {
         name: "LOG_JOURNAL_DIRS",
@@ -315,6 +374,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "live tails at the same time",
     },
     Setting {
+        name: "LOG_TAIL_END_WITH_TOKEN",
+        flag: None,
+        default: "true",
+        kind: Kind::Switch,
+        meaning: "a live tail ends when the token of a control plane does with which it began",
+    },
+    Setting {
         name: "LOG_API_MAX_LIMIT",
         flag: None,
         default: "500",
@@ -343,6 +409,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
             max: 1_000_000,
         },
         meaning: "requests that one client may make at once",
+    },
+    Setting {
+        name: "LOG_API_MAX_CONNECTIONS",
+        flag: None,
+        default: "512",
+        kind: Kind::Number {
+            min: 8,
+            max: 100_000,
+        },
+        meaning: "connections at the same time; past it the one that has been idle longest is closed",
     },
     Setting {
         name: "LOG_API_HOSTS",

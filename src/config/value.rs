@@ -4,6 +4,7 @@
 use crate::collect::JournaldOptions;
 use crate::journal::Namespaces;
 use crate::record::Level;
+use crate::server::{KeySource, WorkspaceSources, is_issuer, is_origin};
 use crate::time::Micros;
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,6 +28,16 @@ pub(crate) enum Kind {
     List,
     /// Patterns, comma-separated, `\,` for a comma.
     Patterns,
+    /// A file or a URL of keys.
+    Keys,
+    /// Who signs tokens.
+    Issuer,
+    /// The name of a machine.
+    Node,
+    /// Names of sources with a workspace in them, comma-separated.
+    WorkspaceSources,
+    /// Origins of web pages, comma-separated.
+    Origins,
     /// `true` or `false`.
     Switch,
     /// A point in time, also relative.
@@ -69,6 +80,13 @@ impl fmt::Display for Kind {
             Self::Token => f.write_str("16 to 512 visible ASCII characters"),
             Self::List => f.write_str("words, comma-separated"),
             Self::Patterns => f.write_str("regular expressions, comma-separated"),
+            Self::Keys => f.write_str("a path, or a URL with https (http on this machine only)"),
+            Self::Issuer => f.write_str("a name, or a URL with https (http on this machine only)"),
+            Self::Node => f.write_str("letters, digits and . _ -"),
+            Self::WorkspaceSources => {
+                f.write_str("names with {workspace} in them, comma-separated")
+            }
+            Self::Origins => f.write_str("origins such as https://app.example, comma-separated"),
             Self::Switch => f.write_str("true or false"),
             Self::Time => f.write_str("a time such as -24h or 2026-02-17T14:30:00Z"),
             Self::Number { min, max } => write!(f, "{min} to {max}"),
@@ -159,6 +177,31 @@ pub(crate) fn token(text: &str) -> Option<String> {
 
 pub(crate) fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+pub(crate) fn keys(text: &str) -> Option<KeySource> {
+    KeySource::parse(text)
+}
+
+pub(crate) fn issuer(text: &str) -> Option<String> {
+    is_issuer(text).then(|| text.to_owned())
+}
+
+pub(crate) fn node(text: &str) -> Option<String> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (!text.is_empty() && text.bytes().all(is_part)).then(|| text.to_owned())
+}
+
+pub(crate) fn workspace_sources(text: &str) -> Option<WorkspaceSources> {
+    WorkspaceSources::parse(&list(text))
+}
+
+pub(crate) fn origins(text: &str) -> Option<Vec<String>> {
+    let origins = list(text);
+    origins
+        .iter()
+        .all(|origin| is_origin(origin))
+        .then_some(origins)
 }
 
 pub(crate) fn paths(text: &str) -> Option<Vec<PathBuf>> {

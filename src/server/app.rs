@@ -1,17 +1,16 @@
 //! One request from its arrival to its answer: host, route, token, handler, headers.
 
-use super::access::{self, Door};
-use super::connection::CONNECTIONS_MAX;
+use super::access::{self, Asker, Door};
 use super::crowd::Crowd;
 use super::error::ApiError;
 use super::gate::Gate;
+use super::host::{Hosts, Origins};
 use super::metrics::{self, Metrics, add};
 use super::rate::Rates;
+use super::records::Records;
 use super::request::Request;
 use super::route::{self, Access, Endpoint};
 use super::{Options, State, counts, export, health, logs, openapi, page, reply, runs, stream};
-use crate::live::Live;
-use crate::store::Reader;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,10 +24,8 @@ use warp::reply::Response;
 /// What handlers share.
 #[derive(Debug)]
 pub(super) struct App {
-    /// The store.
-    pub(super) reader: Reader,
-    /// The live tail.
-    pub(super) live: Live,
+    /// The log.
+    pub(super) records: Records,
     /// The settings.
     pub(super) options: Arc<Options>,
     /// Bounds the blocking work.
@@ -44,6 +41,8 @@ pub(super) struct App {
     /// True once the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     door: Door,
+    hosts: Hosts,
+    origins: Origins,
     rates: Rates,
 }
 
@@ -60,15 +59,16 @@ impl App {
             options,
         } = state;
         Self {
-            reader,
-            live,
+            records: Records::new(reader, live),
             gate: Gate::new(),
             tails: Arc::new(Semaphore::new(options.tail_connections_max)),
             exports: Arc::new(Semaphore::new(export::EXPORTS_MAX)),
-            crowd: Crowd::new(CONNECTIONS_MAX),
+            crowd: Crowd::new(options.connections_max),
             metrics: Metrics::default(),
             stopping,
-            door: Door::new(&options, address),
+            door: Door::new(&options),
+            hosts: Hosts::new(address, &options.hosts),
+            origins: Origins::new(&options.cors_origins),
             rates: Rates::new(options.rate, options.rate_burst),
             options,
         }
@@ -102,12 +102,18 @@ async fn answer(
     let endpoint = route::find(&method, path.as_str())
         .ok()
         .map(|(route, _)| route.endpoint);
-    let result = match Request::new(method, path.as_str(), &query, headers) {
-        Ok(request) => admit(&app, &request, peer).await,
-        Err(refusal) => Err(refusal),
+    let (mut response, headers) = match Request::new(method, path.as_str(), &query, headers) {
+        Ok(request) => {
+            let result = admit(&app, &request, peer).await;
+            (
+                result.unwrap_or_else(ApiError::into_response),
+                request.headers,
+            )
+        }
+        Err(refusal) => (refusal.into_response(), HeaderMap::new()),
     };
-    let mut response = result.unwrap_or_else(ApiError::into_response);
     reply::harden(&mut response);
+    app.origins.mark(&headers, &mut response);
     app.metrics
         .answered(endpoint, response.status(), began.elapsed());
     response
@@ -119,8 +125,11 @@ async fn admit(
     request: &Request,
     peer: Option<Peer>,
 ) -> Result<Response, ApiError> {
-    app.door.check_host(&request.headers)?;
-    let (route, rest) = route::find(&request.method, &request.path)?;
+    app.hosts.check(&request.headers)?;
+    let (route, rest) = match route::find(&request.method, &request.path) {
+        Ok(found) => found,
+        Err(refusal) => return preflight(app, request).ok_or(refusal),
+    };
     // the page is some fifty small files in memory: opening it twice in a row is no flood
     if let Some(Peer(client)) = peer
         && !matches!(route.endpoint, Endpoint::Health | Endpoint::PageFile)
@@ -129,51 +138,64 @@ async fn admit(
         add(&app.metrics.rate_refused, 1);
         return Err(refusal);
     }
-    if route.access == Access::Token
-        && let Err(refusal) = app.door.check_token(request)
-    {
-        if route.endpoint == Endpoint::Page && request.accepts("text/html") {
-            return Ok(page::sign_in(request.query_token.is_some()));
+    let asker = match route.access {
+        Access::Open => Ok(Asker::nobody()),
+        Access::Token => app.door.admit(request).await,
+    };
+    match asker {
+        Ok(asker) => handle(app, &asker, route.endpoint, request, rest).await,
+        Err(_) if route.endpoint == Endpoint::Page && request.accepts("text/html") => {
+            Ok(page::sign_in(request.query_token.is_some()))
         }
-        return Err(refusal);
+        Err(refusal) => Err(refusal),
     }
-    handle(app, route.endpoint, request, rest).await
+}
+
+/// The answer to a browser that asks on behalf of a page of another origin.
+fn preflight(app: &App, request: &Request) -> Option<Response> {
+    let (route, _) = route::find(&Method::GET, &request.path).ok()?;
+    app.origins.preflight(request, route.methods)
 }
 
 async fn handle(
     app: &Arc<App>,
+    asker: &Asker,
     endpoint: Endpoint,
     request: &Request,
     rest: &str,
 ) -> Result<Response, ApiError> {
     match endpoint {
-        Endpoint::Page => Ok(enter(app, request).unwrap_or_else(|| page::index(request))),
+        Endpoint::Page => Ok(enter(app, request)
+            .await
+            .unwrap_or_else(|| page::index(request))),
+        Endpoint::Logs => logs::page(app, asker, request).await,
+        Endpoint::Tail => stream::tail(app, asker, request),
+        Endpoint::Export => export::export(app, asker, request),
+        Endpoint::Sources => logs::sources(app, asker, request).await,
+        Endpoint::Histogram => counts::histogram(app, asker, request).await,
+        Endpoint::Fields => counts::fields(app, asker, request).await,
+        Endpoint::Record => logs::record(app, asker, request, rest).await,
+        Endpoint::Runs => runs::page(app, asker, request).await,
+        Endpoint::Run => runs::run(app, asker, request, rest).await,
+        Endpoint::Metrics => metrics::metrics(app, asker).await,
         Endpoint::PageFile => page::file(request, rest),
-        Endpoint::Logs => logs::page(app, request).await,
-        Endpoint::Tail => stream::tail(app, request),
-        Endpoint::Export => export::export(app, request),
-        Endpoint::Sources => logs::sources(app, request).await,
-        Endpoint::Histogram => counts::histogram(app, request).await,
-        Endpoint::Fields => counts::fields(app, request).await,
-        Endpoint::Record => logs::record(app, request, rest).await,
-        Endpoint::Runs => runs::page(app, request).await,
-        Endpoint::Run => runs::run(app, request, rest).await,
         Endpoint::Health => Ok(health::health()),
-        Endpoint::Ready => health::ready(app),
-        Endpoint::Metrics => metrics::metrics(app).await,
+        Endpoint::Ready => health::ready(app).await,
         Endpoint::OpenApi => Ok(openapi::description(request)),
     }
 }
 
 /// Takes a token out of the page's address: into a cookie when it is the right one. What else the address says stays.
-fn enter(app: &App, request: &Request) -> Option<Response> {
+async fn enter(app: &App, request: &Request) -> Option<Response> {
     let token = request.query_token.as_ref()?;
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();
     headers.insert(header::LOCATION, page_address(&request.parameters)?);
-    if app.door.has_query_token(request) && !app.door.is_open() {
-        headers.insert(header::SET_COOKIE, access::cookie(&request.headers, token)?);
+    if let Some(asker) = app.door.query_holder(request).await {
+        let is_secure = app.options.tls.is_some();
+        let cookie = access::cookie(&request.headers, token, &asker, is_secure)?;
+        headers.insert(header::SET_COOKIE, cookie);
     }
     Some(response)
 }

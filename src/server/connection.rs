@@ -2,9 +2,10 @@
 //! long they may leave an answer unread, and that none of them outlives the server.
 
 use super::app::{App, Peer, service};
-use super::crowd::{Occupying, Visitor};
+use super::crowd::{Occupying, Seat, Visitor};
+use super::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,9 +22,6 @@ use tokio::time::{Sleep, sleep, timeout};
 use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service as _, service_fn};
 
-/// Connections at a time. Each costs a file, of which a process has 1024 by default, and up to [`BUFFER_BYTES_MAX`].
-pub(super) const CONNECTIONS_MAX: usize = 512;
-
 /// A request line and its headers. A search of 1000 characters takes 12 KiB when each of them is percent-encoded.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 
@@ -32,6 +30,9 @@ const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection that waits longer for (the rest of) a request is closed. Proxies keep theirs for a minute.
 const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// A client that has not agreed on a key by then is closed.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A client that takes nothing of its answer for so long is cut.
 const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
@@ -109,8 +110,37 @@ fn talk(
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     set_options(&stream);
+    let stream = Impatient::new(stream);
+    let watcher = graceful.watcher();
+    let acceptor = app.options.tls.as_ref().map(Tls::acceptor);
+    async move {
+        let seat = visitor.seat();
+        let talked = async move {
+            match acceptor {
+                None => answer(app, stream, peer, seat, watcher).await,
+                Some(acceptor) => match timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => answer(app, stream, peer, seat, watcher).await,
+                    Ok(Err(error)) => tracing::debug!("a connection was not encrypted: {error}"),
+                    Err(_) => tracing::debug!("a client took too long to agree on a key"),
+                },
+            }
+        };
+        tokio::select! {
+            () = talked => {}
+            () = visitor.displaced() => {}
+        }
+    }
+}
+
+/// Answers the requests that come over a stream.
+async fn answer(
+    app: Arc<App>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    seat: Arc<Seat>,
+    watcher: Watcher,
+) {
     let answers = TowerToHyperService::new(warp::service(service(app)));
-    let seat = visitor.seat();
     let answers = service_fn(move |mut request| {
         let busy = seat.occupy();
         request.extensions_mut().insert(peer);
@@ -122,15 +152,9 @@ fn talk(
         .header_read_timeout(REQUEST_WAIT_MAX)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(Impatient::new(stream)), answers);
-    let connection = graceful.watch(connection);
-    async move {
-        tokio::select! {
-            ended = connection => if let Err(error) = ended {
-                tracing::debug!("a connection ended: {error}");
-            },
-            () = visitor.displaced() => {}
-        }
+        .serve_connection(TokioIo::new(stream), answers);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!("a connection ended: {error}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counts: how many records there were when, and what values a metadata key has.
 
+use super::access::Asker;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
@@ -22,15 +23,21 @@ const KEY_BYTES_MAX: usize = 1_000;
 const JSON: &str = "application/json";
 
 /// `GET /logs/histogram`
-pub(super) async fn histogram(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let asked = histogram_request(request)?;
-    let view = app.reader.view();
+pub(super) async fn histogram(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let wanted = histogram_request(request)?;
+    let by = wanted.by;
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
         .run(move |budget| {
-            query::histogram(&view, &asked, budget)
-                .map(|histogram| encoding.whole(wire::histogram(&histogram, asked.by)))
+            sight
+                .histogram(wanted, budget)
+                .map(|histogram| encoding.whole(wire::histogram(&histogram, by)))
         })
         .await??;
     Ok(body.into_response(JSON))
@@ -56,14 +63,19 @@ fn histogram_request(request: &Request) -> Result<HistogramRequest, ApiError> {
 }
 
 /// `GET /logs/fields`
-pub(super) async fn fields(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub(super) async fn fields(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let (filter, key, limit) = fields_request(request)?;
-    let view = app.reader.view();
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
         .run(move |budget| {
-            query::field_values(&view, &filter, &key, limit, budget)
+            sight
+                .field_values(filter, &key, limit, budget)
                 .map(|values| encoding.whole(wire::fields(&key, &values)))
         })
         .await??;

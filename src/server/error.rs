@@ -66,6 +66,15 @@ impl ApiError {
         )
     }
 
+    /// 403: the token is for one workspace, and this is not of any.
+    pub(super) fn not_for_workspaces() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "the access token is for one workspace, and this is of the whole machine",
+        )
+    }
+
     /// 404: no such path.
     pub(super) fn unknown_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such path")

@@ -1,14 +1,15 @@
 //! Everything that a filter means, as a file: streamed page by page from one view, in memory that does not grow with it.
 
+use super::access::Asker;
 use super::app::App;
 use super::encoding::{Encoding, Stream};
 use super::error::ApiError;
+use super::records::Sight;
 use super::reply;
 use super::request::{Request, take_single};
 use super::wire;
 use crate::query::{self, Cursor, Direction, Order, PageRequest};
 use crate::record::StoredRecord;
-use crate::store::View;
 use crate::time::Micros;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -89,7 +90,11 @@ impl Format {
 }
 
 /// `GET /logs/export`
-pub(super) fn export(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+pub(super) fn export(
+    app: &Arc<App>,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let now = Micros::now();
     let (filter, mut rest) = query::parse_filter(&request.parameters, now)?;
     let format = Format::parse(take_single(&mut rest, "format")?.as_deref())?;
@@ -103,7 +108,7 @@ pub(super) fn export(app: &Arc<App>, request: &Request) -> Result<Response, ApiE
     let (sender, chunks) = mpsc::channel(1);
     let export = Export {
         app: Arc::clone(app),
-        view: app.reader.view(),
+        sight: app.records.of(asker).now(),
         request: PageRequest {
             filter,
             cursor: None,
@@ -140,7 +145,7 @@ fn file_name(format: Format, now: Micros) -> Option<HeaderValue> {
 struct Export {
     app: Arc<App>,
     /// What is seen throughout: what arrives meanwhile is not in the file.
-    view: View,
+    sight: Sight,
     request: PageRequest,
     format: Format,
     stream: Stream,
@@ -178,12 +183,12 @@ impl Export {
 
     /// Writes the next page; returns where to go on.
     async fn page(&mut self) -> Result<Option<Cursor>, ApiError> {
-        let (view, request, format) = (self.view.clone(), self.request.clone(), self.format);
+        let (sight, request, format) = (self.sight.clone(), self.request.clone(), self.format);
         let (rows, text, next) = self
             .app
             .gate
             .run(move |budget| {
-                query::page(&view, &request, budget).map(|page| {
+                sight.page(request, budget).map(|page| {
                     let mut text = Vec::new();
                     for record in &page.entries {
                         format.write(&mut text, record);

@@ -5,6 +5,7 @@ use super::error::ApiError;
 use super::metrics::Measure;
 use super::reply;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use warp::reply::Response;
 
 /// `GET /healthz`: the process answers.
@@ -12,12 +13,24 @@ pub(super) fn health() -> Response {
     reply::json(&json!({"status": "ok"}))
 }
 
+/// Below this the next write is likely to fail: a batch of long records takes as much.
+const FREE_BYTES_MIN: u64 = 16 << 20;
+
 /// `GET /readyz`: records are kept. The reason why not is in the log; it may name files.
-pub(super) fn ready(app: &App) -> Result<Response, ApiError> {
-    if app.reader.failure().is_some() {
+pub(super) async fn ready(app: &App) -> Result<Response, ApiError> {
+    if app.records.has_failed() {
         return Err(ApiError::unavailable(
             "store_failed",
             "a write to the store failed, new records are no longer kept; reading goes on",
+            30,
+        ));
+    }
+    let root = app.records.root();
+    let free_bytes = app.gate.run(move |_| free_bytes(&root)).await?;
+    if free_bytes.is_some_and(|free| free < FREE_BYTES_MIN) {
+        return Err(ApiError::unavailable(
+            "disk_full",
+            "the disk is full, new records may be lost; reading goes on",
             30,
         ));
     }
@@ -27,6 +40,12 @@ pub(super) fn ready(app: &App) -> Result<Response, ApiError> {
         answer["collectors"] = collectors.into();
     }
     Ok(reply::json(&answer))
+}
+
+/// What is free of the store's file system; `None` where nobody can tell.
+fn free_bytes(root: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(root).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// What is counted of each collector. Where it reads is left out: this answer needs no token.

@@ -1,14 +1,15 @@
 //! Pages of records, single records and the list of sources.
 
+use super::access::Asker;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
+use super::records::Sight;
 use super::reply;
 use super::request::Request;
 use super::wire;
 use crate::query::{self, Limits, PageRequest};
 use crate::record::Id;
-use crate::store::View;
 use crate::time::Micros;
 use warp::http::header::HeaderName;
 use warp::reply::Response;
@@ -23,21 +24,27 @@ const NDJSON: &str = "application/x-ndjson";
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// `GET /logs`
-pub(super) async fn page(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub(super) async fn page(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let limits = Limits {
         limit_default: LIMIT_DEFAULT.min(app.options.limit_max),
         limit_max: app.options.limit_max,
     };
-    let asked = query::parse_page(&request.parameters, &limits, Micros::now())?;
-    let view = app.reader.view();
+    let wanted = query::parse_page(&request.parameters, &limits, Micros::now())?;
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     if request.accepts(NDJSON) {
-        return lines(app, view, asked, encoding).await;
+        return lines(app, sight, wanted, encoding).await;
     }
     let body = app
         .gate
         .run(move |budget| {
-            query::page(&view, &asked, budget).map(|page| encoding.whole(wire::page(&page)))
+            sight
+                .page(wanted, budget)
+                .map(|page| encoding.whole(wire::page(&page)))
         })
         .await??;
     Ok(body.into_response(JSON))
@@ -46,14 +53,15 @@ pub(super) async fn page(app: &App, request: &Request) -> Result<Response, ApiEr
 /// A page as lines; what else a page says is in headers.
 async fn lines(
     app: &App,
-    view: View,
-    asked: PageRequest,
+    sight: Sight,
+    wanted: PageRequest,
     encoding: Encoding,
 ) -> Result<Response, ApiError> {
     let (body, next) = app
         .gate
         .run(move |budget| {
-            query::page(&view, &asked, budget)
+            sight
+                .page(wanted, budget)
                 .map(|page| (encoding.whole(wire::lines(&page)), page.next_cursor))
         })
         .await??;
@@ -65,29 +73,39 @@ async fn lines(
 }
 
 /// `GET /logs/{id}`
-pub(super) async fn record(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
+pub(super) async fn record(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
     request.refuse_parameters()?;
     let id = id.parse().map(Id).map_err(|_| ApiError::unknown_record())?;
-    let view = app.reader.view();
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
-    let found = app.gate.run(move |_| query::record(&view, id)).await??;
+    let found = app.gate.run(move |_| sight.record(id)).await??;
     found
         .map(|record| encoding.whole(wire::entry(&record)).into_response(JSON))
         .ok_or_else(ApiError::unknown_record)
 }
 
 /// `GET /logs/sources`
-pub(super) async fn sources(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub(super) async fn sources(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let (filter, rest) = query::parse_filter(&request.parameters, Micros::now())?;
     if let Some((name, _)) = rest.first() {
         return Err(query::unknown(name).into());
     }
-    let view = app.reader.view();
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
         .run(move |budget| {
-            query::sources(&view, &filter, budget)
+            sight
+                .sources(filter, budget)
                 .map(|found| encoding.whole(wire::sources(&found)))
         })
         .await??;

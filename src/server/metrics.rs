@@ -1,10 +1,11 @@
 //! What the server counts, as Prometheus reads it.
 
+use super::access::Asker;
 use super::app::App;
 use super::error::ApiError;
+use super::records::StoreSize;
 use super::reply;
 use super::route::{Endpoint, ROUTES};
-use crate::store::Reader;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -108,9 +109,10 @@ pub(super) fn add(counter: &AtomicU64, count: u64) {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(app: &App) -> Result<Response, ApiError> {
-    let reader = app.reader.clone();
-    let store = app.gate.run(move |_| StoreSize::of(&reader)).await?;
+pub(super) async fn metrics(app: &App, asker: &Asker) -> Result<Response, ApiError> {
+    asker.require_everything()?;
+    let size = app.records.size();
+    let store = app.gate.run(move |_| size()).await?;
     let mut text = Text::default();
     text.requests(&app.metrics);
     text.store(&store);
@@ -122,37 +124,6 @@ pub(super) async fn metrics(app: &App) -> Result<Response, ApiError> {
         text.sample(&sample);
     }
     Ok(reply::bytes(CONTENT_TYPE, text.out))
-}
-
-/// The state of the store in numbers.
-struct StoreSize {
-    failed: bool,
-    next_id: u64,
-    records: u64,
-    segments: usize,
-    bytes: u64,
-}
-
-impl StoreSize {
-    fn of(reader: &Reader) -> Self {
-        let view = reader.view();
-        let ids = view.ids();
-        // files that go away meanwhile count nothing
-        let bytes = std::fs::read_dir(reader.root())
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.metadata().ok())
-            .filter(std::fs::Metadata::is_file)
-            .map(|metadata| metadata.len())
-            .sum();
-        Self {
-            failed: reader.failure().is_some(),
-            next_id: ids.end,
-            records: ids.end.saturating_sub(ids.start),
-            segments: view.segments().len(),
-            bytes,
-        }
-    }
 }
 
 /// The text, family by family.

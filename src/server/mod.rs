@@ -19,21 +19,33 @@ mod error;
 mod export;
 mod gate;
 mod health;
+mod host;
+mod jwt;
+mod keys;
 mod label;
 mod logs;
 mod metrics;
+mod node;
 mod openapi;
 mod page;
 mod rate;
+mod records;
 mod reply;
 mod request;
 mod route;
 mod runs;
+mod scope;
 mod stream;
+mod tls;
 mod wire;
 
 pub(crate) use export::write_csv;
+pub use host::is_origin;
+pub use keys::KeySource;
 pub use metrics::{Measure, Sample};
+pub use node::{NodeAuth, is_issuer};
+pub use scope::WorkspaceSources;
+pub use tls::{Tls, TlsError};
 pub(crate) use wire::write_entry;
 
 use crate::live::Live;
@@ -63,6 +75,17 @@ pub struct Options {
     pub rate_burst: u32,
     /// What the rest of the program counts, for `/metrics`.
     pub measure: Option<Measure>,
+    /// Tokens of a control plane; without it the access token alone opens the door.
+    pub node_auth: Option<NodeAuth>,
+    /// `LOG_CORS_ORIGINS`: other origins whose pages may read answers.
+    pub cors_origins: Vec<String>,
+    /// `LOG_TLS_CERT`, `LOG_TLS_KEY`: how connections are encrypted; not at all without.
+    pub tls: Option<Tls>,
+    /// `LOG_API_MAX_CONNECTIONS`: connections at a time. Each costs a file, of which a process has 1024 by default, and up to
+    /// 64 KiB.
+    pub connections_max: usize,
+    /// `LOG_TAIL_END_WITH_TOKEN`: a tail ends when the token with which it began does.
+    pub tail_ends_with_token: bool,
     /// Host names, beside those of this machine's loopback, under which a server on loopback may be addressed: what a proxy
     /// in front of it sends as `Host`. Without port.
     pub hosts: Vec<String>,
@@ -79,6 +102,11 @@ impl Default for Options {
             rate: 50,
             rate_burst: 100,
             measure: None,
+            node_auth: None,
+            cors_origins: Vec::new(),
+            tls: None,
+            connections_max: 512,
+            tail_ends_with_token: true,
             hosts: Vec::new(),
         }
     }

@@ -199,13 +199,22 @@ pub(super) mod tests {
 
     /// A GET with these headers, as a handler gets it.
     pub(in crate::server) fn request(target: &str, headers: &[(&'static str, &str)]) -> Request {
+        asking(Method::GET, target, headers)
+    }
+
+    /// The same with another method.
+    pub(in crate::server) fn asking(
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Request {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("a header value");
             map.append(HeaderName::from_static(name), value);
         }
-        Request::new(Method::GET, path, query, map).expect("a good request")
+        Request::new(method, path, query, map).expect("a good request")
     }
 
     fn pairs(query: &str) -> Vec<(String, String)> {

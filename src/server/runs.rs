@@ -1,11 +1,12 @@
 //! Runs of captured commands.
 
+use super::access::Asker;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
 use super::request::{Request, refuse, take_number, take_single};
 use super::wire;
-use crate::query::{self, Filter, RunsQuery};
+use crate::query::{self, RunsQuery};
 use crate::time::Micros;
 use warp::reply::Response;
 
@@ -15,28 +16,36 @@ const LIMIT_DEFAULT: usize = 50;
 const JSON: &str = "application/json";
 
 /// `GET /runs`
-pub(super) async fn page(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let asked = runs_query(request, app.options.limit_max)?;
-    let view = app.reader.view();
+pub(super) async fn page(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let wanted = runs_query(request, app.options.limit_max)?;
+    let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
         .run(move |budget| {
-            query::runs(&view, &asked, budget).map(|page| encoding.whole(wire::runs(&page)))
+            sight
+                .runs(wanted, budget)
+                .map(|page| encoding.whole(wire::runs(&page)))
         })
         .await??;
     Ok(body.into_response(JSON))
 }
 
 /// `GET /runs/{id}`
-pub(super) async fn run(app: &App, request: &Request, id: &str) -> Result<Response, ApiError> {
+pub(super) async fn run(
+    app: &App,
+    asker: &Asker,
+    request: &Request,
+    id: &str,
+) -> Result<Response, ApiError> {
     request.refuse_parameters()?;
-    let (view, id) = (app.reader.view(), id.to_owned());
+    let (sight, id) = (app.records.of(asker).now(), id.to_owned());
     let encoding = Encoding::asked_by(&request.headers);
-    let found = app
-        .gate
-        .run(move |budget| query::run(&view, &Filter::default(), &id, budget))
-        .await??;
+    let found = app.gate.run(move |budget| sight.run(&id, budget)).await??;
     found
         .map(|run| encoding.whole(wire::run(&run)).into_response(JSON))
         .ok_or_else(ApiError::unknown_run)

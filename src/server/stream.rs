@@ -8,16 +8,17 @@
 //! itself reads promptly the task fills that gap from the store, and nothing shows. Only a client that makes it wait is told
 //! of a gap, to page it in if it wants to.
 
+use super::access::Asker;
 use super::app::App;
 use super::error::ApiError;
 use super::metrics::add;
+use super::records::{Seen, Sight};
 use super::reply;
 use super::request::{Request, take_single};
 use super::wire;
 use crate::live::{Event, Subscription};
 use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
 use crate::record::{Id, StoredRecord};
-use crate::store::View;
 use crate::time::Micros;
 use serde::Serialize;
 use std::convert::Infallible;
@@ -53,7 +54,7 @@ const RETRY_MS: u32 = 1_000;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// `GET /logs/tail`
-pub(super) fn tail(app: &Arc<App>, request: &Request) -> Result<Response, ApiError> {
+pub(super) fn tail(app: &Arc<App>, asker: &Asker, request: &Request) -> Result<Response, ApiError> {
     let (filter, mut rest) = query::parse_filter(&request.parameters, Micros::now())?;
     let start = start(&mut rest, request.header(&LAST_EVENT_ID))?;
     if let Some((name, _)) = rest.first() {
@@ -70,6 +71,8 @@ pub(super) fn tail(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
     let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
     let client = Client {
         app: Arc::clone(app),
+        seen: app.records.of(asker),
+        until: until(app, asker),
         filter,
         sender,
         is_slow: false,
@@ -88,6 +91,14 @@ pub(super) fn tail(app: &Arc<App>, request: &Request) -> Result<Response, ApiErr
         );
     }
     Ok(response)
+}
+
+/// When the tail of this asker ends; a time so far off that it is none counts as none.
+fn until(app: &App, asker: &Asker) -> Option<Instant> {
+    let remaining = asker
+        .remaining
+        .filter(|_| app.options.tail_ends_with_token)?;
+    Instant::now().checked_add(remaining)
 }
 
 /// Where a client begins.
@@ -146,6 +157,8 @@ enum End {
     Gone,
     /// The live tail was closed.
     Closed,
+    /// The client's token has ended.
+    Expired,
     /// The store could not be read.
     Failed(ApiError),
 }
@@ -159,6 +172,9 @@ impl From<ApiError> for End {
 /// One tail client.
 struct Client {
     app: Arc<App>,
+    seen: Seen,
+    /// When its token ends.
+    until: Option<Instant>,
     filter: Filter,
     sender: mpsc::Sender<Result<Bytes, ApiError>>,
     /// Whether it did not read promptly since it last had everything.
@@ -171,27 +187,32 @@ struct Client {
 }
 
 impl Client {
-    /// Follows until the client goes or the server stops; says so in the latter case.
+    /// Follows until the client goes, its token ends or the server stops; says so in the latter cases.
     async fn run(mut self, start: Start) {
         let mut stopping = self.app.stopping.clone();
+        let until = self.until;
         let end = tokio::select! {
             end = self.follow(start) => end,
             () = stopped(&mut stopping) => End::Closed,
+            () = reached(until) => End::Expired,
         };
         match end {
             End::Failed(error) => tracing::warn!("a tail ends: {error}"),
-            End::Closed => {
-                // what was being written may be cut anywhere; the client has its last id
-                self.chunk.clear();
-                write_event(
-                    &mut self.chunk,
-                    "end",
-                    &serde_json::json!({"reason": "shutdown"}),
-                );
-                let _ = timeout(Duration::from_millis(200), self.flush()).await;
-            }
+            End::Closed => self.say_end("shutdown").await,
+            End::Expired => self.say_end("token_expired").await,
             End::Gone => {}
         }
+    }
+
+    /// Tells why the stream ends. What was being written may be cut anywhere; the client has its last id.
+    async fn say_end(&mut self, reason: &str) {
+        self.chunk.clear();
+        write_event(
+            &mut self.chunk,
+            "end",
+            &serde_json::json!({ "reason": reason }),
+        );
+        let _ = timeout(Duration::from_millis(200), self.flush()).await;
     }
 
     /// Runs until it cannot go on, and says why.
@@ -207,7 +228,7 @@ impl Client {
         self.hello(seen);
         self.flush().await?;
         loop {
-            let end = self.app.reader.view().ids().end;
+            let end = self.seen.now().ids().end;
             if seen.0 + 1 >= end {
                 break;
             }
@@ -215,7 +236,7 @@ impl Client {
         }
         let rows = self.app.options.tail_queue_rows;
         let filter = self.filter.clone();
-        let mut subscription = self.app.live.subscribe(filter, Some(seen), rows);
+        let mut subscription = self.seen.subscribe(filter, seen, rows);
         let first = subscription.first_id().0;
         seen = self.read_store(seen, first, Pace::Any).await?;
         self.read_live(&mut subscription, seen).await
@@ -223,34 +244,35 @@ impl Client {
 
     /// The id behind which this client begins.
     async fn begin(&mut self, start: Start) -> Result<Id, End> {
-        let view = self.app.reader.view();
-        let newest = Id(view.ids().end.saturating_sub(1));
+        let sight = self.seen.now();
+        let newest = Id(sight.ids().end.saturating_sub(1));
         match start {
             Start::Now => Ok(newest),
-            Start::Newest(rows) => self.behind_newest(view, rows).await,
+            Start::Newest(rows) => self.behind_newest(sight, rows).await,
             Start::After(id) if id <= newest => Ok(id),
             // an id that this store never gave: the client knows another store, and everything here is new to it
             Start::After(_) => {
-                self.pruned(view.ids().start, newest.0);
+                self.pruned(sight.ids().start, newest.0);
                 Ok(newest)
             }
         }
     }
 
     /// The id behind which `rows` matching records follow.
-    async fn behind_newest(&self, view: View, rows: usize) -> Result<Id, End> {
-        let first = view.ids().start;
-        let mut cursor = Cursor::from(Id(view.ids().end));
+    async fn behind_newest(&self, sight: Sight, rows: usize) -> Result<Id, End> {
+        let first = sight.ids().start;
+        let mut cursor = Cursor::from(Id(sight.ids().end));
         let mut missing = rows;
         while missing > 0 {
             let limit = missing.min(self.app.options.limit_max);
             let request = self.request(cursor, Direction::Backward, limit);
-            let view = view.clone();
+            let sight = sight.clone();
             let (found, next) = self
                 .app
                 .gate
                 .run(move |budget| {
-                    query::page(&view, &request, budget)
+                    sight
+                        .page(request, budget)
                         .map(|page| (page.entries.len(), page.next_cursor))
                 })
                 .await?
@@ -268,26 +290,26 @@ impl Client {
     /// the pace stopped it.
     async fn read_store(&mut self, mut seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
         while seen.0 + 1 < end && (pace == Pace::Any || !self.is_slow) {
-            let view = self.app.reader.view();
-            let first = view.ids().start.min(end);
+            let sight = self.seen.now();
+            let first = sight.ids().start.min(end);
             if seen.0 + 1 < first {
                 self.pruned(seen.0 + 1, first - 1);
                 seen = Id(first - 1);
             } else {
-                seen = self.read_page(view, seen, end).await?;
+                seen = self.read_page(sight, seen, end).await?;
             }
         }
         Ok(seen)
     }
 
     /// Sends one page of what lies between `seen` and `end`; returns how far that is.
-    async fn read_page(&mut self, view: View, seen: Id, end: u64) -> Result<Id, End> {
+    async fn read_page(&mut self, sight: Sight, seen: Id, end: u64) -> Result<Id, End> {
         let limit = self.app.options.tail_queue_rows.max(1);
         let request = self.request(Cursor::from(seen), Direction::Forward, limit);
         let page = self
             .app
             .gate
-            .run(move |budget| query::page(&view, &request, budget))
+            .run(move |budget| sight.page(request, budget))
             .await?
             .map_err(ApiError::from)?;
         for record in page.entries.iter().take_while(|record| record.id.0 < end) {
@@ -447,6 +469,14 @@ async fn next_batch(subscription: &mut Subscription) -> Batch {
     })
     .await;
     batch
+}
+
+/// Waits for that time; for none for ever.
+async fn reached(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits until the server stops.

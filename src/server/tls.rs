@@ -1,0 +1,181 @@
+//! TLS of the server: a certificate and its key from files, read again when they change.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// The files are looked at for a change at most this often, when somebody connects.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A server's certificate, its key and how they are used; its clones are the same.
+#[derive(Debug, Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// Reads a certificate (with those that vouch for it) and its key, both in PEM.
+    ///
+    /// # Errors
+    /// [`TlsError`] when a file cannot be read, or when they do not belong together.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let identity = Identity::load(certificate, key, Arc::clone(&provider))?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(identity));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0))
+    }
+}
+
+/// The files, and what was read from them last.
+#[derive(Debug)]
+struct Identity {
+    certificate: PathBuf,
+    key: PathBuf,
+    provider: Arc<CryptoProvider>,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    certified: Arc<CertifiedKey>,
+    stamps: Stamps,
+    looked_at: Instant,
+}
+
+/// What changes when the files do.
+type Stamps = [Option<(u64, u64, i64, i64)>; 2];
+
+impl Identity {
+    fn load(
+        certificate: &Path,
+        key: &Path,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, TlsError> {
+        // a change while they are read is seen at the next look
+        let stamps = [stamp(certificate), stamp(key)];
+        let certified = read(certificate, key, &provider)?;
+        Ok(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            provider,
+            current: Mutex::new(Current {
+                certified: Arc::new(certified),
+                stamps,
+                looked_at: Instant::now(),
+            }),
+        })
+    }
+
+    /// What is in the files by now; what was in them before, while they cannot be used.
+    fn current(&self) -> Arc<CertifiedKey> {
+        // a panic elsewhere leaves what was read last
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.looked_at.elapsed() >= LOOK_EVERY {
+            current.looked_at = Instant::now();
+            let stamps = [stamp(&self.certificate), stamp(&self.key)];
+            if stamps != current.stamps {
+                current.stamps = stamps;
+                match read(&self.certificate, &self.key, &self.provider) {
+                    Ok(certified) => {
+                        current.certified = Arc::new(certified);
+                        tracing::info!("the certificate has changed and is used from now on");
+                    }
+                    Err(error) => {
+                        tracing::warn!("the certificate has changed, the old one stays: {error}");
+                    }
+                }
+            }
+        }
+        Arc::clone(&current.certified)
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current())
+    }
+}
+
+fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+}
+
+fn read(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    let bytes = |path: &Path| {
+        fs::read(path).map_err(|source| TlsError::File {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(certificate)?).collect();
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    let chain = chain.ok_or_else(|| TlsError::NoCertificate(certificate.to_owned()))?;
+    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?);
+    let private = private.map_err(|_| TlsError::NoKey(key.to_owned()))?;
+    CertifiedKey::from_der(chain, private, provider).map_err(TlsError::Unusable)
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file holds no certificate in PEM.
+    NoCertificate(PathBuf),
+    /// The file holds no private key in PEM.
+    NoKey(PathBuf),
+    /// They are no use, alone or together.
+    Unusable(rustls::Error),
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, .. } => write!(f, "cannot read {}", path.display()),
+            Self::NoCertificate(path) => {
+                write!(f, "expected a certificate in PEM in {}", path.display())
+            }
+            Self::NoKey(path) => write!(f, "expected a private key in PEM in {}", path.display()),
+            Self::Unusable(_) => f.write_str("the certificate and the key cannot be used"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::NoCertificate(_) | Self::NoKey(_) => None,
+            Self::Unusable(source) => Some(source),
+        }
+    }
+}

@@ -111,13 +111,15 @@ export const learn = (change) => {
  * @property {boolean} end whether the newest was
  * @property {number} loaded records in the list
  * @property {number} fresh records that came after the list was loaded
- * @property {[number, number] | null} visible times of the first and the last row on the screen
  * @property {boolean} atEnd whether the list stands at its end
  */
 
 export const browse = signal(/** @type {BrowseState} */ ({
-  loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, visible: null, atEnd: true,
+  loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, atEnd: true,
 }));
+
+/** Times of the first and the last row on the screen: they change with every frame, and little depends on them. */
+export const seen = signal(/** @type {[number, number] | null} */ (null));
 
 /**
  * @typedef {object} LiveState

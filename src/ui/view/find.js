@@ -1,7 +1,7 @@
 // Own find: the browser's sees only the rows that are on the screen.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
-import { useSignal } from "../vendor/signals.js";
+import { useComputed, useSignal } from "../vendor/signals.js";
 import * as act from "../actions.js";
 import { browse, find, route } from "../state.js";
 import { count, number } from "../lib/histogram.js";
@@ -15,7 +15,7 @@ export function Find() {
   const { open, text } = find.value;
   const note = useSignal("");
   const { record } = route.value;
-  const { loaded } = browse.value;
+  const loaded = useComputed(() => browse.value.loaded).value;
   useEffect(() => {
     if (open) input.current?.select();
   }, [open]);

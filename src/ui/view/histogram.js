@@ -2,7 +2,7 @@
 
 import { useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
-import { browse, features, filter, histogram, preferences, prefer, refine, route } from "../state.js";
+import { features, filter, histogram, preferences, prefer, refine, route, seen } from "../state.js";
 import { dragged, inWords, number, peak, placeOf, ticks } from "../lib/histogram.js";
 import { stamp } from "../lib/time.js";
 import { LEVELS } from "../lib/types.js";
@@ -53,12 +53,11 @@ function Bars({ data }) {
   };
   const leave = () => { hover.value = null; };
   const keys = (/** @type {KeyboardEvent} */ event) => zoomByKey(event, data);
-  const visible = browse.value.visible;
   return html`<div class="bars" ref=${box} role="slider" tabindex="0" aria-label="Records over time. Plus zooms in, minus out, arrows move."
       aria-valuetext=${inWords(data, utc)} aria-valuenow=${data.startMs} aria-valuemin=${0}  aria-valuemax=${data.endMs}
       onPointerDown=${down} onPointerMove=${moveTo} onPointerUp=${up} onPointerCancel=${() => { drag.value = null; }} onPointerLeave=${leave} onKeyDown=${keys}>
     <${Columns} data=${data} />
-    ${visible ? html`<i class="visible" style=${span(placeOf(data, visible[0]), placeOf(data, visible[1]))}></i>` : null}
+    <${Band} data=${data} />
     ${drag.value ? html`<i class="drag" style=${span(...drag.value)}></i>` : null}
     ${hover.value !== null ? html`<${Hover} data=${data} at=${hover.value} />` : null}
   </div>
@@ -71,6 +70,12 @@ function Bars({ data }) {
  * @param {number} b
  */
 const span = (a, b) => ({ left: `${Math.min(a, b) * 100}%`, width: `${Math.abs(b - a) * 100}%` });
+
+/** What part of it the list shows. @param {{data: Shape}} props */
+function Band({ data }) {
+  const times = seen.value;
+  return times ? html`<i class="visible" style=${span(placeOf(data, times[0]), placeOf(data, times[1]))}></i>` : null;
+}
 
 /** One path a level, so that the picture is four elements however many buckets there are. @param {{data: Shape}} props */
 function Columns({ data }) {

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useComputed, useSignal } from "../vendor/signals.js";
 import * as act from "../actions.js";
-import { browse, counts, filter, live, patch, prefer, preferences, refine, route, totals } from "../state.js";
+import { browse, counts, filter, live, patch, prefer, preferences, refine, route, seen, totals } from "../state.js";
 import { EVERYTHING, isEverything, sourceState } from "../lib/filter.js";
 import { count, number } from "../lib/histogram.js";
 import { rangeLabel, stamp } from "../lib/time.js";
@@ -200,14 +200,14 @@ function LiveOver() {
 export function Status() {
   const { tab } = route.value;
   const { wrap, utc, raw } = preferences.value;
-  const seen = useComputed(() => {
-    const { visible } = browse.value;
-    return visible ? `${stamp(visible[0], preferences.value.utc)} \u2013 ${stamp(visible[1], preferences.value.utc).slice(11)}` : "";
+  const shown = useComputed(() => {
+    const times = seen.value;
+    return times ? `${stamp(times[0], preferences.value.utc)} \u2013 ${stamp(times[1], preferences.value.utc).slice(11)}` : "";
   });
   const zone = utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
   return html`<footer class="status">
     <span>${tab === "live" ? `${number(live.value.loaded)} shown` : html`<${Matching} />`}</span>
-    ${tab !== "live" ? html`<span class="seen">${seen.value}</span>` : null}
+    ${tab !== "live" ? html`<span class="seen">${shown}</span>` : null}
     <div class="gap"></div>
     <div class="switches" role="group" aria-label="How rows are shown">
       <button aria-pressed=${wrap} title="Wrap long lines (w)" onClick=${() => prefer({ wrap: !wrap })}>Wrap</button>
@@ -238,8 +238,9 @@ export function edgeText() {
 export function noteVisible() {
   const list = act.parts.browseList;
   const edges = list.visible;
-  const before = browse.peek().visible;
+  const before = seen.peek();
   const now = /** @type {[number, number] | null} */ (edges ? [edges[0].ms, edges[1].ms] : null);
   const same = before && now ? before[0] === now[0] && before[1] === now[1] : before === now;
-  patch(browse, { atEnd: list.atEnd, ...(same ? {} : { visible: now }) });
+  if (!same) seen.value = now;
+  patch(browse, { atEnd: list.atEnd });
 }

@@ -1,7 +1,7 @@
 // The question that brings most people here: how this machine came up, and what of it failed first.
 
 import { useEffect } from "../vendor/hooks.js";
-import { signal } from "../vendor/signals.js";
+import { signal, useComputed } from "../vendor/signals.js";
 import { openContext } from "../actions.js";
 import { browse, filter, go, prefer, preferences, route, run, story } from "../state.js";
 import { loadStory } from "../story.js";
@@ -28,7 +28,7 @@ const look = () => loadStory().catch(() => {});
 
 export function Story() {
   const told = story.value;
-  const ready = browse.value.loading !== "first";
+  const ready = useComputed(() => browse.value.loading !== "first").value;
   useEffect(() => {
     if (ready && story.peek() === null) look();
   }, [ready]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, afterEach, before, describe, test } from "node:test";
-import { closeAll, done, launch, newPage, ready } from "../lib/browser.js";
+import { closeAll, done, frames, launch, newPage, ready } from "../lib/browser.js";
 import { Mock } from "../lib/mock.js";
 import { records } from "../lib/data.js";
 
@@ -87,7 +87,8 @@ describe("access", { timeout: 240_000 }, () => {
       const page = await newPage(browser, PHONE);
       await page.goto(base + query);
       await page.waitForSelector(".row, .notice");
-      await page.waitForTimeout(300);
+      await frames(page);
+      await frames(page);
       const wide = await page.evaluate(() => [document.documentElement, ...document.querySelectorAll(".list, .detail-body, .main")]
         .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1).map((one) => one.className || one.tagName));
       assert.deepEqual(wide, [], query);
@@ -139,7 +140,7 @@ describe("access", { timeout: 240_000 }, () => {
     await page.waitForURL(/start=/);
     await page.keyboard.press("-");
     await page.waitForURL((url) => !url.search.includes("start="));
-    await page.waitForTimeout(500);
+    await page.waitForFunction((total) => document.querySelector(".status b")?.textContent === total, mock.rows.length.toLocaleString("en-US"));
     await ready(page);
     await tabTo(".list");
     await page.keyboard.press("ArrowUp");

@@ -20,8 +20,8 @@ describe("page", { timeout: 300_000 }, () => {
       "DATABASE_PASSWORD=correct-horse-battery",
       "the last seeded line",
     );
+    await until(async () => (await server.get("logs?source=file:live&search=the+last+seeded+line&limit=1")).entries.length === 1, 20_000, () => "the last line is not in the store");
     browser = await launch();
-    await new Promise((resolve) => { setTimeout(resolve, 800); });
   });
 
   after(async () => {
@@ -200,7 +200,7 @@ describe("page", { timeout: 300_000 }, () => {
     // files are read one after the other: other sources are further up
     for (let i = 0; i < 40 && new Set(await page.locator(".list-host:not([hidden]) .row .name").allInnerTexts()).size < 2; i += 1) {
       await scrollTo(page, 40);
-      await page.waitForTimeout(100);
+      await frames(page);
     }
     assert.ok(new Set(await page.locator(".list-host:not([hidden]) .row .name").allInnerTexts()).size > 1);
     await page.getByRole("button", { name: "Back to the filtered list" }).click();

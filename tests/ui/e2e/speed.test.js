@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { closeAll, done, frames, launch, list, newPage, ready, scrollTo } from "../lib/browser.js";
+import { closeAll, done, frames, launch, list, newPage, ready, scrollTo, slowness } from "../lib/browser.js";
 import { Server } from "../lib/server.js";
 
 const ROWS = Number(process.env.UI_SPEED_ROWS ?? 120_000);
@@ -45,6 +45,13 @@ describe("speed", { timeout: 600_000 }, () => {
     return usedSize / MB;
   }
 
+  /** When the first row was there, as the page's own clock says. @param {import("playwright-core").Page} page @param {string} query */
+  async function firstRow(page, query) {
+    await page.goto("about:blank");
+    await page.goto(server.address + query, { waitUntil: "commit" });
+    return page.waitForFunction(() => document.querySelector(".list .row") && performance.now(), null, { polling: "raf" }).then((handle) => handle.jsonValue());
+  }
+
   const elements = (/** @type {import("playwright-core").Page} */ page) => page.evaluate(() => document.querySelectorAll("*").length);
 
   /** Loads older pages until so many rows are in the list. @param {import("playwright-core").Page} page @param {number} rows */
@@ -70,7 +77,8 @@ describe("speed", { timeout: 600_000 }, () => {
       times.push(now - last);
       last = now;
       const at = (now - from) / duration;
-      if (kind === "sweep") element.scrollTop = height * (0.1 + 0.8 * at);
+      // three screens a frame, to and fro: every row is drawn anew, in a short list as in a long one
+      if (kind === "sweep") element.scrollTop = 1000 + Math.abs(((times.length * 3 * element.clientHeight) % (2 * (height - 2000))) - (height - 2000));
       else element.scrollTop += Math.floor(at * 8) % 2 ? -60 : 60;
       if (at < 1) requestAnimationFrame(step);
       else resolve(times.slice(2).sort((a, b) => a - b));
@@ -78,23 +86,34 @@ describe("speed", { timeout: 600_000 }, () => {
     requestAnimationFrame(step);
   }), { duration: ms, kind: how });
 
+  /**
+   * The 95th percentile of the times between frames, the best of three.
+   * @param {import("playwright-core").Page} page @param {number} ms @param {"wheel" | "sweep"} how
+   */
+  async function smoothness(page, ms, how) {
+    let best = Infinity;
+    for (let i = 0; i < TRIES; i += 1) best = Math.min(best, quantile(/** @type {number[]} */ (await frameTimes(page, ms, how)), 0.95));
+    return best;
+  }
+
   /** @param {number[]} sorted @param {number} q */
   const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
 
   test("the first row is soon there", async () => {
-    let best = Infinity;
+    // ten records or all of them: the same wait
+    let [few, all, slow] = [Infinity, Infinity, 1];
     for (let i = 0; i < TRIES; i += 1) {
       const page = await newPage(browser);
       await page.goto(server.page("level=error"));
       await ready(page);
-      const at = Date.now();
-      await page.goto(server.address);
-      await ready(page);
-      best = Math.min(best, Date.now() - at);
+      slow = Math.max(slow, await slowness(page));
+      few = Math.min(few, await firstRow(page, "?search=psycopg2"));
+      all = Math.min(all, await firstRow(page, ""));
       await done(page);
     }
-    console.log(`first row after ${best} ms`);
-    assert.ok(best < 500, `${best} ms`);
+    console.log(`first row after ${Math.round(few)} ms of a few, ${Math.round(all)} ms of all; the machine is ${slow.toFixed(1)} times slower than idle`);
+    assert.ok(all < 500 * slow, `${all} ms`);
+    assert.ok(all < 2 * few + 100, `${few} ms, then ${all} ms`);
   });
 
   test("100,000 rows have the elements of 1,000, a bounded heap, and scroll smoothly", async () => {
@@ -102,28 +121,27 @@ describe("speed", { timeout: 600_000 }, () => {
     await loadRows(page, 1_000);
     await frames(page);
     const [few, heapFew] = [await elements(page), await heap(page)];
+    await list(page).evaluate((one) => { one.scrollTop = one.scrollHeight / 2; });
+    const [wheelFew, sweepFew] = [await smoothness(page, 1500, "wheel"), await smoothness(page, 1500, "sweep")];
     const loaded = await loadRows(page, Math.min(49_000, ROWS * 0.8));
     // on to the oldest record, page by page: what is far away is let go
     for (let i = 0; i < 400; i += 1) {
       if ((await page.locator(".edge").first().textContent()) === "The oldest record that is kept") break;
       await scrollTo(page, 0);
-      await page.waitForTimeout(30);
+      await frames(page);
     }
     assert.equal(await page.locator(".edge").first().textContent(), "The oldest record that is kept");
     await scrollTo(page, 5_000);
     await frames(page);
     const [many, heapMany] = [await elements(page), await heap(page)];
-    let [wheel, sweep] = [Infinity, Infinity];
-    for (let i = 0; i < TRIES; i += 1) {
-      wheel = Math.min(wheel, quantile(/** @type {number[]} */ (await frameTimes(page, 2000, "wheel")), 0.95));
-      sweep = Math.min(sweep, quantile(/** @type {number[]} */ (await frameTimes(page, 2500, "sweep")), 0.95));
-    }
-    console.log(`${loaded} rows kept: elements ${few} -> ${many}, heap ${heapFew.toFixed(1)} -> ${heapMany.toFixed(1)} MB, p95 wheel ${wheel.toFixed(1)}, sweep ${sweep.toFixed(1)} ms`);
+    const [wheel, sweep] = [await smoothness(page, 1500, "wheel"), await smoothness(page, 1500, "sweep")];
+    console.log(`${loaded} rows kept: elements ${few} -> ${many}, heap ${heapFew.toFixed(1)} -> ${heapMany.toFixed(1)} MB, p95 wheel ${wheelFew.toFixed(1)} -> ${wheel.toFixed(1)} ms, sweep ${sweepFew.toFixed(1)} -> ${sweep.toFixed(1)} ms`);
     assert.ok(Math.abs(many - few) <= few * 0.1, `${few} elements, then ${many}`);
     assert.ok(many < 1500);
     assert.ok(heapMany < 80, `${heapMany} MB`);
-    assert.ok(wheel < 34, `wheel ${wheel} ms`);
-    assert.ok(sweep < 34, `sweep ${sweep} ms`);
+    // the frame rate is a matter of the machine; that a hundred times the rows cost no more is one of the page
+    assert.ok(wheel < Math.max(34, 1.5 * wheelFew), `wheel ${wheelFew}, then ${wheel} ms`);
+    assert.ok(sweep < Math.max(34, 1.5 * sweepFew), `sweep ${sweepFew}, then ${sweep} ms`);
     await done(page);
   });
 
@@ -160,15 +178,16 @@ describe("speed", { timeout: 600_000 }, () => {
     await loadRows(page, 5_000);
     const session = await page.context().newCDPSession(page);
     await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
-    let best = Infinity;
-    for (let i = 0; i < TRIES; i += 1) best = Math.min(best, quantile(/** @type {number[]} */ (await frameTimes(page, 2000, "wheel")), 0.95));
-    console.log(`phone p95 ${best.toFixed(1)} ms`);
-    assert.ok(best < 50, `${best} ms`);
+    const slow = await slowness(page);
+    const best = await smoothness(page, 1500, "wheel");
+    console.log(`phone p95 ${best.toFixed(1)} ms; slower than idle without the throttle: ${(slow / 4).toFixed(1)} times`);
+    assert.ok(best < 50 * Math.max(1, slow / 4), `${best} ms`);
     await done(page);
   });
 
   test("a flood in Live does not grow beyond its ring", { timeout: 180_000 }, async () => {
-    const seconds = Number(process.env.UI_SPEED_FLOOD_S ?? 60);
+    // as many as 60 s of 2,000 a second, in half the time
+    const [seconds, rate] = [Number(process.env.UI_SPEED_FLOOD_S ?? 30), 4000];
     const page = await open({}, "view=live&source=file:live&tail=0").catch(async () => {
       const opened = await newPage(browser);
       await opened.goto(server.page("view=live&source=file:live"));
@@ -179,14 +198,14 @@ describe("speed", { timeout: 600_000 }, () => {
     const flood = async (/** @type {number} */ duration) => {
       const from = Date.now();
       while (Date.now() - from < duration) {
-        const due = Math.min(1000, Math.floor(((Date.now() - from) / 1000) * 2000) - (n - flood.start));
+        const due = Math.min(1000, Math.floor(((Date.now() - from) / 1000) * rate) - (n - flood.start));
         if (due > 0) server.write(...Array.from({ length: due }, () => `flood ${(n += 1)} ${"some words of a line ".repeat(4)}`));
         await new Promise((resolve) => { setTimeout(resolve, 50); });
       }
     };
     flood.start = 0;
-    await flood(8_000);
-    await page.waitForTimeout(1000);
+    await flood(4_000);
+    await page.waitForFunction((last) => [...document.querySelectorAll(".row .text")].some((one) => one.textContent?.startsWith(`flood ${last} `)), n);
     const [elementsBefore, heapBefore] = [await elements(page), await heap(page)];
     flood.start = n;
     await flood(seconds * 1000);

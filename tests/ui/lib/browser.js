@@ -23,7 +23,7 @@ export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, timezoneId: "Europe/Berlin", ...options });
   if (process.env.UI_FROM_DISK) await fromDisk(context);
   const page = /** @type {Watched} */ (await context.newPage());
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.problems = [];
   page.on("pageerror", (error) => page.problems.push(String(error.stack)));
   page.on("console", (message) => {
@@ -79,6 +79,27 @@ export const scrollTo = (page, top) => page.evaluate((y) => {
   element?.dispatchEvent(new WheelEvent("wheel"));
   if (element) element.scrollTop = y;
 }, top);
+
+/** How long a fixed piece of work takes where nothing else runs. */
+const WORK_MS = 12;
+
+/**
+ * How many times slower than an idle machine this one is just now: what a gate in milliseconds is to be multiplied by.
+ * @param {import("playwright-core").Page} page
+ */
+export async function slowness(page) {
+  const ms = await page.evaluate(() => {
+    const times = [];
+    for (let round = 0; round < 7; round += 1) {
+      const from = performance.now();
+      const words = new Map();
+      for (let i = 0; i < 40_000; i += 1) words.set(`word ${(i * 7919) % 5003}`, (words.get(`word ${i % 5003}`) ?? 0) + 1);
+      times.push(performance.now() - from);
+    }
+    return times.sort((a, b) => a - b)[3] ?? 0;
+  });
+  return Math.max(1, ms / WORK_MS);
+}
 
 /** Two frames: what is on the screen then is what people see. @param {import("playwright-core").Page} page */
 export const frames = (page) => page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));

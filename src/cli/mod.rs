@@ -3,19 +3,28 @@
 
 mod announce;
 mod chart;
+mod compact;
 mod endpoint;
 mod exec;
+mod export;
 mod files;
+mod folder;
+mod import;
+mod inspect;
 mod journal;
 mod output;
 mod pager;
 mod pipe;
+mod progress;
 mod query;
 mod question;
 mod redact;
+mod repair;
 mod serve;
 mod show;
+mod snapshot;
 mod tail;
+mod verify;
 
 use crate::capture;
 use crate::config::{Config, Raw, SETTINGS, Setting};
@@ -38,6 +47,13 @@ pub fn main() -> ExitCode {
         Some(("serve", arguments)) => raw(arguments).and_then(|raw| serve::run(&raw)).map(|()| 0),
         Some(("query", arguments)) => query::run(arguments, data_dir).map(|()| 0),
         Some(("tail", arguments)) => tail::run(arguments, data_dir).map(|()| 0),
+        Some(("export", arguments)) => export::run(arguments, data_dir).map(|()| 0),
+        Some(("import", arguments)) => import::run(arguments).map(|()| 0),
+        Some(("inspect", arguments)) => inspect::run(arguments).map(|()| 0),
+        Some(("verify", arguments)) => verify::run(arguments),
+        Some(("repair", arguments)) => repair::run(arguments).map(|()| 0),
+        Some(("compact", arguments)) => compact::run(arguments).map(|()| 0),
+        Some(("snapshot", arguments)) => snapshot::run(arguments).map(|()| 0),
         Some(("exec", arguments)) => exec::run(arguments, capture_options(arguments)),
         Some(("pipe", arguments)) => pipe::run(arguments, capture_options(arguments)),
         Some(("redact", arguments)) => raw(arguments)
@@ -116,6 +132,13 @@ fn command() -> Command {
         .subcommand(serve_command())
         .subcommand(query::command())
         .subcommand(tail::command())
+        .subcommand(export::command())
+        .subcommand(import::command())
+        .subcommand(inspect::command())
+        .subcommand(verify::command())
+        .subcommand(repair::command())
+        .subcommand(compact::command())
+        .subcommand(snapshot::command())
         .subcommand(exec::command())
         .subcommand(pipe::command())
         .subcommand(redact_command())

@@ -1,5 +1,7 @@
 //! Standard output of a command: buffered, through a pager where one is wanted, and silent about a reader that has seen enough.
 
+use super::Failure;
+use super::journal::push_escaped;
 use super::pager::Pager;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
@@ -97,4 +99,28 @@ impl Output {
             None => Ok(()),
         }
     }
+}
+
+/// Prints a short text whole. A name in it may be hostile: what a terminal would obey is written out.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    print_to(Output::new(), text)
+}
+
+/// The same through a pager, where a person reads.
+pub(super) fn print_paged(text: &str) -> Result<(), Failure> {
+    print_to(Output::paged(), text)
+}
+
+fn print_to(mut output: Output, text: &str) -> Result<(), Failure> {
+    if output.is_terminal() {
+        for line in text.split_inclusive('\n') {
+            push_escaped(output.buffer(), line.trim_end_matches('\n').as_bytes());
+            output.buffer().push(b'\n');
+        }
+    } else {
+        output.buffer().extend_from_slice(text.as_bytes());
+    }
+    output
+        .finish()
+        .map_err(|error| Failure::failed(format!("cannot write: {error}")))
 }

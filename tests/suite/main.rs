@@ -14,6 +14,7 @@ mod architecture;
 mod collect;
 mod collectors;
 mod command_query;
+mod command_store;
 mod crash;
 mod damage;
 mod double;

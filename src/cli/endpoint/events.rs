@@ -17,7 +17,7 @@ pub(super) struct Events {
 }
 
 /// A record is 1 MiB of message at most, which JSON may make six times as long.
-const LINE_BYTES_MAX: usize = 16 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 
 impl Events {
     /// Takes the next bytes and hands on every event that is whole. `None` for a line that no server of ours sends.

@@ -17,6 +17,7 @@ use server::ServerEndpoint;
 use std::env;
 use std::path::{Path, PathBuf};
 use store::StoreEndpoint;
+pub(super) use store::{cannot, is_segment_file};
 
 /// Records of one page: what a server gives at most unless it is set otherwise.
 pub(super) const PAGE_ROWS: usize = 500;
@@ -99,6 +100,18 @@ impl Endpoint {
         match self {
             Self::Store(store) => store.histogram(parameters),
             Self::Server(server) => server.histogram(parameters),
+        }
+    }
+
+    /// Every record that the filter means, oldest first, until `take` says that it has enough. Gives how many could not be read.
+    pub(super) fn export(
+        &mut self,
+        parameters: &Parameters,
+        take: &mut dyn FnMut(StoredRecord) -> Result<bool, Failure>,
+    ) -> Result<u64, Failure> {
+        match self {
+            Self::Store(store) => store.export(parameters, take),
+            Self::Server(server) => server.export(parameters, take).map(|()| 0),
         }
     }
 

@@ -1,11 +1,12 @@
 //! A server that runs: pages over HTTP, the tail over SSE, taken up again where it broke.
 
-use super::events::{Events, ServerEvent};
+use super::events::{Events, LINE_BYTES_MAX, ServerEvent};
 use super::http::{Client, Error, Refusal, Url};
 use super::{Begin, Event, wire};
 use crate::cli::Failure;
 use crate::cli::question::Parameters;
 use crate::query::{Histogram, Page};
+use crate::record::StoredRecord;
 use hyper::StatusCode;
 use std::thread;
 use std::time::Duration;
@@ -78,6 +79,40 @@ impl ServerEndpoint {
                     thread::sleep(after.clamp(RETRY_FIRST, RETRY_MAX));
                 }
                 answer => return answer,
+            }
+        }
+    }
+
+    /// The server streams them from one state of its log; a stream that is cut short is a failure.
+    pub(super) fn export(
+        &mut self,
+        parameters: &Parameters,
+        take: &mut dyn FnMut(StoredRecord) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let mut parameters = parameters.clone();
+        parameters.push(("format".to_owned(), "jsonl".to_owned()));
+        let mut stream = self
+            .client
+            .stream("/logs/export", &parameters, None)
+            .map_err(|error| self.failure(&error))?;
+        let (mut rest, mut silent_for) = (Vec::new(), Duration::ZERO);
+        loop {
+            let next = self.client.next(&mut stream, WAIT, &mut silent_for);
+            let Some(bytes) = next.map_err(|error| self.failure(&error))? else {
+                return Ok(());
+            };
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                rest.extend_from_slice(piece);
+                if rest.len() > LINE_BYTES_MAX {
+                    return Err(self.not_ours());
+                }
+                if rest.last() == Some(&b'\n') {
+                    let record = wire::record(&rest).ok_or_else(|| self.not_ours())?;
+                    rest.clear();
+                    if !take(record)? {
+                        return Ok(());
+                    }
+                }
             }
         }
     }

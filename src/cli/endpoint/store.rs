@@ -8,7 +8,7 @@ use crate::pipeline::told;
 use crate::query::{
     self, Budget, Cursor, Direction, Filter, Histogram, Limits, Order, Page, PageRequest,
 };
-use crate::record::Id;
+use crate::record::{Id, StoredRecord};
 use crate::store::{self, Reader, View};
 use crate::time::Micros;
 use std::ffi::OsString;
@@ -52,6 +52,29 @@ impl StoreEndpoint {
     pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
         let request = query::parse_histogram(parameters, Micros::now()).map_err(refused)?;
         query::histogram(&self.view, &request, &self.budget).map_err(unreadable)
+    }
+
+    pub(super) fn export(
+        &mut self,
+        parameters: &Parameters,
+        take: &mut dyn FnMut(StoredRecord) -> Result<bool, Failure>,
+    ) -> Result<u64, Failure> {
+        let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let mut request = forward(filter, None);
+        let mut unreadable_rows = 0;
+        loop {
+            let page = query::page(&self.view, &request, &self.budget).map_err(unreadable)?;
+            unreadable_rows += page.unreadable;
+            for record in page.entries {
+                if !take(record)? {
+                    return Ok(unreadable_rows);
+                }
+            }
+            request.cursor = page.next_cursor;
+            if request.cursor.is_none() {
+                return Ok(unreadable_rows);
+            }
+        }
     }
 
     pub(super) fn follow(
@@ -128,14 +151,7 @@ impl StoreEndpoint {
     ) -> Result<bool, Failure> {
         let mut cursor = Some(Cursor::Id(after));
         while cursor.is_some() {
-            let request = PageRequest {
-                filter: filter.clone(),
-                cursor,
-                direction: Direction::Forward,
-                limit: PAGE_ROWS,
-                order: Order::Id,
-                around: None,
-            };
+            let request = forward(filter.clone(), cursor);
             let page = query::page(&self.view, &request, &self.budget).map_err(unreadable)?;
             if page.truncated && !take(Event::Gap(None))? {
                 return Ok(false);
@@ -175,6 +191,17 @@ impl StoreEndpoint {
     }
 }
 
+fn forward(filter: Filter, cursor: Option<Cursor>) -> PageRequest {
+    PageRequest {
+        filter,
+        cursor,
+        direction: Direction::Forward,
+        limit: PAGE_ROWS,
+        order: Order::Id,
+        around: None,
+    }
+}
+
 /// Lengths and names of a store's files: while they stay, nothing is new.
 type State = Vec<(u64, OsString)>;
 
@@ -195,10 +222,20 @@ fn state(root: &Path) -> Result<State, Failure> {
 }
 
 fn view(root: &Path) -> Result<View, Failure> {
-    match Reader::open_read_only(Arc::new(RealDisk), root) {
+    let opened = if is_segment_file(root) {
+        Reader::open_file(&RealDisk, root)
+    } else {
+        Reader::open_read_only(Arc::new(RealDisk), root)
+    };
+    match opened {
         Ok(reader) => Ok(reader.view()),
         Err(error) => Err(cannot(root, &error)),
     }
+}
+
+/// Whether a path is a single segment file, and no folder.
+pub(in crate::cli) fn is_segment_file(path: &Path) -> bool {
+    RealDisk.list(path).is_err() && store::is_segment(&RealDisk, path)
 }
 
 /// Says what is wrong with the folder of a store, and what to do.

@@ -1,0 +1,69 @@
+//! `vmlog export`: every record that a filter means, oldest first, for a file or another program.
+
+use super::Failure;
+use super::endpoint::{self, Endpoint};
+use super::output::Output;
+use super::progress::{Progress, Unit};
+use super::question;
+use super::show::{self, Printer, written};
+use crate::time::Micros;
+use clap::{ArgMatches, Command};
+use std::io;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// The arguments of `vmlog export`.
+pub(super) fn command() -> Command {
+    Command::new("export")
+        .about("Write every record that a filter means, oldest first")
+        .long_about(
+            "Writes every record that a filter means, oldest first, as it is at this moment, in memory that does not grow with it. \
+             What it writes as jsonl, `vmlog import` reads.",
+        )
+        .after_help(
+            "Examples:\n  vmlog export > all.jsonl\n  vmlog export -l error -S today -o csv > errors.csv\n  \
+             vmlog export --store copied/store -o export | systemd-journal-remote -o new.journal -\n\n\
+             Exit codes: 0 done; 1 failed, and what is written is not whole; 2 not understood",
+        )
+        .args(question::filter_arguments())
+        .arg(question::case_argument())
+        .args(show::arguments("jsonl"))
+        .args(endpoint::arguments())
+}
+
+/// Writes them all.
+pub(super) fn run(
+    matches: &ArgMatches,
+    data_dir: impl FnOnce() -> Result<PathBuf, Failure>,
+) -> Result<(), Failure> {
+    let parameters = question::filter(matches, &show::zone(matches), Micros::now())?;
+    let mut endpoint = Endpoint::open(matches, data_dir)?;
+    let mut output = Output::new();
+    let mut printer = Printer::new(matches, output.is_terminal());
+    // a line that is drawn over records would help nobody
+    let progress =
+        (!io::stdout().is_terminal()).then(|| Progress::start("exporting", None, Unit::Records));
+    let mut count = 0;
+    printer.begin(&mut output);
+    let exported = endpoint.export(&parameters, &mut |record| {
+        count += 1;
+        if let Some(progress) = progress.as_ref().filter(|_| count % 1024 == 0) {
+            progress.set(count);
+        }
+        printer.print(&mut output, &record)
+    });
+    // what is there is written, also when more could not be had
+    if exported.is_ok() {
+        printer.end(&mut output);
+    }
+    output.finish().map_err(written)?;
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    match exported? {
+        0 => Ok(()),
+        unreadable => Err(Failure::failed(format!(
+            "{unreadable} records are in damaged blocks and were not exported; `vmlog verify` names them"
+        ))),
+    }
+}

@@ -1,0 +1,72 @@
+//! The folder of a store, for the subcommands that work on one.
+
+use super::Failure;
+use super::endpoint::cannot;
+use crate::pipeline::told;
+use crate::store;
+use clap::{Arg, ArgMatches, value_parser};
+use std::path::{Path, PathBuf};
+
+/// `[DIR]`.
+pub(super) fn argument() -> Arg {
+    Arg::new("dir")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder of a store [default: the one of this machine, LOG_DATA_DIR/store]")
+}
+
+/// `--store DIR`.
+pub(super) fn option() -> Arg {
+    Arg::new("dir")
+        .long("store")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder of the store [default: the one of this machine, LOG_DATA_DIR/store]")
+}
+
+/// The folder that was named, or that of this machine.
+pub(super) fn of(matches: &ArgMatches) -> Result<PathBuf, Failure> {
+    match matches.get_one::<PathBuf>("dir") {
+        Some(dir) => Ok(dir.clone()),
+        None => Ok(super::data_dir()?.join("store")),
+    }
+}
+
+/// A store that could not be read: what is wrong, and what to do.
+pub(super) fn unreadable(root: &Path) -> impl Fn(store::Error) -> Failure + '_ {
+    move |error| cannot(root, &error)
+}
+
+/// A store that could not be written.
+pub(super) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure + '_ {
+    move |error| {
+        let remedy = match &error {
+            store::Error::Locked { .. } => {
+                "; stop the server that writes it (systemctl stop vmlog), or work on a snapshot"
+            }
+            store::Error::Exists { .. } => "; name a new or empty folder",
+            store::Error::Full { .. } => "; make room, then try again",
+            store::Error::Missing { .. } => "; `vmlog snapshot list` names those that are there",
+            store::Error::Io { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                "; run as the user that owns the store"
+            }
+            _ => "",
+        };
+        Failure::failed(format!("cannot {what}: {}{remedy}", told(&error)))
+    }
+}
+
+/// `--into DIR`.
+pub(super) fn into_argument() -> Arg {
+    Arg::new("into")
+        .long("into")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder of the new store: new or empty")
+}
+
+pub(super) fn into(matches: &ArgMatches) -> Option<&PathBuf> {
+    matches.get_one::<PathBuf>("into")
+}

@@ -1,0 +1,249 @@
+//! One line: an object with the parts of a record.
+
+use crate::record::{Level, Metadata, Record, Source};
+use crate::time::Micros;
+use serde::Deserializer as _;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+/// What holds where a line does not say.
+#[derive(Debug, Clone)]
+pub(super) struct Defaults {
+    pub(super) source: Option<Source>,
+    pub(super) now: Micros,
+}
+
+/// Reads a line; the error is for people.
+pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> {
+    // bytes that are no text stand as U+FFFD, as everywhere
+    let text = String::from_utf8_lossy(line);
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    let parts = deserializer
+        .deserialize_map(PartsVisitor(defaults.now))
+        .and_then(|parts| deserializer.end().map(|()| parts));
+    let parts = parts.map_err(|error| error.to_string())?;
+    Ok(Record {
+        timestamp: parts.timestamp.ok_or("timestamp is missing")?,
+        source: parts
+            .source
+            .or_else(|| defaults.source.clone())
+            .ok_or("source is missing; --source names one for such lines")?,
+        level: parts.level.unwrap_or(Level::Info),
+        message: parts.message.ok_or("message is missing")?,
+        metadata: parts.metadata,
+    })
+}
+
+#[derive(Default)]
+struct Parts {
+    timestamp: Option<Micros>,
+    source: Option<Source>,
+    level: Option<Level>,
+    message: Option<String>,
+    metadata: Metadata,
+}
+
+/// Reads the keys of an object straight into their places: a map in between would cost as much again.
+struct PartsVisitor(Micros);
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = Parts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with timestamp, source, level and message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
+        let mut parts = Parts::default();
+        let mut others = Metadata::new();
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            match key.as_ref() {
+                "timestamp" => {
+                    parts.timestamp =
+                        Some(timestamp(&map.next_value()?, self.0).map_err(A::Error::custom)?);
+                }
+                "source" => {
+                    parts.source = Some(
+                        map.next_value::<Cow<'_, str>>()?
+                            .parse()
+                            .map_err(A::Error::custom)?,
+                    );
+                }
+                "level" => parts.level = Some(level(&map.next_value()?).map_err(A::Error::custom)?),
+                "message" => parts.message = Some(map.next_value()?),
+                "metadata" => {
+                    parts.metadata = map.next_value::<Option<Metadata>>()?.unwrap_or_default();
+                }
+                // it gets a new one here
+                "id" => drop(map.next_value::<IgnoredAny>()?),
+                _ => drop(others.insert(key.into_owned(), map.next_value()?)),
+            }
+        }
+        for (key, value) in others {
+            parts.metadata.entry(key).or_insert(value);
+        }
+        Ok(parts)
+    }
+}
+
+/// A level by name or number.
+fn level(value: &Value) -> Result<Level, String> {
+    match value {
+        Value::String(text) => text.parse().map_err(|error| format!("{error}")),
+        Value::Number(number) => number
+            .to_string()
+            .parse()
+            .map_err(|error| format!("{error}")),
+        other => Err(format!("level must be a text; got {other}")),
+    }
+}
+
+/// A text as people write times, or a number: seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
+fn timestamp(value: &Value, now: Micros) -> Result<Micros, String> {
+    match value {
+        Value::String(text) => Micros::parse(text, now).map_err(|error| error.to_string()),
+        Value::Number(number) => {
+            let micros = match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => of_whole(whole),
+                (None, Some(seconds)) => of_seconds(seconds),
+                (None, None) => None,
+            };
+            micros
+                .map(Micros::new)
+                .ok_or_else(|| format!("timestamp is out of range: {number}"))
+        }
+        other => Err(format!("timestamp must be a time; got {other}")),
+    }
+}
+
+/// As seconds each of these bounds lies thousands of years ahead.
+fn of_whole(number: i64) -> Option<i64> {
+    match number.unsigned_abs() {
+        0..100_000_000_000 => number.checked_mul(1_000_000),
+        100_000_000_000..100_000_000_000_000 => number.checked_mul(1_000),
+        100_000_000_000_000..100_000_000_000_000_000 => Some(number),
+        100_000_000_000_000_000.. => Some(number / 1_000),
+    }
+}
+
+fn of_seconds(seconds: f64) -> Option<i64> {
+    let micros = (seconds * 1e6).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is checked to be small enough"
+    )]
+    (micros.abs() < 9e18).then_some(micros as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Record, String> {
+        let defaults = Defaults {
+            source: None,
+            now: Micros::new(0),
+        };
+        parse(line.as_bytes(), &defaults)
+    }
+
+    #[test]
+    fn what_export_writes_is_read() {
+        let record = read(
+            r#"{"id":"7","timestamp":"2026-02-17T14:30:15.123456Z","source":"docker:web","level":"warn",
+                "message":"a\nb\u00e9","metadata":{"n":[1]}}"#,
+        )
+        .expect("a record");
+        assert_eq!(record.timestamp.get(), 1_771_338_615_123_456);
+        assert_eq!(
+            (
+                record.source.as_str(),
+                record.level,
+                record.message.as_str()
+            ),
+            ("docker:web", Level::Warn, "a\nb\u{e9}")
+        );
+        assert_eq!(
+            Value::Object(record.metadata),
+            serde_json::json!({"n": [1]})
+        );
+    }
+
+    #[test]
+    fn other_keys_become_metadata() {
+        let record = read(
+            r#"{"metadata":{"a":1},"a":2,"host":"h","timestamp":1,"source":"x","message":""}"#,
+        )
+        .expect("a record");
+        assert_eq!(
+            Value::Object(record.metadata),
+            serde_json::json!({"a": 1, "host": "h"})
+        );
+        assert_eq!(record.level, Level::Info);
+    }
+
+    #[test]
+    fn times_are_read_in_every_unit() {
+        let micros = |text: &str| {
+            let line = format!(r#"{{"timestamp":{text},"source":"x","message":""}}"#);
+            read(&line).map(|record| record.timestamp.get())
+        };
+        let expected = Ok(1_771_338_615_000_000);
+        for text in [
+            "1771338615",
+            "1771338615000",
+            "1771338615000000",
+            "1771338615000000000",
+            "1771338615.0",
+            "\"2026-02-17T14:30:15Z\"",
+        ] {
+            assert_eq!(micros(text), expected, "{text}");
+        }
+        assert_eq!(micros("1771338615.25"), Ok(1_771_338_615_250_000));
+        assert!(micros("1e300").is_err() && micros("true").is_err() && micros("\"soon\"").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let error = |line: &str| read(line).expect_err("a bad line");
+        assert_eq!(
+            error(r#"{"source":"x","message":""}"#),
+            "timestamp is missing"
+        );
+        assert_eq!(
+            error(r#"{"timestamp":1,"message":""}"#),
+            "source is missing; --source names one for such lines"
+        );
+        assert_eq!(
+            error(r#"{"timestamp":1,"source":"x"}"#),
+            "message is missing"
+        );
+        assert!(
+            error("[1]").starts_with("invalid type: sequence, expected an object with timestamp")
+        );
+        assert!(
+            error(r#"{"timestamp":1,"source":"x","message":"","level":"loud"}"#)
+                .starts_with("level must be one of debug")
+        );
+        assert!(
+            error(r#"{"timestamp":1,"source":"x","message":""} {"#)
+                .starts_with("trailing characters")
+        );
+    }
+
+    #[test]
+    fn a_line_that_names_no_source_gets_one() {
+        let defaults = Defaults {
+            source: Some("file:old".parse().expect("a source")),
+            now: Micros::new(0),
+        };
+        let record =
+            parse(b"{\"timestamp\":1,\"message\":\"a\xff\"}", &defaults).expect("a record");
+        assert_eq!(
+            (record.source.as_str(), record.message.as_str()),
+            ("file:old", "a\u{fffd}")
+        );
+    }
+}

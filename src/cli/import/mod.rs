@@ -1,0 +1,214 @@
+//! `vmlog import`: lines of JSON into a store, through redaction.
+
+mod chunks;
+mod line;
+
+use super::folder;
+use super::output::print;
+use super::progress::{Progress, Unit};
+use super::question::long;
+use super::{Failure, raw};
+use crate::config::Config;
+use crate::disk::{Disk, RealDisk};
+use crate::record::Source;
+use crate::redact::{Redacted, Redactor};
+use crate::store::{self, Store, SyncPolicy};
+use crate::time::Micros;
+use chunks::{Input, Parsed};
+use clap::{Arg, ArgMatches, Command, value_parser};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Records of one write: the store's own measure of a good batch.
+const BATCH_ROWS: usize = 1_000;
+/// Bytes of messages after which a batch is written, however few they are: a frame is held in memory whole.
+const BATCH_BYTES: usize = 8 << 20;
+/// Bad lines that are told one by one.
+const BAD_TOLD_MAX: u64 = 10;
+/// A century: retention is not ours, but of the server that opens the store.
+const NEVER: Duration = Duration::from_hours(876_000);
+
+/// The arguments of `vmlog import`.
+pub(super) fn command() -> Command {
+    Command::new("import")
+        .about("Take lines of JSON into a store, scrubbed")
+        .long_about(
+            "Reads objects, one a line, with `timestamp` (RFC 3339, or seconds, milliseconds or microseconds since 1970), `source`, \
+             `level`, `message` and `metadata`, as `vmlog export` writes them, scrubs them and appends them under new ids. Other \
+             keys become metadata. A line that cannot be read is told by its number and passed over. No server may be writing the \
+             store; one that opens it later prunes what its settings do not keep.",
+        )
+        .after_help(
+            "Examples:\n  vmlog import all.jsonl --store /tmp/store\n  zcat old.jsonl.gz | vmlog import - --store /tmp/store --source file:old\n\n\
+             Exit codes: 0 done, also when lines were passed over; 1 failed; 2 not understood",
+        )
+        .arg(Arg::new("file").value_name("FILE").value_parser(value_parser!(PathBuf)).default_value("-").help("A file, or - for standard input"))
+        .arg(folder::option())
+        .arg(long("source", "SOURCE", "The source of lines that name none").value_parser(|text: &str| text.parse::<Source>()))
+}
+
+/// Reads it all, and says what came of it.
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let root = folder::of(matches)?;
+    let config =
+        Config::check(&raw(matches)?).map_err(|error| Failure::usage(error.to_string()))?;
+    let redactor =
+        Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
+    let input = input(matches.get_one::<PathBuf>("file").map(PathBuf::as_path))?;
+    let options = store::Options {
+        rows_max: u64::MAX,
+        bytes_max: u64::MAX,
+        age_max: NEVER,
+        sync: SyncPolicy::Interval(Duration::from_secs(1)),
+        free_percent_min: 0,
+        ..config.store
+    };
+    let (store, _) =
+        Store::open(Arc::new(RealDisk), &root, options).map_err(folder::unwritable("import"))?;
+    let progress = Progress::start("importing", input.length, Unit::Bytes);
+    let mut import = Import {
+        store,
+        redactor,
+        batch: Vec::with_capacity(BATCH_ROWS),
+        batch_bytes: 0,
+        records: 0,
+        bad: 0,
+        bytes: 0,
+        progress,
+    };
+    let started = Instant::now();
+    let source = matches.get_one::<Source>("source").cloned();
+    let read = chunks::read(
+        input,
+        &line::Defaults {
+            source,
+            now: Micros::now(),
+        },
+        &mut |parsed| import.take(parsed),
+    );
+    let ended = import.end();
+    read?;
+    let Counts { records, bad } = ended?;
+    tell(records, bad, started.elapsed())
+}
+
+fn tell(records: u64, bad: u64, elapsed: Duration) -> Result<(), Failure> {
+    let rate = u128::from(records) * 1000 / elapsed.as_millis().max(1);
+    let passed_over = match bad {
+        0 => String::new(),
+        1 => ", 1 line was passed over".to_owned(),
+        bad => format!(", {bad} lines were passed over"),
+    };
+    let seconds = elapsed.as_secs_f64();
+    print(&format!(
+        "{records} records in {seconds:.1} s ({rate}/s){passed_over}\n"
+    ))
+}
+
+fn input(file: Option<&Path>) -> Result<Input, Failure> {
+    match file.filter(|path| path.as_os_str() != "-") {
+        None => Ok(Input {
+            reader: Box::new(io::stdin()),
+            length: None,
+        }),
+        Some(path) => {
+            let cannot = |error: io::Error| {
+                Failure::failed(format!("cannot read {}: {error}", path.display()))
+            };
+            let file = RealDisk.open(path).map_err(cannot)?;
+            let length = file.length().map_err(cannot)?;
+            // a pipe has no length, and cannot be read at an offset
+            if length == 0 {
+                return Err(Failure::failed(format!(
+                    "{} is empty, or no file: use - and standard input",
+                    path.display()
+                )));
+            }
+            Ok(Input {
+                reader: Box::new(chunks::FileReader::new(file, length)),
+                length: Some(length),
+            })
+        }
+    }
+}
+
+/// An import under way.
+struct Import {
+    store: Store,
+    redactor: Redactor,
+    batch: Vec<Redacted>,
+    batch_bytes: usize,
+    records: u64,
+    bad: u64,
+    bytes: u64,
+    progress: Progress,
+}
+
+struct Counts {
+    records: u64,
+    bad: u64,
+}
+
+impl Import {
+    fn take(&mut self, parsed: Parsed) -> Result<(), Failure> {
+        for record in parsed.records {
+            self.batch_bytes += record.message.len();
+            self.batch.push(self.redactor.redact(record));
+            if self.batch.len() >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
+                self.write()?;
+            }
+        }
+        for (number, why) in &parsed.bad {
+            self.bad += 1;
+            if self.bad <= BAD_TOLD_MAX {
+                eprintln!("vmlog: line {number} is passed over: {why}");
+            }
+            if self.bad == BAD_TOLD_MAX {
+                eprintln!("vmlog: further lines are only counted");
+            }
+        }
+        self.bytes += parsed.bytes;
+        self.progress.set(self.bytes);
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.store
+            .append(&self.batch, &[])
+            .map_err(|error| self.failed(error))?;
+        self.records += self.batch.len() as u64;
+        self.batch.clear();
+        self.batch_bytes = 0;
+        self.store
+            .upkeep(Micros::now())
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    fn failed(&self, error: store::Error) -> Failure {
+        let Failure { text, code } = folder::unwritable("import")(error);
+        let records = self.records;
+        Failure {
+            text: format!("{text} ({records} records were imported before)"),
+            code,
+        }
+    }
+
+    /// Writes what is left, and makes all of it last.
+    fn end(mut self) -> Result<Counts, Failure> {
+        let written = self
+            .write()
+            .and_then(|()| self.store.sync().map_err(|error| self.failed(error)));
+        self.progress.finish();
+        written?;
+        Ok(Counts {
+            records: self.records,
+            bad: self.bad,
+        })
+    }
+}

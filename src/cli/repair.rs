@@ -1,0 +1,52 @@
+//! `vmlog repair`: saves what can be read of a damaged store into a new one.
+
+use super::Failure;
+use super::folder;
+use super::output::print;
+use super::progress::{Progress, Unit};
+use crate::disk::RealDisk;
+use crate::pipeline::told;
+use crate::store;
+use clap::{ArgMatches, Command};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// The arguments of `vmlog repair`.
+pub(super) fn command() -> Command {
+    Command::new("repair")
+        .about("Save what can be read of a damaged store into a new one")
+        .long_about(
+            "Reads every record of a store that can be read and writes it into a new store, under its id. The damaged store stays \
+             as it is. A server goes on with the new one when it takes the place of the old.",
+        )
+        .after_help(
+            "Examples:\n  vmlog repair /var/lib/vmlog/store --into /var/lib/vmlog/store.repaired\n\n\
+             Exit codes: 0 what can be read is saved; 1 failed; 2 not understood",
+        )
+        .arg(folder::argument())
+        .arg(folder::into_argument().required(true))
+}
+
+/// Saves, and says what was lost.
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let root = folder::of(matches)?;
+    let Some(into) = folder::into(matches) else {
+        return Err(Failure::usage("--into: name the folder of the new store"));
+    };
+    let progress = Progress::start("repairing", None, Unit::Time);
+    let repaired = store::repair(Arc::new(RealDisk), &root, into);
+    progress.finish();
+    let repair = repaired.map_err(folder::unwritable("repair"))?;
+    let mut text = String::new();
+    for error in &repair.damage {
+        // writing to memory cannot fail
+        let _ = writeln!(text, "damaged: {}", told(error));
+    }
+    let _ = writeln!(
+        text,
+        "{} records saved into {}",
+        repair.records,
+        into.display()
+    );
+    print(&text)
+}

@@ -54,12 +54,15 @@ describe("speed", { timeout: 600_000 }, () => {
 
   const elements = (/** @type {import("playwright-core").Page} */ page) => page.evaluate(() => document.querySelectorAll("*").length);
 
-  /** The same on the average over the list: high rows are few on a screen. @param {import("playwright-core").Page} page */
-  async function meanElements(page) {
+  /**
+   * The same on the average over so many of the list's last pixels: high rows are few on a screen.
+   * @param {import("playwright-core").Page} page @param {number} last
+   */
+  async function meanElements(page, last) {
     const height = await list(page).evaluate((one) => one.scrollHeight);
     let sum = 0;
     for (let place = 1; place <= 12; place += 1) {
-      await scrollTo(page, (height * place) / 13);
+      await scrollTo(page, height - (last * place) / 13);
       await frames(page);
       sum += await elements(page);
     }
@@ -99,13 +102,23 @@ describe("speed", { timeout: 600_000 }, () => {
   }), { duration: ms, kind: how });
 
   /**
-   * The 95th percentile of the times between frames, the best of three.
+   * The 95th percentile of the times between frames, and what a frame costs the page's thread in time of a processor, which
+   * does not count what else the machine does; the best of three.
    * @param {import("playwright-core").Page} page @param {number} ms @param {"wheel" | "sweep"} how
    */
   async function smoothness(page, ms, how) {
-    let best = Infinity;
-    for (let i = 0; i < TRIES; i += 1) best = Math.min(best, quantile(/** @type {number[]} */ (await frameTimes(page, ms, how)), 0.95));
-    return best;
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable", { timeDomain: "threadTicks" });
+    const spent = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0;
+    let [p95, cost] = [Infinity, Infinity];
+    for (let i = 0; i < TRIES; i += 1) {
+      const before = await spent();
+      const times = /** @type {number[]} */ (await frameTimes(page, ms, how));
+      cost = Math.min(cost, ((await spent()) - before) * 1000 / times.length);
+      p95 = Math.min(p95, quantile(times, 0.95));
+    }
+    await session.detach();
+    return { p95, cost, text: `p95 ${p95.toFixed(1)} ms (${cost.toFixed(1)} ms of work a frame)` };
   }
 
   /** @param {number[]} sorted @param {number} q */
@@ -132,10 +145,12 @@ describe("speed", { timeout: 600_000 }, () => {
     const page = await open();
     await loadRows(page, 1_000);
     await frames(page);
-    const [few, heapFew] = [await meanElements(page), await heap(page)];
+    const height = await list(page).evaluate((one) => one.scrollHeight);
+    const [few, heapFew] = [await meanElements(page, height), await heap(page)];
     await list(page).evaluate((one) => { one.scrollTop = one.scrollHeight / 2; });
     const [wheelFew, sweepFew] = [await smoothness(page, 1500, "wheel"), await smoothness(page, 1500, "sweep")];
     const loaded = await loadRows(page, Math.min(49_000, ROWS * 0.8));
+    const many = await meanElements(page, height);
     // on to the oldest record, page by page: what is far away is let go
     for (let i = 0; i < 400; i += 1) {
       if ((await page.locator(".edge").first().textContent()) === "The oldest record that is kept") break;
@@ -143,15 +158,18 @@ describe("speed", { timeout: 600_000 }, () => {
       await frames(page);
     }
     assert.equal(await page.locator(".edge").first().textContent(), "The oldest record that is kept");
-    const [many, heapMany] = [await meanElements(page), await heap(page)];
+    const heapMany = await heap(page);
     const [wheel, sweep] = [await smoothness(page, 1500, "wheel"), await smoothness(page, 1500, "sweep")];
-    console.log(`${loaded} rows kept: elements ${few} -> ${many}, heap ${heapFew.toFixed(1)} -> ${heapMany.toFixed(1)} MB, p95 wheel ${wheelFew.toFixed(1)} -> ${wheel.toFixed(1)} ms, sweep ${sweepFew.toFixed(1)} -> ${sweep.toFixed(1)} ms`);
+    console.log(`${loaded} rows kept: elements ${few} -> ${many}, heap ${heapFew.toFixed(1)} -> ${heapMany.toFixed(1)} MB, wheel ${wheelFew.text} -> ${wheel.text}, sweep ${sweepFew.text} -> ${sweep.text}`);
+    const slow = await slowness(page);
     assert.ok(Math.abs(many - few) <= few * 0.1, `${few} elements, then ${many}`);
     assert.ok(many < 1500);
     assert.ok(heapMany < 80, `${heapMany} MB`);
-    // the frame rate is a matter of the machine; that a hundred times the rows cost no more is one of the page
-    assert.ok(wheel < Math.max(34, 1.5 * wheelFew), `wheel ${wheelFew}, then ${wheel} ms`);
-    assert.ok(sweep < Math.max(34, 1.5 * sweepFew), `sweep ${sweepFew}, then ${sweep} ms`);
+    for (const [name, before, now] of /** @type {const} */ ([["wheel", wheelFew, wheel], ["sweep", sweepFew, sweep]])) {
+      assert.ok(now.cost < 1.5 * before.cost, `${name}: many rows cost no more than few: ${before.text}, then ${now.text}`);
+      // three processes draw a frame; on a machine that has other work they wait for each other
+      assert.ok(now.p95 < Math.max(34 * slow, 1.5 * before.p95), `${name}: ${before.text}, then ${now.text}; ${slow} times slower than idle`);
+    }
     await done(page);
   });
 
@@ -190,8 +208,8 @@ describe("speed", { timeout: 600_000 }, () => {
     await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
     const slow = await slowness(page);
     const best = await smoothness(page, 1500, "wheel");
-    console.log(`phone p95 ${best.toFixed(1)} ms; slower than idle without the throttle: ${(slow / 4).toFixed(1)} times`);
-    assert.ok(best < 50 * Math.max(1, slow / 4), `${best} ms`);
+    console.log(`phone ${best.text}; slower than idle without the throttle: ${(slow / 4).toFixed(1)} times`);
+    assert.ok(best.p95 < 50 * Math.max(1, slow / 4), best.text);
     await done(page);
   });
 

@@ -74,7 +74,6 @@ export class ListView {
     this.#probe.setAttribute("aria-hidden", "true");
     this.#probe.textContent = "0".repeat(100);
     this.#edge.className = "edge";
-    this.#edge.setAttribute("role", "row");
     const box = document.createElement("div");
     box.className = "probe-box";
     box.append(this.#probe);
@@ -235,6 +234,10 @@ export class ListView {
   /** What the line above the first row says, or a button for what is older. @param {string} text @param {boolean} [more] */
   setEdge(text, more = false) {
     if (this.#edge.textContent === text) return;
+    this.#edge.replaceChildren();
+    this.#edge.toggleAttribute("role", false);
+    if (!text) return;
+    this.#edge.setAttribute("role", "row");
     const holder = document.createElement(more ? "button" : "span");
     holder.textContent = text;
     if (more) holder.className = "link";
@@ -242,7 +245,7 @@ export class ListView {
     const cell = document.createElement("span");
     cell.setAttribute("role", "gridcell");
     cell.append(holder);
-    this.#edge.replaceChildren(cell);
+    this.#edge.append(cell);
   }
 
   /** The first and the last record on the screen. @returns {[Entry, Entry] | null} */

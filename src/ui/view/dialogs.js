@@ -39,7 +39,7 @@ function Sheet({ title, children }) {
   };
   return html`<dialog ref=${box} aria-label=${title} onClose=${close} onClick=${outside}>
     <div class="sheet"><header><h2>${title}</h2><button class="plain" aria-label="Close" onClick=${close}><${Icon} name="close" /></button></header>
-    <div class="sheet-body">${children}</div></div>
+    <div class="sheet-body" tabindex="0" role="group" aria-label=${title}>${children}</div></div>
   </dialog>`;
 }
 

@@ -102,11 +102,13 @@ describe("parts", { timeout: 240_000 }, () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/source=docker:postgres/);
     await page.keyboard.press("Control+k");
+    await page.waitForSelector(".palette");
     await page.keyboard.type("view");
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await page.waitForURL(/view=live/);
     await page.keyboard.press("Control+k");
+    await page.waitForSelector(".palette");
     await page.keyboard.type("zzz");
     await page.getByText("Nothing of that name").waitFor();
     await page.keyboard.press("Escape");

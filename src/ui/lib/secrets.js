@@ -11,12 +11,15 @@ const RULES = [
   ["bearer", /(?<keep>\b[Bb]earer\s+)(?=[a-z]*[^a-z\s])[\w.~+/-]{8,}=*/g],
   ["basic-auth", /(?<keep>\b[Bb]asic\s+)(?=[a-z]*[A-Z0-9+/=])[A-Za-z0-9+/]{12,}={0,2}/g],
   ["jwt", /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/g],
-  ["url-password", /(?<keep>\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:@/]{0,80}:)[^\s@/]{1,200}(?=@)/gi],
+  ["url-password", /(?<keep>\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:@/]{0,80}:)[^\s/]{1,200}(?=@)/gi],
+  ["vendor-token", /(?<keep>\b(?:[sr]k_(?:live|test)_|AIza|npm_|pypi-|dckr_pat_|dop_v1_|SG\.|tskey-))[\w.-]{10,}/g],
+  ["cli-flag", /(?<keep>--[\w-]{0,40}(?:password|passwd|secret|token|api-?key)[= ])(?!\[REDACTED\]|-)[^\s"']+/gi],
+  ["cookie", /(?<keep>\b(?:set-)?cookie:\s{0,3})(?!\[REDACTED\])[^\s'"]+/gi],
   ["private-key", /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g],
   ["assigned", /(?<keep>\b[\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key|credential)s?["']?\s{0,3}[=:]\s{0,3}["']?)(?!\[REDACTED\]|null\b|true\b|false\b|\d{1,4}\b)[^\s"',;&]{6,}/gi],
 ];
 
-const HINT = /sk-|gh[pousr]_|github_pat|glpat|xox|AKIA|ASIA|bearer|basic|eyJ|:\/\/|PRIVATE KEY|passw|secret|token|key|credential/i;
+const HINT = /sk-|k_live|k_test|AIza|npm_|pypi-|dckr_|dop_v1|SG\.|tskey|cookie|gh[pousr]_|github_pat|glpat|xox|AKIA|ASIA|bearer|basic|eyJ|:\/\/|PRIVATE KEY|passw|secret|token|key|credential/i;
 
 export const MASK = "[REDACTED]";
 

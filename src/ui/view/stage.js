@@ -162,7 +162,7 @@ function LiveBar() {
   const connected = connection === "open";
   return html`<div class=${`banner live-bar ${connected ? (paused ? "paused" : "open") : "broken"}`}>
     <span class="live-state" role="status"><i class=${`dot ${connected && !paused ? "on" : ""}`} aria-hidden="true"></i>
-      ${connected ? (paused ? html`<b>Paused</b>${waiting > 0 ? html`<span>: ${number(waiting)} new</span>` : null}` : html`<b>Live</b>`) : html`<${Connection} connection=${connection} reason=${reason} retryAt=${retryAt} />`}
+      ${connected ? (paused ? html`<span><b>Paused</b>${waiting > 0 ? `: ${number(waiting)} new` : ""}</span>` : html`<b>Live</b>`) : html`<${Connection} connection=${connection} reason=${reason} retryAt=${retryAt} />`}
     </span>
     ${missed > 0 ? html`<span class="quiet">${number(missed)} of them beyond what is kept here</span>` : null}
     ${connected && rate > 0 ? html`<span class="rate">${number(rate)}/s</span>` : null}

@@ -24,6 +24,9 @@ const dismissed = signal(sessionStorage.getItem(DISMISSED) ?? "");
 /** @param {Step} step */
 const nameOf = (step) => step.run?.id ?? String(step.record);
 
+/** Who follows a link to a record wants that one, and not the story, until it is closed. */
+const linked = signal(route.peek().record !== 0);
+
 const look = () => loadStory().catch(() => {});
 
 export function Story() {
@@ -32,6 +35,10 @@ export function Story() {
   useEffect(() => {
     if (ready && story.peek() === null) look();
   }, [ready]);
+  const { record } = route.value;
+  useEffect(() => {
+    if (record === 0) linked.value = false;
+  }, [record]);
   useEffect(() => {
     const timer = setInterval(() => {
       const known = story.peek();
@@ -40,7 +47,7 @@ export function Story() {
     }, AGAIN_MS);
     return () => clearInterval(timer);
   }, []);
-  if (!told || route.value.tab !== "browse" || route.value.context || !isEverything(filter.value) || told.steps.length === 0) return null;
+  if (!told || linked.value || route.value.tab !== "browse" || route.value.context || !isEverything(filter.value) || told.steps.length === 0) return null;
   const { first } = told;
   const failed = first && dismissed.value !== nameOf(first) ? first : null;
   const open = preferences.value.story;

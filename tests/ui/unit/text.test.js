@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { luminance, readable, stripped, styled } from "../../../src/ui/lib/ansi.js";
 import { cells, wrapped } from "../../../src/ui/lib/cells.js";
@@ -104,6 +105,24 @@ test("json lines say their message first", () => {
   assert.equal(jsonLine("{}"), null);
   assert.equal(shown('{"msg":"hello","port":80}'), "hello  port=80");
   assert.equal(shown('{"port":80,"a":{"b":1}}'), 'port=80  a={"b":1}');
+});
+
+test("the second net catches what the redaction of the core families is shown by", () => {
+  const spec = readFileSync(new URL("../../../format-spec/redaction.md", import.meta.url), "utf8").split("\n");
+  const families = ["anthropic-key", "bearer", "key-value", "aws-access-key", "ambiguous-name", "cli-flag", "basic-auth", "url-password", "jwt",
+    "github-token", "gitlab-token", "slack-token", "stripe-key", "google-key", "openai-key", "npm-token", "pypi-token", "docker-token", "digitalocean-token",
+    "sendgrid-key", "vendor-token", "cookie", "set-cookie"];
+  let family = "";
+  const shown = new Set();
+  spec.forEach((line, at) => {
+    family = /^#+ `?([a-z-]+)`?$/.exec(line)?.[1] ?? family;
+    if (!line.startsWith("=> ") || !families.includes(family)) return;
+    shown.add(family);
+    const before = spec[at - 1] ?? "";
+    assert.ok(masked(before).text.includes("[REDACTED]"), `${family}: ${before}`);
+  });
+  assert.deepEqual([...shown].sort(), [...families].sort());
+  assert.equal(masked("cloning https://bob:hun@ter2@git.example.com/x.git").text, "cloning https://bob:[REDACTED]@git.example.com/x.git");
 });
 
 test("a second net for secrets", () => {

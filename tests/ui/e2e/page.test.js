@@ -82,7 +82,11 @@ describe("page", { timeout: 300_000 }, () => {
       const at = await list(page).evaluate((one) => one.scrollTop);
       const oldest = (await page.locator(".edge").first().textContent()) === "The oldest record that is kept";
       if (at <= 0 && oldest) break;
-      await scrollTo(page, Math.max(0, at - 900));
+      // in one step: a page that comes in between moves what is on the screen
+      await list(page).evaluate((one) => {
+        one.dispatchEvent(new WheelEvent("wheel"));
+        one.scrollTop -= 900;
+      });
       await frames(page);
     }
     // repeats stand in one row
@@ -315,7 +319,8 @@ describe("page", { timeout: 300_000 }, () => {
     assert.match(await page.locator(".run-head h2").innerText(), /postCreateCommand\s+exit code 3/);
     await page.getByRole("button", { name: "Its own lines" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length === 4);
-    assert.deepEqual((await visibleTexts(page)).slice(1, 3), ["building", "Error: pg_config executable not found"]);
+    // two pipes, so in either order
+    assert.deepEqual((await visibleTexts(page)).slice(1, 3).sort(), ["Error: pg_config executable not found", "building"]);
     await page.getByRole("button", { name: "All runs" }).click();
     await page.waitForSelector(".run-line.ok");
     assert.deepEqual(await page.locator(".run-line b").allInnerTexts(), ["postCreateCommand", "updateContentCommand"]);

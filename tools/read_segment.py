@@ -183,7 +183,7 @@ def sealed(data, result):
     assert data[second : second + 16 + length] == data[first : first + 16 + length]
     cursor = Cursor(content)
     assert cursor.number(8) == first_id
-    cursor.number(8)
+    end_id = cursor.number(8)
     cursor.number(8)
     result.low_water = max(result.low_water, cursor.number(8))
     source_count, block_count, position_count = (cursor.number(4) for _ in range(3))
@@ -193,6 +193,7 @@ def sealed(data, result):
     for _ in range(block_count):
         block(data, Cursor(cursor.take(176)), sources, result)
     assert not cursor.rest()
+    return end_id
 
 
 def block(data, entry, sources, result):
@@ -285,19 +286,27 @@ class Result:
 
 def read(folder):
     """S2: every segment of a folder, oldest first."""
+    if (folder / "restoring" / "STORE").exists():
+        folder = folder / "restoring"
     text = (folder / "STORE").read_text()
     fields, crc = text[: -len("crc 00000000\n")], text[-len("00000000\n") :].strip()
     assert zlib.crc32(fields.encode()) == int(crc, 16), "STORE crc"
     assert fields.splitlines()[1] == "format 1"
-    files = {}
-    for path in sorted(folder.iterdir()):
+    files = []
+    for path in folder.iterdir():
         match = re.fullmatch(r"(\d{20})\.(seg|open)", path.name)
-        # `open` sorts before `seg`, which replaces it.
         if match:
-            files[int(match[1])] = (path, match[2])
+            # S2.1: of one id the sealed file comes first.
+            files.append((int(match[1]), match[2] == "open", path))
     result = Result()
-    for _, (path, kind) in sorted(files.items()):
-        (sealed if kind == "seg" else active)(path.read_bytes(), result)
+    end_id = 0
+    for first_id, is_active, path in sorted(files):
+        if first_id < end_id:
+            continue
+        if is_active:
+            active(path.read_bytes(), result)
+        else:
+            end_id = sealed(path.read_bytes(), result)
     return result
 
 

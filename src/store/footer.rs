@@ -225,6 +225,22 @@ pub(super) fn wrap(store: StoreId, content: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The content of a footer with the crcs that the columns and bitmaps should have which stand in `blocks`, at `offset` in their
+/// file: for the fuzzers, who would never guess them. The first id is made 1, as the header has it.
+pub(super) fn with_checksums(content: &[u8], offset: u64, blocks: &[u8]) -> Option<Vec<u8>> {
+    let mut footer = Footer::decode_content(&mut Reader::new(content, 0)).ok()?;
+    footer.ids.start = 1;
+    for entry in &mut footer.entries {
+        for chunk in entry.chunks.iter_mut().chain([&mut entry.bitmap]) {
+            let start = usize::try_from(chunk.offset.checked_sub(offset)?).ok()?;
+            let end = start.checked_add(chunk.stored as usize)?;
+            chunk.crc = crc32fast::hash(blocks.get(start..end)?);
+        }
+    }
+    let whole = footer.encode(StoreId::default());
+    whole.get(FOOTER_HEADER_LENGTH..).map(<[u8]>::to_vec)
+}
+
 /// The store id goes in, so that no logged message passes for a footer.
 fn checksum(store: StoreId, content: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();

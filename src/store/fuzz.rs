@@ -28,10 +28,9 @@ pub fn frame(data: &[u8]) {
     }
 }
 
-/// A sealed file as it is, one whose footer is `data`, and columns.
+/// A sealed file as it is, and columns.
 pub fn segment(data: &[u8]) {
     read_all(Mapped::memory(data));
-    read_all(Mapped::memory(&with_footer(data)));
     if let Some((length, stored)) = data.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length) as usize;
         if let Some(raw) = column::decompress(stored, length) {
@@ -47,8 +46,16 @@ pub fn segment(data: &[u8]) {
     }
 }
 
-/// A file whose header, trailer and checksums are right and whose footer says what `content` says.
-fn with_footer(content: &[u8]) -> Vec<u8> {
+/// A sealed file whose footer says what `data` says: of nothing, and of blocks that `data` is as well.
+pub fn footer(data: &[u8]) {
+    read_all(Mapped::memory(&with_footer(&[], data)));
+    if let Some(content) = footer::with_checksums(data, HEADER_LENGTH as u64, data) {
+        read_all(Mapped::memory(&with_footer(data, &content)));
+    }
+}
+
+/// A file of these blocks whose header, trailer and checksums are right and whose footer says what `content` says.
+fn with_footer(blocks: &[u8], content: &[u8]) -> Vec<u8> {
     let header = Header {
         kind: FileKind::Sealed,
         store: STORE,
@@ -56,6 +63,7 @@ fn with_footer(content: &[u8]) -> Vec<u8> {
         created: Micros::default(),
     };
     let mut file = header.encode().to_vec();
+    file.extend(blocks);
     let at = file.len() as u64;
     file.extend(footer::wrap(STORE, content));
     let trailer = Trailer {
@@ -74,7 +82,9 @@ fn read_all(map: Mapped) {
         let _ = block.may_contain("needle");
         let rows = (block.summary().rows as usize).min(10);
         let _ = block.records(&(0..rows).collect::<Vec<_>>());
+        let _ = block.row_bytes();
     }
+    let _ = opened.segment.tallies();
 }
 
 #[cfg(test)]
@@ -87,12 +97,14 @@ mod tests {
         fn no_bytes_break_the_readers(data in prop::collection::vec(any::<u8>(), 0..400)) {
             frame(&data);
             segment(&data);
+            footer(&data);
         }
 
         #[test]
         fn nor_do_small_numbers(data in prop::collection::vec(0u8..4, 0..400)) {
             frame(&data);
             segment(&data);
+            footer(&data);
         }
     }
 }

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use vmlog::record::{Record, StoredRecord};
-use vmlog::store::{Error, Options, Reader, Store};
+use vmlog::store::{
+    Error, Options, Reader, Store, delete_snapshot, restore_replacing, snapshot, snapshots,
+};
 use vmlog::time::Micros;
 
 /// What a run has done so far, noted as it goes.
@@ -24,6 +26,15 @@ struct Done {
     snapshots: Vec<(u64, u64, u64)>,
 }
 
+/// Appends `count` records and the position that covers them.
+fn append(store: &mut Store, done: &mut Done, count: u64) -> Result<(), Error> {
+    let records: Vec<Record> = (done.tried..done.tried + count).map(record).collect();
+    done.tried += count;
+    store.append(&redacted(&records), &[position(done.tried)])?;
+    done.appended = done.tried;
+    Ok(())
+}
+
 fn small_segments() -> Options {
     Options {
         segment_rows: 40,
@@ -39,11 +50,7 @@ fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
     let disk = Arc::new(disk.clone());
     let (mut store, _) = Store::open(disk, Path::new(ROOT), small_segments())?;
     for step in 1..=24_u64 {
-        let count = step % 5 * 4 + 1;
-        let records: Vec<Record> = (done.tried..done.tried + count).map(record).collect();
-        done.tried += count;
-        store.append(&redacted(&records), &[position(done.tried)])?;
-        done.appended = done.tried;
+        append(&mut store, done, step % 5 * 4 + 1)?;
         match step % 6 {
             2 => {
                 store.sync()?;
@@ -61,6 +68,27 @@ fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
                 done.snapshots.push((step, done.appended, done.pruned));
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Seals small segments and merges them, between appends.
+fn run_compaction(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
+    let disk = Arc::new(disk.clone());
+    let options = Options {
+        rows_max: 1000,
+        ..small_segments()
+    };
+    let (mut store, _) = Store::open(disk, Path::new(ROOT), options)?;
+    for step in 1..=14_u64 {
+        append(&mut store, done, step % 4 * 3 + 1)?;
+        if step % 2 == 0 {
+            store.seal()?;
+            done.synced = done.appended;
+        }
+        if step % 5 == 0 {
+            store.compact()?;
         }
     }
     Ok(())
@@ -127,26 +155,14 @@ fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
     assert_eq!(store.reader().view().ids().end, kept + 2, "{what}");
 }
 
-/// The calls that a run makes when nothing goes wrong.
-fn calls() -> Vec<Call> {
+/// Stops a scenario at every call that changes something, and checks what is left by every kind of loss.
+fn sweep(
+    run: impl Fn(&DiskDouble, &mut Done) -> Result<(), Error>,
+    check: impl Fn(&DiskDouble, &Done, Loss, &str),
+) -> Vec<Call> {
     let disk = DiskDouble::default();
     run(&disk, &mut Done::default()).unwrap();
-    disk.calls()
-}
-
-#[test]
-fn a_stop_at_any_call_loses_nothing_that_was_synced() {
-    let calls = calls();
-    for call in [
-        Call::Write,
-        Call::Sync,
-        Call::Rename,
-        Call::Remove,
-        Call::SyncDir,
-        Call::Link,
-    ] {
-        assert!(calls.contains(&call), "the run never does {call:?}");
-    }
+    let calls = disk.calls();
     for at in 0..=calls.len() {
         let disk = DiskDouble::default();
         disk.arm(at, Fault::Stop);
@@ -159,6 +175,165 @@ fn a_stop_at_any_call_loses_nothing_that_was_synced() {
             check(&disk.after(loss), &done, loss, &what);
         }
     }
+    calls
+}
+
+#[test]
+fn a_stop_at_any_call_loses_nothing_that_was_synced() {
+    let calls = sweep(run, check);
+    for call in [
+        Call::Write,
+        Call::Sync,
+        Call::Rename,
+        Call::Remove,
+        Call::SyncDir,
+        Call::Link,
+    ] {
+        assert!(calls.contains(&call), "the run never does {call:?}");
+    }
+}
+
+#[test]
+fn a_stop_at_any_call_of_a_compaction_loses_nothing() {
+    let calls = sweep(run_compaction, |disk, done, loss, what| {
+        // A reader beside it sees every record once, too.
+        if let Ok(reader) = Reader::open_read_only(Arc::new(disk.clone()), Path::new(ROOT)) {
+            let view = reader.view();
+            check_records(&read_all(&view), &view.ids(), what);
+        }
+        check(disk, done, loss, what);
+    });
+    assert!(calls.contains(&Call::Rename) && calls.contains(&Call::Remove));
+}
+
+/// A store with records, and what the snapshot of it held.
+const SNAPSHOT: &str = "/store/snapshots/first";
+const IN_SNAPSHOT: u64 = 60;
+const IN_STORE: u64 = 130;
+
+/// A store of some files with a snapshot, to begin with.
+fn with_snapshot() -> DiskDouble {
+    let disk = DiskDouble::default();
+    let root = Path::new(ROOT);
+    let open = |root| {
+        Store::open(Arc::new(disk.clone()), root, options())
+            .unwrap()
+            .0
+    };
+    let mut store = open(root);
+    let mut done = Done::default();
+    append(&mut store, &mut done, 40).unwrap();
+    store.seal().unwrap();
+    append(&mut store, &mut done, IN_SNAPSHOT - 40).unwrap();
+    store.snapshot("first").unwrap();
+    append(&mut store, &mut done, 50).unwrap();
+    store.seal().unwrap();
+    append(&mut store, &mut done, IN_STORE - IN_SNAPSHOT - 50).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    disk.after(Loss::Nothing)
+}
+
+/// Stops `run` at every call and hands what is left to `check`, with whether it had ended.
+fn sweep_whole(
+    run: impl Fn(&DiskDouble) -> Result<(), Error>,
+    check: impl Fn(&DiskDouble, bool, &str),
+) {
+    let begin = with_snapshot();
+    let disk = begin.after(Loss::Nothing);
+    run(&disk).unwrap();
+    let calls = disk.calls();
+    assert!(calls.len() > 5);
+    for at in 0..=calls.len() {
+        let disk = begin.after(Loss::Nothing);
+        disk.arm(at, Fault::Stop);
+        let ended = run(&disk).is_ok();
+        assert_eq!(ended, at == calls.len());
+        let torn = (0..10 * torn_seeds()).map(|seed| Loss::Torn(seed * 1000 + at as u64));
+        for loss in [Loss::Nothing, Loss::Unsynced].into_iter().chain(torn) {
+            let what = format!("stop at {at} ({:?}), {loss:?}", calls.get(at));
+            check(&disk.after(loss), ended, &what);
+        }
+    }
+}
+
+fn read_to_end(disk: &DiskDouble, root: &str, what: &str) -> u64 {
+    let reader = Reader::open_read_only(Arc::new(disk.clone()), Path::new(root));
+    let view = reader
+        .unwrap_or_else(|error| panic!("{what}: {error}"))
+        .view();
+    let found = read_all(&view);
+    let end = found.last().map_or(0, |last| last.id.0);
+    check_records(&found, &(view.ids().start..end + 1), what);
+    end
+}
+
+#[test]
+fn a_restore_in_place_stopped_at_any_call_leaves_the_old_store_or_the_new() {
+    let replace = |disk: &DiskDouble| {
+        let disk = Arc::new(disk.clone());
+        restore_replacing(disk, Path::new(SNAPSHOT), Path::new(ROOT))
+    };
+    sweep_whole(replace, |disk, ended, what| {
+        let before = read_to_end(disk, ROOT, what);
+        assert!(
+            [IN_SNAPSHOT, IN_STORE].contains(&before),
+            "{what}: {before}"
+        );
+        assert!(!ended || before == IN_SNAPSHOT, "{what}");
+        let open = Store::open(Arc::new(disk.clone()), Path::new(ROOT), options());
+        let (mut store, recovery) = open.unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(recovery.damage.is_empty(), "{what}: {:?}", recovery.damage);
+        let covered = store.positions()["journal:a"].clone();
+        assert_eq!(covered, before.to_string().into_bytes(), "{what}");
+        let ids = store.append(&redacted(&[record(IN_STORE)]), &[]).unwrap();
+        assert_eq!(ids, IN_STORE + 1..IN_STORE + 2, "{what}: no id comes twice");
+        drop(store);
+        let left = disk.files();
+        assert!(
+            left.keys()
+                .all(|path| !path.starts_with("/store/restoring")),
+            "{what}"
+        );
+        assert_eq!(read_to_end(disk, SNAPSHOT, what), IN_SNAPSHOT, "{what}");
+    });
+}
+
+#[test]
+fn a_snapshot_stopped_at_any_call_is_whole_or_none() {
+    let take =
+        |disk: &DiskDouble| snapshot(Arc::new(disk.clone()), Path::new(ROOT), "second").map(drop);
+    sweep_whole(take, |disk, ended, what| {
+        let listed = snapshots(Arc::new(disk.clone()), Path::new(ROOT)).unwrap();
+        let second = listed.iter().find(|snapshot| snapshot.name == "second");
+        let content = second.and_then(|second| second.content.as_ref().ok());
+        assert!(!ended || content.is_some(), "{what}");
+        if let Some(content) = content {
+            assert_eq!(content.records, IN_STORE, "{what}");
+            assert_eq!(read_to_end(disk, "/store/snapshots/second", what), IN_STORE);
+        } else {
+            take(disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
+        assert_eq!(read_to_end(disk, ROOT, what), IN_STORE, "{what}");
+    });
+}
+
+#[test]
+fn a_snapshot_whose_deletion_is_stopped_is_whole_or_none() {
+    let delete =
+        |disk: &DiskDouble| delete_snapshot(Arc::new(disk.clone()), Path::new(ROOT), "first");
+    sweep_whole(delete, |disk, ended, what| {
+        let listed = snapshots(Arc::new(disk.clone()), Path::new(ROOT)).unwrap();
+        let first = listed.iter().find(|snapshot| snapshot.name == "first");
+        assert!(!ended || first.is_none(), "{what}");
+        if first.is_some_and(|first| first.content.is_ok()) {
+            assert_eq!(read_to_end(disk, SNAPSHOT, what), IN_SNAPSHOT, "{what}");
+        }
+        if first.is_some() {
+            delete(disk).unwrap_or_else(|error| panic!("{what}: {error}"));
+        }
+        assert_eq!(read_to_end(disk, ROOT, what), IN_STORE, "{what}");
+    });
 }
 
 /// How many ways of tearing are tried at each call.

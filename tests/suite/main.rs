@@ -33,6 +33,7 @@ mod journal_damage;
 mod kill;
 mod licences;
 mod live;
+mod media;
 mod program;
 mod query;
 mod query_pages;

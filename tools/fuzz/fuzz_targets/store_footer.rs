@@ -1,0 +1,7 @@
+//! No footer, and no columns that a footer vouches for, break the reader of sealed segments.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| vmlog::store::fuzz::footer(data));

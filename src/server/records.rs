@@ -76,7 +76,8 @@ impl StoreSize {
         Self {
             failed: reader.failure().is_some(),
             next_id: ids.end,
-            records: ids.end.saturating_sub(ids.start),
+            // ids may be missing; where they must be read to know, and cannot be, all are counted
+            records: view.records().unwrap_or(ids.end.saturating_sub(ids.start)),
             segments: view.segments().len(),
             bytes,
         }

@@ -215,10 +215,9 @@ impl Store {
         match error {
             Error::Full { .. } => {
                 for frozen in &mut self.frozen {
-                    if frozen.sealer.take().is_some() {
-                        let path = self.directory.sealed(frozen.writer.header.first_id);
-                        self.directory.discard(&path)?;
-                    }
+                    frozen.sealer = None;
+                    let path = self.directory.sealed(frozen.writer.header.first_id);
+                    self.directory.discard(&path)?;
                 }
                 Ok(())
             }

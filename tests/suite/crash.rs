@@ -206,6 +206,61 @@ fn a_stop_at_any_call_of_a_compaction_loses_nothing() {
     assert!(calls.contains(&Call::Rename) && calls.contains(&Call::Remove));
 }
 
+/// Six small segments, and the disk that they are on.
+fn six_small() -> DiskDouble {
+    let disk = DiskDouble::default();
+    let mut store = open_six(&disk);
+    let mut done = Done::default();
+    for _ in 0..6 {
+        append(&mut store, &mut done, 20).unwrap();
+        store.seal().unwrap();
+    }
+    drop(store);
+    disk.after(Loss::Nothing)
+}
+
+fn open_six(disk: &DiskDouble) -> Store {
+    let shared = Arc::new(disk.clone());
+    let (store, recovery) = Store::open(shared, Path::new(ROOT), options()).unwrap();
+    assert!(recovery.damage.is_empty(), "{:?}", recovery.damage);
+    store
+}
+
+#[test]
+fn a_failure_in_a_compaction_costs_no_record_and_a_full_disk_does_not_last() {
+    let begin = six_small();
+    let healthy = begin.after(Loss::Nothing);
+    let mut store = open_six(&healthy);
+    let opened = healthy.calls().len();
+    assert_eq!(store.compact().unwrap().segments, (6, 1));
+    drop(store);
+    let calls = healthy.calls();
+    for (at, call) in calls.iter().enumerate().skip(opened) {
+        let needs_room = matches!(call, Call::Create | Call::Write | Call::Rename);
+        for kind in [std::io::ErrorKind::Other, std::io::ErrorKind::StorageFull] {
+            let what = format!("{kind} at {at} ({call:?})");
+            let disk = begin.after(Loss::Nothing);
+            let mut store = open_six(&disk);
+            disk.arm(at, Fault::Once(kind));
+            let error = store.compact().unwrap_err();
+            let view = store.reader().view();
+            check_records(&read_all(&view), &(1..121), &what);
+            if kind == std::io::ErrorKind::StorageFull && needs_room {
+                assert!(matches!(error, Error::Full { .. }), "{what}: {error}");
+                assert!(store.reader().failure().is_none(), "{what}");
+                assert_eq!(store.compact().unwrap().segments.1, 1, "{what}");
+            } else if kind == std::io::ErrorKind::Other {
+                let latched = store.reader().failure().map(|error| error.to_string());
+                assert_eq!(latched, Some(error.to_string()), "{what}");
+            }
+            drop(store);
+            let store = open_six(&disk.after(Loss::Nothing));
+            let view = store.reader().view();
+            check_records(&read_all(&view), &(1..121), &what);
+        }
+    }
+}
+
 /// A store with records, and what the snapshot of it held.
 const SNAPSHOT: &str = "/store/snapshots/first";
 const IN_SNAPSHOT: u64 = 60;

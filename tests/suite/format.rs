@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use vmlog::disk::RealDisk;
-use vmlog::record::{Position, Positions, Record, StoredRecord};
-use vmlog::store::{Options, Reader, Store, verify};
+use vmlog::record::{Level, Position, Positions, Record, StoredRecord};
+use vmlog::store::{Options, Reader, Store, inspect_segment, verify};
 use vmlog::time::Micros;
 
 fn fixture() -> PathBuf {
@@ -106,6 +106,94 @@ fn make_fixture() {
     fs::remove_file(out.join("LOCK")).unwrap();
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     fs::write(out.with_extension("jsonl"), lines.join("\n") + "\n").unwrap();
+}
+
+/// The records of the example in the page.
+fn example_records() -> Vec<Record> {
+    let record = |seconds: i64, level, message: &str, metadata: Value| Record {
+        timestamp: Micros::new(1_771_338_600_000_000 + seconds * 1_000_000),
+        source: "cloud-init".parse().unwrap(),
+        level,
+        message: message.to_owned(),
+        metadata: metadata.as_object().unwrap().clone(),
+    };
+    vec![
+        record(0, Level::Info, "starting", json!({})),
+        record(2, Level::Error, "exit code 1", json!({"pid": 42})),
+    ]
+}
+
+#[test]
+#[ignore = "makes the files of the page's example, by hand and once"]
+fn make_example() {
+    let out = PathBuf::from(std::env::var_os("VMLOG_FIXTURE").expect("a folder to make"));
+    let (mut store, _) = Store::open(Arc::new(RealDisk), &out, options()).unwrap();
+    let position = Position {
+        origin: "file:x".to_owned(),
+        value: Some(vec![9]),
+    };
+    store
+        .append(&redacted(&example_records()), &[position])
+        .unwrap();
+    let name = |ending: &str| out.join(format!("00000000000000000001.{ending}"));
+    fs::copy(name("open"), out.join("example.open")).unwrap();
+    store.seal().unwrap();
+    fs::copy(name("seg"), out.join("example.seg")).unwrap();
+}
+
+/// The bytes in the code blocks of the page's example, block by block. A line is an offset, bytes, and what they are.
+fn example_files(text: &str) -> Vec<Vec<u8>> {
+    let section = text.split("\n## S13 ").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks = section.split("```").skip(1).step_by(2);
+    let file = |block: &str| {
+        let mut bytes = vec![];
+        for line in block.lines().filter(|line| !line.is_empty()) {
+            let (offset, rest) = line.split_once("  ").unwrap();
+            assert_eq!(usize::from_str_radix(offset, 16).unwrap(), bytes.len());
+            let (hex, _) = rest.split_once("  ").unwrap();
+            let pairs = hex.split(' ');
+            bytes.extend(pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()));
+        }
+        bytes
+    };
+    blocks.map(file).collect()
+}
+
+#[test]
+fn the_bytes_of_the_example_are_what_the_page_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("format-spec/store.md");
+    let files = example_files(&fs::read_to_string(page).unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let expected: Vec<Value> = (1..)
+        .zip(example_records())
+        .map(|(id, record)| {
+            record_line(&StoredRecord {
+                id: vmlog::record::Id(id),
+                record,
+            })
+        })
+        .collect();
+    for (bytes, ending) in files.iter().zip(["open", "seg"]) {
+        let root = dir.path().join(ending);
+        fs::create_dir(&root).unwrap();
+        let path = root.join(format!("00000000000000000001.{ending}"));
+        fs::write(&path, bytes).unwrap();
+        let view = Reader::open_file(&RealDisk, &path).unwrap().view();
+        let found: Vec<Value> = read_all(&view).iter().map(record_line).collect();
+        assert_eq!(found, expected, "{ending}");
+        let inspected = inspect_segment(&RealDisk, &path).unwrap();
+        assert!(inspected.damage.is_empty() && inspected.torn_bytes == 0);
+        fs::copy(fixture().join("STORE"), root.join("STORE")).unwrap();
+        if let Some(mut lines) = read_by_python(&root) {
+            assert_eq!(
+                lines.split_off(2),
+                [json!({"origin": "file:x", "position": "09"})]
+            );
+            assert_eq!(lines, expected, "{ending}");
+        }
+    }
+    assert_eq!(files.len(), 2);
 }
 
 #[test]

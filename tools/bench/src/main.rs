@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use vmlog::disk::RealDisk;
 use vmlog::record::{Level, Record};
 use vmlog::redact::{Options as RedactOptions, Redacted, Redactor};
-use vmlog::store::{Options, Store};
+use vmlog::store::{Options, Store, fork, restore};
 use vmlog::time::Micros;
 
 /// Records in an append and in a transaction.
@@ -35,13 +35,13 @@ fn main() -> Anyhow<()> {
             .get(index)
             .map_or(Ok(1_000_000), |it| it.parse())?)
     };
+    let folder = || arguments.get(2).map(Path::new).ok_or("no folder");
     match arguments.first().map(String::as_str) {
         Some("generate") => generate(count(1)?),
         Some("compare") => compare(count(1)?),
-        Some("queries") => {
-            let folder = arguments.get(2).ok_or("queries needs a folder")?;
-            queries::compare(count(1)?, Path::new(folder))
-        }
+        Some("store") => measure_store(count(1)?, folder()?),
+        Some("sqlite") => measure_sqlite(count(1)?, folder()?),
+        Some("queries") => queries::compare(count(1)?, folder()?),
         _ => Err("usage: vmlog-bench generate|compare|queries [RECORDS] [FOLDER]".into()),
     }
 }
@@ -71,68 +71,100 @@ fn level(sample: &Sample) -> Level {
     Level::ALL[sample.level]
 }
 
-/// What was measured of one of the two.
-struct Figures {
-    append: Duration,
-    bytes: u64,
-    open_and_page: Duration,
-    page: Duration,
+/// A line of the table: its name, its unit, whether more is better, and how many digits it is told with.
+struct Line {
+    name: &'static str,
+    more_is_better: bool,
+    digits: usize,
 }
 
+const fn line(name: &'static str, more_is_better: bool, digits: usize) -> Line {
+    Line {
+        name,
+        more_is_better,
+        digits,
+    }
+}
+
+/// What is measured of both, and then of the store alone.
+const LINES: &[Line] = &[
+    line("append, records/s of one core", true, 0),
+    line("on disk, bytes/record", false, 1),
+    line("times smaller than JSON lines", true, 1),
+    line("memory at most while appending, MB", false, 1),
+    line("memory after that, MB", false, 1),
+    line("open and newest 100, ms", false, 2),
+    line("newest 100, ms", false, 3),
+    line("recovery of a full active file, ms", false, 1),
+    line("snapshot, ms", false, 2),
+    line("restore, ms", false, 2),
+    line("fork, ms", false, 2),
+];
+
+/// Measures both, each in a process of its own, so that memory is what one of them takes.
 fn compare(records: usize) -> Anyhow<()> {
     let dir = tempfile::tempdir()?;
-    let samples = || Generator::new(SEED).take(records);
-    let json_bytes: usize = samples()
+    let json_bytes: usize = samples(records)
         .zip(1..)
         .map(|(it, id)| json_line(&it, id).len() + 1)
         .sum();
-    let ours = measure_store(&dir.path().join("store"), samples())?;
-    let theirs = measure_sqlite(&dir.path().join("logs.db"), samples())?;
+    let measure = |what: &str| -> Anyhow<Vec<Option<f64>>> {
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        let root = dir.path().join(what);
+        fs::create_dir(&root)?;
+        command.arg(what).arg(records.to_string()).arg(&root);
+        let output = command.stderr(std::process::Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(format!("measuring {what} failed").into());
+        }
+        let lines = String::from_utf8(output.stdout)?;
+        Ok(lines.lines().map(|line| line.parse().ok()).collect())
+    };
+    let (ours, theirs) = (measure("store")?, measure("sqlite")?);
     println!(
-        "{records} records, {BATCH} an append; JSON lines {:.1} bytes a record",
+        "{records} records, {BATCH} an append; JSON lines {:.1} bytes a record\n",
         per(json_bytes as u64, records)
     );
-    println!("{:32} {:>12} {:>12} {:>8}", "", "vmlog", "SQLite", "ratio");
-    row(
-        "append, records/s",
-        rate(records, ours.append),
-        rate(records, theirs.append),
-        true,
-    );
-    row(
-        "on disk, bytes/record",
-        per(ours.bytes, records),
-        per(theirs.bytes, records),
-        false,
-    );
-    row(
-        "times smaller than JSON lines",
-        json_bytes as f64 / ours.bytes as f64,
-        json_bytes as f64 / theirs.bytes as f64,
-        true,
-    );
-    row(
-        "open and newest 100, ms",
-        millis(ours.open_and_page),
-        millis(theirs.open_and_page),
-        false,
-    );
-    row(
-        "newest 100, ms",
-        millis(ours.page),
-        millis(theirs.page),
-        false,
-    );
+    println!("| | vmlog | SQLite | ratio |\n|---|--:|--:|--:|");
+    for (index, line) in LINES.iter().enumerate() {
+        let figure = |figures: &[Option<f64>]| {
+            let figure = figures.get(index).copied().flatten()?;
+            // What is told of both as bytes a record is this as well.
+            Some(match line.name {
+                "times smaller than JSON lines" => per(json_bytes as u64, records) / figure,
+                _ => figure,
+            })
+        };
+        let (ours, theirs) = (figure(&ours), figure(&theirs));
+        let told = |figure: Option<f64>| {
+            figure.map_or_else(|| "-".to_owned(), |it| format!("{it:.*}", line.digits))
+        };
+        let ratio = ours.zip(theirs).map(|(ours, theirs)| {
+            let ratio = if line.more_is_better {
+                ours / theirs
+            } else {
+                theirs / ours
+            };
+            format!("{ratio:.1}")
+        });
+        let ratio = ratio.unwrap_or_else(|| "-".to_owned());
+        println!(
+            "| {} | {} | {} | {ratio} |",
+            line.name,
+            told(ours),
+            told(theirs)
+        );
+    }
     Ok(())
 }
 
-fn row(name: &str, ours: f64, theirs: f64, more_is_better: bool) {
-    let ratio = if more_is_better {
-        ours / theirs
-    } else {
-        theirs / ours
-    };
-    println!("{name:32} {ours:12.2} {theirs:12.2} {ratio:7.1}x");
+fn samples(records: usize) -> impl Iterator<Item = Sample> {
+    Generator::new(SEED).take(records)
+}
+
+/// Prints a figure for the parent, in the order of [`LINES`].
+fn tell(figure: f64) {
+    println!("{figure}");
 }
 
 fn rate(records: usize, time: Duration) -> f64 {
@@ -147,22 +179,28 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-fn measure_store(root: &Path, samples: impl Iterator<Item = Sample>) -> Anyhow<Figures> {
-    let options = Options {
+fn options() -> Options {
+    Options {
         rows_max: u64::MAX,
         bytes_max: u64::MAX,
         age_max: Duration::from_hours(24 * 365 * 100),
         free_percent_min: 0,
         free_bytes_min: 0,
         ..Options::default()
-    };
-    let open = || Store::open(Arc::new(RealDisk), root, options.clone());
-    let mut store = open()?.0;
+    }
+}
+
+fn open_store(root: &Path) -> Anyhow<Store> {
+    Ok(Store::open(Arc::new(RealDisk), root, options())?.0)
+}
+
+/// Appends records; returns the processor time, and the most memory that was taken beside mapped files.
+fn fill(store: &mut Store, samples: impl Iterator<Item = Sample>) -> Anyhow<(Duration, f64)> {
     let mut redactor = Redactor::new(&RedactOptions {
         disabled: vec!["all".to_owned()],
         ..RedactOptions::default()
     })?;
-    let mut append = Duration::ZERO;
+    let (mut append, mut peak) = (Duration::ZERO, 0.0_f64);
     let mut samples = samples.peekable();
     while samples.peek().is_some() {
         let portion: Vec<Redacted> = samples
@@ -177,21 +215,58 @@ fn measure_store(root: &Path, samples: impl Iterator<Item = Sample>) -> Anyhow<F
             store.upkeep(Micros::now())?;
             Ok(())
         })?;
+        peak = peak.max(anonymous_megabytes()?);
     }
     append += processor_time(|| Ok(store.sync()?))?;
+    Ok((append, peak))
+}
+
+fn measure_store(records: usize, root: &Path) -> Anyhow<()> {
+    let main = root.join("main");
+    let mut store = open_store(&main)?;
+    let (append, peak) = fill(&mut store, samples(records))?;
+    tell(rate(records, append));
+    let bytes = size(&main)?;
+    tell(per(bytes, records));
+    tell(per(bytes, records));
+    tell(peak);
+    tell(anonymous_megabytes()?);
     drop(store);
-    let bytes = size(root)?;
-    let begin = Instant::now();
-    let store = open()?.0;
-    page_of_store(&store)?;
-    let open_and_page = begin.elapsed();
-    let page = median(|| page_of_store(&store))?;
-    Ok(Figures {
-        append,
-        bytes,
-        open_and_page,
-        page,
-    })
+    tell(millis(median(|| page_of_store(&open_store(&main)?))?));
+    let mut store = open_store(&main)?;
+    tell(millis(median(|| page_of_store(&store))?));
+    // One record less than makes a segment of it, unless its bytes do.
+    let full = root.join("full");
+    fill(
+        &mut open_store(&full)?,
+        samples(Options::default().segment_rows as usize - 1),
+    )?;
+    tell(millis(median(|| open_store(&full).map(drop))?));
+    let mut number = 0;
+    let mut name = || {
+        number += 1;
+        format!("s{number}")
+    };
+    tell(millis(median(|| Ok(store.snapshot(&name()).map(drop)?))?));
+    let snapshot = store.snapshot("last")?;
+    let disk = || Arc::new(RealDisk);
+    tell(millis(median(|| {
+        Ok(restore(disk(), &snapshot, &root.join(name()))?)
+    })?));
+    tell(millis(median(|| {
+        Ok(fork(disk(), &snapshot, &root.join(name()))?)
+    })?));
+    Ok(())
+}
+
+/// Resident memory beside mapped files.
+fn anonymous_megabytes() -> Anyhow<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = line.ok_or("no RssAnon")?.trim().trim_end_matches(" kB");
+    Ok(kilobytes.parse::<f64>()? * 1024.0 / 1e6)
 }
 
 fn record(sample: Sample) -> Record {
@@ -221,7 +296,7 @@ fn page_of_store(store: &Store) -> Anyhow<()> {
     Ok(())
 }
 
-fn measure_sqlite(path: &Path, samples: impl Iterator<Item = Sample>) -> Anyhow<Figures> {
+fn fill_sqlite(path: &Path, samples: impl Iterator<Item = Sample>) -> Anyhow<(Duration, f64)> {
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
@@ -232,25 +307,31 @@ fn measure_sqlite(path: &Path, samples: impl Iterator<Item = Sample>) -> Anyhow<
          CREATE INDEX by_level ON logs(level);
          CREATE INDEX by_source_timestamp ON logs(source, timestamp);",
     )?;
-    let mut append = Duration::ZERO;
+    let (mut append, mut peak) = (Duration::ZERO, 0.0_f64);
     let mut samples = samples.peekable();
     while samples.peek().is_some() {
         let portion: Vec<[String; 5]> = samples.by_ref().take(PORTION).map(columns).collect();
         append += processor_time(|| insert(&mut connection, &portion))?;
+        peak = peak.max(anonymous_megabytes()?);
     }
-    drop(connection);
-    let bytes = size(path.parent().expect("a folder"))? - size(&path.with_file_name("store"))?;
-    let begin = Instant::now();
-    let connection = Connection::open(path)?;
-    page_of_sqlite(&connection)?;
-    let open_and_page = begin.elapsed();
-    let page = median(|| page_of_sqlite(&connection))?;
-    Ok(Figures {
-        append,
-        bytes,
-        open_and_page,
-        page,
-    })
+    Ok((append, peak))
+}
+
+fn measure_sqlite(records: usize, root: &Path) -> Anyhow<()> {
+    let path = root.join("logs.db");
+    let (append, peak) = fill_sqlite(&path, samples(records))?;
+    tell(rate(records, append));
+    let bytes = size(root)?;
+    tell(per(bytes, records));
+    tell(per(bytes, records));
+    tell(peak);
+    tell(anonymous_megabytes()?);
+    tell(millis(median(|| {
+        page_of_sqlite(&Connection::open(&path)?)
+    })?));
+    let connection = Connection::open(&path)?;
+    tell(millis(median(|| page_of_sqlite(&connection))?));
+    Ok(())
 }
 
 fn columns(sample: Sample) -> [String; 5] {

@@ -1,6 +1,6 @@
 //! Questions to the store and to SQLite, on the same records in one run.
 
-use crate::{Anyhow, SEED, generate::Generator, measure_sqlite, measure_store};
+use crate::{Anyhow, SEED, fill, fill_sqlite, generate::Generator, open_store};
 use regex_automata::meta::Regex;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, params_from_iter};
@@ -130,8 +130,8 @@ pub(crate) fn compare(records: usize, folder: &Path) -> Anyhow<()> {
     if !database.exists() {
         std::fs::create_dir_all(folder)?;
         let samples = || Generator::new(SEED).take(records);
-        measure_store(&root, samples())?;
-        measure_sqlite(&database, samples())?;
+        fill(&mut open_store(&root)?, samples())?;
+        fill_sqlite(&database, samples())?;
     }
     let reader = Reader::open_read_only(Arc::new(RealDisk), &root)?;
     let view = reader.view();
@@ -189,10 +189,12 @@ fn request(parameters: &[(&str, &str)]) -> Anyhow<PageRequest> {
 
 fn ours(view: &View, ours: &Ours, budget: &Budget) -> Anyhow<usize> {
     match ours {
-        Ours::Page(parameters) => {
-            Ok(query::page(view, &request(parameters)?, budget)?.entries.len())
-        }
-        Ours::Sources => Ok(query::sources(view, &request(&[])?.filter, budget)?.sources.len()),
+        Ours::Page(parameters) => Ok(query::page(view, &request(parameters)?, budget)?
+            .entries
+            .len()),
+        Ours::Sources => Ok(query::sources(view, &request(&[])?.filter, budget)?
+            .sources
+            .len()),
         Ours::Histogram(search) => {
             let request = HistogramRequest {
                 filter: request(&[("search", search)])?.filter,
@@ -263,8 +265,9 @@ fn read<P: rusqlite::ToSql>(
     let mut rows = statement.query(params_from_iter(values))?;
     let (mut count, mut last) = (0, 0);
     while let Some(row) = rows.next()? {
-        let taken: Vec<rusqlite::types::Value> =
-            (0..columns).map(|column| row.get(column)).collect::<Result<_, _>>()?;
+        let taken: Vec<rusqlite::types::Value> = (0..columns)
+            .map(|column| row.get(column))
+            .collect::<Result<_, _>>()?;
         if let Some(rusqlite::types::Value::Integer(id)) = taken.first() {
             last = *id;
         }

@@ -227,8 +227,9 @@ impl Container {
         {
             return;
         }
-        self.described = written;
-        let config = read_config(&path).unwrap_or_default();
+        let config = read_config(&path);
+        self.described = written.filter(|_| config.is_some());
+        let config = config.unwrap_or_default();
         let name = config.name.trim_start_matches('/');
         let name = if name.is_empty() {
             short(&self.id)
@@ -254,6 +255,10 @@ impl Container {
         desk: &mut Desk,
         intake: &mut Intake<'_>,
     ) -> Result<(), Error> {
+        if self.described.is_none() {
+            // its folder was found before its description was there
+            self.describe();
+        }
         let Self {
             tail,
             source,
@@ -445,6 +450,26 @@ mod tests {
         assert_eq!(records[0].metadata["stream"], "stderr");
         assert_eq!(records[1].message, "nonsense");
         assert_eq!(records.len(), 2);
+    }
+
+    #[test]
+    fn a_container_whose_folder_is_found_first_has_its_name_from_the_first_line_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut positions = Positions::new();
+        let options = DockerJsonOptions {
+            directory: dir.path().to_owned(),
+            ..DockerJsonOptions::default()
+        };
+        let folder = dir.path().join(ID);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("config.v2.json"), "").unwrap();
+        let mut collector = DockerJsonCollector::open(options, &positions);
+        assert!(read(&mut collector, &mut positions).is_empty());
+        fs::write(folder.join("config.v2.json"), r#"{"Name":"/web"}"#).unwrap();
+        append(dir.path(), "{\"log\":\"one\\n\",\"stream\":\"stdout\"}\n");
+        let mut batch = Batch::default();
+        collector.read(&mut batch).unwrap();
+        assert_eq!(batch.records[0].source.as_str(), "docker:web");
     }
 
     #[test]

@@ -23,6 +23,10 @@ const ENTRIES_MAX: usize = 20_000;
 /// Problems told in one run. Each file can have many; the first ones say what there is to know.
 const PROBLEMS_MAX: usize = 200;
 
+/// How often a journal is looked at that announces nothing. The announcements of journald are as late as this, too; who is in
+/// a hurry waits for a shorter time.
+const POLL: Duration = Duration::from_millis(250);
+
 /// What a [`JournaldCollector`] reads.
 #[derive(Debug, Clone)]
 pub struct JournaldOptions {
@@ -129,6 +133,7 @@ impl JournaldCollector {
             directories: directories.clone(),
             namespaces,
             resume,
+            poll: POLL,
             ..JournalOptions::default()
         };
         Self {

@@ -125,8 +125,9 @@ fn all_files_share_one_inotify_instance() {
         fs::write(logs.join(format!("{name}.log")), "line\n").unwrap();
     }
     server.wait_for("source=file:", names.len());
-    // the journal is read by a library of its own
-    assert_eq!(inotify_instances(server.pid()), 2);
+    // the journal is read by a library of its own, which may not watch yet
+    let instances = inotify_instances(server.pid());
+    assert!((1..=2).contains(&instances), "{instances}");
 }
 
 /// What a tool that brings up a dev container does: one command after the other, each captured, until one fails.

@@ -58,7 +58,7 @@ pub(super) enum Before {
     NoWord,
     /// No letter, digit, `_` or `-` either: the secret itself may contain the literal.
     NoToken,
-    /// 8 to 10 digits, and before them no other digit.
+    /// 8 digits or more.
     Digits,
     /// The start of an XML tag.
     Tag,
@@ -82,7 +82,7 @@ impl Before {
             Self::Any => "",
             Self::NoWord => ", after no letter or digit",
             Self::NoToken => ", after no letter, digit, `_` or `-`",
-            Self::Digits => ", after 8 to 10 digits",
+            Self::Digits => ", after 8 or more digits",
             Self::Tag => ", inside an opening tag",
         }
     }

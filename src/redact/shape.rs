@@ -97,15 +97,44 @@ pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
     })
 }
 
-/// Whether no byte of this kind stands before `start`, save for the digits of a percent-encoded
-/// one.
+/// Whether no byte of this kind stands before `start`, save for the last one of a code: of a
+/// percent-encoded or escaped sign, or of a terminal's colour.
 pub(super) fn is_boundary(text: &[u8], start: usize, belongs: fn(u8) -> bool) -> bool {
-    let before = text.get(start.saturating_sub(3)..start).unwrap_or_default();
-    match before {
-        [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
-        [.., last] => !belongs(*last),
-        [] => true,
+    let before = text.get(..start).unwrap_or_default();
+    match before.last() {
+        Some(&last) if belongs(last) => ends_in_code(before),
+        _ => true,
     }
+}
+
+/// Whether a text that ends in a letter or digit ends in a code that stands for something else.
+fn ends_in_code(text: &[u8]) -> bool {
+    let are_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let code = |length: usize| text.get(text.len().checked_sub(length)?..);
+    matches!(code(2), Some([b'\\', b'n' | b'r' | b't' | b'b' | b'f']))
+        || matches!(code(3), Some([b'%', digits @ ..]) if are_hex(digits))
+        || matches!(code(4), Some([b'\\', b'x', digits @ ..]) if are_hex(digits))
+        || matches!(code(6), Some([b'\\', b'u', digits @ ..]) if are_hex(digits))
+        || ends_in_colour(text)
+}
+
+/// Whether a text ends in a terminal's colour sequence, from its bracket on.
+fn ends_in_colour(text: &[u8]) -> bool {
+    /// Colours have few parameters.
+    const LENGTH_MAX: usize = 24;
+    let Some((b'm' | b'K', before)) = text.split_last() else {
+        return false;
+    };
+    let mut rest = before
+        .iter()
+        .rev()
+        .take(LENGTH_MAX)
+        .skip_while(|byte| byte.is_ascii_digit() || **byte == b';');
+    rest.next() == Some(&b'[')
+        && matches!(
+            rest.next(),
+            Some(b'\x1b' | b'b' | b'B' | b'3' | b'[' | b'e')
+        )
 }
 
 /// A letter or digit.
@@ -118,16 +147,13 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Whether the number of a bot stands before `start`: 8 to 10 digits.
+/// Whether the number of a bot stands before `start`: 8 digits or more, as a code before the number
+/// may end in digits, too.
 pub(super) fn follows_digits(text: &[u8], start: usize) -> bool {
+    const DIGITS_MIN: usize = 8;
     let before = text.get(..start).unwrap_or_default();
-    let digits = before
-        .iter()
-        .rev()
-        .take(11)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    (8..=10).contains(&digits)
+    let last = before.iter().rev().take(DIGITS_MIN);
+    last.take_while(|byte| byte.is_ascii_digit()).count() == DIGITS_MIN
 }
 
 /// Whether the text before `start` begins an XML tag, so that what is at `start` ends the name of
@@ -195,10 +221,20 @@ mod tests {
     fn what_stands_before_is_seen() {
         let no_word = |text: &[u8]| is_boundary(text, text.len(), is_word_byte);
         assert!(no_word(b"") && no_word(b"a ") && no_word(b"%3D") && no_word(b"_"));
-        assert!(!no_word(b"a") && !no_word(b"x3D"));
+        assert!(!no_word(b"a") && !no_word(b"x3D") && !no_word(b"[0m") && !no_word(b"n"));
+        for code in [
+            r"\n",
+            r"\x22",
+            r"\u0022",
+            "\x1b[0m",
+            r"\u001b[1;31m",
+            "#033[m",
+        ] {
+            assert!(no_word(code.as_bytes()), "{code}");
+        }
         assert!(!is_boundary(b"_", 1, is_token_byte));
         assert!(follows_digits(b"bot12345678", 11));
-        assert!(!follows_digits(b"1234567", 7) && !follows_digits(b"12345678901", 11));
+        assert!(!follows_digits(b"1234567", 7) && follows_digits(b"\\x22123456789", 13));
         assert!(is_in_tag(b"<a:proxy", 8) && is_in_tag(b"<", 1));
         assert!(!is_in_tag(b"</proxy", 7) && !is_in_tag(b"proxy", 5));
         assert_eq!(password_before(b"x \"u:p:q@tcp(", 8), Some(5..8));

@@ -40,6 +40,7 @@ mod query_pages;
 mod question;
 mod redact;
 mod redact_attacks;
+mod redact_whole;
 mod runs;
 mod seeded;
 mod serve;

@@ -83,7 +83,12 @@ impl Place {
 
     /// Started, and answering.
     pub(crate) fn serve(&self) -> Server {
-        let mut child = self.command().stderr(Stdio::null()).spawn().unwrap();
+        self.serve_with(Stdio::null())
+    }
+
+    /// The same, with its own log going there.
+    pub(crate) fn serve_with(&self, log: Stdio) -> Server {
+        let mut child = self.command().stderr(log).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();

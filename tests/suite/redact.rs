@@ -219,6 +219,9 @@ const fn form(text: &'static str, alphabet: &'static str, name: Name) -> Form {
 
 const SPACED: &str = "abcxyzABCXYZ0123456789 !#$%&()*+,-./:;<=>?@[]^_{|}~";
 
+/// What an access log writes as it is.
+const CODED: &str = "abcxyzABCXYZ0123456789 !#$%&()*+,-./:;=?@[]^_{|}~";
+
 const FORMS: &[Form] = &[
     form("%N=%S", PRINTABLE, Name::Any),
     form("%N: %S", PRINTABLE, Name::Any),
@@ -263,6 +266,21 @@ const FORMS: &[Form] = &[
     form("https://x/?a=1&%N=%S&b=2", URL_SAFE, Name::Any),
     form("next=https%3A%2F%2Fx%3F%N%3D%S", URL_SAFE, Name::Any),
     form("Server=db;%N=%S;Timeout=30", ALNUM, Name::Any),
+    form(
+        r"body {\x22a\x22:1,\x22%N\x22:\x22%S\x22} 200",
+        CODED,
+        Name::Any,
+    ),
+    form(
+        "GET /?q=%7B%22%N%22%3A%22%S%22%7D HTTP/1.1",
+        URL_SAFE,
+        Name::Any,
+    ),
+    form(r"{\u0022%N\u0022: \u0022%S\u0022}", CODED, Name::Any),
+    form("<td>&quot;%N&quot;:&quot;%S&quot;</td>", ALNUM, Name::Any),
+    form(r"{'msg':'%N\u003d%S'}", URL_SAFE, Name::Any),
+    form("#033[3m%N#033[0m#033[2m=#033[0m%S", URL_SAFE, Name::Any),
+    form("https:\\/\\/x\\/?%N=%S", URL_SAFE, Name::Any),
     form(
         "\u{1b}[3m%N\u{1b}[0m\u{1b}[2m=\u{1b}[0m%S\u{1b}[0m",
         URL_SAFE,
@@ -331,12 +349,37 @@ fn rounds() -> usize {
 /// A secret written down in one of the ways: the text, and what must not be left of it.
 fn planted(random: &mut Random) -> (String, String) {
     let kinds = FORMS.len() + TOKENS.len() + 3;
-    match random.below(kinds) {
-        kind if kind < FORMS.len() => named(&FORMS[kind], random),
+    let (text, secret) = match random.below(kinds) {
+        kind if kind < FORMS.len() => return named(&FORMS[kind], random),
         kind if kind < FORMS.len() + TOKENS.len() => token(TOKENS[kind - FORMS.len()], random),
         kind => composed(kind % 3, random),
-    }
+    };
+    (random.pick(AROUND_TOKENS).replace("%T", &text), secret)
 }
+
+/// In what a secret may stand that needs no name: `%T` is the text of it.
+const AROUND_TOKENS: &[&str] = &[
+    "%T",
+    "{\"msg\":\"%T\",\"n\":1}",
+    "{\"log\":\"{\\\"m\\\":\\\"%T\\\"}\"}",
+    "LANG=C X=%T",
+    "export X='%T'",
+    "x: %T",
+    "- x: \"%T\"",
+    "a = \"%T\"",
+    "https://x/?a=%T",
+    "next=https%3A%2F%2Fx%2F%3Fa%3D%T",
+    "X-Header: %T",
+    "curl -H \"X-Header: %T\" https://x",
+    "{\\x22a\\x22:\\x22%T\\x22}",
+    "<a href=\"%T\">x</a>",
+    "[1, '%T']",
+    "(%T)",
+    "`%T`",
+    "\u{1b}[31m%T\u{1b}[0m",
+    "tool --x=%T --y",
+    "one\n%T\ntwo",
+];
 
 fn named(form: &Form, random: &mut Random) -> (String, String) {
     let length = 8 + random.below(40);

@@ -44,19 +44,26 @@ struct Load {
 }
 
 /// What clients ask, with its share in percent.
-const QUESTIONS: [(&str, &str, u64); 7] = [
-    ("newest page", "/logs", 40),
-    ("page further back", "/logs?cursor=", 20),
+const QUESTIONS: [(&str, &str, u64); 8] = [
+    ("newest page", "/logs", 36),
+    ("next page", NEXT_PAGE, 20),
+    ("page anywhere", ANYWHERE, 2),
     (
         "warnings of containers",
         "/logs?source=docker:&level=warn",
         15,
     ),
-    ("common text", "/logs?search=connection", 10),
-    ("rare text", "/logs?search=", 5),
+    ("common text", "/logs?search=connection", 12),
+    ("rare text", RARE, 5),
     ("histogram", "/logs/histogram?start=-15m", 5),
     ("sources", "/logs/sources", 5),
 ];
+
+/// Goes on from the last page of this client, whatever it was of.
+const NEXT_PAGE: &str = "/logs?cursor=";
+/// Goes on from a record that nobody looked at.
+const ANYWHERE: &str = "/logs?around=";
+const RARE: &str = "/logs?search=";
 
 fn main() {
     let load = arguments();
@@ -280,6 +287,7 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
     let mut random = Random(seed + 1);
     let mut connection = Connection::open(address);
     let mut seen = Seen::default();
+    let mut next = cursor(load.rows as u64);
     let until = Instant::now() + Duration::from_secs(load.seconds);
     // not all at once
     thread::sleep(Duration::from_millis(random.below(load.pause_ms + 1)));
@@ -291,15 +299,20 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
             is_it
         });
         let which = which.unwrap_or_default();
-        let mut target = QUESTIONS[which].1.to_owned();
-        if target.ends_with("cursor=") {
-            target += &cursor(1 + random.below(load.rows as u64));
-        } else if target.ends_with("search=") {
-            target += NEEDLE;
-        }
+        let target = match QUESTIONS[which].1 {
+            NEXT_PAGE => format!("{NEXT_PAGE}{next}"),
+            ANYWHERE => format!("{ANYWHERE}{}", 1 + random.below(load.rows as u64)),
+            RARE => format!("{RARE}{NEEDLE}"),
+            fixed => fixed.to_owned(),
+        };
         let began = Instant::now();
         match connection.ask(&target) {
-            Ok((200, _)) => seen.took.push((which, began.elapsed())),
+            Ok((200, body)) => {
+                seen.took.push((which, began.elapsed()));
+                if target == "/logs" || target.starts_with(NEXT_PAGE) {
+                    next = next_cursor(&body);
+                }
+            }
             other => {
                 eprintln!("{target}: {:?}", other.map(|(status, _)| status));
                 seen.errors += 1;
@@ -313,9 +326,17 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
 
 /// As pages give it: base64 of the id.
 fn cursor(id: u64) -> String {
-    vmlog::query::Cursor::Id(vmlog::record::Id(id))
-        .to_string()
-        .replace('=', "%3D")
+    escaped(&vmlog::query::Cursor::Id(vmlog::record::Id(id)).to_string())
+}
+
+/// Where a page goes on.
+fn next_cursor(body: &[u8]) -> String {
+    let page: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+    escaped(page["nextCursor"].as_str().unwrap_or_default())
+}
+
+fn escaped(cursor: &str) -> String {
+    cursor.replace('=', "%3D")
 }
 
 /// The newest page over one connection, before the others come.

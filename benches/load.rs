@@ -15,6 +15,7 @@
 mod generate;
 
 use generate::{Generator, NEEDLE, Sample};
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -190,7 +191,7 @@ fn start(folder: &Path) -> (Child, SocketAddr) {
         .expect("a server");
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(60), "it starts");
+        assert!(began.elapsed() < Duration::from_mins(1), "it starts");
         thread::sleep(Duration::from_millis(20));
     }
     (server, address)
@@ -210,9 +211,9 @@ fn write(path: &Path, rate: u64, ends: &AtomicBool) -> u64 {
         let mut text = String::new();
         while written < due {
             let message = generator.next().expect("it has no end").message;
-            text += &message.replace(['\n', '\r'], " ");
+            let line = message.replace(['\n', '\r'], " ");
             // a blank line would be no record
-            text += &format!(" #{written}\n");
+            writeln!(text, "{line} #{written}").expect("memory");
             written += 1;
         }
         file.write_all(text.as_bytes()).expect("written");
@@ -286,7 +287,7 @@ struct Seen {
 fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
     let mut random = Random(seed + 1);
     let mut connection = Connection::open(address);
-    let mut seen = Seen::default();
+    let mut answers = Seen::default();
     let mut next = cursor(load.rows as u64);
     let until = Instant::now() + Duration::from_secs(load.seconds);
     // not all at once
@@ -308,20 +309,20 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
         let began = Instant::now();
         match connection.ask(&target) {
             Ok((200, body)) => {
-                seen.took.push((which, began.elapsed()));
+                answers.took.push((which, began.elapsed()));
                 if target == "/logs" || target.starts_with(NEXT_PAGE) {
                     next = next_cursor(&body);
                 }
             }
             other => {
                 eprintln!("{target}: {:?}", other.map(|(status, _)| status));
-                seen.errors += 1;
+                answers.errors += 1;
                 connection = Connection::open(address);
             }
         }
         thread::sleep(Duration::from_millis(random.below(2 * load.pause_ms + 1)));
     }
-    seen
+    answers
 }
 
 /// As pages give it: base64 of the id.
@@ -404,7 +405,7 @@ fn settled(address: SocketAddr, written: u64) -> u64 {
             .expect("an answer");
         let found: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         let stored = found["sources"][0]["entryCount"].as_u64().unwrap_or(0);
-        if stored >= written || began.elapsed() > Duration::from_secs(60) {
+        if stored >= written || began.elapsed() > Duration::from_mins(1) {
             return stored;
         }
         thread::sleep(Duration::from_millis(100));

@@ -4,7 +4,7 @@
 use crate::program::{Place, Server, outcome, vmlog};
 use serde_json::json;
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -59,10 +59,9 @@ fn plant(place: &mut Place) {
     text.extend(b"\xff\xfe token=");
     text.extend(secret("raw-bytes").as_bytes());
     text.push(b'\n');
-    let filler: String = (0..FILLER)
-        .map(|n| format!("ordinary line {n}\n"))
-        .collect();
-    text.extend(filler.as_bytes());
+    for n in 0..FILLER {
+        writeln!(text, "ordinary line {n}").unwrap();
+    }
     fs::write(&log, text).unwrap();
     place.set("LOG_STORE_SEGMENT_ROWS", "1000");
     place.set("LOG_FILES", &format!("app={}", log.display()));

@@ -57,9 +57,9 @@
 //! # What is public
 //!
 //! [`journal`] reads journald files; [`store`] and [`query`] open a store and ask it; [`redact`] makes
-//! what a store accepts; [`record`], [`time`] and [`disk`] are what these speak of; [`collect`],
-//! [`live`] and [`server`] are there for programs that embed the flow. The program itself is
-//! [`cli::main`].
+//! what a store accepts; [`record`] and [`time`] are what these speak of; [`disk`] and [`mapped`] are
+//! where a store lives, so that another place can be given; [`collect`], [`capture`], [`live`] and
+//! [`server`] are there for programs that embed the flow. The program itself is [`cli::main`].
 
 mod bytes;
 pub mod capture;

@@ -5,16 +5,13 @@ use super::error::Error;
 use super::header::Header;
 use super::header::corrupt;
 use super::layout;
+use super::layout::ARRAYS_MAX;
 use super::layout::object_type;
 use super::window::Window;
 use crate::bytes::Reader;
 
 /// Items are read in groups of this many.
 const GROUP: u64 = 512;
-/// Each array of a chain is about twice as long as the one before, so that 64 would hold more than a file can; journald
-/// bounds the doubling, so that a long file has more. Beyond this a chain is damage.
-const ARRAYS_MAX: usize = 1 << 20;
-
 /// One array of the chain.
 #[derive(Debug, Clone, Copy)]
 struct Array {

@@ -14,14 +14,12 @@ use super::held::Held;
 use super::id::Id128;
 use super::index::EntryIndex;
 use super::layout;
+use super::layout::ITEMS_MAX;
 use super::layout::object_type;
 use super::payload::Inflater;
 use super::window::Window;
 use crate::bytes::Reader;
 use std::path::Path;
-
-/// An entry has at most this many items: journald itself stops at 1024 fields of an entry.
-const ITEMS_MAX: u64 = 16 << 10;
 
 /// An open journal file.
 #[derive(Debug)]

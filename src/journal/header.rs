@@ -44,7 +44,7 @@ impl Header {
         let compatible_flags = reader.u32("compatible flags")?;
         let incompatible_flags = checked_flags(reader.u32("incompatible flags")?)?;
         let state = reader.u8("file state")?;
-        if state > layout::STATE_ARCHIVED {
+        if !layout::STATES.contains(&state) {
             return Err(corrupt(
                 "file state",
                 16,

@@ -132,6 +132,8 @@ pub const COMPATIBLE_TAIL_ENTRY_BOOT_ID: u32 = 2;
 /// Seals follow each other without a break.
 pub const COMPATIBLE_SEALED_CONTINUOUS: u32 = 4;
 
+/// The file was closed in order.
+pub(super) const STATE_OFFLINE: u8 = 0;
 /// A journald writes to the file, or died while it did.
 pub(super) const STATE_ONLINE: u8 = 1;
 /// The file was rotated away.
@@ -154,6 +156,49 @@ pub(super) const OBJECT_XZ: u8 = 1;
 pub(super) const OBJECT_LZ4: u8 = 2;
 /// The payload of a DATA object is a zstd frame.
 pub(super) const OBJECT_ZSTD: u8 = 4;
+
+/// The states of a file that are accepted.
+pub const STATES: &[u8] = &[STATE_OFFLINE, STATE_ONLINE, STATE_ARCHIVED];
+/// The types of objects, by their number in the file.
+pub const OBJECT_TYPES: &[(u8, &str)] = &[
+    (object_type::DATA, "DATA"),
+    (object_type::FIELD, "FIELD"),
+    (object_type::ENTRY, "ENTRY"),
+    (object_type::DATA_HASH_TABLE, "DATA_HASH_TABLE"),
+    (object_type::FIELD_HASH_TABLE, "FIELD_HASH_TABLE"),
+    (object_type::ENTRY_ARRAY, "ENTRY_ARRAY"),
+    (object_type::TAG, "TAG"),
+];
+/// The compressions of the payload of a DATA object, by the flag of the object.
+pub const OBJECT_COMPRESSIONS: &[(u8, &str)] = &[
+    (OBJECT_XZ, "xz"),
+    (OBJECT_LZ4, "lz4"),
+    (OBJECT_ZSTD, "zstd"),
+];
+
+/// An entry has at most this many items: journald itself stops at 1024 fields of an entry.
+pub(super) const ITEMS_MAX: u64 = 16 << 10;
+/// Each array of a chain is about twice as long as the one before, so that 64 would hold more than a file can; journald
+/// bounds the doubling, so that a long file has more. Beyond this a chain is damage.
+pub(super) const ARRAYS_MAX: usize = 1 << 20;
+/// Entries found by a walk are kept by offset; this many take 32 MiB. What lies beyond is left out.
+pub(super) const FOUND_MAX: usize = 4 << 20;
+/// More files than libsystemd opens (7,168); what lies beyond is told as a problem.
+pub(super) const FILES_MAX: usize = 16 << 10;
+/// The files together take this much memory at most, and one entry more: a few files side by side use a tenth of it.
+pub(super) const HELD_BYTES_MAX: usize = 16 << 20;
+/// The longest field that is read unless asked otherwise: the bound of systemd's own tools is larger than any memory of
+/// a small machine.
+pub(super) const FIELD_BYTES_MAX: usize = 64 << 20;
+/// What a reader bounds, in the order of the description.
+pub const BOUNDS: &[u64] = &[
+    FIELD_BYTES_MAX as u64,
+    ITEMS_MAX,
+    ARRAYS_MAX as u64,
+    FOUND_MAX as u64,
+    FILES_MAX as u64,
+    HELD_BYTES_MAX as u64,
+];
 
 /// Bytes of an object header.
 pub(super) const OBJECT_SIZE: u64 = 16;

@@ -2,15 +2,13 @@
 
 use super::cursor::Cursor;
 use super::id::Id128;
+use super::layout::FIELD_BYTES_MAX;
 use super::matches::Matches;
 use super::name::Namespaces;
 use super::origin::OriginPosition;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The longest field that is read unless asked otherwise: the bound of systemd's own tools is larger than any memory of
-/// a small machine.
-const FIELD_BYTES_MAX: usize = 64 << 20;
 /// How often the counts of entries are looked at while somebody waits: below what a person notices, at a few system
 /// calls each.
 const POLL: Duration = Duration::from_millis(20);

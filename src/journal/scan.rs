@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::error::Problem;
+use super::layout::FILES_MAX;
 use super::name::FileName;
 use super::options::JournalOptions;
 use super::origin::VOLATILE;
@@ -9,9 +10,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
-
-/// More files than libsystemd opens (7,168); what lies beyond is told as a problem.
-const FILES_MAX: usize = 16 << 10;
 
 /// A file that may be a journal.
 #[derive(Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use super::error::Problem;
 use super::file::EntryHead;
 use super::file::Limits;
 use super::held::Held;
+use super::layout::HELD_BYTES_MAX;
 use super::ledger::Ledger;
 use super::matches::Matches;
 use super::member::Direction;
@@ -34,9 +35,6 @@ use std::time::Instant;
 const POSITIONS_MAX: usize = 1_024;
 /// Archived files beyond this many are closed until their turn comes: a process may often have no more than 1,024 open.
 pub(super) const OPEN_FILES_MAX: usize = 256;
-/// The files together take this much memory at most, and one entry more: a few files side by side use a tenth of it.
-const HELD_BYTES_MAX: usize = 16 << 20;
-
 /// Journal files and directories as one ordered stream.
 ///
 /// [`next`](Self::next) and [`previous`](Self::previous) give the neighbours of the entry given out last, as libsystemd

@@ -3,12 +3,10 @@
 
 use super::header::Header;
 use super::layout;
+use super::layout::FOUND_MAX;
 use super::layout::object_type;
 use super::window::Window;
 use crate::bytes::Reader;
-
-/// Entries found are kept by offset; this many take 32 MiB. What lies beyond is left out.
-const FOUND_MAX: usize = 4 << 20;
 
 /// The entries behind some place of a file.
 #[derive(Debug)]

@@ -724,7 +724,22 @@ fn the_description_of_the_format_says_what_the_code_reads() {
     let bits = |table: &[Vec<String>]| -> Vec<u32> {
         table.iter().map(|row| row[0].parse().unwrap()).collect()
     };
-    let flags = tables("J1");
+    let mut flags = tables("J1");
+    let states = flags.remove(1);
+    assert!(
+        bits(&states)
+            .into_iter()
+            .eq(layout::STATES.iter().map(|state| u32::from(*state)))
+    );
+    let rows = |named: &[(u8, &str)]| -> Vec<Vec<String>> {
+        let row = |(number, name): &(u8, &str)| vec![number.to_string(), (*name).to_owned()];
+        named.iter().map(row).collect()
+    };
+    assert_eq!(tables("J2")[1], rows(layout::OBJECT_TYPES));
+    assert_eq!(tables("J3")[2], rows(layout::OBJECT_COMPRESSIONS));
+    let bounds = tables("J13").remove(0);
+    let bounds: Vec<u64> = bounds.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(bounds, layout::BOUNDS);
     let incompatible = [
         layout::INCOMPATIBLE_XZ,
         layout::INCOMPATIBLE_LZ4,
@@ -739,6 +754,21 @@ fn the_description_of_the_format_says_what_the_code_reads() {
         layout::COMPATIBLE_SEALED_CONTINUOUS,
     ];
     assert_eq!(bits(&flags[2]), compatible);
+}
+
+#[test]
+fn the_example_of_the_description_is_what_the_fixture_holds() {
+    let bytes = fixture("none-compact-keyed.journal");
+    let example = tables("J14").remove(0);
+    assert!(example.len() > 20);
+    for row in example {
+        let start: usize = row[0].parse().unwrap();
+        let told: Vec<u8> = row[1]
+            .split(' ')
+            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+            .collect();
+        assert_eq!(bytes[start..start + told.len()], told, "{row:?}");
+    }
 }
 
 /// A sequence of numbers that is the same on every run.

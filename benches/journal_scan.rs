@@ -116,15 +116,29 @@ fn many_files() {
     println!("resident at most, all of 1,500 files: {resident} KiB");
 }
 
-/// A file like the committed one, each with numbers and times of its own.
+/// A file that was rotated away.
 fn archived(directory: &Path, number: u64) {
+    let mut bytes = of_number(number);
+    bytes[place("state")] = 2;
+    let head = (
+        get(&bytes, place("head_entry_seqnum")),
+        get(&bytes, place("head_entry_realtime")),
+    );
+    let name = format!("system@{:032x}-{:016x}-{:016x}.journal", 1, head.0, head.1);
+    fs::write(directory.join(name), bytes).expect("a file can be written");
+}
+
+/// Where a field of the header stands.
+fn place(name: &str) -> usize {
+    let field = layout::HEADER.iter().find(|field| field.name == name);
+    usize::try_from(field.expect("a field of the header").offset).expect("a small number")
+}
+
+/// The bytes of a file like the committed one, each with numbers and times of its own.
+fn of_number(number: u64) -> Vec<u8> {
     let fixture = "tests/fixtures/journal/zstd-compact-keyed.journal";
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
     let mut bytes = fs::read(fixture).expect("the fixture is there");
-    let place = |name: &str| {
-        let field = layout::HEADER.iter().find(|field| field.name == name);
-        usize::try_from(field.expect("a field of the header").offset).expect("a small number")
-    };
     let add = |bytes: &mut [u8], at: usize, more: u64| {
         let sum = get(bytes, at) + more;
         bytes[at..at + 8].copy_from_slice(&sum.to_le_bytes());
@@ -140,7 +154,6 @@ fn archived(directory: &Path, number: u64) {
     ] {
         add(&mut bytes, place(name), micros);
     }
-    bytes[place("state")] = 2;
     let mut at = usize::try_from(get(&bytes, place("header_size"))).expect("a small number");
     while at + 64 <= bytes.len() {
         let size = usize::try_from(get(&bytes, at + 8)).expect("a small number");
@@ -151,12 +164,7 @@ fn archived(directory: &Path, number: u64) {
         }
         at += size.next_multiple_of(8).max(8);
     }
-    let head = (
-        get(&bytes, place("head_entry_seqnum")),
-        get(&bytes, place("head_entry_realtime")),
-    );
-    let name = format!("system@{:032x}-{:016x}-{:016x}.journal", 1, head.0, head.1);
-    fs::write(directory.join(name), bytes).expect("a file can be written");
+    bytes
 }
 
 fn get(bytes: &[u8], at: usize) -> u64 {
@@ -233,6 +241,9 @@ fn last(directory: &Path, wanted: u64) -> u64 {
 fn idle() -> u64 {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for number in 0..20 {
+        let bytes = of_number(number);
+        let name = format!("user-{number}.journal");
+        fs::write(directory.path().join(name), bytes).expect("a file can be written");
         archived(directory.path(), number);
     }
     let mut journal = open(directory.path());

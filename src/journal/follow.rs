@@ -26,6 +26,13 @@ use std::time::Instant;
 
 /// Without a notice the directories are looked through this often: notices get lost on network file systems.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// So many of the files that may grow are looked at every time, whether they are busy or not: a machine has one for the
+/// system, and one for each user who is logged in.
+const LOOKED_AT_ALWAYS: usize = 8;
+/// A file that has grown within this time is looked at every time.
+const BUSY: Duration = Duration::from_secs(10);
+/// The others are looked at when there is a notice, and once in so many times.
+const LOOKED_AT_EVERY: u64 = 10;
 /// A file may be without a header for this long after journald made it.
 const NEW_FILE: Duration = Duration::from_secs(1);
 
@@ -42,6 +49,11 @@ impl Journal {
 
     /// Looks whether files have grown, appeared, were renamed or went. `true` when there may be something new.
     pub fn refresh(&mut self) -> Result<bool, Error> {
+        Ok(self.look(true))
+    }
+
+    /// [`refresh`](Self::refresh), of all files or of those that are likely to have grown.
+    fn look(&mut self, all: bool) -> bool {
         self.pass_emitted();
         self.begin_watch();
         let notices = self.watch.as_mut().map(Watch::drain);
@@ -54,12 +66,13 @@ impl Journal {
             .any(|failed| failed.since.elapsed() < NEW_FILE);
         let came = self.missing.iter().any(|path| path.exists());
         let told = came || notices.is_none_or(|notices| notices.files);
-        let mut changed = self.refresh_members();
+        let told_any = notices.is_none_or(|notices| notices.any);
+        let mut changed = self.refresh_members(all || told_any);
         if told || due || retry || self.gaps_pending() {
             changed |= self.scan();
             changed |= self.gaps_pending();
         }
-        Ok(changed)
+        changed
     }
 
     /// Asks the kernel for notices from the first refresh on: a journal that is only read does without, for taking
@@ -79,7 +92,9 @@ impl Journal {
     /// Waits until something changes, but no longer than `patience`.
     pub fn wait(&mut self, patience: Duration) -> Result<(), Error> {
         let start = Instant::now();
-        while !self.refresh()? {
+        let mut all = true;
+        while !self.look(all) {
+            all = false;
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return Ok(());
@@ -127,14 +142,23 @@ impl Journal {
         Ok(())
     }
 
-    /// Looks at the counts of entries.
-    fn refresh_members(&mut self) -> bool {
+    /// Looks at the counts of entries: of all files when one of them is told to have changed, else of those that are
+    /// likely to have grown.
+    fn refresh_members(&mut self, all: bool) -> bool {
+        self.looks += 1;
+        let all = all || self.looks.is_multiple_of(LOOKED_AT_EVERY);
+        let mut likely = LOOKED_AT_ALWAYS;
         let mut changed = false;
         for index in 0..self.members.len() {
             let Some(member) = self.members.get_mut(index) else {
                 continue;
             };
             if member.gone || member.finished {
+                continue;
+            }
+            let is_likely = likely > 0;
+            likely = likely.saturating_sub(1);
+            if !(all || is_likely || member.is_waiting() || member.grew_within(BUSY)) {
                 continue;
             }
             match member.file.refresh() {

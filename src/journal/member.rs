@@ -52,6 +52,8 @@ pub(super) struct Member {
     /// Nothing will be added to it any more.
     pub(super) finished: bool,
     unreadable: Option<(u64, Instant)>,
+    /// When the file was seen to grow last.
+    grown: Option<Instant>,
     /// Which entries are wanted, when not all are.
     filter: Option<Box<Filter>>,
     /// What it takes of the memory of all members.
@@ -78,6 +80,7 @@ impl Member {
             gone: false,
             finished: false,
             unreadable: None,
+            grown: None,
             filter: None,
             share: held.share(),
         }
@@ -102,8 +105,14 @@ impl Member {
         }
     }
 
+    /// Whether the file was seen to grow lately.
+    pub(super) fn grew_within(&self, time: Duration) -> bool {
+        self.grown.is_some_and(|grown| grown.elapsed() < time)
+    }
+
     /// The file has grown.
     pub(super) fn grow(&mut self) {
+        self.grown = Some(Instant::now());
         if let Some(filter) = &mut self.filter {
             filter.grow();
         }

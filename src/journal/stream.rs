@@ -71,6 +71,8 @@ pub struct Journal {
     pub(super) start: Seek,
     /// How often the directories were looked through.
     pub(super) round: u64,
+    /// How often the counts of entries were looked at.
+    pub(super) looks: u64,
     /// The round in which the journal was sent to where it began.
     pub(super) seek_round: u64,
     /// Never when a look is due at once.
@@ -129,6 +131,7 @@ impl Journal {
             copies: Vec::new(),
             start: Seek::Resume,
             round: 0,
+            looks: 0,
             seek_round: 1,
             last_scan: None,
             held: Held::default(),

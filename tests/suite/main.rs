@@ -30,6 +30,7 @@ mod http_tls;
 mod journal;
 mod journal_command;
 mod journal_damage;
+mod journal_installed;
 mod kill;
 mod licences;
 mod live;

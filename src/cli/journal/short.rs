@@ -99,7 +99,7 @@ fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: Clock, format: &Forma
         }
         Clock::Unix => {
             let (seconds, micros) = (time.get() / 1_000_000, time.get() % 1_000_000);
-            return drop(write!(out, "{seconds}.{micros:06}"));
+            return drop(write!(out, "{seconds:>10}.{micros:06}"));
         }
     };
     out.extend_from_slice(format.zone.print(time, pattern).as_bytes());

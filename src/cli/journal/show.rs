@@ -56,8 +56,13 @@ impl Shower<'_> {
             _ => {}
         }
         let seek = match (show.start, show.reverse) {
-            (Start::Cursor(cursor), _) => Seek::Cursor(cursor),
-            (Start::AfterCursor(cursor), _) => Seek::After(cursor),
+            // going back, what follows a cursor is what stands before it
+            (Start::Cursor(cursor), false) | (Start::AfterCursor(cursor), true) => {
+                Seek::Cursor(cursor)
+            }
+            (Start::AfterCursor(cursor), false) | (Start::Cursor(cursor), true) => {
+                Seek::After(cursor)
+            }
             (Start::Natural, true) => return self.begin_at_the_end(journal),
             (Start::Natural, false) => match (show.lines, show.since) {
                 (Some(Lines::Last(lines)), _) => return self.begin_before_the_end(journal, lines),
@@ -65,13 +70,7 @@ impl Shower<'_> {
                 (_, None) => Seek::Head,
             },
         };
-        journal.seek(&seek).map_err(unreadable)?;
-        if show.reverse && matches!(show.start, Start::Cursor(_)) {
-            // the entry at the cursor is the first to be printed, whichever way
-            journal.next().map_err(unreadable)?;
-            journal.seek(&seek).map_err(unreadable)?;
-        }
-        Ok(())
+        journal.seek(&seek).map_err(unreadable)
     }
 
     fn begin_at_the_end(&mut self, journal: &mut Journal) -> Result<(), Failure> {

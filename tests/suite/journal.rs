@@ -427,22 +427,51 @@ fn storm(conf: &str, lines: u64, pause_ms: u64) -> Option<Followed> {
     Some(followed)
 }
 
+/// So many lines take part of a second; `VMLOG_TEST_FLOOD_LINES` asks for more.
+fn flood_lines() -> u64 {
+    let asked = std::env::var("VMLOG_TEST_FLOOD_LINES");
+    asked.map_or(30_000, |lines| lines.parse().unwrap())
+}
+
 #[test]
 fn a_flood_with_room_to_keep_it_is_followed_whole() {
-    if let Some(followed) = storm("SystemMaxFiles=1000\n", 30_000, 0) {
+    let lines = flood_lines();
+    if let Some(followed) = storm("SystemMaxFiles=1000\n", lines, 0) {
         assert_eq!(followed.missing, 0);
-        assert_eq!(followed.lines.len(), 30_000);
+        assert!(followed.lines.into_iter().eq(1..=lines));
+    }
+}
+
+/// A reader at full speed beside a journald that deletes at full speed: what was not read in time is told, all of it.
+#[test]
+fn a_flood_that_is_vacuumed_meanwhile_is_read_or_told_as_gaps() {
+    let lines = flood_lines();
+    if let Some(followed) = storm("SystemMaxFiles=2\n", lines, 0) {
+        tells_all_that_is_lost(&followed, lines);
     }
 }
 
 #[test]
 fn what_is_vacuumed_before_a_slow_reader_comes_is_told_as_gaps() {
-    if let Some(followed) = storm("SystemMaxFiles=2\n", 60_000, 300) {
-        let lost = 60_000 - followed.lines.len() as u64;
-        assert!(lost > 0, "the reader was not slow enough");
-        // journald's own few lines may be among the lost ones.
-        assert!((lost..lost + 10).contains(&followed.missing), "{lost} lost");
+    let lines = flood_lines().max(60_000);
+    if let Some(followed) = storm("SystemMaxFiles=2\n", lines, 300) {
+        assert!(followed.missing > 0, "the reader was not slow enough");
+        tells_all_that_is_lost(&followed, lines);
     }
+}
+
+fn tells_all_that_is_lost(followed: &Followed, lines: u64) {
+    let mut read = followed.lines.clone();
+    read.dedup();
+    assert_eq!(read.len(), followed.lines.len(), "each line once");
+    let lost = lines - read.len() as u64;
+    eprintln!("{lines} lines written, {} read, {lost} lost", read.len());
+    // journald's own few lines may be among the lost ones.
+    let told = followed.missing;
+    assert!(
+        (lost..lost + 10).contains(&told),
+        "{lost} lost, {told} told"
+    );
 }
 
 /// Reads everything there is; then what a new journal finds from the positions of this one on.

@@ -2,6 +2,8 @@
 //! proportion. Seeds: `tests/fixtures/journal`.
 //!
 //!     cargo +nightly fuzz run --fuzz-dir tools/fuzz journal
+//!
+//! or `tools/fuzz/run journal SECONDS`, which does without cargo-fuzz.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -55,6 +57,8 @@ fuzz_target!(|bytes: &[u8]| {
         journal.boots();
         journal.field_names();
         let values = journal.unique(b"PRIORITY", 100);
+        journal.verify();
+        journal.figures();
         journal.problems();
         let wanted = values.first().map_or(&b"6"[..], Vec::as_slice);
         let mut chosen = Journal::open(JournalOptions {

@@ -7,13 +7,14 @@ use super::cursor::Cursor;
 use super::filter::Filter;
 use super::plan::{Candidate, Plan};
 use super::rank::{Direction, Order, Rank, Ranking};
+use super::rows::Rows;
 use super::scan::{self, Budget, Outcome, Part, Sink};
 use super::search::Scratch;
 use super::size;
 use crate::record::{Id, StoredRecord};
 use crate::store::{self, View};
+use crate::time::Micros;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::ops::Range;
 
 /// Messages and encoded metadata of all records of a page: a page of the longest messages must fit in little memory, several
@@ -111,21 +112,21 @@ pub(super) fn ordered(
     let outcome = scan::run(
         plan.candidates(ranking, after),
         budget,
-        |candidate, scratch| hits(&plan, candidate, ranking, after, request.limit, scratch),
+        |candidate, scratch| {
+            let wanted = Wanted {
+                ranking,
+                after,
+                count: request.limit.saturating_add(1),
+            };
+            hits(&plan, candidate, wanted, scratch)
+        },
         &mut top,
     )?;
     let room = Room {
         rows: request.limit,
         bytes: bytes_max,
     };
-    let mut page = assemble(
-        &plan,
-        ranking,
-        room,
-        top.into_hits(),
-        &outcome,
-        &budget.cache,
-    )?;
+    let mut page = assemble(&plan, ranking, room, top.hits, &outcome, &budget.cache)?;
     page.truncated = is_truncated(&view.ids(), request);
     Ok(page)
 }
@@ -162,88 +163,134 @@ struct Hit {
     place: (usize, usize, usize),
 }
 
-/// The hits of a block, the best first, `limit` and one more at most.
+/// Which hits of a block are of use.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    ranking: Ranking,
+    /// None that comes before this.
+    after: Option<Rank>,
+    /// So many at most.
+    count: usize,
+}
+
+/// The hits of a block, the best first.
 fn hits(
     plan: &Plan<'_>,
     candidate: Candidate<'_>,
-    ranking: Ranking,
-    after: Option<Rank>,
-    limit: usize,
+    wanted: Wanted,
     scratch: &mut Scratch,
 ) -> Result<Part<Vec<Hit>>, store::Error> {
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
-    if rows.is_empty() {
-        let value = Vec::new();
-        return Ok(Part { scanned, value });
-    }
-    if ranking.order == Order::Time {
-        rows.times()?;
-    }
-    let (segment, block) = candidate.place;
-    let indexes = rows.indexes();
-    let (ids, times) = rows.ids_and_times()?;
-    let hits = indexes.into_iter().filter_map(|row| {
-        let row = row as usize;
-        let time = times.get(row).copied().unwrap_or_default();
-        Some(Hit {
-            rank: ranking.rank(time, *ids.get(row)?),
-            place: (segment, block, row),
-        })
-    });
-    let mut value: Vec<Hit> = hits
-        .filter(|hit| after.is_none_or(|after| hit.rank < after))
-        .collect();
-    value.sort_unstable_by_key(|hit| Reverse(*hit));
-    value.truncate(limit.saturating_add(1));
+    let value = if rows.is_empty() {
+        Vec::new()
+    } else {
+        rows.ids()?;
+        match wanted.ranking.order {
+            Order::Id => hits_by_id(&rows, candidate, wanted),
+            Order::Time => {
+                rows.times()?;
+                hits_by_time(&rows, candidate, wanted)
+            }
+        }
+    };
     Ok(Part { scanned, value })
+}
+
+/// Rows ascend by id, so that the best stand at one end of them.
+fn hits_by_id(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<Hit> {
+    let (segment, block) = candidate.place;
+    let (ids, kept) = (rows.read_ids(), rows.kept());
+    let count = rows.len();
+    let hit_at = |index: usize| {
+        let index = match wanted.ranking.direction {
+            Direction::Backward => count - 1 - index,
+            Direction::Forward => index,
+        };
+        let row = match kept {
+            Some(kept) => *kept.get(index)? as usize,
+            None => index,
+        };
+        let rank = wanted.ranking.rank(Micros::default(), *ids.get(row)?);
+        let place = (segment, block, row);
+        Some(Hit { rank, place })
+    };
+    (0..count)
+        .filter_map(hit_at)
+        .skip_while(|hit| wanted.after.is_some_and(|after| hit.rank >= after))
+        .take_while(|hit| candidate.floor.is_none_or(|floor| hit.rank > floor))
+        .take(wanted.count)
+        .collect()
+}
+
+fn hits_by_time(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<Hit> {
+    let (segment, block) = candidate.place;
+    let (ids, times) = (rows.read_ids(), rows.read_times());
+    let is_wanted = |hit: &Hit| {
+        wanted.after.is_none_or(|after| hit.rank < after)
+            && candidate.floor.is_none_or(|floor| hit.rank > floor)
+    };
+    let hits = rows.indexes().into_iter().filter_map(|row| {
+        let row = row as usize;
+        let rank = wanted.ranking.rank(*times.get(row)?, *ids.get(row)?);
+        let place = (segment, block, row);
+        Some(Hit { rank, place })
+    });
+    let mut hits: Vec<Hit> = hits.filter(is_wanted).collect();
+    if hits.len() > wanted.count {
+        // the others need not be put in order
+        hits.select_nth_unstable_by_key(wanted.count, |hit| Reverse(*hit));
+        hits.truncate(wanted.count);
+    }
+    hits.sort_unstable_by_key(|hit| Reverse(*hit));
+    hits
 }
 
 /// The best hits so far.
 struct Top {
     size: usize,
-    /// The worst of them on top.
-    heap: BinaryHeap<Reverse<Hit>>,
+    /// The best first.
+    hits: Vec<Hit>,
 }
 
 impl Top {
     fn new(size: usize) -> Self {
         Self {
             size,
-            heap: BinaryHeap::new(),
+            hits: Vec::new(),
         }
-    }
-
-    /// What no longer can be among the best, once there are enough.
-    fn threshold(&self) -> Option<Rank> {
-        let worst = self.heap.peek().map(|Reverse(hit)| hit.rank);
-        worst.filter(|_| self.heap.len() >= self.size)
-    }
-
-    /// The best first.
-    fn into_hits(self) -> Vec<Hit> {
-        let sorted = self.heap.into_sorted_vec();
-        sorted.into_iter().map(|Reverse(hit)| hit).collect()
     }
 }
 
 impl Sink<Vec<Hit>> for Top {
     fn wants(&self, bound: Rank) -> bool {
-        self.threshold().is_none_or(|threshold| bound > threshold)
+        self.floor().is_none_or(|floor| bound > floor)
     }
 
     fn take(&mut self, hits: Vec<Hit>) {
-        for hit in hits {
-            match self.threshold() {
-                // the rest is worse still
-                Some(threshold) if hit.rank < threshold => break,
-                Some(_) => {
-                    self.heap.pop();
-                }
-                None => {}
-            }
-            self.heap.push(Reverse(hit));
+        if hits.is_empty() {
+            return;
         }
+        let known = std::mem::take(&mut self.hits);
+        let room = self.size.min(known.len() + hits.len());
+        let (mut known, mut hits) = (known.into_iter().peekable(), hits.into_iter().peekable());
+        self.hits.reserve_exact(room);
+        while self.hits.len() < self.size {
+            let next = match (known.peek(), hits.peek()) {
+                (Some(a), Some(b)) if a < b => hits.next(),
+                (None, _) => hits.next(),
+                _ => known.next(),
+            };
+            let Some(next) = next else {
+                break;
+            };
+            self.hits.push(next);
+        }
+    }
+
+    fn floor(&self) -> Option<Rank> {
+        let worst = self.hits.last().map(|hit| hit.rank);
+        worst.filter(|_| self.hits.len() >= self.size)
     }
 }
 

@@ -1,11 +1,12 @@
 //! A filter laid against a view: which blocks may hold matching rows, and which rows of a block do match.
 
-use super::cache::BlockCache;
+use super::cache::{BlockCache, Columns};
 use super::filter::{Cover, Filter};
 use super::rank::{Direction, Order, Rank, Ranking};
 use super::rows::Rows;
 use super::search::{Scratch, Verdict};
 use crate::store::{Block, Error, Segment, Summary, View};
+use crate::time::Micros;
 use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(super) struct Candidate<'v> {
     pub(super) place: (usize, usize),
     /// No row comes before this.
     pub(super) bound: Rank,
+    /// A row that comes no earlier than this is of no use; known once there are enough that do.
+    pub(super) floor: Option<Rank>,
 }
 
 impl<'v> Plan<'v> {
@@ -74,9 +77,28 @@ impl<'v> Plan<'v> {
         self.ids.start
     }
 
+    /// A block that an earlier page decoded.
+    pub(super) fn cached(&self, segment: usize, block: usize) -> Option<Arc<Columns>> {
+        self.cache.peek(self.segment(segment)?, block)
+    }
+
     /// The segment at a place.
     pub(super) fn segment(&self, index: usize) -> Option<&'v Arc<Segment>> {
         self.segments.get(index).map(|plan| plan.segment)
+    }
+
+    /// The earliest and the latest time of the blocks that may hold matching rows; `None` when there is none.
+    pub(super) fn times(&self) -> Option<(Micros, Micros)> {
+        let mut times: Option<(Micros, Micros)> = None;
+        for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
+            let blocks = plan.segment.blocks().map(|block| block.summary());
+            for summary in blocks.filter(|summary| self.footer_allows(plan, summary)) {
+                let (start, end) = (*summary.times.start(), *summary.times.end());
+                let (earliest, latest) = times.unwrap_or((start, end));
+                times = Some((earliest.min(start), latest.max(end)));
+            }
+        }
+        times
     }
 
     /// The blocks that may hold matching rows below `after`, those with the greatest bound first.
@@ -112,7 +134,7 @@ impl<'v> Plan<'v> {
             let Some(plan) = self.segments.get(at) else {
                 break;
             };
-            if plan.sources == Cover::None || !overlap(&plan.segment.ids(), &self.ids) {
+            if !self.may_match(plan) {
                 continue;
             }
             let blocks = (0..plan.segment.block_count())
@@ -127,11 +149,16 @@ impl<'v> Plan<'v> {
                     block,
                     place: (at, index),
                     bound: highest.map_or(bound, |highest| highest.min(bound)),
+                    floor: None,
                 }
             }));
         }
         candidates.sort_unstable_by_key(|candidate| Reverse(candidate.bound));
         candidates
+    }
+
+    fn may_match(&self, plan: &SegmentPlan<'_>) -> bool {
+        plan.sources != Cover::None && overlap(&plan.segment.ids(), &self.ids)
     }
 
     fn footer_allows(&self, plan: &SegmentPlan<'_>, summary: &Summary) -> bool {
@@ -157,9 +184,7 @@ impl<'v> Plan<'v> {
     ) -> Result<Rows<'v>, Error> {
         let block = candidate.block;
         let (segment, index) = candidate.place;
-        let segment = self.segment(segment);
-        let cached = segment.and_then(|segment| self.cache.peek(segment, index));
-        let mut rows = Rows::all(block, cached);
+        let mut rows = Rows::all(block, self.cached(segment, index));
         let search = match &self.filter.search {
             None => None,
             Some(search) => match search.verdict(|text| block.may_contain(text)) {

@@ -91,36 +91,32 @@ impl<'v> Rows<'v> {
             .filter_map(|row| Some((row, column.get(row as usize)?)))
     }
 
-    pub(super) fn ids(&mut self) -> Result<&[u64], Error> {
-        Ok(self.ids_and_times()?.0)
-    }
-
     pub(super) fn times(&mut self) -> Result<&[Micros], Error> {
-        fill(&mut self.times, || match &self.cached {
-            Some(cached) => Ok(cached.times.clone()),
-            None => self.block.timestamps(),
-        })
+        match &self.cached {
+            Some(cached) => Ok(&cached.times),
+            None => fill(&mut self.times, || self.block.timestamps()),
+        }
     }
 
-    /// Both columns; the times are empty unless they were read before.
-    pub(super) fn ids_and_times(&mut self) -> Result<(&[u64], &[Micros]), Error> {
+    pub(super) fn ids(&mut self) -> Result<&[u64], Error> {
+        if let Some(cached) = &self.cached {
+            return Ok(&cached.ids);
+        }
         let summary = self.block.summary();
-        let ids = fill(&mut self.ids, || match &self.cached {
-            Some(cached) => Ok(cached.ids.clone()),
-            // as many ids as rows: no id between belongs to another block
-            None if summary.ids.end - summary.ids.start == u64::from(summary.rows) => {
-                Ok(summary.ids.clone().collect())
+        fill(&mut self.ids, || {
+            if summary.ids.end - summary.ids.start == u64::from(summary.rows) {
+                // as many ids as rows: no id between belongs to another block
+                return Ok(summary.ids.clone().collect());
             }
-            None => self.block.ids(),
-        })?;
-        Ok((ids, self.times.as_deref().unwrap_or_default()))
+            self.block.ids()
+        })
     }
 
     pub(super) fn levels(&mut self) -> Result<&[Level], Error> {
-        fill(&mut self.levels, || match &self.cached {
-            Some(cached) => Ok(cached.levels.clone()),
-            None => self.block.levels(),
-        })
+        match &self.cached {
+            Some(cached) => Ok(&cached.levels),
+            None => fill(&mut self.levels, || self.block.levels()),
+        }
     }
 
     /// The source of each row, as the segment numbers them.
@@ -149,17 +145,27 @@ impl<'v> Rows<'v> {
     }
 
     pub(super) fn retain_times(&mut self, keep: impl Fn(Micros) -> bool) -> Result<(), Error> {
+        let keep = |time: &Micros| keep(*time);
+        if let Some(cached) = self.cached.clone() {
+            self.retain_by(&cached.times, keep);
+            return Ok(());
+        }
         self.times()?;
         let column = self.times.take().unwrap_or_default();
-        self.retain_by(&column, |time| keep(*time));
+        self.retain_by(&column, keep);
         self.times = Some(column);
         Ok(())
     }
 
     pub(super) fn retain_levels(&mut self, keep: impl Fn(Level) -> bool) -> Result<(), Error> {
+        let keep = |level: &Level| keep(*level);
+        if let Some(cached) = self.cached.clone() {
+            self.retain_by(&cached.levels, keep);
+            return Ok(());
+        }
         self.levels()?;
         let column = self.levels.take().unwrap_or_default();
-        self.retain_by(&column, |level| keep(*level));
+        self.retain_by(&column, keep);
         self.levels = Some(column);
         Ok(())
     }
@@ -170,11 +176,19 @@ impl<'v> Rows<'v> {
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let mut kept = self.indexes();
+        scratch.begin();
         let read;
         let messages = if let Some(cached) = &self.cached {
             &cached.messages
         } else {
-            read = self.block.messages()?;
+            let text = self.block.text()?;
+            if !search.may_find(&text, scratch) {
+                if !search.is_inverted() {
+                    self.kept = Some(Vec::new());
+                }
+                return Ok(());
+            }
+            read = self.block.cut(text)?;
             &read
         };
         search.retain(messages.text(), messages.ends(), &mut kept, scratch);
@@ -182,9 +196,33 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// The column as far as it was read.
+    /// The ids, once they were read.
+    pub(super) fn read_ids(&self) -> &[u64] {
+        match &self.cached {
+            Some(cached) => &cached.ids,
+            None => self.ids.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The times, once they were read.
     pub(super) fn read_times(&self) -> &[Micros] {
-        self.times.as_deref().unwrap_or_default()
+        match &self.cached {
+            Some(cached) => &cached.times,
+            None => self.times.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The levels, once they were read.
+    pub(super) fn read_levels(&self) -> &[Level] {
+        match &self.cached {
+            Some(cached) => &cached.levels,
+            None => self.levels.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The kept rows, ascending; `None` where none was taken away.
+    pub(super) fn kept(&self) -> Option<&[u32]> {
+        self.kept.as_deref()
     }
 
     /// Hands each metadata that has something under `key` to `take`, with how many of the kept rows have it.

@@ -67,6 +67,11 @@ pub(super) trait Sink<T>: Send {
     /// Whether a block with this bound may still give anything; when not, none after it does.
     fn wants(&self, bound: Rank) -> bool;
     fn take(&mut self, value: T);
+
+    /// What a row must come before to be of use; `None` while any may be.
+    fn floor(&self) -> Option<Rank> {
+        None
+    }
 }
 
 /// How a scan ended.
@@ -166,7 +171,10 @@ impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
             self.ended = true;
             return None;
         }
-        Some(candidate)
+        Some(Candidate {
+            floor: self.sink.floor(),
+            ..candidate
+        })
     }
 
     fn finish<T>(&mut self, candidate: Candidate<'v>, result: Result<Part<T>, Error>)

@@ -3,7 +3,7 @@
 use super::literals::Need;
 use super::weight;
 use crate::store::fold;
-use memchr::memmem::Finder;
+use memchr::memmem::{self, Finder};
 use regex_automata::Input;
 use regex_automata::meta::{self, Regex};
 use regex_syntax::ParserBuilder;
@@ -72,8 +72,33 @@ pub(super) enum Verdict {
 /// Memory that a scan uses again from block to block.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    lowered: Vec<u8>,
+    lowered: Lowered,
+    /// One message, where each is looked at alone.
+    message: Vec<u8>,
     cache: Option<meta::Cache>,
+}
+
+impl Scratch {
+    /// Another block is at hand.
+    pub(super) fn begin(&mut self) {
+        self.lowered.is_ascii = None;
+    }
+}
+
+/// The text of a block with its ASCII letters lowered.
+#[derive(Debug, Default)]
+struct Lowered {
+    bytes: Vec<u8>,
+    /// None while that of the block at hand was not lowered yet.
+    is_ascii: Option<bool>,
+}
+
+impl Lowered {
+    /// Lowers `text` unless that was done, and says whether all of it is ASCII.
+    fn fill(&mut self, text: &[u8]) -> bool {
+        let bytes = &mut self.bytes;
+        *self.is_ascii.get_or_insert_with(|| lower(text, bytes))
+    }
 }
 
 impl Search {
@@ -110,7 +135,7 @@ impl Search {
     #[must_use]
     pub fn matches(&self, message: &str) -> bool {
         let found = match &self.matcher {
-            Matcher::Text(text) => text.matches(message, &mut Vec::new()),
+            Matcher::Text(text) => text.is_in_message(message, &mut Vec::new()),
             Matcher::Pattern(pattern) => pattern.regex.is_match(message),
         };
         found != self.inverted
@@ -129,6 +154,21 @@ impl Search {
         }
     }
 
+    /// False only when no message of a block is found, all of which `text` is, one after another: then neither where they end
+    /// need be known nor that they are text.
+    pub(super) fn may_find(&self, text: &[u8], scratch: &mut Scratch) -> bool {
+        let needle = match &self.matcher {
+            Matcher::Text(needle) => Some(&**needle),
+            Matcher::Pattern(pattern) => pattern.prefilter.as_ref(),
+        };
+        needle.is_none_or(|needle| needle.may_be_in(text, &mut scratch.lowered))
+    }
+
+    /// Whether messages that are not found are meant.
+    pub(super) fn is_inverted(&self) -> bool {
+        self.inverted
+    }
+
     /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`.
     pub(super) fn retain(
         &self,
@@ -139,7 +179,7 @@ impl Search {
     ) {
         let column = Column { text, ends };
         let found = match &self.matcher {
-            Matcher::Text(needle) => needle.rows(column, rows, &mut scratch.lowered),
+            Matcher::Text(needle) => needle.rows(column, rows, scratch),
             Matcher::Pattern(pattern) => pattern.rows(column, rows, scratch),
         };
         if self.inverted {
@@ -175,6 +215,9 @@ struct Text {
     case: Case,
 }
 
+/// The chars beyond ASCII that fold to ASCII: the Kelvin sign to k, the long s to s.
+const FOLDED_TO_ASCII: [(char, char); 2] = [('\u{212a}', 'k'), ('\u{17f}', 's')];
+
 impl Text {
     fn new(text: &str, case: Case) -> Self {
         let folded = fold(text).into_owned();
@@ -189,30 +232,53 @@ impl Text {
         }
     }
 
-    fn matches(&self, message: &str, lowered: &mut Vec<u8>) -> bool {
+    fn is_in_message(&self, message: &str, lowered: &mut Vec<u8>) -> bool {
         if self.case == Case::Sensitive {
             return self.finder.find(message.as_bytes()).is_some();
         }
-        if message.is_ascii() {
-            lower(message, lowered);
+        let is_ascii = lower(message.as_bytes(), lowered);
+        if self.is_exact(lowered, is_ascii) {
             return self.finder.find(lowered).is_some();
         }
         self.finder.find(fold(message).as_bytes()).is_some()
     }
 
-    fn rows(&self, column: Column<'_>, rows: &[u32], lowered: &mut Vec<u8>) -> Vec<u32> {
-        let exact = self.case == Case::Sensitive;
-        let sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
-        // folding may change lengths outside of ASCII, so that rows would no longer end where `ends` says
-        if sparse || self.finder.needle().is_empty() || !(exact || column.text.is_ascii()) {
-            let matches = |row: &u32| self.matches(column.row(*row), lowered);
+    /// Whether the folded needle is in a text just where it is in its `lowered` form. Chars beyond ASCII do not fold to
+    /// those that an ASCII needle has, but for two.
+    fn is_exact(&self, lowered: &[u8], is_ascii: bool) -> bool {
+        let may_be_folded_to = |(from, to): &(char, char)| {
+            let from = from.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
+            self.folded.contains(*to) && memmem::find(lowered, &from).is_some()
+        };
+        is_ascii || self.folded.is_ascii() && !FOLDED_TO_ASCII.iter().any(may_be_folded_to)
+    }
+
+    /// False only when it is in no message of which `text` is made.
+    fn may_be_in(&self, text: &[u8], lowered: &mut Lowered) -> bool {
+        if self.case == Case::Sensitive {
+            return self.finder.find(text).is_some();
+        }
+        let is_ascii = lowered.fill(text);
+        !self.is_exact(&lowered.bytes, is_ascii) || self.finder.find(&lowered.bytes).is_some()
+    }
+
+    fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
+        let text = column.text.as_bytes();
+        let is_sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
+        let is_in_one_pass = !is_sparse
+            && !self.finder.needle().is_empty()
+            && (self.case == Case::Sensitive || {
+                let is_ascii = scratch.lowered.fill(text);
+                // folding may change lengths, so that rows would no longer end where `ends` says
+                self.is_exact(&scratch.lowered.bytes, is_ascii)
+            });
+        if !is_in_one_pass {
+            let matches = |row: &u32| self.is_in_message(column.row(*row), &mut scratch.message);
             return rows.iter().copied().filter(matches).collect();
         }
-        let found = if exact {
-            self.hits(column.text.as_bytes(), column.ends)
-        } else {
-            lower(column.text, lowered);
-            self.hits(lowered, column.ends)
+        let found = match self.case {
+            Case::Sensitive => self.hits(text, column.ends),
+            Case::Insensitive => self.hits(&scratch.lowered.bytes, column.ends),
         };
         if rows.len() == column.ends.len() {
             found
@@ -244,10 +310,22 @@ impl Text {
     }
 }
 
-fn lower(text: &str, into: &mut Vec<u8>) {
+/// Puts `text` with its ASCII letters lowered in `into`; says whether all of it is ASCII. One pass, which the compiler does many
+/// bytes at a time.
+fn lower(text: &[u8], into: &mut Vec<u8>) -> bool {
     into.clear();
-    into.extend_from_slice(text.as_bytes());
-    into.make_ascii_lowercase();
+    into.reserve(text.len());
+    let (chunks, rest) = text.as_chunks::<64>();
+    let mut all = 0;
+    for chunk in chunks {
+        let mut lowered = *chunk;
+        lowered.make_ascii_lowercase();
+        into.extend_from_slice(&lowered);
+        all |= chunk.iter().fold(0, |all, byte| all | byte);
+    }
+    into.extend(rest.iter().map(u8::to_ascii_lowercase));
+    all |= rest.iter().fold(0, |all, byte| all | byte);
+    all.is_ascii()
 }
 
 /// A regex to match.
@@ -286,7 +364,7 @@ impl Pattern {
 
     fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
         let likely = match &self.prefilter {
-            Some(text) => text.rows(column, rows, &mut scratch.lowered),
+            Some(text) => text.rows(column, rows, scratch),
             None => rows.to_vec(),
         };
         let cache = scratch
@@ -401,6 +479,52 @@ mod tests {
             all(&Search::text("", Case::Insensitive), &messages).len(),
             6
         );
+    }
+
+    #[test]
+    fn chars_that_fold_to_ascii_are_known() {
+        let all = ('\u{80}'..=char::MAX).filter_map(|from| {
+            let folded = fold(from.encode_utf8(&mut [0; 4])).into_owned();
+            let to = folded.chars().next()?;
+            to.is_ascii().then_some((from, to))
+        });
+        let mut known = FOLDED_TO_ASCII;
+        known.sort_unstable();
+        assert_eq!(all.collect::<Vec<_>>(), known);
+    }
+
+    #[test]
+    fn ascii_is_found_among_other_letters() {
+        let messages = [
+            "\u{e4}\u{20ac} Disk",
+            "\u{212a}ey",
+            "\u{17f}et",
+            "key \u{fc}",
+        ];
+        let search = |text| Search::text(text, Case::Insensitive);
+        assert_eq!(all(&search("disk"), &messages), [0]);
+        assert_eq!(all(&search("key"), &messages), [1, 3]);
+        assert_eq!(all(&search("set"), &messages), [2]);
+        assert_eq!(all(&search("ey"), &messages), [1, 3]);
+    }
+
+    #[test]
+    fn a_block_without_the_text_is_not_cut() {
+        let mut scratch = Scratch::default();
+        let mut may_find = |search: &Search, text: &[u8]| {
+            scratch.begin();
+            search.may_find(text, &mut scratch)
+        };
+        let search = Search::text("Disk", Case::Insensitive);
+        assert!(may_find(&search, b"a disk") && !may_find(&search, b"a dis k"));
+        assert!(!may_find(&search, b"\xff dis"), "whatever it is");
+        assert!(may_find(&search, "di\u{17f}k".as_bytes()), "not known");
+        let exact = Search::text("Disk", Case::Sensitive);
+        assert!(may_find(&exact, b"Disk") && !may_find(&exact, b"disk"));
+        let pattern = Search::regex("disk [0-9]", Case::Sensitive).unwrap();
+        assert!(may_find(&pattern, b"DISK ") && !may_find(&pattern, b"dis"));
+        let any = Search::regex("disk|full", Case::Sensitive).unwrap();
+        assert!(may_find(&any, b""), "it has no text of its own");
     }
 
     #[test]

@@ -116,9 +116,26 @@ impl<'a> Block<'a> {
 
     /// The messages.
     pub fn messages(&self) -> Result<Messages, Error> {
+        self.cut(self.text()?)
+    }
+
+    /// All messages, one after another: for whoever may need no more to know that none is of use. What is no text yet is found
+    /// by [`Self::cut`].
+    pub fn text(&self) -> Result<Vec<u8>, Error> {
+        match self.place {
+            BlockPlace::Active(active, group) => {
+                let text = &active.columns(group)?.messages.text;
+                Ok(text.as_bytes().to_vec())
+            }
+            BlockPlace::Sealed(sealed, block) => sealed.text(&block.entry),
+        }
+    }
+
+    /// The messages, of which [`Self::text`] was read before.
+    pub fn cut(&self, text: Vec<u8>) -> Result<Messages, Error> {
         let messages = match self.place {
             BlockPlace::Active(active, group) => active.columns(group)?.messages.clone(),
-            BlockPlace::Sealed(sealed, block) => sealed.messages(&block.entry)?,
+            BlockPlace::Sealed(sealed, block) => sealed.cut(&block.entry, text)?,
         };
         if messages.ends.len() != self.rows() {
             return Err(self.corrupt(Column::Messages));

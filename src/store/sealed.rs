@@ -156,9 +156,15 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Levels))
     }
 
-    pub(super) fn messages(&self, entry: &Entry) -> Result<Messages, Error> {
+    /// All messages, one after another, not yet known to be text.
+    pub(super) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
+        self.column(entry, Column::Messages)
+    }
+
+    /// Cuts what [`Self::text`] read.
+    pub(super) fn cut(&self, entry: &Entry, text: Vec<u8>) -> Result<Messages, Error> {
         let lengths = self.numbers_u32(entry, Column::MessageLengths)?;
-        String::from_utf8(self.column(entry, Column::Messages)?)
+        String::from_utf8(text)
             .ok()
             .and_then(|text| Messages::new(text, &lengths))
             .ok_or_else(|| self.corrupt(entry, Column::Messages))

@@ -1,5 +1,6 @@
 //! Decoded blocks, kept from page to page: who pages on needs the same blocks again and again.
 
+use super::counts::Known;
 use crate::record::{Id, Level, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
@@ -12,9 +13,13 @@ const BYTES_MAX: usize = 8 << 20;
 /// What a row takes beside its message and metadata: id, source, timestamp, level, and where both end.
 const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 
-/// Blocks that were decoded for earlier pages; its clones are the same cache. One for a whole server keeps paging fast.
+/// Blocks that were decoded for earlier pages, and counts of earlier histograms; its clones are the same cache. One for a whole
+/// server keeps paging fast.
 #[derive(Clone, Default)]
-pub struct BlockCache(Arc<Mutex<Entries>>);
+pub struct BlockCache {
+    entries: Arc<Mutex<Entries>>,
+    counts: Arc<Mutex<Known>>,
+}
 
 #[derive(Default)]
 struct Entries {
@@ -68,7 +73,12 @@ impl BlockCache {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts of earlier histograms.
+    pub(super) fn counts(&self) -> MutexGuard<'_, Known> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,6 +133,15 @@ impl Columns {
     fn bytes(&self) -> usize {
         let content = self.messages.text().len() + self.metadata.all_bytes().len();
         content + self.ids.len() * ROW_BYTES
+    }
+
+    /// How many bytes message and metadata of a row have.
+    pub(super) fn row_bytes(&self, row: usize) -> u64 {
+        if row < self.ids.len() {
+            (self.messages.get(row).len() + self.metadata.bytes(row).len()) as u64
+        } else {
+            0
+        }
     }
 
     /// A row as a record. `source`: that of all rows, where the block has only one.

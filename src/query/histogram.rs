@@ -1,6 +1,8 @@
 //! Counts over time: how many records of each level, or of each kind of source, in every bucket of a range.
 
 use super::Error;
+use super::cache::BlockCache;
+use super::counts::{GroupCounts, Question};
 use super::filter::Filter;
 use super::plan::{Candidate, Plan};
 use super::rank::{Rank, Ranking};
@@ -11,6 +13,8 @@ use crate::record::Level;
 use crate::store::{self, View};
 use crate::time::Micros;
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// More buckets than that no screen shows.
 pub const BUCKETS_MAX: usize = 500;
@@ -74,8 +78,15 @@ pub fn histogram(
     let mut totals = Totals {
         plan: &plan,
         by: request.by,
+        buckets: scale.buckets(),
+        levels: vec![vec![0; scale.buckets()]; Level::ALL.len()],
+        sources: BTreeMap::new(),
+    };
+    let counting = Counting {
+        plan: &plan,
         scale,
-        series: BTreeMap::new(),
+        by: request.by,
+        cache: &budget.cache,
     };
     let outcome = scan::run(
         plan.candidates(Ranking::default(), None),
@@ -84,10 +95,7 @@ pub fn histogram(
             let rows = plan.select(candidate, scratch)?;
             Ok(Part {
                 scanned: rows.scanned(),
-                value: (
-                    candidate.place.0,
-                    count(candidate, rows, scale, request.by)?,
-                ),
+                value: (candidate.place.0, counting.block(candidate, rows)?),
             })
         },
         &mut totals,
@@ -107,12 +115,7 @@ pub fn histogram(
 
 /// The buckets of a request; `None` when no block can hold a match.
 fn scale(plan: &Plan<'_>, request: &HistogramRequest) -> Option<Scale> {
-    let blocks = || {
-        let candidates = plan.candidates(Ranking::default(), None);
-        candidates.map(|candidate| candidate.block.summary().times.clone())
-    };
-    let earliest = *blocks().min_by_key(|times| *times.start())?.start();
-    let latest = *blocks().max_by_key(|times| *times.end())?.end();
+    let (earliest, latest) = plan.times()?;
     let times = request.filter.times;
     let first = times.start.unwrap_or(earliest);
     let last = times.end.map_or(latest, |end| end.plus(-1));
@@ -123,131 +126,228 @@ fn scale(plan: &Plan<'_>, request: &HistogramRequest) -> Option<Scale> {
     ))
 }
 
-/// The counts of one group in a block: of a level by its index, of a source by its number in the segment.
-struct GroupCounts {
-    group: u32,
-    /// The bucket of the first count.
-    first: usize,
-    counts: Vec<u64>,
+/// The counts of a block.
+enum Counts {
+    /// All in one bucket, by level as the footer says.
+    OneBucket {
+        bucket: usize,
+        levels: [u32; 4],
+        source: Option<u32>,
+    },
+    Groups(Arc<[GroupCounts]>),
 }
 
-fn count(
-    candidate: Candidate<'_>,
-    rows: Rows<'_>,
+/// How blocks are counted.
+struct Counting<'p> {
+    plan: &'p Plan<'p>,
     scale: Scale,
     by: Grouping,
-) -> Result<Vec<GroupCounts>, store::Error> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let summary = candidate.block.summary();
-    let (first, last) = (
-        scale.bucket(*summary.times.start()),
-        scale.bucket(*summary.times.end()),
-    );
-    if rows.is_whole() && first == last {
-        let in_one_bucket = |(group, count): (u32, u32)| GroupCounts {
-            group,
-            first,
-            counts: vec![u64::from(count)],
-        };
-        match (by, summary.source) {
-            (Grouping::Level, _) => {
-                return Ok((0..).zip(summary.levels).map(in_one_bucket).collect());
-            }
-            (Grouping::Source, Some(source)) => {
-                return Ok(vec![in_one_bucket((source, summary.rows))]);
-            }
-            (Grouping::Source, None) => {}
+    cache: &'p BlockCache,
+}
+
+impl Counting<'_> {
+    fn block(&self, candidate: Candidate<'_>, rows: Rows<'_>) -> Result<Counts, store::Error> {
+        if rows.is_empty() {
+            return Ok(Counts::Groups(Arc::default()));
         }
+        if !rows.is_whole() {
+            return self.rows(candidate, rows).map(Counts::Groups);
+        }
+        let summary = candidate.block.summary();
+        let span = self.span(candidate);
+        if span.len() == 1 && (self.by == Grouping::Level || summary.source.is_some()) {
+            return Ok(Counts::OneBucket {
+                bucket: span.start,
+                levels: summary.levels,
+                source: summary.source,
+            });
+        }
+        self.whole(candidate, rows).map(Counts::Groups)
     }
-    count_rows(rows, scale, by, first..=last)
+
+    /// Counts a block whose every row is meant, once.
+    fn whole(
+        &self,
+        candidate: Candidate<'_>,
+        rows: Rows<'_>,
+    ) -> Result<Arc<[GroupCounts]>, store::Error> {
+        let (segment, block) = candidate.place;
+        let segment = self.plan.segment(segment);
+        // a block of several sources is of a file that still grows, and has changed when the next question comes
+        let segment = segment.filter(|_| candidate.block.summary().source.is_some());
+        let Some(segment) = segment else {
+            return self.rows(candidate, rows);
+        };
+        let question = Question {
+            block,
+            scale: self.scale,
+            by_source: self.by == Grouping::Source,
+        };
+        if let Some(known) = self.cache.counts().get(segment, question) {
+            return Ok(known);
+        }
+        let groups = self.rows(candidate, rows)?;
+        self.cache.counts().put(segment, question, &groups);
+        Ok(groups)
+    }
+
+    fn rows(
+        &self,
+        candidate: Candidate<'_>,
+        rows: Rows<'_>,
+    ) -> Result<Arc<[GroupCounts]>, store::Error> {
+        let source = candidate.block.summary().source;
+        let span = self.span(candidate);
+        count_rows(rows, source, self.scale, self.by, span).map(Arc::from)
+    }
+
+    /// The buckets that the rows of a block may be in.
+    fn span(&self, candidate: Candidate<'_>) -> Range<usize> {
+        let times = &candidate.block.summary().times;
+        self.scale.bucket(*times.start())..self.scale.bucket(*times.end()) + 1
+    }
 }
 
 fn count_rows(
     mut rows: Rows<'_>,
+    source: Option<u32>,
     scale: Scale,
     by: Grouping,
-    buckets: std::ops::RangeInclusive<usize>,
+    span: Range<usize>,
 ) -> Result<Vec<GroupCounts>, store::Error> {
     rows.times()?;
-    let groups: Vec<u32> = match by {
-        Grouping::Level => rows.levels()?.iter().map(|level| *level as u32).collect(),
-        Grouping::Source => rows.sources()?.to_vec(),
-    };
-    let first = *buckets.start();
-    let mut by_group: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    Ok(match (by, source) {
+        (Grouping::Level, _) => {
+            rows.levels()?;
+            let levels = rows.read_levels();
+            let level_of = |row: usize| levels.get(row).map(|level| level.index());
+            tally(&rows, scale, span, &[0, 1, 2, 3], level_of)
+        }
+        (Grouping::Source, Some(source)) => tally(&rows, scale, span, &[source], |_| Some(0)),
+        (Grouping::Source, None) => {
+            let sources = rows.sources()?.to_vec();
+            let mut groups = sources.clone();
+            groups.sort_unstable();
+            groups.dedup();
+            let group_of = |row: usize| groups.binary_search(sources.get(row)?).ok();
+            tally(&rows, scale, span, &groups, group_of)
+        }
+    })
+}
+
+/// Counts each kept row in its bucket, of which those in `span` can have any, and in its group, an index of `groups`.
+fn tally(
+    rows: &Rows<'_>,
+    scale: Scale,
+    span: Range<usize>,
+    groups: &[u32],
+    group_of: impl Fn(usize) -> Option<usize>,
+) -> Vec<GroupCounts> {
+    let times = rows.read_times();
+    let width = span.len();
+    let mut counts = vec![0; groups.len() * width];
     let mut place = scale.follow();
-    for (row, time) in rows.of(rows.read_times()) {
-        let Some(group) = groups.get(row as usize) else {
-            continue;
+    let mut take = |row: usize| {
+        let (Some(time), Some(group)) = (times.get(row), group_of(row)) else {
+            return;
         };
-        let counts = by_group
-            .entry(*group)
-            .or_insert_with(|| vec![0; buckets.clone().count()]);
-        if let Some(count) = counts.get_mut(place.bucket(*time).wrapping_sub(first)) {
+        let bucket = place.bucket(*time).wrapping_sub(span.start);
+        if bucket < width
+            && let Some(count) = counts.get_mut(group * width + bucket)
+        {
             *count += 1;
         }
+    };
+    match rows.kept() {
+        None => (0..times.len()).for_each(&mut take),
+        Some(kept) => kept.iter().for_each(|row| take(*row as usize)),
     }
-    let counts = by_group.into_iter().map(|(group, counts)| GroupCounts {
-        group,
-        first,
-        counts,
+    let of_groups = groups.iter().zip(counts.chunks_exact(width.max(1)));
+    let counted = of_groups.filter(|(_, counts)| counts.iter().any(|count| *count > 0));
+    let counted = counted.map(|(group, counts)| GroupCounts {
+        group: *group,
+        first: span.start,
+        counts: counts.to_vec(),
     });
-    Ok(counts.collect())
+    counted.collect()
 }
 
 struct Totals<'p> {
     plan: &'p Plan<'p>,
     by: Grouping,
-    scale: Scale,
-    /// By level, the index stands for the name: names would come in another order.
-    series: BTreeMap<String, Vec<u64>>,
+    buckets: usize,
+    /// By `Level::index`; all 0 when sources are counted.
+    levels: Vec<Vec<u64>>,
+    /// By kind; empty when levels are counted.
+    sources: BTreeMap<String, Vec<u64>>,
 }
 
 impl Totals<'_> {
-    fn name(&self, segment: usize, group: u32) -> String {
-        match self.by {
-            Grouping::Level => group.to_string(),
-            Grouping::Source => {
-                let names = self.plan.segment(segment).map_or(&[][..], |s| s.sources());
-                let name = names
-                    .get(group as usize)
-                    .map_or("", |source| source.as_str());
-                let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
-                kind.to_owned()
-            }
+    /// The totals of a group.
+    fn of(&mut self, segment: usize, group: u32) -> Option<&mut Vec<u64>> {
+        if self.by == Grouping::Level {
+            return self.levels.get_mut(group as usize);
+        }
+        let source = self.plan.segment(segment)?.sources().get(group as usize)?;
+        let name = source.as_str();
+        let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+        if !self.sources.contains_key(kind) {
+            let none = vec![0; self.buckets];
+            self.sources.insert(kind.to_owned(), none);
+        }
+        self.sources.get_mut(kind)
+    }
+
+    fn add(&mut self, segment: usize, group: u32, bucket: usize, count: u64) {
+        let totals = self.of(segment, group);
+        if let Some(total) = totals.and_then(|totals| totals.get_mut(bucket)) {
+            *total += count;
         }
     }
 
-    fn into_series(mut self) -> Vec<(String, Vec<u64>)> {
+    fn into_series(self) -> Vec<(String, Vec<u64>)> {
         match self.by {
-            Grouping::Source => self.series.into_iter().collect(),
-            Grouping::Level => Level::ALL
-                .into_iter()
-                .map(|level| {
-                    let counts = self.series.remove(&level.index().to_string());
-                    let none = || vec![0; self.scale.buckets()];
-                    (level.as_str().to_owned(), counts.unwrap_or_else(none))
-                })
-                .collect(),
+            Grouping::Source => self.sources.into_iter().collect(),
+            Grouping::Level => {
+                let names = Level::ALL.map(|level| level.as_str().to_owned());
+                names.into_iter().zip(self.levels).collect()
+            }
         }
     }
 }
 
-impl Sink<(usize, Vec<GroupCounts>)> for Totals<'_> {
+impl Sink<(usize, Counts)> for Totals<'_> {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, (segment, parts): (usize, Vec<GroupCounts>)) {
-        for part in parts {
-            let name = self.name(segment, part.group);
-            let buckets = self.scale.buckets();
-            let totals = self.series.entry(name).or_insert_with(|| vec![0; buckets]);
-            let totals = totals.iter_mut().skip(part.first);
-            for (total, count) in totals.zip(part.counts) {
-                *total += count;
+    fn take(&mut self, (segment, counts): (usize, Counts)) {
+        match counts {
+            Counts::OneBucket {
+                bucket,
+                levels,
+                source,
+            } => match (self.by, source) {
+                (Grouping::Source, Some(source)) => {
+                    let rows = levels.iter().map(|count| u64::from(*count)).sum();
+                    self.add(segment, source, bucket, rows);
+                }
+                _ => {
+                    for (group, count) in (0..).zip(levels) {
+                        self.add(segment, group, bucket, count.into());
+                    }
+                }
+            },
+            Counts::Groups(groups) => {
+                for part in groups.iter() {
+                    let Some(totals) = self.of(segment, part.group) else {
+                        continue;
+                    };
+                    let totals = totals.iter_mut().skip(part.first);
+                    for (total, count) in totals.zip(&part.counts) {
+                        *total += count;
+                    }
+                }
             }
         }
     }

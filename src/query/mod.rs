@@ -17,6 +17,7 @@
 mod around;
 mod cache;
 mod condition;
+mod counts;
 mod cursor;
 mod error;
 mod fields;

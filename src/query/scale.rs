@@ -37,7 +37,7 @@ const ROUND: &[i64] = &[
 ];
 
 /// Consecutive buckets of one length.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Scale {
     /// The number of the first bucket, counted from 1970.
     first: i64,

@@ -1,9 +1,11 @@
 //! How many records of a page its bound in bytes lets through, before any of them is read.
 
+use super::cache::Columns;
 use super::plan::Plan;
 use super::scan;
 use crate::store::Error;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How many of the rows at `places` (segment, block and row) hold `bytes_max` of messages and metadata together: all of them
 /// where that is so, else as many of the first as do, and one at least.
@@ -19,7 +21,7 @@ pub(super) fn fitting(
     if blocks_fit(plan, places.clone(), bytes_max) {
         return Ok(count);
     }
-    let mut rows_of: HashMap<(usize, usize), Vec<u64>> = HashMap::new();
+    let mut rows_of: HashMap<(usize, usize), RowBytes> = HashMap::new();
     let mut bytes = 0_u64;
     for (at, (segment, block, row)) in places.enumerate() {
         let rows = match rows_of.entry((segment, block)) {
@@ -28,7 +30,7 @@ pub(super) fn fitting(
                 new.insert(row_bytes(plan, segment, block)?)
             }
         };
-        bytes = bytes.saturating_add(rows.get(row).copied().unwrap_or_default());
+        bytes = bytes.saturating_add(rows.of(row));
         if bytes > bytes_max {
             return Ok(at.max(1));
         }
@@ -53,12 +55,30 @@ fn blocks_fit(
     bytes.sum::<u64>() <= bytes_max
 }
 
-fn row_bytes(plan: &Plan<'_>, segment: usize, block: usize) -> Result<Vec<u64>, Error> {
+/// How many bytes the rows of a block have.
+enum RowBytes {
+    Decoded(Arc<Columns>),
+    Read(Vec<u64>),
+}
+
+impl RowBytes {
+    fn of(&self, row: usize) -> u64 {
+        match self {
+            Self::Decoded(columns) => columns.row_bytes(row),
+            Self::Read(bytes) => bytes.get(row).copied().unwrap_or_default(),
+        }
+    }
+}
+
+fn row_bytes(plan: &Plan<'_>, segment: usize, block: usize) -> Result<RowBytes, Error> {
+    if let Some(columns) = plan.cached(segment, block) {
+        return Ok(RowBytes::Decoded(columns));
+    }
     let Some(segment) = plan.segment(segment) else {
-        return Ok(Vec::new());
+        return Ok(RowBytes::Read(Vec::new()));
     };
     match segment.block(block).row_bytes() {
-        Err(error) if scan::is_damage(&error) => Ok(Vec::new()),
-        rows => rows,
+        Err(error) if scan::is_damage(&error) => Ok(RowBytes::Read(Vec::new())),
+        rows => rows.map(RowBytes::Read),
     }
 }

@@ -193,16 +193,18 @@ fn visit(directory: &Path) -> (u64, u64) {
 }
 
 fn project(directory: &Path) -> u64 {
-    let mut journal = open(directory);
+    let mut journal = Journal::open(JournalOptions {
+        directories: vec![directory.to_owned()],
+        fields: Some(|name| PROJECTION.contains(&name)),
+        ..JournalOptions::default()
+    });
     let mut kept = Vec::new();
     let mut bytes = 0;
     while let Some(Event::Entry(entry)) = journal.next().expect("the journal can be read") {
         kept.clear();
         black_box(entry.realtime());
-        for (name, value) in entry.fields() {
-            if PROJECTION.contains(&name) {
-                kept.extend_from_slice(value);
-            }
+        for (_, value) in entry.fields() {
+            kept.extend_from_slice(value);
         }
         bytes += black_box(&kept).len() as u64;
     }
@@ -334,8 +336,8 @@ fn resident_of(directory: &Path, arguments: &[&str]) -> u64 {
     most
 }
 
-/// Time that passed, and time on the processor, which other work on the machine does not lengthen; a child's does not
-/// count there.
+/// Time that passed, and time on the processor, which other work on the machine does not lengthen. That of a child is
+/// counted in steps of 10 ms.
 #[derive(Clone, Copy)]
 struct Took {
     wall: Duration,
@@ -369,14 +371,21 @@ fn report(what: &str, entries: u64, took: Took) {
 }
 
 fn compare(what: &str, ours: Took, theirs: Took) {
-    let times = theirs.wall.as_secs_f64() / ours.wall.as_secs_f64();
-    println!("{what}: {times:.1} times as fast as journalctl");
+    let wall = theirs.wall.as_secs_f64() / ours.wall.as_secs_f64();
+    let cpu = theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64();
+    println!("{what}: {wall:.1} times as fast as journalctl, {cpu:.1} times on the processor");
 }
 
+/// What this process and its children that ended have used.
 fn cpu_time() -> Duration {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().next();
-    Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    let own = Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0));
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let numbers = text.rsplit_once(')').map_or("", |(_, numbers)| numbers);
+    let ticks = numbers.split_whitespace().skip(13).take(2);
+    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    own + Duration::from_millis(ticks * 10)
 }
 
 fn rate(entries: u64, took: Duration) -> u128 {

@@ -264,6 +264,19 @@ fn form(name: &[u8]) -> Form {
     }
 }
 
+/// Whether a field says something about a record; the others need not be read.
+pub(crate) fn is_read(name: &[u8]) -> bool {
+    let by_outline: [&[u8]; 6] = [
+        b"MESSAGE",
+        b"CONTAINER_PARTIAL_ID",
+        b"CONTAINER_PARTIAL_MESSAGE",
+        b"CONTAINER_PARTIAL_LAST",
+        b"_SOURCE_REALTIME_TIMESTAMP",
+        b"_SOURCE_MONOTONIC_TIMESTAMP",
+    ];
+    by_outline.contains(&name) || !matches!(form(name), Form::Dropped)
+}
+
 fn is_docker_bookkeeping(name: &[u8]) -> bool {
     name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
 }
@@ -546,6 +559,46 @@ mod tests {
             record.metadata["long"].as_str().unwrap().len(),
             FIELD_BYTES_MAX / 3 * 3
         );
+    }
+
+    #[test]
+    fn what_is_not_read_says_nothing() {
+        let lines = [
+            "MESSAGE=a",
+            "PRIORITY=3",
+            "_TRANSPORT=journal",
+            "_SYSTEMD_UNIT=web.service",
+            "_SYSTEMD_USER_UNIT=app.service",
+            "_SYSTEMD_SLICE=system.slice",
+            "_SYSTEMD_INVOCATION_ID=00",
+            "_STREAM_ID=00",
+            "_SELINUX_CONTEXT=unconfined",
+            "_SOURCE_REALTIME_TIMESTAMP=5",
+            "_SOURCE_MONOTONIC_TIMESTAMP=5",
+            "_SOURCE_BOOTTIME_TIMESTAMP=5",
+            "CONTAINER_NAME=web",
+            "CONTAINER_ID=0123",
+            "CONTAINER_ID_FULL=01234567",
+            "CONTAINER_TAG=web",
+            "CONTAINER_PARTIAL_ID=p",
+            "CONTAINER_PARTIAL_MESSAGE=true",
+            "CONTAINER_PARTIAL_ORDINAL=1",
+            "CONTAINER_PARTIAL_LAST=false",
+            "CONTAINER_LOG_EPOCH=1",
+            "SYSLOG_IDENTIFIER=web",
+            "SYSLOG_RAW=raw",
+            "_COMM=dockerd",
+            "_PID=7",
+            "ANSWER=42",
+        ];
+        let all = fields(&lines);
+        let is_read = |field: &&Field<'_>| is_read(field.0);
+        let read: Vec<_> = all.iter().filter(is_read).copied().collect();
+        assert!(read.len() < all.len());
+        let outlines = |fields: &[Field<'_>]| format!("{:?}", Outline::of(fields.iter().copied()));
+        assert_eq!(outlines(&read), outlines(&all));
+        let taken = |fields: &[Field<'_>]| metadata(fields.iter().copied());
+        assert_eq!(taken(&read), taken(&all));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The collector of the systemd journal, read natively: every entry that is wanted becomes a record, in the order of the
 //! journal.
 
-use super::entry::Rules;
+use super::entry::{Rules, is_read};
 use super::joining::Joining;
 use super::own::own_record;
 use super::patterns::NamePatterns;
@@ -133,6 +133,7 @@ impl JournaldCollector {
             directories: directories.clone(),
             namespaces,
             resume,
+            fields: Some(is_read),
             poll: POLL,
             ..JournalOptions::default()
         };

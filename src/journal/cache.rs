@@ -14,6 +14,8 @@ const CACHE_SLOTS_MIN: usize = 1 << 9;
 const CACHE_SLOTS_MAX: usize = 1 << 15;
 /// Scratch memory beyond this is given back after the entry that needed it.
 const SCRATCH_BYTES_KEPT: usize = 1 << 20;
+/// Set in the length of the name of a field that is not asked for. Names of cached fields are shorter.
+const UNWANTED: u16 = 1 << 15;
 
 /// Where a field's bytes are.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,8 @@ pub(super) struct Place {
     length: u32,
     name: u32,
     cached: bool,
+    /// The field is asked for.
+    pub(super) wanted: bool,
 }
 
 /// A place in the table of a cache: small, for the tables of files that are read side by side share the processor's
@@ -32,6 +36,7 @@ struct Slot {
     key: u32,
     start: u32,
     length: u16,
+    /// The length of the name, and whether the field is [`UNWANTED`].
     name: u16,
 }
 
@@ -54,8 +59,9 @@ impl DataCache {
                 return Some(Place {
                     start: slot.start,
                     length: u32::from(slot.length),
-                    name: u32::from(slot.name),
+                    name: u32::from(slot.name & !UNWANTED),
                     cached: true,
+                    wanted: slot.name & UNWANTED == 0,
                 });
             }
             if slot.key == 0 {
@@ -81,12 +87,19 @@ impl DataCache {
     }
 
     /// Keeps a field whose name has `name` bytes. A table that cannot grow takes nothing more from three quarters on.
-    pub(super) fn keep(&mut self, offset: u64, field: &[u8], name: usize) -> Option<Place> {
+    pub(super) fn keep(
+        &mut self,
+        offset: u64,
+        field: &[u8],
+        name: usize,
+        wanted: bool,
+    ) -> Option<Place> {
+        let name = u16::try_from(name).ok().filter(|name| *name < UNWANTED)?;
         let slot = Slot {
             key: key_of(offset)?,
             start: u32::try_from(self.bytes.len()).ok()?,
             length: u16::try_from(field.len()).ok()?,
-            name: u16::try_from(name).ok()?,
+            name: if wanted { name } else { name | UNWANTED },
         };
         if self.used >= self.table.len() / 2 && self.table.len() < CACHE_SLOTS_MAX {
             self.grow();
@@ -144,6 +157,7 @@ fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
         length,
         name: u32::try_from(name).ok()?,
         cached: false,
+        wanted: true,
     })
 }
 
@@ -238,7 +252,7 @@ mod tests {
         let mut kept = 0;
         for number in 1..30_000_u64 {
             let field = format!("NAME={number}");
-            if let Some(place) = cache.keep(number * 8, field.as_bytes(), 4) {
+            if let Some(place) = cache.keep(number * 8, field.as_bytes(), 4, true) {
                 kept += 1;
                 assert_eq!(kept, number);
                 buffer.add(place);
@@ -259,7 +273,8 @@ mod tests {
         let mut cache = DataCache::default();
         let mut buffer = EntryBuffer::default();
         assert!(buffer.add_own(b"A=1", 1));
-        buffer.add(cache.keep(64, b"B=", 1).unwrap());
+        buffer.add(cache.keep(64, b"B=", 1, true).unwrap());
+        assert!(!cache.keep(72, b"C=", 1, false).unwrap().wanted);
         assert!(buffer.add_own(b"A==", 1));
         let fields: Vec<_> = buffer.fields(&cache).collect();
         assert_eq!(fields, [(&b"A"[..], &b"1"[..]), (b"B", b""), (b"A", b"=")]);

@@ -16,6 +16,7 @@ use super::index::EntryIndex;
 use super::layout;
 use super::layout::ITEMS_MAX;
 use super::layout::object_type;
+use super::options::FieldChoice;
 use super::payload::Inflater;
 use super::window::Window;
 use crate::bytes::Reader;
@@ -28,11 +29,12 @@ pub(super) struct JournalFile {
     header: Header,
     index: EntryIndex,
     cache: DataCache,
+    fields: FieldChoice,
 }
 
 impl JournalFile {
-    /// Opens the file at `path`.
-    pub(super) fn open(path: &Path, held: &Held) -> Result<Self, Error> {
+    /// Opens the file at `path`, of whose entries `fields` are asked for.
+    pub(super) fn open(path: &Path, held: &Held, fields: FieldChoice) -> Result<Self, Error> {
         let mut window = Window::open(path, held)?;
         let header = read_header(&mut window)?;
         Ok(Self {
@@ -40,6 +42,7 @@ impl JournalFile {
             header,
             index: EntryIndex::default(),
             cache: DataCache::default(),
+            fields,
         })
     }
 
@@ -144,8 +147,8 @@ impl JournalFile {
         EntryHead::parse(bytes, offset, &self.header)
     }
 
-    /// Reads all fields of an entry into `buffer`. What is wrong with single fields goes to `problems`; the entry is
-    /// whole but for them.
+    /// Reads the fields of an entry into `buffer`: those that are asked for, or all. What is wrong with single fields
+    /// goes to `problems`; the entry is whole but for them.
     pub(super) fn load(
         &mut self,
         entry: &EntryHead,
@@ -160,7 +163,9 @@ impl JournalFile {
         let items = std::mem::take(&mut buffer.items);
         for item in &items {
             if let Some(place) = self.cache.find(*item) {
-                buffer.add(place);
+                if place.wanted || limits.whole {
+                    buffer.add(place);
+                }
             } else if let Err(error) = self.load_data(*item, buffer, limits) {
                 if matches!(error, Error::Gone | Error::Io { .. }) {
                     return Err(error);
@@ -234,12 +239,18 @@ impl JournalFile {
         )?;
         let name = memchr::memchr(b'=', field)
             .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))?;
+        let wanted = self
+            .fields
+            .is_none_or(|wants| field.get(..name).is_some_and(wants));
+        let is_read = wanted || limits.whole;
         if head.n_entries > 1
             && field.len() <= CACHED_FIELD_MAX
-            && let Some(place) = self.cache.keep(offset, field, name)
+            && let Some(place) = self.cache.keep(offset, field, name, wanted)
         {
-            buffer.add(place);
-        } else if !buffer.add_own(field, name) {
+            if is_read {
+                buffer.add(place);
+            }
+        } else if is_read && !buffer.add_own(field, name) {
             return Err(limits.over(offset));
         }
         Ok(())
@@ -257,6 +268,8 @@ pub(super) struct Parts<'a> {
 pub(super) struct Limits<'a> {
     /// The longest field, decompressed.
     pub(super) field_bytes_max: usize,
+    /// All fields are read, whichever are asked for.
+    pub(super) whole: bool,
     pub(super) inflater: &'a mut Inflater,
     pub(super) problems: &'a mut Vec<Error>,
 }

@@ -140,6 +140,7 @@ impl Filter {
         let mut ignored = Vec::new();
         let mut limits = Limits {
             field_bytes_max: self.field_bytes_max,
+            whole: true,
             inflater: &mut self.inflater,
             problems: &mut ignored,
         };
@@ -167,6 +168,7 @@ impl Filter {
         let mut ignored = Vec::new();
         let mut limits = Limits {
             field_bytes_max: self.field_bytes_max,
+            whole: true,
             inflater: &mut self.inflater,
             problems: &mut ignored,
         };

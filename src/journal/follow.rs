@@ -251,7 +251,7 @@ impl Journal {
             .iter()
             .position(|failed| failed.path == found.path)
             .map(|at| self.failed.swap_remove(at).since);
-        match JournalFile::open(&found.path, &self.held) {
+        match JournalFile::open(&found.path, &self.held, self.options.fields) {
             Ok(file) => {
                 self.add(found, file, first);
                 true

@@ -65,6 +65,7 @@ pub use id::Id128;
 pub use id::Id128Error;
 pub use matches::Matches;
 pub use name::Namespaces;
+pub use options::FieldChoice;
 pub use options::JournalOptions;
 pub use options::Seek;
 pub use origin::OriginPosition;

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// calls each.
 const POLL: Duration = Duration::from_millis(20);
 
+/// Chooses fields by their name; `None` takes all.
+pub type FieldChoice = Option<fn(&[u8]) -> bool>;
+
 /// What a [`Journal`](super::Journal) reads.
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
@@ -30,6 +33,8 @@ pub struct JournalOptions {
     /// Which entries are given out. Positions and gaps are those of the entries given out: somebody who keeps positions
     /// takes all entries and chooses himself.
     pub matches: Matches,
+    /// Which fields of an entry are given out. The others are passed over, which is faster than to take all.
+    pub fields: FieldChoice,
     /// Fields longer than this are left out and told as a problem. All fields of one entry together may take twice this.
     pub field_bytes_max: usize,
     /// How often [`wait`](super::Journal::wait) looks at files that journald has not announced a change of.
@@ -45,6 +50,7 @@ impl Default for JournalOptions {
             resume: Vec::new(),
             since: None,
             matches: Matches::default(),
+            fields: None,
             field_bytes_max: FIELD_BYTES_MAX,
             poll: POLL,
         }

@@ -246,6 +246,7 @@ impl Journal {
             let member = self.members.get_mut(chosen)?;
             let mut limits = Limits {
                 field_bytes_max: self.options.field_bytes_max,
+                whole: false,
                 inflater: &mut self.inflater,
                 problems: &mut self.item_problems,
             };

@@ -191,6 +191,7 @@ fn scan(member: &mut Member, inflater: &mut Inflater, limit: usize, each: Each<'
         };
         let mut limits = Limits {
             field_bytes_max: limit,
+            whole: true,
             inflater,
             problems: &mut ignored,
         };

@@ -847,7 +847,7 @@ fn compare_matches(options: &JournalOptions, rounds: usize) {
         let (matches, wanted) = random_matches(&mut random, &all);
         let what = format!("{matches:?}");
         let mut journal = Journal::open(JournalOptions {
-            matches,
+            matches: matches.clone(),
             ..options.clone()
         });
         assert_same(&forward(&mut journal), &wanted, Path::new(&what));
@@ -863,7 +863,25 @@ fn compare_matches(options: &JournalOptions, rounds: usize) {
                 Path::new(&what),
             );
         }
+        compare_chosen_fields(options, matches, wanted);
     }
+}
+
+/// Entries of which a few fields are asked for, whichever fields are matched.
+fn compare_chosen_fields(options: &JournalOptions, matches: Matches, mut wanted: Vec<Seen>) {
+    let is_chosen = |name: &[u8]| matches!(name, b"MESSAGE" | b"PRIORITY" | b"_PID");
+    for seen in &mut wanted {
+        seen.fields.retain(|(name, _)| is_chosen(name));
+    }
+    let mut journal = Journal::open(JournalOptions {
+        matches,
+        fields: Some(is_chosen),
+        ..options.clone()
+    });
+    let what = Path::new("chosen fields");
+    assert_same(&forward(&mut journal), &wanted, what);
+    wanted.reverse();
+    assert_same(&backward(&mut journal), &wanted, what);
 }
 
 #[test]

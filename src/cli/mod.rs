@@ -4,6 +4,8 @@
 mod announce;
 mod chart;
 mod compact;
+mod completions;
+mod doctor;
 mod endpoint;
 mod exec;
 mod export;
@@ -12,6 +14,7 @@ mod folder;
 mod import;
 mod inspect;
 mod journal;
+mod man;
 mod output;
 mod pager;
 mod pipe;
@@ -60,6 +63,9 @@ pub fn main() -> ExitCode {
             .and_then(|raw| test_redaction(&raw))
             .map(|()| 0),
         Some(("journal", arguments)) => journal::run(arguments).map(|()| 0),
+        Some(("doctor", arguments)) => doctor::run(arguments),
+        Some(("completions", arguments)) => completions::run(arguments, command()).map(|()| 0),
+        Some(("man", arguments)) => man::run(arguments, command()).map(|()| 0),
         _ => unreachable!("clap refuses a command line without a known subcommand"),
     })
 }
@@ -143,6 +149,9 @@ fn command() -> Command {
         .subcommand(pipe::command())
         .subcommand(redact_command())
         .subcommand(journal::command())
+        .subcommand(doctor::command())
+        .subcommand(completions::command())
+        .subcommand(man::command())
 }
 
 fn serve_command() -> Command {
@@ -165,7 +174,9 @@ fn redact_command() -> Command {
     Command::new("redact")
         .about("Show what redaction does to lines of standard input")
         .arg(test.help("Read lines and print each as it would be kept, and which rules changed it"))
-        .after_help("Example:\n  vmlog redact --test < deploy.log")
+        .after_help(
+            "Example:\n  vmlog redact --test < deploy.log\n\nExit codes: 0 done; 1 failed; 2 not understood",
+        )
 }
 
 /// Shows what the rules do, as the settings have them.
@@ -208,8 +219,10 @@ fn settings_help() -> String {
         format!("  {name}\n      {meaning}\n      allowed: {kind}; default: {default}\n")
     });
     let settings: String = settings.collect();
-    let codes = "Exit codes: 0 stopped when asked to, 1 failed, 2 not understood";
-    format!("Settings, as environment variables:\n{settings}\n{codes}")
+    let examples = "Examples:\n  vmlog serve\n  vmlog serve --data-dir /tmp/try --listen 127.0.0.1:9000\n  \
+                    LOG_FILES=app=/var/log/app.log vmlog serve";
+    let codes = "Exit codes: 0 stopped when asked to; 1 failed; 2 not understood";
+    format!("Settings, as environment variables:\n{settings}\n{examples}\n\n{codes}")
 }
 
 /// Where this machine keeps its records.

@@ -13,6 +13,8 @@
 mod architecture;
 mod collect;
 mod collectors;
+mod command_doctor;
+mod command_line;
 mod command_query;
 mod command_store;
 mod crash;

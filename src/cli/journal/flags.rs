@@ -11,7 +11,9 @@ pub(crate) fn command() -> Command {
             "Reads journal files natively, with the flags of journalctl: of this machine, of a directory, \
              or single files, whatever version of systemd wrote them. Needs no systemd.",
         )
-        .after_help("Exit codes: 0 done, 1 failed or --grep found nothing, 2 not understood")
+        .after_help("Examples:\n  vmlog journal -u ssh -p warning -S -2h\n  vmlog journal -D /mnt/dead-vm/var/log/journal -b\n  \
+             vmlog journal --file system.journal -o export\n\n\
+             Exit codes: 0 done; 1 failed or --grep found nothing; 2 not understood")
         .args(source_arguments())
         .args(filter_arguments())
         .args(output_arguments())

@@ -1,0 +1,49 @@
+//! `vmlog doctor`: what can be read and written on this machine and, where it cannot, why and what helps.
+
+mod machine;
+mod own;
+mod report;
+mod sources;
+
+use super::output::print;
+use super::{Failure, raw};
+use crate::config::Config;
+use clap::{ArgMatches, Command};
+use report::{Finding, text};
+
+/// The arguments of `vmlog doctor`.
+pub(super) fn command() -> Command {
+    Command::new("doctor")
+        .about("Say what can be read on this machine and, where it cannot, what helps")
+        .long_about(
+            "Looks at everything that `vmlog serve` needs, with the same settings: its folder, the room on the disk, the address, \
+             the journal, containers, cloud-init, files and the clock. Each line says how it stands; where something is in the way, \
+             the line below it says what helps. Run it as the user that the server runs as. Changes nothing.",
+        )
+        .after_help(
+            "Examples:\n  vmlog doctor\n  sudo -u vmlog vmlog doctor\n  LOG_FILES=app=/var/log/app.log vmlog doctor\n\n\
+             Exit codes: 0 nothing is in the way; 1 something is; 2 not understood",
+        )
+}
+
+/// Looks, and gives the exit code.
+pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
+    let findings = match Config::check(&raw(matches)?) {
+        Ok(config) => look(&config),
+        Err(error) => vec![Finding::wrong(
+            "settings",
+            error.to_string(),
+            "set it as `vmlog serve --help` says; nothing else was looked at",
+        )],
+    };
+    print(&text(&findings))?;
+    Ok(u8::from(findings.iter().any(Finding::is_wrong)))
+}
+
+fn look(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![Finding::good("settings", "all are understood")];
+    findings.extend(own::look(config));
+    findings.extend(sources::look(config));
+    findings.extend(machine::look(config));
+    findings
+}

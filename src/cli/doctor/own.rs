@@ -1,0 +1,190 @@
+//! What is ours: the folder, the room for it, the store, the address.
+
+use super::report::Finding;
+use crate::cli::progress::size;
+use crate::config::Config;
+use crate::disk::{Disk, RealDisk};
+use crate::pipeline::told;
+use crate::server::access_token;
+use crate::store::{self, Reader};
+use rustix::fs::{Access, access};
+use std::io::{Error, ErrorKind};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let root = config.data_dir.join("store");
+    let writer = writer(&root);
+    let mut findings = vec![folder(&config.data_dir)];
+    findings.extend(token(config));
+    findings.extend(room(&config.data_dir, &config.store));
+    findings.push(store(&root, writer));
+    findings.push(address(config, writer));
+    findings
+}
+
+/// Whether somebody holds the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    Running,
+    None,
+    /// We may not even ask.
+    Unknown,
+}
+
+fn writer(root: &Path) -> Writer {
+    let path = root.join("LOCK");
+    // asking for the lock would make its file
+    if !exists(&path) {
+        return Writer::None;
+    }
+    match RealDisk.lock(&path) {
+        Ok(None) => Writer::Running,
+        Ok(Some(_)) => Writer::None,
+        Err(_) => Writer::Unknown,
+    }
+}
+
+pub(super) fn exists(path: &Path) -> bool {
+    access(path, Access::EXISTS).is_ok()
+}
+
+/// The nearest folder that is there, the path itself or one above it.
+fn nearest(path: &Path) -> Option<&Path> {
+    path.ancestors().find(|path| exists(path))
+}
+
+fn folder(path: &Path) -> Finding {
+    let shown = path.display();
+    let remedy =
+        "run as the user that owns it, or set --data-dir / LOG_DATA_DIR to a folder of your own";
+    let Some(found) = nearest(path) else {
+        return Finding::wrong("data", format!("{shown} cannot be reached"), remedy);
+    };
+    let may = access(found, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+    match may.map_err(Error::from) {
+        Ok(()) if found == path => {
+            Finding::good("data", format!("{shown} may be read and written"))
+        }
+        Ok(()) => Finding::good("data", format!("{shown} is not there yet and can be made")),
+        Err(error) => Finding::wrong("data", format!("{}: {error}", found.display()), remedy),
+    }
+}
+
+/// A token that others could read is refused at the start.
+fn token(config: &Config) -> Option<Finding> {
+    let path = config.data_dir.join(access_token::FILE_NAME);
+    if config.api_token.is_some() || !exists(&path) {
+        return None;
+    }
+    let error = access_token::load_or_make(&config.data_dir).err()?;
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied => "run as the user that owns it",
+        _ => "remove it; the next start makes a new one",
+    };
+    Some(Finding::wrong(
+        "token",
+        format!("{}: {error}", path.display()),
+        remedy,
+    ))
+}
+
+fn room(path: &Path, options: &store::Options) -> Option<Finding> {
+    let space = RealDisk.space(nearest(path)?).ok()?;
+    let kept = (space.total / 100)
+        .saturating_mul(u64::from(options.free_percent_min))
+        .max(options.free_bytes_min);
+    let text = format!("{} of {} are free", size(space.free), size(space.total));
+    if space.free <= kept {
+        let text = format!(
+            "{text}, and {} must stay free: the oldest records go",
+            size(kept)
+        );
+        return Some(Finding::wrong(
+            "disk",
+            text,
+            "make room, or set LOG_STORE_MIN_FREE lower",
+        ));
+    }
+    if space.free - kept < options.bytes_max {
+        let text = format!(
+            "{text}; the store may grow to {} and will be kept smaller",
+            size(options.bytes_max)
+        );
+        return Some(
+            Finding::note("disk", text).with_remedy("make room, or set LOG_STORE_MAX_BYTES lower"),
+        );
+    }
+    Some(Finding::good("disk", text))
+}
+
+fn store(root: &Path, writer: Writer) -> Finding {
+    if !exists(root) {
+        return Finding::note(
+            "store",
+            format!(
+                "{} is not there yet: the first start makes it",
+                root.display()
+            ),
+        );
+    }
+    let written = match writer {
+        Writer::Running => "a server writes it",
+        Writer::None => "no server writes it",
+        Writer::Unknown => "whether a server writes it cannot be seen",
+    };
+    let opened = Reader::open_read_only(Arc::new(RealDisk), root)
+        .and_then(|reader| Ok((reader.view().records()?, reader.view().segments().len())));
+    match opened {
+        Ok((records, segments)) => {
+            let counted = format!(
+                "{}: {records} records in {segments} segments, {written}",
+                root.display()
+            );
+            Finding::good("store", counted)
+        }
+        Err(error) => {
+            let remedy = match &error {
+                store::Error::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                    "run as the user that owns it"
+                }
+                _ => {
+                    "`vmlog verify` says what is damaged, `vmlog repair` saves what can be read into a new store"
+                }
+            };
+            Finding::wrong(
+                "store",
+                format!("{}: {}", root.display(), told(&error)),
+                remedy,
+            )
+        }
+    }
+}
+
+fn address(config: &Config, writer: Writer) -> Finding {
+    let address = config.listen;
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::good("address", format!("{address} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == Writer::Running => {
+            Finding::good(
+                "address",
+                format!("{address} is in use, and a server of this store runs"),
+            )
+        }
+        Err(error) => {
+            let remedy = match error.kind() {
+                ErrorKind::AddrInUse => {
+                    "`ss -ltnp` shows who has it; set --listen / LOG_LISTEN to another port"
+                }
+                ErrorKind::PermissionDenied => {
+                    "ports below 1024 need root or CAP_NET_BIND_SERVICE; set --listen / LOG_LISTEN to another port"
+                }
+                _ => {
+                    "set --listen / LOG_LISTEN to an address of this machine (`ip addr` lists them)"
+                }
+            };
+            Finding::wrong("address", format!("{address}: {error}"), remedy)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What was found, and how it is told.
+
+use std::fmt::Write as _;
+
+/// How one thing stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    verdict: Verdict,
+    subject: &'static str,
+    text: String,
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    /// Nothing is in the way, but somebody may have expected more.
+    Note,
+    Wrong,
+}
+
+impl Finding {
+    pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Good,
+            subject,
+            text: text.into(),
+            remedy: None,
+        }
+    }
+
+    pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Note,
+            ..Self::good(subject, text)
+        }
+    }
+
+    pub(super) fn wrong(
+        subject: &'static str,
+        text: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            verdict: Verdict::Wrong,
+            ..Self::good(subject, text).with_remedy(remedy)
+        }
+    }
+
+    /// What helps.
+    pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self {
+            remedy: Some(remedy.into()),
+            ..self
+        }
+    }
+
+    pub(super) fn is_wrong(&self) -> bool {
+        self.verdict == Verdict::Wrong
+    }
+}
+
+/// A line for each finding, below it what helps, and a verdict on the whole.
+pub(super) fn text(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    // writing to memory cannot fail
+    for finding in findings {
+        let verdict = match finding.verdict {
+            Verdict::Good => "ok",
+            Verdict::Note => "note",
+            Verdict::Wrong => "WRONG",
+        };
+        let _ = writeln!(text, "{verdict:<6}{:<12}{}", finding.subject, finding.text);
+        if let Some(remedy) = &finding.remedy {
+            let _ = writeln!(text, "{:18}-> {remedy}", "");
+        }
+    }
+    let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
+    let _ = match wrong {
+        0 => writeln!(text, "nothing is in the way"),
+        1 => writeln!(text, "1 thing is in the way"),
+        _ => writeln!(text, "{wrong} things are in the way"),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_stand_in_columns_with_their_remedies() {
+        let findings = [
+            Finding::good("data", "/d: may be written"),
+            Finding::note("docker", "not here").with_remedy("none is needed"),
+            Finding::wrong("port", "in use", "set LOG_LISTEN"),
+        ];
+        assert_eq!(
+            text(&findings),
+            "ok    data        /d: may be written\n\
+             note  docker      not here\n                  -> none is needed\n\
+             WRONG port        in use\n                  -> set LOG_LISTEN\n\
+             1 thing is in the way\n"
+        );
+        assert!(text(&findings[..2]).ends_with("nothing is in the way\n"));
+    }
+}

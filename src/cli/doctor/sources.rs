@@ -1,0 +1,247 @@
+//! What others write: journal, containers, cloud-init, files.
+
+use super::own::exists;
+use super::report::Finding;
+use crate::cli::files::read_text;
+use crate::config::Config;
+use crate::disk::{Disk, RealDisk};
+use crate::journal::{Journal, JournalOptions};
+use crate::pipeline::told;
+use crate::time::Micros;
+use rustix::fs::{Access, access};
+use std::io::{Error, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// Where a journal that is lost at a reboot lies.
+const VOLATILE: &str = "/run/log/journal";
+/// Docker's own settings.
+const DOCKER_SETTINGS: &str = "/etc/docker/daemon.json";
+const DOCKER_SOCKET: &str = "/var/run/docker.sock";
+/// Far more than anybody writes there.
+const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
+
+pub(super) fn look(config: &Config) -> Vec<Finding> {
+    let mut findings = journal(config);
+    findings.push(docker(
+        &config.docker_json.directory,
+        Path::new(DOCKER_SETTINGS),
+    ));
+    findings.push(cloud_init(&config.cloud_init.output));
+    findings.extend(
+        config
+            .files
+            .iter()
+            .map(|file| file_finding(&file.name, &file.path)),
+    );
+    findings
+}
+
+fn journal(config: &Config) -> Vec<Finding> {
+    let directories = &config.journal.directories;
+    let listed = listed(directories);
+    if directories.iter().all(|directory| !exists(directory)) {
+        let text = format!("no journal in {listed}");
+        let remedy = "without systemd there is none: name the logs with LOG_FILES; else set LOG_JOURNAL_DIRS";
+        return vec![Finding::note("journal", text).with_remedy(remedy)];
+    }
+    let mut findings: Vec<Finding> = refused_folders(directories);
+    let mut journal = Journal::open(JournalOptions {
+        directories: directories.clone(),
+        namespaces: config.journal.namespaces.clone(),
+        ..JournalOptions::default()
+    });
+    let (mut read, mut refused) = (vec![], vec![]);
+    for file in journal.files() {
+        match file.error {
+            None => read.push(file.path.to_owned()),
+            Some(error) => refused.push(format!("{}: {}", file.path.display(), told(error))),
+        }
+    }
+    if let Some(first) = refused.first() {
+        let text = format!(
+            "{} of {} files cannot be read: {first}",
+            refused.len(),
+            refused.len() + read.len()
+        );
+        findings.push(Finding::wrong("journal", text, journal_remedy(first)));
+    }
+    if read.is_empty() && findings.is_empty() {
+        let text = format!("no journal files in {listed}");
+        findings.push(
+            Finding::note("journal", text)
+                .with_remedy("`systemctl status systemd-journald` says whether it runs"),
+        );
+    }
+    if !read.is_empty() {
+        findings.push(readable_journal(&mut journal, &read));
+    }
+    findings
+}
+
+fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> Finding {
+    let figures = journal.figures();
+    let newest = figures
+        .iter()
+        .map(|figures| figures.tail_entry_realtime)
+        .max()
+        .unwrap_or(0);
+    let entries: u64 = figures.iter().map(|figures| figures.n_entries).sum();
+    let newest = Micros::from_unsigned(newest);
+    let text = format!(
+        "{} files with {entries} entries can be read, the newest of {newest}",
+        read.len()
+    );
+    if read.iter().all(|path| path.starts_with(VOLATILE)) {
+        let text = format!("{text}; journald keeps them in memory, and they are lost at a reboot");
+        return Finding::note("journal", text)
+            .with_remedy("mkdir -p /var/log/journal && systemctl restart systemd-journald");
+    }
+    Finding::good("journal", text)
+}
+
+/// Folders of the journal that may not be looked into: their files are not even known.
+fn refused_folders(directories: &[PathBuf]) -> Vec<Finding> {
+    let below = |directory: &PathBuf| {
+        let names = RealDisk.list(directory).unwrap_or_default();
+        let mut folders: Vec<PathBuf> =
+            names.into_iter().map(|name| directory.join(name)).collect();
+        folders.push(directory.clone());
+        folders
+    };
+    let refused = |path: PathBuf| match RealDisk.list(&path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let text = format!("{}: {error}", path.display());
+            let remedy = journal_remedy(&text);
+            Some(Finding::wrong("journal", text, remedy))
+        }
+        _ => None,
+    };
+    directories
+        .iter()
+        .flat_map(below)
+        .filter_map(refused)
+        .collect()
+}
+
+fn journal_remedy(problem: &str) -> &'static str {
+    if problem.to_lowercase().contains("permission denied") {
+        "run as root, or join its group: usermod -aG systemd-journal USER, then log in anew"
+    } else {
+        "`vmlog journal --verify -D DIR` says what is damaged; what can be read is read"
+    }
+}
+
+fn listed(directories: &[PathBuf]) -> String {
+    let shown: Vec<String> = directories
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    shown.join(", ")
+}
+
+/// Containers that log through journald come with the journal; json-file is read where it lies; others cannot be read.
+fn docker(directory: &Path, settings: &Path) -> Finding {
+    if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
+        return Finding::note("docker", "there is no Docker on this machine");
+    }
+    let driver = driver(settings);
+    match driver.as_deref() {
+        Ok("journald") => Finding::good(
+            "docker",
+            "the log driver is journald: containers come with the journal",
+        ),
+        Ok("json-file") => json_files(directory),
+        Ok(other) => Finding::wrong(
+            "docker",
+            format!("the log driver is {other}, which only Docker can read"),
+            format!(
+                "set \"log-driver\": \"journald\" in {}, restart Docker, and make the containers anew",
+                settings.display()
+            ),
+        ),
+        Err(error) => Finding::wrong(
+            "docker",
+            format!("{}: {error}", settings.display()),
+            "run as root, or mend it; Docker reads it too",
+        ),
+    }
+}
+
+/// The driver that containers get when nobody says otherwise.
+fn driver(settings: &Path) -> Result<String, Error> {
+    let text = match read_text(settings, DOCKER_SETTINGS_BYTES_MAX) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok("json-file".to_owned()),
+        text => text?,
+    };
+    let settings: serde_json::Value = serde_json::from_str(&text)?;
+    let named = settings
+        .get("log-driver")
+        .and_then(serde_json::Value::as_str);
+    Ok(named.unwrap_or("json-file").to_owned())
+}
+
+fn json_files(directory: &Path) -> Finding {
+    let shown = directory.display();
+    match RealDisk.list(directory) {
+        Ok(containers) => {
+            let text = format!(
+                "the log driver is json-file: {} containers in {shown} can be read",
+                containers.len()
+            );
+            Finding::good("docker", text)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Finding::note(
+            "docker",
+            format!("the log driver is json-file, and {shown} is not there yet"),
+        ),
+        Err(error) => Finding::wrong(
+            "docker",
+            format!("the log driver is json-file, and {shown}: {error}"),
+            format!("run as root, or set \"log-driver\": \"journald\" in {DOCKER_SETTINGS}"),
+        ),
+    }
+}
+
+fn cloud_init(path: &Path) -> Finding {
+    let shown = path.display();
+    match access(path, Access::READ_OK).map_err(Error::from) {
+        Ok(()) => Finding::good("cloud-init", format!("{shown} can be read")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Finding::note(
+            "cloud-init",
+            format!("{shown} is not there: cloud-init has not run here"),
+        ),
+        Err(error) => Finding::wrong(
+            "cloud-init",
+            format!("{shown}: {error}"),
+            "run as root, or join its group: usermod -aG adm USER, then log in anew",
+        ),
+    }
+}
+
+fn file_finding(name: &str, path: &Path) -> Finding {
+    let shown = path.display();
+    let is_pattern = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .any(|byte| matches!(byte, b'*' | b'?'));
+    if is_pattern {
+        let count = glob::glob(&path.to_string_lossy())
+            .map_or(0, |paths| paths.filter_map(Result::ok).count());
+        return match count {
+            0 => Finding::note("file", format!("{name}: no file is named {shown} yet")),
+            _ => Finding::good("file", format!("{name}: {count} files are named {shown}")),
+        };
+    }
+    match access(path, Access::READ_OK).map_err(Error::from) {
+        Ok(()) => Finding::good("file", format!("{name}: {shown} can be read")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Finding::note("file", format!("{name}: {shown} is not there yet"))
+        }
+        Err(error) => Finding::wrong(
+            "file",
+            format!("{name}: {shown}: {error}"),
+            "give the user that runs vmlog the right to read it (setfacl -m u:USER:r FILE), or run as root",
+        ),
+    }
+}

@@ -14,16 +14,16 @@ use std::ops::Range;
 
 /// Enough for every kind of secret that an installation has of its own; each costs one more pass
 /// over every text.
-const PATTERNS_MAX: usize = 64;
+pub(super) const PATTERNS_MAX: usize = 64;
 
 /// Room for a few hundred alternatives; with 64 patterns the automatons still take less than a
 /// small machine has.
-const AUTOMATON_BYTES_MAX: usize = 1 << 20;
+pub(super) const AUTOMATON_BYTES_MAX: usize = 1 << 20;
 
 /// How many bytes may be looked at for each byte of a text before the rest of it is hidden unseen.
 /// Searching for the next match starts anew after each one, and a pattern like `.*x|y` reads to the
 /// end of the line each time.
-const STEPS_PER_BYTE_MAX: usize = 32;
+pub(super) const STEPS_PER_BYTE_MAX: usize = 32;
 
 /// A pattern ready to run.
 #[derive(Debug)]

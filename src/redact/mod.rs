@@ -529,4 +529,46 @@ mod tests {
         let plain = record(text, &json!({"password": "x"}));
         assert_eq!(disabled("all").redact(plain.clone()).into_record(), plain);
     }
+
+    #[test]
+    fn the_written_bounds_are_the_bounds_in_force() {
+        let spec = include_str!("../../format-spec/redaction.md").replace('\n', " ");
+        let spec = spec.split_whitespace().collect::<Vec<_>>().join(" ");
+        let passes = match scan::PASSES_MAX {
+            8 => "eight",
+            _ => "another number of",
+        };
+        for bound in [
+            format!("at most {passes} times"),
+            format!(
+                "any run of {} or more characters of base64",
+                pem::RUN_LENGTH_MIN
+            ),
+            format!(
+                "after {} records, or after {} that held no part of it",
+                pem::RECORDS_MAX,
+                pem::STRAYS_MAX
+            ),
+            format!("at most {} sources are in the middle", pem::OPEN_KEYS_MAX),
+            format!(
+                "the last {} KiB of the part before",
+                parts::TAIL_BYTES_MAX >> 10
+            ),
+            format!(
+                "ends of at most {} lines are remembered",
+                parts::OPEN_LINES_MAX
+            ),
+            format!(
+                "At most {} patterns of {} MiB of automaton",
+                custom::PATTERNS_MAX,
+                custom::AUTOMATON_BYTES_MAX >> 20
+            ),
+            format!(
+                "more than {} bytes for each byte of a text",
+                custom::STEPS_PER_BYTE_MAX
+            ),
+        ] {
+            assert!(spec.contains(&bound), "{bound}");
+        }
+    }
 }

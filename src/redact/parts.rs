@@ -14,11 +14,11 @@ const PART: &str = "line_part";
 const INCOMPLETE: &str = "line_incomplete";
 
 /// How much of a part is remembered, in bytes: more than any token is long.
-const TAIL_BYTES_MAX: usize = 16 << 10;
+pub(super) const TAIL_BYTES_MAX: usize = 16 << 10;
 
 /// Lines that are in the middle of coming at once, past which the oldest is given up: it bounds
 /// what an attacker who can name sources can make us keep to 1 MiB.
-const OPEN_LINES_MAX: usize = 64;
+pub(super) const OPEN_LINES_MAX: usize = 64;
 
 /// The ends of lines that have not ended, before they were scrubbed.
 #[derive(Debug, Clone, Default)]

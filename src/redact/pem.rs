@@ -21,7 +21,7 @@ const BOUNDARY_LENGTH_MAX: usize = 80;
 
 /// A run of base64 of this length counts as a line of a key: the lines are 64 or 70 characters, and
 /// words are shorter.
-const RUN_LENGTH_MIN: usize = 24;
+pub(super) const RUN_LENGTH_MIN: usize = 24;
 
 /// What is to be hidden of the key whose first line starts at `start`: all up to its last line, or
 /// to the end of a text that was cut before. Nothing where only the line is told of, as in prose.
@@ -137,13 +137,13 @@ struct OpenKey {
 
 /// A key is printed at once, so that few sources are in the middle of one; past this the oldest is
 /// given up. It bounds what an attacker who can name sources can make us keep to under 100 KiB.
-const OPEN_KEYS_MAX: usize = 256;
+pub(super) const OPEN_KEYS_MAX: usize = 256;
 
 /// A key of 16384 bits has 200 lines.
-const RECORDS_MAX: u32 = 400;
+pub(super) const RECORDS_MAX: u32 = 400;
 
 /// Lines of other threads may stand between those of a key; after this many the key was cut.
-const STRAYS_MAX: u32 = 32;
+pub(super) const STRAYS_MAX: u32 = 32;
 
 impl OpenKeys {
     /// What a message holds of a key that began in an earlier record of its source. Notes a key

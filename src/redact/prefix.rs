@@ -8,26 +8,28 @@ use regex_automata::dfa::StartKind;
 use regex_automata::dfa::dense;
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
+use std::sync::OnceLock;
 
 /// A pattern over bytes that only ever looks at the place where it is asked to. Classes such as
-/// `\s` are ASCII.
+/// `\s` are ASCII. It is compiled when it is asked for the first time: all of them together take
+/// longer than the rest of the start of a short command.
 #[derive(Debug)]
-pub(super) struct Prefix(Box<dense::DFA<Vec<u32>>>);
+pub(super) struct Prefix {
+    pattern: &'static str,
+    automaton: OnceLock<Box<dense::DFA<Vec<u32>>>>,
+}
 
 impl Prefix {
-    /// Compiles a pattern of the rule table.
-    #[expect(
-        clippy::expect_used,
-        reason = "the patterns are constants of the rule table, and a test compiles each of them"
-    )]
-    pub(super) fn new(pattern: &str) -> Self {
-        let automaton = dense::Builder::new()
-            .configure(dense::Config::new().start_kind(StartKind::Anchored))
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .thompson(thompson::Config::new().utf8(false))
-            .build(pattern)
-            .expect("a rule's pattern compiles");
-        Self(Box::new(automaton))
+    /// A pattern of the rule table.
+    pub(super) fn new(pattern: &'static str) -> Self {
+        Self {
+            pattern,
+            automaton: OnceLock::new(),
+        }
+    }
+
+    fn automaton(&self) -> &dense::DFA<Vec<u32>> {
+        self.automaton.get_or_init(|| compiled(self.pattern))
     }
 
     /// Where the match that starts at `start` ends.
@@ -38,9 +40,23 @@ impl Prefix {
         let input = Input::new(text).range(start..).anchored(Anchored::Yes);
         // The search can only fail on look-around that is not used here: no match is the safe
         // reading.
-        let end = self.0.try_search_fwd(&input).ok().flatten()?;
+        let end = self.automaton().try_search_fwd(&input).ok().flatten()?;
         Some(end.offset())
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants of the rule table, and a test compiles each of them"
+)]
+fn compiled(pattern: &str) -> Box<dense::DFA<Vec<u32>>> {
+    let automaton = dense::Builder::new()
+        .configure(dense::Config::new().start_kind(StartKind::Anchored))
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .thompson(thompson::Config::new().utf8(false))
+        .build(pattern)
+        .expect("a rule's pattern compiles");
+    Box::new(automaton)
 }
 
 #[cfg(test)]
@@ -55,5 +71,27 @@ mod tests {
         assert_eq!(prefix.end(b"xxabc=", 0), None);
         assert_eq!(prefix.end(b"ab", 3), None, "past the end");
         assert_eq!(Prefix::new("[^\\s]+").end(b"\xff\xfe z", 0), Some(2));
+    }
+
+    #[test]
+    fn every_pattern_of_the_table_compiles() {
+        use crate::redact::RULES;
+        use crate::redact::rule::Shape;
+        let mut count = 0;
+        for rule in RULES {
+            if let Shape::Token(token) = rule.shape {
+                for pattern in [token.head, token.secret] {
+                    let prefix = Prefix::new(pattern);
+                    assert!(
+                        prefix.automaton.get().is_none(),
+                        "nothing is compiled early"
+                    );
+                    assert_eq!(prefix.end(b"", 1), None);
+                    assert!(prefix.automaton().memory_usage() > 0, "{}", rule.id);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 60, "{count}");
     }
 }

@@ -196,4 +196,28 @@ mod tests {
         }
         assert!(!is_no_value(b"nullify"));
     }
+
+    #[test]
+    fn the_written_words_are_the_words_in_force() {
+        let spec = include_str!("../../format-spec/redaction.md");
+        let written = |title: &str| {
+            let rest = spec.split_once(title).unwrap().1;
+            let block = rest.split("```").nth(1).unwrap();
+            block
+                .strip_prefix("text\n")
+                .unwrap()
+                .trim()
+                .replace('\n', " ")
+        };
+        assert_eq!(written("Words that continue a sentence:"), FOLLOWERS);
+        for (title, separator, words) in [
+            ("Names that only end in a name:", ", ", NO_NAMES),
+            ("Ends of texts after which", ", ", NO_NAMES_BEFORE_SPACE),
+            ("Values that say that there is none", " ", NO_VALUES),
+        ] {
+            assert_eq!(written(title), words.join(separator));
+        }
+        let bound = format!("at most {WORD_LENGTH_MAX} bytes");
+        assert!(spec.contains(&bound), "{bound}");
+    }
 }

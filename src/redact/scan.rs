@@ -69,7 +69,7 @@ pub(super) struct Scrubbed {
 /// How often a text is gone over. Each pass only hides more, and the second one finds nothing new
 /// unless a mask has become the neighbour of a name; so this is never reached by a text that is not
 /// made for it.
-const PASSES_MAX: usize = 8;
+pub(super) const PASSES_MAX: usize = 8;
 
 impl Scanner {
     /// Compiles these rules and patterns.

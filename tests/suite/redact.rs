@@ -717,6 +717,17 @@ fn the_written_table_is_the_table_in_force() {
     }
 }
 
+#[test]
+fn the_written_forms_are_the_forms_that_are_run() {
+    let spec = include_str!("../../format-spec/redaction.md");
+    let section = spec.split("\n## Forms\n").nth(1).expect("a section Forms");
+    let block = section.split("```").nth(1).expect("a block of forms");
+    let written: Vec<_> = block.lines().skip(1).collect();
+    let shown = |form: &Form| form.text.replace('\n', "\\n").replace('\u{1b}', "\\e");
+    let in_force: Vec<_> = FORMS.iter().map(shown).collect();
+    assert_eq!(written, in_force, "{}", in_force.join("\n"));
+}
+
 /// A rule as the specification shows it.
 fn described(rule: &vmlog::redact::Rule) -> String {
     let (visible, secret) = rule.patterns();

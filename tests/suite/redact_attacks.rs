@@ -270,6 +270,42 @@ fn a_secret_cut_between_the_parts_of_a_line_is_hidden_in_both() {
     }
 }
 
+#[test]
+fn a_secret_over_any_mark_of_a_long_line_is_hidden() {
+    let token = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    let fresh = redactor();
+    for mark in [4 << 10, 16 << 10] {
+        for text in [format!("token={SECRET} y"), format!("{token} y")] {
+            for before in 0..=text.len() {
+                let line = format!(
+                    "{}{text}{}",
+                    "x ".repeat((mark - before) / 2),
+                    "z ".repeat(9)
+                );
+                let whole = fresh.redact_text(&line);
+                // the same line where a collector's bound stands at the mark
+                let (first, second) = line.split_at(mark.min(line.len()));
+                let mut redactor = fresh.clone();
+                let marks = [
+                    json!({"line_part": 1, "line_incomplete": true}),
+                    json!({"line_part": 2}),
+                ];
+                let parts = [first, second]
+                    .into_iter()
+                    .zip(&marks)
+                    .map(|(part, marks)| {
+                        redactor.redact(record(part, marks)).into_record().message
+                    });
+                for left in parts.chain([whole.into_owned()]) {
+                    for secret in [SECRET, &token["ghp_".len()..]] {
+                        assert!(!holds_a_part(&left, secret), "{mark} - {before}: {left}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Lines that name secrets and hold none: an operator needs them as they are.
 const HARMLESS: &[&str] = &[
     "tests: pass=12 fail=3 skip=0",

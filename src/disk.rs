@@ -4,6 +4,7 @@
 //! after [`DiskFile::sync`]; a new, renamed or removed name survives one only after [`Disk::sync_dir`] of its folder.
 
 use crate::mapped::Mapped;
+use rustix::fs::OFlags;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -92,7 +93,9 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(RealFile(fs::File::open(path)?)))
+        // a folder may have come from elsewhere: a pipe in it must not hold us up
+        let file = opened(fs::OpenOptions::new().read(true), path, OFlags::NONBLOCK)?;
+        Ok(Arc::new(RealFile(file)))
     }
 
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -136,14 +139,15 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(path)?;
+        let file = opened(
+            fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false),
+            path,
+            WRITTEN,
+        )?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Arc::new(RealFile(file)))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
@@ -160,9 +164,27 @@ impl Disk for RealDisk {
     }
 }
 
+/// How files that are written are opened: through no link, as whoever put it there would choose what is overwritten.
+const WRITTEN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
+
 fn open_with(options: &mut fs::OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    Ok(Arc::new(RealFile(opened(options, path, WRITTEN)?)))
+}
+
+/// Opens a regular file.
+fn opened(options: &mut fs::OpenOptions, path: &Path, flags: OFlags) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    Ok(Arc::new(RealFile(options.mode(FILE_MODE).open(path)?)))
+    let file = options
+        .mode(FILE_MODE)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is not a regular file",
+    ))
 }
 
 #[derive(Debug)]
@@ -245,5 +267,26 @@ mod tests {
     fn there_is_some_room() {
         let space = RealDisk.space(Path::new("/")).unwrap();
         assert!(space.total > 0 && space.free <= space.total);
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_and_no_pipe_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        fs::write(&victim, "kept").unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        assert!(RealDisk.create(&link).is_err());
+        assert!(RealDisk.open_write(&link).is_err());
+        assert!(RealDisk.lock(&link).is_err());
+        assert_eq!(fs::read(&victim).unwrap(), b"kept");
+        assert!(RealDisk.open(&link).is_ok(), "a link may be read");
+        let pipe = dir.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for opened in [RealDisk.open(&pipe), RealDisk.open_write(&pipe)] {
+            assert_eq!(opened.unwrap_err().to_string(), "it is not a regular file");
+        }
+        assert!(RealDisk.open(dir.path()).is_err(), "a folder is no file");
     }
 }

@@ -41,7 +41,8 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     let token = access_key(&config)?;
     let reader = store.reader();
     let live = Live::new(config.tail.ring_rows, Id(reader.view().ids().end));
-    let first = first_records(&recovery);
+    let mut first = first_records(&recovery);
+    first.extend(exposed(&config));
     let (pipeline, ended) = Pipeline::start(
         store,
         redactor,
@@ -177,6 +178,20 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
         ));
     }
     records
+}
+
+/// That others may change what is kept, as nobody would notice it otherwise.
+fn exposed(config: &Config) -> Option<Record> {
+    let why = access_token::exposure(&config.data_dir)?;
+    let text = format!("the data directory is not safe: {why}");
+    tracing::warn!("{text}");
+    let metadata = Metadata::new();
+    Some(collect::own_record(
+        Level::Warn,
+        "data_directory_exposed",
+        text,
+        metadata,
+    ))
 }
 
 /// Every collector that is set, each with a way to make it.

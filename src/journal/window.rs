@@ -9,10 +9,13 @@ use super::error::Error;
 use super::header::corrupt;
 use super::held::Held;
 use super::held::OpenFile;
+use rustix::fs::OFlags;
 use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -34,7 +37,7 @@ struct Counted {
 
 impl Counted {
     fn open(path: &Path, held: &Held) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Io {
+        let file = regular(path).map_err(|source| Error::Io {
             action: "open",
             source,
         })?;
@@ -43,6 +46,22 @@ impl Counted {
             _count: held.open_one(),
         })
     }
+}
+
+/// Opens a regular file: a pipe with the name of a journal must not hold the reader up.
+fn regular(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "it is not a regular file",
+    ))
 }
 
 /// A file, open while it is needed, and the part of it that was copied last.
@@ -341,6 +360,20 @@ mod tests {
         (0..length)
             .map(|at| u8::try_from(at * 7 % 251).unwrap())
             .collect()
+    }
+
+    #[test]
+    fn a_pipe_with_the_name_of_a_journal_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("system.journal");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let fifo = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
+        for path in [path.as_path(), directory.path(), Path::new("/dev/zero")] {
+            let error = Window::open(path, &Held::default()).unwrap_err();
+            let text = format!("{error:?}");
+            assert!(text.contains("it is not a regular file"), "{text}");
+        }
     }
 
     #[test]

@@ -4,10 +4,12 @@
 use super::mark::Inode;
 use crate::time::Micros;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::geteuid;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A folder in which names move is listed again, this many times at most, until two lists agree.
@@ -70,8 +72,35 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NOFOLLOW)
 }
 
+/// Opens the file at a path that the settings name. The path may be a link, as logs of containers are; but one that a user made to
+/// a file that is not his own would have us read what he may not.
+pub(crate) fn open_named(path: &Path) -> io::Result<File> {
+    match open(path) {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {}
+        opened => return opened,
+    }
+    let file = open_with(path, OFlags::empty())?;
+    // asked after opening: the file was found through this link, or what has the name has changed since
+    let link = fs::symlink_metadata(path)?;
+    let (by, of) = (link.uid(), file.metadata()?.uid());
+    if !link.is_symlink() {
+        // the next look finds what is there then
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    if may_lead(by, of, geteuid().as_raw()) {
+        return Ok(file);
+    }
+    let text = format!("it is a link of user {by} to a file of user {of}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}
+
+/// Whether a link that `by` made may lead to a file of `of`, for a reader that runs as `user`.
+fn may_lead(by: u32, of: u32, user: u32) -> bool {
+    by == 0 || by == user || by == of
+}
+
 /// Opens a regular file; a pipe or device does not hold the opener up.
-pub(crate) fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
@@ -308,5 +337,41 @@ mod tests {
         assert!(open(&dir.path().join("a.log.1")).is_err());
         assert!(open_with(&dir.path().join("a.log.1"), OFlags::empty()).is_ok());
         assert!(open_with(dir.path(), OFlags::empty()).is_err());
+    }
+
+    #[test]
+    fn a_link_is_followed_for_who_may_read_what_it_leads_to() {
+        let (root, we, other) = (0, 1000, 1001);
+        for (by, of, is_fine) in [
+            (root, other, true),
+            (we, other, true),
+            (other, other, true),
+            (other, we, false),
+            (other, root, false),
+        ] {
+            assert_eq!(
+                may_lead(by, of, we),
+                is_fine,
+                "a link of {by} to a file of {of}"
+            );
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("kept"), dir.path().join("app.log"));
+        fs::write(&file, "x").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(open_named(&file).is_ok() && open_named(&link).is_ok());
+        // only root can give a link away
+        if std::os::unix::fs::lchown(&link, Some(4242), None).is_ok() {
+            let owner = fs::metadata(&file).unwrap().uid();
+            assert_eq!(
+                open_named(&link).unwrap_err().to_string(),
+                format!("it is a link of user 4242 to a file of user {owner}")
+            );
+            std::os::unix::fs::chown(&file, Some(4242), None).unwrap();
+            assert!(open_named(&link).is_ok(), "his own file");
+        }
+        fs::remove_file(&link).unwrap();
+        let missing = open_named(&link).unwrap_err().kind();
+        assert_eq!(missing, io::ErrorKind::NotFound);
     }
 }

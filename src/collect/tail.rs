@@ -15,7 +15,6 @@ use super::sibling;
 use super::watch::Watch;
 use crate::record::{Level, Metadata, Record};
 use crate::time::Micros;
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -385,7 +384,7 @@ impl Tail {
 
     /// Opens the file at the path; trouble is told when it is new.
     pub(super) fn open_path(&mut self, visit: &mut Visit<'_>) -> Option<File> {
-        let error = match sibling::open_with(&self.path, OFlags::empty()) {
+        let error = match sibling::open_named(&self.path) {
             Ok(file) => {
                 self.trouble = None;
                 return Some(file);

@@ -45,6 +45,7 @@ mod redact;
 mod redact_attacks;
 mod redact_whole;
 mod runs;
+mod safety;
 mod seeded;
 mod serve;
 mod sources;

@@ -224,7 +224,8 @@ fn processor_time() -> Duration {
 
 /// Lets the greatest size in memory begin again from the size now.
 fn forget_peak() {
-    std::fs::write("/proc/self/clear_refs", "5").expect("a process may forget its own peak");
+    // an instrumented run may not, and measures no memory then
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 /// What the kernel says of this process, in KiB.

@@ -57,7 +57,18 @@ impl BlockCache {
         if let Some(columns) = self.peek(segment, block) {
             return Ok(columns);
         }
-        let columns = Arc::new(Columns::read(segment, block)?);
+        let messages = segment.block(block).messages()?;
+        self.complete(segment, block, messages)
+    }
+
+    /// The columns of a block that is not here and whose messages were read before.
+    pub(super) fn complete(
+        &self,
+        segment: &Arc<Segment>,
+        block: usize,
+        messages: Messages,
+    ) -> Result<Arc<Columns>, Error> {
+        let columns = Arc::new(Columns::read(segment, block, messages)?);
         self.entries().put(Entry {
             segment: Arc::downgrade(segment),
             block,
@@ -118,14 +129,14 @@ impl Entries {
 }
 
 impl Columns {
-    fn read(segment: &Segment, block: usize) -> Result<Self, Error> {
+    fn read(segment: &Segment, block: usize, messages: Messages) -> Result<Self, Error> {
         let block = segment.block(block);
         Ok(Self {
             ids: block.ids()?,
             sources: block.sources()?,
             times: block.timestamps()?,
             levels: block.levels()?,
-            messages: block.messages()?,
+            messages,
             metadata: block.metadata()?,
         })
     }

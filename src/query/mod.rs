@@ -16,6 +16,7 @@
 
 mod around;
 mod cache;
+mod carried;
 mod condition;
 mod counts;
 mod cursor;

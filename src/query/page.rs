@@ -3,6 +3,7 @@
 use super::Error;
 use super::around::{self, Around};
 use super::cache::BlockCache;
+use super::carried::{self, ByRank};
 use super::cursor::Cursor;
 use super::filter::Filter;
 use super::plan::{Candidate, Plan};
@@ -118,7 +119,7 @@ pub(super) fn ordered(
                 after,
                 count: request.limit.saturating_add(1),
             };
-            hits(&plan, candidate, wanted, scratch)
+            found(&plan, candidate, wanted, &budget.cache, scratch)
         },
         &mut top,
     )?;
@@ -126,7 +127,7 @@ pub(super) fn ordered(
         rows: request.limit,
         bytes: bytes_max,
     };
-    let mut page = assemble(&plan, ranking, room, top.hits, &outcome, &budget.cache)?;
+    let mut page = assemble(&plan, ranking, room, top, &outcome, &budget.cache)?;
     page.truncated = is_truncated(&view.ids(), request);
     Ok(page)
 }
@@ -173,28 +174,58 @@ struct Wanted {
     count: usize,
 }
 
-/// The hits of a block, the best first.
-fn hits(
+/// What a block gives.
+struct Found {
+    /// The best first.
+    hits: Vec<Hit>,
+    /// The records of some of them.
+    carried: ByRank,
+}
+
+fn found(
     plan: &Plan<'_>,
     candidate: Candidate<'_>,
     wanted: Wanted,
+    cache: &BlockCache,
     scratch: &mut Scratch,
-) -> Result<Part<Vec<Hit>>, store::Error> {
+) -> Result<Part<Found>, store::Error> {
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
-    let value = if rows.is_empty() {
+    let hits = hits(&mut rows, candidate, wanted)?;
+    let carried = match plan.segment(candidate.place.0).zip(rows.into_messages()) {
+        Some((segment, messages)) if may_carry(&hits, candidate) => {
+            let rows: Vec<_> = hits.iter().map(|hit| (hit.rank, hit.place.2)).collect();
+            carried::read(cache, segment, candidate.place.1, messages, &rows)
+        }
+        _ => ByRank::new(),
+    };
+    let value = Found { hits, carried };
+    Ok(Part { scanned, value })
+}
+
+/// A block of several sources is of a file that still grows: it stays decoded anyway.
+fn may_carry(hits: &[Hit], candidate: Candidate<'_>) -> bool {
+    (1..=carried::ROWS_MAX).contains(&hits.len()) && candidate.block.summary().source.is_some()
+}
+
+/// The hits of a block, the best first.
+fn hits(
+    rows: &mut Rows<'_>,
+    candidate: Candidate<'_>,
+    wanted: Wanted,
+) -> Result<Vec<Hit>, store::Error> {
+    Ok(if rows.is_empty() {
         Vec::new()
     } else {
         rows.ids()?;
         match wanted.ranking.order {
-            Order::Id => hits_by_id(&rows, candidate, wanted),
+            Order::Id => hits_by_id(rows, candidate, wanted),
             Order::Time => {
                 rows.times()?;
-                hits_by_time(&rows, candidate, wanted)
+                hits_by_time(rows, candidate, wanted)
             }
         }
-    };
-    Ok(Part { scanned, value })
+    })
 }
 
 /// Rows ascend by id, so that the best stand at one end of them.
@@ -251,6 +282,8 @@ struct Top {
     size: usize,
     /// The best first.
     hits: Vec<Hit>,
+    /// The records of some of them.
+    carried: ByRank,
 }
 
 impl Top {
@@ -258,16 +291,17 @@ impl Top {
         Self {
             size,
             hits: Vec::new(),
+            carried: ByRank::new(),
         }
     }
 }
 
-impl Sink<Vec<Hit>> for Top {
+impl Sink<Found> for Top {
     fn wants(&self, bound: Rank) -> bool {
         self.floor().is_none_or(|floor| bound > floor)
     }
 
-    fn take(&mut self, hits: Vec<Hit>) {
+    fn take(&mut self, Found { hits, mut carried }: Found) {
         if hits.is_empty() {
             return;
         }
@@ -286,6 +320,10 @@ impl Sink<Vec<Hit>> for Top {
             };
             self.hits.push(next);
         }
+        self.carried.append(&mut carried);
+        if let Some(floor) = self.floor() {
+            self.carried = self.carried.split_off(&floor);
+        }
     }
 
     fn floor(&self) -> Option<Rank> {
@@ -301,29 +339,38 @@ struct Room {
     bytes: u64,
 }
 
-/// Reads the records of a page. `hits` are the best ones and one more when there is one.
+/// Reads the records of a page. `top` has the best ones and one more when there is one.
 fn assemble(
     plan: &Plan<'_>,
     ranking: Ranking,
     room: Room,
-    mut hits: Vec<Hit>,
+    top: Top,
     outcome: &Outcome,
     cache: &BlockCache,
 ) -> Result<Page, Error> {
+    let Top {
+        mut hits,
+        mut carried,
+        ..
+    } = top;
     // below the place where the budget ended the scan, other blocks may hold records that come between these
     if let Some(stopped) = outcome.stopped {
         hits.retain(|hit| hit.rank > stopped);
     }
     let mut is_full = hits.len() > room.rows;
     hits.truncate(room.rows);
-    let fitting = size::fitting(plan, hits.iter().map(|hit| hit.place), room.bytes)?;
+    let rows = hits.iter().map(|hit| size::Row {
+        place: hit.place,
+        bytes: carried.get(&hit.rank).map(|carried| carried.bytes),
+    });
+    let fitting = size::fitting(plan, rows, room.bytes)?;
     is_full |= fitting < hits.len();
     hits.truncate(fitting);
     let last = match (is_full, outcome.stopped) {
         (true, _) => hits.last().map(|hit| hit.rank),
         (false, stopped) => stopped.map(|stopped| above(ranking, stopped, plan.first_id())),
     };
-    let (entries, unreadable) = read(plan, &hits, cache)?;
+    let (entries, unreadable) = read(plan, &hits, &mut carried, cache)?;
     Ok(Page {
         entries,
         next_cursor: last.map(|rank| ranking.cursor(rank)),
@@ -347,15 +394,21 @@ fn above(ranking: Ranking, stopped: Rank, first_id: u64) -> Rank {
     }
 }
 
-/// The records of `hits` in their order, each block read once; and how many could not be read.
+/// The records of `hits` in their order, each block read once but for those that are `carried`; and how many could not be read.
 fn read(
     plan: &Plan<'_>,
     hits: &[Hit],
+    carried: &mut ByRank,
     cache: &BlockCache,
 ) -> Result<(Vec<StoredRecord>, u64), Error> {
-    let mut by_place: Vec<(usize, Hit)> = hits.iter().copied().enumerate().collect();
+    let mut entries: Vec<Option<StoredRecord>> = hits
+        .iter()
+        .map(|hit| carried.remove(&hit.rank).map(|carried| carried.record))
+        .collect();
+    let is_missing = |(at, _): &(usize, Hit)| entries.get(*at).is_some_and(Option::is_none);
+    let hits = hits.iter().copied().enumerate();
+    let mut by_place: Vec<(usize, Hit)> = hits.filter(is_missing).collect();
     by_place.sort_unstable_by_key(|(_, hit)| hit.place);
-    let mut entries: Vec<Option<StoredRecord>> = vec![None; hits.len()];
     let mut unreadable = 0;
     let block_of = |hit: &Hit| (hit.place.0, hit.place.1);
     for group in by_place.chunk_by(|(_, a), (_, b)| block_of(a) == block_of(b)) {

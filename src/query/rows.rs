@@ -5,7 +5,7 @@ use super::condition;
 use super::filter::Filter;
 use super::search::{Scratch, Search};
 use crate::record::{Level, Metadata};
-use crate::store::{Block, Error, MetadataColumn};
+use crate::store::{Block, Error, Messages, MetadataColumn};
 use crate::time::Micros;
 use memchr::memmem::Finder;
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ pub(super) struct Rows<'v> {
     times: Option<Vec<Micros>>,
     levels: Option<Vec<Level>>,
     sources: Option<Vec<u32>>,
+    /// When a search read them and found something.
+    messages: Option<Messages>,
     /// The footer says that no row matches.
     is_denied: bool,
 }
@@ -38,6 +40,7 @@ impl<'v> Rows<'v> {
             times: None,
             levels: None,
             sources: None,
+            messages: None,
             is_denied: false,
         }
     }
@@ -177,9 +180,9 @@ impl<'v> Rows<'v> {
     ) -> Result<(), Error> {
         let mut kept = self.indexes();
         scratch.begin();
-        let read;
-        let messages = if let Some(cached) = &self.cached {
-            &cached.messages
+        if let Some(cached) = &self.cached {
+            let messages = &cached.messages;
+            search.retain(messages.text(), messages.ends(), &mut kept, scratch);
         } else {
             let text = self.block.text()?;
             if !search.may_find(&text, scratch) {
@@ -188,12 +191,17 @@ impl<'v> Rows<'v> {
                 }
                 return Ok(());
             }
-            read = self.block.cut(text)?;
-            &read
-        };
-        search.retain(messages.text(), messages.ends(), &mut kept, scratch);
+            let messages = self.block.cut(text)?;
+            search.retain(messages.text(), messages.ends(), &mut kept, scratch);
+            self.messages = Some(messages).filter(|_| !kept.is_empty());
+        }
         self.kept = Some(kept);
         Ok(())
+    }
+
+    /// The messages of the whole block, where a search read them and found something.
+    pub(super) fn into_messages(self) -> Option<Messages> {
+        self.messages
     }
 
     /// The ids, once they were read.

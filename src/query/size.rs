@@ -4,33 +4,44 @@ use super::cache::Columns;
 use super::plan::Plan;
 use super::scan;
 use crate::store::Error;
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
-/// How many of the rows at `places` (segment, block and row) hold `bytes_max` of messages and metadata together: all of them
+/// A row of a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    /// Segment, block and row.
+    pub(super) place: (usize, usize, usize),
+    /// How many bytes it has, where that is known.
+    pub(super) bytes: Option<u64>,
+}
+
+/// How many of `rows` hold `bytes_max` of messages and metadata together: all of them
 /// where that is so, else as many of the first as do, and one at least.
 ///
 /// # Errors
 /// Any failure to read but the damage of a block: its rows count as nothing, as they are not shown.
 pub(super) fn fitting(
     plan: &Plan<'_>,
-    places: impl ExactSizeIterator<Item = (usize, usize, usize)> + Clone,
+    rows: impl ExactSizeIterator<Item = Row> + Clone,
     bytes_max: u64,
 ) -> Result<usize, Error> {
-    let count = places.len();
-    if blocks_fit(plan, places.clone(), bytes_max) {
+    let count = rows.len();
+    if blocks_fit(plan, rows.clone(), bytes_max) {
         return Ok(count);
     }
     let mut rows_of: HashMap<(usize, usize), RowBytes> = HashMap::new();
     let mut bytes = 0_u64;
-    for (at, (segment, block, row)) in places.enumerate() {
-        let rows = match rows_of.entry((segment, block)) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => {
-                new.insert(row_bytes(plan, segment, block)?)
+    for (at, row) in rows.enumerate() {
+        let (segment, block, index) = row.place;
+        let row_bytes = match (row.bytes, rows_of.entry((segment, block))) {
+            (Some(bytes), _) => bytes,
+            (None, hash_map::Entry::Occupied(rows)) => rows.get().of(index),
+            (None, hash_map::Entry::Vacant(new)) => {
+                new.insert(row_bytes(plan, segment, block)?).of(index)
             }
         };
-        bytes = bytes.saturating_add(rows.of(row));
+        bytes = bytes.saturating_add(row_bytes);
         if bytes > bytes_max {
             return Ok(at.max(1));
         }
@@ -38,21 +49,18 @@ pub(super) fn fitting(
     Ok(count)
 }
 
-/// Whether all rows of the blocks fit: no length needs to be read then.
-fn blocks_fit(
-    plan: &Plan<'_>,
-    places: impl Iterator<Item = (usize, usize, usize)>,
-    bytes_max: u64,
-) -> bool {
-    let mut blocks: Vec<(usize, usize)> =
-        places.map(|(segment, block, _)| (segment, block)).collect();
+/// Whether all rows of the blocks fit whose rows are not known: no length needs to be read then.
+fn blocks_fit(plan: &Plan<'_>, rows: impl Iterator<Item = Row> + Clone, bytes_max: u64) -> bool {
+    let known: u64 = rows.clone().filter_map(|row| row.bytes).sum();
+    let unknown = rows.filter(|row| row.bytes.is_none());
+    let mut blocks: Vec<(usize, usize)> = unknown.map(|row| (row.place.0, row.place.1)).collect();
     blocks.sort_unstable();
     blocks.dedup();
     let bytes = blocks.into_iter().filter_map(|(segment, block)| {
         let segment = plan.segment(segment)?;
         Some(segment.block(block).content_bytes())
     });
-    bytes.sum::<u64>() <= bytes_max
+    known + bytes.sum::<u64>() <= bytes_max
 }
 
 /// How many bytes the rows of a block have.

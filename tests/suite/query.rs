@@ -566,6 +566,45 @@ fn long_messages_make_pages_shorter_and_lose_nothing() {
 }
 
 #[test]
+fn what_a_search_finds_in_many_blocks_is_whole_however_long_it_is() {
+    let mut store = TestStore::new(1_000_000);
+    let mut rng = Rng::new(21);
+    for at in 0..30 {
+        let records = (0..40).map(|row| {
+            let mut record = random_record(&mut rng);
+            record.source = "docker:a".parse().unwrap();
+            record.message = match row {
+                7 => format!("rare {at}"),
+                8 => format!("rare {at} {}", "long ".repeat(400 * 1024 / 5)),
+                _ => "nothing".to_owned(),
+            };
+            record
+        });
+        let records = records.collect();
+        store.append(records);
+        store.store.seal().unwrap();
+    }
+    let question = Question::all().and(&[("search", "RARE")], |record| {
+        record.record.message.starts_with("rare")
+    });
+    for order in [Order::Id, Order::Time] {
+        for direction in [Direction::Backward, Direction::Forward] {
+            let expected = expected(&store.appended, &question, order, direction);
+            for limit in [1, 7, 500] {
+                let mut request = question.request();
+                (request.order, request.direction, request.limit) = (order, direction, limit);
+                let budget = Budget::default();
+                assert_eq!(read_all(&store.view(), &request, &budget), expected);
+                let page = query::page(&store.view(), &request, &budget).unwrap();
+                let lengths = page.entries.iter().map(|it| it.record.message.len() as u64);
+                assert!(lengths.sum::<u64>() <= query::PAGE_BYTES_MAX);
+                assert!(page.entries.len() >= limit.min(30), "{limit}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_message_that_is_longer_than_a_page_may_be_has_a_page_of_its_own() {
     let store = long_records(4, 9 << 10);
     let mut request = Question::all().request();

@@ -292,7 +292,12 @@ fn samples(counts: &[Count]) -> Vec<Sample> {
 /// What is counted of every collector: its name, what it says, where it is found.
 type Kind = (&'static str, &'static str, fn(&Count) -> u64);
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
+    (
+        "vmlog_collector_running",
+        "1 while a collector reads, 0 before its first read and while it waits to be started again.",
+        |count| u64::from(count.is_running),
+    ),
     (
         "vmlog_collector_read_total",
         "Entries and lines that a collector read, wanted or not.",

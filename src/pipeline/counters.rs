@@ -23,6 +23,8 @@ pub(crate) struct Collected {
     bytes: AtomicU64,
     gaps: AtomicU64,
     errors: AtomicU64,
+    /// Whether its last read went well: false before the first, and while it waits to be started again.
+    is_running: AtomicBool,
     /// Whether the last read found nothing new.
     is_at_end: AtomicBool,
     /// The time of the newest record brought, in microseconds.
@@ -48,6 +50,8 @@ pub(crate) struct Count {
     pub(crate) errors: u64,
     /// How far it is behind: the age of the newest record, or 0 when everything has been read and is stored.
     pub(crate) lag_s: u64,
+    /// Whether its last read went well.
+    pub(crate) is_running: bool,
     /// How far each origin has been read, in a measure of its own.
     pub(crate) reached: BTreeMap<String, u64>,
 }
@@ -81,6 +85,7 @@ impl Collected {
         let bytes: usize = records.iter().map(|record| record.message.len()).sum();
         let gaps = records.iter().filter(|record| is_gap(record)).count();
         let errors = records.iter().filter(|record| is_trouble(record)).count();
+        self.is_running.store(true, Ordering::Relaxed);
         add(&self.brought, records.len() as u64);
         add(&self.filtered, *filtered);
         add(&self.bytes, bytes as u64);
@@ -111,6 +116,7 @@ impl Collected {
     }
 
     pub(super) fn failed(&self) {
+        self.is_running.store(false, Ordering::Relaxed);
         add(&self.errors, 1);
     }
 
@@ -131,6 +137,7 @@ impl Collected {
             bytes: load(&self.bytes),
             gaps: load(&self.gaps),
             errors: load(&self.errors),
+            is_running: self.is_running.load(Ordering::Relaxed),
             lag_s: if has_lag {
                 u64::try_from(age_s).unwrap_or(0)
             } else {

@@ -465,6 +465,7 @@ mod tests {
             gaps: 0,
             errors: 1,
             lag_s: 16,
+            is_running: false,
             reached: [("scripted".to_owned(), 11)].into(),
         };
         assert_eq!(*count, expected);

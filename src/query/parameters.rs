@@ -253,10 +253,10 @@ impl Draft {
             "invert" => self.invert = switch("invalid_invert", name, value)?,
             _ => return Ok(false),
         }
-        if matches!(name, "source" | "where") {
-            self.repeat(name)?;
-        } else {
-            self.seen.once(name)?;
+        match name {
+            "source" => self.repeat(name, split_sources(value).len())?,
+            "where" => self.repeat(name, 1)?,
+            _ => self.seen.once(name)?,
         }
         Ok(true)
     }
@@ -265,8 +265,8 @@ impl Draft {
         self.levels = self.levels.and(levels);
     }
 
-    fn repeat(&mut self, name: &str) -> Result<(), ParameterError> {
-        self.repeats += 1;
+    fn repeat(&mut self, name: &str, times: usize) -> Result<(), ParameterError> {
+        self.repeats += times;
         if self.repeats <= REPEATS_MAX {
             return Ok(());
         }
@@ -809,6 +809,8 @@ mod tests {
         assert_eq!(message, "search must be at most 1000 characters; got 1001");
         assert!(page(&format!("search={}", "\u{e4}".repeat(1000))).is_ok());
         assert_eq!(refused(&"source=a&".repeat(101)).0, "too_many_parameters");
+        let listed = format!("source=a{}", ",a".repeat(100));
+        assert_eq!(refused(&listed).0, "too_many_parameters");
         let (_, _, message) = refused(&format!("level={}", "x".repeat(100_000)));
         assert!(message.len() < 300, "{message}");
         let (_, _, message) = refused(&format!("start={}", "x".repeat(100_000)));

@@ -16,7 +16,7 @@ use warp::http::uri::Authority;
 const COOKIE_PREFIX: &str = "vmlog_token";
 
 /// Cookies that are looked at: more servers than one machine has, and each may cost the check of a signature.
-const COOKIES_MAX: usize = 8;
+pub(super) const COOKIES_MAX: usize = 8;
 
 /// Somebody who has shown a token.
 #[derive(Debug, Clone, PartialEq, Eq)]

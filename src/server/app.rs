@@ -8,7 +8,7 @@ use super::host::{Hosts, Origins};
 use super::metrics::{self, Metrics, add};
 use super::rate::Rates;
 use super::records::Records;
-use super::request::Request;
+use super::request::{Request, refuse};
 use super::route::{self, Access, Endpoint};
 use super::{Options, State, counts, export, health, logs, openapi, page, reply, runs, stream};
 use std::convert::Infallible;
@@ -164,6 +164,9 @@ async fn handle(
     request: &Request,
     rest: &str,
 ) -> Result<Response, ApiError> {
+    if endpoint.takes_no_parameters() {
+        refuse(&request.parameters)?;
+    }
     match endpoint {
         Endpoint::Page => Ok(enter(app, request)
             .await
@@ -181,7 +184,7 @@ async fn handle(
         Endpoint::PageFile => page::file(request, rest),
         Endpoint::Health => Ok(health::health()),
         Endpoint::Ready => health::ready(app).await,
-        Endpoint::OpenApi => Ok(openapi::description(request)),
+        Endpoint::OpenApi => Ok(openapi::description(app, request)),
     }
 }
 

@@ -23,19 +23,19 @@ use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service as _, service_fn};
 
 /// A request line and its headers. A search of 1000 characters takes 12 KiB when each of them is percent-encoded.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
 
 /// What a connection reads ahead and what it holds unsent.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection that waits longer for (the rest of) a request is closed. Proxies keep theirs for a minute.
-const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
+pub(super) const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// A client that has not agreed on a key by then is closed.
-const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+pub(super) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A client that takes nothing of its answer for so long is cut.
-const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
+pub(super) const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
 
 /// What was sent must be acknowledged within this, in milliseconds, or the connection is dead.
 const UNACKNOWLEDGED_MAX_MS: u32 = 60_000;
@@ -46,6 +46,10 @@ const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
 /// After a failed accept (most likely no file is free), before the next one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Connections that the system holds until they are accepted, if it allows so many. One beyond that tries again after a second:
+/// thousands at once must not cost an honest client that.
+const BACKLOG: i32 = 4096;
+
 /// Accepts until `shutdown`; then tells every stream to end by way of `stop`, waits a little, and cuts what is left.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -53,6 +57,9 @@ pub(super) async fn serve(
     stop: watch::Sender<bool>,
     shutdown: impl Future<Output = ()>,
 ) {
+    if let Err(error) = rustix::net::listen(&listener, BACKLOG) {
+        tracing::debug!("the backlog stays as it was: {error}");
+    }
     let mut shutdown = pin!(shutdown);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

@@ -10,6 +10,64 @@ use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
+/// Every code by its status. They stay, so a new one is written here, in the description and in `format-spec/api.md`.
+pub(super) const CODES: [(u16, &[&str]); 9] = [
+    (
+        400,
+        &[
+            "invalid_around",
+            "invalid_buckets",
+            "invalid_by",
+            "invalid_case",
+            "invalid_cursor",
+            "invalid_direction",
+            "invalid_encoding",
+            "invalid_end",
+            "invalid_format",
+            "invalid_id",
+            "invalid_invert",
+            "invalid_key",
+            "invalid_level",
+            "invalid_levels",
+            "invalid_limit",
+            "invalid_order",
+            "invalid_pid",
+            "invalid_regex",
+            "invalid_scope",
+            "invalid_search",
+            "invalid_source",
+            "invalid_start",
+            "invalid_success",
+            "invalid_tail",
+            "invalid_where",
+            "conflicting_parameters",
+            "repeated_parameter",
+            "too_many_parameters",
+            "unknown_parameter",
+        ],
+    ),
+    (401, &["unauthorized"]),
+    (403, &["forbidden", "forbidden_host"]),
+    (404, &["not_found"]),
+    (405, &["method_not_allowed"]),
+    (413, &["body_too_large"]),
+    (
+        429,
+        &["too_many_exports", "too_many_requests", "too_many_tails"],
+    ),
+    (500, &["internal"]),
+    (
+        503,
+        &[
+            "busy",
+            "disk_full",
+            "stopping",
+            "store_failed",
+            "store_unavailable",
+        ],
+    ),
+];
+
 /// A refusal: status and code for programs, a sentence for people. It never carries a path of the file system, a token or
 /// the text of an inner error; those go to the log where the refusal is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,8 +196,16 @@ impl ApiError {
         )
     }
 
+    /// Whether the code is one of those that are told to clients.
+    fn is_described(&self) -> bool {
+        let status = self.status.as_u16();
+        let mut codes = CODES.iter().filter(|(of, _)| *of == status);
+        codes.any(|(_, codes)| codes.contains(&self.code))
+    }
+
     /// The answer that says so.
     pub(super) fn into_response(self) -> Response {
+        debug_assert!(self.is_described(), "{self} is not in the description");
         let body = Body {
             error: self.code,
             message: &self.message,

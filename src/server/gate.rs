@@ -8,16 +8,16 @@ use tokio::sync::Semaphore;
 
 /// Scans at a time. They are bound by the processor, and the machine has work of its own; a few more than cores keep a short
 /// question from waiting behind a long one.
-const RUNNING_MAX: usize = 4;
+pub(super) const RUNNING_MAX: usize = 4;
 
 /// Requests that wait for their turn. At a few milliseconds each this is a second of waiting; past it a client is better
 /// told to come back.
-const WAITING_MAX: usize = 256;
+pub(super) const WAITING_MAX: usize = 256;
 
 /// What one scan may cost before its page is handed out as it is, to be gone on with from its cursor. A proxy in front gives
 /// up after half a minute, a person much earlier.
-const SCAN_ROWS_MAX: u64 = 50_000_000;
-const SCAN_TIME_MAX: Duration = Duration::from_secs(2);
+pub(super) const SCAN_ROWS_MAX: u64 = 50_000_000;
+pub(super) const SCAN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Bounds the work that is done for requests.
 #[derive(Debug)]

@@ -60,7 +60,10 @@ fn collectors(app: &App) -> Map<String, Value> {
         let counts = collectors
             .entry(collector.clone())
             .or_insert_with(|| json!({}));
-        counts[key(name)] = sample.value.into();
+        counts[key(name)] = match name {
+            "running" => (sample.value == 1).into(),
+            _ => sample.value.into(),
+        };
     }
     collectors
 }

@@ -6,16 +6,15 @@ use super::encoding::Encoding;
 use super::error::ApiError;
 use super::records::Sight;
 use super::reply;
-use super::request::Request;
+use super::request::{Request, record_id};
 use super::wire;
 use crate::query::{self, Limits, PageRequest};
-use crate::record::Id;
 use crate::time::Micros;
 use warp::http::header::HeaderName;
 use warp::reply::Response;
 
 /// The page's size when none is asked for; a smaller `LOG_API_MAX_LIMIT` lowers it.
-const LIMIT_DEFAULT: usize = 100;
+pub(super) const LIMIT_DEFAULT: usize = 100;
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -79,8 +78,7 @@ pub(super) async fn record(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    request.refuse_parameters()?;
-    let id = id.parse().map(Id).map_err(|_| ApiError::unknown_record())?;
+    let id = record_id(id).ok_or_else(ApiError::unknown_record)?;
     let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let found = app.gate.run(move |_| sight.record(id)).await??;

@@ -35,6 +35,8 @@ mod request;
 mod route;
 mod runs;
 mod scope;
+#[cfg(test)]
+mod spec;
 mod stream;
 mod tls;
 mod wire;

@@ -1,25 +1,50 @@
 //! The description of the API for programs (`OpenAPI` 3.1).
 
+use super::Options;
+use super::app::App;
 use super::encoding::Encoding;
 use super::request::Request;
+use serde_json::{Value, json};
 use warp::reply::Response;
 
 static DESCRIPTION: &[u8] = include_bytes!("openapi.json");
 
+/// Parameters whose most is `LOG_API_MAX_LIMIT`.
+const LIMITS: [&str; 2] = ["limit", "runsLimit"];
+
 /// `GET /openapi.json`
-pub(super) fn description(request: &Request) -> Response {
+pub(super) fn description(app: &App, request: &Request) -> Response {
     Encoding::asked_by(&request.headers)
-        .whole(DESCRIPTION.to_vec())
+        .whole(described(&app.options))
         .into_response("application/json")
+}
+
+/// The description of a server with these settings.
+fn described(options: &Options) -> Vec<u8> {
+    if options.limit_max == Options::default().limit_max {
+        return DESCRIPTION.to_vec();
+    }
+    let Ok(mut document) = serde_json::from_slice::<Value>(DESCRIPTION) else {
+        return DESCRIPTION.to_vec();
+    };
+    for name in LIMITS {
+        let path = format!("/components/parameters/{name}/schema");
+        if let Some(schema) = document.pointer_mut(&path) {
+            let default = schema["default"].as_u64().unwrap_or_default();
+            schema["default"] = json!(default.min(options.limit_max as u64));
+            schema["maximum"] = json!(options.limit_max);
+        }
+    }
+    serde_json::to_vec_pretty(&document).unwrap_or_else(|_| DESCRIPTION.to_vec())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::query::{self, Limits};
-    use crate::server::route::{Access, ROUTES, Route};
+    use crate::server::error::CODES;
+    use crate::server::route::{Access, Endpoint, ROUTES, Route};
     use crate::time::Micros;
-    use serde_json::Value;
     use std::collections::BTreeSet;
 
     fn document() -> Value {
@@ -122,6 +147,73 @@ mod tests {
             }
             let understood = query::parse_page(&query, &limits, Micros::now());
             assert!(understood.is_ok(), "{query:?}: {:?}", understood.err());
+        }
+    }
+    #[test]
+    fn a_page_holds_as_many_as_the_settings_say() {
+        for (limit_max, default) in [(20, 20), (500, 100), (2_000, 100)] {
+            let options = Options {
+                limit_max,
+                ..Options::default()
+            };
+            let document: Value = serde_json::from_slice(&described(&options)).expect("JSON");
+            let schema = &document["components"]["parameters"]["limit"]["schema"];
+            assert_eq!(schema["maximum"], limit_max);
+            assert_eq!(schema["default"], default);
+            let runs = &document["components"]["parameters"]["runsLimit"]["schema"];
+            assert_eq!(runs["maximum"], limit_max);
+        }
+    }
+
+    #[test]
+    fn every_error_code_is_described_under_its_status() {
+        let document = document();
+        let mut described = BTreeSet::new();
+        for response in document["components"]["responses"]
+            .as_object()
+            .expect("a map")
+            .values()
+        {
+            let schema = &response["content"]["application/json"]["schema"];
+            let codes = &schema["allOf"][1]["properties"]["error"]["enum"];
+            described.insert(codes.to_string());
+        }
+        let known = CODES.iter().map(|(_, codes)| json!(codes).to_string());
+        assert_eq!(described, known.collect());
+        for route in ROUTES {
+            let path = route.path.replace("...}", "}");
+            let responses = &document["paths"][path]["get"]["responses"];
+            for (status, codes) in CODES {
+                let response = resolved(&document, &responses[status.to_string()]);
+                if response.is_null() {
+                    continue;
+                }
+                let schema = &response["content"]["application/json"]["schema"];
+                let described = &schema["allOf"][1]["properties"]["error"]["enum"];
+                assert_eq!(described, &json!(codes), "{} {status}", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_no_parameters_describes_none() {
+        let document = document();
+        for route in ROUTES
+            .iter()
+            .filter(|route| route.endpoint != Endpoint::Page)
+        {
+            let path = route.path.replace("...}", "}");
+            let has_some = document["paths"][path]["get"]["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .any(|parameter| resolved(&document, parameter)["in"] == "query");
+            assert_ne!(
+                has_some,
+                route.endpoint.takes_no_parameters(),
+                "{}",
+                route.path
+            );
         }
     }
 }

@@ -107,14 +107,14 @@ static FILES: [File; 60] = page_files![
     JAVASCRIPT "view/top.js",
 ];
 
-/// Names the state of all files: they change together, with the program.
+/// Names the state of all files: they change together, with the program. It is weak, since a file is the same compressed or not.
 static ETAG: LazyLock<HeaderValue> = LazyLock::new(|| {
     let mut hasher = crc32fast::Hasher::new();
     for file in FILES.iter().chain([&INDEX, &SIGN_IN]) {
         hasher.update(file.content);
     }
     let tag = format!(
-        "\"{}-{:08x}\"",
+        "W/\"{}-{:08x}\"",
         env!("CARGO_PKG_VERSION"),
         hasher.finalize()
     );
@@ -238,7 +238,7 @@ pub(super) fn sign_in(refused: bool) -> Response {
 fn send(file: &File, request: &Request) -> Response {
     let known = request
         .header(&header::IF_NONE_MATCH)
-        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == *ETAG));
+        .is_some_and(|tags| tags.split(',').any(|tag| names_ours(tag.trim())));
     let encoding = Encoding::asked_by(&request.headers);
     let mut response = if known {
         let mut response = Response::default();
@@ -248,6 +248,11 @@ fn send(file: &File, request: &Request) -> Response {
         file.response(encoding)
     };
     let headers = response.headers_mut();
+    reply::set(
+        headers,
+        header::VARY,
+        HeaderValue::from_static("accept-encoding"),
+    );
     reply::set(headers, header::ETAG, ETAG.clone());
     reply::set(
         headers,
@@ -255,6 +260,12 @@ fn send(file: &File, request: &Request) -> Response {
         HeaderValue::from_static("no-cache"),
     );
     response
+}
+
+/// Whether a tag is that of our files, or any. A proxy that changes a file's encoding may have made it weak or strong.
+fn names_ours(tag: &str) -> bool {
+    let bare = |tag: &str| tag.trim_start_matches("W/").to_owned();
+    tag == "*" || ETAG.to_str().is_ok_and(|ours| bare(ours) == bare(tag))
 }
 
 #[cfg(test)]
@@ -294,12 +305,13 @@ mod tests {
     async fn a_browser_that_has_the_file_is_told_so() {
         let first = index(&request("/", &[]));
         let tag = first.headers()["etag"].to_str().expect("ASCII").to_owned();
-        let again = index(&request(
-            "/",
-            &[("if-none-match", &format!("\"x\", {tag}"))],
-        ));
-        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
-        assert_eq!(body_text(again).await, "");
+        let strong = tag.strip_prefix("W/").expect("a weak tag");
+        for known in [&format!("\"x\", {tag}"), strong, "*"] {
+            let again = index(&request("/", &[("if-none-match", known)]));
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
+            assert_eq!(again.headers()["vary"], "accept-encoding");
+            assert_eq!(body_text(again).await, "");
+        }
         let other = index(&request("/", &[("if-none-match", "\"x\"")]));
         assert_eq!(other.status(), StatusCode::OK);
     }

@@ -2,15 +2,16 @@
 
 use super::error::ApiError;
 use crate::query;
+use crate::record::Id;
 use warp::http::StatusCode;
 use warp::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
 use warp::http::{Method, header};
 
 /// No endpoint reads a body; what is longer than this is refused rather than drained.
-const BODY_BYTES_MAX: u64 = 16 * 1024;
+pub(super) const BODY_BYTES_MAX: u64 = 16 * 1024;
 
 /// More parameters than any honest query has; each one costs the parsers behind it a look.
-const PARAMETERS_MAX: usize = 100;
+pub(super) const PARAMETERS_MAX: usize = 100;
 
 /// The parameter that carries the access token where no header can be set.
 const TOKEN_PARAMETER: &str = "token";
@@ -64,11 +65,6 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Says so when there are parameters, for endpoints that know none.
-    pub(super) fn refuse_parameters(&self) -> Result<(), ApiError> {
-        refuse(&self.parameters)
-    }
-
     /// Whether the client names this type among those that it takes: a browser that opens a page names `text/html`.
     pub(super) fn accepts(&self, content_type: &str) -> bool {
         self.header(&header::ACCEPT)
@@ -111,6 +107,12 @@ pub(super) fn take_number(
         let message = format!("{name} must be a number from 1 to {most}; got {text:?}");
         ApiError::parameter(code, name, message)
     })
+}
+
+/// A record's id as answers write it: one way for each, so that an address names one thing and a cache keeps it once.
+pub(super) fn record_id(text: &str) -> Option<Id> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(Id(number))
 }
 
 /// Says so when a parameter is left that nobody took.
@@ -260,6 +262,25 @@ pub(super) mod tests {
             twice.err().map(|error| error.code),
             Some("repeated_parameter")
         );
+    }
+
+    #[test]
+    fn an_id_is_written_in_one_way() {
+        for id in [0, 7, u64::MAX] {
+            assert_eq!(record_id(&id.to_string()), Some(Id(id)));
+        }
+        for text in [
+            "",
+            "+7",
+            "07",
+            "-7",
+            " 7",
+            "7 ",
+            "18446744073709551616",
+            "7.0",
+        ] {
+            assert_eq!(record_id(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -38,6 +38,22 @@ pub(super) enum Endpoint {
     OpenApi,
 }
 
+impl Endpoint {
+    /// Whether nothing can be asked of it: a parameter is a mistake then. What stands in the page's address is its scripts'.
+    pub(super) fn takes_no_parameters(self) -> bool {
+        matches!(
+            self,
+            Self::PageFile
+                | Self::Record
+                | Self::Run
+                | Self::Health
+                | Self::Ready
+                | Self::Metrics
+                | Self::OpenApi
+        )
+    }
+}
+
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {

@@ -11,7 +11,7 @@ use crate::time::Micros;
 use warp::reply::Response;
 
 /// The page's size when none is asked for: each run's records are looked at.
-const LIMIT_DEFAULT: usize = 50;
+pub(super) const LIMIT_DEFAULT: usize = 50;
 
 const JSON: &str = "application/json";
 
@@ -42,7 +42,6 @@ pub(super) async fn run(
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    request.refuse_parameters()?;
     let (sight, id) = (app.records.of(asker).now(), id.to_owned());
     let encoding = Encoding::asked_by(&request.headers);
     let found = app.gate.run(move |budget| sight.run(&id, budget)).await??;

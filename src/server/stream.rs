@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::metrics::add;
 use super::records::{Seen, Sight};
 use super::reply;
-use super::request::{Request, take_single};
+use super::request::{Request, record_id, take_single};
 use super::wire;
 use crate::live::{Event, Subscription};
 use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
@@ -46,10 +46,10 @@ const STALL_MAX: Duration = Duration::from_mins(1);
 const PROMPT_MAX: Duration = Duration::from_secs(2);
 
 /// The most that `?tail=` may ask for: what the ring of newest records holds by default.
-const TAIL_ROWS_MAX: usize = 5_000;
+pub(super) const TAIL_ROWS_MAX: usize = 5_000;
 
 /// The browser waits so long before it connects again.
-const RETRY_MS: u32 = 1_000;
+pub(super) const RETRY_MS: u32 = 1_000;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -119,7 +119,8 @@ fn start(
 ) -> Result<Start, ApiError> {
     let after = take_single(parameters, "after")?;
     let newest = take_single(parameters, "tail")?;
-    if let Some(text) = last_event_id {
+    // a client of its own making may send the header before it has an id
+    if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
         return parse_id(text, "Last-Event-ID").map(Start::After);
     }
     if let Some(text) = after {
@@ -135,7 +136,7 @@ fn start(
 }
 
 fn parse_id(text: &str, name: &'static str) -> Result<Id, ApiError> {
-    text.parse().map(Id).map_err(|_| {
+    record_id(text).ok_or_else(|| {
         let message = format!("{name} must be the id of a record; got {text:?}");
         ApiError::parameter("invalid_id", name, message)
     })
@@ -538,6 +539,11 @@ mod tests {
         assert_eq!(begin(&[], None), Ok(Start::Now));
         assert_eq!(begin(&[("tail", "20")], None), Ok(Start::Newest(20)));
         assert_eq!(begin(&[("after", "7")], None), Ok(Start::After(Id(7))));
+        assert_eq!(
+            begin(&[("after", "7")], Some("")),
+            Ok(Start::After(Id(7))),
+            "an empty header is none"
+        );
         assert_eq!(
             begin(&[("after", "7"), ("tail", "20")], Some("9")),
             Ok(Start::After(Id(9))),

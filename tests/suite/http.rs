@@ -176,6 +176,9 @@ fn one_record_has_an_address_of_its_own() {
         "/logs/18446744073709551615",
         "/logs/x",
         "/logs/-1",
+        "/logs/+1",
+        "/logs/01",
+        "/logs/%31",
     ] {
         assert_eq!(
             error(&server.get(target).send()),
@@ -206,6 +209,13 @@ fn what_cannot_be_answered_is_refused_in_words() {
         ("/logs/tail?limit=5", "unknown_parameter", "limit"),
         ("/logs/tail?after=x", "invalid_id", "after"),
         ("/logs/tail?tail=5001", "invalid_tail", "tail"),
+        ("/logs/tail?after=07", "invalid_id", "after"),
+        ("/runs/x?limit=5", "unknown_parameter", "limit"),
+        ("/metrics?x=1", "unknown_parameter", "x"),
+        ("/healthz?x=1", "unknown_parameter", "x"),
+        ("/readyz?x=1", "unknown_parameter", "x"),
+        ("/openapi.json?x=1", "unknown_parameter", "x"),
+        ("/ui/app.js?x=1", "unknown_parameter", "x"),
     ] {
         let expected = (400, code.to_owned(), Some(parameter.to_owned()));
         assert_eq!(error(&server.get(target).send()), expected, "{target}");
@@ -468,12 +478,16 @@ fn the_server_counts_what_it_does() {
     let mut server = Server::with(
         server::Options {
             measure: Some(server::Measure::new(|| {
-                vec![server::Sample {
-                    name: "vmlog_collector_gaps_total",
-                    help: "Gaps.",
+                let sample = |name, value| server::Sample {
+                    name,
+                    help: "What it is.",
                     labels: vec![("collector", "journal".to_owned())],
-                    value: 7,
-                }]
+                    value,
+                };
+                vec![
+                    sample("vmlog_collector_running", 1),
+                    sample("vmlog_collector_gaps_total", 7),
+                ]
             })),
             ..server::Options::default()
         },
@@ -485,7 +499,7 @@ fn the_server_counts_what_it_does() {
     server.get("/nothing").send();
     let _tail = server.events("/logs/tail");
     let ready = get(server.address, "/readyz").send().json();
-    let collectors = json!({"journal": {"gaps": 7}});
+    let collectors = json!({"journal": {"running": true, "gaps": 7}});
     assert_eq!(ready, json!({"status": "ready", "collectors": collectors}));
     let metrics = server.get("/metrics").send();
     assert_eq!(

@@ -1,0 +1,146 @@
+//! Holds `format-spec/api.md` to the code: paths, parameters, error codes and bounds.
+
+use super::error::CODES;
+use super::route::{Access, ROUTES};
+use super::{Options, access, connection, export, gate, request, stream};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const SPEC: &str = include_str!("../../format-spec/api.md");
+
+fn described() -> Value {
+    serde_json::from_str(include_str!("openapi.json")).expect("JSON")
+}
+
+#[test]
+fn every_path_has_its_heading_and_every_heading_its_path() {
+    let named: BTreeSet<_> = SPEC
+        .lines()
+        .filter(|line| line.starts_with("## "))
+        .flat_map(|line| line.split("`GET ").skip(1))
+        .filter_map(|rest| rest.split('`').next())
+        .collect();
+    let answered: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|route| route.path)
+        // what the page is made of is its own affair
+        .filter(|path| !matches!(*path, "/" | "/ui/{file...}"))
+        .collect();
+    assert_eq!(named, answered);
+    let open: BTreeSet<_> = ROUTES
+        .iter()
+        .filter(|route| route.access == Access::Open)
+        .map(|route| route.path.replace("{file...}", "..."))
+        .collect();
+    let sentence = SPEC
+        .lines()
+        .find_map(|line| line.strip_prefix("Every path but "))
+        .expect("what is open is said");
+    let said = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
+    assert_eq!(said.collect::<BTreeSet<_>>(), open);
+}
+
+#[test]
+fn every_parameter_is_named() {
+    let document = described();
+    let parameters = document["components"]["parameters"]
+        .as_object()
+        .expect("a map");
+    for parameter in parameters.values() {
+        let name = parameter["name"].as_str().expect("a name");
+        if parameter["in"] == "path" {
+            continue;
+        }
+        let forms = [
+            format!("`{name}`"),
+            format!("`{name}="),
+            format!("`{name}:"),
+        ];
+        assert!(forms.iter().any(|form| SPEC.contains(form)), "{name}");
+    }
+}
+
+#[test]
+fn every_error_code_stands_beside_its_status() {
+    for (status, codes) in CODES {
+        let start = format!("| {status} | ");
+        let row = SPEC.lines().find_map(|line| line.strip_prefix(&start));
+        let cell = row.and_then(|row| row.split(" | ").next());
+        let cell = cell.unwrap_or_else(|| panic!("no row for {status}"));
+        let named: Vec<_> = cell
+            .split(", ")
+            .map(|code| code.trim_matches('`'))
+            .collect();
+        assert_eq!(named, codes, "{status}");
+    }
+}
+
+#[test]
+fn every_bound_is_the_one_in_force() {
+    let options = Options::default();
+    let kib = |bytes: usize| bytes / 1024;
+    let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
+    for row in [
+        format!(
+            "| request line and headers | {} KiB, ",
+            kib(connection::HEADER_BYTES_MAX)
+        ),
+        format!("| body | none is read; past {} KiB,", kib(body)),
+        format!("| parameters | {} (400)", request::PARAMETERS_MAX),
+        format!("| cookies that are looked at | {} |", access::COOKIES_MAX),
+        format!(
+            "| {} a second (`LOG_API_RATE`), {} at once",
+            options.rate, options.rate_burst
+        ),
+        format!("| connections | {} (", options.connections_max),
+        format!(
+            "| agreeing on a key | {} s |",
+            connection::HANDSHAKE_MAX.as_secs()
+        ),
+        format!(
+            "| waiting for a request | {} s |",
+            connection::REQUEST_WAIT_MAX.as_secs()
+        ),
+        format!(
+            "| an answer that is not taken | {} s,",
+            connection::WRITE_STALL_MAX.as_secs()
+        ),
+        format!(
+            "| scans | {} at a time, {} waiting",
+            gate::RUNNING_MAX,
+            gate::WAITING_MAX
+        ),
+        format!(
+            "| one scan | {} s, {} rows",
+            gate::SCAN_TIME_MAX.as_secs(),
+            gate::SCAN_ROWS_MAX
+        ),
+        format!("| exports | {} at a time", export::EXPORTS_MAX),
+        format!("| tails | {} at a time", options.tail_connections_max),
+        format!(", {} records waiting for each", options.tail_queue_rows),
+        format!("(at most {})", stream::TAIL_ROWS_MAX),
+        format!("retry: {}", stream::RETRY_MS),
+        format!(
+            "A comment every {} seconds",
+            options.tail_keep_alive.as_secs()
+        ),
+        format!("at most {} (`LOG_API_MAX_LIMIT`)", options.limit_max),
+    ] {
+        assert!(SPEC.contains(&row), "{row:?}");
+    }
+}
+
+#[test]
+fn numbers_of_the_description_are_those_in_force() {
+    let document = described();
+    let schema = |name: &str| &document["components"]["parameters"][name]["schema"];
+    let options = Options::default();
+    assert_eq!(schema("limit")["maximum"], options.limit_max);
+    assert_eq!(schema("limit")["default"], super::logs::LIMIT_DEFAULT);
+    assert_eq!(schema("runsLimit")["default"], super::runs::LIMIT_DEFAULT);
+    assert_eq!(schema("tail")["maximum"], stream::TAIL_ROWS_MAX);
+    let values = super::counts::VALUES;
+    assert_eq!(schema("valuesLimit")["maximum"], values.limit_max);
+    assert_eq!(schema("valuesLimit")["default"], values.limit_default);
+    assert_eq!(schema("buckets")["maximum"], crate::query::BUCKETS_MAX);
+}

@@ -1,6 +1,7 @@
 //! One request from its arrival to its answer: host, route, token, handler, headers.
 
 use super::access::{self, Asker, Door};
+use super::answers::Answers;
 use super::crowd::Crowd;
 use super::error::ApiError;
 use super::gate::Gate;
@@ -30,6 +31,8 @@ pub(super) struct App {
     pub(super) options: Arc<Options>,
     /// Bounds the blocking work.
     pub(super) gate: Gate,
+    /// Bounds what waits to be read.
+    pub(super) answers: Answers,
     /// One permit a tail client.
     pub(super) tails: Arc<Semaphore>,
     /// One permit an export.
@@ -61,6 +64,7 @@ impl App {
         Self {
             records: Records::new(reader, live),
             gate: Gate::new(),
+            answers: Answers::new(),
             tails: Arc::new(Semaphore::new(options.tail_connections_max)),
             exports: Arc::new(Semaphore::new(export::EXPORTS_MAX)),
             crowd: Crowd::new(options.connections_max),
@@ -184,7 +188,7 @@ async fn handle(
         Endpoint::PageFile => page::file(request, rest),
         Endpoint::Health => Ok(health::health()),
         Endpoint::Ready => health::ready(app).await,
-        Endpoint::OpenApi => Ok(openapi::description(app, request)),
+        Endpoint::OpenApi => openapi::description(app, request),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn histogram(
                 .map(|histogram| encoding.whole(wire::histogram(&histogram, by)))
         })
         .await??;
-    Ok(body.into_response(JSON))
+    body.into_response(JSON, &app.answers)
 }
 
 /// `GET /logs/fields`
@@ -56,5 +56,5 @@ pub(super) async fn fields(
                 .map(|values| encoding.whole(wire::fields(&key, &values)))
         })
         .await??;
-    Ok(body.into_response(JSON))
+    body.into_response(JSON, &app.answers)
 }

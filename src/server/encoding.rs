@@ -1,5 +1,7 @@
 //! gzip, for clients that ask for it.
 
+use super::answers::Answers;
+use super::error::ApiError;
 use super::reply;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -86,11 +88,15 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
-    /// The answer with this body.
-    pub(super) fn into_response(self, content_type: &'static str) -> Response {
-        let mut response = reply::bytes(content_type, self.body);
+    /// The answer with this body, which takes room among all answers.
+    pub(super) fn into_response(
+        self,
+        content_type: &'static str,
+        answers: &Answers,
+    ) -> Result<Response, ApiError> {
+        let mut response = reply::bytes(content_type, answers.hold(self.body)?);
         self.encoding.mark(&mut response);
-        response
+        Ok(response)
     }
 }
 
@@ -173,7 +179,10 @@ mod tests {
         let encoded = Encoding::Gzip.whole(text.clone().into_bytes());
         assert!(encoded.body.len() < text.len() / 10);
         assert_eq!(unpacked(&encoded.body), text);
-        let response = encoded.into_response("text/plain");
+        let answers = Answers::new();
+        let response = encoded
+            .into_response("text/plain", &answers)
+            .expect("there is room");
         assert_eq!(response.headers()["content-encoding"], "gzip");
         assert_eq!(response.headers()["vary"], "accept-encoding");
 
@@ -181,7 +190,8 @@ mod tests {
         assert_eq!(small.body, b"{}");
         assert!(
             !small
-                .into_response("text/plain")
+                .into_response("text/plain", &answers)
+                .expect("there is room")
                 .headers()
                 .contains_key("content-encoding")
         );

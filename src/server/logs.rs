@@ -46,7 +46,7 @@ pub(super) async fn page(
                 .map(|page| encoding.whole(wire::page(&page)))
         })
         .await??;
-    Ok(body.into_response(JSON))
+    body.into_response(JSON, &app.answers)
 }
 
 /// A page as lines; what else a page says is in headers.
@@ -64,7 +64,7 @@ async fn lines(
                 .map(|page| (encoding.whole(wire::lines(&page)), page.next_cursor))
         })
         .await??;
-    let mut response = body.into_response(NDJSON);
+    let mut response = body.into_response(NDJSON, &app.answers)?;
     if let Some(cursor) = next.and_then(|cursor| cursor.to_string().parse().ok()) {
         reply::set(response.headers_mut(), NEXT_CURSOR, cursor);
     }
@@ -82,9 +82,9 @@ pub(super) async fn record(
     let sight = app.records.of(asker).now();
     let encoding = Encoding::asked_by(&request.headers);
     let found = app.gate.run(move |_| sight.record(id)).await??;
-    found
-        .map(|record| encoding.whole(wire::entry(&record)).into_response(JSON))
-        .ok_or_else(ApiError::unknown_record)
+    let record = found.ok_or_else(ApiError::unknown_record)?;
+    let body = encoding.whole(wire::entry(&record));
+    body.into_response(JSON, &app.answers)
 }
 
 /// `GET /logs/sources`
@@ -107,5 +107,5 @@ pub(super) async fn sources(
                 .map(|found| encoding.whole(wire::sources(&found)))
         })
         .await??;
-    Ok(body.into_response(JSON))
+    body.into_response(JSON, &app.answers)
 }

@@ -10,6 +10,7 @@
 
 mod access;
 pub(crate) mod access_token;
+mod answers;
 mod app;
 mod connection;
 mod counts;

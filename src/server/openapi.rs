@@ -3,6 +3,7 @@
 use super::Options;
 use super::app::App;
 use super::encoding::Encoding;
+use super::error::ApiError;
 use super::request::Request;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -13,10 +14,10 @@ static DESCRIPTION: &[u8] = include_bytes!("openapi.json");
 const LIMITS: [&str; 2] = ["limit", "runsLimit"];
 
 /// `GET /openapi.json`
-pub(super) fn description(app: &App, request: &Request) -> Response {
+pub(super) fn description(app: &App, request: &Request) -> Result<Response, ApiError> {
     Encoding::asked_by(&request.headers)
         .whole(described(&app.options))
-        .into_response("application/json")
+        .into_response("application/json", &app.answers)
 }
 
 /// The description of a server with these settings.

@@ -32,7 +32,7 @@ pub(super) async fn page(
                 .map(|page| encoding.whole(wire::runs(&page)))
         })
         .await??;
-    Ok(body.into_response(JSON))
+    body.into_response(JSON, &app.answers)
 }
 
 /// `GET /runs/{id}`
@@ -45,9 +45,9 @@ pub(super) async fn run(
     let (sight, id) = (app.records.of(asker).now(), id.to_owned());
     let encoding = Encoding::asked_by(&request.headers);
     let found = app.gate.run(move |budget| sight.run(&id, budget)).await??;
-    found
-        .map(|run| encoding.whole(wire::run(&run)).into_response(JSON))
-        .ok_or_else(ApiError::unknown_run)
+    let run = found.ok_or_else(ApiError::unknown_run)?;
+    let body = encoding.whole(wire::run(&run));
+    body.into_response(JSON, &app.answers)
 }
 
 fn runs_query(request: &Request, limit_max: usize) -> Result<RunsQuery, ApiError> {

@@ -2,7 +2,7 @@
 
 use super::error::CODES;
 use super::route::{Access, ROUTES};
-use super::{Options, access, connection, export, gate, request, stream};
+use super::{Options, access, answers, connection, export, gate, request, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -104,6 +104,10 @@ fn every_bound_is_the_one_in_force() {
         format!(
             "| an answer that is not taken | {} s,",
             connection::WRITE_STALL_MAX.as_secs()
+        ),
+        format!(
+            "wait to be read | {} MiB together",
+            answers::TOGETHER_KIB / 1024
         ),
         format!(
             "| scans | {} at a time, {} waiting",

@@ -94,13 +94,18 @@ impl Call {
         connection.begin(self).expect("an answer").0
     }
 
+    /// Sends it and reads no more than the head of the answer; the connection is open as long as what is given.
+    pub(crate) fn unread(&self) -> (u16, impl Sized + use<>) {
+        let mut connection = Connection::open(self.address).expect("a connection");
+        connection.receive_at_most(self.receive_bytes);
+        let (status, _) = connection.begin(self).expect("an answer");
+        (status, connection)
+    }
+
     /// Sends it and reads the answer as a stream of events.
     pub(crate) fn events(&self) -> Events {
         let mut connection = Connection::open(self.address).expect("a connection");
-        if let Some(bytes) = self.receive_bytes {
-            let stream = connection.reader.get_ref();
-            rustix::net::sockopt::set_socket_recv_buffer_size(stream, bytes).expect("a size");
-        }
+        connection.receive_at_most(self.receive_bytes);
         let (status, headers) = connection.begin(self).expect("an answer");
         let chunked = find(&headers, "transfer-encoding").is_some_and(|value| value == "chunked");
         assert!(chunked, "a stream has no length: {headers:?}");
@@ -145,6 +150,13 @@ impl Connection {
         Ok(Self {
             reader: BufReader::new(stream),
         })
+    }
+
+    fn receive_at_most(&self, bytes: Option<usize>) {
+        if let Some(bytes) = bytes {
+            let stream = self.reader.get_ref();
+            rustix::net::sockopt::set_socket_recv_buffer_size(stream, bytes).expect("a size");
+        }
     }
 
     /// Sends a request and reads its whole answer.

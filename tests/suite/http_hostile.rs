@@ -1,11 +1,12 @@
 //! Clients that mean harm, or are broken: the server stays up and answers everybody else.
 
 use crate::http_client::get;
-use crate::http_server::{Server, numbered};
+use crate::http_server::{Server, error, numbered, record};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use vmlog::record::Level;
 use vmlog::server;
 use vmlog::store;
 
@@ -212,6 +213,33 @@ fn costly_questions_wait_for_one_another_and_all_are_answered() {
         assert_answers(&server, "a start of costly questions");
     });
     assert_answers(&server, "costly questions");
+}
+
+#[test]
+fn large_answers_that_nobody_reads_are_bounded() {
+    let mut server = start();
+    let message = "x".repeat(60_000);
+    server.write((0..200).map(|_| record("cloud-init", Level::Info, &message)));
+    let large = server.get("/logs?limit=200&source=cloud-init");
+    let mut unread = Vec::new();
+    loop {
+        let (status, connection) = large.clone().receive_bytes(4_096).unread();
+        unread.push(connection);
+        if status == 503 {
+            break;
+        }
+        assert_eq!(status, 200);
+        assert!(unread.len() < 30, "each is of 8 MiB");
+    }
+    assert_eq!(error(&large.send()), (503, "busy".to_owned(), None));
+    assert_answers(&server, "large answers that wait");
+    drop(unread);
+    let began = Instant::now();
+    while large.send().status != 200 {
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(20), "their room is not free");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

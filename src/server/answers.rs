@@ -12,6 +12,9 @@ const SMALL_BYTES: usize = 64 * 1024;
 /// ask for one and read nothing.
 pub(super) const TOGETHER_KIB: u32 = 64 * 1024;
 
+/// An answer takes at most this part of the room that is left: who leaves the longest unread keeps nobody from shorter ones.
+const SHARE: usize = 4;
+
 /// Room for large answers.
 #[derive(Debug, Clone)]
 pub(super) struct Answers(Arc<Semaphore>);
@@ -21,19 +24,27 @@ impl Answers {
         Self(Arc::new(Semaphore::new(TOGETHER_KIB as usize)))
     }
 
-    /// The body, which takes its room until all of it is handed to the system, or its connection is gone; 503 when there is none.
+    /// The body, which takes its room until all of it is handed to the system, or its connection is gone; 503 without room.
     pub(super) fn hold(&self, body: Vec<u8>) -> Result<Bytes, ApiError> {
         if body.len() <= SMALL_BYTES {
             return Ok(body.into());
         }
-        // a single record may be longer than everything else together: then it is alone
-        let kib = u32::try_from(body.len().div_ceil(1024)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.0).try_acquire_many_owned(kib.min(TOGETHER_KIB));
-        let room = room.map_err(|_| {
+        let room = self.room(body.len().div_ceil(1024)).ok_or_else(|| {
             let message = "too many large answers wait to be read; try again, or ask for less";
             ApiError::unavailable("busy", message, 1)
         })?;
         Ok(Bytes::from_owner(Held { body, _room: room }))
+    }
+
+    fn room(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
+        let left = self.0.available_permits();
+        // a single record may be longer than its share: then it is alone
+        let is_alone = left == TOGETHER_KIB as usize;
+        if !is_alone && kib.saturating_mul(SHARE) > left {
+            return None;
+        }
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX).min(TOGETHER_KIB);
+        Arc::clone(&self.0).try_acquire_many_owned(kib).ok()
     }
 }
 
@@ -57,10 +68,11 @@ mod tests {
     fn large_answers_take_turns_and_small_ones_do_not() {
         let answers = Answers::new();
         let large = || answers.hold(vec![7; 9 << 20]);
-        let mut held: Vec<_> = (0..7).map(|_| large().expect("room")).collect();
+        let mut held: Vec<_> = (0..4).map(|_| large().expect("room")).collect();
         let refused = large().unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
         assert!(answers.hold(vec![7; SMALL_BYTES]).is_ok());
+        assert!(answers.hold(vec![7; 6 << 20]).is_ok(), "its share");
         let part = held.pop().expect("an answer").slice(1..2);
         assert!(large().is_err(), "a part of it keeps the whole");
         drop(part);

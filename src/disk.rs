@@ -149,7 +149,7 @@ impl Disk for RealDisk {
             WRITTEN,
         )?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Arc::new(RealFile(file)))),
+            Ok(()) => Ok(Some(Arc::new(LockFile(RealFile(file))))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
@@ -213,6 +213,44 @@ impl DiskFile for RealFile {
 
     fn map(&self, length: u64) -> io::Result<Mapped> {
         Mapped::file(&self.0, length)
+    }
+}
+
+/// A file that is locked until it is dropped.
+#[derive(Debug)]
+struct LockFile(RealFile);
+
+impl Drop for LockFile {
+    /// Closing alone would leave the lock with a child that another thread is just about to start.
+    fn drop(&mut self) {
+        // an error leaves what closing does
+        let _ = self.0.0.unlock();
+    }
+}
+
+impl DiskFile for LockFile {
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.0.read_exact_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.0.set_length(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn map(&self, length: u64) -> io::Result<Mapped> {
+        self.0.map(length)
     }
 }
 
@@ -288,5 +326,20 @@ mod tests {
             assert_eq!(opened.unwrap_err().to_string(), "it is not a regular file");
         }
         assert!(RealDisk.open(dir.path()).is_err(), "a folder is no file");
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_holder_whoever_else_has_the_file_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("LOCK");
+        let file = fs::File::create(&path).unwrap();
+        file.try_lock().unwrap();
+        // as a child has it between its fork and its program
+        let inherited = file.try_clone().unwrap();
+        let lock = LockFile(RealFile(file));
+        assert!(RealDisk.lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(RealDisk.lock(&path).unwrap().is_some());
+        drop(inherited);
     }
 }

@@ -1,6 +1,6 @@
 //! Crashes: at every write, sync, rename and removal, with all that a power cut may take.
 
-use crate::double::{Call, DiskDouble, Fault, Loss};
+use crate::double::{Call, DiskDouble, Fault, Loss, Omitted};
 use crate::store::{options, position, read_all, record, redacted};
 use std::ops::Range;
 use std::path::Path;
@@ -160,11 +160,19 @@ fn sweep(
     run: impl Fn(&DiskDouble, &mut Done) -> Result<(), Error>,
     check: impl Fn(&DiskDouble, &Done, Loss, &str),
 ) -> Vec<Call> {
-    let disk = DiskDouble::default();
+    sweep_on(DiskDouble::default, run, check)
+}
+
+fn sweep_on(
+    make: impl Fn() -> DiskDouble,
+    run: impl Fn(&DiskDouble, &mut Done) -> Result<(), Error>,
+    check: impl Fn(&DiskDouble, &Done, Loss, &str),
+) -> Vec<Call> {
+    let disk = make();
     run(&disk, &mut Done::default()).unwrap();
     let calls = disk.calls();
     for at in 0..=calls.len() {
-        let disk = DiskDouble::default();
+        let disk = make();
         disk.arm(at, Fault::Stop);
         let mut done = Done::default();
         let stopped = run(&disk, &mut done).is_err();
@@ -204,6 +212,30 @@ fn a_stop_at_any_call_of_a_compaction_loses_nothing() {
         check(disk, done, loss, what);
     });
     assert!(calls.contains(&Call::Rename) && calls.contains(&Call::Remove));
+}
+
+#[test]
+fn the_sweep_sees_a_sync_that_is_left_out() {
+    for omitted in [
+        // what `sync` covers
+        Omitted::OfFile(".open"),
+        // the state with which an active file begins
+        Omitted::OfFile(".open.tmp"),
+        // a sealed segment, before the active file is removed
+        Omitted::OfFile(".seg.tmp"),
+        Omitted::AfterRename(".open"),
+        Omitted::AfterRename(".seg"),
+        // retention goes from the oldest to the newest
+        Omitted::AfterRemoval(".seg"),
+    ] {
+        let disk = || {
+            let disk = DiskDouble::default();
+            disk.omit(omitted);
+            disk
+        };
+        let swept = std::panic::catch_unwind(|| sweep_on(disk, run, check));
+        assert!(swept.is_err(), "{omitted:?}: nobody would notice");
+    }
 }
 
 /// Six small segments, and the disk that they are on.

@@ -47,6 +47,17 @@ pub(crate) enum Call {
     SyncDir,
 }
 
+/// Syncs that report success and make nothing durable, as if they had been left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Omitted {
+    /// Those of files whose names end so.
+    OfFile(&'static str),
+    /// Those of a folder after a file with such a name got it by a rename.
+    AfterRename(&'static str),
+    /// Those of a folder after a file with such a name was removed.
+    AfterRemoval(&'static str),
+}
+
 impl Call {
     fn needs_room(self) -> bool {
         matches!(self, Self::Create | Self::Write | Self::Link)
@@ -67,6 +78,7 @@ struct State {
     folders: BTreeSet<PathBuf>,
     calls: Vec<Call>,
     fault: Option<(usize, Fault)>,
+    omitted: Option<Omitted>,
     free: Option<Space>,
 }
 
@@ -105,6 +117,11 @@ impl DiskDouble {
     /// No fault from now on.
     pub(crate) fn disarm(&self) {
         self.state().fault = None;
+    }
+
+    /// From now on some syncs do nothing.
+    pub(crate) fn omit(&self, omitted: Omitted) {
+        self.state().omitted = Some(omitted);
     }
 
     /// What the file system says of its room.
@@ -210,10 +227,32 @@ impl State {
         self.name_changes.push(change);
     }
 
+    fn omits_file(&self, inode: usize) -> bool {
+        let Some(Omitted::OfFile(ending)) = self.omitted else {
+            return false;
+        };
+        let mut own = self.names.iter().filter(|(_, known)| **known == inode);
+        own.any(|(path, _)| ends_with(path, ending))
+    }
+
+    fn omits_folder(&self) -> bool {
+        match (self.omitted, self.name_changes.last()) {
+            (Some(Omitted::AfterRename(ending)), Some(NameChange::Rename(_, path)))
+            | (Some(Omitted::AfterRemoval(ending)), Some(NameChange::Remove(path))) => {
+                ends_with(path, ending)
+            }
+            _ => false,
+        }
+    }
+
     fn find(&self, path: &Path) -> io::Result<usize> {
         let inode = self.names.get(path).copied();
         inode.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+}
+
+fn ends_with(path: &Path, ending: &str) -> bool {
+    path.to_str().is_some_and(|path| path.ends_with(ending))
 }
 
 fn apply_name(names: &mut BTreeMap<PathBuf, usize>, change: &NameChange) {
@@ -380,6 +419,9 @@ impl Disk for DiskDouble {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.enter(Call::SyncDir)?;
+        if state.omits_folder() {
+            return Ok(());
+        }
         let inside = |name: &PathBuf| name.parent() == Some(path);
         state.name_changes.retain(|change| match change {
             NameChange::Add(name, _) | NameChange::Remove(name) => !inside(name),
@@ -477,6 +519,9 @@ impl DiskFile for FileDouble {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         state.enter(Call::Sync)?;
+        if state.omits_file(self.inode) {
+            return Ok(());
+        }
         let inode = &mut state.inodes[self.inode];
         inode.durable = inode.live.clone();
         inode.unsynced.clear();

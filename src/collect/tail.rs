@@ -777,6 +777,38 @@ mod tests {
     }
 
     #[test]
+    fn a_file_written_anew_to_the_same_size_is_read_from_its_start() {
+        for (restart, copied) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut story = Story::new();
+            story.append("a.log", "one\ntwo\n");
+            assert_eq!(story.read(), ["one", "two"]);
+            let size = |story: &Story| fs::metadata(story.path("a.log")).unwrap().len();
+            let before = size(&story);
+            if copied {
+                story.append("a.log", "three\n");
+                story.copytruncate("a.log.1");
+            } else {
+                File::create(story.path("a.log")).unwrap();
+            }
+            story.append("a.log", "six\nten\n");
+            assert_eq!(size(&story), before);
+            if restart {
+                story.restart();
+            }
+            let expected: &[&str] = if copied {
+                &["three", "six", "ten"]
+            } else {
+                &["six", "ten"]
+            };
+            let context = format!("restart: {restart}, copied: {copied}");
+            assert_eq!(story.read(), expected, "{context}");
+            // what was written between the last look and a restart may be missing
+            assert_eq!(story.gaps(), usize::from(restart && !copied), "{context}");
+            assert!(story.read().is_empty(), "{context}");
+        }
+    }
+
+    #[test]
     fn the_hole_that_a_writer_leaves_is_no_line() {
         use std::os::unix::fs::FileExt;
         for at in [700, 5_000, 200_000, 300_001] {

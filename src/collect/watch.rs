@@ -264,9 +264,14 @@ mod tests {
         file.write_all(b"x").unwrap();
         watch.wait(LONG);
         assert!(start.elapsed() < LONG, "both changes wake at once");
-        let start = Instant::now();
-        watch.wait(Duration::from_millis(30));
-        assert!(start.elapsed() >= Duration::from_millis(30));
+        // one write can ring several times; what it rings is over some time
+        let silence = Duration::from_millis(30);
+        let rings = (0..100).take_while(|_| {
+            let start = Instant::now();
+            watch.wait(silence);
+            start.elapsed() < silence
+        });
+        assert!(rings.count() < 100, "silence wakes");
     }
 
     #[test]

@@ -5,15 +5,15 @@ use super::fold::fold;
 /// Collects 3-grams of messages.
 #[derive(Debug)]
 pub(super) struct Builder {
-    bits: Vec<u64>,
-    /// The message at hand.
+    bits: Box<[u64; WORDS_MAX]>,
+    /// The message at hand, and a byte behind it.
     folded: Vec<u8>,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            bits: vec![0; WORDS_MAX],
+            bits: Box::new([0; WORDS_MAX]),
             folded: vec![],
         }
     }
@@ -28,8 +28,10 @@ impl Builder {
         } else {
             self.folded.extend_from_slice(fold(message).as_bytes());
         }
-        for gram in self.folded.array_windows::<3>() {
-            let bit = bucket(*gram, BITS_LOG2_MAX);
+        // Four bytes are one load: this is the innermost loop of appending and of sealing.
+        self.folded.push(0);
+        for window in self.folded.array_windows::<4>() {
+            let bit = bucket(u32::from_le_bytes(*window) & GRAM_MASK, BITS_LOG2_MAX);
             if let Some(word) = self.bits.get_mut(bit / 64) {
                 *word |= 1 << (bit % 64);
             }
@@ -38,7 +40,7 @@ impl Builder {
 
     /// The bitmap, halved for as long as it stays sparse enough to be of use, and an empty builder.
     pub(super) fn finish(&mut self) -> Vec<u8> {
-        let mut bits = self.bits.clone();
+        let mut bits = self.bits.to_vec();
         self.bits.fill(0);
         while bits.len() > 1 {
             let half = halved(&bits);
@@ -57,8 +59,8 @@ pub(super) fn may_contain(bitmap: &[u8], folded: &str) -> bool {
     let Some(bits_log2) = (bitmap.len() as u64 * 8).checked_ilog2() else {
         return true;
     };
-    folded.as_bytes().array_windows::<3>().all(|gram| {
-        let bit = bucket(*gram, bits_log2);
+    folded.as_bytes().array_windows::<3>().all(|[a, b, c]| {
+        let bit = bucket(u32::from_le_bytes([*a, *b, *c, 0]), bits_log2);
         bitmap
             .get(bit / 8)
             .is_none_or(|byte| byte & (1 << (bit % 8)) != 0)
@@ -71,8 +73,7 @@ pub(super) fn is_length(bytes: usize) -> bool {
 }
 
 /// The top bits of a product: halving a bitmap drops the lowest of them.
-fn bucket([a, b, c]: [u8; 3], bits_log2: u32) -> usize {
-    let gram = u32::from_le_bytes([a, b, c, 0]);
+fn bucket(gram: u32, bits_log2: u32) -> usize {
     (gram.wrapping_mul(MULTIPLIER) >> (32 - bits_log2)) as usize
 }
 
@@ -95,6 +96,8 @@ fn squeeze(word: u64) -> u64 {
     (bits | bits >> 16) & 0x0000_0000_ffff_ffff
 }
 
+/// The three bytes of a gram in a little-endian word.
+const GRAM_MASK: u32 = 0x00ff_ffff;
 /// Knuth's multiplicative hash: 2^32 divided by the golden ratio.
 const MULTIPLIER: u32 = 0x9e37_79b1;
 /// The greatest bitmap, 16 KiB: twice what 256 KiB of messages need.

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { toParameters } from "./lib/filter.js";
 import { Ring } from "./lib/ring.js";
+import { Title } from "./lib/title.js";
 import { announcement, live, patch, say } from "./state.js";
 import { Tail } from "./tail.js";
 
@@ -38,6 +39,7 @@ export class Live {
   #parameters = "";
   /** Whether the pause came of scrolling alone, and ends with it. */
   #byScroll = false;
+  #title = new Title(document);
 
   /** @param {ListView} list */
   constructor(list) {
@@ -86,6 +88,7 @@ export class Live {
     if (entry.id <= this.#lastId) return;
     this.#lastId = entry.id;
     this.#arrived += 1;
+    if (entry.level === "error") this.#title.error();
     this.#pending.push(entry);
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }

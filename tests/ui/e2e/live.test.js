@@ -71,6 +71,21 @@ describe("live", { timeout: 240_000 }, () => {
     await done(page);
   });
 
+  test("errors that come while the page is hidden stand in its title", async () => {
+    const page = await open();
+    /** @param {boolean} hidden */
+    const hide = (hidden) => page.evaluate((value) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => value });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
+    await hide(true);
+    server.write("ERROR: first", "INFO: between", "ERROR: second");
+    await page.waitForFunction(() => document.title === "(2) vmlog");
+    await hide(false);
+    assert.equal(await page.title(), "vmlog");
+    await done(page);
+  });
+
   test("scrolling up pauses and counts; jumping shows the newest", async () => {
     const page = await open();
     write(300);

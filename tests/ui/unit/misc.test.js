@@ -6,6 +6,7 @@ import { EVERYTHING } from "../../../src/ui/lib/filter.js";
 import { curl } from "../../../src/ui/lib/command.js";
 import * as h from "../../../src/ui/lib/histogram.js";
 import { EventParser } from "../../../src/ui/lib/sse.js";
+import { Title, titled } from "../../../src/ui/lib/title.js";
 import { grouped, hueOf, shortName, tally } from "../../../src/ui/lib/sources.js";
 
 const ui = new URL("../../../src/ui/", import.meta.url);
@@ -110,4 +111,21 @@ test("the page names every module to be loaded ahead, and no other", () => {
   assert.deepEqual(named, [...used].sort());
   const scripts = [...files.keys()].filter((name) => name.endsWith(".js") && name !== "lib/types.js").sort();
   assert.deepEqual([...used].filter((name) => name !== "lib/types.js").sort(), scripts, "no file that nobody imports");
+});
+
+test("the title counts errors while the page is hidden, and only then", () => {
+  const listeners = [];
+  const page = { title: "vmlog", hidden: false, addEventListener: (_, listener) => listeners.push(listener) };
+  const title = new Title(page);
+  title.error();
+  assert.equal(page.title, "vmlog");
+  page.hidden = true;
+  for (const look of listeners) look();
+  title.error();
+  title.error();
+  assert.equal(page.title, "(2) vmlog");
+  page.hidden = false;
+  for (const look of listeners) look();
+  assert.equal(page.title, "vmlog");
+  assert.equal(titled("vmlog", 1000), "(999+) vmlog");
 });

@@ -15,12 +15,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// Memory of the ring, so that few huge records cannot fill a small machine.
-const RING_BYTES_MAX: usize = 8 << 20;
+/// Memory of the ring, so that neither few huge records nor many with much metadata fill a small machine. A reader who wants
+/// more than it holds gets it from the store.
+const RING_BYTES_MAX: usize = 4 << 20;
 /// Memory of one subscriber's queue. Most records in it are in the ring too and shared; these are those that no longer are.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
-/// What a record takes beside its texts, about: the structure, the map of its metadata, the counters of its `Arc`.
-const RECORD_BYTES: usize = 256;
+/// What a record takes beside its texts and its metadata, about: the structure, the counters of its `Arc`, its place in a queue.
+const RECORD_BYTES: usize = 192;
+/// A node of the B-tree that a map is, with its eleven entries.
+const NODE_BYTES: usize = 640;
+const NODE_ENTRIES: usize = 11;
 
 /// A ring of the newest records, fanned out to subscribers; cheap to clone.
 #[derive(Clone)]
@@ -54,7 +58,7 @@ pub struct Subscription {
 }
 
 impl Live {
-    /// Keeps the newest `ring_rows` (and at most 8 MiB of them). `next_id`: the id the store gives next.
+    /// Keeps the newest `ring_rows` (and at most 4 MiB of them). `next_id`: the id the store gives next.
     #[must_use]
     pub fn new(ring_rows: usize, next_id: Id) -> Self {
         let hub = Hub {
@@ -325,26 +329,44 @@ impl Queue {
 
 /// What a record takes in memory, about.
 fn bytes_of(record: &StoredRecord) -> usize {
-    let metadata = record.record.metadata.iter();
-    let texts: usize = metadata
-        .map(|(key, value)| key.len() + json_bytes(value))
-        .sum();
-    RECORD_BYTES + record.record.message.len() + texts
+    let record = &record.record;
+    let texts = allocated(record.message.len()) + allocated(record.source.as_str().len());
+    RECORD_BYTES + texts + map_bytes(&record.metadata)
 }
 
-/// The same of a JSON value; the depth of metadata is bounded where it comes in.
+/// The same of a map; the depth of metadata is bounded where it comes in.
+fn map_bytes(map: &serde_json::Map<String, serde_json::Value>) -> usize {
+    let nodes = match map.len() {
+        0 => 0,
+        1..=NODE_ENTRIES => 1,
+        // nodes that were filled in order and then cut are half full
+        entries => 1 + entries / (NODE_ENTRIES / 2 + 1),
+    };
+    let texts = map
+        .iter()
+        .map(|(key, value)| allocated(key.len()) + json_bytes(value));
+    nodes * NODE_BYTES + texts.sum::<usize>()
+}
+
+/// The same of a JSON value beside its own place.
 fn json_bytes(value: &serde_json::Value) -> usize {
-    const VALUE_BYTES: usize = size_of::<serde_json::Value>();
-    VALUE_BYTES
-        + match value {
-            serde_json::Value::String(text) => text.len(),
-            serde_json::Value::Array(values) => values.iter().map(json_bytes).sum(),
-            serde_json::Value::Object(map) => map
-                .iter()
-                .map(|(key, value)| key.len() + json_bytes(value))
-                .sum(),
-            _ => 0,
+    match value {
+        serde_json::Value::String(text) => allocated(text.len()),
+        serde_json::Value::Array(values) => {
+            let own = values.len() * size_of::<serde_json::Value>();
+            allocated(own) + values.iter().map(json_bytes).sum::<usize>()
         }
+        serde_json::Value::Object(map) => map_bytes(map),
+        _ => 0,
+    }
+}
+
+/// What the allocator takes for so many bytes: a header, in steps of 16.
+fn allocated(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => (bytes + 8).next_multiple_of(16).max(32),
+    }
 }
 
 /// A panic of another thread leaves whole records in the queues: going on is right.

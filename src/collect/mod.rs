@@ -97,7 +97,7 @@ impl Batch {
 
     /// A read stops here, so that memory stays small and other collectors get their turn.
     pub const RECORDS_MAX: usize = 512;
-    /// Message bytes at which a read stops.
+    /// Memory of records at which a read stops.
     pub const BYTES_MAX: usize = 1 << 20;
 }
 
@@ -163,11 +163,7 @@ pub(crate) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub(crate) fn new(batch: &'a mut Batch) -> Self {
-        let bytes = batch
-            .records
-            .iter()
-            .map(|record| record.message.len())
-            .sum();
+        let bytes = batch.records.iter().map(Record::bytes_about).sum();
         Self { batch, bytes }
     }
 
@@ -190,7 +186,7 @@ impl<'a> Intake<'a> {
     }
 
     pub(crate) fn push(&mut self, record: Record) {
-        self.bytes += record.message.len();
+        self.bytes += record.bytes_about();
         self.batch.records.push(record);
     }
 

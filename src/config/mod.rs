@@ -135,6 +135,7 @@ impl Config {
             flush: pipeline::Options {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
                 flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
+                patience: pipeline::Patience::default(),
             },
             tail: Tail {
                 ring_rows: raw.count("LOG_TAIL_BUFFER_SIZE")?,

@@ -354,7 +354,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 1_000_000,
         },
-        meaning: "newest records kept in memory for live tails",
+        meaning: "newest records kept in memory for live tails, 4 MiB of them at most",
     },
     Setting {
         name: "LOG_TAIL_SEND_BUFFER",

@@ -2,7 +2,7 @@
 //! from what the store has committed.
 
 use super::counters::Collected;
-use super::history::Handover;
+use super::starting::Handover;
 use super::{Delivery, Share, Shared, told};
 use crate::collect;
 use crate::collect::{Batch, Collector};
@@ -11,7 +11,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ impl Lane {
 
     /// Waits for the collector and runs until the pipeline stops.
     pub(super) fn run(self, handover: &Receiver<Handover>) {
-        let Ok(handover) = handover.recv() else {
+        let Some(handover) = self.receive(handover) else {
             return;
         };
         let Handover {
@@ -117,6 +117,18 @@ impl Lane {
             self.sleep_while(|| true, backoff);
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
+    }
+
+    /// Nothing when it is to stop first: a source that hangs is never handed over.
+    fn receive(&self, handover: &Receiver<Handover>) -> Option<Handover> {
+        while !self.shared.stopping() {
+            match handover.recv_timeout(NAP) {
+                Ok(handover) => return Some(handover),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        None
     }
 
     fn drive(

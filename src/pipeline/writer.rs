@@ -84,11 +84,12 @@ impl Writer {
         }
     }
 
-    /// Writes until every sender is gone; then syncs.
+    /// Writes until every sender is gone or not waited for; then syncs.
     pub(super) fn run(mut self) -> Result<(), store::Error> {
         loop {
             match self.receive() {
                 Ok(delivery) => self.take(delivery),
+                Err(RecvTimeoutError::Timeout) if self.shared.is_left() => break,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

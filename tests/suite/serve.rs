@@ -288,3 +288,40 @@ fn a_planted_secret_reaches_no_file_of_ours() {
     }
     assert!(told.matches("[REDACTED]").count() >= 9, "{told}");
 }
+
+/// The memory of a process that is its own, in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.unwrap().parse().unwrap()
+}
+
+#[test]
+fn records_with_much_metadata_do_not_fill_the_memory() {
+    const RECORDS: usize = 5_000;
+    // 40 fields come to about 8 KiB in memory, 40 MiB in all
+    let line = |number: usize| {
+        let field = |at: usize| format!(r#""field_{at}":"value {at} of record {number}""#);
+        let fields: Vec<_> = (0..40).map(field).collect();
+        format!(r#"{{"msg":"record {number}",{}}}"#, fields.join(",")) + "\n"
+    };
+    let mut place = Place::new();
+    let log = place.data().with_file_name("app.log");
+    std::fs::write(&log, (0..RECORDS).map(line).collect::<String>()).unwrap();
+    place.set("LOG_FILES", &format!("app={}", log.display()));
+    let server = place.serve();
+    // a search would fill the cache of blocks
+    let newest = format!("record {}", RECORDS - 1);
+    let begin = Instant::now();
+    while server.get("/logs?source=file:app&limit=1").1["entries"][0]["message"] != newest.as_str()
+    {
+        assert!(
+            begin.elapsed() < Duration::from_mins(2),
+            "it takes too long"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let kib = resident_kib(server.pid());
+    assert!(kib < 20 << 10, "{kib} KiB");
+}

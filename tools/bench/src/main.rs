@@ -261,11 +261,14 @@ fn measure_store(records: usize, root: &Path) -> Anyhow<()> {
 
 /// Resident memory beside mapped files.
 fn anonymous_megabytes() -> Anyhow<f64> {
+    status_megabytes("RssAnon:")
+}
+
+/// What the kernel says of this process.
+fn status_megabytes(name: &str) -> Anyhow<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let kilobytes = line.ok_or("no RssAnon")?.trim().trim_end_matches(" kB");
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.ok_or("no such line")?.trim().trim_end_matches(" kB");
     Ok(kilobytes.parse::<f64>()? * 1024.0 / 1e6)
 }
 

@@ -1,9 +1,11 @@
 //! Questions to the store and to SQLite, on the same records in one run.
 
-use crate::{Anyhow, SEED, fill, fill_sqlite, generate::Generator, open_store};
+use crate::generate::Generator;
+use crate::{Anyhow, SEED, anonymous_megabytes, fill, fill_sqlite, open_store, status_megabytes};
 use regex_automata::meta::Regex;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, params_from_iter};
+use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ const SLOW: Duration = Duration::from_secs(3);
 /// A question as both are asked it.
 struct Question {
     name: &'static str,
+    /// Milliseconds that it may take, of a million records and of five.
+    at_most: [f64; 2],
     ours: Ours,
     sql: &'static str,
     values: &'static [&'static str],
@@ -36,18 +40,21 @@ const COLUMNS: &str = "id, timestamp, source, level, message, metadata";
 const QUESTIONS: &[Question] = &[
     Question {
         name: "newest 100",
+        at_most: [0.4, 0.5],
         ours: Ours::Page(&[]),
         sql: "SELECT {} FROM logs ORDER BY id DESC LIMIT 100",
         values: &[],
     },
     Question {
         name: "newest 100 of one source (6 %)",
+        at_most: [0.4, 0.5],
         ours: Ours::Page(&[("source", "system:ssh")]),
         sql: "SELECT {} FROM logs WHERE source = ? ORDER BY timestamp DESC LIMIT 100",
         values: &["system:ssh"],
     },
     Question {
         name: "newest 100 errors, one source, 12 h",
+        at_most: [0.6, 0.8],
         ours: Ours::Page(&[
             ("source", "docker:api"),
             ("level", "error"),
@@ -64,67 +71,78 @@ const QUESTIONS: &[Question] = &[
     },
     Question {
         name: "rare part of a word, whole store",
+        at_most: [0.8, 2.0],
         ours: Ours::Page(&[("search", "needle_7f3a9c21e")]),
         sql: "SELECT {} FROM logs WHERE message LIKE ? ORDER BY id DESC LIMIT 100",
         values: &["%needle\\_7f3a9c21e%"],
     },
     Question {
         name: "absent word, whole store",
+        at_most: [0.3, 1.0],
         ours: Ours::Page(&[("search", "zzqqxyabsent")]),
         sql: "SELECT {} FROM logs WHERE message LIKE ? ORDER BY id DESC LIMIT 100",
         values: &["%zzqqxyabsent%"],
     },
     Question {
         name: "common word, newest 100",
+        at_most: [0.5, 0.6],
         ours: Ours::Page(&[("search", "connection")]),
         sql: "SELECT {} FROM logs WHERE message LIKE ? ORDER BY id DESC LIMIT 100",
         values: &["%connection%"],
     },
     Question {
         name: "part of a uuid, whole store",
+        at_most: [60.0, 300.0],
         ours: Ours::Page(&[("search", "9c4e-4a7")]),
         sql: "SELECT {} FROM logs WHERE message LIKE ? ORDER BY id DESC LIMIT 100",
         values: &["%9c4e-4a7%"],
     },
     Question {
         name: "regex with a rare literal, whole store",
+        at_most: [3.0, 10.0],
         ours: Ours::Page(&[("search", r"timed out after 9\d{3} ms"), ("regex", "true")]),
         sql: "SELECT {} FROM logs WHERE message REGEXP ? ORDER BY id DESC LIMIT 100",
         values: &[r"(?i)timed out after 9\d{3} ms"],
     },
     Question {
         name: "regex without a literal, whole store",
+        at_most: [250.0, 1250.0],
         ours: Ours::Page(&[("search", "[a-z]+_[0-9a-f]{6,}q"), ("regex", "true")]),
         sql: "SELECT {} FROM logs WHERE message REGEXP ? ORDER BY id DESC LIMIT 100",
         values: &["(?i)[a-z]+_[0-9a-f]{6,}q"],
     },
     Question {
         name: "sources with counts",
+        at_most: [0.1, 0.2],
         ours: Ours::Sources,
         sql: "SELECT source, level, COUNT(*), MAX(timestamp) FROM logs GROUP BY source, level",
         values: &[],
     },
     Question {
         name: "histogram, 60 buckets by level",
+        at_most: [3.0, 12.0],
         ours: Ours::Histogram(""),
         sql: "SELECT strftime('%s', timestamp) / 7200, level, COUNT(*) FROM logs GROUP BY 1, 2",
         values: &[],
     },
     Question {
         name: "the same with a common search",
+        at_most: [60.0, 300.0],
         ours: Ours::Histogram("connection"),
         sql: "SELECT strftime('%s', timestamp) / 7200, level, COUNT(*) FROM logs WHERE message LIKE ? GROUP BY 1, 2",
         values: &["%connection%"],
     },
     Question {
         name: "page through 100,000 rows by 1000",
+        at_most: [60.0, 60.0],
         ours: Ours::Through,
         sql: "SELECT {} FROM logs WHERE id < ? ORDER BY id DESC LIMIT 1000",
         values: &[],
     },
 ];
 
-/// Prints the first, best and median time of each question. `folder` keeps both stores for the next run.
+/// Prints a table: the first and the median time of each question, the processor time of all threads, and the most memory. `folder`
+/// keeps both stores for the next run.
 pub(crate) fn compare(records: usize, folder: &Path) -> Anyhow<()> {
     let (root, database) = (folder.join("store"), folder.join("logs.db"));
     if !database.exists() {
@@ -136,39 +154,64 @@ pub(crate) fn compare(records: usize, folder: &Path) -> Anyhow<()> {
     let reader = Reader::open_read_only(Arc::new(RealDisk), &root)?;
     let view = reader.view();
     let connection = open(&database)?;
-    println!("{} records", view.ids().end - view.ids().start);
-    println!(
-        "{:40} {:>9} {:>9} {:>9} {:>9} {:>8}",
-        "ms", "first", "best", "median", "SQLite", "ratio"
-    );
+    let rows = view.ids().end - view.ids().start;
+    println!("{rows} records; ms, memory beside mapped files in MB\n");
+    println!("| query | at most | first | median | processor | memory | SQLite | ratio |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|");
     let budget = Budget::default();
     for question in QUESTIONS {
+        let before = forget_peak()?;
         let ours = times(RUNS, || ours(&view, &question.ours, &budget))?;
+        let memory = status_megabytes("VmHWM:")? - status_megabytes("RssFile:")? - before;
         let theirs = times(RUNS, || theirs(&connection, question))?;
-        let (median, other) = (middle(&ours), middle(&theirs));
+        let median = middle(ours.iter().map(|run| run.took));
+        let other = middle(theirs.iter().map(|run| run.took));
         println!(
-            "{:40} {:9.3} {:9.3} {median:9.3} {other:9.2} {:7.1}x",
+            "| {} | {} | {:.3} | {median:.3} | {:.3} | {memory:.1} | {other:.3} | {:.1} |",
             question.name,
-            millis(ours[0]),
-            millis(ours.iter().min().copied().unwrap_or_default()),
-            other / median
+            question.at_most[usize::from(rows > 1_000_000)],
+            millis(ours[0].took),
+            middle(ours.iter().map(|run| run.worked)),
+            other / median,
         );
     }
     Ok(())
 }
 
-fn times(runs: usize, mut run: impl FnMut() -> Anyhow<usize>) -> Anyhow<Vec<Duration>> {
+/// How long a question took, and how long the processors worked on it, which other programs do not move as much.
+struct Run {
+    took: Duration,
+    worked: Duration,
+}
+
+/// Lets the most memory that was taken begin anew; returns what is taken now, beside mapped files.
+fn forget_peak() -> Anyhow<f64> {
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    anonymous_megabytes()
+}
+
+/// Of all threads.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let part = |part: i64| u64::try_from(part).unwrap_or_default();
+    Duration::from_secs(part(time.tv_sec)) + Duration::from_nanos(part(time.tv_nsec))
+}
+
+fn times(runs: usize, mut run: impl FnMut() -> Anyhow<usize>) -> Anyhow<Vec<Run>> {
     let (mut times, begin) = (vec![], Instant::now());
     while times.len() < runs && (times.is_empty() || begin.elapsed() < SLOW) {
-        let started = Instant::now();
+        let (started, worked) = (Instant::now(), processor_time());
         run()?;
-        times.push(started.elapsed());
+        times.push(Run {
+            took: started.elapsed(),
+            worked: processor_time().saturating_sub(worked),
+        });
     }
     Ok(times)
 }
 
-fn middle(times: &[Duration]) -> f64 {
-    let mut sorted = times.to_vec();
+fn middle(times: impl Iterator<Item = Duration>) -> f64 {
+    let mut sorted: Vec<Duration> = times.collect();
     sorted.sort();
     millis(sorted[sorted.len() / 2])
 }

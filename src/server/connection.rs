@@ -46,10 +46,6 @@ const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
 /// After a failed accept (most likely no file is free), before the next one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that the system holds until they are accepted, if it allows so many. One beyond that tries again after a second:
-/// thousands at once must not cost an honest client that.
-const BACKLOG: i32 = 4096;
-
 /// Accepts until `shutdown`; then tells every stream to end by way of `stop`, waits a little, and cuts what is left.
 pub(super) async fn serve(
     listener: TcpListener,
@@ -57,9 +53,6 @@ pub(super) async fn serve(
     stop: watch::Sender<bool>,
     shutdown: impl Future<Output = ()>,
 ) {
-    if let Err(error) = rustix::net::listen(&listener, BACKLOG) {
-        tracing::debug!("the backlog stays as it was: {error}");
-    }
     let mut shutdown = pin!(shutdown);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();

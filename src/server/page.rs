@@ -44,7 +44,7 @@ macro_rules! page_files {
 }
 
 /// What `/ui/` holds.
-static FILES: [File; 60] = page_files![
+static FILES: [File; 61] = page_files![
     JAVASCRIPT "actions.js",
     JAVASCRIPT "api.js",
     CSS "app.css",
@@ -71,6 +71,7 @@ static FILES: [File; 60] = page_files![
     JAVASCRIPT "lib/sse.js",
     JAVASCRIPT "lib/story.js",
     JAVASCRIPT "lib/time.js",
+    JAVASCRIPT "lib/title.js",
     JAVASCRIPT "lib/types.js",
     JAVASCRIPT "lib/visible.js",
     CSS "list.css",

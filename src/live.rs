@@ -98,8 +98,8 @@ impl Live {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// From now on. `after`: what the subscriber has already; what the ring still holds beyond it comes first. `queue_rows`: how
-    /// many records may wait, one at least.
+    /// From now on. `after`: what the subscriber has already, be it ahead of what is published; what the ring still holds beyond it
+    /// comes first. `queue_rows`: how many records may wait, one at least.
     #[must_use]
     pub fn subscribe(&self, filter: Filter, after: Option<Id>, queue_rows: usize) -> Subscription {
         let mut hub = lock(&self.shared.hub);
@@ -107,11 +107,15 @@ impl Live {
             Some(Id(after)) => hub.ring.beyond(after),
             None => VecDeque::new(),
         };
-        let first_id = backlog
-            .front()
-            .map_or(Id(hub.ring.next_id), |record| record.id);
+        // who read the store may be ahead: records are in it a moment before they are published
+        let next = hub
+            .ring
+            .next_id
+            .max(after.map_or(0, |Id(after)| after.saturating_add(1)));
+        let first_id = backlog.front().map_or(Id(next), |record| record.id);
         let member = Arc::new(Member {
             filter,
+            first_id,
             rows_max: queue_rows.max(1),
             queue: Mutex::new(Queue {
                 is_closed: hub.is_closed,
@@ -255,6 +259,8 @@ impl Ring {
 /// A subscriber as the publisher sees it.
 struct Member {
     filter: Filter,
+    /// What comes before it the subscriber has.
+    first_id: Id,
     rows_max: usize,
     queue: Mutex<Queue>,
 }
@@ -264,7 +270,7 @@ impl Member {
     fn offer(&self, records: &[Arc<StoredRecord>]) -> Option<Waker> {
         let mut meant = records
             .iter()
-            .filter(|record| self.filter.matches(record))
+            .filter(|record| record.id >= self.first_id && self.filter.matches(record))
             .peekable();
         meant.peek()?;
         let mut queue = lock(&self.queue);
@@ -438,6 +444,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_ahead_gets_nothing_twice() {
+        let live = Live::new(100, Id(5));
+        let mut ahead = live.subscribe(Filter::default(), Some(Id(7)), 2);
+        assert_eq!(ahead.first_id(), Id(8));
+        live.publish(&records(5..8));
+        assert!(poll(&mut ahead).is_pending());
+        live.publish(&records(8..12));
+        assert_eq!(drain(&mut ahead), ["8", "9", "10..=11/2"]);
+    }
+
+    #[test]
     fn the_ring_gives_what_it_still_holds() {
         let live = Live::new(4, Id(1));
         live.publish(&records(1..11));
@@ -446,7 +463,7 @@ mod tests {
             (6, 7, vec!["7", "8", "9", "10"]),
             (2, 7, vec!["7", "8", "9", "10"]),
             (10, 11, vec![]),
-            (99, 11, vec![]),
+            (99, 100, vec![]),
         ] {
             let mut subscription = live.subscribe(Filter::default(), Some(Id(after)), 1);
             assert_eq!(subscription.first_id(), Id(first), "after {after}");

@@ -386,6 +386,13 @@ fn exit_codes_say_what_happened() {
     let (code, out, error) = outcome(&of_file(garbage.path(), &[]));
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(error.contains("file signature at offset 0"), "{error}");
+    for flag in ["--file", "--directory"] {
+        let found = vmlog(&["journal", flag, "/no/such"]).output().unwrap();
+        let (code, out, error) = outcome(&found);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{flag}");
+        let told = format!("vmlog: {flag} \"/no/such\": No such file or directory (os error 2)");
+        assert_eq!(error.trim_end(), told);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::time::Micros;
 use clap::ArgMatches;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the journal of a machine is, when nothing else is asked for.
 const DIRECTORIES: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
@@ -122,7 +122,8 @@ impl Request {
     /// Checks what was asked for. Relative times are relative to `now`.
     pub(super) fn check(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Self, Failure> {
         let files = files(matches)?;
-        let mut directories: Vec<PathBuf> = all(matches, "directory").map(PathBuf::from).collect();
+        let directories = all(matches, "directory").map(|path| named("--directory", path));
+        let mut directories = directories.collect::<Result<Vec<_>, _>>()?;
         if directories.is_empty() && files.is_empty() {
             directories.extend(DIRECTORIES.map(PathBuf::from));
         }
@@ -245,12 +246,20 @@ fn all<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a Stri
     matches.get_many::<String>(name).into_iter().flatten()
 }
 
+/// What is named has to be there: an empty answer would say that nothing happened.
+fn named(flag: &str, path: &str) -> Result<PathBuf, Failure> {
+    match Path::new(path).metadata() {
+        Ok(_) => Ok(PathBuf::from(path)),
+        Err(error) => Err(Failure::failed(format!("{flag} {path:?}: {error}"))),
+    }
+}
+
 fn files(matches: &ArgMatches) -> Result<Vec<PathBuf>, Failure> {
     let mut found = vec![];
     for pattern in all(matches, "file") {
         let is_pattern = pattern.contains(['*', '?', '[']);
         if !is_pattern {
-            found.push(PathBuf::from(pattern));
+            found.push(named("--file", pattern)?);
             continue;
         }
         let names = glob::glob(pattern)

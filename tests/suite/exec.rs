@@ -526,7 +526,7 @@ fn signals_reach_the_command() {
         let script = format!(
             "trap 'echo got {signal}; exit {code}' {signal}; echo ready; while :; do sleep 0.02; done"
         );
-        // a shell cannot trap what was ignored when it began, as HUP is where the tests run under nohup
+        // a shell cannot trap what was ignored when it began, as HUP is under nohup
         let mut child = captures
             .vmlog(&["exec", "--", "env", "--default-signal"])
             .args(["sh", "-c", &script])
@@ -1017,7 +1017,17 @@ fn a_key_on_the_terminal_reaches_the_command_once() {
     // the outer one gives the inner one a terminal, on which we type
     let mut child = captures
         .vmlog(&["exec", "--pty", "--"])
-        .args([vmlog, "exec", "--", "sh", "-c", script])
+        // as in `signals_reach_the_command`: INT is ignored where the tests run in the background of a script
+        .args([
+            vmlog,
+            "exec",
+            "--",
+            "env",
+            "--default-signal",
+            "sh",
+            "-c",
+            script,
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -29,7 +29,10 @@ impl Captures {
     }
 
     fn vmlog(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vmlog"));
+        // signals that are ignored here, as under nohup or in the background of a script, would be ignored there
+        let mut command = Command::new("env");
+        command.arg("--default-signal");
+        command.arg(env!("CARGO_BIN_EXE_vmlog"));
         command.args(arguments).env("LOG_CAPTURE_DIR", self.path());
         command
     }
@@ -526,10 +529,8 @@ fn signals_reach_the_command() {
         let script = format!(
             "trap 'echo got {signal}; exit {code}' {signal}; echo ready; while :; do sleep 0.02; done"
         );
-        // a shell cannot trap what was ignored when it began, as HUP is under nohup
         let mut child = captures
-            .vmlog(&["exec", "--", "env", "--default-signal"])
-            .args(["sh", "-c", &script])
+            .vmlog(&["exec", "--", "sh", "-c", &script])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -1017,17 +1018,7 @@ fn a_key_on_the_terminal_reaches_the_command_once() {
     // the outer one gives the inner one a terminal, on which we type
     let mut child = captures
         .vmlog(&["exec", "--pty", "--"])
-        // as in `signals_reach_the_command`: INT is ignored where the tests run in the background of a script
-        .args([
-            vmlog,
-            "exec",
-            "--",
-            "env",
-            "--default-signal",
-            "sh",
-            "-c",
-            script,
-        ])
+        .args([vmlog, "exec", "--", "sh", "-c", script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -157,13 +157,17 @@ impl Source {
         text.push_str(kind);
         if !name.is_empty() {
             text.push(':');
-            text.extend(name.chars().map(|c| {
-                if c.is_control() {
-                    char::REPLACEMENT_CHARACTER
-                } else {
-                    c
-                }
-            }));
+            if name.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+                text.push_str(name);
+            } else {
+                text.extend(name.chars().map(|c| {
+                    if c.is_control() {
+                        char::REPLACEMENT_CHARACTER
+                    } else {
+                        c
+                    }
+                }));
+            }
         }
         text.truncate(text.floor_char_boundary(Self::LENGTH_MAX));
         Self(text.into())

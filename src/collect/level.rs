@@ -2,6 +2,7 @@
 //! brackets, or a word in the head of the line. Prose that merely mentions an error states nothing.
 
 use crate::record::Level;
+use std::borrow::Cow;
 
 /// How much of a line is looked at: heads are shorter, and a hostile line must not cost more than an honest one.
 const HEAD_MAX: usize = 256;
@@ -219,7 +220,10 @@ fn in_head(head: &[u8]) -> Option<Level> {
 }
 
 /// The text without ANSI colour sequences, which loggers put around times and levels.
-fn without_colours(head: &[u8]) -> Vec<u8> {
+fn without_colours(head: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0x1b, head).is_none() {
+        return Cow::Borrowed(head);
+    }
     let mut plain = Vec::with_capacity(head.len());
     let mut rest = head;
     while let Some((&byte, after)) = rest.split_first() {
@@ -234,7 +238,7 @@ fn without_colours(head: &[u8]) -> Vec<u8> {
             plain.push(byte);
         }
     }
-    plain
+    Cow::Owned(plain)
 }
 
 /// `E0217 14:30:15.123456   12345 file.go:123] text`.

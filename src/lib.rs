@@ -19,8 +19,9 @@
 //! A module uses only modules above it here; `tests/suite/architecture.rs` holds the exact table.
 //!
 //! ```text
+//! memory    memcpy and memcmp of the static binary, in place of musl's; belongs to the program, not to the library
 //! bytes     checked little-endian reading; errors name what was read and where
-//! mapped    read-only maps of our own immutable files: the only `unsafe`
+//! mapped    read-only maps of our own immutable files; `unsafe` is here and in memory alone
 //! disk      files as the store uses them; doubles that crash and fail for tests
 //! time      microseconds UTC; RFC 3339, dates, relative times
 //! record    Record, Level, Source, Metadata, Position: the waist

@@ -1,4 +1,4 @@
-//! Read-only maps of our own immutable files: the only `unsafe` in the crate.
+//! Read-only maps of our own immutable files: the only `unsafe` in the library.
 
 #![expect(
     unsafe_code,

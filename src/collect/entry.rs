@@ -643,7 +643,7 @@ mod tests {
         assert_eq!(commands.len(), OTHERS_MAX);
         assert_eq!(commands[0], "x");
         assert!(commands[1..].iter().all(|command| command == "y"));
-        let metadata = record(&["_COMM=x"; FIELDS_MAX + 7]).metadata;
+        let metadata = record(&vec!["_COMM=x"; FIELDS_MAX + 7]).metadata;
         assert_eq!(metadata["fields_left_out"], 7);
     }
 

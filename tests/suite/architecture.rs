@@ -11,6 +11,7 @@ use crate::sources::rust_files;
 /// no circle can be.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("bytes", &[]),
+    ("memory", &[]),
     ("mapped", &[]),
     ("disk", &["mapped"]),
     ("time", &[]),
@@ -55,7 +56,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
         &["disk", "mapped", "capture", "journal", "collect", "server"],
     ),
     ("memmap2", &["mapped"]),
-    ("unsafe {", &["mapped"]),
+    ("unsafe {", &["mapped", "memory"]),
     ("inotify::", &["journal", "collect"]),
     ("println!", &["cli"]),
 ];

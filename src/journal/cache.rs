@@ -24,14 +24,12 @@ pub(super) struct Place {
     length: u32,
     name: u32,
     cached: bool,
-    /// The field is asked for.
-    pub(super) wanted: bool,
 }
 
 /// A place in the table of a cache: small, for the tables of files that are read side by side share the processor's
 /// cache.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
+pub(super) struct Slot {
     /// The offset of the object divided by 8; zero where free.
     key: u32,
     start: u32,
@@ -40,29 +38,46 @@ struct Slot {
     name: u16,
 }
 
+impl Slot {
+    /// Whether the field is asked for.
+    pub(super) fn wanted(&self) -> bool {
+        self.name & UNWANTED == 0
+    }
+
+    /// Where the field's bytes are.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            start: self.start,
+            length: u32::from(self.length),
+            name: u32::from(self.name & !UNWANTED),
+            cached: true,
+        }
+    }
+}
+
 /// The fields of one file's DATA objects, by offset.
 #[derive(Debug, Default)]
 pub(super) struct DataCache {
     table: Vec<Slot>,
     used: usize,
+    /// What only one entry has stands behind all that is kept: no place in the table is looked at for it.
+    highest: u32,
     bytes: Vec<u8>,
 }
 
 impl DataCache {
-    pub(super) fn find(&self, offset: u64) -> Option<Place> {
-        let key = key_of(offset)?;
-        let mask = self.table.len().checked_sub(1)?;
+    /// The field of the object at `offset`. Zero, and what is no multiple of 8, is not kept.
+    pub(super) fn find(&self, offset: u64) -> Option<&Slot> {
+        let key = number(offset);
+        if key.wrapping_sub(1) >= u64::from(self.highest) {
+            return None;
+        }
+        let mask = self.table.len().wrapping_sub(1);
         let mut at = hash(key) & mask;
         loop {
             let slot = self.table.get(at)?;
-            if slot.key == key {
-                return Some(Place {
-                    start: slot.start,
-                    length: u32::from(slot.length),
-                    name: u32::from(slot.name & !UNWANTED),
-                    cached: true,
-                    wanted: slot.name & UNWANTED == 0,
-                });
+            if u64::from(slot.key) == key {
+                return Some(slot);
             }
             if slot.key == 0 {
                 return None;
@@ -108,8 +123,9 @@ impl DataCache {
             return None;
         }
         self.bytes.extend_from_slice(field);
+        self.highest = self.highest.max(slot.key);
         self.insert(slot);
-        self.find(offset)
+        Some(slot.place())
     }
 
     fn grow(&mut self) {
@@ -125,7 +141,7 @@ impl DataCache {
         let Some(mask) = self.table.len().checked_sub(1) else {
             return;
         };
-        let mut at = hash(slot.key) & mask;
+        let mut at = hash(u64::from(slot.key)) & mask;
         while let Some(place) = self.table.get_mut(at) {
             if place.key == 0 {
                 *place = slot;
@@ -137,14 +153,19 @@ impl DataCache {
     }
 }
 
-/// Objects stand at multiples of 8. Those beyond 32 GiB are not kept.
+/// Objects stand at multiples of 8: what does not becomes a number beyond all keys.
+fn number(offset: u64) -> u64 {
+    offset.rotate_right(3)
+}
+
+/// Those beyond 32 GiB are not kept.
 fn key_of(offset: u64) -> Option<u32> {
-    u32::try_from(offset >> 3).ok().filter(|key| *key != 0)
+    u32::try_from(number(offset)).ok().filter(|key| *key != 0)
 }
 
 /// Spreads keys over the table by multiplication with the golden ratio.
-fn hash(key: u32) -> usize {
-    (key.wrapping_mul(0x9e37_79b9) >> 16) as usize
+fn hash(key: u64) -> usize {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
@@ -157,7 +178,6 @@ fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
         length,
         name: u32::try_from(name).ok()?,
         cached: false,
-        wanted: true,
     })
 }
 
@@ -274,7 +294,12 @@ mod tests {
         let mut buffer = EntryBuffer::default();
         assert!(buffer.add_own(b"A=1", 1));
         buffer.add(cache.keep(64, b"B=", 1, true).unwrap());
-        assert!(!cache.keep(72, b"C=", 1, false).unwrap().wanted);
+        cache.keep(72, b"C=", 1, false).unwrap();
+        assert!(cache.find(64).unwrap().wanted());
+        assert!(!cache.find(72).unwrap().wanted());
+        for wrong in [0, 65, 68, 80, 64 | 1 << 35, 64 | 1 << 63] {
+            assert!(cache.find(wrong).is_none(), "{wrong}");
+        }
         assert!(buffer.add_own(b"A==", 1));
         let fields: Vec<_> = buffer.fields(&cache).collect();
         assert_eq!(fields, [(&b"A"[..], &b"1"[..]), (b"B", b""), (b"A", b"=")]);

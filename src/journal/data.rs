@@ -10,6 +10,42 @@ use super::payload::Inflater;
 use super::window::Window;
 use crate::bytes::Reader;
 
+/// A field that stands in the file as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plain<'a> {
+    pub(super) field: &'a [u8],
+    pub(super) n_entries: u64,
+}
+
+impl<'a> Plain<'a> {
+    /// The object at `offset` if it was copied already, is whole, not compressed and has at most `limit` bytes: what
+    /// most are. Whatever else it is, [`DataHead::read`] tells.
+    pub(super) fn find(
+        window: &'a Window,
+        header: &Header,
+        offset: u64,
+        limit: usize,
+    ) -> Option<Self> {
+        if offset < header.header_size || !offset.is_multiple_of(8) {
+            return None;
+        }
+        let bytes = window.copied(offset)?;
+        let (head, _): (&[[u8; 8]], _) = bytes
+            .first_chunk::<{ layout::ENTRY_ITEMS }>()?
+            .as_chunks::<8>();
+        let &[[object_type::DATA, 0, ..], size, .., n_entries] = head else {
+            return None;
+        };
+        let start = usize::try_from(header.data_payload()).ok()?;
+        let size = usize::try_from(u64::from_le_bytes(size)).ok()?;
+        let field = bytes.get(start..size)?;
+        (!field.is_empty() && field.len() <= limit).then_some(Self {
+            field,
+            n_entries: u64::from_le_bytes(n_entries),
+        })
+    }
+}
+
 /// The fixed part of a DATA object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DataHead {

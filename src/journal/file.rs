@@ -5,6 +5,7 @@ use super::cache::DataCache;
 use super::cache::EntryBuffer;
 use super::cursor::Cursor;
 use super::data::DataHead;
+use super::data::Plain;
 use super::data::fixed;
 use super::data::object_size;
 use super::error::Error;
@@ -162,19 +163,31 @@ impl JournalFile {
         self.read_items(entry, &mut buffer.items)?;
         let items = std::mem::take(&mut buffer.items);
         for item in &items {
-            if let Some(place) = self.cache.find(*item) {
-                if place.wanted || limits.whole {
-                    buffer.add(place);
-                }
-            } else if let Err(error) = self.load_data(*item, buffer, limits) {
-                if matches!(error, Error::Gone | Error::Io { .. }) {
-                    return Err(error);
-                }
-                limits.problems.push(error);
+            match self.cache.find(*item) {
+                Some(slot) if slot.wanted() || limits.whole => buffer.add(slot.place()),
+                Some(_) => {}
+                None => self.load_new(*item, buffer, limits)?,
             }
         }
         buffer.items = items;
         Ok(())
+    }
+
+    /// Reads the field of an item that the cache does not have. Damage is told and passed over.
+    fn load_new(
+        &mut self,
+        item: u64,
+        buffer: &mut EntryBuffer,
+        limits: &mut Limits<'_>,
+    ) -> Result<(), Error> {
+        match self.load_data(item, buffer, limits) {
+            Err(error @ (Error::Gone | Error::Io { .. })) => Err(error),
+            Err(error) => {
+                limits.problems.push(error);
+                Ok(())
+            }
+            read => read,
+        }
     }
 
     /// What looking things up by hash needs.
@@ -228,22 +241,23 @@ impl JournalFile {
         buffer: &mut EntryBuffer,
         limits: &mut Limits<'_>,
     ) -> Result<(), Error> {
-        let head = DataHead::read(&mut self.window, &self.header, offset)?;
         let left = limits.left(buffer);
-        let field = head.payload(
-            &mut self.window,
-            &self.header,
-            offset,
-            limits.inflater,
-            left,
-        )?;
+        let plain = Plain::find(&self.window, &self.header, offset, left);
+        let (field, n_entries) = if let Some(plain) = plain {
+            (plain.field, plain.n_entries)
+        } else {
+            let head = DataHead::read(&mut self.window, &self.header, offset)?;
+            let (window, inflater) = (&mut self.window, &mut *limits.inflater);
+            let field = head.payload(window, &self.header, offset, inflater, left)?;
+            (field, head.n_entries)
+        };
         let name = memchr::memchr(b'=', field)
             .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))?;
         let wanted = self
             .fields
             .is_none_or(|wants| field.get(..name).is_some_and(wants));
         let is_read = wanted || limits.whole;
-        if head.n_entries > 1
+        if n_entries > 1
             && field.len() <= CACHED_FIELD_MAX
             && let Some(place) = self.cache.keep(offset, field, name, wanted)
         {

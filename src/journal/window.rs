@@ -20,11 +20,13 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The first read behind a jump: small, for tails that grow by a few entries and for entries far apart.
-const WINDOW_BYTES_MIN: usize = 4 << 10;
+const WINDOW_BYTES_MIN: usize = 1 << 10;
 /// Reads in sequence grow up to this: large enough that system calls do not show.
 const WINDOW_BYTES_MAX: usize = 256 << 10;
 /// A window begins this much earlier: the fields of an entry stand before it.
 const BEFORE_BYTES: usize = 4 << 10;
+/// The same behind a jump: what one entry brought stands there, and what it shares with others far before.
+const BEFORE_JUMP_BYTES: usize = 1 << 10;
 /// What is read for an object far from the window: most are shorter.
 const ASIDE_BYTES: usize = 1 << 10;
 
@@ -193,6 +195,12 @@ impl Window {
         part(self.aside_start, &self.aside, offset, length, what)
     }
 
+    /// What is there of the copy from `offset` on.
+    pub(super) fn copied(&self, offset: u64) -> Option<&[u8]> {
+        let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.bytes.get(skip..)
+    }
+
     /// Fills `buffer` from `offset` on as far as the file goes and returns how many bytes that was.
     pub(super) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let file = self.file()?;
@@ -230,25 +238,28 @@ impl Window {
 
     fn refill(&mut self, offset: u64, length: usize) -> Result<(), Error> {
         let end = self.start.saturating_add(self.bytes.len() as u64);
-        let near = self.next_length as u64;
+        let near = self.next_length.max(BEFORE_BYTES) as u64;
         let backward = offset < self.start && offset.saturating_add(near) >= self.start;
         // Entries that are chosen by a match lie far apart: only what follows at once is read in sequence.
         let forward = offset >= self.start && offset <= end.saturating_add(BEFORE_BYTES as u64);
-        self.next_length = if (forward || backward) && !self.bytes.is_empty() {
-            (self.next_length * 2).min(WINDOW_BYTES_MAX)
-        } else {
+        let jump = self.bytes.is_empty() || !(forward || backward);
+        self.next_length = if jump {
             WINDOW_BYTES_MIN
+        } else {
+            (self.next_length * 2).min(WINDOW_BYTES_MAX)
         };
         let size = self.next_length.max(length);
-        let before = if backward {
+        let before = if jump {
+            BEFORE_JUMP_BYTES
+        } else if backward {
             size - length
         } else {
             BEFORE_BYTES
         };
         let start = offset.saturating_sub(before as u64) & !7;
+        let room = before.min(BEFORE_BYTES) + 8;
         let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
-        self.bytes
-            .resize(size.saturating_add(BEFORE_BYTES + 8).min(left), 0);
+        self.bytes.resize(size.saturating_add(room).min(left), 0);
         let copied = self.copy(start, Target::Window)?;
         self.bytes.truncate(copied);
         self.start = start;
@@ -399,6 +410,24 @@ mod tests {
                 &bytes[at..at + 100]
             );
         }
+    }
+
+    #[test]
+    fn a_jump_copies_little_and_reading_on_copies_more() {
+        let (_directory, mut window) = window(&sample(600_000));
+        for start in [300_000, 100_000, 500_000] {
+            window.sequential(start, 160, "x").unwrap();
+            assert!(window.bytes.len() < 3 << 10, "one entry");
+            assert!(window.copied(start - 1_000).is_some(), "its fields");
+            for step in 0..100 {
+                window.sequential(start + step * 700, 160, "x").unwrap();
+            }
+            assert!(window.bytes.len() > 32 << 10, "entries in a row");
+        }
+        for step in 0..100 {
+            window.sequential(500_000 - step * 3_000, 160, "x").unwrap();
+        }
+        assert!(window.bytes.len() > 64 << 10, "the same backward");
     }
 
     #[test]

@@ -11,13 +11,16 @@ const LIMITS: Limits = Limits {
     limit_max: 1000,
 };
 
-/// When questions are asked, in seconds: relative times count from here.
+/// When most questions are asked, in seconds: relative times count from here.
 const NOW: i64 = 40;
+const DAY: i64 = 86_400;
 
 /// A filter as parameters, and what it means in plain code.
 pub(crate) struct Question {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) meant: Box<dyn Fn(&StoredRecord) -> bool>,
+    /// When it is asked, in seconds.
+    now: i64,
 }
 
 impl Question {
@@ -25,6 +28,7 @@ impl Question {
         Self {
             parameters: Vec::new(),
             meant: Box::new(|_| true),
+            now: NOW,
         }
     }
 
@@ -41,7 +45,7 @@ impl Question {
     }
 
     pub(crate) fn request(&self) -> PageRequest {
-        query::parse_page(&self.parameters, &LIMITS, Micros::new(NOW * 1_000_000))
+        query::parse_page(&self.parameters, &LIMITS, Micros::new(self.now * 1_000_000))
             .unwrap_or_else(|error| panic!("{:?}: {error}", self.parameters))
     }
 
@@ -134,11 +138,20 @@ fn sources(question: Question, rng: &mut Rng) -> Question {
     }
 }
 
-fn times(question: Question, rng: &mut Rng) -> Question {
-    let mut micros = [0, 0].map(|_: i64| rng.small(40) * 1_000_000 + rng.small(3) * 500_000);
+fn times(mut question: Question, rng: &mut Rng) -> Question {
+    let mut micros = [0, 0].map(|_: i64| match rng.below(10) {
+        0 => *rng.pick(&[-DAY, 0, DAY]) * 1_000_000,
+        _ => rng.small(40) * 1_000_000 + rng.small(3) * 500_000,
+    });
     micros.sort_unstable();
     let [start, end] = micros;
-    let (start_text, end_text) = (time(start, rng), time(end, rng));
+    let later = *rng.pick(&[0, 0, 15 * 60, 2 * 3600]);
+    if later > 0 {
+        // whole minutes or hours after one of both, which can then be said in these
+        question.now = rng.pick(&micros).div_euclid(1_000_000) + later;
+    }
+    let now = question.now;
+    let (start_text, end_text) = (time(start, now, rng), time(end, now, rng));
     let at = |record: &StoredRecord| record.record.timestamp.get();
     match rng.below(3) {
         0 => question.and(&[("start", &start_text)], move |r| at(r) >= start),
@@ -149,13 +162,19 @@ fn times(question: Question, rng: &mut Rng) -> Question {
     }
 }
 
-/// One of the forms of a time in the first minute of 1970.
-fn time(micros: i64, rng: &mut Rng) -> String {
-    let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
-    match rng.below(7) {
+/// One of the forms of a time in the first minute of 1970, or at the beginning of a day.
+fn time(micros: i64, now: i64, rng: &mut Rng) -> String {
+    let (seconds, rest) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    let ago = now - seconds;
+    match rng.below(8) {
+        0..3 if rest == 0 && ago > 0 && ago % 3600 == 0 => format!("-{}h", ago / 3600),
+        0..4 if rest == 0 && ago > 0 && ago % 60 == 0 => format!("-{}m", ago / 60),
+        2 if rest == 0 && ago > 0 => format!("-{ago}s"),
+        7 if micros == 0 => "1970-01-01".to_owned(),
+        _ if seconds == -DAY => "1969-12-31".to_owned(),
+        _ if seconds == DAY => "1970-01-02".to_owned(),
         0 if rest == 0 => seconds.to_string(),
         1 if rest == 0 => format!("1970-01-01 00:00:{seconds:02}"),
-        2 if rest == 0 => format!("-{}s", NOW - seconds),
         3 => format!("{:012}", micros / 1_000),
         4 => format!("1970-01-01T00:00:{seconds:02}.{rest:06}Z"),
         5 => format!("1970-01-01T05:30:{seconds:02}.{rest:06}000+05:30"),

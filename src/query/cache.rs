@@ -1,7 +1,7 @@
 //! Decoded blocks, kept from page to page: who pages on needs the same blocks again and again.
 
 use super::counts::Known;
-use crate::record::{Id, Level, Record, StoredRecord};
+use crate::record::{Id, Level, Metadata, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
 use std::collections::VecDeque;
@@ -155,30 +155,27 @@ impl Columns {
         }
     }
 
-    /// A row as a record. `source`: that of all rows, where the block has only one.
+    /// A row as a record with this metadata. `source`: that of all rows, where the block has only one.
     pub(super) fn record(
         &self,
         segment: &Segment,
         source: Option<u32>,
         row: usize,
-    ) -> Result<Option<StoredRecord>, Error> {
-        let metadata = self.metadata.get(row)?;
+        metadata: Metadata,
+    ) -> Option<StoredRecord> {
         let source = match &self.sources {
             Some(sources) => sources.get(row).copied(),
             None => source,
         };
-        let read = || {
-            Some(StoredRecord {
-                id: Id(*self.ids.get(row)?),
-                record: Record {
-                    timestamp: *self.times.get(row)?,
-                    source: segment.sources().get(source? as usize)?.clone(),
-                    level: *self.levels.get(row)?,
-                    message: self.messages.get(row).to_owned(),
-                    metadata,
-                },
-            })
-        };
-        Ok(read())
+        Some(StoredRecord {
+            id: Id(*self.ids.get(row)?),
+            record: Record {
+                timestamp: *self.times.get(row)?,
+                source: segment.sources().get(source? as usize)?.clone(),
+                level: *self.levels.get(row)?,
+                message: self.messages.get(row).to_owned(),
+                metadata,
+            },
+        })
     }
 }

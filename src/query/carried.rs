@@ -29,7 +29,7 @@ pub(super) fn read(
     segment: &Arc<Segment>,
     block: usize,
     messages: Messages,
-    rows: &[(Rank, usize)],
+    rows: &[(Rank, u32)],
 ) -> ByRank {
     let mut carried = ByRank::new();
     let source = segment.block(block).summary().source;
@@ -37,11 +37,15 @@ pub(super) fn read(
         return carried;
     };
     for (rank, row) in rows {
-        let bytes = columns.row_bytes(*row);
+        let row = *row as usize;
+        let bytes = columns.row_bytes(row);
         if bytes > BYTES_MAX {
             continue;
         }
-        if let Ok(Some(record)) = columns.record(segment, source, *row) {
+        let Ok(metadata) = columns.metadata.get(row) else {
+            continue;
+        };
+        if let Some(record) = columns.record(segment, source, row, metadata) {
             carried.insert(*rank, Carried { record, bytes });
         }
     }

@@ -30,6 +30,7 @@ mod page;
 mod parameters;
 mod plan;
 mod rank;
+mod rarity;
 mod rows;
 mod runs;
 mod scale;

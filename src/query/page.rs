@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::around::{self, Around};
-use super::cache::BlockCache;
+use super::cache::{BlockCache, Columns};
 use super::carried::{self, ByRank};
 use super::cursor::Cursor;
 use super::filter::Filter;
@@ -12,7 +12,7 @@ use super::rows::Rows;
 use super::scan::{self, Budget, Outcome, Part, Sink};
 use super::search::Scratch;
 use super::size;
-use crate::record::{Id, StoredRecord};
+use crate::record::{Id, Metadata, StoredRecord};
 use crate::store::{self, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
@@ -156,12 +156,16 @@ fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {
     }
 }
 
+/// A row that matches: its rank, and where in its block it is.
+type BlockHit = (Rank, u32);
+
 /// A row that matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 struct Hit {
     rank: Rank,
-    /// Segment, block and row.
-    place: (usize, usize, usize),
+    row: u32,
+    /// Which of [`Top::blocks`].
+    block: u32,
 }
 
 /// Which hits of a block are of use.
@@ -176,8 +180,10 @@ struct Wanted {
 
 /// What a block gives.
 struct Found {
+    /// Segment and block.
+    place: (usize, usize),
     /// The best first.
-    hits: Vec<Hit>,
+    hits: Vec<BlockHit>,
     /// The records of some of them.
     carried: ByRank,
 }
@@ -192,19 +198,26 @@ fn found(
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
     let hits = hits(&mut rows, candidate, wanted)?;
-    let carried = match plan.segment(candidate.place.0).zip(rows.into_messages()) {
-        Some((segment, messages)) if may_carry(&hits, candidate) => {
-            let rows: Vec<_> = hits.iter().map(|hit| (hit.rank, hit.place.2)).collect();
-            carried::read(cache, segment, candidate.place.1, messages, &rows)
-        }
-        _ => ByRank::new(),
+    let messages = if may_carry(&hits, candidate) {
+        rows.into_messages()
+    } else {
+        None
     };
-    let value = Found { hits, carried };
+    let (segment, block) = candidate.place;
+    let carried = match plan.segment(segment).zip(messages) {
+        Some((segment, messages)) => carried::read(cache, segment, block, messages, &hits),
+        None => ByRank::new(),
+    };
+    let value = Found {
+        place: candidate.place,
+        hits,
+        carried,
+    };
     Ok(Part { scanned, value })
 }
 
 /// A block of several sources is of a file that still grows: it stays decoded anyway.
-fn may_carry(hits: &[Hit], candidate: Candidate<'_>) -> bool {
+fn may_carry(hits: &[BlockHit], candidate: Candidate<'_>) -> bool {
     (1..=carried::ROWS_MAX).contains(&hits.len()) && candidate.block.summary().source.is_some()
 }
 
@@ -213,7 +226,7 @@ fn hits(
     rows: &mut Rows<'_>,
     candidate: Candidate<'_>,
     wanted: Wanted,
-) -> Result<Vec<Hit>, store::Error> {
+) -> Result<Vec<BlockHit>, store::Error> {
     Ok(if rows.is_empty() {
         Vec::new()
     } else {
@@ -228,46 +241,46 @@ fn hits(
     })
 }
 
-/// Rows ascend by id, so that the best stand at one end of them.
-fn hits_by_id(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<Hit> {
-    let (segment, block) = candidate.place;
-    let (ids, kept) = (rows.read_ids(), rows.kept());
-    let count = rows.len();
-    let hit_at = |index: usize| {
-        let index = match wanted.ranking.direction {
-            Direction::Backward => count - 1 - index,
-            Direction::Forward => index,
-        };
-        let row = match kept {
-            Some(kept) => *kept.get(index)? as usize,
-            None => index,
-        };
-        let rank = wanted.ranking.rank(Micros::default(), *ids.get(row)?);
-        let place = (segment, block, row);
-        Some(Hit { rank, place })
+/// Rows ascend by id, so that the best stand at one end of those that are wanted.
+fn hits_by_id(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<BlockHit> {
+    let ids = rows.read_ids();
+    let between = wanted.ranking.ids_between(wanted.after, candidate.floor);
+    let within = rows.within_ids(&between);
+    let hit = |row: u32| {
+        let id = *ids.get(row as usize)?;
+        Some((wanted.ranking.rank(Micros::default(), id), row))
     };
-    (0..count)
-        .filter_map(hit_at)
-        .skip_while(|hit| wanted.after.is_some_and(|after| hit.rank >= after))
-        .take_while(|hit| candidate.floor.is_none_or(|floor| hit.rank > floor))
-        .take(wanted.count)
-        .collect()
+    let count = wanted.count.min(within.len());
+    let best = match wanted.ranking.direction {
+        Direction::Backward => within.end - count..within.end,
+        Direction::Forward => within.start..within.start + count,
+    };
+    let mut hits: Vec<BlockHit> = match rows.kept() {
+        Some(kept) => {
+            let kept = kept.get(best).unwrap_or_default();
+            kept.iter().filter_map(|row| hit(*row)).collect()
+        }
+        None => best
+            .filter_map(|row| hit(u32::try_from(row).ok()?))
+            .collect(),
+    };
+    if wanted.ranking.direction == Direction::Backward {
+        hits.reverse();
+    }
+    hits
 }
 
-fn hits_by_time(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<Hit> {
-    let (segment, block) = candidate.place;
+fn hits_by_time(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<BlockHit> {
     let (ids, times) = (rows.read_ids(), rows.read_times());
-    let is_wanted = |hit: &Hit| {
-        wanted.after.is_none_or(|after| hit.rank < after)
-            && candidate.floor.is_none_or(|floor| hit.rank > floor)
+    let is_wanted = |(rank, _): &BlockHit| {
+        wanted.after.is_none_or(|after| *rank < after)
+            && candidate.floor.is_none_or(|floor| *rank > floor)
     };
     let hits = rows.indexes().into_iter().filter_map(|row| {
-        let row = row as usize;
-        let rank = wanted.ranking.rank(*times.get(row)?, *ids.get(row)?);
-        let place = (segment, block, row);
-        Some(Hit { rank, place })
+        let (time, id) = (times.get(row as usize)?, ids.get(row as usize)?);
+        Some((wanted.ranking.rank(*time, *id), row))
     });
-    let mut hits: Vec<Hit> = hits.filter(is_wanted).collect();
+    let mut hits: Vec<BlockHit> = hits.filter(is_wanted).collect();
     if hits.len() > wanted.count {
         // the others need not be put in order
         hits.select_nth_unstable_by_key(wanted.count, |hit| Reverse(*hit));
@@ -282,6 +295,8 @@ struct Top {
     size: usize,
     /// The best first.
     hits: Vec<Hit>,
+    /// Segment and block of those that gave any hit, in the order in which they did.
+    blocks: Vec<(usize, usize)>,
     /// The records of some of them.
     carried: ByRank,
 }
@@ -291,9 +306,44 @@ impl Top {
         Self {
             size,
             hits: Vec::new(),
+            blocks: Vec::new(),
             carried: ByRank::new(),
         }
     }
+
+    /// Takes in the hits of another block.
+    fn merge(&mut self, hits: &[BlockHit], place: (usize, usize)) {
+        let Ok(block) = u32::try_from(self.blocks.len()) else {
+            return;
+        };
+        self.blocks.push(place);
+        let known = std::mem::take(&mut self.hits);
+        let room = self.size.min(known.len() + hits.len());
+        self.hits.reserve_exact(room);
+        let (mut of_known, mut of_block) = (0, 0);
+        // which of both comes next is as good as random: without a branch for it this takes half the time
+        for _ in 0..room {
+            let old = known.get(of_known).copied().unwrap_or(Hit::NONE);
+            let new = hits.get(of_block).map_or(Hit::NONE, |(rank, row)| Hit {
+                rank: *rank,
+                row: *row,
+                block,
+            });
+            let is_new = new.rank > old.rank;
+            self.hits.push(if is_new { new } else { old });
+            of_block += usize::from(is_new);
+            of_known += usize::from(!is_new);
+        }
+    }
+}
+
+impl Hit {
+    /// Comes after every other.
+    const NONE: Self = Self {
+        rank: Rank::LEAST,
+        row: 0,
+        block: 0,
+    };
 }
 
 impl Sink<Found> for Top {
@@ -301,26 +351,12 @@ impl Sink<Found> for Top {
         self.floor().is_none_or(|floor| bound > floor)
     }
 
-    fn take(&mut self, Found { hits, mut carried }: Found) {
-        if hits.is_empty() {
+    fn take(&mut self, mut found: Found) {
+        if found.hits.is_empty() {
             return;
         }
-        let known = std::mem::take(&mut self.hits);
-        let room = self.size.min(known.len() + hits.len());
-        let (mut known, mut hits) = (known.into_iter().peekable(), hits.into_iter().peekable());
-        self.hits.reserve_exact(room);
-        while self.hits.len() < self.size {
-            let next = match (known.peek(), hits.peek()) {
-                (Some(a), Some(b)) if a < b => hits.next(),
-                (None, _) => hits.next(),
-                _ => known.next(),
-            };
-            let Some(next) = next else {
-                break;
-            };
-            self.hits.push(next);
-        }
-        self.carried.append(&mut carried);
+        self.merge(&found.hits, found.place);
+        self.carried.append(&mut found.carried);
         if let Some(floor) = self.floor() {
             self.carried = self.carried.split_off(&floor);
         }
@@ -350,6 +386,7 @@ fn assemble(
 ) -> Result<Page, Error> {
     let Top {
         mut hits,
+        blocks,
         mut carried,
         ..
     } = top;
@@ -360,17 +397,18 @@ fn assemble(
     let mut is_full = hits.len() > room.rows;
     hits.truncate(room.rows);
     let rows = hits.iter().map(|hit| size::Row {
-        place: hit.place,
+        block: hit.block as usize,
+        index: hit.row as usize,
         bytes: carried.get(&hit.rank).map(|carried| carried.bytes),
     });
-    let fitting = size::fitting(plan, rows, room.bytes)?;
+    let fitting = size::fitting(plan, &blocks, rows, room.bytes)?;
     is_full |= fitting < hits.len();
     hits.truncate(fitting);
     let last = match (is_full, outcome.stopped) {
         (true, _) => hits.last().map(|hit| hit.rank),
         (false, stopped) => stopped.map(|stopped| above(ranking, stopped, plan.first_id())),
     };
-    let (entries, unreadable) = read(plan, &hits, &mut carried, cache)?;
+    let (entries, unreadable) = read(plan, &hits, &blocks, &mut carried, cache)?;
     Ok(Page {
         entries,
         next_cursor: last.map(|rank| ranking.cursor(rank)),
@@ -394,63 +432,110 @@ fn above(ranking: Ranking, stopped: Rank, first_id: u64) -> Rank {
     }
 }
 
+/// A row of a block, and at which place of the page its record belongs.
+struct Wish {
+    at: usize,
+    row: usize,
+}
+
 /// The records of `hits` in their order, each block read once but for those that are `carried`; and how many could not be read.
 fn read(
     plan: &Plan<'_>,
     hits: &[Hit],
+    blocks: &[(usize, usize)],
     carried: &mut ByRank,
     cache: &BlockCache,
 ) -> Result<(Vec<StoredRecord>, u64), Error> {
-    let mut entries: Vec<Option<StoredRecord>> = hits
-        .iter()
-        .map(|hit| carried.remove(&hit.rank).map(|carried| carried.record))
-        .collect();
-    let is_missing = |(at, _): &(usize, Hit)| entries.get(*at).is_some_and(Option::is_none);
-    let hits = hits.iter().copied().enumerate();
-    let mut by_place: Vec<(usize, Hit)> = hits.filter(is_missing).collect();
-    by_place.sort_unstable_by_key(|(_, hit)| hit.place);
+    let mut entries: Vec<Option<StoredRecord>> = Vec::with_capacity(hits.len());
+    let mut wishes: Vec<Vec<Wish>> = Vec::new();
+    wishes.resize_with(blocks.len(), Vec::new);
+    for (at, hit) in hits.iter().enumerate() {
+        let known = carried.remove(&hit.rank).map(|carried| carried.record);
+        if let (None, Some(wishes)) = (&known, wishes.get_mut(hit.block as usize)) {
+            let row = hit.row as usize;
+            wishes.push(Wish { at, row });
+        }
+        entries.push(known);
+    }
     let mut unreadable = 0;
-    let block_of = |hit: &Hit| (hit.place.0, hit.place.1);
-    for group in by_place.chunk_by(|(_, a), (_, b)| block_of(a) == block_of(b)) {
-        match read_block(plan, group, cache, &mut entries) {
+    for (place, wishes) in blocks.iter().zip(&wishes).filter(|(_, w)| !w.is_empty()) {
+        match read_block(plan, *place, wishes, cache, &mut entries) {
             Ok(()) => {}
-            Err(error) if scan::is_damage(&error) => unreadable += group.len() as u64,
+            Err(error) if scan::is_damage(&error) => unreadable += wishes.len() as u64,
             Err(error) => return Err(error.into()),
         }
     }
-    Ok((entries.into_iter().flatten().collect(), unreadable))
+    let mut records = Vec::with_capacity(entries.len());
+    records.extend(entries.into_iter().flatten());
+    Ok((records, unreadable))
 }
 
 /// Puts the records of one block in their places.
 fn read_block(
     plan: &Plan<'_>,
-    group: &[(usize, Hit)],
+    (segment, block): (usize, usize),
+    wishes: &[Wish],
     cache: &BlockCache,
     entries: &mut [Option<StoredRecord>],
 ) -> Result<(), store::Error> {
-    let Some((segment, block, _)) = group.first().map(|(_, hit)| hit.place) else {
-        return Ok(());
-    };
     let Some(segment) = plan.segment(segment) else {
         return Ok(());
     };
     let source = segment.block(block).summary().source;
     if source.is_none() {
         // a block of several sources is of a file that still grows, and has changed when the next page comes
-        let rows: Vec<usize> = group.iter().map(|(_, hit)| hit.place.2).collect();
+        let rows: Vec<usize> = wishes.iter().map(|wish| wish.row).collect();
         let records = segment.block(block).records(&rows)?;
-        for ((at, _), record) in group.iter().zip(records) {
-            if let Some(entry) = entries.get_mut(*at) {
+        for (wish, record) in wishes.iter().zip(records) {
+            if let Some(entry) = entries.get_mut(wish.at) {
                 *entry = Some(record);
             }
         }
         return Ok(());
     }
     let columns = cache.columns(segment, block)?;
-    for (at, hit) in group {
-        if let Some(entry) = entries.get_mut(*at) {
-            *entry = columns.record(segment, source, hit.place.2)?;
+    let mut alike = Alike::default();
+    for wish in wishes {
+        let metadata = alike.metadata(&columns, wish, entries)?;
+        if let Some(entry) = entries.get_mut(wish.at) {
+            *entry = columns.record(segment, source, wish.row, metadata);
         }
     }
     Ok(())
+}
+
+/// Rows of a block whose records were read last: the next often has the metadata of one of them, and to copy that takes less
+/// than to decode it once more.
+#[derive(Default)]
+struct Alike {
+    /// Row and place in the page.
+    rows: [Option<(usize, usize)>; ALIKE_MAX],
+    oldest: usize,
+}
+
+/// Two streams of a container, a few processes of a service.
+const ALIKE_MAX: usize = 4;
+
+impl Alike {
+    fn metadata(
+        &mut self,
+        columns: &Columns,
+        wish: &Wish,
+        entries: &[Option<StoredRecord>],
+    ) -> Result<Metadata, store::Error> {
+        let bytes = columns.metadata.bytes(wish.row);
+        let mut known = self.rows.iter().flatten();
+        let same = |(row, _): &&(usize, usize)| columns.metadata.bytes(*row) == bytes;
+        let record = known
+            .find(same)
+            .and_then(|(_, at)| entries.get(*at)?.as_ref());
+        if let Some(known) = record {
+            return Ok(known.record.metadata.clone());
+        }
+        if let Some(place) = self.rows.get_mut(self.oldest) {
+            *place = Some((wish.row, wish.at));
+        }
+        self.oldest = (self.oldest + 1) % ALIKE_MAX;
+        columns.metadata.get(wish.row)
+    }
 }

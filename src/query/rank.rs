@@ -45,6 +45,12 @@ pub(super) struct Rank {
 }
 
 impl Rank {
+    /// That of no record.
+    pub(super) const LEAST: Self = Self {
+        time: i64::MIN,
+        id: 0,
+    };
+
     /// The least rank above: a page that ends here has everything above, and goes on with this rank itself.
     pub(super) fn just_above(self) -> Self {
         Self {
@@ -121,6 +127,17 @@ impl Ranking {
             (Order::Time, Cursor::Time(time, id)) => Some(self.rank(time, id.0)),
             _ => None,
         }
+    }
+
+    /// In id order: the ids that come after one rank and before another.
+    pub(super) fn ids_between(self, after: Option<Rank>, floor: Option<Rank>) -> Range<u64> {
+        let id_of = |rank: Rank| self.turned(rank).id;
+        let (after, floor) = (after.map(id_of), floor.map(id_of));
+        let (below, above) = match self.direction {
+            Direction::Backward => (floor, after),
+            Direction::Forward => (after, floor),
+        };
+        below.map_or(0, |id| id.saturating_add(1))..above.unwrap_or(u64::MAX)
     }
 
     /// Complement turns the order of integers around, and is its own inverse.

@@ -24,8 +24,8 @@ pub(super) struct Rows<'v> {
     times: Option<Vec<Micros>>,
     levels: Option<Vec<Level>>,
     sources: Option<Vec<u32>>,
-    /// When a search read them and found something.
-    messages: Option<Messages>,
+    /// All messages, when a search read them and found something.
+    text: Option<Vec<u8>>,
     /// The footer says that no row matches.
     is_denied: bool,
 }
@@ -40,7 +40,7 @@ impl<'v> Rows<'v> {
             times: None,
             levels: None,
             sources: None,
-            messages: None,
+            text: None,
             is_denied: false,
         }
     }
@@ -133,9 +133,12 @@ impl<'v> Rows<'v> {
 
     pub(super) fn clip_ids(&mut self, range: &Range<u64>) -> Result<(), Error> {
         let ids = self.ids()?;
-        let start = ids.partition_point(|id| *id < range.start);
-        let end = ids.partition_point(|id| *id < range.end);
-        self.retain(|row| (start..end).contains(&(row as usize)));
+        let place = |bound: u64| ids.partition_point(|id| *id < bound);
+        let (start, end) = (saturated(place(range.start)), saturated(place(range.end)));
+        match &mut self.kept {
+            Some(kept) => kept.retain(|row| (start..end).contains(row)),
+            None => self.kept = Some((start..end).collect()),
+        }
         Ok(())
     }
 
@@ -182,7 +185,8 @@ impl<'v> Rows<'v> {
         scratch.begin();
         if let Some(cached) = &self.cached {
             let messages = &cached.messages;
-            search.retain(messages.text(), messages.ends(), &mut kept, scratch);
+            let text = messages.text().as_bytes();
+            search.retain(text, messages.ends(), &mut kept, scratch);
         } else {
             let text = self.block.text()?;
             if !search.may_find(&text, scratch) {
@@ -191,17 +195,17 @@ impl<'v> Rows<'v> {
                 }
                 return Ok(());
             }
-            let messages = self.block.cut(text)?;
-            search.retain(messages.text(), messages.ends(), &mut kept, scratch);
-            self.messages = Some(messages).filter(|_| !kept.is_empty());
+            let ends = self.block.message_ends(text.len())?;
+            search.retain(&text, &ends, &mut kept, scratch);
+            self.text = Some(text).filter(|_| !kept.is_empty());
         }
         self.kept = Some(kept);
         Ok(())
     }
 
-    /// The messages of the whole block, where a search read them and found something.
+    /// The messages of the whole block, where a search read them and found something. Damage is left to whoever reads the block.
     pub(super) fn into_messages(self) -> Option<Messages> {
-        self.messages
+        self.block.cut(self.text?).ok()
     }
 
     /// The ids, once they were read.
@@ -231,6 +235,20 @@ impl<'v> Rows<'v> {
     /// The kept rows, ascending; `None` where none was taken away.
     pub(super) fn kept(&self) -> Option<&[u32]> {
         self.kept.as_deref()
+    }
+
+    /// Which of the kept rows, counted from the first of them, have one of these ids, once the ids were read.
+    pub(super) fn within_ids(&self, range: &Range<u64>) -> Range<usize> {
+        let ids = self.read_ids();
+        let is_below = |bound: u64| move |id: &u64| *id < bound;
+        let place = |bound: u64| match &self.kept {
+            None => ids.partition_point(is_below(bound)),
+            Some(kept) => {
+                let id_of = |row: &u32| ids.get(*row as usize);
+                kept.partition_point(|row| id_of(row).is_some_and(is_below(bound)))
+            }
+        };
+        place(range.start)..place(range.end)
     }
 
     /// Hands each metadata that has something under `key` to `take`, with how many of the kept rows have it.
@@ -334,6 +352,11 @@ impl Deref for MetadataOf {
             Self::Read(column) => column,
         }
     }
+}
+
+/// Rows of a block are far fewer than this holds.
+fn saturated(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
 }
 
 fn fill<T>(

@@ -1,9 +1,10 @@
 //! Search in messages: a text or a regex, in any case or exact, on one message or on a block of them.
 
 use super::literals::Need;
+use super::rarity::OfLogs;
 use super::weight;
 use crate::store::fold;
-use memchr::memmem::{self, Finder};
+use memchr::memmem::{self, Finder, FinderBuilder};
 use regex_automata::Input;
 use regex_automata::meta::{self, Regex};
 use regex_syntax::ParserBuilder;
@@ -169,10 +170,11 @@ impl Search {
         self.inverted
     }
 
-    /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`.
+    /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`. What is no text is not
+    /// found where chars matter.
     pub(super) fn retain(
         &self,
-        text: &str,
+        text: &[u8],
         ends: &[u32],
         rows: &mut Vec<u32>,
         scratch: &mut Scratch,
@@ -193,12 +195,12 @@ impl Search {
 /// The messages of a block, one after another without separator.
 #[derive(Clone, Copy)]
 struct Column<'a> {
-    text: &'a str,
+    text: &'a [u8],
     ends: &'a [u32],
 }
 
 impl<'a> Column<'a> {
-    fn row(self, row: u32) -> &'a str {
+    fn row(self, row: u32) -> &'a [u8] {
         let row = row as usize;
         let end_of = |row: usize| self.ends.get(row).map_or(0, |end| *end as usize);
         let start = row.checked_sub(1).map_or(0, end_of);
@@ -211,6 +213,8 @@ impl<'a> Column<'a> {
 struct Text {
     /// Looks for the text itself, or for its folded form where case does not matter.
     finder: Finder<'static>,
+    /// Looks for the folded form in texts that [`lower`] lowered; each place that it finds is to be looked at.
+    lowered: Finder<'static>,
     folded: String,
     case: Case,
 }
@@ -225,32 +229,53 @@ impl Text {
             Case::Sensitive => text,
             Case::Insensitive => &folded,
         };
+        let mut lowered = Vec::new();
+        lower(folded.as_bytes(), &mut lowered);
+        let finder = |needle: &[u8]| {
+            let finder = FinderBuilder::new().build_forward_with_ranker(OfLogs, needle);
+            finder.into_owned()
+        };
         Self {
-            finder: Finder::new(needle).into_owned(),
+            finder: finder(needle.as_bytes()),
+            lowered: finder(&lowered),
             folded,
             case,
         }
     }
 
     fn is_in_message(&self, message: &str, lowered: &mut Vec<u8>) -> bool {
+        let text = message.as_bytes();
         if self.case == Case::Sensitive {
-            return self.finder.find(message.as_bytes()).is_some();
+            return self.finder.find(text).is_some();
         }
-        let is_ascii = lower(message.as_bytes(), lowered);
+        let is_ascii = lower(text, lowered);
         if self.is_exact(lowered, is_ascii) {
-            return self.finder.find(lowered).is_some();
+            return self.find_lowered(text, lowered, 0).is_some();
         }
         self.finder.find(fold(message).as_bytes()).is_some()
     }
 
-    /// Whether the folded needle is in a text just where it is in its `lowered` form. Chars beyond ASCII do not fold to
-    /// those that an ASCII needle has, but for two.
+    /// Whether the folded needle is in a text just where it is with its ASCII letters `lowered`. Chars beyond ASCII do not
+    /// fold to those that an ASCII needle has, but for two.
     fn is_exact(&self, lowered: &[u8], is_ascii: bool) -> bool {
         let may_be_folded_to = |(from, to): &(char, char)| {
-            let from = from.encode_utf8(&mut [0; 4]).as_bytes().to_vec();
-            self.folded.contains(*to) && memmem::find(lowered, &from).is_some()
+            let mut from_lowered = Vec::new();
+            lower(from.encode_utf8(&mut [0; 4]).as_bytes(), &mut from_lowered);
+            self.folded.contains(*to) && memmem::find(lowered, &from_lowered).is_some()
         };
         is_ascii || self.folded.is_ascii() && !FOLDED_TO_ASCII.iter().any(may_be_folded_to)
+    }
+
+    /// Where the folded needle is in a text, from `at` on.
+    fn find_lowered(&self, text: &[u8], lowered: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let start = at + self.lowered.find(lowered.get(at..)?)?;
+            let found = text.get(start..)?.get(..self.folded.len())?;
+            if found.eq_ignore_ascii_case(self.folded.as_bytes()) {
+                return Some(start);
+            }
+            at = start + 1;
+        }
     }
 
     /// False only when it is in no message of which `text` is made.
@@ -259,11 +284,11 @@ impl Text {
             return self.finder.find(text).is_some();
         }
         let is_ascii = lowered.fill(text);
-        !self.is_exact(&lowered.bytes, is_ascii) || self.finder.find(&lowered.bytes).is_some()
+        !self.is_exact(&lowered.bytes, is_ascii) || self.lowered.find(&lowered.bytes).is_some()
     }
 
     fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
-        let text = column.text.as_bytes();
+        let text = column.text;
         let is_sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
         let is_in_one_pass = !is_sparse
             && !self.finder.needle().is_empty()
@@ -273,12 +298,17 @@ impl Text {
                 self.is_exact(&scratch.lowered.bytes, is_ascii)
             });
         if !is_in_one_pass {
-            let matches = |row: &u32| self.is_in_message(column.row(*row), &mut scratch.message);
+            let mut is_in = |message| self.is_in_message(message, &mut scratch.message);
+            let matches = |row: &u32| str::from_utf8(column.row(*row)).is_ok_and(&mut is_in);
             return rows.iter().copied().filter(matches).collect();
         }
         let found = match self.case {
-            Case::Sensitive => self.hits(text, column.ends),
-            Case::Insensitive => self.hits(&scratch.lowered.bytes, column.ends),
+            Case::Sensitive => self.hits(column.ends, |at| {
+                Some(at + self.finder.find(text.get(at..)?)?)
+            }),
+            Case::Insensitive => self.hits(column.ends, |at| {
+                self.find_lowered(text, &scratch.lowered.bytes, at)
+            }),
         };
         if rows.len() == column.ends.len() {
             found
@@ -287,15 +317,13 @@ impl Text {
         }
     }
 
-    /// The rows that hold the needle, found in one pass; an occurrence over the border of two rows is none.
-    fn hits(&self, haystack: &[u8], ends: &[u32]) -> Vec<u32> {
+    /// The rows that hold the needle, which is next at `find` of a place; an occurrence over the border of two rows is none.
+    fn hits(&self, ends: &[u32], find: impl Fn(usize) -> Option<usize>) -> Vec<u32> {
         let needle_length = self.finder.needle().len();
         let mut hits = Vec::new();
         let (mut row, mut at) = (0, 0);
-        while let Some(found) = haystack.get(at..).and_then(|rest| self.finder.find(rest)) {
-            let start = at + found;
-            let later = ends.get(row..).unwrap_or_default();
-            row += later.partition_point(|end| *end as usize <= start);
+        while let Some(start) = find(at) {
+            row = row_at(ends, row, start);
             let Some(end) = ends.get(row).map(|end| *end as usize) else {
                 break;
             };
@@ -310,23 +338,44 @@ impl Text {
     }
 }
 
-/// Puts `text` with its ASCII letters lowered in `into`; says whether all of it is ASCII. One pass, which the compiler does many
-/// bytes at a time.
-fn lower(text: &[u8], into: &mut Vec<u8>) -> bool {
-    into.clear();
-    into.reserve(text.len());
-    let (chunks, rest) = text.as_chunks::<64>();
-    let mut all = 0;
-    for chunk in chunks {
-        let mut lowered = *chunk;
-        lowered.make_ascii_lowercase();
-        into.extend_from_slice(&lowered);
-        all |= chunk.iter().fold(0, |all, byte| all | byte);
+/// The row in which a byte is, not before `row`; it mostly is not far behind that.
+fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {
+    let is_before = |end: &u32| *end as usize <= byte;
+    let mut step = 1;
+    while ends.get(row + step).is_some_and(is_before) {
+        row += step;
+        step *= 2;
     }
-    into.extend(rest.iter().map(u8::to_ascii_lowercase));
-    all |= rest.iter().fold(0, |all, byte| all | byte);
-    all.is_ascii()
+    let later = ends.get(row..).unwrap_or_default();
+    row + later
+        .get(..step)
+        .unwrap_or(later)
+        .partition_point(is_before)
 }
+
+/// Puts `text` with its ASCII letters lowered in `into`; says whether all of it is ASCII. One pass, which the compiler does many
+/// bytes at a time. The bit that makes a letter small is set in every byte, which takes half the time of asking whether it is a
+/// letter: some signs and controls look like others afterwards.
+fn lower(text: &[u8], into: &mut Vec<u8>) -> bool {
+    into.resize(text.len(), 0);
+    let (words, rest) = text.as_chunks::<8>();
+    let (into_words, into_rest) = into.as_chunks_mut::<8>();
+    let mut all = 0;
+    for (into, word) in into_words.iter_mut().zip(words) {
+        let word = u64::from_le_bytes(*word);
+        all |= word;
+        *into = (word | SMALL).to_le_bytes();
+    }
+    for (into, byte) in into_rest.iter_mut().zip(rest) {
+        *into = byte | SMALL.to_le_bytes()[0];
+    }
+    all & BEYOND_ASCII == 0 && rest.is_ascii()
+}
+
+/// What tells small letters from capitals, in each byte.
+const SMALL: u64 = 0x2020_2020_2020_2020;
+/// What no byte of ASCII has.
+const BEYOND_ASCII: u64 = 0x8080_8080_8080_8080;
 
 /// A regex to match.
 #[derive(Debug, Clone)]
@@ -448,7 +497,7 @@ mod tests {
             ends.push(ends.last().copied().unwrap_or(0) + u32::try_from(message.len()).unwrap());
         }
         let mut kept = rows.to_vec();
-        search.retain(&text, &ends, &mut kept, &mut Scratch::default());
+        search.retain(text.as_bytes(), &ends, &mut kept, &mut Scratch::default());
         let single: Vec<u32> = rows
             .iter()
             .copied()
@@ -506,6 +555,33 @@ mod tests {
         assert_eq!(all(&search("key"), &messages), [1, 3]);
         assert_eq!(all(&search("set"), &messages), [2]);
         assert_eq!(all(&search("ey"), &messages), [1, 3]);
+    }
+
+    #[test]
+    fn signs_that_differ_as_small_letters_do_from_capitals_are_not_the_same() {
+        let messages = [
+            "a[1]",
+            "A{1}",
+            "a@b",
+            "a`b",
+            "a\nb",
+            "a*B",
+            "\u{e4} x_y",
+            "\u{e4} x\u{7f}y",
+        ];
+        for (text, found) in [
+            ("A[1", 0),
+            ("a{1", 1),
+            ("A@b", 2),
+            ("a`B", 3),
+            ("A\nB", 4),
+            ("a*b", 5),
+            ("X_Y", 6),
+            ("X\u{7f}Y", 7),
+        ] {
+            let search = Search::text(text, Case::Insensitive);
+            assert_eq!(all(&search, &messages), [found], "{text:?}");
+        }
     }
 
     #[test]

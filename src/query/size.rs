@@ -10,35 +10,38 @@ use std::sync::Arc;
 /// A row of a page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
-    /// Segment, block and row.
-    pub(super) place: (usize, usize, usize),
+    /// Which of the page's blocks it is in.
+    pub(super) block: usize,
+    /// Where in its block it is.
+    pub(super) index: usize,
     /// How many bytes it has, where that is known.
     pub(super) bytes: Option<u64>,
 }
 
-/// How many of `rows` hold `bytes_max` of messages and metadata together: all of them
+/// How many of `rows`, of these `blocks` (segment and block), hold `bytes_max` of messages and metadata together: all of them
 /// where that is so, else as many of the first as do, and one at least.
 ///
 /// # Errors
 /// Any failure to read but the damage of a block: its rows count as nothing, as they are not shown.
 pub(super) fn fitting(
     plan: &Plan<'_>,
+    blocks: &[(usize, usize)],
     rows: impl ExactSizeIterator<Item = Row> + Clone,
     bytes_max: u64,
 ) -> Result<usize, Error> {
     let count = rows.len();
-    if blocks_fit(plan, rows.clone(), bytes_max) {
+    if blocks_fit(plan, blocks, rows.clone(), bytes_max) {
         return Ok(count);
     }
-    let mut rows_of: HashMap<(usize, usize), RowBytes> = HashMap::new();
+    let mut rows_of: HashMap<usize, RowBytes> = HashMap::new();
     let mut bytes = 0_u64;
     for (at, row) in rows.enumerate() {
-        let (segment, block, index) = row.place;
-        let row_bytes = match (row.bytes, rows_of.entry((segment, block))) {
+        let row_bytes = match (row.bytes, rows_of.entry(row.block)) {
             (Some(bytes), _) => bytes,
-            (None, hash_map::Entry::Occupied(rows)) => rows.get().of(index),
+            (None, hash_map::Entry::Occupied(rows)) => rows.get().of(row.index),
             (None, hash_map::Entry::Vacant(new)) => {
-                new.insert(row_bytes(plan, segment, block)?).of(index)
+                let (segment, block) = blocks.get(row.block).copied().unwrap_or_default();
+                new.insert(row_bytes(plan, segment, block)?).of(row.index)
             }
         };
         bytes = bytes.saturating_add(row_bytes);
@@ -50,17 +53,26 @@ pub(super) fn fitting(
 }
 
 /// Whether all rows of the blocks fit whose rows are not known: no length needs to be read then.
-fn blocks_fit(plan: &Plan<'_>, rows: impl Iterator<Item = Row> + Clone, bytes_max: u64) -> bool {
-    let known: u64 = rows.clone().filter_map(|row| row.bytes).sum();
-    let unknown = rows.filter(|row| row.bytes.is_none());
-    let mut blocks: Vec<(usize, usize)> = unknown.map(|row| (row.place.0, row.place.1)).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
-    let bytes = blocks.into_iter().filter_map(|(segment, block)| {
-        let segment = plan.segment(segment)?;
-        Some(segment.block(block).content_bytes())
-    });
-    known + bytes.sum::<u64>() <= bytes_max
+fn blocks_fit(
+    plan: &Plan<'_>,
+    blocks: &[(usize, usize)],
+    rows: impl Iterator<Item = Row>,
+    bytes_max: u64,
+) -> bool {
+    let mut bytes = 0_u64;
+    let mut is_counted = vec![false; blocks.len()];
+    for row in rows {
+        if let Some(known) = row.bytes {
+            bytes = bytes.saturating_add(known);
+        } else if let Some(counted @ false) = is_counted.get_mut(row.block) {
+            *counted = true;
+            let (segment, block) = blocks.get(row.block).copied().unwrap_or_default();
+            let segment = plan.segment(segment);
+            let content = segment.map_or(0, |segment| segment.block(block).content_bytes());
+            bytes = bytes.saturating_add(content);
+        }
+    }
+    bytes <= bytes_max
 }
 
 /// How many bytes the rows of a block have.

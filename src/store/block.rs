@@ -119,8 +119,8 @@ impl<'a> Block<'a> {
         self.cut(self.text()?)
     }
 
-    /// All messages, one after another: for whoever may need no more to know that none is of use. What is no text yet is found
-    /// by [`Self::cut`].
+    /// All messages, one after another: a search needs no more but [`Self::message_ends`]. What is no text is found by
+    /// [`Self::cut`].
     pub fn text(&self) -> Result<Vec<u8>, Error> {
         match self.place {
             BlockPlace::Active(active, group) => {
@@ -129,6 +129,19 @@ impl<'a> Block<'a> {
             }
             BlockPlace::Sealed(sealed, block) => sealed.text(&block.entry),
         }
+    }
+
+    /// Where each message ends in [`Self::text`], which has `length` bytes. That the borders are between chars, only
+    /// [`Self::cut`] looks.
+    pub fn message_ends(&self, length: usize) -> Result<Vec<u32>, Error> {
+        let ends = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.messages.ends.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.message_ends(&block.entry)?,
+        };
+        if ends.last().map_or(0, |end| *end as usize) != length {
+            return Err(self.corrupt(Column::MessageLengths));
+        }
+        self.whole(ends, Column::MessageLengths)
     }
 
     /// The messages, of which [`Self::text`] was read before.

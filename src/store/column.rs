@@ -28,12 +28,40 @@ pub(super) fn varints(bytes: &[u8], count: usize) -> Option<Vec<u64>> {
     }
     let mut values = Vec::with_capacity(count);
     let mut rest = bytes;
-    for _ in 0..count {
+    while values.len() + 1 < count {
+        if let Some((pair, after)) = two_varints(rest) {
+            values.extend_from_slice(&pair);
+            rest = after;
+        } else {
+            let (value, after) = varint(rest)?;
+            values.push(value);
+            rest = after;
+        }
+    }
+    if values.len() < count {
         let (value, after) = varint(rest)?;
         values.push(value);
         rest = after;
     }
     rest.is_empty().then_some(values)
+}
+
+/// The first two varints of `bytes`, where both are within its first eight bytes, and what stands behind them. Where the second
+/// begins is known without waiting for the first: two take the time of one.
+#[inline]
+fn two_varints(bytes: &[u8]) -> Option<([u64; 2], &[u8])> {
+    let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    let ends = !word & CONTINUED;
+    let later = ends & ends.wrapping_sub(1);
+    if later == 0 {
+        return None;
+    }
+    let first = ends.trailing_zeros() + 1;
+    let length = later.trailing_zeros() / 8 + 1;
+    // All bits up to that which says that nothing follows.
+    let up_to = |end: u64| word & (end ^ end.wrapping_sub(1));
+    let pair = [joined(up_to(ends)), joined(up_to(later) >> first)];
+    Some((pair, bytes.get(length as usize..)?))
 }
 
 /// The first varint of `bytes` and what stands behind it.

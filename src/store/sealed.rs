@@ -156,9 +156,21 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Levels))
     }
 
-    /// All messages, one after another, not yet known to be text.
+    /// All messages, one after another, not known to be text.
     pub(super) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
         self.column(entry, Column::Messages)
+    }
+
+    /// Where each message ends.
+    pub(super) fn message_ends(&self, entry: &Entry) -> Result<Vec<u32>, Error> {
+        let mut end = 0_u32;
+        let lengths = self.numbers(entry, Column::MessageLengths)?.into_iter();
+        let ends = lengths.map(|length| {
+            end = end.checked_add(u32::try_from(length).ok()?)?;
+            Some(end)
+        });
+        ends.collect::<Option<_>>()
+            .ok_or_else(|| self.corrupt(entry, Column::MessageLengths))
     }
 
     /// Cuts what [`Self::text`] read.

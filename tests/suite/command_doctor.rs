@@ -1,5 +1,6 @@
 //! `vmlog doctor`, as somebody meets it on a machine where something is in the way.
 
+use crate::command_query::on_terminal;
 use crate::program::{Place, outcome, vmlog};
 use std::fs;
 use std::net::TcpListener;
@@ -31,6 +32,26 @@ fn line<'a>(out: &'a str, subject: &str) -> (&'a str, &'a str) {
         .next()
         .and_then(|line| line.trim_start().strip_prefix("-> "));
     (found, remedy.unwrap_or_default())
+}
+
+#[test]
+fn on_a_terminal_a_name_cannot_give_orders() {
+    let place = Place::new();
+    let data = place.data();
+    let environment = [
+        ("LOG_DATA_DIR", data.to_str().unwrap()),
+        ("LOG_STORE_MIN_FREE", "0"),
+        ("LOG_JOURNAL_DIRS", "/no/journal"),
+        ("LOG_CLOUD_INIT_PATH", "/no\u{1b}]0;owned\u{7}/log"),
+        ("LOG_LISTEN", "127.0.0.1:0"),
+    ];
+    let shown = on_terminal(&vmlog(&["doctor"]), &environment);
+    let (cloud_init, _) = line(&shown, "cloud-init");
+    assert!(
+        cloud_init.contains(r"/no\x1b]0;owned\x07/log is not there"),
+        "{shown:?}"
+    );
+    assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
 }
 
 #[test]

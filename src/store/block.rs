@@ -333,7 +333,7 @@ pub struct Messages {
 impl Messages {
     /// `None` when the lengths do not cut `text` into whole chars from end to end.
     pub(super) fn new(text: String, lengths: &[u32]) -> Option<Self> {
-        let ends = ends(lengths)?;
+        let ends = ends(lengths.iter().copied())?;
         let whole = ends.last().map_or(0, |end| *end as usize) == text.len();
         let between_chars = |end: &u32| text.is_char_boundary(*end as usize);
         let cut = text.is_ascii() || ends.iter().all(between_chars);
@@ -376,7 +376,7 @@ pub struct MetadataColumn {
 impl MetadataColumn {
     /// `None` when the lengths do not cut `bytes` from end to end. The place is for errors.
     pub(super) fn new(bytes: Vec<u8>, lengths: &[u32], path: &Path, offset: u64) -> Option<Self> {
-        let ends = ends(lengths)?;
+        let ends = ends(lengths.iter().copied())?;
         let whole = ends.last().map_or(0, |end| *end as usize) == bytes.len();
         whole.then(|| Self {
             bytes,
@@ -415,15 +415,17 @@ impl MetadataColumn {
     }
 }
 
-fn ends(lengths: &[u32]) -> Option<Vec<u32>> {
+/// Where each of the rows ends that have these lengths, one after another.
+pub(super) fn ends<T>(lengths: impl IntoIterator<Item = T>) -> Option<Vec<u32>>
+where
+    u32: TryFrom<T>,
+{
     let mut end = 0_u32;
-    lengths
-        .iter()
-        .map(|length| {
-            end = end.checked_add(*length)?;
-            Some(end)
-        })
-        .collect()
+    let ends = lengths.into_iter().map(|length| {
+        end = end.checked_add(u32::try_from(length).ok()?)?;
+        Some(end)
+    });
+    ends.collect()
 }
 
 fn range(ends: &[u32], row: usize) -> Option<Range<usize>> {

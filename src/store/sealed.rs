@@ -1,6 +1,6 @@
 //! Reading the blocks of a sealed segment.
 
-use super::block::{Messages, MetadataColumn};
+use super::block::{self, Messages, MetadataColumn};
 use super::cache::Cache;
 use super::column;
 use super::error::Error;
@@ -163,13 +163,7 @@ impl SealedSegment {
 
     /// Where each message ends.
     pub(super) fn message_ends(&self, entry: &Entry) -> Result<Vec<u32>, Error> {
-        let mut end = 0_u32;
-        let lengths = self.numbers(entry, Column::MessageLengths)?.into_iter();
-        let ends = lengths.map(|length| {
-            end = end.checked_add(u32::try_from(length).ok()?)?;
-            Some(end)
-        });
-        ends.collect::<Option<_>>()
+        block::ends(self.numbers(entry, Column::MessageLengths)?)
             .ok_or_else(|| self.corrupt(entry, Column::MessageLengths))
     }
 

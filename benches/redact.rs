@@ -194,7 +194,7 @@ fn record(line: &str) -> Record {
         ("container_name", "web"),
         ("container_id", "3f2b8a301c6e"),
     ] {
-        metadata.insert(key.to_owned(), value.into());
+        metadata.insert(key.to_owned(), value);
     }
     Record {
         timestamp: Micros::new(0),

@@ -92,7 +92,7 @@ fn record(sample: Sample) -> Record {
         source: sample.source.parse().expect("a source"),
         level: Level::from_index(sample.level).expect("a level"),
         message: sample.message,
-        metadata: sample.metadata,
+        metadata: sample.metadata.into(),
     }
 }
 

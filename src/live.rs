@@ -8,7 +8,7 @@
 //! below [`Subscription::first_id`] the store, from there on the subscription, nothing twice and nothing left out.
 
 use crate::query::Filter;
-use crate::record::{Id, StoredRecord};
+use crate::record::{Id, Key, Metadata, StoredRecord};
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ const RING_BYTES_MAX: usize = 4 << 20;
 const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// What a record takes beside its texts and its metadata, about: the structure, the counters of its `Arc`, its place in a queue.
 const RECORD_BYTES: usize = 192;
-/// A node of the B-tree that a map is, with its eleven entries.
+/// A node of the B-tree that a map within metadata is, with its eleven entries.
 const NODE_BYTES: usize = 640;
 const NODE_ENTRIES: usize = 11;
 
@@ -337,7 +337,14 @@ impl Queue {
 fn bytes_of(record: &StoredRecord) -> usize {
     let record = &record.record;
     let texts = allocated(record.message.len()) + allocated(record.source.as_str().len());
-    RECORD_BYTES + texts + map_bytes(&record.metadata)
+    RECORD_BYTES + texts + metadata_bytes(&record.metadata)
+}
+
+/// The same of metadata, whose pairs stand in one piece; a key that is the program's own takes no memory, which is not asked.
+fn metadata_bytes(metadata: &Metadata) -> usize {
+    let pairs = metadata.iter();
+    let texts = pairs.map(|(key, value)| allocated(key.len()) + json_bytes(value));
+    allocated(metadata.len() * size_of::<(Key, serde_json::Value)>()) + texts.sum::<usize>()
 }
 
 /// The same of a map; the depth of metadata is bounded where it comes in.
@@ -399,7 +406,7 @@ mod tests {
                 source: "test".parse().unwrap(),
                 level: levels[usize::try_from(id % 3).unwrap()],
                 message,
-                metadata: crate::record::Metadata::new(),
+                metadata: Metadata::new(),
             },
         })
     }

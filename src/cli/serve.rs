@@ -160,7 +160,7 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
         let text =
             format!("the store was not closed: {bytes} bytes of an unfinished write were cut");
         let mut metadata = Metadata::new();
-        metadata.insert("cut_bytes".into(), bytes.into());
+        metadata.insert("cut_bytes", bytes);
         records.push(collect::own_record(
             Level::Warn,
             "store_recovered",

@@ -203,9 +203,9 @@ impl LineState<'_> {
         let mut metadata = self.metadata(line);
         let is_end = banner.is_some_and(|banner| banner.stage.is_none());
         if let Some(stage) = self.stage.as_ref() {
-            metadata.insert("stage".to_owned(), stage.as_str().into());
+            metadata.insert("stage", stage.as_str());
         } else if is_end {
-            metadata.insert("event_type".to_owned(), "cloud_init_finished".into());
+            metadata.insert("event_type", "cloud_init_finished");
         }
         let level = level::stated(line.bytes).unwrap_or(Level::Info);
         let time = self.clock.time(stated, age);
@@ -219,13 +219,13 @@ impl LineState<'_> {
         let head = Head::read(line.bytes);
         if let Some(head) = &head {
             *self.level = head.level;
-            metadata.insert("module".to_owned(), head.module.into());
+            metadata.insert("module", head.module);
             if let Some(report) = Report::read(text_prefix(head.text)) {
                 report.describe(&mut metadata, self.stage);
             }
         }
         if let (Some(stage), false) = (self.stage.as_ref(), metadata.contains_key("stage")) {
-            metadata.insert("stage".to_owned(), stage.as_str().into());
+            metadata.insert("stage", stage.as_str());
         }
         let time = match (&head, self.clock.known()) {
             (None, Some(known)) => known,
@@ -238,7 +238,7 @@ impl LineState<'_> {
 
     fn metadata(&self, line: &Line<'_>) -> Metadata {
         let mut metadata = Metadata::new();
-        metadata.insert("file".to_owned(), self.file.into());
+        metadata.insert("file", self.file);
         line.mark(&mut metadata);
         metadata
     }
@@ -366,14 +366,11 @@ impl<'a> Report<'a> {
             ..
         } = *self;
         *stage = (event == "start" || step.is_some()).then(|| self.stage.to_owned());
-        metadata.insert(
-            "event_type".to_owned(),
-            format!("cloud_init_{event}").into(),
-        );
-        metadata.insert("stage".to_owned(), self.stage.into());
+        metadata.insert("event_type", format!("cloud_init_{event}"));
+        metadata.insert("stage", self.stage);
         for (name, value) in [("step", step), ("result", result)] {
             if let Some(value) = value {
-                metadata.insert(name.to_owned(), value.into());
+                metadata.insert(name.to_owned(), value);
             }
         }
     }

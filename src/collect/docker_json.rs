@@ -237,15 +237,11 @@ impl Container {
             name
         };
         self.source = Source::new("docker", name);
-        self.metadata
-            .insert("container_name".to_owned(), name.into());
-        self.metadata
-            .insert("container_id".to_owned(), short(&self.id).into());
-        self.metadata
-            .insert("container_id_full".to_owned(), self.id.as_str().into());
+        self.metadata.insert("container_name", name);
+        self.metadata.insert("container_id", short(&self.id));
+        self.metadata.insert("container_id_full", self.id.as_str());
         if !config.config.image.is_empty() {
-            self.metadata
-                .insert("image_name".to_owned(), config.config.image.into());
+            self.metadata.insert("image_name", config.config.image);
         }
     }
 
@@ -282,7 +278,7 @@ impl Container {
                 Output::Malformed(line, age) => ("malformed", line, None, age),
             };
             let mut metadata = metadata.clone();
-            metadata.insert("stream".to_owned(), stream.into());
+            metadata.insert("stream", stream);
             line.mark(&mut metadata);
             let said = structured::said(line.bytes, take_apart, &mut metadata);
             let by_stream = if stream == "stdout" {

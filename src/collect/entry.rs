@@ -4,7 +4,7 @@ use super::level;
 use super::partial::{Part, PartFields};
 use super::patterns::NamePatterns;
 use super::text;
-use crate::record::{Level, Metadata, Record, Source};
+use crate::record::{Key, Level, Metadata, Record, Source};
 use crate::time::Micros;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -284,8 +284,7 @@ fn is_docker_bookkeeping(name: &[u8]) -> bool {
     name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
 }
 
-/// The fields are put in order once and the map is made of them at one go: that takes half the comparisons of one insertion
-/// after another.
+/// The fields are put in order once: that takes half the comparisons of one insertion after another.
 fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata {
     let mut pairs = Vec::with_capacity(fields.size_hint().0);
     let mut others = 0;
@@ -294,26 +293,26 @@ fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata {
         match form(name) {
             Form::Dropped => {}
             _ if pairs.len() >= FIELDS_MAX => left_out += 1,
-            Form::Text(name) => add(&mut pairs, name.to_owned(), value),
+            Form::Text(name) => add(&mut pairs, name.into(), value),
             Form::Number(name) => match number::<i64>(value) {
-                Some(number) => pairs.push((name.to_owned(), number.into())),
-                None => add(&mut pairs, name.to_owned(), value),
+                Some(number) => pairs.push((name.into(), number.into())),
+                None => add(&mut pairs, name.into(), value),
             },
             Form::Other if others == OTHERS_MAX => left_out += 1,
             Form::Other => {
                 others += 1;
-                add(&mut pairs, other_name(name), value);
+                add(&mut pairs, other_name(name).into(), value);
             }
         }
     }
     if left_out > 0 {
-        pairs.push(("fields_left_out".to_owned(), left_out.into()));
+        pairs.push(("fields_left_out".into(), left_out.into()));
     }
-    joined(pairs).into_iter().collect()
+    Metadata::of_sorted(joined(pairs))
 }
 
 /// In the order of their names; texts of one name become a list, in their own order, and of its numbers the last one counts.
-fn joined(mut pairs: Vec<(String, Value)>) -> Vec<(String, Value)> {
+fn joined(mut pairs: Vec<(Key, Value)>) -> Vec<(Key, Value)> {
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
     pairs.dedup_by(|(name, value), (kept_name, kept)| {
         if name != kept_name {
@@ -344,16 +343,16 @@ fn other_name(name: &[u8]) -> String {
 }
 
 /// Adds a field, and how long it was when it is cut.
-fn add(pairs: &mut Vec<(String, Value)>, mut name: String, bytes: &[u8]) {
+fn add(pairs: &mut Vec<(Key, Value)>, mut name: Key, bytes: &[u8]) {
     let is_cut = bytes.len() > FIELD_BYTES_MAX;
     let kept = bytes.get(..FIELD_BYTES_MAX).unwrap_or(bytes);
     if is_cut {
-        pairs.push((format!("{name}_bytes"), bytes.len().into()));
+        pairs.push((format!("{name}_bytes").into(), bytes.len().into()));
     }
     let value = if let Some(text) = readable(kept, is_cut) {
         text.to_owned()
     } else {
-        name.push_str("_base64");
+        name.to_mut().push_str("_base64");
         STANDARD.encode(kept)
     };
     pairs.push((name, value.into()));
@@ -551,7 +550,7 @@ mod tests {
             "priority": 6, "unit": "ssh.service", "pid": 17, "uid": 0, "identifier": "sshd", "code_file": "a.c",
             "code_line": 12, "container_id": "abc", "about_unit": "other.service", "my_field": "mine", "twice": ["1", "2"],
         });
-        assert_eq!(Value::Object(record.metadata), expected);
+        assert_eq!(Value::from(record.metadata), expected);
         assert_eq!(record.message, "hello");
     }
 
@@ -562,7 +561,7 @@ mod tests {
         let expected = serde_json::json!({
             "pid": 17, "field_pid": "1", "field_event_type": "gap", "field_message_base64": "eA==",
         });
-        assert_eq!(Value::Object(metadata), expected);
+        assert_eq!(Value::from(metadata), expected);
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Followed {
                 Item::Own(record) => record,
                 Item::Line(line, age) => {
                     let mut metadata = Metadata::new();
-                    metadata.insert("file".to_owned(), path.clone().into());
+                    metadata.insert("file", path.clone());
                     line.mark(&mut metadata);
                     let said = structured::said(line.bytes, options.structured, &mut metadata);
                     Record {

@@ -312,10 +312,10 @@ fn gap_record(gap: &Gap) -> Record {
         Micros::from_unsigned(gap.to)
     );
     let mut metadata = Metadata::new();
-    metadata.insert("count".to_owned(), count.into());
-    metadata.insert("seqnum_id".to_owned(), gap.seqnum_id.to_string().into());
-    metadata.insert("seqnum_first".to_owned(), (*gap.seqnums.start()).into());
-    metadata.insert("seqnum_last".to_owned(), (*gap.seqnums.end()).into());
+    metadata.insert("count", count);
+    metadata.insert("seqnum_id", gap.seqnum_id.to_string());
+    metadata.insert("seqnum_first", *gap.seqnums.start());
+    metadata.insert("seqnum_last", *gap.seqnums.end());
     own_record(Level::Warn, "gap", message, metadata)
 }
 
@@ -327,7 +327,7 @@ fn problem_record(problem: &Problem) -> Record {
         message.push_str(REMEDY);
     }
     let mut metadata = Metadata::new();
-    metadata.insert("path".to_owned(), problem.path.display().to_string().into());
+    metadata.insert("path", problem.path.display().to_string());
     own_record(Level::Warn, "journal_problem", message, metadata)
 }
 

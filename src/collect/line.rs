@@ -35,10 +35,10 @@ impl Line<'_> {
     /// Marks a part in the metadata of its record: `line_part` counts from 1, `line_incomplete` says that the line goes on.
     pub(crate) fn mark(&self, metadata: &mut Metadata) {
         if self.part > 0 || !self.ended {
-            metadata.insert("line_part".to_owned(), (self.part + 1).into());
+            metadata.insert("line_part", self.part + 1);
         }
         if !self.ended {
-            metadata.insert("line_incomplete".to_owned(), true.into());
+            metadata.insert("line_incomplete", true);
         }
     }
 }

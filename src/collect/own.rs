@@ -15,7 +15,7 @@ pub fn own_record(
     message: String,
     mut metadata: Metadata,
 ) -> Record {
-    metadata.insert("event_type".to_owned(), event_type.into());
+    metadata.insert("event_type", event_type);
     Record {
         timestamp: Micros::now(),
         source: Source::new("system", "vmlog"),
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn names_itself_and_the_event() {
         let mut metadata = Metadata::new();
-        metadata.insert("count".to_owned(), 3.into());
+        metadata.insert("count", 3);
         let record = own_record(
             Level::Warn,
             "gap",

@@ -247,10 +247,10 @@ fn record(
         "process_output"
     };
     let mut metadata = Metadata::new();
-    metadata.insert("event_type".to_owned(), event_type.into());
-    metadata.insert("stream".to_owned(), kind.into());
+    metadata.insert("event_type", event_type);
+    metadata.insert("stream", kind);
     if !session.is_empty() {
-        metadata.insert("session_id".to_owned(), number_or_text(session));
+        metadata.insert("session_id", number_or_text(session));
     }
     line.mark(&mut metadata);
     let usual = match kind {

@@ -65,9 +65,9 @@ pub(crate) fn said(line: &[u8], take_apart: bool, metadata: &mut Metadata) -> Sa
         };
     };
     for (name, value) in parts.rest {
-        let is_taken = metadata.contains_key(&name) || RESERVED.contains(&name.as_str());
+        let is_taken = metadata.contains_key(&name) || RESERVED.contains(&name.as_ref());
         let name = if is_taken {
-            format!("field_{name}")
+            format!("field_{name}").into()
         } else {
             name
         };
@@ -117,14 +117,14 @@ fn take<T>(fields: &mut Metadata, names: &[&str], read: impl Fn(&Value) -> Optio
 }
 
 fn take_level(fields: &mut Metadata) -> Option<Level> {
-    let is_level = |(name, _): &(&String, &Value)| level::is_level_field(name.as_bytes());
+    let is_level = |(name, _): &(&str, &Value)| level::is_level_field(name.as_bytes());
     let (name, value) = fields.iter().find(is_level)?;
     let level = match value {
         Value::String(text) => level::of_value(text.as_bytes()),
         Value::Number(number) => level::of_value(number.to_string().as_bytes()),
         _ => None,
     }?;
-    let name = name.clone();
+    let name = name.to_owned();
     fields.remove(&name);
     Some(level)
 }
@@ -156,7 +156,7 @@ fn of_epoch(number: f64) -> Option<Micros> {
 
 /// `key=value key="quoted value"` and nothing else.
 fn logfmt(line: &str) -> Option<Metadata> {
-    let mut fields = Metadata::new();
+    let mut fields = Vec::new();
     let mut rest = line;
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=')?;
@@ -165,10 +165,10 @@ fn logfmt(line: &str) -> Option<Metadata> {
             return None;
         }
         let (value, after) = logfmt_value(after)?;
-        fields.insert(name.to_owned(), value.into());
+        fields.push((name.to_owned().into(), value.into()));
         rest = after.trim_ascii_start();
     }
-    Some(fields)
+    Some(Metadata::of_pairs(fields))
 }
 
 /// A value and what follows it.
@@ -270,13 +270,13 @@ mod tests {
     #[test]
     fn fields_of_a_line_displace_nothing() {
         let mut metadata = Metadata::new();
-        metadata.insert("file".to_owned(), "a.log".into());
+        metadata.insert("file", "a.log");
         let line = br#"{"message":"x","file":"/etc/passwd","event_type":"gap","user":"me"}"#;
         assert_eq!(said(line, true, &mut metadata).message, "x");
         let expected = serde_json::json!({
             "file": "a.log", "field_file": "/etc/passwd", "field_event_type": "gap", "user": "me",
         });
-        assert_eq!(Value::Object(metadata), expected);
+        assert_eq!(Value::from(metadata), expected);
         let mut metadata = Metadata::new();
         assert_eq!(said(line, false, &mut metadata).message.as_bytes(), line);
         assert!(metadata.is_empty());

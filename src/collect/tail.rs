@@ -420,9 +420,9 @@ impl Tail {
 
     fn own(&self, level: Level, event: &str, message: String, numbers: &[(&str, u64)]) -> Record {
         let mut metadata = Metadata::new();
-        metadata.insert("file".to_owned(), self.path.display().to_string().into());
+        metadata.insert("file", self.path.display().to_string());
         for &(name, number) in numbers {
-            metadata.insert(name.to_owned(), number.into());
+            metadata.insert(name.to_owned(), number);
         }
         own_record(level, event, message, metadata)
     }

@@ -12,7 +12,7 @@ pub(crate) fn message(bytes: &[u8], metadata: &mut Metadata) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
-    metadata.insert(WHOLE.to_owned(), STANDARD.encode(bytes).into());
+    metadata.insert(WHOLE, STANDARD.encode(bytes));
     String::from_utf8_lossy(bytes).into_owned()
 }
 

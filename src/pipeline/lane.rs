@@ -182,7 +182,7 @@ impl Lane {
         let seconds = backoff.as_secs();
         let text = format!("collector {name} failed: {why}; it starts again in {seconds} s");
         let mut metadata = Metadata::new();
-        metadata.insert("collector".into(), name.as_str().into());
+        metadata.insert("collector", name.as_str());
         let record = collect::own_record(Level::Error, "collector_failed", text, metadata);
         let batch = Batch {
             records: vec![record],

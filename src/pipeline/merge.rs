@@ -296,6 +296,6 @@ fn hangs(name: &str, since: Duration) -> Record {
         "collector {name} has been waiting for its source for {seconds} s: the others go on without it"
     );
     let mut metadata = Metadata::new();
-    metadata.insert("collector".into(), name.into());
+    metadata.insert("collector", name);
     collect::own_record(Level::Warn, "collector_hangs", text, metadata)
 }

@@ -220,8 +220,8 @@ impl Writer {
             "the file system is short of room: the {rows} oldest records went, {bytes} bytes"
         );
         let mut metadata = Metadata::new();
-        metadata.insert("rows".into(), (*rows).into());
-        metadata.insert("bytes".into(), (*bytes).into());
+        metadata.insert("rows", *rows);
+        metadata.insert("bytes", *bytes);
         let record = collect::own_record(Level::Warn, "store_short_of_room", text, metadata);
         self.take(Delivery {
             batch: Batch {

@@ -147,7 +147,7 @@ mod tests {
     fn holds(condition: &str, metadata: &Value) -> bool {
         Condition::parse(condition)
             .unwrap_or_else(|| panic!("{condition}"))
-            .matches(metadata.as_object().unwrap())
+            .matches(&Metadata::from(metadata.as_object().unwrap().clone()))
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn output_of_a_process_is_marked_by_type_and_pid() {
-        let is_output = |value: Value| is_output_of(value.as_object().unwrap(), 42);
+        let is_output = |value: Value| is_output_of(&serde_json::from_value(value).unwrap(), 42);
         assert!(is_output(
             json!({"event_type": "process_output", "pid": 42})
         ));

@@ -200,10 +200,10 @@ mod tests {
                 source: "docker:web".parse().unwrap(),
                 level,
                 message: "GET /index 200".to_owned(),
-                metadata: json!({"event_type": "process_output", "pid": 42, "unit": "a"})
-                    .as_object()
-                    .cloned()
-                    .unwrap(),
+                metadata: serde_json::from_value(
+                    json!({"event_type": "process_output", "pid": 42, "unit": "a"}),
+                )
+                .unwrap(),
             },
         }
     }

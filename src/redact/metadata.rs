@@ -2,6 +2,7 @@
 //! that tells what was done.
 
 use super::edit::MASK;
+use super::object::Object;
 use super::scan::RuleSet;
 use super::scan::Scanner;
 use crate::record::Metadata;
@@ -45,13 +46,13 @@ pub(super) fn replace_raw(metadata: &mut Metadata, message: &str) {
 /// it has done it.
 fn scrub_object(
     scanner: &Scanner,
-    entries: &mut Metadata,
+    entries: &mut impl Object,
     special: impl Fn(&str, &mut Value) -> Option<RuleSet>,
 ) -> RuleSet {
     // before the names are scrubbed, which are texts like any other
     let mut rules = mask_named(scanner, entries);
     let mut suspicious_keys = false;
-    for (key, value) in entries.iter_mut() {
+    for (key, value) in entries.entries_mut() {
         if let Some(found) = special(key, value) {
             rules |= found;
             continue;
@@ -114,7 +115,7 @@ pub(super) fn tell(metadata: &mut Metadata, ids: Vec<String>) {
     }
     listed.sort_unstable();
     listed.dedup();
-    metadata.insert(REDACTED.to_owned(), listed.into());
+    metadata.insert(REDACTED, listed);
 }
 
 /// Whether the value is a list that redaction could have written.
@@ -206,12 +207,12 @@ fn scrub_list(scanner: &Scanner, items: &mut [Value]) -> RuleSet {
 
 /// Masks the value of an object that holds a name and a value side by side: `{"name":
 /// "DB_PASSWORD", "value": "x"}`.
-fn mask_named(scanner: &Scanner, entries: &mut Metadata) -> RuleSet {
-    if !entries.keys().any(|key| ends_in(key, VALUE)) {
+fn mask_named(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
+    if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
         return 0;
     }
     let names = entries
-        .iter()
+        .entries()
         .filter(|(key, _)| NAMES.iter().any(|name| ends_in(key, name)));
     let rule = names
         .filter_map(|(_, name)| name.as_str())
@@ -220,7 +221,7 @@ fn mask_named(scanner: &Scanner, entries: &mut Metadata) -> RuleSet {
         return 0;
     };
     entries
-        .iter_mut()
+        .entries_mut()
         .filter(|(key, _)| ends_in(key, VALUE))
         .fold(0, |rules, (_, value)| rules | mask(rule, value))
 }
@@ -244,22 +245,17 @@ fn mask(rule: RuleSet, value: &mut Value) -> RuleSet {
 }
 
 /// Scrubs the keys themselves: a program may use what it was given as a key.
-fn scrub_keys(scanner: &Scanner, entries: &mut Metadata) -> RuleSet {
+fn scrub_keys(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
     let mut rules = 0;
     let mut renamed = Vec::new();
-    for key in entries.keys() {
+    for (key, _) in entries.entries() {
         if let Some((scrubbed, found)) = scanner.scrub_text(key) {
             rules |= found;
-            renamed.push((key.clone(), scrubbed));
+            renamed.push((key.to_owned(), scrubbed));
         }
     }
-    for (old, mut new) in renamed {
-        if let Some(value) = entries.remove(&old) {
-            while entries.contains_key(&new) {
-                new.push('_');
-            }
-            entries.insert(new, value);
-        }
+    if !renamed.is_empty() {
+        entries.rename(renamed);
     }
     rules
 }

@@ -23,6 +23,7 @@ mod error;
 mod literals;
 mod metadata;
 mod names;
+mod object;
 mod parts;
 mod pem;
 mod prefix;
@@ -274,7 +275,7 @@ mod tests {
             source: Source::new("docker", "web"),
             level: Level::Info,
             message: message.to_owned(),
-            metadata: metadata.as_object().unwrap().clone(),
+            metadata: metadata.as_object().unwrap().clone().into(),
         }
     }
 
@@ -411,7 +412,7 @@ mod tests {
             "args": ["login", "--token", "[REDACTED]", "--password", "-v"],
             "redacted": ["key-value"],
         });
-        assert_eq!(after.record().metadata, *expected.as_object().unwrap());
+        assert_eq!(json!(after.record().metadata), expected);
         assert_eq!(after.record().message, "hello");
     }
 
@@ -432,7 +433,7 @@ mod tests {
             "redacted_": 1,
             "redacted__": ["token=[REDACTED]"],
         });
-        assert_eq!(two.record().metadata, *expected.as_object().unwrap());
+        assert_eq!(json!(two.record().metadata), expected);
         let same = redactor.redact(two.clone().into_record());
         assert_eq!(same, two);
         let untouched = record("hello", &json!({"redacted": true}));

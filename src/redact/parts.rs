@@ -114,7 +114,7 @@ mod tests {
             source: Source::new("docker", source),
             level: Level::Info,
             message: message.to_owned(),
-            metadata: metadata.as_object().unwrap().clone(),
+            metadata: metadata.as_object().unwrap().clone().into(),
         }
     }
 

@@ -278,11 +278,11 @@ fn write_field(out: &mut Vec<u8>, field: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Id, Level, Record};
+    use crate::record::{Id, Level, Metadata, Record};
 
     fn written(format: Format, message: &str) -> String {
-        let mut metadata = serde_json::Map::new();
-        metadata.insert("unit".to_owned(), "a,\"b\"".into());
+        let mut metadata = Metadata::new();
+        metadata.insert("unit", "a,\"b\"");
         let record = StoredRecord {
             id: Id(7),
             record: Record {

@@ -524,7 +524,7 @@ fn write_event(out: &mut Vec<u8>, name: &str, data: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Level, Record};
+    use crate::record::{Level, Metadata, Record};
 
     fn parameters(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs
@@ -570,7 +570,7 @@ mod tests {
                 source: "docker:web".parse().expect("a source"),
                 level: Level::Warn,
                 message: "a\nid: 99\r\n\ndata: x\u{2028}\u{1b}[31m".to_owned(),
-                metadata: serde_json::Map::default(),
+                metadata: Metadata::new(),
             },
         };
         let mut out = Vec::new();

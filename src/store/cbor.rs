@@ -2,7 +2,7 @@
 
 use super::cbor_decode;
 use crate::record::Metadata;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// Appends `metadata`; an empty map takes no bytes at all. Values nested deeper than [`DEPTH_MAX`] go in as their JSON text,
 /// since a reader must bound its stack.
@@ -10,17 +10,89 @@ pub(super) fn encode(metadata: &Metadata, out: &mut Vec<u8>) {
     if metadata.is_empty() {
         return;
     }
-    if depth_exceeds(metadata.values(), DEPTH_MAX) {
-        encode_any(&flattened(metadata), out);
-    } else {
-        encode_any(metadata, out);
+    put_head(out, MAP, metadata.len());
+    for (key, value) in metadata.iter() {
+        put_text(out, key);
+        let may_nest = matches!(value, Value::Array(_) | Value::Object(_));
+        if may_nest && depth_exceeds(value, DEPTH_MAX) {
+            put_text(out, &value.to_string());
+        } else {
+            put_value(out, value);
+        }
     }
 }
 
-fn encode_any(metadata: &Metadata, out: &mut Vec<u8>) {
-    // Writing to memory cannot fail, and every JSON value has a CBOR form.
-    let written = ciborium::into_writer(metadata, &mut *out);
-    debug_assert!(written.is_ok(), "{written:?}");
+/// Major types (RFC 8949, section 3.1), in the upper three bits.
+const UNSIGNED: u8 = 0 << 5;
+const NEGATIVE: u8 = 1 << 5;
+const TEXT: u8 = 3 << 5;
+const ARRAY: u8 = 4 << 5;
+const MAP: u8 = 5 << 5;
+/// Values of major type 7.
+const FALSE: u8 = 0xf4;
+const TRUE: u8 = 0xf5;
+const NULL: u8 = 0xf6;
+
+/// Appends a value; its depth must be bounded.
+fn put_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.push(NULL),
+        Value::Bool(false) => out.push(FALSE),
+        Value::Bool(true) => out.push(TRUE),
+        Value::Number(number) => put_number(out, number),
+        Value::String(text) => put_text(out, text),
+        Value::Array(items) => {
+            put_head(out, ARRAY, items.len());
+            for item in items {
+                put_value(out, item);
+            }
+        }
+        Value::Object(map) => {
+            put_head(out, MAP, map.len());
+            for (key, value) in map {
+                put_text(out, key);
+                put_value(out, value);
+            }
+        }
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, number: &Number) {
+    if let Some(unsigned) = number.as_u64() {
+        put_argument(out, UNSIGNED, unsigned);
+    } else if let Some(signed) = number.as_i64() {
+        // -1 - n, which is the complement
+        put_argument(out, NEGATIVE, (!signed).cast_unsigned());
+    } else {
+        // the shortest of three lengths that holds it; writing to memory cannot fail
+        let written = ciborium::into_writer(&number.as_f64(), &mut *out);
+        debug_assert!(written.is_ok(), "{written:?}");
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_head(out, TEXT, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_head(out: &mut Vec<u8>, major: u8, length: usize) {
+    put_argument(out, major, length as u64);
+}
+
+/// Appends what an item begins with, its argument in as few bytes as hold it.
+fn put_argument(out: &mut Vec<u8>, major: u8, argument: u64) {
+    let bytes = argument.to_le_bytes();
+    let (info, length) = match argument {
+        // such an argument stands in the first byte itself
+        0..24 => (bytes[0], 0),
+        24..0x100 => (24, 1),
+        0x100..0x1_0000 => (25, 2),
+        0x1_0000..0x1_0000_0000 => (26, 4),
+        _ => (27, 8),
+    };
+    out.push(major | info);
+    // the highest comes first
+    out.extend(bytes.iter().take(length).rev());
 }
 
 /// The metadata that [`encode`] wrote; `None` when the bytes hold anything else.
@@ -32,8 +104,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Metadata> {
 }
 
 /// Whether arrays and objects nest deeper than `depth`, by a stack of its own.
-fn depth_exceeds<'a>(values: impl Iterator<Item = &'a Value>, depth: usize) -> bool {
-    let mut open: Vec<(&Value, usize)> = values.map(|value| (value, 1)).collect();
+fn depth_exceeds(value: &Value, depth: usize) -> bool {
+    let mut open = vec![(value, 1)];
     while let Some((value, level)) = open.pop() {
         let inner = level + 1;
         match value {
@@ -44,21 +116,6 @@ fn depth_exceeds<'a>(values: impl Iterator<Item = &'a Value>, depth: usize) -> b
         }
     }
     false
-}
-
-fn flattened(metadata: &Metadata) -> Metadata {
-    metadata
-        .iter()
-        .map(|(key, value)| {
-            let deep = depth_exceeds(std::iter::once(value), DEPTH_MAX);
-            let value = if deep {
-                Value::String(value.to_string())
-            } else {
-                value.clone()
-            };
-            (key.clone(), value)
-        })
-        .collect()
 }
 
 /// JSON parsers stop at 128.
@@ -77,10 +134,7 @@ pub(super) mod tests {
     }
 
     fn object(value: Value) -> Metadata {
-        match value {
-            Value::Object(map) => map,
-            other => panic!("{other} is no object"),
-        }
+        serde_json::from_value(value).unwrap()
     }
 
     /// Metadata of any shape.
@@ -148,6 +202,25 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn it_is_what_others_write(metadata in any_metadata()) {
+            let (mut ours, mut theirs) = (vec![], vec![]);
+            encode(&metadata, &mut ours);
+            if !metadata.is_empty() {
+                ciborium::into_writer(&metadata, &mut theirs).unwrap();
+            }
+            prop_assert_eq!(ours, theirs);
+        }
+
+        #[test]
+        fn lengths_and_numbers_take_as_few_bytes_as_hold_them(number in any::<i64>(), shift in 0..64_u32, length in 0..70_000_usize) {
+            let metadata = object(json!({"n": number >> shift, "u": number.cast_unsigned() >> shift, "x": "x".repeat(length)}));
+            let (mut ours, mut theirs) = (vec![], vec![]);
+            encode(&metadata, &mut ours);
+            ciborium::into_writer(&metadata, &mut theirs).unwrap();
+            prop_assert_eq!(ours, theirs);
+        }
+
         #[test]
         fn any_json_comes_back(metadata in any_metadata()) {
             prop_assert_eq!(round_trip(&metadata), metadata);

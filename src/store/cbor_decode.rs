@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 pub(super) fn decode(bytes: &[u8], depth_max: usize) -> Option<Metadata> {
     let mut reader = Reader { rest: bytes };
     let metadata = match reader.head()? {
-        (Major::Map, _, pairs) => reader.map(pairs, depth_max)?,
+        (Major::Map, _, pairs) => Metadata::of_pairs(reader.pairs(pairs, depth_max)?),
         _ => return None,
     };
     reader.rest.is_empty().then_some(metadata)
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
             Major::Negative => Value::from(!i64::try_from(argument).ok()?),
             Major::Text => Value::String(self.text(argument)?.to_owned()),
             Major::Array => self.list(argument, depth.checked_sub(1)?)?,
-            Major::Map => Value::Object(self.map(argument, depth.checked_sub(1)?)?),
+            Major::Map => self.object(argument, depth.checked_sub(1)?)?,
             Major::Simple => simple(info, argument)?,
         })
     }
@@ -78,16 +78,23 @@ impl<'a> Reader<'a> {
         Some(Value::Array(items))
     }
 
-    fn map(&mut self, pairs: u64, depth: usize) -> Option<Metadata> {
-        let mut map = Metadata::new();
-        for _ in 0..self.possible(pairs)? {
+    fn object(&mut self, pairs: u64, depth: usize) -> Option<Value> {
+        let pairs = self.pairs::<String>(pairs, depth)?;
+        Some(Value::Object(pairs.into_iter().collect()))
+    }
+
+    /// Keys with their values, in the order in which they stand there.
+    fn pairs<K: From<String>>(&mut self, pairs: u64, depth: usize) -> Option<Vec<(K, Value)>> {
+        let length = self.possible(pairs)?;
+        let mut pairs = Vec::with_capacity(length.min(ROOM_MAX));
+        for _ in 0..length {
             let (Major::Text, _, length) = self.head()? else {
                 return None;
             };
-            let key = self.text(length)?.to_owned();
-            map.insert(key, self.value(depth)?);
+            let key = self.text(length)?.to_owned().into();
+            pairs.push((key, self.value(depth)?));
         }
-        Some(map)
+        Some(pairs)
     }
 
     /// A number of so many bytes, the highest first.
@@ -203,7 +210,7 @@ mod tests {
             "least": i64::MIN, "most": u64::MAX, "deep": {"a": {"b": [[1, -1, 300, -300, 70000]]}},
             "long": "x".repeat(300),
         });
-        check_prefixes_and_flips(&encoded(metadata.as_object().unwrap()));
+        check_prefixes_and_flips(&encoded(&serde_json::from_value(metadata).unwrap()));
     }
 
     #[test]

@@ -20,7 +20,7 @@ fn records(numbers: std::ops::Range<u64>) -> Vec<Record> {
             .unwrap(),
         level: Level::ALL[(number % 4) as usize],
         message: format!("message {number}"),
-        metadata: Metadata::from_iter([("number".to_owned(), number.into())]),
+        metadata: Metadata::from_iter([("number", number)]),
     };
     numbers.map(record).collect()
 }

@@ -115,7 +115,7 @@ fn example_records() -> Vec<Record> {
         source: "cloud-init".parse().unwrap(),
         level,
         message: message.to_owned(),
-        metadata: metadata.as_object().unwrap().clone(),
+        metadata: metadata.as_object().unwrap().clone().into(),
     };
     vec![
         record(0, Level::Info, "starting", json!({})),

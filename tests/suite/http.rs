@@ -22,10 +22,8 @@ fn a_page_has_the_shape_that_clients_know() {
         Level::Warn,
         "a\nb \u{1b}[31mred\u{1b}[0m \u{fffd}",
     );
-    first
-        .metadata
-        .insert("unit".to_owned(), json!("docker.service"));
-    first.metadata.insert("pid".to_owned(), json!(42));
+    first.metadata.insert("unit", json!("docker.service"));
+    first.metadata.insert("pid", json!(42));
     server.write([first, record("cloud-init", Level::Info, "second")]);
     let page = server.json("/logs?direction=forward&limit=1");
     assert_eq!(
@@ -153,7 +151,7 @@ fn the_values_of_a_key_are_counted() {
     server.write((0..6).map(|number| {
         let mut record = record("system:ssh", Level::Info, "x");
         let unit = ["a.service", "b.service", "a.service"][number % 3];
-        record.metadata.insert("unit".to_owned(), json!(unit));
+        record.metadata.insert("unit", json!(unit));
         record
     }));
     let fields = server.json("/logs/fields?key=unit&limit=1");

@@ -145,7 +145,8 @@ fn two_workspaces() -> Vec<Record> {
                 "command": word, "topic": word, "success": true})
                 .as_object()
                 .cloned()
-                .expect("a map");
+                .expect("a map")
+                .into();
             record
         })
     };

@@ -19,7 +19,7 @@ fn of_run(source: &str, level: Level, seconds: i64, facts: &Value) -> Record {
         source: source.parse().expect("a source"),
         level,
         message: String::new(),
-        metadata: facts.as_object().cloned().expect("an object"),
+        metadata: facts.as_object().cloned().expect("an object").into(),
     }
 }
 
@@ -60,7 +60,7 @@ fn random_records(rng: &mut Rng, open: &mut Vec<(String, &'static str)>, seconds
         3 if !open.is_empty() => {
             let (id, _) = rng.pick(open).clone();
             let mut told = line(&id, "system:vmlog", Level::Warn, seconds);
-            told.metadata.insert("event_type".into(), "gap".into());
+            told.metadata.insert("event_type", "gap");
             told
         }
         4 => http_record("docker:a", Level::Info, "something else"),

@@ -48,7 +48,7 @@ pub(crate) fn redacted(records: &[Record]) -> Vec<Redacted> {
 
 pub(crate) fn record(number: u64) -> Record {
     let mut metadata = Metadata::new();
-    metadata.insert("number".to_owned(), number.into());
+    metadata.insert("number", number);
     Record {
         timestamp: Micros::new(1_700_000_000_000_000 + i64::try_from(number).unwrap() * 1000),
         source: format!("docker:web{}", number % 3).parse().unwrap(),

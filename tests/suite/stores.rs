@@ -181,5 +181,5 @@ fn random_metadata(rng: &mut Rng) -> Metadata {
         3 => json!({"event_type": "process_output", "pid": "43", "unit": "abc"}),
         _ => json!({}),
     };
-    value.as_object().cloned().expect("an object")
+    serde_json::from_value(value).expect("an object")
 }

@@ -1,6 +1,6 @@
 //! One line: an object with the parts of a record.
 
-use crate::record::{Level, Metadata, Record, Source};
+use crate::record::{Key, Level, Metadata, Record, Source};
 use crate::time::Micros;
 use serde::Deserializer as _;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for PartsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
         let mut parts = Parts::default();
-        let mut others = Metadata::new();
+        let mut others = Vec::new();
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             match key.as_ref() {
                 "timestamp" => {
@@ -78,12 +78,12 @@ impl<'de> Visitor<'de> for PartsVisitor {
                 }
                 // it gets a new one here
                 "id" => drop(map.next_value::<IgnoredAny>()?),
-                _ => drop(others.insert(key.into_owned(), map.next_value()?)),
+                _ => others.push((Key::Owned(key.into_owned()), map.next_value()?)),
             }
         }
-        for (key, value) in others {
-            parts.metadata.entry(key).or_insert(value);
-        }
+        // of two with one key the last counts: what the metadata itself says
+        others.extend(parts.metadata);
+        parts.metadata = Metadata::of_pairs(others);
         Ok(parts)
     }
 }
@@ -165,10 +165,7 @@ mod tests {
             ),
             ("docker:web", Level::Warn, "a\nb\u{e9}")
         );
-        assert_eq!(
-            Value::Object(record.metadata),
-            serde_json::json!({"n": [1]})
-        );
+        assert_eq!(Value::from(record.metadata), serde_json::json!({"n": [1]}));
     }
 
     #[test]
@@ -178,7 +175,7 @@ mod tests {
         )
         .expect("a record");
         assert_eq!(
-            Value::Object(record.metadata),
+            Value::from(record.metadata),
             serde_json::json!({"a": 1, "host": "h"})
         );
         assert_eq!(record.level, Level::Info);

@@ -19,7 +19,7 @@ pub(super) fn push(out: &mut Vec<u8>, stored: &StoredRecord) {
         source = record.source,
     );
     push_field(out, "MESSAGE", &message_bytes(record));
-    for (key, value) in &record.metadata {
+    for (key, value) in record.metadata.iter() {
         let name = name(key);
         match value {
             _ if key == "message_base64" => {}
@@ -80,7 +80,7 @@ mod tests {
                 source: "docker:web".parse().expect("a source"),
                 level: Level::Warn,
                 message: "hello".to_owned(),
-                metadata: metadata.as_object().expect("a map").clone(),
+                metadata: metadata.as_object().expect("a map").clone().into(),
             },
         };
         let mut out = vec![];

@@ -163,9 +163,7 @@ mod tests {
     #[test]
     fn the_message_alone_is_byte_for_byte_what_was_said() {
         let mut record = record(Level::Info, "a\u{fffd}");
-        record
-            .metadata
-            .insert("message_base64".to_owned(), "Yf8=".into());
+        record.metadata.insert("message_base64", "Yf8=");
         let mut out = vec![];
         push_cat(&mut out, &record, false);
         assert_eq!(out, b"a\xff\n");

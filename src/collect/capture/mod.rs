@@ -338,7 +338,7 @@ fn origin(run: RunId) -> String {
 /// A record about the log of a run.
 fn told(run: RunId, text: String) -> crate::record::Record {
     let mut metadata = Metadata::new();
-    metadata.insert("run_id".to_owned(), run.to_string().into());
+    metadata.insert("run_id", run.to_string());
     own_record(Level::Warn, "gap", text, metadata)
 }
 

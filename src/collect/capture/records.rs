@@ -36,13 +36,13 @@ impl Voice {
 
     fn record(&self, time: Micros, level: Level, event_type: &str, message: String) -> Record {
         let mut metadata = Metadata::new();
-        metadata.insert("event_type".to_owned(), event_type.into());
-        metadata.insert("run_id".to_owned(), self.run_id.clone().into());
+        metadata.insert("event_type", event_type);
+        metadata.insert("run_id", self.run_id.clone());
         if let Some(pid) = self.start.pid {
-            metadata.insert("pid".to_owned(), pid.into());
+            metadata.insert("pid", pid);
         }
         if !self.start.name.is_empty() {
-            metadata.insert("name".to_owned(), self.start.name.clone().into());
+            metadata.insert("name", self.start.name.clone());
         }
         Record {
             timestamp: time,
@@ -72,7 +72,7 @@ impl Voice {
         let level = stated.unwrap_or(usual);
         let mut record = self.record(held.time, level, "process_output", String::new());
         let metadata = &mut record.metadata;
-        metadata.insert("stream".to_owned(), held.stream.as_str().into());
+        metadata.insert("stream", held.stream.as_str());
         held.mark(metadata);
         record.message = text::message(&held.bytes, metadata);
         record
@@ -83,10 +83,10 @@ impl Voice {
         let (stream, time) = left_out.first.unwrap_or((Stream::Stdout, otherwise));
         let mut record = self.record(time, Level::Warn, "process_output", TRUNCATED.to_owned());
         let metadata = &mut record.metadata;
-        metadata.insert("stream".to_owned(), stream.as_str().into());
-        metadata.insert("truncated".to_owned(), true.into());
-        metadata.insert("lines_left_out".to_owned(), left_out.lines.into());
-        metadata.insert("bytes_left_out".to_owned(), left_out.bytes.into());
+        metadata.insert("stream", stream.as_str());
+        metadata.insert("truncated", true);
+        metadata.insert("lines_left_out", left_out.lines);
+        metadata.insert("bytes_left_out", left_out.bytes);
         record
     }
 
@@ -94,8 +94,8 @@ impl Voice {
     pub(crate) fn gap(&self, time: Micros, gap: Gap) -> Record {
         let message = format!("{} lines of output could not be kept", gap.lines);
         let mut record = self.record(time, Level::Warn, "gap", message);
-        record.metadata.insert("lines".to_owned(), gap.lines.into());
-        record.metadata.insert("bytes".to_owned(), gap.bytes.into());
+        record.metadata.insert("lines", gap.lines);
+        record.metadata.insert("bytes", gap.bytes);
         record
     }
 
@@ -116,13 +116,13 @@ impl Voice {
         let mut record = self.record(time, level, "process_end", message);
         let metadata = &mut record.metadata;
         self.describe(metadata);
-        metadata.insert("success".to_owned(), success.into());
+        metadata.insert("success", success);
         if let Some(begun) = begun {
-            metadata.insert("started_at".to_owned(), begun.to_string().into());
+            metadata.insert("started_at", begun.to_string());
         }
         match end {
             Some(end) => facts(end, metadata),
-            None => drop(metadata.insert("interrupted".to_owned(), true.into())),
+            None => drop(metadata.insert("interrupted", true)),
         }
         record
     }
@@ -149,7 +149,7 @@ impl Voice {
         ];
         for (name, value) in facts {
             if !value.is_empty() {
-                metadata.insert(name.to_owned(), value.into());
+                metadata.insert(name.to_owned(), value);
             }
         }
     }

@@ -278,7 +278,7 @@ fn record(sample: Sample) -> Record {
         source: sample.source.parse().expect("a source"),
         level: level(&sample),
         message: sample.message,
-        metadata: sample.metadata,
+        metadata: sample.metadata.into(),
     }
 }
 

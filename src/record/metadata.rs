@@ -1,0 +1,303 @@
+//! Extra facts about a record: an object of JSON whose pairs stand side by side.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Index;
+
+/// Names a fact. Most are words of the program itself and take no memory.
+pub type Key = Cow<'static, str>;
+
+/// Extra facts about a record: a JSON object, in the order of its keys, kept as CBOR on disk.
+///
+/// A record's facts are made at one go, gone over a few times and dropped, a dozen or two of them: a row of pairs takes one
+/// allocation for that where a tree takes one for each key and each node.
+#[derive(Clone, Default, PartialEq)]
+pub struct Metadata {
+    /// In ascending order of their keys, each key once.
+    pairs: Vec<(Key, Value)>,
+}
+
+impl Metadata {
+    /// No facts.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { pairs: Vec::new() }
+    }
+
+    /// These facts. Of several with one key the last counts, as in JSON. Takes no longer for being out of order than sorting does,
+    /// so that many facts which someone else chose are best handed over together.
+    #[must_use]
+    pub fn of_pairs(mut pairs: Vec<(Key, Value)>) -> Self {
+        if !is_ascending(&pairs) {
+            pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+            pairs.dedup_by(|(key, value), (kept_key, kept)| {
+                let is_same = key == kept_key;
+                if is_same {
+                    *kept = value.take();
+                }
+                is_same
+            });
+        }
+        Self { pairs }
+    }
+
+    /// The same of pairs whose keys ascend.
+    pub(crate) fn of_sorted(pairs: Vec<(Key, Value)>) -> Self {
+        debug_assert!(is_ascending(&pairs), "{pairs:?}");
+        Self { pairs }
+    }
+
+    /// How many facts there are, those inside others not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// What stands under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let (_, value) = self.pairs.get(self.find(key).ok()?)?;
+        Some(value)
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        let place = self.find(key).ok()?;
+        let (_, value) = self.pairs.get_mut(place)?;
+        Some(value)
+    }
+
+    /// Whether something stands under `key`.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.find(key).is_ok()
+    }
+
+    /// Puts `value` under `key` and returns what stood there.
+    pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) -> Option<Value> {
+        let (key, value) = (key.into(), value.into());
+        match self.find(&key) {
+            Ok(place) => {
+                let (_, old) = self.pairs.get_mut(place)?;
+                Some(std::mem::replace(old, value))
+            }
+            Err(place) => {
+                self.pairs.insert(place, (key, value));
+                None
+            }
+        }
+    }
+
+    /// Takes out what stands under `key`.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let place = self.find(key).ok()?;
+        let (_, value) = self.pairs.remove(place);
+        Some(value)
+    }
+
+    /// Every key with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.pairs.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// The same, values to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        let pairs = self.pairs.iter_mut();
+        pairs.map(|(key, value)| (&**key, value))
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// Every value.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    fn find(&self, key: &str) -> Result<usize, usize> {
+        self.pairs
+            .binary_search_by(|(other, _)| other.as_ref().cmp(key))
+    }
+}
+
+fn is_ascending(pairs: &[(Key, Value)]) -> bool {
+    pairs.is_sorted_by(|(a, _), (b, _)| a < b)
+}
+
+/// What stands under a key, null where nothing does.
+impl Index<&str> for Metadata {
+    type Output = Value;
+
+    fn index(&self, key: &str) -> &Value {
+        self.get(key).unwrap_or(&Value::Null)
+    }
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl IntoIterator for Metadata {
+    type Item = (Key, Value);
+    type IntoIter = std::vec::IntoIter<(Key, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.pairs.into_iter()
+    }
+}
+
+impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Metadata {
+    fn from_iter<T: IntoIterator<Item = (K, V)>>(pairs: T) -> Self {
+        let pairs = pairs.into_iter();
+        Self::of_pairs(
+            pairs
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl From<Map<String, Value>> for Metadata {
+    fn from(map: Map<String, Value>) -> Self {
+        map.into_iter().collect()
+    }
+}
+
+impl From<Metadata> for Value {
+    fn from(metadata: Metadata) -> Self {
+        let pairs = metadata.into_iter();
+        Self::Object(
+            pairs
+                .map(|(key, value)| (key.into_owned(), value))
+                .collect(),
+        )
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Metadata;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+        // what a length promises must not cost memory before it is there
+        let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(0).min(ROOM_MAX));
+        while let Some((key, value)) = map.next_entry::<String, Value>()? {
+            pairs.push((Key::Owned(key), value));
+        }
+        Ok(Metadata::of_pairs(pairs))
+    }
+}
+
+/// Pairs for which room is made at once.
+const ROOM_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert(String, u8),
+        Remove(String),
+        Double(String),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = || "[a-c]{0,2}";
+        prop_oneof![
+            (key(), any::<u8>()).prop_map(|(key, value)| Step::Insert(key, value)),
+            key().prop_map(Step::Remove),
+            key().prop_map(Step::Double),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_map_does(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut metadata, mut map) = (Metadata::new(), Map::new());
+            for step in steps {
+                match step {
+                    Step::Insert(key, value) => {
+                        let before = map.insert(key.clone(), value.into());
+                        prop_assert_eq!(metadata.insert(key, value), before);
+                    }
+                    Step::Remove(key) => {
+                        prop_assert_eq!(metadata.remove(&key), map.remove(&key));
+                    }
+                    Step::Double(key) => {
+                        for value in [metadata.get_mut(&key), map.get_mut(&key)].into_iter().flatten() {
+                            *value = json!([value.take()]);
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(metadata.len(), map.len());
+            prop_assert_eq!(metadata.is_empty(), map.is_empty());
+            prop_assert!(metadata.keys().eq(map.keys()) && metadata.values().eq(map.values()));
+            for key in ["", "a", "ab", "cc"] {
+                prop_assert_eq!(metadata.get(key), map.get(key));
+                prop_assert_eq!(metadata.contains_key(key), map.contains_key(key));
+            }
+            prop_assert_eq!(Metadata::from(map.clone()), metadata.clone());
+            prop_assert_eq!(Value::from(metadata), Value::Object(map));
+        }
+
+        #[test]
+        fn pairs_in_any_order_are_what_a_map_makes_of_them(pairs in prop::collection::vec(("[a-c]{0,2}", any::<u8>()), 0..20)) {
+            let metadata: Metadata = pairs.iter().cloned().collect();
+            let map: Map<_, _> = pairs.into_iter().map(|(key, value)| (key, value.into())).collect();
+            prop_assert_eq!(Value::from(metadata), Value::Object(map));
+        }
+    }
+
+    #[test]
+    fn it_reads_and_writes_as_an_object() {
+        let text = r#"{"b":[1,{"x":null}],"a":"x","c":1.5,"a":"y"}"#;
+        let metadata: Metadata = serde_json::from_str(text).unwrap();
+        let ordered = r#"{"a":"y","b":[1,{"x":null}],"c":1.5}"#;
+        assert_eq!(serde_json::to_string(&metadata).unwrap(), ordered);
+        assert_eq!(
+            format!("{:?}", Metadata::from_iter([("a", 1)])),
+            "{\"a\": Number(1)}"
+        );
+        assert_eq!(
+            (&metadata["a"], &metadata["z"]),
+            (&json!("y"), &Value::Null)
+        );
+        for other in ["[]", "1", "\"x\"", "null", "{\"a\"}"] {
+            assert!(serde_json::from_str::<Metadata>(other).is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The objects that metadata is made of: the metadata of a record, and the objects of JSON within it.
+
+use crate::record::Metadata;
+use serde_json::Map;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+
+/// An object whose values and keys are scrubbed.
+pub(super) trait Object {
+    /// Every key with its value.
+    fn entries(&self) -> impl Iterator<Item = (&str, &Value)>;
+
+    /// The same, values to be changed.
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)>;
+
+    /// Puts what stands under one key under another one, for each of these pairs, which are in the
+    /// order of the entries. Where something stands there already, the first number from 2 on that
+    /// makes the new key free comes before it, and a space. At its end it could be taken for a part
+    /// of a secret.
+    fn rename(&mut self, renamed: Vec<(String, String)>);
+}
+
+impl Object for Metadata {
+    fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.iter()
+    }
+
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        self.iter_mut()
+    }
+
+    fn rename(&mut self, renamed: Vec<(String, String)>) {
+        let pairs = std::mem::take(self).into_iter();
+        let pairs = pairs.map(|(key, value)| (key.into_owned(), value));
+        *self = with_new_keys(pairs.collect(), renamed)
+            .into_iter()
+            .collect();
+    }
+}
+
+impl Object for Map<String, Value> {
+    fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        self.iter_mut().map(|(key, value)| (key.as_str(), value))
+    }
+
+    fn rename(&mut self, renamed: Vec<(String, String)>) {
+        let pairs = std::mem::take(self).into_iter();
+        *self = with_new_keys(pairs.collect(), renamed)
+            .into_iter()
+            .collect();
+    }
+}
+
+/// The pairs under their new keys; `renamed` is in the order of the pairs.
+fn with_new_keys(
+    mut pairs: Vec<(String, Value)>,
+    renamed: Vec<(String, String)>,
+) -> Vec<(String, Value)> {
+    let mut taken: HashSet<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
+    // where the search for a free number goes on: a log can be made of keys that all become the same
+    let mut numbers = HashMap::new();
+    let mut renamed = renamed.into_iter().peekable();
+    for (key, _) in &mut pairs {
+        let Some((_, wanted)) = renamed.next_if(|(old, _)| old == key) else {
+            continue;
+        };
+        taken.remove(key);
+        let mut new = wanted.clone();
+        while taken.contains(&new) {
+            let number = numbers.entry(wanted.clone()).or_insert(1_u64);
+            *number += 1;
+            new = format!("{number} {wanted}");
+        }
+        taken.insert(new.clone());
+        *key = new;
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn keys_that_become_the_same_are_numbered() {
+        let renamed = || {
+            let old = ["a", "c", "d"].map(str::to_owned);
+            old.map(|old| (old, "b".to_owned())).to_vec()
+        };
+        let before = json!({"2 b": 3, "a": 1, "b": 2, "c": 4, "d": 5});
+        let after = json!({"2 b": 3, "3 b": 1, "4 b": 4, "5 b": 5, "b": 2});
+        let mut map = before.as_object().unwrap().clone();
+        let mut metadata = Metadata::from(map.clone());
+        map.rename(renamed());
+        metadata.rename(renamed());
+        assert_eq!(Value::Object(map), after);
+        assert_eq!(Value::from(metadata), after);
+    }
+
+    #[test]
+    fn a_key_may_take_the_place_that_another_one_leaves() {
+        let mut metadata = Metadata::from_iter([("a", 1), ("b", 2)]);
+        let renamed = [("a", "x"), ("b", "a")].map(|(old, new)| (old.to_owned(), new.to_owned()));
+        metadata.rename(renamed.to_vec());
+        assert_eq!(Value::from(metadata), json!({"x": 1, "a": 2}));
+    }
+}

@@ -1,23 +1,12 @@
 //! A journal entry as a record: its source, level, time and message, and all else that it says as metadata.
 
+use super::facts;
 use super::level;
 use super::partial::{Part, PartFields};
 use super::patterns::NamePatterns;
 use super::text;
-use crate::record::{Key, Level, Metadata, Record, Source};
+use crate::record::{Level, Record, Source};
 use crate::time::Micros;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
-
-/// A field other than the message is cut beyond this: programs put whole core dumps into the journal.
-const FIELD_BYTES_MAX: usize = 8 << 10;
-
-/// Fields beyond those that every entry has, kept of one entry.
-const OTHERS_MAX: usize = 64;
-
-/// Fields of one entry that are looked at together: journald takes no more.
-const FIELDS_MAX: usize = 1024;
 
 /// How entries become records.
 #[derive(Debug, Clone)]
@@ -182,7 +171,7 @@ impl<'a> Outline<'a> {
         taken: Taken,
         rules: &Rules,
     ) -> Record {
-        let mut metadata = metadata(fields);
+        let mut metadata = facts::metadata(fields);
         let message = text::message(self.message.unwrap_or_default(), &mut metadata);
         Record {
             timestamp: self.timestamp(taken),
@@ -194,188 +183,15 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// What becomes of a field.
-enum Form {
-    /// Kept under this name.
-    Text(&'static str),
-    /// Kept as a number, if it is one.
-    Number(&'static str),
-    /// Said elsewhere in the record, or of use to journald alone.
-    Dropped,
-    /// Kept under its own name in lower case.
-    Other,
-}
-
-/// The names that stand for what journald itself vouches for, or that mean something to vmlog. A program that sends a field
-/// of such a name does not get to speak in journald's place.
-const RESERVED: [&str; 25] = [
-    "unit",
-    "user_unit",
-    "pid",
-    "uid",
-    "gid",
-    "hostname",
-    "boot_id",
-    "transport",
-    "command",
-    "executable",
-    "command_line",
-    "kernel_device",
-    "kernel_subsystem",
-    "identifier",
-    "syslog_pid",
-    "facility",
-    "about_unit",
-    "about_user_unit",
-    "event_type",
-    "message",
-    "message_base64",
-    "fields_left_out",
-    "namespace",
-    "audit_type",
-    "file",
-];
-
-fn form(name: &[u8]) -> Form {
-    match name {
-        b"_SYSTEMD_UNIT" => Form::Text("unit"),
-        b"_SYSTEMD_USER_UNIT" => Form::Text("user_unit"),
-        b"_PID" => Form::Number("pid"),
-        b"_UID" => Form::Number("uid"),
-        b"_GID" => Form::Number("gid"),
-        b"_HOSTNAME" => Form::Text("hostname"),
-        b"_BOOT_ID" => Form::Text("boot_id"),
-        b"_TRANSPORT" => Form::Text("transport"),
-        b"_COMM" => Form::Text("command"),
-        b"_EXE" => Form::Text("executable"),
-        b"_CMDLINE" => Form::Text("command_line"),
-        b"_KERNEL_DEVICE" => Form::Text("kernel_device"),
-        b"_KERNEL_SUBSYSTEM" => Form::Text("kernel_subsystem"),
-        b"_NAMESPACE" => Form::Text("namespace"),
-        b"_AUDIT_TYPE_NAME" => Form::Text("audit_type"),
-        b"PRIORITY" => Form::Number("priority"),
-        b"SYSLOG_IDENTIFIER" => Form::Text("identifier"),
-        b"SYSLOG_PID" => Form::Number("syslog_pid"),
-        b"SYSLOG_FACILITY" => Form::Number("facility"),
-        b"CODE_LINE" => Form::Number("code_line"),
-        b"ERRNO" => Form::Number("errno"),
-        b"UNIT" => Form::Text("about_unit"),
-        b"USER_UNIT" => Form::Text("about_user_unit"),
-        b"MESSAGE" | b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | [b'_', ..] => Form::Dropped,
-        _ if is_docker_bookkeeping(name) => Form::Dropped,
-        _ => Form::Other,
-    }
-}
-
-/// Whether a field says something about a record; the others need not be read.
-pub(crate) fn is_read(name: &[u8]) -> bool {
-    let by_outline: [&[u8]; 6] = [
-        b"MESSAGE",
-        b"CONTAINER_PARTIAL_ID",
-        b"CONTAINER_PARTIAL_MESSAGE",
-        b"CONTAINER_PARTIAL_LAST",
-        b"_SOURCE_REALTIME_TIMESTAMP",
-        b"_SOURCE_MONOTONIC_TIMESTAMP",
-    ];
-    by_outline.contains(&name) || !matches!(form(name), Form::Dropped)
-}
-
-fn is_docker_bookkeeping(name: &[u8]) -> bool {
-    name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
-}
-
-/// The fields are put in order once: that takes half the comparisons of one insertion after another.
-fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata {
-    let mut pairs = Vec::with_capacity(fields.size_hint().0);
-    let mut others = 0;
-    let mut left_out = 0_u64;
-    for (name, value) in fields {
-        match form(name) {
-            Form::Dropped => {}
-            _ if pairs.len() >= FIELDS_MAX => left_out += 1,
-            Form::Text(name) => add(&mut pairs, name.into(), value),
-            Form::Number(name) => match number::<i64>(value) {
-                Some(number) => pairs.push((name.into(), number.into())),
-                None => add(&mut pairs, name.into(), value),
-            },
-            Form::Other if others == OTHERS_MAX => left_out += 1,
-            Form::Other => {
-                others += 1;
-                add(&mut pairs, other_name(name).into(), value);
-            }
-        }
-    }
-    if left_out > 0 {
-        pairs.push(("fields_left_out".into(), left_out.into()));
-    }
-    Metadata::of_sorted(joined(pairs))
-}
-
-/// In the order of their names; texts of one name become a list, in their own order, and of its numbers the last one counts.
-fn joined(mut pairs: Vec<(Key, Value)>) -> Vec<(Key, Value)> {
-    pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-    pairs.dedup_by(|(name, value), (kept_name, kept)| {
-        if name != kept_name {
-            return false;
-        }
-        match (value.take(), kept) {
-            (Value::String(text), Value::Array(values)) => {
-                if values.len() < OTHERS_MAX {
-                    values.push(text.into());
-                }
-            }
-            (value @ Value::String(_), first) => *first = Value::Array(vec![first.take(), value]),
-            (value, kept) => *kept = value,
-        }
-        true
-    });
-    pairs
-}
-
-/// The name of a field that a program chose.
-fn other_name(name: &[u8]) -> String {
-    let name = String::from_utf8_lossy(name).to_lowercase();
-    if RESERVED.contains(&name.as_str()) {
-        format!("field_{name}")
-    } else {
-        name
-    }
-}
-
-/// Adds a field, and how long it was when it is cut.
-fn add(pairs: &mut Vec<(Key, Value)>, mut name: Key, bytes: &[u8]) {
-    let is_cut = bytes.len() > FIELD_BYTES_MAX;
-    let kept = bytes.get(..FIELD_BYTES_MAX).unwrap_or(bytes);
-    if is_cut {
-        pairs.push((format!("{name}_bytes").into(), bytes.len().into()));
-    }
-    let value = if let Some(text) = readable(kept, is_cut) {
-        text.to_owned()
-    } else {
-        name.to_mut().push_str("_base64");
-        STANDARD.encode(kept)
-    };
-    pairs.push((name, value.into()));
-}
-
-/// The text that the bytes are, but for a last character that was cut through.
-fn readable(bytes: &[u8], is_cut: bool) -> Option<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) if is_cut && error.error_len().is_none() => {
-            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()
-        }
-        Err(_) => None,
-    }
-}
-
-fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{FIELD_BYTES_MAX, FIELDS_MAX, OTHERS_MAX, is_read, metadata};
     use super::*;
+    use serde_json::Value;
 
     pub(crate) const LEVELS: [Level; 8] = [
         Level::Error,

@@ -1,7 +1,8 @@
 //! The collector of the systemd journal, read natively: every entry that is wanted becomes a record, in the order of the
 //! journal.
 
-use super::entry::{Rules, is_read};
+use super::entry::Rules;
+use super::facts::is_read;
 use super::joining::Joining;
 use super::own::own_record;
 use super::patterns::NamePatterns;

@@ -21,6 +21,7 @@ mod clock;
 mod cloud_init;
 mod docker_json;
 mod entry;
+mod facts;
 mod file;
 mod glob;
 mod joining;

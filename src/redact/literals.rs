@@ -78,18 +78,41 @@ impl Literals {
     /// Tells each place where a literal stands, from left to right, with the rule that it belongs
     /// to; stops where `visit` says so.
     pub(super) fn visit(&self, text: &[u8], mut visit: impl FnMut(usize, Range<usize>) -> Go) {
-        let [first, second, third] = &*self.masks;
-        for (start, window) in text.array_windows::<KNOWN>().enumerate() {
-            let [a, b, c] = window.map(usize::from);
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "a byte is less than 256: no check is left"
-            )]
-            let buckets = first[a] & second[b] & third[c];
-            if buckets != 0 && self.compare(text, start, buckets, &mut visit) == Go::Stop {
-                return;
+        // Buckets with a literal whose first byte was the last one, and whose first two bytes were
+        // the last two: each byte is looked up once in each table.
+        let (mut one, mut two) = (0, 0);
+        for (last, byte) in text.iter().enumerate() {
+            let [first, second, third] = self.masks_of(*byte);
+            let buckets = two & third;
+            two = one & second;
+            one = first;
+            if buckets != 0 {
+                let start = last + 1 - KNOWN;
+                if self.compare(text, start, buckets, &mut visit) == Go::Stop {
+                    return;
+                }
             }
         }
+    }
+
+    /// Whether any literal stands in a text.
+    pub(super) fn are_in(&self, text: &[u8]) -> bool {
+        let mut found = false;
+        self.visit(text, |_, _| {
+            found = true;
+            Go::Stop
+        });
+        found
+    }
+
+    /// The buckets with a literal that has the byte in first, second and third place.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a byte is less than 256: no check is left"
+    )]
+    fn masks_of(&self, byte: u8) -> [u64; KNOWN] {
+        self.masks.each_ref().map(|mask| mask[usize::from(byte)])
     }
 
     /// Tells the literals of these buckets that stand at `start`.

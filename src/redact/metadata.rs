@@ -57,7 +57,7 @@ fn scrub_object(
             rules |= found;
             continue;
         }
-        let suspicious = scanner.may_match(key);
+        let suspicious = scanner.may_match(key.as_bytes());
         suspicious_keys |= suspicious;
         rules |= if suspicious {
             scrub_entry(scanner, key, value)

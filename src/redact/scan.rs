@@ -121,6 +121,10 @@ impl Scanner {
         mut known: Vec<Edit>,
         tell: &mut dyn FnMut(usize, &[u8]),
     ) -> Option<Scrubbed> {
+        // Most texts hold nothing, and this takes half the time of looking closely.
+        if known.is_empty() && !self.may_match(text) {
+            return None;
+        }
         let mut rules = 0;
         let mut scrubbed: Option<Vec<u8>> = None;
         for _ in 0..PASSES_MAX {
@@ -143,13 +147,8 @@ impl Scanner {
     }
 
     /// Whether any rule could match: the first pass alone.
-    pub(super) fn may_match(&self, text: &str) -> bool {
-        let mut found = !self.customs.is_empty();
-        self.literals.visit(text.as_bytes(), |_, _| {
-            found = true;
-            Go::Stop
-        });
-        found
+    pub(super) fn may_match(&self, text: &[u8]) -> bool {
+        !self.customs.is_empty() || self.literals.are_in(text)
     }
 
     /// The rule, as a set of one, by which a key says that what stands under it is secret; a number

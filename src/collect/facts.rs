@@ -1,0 +1,318 @@
+//! What a journal entry says beside its message, as the metadata of a record.
+
+use super::entry::{Field, number};
+use crate::record::{Key, Metadata};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// A field other than the message is cut beyond this: programs put whole core dumps into the journal.
+pub(super) const FIELD_BYTES_MAX: usize = 8 << 10;
+
+/// Fields beyond those that every entry has, kept of one entry.
+pub(super) const OTHERS_MAX: usize = 64;
+
+/// Fields of one entry that are looked at together: journald takes no more.
+pub(super) const FIELDS_MAX: usize = 1024;
+
+/// A fact that has a name of vmlog's own, in the order of the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    AboutUnit,
+    AboutUserUnit,
+    AuditType,
+    BootId,
+    CodeLine,
+    Command,
+    CommandLine,
+    Errno,
+    Executable,
+    Facility,
+    Gid,
+    Hostname,
+    Identifier,
+    KernelDevice,
+    KernelSubsystem,
+    Namespace,
+    Pid,
+    Priority,
+    SyslogPid,
+    Transport,
+    Uid,
+    Unit,
+    UserUnit,
+}
+
+/// The names of the facts: `NAMES[fact as usize]`. They stand for what journald itself vouches for. A program that sends a field
+/// of such a name does not get to speak in journald's place.
+const NAMES: [&str; 23] = [
+    "about_unit",
+    "about_user_unit",
+    "audit_type",
+    "boot_id",
+    "code_line",
+    "command",
+    "command_line",
+    "errno",
+    "executable",
+    "facility",
+    "gid",
+    "hostname",
+    "identifier",
+    "kernel_device",
+    "kernel_subsystem",
+    "namespace",
+    "pid",
+    "priority",
+    "syslog_pid",
+    "transport",
+    "uid",
+    "unit",
+    "user_unit",
+];
+
+impl Fact {
+    fn name(self) -> &'static str {
+        NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
+/// Further names that mean something to vmlog, which no program gets either.
+const RESERVED: [&str; 5] = [
+    "event_type",
+    "fields_left_out",
+    "file",
+    "message",
+    "message_base64",
+];
+
+/// What becomes of a field.
+enum Form {
+    /// Kept as this fact.
+    Text(Fact),
+    /// Kept as a number, if it is one.
+    Number(Fact),
+    /// Said elsewhere in the record, or of use to journald alone.
+    Dropped,
+    /// Kept under its own name in lower case.
+    Other,
+}
+
+fn form(name: &[u8]) -> Form {
+    match name {
+        b"_SYSTEMD_UNIT" => Form::Text(Fact::Unit),
+        b"_SYSTEMD_USER_UNIT" => Form::Text(Fact::UserUnit),
+        b"_PID" => Form::Number(Fact::Pid),
+        b"_UID" => Form::Number(Fact::Uid),
+        b"_GID" => Form::Number(Fact::Gid),
+        b"_HOSTNAME" => Form::Text(Fact::Hostname),
+        b"_BOOT_ID" => Form::Text(Fact::BootId),
+        b"_TRANSPORT" => Form::Text(Fact::Transport),
+        b"_COMM" => Form::Text(Fact::Command),
+        b"_EXE" => Form::Text(Fact::Executable),
+        b"_CMDLINE" => Form::Text(Fact::CommandLine),
+        b"_KERNEL_DEVICE" => Form::Text(Fact::KernelDevice),
+        b"_KERNEL_SUBSYSTEM" => Form::Text(Fact::KernelSubsystem),
+        b"_NAMESPACE" => Form::Text(Fact::Namespace),
+        b"_AUDIT_TYPE_NAME" => Form::Text(Fact::AuditType),
+        b"PRIORITY" => Form::Number(Fact::Priority),
+        b"SYSLOG_IDENTIFIER" => Form::Text(Fact::Identifier),
+        b"SYSLOG_PID" => Form::Number(Fact::SyslogPid),
+        b"SYSLOG_FACILITY" => Form::Number(Fact::Facility),
+        b"CODE_LINE" => Form::Number(Fact::CodeLine),
+        b"ERRNO" => Form::Number(Fact::Errno),
+        b"UNIT" => Form::Text(Fact::AboutUnit),
+        b"USER_UNIT" => Form::Text(Fact::AboutUserUnit),
+        b"MESSAGE" | b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | [b'_', ..] => Form::Dropped,
+        _ if is_docker_bookkeeping(name) => Form::Dropped,
+        _ => Form::Other,
+    }
+}
+
+/// Whether a field says something about a record; the others need not be read.
+pub(crate) fn is_read(name: &[u8]) -> bool {
+    let by_outline: [&[u8]; 6] = [
+        b"MESSAGE",
+        b"CONTAINER_PARTIAL_ID",
+        b"CONTAINER_PARTIAL_MESSAGE",
+        b"CONTAINER_PARTIAL_LAST",
+        b"_SOURCE_REALTIME_TIMESTAMP",
+        b"_SOURCE_MONOTONIC_TIMESTAMP",
+    ];
+    by_outline.contains(&name) || !matches!(form(name), Form::Dropped)
+}
+
+fn is_docker_bookkeeping(name: &[u8]) -> bool {
+    name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
+}
+
+/// The metadata that these fields are.
+pub(super) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata {
+    let mut facts = Facts::default();
+    for (name, value) in fields {
+        facts.take(name, value);
+    }
+    facts.finish()
+}
+
+/// What the fields so far have said. Facts go straight to their places, so that only what else there is has to be put in order.
+#[derive(Debug, Default)]
+struct Facts {
+    /// By [`Fact`].
+    known: [Option<Value>; NAMES.len()],
+    others: Vec<(Key, Value)>,
+    taken: usize,
+    taken_others: usize,
+    left_out: u64,
+}
+
+impl Facts {
+    fn take(&mut self, name: &[u8], value: &[u8]) {
+        let form = form(name);
+        match form {
+            Form::Dropped => return,
+            _ if self.taken == FIELDS_MAX => return self.left_out += 1,
+            Form::Other if self.taken_others == OTHERS_MAX => return self.left_out += 1,
+            _ => self.taken += 1,
+        }
+        match form {
+            Form::Dropped => {}
+            Form::Text(fact) => self.add(fact.name().into(), Some(fact), value),
+            Form::Number(fact) => match number::<i64>(value) {
+                Some(number) => self.add_known(fact, number.into()),
+                None => self.add(fact.name().into(), Some(fact), value),
+            },
+            Form::Other => {
+                self.taken_others += 1;
+                self.add(other_name(name).into(), None, value);
+            }
+        }
+    }
+
+    /// Adds a field, and how long it was when it is cut.
+    fn add(&mut self, name: Key, fact: Option<Fact>, bytes: &[u8]) {
+        let is_cut = bytes.len() > FIELD_BYTES_MAX;
+        let kept = bytes.get(..FIELD_BYTES_MAX).unwrap_or(bytes);
+        if is_cut {
+            let length = (format!("{name}_bytes").into(), bytes.len().into());
+            self.others.push(length);
+        }
+        match (readable(kept, is_cut), fact) {
+            (Some(text), Some(fact)) => self.add_known(fact, text.into()),
+            (Some(text), None) => self.others.push((name, text.into())),
+            (None, _) => {
+                let name = format!("{name}_base64").into();
+                self.others.push((name, STANDARD.encode(kept).into()));
+            }
+        }
+    }
+
+    fn add_known(&mut self, fact: Fact, value: Value) {
+        match self.known.get_mut(fact as usize) {
+            Some(Some(kept)) => join(kept, value),
+            Some(place) => *place = Some(value),
+            None => {}
+        }
+    }
+
+    fn finish(mut self) -> Metadata {
+        if self.left_out > 0 {
+            let left_out = self.left_out.into();
+            self.others.push(("fields_left_out".into(), left_out));
+        }
+        self.others.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.others.dedup_by(|(name, value), (kept_name, kept)| {
+            let is_same = name == kept_name;
+            if is_same {
+                join(kept, value.take());
+            }
+            is_same
+        });
+        let mut pairs = Vec::with_capacity(self.taken.min(NAMES.len()) + self.others.len());
+        let mut others = self.others.into_iter().peekable();
+        for (name, value) in NAMES.into_iter().zip(self.known) {
+            if let Some(value) = value {
+                pairs.extend(std::iter::from_fn(|| {
+                    others.next_if(|(other, _)| **other < *name)
+                }));
+                pairs.push((name.into(), value));
+            }
+        }
+        pairs.extend(others);
+        Metadata::of_sorted(pairs)
+    }
+}
+
+/// Texts of one name become a list, in their own order, and of its numbers the last one counts.
+fn join(kept: &mut Value, value: Value) {
+    match (value, kept) {
+        (Value::String(text), Value::Array(values)) => {
+            if values.len() < OTHERS_MAX {
+                values.push(text.into());
+            }
+        }
+        (value @ Value::String(_), first) => *first = Value::Array(vec![first.take(), value]),
+        (value, kept) => *kept = value,
+    }
+}
+
+/// The name of a field that a program chose.
+fn other_name(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    if NAMES.contains(&name.as_str()) || RESERVED.contains(&name.as_str()) {
+        format!("field_{name}")
+    } else {
+        name
+    }
+}
+
+/// The text that the bytes are, but for a last character that was cut through.
+fn readable(bytes: &[u8], is_cut: bool) -> Option<&str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) if is_cut && error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_has_its_name() {
+        let fields = [
+            ("UNIT", "about_unit"),
+            ("USER_UNIT", "about_user_unit"),
+            ("_AUDIT_TYPE_NAME", "audit_type"),
+            ("_BOOT_ID", "boot_id"),
+            ("CODE_LINE", "code_line"),
+            ("_COMM", "command"),
+            ("_CMDLINE", "command_line"),
+            ("ERRNO", "errno"),
+            ("_EXE", "executable"),
+            ("SYSLOG_FACILITY", "facility"),
+            ("_GID", "gid"),
+            ("_HOSTNAME", "hostname"),
+            ("SYSLOG_IDENTIFIER", "identifier"),
+            ("_KERNEL_DEVICE", "kernel_device"),
+            ("_KERNEL_SUBSYSTEM", "kernel_subsystem"),
+            ("_NAMESPACE", "namespace"),
+            ("_PID", "pid"),
+            ("PRIORITY", "priority"),
+            ("SYSLOG_PID", "syslog_pid"),
+            ("_TRANSPORT", "transport"),
+            ("_UID", "uid"),
+            ("_SYSTEMD_UNIT", "unit"),
+            ("_SYSTEMD_USER_UNIT", "user_unit"),
+        ];
+        for ((field, expected), name) in fields.into_iter().zip(NAMES) {
+            assert_eq!(expected, name, "{field}");
+            let metadata = metadata([(field.as_bytes(), &b"7"[..])].into_iter());
+            assert!(metadata.keys().eq([name]), "{field}: {metadata:?}");
+        }
+        assert!(NAMES.is_sorted_by(|a, b| a < b));
+    }
+}

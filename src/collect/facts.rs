@@ -230,8 +230,8 @@ impl Facts {
         });
         let mut pairs = Vec::with_capacity(self.taken.min(NAMES.len()) + self.others.len());
         let mut others = self.others.into_iter().peekable();
-        for (name, value) in NAMES.into_iter().zip(self.known) {
-            if let Some(value) = value {
+        for (name, value) in NAMES.into_iter().zip(&mut self.known) {
+            if let Some(value) = value.take() {
                 pairs.extend(std::iter::from_fn(|| {
                     others.next_if(|(other, _)| **other < *name)
                 }));

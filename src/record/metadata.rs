@@ -110,9 +110,8 @@ impl Metadata {
     }
 
     /// The same, values to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        let pairs = self.pairs.iter_mut();
-        pairs.map(|(key, value)| (&**key, value))
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
+        self.pairs.iter_mut().map(|(key, value)| (&*key, value))
     }
 
     /// Every key.

@@ -13,15 +13,19 @@ use std::ops::Range;
 /// How many buckets a mask has room for.
 const BUCKETS: usize = u64::BITS as usize;
 
-/// How many bytes of a literal the tables know; no literal is shorter.
+/// How many bytes of a literal are looked up at each place of a text; no literal is shorter.
 const KNOWN: usize = 3;
+
+/// How many bytes the tables know. The last is looked up where the first ones fit, which is where
+/// most texts that hold no literal end.
+const TABLES: usize = KNOWN + 1;
 
 /// Literals of rules, ready to be looked for.
 #[derive(Debug)]
 pub(super) struct Literals {
     /// For each place in a literal and each byte, the buckets with a literal that has the byte
     /// there.
-    masks: Box<[[u64; 256]; KNOWN]>,
+    masks: Box<[[u64; 256]; TABLES]>,
     buckets: Vec<Vec<Literal>>,
 }
 
@@ -47,7 +51,7 @@ impl Literals {
             .collect();
         prefixes.dedup();
         let mut all = Self {
-            masks: Box::new([[0; 256]; KNOWN]),
+            masks: Box::new([[0; 256]; TABLES]),
             buckets: vec![Vec::new(); BUCKETS],
         };
         for &(text, rule) in &sorted {
@@ -63,11 +67,18 @@ impl Literals {
     }
 
     fn add(&mut self, literal: Literal, bucket: usize) {
-        for (mask, byte) in self.masks.iter_mut().zip(literal.text) {
-            for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-                if let Some(entry) = mask.get_mut(usize::from(byte)) {
-                    *entry |= 1 << bucket;
+        let bit = 1 << bucket;
+        for (place, mask) in self.masks.iter_mut().enumerate() {
+            match literal.text.get(place) {
+                Some(byte) => {
+                    for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
+                        if let Some(entry) = mask.get_mut(usize::from(byte)) {
+                            *entry |= bit;
+                        }
+                    }
                 }
+                // behind its end anything may come
+                None => mask.iter_mut().for_each(|entry| *entry |= bit),
             }
         }
         if let Some(literals) = self.buckets.get_mut(bucket) {
@@ -82,7 +93,7 @@ impl Literals {
         // the last two: each byte is looked up once in each table.
         let (mut one, mut two) = (0, 0);
         for (last, byte) in text.iter().enumerate() {
-            let [first, second, third] = self.masks_of(*byte);
+            let [first, second, third, _] = self.masks_of(*byte);
             let buckets = two & third;
             two = one & second;
             one = first;
@@ -105,13 +116,13 @@ impl Literals {
         found
     }
 
-    /// The buckets with a literal that has the byte in first, second and third place.
+    /// The buckets with a literal that has the byte in first, second, third and fourth place.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
         reason = "a byte is less than 256: no check is left"
     )]
-    fn masks_of(&self, byte: u8) -> [u64; KNOWN] {
+    fn masks_of(&self, byte: u8) -> [u64; TABLES] {
         self.masks.each_ref().map(|mask| mask[usize::from(byte)])
     }
 
@@ -124,6 +135,10 @@ impl Literals {
         mut buckets: u64,
         visit: &mut impl FnMut(usize, Range<usize>) -> Go,
     ) -> Go {
+        if let Some(byte) = text.get(start + KNOWN) {
+            let [.., fourth] = self.masks_of(*byte);
+            buckets &= fourth;
+        }
         while buckets != 0 {
             let bucket = buckets.trailing_zeros() as usize;
             buckets &= buckets - 1;

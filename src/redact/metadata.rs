@@ -5,6 +5,7 @@ use super::edit::MASK;
 use super::object::Object;
 use super::scan::RuleSet;
 use super::scan::Scanner;
+use super::words::Words;
 use crate::record::Metadata;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -28,9 +29,10 @@ const VALUE: &str = "value";
 const AUTHORIZATION: &str = "authorization";
 
 /// Scrubs all of `metadata` and tells which rules changed something.
-pub(super) fn scrub(scanner: &Scanner, metadata: &mut Metadata) -> RuleSet {
-    scrub_object(scanner, metadata, |key, value| {
-        (key == REDACTED && is_rule_list(value)).then_some(0)
+pub(super) fn scrub(scanner: &Scanner, words: &mut Words, metadata: &mut Metadata) -> RuleSet {
+    let is_done = |key: &str, value: &Value| key == REDACTED && is_rule_list(value);
+    scrub_object(scanner, metadata, is_done, |key| {
+        words.may_match(scanner, key)
     })
 }
 
@@ -42,22 +44,23 @@ pub(super) fn replace_raw(metadata: &mut Metadata, message: &str) {
     }
 }
 
-/// Scrubs the values of an object, then its keys. `special` sees each entry first and says whether
-/// it has done it.
-fn scrub_object(
+/// Scrubs the values of an object, then its keys. `is_done` says which entries stay as they are, and
+/// `may_match` whether any rule could match a key.
+fn scrub_object<O: Object>(
     scanner: &Scanner,
-    entries: &mut impl Object,
-    special: impl Fn(&str, &mut Value) -> Option<RuleSet>,
+    entries: &mut O,
+    is_done: impl Fn(&str, &Value) -> bool,
+    mut may_match: impl FnMut(&O::Key) -> bool,
 ) -> RuleSet {
     // before the names are scrubbed, which are texts like any other
     let mut rules = mask_named(scanner, entries);
     let mut suspicious_keys = false;
     for (key, value) in entries.entries_mut() {
-        if let Some(found) = special(key, value) {
-            rules |= found;
+        let suspicious = may_match(key);
+        let key = key.as_ref();
+        if is_done(key, value) {
             continue;
         }
-        let suspicious = scanner.may_match(key.as_bytes());
         suspicious_keys |= suspicious;
         rules |= if suspicious {
             scrub_entry(scanner, key, value)
@@ -182,7 +185,10 @@ fn scrub_value(scanner: &Scanner, value: &mut Value) -> RuleSet {
             None => 0,
         },
         Value::Array(items) => scrub_list(scanner, items),
-        Value::Object(entries) => scrub_object(scanner, entries, |_, _| None),
+        Value::Object(entries) => {
+            let may_match = |key: &String| scanner.may_match(key.as_bytes());
+            scrub_object(scanner, entries, |_, _| false, may_match)
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
@@ -222,7 +228,7 @@ fn mask_named(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
     };
     entries
         .entries_mut()
-        .filter(|(key, _)| ends_in(key, VALUE))
+        .filter(|(key, _)| ends_in(key.as_ref(), VALUE))
         .fold(0, |rules, (_, value)| rules | mask(rule, value))
 }
 

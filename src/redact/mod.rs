@@ -34,6 +34,7 @@ mod shape;
 mod table;
 mod value;
 mod vendors;
+mod words;
 
 pub use custom::split_patterns;
 pub use error::Error;
@@ -48,6 +49,7 @@ use pem::OpenKeys;
 use scan::Scanner;
 use std::borrow::Cow;
 use std::sync::Arc;
+use words::Words;
 
 /// A record that holds no known secret: what the store accepts.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,6 +88,7 @@ pub struct Redactor {
     /// Nothing where redaction is switched off.
     scanner: Option<Arc<Scanner>>,
     open: Open,
+    words: Words,
 }
 
 /// Secrets that the records so far have left open.
@@ -112,6 +115,7 @@ impl Redactor {
             return Ok(Self {
                 scanner: None,
                 open: Open::default(),
+                words: Words::default(),
             });
         }
         let rules: Vec<_> = RULES
@@ -122,6 +126,7 @@ impl Redactor {
         Ok(Self {
             scanner: Some(Arc::new(scanner)),
             open: Open::default(),
+            words: Words::default(),
         })
     }
 
@@ -146,7 +151,7 @@ impl Redactor {
         if spans_records {
             metadata::replace_raw(&mut record.metadata, &record.message);
         }
-        rules |= metadata::scrub(scanner, &mut record.metadata);
+        rules |= metadata::scrub(scanner, &mut self.words, &mut record.metadata);
         if rules != 0 {
             metadata::tell(&mut record.metadata, scanner.ids(rules));
         }

@@ -1,5 +1,6 @@
 //! The objects that metadata is made of: the metadata of a record, and the objects of JSON within it.
 
+use crate::record::Key;
 use crate::record::Metadata;
 use serde_json::Map;
 use serde_json::Value;
@@ -7,11 +8,14 @@ use std::collections::{HashMap, HashSet};
 
 /// An object whose values and keys are scrubbed.
 pub(super) trait Object {
+    /// What its keys are.
+    type Key: AsRef<str>;
+
     /// Every key with its value.
     fn entries(&self) -> impl Iterator<Item = (&str, &Value)>;
 
     /// The same, values to be changed.
-    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)>;
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&Self::Key, &mut Value)>;
 
     /// Puts what stands under one key under another one, for each of these pairs, which are in the
     /// order of the entries. Where something stands there already, the first number from 2 on that
@@ -21,11 +25,13 @@ pub(super) trait Object {
 }
 
 impl Object for Metadata {
+    type Key = Key;
+
     fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.iter()
     }
 
-    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
         self.iter_mut()
     }
 
@@ -39,12 +45,14 @@ impl Object for Metadata {
 }
 
 impl Object for Map<String, Value> {
+    type Key = String;
+
     fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        self.iter_mut().map(|(key, value)| (key.as_str(), value))
+    fn entries_mut(&mut self) -> impl Iterator<Item = (&String, &mut Value)> {
+        self.iter_mut()
     }
 
     fn rename(&mut self, renamed: Vec<(String, String)>) {

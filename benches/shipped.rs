@@ -1,0 +1,9 @@
+//! What the static binary is linked with: a bench built for musl (`--target x86_64-unknown-linux-musl`) measures what users run.
+
+#[cfg(all(target_env = "musl", target_arch = "x86_64"))]
+#[path = "../src/memory.rs"]
+mod memory;
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -11,6 +11,8 @@
 #[allow(dead_code, reason = "the comparison uses more of it")]
 mod generate;
 
+mod shipped;
+
 use generate::{Generator, Sample};
 use std::path::Path;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::cbor;
 use super::layout::VALUE_FORGOTTEN;
+use super::ngram;
 use crate::bytes::Reader;
 use crate::bytes::Truncated;
 use crate::record::{Level, Metadata, Position, Positions, Record, Source};
@@ -310,6 +311,13 @@ impl<'a> Batch<'a> {
     /// All metadata, one after another.
     pub(super) fn metadata(&self) -> &'a [u8] {
         self.metadata
+    }
+
+    /// Adds the 3-grams of all messages.
+    pub(super) fn add_grams(&self, grams: &mut ngram::Builder) {
+        for message in self.messages().flatten() {
+            grams.add(message);
+        }
     }
 
     /// Each message; `None` where a length cuts a char.

@@ -64,7 +64,7 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn may_contain(&self, folded: &str) -> bool {
         match self.place {
-            BlockPlace::Active(_, group) => group.may_contain(folded),
+            BlockPlace::Active(active, group) => active.may_contain(group, folded),
             BlockPlace::Sealed(sealed, block) => sealed.may_contain(block, folded),
         }
     }

@@ -70,8 +70,9 @@ pub(super) fn scan_file(
         first_id,
         created: Micros::default(),
     });
-    let mut index = Index::new(first_id);
+    let mut index = Index::of_file(first_id);
     let length = scan.run(&mut index, visit)?;
+    index.end_reading();
     Ok(ScannedFile {
         file: scan.file,
         header,

@@ -250,6 +250,38 @@ fn check_summaries(view: &View, what: &str) {
     }
 }
 
+/// How many blocks there are, and how many deny a text that none of them holds.
+fn denials(store: &Store) -> (usize, usize) {
+    let view = store.reader().view();
+    let blocks: Vec<_> = view
+        .segments()
+        .iter()
+        .flat_map(|one| one.blocks())
+        .collect();
+    let denied = blocks.iter().filter(|block| !block.may_contain("qqjjxxzz"));
+    (blocks.len(), denied.count())
+}
+
+#[test]
+fn what_is_full_denies_what_it_does_not_hold_whether_appended_or_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    let mut store = open(&root, &options());
+    let records: Vec<_> = (1..=10_000).map(record).collect();
+    for records in records.chunks(100) {
+        store.append(&redacted(records), &[]).unwrap();
+    }
+    // the last block may still grow, so that nothing is known of it
+    let (blocks, denied) = denials(&store);
+    assert!(blocks > 2, "{blocks}");
+    assert_eq!(denied, blocks - 1);
+    check_summaries(&store.reader().view(), "appended");
+    drop(store);
+    let store = open(&root, &options());
+    assert_eq!(denials(&store), (blocks, denied));
+    check_summaries(&store.reader().view(), "read again");
+}
+
 fn random_run(seed: u64, steps: u64) {
     let what = format!("seed {seed}");
     let mut random = Random(seed);

@@ -1,11 +1,13 @@
 //! What the pipeline counts, for whoever watches it.
 
+use super::hang::Call;
 use crate::collect::{Batch, OWN_SOURCE};
 use crate::record::{Level, Record};
 use crate::time::Micros;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// The counters of all collectors.
 #[derive(Debug, Clone, Default)]
@@ -23,13 +25,16 @@ pub(crate) struct Collected {
     bytes: AtomicU64,
     gaps: AtomicU64,
     errors: AtomicU64,
-    /// Whether its last read went well: false before the first, and while it waits to be started again.
+    /// Whether its last read went well: false before the first, while it waits to be started again, and while its source does
+    /// not answer.
     is_running: AtomicBool,
     /// Whether the last read found nothing new.
     is_at_end: AtomicBool,
     /// The time of the newest record brought, in microseconds.
     newest: AtomicI64,
     reached: Mutex<BTreeMap<String, u64>>,
+    /// What it is asked by its lane.
+    pub(super) call: Call,
 }
 
 /// The same at one moment.
@@ -63,6 +68,17 @@ impl Counters {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push((name.to_owned(), Arc::clone(&collected)));
         collected
+    }
+
+    /// The collectors whose source has not answered for `patience` or more, and for how long; each call is told once.
+    pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, Duration)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let overdue = |(name, collected): &Named| {
+            let since = collected.call.overdue(patience)?;
+            collected.is_running.store(false, Ordering::Relaxed);
+            Some((name.clone(), since))
+        };
+        all.iter().filter_map(overdue).collect()
     }
 
     /// Where everything stands.
@@ -116,6 +132,7 @@ impl Collected {
     }
 
     pub(super) fn failed(&self) {
+        self.call.end();
         self.is_running.store(false, Ordering::Relaxed);
         add(&self.errors, 1);
     }

@@ -2,11 +2,12 @@
 //! from what the store has committed.
 
 use super::counters::Collected;
+use super::hang;
 use super::starting::Handover;
 use super::{Delivery, Share, Shared, told};
 use crate::collect;
 use crate::collect::{Batch, Collector};
-use crate::record::{Level, Metadata, Position, Positions};
+use crate::record::{Level, Metadata, Position, Positions, Record};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -97,7 +98,7 @@ impl Lane {
             let turn = || {
                 let mut collector = collector.take().unwrap_or_else(|| {
                     sent.clear();
-                    build(&self.shared.committed())
+                    self.ask(|| build(&self.shared.committed()))
                 });
                 self.drive(collector.as_mut(), &mut sent, &mut has_read)
             };
@@ -139,7 +140,7 @@ impl Lane {
     ) -> End {
         while !self.shared.stopping() {
             let mut batch = Batch::default();
-            let result = collector.read(&mut batch);
+            let result = self.ask(|| collector.read(&mut batch));
             batch.positions.retain(|position| is_news(sent, position));
             let idle = batch.records.is_empty() && batch.positions.is_empty();
             *has_read |= !idle;
@@ -166,6 +167,16 @@ impl Lane {
         End::Stopped
     }
 
+    /// Does what may take long where the source does not answer.
+    fn ask<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.collected.call.begin();
+        let answer = call();
+        if let Some(after) = self.collected.call.end() {
+            self.tell(hang::answers(&self.name, after));
+        }
+        answer
+    }
+
     /// Blocks while the queue is full. False when the writer is gone.
     fn send(&self, batch: Batch, shares: Vec<Share>) -> bool {
         self.in_flight.sent();
@@ -183,7 +194,11 @@ impl Lane {
         let text = format!("collector {name} failed: {why}; it starts again in {seconds} s");
         let mut metadata = Metadata::new();
         metadata.insert("collector", name.as_str());
-        let record = collect::own_record(Level::Error, "collector_failed", text, metadata);
+        let event = "collector_failed";
+        self.tell(collect::own_record(Level::Error, event, text, metadata));
+    }
+
+    fn tell(&self, record: Record) {
         let batch = Batch {
             records: vec![record],
             ..Batch::default()

@@ -5,11 +5,12 @@
 //! is left it comes in whole batches.
 
 use super::counters::Collected;
+use super::hang;
 use super::lane::InFlight;
 use super::starting::{Errand, Question, Starting};
 use super::{Delivery, Share, Shared};
-use crate::collect::{self, Batch};
-use crate::record::{Level, Metadata, Record};
+use crate::collect::Batch;
+use crate::record::Record;
 use crate::time::Micros;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -233,7 +234,7 @@ impl Merge {
         self.outgoing
             .batch
             .records
-            .push(hangs(&call.name, call.since.elapsed()));
+            .push(hang::hangs(&call.name, call.since.elapsed()));
         self.send();
         true
     }
@@ -288,14 +289,4 @@ impl Merge {
     pub(super) fn take_all(&mut self) -> Vec<Starting> {
         self.starting.iter_mut().filter_map(Option::take).collect()
     }
-}
-
-fn hangs(name: &str, since: Duration) -> Record {
-    let seconds = since.as_secs();
-    let text = format!(
-        "collector {name} has been waiting for its source for {seconds} s: the others go on without it"
-    );
-    let mut metadata = Metadata::new();
-    metadata.insert("collector", name);
-    collect::own_record(Level::Warn, "collector_hangs", text, metadata)
 }

@@ -3,6 +3,7 @@
 //! wait, and their sources keep what was not read.
 
 mod counters;
+mod hang;
 mod history;
 mod lane;
 mod merge;
@@ -47,7 +48,7 @@ pub(crate) struct Options {
 /// How long sources that do not answer are waited for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For one answer while the histories are merged.
+    /// For one answer: while the histories are merged the others then go on, and whenever it is, it is told.
     pub(crate) answer: Duration,
     /// For collectors to stop: what they read and did not send is read again at the next start.
     pub(crate) stop: Duration,
@@ -623,21 +624,32 @@ mod tests {
         }
     }
 
-    /// Blocks in `parts` or in the second read until its gate is dropped, as a file on a server that is gone does.
+    /// When a collector blocks.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum HangsAt {
+        /// Asked for its parts.
+        Parts,
+        /// At the third read of a part.
+        Part,
+        /// When it has its lane.
+        Lane,
+    }
+
+    /// Blocks until its gate is dropped, as a file on a server that is gone does.
     struct Hanging {
-        at_parts: bool,
+        at: HangsAt,
         inner: Parts,
         gate: Option<mpsc::Receiver<()>>,
         reads: usize,
     }
 
     impl Hanging {
-        fn build(at_parts: bool) -> (Build, mpsc::Sender<()>) {
+        fn build(at: HangsAt) -> (Build, mpsc::Sender<()>) {
             let (key, gate) = mpsc::channel();
             let mut gate = Some(gate);
             let build = move |positions: &Positions| -> Box<dyn Collector> {
                 Box::new(Self {
-                    at_parts,
+                    at,
                     inner: Parts::new("h", &[&[3, 6, 7], &[1]], positions),
                     gate: gate.take(),
                     reads: 0,
@@ -659,6 +671,9 @@ mod tests {
         }
 
         fn read(&mut self, batch: &mut Batch) -> Result<(), crate::collect::Error> {
+            if self.at == HangsAt::Lane {
+                self.hang();
+            }
             self.inner.read(batch)
         }
 
@@ -667,7 +682,7 @@ mod tests {
         }
 
         fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, crate::collect::Error> {
-            if self.at_parts {
+            if self.at == HangsAt::Parts {
                 self.hang();
             }
             self.inner.parts(batch)
@@ -679,7 +694,7 @@ mod tests {
             batch: &mut Batch,
         ) -> Result<(), crate::collect::Error> {
             self.reads += 1;
-            if self.reads == 3 {
+            if self.at == HangsAt::Part && self.reads == 3 {
                 self.hang();
             }
             self.inner.read_part(part, batch)
@@ -696,11 +711,11 @@ mod tests {
 
     #[test]
     fn a_source_that_hangs_at_the_start_holds_up_no_other() {
-        for at_parts in [true, false] {
+        for at in [HangsAt::Parts, HangsAt::Part] {
             let root = tempfile::tempdir().unwrap();
             let store = open(root.path());
             let reader = store.reader();
-            let (hanging, key) = Hanging::build(at_parts);
+            let (hanging, key) = Hanging::build(at);
             let others = |positions: &Positions| -> Box<dyn Collector> {
                 Box::new(Parts::new("a", &[&[2, 5, 9]], positions))
             };
@@ -721,7 +736,7 @@ mod tests {
                 Pipeline::start(store, redactor(), live, options, vec![], collectors).unwrap();
             let count = || reader.view().ids().end - 1;
             // what it had brought by then is not kept waiting either
-            let before = if at_parts { 4 } else { 6 };
+            let before = if at == HangsAt::Parts { 4 } else { 6 };
             wait_for("the others wait", || count() == before);
             drop(key);
             wait_for("it does not go on", || count() == 8);
@@ -749,10 +764,57 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_hangs_later_is_told_and_so_is_its_answer() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let (hanging, key) = Hanging::build(HangsAt::Lane);
+        let patience = Patience {
+            answer: Duration::from_millis(100),
+            ..OPTIONS.patience
+        };
+        let options = Options {
+            patience,
+            ..OPTIONS
+        };
+        let collectors = vec![("hanging".to_owned(), hanging)];
+        let live = Live::new(10, Id(1));
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, options, vec![], collectors).unwrap();
+        let counters = pipeline.counters();
+        let is_running = || counters.read(Micros::now())[0].is_running;
+        let told = |count: u64| {
+            // the four that its parts hold come first
+            wait_for("it is not told", || {
+                reader.view().ids().end - 1 == 4 + count
+            });
+        };
+        told(1);
+        assert!(!is_running());
+        drop(key);
+        told(2);
+        wait_for("it does not run", is_running);
+        pipeline.finish().unwrap();
+        let told = messages(&open(root.path()), "system:vmlog");
+        let seconds = |text: &str, before: &str, after: &str| {
+            let rest = text
+                .strip_prefix(before)
+                .and_then(|it| it.strip_suffix(after));
+            rest.unwrap_or_else(|| panic!("{text}"))
+                .parse::<u64>()
+                .unwrap()
+        };
+        let before = "collector hanging has been waiting for its source for ";
+        assert!(seconds(&told[0], before, " s: the others go on without it") < 60);
+        let before = "collector hanging goes on: its source answered after ";
+        assert!(seconds(&told[1], before, " s") < 60);
+    }
+
+    #[test]
     fn a_source_that_hangs_does_not_keep_the_store_from_closing() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
-        let (hanging, key) = Hanging::build(true);
+        let (hanging, key) = Hanging::build(HangsAt::Parts);
         let collectors = vec![("hanging".to_owned(), hanging)];
         let patience = Patience {
             stop: Duration::from_millis(100),

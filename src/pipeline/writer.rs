@@ -1,6 +1,7 @@
 //! The one thread that writes: gathers batches, scrubs them, appends them with their positions, and
 //! hands them to those who tail.
 
+use super::hang;
 use super::lane::InFlight;
 use super::{Delivery, Options, Share, Shared, told};
 use crate::collect;
@@ -208,6 +209,10 @@ impl Writer {
             Ok(_) => {}
             Err(error) => self.log_once("upkeep of the store failed", &error),
         }
+        let patience = self.options.patience.answer;
+        for (name, since) in self.shared.counters.overdue(patience) {
+            self.tell(hang::hangs(&name, since));
+        }
     }
 
     /// Records that went before their time are worth a record; it is told again only when more go.
@@ -222,7 +227,12 @@ impl Writer {
         let mut metadata = Metadata::new();
         metadata.insert("rows", *rows);
         metadata.insert("bytes", *bytes);
-        let record = collect::own_record(Level::Warn, "store_short_of_room", text, metadata);
+        let event = "store_short_of_room";
+        self.tell(collect::own_record(Level::Warn, event, text, metadata));
+    }
+
+    /// Takes in what we have to say ourselves.
+    fn tell(&mut self, record: Record) {
         self.take(Delivery {
             batch: Batch {
                 records: vec![record],

@@ -7,6 +7,7 @@ use super::patterns::NamePatterns;
 use super::text;
 use crate::record::{Level, Record, Source};
 use crate::time::Micros;
+use std::str::FromStr;
 
 /// How entries become records.
 #[derive(Debug, Clone)]
@@ -183,8 +184,15 @@ impl<'a> Outline<'a> {
     }
 }
 
-pub(super) fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
-    std::str::from_utf8(value).ok()?.parse().ok()
+/// A decimal number; most are digits and nothing else.
+pub(super) fn number<T: FromStr + TryFrom<u64>>(value: &[u8]) -> Option<T> {
+    /// As many digits never pass the bounds of 64 bits.
+    const DIGITS_MAX: usize = 19;
+    if !(1..=DIGITS_MAX).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
+        return std::str::from_utf8(value).ok()?.parse().ok();
+    }
+    let digits = value.iter().map(|digit| u64::from(digit - b'0'));
+    T::try_from(digits.fold(0, |number, digit| number * 10 + digit)).ok()
 }
 
 #[cfg(test)]
@@ -460,6 +468,38 @@ mod tests {
         assert!(commands[1..].iter().all(|command| command == "y"));
         let metadata = record(&vec!["_COMM=x"; FIELDS_MAX + 7]).metadata;
         assert_eq!(metadata["fields_left_out"], 7);
+    }
+
+    #[test]
+    fn numbers_are_those_that_the_standard_library_reads() {
+        let most = "9".repeat(20);
+        for text in [
+            "0",
+            "7",
+            "007",
+            "255",
+            "256",
+            "-1",
+            "-0",
+            "+5",
+            "",
+            " 1",
+            "1 ",
+            "x",
+            "1_000",
+            "\u{661}",
+            "9223372036854775807",
+            "9223372036854775808",
+            "9999999999999999999",
+            "18446744073709551615",
+            &most,
+        ] {
+            let bytes = text.as_bytes();
+            assert_eq!(number::<u8>(bytes), text.parse().ok(), "{text:?}");
+            assert_eq!(number::<i64>(bytes), text.parse().ok(), "{text:?}");
+            assert_eq!(number::<u64>(bytes), text.parse().ok(), "{text:?}");
+        }
+        assert_eq!(number::<u64>(b"\xff"), None);
     }
 
     #[test]

@@ -158,8 +158,9 @@ pub(super) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata 
 /// What the fields so far have said. Facts go straight to their places, so that only what else there is has to be put in order.
 #[derive(Debug, Default)]
 struct Facts {
-    /// By [`Fact`].
-    known: [Option<Value>; NAMES.len()],
+    /// By [`Fact`]; null stands for nothing. A value is moved whole that way: taken out of an option it goes through the stack in
+    /// pieces, which a processor has to wait for.
+    known: [Value; NAMES.len()],
     others: Vec<(Key, Value)>,
     taken: usize,
     taken_others: usize,
@@ -209,8 +210,8 @@ impl Facts {
 
     fn add_known(&mut self, fact: Fact, value: Value) {
         match self.known.get_mut(fact as usize) {
-            Some(Some(kept)) => join(kept, value),
-            Some(place) => *place = Some(value),
+            Some(kept) if kept.is_null() => *kept = value,
+            Some(kept) => join(kept, value),
             None => {}
         }
     }
@@ -231,11 +232,11 @@ impl Facts {
         let mut pairs = Vec::with_capacity(self.taken.min(NAMES.len()) + self.others.len());
         let mut others = self.others.into_iter().peekable();
         for (name, value) in NAMES.into_iter().zip(&mut self.known) {
-            if let Some(value) = value.take() {
-                pairs.extend(std::iter::from_fn(|| {
-                    others.next_if(|(other, _)| **other < *name)
-                }));
-                pairs.push((name.into(), value));
+            if !value.is_null() {
+                while let Some(other) = others.next_if(|(other, _)| **other < *name) {
+                    pairs.push(other);
+                }
+                pairs.push((name.into(), std::mem::take(value)));
             }
         }
         pairs.extend(others);

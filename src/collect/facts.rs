@@ -281,6 +281,51 @@ fn readable(bytes: &[u8], is_cut: bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::Map;
+
+    /// The same by one insertion after another.
+    fn one_by_one(fields: &[(&str, Vec<u8>)]) -> Map<String, Value> {
+        let mut map = Map::new();
+        let mut add = |name: String, value: Value| match map.get_mut(&name) {
+            Some(kept) => join(kept, value),
+            None => drop(map.insert(name, value)),
+        };
+        for (field, value) in fields {
+            let (name, may_be_number) = match form(field.as_bytes()) {
+                Form::Dropped => continue,
+                Form::Text(fact) => (fact.name().to_owned(), false),
+                Form::Number(fact) => (fact.name().to_owned(), true),
+                Form::Other => (other_name(field.as_bytes()), false),
+            };
+            match (number::<i64>(value), std::str::from_utf8(value)) {
+                (Some(number), _) if may_be_number => add(name, number.into()),
+                (_, Ok(text)) => add(name, text.into()),
+                (_, Err(_)) => add(format!("{name}_base64"), STANDARD.encode(value).into()),
+            }
+        }
+        map
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_what_one_insertion_after_another_makes(
+            fields in prop::collection::vec((
+                prop::sample::select(vec![
+                    "_PID", "_UID", "PRIORITY", "_COMM", "_EXE", "UNIT", "_SYSTEMD_USER_UNIT", "MESSAGE", "_MACHINE_ID",
+                    "A", "PID", "PID_BASE64", "MIDDLE", "ZZZ", "CONTAINER_TAG", "EVENT_TYPE", "\u{e9}",
+                ]),
+                prop_oneof![
+                    "[0-9a-z]{0,3}".prop_map(String::into_bytes),
+                    any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+                    prop::collection::vec(any::<u8>(), 0..4),
+                ],
+            ), 0..40)
+        ) {
+            let found = metadata(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
+            prop_assert_eq!(Value::from(found), Value::Object(one_by_one(&fields)));
+        }
+    }
 
     #[test]
     fn every_fact_has_its_name() {

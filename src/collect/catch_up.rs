@@ -10,13 +10,17 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Rotated files opened at once; the others follow when these have been read.
 const OPENED_MAX: usize = 64;
 
-/// A folder in which names move is opened again, this many times at most.
-const OPENINGS_MAX: usize = 10;
+/// A folder in which names move is looked at again, this many times at most.
+const LOOKS_MAX: usize = 10;
+
+/// How long to wait for names that move: a rotation of a few dozen files takes less than a millisecond.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
 impl Tail {
     /// The files that were rotated away after the marked one was, which is the newest that was reached. If it is gone itself,
@@ -55,27 +59,39 @@ impl Tail {
         })
     }
 
-    /// Opens the siblings that are chosen from the list. Names may move while they are being opened: then all is done again.
+    /// Opens the siblings that are chosen from the list.
     fn open_newer(
         &mut self,
         desk: &Desk,
         choose: impl Fn(&[Sibling]) -> Vec<Sibling>,
     ) -> Result<Vec<Reader>, Error> {
-        let mut opened = Vec::new();
-        for _ in 0..OPENINGS_MAX {
-            let siblings = self.siblings()?;
-            self.known = Known::of(&siblings);
-            let mut chosen = choose(&siblings);
+        let (siblings, opened) = self.while_names_stay(|siblings| {
+            let mut chosen = choose(siblings);
             chosen.truncate(OPENED_MAX);
-            opened = chosen
-                .iter()
-                .filter_map(|sibling| open(sibling, desk.now))
-                .collect();
-            if opened.len() == chosen.len() {
+            let opened = chosen.iter().map(|sibling| open(sibling, desk.now));
+            opened.collect::<Vec<_>>()
+        })?;
+        self.known = Known::of(&siblings);
+        Ok(opened.into_iter().flatten().collect())
+    }
+
+    /// Looks for something among the siblings, which are found by their names. Where names move meanwhile, what was looked for may
+    /// have been passed over: then all is done again. Says which siblings there were.
+    fn while_names_stay<T>(
+        &self,
+        mut look: impl FnMut(&[Sibling]) -> T,
+    ) -> Result<(Vec<Sibling>, T), Error> {
+        let mut siblings = self.siblings()?;
+        let mut found = look(&siblings);
+        for _ in 1..LOOKS_MAX {
+            if sibling::agree(&siblings, &self.siblings()?) {
                 break;
             }
+            thread::sleep(LOOK_AGAIN_AFTER);
+            siblings = self.siblings()?;
+            found = look(&siblings);
         }
-        Ok(opened)
+        Ok((siblings, found))
     }
 
     pub(super) fn siblings(&self) -> Result<Vec<Sibling>, Error> {
@@ -94,22 +110,30 @@ impl Tail {
         desk: &mut Desk,
     ) -> Result<bool, Error> {
         let mut newer = newer;
-        if let (Some(file), Some(copy)) = (&at_path, newer.last())
-            && copy.is_copy_of(file)
-        {
-            // it is told from the file once that has been cut off
-            newer.pop();
+        if let Some(file) = &at_path {
+            self.leave_unfinished(&mut newer, file);
         }
         let at_path = at_path.filter(|_| newer.is_empty());
         let at_path = at_path
             .map(|file| Reader::new(file, Packing::Plain, desk.now))
             .transpose();
-        let at_path = at_path.map_err(|source| self.error("look at", source))?;
+        let mut at_path = at_path.map_err(|source| self.error("look at", source))?;
+        if let Some(file) = &mut at_path {
+            file.begins_after(self.known.newest());
+        }
         let before = self.files.len();
         for file in newer.into_iter().chain(at_path) {
             self.enter(file, desk);
         }
         Ok(self.files.len() > before)
+    }
+
+    /// Leaves out the last of these files where it is a copy that is being made of the file at the path. It is told from that file
+    /// once that has been cut off, and is news then.
+    fn leave_unfinished(&mut self, newer: &mut Vec<Reader>, at_path: &File) {
+        if let Some(copy) = newer.pop_if(|copy| copy.is_copy_of(at_path)) {
+            self.known.forget(copy.inode());
+        }
     }
 
     /// Enters a file that a former run had reached.
@@ -133,37 +157,32 @@ impl Tail {
             return Ok(ControlFlow::Continue(()));
         };
         let at_path = self.open_path(visit);
-        let siblings = self.siblings()?;
+        let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
+        let same = again.map(|file| Reader::resume(file, Packing::Plain, &mark, desk.now));
+        let same = same.and_then(|file| file.ok().flatten());
+        let (siblings, (lingering, found)) = self.while_names_stay(|siblings| {
+            let lingering = self.resume_lingering.iter().filter_map(|mark| {
+                let same = siblings.iter().find(|sibling| sibling.inode == mark.inode);
+                resume(same?, mark, desk.now)
+            });
+            let lingering: Vec<Reader> = lingering.collect();
+            let find = || find(siblings, &mark, desk.now);
+            (lingering, same.is_none().then(find).flatten())
+        })?;
         if at_path.is_none() && siblings.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
         self.resume = None;
-        for mark in std::mem::take(&mut self.resume_lingering) {
-            let same = siblings.iter().find(|sibling| sibling.inode == mark.inode);
-            if let Some(file) = same.and_then(|sibling| resume(sibling, &mark, desk.now)) {
-                self.enter_reached(file, desk);
-            }
+        self.resume_lingering.clear();
+        for file in lingering {
+            self.enter_reached(file, desk);
         }
-        let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
-        let same = again.map(|file| Reader::resume(file, Packing::Plain, &mark, desk.now));
-        if let Some(Ok(Some(file))) = same {
-            // of an empty file nothing can be recognised: copies made since then tell what went through it
-            let copied = if mark.offset == 0 {
-                self.newer_than(&mark, desk)?
-            } else {
-                Vec::new()
-            };
-            if mark.offset > 0 {
-                self.enter_reached(file, desk);
-                return Ok(ControlFlow::Continue(()));
-            }
-            for file in copied.into_iter().chain([file]) {
-                self.enter(file, desk);
-            }
+        let is_lost = same.is_none() && found.is_none() && mark.offset > 0;
+        // of an empty file nothing can be recognised: copies made since then tell what went through it
+        if let Some(file) = same.filter(|_| mark.offset > 0) {
+            self.enter_reached(file, desk);
             return Ok(ControlFlow::Continue(()));
         }
-        let found = find(&siblings, &mark, desk.now);
-        let is_lost = found.is_none() && mark.offset > 0;
         if let Some((_, file)) = found {
             self.enter_reached(file, desk);
         }
@@ -189,28 +208,25 @@ impl Tail {
         // before the copies are looked for: one that is made later must be newer
         let _ = file.look();
         let mark = file.mark();
-        let siblings = self.siblings()?;
-        let mut told = ControlFlow::Continue(());
-        let mut row = Vec::new();
-        if let Some((at, copy)) = find(&siblings, &mark, desk.now) {
-            row.push(copy);
-            // the file itself may have been renamed since, and packed: what was rotated after it comes behind it
-            let packed = self.files.get_mut(self.at).and_then(Reader::nameless_mark);
-            let is_packed = |sibling| {
-                packed
-                    .as_ref()
-                    .is_some_and(|mark| resume(sibling, mark, desk.now).is_some())
-            };
-            let newer = siblings.iter().skip(at + 1);
-            let newer =
-                newer.take_while(|sibling| sibling.inode != mark.inode && !is_packed(sibling));
-            row.extend(newer.filter_map(|sibling| open(sibling, desk.now)));
-        } else {
-            told = self.give_rest(visit);
-        }
+        // the file itself may have been renamed since, and packed: what was rotated after it comes behind it
+        let packed = file.nameless_mark();
+        let at_path = file.file().and_then(|file| file.try_clone().ok());
+        let (siblings, mut row) =
+            self.while_names_stay(|siblings| row_of(siblings, &mark, packed.as_ref(), desk.now))?;
         self.known = Known::of(&siblings);
+        let told = if row.is_empty() {
+            self.give_rest(visit)
+        } else {
+            ControlFlow::Continue(())
+        };
+        if let Some(file) = &at_path {
+            let mut newer = row.split_off(row.len().min(1));
+            self.leave_unfinished(&mut newer, file);
+            row.extend(newer);
+        }
         if let Some(file) = self.files.get_mut(self.at) {
             file.restart(desk.now);
+            file.begins_after(self.known.newest());
         }
         for (place, mut copy) in row.into_iter().enumerate() {
             copy.is_final = true;
@@ -222,13 +238,13 @@ impl Tail {
     /// The first bytes of a file are about to be given out: what went through it before, and was copied and cut off, comes
     /// first. It is in files that were not there when the file was opened, or cut off last.
     pub(super) fn find_missed(&mut self, desk: &mut Desk) -> Result<(), Error> {
-        let siblings = self.siblings()?;
         let Some(file) = self.files.get_mut(self.at) else {
             return Ok(());
         };
         file.is_checked = true;
         let own = file.newest_mark();
         let has_name = file.look().map_or(true, |(_, has_name)| has_name);
+        let own_file = file.file().and_then(|file| file.try_clone().ok());
         let held: Vec<Mark> = self.files.iter().map(Reader::mark).collect();
         // the file itself, renamed or packed, or a copy of what has just been read: what follows is newer
         let is_itself = |sibling: &Sibling| {
@@ -243,11 +259,16 @@ impl Tail {
                 mark.inode == sibling.inode || is_packed()
             })
         };
-        let older = siblings.iter().take_while(|sibling| !is_itself(sibling));
-        let missed = older.filter(|sibling| self.known.is_news(sibling) && !is_held(sibling));
-        let missed: Vec<Reader> = missed
-            .filter_map(|sibling| open(sibling, desk.now))
-            .collect();
+        let (siblings, mut missed) = self.while_names_stay(|siblings| {
+            let older = siblings.iter().take_while(|sibling| !is_itself(sibling));
+            let missed = older.filter(|sibling| self.known.is_news(sibling) && !is_held(sibling));
+            let opened = missed.filter_map(|sibling| open(sibling, desk.now));
+            opened.collect::<Vec<_>>()
+        })?;
+        self.known = Known::of(&siblings);
+        if let Some(file) = &own_file {
+            self.leave_unfinished(&mut missed, file);
+        }
         if !missed.is_empty()
             && let Some(file) = self.files.get_mut(self.at)
         {
@@ -257,7 +278,6 @@ impl Tail {
             copy.is_final = true;
             self.files.insert(self.at + place, copy);
         }
-        self.known = Known::of(&siblings);
         Ok(())
     }
 }
@@ -276,6 +296,7 @@ impl Known {
         }
     }
 
+    /// When the newest of them was written to last.
     fn newest(&self) -> Option<i64> {
         self.files.iter().map(|&(_, modified)| modified).max()
     }
@@ -290,6 +311,10 @@ impl Known {
                 .copied()
                 .collect(),
         }
+    }
+
+    fn forget(&mut self, inode: Inode) {
+        self.files.retain(|&(known, _)| known != inode);
     }
 
     /// Whether a file was made since. Packing makes a file, too, but leaves it as old as it was.
@@ -329,6 +354,20 @@ fn find(siblings: &[Sibling], mark: &Mark, now: Instant) -> Option<(usize, Reade
         }
     }
     None
+}
+
+/// The copy that was made of the marked file, from the mark on, and what was rotated after it. `packed` tells the file itself under
+/// another name.
+fn row_of(siblings: &[Sibling], mark: &Mark, packed: Option<&Mark>, now: Instant) -> Vec<Reader> {
+    let Some((at, copy)) = find(siblings, mark, now) else {
+        return Vec::new();
+    };
+    let is_packed =
+        |sibling: &Sibling| packed.is_some_and(|mark| resume(sibling, mark, now).is_some());
+    let newer = siblings.iter().skip(at + 1);
+    let newer = newer.take_while(|sibling| sibling.inode != mark.inode && !is_packed(sibling));
+    let newer = newer.filter_map(|sibling| open(sibling, now));
+    std::iter::once(copy).chain(newer).collect()
 }
 
 /// A sibling that cannot be opened has moved, is gone, or is not ours to read.

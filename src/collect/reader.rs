@@ -313,6 +313,13 @@ impl Reader {
         self.is_checked = false;
     }
 
+    /// Nothing has been read of the file, and what was last written to at `newest` came before it. The kernel tells when a file was
+    /// cut off only after it has cut it off, so that a look in between finds the file older than the copy that was made of it.
+    pub(crate) fn begins_after(&mut self, newest: Option<i64>) {
+        let newest = newest.map_or(Micros::MIN, Micros::new);
+        self.modified = self.modified.max(newest);
+    }
+
     /// Looks at the file again: its length, and whether a name is left for it.
     pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
         let Input::Plain(file) = &self.input else {

@@ -53,10 +53,9 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<Sibling>> {
     let mut found = list_once(path)?;
     for _ in 1..LISTINGS_MAX {
         let again = list_once(path)?;
-        let same = |(a, b): (&Sibling, &Sibling)| a.path == b.path && a.inode == b.inode;
-        let agree = found.len() == again.len() && found.iter().zip(&again).all(same);
+        let is_same = agree(&found, &again);
         found = again;
-        if agree {
+        if is_same {
             break;
         }
     }
@@ -65,6 +64,12 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<Sibling>> {
     let surplus = found.len().saturating_sub(SIBLINGS_MAX);
     found.drain(..surplus);
     Ok(found)
+}
+
+/// Whether no name has come, gone or moved from one list to the other.
+pub(crate) fn agree(before: &[Sibling], after: &[Sibling]) -> bool {
+    let same = |(a, b): (&Sibling, &Sibling)| a.path == b.path && a.inode == b.inode;
+    before.len() == after.len() && before.iter().zip(after).all(same)
 }
 
 /// Opens a sibling. A link is not followed: whoever may write logs in the folder must not choose what is read as root.

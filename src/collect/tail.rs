@@ -687,6 +687,84 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_that_is_seen_before_its_time_is_told_once() {
+        let mut story = Story::new();
+        story.append("a.log", "one\n");
+        assert_eq!(story.read(), ["one"]);
+        story.copytruncate("a.log.1");
+        let copied = fs::metadata(story.path("a.log.1")).unwrap();
+        let before = copied.modified().unwrap() - Duration::from_millis(5);
+        let file = story.append("a.log", "");
+        file.set_modified(before).unwrap();
+        assert!(story.read().is_empty());
+        story.restart();
+        assert!(story.read().is_empty(), "the copy was read");
+        story.append("a.log", "two\n");
+        assert_eq!(story.read(), ["two"]);
+        assert_eq!(story.gaps(), 0);
+    }
+
+    #[test]
+    fn a_copy_that_is_being_made_is_not_read_beside_its_file() {
+        // the file is cut off before, unseen or seen; with or without a restart while the next copy is made
+        for (seen, restart) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut story = Story::new();
+            story.append("a.log", "one\n");
+            assert_eq!(story.read(), ["one"]);
+            story.append("a.log", "two\n");
+            story.copytruncate("a.log.1");
+            if seen {
+                assert_eq!(story.read(), ["two"]);
+            }
+            story.append("a.log", "three\nfour\n");
+            story.rename("a.log.1", "a.log.2");
+            story.append("a.log.1", "three\n");
+            if restart {
+                story.restart();
+            }
+            let mut lines = story.read();
+            if !seen {
+                assert_eq!(lines.remove(0), "two");
+            }
+            assert_eq!(lines, ["three", "four"], "seen: {seen}, restart: {restart}");
+            story.append("a.log.1", "four\n");
+            File::create(story.path("a.log")).unwrap();
+            assert!(story.read().is_empty(), "seen: {seen}, restart: {restart}");
+            story.append("a.log", "five\n");
+            assert_eq!(story.read(), ["five"], "seen: {seen}, restart: {restart}");
+            assert_eq!(story.gaps(), 0);
+        }
+    }
+
+    #[test]
+    fn names_that_move_while_a_copy_is_looked_for_hide_nothing() {
+        for round in 0..200 {
+            let mut story = Story::new();
+            story.append("a.log.50", "old\n");
+            story.append("a.log", "one\n");
+            assert_eq!(story.read(), ["one"]);
+            story.append("a.log", "two\n");
+            story.copytruncate("a.log.1");
+            let names: Vec<PathBuf> = (1..40)
+                .map(|number| story.path(&format!("a.log.{number}")))
+                .collect();
+            let (began, when_began) = std::sync::mpsc::channel();
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    for pair in names.windows(2) {
+                        fs::rename(&pair[0], &pair[1]).unwrap();
+                        let _ = began.send(());
+                    }
+                });
+                when_began.recv().unwrap();
+                assert_eq!(story.read(), ["two"], "round {round}");
+            });
+            story.append("a.log", "three\n");
+            assert_eq!(story.read(), ["three"], "round {round}");
+        }
+    }
+
+    #[test]
     fn rotations_that_pass_unseen_are_read_in_order() {
         let mut story = Story::new();
         story.append("a.log", "one\n");

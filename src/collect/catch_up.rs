@@ -65,27 +65,34 @@ impl Tail {
         desk: &Desk,
         choose: impl Fn(&[Sibling]) -> Vec<Sibling>,
     ) -> Result<Vec<Reader>, Error> {
-        let (siblings, opened) = self.while_names_stay(|siblings| {
+        let open_chosen = |siblings: &[Sibling]| {
             let mut chosen = choose(siblings);
             chosen.truncate(OPENED_MAX);
-            let opened = chosen.iter().map(|sibling| open(sibling, desk.now));
+            let opened = chosen.iter().filter_map(|sibling| open(sibling, desk.now));
             opened.collect::<Vec<_>>()
-        })?;
+        };
+        let (siblings, opened) = self.while_names_stay(open_chosen, |_| true)?;
         self.known = Known::of(&siblings);
-        Ok(opened.into_iter().flatten().collect())
+        Ok(opened)
     }
 
     /// Looks for something among the siblings, which are found by their names. Where names move meanwhile, what was looked for may
-    /// have been passed over: then all is done again. Says which siblings there were.
+    /// have been passed over: then all is done again. So it is, once, where nothing was found, since a list leaves out a name that
+    /// moves while it is made. Says which siblings there were.
     fn while_names_stay<T>(
         &self,
         mut look: impl FnMut(&[Sibling]) -> T,
+        is_found: impl Fn(&T) -> bool,
     ) -> Result<(Vec<Sibling>, T), Error> {
         let mut siblings = self.siblings()?;
         let mut found = look(&siblings);
+        let mut is_in_doubt = true;
         for _ in 1..LOOKS_MAX {
             if sibling::agree(&siblings, &self.siblings()?) {
-                break;
+                if is_found(&found) || !is_in_doubt {
+                    break;
+                }
+                is_in_doubt = false;
             }
             thread::sleep(LOOK_AGAIN_AFTER);
             siblings = self.siblings()?;
@@ -160,7 +167,7 @@ impl Tail {
         let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
         let same = again.map(|file| Reader::resume(file, Packing::Plain, &mark, desk.now));
         let same = same.and_then(|file| file.ok().flatten());
-        let (siblings, (lingering, found)) = self.while_names_stay(|siblings| {
+        let look = |siblings: &[Sibling]| {
             let lingering = self.resume_lingering.iter().filter_map(|mark| {
                 let same = siblings.iter().find(|sibling| sibling.inode == mark.inode);
                 resume(same?, mark, desk.now)
@@ -168,7 +175,10 @@ impl Tail {
             let lingering: Vec<Reader> = lingering.collect();
             let find = || find(siblings, &mark, desk.now);
             (lingering, same.is_none().then(find).flatten())
-        })?;
+        };
+        let is_found =
+            |(_, found): &(_, Option<_>)| same.is_some() || found.is_some() || mark.offset == 0;
+        let (siblings, (lingering, found)) = self.while_names_stay(look, is_found)?;
         if at_path.is_none() && siblings.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
@@ -211,8 +221,8 @@ impl Tail {
         // the file itself may have been renamed since, and packed: what was rotated after it comes behind it
         let packed = file.nameless_mark();
         let at_path = file.file().and_then(|file| file.try_clone().ok());
-        let (siblings, mut row) =
-            self.while_names_stay(|siblings| row_of(siblings, &mark, packed.as_ref(), desk.now))?;
+        let look = |siblings: &[Sibling]| row_of(siblings, &mark, packed.as_ref(), desk.now);
+        let (siblings, mut row) = self.while_names_stay(look, |row| !row.is_empty())?;
         self.known = Known::of(&siblings);
         let told = if row.is_empty() {
             self.give_rest(visit)
@@ -259,12 +269,13 @@ impl Tail {
                 mark.inode == sibling.inode || is_packed()
             })
         };
-        let (siblings, mut missed) = self.while_names_stay(|siblings| {
+        let look = |siblings: &[Sibling]| {
             let older = siblings.iter().take_while(|sibling| !is_itself(sibling));
             let missed = older.filter(|sibling| self.known.is_news(sibling) && !is_held(sibling));
             let opened = missed.filter_map(|sibling| open(sibling, desk.now));
             opened.collect::<Vec<_>>()
-        })?;
+        };
+        let (siblings, mut missed) = self.while_names_stay(look, |_| true)?;
         self.known = Known::of(&siblings);
         if let Some(file) = &own_file {
             self.leave_unfinished(&mut missed, file);
@@ -282,15 +293,29 @@ impl Tail {
     }
 }
 
-/// The rotated files that were there when the newest file began, each with the time of its last write.
+/// The rotated files that were there when the newest file began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
-    files: Vec<(Inode, i64)>,
+    files: Vec<KnownFile>,
+}
+
+/// Which file, when it was last written to, and when it was made, as far as that was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownFile(Inode, i64, #[serde(default)] Option<i64>);
+
+impl KnownFile {
+    /// Whether it is the file that stands there now. Of two with the same inode the second was made later.
+    fn is(&self, sibling: &Sibling) -> bool {
+        let &Self(inode, _, born) = self;
+        let is_other = born.is_some() && sibling.born.is_some() && born != sibling.born;
+        inode == sibling.inode && !is_other
+    }
 }
 
 impl Known {
     pub(super) fn of(siblings: &[Sibling]) -> Self {
-        let file = |sibling: &Sibling| (sibling.inode, sibling.modified.get());
+        let file =
+            |sibling: &Sibling| KnownFile(sibling.inode, sibling.modified.get(), sibling.born);
         Self {
             files: siblings.iter().map(file).collect(),
         }
@@ -298,23 +323,22 @@ impl Known {
 
     /// When the newest of them was written to last.
     fn newest(&self) -> Option<i64> {
-        self.files.iter().map(|&(_, modified)| modified).max()
+        let modified = self.files.iter().map(|&KnownFile(_, modified, _)| modified);
+        modified.max()
     }
 
     /// As much of it as is needed to tell what is made from now on.
     pub(super) fn shortened(&self) -> Self {
         let newest = self.newest();
         let files = self.files.iter();
+        let files = files.filter(|&&KnownFile(_, modified, _)| Some(modified) == newest);
         Self {
-            files: files
-                .filter(|&&(_, modified)| Some(modified) == newest)
-                .copied()
-                .collect(),
+            files: files.cloned().collect(),
         }
     }
 
     fn forget(&mut self, inode: Inode) {
-        self.files.retain(|&(known, _)| known != inode);
+        self.files.retain(|&KnownFile(known, ..)| known != inode);
     }
 
     /// Whether a file was made since. Packing makes a file, too, but leaves it as old as it was.
@@ -323,7 +347,7 @@ impl Known {
         let is_same_time = modified == self.newest();
         let is_later = modified > self.newest();
         let is_plain = sibling.packing == Packing::Plain;
-        let is_known = self.files.iter().any(|&(inode, _)| inode == sibling.inode);
+        let is_known = self.files.iter().any(|file| file.is(sibling));
         !is_known && (is_later || is_same_time && is_plain)
     }
 }
@@ -381,4 +405,29 @@ fn open(sibling: &Sibling, now: Instant) -> Option<Reader> {
 fn resume(sibling: &Sibling, mark: &Mark, now: Instant) -> Option<Reader> {
     let file = sibling::open(&sibling.path).ok()?;
     Reader::resume(file, sibling.packing, mark, now).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_known_without_a_birth_is_read() {
+        let inode = Inode {
+            device: 1,
+            number: 2,
+        };
+        let mut bytes = Vec::new();
+        let before = std::collections::BTreeMap::from([("files", [(inode, 3)])]);
+        ciborium::into_writer(&before, &mut bytes).unwrap();
+        let known: Known = ciborium::from_reader(&bytes[..]).unwrap();
+        assert_eq!(known.files, [KnownFile(inode, 3, None)]);
+        bytes.clear();
+        let known = Known {
+            files: vec![KnownFile(inode, 3, Some(4))],
+        };
+        ciborium::into_writer(&known, &mut bytes).unwrap();
+        let again: Known = ciborium::from_reader(&bytes[..]).unwrap();
+        assert_eq!(again, known);
+    }
 }

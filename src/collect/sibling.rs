@@ -3,7 +3,7 @@
 
 use super::mark::Inode;
 use crate::time::Micros;
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::ffi::OsStr;
@@ -34,6 +34,8 @@ pub(crate) struct Sibling {
     pub(crate) inode: Inode,
     pub(crate) packing: Packing,
     pub(crate) modified: Micros,
+    /// When the file was made, in nanoseconds, where the file system tells: numbers of inodes are given out again at once.
+    pub(crate) born: Option<i64>,
     suffix: Suffix,
 }
 
@@ -68,7 +70,8 @@ pub(crate) fn list(path: &Path) -> io::Result<Vec<Sibling>> {
 
 /// Whether no name has come, gone or moved from one list to the other.
 pub(crate) fn agree(before: &[Sibling], after: &[Sibling]) -> bool {
-    let same = |(a, b): (&Sibling, &Sibling)| a.path == b.path && a.inode == b.inode;
+    let same =
+        |(a, b): (&Sibling, &Sibling)| a.path == b.path && a.inode == b.inode && a.born == b.born;
     before.len() == after.len() && before.iter().zip(after).all(same)
 }
 
@@ -147,8 +150,10 @@ fn list_once(path: &Path) -> io::Result<Vec<Sibling>> {
             continue;
         };
         if metadata.is_file() {
+            let path = entry.path();
             found.push(Sibling {
-                path: entry.path(),
+                born: born(&path),
+                path,
                 inode: Inode::of(&metadata),
                 packing,
                 modified: metadata.modified().map_or(Micros::MIN, Micros::from),
@@ -158,6 +163,16 @@ fn list_once(path: &Path) -> io::Result<Vec<Sibling>> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// When a file was made.
+fn born(path: &Path) -> Option<i64> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    let found = statx(CWD, path, flags, StatxFlags::BTIME).ok()?;
+    let is_told = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+    let time = found.stx_btime;
+    let whole = time.tv_sec.checked_mul(1_000_000_000)?;
+    is_told.then(|| whole.saturating_add(time.tv_nsec.into()))
 }
 
 /// The folder that holds `path`.

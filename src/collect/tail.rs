@@ -457,6 +457,7 @@ fn step(flow: ControlFlow<()>) -> Step {
 mod tests {
     use super::*;
     use crate::record::Level;
+    use proptest::prelude::*;
     use std::io::Write;
     use tempfile::TempDir;
 
@@ -733,6 +734,125 @@ mod tests {
             story.append("a.log", "five\n");
             assert_eq!(story.read(), ["five"], "seen: {seen}, restart: {restart}");
             assert_eq!(story.gaps(), 0);
+        }
+    }
+
+    /// A log whose writer copies it and cuts it off, step by step, with a clock of its own: what is written next is always later.
+    struct Copied {
+        story: Story,
+        time: std::time::SystemTime,
+        written: usize,
+        /// Bytes of the file that its copy has; none is being made otherwise.
+        copy: Option<usize>,
+    }
+
+    impl Copied {
+        fn new() -> Self {
+            let mut story = Story::new();
+            assert!(story.read().is_empty());
+            Self {
+                story,
+                time: std::time::SystemTime::now() - Duration::from_hours(1),
+                written: 0,
+                copy: None,
+            }
+        }
+
+        fn touch(&mut self, name: &str) {
+            self.time += Duration::from_millis(7);
+            let file = self.story.append(name, "");
+            file.set_modified(self.time).unwrap();
+        }
+
+        fn write(&mut self, lines: usize) {
+            for _ in 0..lines {
+                self.story
+                    .append("a.log", &format!("line {}\n", self.written));
+                self.written += 1;
+            }
+            self.touch("a.log");
+        }
+
+        /// Goes on with a rotation: shifts names, makes the copy in two steps, cuts off.
+        fn rotate_on(&mut self, pack: bool) {
+            let text = fs::read(self.story.path("a.log")).unwrap_or_default();
+            match self.copy {
+                None if text.is_empty() => {}
+                None => {
+                    for number in (1..30).rev() {
+                        for packed in ["", ".gz"] {
+                            let from = format!("a.log.{number}{packed}");
+                            if self.story.path(&from).exists() {
+                                self.story
+                                    .rename(&from, &format!("a.log.{}{packed}", number + 1));
+                            }
+                        }
+                    }
+                    if pack && self.story.path("a.log.3").exists() {
+                        self.story.compress("a.log.3");
+                    }
+                    self.copy = Some(text.len() / 2);
+                    fs::write(self.story.path("a.log.1"), &text[..text.len() / 2]).unwrap();
+                    self.touch("a.log.1");
+                }
+                Some(length) if length < text.len() => {
+                    self.copy = Some(text.len());
+                    fs::write(self.story.path("a.log.1"), &text).unwrap();
+                    self.touch("a.log.1");
+                }
+                Some(_) => {
+                    self.copy = None;
+                    File::create(self.story.path("a.log")).unwrap();
+                    self.touch("a.log");
+                }
+            }
+        }
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Move {
+        Write(usize),
+        RotateOn(bool),
+        Read(usize),
+        Restart,
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            3 => (1..4_usize).prop_map(Move::Write),
+            4 => any::<bool>().prop_map(Move::RotateOn),
+            4 => (1..6_usize).prop_map(Move::Read),
+            1 => Just(Move::Restart),
+        ];
+        prop::collection::vec(one, 0..40)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+        #[test]
+        fn copies_and_cuts_in_any_order_give_each_line_once(moves in moves()) {
+            let mut copied = Copied::new();
+            copied.write(1);
+            let mut lines = copied.story.read();
+            for step in moves {
+                match step {
+                    // what is written while a copy is made is lost by whoever makes it
+                    Move::Write(_) if copied.copy.is_some() => {}
+                    Move::Write(count) => copied.write(count),
+                    Move::RotateOn(pack) => copied.rotate_on(pack),
+                    Move::Read(max) => copied.story.read_some(max),
+                    Move::Restart => copied.story.restart(),
+                }
+                lines.append(&mut copied.story.lines);
+            }
+            while copied.copy.is_some() {
+                copied.rotate_on(false);
+            }
+            // what went through a file unseen is looked for when the file has something again
+            copied.write(1);
+            lines.extend(copied.story.read());
+            let expected: Vec<String> = (0..copied.written).map(|number| format!("line {number}")).collect();
+            prop_assert_eq!(lines, expected);
         }
     }
 

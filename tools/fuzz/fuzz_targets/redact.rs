@@ -71,7 +71,7 @@ fn split(redactor: &Redactor, text: &str) {
             source: Source::new("docker", "web"),
             level: Level::Info,
             message: message.to_owned(),
-            metadata: metadata.as_object().cloned().unwrap_or_default(),
+            metadata: metadata.as_object().cloned().unwrap_or_default().into(),
         };
         let once = redactor.redact(record).into_record();
         assert!(once.metadata.contains_key("redacted") || message.is_empty());

@@ -2,8 +2,7 @@
 //! thread, whose own processor time is what counts.
 //!
 //! `VMLOG_BENCH_JOURNALS` names a directory of journal files, as `tools/make-bench-journals` makes them. With `--target
-//! x86_64-unknown-linux-musl` it measures what is shipped: half of the time is spent in making and dropping records, and there the
-//! allocator decides.
+//! x86_64-unknown-linux-musl` it measures what is shipped, which has an allocator and memory functions of its own.
 
 mod shipped;
 

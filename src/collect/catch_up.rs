@@ -299,7 +299,8 @@ pub(super) struct Known {
     files: Vec<KnownFile>,
 }
 
-/// Which file, when it was last written to, and when it was made, as far as that was told.
+/// Which file, when it was last written to, and when it was made, as far as that was told. It is saved without names, and what was
+/// saved before births were told has two parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownFile(Inode, i64, #[serde(default)] Option<i64>);
 

@@ -407,6 +407,12 @@ mod tests {
         },
     };
 
+    fn options_with(change: impl FnOnce(&mut Patience)) -> Options {
+        let mut options = OPTIONS;
+        change(&mut options.patience);
+        options
+    }
+
     fn messages(store: &Store, source: &str) -> Vec<String> {
         let request = PageRequest {
             filter: Filter::default(),
@@ -723,14 +729,7 @@ mod tests {
                 ("hanging".to_owned(), hanging),
                 ("a".to_owned(), Box::new(others)),
             ];
-            let patience = Patience {
-                answer: Duration::from_millis(200),
-                ..OPTIONS.patience
-            };
-            let options = Options {
-                patience,
-                ..OPTIONS
-            };
+            let options = options_with(|patience| patience.answer = Duration::from_millis(200));
             let live = Live::new(10, Id(1));
             let (pipeline, _ended) =
                 Pipeline::start(store, redactor(), live, options, vec![], collectors).unwrap();
@@ -769,14 +768,7 @@ mod tests {
         let store = open(root.path());
         let reader = store.reader();
         let (hanging, key) = Hanging::build(HangsAt::Lane);
-        let patience = Patience {
-            answer: Duration::from_millis(100),
-            ..OPTIONS.patience
-        };
-        let options = Options {
-            patience,
-            ..OPTIONS
-        };
+        let options = options_with(|patience| patience.answer = Duration::from_millis(100));
         let collectors = vec![("hanging".to_owned(), hanging)];
         let live = Live::new(10, Id(1));
         let (pipeline, _ended) =
@@ -816,14 +808,7 @@ mod tests {
         let store = open(root.path());
         let (hanging, key) = Hanging::build(HangsAt::Parts);
         let collectors = vec![("hanging".to_owned(), hanging)];
-        let patience = Patience {
-            stop: Duration::from_millis(100),
-            ..OPTIONS.patience
-        };
-        let options = Options {
-            patience,
-            ..OPTIONS
-        };
+        let options = options_with(|patience| patience.stop = Duration::from_millis(100));
         let live = Live::new(10, Id(1));
         let first = vec![numbered(1)];
         let (pipeline, _ended) =

@@ -1,8 +1,9 @@
 //! The newest records and who waits for more.
 //!
-//! A committed batch goes into a ring and into the bounded queue of each subscriber whose filter means it. A subscriber that
-//! does not keep up loses records, is told exactly which, and never holds up the writer. There is no async runtime in here:
-//! whoever polls leaves a waker.
+//! A committed batch goes into a ring and into the bounded queue of each subscriber, whatever its filter: a filter may hold a regex
+//! that takes milliseconds for each record, so it runs where the subscriber is polled and never on the writer's thread. A subscriber
+//! that does not keep up loses records, is told which ids, and never holds up the writer. There is no async runtime in here: a
+//! subscriber that polls leaves a waker.
 //!
 //! The ids of the records that are published are contiguous, so that a subscriber can say where the store must be read up to:
 //! below [`Subscription::first_id`] the store, from there on the subscription, nothing twice and nothing left out.
@@ -35,22 +36,49 @@ pub struct Live {
 /// What a subscriber gets.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A record that its filter means.
+    /// A record that its filter matches.
     Record(Arc<StoredRecord>),
-    /// It was too slow: these were left out.
+    /// It was too slow: all records with these ids were left out. Nobody has matched them; the store tells which of them match.
     Gap {
         /// The first of them.
         from: Id,
         /// The last of them.
         to: Id,
-        /// How many records in this range its filter means: all of them were left out.
-        count: u64,
     },
+}
+
+/// Events that were taken from a subscription, their records not matched yet: matching may take long, and can be done on another
+/// thread.
+pub struct Unmatched {
+    events: Vec<Event>,
+    filter: Arc<Filter>,
+}
+
+impl Unmatched {
+    /// The gaps, and the records that the filter matches.
+    #[must_use]
+    pub fn matching(self) -> Vec<Event> {
+        let Self { mut events, filter } = self;
+        events.retain(|event| match event {
+            Event::Record(record) => filter.matches(record),
+            Event::Gap { .. } => true,
+        });
+        events
+    }
+}
+
+impl fmt::Debug for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unmatched")
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One subscriber's queue. Dropping it unsubscribes.
 pub struct Subscription {
     first_id: Id,
+    filter: Arc<Filter>,
     /// What the ring held when it was made; not filtered yet.
     backlog: VecDeque<Arc<StoredRecord>>,
     member: Arc<Member>,
@@ -79,19 +107,21 @@ impl Live {
         }
     }
 
-    /// Hands committed records on, in the order of their ids; never blocks on a subscriber.
+    /// Hands committed records on, in the order of their ids; never blocks on a subscriber, and runs nothing that one asked for.
     pub fn publish(&self, records: &[Arc<StoredRecord>]) {
         if records.is_empty() {
             return;
         }
+        let weighed = records.iter().map(Weighed::new);
+        let weighed: Vec<Weighed> = weighed.collect();
         // the members are served under the lock: two publishers must not overtake each other on the way to a queue
         let mut hub = lock(&self.shared.hub);
         let wakers: Vec<Waker> = hub
             .members
             .iter()
-            .filter_map(|member| member.upgrade()?.offer(records))
+            .filter_map(|member| member.upgrade()?.offer(&weighed))
             .collect();
-        for record in records {
+        for record in weighed {
             hub.ring.push(record);
         }
         drop(hub);
@@ -114,7 +144,6 @@ impl Live {
             .max(after.map_or(0, |Id(after)| after.saturating_add(1)));
         let first_id = backlog.front().map_or(Id(next), |record| record.id);
         let member = Arc::new(Member {
-            filter,
             first_id,
             rows_max: queue_rows.max(1),
             queue: Mutex::new(Queue {
@@ -126,6 +155,7 @@ impl Live {
         self.shared.subscribers.fetch_add(1, Ordering::Relaxed);
         Subscription {
             first_id,
+            filter: Arc::new(filter),
             backlog,
             member,
             shared: Arc::clone(&self.shared),
@@ -171,22 +201,52 @@ impl Subscription {
         self.first_id
     }
 
-    /// The next event; `None` at the end.
+    /// The next event, matched on the thread that polls; `None` at the end.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        while let Some(record) = self.backlog.pop_front() {
-            if self.member.filter.matches(&record) {
-                return Poll::Ready(Some(Event::Record(record)));
+        loop {
+            let unmatched = match self.poll_unmatched(context, 1, usize::MAX) {
+                Poll::Ready(Some(unmatched)) => unmatched,
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            };
+            if let Some(event) = unmatched.matching().pop() {
+                return Poll::Ready(Some(event));
             }
         }
+    }
+
+    /// The events that are ready, up to `events_max` of them or until their records take `bytes_max` of memory; one at least. `None`
+    /// at the end.
+    pub fn poll_unmatched(
+        &mut self,
+        context: &mut Context<'_>,
+        events_max: usize,
+        bytes_max: usize,
+    ) -> Poll<Option<Unmatched>> {
+        let (mut events, mut bytes) = (Vec::new(), 0);
         let mut queue = lock(&self.member.queue);
-        match queue.pop(self.member.rows_max) {
-            Some(event) => Poll::Ready(Some(event)),
-            None if queue.is_closed => Poll::Ready(None),
-            None => {
-                queue.waker = Some(context.waker().clone());
-                Poll::Pending
+        while events.len() < events_max && bytes < bytes_max {
+            let next = match self.backlog.pop_front() {
+                Some(record) => Event::Record(record),
+                None => match queue.pop(self.member.rows_max) {
+                    Some(event) => event,
+                    None => break,
+                },
+            };
+            if let Event::Record(record) = &next {
+                bytes += bytes_of(record);
             }
+            events.push(next);
         }
+        if !events.is_empty() {
+            let filter = Arc::clone(&self.filter);
+            return Poll::Ready(Some(Unmatched { events, filter }));
+        }
+        if queue.is_closed {
+            return Poll::Ready(None);
+        }
+        queue.waker = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -219,46 +279,59 @@ struct Hub {
     is_closed: bool,
 }
 
+/// A record and the memory that it takes, which is looked at once for the ring and all queues.
+struct Weighed {
+    record: Arc<StoredRecord>,
+    bytes: usize,
+}
+
+impl Weighed {
+    fn new(record: &Arc<StoredRecord>) -> Self {
+        Self {
+            bytes: bytes_of(record),
+            record: Arc::clone(record),
+        }
+    }
+}
+
 /// The newest records, contiguous up to `next_id`.
 struct Ring {
-    /// Each with the bytes that it was counted with.
-    rows: VecDeque<(Arc<StoredRecord>, usize)>,
+    rows: VecDeque<Weighed>,
     rows_max: usize,
     bytes: usize,
     next_id: u64,
 }
 
 impl Ring {
-    fn push(&mut self, record: &Arc<StoredRecord>) {
-        if record.id.0 != self.next_id {
+    fn push(&mut self, weighed: Weighed) {
+        let Id(id) = weighed.record.id;
+        if id != self.next_id {
             // what came in between was never published: only the store has it
             self.rows.clear();
             self.bytes = 0;
         }
-        self.next_id = record.id.0.saturating_add(1);
-        let bytes = bytes_of(record);
-        self.bytes += bytes;
-        self.rows.push_back((Arc::clone(record), bytes));
+        self.next_id = id.saturating_add(1);
+        self.bytes += weighed.bytes;
+        self.rows.push_back(weighed);
         while self.rows.len() > self.rows_max || self.bytes > RING_BYTES_MAX {
-            let Some((_, bytes)) = self.rows.pop_front() else {
+            let Some(oldest) = self.rows.pop_front() else {
                 break;
             };
-            self.bytes -= bytes;
+            self.bytes -= oldest.bytes;
         }
     }
 
     fn beyond(&self, after: u64) -> VecDeque<Arc<StoredRecord>> {
         let start = self
             .rows
-            .partition_point(|(record, _)| record.id.0 <= after);
+            .partition_point(|weighed| weighed.record.id.0 <= after);
         let newer = self.rows.range(start..);
-        newer.map(|(record, _)| Arc::clone(record)).collect()
+        newer.map(|weighed| Arc::clone(&weighed.record)).collect()
     }
 }
 
 /// A subscriber as the publisher sees it.
 struct Member {
-    filter: Filter,
     /// What comes before it the subscriber has.
     first_id: Id,
     rows_max: usize,
@@ -266,16 +339,16 @@ struct Member {
 }
 
 impl Member {
-    /// Queues what the filter means; gives the waker of a subscriber that waits for it.
-    fn offer(&self, records: &[Arc<StoredRecord>]) -> Option<Waker> {
-        let mut meant = records
+    /// Queues the records; gives the waker of a subscriber that waits for them.
+    fn offer(&self, records: &[Weighed]) -> Option<Waker> {
+        let mut new = records
             .iter()
-            .filter(|record| record.id >= self.first_id && self.filter.matches(record))
+            .filter(|weighed| weighed.record.id >= self.first_id)
             .peekable();
-        meant.peek()?;
+        new.peek()?;
         let mut queue = lock(&self.queue);
-        for record in meant {
-            queue.push(record, self.rows_max);
+        for weighed in new {
+            queue.push(weighed, self.rows_max);
         }
         queue.waker.take()
     }
@@ -295,26 +368,22 @@ struct Queue {
 }
 
 impl Queue {
-    fn push(&mut self, record: &Arc<StoredRecord>, rows_max: usize) {
-        let bytes = bytes_of(record);
+    fn push(&mut self, weighed: &Weighed, rows_max: usize) {
+        let Weighed { record, bytes } = weighed;
         // a record that is larger than the whole queue may wait alone, or it could never be seen
-        let has_room = self.rows < rows_max && self.bytes + bytes <= QUEUE_BYTES_MAX;
+        let has_room = self.rows < rows_max && self.bytes + *bytes <= QUEUE_BYTES_MAX;
         if !self.is_behind && (has_room || self.rows == 0) {
             self.rows += 1;
-            self.bytes += bytes;
+            self.bytes += *bytes;
             self.events.push_back(Event::Record(Arc::clone(record)));
             return;
         }
         self.is_behind = true;
         match self.events.back_mut() {
-            Some(Event::Gap { to, count, .. }) => {
-                *to = record.id;
-                *count += 1;
-            }
+            Some(Event::Gap { to, .. }) => *to = record.id,
             _ => self.events.push_back(Event::Gap {
                 from: record.id,
                 to: record.id,
-                count: 1,
             }),
         }
     }
@@ -419,13 +488,13 @@ mod tests {
         subscription.poll_next(&mut Context::from_waker(Waker::noop()))
     }
 
-    /// Ids of records as themselves, gaps as `from..=to/count`.
+    /// Ids of records as themselves, gaps as `from..=to`.
     fn drain(subscription: &mut Subscription) -> Vec<String> {
         let mut seen = Vec::new();
         while let Poll::Ready(Some(event)) = poll(subscription) {
             seen.push(match event {
                 Event::Record(record) => record.id.to_string(),
-                Event::Gap { from, to, count } => format!("{from}..={to}/{count}"),
+                Event::Gap { from, to } => format!("{from}..={to}"),
             });
         }
         seen
@@ -458,7 +527,7 @@ mod tests {
         live.publish(&records(5..8));
         assert!(poll(&mut ahead).is_pending());
         live.publish(&records(8..12));
-        assert_eq!(drain(&mut ahead), ["8", "9", "10..=11/2"]);
+        assert_eq!(drain(&mut ahead), ["8", "9", "10..=11"]);
     }
 
     #[test]
@@ -492,17 +561,37 @@ mod tests {
             Poll::Ready(Some(Event::Record(_)))
         ));
         live.publish(&records(11..12));
-        assert_eq!(drain(&mut slow), ["2", "3", "4", "5..=11/7"]);
+        assert_eq!(drain(&mut slow), ["2", "3", "4", "5..=11"]);
         live.publish(&records(12..14));
         assert_eq!(drain(&mut slow), ["12", "13"]);
     }
 
     #[test]
-    fn a_gap_counts_only_what_is_meant() {
+    fn a_gap_names_all_ids_that_were_left_out_since_nobody_has_matched_them() {
         let live = Live::new(100, Id(1));
-        let mut slow = live.subscribe(errors(), None, 1);
+        let mut slow = live.subscribe(errors(), None, 2);
         live.publish(&records(1..13));
-        assert_eq!(drain(&mut slow), ["1", "4..=10/3"]);
+        assert_eq!(drain(&mut slow), ["1", "3..=12"]);
+    }
+
+    #[test]
+    fn events_are_taken_without_matching_within_bounds() {
+        let live = Live::new(100, Id(1));
+        let mut subscription = live.subscribe(errors(), Some(Id(0)), 3);
+        live.publish(&records(1..8));
+        let mut take = |events_max, bytes_max| {
+            let mut context = Context::from_waker(Waker::noop());
+            match subscription.poll_unmatched(&mut context, events_max, bytes_max) {
+                Poll::Ready(Some(unmatched)) => {
+                    let taken = unmatched.events.len();
+                    (taken, unmatched.matching().len())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(take(2, usize::MAX), (2, 1), "the first is an error");
+        assert_eq!(take(9, 1), (1, 0), "one at least");
+        assert_eq!(take(9, 1), (1, 1), "the gap is nobody's to match");
     }
 
     #[test]
@@ -515,7 +604,7 @@ mod tests {
             record(2, huge()),
             record(3, String::new()),
         ]);
-        assert_eq!(drain(&mut slow), ["1", "2..=3/2"]);
+        assert_eq!(drain(&mut slow), ["1", "2..=3"]);
         let late = live.subscribe(Filter::default(), Some(Id(0)), 100);
         assert_eq!(late.first_id(), Id(3), "the ring let go of the huge ones");
     }
@@ -565,7 +654,8 @@ mod tests {
         };
         assert!(wait());
         live.publish(&[record(3, String::new())]);
-        assert!(!woken(), "nothing for this filter");
+        assert!(woken(), "whether it matches is seen when it is polled");
+        assert!(wait());
         live.publish(&[record(4, String::new())]);
         assert!(woken());
         assert!(!wait() && wait());
@@ -629,13 +719,7 @@ mod tests {
                     Event::Gap {
                         from: Id(from),
                         to: Id(to),
-                        count,
-                    } => {
-                        let lost: Vec<u64> = (*from..=*to).filter(meant).collect();
-                        assert_eq!(lost.len() as u64, *count);
-                        assert_eq!((lost.first(), lost.last()), (Some(from), Some(to)));
-                        seen.extend(lost);
-                    }
+                    } => seen.extend((*from..=*to).filter(meant)),
                 }
             }
             let everything: Vec<u64> = (self.after + 1..next_id).filter(meant).collect();

@@ -98,6 +98,12 @@ impl Filter {
             && self.metadata_matches(&record.metadata)
     }
 
+    /// Whether texts of a record are looked at, which may take milliseconds for each; all else takes nanoseconds.
+    #[must_use]
+    pub fn reads_texts(&self) -> bool {
+        self.search.is_some() || self.needs_metadata()
+    }
+
     /// Everything that the asker may see: the narrowings alone.
     pub(super) fn narrowings_only(&self) -> Self {
         Self {

@@ -35,6 +35,8 @@ pub(super) struct App {
     pub(super) answers: Answers,
     /// One permit a tail client.
     pub(super) tails: Arc<Semaphore>,
+    /// The one permit of filters that read texts of records as they come: tails together take one processor at most.
+    pub(super) matching: Arc<Semaphore>,
     /// One permit an export.
     pub(super) exports: Arc<Semaphore>,
     /// The open connections.
@@ -66,6 +68,7 @@ impl App {
             gate: Gate::new(),
             answers: Answers::new(),
             tails: Arc::new(Semaphore::new(options.tail_connections_max)),
+            matching: Arc::new(Semaphore::new(1)),
             exports: Arc::new(Semaphore::new(export::EXPORTS_MAX)),
             crowd: Crowd::new(options.connections_max),
             metrics: Metrics::default(),

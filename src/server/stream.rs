@@ -4,9 +4,12 @@
 //! out as fast as the client reads. So a slow client holds up nobody but its task, and its memory is bounded: those chunks
 //! and the queue of its subscription.
 //!
+//! A filter that reads texts may take milliseconds for each record, so it runs on a blocking thread, for one client at a time: all
+//! tails together take one processor at most, and never the writer's thread.
+//!
 //! When records come faster than the task is run, the subscription's queue overflows and names the gap. As long as the client
 //! itself reads promptly the task fills that gap from the store, and nothing shows. Only a client that makes it wait is told
-//! of a gap, to page it in if it wants to.
+//! of a gap, to page it in if it wants to; how many records it misses is counted in the store.
 
 use super::access::Asker;
 use super::app::App;
@@ -16,15 +19,14 @@ use super::records::{Seen, Sight};
 use super::reply;
 use super::request::{Request, record_id, take_single};
 use super::wire;
-use crate::live::{Event, Subscription};
-use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
+use crate::live::{Event, Subscription, Unmatched};
+use crate::query::{self, Cursor, Direction, Filter, Order, Page, PageRequest};
 use crate::record::{Id, StoredRecord};
 use crate::time::Micros;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{Instant, timeout};
@@ -297,22 +299,32 @@ impl Client {
                 self.pruned(seen.0 + 1, first - 1);
                 seen = Id(first - 1);
             } else {
-                seen = self.read_page(sight, seen, end).await?;
+                seen = self.read_page(sight, seen, end, pace).await?;
             }
         }
         Ok(seen)
     }
 
-    /// Sends one page of what lies between `seen` and `end`; returns how far that is.
-    async fn read_page(&mut self, sight: Sight, seen: Id, end: u64) -> Result<Id, End> {
+    /// One page of the matching records after `seen`. To somebody who follows it is what the filter of records that come is, and
+    /// takes its turn with those of other clients.
+    async fn page(&self, sight: Sight, seen: Id, pace: Pace) -> Result<Page, End> {
+        let _turn = match pace {
+            Pace::Prompt if self.filter.reads_texts() => Some(self.app.matching.acquire().await),
+            _ => None,
+        };
         let limit = self.app.options.tail_queue_rows.max(1);
         let request = self.request(Cursor::from(seen), Direction::Forward, limit);
         let page = self
             .app
             .gate
             .run(move |budget| sight.page(request, budget))
-            .await?
-            .map_err(ApiError::from)?;
+            .await?;
+        Ok(page.map_err(ApiError::from)?)
+    }
+
+    /// Sends one page of what lies between `seen` and `end`; returns how far that is.
+    async fn read_page(&mut self, sight: Sight, seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
+        let page = self.page(sight, seen, pace).await?;
         for record in page.entries.iter().take_while(|record| record.id.0 < end) {
             self.push(record).await?;
         }
@@ -338,25 +350,45 @@ impl Client {
         subscription: &mut Subscription,
         mut seen: Id,
     ) -> Result<Infallible, End> {
+        let keep_alive = self.app.options.tail_keep_alive;
+        let mut silent_until = Instant::now() + keep_alive;
         loop {
-            self.flush().await?;
-            let batch = tokio::select! {
-                batch = next_batch(subscription) => batch,
-                () = tokio::time::sleep(self.app.options.tail_keep_alive) => {
+            if !self.chunk.is_empty() {
+                self.flush().await?;
+                silent_until = Instant::now() + keep_alive;
+            }
+            let taken = tokio::select! {
+                taken = take(subscription) => taken,
+                () = tokio::time::sleep_until(silent_until) => {
                     self.chunk.extend_from_slice(b": keep-alive\n\n");
                     continue;
                 }
                 () = self.sender.closed() => return Err(End::Gone),
             };
             // nothing was ready when all before was sent: the client had everything
-            self.is_slow &= !batch.was_awaited;
-            for event in batch.events {
+            self.is_slow &= !taken.was_awaited;
+            let unmatched = taken.unmatched.ok_or(End::Closed)?;
+            for event in self.matching(unmatched).await? {
                 seen = self.send(event, seen).await?;
             }
-            if batch.is_last {
-                return Err(End::Closed);
-            }
         }
+    }
+
+    /// The events that the client's filter matches.
+    async fn matching(&self, unmatched: Unmatched) -> Result<Vec<Event>, End> {
+        if !self.filter.reads_texts() {
+            return Ok(unmatched.matching());
+        }
+        let turn = Arc::clone(&self.app.matching).acquire_owned().await;
+        let matched = tokio::task::spawn_blocking(move || {
+            let events = unmatched.matching();
+            drop(turn);
+            events
+        });
+        matched.await.map_err(|error| {
+            tracing::error!("a filter failed inside: {error}");
+            End::Failed(ApiError::internal())
+        })
     }
 
     /// Sends an event; returns what the client has then.
@@ -366,24 +398,42 @@ impl Client {
                 self.push(&record).await?;
                 Ok(record.id)
             }
-            Event::Gap { from, to, count } if to > seen => {
-                self.fill(seen.max(Id(from.0 - 1)), to, count).await?;
+            Event::Gap { from, to } if to > seen => {
+                self.fill(seen.max(Id(from.0 - 1)), to).await?;
                 Ok(to)
             }
             Event::Record(_) | Event::Gap { .. } => Ok(seen),
         }
     }
 
-    /// Sends the `count` records behind `seen` up to `to`, which the queue had no room for, out of the store; a slow client is
-    /// told of what is left of them.
-    async fn fill(&mut self, seen: Id, to: Id, count: u64) -> Result<(), End> {
-        let before = self.pushed;
+    /// Sends the records after `seen` up to `to`, which the queue had no room for, out of the store; a slow client is told how many
+    /// of them it misses.
+    async fn fill(&mut self, seen: Id, to: Id) -> Result<(), End> {
         let reached = self.read_store(seen, to.0 + 1, Pace::Prompt).await?;
         if reached < to {
-            let sent = self.pushed - before;
-            self.gap(Id(reached.0 + 1), to, count.saturating_sub(sent));
+            let count = self.count(reached, to).await?;
+            self.gap(Id(reached.0 + 1), to, count);
         }
         Ok(())
+    }
+
+    /// How many records after `seen` up to `to` the filter matches; all that are pruned count, since nobody can tell.
+    async fn count(&self, mut seen: Id, to: Id) -> Result<u64, End> {
+        let mut count = 0;
+        while seen < to {
+            let sight = self.seen.now();
+            let first = sight.ids().start.min(to.0 + 1);
+            if seen.0 + 1 < first {
+                count += first - 1 - seen.0;
+                seen = Id(first - 1);
+                continue;
+            }
+            let page = self.page(sight, seen, Pace::Prompt).await?;
+            let missed = page.entries.iter().filter(|record| record.id <= to);
+            count += missed.count() as u64;
+            seen = page.next_cursor.map_or(to, |cursor| cursor.id());
+        }
+        Ok(count)
     }
 
     /// The first thing a client gets: should it lose the connection before any record, it still comes back to this place.
@@ -432,44 +482,32 @@ impl Client {
     }
 }
 
-/// Events that were ready at once.
-struct Batch {
-    events: Vec<Event>,
+/// What was ready at once.
+struct Taken {
+    /// `None` when the live tail was closed.
+    unmatched: Option<Unmatched>,
     /// Nothing was ready at first.
     was_awaited: bool,
-    /// The live tail was closed.
-    is_last: bool,
 }
 
-/// A batch ends when it holds so many: a client's chunk is about full then.
-const BATCH_ROWS: usize = 256;
+/// Events that are matched and written together: a client's chunk is about full then.
+const EVENTS_MAX: usize = 256;
+/// Memory of their records: a filter of the worst kind, at 5 ms for each KiB, then lets the next client's have its turn in time.
+const EVENT_BYTES_MAX: usize = 64 << 10;
 
 /// Waits for an event, then takes what else is ready.
-async fn next_batch(subscription: &mut Subscription) -> Batch {
-    let mut batch = Batch {
-        events: Vec::new(),
-        was_awaited: false,
-        is_last: false,
-    };
-    poll_fn(|context| {
-        while batch.events.len() < BATCH_ROWS {
-            match subscription.poll_next(context) {
-                Poll::Ready(Some(event)) => batch.events.push(event),
-                Poll::Ready(None) => {
-                    batch.is_last = true;
-                    return Poll::Ready(());
-                }
-                Poll::Pending if batch.events.is_empty() => {
-                    batch.was_awaited = true;
-                    return Poll::Pending;
-                }
-                Poll::Pending => return Poll::Ready(()),
-            }
-        }
-        Poll::Ready(())
+async fn take(subscription: &mut Subscription) -> Taken {
+    let mut was_awaited = false;
+    let unmatched = poll_fn(|context| {
+        let polled = subscription.poll_unmatched(context, EVENTS_MAX, EVENT_BYTES_MAX);
+        was_awaited |= polled.is_pending();
+        polled
     })
     .await;
-    batch
+    Taken {
+        unmatched,
+        was_awaited,
+    }
 }
 
 /// Waits for that time; for none for ever.

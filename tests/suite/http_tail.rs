@@ -284,3 +284,81 @@ fn a_record_reaches_a_tail_at_once() {
     // wide, for busy machines: it shows that nothing waits for a timer
     assert!(median < Duration::from_millis(25), "{median:?}");
 }
+
+/// `[a-m].{60}\p{Greek}`: repeats so much that each byte costs it microseconds.
+const WORST_REGEX: &str = "search=%5Ba-m%5D.%7B60%7D%5Cp%7BGreek%7D&regex=true";
+
+#[test]
+fn a_slow_client_is_told_how_many_matching_records_it_misses() {
+    let mut server = Server::start();
+    let mut slow = server
+        .get("/logs/tail?level=error")
+        .receive_bytes(131_072)
+        .events();
+    let padding = "x".repeat(LONG);
+    let write = |server: &mut Server, numbers: std::ops::Range<u64>| {
+        let records = numbers.map(|number| {
+            let level = [Level::Info, Level::Error][usize::from(number % 2 == 0)];
+            record("docker:web", level, &format!("{number} {padding}"))
+        });
+        let records: Vec<_> = records.collect();
+        for batch in records.chunks(500) {
+            server.write(batch.iter().cloned());
+        }
+    };
+    // ids are one more than the numbers: every odd one is an error
+    write(&mut server, 0..20_000);
+    std::thread::sleep(Duration::from_millis(2_500));
+    write(&mut server, 20_000..24_000);
+    let (ids, gaps) = read_until(&mut slow, 23_999);
+    let missed: u64 = gaps.iter().map(|(_, _, count)| count).sum();
+    assert!(!gaps.is_empty(), "nothing was left out");
+    assert_eq!(ids.len() as u64 + missed, 12_000);
+    for (from, to, count) in gaps {
+        assert_eq!(count, (from..=to).filter(|id| id % 2 == 1).count() as u64);
+    }
+}
+
+#[test]
+fn a_tail_that_matches_nothing_is_kept_alive_while_much_is_written() {
+    let mut server = Server::with(
+        server::Options {
+            tail_keep_alive: Duration::from_millis(50),
+            ..server::Options::default()
+        },
+        store::Options::default(),
+    );
+    let mut tail = server.events("/logs/tail?search=nowhere");
+    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    let writer = std::thread::spawn(move || {
+        for number in 0..200 {
+            server.write(numbered(number..number + 1));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    });
+    assert_eq!(tail.next_block(), Some(Event::default()), "a comment");
+    assert!(!writer.is_finished(), "it waited until nothing was written");
+    writer.join().expect("it writes");
+}
+
+#[test]
+fn a_costly_filter_gets_every_match() {
+    let mut server = Server::start();
+    let mut tails: Vec<_> = (0..3)
+        .map(|_| server.events(&format!("/logs/tail?{WORST_REGEX}")))
+        .collect();
+    let padding = "a".repeat(100);
+    for number in 0..400_u64 {
+        let end = if number % 10 == 9 { "\u{3b1}" } else { "b" };
+        server.write([record(
+            "docker:web",
+            Level::Info,
+            &format!("{padding} {end}"),
+        )]);
+    }
+    let expected: Vec<u64> = (1..=400).filter(|id| id % 10 == 0).collect();
+    for tail in &mut tails {
+        assert_eq!(tail.ids(expected.len()), expected);
+    }
+}

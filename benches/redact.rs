@@ -1,7 +1,8 @@
 //! How fast redaction is: megabytes of message bytes for each second of processor time, best of
 //! several rounds. Time that the processor spends on others does not count, so that a busy machine
 //! can be measured on. `cargo bench --bench redact [-- FILE...]`: with files, only their lines are
-//! measured, and what changes in them is listed.
+//! measured, and what changes in them is listed. With `pairs` in the place of the files, texts are measured that repeat each literal
+//! of each rule in each surrounding, from 64 KiB to 1 MiB: the slowest, and those whose time does not grow with their length.
 
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
@@ -86,6 +87,9 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with("--"))
         .collect();
+    if paths == ["pairs"] {
+        return pairs(&redactor);
+    }
     if !paths.is_empty() {
         return paths.iter().for_each(|path| file(path, &redactor));
     }
@@ -145,6 +149,80 @@ const ADVERSARIAL: &[(&str, &str)] = &[
     ("cookie:", "cookie:"),
 ];
 
+/// What stands before and after a literal in a text that repeats it.
+const SURROUNDINGS: &[(&str, &str)] = &[
+    ("", ""),
+    ("", " "),
+    ("", "="),
+    ("", ":"),
+    ("", ": "),
+    ("", "=\""),
+    ("", ":\\\""),
+    ("\"", "\":\""),
+    ("\"", "\":{"),
+    ("\"", "\":["),
+    ("'", "', '"),
+    ("--", " "),
+    ("<", ">"),
+    (" ", "\n"),
+    ("|", "|"),
+    ("%22", "%3D"),
+    ("", "a:"),
+    ("", "a@"),
+    ("", " 1: "),
+    ("", " (x) "),
+    ("", "=x ="),
+    ("", " for "),
+    ("", " is "),
+    ("", "1aA"),
+    ("1aA.", "-"),
+];
+
+/// Texts that repeat a literal in a surrounding: how fast they are, and whether their time doubles when their length does.
+fn pairs(redactor: &Redactor) {
+    /// Time that grows with the square of the length is 16 times as long.
+    const GROWTH_MAX: f64 = 8.0;
+    /// Smaller times are too short to be compared.
+    const SECONDS_MIN: f64 = 0.002;
+    let mut found = Vec::new();
+    for literal in RULES.iter().flat_map(|rule| rule.literals()) {
+        for (before, after) in SURROUNDINGS {
+            let unit = format!("{before}{literal}{after}");
+            let seconds = |bytes: usize| {
+                let text = unit.repeat(bytes / unit.len());
+                best_seconds(1, || {
+                    drop(black_box(redactor.redact_text(black_box(&text))))
+                })
+            };
+            let short = seconds(64 << 10);
+            let long = (64 << 10, short, unit.clone());
+            let mut steps = vec![long];
+            if short > SECONDS_MIN / 4.0 {
+                let bytes = 256 << 10;
+                steps.push((bytes, seconds(bytes), unit.clone()));
+                let bytes = 1 << 20;
+                steps.push((bytes, seconds(bytes), unit.clone()));
+            }
+            for pair in steps.windows(2) {
+                if let [(_, one, unit), (bytes, four, _)] = pair
+                    && *four > SECONDS_MIN
+                    && four / one > GROWTH_MAX
+                {
+                    println!("{unit:?}: {one:.4} s, then {four:.4} s at {bytes} bytes");
+                }
+            }
+            found.extend(steps.pop());
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
+    let speed = |(bytes, seconds, _): &(usize, f64, String)| *bytes as f64 / seconds / 1e6;
+    found.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
+    println!("{} texts; the slowest:", found.len());
+    for slow in found.iter().take(20) {
+        println!("{:>9.1} MB/s {:?}", speed(slow), slow.2);
+    }
+}
+
 fn lines(patterns: &[&str]) -> Vec<String> {
     let total: usize = patterns.iter().map(|line| line.len()).sum();
     let repeats = ROUND_BYTES / total;
@@ -155,7 +233,7 @@ fn lines(patterns: &[&str]) -> Vec<String> {
 
 fn report(name: &str, redactor: &Redactor, lines: &[String]) {
     let bytes: usize = lines.iter().map(String::len).sum();
-    let best = best_seconds(|| {
+    let best = best_seconds(ROUNDS, || {
         for line in lines {
             black_box(redactor.redact_text(black_box(line)));
         }
@@ -212,8 +290,8 @@ fn processor_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-fn best_seconds(mut round: impl FnMut()) -> f64 {
-    (0..ROUNDS)
+fn best_seconds(rounds: usize, mut round: impl FnMut()) -> f64 {
+    (0..rounds)
         .map(|_| {
             let started = processor_seconds();
             round();

@@ -119,9 +119,13 @@ impl Writer {
             shares,
             in_flight,
         } = delivery;
+        let mut withheld = vec![];
         for record in batch.records {
             let redacted = self.redactor.redact(record);
             log_own(redacted.record());
+            if redacted.is_withheld() {
+                withheld.push(withheld_record(redacted.record()));
+            }
             self.pending.records.push(redacted);
         }
         let positions = batch.positions.into_iter();
@@ -131,6 +135,9 @@ impl Writer {
         self.pending.shares.extend(shares);
         self.pending.in_flight.extend(in_flight);
         self.pending.since.get_or_insert_with(Instant::now);
+        for record in withheld {
+            self.tell(record);
+        }
     }
 
     /// While somebody tails nothing waits.
@@ -251,6 +258,15 @@ impl Writer {
             self.last_error = text;
         }
     }
+}
+
+/// Reports a record of which nothing is stored but its size, as its redaction took too long.
+fn withheld_record(record: &Record) -> Record {
+    let source = record.source.as_str();
+    let text = format!("withheld a record of {source}: redaction took too long");
+    let mut metadata = Metadata::new();
+    metadata.insert("withheld_source", source);
+    collect::own_record(Level::Warn, "record_withheld", text, metadata)
 }
 
 /// What we have to say of ourselves is a record and a line of our own log.

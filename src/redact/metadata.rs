@@ -4,7 +4,7 @@
 use super::edit::MASK;
 use super::object::Object;
 use super::scan::RuleSet;
-use super::scan::Scanner;
+use super::scan::Scan;
 use super::words::Words;
 use crate::record::Metadata;
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// The key under which the rules that changed a record are listed.
-const REDACTED: &str = "redacted";
+pub(super) const REDACTED: &str = "redacted";
 
 /// How the key ends under which bytes are kept that are no UTF-8.
 const BASE64: &str = "_base64";
@@ -29,11 +29,9 @@ const VALUE: &str = "value";
 const AUTHORIZATION: &str = "authorization";
 
 /// Scrubs all of `metadata` and tells which rules changed something.
-pub(super) fn scrub(scanner: &Scanner, words: &mut Words, metadata: &mut Metadata) -> RuleSet {
+pub(super) fn scrub(scan: &Scan<'_>, words: &mut Words, metadata: &mut Metadata) -> RuleSet {
     let is_done = |key: &str, value: &Value| key == REDACTED && is_rule_list(value);
-    scrub_object(scanner, metadata, is_done, |key| {
-        words.may_match(scanner, key)
-    })
+    scrub_object(scan, metadata, is_done, |key| words.may_match(scan, key))
 }
 
 /// Puts the bytes of a scrubbed message in the place of the raw ones: those hold what the records
@@ -47,13 +45,13 @@ pub(super) fn replace_raw(metadata: &mut Metadata, message: &str) {
 /// Scrubs the values of an object, then its keys. `is_done` says which entries stay as they are, and
 /// `may_match` whether any rule could match a key.
 fn scrub_object<O: Object>(
-    scanner: &Scanner,
+    scan: &Scan<'_>,
     entries: &mut O,
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
 ) -> RuleSet {
     // before the names are scrubbed, which are texts like any other
-    let mut rules = mask_named(scanner, entries);
+    let mut rules = mask_named(scan, entries);
     let mut suspicious_keys = false;
     for (key, value) in entries.entries_mut() {
         let suspicious = may_match(key);
@@ -63,27 +61,27 @@ fn scrub_object<O: Object>(
         }
         suspicious_keys |= suspicious;
         rules |= if suspicious {
-            scrub_entry(scanner, key, value)
+            scrub_entry(scan, key, value)
         } else if is_raw(key) {
-            scrub_raw(scanner, value)
+            scrub_raw(scan, value)
         } else {
-            scrub_value(scanner, value)
+            scrub_value(scan, value)
         };
     }
     if suspicious_keys {
-        rules |= scrub_keys(scanner, entries);
+        rules |= scrub_keys(scan, entries);
     }
     rules
 }
 
 /// Scrubs a value whose key may decide.
-fn scrub_entry(scanner: &Scanner, key: &str, value: &mut Value) -> RuleSet {
+fn scrub_entry(scan: &Scan<'_>, key: &str, value: &mut Value) -> RuleSet {
     let name = key.strip_suffix(BASE64).unwrap_or(key);
-    match scanner.rule_of_name(name, value.is_number()) {
+    match scan.rule_of_name(name, value.is_number()) {
         Some(rule) => mask(rule, value),
-        None if is_raw(key) => scrub_raw(scanner, value),
-        None if ends_in(key, AUTHORIZATION) => scrub_header(scanner, value),
-        None => scrub_value(scanner, value),
+        None if is_raw(key) => scrub_raw(scan, value),
+        None if ends_in(key, AUTHORIZATION) => scrub_header(scan, value),
+        None => scrub_value(scan, value),
     }
 }
 
@@ -136,16 +134,16 @@ fn is_rule_id(value: &Value) -> bool {
 
 /// Scrubs bytes that are kept as base64, one text of it or several; what is no base64 is a text
 /// like any other.
-fn scrub_raw(scanner: &Scanner, value: &mut Value) -> RuleSet {
+fn scrub_raw(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
     if let Value::Array(items) = value {
         let items = items.iter_mut();
-        return items.fold(0, |rules, item| rules | scrub_raw(scanner, item));
+        return items.fold(0, |rules, item| rules | scrub_raw(scan, item));
     }
     let raw = value.as_str().and_then(|text| STANDARD.decode(text).ok());
     let Some(raw) = raw else {
-        return scrub_value(scanner, value);
+        return scrub_value(scan, value);
     };
-    let Some(scrubbed) = scanner.scrub(&raw) else {
+    let Some(scrubbed) = scan.scrub(&raw) else {
         return 0;
     };
     *value = STANDARD.encode(&scrubbed.text).into();
@@ -154,15 +152,15 @@ fn scrub_raw(scanner: &Scanner, value: &mut Value) -> RuleSet {
 
 /// Scrubs the value of a header that tells who asks: what it holds is secret also where no word for
 /// its kind stands before it.
-fn scrub_header(scanner: &Scanner, value: &mut Value) -> RuleSet {
+fn scrub_header(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
     /// How a text has the header.
     const PREFIX: &str = "authorization: ";
     match value {
         Value::Array(items) => {
             let items = items.iter_mut();
-            items.fold(0, |rules, item| rules | scrub_header(scanner, item))
+            items.fold(0, |rules, item| rules | scrub_header(scan, item))
         }
-        Value::String(text) => match scanner.scrub_text(&format!("{PREFIX}{text}")) {
+        Value::String(text) => match scan.scrub_text(&format!("{PREFIX}{text}")) {
             Some((scrubbed, rules)) => {
                 let value = scrubbed.strip_prefix(PREFIX);
                 value.unwrap_or(&scrubbed).clone_into(text);
@@ -170,24 +168,24 @@ fn scrub_header(scanner: &Scanner, value: &mut Value) -> RuleSet {
             }
             None => 0,
         },
-        other => scrub_value(scanner, other),
+        other => scrub_value(scan, other),
     }
 }
 
 /// Scrubs a value whose key does not decide. The depth is bounded by the reader of the JSON text.
-fn scrub_value(scanner: &Scanner, value: &mut Value) -> RuleSet {
+fn scrub_value(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
     match value {
-        Value::String(text) => match scanner.scrub_text(text) {
+        Value::String(text) => match scan.scrub_text(text) {
             Some((scrubbed, rules)) => {
                 *text = scrubbed;
                 rules
             }
             None => 0,
         },
-        Value::Array(items) => scrub_list(scanner, items),
+        Value::Array(items) => scrub_list(scan, items),
         Value::Object(entries) => {
-            let may_match = |key: &String| scanner.may_match(key.as_bytes());
-            scrub_object(scanner, entries, |_, _| false, may_match)
+            let may_match = |key: &String| scan.may_match(key.as_bytes());
+            scrub_object(scan, entries, |_, _| false, may_match)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
@@ -195,16 +193,16 @@ fn scrub_value(scanner: &Scanner, value: &mut Value) -> RuleSet {
 
 /// Scrubs a list. Where it is the arguments of a command, what comes after a flag such as
 /// `--password` is masked.
-fn scrub_list(scanner: &Scanner, items: &mut [Value]) -> RuleSet {
+fn scrub_list(scan: &Scan<'_>, items: &mut [Value]) -> RuleSet {
     let mut rules = 0;
     let mut flag = None;
     for item in items {
         let text = item.as_str().unwrap_or_default();
         let is_flag = text.starts_with('-');
-        let next = is_flag.then(|| scanner.rule_of_name(text, false)).flatten();
+        let next = is_flag.then(|| scan.rule_of_name(text, false)).flatten();
         rules |= match flag {
             Some(rule) if !is_flag => mask(rule, item),
-            _ => scrub_value(scanner, item),
+            _ => scrub_value(scan, item),
         };
         flag = next;
     }
@@ -213,7 +211,7 @@ fn scrub_list(scanner: &Scanner, items: &mut [Value]) -> RuleSet {
 
 /// Masks the value of an object that holds a name and a value side by side: `{"name":
 /// "DB_PASSWORD", "value": "x"}`.
-fn mask_named(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
+fn mask_named(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
     if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
         return 0;
     }
@@ -222,7 +220,7 @@ fn mask_named(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
         .filter(|(key, _)| NAMES.iter().any(|name| ends_in(key, name)));
     let rule = names
         .filter_map(|(_, name)| name.as_str())
-        .find_map(|name| scanner.rule_of_name(name, false));
+        .find_map(|name| scan.rule_of_name(name, false));
     let Some(rule) = rule else {
         return 0;
     };
@@ -251,11 +249,11 @@ fn mask(rule: RuleSet, value: &mut Value) -> RuleSet {
 }
 
 /// Scrubs the keys themselves: a program may use what it was given as a key.
-fn scrub_keys(scanner: &Scanner, entries: &mut impl Object) -> RuleSet {
+fn scrub_keys(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
     let mut rules = 0;
     let mut renamed = Vec::new();
     for (key, _) in entries.entries() {
-        if let Some((scrubbed, found)) = scanner.scrub_text(key) {
+        if let Some((scrubbed, found)) = scan.scrub_text(key) {
             rules |= found;
             renamed.push((key.to_owned(), scrubbed));
         }

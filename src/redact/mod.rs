@@ -16,6 +16,7 @@
     )
 )]
 
+mod budget;
 mod code;
 mod custom;
 mod edit;
@@ -32,8 +33,11 @@ mod rule;
 mod scan;
 mod shape;
 mod table;
+mod url;
 mod value;
 mod vendors;
+mod walk;
+mod withheld;
 mod words;
 
 pub use custom::split_patterns;
@@ -43,9 +47,11 @@ pub use table::RULES;
 
 use crate::record::Record;
 use crate::record::Source;
+use budget::Budget;
 use edit::Edit;
 use parts::OpenLines;
 use pem::OpenKeys;
+use scan::Scan;
 use scan::Scanner;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -53,19 +59,28 @@ use words::Words;
 
 /// A record that holds no known secret: what the store accepts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Redacted(Record);
+pub struct Redacted {
+    record: Record,
+    is_withheld: bool,
+}
 
 impl Redacted {
     /// The record.
     #[must_use]
     pub fn record(&self) -> &Record {
-        &self.0
+        &self.record
     }
 
     /// The record, taken out.
     #[must_use]
     pub fn into_record(self) -> Record {
-        self.0
+        self.record
+    }
+
+    /// Whether redaction took too long, so that only the time, source, level and size of the record are left.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.is_withheld
     }
 }
 
@@ -89,6 +104,8 @@ pub struct Redactor {
     scanner: Option<Arc<Scanner>>,
     open: Open,
     words: Words,
+    /// A bound of its own for the time of a record, where a test sets one.
+    ms_max: Option<u64>,
 }
 
 /// Secrets that the records so far have left open.
@@ -111,61 +128,85 @@ impl Redactor {
             }
         }
         let customs = custom::compile(&options.patterns)?;
-        if options.disabled.iter().any(|id| id == ALL) {
-            return Ok(Self {
-                scanner: None,
-                open: Open::default(),
-                words: Words::default(),
-            });
-        }
-        let rules: Vec<_> = RULES
+        let is_off = options.disabled.iter().any(|id| id == ALL);
+        let rules = RULES
             .iter()
-            .filter(|rule| options.disabled.iter().all(|id| id != rule.id))
-            .collect();
-        let scanner = Scanner::new(&rules, customs, options.strict);
+            .filter(|rule| options.disabled.iter().all(|id| id != rule.id));
+        let scanner = (!is_off).then(|| {
+            Arc::new(Scanner::new(
+                &rules.collect::<Vec<_>>(),
+                customs,
+                options.strict,
+            ))
+        });
         Ok(Self {
-            scanner: Some(Arc::new(scanner)),
+            scanner,
             open: Open::default(),
             words: Words::default(),
+            ms_max: None,
         })
     }
 
     /// Scrubs a record: source, message, and metadata (every text at any depth; keys decide too).
-    /// What was found is told in `metadata.redacted`. Redacting twice changes nothing.
+    /// The rules that changed something are listed in `metadata.redacted`. Redacting twice changes nothing. A record whose
+    /// redaction takes too long is withheld: see [`Redacted::is_withheld`].
     #[must_use]
     pub fn redact(&mut self, mut record: Record) -> Redacted {
         let Some(scanner) = self.scanner.as_deref() else {
-            return Redacted(record);
+            return Redacted {
+                record,
+                is_withheld: false,
+            };
         };
+        let scan = Scan::new(scanner, self.budget(record.bytes_about()));
+        let length = record.message.len();
         let mut rules = 0;
-        if let Some((text, found)) = scanner.scrub_text(record.source.as_str()) {
+        if let Some((text, found)) = scan.scrub_text(record.source.as_str()) {
             record.source = renamed(&text);
             rules |= found;
         }
-        let known = self.open.known(scanner, &record);
+        if scan.is_spent() {
+            record.source = renamed("unknown:");
+        }
+        let known = self.open.known(&scan, &record);
         let spans_records = !known.is_empty();
-        if let Some((text, found)) = scanner.scrub_message(&record.message, known, &mut |_, _| {}) {
+        if let Some((text, found)) = scan.scrub_message(&record.message, known, &mut |_, _| {}) {
             record.message = text;
             rules |= found;
         }
         if spans_records {
             metadata::replace_raw(&mut record.metadata, &record.message);
         }
-        rules |= metadata::scrub(scanner, &mut self.words, &mut record.metadata);
-        if rules != 0 {
-            metadata::tell(&mut record.metadata, scanner.ids(rules));
+        rules |= metadata::scrub(&scan, &mut self.words, &mut record.metadata);
+        let is_withheld = scan.is_spent();
+        if is_withheld {
+            withheld::withhold(&mut record, length);
+        } else if rules != 0 {
+            metadata::tell(&mut record.metadata, scan.ids(rules));
         }
-        Redacted(record)
+        Redacted {
+            record,
+            is_withheld,
+        }
+    }
+
+    /// The time that a record of this many bytes may take.
+    fn budget(&self, bytes: usize) -> Budget {
+        match self.ms_max {
+            Some(ms_max) => Budget::of_ms(ms_max),
+            None => Budget::for_bytes(bytes),
+        }
     }
 
     /// Scrubs a text of our own.
     #[must_use]
     pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let scrubbed = self
-            .scanner
-            .as_deref()
-            .and_then(|scanner| scanner.scrub_text(text));
-        match scrubbed {
+        let Some(scanner) = self.scanner.as_deref() else {
+            return Cow::Borrowed(text);
+        };
+        let scan = Scan::new(scanner, self.budget(text.len()));
+        match scan.scrub_text(text) {
+            _ if scan.is_spent() => Cow::Owned(withheld::mark(text.len())),
             Some((scrubbed, _)) => Cow::Owned(scrubbed),
             None => Cow::Borrowed(text),
         }
@@ -174,17 +215,17 @@ impl Redactor {
 
 impl Open {
     /// What the records before tell about the message of this one.
-    fn known(&mut self, scanner: &Scanner, record: &Record) -> Vec<Edit> {
-        let mut known = self.known_of_key(scanner, &record.source, &record.message);
+    fn known(&mut self, scan: &Scan<'_>, record: &Record) -> Vec<Edit> {
+        let mut known = self.known_of_key(scan, &record.source, &record.message);
         if let Some(around) = self.lines.around(record) {
-            known.extend(scanner.edits_between(&around.before, &record.message, around.goes_on));
+            known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
         }
         known
     }
 
     /// What a message holds of a private key that began in an earlier record.
-    fn known_of_key(&mut self, scanner: &Scanner, source: &Source, message: &str) -> Vec<Edit> {
-        let Some(rule) = scanner.private_key() else {
+    fn known_of_key(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
+        let Some(rule) = scan.private_key() else {
             return Vec::new();
         };
         let parts = self.keys.parts(source, message).into_iter();
@@ -222,16 +263,22 @@ impl Redactor {
                 findings: Vec::new(),
             };
         };
-        let known = self.open.known_of_key(scanner, source, text);
+        let scan = Scan::new(scanner, self.budget(text.len()));
+        let known = self.open.known_of_key(&scan, source, text);
         let mut findings = Vec::new();
-        let scrubbed = scanner.scrub_message(text, known, &mut |rule, was| {
-            findings.extend(scanner.ids(1 << rule).into_iter().map(|rule| Finding {
+        let scrubbed = scan.scrub_message(text, known, &mut |rule, was| {
+            findings.extend(scan.ids(1 << rule).into_iter().map(|rule| Finding {
                 rule,
                 was: String::from_utf8_lossy(was).into_owned(),
             }));
         });
+        let kept = match scrubbed {
+            _ if scan.is_spent() => withheld::mark(text.len()),
+            Some((scrubbed, _)) => scrubbed,
+            None => text.to_owned(),
+        };
         Explained {
-            text: scrubbed.map_or_else(|| text.to_owned(), |(text, _)| text),
+            text: kept,
             findings,
         }
     }
@@ -248,7 +295,9 @@ fn is_rule_id(id: &str) -> bool {
     let pattern = |number: &str| {
         !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())
     };
-    RULES.iter().any(|rule| rule.id == id) || id.strip_prefix("pattern-").is_some_and(pattern)
+    id == withheld::ID
+        || RULES.iter().any(|rule| rule.id == id)
+        || id.strip_prefix("pattern-").is_some_and(pattern)
 }
 
 #[cfg(test)]
@@ -419,6 +468,29 @@ mod tests {
         });
         assert_eq!(json!(after.record().metadata), expected);
         assert_eq!(after.record().message, "hello");
+    }
+
+    #[test]
+    fn withholds_a_record_whose_redaction_takes_too_long() {
+        let mut redactor = redactor(&Options::default());
+        redactor.ms_max = Some(0);
+        let message = "password=hunter2 ".repeat(100);
+        let before = record(&message, &json!({"note": "token=x9kYh7qweZ3"}));
+        let after = redactor.redact(before.clone());
+        assert!(after.is_withheld());
+        let after = after.into_record();
+        assert_eq!(
+            after.message,
+            "[REDACTED: 1700 bytes withheld, as redaction took too long]"
+        );
+        let expected = json!({"redacted": ["withheld"], "withheld_bytes": 1700});
+        assert_eq!(json!(after.metadata), expected);
+        assert_eq!(
+            (after.timestamp, &after.source),
+            (before.timestamp, &before.source)
+        );
+        assert_eq!(redactor.redact_text(&message), after.message);
+        assert!(!redactor.redact(record("hello", &json!({}))).is_withheld());
     }
 
     #[test]

@@ -107,6 +107,10 @@ pub(super) fn pair(
     strict: bool,
     reach: &mut Reach,
 ) -> Option<Pair> {
+    let flag = need == Need::Flag;
+    if flag && !is_flag(text, name.start) {
+        return None;
+    }
     let mut link = Link::read(text, name.end)?;
     if !strict && prose::is_no_name(text.get(..name.end)?) {
         return None;
@@ -114,11 +118,7 @@ pub(super) fn pair(
     if reach.covers(link.value) {
         return None;
     }
-    let flag = need == Need::Flag;
     if flag {
-        if !is_flag(text, name.start) {
-            return None;
-        }
         link.skip_comma(text);
     }
     link.skip_value_key(text);

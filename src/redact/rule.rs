@@ -2,6 +2,7 @@
 
 use super::names::Need;
 use super::shape;
+use super::url::Writing;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,8 @@ pub(super) enum Shape {
     Userinfo,
     /// The literal is a command that is given `user:password` through a pipe.
     Piped,
+    /// The literal is what stands between the scheme of an address and its host.
+    Url(Writing),
 }
 
 /// A secret that its neighbourhood gives away.
@@ -148,6 +151,14 @@ impl Rule {
             Shape::Piped => (
                 "the user before the pipe",
                 "what is between `:` and the pipe before the literal",
+            ),
+            Shape::Url(Writing::Plain) => (
+                "scheme and user",
+                "what is between `:` and `@`, unless it is a port and a path",
+            ),
+            Shape::Url(Writing::Encoded) => (
+                "scheme and user",
+                "what is between `:` or `%3A` and `@` or `%40`",
             ),
         };
         (visible.to_owned(), secret.to_owned())

@@ -51,15 +51,6 @@ pub(super) fn is_openai(secret: &[u8]) -> bool {
     is_random(secret) && !secret.starts_with(b"ant-")
 }
 
-/// A match that is not the start of a path after a port: `host:8080/users/a@b`.
-pub(super) fn is_no_port(secret: &[u8]) -> bool {
-    let digits = secret
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    digits == 0 || digits > 5 || secret.get(digits) != Some(&b'/')
-}
-
 /// A match that maps no ports: `-p 8080:80` is a container's option.
 pub(super) fn is_no_mapping(secret: &[u8]) -> bool {
     let is_address = |byte: &u8| byte.is_ascii_digit() || b":./-".contains(byte);
@@ -250,7 +241,6 @@ mod tests {
 
     #[test]
     fn ports_are_no_secrets() {
-        assert!(!is_no_port(b"8080/users/a") && is_no_port(b"8080x/") && is_no_port(b"123456/"));
         assert!(
             !is_no_mapping(b"127.0.0.1:80:80") && is_no_mapping(b"8080") && is_no_mapping(b"a:1")
         );

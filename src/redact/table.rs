@@ -8,6 +8,7 @@ use super::rule::Rule;
 use super::rule::Shape;
 use super::rule::token;
 use super::shape;
+use super::url::Writing;
 use super::vendors::VENDORS;
 
 /// The rules, in the order of the table. Where two want the same place, the one that starts first
@@ -204,9 +205,9 @@ const PLACES: &[Rule] = &[
                 "|ldap[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-w[ \\t]+",
                 "|(?:(?:un)?zip|sqlcmd|ipmitool)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-P[ \\t]+",
                 "|lftp(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-u[ \\t]+[^\\s,]+,",
-                "|htpasswd(?:[ \\t]+-[^\\s]+)*?[ \\t]+",
-                "(?:-[a-zA-Z]*(?:n[a-zA-Z]*b|b[a-zA-Z]*n)[a-zA-Z]*(?:[ \\t]+-[^\\s]+)*[ \\t]+[^\\s]+",
-                "|-[a-zA-Z]*b[a-zA-Z]*(?:[ \\t]+-[^\\s]+)*[ \\t]+[^\\s]+[ \\t]+[^\\s]+)[ \\t]+",
+                "|htpasswd(?:[ \\t]+-[^\\s]+){0,8}?[ \\t]+",
+                "(?:-[a-zA-Z]*(?:n[a-zA-Z]*b|b[a-zA-Z]*n)[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+",
+                "|-[a-zA-Z]*b[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+[ \\t]+[^\\s]+)[ \\t]+",
                 "|from-literal[= \\t]['\"]?[^\\s=]+=",
                 "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-pass(?:in|out)?[ \\t]+pass:",
                 "|smbclient(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
@@ -377,17 +378,8 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "url-password",
-        literals: &["://", ":\\/\\/", "%3a%2f%2f"],
-        shape: token(
-            Before::Any,
-            concat!(
-                "(?:://|:\\\\/\\\\/|%3[Aa]%2[Ff]%2[Ff])[^\\s/?#@:\"'<>\\[\\]\\\\]*?",
-                "(?::|%3[Aa])",
-            ),
-            "(?:[^\\s/?#\"'<>]+|[^\\s?#\"'<>]{1,96})@",
-        )
-        .followed(1)
-        .only(shape::is_no_port),
+        literals: &["://", ":\\/\\/"],
+        shape: Shape::Url(Writing::Plain),
         changes: (
             "cloning https://bob:hun@ter2@git.example.com/x.git",
             "cloning https://bob:[REDACTED]@git.example.com/x.git",
@@ -397,13 +389,7 @@ const PLACES: &[Rule] = &[
     Rule {
         id: "encoded-url-password",
         literals: &["%3a%2f%2f"],
-        shape: token(
-            Before::Any,
-            "%3[Aa]%2[Ff]%2[Ff][A-Za-z0-9._~%+-]*?(?::|%3[Aa])",
-            "(?:[^\\s\"'<>&?#%]|%(?:[013-9A-Fa-f][0-9A-Fa-f]|2[0-9A-Ea-e]))+?%40",
-        )
-        .followed(3)
-        .all(),
+        shape: Shape::Url(Writing::Encoded),
         changes: (
             "?next=https%3A%2F%2Fbob%3Ahunter2%40git.example.com%2Fx",
             "?next=https%3A%2F%2Fbob%3A[REDACTED]%40git.example.com%2Fx",

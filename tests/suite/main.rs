@@ -43,6 +43,7 @@ mod query_pages;
 mod question;
 mod redact;
 mod redact_attacks;
+mod redact_linear;
 mod redact_whole;
 mod runs;
 mod safety;

@@ -155,7 +155,12 @@ impl Import {
     fn take(&mut self, parsed: Parsed) -> Result<(), Failure> {
         for record in parsed.records {
             self.batch_bytes += record.message.len();
-            self.batch.push(self.redactor.redact(record));
+            let redacted = self.redactor.redact(record);
+            if redacted.is_withheld() {
+                let source = redacted.record().source.as_str();
+                eprintln!("vmlog: withheld a record of {source}: redaction took too long");
+            }
+            self.batch.push(redacted);
             if self.batch.len() >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
                 self.write()?;
             }

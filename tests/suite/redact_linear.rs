@@ -1,0 +1,73 @@
+//! Redaction takes time linear in the length of a text, whatever the text repeats.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::hint::black_box;
+use vmlog::redact::Options;
+use vmlog::redact::RULES;
+use vmlog::redact::Redactor;
+
+/// What comes before and after a literal in a text that repeats it.
+const SURROUNDINGS: &[(&str, &str)] = &[
+    ("", ""),
+    ("", " "),
+    ("", "="),
+    ("", ": "),
+    ("", "=\""),
+    ("\"", "\":{"),
+    ("'", "', '"),
+    ("--", " "),
+    ("%22", "%3D"),
+    ("", "a:"),
+    ("", " for "),
+    ("", "1aA"),
+];
+
+/// The processor time of this thread, in seconds: what others do on the machine does not count.
+fn seconds(redactor: &Redactor, text: &str) -> f64 {
+    let now = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        #[expect(clippy::cast_precision_loss, reason = "seconds of a test, not years")]
+        let seconds = time.tv_sec as f64 + time.tv_nsec as f64 / 1e9;
+        seconds
+    };
+    let started = now();
+    black_box(redactor.redact_text(black_box(text)));
+    now() - started
+}
+
+/// How many times as long a text takes that is eight times as long; the smallest of several measures.
+fn growth(redactor: &Redactor, unit: &str, attempts: usize) -> f64 {
+    const BYTES: usize = 1 << 10;
+    let text = |bytes: usize| unit.repeat(bytes.div_ceil(unit.len()));
+    let (short, long) = (text(BYTES), text(8 * BYTES));
+    let measured = (0..attempts).map(|_| {
+        let short = (0..2)
+            .map(|_| seconds(redactor, &short))
+            .fold(f64::INFINITY, f64::min);
+        seconds(redactor, &long) / short.max(2e-5)
+    });
+    measured.fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+fn time_grows_with_the_length_of_a_text() {
+    /// Time that grows with the square of the length is 64 times as long.
+    const GROWTH_MAX: f64 = 32.0;
+    let redactor = Redactor::new(&Options::default()).unwrap();
+    let literals = RULES.iter().flat_map(|rule| rule.literals());
+    let units = literals.flat_map(|literal| {
+        let around = SURROUNDINGS.iter();
+        around.map(move |(before, after)| format!("{before}{literal}{after}"))
+    });
+    let mut slow = vec![];
+    for unit in units {
+        if growth(&redactor, &unit, 1) > GROWTH_MAX {
+            // a first use compiles a pattern, and a measure may be disturbed
+            let growth = growth(&redactor, &unit, 5);
+            if growth > GROWTH_MAX {
+                slow.push(format!("{unit:?}: {growth:.0} times"));
+            }
+        }
+    }
+    assert!(slow.is_empty(), "{}", slow.join("\n"));
+}

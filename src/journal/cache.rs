@@ -1,7 +1,11 @@
 //! The fields of an entry, and the memory of those that many entries share.
 //!
 //! Most items of an entry are DATA objects that the entries before it had as well. A file's cache keeps those by offset;
-//! a field that only one entry has goes to the scratch memory of that entry.
+//! a field that only one entry has goes to the scratch memory of that entry. Long fields go there as well and stay for the
+//! next entry, so that a run of entries with one long field decompresses it once.
+
+use super::id::Id128;
+use super::payload::Extent;
 
 /// Fields longer than this are not kept between entries.
 pub(super) const CACHED_FIELD_MAX: usize = 4 << 10;
@@ -84,6 +88,14 @@ impl DataCache {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// The field of a place in the table.
+    pub(super) fn field(&self, slot: &Slot) -> &[u8] {
+        let bytes = self.bytes.get(slot.start as usize..);
+        bytes
+            .and_then(|bytes| bytes.get(..usize::from(slot.length)))
+            .unwrap_or_default()
     }
 
     /// Whether it should be emptied before the next entry.
@@ -181,25 +193,89 @@ fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
     })
 }
 
+/// Which file a buffer was filled from: device and inode, and the id in its header.
+pub(super) type FileKey = ((u64, u64), Id128);
+
 /// The fields of the entry that was read last.
 #[derive(Debug, Default)]
 pub(super) struct EntryBuffer {
     pub(super) items: Vec<u64>,
     places: Vec<Place>,
     scratch: Vec<u8>,
+    /// The long fields in `scratch`, by offset: the next entry may have the same ones.
+    long: Vec<Long>,
+    file: Option<FileKey>,
+    cut: Vec<CutField>,
+}
+
+/// A field that is too long for the cache.
+#[derive(Debug)]
+struct Long {
+    offset: u64,
+    place: Place,
+    cut: Option<CutField>,
+}
+
+/// A field of which only the beginning is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutField {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// How many bytes of its value are given.
+    pub kept: usize,
+    /// How many bytes its value has, where the file states it.
+    pub length: Option<u64>,
 }
 
 impl EntryBuffer {
+    /// Forgets the fields, but for the bytes of long ones: see [`keep_long`](Self::keep_long).
     pub(super) fn clear(&mut self) {
         self.items.clear();
         self.places.clear();
-        self.scratch.clear();
+        self.cut.clear();
+    }
+
+    /// Keeps those long fields of the entry before that `items` names, too, and gives back the memory of the others.
+    pub(super) fn keep_long(&mut self, file: FileKey) {
+        if self.file != Some(file) {
+            self.file = Some(file);
+            self.long.clear();
+        }
+        let mut length = 0_usize;
+        if !self.long.is_empty() {
+            let mut items = self.items.clone();
+            items.sort_unstable();
+            self.long
+                .retain(|long| items.binary_search(&long.offset).is_ok());
+            // In the order of their bytes, which move to the front.
+            self.long.sort_unstable_by_key(|long| long.place.start);
+            for long in &mut self.long {
+                let start = long.place.start as usize;
+                let bytes = start..start + long.place.length as usize;
+                if bytes.end <= self.scratch.len() {
+                    long.place.start = u32::try_from(length).unwrap_or(u32::MAX);
+                    length += bytes.len();
+                    self.scratch
+                        .copy_within(bytes, length - long.place.length as usize);
+                }
+            }
+            self.long.sort_unstable_by_key(|long| long.offset);
+        }
+        self.scratch.truncate(length);
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
     }
 
-    /// How much memory it takes.
-    pub(super) fn memory(&self) -> usize {
-        self.scratch.capacity()
+    /// Adds the field of the object at `offset` when the entry before had it and it is a long one.
+    pub(super) fn add_long(&mut self, offset: u64) -> bool {
+        let Ok(at) = self.long.binary_search_by_key(&offset, |long| long.offset) else {
+            return false;
+        };
+        let Some(long) = self.long.get(at) else {
+            return false;
+        };
+        self.places.push(long.place);
+        self.cut.extend(long.cut.clone());
+        true
     }
 
     /// Bytes of the fields that only this entry has.
@@ -212,11 +288,52 @@ impl EntryBuffer {
         self.places.push(place);
     }
 
-    /// Adds a field whose name has `name` bytes. `false` when it does not fit.
-    pub(super) fn add_own(&mut self, field: &[u8], name: usize) -> bool {
-        let place = push(&mut self.scratch, field, name);
-        self.places.extend(place);
-        place.is_some()
+    /// Adds a field of the object at `offset` whose name has `name` bytes. `false` when it does not fit.
+    pub(super) fn add_own(&mut self, offset: u64, field: &[u8], name: usize) -> bool {
+        self.push(offset, field, name, None).is_some()
+    }
+
+    /// Adds the beginning of a field that has the rest left out.
+    pub(super) fn add_cut(
+        &mut self,
+        offset: u64,
+        field: &[u8],
+        name: usize,
+        extent: Extent,
+    ) -> Option<()> {
+        let value_at = name + 1;
+        let length = match extent {
+            Extent::Whole => Some(field.len() as u64),
+            Extent::Cut(length) => length,
+        };
+        let cut = CutField {
+            name: field.get(..name)?.to_vec(),
+            kept: field.len().checked_sub(value_at)?,
+            length: length.map(|length| length.saturating_sub(value_at as u64)),
+        };
+        self.push(offset, field, name, Some(cut))
+    }
+
+    fn push(
+        &mut self,
+        offset: u64,
+        field: &[u8],
+        name: usize,
+        cut: Option<CutField>,
+    ) -> Option<()> {
+        let place = push(&mut self.scratch, field, name)?;
+        self.places.push(place);
+        self.cut.extend(cut.clone());
+        if field.len() > CACHED_FIELD_MAX || cut.is_some() {
+            let at = self.long.partition_point(|long| long.offset < offset);
+            self.long.insert(at, Long { offset, place, cut });
+        }
+        Some(())
+    }
+
+    /// The fields of which only the beginning is there.
+    pub(super) fn cut(&self) -> &[CutField] {
+        &self.cut
     }
 
     /// Names and values, in the order of the file.
@@ -292,7 +409,7 @@ mod tests {
     fn fields_come_in_order_from_both_memories() {
         let mut cache = DataCache::default();
         let mut buffer = EntryBuffer::default();
-        assert!(buffer.add_own(b"A=1", 1));
+        assert!(buffer.add_own(8, b"A=1", 1));
         buffer.add(cache.keep(64, b"B=", 1, true).unwrap());
         cache.keep(72, b"C=", 1, false).unwrap();
         assert!(cache.find(64).unwrap().wanted());
@@ -300,9 +417,41 @@ mod tests {
         for wrong in [0, 65, 68, 80, 64 | 1 << 35, 64 | 1 << 63] {
             assert!(cache.find(wrong).is_none(), "{wrong}");
         }
-        assert!(buffer.add_own(b"A==", 1));
+        assert!(buffer.add_own(16, b"A==", 1));
         let fields: Vec<_> = buffer.fields(&cache).collect();
         assert_eq!(fields, [(&b"A"[..], &b"1"[..]), (b"B", b""), (b"A", b"=")]);
         assert_eq!(buffer.scratch_bytes(), 6);
+    }
+
+    #[test]
+    fn long_fields_stay_for_the_next_entry_of_the_same_file() {
+        let field = |byte: u8| [b"A=".as_slice(), &vec![byte; CACHED_FIELD_MAX]].concat();
+        let file = ((1, 1), Id128::NULL);
+        let cache = DataCache::default();
+        let mut buffer = EntryBuffer::default();
+        buffer.keep_long(file);
+        for (offset, byte) in [(80, b'b'), (64, b'a'), (96, b'c')] {
+            assert!(buffer.add_own(offset, &field(byte), 1));
+        }
+        let extent = Extent::Cut(Some(1_002));
+        buffer.add_cut(104, b"D=12", 1, extent).unwrap();
+        buffer.clear();
+        buffer.items = vec![104, 96, 72, 80];
+        buffer.keep_long(file);
+        assert_eq!(buffer.scratch_bytes(), 2 * field(b'b').len() + 4);
+        assert!(!buffer.add_long(64) && !buffer.add_long(72));
+        assert!(buffer.add_long(80) && buffer.add_long(96) && buffer.add_long(104));
+        let values: Vec<_> = buffer.fields(&cache).map(|(_, value)| value[0]).collect();
+        assert_eq!(values, *b"bc1");
+        let cut = CutField {
+            name: b"D".to_vec(),
+            kept: 2,
+            length: Some(1_000),
+        };
+        assert_eq!(buffer.cut(), [cut]);
+        buffer.clear();
+        buffer.keep_long(((1, 2), Id128::NULL));
+        assert!(!buffer.add_long(80));
+        assert!(buffer.cut().is_empty());
     }
 }

@@ -6,7 +6,11 @@ use super::header::corrupt;
 use super::layout;
 use super::layout::object_type;
 use super::payload::Compression;
+use super::payload::Extent;
 use super::payload::Inflater;
+use super::payload::Stored;
+use super::payload::XZ_TAIL_BYTES;
+use super::payload::stated_length;
 use super::window::Window;
 use crate::bytes::Reader;
 
@@ -93,7 +97,8 @@ impl DataHead {
         })
     }
 
-    /// The payload of the object at `offset`, decompressed: at most `limit` bytes.
+    /// The payload of the object at `offset`, decompressed: its first `limit` bytes. About as many bytes of the file are
+    /// read and held at most.
     pub(super) fn payload<'a>(
         &self,
         window: &'a mut Window,
@@ -101,25 +106,84 @@ impl DataHead {
         offset: u64,
         inflater: &'a mut Inflater,
         limit: usize,
-    ) -> Result<&'a [u8], Error> {
-        let over = || Error::Limit {
-            what: "field",
-            offset,
-            limit: limit as u64,
-        };
+    ) -> Result<Payload<'a>, Error> {
         let start = header.data_payload();
-        if self.size - start > limit as u64 {
-            return Err(over());
+        let length = self.size - start;
+        let compression = Compression::from_flags(self.flags, offset)?;
+        // A compressed payload is shorter than the field. What it begins with makes as many bytes or more.
+        let room = match compression {
+            Compression::None => limit,
+            _ => limit.saturating_add(COMPRESSED_BYTES_MORE),
+        };
+        let read = usize::try_from(length).unwrap_or(usize::MAX).min(room);
+        let is_cut = length > read as u64;
+        let tail = match compression {
+            Compression::Xz if is_cut => xz_length_at(window, offset.saturating_add(self.size)),
+            _ => None,
+        };
+        let bytes = window.random(offset.saturating_add(start), read, "data payload")?;
+        if compression == Compression::None {
+            let extent = if is_cut {
+                Extent::Cut(Some(length))
+            } else {
+                Extent::Whole
+            };
+            return Ok(Payload { bytes, extent });
         }
-        let size = usize::try_from(self.size).map_err(|_| over())?;
-        let bytes = window.random(offset, size, "data payload")?;
-        let start = usize::try_from(start).map_err(|_| over())?;
-        let raw = bytes.get(start..).unwrap_or_default();
-        match Compression::from_flags(self.flags, offset)? {
-            Compression::None => Ok(raw),
-            compression => inflater.inflate(compression, raw, offset, limit),
+        let stored = Stored {
+            bytes,
+            offset,
+            is_cut,
+        };
+        let extent = match inflater.inflate(compression, stored, limit)? {
+            Extent::Cut(known) => Extent::Cut(tail.or(known)),
+            Extent::Whole => Extent::Whole,
+        };
+        Ok(Payload {
+            bytes: inflater.bytes(),
+            extent,
+        })
+    }
+
+    /// [`payload`](Self::payload) where only a whole one is of use.
+    pub(super) fn whole_payload<'a>(
+        &self,
+        window: &'a mut Window,
+        header: &Header,
+        offset: u64,
+        inflater: &'a mut Inflater,
+        limit: usize,
+    ) -> Result<&'a [u8], Error> {
+        let payload = self.payload(window, header, offset, inflater, limit)?;
+        match payload.extent {
+            Extent::Whole => Ok(payload.bytes),
+            Extent::Cut(_) => Err(Error::Limit {
+                what: "field",
+                offset,
+                limit: limit as u64,
+            }),
         }
     }
+}
+
+/// A payload, decompressed, or its beginning.
+#[derive(Debug)]
+pub(super) struct Payload<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) extent: Extent,
+}
+
+/// So many more bytes of a compressed payload are read than are wanted of the field: headers, and blocks that did not
+/// get shorter.
+const COMPRESSED_BYTES_MORE: usize = 64 << 10;
+
+/// The length that the xz stream before `end` states.
+fn xz_length_at(window: &mut Window, end: u64) -> Option<u64> {
+    let start = end.checked_sub(XZ_TAIL_BYTES as u64)?;
+    let tail = window
+        .random(start, XZ_TAIL_BYTES, "end of a payload")
+        .ok()?;
+    stated_length(Compression::Xz, tail)
 }
 
 /// The size of an object of the wanted type.

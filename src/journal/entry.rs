@@ -1,5 +1,6 @@
 //! What a journal gives out: entries, and the gaps between them.
 
+pub use super::cache::CutField;
 use super::cache::DataCache;
 use super::cache::EntryBuffer;
 pub use super::cache::Fields;
@@ -76,10 +77,18 @@ impl<'a> Entry<'a> {
         self.origin
     }
 
-    /// All fields, repeated names as often as they are there, in the order of the file.
+    /// All fields, repeated names as often as they are there, in the order of the file. Long ones may be
+    /// [cut](Self::cut_fields).
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         self.buffer.fields(self.cache)
+    }
+
+    /// The fields of which only the beginning is given, because they are longer than
+    /// [`JournalOptions::field_bytes_max`](super::JournalOptions::field_bytes_max). Each is told as a problem as well.
+    #[must_use]
+    pub fn cut_fields(&self) -> &'a [CutField] {
+        self.buffer.cut()
     }
 
     /// The value of the first field called `name`.

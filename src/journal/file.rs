@@ -5,6 +5,7 @@ use super::cache::DataCache;
 use super::cache::EntryBuffer;
 use super::cursor::Cursor;
 use super::data::DataHead;
+use super::data::Payload;
 use super::data::Plain;
 use super::data::fixed;
 use super::data::object_size;
@@ -15,13 +16,18 @@ use super::held::Held;
 use super::id::Id128;
 use super::index::EntryIndex;
 use super::layout;
-use super::layout::ITEMS_MAX;
+use super::layout::ENTRY_BYTES_MAX;
 use super::layout::object_type;
 use super::options::FieldChoice;
+use super::payload::Extent;
 use super::payload::Inflater;
 use super::window::Window;
 use crate::bytes::Reader;
+use std::ops::ControlFlow;
 use std::path::Path;
+
+/// Problems that one step may find; more of the same file would say nothing new.
+pub(super) const PROBLEMS_MAX: usize = 1_000;
 
 /// An open journal file.
 #[derive(Debug)]
@@ -37,7 +43,10 @@ impl JournalFile {
     /// Opens the file at `path`, of whose entries `fields` are asked for.
     pub(super) fn open(path: &Path, held: &Held, fields: FieldChoice) -> Result<Self, Error> {
         let mut window = Window::open(path, held)?;
-        let header = read_header(&mut window)?;
+        let mut header = read_header(&mut window)?;
+        if header.online() {
+            header.tail_object_offset = read_header(&mut window)?.tail_object_offset;
+        }
         Ok(Self {
             window,
             header,
@@ -82,12 +91,17 @@ impl JournalFile {
 
     /// Looks whether entries were added.
     pub(super) fn refresh(&mut self) -> Result<bool, Error> {
-        let header = read_header(&mut self.window)?;
+        let mut header = read_header(&mut self.window)?;
         if header.file_id != self.header.file_id {
             return Err(Error::Gone);
         }
         let grown = header.n_entries != self.header.n_entries
             || header.tail_object_offset != self.header.tail_object_offset;
+        if grown {
+            // A copy may be older at its beginning than at its end, and the last object is told before the count of
+            // entries.
+            header.tail_object_offset = read_header(&mut self.window)?.tail_object_offset;
+        }
         self.header = header;
         if grown {
             self.window.invalidate();
@@ -106,9 +120,9 @@ impl JournalFile {
         self.index.walked()
     }
 
-    /// Turns to walking over the objects from entry `number` on; see [`EntryIndex::give_up`].
-    pub(super) fn give_up_index(&mut self, number: u64) -> Option<(u64, u64)> {
-        self.index.give_up(&mut self.window, &self.header, number)
+    /// Turns to walking over the objects; see [`EntryIndex::give_up`].
+    pub(super) fn give_up_index(&mut self) -> Option<(u64, u64)> {
+        self.index.give_up(&mut self.window, &self.header)
     }
 
     /// How much memory is taken that can be had again by reading.
@@ -125,19 +139,13 @@ impl JournalFile {
 
     /// Where entry `number` stands.
     pub(super) fn entry_offset(&mut self, number: u64) -> Result<u64, Error> {
-        let offset = self.index.offset(&mut self.window, &self.header, number)?;
-        if offset < self.header.header_size
-            || !offset.is_multiple_of(8)
-            || offset > self.header.tail_object_offset
-        {
-            return Err(corrupt(
-                "entry array item",
-                offset,
-                "a multiple of 8 between the header and the last object",
-                offset,
-            ));
-        }
-        Ok(offset)
+        self.index.offset(&mut self.window, &self.header, number)
+    }
+
+    /// The fixed part of entry `number`.
+    pub(super) fn entry(&mut self, number: u64) -> Result<EntryHead, Error> {
+        let offset = self.entry_offset(number)?;
+        self.entry_at(offset)
     }
 
     /// The fixed part of the entry at `offset`.
@@ -160,12 +168,15 @@ impl JournalFile {
         if self.cache.full() {
             self.cache.clear();
         }
-        self.read_items(entry, &mut buffer.items)?;
+        let read = self.read_items(entry, &mut buffer.items);
+        buffer.keep_long((self.window.inode(), self.header.file_id));
+        read?;
         let items = std::mem::take(&mut buffer.items);
         for item in &items {
             match self.cache.find(*item) {
                 Some(slot) if slot.wanted() || limits.whole => buffer.add(slot.place()),
                 Some(_) => {}
+                None if buffer.add_long(*item) => {}
                 None => self.load_new(*item, buffer, limits)?,
             }
         }
@@ -183,11 +194,48 @@ impl JournalFile {
         match self.load_data(item, buffer, limits) {
             Err(error @ (Error::Gone | Error::Io { .. })) => Err(error),
             Err(error) => {
-                limits.problems.push(error);
+                if limits.problems.len() < PROBLEMS_MAX {
+                    limits.problems.push(error);
+                }
                 Ok(())
             }
             read => read,
         }
+    }
+
+    /// Hands the fields of an entry to `each` that have at most `limit` bytes, until it breaks. Damaged ones are passed
+    /// over.
+    pub(super) fn each_field(
+        &mut self,
+        entry: &EntryHead,
+        limit: usize,
+        inflater: &mut Inflater,
+        mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let mut items = Vec::new();
+        self.read_items(entry, &mut items)?;
+        for item in items {
+            if let Some(slot) = self.cache.find(item) {
+                if each(self.cache.field(slot)).is_break() {
+                    break;
+                }
+                continue;
+            }
+            let head = DataHead::read(&mut self.window, &self.header, item);
+            let read = head.and_then(|head| {
+                head.payload(&mut self.window, &self.header, item, inflater, limit)
+            });
+            match read {
+                Ok(payload) if payload.extent == Extent::Whole => {
+                    if each(payload.bytes).is_break() {
+                        break;
+                    }
+                }
+                Err(error @ (Error::Gone | Error::Io { .. })) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// What looking things up by hash needs.
@@ -201,15 +249,14 @@ impl JournalFile {
 
     /// How many entries stand before `offset`.
     pub(super) fn count_before(&mut self, offset: u64) -> u64 {
-        let (mut low, mut high) = (0, self.length());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.entry_offset(middle) {
-                Ok(found) if found < offset => low = middle + 1,
-                _ => high = middle,
-            }
-        }
-        low
+        self.index
+            .count_before(&mut self.window, &self.header, offset)
+    }
+
+    /// Forgets what was copied of the file: its writer may have written more since.
+    pub(super) fn forget_copies(&mut self) {
+        self.window.invalidate();
+        self.index.release();
     }
 
     /// The fields that [`load`](Self::load) read last.
@@ -242,21 +289,33 @@ impl JournalFile {
         limits: &mut Limits<'_>,
     ) -> Result<(), Error> {
         let left = limits.left(buffer);
+        let (cut_to, over) = (limits.cut_to(buffer), limits.over(offset));
         let plain = Plain::find(&self.window, &self.header, offset, left);
-        let (field, n_entries) = if let Some(plain) = plain {
-            (plain.field, plain.n_entries)
+        let (field, n_entries, extent) = if let Some(plain) = plain {
+            (plain.field, plain.n_entries, Extent::Whole)
         } else {
-            let head = DataHead::read(&mut self.window, &self.header, offset)?;
-            let (window, inflater) = (&mut self.window, &mut *limits.inflater);
-            let field = head.payload(window, &self.header, offset, inflater, left)?;
-            (field, head.n_entries)
+            let wants = self.fields.filter(|_| !limits.whole);
+            let parts = Parts {
+                window: &mut self.window,
+                header: &self.header,
+                inflater: &mut *limits.inflater,
+            };
+            let Some((payload, head)) = chosen_payload(parts, offset, left, wants)? else {
+                return Ok(());
+            };
+            (payload.bytes, head.n_entries, payload.extent)
         };
-        let name = memchr::memchr(b'=', field)
-            .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))?;
+        let name = name_length(field, offset)?;
         let wanted = self
             .fields
             .is_none_or(|wants| field.get(..name).is_some_and(wants));
         let is_read = wanted || limits.whole;
+        if extent != Extent::Whole && is_read {
+            let kept = field.get(..cut_to).unwrap_or(field);
+            // It is told as a problem, too, whether some of it was kept or nothing.
+            buffer.add_cut(offset, kept, name, extent);
+            return Err(over);
+        }
         if n_entries > 1
             && field.len() <= CACHED_FIELD_MAX
             && let Some(place) = self.cache.keep(offset, field, name, wanted)
@@ -264,11 +323,49 @@ impl JournalFile {
             if is_read {
                 buffer.add(place);
             }
-        } else if is_read && !buffer.add_own(field, name) {
-            return Err(limits.over(offset));
+        } else if is_read && !buffer.add_own(offset, field, name) {
+            return Err(over);
         }
         Ok(())
     }
+}
+
+/// The field of the object at `offset`, up to `limit` bytes, or nothing when it is long and its name is not one that
+/// `wants` takes.
+fn chosen_payload(
+    parts: Parts<'_>,
+    offset: u64,
+    limit: usize,
+    wants: FieldChoice,
+) -> Result<Option<(Payload<'_>, DataHead)>, Error> {
+    let Parts {
+        window,
+        header,
+        inflater,
+    } = parts;
+    let head = DataHead::read(window, header, offset)?;
+    if let Some(wants) = wants
+        && limit > CHOSEN_FIRST_BYTES
+    {
+        let first = head.payload(window, header, offset, inflater, CHOSEN_FIRST_BYTES)?;
+        if first.extent != Extent::Whole {
+            let name = name_length(first.bytes, offset)?;
+            if !first.bytes.get(..name).is_some_and(wants) {
+                return Ok(None);
+            }
+        }
+    }
+    let payload = head.payload(window, header, offset, inflater, limit)?;
+    Ok(Some((payload, head)))
+}
+
+/// Where fields are chosen, this much of a field is read to learn its name: most fields are shorter.
+const CHOSEN_FIRST_BYTES: usize = 64 << 10;
+
+/// The length of the name in `NAME=value`.
+fn name_length(field: &[u8], offset: u64) -> Result<usize, Error> {
+    memchr::memchr(b'=', field)
+        .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))
 }
 
 /// The parts of a file that looking things up by hash needs.
@@ -289,12 +386,27 @@ pub(super) struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    /// All fields of an entry together may take twice as much as one.
+    /// How much of the next field is read. All long fields of an entry together may take twice as much as one, and short
+    /// ones as much as one beside them: an entry of long fields keeps its short ones.
     fn left(&self, buffer: &EntryBuffer) -> usize {
+        let short = self
+            .field_bytes_max
+            .saturating_mul(3)
+            .saturating_sub(buffer.scratch_bytes())
+            .min(CACHED_FIELD_MAX.min(self.field_bytes_max));
+        short.max(self.left_for_long(buffer))
+    }
+
+    fn left_for_long(&self, buffer: &EntryBuffer) -> usize {
         self.field_bytes_max
             .saturating_mul(2)
             .saturating_sub(buffer.scratch_bytes())
             .min(self.field_bytes_max)
+    }
+
+    /// How much of a field is kept that is longer than what is left.
+    fn cut_to(&self, buffer: &EntryBuffer) -> usize {
+        self.left_for_long(buffer).max(CUT_BYTES_MIN)
     }
 
     fn over(&self, offset: u64) -> Error {
@@ -305,6 +417,9 @@ impl Limits<'_> {
         }
     }
 }
+
+/// This much is kept of a long field when an entry's memory is used up: its name, and what it is about.
+const CUT_BYTES_MIN: usize = 256;
 
 /// The fixed part of an ENTRY.
 #[derive(Debug, Clone, Copy)]
@@ -320,7 +435,7 @@ impl EntryHead {
         let size = object_size(&mut reader, object_type::ENTRY, "3 (entry)")?;
         let items = size.saturating_sub(layout::ENTRY_ITEMS as u64);
         let item = header.entry_item();
-        if items == 0 || !items.is_multiple_of(item) || items / item > ITEMS_MAX {
+        if items == 0 || !items.is_multiple_of(item) || size > ENTRY_BYTES_MAX {
             return Err(corrupt("entry size", offset + 8, "whole items", size));
         }
         let cursor = Cursor {

@@ -1,15 +1,14 @@
 //! The wanted entries of one file: by its hash tables, or where those are damaged by looking at every entry.
 
-use super::cache::EntryBuffer;
 use super::error::Error;
 use super::file::EntryHead;
 use super::file::JournalFile;
-use super::file::Limits;
 use super::matches::Matches;
 use super::member::Direction;
 use super::payload::Inflater;
 use super::selection::Selection;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Conditions on the entries of one file, and how those are found that meet them.
@@ -18,9 +17,7 @@ pub(super) struct Filter {
     how: How,
     /// The next entry forward stands here or behind; the next one backward before.
     bound: u64,
-    field_bytes_max: usize,
     inflater: Inflater,
-    buffer: EntryBuffer,
 }
 
 #[derive(Debug)]
@@ -50,14 +47,12 @@ impl fmt::Debug for Filter {
 }
 
 impl Filter {
-    pub(super) fn new(matches: Arc<Matches>, field_bytes_max: usize) -> Self {
+    pub(super) fn new(matches: Arc<Matches>) -> Self {
         Self {
             matches,
             how: How::Unknown,
             bound: 0,
-            field_bytes_max,
             inflater: Inflater::default(),
-            buffer: EntryBuffer::default(),
         }
     }
 
@@ -72,13 +67,12 @@ impl Filter {
             How::Index(selection) => selection.memory(),
             How::Unknown | How::Scan => 0,
         };
-        index + self.buffer.memory() + self.inflater.memory()
+        index + self.inflater.memory()
     }
 
     /// Gives the memory back that can be had again by looking things up.
     pub(super) fn release(&mut self) {
         self.grow();
-        self.buffer = EntryBuffer::default();
         self.inflater = Inflater::default();
     }
 
@@ -135,17 +129,15 @@ impl Filter {
         }
     }
 
-    /// Whether `entry` is wanted, by its fields.
+    /// Whether `entry` is wanted, by its fields. No more is decompressed of each than could be wanted.
     pub(super) fn accepts(&mut self, file: &mut JournalFile, entry: &EntryHead) -> bool {
-        let mut ignored = Vec::new();
-        let mut limits = Limits {
-            field_bytes_max: self.field_bytes_max,
-            whole: true,
-            inflater: &mut self.inflater,
-            problems: &mut ignored,
-        };
-        file.load(entry, &mut self.buffer, &mut limits).is_ok()
-            && self.matches.accept(&self.buffer.fields(file.cache()))
+        let limit = self.matches.payload_bytes_max().saturating_add(1);
+        let mut conditions = self.matches.conditions();
+        let read = file.each_field(entry, limit, &mut self.inflater, |field| {
+            conditions.see(field);
+            ControlFlow::Continue(())
+        });
+        read.is_ok() && conditions.are_met()
     }
 
     fn look_up(&mut self, file: &mut JournalFile, problems: &mut Vec<Error>) {
@@ -161,19 +153,19 @@ impl Filter {
         };
     }
 
-    /// A payload that the hash table must hold: the first of the first entry.
+    /// A payload that the hash table must hold: the first short one of the first entry.
     fn known_payload(&mut self, file: &mut JournalFile) -> Option<Vec<u8>> {
         let offset = file.entry_offset(0).ok()?;
         let entry = file.entry_at(offset).ok()?;
-        let mut ignored = Vec::new();
-        let mut limits = Limits {
-            field_bytes_max: self.field_bytes_max,
-            whole: true,
-            inflater: &mut self.inflater,
-            problems: &mut ignored,
-        };
-        file.load(&entry, &mut self.buffer, &mut limits).ok()?;
-        let (name, value) = self.buffer.fields(file.cache()).next()?;
-        Some([name, b"=", value].concat())
+        let mut known = None;
+        file.each_field(&entry, KNOWN_BYTES_MAX, &mut self.inflater, |field| {
+            known = Some(field.to_vec());
+            ControlFlow::Break(())
+        })
+        .ok()?;
+        known
     }
 }
+
+/// Payloads longer than this are not looked up to try a hash table: most of any entry are much shorter.
+const KNOWN_BYTES_MAX: usize = 1 << 10;

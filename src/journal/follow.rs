@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::member::Direction;
 use super::member::Member;
 use super::options::Seek;
+use super::order::Tail;
 use super::origin::Origin;
 use super::scan::Found;
 use super::scan::Scan;
@@ -83,6 +84,9 @@ impl Journal {
         }
         self.watched = true;
         self.last_scan = None;
+        for member in &mut self.members {
+            member.patient = true;
+        }
         match Watch::new() {
             Ok(watch) => self.watch = Some(watch),
             Err(error) => self.problems.add("inotify".as_ref(), error),
@@ -163,6 +167,9 @@ impl Journal {
             }
             match member.file.refresh() {
                 Ok(grown) => {
+                    if member.is_waiting() {
+                        member.file.forget_copies();
+                    }
                     let grown = grown || member.is_waiting();
                     // An archived file was finished before it was renamed.
                     member.finished = member.name.archived && !grown;
@@ -285,11 +292,15 @@ impl Journal {
         let lineage = format!("{}/{}", found.directory, found.name.prefix);
         let origin = self.origin_of(format!("{lineage}/{}", header.seqnum_id));
         let local = found.name.prefix == "system" || found.name.prefix.starts_with("user-");
+        let is_of_machine = found.names_machine(header.machine_id);
         let ledger = self.ledger_of(if local { found.directory } else { lineage });
         let mut member = Member::new(found.path, found.name, file, (origin, ledger), &self.held);
+        member.patient = self.watched;
+        if is_of_machine {
+            member.set_machine_of_header();
+        }
         if !self.matches.is_empty() {
-            let bound = self.options.field_bytes_max;
-            member.set_filter(Filter::new(Arc::clone(&self.matches), bound));
+            member.set_filter(Filter::new(Arc::clone(&self.matches)));
         }
         self.members.push(member);
         let index = self.members.len() - 1;
@@ -330,18 +341,31 @@ impl Journal {
         if header.n_entries == 0 {
             return;
         }
-        let tail = match header.tail_entry_boot_id {
-            Some(boot) if boot != Id128::NULL => Some((boot, header.tail_entry_realtime)),
-            _ => member
-                .file
-                .entry_offset(header.n_entries - 1)
-                .and_then(|offset| member.file.entry_at(offset))
-                .ok()
-                .map(|entry| (entry.cursor.boot_id, entry.cursor.realtime)),
+        let mut problems = Vec::new();
+        let told = header
+            .tail_entry_boot_id
+            .filter(|boot| *boot != Id128::NULL);
+        let tail = if let Some(boot) = told {
+            Some((
+                boot,
+                header.tail_entry_monotonic,
+                header.tail_entry_realtime,
+            ))
+        } else {
+            let last = member.last_readable(&mut problems).map(|last| last.cursor);
+            last.map(|last| (last.boot_id, last.monotonic, last.realtime))
         };
-        if let Some((boot, realtime)) = tail {
-            self.boots.add(header.machine_id, boot, realtime);
+        let tail = tail.map(|(boot, monotonic, realtime)| Tail {
+            machine: member.machine(boot, &mut problems),
+            boot,
+            monotonic,
+            realtime,
+        });
+        if let Some(tail) = tail {
+            self.boots.add(tail);
         }
+        self.item_problems().append(&mut problems);
+        self.tell(index);
     }
 
     /// Finds the origins whose numbers are given anew: see [`super::origin`].
@@ -442,8 +466,11 @@ impl Journal {
 
     /// Takes the place of each member as the position of its origin, so that files that appear later go on from there.
     fn take_positions(&mut self) {
-        let mut problems = std::mem::take(self.item_problems());
-        for member in &mut self.members {
+        for index in 0..self.members.len() {
+            let mut problems = std::mem::take(self.item_problems());
+            let Some(member) = self.members.get_mut(index) else {
+                continue;
+            };
             let before = member
                 .position
                 .checked_sub(1)
@@ -455,8 +482,8 @@ impl Journal {
                 origin.last = Some(cursor);
                 origin.changed = true;
             }
+            *self.item_problems() = problems;
+            self.tell(index);
         }
-        problems.clear();
-        *self.item_problems() = problems;
     }
 }

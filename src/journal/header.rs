@@ -30,6 +30,7 @@ pub(super) struct Header {
     pub(super) head_entry_seqnum: u64,
     pub(super) entry_array_offset: u64,
     pub(super) tail_entry_realtime: u64,
+    pub(super) tail_entry_monotonic: u64,
     /// The boot of the last entry, where the file says that the field means this.
     pub(super) tail_entry_boot_id: Option<Id128>,
 }
@@ -76,8 +77,8 @@ impl Header {
             head_entry_seqnum: reader.u64("head entry seqnum")?,
             entry_array_offset: reader.u64("entry array offset")?,
             tail_entry_realtime: after(&mut reader, 8, "tail entry realtime")?,
+            tail_entry_monotonic: reader.u64("tail entry monotonic")?,
         };
-        reader.take(8, "tail entry monotonic")?;
         header.check_size()
     }
 

@@ -4,8 +4,13 @@ use super::chain::Chain;
 use super::chain::no_entry;
 use super::error::Error;
 use super::header::Header;
+use super::header::corrupt;
+use super::layout::FOUND_MAX;
 use super::walk::Walk;
 use super::window::Window;
+
+/// Behind so many damaged items in a row, more than are read at once, nothing more of a chain is looked at.
+const DAMAGED_RUN_MAX: u64 = 1 << 10;
 
 /// The entries of a file, by their number in it.
 #[derive(Debug, Default)]
@@ -55,31 +60,74 @@ impl EntryIndex {
             return walk.offset(number).ok_or_else(|| no_entry(number));
         }
         self.chain.grow(header.entry_array_offset, header.n_entries);
-        self.chain.offset(window, header, number)
+        let offset = self.chain.offset(window, header, number)?;
+        if offset < header.header_size
+            || !offset.is_multiple_of(8)
+            || offset > header.tail_object_offset
+        {
+            return Err(corrupt(
+                "entry array item",
+                offset,
+                "a multiple of 8 between the header and the last object",
+                offset,
+            ));
+        }
+        Ok(offset)
     }
 
-    /// Gives the chain up from entry `number` on and walks the objects from the entry before it. Returns where the walk
-    /// begins and how many entries it found from `number` on, or `None` when the chain was given up before.
-    pub(super) fn give_up(
-        &mut self,
-        window: &mut Window,
-        header: &Header,
-        number: u64,
-    ) -> Option<(u64, u64)> {
+    /// Gives the chain up from its first damage on and walks the objects from the entry before it. What the chain has
+    /// behind its damage counts as well: a walk loses its way where an object is damaged. Returns where the walk begins
+    /// and how many entries were found from there on, or `None` when the chain was given up already.
+    pub(super) fn give_up(&mut self, window: &mut Window, header: &Header) -> Option<(u64, u64)> {
         if self.walk.is_some() {
             return None;
         }
-        let before = number
-            .checked_sub(1)
-            .and_then(|before| self.offset(window, header, before).ok());
-        let (first, start) = match before {
-            Some(offset) => (number - 1, offset),
-            None => (0, header.header_size),
-        };
+        let mut sound = None;
+        let mut others = Vec::new();
+        let (mut damaged, mut number) = (0, 0);
+        while number < header.n_entries && damaged < DAMAGED_RUN_MAX && others.len() < FOUND_MAX {
+            match self.offset(window, header, number) {
+                Ok(offset) if damaged == 0 && others.is_empty() => sound = Some((number, offset)),
+                Ok(offset) => {
+                    others.push(offset);
+                    damaged = 0;
+                }
+                Err(_) => damaged += 1,
+            }
+            number += 1;
+        }
+        let (first, start) = sound.unwrap_or((0, header.header_size));
         let mut walk = Walk::new(first, start);
         walk.extend(window, header);
-        let found = walk.length().saturating_sub(number);
+        for offset in others {
+            walk.add(offset);
+        }
+        let found = walk.length() - first;
         self.walk = Some(walk);
         Some((start, found))
+    }
+
+    /// How many entries are before `offset`.
+    pub(super) fn count_before(
+        &mut self,
+        window: &mut Window,
+        header: &Header,
+        offset: u64,
+    ) -> u64 {
+        let (mut low, mut high) = (0, self.length(header));
+        if let Some(walk) = &self.walk {
+            match walk.count_before(offset) {
+                0 => high = walk.first(),
+                count => return walk.first() + count,
+            }
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.offset(window, header, middle) {
+                Ok(found) if found < offset => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
     }
 }

@@ -176,8 +176,9 @@ pub const OBJECT_COMPRESSIONS: &[(u8, &str)] = &[
     (OBJECT_ZSTD, "zstd"),
 ];
 
-/// An entry has at most this many items: journald itself stops at 1024 fields of an entry.
-pub(super) const ITEMS_MAX: u64 = 16 << 10;
+/// An entry takes at most this many bytes, which is 262,140 items of a regular file: journald stops at 1,024 fields of an
+/// entry, systemd-journal-remote takes what it is sent.
+pub(super) const ENTRY_BYTES_MAX: u64 = 4 << 20;
 /// Each array of a chain is about twice as long as the one before, so that 64 would hold more than a file can; journald
 /// bounds the doubling, so that a long file has more. Beyond this a chain is damage.
 pub(super) const ARRAYS_MAX: usize = 1 << 20;
@@ -193,7 +194,7 @@ pub(super) const FIELD_BYTES_MAX: usize = 64 << 20;
 /// What a reader bounds, in the order of the description.
 pub const BOUNDS: &[u64] = &[
     FIELD_BYTES_MAX as u64,
-    ITEMS_MAX,
+    ENTRY_BYTES_MAX,
     ARRAYS_MAX as u64,
     FOUND_MAX as u64,
     FILES_MAX as u64,

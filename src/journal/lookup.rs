@@ -27,7 +27,7 @@ pub(super) fn find_data(
         let head = DataHead::read(window, header, offset)?;
         if head.hash == hash {
             // A payload that is longer than the one looked for is another one.
-            let found = head.payload(window, header, offset, inflater, payload.len());
+            let found = head.whole_payload(window, header, offset, inflater, payload.len());
             if found.is_ok_and(|found| found == payload) {
                 return Ok(Some((offset, head)));
             }

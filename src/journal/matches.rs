@@ -47,21 +47,49 @@ impl Matches {
         self.groups.iter().filter(|group| !group.is_empty())
     }
 
-    /// Whether an entry with these fields is wanted.
-    pub(super) fn accept<'a>(
-        &self,
-        fields: &(impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone),
-    ) -> bool {
-        let has = |payload: &Vec<u8>| {
-            fields.clone().any(|(name, value)| {
-                let rest = payload.strip_prefix(name);
-                rest.and_then(|rest| rest.strip_prefix(b"=")) == Some(value)
-            })
-        };
-        self.is_empty()
-            || self
-                .groups()
-                .any(|group| group.iter().all(|(_, payloads)| payloads.iter().any(has)))
+    /// The longest payload that is asked for.
+    pub(super) fn payload_bytes_max(&self) -> usize {
+        let terms = self.groups().flatten();
+        let payloads = terms.flat_map(|(_, payloads)| payloads);
+        payloads.map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The conditions of an entry whose fields are still to be seen.
+    pub(super) fn conditions(&self) -> Conditions<'_> {
+        let groups = self.groups();
+        Conditions {
+            groups: groups
+                .map(|group| {
+                    group
+                        .iter()
+                        .map(|(_, payloads)| (&**payloads, false))
+                        .collect()
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Which conditions the fields of an entry meet that were seen so far.
+pub(super) struct Conditions<'a> {
+    groups: Vec<Vec<Condition<'a>>>,
+}
+
+/// The payloads of which the entry has to have one, and whether it has.
+type Condition<'a> = (&'a [Vec<u8>], bool);
+
+impl Conditions<'_> {
+    /// The entry has this field.
+    pub(super) fn see(&mut self, field: &[u8]) {
+        for (payloads, is_met) in self.groups.iter_mut().flatten() {
+            *is_met |= payloads.iter().any(|payload| payload == field);
+        }
+    }
+
+    /// Whether the entry is wanted.
+    pub(super) fn are_met(&self) -> bool {
+        let all = |group: &Vec<(_, bool)>| group.iter().all(|(_, is_met)| *is_met);
+        self.groups.is_empty() || self.groups.iter().any(all)
     }
 }
 
@@ -69,11 +97,12 @@ impl Matches {
 mod tests {
     use super::*;
 
-    fn fields<'a>(
-        list: &'a [(&'a str, &'a str)],
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
-        list.iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+    fn accepts(matches: &Matches, fields: &[(&str, &str)]) -> bool {
+        let mut conditions = matches.conditions();
+        for (name, value) in fields {
+            conditions.see(format!("{name}={value}").as_bytes());
+        }
+        conditions.are_met()
     }
 
     #[test]
@@ -94,7 +123,7 @@ mod tests {
             (&[("C", "")], true),
             (&[], false),
         ] {
-            assert_eq!(matches.accept(&fields(list)), wanted, "{list:?}");
+            assert_eq!(accepts(&matches, list), wanted, "{list:?}");
         }
     }
 
@@ -102,7 +131,7 @@ mod tests {
     fn nothing_demanded_is_everything_wanted() {
         for matches in [Matches::default(), Matches::default().or().or()] {
             assert!(matches.is_empty());
-            assert!(matches.accept(&fields(&[])));
+            assert!(accepts(&matches, &[]));
         }
         assert!(!Matches::default().and(b"A", b"").or().is_empty());
     }

@@ -6,20 +6,23 @@ use super::error::Error;
 use super::file::EntryHead;
 use super::file::JournalFile;
 use super::file::Limits;
+use super::file::PROBLEMS_MAX;
 use super::filter::Filter;
 use super::filter::Next;
 use super::held::Held;
 use super::held::Share;
+use super::id::Id128;
+use super::lookup::find_data;
 use super::name::FileName;
+use super::payload::Inflater;
 use super::scan::Found;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
 /// An entry that the header counts and that cannot be read is waited for this long in a file that is being written.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Problems that one step may find; more of the same file would say nothing new.
-const PROBLEMS_MAX: usize = 1_000;
 /// Only the last entries of a file may be late.
 const LATE_ENTRIES_MAX: u64 = 8;
 /// So many damaged entries in a row are passed over in search of one that orders.
@@ -30,6 +33,16 @@ const DAMAGED_RUN_MAX: u64 = 64;
 pub(super) enum Direction {
     Forward,
     Backward,
+}
+
+/// Which machine the entries of a file are of.
+#[derive(Debug, Clone, Copy)]
+enum Sender {
+    /// The one that wrote the file: it is in that machine's directory.
+    Writer,
+    Unknown,
+    /// The second id is that of the machine on which the boot of the last entry was.
+    OfBoot(Id128, Id128),
 }
 
 /// A file of the stream.
@@ -51,7 +64,13 @@ pub(super) struct Member {
     pub(super) gone: bool,
     /// Nothing will be added to it any more.
     pub(super) finished: bool,
+    /// Entries that are just being written are waited for: somebody follows the journal.
+    pub(super) patient: bool,
     unreadable: Option<(u64, Instant)>,
+    /// Where the candidate before is stored, since the reader was sent elsewhere: numbers change when the index is
+    /// given up, offsets do not.
+    reached: Option<u64>,
+    sender: Sender,
     /// When the file was seen to grow last.
     grown: Option<Instant>,
     /// Which entries are wanted, when not all are.
@@ -79,7 +98,10 @@ impl Member {
             candidate: None,
             gone: false,
             finished: false,
+            patient: false,
             unreadable: None,
+            reached: None,
+            sender: Sender::Unknown,
             grown: None,
             filter: None,
             share: held.share(),
@@ -94,6 +116,7 @@ impl Member {
     /// Goes before the entry with this number.
     pub(super) fn go_to(&mut self, number: u64) {
         self.position = number;
+        self.reached = None;
         if let Some(filter) = &mut self.filter {
             let behind = self.file.header().tail_object_offset.saturating_add(1);
             let bound = self.file.entry_offset(number).unwrap_or(behind);
@@ -130,6 +153,16 @@ impl Member {
 
     /// Moves before the first entry for which `before` does not hold.
     pub(super) fn seek(&mut self, before: impl Fn(&Cursor) -> bool, problems: &mut Vec<Error>) {
+        let walked = self.file.walked();
+        let mut number = self.bisect(&before, problems);
+        if self.file.walked() != walked {
+            // The index was found damaged on the way: now numbers are others.
+            number = self.bisect(&before, problems);
+        }
+        self.go_to(number);
+    }
+
+    fn bisect(&mut self, before: &impl Fn(&Cursor) -> bool, problems: &mut Vec<Error>) -> u64 {
         let (mut low, mut high) = (0, self.file.length());
         while low < high {
             let middle = low + (high - low) / 2;
@@ -139,7 +172,7 @@ impl Member {
             }
             high = high.min(self.file.length());
         }
-        self.go_to(low);
+        low
     }
 
     /// The first readable entry in a range, the damaged ones before it being passed over.
@@ -161,26 +194,101 @@ impl Member {
         self.go_to(self.file.length());
     }
 
+    /// The machine that its last entry, which is of `boot`, was written on. It is looked up once for each boot.
+    pub(super) fn machine(&mut self, boot: Id128, problems: &mut Vec<Error>) -> Id128 {
+        let header = self.file.header().machine_id;
+        match self.sender {
+            Sender::Writer => header,
+            Sender::OfBoot(known, machine) if known == boot => machine,
+            Sender::Unknown | Sender::OfBoot(..) => {
+                let machine = self.named_machine(problems).unwrap_or(header);
+                self.sender = Sender::OfBoot(boot, machine);
+                machine
+            }
+        }
+    }
+
+    /// Its entries are of the machine that its header names.
+    pub(super) fn set_machine_of_header(&mut self) {
+        self.sender = Sender::Writer;
+    }
+
+    /// What `_MACHINE_ID` says in the last entry.
+    fn named_machine(&mut self, problems: &mut Vec<Error>) -> Option<Id128> {
+        let mut inflater = Inflater::default();
+        let machine = self.file.header().machine_id;
+        let expected = format!("_MACHINE_ID={machine}");
+        let parts = self.file.parts(&mut inflater);
+        let found = find_data(
+            parts.window,
+            parts.header,
+            parts.inflater,
+            expected.as_bytes(),
+        );
+        if matches!(found, Ok(Some(_))) {
+            return Some(machine);
+        }
+        let last = self.last_readable(problems)?;
+        let mut named = None;
+        let limit = expected.len();
+        let read = self.file.each_field(&last, limit, &mut inflater, |field| {
+            named = field
+                .strip_prefix(b"_MACHINE_ID=")
+                .and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+            match named {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        });
+        read.ok().and(named)
+    }
+
+    /// The last entry that can be read.
+    pub(super) fn last_readable(&mut self, problems: &mut Vec<Error>) -> Option<EntryHead> {
+        let length = self.file.length();
+        let first = length.saturating_sub(DAMAGED_RUN_MAX);
+        let found = (first..length)
+            .rev()
+            .find_map(|number| self.file.entry(number).ok());
+        if found.is_some() || length == 0 {
+            return found;
+        }
+        self.recover(length - 1, problems);
+        let length = self.file.length();
+        let first = length.saturating_sub(DAMAGED_RUN_MAX);
+        (first..length)
+            .rev()
+            .find_map(|number| self.file.entry(number).ok())
+    }
+
     /// The entry with this number, turning to a walk over the objects when the index is damaged.
     pub(super) fn entry(
         &mut self,
         number: u64,
         problems: &mut Vec<Error>,
     ) -> Result<EntryHead, Error> {
-        let offset = match self.file.entry_offset(number) {
-            Err(error @ Error::Corrupt { .. })
-                if number < self.file.length() && !self.may_come(number) =>
-            {
-                let Some((offset, entries)) = self.file.give_up_index(number) else {
-                    return Err(error);
-                };
-                problems.push(error);
-                problems.push(Error::Recovered { offset, entries });
-                self.file.entry_offset(number)?
-            }
-            other => other?,
+        let read = self.file.entry(number);
+        if matches!(read, Err(Error::Corrupt { .. })) && self.recover(number, problems) {
+            return self.file.entry(number);
+        }
+        read
+    }
+
+    /// Turns to a walk over the objects when the index does not tell where entry `number` is. `true` when that is new:
+    /// then numbers have changed.
+    fn recover(&mut self, number: u64, problems: &mut Vec<Error>) -> bool {
+        let Err(error @ Error::Corrupt { .. }) = self.file.entry_offset(number) else {
+            return false;
         };
-        self.file.entry_at(offset)
+        if number >= self.file.length() {
+            return false;
+        }
+        let Some((offset, entries)) = self.file.give_up_index() else {
+            return false;
+        };
+        problems.push(error);
+        problems.push(Error::Recovered { offset, entries });
+        true
     }
 
     /// Finds the next wanted entry in `direction`; damaged ones are passed over and told.
@@ -203,7 +311,12 @@ impl Member {
             match filter.next(&mut self.file, direction, problems) {
                 Next::Entry(entry) => self.candidate = Some(entry),
                 Next::End => {}
-                Next::Scan(bound) => self.position = self.file.count_before(bound),
+                Next::Scan(bound) => {
+                    if let Some(last) = self.file.length().checked_sub(1) {
+                        self.recover(last, problems);
+                    }
+                    self.position = self.file.count_before(bound);
+                }
             }
         }
         if filter.scans() {
@@ -229,23 +342,58 @@ impl Member {
                 }
                 _ => return,
             };
-            match self.entry(number, problems) {
+            match self.file.entry(number) {
                 Ok(found) => {
                     self.unreadable = None;
+                    self.reached = Some(found.offset);
                     self.candidate = Some(found);
                     return;
                 }
                 Err(Error::Gone) => self.gone = true,
-                Err(_) if self.may_come(number) && self.wait_for(number) => return,
                 Err(error) => {
-                    self.unreadable = None;
-                    if number < self.file.length() && problems.len() < PROBLEMS_MAX {
-                        problems.push(error);
+                    if direction == Direction::Forward && self.is_late(number) {
+                        if self.is_waited_for(number) {
+                            if !self.patient {
+                                problems.push(error);
+                                let later = number + 1..self.file.length();
+                                problems.extend(later.filter_map(|it| self.file.entry(it).err()));
+                            }
+                            return;
+                        }
+                        if self.unreadable.is_some() {
+                            continue;
+                        }
                     }
-                    self.pass(direction);
+                    self.step_over(number, direction, error, problems);
                 }
             }
         }
+    }
+
+    /// Steps over an entry that cannot be read, or finds it and those behind it by walking over the objects.
+    fn step_over(
+        &mut self,
+        number: u64,
+        direction: Direction,
+        error: Error,
+        problems: &mut Vec<Error>,
+    ) {
+        self.unreadable = None;
+        if self.recover(number, problems) {
+            self.position = match (self.reached, direction) {
+                (Some(reached), Direction::Forward) => self.file.count_before(reached + 1),
+                (Some(reached), Direction::Backward) => self.file.count_before(reached),
+                (None, _) => self.position.min(self.file.length()),
+            };
+            return;
+        }
+        if problems.len() < PROBLEMS_MAX {
+            problems.push(error);
+        }
+        self.position = match direction {
+            Direction::Forward => number + 1,
+            Direction::Backward => number,
+        };
     }
 
     /// Steps over the candidate.
@@ -308,24 +456,38 @@ impl Member {
         self.unreadable.is_some()
     }
 
-    /// Whether the entry may be just being written.
-    fn may_come(&self, number: u64) -> bool {
+    /// Whether the entry is one of those that may be just being written.
+    fn is_late(&self, number: u64) -> bool {
         self.file.header().online()
             && !self.name.archived
             && !self.file.walked()
             && number.saturating_add(LATE_ENTRIES_MAX) >= self.file.header().n_entries
-            && self
-                .unreadable
-                .is_none_or(|(known, since)| known != number || since.elapsed() < PATIENCE)
     }
 
-    fn wait_for(&mut self, number: u64) -> bool {
-        match self.unreadable {
-            Some((known, since)) if known == number => since.elapsed() < PATIENCE,
+    /// Whether an entry that cannot be read is waited for. journald writes one after the other: what stands before one
+    /// that can be read is damaged. So is what comes to nothing within a time; and when nobody follows, what the index
+    /// does not lead to, for walking over the objects may find it.
+    fn is_waited_for(&mut self, number: u64) -> bool {
+        let since = match self.unreadable {
+            Some((known, since)) if known == number => since,
             _ => {
+                // A copy that is older than the header is the likeliest reason.
+                self.file.forget_copies();
                 self.unreadable = Some((number, Instant::now()));
-                true
+                return false;
             }
+        };
+        let end = self.file.length().min(number + 1 + LATE_ENTRIES_MAX);
+        let is_followed = (number + 1..end).any(|later| self.file.entry(later).is_ok());
+        let is_indexed = self.file.entry_offset(number).is_ok();
+        let waits = if self.patient {
+            !is_followed && since.elapsed() < PATIENCE
+        } else {
+            !is_followed && is_indexed
+        };
+        if !waits {
+            self.unreadable = None;
         }
+        waits
     }
 }

@@ -54,6 +54,7 @@ mod window;
 
 pub use cursor::Cursor;
 pub use cursor::CursorError;
+pub use entry::CutField;
 pub use entry::Entry;
 pub use entry::Event;
 pub use entry::Fields;

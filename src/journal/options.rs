@@ -35,7 +35,9 @@ pub struct JournalOptions {
     pub matches: Matches,
     /// Which fields of an entry are given out. The others are passed over, which is faster than to take all.
     pub fields: FieldChoice,
-    /// Fields longer than this are left out and told as a problem. All fields of one entry together may take twice this.
+    /// Fields longer than this, name and all, are cut to it: [`Entry::cut_fields`](super::Entry::cut_fields). No more of
+    /// a field is decompressed or held. All long fields of one entry together may take twice this, and the short ones,
+    /// up to 4 KiB each, as much again.
     pub field_bytes_max: usize,
     /// How often [`wait`](super::Journal::wait) looks at files that journald has not announced a change of.
     pub poll: Duration,

@@ -5,28 +5,39 @@ use super::id::Id128;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+/// The last entry of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tail {
+    /// The machine that the entry is of, which in files of systemd-journal-remote is the sender.
+    pub(super) machine: Id128,
+    pub(super) boot: Id128,
+    pub(super) monotonic: u64,
+    pub(super) realtime: u64,
+}
+
 /// When each boot ended, as far as the files tell: what orders entries of different boots, for clocks may jump between
 /// boots.
 #[derive(Debug, Default)]
 pub(super) struct Boots {
-    /// Machine and time of the newest last entry among the files that end in this boot.
-    newest: HashMap<Id128, (Id128, u64)>,
+    /// The latest last entry among those of the files that end in this boot.
+    newest: HashMap<Id128, Tail>,
 }
 
 impl Boots {
-    /// A file of `machine` ends with an entry of `boot` at `realtime`.
-    pub(super) fn add(&mut self, machine: Id128, boot: Id128, realtime: u64) {
-        let known = self.newest.entry(boot).or_insert((machine, realtime));
-        if realtime > known.1 {
-            *known = (machine, realtime);
+    /// A file ends with an entry. A time since the boot that is longer than that since 1970 tells nothing.
+    pub(super) fn add(&mut self, tail: Tail) {
+        if tail.monotonic > tail.realtime {
+            return;
+        }
+        let known = self.newest.entry(tail.boot).or_insert(tail);
+        if tail.monotonic > known.monotonic {
+            *known = tail;
         }
     }
 
     fn compare(&self, a: Id128, b: Id128) -> Ordering {
         match (self.newest.get(&a), self.newest.get(&b)) {
-            (Some((machine_a, time_a)), Some((machine_b, time_b))) if machine_a == machine_b => {
-                time_a.cmp(time_b)
-            }
+            (Some(a), Some(b)) if a.machine == b.machine => a.realtime.cmp(&b.realtime),
             _ => Ordering::Equal,
         }
     }
@@ -76,11 +87,17 @@ mod tests {
             assert_eq!(boots.order(&a, &b), Ordering::Less);
             assert_eq!(boots.order(&b, &a), Ordering::Greater);
         }
-        boots.add(id(9), id(1), 100);
-        boots.add(id(9), id(2), 50);
+        let tail = |machine: u8, boot: u8, time: u64| Tail {
+            machine: id(machine),
+            boot: id(boot),
+            monotonic: time,
+            realtime: time,
+        };
+        boots.add(tail(9, 1, 100));
+        boots.add(tail(9, 2, 50));
         let (a, b) = by_realtime;
         assert_eq!(boots.order(&a, &b), Ordering::Greater, "boot 2 ended first");
-        boots.add(id(8), id(2), 60);
+        boots.add(tail(8, 2, 60));
         assert_eq!(boots.order(&a, &b), Ordering::Less, "another machine");
     }
 

@@ -7,10 +7,13 @@ use std::io::Read;
 
 /// The xz dictionary that this reader is willing to allocate, in KiB: systemd writes with 8 MiB at most.
 const XZ_MEMORY_KIB: u32 = 72 << 10;
-/// One byte of an lz4 block stands for at most this many: what claims more is refused before memory is taken.
+/// One byte of an lz4 block stands for at most this many: a block that claims more is refused before memory is taken.
 const LZ4_RATIO_MAX: usize = 256;
-/// The largest window a zstd frame may ask for, as a power of two: systemd writes single segments, which need none.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// The largest window a zstd frame may ask for, as a power of two. The window of a single segment is its whole content,
+/// for which systemd's own bound is 768 MiB; of that room only what is written takes memory.
+const ZSTD_WINDOW_LOG_MAX: u32 = 30;
+/// The footer of an xz stream and an index of a few blocks: what the end of a payload is read for.
+pub(super) const XZ_TAIL_BYTES: usize = 128;
 
 /// What the state of zstd takes: tables for literals and sequences, and room for one block (measured: 160 KiB).
 const ZSTD_STATE_BYTES: usize = 160 << 10;
@@ -42,6 +45,24 @@ impl Compression {
     }
 }
 
+/// A payload as it is stored, or the beginning of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Where it is stored, in bytes from the start of the file.
+    pub(super) offset: u64,
+    /// More bytes follow in the file.
+    pub(super) is_cut: bool,
+}
+
+/// How much of a field was decompressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// The field goes on beyond the limit. Its length is known where the stored form states it.
+    Cut(Option<u64>),
+}
+
 /// Decompresses payloads, keeping the state that is dear to make.
 #[derive(Default)]
 pub(super) struct Inflater {
@@ -60,113 +81,238 @@ impl Inflater {
         self.bytes.capacity() + state
     }
 
-    /// The bytes that `payload`, which stands at `offset`, was made from: at most `limit` of them.
+    /// The bytes that [`inflate`](Self::inflate) decompressed last.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Decompresses up to `limit` bytes; no more than that is decompressed or held.
     pub(super) fn inflate(
         &mut self,
         compression: Compression,
-        payload: &[u8],
-        offset: u64,
+        stored: Stored<'_>,
         limit: usize,
-    ) -> Result<&[u8], Error> {
+    ) -> Result<Extent, Error> {
         self.bytes.clear();
-        self.bytes.shrink_to(1 << 20);
-        let bad = |what| corrupt(what, offset, "a valid stream", payload.len() as u64);
-        match compression {
-            Compression::None => self.bytes.extend_from_slice(payload),
-            Compression::Xz => {
-                let stream = lzma_rust2::XzReader::new_mem_limit(payload, false, XZ_MEMORY_KIB);
-                read_bounded(stream, &mut self.bytes, limit).ok_or_else(|| bad("xz payload"))?;
+        self.bytes.shrink_to(INFLATE_AT_ONCE_MAX);
+        let extent = match compression {
+            Compression::None => {
+                let kept = stored.bytes.get(..limit).unwrap_or(stored.bytes);
+                self.bytes.extend_from_slice(kept);
+                let is_whole = kept.len() == stored.bytes.len() && !stored.is_cut;
+                is_whole.then_some(Extent::Whole)
             }
-            Compression::Lz4 => self.lz4(payload, offset, limit)?,
-            Compression::Zstd => self.zstd(payload, offset, limit)?,
+            Compression::Xz => {
+                let stream =
+                    lzma_rust2::XzReader::new_mem_limit(stored.bytes, false, XZ_MEMORY_KIB);
+                let is_whole = read_bounded(stream, &mut self.bytes, limit);
+                is_whole.then_some(Extent::Whole)
+            }
+            Compression::Lz4 => self.lz4(stored, limit)?,
+            Compression::Zstd => self.zstd(stored, limit),
+        };
+        if let Some(extent) = extent {
+            return Ok(extent);
         }
-        if self.bytes.len() > limit {
-            return Err(over(offset, limit));
+        if self.bytes.len() >= limit || stored.is_cut && !self.bytes.is_empty() {
+            self.bytes.truncate(limit);
+            return Ok(Extent::Cut(stated_length(compression, stored.bytes)));
         }
-        Ok(&self.bytes)
+        let (what, expected) = match compression {
+            Compression::Xz => ("xz payload", "a valid stream"),
+            Compression::Lz4 => ("lz4 payload", "a length and a valid block"),
+            _ => ("zstd payload", "a valid frame"),
+        };
+        let found = stored.bytes.len() as u64;
+        Err(corrupt(what, stored.offset, expected, found))
     }
 
-    fn lz4(&mut self, payload: &[u8], offset: u64, limit: usize) -> Result<(), Error> {
-        let bad = |found| corrupt("lz4 payload", offset, "a length and a valid block", found);
-        let (length, block) = payload
+    /// `None` when the block is damaged or goes on beyond the limit.
+    fn lz4(&mut self, stored: Stored<'_>, limit: usize) -> Result<Option<Extent>, Error> {
+        let bad = |found| {
+            let expected = "a length and a valid block";
+            corrupt("lz4 payload", stored.offset, expected, found)
+        };
+        let (length, block) = stored
+            .bytes
             .split_first_chunk::<8>()
-            .ok_or_else(|| bad(payload.len() as u64))?;
+            .ok_or_else(|| bad(stored.bytes.len() as u64))?;
         let claimed = u64::from_le_bytes(*length);
         let length = usize::try_from(claimed).map_err(|_| bad(claimed))?;
-        if length > block.len().saturating_mul(LZ4_RATIO_MAX) {
+        if !stored.is_cut && length > block.len().saturating_mul(LZ4_RATIO_MAX) {
             return Err(bad(claimed));
         }
-        if length > limit {
-            return Err(over(offset, limit));
+        if stored.is_cut || length > limit {
+            lz4_prefix(block, &mut self.bytes, limit.min(length));
+            return Ok(None);
         }
         self.bytes.resize(length, 0);
         match lz4_flex::block::decompress_into(block, &mut self.bytes) {
-            Ok(written) if written == length => Ok(()),
+            Ok(written) if written == length => Ok(Some(Extent::Whole)),
             _ => Err(bad(claimed)),
         }
     }
 
-    fn zstd(&mut self, payload: &[u8], offset: u64, limit: usize) -> Result<(), Error> {
-        let bad = || {
-            corrupt(
-                "zstd payload",
-                offset,
-                "a valid frame",
-                payload.len() as u64,
-            )
-        };
-        let stated = zstd::zstd_safe::get_frame_content_size(payload)
-            .ok()
-            .flatten();
-        // A frame that states more than the whole bound is refused; memory grows as bytes come out, not as stated.
-        if stated.is_some_and(|stated| stated > limit as u64) {
-            return Err(over(offset, limit));
-        }
-        match stated.and_then(|stated| usize::try_from(stated).ok()) {
-            Some(stated) if stated <= INFLATE_AT_ONCE_MAX => {
-                if self.zstd.is_none() {
-                    self.zstd = zstd::bulk::Decompressor::new().ok();
-                }
-                let Some(decompressor) = self.zstd.as_mut() else {
-                    return Err(bad());
-                };
-                self.bytes.reserve(stated);
-                let written = decompressor
-                    .decompress_to_buffer(payload, &mut self.bytes)
-                    .map_err(|_| bad())?;
-                if written == stated {
-                    Ok(())
-                } else {
-                    Err(bad())
-                }
+    /// `None` when the frame is damaged or goes on beyond the limit.
+    fn zstd(&mut self, stored: Stored<'_>, limit: usize) -> Option<Extent> {
+        let stated = stated_length(Compression::Zstd, stored.bytes)
+            .and_then(|stated| usize::try_from(stated).ok());
+        if let Some(stated) = stated
+            && stated <= limit.min(INFLATE_AT_ONCE_MAX)
+            && !stored.is_cut
+        {
+            if self.zstd.is_none() {
+                self.zstd = zstd::bulk::Decompressor::new().ok();
             }
-            _ => {
-                let mut stream =
-                    zstd::stream::read::Decoder::with_buffer(payload).map_err(|_| bad())?;
-                stream
-                    .window_log_max(ZSTD_WINDOW_LOG_MAX)
-                    .map_err(|_| bad())?;
-                read_bounded(stream.single_frame(), &mut self.bytes, limit).ok_or_else(bad)
+            self.bytes.reserve(stated);
+            let decompressor = self.zstd.as_mut()?;
+            let written = decompressor.decompress_to_buffer(stored.bytes, &mut self.bytes);
+            let is_whole = written.is_ok_and(|written| written == stated);
+            if !is_whole {
+                self.bytes.clear();
             }
+            return is_whole.then_some(Extent::Whole);
         }
+        let mut stream = zstd::stream::read::Decoder::with_buffer(stored.bytes).ok()?;
+        stream.window_log_max(ZSTD_WINDOW_LOG_MAX).ok()?;
+        let is_whole = read_bounded(stream.single_frame(), &mut self.bytes, limit);
+        is_whole.then_some(Extent::Whole)
     }
 }
 
-/// A stated size up to this is allocated before the first byte comes out.
+/// A stated size up to this is allocated before the first byte comes out, and this much memory is kept.
 const INFLATE_AT_ONCE_MAX: usize = 1 << 20;
 
-/// Reads a stream to its end, or one byte further than `limit`. `None` when the stream is broken.
-fn read_bounded(stream: impl Read, bytes: &mut Vec<u8>, limit: usize) -> Option<()> {
-    let bound = (limit as u64).saturating_add(1);
-    stream.take(bound).read_to_end(bytes).ok().map(|_| ())
+/// Reads a stream to its end. `false` when it is damaged or goes on beyond `limit`; `bytes` has what came before.
+fn read_bounded(mut stream: impl Read, bytes: &mut Vec<u8>, limit: usize) -> bool {
+    let bound = limit.saturating_add(1);
+    loop {
+        let start = bytes.len();
+        let room = (bound - start).min(start.max(READ_BYTES_MIN));
+        if room == 0 {
+            return false;
+        }
+        bytes.resize(start + room, 0);
+        let read = stream.read(bytes.get_mut(start..).unwrap_or_default());
+        bytes.truncate(start + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
-fn over(offset: u64, limit: usize) -> Error {
-    Error::Limit {
-        what: "field",
-        offset,
-        limit: limit as u64,
+/// The first piece that a stream is read by; the pieces grow with what was read.
+const READ_BYTES_MIN: usize = 4 << 10;
+
+/// Decompresses the first `limit` bytes of an lz4 block, or as many as come before its end or its first damage.
+fn lz4_prefix(block: &[u8], bytes: &mut Vec<u8>, limit: usize) {
+    let mut reader = block;
+    while bytes.len() < limit {
+        let Some(token) = take_byte(&mut reader) else {
+            return;
+        };
+        let Some(literals) = lz4_length(&mut reader, token >> 4) else {
+            return;
+        };
+        let whole = literals.min(reader.len());
+        let (copied, rest) = reader.split_at(whole);
+        let kept = copied.get(..limit - bytes.len()).unwrap_or(copied);
+        bytes.extend_from_slice(kept);
+        reader = rest;
+        let Some((distance, rest)) = reader.split_first_chunk::<2>() else {
+            return;
+        };
+        reader = rest;
+        let Some(matched) = lz4_length(&mut reader, token & 15) else {
+            return;
+        };
+        let distance = usize::from(u16::from_le_bytes(*distance));
+        let Some(start) = bytes.len().checked_sub(distance).filter(|_| distance > 0) else {
+            return;
+        };
+        let mut left = matched
+            .saturating_add(LZ4_MATCH_MIN)
+            .min(limit - bytes.len());
+        // What is copied may be part of the copy: then it repeats.
+        while left > 0 {
+            let piece = left.min(bytes.len() - start);
+            bytes.extend_from_within(start..start + piece);
+            left -= piece;
+        }
     }
+}
+
+/// The shortest match of an lz4 block.
+const LZ4_MATCH_MIN: usize = 4;
+
+fn take_byte(reader: &mut &[u8]) -> Option<u8> {
+    let (byte, rest) = reader.split_first()?;
+    *reader = rest;
+    Some(*byte)
+}
+
+/// A length of an lz4 block: 15 in the token means that it goes on in the bytes that follow, up to the first below 255.
+fn lz4_length(reader: &mut &[u8], token: u8) -> Option<usize> {
+    let mut length = usize::from(token);
+    if token == 15 {
+        loop {
+            let byte = take_byte(reader)?;
+            length = length.saturating_add(usize::from(byte));
+            if byte != u8::MAX {
+                break;
+            }
+        }
+    }
+    Some(length)
+}
+
+/// The length of the field as its stored form states it: at the beginning (lz4, zstd) or at the end (xz).
+pub(super) fn stated_length(compression: Compression, bytes: &[u8]) -> Option<u64> {
+    match compression {
+        Compression::None => Some(bytes.len() as u64),
+        Compression::Lz4 => bytes
+            .first_chunk()
+            .map(|length| u64::from_le_bytes(*length)),
+        Compression::Zstd => zstd::zstd_safe::get_frame_content_size(bytes)
+            .ok()
+            .flatten(),
+        Compression::Xz => xz_length(bytes),
+    }
+}
+
+/// The sum of the lengths of all blocks, from the index at the end of an xz stream.
+fn xz_length(bytes: &[u8]) -> Option<u64> {
+    let (rest, footer) = bytes.split_last_chunk::<12>()?;
+    let [_, _, _, _, size @ .., _, _, b'Y', b'Z'] = footer else {
+        return None;
+    };
+    let size = u64::from(u32::from_le_bytes(*size))
+        .checked_add(1)?
+        .checked_mul(4)?;
+    let start = rest.len().checked_sub(usize::try_from(size).ok()?)?;
+    let mut index = rest.get(start..)?.strip_prefix(&[0])?;
+    let blocks = xz_number(&mut index)?;
+    let mut length = 0_u64;
+    for _ in 0..blocks {
+        xz_number(&mut index)?;
+        length = length.checked_add(xz_number(&mut index)?)?;
+    }
+    Some(length)
+}
+
+/// A number in groups of seven bits, the lowest first.
+fn xz_number(reader: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = take_byte(reader)?;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -178,6 +324,14 @@ mod tests {
         (0..5_000_u32)
             .flat_map(|number| (number % 97).to_le_bytes())
             .collect()
+    }
+
+    fn whole(bytes: &[u8]) -> Stored<'_> {
+        Stored {
+            bytes,
+            offset: 64,
+            is_cut: false,
+        }
     }
 
     fn xz(bytes: &[u8]) -> Vec<u8> {
@@ -215,24 +369,54 @@ mod tests {
         let bytes = sample();
         let mut inflater = Inflater::default();
         for (compression, payload) in forms(&bytes) {
-            let found = inflater.inflate(compression, &payload, 64, bytes.len());
-            assert_eq!(found.unwrap(), bytes, "{compression:?}");
+            let extent = inflater.inflate(compression, whole(&payload), bytes.len());
+            assert_eq!(extent.unwrap(), Extent::Whole, "{compression:?}");
+            assert_eq!(inflater.bytes(), bytes, "{compression:?}");
         }
     }
 
     #[test]
-    fn the_bound_is_kept_by_every_form() {
-        let bytes = vec![b'a'; 4 << 20];
+    fn every_form_stops_at_the_limit_and_tells_the_length() {
+        let mut bytes = sample();
+        bytes.resize(4 << 20, b'a');
+        let mut inflater = Inflater::default();
+        for (at, (compression, payload)) in forms(&bytes).into_iter().enumerate() {
+            for limit in [1, 5, 1_000, 20_000, 1 << 20, bytes.len() - 1] {
+                let extent = inflater.inflate(compression, whole(&payload), limit);
+                // The last form is the frame that does not state its length.
+                let stated = (at < 4).then_some(bytes.len() as u64);
+                assert_eq!(extent.unwrap(), Extent::Cut(stated), "{compression:?}");
+                assert!(inflater.bytes() == &bytes[..limit], "{compression:?}");
+                let held = inflater.memory();
+                let most = (2 * limit).max(INFLATE_AT_ONCE_MAX) + ZSTD_STATE_BYTES;
+                assert!(held <= most, "{compression:?}: {held} for {limit}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_stored_form_gives_the_beginning_of_the_field() {
+        // Bytes that hardly get shorter: a stored form of several pieces.
+        let mut state = 1_u64;
+        let bytes: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 57) as u8
+        })
+        .take(512 << 10)
+        .collect();
         let mut inflater = Inflater::default();
         for (compression, payload) in forms(&bytes) {
-            let error = inflater
-                .inflate(compression, &payload, 64, 1 << 20)
-                .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                "field at offset 64 is over the bound of 1048576 bytes",
-                "{compression:?}"
-            );
+            let stored = Stored {
+                bytes: &payload[..payload.len() * 3 / 4],
+                offset: 64,
+                is_cut: true,
+            };
+            let limit = 256 << 10;
+            let extent = inflater.inflate(compression, stored, limit).unwrap();
+            assert!(matches!(extent, Extent::Cut(_)), "{compression:?}");
+            assert!(inflater.bytes() == &bytes[..limit], "{compression:?}");
         }
     }
 
@@ -242,7 +426,7 @@ mod tests {
         let mut inflater = Inflater::default();
         for (compression, payload) in forms(&bytes).into_iter().skip(1) {
             for length in 0..payload.len() {
-                let found = inflater.inflate(compression, &payload[..length], 0, 1 << 20);
+                let found = inflater.inflate(compression, whole(&payload[..length]), 1 << 20);
                 // An xz stream is whole when its blocks are; what follows is only an index.
                 assert!(
                     found.is_err() || compression == Compression::Xz,

@@ -39,15 +39,20 @@ impl Journal {
     /// The earliest of the entries, one of each file, that are the first for which `before` does not hold.
     fn first_with(&mut self, before: impl Fn(&Boots, &Cursor) -> bool) -> Option<Cursor> {
         let mut first: Option<Cursor> = None;
-        let mut ignored = Vec::new();
-        for member in &mut self.members {
+        for index in 0..self.members.len() {
+            let mut problems = std::mem::take(self.item_problems());
+            let Some(member) = self.members.get_mut(index) else {
+                continue;
+            };
             let boots = &self.boots;
-            member.seek(|entry| before(boots, entry), &mut ignored);
-            let found = member.entry(member.position, &mut ignored);
+            member.seek(|entry| before(boots, entry), &mut problems);
+            let found = member.entry(member.position, &mut problems);
+            *self.item_problems() = problems;
+            self.tell(index);
             let Some(found) = found.ok().map(|entry| entry.cursor) else {
                 continue;
             };
-            if first.is_none_or(|first| boots.order(&found, &first).is_lt()) {
+            if first.is_none_or(|first| self.boots.order(&found, &first).is_lt()) {
                 first = Some(found);
             }
         }

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::error::Problem;
+use super::id::Id128;
 use super::layout::FILES_MAX;
 use super::name::FileName;
 use super::options::JournalOptions;
@@ -20,6 +21,18 @@ pub(super) struct Found {
     pub(super) inode: (u64, u64),
     /// The name of its directory, `run/` before it when the directory does not outlive the machine.
     pub(super) directory: String,
+}
+
+impl Found {
+    /// Whether its directory is the one that the journald of this machine writes to.
+    pub(super) fn names_machine(&self, machine: Id128) -> bool {
+        let name = self
+            .directory
+            .strip_prefix(VOLATILE)
+            .unwrap_or(&self.directory);
+        let name = name.split_once('.').map_or(name, |(name, _)| name);
+        name.parse() == Ok(machine)
+    }
 }
 
 /// Everything found, sorted by path, and the directories that were looked through.

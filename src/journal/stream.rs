@@ -305,6 +305,7 @@ impl Journal {
             member.pass(self.direction);
             member.find_candidate(self.direction, problems);
         }
+        self.tell(index);
     }
 
     pub(super) fn pass_emitted(&mut self) {

@@ -1,5 +1,6 @@
 //! What values a field has, what fields there are, and which boots: answered from the indexes of the files.
 
+use super::cache::CutField;
 use super::cache::EntryBuffer;
 use super::chain::Chain;
 use super::cursor::Cursor;
@@ -15,6 +16,7 @@ use super::layout::object_type;
 use super::lookup::check_chain;
 use super::lookup::first_of_bucket;
 use super::member::Member;
+use super::payload::Extent;
 use super::payload::Inflater;
 use super::stream::Journal;
 use crate::bytes::Reader;
@@ -33,14 +35,23 @@ pub struct Boot {
 }
 
 impl Journal {
-    /// The values that the field `name` has in any entry, sorted; at most `limit` of them.
+    /// The values that the field `name` has in any entry, sorted; at most `limit` of them, which together take no more
+    /// than all fields of one entry may.
     pub fn unique(&mut self, name: &[u8], limit: usize) -> Vec<Vec<u8>> {
         let bound = self.options.field_bytes_max;
+        let bytes_max = bound.saturating_mul(2);
         let mut values = BTreeSet::new();
-        self.each_file(|member, inflater| {
+        let mut bytes = 0;
+        self.each_file(|member, inflater, problems| {
+            let mut over = None;
             let mut add = |payload: &[u8]| {
                 let value = payload.strip_prefix(name)?.strip_prefix(b"=")?;
                 if values.len() < limit && !values.contains(value) {
+                    if bytes + value.len() > bytes_max {
+                        over = Some(over_limit("values of a field", 0, bytes_max));
+                        return None;
+                    }
+                    bytes += value.len();
                     values.insert(value.to_vec());
                 }
                 Some(())
@@ -50,11 +61,16 @@ impl Journal {
                 add(payload);
             });
             if found.is_err() {
-                scan(member, inflater, bound, &mut |payload, _| {
-                    add(payload);
-                });
+                scan(
+                    member,
+                    (inflater, &mut *problems),
+                    bound,
+                    &mut |payload, _| {
+                        add(payload);
+                    },
+                );
             }
-            found
+            found?.or(over).map_or(Ok(()), Err)
         });
         values.into_iter().collect()
     }
@@ -63,7 +79,7 @@ impl Journal {
     pub fn field_names(&mut self) -> Vec<Vec<u8>> {
         let bound = self.options.field_bytes_max;
         let mut names = BTreeSet::new();
-        self.each_file(|member, inflater| {
+        self.each_file(|member, inflater, problems| {
             let mut parts = member.file.parts(inflater);
             let found = each_name(&mut parts, &mut |name| {
                 if !names.contains(name) {
@@ -71,10 +87,15 @@ impl Journal {
                 }
             });
             if found.is_err() {
-                scan(member, inflater, bound, &mut |payload, _| {
-                    let name = payload.split(|byte| *byte == b'=').next();
-                    names.extend(name.map(<[u8]>::to_vec));
-                });
+                scan(
+                    member,
+                    (inflater, &mut *problems),
+                    bound,
+                    &mut |payload, _| {
+                        let name = payload.split(|byte| *byte == b'=').next();
+                        names.extend(name.map(<[u8]>::to_vec));
+                    },
+                );
             }
             found
         });
@@ -84,7 +105,7 @@ impl Journal {
     /// All boots, in the order of the journal.
     pub fn boots(&mut self) -> Vec<Boot> {
         let mut boots: BTreeMap<Id128, Boot> = BTreeMap::new();
-        self.each_file(|member, inflater| {
+        self.each_file(|member, inflater, problems| {
             let mut note = |entry: Cursor| {
                 let boot = boots.entry(entry.boot_id).or_insert(Boot {
                     id: entry.boot_id,
@@ -105,7 +126,7 @@ impl Journal {
                 }
             } else {
                 for number in 0..member.file.length() {
-                    if let Ok(entry) = member.entry(number, &mut Vec::new()) {
+                    if let Ok(entry) = member.entry(number, problems) {
                         note(entry.cursor);
                     }
                 }
@@ -131,11 +152,16 @@ impl Journal {
     }
 
     /// Asks every file; what is wrong with one is told and the others are asked nevertheless.
-    fn each_file(&mut self, mut ask: impl FnMut(&mut Member, &mut Inflater) -> Result<(), Error>) {
+    fn each_file(
+        &mut self,
+        mut ask: impl FnMut(&mut Member, &mut Inflater, &mut Vec<Error>) -> Result<(), Error>,
+    ) {
         let mut inflater = Inflater::default();
+        let mut problems = Vec::new();
         for member in &mut self.members {
             let was_open = member.file.is_open();
-            if let Err(error) = ask(member, &mut inflater) {
+            let asked = ask(member, &mut inflater, &mut problems);
+            for error in problems.drain(..).chain(asked.err()) {
                 self.problems.add(&member.path, error);
             }
             member.release();
@@ -149,23 +175,28 @@ impl Journal {
 /// What is done with each payload found, and with the object that holds it.
 type Each<'a> = &'a mut dyn FnMut(&[u8], Option<&DataHead>);
 
-/// Goes over the payloads of one field, newest first, that some entry has.
+/// Goes over the payloads of one field, newest first, that some entry has. Those over the limit are left out, and the
+/// last of them is told.
 fn each_value(
     parts: &mut Parts<'_>,
     name: &[u8],
     limit: usize,
     each: Each<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Error>, Error> {
     let Some(field) = find_field(parts, name)? else {
-        return Ok(());
+        return Ok(None);
     };
     let mut offset = field.head_data_offset;
+    let mut over = None;
     while offset != 0 {
         let head = DataHead::read(parts.window, parts.header, offset)?;
         if head.n_entries > 0 {
             let payload =
                 head.payload(parts.window, parts.header, offset, parts.inflater, limit)?;
-            each(payload, Some(&head));
+            match payload.extent {
+                Extent::Whole => each(payload.bytes, Some(&head)),
+                Extent::Cut(_) => over = over.or(Some(offset)),
+            }
         }
         let next = head.next_field_offset;
         if next >= offset {
@@ -178,15 +209,28 @@ fn each_value(
         }
         offset = next;
     }
-    Ok(())
+    Ok(over.map(|offset| over_limit("field", offset, limit)))
+}
+
+fn over_limit(what: &'static str, offset: u64, limit: usize) -> Error {
+    Error::Limit {
+        what,
+        offset,
+        limit: limit as u64,
+    }
 }
 
 /// Goes over all payloads of all entries: what is left where the indexes are damaged.
-fn scan(member: &mut Member, inflater: &mut Inflater, limit: usize, each: Each<'_>) {
+fn scan(
+    member: &mut Member,
+    (inflater, problems): (&mut Inflater, &mut Vec<Error>),
+    limit: usize,
+    each: Each<'_>,
+) {
     let mut buffer = EntryBuffer::default();
     let mut ignored = Vec::new();
     for number in 0..member.file.length() {
-        let Ok(entry) = member.entry(number, &mut ignored) else {
+        let Ok(entry) = member.entry(number, problems) else {
             continue;
         };
         let mut limits = Limits {
@@ -197,6 +241,10 @@ fn scan(member: &mut Member, inflater: &mut Inflater, limit: usize, each: Each<'
         };
         if member.file.load(&entry, &mut buffer, &mut limits).is_ok() {
             for (name, value) in buffer.fields(member.file.cache()) {
+                let is_this = |cut: &CutField| cut.name == name && cut.kept == value.len();
+                if buffer.cut().iter().any(is_this) {
+                    continue;
+                }
                 each(&[name, b"=", value].concat(), None);
             }
         }

@@ -17,7 +17,12 @@ pub(super) struct Walk {
     next: u64,
     /// `next` is where an object begins, not somewhere within one.
     aligned: bool,
+    /// Where `aligned` was lost last.
+    damaged_from: u64,
 }
+
+/// Damage at the end is looked at again whenever the file has grown if it is no longer than this: a few objects.
+const LOOKED_AT_AGAIN_MAX: u64 = 64 << 10;
 
 impl Walk {
     /// A walk from the object at `start`; the first entry that it finds gets number `first`.
@@ -27,6 +32,7 @@ impl Walk {
             found: Vec::new(),
             next: start,
             aligned: true,
+            damaged_from: start,
         }
     }
 
@@ -39,13 +45,30 @@ impl Walk {
         self.first + self.found.len() as u64
     }
 
+    /// How many of the entries found are before `offset`.
+    pub(super) fn count_before(&self, offset: u64) -> u64 {
+        self.found.partition_point(|found| *found < offset) as u64
+    }
+
     pub(super) fn offset(&self, number: u64) -> Option<u64> {
         let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.found.get(at).copied()
     }
 
+    /// Adds an entry that is known otherwise.
+    pub(super) fn add(&mut self, offset: u64) {
+        if let Err(at) = self.found.binary_search(&offset) {
+            self.found.insert(at, offset);
+        }
+    }
+
     /// Goes on to the last object that the header knows, or to the end of the file.
     pub(super) fn extend(&mut self, window: &mut Window, header: &Header) {
+        // What was no object may have been one that was just being written.
+        if !self.aligned && self.next.saturating_sub(self.damaged_from) <= LOOKED_AT_AGAIN_MAX {
+            self.next = self.damaged_from;
+            self.aligned = true;
+        }
         while self.next <= header.tail_object_offset && self.found.len() < FOUND_MAX {
             let Ok(bytes) = window.sequential(self.next, layout::ENTRY_ITEMS, "object header")
             else {
@@ -65,7 +88,7 @@ impl Walk {
                     seen.step()
                 }
                 _ => {
-                    self.aligned = false;
+                    self.lose_alignment();
                     8
                 }
             };
@@ -74,12 +97,19 @@ impl Walk {
             if end > limit && step > 8 {
                 // It claims more than there is: no object, and perhaps not even the place of one.
                 self.found.pop_if(|last| *last == self.next);
-                self.aligned = false;
+                self.lose_alignment();
                 self.next += 8;
             } else {
                 self.next = end;
             }
         }
+    }
+
+    fn lose_alignment(&mut self) {
+        if self.aligned {
+            self.damaged_from = self.next;
+        }
+        self.aligned = false;
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vmlog::journal::{Event, Journal, JournalOptions, layout};
+use vmlog::journal::{Event, Journal, JournalOptions, Seek, layout};
 
 /// Entries of every fixture.
 const ENTRIES: usize = 30;
@@ -86,22 +86,12 @@ fn is_compact(bytes: &[u8]) -> bool {
 
 /// The offset of entry `wanted`, by the chain of arrays.
 fn entry_at(bytes: &[u8], wanted: u64) -> u64 {
-    let mut array = number(bytes, offset_of("entry_array_offset"));
-    let item = if is_compact(bytes) { 4 } else { 8 };
-    let mut left = wanted;
-    loop {
-        let items = (number(bytes, array + 8) - 24) / item;
-        if left < items {
-            let at = array + 24 + left * item;
-            let whole = number(&[&bytes[at as usize..], &[0; 8]].concat(), 0);
-            return if item == 4 {
-                whole & 0xffff_ffff
-            } else {
-                whole
-            };
-        }
-        left -= items;
-        array = number(bytes, array + 16);
+    let at = item_of(bytes, wanted) as usize;
+    let whole = number(&[&bytes[at..], &[0; 8]].concat(), 0);
+    if is_compact(bytes) {
+        whole & 0xffff_ffff
+    } else {
+        whole
     }
 }
 
@@ -238,6 +228,221 @@ fn each_damage_costs_what_is_damaged_and_is_told_once() {
             }
         }
     }
+}
+
+/// The place of the array item that names entry `wanted`.
+fn item_of(bytes: &[u8], wanted: u64) -> u64 {
+    let mut array = number(bytes, offset_of("entry_array_offset"));
+    let item = if is_compact(bytes) { 4 } else { 8 };
+    let mut left = wanted;
+    loop {
+        let items = (number(bytes, array + 8) - 24) / item;
+        if left < items {
+            return array + 24 + left * item;
+        }
+        left -= items;
+        array = number(bytes, array + 16);
+    }
+}
+
+fn put_item(bytes: &mut [u8], wanted: u64, offset: u32) {
+    let at = item_of(bytes, wanted) as usize;
+    let size = if is_compact(bytes) { 4 } else { 8 };
+    bytes[at..at + size].fill(0);
+    bytes[at..at + 4].copy_from_slice(&offset.to_le_bytes());
+}
+
+/// A damage of one entry at the end, and how many entries it costs.
+type TailDamage = (&'static str, fn(&mut Vec<u8>, u64), u64);
+
+const TAIL_DAMAGES: &[TailDamage] = &[
+    (
+        "zeros",
+        |bytes, entry| {
+            let at = entry_at(bytes, entry) as usize;
+            bytes[at..at + 64].fill(0);
+        },
+        1,
+    ),
+    (
+        "a size of 1 TiB",
+        |bytes, entry| {
+            let at = entry_at(bytes, entry);
+            put(bytes, at + 8, 1 << 40);
+        },
+        1,
+    ),
+    (
+        "another type",
+        |bytes, entry| {
+            let at = entry_at(bytes, entry) as usize;
+            bytes[at] = 1;
+        },
+        1,
+    ),
+    (
+        "an item of zero",
+        |bytes, entry| put_item(bytes, entry, 0),
+        0,
+    ),
+    (
+        "an unaligned item",
+        |bytes, entry| put_item(bytes, entry, 60_001),
+        0,
+    ),
+    (
+        "an item beyond the file",
+        |bytes, entry| put_item(bytes, entry, 0x7fff_fff8),
+        0,
+    ),
+    (
+        "more entries than there are",
+        |bytes, entry| put(bytes, offset_of("n_entries"), ENTRIES as u64 + 30 - entry),
+        0,
+    ),
+];
+
+/// A file whose writer died stays online for ever: what is damaged at its end hides nothing, whichever way it is read.
+#[test]
+fn an_online_file_with_a_damaged_tail_gives_the_rest_both_ways() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.journal");
+    for name in [
+        "zstd-compact-keyed.journal",
+        "zstd-regular-keyed.journal",
+        "lz4-regular-jenkins.journal",
+        "xz-compact-keyed.journal",
+    ] {
+        fs::write(&path, fixture(name)).unwrap();
+        let (whole, _) = read(&path);
+        for (what, damage, lost) in TAIL_DAMAGES {
+            for entry in ENTRIES as u64 - 12..ENTRIES as u64 {
+                let mut bytes = fixture(name);
+                bytes[offset_of("state") as usize] = 1;
+                damage(&mut bytes, entry);
+                fs::write(&path, &bytes).unwrap();
+                let place = format!("{name}: {what} in entry {entry}");
+                assert_reads_both_ways(&path, &whole, ENTRIES - *lost as usize, &place);
+            }
+        }
+    }
+}
+
+/// What a copy of a file in use is cut to, or has zeros for, after a crash.
+#[test]
+fn an_online_file_that_is_cut_or_ends_in_zeros_gives_the_rest_both_ways() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.journal");
+    for name in ["zstd-compact-keyed.journal", "lz4-regular-jenkins.journal"] {
+        fs::write(&path, fixture(name)).unwrap();
+        let (whole, _) = read(&path);
+        let mut online = fixture(name);
+        online[offset_of("state") as usize] = 1;
+        for entry in ENTRIES as u64 - 12..ENTRIES as u64 {
+            let at = entry_at(&online, entry) as usize;
+            for (what, bytes) in [
+                ("cut", online[..at + 8].to_vec()),
+                (
+                    "zeros",
+                    [&online[..at], &vec![0; online.len() - at]].concat(),
+                ),
+            ] {
+                fs::write(&path, &bytes).unwrap();
+                let place = format!("{name}: {what} at entry {entry}");
+                assert_reads_both_ways(&path, &whole, entry as usize, &place);
+            }
+        }
+    }
+}
+
+/// Reads forward, backward, and backward from the end as `--lines` does: each finds the same entries and tells of the
+/// damage.
+fn assert_reads_both_ways(path: &Path, whole: &[Seen], count: usize, place: &str) {
+    let open = || {
+        Journal::open(JournalOptions {
+            files: vec![path.to_owned()],
+            ..JournalOptions::default()
+        })
+    };
+    let mut journal = open();
+    let mut found = Vec::new();
+    while let Some(event) = journal.next().unwrap() {
+        found.extend(seen(&event));
+    }
+    let told = journal.problems();
+    assert_eq!(found.len(), count, "{place}: {told:?}");
+    assert!(!told.is_empty(), "{place}");
+    assert!(found.iter().all(|seen| whole.contains(seen)), "{place}");
+    let mut journal = open();
+    journal.seek(&Seek::Tail).unwrap();
+    let mut back = Vec::new();
+    while let Some(event) = journal.previous().unwrap() {
+        back.extend(seen(&event));
+    }
+    back.reverse();
+    assert!(found == back, "{place}: {} backward", back.len());
+    assert!(!journal.problems().is_empty(), "{place}");
+}
+
+/// A follower gives an entry that comes late, and does not wait for one that is followed by another.
+#[test]
+fn a_follower_waits_for_an_entry_that_is_being_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("system.journal");
+    let mut whole = fixture("zstd-compact-keyed.journal");
+    whole[offset_of("state") as usize] = 1;
+    let count = |journal: &mut Journal| {
+        let mut count = 0;
+        while journal.next().unwrap().is_some() {
+            count += 1;
+        }
+        count
+    };
+    let last = entry_at(&whole, ENTRIES as u64 - 1) as usize;
+    let mut late = whole.clone();
+    late[last..last + 64].fill(0);
+    fs::write(&path, &late).unwrap();
+    let mut journal = Journal::open(JournalOptions {
+        files: vec![path.clone()],
+        ..JournalOptions::default()
+    });
+    assert_eq!(count(&mut journal), ENTRIES - 1);
+    journal.refresh().unwrap();
+    assert_eq!(count(&mut journal), 0);
+    // The same file, as journald does: nothing is replaced.
+    write_at(&path, last, &whole[last..last + 64]);
+    journal.refresh().unwrap();
+    assert_eq!(count(&mut journal), 1);
+    assert_eq!(count(&mut journal), 0);
+}
+
+#[test]
+fn a_follower_passes_over_a_damaged_entry_that_others_follow() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("system.journal");
+    let mut bytes = fixture("zstd-compact-keyed.journal");
+    bytes[offset_of("state") as usize] = 1;
+    let damaged = entry_at(&bytes, ENTRIES as u64 - 3) as usize;
+    bytes[damaged..damaged + 64].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    let mut journal = Journal::open(JournalOptions {
+        directories: vec![directory.path().to_owned()],
+        ..JournalOptions::default()
+    });
+    journal.refresh().unwrap();
+    let mut found = 0;
+    while journal.next().unwrap().is_some() {
+        found += 1;
+    }
+    assert_eq!(found, ENTRIES - 1);
+    let problems = journal.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
+
+fn write_at(path: &Path, at: usize, bytes: &[u8]) {
+    use std::os::unix::fs::FileExt as _;
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, at as u64).unwrap();
 }
 
 fn assert_told_once(problems: &[String], place: &str) {

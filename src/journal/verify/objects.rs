@@ -161,7 +161,8 @@ impl Walk {
             return Err(corrupt("data object flags", offset + 1, expected, found));
         }
         let keyed = has(parts, layout::INCOMPATIBLE_KEYED_HASH);
-        let payload = head.payload(parts.window, parts.header, offset, parts.inflater, limit)?;
+        let payload =
+            head.whole_payload(parts.window, parts.header, offset, parts.inflater, limit)?;
         let found = parts.header.hash(payload);
         if found != head.hash {
             let expected = "the hash of the payload";

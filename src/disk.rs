@@ -12,6 +12,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A file system.
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -42,6 +43,10 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>>;
     /// The room on the file system of `path`.
     fn space(&self, path: &Path) -> io::Result<Space>;
+    /// The time by the clock that files are stamped with.
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
 }
 
 /// An open file. Reads and writes name their offset, so that a handle may be shared between threads.
@@ -58,6 +63,8 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// The first `length` bytes, which must never change from now on.
     fn map(&self, length: u64) -> io::Result<Mapped>;
+    /// Whether `path` names this very file.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// The room on a file system, in bytes.
@@ -214,6 +221,23 @@ impl DiskFile for RealFile {
     fn map(&self, length: u64) -> io::Result<Mapped> {
         Mapped::file(&self.0, length)
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let own = self.0.metadata()?;
+        match fs::symlink_metadata(path) {
+            Ok(found) => Ok((found.dev(), found.ino()) == (own.dev(), own.ino())),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// A file that is locked until it is dropped.
@@ -252,6 +276,10 @@ impl DiskFile for LockFile {
     fn map(&self, length: u64) -> io::Result<Mapped> {
         self.0.map(length)
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_at(path)
+    }
 }
 
 #[cfg(test)]
@@ -285,6 +313,9 @@ mod tests {
         assert_eq!(&buffer, b"llo");
         assert!(file.read_exact_at(&mut buffer, 3).is_err());
         assert_eq!(&*file.map(5).unwrap(), b"hello");
+        assert!(file.is_at(&folder.join("y")).unwrap());
+        assert!(!file.is_at(&folder.join("x")).unwrap());
+        assert!(!file.is_at(&folder.join("y/z")).unwrap());
         disk.remove(&folder.join("y")).unwrap();
         disk.remove_dir(&folder).unwrap();
         assert!(disk.list(&folder).is_err());

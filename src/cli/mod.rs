@@ -38,10 +38,12 @@ use std::env;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Runs the program and says how it ended: 0 done, 1 failed, 2 not understood.
 #[must_use]
 pub fn main() -> ExitCode {
+    ignore_file_size_signal();
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
@@ -68,6 +70,12 @@ pub fn main() -> ExitCode {
         Some(("man", arguments)) => man::run(arguments, command()).map(|()| 0),
         _ => unreachable!("clap refuses a command line without a known subcommand"),
     })
+}
+
+/// A write beyond the limit on the size of files fails instead of ending the process, and is handled like a full disk.
+fn ignore_file_size_signal() {
+    // it cannot be refused for this signal
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
 /// Help and version go to standard output and are a success; a mistake is not.

@@ -281,6 +281,7 @@ fn store_options(raw: &Raw) -> Result<store::Options, Error> {
             _ => None,
         })?,
         free_percent_min: u8::try_from(raw.number("LOG_STORE_MIN_FREE")?).unwrap_or(u8::MAX),
+        keep_bytes_min: raw.bytes("LOG_STORE_MIN_KEEP")?,
         ..store::Options::default()
     })
 }

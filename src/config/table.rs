@@ -260,7 +260,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min_s: 60,
             max_s: CENTURY_S,
         },
-        meaning: "age at which records go",
+        meaning: "age at which records are deleted, counted from their arrival",
     },
     Setting {
         name: "LOG_STORE_MAX_BYTES",
@@ -307,7 +307,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "5",
         kind: Kind::Number { min: 0, max: 50 },
-        meaning: "percent of the file system that stays free, at least 64 MiB: below it the oldest records go",
+        meaning: "percent of the file system that stays free, at least 64 MiB: below it the oldest records are deleted, down to LOG_STORE_MIN_KEEP",
+    },
+    Setting {
+        name: "LOG_STORE_MIN_KEEP",
+        flag: None,
+        default: "64MiB",
+        kind: Kind::Bytes {
+            min: 0,
+            max: 1 << 44,
+        },
+        meaning: "bytes of the newest records that are kept although the file system is short of room",
     },
     Setting {
         name: "LOG_STORE_SYNC",

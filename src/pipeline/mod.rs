@@ -6,6 +6,7 @@ mod counters;
 mod hang;
 mod history;
 mod lane;
+mod maintenance;
 mod merge;
 mod starting;
 mod writer;

@@ -3,6 +3,7 @@
 
 use super::hang;
 use super::lane::InFlight;
+use super::maintenance;
 use super::{Delivery, Options, Share, Shared, told};
 use crate::collect;
 use crate::collect::Batch;
@@ -212,8 +213,14 @@ impl Writer {
         }
         self.upkeep_at = Instant::now() + UPKEEP_EVERY;
         match self.store.upkeep(Micros::now()) {
-            Ok(upkeep) if upkeep.pruned.short_of_room => self.tell_short_of_room(&upkeep.pruned),
-            Ok(_) => {}
+            Ok(upkeep) => {
+                if upkeep.pruned.short_of_room {
+                    self.tell_short_of_room(&upkeep.pruned);
+                }
+                for record in maintenance::records(&upkeep) {
+                    self.tell(record);
+                }
+            }
             Err(error) => self.log_once("upkeep of the store failed", &error),
         }
         let patience = self.options.patience.answer;

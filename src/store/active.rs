@@ -43,6 +43,7 @@ pub(super) struct Index {
     /// Whether a state frame was seen: without it the positions are not all.
     pub(super) has_state: bool,
     first_id: u64,
+    rows: u64,
     groups: Vec<Arc<Group>>,
     /// Makes bitmaps of the groups that are read; none while records are appended.
     grams: Option<ngram::Builder>,
@@ -58,6 +59,7 @@ impl Index {
             dictionary: Dictionary::default(),
             has_state: false,
             first_id,
+            rows: 0,
             groups: vec![],
             grams: None,
         }
@@ -77,7 +79,7 @@ impl Index {
     }
 
     pub(super) fn rows(&self) -> u64 {
-        self.next_id - self.first_id
+        self.rows
     }
 
     pub(super) fn first_id(&self) -> u64 {
@@ -117,6 +119,7 @@ impl Index {
     /// Takes a batch in whose sources stand in the dictionary already.
     pub(super) fn add_batch(&mut self, batch: &Batch<'_>, bytes: Range<u64>) {
         self.next_id = batch.ids().end;
+        self.rows += batch.rows() as u64;
         self.apply(batch.positions.clone());
         let Some(summary) = summarize(batch) else {
             return;

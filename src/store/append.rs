@@ -9,7 +9,7 @@ use super::layout::{FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LEN
 use super::scan::ScannedFile;
 use super::segment::Segment;
 use crate::record::{Position, Positions, Record};
-use crate::time::Micros;
+use std::io;
 
 /// The file that frames are appended to.
 #[derive(Debug)]
@@ -30,14 +30,6 @@ pub(super) struct FrameWriter {
     scratch: Scratch,
 }
 
-/// A write that did not succeed.
-#[derive(Debug)]
-pub(super) struct FailedWrite {
-    pub(super) error: Error,
-    /// Whether the file may hold what it should not: nothing more may be written.
-    pub(super) is_lasting: bool,
-}
-
 impl FrameWriter {
     /// Appends a batch frame to `active`. After a failure nothing has changed there.
     pub(super) fn append<'a>(
@@ -46,7 +38,7 @@ impl FrameWriter {
         first_id: u64,
         records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
         positions: &[Position],
-    ) -> Result<(), FailedWrite> {
+    ) -> Result<(), Error> {
         let dictionary = &mut active.index.dictionary;
         let known = dictionary.names().len();
         self.buffer.clear();
@@ -74,7 +66,7 @@ impl FrameWriter {
         &mut self,
         active: &mut ActiveWriter,
         low_water: u64,
-    ) -> Result<(), FailedWrite> {
+    ) -> Result<(), Error> {
         self.buffer.clear();
         let start = frame::begin(&mut self.buffer);
         self.buffer.extend(low_water.to_le_bytes());
@@ -89,15 +81,12 @@ impl FrameWriter {
         active: &mut ActiveWriter,
         start: usize,
         kind: FrameKind,
-    ) -> Result<(), FailedWrite> {
+    ) -> Result<(), Error> {
         let payload = self.buffer.len() - start - FRAME_HEADER_LENGTH;
         if payload > FRAME_PAYLOAD_MAX {
-            return Err(FailedWrite {
-                error: Error::TooLarge {
-                    bytes: payload as u64,
-                    bytes_max: FRAME_PAYLOAD_MAX as u64,
-                },
-                is_lasting: false,
+            return Err(Error::TooLarge {
+                bytes: payload as u64,
+                bytes_max: FRAME_PAYLOAD_MAX as u64,
             });
         }
         let place = Place {
@@ -107,11 +96,26 @@ impl FrameWriter {
         frame::finish(&mut self.buffer, start, kind, active.durable, place);
         let file = &active.file;
         if let Err(error) = file.file.write_all_at(&self.buffer, active.length) {
-            // Cut what was left. Only a full file system, with the cut done, leaves the file as it was.
-            let cut = file.file.set_length(active.length);
-            let error = Error::io("write", &file.path)(error);
-            let is_lasting = cut.is_err() || !matches!(error, Error::Full { .. });
-            return Err(FailedWrite { error, is_lasting });
+            // Only a write that found no room or no memory, with its traces cut off, leaves the file as it was.
+            let is_undone = file.file.set_length(active.length).is_ok();
+            return Err(match Error::io("write", &file.path)(error) {
+                error @ Error::Full { .. } if is_undone => error,
+                Error::Io {
+                    action,
+                    path,
+                    source,
+                } if is_undone && is_momentary(&source) => Error::Io {
+                    action,
+                    path,
+                    source,
+                },
+                Error::Full { source, .. } | Error::Io { source, .. } => Error::Data {
+                    action: "write",
+                    path: file.path.to_path_buf(),
+                    source,
+                },
+                error => error,
+            });
         }
         active.length += self.buffer.len() as u64;
         Ok(())
@@ -133,7 +137,7 @@ impl ActiveWriter {
             kind: FileKind::Active,
             store: identity.store,
             first_id,
-            created: Micros::now(),
+            created: directory.now(),
         };
         let mut bytes = header.encode().to_vec();
         let start = frame::begin(&mut bytes);
@@ -146,7 +150,11 @@ impl ActiveWriter {
         file.write_all_at(&bytes, 0)
             .map_err(Error::io("write", &temporary))?;
         file.sync().map_err(Error::io("sync", &temporary))?;
-        directory.commit(&path)?;
+        directory.name(&path)?;
+        // The name may be there or not: nothing may go on before that is known.
+        directory
+            .sync_names()
+            .map_err(Error::data("sync", &directory.root))?;
         let mut index = Index::new(first_id);
         index.low_water = low_water;
         index.positions.clone_from(positions);
@@ -168,7 +176,7 @@ impl ActiveWriter {
     pub(super) fn sync(&mut self) -> Result<(), Error> {
         if self.is_dirty() {
             let file = &self.file;
-            file.file.sync().map_err(Error::io("sync", &file.path))?;
+            file.file.sync().map_err(Error::data("sync", &file.path))?;
             self.durable = self.length;
         }
         Ok(())
@@ -192,6 +200,14 @@ impl From<ScannedFile> for ActiveWriter {
             durable: 0,
         }
     }
+}
+
+/// Whether the operating system was short of something that it may have again soon.
+fn is_momentary(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::OutOfMemory | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+    )
 }
 
 /// Room for a frame of usual size is kept; what a large one took is given back.

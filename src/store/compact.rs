@@ -2,12 +2,16 @@
 //! costs a footer, a dictionary and blocks too small to compress well.
 
 use super::append::ActiveWriter;
+use super::directory::temporary;
 use super::error::Error;
+
 use super::footer::Facts;
 use super::recover::{self, SealedFile};
 use super::repair;
+use super::retention::Pruned;
 use super::seal;
 use super::segment::Segment;
+use super::trouble::Task;
 use super::upkeep::SOURCES_MAX;
 use super::writer::Store;
 use crate::record::Source;
@@ -28,11 +32,12 @@ pub struct Compaction {
 
 impl Store {
     /// Merges sealed segments that together fit into one; all records and ids stay. Readers are not disturbed, and a crash at any
-    /// moment leaves either the old files or the new one. A full file system stops it: what was merged until then stays merged.
+    /// moment leaves either the old files or the new one. An error stops it: what was merged until then stays merged.
     pub fn compact(&mut self) -> Result<Compaction, Error> {
         self.check()?;
-        let sealed = self.seal_rest();
-        sealed.or_else(|error| self.put_off(error))?;
+        if let Err(error) = self.seal_rest() {
+            self.put_off(Task::Seal, error);
+        }
         let mut done = Compaction {
             segments: (self.sealed.len() as u64, 0),
             bytes: (self.sealed_bytes(), 0),
@@ -42,13 +47,8 @@ impl Store {
         for run in self.runs_to_merge().into_iter().rev() {
             match self.merge(run) {
                 Err(error @ Error::Corrupt { .. }) => done.damage.push(error),
-                Err(error) => {
-                    let is_lasting = !matches!(error, Error::Full { .. });
-                    if is_lasting {
-                        self.shared.fail(error.clone());
-                    }
-                    return Err(error);
-                }
+                // The old files hold all that they held.
+                Err(error) => return Err(error),
                 Ok(()) => {}
             }
         }
@@ -101,17 +101,20 @@ impl Store {
         };
         let first_id = first.segment.ids().start;
         let merged = self.write_merged(first_id, run.clone());
+        let begun = self.directory.active(first_id);
+        self.doom_part(begun.clone());
         if merged.is_err() {
-            self.directory.discard(&self.directory.sealed(first_id))?;
+            self.doom_part(temporary(&begun));
+            self.doom_part(temporary(&self.directory.sealed(first_id)));
         }
-        self.directory.remove(&self.directory.active(first_id))?;
-        let merged = merged?;
+        let merged = merged.inspect_err(|_| self.unlink_doomed(&mut Pruned::default()))?;
         let old: Vec<SealedFile> = self.sealed.splice(run, [merged]).collect();
         self.publish();
-        for file in old.iter().skip(1) {
-            self.directory.remove(&file.path)?;
+        for file in old.into_iter().skip(1) {
+            self.doom_part(file.path);
         }
-        self.directory.sync()
+        self.unlink_doomed(&mut Pruned::default());
+        Ok(())
     }
 
     fn write_merged(&mut self, first_id: u64, run: Range<usize>) -> Result<SealedFile, Error> {
@@ -119,6 +122,7 @@ impl Store {
         let last = files.last().map(|file| &file.facts);
         let last = last.ok_or_else(|| Error::corrupt(&self.directory.root, 0, "run"))?;
         let (sealed, positions) = (last.sealed, last.positions.clone());
+        let begun = files.iter().find_map(|file| file.begun);
         let (directory, identity) = (&self.directory, &self.identity);
         let mut writer =
             ActiveWriter::create(directory, identity, first_id, self.low_water, &positions)?;
@@ -131,6 +135,8 @@ impl Store {
             records.sort_by_key(|record| record.id);
             repair::rewrite(&mut self.frames, &mut writer, &records)?;
         }
+        // Its records arrived when they did.
+        writer.header.created = begun.unwrap_or(writer.header.created);
         let facts = Facts {
             sealed,
             low_water: self.low_water,

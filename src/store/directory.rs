@@ -133,10 +133,15 @@ impl Directory {
 
     /// Gives a file that is written and synced its name, for good.
     pub(super) fn commit(&self, path: &Path) -> Result<(), Error> {
+        self.name(path)?;
+        self.sync()
+    }
+
+    /// Gives a file that is written and synced its name, which a power loss may take back.
+    pub(super) fn name(&self, path: &Path) -> Result<(), Error> {
         self.disk
             .rename(&temporary(path), path)
-            .map_err(Error::io("rename", path))?;
-        self.sync()
+            .map_err(Error::io("rename", path))
     }
 
     /// Makes a small file, whole or not at all.
@@ -220,6 +225,16 @@ impl Directory {
     /// Copies the first `length` bytes of a file of another folder.
     pub(super) fn copy(&self, path: &Path, length: u64) -> Result<(), Error> {
         let source = self.disk.open(path).map_err(Error::io("open", path))?;
+        self.copy_open(source.as_ref(), path, length)
+    }
+
+    /// Copies the first `length` bytes of an open file, which was opened at `path`, to a file with its name.
+    pub(super) fn copy_open(
+        &self,
+        source: &dyn DiskFile,
+        path: &Path,
+        length: u64,
+    ) -> Result<(), Error> {
         let target = self.here(path);
         let (file, temporary) = self.create(&target)?;
         let mut buffer = vec![0; COPY_BYTES];
@@ -254,9 +269,9 @@ impl Directory {
         self.sync()
     }
 
-    /// Makes the folder itself survive a power loss, and the one above it, which may be new as well.
+    /// Makes the folder itself survive a power loss, and those above it, which may be new as well.
     pub(super) fn sync_above(&self) -> Result<(), Error> {
-        for above in self.root.ancestors().skip(1).take(2) {
+        for above in self.root.ancestors().skip(1) {
             let above = if above.as_os_str().is_empty() {
                 Path::new(".")
             } else {
@@ -272,9 +287,23 @@ impl Directory {
     }
 
     pub(super) fn sync(&self) -> Result<(), Error> {
-        self.disk
-            .sync_dir(&self.root)
-            .map_err(Error::io("sync", &self.root))
+        self.sync_names().map_err(Error::io("sync", &self.root))
+    }
+
+    /// The same with the error as it comes.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        self.disk.sync_dir(&self.root)
+    }
+
+    /// The time by the machine's clock.
+    pub(super) fn now(&self) -> Micros {
+        Micros::from(self.disk.now())
+    }
+
+    /// Whether a lock that was taken here is still that of the folder.
+    pub(super) fn is_locked_by(&self, lock: &dyn DiskFile) -> bool {
+        let at_path = lock.is_at(&self.root.join(LOCK_FILE));
+        at_path.unwrap_or(false)
     }
 
     /// Takes the store for this process, for as long as the handle lives.
@@ -342,7 +371,8 @@ fn is_no_link(error: &io::Error) -> bool {
 /// Copied at once.
 const COPY_BYTES: usize = 256 << 10;
 
-fn temporary(path: &Path) -> PathBuf {
+/// The name of a file that is begun and not finished.
+pub(super) fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     name.into()

@@ -19,19 +19,29 @@ pub enum Error {
         /// What was being read.
         what: &'static str,
     },
+    /// A write or a sync of records failed: what the file holds is not known. Nothing more is written until the store has been
+    /// recovered, which [`super::Store::upkeep`] tries.
+    Data {
+        /// What was being done: `write`, `sync`.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
     /// There is a store already.
     Exists {
         /// Its folder.
         path: PathBuf,
     },
-    /// The file system is full; the same call may succeed later.
+    /// The file system is full, or the file is as large as the process may make it; the same call may succeed later.
     Full {
         /// What was being written.
         path: PathBuf,
         /// What the operating system said.
         source: Arc<io::Error>,
     },
-    /// The operating system said no.
+    /// The operating system refused; nothing was lost, and the same call may succeed later.
     Io {
         /// What was being done: `read`, `write`, `sync`.
         action: &'static str,
@@ -62,6 +72,11 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// The files of the store were removed, moved or replaced while it was open.
+    Removed {
+        /// The file that is no longer at its path.
+        path: PathBuf,
+    },
     /// More than a frame may hold.
     TooLarge {
         /// Bytes that the frame would have.
@@ -89,15 +104,47 @@ impl Error {
         }
     }
 
+    /// Whether the same call may succeed later although nothing is repaired: the file system was full, or the operating system
+    /// was short of something. Any other failure lasts.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Full { .. } | Self::Io { .. } | Self::Locked { .. }
+        )
+    }
+
+    /// Whether the store must be recovered before anything more is written.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self, Self::Data { .. } | Self::Removed { .. })
+    }
+
+    /// Whether a file cannot grow, although another may.
+    pub(super) fn is_file_too_large(&self) -> bool {
+        matches!(self, Self::Full { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
+    }
+
+    /// Names the action and the file of a failed write or sync of records.
+    pub(super) fn data<'a>(
+        action: &'static str,
+        path: &'a Path,
+    ) -> impl Fn(io::Error) -> Self + 'a {
+        move |source| Self::Data {
+            action,
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
     /// Names the action and the file of a failed call.
     pub(super) fn io<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
         move |source| {
             let path = path.to_owned();
             let source = Arc::new(source);
             match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Self::Full { path, source }
-                }
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge => Self::Full { path, source },
                 _ => Self::Io {
                     action,
                     path,
@@ -122,7 +169,9 @@ impl fmt::Display for Error {
             Self::Full { path, .. } => {
                 write!(f, "{}: the file system is full", path.display())
             }
-            Self::Io { action, path, .. } => write!(f, "{}: cannot {action}", path.display()),
+            Self::Data { action, path, .. } | Self::Io { action, path, .. } => {
+                write!(f, "{}: cannot {action}", path.display())
+            }
             Self::Locked {
                 path,
                 pid: Some(pid),
@@ -136,6 +185,11 @@ impl fmt::Display for Error {
                 "a snapshot's name is 1 to 64 of A-Z a-z 0-9 . _ - without a dot at the start; got {name:?}"
             ),
             Self::NotAStore { path } => write!(f, "{}: not a store", path.display()),
+            Self::Removed { path } => write!(
+                f,
+                "{}: removed or replaced while the store was open",
+                path.display()
+            ),
             Self::TooLarge { bytes, bytes_max } => {
                 write!(
                     f,
@@ -154,7 +208,9 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Full { source, .. } | Self::Io { source, .. } => Some(source),
+            Self::Data { source, .. } | Self::Full { source, .. } | Self::Io { source, .. } => {
+                Some(source)
+            }
             _ => None,
         }
     }
@@ -180,6 +236,14 @@ mod tests {
             (
                 Error::io("write", &path)(io::ErrorKind::StorageFull.into()),
                 "/logs/x.seg: the file system is full",
+            ),
+            (
+                Error::data("sync", &path)(io::Error::other("no")),
+                "/logs/x.seg: cannot sync",
+            ),
+            (
+                Error::Removed { path: path.clone() },
+                "/logs/x.seg: removed or replaced while the store was open",
             ),
             (
                 Error::Locked {
@@ -231,8 +295,38 @@ mod tests {
         ];
         for (error, text) in cases {
             assert_eq!(error.to_string(), text);
-            let has_source = matches!(error, Error::Io { .. } | Error::Full { .. });
+            let has_source = matches!(
+                error,
+                Error::Data { .. } | Error::Io { .. } | Error::Full { .. }
+            );
             assert_eq!(error.source().is_some(), has_source);
         }
+    }
+
+    #[test]
+    fn says_whether_the_same_call_may_succeed_later() {
+        let path = Path::new("x");
+        for kind in [
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::QuotaExceeded,
+            io::ErrorKind::FileTooLarge,
+        ] {
+            let error = Error::io("write", path)(kind.into());
+            assert!(matches!(error, Error::Full { .. }) && error.is_transient());
+            let is_too_large = kind == io::ErrorKind::FileTooLarge;
+            assert_eq!(error.is_file_too_large(), is_too_large);
+        }
+        let no_descriptors = Error::io("create", path)(io::Error::from_raw_os_error(24));
+        assert!(no_descriptors.is_transient() && !no_descriptors.is_failure());
+        for lasting in [
+            Error::data("write", path)(io::ErrorKind::StorageFull.into()),
+            Error::Removed {
+                path: path.to_owned(),
+            },
+        ] {
+            assert!(lasting.is_failure() && !lasting.is_transient());
+        }
+        let damaged = Error::corrupt(path, 0, "frame");
+        assert!(!damaged.is_failure() && !damaged.is_transient());
     }
 }

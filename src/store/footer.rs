@@ -288,6 +288,8 @@ impl Trailer {
 /// What was found of the ends of a sealed file.
 #[derive(Debug)]
 pub(super) struct Ends {
+    /// When the file was begun; `None` when its header is damaged.
+    pub(super) begun: Option<Micros>,
     pub(super) footer: Footer,
     /// Parts that are damaged and were not needed.
     pub(super) damage: Vec<Error>,
@@ -327,7 +329,11 @@ pub(super) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
     if header.is_some_and(|header| header.first_id != footer.ids.start) {
         return Err(Error::corrupt(path, 0, "first id"));
     }
-    Ok(Ends { footer, damage })
+    Ok(Ends {
+        begun: header.map(|header| header.created),
+        footer,
+        damage,
+    })
 }
 
 /// The footer at one of two places; the other is damage.

@@ -8,7 +8,8 @@
 //! - `active`, `sealed`, `segment`, `block`, `cache`: what readers see of a file.
 //! - `plan`, `seal`: from an active file to a sealed one.
 //! - `directory`, `scan`, `recover`, `open`: the folder, and opening it.
-//! - `append`, `writer`, `upkeep`, `retention`: the one writer; `reader`, `read_only`: everybody else.
+//! - `append`, `writer`: the one writer; `upkeep`, `retention`, `arrival`, `unlink`, `trouble`, `renew`: what it does besides.
+//! - `reader`, `read_only`: everybody else.
 //! - `compact`, `snapshot`, `replace`, `verify`, `repair`: a whole store at a time; `inspect`: its bytes, named.
 
 #![deny(
@@ -29,6 +30,7 @@
 
 mod active;
 mod append;
+mod arrival;
 mod batch;
 mod block;
 mod cache;
@@ -52,6 +54,7 @@ mod plan;
 mod read_only;
 mod reader;
 mod recover;
+mod renew;
 mod repair;
 mod replace;
 mod retention;
@@ -61,6 +64,8 @@ mod sealed;
 mod segment;
 mod snapshot;
 mod tally;
+mod trouble;
+mod unlink;
 mod upkeep;
 mod verify;
 mod writer;
@@ -77,6 +82,7 @@ pub use inspect::{
 pub use open::Recovery;
 pub use options::{Options, SyncPolicy};
 pub use reader::{Reader, View};
+pub use renew::Recovered;
 pub use repair::{Repair, repair};
 pub use replace::restore_replacing;
 pub use retention::Pruned;

@@ -1,18 +1,22 @@
 //! Opening a store to write to it: takes the lock, mends what a crash left, goes on behind the last whole frame.
 
 use super::append::{ActiveWriter, FrameWriter};
+use super::arrival::AgeClock;
 use super::directory::{Directory, Identity, Listing};
 use super::error::Error;
 use super::options::Options;
 use super::reader::{Shared, View};
-use super::recover::{self, Found};
+use super::recover::{self, Found, LostFile, SealedFile};
 use super::replace;
 use super::scan::ScannedFile;
+use super::trouble::{Backoff, Troubles};
 use super::writer::{Frozen, Store};
 use crate::disk::Disk;
+use crate::record::Positions;
 use crate::time::Micros;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What opening found and mended.
 #[derive(Debug, Clone, Default)]
@@ -36,45 +40,130 @@ impl Store {
         let directory = Directory::new(disk, root);
         let lock = directory.lock()?;
         replace::finish(&directory)?;
-        let listing = directory.list()?;
-        let identity = identity(&directory, &listing)?;
-        for path in &listing.temporary {
-            directory.remove(path)?;
-        }
-        let mut found = recover::open_all(&directory, &listing, identity.store, true)?;
-        for path in &found.leftover {
-            directory.remove(path)?;
-        }
-        let mut recovery = Recovery {
-            cut_bytes: 0,
-            damage: found.damage(),
-        };
-        let active = go_on(&directory, &identity, &mut found, &mut recovery)?;
-        let frozen = found.active.drain(..).map(|scanned| {
-            let damaged = !scanned.holes.is_empty() || scanned.torn > 0;
-            Frozen::new(ActiveWriter::from(scanned), damaged)
-        });
-        let frozen = frozen.collect();
+        let (loaded, recovery) = load(&directory, None)?;
+        let age_clock = loaded.age_clock(options.age_max, directory.now());
         let store = Self {
-            low_water: found.low_water().max(active.index.low_water),
             shared: Arc::new(Shared::new(directory.root.clone(), View::new(0..0, vec![]))),
             directory,
             options,
-            identity,
-            sealed: found.sealed,
-            lost: found.lost,
-            frozen,
-            active,
+            identity: loaded.identity,
+            sealed: loaded.sealed,
+            lost: loaded.lost,
+            frozen: loaded.frozen,
+            active: loaded.active,
+            low_water: loaded.low_water,
             seal_credit: 0,
             last_sync: Micros::now(),
             last_prune: None,
             room_made: None,
             frames: FrameWriter::default(),
-            _lock: lock,
+            age_clock,
+            doomed: vec![],
+            troubles: Troubles::default(),
+            rotation_pause: Backoff::default(),
+            unlink_pause: Backoff::default(),
+            recovery_pause: Backoff::default(),
+            lock,
         };
         store.publish();
         Ok((store, recovery))
     }
+}
+
+/// What the files of a folder say, ready to be appended to.
+pub(super) struct Loaded {
+    pub(super) identity: Identity,
+    pub(super) sealed: Vec<SealedFile>,
+    pub(super) lost: Vec<LostFile>,
+    pub(super) frozen: Vec<Frozen>,
+    pub(super) active: ActiveWriter,
+    pub(super) low_water: u64,
+}
+
+impl Loaded {
+    fn new(identity: Identity, found: Found, active: ActiveWriter) -> Self {
+        let low_water = found.low_water().max(active.index.low_water);
+        let frozen = found.active.into_iter().map(|scanned| {
+            let damaged = !scanned.holes.is_empty() || scanned.torn > 0;
+            Frozen::new(ActiveWriter::from(scanned), damaged)
+        });
+        Self {
+            identity,
+            sealed: found.sealed,
+            lost: found.lost,
+            frozen: frozen.collect(),
+            active,
+            low_water,
+        }
+    }
+
+    /// The clock for age as it went while the files were written, up to `now`.
+    fn age_clock(&self, age_max: Duration, now: Micros) -> AgeClock {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|file| (file.begun, Arc::clone(&file.segment)));
+        let frozen = self.frozen.iter();
+        let frozen = frozen.map(|it| (Some(it.writer.header.created), Arc::clone(&it.segment)));
+        let mut files: Vec<_> = sealed.chain(frozen).collect();
+        let active = Arc::new(self.active.segment());
+        files.push((Some(self.active.header.created), active));
+        files.sort_by_key(|(_, segment)| segment.ids().start);
+        let times = files.into_iter().flat_map(|(begun, segment)| {
+            let blocks = segment.blocks();
+            let latest = blocks.map(|block| *block.summary().times.end());
+            let latest = latest.filter(|latest| Some(*latest) >= begun && *latest <= now);
+            [begun.filter(|begun| *begun <= now), latest.max()]
+        });
+        AgeClock::new(age_max, times.flatten())
+    }
+}
+
+/// Opens every file of a folder to write to it. `known`: the next id and the positions, where another than the files tells them.
+pub(super) fn load(
+    directory: &Directory,
+    known: Option<(u64, &Positions)>,
+) -> Result<(Loaded, Recovery), Error> {
+    let listing = directory.list()?;
+    let identity = identity(directory, &listing)?;
+    for path in &listing.temporary {
+        directory.remove(path)?;
+    }
+    let mut found = recover::open_all(directory, &listing, identity.store, true)?;
+    for path in &found.leftover {
+        directory.remove(path)?;
+    }
+    let mut recovery = Recovery {
+        cut_bytes: 0,
+        damage: found.damage(),
+    };
+    if found.is_empty()
+        && let Some((next_id, positions)) = known
+    {
+        let low_water = found.low_water();
+        let active = ActiveWriter::create(directory, &identity, next_id, low_water, positions)?;
+        return Ok((Loaded::new(identity, found, active), recovery));
+    }
+    let mut active = go_on(directory, &identity, &mut found, &mut recovery)?;
+    if let Some((next_id, _)) = known {
+        skip_ids(&mut active, next_id)?;
+    }
+    // Such a file made way for one with a later first id.
+    let is_empty = |file: &mut ScannedFile| file.index.rows() == 0 && file.holes.is_empty();
+    for file in found.active.extract_if(.., is_empty) {
+        directory.remove(&file.file.path)?;
+    }
+    // Names may be there that no power loss would leave: what is appended from now on must not go with them.
+    directory.sync()?;
+    Ok((Loaded::new(identity, found, active), recovery))
+}
+
+/// Gives up the ids before this one, durably: records that were lost had them.
+fn skip_ids(active: &mut ActiveWriter, next_id: u64) -> Result<(), Error> {
+    if active.index.next_id >= next_id {
+        return Ok(());
+    }
+    let none = [].iter();
+    FrameWriter::default().append(active, next_id, &none, &[])?;
+    active.sync()
 }
 
 /// The store's identity; a folder without segments becomes a new store.

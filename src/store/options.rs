@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Options {
     /// Records that readers see at most (`LOG_STORE_MAX_ROWS`).
     pub rows_max: u64,
-    /// How old a record may get (`LOG_STORE_MAX_AGE`).
+    /// How long ago a record may have arrived (`LOG_STORE_MAX_AGE`).
     pub age_max: Duration,
     /// Bytes that the store's files take at most (`LOG_STORE_MAX_BYTES`).
     pub bytes_max: u64,
@@ -23,6 +23,9 @@ pub struct Options {
     pub free_percent_min: u8,
     /// The same in bytes: the greater of the two holds.
     pub free_bytes_min: u64,
+    /// Bytes of the newest segments that stay although room is short (`LOG_STORE_MIN_KEEP`): whoever fills the file system
+    /// cannot have the log deleted.
+    pub keep_bytes_min: u64,
 }
 
 /// When appended records are made safe against a power loss. A killed process loses nothing under any of them.
@@ -48,6 +51,7 @@ impl Default for Options {
             sync: SyncPolicy::Interval(Duration::from_secs(1)),
             free_percent_min: 5,
             free_bytes_min: 64 << 20,
+            keep_bytes_min: 64 << 20,
         }
     }
 }
@@ -59,6 +63,18 @@ impl Options {
         self.segment_rows
             .min((self.rows_max / 4).max(SEGMENT_ROWS_FLOOR))
             .clamp(1, SEGMENT_ROWS_CEILING)
+    }
+
+    /// How long an active file takes records before it is sealed: age is counted by files, and only whole files are removed.
+    pub(super) fn segment_age_bound(&self) -> Duration {
+        (self.age_max / 4).max(SEGMENT_AGE_FLOOR)
+    }
+
+    /// What the active file may grow to while it cannot be sealed: after that appending waits.
+    pub(super) fn overfull(&self) -> (u64, u64) {
+        let rows = self.segment_rows_bound().saturating_mul(OVERFULL);
+        let bytes = self.segment_bytes_bound().saturating_mul(OVERFULL);
+        (rows, bytes.min(SEGMENT_BYTES_END))
     }
 
     /// The same in bytes of the active file.
@@ -76,6 +92,12 @@ const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
 const SEGMENT_ROWS_CEILING: u64 = 1 << 20;
 /// Sealing keeps places in the active file as 32-bit numbers; a last frame may come on top.
 const SEGMENT_BYTES_CEILING: u64 = 1 << 30;
+/// Places as 32-bit numbers, and the last frame.
+const SEGMENT_BYTES_END: u64 = 2 << 30;
+/// Some more segments come to all that the store may hold.
+const OVERFULL: u64 = 8;
+/// Each segment costs a footer and a few syncs.
+const SEGMENT_AGE_FLOOR: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
@@ -98,5 +120,19 @@ mod tests {
         };
         assert_eq!(small.segment_rows_bound(), 1_024);
         assert_eq!(small.segment_bytes_bound(), 1 << 20);
+        assert_eq!(defaults.segment_age_bound(), Duration::from_hours(42));
+        assert_eq!(defaults.overfull(), (200_000, 256 << 20));
+        let greatest = Options {
+            rows_max: u64::MAX,
+            bytes_max: u64::MAX,
+            segment_rows: u64::MAX,
+            segment_bytes: u64::MAX,
+            ..Options::default()
+        };
+        let (rows, bytes) = greatest.overfull();
+        assert!(
+            rows < 1 << 24 && bytes < 1 << 32,
+            "ids and places of a file"
+        );
     }
 }

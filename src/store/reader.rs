@@ -4,14 +4,14 @@ use super::error::Error;
 use super::segment::Segment;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// What the writer shares with readers.
 #[derive(Debug)]
 pub(super) struct Shared {
     root: PathBuf,
     view: RwLock<View>,
-    failure: OnceLock<Error>,
+    failure: Mutex<Option<Error>>,
 }
 
 impl Shared {
@@ -19,7 +19,7 @@ impl Shared {
         Self {
             root,
             view: RwLock::new(view),
-            failure: OnceLock::new(),
+            failure: Mutex::default(),
         }
     }
 
@@ -33,14 +33,21 @@ impl Shared {
         view.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the first failure.
-    pub(super) fn fail(&self, error: Error) {
-        // A later failure follows from the first.
-        let _ = self.failure.set(error);
+    /// Keeps the first failure: a later one follows from it.
+    pub(super) fn fail(&self, error: &Error) {
+        self.failed().get_or_insert_with(|| error.clone());
     }
 
-    pub(super) fn failure(&self) -> Option<&Error> {
-        self.failure.get()
+    pub(super) fn recovered(&self) {
+        *self.failed() = None;
+    }
+
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.failed().clone()
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,10 +68,10 @@ impl Reader {
         self.shared.view()
     }
 
-    /// The first failed write or sync, after which the store takes no more.
+    /// The failed write or sync after which the store takes no more, until it has been recovered.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        self.shared.failure().cloned()
+        self.shared.failure()
     }
 
     /// The folder.

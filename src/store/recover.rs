@@ -8,6 +8,7 @@ use super::scan::{self, ScannedFile};
 use super::sealed::{self, Opened};
 use super::segment::Segment;
 use crate::record::Positions;
+use crate::time::Micros;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(super) struct SealedFile {
     pub(super) segment: Arc<Segment>,
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// When it was begun, by the clock of that moment; `None` when its header is damaged.
+    pub(super) begun: Option<Micros>,
     pub(super) facts: Facts,
     /// Damage that costs no record.
     pub(super) damage: Vec<Error>,
@@ -43,6 +46,10 @@ pub(super) struct Found {
 }
 
 impl Found {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sealed.is_empty() && self.active.is_empty() && self.lost.is_empty()
+    }
+
     /// Whether a sealed file holds the records of the file with this first id too: it was sealed from it, or compacted.
     fn covers(&self, first_id: u64) -> bool {
         let sealed = self.sealed.iter();
@@ -110,6 +117,7 @@ pub(super) fn open_sealed(directory: &Directory, first_id: u64) -> Result<Sealed
     let (bytes, map) = open().map_err(Error::io("open", &path))?;
     let Opened {
         segment,
+        begun,
         facts,
         damage,
     } = sealed::open(&path, map, &directory.cache)?;
@@ -120,6 +128,7 @@ pub(super) fn open_sealed(directory: &Directory, first_id: u64) -> Result<Sealed
         segment: Arc::new(segment),
         path,
         bytes,
+        begun,
         facts,
         damage,
     })

@@ -1,6 +1,6 @@
 //! Repairing: every record that can be read goes into a new store, under its id; the damaged one is left as it is.
 
-use super::append::{ActiveWriter, FailedWrite, FrameWriter};
+use super::append::{ActiveWriter, FrameWriter};
 use super::directory::{Directory, Identity};
 use super::error::Error;
 use super::footer::Facts;
@@ -65,13 +65,19 @@ struct Salvage<'a> {
 impl Salvage<'_> {
     fn run(&mut self, found: Found) -> Result<(), Error> {
         for file in found.sealed {
-            self.segment(&file.segment, file.facts.low_water, &file.facts.positions)?;
+            let Facts {
+                low_water,
+                positions,
+                ..
+            } = &file.facts;
+            self.segment(&file.segment, file.begun, *low_water, positions)?;
         }
         for file in found.active {
+            let begun = (!file.header_damaged).then_some(file.header.created);
             let low_water = file.index.low_water;
             let positions = file.index.positions.clone();
             let segment = ActiveWriter::from(file).segment();
-            self.segment(&segment, low_water, &positions)?;
+            self.segment(&segment, begun, low_water, &positions)?;
         }
         Ok(())
     }
@@ -80,6 +86,7 @@ impl Salvage<'_> {
     fn segment(
         &mut self,
         segment: &Segment,
+        begun: Option<Micros>,
         low_water: u64,
         positions: &Positions,
     ) -> Result<(), Error> {
@@ -89,6 +96,7 @@ impl Salvage<'_> {
         };
         let mut writer =
             ActiveWriter::create(self.target, self.identity, first.id.0, low_water, positions)?;
+        writer.header.created = begun.unwrap_or(writer.header.created);
         rewrite(&mut self.frames, &mut writer, &records)?;
         writer.sync()?;
         let facts = Facts {
@@ -129,9 +137,7 @@ pub(super) fn rewrite(
             continue;
         };
         let records = batch.iter().map(|stored| &stored.record);
-        frames
-            .append(writer, first.id.0, &records, &[])
-            .map_err(|FailedWrite { error, .. }| error)?;
+        frames.append(writer, first.id.0, &records, &[])?;
     }
     Ok(())
 }

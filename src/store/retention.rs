@@ -1,13 +1,17 @@
 //! Retention: which records readers still see, and which files may go.
 //!
 //! A low-water id hides what is too much, exactly and at once; it is kept in the active file and survives a restart. A file is
-//! unlinked when all its records are hidden. No file is ever rewritten for it.
+//! unlinked when all its records are hidden. No file is ever rewritten for it. Limits do not depend on each other: what cannot be
+//! read or removed is reported, and stops none of them.
 
+use super::arrival::{self, Arrival};
+use super::directory::temporary;
 use super::error::Error;
 use super::reader::View;
-use super::recover::LostFile;
+use super::recover::{LostFile, SealedFile};
 use super::segment::Segment;
-use super::writer::Store;
+use super::trouble::Task;
+use super::writer::{Frozen, Store};
 use crate::time::Micros;
 use std::time::Duration;
 
@@ -25,26 +29,38 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Applies the limits that are due.
+    /// Applies the limits that are due, each whatever becomes of the others.
     pub(super) fn prune(&mut self, now: Micros) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
         let view = self.shared.view();
         let before = view.records();
-        let mut low_water = self.low_water.max(self.low_water_by_rows(&view)?);
-        if self.age_is_due(now) {
+        let mut low_water = self.low_water_by_rows(&view);
+        if self.age_is_due(now) && self.age_clock.is_believed() {
             self.last_prune = Some(now);
-            low_water = low_water.max(self.low_water_by_age(now)?);
+            low_water = low_water.max(self.low_water_by_age(now));
         }
         self.raise_low_water(low_water)?;
-        self.unlink_hidden(&mut pruned)?;
-        self.prune_bytes(&mut pruned)?;
+        self.prune_bytes()?;
         self.prune_for_room(now, &mut pruned)?;
+        self.unlink_pause.tick();
+        if !self.unlink_pause.is_waiting() {
+            self.unlink_doomed(&mut pruned);
+        }
         if view.ids().start < self.low_water {
             // What cannot be counted any more is not counted.
             let left = self.shared.view().records();
             pruned.rows = before.unwrap_or(0).saturating_sub(left.unwrap_or(0));
         }
         Ok(pruned)
+    }
+
+    /// Applies the limit of rows in the middle of a burst, so that it is exceeded by a segment at most until the next upkeep.
+    pub(super) fn prune_rows(&mut self) {
+        let low_water = self.low_water_by_rows(&self.shared.view());
+        // A failure is latched for the next call.
+        if self.raise_low_water(low_water).is_ok() && !self.unlink_pause.is_waiting() {
+            self.unlink_doomed(&mut Pruned::default());
+        }
     }
 
     fn age_is_due(&self, now: Micros) -> bool {
@@ -55,109 +71,113 @@ impl Store {
 
     /// The id of the oldest record that may stay. Records are counted, not ids: where many ids are missing, a file was lost or
     /// a restore went back, and the records before them must not go for that.
-    fn low_water_by_rows(&self, view: &View) -> Result<u64, Error> {
+    fn low_water_by_rows(&mut self, view: &View) -> u64 {
         let ids = view.ids();
         let mut left = self.options.rows_max;
         if ids.end - ids.start <= left {
-            return Ok(ids.start);
+            return ids.start;
         }
+        let mut damage = None;
+        let mut low_water = ids.start;
         for segment in view.segments().iter().rev() {
-            match segment.id_before(left)? {
-                Some(too_old) => return Ok(too_old + 1),
-                None => left -= segment.rows(),
+            if let Some(too_old) = segment.id_before(left, &mut damage) {
+                low_water = too_old + 1;
+                break;
             }
+            left -= segment.rows();
         }
-        Ok(ids.start)
+        self.told(Task::Rows, damage);
+        low_water
     }
 
-    /// The first id, in order of arrival, whose record is young enough. A timestamp after the segment was sealed is taken for
-    /// the time of sealing: a record from a clock gone wrong must not keep all after it for ever.
-    fn low_water_by_age(&self, now: Micros) -> Result<u64, Error> {
-        let age = i64::try_from(self.options.age_max.as_micros()).unwrap_or(i64::MAX);
-        let oldest = now.plus(age.saturating_neg());
-        for file in &self.sealed {
-            if file.facts.sealed < oldest {
-                continue;
-            }
-            if let Some(id) = first_not_before(&file.segment, oldest)? {
-                return Ok(id);
-            }
-        }
-        for frozen in &self.frozen {
-            if let Some(id) = first_not_before(&frozen.segment, oldest)? {
-                return Ok(id);
-            }
-        }
-        let active = first_not_before(&self.active.segment(), oldest)?;
-        Ok(active.unwrap_or(self.active.index.next_id))
+    /// The first id, in order of arrival, whose record arrived lately enough.
+    fn low_water_by_age(&mut self, now: Micros) -> u64 {
+        let oldest = now.plus(arrival::micros(self.options.age_max).saturating_neg());
+        let view = self.shared.view();
+        let begun: Vec<_> = self.begun();
+        let arrivals = arrival::arrivals(&begun, now, self.options.age_max);
+        let mut damage = None;
+        let mut files = view.segments().iter().zip(&arrivals);
+        let first =
+            files.find_map(|(segment, arrival)| first_young(segment, arrival, oldest, &mut damage));
+        self.told(Task::Age, damage);
+        first.unwrap_or(view.ids().end)
     }
 
+    /// When the file of each segment of a view was begun, where that is known.
+    fn begun(&self) -> Vec<Option<Micros>> {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|file| (file.segment.ids().start, file.begun));
+        let frozen = self.frozen.iter();
+        let frozen = frozen.map(|it| (it.segment.ids().start, Some(it.writer.header.created)));
+        let active = &self.active;
+        let active = (active.index.first_id(), Some(active.header.created));
+        let mut begun: Vec<_> = sealed.chain(frozen).collect();
+        begun.sort_by_key(|(first_id, _)| *first_id);
+        begun.push(active);
+        begun.into_iter().map(|(_, begun)| begun).collect()
+    }
+
+    fn told(&mut self, task: Task, damage: Option<Error>) {
+        match damage {
+            Some(damage) => self.troubles.note(task, damage),
+            None => self.troubles.succeeded(task),
+        }
+    }
+
+    /// Hides what is below, and gives up the files of which nothing is left.
     fn raise_low_water(&mut self, low_water: u64) -> Result<(), Error> {
-        if low_water <= self.low_water {
-            return Ok(());
-        }
-        self.low_water = low_water;
-        self.publish();
-        match self.append_low_water() {
-            // Without room for the note it is worked out again after a restart.
-            Err(Error::Full { .. }) => Ok(()),
-            result => result,
-        }
-    }
-
-    fn unlink_hidden(&mut self, pruned: &mut Pruned) -> Result<(), Error> {
-        let hidden = |ids: std::ops::Range<u64>| ids.end <= self.low_water;
-        let sealed = self
-            .sealed
-            .iter()
-            .filter(|file| hidden(file.segment.ids()))
-            .count();
-        for file in self.sealed.drain(..sealed) {
-            self.directory.remove_in_order(&file.path)?;
-            pruned.segments += 1;
-            pruned.bytes += file.bytes;
-        }
-        let low_water = self.low_water;
-        let hidden_frozen =
-            |frozen: &mut super::writer::Frozen| frozen.segment.ids().end <= low_water;
-        for frozen in self.frozen.extract_if(.., hidden_frozen) {
-            if frozen.sealer.is_some() {
-                let path = self.directory.sealed(frozen.writer.header.first_id);
-                self.directory.discard(&path)?;
-            }
-            self.directory.remove_in_order(&frozen.writer.file.path)?;
-            pruned.segments += 1;
-            pruned.bytes += frozen.writer.length;
-        }
-        self.unlink_lost(pruned)?;
-        if pruned.segments > 0 {
+        if low_water > self.low_water {
+            self.low_water = low_water;
             self.publish();
+            match self.append_low_water() {
+                // Without room for the note it is worked out again after a restart.
+                Err(error) if error.is_transient() => {}
+                result => result?,
+            }
         }
+        self.drop_hidden();
         Ok(())
     }
 
-    /// A file that cannot be read goes when the one behind it does.
-    fn unlink_lost(&mut self, pruned: &mut Pruned) -> Result<(), Error> {
-        let segments = self.shared.view();
-        let end = |first_id: u64| {
-            let mut starts = segments
-                .segments()
-                .iter()
-                .map(|segment| segment.ids().start);
-            starts.find(|start| *start > first_id)
-        };
+    /// Gives up the files whose records are all hidden.
+    fn drop_hidden(&mut self) {
         let low_water = self.low_water;
-        let hidden = |file: &mut LostFile| end(file.first_id).is_some_and(|end| end <= low_water);
-        for file in self.lost.extract_if(.., hidden) {
-            self.directory.remove_in_order(&file.path)?;
-            pruned.segments += 1;
-            pruned.bytes += file.bytes;
+        let sealed = self.sealed.iter().map(|file| file.segment.ids().start);
+        let frozen = self.frozen.iter().map(|it| it.segment.ids().start);
+        let active = [self.active.index.first_id()];
+        let starts: Vec<u64> = sealed.chain(frozen).chain(active).collect();
+        // A file that cannot be read goes when the one behind it does.
+        let is_lost = |file: &mut LostFile| {
+            let behind = starts.iter().filter(|start| **start > file.first_id);
+            behind.min().is_some_and(|start| *start <= low_water)
+        };
+        let is_sealed = |file: &mut SealedFile| file.segment.ids().end <= low_water;
+        let is_frozen = |frozen: &mut Frozen| frozen.segment.ids().end <= low_water;
+        let lost: Vec<_> = self.lost.extract_if(.., is_lost).collect();
+        let sealed: Vec<_> = self.sealed.extract_if(.., is_sealed).collect();
+        let frozen: Vec<_> = self.frozen.extract_if(.., is_frozen).collect();
+        if lost.is_empty() && sealed.is_empty() && frozen.is_empty() {
+            return;
         }
-        Ok(())
+        for file in lost {
+            self.doom(file.path, file.bytes);
+        }
+        for file in sealed {
+            self.doom(file.path, file.bytes);
+        }
+        for frozen in frozen {
+            let path = self.directory.sealed(frozen.writer.header.first_id);
+            self.doom_part(temporary(&path));
+            self.doom_part(path);
+            let path = frozen.writer.file.path.to_path_buf();
+            self.doom(path, frozen.writer.length);
+        }
+        self.publish();
     }
 
-    fn prune_bytes(&mut self, pruned: &mut Pruned) -> Result<(), Error> {
-        while self.bytes() > self.options.bytes_max && self.drop_oldest(pruned)? {}
+    fn prune_bytes(&mut self) -> Result<(), Error> {
+        while self.bytes() > self.options.bytes_max && self.drop_oldest()? {}
         Ok(())
     }
 
@@ -180,7 +200,6 @@ impl Store {
         if low_water > self.low_water {
             self.room_made = Some(now);
             self.raise_low_water(low_water)?;
-            self.unlink_hidden(pruned)?;
         }
         Ok(())
     }
@@ -197,18 +216,23 @@ impl Store {
             .saturating_sub(space.free)
     }
 
-    /// Behind the files that must go for so many bytes to become free, or for as many as can be. A file that a snapshot has a
-    /// link to frees none, and goes only on the way to one that does.
+    /// Behind the files that must go for so many bytes to become free, or for as many as can be: those that are to be kept in any
+    /// case stay. A file that a snapshot has a link to frees none, and goes only on the way to one that does.
     fn low_water_for_room(&self, missing: u64) -> u64 {
         let sealed = self.sealed.iter();
-        let sealed = sealed.map(|file| (file.segment.ids().end, &file.path));
+        let sealed = sealed.map(|file| (file.segment.ids().end, &file.path, file.bytes));
         let frozen = self.frozen.iter();
-        let frozen = frozen.map(|it| (it.segment.ids().end, it.writer.file.path.as_ref()));
+        let frozen = frozen.map(|frozen| {
+            let path = frozen.writer.file.path.as_ref();
+            (frozen.segment.ids().end, path, frozen.writer.length)
+        });
         let mut files: Vec<_> = sealed.chain(frozen).collect();
         files.sort_unstable();
         let (mut low_water, mut freed) = (self.low_water, 0);
-        for (end, path) in files {
-            if freed >= missing {
+        let mut left = self.bytes();
+        for (end, path, bytes) in files {
+            left = left.saturating_sub(bytes);
+            if freed >= missing || left < self.options.keep_bytes_min {
                 break;
             }
             let is_last_link = self
@@ -216,8 +240,7 @@ impl Store {
                 .disk
                 .links(path)
                 .is_ok_and(|links| links <= 1);
-            let length = || self.directory.disk.open(path)?.length();
-            if is_last_link && let Ok(bytes) = length() {
+            if is_last_link {
                 freed += bytes;
                 low_water = end;
             }
@@ -234,14 +257,13 @@ impl Store {
     }
 
     /// Gives the oldest file up; false when only the active one is left.
-    fn drop_oldest(&mut self, pruned: &mut Pruned) -> Result<bool, Error> {
+    fn drop_oldest(&mut self) -> Result<bool, Error> {
         let sealed = self.sealed.iter().map(|file| file.segment.ids().end);
         let frozen = self.frozen.iter().map(|frozen| frozen.segment.ids().end);
         let Some(end) = sealed.chain(frozen).min() else {
             return Ok(false);
         };
         self.raise_low_water(end)?;
-        self.unlink_hidden(pruned)?;
         Ok(true)
     }
 }
@@ -249,25 +271,41 @@ impl Store {
 /// How long unlinked files may take to become free room: whoever reads a page of them is done by then.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first id of the segment whose timestamp is not before `oldest`.
-fn first_not_before(segment: &Segment, oldest: Micros) -> Result<Option<u64>, Error> {
+/// The first id of the segment whose record may have arrived at `oldest` or later. A block that cannot be read stays whole until
+/// its latest time is too old; the first damage goes to `damage`.
+fn first_young(
+    segment: &Segment,
+    arrival: &Arrival,
+    oldest: Micros,
+    damage: &mut Option<Error>,
+) -> Option<u64> {
+    if !arrival.may_be_young(oldest) {
+        return None;
+    }
     let mut first: Option<u64> = None;
     for block in segment.blocks() {
         let summary = block.summary();
-        let better = first.is_none_or(|first| summary.ids.start < first);
-        if !better || *summary.times.end() < oldest {
+        let (earliest, latest) = (*summary.times.start(), *summary.times.end());
+        let is_better = first.is_none_or(|first| summary.ids.start < first);
+        let may_be_young = arrival.is_young(earliest, oldest) || arrival.is_young(latest, oldest);
+        if !is_better || !may_be_young {
             continue;
         }
-        let found = if *summary.times.start() >= oldest {
+        let rows = || Ok::<_, Error>(block.ids()?.into_iter().zip(block.timestamps()?));
+        let found = if earliest >= oldest {
             Some(summary.ids.start)
         } else {
-            let ids = block.ids()?;
-            let timestamps = block.timestamps()?;
-            let mut rows = ids.into_iter().zip(timestamps);
-            rows.find(|(_, timestamp)| *timestamp >= oldest)
-                .map(|(id, _)| id)
+            match rows() {
+                Ok(mut rows) => rows
+                    .find(|(_, timestamp)| arrival.is_young(*timestamp, oldest))
+                    .map(|(id, _)| id),
+                Err(error) => {
+                    damage.get_or_insert(error);
+                    Some(summary.ids.start)
+                }
+            }
         };
         first = first.into_iter().chain(found).min();
     }
-    Ok(first)
+    first
 }

@@ -46,6 +46,8 @@ const BITMAP_BAD: u8 = 2;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) segment: Segment,
+    /// When the file was begun; `None` when its header is damaged.
+    pub(super) begun: Option<Micros>,
     pub(super) facts: Facts,
     /// Damage that costs no record.
     pub(super) damage: Vec<Error>,
@@ -53,7 +55,11 @@ pub(super) struct Opened {
 
 /// Reads the footer of a sealed file.
 pub(super) fn open(path: &Path, map: Mapped, cache: &Arc<Cache>) -> Result<Opened, Error> {
-    let Ends { footer, damage } = footer::find(path, &map)?;
+    let Ends {
+        begun,
+        footer,
+        damage,
+    } = footer::find(path, &map)?;
     let blocks = footer.entries.into_iter().map(|entry| SealedBlock {
         entry,
         bitmap_state: AtomicU8::new(BITMAP_UNCHECKED),
@@ -71,6 +77,7 @@ pub(super) fn open(path: &Path, map: Mapped, cache: &Arc<Cache>) -> Result<Opene
     };
     Ok(Opened {
         segment: Segment::sealed(footer.ids, footer.sources, sealed),
+        begun,
         facts: footer.facts,
         damage,
     })

@@ -84,17 +84,31 @@ impl Segment {
         Ok((ids.len() - ids.partition_point(|found| *found < id)) as u64)
     }
 
-    /// The id of the record that has `newer` records behind it; `None` when it holds no more than these.
-    pub(super) fn id_before(&self, newer: u64) -> Result<Option<u64>, Error> {
+    /// The id of the record that has `newer` records behind it; `None` when it holds no more than these. Where ids cannot be
+    /// read, the last ones that the block may have are taken for them, and the first damage goes to `damage`.
+    pub(super) fn id_before(&self, newer: u64, damage: &mut Option<Error>) -> Option<u64> {
         if self.rows() <= newer {
-            return Ok(None);
+            return None;
         }
         if self.is_contiguous() {
-            return Ok((self.ids.end - newer).checked_sub(1));
+            return (self.ids.end - newer).checked_sub(1);
         }
-        let ids = self.all_ids()?;
+        let mut ids = vec![];
+        for block in self.blocks() {
+            let summary = block.summary();
+            let end = summary.ids.end;
+            let assumed = end.saturating_sub(summary.rows.into())..end;
+            match block.ids() {
+                Ok(mut found) => ids.append(&mut found),
+                Err(error) => {
+                    damage.get_or_insert(error);
+                    ids.extend(assumed);
+                }
+            }
+        }
+        ids.sort_unstable();
         let newer = usize::try_from(newer).unwrap_or(usize::MAX);
-        Ok(ids.iter().rev().nth(newer).copied())
+        ids.iter().rev().nth(newer).copied()
     }
 
     /// Whether no id within its range is missing.

@@ -1,17 +1,20 @@
 //! What a store does beside appending: syncing in time, sealing what is full, in small steps.
 
 use super::append::ActiveWriter;
+use super::arrival::{self, Tick};
 use super::error::Error;
 use super::footer::Facts;
 use super::options::SyncPolicy;
 use super::recover;
+use super::renew::Recovered;
 use super::retention::Pruned;
 use super::seal;
+use super::trouble::Task;
 use super::writer::{Frozen, Store};
 use crate::time::Micros;
 
 /// What upkeep did, for records of `system:vmlog` and counters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Upkeep {
     /// What was appended before is durable now.
@@ -20,23 +23,38 @@ pub struct Upkeep {
     pub sealed_segments: u64,
     /// What retention took.
     pub pruned: Pruned,
+    /// The store had failed, and goes on.
+    pub recovered: Option<Recovered>,
+    /// What failed and is tried again, each once.
+    pub troubles: Vec<Error>,
 }
 
 impl Store {
-    /// What is due now: interval sync, sealing, retention, free space. Cheap when nothing is due; call it at least once a second.
+    /// What is due now: interval sync, sealing, retention, free space, and recovering after a failure. Cheap when nothing is due;
+    /// call it at least once a second.
     ///
-    /// A full file system puts off what needs room; it is no error here.
+    /// What fails without harm to records is tried again later and reported in [`Upkeep::troubles`], once; an error is a failed
+    /// write or sync of records, which the next upkeeps try to recover from.
     pub fn upkeep(&mut self, now: Micros) -> Result<Upkeep, Error> {
-        self.check()?;
+        self.notice_removal();
         let mut done = Upkeep {
+            recovered: self.recover_if_failed()?,
             synced: self.sync_if_due(now)?,
             ..Upkeep::default()
         };
+        self.rotate_if_old(now);
         done.pruned = self.prune(now)?;
         let before = self.sealed.len();
-        self.seal_some(STEPS_AT_REST)
-            .or_else(|error| self.put_off(error))?;
+        self.rotation_pause.tick();
+        if !self.rotation_pause.is_waiting() {
+            match self.seal_some(STEPS_AT_REST) {
+                Ok(()) => self.troubles.succeeded(Task::Seal),
+                Err(error) => self.put_off(Task::Seal, error),
+            }
+        }
         done.sealed_segments = self.sealed.len().saturating_sub(before) as u64;
+        self.check()?;
+        done.troubles = self.troubles.take();
         Ok(done)
     }
 
@@ -72,15 +90,53 @@ impl Store {
     /// After an append of `rows`: begins a new file when this one is full, and does a share of the sealing, so that a frozen
     /// file is sealed long before the next one is full. What fails here failed after the append, and must not fail it.
     pub(super) fn seal_in_passing(&mut self, rows: u64) {
-        let result = self.rotate_if_full().and_then(|()| {
-            if self.frozen.is_empty() {
-                return Ok(());
-            }
-            self.seal_credit += rows * SEAL_PACE;
-            self.spend_seal_credit()
-        });
-        // A lasting failure is latched for the next call.
-        let _ = result.or_else(|error| self.put_off(error));
+        if self.rotation_pause.is_waiting() {
+            return;
+        }
+        if let Err(error) = self.rotate_if_full() {
+            self.put_off(Task::Rotate, error);
+            return;
+        }
+        if self.frozen.is_empty() {
+            return;
+        }
+        self.seal_credit += rows * SEAL_PACE;
+        if let Err(error) = self.spend_seal_credit() {
+            self.put_off(Task::Seal, error);
+        }
+    }
+
+    /// Before an append: a file that could not be sealed for long must not grow without end.
+    pub(super) fn make_way(&mut self) -> Result<(), Error> {
+        let (rows, bytes) = self.options.overfull();
+        if self.active.index.rows() >= rows || self.active.length >= bytes {
+            return self.rotate();
+        }
+        Ok(())
+    }
+
+    /// Begins a new file when this one has taken records for long, or says that it was begun in the future: its time is what
+    /// the age of its records is told by.
+    fn rotate_if_old(&mut self, now: Micros) {
+        let is_stepped = self.age_clock.tick(now) == Tick::Stepped;
+        let begun = self.active.header.created;
+        let age = now.get().saturating_sub(begun.get());
+        let is_old = age >= arrival::micros(self.options.segment_age_bound());
+        let is_untrue = age < -arrival::JITTER;
+        if self.rotation_pause.is_waiting() {
+            return;
+        }
+        let rotated = if self.active.index.rows() > 0 && (is_stepped || is_old || is_untrue) {
+            self.rotate()
+        } else if is_untrue {
+            self.renew()
+        } else {
+            return;
+        };
+        match rotated {
+            Ok(()) => self.troubles.succeeded(Task::Rotate),
+            Err(error) => self.put_off(Task::Rotate, error),
+        }
     }
 
     fn spend_seal_credit(&mut self) -> Result<(), Error> {
@@ -97,43 +153,53 @@ impl Store {
         let full = active.index.rows() >= self.options.segment_rows_bound()
             || active.length >= self.options.segment_bytes_bound()
             || active.index.dictionary.names().len() >= SOURCES_MAX;
-        if full && active.index.rows() > 0 {
+        if !full {
+            return Ok(());
+        }
+        if active.index.rows() == 0 {
+            self.renew()?;
+        } else {
             // One waiting file at most, or a slow disk would pile them up.
             self.seal_rest()?;
-            return self.rotate();
+            self.rotate()?;
+            self.prune_rows();
         }
-        if full {
-            return self.renew();
-        }
+        self.troubles.succeeded(Task::Rotate);
         Ok(())
     }
 
     /// Freezes the active file and begins another. The old one is made durable first: were its tail lost while the new one
     /// stays, records would be missing that the positions in the new one cover.
-    fn rotate(&mut self) -> Result<(), Error> {
+    pub(super) fn rotate(&mut self) -> Result<(), Error> {
         self.sync()?;
         let next = self.successor(self.active.index.next_id)?;
         let writer = std::mem::replace(&mut self.active, next);
         self.frozen.push(Frozen::new(writer, false));
+        self.rotation_pause.succeeded();
         self.publish();
         Ok(())
     }
 
     /// Replaces an active file that holds positions but no records by one that holds the newest of them.
     fn renew(&mut self) -> Result<(), Error> {
-        self.active = self.successor(self.active.index.first_id())?;
+        let next = self.successor(self.active.index.next_id)?;
+        let before = std::mem::replace(&mut self.active, next);
+        if before.header.first_id != self.active.header.first_id {
+            self.doom_part(before.file.path.to_path_buf());
+        }
         self.publish();
         Ok(())
     }
 
     fn successor(&self, first_id: u64) -> Result<ActiveWriter, Error> {
-        ActiveWriter::create(
+        let created = ActiveWriter::create(
             &self.directory,
             &self.identity,
             first_id,
             self.low_water,
             &self.active.index.positions,
-        )
+        );
+        self.latched(created)
     }
 
     /// Seals every frozen file.
@@ -194,7 +260,7 @@ impl Store {
             return Ok(());
         };
         let facts = Facts {
-            sealed: Micros::now(),
+            sealed: self.directory.now(),
             low_water: self.low_water,
             positions: frozen.writer.index.positions.clone(),
         };
@@ -206,27 +272,29 @@ impl Store {
         self.sealed.push(file);
         self.sealed.sort_by_key(|file| file.segment.ids().start);
         self.publish();
-        self.directory.remove(&frozen.writer.file.path)
+        self.doom_part(frozen.writer.file.path.to_path_buf());
+        self.unlink_doomed(&mut Pruned::default());
+        self.rotation_pause.succeeded();
+        self.troubles.succeeded(Task::Seal);
+        Ok(())
     }
 
-    /// A full file system puts sealing off: the frozen file serves readers as well, and what was begun is begun again. Damage
-    /// in a frozen file leaves it as it is. Anything else is lasting.
-    pub(super) fn put_off(&mut self, error: Error) -> Result<(), Error> {
-        match error {
-            Error::Full { .. } => {
-                for frozen in &mut self.frozen {
-                    frozen.sealer = None;
-                    let path = self.directory.sealed(frozen.writer.header.first_id);
-                    self.directory.discard(&path)?;
-                }
-                Ok(())
-            }
-            Error::Corrupt { .. } => Ok(()),
-            lasting => {
-                self.shared.fail(lasting.clone());
-                Err(lasting)
-            }
+    /// What fails beside appending is tried again after a pause: a frozen file serves readers as well, and what was begun is
+    /// begun again. Damage in a frozen file leaves it as it is, and puts nothing else off.
+    pub(super) fn put_off(&mut self, task: Task, error: Error) {
+        if error.is_failure() {
+            return;
         }
+        if !matches!(error, Error::Corrupt { .. }) {
+            for frozen in &mut self.frozen {
+                frozen.sealer = None;
+                let path = self.directory.sealed(frozen.writer.header.first_id);
+                // What stays is written over.
+                let _ = self.directory.discard(&path);
+            }
+            self.rotation_pause.failed();
+        }
+        self.troubles.note(task, error);
     }
 }
 

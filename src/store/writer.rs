@@ -1,6 +1,7 @@
 //! The one writer: appends frames, syncs them, lets readers see them.
 
-use super::append::{ActiveWriter, FailedWrite, FrameWriter};
+use super::append::{ActiveWriter, FrameWriter};
+use super::arrival::AgeClock;
 use super::directory::{Directory, Identity};
 use super::error::Error;
 use super::options::{Options, SyncPolicy};
@@ -8,6 +9,8 @@ use super::reader::{Reader, Shared, View};
 use super::recover::{LostFile, SealedFile};
 use super::seal::Sealer;
 use super::segment::Segment;
+use super::trouble::{Backoff, Troubles};
+use super::unlink::Doomed;
 use crate::disk::DiskFile;
 use crate::record::{Position, Positions};
 use crate::redact::Redacted;
@@ -35,8 +38,18 @@ pub struct Store {
     /// When files were last given up for want of room on the file system.
     pub(super) room_made: Option<Micros>,
     pub(super) frames: FrameWriter,
+    pub(super) age_clock: AgeClock,
+    /// Files that are no longer part of the store, and still there.
+    pub(super) doomed: Vec<Doomed>,
+    pub(super) troubles: Troubles,
+    /// Before rotating and sealing are tried again.
+    pub(super) rotation_pause: Backoff,
+    /// Before files are removed again.
+    pub(super) unlink_pause: Backoff,
+    /// Before the store is recovered again.
+    pub(super) recovery_pause: Backoff,
     /// Held for as long as the store is open.
-    pub(super) _lock: Arc<dyn DiskFile>,
+    pub(super) lock: Arc<dyn DiskFile>,
 }
 
 /// An active file that takes no more frames and waits to be sealed.
@@ -52,7 +65,8 @@ pub(super) struct Frozen {
 impl Store {
     /// Appends records and the positions that cover them as one frame; on return both survive a `kill -9`. Returns the ids.
     ///
-    /// A full file system is no lasting failure: the same append may succeed later. Any other failed write is lasting.
+    /// After a transient error the same append may succeed later, see [`Error::is_transient`]. Any other failed write or sync
+    /// lasts until the store has been recovered by [`Self::upkeep`]: until then every append fails, and has no effect.
     pub fn append(
         &mut self,
         records: &[Redacted],
@@ -63,41 +77,66 @@ impl Store {
         if records.is_empty() && positions.is_empty() {
             return Ok(first_id..first_id);
         }
-        let records = records.iter().map(Redacted::record);
-        let rows = records.len() as u64;
-        self.frames
-            .append(&mut self.active, first_id, &records, positions)
-            .map_err(|failed| self.note(failed))?;
-        if self.options.sync == SyncPolicy::Batch {
-            self.sync()?;
+        self.make_way()?;
+        let begin = match self.write(first_id, records, positions) {
+            Err(error) if error.is_file_too_large() && self.active.index.rows() > 0 => {
+                self.rotate()?;
+                self.write(first_id, records, positions)?
+            }
+            written => written?,
+        };
+        if self.options.sync == SyncPolicy::Batch
+            && let Err(error) = self.sync()
+        {
+            // The caller will try again: what was written must not count.
+            self.active.length = begin;
+            return Err(error);
         }
+        let rows = records.len() as u64;
         self.publish();
         self.seal_in_passing(rows);
         Ok(first_id..first_id + rows)
     }
 
+    /// Writes a frame; returns where it begins.
+    fn write(
+        &mut self,
+        first_id: u64,
+        records: &[Redacted],
+        positions: &[Position],
+    ) -> Result<u64, Error> {
+        let begin = self.active.length;
+        let records = records.iter().map(Redacted::record);
+        let written = self
+            .frames
+            .append(&mut self.active, first_id, &records, positions);
+        self.latched(written)?;
+        Ok(begin)
+    }
+
     /// Appends a frame without records.
     pub(super) fn append_low_water(&mut self) -> Result<(), Error> {
         self.check()?;
-        self.frames
-            .append_low_water(&mut self.active, self.low_water)
-            .map_err(|failed| self.note(failed))
+        let written = self
+            .frames
+            .append_low_water(&mut self.active, self.low_water);
+        self.latched(written)
     }
 
-    /// Latches what is lasting.
-    fn note(&self, failed: FailedWrite) -> Error {
-        if failed.is_lasting {
-            self.shared.fail(failed.error.clone());
-        }
-        failed.error
+    /// Remembers a failure after which nothing may be written.
+    pub(super) fn latched<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| {
+            if error.is_failure() {
+                self.shared.fail(error);
+            }
+        })
     }
 
     /// Makes what was appended survive a power loss.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.check()?;
-        self.active
-            .sync()
-            .inspect_err(|error| self.shared.fail(error.clone()))
+        let synced = self.active.sync();
+        self.latched(synced)
     }
 
     /// The newest position of every origin.
@@ -112,12 +151,9 @@ impl Store {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    /// The first failure, if there was one.
+    /// The failure that lasts, if there is one.
     pub(super) fn check(&self) -> Result<(), Error> {
-        match self.shared.failure() {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
+        self.shared.failure().map_or(Ok(()), Err)
     }
 
     /// Lets readers see what is there now.

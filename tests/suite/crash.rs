@@ -12,30 +12,47 @@ use vmlog::store::{
 use vmlog::time::Micros;
 
 /// What a run has done so far, noted as it goes.
-#[derive(Debug, Default, Clone)]
-struct Done {
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
     /// Records that an append was called with: one that failed may be there or not.
     tried: u64,
     /// Records whose append returned.
-    appended: u64,
+    pub(crate) appended: u64,
     /// Records that a sync covers.
-    synced: u64,
+    pub(crate) synced: u64,
     /// The greatest low-water id that retention may have asked for.
     pruned: u64,
+    pub(crate) rows_max: u64,
     /// Snapshots that were made, with the records in them and the low-water id.
     snapshots: Vec<(u64, u64, u64)>,
 }
 
+impl Default for Done {
+    fn default() -> Self {
+        Self {
+            tried: 0,
+            appended: 0,
+            synced: 0,
+            pruned: 0,
+            rows_max: small_segments().rows_max,
+            snapshots: vec![],
+        }
+    }
+}
+
 /// Appends `count` records and the position that covers them.
-fn append(store: &mut Store, done: &mut Done, count: u64) -> Result<(), Error> {
+pub(crate) fn append(store: &mut Store, done: &mut Done, count: u64) -> Result<(), Error> {
     let records: Vec<Record> = (done.tried..done.tried + count).map(record).collect();
     done.tried += count;
+    // Rows are pruned where a file is full as well.
+    let too_many = (done.tried + 1).saturating_sub(done.rows_max);
+    done.pruned = done.pruned.max(too_many);
     store.append(&redacted(&records), &[position(done.tried)])?;
     done.appended = done.tried;
     Ok(())
 }
 
-fn small_segments() -> Options {
+pub(crate) fn small_segments() -> Options {
     Options {
         segment_rows: 40,
         rows_max: 100,
@@ -43,7 +60,8 @@ fn small_segments() -> Options {
     }
 }
 
-const ROOT: &str = "/store";
+/// Below folders that are new as well.
+pub(crate) const ROOT: &str = "/var/vmlog/store";
 
 /// Appends, syncs, seals and prunes.
 fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
@@ -57,7 +75,6 @@ fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
                 done.synced = done.appended;
             }
             4 => {
-                done.pruned = (done.appended + 1).saturating_sub(small_segments().rows_max);
                 store.upkeep(Micros::now())?;
             }
             5 if step > 12 => store.seal()?,
@@ -94,7 +111,7 @@ fn run_compaction(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_records(records: &[StoredRecord], ids: &Range<u64>, what: &str) {
+pub(crate) fn check_records(records: &[StoredRecord], ids: &Range<u64>, what: &str) {
     assert_eq!(records.len() as u64, ids.end - ids.start, "{what}");
     for (found, id) in records.iter().zip(ids.clone()) {
         assert_eq!(found.id.0, id, "{what}");
@@ -103,7 +120,7 @@ fn check_records(records: &[StoredRecord], ids: &Range<u64>, what: &str) {
 }
 
 /// Opens what a crash left and looks at everything.
-fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
+pub(crate) fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
     for (step, appended, pruned) in &done.snapshots {
         let root = Path::new(ROOT).join(format!("snapshots/at-{step}"));
         let reader = Reader::open_read_only(Arc::new(disk.clone()), &root);
@@ -176,7 +193,8 @@ fn sweep_on(
         disk.arm(at, Fault::Stop);
         let mut done = Done::default();
         let stopped = run(&disk, &mut done).is_err();
-        assert_eq!(stopped, at < calls.len());
+        // removing what is left over fails nothing
+        assert!(!stopped || at < calls.len());
         let torn = (0..torn_seeds()).map(|seed| Loss::Torn(seed * 1000 + at as u64));
         for loss in [Loss::Nothing, Loss::Unsynced].into_iter().chain(torn) {
             let what = format!("stop at {at} ({:?}), {loss:?}", calls.get(at));
@@ -227,6 +245,9 @@ fn the_sweep_sees_a_sync_that_is_left_out() {
         Omitted::AfterRename(".seg"),
         // retention goes from the oldest to the newest
         Omitted::AfterRemoval(".seg"),
+        // the folder of a new store, of a snapshot, and of all snapshots
+        Omitted::AfterFolder("/store"),
+        Omitted::AfterFolder("/at-6"),
     ] {
         let disk = || {
             let disk = DiskDouble::default();
@@ -259,7 +280,7 @@ fn open_six(disk: &DiskDouble) -> Store {
 }
 
 #[test]
-fn a_failure_in_a_compaction_costs_no_record_and_a_full_disk_does_not_last() {
+fn a_failure_in_a_compaction_costs_no_record_and_does_not_last() {
     let begin = six_small();
     let healthy = begin.after(Loss::Nothing);
     let mut store = open_six(&healthy);
@@ -274,17 +295,25 @@ fn a_failure_in_a_compaction_costs_no_record_and_a_full_disk_does_not_last() {
             let disk = begin.after(Loss::Nothing);
             let mut store = open_six(&disk);
             disk.arm(at, Fault::Once(kind));
-            let error = store.compact().unwrap_err();
+            let compacted = store.compact();
             let view = store.reader().view();
             check_records(&read_all(&view), &(1..121), &what);
-            if kind == std::io::ErrorKind::StorageFull && needs_room {
-                assert!(matches!(error, Error::Full { .. }), "{what}: {error}");
-                assert!(store.reader().failure().is_none(), "{what}");
-                assert_eq!(store.compact().unwrap().segments.1, 1, "{what}");
-            } else if kind == std::io::ErrorKind::Other {
-                let latched = store.reader().failure().map(|error| error.to_string());
-                assert_eq!(latched, Some(error.to_string()), "{what}");
+            if let Err(error) = compacted {
+                let is_full = matches!(error, Error::Full { .. });
+                assert!(
+                    !is_full || kind == std::io::ErrorKind::StorageFull,
+                    "{what}"
+                );
+            } else {
+                // what is left over is removed later
+                assert!(!needs_room, "{what}");
             }
+            assert!(store.reader().failure().is_none(), "{what}");
+            assert_eq!(store.compact().unwrap().segments.1, 1, "{what}");
+            let done = store.upkeep(Micros::now()).unwrap();
+            assert!(done.troubles.len() <= 1, "{what}");
+            let view = store.reader().view();
+            check_records(&read_all(&view), &(1..121), &what);
             drop(store);
             let store = open_six(&disk.after(Loss::Nothing));
             let view = store.reader().view();
@@ -294,7 +323,7 @@ fn a_failure_in_a_compaction_costs_no_record_and_a_full_disk_does_not_last() {
 }
 
 /// A store with records, and what the snapshot of it held.
-const SNAPSHOT: &str = "/store/snapshots/first";
+const SNAPSHOT: &str = "/var/vmlog/store/snapshots/first";
 const IN_SNAPSHOT: u64 = 60;
 const IN_STORE: u64 = 130;
 
@@ -379,7 +408,7 @@ fn a_restore_in_place_stopped_at_any_call_leaves_the_old_store_or_the_new() {
         let left = disk.files();
         assert!(
             left.keys()
-                .all(|path| !path.starts_with("/store/restoring")),
+                .all(|path| !path.starts_with("/var/vmlog/store/restoring")),
             "{what}"
         );
         assert_eq!(read_to_end(disk, SNAPSHOT, what), IN_SNAPSHOT, "{what}");
@@ -397,7 +426,10 @@ fn a_snapshot_stopped_at_any_call_is_whole_or_none() {
         assert!(!ended || content.is_some(), "{what}");
         if let Some(content) = content {
             assert_eq!(content.records, IN_STORE, "{what}");
-            assert_eq!(read_to_end(disk, "/store/snapshots/second", what), IN_STORE);
+            assert_eq!(
+                read_to_end(disk, "/var/vmlog/store/snapshots/second", what),
+                IN_STORE
+            );
         } else {
             take(disk).unwrap_or_else(|error| panic!("{what}: {error}"));
         }
@@ -424,7 +456,7 @@ fn a_snapshot_whose_deletion_is_stopped_is_whole_or_none() {
 }
 
 /// How many ways of tearing are tried at each call.
-fn torn_seeds() -> u64 {
+pub(crate) fn torn_seeds() -> u64 {
     std::env::var("VMLOG_TEST_RUNS").map_or(3, |runs| runs.parse().unwrap())
 }
 
@@ -450,14 +482,14 @@ fn append_through(disk: &DiskDouble, records: u64) -> (Store, u64, Vec<Error>) {
 }
 
 /// How many calls opening a new store makes.
-fn opening() -> usize {
+pub(crate) fn opening() -> usize {
     let disk = DiskDouble::default();
     let shared = Arc::new(disk.clone());
     Store::open(shared, Path::new(ROOT), small_segments()).unwrap();
     disk.calls().len()
 }
 
-fn check_appended(disk: &DiskDouble, appended: u64, what: &str) {
+pub(crate) fn check_appended(disk: &DiskDouble, appended: u64, what: &str) {
     let shared = Arc::new(disk.after(Loss::Nothing));
     let (store, _) = Store::open(shared, Path::new(ROOT), small_segments())
         .unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -467,36 +499,6 @@ fn check_appended(disk: &DiskDouble, appended: u64, what: &str) {
     assert!(end == appended + 1 || end == appended + 2, "{what}: {end}");
     for found in read_all(&view) {
         assert_eq!(found.record, record(found.id.0 - 1), "{what}");
-    }
-}
-
-#[test]
-fn a_failed_call_latches_and_loses_nothing() {
-    let healthy = DiskDouble::default();
-    append_through(&healthy, 90);
-    let calls = healthy.calls();
-    for (at, call) in calls.iter().enumerate().skip(opening()) {
-        let what = format!("failure at {at} ({call:?})");
-        let disk = DiskDouble::default();
-        disk.arm(at, Fault::Once(std::io::ErrorKind::Other));
-        let (store, appended, failures) = append_through(&disk, 90);
-        let first = failures.first().map(ToString::to_string);
-        let latched = store.reader().failure().map(|error| error.to_string());
-        assert_eq!(latched, first, "{what}");
-        assert!(
-            failures
-                .iter()
-                .all(|error| Some(error.to_string()) == first),
-            "{what}"
-        );
-        let view = store.reader().view();
-        assert_eq!(
-            read_all(&view).len() as u64,
-            view.ids().end - view.ids().start,
-            "{what}"
-        );
-        drop(store);
-        check_appended(&disk, appended, &what);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Damage: every bit and every length of a small store, and what reading, verifying and repairing make of it.
 
-use crate::double::{DiskDouble, Random};
+use crate::double::DiskDouble;
+use crate::seeded::Rng;
 use crate::store::{any_record, options, position, read_all, record, redacted};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ type Files = BTreeMap<PathBuf, Vec<u8>>;
 fn small_store() -> (Files, Vec<Record>) {
     let disk = DiskDouble::default();
     let (mut store, _) = Store::open(Arc::new(disk.clone()), Path::new(ROOT), options()).unwrap();
-    let mut random = Random(5);
+    let mut random = Rng::new(5);
     let records: Vec<Record> = (0..30)
         .map(|number| match number % 3 {
             0 => record(number),

@@ -1,15 +1,19 @@
 //! A disk in memory that loses power, fails and fills up when told to.
 //!
 //! It keeps two images: what is live, and what is durable because it was synced. A power cut leaves the durable image and, as
-//! real disks do, any part of what was not synced: writes whole, lost or torn by sectors, names in any order.
+//! real disks do, any part of what was not synced: writes whole, lost or torn by sectors, names in any order. A folder that is
+//! lost takes with it all that is in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::seeded::Rng;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
 use vmlog::disk::{Disk, DiskFile, Space};
 use vmlog::mapped::Mapped;
+use vmlog::time::Micros;
 
 /// What a crash takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +35,14 @@ pub(crate) enum Fault {
     Once(io::ErrorKind),
     /// From this call on there is no room for more.
     Full,
+    /// From this call on this one always fails so.
+    Always(Call, io::ErrorKind),
 }
 
 /// Which call changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
+    CreateDir,
     Create,
     Write,
     Cut,
@@ -56,6 +63,8 @@ pub(crate) enum Omitted {
     AfterRename(&'static str),
     /// Those of a folder after a file with such a name was removed.
     AfterRemoval(&'static str),
+    /// Those of folders after a folder with such a name was made.
+    AfterFolder(&'static str),
 }
 
 impl Call {
@@ -71,15 +80,32 @@ pub(crate) struct DiskDouble(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     inodes: Vec<Inode>,
-    names: BTreeMap<PathBuf, usize>,
-    durable_names: BTreeMap<PathBuf, usize>,
+    names: BTreeMap<PathBuf, Node>,
+    durable_names: BTreeMap<PathBuf, Node>,
     name_changes: Vec<NameChange>,
-    /// Those that were made; each is as durable as what is in it.
-    folders: BTreeSet<PathBuf>,
     calls: Vec<Call>,
-    fault: Option<(usize, Fault)>,
+    faults: Vec<(usize, Fault)>,
+    /// Calls on such paths fail.
+    stuck: Option<(Call, &'static str)>,
     omitted: Option<Omitted>,
     free: Option<Space>,
+    now: Option<Micros>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Folder,
+    File(usize),
+}
+
+impl Node {
+    fn inode(self) -> Option<usize> {
+        match self {
+            Self::File(inode) => Some(inode),
+            Self::Folder => None,
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone)]
@@ -98,7 +124,7 @@ enum Change {
 
 #[derive(Debug, Clone)]
 enum NameChange {
-    Add(PathBuf, usize),
+    Add(PathBuf, Node),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
 }
@@ -109,14 +135,35 @@ impl DiskDouble {
         self.state().calls.clone()
     }
 
-    /// Arms a fault for the call with this number.
+    /// Arms a fault for the call with this number; several may be armed.
     pub(crate) fn arm(&self, call: usize, fault: Fault) {
-        self.state().fault = Some((call, fault));
+        self.state().faults.push((call, fault));
     }
 
     /// No fault from now on.
     pub(crate) fn disarm(&self) {
-        self.state().fault = None;
+        let mut state = self.state();
+        state.faults.clear();
+        state.stuck = None;
+    }
+
+    /// From now on this call fails for files whose names end so.
+    pub(crate) fn stick(&self, call: Call, ending: &'static str) {
+        self.state().stuck = Some((call, ending));
+    }
+
+    /// Sets the clock, which stands still then.
+    pub(crate) fn set_now(&self, now: Micros) {
+        self.state().now = Some(now);
+    }
+
+    /// Takes a folder away with all that is in it; files that are open stay so.
+    pub(crate) fn take_away(&self, path: &Path) {
+        let mut state = self.state();
+        state.names.retain(|name, _| !name.starts_with(path));
+        state
+            .durable_names
+            .retain(|name, _| !name.starts_with(path));
     }
 
     /// From now on some syncs do nothing.
@@ -132,7 +179,7 @@ impl DiskDouble {
     /// The disk as it is found after a crash.
     pub(crate) fn after(&self, loss: Loss) -> Self {
         let state = self.state();
-        let mut random = Random(match loss {
+        let mut random = Rng::new(match loss {
             Loss::Torn(seed) => seed,
             _ => 0,
         });
@@ -141,10 +188,16 @@ impl DiskDouble {
             _ => state.durable_names.clone(),
         };
         if let Loss::Torn(_) = loss {
-            for change in state.name_changes.iter().filter(|_| random.one_in(2)) {
+            for change in state.name_changes.iter().filter(|_| random.chance(2)) {
                 apply_name(&mut names, change);
             }
         }
+        let whole = names.clone();
+        let has_all_above = |name: &Path| {
+            let mut above = name.ancestors().skip(1).filter(|it| it.parent().is_some());
+            above.all(|folder| whole.get(folder) == Some(&Node::Folder))
+        };
+        names.retain(|name, _| has_all_above(name));
         let contents = state.inodes.iter().map(|inode| match loss {
             Loss::Nothing => inode.live.clone(),
             Loss::Unsynced => inode.durable.clone(),
@@ -161,7 +214,7 @@ impl DiskDouble {
             inodes,
             durable_names: names.clone(),
             names,
-            folders: state.folders.clone(),
+            now: state.now,
             ..State::default()
         })))
     }
@@ -170,8 +223,9 @@ impl DiskDouble {
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
         let files = state.names.iter();
+        let files = files.filter_map(|(path, node)| Some((path, node.inode()?)));
         files
-            .map(|(path, inode)| (path.clone(), state.inodes[*inode].live.clone()))
+            .map(|(path, inode)| (path.clone(), state.inodes[inode].live.clone()))
             .collect()
     }
 
@@ -187,7 +241,10 @@ impl DiskDouble {
                     durable: content.clone(),
                     ..Inode::default()
                 });
-                state.names.insert(path.clone(), inode);
+                state.names.insert(path.clone(), Node::File(inode));
+                for folder in path.ancestors().skip(1) {
+                    state.names.insert(folder.to_owned(), Node::Folder);
+                }
             }
             state.durable_names = state.names.clone();
         }
@@ -212,11 +269,24 @@ impl State {
     fn enter(&mut self, call: Call) -> io::Result<()> {
         let number = self.calls.len();
         self.calls.push(call);
-        match self.fault {
-            Some((at, Fault::Stop)) if number >= at => Err(io::Error::other("power cut")),
-            Some((at, Fault::Once(kind))) if number == at => Err(kind.into()),
-            Some((at, Fault::Full)) if number >= at && call.needs_room() => {
-                Err(io::ErrorKind::StorageFull.into())
+        let mut failures = self.faults.iter().filter_map(|&(at, fault)| match fault {
+            Fault::Stop if number >= at => Some(io::Error::other("power cut")),
+            Fault::Once(kind) if number == at => Some(kind.into()),
+            Fault::Full if number >= at && call.needs_room() => {
+                Some(io::ErrorKind::StorageFull.into())
+            }
+            Fault::Always(failing, kind) if number >= at && call == failing => Some(kind.into()),
+            _ => None,
+        });
+        failures.next().map_or(Ok(()), Err)
+    }
+
+    /// The same for a call that names a file.
+    fn enter_at(&mut self, call: Call, path: &Path) -> io::Result<()> {
+        self.enter(call)?;
+        match self.stuck {
+            Some((stuck, ending)) if stuck == call && ends_with(path, ending) => {
+                Err(io::ErrorKind::PermissionDenied.into())
             }
             _ => Ok(()),
         }
@@ -231,14 +301,16 @@ impl State {
         let Some(Omitted::OfFile(ending)) = self.omitted else {
             return false;
         };
-        let mut own = self.names.iter().filter(|(_, known)| **known == inode);
+        let node = Node::File(inode);
+        let mut own = self.names.iter().filter(|(_, known)| **known == node);
         own.any(|(path, _)| ends_with(path, ending))
     }
 
     fn omits_folder(&self) -> bool {
         match (self.omitted, self.name_changes.last()) {
             (Some(Omitted::AfterRename(ending)), Some(NameChange::Rename(_, path)))
-            | (Some(Omitted::AfterRemoval(ending)), Some(NameChange::Remove(path))) => {
+            | (Some(Omitted::AfterRemoval(ending)), Some(NameChange::Remove(path)))
+            | (Some(Omitted::AfterFolder(ending)), Some(NameChange::Add(path, Node::Folder))) => {
                 ends_with(path, ending)
             }
             _ => false,
@@ -246,8 +318,20 @@ impl State {
     }
 
     fn find(&self, path: &Path) -> io::Result<usize> {
-        let inode = self.names.get(path).copied();
+        let node = self.names.get(path).copied();
+        let inode = node.and_then(Node::inode);
         inode.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The folder in which a file is to be made must be there.
+    fn check_folder(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().filter(|folder| folder.parent().is_some());
+        match folder {
+            Some(folder) if self.names.get(folder) != Some(&Node::Folder) => {
+                Err(io::ErrorKind::NotFound.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -255,14 +339,14 @@ fn ends_with(path: &Path, ending: &str) -> bool {
     path.to_str().is_some_and(|path| path.ends_with(ending))
 }
 
-fn apply_name(names: &mut BTreeMap<PathBuf, usize>, change: &NameChange) {
+fn apply_name(names: &mut BTreeMap<PathBuf, Node>, change: &NameChange) {
     match change {
-        NameChange::Add(path, inode) => {
-            names.insert(path.clone(), *inode);
+        NameChange::Add(path, node) => {
+            names.insert(path.clone(), *node);
         }
         NameChange::Rename(from, to) => {
-            if let Some(inode) = names.remove(from) {
-                names.insert(to.clone(), inode);
+            if let Some(node) = names.remove(from) {
+                names.insert(to.clone(), node);
             }
         }
         NameChange::Remove(path) => {
@@ -278,11 +362,11 @@ impl Inode {
     }
 
     /// The durable content with a part of what was not synced.
-    fn torn(&self, random: &mut Random) -> Vec<u8> {
+    fn torn(&self, random: &mut Rng) -> Vec<u8> {
         let mut content = self.durable.clone();
         for change in &self.unsynced {
             match change {
-                Change::Length(_) if random.one_in(2) => apply(&mut content, change),
+                Change::Length(_) if random.chance(2) => apply(&mut content, change),
                 Change::Length(_) => {}
                 Change::Write(offset, bytes) => match random.next() % 4 {
                     0 => {}
@@ -303,13 +387,13 @@ impl Inode {
 }
 
 /// Keeps some sectors of a write; those that are lost read as they did before, or as zeros.
-fn tear_sectors(content: &mut Vec<u8>, offset: usize, bytes: &[u8], random: &mut Random) {
+fn tear_sectors(content: &mut Vec<u8>, offset: usize, bytes: &[u8], random: &mut Rng) {
     const SECTOR: usize = 64;
     if content.len() < offset + bytes.len() {
         content.resize(offset + bytes.len(), 0);
     }
     for (number, sector) in bytes.chunks(SECTOR).enumerate() {
-        if random.one_in(2) {
+        if random.chance(2) {
             let start = offset + number * SECTOR;
             content[start..start + sector.len()].copy_from_slice(sector);
         }
@@ -331,22 +415,27 @@ fn apply(content: &mut Vec<u8>, change: &Change) {
 
 impl Disk for DiskDouble {
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        let above = path.ancestors().map(ToOwned::to_owned);
-        self.state().folders.extend(above);
+        let mut state = self.state();
+        let folders = path.ancestors().filter(|it| it.parent().is_some());
+        let mut folders: Vec<_> = folders.map(ToOwned::to_owned).collect();
+        folders.reverse();
+        for folder in folders {
+            if !state.names.contains_key(&folder) {
+                state.enter(Call::CreateDir)?;
+                state.change_name(NameChange::Add(folder, Node::Folder));
+            }
+        }
         Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
         let state = self.state();
-        let inside = state
-            .names
-            .keys()
-            .chain(&state.folders)
-            .filter(|name| name.parent() == Some(path));
+        let inside = state.names.keys();
+        let inside = inside.filter(|name| name.parent() == Some(path));
         let names: Vec<OsString> = inside
             .filter_map(|name| name.file_name().map(ToOwned::to_owned))
             .collect();
-        if names.is_empty() && !state.folders.contains(path) {
+        if state.names.get(path) != Some(&Node::Folder) {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(names)
@@ -363,10 +452,11 @@ impl Disk for DiskDouble {
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state();
-        state.enter(Call::Create)?;
+        state.check_folder(path)?;
+        state.enter_at(Call::Create, path)?;
         let inode = state.inodes.len();
         state.inodes.push(Inode::default());
-        state.change_name(NameChange::Add(path.to_owned(), inode));
+        state.change_name(NameChange::Add(path.to_owned(), Node::File(inode)));
         drop(state);
         Ok(self.file(inode))
     }
@@ -374,7 +464,8 @@ impl Disk for DiskDouble {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.find(from)?;
-        state.enter(Call::Rename)?;
+        state.check_folder(to)?;
+        state.enter_at(Call::Rename, to)?;
         state.change_name(NameChange::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
@@ -385,15 +476,16 @@ impl Disk for DiskDouble {
         if state.find(to).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        state.enter(Call::Link)?;
-        state.change_name(NameChange::Add(to.to_owned(), inode));
+        state.check_folder(to)?;
+        state.enter_at(Call::Link, to)?;
+        state.change_name(NameChange::Add(to.to_owned(), Node::File(inode)));
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.find(path)?;
-        state.enter(Call::Remove)?;
+        state.enter_at(Call::Remove, path)?;
         state.change_name(NameChange::Remove(path.to_owned()));
         Ok(())
     }
@@ -403,17 +495,19 @@ impl Disk for DiskDouble {
         if state.names.keys().any(|name| name.parent() == Some(path)) {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
         }
-        state.enter(Call::RemoveDir)?;
-        if !state.folders.remove(path) {
+        if state.names.get(path) != Some(&Node::Folder) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        state.enter(Call::RemoveDir)?;
+        state.change_name(NameChange::Remove(path.to_owned()));
         Ok(())
     }
 
     fn links(&self, path: &Path) -> io::Result<u64> {
         let state = self.state();
         let inode = state.find(path)?;
-        Ok(state.names.values().filter(|it| **it == inode).count() as u64)
+        let node = Node::File(inode);
+        Ok(state.names.values().filter(|it| **it == node).count() as u64)
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
@@ -434,16 +528,17 @@ impl Disk for DiskDouble {
             ..
         } = &mut *state;
         let here = names.iter().filter(|(name, _)| inside(name));
-        durable_names.extend(here.map(|(name, inode)| (name.clone(), *inode)));
+        durable_names.extend(here.map(|(name, node)| (name.clone(), *node)));
         Ok(())
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
         let mut state = self.state();
+        state.check_folder(path)?;
         let inode = state.find(path).unwrap_or_else(|_| {
             let inode = state.inodes.len();
             state.inodes.push(Inode::default());
-            state.names.insert(path.to_owned(), inode);
+            state.names.insert(path.to_owned(), Node::File(inode));
             inode
         });
         if state.inodes[inode].locked {
@@ -463,6 +558,18 @@ impl Disk for DiskDouble {
             free: 1 << 40,
             total: 1 << 40,
         }))
+    }
+
+    fn now(&self) -> SystemTime {
+        let Some(now) = self.state().now else {
+            return SystemTime::now();
+        };
+        let micros = now.get();
+        let distance = Duration::from_micros(micros.unsigned_abs());
+        if micros < 0 {
+            return SystemTime::UNIX_EPOCH - distance;
+        }
+        SystemTime::UNIX_EPOCH + distance
     }
 }
 
@@ -534,12 +641,16 @@ impl DiskFile for FileDouble {
         let bytes = state.inodes[self.inode].live.get(..length);
         Ok(Mapped::memory(bytes.ok_or(io::ErrorKind::UnexpectedEof)?))
     }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.disk.state().find(path).ok() == Some(self.inode))
+    }
 }
 
 impl State {
     /// Whether the call just counted is the one that the fault was armed for.
     fn fault_is_here(&self) -> bool {
-        self.fault.is_some_and(|(at, _)| at + 1 == self.calls.len())
+        self.faults.iter().any(|(at, _)| at + 1 == self.calls.len())
     }
 }
 
@@ -550,29 +661,5 @@ impl Drop for FileDouble {
         {
             state.inodes[self.inode].locked = false;
         }
-    }
-}
-
-/// A small generator of numbers: the same seed, the same crash.
-#[derive(Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    /// `SplitMix64`.
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    /// A number below `end`.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, count: u64) -> bool {
-        self.below(count) == 0
     }
 }

@@ -1,6 +1,6 @@
 //! The written format: a store of version 1 that is opened for ever, and a reader that was made from the page alone.
 
-use crate::double::Random;
+use crate::seeded::Rng;
 use crate::store::{any_record, options, read_all, record, redacted};
 use serde_json::{Value, json};
 use std::fs;
@@ -68,7 +68,7 @@ fn write_store(root: &Path) -> Vec<Value> {
         ..options()
     };
     let (mut store, _) = Store::open(Arc::new(RealDisk), root, options).unwrap();
-    let mut random = Random(2026);
+    let mut random = Rng::new(2026);
     let mut records: Vec<Record> = vec![];
     for step in 0..20_u64 {
         let batch: Vec<Record> = (0..45)

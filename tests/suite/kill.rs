@@ -2,7 +2,7 @@
 //!
 //! The test starts itself as the writer, with a folder in `VMLOG_KILL_ROOT`. `tools/crash-loop` runs many rounds.
 
-use crate::double::Random;
+use crate::seeded::Rng;
 use crate::store::{options, position, read_all, record, redacted};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -37,10 +37,10 @@ fn writer() {
     let root = std::env::var_os(ROOT).expect("a folder");
     let (mut store, _) = Store::open(Arc::new(RealDisk), Path::new(&root), small()).unwrap();
     let mut done = covered(&store);
-    let mut random = Random(done);
+    let mut random = Rng::new(done);
     let mut out = std::io::stdout();
     loop {
-        let count = 1 + random.below(200);
+        let count = 1 + random.number(200);
         let records: Vec<Record> = (done..done + count).map(record).collect();
         done += count;
         store
@@ -50,10 +50,10 @@ fn writer() {
         if writeln!(out, "{done}").is_err() {
             return;
         }
-        if random.below(5) == 0 {
+        if random.number(5) == 0 {
             store.upkeep(Micros::now()).unwrap();
         }
-        if random.below(100) == 0 {
+        if random.number(100) == 0 {
             store.seal().unwrap();
         }
     }
@@ -124,9 +124,9 @@ fn check(root: &Path, said: u64, round: u64) {
 fn a_killed_writer_loses_nothing() {
     let kills = std::env::var("VMLOG_TEST_KILLS").map_or(6, |kills| kills.parse().unwrap());
     let dir = tempfile::tempdir().unwrap();
-    let mut random = Random(kills);
+    let mut random = Rng::new(kills);
     for round in 0..kills {
-        let said = run_and_kill(dir.path(), Duration::from_micros(random.below(40_000)));
+        let said = run_and_kill(dir.path(), Duration::from_micros(random.number(40_000)));
         check(dir.path(), said, round);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A test starts itself again in a mount namespace of its own, which needs root or user namespaces; without these it is left out.
 
-use crate::double::Random;
 use crate::program::Place;
+use crate::seeded::Rng;
 use crate::store::{any_record, options, position, read_all, record, redacted};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn a_full_file_system_refuses_and_goes_on_by_itself() {
 
 /// Records that hardly compress, so that sealing makes no room.
 fn dense_record(number: u64) -> Record {
-    let mut random = Random(number);
+    let mut random = Rng::new(number);
     let noise: Vec<String> = (0..8).map(|_| format!("{:016x}", random.next())).collect();
     let noise = noise.concat();
     Record {
@@ -189,7 +189,7 @@ fn serving_on_a_full_disk() {
     let space = RealDisk.space(&root()).unwrap();
     assert_eq!(space.free, 0);
     let lines: Vec<String> = (0..2000)
-        .map(|number| format!("line {number} {:064x}\n", Random(number).next()))
+        .map(|number| format!("line {number} {:064x}\n", Rng::new(number).next()))
         .collect();
     let lines = lines.concat();
     fs::OpenOptions::new()
@@ -215,7 +215,7 @@ fn serving_on_a_full_disk() {
 fn media_that_cannot_be_written_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
-    let mut random = Random(11);
+    let mut random = Rng::new(11);
     let records: Vec<Record> = (0..700).map(|_| any_record(&mut random)).collect();
     let (mut store, _) = Store::open(Arc::new(RealDisk), &path, options()).unwrap();
     store

@@ -1,6 +1,7 @@
 //! Numbers that look random and come again from the same seed.
 
-/// The generator `splitmix64`.
+/// The generator `SplitMix64`.
+#[derive(Debug)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
@@ -18,7 +19,12 @@ impl Rng {
     /// From 0 up to and without `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("a small number");
-        usize::try_from(self.next() % end).expect("a small number")
+        usize::try_from(self.number(end)).expect("a small number")
+    }
+
+    /// The same for numbers of 64 bits.
+    pub(crate) fn number(&mut self, end: u64) -> u64 {
+        self.next() % end
     }
 
     /// The same as a signed number.

@@ -1,6 +1,7 @@
 //! A whole store at a time: compaction, snapshots and what is made of them, replacing, inspection.
 
-use crate::double::{DiskDouble, Random};
+use crate::double::DiskDouble;
+use crate::seeded::Rng;
 use crate::store::{any_record, options, position, read_all, record, redacted};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -320,7 +321,7 @@ fn check_parts(found: &SegmentInspection) {
 fn inspection_names_every_byte_and_counts_every_record() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path());
-    let mut random = Random(3);
+    let mut random = Rng::new(3);
     let records: Vec<Record> = (0..3000).map(|_| any_record(&mut random)).collect();
     for (number, batch) in records.chunks(100).enumerate() {
         store

@@ -1,0 +1,48 @@
+//! What the store's upkeep has to tell, as records.
+
+use super::told;
+use crate::collect;
+use crate::record::{Level, Metadata, Record};
+use crate::store::Upkeep;
+
+/// Damage told of one recovery: a broken disk damages much at once.
+const DAMAGE_TOLD_MAX: usize = 20;
+
+/// The troubles of an upkeep, and that the store goes on after a failure.
+pub(super) fn records(upkeep: &Upkeep) -> Vec<Record> {
+    let mut records = vec![];
+    if let Some(recovered) = &upkeep.recovered {
+        let failure = told(&recovered.failure);
+        let lost = recovered.lost;
+        let (level, text) = if lost == 0 {
+            let text =
+                format!("the store had failed and works again, no record was lost: {failure}");
+            (Level::Warn, text)
+        } else {
+            let text =
+                format!("the store had failed and works again, {lost} records are lost: {failure}");
+            (Level::Error, text)
+        };
+        let mut metadata = Metadata::new();
+        metadata.insert("lost", lost);
+        records.push(collect::own_record(
+            level,
+            "store_works_again",
+            text,
+            metadata,
+        ));
+        for damage in recovered.damage.iter().take(DAMAGE_TOLD_MAX) {
+            let text = format!("records of the store cannot be read: {}", told(damage));
+            records.push(own(Level::Error, "store_damaged", text));
+        }
+    }
+    for trouble in &upkeep.troubles {
+        let text = format!("upkeep of the store failed, retrying: {}", told(trouble));
+        records.push(own(Level::Warn, "store_upkeep_failed", text));
+    }
+    records
+}
+
+fn own(level: Level, event: &str, text: String) -> Record {
+    collect::own_record(level, event, text, Metadata::new())
+}

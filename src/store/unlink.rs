@@ -1,0 +1,61 @@
+//! Removing files that are no longer part of the store. One that cannot be removed is tried again later, and stops nothing.
+
+use super::retention::Pruned;
+use super::trouble::Task;
+use super::writer::Store;
+use std::mem;
+use std::path::PathBuf;
+
+/// A file that is no longer part of the store.
+#[derive(Debug)]
+pub(super) struct Doomed {
+    path: PathBuf,
+    /// Its bytes, if it was a segment; `None` for what was left beside one.
+    bytes: Option<u64>,
+}
+
+impl Store {
+    /// A segment is no longer part of the store.
+    pub(super) fn doom(&mut self, path: PathBuf, bytes: u64) {
+        let bytes = Some(bytes);
+        self.doomed.push(Doomed { path, bytes });
+    }
+
+    /// A file that held nothing by itself is not needed any more, if it is there at all.
+    pub(super) fn doom_part(&mut self, path: PathBuf) {
+        self.doomed.push(Doomed { path, bytes: None });
+    }
+
+    /// Removes files in order of id, each durably before the next. Those that cannot be removed stay
+    /// where they are and hold up none behind them.
+    pub(super) fn unlink_doomed(&mut self, pruned: &mut Pruned) {
+        if self.doomed.is_empty() {
+            return;
+        }
+        // Names begin with ids.
+        self.doomed.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut first_error = None;
+        for file in mem::take(&mut self.doomed) {
+            match self.directory.remove_in_order(&file.path) {
+                Ok(()) => {
+                    pruned.segments += u64::from(file.bytes.is_some());
+                    pruned.bytes += file.bytes.unwrap_or(0);
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    self.doomed.push(file);
+                }
+            }
+        }
+        match first_error {
+            Some(error) => {
+                self.unlink_pause.failed();
+                self.troubles.note(Task::Unlink, error);
+            }
+            None => {
+                self.unlink_pause.succeeded();
+                self.troubles.succeeded(Task::Unlink);
+            }
+        }
+    }
+}

@@ -47,15 +47,12 @@ impl Store {
                 }
             }
         }
-        match first_error {
-            Some(error) => {
-                self.unlink_pause.failed();
-                self.troubles.note(Task::Unlink, error);
-            }
-            None => {
-                self.unlink_pause.succeeded();
-                self.troubles.succeeded(Task::Unlink);
-            }
+        if let Some(error) = first_error {
+            self.unlink_pause.failed();
+            self.troubles.note(Task::Unlink, error);
+        } else {
+            self.unlink_pause.succeeded();
+            self.troubles.succeeded(Task::Unlink);
         }
     }
 }

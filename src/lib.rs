@@ -23,7 +23,7 @@
 //! bytes     checked little-endian reading; errors name what was read and where
 //! mapped    read-only maps of our own immutable files; `unsafe` is here and in memory alone
 //! disk      files as the store uses them; doubles that crash and fail for tests
-//! time      microseconds UTC; RFC 3339, dates, relative times
+//! time      microseconds UTC; the one parser of times; zones
 //! record    Record, Level, Source, Metadata, Position: the waist
 //! redact    Record -> Redacted: the only maker of what the store accepts
 //! capture   commands run as they are, and what they said kept in logs of their own

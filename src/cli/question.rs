@@ -2,9 +2,8 @@
 //! reads them, here and on a server.
 
 use super::Failure;
-use super::journal::Zone;
 use crate::query::{self, Limits};
-use crate::time::Micros;
+use crate::time::{Micros, Zone};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches};
 

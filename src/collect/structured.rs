@@ -129,29 +129,19 @@ fn take_level(fields: &mut Metadata) -> Option<Level> {
     Some(level)
 }
 
+/// Smaller numbers, which would be seconds before 1973, count something else: seconds since the start, for one.
+const EPOCH_MIN: f64 = 1e8;
+
 /// A time as text, or as a number of seconds, milliseconds, microseconds or nanoseconds, by its size.
 fn time_of(value: &Value) -> Option<Micros> {
     match value {
         Value::String(text) => stamp::leading(text.as_bytes()).map(|(time, _)| time),
-        Value::Number(number) => number.as_f64().and_then(of_epoch),
+        Value::Number(number) => {
+            let number = number.as_f64().filter(|number| *number >= EPOCH_MIN)?;
+            Micros::from_epoch_float(number)
+        }
         _ => None,
     }
-}
-
-/// Each unit for the years 1973 to 5138, in which their numbers do not overlap.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the ranges hold numbers that an i64 can hold"
-)]
-fn of_epoch(number: f64) -> Option<Micros> {
-    let micros = match number {
-        1e8..1e11 => number * 1e6,
-        1e11..1e14 => number * 1e3,
-        1e14..1e17 => number,
-        1e17..1e20 => number / 1e3,
-        _ => return None,
-    };
-    Some(Micros::new(micros.round() as i64))
 }
 
 /// `key=value key="quoted value"` and nothing else.

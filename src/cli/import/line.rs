@@ -100,41 +100,18 @@ fn level(value: &Value) -> Result<Level, String> {
     }
 }
 
-/// A text as people write times, or a number: seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size.
+/// A text as people write times, or a number since 1970.
 fn timestamp(value: &Value, now: Micros) -> Result<Micros, String> {
     match value {
         Value::String(text) => Micros::parse(text, now).map_err(|error| error.to_string()),
-        Value::Number(number) => {
-            let micros = match (number.as_i64(), number.as_f64()) {
-                (Some(whole), _) => of_whole(whole),
-                (None, Some(seconds)) => of_seconds(seconds),
-                (None, None) => None,
-            };
-            micros
-                .map(Micros::new)
-                .ok_or_else(|| format!("timestamp is out of range: {number}"))
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Micros::from_epoch(whole),
+            (None, Some(float)) => Micros::from_epoch_float(float),
+            (None, None) => None,
         }
+        .ok_or_else(|| format!("timestamp is out of range: {number}")),
         other => Err(format!("timestamp must be a time; got {other}")),
     }
-}
-
-/// As seconds each of these bounds lies thousands of years ahead.
-fn of_whole(number: i64) -> Option<i64> {
-    match number.unsigned_abs() {
-        0..100_000_000_000 => number.checked_mul(1_000_000),
-        100_000_000_000..100_000_000_000_000 => number.checked_mul(1_000),
-        100_000_000_000_000..100_000_000_000_000_000 => Some(number),
-        100_000_000_000_000_000.. => Some(number / 1_000),
-    }
-}
-
-fn of_seconds(seconds: f64) -> Option<i64> {
-    let micros = (seconds * 1e6).round();
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "it is checked to be small enough"
-    )]
-    (micros.abs() < 9e18).then_some(micros as i64)
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The boots that a journal knows, in the order of their first entries.
 
 use super::written;
-use super::zone::Zone;
 use crate::cli::Failure;
 use crate::cli::output::Output;
 use crate::journal::{Id128, Journal};
-use crate::time::Micros;
+use crate::time::{Micros, Zone};
 use std::io::Write;
 
 /// The boot with this offset: 0 is the last, -1 the one before it, 1 the first.

@@ -3,10 +3,10 @@
 use super::fields::Wanted;
 use super::json::{self, Json};
 use super::short::{self, Clock};
-use super::zone::Zone;
 use super::{export, verbose};
 use crate::cli::output::Output;
 use crate::journal::Entry;
+use crate::time::Zone;
 
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

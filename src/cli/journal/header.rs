@@ -2,12 +2,11 @@
 
 use super::verbose::size_text;
 use super::written;
-use super::zone::Zone;
 use crate::cli::Failure;
 use crate::cli::output::Output;
 use crate::journal::layout;
 use crate::journal::{Figures, Journal};
-use crate::time::Micros;
+use crate::time::{Micros, Zone};
 use std::io::{self, Write};
 
 const COMPATIBLE: [(u32, &str); 3] = [

@@ -16,18 +16,16 @@ mod show;
 mod units;
 mod verbose;
 mod verify;
-mod zone;
 
 pub(super) use flags::command;
 pub(super) use printable::{is_harmless, push_escaped};
 pub(super) use short::without_steering;
-pub(super) use zone::Zone;
 
 use super::Failure;
 use super::output::Output;
 use crate::journal::Journal;
 use crate::pipeline::told;
-use crate::time::Micros;
+use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 use request::{Action, Request};
 use std::io;

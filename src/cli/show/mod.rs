@@ -5,11 +5,11 @@ mod json;
 mod pretty;
 
 use super::Failure;
-use super::journal::Zone;
 use super::output::Output;
 use super::question::{given, option};
 use crate::record::{Record, StoredRecord};
 use crate::server::write_csv;
+use crate::time::Zone;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::builder::PossibleValuesParser;

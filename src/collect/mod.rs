@@ -34,6 +34,7 @@ mod partial;
 mod patterns;
 mod position;
 mod reader;
+mod recognise;
 mod sandbox;
 mod sibling;
 mod stamp;

@@ -1,0 +1,355 @@
+//! Lines that continue an event: the frames of a stack trace, the rows of an out-of-memory report, the rest of a pretty-printed
+//! object. Each stays a record of its own, without delay; it is marked, and has the level of the line that began the event.
+
+use super::level;
+use crate::record::Level;
+use serde::{Deserialize, Serialize};
+
+/// How many lines an event has at most: a stream of indented lines must not stay an error for ever.
+const LINES_MAX: u32 = 5_000;
+
+/// How deep objects are followed.
+const DEPTH_MAX: i32 = 1_000;
+
+/// How much of a line is looked at.
+const HEAD_MAX: usize = 512;
+
+/// What the line that is next may continue. One of these belongs to each stream of a source, and is kept with its position.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    /// The level of the line that began it; `None` before the first line.
+    level: Option<Level>,
+    kind: Kind,
+    /// Whether the first line stated a time or a level of its own: what is indented behind it belongs to it.
+    is_headed: bool,
+    lines: u32,
+    /// Objects and arrays that are open.
+    depth: i32,
+}
+
+/// What kind of lines an event is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    /// Nothing that would tell its lines.
+    #[default]
+    Plain,
+    /// Between `Traceback` and the exception.
+    Python,
+    /// A trace that has come to its end, which another may follow.
+    Ended,
+    /// Frames that tell themselves.
+    Frames,
+    /// A panic of Go.
+    Go,
+    /// A panic of Rust whose text is on the next line.
+    RustText,
+    /// The notes and frames behind a panic of Rust.
+    Rust,
+    /// A report of the kernel.
+    Kernel,
+    /// A pretty-printed object.
+    Object,
+    /// A diagnostic of a compiler.
+    Diagnostic,
+}
+
+/// What a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) level: Level,
+    /// Whether it continues the event before.
+    pub(crate) continues: bool,
+}
+
+impl Event {
+    /// Places the next line of the stream. `stated` is the level that it states, `usual` the one that it has otherwise; `has_time`
+    /// says that it states a time.
+    pub(crate) fn place(&mut self, line: &[u8], stated: Option<Level>, has_time: bool, usual: Level) -> Place {
+        let line = line.get(..HEAD_MAX).unwrap_or(line);
+        let continued = self.level.filter(|_| self.lines < LINES_MAX && self.is_continued_by(line, stated, has_time));
+        if let Some(level) = continued {
+            self.lines += 1;
+            return Place { level, continues: true };
+        }
+        let level = stated.unwrap_or(usual);
+        *self = Self {
+            level: Some(level),
+            kind: Kind::of_head(line, stated),
+            is_headed: has_time || stated.is_some(),
+            lines: 1,
+            depth: depth_of(line),
+        };
+        Place { level, continues: false }
+    }
+
+    /// Whether `line` belongs to the event; the kind follows the lines.
+    fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, has_time: bool) -> bool {
+        if has_time {
+            return self.level == Some(Level::Error) && is_detail(line);
+        }
+        let by_kind = match self.kind {
+            Kind::Python => Some(self.in_traceback(line)),
+            Kind::Ended => self.behind_trace(line),
+            Kind::Go => is_go(line).then_some(true),
+            Kind::RustText => {
+                self.kind = Kind::Rust;
+                Some(true)
+            }
+            Kind::Rust => is_rust(line).then_some(true),
+            Kind::Kernel => is_kernel(level::without_uptime(line)).then_some(true),
+            Kind::Object => Some(self.in_object(line)),
+            Kind::Diagnostic => is_diagnostic(line).then_some(true),
+            Kind::Plain | Kind::Frames => None,
+        };
+        if let Some(continues) = by_kind {
+            return continues;
+        }
+        if is_frame(line) {
+            return true;
+        }
+        let is_serious = matches!(self.level, Some(Level::Warn | Level::Error));
+        if self.is_headed && is_serious && starts_trace(line) {
+            self.kind = Kind::of_head(line, stated);
+            return true;
+        }
+        let is_worse = stated.is_some_and(|stated| self.level.is_some_and(|level| stated > level));
+        let is_blank = line.trim_ascii().is_empty() && !line.is_empty();
+        let is_inner = is_indented(line) || (is_blank && is_serious);
+        self.is_headed && is_inner && !is_worse && !is_cargo_status(line)
+    }
+
+    /// Frames are indented; the exception, which is not, ends the trace.
+    fn in_traceback(&mut self, line: &[u8]) -> bool {
+        if !is_indented(line) && !line.is_empty() {
+            self.kind = Kind::Ended;
+        }
+        true
+    }
+
+    /// A blank line and what announces another exception go on with the event.
+    fn behind_trace(&mut self, line: &[u8]) -> Option<bool> {
+        let announces = [
+            &b"During handling of the above exception"[..],
+            b"The above exception was the direct cause",
+        ];
+        if line.trim_ascii().is_empty() || announces.iter().any(|start| line.starts_with(start)) {
+            return Some(true);
+        }
+        if line.starts_with(b"Traceback (most recent call last)") {
+            self.kind = Kind::Python;
+            return Some(true);
+        }
+        None
+    }
+
+    fn in_object(&mut self, line: &[u8]) -> bool {
+        let text = line.trim_ascii();
+        let is_closing = matches!(text.first(), Some(b'}' | b']'));
+        if !(is_indented(line) || is_closing) {
+            return false;
+        }
+        self.depth = (self.depth + depth_of(line)).min(DEPTH_MAX);
+        if self.depth <= 0 {
+            self.kind = Kind::Plain;
+            self.is_headed = false;
+        }
+        true
+    }
+}
+
+impl Kind {
+    /// The kind of event that a line begins.
+    fn of_head(line: &[u8], stated: Option<Level>) -> Self {
+        let text = line.trim_ascii_end();
+        let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
+        if text.starts_with(b"Traceback (most recent call last)") || has(b"Exception Group Traceback") {
+            Self::Python
+        } else if text.starts_with(b"panic: ") || text.starts_with(b"fatal error: ") || text.starts_with(b"goroutine ") || has(b"http: panic serving") {
+            Self::Go
+        } else if text.starts_with(b"thread '") && has(b"panicked at ") {
+            if text.ends_with(b":") { Self::RustText } else { Self::Rust }
+        } else if is_kernel_head(level::without_uptime(text)) {
+            Self::Kernel
+        } else if matches!(text, b"{" | b"[" | b"[{") {
+            Self::Object
+        } else if stated.is_some() && is_diagnostic_head(text) {
+            Self::Diagnostic
+        } else if level::exception_name(text).is_some() {
+            Self::Frames
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// `   Compiling app v0.1.0`: cargo aligns what it does next to the right.
+fn is_cargo_status(line: &[u8]) -> bool {
+    const WORDS: [&str; 14] = [
+        "Compiling", "Checking", "Finished", "Running", "Downloading", "Downloaded", "Building", "Updating", "Fresh", "Blocking", "Documenting",
+        "Installing", "Locking", "Doc-tests",
+    ];
+    let text = line.trim_ascii_start();
+    let word = text.split(|&byte| byte == b' ').next().unwrap_or(text);
+    line.starts_with(b"  ") && WORDS.iter().any(|known| known.as_bytes() == word)
+}
+
+fn is_indented(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty()
+}
+
+/// What begins a trace by itself, but belongs to the line of a logger just before.
+fn starts_trace(line: &[u8]) -> bool {
+    line.starts_with(b"Traceback (most recent call last)") || level::exception_name(line).is_some() || line.starts_with(b"Exception in thread ")
+}
+
+/// Frames that belong to a trace wherever they are.
+fn is_frame(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let is_indented = text.len() < line.len();
+    let starts: &[&[u8]] = if is_indented {
+        &[
+            b"at ", b"File \"", b"from ", b"... ", b"Suppressed: ", b"Caused by: ", b"---> ", b"--- End of ", b"thrown in ", b"| ", b"+-", b"+ ", b"#",
+            b"what(): ", b"^",
+        ]
+    } else {
+        &[
+            b"Caused by: ", b"---> ", b"--- End of ", b"... ", b"Stack trace:", b"PHP Stack trace:", b"#0 ", b"stack backtrace:", b"Call Trace:",
+        ]
+    };
+    if starts.iter().any(|start| text.starts_with(start)) {
+        return true;
+    }
+    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
+    let numbered = text.strip_prefix(b"#").or_else(|| text.strip_prefix(b"PHP   "));
+    let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
+    is_numbered && (memchr::memmem::find(text, b"): ").is_some() || text.ends_with(b"{main}") || memchr::memmem::find(text, b". ").is_some())
+}
+
+/// PostgreSQL says more of an error in lines with times of their own.
+fn is_detail(line: &[u8]) -> bool {
+    const LABELS: [&[u8]; 6] = [b"DETAIL:  ", b"HINT:  ", b"STATEMENT:  ", b"CONTEXT:  ", b"QUERY:  ", b"LOCATION:  "];
+    LABELS.iter().any(|label| memchr::memmem::find(line, label).is_some_and(|at| at < 160))
+}
+
+fn is_go(line: &[u8]) -> bool {
+    let starts: [&[u8]; 8] = [b"goroutine ", b"created by ", b"\t", b"[signal ", b"panic(", b"exit status ", b"runtime ", b"main."];
+    let is_call = line.ends_with(b")") && memchr::memchr(b'(', line).is_some() && memchr::memchr(b'.', line).is_some() && !line.starts_with(b" ");
+    line.is_empty() || is_call || starts.iter().any(|start| line.starts_with(start))
+}
+
+fn is_rust(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let is_frame = text.first().is_some_and(u8::is_ascii_digit) && memchr::memmem::find(text.get(..8).unwrap_or(text), b": ").is_some();
+    let starts: [&[u8]; 4] = [b"note: ", b"stack backtrace:", b"at ", b"left: "];
+    (is_frame && text.len() < line.len()) || starts.iter().any(|start| text.starts_with(start)) || text.starts_with(b"right: ")
+}
+
+fn is_kernel_head(text: &[u8]) -> bool {
+    let starts: [&[u8]; 10] = [
+        b"BUG: ", b"Oops", b"general protection fault", b"Unable to handle kernel", b"WARNING: CPU: ", b"INFO: task ", b"watchdog: BUG", b"rcu: INFO: ",
+        b"------------[ cut here ]", b"Kernel panic",
+    ];
+    starts.iter().any(|start| text.starts_with(start)) || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
+}
+
+fn is_kernel(text: &[u8]) -> bool {
+    const STARTS: &[&str] = &[
+        "CPU:", "Hardware name:", "Call Trace:", "Call trace:", "RIP:", "RSP:", "RAX:", "RBX:", "RCX:", "RDX:", "RSI:", "RDI:", "RBP:", "R08:", "R10:", "R13:",
+        "FS:", "CS:", "CR2:", "DR0:", "DR3:", "PKRU:", "Code:", "Modules linked in:", "Mem-Info:", "active_anon:", "Node ", "lowmem_reserve", "Tasks state",
+        "[  pid  ]", "oom-kill:", "Out of memory: Killed", "Memory cgroup out of memory", "Memory cgroup stats", "memory: usage", "swap: usage", "Workqueue:", "---[ end", "<TASK>",
+        "</TASK>", "<IRQ>", "</IRQ>", "? ", "Free swap", "Total swap", "Swap cache stats", "pc :", "lr :", "sp :", "x0 ", "x1", "x2", "x3", "x6", "x9", "pstate:", "Tainted:",
+        "PGD ", "#PF:", "task:", "\"echo 0 >", "Not tainted", "Kernel Offset", "oom_reaper:", "anon ", "file ", "WARNING: CPU: ", "EFLAGS:", "EAX:", "ESI:", "DS:",
+    ];
+    let is_row = text.starts_with(b"[") && text.get(1..).unwrap_or_default().trim_ascii_start().first().is_some_and(u8::is_ascii_digit);
+    let counts = [&b" total pagecache pages"[..], b" pages RAM", b" pages in swap cache", b" pages reserved", b" pages HighMem/MovableOnly", b" pages hwpoisoned", b" pages cma reserved"];
+    is_indented(text)
+        || is_row
+        || STARTS.iter().any(|start| text.starts_with(start.as_bytes()))
+        || counts.iter().any(|count| text.ends_with(count))
+}
+
+fn is_diagnostic_head(text: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [b"error", b"warning", b"\xe2\x94\x82 Error", b"\xe2\x94\x82 Warning"];
+    let has_place = text.iter().take_while(|byte| !byte.is_ascii_whitespace()).any(|byte| matches!(byte, b':' | b'('));
+    starts.iter().any(|start| text.starts_with(start)) || has_place
+}
+
+/// The source and the marks below it: `  --> src/main.rs:3:5`, `   |`, `12 |   x`, `      ^~~`, `  = note: x`, terraform's frame.
+fn is_diagnostic(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let numbered = digits > 0 && text.get(digits..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"|"));
+    let starts: [&[u8]; 6] = [b"-->", b"|", b"= note", b"= help", b"\xe2\x94\x82", b"\xe2\x95\xb5"];
+    let is_headed = line.starts_with("\u{2502} Error".as_bytes()) || line.starts_with("\u{2502} Warning".as_bytes());
+    !is_headed && !is_cargo_status(line) && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
+}
+
+/// How many more objects and arrays are open behind `line` than before it; strings do not count.
+fn depth_of(line: &[u8]) -> i32 {
+    let mut depth = 0;
+    let mut is_string = false;
+    let mut is_escaped = false;
+    for &byte in line {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b'{' | b'[' if !is_string => depth += 1,
+            b'}' | b']' if !is_string => depth -= 1,
+            _ => {}
+        }
+    }
+    depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::recognise::rules::RuleSet;
+
+    /// Places the lines of a text; `+` marks those that continue.
+    fn placed(text: &str) -> Vec<String> {
+        let mut event = Event::default();
+        text.lines()
+            .map(|line| {
+                let stated = level::stated(line.as_bytes(), RuleSet::ALL);
+                let has_time = super::super::stamp::length(line.as_bytes()).is_some();
+                let place = event.place(line.as_bytes(), stated, has_time, Level::Info);
+                format!("{}{}", place.level.as_str(), if place.continues { "+" } else { "" })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn events_of_real_programs_hold_together() {
+        let corpus = include_str!("../../../tests/fixtures/recognition/events.txt");
+        let mut faults = vec![];
+        for event in corpus.split("\n====\n") {
+            let (marks, lines): (Vec<_>, Vec<_>) = event.lines().map(|line| line.split_once('\t').unwrap()).unzip();
+            for ((line, expected), found) in lines.iter().zip(&marks).zip(placed(&lines.join("\n"))) {
+                if *expected != found {
+                    faults.push(format!("{expected}, found {found}: {line}"));
+                }
+            }
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn an_endless_run_of_indented_lines_is_not_an_error_for_ever() {
+        let mut event = Event::default();
+        event.place(b"ERROR: x", Some(Level::Error), false, Level::Info);
+        let last = (0..=LINES_MAX).map(|_| event.place(b"  y", None, false, Level::Info)).last().unwrap();
+        assert_eq!(last, Place { level: Level::Info, continues: false });
+    }
+
+    #[test]
+    fn an_event_is_carried_over_a_restart() {
+        let mut event = Event::default();
+        event.place(b"Traceback (most recent call last):", Some(Level::Error), false, Level::Info);
+        let mut bytes = vec![];
+        ciborium::into_writer(&event, &mut bytes).unwrap();
+        let mut event: Event = ciborium::from_reader(&bytes[..]).unwrap();
+        assert!(event.place(b"  File \"a.py\", line 3, in pay", None, false, Level::Info).continues);
+    }
+}

@@ -1,0 +1,221 @@
+//! The fields of a line of JSON or logfmt as far as the search for a level needs them: names and scalar values, without
+//! building the line. A line cut by the bound is read as far as it goes.
+
+/// More fields than this are not looked at: a level is among the first fields, and a hostile line must stay cheap.
+const FIELDS_MAX: usize = 64;
+
+/// A value as it is written: the inside of a string with its escapes, a number, a word, or nothing for what is nested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// The inside of a string, escapes included.
+    Text(&'a [u8]),
+    /// A number, `true`, `false` or `null`.
+    Bare(&'a [u8]),
+    /// An object or array.
+    Nested,
+}
+
+/// The fields of one line, in the order of the line.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    /// The outer name for a field of an inner object, which is as deep as levels are looked for; the name; the value.
+    fields: Vec<(&'a [u8], &'a [u8], Value<'a>)>,
+}
+
+impl<'a> Fields<'a> {
+    /// The value of a field of the outer object.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<Value<'a>> {
+        self.inner(b"", name)
+    }
+
+    /// The value of the field `name` in the object that `outer` holds.
+    pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<Value<'a>> {
+        self.fields
+            .iter()
+            .find(|(within, known, _)| {
+                *within == outer && known.eq_ignore_ascii_case(name)
+            })
+            .map(|&(_, _, value)| value)
+    }
+
+    /// Whether the outer object has a field of one of these names.
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.get(name.as_bytes()).is_some())
+    }
+
+    /// Reads the first two levels of an object.
+    pub(crate) fn of_json(line: &'a [u8]) -> Self {
+        let mut fields = Self::default();
+        fields.read_object(line);
+        fields
+    }
+
+    fn read_object(&mut self, line: &'a [u8]) -> Option<()> {
+        let mut rest = line.strip_prefix(b"{")?;
+        // the names of the objects that are open, the outermost apart; deeper ones are skipped with their arrays
+        let mut outer: &[u8] = b"";
+        let mut depth = 1u32;
+        let mut array_depth = 0u32;
+        while self.fields.len() < FIELDS_MAX {
+            rest = skip_separators(rest);
+            match rest.split_first()? {
+                (b'"', after) => {
+                    let (name, after) = string(after)?;
+                    let after = after.trim_ascii_start();
+                    let Some(value) = after.strip_prefix(b":").filter(|_| array_depth == 0) else {
+                        rest = after;
+                        continue;
+                    };
+                    let value = value.trim_ascii_start();
+                    let (value, after) = scalar(value)?;
+                    if depth <= 2 {
+                        self.fields.push((outer, name, value));
+                    }
+                    if depth == 1 && after.starts_with(b"{") {
+                        outer = name;
+                    }
+                    rest = after;
+                }
+                (b'{', after) => {
+                    depth += 1;
+                    rest = after;
+                }
+                (b'[', after) => {
+                    array_depth += 1;
+                    rest = after;
+                }
+                (b'}', after) => {
+                    depth = depth.checked_sub(1).filter(|&depth| depth > 0)?;
+                    if depth == 1 {
+                        outer = b"";
+                    }
+                    rest = after;
+                }
+                (b']', after) => {
+                    array_depth = array_depth.checked_sub(1)?;
+                    rest = after;
+                }
+                (_, after) => rest = after,
+            }
+        }
+        Some(())
+    }
+
+    /// Reads `name=value name="quoted value"`; words that are no pair are skipped.
+    pub(crate) fn of_logfmt(line: &'a [u8]) -> Self {
+        let mut fields = Self::default();
+        let mut rest = line;
+        while fields.fields.len() < FIELDS_MAX {
+            rest = rest.trim_ascii_start();
+            let length = rest.iter().take_while(|&&byte| is_name_byte(byte)).count();
+            let Some((name, after)) = rest.split_at_checked(length) else {
+                break;
+            };
+            let Some(value) = after.strip_prefix(b"=") else {
+                let Some(skipped) = after.iter().position(u8::is_ascii_whitespace) else {
+                    break;
+                };
+                rest = after.get(skipped..).unwrap_or_default();
+                continue;
+            };
+            let Some((value, after)) = logfmt_value(value) else {
+                break;
+            };
+            fields.fields.push((b"", name, Value::Text(value)));
+            rest = after;
+        }
+        fields
+    }
+}
+
+/// Whether the first word of `line` is `name=...`, as every word of a logfmt line is.
+pub(crate) fn starts_with_pair(line: &[u8]) -> bool {
+    let name = line.iter().take_while(|&&byte| is_name_byte(byte)).count();
+    name > 0 && line.get(name) == Some(&b'=')
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'@')
+}
+
+fn logfmt_value(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(text) = value.strip_prefix(b"\"") {
+        return string(text);
+    }
+    let end = value
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(value.len());
+    value.split_at_checked(end)
+}
+
+fn skip_separators(text: &[u8]) -> &[u8] {
+    let is_separator = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',';
+    let skipped = text.iter().take_while(|byte| is_separator(byte)).count();
+    text.get(skipped..).unwrap_or_default()
+}
+
+/// The raw text up to the closing quote, and what follows that.
+fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr2(b'"', b'\\', rest.get(from..)?)?;
+        if rest.get(at) == Some(&b'"') {
+            return Some((rest.get(..at)?, rest.get(at + 1..)?));
+        }
+        from = at + 2;
+    }
+}
+
+/// A value and what follows it; an object or array is not consumed.
+fn scalar(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    match text.first()? {
+        b'"' => string(text.get(1..)?).map(|(inside, after)| (Value::Text(inside), after)),
+        b'{' | b'[' => Some((Value::Nested, text)),
+        _ => {
+            let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
+            let (value, after) = text.split_at_checked(text.iter().position(is_end)?)?;
+            Some((Value::Bare(value), after))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_two_levels_of_an_object() {
+        let line = br#"{"a":"x","log":{"level":"warn","deep":{"level":"debug"}},"list":["level","b"],"n" : 7, "end":true}"#;
+        let fields = Fields::of_json(line);
+        assert_eq!(fields.get(b"a"), Some(Value::Text(b"x")));
+        assert_eq!(fields.inner(b"log", b"level"), Some(Value::Text(b"warn")));
+        assert_eq!(fields.inner(b"log", b"deep"), Some(Value::Nested));
+        assert_eq!(fields.get(b"level"), None);
+        assert_eq!(fields.get(b"N"), Some(Value::Bare(b"7")));
+        assert_eq!(fields.get(b"end"), Some(Value::Bare(b"true")));
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_read_as_far_as_it_goes() {
+        let fields = Fields::of_json(br#"{"level":"error","msg":"cut of"#);
+        assert_eq!(fields.get(b"level"), Some(Value::Text(b"error")));
+        assert_eq!(fields.get(b"msg"), None);
+    }
+
+    #[test]
+    fn reads_pairs_and_skips_words() {
+        let fields = Fields::of_logfmt(br#"ts=1 words level=warn msg="a level=error b""#);
+        assert_eq!(fields.get(b"level"), Some(Value::Text(b"warn")));
+        assert_eq!(fields.get(b"msg"), Some(Value::Text(b"a level=error b")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(line in "[a-z={}\":\\\\ ,0-9\\[\\]]{0,80}") {
+            let _ = Fields::of_json(line.as_bytes());
+            let _ = Fields::of_logfmt(line.as_bytes());
+        }
+    }
+}

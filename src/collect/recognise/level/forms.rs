@@ -1,0 +1,346 @@
+//! Forms of single programs and languages that state a level in a way of their own. Each is a row of [`FORMS`]; the first that
+//! matches decides. All look at the beginning of a text whose time stamp, host and tag are still in place unless they say so.
+
+use super::names;
+use crate::collect::recognise::rules::Rule;
+use crate::record::Level;
+
+/// Reads one form; nothing where the text is of another.
+type Form = fn(&[u8]) -> Option<Level>;
+
+/// The forms, in the order in which they are tried.
+pub(crate) const FORMS: &[(Rule, Form)] = &[
+    (Rule::Klog, klog),
+    (Rule::Redis, redis),
+    (Rule::Apt, apt),
+    (Rule::Make, make),
+    (Rule::Cmake, cmake),
+    (Rule::Curl, curl),
+    (Rule::DockerClient, docker_client),
+    (Rule::Logrus, logrus),
+    (Rule::Glib, glib),
+    (Rule::Erlang, erlang),
+    (Rule::Php, php),
+    (Rule::LanguageWarning, language_warning),
+    (Rule::Compiler, compiler),
+    (Rule::Tabbed, tabbed),
+    (Rule::Panic, panic),
+    (Rule::TestFailure, test_failure),
+    (Rule::Exception, exception),
+    (Rule::Kernel, kernel),
+];
+
+/// `E0217 14:30:15.123456   12345 file.go:123] text`; also with a year (`E20260217`, `E260217`).
+fn klog(text: &[u8]) -> Option<Level> {
+    let (letter, rest) = text.split_first()?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let time = rest.get(digits..)?;
+    let is_klog = matches!(digits, 4 | 6 | 8) && matches!(time, [b' ', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
+    match letter {
+        b'D' | b'I' | b'W' | b'E' | b'F' if is_klog => names::of_letter(&[*letter]),
+        _ => None,
+    }
+}
+
+/// `1:M 17 Feb 2026 14:30:15.123 # text`: `.` debug, `-` verbose, `*` notice, `#` warning.
+fn redis(text: &[u8]) -> Option<Level> {
+    let mut words = text.split(|&byte| byte == b' ');
+    let (pid, role) = split_once(words.next()?, b':')?;
+    let is_redis = is_number(pid) && matches!(role, b"X" | b"C" | b"S" | b"M" | b"signal-handler");
+    let mark = words.take(5).find(|word| matches!(word, [b'.' | b'-' | b'*' | b'#']))?;
+    match mark {
+        _ if !is_redis => None,
+        b"#" => Some(Level::Warn),
+        b"*" => Some(Level::Info),
+        _ => Some(Level::Debug),
+    }
+}
+
+/// `E: Unable to locate package`, `W: ...`, `N: ...`, and Kotlin's `e: file:///...`.
+fn apt(text: &[u8]) -> Option<Level> {
+    let [letter, b':', b' ', next, ..] = text else {
+        return None;
+    };
+    match letter {
+        b'E' => Some(Level::Error),
+        b'W' => Some(Level::Warn),
+        b'N' => Some(Level::Info),
+        b'e' if text.starts_with(b"e: file:") || *next == b'/' => Some(Level::Error),
+        b'w' if text.starts_with(b"w: file:") || *next == b'/' => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// `make[1]: *** [Makefile:3: all] Error 2`, `ninja: build stopped: ...`.
+fn make(text: &[u8]) -> Option<Level> {
+    let (tag, rest) = split_once(text, b' ')?;
+    let name = tag.strip_suffix(b":")?;
+    let name = name.split(|&byte| byte == b'[').next().unwrap_or(name);
+    let is_make = [&b"make"[..], b"gmake", b"bmake", b"remake"].iter().any(|make| name.ends_with(make));
+    match rest {
+        _ if name == b"ninja" && rest.starts_with(b"build stopped") => Some(Level::Error),
+        _ if !is_make => None,
+        _ if rest.starts_with(b"*** ") => Some(Level::Error),
+        _ => None,
+    }
+}
+
+/// `CMake Error at CMakeLists.txt:3 (find_package):`, `CMake Warning (dev) at ...`, `CMake Deprecation Warning ...`.
+fn cmake(text: &[u8]) -> Option<Level> {
+    let rest = text.strip_prefix(b"CMake ")?;
+    let rest = rest.strip_prefix(b"Deprecation ").unwrap_or(rest);
+    let (word, _) = split_once(rest, b' ').or_else(|| split_once(rest, b':'))?;
+    names::named(word.strip_suffix(b":").unwrap_or(word))
+}
+
+/// `curl: (6) Could not resolve host`.
+fn curl(text: &[u8]) -> Option<Level> {
+    let rest = text.strip_prefix(b"curl: (")?;
+    let (code, _) = split_once(rest, b')')?;
+    is_number(code).then_some(Level::Error)
+}
+
+/// `Error response from daemon: ...`, also behind `docker: `; `ERROR: failed to solve` is a first word.
+fn docker_client(text: &[u8]) -> Option<Level> {
+    let rest = text.strip_prefix(b"docker: ").unwrap_or(text);
+    let starts = [&b"Error response from daemon"[..], b"Cannot connect to the Docker daemon"];
+    starts.iter().any(|start| rest.starts_with(start)).then_some(Level::Error)
+}
+
+/// `ERRO[0012] text`, as logrus writes on a terminal.
+fn logrus(text: &[u8]) -> Option<Level> {
+    let (word, rest) = text.split_at_checked(4)?;
+    let rest = rest.strip_prefix(b"[")?;
+    let (seconds, _) = split_once(rest, b']')?;
+    let is_capitals = word.iter().all(u8::is_ascii_uppercase);
+    names::named(word).filter(|_| is_capitals && is_number(seconds))
+}
+
+/// `(process:123): GLib-WARNING **: text`, `** (process:123): CRITICAL **: text`.
+fn glib(text: &[u8]) -> Option<Level> {
+    let at = memchr::memmem::find(text, b" **:")?;
+    let before = text.get(..at)?;
+    let word = before.rsplit(|byte| matches!(byte, b' ' | b'-')).next()?;
+    match word {
+        b"Message" => Some(Level::Info),
+        _ if is_capitals(word) => names::named(word),
+        _ => None,
+    }
+}
+
+/// `=ERROR REPORT==== 17-Feb-2026::14:30:15 ===`.
+fn erlang(text: &[u8]) -> Option<Level> {
+    let (word, rest) = split_once(text.strip_prefix(b"=")?, b' ')?;
+    let is_report = rest.starts_with(b"REPORT====");
+    match word {
+        _ if !is_report => None,
+        b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
+        b"PROGRESS" => Some(Level::Info),
+        _ => names::named(word),
+    }
+}
+
+/// `PHP Fatal error:  Uncaught ...`, `PHP Parse error: `, `Fatal error: `, `PHP Warning:  `, `PHP Deprecated:  `.
+fn php(text: &[u8]) -> Option<Level> {
+    let (is_php, rest) = match text.strip_prefix(b"PHP ") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let errors = [
+        &b"Fatal error:"[..],
+        b"Parse error:",
+        b"Recoverable fatal error:",
+        b"Catchable fatal error:",
+        b"Uncaught ",
+    ];
+    if errors.iter().any(|start| rest.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    if rest.starts_with(b"Deprecated:") || rest.starts_with(b"Strict Standards:") {
+        return is_php.then_some(Level::Warn);
+    }
+    let (word, _) = split_once(rest, b':')?;
+    names::named(word).filter(|_| is_php)
+}
+
+/// `/app/x.py:7: DeprecationWarning: text`, `(node:12) [DEP0040] DeprecationWarning: text`.
+fn language_warning(text: &[u8]) -> Option<Level> {
+    let end = memchr::memmem::find(text, b"Warning: ")?;
+    let before = text.get(..end)?;
+    let start = before.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let name = before.get(start..)?;
+    let head = before.get(..start)?.trim_ascii_end();
+    let is_name = name.first().is_some_and(u8::is_ascii_uppercase);
+    let is_head = head.is_empty() || head.ends_with(b":") || (text.starts_with(b"(node:") && (head.ends_with(b")") || head.ends_with(b"]")));
+    (is_name && is_head).then_some(Level::Warn)
+}
+
+/// zap's console: time, level, logger and text with tabs between them.
+fn tabbed(text: &[u8]) -> Option<Level> {
+    let (_, rest) = split_once(text, b'\t')?;
+    let (word, _) = split_once(rest, b'\t')?;
+    names::named(word).filter(|_| text.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// `src/main.c:3:5: error: text`, `a.c(3): warning C4996: text`, `src/a.ts(1,2): error TS2304: text`, `src/a.ts:1:2 - error TS2304: text`,
+/// `Foo.java:3: error: text`.
+fn compiler(text: &[u8]) -> Option<Level> {
+    let colon = text.iter().position(|&byte| matches!(byte, b':' | b'('))?;
+    let path = text.get(..colon)?;
+    if path.is_empty() || path.len() > 200 || path.contains(&b' ') {
+        return None;
+    }
+    let place = text.get(colon..)?;
+    let is_place = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'(' | b')' | b',');
+    let length = place.iter().take_while(|byte| is_place(byte)).count();
+    let rest = place.get(length..)?;
+    if !place.get(1).is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let rest = rest.strip_prefix(b" - ").or_else(|| rest.strip_prefix(b" "))?;
+    let rest = rest.strip_prefix(b"fatal ").unwrap_or(rest);
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
+    let (word, after) = rest.split_at_checked(end)?;
+    let is_stated = after.starts_with(b":") || has_code(after);
+    match word {
+        b"error" | b"ERROR" if is_stated => Some(Level::Error),
+        b"warning" if is_stated => Some(Level::Warn),
+        b"note" | b"remark" if is_stated => Some(Level::Info),
+        _ => None,
+    }
+}
+
+/// Whether ` TS2304:` or ` C4996:` follows: letters, digits and a colon.
+fn has_code(text: &[u8]) -> bool {
+    let Some((code, _)) = text.strip_prefix(b" ").and_then(|text| split_once(text, b':')) else {
+        return false;
+    };
+    code.len() <= 12 && code.iter().all(u8::is_ascii_alphanumeric) && code.last().is_some_and(u8::is_ascii_digit)
+}
+
+/// `panic: text` of Go, `thread 'main' panicked at src/main.rs:3:5:` of Rust, `Kernel panic - not syncing`, `fatal error: ` of Go.
+fn panic(text: &[u8]) -> Option<Level> {
+    let starts = [
+        &b"panic: "[..],
+        b"fatal error: ",
+        b"Kernel panic - ",
+        b"Segmentation fault",
+        b"Assertion failed",
+        b"terminate called after throwing",
+        b"*** stack smashing detected",
+        b"Unhandled exception",
+        b"Unhandled Exception",
+    ];
+    if starts.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    // the address sanitizer
+    if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16) {
+        return Some(Level::Error);
+    }
+    let is_rust = text.starts_with(b"thread '") && memchr::memmem::find(text, b"panicked at ").is_some();
+    is_rust.then_some(Level::Error)
+}
+
+/// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` of Rust.
+fn test_failure(text: &[u8]) -> Option<Level> {
+    if text.starts_with(b"not ok ") {
+        // what TAP expects to fail is no failure
+        let is_expected = [&b"# TODO"[..], b"# SKIP", b"# todo", b"# skip"]
+            .iter()
+            .any(|mark| memchr::memmem::find(text, mark).is_some());
+        let is_numbered = text.get(7).is_some_and(u8::is_ascii_digit);
+        return (is_numbered && !is_expected).then_some(Level::Error);
+    }
+    let starts = [&b"--- FAIL: "[..], b"FAIL\t", b"test result: FAILED"];
+    let is_failure = starts.iter().any(|start| text.starts_with(start));
+    is_failure.then_some(Level::Error)
+}
+
+/// `Traceback (most recent call last):`, `ValueError: text`, `java.lang.IllegalStateException: text`, `Exception in thread "main" ...`,
+/// `Uncaught TypeError: text`, `Error: Cannot find module`.
+fn exception(text: &[u8]) -> Option<Level> {
+    let starts = [
+        &b"Traceback (most recent call last)"[..],
+        b"Exception in thread ",
+        b"Exception Group Traceback",
+        b"  + Exception Group Traceback",
+        b"Caused by: ",
+        b"Unhandled rejection ",
+        b"Uncaught ",
+    ];
+    if starts.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    // Ruby: `a.rb:3:in 'pay': undefined method (NoMethodError)`
+    let is_ruby = text.ends_with(b"Error)") && memchr::memmem::find(text, b":in ").is_some();
+    (is_ruby || exception_name(text).is_some()).then_some(Level::Error)
+}
+
+/// What the kernel says when something is badly wrong, with or without its time before it.
+fn kernel(text: &[u8]) -> Option<Level> {
+    let text = without_uptime(text);
+    let errors = [
+        &b"BUG: "[..],
+        b"Oops: ",
+        b"Oops[",
+        b"general protection fault",
+        b"Unable to handle kernel",
+        b"Out of memory: Killed process",
+        b"Memory cgroup out of memory: Killed process",
+        b"watchdog: BUG: ",
+        b"rcu: INFO: rcu_",
+        b"Internal error: ",
+        b"stack segment",
+    ];
+    if errors.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    let is_oom = memchr::memmem::find(text, b" invoked oom-killer: ").is_some();
+    let is_hung = text.starts_with(b"INFO: task ") && memchr::memmem::find(text, b" blocked for more than ").is_some();
+    if is_oom || is_hung {
+        return Some(Level::Error);
+    }
+    text.starts_with(b"WARNING: CPU: ").then_some(Level::Warn)
+}
+
+/// The text behind the kernel's `[   12.345678] `.
+pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
+    let uptime = || {
+        let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
+        let inner = inner.trim_ascii();
+        let is_uptime = inner.contains(&b'.') && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        is_uptime.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
+    };
+    uptime().unwrap_or(text)
+}
+
+/// The name of the exception that a text begins with, followed by a colon and a blank, or by nothing.
+pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'\\');
+    let end = text.iter().take_while(|byte| is_name(byte)).count();
+    let (name, after) = text.split_at_checked(end)?;
+    let last = name.rsplit(|byte| matches!(byte, b'.' | b'\\' | b'$')).next()?;
+    let is_exception = ["Exception", "Error", "Exit", "Interrupt", "Throwable", "Fault"].iter().any(|suffix| {
+        last.len() > suffix.len() && last.ends_with(suffix.as_bytes())
+    });
+    let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
+    let is_end = after.is_empty() || after.starts_with(b": ") || after == b":" || after.starts_with(b" [");
+    (is_exception && is_start && is_end && end >= 8).then_some(name)
+}
+
+/// Splits at the first `separator`, which belongs to neither part.
+pub(crate) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(separator, text)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Whether `text` is digits and nothing else.
+pub(crate) fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `word` is in capitals.
+pub(crate) fn is_capitals(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}

@@ -1,0 +1,299 @@
+//! The level among the words that a line begins with: time, host, process, thread, logger and level, in any order. The search
+//! ends at the first word that belongs to the text, so that prose which mentions an error states nothing.
+
+use super::forms::{is_capitals, is_number, split_once};
+use super::names;
+use crate::collect::recognise::rules::{Rule, RuleSet};
+use crate::record::Level;
+
+/// How many words a head has at most before its level: date, time, zone, host, process, thread and separators.
+const WORDS_MAX: usize = 12;
+
+/// What the words before the current one were.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    /// Something other than a time, a number or a separator.
+    has_name: bool,
+    /// A time, a number or a separator.
+    has_stamp: bool,
+    /// A program and a colon, as in `dpkg: ` or `sshd[12]: `, just before.
+    is_tag: bool,
+    /// A program that writes its levels as bare words (`npm error`).
+    is_bare_tag: bool,
+    /// A bare number at the beginning of the line: what follows may be counted by it.
+    is_count: bool,
+}
+
+/// The level that the head of `text`, which holds no colour codes, states.
+pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
+    let is_break = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'|';
+    let mut words = text.split(is_break).filter(|word| !word.is_empty()).take(WORDS_MAX + 2).peekable();
+    let mut before = Before::default();
+    for place in 0..WORDS_MAX {
+        let word = words.next()?;
+        let next = words.peek().copied().unwrap_or_default();
+        if let Some((level, label)) = in_word(word, next, before, rules) {
+            let counts_nothing = label && is_count_of_nothing(text, word);
+            return (!counts_nothing).then_some(level);
+        }
+        if !is_head_word(word, next, before) {
+            return None;
+        }
+        before = before.after(word, place);
+    }
+    None
+}
+
+impl Before {
+    fn after(self, word: &[u8], place: usize) -> Self {
+        let is_stamp = is_stamp_word(word);
+        let is_tag = is_tag(word);
+        Self {
+            has_name: self.has_name || !is_stamp,
+            has_stamp: self.has_stamp || is_stamp,
+            is_tag,
+            is_bare_tag: writes_bare_levels(word),
+            is_count: place == 0 && is_number(word),
+        }
+    }
+}
+
+/// The level that a word states, and whether the word is a label (`ERROR:`), which a count may follow.
+fn in_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<(Level, bool)> {
+    let is_first = !before.has_name;
+    if rules.has(Rule::SyslogFacility)
+        && let Some(level) = with_facility(word)
+    {
+        return Some((level, false));
+    }
+    if rules.has(Rule::Bracket)
+        && let Some(level) = in_brackets(word, is_first)
+    {
+        return Some((level, false));
+    }
+    let bare = word.strip_suffix(b"]").unwrap_or(word);
+    let bare = bare.strip_suffix(b",").unwrap_or(bare);
+    if rules.has(Rule::Celery)
+        && let Some((level, _)) = split_once(bare, b'/').filter(|_| word.ends_with(b"]"))
+        && is_capitals(level)
+        && let Some(level) = names::named(level)
+    {
+        return Some((level, false));
+    }
+    if rules.has(Rule::PythonLogging)
+        && is_first
+        && let Some(level) = python_logging(word)
+    {
+        return Some((level, false));
+    }
+    if rules.has(Rule::Exclamation)
+        && let Some(letter) = word.strip_suffix(b"!")
+        && let Some(level) = names::of_letter(letter).filter(|_| before.has_stamp)
+    {
+        return Some((level, false));
+    }
+    if rules.has(Rule::Letter)
+        && let Some(level) = letter(word, next, before)
+    {
+        return Some((level, false));
+    }
+    let bare = bare.strip_suffix(b"!").unwrap_or(bare);
+    let label = bare.strip_suffix(b":").or((next == b":").then_some(bare));
+    if let Some(label) = label {
+        // PostgreSQL's word for what an administrator should know
+        if label == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) {
+            return Some((Level::Info, true));
+        }
+        let level = names::named(label)?;
+        let is_plain = label.iter().all(u8::is_ascii_lowercase) || is_title(label);
+        let allowed = match () {
+            () if is_capitals(label) => rules.has(Rule::Capitals),
+            () if is_first && is_plain => rules.has(Rule::FirstWord),
+            () if (before.is_tag || before.has_stamp) && is_plain => rules.has(Rule::ProgramWord),
+            () => false,
+        };
+        return allowed.then_some((level, true));
+    }
+    if before.is_bare_tag && rules.has(Rule::ProgramWord) {
+        return names::named(bare).filter(|_| is_level_of_tools(bare)).map(|level| (level, false));
+    }
+    // yarn: `error Command failed with exit code 1.`
+    if is_first && !before.has_stamp && rules.has(Rule::ProgramWord) && matches!(bare, b"error" | b"warning") {
+        let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
+        return names::named(bare).filter(|_| is_sentence).map(|level| (level, false));
+    }
+    if !is_capitals(bare) || !rules.has(Rule::Capitals) || before.is_count && is_counted(word, next) {
+        return None;
+    }
+    let is_ambiguous = matches!(bare, b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED");
+    names::named(bare)
+        .filter(|_| before.has_stamp || !is_ambiguous)
+        .map(|level| (level, false))
+}
+
+/// `12 FAILED, 3 passed`, `7 ERROR`: what a number counts.
+fn is_counted(word: &[u8], next: &[u8]) -> bool {
+    next.is_empty() || word.ends_with(b",")
+}
+
+/// `Error:`, `Warning:`.
+fn is_title(word: &[u8]) -> bool {
+    word.split_first()
+        .is_some_and(|(first, rest)| first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase))
+}
+
+/// Whether nothing but a zero, or zeros of other labels, follows the label: `# FAIL:  0`, `error: 0`, `ERROR: 0, WARN: 0`.
+fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(text, label) else {
+        return false;
+    };
+    let rest = text.get(at + label.len()..).unwrap_or_default();
+    let mut words = rest
+        .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b':'))
+        .filter(|word| !word.is_empty());
+    match words.next() {
+        Some(b"0") => words.all(|word| word == b"0" || word.iter().all(u8::is_ascii_alphabetic)),
+        _ => false,
+    }
+}
+
+/// `daemon.err`, as BusyBox's syslogd writes it.
+fn with_facility(word: &[u8]) -> Option<Level> {
+    const FACILITIES: &[&str] = &[
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "security", "ntp", "audit",
+    ];
+    let (facility, severity) = split_once(word, b'.')?;
+    let is_facility = FACILITIES.iter().any(|known| known.as_bytes() == facility)
+        || matches!(facility, [b'l', b'o', b'c', b'a', b'l', b'0'..=b'7']);
+    names::named(severity).filter(|_| is_facility)
+}
+
+/// `[warn]`, `[core:error]`, `file.py[WARNING]:`, `<Error>`, `(EE)`, `[a][error][main]`, `error[E0308]:`, `[0217/143015.1:ERROR:a.cc(7)]`.
+fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
+    let open = word.iter().position(|&byte| matches!(byte, b'[' | b'(' | b'<'))?;
+    let mut rest = word;
+    while let Some(at) = rest.iter().position(|&byte| matches!(byte, b'[' | b'(' | b'<')) {
+        let inner = rest.get(at + 1..)?;
+        let is_close = |byte: &u8| matches!(byte, b']' | b')' | b'>');
+        let end = inner.iter().position(is_close).unwrap_or(inner.len());
+        if let Some(level) = in_bracket(inner.get(..end)?, rest.get(at) == Some(&b'(') && at > 0) {
+            return Some(level);
+        }
+        rest = inner.get(end..)?;
+    }
+    let before = word.get(..open)?;
+    let is_label = is_first && word.ends_with(b":") && !before.is_empty();
+    is_label.then(|| names::named(before)).flatten()
+}
+
+/// The inside of a bracket; in round ones that follow a name, as those of a call, only capitals state a level.
+fn in_bracket(inner: &[u8], is_call: bool) -> Option<Level> {
+    match inner {
+        b"EE" => return Some(Level::Error),
+        b"WW" => return Some(Level::Warn),
+        b"II" => return Some(Level::Info),
+        b"DEPEND" => return Some(Level::Warn),
+        // MySQL's level of start and stop
+        b"System" => return Some(Level::Info),
+        _ => {}
+    }
+    let last = inner.rsplit(|&byte| byte == b':').next().unwrap_or(inner);
+    let capitals = || inner.split(|&byte| byte == b':').find_map(|part| names::named(part).filter(|_| is_capitals(part)));
+    if is_call {
+        return capitals();
+    }
+    names::named(last).or_else(capitals)
+}
+
+/// `ERROR:root:text`, `WARNING:urllib3.connectionpool:text`.
+fn python_logging(word: &[u8]) -> Option<Level> {
+    let (level, rest) = split_once(word, b':')?;
+    let (logger, _) = split_once(rest, b':')?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let is_logger = !logger.is_empty() && logger.iter().all(is_name) && !is_number(logger);
+    names::named(level).filter(|_| is_capitals(level) && is_logger)
+}
+
+/// A letter behind a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217 14:30:15 web:1]`),
+/// Ruby (`E, [2026-...`).
+fn letter(word: &[u8], next: &[u8], before: Before) -> Option<Level> {
+    match word {
+        [b'[', letter] => {
+            let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
+            names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
+        }
+        [letter, b','] => names::of_letter(&[*letter]).filter(|_| next.starts_with(b"[") && !before.has_name && !before.has_stamp),
+        [_] | [b'D', b'1'..=b'5'] => {
+            let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1 || next.is_empty() || next == b"-" || next.ends_with(b":");
+            names::of_letter(word).filter(|_| before.has_stamp && !before.has_name && is_name)
+        }
+        _ => None,
+    }
+}
+
+/// `dpkg:`, `sshd[12]:`, `general:`: a program and a colon.
+fn is_tag(word: &[u8]) -> bool {
+    let Some(name) = word.strip_suffix(b":") else {
+        return false;
+    };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@');
+    name.len() > 1 && name.iter().all(is_name)
+}
+
+/// npm and dpkg write levels as bare words behind their names.
+fn writes_bare_levels(word: &[u8]) -> bool {
+    let name = word.strip_suffix(b":").unwrap_or(word);
+    name == b"npm" || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
+}
+
+/// npm also writes words such as `npm notice`, `npm verb`, `npm http`; `ERR!` is one of its own.
+fn is_level_of_tools(word: &[u8]) -> bool {
+    !matches!(word, b"config" | b"fail" | b"failed" | b"success" | b"note" | b"fine")
+}
+
+/// Whether a word may stand before the level: a time, a number, a separator, a bracketed name, a program, a logger, a host.
+fn is_head_word(word: &[u8], next: &[u8], before: Before) -> bool {
+    is_stamp_word(word)
+        || is_separator(next)
+        || is_tag(word) && (!before.has_name || before.has_stamp)
+        || matches!(word, [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b','])
+        || is_pair(word)
+        || before.has_stamp && is_logger(word, next)
+        || before.has_stamp && !before.has_name && is_host(next)
+}
+
+/// Whether the word before `next` is the host of a syslog line.
+fn is_host(next: &[u8]) -> bool {
+    is_tag(next) || with_facility(next).is_some()
+}
+
+/// `user=x`, `postgres@db`, `[myid:1]`.
+fn is_pair(word: &[u8]) -> bool {
+    let at = word.iter().position(|byte| matches!(byte, b'=' | b'@'));
+    at.is_some_and(|at| at > 0)
+}
+
+/// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
+fn is_logger(word: &[u8], next: &[u8]) -> bool {
+    const LOGGERS: &[&str] = &["root", "main", "app", "worker", "server", "scheduler", "__main__", "celery", "django", "uvicorn", "werkzeug"];
+    let is_qualified = word.iter().any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'));
+    let is_known = LOGGERS.iter().any(|known| known.as_bytes() == word);
+    let level = next.strip_suffix(b":").unwrap_or(next);
+    (is_qualified || is_known) && is_capitals(level) && names::named(level).is_some()
+}
+
+/// A separate `-`, `:`, `--` or the like.
+fn is_separator(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~'))
+}
+
+fn is_stamp_word(word: &[u8]) -> bool {
+    const NAMES: &[&str] = &[
+        "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        "UTC", "GMT", "AM", "PM", "am", "pm", "CET", "CEST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "BST", "IST", "JST",
+    ];
+    let name = word.strip_suffix(b",").unwrap_or(word);
+    is_separator(word)
+        || word.iter().any(u8::is_ascii_digit)
+        || NAMES.iter().any(|known| known.as_bytes() == name)
+}

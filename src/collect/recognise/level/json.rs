@@ -1,0 +1,384 @@
+//! The level in the fields of a structured line. A field whose value is unknown does not end the search, and a number is read
+//! by the scale that its neighbours reveal.
+
+use super::fields::{Fields, Value};
+use super::names;
+use crate::record::Level;
+
+/// A level, and the outer field that holds it.
+pub(crate) type Found = (Level, &'static str);
+
+/// The fields that hold a level as a word, the most explicit first.
+const WORD_FIELDS: &[&str] = &[
+    "level_name",
+    "levelname",
+    "levelName",
+    "severityText",
+    "severity_text",
+    "error_severity",
+    "level",
+    "@level",
+    "@l",
+    "severity",
+    "lvl",
+    "loglevel",
+    "log_level",
+    "log.level",
+    "@loglevel",
+    "logseverity",
+    "priority",
+    "label",
+    "status",
+];
+
+/// Objects that hold a level, and the name that it has in them.
+const INNER_FIELDS: &[(&str, &str)] = &[
+    ("log", "level"),
+    ("level", "name"),
+    ("record", "level"),
+    ("log", "severity"),
+    ("event", "severity"),
+];
+
+/// The fields that hold a level as a number.
+const NUMBER_FIELDS: &[&str] = &[
+    "severityNumber",
+    "severity_number",
+    "severityLevel",
+    "levelno",
+    "level_value",
+    "levelValue",
+    "level",
+    "severity",
+    "priority",
+    "lvl",
+    "loglevel",
+    "log.level",
+];
+
+/// The level that the fields of a JSON line state.
+pub(crate) fn stated(fields: &Fields<'_>) -> Option<Found> {
+    in_words(fields)
+        .or_else(|| in_inner(fields))
+        .or_else(|| mongodb(fields))
+        .or_else(|| in_numbers(fields))
+        .or_else(|| without_level(fields))
+}
+
+/// The level that the fields of a logfmt line state.
+pub(crate) fn stated_in_pairs(fields: &Fields<'_>) -> Option<Found> {
+    in_words(fields).or_else(|| in_numbers(fields))
+}
+
+fn in_words(fields: &Fields<'_>) -> Option<Found> {
+    WORD_FIELDS.iter().find_map(|&name| {
+        let Value::Text(text) = fields.get(name.as_bytes())? else {
+            return None;
+        };
+        // these three name other things as often as levels: only a whole word of the vocabulary counts
+        let level = match name {
+            "priority" | "label" | "status" => names::named(text).filter(|_| is_level_word(text)),
+            _ => names::of_field(text),
+        };
+        Some((level?, name))
+    })
+}
+
+/// Whether a word is one that only loggers use; `failed` is the state of a job, `success` its outcome.
+fn is_level_word(word: &[u8]) -> bool {
+    !["fail", "failed", "failure", "success", "deprecated", "config", "note", "fine"]
+        .iter()
+        .any(|other| other.as_bytes().eq_ignore_ascii_case(word))
+}
+
+fn in_inner(fields: &Fields<'_>) -> Option<Found> {
+    INNER_FIELDS.iter().find_map(|&(outer, name)| {
+        let Value::Text(text) = fields.inner(outer.as_bytes(), name.as_bytes())? else {
+            return None;
+        };
+        Some((names::of_field(text)?, outer))
+    })
+}
+
+/// MongoDB 4.4 and later: `{"t":{"$date":...},"s":"E","c":"NETWORK","id":7,...}`.
+fn mongodb(fields: &Fields<'_>) -> Option<Found> {
+    let Value::Text(letter) = fields.get(b"s")? else {
+        return None;
+    };
+    let is_mongodb = fields.get(b"c").is_some() && fields.get(b"t").is_some();
+    Some((names::of_letter(letter).filter(|_| is_mongodb)?, "s"))
+}
+
+fn in_numbers(fields: &Fields<'_>) -> Option<Found> {
+    NUMBER_FIELDS.iter().find_map(|&name| {
+        let (Value::Bare(digits) | Value::Text(digits)) = fields.get(name.as_bytes())? else {
+            return None;
+        };
+        let number = std::str::from_utf8(digits).ok()?.parse::<f64>().ok()?;
+        Some((of_number(name, number, fields)?, name))
+    })
+}
+
+/// Reads a number by the scale of its field and its neighbours.
+fn of_number(name: &str, number: f64, fields: &Fields<'_>) -> Option<Level> {
+    let scale = scale(name, number, fields)?;
+    scale
+        .iter()
+        .take_while(|(from, _)| *from <= number)
+        .last()
+        .map(|&(_, level)| level)
+}
+
+/// From which number on a level counts; ascending.
+type Scale = &'static [(f64, Level)];
+
+/// OpenTelemetry: 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
+const OTEL: Scale = &[
+    (1.0, Level::Debug),
+    (9.0, Level::Info),
+    (13.0, Level::Warn),
+    (17.0, Level::Error),
+];
+
+/// Application Insights: 0 verbose, 1 information, 2 warning, 3 error, 4 critical.
+const INSIGHTS: Scale = &[
+    (0.0, Level::Debug),
+    (1.0, Level::Info),
+    (2.0, Level::Warn),
+    (3.0, Level::Error),
+];
+
+/// The devcontainer CLI: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 critical.
+const DEVCONTAINER: Scale = &[
+    (1.0, Level::Debug),
+    (3.0, Level::Info),
+    (4.0, Level::Warn),
+    (5.0, Level::Error),
+];
+
+/// pino and bunyan: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
+const PINO: Scale = &[
+    (10.0, Level::Debug),
+    (30.0, Level::Info),
+    (40.0, Level::Warn),
+    (50.0, Level::Error),
+];
+
+/// Python's logging: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
+const PYTHON: Scale = &[
+    (1.0, Level::Debug),
+    (20.0, Level::Info),
+    (30.0, Level::Warn),
+    (40.0, Level::Error),
+];
+
+/// Monolog: 100 debug, 200 info, 250 notice, 300 warning, 400 error, 500 critical, 550 alert, 600 emergency.
+const MONOLOG: Scale = &[
+    (100.0, Level::Debug),
+    (200.0, Level::Info),
+    (300.0, Level::Warn),
+    (400.0, Level::Error),
+];
+
+/// Logback's `level_value`: 5000 trace, 10000 debug, 20000 info, 30000 warn, 40000 error.
+const LOGBACK: Scale = &[
+    (5_000.0, Level::Debug),
+    (20_000.0, Level::Info),
+    (30_000.0, Level::Warn),
+    (40_000.0, Level::Error),
+];
+
+/// Syslog's severities.
+const SYSLOG: Scale = &[
+    (0.0, Level::Error),
+    (4.0, Level::Warn),
+    (5.0, Level::Info),
+    (7.0, Level::Debug),
+];
+
+/// Verbosity as Go's logr counts it: 0 is what an operator should see, more is for developers.
+const LOGR: Scale = &[(0.0, Level::Info), (1.0, Level::Debug)];
+
+fn scale(name: &str, number: f64, fields: &Fields<'_>) -> Option<Scale> {
+    match name {
+        "severityNumber" | "severity_number" => return (number <= 24.0).then_some(OTEL),
+        "severityLevel" => return (number <= 4.0).then_some(INSIGHTS),
+        "levelno" => return Some(PYTHON),
+        _ => {}
+    }
+    if number >= 5_000.0 {
+        return (number <= 50_000.0).then_some(LOGBACK);
+    }
+    if number >= 100.0 {
+        return (number <= 600.0).then_some(MONOLOG);
+    }
+    if number >= 10.0 {
+        let scale = if is_python(fields) { PYTHON } else { PINO };
+        return (number <= 60.0).then_some(scale);
+    }
+    if is_devcontainer(fields) {
+        return Some(DEVCONTAINER);
+    }
+    let is_syslog = name == "priority"
+        || fields.has_any(&["facility", "short_message", "_hostname", "syslog_identifier"]);
+    if !is_syslog && (number <= 0.0 || is_logr(fields)) {
+        return Some(LOGR);
+    }
+    (number <= 7.0).then_some(SYSLOG)
+}
+
+fn is_python(fields: &Fields<'_>) -> bool {
+    fields.has_any(&[
+        "lineno",
+        "funcName",
+        "threadName",
+        "processName",
+        "pathname",
+        "exc_info",
+        "asctime",
+    ])
+}
+
+fn is_devcontainer(fields: &Fields<'_>) -> bool {
+    let Some(Value::Text(kind)) = fields.get(b"type") else {
+        return false;
+    };
+    let kinds: [&[u8]; 5] = [b"text", b"raw", b"start", b"stop", b"progress"];
+    kinds.contains(&kind) && fields.has_any(&["text", "timestamp", "name"])
+}
+
+fn is_logr(fields: &Fields<'_>) -> bool {
+    fields.has_any(&["ts"]) && fields.has_any(&["logger", "caller", "v", "msg"])
+}
+
+/// Lines that state no level and whose form still says that something failed: an error of klog and logr, which have a level
+/// for everything else, and the outcome that the devcontainer CLI prints last.
+fn without_level(fields: &Fields<'_>) -> Option<Found> {
+    if fields.get(b"outcome") == Some(Value::Text(b"error")) {
+        return Some((Level::Error, "outcome"));
+    }
+    let has_error = ["err", "error"]
+        .iter()
+        .any(|name| matches!(fields.get(name.as_bytes()), Some(Value::Text(text)) if !text.is_empty()));
+    let is_logr = is_logr(fields) && fields.get(b"v").is_none();
+    (has_error && is_logr).then_some((Level::Error, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(line: &str) -> Option<Level> {
+        stated(&Fields::of_json(line.as_bytes())).map(|(level, _)| level)
+    }
+
+    fn check(level_of: Option<Level>, lines: &[&str]) {
+        for line in lines {
+            assert_eq!(level(line), level_of, "{line}");
+        }
+    }
+
+    #[test]
+    fn words_are_found_behind_unknown_values() {
+        check(
+            Some(Level::Error),
+            &[
+                r#"{"level":"error","msg":"x"}"#,
+                r#"{"time":"t","Severity" : "CRITICAL"}"#,
+                r#"{"level":"loud","severity":"error"}"#,
+                r#"{"a\"level":"debug","log.level":"fatal"}"#,
+                r#"{"list":["level","debug"],"levelname":"ERROR"}"#,
+                r#"{"level":400,"level_name":"ERROR"}"#,
+                r#"{"severityText":"ERROR","severityNumber":17,"body":"x"}"#,
+                r#"{"@timestamp":"t","log":{"level":"error"},"message":"x"}"#,
+                r#"{"text":"t","record":{"level":"ERROR"}}"#,
+                r#"{"@t":"t","@mt":"x","@l":"Fatal"}"#,
+                r#"{"timestamp":"t","pid":1,"error_severity":"PANIC","message":"x"}"#,
+                r#"{"@level":"error","@message":"x"}"#,
+                r#"{"prio":1,"err_code":10119,"subsystem":"Server","label":"Error","msg":"x"}"#,
+                r#"{"t":{"$date":"d"},"s":"F","c":"NETWORK","msg":"x"}"#,
+            ],
+        );
+        check(
+            Some(Level::Info),
+            &[
+                r#"{"level":"INFO+2","msg":"x"}"#,
+                r#"{"error_severity":"LOG","message":"x"}"#,
+                r#"{"level":"info","status":"failed"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_scale() {
+        check(
+            Some(Level::Error),
+            &[
+                r#"{"level":50,"time":1,"pid":7,"hostname":"h","msg":"x"}"#,
+                r#"{"level":400,"channel":"app","message":"x"}"#,
+                r#"{"version":"1.1","host":"h","short_message":"x","level":3}"#,
+                r#"{"PRIORITY":"3","MESSAGE":"x"}"#,
+                r#"{"severityNumber":17,"body":"x"}"#,
+                r#"{"levelno":40,"msg":"x"}"#,
+                r#"{"level":40,"funcName":"f","msg":"x"}"#,
+                r#"{"level_value":40000,"message":"x"}"#,
+                r#"{"type":"text","level":5,"timestamp":1,"text":"x"}"#,
+                r#"{"severity":"2","facility":"kern"}"#,
+            ],
+        );
+        check(
+            Some(Level::Warn),
+            &[
+                r#"{"level":40,"time":1,"msg":"x"}"#,
+                r#"{"level":30,"lineno":7,"message":"x"}"#,
+                r#"{"severityLevel":2,"message":"x"}"#,
+            ],
+        );
+        check(
+            Some(Level::Info),
+            &[
+                r#"{"level":0,"msg":"V-level","ts":1.5}"#,
+                r#"{"level":0,"msg":"x"}"#,
+                r#"{"level":6,"msg":"x"}"#,
+                r#"{"type":"start","level":3,"timestamp":1,"text":"x"}"#,
+            ],
+        );
+        check(
+            Some(Level::Debug),
+            &[
+                r#"{"ts":1.5,"logger":"x","level":2,"msg":"x"}"#,
+                r#"{"type":"raw","level":1,"timestamp":1,"text":"x"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn failures_without_a_level_are_errors() {
+        check(
+            Some(Level::Error),
+            &[
+                r#"{"ts":1580306777.04728,"caller":"a.go:7","msg":"failed","err":"no route"}"#,
+                r#"{"outcome":"error","message":"Command failed","description":"x"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_no_level_states_nothing() {
+        check(
+            None,
+            &[
+                r#"{"msg":"level","x":"error"}"#,
+                r#"{"msg":"\"level\":\"error\""}"#,
+                r#"{"nested":{"level":"error"}}"#,
+                r#"{"level":"#,
+                r#"{"level":"loud"}"#,
+                r#"{"request":"GET /a?level=error HTTP/1.1","status":200,"msg":"served"}"#,
+                r#"{"status":"failed","msg":"job"}"#,
+                r#"{"level":7000000,"msg":"x"}"#,
+                r#"{"ts":1.5,"v":4,"msg":"x","err":"y"}"#,
+                "{",
+            ],
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the way in which a
+//! single program writes it. Prose that merely mentions an error states nothing.
+
+mod fields;
+mod forms;
+mod head;
+mod json;
+mod names;
+mod prefix;
+
+pub(crate) use forms::{exception_name, without_uptime};
+pub(crate) use names::named;
+
+use super::rules::{Rule, RuleSet};
+use super::stamp;
+use crate::record::Level;
+use fields::Fields;
+
+/// How much of a text line is looked at: heads are shorter, and a hostile line must not cost more than an honest one.
+const HEAD_MAX: usize = 256;
+
+/// How much of a JSON or logfmt line is looked at: its level may be behind other fields.
+const FIELDS_MAX: usize = 4096;
+
+/// The level that `line` states, if it states one.
+pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
+    let start = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii_start();
+    if rules.has(Rule::SyslogPriority)
+        && let Some(level) = prefix::priority(start)
+    {
+        return Some(level);
+    }
+    let plain = prefix::plain(start.get(..FIELDS_MAX).unwrap_or(start));
+    let text = prefix::strip(&plain);
+    match text {
+        [b'{', ..] if rules.has(Rule::Json) => json::stated(&Fields::of_json(text)).map(|(level, _)| level),
+        _ if fields::starts_with_pair(text) && rules.has(Rule::Logfmt) => in_pairs(text).or_else(|| in_text(text, rules)),
+        _ => in_text(text, rules),
+    }
+}
+
+/// The level that the fields of a structured line state, and the field that holds it; empty when no single field does.
+pub(crate) fn of_structured(line: &[u8], rules: RuleSet) -> Option<(Level, &'static str)> {
+    let line = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii();
+    match line {
+        [b'{', ..] => json::stated(&Fields::of_json(line)).filter(|_| rules.has(Rule::Json)),
+        _ => json::stated_in_pairs(&Fields::of_logfmt(line)).filter(|_| rules.has(Rule::Logfmt)),
+    }
+}
+
+fn in_pairs(text: &[u8]) -> Option<Level> {
+    json::stated_in_pairs(&Fields::of_logfmt(text)).map(|(level, _)| level)
+}
+
+fn in_text(text: &[u8], rules: RuleSet) -> Option<Level> {
+    let text = text.get(..HEAD_MAX).unwrap_or(text);
+    in_forms(text, rules)
+        .or_else(|| head::stated(text, rules))
+        .or_else(|| in_forms(behind_stamp(text)?, rules))
+}
+
+fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
+    forms::FORMS
+        .iter()
+        .filter(|(rule, _)| rules.has(*rule))
+        .find_map(|(_, form)| form(text))
+}
+
+/// The text behind a time, which programs write before forms of their own.
+fn behind_stamp(text: &[u8]) -> Option<&[u8]> {
+    let is_stamp = matches!(text, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
+    let length = is_stamp.then(|| stamp::length(text)).flatten()?;
+    let rest = text.get(length..)?;
+    let is_separator = |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'-' | b'|' | b']');
+    let skipped = rest.iter().take_while(|byte| is_separator(byte)).count();
+    rest.get(skipped..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn expected(word: &str) -> Option<Level> {
+        (word != "none").then(|| word.parse().unwrap())
+    }
+
+    #[test]
+    fn lines_of_real_programs_state_their_level() {
+        let corpus = include_str!("../../../../tests/fixtures/recognition/levels.tsv");
+        let mut faults = vec![];
+        for line in corpus.lines() {
+            let (word, line) = line.split_once('\t').unwrap();
+            let found = stated(line.as_bytes(), RuleSet::ALL);
+            if found != expected(word) {
+                faults.push(format!("{word}, found {found:?}: {line}"));
+            }
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = stated(&line, RuleSet::ALL);
+        }
+
+        #[test]
+        fn any_line_of_words_is_read(line in "([A-Z]{0,6}|[a-z]{0,5}|[0-9]{0,3}|[\\[\\]():<>{}|!=/#. -]){0,30}") {
+            let _ = stated(line.as_bytes(), RuleSet::ALL);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The words and numbers that name a level, in the vocabularies of syslog and of loggers in many languages.
+
+use crate::record::Level;
+
+/// The words, in lower case.
+const NAMES: &[(&str, Level)] = &[
+    ("debug", Level::Debug),
+    ("dbg", Level::Debug),
+    ("dbug", Level::Debug),
+    ("deb", Level::Debug),
+    ("debu", Level::Debug),
+    ("debug1", Level::Debug),
+    ("debug2", Level::Debug),
+    ("debug3", Level::Debug),
+    ("debug4", Level::Debug),
+    ("debug5", Level::Debug),
+    ("trace", Level::Debug),
+    ("trc", Level::Debug),
+    ("trce", Level::Debug),
+    ("trac", Level::Debug),
+    ("fine", Level::Debug),
+    ("finer", Level::Debug),
+    ("finest", Level::Debug),
+    ("verbose", Level::Debug),
+    ("silly", Level::Debug),
+    ("info", Level::Info),
+    ("inf", Level::Info),
+    ("information", Level::Info),
+    ("informational", Level::Info),
+    ("config", Level::Info),
+    ("notice", Level::Info),
+    ("note", Level::Info),
+    ("success", Level::Info),
+    ("warn", Level::Warn),
+    ("warning", Level::Warn),
+    ("wrn", Level::Warn),
+    ("deprecated", Level::Warn),
+    ("error", Level::Error),
+    ("err", Level::Error),
+    ("eror", Level::Error),
+    ("erro", Level::Error),
+    ("severe", Level::Error),
+    ("critical", Level::Error),
+    ("crit", Level::Error),
+    ("crt", Level::Error),
+    ("alert", Level::Error),
+    ("emerg", Level::Error),
+    ("emergency", Level::Error),
+    ("fatal", Level::Error),
+    ("fata", Level::Error),
+    ("ftl", Level::Error),
+    ("panic", Level::Error),
+    ("pani", Level::Error),
+    ("dpanic", Level::Error),
+    ("fail", Level::Error),
+    ("failed", Level::Error),
+    ("failure", Level::Error),
+];
+
+/// The longest word of the table.
+const LENGTH_MAX: usize = 13;
+
+/// Words that name a level only where a program says which value its level field has: in running text they are words.
+const FIELD_NAMES: &[(&str, Level)] = &[
+    ("log", Level::Info),
+    ("system", Level::Info),
+    ("http", Level::Debug),
+    ("audit", Level::Info),
+    ("default", Level::Info),
+    ("normal", Level::Info),
+];
+
+/// The level that a word of a line names, in any case.
+pub(crate) fn named(word: &[u8]) -> Option<Level> {
+    if word.is_empty() || word.len() > LENGTH_MAX {
+        return None;
+    }
+    find(NAMES, word)
+}
+
+fn find(names: &[(&str, Level)], word: &[u8]) -> Option<Level> {
+    let same = |name: &str| name.as_bytes().eq_ignore_ascii_case(word);
+    names
+        .iter()
+        .find(|(name, _)| same(name))
+        .map(|&(_, level)| level)
+}
+
+/// The level that the value of a level field names: a word, also with an offset as Go's slog writes it (`INFO+2`), or a
+/// letter as MongoDB and glog write it.
+pub(crate) fn of_field(value: &[u8]) -> Option<Level> {
+    let value = value.trim_ascii();
+    let word_end = value.iter().position(|byte| matches!(byte, b'+' | b'-'));
+    let word = word_end.and_then(|end| value.get(..end)).unwrap_or(value);
+    named(word)
+        .or_else(|| find(FIELD_NAMES, word))
+        .or_else(|| of_letter(value))
+        .or_else(|| value.starts_with(b"Level(-").then_some(Level::Debug))
+}
+
+/// The level that a letter of glog, MongoDB, etcd, Android and others stands for.
+pub(crate) fn of_letter(value: &[u8]) -> Option<Level> {
+    match value {
+        b"F" | b"E" | b"C" | b"A" => Some(Level::Error),
+        b"W" => Some(Level::Warn),
+        b"I" | b"N" => Some(Level::Info),
+        b"D" | b"V" | b"T" | b"D1" | b"D2" | b"D3" | b"D4" | b"D5" => Some(Level::Debug),
+        _ => None,
+    }
+}
+
+/// The level of a syslog severity (RFC 5424, section 6.2.1).
+pub(crate) fn of_syslog(severity: u64) -> Option<Level> {
+    match severity {
+        0..=3 => Some(Level::Error),
+        4 => Some(Level::Warn),
+        5 | 6 => Some(Level::Info),
+        7 => Some(Level::Debug),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_is_longer_than_the_bound() {
+        for (name, _) in NAMES.iter().chain(FIELD_NAMES) {
+            assert!(name.len() <= LENGTH_MAX, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_name_levels_in_any_case() {
+        for (word, level) in [
+            ("ERROR", Some(Level::Error)),
+            ("Warning", Some(Level::Warn)),
+            ("notice", Some(Level::Info)),
+            ("TRCE", Some(Level::Debug)),
+            ("errors", None),
+            ("log", None),
+            ("", None),
+        ] {
+            assert_eq!(named(word.as_bytes()), level, "{word}");
+        }
+    }
+
+    #[test]
+    fn values_of_level_fields_have_more_forms() {
+        for (value, level) in [
+            ("INFO+2", Some(Level::Info)),
+            ("DEBUG-4", Some(Level::Debug)),
+            ("Level(-3)", Some(Level::Debug)),
+            ("E", Some(Level::Error)),
+            ("LOG", Some(Level::Info)),
+            ("loud", None),
+        ] {
+            assert_eq!(of_field(value.as_bytes()), level, "{value}");
+        }
+    }
+}

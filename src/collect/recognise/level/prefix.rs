@@ -1,0 +1,114 @@
+//! What other programs put before a line on its way: colours, syslog's priority, and the marks of docker compose, BuildKit,
+//! git and terraform. The line behind them states the level.
+
+use super::forms::{is_number, split_once};
+use super::names;
+use crate::record::Level;
+use std::borrow::Cow;
+
+/// How much of a line may be prefixes.
+const PREFIX_MAX: usize = 128;
+
+/// `<3>text`, `<34>1 text`: the severity is in the lowest three bits (RFC 5424, section 6.2.1).
+pub(crate) fn priority(line: &[u8]) -> Option<Level> {
+    let (digits, _) = split_once(line.get(..5).unwrap_or(line).strip_prefix(b"<")?, b'>')?;
+    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?;
+    names::of_syslog(number & 7).filter(|_| number <= 191 && is_number(digits))
+}
+
+/// The text without ANSI escape sequences, which loggers put around times and levels.
+pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0x1b, text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte == 0x1b && after.first() == Some(&b'[') {
+            let is_final = |byte: &u8| (0x40..=0x7e).contains(byte);
+            let end = after.iter().skip(1).position(is_final);
+            rest = end.and_then(|end| after.get(end + 2..)).unwrap_or_default();
+        } else {
+            plain.push(byte);
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// The text behind the prefixes; each kind at most once.
+pub(crate) fn strip(text: &[u8]) -> &[u8] {
+    let mut rest = text.trim_ascii_start();
+    for prefix in [compose, buildkit, remote, frame] {
+        rest = prefix(rest).unwrap_or(rest).trim_ascii_start();
+    }
+    rest
+}
+
+/// docker compose: `web-1  | text`.
+fn compose(text: &[u8]) -> Option<&[u8]> {
+    let head = text.get(..PREFIX_MAX).unwrap_or(text);
+    let at = memchr::memmem::find(head, b" | ")?;
+    let name = head.get(..at)?.trim_ascii_end();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let is_service = name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(is_name);
+    is_service.then(|| text.get(at + 3..)).flatten()
+}
+
+/// BuildKit: `#12 0.345 text`, `#12 text`.
+fn buildkit(text: &[u8]) -> Option<&[u8]> {
+    let (step, rest) = split_once(text.strip_prefix(b"#")?, b' ')?;
+    if !is_number(step) {
+        return None;
+    }
+    let seconds = split_once(rest, b' ').filter(|(word, _)| {
+        word.contains(&b'.') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    });
+    Some(seconds.map_or(rest, |(_, rest)| rest))
+}
+
+/// git: `remote: error: text`.
+fn remote(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"remote: ")
+}
+
+/// terraform's frame: `│ Error: text`.
+fn frame(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix("\u{2502}".as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn priorities_are_severities_with_a_facility() {
+        assert_eq!(priority(b"<3>disk failed"), Some(Level::Error));
+        assert_eq!(priority(b"<30>started"), Some(Level::Info));
+        assert_eq!(priority(b"<165>1 2026-02-17T14:30:15Z h a - - x"), Some(Level::Info));
+        for line in [&b"<192>x"[..], b"<b>x", b"<>x", b"<12 x", b"x"] {
+            assert_eq!(priority(line), None);
+        }
+    }
+
+    #[test]
+    fn prefixes_of_other_programs_are_taken_off() {
+        for (line, text) in [
+            ("web-1  | ERROR: x", "ERROR: x"),
+            ("#12 0.345 E: Unable to locate", "E: Unable to locate"),
+            ("#12 ERROR: process", "ERROR: process"),
+            ("remote: error: denied", "error: denied"),
+            ("\u{2502} Error: invalid", "Error: invalid"),
+            ("a b | c", "a b | c"),
+            ("# FAIL: 0", "# FAIL: 0"),
+        ] {
+            assert_eq!(strip(line.as_bytes()), text.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn escape_sequences_are_taken_out() {
+        assert_eq!(plain(b"\x1b[33m WARN\x1b[0m x").as_ref(), b" WARN x");
+        assert_eq!(plain(b"open \x1b[3").as_ref(), b"open ");
+    }
+}

@@ -1,0 +1,302 @@
+//! Dates and times of day as programs write them. Each form is a function that reads from its first character on; the first
+//! that fits decides.
+
+use super::epoch;
+use super::scan::Cursor;
+use crate::time::Micros;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime, Time};
+
+/// A stamp as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    /// A number that counts from 1970.
+    Instant(Micros),
+    /// Date, time of day, microseconds, and seconds east of UTC where a zone is named.
+    Full(DateTime, i64, Option<i32>),
+    /// The same in an unknown year.
+    WithoutYear(DateTime, i64, Option<i32>),
+    /// A time of day and microseconds.
+    WithoutDate(Time, i64),
+}
+
+/// Any leap year: a stamp without a year may be of 29 February.
+const LEAP_YEAR: i16 = 2024;
+
+/// The stamp that is next, with its zone.
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    const FORMS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
+        year_first, klog, compact, day_first, month_first, numeric, epoch_number, clock_only,
+    ];
+    // most words of most lines are no time
+    let first = cursor.peek()?;
+    if !first.is_ascii_alphanumeric() {
+        return None;
+    }
+    FORMS.iter().find_map(|form| {
+        let mut attempt = *cursor;
+        let stamp = form(&mut attempt)?;
+        *cursor = attempt;
+        Some(stamp)
+    })
+}
+
+/// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`.
+fn year_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let year = cursor.number(4, 4)?;
+    let separator = cursor.one_of(b"-/.")?;
+    let month = cursor.number(2, 2)?;
+    cursor.take(separator).then_some(())?;
+    let day = cursor.number(2, 2)?;
+    // Airflow writes a comma as well
+    cursor.take(b',');
+    cursor.one_of(b" Tt_")?;
+    cursor.blanks();
+    full(cursor, year, month, day)
+}
+
+/// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, and `I260217 14:30:15.123456`.
+fn klog(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    cursor.one_of(b"DIWEF")?;
+    let digits = cursor.digits().len();
+    match digits {
+        4 => {
+            let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
+            cursor.blanks().then_some(())?;
+            without_year(cursor, month, day)
+        }
+        6 | 8 => compact(cursor),
+        _ => None,
+    }
+}
+
+/// `20260217 14:30:15.123`, `260217 14:30:15`, `20260217T143015Z`.
+fn compact(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let year = match cursor.digits().len() {
+        6 => 2000 + cursor.exactly(2)?,
+        8 => cursor.exactly(4)?,
+        _ => return None,
+    };
+    let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
+    cursor.one_of(b" T-")?;
+    if cursor.digits().len() == 6 {
+        let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
+        let civil = date(year, month, day)?.to_datetime(time_of_day(clock)?);
+        let micros = cursor.fraction();
+        return Some(Stamp::Full(civil, micros, zone(cursor)));
+    }
+    cursor.blanks();
+    full(cursor, year, month, day)
+}
+
+/// `17 Feb 2026 14:30:15.123`, `17-Feb-2026 14:30:15`, `17/Feb/2026:14:30:15 +0000`, `17 Feb 14:30:15`, `Tue, 17 Feb 2026 14:30:15 GMT`.
+fn day_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    if cursor.weekday() {
+        cursor.blanks();
+    }
+    let day = cursor.number(1, 2)?;
+    let separator = cursor.one_of(b" -/")?;
+    let month = cursor.month()?;
+    cursor.take(separator).then_some(())?;
+    let mut after = *cursor;
+    let Some(year) = after.number(4, 4) else {
+        return without_year(cursor, month, day);
+    };
+    *cursor = after;
+    cursor.take(b',');
+    cursor.one_of(b" :T")?;
+    cursor.take(b':');
+    cursor.blanks();
+    full(cursor, year, month, day)
+}
+
+/// `Feb 17 14:30:15`, `Feb  7 14:30:15.123`, `Tue Feb 17 14:30:15.123456 2026`, `Tue Feb 17 14:30:15 UTC 2026`, `Feb 17, 2026 2:30:15 PM`,
+/// `Feb 17 2026 14:30:15`.
+fn month_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    if cursor.weekday() {
+        cursor.blanks().then_some(())?;
+    }
+    let month = cursor.month()?;
+    cursor.take(b'.');
+    cursor.blanks().then_some(())?;
+    let day = cursor.number(1, 2)?;
+    cursor.take(b',');
+    cursor.blanks().then_some(())?;
+    let mut after = *cursor;
+    if let Some(year) = after.number(4, 4)
+        && (after.take(b',') | after.blanks())
+    {
+        *cursor = after;
+        cursor.blanks();
+        return full(cursor, year, month, day);
+    }
+    let clock = clock(cursor)?;
+    let micros = cursor.fraction();
+    // the year may be behind the time and its zone
+    let mut after = *cursor;
+    let offset = zone(&mut after);
+    after.blanks();
+    if let Some(year) = after.number(4, 4).filter(|_| after.is_word_end()) {
+        *cursor = after;
+        let civil = date(year, month, day)?.to_datetime(clock);
+        return Some(Stamp::Full(civil, micros, offset));
+    }
+    let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(clock);
+    Some(Stamp::WithoutYear(civil, micros, zone(cursor)))
+}
+
+/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `02-17 14:30:15.123`, `0217/143015.123456`.
+fn numeric(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    if cursor.digits().len() == 4 {
+        let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
+        cursor.take(b'/').then_some(())?;
+        let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
+        let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(time_of_day(clock)?);
+        return Some(Stamp::WithoutYear(civil, cursor.fraction(), None));
+    }
+    let first = cursor.number(1, 2)?;
+    let separator = cursor.one_of(b"./-")?;
+    let second = cursor.number(1, 2)?;
+    if separator == b'-' && cursor.take(b' ') {
+        // Android: a fraction tells it from a range of numbers
+        let stamp = without_year(cursor, first, second)?;
+        return matches!(stamp, Stamp::WithoutYear(_, micros, _) if micros > 0).then_some(stamp);
+    }
+    cursor.take(separator).then_some(())?;
+    let year = cursor.number(4, 4)?;
+    cursor.take(b',');
+    cursor.one_of(b" T")?;
+    cursor.blanks();
+    let mut after = *cursor;
+    let has_half = clock(&mut after).is_some() && is_half_day(after);
+    // dots are of Europe, the half of the day is American; else the number that cannot be a month decides
+    let is_day_first = match (first, second) {
+        (13.., _) => true,
+        (_, 13..) => false,
+        _ => separator == b'.' || !has_half,
+    };
+    let (month, day) = if is_day_first { (second, first) } else { (first, second) };
+    full(cursor, year, month, day)
+}
+
+/// `1771338615.123 text`, `[1771338615] text`, `1771338615: text`.
+fn epoch_number(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let mut after = *cursor;
+    let digits = after.digits();
+    if !matches!(digits.len(), 10 | 13 | 16 | 19) {
+        return None;
+    }
+    after.skip(digits.len());
+    let has_fraction = after.peek() == Some(b'.');
+    after.fraction();
+    let is_end = matches!(after.peek(), None | Some(b' ' | b'\t' | b']' | b':' | b','));
+    let text = cursor.rest().get(..after.at() - cursor.at())?;
+    // a number of ten digits is a time only where the line says so
+    let is_likely = has_fraction || matches!(after.peek(), Some(b']' | b':')) || digits.len() > 10;
+    let time = epoch::of_text(text).filter(|_| is_end && is_likely)?;
+    *cursor = after;
+    Some(Stamp::Instant(time))
+}
+
+/// `14:30:15.123 [main] ERROR`: only with a fraction, as durations are written without one.
+fn clock_only(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let is_two_digits = cursor.digits().len() == 2;
+    let time = clock(cursor)?;
+    let before = cursor.at();
+    let micros = cursor.fraction();
+    let has_fraction = cursor.at() > before;
+    let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'));
+    (is_two_digits && has_fraction && is_end).then_some(Stamp::WithoutDate(time, micros))
+}
+
+/// Time of day, fraction and zone behind a whole date.
+fn full(cursor: &mut Cursor<'_>, year: i64, month: i64, day: i64) -> Option<Stamp> {
+    let time = clock(cursor)?;
+    let micros = cursor.fraction();
+    let time = half_day(cursor, time)?;
+    let civil = date(year, month, day)?.to_datetime(time);
+    Some(Stamp::Full(civil, micros, zone(cursor)))
+}
+
+fn without_year(cursor: &mut Cursor<'_>, month: i64, day: i64) -> Option<Stamp> {
+    let time = clock(cursor)?;
+    let micros = cursor.fraction();
+    let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(time);
+    Some(Stamp::WithoutYear(civil, micros, zone(cursor)))
+}
+
+/// `14:30:15`, `2:30:15`.
+fn clock(cursor: &mut Cursor<'_>) -> Option<Time> {
+    let hour = cursor.number(1, 2)?;
+    cursor.take(b':').then_some(())?;
+    let minute = cursor.number(2, 2)?;
+    cursor.take(b':').then_some(())?;
+    time_of_day((hour, minute, cursor.number(2, 2)?))
+}
+
+/// A leap second is the last second of its minute, as in POSIX time.
+fn time_of_day((hour, minute, second): (i64, i64, i64)) -> Option<Time> {
+    let part = |value: i64| i8::try_from(value).ok();
+    let second = if second == 60 { 59 } else { second };
+    Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()
+}
+
+fn is_half_day(mut cursor: Cursor<'_>) -> bool {
+    cursor.blanks();
+    let word = cursor.letters();
+    word.eq_ignore_ascii_case(b"AM") || word.eq_ignore_ascii_case(b"PM")
+}
+
+/// Moves over `AM` or `PM`, if one is next, and applies it.
+fn half_day(cursor: &mut Cursor<'_>, time: Time) -> Option<Time> {
+    if !is_half_day(*cursor) {
+        return Some(time);
+    }
+    cursor.blanks();
+    let is_afternoon = matches!(cursor.peek(), Some(b'P' | b'p'));
+    cursor.skip(2);
+    let hour = time.hour() % 12 + if is_afternoon { 12 } else { 0 };
+    Time::new(hour, time.minute(), time.second(), 0).ok()
+}
+
+fn date(year: i64, month: i64, day: i64) -> Option<Date> {
+    let year = i16::try_from(year).ok()?;
+    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+/// Seconds east of UTC of a zone that is named: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `GMT`, with or without a blank before.
+fn zone(cursor: &mut Cursor<'_>) -> Option<i32> {
+    let mut after = *cursor;
+    after.blanks();
+    let word = after.letters();
+    let offset = if [&b"Z"[..], b"z", b"UTC", b"GMT"].contains(&word) {
+        after.skip(word.len());
+        0
+    } else {
+        let sign = if after.one_of(b"+-")? == b'+' { 1 } else { -1 };
+        let digits = after.digits().len();
+        let hours = after.exactly(2)?;
+        let minutes = match digits {
+            4 => after.exactly(2)?,
+            2 if after.take(b':') => after.number(2, 2)?,
+            2 => 0,
+            _ => return None,
+        };
+        (hours <= 15 && minutes < 60).then_some(())?;
+        sign * i32::try_from(hours * 3600 + minutes * 60).ok()?
+    };
+    after.is_word_end().then_some(())?;
+    *cursor = after;
+    Some(offset)
+}
+
+/// The same day and time of another year; none for 29 February of a year without one.
+pub(crate) fn in_year(civil: DateTime, year: i16) -> Option<DateTime> {
+    let date = Date::new(year, civil.month(), civil.day()).ok()?;
+    Some(date.to_datetime(civil.time()))
+}
+
+/// The date `days` later.
+pub(crate) fn days_from(date: Date, days: i64) -> Option<Date> {
+    date.checked_add(days.days()).ok()
+}

@@ -1,0 +1,272 @@
+//! The time that a line states, in the forms that programs write. A time without a zone is one of the source's zone; a time
+//! without a year or a date is the latest one that is not after the time at which the line was written.
+
+mod calendar;
+mod epoch;
+mod scan;
+mod zone;
+
+pub(crate) use epoch::of_number;
+pub(crate) use zone::Zone;
+
+use crate::time::Micros;
+use calendar::Stamp;
+use scan::Cursor;
+
+/// How much of a line is looked at: a time is among its first words.
+const HEAD_MAX: usize = 256;
+
+/// The longest stamp with its zone; a hostile line must not cost more than an honest one.
+const STAMP_MAX: usize = 64;
+
+/// How many words may be before the time.
+const WORDS_BEFORE_MAX: usize = 6;
+
+/// What is known of the times of a source.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The zone of times that name none.
+    pub(crate) zone: Zone,
+    /// About when the line was written: now, or when its file was last changed.
+    pub(crate) written: Micros,
+}
+
+/// The time that a line states, and where the text behind it starts; nothing where it states none in its first words.
+pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    let priority = priority_length(line);
+    let head = line.get(priority..priority + HEAD_MAX).or(line.get(priority..))?;
+    let (time, end) = in_head(head, context)?;
+    Some((time, priority + end))
+}
+
+/// How long the `<30>` is that syslog puts before a line.
+fn priority_length(line: &[u8]) -> usize {
+    let digits = line.strip_prefix(b"<").unwrap_or_default();
+    let count = digits.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+    if count > 0 && digits.get(count) == Some(&b'>') { count + 2 } else { 0 }
+}
+
+fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    for (count, start) in word_starts(head).take(WORDS_BEFORE_MAX + 1).enumerate() {
+        let rest = head.get(start..)?;
+        if let Some((time, length)) = leading(rest, context) {
+            return Some((time, start + length));
+        }
+        let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or(rest);
+        if !may_precede(word, count) {
+            break;
+        }
+    }
+    access_log(head, context)
+}
+
+/// The time at the very beginning of `text` and how many bytes it takes, its brackets included.
+pub(crate) fn leading(text: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    let text = text.get(..STAMP_MAX).unwrap_or(text);
+    let mut cursor = Cursor::new(text);
+    let is_open = cursor.take(b'[');
+    let stamp = calendar::read(&mut cursor)?;
+    let time = stamp.resolve(context)?;
+    if is_open {
+        cursor.take(b']');
+    }
+    Some((time, cursor.at()))
+}
+
+/// How many bytes the stamp at the beginning of `text` takes, whatever moment it means.
+pub(crate) fn length(text: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor::new(text.get(..STAMP_MAX).unwrap_or(text));
+    let is_open = cursor.take(b'[');
+    calendar::read(&mut cursor)?;
+    if is_open {
+        cursor.take(b']');
+    }
+    Some(cursor.at())
+}
+
+/// The whole of `text` as a time, as a field of a structured line holds it.
+pub(crate) fn whole(text: &[u8], context: &Context) -> Option<Micros> {
+    let text = text.trim_ascii();
+    leading(text, context)
+        .map(|(time, _)| time)
+        .or_else(|| epoch::of_text(text))
+}
+
+/// Where the first words of a line start, brackets and quotes left to the reader of the stamp.
+fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
+    let is_start = |&at: &usize| {
+        let is_blank = |at: usize| head.get(at).is_some_and(u8::is_ascii_whitespace);
+        !is_blank(at) && (at == 0 || is_blank(at - 1))
+    };
+    (0..head.len()).filter(is_start)
+}
+
+/// Whether a time may be behind `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
+fn may_precede(word: &[u8], count: usize) -> bool {
+    let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
+    let is_level = super::level::named(bare).is_some() || matches!(word, [_] | [_, b',']);
+    let is_bracketed = matches!(word, [b'[' | b'<' | b'(' | b'#', ..]);
+    let is_role = memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
+    let is_number = word.iter().all(u8::is_ascii_digit);
+    is_level || is_bracketed || is_role || (is_number && count < 2) || word.ends_with(b"]")
+}
+
+/// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.
+fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
+    if let Some(at) = memchr::memmem::find(head, b"audit(") {
+        let from = at + b"audit(".len();
+        let digits = head.get(from..)?;
+        let end = digits.iter().position(|byte| *byte == b':')?;
+        return Some((epoch::of_text(digits.get(..end)?)?, from + end));
+    }
+    let is_date = |at: &usize| matches!(head.get(*at..*at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
+    let at = memchr::memchr_iter(b'[', head).find(is_date)?;
+    let (time, length) = leading(head.get(at..)?, context)?;
+    Some((time, at + length))
+}
+
+impl Stamp {
+    /// The moment that the stamp means.
+    fn resolve(self, context: &Context) -> Option<Micros> {
+        match self {
+            Self::Instant(time) => Some(time),
+            Self::Full(civil, micros, offset) => context.zone.at(civil, micros, offset, context.written),
+            Self::WithoutYear(civil, micros, offset) => {
+                let years = [1, 0, -1, -2, -3, -4];
+                let year = context.zone.year_of(context.written);
+                years.iter().find_map(|years| {
+                    let civil = calendar::in_year(civil, year.checked_add(*years)?)?;
+                    let time = context.zone.at(civil, micros, offset, context.written)?;
+                    is_past(time, context, AHEAD_OF_YEAR_S).then_some(time)
+                })
+            }
+            Self::WithoutDate(clock, micros) => {
+                let today = context.zone.date_of(context.written)?;
+                [0, -1].iter().find_map(|days| {
+                    let date = calendar::days_from(today, *days)?;
+                    let time = context.zone.at(date.to_datetime(clock), micros, None, context.written)?;
+                    is_past(time, context, AHEAD_OF_DAY_S).then_some(time)
+                })
+            }
+        }
+    }
+}
+
+/// How far a time may be ahead of `written` before another year is tried: a source in another zone must not lose a year.
+const AHEAD_OF_YEAR_S: i64 = 24 * 3600;
+
+/// How far a time of day may be ahead of `written` before it is taken for one of yesterday: the clock of a program may be fast.
+const AHEAD_OF_DAY_S: i64 = 600;
+
+/// Whether a time that was completed by a guess is not in the future.
+fn is_past(time: Micros, context: &Context, ahead_s: i64) -> bool {
+    time.get().saturating_sub(context.written.get()) <= ahead_s * 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    fn context(zone: &str, written: &str) -> Context {
+        Context {
+            zone: Zone::new(TimeZone::get(zone).unwrap()),
+            written: Micros::new(written.parse::<jiff::Timestamp>().unwrap().as_microsecond()),
+        }
+    }
+
+    fn utc() -> Context {
+        context("UTC", "2026-02-17T16:00:00Z")
+    }
+
+    #[test]
+    fn times_of_real_programs_are_read() {
+        let corpus = include_str!("../../../../tests/fixtures/recognition/times.tsv");
+        let mut faults = vec![];
+        for line in corpus.lines() {
+            let (expected, line) = line.split_once('\t').unwrap();
+            let found = stated(line.as_bytes(), &utc());
+            let found = found.map_or("none".to_owned(), |(time, _)| time.to_string());
+            if found != expected {
+                faults.push(format!("{expected}, found {found}: {line}"));
+            }
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    }
+
+    #[test]
+    fn a_time_without_a_zone_is_one_of_the_zone_of_its_source() {
+        let berlin = context("Europe/Berlin", "2026-08-01T00:00:00Z");
+        for (line, expected) in [
+            ("2026-02-17 14:30:15 x", "2026-02-17T13:30:15.000000Z"),
+            ("2026-07-17 14:30:15 x", "2026-07-17T12:30:15.000000Z"),
+            ("Jul 17 14:30:15 x", "2026-07-17T12:30:15.000000Z"),
+            ("2026-07-17T14:30:15Z x", "2026-07-17T14:30:15.000000Z"),
+            ("2026-07-17 14:30:15 UTC x", "2026-07-17T14:30:15.000000Z"),
+            // the hour that does not exist
+            ("2026-03-29 02:30:00 x", "2026-03-29T01:30:00.000000Z"),
+        ] {
+            let found = stated(line.as_bytes(), &berlin).unwrap().0;
+            assert_eq!(found.to_string(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_the_one_nearer_to_the_writing() {
+        let line = b"2025-10-26 02:30:00 x";
+        for (written, expected) in [
+            ("2025-10-26T00:31:00Z", "2025-10-26T00:30:00.000000Z"),
+            ("2025-10-26T01:31:00Z", "2025-10-26T01:30:00.000000Z"),
+        ] {
+            let found = stated(line, &context("Europe/Berlin", written)).unwrap().0;
+            assert_eq!(found.to_string(), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_year_is_the_latest_that_is_not_in_the_future() {
+        for (line, written, expected) in [
+            ("Jan  1 00:00:01 x", "2026-01-01T00:00:05Z", "2026-01-01T00:00:01.000000Z"),
+            ("Dec 31 23:59:59 x", "2026-01-01T00:00:05Z", "2025-12-31T23:59:59.000000Z"),
+            ("Jan  1 00:00:01 x", "2025-12-31T23:59:58Z", "2026-01-01T00:00:01.000000Z"),
+            ("Mar 10 00:00:00 x", "2026-02-17T16:00:00Z", "2025-03-10T00:00:00.000000Z"),
+        ] {
+            let found = stated(line.as_bytes(), &context("UTC", written)).unwrap().0;
+            assert_eq!(found.to_string(), expected, "{line} at {written}");
+        }
+    }
+
+    #[test]
+    fn fields_hold_times_and_numbers() {
+        for (text, expected) in [
+            ("2026-02-17 14:30:15.123 UTC", "2026-02-17T14:30:15.123000Z"),
+            ("1771338615", "2026-02-17T14:30:15.000000Z"),
+            ("1771338615123456789", "2026-02-17T14:30:15.123456Z"),
+            ("1771338615.5", "2026-02-17T14:30:15.500000Z"),
+        ] {
+            let found = whole(text.as_bytes(), &utc()).map(|time| time.to_string());
+            assert_eq!(found.as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(whole(b"soon", &utc()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_is_read_back(micros in Micros::MIN.get()..Micros::MAX.get()) {
+            let time = Micros::new(micros);
+            let text = time.to_string();
+            prop_assert_eq!(leading(text.as_bytes(), &utc()), Some((time, text.len())));
+        }
+
+        #[test]
+        fn any_bytes_are_read(line in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = stated(&line, &utc());
+        }
+
+        #[test]
+        fn any_digits_are_read(line in "([0-9]{1,4}|Feb|Tue|PM|UTC|[-/:.,T \\[\\]+]){0,16}") {
+            let _ = stated(line.as_bytes(), &utc());
+        }
+    }
+}

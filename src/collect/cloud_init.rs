@@ -5,8 +5,11 @@
 use super::clock::Clock;
 use super::line::Line;
 use super::position::{load, save};
+use super::recognise::{
+    CONTINUES, Context, Event, Recogniser, Recognition, leading, level_of_log, mail,
+};
 use super::tail::{Age, Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, Collector, Error, Intake, level, stamp, text};
+use super::{Batch, Collector, Error, Intake, text};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,8 @@ pub struct CloudInitOptions {
     pub log: Option<PathBuf>,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
+    /// How the lines of the output are recognised.
+    pub recognition: Recognition,
 }
 
 impl Default for CloudInitOptions {
@@ -30,6 +35,7 @@ impl Default for CloudInitOptions {
             output: "/var/log/cloud-init-output.log".into(),
             log: Some("/var/log/cloud-init.log".into()),
             quiet: QUIET,
+            recognition: Recognition::default(),
         }
     }
 }
@@ -38,6 +44,7 @@ impl Default for CloudInitOptions {
 #[derive(Debug)]
 pub struct CloudInitCollector {
     source: Source,
+    recogniser: Recogniser,
     files: Vec<Followed>,
     desk: Desk,
 }
@@ -52,8 +59,8 @@ struct Followed {
     clock: Clock,
     /// The stage that is running.
     stage: Option<String>,
-    /// The level of the last line that had one, for the lines of a traceback behind it.
-    level: Level,
+    /// What the next line may continue.
+    event: Event,
     is_output: bool,
 }
 
@@ -63,13 +70,20 @@ struct Saved {
     tail: TailState,
     known: Option<i64>,
     stage: Option<String>,
+    #[serde(default)]
+    event: Event,
 }
 
 impl CloudInitCollector {
     /// Goes on from where `positions` say, or from the start. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: CloudInitOptions, positions: &Positions) -> Self {
-        let CloudInitOptions { output, log, quiet } = options;
+        let CloudInitOptions {
+            output,
+            log,
+            quiet,
+            recognition,
+        } = options;
         let follow = |path: PathBuf, is_output| {
             let origin = format!("cloud-init:{}", path.display());
             let saved: Saved = load(positions, &origin);
@@ -82,15 +96,17 @@ impl CloudInitCollector {
                 tail: Tail::new(path, saved.tail, quiet),
                 clock: Clock::new(saved.known.map(Micros::new)),
                 stage: saved.stage,
-                level: Level::Info,
+                event: saved.event,
                 is_output,
                 origin,
             }
         };
         let output = follow(output, true);
         let log = log.map(|path| follow(path, false));
+        let source = Source::new("cloud-init", "");
         Self {
-            source: Source::new("cloud-init", ""),
+            recogniser: recognition.of(source.as_str()),
+            source,
             files: std::iter::once(output).chain(log).collect(),
             desk: Desk::new(),
         }
@@ -109,7 +125,7 @@ impl Collector for CloudInitCollector {
         let mut result = Ok(());
         for followed in &mut self.files {
             // a log that cannot be read must not hold the other one up
-            let read = followed.read(&self.source, &mut self.desk, &mut intake);
+            let read = followed.read(&self.source, &self.recogniser, &mut self.desk, &mut intake);
             result = result.and(read);
         }
         if intake.count() == before {
@@ -136,7 +152,12 @@ impl Collector for CloudInitCollector {
             return Ok(());
         };
         self.desk.start();
-        followed.read(&self.source, &mut self.desk, &mut Intake::new(batch))
+        followed.read(
+            &self.source,
+            &self.recogniser,
+            &mut self.desk,
+            &mut Intake::new(batch),
+        )
     }
 }
 
@@ -144,6 +165,7 @@ impl Followed {
     fn read(
         &mut self,
         source: &Source,
+        recogniser: &Recogniser,
         desk: &mut Desk,
         intake: &mut Intake<'_>,
     ) -> Result<(), Error> {
@@ -155,7 +177,7 @@ impl Followed {
             tail,
             clock,
             stage,
-            level,
+            event,
             is_output,
             ..
         } = self;
@@ -163,7 +185,8 @@ impl Followed {
             file,
             clock,
             stage,
-            level,
+            event,
+            recogniser,
         };
         let result = tail.read(desk, &mut |item| {
             intake.push(match item {
@@ -177,7 +200,14 @@ impl Followed {
             let known = self.clock.known().map(Micros::get);
             let stage = self.stage.clone();
             let reached = tail.reached();
-            intake.position(save(&self.origin, &Saved { tail, known, stage }), reached);
+            let event = self.event.clone();
+            let saved = Saved {
+                tail,
+                known,
+                stage,
+                event,
+            };
+            intake.position(save(&self.origin, &saved), reached);
         }
         result
     }
@@ -188,7 +218,8 @@ struct LineState<'a> {
     file: &'a str,
     clock: &'a mut Clock,
     stage: &'a mut Option<String>,
-    level: &'a mut Level,
+    event: &'a mut Event,
+    recogniser: &'a Recogniser,
 }
 
 impl LineState<'_> {
@@ -199,7 +230,6 @@ impl LineState<'_> {
             *self.stage = banner.stage.map(str::to_owned);
         }
         let stated = banner.as_ref().map(|banner| banner.time);
-        let stated = stated.or_else(|| stamp::leading(line.bytes).map(|(time, _)| time));
         let mut metadata = self.metadata(line);
         let is_end = banner.is_some_and(|banner| banner.stage.is_none());
         if let Some(stage) = self.stage.as_ref() {
@@ -207,22 +237,37 @@ impl LineState<'_> {
         } else if is_end {
             metadata.insert("event_type", "cloud_init_finished");
         }
-        let level = level::stated(line.bytes).unwrap_or(Level::Info);
-        let time = self.clock.time(stated, age);
-        Self::record(source, line.bytes, time, level, metadata)
+        let said = self
+            .recogniser
+            .read(self.event, line, age.guess(), Level::Info, &mut metadata);
+        Record {
+            timestamp: self.clock.time(stated.or(said.time), age),
+            source: source.clone(),
+            level: said.level,
+            message: said.message,
+            metadata,
+        }
     }
 
     /// A line of cloud-init's own log: `2026-02-17 14:30:14,512 - util.py[DEBUG]: text`. The lines of a traceback have no
     /// head; they are as bad and as old as the line that they belong to.
     fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
         let mut metadata = self.metadata(line);
-        let head = Head::read(line.bytes);
+        let head = Head::read(line.bytes, &self.recogniser.context(age.guess()));
+        let mut level = self.event.level().unwrap_or(Level::Info);
         if let Some(head) = &head {
-            *self.level = head.level;
             metadata.insert("module", head.module);
-            if let Some(report) = Report::read(text_prefix(head.text)) {
+            let report = Report::read(text_prefix(head.text));
+            level = report
+                .as_ref()
+                .and_then(Report::level)
+                .unwrap_or(head.level);
+            if let Some(report) = report {
                 report.describe(&mut metadata, self.stage);
             }
+            self.event.begin(level);
+        } else if self.event.level().is_some() {
+            metadata.insert(CONTINUES, true);
         }
         if let (Some(stage), false) = (self.stage.as_ref(), metadata.contains_key("stage")) {
             metadata.insert("stage", stage.as_str());
@@ -233,7 +278,7 @@ impl LineState<'_> {
         };
         // what the head says stands in the record's own fields
         let text = head.map_or(line.bytes, |head| head.text);
-        Self::record(source, text, time, *self.level, metadata)
+        Self::record(source, text, time, level, metadata)
     }
 
     fn metadata(&self, line: &Line<'_>) -> Metadata {
@@ -284,7 +329,7 @@ impl<'a> Banner<'a> {
             None => (None, rest.strip_prefix("finished at ")?),
         };
         let date = rest.split_once('.').map_or(rest, |(date, _)| date);
-        let time = stamp::mail(date)?;
+        let time = mail(date)?;
         Some(Self { stage, time })
     }
 }
@@ -299,11 +344,11 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn read(line: &'a [u8]) -> Option<Self> {
+    fn read(line: &'a [u8], context: &Context) -> Option<Self> {
         /// Longer than every module name and level.
         const HEAD_MAX: usize = 128;
-        let (time, end) = stamp::leading(line)?;
-        let rest = line.get(end..)?.strip_prefix(b" - ")?;
+        let (time, end) = leading(line, context)?;
+        let rest = behind_time(line.get(end..)?)?;
         let head = rest.get(..HEAD_MAX).unwrap_or(rest);
         let open = memchr::memchr(b'[', head)?;
         let close = open + memchr::memmem::find(head.get(open..)?, b"]:")?;
@@ -311,10 +356,23 @@ impl<'a> Head<'a> {
         Some(Self {
             time,
             module: std::str::from_utf8(head.get(..open)?).ok()?,
-            level: level::named(head.get(open + 1..close)?)?,
+            level: level_of_log(head.get(open + 1..close)?)?,
             text: text.strip_prefix(b" ").unwrap_or(text),
         })
     }
+}
+
+/// The module and what follows it: `... - util.py[DEBUG]: text`, or Amazon's `... cloud-init[12]: util.py[DEBUG]: text`.
+fn behind_time(rest: &[u8]) -> Option<&[u8]> {
+    /// Longer than a host name and the name of the program.
+    const TAG_MAX: usize = 128;
+    if let Some(rest) = rest.strip_prefix(b" - ") {
+        return Some(rest);
+    }
+    let head = rest.get(..TAG_MAX).unwrap_or(rest);
+    let tag = memchr::memmem::find(head, b" cloud-init[")?;
+    let end = tag + memchr::memmem::find(head.get(tag..)?, b"]: ")?;
+    rest.get(end + 3..)
 }
 
 /// As much of the beginning as is text, at most as long as a report of a stage is.
@@ -356,6 +414,15 @@ impl<'a> Report<'a> {
             step,
             result,
         })
+    }
+
+    /// A stage or module that failed says so in its result and has the level of one that did not.
+    fn level(&self) -> Option<Level> {
+        match self.result {
+            Some("FAIL") => Some(Level::Error),
+            Some("WARN") => Some(Level::Warn),
+            _ => None,
+        }
     }
 
     fn describe(&self, metadata: &mut Metadata, stage: &mut Option<String>) {

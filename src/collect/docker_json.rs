@@ -3,13 +3,13 @@
 //! those that come through the journal.
 
 use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
-use super::patterns::NamePatterns;
 use super::position::{forget, load, save};
+use super::recognise::{Events, Recogniser, Recognition};
 use super::tail::{Desk, QUIET};
-use super::{Batch, Collector, Error, Intake, sibling, stamp, structured};
+use super::{Batch, Collector, Error, Intake, sibling, time_field};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs;
@@ -36,8 +36,8 @@ pub struct DockerJsonOptions {
     pub directory: PathBuf,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
-    /// The sources (`docker:web`) whose lines of JSON and logfmt are taken apart.
-    pub structured: NamePatterns,
+    /// How their lines are recognised.
+    pub recognition: Recognition,
 }
 
 impl Default for DockerJsonOptions {
@@ -45,7 +45,7 @@ impl Default for DockerJsonOptions {
         Self {
             directory: "/var/lib/docker/containers".into(),
             quiet: QUIET,
-            structured: NamePatterns::default(),
+            recognition: Recognition::default(),
         }
     }
 }
@@ -69,10 +69,22 @@ struct Container {
     id: String,
     tail: ChunkedTail,
     source: Source,
+    recogniser: Recogniser,
+    /// The event of each of its streams.
+    events: Events,
     /// What every record of the container says.
     metadata: Metadata,
     /// When its description was written; it is when the container was renamed that it changes.
     described: Option<SystemTime>,
+}
+
+/// The value of a position, as CBOR.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Saved {
+    #[serde(flatten)]
+    state: ChunkedState,
+    #[serde(default)]
+    events: Events,
 }
 
 impl DockerJsonCollector {
@@ -108,7 +120,7 @@ impl DockerJsonCollector {
         self.looked = Some(Instant::now());
         self.desk.watch.folder(&self.options.directory);
         for container in &mut self.containers {
-            container.describe();
+            container.describe(&self.options);
         }
         let Ok(entries) = fs::read_dir(&self.options.directory) else {
             return;
@@ -130,19 +142,25 @@ impl DockerJsonCollector {
             .join(format!("{id}-json.log"));
         let origin = format!("{ORIGIN}{id}");
         // what Docker rotated before a container was seen is a part of its log
-        let state = if self.saved.contains_key(&origin) {
+        let Saved { state, events } = if self.saved.contains_key(&origin) {
             load(&self.saved, &origin)
         } else {
-            ChunkedState::from_oldest()
+            Saved {
+                state: ChunkedState::from_oldest(),
+                events: Events::default(),
+            }
         };
+        let source = Source::new("docker", short(&id));
         let mut container = Container {
             tail: ChunkedTail::new(path, state, self.options.quiet),
-            source: Source::new("docker", short(&id)),
+            recogniser: self.options.recognition.of(source.as_str()),
+            source,
+            events,
             metadata: Metadata::new(),
             described: None,
             id,
         };
-        container.describe();
+        container.describe(&self.options);
         self.containers.push_back(container);
     }
 
@@ -219,7 +237,7 @@ impl Collector for DockerJsonCollector {
 
 impl Container {
     /// Reads the name and the image of the container, when they may have changed.
-    fn describe(&mut self) {
+    fn describe(&mut self, options: &DockerJsonOptions) {
         let path = sibling::folder(self.tail.path()).join("config.v2.json");
         let written = modified(&path);
         if written.is_none() && !self.metadata.is_empty()
@@ -237,6 +255,7 @@ impl Container {
             name
         };
         self.source = Source::new("docker", name);
+        self.recogniser = options.recognition.of(self.source.as_str());
         self.metadata.insert("container_name", name);
         self.metadata.insert("container_id", short(&self.id));
         self.metadata.insert("container_id_full", self.id.as_str());
@@ -253,15 +272,16 @@ impl Container {
     ) -> Result<(), Error> {
         if self.described.is_none() {
             // its folder was found before its description was there
-            self.describe();
+            self.describe(options);
         }
         let Self {
             tail,
             source,
+            recogniser,
+            events,
             metadata,
             ..
         } = self;
-        let take_apart = options.structured.keep(source.as_str().as_bytes());
         let result = tail.read(desk, &parse, &mut |output| {
             let (stream, line, time, age) = match output {
                 Output::Own(record) => {
@@ -280,16 +300,18 @@ impl Container {
             let mut metadata = metadata.clone();
             metadata.insert("stream", stream);
             line.mark(&mut metadata);
-            let said = structured::said(line.bytes, take_apart, &mut metadata);
             let by_stream = if stream == "stdout" {
                 Level::Info
             } else {
                 Level::Warn
             };
+            let timestamp = time.unwrap_or_else(|| age.guess());
+            let event = events.of(stream);
+            let said = recogniser.read(event, &line, timestamp, by_stream, &mut metadata);
             intake.push(Record {
-                timestamp: time.unwrap_or_else(|| age.guess()),
+                timestamp,
                 source: source.clone(),
-                level: said.level.unwrap_or(by_stream),
+                level: said.level,
                 message: said.message,
                 metadata,
             });
@@ -297,7 +319,11 @@ impl Container {
         });
         if let Some(state) = self.tail.state() {
             let reached = state.reached();
-            intake.position(save(&format!("{ORIGIN}{}", self.id), &state), reached);
+            let events = self.events.clone();
+            intake.position(
+                save(&format!("{ORIGIN}{}", self.id), &Saved { state, events }),
+                reached,
+            );
         }
         result
     }
@@ -322,7 +348,7 @@ fn parse(line: &[u8]) -> Option<Chunk<'_>> {
     let line: LogLine<'_> = serde_json::from_slice(line).ok()?;
     Some(Chunk {
         stream: line.stream.into_owned(),
-        time: stamp::leading(line.time.as_bytes()).map(|(time, _)| time),
+        time: time_field(line.time.as_bytes()),
         bytes: match line.log {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),

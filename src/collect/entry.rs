@@ -1,9 +1,9 @@
 //! A journal entry as a record: its source, level, time and message, and all else that it says as metadata.
 
 use super::facts;
-use super::level;
 use super::partial::{Part, PartFields};
 use super::patterns::NamePatterns;
+use super::recognise::Recognition;
 use super::text;
 use crate::record::{Level, Record, Source};
 use crate::time::Micros;
@@ -16,6 +16,8 @@ pub(crate) struct Rules {
     pub(crate) docker: bool,
     /// The level of each syslog priority.
     pub(crate) levels: [Level; 8],
+    /// How the output of services and containers is recognised.
+    pub(crate) recognition: Recognition,
 }
 
 /// What an entry says that decides where its record belongs.
@@ -144,7 +146,7 @@ impl<'a> Outline<'a> {
 
     fn level(&self, rules: &Rules) -> Level {
         let by_priority = |priority: u8| rules.levels.get(usize::from(priority)).copied();
-        let stated = || self.message.and_then(level::stated);
+        let stated = || rules.recognition.level(|| self.source(), self.message?);
         match (self.container, self.transport, self.priority) {
             // the journald driver of docker writes 6 for stdout and 3 for stderr
             (Some(_), _, None | Some(6)) => stated().unwrap_or(Level::Info),
@@ -218,6 +220,7 @@ mod tests {
             units,
             docker: true,
             levels: LEVELS,
+            recognition: Recognition::default(),
         }
     }
 

@@ -3,8 +3,9 @@
 
 use super::clock::Clock;
 use super::position::{forget, load, save};
+use super::recognise::{Event, Recogniser, Recognition};
 use super::tail::{Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, Collector, Error, Intake, glob, sibling, structured};
+use super::{Batch, Collector, Error, Intake, glob, sibling};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,8 @@ pub struct FileOptions {
     pub path: PathBuf,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
-    /// Whether lines of JSON and logfmt are taken apart: their time, level and message, and the rest as metadata.
-    pub structured: bool,
+    /// How its lines are recognised.
+    pub recognition: Recognition,
 }
 
 impl FileOptions {
@@ -36,7 +37,7 @@ impl FileOptions {
             name: name.into(),
             path: path.into(),
             quiet: QUIET,
-            structured: true,
+            recognition: Recognition::default(),
         }
     }
 }
@@ -47,6 +48,7 @@ pub struct FileCollector {
     name: String,
     options: FileOptions,
     source: Source,
+    recogniser: Recogniser,
     /// The next to be read first.
     files: VecDeque<Followed>,
     /// Where former runs stopped in the files.
@@ -63,6 +65,7 @@ struct Followed {
     origin: String,
     tail: Tail,
     clock: Clock,
+    event: Event,
 }
 
 /// The value of a position, as CBOR.
@@ -70,6 +73,8 @@ struct Followed {
 struct Saved {
     tail: TailState,
     known: Option<i64>,
+    #[serde(default)]
+    event: Event,
 }
 
 impl FileCollector {
@@ -79,8 +84,10 @@ impl FileCollector {
         let name = format!("file:{}", options.name);
         let is_own = |(origin, _): &(&String, &Vec<u8>)| origin.starts_with(&name);
         let saved = positions.iter().filter(is_own);
+        let source = Source::new("file", &options.name);
         let mut collector = Self {
-            source: Source::new("file", &options.name),
+            recogniser: options.recognition.of(source.as_str()),
+            source,
             files: VecDeque::new(),
             saved: saved
                 .map(|(origin, value)| (origin.clone(), value.clone()))
@@ -112,7 +119,7 @@ impl FileCollector {
             return;
         }
         let origin = format!("{}:{}", self.name, path.display());
-        let Saved { tail, known } = load(&self.saved, &origin);
+        let Saved { tail, known, event } = load(&self.saved, &origin);
         let is_new = self.is_begun && !self.saved.contains_key(&origin);
         let tail = if is_new {
             TailState::from_oldest()
@@ -123,6 +130,7 @@ impl FileCollector {
             origin,
             tail: Tail::new(path.to_owned(), tail, self.options.quiet),
             clock: Clock::new(known.map(Micros::new)),
+            event,
         });
     }
 
@@ -178,7 +186,7 @@ impl Collector for FileCollector {
         let mut result = Ok(());
         for followed in &mut self.files {
             // a file that cannot be read must not hold the others up
-            let read = followed.read(&self.options, &self.source, &mut self.desk, &mut intake);
+            let read = followed.read(&self.recogniser, &self.source, &mut self.desk, &mut intake);
             result = result.and(read);
             if intake.is_full() {
                 break;
@@ -219,19 +227,21 @@ impl Collector for FileCollector {
         };
         self.desk.start();
         let mut intake = Intake::new(batch);
-        followed.read(&self.options, &self.source, &mut self.desk, &mut intake)
+        followed.read(&self.recogniser, &self.source, &mut self.desk, &mut intake)
     }
 }
 
 impl Followed {
     fn read(
         &mut self,
-        options: &FileOptions,
+        recogniser: &Recogniser,
         source: &Source,
         desk: &mut Desk,
         intake: &mut Intake<'_>,
     ) -> Result<(), Error> {
-        let Self { tail, clock, .. } = self;
+        let Self {
+            tail, clock, event, ..
+        } = self;
         let path = tail.path().display().to_string();
         let result = tail.read(desk, &mut |item| {
             intake.push(match item {
@@ -240,11 +250,12 @@ impl Followed {
                     let mut metadata = Metadata::new();
                     metadata.insert("file", path.clone());
                     line.mark(&mut metadata);
-                    let said = structured::said(line.bytes, options.structured, &mut metadata);
+                    let said =
+                        recogniser.read(event, &line, age.guess(), Level::Info, &mut metadata);
                     Record {
                         timestamp: clock.time(said.time, age),
                         source: source.clone(),
-                        level: said.level.unwrap_or(Level::Info),
+                        level: said.level,
                         message: said.message,
                         metadata,
                     }
@@ -255,7 +266,8 @@ impl Followed {
         if let Some(tail) = tail.state() {
             let known = clock.known().map(Micros::get);
             let reached = tail.reached();
-            intake.position(save(&self.origin, &Saved { tail, known }), reached);
+            let event = self.event.clone();
+            intake.position(save(&self.origin, &Saved { tail, known, event }), reached);
         }
         result
     }

@@ -6,6 +6,7 @@ use super::facts::is_read;
 use super::joining::Joining;
 use super::own::own_record;
 use super::patterns::NamePatterns;
+use super::recognise::Recognition;
 use super::{Batch, Collector, Error, Intake};
 use crate::journal::{
     Boot, Error as JournalError, Event, Gap, Id128, Journal, JournalOptions, Namespaces, Problem,
@@ -41,6 +42,8 @@ pub struct JournaldOptions {
     pub docker: bool,
     /// The level of each syslog priority.
     pub levels: [Level; 8],
+    /// How the output of services and containers is recognised.
+    pub recognition: Recognition,
     /// What is read at the first start.
     pub since: Since,
 }
@@ -67,6 +70,7 @@ impl Default for JournaldOptions {
             units: NamePatterns::default(),
             docker: true,
             levels: Self::LEVELS,
+            recognition: Recognition::default(),
             since: Since::Ever,
         }
     }
@@ -127,6 +131,7 @@ impl JournaldCollector {
             units,
             docker,
             levels,
+            recognition,
             since,
         } = options;
         let (joining, resume) = Joining::resume(positions);
@@ -144,6 +149,7 @@ impl JournaldCollector {
                 units,
                 docker,
                 levels,
+                recognition,
             },
             stage: Stage::Closed(journal, since),
             joining,

@@ -3,8 +3,9 @@
 
 use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
 use super::position::{forget, load, save};
-use super::tail::{Age, Desk, QUIET};
-use super::{Batch, Collector, Error, Intake, level, line, stamp, text};
+use super::recognise::{Event, Events, Recogniser, Recognition};
+use super::tail::{Desk, QUIET};
+use super::{Batch, Collector, Error, Intake, line, text, time_field};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use base64::Engine;
@@ -39,6 +40,8 @@ pub struct SandboxOptions {
     pub directory: PathBuf,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
+    /// How their lines are recognised.
+    pub recognition: Recognition,
 }
 
 impl SandboxOptions {
@@ -48,6 +51,7 @@ impl SandboxOptions {
         Self {
             directory: directory.into(),
             quiet: QUIET,
+            recognition: Recognition::default(),
         }
     }
 }
@@ -69,6 +73,9 @@ struct Log {
     origin: String,
     tail: ChunkedTail,
     source: Source,
+    recogniser: Recogniser,
+    /// The event of each of its streams.
+    events: Events,
     grew: Instant,
 }
 
@@ -76,6 +83,8 @@ struct Log {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Saved {
     tail: ChunkedState,
+    #[serde(default)]
+    events: Events,
 }
 
 impl SandboxCollector {
@@ -128,17 +137,20 @@ impl SandboxCollector {
 
     /// Whether a log that is not held has something to read.
     fn has_news(&self, path: &Path, origin: &str) -> bool {
-        let Saved { tail } = load(&self.saved, origin);
+        let Saved { tail, .. } = load(&self.saved, origin);
         let length = fs::metadata(path).map(|metadata| metadata.len()).ok();
         tail.reached().is_none() || tail.reached() != length
     }
 
     fn follow(&mut self, name: &str, path: PathBuf, origin: String) {
-        let Saved { tail } = load(&self.saved, &origin);
+        let Saved { tail, events } = load(&self.saved, &origin);
+        let source = Source::new("sandbox", name);
         self.logs.push_back(Log {
             origin,
             tail: ChunkedTail::new(path, tail, self.options.quiet),
-            source: Source::new("sandbox", name),
+            recogniser: self.options.recognition.of(source.as_str()),
+            source,
+            events,
             grew: Instant::now(),
         });
     }
@@ -198,7 +210,13 @@ impl Log {
         positions: &mut Positions,
         intake: &mut Intake<'_>,
     ) -> Result<(), Error> {
-        let Self { tail, source, .. } = self;
+        let Self {
+            tail,
+            source,
+            recogniser,
+            events,
+            ..
+        } = self;
         let before = intake.count();
         let result = tail.read(desk, &parse, &mut |output| {
             match output {
@@ -209,10 +227,19 @@ impl Log {
                     time,
                     age,
                 } => {
-                    intake.push(record(source, stream, &line, time, age));
+                    let time = time.unwrap_or_else(|| age.guess());
+                    let event = events.of(stream);
+                    intake.push(record(source, stream, &line, time, (recogniser, event)));
                 }
                 Output::Malformed(line, age) => {
-                    intake.push(record(source, "malformed", &line, None, age));
+                    let mut event = Event::default();
+                    intake.push(record(
+                        source,
+                        "malformed",
+                        &line,
+                        age.guess(),
+                        (recogniser, &mut event),
+                    ));
                 }
             }
             intake.flow()
@@ -222,7 +249,13 @@ impl Log {
         }
         if let Some(tail) = self.tail.state() {
             let reached = tail.reached();
-            let position = save(&self.origin, &Saved { tail });
+            let position = save(
+                &self.origin,
+                &Saved {
+                    tail,
+                    events: self.events.clone(),
+                },
+            );
             if let Some(value) = &position.value {
                 positions.insert(self.origin.clone(), value.clone());
             }
@@ -236,8 +269,8 @@ fn record(
     source: &Source,
     stream: &str,
     line: &line::Line<'_>,
-    time: Option<Micros>,
-    age: Age,
+    time: Micros,
+    (recogniser, event): (&Recogniser, &mut Event),
 ) -> Record {
     let (kind, session) = stream.split_once(SEPARATOR).unwrap_or((stream, ""));
     let is_event = kind == "system";
@@ -257,16 +290,17 @@ fn record(
         "stderr" | "malformed" => Level::Warn,
         _ => Level::Info,
     };
-    let stated = if is_event {
-        None
+    let (level, message) = if is_event {
+        (usual, text::message(line.bytes, &mut metadata))
     } else {
-        level::stated(line.bytes)
+        let said = recogniser.read(event, line, time, usual, &mut metadata);
+        (said.level, said.message)
     };
     Record {
-        timestamp: time.unwrap_or_else(|| age.guess()),
+        timestamp: time,
         source: source.clone(),
-        level: stated.unwrap_or(usual),
-        message: text::message(line.bytes, &mut metadata),
+        level,
+        message,
         metadata,
     }
 }
@@ -337,7 +371,7 @@ fn parse(bytes: &[u8]) -> Option<Chunk<'_>> {
     }
     Some(Chunk {
         stream,
-        time: stamp::leading(line.t.as_bytes()).map(|(time, _)| time),
+        time: time_field(line.t.as_bytes()),
         bytes: data.into(),
     })
 }

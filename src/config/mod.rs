@@ -5,8 +5,8 @@ mod table;
 mod value;
 
 use crate::collect::{
-    CaptureOptions, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions,
-    NamePatterns, SandboxOptions, Since,
+    CaptureOptions, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions, Recognition,
+    SandboxOptions, Since,
 };
 use crate::pipeline;
 use crate::redact;
@@ -128,9 +128,7 @@ impl Config {
             cloud_init: cloud_init_options(raw)?,
             files: file_options(raw)?,
             docker_json: docker_json_options(raw)?,
-            sandboxes: raw
-                .optional("LOG_SANDBOX_DIR", value::path)?
-                .map(SandboxOptions::new),
+            sandboxes: sandbox_options(raw)?,
             store: store_options(raw)?,
             flush: pipeline::Options {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
@@ -217,6 +215,7 @@ fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
         units: raw.read("LOG_JOURNAL_UNITS", |text| text.parse().ok())?,
         docker: raw.read("LOG_JOURNAL_DOCKER", value::switch)?,
         levels: raw.read("LOG_JOURNAL_LEVELS", value::levels)?,
+        recognition: recognition(raw)?,
         since: since.map_or(Since::LastBoot { earliest }, Since::Time),
     })
 }
@@ -228,6 +227,7 @@ fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
     Ok(CloudInitOptions {
         output,
         log,
+        recognition: recognition(raw)?,
         ..CloudInitOptions::default()
     })
 }
@@ -236,23 +236,40 @@ fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
     let directory = raw.read("LOG_DOCKER_JSON_DIR", value::path)?;
     Ok(DockerJsonOptions {
         directory,
-        structured: structured_sources(raw)?,
+        recognition: recognition(raw)?,
         ..DockerJsonOptions::default()
     })
 }
 
 fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
     let files = raw.read("LOG_FILES", value::files)?;
-    let structured = structured_sources(raw)?;
-    let options = |(name, path): (String, PathBuf)| FileOptions {
-        structured: structured.keep(format!("file:{name}").as_bytes()),
-        ..FileOptions::new(name, path)
+    let recognition = recognition(raw)?;
+    let options = |file: value::FileEntry| FileOptions {
+        recognition: Recognition {
+            zone: file.zone.unwrap_or_else(|| recognition.zone.clone()),
+            ..recognition.clone()
+        },
+        ..FileOptions::new(file.name, file.path)
     };
     Ok(files.into_iter().map(options).collect())
 }
 
-fn structured_sources(raw: &Raw) -> Result<NamePatterns, Error> {
-    raw.read("LOG_STRUCTURED_SOURCES", |text| text.parse().ok())
+fn recognition(raw: &Raw) -> Result<Recognition, Error> {
+    Ok(Recognition {
+        structured: raw.read("LOG_STRUCTURED_SOURCES", |text| text.parse().ok())?,
+        disabled: raw.read("LOG_RECOGNITION_DISABLE", value::disabled_rules)?,
+        zone: raw.read("LOG_TIME_ZONE", value::zone)?,
+    })
+}
+
+fn sandbox_options(raw: &Raw) -> Result<Option<SandboxOptions>, Error> {
+    let Some(directory) = raw.optional("LOG_SANDBOX_DIR", value::path)? else {
+        return Ok(None);
+    };
+    Ok(Some(SandboxOptions {
+        recognition: recognition(raw)?,
+        ..SandboxOptions::new(directory)
+    }))
 }
 
 fn capture_options(raw: &Raw, data_dir: &Path) -> Result<CaptureOptions, Error> {
@@ -261,6 +278,7 @@ fn capture_options(raw: &Raw, data_dir: &Path) -> Result<CaptureOptions, Error> 
     Ok(CaptureOptions {
         lines_max: raw.number("LOG_CAPTURE_MAX_LINES")?,
         bytes_max: raw.bytes("LOG_CAPTURE_MAX_BYTES")?,
+        recognition: recognition(raw)?,
         ..CaptureOptions::new(directory)
     })
 }
@@ -520,10 +538,16 @@ mod tests {
         assert_eq!(config.journal.levels[6], Level::Info);
         let unnamed = Namespaces::Named(vec![String::new()]);
         assert_eq!(config.journal.namespaces, unnamed);
-        let structured: Vec<_> = config.files.iter().map(|file| file.structured).collect();
-        assert_eq!(structured, [true, false]);
-        assert!(!config.docker_json.structured.keep(b"docker:web"));
-        assert!(config.docker_json.structured.keep(b"docker:db"));
+        let structured = &config.docker_json.recognition.structured;
+        assert_eq!(structured, &config.files[0].recognition.structured);
+        for (source, is_kept) in [
+            ("file:a", true),
+            ("file:b", false),
+            ("docker:web", false),
+            ("docker:db", true),
+        ] {
+            assert_eq!(structured.keep(source.as_bytes()), is_kept, "{source}");
+        }
         assert_eq!(config.capture.lines_max, 100);
         assert_eq!(config.capture.bytes_max, 1 << 20);
     }

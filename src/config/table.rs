@@ -42,10 +42,12 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_CLOUD_INIT_",
     "LOG_CORS_",
     "LOG_JOURNAL_",
+    "LOG_RECOGNITION_",
     "LOG_REDACT_",
     "LOG_STORE_",
     "LOG_STRUCTURED_",
     "LOG_TAIL_",
+    "LOG_TIME_",
     "LOG_TLS_",
 ];
 
@@ -207,6 +209,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "*",
         kind: Kind::List,
         meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are taken apart; a leading ! leaves out",
+    },
+    Setting {
+        name: "LOG_RECOGNITION_DISABLE",
+        flag: None,
+        default: "",
+        kind: Kind::Rules,
+        meaning: "rules by which levels, times and continued lines are recognised that are switched off, for a source or for all",
+    },
+    Setting {
+        name: "LOG_TIME_ZONE",
+        flag: None,
+        default: "local",
+        kind: Kind::Zone,
+        meaning: "time zone of times in lines that name none",
     },
     Setting {
         name: "LOG_SANDBOX_DIR",

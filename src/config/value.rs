@@ -1,11 +1,13 @@
 //! The forms that settings take, each read strictly: what is not understood is an error that says
 //! what would be.
 
+use crate::collect::Disabled;
 use crate::collect::JournaldOptions;
 use crate::journal::Namespaces;
 use crate::record::Level;
 use crate::server::{KeySource, WorkspaceSources, is_issuer, is_origin};
 use crate::time::Micros;
+use jiff::tz::TimeZone;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,8 +20,12 @@ pub(crate) enum Kind {
     Path,
     /// Paths, comma-separated.
     Paths,
-    /// `NAME=PATH`, comma-separated.
+    /// `NAME=PATH`, with `;zone=ZONE` where it has one, comma-separated.
     Files,
+    /// A name of the time zone database, `UTC` or `local`.
+    Zone,
+    /// Rules of recognition, some with a source before them, comma-separated.
+    Rules,
     /// `ADDRESS:PORT`.
     Address,
     /// A key: 16 to 512 visible ASCII characters.
@@ -75,7 +81,11 @@ impl fmt::Display for Kind {
         match self {
             Self::Path => f.write_str("a path"),
             Self::Paths => f.write_str("paths, comma-separated"),
-            Self::Files => f.write_str("NAME=PATH pairs, comma-separated"),
+            Self::Files => {
+                f.write_str("NAME=PATH pairs, comma-separated; ;zone=Europe/Berlin behind a path is its time zone")
+            }
+            Self::Zone => f.write_str("local, UTC, or a time zone such as Europe/Berlin"),
+            Self::Rules => f.write_str("RULE or SOURCE=RULE, comma-separated, such as file:app=capitals; * in place of a rule for all"),
             Self::Address => f.write_str("an address and port such as 127.0.0.1:8687"),
             Self::Token => f.write_str("16 to 512 visible ASCII characters"),
             Self::List => f.write_str("words, comma-separated"),
@@ -208,12 +218,46 @@ pub(crate) fn paths(text: &str) -> Option<Vec<PathBuf>> {
     list(text).iter().map(|part| path(part)).collect()
 }
 
-pub(crate) fn files(text: &str) -> Option<Vec<(String, PathBuf)>> {
-    let pair = |part: &String| {
-        let (name, path) = part.split_once('=')?;
-        Some((name.to_owned(), self::path(path)?)).filter(|(name, _)| !name.is_empty())
+/// A log to follow.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FileEntry {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    /// The zone of its times that name none, if it is not the usual one.
+    pub(crate) zone: Option<TimeZone>,
+}
+
+pub(crate) fn files(text: &str) -> Option<Vec<FileEntry>> {
+    list(text).iter().map(|entry| file(entry)).collect()
+}
+
+fn file(entry: &str) -> Option<FileEntry> {
+    let mut parts = entry.split(';');
+    let (name, path) = parts.next()?.split_once('=')?;
+    let mut file = FileEntry {
+        name: Some(name).filter(|name| !name.is_empty())?.to_owned(),
+        path: self::path(path)?,
+        zone: None,
     };
-    list(text).iter().map(pair).collect()
+    for option in parts {
+        match option.split_once('=')? {
+            ("zone", name) => file.zone = Some(zone(name)?),
+            _ => return None,
+        }
+    }
+    Some(file)
+}
+
+/// A zone by its name; `local` is the machine's own.
+pub(crate) fn zone(text: &str) -> Option<TimeZone> {
+    match text {
+        "local" => Some(TimeZone::system()),
+        _ => TimeZone::get(text).ok(),
+    }
+}
+
+pub(crate) fn disabled_rules(text: &str) -> Option<Vec<Disabled>> {
+    list(text).iter().map(|entry| entry.parse().ok()).collect()
 }
 
 pub(crate) fn list(text: &str) -> Vec<String> {
@@ -336,11 +380,25 @@ mod tests {
 
     #[test]
     fn files_have_a_name_and_a_path() {
-        let pair = |name: &str, path: &str| (name.to_owned(), PathBuf::from(path));
-        let expected = vec![pair("app", "/a=b.log"), pair("db", "/db.log")];
-        assert_eq!(files("app=/a=b.log, db=/db.log"), Some(expected));
+        let entry = |name: &str, path: &str, zone: Option<&str>| FileEntry {
+            name: name.to_owned(),
+            path: PathBuf::from(path),
+            zone: zone.map(|zone| TimeZone::get(zone).unwrap()),
+        };
+        let expected = vec![
+            entry("app", "/a=b.log", None),
+            entry("db", "/db.log", Some("Europe/Berlin")),
+        ];
+        let found = files("app=/a=b.log, db=/db.log;zone=Europe/Berlin");
+        assert_eq!(found, Some(expected));
         assert_eq!(files(""), Some(vec![]));
-        for text in ["/a.log", "=/a.log", "app="] {
+        for text in [
+            "/a.log",
+            "=/a.log",
+            "app=",
+            "a=/a;zone=Nowhere",
+            "a=/a;colour=red",
+        ] {
             assert_eq!(files(text), None, "{text:?}");
         }
     }

@@ -7,6 +7,7 @@ mod records;
 mod run;
 
 use super::position::{forget, load, save};
+use super::recognise::Recognition;
 use super::watch::Watch;
 use super::{Batch, Collector, Error, Intake, own_record};
 use crate::capture::{Folder, Parts, RunId};
@@ -31,6 +32,8 @@ pub struct CaptureOptions {
     pub bytes_max: u64,
     /// After this time without growth an unterminated line becomes a record.
     pub quiet: Duration,
+    /// How the lines of their output are recognised.
+    pub recognition: Recognition,
 }
 
 impl CaptureOptions {
@@ -42,6 +45,7 @@ impl CaptureOptions {
             lines_max: 10_000,
             bytes_max: 2 << 20,
             quiet: Duration::from_secs(2),
+            recognition: Recognition::default(),
         }
     }
 }
@@ -234,7 +238,13 @@ impl CaptureCollector {
             }
             State::Known(place) => {
                 let parts = self.listing.runs.get(&id)?;
-                let run = Run::open(&self.folder, id, place.clone(), caps, parts)?;
+                let run = Run::open(
+                    &self.folder,
+                    id,
+                    place.clone(),
+                    (caps, &self.options.recognition),
+                    parts,
+                )?;
                 *state = State::Open(Box::new(run));
             }
             State::Open(_) => {}

@@ -2,7 +2,8 @@
 
 use super::caps::{Held, LeftOut};
 use crate::capture::{Count, End, Gap, Start, Stream, is_reserved};
-use crate::collect::{level, text};
+use crate::collect::line::Line;
+use crate::collect::recognise::{Events, Recogniser, Recognition};
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use serde_json::Value;
@@ -13,13 +14,14 @@ pub(crate) struct Voice {
     pub(crate) run_id: String,
     pub(crate) source: Source,
     pub(crate) start: Start,
+    recogniser: Recogniser,
 }
 
 /// The source of a run whose beginning is not known.
 const NAMELESS: &str = "command";
 
 impl Voice {
-    pub(crate) fn new(run_id: String, start: Option<Start>) -> Self {
+    pub(crate) fn new(run_id: String, start: Option<Start>, recognition: &Recognition) -> Self {
         let start = start.unwrap_or_default();
         let nameless = || Source::new(NAMELESS, "");
         let source = start
@@ -27,9 +29,11 @@ impl Voice {
             .parse()
             .ok()
             .filter(|source| !is_reserved(source));
+        let source = source.unwrap_or_else(nameless);
         Self {
             run_id,
-            source: source.unwrap_or_else(nameless),
+            recogniser: recognition.of(source.as_str()),
+            source,
             start,
         }
     }
@@ -62,19 +66,28 @@ impl Voice {
     }
 
     /// A line of its output.
-    pub(crate) fn line(&self, held: &Held) -> Record {
-        let stated = level::stated(&held.bytes);
+    pub(crate) fn line(&self, held: &Held, events: &mut Events) -> Record {
         let usual = if held.stream == Stream::Stderr {
             Level::Warn
         } else {
             Level::Info
         };
-        let level = stated.unwrap_or(usual);
-        let mut record = self.record(held.time, level, "process_output", String::new());
+        let mut record = self.record(held.time, usual, "process_output", String::new());
         let metadata = &mut record.metadata;
         metadata.insert("stream", held.stream.as_str());
         held.mark(metadata);
-        record.message = text::message(&held.bytes, metadata);
+        let line = Line {
+            bytes: &held.bytes,
+            taken: held.bytes.len(),
+            part: held.part,
+            ended: held.ended,
+        };
+        let event = events.of(held.stream.as_str());
+        let said = self
+            .recogniser
+            .read(event, &line, held.time, usual, metadata);
+        record.level = said.level;
+        record.message = said.message;
         record
     }
 
@@ -204,7 +217,7 @@ mod tests {
             command: "npm ci".to_owned(),
             ..Start::default()
         };
-        Voice::new("r1".to_owned(), Some(start))
+        Voice::new("r1".to_owned(), Some(start), &Recognition::default())
     }
 
     #[test]
@@ -237,7 +250,7 @@ mod tests {
                 part: 0,
                 ended: true,
             };
-            voice("build").line(&held).level
+            voice("build").line(&held, &mut Events::default()).level
         };
         assert_eq!(level(Stream::Stdout, "hello"), Level::Info);
         assert_eq!(level(Stream::Stderr, "hello"), Level::Warn);

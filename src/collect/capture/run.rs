@@ -6,6 +6,7 @@ use super::records::Voice;
 use crate::capture::{Count, End, Entry, Event, FIRST_PART, Folder, Gap, Parts, RunId, Stream};
 use crate::collect::Intake;
 use crate::collect::line::Lines;
+use crate::collect::recognise::{Events, Recognition};
 use crate::collect::watch::Watch;
 use crate::record::Record;
 use crate::time::Micros;
@@ -26,6 +27,9 @@ pub(crate) struct Place {
     head: Head,
     /// Lines that had not ended at `offset`.
     waiting: BTreeMap<Stream, (u32, Vec<u8>)>,
+    /// The event of each stream, for the line that comes out next.
+    #[serde(default)]
+    events: Events,
     /// How many of the records that end the run have come out.
     drained: u64,
     /// Everything has been read.
@@ -119,7 +123,7 @@ impl Run {
         folder: &Folder,
         id: RunId,
         mut place: Place,
-        caps: Caps,
+        (caps, recognition): (Caps, &Recognition),
         parts: &Parts,
     ) -> Option<Self> {
         let first = *parts.numbers.first()?;
@@ -144,7 +148,7 @@ impl Run {
         });
         Some(Self {
             id,
-            voice: Voice::new(id.to_string(), start),
+            voice: Voice::new(id.to_string(), start, recognition),
             begun,
             caps,
             part: place.part,
@@ -179,7 +183,7 @@ impl Run {
                 return Ok(Step::Over);
             };
             desk.intake.push(match last {
-                Last::Line(held) => self.voice.line(&held),
+                Last::Line(held) => self.voice.line(&held, &mut self.place.events),
                 Last::Record(record) => *record,
             });
             self.place.drained += 1;
@@ -202,7 +206,7 @@ impl Run {
             }
             if let Some(line) = joined.lines.rest() {
                 let held = Held::of(&line, self.newest, stream);
-                intake.push(self.voice.line(&held));
+                intake.push(self.voice.line(&held, &mut self.place.events));
             }
             self.place.remember(stream, &joined.lines);
         }
@@ -358,7 +362,7 @@ impl Run {
             let held = Held::of(&line, entry.time, stream);
             match &mut self.phase {
                 Phase::Head if self.place.head.admit(held.bytes.len(), self.caps) => {
-                    intake.push(self.voice.line(&held));
+                    intake.push(self.voice.line(&held, &mut self.place.events));
                 }
                 Phase::Head => {
                     self.place.skip = taken - 1;

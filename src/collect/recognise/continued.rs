@@ -64,12 +64,23 @@ pub(crate) struct Place {
 impl Event {
     /// Places the next line of the stream. `stated` is the level that it states, `usual` the one that it has otherwise; `has_time`
     /// says that it states a time.
-    pub(crate) fn place(&mut self, line: &[u8], stated: Option<Level>, has_time: bool, usual: Level) -> Place {
+    pub(crate) fn place(
+        &mut self,
+        line: &[u8],
+        stated: Option<Level>,
+        has_time: bool,
+        usual: Level,
+    ) -> Place {
         let line = line.get(..HEAD_MAX).unwrap_or(line);
-        let continued = self.level.filter(|_| self.lines < LINES_MAX && self.is_continued_by(line, stated, has_time));
+        let continued = self
+            .level
+            .filter(|_| self.lines < LINES_MAX && self.is_continued_by(line, stated, has_time));
         if let Some(level) = continued {
             self.lines += 1;
-            return Place { level, continues: true };
+            return Place {
+                level,
+                continues: true,
+            };
         }
         let level = stated.unwrap_or(usual);
         *self = Self {
@@ -79,7 +90,25 @@ impl Event {
             lines: 1,
             depth: depth_of(line),
         };
-        Place { level, continues: false }
+        Place {
+            level,
+            continues: false,
+        }
+    }
+
+    /// Begins an event of `level`, where a collector knows its heads by itself.
+    pub(crate) fn begin(&mut self, level: Level) {
+        *self = Self {
+            level: Some(level),
+            is_headed: true,
+            lines: 1,
+            ..Self::default()
+        };
+    }
+
+    /// The level of the event.
+    pub(crate) fn level(&self) -> Option<Level> {
+        self.level
     }
 
     /// Whether `line` belongs to the event; the kind follows the lines.
@@ -162,12 +191,22 @@ impl Kind {
     fn of_head(line: &[u8], stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
         let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
-        if text.starts_with(b"Traceback (most recent call last)") || has(b"Exception Group Traceback") {
+        if text.starts_with(b"Traceback (most recent call last)")
+            || has(b"Exception Group Traceback")
+        {
             Self::Python
-        } else if text.starts_with(b"panic: ") || text.starts_with(b"fatal error: ") || text.starts_with(b"goroutine ") || has(b"http: panic serving") {
+        } else if text.starts_with(b"panic: ")
+            || text.starts_with(b"fatal error: ")
+            || text.starts_with(b"goroutine ")
+            || has(b"http: panic serving")
+        {
             Self::Go
         } else if text.starts_with(b"thread '") && has(b"panicked at ") {
-            if text.ends_with(b":") { Self::RustText } else { Self::Rust }
+            if text.ends_with(b":") {
+                Self::RustText
+            } else {
+                Self::Rust
+            }
         } else if is_kernel_head(level::without_uptime(text)) {
             Self::Kernel
         } else if matches!(text, b"{" | b"[" | b"[{") {
@@ -185,8 +224,20 @@ impl Kind {
 /// `   Compiling app v0.1.0`: cargo aligns what it does next to the right.
 fn is_cargo_status(line: &[u8]) -> bool {
     const WORDS: [&str; 14] = [
-        "Compiling", "Checking", "Finished", "Running", "Downloading", "Downloaded", "Building", "Updating", "Fresh", "Blocking", "Documenting",
-        "Installing", "Locking", "Doc-tests",
+        "Compiling",
+        "Checking",
+        "Finished",
+        "Running",
+        "Downloading",
+        "Downloaded",
+        "Building",
+        "Updating",
+        "Fresh",
+        "Blocking",
+        "Documenting",
+        "Installing",
+        "Locking",
+        "Doc-tests",
     ];
     let text = line.trim_ascii_start();
     let word = text.split(|&byte| byte == b' ').next().unwrap_or(text);
@@ -199,7 +250,9 @@ fn is_indented(line: &[u8]) -> bool {
 
 /// What begins a trace by itself, but belongs to the line of a logger just before.
 fn starts_trace(line: &[u8]) -> bool {
-    line.starts_with(b"Traceback (most recent call last)") || level::exception_name(line).is_some() || line.starts_with(b"Exception in thread ")
+    line.starts_with(b"Traceback (most recent call last)")
+        || level::exception_name(line).is_some()
+        || line.starts_with(b"Exception in thread ")
 }
 
 /// Frames that belong to a trace wherever they are.
@@ -208,69 +261,218 @@ fn is_frame(line: &[u8]) -> bool {
     let is_indented = text.len() < line.len();
     let starts: &[&[u8]] = if is_indented {
         &[
-            b"at ", b"File \"", b"from ", b"... ", b"Suppressed: ", b"Caused by: ", b"---> ", b"--- End of ", b"thrown in ", b"| ", b"+-", b"+ ", b"#",
-            b"what(): ", b"^",
+            b"at ",
+            b"File \"",
+            b"from ",
+            b"... ",
+            b"Suppressed: ",
+            b"Caused by: ",
+            b"---> ",
+            b"--- End of ",
+            b"thrown in ",
+            b"| ",
+            b"+-",
+            b"+ ",
+            b"#",
+            b"what(): ",
+            b"^",
         ]
     } else {
         &[
-            b"Caused by: ", b"---> ", b"--- End of ", b"... ", b"Stack trace:", b"PHP Stack trace:", b"#0 ", b"stack backtrace:", b"Call Trace:",
+            b"Caused by: ",
+            b"---> ",
+            b"--- End of ",
+            b"... ",
+            b"Stack trace:",
+            b"PHP Stack trace:",
+            b"#0 ",
+            b"stack backtrace:",
+            b"Call Trace:",
         ]
     };
     if starts.iter().any(|start| text.starts_with(start)) {
         return true;
     }
     // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
-    let numbered = text.strip_prefix(b"#").or_else(|| text.strip_prefix(b"PHP   "));
+    let numbered = text
+        .strip_prefix(b"#")
+        .or_else(|| text.strip_prefix(b"PHP   "));
     let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
-    is_numbered && (memchr::memmem::find(text, b"): ").is_some() || text.ends_with(b"{main}") || memchr::memmem::find(text, b". ").is_some())
+    is_numbered
+        && (memchr::memmem::find(text, b"): ").is_some()
+            || text.ends_with(b"{main}")
+            || memchr::memmem::find(text, b". ").is_some())
 }
 
 /// PostgreSQL says more of an error in lines with times of their own.
 fn is_detail(line: &[u8]) -> bool {
-    const LABELS: [&[u8]; 6] = [b"DETAIL:  ", b"HINT:  ", b"STATEMENT:  ", b"CONTEXT:  ", b"QUERY:  ", b"LOCATION:  "];
-    LABELS.iter().any(|label| memchr::memmem::find(line, label).is_some_and(|at| at < 160))
+    const LABELS: [&[u8]; 6] = [
+        b"DETAIL:  ",
+        b"HINT:  ",
+        b"STATEMENT:  ",
+        b"CONTEXT:  ",
+        b"QUERY:  ",
+        b"LOCATION:  ",
+    ];
+    LABELS
+        .iter()
+        .any(|label| memchr::memmem::find(line, label).is_some_and(|at| at < 160))
 }
 
 fn is_go(line: &[u8]) -> bool {
-    let starts: [&[u8]; 8] = [b"goroutine ", b"created by ", b"\t", b"[signal ", b"panic(", b"exit status ", b"runtime ", b"main."];
-    let is_call = line.ends_with(b")") && memchr::memchr(b'(', line).is_some() && memchr::memchr(b'.', line).is_some() && !line.starts_with(b" ");
+    let starts: [&[u8]; 8] = [
+        b"goroutine ",
+        b"created by ",
+        b"\t",
+        b"[signal ",
+        b"panic(",
+        b"exit status ",
+        b"runtime ",
+        b"main.",
+    ];
+    let is_call = line.ends_with(b")")
+        && memchr::memchr(b'(', line).is_some()
+        && memchr::memchr(b'.', line).is_some()
+        && !line.starts_with(b" ");
     line.is_empty() || is_call || starts.iter().any(|start| line.starts_with(start))
 }
 
 fn is_rust(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
-    let is_frame = text.first().is_some_and(u8::is_ascii_digit) && memchr::memmem::find(text.get(..8).unwrap_or(text), b": ").is_some();
+    let is_frame = text.first().is_some_and(u8::is_ascii_digit)
+        && memchr::memmem::find(text.get(..8).unwrap_or(text), b": ").is_some();
     let starts: [&[u8]; 4] = [b"note: ", b"stack backtrace:", b"at ", b"left: "];
-    (is_frame && text.len() < line.len()) || starts.iter().any(|start| text.starts_with(start)) || text.starts_with(b"right: ")
+    (is_frame && text.len() < line.len())
+        || starts.iter().any(|start| text.starts_with(start))
+        || text.starts_with(b"right: ")
 }
 
 fn is_kernel_head(text: &[u8]) -> bool {
     let starts: [&[u8]; 10] = [
-        b"BUG: ", b"Oops", b"general protection fault", b"Unable to handle kernel", b"WARNING: CPU: ", b"INFO: task ", b"watchdog: BUG", b"rcu: INFO: ",
-        b"------------[ cut here ]", b"Kernel panic",
+        b"BUG: ",
+        b"Oops",
+        b"general protection fault",
+        b"Unable to handle kernel",
+        b"WARNING: CPU: ",
+        b"INFO: task ",
+        b"watchdog: BUG",
+        b"rcu: INFO: ",
+        b"------------[ cut here ]",
+        b"Kernel panic",
     ];
-    starts.iter().any(|start| text.starts_with(start)) || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
+    starts.iter().any(|start| text.starts_with(start))
+        || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
 }
 
 fn is_kernel(text: &[u8]) -> bool {
     const STARTS: &[&str] = &[
-        "CPU:", "Hardware name:", "Call Trace:", "Call trace:", "RIP:", "RSP:", "RAX:", "RBX:", "RCX:", "RDX:", "RSI:", "RDI:", "RBP:", "R08:", "R10:", "R13:",
-        "FS:", "CS:", "CR2:", "DR0:", "DR3:", "PKRU:", "Code:", "Modules linked in:", "Mem-Info:", "active_anon:", "Node ", "lowmem_reserve", "Tasks state",
-        "[  pid  ]", "oom-kill:", "Out of memory: Killed", "Memory cgroup out of memory", "Memory cgroup stats", "memory: usage", "swap: usage", "Workqueue:", "---[ end", "<TASK>",
-        "</TASK>", "<IRQ>", "</IRQ>", "? ", "Free swap", "Total swap", "Swap cache stats", "pc :", "lr :", "sp :", "x0 ", "x1", "x2", "x3", "x6", "x9", "pstate:", "Tainted:",
-        "PGD ", "#PF:", "task:", "\"echo 0 >", "Not tainted", "Kernel Offset", "oom_reaper:", "anon ", "file ", "WARNING: CPU: ", "EFLAGS:", "EAX:", "ESI:", "DS:",
+        "CPU:",
+        "Hardware name:",
+        "Call Trace:",
+        "Call trace:",
+        "RIP:",
+        "RSP:",
+        "RAX:",
+        "RBX:",
+        "RCX:",
+        "RDX:",
+        "RSI:",
+        "RDI:",
+        "RBP:",
+        "R08:",
+        "R10:",
+        "R13:",
+        "FS:",
+        "CS:",
+        "CR2:",
+        "DR0:",
+        "DR3:",
+        "PKRU:",
+        "Code:",
+        "Modules linked in:",
+        "Mem-Info:",
+        "active_anon:",
+        "Node ",
+        "lowmem_reserve",
+        "Tasks state",
+        "[  pid  ]",
+        "oom-kill:",
+        "Out of memory: Killed",
+        "Memory cgroup out of memory",
+        "Memory cgroup stats",
+        "memory: usage",
+        "swap: usage",
+        "Workqueue:",
+        "---[ end",
+        "<TASK>",
+        "</TASK>",
+        "<IRQ>",
+        "</IRQ>",
+        "? ",
+        "Free swap",
+        "Total swap",
+        "Swap cache stats",
+        "pc :",
+        "lr :",
+        "sp :",
+        "x0 ",
+        "x1",
+        "x2",
+        "x3",
+        "x6",
+        "x9",
+        "pstate:",
+        "Tainted:",
+        "PGD ",
+        "#PF:",
+        "task:",
+        "\"echo 0 >",
+        "Not tainted",
+        "Kernel Offset",
+        "oom_reaper:",
+        "anon ",
+        "file ",
+        "WARNING: CPU: ",
+        "EFLAGS:",
+        "EAX:",
+        "ESI:",
+        "DS:",
     ];
-    let is_row = text.starts_with(b"[") && text.get(1..).unwrap_or_default().trim_ascii_start().first().is_some_and(u8::is_ascii_digit);
-    let counts = [&b" total pagecache pages"[..], b" pages RAM", b" pages in swap cache", b" pages reserved", b" pages HighMem/MovableOnly", b" pages hwpoisoned", b" pages cma reserved"];
+    let is_row = text.starts_with(b"[")
+        && text
+            .get(1..)
+            .unwrap_or_default()
+            .trim_ascii_start()
+            .first()
+            .is_some_and(u8::is_ascii_digit);
+    let counts = [
+        &b" total pagecache pages"[..],
+        b" pages RAM",
+        b" pages in swap cache",
+        b" pages reserved",
+        b" pages HighMem/MovableOnly",
+        b" pages hwpoisoned",
+        b" pages cma reserved",
+    ];
     is_indented(text)
         || is_row
-        || STARTS.iter().any(|start| text.starts_with(start.as_bytes()))
+        || STARTS
+            .iter()
+            .any(|start| text.starts_with(start.as_bytes()))
         || counts.iter().any(|count| text.ends_with(count))
 }
 
 fn is_diagnostic_head(text: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [b"error", b"warning", b"\xe2\x94\x82 Error", b"\xe2\x94\x82 Warning"];
-    let has_place = text.iter().take_while(|byte| !byte.is_ascii_whitespace()).any(|byte| matches!(byte, b':' | b'('));
+    let starts: [&[u8]; 4] = [
+        b"error",
+        b"warning",
+        b"\xe2\x94\x82 Error",
+        b"\xe2\x94\x82 Warning",
+    ];
+    let has_place = text
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace())
+        .any(|byte| matches!(byte, b':' | b'('));
     starts.iter().any(|start| text.starts_with(start)) || has_place
 }
 
@@ -278,10 +480,23 @@ fn is_diagnostic_head(text: &[u8]) -> bool {
 fn is_diagnostic(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let numbered = digits > 0 && text.get(digits..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"|"));
-    let starts: [&[u8]; 6] = [b"-->", b"|", b"= note", b"= help", b"\xe2\x94\x82", b"\xe2\x95\xb5"];
-    let is_headed = line.starts_with("\u{2502} Error".as_bytes()) || line.starts_with("\u{2502} Warning".as_bytes());
-    !is_headed && !is_cargo_status(line) && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
+    let numbered = digits > 0
+        && text
+            .get(digits..)
+            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"|"));
+    let starts: [&[u8]; 6] = [
+        b"-->",
+        b"|",
+        b"= note",
+        b"= help",
+        b"\xe2\x94\x82",
+        b"\xe2\x95\xb5",
+    ];
+    let is_headed = line.starts_with("\u{2502} Error".as_bytes())
+        || line.starts_with("\u{2502} Warning".as_bytes());
+    !is_headed
+        && !is_cargo_status(line)
+        && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
 }
 
 /// How many more objects and arrays are open behind `line` than before it; strings do not count.
@@ -315,7 +530,11 @@ mod tests {
                 let stated = level::stated(line.as_bytes(), RuleSet::ALL);
                 let has_time = super::super::stamp::length(line.as_bytes()).is_some();
                 let place = event.place(line.as_bytes(), stated, has_time, Level::Info);
-                format!("{}{}", place.level.as_str(), if place.continues { "+" } else { "" })
+                format!(
+                    "{}{}",
+                    place.level.as_str(),
+                    if place.continues { "+" } else { "" }
+                )
             })
             .collect()
     }
@@ -325,8 +544,12 @@ mod tests {
         let corpus = include_str!("../../../tests/fixtures/recognition/events.txt");
         let mut faults = vec![];
         for event in corpus.split("\n====\n") {
-            let (marks, lines): (Vec<_>, Vec<_>) = event.lines().map(|line| line.split_once('\t').unwrap()).unzip();
-            for ((line, expected), found) in lines.iter().zip(&marks).zip(placed(&lines.join("\n"))) {
+            let (marks, lines): (Vec<_>, Vec<_>) = event
+                .lines()
+                .map(|line| line.split_once('\t').unwrap())
+                .unzip();
+            for ((line, expected), found) in lines.iter().zip(&marks).zip(placed(&lines.join("\n")))
+            {
                 if *expected != found {
                     faults.push(format!("{expected}, found {found}: {line}"));
                 }
@@ -339,17 +562,35 @@ mod tests {
     fn an_endless_run_of_indented_lines_is_not_an_error_for_ever() {
         let mut event = Event::default();
         event.place(b"ERROR: x", Some(Level::Error), false, Level::Info);
-        let last = (0..=LINES_MAX).map(|_| event.place(b"  y", None, false, Level::Info)).last().unwrap();
-        assert_eq!(last, Place { level: Level::Info, continues: false });
+        let last = (0..=LINES_MAX)
+            .map(|_| event.place(b"  y", None, false, Level::Info))
+            .last()
+            .unwrap();
+        assert_eq!(
+            last,
+            Place {
+                level: Level::Info,
+                continues: false
+            }
+        );
     }
 
     #[test]
     fn an_event_is_carried_over_a_restart() {
         let mut event = Event::default();
-        event.place(b"Traceback (most recent call last):", Some(Level::Error), false, Level::Info);
+        event.place(
+            b"Traceback (most recent call last):",
+            Some(Level::Error),
+            false,
+            Level::Info,
+        );
         let mut bytes = vec![];
         ciborium::into_writer(&event, &mut bytes).unwrap();
         let mut event: Event = ciborium::from_reader(&bytes[..]).unwrap();
-        assert!(event.place(b"  File \"a.py\", line 3, in pay", None, false, Level::Info).continues);
+        assert!(
+            event
+                .place(b"  File \"a.py\", line 3, in pay", None, false, Level::Info)
+                .continues
+        );
     }
 }

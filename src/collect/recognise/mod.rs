@@ -1,8 +1,186 @@
-//! What a line of any source says of itself: its level, its time, its fields, and whether it continues the line before.
-//! One place for all collectors; the rules are listed in `format-spec/recognition.md`.
+//! What a line of any source says of itself: its level, its time, its fields, and whether it continues the line before. One
+//! place for all collectors; `format-spec/recognition.md` lists the rules.
 
-#![allow(dead_code, reason = "x")]
-pub(crate) mod continued;
-pub(crate) mod level;
+mod continued;
+mod events;
+mod level;
 mod rules;
-pub(crate) mod stamp;
+mod stamp;
+mod structured;
+
+pub(crate) use continued::Event;
+pub(crate) use events::Events;
+pub use rules::{Disabled, UnknownRule};
+use stamp::SourceZone;
+pub(crate) use stamp::{Context, leading, mail};
+
+use super::line::Line;
+use super::patterns::NamePatterns;
+use super::text;
+use crate::record::{Level, Metadata, Source};
+use crate::time::Micros;
+use jiff::tz::TimeZone;
+use rules::{Rule, RuleSet};
+use structured::Structured;
+
+/// How the lines of all sources are recognised.
+#[derive(Debug, Clone)]
+pub struct Recognition {
+    /// The sources whose lines of JSON and logfmt are taken apart: time, level and message, and the rest as metadata.
+    pub structured: NamePatterns,
+    /// Rules that are switched off.
+    pub disabled: Vec<Disabled>,
+    /// The zone of times that name none.
+    pub zone: TimeZone,
+}
+
+impl Default for Recognition {
+    fn default() -> Self {
+        Self {
+            structured: NamePatterns::default(),
+            disabled: vec![],
+            zone: TimeZone::system(),
+        }
+    }
+}
+
+impl Recognition {
+    /// The level that a line of `source`, which is asked for only where rules are switched off, states.
+    pub(crate) fn level(&self, source: impl FnOnce() -> Source, line: &[u8]) -> Option<Level> {
+        let rules = if self.disabled.is_empty() {
+            RuleSet::ALL
+        } else {
+            rules::rules_of(source().as_str(), &self.disabled)
+        };
+        level::stated(line, rules)
+    }
+
+    /// The reader of the lines of `source`.
+    pub(crate) fn of(&self, source: &str) -> Recogniser {
+        Recogniser {
+            rules: rules::rules_of(source, &self.disabled),
+            zone: SourceZone::new(self.zone.clone()),
+            takes_apart: self.structured.keep(source.as_bytes()),
+        }
+    }
+}
+
+/// Reads the lines of one source.
+#[derive(Debug, Clone)]
+pub(crate) struct Recogniser {
+    rules: RuleSet,
+    zone: SourceZone,
+    takes_apart: bool,
+}
+
+/// What a line says of itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) time: Option<Micros>,
+    pub(crate) level: Option<Level>,
+    pub(crate) message: String,
+}
+
+/// What becomes of a line.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Recognised {
+    /// The time that the line states.
+    pub(crate) time: Option<Micros>,
+    pub(crate) level: Level,
+    pub(crate) message: String,
+}
+
+impl Recogniser {
+    /// What `line`, written at about `written`, says by itself; its further fields go into `metadata`.
+    pub(crate) fn said(&self, line: &[u8], written: Micros, metadata: &mut Metadata) -> Said {
+        let context = self.context(written);
+        let parts = self
+            .takes_apart
+            .then(|| Structured::read(line, self.rules, &context))
+            .flatten();
+        let Some(mut parts) = parts else {
+            return Said {
+                time: self.time(line, &context),
+                level: level::stated(line, self.rules),
+                message: text::message(line, metadata),
+            };
+        };
+        parts.describe(metadata);
+        Said {
+            time: parts.time.filter(|_| self.rules.has(Rule::Time)),
+            level: parts.level,
+            message: parts
+                .message
+                .unwrap_or_else(|| text::message(line, metadata)),
+        }
+    }
+
+    /// What is known of the times of lines written at about `written`.
+    pub(crate) fn context(&self, written: Micros) -> Context {
+        Context {
+            zone: self.zone.clone(),
+            written,
+        }
+    }
+
+    fn time(&self, line: &[u8], context: &Context) -> Option<Micros> {
+        let stated = stamp::stated(line, context).filter(|_| self.rules.has(Rule::Time));
+        stated.map(|(time, _)| time)
+    }
+
+    /// What a line of a stream says, given the event that it may continue. A line that states no level has the `usual` one; one
+    /// that continues the event has the level of that, and is marked. The later parts of a line that came out in parts belong to
+    /// the first.
+    pub(crate) fn read(
+        &self,
+        event: &mut Event,
+        line: &Line<'_>,
+        written: Micros,
+        usual: Level,
+        metadata: &mut Metadata,
+    ) -> Recognised {
+        if line.part > 0 {
+            return Recognised {
+                time: None,
+                level: event.level().unwrap_or(usual),
+                message: text::message(line.bytes, metadata),
+            };
+        }
+        let said = self.said(line.bytes, written, metadata);
+        let level = if self.rules.has(Rule::Continued) {
+            let place = event.place(line.bytes, said.level, said.time.is_some(), usual);
+            if place.continues {
+                metadata.insert(CONTINUES, true);
+            }
+            place.level
+        } else {
+            said.level.unwrap_or(usual)
+        };
+        Recognised {
+            time: said.time,
+            level,
+            message: said.message,
+        }
+    }
+}
+
+/// The level that cloud-init's own log names; a word that is not known is still a level, and no worse than others.
+pub(crate) fn level_of_log(word: &[u8]) -> Option<Level> {
+    let is_word = !word.is_empty()
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    is_word.then(|| level::named(word).unwrap_or(Level::Info))
+}
+
+/// The time in a field that a container engine writes, which names its zone: `2026-02-17T14:30:15.123456789Z`.
+pub(crate) fn time_field(text: &[u8]) -> Option<Micros> {
+    let context = Context {
+        zone: SourceZone::new(TimeZone::UTC),
+        written: Micros::MAX,
+    };
+    leading(text, &context).map(|(time, _)| time)
+}
+
+/// The metadata of a line that continues the event before it.
+pub(crate) const CONTINUES: &str = "continues";

@@ -69,6 +69,12 @@ impl RuleSet {
     /// Every rule.
     pub(crate) const ALL: Self = Self(u64::MAX);
 
+    /// One rule.
+    #[cfg(test)]
+    pub(crate) const fn only(rule: Rule) -> Self {
+        Self(1 << rule as u32)
+    }
+
     /// Whether `rule` is used.
     pub(crate) const fn has(self, rule: Rule) -> bool {
         self.0 & (1 << rule as u32) != 0
@@ -96,8 +102,14 @@ impl std::str::FromStr for Disabled {
         let (source, rule) = text.rsplit_once('=').unwrap_or(("*", text));
         let known = Rule::ALL.iter().find(|known| known.name() == rule);
         match known {
-            Some(&known) => Ok(Self { source: source.to_owned(), rule: Some(known) }),
-            None if rule == "*" || rule == "all" => Ok(Self { source: source.to_owned(), rule: None }),
+            Some(&known) => Ok(Self {
+                source: source.to_owned(),
+                rule: Some(known),
+            }),
+            None if rule == "*" || rule == "all" => Ok(Self {
+                source: source.to_owned(),
+                rule: None,
+            }),
             None => Err(UnknownRule(rule.to_owned())),
         }
     }
@@ -109,7 +121,11 @@ pub struct UnknownRule(String);
 
 impl std::fmt::Display for UnknownRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "there is no recognition rule `{}`; the rules are all", self.0)?;
+        write!(
+            f,
+            "there is no recognition rule `{}`; the rules are all",
+            self.0
+        )?;
         for rule in Rule::ALL {
             write!(f, ", {}", rule.name())?;
         }
@@ -173,6 +189,11 @@ mod tests {
     fn an_unknown_rule_is_refused_with_the_known_ones() {
         let error = "file:app=capitls".parse::<Disabled>().unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("there is no recognition rule `capitls`; the rules are all, json, logfmt,"), "{text}");
+        assert!(
+            text.starts_with(
+                "there is no recognition rule `capitls`; the rules are all, json, logfmt,"
+            ),
+            "{text}"
+        );
     }
 }

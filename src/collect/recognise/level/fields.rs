@@ -32,9 +32,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<Value<'a>> {
         self.fields
             .iter()
-            .find(|(within, known, _)| {
-                *within == outer && known.eq_ignore_ascii_case(name)
-            })
+            .find(|(within, known, _)| *within == outer && known.eq_ignore_ascii_case(name))
             .map(|&(_, _, value)| value)
     }
 
@@ -173,7 +171,8 @@ fn scalar(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
         b'"' => string(text.get(1..)?).map(|(inside, after)| (Value::Text(inside), after)),
         b'{' | b'[' => Some((Value::Nested, text)),
         _ => {
-            let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
+            let is_end =
+                |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
             let (value, after) = text.split_at_checked(text.iter().position(is_end)?)?;
             Some((Value::Bare(value), after))
         }

@@ -19,6 +19,8 @@ pub(crate) const FORMS: &[(Rule, Form)] = &[
     (Rule::DockerClient, docker_client),
     (Rule::Logrus, logrus),
     (Rule::Glib, glib),
+    (Rule::Xorg, xorg),
+    (Rule::Mssql, mssql),
     (Rule::Erlang, erlang),
     (Rule::Php, php),
     (Rule::LanguageWarning, language_warning),
@@ -35,7 +37,8 @@ fn klog(text: &[u8]) -> Option<Level> {
     let (letter, rest) = text.split_first()?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let time = rest.get(digits..)?;
-    let is_klog = matches!(digits, 4 | 6 | 8) && matches!(time, [b' ', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
+    let is_klog = matches!(digits, 4 | 6 | 8)
+        && matches!(time, [b' ', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
     match letter {
         b'D' | b'I' | b'W' | b'E' | b'F' if is_klog => names::of_letter(&[*letter]),
         _ => None,
@@ -47,7 +50,9 @@ fn redis(text: &[u8]) -> Option<Level> {
     let mut words = text.split(|&byte| byte == b' ');
     let (pid, role) = split_once(words.next()?, b':')?;
     let is_redis = is_number(pid) && matches!(role, b"X" | b"C" | b"S" | b"M" | b"signal-handler");
-    let mark = words.take(5).find(|word| matches!(word, [b'.' | b'-' | b'*' | b'#']))?;
+    let mark = words
+        .take(5)
+        .find(|word| matches!(word, [b'.' | b'-' | b'*' | b'#']))?;
     match mark {
         _ if !is_redis => None,
         b"#" => Some(Level::Warn),
@@ -76,7 +81,9 @@ fn make(text: &[u8]) -> Option<Level> {
     let (tag, rest) = split_once(text, b' ')?;
     let name = tag.strip_suffix(b":")?;
     let name = name.split(|&byte| byte == b'[').next().unwrap_or(name);
-    let is_make = [&b"make"[..], b"gmake", b"bmake", b"remake"].iter().any(|make| name.ends_with(make));
+    let is_make = [&b"make"[..], b"gmake", b"bmake", b"remake"]
+        .iter()
+        .any(|make| name.ends_with(make));
     match rest {
         _ if name == b"ninja" && rest.starts_with(b"build stopped") => Some(Level::Error),
         _ if !is_make => None,
@@ -103,8 +110,14 @@ fn curl(text: &[u8]) -> Option<Level> {
 /// `Error response from daemon: ...`, also behind `docker: `; `ERROR: failed to solve` is a first word.
 fn docker_client(text: &[u8]) -> Option<Level> {
     let rest = text.strip_prefix(b"docker: ").unwrap_or(text);
-    let starts = [&b"Error response from daemon"[..], b"Cannot connect to the Docker daemon"];
-    starts.iter().any(|start| rest.starts_with(start)).then_some(Level::Error)
+    let starts = [
+        &b"Error response from daemon"[..],
+        b"Cannot connect to the Docker daemon",
+    ];
+    starts
+        .iter()
+        .any(|start| rest.starts_with(start))
+        .then_some(Level::Error)
 }
 
 /// `ERRO[0012] text`, as logrus writes on a terminal.
@@ -126,6 +139,30 @@ fn glib(text: &[u8]) -> Option<Level> {
         _ if is_capitals(word) => names::named(word),
         _ => None,
     }
+}
+
+/// Xorg: `[    12.345] (EE) text`.
+fn xorg(text: &[u8]) -> Option<Level> {
+    match without_uptime(text).first_chunk::<4>()? {
+        b"(EE)" => Some(Level::Error),
+        b"(WW)" => Some(Level::Warn),
+        b"(II)" | b"(--)" | b"(**)" | b"(==)" => Some(Level::Info),
+        _ => None,
+    }
+}
+
+/// SQL Server: `2026-02-17 14:30:15.12 Logon       Error: 18456, Severity: 14, State: 8.`; up to 10 is information.
+fn mssql(text: &[u8]) -> Option<Level> {
+    let at = memchr::memmem::find(text, b"Error: ")?;
+    let (number, rest) = split_once(text.get(at + 7..)?, b',')?;
+    let (severity, _) = split_once(rest.strip_prefix(b" Severity: ")?, b',')?;
+    let severity = std::str::from_utf8(severity).ok()?.parse::<u32>().ok()?;
+    let level = if severity > 10 {
+        Level::Error
+    } else {
+        Level::Info
+    };
+    (is_number(number) && at < 64).then_some(level)
 }
 
 /// `=ERROR REPORT==== 17-Feb-2026::14:30:15 ===`.
@@ -167,11 +204,16 @@ fn php(text: &[u8]) -> Option<Level> {
 fn language_warning(text: &[u8]) -> Option<Level> {
     let end = memchr::memmem::find(text, b"Warning: ")?;
     let before = text.get(..end)?;
-    let start = before.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    let start = before
+        .iter()
+        .rposition(|byte| !byte.is_ascii_alphanumeric())
+        .map_or(0, |at| at + 1);
     let name = before.get(start..)?;
     let head = before.get(..start)?.trim_ascii_end();
     let is_name = name.first().is_some_and(u8::is_ascii_uppercase);
-    let is_head = head.is_empty() || head.ends_with(b":") || (text.starts_with(b"(node:") && (head.ends_with(b")") || head.ends_with(b"]")));
+    let is_head = head.is_empty()
+        || head.ends_with(b":")
+        || (text.starts_with(b"(node:") && (head.ends_with(b")") || head.ends_with(b"]")));
     (is_name && is_head).then_some(Level::Warn)
 }
 
@@ -197,7 +239,9 @@ fn compiler(text: &[u8]) -> Option<Level> {
     if !place.get(1).is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    let rest = rest.strip_prefix(b" - ").or_else(|| rest.strip_prefix(b" "))?;
+    let rest = rest
+        .strip_prefix(b" - ")
+        .or_else(|| rest.strip_prefix(b" "))?;
     let rest = rest.strip_prefix(b"fatal ").unwrap_or(rest);
     let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
     let (word, after) = rest.split_at_checked(end)?;
@@ -212,10 +256,15 @@ fn compiler(text: &[u8]) -> Option<Level> {
 
 /// Whether ` TS2304:` or ` C4996:` follows: letters, digits and a colon.
 fn has_code(text: &[u8]) -> bool {
-    let Some((code, _)) = text.strip_prefix(b" ").and_then(|text| split_once(text, b':')) else {
+    let Some((code, _)) = text
+        .strip_prefix(b" ")
+        .and_then(|text| split_once(text, b':'))
+    else {
         return false;
     };
-    code.len() <= 12 && code.iter().all(u8::is_ascii_alphanumeric) && code.last().is_some_and(u8::is_ascii_digit)
+    code.len() <= 12
+        && code.iter().all(u8::is_ascii_alphanumeric)
+        && code.last().is_some_and(u8::is_ascii_digit)
 }
 
 /// `panic: text` of Go, `thread 'main' panicked at src/main.rs:3:5:` of Rust, `Kernel panic - not syncing`, `fatal error: ` of Go.
@@ -235,10 +284,12 @@ fn panic(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     // the address sanitizer
-    if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16) {
+    if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16)
+    {
         return Some(Level::Error);
     }
-    let is_rust = text.starts_with(b"thread '") && memchr::memmem::find(text, b"panicked at ").is_some();
+    let is_rust =
+        text.starts_with(b"thread '") && memchr::memmem::find(text, b"panicked at ").is_some();
     is_rust.then_some(Level::Error)
 }
 
@@ -297,7 +348,8 @@ fn kernel(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     let is_oom = memchr::memmem::find(text, b" invoked oom-killer: ").is_some();
-    let is_hung = text.starts_with(b"INFO: task ") && memchr::memmem::find(text, b" blocked for more than ").is_some();
+    let is_hung = text.starts_with(b"INFO: task ")
+        && memchr::memmem::find(text, b" blocked for more than ").is_some();
     if is_oom || is_hung {
         return Some(Level::Error);
     }
@@ -309,7 +361,10 @@ pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
     let uptime = || {
         let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
         let inner = inner.trim_ascii();
-        let is_uptime = inner.contains(&b'.') && inner.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        let is_uptime = inner.contains(&b'.')
+            && inner
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b'.');
         is_uptime.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
     };
     uptime().unwrap_or(text)
@@ -317,15 +372,26 @@ pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
 
 /// The name of the exception that a text begins with, followed by a colon and a blank, or by nothing.
 pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'\\');
+    let is_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'\\');
     let end = text.iter().take_while(|byte| is_name(byte)).count();
     let (name, after) = text.split_at_checked(end)?;
-    let last = name.rsplit(|byte| matches!(byte, b'.' | b'\\' | b'$')).next()?;
-    let is_exception = ["Exception", "Error", "Exit", "Interrupt", "Throwable", "Fault"].iter().any(|suffix| {
-        last.len() > suffix.len() && last.ends_with(suffix.as_bytes())
-    });
+    let last = name
+        .rsplit(|byte| matches!(byte, b'.' | b'\\' | b'$'))
+        .next()?;
+    let is_exception = [
+        "Exception",
+        "Error",
+        "Exit",
+        "Interrupt",
+        "Throwable",
+        "Fault",
+    ]
+    .iter()
+    .any(|suffix| last.len() > suffix.len() && last.ends_with(suffix.as_bytes()));
     let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
-    let is_end = after.is_empty() || after.starts_with(b": ") || after == b":" || after.starts_with(b" [");
+    let is_end =
+        after.is_empty() || after.starts_with(b": ") || after == b":" || after.starts_with(b" [");
     (is_exception && is_start && is_end && end >= 8).then_some(name)
 }
 
@@ -342,5 +408,8 @@ pub(crate) fn is_number(text: &[u8]) -> bool {
 
 /// Whether `word` is in capitals.
 pub(crate) fn is_capitals(word: &[u8]) -> bool {
-    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    !word.is_empty()
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

@@ -11,6 +11,10 @@ const WORDS_MAX: usize = 12;
 
 /// What the words before the current one were.
 #[derive(Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five facts about the words before, any of which may hold"
+)]
 struct Before {
     /// Something other than a time, a number or a separator.
     has_name: bool,
@@ -27,7 +31,11 @@ struct Before {
 /// The level that the head of `text`, which holds no colour codes, states.
 pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
     let is_break = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'|';
-    let mut words = text.split(is_break).filter(|word| !word.is_empty()).take(WORDS_MAX + 2).peekable();
+    let mut words = text
+        .split(is_break)
+        .filter(|word| !word.is_empty())
+        .take(WORDS_MAX + 2)
+        .peekable();
     let mut before = Before::default();
     for place in 0..WORDS_MAX {
         let word = words.next()?;
@@ -115,17 +123,29 @@ fn in_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<(
         return allowed.then_some((level, true));
     }
     if before.is_bare_tag && rules.has(Rule::ProgramWord) {
-        return names::named(bare).filter(|_| is_level_of_tools(bare)).map(|level| (level, false));
+        return names::named(bare)
+            .filter(|_| is_level_of_tools(bare))
+            .map(|level| (level, false));
     }
     // yarn: `error Command failed with exit code 1.`
-    if is_first && !before.has_stamp && rules.has(Rule::ProgramWord) && matches!(bare, b"error" | b"warning") {
+    if is_first
+        && !before.has_stamp
+        && rules.has(Rule::ProgramWord)
+        && matches!(bare, b"error" | b"warning")
+    {
         let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
-        return names::named(bare).filter(|_| is_sentence).map(|level| (level, false));
+        return names::named(bare)
+            .filter(|_| is_sentence)
+            .map(|level| (level, false));
     }
-    if !is_capitals(bare) || !rules.has(Rule::Capitals) || before.is_count && is_counted(word, next) {
+    if !is_capitals(bare) || !rules.has(Rule::Capitals) || before.is_count && is_counted(word, next)
+    {
         return None;
     }
-    let is_ambiguous = matches!(bare, b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED");
+    let is_ambiguous = matches!(
+        bare,
+        b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED"
+    );
     names::named(bare)
         .filter(|_| before.has_stamp || !is_ambiguous)
         .map(|level| (level, false))
@@ -138,8 +158,9 @@ fn is_counted(word: &[u8], next: &[u8]) -> bool {
 
 /// `Error:`, `Warning:`.
 fn is_title(word: &[u8]) -> bool {
-    word.split_first()
-        .is_some_and(|(first, rest)| first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase))
+    word.split_first().is_some_and(|(first, rest)| {
+        first.is_ascii_uppercase() && rest.iter().all(u8::is_ascii_lowercase)
+    })
 }
 
 /// Whether nothing but a zero, or zeros of other labels, follows the label: `# FAIL:  0`, `error: 0`, `ERROR: 0, WARN: 0`.
@@ -160,7 +181,8 @@ fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
 /// `daemon.err`, as BusyBox's syslogd writes it.
 fn with_facility(word: &[u8]) -> Option<Level> {
     const FACILITIES: &[&str] = &[
-        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "security", "ntp", "audit",
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
+        "authpriv", "ftp", "security", "ntp", "audit",
     ];
     let (facility, severity) = split_once(word, b'.')?;
     let is_facility = FACILITIES.iter().any(|known| known.as_bytes() == facility)
@@ -170,9 +192,14 @@ fn with_facility(word: &[u8]) -> Option<Level> {
 
 /// `[warn]`, `[core:error]`, `file.py[WARNING]:`, `<Error>`, `(EE)`, `[a][error][main]`, `error[E0308]:`, `[0217/143015.1:ERROR:a.cc(7)]`.
 fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
-    let open = word.iter().position(|&byte| matches!(byte, b'[' | b'(' | b'<'))?;
+    let open = word
+        .iter()
+        .position(|&byte| matches!(byte, b'[' | b'(' | b'<'))?;
     let mut rest = word;
-    while let Some(at) = rest.iter().position(|&byte| matches!(byte, b'[' | b'(' | b'<')) {
+    while let Some(at) = rest
+        .iter()
+        .position(|&byte| matches!(byte, b'[' | b'(' | b'<'))
+    {
         let inner = rest.get(at + 1..)?;
         let is_close = |byte: &u8| matches!(byte, b']' | b')' | b'>');
         let end = inner.iter().position(is_close).unwrap_or(inner.len());
@@ -189,16 +216,17 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
 /// The inside of a bracket; in round ones that follow a name, as those of a call, only capitals state a level.
 fn in_bracket(inner: &[u8], is_call: bool) -> Option<Level> {
     match inner {
-        b"EE" => return Some(Level::Error),
-        b"WW" => return Some(Level::Warn),
-        b"II" => return Some(Level::Info),
         b"DEPEND" => return Some(Level::Warn),
         // MySQL's level of start and stop
         b"System" => return Some(Level::Info),
         _ => {}
     }
     let last = inner.rsplit(|&byte| byte == b':').next().unwrap_or(inner);
-    let capitals = || inner.split(|&byte| byte == b':').find_map(|part| names::named(part).filter(|_| is_capitals(part)));
+    let capitals = || {
+        inner
+            .split(|&byte| byte == b':')
+            .find_map(|part| names::named(part).filter(|_| is_capitals(part)))
+    };
     if is_call {
         return capitals();
     }
@@ -222,9 +250,13 @@ fn letter(word: &[u8], next: &[u8], before: Before) -> Option<Level> {
             let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
             names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
         }
-        [letter, b','] => names::of_letter(&[*letter]).filter(|_| next.starts_with(b"[") && !before.has_name && !before.has_stamp),
+        [letter, b','] => names::of_letter(&[*letter])
+            .filter(|_| next.starts_with(b"[") && !before.has_name && !before.has_stamp),
         [_] | [b'D', b'1'..=b'5'] => {
-            let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1 || next.is_empty() || next == b"-" || next.ends_with(b":");
+            let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1
+                || next.is_empty()
+                || next == b"-"
+                || next.ends_with(b":");
             names::of_letter(word).filter(|_| before.has_stamp && !before.has_name && is_name)
         }
         _ => None,
@@ -236,19 +268,26 @@ fn is_tag(word: &[u8]) -> bool {
     let Some(name) = word.strip_suffix(b":") else {
         return false;
     };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@');
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@')
+    };
     name.len() > 1 && name.iter().all(is_name)
 }
 
 /// npm and dpkg write levels as bare words behind their names.
 fn writes_bare_levels(word: &[u8]) -> bool {
     let name = word.strip_suffix(b":").unwrap_or(word);
-    name == b"npm" || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
+    name == b"npm"
+        || (name.len() < word.len() && (name.starts_with(b"dpkg") || name.starts_with(b"update-")))
 }
 
 /// npm also writes words such as `npm notice`, `npm verb`, `npm http`; `ERR!` is one of its own.
 fn is_level_of_tools(word: &[u8]) -> bool {
-    !matches!(word, b"config" | b"fail" | b"failed" | b"success" | b"note" | b"fine")
+    !matches!(
+        word,
+        b"config" | b"fail" | b"failed" | b"success" | b"note" | b"fine"
+    )
 }
 
 /// Whether a word may stand before the level: a time, a number, a separator, a bracketed name, a program, a logger, a host.
@@ -256,7 +295,10 @@ fn is_head_word(word: &[u8], next: &[u8], before: Before) -> bool {
     is_stamp_word(word)
         || is_separator(next)
         || is_tag(word) && (!before.has_name || before.has_stamp)
-        || matches!(word, [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b','])
+        || matches!(
+            word,
+            [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b',']
+        )
         || is_pair(word)
         || before.has_stamp && is_logger(word, next)
         || before.has_stamp && !before.has_name && is_host(next)
@@ -275,8 +317,22 @@ fn is_pair(word: &[u8]) -> bool {
 
 /// The name of a logger between the time and a level in capitals: `my.module ERROR`, `root ERROR`, `hyper::client WARN`.
 fn is_logger(word: &[u8], next: &[u8]) -> bool {
-    const LOGGERS: &[&str] = &["root", "main", "app", "worker", "server", "scheduler", "__main__", "celery", "django", "uvicorn", "werkzeug"];
-    let is_qualified = word.iter().any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'));
+    const LOGGERS: &[&str] = &[
+        "root",
+        "main",
+        "app",
+        "worker",
+        "server",
+        "scheduler",
+        "__main__",
+        "celery",
+        "django",
+        "uvicorn",
+        "werkzeug",
+    ];
+    let is_qualified = word
+        .iter()
+        .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'));
     let is_known = LOGGERS.iter().any(|known| known.as_bytes() == word);
     let level = next.strip_suffix(b":").unwrap_or(next);
     (is_qualified || is_known) && is_capitals(level) && names::named(level).is_some()
@@ -284,13 +340,17 @@ fn is_logger(word: &[u8], next: &[u8]) -> bool {
 
 /// A separate `-`, `:`, `--` or the like.
 fn is_separator(word: &[u8]) -> bool {
-    !word.is_empty() && word.iter().all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~'))
+    !word.is_empty()
+        && word
+            .iter()
+            .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~'))
 }
 
 fn is_stamp_word(word: &[u8]) -> bool {
     const NAMES: &[&str] = &[
-        "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        "UTC", "GMT", "AM", "PM", "am", "pm", "CET", "CEST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "BST", "IST", "JST",
+        "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "UTC", "GMT", "AM", "PM", "am", "pm", "CET",
+        "CEST", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "BST", "IST", "JST",
     ];
     let name = word.strip_suffix(b",").unwrap_or(word);
     is_separator(word)

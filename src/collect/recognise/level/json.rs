@@ -86,9 +86,18 @@ fn in_words(fields: &Fields<'_>) -> Option<Found> {
 
 /// Whether a word is one that only loggers use; `failed` is the state of a job, `success` its outcome.
 fn is_level_word(word: &[u8]) -> bool {
-    !["fail", "failed", "failure", "success", "deprecated", "config", "note", "fine"]
-        .iter()
-        .any(|other| other.as_bytes().eq_ignore_ascii_case(word))
+    ![
+        "fail",
+        "failed",
+        "failure",
+        "success",
+        "deprecated",
+        "config",
+        "note",
+        "fine",
+    ]
+    .iter()
+    .any(|other| other.as_bytes().eq_ignore_ascii_case(word))
 }
 
 fn in_inner(fields: &Fields<'_>) -> Option<Found> {
@@ -220,7 +229,12 @@ fn scale(name: &str, number: f64, fields: &Fields<'_>) -> Option<Scale> {
         return Some(DEVCONTAINER);
     }
     let is_syslog = name == "priority"
-        || fields.has_any(&["facility", "short_message", "_hostname", "syslog_identifier"]);
+        || fields.has_any(&[
+            "facility",
+            "short_message",
+            "_hostname",
+            "syslog_identifier",
+        ]);
     if !is_syslog && (number <= 0.0 || is_logr(fields)) {
         return Some(LOGR);
     }
@@ -257,9 +271,9 @@ fn without_level(fields: &Fields<'_>) -> Option<Found> {
     if fields.get(b"outcome") == Some(Value::Text(b"error")) {
         return Some((Level::Error, "outcome"));
     }
-    let has_error = ["err", "error"]
-        .iter()
-        .any(|name| matches!(fields.get(name.as_bytes()), Some(Value::Text(text)) if !text.is_empty()));
+    let has_error = ["err", "error"].iter().any(
+        |name| matches!(fields.get(name.as_bytes()), Some(Value::Text(text)) if !text.is_empty()),
+    );
     let is_logr = is_logr(fields) && fields.get(b"v").is_none();
     (has_error && is_logr).then_some((Level::Error, ""))
 }

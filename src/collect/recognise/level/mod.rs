@@ -33,8 +33,12 @@ pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     let plain = prefix::plain(start.get(..FIELDS_MAX).unwrap_or(start));
     let text = prefix::strip(&plain);
     match text {
-        [b'{', ..] if rules.has(Rule::Json) => json::stated(&Fields::of_json(text)).map(|(level, _)| level),
-        _ if fields::starts_with_pair(text) && rules.has(Rule::Logfmt) => in_pairs(text).or_else(|| in_text(text, rules)),
+        [b'{', ..] if rules.has(Rule::Json) => {
+            json::stated(&Fields::of_json(text)).map(|(level, _)| level)
+        }
+        _ if fields::starts_with_pair(text) && rules.has(Rule::Logfmt) => {
+            in_pairs(text).or_else(|| in_text(text, rules))
+        }
         _ => in_text(text, rules),
     }
 }
@@ -97,6 +101,67 @@ mod tests {
             }
         }
         assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    }
+
+    /// The rows of the table of rules: rule, level and example, counter-example.
+    fn rows() -> Vec<(Rule, Level, String, String)> {
+        let page = include_str!("../../../../format-spec/recognition.md");
+        let code = |cell: &str| {
+            let text = cell.split('`').nth(1).unwrap();
+            text.replace("<tab>", "\t").replace("\\|", "|")
+        };
+        let row = |line: &str| {
+            let line = line.replace("\\|", "\u{1}");
+            let cells: Vec<String> = line
+                .split('|')
+                .map(|cell| cell.replace('\u{1}', "|"))
+                .collect();
+            let [_, name, _, example, other, _] = &cells[..] else {
+                return None;
+            };
+            let name = code(name);
+            let rule = *Rule::ALL.iter().find(|rule| rule.name() == name)?;
+            let level = example.trim().split(' ').next()?.parse().ok()?;
+            Some((rule, level, code(example), code(other)))
+        };
+        page.lines()
+            .filter(|line| line.starts_with("| `"))
+            .filter_map(row)
+            .collect()
+    }
+
+    #[test]
+    fn the_page_lists_every_rule_with_examples_that_hold() {
+        let mut listed = vec![];
+        for (rule, level, example, other) in rows() {
+            listed.push(rule);
+            assert_eq!(
+                stated(example.as_bytes(), RuleSet::ALL),
+                Some(level),
+                "{example}"
+            );
+            let only = RuleSet::only(rule);
+            assert_eq!(
+                stated(example.as_bytes(), only),
+                Some(level),
+                "{} alone: {example}",
+                rule.name()
+            );
+            assert_eq!(
+                stated(other.as_bytes(), only),
+                None,
+                "{}: {other}",
+                rule.name()
+            );
+        }
+        let of_levels = Rule::ALL
+            .iter()
+            .filter(|rule| !matches!(rule, Rule::Continued | Rule::Time));
+        assert_eq!(
+            listed,
+            of_levels.copied().collect::<Vec<_>>(),
+            "in the order of the page"
+        );
     }
 
     proptest! {

@@ -62,7 +62,10 @@ fn buildkit(text: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let seconds = split_once(rest, b' ').filter(|(word, _)| {
-        word.contains(&b'.') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        word.contains(&b'.')
+            && word
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b'.')
     });
     Some(seconds.map_or(rest, |(_, rest)| rest))
 }
@@ -85,7 +88,10 @@ mod tests {
     fn priorities_are_severities_with_a_facility() {
         assert_eq!(priority(b"<3>disk failed"), Some(Level::Error));
         assert_eq!(priority(b"<30>started"), Some(Level::Info));
-        assert_eq!(priority(b"<165>1 2026-02-17T14:30:15Z h a - - x"), Some(Level::Info));
+        assert_eq!(
+            priority(b"<165>1 2026-02-17T14:30:15Z h a - - x"),
+            Some(Level::Info)
+        );
         for line in [&b"<192>x"[..], b"<b>x", b"<>x", b"<12 x", b"x"] {
             assert_eq!(priority(line), None);
         }

@@ -26,7 +26,14 @@ const LEAP_YEAR: i16 = 2024;
 /// The stamp that is next, with its zone.
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     const FORMS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
-        year_first, klog, compact, day_first, month_first, numeric, epoch_number, clock_only,
+        year_first,
+        klog,
+        compact,
+        day_first,
+        month_first,
+        numeric,
+        epoch_number,
+        clock_only,
     ];
     // most words of most lines are no time
     let first = cursor.peek()?;
@@ -175,7 +182,11 @@ fn numeric(cursor: &mut Cursor<'_>) -> Option<Stamp> {
         (_, 13..) => false,
         _ => separator == b'.' || !has_half,
     };
-    let (month, day) = if is_day_first { (second, first) } else { (first, second) };
+    let (month, day) = if is_day_first {
+        (second, first)
+    } else {
+        (first, second)
+    };
     full(cursor, year, month, day)
 }
 

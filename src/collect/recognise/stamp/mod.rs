@@ -7,10 +7,11 @@ mod scan;
 mod zone;
 
 pub(crate) use epoch::of_number;
-pub(crate) use zone::Zone;
+pub(crate) use zone::SourceZone;
 
 use crate::time::Micros;
 use calendar::Stamp;
+use jiff::fmt::rfc2822;
 use scan::Cursor;
 
 /// How much of a line is looked at: a time is among its first words.
@@ -26,7 +27,7 @@ const WORDS_BEFORE_MAX: usize = 6;
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// The zone of times that name none.
-    pub(crate) zone: Zone,
+    pub(crate) zone: SourceZone,
     /// About when the line was written: now, or when its file was last changed.
     pub(crate) written: Micros,
 }
@@ -34,7 +35,9 @@ pub(crate) struct Context {
 /// The time that a line states, and where the text behind it starts; nothing where it states none in its first words.
 pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let priority = priority_length(line);
-    let head = line.get(priority..priority + HEAD_MAX).or(line.get(priority..))?;
+    let head = line
+        .get(priority..priority + HEAD_MAX)
+        .or(line.get(priority..))?;
     let (time, end) = in_head(head, context)?;
     Some((time, priority + end))
 }
@@ -42,8 +45,16 @@ pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> 
 /// How long the `<30>` is that syslog puts before a line.
 fn priority_length(line: &[u8]) -> usize {
     let digits = line.strip_prefix(b"<").unwrap_or_default();
-    let count = digits.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
-    if count > 0 && digits.get(count) == Some(&b'>') { count + 2 } else { 0 }
+    let count = digits
+        .iter()
+        .take(3)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if count > 0 && digits.get(count) == Some(&b'>') {
+        count + 2
+    } else {
+        0
+    }
 }
 
 fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
@@ -106,7 +117,8 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
     let is_level = super::level::named(bare).is_some() || matches!(word, [_] | [_, b',']);
     let is_bracketed = matches!(word, [b'[' | b'<' | b'(' | b'#', ..]);
-    let is_role = memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
+    let is_role =
+        memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
     let is_number = word.iter().all(u8::is_ascii_digit);
     is_level || is_bracketed || is_role || (is_number && count < 2) || word.ends_with(b"]")
 }
@@ -119,10 +131,22 @@ fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
         let end = digits.iter().position(|byte| *byte == b':')?;
         return Some((epoch::of_text(digits.get(..end)?)?, from + end));
     }
-    let is_date = |at: &usize| matches!(head.get(*at..*at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
+    let is_date = |at: &usize| {
+        matches!(
+            head.get(*at..*at + 13),
+            Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':'])
+        )
+    };
     let at = memchr::memchr_iter(b'[', head).find(is_date)?;
     let (time, length) = leading(head.get(at..)?, context)?;
     Some((time, at + length))
+}
+
+/// The time of a mail header, as cloud-init prints it: `Tue, 17 Feb 2026 14:30:15 +0000`. A wrong day of the week is borne.
+pub(crate) fn mail(text: &str) -> Option<Micros> {
+    let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    let micros = parser.parse_timestamp(text).ok()?.as_microsecond();
+    Some(Micros::new(micros))
 }
 
 impl Stamp {
@@ -130,7 +154,9 @@ impl Stamp {
     fn resolve(self, context: &Context) -> Option<Micros> {
         match self {
             Self::Instant(time) => Some(time),
-            Self::Full(civil, micros, offset) => context.zone.at(civil, micros, offset, context.written),
+            Self::Full(civil, micros, offset) => {
+                context.zone.at(civil, micros, offset, context.written)
+            }
             Self::WithoutYear(civil, micros, offset) => {
                 let years = [1, 0, -1, -2, -3, -4];
                 let year = context.zone.year_of(context.written);
@@ -144,7 +170,10 @@ impl Stamp {
                 let today = context.zone.date_of(context.written)?;
                 [0, -1].iter().find_map(|days| {
                     let date = calendar::days_from(today, *days)?;
-                    let time = context.zone.at(date.to_datetime(clock), micros, None, context.written)?;
+                    let time =
+                        context
+                            .zone
+                            .at(date.to_datetime(clock), micros, None, context.written)?;
                     is_past(time, context, AHEAD_OF_DAY_S).then_some(time)
                 })
             }
@@ -171,7 +200,7 @@ mod tests {
 
     fn context(zone: &str, written: &str) -> Context {
         Context {
-            zone: Zone::new(TimeZone::get(zone).unwrap()),
+            zone: SourceZone::new(TimeZone::get(zone).unwrap()),
             written: Micros::new(written.parse::<jiff::Timestamp>().unwrap().as_microsecond()),
         }
     }
@@ -227,14 +256,43 @@ mod tests {
     #[test]
     fn the_year_is_the_latest_that_is_not_in_the_future() {
         for (line, written, expected) in [
-            ("Jan  1 00:00:01 x", "2026-01-01T00:00:05Z", "2026-01-01T00:00:01.000000Z"),
-            ("Dec 31 23:59:59 x", "2026-01-01T00:00:05Z", "2025-12-31T23:59:59.000000Z"),
-            ("Jan  1 00:00:01 x", "2025-12-31T23:59:58Z", "2026-01-01T00:00:01.000000Z"),
-            ("Mar 10 00:00:00 x", "2026-02-17T16:00:00Z", "2025-03-10T00:00:00.000000Z"),
+            (
+                "Jan  1 00:00:01 x",
+                "2026-01-01T00:00:05Z",
+                "2026-01-01T00:00:01.000000Z",
+            ),
+            (
+                "Dec 31 23:59:59 x",
+                "2026-01-01T00:00:05Z",
+                "2025-12-31T23:59:59.000000Z",
+            ),
+            (
+                "Jan  1 00:00:01 x",
+                "2025-12-31T23:59:58Z",
+                "2026-01-01T00:00:01.000000Z",
+            ),
+            (
+                "Mar 10 00:00:00 x",
+                "2026-02-17T16:00:00Z",
+                "2025-03-10T00:00:00.000000Z",
+            ),
         ] {
             let found = stated(line.as_bytes(), &context("UTC", written)).unwrap().0;
             assert_eq!(found.to_string(), expected, "{line} at {written}");
         }
+    }
+
+    #[test]
+    fn reads_mail_dates() {
+        let time = |text| mail(text).map(|time| time.to_string());
+        let expected = Some("2026-02-17T14:30:15.000000Z".to_owned());
+        assert_eq!(time("Tue, 17 Feb 2026 14:30:15 +0000"), expected);
+        assert_eq!(
+            time("Mon, 17 Feb 2026 14:30:15 +0000"),
+            expected,
+            "a wrong day of the week"
+        );
+        assert_eq!(time("Tue, 17 Foo 2026 14:30:15 +0000"), None);
     }
 
     #[test]

@@ -71,14 +71,22 @@ impl<'a> Cursor<'a> {
     /// The digits that are next, at most 20.
     pub(crate) fn digits(self) -> &'a [u8] {
         let rest = self.rest();
-        let count = rest.iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+        let count = rest
+            .iter()
+            .take(20)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         rest.get(..count).unwrap_or_default()
     }
 
     /// The letters that are next.
     pub(crate) fn letters(self) -> &'a [u8] {
         let rest = self.rest();
-        let count = rest.iter().take(40).take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let count = rest
+            .iter()
+            .take(40)
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count();
         rest.get(..count).unwrap_or_default()
     }
 
@@ -89,7 +97,18 @@ impl<'a> Cursor<'a> {
     /// A name of a month, whole or its first three letters.
     pub(crate) fn month(&mut self) -> Option<i64> {
         const MONTHS: [&str; 12] = [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
         ];
         let word = self.letters();
         let is_month = |month: &&str| {
@@ -97,7 +116,7 @@ impl<'a> Cursor<'a> {
             let short = name.get(..3).unwrap_or(name);
             word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(short)
         };
-        let place = MONTHS.iter().position(|month| is_month(&month))?;
+        let place = MONTHS.iter().position(is_month)?;
         self.skip(word.len());
         i64::try_from(place + 1).ok()
     }
@@ -107,10 +126,11 @@ impl<'a> Cursor<'a> {
         const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let word = self.letters();
         let is_day = |day: &&str| {
-            word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(day.as_bytes()))
+            word.get(..3)
+                .is_some_and(|start| start.eq_ignore_ascii_case(day.as_bytes()))
                 && (word.len() == 3 || word.ends_with(b"day"))
         };
-        let found = DAYS.iter().any(|day| is_day(&day));
+        let found = DAYS.iter().any(is_day);
         if found {
             self.skip(word.len());
             self.take(b',');

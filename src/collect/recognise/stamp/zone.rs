@@ -7,26 +7,29 @@ use jiff::tz::TimeZone;
 
 /// A zone: the machine's own, or the one that a setting names for a source.
 #[derive(Debug, Clone)]
-pub(crate) struct Zone(TimeZone);
+pub(crate) struct SourceZone(TimeZone);
 
-impl Zone {
-    /// The machine's own.
-    pub(crate) fn system() -> Self {
-        Self(TimeZone::system())
-    }
-
+impl SourceZone {
     pub(crate) fn new(zone: TimeZone) -> Self {
         Self(zone)
     }
 
     /// The moment of a civil time `offset_s` east of UTC, or of this zone. An hour that a zone has twice is the one nearer to
     /// `written`; one that it skips is moved past the gap.
-    pub(crate) fn at(&self, civil: DateTime, micros: i64, offset_s: Option<i32>, written: Micros) -> Option<Micros> {
+    pub(crate) fn at(
+        &self,
+        civil: DateTime,
+        micros: i64,
+        offset_s: Option<i32>,
+        written: Micros,
+    ) -> Option<Micros> {
         let seconds = match offset_s {
             Some(offset_s) => utc_seconds(civil)? - i64::from(offset_s),
             None => self.seconds(civil, written)?,
         };
-        Some(Micros::new(seconds.checked_mul(1_000_000)?.checked_add(micros)?))
+        Some(Micros::new(
+            seconds.checked_mul(1_000_000)?.checked_add(micros)?,
+        ))
     }
 
     fn seconds(&self, civil: DateTime, written: Micros) -> Option<i64> {
@@ -42,7 +45,11 @@ impl Zone {
         let written_s = written.get() / 1_000_000;
         let is_fold = later > earlier && civil == self.civil_of(later)?;
         let is_later = is_fold && later <= written_s;
-        Some(if is_later || !is_fold { later.max(earlier) } else { earlier })
+        Some(if is_later || !is_fold {
+            later.max(earlier)
+        } else {
+            earlier
+        })
     }
 
     fn civil_of(&self, seconds: i64) -> Option<DateTime> {

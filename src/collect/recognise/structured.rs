@@ -1,0 +1,352 @@
+//! Lines that are JSON objects or logfmt: their time, level and message are recognised, and the rest becomes metadata.
+
+use super::level;
+use super::rules::RuleSet;
+use super::stamp::{self, Context};
+use crate::collect::text;
+use crate::record::{Level, Metadata};
+use crate::time::Micros;
+use serde_json::Value;
+
+/// Longer lines are left as they are: what is so long is a dump, not an event.
+const LENGTH_MAX: usize = 64 << 10;
+
+/// Lines with more fields are left as they are.
+const FIELDS_MAX: usize = 64;
+
+/// The names of the fields that hold the text, the likeliest first.
+const MESSAGE_NAMES: &[&str] = &[
+    "message",
+    "msg",
+    "@message",
+    "body",
+    "@m",
+    "@mt",
+    "short_message",
+    "event",
+    "text",
+    "MESSAGE",
+];
+
+/// The names of the fields that hold the time, the likeliest first.
+const TIME_NAMES: &[&str] = &[
+    "time",
+    "ts",
+    "timestamp",
+    "@timestamp",
+    "t",
+    "@t",
+    "datetime",
+    "date",
+    "asctime",
+    "timeUnixNano",
+    "observedTimeUnixNano",
+    "timeMillis",
+    "instant",
+    "eventTime",
+];
+
+/// Metadata that vmlog gives a meaning to, beside what a record has already when its line is taken apart.
+const RESERVED: &[&str] = &[
+    "continues",
+    "event_type",
+    "line_incomplete",
+    "line_part",
+    "message",
+    text::WHOLE,
+];
+
+/// A line taken apart.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Structured {
+    pub(crate) time: Option<Micros>,
+    pub(crate) level: Option<Level>,
+    /// `None` for a line without a field that holds text: its message is the line itself.
+    pub(crate) message: Option<String>,
+    /// The fields that are none of these; empty without a message.
+    rest: Metadata,
+}
+
+impl Structured {
+    /// Takes a line apart, if it is an object of JSON or logfmt with a message.
+    pub(crate) fn read(line: &[u8], rules: RuleSet, context: &Context) -> Option<Self> {
+        let line = line
+            .get(..LENGTH_MAX + 1)
+            .map_or(Some(line), |_| None)?
+            .trim_ascii();
+        let is_json = matches!(line, [b'{', .., b'}']);
+        let mut fields: Metadata = if is_json {
+            serde_json::from_slice(line).ok()?
+        } else {
+            logfmt(std::str::from_utf8(line).ok()?)?
+        };
+        if fields.len() > FIELDS_MAX {
+            return None;
+        }
+        let message = take(&mut fields, MESSAGE_NAMES, message_of);
+        // a word with an `=` is no logfmt line yet
+        if message.is_none() && !is_json {
+            return None;
+        }
+        let time = take(&mut fields, TIME_NAMES, |value| time_of(value, context));
+        let level = level::of_structured(line, rules);
+        if let Some((_, field)) = level {
+            remove_scalar(&mut fields, field);
+        }
+        Some(Self {
+            time,
+            level: level.map(|(level, _)| level),
+            rest: if message.is_some() {
+                fields
+            } else {
+                Metadata::new()
+            },
+            message,
+        })
+    }
+
+    /// Adds the further fields to `metadata`, where they do not displace what is there.
+    pub(crate) fn describe(&mut self, metadata: &mut Metadata) {
+        for (name, value) in std::mem::take(&mut self.rest) {
+            let is_taken = metadata.contains_key(&name) || RESERVED.contains(&name.as_ref());
+            let name = if is_taken {
+                format!("field_{name}").into()
+            } else {
+                name
+            };
+            metadata.insert(name, value);
+        }
+    }
+}
+
+/// The first of the named fields whose value is of the right kind; it is taken out.
+fn take<T>(fields: &mut Metadata, names: &[&str], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    let found = names
+        .iter()
+        .find_map(|&name| Some((name, read(fields.get(name)?)?)));
+    let (name, value) = found?;
+    fields.remove(name);
+    Some(value)
+}
+
+/// Text, also as OpenTelemetry wraps it.
+fn message_of(value: &Value) -> Option<String> {
+    let text = value
+        .as_str()
+        .or_else(|| value.get("stringValue")?.as_str());
+    text.map(str::to_owned)
+}
+
+/// Removes the field that stated the level, unless it holds more than that.
+fn remove_scalar(fields: &mut Metadata, field: &str) {
+    let is_it =
+        |(name, value): &(&str, &Value)| name.eq_ignore_ascii_case(field) && !value.is_object();
+    let name = fields.iter().find(is_it).map(|(name, _)| name.to_owned());
+    if let Some(name) = name {
+        fields.remove(&name);
+    }
+}
+
+/// A time as text, as a number, or as MongoDB (`{"$date":"..."}`) and Log4j (`{"epochSecond":7,"nanoOfSecond":1}`) write it.
+fn time_of(value: &Value, context: &Context) -> Option<Micros> {
+    match value {
+        Value::String(text) => stamp::whole(text.as_bytes(), context),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => stamp::whole(whole.to_string().as_bytes(), context),
+            None => number.as_f64().and_then(stamp::of_number),
+        },
+        Value::Object(fields) => {
+            if let Some(date) = fields.get("$date") {
+                let number = date.get("$numberLong").and_then(Value::as_str);
+                return number
+                    .and_then(|millis| {
+                        Some(Micros::new(millis.parse::<i64>().ok()?.checked_mul(1_000)?))
+                    })
+                    .or_else(|| time_of(date, context));
+            }
+            let seconds = fields.get("epochSecond")?.as_i64()?;
+            let nanos = fields
+                .get("nanoOfSecond")
+                .and_then(Value::as_i64)
+                .unwrap_or(0);
+            Some(Micros::new(
+                seconds.checked_mul(1_000_000)?.checked_add(nanos / 1_000)?,
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// `key=value key="quoted value"` and nothing else.
+fn logfmt(line: &str) -> Option<Metadata> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once('=')?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-@".contains(c);
+        if name.is_empty() || !name.chars().all(is_name) {
+            return None;
+        }
+        let (value, after) = logfmt_value(after)?;
+        fields.push((name.to_owned().into(), value.into()));
+        rest = after.trim_ascii_start();
+    }
+    Some(Metadata::of_pairs(fields))
+}
+
+/// A value and what follows it.
+fn logfmt_value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (value, after) = text.split_once(' ').unwrap_or((text, ""));
+        return (!value.contains('"')).then(|| (value.to_owned(), after));
+    };
+    let mut is_escaped = false;
+    let end = quoted.char_indices().find(|&(_, c)| {
+        let is_end = c == '"' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        is_end
+    });
+    let (inner, after) = (quoted.get(..end?.0)?, quoted.get(end?.0 + 1..)?);
+    // Go quotes as JSON does, but for bytes that are not text
+    let value = serde_json::from_str(&format!("\"{inner}\"")).unwrap_or_else(|_| inner.to_owned());
+    (after.is_empty() || after.starts_with(' ')).then_some((value, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn context() -> Context {
+        Context {
+            zone: stamp::SourceZone::new(jiff::tz::TimeZone::UTC),
+            written: Micros::new(1_771_340_000_000_000),
+        }
+    }
+
+    fn facts(line: &str) -> Option<String> {
+        let read = Structured::read(line.as_bytes(), RuleSet::ALL, &context())?;
+        let time = read.time.map_or("-".to_owned(), |time| time.to_string());
+        let level = read.level.map_or("-", Level::as_str);
+        let rest = serde_json::to_string(&read.rest).unwrap();
+        Some(format!("{time} {level} {:?} {rest}", read.message?))
+    }
+
+    #[test]
+    fn json_lines_are_taken_apart() {
+        for (line, expected) in [
+            (
+                r#"{"time":"2026-02-17T14:30:15Z","level":"warn","msg":"slow","ms":12,"at":{"x":[1]}}"#,
+                r#"2026-02-17T14:30:15.000000Z warn "slow" {"at":{"x":[1]},"ms":12}"#,
+            ),
+            (
+                r#"{"level":50,"time":1771338615123,"pid":7,"msg":"boom"}"#,
+                r#"2026-02-17T14:30:15.123000Z error "boom" {"pid":7}"#,
+            ),
+            (
+                r#" {"ts":1771338615.5,"severity":"INFO","message":"a\nb","msg":"c"} "#,
+                r#"2026-02-17T14:30:15.500000Z info "a\nb" {"msg":"c"}"#,
+            ),
+            (
+                r#"{"message":"boom","context":{},"level":400,"level_name":"ERROR","datetime":"2026-02-17T14:30:15.123456+00:00"}"#,
+                r#"2026-02-17T14:30:15.123456Z error "boom" {"context":{},"level":400}"#,
+            ),
+            (
+                r#"{"t":{"$date":"2026-02-17T14:30:15.123+00:00"},"s":"E","c":"NETWORK","msg":"cannot listen"}"#,
+                r#"2026-02-17T14:30:15.123000Z error "cannot listen" {"c":"NETWORK"}"#,
+            ),
+            (
+                r#"{"@level":"error","@message":"sealed","@timestamp":"2026-02-17T14:30:15Z","@module":"core"}"#,
+                r#"2026-02-17T14:30:15.000000Z error "sealed" {"@module":"core"}"#,
+            ),
+            (
+                r#"{"timeUnixNano":"1771338615123456789","severityNumber":13,"body":{"stringValue":"slow"}}"#,
+                r#"2026-02-17T14:30:15.123456Z warn "slow" {}"#,
+            ),
+            (
+                r#"{"instant":{"epochSecond":1771338615,"nanoOfSecond":5000000},"level":"WARN","message":"x"}"#,
+                r#"2026-02-17T14:30:15.005000Z warn "x" {}"#,
+            ),
+            (
+                r#"{"@timestamp":"2026-02-17T14:30:15Z","log":{"level":"error","logger":"a"},"message":"x"}"#,
+                r#"2026-02-17T14:30:15.000000Z error "x" {"log":{"level":"error","logger":"a"}}"#,
+            ),
+            (
+                r#"{"message":"x","level":"loud","time":"soon"}"#,
+                r#"- - "x" {"level":"loud","time":"soon"}"#,
+            ),
+        ] {
+            assert_eq!(facts(line).as_deref(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn logfmt_lines_are_taken_apart() {
+        for (line, expected) in [
+            (
+                r#"time="2026-02-17T14:30:15Z" level=error msg="it \"broke\"" unit=7"#,
+                r#"2026-02-17T14:30:15.000000Z error "it \"broke\"" {"unit":"7"}"#,
+            ),
+            (
+                "ts=2026-02-17T14:30:15Z lvl=dbug msg=x empty=",
+                r#"2026-02-17T14:30:15.000000Z debug "x" {"empty":""}"#,
+            ),
+        ] {
+            assert_eq!(facts(line).as_deref(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines_are_left_as_they_are() {
+        for line in [
+            "",
+            "hello",
+            "{",
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"message":7}"#,
+            r#"{"message":"x"} tail"#,
+            "a=b c",
+            "a=b",
+            r#"msg="x"#,
+            r#"msg="x"y"#,
+            "see msg=x",
+            "[1,2]",
+        ] {
+            assert_eq!(facts(line), None, "{line}");
+        }
+        let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(LENGTH_MAX));
+        assert_eq!(facts(&long), None);
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|n| format!("k{n}=1")).collect();
+        assert_eq!(facts(&format!("msg=x {}", many.join(" "))), None);
+    }
+
+    #[test]
+    fn fields_of_a_line_displace_nothing() {
+        let mut metadata = Metadata::new();
+        metadata.insert("file", "a.log");
+        let line = br#"{"message":"x","file":"/etc/passwd","event_type":"gap","user":"me","continues":true}"#;
+        let mut read = Structured::read(line, RuleSet::ALL, &context()).unwrap();
+        read.describe(&mut metadata);
+        let expected = serde_json::json!({
+            "file": "a.log", "field_file": "/etc/passwd", "field_event_type": "gap", "user": "me", "field_continues": true,
+        });
+        assert_eq!(Value::from(metadata), expected);
+    }
+
+    #[test]
+    fn an_object_without_text_keeps_its_line_and_states_time_and_level() {
+        let line = br#"{"ts":1771338615,"level":"warn","n":1}"#;
+        let read = Structured::read(line, RuleSet::ALL, &context()).unwrap();
+        assert_eq!((read.message, read.level), (None, Some(Level::Warn)));
+        assert_eq!(read.time, Some(Micros::new(1_771_338_615_000_000)));
+        assert!(read.rest.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(line in "[a-z={}\":\\\\ ,0-9\\[\\]]{0,60}") {
+            let _ = Structured::read(line.as_bytes(), RuleSet::ALL, &context());
+        }
+    }
+}

@@ -68,87 +68,87 @@ impl Before {
 
 /// The level that a word states, and whether the word is a label (`ERROR:`), which a count may follow.
 fn in_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<(Level, bool)> {
-    let is_first = !before.has_name;
-    if rules.has(Rule::SyslogFacility)
-        && let Some(level) = with_facility(word)
-    {
-        return Some((level, false));
-    }
-    if rules.has(Rule::Bracket)
-        && let Some(level) = in_brackets(word, is_first)
-    {
+    if let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
     }
     let bare = word.strip_suffix(b"]").unwrap_or(word);
     let bare = bare.strip_suffix(b",").unwrap_or(bare);
-    if rules.has(Rule::Celery)
-        && let Some((level, _)) = split_once(bare, b'/').filter(|_| word.ends_with(b"]"))
-        && is_capitals(level)
-        && let Some(level) = names::named(level)
-    {
-        return Some((level, false));
-    }
-    if rules.has(Rule::PythonLogging)
-        && is_first
-        && let Some(level) = python_logging(word)
-    {
-        return Some((level, false));
-    }
-    if rules.has(Rule::Exclamation)
-        && let Some(letter) = word.strip_suffix(b"!")
-        && let Some(level) = names::of_letter(letter).filter(|_| before.has_stamp)
-    {
-        return Some((level, false));
-    }
-    if rules.has(Rule::Letter)
-        && let Some(level) = letter(word, next, before)
-    {
-        return Some((level, false));
-    }
     let bare = bare.strip_suffix(b"!").unwrap_or(bare);
-    let label = bare.strip_suffix(b":").or((next == b":").then_some(bare));
-    if let Some(label) = label {
-        // PostgreSQL's word for what an administrator should know
-        if label == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) {
-            return Some((Level::Info, true));
-        }
-        let level = names::named(label)?;
-        let is_plain = label.iter().all(u8::is_ascii_lowercase) || is_title(label);
-        let allowed = match () {
-            () if is_capitals(label) => rules.has(Rule::Capitals),
-            () if is_first && is_plain => rules.has(Rule::FirstWord),
-            () if (before.is_tag || before.has_stamp) && is_plain => rules.has(Rule::ProgramWord),
-            () => false,
-        };
-        return allowed.then_some((level, true));
+    match bare.strip_suffix(b":").or((next == b":").then_some(bare)) {
+        Some(label) => in_label(label, before, rules).map(|level| (level, true)),
+        None => in_bare_word(bare, word, next, before, rules).map(|level| (level, false)),
     }
+}
+
+/// The forms in which a word carries a mark of its own: a facility, brackets, a slash, colons, an exclamation mark, a single letter.
+fn in_marked_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<Level> {
+    let is_first = !before.has_name;
+    let forms: [(Rule, &dyn Fn() -> Option<Level>); 6] = [
+        (Rule::SyslogFacility, &|| with_facility(word)),
+        (Rule::Bracket, &|| in_brackets(word, is_first)),
+        (Rule::Celery, &|| celery(word)),
+        (Rule::PythonLogging, &|| {
+            python_logging(word).filter(|_| is_first)
+        }),
+        (Rule::Exclamation, &|| {
+            names::of_letter(word.strip_suffix(b"!")?).filter(|_| before.has_stamp)
+        }),
+        (Rule::Letter, &|| letter(word, next, before)),
+    ];
+    forms
+        .iter()
+        .filter(|(rule, _)| rules.has(*rule))
+        .find_map(|(_, form)| form())
+}
+
+/// A word in front of a colon.
+fn in_label(label: &[u8], before: Before, rules: RuleSet) -> Option<Level> {
+    // PostgreSQL's word for what an administrator should know
+    if label == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) {
+        return Some(Level::Info);
+    }
+    let is_plain = label.iter().all(u8::is_ascii_lowercase) || is_title(label);
+    let rule = match () {
+        () if is_capitals(label) => Rule::Capitals,
+        () if !before.has_name && is_plain => Rule::FirstWord,
+        () if (before.is_tag || before.has_stamp) && is_plain => Rule::ProgramWord,
+        () => return None,
+    };
+    names::named(label).filter(|_| rules.has(rule))
+}
+
+/// A word without a colon: in capitals, or of a program that writes its levels so.
+fn in_bare_word(
+    bare: &[u8],
+    word: &[u8],
+    next: &[u8],
+    before: Before,
+    rules: RuleSet,
+) -> Option<Level> {
     if before.is_bare_tag && rules.has(Rule::ProgramWord) {
-        return names::named(bare)
-            .filter(|_| is_level_of_tools(bare))
-            .map(|level| (level, false));
+        return names::named(bare).filter(|_| is_level_of_tools(bare));
     }
     // yarn: `error Command failed with exit code 1.`
-    if is_first
-        && !before.has_stamp
-        && rules.has(Rule::ProgramWord)
-        && matches!(bare, b"error" | b"warning")
-    {
+    let is_start = !before.has_name && !before.has_stamp;
+    if is_start && rules.has(Rule::ProgramWord) && matches!(bare, b"error" | b"warning") {
         let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
-        return names::named(bare)
-            .filter(|_| is_sentence)
-            .map(|level| (level, false));
+        return names::named(bare).filter(|_| is_sentence);
     }
-    if !is_capitals(bare) || !rules.has(Rule::Capitals) || before.is_count && is_counted(word, next)
-    {
+    let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
+    if !is_stated || before.is_count && is_counted(word, next) {
         return None;
     }
     let is_ambiguous = matches!(
         bare,
         b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED"
     );
-    names::named(bare)
-        .filter(|_| before.has_stamp || !is_ambiguous)
-        .map(|level| (level, false))
+    names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
+}
+
+/// `ERROR/MainProcess]`.
+fn celery(word: &[u8]) -> Option<Level> {
+    let (level, _) = split_once(word.strip_suffix(b"]")?, b'/')?;
+    names::named(level).filter(|_| is_capitals(level))
 }
 
 /// `12 FAILED, 3 passed`, `7 ERROR`: what a number counts.

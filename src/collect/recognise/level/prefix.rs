@@ -75,7 +75,7 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"remote: ")
 }
 
-/// terraform's frame: `│ Error: text`.
+/// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
 }

@@ -50,6 +50,12 @@ pub(super) fn run(
             "vmlog: the scan took too long: only the newest records are counted; narrow it with --start"
         );
     }
+    if histogram.outside > 0 {
+        eprintln!(
+            "vmlog: {} records have a time before 1990 or more than a day ahead and are not counted; show them with --start and --end",
+            histogram.outside
+        );
+    }
     if histogram.unreadable > 0 {
         eprintln!(
             "vmlog: {} records are in damaged blocks and not counted; `vmlog verify` names them",

@@ -78,12 +78,14 @@ impl Fact {
 }
 
 /// Further names that mean something to vmlog, which no program gets either.
-const RESERVED: [&str; 5] = [
+const RESERVED: [&str; 7] = [
     "event_type",
     "fields_left_out",
     "file",
     "message",
     "message_base64",
+    "message_bytes",
+    "stated_time",
 ];
 
 /// What becomes of a field.
@@ -264,6 +266,15 @@ fn other_name(name: &[u8]) -> String {
         format!("field_{name}")
     } else {
         name
+    }
+}
+
+/// The name under which a field is kept, if it is.
+pub(super) fn name_of(field: &[u8]) -> Option<String> {
+    match form(field) {
+        Form::Text(fact) | Form::Number(fact) => Some(fact.name().to_owned()),
+        Form::Dropped => None,
+        Form::Other => Some(other_name(field)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! complete, and their parts are read again.
 
 use super::Intake;
+use super::cut;
 use super::entry::{Outline, Rules, Taken};
 use super::partial::{Joiner, Part, Unfinished};
 use super::position;
@@ -81,7 +82,11 @@ impl Joining {
             realtime: entry.realtime(),
             monotonic: entry.monotonic(),
         };
-        let record = || outline.record(entry.fields(), taken, rules);
+        let record = || {
+            let mut record = outline.record(entry.fields(), taken, rules);
+            cut::mark(&mut record, entry);
+            record
+        };
         let (origin, seqnum) = (entry.origin(), entry.seqnum());
         let part = || outline.part(origin);
         if let Some(replay) = self.replay(origin, seqnum) {

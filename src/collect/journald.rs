@@ -46,6 +46,8 @@ pub struct JournaldOptions {
     pub recognition: Recognition,
     /// What is read at the first start.
     pub since: Since,
+    /// Bytes that are read of one field; an entry takes three times as much at most.
+    pub field_bytes_max: usize,
 }
 
 /// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own.
@@ -72,11 +74,15 @@ impl Default for JournaldOptions {
             levels: Self::LEVELS,
             recognition: Recognition::default(),
             since: Since::Ever,
+            field_bytes_max: Self::FIELD_BYTES_MAX,
         }
     }
 }
 
 impl JournaldOptions {
+    /// As much as of a line of a file. A sender may put 770 MiB into one entry; that must fill neither the memory nor the store.
+    pub const FIELD_BYTES_MAX: usize = 1 << 20;
+
     /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error, what is less than a
     /// notice is for debugging.
     pub const LEVELS: [Level; 8] = [
@@ -133,6 +139,7 @@ impl JournaldCollector {
             levels,
             recognition,
             since,
+            field_bytes_max,
         } = options;
         let (joining, resume) = Joining::resume(positions);
         let journal = JournalOptions {
@@ -140,6 +147,7 @@ impl JournaldCollector {
             namespaces,
             resume,
             fields: Some(is_read),
+            field_bytes_max,
             poll: POLL,
             ..JournalOptions::default()
         };
@@ -163,7 +171,13 @@ impl JournaldCollector {
     /// Tells what is wrong with the journal, if something is.
     fn tell_problems(&mut self, intake: &mut Intake<'_>) {
         if let Stage::Open(journal) = &mut self.stage {
-            self.untold.extend(journal.problems());
+            // a field that was cut is told by its record
+            let is_cut = |problem: &Problem| {
+                matches!(problem.error, JournalError::Limit { what: "field", .. })
+            };
+            let problems = journal.problems().into_iter();
+            self.untold
+                .extend(problems.filter(|problem| !is_cut(problem)));
             let is_missing = journal.files().next().is_none();
             if is_missing && !self.is_missing_told {
                 intake.push(missing_record(&self.directories));

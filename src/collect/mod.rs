@@ -19,6 +19,7 @@ mod catch_up;
 mod chunked;
 mod clock;
 mod cloud_init;
+mod cut;
 mod docker_json;
 mod entry;
 mod facts;
@@ -139,6 +140,14 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Whether a signal came before anything was read: nothing is wrong.
+    pub(crate) fn is_interruption(&self) -> bool {
+        let Self::Io { source, .. } = self;
+        source.kind() == std::io::ErrorKind::Interrupted
+    }
 }
 
 impl fmt::Display for Error {

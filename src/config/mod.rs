@@ -217,6 +217,7 @@ fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
         levels: raw.read("LOG_JOURNAL_LEVELS", value::levels)?,
         recognition: recognition(raw)?,
         since: since.map_or(Since::LastBoot { earliest }, Since::Time),
+        field_bytes_max: usize::try_from(raw.bytes("LOG_JOURNAL_FIELD_MAX")?).unwrap_or(usize::MAX),
     })
 }
 
@@ -512,6 +513,7 @@ mod tests {
         assert_eq!(config.journal.since, Since::LastBoot { earliest });
         assert_eq!(config.journal.levels, JournaldOptions::LEVELS);
         assert_eq!(config.journal.namespaces, Namespaces::All);
+        assert_eq!(config.journal.field_bytes_max, 1 << 20);
         assert_eq!(config.capture.lines_max, 10_000);
         assert_eq!(config.capture.bytes_max, 2 << 20);
         assert_eq!(config.tail.queue_rows, 256);

@@ -176,6 +176,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "how far back the first start reads the journal",
     },
     Setting {
+        name: "LOG_JOURNAL_FIELD_MAX",
+        flag: None,
+        default: "1MiB",
+        kind: Kind::Bytes {
+            min: 64 << 10,
+            max: 16 << 20,
+        },
+        meaning: "bytes kept of one field of a journal entry, the message included; a record says how long a cut one was",
+    },
+    Setting {
         name: "LOG_CLOUD_INIT_PATH",
         flag: None,
         default: "/var/log/cloud-init-output.log",

@@ -1,5 +1,6 @@
 //! What the pipeline counts, for whoever watches it.
 
+use super::arrival;
 use super::hang::Call;
 use crate::collect::{Batch, OWN_SOURCE};
 use crate::record::{Level, Record};
@@ -108,7 +109,14 @@ impl Collected {
         add(&self.gaps, gaps as u64);
         add(&self.errors, errors as u64);
         if let Some(newest) = records.last() {
-            self.newest.store(newest.timestamp.get(), Ordering::Relaxed);
+            let now = Micros::now();
+            let stated = newest.timestamp;
+            let time = if arrival::is_wild(stated, now) {
+                now
+            } else {
+                stated
+            };
+            self.newest.store(time.get(), Ordering::Relaxed);
             self.is_at_end.store(false, Ordering::Relaxed);
         }
         if !reached.is_empty() {

@@ -3,6 +3,7 @@
 
 use super::counters::Collected;
 use super::hang;
+use super::reported::Reported;
 use super::starting::Handover;
 use super::{Delivery, Share, Shared, told};
 use crate::collect;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// While nobody waits a collector may sleep this long: an inotify event wakes it earlier, and a stop
 /// is seen in time.
@@ -23,8 +24,13 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// While somebody tails: journald announces its changes up to 250 ms late, so look without being told.
 const PATIENCE_ATTENDED: Duration = Duration::from_millis(10);
 
-const BACKOFF_MIN: Duration = Duration::from_secs(1);
+/// How long a failed collector waits before it starts again: twice as long each time, up to the maximum. A lack of descriptors or
+/// memory is often over after a moment, and a minute later at most it is noticed.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
+
+/// A collector that has read for so many first waits without failing works again: what it fails of next is new, and its waits begin
+/// anew.
+const WORKS_AFTER: u32 = 5;
 
 /// How often a sleeping lane looks whether to stop.
 pub(super) const NAP: Duration = Duration::from_millis(50);
@@ -37,6 +43,8 @@ pub(super) struct Lane {
     sender: SyncSender<Delivery>,
     in_flight: Arc<InFlight>,
     collected: Arc<Collected>,
+    /// The first wait after a failure.
+    retry: Duration,
 }
 
 /// Batches that were sent and are not committed yet.
@@ -58,6 +66,32 @@ impl InFlight {
     }
 }
 
+/// The failures of a collector since it last worked.
+struct Failures {
+    count: u64,
+    /// How long the next wait is.
+    wait: Duration,
+    reported: Reported,
+}
+
+impl Failures {
+    fn new(wait: Duration) -> Self {
+        Self {
+            count: 0,
+            wait,
+            reported: Reported::default(),
+        }
+    }
+
+    /// Counts one and says how long to wait after it.
+    fn add(&mut self) -> Duration {
+        self.count += 1;
+        let wait = self.wait;
+        self.wait = (wait * 2).min(BACKOFF_MAX);
+        wait
+    }
+}
+
 /// Why a collector's turn ended.
 enum End {
     /// It was asked to, or nobody takes its batches any more.
@@ -66,7 +100,12 @@ enum End {
 }
 
 impl Lane {
-    pub(super) fn new(name: String, shared: Arc<Shared>, sender: SyncSender<Delivery>) -> Self {
+    pub(super) fn new(
+        name: String,
+        shared: Arc<Shared>,
+        sender: SyncSender<Delivery>,
+        retry: Duration,
+    ) -> Self {
         let collected = shared.counters.register(&name);
         Self {
             name,
@@ -74,6 +113,7 @@ impl Lane {
             sender,
             in_flight: Arc::default(),
             collected,
+            retry,
         }
     }
 
@@ -92,15 +132,14 @@ impl Lane {
             mut sent,
             mut failure,
         } = handover;
-        let mut backoff = BACKOFF_MIN;
+        let mut failures = Failures::new(self.retry);
         while !self.shared.stopping() {
-            let mut has_read = false;
             let turn = || {
                 let mut collector = collector.take().unwrap_or_else(|| {
                     sent.clear();
                     self.ask(|| build(&self.shared.committed()))
                 });
-                self.drive(collector.as_mut(), &mut sent, &mut has_read)
+                self.drive(collector.as_mut(), &mut sent, &mut failures)
             };
             let end = match failure.take() {
                 Some(why) => End::Failed(why),
@@ -109,14 +148,13 @@ impl Lane {
                 }),
             };
             let End::Failed(why) = end else { return };
-            if has_read {
-                backoff = BACKOFF_MIN;
-            }
             self.collected.failed();
-            self.report(&why, backoff);
+            let wait = failures.add();
+            if failures.reported.is_news(&why) {
+                self.report(&why, wait);
+            }
             self.sleep_while(|| self.in_flight.count() > 0, Duration::MAX);
-            self.sleep_while(|| true, backoff);
-            backoff = (backoff * 2).min(BACKOFF_MAX);
+            self.sleep_while(|| true, wait);
         }
     }
 
@@ -136,14 +174,17 @@ impl Lane {
         &self,
         collector: &mut dyn Collector,
         sent: &mut Positions,
-        has_read: &mut bool,
+        failures: &mut Failures,
     ) -> End {
+        let begun = Instant::now();
         while !self.shared.stopping() {
+            if failures.count > 0 && begun.elapsed() >= self.retry * WORKS_AFTER {
+                self.report_end(failures);
+            }
             let mut batch = Batch::default();
             let result = self.ask(|| collector.read(&mut batch));
             batch.positions.retain(|position| is_news(sent, position));
             let idle = batch.records.is_empty() && batch.positions.is_empty();
-            *has_read |= !idle;
             self.collected.brought(&batch);
             if idle && result.is_ok() {
                 self.collected.at_end();
@@ -152,8 +193,11 @@ impl Lane {
             if !idle && !self.send(batch, vec![share]) {
                 return End::Stopped;
             }
-            if let Err(error) = result {
-                return End::Failed(told(&error));
+            match result {
+                // a signal came in between: the same again, soon
+                Err(error) if error.is_interruption() => thread::sleep(NAP),
+                Err(error) => return End::Failed(told(&error)),
+                Ok(()) => {}
             }
             if idle {
                 let attended = self.shared.attended();
@@ -196,6 +240,19 @@ impl Lane {
         metadata.insert("collector", name.as_str());
         let event = "collector_failed";
         self.tell(collect::own_record(Level::Error, event, text, metadata));
+    }
+
+    /// The collector works again.
+    fn report_end(&self, failures: &mut Failures) {
+        let name = &self.name;
+        let count = failures.count;
+        *failures = Failures::new(self.retry);
+        let text = format!("collector {name} works again after {count} failures");
+        let mut metadata = Metadata::new();
+        metadata.insert("collector", name.as_str());
+        metadata.insert("failures", count);
+        let event = "collector_works";
+        self.tell(collect::own_record(Level::Info, event, text, metadata));
     }
 
     fn tell(&self, record: Record) {

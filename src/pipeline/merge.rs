@@ -4,6 +4,7 @@
 //! committed before the record is: so each record comes with its own position, and both go on together. Only when a single part
 //! is left it comes in whole batches.
 
+use super::arrival;
 use super::counters::Collected;
 use super::hang;
 use super::lane::InFlight;
@@ -199,9 +200,16 @@ impl Merge {
             return;
         };
         if let (Some(first), Some(newest)) = (batch.records.first(), batch.records.last()) {
-            part.is_over = newest.timestamp >= self.begun_at || has_failed;
+            // a time that cannot be right says nothing about the order
+            let is_wild = |record: &Record| arrival::is_wild(record.timestamp, self.begun_at);
+            let is_new = newest.timestamp >= self.begun_at && !is_wild(newest);
+            part.is_over = is_new || has_failed;
             // what is older than what it stands behind keeps its place
-            let turn = time.max(first.timestamp);
+            let turn = if is_wild(first) {
+                time
+            } else {
+                time.max(first.timestamp)
+            };
             part.waiting = Some(batch);
             self.turns.push(Reverse((turn, at)));
             return;

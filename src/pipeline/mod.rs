@@ -2,12 +2,14 @@
 //! thread of its own. One thread writes. Between them stands one short queue: when the writer falls behind, collectors
 //! wait, and their sources keep what was not read.
 
+mod arrival;
 mod counters;
 mod hang;
 mod history;
 mod lane;
 mod maintenance;
 mod merge;
+mod reported;
 mod starting;
 mod writer;
 
@@ -53,6 +55,8 @@ pub(crate) struct Patience {
     pub(crate) answer: Duration,
     /// For collectors to stop: what they read and did not send is read again at the next start.
     pub(crate) stop: Duration,
+    /// After the first failure of a collector until it starts again; each further wait is twice as long, up to a maximum.
+    pub(crate) retry: Duration,
 }
 
 impl Default for Patience {
@@ -61,6 +65,7 @@ impl Default for Patience {
         Self {
             answer: Duration::from_secs(10),
             stop: Duration::from_secs(5),
+            retry: Duration::from_secs(1),
         }
     }
 }
@@ -219,7 +224,8 @@ impl Pipeline {
         let mut lanes = Vec::with_capacity(collectors.len());
         let mut starting = Vec::with_capacity(collectors.len());
         for (name, build) in collectors {
-            let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone());
+            let retry = options.patience.retry;
+            let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone(), retry);
             let (giver, handover) = mpsc::channel();
             starting.push(Starting::new(name.clone(), build, &lane, giver));
             lanes.push(
@@ -293,7 +299,11 @@ mod tests {
     enum Step {
         /// Brings this many numbered records, and the position after them.
         Bring(usize),
+        /// Brings these.
+        Give(Vec<Record>),
         Fail,
+        /// A signal came in between.
+        Interrupted,
         Panic,
     }
 
@@ -346,6 +356,16 @@ mod tests {
                         value,
                     });
                 }
+                Some(Step::Give(records)) => {
+                    batch.records.extend(records);
+                    self.say_position(batch);
+                }
+                Some(Step::Interrupted) => {
+                    return Err(crate::collect::Error::Io {
+                        what: "read".into(),
+                        source: io::ErrorKind::Interrupted.into(),
+                    });
+                }
                 // what was read and not brought yet is forgotten with the collector
                 Some(Step::Fail) => {
                     self.next += 100;
@@ -375,9 +395,14 @@ mod tests {
         }
     }
 
+    /// A time of 2001, which may be right.
+    fn time(micros: i64) -> Micros {
+        Micros::new(1_000_000_000_000_000 + micros)
+    }
+
     fn numbered(number: usize) -> Record {
         Record {
-            timestamp: Micros::new(i64::try_from(number).unwrap()),
+            timestamp: time(i64::try_from(number).unwrap()),
             source: Source::new("file", "numbers"),
             level: Level::Info,
             message: number.to_string(),
@@ -385,7 +410,7 @@ mod tests {
         }
     }
 
-    /// A store that keeps the scripted records, which are of 1970.
+    /// A store that keeps the scripted records, which are old.
     fn open(root: &Path) -> Store {
         let age_max = Duration::from_hours(200 * 365 * 24);
         let options = store::Options {
@@ -405,6 +430,7 @@ mod tests {
         patience: Patience {
             answer: Duration::from_mins(1),
             stop: Duration::from_mins(1),
+            retry: Duration::from_secs(1),
         },
     };
 
@@ -415,6 +441,12 @@ mod tests {
     }
 
     fn messages(store: &Store, source: &str) -> Vec<String> {
+        let records = all_records(store).into_iter();
+        let wanted = records.filter(|record| record.source.as_str() == source);
+        wanted.map(|record| record.message).collect()
+    }
+
+    fn all_records(store: &Store) -> Vec<Record> {
         let request = PageRequest {
             filter: Filter::default(),
             cursor: None,
@@ -429,9 +461,7 @@ mod tests {
             ..Budget::default()
         };
         let page = crate::query::page(&store.reader().view(), &request, &budget).unwrap();
-        let records = page.entries.into_iter().map(|entry| entry.record);
-        let wanted = records.filter(|record| record.source.as_str() == source);
-        wanted.map(|record| record.message).collect()
+        page.entries.into_iter().map(|entry| entry.record).collect()
     }
 
     /// Runs a pipeline until `done` of the live records holds, then stops it.
@@ -512,8 +542,8 @@ mod tests {
             thread::sleep(Duration::from_millis(5));
         }
         pipeline.finish().unwrap();
-        let count = &counters.read(Micros::new(17_000_000))[0];
-        // ten digits and one number of two; the newest record is of ten microseconds after 1970
+        let count = &counters.read(time(17_000_000))[0];
+        // ten digits and one number of two; the newest record is of ten microseconds later than the first
         let expected = Count {
             collector: "scripted".to_owned(),
             read: 11,
@@ -619,7 +649,7 @@ mod tests {
             {
                 self.next[part] += 1;
                 batch.records.push(Record {
-                    timestamp: Micros::new(*time),
+                    timestamp: self::time(*time),
                     source: Source::new("file", "parts"),
                     message: format!("{origin}:{time}"),
                     ..numbered(0)
@@ -629,6 +659,128 @@ mod tests {
             batch.positions.push(Position { origin, value });
             Ok(())
         }
+    }
+
+    /// Runs a pipeline of one collector until so many records are stored; returns what the store holds then.
+    fn stored_of(steps: &[Step], options: Options, redactor: Redactor, count: u64) -> Vec<Record> {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let collectors = vec![("scripted".to_owned(), Scripted::build(steps))];
+        let live = Live::new(10, Id(1));
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor, live, options, vec![], collectors).unwrap();
+        wait_for("it takes too long", || reader.view().ids().end > count);
+        pipeline.finish().unwrap();
+        all_records(&open(root.path()))
+    }
+
+    fn of_length(bytes: usize) -> Record {
+        Record {
+            message: "x".repeat(bytes),
+            ..numbered(0)
+        }
+    }
+
+    #[test]
+    fn a_batch_that_no_frame_holds_is_split_and_a_record_that_none_holds_is_shortened() {
+        let off = redact::Options {
+            disabled: vec!["all".to_owned()],
+            ..redact::Options::default()
+        };
+        let mut huge = of_length(257 << 20);
+        huge.metadata.insert("short", 1);
+        huge.metadata.insert("long", "x".repeat(100_000));
+        let mut batch: Vec<_> = (1..8).map(of_length).collect();
+        batch.insert(4, huge);
+        let steps = [Step::Give(batch), Step::Bring(1)];
+        let records = stored_of(&steps, OPTIONS, Redactor::new(&off).unwrap(), 10);
+        let lengths: Vec<_> = records
+            .iter()
+            .filter(|record| record.source.as_str() == "file:numbers")
+            .map(|record| record.message.len())
+            .collect();
+        assert_eq!(lengths, [1, 2, 3, 4, 1 << 20, 5, 6, 7, 1]);
+        let shortened = &records[4].metadata;
+        assert_eq!(shortened["message_bytes"], 257 << 20);
+        assert_eq!(shortened["fields_left_out"], 1);
+        assert_eq!(shortened["short"], 1);
+        let own = records
+            .iter()
+            .find(|it| it.source.as_str() == "system:vmlog");
+        let told = &own.unwrap().message;
+        assert!(
+            told.starts_with("a record of file:numbers was shortened: it took 2695"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn records_that_take_much_memory_are_not_kept_waiting() {
+        let options = Options {
+            flush_after: Duration::from_hours(1),
+            flush_records: usize::MAX,
+            ..OPTIONS
+        };
+        let steps: Vec<_> = (0..9)
+            .map(|_| Step::Give(vec![of_length(1 << 20)]))
+            .collect();
+        let redactor = redactor();
+        assert!(stored_of(&steps, options, redactor, 8).len() >= 8);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_right_breaks_neither_place_nor_order() {
+        // relative to 2001: the year 1, and one far ahead
+        const EARLY: i64 = -63_000_000_000_000_000;
+        const LATE: i64 = 9_000_000_000_000_000;
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let collector = |positions: &Positions| -> Box<dyn Collector> {
+            Box::new(Parts::new(
+                "a",
+                &[&[EARLY, 5, LATE, 6, 9], &[1, 7, 8]],
+                positions,
+            ))
+        };
+        let collectors: Vec<(String, Build)> = vec![("a".to_owned(), Box::new(collector))];
+        let live = Live::new(10, Id(1));
+        let before = Micros::now();
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        wait_for("it takes too long", || reader.view().ids().end > 8);
+        pipeline.finish().unwrap();
+        let records = all_records(&open(root.path()));
+        let (wild, right): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|record| record.metadata.contains_key("stated_time"));
+        let messages: Vec<_> = right.iter().map(|record| record.message.as_str()).collect();
+        assert_eq!(messages, ["a1:1", "a0:5", "a0:6", "a1:7", "a1:8", "a0:9"]);
+        assert_eq!(wild.len(), 2);
+        for record in wild {
+            assert!(record.timestamp >= before && record.timestamp <= Micros::now());
+        }
+    }
+
+    #[test]
+    fn a_failure_that_goes_on_is_told_once_and_so_is_its_end() {
+        let options = options_with(|patience| patience.retry = Duration::from_millis(10));
+        let mut steps = vec![Step::Interrupted, Step::Bring(1)];
+        steps.extend([const { Step::Fail }; 4]);
+        let records = stored_of(&steps, options, redactor(), 3);
+        let told = records
+            .iter()
+            .filter(|it| it.source.as_str() == "system:vmlog");
+        let told: Vec<_> = told.map(|record| record.message.as_str()).collect();
+        let [failed, works] = told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(
+            failed.starts_with("collector scripted failed: "),
+            "{failed}"
+        );
+        assert_eq!(works, "collector scripted works again after 4 failures");
     }
 
     /// When a collector blocks.

@@ -89,17 +89,24 @@ impl Starting {
     fn attempt<T>(
         &mut self,
         batch: &mut Batch,
-        act: impl FnOnce(&mut dyn Collector, &mut Batch) -> Result<T, collect::Error>,
+        act: impl Fn(&mut dyn Collector, &mut Batch) -> Result<T, collect::Error>,
     ) -> Option<T> {
         let collector = self.collector.as_mut()?;
-        let attempted = catch_unwind(AssertUnwindSafe(|| act(collector.as_mut(), batch)));
-        let why = match attempted {
-            Ok(Ok(done)) => return Some(done),
-            Ok(Err(error)) => told(&error),
-            Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
-        };
-        self.fail(why);
-        None
+        loop {
+            let attempted = catch_unwind(AssertUnwindSafe(|| act(collector.as_mut(), batch)));
+            let why = match attempted {
+                Ok(Ok(done)) => return Some(done),
+                // a signal came in between: the same again, soon
+                Ok(Err(error)) if error.is_interruption() => {
+                    thread::sleep(NAP);
+                    continue;
+                }
+                Ok(Err(error)) => told(&error),
+                Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
+            };
+            self.fail(why);
+            return None;
+        }
     }
 }
 

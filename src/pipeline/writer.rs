@@ -1,9 +1,11 @@
 //! The one thread that writes: gathers batches, scrubs them, appends them with their positions, and
 //! hands them to those who tail.
 
+use super::arrival;
 use super::hang;
 use super::lane::InFlight;
 use super::maintenance;
+use super::reported::Reported;
 use super::{Delivery, Options, Share, Shared, told};
 use crate::collect;
 use crate::collect::Batch;
@@ -12,8 +14,8 @@ use crate::redact::{Redacted, Redactor};
 use crate::store;
 use crate::store::{Pruned, Store};
 use crate::time::Micros;
-use std::collections::BTreeMap;
-use std::mem;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -25,6 +27,18 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 /// How long to leave a store alone that refused an append: a full disk may have been cleared by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Memory of the records that wait: they are written when they take this much, however few and however new they are. A frame of
+/// this size is 32 times smaller than the store's bound, and one batch more, of 1 MiB and a record, may come on top of it.
+const PENDING_BYTES_MAX: usize = 8 << 20;
+
+/// What is kept of a record that alone is too large for a frame of the store: as much as of the longest line.
+const MESSAGE_BYTES_KEPT: usize = 1 << 20;
+/// The same of each value of its metadata.
+const VALUE_BYTES_KEPT: usize = 1 << 10;
+
+/// More than any record takes that was shortened to this.
+const SHORTENED_BYTES_MAX: usize = 4 << 20;
+
 /// The writer's state.
 pub(super) struct Writer {
     store: Store,
@@ -34,13 +48,18 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     pending: Pending,
     upkeep_at: Instant,
-    last_error: String,
+    append_error: Reported,
+    upkeep_error: Reported,
 }
 
 /// What waits to be written.
 #[derive(Default)]
 struct Pending {
-    records: Vec<Redacted>,
+    records: VecDeque<Redacted>,
+    /// Memory that the records take, about.
+    bytes: usize,
+    /// How many of the records are written together; fewer than all only where those were too large for one frame.
+    together: usize,
     /// The newest of each origin.
     positions: BTreeMap<String, Option<Vec<u8>>>,
     shares: Vec<Share>,
@@ -52,6 +71,37 @@ struct Pending {
 impl Pending {
     fn is_empty(&self) -> bool {
         self.since.is_none()
+    }
+
+    fn push(&mut self, redacted: Redacted) {
+        self.bytes += redacted.record().bytes_about();
+        self.records.push_back(redacted);
+        self.together = self.records.len();
+    }
+
+    /// What is written next: some records, and with the last of them the positions that cover all.
+    fn next(&mut self) -> (&[Redacted], Vec<Position>) {
+        let (all, together) = (self.records.len(), self.together);
+        let positions = if together < all {
+            vec![]
+        } else {
+            self.positions()
+        };
+        let records = self.records.make_contiguous();
+        let records = records.get(..together).unwrap_or(records);
+        (records, positions)
+    }
+
+    /// Takes out what has been written under these ids.
+    fn take(&mut self, ids: Range<u64>) -> Vec<Arc<StoredRecord>> {
+        let written = self.records.drain(..self.together.min(self.records.len()));
+        let stored = written.zip(ids).map(|(redacted, id)| {
+            let record = redacted.into_record();
+            Arc::new(StoredRecord { id: Id(id), record })
+        });
+        let stored = stored.collect();
+        self.together = self.together.min(self.records.len());
+        stored
     }
 
     fn positions(&self) -> Vec<Position> {
@@ -73,16 +123,16 @@ impl Writer {
         receiver: Receiver<Delivery>,
         shared: Arc<Shared>,
     ) -> Self {
-        let (pending, last_error) = (Pending::default(), String::new());
         Self {
             store,
             redactor,
             options,
             receiver,
             shared,
-            pending,
+            pending: Pending::default(),
             upkeep_at: Instant::now(),
-            last_error,
+            append_error: Reported::default(),
+            upkeep_error: Reported::default(),
         }
     }
 
@@ -121,13 +171,15 @@ impl Writer {
             in_flight,
         } = delivery;
         let mut withheld = vec![];
-        for record in batch.records {
+        let now = Micros::now();
+        for mut record in batch.records {
+            arrival::place(&mut record, now);
             let redacted = self.redactor.redact(record);
             log_own(redacted.record());
             if redacted.is_withheld() {
                 withheld.push(withheld_record(redacted.record()));
             }
-            self.pending.records.push(redacted);
+            self.pending.push(redacted);
         }
         let positions = batch.positions.into_iter();
         self.pending
@@ -147,6 +199,7 @@ impl Writer {
             return false;
         };
         self.pending.records.len() >= self.options.flush_records
+            || self.pending.bytes >= PENDING_BYTES_MAX
             || since.elapsed() >= self.options.flush_after
             || self.shared.attended()
     }
@@ -154,55 +207,88 @@ impl Writer {
     /// Appends what is pending. A store that refuses is asked again until it takes it or the
     /// pipeline stops: until then collectors wait, and nothing is lost that its source still holds.
     fn flush(&mut self) -> Result<(), store::Error> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let positions = self.pending.positions();
-        loop {
-            match self.store.append(&self.pending.records, &positions) {
+        while !self.pending.is_empty() {
+            let (records, positions) = self.pending.next();
+            match self.store.append(records, &positions) {
                 Ok(ids) => {
-                    self.publish(ids.start);
-                    return Ok(());
+                    self.append_error.end();
+                    self.publish(ids);
                 }
+                Err(error @ store::Error::TooLarge { .. }) => self.make_smaller(&error),
                 Err(error) if self.shared.stopping() => return Err(error),
-                Err(error) => self.bide(&error),
+                Err(error) => self.back_off(&error),
             }
         }
+        Ok(())
     }
 
-    fn publish(&mut self, first_id: u64) {
-        let pending = mem::take(&mut self.pending);
-        let records = pending.records.into_iter().zip(first_id..);
-        let records: Vec<_> = records
-            .map(|(redacted, id)| StoredRecord {
-                id: Id(id),
-                record: redacted.into_record(),
-            })
-            .map(Arc::new)
-            .collect();
+    /// Hands on what the store has taken; what it covers is committed when it was the last.
+    fn publish(&mut self, ids: Range<u64>) {
+        let records = self.pending.take(ids);
         self.shared.live.publish(&records);
+        if !self.pending.records.is_empty() {
+            return;
+        }
+        let done = std::mem::take(&mut self.pending);
         let mut committed = self
             .shared
             .committed
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for (origin, value) in pending.positions {
+        for (origin, value) in done.positions {
             match value {
                 Some(value) => committed.insert(origin, value),
                 None => committed.remove(&origin),
             };
         }
         drop(committed);
-        pending.shares.iter().for_each(Share::stored);
-        for in_flight in pending.in_flight {
+        done.shares.iter().for_each(Share::stored);
+        for in_flight in done.in_flight {
             in_flight.committed();
         }
-        self.last_error.clear();
+    }
+
+    /// What does not fit into a frame never will: fewer records at once then, and of a single one less.
+    fn make_smaller(&mut self, error: &store::Error) {
+        let pending = &mut self.pending;
+        if pending.together > 1 {
+            pending.together /= 2;
+            return;
+        }
+        let is_long = |it: &mut Redacted| it.record().bytes_about() > SHORTENED_BYTES_MAX;
+        if let Some(record) = pending.records.pop_front_if(is_long) {
+            return self.shorten(record);
+        }
+        // the sources are read again from where they were before
+        let origins = std::mem::take(&mut pending.positions).len();
+        let why = told(error);
+        tracing::error!("the positions of {origins} sources are not kept: {why}");
+    }
+
+    /// Keeps of a record what fits, and tells that something is missing.
+    fn shorten(&mut self, redacted: Redacted) {
+        let before = redacted.record().bytes_about();
+        let shortened = redacted.shortened(MESSAGE_BYTES_KEPT, VALUE_BYTES_KEPT);
+        let record = shortened.record();
+        let source = record.source.clone();
+        self.pending.bytes = self.pending.bytes.saturating_sub(before) + record.bytes_about();
+        self.pending.records.push_front(shortened);
+        let text = format!(
+            "a record of {source} was shortened: it took {before} bytes, more than the store takes at once"
+        );
+        let mut metadata = Metadata::new();
+        metadata.insert("source", source.as_str());
+        metadata.insert("bytes", before);
+        let event = "record_shortened";
+        self.tell(collect::own_record(Level::Warn, event, text, metadata));
     }
 
     /// Says what is wrong, once for each reason, and waits.
-    fn bide(&mut self, error: &store::Error) {
-        self.log_once("the store takes no records", error);
+    fn back_off(&mut self, error: &store::Error) {
+        let why = told(error);
+        if self.append_error.is_news(&why) {
+            tracing::error!("the store takes no records: {why}");
+        }
         thread::sleep(RETRY_AFTER);
         self.upkeep();
     }
@@ -214,6 +300,7 @@ impl Writer {
         self.upkeep_at = Instant::now() + UPKEEP_EVERY;
         match self.store.upkeep(Micros::now()) {
             Ok(upkeep) => {
+                self.upkeep_error.end();
                 if upkeep.pruned.short_of_room {
                     self.tell_short_of_room(&upkeep.pruned);
                 }
@@ -221,7 +308,12 @@ impl Writer {
                     self.tell(record);
                 }
             }
-            Err(error) => self.log_once("upkeep of the store failed", &error),
+            Err(error) => {
+                let why = told(&error);
+                if self.upkeep_error.is_news(&why) {
+                    tracing::error!("upkeep of the store failed: {why}");
+                }
+            }
         }
         let patience = self.options.patience.answer;
         for (name, since) in self.shared.counters.overdue(patience) {
@@ -255,15 +347,6 @@ impl Writer {
             shares: vec![],
             in_flight: None,
         });
-    }
-
-    /// Logs an error that lasts once, not every second.
-    fn log_once(&mut self, what: &str, error: &store::Error) {
-        let text = told(error);
-        if text != self.last_error {
-            tracing::error!("{what}: {text}");
-            self.last_error = text;
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::record::Level;
 use crate::store::{self, View};
 use crate::time::Micros;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// More buckets than that no screen shows.
@@ -53,6 +53,8 @@ pub struct Histogram {
     pub series: Vec<(String, Vec<u64>)>,
     /// The sum of all counts.
     pub total: u64,
+    /// How many records no bucket holds, since their time cannot be right: a few of them would stretch the buckets over centuries.
+    pub outside: u64,
     /// The budget ended the scan: the counts are of the newest records only.
     pub is_partial: bool,
     /// How many rows were looked at.
@@ -62,7 +64,8 @@ pub struct Histogram {
 }
 
 /// Counts the records of a filter. The buckets cover the filter's range of time where it has one, else the times of the blocks
-/// that may hold a match; their length is a round one. Without search and metadata, footers and timestamps answer it.
+/// that may hold a match, as far as they can be right ([`Micros::plausible`]) if any can; their length is a round one. Without search
+/// and metadata, footers and timestamps answer it.
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read.
@@ -72,19 +75,23 @@ pub fn histogram(
     budget: &Budget,
 ) -> Result<Histogram, Error> {
     let plan = Plan::new(view, &request.filter, 0..u64::MAX, &budget.cache);
-    let Some(scale) = scale(&plan, request) else {
+    let Some(times) = times(&plan, request) else {
         return Ok(Histogram::default());
     };
+    let buckets = request.buckets.clamp(1, BUCKETS_MAX);
+    let scale = Scale::new(*times.start(), *times.end(), buckets);
     let mut totals = Totals {
         plan: &plan,
         by: request.by,
         buckets: scale.buckets(),
+        outside: 0,
         levels: vec![vec![0; scale.buckets()]; Level::ALL.len()],
         sources: BTreeMap::new(),
     };
     let counting = Counting {
         plan: &plan,
         scale,
+        times,
         by: request.by,
         cache: &budget.cache,
     };
@@ -92,14 +99,20 @@ pub fn histogram(
         plan.candidates(Ranking::default(), None),
         budget,
         |candidate, scratch| {
-            let rows = plan.select(candidate, scratch)?;
+            let mut rows = plan.select(candidate, scratch)?;
+            let outside = counting.leave_out(candidate, &mut rows)?;
             Ok(Part {
                 scanned: rows.scanned(),
-                value: (candidate.place.0, counting.block(candidate, rows)?),
+                value: Counted {
+                    segment: candidate.place.0,
+                    counts: counting.block(candidate, rows)?,
+                    outside,
+                },
             })
         },
         &mut totals,
     )?;
+    let outside = totals.outside;
     let series = totals.into_series();
     Ok(Histogram {
         start: scale.start(),
@@ -107,23 +120,29 @@ pub fn histogram(
         buckets: scale.buckets(),
         total: series.iter().flat_map(|(_, counts)| counts).sum(),
         series,
+        outside,
         is_partial: outcome.stopped.is_some(),
         scanned: outcome.scanned,
         unreadable: outcome.unreadable,
     })
 }
 
-/// The buckets of a request; `None` when no block can hold a match.
-fn scale(plan: &Plan<'_>, request: &HistogramRequest) -> Option<Scale> {
-    let (earliest, latest) = plan.times()?;
+/// The times that the buckets of a request cover; `None` when no block can hold a match.
+fn times(plan: &Plan<'_>, request: &HistogramRequest) -> Option<RangeInclusive<Micros>> {
     let times = request.filter.times;
+    let plausible = Micros::plausible(Micros::now());
+    let from = times.start.unwrap_or(*plausible.start());
+    let to = times.end.map_or(*plausible.end(), |end| end.plus(-1));
+    let is_bounded = times.start.is_some() && times.end.is_some();
+    // one end that is asked for may lie beyond the other that is not
+    let (earliest, latest) = if is_bounded || to < from {
+        plan.times()?
+    } else {
+        plan.times_within(&(from..=to))?
+    };
     let first = times.start.unwrap_or(earliest);
     let last = times.end.map_or(latest, |end| end.plus(-1));
-    Some(Scale::new(
-        first,
-        last.max(first),
-        request.buckets.clamp(1, BUCKETS_MAX),
-    ))
+    Some(first..=last.max(first))
 }
 
 /// The counts of a block.
@@ -137,15 +156,42 @@ enum Counts {
     Groups(Arc<[GroupCounts]>),
 }
 
+/// What was counted in a block.
+struct Counted {
+    segment: usize,
+    counts: Counts,
+    /// Rows that no bucket holds.
+    outside: u64,
+}
+
 /// How blocks are counted.
 struct Counting<'p> {
     plan: &'p Plan<'p>,
     scale: Scale,
+    /// What the buckets are made for: other times are in none.
+    times: RangeInclusive<Micros>,
     by: Grouping,
     cache: &'p BlockCache,
 }
 
 impl Counting<'_> {
+    /// Takes away the rows that no bucket holds, and counts them.
+    fn leave_out(
+        &self,
+        candidate: Candidate<'_>,
+        rows: &mut Rows<'_>,
+    ) -> Result<u64, store::Error> {
+        let of_block = &candidate.block.summary().times;
+        let are_inside =
+            self.times.contains(of_block.start()) && self.times.contains(of_block.end());
+        if rows.is_empty() || are_inside {
+            return Ok(0);
+        }
+        let before = rows.len();
+        rows.retain_times(|time| self.times.contains(&time))?;
+        Ok((before - rows.len()) as u64)
+    }
+
     fn block(&self, candidate: Candidate<'_>, rows: Rows<'_>) -> Result<Counts, store::Error> {
         if rows.is_empty() {
             return Ok(Counts::Groups(Arc::default()));
@@ -276,6 +322,7 @@ struct Totals<'p> {
     plan: &'p Plan<'p>,
     by: Grouping,
     buckets: usize,
+    outside: u64,
     /// By `Level::index`; all 0 when sources are counted.
     levels: Vec<Vec<u64>>,
     /// By kind; empty when levels are counted.
@@ -316,12 +363,18 @@ impl Totals<'_> {
     }
 }
 
-impl Sink<(usize, Counts)> for Totals<'_> {
+impl Sink<Counted> for Totals<'_> {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, (segment, counts): (usize, Counts)) {
+    fn take(&mut self, counted: Counted) {
+        let Counted {
+            segment,
+            counts,
+            outside,
+        } = counted;
+        self.outside += outside;
         match counts {
             Counts::OneBucket {
                 bucket,

@@ -8,7 +8,7 @@ use super::search::{Scratch, Verdict};
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// A filter laid against a view.
@@ -99,6 +99,40 @@ impl<'v> Plan<'v> {
             }
         }
         times
+    }
+
+    /// The same as far as it is in `range`; of blocks that lie across its ends the rows tell. All of it when nothing is in `range`.
+    pub(super) fn times_within(&self, range: &RangeInclusive<Micros>) -> Option<(Micros, Micros)> {
+        let all = self.times()?;
+        if range.contains(&all.0) && range.contains(&all.1) {
+            return Some(all);
+        }
+        let mut within: Option<(Micros, Micros)> = None;
+        let mut take = |start: Micros, end: Micros| {
+            let (earliest, latest) = within.unwrap_or((start, end));
+            within = Some((earliest.min(start), latest.max(end)));
+        };
+        for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
+            for block in plan.segment.blocks() {
+                let summary = block.summary();
+                let (start, end) = (*summary.times.start(), *summary.times.end());
+                if !self.footer_allows(plan, summary)
+                    || end < *range.start()
+                    || *range.end() < start
+                {
+                    continue;
+                }
+                if range.contains(&start) && range.contains(&end) {
+                    take(start, end);
+                    continue;
+                }
+                // a damaged block is told of when it is counted
+                let times = block.timestamps().unwrap_or_default();
+                let right = times.into_iter().filter(|time| range.contains(time));
+                right.for_each(|time| take(time, time));
+            }
+        }
+        Some(within.unwrap_or(all))
     }
 
     /// The blocks that may hold matching rows below `after`, those with the greatest bound first.

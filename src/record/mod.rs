@@ -33,7 +33,60 @@ impl Record {
         const OWN: usize = 192;
         /// A short value, a key that is not the program's own, each allocated, and their place among the others.
         const FIELD: usize = 110;
-        OWN + self.message.len() + self.metadata.len() * FIELD
+        let long: usize = self.metadata.values().map(long_text_bytes).sum();
+        OWN + self.message.len() + self.metadata.len() * FIELD + long
+    }
+}
+
+impl Record {
+    /// Cuts the message, and leaves out what of the metadata is long. Says so in the metadata.
+    pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
+        let Self {
+            mut message,
+            metadata,
+            ..
+        } = self;
+        let (length, before) = (message.len(), metadata.len());
+        message.truncate(message.floor_char_boundary(message_bytes_max));
+        message.shrink_to_fit();
+        let is_short = |(key, value): &(Key, serde_json::Value)| {
+            key.len() + long_text_bytes(value) <= value_bytes_max
+        };
+        let short = metadata.into_iter().filter(is_short);
+        let mut metadata: Metadata = short.take(FIELDS_SHORT_MAX).collect();
+        let left_out = before - metadata.len();
+        if left_out > 0 {
+            metadata.insert("fields_left_out", left_out);
+        }
+        if message.len() < length {
+            metadata.insert("message_bytes", length);
+        }
+        Self {
+            message,
+            metadata,
+            ..self
+        }
+    }
+}
+
+/// As many pairs are kept of metadata that is shortened: more than any program of good will gives.
+const FIELDS_SHORT_MAX: usize = 1_024;
+
+/// What a value takes beyond what a short one does.
+fn long_text_bytes(value: &serde_json::Value) -> usize {
+    /// What is counted for each value anyway.
+    const SHORT: usize = 40;
+    match value {
+        serde_json::Value::String(text) => text.len().saturating_sub(SHORT),
+        serde_json::Value::Array(values) => {
+            let own = values.len() * SHORT;
+            own + values.iter().map(long_text_bytes).sum::<usize>()
+        }
+        serde_json::Value::Object(map) => {
+            let keys: usize = map.keys().map(|key| SHORT + key.len()).sum();
+            keys + map.values().map(long_text_bytes).sum::<usize>()
+        }
+        _ => 0,
     }
 }
 
@@ -235,6 +288,24 @@ pub type Positions = std::collections::BTreeMap<String, Vec<u8>>;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_counts_long_values_at_any_depth() {
+        let long = || "x".repeat(1_000_000);
+        let bytes = |value: serde_json::Value| {
+            let record = Record {
+                timestamp: Micros::new(0),
+                source: Source::new("file", "x"),
+                level: Level::Info,
+                message: String::new(),
+                metadata: Metadata::of_pairs(vec![("key".into(), value)]),
+            };
+            record.bytes_about()
+        };
+        assert!(bytes(serde_json::json!(1)) < 500);
+        assert!(bytes(long().into()) > 999_000);
+        assert!(bytes(serde_json::json!([long(), {"a": long()}])) > 1_999_000);
+    }
 
     #[test]
     fn levels_are_ordered_and_numbered() {

@@ -71,6 +71,16 @@ impl Redacted {
         &self.record
     }
 
+    /// The same with a shorter message and without the metadata that does not fit, which says nothing that was redacted. A message
+    /// that is cut tells its length as `message_bytes`, and metadata how many pairs are missing as `fields_left_out`.
+    #[must_use]
+    pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
+        Self {
+            record: self.record.shortened(message_bytes_max, value_bytes_max),
+            ..self
+        }
+    }
+
     /// The record, taken out.
     #[must_use]
     pub fn into_record(self) -> Record {

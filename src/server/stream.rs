@@ -314,21 +314,21 @@ impl Client {
         };
         let limit = self.app.options.tail_queue_rows.max(1);
         let request = self.request(Cursor::from(seen), Direction::Forward, limit);
-        let page = self
+        let found = self
             .app
             .gate
             .run(move |budget| sight.page(request, budget))
             .await?;
-        Ok(page.map_err(ApiError::from)?)
+        Ok(found.map_err(ApiError::from)?)
     }
 
     /// Sends one page of what lies between `seen` and `end`; returns how far that is.
     async fn read_page(&mut self, sight: Sight, seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
-        let page = self.page(sight, seen, pace).await?;
-        for record in page.entries.iter().take_while(|record| record.id.0 < end) {
+        let found = self.page(sight, seen, pace).await?;
+        for record in found.entries.iter().take_while(|record| record.id.0 < end) {
             self.push(record).await?;
         }
-        let reached = page.next_cursor.map_or(end, |cursor| cursor.id().0 + 1);
+        let reached = found.next_cursor.map_or(end, |cursor| cursor.id().0 + 1);
         Ok(Id(reached.min(end) - 1))
     }
 
@@ -431,7 +431,7 @@ impl Client {
             let page = self.page(sight, seen, Pace::Prompt).await?;
             let missed = page.entries.iter().filter(|record| record.id <= to);
             count += missed.count() as u64;
-            seen = page.next_cursor.map_or(to, |cursor| cursor.id());
+            seen = page.next_cursor.map_or(to, Cursor::id);
         }
         Ok(count)
     }

@@ -137,6 +137,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
         bucket_ms: Number,
         buckets: Vec<Bucket<'a>>,
         total: u64,
+        outside: u64,
         partial: bool,
         scanned: u64,
         unreadable: u64,
@@ -164,6 +165,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
         bucket_ms: millis(histogram.bucket_micros),
         buckets,
         total: histogram.total,
+        outside: histogram.outside,
         partial: histogram.is_partial,
         scanned: histogram.scanned,
         unreadable: histogram.unreadable,
@@ -323,6 +325,7 @@ mod tests {
             buckets: 2,
             series: series(&["debug", "info", "warn", "error"]),
             total: 6,
+            outside: 2,
             is_partial: true,
             scanned: 9,
             unreadable: 1,
@@ -336,7 +339,7 @@ mod tests {
                     {"start": "1970-01-01T00:01:00.000000Z", "total": 6,
                         "levels": {"debug": 0, "info": 1, "warn": 2, "error": 3}},
                     {"start": "1970-01-01T00:02:00.000000Z", "total": 0, "levels": none}],
-                "total": 6, "partial": true, "scanned": 9, "unreadable": 1})
+                "total": 6, "outside": 2, "partial": true, "scanned": 9, "unreadable": 1})
         );
         let by_source = Histogram {
             bucket_micros: 500,

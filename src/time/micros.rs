@@ -1,6 +1,7 @@
 //! A point in time, printed as RFC 3339.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
 /// A point in time, in microseconds since 1970-01-01T00:00:00Z, from [`Micros::MIN`] to
@@ -14,6 +15,15 @@ impl Micros {
     /// 9999-12-30T22:00:00.999999Z: the last second that is still in the year 9999 wherever it is
     /// printed.
     pub const MAX: Self = Self(253_402_207_200_999_999);
+
+    /// 1990-01-01T00:00:00Z: no record of a system that journald or cloud-init runs on is older.
+    pub const PLAUSIBLE_MIN: Self = Self(631_152_000_000_000);
+
+    /// The times that a record can have that was logged by a clock that was set: from 1990 to a day after `now`, for clocks differ.
+    #[must_use]
+    pub fn plausible(now: Self) -> RangeInclusive<Self> {
+        Self::PLAUSIBLE_MIN..=now.plus(86_400_000_000)
+    }
 
     /// The point `micros` after 1970, moved to the nearest that RFC 3339 can say.
     #[must_use]

@@ -33,6 +33,7 @@ mod journal;
 mod journal_command;
 mod journal_damage;
 mod journal_installed;
+mod journal_oversized;
 mod kill;
 mod licences;
 mod live;

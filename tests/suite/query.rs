@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vmlog::disk::RealDisk;
 use vmlog::query::{
-    self, Around, Budget, Cursor, Direction, Grouping, HistogramRequest, Order, PageRequest, Scope,
-    SourcePattern, SourceSummary,
+    self, Around, Budget, Cursor, Direction, Filter, Grouping, HistogramRequest, Order,
+    PageRequest, Scope, SourcePattern, SourceSummary,
 };
-use vmlog::record::{Id, StoredRecord};
+use vmlog::record::{Id, Level, Metadata, Record, StoredRecord};
 use vmlog::store::{Reader, View};
 use vmlog::time::Micros;
 
@@ -737,4 +737,55 @@ fn a_damaged_block_costs_its_own_rows_and_no_others() {
         damaged_pages += usize::from(page.unreadable > 0);
     }
     assert!(damaged_pages > 5, "{damaged_pages}");
+}
+
+#[test]
+fn a_wild_time_does_not_stretch_a_histogram_over_centuries() {
+    const DAY: i64 = 86_400_000_000;
+    let now = Micros::now();
+    let zero = Micros::parse("0001-01-01T00:00:00Z", now).unwrap();
+    let far = Micros::parse("2512-01-01T00:00:00Z", now).unwrap();
+    let ask = |store: &TestStore, filter: Filter, by| {
+        let request = HistogramRequest {
+            filter,
+            buckets: 60,
+            by,
+        };
+        query::histogram(&store.store.reader().view(), &request, &Budget::default()).unwrap()
+    };
+    for is_sealed in [false, true] {
+        let mut store = TestStore::new(1_000_000);
+        let at = |time, source: &str| Record {
+            timestamp: time,
+            source: source.parse().unwrap(),
+            level: Level::Info,
+            message: "x".to_owned(),
+            metadata: Metadata::new(),
+        };
+        let right = (0..100).map(|hour| at(now.plus(-hour * DAY / 24), "file:a"));
+        let wild = [zero, far].map(|time| at(time, "file:a"));
+        // a block that holds nothing else
+        let only_wild = [at(zero, "docker:b"), at(far, "docker:b")];
+        store.append(right.chain(wild).chain(only_wild).collect());
+        if is_sealed {
+            store.store.seal().unwrap();
+        }
+        for by in [Grouping::Level, Grouping::Source] {
+            let found = ask(&store, Filter::default(), by);
+            assert!(found.start >= now.plus(-6 * DAY), "{}", found.start);
+            assert_eq!((found.total, found.outside), (100, 4));
+            let until_now = Filter::default().with_end(now.plus(1));
+            assert_eq!(ask(&store, until_now, by).outside, 2, "the zeros");
+            let asked = Filter::default().with_start(zero).with_end(far.plus(1));
+            let found = ask(&store, asked, by);
+            assert_eq!((found.total, found.outside), (104, 0));
+            let ahead = Filter::default().with_start(far.plus(-DAY));
+            let found = ask(&store, ahead, by);
+            assert_eq!((found.total, found.outside), (2, 0));
+        }
+        let b = Filter::default().with_source(SourcePattern::exact("docker:b"));
+        let found = ask(&store, b, Grouping::Level);
+        // whether its block holds rows of other sources, whose times are right, decides where they are counted
+        assert_eq!(found.total + found.outside, 2);
+    }
 }

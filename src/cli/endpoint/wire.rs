@@ -85,6 +85,9 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         bucket_ms: f64,
         buckets: Vec<Bucket>,
         total: u64,
+        /// Older servers count such records in the buckets.
+        #[serde(default)]
+        outside: u64,
         partial: bool,
         scanned: u64,
         unreadable: u64,
@@ -121,6 +124,7 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         buckets: body.buckets.len(),
         series,
         total: body.total,
+        outside: body.outside,
         is_partial: body.partial,
         scanned: body.scanned,
         unreadable: body.unreadable,

@@ -2,6 +2,7 @@
 //! went through a file that was cut off.
 
 use super::Error;
+use super::backlog::Backlog;
 use super::mark::{Inode, Mark};
 use super::reader::Reader;
 use super::sibling::{self, Packing, Sibling};
@@ -398,8 +399,10 @@ fn row_of(siblings: &[Sibling], mark: &Mark, packed: Option<&Mark>, now: Instant
 /// A sibling that cannot be opened has moved, is gone, or is not ours to read.
 fn open(sibling: &Sibling, now: Instant) -> Option<Reader> {
     let file = sibling::open(&sibling.path).ok()?;
+    let backlog = Backlog::of(&file, sibling.packing);
     let mut reader = Reader::new(file, sibling.packing, now).ok()?;
     reader.is_checked = true;
+    reader.backlog = backlog;
     (reader.inode() == sibling.inode).then_some(reader)
 }
 

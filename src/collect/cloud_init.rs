@@ -9,7 +9,7 @@ use super::recognise::{
     CONTINUES, Context, Event, Recogniser, Recognition, leading, level_of_log, mail,
 };
 use super::tail::{Age, Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, Collector, Error, Intake, text};
+use super::{Batch, CatchUpMax, Collector, Error, Intake, text};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub struct CloudInitOptions {
     pub quiet: Duration,
     /// How the lines of the output are recognised.
     pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
 }
 
 impl Default for CloudInitOptions {
@@ -36,6 +38,7 @@ impl Default for CloudInitOptions {
             log: Some("/var/log/cloud-init.log".into()),
             quiet: QUIET,
             recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
         }
     }
 }
@@ -83,6 +86,7 @@ impl CloudInitCollector {
             log,
             quiet,
             recognition,
+            catch_up_max,
         } = options;
         let follow = |path: PathBuf, is_output| {
             let origin = format!("cloud-init:{}", path.display());
@@ -108,7 +112,7 @@ impl CloudInitCollector {
             recogniser: recognition.of(source.as_str()),
             source,
             files: std::iter::once(output).chain(log).collect(),
-            desk: Desk::new(),
+            desk: Desk::new().within(catch_up_max),
         }
     }
 }

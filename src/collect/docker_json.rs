@@ -6,7 +6,7 @@ use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
 use super::position::{forget, load, save};
 use super::recognise::{Events, Recogniser, Recognition};
 use super::tail::{Desk, QUIET};
-use super::{Batch, Collector, Error, Intake, sibling, time_field};
+use super::{Batch, CatchUpMax, Collector, Error, Intake, sibling, time_field};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub struct DockerJsonOptions {
     pub quiet: Duration,
     /// How their lines are recognised.
     pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
 }
 
 impl Default for DockerJsonOptions {
@@ -46,6 +48,7 @@ impl Default for DockerJsonOptions {
             directory: "/var/lib/docker/containers".into(),
             quiet: QUIET,
             recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
         }
     }
 }
@@ -95,6 +98,7 @@ impl DockerJsonCollector {
             .iter()
             .filter(|(origin, _)| origin.starts_with(ORIGIN));
         Self {
+            desk: Desk::new().within(options.catch_up_max),
             options,
             containers: VecDeque::new(),
             saved: own
@@ -102,7 +106,6 @@ impl DockerJsonCollector {
                 .collect(),
             looked: None,
             changed: None,
-            desk: Desk::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::position::{forget, load, save};
 use super::recognise::{Event, Recogniser, Recognition};
 use super::tail::{Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, Collector, Error, Intake, glob, sibling};
+use super::{Batch, CatchUpMax, Collector, Error, Intake, glob, sibling};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ pub struct FileOptions {
     pub quiet: Duration,
     /// How its lines are recognised.
     pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
 }
 
 impl FileOptions {
@@ -38,6 +40,7 @@ impl FileOptions {
             path: path.into(),
             quiet: QUIET,
             recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
         }
     }
 }
@@ -94,7 +97,7 @@ impl FileCollector {
                 .collect(),
             looked: None,
             is_begun: false,
-            desk: Desk::new(),
+            desk: Desk::new().within(options.catch_up_max),
             name,
             options,
         };

@@ -14,6 +14,7 @@
     )
 )]
 
+mod backlog;
 mod capture;
 mod catch_up;
 mod chunked;
@@ -41,6 +42,7 @@ mod tail;
 mod text;
 mod watch;
 
+pub use backlog::CatchUpMax;
 pub use capture::{CaptureCollector, CaptureOptions};
 pub use cloud_init::{CloudInitCollector, CloudInitOptions};
 pub use docker_json::{DockerJsonCollector, DockerJsonOptions};

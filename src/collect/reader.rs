@@ -1,6 +1,7 @@
 //! One open log file being read: plain by offset, so that a file that changes under the reader is noticed, or packed as a
 //! stream.
 
+use super::backlog::Backlog;
 use super::line::{BEHIND_MAX, Line, Lines};
 use super::mark::{HEAD_MAX, Inode, Mark, digest};
 use super::sibling::Packing;
@@ -52,6 +53,8 @@ pub(crate) struct Reader {
     pub(crate) is_reached: bool,
     /// What may have gone through it before its first bytes were read has been looked for.
     pub(crate) is_checked: bool,
+    /// How much of it is read, if it was found in catching up.
+    pub(super) backlog: Backlog,
 }
 
 enum Input {
@@ -89,6 +92,7 @@ impl Reader {
             watched: None,
             is_reached: false,
             is_checked: packing != Packing::Plain,
+            backlog: Backlog::None,
         })
     }
 
@@ -393,7 +397,11 @@ impl Passed {
     }
 }
 
-fn unpack(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+/// What a file holds, unpacked.
+pub(super) fn unpack(
+    file: impl Read + Send + 'static,
+    packing: Packing,
+) -> io::Result<Box<dyn Read + Send>> {
     Ok(match packing {
         Packing::Plain => Box::new(file),
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),

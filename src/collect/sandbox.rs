@@ -5,7 +5,7 @@ use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
 use super::position::{forget, load, save};
 use super::recognise::{Event, Events, Recogniser, Recognition};
 use super::tail::{Desk, QUIET};
-use super::{Batch, Collector, Error, Intake, line, text, time_field};
+use super::{Batch, CatchUpMax, Collector, Error, Intake, line, text, time_field};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use base64::Engine;
@@ -42,6 +42,8 @@ pub struct SandboxOptions {
     pub quiet: Duration,
     /// How their lines are recognised.
     pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
 }
 
 impl SandboxOptions {
@@ -52,6 +54,7 @@ impl SandboxOptions {
             directory: directory.into(),
             quiet: QUIET,
             recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
         }
     }
 }
@@ -95,13 +98,13 @@ impl SandboxCollector {
             .iter()
             .filter(|(origin, _)| origin.starts_with(ORIGIN));
         Self {
+            desk: Desk::new().within(options.catch_up_max),
             options,
             logs: VecDeque::new(),
             saved: own
                 .map(|(origin, value)| (origin.clone(), value.clone()))
                 .collect(),
             looked: None,
-            desk: Desk::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 //! for among its siblings: where a copy was made before, the rest is read from the copy.
 
 use super::Error;
+use super::backlog::{CatchUpMax, LeftOut};
 use super::catch_up::Known;
 use super::line::Line;
 use super::mark::{Inode, Mark};
@@ -70,6 +71,8 @@ pub(crate) struct Desk {
     pub(crate) watch: Watch,
     scratch: Vec<u8>,
     pub(crate) now: Instant,
+    /// How much of rotated files that are found at once is read.
+    pub(crate) catch_up_max: CatchUpMax,
 }
 
 impl Desk {
@@ -78,6 +81,15 @@ impl Desk {
             watch: Watch::new(),
             scratch: Vec::new(),
             now: Instant::now(),
+            catch_up_max: CatchUpMax::default(),
+        }
+    }
+
+    /// The same, reading no more than this of rotated files that are found at once.
+    pub(crate) fn within(self, catch_up_max: CatchUpMax) -> Self {
+        Self {
+            catch_up_max,
+            ..self
         }
     }
 
@@ -143,6 +155,9 @@ pub(crate) struct Tail {
     /// It is known which rotated files were there before.
     is_begun: bool,
     pub(super) known: Known,
+    /// What may still be read of rotated files; all of it when none is being read.
+    pub(super) catch_up_left: Option<CatchUpMax>,
+    pub(super) left_out: LeftOut,
     /// What was last wrong with the path, told once.
     trouble: Option<io::ErrorKind>,
 }
@@ -164,6 +179,8 @@ impl Tail {
             is_live: false,
             is_begun,
             known: state.absent.unwrap_or_default(),
+            catch_up_left: None,
+            left_out: LeftOut::default(),
             trouble: None,
         }
     }
@@ -235,6 +252,10 @@ impl Tail {
         }
         self.at = 0;
         loop {
+            if self.tell_left_out(visit).is_break() {
+                return Ok(());
+            }
+            self.count_backlog(desk);
             let is_last = self.at + 1 >= self.files.len();
             match self.read_file(desk, visit)? {
                 Step::Full => return Ok(()),
@@ -274,11 +295,16 @@ impl Tail {
             if is_last && file.is_fresh() {
                 return Ok(Step::Fresh);
             }
+            let mut backlog = std::mem::take(&mut file.backlog);
             while let Some(line) = file.next_line() {
-                if !line.adds_nothing() && visit(Item::Line(line, age)).is_break() {
+                if backlog.leaves_out(line.taken) {
+                    self.left_out.add(line.taken);
+                } else if !line.adds_nothing() && visit(Item::Line(line, age)).is_break() {
+                    file.backlog = backlog;
                     return Ok(Step::Full);
                 }
             }
+            file.backlog = backlog;
             match file.fill(&mut desk.scratch, desk.now) {
                 Ok(Fill::More) => {}
                 Ok(Fill::End) => return Ok(Step::End),
@@ -334,6 +360,7 @@ impl Tail {
     /// Everything has been read: gives out a line that is not going to end, and lets go of files.
     fn finish(&mut self, desk: &mut Desk, visit: &mut Visit<'_>) {
         self.is_live |= !self.files.is_empty();
+        self.catch_up_left = None;
         if self.due().is_some_and(|due| due <= desk.now) && self.give_rest(visit).is_break() {
             return;
         }

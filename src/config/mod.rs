@@ -5,8 +5,8 @@ mod table;
 mod value;
 
 use crate::collect::{
-    CaptureOptions, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions, Recognition,
-    SandboxOptions, Since,
+    CaptureOptions, CatchUpMax, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions,
+    Recognition, SandboxOptions, Since,
 };
 use crate::pipeline;
 use crate::redact;
@@ -229,6 +229,7 @@ fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
         output,
         log,
         recognition: recognition(raw)?,
+        catch_up_max: catch_up_max(raw)?,
         ..CloudInitOptions::default()
     })
 }
@@ -238,6 +239,7 @@ fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
     Ok(DockerJsonOptions {
         directory,
         recognition: recognition(raw)?,
+        catch_up_max: catch_up_max(raw)?,
         ..DockerJsonOptions::default()
     })
 }
@@ -245,7 +247,9 @@ fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
 fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
     let files = raw.read("LOG_FILES", value::files)?;
     let recognition = recognition(raw)?;
+    let catch_up_max = catch_up_max(raw)?;
     let options = |file: value::FileEntry| FileOptions {
+        catch_up_max,
         recognition: Recognition {
             zone: file.zone.unwrap_or_else(|| recognition.zone.clone()),
             ..recognition.clone()
@@ -253,6 +257,15 @@ fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
         ..FileOptions::new(file.name, file.path)
     };
     Ok(files.into_iter().map(options).collect())
+}
+
+/// One log may fill a quarter of the store with what was rotated before it was found.
+fn catch_up_max(raw: &Raw) -> Result<CatchUpMax, Error> {
+    let lines: u64 = raw.number("LOG_STORE_MAX_ROWS")?;
+    Ok(CatchUpMax {
+        lines: lines / 4,
+        bytes: raw.bytes("LOG_STORE_MAX_BYTES")? / 4,
+    })
 }
 
 fn recognition(raw: &Raw) -> Result<Recognition, Error> {
@@ -269,6 +282,7 @@ fn sandbox_options(raw: &Raw) -> Result<Option<SandboxOptions>, Error> {
     };
     Ok(Some(SandboxOptions {
         recognition: recognition(raw)?,
+        catch_up_max: catch_up_max(raw)?,
         ..SandboxOptions::new(directory)
     }))
 }

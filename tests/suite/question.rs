@@ -175,7 +175,7 @@ fn time(micros: i64, now: i64, rng: &mut Rng) -> String {
         _ if seconds == DAY => "1970-01-02".to_owned(),
         0 if rest == 0 => seconds.to_string(),
         1 if rest == 0 => format!("1970-01-01 00:00:{seconds:02}"),
-        3 => format!("{:012}", micros / 1_000),
+        3 => format!("@{seconds}.{rest:06}"),
         4 => format!("1970-01-01T00:00:{seconds:02}.{rest:06}Z"),
         5 => format!("1970-01-01T05:30:{seconds:02}.{rest:06}000+05:30"),
         _ => format!("1969-12-31T23:00:{seconds:02}.{}-01:00", rest / 100_000),

@@ -83,6 +83,11 @@ impl JournalFile {
         self.window.is_open()
     }
 
+    /// Whether the file has a name yet, as far as that can be known.
+    pub(super) fn is_linked(&self) -> bool {
+        self.window.is_linked()
+    }
+
     /// Closes the file until something is read of it again.
     pub(super) fn close(&mut self) {
         self.release();

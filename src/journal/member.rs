@@ -25,6 +25,8 @@ use std::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Only the last entries of a file may be late.
 const LATE_ENTRIES_MAX: u64 = 8;
+/// A file that no directory has for this long was moved elsewhere: several listings have missed it.
+const ABSENT_MAX: Duration = Duration::from_secs(10);
 /// So many damaged entries in a row are passed over in search of one that orders.
 const DAMAGED_RUN_MAX: u64 = 64;
 
@@ -66,6 +68,12 @@ pub(super) struct Member {
     pub(super) finished: bool,
     /// Entries that are just being written are waited for: somebody follows the journal.
     pub(super) patient: bool,
+    /// How often the directories had been looked through when its count of entries was read last.
+    pub(super) seen_round: u64,
+    /// The same when it was found.
+    pub(super) met_round: u64,
+    /// Since when no directory has it, although it has not been deleted.
+    absent: Option<Instant>,
     unreadable: Option<(u64, Instant)>,
     /// Where the candidate before is stored, since the reader was sent elsewhere: numbers change when the index is
     /// given up, offsets do not.
@@ -99,6 +107,9 @@ impl Member {
             gone: false,
             finished: false,
             patient: false,
+            seen_round: 0,
+            met_round: 0,
+            absent: None,
             unreadable: None,
             reached: None,
             sender: Sender::Unknown,
@@ -144,6 +155,26 @@ impl Member {
     /// Whether `found` is its file. The number of a closed file may have been given to another one.
     pub(super) fn is_at(&self, found: &Found) -> bool {
         self.inode == found.inode && (self.file.is_open() || self.path == found.path)
+    }
+
+    /// Whether it was found when others had been read: entries with lower numbers than those delivered may be new.
+    pub(super) fn was_found_late(&self) -> bool {
+        self.met_round > 1
+    }
+
+    /// Whether the file is kept that is, or is not, in a directory that was looked through. One listing may miss a file;
+    /// a file that is moved elsewhere goes when it has been read.
+    pub(super) fn stays(&mut self, is_present: bool) -> bool {
+        if is_present {
+            self.absent = None;
+            return true;
+        }
+        let is_unread = self.file.is_open() && self.candidate.is_some() && !self.gone;
+        if is_unread {
+            return true;
+        }
+        let since = *self.absent.get_or_insert_with(Instant::now);
+        !self.gone && since.elapsed() < ABSENT_MAX && self.file.is_linked()
     }
 
     /// Whether its source of numbers is that of the whole directory: files of users may have one of their own.

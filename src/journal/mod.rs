@@ -17,6 +17,7 @@
 
 mod cache;
 mod chain;
+mod clock;
 mod cursor;
 mod data;
 mod entry;

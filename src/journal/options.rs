@@ -30,8 +30,8 @@ pub struct JournalOptions {
     pub resume: Vec<OriginPosition>,
     /// Origins without a position are read from this time on (microseconds since 1970), or whole.
     pub since: Option<u64>,
-    /// Which entries are given out. Positions and gaps are those of the entries given out: somebody who keeps positions
-    /// takes all entries and chooses himself.
+    /// Which entries are given out. Positions are those of the entries given out, and gaps are not told where entries are
+    /// chosen: somebody who keeps positions takes all entries and chooses himself.
     pub matches: Matches,
     /// Which fields of an entry are given out. The others are passed over, which is faster than to take all.
     pub fields: FieldChoice,

@@ -7,10 +7,13 @@ use super::layout::FILES_MAX;
 use super::name::FileName;
 use super::options::JournalOptions;
 use super::origin::VOLATILE;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
+use std::time::SystemTime;
 
 /// A file that may be a journal.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,10 +50,10 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Looks through everything that the options name.
-    pub(super) fn new(options: &JournalOptions) -> Self {
+    pub(super) fn new(options: &JournalOptions, list: &mut List) -> Self {
         let mut scan = Self::default();
         for directory in &options.directories {
-            scan.directory(directory, Some(options));
+            scan.directory(directory, Some(options), list);
         }
         for path in &options.files {
             scan.file(path, FileName::parse_any(path));
@@ -61,26 +64,26 @@ impl Scan {
     }
 
     /// `options` says which subdirectories to take; without it none are.
-    fn directory(&mut self, path: &Path, options: Option<&JournalOptions>) {
-        let entries = match std::fs::read_dir(path) {
-            Ok(entries) => entries,
+    fn directory(&mut self, path: &Path, options: Option<&JournalOptions>, list: &mut List) {
+        let names = match settled_names(path, list) {
+            Ok(names) => names,
             Err(error) => {
                 self.refused(path, "list the directory", error);
                 return;
             }
         };
         self.directories.push(path.to_owned());
-        for entry in entries.flatten() {
-            let file_name = entry.file_name();
+        for file_name in names {
+            let path = path.join(&file_name);
             let Some(text) = file_name.to_str() else {
                 continue;
             };
             if let Some(name) = FileName::parse(text) {
-                self.file(&entry.path(), name);
+                self.file(&path, name);
             } else if let Some(options) = options
                 && options.namespaces.take_directory(text)
             {
-                self.directory(&entry.path(), None);
+                self.directory(&path, None, list);
             }
         }
     }
@@ -116,6 +119,56 @@ impl Scan {
         let path = path.to_owned();
         self.problems.push(Problem { path, error });
     }
+}
+
+/// Lists the names in a directory.
+pub(super) type List = Box<dyn FnMut(&Path) -> io::Result<Vec<OsString>> + Send>;
+
+/// The kernel's own answer.
+pub(super) fn list(path: &Path) -> io::Result<Vec<OsString>> {
+    let entries = std::fs::read_dir(path)?;
+    Ok(entries.flatten().map(|entry| entry.file_name()).collect())
+}
+
+/// The names in a directory. A listing may miss a file that is renamed meanwhile, so that a directory that has just
+/// changed is listed until two listings agree.
+fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
+    let mut before = changed_at(path);
+    let mut names = sorted(list(path)?);
+    for _ in 1..LISTINGS_MAX {
+        let after = changed_at(path);
+        let is_settled = before == after && after.is_some_and(is_past);
+        if is_settled {
+            break;
+        }
+        before = after;
+        let again = sorted(list(path)?);
+        if again == names {
+            break;
+        }
+        names = again;
+    }
+    Ok(names)
+}
+
+/// A directory in which files are renamed faster than it is listed is looked through again later anyway.
+const LISTINGS_MAX: usize = 5;
+/// Times of files are taken from a clock that ticks this often at the slowest.
+const CLOCK_TICK: Duration = Duration::from_millis(20);
+
+fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
+    names.sort();
+    names
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+fn is_past(time: SystemTime) -> bool {
+    SystemTime::now()
+        .duration_since(time)
+        .is_ok_and(|age| age > CLOCK_TICK)
 }
 
 fn directory_name(path: &Path) -> String {

@@ -22,6 +22,8 @@ use super::origin::Origin;
 use super::origin::OriginPosition;
 use super::payload::Inflater;
 use super::problems::Problems;
+use super::scan;
+use super::scan::List;
 use super::watch::Watch;
 use std::cmp::Ordering;
 use std::cmp::Reverse;
@@ -67,6 +69,7 @@ pub struct Journal {
     pub(super) current: Option<Cursor>,
     /// Members whose candidate is the entry just chosen; empty between steps.
     copies: Vec<(usize, Cursor)>,
+    pub(super) list: List,
     /// Where a file that appears later begins, when its origin is new.
     pub(super) start: Seek,
     /// How often the directories were looked through.
@@ -105,6 +108,11 @@ impl Journal {
     /// for; what cannot be read is told by [`problems`](Self::problems).
     #[must_use]
     pub fn open(options: JournalOptions) -> Self {
+        Self::open_listed(options, Box::new(scan::list))
+    }
+
+    /// [`open`](Self::open) with directories listed by `list`.
+    pub(super) fn open_listed(options: JournalOptions, list: List) -> Self {
         let origins: Vec<_> = options
             .resume
             .iter()
@@ -129,6 +137,7 @@ impl Journal {
             emitted: None,
             current: None,
             copies: Vec::new(),
+            list,
             start: Seek::Resume,
             round: 0,
             looks: 0,
@@ -149,17 +158,21 @@ impl Journal {
         reason = "an entry borrows from the journal, which an iterator cannot say"
     )]
     pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
-        if let Some(gap) = self.take_gap() {
-            return Ok(Some(Event::Gap(gap)));
-        }
-        while let Some((member, cursor)) = self.step(Direction::Forward) {
-            let copy = self.volatile_origins && self.delivered_copy(member, &cursor);
+        loop {
+            if let Some(gap) = self.take_gap() {
+                return Ok(Some(Event::Gap(gap)));
+            }
+            self.look_for_skipped();
+            let Some((member, cursor)) = self.step(Direction::Forward) else {
+                return Ok(None);
+            };
+            let known = self.is_delivered(member, &cursor)
+                || self.volatile_origins && self.delivered_copy(member, &cursor);
             self.note_delivered(member, &cursor);
-            if !copy {
+            if !known {
                 return Ok(self.entry(member, cursor).map(Event::Entry));
             }
         }
-        Ok(None)
     }
 
     /// The entry before the present place. `None` at the beginning.
@@ -408,6 +421,43 @@ impl Journal {
         })
     }
 
+    /// Looks through the directories when numbers are missing before the next entry: their file may have been found by no
+    /// listing yet. Once is enough for all entries that were there before.
+    fn look_for_skipped(&mut self) {
+        self.turn(Direction::Forward);
+        self.pass_emitted();
+        let Some(member) = self.order.last().and_then(|last| self.members.get(*last)) else {
+            return;
+        };
+        if member.seen_round < self.round || !self.matches.is_empty() {
+            return;
+        }
+        let ledger = self.ledgers.get(member.ledger);
+        let skips = ledger
+            .zip(member.candidate)
+            .is_some_and(|((_, ledger), candidate)| {
+                ledger.skips_to(&candidate.cursor, member.of_system())
+            });
+        if skips {
+            self.scan();
+        }
+    }
+
+    /// Whether an entry of a file that was found late was delivered from another file.
+    fn is_delivered(&self, member: usize, cursor: &Cursor) -> bool {
+        let Some(member) = self
+            .members
+            .get(member)
+            .filter(|member| member.was_found_late())
+        else {
+            return false;
+        };
+        let origin = self.origins.get(member.origin);
+        let ledger = self.ledgers.get(member.ledger);
+        origin.is_some_and(|origin| origin.covers(cursor))
+            && !ledger.is_some_and(|(_, ledger)| ledger.is_missing(cursor.seqnum))
+    }
+
     /// Whether an entry was delivered from `/run` before it was copied to where it is.
     fn delivered_copy(&self, member: usize, cursor: &Cursor) -> bool {
         let origin = self.members.get(member).map(|member| member.origin);
@@ -423,10 +473,16 @@ impl Journal {
             return;
         };
         if let Some(origin) = self.origins.get_mut(member.origin) {
-            origin.last = Some(*cursor);
+            // An entry that comes late does not move the position back.
+            if !(member.was_found_late() && origin.covers(cursor)) {
+                origin.last = Some(*cursor);
+            }
             origin.changed = true;
         }
         let system = member.of_system();
+        if !self.matches.is_empty() {
+            return;
+        }
         if let Some((_, ledger)) = self.ledgers.get_mut(member.ledger) {
             ledger.deliver(cursor, system, self.round);
         }

@@ -118,6 +118,16 @@ impl Window {
         self.file.is_some()
     }
 
+    /// Whether the file has a name yet, as far as that can be known.
+    pub(super) fn is_linked(&self) -> bool {
+        match &self.file {
+            Some(counted) => metadata(&counted.file).is_ok_and(|it| it.nlink() > 0),
+            None => {
+                std::fs::metadata(&self.path).is_ok_and(|it| (it.dev(), it.ino()) == self.inode)
+            }
+        }
+    }
+
     /// How much memory the copies take.
     pub(super) fn memory(&self) -> usize {
         self.bytes.capacity() + self.aside.capacity()

@@ -532,3 +532,67 @@ fn damaged_files_of_the_corpus_give_nothing_false_and_tell_each_problem_once() {
 fn of_entry(cursor: &str) -> &str {
     cursor.split_once(';').map_or(cursor, |(_, entry)| entry)
 }
+
+/// The clock was set back inside the file: what matches is not where a search by time ends.
+#[test]
+fn a_time_is_found_though_the_clock_was_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("system.journal");
+    for name in ["zstd-compact-keyed.journal", "lz4-regular-jenkins.journal"] {
+        let mut bytes = fixture(name);
+        let first = number(&bytes, entry_at(&bytes, 0) + 24);
+        // Ten entries, an hour later; ten, an hour before; ten as the clock should be.
+        let times: Vec<u64> = (0..ENTRIES as u64)
+            .map(|entry| match entry / 10 {
+                0 => first + 3_600_000_000 + entry,
+                1 => first - 3_600_000_000 + entry,
+                _ => first + entry,
+            })
+            .collect();
+        for (entry, time) in times.iter().enumerate() {
+            let at = entry_at(&bytes, entry as u64);
+            put(&mut bytes, at + 24, *time);
+        }
+        fs::write(&path, &bytes).unwrap();
+        let since = first + 12;
+        let mut journal = Journal::open(JournalOptions {
+            files: vec![path.clone()],
+            ..JournalOptions::default()
+        });
+        journal.seek(&Seek::Realtime(since)).unwrap();
+        let mut found = 0;
+        while let Some(event) = journal.next().unwrap() {
+            if let Event::Entry(entry) = event {
+                found += usize::from(entry.realtime() >= since);
+            }
+        }
+        let wanted = times.iter().filter(|time| **time >= since).count();
+        assert_eq!(found, wanted, "{name}");
+    }
+}
+
+/// Entries with more fields than journald writes, as systemd-journal-remote stores them.
+#[test]
+fn an_entry_of_very_many_items_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("many.journal");
+    let mut bytes = fixture("none-compact-keyed.journal");
+    let old = entry_at(&bytes, ENTRIES as u64 - 1) as usize;
+    let size = number(&bytes, old as u64 + 8) as usize;
+    let items = bytes[old + 64..old + size].to_vec();
+    bytes.truncate(bytes.len().next_multiple_of(8));
+    let at = bytes.len();
+    bytes.extend_from_within(old..old + 64);
+    while bytes.len() < at + 64 + 4 * 20_000 {
+        bytes.extend_from_slice(&items);
+    }
+    let length = (bytes.len() - at) as u64;
+    put(&mut bytes, at as u64 + 8, length);
+    put_item(&mut bytes, ENTRIES as u64 - 1, at as u32);
+    put(&mut bytes, offset_of("tail_object_offset"), at as u64);
+    fs::write(&path, &bytes).unwrap();
+    let (found, problems) = read(&path);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(found.len(), ENTRIES);
+    assert!(found.last().unwrap().fields.len() >= 20_000);
+}

@@ -3,6 +3,7 @@
 use crate::cli::Failure;
 use crate::journal::{Entry, Matches};
 use regex_automata::meta::Regex;
+use std::fmt::Write as _;
 
 /// A choice of entries.
 #[derive(Debug, Clone)]
@@ -159,12 +160,65 @@ fn kind_of(unit: &str) -> Option<&str> {
     unit.rsplit_once('.').map(|(_, kind)| kind)
 }
 
-/// A name without a kind is a service.
+/// The unit that is meant, as systemd has it: a path is that of a mount or a device, a name without a kind is a service,
+/// and what no name may have is escaped.
 fn full_unit_name(name: &str) -> String {
-    if UNIT_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        return name.to_owned();
+    if let Some(escaped) = name.strip_prefix('/').and_then(escaped_path) {
+        let is_device = ["/dev/", "/sys/"]
+            .iter()
+            .any(|start| name.starts_with(start));
+        let kind = if is_device { "device" } else { "mount" };
+        return format!("{escaped}.{kind}");
     }
-    format!("{name}.service")
+    let mut unit = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'/' => unit.push('-'),
+            b'-' | b'\\' | b'@' => unit.push(char::from(byte)),
+            _ => push_escaped(&mut unit, byte),
+        }
+    }
+    if UNIT_ENDINGS.iter().any(|ending| unit.ends_with(ending)) {
+        return unit;
+    }
+    format!("{unit}.service")
+}
+
+/// A path without its first slash as the beginning of a unit's name. `None` for one that leads upwards.
+fn escaped_path(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    if parts.contains(&"..") {
+        return None;
+    }
+    if parts.is_empty() {
+        return Some("-".to_owned());
+    }
+    let mut escaped = String::new();
+    for part in parts {
+        if !escaped.is_empty() {
+            escaped.push('-');
+        }
+        for byte in part.bytes() {
+            match byte {
+                b'.' if escaped.is_empty() => escaped.push_str("\\x2e"),
+                _ => push_escaped(&mut escaped, byte),
+            }
+        }
+    }
+    Some(escaped)
+}
+
+/// Letters, digits and three signs stand for themselves.
+fn push_escaped(name: &mut String, byte: u8) {
+    if byte.is_ascii_alphanumeric() || b":_.".contains(&byte) {
+        name.push(char::from(byte));
+    } else {
+        // Writing to memory cannot fail.
+        let _ = write!(name, "\\x{byte:02x}");
+    }
 }
 
 fn field_and_value(term: &str) -> Result<(String, Vec<u8>), Failure> {
@@ -202,4 +256,32 @@ fn all_fields(terms: Vec<(String, Vec<u8>)>) -> Expression {
             .map(|(_, values)| Expression::Any(values))
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_named_as_systemd_escapes_them() {
+        for (name, unit) in [
+            ("ssh", "ssh.service"),
+            ("ssh.socket", "ssh.socket"),
+            ("getty@tty1", "getty@tty1.service"),
+            ("a\\x2db.mount", "a\\x2db.mount"),
+            ("my unit", "my\\x20unit.service"),
+            ("/srv/data-set/my dir", "srv-data\\x2dset-my\\x20dir.mount"),
+            ("/srv//data/./x/", "srv-data-x.mount"),
+            ("/", "-.mount"),
+            ("/.hidden/.x", "\\x2ehidden-.x.mount"),
+            ("/dev/sda1", "dev-sda1.device"),
+            (
+                "/dev/disk/by-label/\u{fc}",
+                "dev-disk-by\\x2dlabel-\\xc3\\xbc.device",
+            ),
+            ("/a/../b", "-a-..-b.service"),
+        ] {
+            assert_eq!(full_unit_name(name), unit, "{name}");
+        }
+    }
 }

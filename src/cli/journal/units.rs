@@ -20,7 +20,7 @@ const UNITS_MAX: usize = 64 << 10;
 pub(super) fn named(asked: &[&str], sources: &Sources) -> Result<Vec<String>, Failure> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = asked
         .iter()
-        .partition(|unit| unit.contains(['*', '?', '[']));
+        .partition(|unit| !unit.starts_with('/') && unit.contains(['*', '?', '[']));
     let mut units: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if patterns.is_empty() {
         return Ok(units);

@@ -150,7 +150,8 @@ fn check_fields(fields: &[Field], data: &[Data]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A DATA object lists the entries that name it. A writer that died may have left the last entry out.
+/// A DATA object lists the entries that name it. A writer that died may have left the last entry out, whatever was made
+/// of the file afterwards: the journald that comes next archives it as it is.
 fn check_postings(parts: &mut Parts<'_>, data: &Data, last: Option<u64>) -> Result<(), Error> {
     let mut listed = Mentions::default();
     let mut before = 0;
@@ -173,7 +174,7 @@ fn check_postings(parts: &mut Parts<'_>, data: &Data, last: Option<u64>) -> Resu
         before = entry;
     }
     let unlinked = last.map(|last| data.named_by.without(last));
-    let may_be_unlinked = parts.header.online() && unlinked == Some(listed);
+    let may_be_unlinked = unlinked == Some(listed);
     if listed == data.named_by || may_be_unlinked {
         return Ok(());
     }

@@ -23,8 +23,8 @@ pub(super) fn start_log() {
     }
 }
 
-/// Prints the address to open. The token is in it, but never where standard output is kept: in the
-/// journal others could read it.
+/// Prints the address to open. The token is in it on a terminal only: a pipe, a file or the journal may be kept and read by others,
+/// and is told where the token is.
 pub(super) fn address(listener: &TcpListener, options: &server::Options, config: &Config) {
     let Ok(address) = listener.local_addr() else {
         return;
@@ -35,7 +35,7 @@ pub(super) fn address(listener: &TcpListener, options: &server::Options, config:
         "http"
     };
     let line = match (&config.api_token, &options.token) {
-        (None, Some(token)) if !is_journal(&io::stdout()) => {
+        (None, Some(token)) if io::stdout().is_terminal() => {
             format!("{scheme}://{address}/?token={token}")
         }
         (None, _) => {

@@ -14,6 +14,7 @@ use crate::server;
 use crate::server::{Measure, Sample, Tls, access_token};
 use crate::store::{Recovery, Store};
 use crate::time::Micros;
+use signal_hook::consts::signal::SIGXFSZ;
 use std::error::Error;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -37,12 +38,14 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     let tls = tls(&config)?;
     let listener = listen(config.listen)?;
     announce::start_log();
+    survive_size_limit();
     let (store, recovery) = open_store(&config)?;
     let token = access_key(&config)?;
     let reader = store.reader();
     let live = Live::new(config.tail.ring_rows, Id(reader.view().ids().end));
     let mut first = first_records(&recovery);
     first.extend(exposed(&config));
+    first.extend(exposed_key(&config));
     let (pipeline, ended) = Pipeline::start(
         store,
         redactor,
@@ -194,6 +197,31 @@ fn exposed(config: &Config) -> Option<Record> {
     ))
 }
 
+/// That others can read the key of the certificate: they can speak for this server.
+fn exposed_key(config: &Config) -> Option<Record> {
+    let (_, key) = config.tls.as_ref()?;
+    let mode = Tls::exposed_mode(key)?;
+    let path = key.display();
+    let text = format!(
+        "the TLS key {path} is open to every user: its mode is {mode:o}; run chmod 600 on it, or 640 for a group of its own"
+    );
+    tracing::warn!("{text}");
+    let (level, metadata) = (Level::Warn, Metadata::new());
+    Some(collect::own_record(
+        level,
+        "tls_key_exposed",
+        text,
+        metadata,
+    ))
+}
+
+/// A file that reaches the limit of sizes (`ulimit -f`) is then an error of that write: by default it ends the process.
+fn survive_size_limit() {
+    if let Err(error) = signal_hook::flag::register(SIGXFSZ, Arc::default()) {
+        tracing::warn!("a file that reaches the limit of sizes will end vmlog: {error}");
+    }
+}
+
 /// Every collector that is set, each with a way to make it.
 fn collectors(config: &Config) -> Vec<(String, Build)> {
     let journal = config.journal.clone();
@@ -253,6 +281,7 @@ fn server_options(
         rate_burst: config.api.burst,
         hosts: config.api.hosts.clone(),
         cors_origins: config.api.cors_origins.clone(),
+        trusted_proxies: config.api.trusted_proxies.clone(),
         connections_max: config.api.connections_max,
         tail_ends_with_token: config.tail.ends_with_token,
         node_auth: config.node_auth.clone(),

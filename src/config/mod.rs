@@ -10,7 +10,7 @@ use crate::collect::{
 };
 use crate::pipeline;
 use crate::redact;
-use crate::server::NodeAuth;
+use crate::server::{Network, NodeAuth};
 use crate::store;
 use crate::store::SyncPolicy;
 use crate::time::Micros;
@@ -74,6 +74,7 @@ pub(crate) struct Api {
     pub(crate) burst: u32,
     pub(crate) hosts: Vec<String>,
     pub(crate) cors_origins: Vec<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) connections_max: usize,
 }
 
@@ -133,6 +134,7 @@ impl Config {
             flush: pipeline::Options {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
                 flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
+                sources_max: raw.count("LOG_STORE_MAX_SOURCES")?,
                 patience: pipeline::Patience::default(),
             },
             tail: Tail {
@@ -147,6 +149,7 @@ impl Config {
                 burst: raw.small("LOG_API_BURST")?,
                 hosts: value::list(raw.text("LOG_API_HOSTS")),
                 cors_origins: raw.read("LOG_CORS_ORIGINS", value::origins)?,
+                trusted_proxies: raw.read("LOG_API_TRUSTED_PROXIES", value::networks)?,
                 connections_max: raw.count("LOG_API_MAX_CONNECTIONS")?,
             },
             redact: redact::Options {

@@ -373,6 +373,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "longest time a record waits to be written; none while somebody tails",
     },
     Setting {
+        name: "LOG_STORE_MAX_SOURCES",
+        flag: None,
+        default: "5000",
+        kind: Kind::Number {
+            min: 10,
+            max: 1_000_000,
+        },
+        meaning: "distinct sources that are kept; records of more are kept as system:vmlog-other-sources",
+    },
+    Setting {
         name: "LOG_STORE_FLUSH_RECORDS",
         flag: None,
         default: "100",
@@ -407,7 +417,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "5",
         kind: Kind::Number { min: 1, max: 1_000 },
-        meaning: "live tails at the same time",
+        meaning: "live tails at the same time; a token of a control plane may have half of them",
     },
     Setting {
         name: "LOG_TAIL_END_WITH_TOKEN",
@@ -434,7 +444,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 0,
             max: 1_000_000,
         },
-        meaning: "requests a second that one client may make; 0 sets no bound",
+        meaning: "requests a second that one token may make, and a fifth of it each address without one; 0 sets no bound",
     },
     Setting {
         name: "LOG_API_BURST",
@@ -444,7 +454,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 1_000_000,
         },
-        meaning: "requests that one client may make at once",
+        meaning: "requests that one token may make at once, and a fifth of it each address without one",
     },
     Setting {
         name: "LOG_API_MAX_CONNECTIONS",
@@ -462,6 +472,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "",
         kind: Kind::List,
         meaning: "host names that a proxy in front of a server on loopback sends",
+    },
+    Setting {
+        name: "LOG_API_TRUSTED_PROXIES",
+        flag: None,
+        default: "",
+        kind: Kind::Networks,
+        meaning: "proxies whose X-Forwarded-For names the client; requests without a token are limited by that address",
     },
     Setting {
         name: "LOG_REDACT_PATTERNS",

@@ -5,7 +5,7 @@ use crate::collect::Disabled;
 use crate::collect::JournaldOptions;
 use crate::journal::Namespaces;
 use crate::record::Level;
-use crate::server::{KeySource, WorkspaceSources, is_issuer, is_origin};
+use crate::server::{KeySource, Network, WorkspaceSources, is_issuer, is_origin};
 use crate::time::Micros;
 use jiff::tz::TimeZone;
 use std::fmt;
@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     WorkspaceSources,
     /// Origins of web pages, comma-separated.
     Origins,
+    /// Addresses and networks, comma-separated.
+    Networks,
     /// `true` or `false`.
     Switch,
     /// A point in time, also relative.
@@ -97,6 +99,9 @@ impl fmt::Display for Kind {
                 f.write_str("names with {workspace} in them, comma-separated")
             }
             Self::Origins => f.write_str("origins such as https://app.example, comma-separated"),
+            Self::Networks => {
+                f.write_str("addresses and networks such as 10.0.0.0/8, comma-separated")
+            }
             Self::Switch => f.write_str("true or false"),
             Self::Time => f.write_str("a time such as -24h or 2026-02-17T14:30:00Z"),
             Self::Number { min, max } => write!(f, "{min} to {max}"),
@@ -212,6 +217,10 @@ pub(crate) fn origins(text: &str) -> Option<Vec<String>> {
         .iter()
         .all(|origin| is_origin(origin))
         .then_some(origins)
+}
+
+pub(crate) fn networks(text: &str) -> Option<Vec<Network>> {
+    list(text).iter().map(|part| Network::parse(part)).collect()
 }
 
 pub(crate) fn paths(text: &str) -> Option<Vec<PathBuf>> {

@@ -10,6 +10,7 @@ mod lane;
 mod maintenance;
 mod merge;
 mod reported;
+mod source_limit;
 mod starting;
 mod writer;
 
@@ -44,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) flush_after: Duration,
     /// How many are written without waiting.
     pub(crate) flush_records: usize,
+    /// How many distinct sources are kept; records of others are put under one.
+    pub(crate) sources_max: usize,
     /// How long sources that do not answer are waited for.
     pub(crate) patience: Patience,
 }
@@ -427,6 +430,7 @@ mod tests {
     const OPTIONS: Options = Options {
         flush_after: Duration::from_millis(20),
         flush_records: 100,
+        sources_max: 1_000,
         patience: Patience {
             answer: Duration::from_mins(1),
             stop: Duration::from_mins(1),

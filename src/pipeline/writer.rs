@@ -6,6 +6,7 @@ use super::hang;
 use super::lane::InFlight;
 use super::maintenance;
 use super::reported::Reported;
+use super::source_limit::SourceLimit;
 use super::{Delivery, Options, Share, Shared, told};
 use crate::collect;
 use crate::collect::Batch;
@@ -43,6 +44,7 @@ const SHORTENED_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Writer {
     store: Store,
     redactor: Redactor,
+    sources: SourceLimit,
     options: Options,
     receiver: Receiver<Delivery>,
     shared: Arc<Shared>,
@@ -123,9 +125,11 @@ impl Writer {
         receiver: Receiver<Delivery>,
         shared: Arc<Shared>,
     ) -> Self {
+        let sources = SourceLimit::new(options.sources_max, store.reader());
         Self {
             store,
             redactor,
+            sources,
             options,
             receiver,
             shared,
@@ -174,6 +178,7 @@ impl Writer {
         let now = Micros::now();
         for mut record in batch.records {
             arrival::place(&mut record, now);
+            self.sources.admit(&mut record);
             let redacted = self.redactor.redact(record);
             log_own(redacted.record());
             if redacted.is_withheld() {
@@ -188,7 +193,7 @@ impl Writer {
         self.pending.shares.extend(shares);
         self.pending.in_flight.extend(in_flight);
         self.pending.since.get_or_insert_with(Instant::now);
-        for record in withheld {
+        for record in withheld.into_iter().chain(self.sources.report()) {
             self.tell(record);
         }
     }

@@ -59,7 +59,9 @@ pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::{Budget, Cancel};
 pub use search::{Case, Search, SearchError};
 pub use source_filter::SourcePattern;
-pub use sources::{SourceCounts, SourceSummary, sources};
+pub use sources::{
+    SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery, sources, sources_page,
+};
 
 use crate::record::{Id, StoredRecord};
 use crate::store::View;

@@ -87,13 +87,24 @@ impl<'v> Plan<'v> {
         self.segments.get(index).map(|plan| plan.segment)
     }
 
-    /// The earliest and the latest time of the blocks that may hold matching rows; `None` when there is none.
+    /// The earliest and the latest time of the blocks that may hold matching rows; `None` when there is none. Of a block that
+    /// other sources have a part in, their rows do not count: a reader who may not see them must not learn when they were.
     pub(super) fn times(&self) -> Option<(Micros, Micros)> {
         let mut times: Option<(Micros, Micros)> = None;
         for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
-            let blocks = plan.segment.blocks().map(|block| block.summary());
-            for summary in blocks.filter(|summary| self.footer_allows(plan, summary)) {
-                let (start, end) = (*summary.times.start(), *summary.times.end());
+            for block in plan.segment.blocks() {
+                let summary = block.summary();
+                if !self.footer_allows(plan, summary) {
+                    continue;
+                }
+                let of_block = if summary.source.is_none() && plan.sources != Cover::All {
+                    plan.times_of_meant(block)
+                } else {
+                    Some((*summary.times.start(), *summary.times.end()))
+                };
+                let Some((start, end)) = of_block else {
+                    continue;
+                };
                 let (earliest, latest) = times.unwrap_or((start, end));
                 times = Some((earliest.min(start), latest.max(end)));
             }
@@ -259,6 +270,20 @@ impl<'v> Plan<'v> {
             rows.retain_levels(|level| self.filter.levels().contains(level))?;
         }
         Ok(())
+    }
+}
+
+impl SegmentPlan<'_> {
+    /// The earliest and the latest time of the rows of a block whose source is meant. Damage is left to whoever reads the block.
+    fn times_of_meant(&self, block: Block<'_>) -> Option<(Micros, Micros)> {
+        let (sources, times) = (block.sources().ok()??, block.timestamps().ok()?);
+        let is_meant = |source: &u32| self.meant.get(*source as usize) == Some(&true);
+        let rows = sources.iter().zip(&times);
+        let meant = rows.filter(|(source, _)| is_meant(source));
+        meant.fold(None, |found, (_, time)| {
+            let (earliest, latest) = found.unwrap_or((*time, *time));
+            Some((earliest.min(*time), latest.max(*time)))
+        })
     }
 }
 

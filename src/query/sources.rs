@@ -1,6 +1,7 @@
 //! Counts by source.
 
 use super::Error;
+use super::cursor::CursorError;
 use super::filter::Filter;
 use super::plan::{Candidate, Plan};
 use super::rank::{Rank, Ranking};
@@ -9,7 +10,14 @@ use super::scan::{self, Budget, Part, Sink};
 use crate::record::Source;
 use crate::store::{self, SourceTally, View};
 use crate::time::Micros;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Longer than any name of a source.
+const NAME_BYTES_MAX: usize = 1_024;
 
 /// What is known of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,15 +45,81 @@ pub struct SourceCounts {
     pub unreadable: u64,
 }
 
+/// A page of sources that is asked for.
+#[derive(Debug, Clone)]
+pub struct SourcesQuery {
+    /// Which records are counted.
+    pub filter: Filter,
+    /// Where to go on.
+    pub cursor: Option<SourcesCursor>,
+    /// How many sources at most.
+    pub limit: usize,
+}
+
+/// A page of sources, in order of name, and what all sources have together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourcesPage {
+    /// The sources of this page.
+    pub counts: SourceCounts,
+    /// Where to go on; none when there is no more.
+    pub next_cursor: Option<SourcesCursor>,
+    /// Records of all sources, by `Level::index`.
+    pub levels: [u64; 4],
+}
+
+/// The last source that was seen, in a form that clients hand back without looking into it: base64 of its name on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcesCursor(String);
+
+impl fmt::Display for SourcesCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&STANDARD.encode(&self.0))
+    }
+}
+
+impl FromStr for SourcesCursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let name = STANDARD.decode(text).ok();
+        let name = name.and_then(|name| String::from_utf8(name).ok());
+        name.filter(|name| !name.is_empty() && name.len() <= NAME_BYTES_MAX)
+            .map(Self)
+            .ok_or(CursorError)
+    }
+}
+
 /// Counts by source. Where no text or metadata is asked for, footers answer most of it.
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are not counted.
 pub fn sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCounts, Error> {
+    let query = SourcesQuery {
+        filter: filter.clone(),
+        cursor: None,
+        limit: usize::MAX,
+    };
+    sources_page(view, &query, budget).map(|page| page.counts)
+}
+
+/// A page of counts by source, in memory that grows with the page alone.
+///
+/// # Errors
+/// As [`sources`].
+pub fn sources_page(
+    view: &View,
+    query: &SourcesQuery,
+    budget: &Budget,
+) -> Result<SourcesPage, Error> {
+    let filter = &query.filter;
     let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = Totals {
         plan: &plan,
+        after: query.cursor.as_ref().map(|cursor| cursor.0.as_str()),
+        // one more tells whether there is more
+        sources_max: query.limit.saturating_add(1),
         by_source: BTreeMap::new(),
+        levels: [0; 4],
     };
     let counted = count_segments(view, filter, &mut totals)?;
     let candidates = plan.candidates(Ranking::default(), None);
@@ -67,11 +141,19 @@ pub fn sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCo
         last_timestamp: tally.last,
         levels: tally.levels,
     };
-    Ok(SourceCounts {
-        sources: totals.by_source.into_iter().map(summary).collect(),
-        is_partial: outcome.stopped.is_some(),
-        scanned: outcome.scanned,
-        unreadable: outcome.unreadable,
+    let has_more = totals.by_source.len() > query.limit;
+    let found = totals.by_source.into_iter().take(query.limit);
+    let sources: Vec<_> = found.map(summary).collect();
+    let last = sources.last().filter(|_| has_more);
+    Ok(SourcesPage {
+        next_cursor: last.map(|last| SourcesCursor(last.source.as_str().to_owned())),
+        levels: totals.levels,
+        counts: SourceCounts {
+            sources,
+            is_partial: outcome.stopped.is_some(),
+            scanned: outcome.scanned,
+            unreadable: outcome.unreadable,
+        },
     })
 }
 
@@ -187,7 +269,34 @@ fn count_rows(mut rows: Rows<'_>) -> Result<Tallies, store::Error> {
 
 struct Totals<'p> {
     plan: &'p Plan<'p>,
+    /// Sources up to this name were seen.
+    after: Option<&'p str>,
+    sources_max: usize,
+    /// The first of those that were not seen. One that had to go would have to go again: those before it stay.
     by_source: BTreeMap<Source, Tally>,
+    /// Records of all sources, by `Level::index`.
+    levels: [u64; 4],
+}
+
+impl Totals<'_> {
+    fn add(&mut self, source: &Source, tally: &Tally) {
+        if let Some(total) = self.by_source.get_mut(source) {
+            total.add(tally);
+            return;
+        }
+        if self.after.is_some_and(|after| source.as_str() <= after) {
+            return;
+        }
+        let is_full = self.by_source.len() >= self.sources_max;
+        if is_full {
+            let last = self.by_source.last_key_value();
+            if last.is_none_or(|(last, _)| last < source) {
+                return;
+            }
+            self.by_source.pop_last();
+        }
+        self.by_source.insert(source.clone(), *tally);
+    }
 }
 
 impl Sink<(usize, Tallies)> for Totals<'_> {
@@ -198,9 +307,11 @@ impl Sink<(usize, Tallies)> for Totals<'_> {
     fn take(&mut self, (segment, tallies): (usize, Tallies)) {
         let names = self.plan.segment(segment).map_or(&[][..], |s| s.sources());
         for (number, tally) in tallies {
+            for (total, count) in self.levels.iter_mut().zip(tally.levels) {
+                *total += count;
+            }
             if let Some(source) = names.get(number as usize) {
-                let total = self.by_source.entry(source.clone());
-                total.or_insert(Tally::NONE).add(&tally);
+                self.add(source, &tally);
             }
         }
     }

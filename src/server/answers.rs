@@ -1,57 +1,67 @@
 //! Answers that wait to be read, and how much memory they may take together.
 
 use super::error::ApiError;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use super::principal::PrincipalId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warp::hyper::body::Bytes;
 
 /// An answer up to this is not counted: with its connection's buffers it is what the bound on connections allows for.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// All larger ones together, in KiB. A page of the longest records is 8 MiB, and as many clients as there may be connections could
-/// ask for one and read nothing.
-pub(super) const TOGETHER_KIB: u32 = 64 * 1024;
+/// All larger ones together. A page of the longest records is 8 MiB, and as many clients as there may be connections could ask for
+/// one and read nothing.
+pub(super) const TOGETHER_BYTES: usize = 32 << 20;
 
-/// An answer takes at most this part of the room that is left: who leaves the longest unread keeps nobody from shorter ones.
+/// An answer takes at most this part of the room that is left, and a principal never more than half of all room: whoever leaves the
+/// longest unread keeps nobody from shorter ones.
 const SHARE: usize = 4;
 
 /// Room for large answers.
-#[derive(Debug, Clone)]
-pub(super) struct Answers(Arc<Semaphore>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers(Arc<Mutex<HashMap<PrincipalId, usize>>>);
 
 impl Answers {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(TOGETHER_KIB as usize)))
-    }
-
     /// The body, which takes its room until all of it is handed to the system, or its connection is gone; 503 without room.
-    pub(super) fn hold(&self, body: Vec<u8>) -> Result<Bytes, ApiError> {
+    pub(super) fn hold(&self, principal: PrincipalId, body: Vec<u8>) -> Result<Bytes, ApiError> {
         if body.len() <= SMALL_BYTES {
             return Ok(body.into());
         }
-        let room = self.room(body.len().div_ceil(1024)).ok_or_else(|| {
+        if !self.take(principal, body.len()) {
             let message = "too many large answers wait to be read; try again, or ask for less";
-            ApiError::unavailable("busy", message, 1)
-        })?;
-        Ok(Bytes::from_owner(Held { body, _room: room }))
+            return Err(ApiError::unavailable("busy", message, 1));
+        }
+        Ok(Bytes::from_owner(Held {
+            body,
+            principal,
+            answers: self.clone(),
+        }))
     }
 
-    fn room(&self, kib: usize) -> Option<OwnedSemaphorePermit> {
-        let left = self.0.available_permits();
+    fn take(&self, principal: PrincipalId, bytes: usize) -> bool {
+        let mut held = self.held();
+        let all: usize = held.values().sum();
+        let own = held.get(&principal).copied().unwrap_or_default();
         // a single record may be longer than its share: then it is alone
-        let is_alone = left == TOGETHER_KIB as usize;
-        if !is_alone && kib.saturating_mul(SHARE) > left {
-            return None;
+        let fits = bytes.saturating_mul(SHARE) <= TOGETHER_BYTES.saturating_sub(all)
+            && own + bytes <= TOGETHER_BYTES / 2;
+        if fits || all == 0 {
+            *held.entry(principal).or_default() += bytes;
         }
-        let kib = u32::try_from(kib).unwrap_or(u32::MAX).min(TOGETHER_KIB);
-        Arc::clone(&self.0).try_acquire_many_owned(kib).ok()
+        fits || all == 0
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
+        // a panic elsewhere leaves the numbers as they were
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A body in its room.
 struct Held {
     body: Vec<u8>,
-    _room: OwnedSemaphorePermit,
+    principal: PrincipalId,
+    answers: Answers,
 }
 
 impl AsRef<[u8]> for Held {
@@ -60,27 +70,53 @@ impl AsRef<[u8]> for Held {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.answers.held();
+        if let Some(bytes) = held.get_mut(&self.principal) {
+            *bytes -= self.body.len();
+            if *bytes == 0 {
+                held.remove(&self.principal);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const OWNER: PrincipalId = PrincipalId::Owner;
+
     #[test]
     fn large_answers_take_turns_and_small_ones_do_not() {
-        let answers = Answers::new();
-        let large = || answers.hold(vec![7; 9 << 20]);
-        let mut held: Vec<_> = (0..4).map(|_| large().expect("room")).collect();
+        let answers = Answers::default();
+        let large = || answers.hold(OWNER, vec![7; 5 << 20]);
+        let mut held: Vec<_> = (0..3).map(|_| large().expect("room")).collect();
         let refused = large().unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
-        assert!(answers.hold(vec![7; SMALL_BYTES]).is_ok());
-        assert!(answers.hold(vec![7; 6 << 20]).is_ok(), "its share");
+        assert!(answers.hold(OWNER, vec![7; SMALL_BYTES]).is_ok());
         let part = held.pop().expect("an answer").slice(1..2);
         assert!(large().is_err(), "a part of it keeps the whole");
         drop(part);
-        assert_eq!(large().expect("room again").len(), 9 << 20);
+        assert_eq!(large().expect("room again").len(), 5 << 20);
         drop(held);
-        let whole = answers.hold(vec![7; 100 << 20]).expect("it is alone");
+        let whole = answers
+            .hold(OWNER, vec![7; 100 << 20])
+            .expect("it is alone");
         assert!(large().is_err());
         drop(whole);
         assert!(large().is_ok());
+    }
+
+    #[test]
+    fn one_principal_leaves_room_for_others() {
+        let answers = Answers::default();
+        let mut held = Vec::new();
+        while let Ok(body) = answers.hold(PrincipalId::vouched(Some("a"), None), vec![7; 65 << 10])
+        {
+            held.push(body);
+        }
+        assert!(answers.hold(OWNER, vec![7; 3 << 20]).is_ok());
     }
 }

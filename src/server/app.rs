@@ -1,25 +1,30 @@
-//! One request from its arrival to its answer: host, route, token, handler, headers.
+//! One request from its arrival to its answer: host, route, principal, rate, handler, headers.
 
-use super::access::{self, Asker, Door};
+use super::access::Authenticator;
 use super::answers::Answers;
-use super::crowd::Crowd;
 use super::error::ApiError;
 use super::gate::Gate;
+use super::health::Readiness;
 use super::host::{Hosts, Origins};
+use super::limiter::ConnectionLimiter;
 use super::metrics::{self, Metrics, add};
+use super::principal::Principal;
 use super::rate::Rates;
 use super::records::Records;
 use super::request::{Request, refuse};
 use super::route::{self, Access, Endpoint};
-use super::{Options, State, counts, export, health, logs, openapi, page, reply, runs, stream};
+use super::shares::{Share, Shares};
+use super::{Options, State, counts, export, forwarded, health, logs, openapi, page, reply, runs};
+use super::{session, stream};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Semaphore, watch};
 use warp::Filter;
-use warp::http::header::{self, HeaderMap, HeaderValue};
-use warp::http::{Method, StatusCode};
+use warp::http::Method;
+use warp::http::header::HeaderMap;
+use warp::http::uri::Authority;
 use warp::reply::Response;
 
 /// What handlers share.
@@ -33,27 +38,43 @@ pub(super) struct App {
     pub(super) gate: Gate,
     /// Bounds what waits to be read.
     pub(super) answers: Answers,
-    /// One permit a tail client.
-    pub(super) tails: Arc<Semaphore>,
+    /// One place for each live tail.
+    pub(super) tails: Arc<Shares>,
     /// The one permit of filters that read texts of records as they come: tails together take one processor at most.
     pub(super) matching: Arc<Semaphore>,
-    /// One permit an export.
-    pub(super) exports: Arc<Semaphore>,
+    /// One place for each export.
+    pub(super) exports: Arc<Shares>,
+    /// One place for each request that is being answered.
+    in_flight: Arc<Shares>,
     /// The open connections.
-    pub(super) crowd: Arc<Crowd>,
+    pub(super) limiter: Arc<ConnectionLimiter>,
     /// What is counted.
     pub(super) metrics: Metrics,
+    /// Whether records can be kept.
+    pub(super) readiness: Readiness,
     /// True once the server stops.
     pub(super) stopping: watch::Receiver<bool>,
-    door: Door,
+    /// Who may see what.
+    pub(super) authenticator: Authenticator,
     hosts: Hosts,
     origins: Origins,
     rates: Rates,
 }
 
-/// Who sent a request, as the connection knows it; put into each request by the connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
+/// How a request came; put into each request by the connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    /// The other end of the connection.
+    pub(super) address: IpAddr,
+    /// The authority of a target in absolute form.
+    pub(super) authority: Option<Authority>,
+}
+
+/// Travels with an answer until its body is handed over.
+#[derive(Debug, Clone)]
+pub(super) struct InFlight {
+    _share: Arc<Share>,
+}
 
 impl App {
     /// What handlers of a server that listens on `address` share.
@@ -63,17 +84,21 @@ impl App {
             live,
             options,
         } = state;
+        let authenticator = Authenticator::new(&options);
+        let shares = |places| Shares::new(places, authenticator.knows_others());
         Self {
-            records: Records::new(reader, live),
+            records: Records::new(reader.clone(), live),
             gate: Gate::new(),
-            answers: Answers::new(),
-            tails: Arc::new(Semaphore::new(options.tail_connections_max)),
+            answers: Answers::default(),
+            tails: shares(options.tail_connections_max),
             matching: Arc::new(Semaphore::new(1)),
-            exports: Arc::new(Semaphore::new(export::EXPORTS_MAX)),
-            crowd: Crowd::new(options.connections_max),
+            exports: shares(export::EXPORTS_MAX),
+            in_flight: shares(options.connections_max),
+            limiter: ConnectionLimiter::new(options.connections_max),
             metrics: Metrics::default(),
+            readiness: Readiness::new(reader),
             stopping,
-            door: Door::new(&options),
+            authenticator,
             hosts: Hosts::new(address, &options.hosts),
             origins: Origins::new(&options.cors_origins),
             rates: Rates::new(options.rate, options.rate_burst),
@@ -132,30 +157,45 @@ async fn admit(
     request: &Request,
     peer: Option<Peer>,
 ) -> Result<Response, ApiError> {
-    app.hosts.check(&request.headers)?;
+    let target = peer.as_ref().and_then(|peer| peer.authority.as_ref());
+    app.hosts.check(&request.headers, target)?;
     let (route, rest) = match route::find(&request.method, &request.path) {
         Ok(found) => found,
         Err(refusal) => return preflight(app, request).ok_or(refusal),
     };
-    // the page is some fifty small files in memory: opening it twice in a row is no flood
-    if let Some(Peer(client)) = peer
-        && !matches!(route.endpoint, Endpoint::Health | Endpoint::PageFile)
-        && let Err(refusal) = app.rates.take(client, Instant::now())
+    let address = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.address);
+    let stranger = || {
+        let proxies = &app.options.trusted_proxies;
+        Principal::stranger(forwarded::client(address, &request.headers, proxies))
+    };
+    // a page of an open path is the same for everybody, and asking who wants it may cost the check of a signature
+    let admitted = match route.endpoint {
+        Endpoint::Health | Endpoint::Page | Endpoint::PageFile => Ok(stranger()),
+        _ => app.authenticator.admit(request).await,
+    };
+    let principal = admitted
+        .as_ref()
+        .map_or_else(|_| stranger(), Principal::clone);
+    if !route.endpoint.is_unlimited()
+        && let Err(refusal) = app.rates.take(&principal, Instant::now())
     {
         add(&app.metrics.rate_refused, 1);
         return Err(refusal);
     }
-    let asker = match route.access {
-        Access::Open => Ok(Asker::nobody()),
-        Access::Token => app.door.admit(request).await,
-    };
-    match asker {
-        Ok(asker) => handle(app, &asker, route.endpoint, request, rest).await,
-        Err(_) if route.endpoint == Endpoint::Page && request.accepts("text/html") => {
-            Ok(page::sign_in(request.query_token.is_some()))
-        }
-        Err(refusal) => Err(refusal),
+    if let (Access::Token, Err(refusal)) = (route.access, admitted) {
+        return Err(refusal);
     }
+    let share = app.in_flight.take(principal.id).ok_or_else(|| {
+        ApiError::too_many(
+            "too_many_requests",
+            "too many answers of this client wait to be read",
+            1,
+        )
+    })?;
+    let mut response = handle(app, &principal, route.endpoint, request, rest).await?;
+    let share = Arc::new(share);
+    response.extensions_mut().insert(InFlight { _share: share });
+    Ok(response)
 }
 
 /// The answer to a browser that asks on behalf of a page of another origin.
@@ -166,7 +206,7 @@ fn preflight(app: &App, request: &Request) -> Option<Response> {
 
 async fn handle(
     app: &Arc<App>,
-    asker: &Asker,
+    principal: &Principal,
     endpoint: Endpoint,
     request: &Request,
     rest: &str,
@@ -175,77 +215,25 @@ async fn handle(
         refuse(&request.parameters)?;
     }
     match endpoint {
-        Endpoint::Page => Ok(enter(app, request)
-            .await
-            .unwrap_or_else(|| page::index(request))),
-        Endpoint::Logs => logs::page(app, asker, request).await,
-        Endpoint::Tail => stream::tail(app, asker, request),
-        Endpoint::Export => export::export(app, asker, request),
-        Endpoint::Sources => logs::sources(app, asker, request).await,
-        Endpoint::Histogram => counts::histogram(app, asker, request).await,
-        Endpoint::Fields => counts::fields(app, asker, request).await,
-        Endpoint::Record => logs::record(app, asker, request, rest).await,
-        Endpoint::Runs => runs::page(app, asker, request).await,
-        Endpoint::Run => runs::run(app, asker, request, rest).await,
-        Endpoint::Metrics => metrics::metrics(app, asker).await,
+        Endpoint::Page => Ok(page::index(request)),
+        Endpoint::Logs => logs::page(app, principal, request).await,
+        Endpoint::Tail => stream::tail(app, principal, request).await,
+        Endpoint::Export if request.method == Method::POST => {
+            session::link(app, principal, request)
+        }
+        Endpoint::Export => export::export(app, principal, request).await,
+        Endpoint::Sources => logs::sources(app, principal, request).await,
+        Endpoint::Histogram => counts::histogram(app, principal, request).await,
+        Endpoint::Fields => counts::fields(app, principal, request).await,
+        Endpoint::Record => logs::record(app, principal, request, rest).await,
+        Endpoint::Runs => runs::page(app, principal, request).await,
+        Endpoint::Run => runs::run(app, principal, request, rest).await,
+        Endpoint::Metrics => metrics::metrics(app, principal).await,
         Endpoint::PageFile => page::file(request, rest),
         Endpoint::Health => Ok(health::health()),
-        Endpoint::Ready => health::ready(app).await,
-        Endpoint::OpenApi => openapi::description(app, request),
-    }
-}
-
-/// Takes a token out of the page's address: into a cookie when it is the right one. What else the address says stays.
-async fn enter(app: &App, request: &Request) -> Option<Response> {
-    let token = request.query_token.as_ref()?;
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    headers.insert(header::LOCATION, page_address(&request.parameters)?);
-    if let Some(asker) = app.door.query_holder(request).await {
-        let is_secure = app.options.tls.is_some();
-        let cookie = access::cookie(&request.headers, token, &asker, is_secure)?;
-        headers.insert(header::SET_COOKIE, cookie);
-    }
-    Some(response)
-}
-
-/// Relative, so that it holds behind a proxy that serves the page under a path of its own.
-fn page_address(parameters: &[(String, String)]) -> Option<HeaderValue> {
-    let query: Vec<_> = parameters
-        .iter()
-        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
-        .collect();
-    let separator = if query.is_empty() { "" } else { "?" };
-    format!("./{separator}{}", query.join("&")).parse().ok()
-}
-
-/// Percent-encodes everything but what never has a meaning of its own.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // a String takes every write
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_survives_the_redirect() {
-        let parameters = [("q", "a b&c"), ("source", "docker:web"), ("x", "")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(
-            page_address(&parameters).expect("a header value"),
-            "./?q=a%20b%26c&source=docker%3Aweb&x="
-        );
-        assert_eq!(page_address(&[]).expect("a header value"), "./");
+        Endpoint::Ready => health::ready(app, principal).await,
+        Endpoint::OpenApi => openapi::description(app, principal, request),
+        Endpoint::Session if request.method == Method::DELETE => Ok(session::end(app, request)),
+        Endpoint::Session => session::begin(app, principal, request),
     }
 }

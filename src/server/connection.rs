@@ -1,8 +1,8 @@
 //! Connections and their bounds: how many, how long they may be silent, how much they may send before a request is whole, how
 //! long they may leave an answer unread, and that none of them outlives the server.
 
-use super::app::{App, Peer, service};
-use super::crowd::{Occupying, Seat, Visitor};
+use super::app::{App, InFlight, Peer, service};
+use super::limiter::{Connection, Occupying, Slot};
 use super::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -10,6 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -63,13 +64,13 @@ pub(super) async fn serve(
             () = &mut shutdown => break,
         };
         // when every place is busy, hanging up at once says so soonest
-        if let Some(visitor) = app.crowd.enter() {
-            connections.spawn(talk(Arc::clone(&app), stream, peer, visitor, &graceful));
+        if let Some(connection) = app.limiter.enter() {
+            connections.spawn(talk(Arc::clone(&app), stream, peer, connection, &graceful));
         }
     }
     drop(listener);
     stop.send_replace(true);
-    app.crowd.displace_idle();
+    app.limiter.displace_idle();
     if timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
         tracing::debug!("{} connections are cut", connections.len());
     }
@@ -77,10 +78,10 @@ pub(super) async fn serve(
 }
 
 /// The next connection.
-async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, Peer(peer.ip())),
+            Ok((stream, peer)) => return (stream, peer.ip()),
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
@@ -105,8 +106,8 @@ fn is_the_clients(error: &io::Error) -> bool {
 fn talk(
     app: Arc<App>,
     stream: TcpStream,
-    peer: Peer,
-    visitor: Visitor,
+    peer: IpAddr,
+    connection: Connection,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     set_options(&stream);
@@ -114,12 +115,12 @@ fn talk(
     let watcher = graceful.watcher();
     let acceptor = app.options.tls.as_ref().map(Tls::acceptor);
     async move {
-        let seat = visitor.seat();
+        let slot = connection.slot();
         let talked = async move {
             match acceptor {
-                None => answer(app, stream, peer, seat, watcher).await,
+                None => answer(app, stream, peer, slot, watcher).await,
                 Some(acceptor) => match timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => answer(app, stream, peer, seat, watcher).await,
+                    Ok(Ok(stream)) => answer(app, stream, peer, slot, watcher).await,
                     Ok(Err(error)) => tracing::debug!("a connection was not encrypted: {error}"),
                     Err(_) => tracing::debug!("a client took too long to agree on a key"),
                 },
@@ -127,7 +128,7 @@ fn talk(
         };
         tokio::select! {
             () = talked => {}
-            () = visitor.displaced() => {}
+            () = connection.displaced() => {}
         }
     }
 }
@@ -136,16 +137,25 @@ fn talk(
 async fn answer(
     app: Arc<App>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: Peer,
-    seat: Arc<Seat>,
+    peer: IpAddr,
+    slot: Arc<Slot>,
     watcher: Watcher,
 ) {
     let answers = TowerToHyperService::new(warp::service(service(app)));
     let answers = service_fn(move |mut request| {
-        let busy = seat.occupy();
+        let busy = slot.occupy();
+        let authority = request.uri().authority().cloned();
+        let peer = Peer {
+            address: peer,
+            authority,
+        };
         request.extensions_mut().insert(peer);
         let answer = answers.call(request);
-        async move { Ok::<_, Infallible>(answer.await?.map(|body| Occupying::new(body, busy))) }
+        async move {
+            let mut answer = answer.await?;
+            let share = answer.extensions_mut().remove::<InFlight>();
+            Ok::<_, Infallible>(answer.map(|body| Occupying::new(body, (busy, share))))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,9 +1,9 @@
 //! Counts: how many records there were when, and what values a metadata key has.
 
-use super::access::Asker;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
+use super::principal::Principal;
 use super::request::Request;
 use super::wire;
 use crate::query::{self, Limits};
@@ -21,40 +21,40 @@ const JSON: &str = "application/json";
 /// `GET /logs/histogram`
 pub(super) async fn histogram(
     app: &App,
-    asker: &Asker,
+    principal: &Principal,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let wanted = query::parse_histogram(&request.parameters, Micros::now())?;
-    let by = wanted.by;
-    let sight = app.records.of(asker).now();
+    let (parameters, now) = (request.parameters.clone(), Micros::now());
+    let records = app.records.of(principal);
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
-        .run(move |budget| {
-            sight
-                .histogram(wanted, budget)
-                .map(|histogram| encoding.whole(wire::histogram(&histogram, by)))
+        .run(principal, move |budget| {
+            let wanted = query::parse_histogram(&parameters, now)?;
+            let by = wanted.by;
+            let found = records.now().histogram(wanted, budget)?;
+            Ok::<_, ApiError>(encoding.whole(wire::histogram(&found, by)))
         })
         .await??;
-    body.into_response(JSON, &app.answers)
+    body.into_response(JSON, &app.answers, principal)
 }
 
 /// `GET /logs/fields`
 pub(super) async fn fields(
     app: &App,
-    asker: &Asker,
+    principal: &Principal,
     request: &Request,
 ) -> Result<Response, ApiError> {
-    let (filter, key, limit) = query::parse_fields(&request.parameters, &VALUES, Micros::now())?;
-    let sight = app.records.of(asker).now();
+    let (parameters, now) = (request.parameters.clone(), Micros::now());
+    let records = app.records.of(principal);
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
-        .run(move |budget| {
-            sight
-                .field_values(filter, &key, limit, budget)
-                .map(|values| encoding.whole(wire::fields(&key, &values)))
+        .run(principal, move |budget| {
+            let (filter, key, limit) = query::parse_fields(&parameters, &VALUES, now)?;
+            let found = records.now().field_values(filter, &key, limit, budget)?;
+            Ok::<_, ApiError>(encoding.whole(wire::fields(&key, &found)))
         })
         .await??;
-    body.into_response(JSON, &app.answers)
+    body.into_response(JSON, &app.answers, principal)
 }

@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::error::ApiError;
+use super::principal::Principal;
 use super::reply;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -93,8 +94,9 @@ impl Encoded {
         self,
         content_type: &'static str,
         answers: &Answers,
+        principal: &Principal,
     ) -> Result<Response, ApiError> {
-        let mut response = reply::bytes(content_type, answers.hold(self.body)?);
+        let mut response = reply::bytes(content_type, answers.hold(principal.id, self.body)?);
         self.encoding.mark(&mut response);
         Ok(response)
     }
@@ -179,9 +181,9 @@ mod tests {
         let encoded = Encoding::Gzip.whole(text.clone().into_bytes());
         assert!(encoded.body.len() < text.len() / 10);
         assert_eq!(unpacked(&encoded.body), text);
-        let answers = Answers::new();
+        let answers = Answers::default();
         let response = encoded
-            .into_response("text/plain", &answers)
+            .into_response("text/plain", &answers, &Principal::owner())
             .expect("there is room");
         assert_eq!(response.headers()["content-encoding"], "gzip");
         assert_eq!(response.headers()["vary"], "accept-encoding");
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!(small.body, b"{}");
         assert!(
             !small
-                .into_response("text/plain", &answers)
+                .into_response("text/plain", &answers, &Principal::owner())
                 .expect("there is room")
                 .headers()
                 .contains_key("content-encoding")

@@ -1,18 +1,19 @@
-//! Everything that a filter means, as a file: streamed page by page from one view, in memory that does not grow with it.
+//! All records that match a filter, as a file: streamed page by page from one view, in memory that does not grow with it.
 
-use super::access::Asker;
 use super::app::App;
 use super::encoding::{Encoding, Stream};
 use super::error::ApiError;
-use super::records::Sight;
+use super::principal::Principal;
+use super::records::ScopedView;
 use super::reply;
-use super::request::{Request, take_single};
+use super::request::{Request, refuse, take_single};
+use super::shares::Share;
 use super::wire;
 use crate::query::{self, Cursor, Direction, Order, PageRequest};
 use crate::record::StoredRecord;
 use crate::time::Micros;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use warp::http::header::{self, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
@@ -84,31 +85,36 @@ impl Format {
                 wire::write_entry(out, record);
                 out.push(b'\n');
             }
-            Self::Csv => write_csv(out, record),
+            Self::Csv => write_csv_with(out, record, write_visible),
         }
     }
 }
 
 /// `GET /logs/export`
-pub(super) fn export(
+pub(super) async fn export(
     app: &Arc<App>,
-    asker: &Asker,
+    principal: &Principal,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let now = Micros::now();
-    let (filter, mut rest) = query::parse_filter(&request.parameters, now)?;
+    let parameters = request.parameters.clone();
+    // a filter is compiled within the turn: a regex takes time and memory too
+    let parsed = app.gate.run(principal, move |_| {
+        query::parse_filter(&parameters, now).map_err(ApiError::from)
+    });
+    let (filter, mut rest) = parsed.await??;
     let format = Format::parse(take_single(&mut rest, "format")?.as_deref())?;
-    if let Some((name, _)) = rest.first() {
-        return Err(query::unknown(name).into());
-    }
-    let permit = Arc::clone(&app.exports)
-        .try_acquire_owned()
-        .map_err(|_| ApiError::too_many("too_many_exports", "too many exports are running", 10))?;
+    refuse(&rest)?;
+    let share = app.exports.take(principal.id).ok_or_else(|| {
+        let message = "as many exports are running as this server allows to this client";
+        ApiError::too_many("too_many_exports", message, 10)
+    })?;
     let encoding = Encoding::asked_by(&request.headers);
     let (sender, chunks) = mpsc::channel(1);
     let export = Export {
         app: Arc::clone(app),
-        sight: app.records.of(asker).now(),
+        principal: principal.clone(),
+        view: app.records.of(principal).now(),
         request: PageRequest {
             filter,
             cursor: None,
@@ -120,7 +126,7 @@ pub(super) fn export(
         format,
         stream: Stream::new(encoding),
         sender,
-        _permit: permit,
+        _share: share,
     };
     tokio::spawn(export.run());
     let mut response = reply::streamed(format.content_type(), chunks);
@@ -144,13 +150,14 @@ fn file_name(format: Format, now: Micros) -> Option<HeaderValue> {
 /// One export on its way.
 struct Export {
     app: Arc<App>,
+    principal: Principal,
     /// What is seen throughout: what arrives meanwhile is not in the file.
-    sight: Sight,
+    view: ScopedView,
     request: PageRequest,
     format: Format,
     stream: Stream,
     sender: mpsc::Sender<Result<Bytes, ApiError>>,
-    _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 impl Export {
@@ -183,12 +190,12 @@ impl Export {
 
     /// Writes the next page; returns where to go on.
     async fn page(&mut self) -> Result<Option<Cursor>, ApiError> {
-        let (sight, request, format) = (self.sight.clone(), self.request.clone(), self.format);
+        let (view, request, format) = (self.view.clone(), self.request.clone(), self.format);
         let (rows, text, next) = self
             .app
             .gate
-            .run(move |budget| {
-                sight.page(request, budget).map(|page| {
+            .run_stream(&self.principal, move |budget| {
+                view.page(request, budget).map(|page| {
                     let mut text = Vec::new();
                     for record in &page.entries {
                         format.write(&mut text, record);
@@ -221,22 +228,49 @@ fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
         "{} {:<5} {}: ",
         record.timestamp, record.level, record.source
     );
-    let mut buffer = [0; 4];
     for letter in record.message.trim_end_matches('\n').chars() {
         match letter {
             '\n' => out.extend_from_slice(b"\n    "),
-            '\t' => out.push(b'\t'),
-            letter if letter.is_control() => {
-                let _ = write!(out, "\\x{:02x}", u32::from(letter));
-            }
-            letter => out.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes()),
+            letter => write_visible(out, letter),
         }
     }
     out.push(b'\n');
 }
 
-/// A record as a line of CSV.
+/// Writes a letter; one that a terminal obeys, or that changes how the text around it is laid out, by its number.
+fn write_visible(out: &mut Vec<u8>, letter: char) {
+    use std::io::Write as _;
+    let mut buffer = [0; 4];
+    match letter {
+        '\t' => out.push(b'\t'),
+        // a Vec takes every byte
+        letter if letter.is_control() => {
+            let _ = write!(out, "\\x{:02x}", u32::from(letter));
+        }
+        letter if is_layout(letter) => {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
+        }
+        letter => out.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes()),
+    }
+}
+
+/// Separators of lines and paragraphs, and marks that turn the direction of writing.
+fn is_layout(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// A record as a line of CSV, with its texts as they are but for what a spreadsheet would take for a formula.
 pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
+    write_csv_with(out, stored, write_raw);
+}
+
+/// Writes one letter of a field.
+type Write = fn(&mut Vec<u8>, char);
+
+fn write_csv_with(out: &mut Vec<u8>, stored: &StoredRecord, write: Write) {
     let record = &stored.record;
     let mut metadata = Vec::new();
     wire::write(&mut metadata, &record.metadata);
@@ -253,26 +287,43 @@ pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
         if index > 0 {
             out.push(b',');
         }
-        write_field(out, field);
+        write_field(out, field, write);
     }
     out.extend_from_slice(b"\r\n");
 }
 
-/// A spreadsheet takes a text that begins with one of these for a formula, and logs may hold what an attacker wrote.
+fn write_raw(out: &mut Vec<u8>, letter: char) {
+    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// A spreadsheet takes a text that begins with one of these for a formula, also after blanks, and logs may hold what an attacker
+/// wrote. A program that splits at line ends within quotes sees each line as a field.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-fn write_field(out: &mut Vec<u8>, field: &str) {
-    let is_formula = field.starts_with(FORMULA_STARTS);
-    if !is_formula && !field.contains(['"', ',', '\n', '\r']) {
-        out.extend_from_slice(field.as_bytes());
-        return;
+fn write_field(out: &mut Vec<u8>, field: &str, write: Write) {
+    let is_formula = |line: &str| {
+        line.trim_start_matches([' ', '\u{feff}'])
+            .starts_with(FORMULA_STARTS)
+    };
+    let is_quoted = field.contains(['"', ',', '\n', '\r']) || is_formula(field);
+    if is_quoted {
+        out.push(b'"');
     }
-    out.push(b'"');
-    if is_formula {
-        out.push(b'\'');
+    for line in field.split_inclusive(['\n', '\r']) {
+        if is_formula(line) {
+            out.push(b'\'');
+        }
+        for letter in line.chars() {
+            match letter {
+                '"' => out.extend_from_slice(b"\"\""),
+                '\n' => out.push(b'\n'),
+                letter => write(out, letter),
+            }
+        }
     }
-    out.extend_from_slice(field.replace('"', "\"\"").as_bytes());
-    out.push(b'"');
+    if is_quoted {
+        out.push(b'"');
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +356,10 @@ mod tests {
             "1970-01-01T00:00:00.000000Z warn  docker:web: a\tb\n    \\x1b[31mc\\x0d\n"
         );
         assert_eq!(
+            written(Format::Log, "a\u{202e}b\u{2028}c\u{9b}2J\u{2067}d"),
+            "1970-01-01T00:00:00.000000Z warn  docker:web: a\\u{202e}b\\u{2028}c\\x9b2J\\u{2067}d\n"
+        );
+        assert_eq!(
             written(Format::Log, ""),
             "1970-01-01T00:00:00.000000Z warn  docker:web: \n"
         );
@@ -327,6 +382,10 @@ mod tests {
             ("a,b", "\"a,b\""),
             ("a\"b\n", "\"a\"\"b\n\""),
             ("=HYPERLINK(1)", "\"'=HYPERLINK(1)\""),
+            ("  =1+1", "\"'  =1+1\""),
+            ("a\n=1+1\r\n@b\r-c", "\"a\n'=1+1\\x0d\n'@b\\x0d'-c\""),
+            ("\n=1+1", "\"\n'=1+1\""),
+            ("\u{9b}31m\u{202e}", "\\x9b31m\\u{202e}"),
             ("-1", "\"'-1\""),
         ] {
             assert_eq!(

@@ -3,9 +3,13 @@
 use super::app::App;
 use super::error::ApiError;
 use super::metrics::Measure;
+use super::principal::Principal;
 use super::reply;
+use crate::store::Reader;
 use serde_json::{Map, Value, json};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use warp::reply::Response;
 
 /// `GET /healthz`: the process answers.
@@ -16,28 +20,114 @@ pub(super) fn health() -> Response {
 /// Below this the next write is likely to fail: a batch of long records takes as much.
 const FREE_BYTES_MIN: u64 = 16 << 20;
 
-/// `GET /readyz`: records are kept. The reason why not is in the log; it may name files.
-pub(super) async fn ready(app: &App) -> Result<Response, ApiError> {
-    if app.records.has_failed() {
-        return Err(ApiError::unavailable(
-            "store_failed",
-            "a write to the store failed, new records are no longer kept; reading goes on",
-            30,
-        ));
+/// An answer is as good for so long: anybody may ask, as often as he likes.
+const FRESH_MAX: Duration = Duration::from_millis(500);
+
+/// Whether records can be kept.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    reader: Reader,
+    /// The folder of the store at the start.
+    folder: Option<FolderId>,
+    last: tokio::sync::Mutex<Option<(Instant, State)>>,
+}
+
+/// Device and inode.
+type FolderId = (u64, u64);
+
+/// Whether records can be kept, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ready,
+    /// A write failed.
+    Failed,
+    /// The store's folder was removed or replaced.
+    FolderGone,
+    DiskFull,
+}
+
+impl State {
+    fn check(self) -> Result<(), ApiError> {
+        let (code, message) = match self {
+            Self::Ready => return Ok(()),
+            Self::Failed => (
+                "store_failed",
+                "a write to the store failed, new records are no longer kept; reading goes on",
+            ),
+            Self::FolderGone => (
+                "store_failed",
+                "the folder of the store was removed or replaced, new records are lost when the server ends; reading goes on",
+            ),
+            Self::DiskFull => (
+                "disk_full",
+                "the disk is full, new records may be lost; reading goes on",
+            ),
+        };
+        Err(ApiError::unavailable(code, message, 30))
     }
-    let root = app.records.root();
-    let free_bytes = app.gate.run(move |_| free_bytes(&root)).await?;
-    if free_bytes.is_some_and(|free| free < FREE_BYTES_MIN) {
-        return Err(ApiError::unavailable(
-            "disk_full",
-            "the disk is full, new records may be lost; reading goes on",
-            30,
-        ));
+}
+
+impl Readiness {
+    pub(super) fn new(reader: Reader) -> Self {
+        let folder = folder_id(&reader.root());
+        Self {
+            reader,
+            folder,
+            last: tokio::sync::Mutex::new(None),
+        }
     }
+
+    async fn state(&self) -> Result<State, ApiError> {
+        let mut last = self.last.lock().await;
+        if let Some((at, state)) = *last
+            && at.elapsed() < FRESH_MAX
+        {
+            return Ok(state);
+        }
+        let (reader, folder) = (self.reader.clone(), self.folder);
+        let looked = tokio::task::spawn_blocking(move || look(&reader, folder));
+        let state = looked.await.map_err(|_| ApiError::internal())?;
+        let before = last.map_or(State::Ready, |(_, state)| state);
+        if state == State::FolderGone && before != state {
+            let root = self.reader.root();
+            tracing::error!(
+                "{} was removed or replaced: new records are lost when the server ends; restart it",
+                root.display()
+            );
+        }
+        *last = Some((Instant::now(), state));
+        Ok(state)
+    }
+}
+
+fn look(reader: &Reader, folder: Option<FolderId>) -> State {
+    let root = reader.root();
+    if reader.failure().is_some() {
+        State::Failed
+    } else if folder_id(&root) != folder {
+        State::FolderGone
+    } else if free_bytes(&root).is_some_and(|free| free < FREE_BYTES_MIN) {
+        State::DiskFull
+    } else {
+        State::Ready
+    }
+}
+
+fn folder_id(root: &Path) -> Option<FolderId> {
+    let metadata = std::fs::metadata(root).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// `GET /readyz`: records are kept. The reason why not is in the log; it may name files. What collectors there are is for those who
+/// may see the whole log.
+pub(super) async fn ready(app: &App, principal: &Principal) -> Result<Response, ApiError> {
+    app.readiness.state().await?.check()?;
     let mut answer = json!({"status": "ready"});
-    let collectors = collectors(app);
-    if !collectors.is_empty() {
-        answer["collectors"] = collectors.into();
+    if principal.sees_everything() {
+        let collectors = collectors(app);
+        if !collectors.is_empty() {
+            answer["collectors"] = collectors.into();
+        }
     }
     Ok(reply::json(&answer))
 }
@@ -48,7 +138,7 @@ fn free_bytes(root: &Path) -> Option<u64> {
     Some(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// What is counted of each collector. Where it reads is left out: this answer needs no token.
+/// What is counted of each collector, without where it reads: that is in `/metrics`.
 fn collectors(app: &App) -> Map<String, Value> {
     let samples = app.options.measure.as_ref().map(Measure::read);
     let mut collectors = Map::new();

@@ -31,18 +31,25 @@ impl Hosts {
     }
 
     /// 403 for a request that was addressed to somebody else.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+    ///
+    /// `target`: the authority of a request in absolute form (`GET http://host/path`), which names the host as well.
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        target: Option<&Authority>,
+    ) -> Result<(), ApiError> {
         let Self::Loopback(extra) = self else {
             return Ok(());
         };
+        let is_ours = |name: &str| {
+            is_this_machine(name) || extra.iter().any(|host| host.eq_ignore_ascii_case(name))
+        };
         let mut given = headers.get_all(header::HOST).iter();
         let allowed = match (given.next().map(host_name), given.next()) {
-            (Some(Some(name)), None) => {
-                is_this_machine(&name) || extra.iter().any(|host| host.eq_ignore_ascii_case(&name))
-            }
+            (Some(Some(name)), None) => is_ours(&name),
             _ => false,
         };
-        if allowed {
+        if allowed && target.is_none_or(|target| is_ours(target.host())) {
             return Ok(());
         }
         Err(ApiError::new(
@@ -157,7 +164,7 @@ mod tests {
             for name in names {
                 headers.append("host", HeaderValue::from_static(name));
             }
-            hosts.check(&headers).is_ok()
+            hosts.check(&headers, None).is_ok()
         };
         for host in [
             "localhost",
@@ -186,9 +193,21 @@ mod tests {
     }
 
     #[test]
+    fn the_host_of_an_absolute_target_counts_as_well() {
+        let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("localhost"));
+        for (target, is_allowed) in [("localhost:1", true), ("evil.example", false)] {
+            let target: Authority = target.parse().expect("an authority");
+            let checked = hosts.check(&headers, Some(&target));
+            assert_eq!(checked.is_ok(), is_allowed, "{target}");
+        }
+    }
+
+    #[test]
     fn elsewhere_any_name_will_do() {
         let hosts = Hosts::new([0, 0, 0, 0].into(), &[]);
-        assert!(hosts.check(&HeaderMap::new()).is_ok());
+        assert!(hosts.check(&HeaderMap::new(), None).is_ok());
     }
 
     #[test]

@@ -297,7 +297,14 @@ impl Jwk {
                 e: without_zeros(bytes(self.e)?),
             },
             "OKP" if is(&self.alg, "EdDSA") && self.crv.as_deref() == Some("Ed25519") => {
-                PublicKey::Ed25519(bytes(self.x).filter(|key| key.len() == 32)?)
+                let key = bytes(self.x).filter(|key| key.len() == 32)?;
+                if is_small_order(&key) {
+                    tracing::warn!(
+                        "a key for access tokens is refused: it is a point of small order"
+                    );
+                    return None;
+                }
+                PublicKey::Ed25519(key)
             }
             _ => return None,
         };
@@ -307,6 +314,35 @@ impl Jwk {
         })
     }
 }
+
+/// Whether an Ed25519 key is one of the points of small order: signatures can be made for these without any secret. `y` is 0, 1, -1
+/// or one of two roots of order 8, possibly written as `y + p`; the sign of `x` (the highest bit) is of no account.
+fn is_small_order(key: &[u8]) -> bool {
+    let Ok(mut key) = <[u8; 32]>::try_from(key) else {
+        return false;
+    };
+    key[31] &= 0x7f;
+    // the first and the last byte of p = 2^255 - 19; all between them are 0xff
+    let near_p = |first: u8| {
+        key[0] == first && key[31] == 0x7f && key[1..31].iter().all(|byte| *byte == 0xff)
+    };
+    let is_tiny = key[0] <= 1 && key[1..].iter().all(|byte| *byte == 0);
+    is_tiny || [0xec, 0xed, 0xee].into_iter().any(near_p) || ORDER_8.contains(&key)
+}
+
+/// The `y` of the points of order 8, little-endian. Multiplying any point of the curve by the order of its large subgroup leads to one.
+const ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
 
 fn without_zeros(mut number: Vec<u8>) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
@@ -388,6 +424,35 @@ mod tests {
             let error = parse(text.as_bytes()).expect_err(text);
             assert_eq!(error.to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_key_of_small_order_is_refused() {
+        let mut refused: Vec<[u8; 32]> = ORDER_8.to_vec();
+        for (first, rest, last) in [
+            (0, 0, 0),
+            (1, 0, 0),
+            (0xec, 0xff, 0x7f),
+            (0xed, 0xff, 0x7f),
+            (0xee, 0xff, 0x7f),
+        ] {
+            let mut key = [rest; 32];
+            (key[0], key[31]) = (first, last);
+            refused.push(key);
+        }
+        for key in &refused {
+            for sign in [0, 0x80] {
+                let mut key = *key;
+                key[31] |= sign;
+                assert!(is_small_order(&key), "{key:?}");
+                let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(key)});
+                assert!(parse(set(&[jwk]).as_bytes()).is_err());
+            }
+        }
+        assert!(parse(set(&[jwk(1, "a")]).as_bytes()).is_ok());
+        let mut near = [0xff; 32];
+        (near[0], near[31]) = (0xeb, 0x7f);
+        assert!(!is_small_order(&near) && !is_small_order(&[2; 32]));
     }
 
     #[test]

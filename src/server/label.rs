@@ -3,12 +3,13 @@
 use crate::record::Source;
 
 /// Sources that have a name of their own, whatever their kind.
-const NAMED: [(&str, &str); 5] = [
+const NAMED: [(&str, &str); 6] = [
     ("cloud-init", "Cloud Init"),
     ("cloud-init-output", "Cloud Init Output"),
     ("system:kernel", "Kernel"),
     ("system:vm-agent", "VM Agent"),
     ("system:vmlog", "vmlog"),
+    ("system:vmlog-other-sources", "Other sources"),
 ];
 
 /// `Docker: ws-abc123` for `docker:ws-abc123`, `Cloud Init` for `cloud-init`.

@@ -1,8 +1,8 @@
 //! What the server counts, as Prometheus reads it.
 
-use super::access::Asker;
 use super::app::App;
 use super::error::ApiError;
+use super::principal::Principal;
 use super::records::StoreSize;
 use super::reply;
 use super::route::{Endpoint, ROUTES};
@@ -109,15 +109,15 @@ pub(super) fn add(counter: &AtomicU64, count: u64) {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(app: &App, asker: &Asker) -> Result<Response, ApiError> {
-    asker.require_everything()?;
+pub(super) async fn metrics(app: &App, principal: &Principal) -> Result<Response, ApiError> {
+    principal.require_everything()?;
     let size = app.records.size();
-    let store = app.gate.run(move |_| size()).await?;
+    let store = app.gate.run(principal, move |_| size()).await?;
     let mut text = Text::default();
     text.requests(&app.metrics);
     text.store(&store);
     text.tails(app);
-    let connections = app.crowd.size() as u64;
+    let connections = app.limiter.size() as u64;
     text.plain("vmlog_http_connections", "Open connections.", connections);
     let samples = app.options.measure.as_ref().map(Measure::read);
     for sample in samples.into_iter().flatten() {
@@ -207,8 +207,7 @@ impl Text {
     }
 
     fn tails(&mut self, app: &App) {
-        let most = app.options.tail_connections_max;
-        let clients = most.saturating_sub(app.tails.available_permits());
+        let clients = app.tails.held_by_all();
         self.plain(
             "vmlog_tail_clients",
             "Clients that follow the log.",

@@ -14,21 +14,23 @@ mod answers;
 mod app;
 mod connection;
 mod counts;
-mod crowd;
 mod encoding;
 mod error;
 mod export;
+mod forwarded;
 mod gate;
 mod health;
 mod host;
 mod jwt;
 mod keys;
 mod label;
+mod limiter;
 mod logs;
 mod metrics;
 mod node;
 mod openapi;
 mod page;
+mod principal;
 mod rate;
 mod records;
 mod reply;
@@ -36,13 +38,18 @@ mod request;
 mod route;
 mod runs;
 mod scope;
+mod session;
+mod shares;
 #[cfg(test)]
 mod spec;
+mod sse;
 mod stream;
+mod tail_start;
 mod tls;
 mod wire;
 
 pub(crate) use export::write_csv;
+pub use forwarded::Network;
 pub use host::is_origin;
 pub use keys::KeySource;
 pub use metrics::{Measure, Sample};
@@ -61,7 +68,7 @@ use tokio::net::TcpListener;
 /// Settings of the server; `Default` holds the documented defaults.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The access token that every request needs; `None` leaves the door open (tests only).
+    /// The access token that every request needs; without it and `node_auth` every client is the owner (tests only).
     pub token: Option<String>,
     /// `LOG_API_MAX_LIMIT`: the most records that one page holds.
     pub limit_max: usize,
@@ -72,13 +79,14 @@ pub struct Options {
     /// A tail client that gets nothing else for so long gets a comment: proxies close a connection that is silent for a
     /// minute, and half of that keeps it.
     pub tail_keep_alive: Duration,
-    /// `LOG_API_RATE`: requests a second that one client (by its address) may make; 0 sets no bound.
+    /// `LOG_API_RATE`: requests a second that one principal may make; a fifth of it for each address without a token; 0 sets no
+    /// bound.
     pub rate: u32,
     /// `LOG_API_BURST`: requests that it may make at once.
     pub rate_burst: u32,
     /// What the rest of the program counts, for `/metrics`.
     pub measure: Option<Measure>,
-    /// Tokens of a control plane; without it the access token alone opens the door.
+    /// Tokens of a control plane; without it only the access token is accepted.
     pub node_auth: Option<NodeAuth>,
     /// `LOG_CORS_ORIGINS`: other origins whose pages may read answers.
     pub cors_origins: Vec<String>,
@@ -89,6 +97,8 @@ pub struct Options {
     pub connections_max: usize,
     /// `LOG_TAIL_END_WITH_TOKEN`: a tail ends when the token with which it began does.
     pub tail_ends_with_token: bool,
+    /// `LOG_API_TRUSTED_PROXIES`: who is believed about the address of a client (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<Network>,
     /// Host names, beside those of this machine's loopback, under which a server on loopback may be addressed: what a proxy
     /// in front of it sends as `Host`. Without port.
     pub hosts: Vec<String>,
@@ -110,6 +120,7 @@ impl Default for Options {
             tls: None,
             connections_max: 512,
             tail_ends_with_token: true,
+            trusted_proxies: Vec::new(),
             hosts: Vec::new(),
         }
     }

@@ -1,8 +1,8 @@
 //! Node management tokens: what a control plane signs for whoever may see this machine.
 
-use super::access::Asker;
 use super::jwt::{Claims, Unverified};
 use super::keys::{KeySource, Keys, is_trusted_url};
+use super::principal::{Principal, PrincipalId};
 use super::scope::{Scope, WorkspaceSources};
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use warp::http::header::HeaderName;
 
-/// Which machine the asker means; it must be this one when it is said.
+/// Which machine the principal means; it must be this one when it is said.
 pub(super) const NODE_HEADER: HeaderName = HeaderName::from_static("x-sam-node-id");
 
 /// What tokens for this server have as audience and type.
@@ -30,7 +30,7 @@ pub struct NodeAuth {
     pub node: String,
     /// `LOG_AUTH_CA`: certificate authorities of the server of the keys, in PEM; the system's when there is none.
     pub authorities: Option<PathBuf>,
-    /// `LOG_AUTH_WORKSPACE_SOURCES`: what the asker of a workspace may see.
+    /// `LOG_AUTH_WORKSPACE_SOURCES`: what the principal of a workspace may see.
     pub workspace_sources: WorkspaceSources,
     /// Time between two tries to read the keys. Anybody can name a key that is not there.
     pub keys_floor: Duration,
@@ -103,7 +103,11 @@ impl Nodes {
     }
 
     /// Who holds this token. `node`: the machine that the request names.
-    pub(super) async fn holder(&self, token: &str, node: Option<&[u8]>) -> Result<Asker, Refusal> {
+    pub(super) async fn holder(
+        &self,
+        token: &str,
+        node: Option<&[u8]>,
+    ) -> Result<Principal, Refusal> {
         let unverified = Unverified::parse(token).ok_or(Refusal::NotAToken)?;
         if node.is_some_and(|node| node != self.options.node.as_bytes()) {
             return Err(Refusal::NodeHeader);
@@ -117,7 +121,7 @@ impl Nodes {
         self.check(&claims.ok_or(Refusal::Signature)?, now())
     }
 
-    fn check(&self, claims: &Claims, now: i64) -> Result<Asker, Refusal> {
+    fn check(&self, claims: &Claims, now: i64) -> Result<Principal, Refusal> {
         let options = &self.options;
         let is = |name, expected: &str| claims.text(name) == Some(expected);
         if !is("iss", &options.issuer) {
@@ -143,10 +147,18 @@ impl Nodes {
                 return Err(Refusal::NotYet);
             }
         }
-        Ok(Asker {
+        let workspace = claims.text("workspace");
+        Ok(Principal {
+            id: PrincipalId::vouched(workspace, claims.text("sub")),
             scope: self.scope(claims)?,
+            workspace: workspace.map(str::to_owned),
             remaining: Some(Duration::from_secs(left)),
         })
+    }
+
+    /// What a workspace may see.
+    pub(super) fn workspace(&self, workspace: &str) -> Option<Scope> {
+        self.options.workspace_sources.of(workspace)
     }
 
     /// A claim that names no workspace must not pass for none.
@@ -204,15 +216,15 @@ mod tests {
         token.verify(&public(&pair)).expect("signed")
     }
 
-    fn checked(changes: &Value) -> Result<Asker, Refusal> {
+    fn checked(changes: &Value) -> Result<Principal, Refusal> {
         nodes("node-1").check(&claims(changes), NOW)
     }
 
     #[test]
     fn a_good_token_opens_everything_until_it_ends() {
-        let asker = checked(&json!({})).expect("admitted");
-        assert_eq!(asker.scope, Scope::Everything);
-        assert_eq!(asker.remaining, Some(Duration::from_secs(3_630)));
+        let principal = checked(&json!({})).expect("admitted");
+        assert_eq!(principal.scope, Scope::Everything);
+        assert_eq!(principal.remaining, Some(Duration::from_secs(3_630)));
         let list = json!({"aud": ["other", "node-management"]});
         assert!(checked(&list).is_ok());
     }
@@ -254,12 +266,12 @@ mod tests {
 
     #[test]
     fn a_workspace_narrows() {
-        let asker = checked(&json!({"workspace": "ws-1"})).expect("admitted");
+        let principal = checked(&json!({"workspace": "ws-1"})).expect("admitted");
         assert_eq!(
-            Some(asker.scope.clone()),
+            Some(principal.scope.clone()),
             WorkspaceSources::default().of("ws-1")
         );
-        assert_eq!(asker.require_everything().unwrap_err().status, 403);
+        assert_eq!(principal.require_everything().unwrap_err().status, 403);
     }
 
     #[test]

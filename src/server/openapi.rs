@@ -4,6 +4,7 @@ use super::Options;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
+use super::principal::Principal;
 use super::request::Request;
 use serde_json::{Value, json};
 use warp::reply::Response;
@@ -14,10 +15,14 @@ static DESCRIPTION: &[u8] = include_bytes!("openapi.json");
 const LIMITS: [&str; 2] = ["limit", "runsLimit"];
 
 /// `GET /openapi.json`
-pub(super) fn description(app: &App, request: &Request) -> Result<Response, ApiError> {
+pub(super) fn description(
+    app: &App,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, ApiError> {
     Encoding::asked_by(&request.headers)
         .whole(described(&app.options))
-        .into_response("application/json", &app.answers)
+        .into_response("application/json", &app.answers, principal)
 }
 
 /// The description of a server with these settings.
@@ -47,9 +52,26 @@ mod tests {
     use crate::server::route::{Access, Endpoint, ROUTES, Route};
     use crate::time::Micros;
     use std::collections::BTreeSet;
+    use warp::http::Method;
 
     fn document() -> Value {
         serde_json::from_slice(DESCRIPTION).expect("JSON")
+    }
+
+    /// Every method of every route, as it is described.
+    fn operations(document: &Value) -> Vec<(&'static Route, &Value)> {
+        let of_route = |route: &'static Route| {
+            let methods = route
+                .methods
+                .iter()
+                .filter(|method| *method != Method::HEAD);
+            methods.map(move |method| {
+                let path = route.path.replace("...}", "}");
+                let method = method.as_str().to_ascii_lowercase();
+                (route, &document["paths"][path][method])
+            })
+        };
+        ROUTES.iter().flat_map(of_route).collect()
     }
 
     /// What `$ref` leads to, or the value itself.
@@ -90,15 +112,17 @@ mod tests {
         let answered: BTreeSet<_> = ROUTES.iter().map(path).collect();
         let answered: BTreeSet<_> = answered.iter().map(String::as_str).collect();
         assert_eq!(described, answered);
-        for route in ROUTES {
-            let operation = &document["paths"][path(route)]["get"];
+        for (route, operation) in operations(&document) {
             let open = operation["security"].as_array().is_some_and(Vec::is_empty);
             assert_eq!(open, route.access == Access::Open, "{}", route.path);
             let refusals = &operation["responses"];
             assert_eq!(refusals.get("401").is_some(), !open, "{}", route.path);
-            for status in ["200", "400", "403", "405", "413", "429", "500", "503"] {
+            for status in ["400", "403", "405", "413", "429", "500", "503"] {
                 assert!(refusals.get(status).is_some(), "{} {status}", route.path);
             }
+            let answers = refusals.as_object().expect("a map").keys();
+            let is_good = |status: &String| status.starts_with('2');
+            assert!(answers.into_iter().any(is_good), "{}", route.path);
         }
     }
 
@@ -181,9 +205,8 @@ mod tests {
         }
         let known = CODES.iter().map(|(_, codes)| json!(codes).to_string());
         assert_eq!(described, known.collect());
-        for route in ROUTES {
-            let path = route.path.replace("...}", "}");
-            let responses = &document["paths"][path]["get"]["responses"];
+        for (route, operation) in operations(&document) {
+            let responses = &operation["responses"];
             for (status, codes) in CODES {
                 let response = resolved(&document, &responses[status.to_string()]);
                 if response.is_null() {
@@ -199,12 +222,11 @@ mod tests {
     #[test]
     fn what_takes_no_parameters_describes_none() {
         let document = document();
-        for route in ROUTES
-            .iter()
-            .filter(|route| route.endpoint != Endpoint::Page)
+        for (route, operation) in operations(&document)
+            .into_iter()
+            .filter(|(route, _)| route.endpoint != Endpoint::Page)
         {
-            let path = route.path.replace("...}", "}");
-            let has_some = document["paths"][path]["get"]["parameters"]
+            let has_some = operation["parameters"]
                 .as_array()
                 .into_iter()
                 .flatten()

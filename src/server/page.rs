@@ -34,7 +34,6 @@ const SVG: &str = "image/svg+xml";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 static INDEX: File = file_of("index.html", HTML, include_bytes!("../ui/index.html"));
-static SIGN_IN: File = file_of("sign-in.html", HTML, include_bytes!("../ui/sign-in.html"));
 
 /// Names a file of the page once: its address below `/ui/` is its path in `src/ui`.
 macro_rules! page_files {
@@ -44,7 +43,7 @@ macro_rules! page_files {
 }
 
 /// What `/ui/` holds.
-static FILES: [File; 61] = page_files![
+static FILES: [File; 63] = page_files![
     JAVASCRIPT "actions.js",
     JAVASCRIPT "api.js",
     CSS "app.css",
@@ -81,6 +80,7 @@ static FILES: [File; 61] = page_files![
     JAVASCRIPT "live.js",
     JAVASCRIPT "runs.js",
     JAVASCRIPT "select.js",
+    JAVASCRIPT "session.js",
     JAVASCRIPT "state.js",
     JAVASCRIPT "story.js",
     JAVASCRIPT "tail.js",
@@ -101,6 +101,7 @@ static FILES: [File; 61] = page_files![
     JAVASCRIPT "view/palette.js",
     JAVASCRIPT "view/runs.js",
     JAVASCRIPT "view/select.js",
+    JAVASCRIPT "view/sign-in.js",
     JAVASCRIPT "view/sources.js",
     JAVASCRIPT "view/stage.js",
     JAVASCRIPT "view/story.js",
@@ -111,7 +112,7 @@ static FILES: [File; 61] = page_files![
 /// Names the state of all files: they change together, with the program. It is weak, since a file is the same compressed or not.
 static ETAG: LazyLock<HeaderValue> = LazyLock::new(|| {
     let mut hasher = crc32fast::Hasher::new();
-    for file in FILES.iter().chain([&INDEX, &SIGN_IN]) {
+    for file in FILES.iter().chain([&INDEX]) {
         hasher.update(file.content);
     }
     let tag = format!(
@@ -223,18 +224,6 @@ pub(super) fn file(request: &Request, name: &str) -> Result<Response, ApiError> 
         .ok_or_else(ApiError::unknown_path)
 }
 
-/// 401 for a person: how to get in. `refused`: there was a token, and it is not ours.
-pub(super) fn sign_in(refused: bool) -> Response {
-    let mut response = reply::bytes(SIGN_IN.content_type, SIGN_IN.content);
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    if refused {
-        let text = String::from_utf8_lossy(SIGN_IN.content)
-            .replace("data-refused=\"no\"", "data-refused=\"yes\"");
-        *response.body_mut() = text.into();
-    }
-    response
-}
-
 /// The file, or 304 when the browser has it. It asks each time: a new program brings new files.
 fn send(file: &File, request: &Request) -> Response {
     let known = request
@@ -277,10 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_file_that_the_page_names_is_there() {
-        let mut texts = vec![
-            body_text(index(&request("/", &[]))).await,
-            body_text(sign_in(false)).await,
-        ];
+        let mut texts = vec![body_text(index(&request("/", &[]))).await];
         for known in &FILES {
             let path = request("/ui/x", &[]);
             texts.push(body_text(file(&path, known.name).expect("a file")).await);
@@ -317,18 +303,6 @@ mod tests {
         assert_eq!(other.status(), StatusCode::OK);
     }
 
-    #[tokio::test]
-    async fn a_refused_token_is_said_to_be_refused() {
-        assert!(
-            !body_text(sign_in(false))
-                .await
-                .contains("data-refused=\"yes\"")
-        );
-        let refused = sign_in(true);
-        assert_eq!(refused.status(), 401);
-        assert!(body_text(refused).await.contains("data-refused=\"yes\""));
-    }
-
     #[test]
     fn comments_stay_at_home() {
         let script = "// what it is for\n\n/**\n * @param {string} a\n */\nexport function f(a) {\n  \
@@ -362,11 +336,9 @@ mod tests {
 
     #[test]
     fn scripts_and_styles_are_in_files_of_their_own() {
-        for file in [&INDEX, &SIGN_IN] {
-            let text = std::str::from_utf8(file.content).expect("UTF-8");
-            for forbidden in ["<style", " style=", "<script>", " onclick="] {
-                assert!(!text.contains(forbidden), "{}: {forbidden}", file.name);
-            }
+        let text = std::str::from_utf8(INDEX.content).expect("UTF-8");
+        for forbidden in ["<style", " style=", "<script>", " onclick="] {
+            assert!(!text.contains(forbidden), "{forbidden}");
         }
         // a vendored library may name what its callers must not use
         for file in FILES

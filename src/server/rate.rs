@@ -1,25 +1,38 @@
-//! How many requests a client may make: a bucket of tokens for each address, refilled as time goes.
+//! How many requests a principal may make: a bucket of tokens for each, refilled as time goes. Requests without a valid token have
+//! small buckets of their own, by address, so that strangers never use up what a principal has.
 
 use super::error::ApiError;
+use super::principal::{Principal, PrincipalId};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Addresses that are remembered. Who is forgotten starts with a full bucket, which is worth `burst` requests to somebody who
-/// has a thousand addresses.
-const ADDRESSES_MAX: usize = 1_024;
+/// Buckets that are remembered. Whoever is forgotten starts with a full one, which is worth a burst to somebody who has a thousand
+/// addresses.
+const BUCKETS_MAX: usize = 1_024;
 
-/// Bounds requests by client.
+/// Strangers have this part of what a principal has.
+pub(super) const STRANGER_PART: u32 = 5;
+
+/// Bounds requests.
 #[derive(Debug)]
 pub(super) struct Rates {
+    principals: Buckets<PrincipalId>,
+    strangers: Buckets<IpAddr>,
+}
+
+/// A bucket for each of something.
+#[derive(Debug)]
+struct Buckets<K> {
     /// Requests a second; 0 sets no bound.
     rate: u32,
     burst: u32,
-    buckets: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<K, Bucket>>,
 }
 
-/// What is left of a client's requests, as it was at `since`.
+/// What is left of somebody's requests, as it was at `since`.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     tokens: f64,
@@ -30,24 +43,39 @@ impl Rates {
     /// `rate` requests a second (0: any number), `burst` at once.
     pub(super) fn new(rate: u32, burst: u32) -> Self {
         Self {
+            principals: Buckets::new(rate, burst),
+            strangers: Buckets::new(rate.div_ceil(STRANGER_PART), burst.div_ceil(STRANGER_PART)),
+        }
+    }
+
+    /// Takes a request off the bucket of whoever makes it; 429 when it is empty.
+    pub(super) fn take(&self, principal: &Principal, now: Instant) -> Result<(), ApiError> {
+        match principal.id {
+            PrincipalId::Stranger(address) => self.strangers.take(network(address), now),
+            id => self.principals.take(id, now),
+        }
+    }
+}
+
+impl<K: Hash + Eq + Copy> Buckets<K> {
+    fn new(rate: u32, burst: u32) -> Self {
+        Self {
             rate,
             burst: burst.max(1),
             buckets: Mutex::new(HashMap::new()),
         }
     }
 
-    /// Takes a request off a client's bucket; 429 when it is empty.
-    pub(super) fn take(&self, client: IpAddr, now: Instant) -> Result<(), ApiError> {
+    fn take(&self, key: K, now: Instant) -> Result<(), ApiError> {
         if self.rate == 0 {
             return Ok(());
         }
-        let client = network(client);
         // a panic elsewhere leaves the numbers as they were
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&client) {
+        if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             self.forget(&mut buckets, now);
         }
-        let bucket = buckets.entry(client).or_insert(Bucket {
+        let bucket = buckets.entry(key).or_insert(Bucket {
             tokens: f64::from(self.burst),
             since: now,
         });
@@ -71,17 +99,17 @@ impl Rates {
     }
 
     /// Full buckets say nothing; when none is full, the oldest goes.
-    fn forget(&self, buckets: &mut HashMap<IpAddr, Bucket>, now: Instant) {
+    fn forget(&self, buckets: &mut HashMap<K, Bucket>, now: Instant) {
         buckets.retain(|_, bucket| self.filled(*bucket, now) < f64::from(self.burst));
-        if buckets.len() < ADDRESSES_MAX {
+        if buckets.len() < BUCKETS_MAX {
             return;
         }
         let oldest = buckets
             .iter()
             .min_by_key(|(_, bucket)| bucket.since)
-            .map(|(client, _)| *client);
-        if let Some(client) = oldest {
-            buckets.remove(&client);
+            .map(|(key, _)| *key);
+        if let Some(key) = oldest {
+            buckets.remove(&key);
         }
     }
 }
@@ -105,27 +133,24 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    fn served(rates: &Rates, principal: &Principal, at: Instant, tries: usize) -> usize {
+        let taken = (0..tries).filter(|_| rates.take(principal, at).is_ok());
+        taken.count()
+    }
+
     #[test]
     fn a_burst_is_served_and_then_the_rate() {
         let rates = Rates::new(50, 100);
-        let start = Instant::now();
-        let served = |at: Duration, tries: usize| {
-            (0..tries)
-                .filter(|_| rates.take(client("10.0.0.1"), start + at).is_ok())
-                .count()
-        };
-        assert_eq!(served(Duration::ZERO, 150), 100);
-        assert_eq!(served(Duration::from_millis(100), 150), 5);
+        let (start, owner) = (Instant::now(), Principal::owner());
+        let served = |at: Duration| served(&rates, &owner, start + at, 150);
+        assert_eq!(served(Duration::ZERO), 100);
+        assert_eq!(served(Duration::from_millis(100)), 5);
         assert_eq!(
-            served(Duration::from_mins(1), 150),
+            served(Duration::from_mins(1)),
             100,
             "no more than a burst is saved"
         );
-        assert!(
-            rates.take(client("10.0.0.2"), start).is_ok(),
-            "others notice nothing"
-        );
-        let refused = rates.take(client("10.0.0.1"), start).unwrap_err();
+        let refused = rates.take(&owner, start).unwrap_err();
         assert_eq!(
             (refused.status.as_u16(), refused.retry_after_seconds),
             (429, Some(1))
@@ -133,9 +158,23 @@ mod tests {
     }
 
     #[test]
+    fn strangers_have_little_and_take_nothing_from_principals() {
+        let rates = Rates::new(50, 100);
+        let (now, stranger) = (Instant::now(), Principal::stranger(client("127.0.0.1")));
+        assert_eq!(served(&rates, &stranger, now, 1_000), 20);
+        assert_eq!(served(&rates, &Principal::owner(), now, 1_000), 100);
+        let other = Principal::stranger(client("127.0.0.2"));
+        assert_eq!(served(&rates, &other, now, 1_000), 20);
+        let few = Rates::new(1, 1);
+        assert_eq!(served(&few, &stranger, now, 10), 1);
+    }
+
+    #[test]
     fn no_rate_is_no_bound() {
         let rates = Rates::new(0, 1);
-        assert!((0..1_000).all(|_| rates.take(client("::1"), Instant::now()).is_ok()));
+        let (now, stranger) = (Instant::now(), Principal::stranger(client("::1")));
+        assert_eq!(served(&rates, &stranger, now, 1_000), 1_000);
+        assert_eq!(served(&rates, &Principal::owner(), now, 1_000), 1_000);
     }
 
     #[test]
@@ -157,8 +196,9 @@ mod tests {
         let now = Instant::now();
         for number in 0..10_000_u32 {
             let address = IpAddr::V4((0x0a00_0000 + number).into());
-            assert!(rates.take(address, now).is_ok());
+            assert!(rates.take(&Principal::stranger(address), now).is_ok());
         }
-        assert!(rates.buckets.lock().expect("not poisoned").len() <= ADDRESSES_MAX);
+        let buckets = rates.strangers.buckets.lock().expect("not poisoned");
+        assert!(buckets.len() <= BUCKETS_MAX);
     }
 }

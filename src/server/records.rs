@@ -1,17 +1,16 @@
-//! The one way from a handler to the log. Every question goes through what the asker may see, so that no handler can leave
+//! The one way from a handler to the log. Every question goes through what the principal may see, so that no handler can leave
 //! that out.
 
-use super::access::Asker;
+use super::principal::Principal;
 use super::scope::Scope;
 use crate::live::{Live, Subscription};
 use crate::query::{
-    self, Budget, Error, FieldValues, Filter, Histogram, HistogramRequest, Page, PageRequest, Run,
-    RunsPage, RunsQuery, SourceCounts,
+    self, Budget, Cursor, Direction, Error, FieldValues, Filter, Histogram, HistogramRequest,
+    Order, Page, PageRequest, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
 use crate::store::{Reader, View};
 use std::ops::Range;
-use std::path::PathBuf;
 
 /// The log, for nobody yet.
 #[derive(Debug)]
@@ -25,23 +24,13 @@ impl Records {
         Self { reader, live }
     }
 
-    /// What this asker may see.
-    pub(super) fn of(&self, asker: &Asker) -> Seen {
-        Seen {
+    /// What this principal may see.
+    pub(super) fn of(&self, principal: &Principal) -> ScopedRecords {
+        ScopedRecords {
             reader: self.reader.clone(),
             live: self.live.clone(),
-            scope: asker.scope.clone(),
+            scope: principal.scope.clone(),
         }
-    }
-
-    /// Whether records are no longer kept, since a write failed.
-    pub(super) fn has_failed(&self) -> bool {
-        self.reader.failure().is_some()
-    }
-
-    /// The folder of the store.
-    pub(super) fn root(&self) -> PathBuf {
-        self.reader.root()
     }
 
     /// The store in numbers.
@@ -84,18 +73,23 @@ impl StoreSize {
     }
 }
 
-/// The log as one asker sees it.
+/// The log as one principal sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct ScopedRecords {
     reader: Reader,
     live: Live,
     scope: Scope,
 }
 
-impl Seen {
+impl ScopedRecords {
+    /// Whether there may be records that the principal may not see.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.scope != Scope::Everything
+    }
+
     /// As it stands now.
-    pub(super) fn now(&self) -> Sight {
-        Sight {
+    pub(super) fn now(&self) -> ScopedView {
+        ScopedView {
             view: self.reader.view(),
             scope: self.scope.clone(),
         }
@@ -108,22 +102,73 @@ impl Seen {
     }
 }
 
-/// The log as one asker sees it at one time.
+/// The log as one principal sees it at one time.
 #[derive(Debug, Clone)]
-pub(super) struct Sight {
+pub(super) struct ScopedView {
     view: View,
     scope: Scope,
 }
 
-impl Sight {
-    /// The ids of all records that are kept.
+impl ScopedView {
+    /// The ids of all records that are kept, also of those that may not be seen: no client may learn them.
     pub(super) fn ids(&self) -> Range<u64> {
         self.view.ids()
     }
 
+    /// Whether there may be records that this principal may not see. Nothing that it is told may depend on them: not how many rows
+    /// were looked at, not what was pruned, not when or under which ids they came.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.scope != Scope::Everything
+    }
+
     pub(super) fn page(&self, mut asked: PageRequest, budget: &Budget) -> Result<Page, Error> {
         asked.filter = self.scope.narrow(asked.filter);
-        query::page(&self.view, &asked, budget)
+        let mut page = query::page(&self.view, &asked, budget)?;
+        if self.is_narrowed() {
+            self.hide(&mut page.scanned, &mut page.unreadable);
+            let around = asked.around.as_ref().map(|around| around.id);
+            let place = around.or(asked.cursor.map(Cursor::id));
+            page.truncated = match place {
+                Some(place) => self.is_before_first(place, budget)?,
+                None => false,
+            };
+        }
+        Ok(page)
+    }
+
+    /// Whether a place is before all records that may be seen, so that some may have been pruned.
+    fn is_before_first(&self, place: Id, budget: &Budget) -> Result<bool, Error> {
+        let first = self.end(Direction::Forward, budget)?;
+        Ok(place > Id(1) && first.is_none_or(|first| place < first))
+    }
+
+    /// The first (`Forward`) or the last (`Backward`) record that may be seen.
+    pub(super) fn end(&self, direction: Direction, budget: &Budget) -> Result<Option<Id>, Error> {
+        let mut request = PageRequest {
+            filter: self.scope.narrow(Filter::default()),
+            cursor: None,
+            direction,
+            limit: 1,
+            order: Order::Id,
+            around: None,
+        };
+        loop {
+            let page = query::page(&self.view, &request, budget)?;
+            match (page.entries.first(), page.next_cursor) {
+                (Some(record), _) => return Ok(Some(record.id)),
+                (None, Some(next)) => request.cursor = Some(next),
+                (None, None) => return Ok(None),
+            }
+        }
+    }
+
+    /// Keeps what was counted over the rows of others from a narrowed principal. That something could not be read is told, not how
+    /// much.
+    fn hide(&self, scanned: &mut u64, unreadable: &mut u64) {
+        if self.is_narrowed() {
+            *scanned = 0;
+            *unreadable = (*unreadable).min(1);
+        }
     }
 
     pub(super) fn record(&self, id: Id) -> Result<Option<StoredRecord>, Error> {
@@ -132,8 +177,15 @@ impl Sight {
         Ok(found.filter(|record| filter.matches(record)))
     }
 
-    pub(super) fn sources(&self, filter: Filter, budget: &Budget) -> Result<SourceCounts, Error> {
-        query::sources(&self.view, &self.scope.narrow(filter), budget)
+    pub(super) fn sources(
+        &self,
+        mut asked: SourcesQuery,
+        budget: &Budget,
+    ) -> Result<SourcesPage, Error> {
+        asked.filter = self.scope.narrow(asked.filter);
+        let mut page = query::sources_page(&self.view, &asked, budget)?;
+        self.hide(&mut page.counts.scanned, &mut page.counts.unreadable);
+        Ok(page)
     }
 
     pub(super) fn histogram(
@@ -142,7 +194,9 @@ impl Sight {
         budget: &Budget,
     ) -> Result<Histogram, Error> {
         asked.filter = self.scope.narrow(asked.filter);
-        query::histogram(&self.view, &asked, budget)
+        let mut found = query::histogram(&self.view, &asked, budget)?;
+        self.hide(&mut found.scanned, &mut found.unreadable);
+        Ok(found)
     }
 
     pub(super) fn field_values(
@@ -152,13 +206,10 @@ impl Sight {
         values_max: usize,
         budget: &Budget,
     ) -> Result<FieldValues, Error> {
-        query::field_values(
-            &self.view,
-            &self.scope.narrow(filter),
-            key,
-            values_max,
-            budget,
-        )
+        let filter = self.scope.narrow(filter);
+        let mut found = query::field_values(&self.view, &filter, key, values_max, budget)?;
+        self.hide(&mut found.scanned, &mut found.unreadable);
+        Ok(found)
     }
 
     pub(super) fn runs(&self, mut asked: RunsQuery, budget: &Budget) -> Result<RunsPage, Error> {

@@ -16,6 +16,10 @@ pub(super) const PARAMETERS_MAX: usize = 100;
 /// The parameter that carries the access token where no header can be set.
 const TOKEN_PARAMETER: &str = "token";
 
+/// The parameter that carries a ticket, and the path that takes one.
+const TICKET_PARAMETER: &str = "ticket";
+const TICKET_PATH: &str = "/logs/export";
+
 /// A request, decoded. It has no `Debug`, since it holds tokens.
 pub(super) struct Request {
     /// GET, HEAD, ...
@@ -26,6 +30,8 @@ pub(super) struct Request {
     pub(super) parameters: Vec<(String, String)>,
     /// The access token of the query.
     pub(super) query_token: Option<String>,
+    /// The ticket of the query, where one is taken.
+    pub(super) ticket: Option<String>,
     /// All headers.
     pub(super) headers: HeaderMap,
 }
@@ -39,23 +45,18 @@ impl Request {
         headers: HeaderMap,
     ) -> Result<Self, ApiError> {
         refuse_large_body(&headers)?;
-        let (tokens, parameters): (Vec<_>, Vec<_>) = decode_query(query)?
-            .into_iter()
-            .partition(|(name, _)| name == TOKEN_PARAMETER);
-        let mut tokens = tokens.into_iter().map(|(_, token)| token);
-        let query_token = tokens.next();
-        if tokens.next().is_some() {
-            return Err(ApiError::parameter(
-                "repeated_parameter",
-                TOKEN_PARAMETER,
-                "token may be given once",
-            ));
-        }
+        let mut parameters = decode_query(query)?;
+        let query_token = take_single(&mut parameters, TOKEN_PARAMETER)?;
+        let ticket = match path {
+            TICKET_PATH => take_single(&mut parameters, TICKET_PARAMETER)?,
+            _ => None,
+        };
         Ok(Self {
             method,
             path: path.to_owned(),
             parameters,
             query_token,
+            ticket,
             headers,
         })
     }

@@ -16,7 +16,7 @@ pub(super) enum Endpoint {
     Tail,
     /// What sources there are.
     Sources,
-    /// Everything that a filter means, as a file.
+    /// All records that match a filter, as a file.
     Export,
     /// How many records there were when.
     Histogram,
@@ -36,6 +36,8 @@ pub(super) enum Endpoint {
     Metrics,
     /// The description of all this.
     OpenApi,
+    /// The session of a browser.
+    Session,
 }
 
 impl Endpoint {
@@ -50,6 +52,15 @@ impl Endpoint {
                 | Self::Ready
                 | Self::Metrics
                 | Self::OpenApi
+                | Self::Session
+        )
+    }
+
+    /// Whether it is answered at any rate: what monitors ask, and files in memory, of which opening the page takes some fifty.
+    pub(super) fn is_unlimited(self) -> bool {
+        matches!(
+            self,
+            Self::Health | Self::Ready | Self::Page | Self::PageFile
         )
     }
 }
@@ -78,15 +89,22 @@ pub(super) struct Route {
 
 /// What is only read answers these.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
+/// A download, and a link to it.
+const DOWNLOAD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+/// What is begun and ended.
+const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
 
 /// Every path that is answered. A fixed path stands before the pattern that would match it too.
 pub(super) const ROUTES: &[Route] = &[
-    route("/", Endpoint::Page, Access::Token),
+    route("/", Endpoint::Page, Access::Open),
     route("/ui/{file...}", Endpoint::PageFile, Access::Open),
     route("/logs", Endpoint::Logs, Access::Token),
     route("/logs/tail", Endpoint::Tail, Access::Token),
     route("/logs/sources", Endpoint::Sources, Access::Token),
-    route("/logs/export", Endpoint::Export, Access::Token),
+    Route {
+        methods: DOWNLOAD,
+        ..route("/logs/export", Endpoint::Export, Access::Token)
+    },
     route("/logs/histogram", Endpoint::Histogram, Access::Token),
     route("/logs/fields", Endpoint::Fields, Access::Token),
     route("/logs/{id}", Endpoint::Record, Access::Token),
@@ -96,6 +114,10 @@ pub(super) const ROUTES: &[Route] = &[
     route("/readyz", Endpoint::Ready, Access::Open),
     route("/metrics", Endpoint::Metrics, Access::Token),
     route("/openapi.json", Endpoint::OpenApi, Access::Open),
+    Route {
+        methods: BEGIN_END,
+        ..route("/session", Endpoint::Session, Access::Token)
+    },
 ];
 
 const fn route(path: &'static str, endpoint: Endpoint, access: Access) -> Route {
@@ -178,8 +200,8 @@ mod tests {
     fn a_fixed_path_is_never_hidden_by_a_pattern() {
         for route in ROUTES.iter().filter(|route| !route.path.contains('{')) {
             assert_eq!(
-                found(route.path).map(|(endpoint, _)| endpoint),
-                Some(route.endpoint)
+                find(&route.methods[0], route.path).map(|(route, _)| route.endpoint),
+                Ok(route.endpoint)
             );
         }
     }

@@ -1,9 +1,9 @@
 //! Runs of captured commands.
 
-use super::access::Asker;
 use super::app::App;
 use super::encoding::Encoding;
 use super::error::ApiError;
+use super::principal::Principal;
 use super::request::{Request, refuse, take_number, take_single};
 use super::wire;
 use crate::query::{self, RunsQuery};
@@ -18,36 +18,38 @@ const JSON: &str = "application/json";
 /// `GET /runs`
 pub(super) async fn page(
     app: &App,
-    asker: &Asker,
+    principal: &Principal,
     request: &Request,
 ) -> Result<Response, ApiError> {
     let wanted = runs_query(request, app.options.limit_max)?;
-    let sight = app.records.of(asker).now();
+    let records = app.records.of(principal);
     let encoding = Encoding::asked_by(&request.headers);
     let body = app
         .gate
-        .run(move |budget| {
-            sight
-                .runs(wanted, budget)
-                .map(|page| encoding.whole(wire::runs(&page)))
+        .run(principal, move |budget| {
+            let found = records.now().runs(wanted, budget);
+            found.map(|page| encoding.whole(wire::runs(&page)))
         })
         .await??;
-    body.into_response(JSON, &app.answers)
+    body.into_response(JSON, &app.answers, principal)
 }
 
 /// `GET /runs/{id}`
 pub(super) async fn run(
     app: &App,
-    asker: &Asker,
+    principal: &Principal,
     request: &Request,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let (sight, id) = (app.records.of(asker).now(), id.to_owned());
+    let (records, id) = (app.records.of(principal), id.to_owned());
     let encoding = Encoding::asked_by(&request.headers);
-    let found = app.gate.run(move |budget| sight.run(&id, budget)).await??;
+    let found = app
+        .gate
+        .run(principal, move |budget| records.now().run(&id, budget))
+        .await??;
     let run = found.ok_or_else(ApiError::unknown_run)?;
     let body = encoding.whole(wire::run(&run));
-    body.into_response(JSON, &app.answers)
+    body.into_response(JSON, &app.answers, principal)
 }
 
 fn runs_query(request: &Request, limit_max: usize) -> Result<RunsQuery, ApiError> {

@@ -1,4 +1,4 @@
-//! What an asker may see of the log: everything, or the sources of one workspace.
+//! What an principal may see of the log: everything, or the sources of one workspace.
 
 use crate::query::{Filter, SourcePattern};
 
@@ -8,7 +8,7 @@ const PLACEHOLDER: &str = "{workspace}";
 /// Longer than any name of a workspace.
 const WORKSPACE_BYTES_MAX: usize = 128;
 
-/// What an asker may see.
+/// What an principal may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {
     /// All of it.
@@ -18,7 +18,7 @@ pub(super) enum Scope {
 }
 
 impl Scope {
-    /// The filter, without what the asker may not see. Nothing that a query sets can undo it.
+    /// The filter, without what the principal may not see. Nothing that a query sets can undo it.
     pub(super) fn narrow(&self, filter: Filter) -> Filter {
         match self {
             Self::Everything => filter,

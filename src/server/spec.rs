@@ -2,7 +2,7 @@
 
 use super::error::CODES;
 use super::route::{Access, ROUTES};
-use super::{Options, access, answers, connection, export, gate, request, stream};
+use super::{Options, answers, connection, export, gate, request, session, stream, tail_start};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ fn every_path_has_its_heading_and_every_heading_its_path() {
     let named: BTreeSet<_> = SPEC
         .lines()
         .filter(|line| line.starts_with("## "))
-        .flat_map(|line| line.split("`GET ").skip(1))
-        .filter_map(|rest| rest.split('`').next())
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .filter_map(|named| Some(named.split_once(' ')?.1))
         .collect();
     let answered: BTreeSet<_> = ROUTES
         .iter()
@@ -87,7 +87,6 @@ fn every_bound_is_the_one_in_force() {
         ),
         format!("| body | none is read; past {} KiB,", kib(body)),
         format!("| parameters | {} (400)", request::PARAMETERS_MAX),
-        format!("| cookies that are looked at | {} |", access::COOKIES_MAX),
         format!(
             "| {} a second (`LOG_API_RATE`), {} at once",
             options.rate, options.rate_burst
@@ -107,22 +106,36 @@ fn every_bound_is_the_one_in_force() {
         ),
         format!(
             "wait to be read | {} MiB together",
-            answers::TOGETHER_KIB / 1024
+            answers::TOGETHER_BYTES >> 20
         ),
         format!(
-            "| scans | {} at a time, {} waiting",
+            "| scans | {} at a time; one narrowed token runs {},",
             gate::RUNNING_MAX,
-            gate::WAITING_MAX
+            gate::RUNNING_NARROW_MAX
+        ),
+        format!(
+            "of each principal {} wait, none longer than {} s",
+            gate::WAITING_MAX,
+            gate::WAIT_MAX.as_secs()
         ),
         format!(
             "| one scan | {} s, {} rows",
             gate::SCAN_TIME_MAX.as_secs(),
             gate::SCAN_ROWS_MAX
         ),
+        format!(
+            "valid on no other server, for {} hours",
+            session::SESSION_MAX.as_secs() / 3_600
+        ),
+        format!(
+            "renewed for {} days",
+            session::RENEWED_MAX.as_secs() / 86_400
+        ),
+        format!("\"expiresSeconds\": {}}}`", session::TICKET_MAX.as_secs()),
         format!("| exports | {} at a time", export::EXPORTS_MAX),
         format!("| tails | {} at a time", options.tail_connections_max),
         format!(", {} records waiting for each", options.tail_queue_rows),
-        format!("(at most {})", stream::TAIL_ROWS_MAX),
+        format!("(at most {})", tail_start::TAIL_ROWS_MAX),
         format!("retry: {}", stream::RETRY_MS),
         format!(
             "A comment every {} seconds",
@@ -141,8 +154,16 @@ fn numbers_of_the_description_are_those_in_force() {
     let options = Options::default();
     assert_eq!(schema("limit")["maximum"], options.limit_max);
     assert_eq!(schema("limit")["default"], super::logs::LIMIT_DEFAULT);
+    assert_eq!(
+        schema("sourcesLimit")["default"],
+        super::logs::SOURCES.limit_default
+    );
+    assert_eq!(
+        schema("sourcesLimit")["maximum"],
+        super::logs::SOURCES.limit_max
+    );
     assert_eq!(schema("runsLimit")["default"], super::runs::LIMIT_DEFAULT);
-    assert_eq!(schema("tail")["maximum"], stream::TAIL_ROWS_MAX);
+    assert_eq!(schema("tail")["maximum"], tail_start::TAIL_ROWS_MAX);
     let values = super::counts::VALUES;
     assert_eq!(schema("valuesLimit")["maximum"], values.limit_max);
     assert_eq!(schema("valuesLimit")["default"], values.limit_default);

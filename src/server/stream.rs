@@ -11,24 +11,25 @@
 //! itself reads promptly the task fills that gap from the store, and nothing shows. Only a client that makes it wait is told
 //! of a gap, to page it in if it wants to; how many records it misses is counted in the store.
 
-use super::access::Asker;
 use super::app::App;
 use super::error::ApiError;
 use super::metrics::add;
-use super::records::{Seen, Sight};
+use super::principal::Principal;
+use super::records::{ScopedRecords, ScopedView};
 use super::reply;
-use super::request::{Request, record_id, take_single};
-use super::wire;
+use super::request::{Request, refuse};
+use super::shares::Share;
+use super::sse::{self, Gap, write_record};
+use super::tail_start::Start;
 use crate::live::{Event, Subscription, Unmatched};
 use crate::query::{self, Cursor, Direction, Filter, Order, Page, PageRequest};
 use crate::record::{Id, StoredRecord};
 use crate::time::Micros;
-use serde::Serialize;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use warp::http::header::{HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
@@ -47,40 +48,41 @@ const STALL_MAX: Duration = Duration::from_mins(1);
 /// is to read.
 const PROMPT_MAX: Duration = Duration::from_secs(2);
 
-/// The most that `?tail=` may ask for: what the ring of newest records holds by default.
-pub(super) const TAIL_ROWS_MAX: usize = 5_000;
-
 /// The browser waits so long before it connects again.
 pub(super) const RETRY_MS: u32 = 1_000;
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
 /// `GET /logs/tail`
-pub(super) fn tail(app: &Arc<App>, asker: &Asker, request: &Request) -> Result<Response, ApiError> {
-    let (filter, mut rest) = query::parse_filter(&request.parameters, Micros::now())?;
-    let start = start(&mut rest, request.header(&LAST_EVENT_ID))?;
-    if let Some((name, _)) = rest.first() {
-        return Err(query::unknown(name).into());
-    }
-    let permit = Arc::clone(&app.tails).try_acquire_owned().map_err(|_| {
-        let most = app.options.tail_connections_max;
-        ApiError::too_many(
-            "too_many_tails",
-            format!("{most} clients follow the log already, which is all that this server allows"),
-            5,
-        )
+pub(super) async fn tail(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let (parameters, now) = (request.parameters.clone(), Micros::now());
+    // a filter is compiled within the turn: a regex takes time and memory too
+    let parsed = app.gate.run(principal, move |_| {
+        query::parse_filter(&parameters, now).map_err(ApiError::from)
+    });
+    let (filter, mut rest) = parsed.await??;
+    let start = Start::take(&mut rest, request)?;
+    refuse(&rest)?;
+    let share = app.tails.take(principal.id).ok_or_else(|| {
+        let message = "as many clients follow the log as this server allows to this client";
+        ApiError::too_many("too_many_tails", message, 5)
     })?;
     let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
     let client = Client {
         app: Arc::clone(app),
-        seen: app.records.of(asker),
-        until: until(app, asker),
+        principal: principal.clone(),
+        seen: app.records.of(principal),
+        until: until(app, principal),
         filter,
         sender,
         is_slow: false,
         pushed: 0,
         chunk: Vec::new(),
-        _permit: permit,
+        told: Id(0),
+        owed_gap: None,
+        _share: share,
     };
     tokio::spawn(client.run(start));
     let mut response = reply::streamed("text/event-stream", chunks);
@@ -95,53 +97,12 @@ pub(super) fn tail(app: &Arc<App>, asker: &Asker, request: &Request) -> Result<R
     Ok(response)
 }
 
-/// When the tail of this asker ends; a time so far off that it is none counts as none.
-fn until(app: &App, asker: &Asker) -> Option<Instant> {
-    let remaining = asker
+/// When the tail of this principal ends; a time so far off that it is none counts as none.
+fn until(app: &App, principal: &Principal) -> Option<Instant> {
+    let remaining = principal
         .remaining
         .filter(|_| app.options.tail_ends_with_token)?;
     Instant::now().checked_add(remaining)
-}
-
-/// Where a client begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
-    /// With what comes now.
-    Now,
-    /// With the newest so many.
-    Newest(usize),
-    /// Behind a record that it has.
-    After(Id),
-}
-
-/// A browser that connects again sends the address of its first time and, in the header, how far it came: the header wins.
-fn start(
-    parameters: &mut Vec<(String, String)>,
-    last_event_id: Option<&str>,
-) -> Result<Start, ApiError> {
-    let after = take_single(parameters, "after")?;
-    let newest = take_single(parameters, "tail")?;
-    // a client of its own making may send the header before it has an id
-    if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
-        return parse_id(text, "Last-Event-ID").map(Start::After);
-    }
-    if let Some(text) = after {
-        return parse_id(&text, "after").map(Start::After);
-    }
-    newest.map_or(Ok(Start::Now), |text| {
-        let rows = text.parse().ok().filter(|rows| *rows <= TAIL_ROWS_MAX);
-        rows.map(Start::Newest).ok_or_else(|| {
-            let message = format!("tail must be a number from 0 to {TAIL_ROWS_MAX}; got {text:?}");
-            ApiError::parameter("invalid_tail", "tail", message)
-        })
-    })
-}
-
-fn parse_id(text: &str, name: &'static str) -> Result<Id, ApiError> {
-    record_id(text).ok_or_else(|| {
-        let message = format!("{name} must be the id of a record; got {text:?}");
-        ApiError::parameter("invalid_id", name, message)
-    })
 }
 
 /// Whether reading the store ends for a slow client.
@@ -175,7 +136,8 @@ impl From<ApiError> for End {
 /// One tail client.
 struct Client {
     app: Arc<App>,
-    seen: Seen,
+    principal: Principal,
+    seen: ScopedRecords,
     /// When its token ends.
     until: Option<Instant>,
     filter: Filter,
@@ -186,7 +148,18 @@ struct Client {
     pushed: u64,
     /// Events that are not sent yet.
     chunk: Vec<u8>,
-    _permit: OwnedSemaphorePermit,
+    /// The last id that the client was told.
+    told: Id,
+    /// Of a narrowed principal: what it is told with the next record.
+    owed_gap: Option<OwedGap>,
+    _share: Share,
+}
+
+/// A gap that a narrowed client is told of with its next record.
+#[derive(Debug, Clone, Copy)]
+struct OwedGap {
+    from: Id,
+    missed: Option<u64>,
 }
 
 impl Client {
@@ -210,7 +183,7 @@ impl Client {
     /// Tells why the stream ends. What was being written may be cut anywhere; the client has its last id.
     async fn say_end(&mut self, reason: &str) {
         self.chunk.clear();
-        write_event(
+        sse::write_event(
             &mut self.chunk,
             "end",
             &serde_json::json!({ "reason": reason }),
@@ -228,7 +201,6 @@ impl Client {
 
     async fn try_follow(&mut self, start: Start) -> Result<Infallible, End> {
         let mut seen = self.begin(start).await?;
-        self.hello(seen);
         self.flush().await?;
         loop {
             let end = self.seen.now().ids().end;
@@ -245,37 +217,90 @@ impl Client {
         self.read_live(&mut subscription, seen).await
     }
 
-    /// The id behind which this client begins.
+    /// The id after which this client begins.
     async fn begin(&mut self, start: Start) -> Result<Id, End> {
-        let sight = self.seen.now();
-        let newest = Id(sight.ids().end.saturating_sub(1));
-        match start {
-            Start::Now => Ok(newest),
-            Start::Newest(rows) => self.behind_newest(sight, rows).await,
-            Start::After(id) if id <= newest => Ok(id),
+        let view = self.seen.now();
+        if view.is_narrowed() {
+            return self.begin_narrowed(view, start).await;
+        }
+        let newest = Id(view.ids().end.saturating_sub(1));
+        let seen = match start {
+            Start::Now => newest,
+            Start::Newest(rows) => self.behind_newest(view, rows).await?,
+            Start::After(id) if id <= newest => id,
             // an id that this store never gave: the client knows another store, and everything here is new to it
             Start::After(_) => {
-                self.pruned(sight.ids().start, newest.0);
+                self.hello(newest);
+                self.pruned(view.ids().start, newest.0);
+                return Ok(newest);
+            }
+        };
+        self.hello(seen);
+        Ok(seen)
+    }
+
+    /// The same for a principal that must not learn which other records there are: it is told ids of its own alone.
+    async fn begin_narrowed(&mut self, view: ScopedView, start: Start) -> Result<Id, End> {
+        let newest = Id(view.ids().end.saturating_sub(1));
+        let (first, last) = self.own_ends(view.clone()).await?;
+        match start {
+            Start::Now => {
+                self.hello(last.unwrap_or(Id(0)));
+                Ok(newest)
+            }
+            Start::Newest(rows) => {
+                let seen = self.behind_newest(view, rows).await?;
+                let none = first.is_none_or(|first| seen < first);
+                self.hello(if none { Id(0) } else { seen });
+                Ok(seen)
+            }
+            Start::After(id) if last.is_some_and(|last| id <= last) => {
+                self.hello(id);
+                let known = self
+                    .app
+                    .gate
+                    .run_stream(&self.principal, move |_| view.record(id));
+                let known = known.await?.map_err(ApiError::from)?;
+                // after 0 everything is new
+                if known.is_none() && id > Id(0) {
+                    self.owe_gap(None);
+                }
+                Ok(id)
+            }
+            // beyond all that it may see: it knows another store, or what it knew was pruned
+            Start::After(_) => {
+                self.hello(last.unwrap_or(Id(0)));
+                if let (Some(first), Some(last)) = (first, last) {
+                    self.pruned(first.0, last.0);
+                }
                 Ok(newest)
             }
         }
     }
 
+    /// The first and the last record that this principal may see.
+    async fn own_ends(&self, view: ScopedView) -> Result<(Option<Id>, Option<Id>), End> {
+        let ends = self.app.gate.run_stream(&self.principal, move |budget| {
+            let first = view.end(Direction::Forward, budget)?;
+            Ok::<_, ApiError>((first, view.end(Direction::Backward, budget)?))
+        });
+        Ok(ends.await??)
+    }
+
     /// The id behind which `rows` matching records follow.
-    async fn behind_newest(&self, sight: Sight, rows: usize) -> Result<Id, End> {
-        let first = sight.ids().start;
-        let mut cursor = Cursor::from(Id(sight.ids().end));
+    async fn behind_newest(&self, view: ScopedView, rows: usize) -> Result<Id, End> {
+        let first = view.ids().start;
+        let mut cursor = Cursor::from(Id(view.ids().end));
         let mut missing = rows;
         while missing > 0 {
             let limit = missing.min(self.app.options.limit_max);
             let request = self.request(cursor, Direction::Backward, limit);
-            let sight = sight.clone();
+            let view = view.clone();
             let (found, next) = self
                 .app
                 .gate
-                .run(move |budget| {
-                    sight
-                        .page(request, budget)
+                .run_stream(&self.principal, move |budget| {
+                    view.page(request, budget)
                         .map(|page| (page.entries.len(), page.next_cursor))
                 })
                 .await?
@@ -293,13 +318,17 @@ impl Client {
     /// the pace stopped it.
     async fn read_store(&mut self, mut seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
         while seen.0 + 1 < end && (pace == Pace::Any || !self.is_slow) {
-            let sight = self.seen.now();
-            let first = sight.ids().start.min(end);
+            let view = self.seen.now();
+            let first = view.ids().start.min(end);
             if seen.0 + 1 < first {
-                self.pruned(seen.0 + 1, first - 1);
+                if !view.is_narrowed() {
+                    self.pruned(seen.0 + 1, first - 1);
+                } else if self.told > Id(0) {
+                    self.owe_gap(None);
+                }
                 seen = Id(first - 1);
             } else {
-                seen = self.read_page(sight, seen, end, pace).await?;
+                seen = self.read_page(view, seen, end, pace).await?;
             }
         }
         Ok(seen)
@@ -307,7 +336,7 @@ impl Client {
 
     /// One page of the matching records after `seen`. To somebody who follows it is what the filter of records that come is, and
     /// takes its turn with those of other clients.
-    async fn page(&self, sight: Sight, seen: Id, pace: Pace) -> Result<Page, End> {
+    async fn page(&self, view: ScopedView, seen: Id, pace: Pace) -> Result<Page, End> {
         let _turn = match pace {
             Pace::Prompt if self.filter.reads_texts() => Some(self.app.matching.acquire().await),
             _ => None,
@@ -317,14 +346,20 @@ impl Client {
         let found = self
             .app
             .gate
-            .run(move |budget| sight.page(request, budget))
+            .run_stream(&self.principal, move |budget| view.page(request, budget))
             .await?;
         Ok(found.map_err(ApiError::from)?)
     }
 
     /// Sends one page of what lies between `seen` and `end`; returns how far that is.
-    async fn read_page(&mut self, sight: Sight, seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
-        let found = self.page(sight, seen, pace).await?;
+    async fn read_page(
+        &mut self,
+        view: ScopedView,
+        seen: Id,
+        end: u64,
+        pace: Pace,
+    ) -> Result<Id, End> {
+        let found = self.page(view, seen, pace).await?;
         for record in found.entries.iter().take_while(|record| record.id.0 < end) {
             self.push(record).await?;
         }
@@ -412,23 +447,38 @@ impl Client {
         let reached = self.read_store(seen, to.0 + 1, Pace::Prompt).await?;
         if reached < to {
             let count = self.count(reached, to).await?;
-            self.gap(Id(reached.0 + 1), to, count);
+            if self.seen.is_narrowed() {
+                self.owe_gap(Some(count));
+            } else {
+                self.gap(Id(reached.0 + 1), to, count);
+            }
         }
         Ok(())
+    }
+
+    /// Tells a narrowed client of a gap when it gets its next record: the ids before and after it are those of its own records then.
+    /// `missed`: how many are missing; unknown without, and told as if all ids between were its own.
+    fn owe_gap(&mut self, missed: Option<u64>) {
+        let from = Id(self.told.0 + 1);
+        let owed = self.owed_gap.get_or_insert(OwedGap {
+            from,
+            missed: Some(0),
+        });
+        owed.missed = owed.missed.zip(missed).map(|(a, b)| a + b);
     }
 
     /// How many records after `seen` up to `to` the filter matches; all that are pruned count, since nobody can tell.
     async fn count(&self, mut seen: Id, to: Id) -> Result<u64, End> {
         let mut count = 0;
         while seen < to {
-            let sight = self.seen.now();
-            let first = sight.ids().start.min(to.0 + 1);
+            let view = self.seen.now();
+            let first = view.ids().start.min(to.0 + 1);
             if seen.0 + 1 < first {
                 count += first - 1 - seen.0;
                 seen = Id(first - 1);
                 continue;
             }
-            let page = self.page(sight, seen, Pace::Prompt).await?;
+            let page = self.page(view, seen, Pace::Prompt).await?;
             let missed = page.entries.iter().filter(|record| record.id <= to);
             count += missed.count() as u64;
             seen = page.next_cursor.map_or(to, Cursor::id);
@@ -438,6 +488,7 @@ impl Client {
 
     /// The first thing a client gets: should it lose the connection before any record, it still comes back to this place.
     fn hello(&mut self, seen: Id) {
+        self.told = seen;
         let hello = format!("retry: {RETRY_MS}\nid: {seen}\n\n");
         self.chunk.extend_from_slice(hello.as_bytes());
     }
@@ -445,7 +496,7 @@ impl Client {
     /// Says that `count` of the records `from..=to` are missing.
     fn gap(&mut self, from: Id, to: Id, count: u64) {
         if count > 0 {
-            write_event(&mut self.chunk, "gap", &Gap::new(from, to, count));
+            sse::write_event(&mut self.chunk, "gap", &Gap::new(from, to, count));
             add(&self.app.metrics.tail_gaps, 1);
         }
     }
@@ -456,6 +507,12 @@ impl Client {
     }
 
     async fn push(&mut self, record: &StoredRecord) -> Result<(), End> {
+        if let Some(owed) = self.owed_gap.take() {
+            let between = record.id.0.saturating_sub(owed.from.0);
+            let count = owed.missed.unwrap_or(between).min(between);
+            self.gap(owed.from, Id(record.id.0 - 1), count);
+        }
+        self.told = record.id;
         write_record(&mut self.chunk, record);
         add(&self.app.metrics.tail_records, 1);
         self.pushed += 1;
@@ -522,117 +579,4 @@ async fn reached(until: Option<Instant>) {
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // an error means that the server is gone, which is the same
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-/// Records that a client did not get.
-#[derive(Serialize)]
-struct Gap {
-    from: String,
-    to: String,
-    count: u64,
-}
-
-impl Gap {
-    fn new(from: Id, to: Id, count: u64) -> Self {
-        Self {
-            from: from.to_string(),
-            to: to.to_string(),
-            count,
-        }
-    }
-}
-
-/// A record under its id. Its JSON holds no line end, so it is one `data` line.
-fn write_record(out: &mut Vec<u8>, record: &StoredRecord) {
-    out.extend_from_slice(b"id: ");
-    out.extend_from_slice(record.id.to_string().as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    wire::write_entry(out, record);
-    out.extend_from_slice(b"\n\n");
-}
-
-fn write_event(out: &mut Vec<u8>, name: &str, data: &impl Serialize) {
-    out.extend_from_slice(b"event: ");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\ndata: ");
-    wire::write(out, data);
-    out.extend_from_slice(b"\n\n");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::{Level, Metadata, Record};
-
-    fn parameters(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn a_client_begins_where_it_says() {
-        let begin = |pairs: &[(&str, &str)], header| start(&mut parameters(pairs), header);
-        assert_eq!(begin(&[], None), Ok(Start::Now));
-        assert_eq!(begin(&[("tail", "20")], None), Ok(Start::Newest(20)));
-        assert_eq!(begin(&[("after", "7")], None), Ok(Start::After(Id(7))));
-        assert_eq!(
-            begin(&[("after", "7")], Some("")),
-            Ok(Start::After(Id(7))),
-            "an empty header is none"
-        );
-        assert_eq!(
-            begin(&[("after", "7"), ("tail", "20")], Some("9")),
-            Ok(Start::After(Id(9))),
-            "a browser that connects again sends the header beside its first address"
-        );
-        for (pairs, header, parameter) in [
-            (&[("tail", "5001")][..], None, "tail"),
-            (&[("tail", "-1")], None, "tail"),
-            (&[("after", "x")], None, "after"),
-            (&[], Some("x"), "Last-Event-ID"),
-        ] {
-            let error = begin(pairs, header).unwrap_err();
-            assert_eq!(error.status, 400);
-            assert_eq!(error.parameter.as_deref(), Some(parameter));
-        }
-    }
-
-    #[test]
-    fn a_record_is_one_event_whatever_its_text() {
-        let record = StoredRecord {
-            id: Id(12),
-            record: Record {
-                timestamp: Micros::new(0),
-                source: "docker:web".parse().expect("a source"),
-                level: Level::Warn,
-                message: "a\nid: 99\r\n\ndata: x\u{2028}\u{1b}[31m".to_owned(),
-                metadata: Metadata::new(),
-            },
-        };
-        let mut out = Vec::new();
-        write_record(&mut out, &record);
-        assert_eq!(
-            String::from_utf8(out).expect("UTF-8"),
-            concat!(
-                "id: 12\n",
-                r#"data: {"id":"12","timestamp":"1970-01-01T00:00:00.000000Z","source":"docker:web","level":"warn","#,
-                r#""message":"a\nid: 99\r\n\ndata: x"#,
-                "\u{2028}",
-                r#"\u001b[31m","metadata":{}}"#,
-                "\n\n"
-            )
-        );
-    }
-
-    #[test]
-    fn a_gap_names_what_is_missing() {
-        let mut out = Vec::new();
-        write_event(&mut out, "gap", &Gap::new(Id(3), Id(9), 2));
-        assert_eq!(
-            String::from_utf8(out).expect("UTF-8"),
-            "event: gap\ndata: {\"from\":\"3\",\"to\":\"9\",\"count\":2}\n\n"
-        );
-    }
 }

@@ -39,6 +39,13 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
+    /// The mode of a key's file, when every user may read or change it.
+    #[must_use]
+    pub fn exposed_mode(key: &Path) -> Option<u32> {
+        let mode = fs::metadata(key).ok()?.mode() & 0o777;
+        (mode & 0o006 != 0).then_some(mode)
+    }
+
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0))
     }

@@ -1,7 +1,7 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
 use super::label::label;
-use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourceCounts};
+use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourcesPage};
 use crate::record::{Id, Level, Metadata, StoredRecord};
 use crate::time::Micros;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
@@ -87,10 +87,15 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
 }
 
 /// The body of the list of sources.
-pub(super) fn sources(counts: &SourceCounts) -> Vec<u8> {
+pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
     #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
     struct Body<'a> {
         sources: Vec<SourceBody<'a>>,
+        next_cursor: Option<String>,
+        has_more: bool,
+        total: u64,
+        levels: Levels,
         partial: bool,
         scanned: u64,
         unreadable: u64,
@@ -105,6 +110,7 @@ pub(super) fn sources(counts: &SourceCounts) -> Vec<u8> {
         last_timestamp: Micros,
         levels: Levels,
     }
+    let counts = &page.counts;
     let sources = counts
         .sources
         .iter()
@@ -118,6 +124,10 @@ pub(super) fn sources(counts: &SourceCounts) -> Vec<u8> {
         .collect();
     let body = Body {
         sources,
+        next_cursor: page.next_cursor.as_ref().map(ToString::to_string),
+        has_more: page.next_cursor.is_some(),
+        total: page.levels.iter().sum(),
+        levels: Levels(page.levels),
         partial: counts.is_partial,
         scanned: counts.scanned,
         unreadable: counts.unreadable,

@@ -1,5 +1,6 @@
 // The server's answers, and its refusals as errors that say why.
 
+import { credentials, refused } from "./session.js";
 import { entryOf } from "./lib/types.js";
 
 /** @typedef {import("./lib/filter.js").Parameters} Parameters */
@@ -44,15 +45,18 @@ export function address(path, parameters = []) {
  * @param {string} path
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
+ * @param {"GET" | "POST"} [method]
  * @returns {Promise<Response>} a good one
  */
-export async function open(path, parameters, signal) {
-  const response = await fetch(address(path, parameters), { signal: signal ?? null, credentials: "same-origin", cache: "no-store" })
+export async function open(path, parameters, signal, method = "GET") {
+  const headers = await credentials();
+  const response = await fetch(address(path, parameters), { method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store" })
     .catch((reason) => {
       if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "given up" });
       throw new ApiError(0, { error: "offline", message: "The server does not answer." });
     });
   if (response.ok) return response;
+  if (response.status === 401 && refused(headers)) return open(path, parameters, signal, method);
   const body = await response.json().catch(() => ({}));
   throw new ApiError(response.status, body, Number(response.headers.get("retry-after")) || 0);
 }
@@ -71,7 +75,8 @@ async function patiently(ask) {
     try {
       return await ask();
     } catch (error) {
-      const soon = error instanceof ApiError && error.status === 429 && error.retryAfter <= PATIENCE_S;
+      const later = error instanceof ApiError && (error.status === 429 || error.code === "busy");
+      const soon = later && error.retryAfter <= PATIENCE_S;
       if (!soon || tries === TRIES) throw error;
       await new Promise((resolve) => { setTimeout(resolve, Math.max(1, error.retryAfter) * 1000); });
     }
@@ -117,14 +122,18 @@ export async function page(parameters, signal) {
  */
 export const record = async (id, signal) => entryOf(await json(`logs/${id}`, [], signal));
 
+/** @typedef {{sources: SourceCount[], hasMore: boolean, total: number, levels: Record<string, number>}} Sources `total` and `levels`: of all sources */
+
 /**
+ * The first sources by name, as many as a page can show.
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
- * @returns {Promise<SourceCount[]>}
+ * @returns {Promise<Sources>}
  */
 export async function sources(parameters, signal) {
   const body = await json("logs/sources", parameters, signal);
-  return body.sources.map((/** @type {any} */ source) => ({ ...source, levels: source.levels ?? {} }));
+  const list = body.sources.map((/** @type {any} */ source) => ({ ...source, levels: source.levels ?? {} }));
+  return { sources: list, hasMore: body.hasMore === true, total: body.total ?? 0, levels: body.levels ?? {} };
 }
 
 /**
@@ -140,6 +149,16 @@ export async function histogram(parameters, buckets, signal) {
     return { ms: Date.parse(bucket.start), counts, total: counts.debug + counts.info + counts.warn + counts.error };
   });
   return { startMs: Date.parse(body.start), endMs: Date.parse(body.end), bucketMs: body.bucketMs, buckets: made };
+}
+
+/**
+ * The address of an export that the browser can follow by itself, for a minute: a download carries no header.
+ * @param {Parameters} parameters
+ * @returns {Promise<string>}
+ */
+export async function exportAddress(parameters) {
+  const response = await patiently(() => open("logs/export", parameters, undefined, "POST"));
+  return (await response.json()).address;
 }
 
 /** @typedef {import("./lib/runs.js").Run} Run */

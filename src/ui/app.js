@@ -13,6 +13,7 @@ import { hasSelection } from "./list/view.js";
 import { Live } from "./live.js";
 import { openRun } from "./runs.js";
 import { extendTo } from "./select.js";
+import { signInReason } from "./session.js";
 import { announcement, browse, find, go, live, preferences, route, say, toast, totals } from "./state.js";
 import { Bar, Conditions } from "./view/bar.js";
 import { Detail } from "./view/detail.js";
@@ -24,6 +25,7 @@ import { RunHead, Runs } from "./view/runs.js";
 import { Sources } from "./view/sources.js";
 import { Story } from "./view/story.js";
 import { edgeText, noteVisible, Stage, Status } from "./view/stage.js";
+import { SignIn } from "./view/sign-in.js";
 import { isDark } from "./view/theme.js";
 import { Top } from "./view/top.js";
 
@@ -148,6 +150,7 @@ document.addEventListener("selectionchange", () => {
 // ---- drawing
 
 function App() {
+  if (signInReason.value) return html`<${SignIn} />`;
   const { tab, run } = route.value;
   const list = tab === "runs" && !run;
   const opened = route.value.record && act.opened.value ? "with-detail" : "";

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { isAborted } from "./api.js";
 import { EVERYTHING, toParameters } from "./lib/filter.js";
-import { browse, counts, features, histogram, learn, patch } from "./state.js";
+import { browse, counts, features, histogram, learn, patch, together, unlisted } from "./state.js";
 
 /** @typedef {import("./lib/filter.js").Filter} Filter */
 /** @typedef {import("./lib/filter.js").Parameters} Parameters */
@@ -262,7 +262,14 @@ export class Browse {
     this.#countsAbort = abort;
     const open = toParameters({ ...filter, sources: [], levels: EVERYTHING.levels });
     const found = await api.sources(open, abort.signal).catch(() => null);
-    if (found && !abort.signal.aborted) counts.value = found;
+    if (!found || abort.signal.aborted) return;
+    // with more sources than are listed, the server adds up what the filter shows
+    const shown = found.hasMore ? await api.sources([...toParameters(filter), ["limit", "1"]], abort.signal).catch(() => null) : null;
+    if (abort.signal.aborted) return;
+    together(() => {
+      counts.value = found.sources;
+      unlisted.value = found.hasMore ? { total: shown?.total ?? 0, levels: shown?.levels ?? {} } : null;
+    });
   }
 
   /** @param {View} view */

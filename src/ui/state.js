@@ -82,11 +82,16 @@ export function prefer(change) {
 /** Counts by source and level under all of the filter but its sources and levels. */
 export const counts = signal(/** @type {SourceCount[] | null} */ (null));
 
+/** What all sources have together under the whole filter, where there are more of them than are listed. */
+export const unlisted = signal(/** @type {{total: number, levels: Record<string, number>} | null} */ (null));
+
 /** The counts under the whole filter. */
 export const totals = computed(() => {
   if (!counts.value) return null;
   const chosen = filter.value;
-  return tally(counts.value, (name) => sourceState(chosen, name).shown, chosen.levels ?? LEVELS);
+  const listed = tally(counts.value, (name) => sourceState(chosen, name).shown, chosen.levels ?? LEVELS);
+  const all = unlisted.value;
+  return all ? { ...listed, total: all.total, byLevel: { ...listed.byLevel, ...all.levels } } : listed;
 });
 
 export const histogram = signal(/** @type {Histogram | null} */ (null));

@@ -129,7 +129,7 @@ export class Tail {
       const silent = abort.signal.reason === "silence";
       this.#wait(silent ? "Nothing was heard from the server for a minute." : "The connection broke.", 0, abort);
     } else if (error.status === 401 || error.status === 403) {
-      this.#halt("Not authorised: open the address with its token again.");
+      this.#halt("Access token required.");
     } else if (error.status === 400) {
       this.#halt(error.message);
     } else if (error.status === 429) {

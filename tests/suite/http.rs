@@ -88,7 +88,9 @@ fn sources_have_labels_and_counts() {
     let mut server = Server::start();
     assert_eq!(
         server.json("/logs/sources"),
-        json!({"sources": [], "partial": false, "scanned": 0, "unreadable": 0})
+        json!({"sources": [], "nextCursor": null, "hasMore": false, "total": 0,
+            "levels": {"debug": 0, "info": 0, "warn": 0, "error": 0},
+            "partial": false, "scanned": 0, "unreadable": 0})
     );
     server.write(numbered(0..12));
     server.write([record("system:vm-agent", Level::Error, "x")]);
@@ -111,6 +113,39 @@ fn sources_have_labels_and_counts() {
     );
     let narrowed = server.json("/logs/sources?source=system:&level=error");
     assert_eq!(narrowed["sources"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn sources_come_in_pages_and_their_totals_do_not() {
+    let mut server = Server::start();
+    let name = |number: u64| format!("docker:c{number:04}");
+    server.write((0..2_500).map(|number| record(&name(number), Level::Info, "x")));
+    server.write((0..2_500).map(|number| record(&name(2_499 - number), Level::Warn, "y")));
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.json(&format!("/logs/sources?{cursor}"));
+        assert_eq!(
+            (&page["total"], &page["levels"]["warn"]),
+            (&json!(5_000), &json!(2_500))
+        );
+        let sources = page["sources"].as_array().expect("a list");
+        assert!(sources.len() <= 1_000);
+        for source in sources {
+            assert_eq!(source["entryCount"], 2);
+            found.push(source["name"].as_str().expect("a text").to_owned());
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, (0..2_500).map(name).collect::<Vec<_>>());
+    let few = server.json("/logs/sources?limit=2&source=docker:c1*");
+    assert_eq!(
+        (&few["total"], &few["hasMore"]),
+        (&json!(2_000), &json!(true))
+    );
+    assert_eq!(few["sources"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -202,7 +237,8 @@ fn what_cannot_be_answered_is_refused_in_words() {
         ("/logs?cursor=!", "invalid_cursor", "cursor"),
         ("/logs?colour=red", "unknown_parameter", "colour"),
         ("/logs?limit=5&limit=6", "repeated_parameter", "limit"),
-        ("/logs/sources?limit=5", "unknown_parameter", "limit"),
+        ("/logs/sources?limit=1001", "invalid_limit", "limit"),
+        ("/logs/sources?cursor=!", "invalid_cursor", "cursor"),
         ("/logs/1?limit=5", "unknown_parameter", "limit"),
         ("/logs/tail?limit=5", "unknown_parameter", "limit"),
         ("/logs/tail?after=x", "invalid_id", "after"),
@@ -364,46 +400,113 @@ fn nothing_of_the_log_is_seen_without_the_token() {
 }
 
 #[test]
-fn header_query_and_cookie_each_open_the_door() {
+fn header_and_query_each_carry_the_token() {
     let server = Server::start();
     let wrong = ("authorization", "Bearer sesame");
     let query = get(server.address, "/logs?token=open-sesame");
     assert_eq!(query.send().status, 200);
     assert_eq!(query.header(wrong.0, wrong.1).send().status, 200);
-    let entry = get(server.address, "/?token=open-sesame&level=warn").send();
-    assert_eq!(
-        (entry.status, entry.header("location")),
-        (303, Some("./?level=warn"))
-    );
-    let cookie = entry.header("set-cookie").expect("a cookie").to_owned();
-    assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"),
-        "{cookie}"
-    );
-    assert!(!cookie.contains(TOKEN), "{cookie}");
-    let cookie = cookie.split(';').next().expect("a pair");
-    let call = get(server.address, "/logs").header("cookie", cookie);
-    assert_eq!(call.send().status, 200);
-    assert_eq!(call.header(wrong.0, wrong.1).send().status, 200);
+    let session = get(server.address, "/logs").header("x-vmlog-session", TOKEN);
+    assert_eq!(session.header(wrong.0, wrong.1).send().status, 200);
+}
+
+/// A session for the token of a server.
+fn session(server: &Server) -> String {
+    let begun = server.get("/session").method("POST").send();
+    assert_eq!(begun.status, 201, "{}", begun.text());
+    assert_eq!(begun.header("set-cookie"), None);
+    assert_eq!(begun.json()["expiresSeconds"], 12 * 3_600);
+    begun.json()["session"].as_str().expect("a text").to_owned()
 }
 
 #[test]
-fn a_browser_without_token_is_told_how_to_get_in() {
+fn a_session_stands_for_the_token_until_it_is_ended() {
+    let server = Server::start();
+    let session = session(&server);
+    assert!(!session.contains(TOKEN), "{session}");
+    let with = |target: &str| get(server.address, target).header("x-vmlog-session", &session);
+    assert_eq!(with("/logs").send().status, 200);
+    let renewed = with("/session").method("POST").send();
+    assert_eq!(renewed.status, 201);
+    let renewed = renewed.json()["session"]
+        .as_str()
+        .expect("a text")
+        .to_owned();
+    for elsewhere in [
+        get(server.address, "/logs").header("authorization", &format!("Bearer {session}")),
+        get(server.address, &format!("/logs?token={session}")),
+        get(server.address, "/logs").header("cookie", &format!("vmlog_token={session}")),
+        get(Server::with_token("another-token").address, "/logs")
+            .header("x-vmlog-session", &session),
+    ] {
+        assert_eq!(elsewhere.send().status, 401);
+    }
+    assert_eq!(with("/session").method("DELETE").send().status, 204);
+    assert_eq!(with("/logs").send().status, 401);
+    let renewed = get(server.address, "/logs").header("x-vmlog-session", &renewed);
+    assert_eq!(renewed.send().status, 401, "it ended with its beginning");
+    assert_eq!(server.get("/logs").send().status, 200, "the token did not");
+    let made_up = get(server.address, "/session").method("POST");
+    assert_eq!(made_up.send().status, 401);
+}
+
+#[test]
+fn no_answer_sets_a_cookie_and_no_cookie_opens_or_locks_anything() {
+    let server = Server::start();
+    let page = get(server.address, "/?token=open-sesame&level=warn").send();
+    assert_eq!((page.status, page.header("set-cookie")), (200, None));
+    let planted = "vmlog_token_1=eHg; ".repeat(50) + "vmlog_token=czNjcmV0";
+    let call = server.get("/logs").header("cookie", &planted).send();
+    assert_eq!((call.status, call.header("set-cookie")), (200, None));
+    let token = "vmlog_token=b3Blbi1zZXNhbWU";
+    let cookie = get(server.address, "/logs").header("cookie", token);
+    assert_eq!(cookie.send().status, 401);
+}
+
+#[test]
+fn a_ticket_downloads_one_export() {
+    let mut server = Server::start();
+    server.write(numbered(0..10));
+    let begun = get(server.address, "/logs/export?format=jsonl&search=a+b%26c")
+        .method("POST")
+        .header("x-vmlog-session", &session(&server))
+        .send();
+    assert_eq!(begun.status, 201, "{}", begun.text());
+    let address = begun.json()["address"].as_str().expect("a text").to_owned();
+    assert!(address.starts_with("logs/export?format=jsonl&search=a%20b%26c&ticket="));
+    let download = get(server.address, &format!("/{address}")).send();
+    assert_eq!(download.status, 200, "{}", download.text());
+    let other = address.replace("format=jsonl", "format=csv");
+    assert_eq!(get(server.address, &format!("/{other}")).send().status, 401);
+    let ticket = address.rsplit_once("ticket=").expect("a ticket").1;
+    for target in ["/logs", "/logs/export", "/session"] {
+        let call = get(server.address, &format!("{target}?ticket={ticket}")).send();
+        assert!(
+            matches!(call.status, 401 | 405),
+            "{target}: {}",
+            call.status
+        );
+    }
+    let stranger = get(server.address, "/logs/export").method("POST").send();
+    assert_eq!(stranger.status, 401);
+}
+
+#[test]
+fn the_page_is_the_same_for_everybody() {
     let server = Server::start();
     let html = ("accept", "text/html,application/xhtml+xml");
     let page = get(server.address, "/").header(html.0, html.1).send();
-    assert_eq!(page.status, 401);
+    assert_eq!(page.status, 200);
     assert_eq!(
         page.header("content-type"),
         Some("text/html; charset=utf-8")
     );
-    assert!(page.text().contains("vmlog serve"), "{}", page.text());
-    let refused = get(server.address, "/?token=sesame")
-        .header(html.0, html.1)
-        .send();
-    assert_eq!(refused.status, 401);
-    assert_eq!(refused.header("set-cookie"), None);
-    assert_eq!(error(&get(server.address, "/").send()).0, 401);
+    let with_token = server.get("/").send();
+    assert_eq!(
+        page.text(),
+        with_token.text(),
+        "it holds nothing of the log"
+    );
 }
 
 #[test]
@@ -496,7 +599,7 @@ fn the_server_counts_what_it_does() {
     server.get("/logs?level=loud").send();
     server.get("/nothing").send();
     let _tail = server.events("/logs/tail");
-    let ready = get(server.address, "/readyz").send().json();
+    let ready = server.json("/readyz");
     let collectors = json!({"journal": {"running": true, "gaps": 7}});
     assert_eq!(ready, json!({"status": "ready", "collectors": collectors}));
     let metrics = server.get("/metrics").send();

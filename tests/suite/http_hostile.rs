@@ -76,7 +76,7 @@ fn what_is_no_request_is_refused_or_dropped() {
         (
             "a proxy's request",
             format!("GET http://evil.example/logs HTTP/1.1\r\n{host}\r\n").into(),
-            &[401],
+            &[403],
         ),
         (
             "CONNECT",

@@ -34,6 +34,23 @@ impl Server {
     }
 
     pub(crate) fn with(options: server::Options, store_options: store::Options) -> Self {
+        let options = server::Options {
+            token: Some(TOKEN.to_owned()),
+            ..options
+        };
+        Self::open(options, store_options)
+    }
+
+    /// With another token.
+    pub(crate) fn with_token(token: &str) -> Self {
+        let options = server::Options {
+            token: Some(token.to_owned()),
+            ..server::Options::default()
+        };
+        Self::open(options, store::Options::default())
+    }
+
+    fn open(options: server::Options, store_options: store::Options) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let (store, _) =
             Store::open(Arc::new(RealDisk), root.path(), store_options).expect("a store");
@@ -41,10 +58,7 @@ impl Server {
         let state = State {
             reader: store.reader(),
             live: live.clone(),
-            options: Arc::new(server::Options {
-                token: Some(TOKEN.to_owned()),
-                ..options
-            }),
+            options: Arc::new(options),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -99,12 +99,10 @@ impl Place {
         let address = address
             .unwrap_or_else(|| panic!("no address in {line:?}"))
             .to_owned();
-        let token = line
-            .split("token=")
-            .nth(1)
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let file = line.split("(the token is in ").nth(1);
+        let file = file.map_or("", |rest| rest.trim_end().trim_end_matches(')'));
+        let token = std::fs::read_to_string(file).unwrap_or_default();
+        let token = token.trim().to_owned();
         Server {
             child,
             address,

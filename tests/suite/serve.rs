@@ -6,16 +6,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 #[test]
-fn one_line_tells_the_address_with_its_token() {
+fn one_line_tells_the_address_and_where_the_token_is() {
     let place = Place::new();
     let server = place.serve();
     let (address, token) = (&server.address, &server.token);
+    let file = place.data().join("token");
     assert_eq!(
         server.line,
-        format!("vmlog: open http://{address}/?token={token}\n")
+        format!(
+            "vmlog: open http://{address}/ (the token is in {})\n",
+            file.display()
+        ),
+        "a pipe may be kept, so the token is not in it"
     );
     assert_eq!(token.len(), 43);
-    let file = place.data().join("token");
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), token);
     assert_eq!(
         std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,

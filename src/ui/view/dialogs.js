@@ -3,8 +3,9 @@
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
 import * as act from "../actions.js";
-import { address } from "../api.js";
-import { counts, dialog, filter, preferences, prefer, refine, route, totals } from "../state.js";
+import { address, exportAddress } from "../api.js";
+import { hasSession, signOut } from "../session.js";
+import { counts, dialog, filter, preferences, prefer, refine, route, say, totals } from "../state.js";
 import { toParameters } from "../lib/filter.js";
 import { commandLine, curl } from "../lib/command.js";
 import { number } from "../lib/histogram.js";
@@ -109,6 +110,21 @@ const FORMATS = [
   { format: "csv", name: "CSV", what: "For a spreadsheet" },
 ];
 
+/** A download carries no header, so the session gets it an address of its own. @param {MouseEvent} event @param {import("../lib/filter.js").Parameters} parameters */
+async function download(event, parameters) {
+  setTimeout(close, 100);
+  if (!hasSession()) return;
+  event.preventDefault();
+  try {
+    const link = document.createElement("a");
+    link.href = await exportAddress(parameters);
+    link.download = "";
+    link.click();
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error), { bad: true });
+  }
+}
+
 function Export() {
   const parameters = toParameters(filter.value);
   const total = counts.value ? totals.value?.total : undefined;
@@ -116,7 +132,8 @@ function Export() {
   return html`<p>${total === undefined ? "All records" : html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}`} of ${
     parameters.length === 0 ? "everything that is kept" : "exactly what the filter shows"}.</p>
     <ul class="formats">${FORMATS.map(({ format, name, what }) => html`<li key=${format}>
-      <a href=${address("logs/export", [...parameters, ["format", format]])} download onClick=${() => setTimeout(close, 100)}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>
+      <a href=${address("logs/export", [...parameters, ["format", format]])} download
+        onClick=${(/** @type {MouseEvent} */ event) => download(event, [...parameters, ["format", format]])}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>
     <h3>The same elsewhere</h3>
     <${Copyable} label="Link to this view" text=${location.href} copy=${act.copyView} />
     <${Copyable} label="With curl" text=${web} copy=${act.copyCurl} />
@@ -141,5 +158,6 @@ const KEYS = [
 function Help() {
   return html`<div class="keys">${KEYS.map(([title, keys]) => html`<section key=${title}><h3>${title}</h3><dl>${keys.map(([key, what]) =>
     html`<div key=${key}><dt>${key.split(" ").map((one) => html`<kbd>${one}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl></section>`)}</div>
-    <p class="hint">Shift-click a level for that one alone. Alt-click a source for only it. Drag over the histogram to zoom. ${route.value.tab === "live" ? "Scrolling up pauses Live." : ""}</p>`;
+    <p class="hint">Shift-click a level for that one alone. Alt-click a source for only it. Drag over the histogram to zoom. ${route.value.tab === "live" ? "Scrolling up pauses Live." : ""}</p>
+    ${hasSession() ? html`<div class="actions end"><button onClick=${() => { close(); signOut(); }}>Sign out</button></div>` : null}`;
 }

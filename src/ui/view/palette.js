@@ -5,6 +5,7 @@ import * as act from "../actions.js";
 import { counts, dialog, features, go, prefer, preferences, refine } from "../state.js";
 import { EVERYTHING } from "../lib/filter.js";
 import { PRESETS } from "../lib/time.js";
+import { hasSession, signOut } from "../session.js";
 import { html } from "./html.js";
 
 /** @typedef {{name: string, kind: string, run: () => void}} Command */
@@ -44,6 +45,7 @@ function commands() {
     ["Light", "Look", () => prefer({ theme: "light" })],
     ["Dark", "Look", () => prefer({ theme: "dark" })],
     ["Colours as the system has them", "Look", () => prefer({ theme: "auto" })],
+    ...(hasSession() ? /** @type {[string, string, () => void][]} */ ([["Sign out", "Access", () => { signOut(); }]]) : []),
     ["Keys and help", "Help", () => { dialog.value = "help"; }],
   ];
   return all.map(([name, kind, run]) => ({ name, kind, run }));

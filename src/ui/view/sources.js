@@ -1,6 +1,6 @@
 // The sources, by kind, with how much each has to say under the filter.
 
-import { counts, filter, refine, totals } from "../state.js";
+import { counts, filter, refine, totals, unlisted } from "../state.js";
 import { sourceState, toggleExcluded, toggleSource } from "../lib/filter.js";
 import { brief, number } from "../lib/histogram.js";
 import { grouped, hueOf, shortName } from "../lib/sources.js";
@@ -19,6 +19,7 @@ export function Sources() {
       <h3>${group.prefix && group.sources.length > 1 ? html`<${GroupName} group=${group} />` : group.title}</h3>
       <ul>${group.sources.map((source) => html`<${Source} key=${source.name} source=${source} />`)}</ul>
     </section>`)}
+    ${unlisted.value ? html`<p class="quiet">The first ${number(counts.value?.length ?? 0)} sources by name. Search, or filter by a prefix, to see records of the others.</p>` : null}
   </div>`;
 }
 

@@ -82,6 +82,23 @@ describe("access", { timeout: 240_000 }, () => {
     }
   }
 
+  for (const options of [{}, PHONE]) {
+    test("somebody without a session is asked for a token", async () => {
+      const page = await newPage(browser, options);
+      mock.fault = (path) => ({ status: 401, body: { error: "unauthorized", message: `authentication required for ${path}` } });
+      await page.goto(`${base}?token=not-the-one`);
+      await page.getByText("did not accept this token").waitFor();
+      assert.equal(new URL(page.url()).search, "", "the token leaves the address");
+      await check(page, "sign in");
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1);
+      assert.equal(wide, false);
+      mock.fault = null;
+      await page.reload();
+      await ready(page);
+      await done(page);
+    });
+  }
+
   test("at 375 px nothing goes sideways and everything can be hit", async () => {
     for (const query of ["", `?at=${id(70)}&record=${id(73)}`, "?view=live", "?search=nothing-like-it", `?context=${id(70)}&at=${id(70)}`]) {
       const page = await newPage(browser, PHONE);

@@ -1,9 +1,10 @@
 // The page against a real server: what a person sees and does.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { after, afterEach, before, describe, test } from "node:test";
 import { closeAll, done, frames, launch, list, newPage, ready, scrollTo, visibleTexts } from "../lib/browser.js";
-import { Server, until } from "../lib/server.js";
+import { Server, TOKEN, until } from "../lib/server.js";
 
 describe("page", { timeout: 300_000 }, () => {
   const server = new Server(6_000, { LOG_TAIL_MAX_CONNECTIONS: "3" });
@@ -327,11 +328,79 @@ describe("page", { timeout: 300_000 }, () => {
     await done(page);
   });
 
-  test("without a token the page says how to get in", async () => {
+  test("without a token the page asks for one, and opens with it", async () => {
     const page = await newPage(browser);
-    const answer = await page.goto(server.address);
-    assert.equal(answer?.status(), 401);
-    await page.getByText("access token").waitFor();
+    await page.goto(server.address);
+    await page.getByText("Access token required").waitFor();
+    await page.getByLabel("Token").fill("not-the-token-0123456789");
+    await page.getByRole("button", { name: "Open the log" }).click();
+    await page.getByText("did not accept this token").waitFor();
+    await page.getByLabel("Token").fill(TOKEN);
+    await page.getByRole("button", { name: "Open the log" }).click();
+    await ready(page);
+    await done(page);
+  });
+
+  test("a token in the address that is not the server's is said to be refused; one after # opens", async () => {
+    const page = await newPage(browser);
+    await page.goto(`${server.address}?token=not-the-token-0123456789`);
+    await page.getByText("did not accept this token").waitFor();
+    await page.goto(`${server.address}?level=warn#token=${TOKEN}`);
+    await ready(page);
+    assert.equal(new URL(page.url()).hash, "");
+    assert.equal(new URL(page.url()).search, "?level=warn");
+    await done(page);
+  });
+
+  /** @param {import("playwright-core").Page} page @returns {Promise<string>} */
+  const sessionOf = (page) => page.evaluate(() => {
+    const stored = Object.entries(localStorage).find(([name]) => name.startsWith("vmlog-session"));
+    return JSON.parse(stored?.[1] ?? "{}").text ?? "";
+  });
+
+  test("nothing that opens the log reaches another port, and cookies of another port lock nobody out", async () => {
+    /** @type {string[]} */
+    const got = [];
+    const planted = Array.from({ length: 40 }, (_, i) => `vmlog_token_${i}=eHg; Path=/`);
+    const other = createServer((request, response) => {
+      got.push(`${request.url} ${JSON.stringify(request.headers)}`);
+      response.setHeader("set-cookie", planted);
+      response.end("another server");
+    });
+    await new Promise((resolve) => { other.listen(0, "127.0.0.1", () => resolve(null)); });
+    const { port } = /** @type {import("node:net").AddressInfo} */ (other.address());
+    const page = await open();
+    const session = await sessionOf(page);
+    assert.ok(session.length > 50 && !session.includes(TOKEN));
+    assert.deepEqual(await page.context().cookies(), [], "the server sets none");
+    await page.goto(`http://127.0.0.1:${port}/`);
+    assert.ok(got.length > 0);
+    for (const secret of [TOKEN, session, Buffer.from(TOKEN).toString("base64").slice(0, 30)]) assert.ok(!got.join().includes(secret));
+    assert.ok((await page.context().cookies()).length > 30);
+    await page.goto(server.address);
+    await ready(page);
+    await done(page);
+    other.closeAllConnections();
+    other.close();
+  });
+
+  test("a reload and another tab stay signed in; signing out in one ends both", async () => {
+    const page = await open();
+    await page.reload();
+    await ready(page);
+    const second = await page.context().newPage();
+    await second.goto(`${server.address}?view=live`);
+    await second.waitForSelector(".live-bar.open");
+    const session = await sessionOf(page);
+    const status = () => fetch(`${server.address}logs?limit=1`, { headers: { "x-vmlog-session": session } }).then((answer) => answer.status);
+    assert.equal(await status(), 200);
+    await page.keyboard.press("?");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("Access token required").waitFor();
+    await second.getByText("Access token required").waitFor();
+    await until(async () => (await status()) === 401, 5_000, () => "the session is still valid");
+    await page.reload();
+    await page.getByText("Access token required").waitFor();
     await done(page);
   });
 });

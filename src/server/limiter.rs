@@ -13,103 +13,103 @@ use warp::hyper::body::{Body, Frame, SizeHint};
 
 /// All open connections.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct ConnectionLimiter {
     most: usize,
-    seats: Mutex<Seats>,
+    slots: Mutex<Slots>,
 }
 
 #[derive(Debug, Default)]
-struct Seats {
-    taken: HashMap<u64, Arc<Seat>>,
+struct Slots {
+    taken: HashMap<u64, Arc<Slot>>,
     next: u64,
 }
 
 /// One open connection. Dropping it frees its place.
 #[derive(Debug)]
-pub(super) struct Visitor {
+pub(super) struct Connection {
     number: u64,
-    seat: Arc<Seat>,
-    crowd: Arc<Crowd>,
+    slot: Arc<Slot>,
+    limiter: Arc<ConnectionLimiter>,
 }
 
 /// What is known of a connection.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Slot {
     /// Since when it waits for a request; `None` while one is being answered.
     idle_since: Mutex<Option<Instant>>,
     leave: Notify,
 }
 
-impl Crowd {
+impl ConnectionLimiter {
     /// Places for `most` connections.
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
-            seats: Mutex::default(),
+            slots: Mutex::default(),
         })
     }
 
     /// A place, if need be that of the connection that has been idle longest; `None` when all are busy.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Visitor> {
-        let mut seats = lock(&self.seats);
-        if seats.taken.len() >= self.most {
-            let (number, _) = seats
+    pub(super) fn enter(self: &Arc<Self>) -> Option<Connection> {
+        let mut slots = lock(&self.slots);
+        if slots.taken.len() >= self.most {
+            let (number, _) = slots
                 .taken
                 .iter()
-                .filter_map(|(number, seat)| Some((*number, (*lock(&seat.idle_since))?)))
+                .filter_map(|(number, slot)| Some((*number, (*lock(&slot.idle_since))?)))
                 .min_by_key(|(_, since)| *since)?;
-            if let Some(seat) = seats.taken.remove(&number) {
-                seat.leave.notify_one();
+            if let Some(slot) = slots.taken.remove(&number) {
+                slot.leave.notify_one();
             }
         }
-        let number = seats.next;
-        seats.next += 1;
-        let seat = Arc::new(Seat {
+        let number = slots.next;
+        slots.next += 1;
+        let slot = Arc::new(Slot {
             idle_since: Mutex::new(Some(Instant::now())),
             leave: Notify::new(),
         });
-        seats.taken.insert(number, Arc::clone(&seat));
-        Some(Visitor {
+        slots.taken.insert(number, Arc::clone(&slot));
+        Some(Connection {
             number,
-            seat,
-            crowd: Arc::clone(self),
+            slot,
+            limiter: Arc::clone(self),
         })
     }
 
     /// Closes what is idle, also where half a request has come.
     pub(super) fn displace_idle(&self) {
-        for seat in lock(&self.seats).taken.values() {
-            if lock(&seat.idle_since).is_some() {
-                seat.leave.notify_one();
+        for slot in lock(&self.slots).taken.values() {
+            if lock(&slot.idle_since).is_some() {
+                slot.leave.notify_one();
             }
         }
     }
 
     /// How many are open.
     pub(super) fn size(&self) -> usize {
-        lock(&self.seats).taken.len()
+        lock(&self.slots).taken.len()
     }
 }
 
-impl Visitor {
+impl Connection {
     /// The connection's own end of it.
-    pub(super) fn seat(&self) -> Arc<Seat> {
-        Arc::clone(&self.seat)
+    pub(super) fn slot(&self) -> Arc<Slot> {
+        Arc::clone(&self.slot)
     }
 
     /// Waits until somebody else needs the place.
     pub(super) async fn displaced(&self) {
-        self.seat.leave.notified().await;
+        self.slot.leave.notified().await;
     }
 }
 
-impl Drop for Visitor {
+impl Drop for Connection {
     fn drop(&mut self) {
-        lock(&self.crowd.seats).taken.remove(&self.number);
+        lock(&self.limiter.slots).taken.remove(&self.number);
     }
 }
 
-impl Seat {
+impl Slot {
     /// A request is being answered from now on, until the answer is dropped.
     pub(super) fn occupy(self: &Arc<Self>) -> Busy {
         *lock(&self.idle_since) = None;
@@ -119,7 +119,7 @@ impl Seat {
 
 /// Held while a request is being answered.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Seat>);
+pub(super) struct Busy(Arc<Slot>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -127,20 +127,20 @@ impl Drop for Busy {
     }
 }
 
-/// A body that keeps its connection busy until all of it is handed over.
+/// A body that holds on to something until all of it is handed over: its connection, and its principal's share.
 #[derive(Debug)]
-pub(super) struct Occupying<B> {
+pub(super) struct Occupying<B, H> {
     body: B,
-    _busy: Busy,
+    _held: H,
 }
 
-impl<B> Occupying<B> {
-    pub(super) fn new(body: B, busy: Busy) -> Self {
-        Self { body, _busy: busy }
+impl<B, H> Occupying<B, H> {
+    pub(super) fn new(body: B, held: H) -> Self {
+        Self { body, _held: held }
     }
 }
 
-impl<B: Body + Unpin> Body for Occupying<B> {
+impl<B: Body + Unpin, H: Unpin> Body for Occupying<B, H> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -170,33 +170,33 @@ mod tests {
     use super::*;
     use futures_util::FutureExt as _;
 
-    fn is_displaced(visitor: &Visitor) -> bool {
-        visitor.displaced().now_or_never().is_some()
+    fn is_displaced(connection: &Connection) -> bool {
+        connection.displaced().now_or_never().is_some()
     }
 
     #[test]
     fn the_longest_idle_makes_place_and_the_busy_stay() {
-        let crowd = Crowd::new(3);
-        let busy = crowd.enter().expect("a place");
-        let answering = busy.seat().occupy();
-        let first = crowd.enter().expect("a place");
-        let second = crowd.enter().expect("a place");
-        let third = crowd.enter().expect("the place of the first");
+        let limiter = ConnectionLimiter::new(3);
+        let busy = limiter.enter().expect("a place");
+        let answering = busy.slot().occupy();
+        let first = limiter.enter().expect("a place");
+        let second = limiter.enter().expect("a place");
+        let third = limiter.enter().expect("the place of the first");
         assert!(is_displaced(&first) && !is_displaced(&second) && !is_displaced(&busy));
         drop(first);
-        assert_eq!(crowd.size(), 3, "a displaced one frees nothing more");
+        assert_eq!(limiter.size(), 3, "a displaced one frees nothing more");
         let still: Vec<_> = [&second, &third]
-            .map(|visitor| visitor.seat().occupy())
+            .map(|connection| connection.slot().occupy())
             .into();
-        assert!(crowd.enter().is_none(), "all are busy");
+        assert!(limiter.enter().is_none(), "all are busy");
         drop(still);
         drop(answering);
-        let fourth = crowd.enter().expect("a place");
+        let fourth = limiter.enter().expect("a place");
         assert!(is_displaced(&second) || is_displaced(&third) || is_displaced(&busy));
-        let answering = fourth.seat().occupy();
-        crowd.displace_idle();
+        let answering = fourth.slot().occupy();
+        limiter.displace_idle();
         assert!(is_displaced(&third) && !is_displaced(&fourth));
         drop((answering, busy, second, third, fourth));
-        assert_eq!(crowd.size(), 0);
+        assert_eq!(limiter.size(), 0);
     }
 }

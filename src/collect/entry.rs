@@ -1,11 +1,13 @@
 //! A journal entry as a record: its source, level, time and message, and all else that it says as metadata.
 
-use super::facts;
-use super::partial::{Part, PartFields};
+use super::facts::{self, Trust};
+use super::owner::{Claims, Engine, Kind, Loss, Owner, Sender};
+use super::partial::{Part, PartFields, StreamFields};
 use super::patterns::NamePatterns;
 use super::recognise::Recognition;
 use super::text;
-use crate::record::{Level, Record, Source};
+use crate::journal::Id128;
+use crate::record::{Level, Record};
 use crate::time::Micros;
 use std::str::FromStr;
 
@@ -18,20 +20,30 @@ pub(crate) struct Rules {
     pub(crate) levels: [Level; 8],
     /// How the output of services and containers is recognised.
     pub(crate) recognition: Recognition,
+    /// The machine whose journal this is; records of others name theirs.
+    pub(crate) machine: Option<Id128>,
 }
 
 /// What an entry says that decides where its record belongs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outline<'a> {
+    owner: Owner<'a>,
+    loss: Option<Loss<'a>>,
+    facts: Outer<'a>,
+}
+
+/// The fields by which an outline is made.
+#[derive(Debug, Default)]
+struct Outer<'a> {
+    sender: Sender<'a>,
+    claims: Claims<'a>,
     message: Option<&'a [u8]>,
     priority: Option<u8>,
-    transport: Option<&'a [u8]>,
-    unit: Option<&'a [u8]>,
-    user_unit: Option<&'a [u8]>,
-    container: Option<&'a [u8]>,
-    identifier: Option<&'a [u8]>,
-    command: Option<&'a [u8]>,
+    dropped: Option<u64>,
     parts: PartFields<'a>,
+    stream: StreamFields<'a>,
+    /// `CONTAINER_LOG_EPOCH`: Docker makes one for each start of a container.
+    epoch: Option<&'a [u8]>,
     /// When the sender sent it, microseconds since 1970.
     sent: Option<i64>,
     /// The same since the boot.
@@ -41,144 +53,229 @@ pub(crate) struct Outline<'a> {
 /// A name and a value.
 pub(crate) type Field<'a> = (&'a [u8], &'a [u8]);
 
-/// When journald took an entry.
+/// When and where journald took an entry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
+pub(crate) struct Taken<'a> {
     pub(crate) realtime: u64,
     pub(crate) monotonic: u64,
+    /// The name of the directory of the file.
+    pub(crate) directory: &'a str,
+}
+
+/// One run of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation<'a> {
+    pub(crate) container: &'a [u8],
+    /// The user whose engine it is.
+    pub(crate) user: Option<&'a [u8]>,
+    /// Another one for a container of the same name that was made anew.
+    pub(crate) id: &'a [u8],
+    /// Another one for each start of one container, as far as its engine tells.
+    pub(crate) run: &'a [u8],
+}
+
+impl<'a> Outer<'a> {
+    fn take(&mut self, name: &[u8], value: &'a [u8]) {
+        let (sender, claims) = (&mut self.sender, &mut self.claims);
+        let place = match name {
+            b"MESSAGE" => &mut self.message,
+            b"_TRANSPORT" => &mut sender.transport,
+            b"_SYSTEMD_UNIT" => &mut sender.unit,
+            b"_SYSTEMD_USER_UNIT" => &mut sender.user_unit,
+            b"_SYSTEMD_CGROUP" => &mut sender.control_group,
+            b"_COMM" => &mut sender.command,
+            b"_EXE" => &mut sender.executable,
+            b"_PID" => &mut sender.pid,
+            b"_UID" => &mut sender.uid,
+            b"_MACHINE_ID" => &mut sender.machine,
+            b"SYSLOG_IDENTIFIER" => &mut claims.identifier,
+            b"CONTAINER_NAME" => &mut claims.container,
+            b"MESSAGE_ID" => &mut claims.message_id,
+            b"UNIT" => &mut claims.unit,
+            b"USER_UNIT" => &mut claims.user_unit,
+            b"COREDUMP_UNIT" => &mut claims.coredump_unit,
+            b"COREDUMP_USER_UNIT" => &mut claims.coredump_user_unit,
+            b"OBJECT_SYSTEMD_UNIT" => &mut claims.object_unit,
+            b"OBJECT_SYSTEMD_USER_UNIT" => &mut claims.object_user_unit,
+            b"CONTAINER_ID" => &mut self.parts.container,
+            b"CONTAINER_PARTIAL_ID" => &mut self.parts.id,
+            b"CONTAINER_LOG_EPOCH" => &mut self.epoch,
+            b"_STREAM_ID" => &mut self.stream.id,
+            _ => return self.take_value(name, value),
+        };
+        // of a repeated field the first counts, and an empty one says nothing
+        if place.is_none() && (!value.is_empty() || name == b"MESSAGE") {
+            *place = Some(value);
+        }
+    }
+
+    fn take_value(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"PRIORITY" => self.priority = number(value),
+            b"N_DROPPED" => self.dropped = number(value),
+            b"CONTAINER_PARTIAL_MESSAGE" => self.parts.is_flagged = value == b"true",
+            b"CONTAINER_PARTIAL_LAST" => self.parts.is_last = Some(value == b"true"),
+            b"_LINE_BREAK" => self.stream.is_cut = value == b"line-max",
+            b"_SOURCE_REALTIME_TIMESTAMP" => self.sent = number(value),
+            b"_SOURCE_MONOTONIC_TIMESTAMP" => self.sent_monotonic = number(value),
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Outline<'a> {
     pub(crate) fn of(fields: impl Iterator<Item = Field<'a>>) -> Self {
-        let mut outline = Self::default();
+        let mut facts = Outer::default();
         for (name, value) in fields {
-            let place = match name {
-                b"MESSAGE" => &mut outline.message,
-                b"_TRANSPORT" => &mut outline.transport,
-                b"_SYSTEMD_UNIT" => &mut outline.unit,
-                b"_SYSTEMD_USER_UNIT" => &mut outline.user_unit,
-                b"CONTAINER_NAME" => &mut outline.container,
-                b"SYSLOG_IDENTIFIER" => &mut outline.identifier,
-                b"_COMM" => &mut outline.command,
-                b"PRIORITY" => {
-                    outline.priority = number(value);
-                    continue;
-                }
-                b"CONTAINER_ID" => &mut outline.parts.container,
-                b"CONTAINER_PARTIAL_ID" => &mut outline.parts.id,
-                b"CONTAINER_PARTIAL_MESSAGE" => {
-                    outline.parts.is_flagged = value == b"true";
-                    continue;
-                }
-                b"CONTAINER_PARTIAL_LAST" => {
-                    outline.parts.is_last = Some(value == b"true");
-                    continue;
-                }
-                b"_SOURCE_REALTIME_TIMESTAMP" => {
-                    outline.sent = number(value);
-                    continue;
-                }
-                b"_SOURCE_MONOTONIC_TIMESTAMP" => {
-                    outline.sent_monotonic = number(value);
-                    continue;
-                }
-                _ => continue,
-            };
-            // of a repeated field the first counts, and an empty one says nothing
-            if place.is_none() && (!value.is_empty() || name == b"MESSAGE") {
-                *place = Some(value);
-            }
+            facts.take(name, value);
         }
-        outline
+        let Outer {
+            sender,
+            claims,
+            message,
+            dropped,
+            ..
+        } = &facts;
+        let loss = Loss::of(sender, claims, *message, *dropped);
+        Self {
+            owner: Owner::of(sender, claims, loss.as_ref()),
+            loss,
+            facts,
+        }
     }
 
     /// Whether the record is wanted.
     pub(crate) fn is_kept(&self, rules: &Rules) -> bool {
-        match self.container {
-            Some(_) => rules.docker,
-            None => rules.units.keep(self.name().1),
+        match self.owner.kind {
+            Kind::Container(_) => rules.docker,
+            _ => rules.units.keep(self.owner.name),
         }
     }
 
-    /// Whether a container engine says that the message is a part of a line.
+    /// Whether the sender says that the message is a part of a line.
     pub(crate) fn is_part(&self) -> bool {
-        self.parts.is_flagged || self.parts.id.is_some()
+        self.facts.parts.is_flagged || self.facts.parts.id.is_some() || self.facts.stream.is_cut
     }
 
-    /// The part of a line that the message of a container is. `None` for all else.
-    pub(crate) fn part(&self, origin: &str) -> Option<Part<'a>> {
-        self.container?;
-        let is_docker = self.command == Some(b"dockerd");
-        let message = self.message.unwrap_or_default();
-        Some(self.parts.part(origin, self.priority, message, is_docker))
+    /// The part of a line that the message of a container or of a stream is. `None` for all else.
+    pub(crate) fn part(&self, origin: &str, rules: &Rules) -> Option<Part<'a>> {
+        let Outer {
+            sender,
+            priority,
+            parts,
+            stream,
+            ..
+        } = &self.facts;
+        let message = self.facts.message.unwrap_or_default();
+        let (stated, fallback) = self.leveling(rules);
+        let fallback = stated.then_some(fallback);
+        if let Kind::Container(engine) = self.owner.kind {
+            let is_docker = engine == Engine::Docker;
+            let writer = (origin, sender.pid);
+            return Some(parts.part(writer, *priority, message, is_docker, fallback));
+        }
+        stream.part((origin, sender.pid), message, fallback)
     }
 
-    /// The kind of source and the name within it.
-    fn name(&self) -> (&'static str, &'a [u8]) {
-        if let Some(container) = self.container {
-            return ("docker", container);
-        }
-        if self.transport == Some(b"kernel") {
-            return ("system", b"kernel");
-        }
-        // a slice is no unit that logs: journald names it when it came too late to see the process
-        let is_unit = |unit: &&[u8]| !unit.ends_with(b".slice");
-        if let Some(unit) = self.user_unit.filter(is_unit) {
-            return ("user", unit);
-        }
-        if let Some(unit) = self.unit.filter(is_unit) {
-            return ("system", unit);
-        }
-        (
-            "system",
-            self.identifier.or(self.command).unwrap_or(b"unknown"),
-        )
-    }
-
-    fn source(&self) -> Source {
-        let (kind, name) = self.name();
-        let name = match kind {
-            "docker" => name,
-            _ => name.strip_suffix(b".service").unwrap_or(name),
+    /// The run of a container that the message is of.
+    pub(crate) fn generation(&self) -> Option<Generation<'a>> {
+        let Kind::Container(engine) = self.owner.kind else {
+            return None;
         };
-        Source::new(kind, &String::from_utf8_lossy(name))
+        let run = match engine {
+            Engine::Docker => self.facts.epoch,
+            // each run has a monitor of its own
+            Engine::Conmon => self.facts.sender.pid,
+        };
+        Some(Generation {
+            container: self.owner.name,
+            user: self.owner.user,
+            id: self.facts.parts.container?,
+            run: run.unwrap_or_default(),
+        })
+    }
+
+    /// The other machine that the entry is of: by the directory, which the host named, or as journald there says.
+    fn machine<'b>(&'b self, directory: &'b str, rules: &Rules) -> Option<&'b [u8]> {
+        let this = rules.machine?.digits();
+        let by_directory = directory
+            .split_once('.')
+            .map_or(directory, |(machine, _)| machine)
+            .as_bytes();
+        let is_id =
+            |text: &[u8]| text.len() == this.len() && text.iter().all(u8::is_ascii_hexdigit);
+        let known = [Some(by_directory), self.facts.sender.machine];
+        known
+            .into_iter()
+            .flatten()
+            .find(|id| is_id(id) && *id != this)
+    }
+
+    /// Whether the message may state its level, and the level that it has otherwise.
+    fn leveling(&self, rules: &Rules) -> (bool, Level) {
+        let by_priority = |priority: u8| rules.levels.get(usize::from(priority)).copied();
+        let Outer {
+            priority, sender, ..
+        } = &self.facts;
+        match (self.owner.is_container(), sender.transport, *priority) {
+            // the journald driver of docker writes 6 for stdout and 3 for stderr
+            (true, _, None | Some(6)) => (true, Level::Info),
+            (true, _, Some(3)) => (true, Level::Warn),
+            // what a service prints has priority 6 unless it says otherwise
+            (false, Some(b"stdout"), Some(6)) => (true, by_priority(6).unwrap_or(Level::Info)),
+            (_, _, priority) => (false, priority.and_then(by_priority).unwrap_or(Level::Info)),
+        }
     }
 
     fn level(&self, rules: &Rules) -> Level {
-        let by_priority = |priority: u8| rules.levels.get(usize::from(priority)).copied();
-        let stated = || rules.recognition.level(|| self.source(), self.message?);
-        match (self.container, self.transport, self.priority) {
-            // the journald driver of docker writes 6 for stdout and 3 for stderr
-            (Some(_), _, None | Some(6)) => stated().unwrap_or(Level::Info),
-            (Some(_), _, Some(3)) => stated().unwrap_or(Level::Warn),
-            // what a service prints has priority 6 unless it says otherwise
-            (None, Some(b"stdout"), Some(6)) => stated().or(by_priority(6)).unwrap_or(Level::Info),
-            (_, _, priority) => priority.and_then(by_priority).unwrap_or(Level::Info),
+        let (may_state, fallback) = self.leveling(rules);
+        let source = || self.owner.source(None);
+        let stated = || rules.recognition.level(source, self.facts.message?);
+        let level = may_state.then(stated).flatten().unwrap_or(fallback);
+        match self.loss {
+            Some(_) => level.max(Level::Warn),
+            None => level,
         }
     }
 
     /// When it was sent, where journald knows; the kernel stamps its messages with the time since the boot alone.
-    fn timestamp(&self, taken: Taken) -> Micros {
-        if let Some(sent) = self.sent {
+    fn timestamp(&self, taken: Taken<'_>) -> Micros {
+        if let Some(sent) = self.facts.sent {
             return Micros::new(sent);
         }
-        let earlier = self
-            .sent_monotonic
-            .and_then(|sent| taken.monotonic.checked_sub(sent));
+        let sent = self.facts.sent_monotonic;
+        let earlier = sent.and_then(|sent| taken.monotonic.checked_sub(sent));
         Micros::from_unsigned(taken.realtime.saturating_sub(earlier.unwrap_or(0)))
     }
 
     pub(crate) fn record(
         &self,
         fields: impl Iterator<Item = Field<'a>>,
-        taken: Taken,
+        taken: Taken<'_>,
         rules: &Rules,
     ) -> Record {
-        let mut metadata = facts::metadata(fields);
-        let message = text::message(self.message.unwrap_or_default(), &mut metadata);
+        let trust = Trust {
+            container: self.owner.is_container(),
+            about: self.owner.is_about,
+        };
+        let mut metadata = facts::metadata(fields, trust);
+        let message = text::message(self.facts.message.unwrap_or_default(), &mut metadata);
+        if let Some(instance) = self.owner.instance() {
+            metadata.insert("instance", String::from_utf8_lossy(instance));
+        }
+        let machine = self.machine(taken.directory, rules);
+        if let Some(machine) = machine {
+            metadata.insert("machine_id", String::from_utf8_lossy(machine));
+        }
+        if let Some(loss) = &self.loss {
+            metadata.insert("event_type", "gap");
+            if let Some(count) = loss.count {
+                metadata.insert("count", count);
+            }
+        }
         Record {
             timestamp: self.timestamp(taken),
-            source: self.source(),
+            source: self.owner.source(machine),
             level: self.level(rules),
             message,
             metadata,
@@ -201,26 +298,17 @@ pub(super) fn number<T: FromStr + TryFrom<u64>>(value: &[u8]) -> Option<T> {
 mod tests {
     use super::super::facts::{FIELD_BYTES_MAX, FIELDS_MAX, OTHERS_MAX, is_read, metadata};
     use super::*;
+    use crate::collect::JournaldOptions;
     use serde_json::Value;
-
-    pub(crate) const LEVELS: [Level; 8] = [
-        Level::Error,
-        Level::Error,
-        Level::Error,
-        Level::Error,
-        Level::Warn,
-        Level::Info,
-        Level::Debug,
-        Level::Debug,
-    ];
 
     fn rules(units: &str) -> Rules {
         let Ok(units) = units.parse();
         Rules {
             units,
             docker: true,
-            levels: LEVELS,
+            levels: JournaldOptions::LEVELS,
             recognition: Recognition::default(),
+            machine: None,
         }
     }
 
@@ -237,6 +325,7 @@ mod tests {
         let taken = Taken {
             realtime: 1_000_000,
             monotonic: 500,
+            directory: "",
         };
         Outline::of(fields.iter().copied()).record(fields.iter().copied(), taken, &rules("*"))
     }
@@ -268,8 +357,20 @@ mod tests {
             "user:app"
         );
         assert_eq!(
-            source(&["CONTAINER_NAME=web", "_SYSTEMD_UNIT=docker.service"]),
+            source(&[
+                "CONTAINER_NAME=web",
+                "_SYSTEMD_UNIT=docker.service",
+                "_COMM=dockerd"
+            ]),
             "docker:web"
+        );
+        assert_eq!(
+            source(&["CONTAINER_NAME=web", "_SYSTEMD_UNIT=cron.service"]),
+            "system:cron"
+        );
+        assert_eq!(
+            source(&["_SYSTEMD_UNIT=session-3.scope"]),
+            "system:session-"
         );
         assert_eq!(
             source(&["_SYSTEMD_UNIT=-.slice", "SYSLOG_IDENTIFIER=cron"]),
@@ -289,7 +390,7 @@ mod tests {
     #[test]
     fn levels_come_from_the_priority() {
         let expected = [
-            "error", "error", "error", "error", "warn", "info", "debug", "debug",
+            "error", "error", "error", "error", "warn", "info", "info", "debug",
         ];
         for (priority, expected) in expected.iter().enumerate() {
             assert_eq!(
@@ -310,19 +411,39 @@ mod tests {
     #[test]
     fn output_states_its_level_or_has_that_of_its_stream() {
         assert_eq!(
-            level(&["CONTAINER_NAME=a", "PRIORITY=6", "MESSAGE=x"]),
+            level(&[
+                "_COMM=dockerd",
+                "CONTAINER_NAME=a",
+                "PRIORITY=6",
+                "MESSAGE=x"
+            ]),
             Level::Info
         );
         assert_eq!(
-            level(&["CONTAINER_NAME=a", "PRIORITY=3", "MESSAGE=x"]),
+            level(&[
+                "_COMM=dockerd",
+                "CONTAINER_NAME=a",
+                "PRIORITY=3",
+                "MESSAGE=x"
+            ]),
             Level::Warn
         );
         assert_eq!(
-            level(&["CONTAINER_NAME=a", "PRIORITY=3", "MESSAGE=INFO: x"]),
+            level(&[
+                "_COMM=dockerd",
+                "CONTAINER_NAME=a",
+                "PRIORITY=3",
+                "MESSAGE=INFO: x"
+            ]),
             Level::Info
         );
         assert_eq!(
-            level(&["CONTAINER_NAME=a", "PRIORITY=6", "MESSAGE=[ERROR] x"]),
+            level(&[
+                "_COMM=dockerd",
+                "CONTAINER_NAME=a",
+                "PRIORITY=6",
+                "MESSAGE=[ERROR] x"
+            ]),
             Level::Error
         );
         assert_eq!(
@@ -331,7 +452,7 @@ mod tests {
         );
         assert_eq!(
             level(&["_TRANSPORT=stdout", "PRIORITY=6", "MESSAGE=x"]),
-            Level::Debug
+            Level::Info
         );
         assert_eq!(
             level(&["_TRANSPORT=stdout", "PRIORITY=5", "MESSAGE=ERROR: x"]),
@@ -375,7 +496,7 @@ mod tests {
         ]);
         let expected = serde_json::json!({
             "priority": 6, "unit": "ssh.service", "pid": 17, "uid": 0, "identifier": "sshd", "code_file": "a.c",
-            "code_line": 12, "container_id": "abc", "about_unit": "other.service", "my_field": "mine", "twice": ["1", "2"],
+            "code_line": 12, "field_container_id": "abc", "field_unit": "other.service", "my_field": "mine", "twice": ["1", "2"],
         });
         assert_eq!(Value::from(record.metadata), expected);
         assert_eq!(record.message, "hello");
@@ -445,7 +566,7 @@ mod tests {
         assert!(read.len() < all.len());
         let outlines = |fields: &[Field<'_>]| format!("{:?}", Outline::of(fields.iter().copied()));
         assert_eq!(outlines(&read), outlines(&all));
-        let taken = |fields: &[Field<'_>]| metadata(fields.iter().copied());
+        let taken = |fields: &[Field<'_>]| metadata(fields.iter().copied(), Trust::default());
         assert_eq!(taken(&read), taken(&all));
     }
 
@@ -523,12 +644,155 @@ mod tests {
         assert!(kept(&["_SYSTEMD_UNIT=ssh.service"], &rules));
         assert!(!kept(&["_SYSTEMD_UNIT=cron.service"], &rules));
         assert!(!kept(&["_TRANSPORT=kernel"], &rules));
-        let container = ["_SYSTEMD_UNIT=docker.service", "CONTAINER_NAME=cron"];
+        assert!(kept(
+            &["_PID=1", "UNIT=ssh.service", "_SYSTEMD_UNIT=init.scope"],
+            &rules
+        ));
+        assert!(!kept(
+            &["_PID=1", "UNIT=cron.service", "_SYSTEMD_UNIT=init.scope"],
+            &rules
+        ));
+        let container = [
+            "_SYSTEMD_UNIT=docker.service",
+            "_COMM=dockerd",
+            "CONTAINER_NAME=cron",
+        ];
         assert!(
             kept(&container, &rules),
             "containers have a switch of their own"
         );
         rules.docker = false;
         assert!(!kept(&container, &rules));
+    }
+
+    #[test]
+    fn patterns_see_the_whole_name_of_a_unit() {
+        let rules = rules("sshd@3-*");
+        let kept = |unit: &str| {
+            let line = format!("_SYSTEMD_UNIT={unit}");
+            Outline::of(fields(&[&line]).into_iter()).is_kept(&rules)
+        };
+        assert!(kept("sshd@3-192.0.2.1:22.service"));
+        assert!(!kept("sshd@4-192.0.2.1:22.service"));
+    }
+
+    #[test]
+    fn an_instance_is_told_beside_its_source() {
+        let record = record(&["_SYSTEMD_UNIT=sshd@3-192.0.2.1:22.service", "INSTANCE=x"]);
+        assert_eq!(record.source.as_str(), "system:sshd@");
+        assert_eq!(record.metadata["instance"], "3-192.0.2.1:22");
+        assert_eq!(record.metadata["unit"], "sshd@3-192.0.2.1:22.service");
+        assert_eq!(record.metadata["field_instance"], "x");
+    }
+
+    #[test]
+    fn what_the_manager_says_of_a_unit_is_of_the_unit_and_names_the_speaker() {
+        let record = record(&[
+            "MESSAGE=nginx.service: Failed with result 'exit-code'.",
+            "UNIT=nginx.service",
+            "PRIORITY=4",
+            "_PID=1",
+            "_UID=0",
+            "_COMM=systemd",
+            "_SYSTEMD_UNIT=init.scope",
+        ]);
+        assert_eq!(
+            (record.source.as_str(), record.level),
+            ("system:nginx", Level::Warn)
+        );
+        assert_eq!(record.metadata["unit"], "init.scope");
+        assert_eq!(record.metadata["command"], "systemd");
+        assert_eq!(record.metadata["about_unit"], "nginx.service");
+    }
+
+    #[test]
+    fn messages_that_journald_lost_are_a_gap_of_their_unit() {
+        let lines = [
+            "MESSAGE=Suppressed 31337 messages from web.service",
+            "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e",
+            "N_DROPPED=31337",
+            "PRIORITY=6",
+            "_TRANSPORT=driver",
+            "_SYSTEMD_UNIT=systemd-journald.service",
+        ];
+        let lost = record(&lines);
+        assert_eq!(
+            (lost.source.as_str(), lost.level),
+            ("system:web", Level::Warn)
+        );
+        assert_eq!(lost.metadata["event_type"], "gap");
+        assert_eq!(lost.metadata["count"], 31_337);
+        let forged = record(&[&lines[..4], &["_TRANSPORT=journal"]].concat());
+        assert_eq!(forged.level, Level::Info);
+        assert!(!forged.metadata.contains_key("event_type"));
+    }
+
+    #[test]
+    fn records_of_other_machines_name_theirs() {
+        const THIS: &str = "11111111111111111111111111111111";
+        const OTHER: &str = "22222222222222222222222222222222";
+        let rules = Rules {
+            machine: THIS.parse().ok(),
+            ..rules("*")
+        };
+        let found = |directory: &str, machine: &str| {
+            let machine = format!("_MACHINE_ID={machine}");
+            let lines = ["_SYSTEMD_UNIT=ssh.service", &machine];
+            let fields = fields(&lines);
+            let taken = Taken {
+                realtime: 1,
+                monotonic: 1,
+                directory,
+            };
+            let outline = Outline::of(fields.iter().copied());
+            let record = outline.record(fields.iter().copied(), taken, &rules);
+            record.source.as_str().to_owned()
+        };
+        let named = format!("system:{OTHER}/ssh");
+        let namespace = format!("{OTHER}.app");
+        assert_eq!(found(THIS, THIS), "system:ssh");
+        assert_eq!(found("journal", THIS), "system:ssh");
+        assert_eq!(found(&format!("{THIS}.app"), THIS), "system:ssh");
+        assert_eq!(found("remote", OTHER), named);
+        assert_eq!(found(OTHER, OTHER), named);
+        assert_eq!(found(OTHER, THIS), named, "whatever it says of itself");
+        assert_eq!(found(&namespace, THIS), named);
+    }
+
+    #[test]
+    fn the_run_of_a_container_is_known_as_far_as_its_engine_tells() {
+        let generation = |lines: &[&'static str]| {
+            let lines: Vec<&str> = lines.to_vec();
+            let lines: &'static [&str] = Vec::leak(lines);
+            Outline::of(fields(lines).into_iter()).generation()
+        };
+        let docker = [
+            "CONTAINER_NAME=a",
+            "CONTAINER_ID=1",
+            "CONTAINER_LOG_EPOCH=e",
+            "_COMM=dockerd",
+            "_PID=7",
+        ];
+        let expected = Generation {
+            container: b"a",
+            user: None,
+            id: b"1",
+            run: b"e",
+        };
+        assert_eq!(generation(&docker), Some(expected));
+        let conmon = [
+            "CONTAINER_NAME=a",
+            "CONTAINER_ID=1",
+            "_COMM=conmon",
+            "_PID=7",
+        ];
+        assert_eq!(
+            generation(&conmon),
+            Some(Generation {
+                run: b"7",
+                ..expected
+            })
+        );
+        assert_eq!(generation(&conmon[..2]), None, "of nobody who may say so");
     }
 }

@@ -78,10 +78,14 @@ impl Fact {
 }
 
 /// Further names that mean something to vmlog, which no program gets either.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 11] = [
     "event_type",
     "fields_left_out",
     "file",
+    "instance",
+    "line_incomplete",
+    "line_part",
+    "machine_id",
     "message",
     "message_base64",
     "message_bytes",
@@ -133,13 +137,18 @@ fn form(name: &[u8]) -> Form {
 
 /// Whether a field says something about a record; the others need not be read.
 pub(crate) fn is_read(name: &[u8]) -> bool {
-    let by_outline: [&[u8]; 6] = [
+    let by_outline: [&[u8]; 11] = [
         b"MESSAGE",
+        b"CONTAINER_LOG_EPOCH",
         b"CONTAINER_PARTIAL_ID",
         b"CONTAINER_PARTIAL_MESSAGE",
         b"CONTAINER_PARTIAL_LAST",
+        b"_LINE_BREAK",
+        b"_MACHINE_ID",
         b"_SOURCE_REALTIME_TIMESTAMP",
         b"_SOURCE_MONOTONIC_TIMESTAMP",
+        b"_STREAM_ID",
+        b"_SYSTEMD_CGROUP",
     ];
     by_outline.contains(&name) || !matches!(form(name), Form::Dropped)
 }
@@ -148,9 +157,32 @@ fn is_docker_bookkeeping(name: &[u8]) -> bool {
     name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
 }
 
+/// What the sender of an entry says of others is believed of some senders. Of all others it is kept as what it is: the word of
+/// somebody.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Trust {
+    /// Which container the message is of.
+    pub(super) container: bool,
+    /// Which unit it is about.
+    pub(super) about: bool,
+}
+
+impl Trust {
+    fn believes(self, name: &[u8]) -> bool {
+        match name {
+            b"UNIT" | b"USER_UNIT" => self.about,
+            b"IMAGE_NAME" => self.container,
+            _ => self.container || !name.starts_with(b"CONTAINER_"),
+        }
+    }
+}
+
 /// The metadata that these fields are.
-pub(super) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>) -> Metadata {
-    let mut facts = Facts::default();
+pub(super) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>, trust: Trust) -> Metadata {
+    let mut facts = Facts {
+        trust,
+        ..Facts::default()
+    };
     for (name, value) in fields {
         facts.take(name, value);
     }
@@ -167,11 +199,16 @@ struct Facts {
     taken: usize,
     taken_others: usize,
     left_out: u64,
+    trust: Trust,
 }
 
 impl Facts {
     fn take(&mut self, name: &[u8], value: &[u8]) {
-        let form = form(name);
+        let is_believed = self.trust.believes(name);
+        let form = match form(name) {
+            Form::Text(_) if !is_believed => Form::Other,
+            form => form,
+        };
         match form {
             Form::Dropped => return,
             _ if self.taken == FIELDS_MAX => return self.left_out += 1,
@@ -187,7 +224,7 @@ impl Facts {
             },
             Form::Other => {
                 self.taken_others += 1;
-                self.add(other_name(name).into(), None, value);
+                self.add(other_name(name, is_believed).into(), None, value);
             }
         }
     }
@@ -260,9 +297,9 @@ fn join(kept: &mut Value, value: Value) {
 }
 
 /// The name of a field that a program chose.
-fn other_name(name: &[u8]) -> String {
+fn other_name(name: &[u8], is_believed: bool) -> String {
     let name = String::from_utf8_lossy(name).to_lowercase();
-    if NAMES.contains(&name.as_str()) || RESERVED.contains(&name.as_str()) {
+    if !is_believed || NAMES.contains(&name.as_str()) || RESERVED.contains(&name.as_str()) {
         format!("field_{name}")
     } else {
         name
@@ -295,6 +332,46 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Map;
 
+    const ALL: Trust = Trust {
+        container: true,
+        about: true,
+    };
+
+    #[test]
+    fn what_is_said_of_others_is_believed_of_some() {
+        let names = [
+            "CONTAINER_NAME",
+            "CONTAINER_TAG",
+            "IMAGE_NAME",
+            "UNIT",
+            "USER_UNIT",
+            "OTHER",
+        ];
+        let keys = |trust| {
+            let fields = names.iter().map(|name| (name.as_bytes(), &b"x"[..]));
+            let metadata = metadata(fields, trust);
+            metadata.keys().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected = [
+            "about_unit",
+            "about_user_unit",
+            "container_name",
+            "container_tag",
+            "image_name",
+            "other",
+        ];
+        assert_eq!(keys(ALL), expected);
+        let expected = [
+            "field_container_name",
+            "field_container_tag",
+            "field_image_name",
+            "field_unit",
+            "field_user_unit",
+            "other",
+        ];
+        assert_eq!(keys(Trust::default()), expected);
+    }
+
     /// The same by one insertion after another.
     fn one_by_one(fields: &[(&str, Vec<u8>)]) -> Map<String, Value> {
         let mut map = Map::new();
@@ -307,7 +384,7 @@ mod tests {
                 Form::Dropped => continue,
                 Form::Text(fact) => (fact.name().to_owned(), false),
                 Form::Number(fact) => (fact.name().to_owned(), true),
-                Form::Other => (other_name(field.as_bytes()), false),
+                Form::Other => (other_name(field.as_bytes(), true), false),
             };
             match (number::<i64>(value), std::str::from_utf8(value)) {
                 (Some(number), _) if may_be_number => add(name, number.into()),
@@ -333,7 +410,7 @@ mod tests {
                 ],
             ), 0..40)
         ) {
-            let found = metadata(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
+            let found = metadata(fields.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())), ALL);
             prop_assert_eq!(Value::from(found), Value::Object(one_by_one(&fields)));
         }
     }
@@ -367,7 +444,7 @@ mod tests {
         ];
         for ((field, expected), name) in fields.into_iter().zip(NAMES) {
             assert_eq!(expected, name, "{field}");
-            let metadata = metadata([(field.as_bytes(), &b"7"[..])].into_iter());
+            let metadata = metadata([(field.as_bytes(), &b"7"[..])].into_iter(), ALL);
             assert!(metadata.keys().eq([name]), "{field}: {metadata:?}");
         }
         assert!(NAMES.is_sorted_by(|a, b| a < b));

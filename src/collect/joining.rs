@@ -4,7 +4,8 @@
 use super::Intake;
 use super::cut;
 use super::entry::{Outline, Rules, Taken};
-use super::partial::{Joiner, Part, Unfinished};
+use super::generations::{Generations, Known};
+use super::partial::{Joiner, Part, Place, Rest, Unfinished};
 use super::position;
 use crate::journal::{Cursor, Entry, OriginPosition};
 use crate::record::Positions;
@@ -21,13 +22,20 @@ struct Saved {
     cursor: String,
     /// The lines that were not complete then.
     unfinished: Vec<Unfinished>,
+    /// The lines that had come out before their end.
+    #[serde(default)]
+    rests: Vec<Rest>,
+    /// The runs of containers.
+    #[serde(default)]
+    containers: Vec<Known>,
 }
 
 /// Makes records of entries.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Joining {
     joiner: Joiner,
     replays: Vec<Replay>,
+    generations: Generations,
 }
 
 /// The entries of an origin that are read again for the parts among them.
@@ -43,19 +51,31 @@ impl Joining {
     /// Goes on from `positions`; also says where the journal has to go on.
     pub(crate) fn resume(positions: &Positions) -> (Self, Vec<OriginPosition>) {
         let mut resume = Vec::new();
-        let mut replays = Vec::new();
+        let mut joining = Self::default();
         for name in positions.keys() {
             let Some(origin) = name.strip_prefix(ORIGIN).map(str::to_owned) else {
                 continue;
             };
-            let Saved { cursor, unfinished } = position::load(positions, name);
+            let Saved {
+                cursor,
+                unfinished,
+                rests,
+                containers,
+            } = position::load(positions, name);
             let Ok(cursor) = cursor.parse::<Cursor>() else {
                 continue;
             };
+            let begun = unfinished.iter().filter_map(|line| line.rest);
+            for rest in begun.chain(rests) {
+                joining.joiner.restore(&origin, rest);
+            }
+            for known in containers {
+                joining.generations.restore(&origin, known);
+            }
             let first = unfinished.iter().map(|unfinished| unfinished.first).min();
             let last_before = first.map_or(cursor.seqnum, |first| first.saturating_sub(1));
             if first.is_some() {
-                replays.push(Replay {
+                joining.replays.push(Replay {
                     origin: origin.clone(),
                     until: cursor.seqnum,
                     unfinished,
@@ -67,12 +87,22 @@ impl Joining {
             };
             resume.push(OriginPosition { origin, cursor });
         }
-        let joiner = Joiner::default();
-        (Self { joiner, replays }, resume)
+        (joining, resume)
     }
 
     /// Takes an entry: a record now, or later when its line is complete.
     pub(crate) fn take(&mut self, entry: &Entry<'_>, rules: &Rules, intake: &mut Intake<'_>) {
+        let (origin, seqnum) = (entry.origin(), entry.seqnum());
+        let place = Place {
+            seqnum,
+            boot: entry.boot_id(),
+            monotonic: entry.monotonic(),
+        };
+        let is_replayed = self.replay(origin, seqnum).is_some();
+        if !is_replayed {
+            self.joiner
+                .pass(origin, place, |record| intake.push(record));
+        }
         let outline = Outline::of(entry.fields());
         if !outline.is_kept(rules) {
             intake.filter();
@@ -81,14 +111,14 @@ impl Joining {
         let taken = Taken {
             realtime: entry.realtime(),
             monotonic: entry.monotonic(),
+            directory: directory(origin),
         };
         let record = || {
             let mut record = outline.record(entry.fields(), taken, rules);
             cut::mark(&mut record, entry);
             record
         };
-        let (origin, seqnum) = (entry.origin(), entry.seqnum());
-        let part = || outline.part(origin);
+        let part = || outline.part(origin, rules);
         if let Some(replay) = self.replay(origin, seqnum) {
             let is_wanted = |part: &Part<'_>| {
                 let wanted = replay.unfinished.iter();
@@ -98,15 +128,20 @@ impl Joining {
             };
             if let Some(part) = part().filter(is_wanted) {
                 // what came out then is in the store already
-                self.joiner.take(part, origin, seqnum, record, drop);
+                self.joiner.take(part, origin, place, record, drop);
             }
             return;
+        }
+        if let Some(generation) = outline.generation()
+            && let Some(change) = self.generations.hear(origin, &generation)
+        {
+            intake.push(change.record(&record()));
         }
         let may_be_part = outline.is_part() || !self.joiner.is_empty();
         match may_be_part.then(part).flatten() {
             Some(part) if part.goes_on || self.joiner.expects(part.key) => {
                 self.joiner
-                    .take(part, origin, seqnum, record, |record| intake.push(record));
+                    .take(part, origin, place, record, |record| intake.push(record));
             }
             _ => intake.push(record()),
         }
@@ -144,11 +179,84 @@ impl Joining {
         let saved = Saved {
             cursor: position.cursor.to_string(),
             unfinished: self.joiner.unfinished(origin).collect(),
+            rests: self.joiner.rests(origin).collect(),
+            containers: self.generations.of(origin).collect(),
         };
         let reached = position.cursor.seqnum;
         intake.position(
             position::save(&format!("{ORIGIN}{origin}"), &saved),
             Some(reached),
         );
+    }
+}
+
+/// The name of the directory of an origin's files.
+fn directory(origin: &str) -> &str {
+    let lasting = origin.strip_prefix("run/").unwrap_or(origin);
+    lasting
+        .split_once('/')
+        .map_or(lasting, |(directory, _)| directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Level, Position};
+    use ciborium::cbor;
+
+    const CURSOR: &str =
+        "s=00000000000000000000000000000001;i=2a;b=00000000000000000000000000000002;m=1;t=2;x=3";
+
+    #[test]
+    fn positions_of_earlier_versions_are_read() {
+        let unfinished = cbor!({"key" => 7, "first" => 40}).unwrap();
+        let saved = cbor!({"cursor" => CURSOR, "unfinished" => [unfinished]}).unwrap();
+        let mut value = Vec::new();
+        ciborium::into_writer(&saved, &mut value).unwrap();
+        let positions = Positions::from([("journal:m/system/s".to_owned(), value)]);
+        let (joining, resume) = Joining::resume(&positions);
+        assert_eq!(resume.len(), 1);
+        assert_eq!(
+            (resume[0].origin.as_str(), resume[0].cursor.seqnum),
+            ("m/system/s", 39)
+        );
+        let expected = Unfinished {
+            key: 7,
+            first: 40,
+            rest: None,
+        };
+        assert_eq!(joining.replays[0].unfinished, [expected]);
+        assert_eq!(joining.replays[0].until, 42);
+    }
+
+    #[test]
+    fn what_was_saved_goes_on() {
+        let rest = Rest {
+            key: 7,
+            part: 3,
+            level: Level::Warn,
+        };
+        let begun = Unfinished {
+            key: 8,
+            first: 40,
+            rest: Some(Rest { key: 8, ..rest }),
+        };
+        let saved = Saved {
+            cursor: CURSOR.to_owned(),
+            unfinished: vec![begun],
+            rests: vec![rest],
+            containers: Vec::new(),
+        };
+        let Position { origin, value } = position::save("journal:m/system/s", &saved);
+        let (joining, _) = Joining::resume(&Positions::from([(origin, value.unwrap())]));
+        let rests: Vec<Rest> = joining.joiner.rests("m/system/s").collect();
+        assert_eq!(rests, [Rest { key: 8, ..rest }, rest]);
+    }
+
+    #[test]
+    fn an_origin_is_of_a_directory() {
+        assert_eq!(directory("0123/system/s"), "0123");
+        assert_eq!(directory("run/0123.app/system/s"), "0123.app");
+        assert_eq!(directory("journal"), "journal");
     }
 }

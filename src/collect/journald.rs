@@ -1,6 +1,7 @@
 //! The collector of the systemd journal, read natively: every entry that is wanted becomes a record, in the order of the
 //! journal.
 
+use super::beginning::{id_in, machine, since_boots};
 use super::entry::Rules;
 use super::facts::is_read;
 use super::joining::Joining;
@@ -9,7 +10,7 @@ use super::patterns::NamePatterns;
 use super::recognise::Recognition;
 use super::{Batch, Collector, Error, Intake};
 use crate::journal::{
-    Boot, Error as JournalError, Event, Gap, Id128, Journal, JournalOptions, Namespaces, Problem,
+    Error as JournalError, Event, Gap, Journal, JournalOptions, Namespaces, Problem,
 };
 use crate::record::{Level, Metadata, Positions, Record};
 use crate::time::Micros;
@@ -50,14 +51,16 @@ pub struct JournaldOptions {
     pub field_bytes_max: usize,
 }
 
-/// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own.
+/// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own: what is known of
+/// no boot yet is read from the time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// Everything there is.
     Ever,
     /// From this time on.
     Time(Micros),
-    /// This boot and the one before, but nothing before this time.
+    /// This boot and the one before, from their first entries on; nothing that is older than this time for certain, whatever
+    /// clocks say.
     LastBoot {
         /// The earliest time.
         earliest: Micros,
@@ -83,8 +86,7 @@ impl JournaldOptions {
     /// As much as of a line of a file. A sender may put 770 MiB into one entry; that must fill neither the memory nor the store.
     pub const FIELD_BYTES_MAX: usize = 1 << 20;
 
-    /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error, what is less than a
-    /// notice is for debugging.
+    /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error.
     pub const LEVELS: [Level; 8] = [
         Level::Error,
         Level::Error,
@@ -92,7 +94,7 @@ impl JournaldOptions {
         Level::Error,
         Level::Warn,
         Level::Info,
-        Level::Debug,
+        Level::Info,
         Level::Debug,
     ];
 }
@@ -158,6 +160,7 @@ impl JournaldCollector {
                 docker,
                 levels,
                 recognition,
+                machine: None,
             },
             stage: Stage::Closed(journal, since),
             joining,
@@ -183,6 +186,10 @@ impl JournaldCollector {
                 intake.push(missing_record(&self.directories));
             }
             self.is_missing_told = is_missing;
+            let skipped = journal.take_skipped();
+            if skipped > 0 {
+                intake.push(skipped_record(skipped));
+            }
         }
         while !intake.is_full()
             && let Some(problem) = self.untold.pop_front()
@@ -211,6 +218,7 @@ impl Collector for JournaldCollector {
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
         if let Stage::Closed(options, since) = &self.stage {
+            self.rules.machine = machine(&self.directories, id_in("/etc/machine-id"));
             self.stage = Stage::Open(Box::new(open(options, *since)));
         }
         let mut intake = Intake::new(batch);
@@ -251,36 +259,24 @@ impl Collector for JournaldCollector {
 
 /// Opens the journal where reading goes on or, without a position, where `since` says.
 fn open(options: &JournalOptions, since: Since) -> Journal {
-    let since = match since {
-        Since::Ever => None,
-        Since::Time(time) => Some(time),
-        Since::LastBoot { earliest } => {
-            // every file is opened once more for this, which takes a millisecond or two
-            let boots = Journal::open(options.clone()).boots();
-            Some(last_boot(&boots, earliest, this_boot()))
-        }
+    let time = match since {
+        Since::Ever => return Journal::open(options.clone()),
+        Since::Time(time) | Since::LastBoot { earliest: time } => time,
     };
-    Journal::open(JournalOptions {
-        since: since.map(|since| u64::try_from(since.get()).unwrap_or(0)),
+    // every file is opened once more for this, which takes a millisecond or two
+    let boots = Journal::open(options.clone()).boots();
+    let this_boot = id_in("/proc/sys/kernel/random/boot_id");
+    let now = u64::try_from(Micros::now().get()).unwrap_or(0);
+    let mut journal = Journal::open(JournalOptions {
+        since: Some(u64::try_from(time.get()).unwrap_or(0)),
+        since_boots: since_boots(&boots, since, this_boot, now),
         ..options.clone()
-    })
-}
-
-/// The boot of this machine that is going on.
-fn this_boot() -> Option<Id128> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    text.trim().replace('-', "").parse().ok()
-}
-
-/// When the boot before this one began. In journals that were copied from another machine the newest boot stands for this one.
-fn last_boot(boots: &[Boot], earliest: Micros, this_boot: Option<Id128>) -> Micros {
-    let is_this = |boot: &Boot| Some(boot.id) == this_boot;
-    let newest = boots.len().saturating_sub(1);
-    let this = boots.iter().position(is_this).unwrap_or(newest);
-    let both = boots.get(this.saturating_sub(1)..).unwrap_or_default();
-    // a clock that is set late makes the second boot the earlier one
-    let first = both.iter().map(|boot| boot.first.realtime).min();
-    first.map_or(earliest, |first| Micros::from_unsigned(first).max(earliest))
+    });
+    if !options.resume.is_empty() {
+        // the first start has told of what it skipped, and those origins are without a position for good
+        journal.take_skipped();
+    }
+    journal
 }
 
 /// Reads until the batch is full (`true`) or the end is reached.
@@ -323,6 +319,16 @@ fn error(error: JournalError) -> Error {
             other => io::Error::other(other),
         },
     }
+}
+
+/// Says how much the first start did not read.
+fn skipped_record(count: u64) -> Record {
+    let message = format!(
+        "{count} older journal entries were skipped (LOG_JOURNAL_SINCE sets how far back the first start reads)"
+    );
+    let mut metadata = Metadata::new();
+    metadata.insert("count", count);
+    own_record(Level::Info, "journal_skipped", message, metadata)
 }
 
 fn gap_record(gap: &Gap) -> Record {
@@ -376,50 +382,4 @@ fn missing_record(directories: &[PathBuf]) -> Record {
 
 fn is_denied(path: &Path) -> bool {
     fs::read_dir(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::Cursor;
-
-    fn boot(id: u8, first: u64) -> Boot {
-        let id: Id128 = format!("{id:032x}").parse().unwrap();
-        let entry = Cursor {
-            seqnum_id: id,
-            seqnum: 1,
-            boot_id: id,
-            monotonic: 0,
-            realtime: first,
-            xor_hash: 0,
-        };
-        Boot {
-            id,
-            first: entry,
-            last: entry,
-        }
-    }
-
-    #[test]
-    fn the_boot_before_this_one_is_where_reading_begins() {
-        let boots = [boot(1, 100), boot(2, 200), boot(3, 300)];
-        let since = |boots: &[Boot], earliest, this: Option<u8>| {
-            let this = this.map(|id| boot(id, 0).id);
-            last_boot(boots, Micros::new(earliest), this).get()
-        };
-        assert_eq!(since(&boots, 0, Some(3)), 200);
-        assert_eq!(since(&boots, 0, Some(2)), 100);
-        assert_eq!(since(&boots, 0, Some(1)), 100, "there is none before");
-        assert_eq!(since(&boots, 250, Some(3)), 250, "not beyond the age");
-        assert_eq!(since(&boots, 0, Some(9)), 200, "copied from elsewhere");
-        assert_eq!(since(&boots, 0, None), 200);
-        assert_eq!(since(&[], 7, Some(1)), 7);
-        let skewed = [boot(1, 100), boot(2, 500), boot(3, 300)];
-        assert_eq!(since(&skewed, 0, Some(3)), 300, "the clock was set back");
-    }
-
-    #[test]
-    fn this_boot_is_known() {
-        assert!(this_boot().is_some());
-    }
 }

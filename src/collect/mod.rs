@@ -15,6 +15,7 @@
 )]
 
 mod backlog;
+mod beginning;
 mod capture;
 mod catch_up;
 mod chunked;
@@ -25,12 +26,14 @@ mod docker_json;
 mod entry;
 mod facts;
 mod file;
+mod generations;
 mod glob;
 mod joining;
 mod journald;
 mod line;
 mod mark;
 mod own;
+mod owner;
 mod partial;
 mod patterns;
 mod position;

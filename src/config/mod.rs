@@ -544,7 +544,7 @@ mod tests {
     fn collectors_are_set_as_asked() {
         let config = Config::check(&raw(&[
             ("LOG_JOURNAL_SINCE", "-1h"),
-            ("LOG_JOURNAL_LEVELS", "6=info"),
+            ("LOG_JOURNAL_LEVELS", "6=debug"),
             ("LOG_JOURNAL_NAMESPACES", "default"),
             ("LOG_FILES", "a=/a.log,b=/b.log"),
             ("LOG_STRUCTURED_SOURCES", "*,!file:b,!docker:web"),
@@ -554,7 +554,7 @@ mod tests {
         .unwrap();
         let hour_ago = Micros::new(1_000_000_000_000_000 - 3_600_000_000);
         assert_eq!(config.journal.since, Since::Time(hour_ago));
-        assert_eq!(config.journal.levels[6], Level::Info);
+        assert_eq!(config.journal.levels[6], Level::Debug);
         let unnamed = Namespaces::Named(vec![String::new()]);
         assert_eq!(config.journal.namespaces, unnamed);
         let structured = &config.docker_json.recognition.structured;

@@ -164,7 +164,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "LOG_JOURNAL_LEVELS",
         flag: None,
-        default: "0-3=error,4=warn,5=info,6-7=debug",
+        default: "0-3=error,4=warn,5-6=info,7=debug",
         kind: Kind::Levels,
         meaning: "the level of each syslog priority, by number or name",
     },

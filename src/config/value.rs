@@ -109,7 +109,7 @@ impl fmt::Display for Kind {
                 write!(f, "{} to {}", seconds_text(*min_s), seconds_text(*max_s))
             }
             Self::Bytes { min, max } => write!(f, "{} to {}", bytes_text(*min), bytes_text(*max)),
-            Self::Levels => f.write_str("PRIORITY=LEVEL pairs such as 0-3=error,6=info"),
+            Self::Levels => f.write_str("PRIORITY=LEVEL pairs such as 0-3=error,6=debug"),
             Self::Choice(words) => f.write_str(&words.join(", ")),
         }
     }
@@ -415,11 +415,11 @@ mod tests {
     #[test]
     fn levels_are_given_to_priorities_and_ranges() {
         use Level::{Debug, Error, Info, Warn};
-        let usual = [Error, Error, Error, Error, Warn, Info, Debug, Debug];
+        let usual = [Error, Error, Error, Error, Warn, Info, Info, Debug];
         assert_eq!(levels(""), Some(usual));
-        assert_eq!(levels("0-3=error,4=warn,5=info,6-7=debug"), Some(usual));
-        let changed = [Error, Error, Error, Warn, Warn, Info, Info, Debug];
-        assert_eq!(levels("6=info, err=warn"), Some(changed));
+        assert_eq!(levels("0-3=error,4=warn,5-6=info,7=debug"), Some(usual));
+        let changed = [Error, Error, Error, Warn, Warn, Info, Debug, Debug];
+        assert_eq!(levels("6=debug, err=warn"), Some(changed));
         assert_eq!(
             levels("notice-info=debug").map(|levels| levels[5..7].to_vec()),
             Some(vec![Debug; 2])

@@ -437,7 +437,7 @@ impl Journal {
     fn place(&mut self, index: usize) {
         let mut problems = std::mem::take(self.item_problems());
         let start = self.start.clone();
-        let since = self.options.since;
+        let (since, since_boots) = (self.options.since, &self.options.since_boots);
         let Some(member) = self.members.get_mut(index) else {
             return;
         };
@@ -452,7 +452,7 @@ impl Journal {
             let boots = &self.boots;
             let before = |entry: &Cursor, target: &Cursor| boots.order(entry, target).is_lt();
             match (start, since) {
-                (Seek::Head, _) | (Seek::Resume, None) => member.go_to(0),
+                (Seek::Head, _) => member.go_to(0),
                 (Seek::Tail, _) if self.round > self.seek_round => member.go_to(0),
                 (Seek::Tail, _) => member.seek_tail(),
                 (Seek::Cursor(target), _) => {
@@ -462,8 +462,16 @@ impl Journal {
                     |entry| boots.order(entry, &target) != Ordering::Greater,
                     &mut problems,
                 ),
-                (Seek::Realtime(time), _) | (Seek::Resume, Some(time)) => {
+                (Seek::Realtime(time), _) => {
                     member.seek_realtime(time, &mut problems);
+                }
+                (Seek::Resume, since) => {
+                    let is_skipped = |entry: &Cursor| match since_boots.get(&entry.boot_id) {
+                        Some(from) => entry.monotonic < *from,
+                        None => since.is_some_and(|since| entry.realtime < since),
+                    };
+                    member.seek(is_skipped, &mut problems);
+                    self.skipped = self.skipped.saturating_add(member.position);
                 }
                 // These become one of the others before members are placed.
                 (Seek::Seqnum { .. } | Seek::Monotonic { .. }, _) => {}

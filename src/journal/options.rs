@@ -6,6 +6,7 @@ use super::layout::FIELD_BYTES_MAX;
 use super::matches::Matches;
 use super::name::Namespaces;
 use super::origin::OriginPosition;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,8 +29,12 @@ pub struct JournalOptions {
     pub namespaces: Namespaces,
     /// Where reading goes on: the positions that an earlier journal gave.
     pub resume: Vec<OriginPosition>,
-    /// Origins without a position are read from this time on (microseconds since 1970), or whole.
+    /// Origins without a position are read from this time on (microseconds since 1970), or whole. The entries of a boot that
+    /// [`since_boots`](Self::since_boots) names do not depend on it.
     pub since: Option<u64>,
+    /// For boots, from when on they are read in origins without a position: microseconds since the boot, at most `u64::MAX`
+    /// for boots that are skipped. A clock that is set makes no difference to it.
+    pub since_boots: HashMap<Id128, u64>,
     /// Which entries are given out. Positions are those of the entries given out, and gaps are not told where entries are
     /// chosen: somebody who keeps positions takes all entries and chooses himself.
     pub matches: Matches,
@@ -51,6 +56,7 @@ impl Default for JournalOptions {
             namespaces: Namespaces::All,
             resume: Vec::new(),
             since: None,
+            since_boots: HashMap::new(),
             matches: Matches::default(),
             fields: None,
             field_bytes_max: FIELD_BYTES_MAX,

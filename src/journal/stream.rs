@@ -56,6 +56,8 @@ pub struct Journal {
     pub(super) watch: Option<Watch>,
     /// Notices were asked for, with or without success.
     pub(super) watched: bool,
+    /// Entries before the time from which origins without a position are read.
+    pub(super) skipped: u64,
     pub(super) failed: Vec<Failed>,
     /// What was asked for and was not there.
     pub(super) missing: Vec<PathBuf>,
@@ -129,6 +131,7 @@ impl Journal {
             problems: Problems::default(),
             watch: None,
             watched: false,
+            skipped: 0,
             failed: Vec::new(),
             missing: Vec::new(),
             order: Vec::new(),
@@ -186,6 +189,12 @@ impl Journal {
     /// What was found wrong since this was asked last.
     pub fn problems(&mut self) -> Vec<Problem> {
         self.problems.take()
+    }
+
+    /// How many entries of origins without a position [`JournalOptions::since`] and [`JournalOptions::since_boots`] have skipped
+    /// since this was asked last.
+    pub fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
     }
 
     /// All files: those that are read and those that could not be opened.

@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 pub struct Boot {
     /// Its id.
     pub id: Id128,
+    /// The machine whose journald wrote its entries.
+    pub machine_id: Id128,
     /// Its earliest entry.
     pub first: Cursor,
     /// Its latest entry.
@@ -106,9 +108,12 @@ impl Journal {
     pub fn boots(&mut self) -> Vec<Boot> {
         let mut boots: BTreeMap<Id128, Boot> = BTreeMap::new();
         self.each_file(|member, inflater, problems| {
+            let tail = member.file.header().tail_entry_boot_id;
+            let machine_id = member.machine(tail.unwrap_or_default(), problems);
             let mut note = |entry: Cursor| {
                 let boot = boots.entry(entry.boot_id).or_insert(Boot {
                     id: entry.boot_id,
+                    machine_id,
                     first: entry,
                     last: entry,
                 });

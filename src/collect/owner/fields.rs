@@ -1,0 +1,67 @@
+//! The fields of a journal entry that decide whose record it is.
+
+/// A program that hands over what containers say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// Docker's journald driver.
+    Docker,
+    /// Podman's and CRI-O's monitor, one process for each container.
+    Conmon,
+}
+
+/// What journald itself says of the sender of an entry.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Sender<'a> {
+    /// `_TRANSPORT`.
+    pub(crate) transport: Option<&'a [u8]>,
+    /// `_SYSTEMD_UNIT`.
+    pub(crate) unit: Option<&'a [u8]>,
+    /// `_SYSTEMD_USER_UNIT`.
+    pub(crate) user_unit: Option<&'a [u8]>,
+    /// `_SYSTEMD_CGROUP`.
+    pub(crate) control_group: Option<&'a [u8]>,
+    /// `_COMM`, which the process may change.
+    pub(crate) command: Option<&'a [u8]>,
+    /// `_EXE`.
+    pub(crate) executable: Option<&'a [u8]>,
+    /// `_PID`.
+    pub(crate) pid: Option<&'a [u8]>,
+    /// `_UID`.
+    pub(crate) uid: Option<&'a [u8]>,
+    /// `_MACHINE_ID`.
+    pub(crate) machine: Option<&'a [u8]>,
+}
+
+/// What the sender says, of himself and of others.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Claims<'a> {
+    /// `SYSLOG_IDENTIFIER`.
+    pub(crate) identifier: Option<&'a [u8]>,
+    /// `CONTAINER_NAME`.
+    pub(crate) container: Option<&'a [u8]>,
+    /// `MESSAGE_ID`.
+    pub(crate) message_id: Option<&'a [u8]>,
+    /// `UNIT`, of the service manager.
+    pub(crate) unit: Option<&'a [u8]>,
+    /// `USER_UNIT`, of the service manager of a user.
+    pub(crate) user_unit: Option<&'a [u8]>,
+    /// `COREDUMP_UNIT`.
+    pub(crate) coredump_unit: Option<&'a [u8]>,
+    /// `COREDUMP_USER_UNIT`.
+    pub(crate) coredump_user_unit: Option<&'a [u8]>,
+    /// `OBJECT_SYSTEMD_UNIT`.
+    pub(crate) object_unit: Option<&'a [u8]>,
+    /// `OBJECT_SYSTEMD_USER_UNIT`.
+    pub(crate) object_user_unit: Option<&'a [u8]>,
+}
+
+/// What kind of owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Container(Engine),
+    Kernel,
+    Unit,
+    UserUnit,
+    /// A program outside of all units.
+    Program,
+}

@@ -1,0 +1,133 @@
+//! What journald says about messages that it did not take: a gap in the log of a unit or of the kernel.
+
+use super::fields::{Claims, Kind, Sender};
+
+/// `MESSAGE_ID` of messages of a unit that exceeded its rate limit.
+const DROPPED: &[u8] = b"a596d6fe7bfa4994828e72309e95d61e";
+
+/// `MESSAGE_ID` of kernel messages that were overwritten before journald read them.
+const MISSED: &[u8] = b"e9bf28e6e834481bb6f48f548ad13606";
+
+/// Messages that were lost before they were in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Loss<'a> {
+    /// How many, where journald says so.
+    pub(crate) count: Option<u64>,
+    /// Whose, as the message names it.
+    unit: Option<&'a [u8]>,
+    is_of_kernel: bool,
+}
+
+impl<'a> Loss<'a> {
+    /// The loss that an entry tells of. Journald alone has the transport `driver`.
+    pub(crate) fn of(
+        sender: &Sender<'a>,
+        claims: &Claims<'a>,
+        message: Option<&'a [u8]>,
+        dropped: Option<u64>,
+    ) -> Option<Self> {
+        if sender.transport != Some(b"driver") {
+            return None;
+        }
+        let is_of_kernel = match claims.message_id? {
+            DROPPED => false,
+            MISSED => true,
+            _ => return None,
+        };
+        let words = || message.unwrap_or_default().split(|byte| *byte == b' ');
+        let count = words().find_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
+        // `Suppressed 42 messages from web.service`; before systemd 235 a path of control groups
+        let named = words().skip_while(|word| *word != b"from").nth(1);
+        let unit = named.and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+        Some(Self {
+            count: dropped.or(count),
+            unit: unit.filter(|unit| !unit.is_empty()),
+            is_of_kernel,
+        })
+    }
+
+    /// Whose messages were lost.
+    pub(super) fn about(&self, claims: &Claims<'a>) -> Option<(Kind, &'a [u8])> {
+        if self.is_of_kernel {
+            return Some((Kind::Kernel, b"kernel"));
+        }
+        let of_user = claims.object_user_unit.map(|unit| (Kind::UserUnit, unit));
+        let unit = self.unit.or(claims.object_unit);
+        of_user.or(unit.map(|unit| (Kind::Unit, unit)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss(
+        id: &'static [u8],
+        message: &'static str,
+        transport: &'static [u8],
+    ) -> Option<Loss<'static>> {
+        let sender = Sender {
+            transport: Some(transport),
+            ..Sender::default()
+        };
+        let claims = Claims {
+            message_id: Some(id),
+            ..Claims::default()
+        };
+        Loss::of(&sender, &claims, Some(message.as_bytes()), None)
+    }
+
+    #[test]
+    fn journald_tells_how_many_messages_of_whom_it_lost() {
+        let about = |loss: Loss<'static>| loss.about(&Claims::default());
+        for (id, message, count, owner) in [
+            (
+                DROPPED,
+                "Suppressed 42 messages from web.service",
+                Some(42),
+                Some((Kind::Unit, &b"web.service"[..])),
+            ),
+            (
+                DROPPED,
+                "Suppressed 42 messages from /system.slice/web.service",
+                Some(42),
+                Some((Kind::Unit, &b"web.service"[..])),
+            ),
+            (DROPPED, "Suppressed messages", None, None),
+            (
+                MISSED,
+                "Missed 7 kernel messages",
+                Some(7),
+                Some((Kind::Kernel, &b"kernel"[..])),
+            ),
+        ] {
+            let loss = loss(id, message, b"driver").unwrap();
+            assert_eq!((loss.count, about(loss)), (count, owner), "{message}");
+        }
+    }
+
+    #[test]
+    fn others_cannot_tell_of_losses() {
+        let message = "Suppressed 42 messages from web.service";
+        assert_eq!(loss(DROPPED, message, b"journal"), None);
+        assert_eq!(loss(b"0123", message, b"driver"), None);
+    }
+
+    #[test]
+    fn the_unit_of_a_user_is_known_by_its_object() {
+        let claims = Claims {
+            object_user_unit: Some(b"app.service"),
+            object_unit: Some(b"user@1000.service"),
+            ..Claims::default()
+        };
+        let loss = loss(
+            DROPPED,
+            "Suppressed 42 messages from user@1000.service",
+            b"driver",
+        );
+        assert_eq!(
+            loss.unwrap().about(&claims),
+            Some((Kind::UserUnit, &b"app.service"[..]))
+        );
+    }
+}

@@ -4,6 +4,7 @@
 use super::journald::Since;
 use crate::journal::{Boot, Id128};
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// A clock that is slewed by NTP drifts by this much in an hour (500 ppm); whoever sets it means more.
@@ -97,15 +98,14 @@ pub(crate) fn machine(directories: &[PathBuf], this: Option<Id128>) -> Option<Id
     }
 }
 
-/// The machines after which subdirectories are named.
+/// The machines after which a directory and its subdirectories are named.
 fn machines_in(directory: &Path) -> impl Iterator<Item = Id128> + use<> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
-    entries.flatten().filter_map(|entry| {
-        let name = entry.file_name();
-        let (machine, _) = name
-            .to_str()?
-            .split_once('.')
-            .unwrap_or((name.to_str()?, ""));
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let own = directory.file_name().map(OsStr::to_owned);
+    names.chain(own).filter_map(|name| {
+        let name = name.to_str()?;
+        let (machine, _) = name.split_once('.').unwrap_or((name, ""));
         machine.parse().ok()
     })
 }
@@ -237,6 +237,8 @@ mod tests {
         };
         assert_eq!(machine(&directories, Some(id(1))), Some(id(1)));
         assert_eq!(machine(&directories, None), None);
+        let flat = [folder.path().join(id(5).to_string())];
+        assert_eq!(machine(&flat, Some(id(1))), Some(id(5)));
         make(2);
         std::fs::create_dir(folder.path().join(format!("{}.app", id(2)))).unwrap();
         std::fs::create_dir(folder.path().join("remote")).unwrap();

@@ -1,8 +1,9 @@
 //! Runs of containers: a container that is started again, or made anew under the same name, goes on as the same source, and a
-//! record says so.
+//! record of vmlog says so.
 
 use super::entry::Generation;
 use super::mark::digest;
+use super::own::own_record;
 use crate::record::{Level, Metadata, Record};
 use serde::{Deserialize, Serialize};
 
@@ -106,15 +107,13 @@ impl Change {
             Self::Restarted => ("container_restarted", "started again"),
             Self::Recreated => ("container_recreated", "made anew"),
         };
-        metadata.insert("event_type", event);
+        metadata.insert("source", first.source.as_str());
         let name = first.metadata.get("container_name");
         let name = name.and_then(serde_json::Value::as_str).unwrap_or_default();
+        let message = format!("container {name} was {what}");
         Record {
             timestamp: first.timestamp,
-            source: first.source.clone(),
-            level: Level::Info,
-            message: format!("container {name} was {what}"),
-            metadata,
+            ..own_record(Level::Info, event, message, metadata)
         }
     }
 }

@@ -163,8 +163,8 @@ impl FromStr for Level {
 
     fn from_str(text: &str) -> Result<Self, LevelError> {
         match text.to_ascii_lowercase().as_str() {
-            "debug" | "trace" | "6" | "7" => Ok(Self::Debug),
-            "info" | "notice" | "5" => Ok(Self::Info),
+            "debug" | "trace" | "7" => Ok(Self::Debug),
+            "info" | "notice" | "5" | "6" => Ok(Self::Info),
             "warn" | "warning" | "4" => Ok(Self::Warn),
             "error" | "err" | "critical" | "crit" | "alert" | "emerg" | "fatal" | "0" | "1"
             | "2" | "3" => Ok(Self::Error),

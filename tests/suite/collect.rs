@@ -14,7 +14,7 @@ use vmlog::record::{Level, Metadata, Positions, Record};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A program beside a journald of its own. `None` where the machine cannot have one.
-fn journald(dir: &Path, script: &str) -> Option<Child> {
+pub(crate) fn journald(dir: &Path, script: &str) -> Option<Child> {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/journald");
     let mut command = Command::new(tool);
     command
@@ -29,7 +29,7 @@ fn journald(dir: &Path, script: &str) -> Option<Child> {
     }
 }
 
-fn options(dir: &Path) -> JournaldOptions {
+pub(crate) fn options(dir: &Path) -> JournaldOptions {
     JournaldOptions {
         directories: vec![dir.to_owned()],
         ..JournaldOptions::default()
@@ -37,7 +37,7 @@ fn options(dir: &Path) -> JournaldOptions {
 }
 
 /// Keeps what a batch brought, as the store does.
-fn commit(batch: Batch, records: &mut Vec<Record>, positions: &mut Positions) -> bool {
+pub(crate) fn commit(batch: Batch, records: &mut Vec<Record>, positions: &mut Positions) -> bool {
     let is_empty = batch.records.is_empty();
     assert!(batch.records.len() <= Batch::RECORDS_MAX);
     records.extend(batch.records);
@@ -48,7 +48,7 @@ fn commit(batch: Batch, records: &mut Vec<Record>, positions: &mut Positions) ->
 }
 
 /// Reads until nothing comes any more.
-fn drain(collector: &mut dyn Collector, positions: &mut Positions) -> Vec<Record> {
+pub(crate) fn drain(collector: &mut dyn Collector, positions: &mut Positions) -> Vec<Record> {
     let mut records = Vec::new();
     loop {
         let mut batch = Batch::default();
@@ -59,7 +59,7 @@ fn drain(collector: &mut dyn Collector, positions: &mut Positions) -> Vec<Record
     }
 }
 
-fn find<'a>(records: &'a [Record], text: &str) -> &'a Record {
+pub(crate) fn find<'a>(records: &'a [Record], text: &str) -> &'a Record {
     let found = records.iter().find(|record| record.message.contains(text));
     found.unwrap_or_else(|| panic!("no record with {text:?}"))
 }
@@ -71,7 +71,8 @@ fn what_journald_takes_comes_out_whole() {
         logger -t plain "a plain line"
         logger -t coloured "$(printf '\033[31mred\033[0m')"
         logger -S 9000 -t long "$(head -c 8192 /dev/zero | tr '\0' 'x')"
-        logger --journald <<'END'
+        cp "$(command -v logger)" /run/dockerd
+        /run/dockerd --journald <<'END'
 MESSAGE=from a container
 CONTAINER_NAME=web
 CONTAINER_ID=0123456789ab
@@ -189,19 +190,20 @@ fn every_entry_once_while_journald_rotates_and_the_collector_restarts() {
 
 /// Parts of three lines, as Docker hands them over; the whole lines are `a` and `b` interleaved, then an unflagged one.
 const PARTS: &str = r#"
+cp "$(command -v logger)" /run/dockerd
 part() { # container, id, ordinal, last, text
     printf 'MESSAGE=%s\nCONTAINER_NAME=%s\nCONTAINER_ID=%s\nCONTAINER_PARTIAL_ID=%s\nPRIORITY=6\n' "$5" "$1" "$1" "$2"
     printf 'CONTAINER_PARTIAL_ORDINAL=%s\nCONTAINER_PARTIAL_LAST=%s\n' "$3" "$4"
     [ "$4" = true ] || printf 'CONTAINER_PARTIAL_MESSAGE=true\n'
 }
-send() { part "$@" | logger --journald; }
+send() { part "$@" | /run/dockerd --journald; }
 send a 1 1 false one-
 send b 2 1 false eins-
 logger -t between "between the parts"
 send a 1 2 false two-
 send b 2 2 true zwei
 send a 1 3 true three
-printf 'MESSAGE=whole\nCONTAINER_NAME=a\nCONTAINER_ID=a\nPRIORITY=6\n' | logger --journald
+printf 'MESSAGE=whole\nCONTAINER_NAME=a\nCONTAINER_ID=a\nPRIORITY=6\n' | /run/dockerd --journald
 journalctl --sync
 journald-stop
 "#;

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod collect;
+mod collect_journal;
 mod collectors;
 mod command_doctor;
 mod command_line;

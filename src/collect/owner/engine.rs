@@ -281,4 +281,14 @@ mod tests {
             assert_eq!(engine(executable, command, group), None, "{what}");
         }
     }
+
+    #[test]
+    fn the_document_names_all_engines_and_groups() {
+        let document = include_str!("../../../format-spec/sources.md");
+        let programs = PROGRAMS.iter().map(|(name, _)| *name);
+        for name in programs.chain(CONTAINER_GROUPS) {
+            let name = std::str::from_utf8(name).unwrap();
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
+    }
 }

@@ -171,7 +171,8 @@ impl<'a> Outline<'a> {
         let fallback = stated.then_some(fallback);
         if let Kind::Container(engine) = self.owner.kind {
             let is_docker = engine == Engine::Docker;
-            let writer = (origin, sender.pid);
+            // Docker numbers lines, and conmon has one process for each run of a container
+            let writer = (origin, sender.pid.filter(|_| !is_docker));
             return Some(parts.part(writer, *priority, message, is_docker, fallback));
         }
         stream.part((origin, sender.pid), message, fallback)
@@ -208,7 +209,7 @@ impl<'a> Outline<'a> {
         known
             .into_iter()
             .flatten()
-            .find(|id| is_id(id) && *id != this)
+            .find(|id| *id != this && is_id(id))
     }
 
     /// Whether the message may state its level, and the level that it has otherwise.

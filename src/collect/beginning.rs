@@ -22,20 +22,35 @@ pub(crate) fn since_boots(
         Since::Ever => HashMap::new(),
         Since::Time(time) => {
             let time = u64::try_from(time.get()).unwrap_or(0);
-            let of_boot = |boot: &Boot| (boot.id, from_time(boot, time));
-            boots.iter().map(of_boot).collect()
+            let of_machine = |boots| from_time_on(boots, time);
+            by_machine(boots).flat_map(of_machine).collect()
         }
         Since::LastBoot { earliest } => {
             let earliest = u64::try_from(earliest.get()).unwrap_or(0);
             let age_max = now.saturating_sub(earliest);
-            let mut machines: HashMap<Id128, Vec<&Boot>> = HashMap::new();
-            for boot in boots {
-                machines.entry(boot.machine_id).or_default().push(boot);
-            }
             let of_machine = |boots| last_two(boots, this_boot, age_max);
-            machines.into_values().flat_map(of_machine).collect()
+            by_machine(boots).flat_map(of_machine).collect()
         }
     }
+}
+
+fn by_machine(boots: &[Boot]) -> impl Iterator<Item = Vec<&Boot>> {
+    let mut machines: HashMap<Id128, Vec<&Boot>> = HashMap::new();
+    for boot in boots {
+        machines.entry(boot.machine_id).or_default().push(boot);
+    }
+    machines.into_values()
+}
+
+/// Of the boots of one machine: what is of `time` or comes after that in the order of the journal, whatever its own time.
+fn from_time_on(boots: Vec<&Boot>, time: u64) -> impl Iterator<Item = (Id128, u64)> {
+    let mut has_begun = false;
+    let of_boot = move |boot: &Boot| {
+        let from = if has_begun { 0 } else { from_time(boot, time) };
+        has_begun |= from <= boot.last.monotonic;
+        (boot.id, from)
+    };
+    boots.into_iter().map(of_boot)
 }
 
 /// When a boot came to `time`, if its clock ran evenly. If it was set meanwhile, the boot counts whole when an end of it does.
@@ -226,6 +241,14 @@ mod tests {
         assert_eq!(set(0, NOW + HOUR), 0, "the clock of the image");
         assert_eq!(set(NOW + 5 * HOUR, NOW - HOUR), 0, "set back");
         assert_eq!(set(0, NOW - DAY), u64::MAX, "all before");
+        let boots = [
+            boot(1, 9, NOW - 3 * DAY, DAY),
+            boot(2, 9, NOW - HOUR, DAY),
+            boot(3, 9, 0, DAY),
+        ];
+        let time = Micros::new(i64::try_from(NOW).unwrap());
+        let found = since_boots(&boots, Since::Time(time), None, NOW);
+        assert_eq!(boots.map(|boot| found[&boot.id]), [3 * DAY, HOUR, 0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Collectors on real files and on a real journald.
 
+use crate::collect_journal::ENGINE;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -71,8 +72,7 @@ fn what_journald_takes_comes_out_whole() {
         logger -t plain "a plain line"
         logger -t coloured "$(printf '\033[31mred\033[0m')"
         logger -S 9000 -t long "$(head -c 8192 /dev/zero | tr '\0' 'x')"
-        cp "$(command -v logger)" /run/dockerd
-        /run/dockerd --journald <<'END'
+        engine <<'END'
 MESSAGE=from a container
 CONTAINER_NAME=web
 CONTAINER_ID=0123456789ab
@@ -94,6 +94,7 @@ END
         journalctl --sync
         journald-stop
     "#;
+    let script = &format!("{ENGINE}{script}");
     let Some(mut child) = journald(dir.path(), script) else {
         return;
     };
@@ -190,20 +191,16 @@ fn every_entry_once_while_journald_rotates_and_the_collector_restarts() {
 
 /// Parts of three lines, as Docker hands them over; the whole lines are `a` and `b` interleaved, then an unflagged one.
 const PARTS: &str = r#"
-cp "$(command -v logger)" /run/dockerd
 part() { # container, id, ordinal, last, text
     printf 'MESSAGE=%s\nCONTAINER_NAME=%s\nCONTAINER_ID=%s\nCONTAINER_PARTIAL_ID=%s\nPRIORITY=6\n' "$5" "$1" "$1" "$2"
     printf 'CONTAINER_PARTIAL_ORDINAL=%s\nCONTAINER_PARTIAL_LAST=%s\n' "$3" "$4"
     [ "$4" = true ] || printf 'CONTAINER_PARTIAL_MESSAGE=true\n'
 }
-send() { part "$@" | /run/dockerd --journald; }
-send a 1 1 false one-
-send b 2 1 false eins-
+send() { part "$@"; echo; }
+(send a 1 1 false one-; send b 2 1 false eins-) | engine
 logger -t between "between the parts"
-send a 1 2 false two-
-send b 2 2 true zwei
-send a 1 3 true three
-printf 'MESSAGE=whole\nCONTAINER_NAME=a\nCONTAINER_ID=a\nPRIORITY=6\n' | /run/dockerd --journald
+(send a 1 2 false two-; send b 2 2 true zwei; send a 1 3 true three
+printf 'MESSAGE=whole\nCONTAINER_NAME=a\nCONTAINER_ID=a\nPRIORITY=6\n') | engine
 journalctl --sync
 journald-stop
 "#;
@@ -211,7 +208,7 @@ journald-stop
 #[test]
 fn parts_of_container_lines_are_joined_whenever_the_collector_restarts() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mut child) = journald(dir.path(), PARTS) else {
+    let Some(mut child) = journald(dir.path(), &format!("{ENGINE}{PARTS}")) else {
         return;
     };
     assert!(child.wait().unwrap().success());

@@ -29,9 +29,18 @@ const CONTAINER_GROUPS: [&[u8]; 8] = [
 impl Engine {
     /// The engine that the sender is. Root inside a container may use any name for its programs: what runs in a container is none.
     pub(super) fn of(sender: &Sender<'_>) -> Option<Self> {
-        let engine = Self::named(program(sender)?)?;
+        let Some(program) = program(sender) else {
+            return Self::unseen(sender);
+        };
+        let engine = Self::named(program)?;
         let is_contained = sender.control_group.is_some_and(is_of_container);
         (!is_contained).then_some(engine)
+    }
+
+    /// The last words of a monitor: journald comes too late to see a process that has ended, but for its user.
+    fn unseen(sender: &Sender<'_>) -> Option<Self> {
+        let is_unseen = sender.unit.is_none() && sender.control_group.is_none();
+        (is_unseen && sender.uid == Some(b"0")).then_some(Self::Conmon)
     }
 
     fn named(program: &[u8]) -> Option<Self> {
@@ -279,6 +288,32 @@ mod tests {
             ("nothing known", "", "", ""),
         ] {
             assert_eq!(engine(executable, command, group), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn root_is_believed_where_nothing_is_known_of_the_process() {
+        let unseen = Sender {
+            uid: Some(b"0"),
+            pid: Some(b"4711"),
+            ..Sender::default()
+        };
+        assert_eq!(Engine::of(&unseen), Some(Engine::Conmon));
+        for other in [
+            Sender {
+                uid: Some(b"1000"),
+                ..unseen
+            },
+            Sender {
+                uid: None,
+                ..unseen
+            },
+            Sender {
+                unit: Some(b"cron.service"),
+                ..unseen
+            },
+        ] {
+            assert_eq!(Engine::of(&other), None, "{other:?}");
         }
     }
 

@@ -20,15 +20,15 @@ fn read(dir: &Path, script: &str) -> Option<Vec<Record>> {
 
 /// Something called `dockerd` that sends entries, blank lines between them, and lives until journald has seen who it is.
 pub(crate) const ENGINE: &str = r#"
-    cp "$(readlink -f "$(command -v python3)")" /run/dockerd
-    engine() { PYTHONHOME=/usr "$@" /run/dockerd -c '
-import fcntl, socket, sys, termios, time
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-for entry in sys.stdin.read().split("\n\n"):
-    s.sendto((entry.strip("\n") + "\n").encode(), "/run/systemd/journal/socket")
-while any(fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4))):
-    time.sleep(0.01)
-time.sleep(0.2)'; }
+    cp "$(readlink -f "$(command -v perl)")" /run/dockerd
+    engine() { "$@" /run/dockerd -e '
+use Socket;
+socket(my $s, AF_UNIX, SOCK_DGRAM, 0) && connect($s, sockaddr_un("/run/systemd/journal/socket")) or die $!;
+local $/;
+for (split /\n\n/, <STDIN>) { s/\n*\z/\n/; defined send($s, $_, 0) or die $! }
+my $left = pack("i", 1);
+do { select(undef, undef, undef, 0.01); ioctl($s, 0x5411, $left) or die $! } while unpack("i", $left);
+select(undef, undef, undef, 0.2);'; }
 "#;
 
 /// journald says of each entry which program of which user sent it.

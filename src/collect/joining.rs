@@ -7,6 +7,7 @@ use super::entry::{Outline, Rules, Taken};
 use super::generations::{Generations, Known};
 use super::partial::{Joiner, Part, Place, Rest, Unfinished};
 use super::position;
+use super::recognise::Recognition;
 use crate::journal::{Cursor, Entry, OriginPosition};
 use crate::record::Positions;
 use serde::{Deserialize, Serialize};
@@ -49,9 +50,15 @@ struct Replay {
 
 impl Joining {
     /// Goes on from `positions`; also says where the journal has to go on.
-    pub(crate) fn resume(positions: &Positions) -> (Self, Vec<OriginPosition>) {
+    pub(crate) fn resume(
+        positions: &Positions,
+        recognition: Recognition,
+    ) -> (Self, Vec<OriginPosition>) {
         let mut resume = Vec::new();
-        let mut joining = Self::default();
+        let mut joining = Self {
+            joiner: Joiner::new(recognition),
+            ..Self::default()
+        };
         for name in positions.keys() {
             let Some(origin) = name.strip_prefix(ORIGIN).map(str::to_owned) else {
                 continue;
@@ -214,7 +221,7 @@ mod tests {
         let mut value = Vec::new();
         ciborium::into_writer(&saved, &mut value).unwrap();
         let positions = Positions::from([("journal:m/system/s".to_owned(), value)]);
-        let (joining, resume) = Joining::resume(&positions);
+        let (joining, resume) = Joining::resume(&positions, Recognition::default());
         assert_eq!(resume.len(), 1);
         assert_eq!(
             (resume[0].origin.as_str(), resume[0].cursor.seqnum),
@@ -248,7 +255,10 @@ mod tests {
             containers: Vec::new(),
         };
         let Position { origin, value } = position::save("journal:m/system/s", &saved);
-        let (joining, _) = Joining::resume(&Positions::from([(origin, value.unwrap())]));
+        let (joining, _) = Joining::resume(
+            &Positions::from([(origin, value.unwrap())]),
+            Recognition::default(),
+        );
         let rests: Vec<Rest> = joining.joiner.rests("m/system/s").collect();
         assert_eq!(rests, [Rest { key: 8, ..rest }, rest]);
     }

@@ -143,7 +143,7 @@ impl JournaldCollector {
             since,
             field_bytes_max,
         } = options;
-        let (joining, resume) = Joining::resume(positions);
+        let (joining, resume) = Joining::resume(positions, recognition.clone());
         let journal = JournalOptions {
             directories: directories.clone(),
             namespaces,

@@ -2,9 +2,9 @@
 //! print at its `LineMax` (48 KiB) and says where. Parts of several writers come interleaved; a line that does not end within the
 //! bounds comes out in marked parts, and what comes of it later goes on from there.
 
-use super::level;
 use super::line::{LINE_MAX, Line};
 use super::mark::digest;
+use super::recognise::Recognition;
 use super::text;
 use crate::journal::Id128;
 use crate::record::{Level, Record};
@@ -164,6 +164,7 @@ pub(crate) struct Unfinished {
 /// Joins parts.
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
+    recognition: Recognition,
     /// The one whose last part came longest ago first.
     open: Vec<Open>,
     /// The one that came out longest ago first, each with its origin.
@@ -172,6 +173,14 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
+    /// Knows of no line yet; `recognition` tells which level a line states.
+    pub(crate) fn new(recognition: Recognition) -> Self {
+        Self {
+            recognition,
+            ..Self::default()
+        }
+    }
+
     /// Whether a message belongs to a line that has begun.
     pub(crate) fn expects(&self, key: u64) -> bool {
         self.open.iter().any(|open| open.key == key)
@@ -201,14 +210,14 @@ impl Joiner {
         open.last = place;
         open.since = Instant::now();
         if open.bytes.len() + part.bytes.len() > LINE_MAX && !open.bytes.is_empty() {
-            give(open.cut(false));
+            give(open.cut(false, &self.recognition));
             open.first = place.seqnum;
         }
         open.bytes.extend_from_slice(part.bytes);
         if !part.goes_on {
             // the late end of a line that has come out already adds nothing
             if open.part == 0 || !open.bytes.is_empty() {
-                give(open.cut(true));
+                give(open.cut(true, &self.recognition));
             }
             return;
         }
@@ -297,19 +306,21 @@ impl Joiner {
     fn give_out(&mut self, at: usize, give: &mut impl FnMut(Record)) {
         let mut open = self.open.remove(at);
         self.bytes -= open.bytes.len();
-        give(open.cut(false));
+        give(open.cut(false, &self.recognition));
         self.restore(&open.origin, open.rest());
     }
 }
 
 impl Open {
     /// What has been joined so far, as a record.
-    fn cut(&mut self, ended: bool) -> Record {
+    fn cut(&mut self, ended: bool, recognition: &Recognition) -> Record {
         let bytes = std::mem::take(&mut self.bytes);
         if self.part == 0
             && let Some(fallback) = self.fallback
         {
-            self.record.level = level::stated(&bytes).unwrap_or(fallback);
+            let source = || self.record.source.clone();
+            let stated = recognition.level(source, &bytes);
+            self.record.level = stated.unwrap_or(fallback);
         }
         let mut record = self.record.clone();
         let line = Line {

@@ -23,7 +23,8 @@ pub(crate) const ENGINE: &str = r#"
     cp "$(readlink -f "$(command -v perl)")" /run/dockerd
     engine() { "$@" /run/dockerd -e '
 use Socket;
-socket(my $s, AF_UNIX, SOCK_DGRAM, 0) && connect($s, sockaddr_un("/run/systemd/journal/socket")) or die $!;
+socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!;
+connect($s, sockaddr_un("/run/systemd/journal/socket")) or die $!;
 local $/;
 for (split /\n\n/, <STDIN>) { s/\n*\z/\n/; defined send($s, $_, 0) or die $! }
 my $left = pack("i", 1);

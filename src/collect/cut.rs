@@ -22,12 +22,12 @@ pub(super) fn mark(record: &mut Record, entry: &Entry<'_>) {
             }
             continue;
         }
-        let Some(name) = facts::name_of(&cut.name) else {
-            continue;
-        };
-        let is_kept = |name: &str| record.metadata.contains_key(name);
-        if is_kept(&name) || is_kept(&format!("{name}_base64")) {
-            record.metadata.insert(format!("{name}_bytes"), length);
+        let names = [true, false].map(|is_believed| facts::name_of(&cut.name, is_believed));
+        for name in names.into_iter().flatten() {
+            let is_kept = |name: &str| record.metadata.contains_key(name);
+            if is_kept(&name) || is_kept(&format!("{name}_base64")) {
+                record.metadata.insert(format!("{name}_bytes"), length);
+            }
         }
     }
 }

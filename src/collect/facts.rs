@@ -306,12 +306,13 @@ fn other_name(name: &[u8], is_believed: bool) -> String {
     }
 }
 
-/// The name under which a field is kept, if it is.
-pub(super) fn name_of(field: &[u8]) -> Option<String> {
+/// The name under which a field is kept, if it is: that of a sender who is believed, or of one who is not.
+pub(super) fn name_of(field: &[u8], is_believed: bool) -> Option<String> {
+    let is_believed = is_believed || Trust::default().believes(field);
     match form(field) {
-        Form::Text(fact) | Form::Number(fact) => Some(fact.name().to_owned()),
+        Form::Text(fact) | Form::Number(fact) if is_believed => Some(fact.name().to_owned()),
         Form::Dropped => None,
-        Form::Other => Some(other_name(field)),
+        _ => Some(other_name(field, is_believed)),
     }
 }
 

@@ -465,6 +465,10 @@ impl Journal {
                 (Seek::Realtime(time), _) => {
                     member.seek_realtime(time, &mut problems);
                 }
+                (Seek::Resume, Some(time)) if since_boots.is_empty() => {
+                    member.seek_realtime(time, &mut problems);
+                    self.skipped = self.skipped.saturating_add(member.position);
+                }
                 (Seek::Resume, since) => {
                     let is_skipped = |entry: &Cursor| match since_boots.get(&entry.boot_id) {
                         Some(from) => entry.monotonic < *from,

@@ -4,6 +4,7 @@
 //! after [`DiskFile::sync`]; a new, renamed or removed name survives one only after [`Disk::sync_dir`] of its folder.
 
 use crate::mapped::Mapped;
+use crate::opening;
 use rustix::fs::OFlags;
 use std::ffi::OsString;
 use std::fmt;
@@ -178,20 +179,10 @@ fn open_with(options: &mut fs::OpenOptions, path: &Path) -> io::Result<Arc<dyn D
     Ok(Arc::new(RealFile(opened(options, path, WRITTEN)?)))
 }
 
-/// Opens a regular file.
+/// Opens a regular file that only its owner may read when it is made.
 fn opened(options: &mut fs::OpenOptions, path: &Path, flags: OFlags) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let file = options
-        .mode(FILE_MODE)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is not a regular file",
-    ))
+    opening::regular(options.mode(FILE_MODE), path, flags)
 }
 
 #[derive(Debug)]

@@ -22,6 +22,7 @@
 //! memory    memcpy and memcmp of the static binary, in place of musl's; belongs to the program, not to the library
 //! bytes     checked little-endian reading; errors name what was read and where
 //! mapped    read-only maps of our own immutable files; `unsafe` is here and in memory alone
+//! opening   opening files that others write: regular ones, through trusted links
 //! disk      files as the store uses them; doubles that crash and fail for tests
 //! time      microseconds UTC; the one parser of times; zones
 //! record    Record, Level, Source, Metadata, Position: the waist
@@ -71,6 +72,7 @@ pub mod disk;
 pub mod journal;
 pub mod live;
 pub mod mapped;
+mod opening;
 mod pipeline;
 pub mod query;
 pub mod record;

@@ -1,6 +1,8 @@
 //! The folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
 
 use super::run_id::RunId;
+use crate::opening;
+use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -198,16 +200,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 
 /// Opens an ordinary file without following a link and without waiting for the other end of a pipe.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
-    use rustix::fs::OFlags;
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not an ordinary file"));
-    }
-    Ok(file)
+    opening::readable(path, OFlags::NOFOLLOW)
 }
 
 fn part_name(run: RunId, part: u32) -> String {

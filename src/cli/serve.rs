@@ -7,6 +7,7 @@ use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, Sand
 use crate::config::{Config, Raw};
 use crate::disk::RealDisk;
 use crate::live::Live;
+use crate::opening;
 use crate::pipeline::{Build, Count, Counters, Pipeline, told};
 use crate::record::{Id, Level, Metadata, Positions, Record};
 use crate::redact::Redactor;
@@ -36,6 +37,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     let redactor =
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
     let tls = tls(&config)?;
+    opening::raise_descriptor_limit();
     let listener = listen(config.listen)?;
     announce::start_log();
     survive_size_limit();
@@ -321,7 +323,7 @@ fn samples(counts: &[Count]) -> Vec<Sample> {
 /// What is counted of every collector: its name, what it says, where it is found.
 type Kind = (&'static str, &'static str, fn(&Count) -> u64);
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     (
         "vmlog_collector_running",
         "1 while a collector reads, 0 before its first read and while it waits to be started again.",
@@ -356,6 +358,11 @@ const KINDS: [Kind; 8] = [
         "vmlog_collector_errors_total",
         "Times that a collector failed or found something wrong.",
         |count| count.errors,
+    ),
+    (
+        "vmlog_collector_not_followed",
+        "Logs that a collector does not follow: too many, or no descriptors for them.",
+        |count| count.not_followed,
     ),
     (
         "vmlog_collector_lag_seconds",

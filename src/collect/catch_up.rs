@@ -12,10 +12,7 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// Rotated files opened at once; the others follow when these have been read.
-const OPENED_MAX: usize = 64;
+use std::time::Duration;
 
 /// A folder in which names move is looked at again, this many times at most.
 const LOOKS_MAX: usize = 10;
@@ -34,7 +31,7 @@ impl Tail {
                 // an inode belongs to the held file for as long as it is held
                 let same = |sibling: &Sibling| sibling.inode == held.inode && is_held(held.inode);
                 let same = siblings.iter().position(same);
-                same.or_else(|| find(siblings, held, desk.now).map(|(at, _)| at))
+                same.or_else(|| find(siblings, held, desk).map(|(at, _)| at))
             };
             let behind = |at: Option<usize>| at.map_or(0, |at| at + 1);
             let from = match place(mark) {
@@ -53,7 +50,7 @@ impl Tail {
 
     /// The files that came and were rotated away while nothing was held.
     pub(super) fn news(&mut self, desk: &Desk) -> Result<Vec<Reader>, Error> {
-        let known = std::mem::take(&mut self.known);
+        let known = self.known.clone();
         self.open_newer(desk, |siblings| {
             let news = siblings.iter().filter(|sibling| known.is_news(sibling));
             news.cloned().collect()
@@ -68,11 +65,11 @@ impl Tail {
     ) -> Result<Vec<Reader>, Error> {
         let open_chosen = |siblings: &[Sibling]| {
             let mut chosen = choose(siblings);
-            chosen.truncate(OPENED_MAX);
-            let opened = chosen.iter().filter_map(|sibling| open(sibling, desk.now));
+            chosen.truncate(desk.opened_max);
+            let opened = chosen.iter().filter_map(|sibling| open(sibling, desk));
             opened.collect::<Vec<_>>()
         };
-        let (siblings, opened) = self.while_names_stay(open_chosen, |_| true)?;
+        let (siblings, opened) = self.while_names_stay(desk, open_chosen, |_| true)?;
         self.known = Known::of(&siblings);
         Ok(opened)
     }
@@ -82,28 +79,36 @@ impl Tail {
     /// moves while it is made. Says which siblings there were.
     fn while_names_stay<T>(
         &self,
+        desk: &Desk,
         mut look: impl FnMut(&[Sibling]) -> T,
         is_found: impl Fn(&T) -> bool,
     ) -> Result<(Vec<Sibling>, T), Error> {
-        let mut siblings = self.siblings()?;
+        let mut siblings = self.siblings(desk)?;
         let mut found = look(&siblings);
         let mut is_in_doubt = true;
         for _ in 1..LOOKS_MAX {
-            if sibling::agree(&siblings, &self.siblings()?) {
+            if sibling::agree(&siblings, &self.siblings(desk)?) {
                 if is_found(&found) || !is_in_doubt {
                     break;
                 }
                 is_in_doubt = false;
             }
             thread::sleep(LOOK_AGAIN_AFTER);
-            siblings = self.siblings()?;
+            siblings = self.siblings(desk)?;
             found = look(&siblings);
         }
-        Ok((siblings, found))
+        // what could not be opened for want of descriptors is no answer
+        match desk.scarce.take() {
+            Some(errno) => {
+                let source = io::Error::from_raw_os_error(errno);
+                Err(self.error("open the rotated files of", source))
+            }
+            None => Ok((siblings, found)),
+        }
     }
 
-    pub(super) fn siblings(&self) -> Result<Vec<Sibling>, Error> {
-        match sibling::list(self.path()) {
+    pub(super) fn siblings(&self, desk: &Desk) -> Result<Vec<Sibling>, Error> {
+        match sibling::list(self.path(), &mut desk.names.borrow_mut()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             listed => listed.map_err(|source| self.error("list the folder of", source)),
         }
@@ -164,27 +169,27 @@ impl Tail {
         let Some(mark) = self.resume.clone() else {
             return Ok(ControlFlow::Continue(()));
         };
-        let at_path = self.open_path(visit);
+        let at_path = self.open_path(visit)?;
         let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
         let same = again.map(|file| Reader::resume(file, Packing::Plain, &mark, desk.now));
         let same = same.and_then(|file| file.ok().flatten());
         let look = |siblings: &[Sibling]| {
             let lingering = self.resume_lingering.iter().filter_map(|mark| {
                 let same = siblings.iter().find(|sibling| sibling.inode == mark.inode);
-                resume(same?, mark, desk.now)
+                resume(same?, mark, desk)
             });
             let lingering: Vec<Reader> = lingering.collect();
-            let find = || find(siblings, &mark, desk.now);
+            let find = || find(siblings, &mark, desk);
             (lingering, same.is_none().then(find).flatten())
         };
         let is_found =
             |(_, found): &(_, Option<_>)| same.is_some() || found.is_some() || mark.offset == 0;
-        let (siblings, (lingering, found)) = self.while_names_stay(look, is_found)?;
+        let (siblings, (lingering, found)) = self.while_names_stay(desk, look, is_found)?;
         if at_path.is_none() && siblings.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
         self.resume = None;
-        self.resume_lingering.clear();
+        let resume_lingering = std::mem::take(&mut self.resume_lingering);
         for file in lingering {
             self.enter_reached(file, desk);
         }
@@ -197,7 +202,15 @@ impl Tail {
         if let Some((_, file)) = found {
             self.enter_reached(file, desk);
         }
-        let newer = self.newer_than(&mark, desk)?;
+        let newer = match self.newer_than(&mark, desk) {
+            Ok(newer) => newer,
+            Err(error) => {
+                self.files.clear();
+                self.resume = Some(mark);
+                self.resume_lingering = resume_lingering;
+                return Err(error);
+            }
+        };
         self.join(newer, at_path, desk)?;
         Ok(if is_lost {
             visit(Item::Own(self.lost(&mark)))
@@ -222,8 +235,8 @@ impl Tail {
         // the file itself may have been renamed since, and packed: what was rotated after it comes behind it
         let packed = file.nameless_mark();
         let at_path = file.file().and_then(|file| file.try_clone().ok());
-        let look = |siblings: &[Sibling]| row_of(siblings, &mark, packed.as_ref(), desk.now);
-        let (siblings, mut row) = self.while_names_stay(look, |row| !row.is_empty())?;
+        let look = |siblings: &[Sibling]| row_of(siblings, &mark, packed.as_ref(), desk);
+        let (siblings, mut row) = self.while_names_stay(desk, look, |row| !row.is_empty())?;
         self.known = Known::of(&siblings);
         let told = if row.is_empty() {
             self.give_rest(visit)
@@ -252,7 +265,6 @@ impl Tail {
         let Some(file) = self.files.get_mut(self.at) else {
             return Ok(());
         };
-        file.is_checked = true;
         let own = file.newest_mark();
         let has_name = file.look().map_or(true, |(_, has_name)| has_name);
         let own_file = file.file().and_then(|file| file.try_clone().ok());
@@ -261,30 +273,29 @@ impl Tail {
         let is_itself = |sibling: &Sibling| {
             sibling.inode == own.inode
                 || (!has_name || self.known.is_news(sibling))
-                    && resume(sibling, &own, desk.now).is_some()
+                    && resume(sibling, &own, desk).is_some()
         };
         // a held file that was packed since is no news
         let is_held = |sibling: &Sibling| {
             held.iter().any(|mark| {
-                let is_packed = || mark.offset > 0 && resume(sibling, mark, desk.now).is_some();
+                let is_packed = || mark.offset > 0 && resume(sibling, mark, desk).is_some();
                 mark.inode == sibling.inode || is_packed()
             })
         };
         let look = |siblings: &[Sibling]| {
             let older = siblings.iter().take_while(|sibling| !is_itself(sibling));
             let missed = older.filter(|sibling| self.known.is_news(sibling) && !is_held(sibling));
-            let opened = missed.filter_map(|sibling| open(sibling, desk.now));
+            let opened = missed.filter_map(|sibling| open(sibling, desk));
             opened.collect::<Vec<_>>()
         };
-        let (siblings, mut missed) = self.while_names_stay(look, |_| true)?;
+        let (siblings, mut missed) = self.while_names_stay(desk, look, |_| true)?;
         self.known = Known::of(&siblings);
         if let Some(file) = &own_file {
             self.leave_unfinished(&mut missed, file);
         }
-        if !missed.is_empty()
-            && let Some(file) = self.files.get_mut(self.at)
-        {
-            file.is_reached = false;
+        if let Some(file) = self.files.get_mut(self.at) {
+            file.is_checked = true;
+            file.is_reached &= missed.is_empty();
         }
         for (place, mut copy) in missed.into_iter().enumerate() {
             copy.is_final = true;
@@ -361,7 +372,7 @@ fn written_after(siblings: &[Sibling], mark: &Mark) -> usize {
 }
 
 /// The sibling that holds what was marked: the file itself under its new name, or a copy of it, packed or not.
-fn find(siblings: &[Sibling], mark: &Mark, now: Instant) -> Option<(usize, Reader)> {
+fn find(siblings: &[Sibling], mark: &Mark, desk: &Desk) -> Option<(usize, Reader)> {
     let is_same = |at: usize| {
         siblings
             .get(at)
@@ -374,7 +385,7 @@ fn find(siblings: &[Sibling], mark: &Mark, now: Instant) -> Option<(usize, Reade
     for at in order {
         if let Some(reader) = siblings
             .get(at)
-            .and_then(|sibling| resume(sibling, mark, now))
+            .and_then(|sibling| resume(sibling, mark, desk))
         {
             return Some((at, reader));
         }
@@ -384,31 +395,31 @@ fn find(siblings: &[Sibling], mark: &Mark, now: Instant) -> Option<(usize, Reade
 
 /// The copy that was made of the marked file, from the mark on, and what was rotated after it. `packed` tells the file itself under
 /// another name.
-fn row_of(siblings: &[Sibling], mark: &Mark, packed: Option<&Mark>, now: Instant) -> Vec<Reader> {
-    let Some((at, copy)) = find(siblings, mark, now) else {
+fn row_of(siblings: &[Sibling], mark: &Mark, packed: Option<&Mark>, desk: &Desk) -> Vec<Reader> {
+    let Some((at, copy)) = find(siblings, mark, desk) else {
         return Vec::new();
     };
     let is_packed =
-        |sibling: &Sibling| packed.is_some_and(|mark| resume(sibling, mark, now).is_some());
+        |sibling: &Sibling| packed.is_some_and(|mark| resume(sibling, mark, desk).is_some());
     let newer = siblings.iter().skip(at + 1);
     let newer = newer.take_while(|sibling| sibling.inode != mark.inode && !is_packed(sibling));
-    let newer = newer.filter_map(|sibling| open(sibling, now));
+    let newer = newer.filter_map(|sibling| open(sibling, desk));
     std::iter::once(copy).chain(newer).collect()
 }
 
 /// A sibling that cannot be opened has moved, is gone, or is not ours to read.
-fn open(sibling: &Sibling, now: Instant) -> Option<Reader> {
-    let file = sibling::open(&sibling.path).ok()?;
+fn open(sibling: &Sibling, desk: &Desk) -> Option<Reader> {
+    let file = desk.open(&sibling.path)?;
     let backlog = Backlog::of(&file, sibling.packing);
-    let mut reader = Reader::new(file, sibling.packing, now).ok()?;
+    let mut reader = Reader::new(file, sibling.packing, desk.now).ok()?;
     reader.is_checked = true;
     reader.backlog = backlog;
     (reader.inode() == sibling.inode).then_some(reader)
 }
 
-fn resume(sibling: &Sibling, mark: &Mark, now: Instant) -> Option<Reader> {
-    let file = sibling::open(&sibling.path).ok()?;
-    Reader::resume(file, sibling.packing, mark, now).ok()?
+fn resume(sibling: &Sibling, mark: &Mark, desk: &Desk) -> Option<Reader> {
+    let file = desk.open(&sibling.path)?;
+    Reader::resume(file, sibling.packing, mark, desk.now).ok()?
 }
 
 #[cfg(test)]

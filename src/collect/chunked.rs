@@ -1,5 +1,5 @@
-//! Follows a log of JSON lines that hold chunks of text, as Docker's json-file driver and capture logs do, and joins the
-//! chunks of each stream to lines.
+//! Follows a log whose lines may hold chunks of text, as those of Docker's json-file driver, of container runtimes and of
+//! sandboxes do, and joins the chunks of each stream to lines. Other lines come out as they are.
 //!
 //! A position must not pass the beginning of a line that is not complete. It names the place where the oldest such line
 //! begins, how many log lines behind it have been read, and how much of each stream is still to be given out: reading again
@@ -13,7 +13,7 @@ use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Streams with an unfinished line at once. Each may hold a line of the longest size; more than these are two streams of a
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const STREAMS_MAX: usize = 16;
 
 /// How long a log line that was written in part waits for the rest: whoever wrote it has ended when it does not come.
-const TORN: Duration = Duration::from_mins(10);
+pub(crate) const TORN: Duration = Duration::from_mins(10);
 
 /// What one log line holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +31,17 @@ pub(crate) struct Chunk<'a> {
     pub(crate) time: Option<Micros>,
     pub(crate) bytes: Cow<'a, [u8]>,
 }
+
+/// What a log line holds; a line that was damaged may hold several pieces.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Chunk(Chunk<'a>),
+    /// What is of no known form.
+    Text(&'a [u8]),
+}
+
+/// Says what a log line holds.
+pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(Piece<'b>)) + 'p;
 
 /// What a log has to tell.
 #[derive(Debug)]
@@ -43,8 +54,8 @@ pub(crate) enum Output<'a> {
         time: Option<Micros>,
         age: Age,
     },
-    /// A log line that is not what it should be.
-    Malformed(Line<'a>, Age),
+    /// A log line, or a piece of one, that holds no chunk.
+    Text(Line<'a>, Age),
     /// Something about the log itself.
     Own(Record),
 }
@@ -55,10 +66,12 @@ pub(crate) type Visit<'a> = dyn FnMut(Output<'_>) -> ControlFlow<()> + 'a;
 /// How far a log has been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChunkedState {
-    tail: TailState,
+    pub(super) tail: TailState,
     /// Log lines to read again without giving them out.
-    again: u64,
-    streams: Vec<SavedStream>,
+    #[serde(default)]
+    pub(super) again: u64,
+    #[serde(default)]
+    pub(super) streams: Vec<SavedStream>,
 }
 
 impl ChunkedState {
@@ -78,7 +91,7 @@ impl ChunkedState {
 
 /// A stream in the middle of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct SavedStream {
+pub(super) struct SavedStream {
     stream: String,
     /// How many of its newest bytes are still to be given out.
     pending: usize,
@@ -101,7 +114,9 @@ pub(crate) struct ChunkedTail {
 struct Stream {
     name: String,
     lines: Lines,
+    /// When the first chunk of its line came, and the last one.
     time: Option<Micros>,
+    last: Option<Micros>,
     grew: Instant,
 }
 
@@ -109,41 +124,61 @@ struct Stream {
 #[derive(Debug)]
 struct Replay {
     left: u64,
-    streams: Vec<(SavedStream, Vec<u8>)>,
+    streams: Vec<Again>,
+}
+
+/// A stream of which log lines are being read again.
+#[derive(Debug)]
+struct Again {
+    saved: SavedStream,
+    bytes: Vec<u8>,
+    last: Option<Micros>,
 }
 
 impl ChunkedTail {
-    pub(crate) fn new(path: PathBuf, state: ChunkedState, quiet: Duration) -> Self {
+    /// Follows `path` from `state` on. A line of a stream that does not go on is given out after `quiet`, a log line after
+    /// `torn`.
+    pub(crate) fn new(path: PathBuf, state: ChunkedState, quiet: Duration, torn: Duration) -> Self {
         let ChunkedState {
             tail,
             again,
             streams,
         } = state;
-        let streams = streams.into_iter().map(|saved| (saved, Vec::new()));
-        let replay = (again > 0).then(|| Replay {
+        let streams: Vec<Again> = streams
+            .into_iter()
+            .map(|saved| Again {
+                last: saved.time.map(Micros::new),
+                bytes: Vec::new(),
+                saved,
+            })
+            .collect();
+        let (replayed, open) = if again > 0 {
+            (streams, Vec::new())
+        } else {
+            (Vec::new(), streams)
+        };
+        let replay = (again > 0).then_some(Replay {
             left: again,
-            streams: streams.collect(),
+            streams: replayed,
         });
+        let now = Instant::now();
         Self {
             anchor: replay.is_some().then(|| (tail.clone(), 0)),
-            tail: Tail::new(path, tail, TORN),
-            streams: Vec::new(),
+            tail: Tail::new(path, tail, torn),
+            streams: open.into_iter().map(|again| again.stream(now)).collect(),
             replay,
             quiet,
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.tail.path()
+    /// How many files it holds open.
+    pub(crate) fn open_files(&self) -> usize {
+        self.tail.open_files()
     }
 
-    /// Whether the log was there and is gone, and all of it has been read.
-    pub(crate) fn is_over(&self) -> bool {
-        self.tail.is_over()
-            && self
-                .streams
-                .iter()
-                .all(|stream| stream.lines.pending() == 0)
+    /// Lets go of all files: they are found again by its state.
+    pub(crate) fn close(&mut self, desk: &mut Desk) {
+        self.tail.close(desk);
     }
 
     /// How far everything that was visited reaches; `None` while nothing new can be said.
@@ -165,7 +200,8 @@ impl ChunkedTail {
             }),
             None => Some(ChunkedState {
                 tail: self.tail.state()?,
-                ..ChunkedState::default()
+                again: 0,
+                streams: streams.collect(),
             }),
         }
     }
@@ -181,7 +217,7 @@ impl ChunkedTail {
     pub(crate) fn read(
         &mut self,
         desk: &mut Desk,
-        parse: &dyn for<'b> Fn(&'b [u8]) -> Option<Chunk<'b>>,
+        parse: &Parse<'_>,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         let recent = Age {
@@ -198,12 +234,13 @@ impl ChunkedTail {
                 streams,
                 anchor,
                 replay,
-                ..
+                quiet,
             } = self;
             let mut intake = LogLines {
                 streams,
                 anchor,
                 replay,
+                quiet: *quiet,
                 now: desk.now,
             };
             let read = tail.read(desk, &mut |item| {
@@ -261,12 +298,16 @@ impl ChunkedTail {
     }
 }
 
-/// Forgets streams that stand between two lines, and the place to begin again when all do.
+/// Forgets streams that stand between two lines, and the place to begin again when nothing of any is still to be given out.
 fn tidy(streams: &mut Vec<Stream>, anchor: &mut Option<(TailState, u64)>) {
     streams.retain(|stream| stream.lines.pending() > 0 || stream.lines.part() > 0);
-    if streams.is_empty() {
+    if !has_pending(streams) {
         *anchor = None;
     }
+}
+
+fn has_pending(streams: &[Stream]) -> bool {
+    streams.iter().any(|stream| stream.lines.pending() > 0)
 }
 
 /// Why reading log lines stopped.
@@ -297,38 +338,46 @@ struct LogLines<'a> {
     streams: &'a mut Vec<Stream>,
     anchor: &'a mut Option<(TailState, u64)>,
     replay: &'a mut Option<Replay>,
+    quiet: Duration,
     now: Instant,
 }
 
 impl LogLines<'_> {
-    fn take(
-        &mut self,
-        line: Line<'_>,
-        age: Age,
-        parse: &dyn for<'b> Fn(&'b [u8]) -> Option<Chunk<'b>>,
-        visit: &mut Visit<'_>,
-    ) -> Stop {
-        let taken = line.taken;
+    fn take(&mut self, line: Line<'_>, age: Age, parse: &Parse<'_>, visit: &mut Visit<'_>) -> Stop {
         if let Some((_, again)) = self.anchor {
             *again += 1;
         }
-        let chunk = if line.part == 0 && line.ended {
-            parse(line.bytes)
-        } else {
-            None
-        };
+        let is_whole = line.part == 0 && line.ended;
         if self.replay.is_some() {
-            self.take_again(chunk);
+            if is_whole {
+                parse(line.bytes, &mut |piece| self.take_again(piece));
+            }
+            self.pass_again();
             return Stop::after(self.give_restored(age, visit));
         }
-        let flow = match chunk {
-            None => visit(Output::Malformed(line, age)),
-            Some(chunk) => self.add(&chunk, age, visit),
+        let mut flow = ControlFlow::Continue(());
+        let mut take = |piece: Piece<'_>| {
+            // all pieces of a line belong together, even when the visitor has enough
+            let taken = match piece {
+                Piece::Text(bytes) => visit(Output::Text(Line { bytes, ..line }, age)),
+                Piece::Chunk(chunk) => self.add(&chunk, age, visit),
+            };
+            if taken.is_break() {
+                flow = taken;
+            }
         };
+        if is_whole {
+            parse(line.bytes, &mut take);
+        } else {
+            take(Piece::Text(line.bytes));
+        }
         tidy(self.streams, self.anchor);
-        if self.anchor.is_none() && !self.streams.is_empty() {
+        if self.anchor.is_none() && has_pending(self.streams) {
             let is_full = flow.is_break();
-            return Stop::Anchor { taken, is_full };
+            return Stop::Anchor {
+                taken: line.taken,
+                is_full,
+            };
         }
         Stop::after(flow)
     }
@@ -345,8 +394,14 @@ impl LogLines<'_> {
         });
         let mut flow = ControlFlow::Continue(());
         if let Some(stream) = self.streams.get_mut(at) {
+            if stream.is_late(chunk.time, self.quiet) {
+                // had it been read when it was written, it would have come out by then
+                flow = stream.give_rest(age, visit);
+            }
             stream.add(&chunk.bytes, chunk.time, self.now);
-            flow = stream.give(age, visit);
+            if flow.is_continue() {
+                flow = stream.give(age, visit);
+            }
         }
         if self.streams.len() > STREAMS_MAX && flow.is_continue() {
             let mut oldest = self.streams.remove(0);
@@ -368,29 +423,41 @@ impl LogLines<'_> {
     }
 
     /// Keeps of a log line that was read before what had not been given out.
-    fn take_again(&mut self, chunk: Option<Chunk<'_>>) {
-        let Some(replay) = self.replay.as_mut() else {
+    fn take_again(&mut self, piece: Piece<'_>) {
+        let (Some(replay), Piece::Chunk(chunk)) = (self.replay.as_mut(), piece) else {
             return;
         };
-        if let Some(chunk) = chunk {
-            let same = |(saved, _): &&mut (SavedStream, Vec<u8>)| saved.stream == chunk.stream;
-            if let Some((saved, bytes)) = replay.streams.iter_mut().find(same) {
-                bytes.extend_from_slice(&chunk.bytes);
-                let surplus = bytes.len().saturating_sub(saved.pending);
-                bytes.drain(..surplus);
-            }
+        let mut streams = replay.streams.iter_mut();
+        if let Some(again) = streams.find(|again| again.saved.stream == chunk.stream) {
+            again.bytes.extend_from_slice(&chunk.bytes);
+            let surplus = again.bytes.len().saturating_sub(again.saved.pending);
+            again.bytes.drain(..surplus);
+            again.last = chunk.time.or(again.last);
         }
-        replay.left -= 1;
-        if replay.left == 0
-            && let Some(replay) = self.replay.take()
-        {
+    }
+
+    /// A log line was read again.
+    fn pass_again(&mut self) {
+        let is_last = self.replay.as_mut().is_some_and(|replay| {
+            replay.left -= 1;
+            replay.left == 0
+        });
+        if is_last && let Some(replay) = self.replay.take() {
+            let streams = replay.streams.into_iter();
             self.streams
-                .extend(replay.streams.into_iter().map(|(saved, bytes)| {
-                    let mut stream = Stream::new(saved.stream, saved.part, self.now);
-                    stream.add(&bytes, saved.time.map(Micros::new), self.now);
-                    stream
-                }));
+                .extend(streams.map(|again| again.stream(self.now)));
         }
+    }
+}
+
+impl Again {
+    /// The stream as it was.
+    fn stream(self, now: Instant) -> Stream {
+        let Self { saved, bytes, last } = self;
+        let mut stream = Stream::new(saved.stream, saved.part, now);
+        stream.add(&bytes, saved.time.map(Micros::new), now);
+        stream.last = last;
+        stream
     }
 }
 
@@ -400,14 +467,26 @@ impl Stream {
             name,
             lines: Lines::new(b"", part),
             time: None,
+            last: None,
             grew: now,
         }
+    }
+
+    /// Whether a chunk of this time comes so long after the one before that it can be no part of the same line.
+    fn is_late(&self, time: Option<Micros>, quiet: Duration) -> bool {
+        let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
+        let passed = self
+            .last
+            .zip(time)
+            .map(|(last, time)| time.get().saturating_sub(last.get()));
+        self.lines.pending() > 0 && passed.is_some_and(|passed| passed > quiet)
     }
 
     fn add(&mut self, bytes: &[u8], time: Option<Micros>, now: Instant) {
         if self.lines.pending() == 0 {
             self.time = time;
         }
+        self.last = time.or(self.last);
         self.lines.push(bytes);
         self.grew = now;
     }
@@ -450,15 +529,23 @@ mod tests {
     use super::*;
     use crate::collect::tail::QUIET;
     use std::fs;
+    use std::path::Path;
 
     /// `STREAM:TEXT`, in which `$` ends a line.
-    fn parse(line: &[u8]) -> Option<Chunk<'_>> {
-        let (stream, text) = std::str::from_utf8(line).ok()?.split_once(':')?;
-        Some(Chunk {
+    fn parse<'b>(line: &'b [u8], give: &mut dyn FnMut(Piece<'b>)) {
+        let Some((stream, text)) = std::str::from_utf8(line).unwrap().split_once(':') else {
+            return give(Piece::Text(line));
+        };
+        let (stream, time) = stream.split_once('@').unwrap_or((stream, "7"));
+        give(Piece::Chunk(Chunk {
             stream: stream.to_owned(),
-            time: Some(Micros::new(7)),
+            time: time.parse().ok().map(Micros::new),
             bytes: text.replace('$', "\n").into_bytes().into(),
-        })
+        }));
+    }
+
+    fn open(path: &Path, state: ChunkedState) -> ChunkedTail {
+        ChunkedTail::new(path.to_owned(), state, QUIET, TORN)
     }
 
     fn read(tail: &mut ChunkedTail, desk: &mut Desk, max: usize) -> Vec<String> {
@@ -469,7 +556,7 @@ mod tests {
                     let open = if line.ended { "" } else { "..." };
                     format!("{stream} {}{open}", String::from_utf8_lossy(line.bytes))
                 }
-                Output::Malformed(line, _) => format!("? {}", String::from_utf8_lossy(line.bytes)),
+                Output::Text(line, _) => format!("? {}", String::from_utf8_lossy(line.bytes)),
                 Output::Own(record) => record.message,
             });
             if found.len() == max {
@@ -508,7 +595,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, LOG).unwrap();
-        let mut tail = ChunkedTail::new(path, ChunkedState::default(), QUIET);
+        let mut tail = open(&path, ChunkedState::default());
         assert_eq!(read(&mut tail, &mut desk(), usize::MAX), LINES[..9]);
         assert!(tail.anchor.is_none() && tail.streams.is_empty());
     }
@@ -524,7 +611,7 @@ mod tests {
                 let mut state = ChunkedState::default();
                 let mut found = Vec::new();
                 for step in 0..20 {
-                    let mut tail = ChunkedTail::new(path.clone(), state.clone(), QUIET);
+                    let mut tail = open(&path, state.clone());
                     found.extend(read(&mut tail, &mut desk, max));
                     state = tail.state().unwrap_or(state);
                     if step == 8 {
@@ -542,13 +629,13 @@ mod tests {
         let path = dir.path().join("log");
         fs::write(&path, "a:Password: \nb:x$\n").unwrap();
         let mut desk = desk();
-        let mut tail = ChunkedTail::new(path.clone(), ChunkedState::default(), QUIET);
+        let mut tail = open(&path, ChunkedState::default());
         assert_eq!(read(&mut tail, &mut desk, 9), ["b x"]);
         assert!(tail.due().is_some());
         desk.now += QUIET;
         assert_eq!(read(&mut tail, &mut desk, 9), ["a Password: ..."]);
         fs::write(&path, "a:Password: \nb:x$\na:$\nb:y$\n").unwrap();
-        let mut again = ChunkedTail::new(path, tail.state().unwrap(), QUIET);
+        let mut again = open(&path, tail.state().unwrap());
         assert_eq!(
             read(&mut again, &mut desk, 9),
             ["b y"],
@@ -562,9 +649,62 @@ mod tests {
         let path = dir.path().join("log");
         let text: Vec<String> = (0..100).map(|n| format!("s{n}:open\n")).collect();
         fs::write(&path, text.concat()).unwrap();
-        let mut tail = ChunkedTail::new(path, ChunkedState::default(), QUIET);
+        let mut tail = open(&path, ChunkedState::default());
         let found = read(&mut tail, &mut desk(), usize::MAX);
         assert_eq!(found.len(), 100 - STREAMS_MAX);
         assert_eq!(tail.streams.len(), STREAMS_MAX);
+    }
+
+    #[test]
+    fn a_line_that_has_come_out_in_part_is_not_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, "a:open\n").unwrap();
+        let mut desk = desk();
+        let mut tail = open(&path, ChunkedState::default());
+        read(&mut tail, &mut desk, 9);
+        desk.now += QUIET;
+        assert_eq!(read(&mut tail, &mut desk, 9), ["a open..."]);
+        let state = tail.state().unwrap();
+        assert_eq!((state.again, state.streams.len()), (0, 1));
+        fs::write(&path, "a:open\na: end$\n").unwrap();
+        let mut again = open(&path, state);
+        let mut parts = Vec::new();
+        again
+            .read(&mut desk, &parse, &mut |output| {
+                if let Output::Line { line, .. } = output {
+                    parts.push((line.part, line.ended));
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(parts, [(1, true)], "it goes on after a restart");
+    }
+
+    #[test]
+    fn what_was_written_long_after_a_part_is_not_joined_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let late = QUIET.as_micros() + 8;
+        fs::write(
+            &path,
+            format!("a@7:one \na@8:two \na@{late}:three\na@{}:four$\n", late + 1),
+        )
+        .unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        let found = read(&mut tail, &mut desk(), 9);
+        assert_eq!(
+            found,
+            ["a one two threefour"],
+            "patience counts from the last part"
+        );
+        fs::write(
+            &path,
+            format!("a@7:one \na@8:two \na@{}:three$\n", late + 1),
+        )
+        .unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        let found = read(&mut tail, &mut desk(), 9);
+        assert_eq!(found, ["a one two ...", "a three"]);
     }
 }

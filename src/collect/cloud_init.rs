@@ -2,19 +2,23 @@
 //! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
 //! module, level and stage.
 
+use super::chunked::{Parse, Piece};
 use super::clock::Clock;
+use super::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use super::glob::Stamp;
 use super::line::Line;
-use super::position::{load, save};
 use super::recognise::{
-    CONTINUES, Context, Event, Recogniser, Recognition, leading, level_of_log, mail,
+    CONTINUES, Context, Event, Events, Recogniser, Recognition, leading, level_of_log, mail,
 };
-use super::tail::{Age, Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, CatchUpMax, Collector, Error, Intake, text};
+use super::tail::{Age, QUIET};
+use super::{Batch, CatchUpMax, Collector, Error, text};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The prefix of the origins of positions.
+const ORIGIN: &str = "cloud-init:";
 
 /// What a [`CloudInitCollector`] follows.
 #[derive(Debug, Clone)]
@@ -46,74 +50,22 @@ impl Default for CloudInitOptions {
 /// Follows cloud-init's logs.
 #[derive(Debug)]
 pub struct CloudInitCollector {
-    source: Source,
-    recogniser: Recogniser,
-    files: Vec<Followed>,
-    desk: Desk,
-}
-
-/// One of the logs.
-#[derive(Debug)]
-struct Followed {
-    origin: String,
-    /// The name of the file, which tells the two logs apart.
-    file: String,
-    tail: Tail,
-    clock: Clock,
-    /// The stage that is running.
-    stage: Option<String>,
-    /// What the next line may continue.
-    event: Event,
-    is_output: bool,
-}
-
-/// The value of a position, as CBOR.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Saved {
-    tail: TailState,
-    known: Option<i64>,
-    stage: Option<String>,
-    #[serde(default)]
-    event: Event,
+    follower: Follower<CloudInit>,
 }
 
 impl CloudInitCollector {
     /// Goes on from where `positions` say, or from the start. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: CloudInitOptions, positions: &Positions) -> Self {
-        let CloudInitOptions {
-            output,
-            log,
-            quiet,
-            recognition,
-            catch_up_max,
-        } = options;
-        let follow = |path: PathBuf, is_output| {
-            let origin = format!("cloud-init:{}", path.display());
-            let saved: Saved = load(positions, &origin);
-            Followed {
-                file: path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
-                tail: Tail::new(path, saved.tail, quiet),
-                clock: Clock::new(saved.known.map(Micros::new)),
-                stage: saved.stage,
-                event: saved.event,
-                is_output,
-                origin,
-            }
-        };
-        let output = follow(output, true);
-        let log = log.map(|path| follow(path, false));
-        let source = Source::new("cloud-init", "");
         Self {
-            recogniser: recognition.of(source.as_str()),
-            source,
-            files: std::iter::once(output).chain(log).collect(),
-            desk: Desk::new().within(catch_up_max),
+            follower: Follower::new(CloudInit::new(options), positions),
         }
+    }
+
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: CloudInitOptions) -> Survey {
+        survey(&CloudInit::new(options))
     }
 }
 
@@ -123,98 +75,144 @@ impl Collector for CloudInitCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let mut intake = Intake::new(batch);
-        let before = intake.count();
-        self.desk.start();
-        let mut result = Ok(());
-        for followed in &mut self.files {
-            // a log that cannot be read must not hold the other one up
-            let read = followed.read(&self.source, &self.recogniser, &mut self.desk, &mut intake);
-            result = result.and(read);
-        }
-        if intake.count() == before {
-            self.desk.rest();
-        }
-        result
+        self.follower.read(batch);
+        Ok(())
     }
 
     fn wait(&mut self, patience: Duration) {
-        let due = self
-            .files
-            .iter()
-            .filter_map(|followed| followed.tail.due())
-            .min();
-        self.desk.wait(due, patience);
+        self.follower.wait(patience);
     }
 
-    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
-        Ok(vec![Micros::MIN; self.files.len()])
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(self.follower.parts(batch))
     }
 
     fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        let Some(followed) = self.files.get_mut(part) else {
-            return Ok(());
-        };
-        self.desk.start();
-        followed.read(
-            &self.source,
-            &self.recogniser,
-            &mut self.desk,
-            &mut Intake::new(batch),
-        )
+        self.follower.read_part(part, batch);
+        Ok(())
     }
 }
 
-impl Followed {
-    fn read(
-        &mut self,
-        source: &Source,
-        recogniser: &Recogniser,
-        desk: &mut Desk,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), Error> {
-        if intake.is_full() {
-            return Ok(());
+/// The two logs of cloud-init.
+#[derive(Debug)]
+struct CloudInit {
+    options: CloudInitOptions,
+    source: Source,
+    recogniser: Recogniser,
+}
+
+impl CloudInit {
+    fn new(options: CloudInitOptions) -> Self {
+        let source = Source::new("cloud-init", "");
+        Self {
+            recogniser: options.recognition.of(source.as_str()),
+            options,
+            source,
         }
-        let Self {
-            file,
-            tail,
-            clock,
-            stage,
-            event,
-            is_output,
-            ..
-        } = self;
-        let mut lines = LineState {
-            file,
-            clock,
-            stage,
-            event,
-            recogniser,
-        };
-        let result = tail.read(desk, &mut |item| {
-            intake.push(match item {
-                Item::Own(record) => record,
-                Item::Line(line, age) if *is_output => lines.output(source, &line, age),
-                Item::Line(line, age) => lines.log(source, &line, age),
-            });
-            intake.flow()
-        });
-        if let Some(tail) = self.tail.state() {
-            let known = self.clock.known().map(Micros::get);
-            let stage = self.stage.clone();
-            let reached = tail.reached();
-            let event = self.event.clone();
-            let saved = Saved {
-                tail,
-                known,
-                stage,
-                event,
-            };
-            intake.position(save(&self.origin, &saved), reached);
-        }
-        result
     }
+}
+
+impl Kind for CloudInit {
+    type Log = Followed;
+
+    fn prefix(&self) -> String {
+        ORIGIN.to_owned()
+    }
+
+    fn title(&self) -> String {
+        "logs of cloud-init".to_owned()
+    }
+
+    fn find(&self) -> Found {
+        let CloudInitOptions { output, log, .. } = &self.options;
+        let found = |path: &PathBuf| {
+            let place = Place {
+                origin: format!("{ORIGIN}{}", path.display()),
+                path: path.clone(),
+            };
+            (place, Stamp::at(path))
+        };
+        Found {
+            logs: std::iter::once(output).chain(log).map(found).collect(),
+            ..Found::default()
+        }
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        origin.strip_prefix(ORIGIN).map(PathBuf::from)
+    }
+
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    fn reads_rotated(&self, _was_looked_for: bool) -> bool {
+        false
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> Followed {
+        let name = place.path.file_name().unwrap_or_default();
+        Followed {
+            file: name.to_string_lossy().into_owned(),
+            clock: Clock::new(carried.known.map(Micros::new)),
+            stage: carried.stage,
+            events: carried.events,
+            is_output: place.path == self.options.output,
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &|line, give| give(Piece::Text(line))
+    }
+
+    fn record(&self, log: &mut Followed, line: LogLine<'_>) -> Record {
+        let LogLine { line, age, .. } = line;
+        let mut lines = LineState {
+            file: &log.file,
+            clock: &mut log.clock,
+            stage: &mut log.stage,
+            event: log.events.of(""),
+            recogniser: &self.recogniser,
+        };
+        if log.is_output {
+            lines.output(&self.source, &line, age)
+        } else {
+            lines.log(&self.source, &line, age)
+        }
+    }
+
+    fn carried(&self, log: &Followed) -> Carried {
+        Carried {
+            known: log.clock.known().map(Micros::get),
+            stage: log.stage.clone(),
+            events: log.events.clone(),
+        }
+    }
+}
+
+/// One of the logs.
+#[derive(Debug)]
+struct Followed {
+    /// The name of the file, which tells the two logs apart.
+    file: String,
+    clock: Clock,
+    /// The stage that is running.
+    stage: Option<String>,
+    /// What the next line may continue.
+    events: Events,
+    is_output: bool,
 }
 
 /// What one line leaves for the next.

@@ -2,26 +2,25 @@
 //! `{"log":"text\n","stream":"stdout","time":"2026-02-17T14:30:15.123456789Z"}`. Records have the source `docker:<name>`, as
 //! those that come through the journal.
 
-use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
-use super::position::{forget, load, save};
+use super::chunked::{Chunk, Parse, Piece, TORN};
+use super::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use super::glob::Stamp;
+use super::line::Line;
 use super::recognise::{Events, Recogniser, Recognition};
-use super::tail::{Desk, QUIET};
-use super::{Batch, CatchUpMax, Collector, Error, Intake, sibling, time_field};
+use super::tail::QUIET;
+use super::{Batch, CatchUpMax, Collector, Error, progress, sibling, time_field};
+use crate::opening::{self, TrustedFolder};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often containers are looked for: a new one is news within this time.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// Containers followed at once. Each costs a descriptor and a watch.
-const CONTAINERS_MAX: usize = 512;
+/// How often the description of a container that is being read is looked at: a new name is news within this time.
+const DESCRIBE_EVERY: Duration = Duration::from_secs(5);
 
 /// Docker's description of a container is some kilobytes long; more than this is none.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -56,131 +55,22 @@ impl Default for DockerJsonOptions {
 /// Follows the logs of all containers.
 #[derive(Debug)]
 pub struct DockerJsonCollector {
-    options: DockerJsonOptions,
-    /// The next to be read first.
-    containers: VecDeque<Container>,
-    /// Where former runs stopped.
-    saved: Positions,
-    looked: Option<Instant>,
-    /// When the folder of the containers had last changed.
-    changed: Option<SystemTime>,
-    desk: Desk,
-}
-
-#[derive(Debug)]
-struct Container {
-    id: String,
-    tail: ChunkedTail,
-    source: Source,
-    recogniser: Recogniser,
-    /// The event of each of its streams.
-    events: Events,
-    /// What every record of the container says.
-    metadata: Metadata,
-    /// When its description was written; it is when the container was renamed that it changes.
-    described: Option<SystemTime>,
-}
-
-/// The value of a position, as CBOR.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Saved {
-    #[serde(flatten)]
-    state: ChunkedState,
-    #[serde(default)]
-    events: Events,
+    follower: Follower<Containers>,
 }
 
 impl DockerJsonCollector {
     /// Goes on from where `positions` say. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: DockerJsonOptions, positions: &Positions) -> Self {
-        let own = positions
-            .iter()
-            .filter(|(origin, _)| origin.starts_with(ORIGIN));
         Self {
-            desk: Desk::new().within(options.catch_up_max),
-            options,
-            containers: VecDeque::new(),
-            saved: own
-                .map(|(origin, value)| (origin.clone(), value.clone()))
-                .collect(),
-            looked: None,
-            changed: None,
+            follower: Follower::new(Containers { options }, positions),
         }
     }
 
-    /// Finds new containers and the new names of known ones.
-    fn look(&mut self) {
-        // a container that is removed when it ends may be gone soon
-        let changed = modified(&self.options.directory);
-        let is_due = self
-            .looked
-            .is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
-        if !is_due && changed == self.changed {
-            return;
-        }
-        self.changed = changed;
-        self.looked = Some(Instant::now());
-        self.desk.watch.folder(&self.options.directory);
-        for container in &mut self.containers {
-            container.describe(&self.options);
-        }
-        let Ok(entries) = fs::read_dir(&self.options.directory) else {
-            return;
-        };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        for id in names.filter(|name| is_id(name)) {
-            let is_known = self.containers.iter().any(|container| container.id == id);
-            if !is_known && self.containers.len() < CONTAINERS_MAX {
-                self.follow(id);
-            }
-        }
-    }
-
-    fn follow(&mut self, id: String) {
-        let path = self
-            .options
-            .directory
-            .join(&id)
-            .join(format!("{id}-json.log"));
-        let origin = format!("{ORIGIN}{id}");
-        // what Docker rotated before a container was seen is a part of its log
-        let Saved { state, events } = if self.saved.contains_key(&origin) {
-            load(&self.saved, &origin)
-        } else {
-            Saved {
-                state: ChunkedState::from_oldest(),
-                events: Events::default(),
-            }
-        };
-        let source = Source::new("docker", short(&id));
-        let mut container = Container {
-            tail: ChunkedTail::new(path, state, self.options.quiet),
-            recogniser: self.options.recognition.of(source.as_str()),
-            source,
-            events,
-            metadata: Metadata::new(),
-            described: None,
-            id,
-        };
-        container.describe(&self.options);
-        self.containers.push_back(container);
-    }
-
-    /// Lets go of containers that were removed, once all of their logs has been read.
-    fn let_go(&mut self, intake: &mut Intake<'_>) {
-        let saved = &mut self.saved;
-        self.containers.retain(|container| {
-            // while its folder is there, a container may log again
-            let folder = sibling::folder(container.tail.path());
-            let is_over = container.tail.is_over() && !folder.exists();
-            if is_over {
-                let origin = format!("{ORIGIN}{}", container.id);
-                intake.position(forget(&origin), None);
-                saved.remove(&origin);
-            }
-            !is_over
-        });
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: DockerJsonOptions) -> Survey {
+        survey(&Containers { options })
     }
 }
 
@@ -190,58 +80,196 @@ impl Collector for DockerJsonCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        self.look();
-        let mut intake = Intake::new(batch);
-        let before = intake.count();
-        self.desk.start();
-        let mut result = Ok(());
-        for container in &mut self.containers {
-            // a log that cannot be read must not hold the others up
-            let read = container.read(&self.options, &mut self.desk, &mut intake);
-            result = result.and(read);
-            if intake.is_full() {
-                break;
-            }
-        }
-        if intake.is_full() {
-            // the next read begins with another container: one that never ends must not hold the others up
-            self.containers
-                .rotate_left(usize::from(!self.containers.is_empty()));
-        }
-        self.let_go(&mut intake);
-        if intake.count() == before {
-            self.desk.rest();
-        }
-        result
+        self.follower.read(batch);
+        Ok(())
     }
 
     fn wait(&mut self, patience: Duration) {
-        let due = self
-            .containers
-            .iter()
-            .filter_map(|container| container.tail.due());
-        let look = self.looked.map(|looked| looked + LOOK_EVERY);
-        self.desk.wait(due.chain(look).min(), patience);
+        self.follower.wait(patience);
     }
 
-    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
-        self.look();
-        Ok(vec![Micros::MIN; self.containers.len()])
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(self.follower.parts(batch))
     }
 
     fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        let Some(container) = self.containers.get_mut(part) else {
-            return Ok(());
+        self.follower.read_part(part, batch);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Containers {
+    options: DockerJsonOptions,
+}
+
+/// A container while its log is being read.
+#[derive(Debug)]
+struct Container {
+    id: String,
+    source: Source,
+    recogniser: Recogniser,
+    /// The event of each of its streams.
+    events: Events,
+    /// What every record of the container says.
+    metadata: Metadata,
+    /// When its description was written; it is when the container was renamed that it changes.
+    described: Option<SystemTime>,
+    /// When that was looked at.
+    looked: Option<Instant>,
+}
+
+impl Containers {
+    fn log_of(&self, id: &str) -> PathBuf {
+        let folder = self.options.directory.join(id);
+        folder.join(format!("{id}-json.log"))
+    }
+}
+
+impl Kind for Containers {
+    type Log = Container;
+
+    fn prefix(&self) -> String {
+        ORIGIN.to_owned()
+    }
+
+    fn title(&self) -> String {
+        format!("containers in {}", self.options.directory.display())
+    }
+
+    fn find(&self) -> Found {
+        let directory = &self.options.directory;
+        let mut found = Found {
+            folders: vec![directory.clone()],
+            ..Found::default()
         };
-        self.desk.start();
-        container.read(&self.options, &mut self.desk, &mut Intake::new(batch))
+        let listed = TrustedFolder::open(directory).and_then(|folder| {
+            for entry in folder.names()? {
+                let (name, _) = entry?;
+                let Some(id) = name.to_str().filter(|name| is_id(name)) else {
+                    continue;
+                };
+                let path = self.log_of(id);
+                let stamp = Stamp::at(&path);
+                let origin = format!("{ORIGIN}{id}");
+                found.logs.push((Place { origin, path }, stamp));
+            }
+            Ok(())
+        });
+        if let Err(error) = listed {
+            found.is_incomplete = error.kind() != io::ErrorKind::NotFound;
+            if found.is_incomplete {
+                found.troubles.push((directory.clone(), error));
+            }
+        }
+        found
+    }
+
+    /// Whoever is not root may not look there, and most containers log to the journal then: `vmlog doctor` says so.
+    fn tells_troubles(&self) -> bool {
+        false
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        origin.strip_prefix(ORIGIN).map(|id| self.log_of(id))
+    }
+
+    /// While its folder is there, a container may log again.
+    fn is_gone(&self, path: &Path) -> bool {
+        !sibling::folder(path).exists()
+    }
+
+    /// What Docker rotated before a container was seen is a part of its log.
+    fn reads_rotated(&self, _was_looked_for: bool) -> bool {
+        true
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        TORN
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> Container {
+        let id = place.origin.strip_prefix(ORIGIN).unwrap_or_default();
+        let source = Source::new("docker", short(id));
+        Container {
+            id: id.to_owned(),
+            recogniser: self.options.recognition.of(source.as_str()),
+            source,
+            events: carried.events,
+            metadata: Metadata::new(),
+            described: None,
+            looked: None,
+        }
+    }
+
+    fn refresh(&self, log: &mut Container, place: &Place) {
+        let is_fresh = log
+            .looked
+            .is_some_and(|looked| looked.elapsed() < DESCRIBE_EVERY);
+        // its folder may be found before its description is there
+        if log.described.is_none() || !is_fresh {
+            log.describe(sibling::folder(&place.path), &self.options.recognition);
+            log.looked = Some(Instant::now());
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &parse
+    }
+
+    fn record(&self, log: &mut Container, line: LogLine<'_>) -> Record {
+        let LogLine {
+            stream,
+            line,
+            time,
+            age,
+        } = line;
+        // a line that was cut by a crash, or that Docker did not write: better seen than lost
+        let stream = stream.unwrap_or("malformed");
+        let mut metadata = log.metadata.clone();
+        metadata.insert("stream", stream);
+        line.mark(&mut metadata);
+        let by_stream = if stream == "stdout" {
+            Level::Info
+        } else {
+            Level::Warn
+        };
+        let timestamp = time.unwrap_or_else(|| age.guess());
+        let bytes = progress::last_state(line.bytes, &log.recogniser, &mut metadata);
+        let event = log.events.of(stream);
+        let line = Line { bytes, ..line };
+        let said = log
+            .recogniser
+            .read(event, &line, timestamp, by_stream, &mut metadata);
+        Record {
+            timestamp,
+            source: log.source.clone(),
+            level: said.level,
+            message: said.message,
+            metadata,
+        }
+    }
+
+    fn carried(&self, log: &Container) -> Carried {
+        Carried {
+            events: log.events.clone(),
+            ..Carried::default()
+        }
     }
 }
 
 impl Container {
     /// Reads the name and the image of the container, when they may have changed.
-    fn describe(&mut self, options: &DockerJsonOptions) {
-        let path = sibling::folder(self.tail.path()).join("config.v2.json");
+    fn describe(&mut self, folder: &Path, recognition: &Recognition) {
+        let path = folder.join("config.v2.json");
         let written = modified(&path);
         if written.is_none() && !self.metadata.is_empty()
             || written.is_some() && written == self.described
@@ -258,77 +286,13 @@ impl Container {
             name
         };
         self.source = Source::new("docker", name);
-        self.recogniser = options.recognition.of(self.source.as_str());
+        self.recogniser = recognition.of(self.source.as_str());
         self.metadata.insert("container_name", name);
         self.metadata.insert("container_id", short(&self.id));
         self.metadata.insert("container_id_full", self.id.as_str());
         if !config.config.image.is_empty() {
             self.metadata.insert("image_name", config.config.image);
         }
-    }
-
-    fn read(
-        &mut self,
-        options: &DockerJsonOptions,
-        desk: &mut Desk,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), Error> {
-        if self.described.is_none() {
-            // its folder was found before its description was there
-            self.describe(options);
-        }
-        let Self {
-            tail,
-            source,
-            recogniser,
-            events,
-            metadata,
-            ..
-        } = self;
-        let result = tail.read(desk, &parse, &mut |output| {
-            let (stream, line, time, age) = match output {
-                Output::Own(record) => {
-                    intake.push(record);
-                    return intake.flow();
-                }
-                Output::Line {
-                    stream,
-                    line,
-                    time,
-                    age,
-                } => (stream, line, time, age),
-                // a line that was cut by a crash, or that Docker did not write: better seen than lost
-                Output::Malformed(line, age) => ("malformed", line, None, age),
-            };
-            let mut metadata = metadata.clone();
-            metadata.insert("stream", stream);
-            line.mark(&mut metadata);
-            let by_stream = if stream == "stdout" {
-                Level::Info
-            } else {
-                Level::Warn
-            };
-            let timestamp = time.unwrap_or_else(|| age.guess());
-            let event = events.of(stream);
-            let said = recogniser.read(event, &line, timestamp, by_stream, &mut metadata);
-            intake.push(Record {
-                timestamp,
-                source: source.clone(),
-                level: said.level,
-                message: said.message,
-                metadata,
-            });
-            intake.flow()
-        });
-        if let Some(state) = self.tail.state() {
-            let reached = state.reached();
-            let events = self.events.clone();
-            intake.position(
-                save(&format!("{ORIGIN}{}", self.id), &Saved { state, events }),
-                reached,
-            );
-        }
-        result
     }
 }
 
@@ -338,7 +302,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 /// A line as Docker writes it.
 #[derive(Debug, Deserialize)]
-struct LogLine<'a> {
+struct DockerLine<'a> {
     #[serde(borrow)]
     log: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -347,16 +311,47 @@ struct LogLine<'a> {
     time: Cow<'a, str>,
 }
 
-fn parse(line: &[u8]) -> Option<Chunk<'_>> {
-    let line: LogLine<'_> = serde_json::from_slice(line).ok()?;
-    Some(Chunk {
-        stream: line.stream.into_owned(),
-        time: time_field(line.time.as_bytes()),
-        bytes: match line.log {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-    })
+impl<'a> DockerLine<'a> {
+    fn chunk(self) -> Chunk<'a> {
+        Chunk {
+            stream: self.stream.into_owned(),
+            time: time_field(self.time.as_bytes()),
+            bytes: match self.log {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+        }
+    }
+}
+
+/// How every line of Docker begins. Within a text the quotes would be escaped.
+const BEGINNING: &[u8] = br#"{"log":"#;
+
+/// Gives what a line holds. After a crash a line may be half of one, with the next one glued to it.
+fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
+    if let Ok(whole) = serde_json::from_slice::<DockerLine<'_>>(line) {
+        return give(Piece::Chunk(whole.chunk()));
+    }
+    let mut rest = line;
+    while !rest.is_empty() {
+        let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<DockerLine<'a>>();
+        let read = stream.next();
+        let length = match read {
+            Some(Ok(chunk)) => {
+                let length = stream.byte_offset().max(1);
+                give(Piece::Chunk(chunk.chunk()));
+                length
+            }
+            _ => {
+                let behind = rest.get(1..).unwrap_or_default();
+                let next = memchr::memmem::find(behind, BEGINNING);
+                let length = next.map_or(rest.len(), |at| at + 1);
+                give(Piece::Text(rest.get(..length).unwrap_or(rest)));
+                length
+            }
+        };
+        rest = rest.get(length..).unwrap_or_default();
+    }
 }
 
 /// As much of Docker's description of a container as is of use.
@@ -376,7 +371,7 @@ struct Inner {
 
 fn read_config(path: &Path) -> Option<Config> {
     let mut text = Vec::new();
-    let file = sibling::open(path).ok()?;
+    let file = opening::trusted_unlinked(path).ok()?;
     file.take(CONFIG_BYTES_MAX).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
@@ -412,7 +407,7 @@ mod tests {
 
     fn read(collector: &mut DockerJsonCollector, positions: &mut Positions) -> Vec<Record> {
         let mut batch = Batch::default();
-        collector.looked = None;
+        collector.follower.look_at_once();
         collector.read(&mut batch).unwrap();
         for position in batch.positions {
             match position.value {
@@ -516,5 +511,68 @@ mod tests {
         assert_eq!(messages, ["one", "two"]);
         let mut again = DockerJsonCollector::open(options, &positions);
         assert!(read(&mut again, &mut positions).is_empty());
+    }
+
+    #[test]
+    fn half_and_glued_lines_are_taken_apart() {
+        let whole = r#"{"log":"one\n","stream":"stdout","time":"2026-02-17T14:30:15Z"}"#;
+        let quoting = r#"{"log":"{\"log\":1}\n","stream":"stderr"}"#;
+        let pieces = |line: &str| {
+            let mut found = Vec::new();
+            parse(line.as_bytes(), &mut |piece| {
+                found.push(match piece {
+                    Piece::Text(text) => format!("? {}", String::from_utf8_lossy(text)),
+                    Piece::Chunk(chunk) => {
+                        format!("{} {}", chunk.stream, String::from_utf8_lossy(&chunk.bytes))
+                    }
+                });
+            });
+            found
+        };
+        assert_eq!(pieces(whole), ["stdout one\n"]);
+        assert_eq!(
+            pieces(&format!("{whole}{quoting}")),
+            ["stdout one\n", "stderr {\"log\":1}\n"]
+        );
+        let half = &whole[..20];
+        assert_eq!(
+            pieces(&format!("{half}{whole}")),
+            [format!("? {half}"), "stdout one\n".to_owned()]
+        );
+        assert_eq!(
+            pieces(&format!("{whole}{half}")),
+            ["stdout one\n".to_owned(), format!("? {half}")]
+        );
+        assert_eq!(pieces("nonsense"), ["? nonsense"]);
+        assert!(pieces("").is_empty());
+    }
+
+    #[test]
+    fn finished_containers_leave_room_for_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..600 {
+            let id = format!("{number:064x}");
+            let folder = dir.path().join(&id);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(format!("{id}-json.log")), "").unwrap();
+        }
+        let options = DockerJsonOptions {
+            directory: dir.path().to_owned(),
+            ..DockerJsonOptions::default()
+        };
+        let mut positions = Positions::new();
+        let mut collector = DockerJsonCollector::open(options, &positions);
+        collector.follower.share_of(4);
+        read(&mut collector, &mut positions);
+        fs::create_dir(dir.path().join(ID)).unwrap();
+        append(dir.path(), "{\"log\":\"new\\n\",\"stream\":\"stdout\"}\n");
+        let mut found = Vec::new();
+        for _ in 0..1000 {
+            found.extend(read(&mut collector, &mut positions));
+            if !found.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(found[0].message, "new");
     }
 }

@@ -1,28 +1,29 @@
-//! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern; every file that it names
-//! is followed.
+//! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern or a folder; every file that
+//! it names is followed. Lines of container runtimes are read as what the container wrote.
 
+use super::chunked::Parse;
 use super::clock::Clock;
-use super::position::{forget, load, save};
-use super::recognise::{Event, Recogniser, Recognition};
-use super::tail::{Desk, Item, QUIET, Tail, TailState};
-use super::{Batch, CatchUpMax, Collector, Error, Intake, glob, sibling};
+use super::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use super::glob::Stamp;
+use super::line::Line;
+use super::recognise::{Events, Recogniser, Recognition};
+use super::tail::QUIET;
+use super::{Batch, CatchUpMax, Collector, Error, cri, glob, progress, sibling};
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
-use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// How often the files that a pattern names are looked for: a new file is news within this time.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+use std::time::Duration;
 
 /// What a [`FileCollector`] follows.
 #[derive(Debug, Clone)]
 pub struct FileOptions {
     /// The name that its records have in `file:<name>`.
     pub name: String,
-    /// The log, which need not exist yet, or a pattern with `*` and `?`.
+    /// The log, which need not exist yet; a pattern with `*`, `?`, `[...]` and `**`; or a folder, whose files are all read.
     pub path: PathBuf,
+    /// Patterns of files that are not read: of a path, of a folder above it, or of a name alone.
+    pub excluded: Vec<PathBuf>,
     /// After this time without growth an unterminated last line becomes a record.
     pub quiet: Duration,
     /// How its lines are recognised.
@@ -38,6 +39,7 @@ impl FileOptions {
         Self {
             name: name.into(),
             path: path.into(),
+            excluded: Vec::new(),
             quiet: QUIET,
             recognition: Recognition::default(),
             catch_up_max: CatchUpMax::default(),
@@ -49,130 +51,23 @@ impl FileOptions {
 #[derive(Debug)]
 pub struct FileCollector {
     name: String,
-    options: FileOptions,
-    source: Source,
-    recogniser: Recogniser,
-    /// The next to be read first.
-    files: VecDeque<Followed>,
-    /// Where former runs stopped in the files.
-    saved: Positions,
-    /// When the files were looked for; never for a plain path.
-    looked: Option<Instant>,
-    /// The files of a pattern were looked for before: one that was not there then is new, with all that was rotated from it.
-    is_begun: bool,
-    desk: Desk,
-}
-
-#[derive(Debug)]
-struct Followed {
-    origin: String,
-    tail: Tail,
-    clock: Clock,
-    event: Event,
-}
-
-/// The value of a position, as CBOR.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Saved {
-    tail: TailState,
-    known: Option<i64>,
-    #[serde(default)]
-    event: Event,
+    follower: Follower<Files>,
 }
 
 impl FileCollector {
     /// Goes on from where `positions` say, or from the start of the file. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: FileOptions, positions: &Positions) -> Self {
-        let name = format!("file:{}", options.name);
-        let is_own = |(origin, _): &(&String, &Vec<u8>)| origin.starts_with(&name);
-        let saved = positions.iter().filter(is_own);
-        let source = Source::new("file", &options.name);
-        let mut collector = Self {
-            recogniser: options.recognition.of(source.as_str()),
-            source,
-            files: VecDeque::new(),
-            saved: saved
-                .map(|(origin, value)| (origin.clone(), value.clone()))
-                .collect(),
-            looked: None,
-            is_begun: false,
-            desk: Desk::new().within(options.catch_up_max),
-            name,
-            options,
-        };
-        collector.is_begun = collector.saved.contains_key(&collector.pattern_origin());
-        if !glob::is_pattern(&collector.options.path) {
-            collector.follow(&collector.options.path.clone());
+        Self {
+            name: format!("file:{}", options.name),
+            follower: Follower::new(Files::new(options), positions),
         }
-        collector
     }
 
-    /// The origin that says that the files of the pattern were looked for.
-    fn pattern_origin(&self) -> String {
-        format!("{}:{}", self.name, self.options.path.display())
-    }
-
-    fn follow(&mut self, path: &Path) {
-        if self
-            .files
-            .iter()
-            .any(|followed| followed.tail.path() == path)
-        {
-            return;
-        }
-        let origin = format!("{}:{}", self.name, path.display());
-        let Saved { tail, known, event } = load(&self.saved, &origin);
-        let is_new = self.is_begun && !self.saved.contains_key(&origin);
-        let tail = if is_new {
-            TailState::from_oldest()
-        } else {
-            tail
-        };
-        self.files.push_back(Followed {
-            origin,
-            tail: Tail::new(path.to_owned(), tail, self.options.quiet),
-            clock: Clock::new(known.map(Micros::new)),
-            event,
-        });
-    }
-
-    /// Finds the files that the pattern names. Rotated siblings are read as part of the file that they come from.
-    fn look(&mut self) {
-        let is_due = self
-            .looked
-            .is_none_or(|looked| looked.elapsed() >= LOOK_EVERY);
-        if !is_due || !glob::is_pattern(&self.options.path) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        self.desk
-            .watch
-            .folder(&glob::fixed_folder(&self.options.path));
-        let found = glob::find(&self.options.path);
-        let is_sibling = |path: &PathBuf| found.iter().any(|base| sibling::is_rotation(base, path));
-        for path in found.iter().filter(|path| !is_sibling(path)) {
-            if self.files.len() < glob::FOUND_MAX {
-                self.follow(path);
-            }
-        }
-        self.is_begun = true;
-    }
-
-    /// Lets go of the files of a pattern that are gone and read to their end.
-    fn let_go(&mut self, intake: &mut Intake<'_>) {
-        let saved = &mut self.saved;
-        self.files.retain(|followed| {
-            // rotated files that are left were read: with the position that would be forgotten
-            let has_siblings =
-                || sibling::list(followed.tail.path()).is_ok_and(|all| !all.is_empty());
-            let is_over = followed.tail.is_over() && !has_siblings();
-            if is_over {
-                saved.remove(&followed.origin);
-                intake.position(forget(&followed.origin), None);
-            }
-            !is_over
-        });
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: FileOptions) -> Survey {
+        survey(&Files::new(options))
     }
 }
 
@@ -182,97 +77,190 @@ impl Collector for FileCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        self.look();
-        let mut intake = Intake::new(batch);
-        let before = intake.count();
-        self.desk.start();
-        let mut result = Ok(());
-        for followed in &mut self.files {
-            // a file that cannot be read must not hold the others up
-            let read = followed.read(&self.recogniser, &self.source, &mut self.desk, &mut intake);
-            result = result.and(read);
-            if intake.is_full() {
-                break;
-            }
-        }
-        if intake.is_full() {
-            // the next read begins with another file: one that never ends must not hold the others up
-            self.files.rotate_left(usize::from(!self.files.is_empty()));
-        }
-        if glob::is_pattern(&self.options.path) {
-            intake.position(save(&self.pattern_origin(), &Saved::default()), None);
-            self.let_go(&mut intake);
-        }
-        if intake.count() == before {
-            self.desk.rest();
-        }
-        result
+        self.follower.read(batch);
+        Ok(())
     }
 
     fn wait(&mut self, patience: Duration) {
-        let due = self
-            .files
-            .iter()
-            .filter_map(|followed| followed.tail.due())
-            .min();
-        let look = self.looked.map(|looked| looked + LOOK_EVERY);
-        self.desk.wait(due.into_iter().chain(look).min(), patience);
+        self.follower.wait(patience);
     }
 
-    fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, Error> {
-        self.look();
-        Ok(vec![Micros::MIN; self.files.len()])
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(self.follower.parts(batch))
     }
 
     fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        let Some(followed) = self.files.get_mut(part) else {
-            return Ok(());
-        };
-        self.desk.start();
-        let mut intake = Intake::new(batch);
-        followed.read(&self.recogniser, &self.source, &mut self.desk, &mut intake)
+        self.follower.read_part(part, batch);
+        Ok(())
     }
 }
 
-impl Followed {
-    fn read(
-        &mut self,
-        recogniser: &Recogniser,
-        source: &Source,
-        desk: &mut Desk,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), Error> {
-        let Self {
-            tail, clock, event, ..
-        } = self;
-        let path = tail.path().display().to_string();
-        let result = tail.read(desk, &mut |item| {
-            intake.push(match item {
-                Item::Own(record) => record,
-                Item::Line(line, age) => {
-                    let mut metadata = Metadata::new();
-                    metadata.insert("file", path.clone());
-                    line.mark(&mut metadata);
-                    let said =
-                        recogniser.read(event, &line, age.guess(), Level::Info, &mut metadata);
-                    Record {
-                        timestamp: clock.time(said.time, age),
-                        source: source.clone(),
-                        level: said.level,
-                        message: said.message,
-                        metadata,
-                    }
-                }
-            });
-            intake.flow()
-        });
-        if let Some(tail) = tail.state() {
-            let known = clock.known().map(Micros::get);
-            let reached = tail.reached();
-            let event = self.event.clone();
-            intake.position(save(&self.origin, &Saved { tail, known, event }), reached);
+/// The files of one name.
+#[derive(Debug)]
+struct Files {
+    options: FileOptions,
+    source: Source,
+    recogniser: Recogniser,
+}
+
+/// A file while it is being read.
+#[derive(Debug)]
+struct File {
+    path: String,
+    clock: Clock,
+    events: Events,
+}
+
+impl Files {
+    fn new(options: FileOptions) -> Self {
+        let source = Source::new("file", &options.name);
+        Self {
+            recogniser: options.recognition.of(source.as_str()),
+            source,
+            options,
         }
-        result
+    }
+
+    /// The pattern, where there may be many files.
+    fn pattern(&self) -> Option<PathBuf> {
+        let path = &self.options.path;
+        if path.is_dir() {
+            return Some(path.join("*"));
+        }
+        glob::is_pattern(path).then(|| path.clone())
+    }
+
+    fn place(&self, path: &Path) -> Place {
+        Place {
+            origin: format!("{}{}", self.prefix(), path.display()),
+            path: path.to_owned(),
+        }
+    }
+}
+
+impl Kind for Files {
+    type Log = File;
+
+    fn prefix(&self) -> String {
+        format!("file:{}:", self.options.name)
+    }
+
+    fn title(&self) -> String {
+        format!("files that match {}", self.options.path.display())
+    }
+
+    /// Rotated files are read as part of the file that they come from, and packed ones only so.
+    fn find(&self) -> Found {
+        let path = &self.options.path;
+        let Some(pattern) = self.pattern() else {
+            return Found {
+                logs: vec![(self.place(path), Stamp::at(path))],
+                ..Found::default()
+            };
+        };
+        let found = glob::find(&pattern, &self.options.excluded);
+        let paths: HashSet<&Path> = found.files.iter().map(|(path, _)| path.as_path()).collect();
+        let is_rotated = |path: &Path| {
+            let bases = sibling::bases(path.file_name().unwrap_or_default());
+            bases
+                .iter()
+                .any(|base| paths.contains(path.with_file_name(base).as_path()))
+        };
+        let is_packed = |path: &Path| sibling::is_packed(path.file_name().unwrap_or_default());
+        let own = found
+            .files
+            .iter()
+            .filter(|(path, _)| !is_packed(path) && !is_rotated(path));
+        Found {
+            logs: own
+                .map(|(path, stamp)| (self.place(path), Some(*stamp)))
+                .collect(),
+            folders: found.folders,
+            troubles: found.troubles,
+            is_incomplete: found.is_incomplete,
+        }
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        origin.strip_prefix(&self.prefix()).map(PathBuf::from)
+    }
+
+    fn forgets(&self) -> bool {
+        self.marker().is_some()
+    }
+
+    fn marker(&self) -> Option<String> {
+        self.pattern()
+            .map(|_| self.place(&self.options.path).origin)
+    }
+
+    /// A file that was not there before is new, with all that was rotated from it.
+    fn reads_rotated(&self, was_looked_for: bool) -> bool {
+        was_looked_for && self.marker().is_some()
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> File {
+        File {
+            path: place.path.display().to_string(),
+            clock: Clock::new(carried.known.map(Micros::new)),
+            events: carried.events,
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &cri::parse
+    }
+
+    fn record(&self, log: &mut File, line: LogLine<'_>) -> Record {
+        let LogLine {
+            stream,
+            line,
+            time,
+            age,
+        } = line;
+        let mut metadata = Metadata::new();
+        metadata.insert("file", log.path.clone());
+        if let Some(stream) = stream {
+            metadata.insert("stream", stream);
+        }
+        line.mark(&mut metadata);
+        let usual = match stream {
+            Some("stderr") => Level::Warn,
+            _ => Level::Info,
+        };
+        let recogniser = &self.recogniser;
+        let bytes = progress::last_state(line.bytes, recogniser, &mut metadata);
+        let event = log.events.of(stream.unwrap_or_default());
+        let written = time.unwrap_or_else(|| age.guess());
+        let line = Line { bytes, ..line };
+        let said = recogniser.read(event, &line, written, usual, &mut metadata);
+        Record {
+            timestamp: log.clock.time(time.or(said.time), age),
+            source: self.source.clone(),
+            level: said.level,
+            message: said.message,
+            metadata,
+        }
+    }
+
+    fn carried(&self, log: &File) -> Carried {
+        Carried {
+            known: log.clock.known().map(Micros::get),
+            events: log.events.clone(),
+            ..Carried::default()
+        }
     }
 }
 
@@ -314,6 +302,10 @@ mod tests {
         assert!(read(&mut again, &mut positions).is_empty());
     }
 
+    fn look_again(collector: &mut FileCollector) {
+        collector.follower.look_at_once();
+    }
+
     #[test]
     fn every_file_of_a_pattern_is_followed_and_let_go() {
         let dir = tempfile::tempdir().unwrap();
@@ -329,7 +321,7 @@ mod tests {
         assert_eq!(read(&mut collector, &mut positions), ["info a"]);
         fs::write(dir.path().join("b.log.1"), "b before\n").unwrap();
         fs::write(dir.path().join("b.log"), "b\n").unwrap();
-        collector.looked = None;
+        look_again(&mut collector);
         assert_eq!(
             read(&mut collector, &mut positions),
             ["info b before", "info b"],
@@ -338,10 +330,131 @@ mod tests {
         assert_eq!(positions.len(), 3);
         fs::remove_file(dir.path().join("a.log")).unwrap();
         fs::remove_file(dir.path().join("a.log.1")).unwrap();
-        collector.let_go(&mut Intake::new(&mut Batch::default()));
-        assert_eq!(collector.files.len(), 2, "it may still be written to");
+        look_again(&mut collector);
+        assert!(read(&mut collector, &mut positions).is_empty());
+        assert_eq!(positions.len(), 3, "it may still be written to");
         let mut again = FileCollector::open(options, &positions);
         assert!(read(&mut again, &mut positions).is_empty());
-        assert_eq!(again.files.len(), 1);
+        assert_eq!(positions.len(), 2, "it is forgotten when it is gone");
+    }
+
+    #[test]
+    fn a_folder_is_read_file_by_file_and_what_is_excluded_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.log", "b.log", "debug.log", "old.gz", ".hidden"] {
+            fs::write(dir.path().join(name), format!("{name}\n")).unwrap();
+        }
+        fs::create_dir(dir.path().join("below")).unwrap();
+        fs::write(dir.path().join("below/c.log"), "c\n").unwrap();
+        let options = FileOptions {
+            excluded: vec!["debug*".into()],
+            ..FileOptions::new("all", dir.path())
+        };
+        let survey = FileCollector::survey(options.clone());
+        assert_eq!((survey.found, survey.refused.len()), (2, 0));
+        let mut collector = FileCollector::open(options, &Positions::new());
+        let mut found = read(&mut collector, &mut Positions::new());
+        found.sort();
+        assert_eq!(found, ["info a.log", "info b.log"]);
+    }
+
+    #[test]
+    fn lines_of_container_runtimes_are_joined_and_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.log");
+        let text = concat!(
+            "2026-02-17T14:30:15.123456781Z stdout F {\"level\":\"error\",\"msg\":\"db down\"}\n",
+            "2026-02-17T14:30:15.2Z stdout P ERROR: tok\n",
+            "2026-02-17T14:30:15.3Z stderr F plain\n",
+            "2026-02-17T14:30:15.4Z stdout F en\n",
+            "of another form\n",
+        );
+        let mut positions = Positions::new();
+        let options = FileOptions::new("pods", &path);
+        for length in 0..=text.len() {
+            fs::write(&path, &text[..length]).unwrap();
+            let mut collector = FileCollector::open(options.clone(), &positions);
+            let found = read(&mut collector, &mut positions);
+            assert!(
+                found
+                    .iter()
+                    .all(|line| !line.contains("tok") || line.ends_with("token"))
+            );
+            if length < text.len() {
+                continue;
+            }
+            positions.clear();
+            let mut whole = FileCollector::open(options.clone(), &positions);
+            let expected = [
+                "error db down",
+                "warn plain",
+                "error ERROR: token",
+                "info of another form",
+            ];
+            assert_eq!(read(&mut whole, &mut positions), expected);
+        }
+    }
+
+    #[test]
+    fn more_files_than_may_be_open_are_all_read_and_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..60 {
+            fs::write(
+                dir.path().join(format!("{number}.log")),
+                format!("{number}\n"),
+            )
+            .unwrap();
+        }
+        let mut positions = Positions::new();
+        let options = FileOptions::new("all", dir.path().join("*.log"));
+        let mut collector = FileCollector::open(options.clone(), &positions);
+        collector.follower.share_of(3);
+        let mut found = Vec::new();
+        while found.len() < 60 {
+            found.extend(read(&mut collector, &mut positions));
+            assert!(collector.follower.open_paths().len() <= 3);
+        }
+        for number in [0, 30, 59] {
+            let path = dir.path().join(format!("{number}.log"));
+            fs::write(&path, format!("{number}\nmore\n")).unwrap();
+        }
+        collector.follower.look_at_once();
+        assert_eq!(read(&mut collector, &mut positions), ["info more"; 3]);
+        let mut again = FileCollector::open(options, &positions);
+        assert_eq!(
+            again.parts(&mut Batch::default()).unwrap().len(),
+            0,
+            "nothing is opened again"
+        );
+    }
+
+    #[test]
+    fn history_of_more_files_than_may_be_open_is_read_in_few_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..20 {
+            fs::write(
+                dir.path().join(format!("{number}.log")),
+                format!("{number}\n{number}\n"),
+            )
+            .unwrap();
+        }
+        let options = FileOptions::new("all", dir.path().join("*.log"));
+        let mut collector = FileCollector::open(options, &Positions::new());
+        collector.follower.share_of(3);
+        let parts = collector.parts(&mut Batch::default()).unwrap().len();
+        assert_eq!(parts, 4);
+        let mut lines = 0;
+        for part in 0..parts {
+            loop {
+                let mut batch = Batch::single();
+                collector.read_part(part, &mut batch).unwrap();
+                assert!(batch.records.len() <= 1);
+                lines += batch.records.len();
+                if batch.records.is_empty() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(lines, 40);
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes to lines. How the input is cut into chunks makes no difference to the lines that come out; a line longer than the
 //! bound comes out in marked parts, so that no input can hold the reader up or fill the memory.
 
+use super::encoding::Encoding;
 use crate::record::Metadata;
 
 /// The longest line that is one record. Stack traces and JSON dumps of real programs stay below it, and a collector can hold
@@ -14,7 +15,7 @@ pub(crate) const BEHIND_MAX: usize = 64;
 const BUFFER_KEPT: usize = 256 << 10;
 
 /// One line, or one part of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     /// Without its end (`\n` or `\r\n`).
     pub(crate) bytes: &'a [u8],
@@ -26,7 +27,16 @@ pub(crate) struct Line<'a> {
     pub(crate) ended: bool,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The same line with its text as UTF-8, in `buffer` where it has to be changed.
+    pub(crate) fn in_utf8(self, encoding: Encoding, buffer: &'a mut String) -> Self {
+        let bytes = match (encoding, self.part) {
+            (Encoding::Bytes, 1..) => self.bytes,
+            _ => encoding.text(self.bytes, buffer),
+        };
+        Self { bytes, ..self }
+    }
+
     /// Whether this is only the late end of a line that has come out already.
     pub(crate) fn adds_nothing(&self) -> bool {
         self.part > 0 && self.ended && self.bytes.is_empty()
@@ -54,6 +64,7 @@ pub(crate) struct Lines {
     searched: usize,
     part: u32,
     max: usize,
+    encoding: Encoding,
 }
 
 impl Lines {
@@ -69,7 +80,13 @@ impl Lines {
             searched: 0,
             part,
             max,
+            encoding: Encoding::Bytes,
         }
+    }
+
+    /// The same for text in `encoding`, which the pending bytes and those to come are.
+    pub(crate) fn in_encoding(self, encoding: Encoding) -> Self {
+        Self { encoding, ..self }
     }
 
     /// Adds input.
@@ -85,30 +102,31 @@ impl Lines {
 
     /// The next line, or part of a line that is too long; `None` until more input comes.
     pub(crate) fn next(&mut self) -> Option<Line<'_>> {
+        let encoding = self.encoding;
         let pending = self.bytes.get(self.start..)?;
-        let newline = memchr::memchr(b'\n', pending.get(self.searched..)?);
-        let Some(end) = newline.map(|at| at + self.searched) else {
-            self.searched = pending.len();
-            // one byte more than the bound may still be the `\r` of a line that fits
-            return (pending.len() > self.max + 1).then(|| self.split());
+        let Some(end) = encoding.find_newline(pending, self.searched) else {
+            self.searched = pending.len() - pending.len() % encoding.unit();
+            // one unit more than the bound may still be the `\r` of a line that fits
+            return (pending.len() > self.max + encoding.unit()).then(|| self.split());
         };
-        let length = content_length(pending.get(..end)?);
+        let length = encoding.content_length(pending.get(..end)?);
         if length > self.max {
             return Some(self.split());
         }
-        Some(self.take(length, end + 1, true))
+        Some(self.take(length, end + encoding.unit(), true))
     }
 
     /// What is pending, as a part of a line whose end did not come. A `\r` stays, as it may be half of that end.
     pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
         let pending = self.bytes.get(self.start..)?;
-        let length = content_length(pending);
+        let length = self.encoding.content_length(pending);
         (length > 0).then(|| self.take(length, length, false))
     }
 
     /// Whether [`Lines::rest`] has something to give.
     pub(crate) fn has_rest(&self) -> bool {
-        content_length(self.bytes.get(self.start..).unwrap_or_default()) > 0
+        let pending = self.bytes.get(self.start..).unwrap_or_default();
+        self.encoding.content_length(pending) > 0
     }
 
     /// How many bytes wait for the end of their line.
@@ -143,7 +161,7 @@ impl Lines {
     /// The first part of a line that is longer than the bound, not cut within a UTF-8 character.
     fn split(&mut self) -> Line<'_> {
         let pending = self.bytes.get(self.start..).unwrap_or_default();
-        let continues = |at: usize| pending.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+        let continues = |at: usize| self.encoding.is_within_character(pending, at);
         let lowest = self.max.saturating_sub(3).max(1);
         let length = (lowest..=self.max)
             .rev()
@@ -169,11 +187,6 @@ impl Lines {
             ended,
         }
     }
-}
-
-/// The length of a line without the `\r` of its end.
-fn content_length(line: &[u8]) -> usize {
-    line.strip_suffix(b"\r").unwrap_or(line).len()
 }
 
 #[cfg(test)]

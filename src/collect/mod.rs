@@ -21,11 +21,14 @@ mod catch_up;
 mod chunked;
 mod clock;
 mod cloud_init;
+mod cri;
 mod cut;
 mod docker_json;
+mod encoding;
 mod entry;
 mod facts;
 mod file;
+mod follow;
 mod generations;
 mod glob;
 mod joining;
@@ -37,6 +40,7 @@ mod owner;
 mod partial;
 mod patterns;
 mod position;
+mod progress;
 mod reader;
 mod recognise;
 mod sandbox;
@@ -44,18 +48,22 @@ mod sibling;
 mod tail;
 mod text;
 mod watch;
+mod wildcard;
 
 pub use backlog::CatchUpMax;
 pub use capture::{CaptureCollector, CaptureOptions};
 pub use cloud_init::{CloudInitCollector, CloudInitOptions};
 pub use docker_json::{DockerJsonCollector, DockerJsonOptions};
 pub use file::{FileCollector, FileOptions};
+pub use follow::Survey;
+pub use glob::paths as paths_of_pattern;
 pub use journald::{JournaldCollector, JournaldOptions, Since};
 pub use own::{OWN_SOURCE, own_record};
 pub use patterns::NamePatterns;
 pub(crate) use recognise::time_field;
 pub use recognise::{Disabled, Recognition, UnknownRule};
 pub use sandbox::{SandboxCollector, SandboxOptions};
+pub use wildcard::{is_wild, matches as matches_wildcard};
 
 use crate::record::{Position, Record};
 use crate::time::Micros;
@@ -76,6 +84,8 @@ pub struct Batch {
     pub reached: BTreeMap<String, Option<u64>>,
     /// What was read and is not wanted.
     pub filtered: u64,
+    /// How many logs are not followed: too many, or no descriptors for them. `None` where nothing is known of that.
+    pub not_followed: Option<u64>,
     /// A read stops at so many records.
     pub(crate) records_max: usize,
 }
@@ -87,6 +97,7 @@ impl Default for Batch {
             positions: Vec::new(),
             reached: BTreeMap::new(),
             filtered: 0,
+            not_followed: None,
             records_max: Self::RECORDS_MAX,
         }
     }
@@ -208,6 +219,11 @@ impl<'a> Intake<'a> {
     /// Something was read that is not wanted.
     pub(crate) fn filter(&mut self) {
         self.batch.filtered += 1;
+    }
+
+    /// So many logs are not followed at the moment.
+    pub(crate) fn not_followed(&mut self, logs: u64) {
+        self.batch.not_followed = Some(logs);
     }
 
     /// The newest position of its origin, and how far that is; it takes the place of an older one.

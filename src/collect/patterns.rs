@@ -1,6 +1,6 @@
-//! Which units or sources are meant: `*` patterns, and `!` patterns for what is left out.
+//! Which units or sources are meant: patterns with wildcards, and `!` patterns for what is left out.
 
-use super::glob::matches;
+use super::wildcard::matches;
 use std::convert::Infallible;
 use std::str::FromStr;
 

@@ -2,6 +2,7 @@
 //! stream.
 
 use super::backlog::Backlog;
+use super::encoding::Encoding;
 use super::line::{BEHIND_MAX, Line, Lines};
 use super::mark::{HEAD_MAX, Inode, Mark, digest};
 use super::sibling::Packing;
@@ -17,11 +18,15 @@ use std::time::Instant;
 /// Bytes read at a time: large enough that the calls cost nothing, small enough for a machine with little memory.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
-/// The unit in which file systems leave holes.
-const BLOCK_BYTES: usize = 4096;
-
 /// The memory that unpacking may take: what `zstd -19` and `xz -9` need. A file made to need more is not read.
 const UNPACK_BYTES_MAX: u32 = 65 << 20;
+
+/// Zeros in a row that no program wrote: a file system leaves them behind a crash, and a writer that does not append before its
+/// place in a file that was cut off.
+const ZEROS_MIN: usize = 64;
+
+/// Bytes of zeros that one look passes over.
+const ZEROS_LOOK_MAX: u64 = 64 << 20;
 
 /// What one more read of a file found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub(crate) enum Fill {
     More,
     /// Nothing, for now.
     End,
+    /// Behind the pending bytes this many zeros follow, and something behind them.
+    Zeros(u64),
     /// The file is not what was read before: cut off, or cut off and written anew.
     Changed,
 }
@@ -41,6 +48,9 @@ pub(crate) struct Reader {
     /// The first bytes of the file, as far as they have been read.
     head: Vec<u8>,
     lines: Lines,
+    encoding: Encoding,
+    /// Up to here there are only zeros behind the pending bytes.
+    zeros_to: u64,
     /// Where the pending bytes begin.
     offset: u64,
     modified: Micros,
@@ -59,7 +69,54 @@ pub(crate) struct Reader {
 
 enum Input {
     Plain(File),
-    Packed(Box<dyn Read + Send>),
+    Packed(Unpacked),
+}
+
+/// A stream that cannot be read again.
+struct Unpacked {
+    stream: Box<dyn Read + Send>,
+    /// What was read and not taken.
+    ahead: Vec<u8>,
+    /// Zeros that were read before that.
+    zeros: u64,
+}
+
+impl Unpacked {
+    fn new(stream: Box<dyn Read + Send>) -> Self {
+        Self {
+            stream,
+            ahead: Vec::new(),
+            zeros: 0,
+        }
+    }
+
+    /// What comes next, in `room`, and how many zeros come before it. Zeros at the end are left out.
+    fn read<'a>(&mut self, room: &'a mut [u8]) -> io::Result<(u64, &'a [u8])> {
+        loop {
+            let kept = self.ahead.len();
+            if let Some(start) = room.get_mut(..kept) {
+                start.copy_from_slice(&self.ahead);
+            }
+            let stream = &mut self.stream;
+            let count = retry(|| stream.read(room.get_mut(kept..).unwrap_or_default()))?;
+            self.ahead.clear();
+            let read = room.get(..kept + count).unwrap_or_default();
+            let zeros = read.iter().take_while(|&&byte| byte == 0).count();
+            if zeros < read.len() {
+                let (before, from) = match self.zeros + zeros as u64 {
+                    few if few < ZEROS_MIN as u64 && self.zeros == 0 => (0, 0),
+                    many => (many, zeros),
+                };
+                self.zeros = 0;
+                let length = kept + count;
+                return Ok((before, room.get(from..length).unwrap_or_default()));
+            }
+            self.zeros += zeros as u64;
+            if count == 0 {
+                return Ok((0, &[]));
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Reader {
@@ -78,7 +135,7 @@ impl Reader {
         let metadata = file.metadata()?;
         let input = match packing {
             Packing::Plain => Input::Plain(file),
-            packed => Input::Packed(unpack(file, packed)?),
+            packed => Input::Packed(Unpacked::new(unpack(file, packed)?)),
         };
         Ok(Self {
             is_final: packing != Packing::Plain,
@@ -86,6 +143,8 @@ impl Reader {
             inode: Inode::of(&metadata),
             head: Vec::new(),
             lines: Lines::new(b"", 0),
+            encoding: Encoding::Bytes,
+            zeros_to: 0,
             offset: 0,
             modified: metadata.modified().map_or(Micros::MIN, Micros::from),
             grew: now,
@@ -109,15 +168,16 @@ impl Reader {
         }
         let recognised = match &mut reader.input {
             Input::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
-            Input::Packed(stream) => {
+            Input::Packed(Unpacked { stream, .. }) => {
                 let mut passed = Passed::default();
                 let found = mark.recognise(|buffer, at| passed.read_at(stream, buffer, at));
                 found.filter(|_| passed.skip_to(stream, mark.offset).is_ok())
             }
         };
         Ok(recognised.map(|recognised| {
+            reader.encoding = Encoding::of(&recognised.head);
             reader.head = recognised.head;
-            reader.lines = Lines::new(&recognised.behind, mark.part);
+            reader.lines = Lines::new(&recognised.behind, mark.part).in_encoding(reader.encoding);
             reader.offset = mark.offset;
             reader
         }))
@@ -142,11 +202,7 @@ impl Reader {
     /// Reads more, through `scratch`, which has room for a chunk and for what lies behind it.
     pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
         let read = match &mut self.input {
-            Input::Packed(stream) => {
-                let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
-                let count = retry(|| stream.read(room))?;
-                room.get(..count)
-            }
+            Input::Packed(_) => return self.fill_unpacked(scratch, now),
             Input::Plain(file) => {
                 // the newest bytes are read again with those that follow: a file that was written anew betrays itself
                 let newest = self.lines.newest();
@@ -165,43 +221,111 @@ impl Reader {
         if fresh.is_empty() {
             return Ok(Fill::End);
         }
-        if self.lines.pending() == 0
-            && starts_with_hole(fresh)
-            && let Some(filled) = self.skip_hole()?
-        {
-            return Ok(filled);
+        if self.head.is_empty() {
+            if let [0xfe | 0xff] = fresh {
+                // half a byte order mark
+                return Ok(Fill::End);
+            }
+            self.encoding = Encoding::of(fresh);
+            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
         }
-        let wanted = HEAD_MAX.saturating_sub(self.head.len()).min(fresh.len());
-        self.head
-            .extend_from_slice(fresh.get(..wanted).unwrap_or_default());
-        self.lines.push(fresh);
-        self.grew = now;
+        let mut length = text_length(fresh, self.encoding);
+        if length == 0 {
+            let from = self.reached();
+            let Some(to) = self.end_of_zeros(fresh, from)? else {
+                return Ok(Fill::End);
+            };
+            let zeros = usize::try_from(to - from).unwrap_or(usize::MAX);
+            if zeros >= ZEROS_MIN {
+                return Ok(Fill::Zeros(to - from));
+            }
+            let behind = fresh.get(zeros..).unwrap_or_default();
+            length = zeros + text_length(behind, self.encoding);
+        }
+        self.push(fresh.get(..length).unwrap_or(fresh), now);
         Ok(Fill::More)
     }
 
-    /// Passes over a hole: a writer that does not append leaves one at the start when its file is cut off below it. Nobody
-    /// wrote what it reads as. `None` when there is none.
-    fn skip_hole(&mut self) -> io::Result<Option<Fill>> {
+    fn fill_unpacked(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
+        let Input::Packed(input) = &mut self.input else {
+            return Ok(Fill::End);
+        };
+        let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
+        let (zeros, fresh) = input.read(room)?;
+        if zeros > 0 {
+            input.ahead.extend_from_slice(fresh);
+            return Ok(Fill::Zeros(zeros));
+        }
+        if fresh.is_empty() {
+            return Ok(Fill::End);
+        }
+        if self.head.is_empty() {
+            self.encoding = Encoding::of(fresh);
+        }
+        let length = match text_length(fresh, self.encoding) {
+            0 => fresh.len(),
+            length => length,
+        };
+        let (text, ahead) = fresh.split_at_checked(length).unwrap_or((fresh, &[]));
+        input.ahead.extend_from_slice(ahead);
+        if self.head.is_empty() {
+            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
+        }
+        self.push(text, now);
+        Ok(Fill::More)
+    }
+
+    fn push(&mut self, text: &[u8], now: Instant) {
+        let wanted = HEAD_MAX.saturating_sub(self.head.len()).min(text.len());
+        self.head
+            .extend_from_slice(text.get(..wanted).unwrap_or_default());
+        self.lines.push(text);
+        self.grew = now;
+    }
+
+    /// Where the zeros end that begin at `from`, of which `fresh` has the first; `None` while nothing follows them: a file may be
+    /// longer than what was written to it so far.
+    fn end_of_zeros(&mut self, fresh: &[u8], from: u64) -> io::Result<Option<u64>> {
+        if let Some(zeros) = fresh.iter().position(|&byte| byte != 0) {
+            return Ok(Some(from + zeros as u64));
+        }
         let Input::Plain(file) = &self.input else {
             return Ok(None);
         };
-        let data = match seek(file, SeekFrom::Data(self.offset)) {
-            // zeros that somebody wrote are text, but for those at the start, where a small hole takes up a whole block
-            Ok(data) if data == self.offset && data > 0 => return Ok(None),
-            Ok(data) => data,
-            Err(Errno::NXIO) => return Ok(Some(Fill::End)),
-            // a file system that knows no holes
-            Err(_) => return Ok(None),
-        };
-        // the data begins somewhere within its block
-        let mut block = vec![0; BLOCK_BYTES];
-        let count = retry(|| file.read_at(&mut block, data))?;
-        let block = block.get(..count).unwrap_or_default();
-        let zeros = block.iter().take_while(|&&byte| byte == 0).count();
-        self.offset = data + zeros as u64;
-        self.lines = Lines::new(&[0; BEHIND_MAX], 0);
-        self.head.resize(HEAD_MAX, 0);
-        Ok(Some(Fill::More))
+        let mut at = self.zeros_to.max(from + fresh.len() as u64);
+        let bound = at.saturating_add(ZEROS_LOOK_MAX);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while at < bound {
+            at = match seek(file, SeekFrom::Data(at)) {
+                Ok(data) => data.max(at),
+                Err(Errno::NXIO) => return Ok(None),
+                // a file system that knows no holes
+                Err(_) => at,
+            };
+            let count = retry(|| file.read_at(&mut chunk, at))?;
+            let read = chunk.get(..count).unwrap_or_default();
+            if let Some(zeros) = read.iter().position(|&byte| byte != 0) {
+                return Ok(Some(at + zeros as u64));
+            }
+            if count == 0 {
+                break;
+            }
+            at += count as u64;
+            self.zeros_to = at;
+        }
+        Ok(None)
+    }
+
+    /// Passes over zeros. What is pending is dropped.
+    pub(crate) fn skip_zeros(&mut self, count: u64) {
+        let head = usize::try_from(count).map_or(HEAD_MAX, |count| self.head.len() + count);
+        self.head.resize(head.min(HEAD_MAX).max(self.head.len()), 0);
+        self.offset = self.reached() + count;
+        self.lines = Lines::new(&[0; BEHIND_MAX], 0).in_encoding(self.encoding);
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The next line of what was read.
@@ -244,7 +368,7 @@ impl Reader {
 
     /// Reads no further.
     pub(crate) fn give_up(&mut self) {
-        self.input = Input::Packed(Box::new(io::empty()));
+        self.input = Input::Packed(Unpacked::new(Box::new(io::empty())));
     }
 
     /// The place behind the last line that was taken.
@@ -311,6 +435,8 @@ impl Reader {
     pub(crate) fn restart(&mut self, now: Instant) {
         self.head.clear();
         self.lines = Lines::new(b"", 0);
+        self.encoding = Encoding::Bytes;
+        self.zeros_to = 0;
         self.offset = 0;
         self.grew = now;
         self.is_reached = false;
@@ -343,11 +469,20 @@ impl Reader {
     }
 }
 
-/// Whether what was read looks like a hole; short runs of zeros are left to the line that they stand in.
-fn starts_with_hole(fresh: &[u8]) -> bool {
-    fresh
-        .first_chunk::<{ 2 * HEAD_MAX }>()
-        .is_some_and(|start| start.iter().all(|&byte| byte == 0))
+/// How much of what was read comes before zeros that nobody wrote, or that may go on behind it.
+fn text_length(fresh: &[u8], encoding: Encoding) -> usize {
+    if memchr::memchr(0, fresh).is_none() {
+        return fresh.len();
+    }
+    if let Some(at) = memchr::memmem::find(fresh, &[0; ZEROS_MIN]) {
+        return at;
+    }
+    if encoding != Encoding::Bytes {
+        // the last byte of a character
+        return fresh.len();
+    }
+    let zeros = fresh.iter().rev().take_while(|&&byte| byte == 0).count();
+    fresh.len() - zeros
 }
 
 /// How far a stream has been passed, and the last bytes that were.

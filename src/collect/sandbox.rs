@@ -1,31 +1,24 @@
 //! The collector of microsandbox's folders: the captured output of every command in a sandbox, in `exec.log` and its rotated
 //! siblings. The lines have the form of our own capture logs, but many commands share a log, and it is rotated by renaming.
 
-use super::chunked::{Chunk, ChunkedState, ChunkedTail, Output};
-use super::position::{forget, load, save};
-use super::recognise::{Event, Events, Recogniser, Recognition};
-use super::tail::{Desk, QUIET};
-use super::{Batch, CatchUpMax, Collector, Error, Intake, line, text, time_field};
+use super::chunked::{Chunk, Parse, Piece, TORN};
+use super::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use super::glob::Stamp;
+use super::line::Line;
+use super::recognise::{Events, Recogniser, Recognition};
+use super::tail::QUIET;
+use super::{Batch, CatchUpMax, Collector, Error, progress, text, time_field};
+use crate::opening::TrustedFolder;
 use crate::record::{Level, Metadata, Positions, Record, Source};
 use crate::time::Micros;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// How often new logs are looked for; the folder itself is watched.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-/// Logs followed at once, one a sandbox. Each costs a descriptor and a watch.
-const LOGS_MAX: usize = 256;
-
-/// A log that has not grown for this long is closed until it grows again: most commands are over.
-const IDLE: Duration = Duration::from_mins(2);
+use std::time::Duration;
 
 /// The prefix of the origins of positions.
 const ORIGIN: &str = "sandbox:";
@@ -62,100 +55,22 @@ impl SandboxOptions {
 /// Follows the logs of all sandboxes.
 #[derive(Debug)]
 pub struct SandboxCollector {
-    options: SandboxOptions,
-    /// The next to be read first.
-    logs: VecDeque<Log>,
-    /// Where former runs stopped, and logs that were closed.
-    saved: Positions,
-    looked: Option<Instant>,
-    desk: Desk,
-}
-
-#[derive(Debug)]
-struct Log {
-    origin: String,
-    tail: ChunkedTail,
-    source: Source,
-    recogniser: Recogniser,
-    /// The event of each of its streams.
-    events: Events,
-    grew: Instant,
-}
-
-/// The value of a position, as CBOR.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Saved {
-    tail: ChunkedState,
-    #[serde(default)]
-    events: Events,
+    follower: Follower<Sandboxes>,
 }
 
 impl SandboxCollector {
     /// Goes on from where `positions` say. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: SandboxOptions, positions: &Positions) -> Self {
-        let own = positions
-            .iter()
-            .filter(|(origin, _)| origin.starts_with(ORIGIN));
         Self {
-            desk: Desk::new().within(options.catch_up_max),
-            options,
-            logs: VecDeque::new(),
-            saved: own
-                .map(|(origin, value)| (origin.clone(), value.clone()))
-                .collect(),
-            looked: None,
+            follower: Follower::new(Sandboxes { options }, positions),
         }
     }
 
-    fn look(&mut self, intake: &mut Intake<'_>) {
-        if self
-            .looked
-            .is_some_and(|looked| looked.elapsed() < LOOK_EVERY)
-        {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        self.desk.watch.folder(&self.options.directory);
-        let Self { logs, saved, .. } = self;
-        logs.retain(|log| log.grew.elapsed() < IDLE || log.tail.due().is_some());
-        let found = find(&self.options.directory);
-        // a position of a log that is gone is of no use any more
-        saved.retain(|origin, _| {
-            let is_there = found.iter().any(|(name, _)| *origin == origin_of(name));
-            let is_held = logs.iter().any(|log| log.origin == *origin);
-            if !(is_there || is_held) {
-                intake.position(forget(origin), None);
-            }
-            is_there || is_held
-        });
-        for (name, path) in found {
-            let origin = origin_of(&name);
-            let is_held = self.logs.iter().any(|log| log.origin == origin);
-            if !is_held && self.logs.len() < LOGS_MAX && self.has_news(&path, &origin) {
-                self.follow(&name, path, origin);
-            }
-        }
-    }
-
-    /// Whether a log that is not held has something to read.
-    fn has_news(&self, path: &Path, origin: &str) -> bool {
-        let Saved { tail, .. } = load(&self.saved, origin);
-        let length = fs::metadata(path).map(|metadata| metadata.len()).ok();
-        tail.reached().is_none() || tail.reached() != length
-    }
-
-    fn follow(&mut self, name: &str, path: PathBuf, origin: String) {
-        let Saved { tail, events } = load(&self.saved, &origin);
-        let source = Source::new("sandbox", name);
-        self.logs.push_back(Log {
-            origin,
-            tail: ChunkedTail::new(path, tail, self.options.quiet),
-            recogniser: self.options.recognition.of(source.as_str()),
-            source,
-            events,
-            grew: Instant::now(),
-        });
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: SandboxOptions) -> Survey {
+        survey(&Sandboxes { options })
     }
 }
 
@@ -165,116 +80,148 @@ impl Collector for SandboxCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        let mut intake = Intake::new(batch);
-        let before = intake.count();
-        self.look(&mut intake);
-        self.desk.start();
-        let mut result = Ok(());
-        for log in &mut self.logs {
-            // a log that cannot be read must not hold the others up
-            result = result.and(log.read(&mut self.desk, &mut self.saved, &mut intake));
-            if intake.is_full() {
-                break;
-            }
-        }
-        if intake.is_full() {
-            self.logs.rotate_left(usize::from(!self.logs.is_empty()));
-        }
-        if intake.count() == before {
-            self.desk.rest();
-        }
-        result
+        self.follower.read(batch);
+        Ok(())
     }
 
     fn wait(&mut self, patience: Duration) {
-        let due = self.logs.iter().filter_map(|log| log.tail.due());
-        let look = self.looked.map(|looked| looked + LOOK_EVERY);
-        self.desk.wait(due.chain(look).min(), patience);
+        self.follower.wait(patience);
     }
 
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
-        self.look(&mut Intake::new(batch));
-        Ok(vec![Micros::MIN; self.logs.len()])
+        Ok(self.follower.parts(batch))
     }
 
     fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        let Some(log) = self.logs.get_mut(part) else {
-            return Ok(());
+        self.follower.read_part(part, batch);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct Sandboxes {
+    options: SandboxOptions,
+}
+
+/// A sandbox while its log is being read.
+#[derive(Debug)]
+struct Sandbox {
+    source: Source,
+    recogniser: Recogniser,
+    /// The event of each of its streams.
+    events: Events,
+}
+
+impl Sandboxes {
+    /// The log of a sandbox, in one of two places.
+    fn log_of(&self, name: &str) -> (PathBuf, Option<Stamp>) {
+        let folder = self.options.directory.join(name);
+        let places = [folder.join("logs").join(LOG), folder.join(LOG)];
+        let found = places
+            .iter()
+            .find_map(|path| Some((path.clone(), Some(Stamp::at(path)?))));
+        let [usual, _] = places;
+        found.unwrap_or((usual, None))
+    }
+}
+
+impl Kind for Sandboxes {
+    type Log = Sandbox;
+
+    fn prefix(&self) -> String {
+        ORIGIN.to_owned()
+    }
+
+    fn title(&self) -> String {
+        format!("sandboxes in {}", self.options.directory.display())
+    }
+
+    fn find(&self) -> Found {
+        let mut found = Found {
+            folders: vec![self.options.directory.clone()],
+            ..Found::default()
         };
-        self.desk.start();
-        log.read(&mut self.desk, &mut self.saved, &mut Intake::new(batch))
-    }
-}
-
-impl Log {
-    fn read(
-        &mut self,
-        desk: &mut Desk,
-        positions: &mut Positions,
-        intake: &mut Intake<'_>,
-    ) -> Result<(), Error> {
-        let Self {
-            tail,
-            source,
-            recogniser,
-            events,
-            ..
-        } = self;
-        let before = intake.count();
-        let result = tail.read(desk, &parse, &mut |output| {
-            match output {
-                Output::Own(record) => intake.push(record),
-                Output::Line {
-                    stream,
-                    line,
-                    time,
-                    age,
-                } => {
-                    let time = time.unwrap_or_else(|| age.guess());
-                    let event = events.of(stream);
-                    intake.push(record(source, stream, &line, time, (recogniser, event)));
-                }
-                Output::Malformed(line, age) => {
-                    let mut event = Event::default();
-                    intake.push(record(
-                        source,
-                        "malformed",
-                        &line,
-                        age.guess(),
-                        (recogniser, &mut event),
-                    ));
+        let listed = TrustedFolder::open(&self.options.directory).and_then(|folder| {
+            for entry in folder.names()? {
+                let name = entry?.0.to_string_lossy().into_owned();
+                let (path, stamp) = self.log_of(&name);
+                if stamp.is_some() {
+                    let origin = format!("{ORIGIN}{name}");
+                    found.logs.push((Place { origin, path }, stamp));
                 }
             }
-            intake.flow()
+            Ok(())
         });
-        if intake.count() > before {
-            self.grew = desk.now;
-        }
-        if let Some(tail) = self.tail.state() {
-            let reached = tail.reached();
-            let position = save(
-                &self.origin,
-                &Saved {
-                    tail,
-                    events: self.events.clone(),
-                },
-            );
-            if let Some(value) = &position.value {
-                positions.insert(self.origin.clone(), value.clone());
+        if let Err(error) = listed {
+            found.is_incomplete = error.kind() != io::ErrorKind::NotFound;
+            if found.is_incomplete {
+                let directory = self.options.directory.clone();
+                found.troubles.push((directory, error));
             }
-            intake.position(position, reached);
         }
-        result
+        found
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        let name = origin.strip_prefix(ORIGIN)?;
+        Some(self.log_of(name).0)
+    }
+
+    /// What is left of a removed log is not read.
+    fn is_gone(&self, path: &Path) -> bool {
+        !path.exists()
+    }
+
+    fn reads_rotated(&self, _was_looked_for: bool) -> bool {
+        false
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        TORN
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> Sandbox {
+        let name = place.origin.strip_prefix(ORIGIN).unwrap_or_default();
+        let source = Source::new("sandbox", name);
+        Sandbox {
+            recogniser: self.options.recognition.of(source.as_str()),
+            source,
+            events: carried.events,
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &parse
+    }
+
+    fn record(&self, log: &mut Sandbox, line: LogLine<'_>) -> Record {
+        record(log, line)
+    }
+
+    fn carried(&self, log: &Sandbox) -> Carried {
+        Carried {
+            events: log.events.clone(),
+            ..Carried::default()
+        }
     }
 }
 
-fn record(
-    source: &Source,
-    stream: &str,
-    line: &line::Line<'_>,
-    time: Micros,
-    (recogniser, event): (&Recogniser, &mut Event),
-) -> Record {
+fn record(log: &mut Sandbox, line: LogLine<'_>) -> Record {
+    let LogLine {
+        stream,
+        line,
+        time,
+        age,
+    } = line;
+    let stream = stream.unwrap_or("malformed");
     let (kind, session) = stream.split_once(SEPARATOR).unwrap_or((stream, ""));
     let is_event = kind == "system";
     let event_type = if is_event {
@@ -293,15 +240,21 @@ fn record(
         "stderr" | "malformed" => Level::Warn,
         _ => Level::Info,
     };
+    let timestamp = time.unwrap_or_else(|| age.guess());
     let (level, message) = if is_event {
         (usual, text::message(line.bytes, &mut metadata))
     } else {
-        let said = recogniser.read(event, line, time, usual, &mut metadata);
+        let bytes = progress::last_state(line.bytes, &log.recogniser, &mut metadata);
+        let line = Line { bytes, ..line };
+        let event = log.events.of(stream);
+        let said = log
+            .recogniser
+            .read(event, &line, timestamp, usual, &mut metadata);
         (said.level, said.message)
     };
     Record {
-        timestamp: time,
-        source: source.clone(),
+        timestamp,
+        source: log.source.clone(),
         level,
         message,
         metadata,
@@ -313,32 +266,12 @@ fn number_or_text(text: &str) -> Value {
         .map_or_else(|_| text.into(), Value::from)
 }
 
-/// The sandboxes in the folder, by name, and their logs.
-fn find(directory: &Path) -> Vec<(String, PathBuf)> {
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let logs = folders.take(10 * LOGS_MAX).filter_map(|folder| {
-        let name = folder.file_name()?.to_string_lossy().into_owned();
-        let places = [folder.join("logs").join(LOG), folder.join(LOG)];
-        let log = places.into_iter().find(|path| path.is_file())?;
-        Some((name, log))
-    });
-    let mut logs: Vec<_> = logs.collect();
-    logs.sort();
-    logs.truncate(LOGS_MAX);
-    logs
-}
-
 /// What a sandbox calls the log of its commands.
 const LOG: &str = "exec.log";
 
-fn origin_of(name: &str) -> String {
-    format!("{ORIGIN}{name}")
-}
-
 /// A line of a log.
 #[derive(Debug, Deserialize)]
-struct LogLine<'a> {
+struct SandboxLine<'a> {
     #[serde(borrow)]
     t: Cow<'a, str>,
     #[serde(borrow)]
@@ -351,8 +284,12 @@ struct LogLine<'a> {
     e: Option<Cow<'a, str>>,
 }
 
-fn parse(bytes: &[u8]) -> Option<Chunk<'_>> {
-    let line: LogLine<'_> = serde_json::from_slice(bytes).ok()?;
+fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
+    give(chunk(line).map_or(Piece::Text(line), Piece::Chunk));
+}
+
+fn chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
+    let line: SandboxLine<'_> = serde_json::from_slice(bytes).ok()?;
     let is_system = line.s == "system";
     if !is_system && !matches!(&*line.s, "stdout" | "stderr" | "output") {
         return None;
@@ -382,10 +319,11 @@ fn parse(bytes: &[u8]) -> Option<Chunk<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn read(collector: &mut SandboxCollector, positions: &mut Positions) -> Vec<Record> {
         let mut batch = Batch::default();
-        collector.looked = None;
+        collector.follower.look_at_once();
         collector.read(&mut batch).unwrap();
         for position in batch.positions {
             match position.value {

@@ -2,14 +2,11 @@
 //! which they were written.
 
 use super::mark::Inode;
+use crate::opening::{FolderState, TrustedFolder};
 use crate::time::Micros;
-use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
-use rustix::io::Errno;
-use rustix::process::geteuid;
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use rustix::fs::{FileType, Statx, StatxFlags, makedev};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A folder in which names move is listed again, this many times at most, until two lists agree.
@@ -17,6 +14,11 @@ const LISTINGS_MAX: usize = 10;
 
 /// More rotated files than a year of daily rotation leaves; the newest are kept.
 pub(crate) const SIBLINGS_MAX: usize = 512;
+
+/// Folders beside a log into which its rotated files are moved, as by `olddir` of logrotate.
+const OLD_FOLDERS: [&str; 6] = [
+    "old", "archive", "archived", "archives", "rotated", "backup",
+];
 
 /// How the bytes of a file are packed, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +48,38 @@ enum Suffix {
     Number(u32),
     /// A date in an order that sorts.
     Date(String),
-    /// `old`.
+    /// `old`, `bak`, `prev`.
     Word,
 }
 
+/// The names in the folder that was listed last: the logs of one pattern are often in one folder, and each asks for all names.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    /// Whether it can be told that they are still the same.
+    state: Option<FolderState>,
+    names: Vec<(OsString, FileType)>,
+}
+
+impl Names {
+    fn of(&mut self, folder: &TrustedFolder) -> io::Result<&[(OsString, FileType)]> {
+        let state = folder.state()?;
+        if self.state != Some(state) {
+            self.state = None;
+            self.names.clear();
+            for entry in folder.names()? {
+                self.names.push(entry?);
+            }
+            self.state = Some(state).filter(FolderState::is_settled);
+        }
+        Ok(&self.names)
+    }
+}
+
 /// The rotated siblings of `path`, oldest first.
-pub(crate) fn list(path: &Path) -> io::Result<Vec<Sibling>> {
-    let mut found = list_once(path)?;
+pub(crate) fn list(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
+    let mut found = list_once(path, names)?;
     for _ in 1..LISTINGS_MAX {
-        let again = list_once(path)?;
+        let again = list_once(path, names)?;
         let is_same = agree(&found, &again);
         found = again;
         if is_same {
@@ -75,54 +100,6 @@ pub(crate) fn agree(before: &[Sibling], after: &[Sibling]) -> bool {
     before.len() == after.len() && before.iter().zip(after).all(same)
 }
 
-/// Opens a sibling. A link is not followed: whoever may write logs in the folder must not choose what is read as root.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    open_with(path, OFlags::NOFOLLOW)
-}
-
-/// Opens the file at a path that the settings name. The path may be a link, as logs of containers are; but one that a user made to
-/// a file that is not his own would have us read what he may not.
-pub(crate) fn open_named(path: &Path) -> io::Result<File> {
-    match open(path) {
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {}
-        opened => return opened,
-    }
-    let file = open_with(path, OFlags::empty())?;
-    // asked after opening: the file was found through this link, or what has the name has changed since
-    let link = fs::symlink_metadata(path)?;
-    let (by, of) = (link.uid(), file.metadata()?.uid());
-    if !link.is_symlink() {
-        // the next look finds what is there then
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    if may_lead(by, of, geteuid().as_raw()) {
-        return Ok(file);
-    }
-    let text = format!("it is a link of user {by} to a file of user {of}");
-    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
-}
-
-/// Whether a link that `by` made may lead to a file of `of`, for a reader that runs as `user`.
-fn may_lead(by: u32, of: u32, user: u32) -> bool {
-    by == 0 || by == user || by == of
-}
-
-/// Opens a regular file; a pipe or device does not hold the opener up.
-fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
-    let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is not a regular file",
-    ))
-}
-
 /// While a file is being packed it is there twice: the packed one may not be complete.
 fn drop_twins(siblings: &mut Vec<Sibling>) {
     let plain = siblings
@@ -135,42 +112,76 @@ fn drop_twins(siblings: &mut Vec<Sibling>) {
     });
 }
 
-fn list_once(path: &Path) -> io::Result<Vec<Sibling>> {
+fn list_once(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     let mut found = Vec::new();
     let Some(base) = path.file_name() else {
         return Ok(found);
     };
-    for entry in fs::read_dir(folder(path))? {
-        let entry = entry?;
-        let Some((suffix, packing)) = rotation(base, &entry.file_name()) else {
-            continue;
-        };
-        // a name that is gone again is no sibling
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        if metadata.is_file() {
-            let path = entry.path();
-            found.push(Sibling {
-                born: born(&path),
-                path,
-                inode: Inode::of(&metadata),
-                packing,
-                modified: metadata.modified().map_or(Micros::MIN, Micros::from),
-                suffix,
-            });
+    let folder = folder(path);
+    let olders = list_folder(folder, base, names, &mut found)?;
+    for older in olders {
+        // what cannot be looked into holds nothing that can be read
+        match list_folder(&folder.join(older), base, &mut Names::default(), &mut found) {
+            Err(error) if crate::opening::is_scarce(&error) => return Err(error),
+            _ => {}
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
+/// Adds the siblings in one folder, and names the folders in it that may hold more of them.
+fn list_folder(
+    path: &Path,
+    base: &OsStr,
+    names: &mut Names,
+    found: &mut Vec<Sibling>,
+) -> io::Result<Vec<OsString>> {
+    let folder = TrustedFolder::open(path)?;
+    let mut olders = Vec::new();
+    for (name, kind) in names.of(&folder)? {
+        if *kind == FileType::Directory {
+            let is_older = name
+                .to_str()
+                .is_some_and(|name| OLD_FOLDERS.contains(&name));
+            olders.extend(is_older.then(|| name.clone()));
+            continue;
+        }
+        let Some((suffix, packing)) = rotation(base, name) else {
+            continue;
+        };
+        // a name that is gone again is no sibling
+        let Ok(status) = folder.look(name) else {
+            continue;
+        };
+        if FileType::from_raw_mode(status.stx_mode.into()) == FileType::RegularFile {
+            found.push(Sibling {
+                born: born(&status),
+                path: path.join(name),
+                inode: Inode {
+                    device: makedev(status.stx_dev_major, status.stx_dev_minor),
+                    number: status.stx_ino,
+                },
+                packing,
+                modified: modified(&status),
+                suffix,
+            });
+        }
+    }
+    Ok(olders)
+}
+
+/// When a file was written to last, in the same steps as [`Micros::from`] of a system time.
+fn modified(status: &Statx) -> Micros {
+    let time = status.stx_mtime;
+    let whole = time.tv_sec.saturating_mul(1_000_000);
+    Micros::new(whole.saturating_add(i64::from(time.tv_nsec / 1000)))
+}
+
 /// When a file was made.
-fn born(path: &Path) -> Option<i64> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW;
-    let found = statx(CWD, path, flags, StatxFlags::BTIME).ok()?;
-    let is_told = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
-    let time = found.stx_btime;
+fn born(status: &Statx) -> Option<i64> {
+    let is_told = StatxFlags::from_bits_retain(status.stx_mask).contains(StatxFlags::BTIME);
+    let time = status.stx_btime;
     let whole = time.tv_sec.checked_mul(1_000_000_000)?;
     is_told.then(|| whole.saturating_add(time.tv_nsec.into()))
 }
@@ -204,6 +215,9 @@ fn sort(siblings: &mut [Sibling]) {
 fn rotation(base: &OsStr, name: &OsStr) -> Option<(Suffix, Packing)> {
     let (base, name) = (base.to_str()?, name.to_str()?);
     let (name, packing) = unpacked(name);
+    if base == TIMED_BASE && is_timed(name) {
+        return Some((Suffix::Date(name.to_owned()), packing));
+    }
     if let Some(rest) = name.strip_prefix(base) {
         return suffix(rest).map(|suffix| (suffix, packing));
     }
@@ -215,11 +229,50 @@ fn rotation(base: &OsStr, name: &OsStr) -> Option<(Suffix, Packing)> {
     suffix(middle).map(|suffix| (suffix, packing))
 }
 
-/// Whether `path` is what rotation made of `base`.
-pub(crate) fn is_rotation(base: &Path, path: &Path) -> bool {
-    let names = base.file_name().zip(path.file_name());
-    base.parent() == path.parent()
-        && names.is_some_and(|(base, name)| rotation(base, name).is_some())
+/// The log of programs that name rotated files by a TAI64N time: s6-log, svlogd, multilog.
+const TIMED_BASE: &str = "current";
+
+/// Whether a name is such a time: `@400000006994a2f7219c5d1c.s`.
+fn is_timed(name: &str) -> bool {
+    let name = name
+        .strip_suffix(".s")
+        .or_else(|| name.strip_suffix(".u"))
+        .unwrap_or(name);
+    let digits = name.strip_prefix('@').unwrap_or_default();
+    digits.len() == 24 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The names from which rotation may have made `name`.
+pub(crate) fn bases(name: &OsStr) -> Vec<OsString> {
+    let Some(text) = name.to_str() else {
+        return Vec::new();
+    };
+    let (text, _) = unpacked(text);
+    if is_timed(text) {
+        return vec![TIMED_BASE.into()];
+    }
+    let mut bases = Vec::new();
+    for (at, _) in text
+        .match_indices(['.', '-', '_'])
+        .filter(|&(at, _)| at > 0)
+    {
+        let (base, rest) = text.split_at(at);
+        if suffix(rest).is_some() {
+            bases.push(base.into());
+        }
+        if let Some((middle, extension)) = rest.rsplit_once('.')
+            && suffix(middle).is_some()
+        {
+            bases.push(format!("{base}.{extension}").into());
+        }
+    }
+    bases
+}
+
+/// Whether a name says that the file is packed.
+pub(crate) fn is_packed(name: &OsStr) -> bool {
+    name.to_str()
+        .is_some_and(|name| unpacked(name).1 != Packing::Plain)
 }
 
 fn unpacked(name: &str) -> (&str, Packing) {
@@ -242,10 +295,16 @@ fn suffix(rest: &str) -> Option<Suffix> {
         return None;
     }
     let text = characters.as_str();
-    if text == "old" {
+    if matches!(text, "old" | "bak" | "prev") {
         return Some(Suffix::Word);
     }
     let is_digit = |c: char| c.is_ascii_digit();
+    let is_month = text.split_once('-').is_some_and(|(year, month)| {
+        (year.len(), month.len()) == (4, 2) && (year.chars().chain(month.chars())).all(is_digit)
+    });
+    if is_month {
+        return Some(Suffix::Date(text.to_owned()));
+    }
     match text.chars().filter(|&c| is_digit(c)).count() {
         1..=5 if text.chars().all(is_digit) => text.parse().ok().map(Suffix::Number),
         8.. if text.len() <= 40 && text.chars().all(|c| is_digit(c) || "-_.:TZ+".contains(c)) => {
@@ -258,6 +317,7 @@ fn suffix(rest: &str) -> Option<Suffix> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
     use std::time::{Duration, SystemTime};
 
     fn is_rotation(base: &str, name: &str) -> bool {
@@ -276,6 +336,8 @@ mod tests {
             "app-20260217.log.gz",
             "app.1.log",
             "app.log.old",
+            "app.log.bak",
+            "app.log.2026-02",
         ] {
             assert!(is_rotation("app.log", name), "{name}");
         }
@@ -295,6 +357,8 @@ mod tests {
         ] {
             assert!(!is_rotation("app.log", name), "{name}");
         }
+        assert!(is_rotation("current", "@400000006994a2f7219c5d1c.s"));
+        assert!(!is_rotation("current", "@400000006994.s"));
         assert!(is_rotation("syslog", "syslog.1"));
         assert!(!is_rotation("syslog", "syslog-ng.1"));
     }
@@ -306,7 +370,7 @@ mod tests {
     }
 
     fn names(dir: &Path) -> Vec<String> {
-        let list = list(&dir.join("a.log")).unwrap();
+        let list = list(&dir.join("a.log"), &mut Names::default()).unwrap();
         list.iter()
             .map(|s| s.path.file_name().unwrap().to_str().unwrap().to_owned())
             .collect()
@@ -349,49 +413,44 @@ mod tests {
     }
 
     #[test]
-    fn links_and_pipes_are_not_opened() {
+    fn rotated_files_in_a_folder_for_old_ones_are_siblings() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("old")).unwrap();
+        fs::create_dir(dir.path().join("other")).unwrap();
+        for (name, age) in [("old/a.log.2", 20), ("a.log.1", 10), ("other/a.log.3", 30)] {
+            write(dir.path(), name, age);
+        }
+        assert_eq!(names(dir.path()), ["a.log.2", "a.log.1"]);
+    }
+
+    #[test]
+    fn links_are_no_siblings() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "target", 0);
         std::os::unix::fs::symlink(dir.path().join("target"), dir.path().join("a.log.1")).unwrap();
         assert!(names(dir.path()).is_empty());
-        assert!(open(&dir.path().join("a.log.1")).is_err());
-        assert!(open_with(&dir.path().join("a.log.1"), OFlags::empty()).is_ok());
-        assert!(open_with(dir.path(), OFlags::empty()).is_err());
     }
 
     #[test]
-    fn a_link_is_followed_for_who_may_read_what_it_leads_to() {
-        let (root, we, other) = (0, 1000, 1001);
-        for (by, of, is_fine) in [
-            (root, other, true),
-            (we, other, true),
-            (other, other, true),
-            (other, we, false),
-            (other, root, false),
+    fn what_a_name_may_be_rotated_from() {
+        let bases = |name: &str| -> Vec<String> {
+            let found = bases(OsStr::new(name)).into_iter();
+            found.map(|base| base.into_string().unwrap()).collect()
+        };
+        assert_eq!(bases("app.log"), Vec::<String>::new());
+        for (name, base) in [
+            ("app.log.1", "app.log"),
+            ("app.log.2.gz", "app.log"),
+            ("app-20260217.log", "app.log"),
+            ("app.log-20260217-1771338615.zst", "app.log"),
+            ("syslog.old", "syslog"),
         ] {
-            assert_eq!(
-                may_lead(by, of, we),
-                is_fine,
-                "a link of {by} to a file of {of}"
+            assert!(
+                bases(name).contains(&base.to_owned()),
+                "{name}: {:?}",
+                bases(name)
             );
+            assert!(is_rotation(base, name));
         }
-        let dir = tempfile::tempdir().unwrap();
-        let (file, link) = (dir.path().join("kept"), dir.path().join("app.log"));
-        fs::write(&file, "x").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        assert!(open_named(&file).is_ok() && open_named(&link).is_ok());
-        // only root can give a link away
-        if std::os::unix::fs::lchown(&link, Some(4242), None).is_ok() {
-            let owner = fs::metadata(&file).unwrap().uid();
-            assert_eq!(
-                open_named(&link).unwrap_err().to_string(),
-                format!("it is a link of user 4242 to a file of user {owner}")
-            );
-            std::os::unix::fs::chown(&file, Some(4242), None).unwrap();
-            assert!(open_named(&link).is_ok(), "his own file");
-        }
-        fs::remove_file(&link).unwrap();
-        let missing = open_named(&link).unwrap_err().kind();
-        assert_eq!(missing, io::ErrorKind::NotFound);
     }
 }

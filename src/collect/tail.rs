@@ -8,15 +8,18 @@
 use super::Error;
 use super::backlog::{CatchUpMax, LeftOut};
 use super::catch_up::Known;
+use super::glob::Stamp;
 use super::line::Line;
 use super::mark::{Inode, Mark};
 use super::own::own_record;
 use super::reader::{Fill, Reader};
-use super::sibling;
+use super::sibling::{self, Names};
 use super::watch::Watch;
+use crate::opening;
 use crate::record::{Level, Metadata, Record};
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -70,18 +73,33 @@ impl Age {
 pub(crate) struct Desk {
     pub(crate) watch: Watch,
     scratch: Vec<u8>,
+    /// Text that had to be transcoded.
+    text: String,
     pub(crate) now: Instant,
     /// How much of rotated files that are found at once is read.
     pub(crate) catch_up_max: CatchUpMax,
+    /// Rotated files opened at once; the others follow when these have been read.
+    pub(super) opened_max: usize,
+    /// The folder that was listed last.
+    pub(super) names: RefCell<Names>,
+    /// The number of the error for which a file could not be opened, where the file is not to blame.
+    pub(super) scarce: Cell<Option<i32>>,
 }
+
+/// Rotated files opened at once where descriptors are plenty.
+pub(super) const OPENED_MAX: usize = 64;
 
 impl Desk {
     pub(crate) fn new() -> Self {
         Self {
             watch: Watch::new(),
             scratch: Vec::new(),
+            text: String::new(),
             now: Instant::now(),
             catch_up_max: CatchUpMax::default(),
+            opened_max: OPENED_MAX,
+            names: RefCell::default(),
+            scarce: Cell::new(None),
         }
     }
 
@@ -93,9 +111,23 @@ impl Desk {
         }
     }
 
+    /// Opens a rotated file.
+    pub(super) fn open(&self, path: &Path) -> Option<File> {
+        match opening::trusted_unlinked(path) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                if opening::is_scarce(&error) {
+                    self.scarce.set(error.raw_os_error());
+                }
+                None
+            }
+        }
+    }
+
     /// Begins a read.
     pub(crate) fn start(&mut self) {
         self.now = Instant::now();
+        self.watch.begin();
         self.scratch
             .resize(super::reader::CHUNK_BYTES + super::line::BEHIND_MAX, 0);
     }
@@ -110,6 +142,7 @@ impl Desk {
     /// Ends a read that brought nothing: an idle collector holds no buffer.
     pub(crate) fn rest(&mut self) {
         self.scratch = Vec::new();
+        self.text = String::new();
     }
 }
 
@@ -129,6 +162,18 @@ impl TailState {
             absent: Some(Known::default()),
             ..Self::default()
         }
+    }
+
+    /// The only file that is held, if all that is known of it is how far it has been read.
+    pub(crate) fn only_file(&self) -> Option<Stamp> {
+        let [mark] = &self.marks[..] else {
+            return None;
+        };
+        Some(Stamp {
+            inode: mark.inode,
+            length: mark.offset,
+            modified: Micros::new(mark.modified),
+        })
     }
 
     /// How many bytes of the newest file have been read; `None` when nothing is known.
@@ -189,6 +234,21 @@ impl Tail {
         &self.path
     }
 
+    /// How many files it holds open.
+    pub(crate) fn open_files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Lets go of all files: they are found again by its state.
+    pub(crate) fn close(&mut self, desk: &mut Desk) {
+        for file in &mut self.files {
+            if let Some(watched) = file.watched.take() {
+                desk.watch.forget(watched);
+            }
+        }
+        self.files.clear();
+    }
+
     /// How far everything that was visited reaches; `None` while nothing new can be said.
     pub(crate) fn state(&self) -> Option<TailState> {
         if self.resume.is_some() {
@@ -233,11 +293,6 @@ impl Tail {
         }
     }
 
-    /// Whether the file was there and is gone, and all of it has been read.
-    pub(crate) fn is_over(&self) -> bool {
-        self.is_live && self.resume.is_none() && self.files.is_empty()
-    }
-
     /// When there will be something to give out even if nothing happens.
     pub(crate) fn due(&self) -> Option<Instant> {
         let last = self.files.back().filter(|file| file.has_rest())?;
@@ -247,6 +302,10 @@ impl Tail {
     /// Visits what can be read now.
     pub(crate) fn read(&mut self, desk: &mut Desk, visit: &mut Visit<'_>) -> Result<(), Error> {
         desk.watch.folder(sibling::folder(&self.path));
+        let is_unwatched = |file: &Reader| file.watched.is_none() && file.file().is_some();
+        if self.files.iter().any(is_unwatched) {
+            desk.watch.miss();
+        }
         if self.resume.is_some() && self.settle(desk, visit)?.is_break() {
             return Ok(());
         }
@@ -276,6 +335,7 @@ impl Tail {
                     }
                 }
                 Step::Fresh => self.find_missed(desk)?,
+                Step::Again => {}
             }
         }
     }
@@ -295,11 +355,15 @@ impl Tail {
             if is_last && file.is_fresh() {
                 return Ok(Step::Fresh);
             }
+            let encoding = file.encoding();
             let mut backlog = std::mem::take(&mut file.backlog);
             while let Some(line) = file.next_line() {
                 if backlog.leaves_out(line.taken) {
                     self.left_out.add(line.taken);
-                } else if !line.adds_nothing() && visit(Item::Line(line, age)).is_break() {
+                    continue;
+                }
+                let item = Item::Line(line.in_utf8(encoding, &mut desk.text), age);
+                if !line.adds_nothing() && visit(item).is_break() {
                     file.backlog = backlog;
                     return Ok(Step::Full);
                 }
@@ -309,6 +373,7 @@ impl Tail {
                 Ok(Fill::More) => {}
                 Ok(Fill::End) => return Ok(Step::End),
                 Ok(Fill::Changed) => return Ok(Step::Changed),
+                Ok(Fill::Zeros(count)) => return Ok(again(self.pass_zeros(count, visit))),
                 Err(source) if file.file().is_none() => {
                     let message = format!(
                         "a rotated file of {} is damaged; what follows in it is missing: {source}",
@@ -351,10 +416,34 @@ impl Tail {
             is_live: self.is_live,
             modified: Micros::now(),
         };
-        match self.files.get_mut(self.at).and_then(Reader::rest) {
-            Some(line) => visit(Item::Line(line, age)),
+        let Some(file) = self.files.get_mut(self.at) else {
+            return ControlFlow::Continue(());
+        };
+        let (encoding, mut text) = (file.encoding(), String::new());
+        match file.rest() {
+            Some(line) => visit(Item::Line(line.in_utf8(encoding, &mut text), age)),
             None => ControlFlow::Continue(()),
         }
+    }
+
+    /// Passes over zeros that nobody wrote. They are no news at the start of a file: a writer that does not append leaves them
+    /// where its file was cut off. Elsewhere something is missing, and the line before them has no end.
+    fn pass_zeros(&mut self, count: u64, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        self.give_rest(visit)?;
+        let Some(file) = self.files.get_mut(self.at) else {
+            return ControlFlow::Continue(());
+        };
+        let at = file.reached();
+        file.skip_zeros(count);
+        if at == 0 {
+            return ControlFlow::Continue(());
+        }
+        let message = format!(
+            "{} holds {count} bytes of zeros at byte {at}, as after a crash: what was being written there is missing",
+            self.path.display()
+        );
+        let numbers = [("offset", at), ("bytes", count)];
+        visit(Item::Own(self.own(Level::Warn, "gap", message, &numbers)))
     }
 
     /// Everything has been read: gives out a line that is not going to end, and lets go of files.
@@ -396,13 +485,13 @@ impl Tail {
         if found.as_ref().ok() == known.as_ref() && known.is_some() {
             return Ok(false);
         }
-        let file = self.open_path(visit);
+        let file = self.open_path(visit)?;
         let newer = if let Some(mark) = self.files.back().map(Reader::mark) {
             self.newer_than(&mark, desk)?
         } else if self.is_begun {
             self.news(desk)?
         } else {
-            self.known = Known::of(&self.siblings()?);
+            self.known = Known::of(&self.siblings(desk)?);
             Vec::new()
         };
         self.is_begun = true;
@@ -410,12 +499,13 @@ impl Tail {
     }
 
     /// Opens the file at the path; trouble is told when it is new.
-    pub(super) fn open_path(&mut self, visit: &mut Visit<'_>) -> Option<File> {
-        let error = match sibling::open_named(&self.path) {
+    pub(super) fn open_path(&mut self, visit: &mut Visit<'_>) -> Result<Option<File>, Error> {
+        let error = match opening::trusted(&self.path) {
             Ok(file) => {
                 self.trouble = None;
-                return Some(file);
+                return Ok(Some(file));
             }
+            Err(error) if opening::is_scarce(&error) => return Err(self.error("open", error)),
             Err(error) => error,
         };
         let is_told = self.trouble.replace(error.kind()) == Some(error.kind());
@@ -433,7 +523,7 @@ impl Tail {
                 &[],
             )));
         }
-        None
+        Ok(None)
     }
 
     pub(super) fn lost(&self, mark: &Mark) -> Record {
@@ -470,6 +560,8 @@ enum Step {
     Changed,
     /// The first bytes of a new file have been read, and nothing has been given out.
     Fresh,
+    /// There is more to read.
+    Again,
 }
 
 fn step(flow: ControlFlow<()>) -> Step {
@@ -477,6 +569,14 @@ fn step(flow: ControlFlow<()>) -> Step {
         Step::Full
     } else {
         Step::End
+    }
+}
+
+fn again(flow: ControlFlow<()>) -> Step {
+    if flow.is_break() {
+        Step::Full
+    } else {
+        Step::Again
     }
 }
 

@@ -51,12 +51,22 @@ impl Watch {
         }
     }
 
+    /// Begins anew to note whether something is not watched.
+    pub(crate) fn begin(&mut self) {
+        self.is_blind = self.hub.is_none();
+    }
+
+    /// Something that should be watched is not.
+    pub(crate) fn miss(&mut self) {
+        self.is_blind = true;
+    }
+
     /// Tells of names that appear in the folder, disappear or move. Watching the same folder again changes nothing.
     pub(crate) fn folder(&mut self, path: &Path) {
         let mask = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ONLYDIR;
         let hub = self.hub.as_ref();
         let added = hub.map(|hub| hub.add(path, mask, &self.bell));
-        self.is_blind = !matches!(added, Some(Ok(_)));
+        self.is_blind |= !matches!(added, Some(Ok(_)));
     }
 
     /// Tells of what is written to exactly this file, whatever its name is by now.
@@ -65,6 +75,12 @@ impl Watch {
         let mask = WatchMask::MODIFY | WatchMask::ATTRIB;
         let hub = self.hub.as_ref()?;
         hub.add(path.as_ref(), mask, &self.bell).ok()
+    }
+
+    /// Tells of what is written to the file at a path, which is not held open for that.
+    pub(crate) fn path(&mut self, path: &Path) -> Option<WatchDescriptor> {
+        let mask = WatchMask::MODIFY | WatchMask::ATTRIB;
+        self.hub.as_ref()?.add(path, mask, &self.bell).ok()
     }
 
     pub(crate) fn forget(&mut self, watched: WatchDescriptor) {
@@ -310,7 +326,9 @@ mod tests {
     fn a_folder_that_is_not_there_means_short_waits() {
         let mut watch = Watch::new();
         watch.folder(Path::new("/nonexistent/folder"));
+        watch.folder(Path::new("/"));
         assert!(watch.is_blind);
+        watch.begin();
         watch.folder(Path::new("/"));
         assert!(!watch.is_blind);
     }

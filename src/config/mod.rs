@@ -257,6 +257,7 @@ fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
             zone: file.zone.unwrap_or_else(|| recognition.zone.clone()),
             ..recognition.clone()
         },
+        excluded: file.excluded,
         ..FileOptions::new(file.name, file.path)
     };
     Ok(files.into_iter().map(options).collect())

@@ -204,7 +204,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: Kind::Files,
-        meaning: "more logs to follow, each as source file:NAME",
+        meaning: "more logs to follow, each as source file:NAME; PATH may be a folder or a pattern with *, ?, [a-z] and **",
     },
     Setting {
         name: "LOG_DOCKER_JSON_DIR",

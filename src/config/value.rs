@@ -84,7 +84,7 @@ impl fmt::Display for Kind {
             Self::Path => f.write_str("a path"),
             Self::Paths => f.write_str("paths, comma-separated"),
             Self::Files => {
-                f.write_str("NAME=PATH pairs, comma-separated; ;zone=Europe/Berlin behind a path is its time zone")
+                f.write_str("NAME=PATH pairs, comma-separated; ;zone=Europe/Berlin behind a path is its time zone, !PATTERN leaves files out")
             }
             Self::Zone => f.write_str("local, UTC, or a time zone such as Europe/Berlin"),
             Self::Rules => f.write_str("RULE or SOURCE=RULE, comma-separated, such as file:app=capitals; * in place of a rule for all"),
@@ -234,10 +234,40 @@ pub(crate) struct FileEntry {
     pub(crate) path: PathBuf,
     /// The zone of its times that name none, if it is not the usual one.
     pub(crate) zone: Option<TimeZone>,
+    /// Patterns of files that are left out.
+    pub(crate) excluded: Vec<PathBuf>,
 }
 
+/// `NAME=PATH` pairs. `NAME=!PATTERN`, or `!PATTERN` behind a pair, leaves files of that name out.
 pub(crate) fn files(text: &str) -> Option<Vec<FileEntry>> {
-    list(text).iter().map(|entry| file(entry)).collect()
+    let mut files: Vec<FileEntry> = Vec::new();
+    for part in list(text) {
+        if let Some(pattern) = part.strip_prefix('!') {
+            let pattern = excluded(pattern)?;
+            files.last_mut()?.excluded.push(pattern);
+            continue;
+        }
+        let (name, path) = part.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        if let Some(pattern) = path.strip_prefix('!') {
+            let pattern = excluded(pattern)?;
+            let mut of_name = files
+                .iter_mut()
+                .filter(|files| files.name == name)
+                .peekable();
+            of_name.peek()?;
+            of_name.for_each(|files| files.excluded.push(pattern.clone()));
+            continue;
+        }
+        files.push(file(&part)?);
+    }
+    Some(files)
+}
+
+/// A pattern of names, or of absolute paths: relative ones would match nothing.
+fn excluded(pattern: &str) -> Option<PathBuf> {
+    let pattern = PathBuf::from(pattern.trim());
+    let is_name = pattern.components().count() == 1 && !pattern.has_root();
+    (is_name || pattern.is_absolute()).then_some(pattern)
 }
 
 fn file(entry: &str) -> Option<FileEntry> {
@@ -247,6 +277,7 @@ fn file(entry: &str) -> Option<FileEntry> {
         name: Some(name).filter(|name| !name.is_empty())?.to_owned(),
         path: self::path(path)?,
         zone: None,
+        excluded: Vec::new(),
     };
     for option in parts {
         match option.split_once('=')? {
@@ -388,11 +419,30 @@ mod tests {
     }
 
     #[test]
+    fn files_may_be_left_out() {
+        let excluded = |text: &str| -> Option<Vec<(String, Vec<PathBuf>)>> {
+            let files = files(text)?.into_iter();
+            Some(files.map(|file| (file.name, file.excluded)).collect())
+        };
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        let text = "app=/a/*.log,!debug*,!/a/x=y.log,db=/db,! *.tmp,app=!/a/old";
+        let expected = vec![
+            ("app".to_owned(), paths(&["debug*", "/a/x=y.log", "/a/old"])),
+            ("db".to_owned(), paths(&["*.tmp"])),
+        ];
+        assert_eq!(excluded(text), Some(expected));
+        for text in ["!x", "other=!x", "app=/a,!b/c", "app=/a,!"] {
+            assert_eq!(files(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn files_have_a_name_and_a_path() {
         let entry = |name: &str, path: &str, zone: Option<&str>| FileEntry {
             name: name.to_owned(),
             path: PathBuf::from(path),
             zone: zone.map(|zone| TimeZone::get(zone).unwrap()),
+            excluded: Vec::new(),
         };
         let expected = vec![
             entry("app", "/a=b.log", None),

@@ -9,13 +9,12 @@ use super::error::Error;
 use super::header::corrupt;
 use super::held::Held;
 use super::held::OpenFile;
+use crate::opening;
 use rustix::fs::OFlags;
 use std::fs::File;
-use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -39,7 +38,7 @@ struct Counted {
 
 impl Counted {
     fn open(path: &Path, held: &Held) -> Result<Self, Error> {
-        let file = regular(path).map_err(|source| Error::Io {
+        let file = opening::readable(path, OFlags::empty()).map_err(|source| Error::Io {
             action: "open",
             source,
         })?;
@@ -48,22 +47,6 @@ impl Counted {
             _count: held.open_one(),
         })
     }
-}
-
-/// Opens a regular file: a pipe with the name of a journal must not hold the reader up.
-fn regular(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        "it is not a regular file",
-    ))
 }
 
 /// A file, open while it is needed, and the part of it that was copied last.

@@ -26,6 +26,7 @@ pub(crate) struct Collected {
     bytes: AtomicU64,
     gaps: AtomicU64,
     errors: AtomicU64,
+    not_followed: AtomicU64,
     /// Whether its last read went well: false before the first, while it waits to be started again, and while its source does
     /// not answer.
     is_running: AtomicBool,
@@ -54,6 +55,8 @@ pub(crate) struct Count {
     pub(crate) gaps: u64,
     /// Times that it failed and was started again, and all else that it found wrong.
     pub(crate) errors: u64,
+    /// Logs that it does not follow at the moment.
+    pub(crate) not_followed: u64,
     /// How far it is behind: the age of the newest record, or 0 when everything has been read and is stored.
     pub(crate) lag_s: u64,
     /// Whether its last read went well.
@@ -97,8 +100,12 @@ impl Collected {
             records,
             reached,
             filtered,
+            not_followed,
             ..
         } = batch;
+        if let Some(logs) = not_followed {
+            self.not_followed.store(*logs, Ordering::Relaxed);
+        }
         let bytes: usize = records.iter().map(|record| record.message.len()).sum();
         let gaps = records.iter().filter(|record| is_gap(record)).count();
         let errors = records.iter().filter(|record| is_trouble(record)).count();
@@ -162,6 +169,7 @@ impl Collected {
             bytes: load(&self.bytes),
             gaps: load(&self.gaps),
             errors: load(&self.errors),
+            not_followed: load(&self.not_followed),
             is_running: self.is_running.load(Ordering::Relaxed),
             lag_s: if has_lag {
                 u64::try_from(age_s).unwrap_or(0)

@@ -556,6 +556,7 @@ mod tests {
             bytes: 12,
             gaps: 0,
             errors: 1,
+            not_followed: 0,
             lag_s: 16,
             is_running: false,
             reached: [("scripted".to_owned(), 11)].into(),

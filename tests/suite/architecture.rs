@@ -13,13 +13,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("bytes", &[]),
     ("memory", &[]),
     ("mapped", &[]),
-    ("disk", &["mapped"]),
+    ("opening", &[]),
+    ("disk", &["mapped", "opening"]),
     ("time", &[]),
     ("record", &["time"]),
     ("redact", &["record"]),
-    ("capture", &["record", "redact", "time"]),
-    ("journal", &["bytes", "time"]),
-    ("collect", &["capture", "journal", "record", "time"]),
+    ("capture", &["opening", "record", "redact", "time"]),
+    ("journal", &["bytes", "opening", "time"]),
+    (
+        "collect",
+        &["capture", "journal", "opening", "record", "time"],
+    ),
     (
         "store",
         &["bytes", "disk", "mapped", "record", "redact", "time"],
@@ -40,8 +44,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "capture", "collect", "config", "disk", "journal", "live", "pipeline", "query",
-            "record", "redact", "server", "store", "time",
+            "capture", "collect", "config", "disk", "journal", "live", "opening", "pipeline",
+            "query", "record", "redact", "server", "store", "time",
         ],
     ),
 ];
@@ -53,7 +57,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("std::env", &["config", "cli"]),
     (
         "std::fs",
-        &["disk", "mapped", "capture", "journal", "collect", "server"],
+        &[
+            "disk", "mapped", "opening", "capture", "journal", "collect", "server",
+        ],
     ),
     ("memmap2", &["mapped"]),
     ("unsafe {", &["mapped", "memory"]),

@@ -222,3 +222,24 @@ fn what_a_user_may_not_read_is_told_with_what_helps() {
         );
     }
 }
+
+#[test]
+fn files_of_patterns_and_folders_are_counted_as_the_server_reads_them() {
+    let place = Place::new();
+    let logs = place.data().with_file_name("logs");
+    for name in ["app-1.log", "app-x.log", "deep/er/a.log", "debug.log"] {
+        let path = logs.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "line\n").unwrap();
+    }
+    for (path, found) in [
+        ("app-[0-9].log", "app: 1 file named "),
+        ("**/*.log,!debug*", "app: 3 files named "),
+        ("", "app: 3 files in "),
+    ] {
+        let files = format!("app={}/{path}", logs.display());
+        let (_, out, _) = outcome(&doctor(&place).env("LOG_FILES", files).output().unwrap());
+        let (file, _) = line(&out, "file");
+        assert!(file.contains(found) && file.starts_with("ok "), "{file}");
+    }
+}

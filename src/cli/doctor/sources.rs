@@ -3,12 +3,17 @@
 use super::own::exists;
 use super::report::Finding;
 use crate::cli::files::read_text;
+use crate::collect::{
+    CloudInitCollector, CloudInitOptions, DockerJsonCollector, DockerJsonOptions,
+};
+use crate::collect::{
+    FileCollector, FileOptions, SandboxCollector, SandboxOptions, Survey, is_wild,
+};
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
 use crate::journal::{Journal, JournalOptions};
 use crate::pipeline::told;
 use crate::time::Micros;
-use rustix::fs::{Access, access};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -22,17 +27,10 @@ const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let mut findings = journal(config);
-    findings.push(docker(
-        &config.docker_json.directory,
-        Path::new(DOCKER_SETTINGS),
-    ));
-    findings.push(cloud_init(&config.cloud_init.output));
-    findings.extend(
-        config
-            .files
-            .iter()
-            .map(|file| file_finding(&file.name, &file.path)),
-    );
+    findings.push(docker(&config.docker_json, Path::new(DOCKER_SETTINGS)));
+    findings.push(cloud_init(&config.cloud_init));
+    findings.extend(config.sandboxes.as_ref().map(sandboxes));
+    findings.extend(config.files.iter().map(files));
     findings
 }
 
@@ -140,7 +138,8 @@ fn listed(directories: &[PathBuf]) -> String {
 }
 
 /// Containers that log through journald come with the journal; json-file is read where it lies; others cannot be read.
-fn docker(directory: &Path, settings: &Path) -> Finding {
+fn docker(options: &DockerJsonOptions, settings: &Path) -> Finding {
+    let directory = &options.directory;
     if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
         return Finding::note("docker", "there is no Docker on this machine");
     }
@@ -150,7 +149,7 @@ fn docker(directory: &Path, settings: &Path) -> Finding {
             "docker",
             "the log driver is journald: containers come with the journal",
         ),
-        Ok("json-file") => json_files(directory),
+        Ok("json-file") => json_files(options),
         Ok(other) => Finding::wrong(
             "docker",
             format!("the log driver is {other}, which only Docker can read"),
@@ -180,68 +179,108 @@ fn driver(settings: &Path) -> Result<String, Error> {
     Ok(named.unwrap_or("json-file").to_owned())
 }
 
-fn json_files(directory: &Path) -> Finding {
-    let shown = directory.display();
-    match RealDisk.list(directory) {
-        Ok(containers) => {
-            let text = format!(
-                "the log driver is json-file: {} containers in {shown} can be read",
-                containers.len()
-            );
-            Finding::good("docker", text)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Finding::note(
+fn json_files(options: &DockerJsonOptions) -> Finding {
+    let shown = options.directory.display();
+    let survey = DockerJsonCollector::survey(options.clone());
+    if let Some(text) = refused(&survey, "containers") {
+        return Finding::wrong(
             "docker",
-            format!("the log driver is json-file, and {shown} is not there yet"),
-        ),
-        Err(error) => Finding::wrong(
-            "docker",
-            format!("the log driver is json-file, and {shown}: {error}"),
+            format!("the log driver is json-file, and {text}"),
             format!("run as root, or set \"log-driver\": \"journald\" in {DOCKER_SETTINGS}"),
-        ),
+        );
+    }
+    if !exists(&options.directory) {
+        let text = format!("the log driver is json-file, and {shown} is not there yet");
+        return Finding::note("docker", text);
+    }
+    let text = format!(
+        "the log driver is json-file: {} containers in {shown} can be read",
+        survey.found
+    );
+    followed("docker", text, &survey)
+}
+
+fn cloud_init(options: &CloudInitOptions) -> Finding {
+    let shown = options.output.display();
+    let survey = CloudInitCollector::survey(options.clone());
+    if let Some(text) = refused(&survey, "logs") {
+        let remedy = "run as root, or join its group: usermod -aG adm USER, then log in anew";
+        return Finding::wrong("cloud-init", text, remedy);
+    }
+    if survey.found == 0 {
+        let text = format!("{shown} is not there: cloud-init has not run here");
+        return Finding::note("cloud-init", text);
+    }
+    Finding::good("cloud-init", format!("{shown} can be read"))
+}
+
+fn sandboxes(options: &SandboxOptions) -> Finding {
+    let shown = options.directory.display();
+    let survey = SandboxCollector::survey(options.clone());
+    if let Some(text) = refused(&survey, "logs") {
+        let remedy = "give the user that runs vmlog the right to read it, or run as root";
+        return Finding::wrong("sandbox", text, remedy);
+    }
+    let text = format!("{} logs of sandboxes in {shown} can be read", survey.found);
+    match survey.found {
+        0 => Finding::note("sandbox", format!("no log of a sandbox in {shown} yet")),
+        _ => followed("sandbox", text, &survey),
     }
 }
 
-fn cloud_init(path: &Path) -> Finding {
-    let shown = path.display();
-    match access(path, Access::READ_OK).map_err(Error::from) {
-        Ok(()) => Finding::good("cloud-init", format!("{shown} can be read")),
-        Err(error) if error.kind() == ErrorKind::NotFound => Finding::note(
-            "cloud-init",
-            format!("{shown} is not there: cloud-init has not run here"),
-        ),
-        Err(error) => Finding::wrong(
-            "cloud-init",
-            format!("{shown}: {error}"),
-            "run as root, or join its group: usermod -aG adm USER, then log in anew",
-        ),
-    }
-}
-
-fn file_finding(name: &str, path: &Path) -> Finding {
-    let shown = path.display();
-    let is_pattern = path
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .any(|byte| matches!(byte, b'*' | b'?'));
-    if is_pattern {
-        let count = glob::glob(&path.to_string_lossy())
-            .map_or(0, |paths| paths.filter_map(Result::ok).count());
-        return match count {
-            0 => Finding::note("file", format!("{name}: no file is named {shown} yet")),
-            _ => Finding::good("file", format!("{name}: {count} files are named {shown}")),
-        };
-    }
-    match access(path, Access::READ_OK).map_err(Error::from) {
-        Ok(()) => Finding::good("file", format!("{name}: {shown} can be read")),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Finding::note("file", format!("{name}: {shown} is not there yet"))
-        }
-        Err(error) => Finding::wrong(
+fn files(options: &FileOptions) -> Finding {
+    let (name, shown) = (&options.name, options.path.display());
+    let survey = FileCollector::survey(options.clone());
+    if let Some(text) = refused(&survey, "files") {
+        return Finding::wrong(
             "file",
-            format!("{name}: {shown}: {error}"),
+            format!("{name}: {text}"),
             "give the user that runs vmlog the right to read it (setfacl -m u:USER:r FILE), or run as root",
-        ),
+        );
     }
+    let is_folder = options.path.is_dir();
+    let is_one = !is_folder && !is_wild(options.path.as_os_str().as_encoded_bytes());
+    match survey.found {
+        0 if is_one => Finding::note("file", format!("{name}: {shown} is not there yet")),
+        0 if is_folder => Finding::note("file", format!("{name}: no file is in {shown} yet")),
+        0 => Finding::note("file", format!("{name}: no file is named {shown} yet")),
+        _ if is_one => Finding::good("file", format!("{name}: {shown} can be read")),
+        count => {
+            let files = format!("{count} {}", if count == 1 { "file" } else { "files" });
+            let place = if is_folder { "in" } else { "named" };
+            let text = format!("{name}: {files} {place} {shown} can be read");
+            followed("file", text, &survey)
+        }
+    }
+}
+
+/// What of the logs that are there cannot be read, and why.
+fn refused(survey: &Survey, what: &str) -> Option<String> {
+    let (path, error) = survey.refused.first()?;
+    let text = format!("{}: {error}", path.display());
+    let count = survey.refused.len();
+    Some(match count {
+        1 => text,
+        _ => format!(
+            "{count} of {} {what} cannot be read: {text}",
+            survey.found.max(count)
+        ),
+    })
+}
+
+/// Whether all of the logs would be followed.
+fn followed(subject: &'static str, text: String, survey: &Survey) -> Finding {
+    if survey.left_out > 0 {
+        let text = format!(
+            "{text}; the {} that were written to last are followed, {} are not",
+            survey.found - survey.left_out,
+            survey.left_out
+        );
+        return Finding::note(subject, text);
+    }
+    if survey.is_incomplete {
+        let text = format!("{text}; there are more names than are looked at");
+        return Finding::note(subject, text);
+    }
+    Finding::good(subject, text)
 }

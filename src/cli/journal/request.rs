@@ -6,6 +6,7 @@ use super::format::{Format, Style};
 use super::json;
 use super::units;
 use crate::cli::Failure;
+use crate::collect::{is_wild, paths_of_pattern};
 use crate::journal::{Cursor, Id128, JournalOptions, Matches, Namespaces};
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
@@ -256,15 +257,12 @@ fn named(flag: &str, path: &str) -> Result<PathBuf, Failure> {
 fn files(matches: &ArgMatches) -> Result<Vec<PathBuf>, Failure> {
     let mut found = vec![];
     for pattern in all(matches, "file") {
-        let is_pattern = pattern.contains(['*', '?', '[']);
-        if !is_pattern {
+        if !is_wild(pattern.as_bytes()) {
             found.push(named("--file", pattern)?);
             continue;
         }
-        let names = glob::glob(pattern)
-            .map_err(|error| Failure::usage(format!("--file {pattern:?}: {error}")))?;
         let before = found.len();
-        found.extend(names.flatten());
+        found.extend(paths_of_pattern(Path::new(pattern)));
         if found.len() == before {
             return Err(Failure::failed(format!(
                 "--file {pattern:?} matches no file"

@@ -2,8 +2,8 @@
 
 use super::request::Sources;
 use crate::cli::Failure;
+use crate::collect::{is_wild, matches_wildcard};
 use crate::journal::{Journal, Matches};
-use glob::Pattern;
 
 /// The fields that name units.
 const FIELDS: [&str; 5] = [
@@ -20,25 +20,20 @@ const UNITS_MAX: usize = 64 << 10;
 pub(super) fn named(asked: &[&str], sources: &Sources) -> Result<Vec<String>, Failure> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = asked
         .iter()
-        .partition(|unit| !unit.starts_with('/') && unit.contains(['*', '?', '[']));
+        .partition(|unit| !unit.starts_with('/') && is_wild(unit.as_bytes()));
     let mut units: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if patterns.is_empty() {
         return Ok(units);
     }
-    let patterns = patterns
-        .into_iter()
-        .map(|text| {
-            let wrong = |error| Failure::usage(format!("--unit {text:?}: {error}"));
-            Pattern::new(text).map_err(wrong)
-        })
-        .collect::<Result<Vec<_>, _>>()?;
     let mut journal = Journal::open(sources.options(Matches::default()));
     for field in FIELDS {
         let known = journal.unique(field.as_bytes(), UNITS_MAX);
-        let known = known
-            .into_iter()
-            .filter_map(|name| String::from_utf8(name).ok());
-        units.extend(known.filter(|name| patterns.iter().any(|pattern| pattern.matches(name))));
+        let is_meant = |name: &[u8]| {
+            let mut patterns = patterns.iter();
+            patterns.any(|pattern| matches_wildcard(pattern.as_bytes(), name))
+        };
+        let meant = known.into_iter().filter(|name| is_meant(name));
+        units.extend(meant.filter_map(|name| String::from_utf8(name).ok()));
     }
     units.sort();
     units.dedup();

@@ -284,6 +284,7 @@ impl Collector for CaptureCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.watch.begin();
         self.watch.folder(&self.options.directory);
         self.list()?;
         let mut intake = Intake::new(batch);
@@ -325,6 +326,7 @@ impl Collector for CaptureCollector {
     }
 
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        self.watch.begin();
         self.watch.folder(&self.options.directory);
         self.list()?;
         self.forget_removed(&mut Intake::new(batch));

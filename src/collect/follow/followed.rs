@@ -1,0 +1,208 @@
+//! One log that is followed: open while it is being read, closed while nothing is written to it.
+
+use super::kind::{Kind, LogLine, Place};
+use super::saved::Saved;
+use crate::collect::chunked::{ChunkedTail, Output};
+use crate::collect::glob::Stamp;
+use crate::collect::position::save;
+use crate::collect::tail::Desk;
+use crate::collect::{Error, Intake};
+use crate::record::Positions;
+use inotify::WatchDescriptor;
+use std::time::{Duration, Instant};
+
+/// A log that has not grown for this long is closed until it does: programs write more often, or have ended.
+const IDLE: Duration = Duration::from_mins(5);
+
+/// How long a log that cannot be read is left alone at first, and at most.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
+
+#[derive(Debug)]
+pub(super) struct Followed<L> {
+    pub(super) place: Place,
+    /// What the file was when it was last looked at.
+    pub(super) now: Option<Stamp>,
+    /// What it was when everything in it had been read.
+    pub(super) read: Option<Stamp>,
+    /// It has not been read to its end.
+    pub(super) is_due: bool,
+    /// It was there at the last look.
+    pub(super) is_there: bool,
+    /// Where it has no position, its rotated files are read as well.
+    pub(super) reads_rotated: bool,
+    pub(super) open: Option<Open<L>>,
+    pub(super) watched: Option<WatchDescriptor>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// A log that is being read.
+#[derive(Debug)]
+pub(super) struct Open<L> {
+    pub(super) tail: ChunkedTail,
+    pub(super) log: L,
+    pub(super) grew: Instant,
+    /// When it was last read.
+    pub(super) turn: Instant,
+    pub(super) is_at_end: bool,
+}
+
+/// A log cannot be read.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) text: String,
+    pub(super) again_at: Instant,
+    pub(super) after: Duration,
+    /// For want of descriptors.
+    pub(super) is_scarce: bool,
+}
+
+impl<L> Followed<L> {
+    /// Whether there is or may be something to read.
+    pub(super) fn is_to_read(&self) -> bool {
+        self.open.is_some() || self.is_due
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_at_end)
+    }
+
+    pub(super) fn open_files(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.tail.open_files())
+    }
+
+    /// Whether reading can go on from its position.
+    pub(super) fn may_close(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.tail.open_files() > 0 && open.tail.state().is_some())
+    }
+
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        let is_quiet = |open: &Open<L>| {
+            let silence = now.saturating_duration_since(open.grew);
+            open.is_at_end
+                && open.tail.open_files() == 1
+                && silence > IDLE
+                && open.tail.due().is_none()
+        };
+        self.open.as_ref().is_some_and(is_quiet)
+    }
+
+    /// Whether nothing of it is left to be read or given out.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.open {
+            Some(open) => {
+                open.is_at_end && open.tail.open_files() == 0 && open.tail.due().is_none()
+            }
+            None => !self.is_due || self.now.is_none(),
+        }
+    }
+
+    /// The file was looked at.
+    pub(super) fn see(&mut self, stamp: Option<Stamp>) {
+        self.now = stamp;
+        self.is_due |= self.open.is_none() && stamp != self.read;
+    }
+
+    pub(super) fn close(&mut self, desk: &mut Desk) {
+        if let Some(mut open) = self.open.take() {
+            open.tail.close(desk);
+        }
+    }
+
+    /// It was closed when everything up to `read` had been read.
+    pub(super) fn rest(&mut self, read: Option<Stamp>, desk: &mut Desk) {
+        self.watched = desk.watch.path(&self.place.path);
+        self.now = Stamp::at(&self.place.path);
+        // a file that was rotated away and has no successor was held for long enough
+        self.read = read.filter(|_| self.now.is_some());
+        self.is_due = self.now != self.read;
+    }
+
+    /// It cannot be read: it is left alone for a while. Says whether that was told before.
+    pub(super) fn fail(&mut self, text: &str, now: Instant, is_scarce: bool) -> bool {
+        let before = self.failure.take();
+        let is_told = before.as_ref().is_some_and(|before| before.text == text);
+        let after = match before {
+            Some(before) if !is_scarce => (before.after * 2).min(RETRY_AFTER_MAX),
+            _ => RETRY_AFTER,
+        };
+        self.failure = Some(Failure {
+            text: text.to_owned(),
+            again_at: now + after,
+            after,
+            is_scarce,
+        });
+        is_told
+    }
+
+    pub(super) fn read<K: Kind<Log = L>>(
+        &mut self,
+        kind: &K,
+        desk: &mut Desk,
+        positions: &mut Positions,
+        intake: &mut Intake<'_>,
+    ) -> Result<(), Error> {
+        let Some(Open {
+            tail,
+            log,
+            grew,
+            turn,
+            is_at_end,
+        }) = self.open.as_mut()
+        else {
+            return Ok(());
+        };
+        let now = desk.now;
+        kind.refresh(log, &self.place);
+        let before = intake.count();
+        *is_at_end = true;
+        let result = tail.read(desk, kind.parse(), &mut |output| {
+            let (stream, line, time, age) = match output {
+                Output::Own(record) => {
+                    intake.push(record);
+                    *is_at_end = !intake.is_full();
+                    return intake.flow();
+                }
+                Output::Text(line, age) => (None, line, None, age),
+                Output::Line {
+                    stream,
+                    line,
+                    time,
+                    age,
+                } => (Some(stream), line, time, age),
+            };
+            let line = LogLine {
+                stream,
+                line,
+                time,
+                age,
+            };
+            intake.push(kind.record(log, line));
+            *is_at_end = !intake.is_full();
+            intake.flow()
+        });
+        *turn = now;
+        if intake.count() > before {
+            *grew = now;
+        }
+        if *is_at_end && result.is_ok() {
+            self.is_due = false;
+        }
+        if let Some(state) = tail.state() {
+            let reached = state.reached();
+            let position = save(&self.place.origin, &Saved::new(state, kind.carried(log)));
+            let known = positions.get(&self.place.origin);
+            if let Some(value) = position
+                .value
+                .as_ref()
+                .filter(|value| known != Some(*value))
+            {
+                positions.insert(self.place.origin.clone(), value.clone());
+                *grew = now;
+                intake.position(position, reached);
+            }
+        }
+        result
+    }
+}

@@ -1,0 +1,126 @@
+//! What a collector says of the logs that it follows.
+
+use crate::collect::CatchUpMax;
+use crate::collect::chunked::Parse;
+use crate::collect::glob::Stamp;
+use crate::collect::line::Line;
+use crate::collect::recognise::Events;
+use crate::collect::sibling::{self, Names};
+use crate::collect::tail::Age;
+use crate::record::Record;
+use crate::time::Micros;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A log, where it is, and the name of its position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) origin: String,
+    pub(crate) path: PathBuf,
+}
+
+/// The logs that are there.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Each with what tells whether it changed; `None` where no file is there (yet).
+    pub(crate) logs: Vec<(Place, Option<Stamp>)>,
+    /// The folders that were looked into.
+    pub(crate) folders: Vec<PathBuf>,
+    /// What could not be looked into.
+    pub(crate) troubles: Vec<(PathBuf, io::Error)>,
+    /// Some logs may be missing here.
+    pub(crate) is_incomplete: bool,
+}
+
+/// What a log carries from line to line, kept with its position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// The newest time that a line stated.
+    pub(crate) known: Option<i64>,
+    /// The stage of cloud-init that is running.
+    pub(crate) stage: Option<String>,
+    /// What the next line of each stream may continue.
+    pub(crate) events: Events,
+}
+
+/// What a collector says of the logs that it follows.
+pub(crate) trait Kind: std::fmt::Debug + Send {
+    /// What is known of a log while it is open.
+    type Log: std::fmt::Debug + Send;
+
+    /// What the names of all its positions begin with.
+    fn prefix(&self) -> String;
+
+    /// What the logs are, for messages: `files that match /var/log/*.log`.
+    fn title(&self) -> String;
+
+    /// Finds the logs.
+    fn find(&self) -> Found;
+
+    /// The log of a position that a former run left, where it can be told.
+    fn path_of(&self, origin: &str) -> Option<PathBuf>;
+
+    /// Whether a folder that cannot be looked into is told in a record.
+    fn tells_troubles(&self) -> bool {
+        true
+    }
+
+    /// Whether logs that are not found any more are forgotten.
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    /// Whether a log that was not found will not come back.
+    fn is_gone(&self, path: &Path) -> bool {
+        // rotated files that are left were read: with the position that would be forgotten
+        !path.exists()
+            && sibling::list(path, &mut Names::default())
+                .map_or(true, |siblings| siblings.is_empty())
+    }
+
+    /// The origin of the position that says that the logs were looked for before, where that matters.
+    fn marker(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether a log that is found for the first time is read from the oldest of its rotated files on.
+    fn reads_rotated(&self, was_looked_for: bool) -> bool;
+
+    /// How much of rotated files that are found at once is read.
+    fn catch_up_max(&self) -> CatchUpMax;
+
+    /// How long an unterminated last line waits for its end.
+    fn torn(&self) -> Duration;
+
+    /// How long a line of a stream waits for its next chunk.
+    fn quiet(&self) -> Duration;
+
+    /// Begins to describe a log that is about to be read.
+    fn begin(&self, place: &Place, carried: Carried) -> Self::Log;
+
+    /// Looks at what may have changed about a log since it was last read.
+    fn refresh(&self, _log: &mut Self::Log, _place: &Place) {}
+
+    /// What the lines of the log hold.
+    fn parse(&self) -> &Parse<'_>;
+
+    /// Makes a record. [`Output::Own`] never comes here.
+    fn record(&self, log: &mut Self::Log, line: LogLine<'_>) -> Record;
+
+    /// What the log carries on.
+    fn carried(&self, _log: &Self::Log) -> Carried {
+        Carried::default()
+    }
+}
+
+/// A line that becomes a record.
+#[derive(Debug)]
+pub(crate) struct LogLine<'a> {
+    /// The stream that it belongs to; `None` for a log line of no known form.
+    pub(crate) stream: Option<&'a str>,
+    pub(crate) line: Line<'a>,
+    /// The time that the log gives it.
+    pub(crate) time: Option<Micros>,
+    pub(crate) age: Age,
+}

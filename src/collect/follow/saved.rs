@@ -1,0 +1,82 @@
+//! Where reading stands in a log, as it is kept in a position.
+
+use super::kind::Carried;
+use crate::collect::chunked::{ChunkedState, SavedStream};
+use crate::collect::glob::Stamp;
+use crate::collect::recognise::Events;
+use crate::collect::tail::TailState;
+use serde::{Deserialize, Serialize};
+
+/// The value of a position, as CBOR.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Saved {
+    tail: TailState,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    again: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    streams: Vec<SavedStream>,
+    #[serde(default)]
+    known: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stage: Option<String>,
+    #[serde(default)]
+    events: Events,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Saved {
+    pub(super) fn new(state: ChunkedState, carried: Carried) -> Self {
+        let ChunkedState {
+            tail,
+            again,
+            streams,
+        } = state;
+        let Carried {
+            known,
+            stage,
+            events,
+        } = carried;
+        Self {
+            tail,
+            again,
+            streams,
+            known,
+            stage,
+            events,
+        }
+    }
+
+    pub(super) fn split(self) -> (ChunkedState, Carried) {
+        let Self {
+            tail,
+            again,
+            streams,
+            known,
+            stage,
+            events,
+        } = self;
+        let state = ChunkedState {
+            tail,
+            again,
+            streams,
+        };
+        (
+            state,
+            Carried {
+                known,
+                stage,
+                events,
+            },
+        )
+    }
+
+    /// The file that has been read to its end, as it was then.
+    pub(super) fn read_to_end(&self) -> Option<Stamp> {
+        let is_done = self.again == 0 && self.streams.is_empty();
+        self.tail.only_file().filter(|_| is_done)
+    }
+}

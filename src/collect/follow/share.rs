@@ -1,0 +1,59 @@
+//! How many files a follower may hold open: the descriptors of the process, shared by all that follow logs.
+
+use crate::opening;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Logs held open by one collector, however many descriptors there are: more are not written to at the same time.
+const OPEN_MAX: usize = 512;
+
+/// How many followers share the descriptors of the process.
+static FOLLOWERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Descriptors that are left to everything else: the store, journals, connections.
+const RESERVED_MAX: u64 = 256;
+
+/// A share of the descriptors that this process may have open.
+#[derive(Debug)]
+pub(super) struct Share {
+    /// Files that may be held open, whatever the limit is.
+    pub(super) fixed: Option<usize>,
+}
+
+impl Share {
+    pub(super) fn new() -> Self {
+        FOLLOWERS.fetch_add(1, Ordering::Relaxed);
+        Self { fixed: None }
+    }
+
+    /// How many files this follower may hold open; at least one.
+    pub(super) fn open_max(&self) -> usize {
+        let followers = FOLLOWERS.load(Ordering::Relaxed).max(1);
+        let share = || share(opening::descriptor_limit(), followers);
+        self.fixed.unwrap_or_else(share)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        FOLLOWERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn share(limit: u64, followers: usize) -> usize {
+    let free = limit - (limit / 2).min(RESERVED_MAX);
+    let free = usize::try_from(free).unwrap_or(usize::MAX);
+    (free / followers).clamp(1, OPEN_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_shared_and_everybody_has_one() {
+        assert_eq!(share(64, 4), 8);
+        assert_eq!(share(64, 100), 1);
+        assert_eq!(share(1024, 8), 96);
+        assert_eq!(share(1 << 20, 8), OPEN_MAX);
+    }
+}

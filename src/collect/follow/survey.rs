@@ -1,0 +1,47 @@
+//! What would be followed, for whoever asks before.
+
+use super::FOLLOWED_MAX;
+use super::kind::Kind;
+use crate::opening;
+use std::cmp::Reverse;
+use std::io;
+use std::path::PathBuf;
+
+/// What a collector would follow if it began now, for whoever asks before.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Logs that are there.
+    pub found: usize,
+    /// Logs of them that would not be followed, because there are too many.
+    pub left_out: usize,
+    /// Logs and folders that cannot be read, and why.
+    pub refused: Vec<(PathBuf, io::Error)>,
+    /// Some folders hold more than is looked at.
+    pub is_incomplete: bool,
+}
+
+/// Looks for the logs and tries to open those that would be followed.
+pub(crate) fn survey(kind: &impl Kind) -> Survey {
+    let mut found = kind.find();
+    found
+        .logs
+        .sort_by_key(|(_, stamp)| Reverse(stamp.map(|stamp| stamp.modified)));
+    let followed = found.logs.len().min(FOLLOWED_MAX);
+    let mut survey = Survey {
+        found: 0,
+        left_out: found.logs.len() - followed,
+        refused: found.troubles,
+        is_incomplete: found.is_incomplete,
+    };
+    for (place, _) in found.logs {
+        match opening::trusted(&place.path) {
+            Ok(_) => survey.found += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                survey.found += 1;
+                survey.refused.push((place.path, error));
+            }
+        }
+    }
+    survey
+}

@@ -410,14 +410,14 @@ fn the_first_boot_is_told_by_cloud_init() {
         "cloud-init-output.log info 14:30:15.000 init Cloud-init v",
         "cloud-init-output.log info 14:30:15.000 init Get:1 http:/",
         "cloud-init-output.log info 14:30:15.000 init ",
-        "cloud-init-output.log info 14:30:15.000 init E: unable to",
+        "cloud-init-output.log error 14:30:15.000 init E: unable to",
         "cloud-init-output.log error 14:30:15.000 init ERROR: faile",
         "cloud-init-output.log info 14:31:02.000 - Cloud-init v",
         "cloud-init.log debug 14:30:14.512 - Cloud-init v",
         "cloud-init.log debug 14:30:15.000 init-network start: init-",
         "cloud-init.log warn 14:30:16.250 init-network Running modu",
         "cloud-init.log warn 14:30:16.250 init-network Traceback (m",
-        "cloud-init.log debug 14:30:17.000 init-network finish: init",
+        "cloud-init.log error 14:30:17.000 init-network finish: init",
     ];
     assert_eq!(facts, expected);
     assert_eq!(records[8].metadata["module"], "util.py");

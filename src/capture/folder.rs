@@ -81,8 +81,7 @@ impl Folder {
             .mode(FOLDER_MODE)
             .create(&self.path)?;
         let file = create_new(&self.part_path(run, part))?;
-        // a file system without locks must not cost the capture: its runs are taken for interrupted ones
-        let _ = file.try_lock();
+        hold(&file);
         Ok(file)
     }
 
@@ -181,6 +180,13 @@ impl Folder {
     }
 }
 
+/// Takes the lock that shows that a part is being written. A reader that looks at the same moment holds it for microseconds, so
+/// it is waited for.
+fn hold(file: &File) {
+    // a file system without locks must not cost the capture: its runs are taken for interrupted ones
+    let _ = file.lock();
+}
+
 /// Whether somebody holds the lock on an open file.
 fn is_locked(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
@@ -262,6 +268,22 @@ mod tests {
         drop(file);
         assert!(!folder.is_being_written(run, 1).unwrap());
         assert!(folder.create_part(run, 1).is_err(), "a part is made once");
+    }
+
+    #[test]
+    fn a_reader_that_looks_at_the_wrong_moment_does_not_take_the_lock_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("part");
+        let file = create_new(&path).unwrap();
+        let reader = open_plain(&path).unwrap();
+        reader.try_lock_shared().unwrap();
+        let letting_go = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            drop(reader);
+        });
+        hold(&file);
+        letting_go.join().unwrap();
+        assert!(is_locked(&open_plain(&path).unwrap()).unwrap());
     }
 
     #[test]

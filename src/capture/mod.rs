@@ -29,5 +29,5 @@ pub(crate) use folder::{FIRST_PART, Folder, Parts};
 pub use pty::become_on_terminal;
 pub use pump::pass_standard_input;
 pub use run_id::{RunId, RunIdError};
-pub use session::{Ending, Facts, Options, is_reserved};
+pub use session::{Ending, Facts, Options};
 pub use user::user_name;

@@ -49,17 +49,6 @@ pub struct Facts {
     pub parent: Option<RunId>,
 }
 
-/// Whether a source is that of another collector: who may write a capture log must not speak in its place.
-#[must_use]
-pub fn is_reserved(source: &Source) -> bool {
-    let name = source.as_str();
-    let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
-    matches!(
-        kind,
-        "system" | "user" | "docker" | "cloud-init" | "file" | "sandbox"
-    )
-}
-
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {

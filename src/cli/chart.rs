@@ -56,6 +56,9 @@ pub(super) fn run(
             histogram.outside
         );
     }
+    for warning in &histogram.warnings {
+        eprintln!("vmlog: {warning}");
+    }
     if histogram.unreadable > 0 {
         eprintln!(
             "vmlog: {} records are in damaged blocks and not counted; `vmlog verify` names them",

@@ -1,7 +1,7 @@
 //! `vmlog pipe`: keeps what comes on standard input and passes it on.
 
 use super::Failure;
-use crate::capture::{Facts, Options, RunId, Stream, is_reserved, pass_standard_input, user_name};
+use crate::capture::{Facts, Options, RunId, Stream, pass_standard_input, user_name};
 use crate::record::{Source, SourceError};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, value_parser};
@@ -59,7 +59,7 @@ fn readable_source(text: &str) -> Result<Source, String> {
     let source: Source = text
         .parse()
         .map_err(|error: SourceError| error.to_string())?;
-    if is_reserved(&source) {
+    if source.is_reserved() {
         return Err("this is the source of another collector; devcontainer:NAME is not".to_owned());
     }
     Ok(source)

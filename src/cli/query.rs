@@ -283,15 +283,20 @@ fn print(
 struct Told {
     unreadable: u64,
     is_truncated: bool,
+    warnings: Vec<String>,
 }
 
 impl Told {
     fn take(&mut self, page: &Page) {
         self.unreadable += page.unreadable;
         self.is_truncated |= page.truncated;
+        self.warnings.extend_from_slice(&page.warnings);
     }
 
     fn tell(&self) {
+        for warning in &self.warnings {
+            eprintln!("vmlog: {warning}");
+        }
         if self.is_truncated {
             eprintln!("vmlog: records behind the one that was named are pruned and not shown");
         }

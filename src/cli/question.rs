@@ -35,7 +35,7 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
             "start",
             'S',
             "TIME",
-            "Records from this time on: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m, today",
+            "Records from this time on: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], 09:00, -15m, 1 hour ago",
         )
         .visible_alias("since")
         .allow_hyphen_values(true),

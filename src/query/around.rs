@@ -46,6 +46,7 @@ pub(super) fn page(
         (Scope::Source, None) => {
             return Ok(Page {
                 truncated: (1..view.ids().start).contains(&around.id.0),
+                warnings: vec![no_record(around.id)],
                 ..Page::default()
             });
         }
@@ -67,7 +68,19 @@ pub(super) fn page(
         Direction::Backward => (side(Direction::Forward)?, side(Direction::Backward)?),
         Direction::Forward => (side(Direction::Backward)?, side(Direction::Forward)?),
     };
-    Ok(join(ahead, centre, behind, room))
+    let warnings = match &centre {
+        Some(_) => Vec::new(),
+        None => vec![no_record(around.id)],
+    };
+    Ok(Page {
+        warnings,
+        ..join(ahead, centre, behind, room)
+    })
+}
+
+/// The same for a record that is not kept any more, that is yet to come, and that the asker may not see.
+fn no_record(id: Id) -> String {
+    format!("there is no record {id}")
 }
 
 /// Puts the sides together so that the centre stands in the middle; where one side is short, the other gets the room.
@@ -95,5 +108,6 @@ fn join(mut ahead: Page, centre: Option<StoredRecord>, mut behind: Page, room: u
         truncated: ahead.truncated || behind.truncated,
         scanned: ahead.scanned + behind.scanned,
         unreadable: ahead.unreadable + behind.unreadable,
+        warnings: Vec::new(),
     }
 }

@@ -29,7 +29,8 @@ impl Condition {
             Some(key) => (true, key),
             None => (false, key),
         };
-        if key.is_empty() {
+        // `x>=3`, `x ~= y`, `x = 3`: no key that a program writes looks so, and nothing would match
+        if key.is_empty() || key.trim() != key || key.ends_with(['<', '>', '~', '!', '=']) {
             return None;
         }
         let (prefix, value) = match value.strip_suffix('*') {
@@ -46,6 +47,15 @@ impl Condition {
             prefix,
             excluded,
         })
+    }
+
+    /// What a person may have meant instead, when nothing matches: `x==3` and `x=~3` compare with a text that begins so.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let rest = self.value.strip_prefix(['=', '~'])?;
+        let (key, value) = (&self.key, &self.value);
+        Some(format!(
+            "where compares {key} with the text {value:?}; did you mean {key}={rest}?"
+        ))
     }
 
     /// Whether the metadata fulfils it.
@@ -206,7 +216,9 @@ mod tests {
         assert!(holds("glob=x\\*", &json!({"glob": "x*"})));
         assert!(!holds("glob=x\\*", &json!({"glob": "xy"})));
         assert!(holds("empty=", &json!({"empty": ""})));
-        for text in ["", "unit", "=x", "!=x", "-=x", "-"] {
+        for text in [
+            "", "unit", "=x", "!=x", "-=x", "-", "x>=3", "x<=3", "x~=3", "x!!=3", "x = 3", "x>3",
+        ] {
             assert_eq!(Condition::parse(text), None, "{text:?}");
         }
     }

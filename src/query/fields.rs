@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::rank::{Rank, Ranking};
 use super::rows::Rows;
 use super::scan::{self, Budget, Part, Sink};
+use super::warnings;
 use crate::store::{self, View};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -29,6 +30,8 @@ pub struct FieldValues {
     pub scanned: u64,
     /// How many rows could not be looked at, since their blocks are damaged.
     pub unreadable: u64,
+    /// Why nothing was found, probably; for people.
+    pub warnings: Vec<String>,
 }
 
 /// The values of `key` in the metadata of the records of a filter, `values_max` at most. A list counts for each of its values;
@@ -61,10 +64,17 @@ pub fn field_values(
     values.sort_unstable_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
     let has_more = totals.is_cut || values.len() > values_max;
     values.truncate(values_max);
+    let is_partial = outcome.stopped.is_some();
+    let warnings = if values.is_empty() && !is_partial {
+        warnings::of_empty(view, filter, budget)?
+    } else {
+        Vec::new()
+    };
     Ok(FieldValues {
+        warnings,
         values,
         has_more,
-        is_partial: outcome.stopped.is_some(),
+        is_partial,
         scanned: outcome.scanned,
         unreadable: outcome.unreadable,
     })

@@ -9,6 +9,7 @@ use super::rank::{Rank, Ranking};
 use super::rows::Rows;
 use super::scale::Scale;
 use super::scan::{self, Budget, Part, Sink};
+use super::warnings;
 use crate::record::Level;
 use crate::store::{self, View};
 use crate::time::Micros;
@@ -61,6 +62,8 @@ pub struct Histogram {
     pub scanned: u64,
     /// How many rows could not be looked at, since their blocks are damaged.
     pub unreadable: u64,
+    /// Why nothing was found, probably; for people.
+    pub warnings: Vec<String>,
 }
 
 /// Counts the records of a filter. The buckets cover the filter's range of time where it has one, else the times of the blocks
@@ -76,7 +79,10 @@ pub fn histogram(
 ) -> Result<Histogram, Error> {
     let plan = Plan::new(view, &request.filter, 0..u64::MAX, &budget.cache);
     let Some(times) = times(&plan, request) else {
-        return Ok(Histogram::default());
+        return Ok(Histogram {
+            warnings: warnings::of_empty(view, &request.filter, budget)?,
+            ..Histogram::default()
+        });
     };
     let buckets = request.buckets.clamp(1, BUCKETS_MAX);
     let scale = Scale::new(*times.start(), *times.end(), buckets);
@@ -114,14 +120,21 @@ pub fn histogram(
     )?;
     let outside = totals.outside;
     let series = totals.into_series();
+    let total = series.iter().flat_map(|(_, counts)| counts).sum();
+    let is_partial = outcome.stopped.is_some();
+    let warnings = match (total, is_partial) {
+        (0, false) => warnings::of_empty(view, &request.filter, budget)?,
+        _ => Vec::new(),
+    };
     Ok(Histogram {
         start: scale.start(),
         bucket_micros: scale.bucket_micros(),
         buckets: scale.buckets(),
-        total: series.iter().flat_map(|(_, counts)| counts).sum(),
+        total,
+        warnings,
         series,
         outside,
-        is_partial: outcome.stopped.is_some(),
+        is_partial,
         scanned: outcome.scanned,
         unreadable: outcome.unreadable,
     })

@@ -25,6 +25,7 @@ mod fields;
 mod filter;
 mod histogram;
 mod levels;
+mod listing;
 mod literals;
 mod page;
 mod parameters;
@@ -39,6 +40,7 @@ mod search;
 mod size;
 mod source_filter;
 mod sources;
+mod warnings;
 mod weight;
 
 pub use around::{Around, Scope};
@@ -50,6 +52,7 @@ pub use fields::{FieldValues, field_values};
 pub use filter::Filter;
 pub use histogram::{BUCKETS_MAX, Grouping, Histogram, HistogramRequest, histogram};
 pub use levels::LevelSet;
+pub use listing::{sources, sources_page};
 pub use page::{PAGE_BYTES_MAX, Page, PageRequest, next_match, page};
 pub use parameters::{
     Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page, unknown,
@@ -59,9 +62,7 @@ pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::{Budget, Cancel};
 pub use search::{Case, Search, SearchError};
 pub use source_filter::SourcePattern;
-pub use sources::{
-    SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery, sources, sources_page,
-};
+pub use sources::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
 
 use crate::record::{Id, StoredRecord};
 use crate::store::View;

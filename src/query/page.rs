@@ -12,6 +12,7 @@ use super::rows::Rows;
 use super::scan::{self, Budget, Outcome, Part, Sink};
 use super::search::Scratch;
 use super::size;
+use super::warnings;
 use crate::record::{Id, Metadata, StoredRecord};
 use crate::store::{self, View};
 use crate::time::Micros;
@@ -56,6 +57,8 @@ pub struct Page {
     pub scanned: u64,
     /// How many rows could not be looked at, since their blocks are damaged.
     pub unreadable: u64,
+    /// Why the page is probably empty, for people: an unknown source, a record that is not there.
+    pub warnings: Vec<String>,
 }
 
 /// One page. It is exact: `limit` records when there are so many, or as many as [`PAGE_BYTES_MAX`] lets through; and `has_more`
@@ -64,10 +67,15 @@ pub struct Page {
 /// # Errors
 /// [`Error`] when the store cannot be read. A damaged block is no error: its rows are counted as `unreadable`.
 pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page, Error> {
-    match &request.around {
-        Some(around) => around::page(view, request, around, budget),
-        None => ordered(view, request, PAGE_BYTES_MAX, budget),
+    let mut page = match &request.around {
+        Some(around) => around::page(view, request, around, budget)?,
+        None => ordered(view, request, PAGE_BYTES_MAX, budget)?,
+    };
+    if page.entries.is_empty() && !page.has_more && request.cursor.is_none() {
+        let why = warnings::of_empty(view, &request.filter, budget)?;
+        page.warnings.extend(why);
     }
+    Ok(page)
 }
 
 /// The first record beyond `from` that the filter means, in id order: how a client jumps to the next error without what lies
@@ -417,6 +425,7 @@ fn assemble(
         truncated: false,
         scanned: outcome.scanned,
         unreadable: outcome.unreadable + unreadable,
+        warnings: Vec::new(),
     })
 }
 

@@ -11,6 +11,7 @@ use super::plan::{Candidate, Plan};
 use super::rank::{Direction, Order, Rank, Ranking};
 use super::rows::Rows;
 use super::scan::{self, Budget, Part, Sink};
+use super::warnings;
 use super::{Condition, Cursor, Error, SourcePattern, field_values};
 use crate::record::{Id, Level, Metadata, Source, StoredRecord};
 use crate::store::{self, View};
@@ -25,10 +26,6 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Instant;
-
-/// Sources of other collectors: a captured command never speaks in their place (`format-spec/capture.md`), so nothing of theirs
-/// needs to be looked at.
-const NEVER_CAPTURED: [&str; 6] = ["system", "user", "docker", "cloud-init", "file", "sandbox"];
 
 /// The names of events in `metadata.event_type`.
 const START: &str = "process_start";
@@ -62,6 +59,9 @@ pub struct RunsPage {
     pub next_cursor: Option<RunsCursor>,
     /// Whether there is more. After a scan that its budget ended: whether there may be more.
     pub has_more: bool,
+    /// Why nothing was found, probably; for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One run of a captured command, as far as its records are still there.
@@ -194,7 +194,14 @@ pub fn runs(view: &View, query: &RunsQuery, budget: &Budget) -> Result<RunsPage,
         found.truncate(query.limit);
         next = found.last().map(|(cursor, _)| cursor.clone());
     }
+    let is_first = query.cursor.is_none();
+    let warnings = if is_first && found.is_empty() && next.is_none() {
+        warnings::of_empty(view, &query.filter, budget)?
+    } else {
+        Vec::new()
+    };
     Ok(RunsPage {
+        warnings,
         runs: found.into_iter().map(|(_, run)| run).collect(),
         has_more: next.is_some(),
         next_cursor: next,
@@ -220,11 +227,13 @@ fn of_captures(filter: &Filter) -> Filter {
         sources: filter.sources.clone(),
         ..Filter::default()
     };
-    NEVER_CAPTURED.into_iter().fold(sources, |filter, kind| {
-        filter
-            .without_source(SourcePattern::exact(kind))
-            .without_source(SourcePattern::prefix(&format!("{kind}:")))
-    })
+    Source::RESERVED_KINDS
+        .into_iter()
+        .fold(sources, |filter, kind| {
+            filter
+                .without_source(SourcePattern::exact(kind))
+                .without_source(SourcePattern::prefix(&format!("{kind}:")))
+        })
 }
 
 /// Lists the runs of a view.

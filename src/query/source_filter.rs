@@ -1,6 +1,7 @@
 //! Which sources are meant: exact names and prefixes, included and excluded, within what the asker may see at all.
 
 use crate::record::Source;
+use std::fmt;
 
 /// `docker:web` exactly, or `docker:` / `docker:*` for all that begin so; `*` alone is every source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,11 @@ impl SourcePattern {
         }
     }
 
+    /// The name, or what the names begin with.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether `source` is meant.
     #[must_use]
     pub fn matches(&self, source: &Source) -> bool {
@@ -47,6 +53,18 @@ impl SourcePattern {
         } else {
             name == &*self.text
         }
+    }
+}
+
+/// As people type it.
+impl fmt::Display for SourcePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let star = if self.prefix && !self.text.ends_with(':') {
+            "*"
+        } else {
+            ""
+        };
+        write!(f, "{}{star}", self.text)
     }
 }
 
@@ -61,6 +79,10 @@ pub(super) struct SourceFilter {
 impl SourceFilter {
     pub(super) fn include(&mut self, pattern: SourcePattern) {
         self.included.push(pattern);
+    }
+
+    pub(super) fn included(&self) -> &[SourcePattern] {
+        &self.included
     }
 
     pub(super) fn exclude(&mut self, pattern: SourcePattern) {

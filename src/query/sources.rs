@@ -43,6 +43,8 @@ pub struct SourceCounts {
     pub scanned: u64,
     /// How many rows could not be looked at, since their blocks are damaged.
     pub unreadable: u64,
+    /// Why nothing was found, probably; for people.
+    pub warnings: Vec<String>,
 }
 
 /// A page of sources that is asked for.
@@ -93,20 +95,20 @@ impl FromStr for SourcesCursor {
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are not counted.
-pub fn sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCounts, Error> {
+pub(super) fn count_sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCounts, Error> {
     let query = SourcesQuery {
         filter: filter.clone(),
         cursor: None,
         limit: usize::MAX,
     };
-    sources_page(view, &query, budget).map(|page| page.counts)
+    count_page(view, &query, budget).map(|page| page.counts)
 }
 
 /// A page of counts by source, in memory that grows with the page alone.
 ///
 /// # Errors
-/// As [`sources`].
-pub fn sources_page(
+/// As [`count_sources`].
+pub(super) fn count_page(
     view: &View,
     query: &SourcesQuery,
     budget: &Budget,
@@ -153,6 +155,7 @@ pub fn sources_page(
             is_partial: outcome.stopped.is_some(),
             scanned: outcome.scanned,
             unreadable: outcome.unreadable,
+            warnings: Vec::new(),
         },
     })
 }

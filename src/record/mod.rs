@@ -199,6 +199,18 @@ impl std::error::Error for LevelError {}
 pub struct Source(Arc<str>);
 
 impl Source {
+    /// The kinds of other collectors: no captured command speaks in their place (`format-spec/capture.md`).
+    pub const RESERVED_KINDS: [&str; 6] =
+        ["system", "user", "docker", "cloud-init", "file", "sandbox"];
+
+    /// Whether this is the source of another collector than that of captured commands.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        let name = self.as_str();
+        let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+        Self::RESERVED_KINDS.contains(&kind)
+    }
+
     /// Unit names and container names end at 255 bytes; the kind and its colon come before them.
     pub const LENGTH_MAX: usize = 300;
 

@@ -76,7 +76,7 @@ pub(super) fn is_trusted_url(text: &str) -> bool {
 }
 
 /// Whether a name, as it stands in a URL or a `Host` header, is one of this machine alone.
-pub(super) fn is_this_machine(name: &str) -> bool {
+pub(crate) fn is_this_machine(name: &str) -> bool {
     let address = name
         .strip_prefix('[')
         .and_then(|name| name.strip_suffix(']'))
@@ -233,8 +233,16 @@ fn fetch(url: &str, authorities: Option<&PathBuf>) -> Result<Vec<u8>, KeysError>
     body.read_to_vec().map_err(failed)
 }
 
-/// The authorities of a file, or those of the system.
 fn trusted(file: Option<&PathBuf>) -> Result<Vec<Certificate<'static>>, KeysError> {
+    let certificates = authorities(file)?;
+    let certificate = |one: &CertificateDer<'_>| Certificate::from_der(one).to_owned();
+    Ok(certificates.iter().map(certificate).collect())
+}
+
+/// The authorities of a file, or those of the system.
+pub(crate) fn authorities(
+    file: Option<&PathBuf>,
+) -> Result<Vec<CertificateDer<'static>>, KeysError> {
     let system = || SYSTEM_AUTHORITIES.map(PathBuf::from).into_iter();
     let path = match file {
         Some(path) => Some(path.clone()),
@@ -244,7 +252,7 @@ fn trusted(file: Option<&PathBuf>) -> Result<Vec<Certificate<'static>>, KeysErro
     let bytes = fs::read(path).map_err(KeysError::Authorities)?;
     // one that cannot be read is one that is not trusted
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .filter_map(|certificate| Some(Certificate::from_der(&certificate.ok()?).to_owned()))
+        .filter_map(|certificate| Some(certificate.ok()?.into_owned()))
         .collect();
     if certificates.is_empty() {
         return Err(KeysError::NoAuthorities);
@@ -352,7 +360,7 @@ fn without_zeros(mut number: Vec<u8>) -> Vec<u8> {
 
 /// Why keys could not be read.
 #[derive(Debug)]
-enum KeysError {
+pub(crate) enum KeysError {
     File(io::Error),
     Fetch(String),
     Authorities(io::Error),

@@ -3,6 +3,10 @@
 use super::error::ApiError;
 use crate::query;
 use crate::record::Id;
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
+use std::borrow::Cow;
 use warp::http::StatusCode;
 use warp::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
 use warp::http::{Method, header};
@@ -163,24 +167,9 @@ fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
 /// Percent-decodes one name or value. A `%` that no two hexadecimal digits follow stands for itself, as browsers read it;
 /// bytes that are not UTF-8 are an error, because no search could mean them.
 fn decode(text: &str) -> Result<String, ApiError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => {
-                if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
-                    bytes.push(high << 4 | low);
-                    rest = after;
-                } else {
-                    bytes.push(b'%');
-                }
-            }
-            (byte, _) => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| {
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| {
         ApiError::new(
             StatusCode::BAD_REQUEST,
             "invalid_encoding",
@@ -189,10 +178,16 @@ fn decode(text: &str) -> Result<String, ApiError> {
     })
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| digit.try_into().ok())
+/// Everything but what RFC 3986 leaves free.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A name or a value as the query of a URL carries it.
+pub(crate) fn query_encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]

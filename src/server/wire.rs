@@ -71,6 +71,8 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
         truncated: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        warnings: &'a [String],
     }
     let mut out = Vec::new();
     let body = Body {
@@ -81,6 +83,7 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
         truncated: page.truncated,
         scanned: page.scanned,
         unreadable: page.unreadable,
+        warnings: &page.warnings,
     };
     write(&mut out, &body);
     out
@@ -99,6 +102,8 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
         partial: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        warnings: &'a [String],
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -131,6 +136,7 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
         partial: counts.is_partial,
         scanned: counts.scanned,
         unreadable: counts.unreadable,
+        warnings: &counts.warnings,
     };
     let mut out = Vec::new();
     write(&mut out, &body);
@@ -151,6 +157,8 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
         partial: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        warnings: &'a [String],
     }
     let bucket_at = |index: usize| {
         let index = i64::try_from(index).unwrap_or(i64::MAX);
@@ -179,6 +187,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
         partial: histogram.is_partial,
         scanned: histogram.scanned,
         unreadable: histogram.unreadable,
+        warnings: &histogram.warnings,
     };
     let mut out = Vec::new();
     write(&mut out, &body);
@@ -238,6 +247,8 @@ pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
         partial: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        warnings: &'a [String],
     }
     #[derive(Serialize)]
     struct Value<'a> {
@@ -258,6 +269,7 @@ pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
         partial: fields.is_partial,
         scanned: fields.scanned,
         unreadable: fields.unreadable,
+        warnings: &fields.warnings,
     };
     let mut out = Vec::new();
     write(&mut out, &body);
@@ -339,6 +351,7 @@ mod tests {
             is_partial: true,
             scanned: 9,
             unreadable: 1,
+            warnings: vec!["no source `x`".to_owned()],
         };
         let none = serde_json::json!({"debug": 0, "info": 0, "warn": 0, "error": 0});
         assert_eq!(
@@ -349,7 +362,8 @@ mod tests {
                     {"start": "1970-01-01T00:01:00.000000Z", "total": 6,
                         "levels": {"debug": 0, "info": 1, "warn": 2, "error": 3}},
                     {"start": "1970-01-01T00:02:00.000000Z", "total": 0, "levels": none}],
-                "total": 6, "outside": 2, "partial": true, "scanned": 9, "unreadable": 1})
+                "total": 6, "outside": 2, "partial": true, "scanned": 9, "unreadable": 1,
+                "warnings": ["no source `x`"]})
         );
         let by_source = Histogram {
             bucket_micros: 500,

@@ -100,7 +100,38 @@ async function json(path, parameters, signal) {
 /** The cursor that stands at a record. @param {number} id */
 export const cursorAt = (id) => btoa(String(id));
 
-/** @typedef {{entries: Entry[], nextCursor: string | null, hasMore: boolean, truncated: boolean}} Page `entries` oldest first */
+/** The smallest page that the server refused as too large. */
+let refusedLimit = Infinity;
+
+/** @param {Parameters} parameters */
+const limitOf = (parameters) => Number(parameters.find(([name]) => name === "limit")?.[1] ?? 0);
+
+/**
+ * A page of what may be long. Where the server allows fewer on a page than are asked for, it chooses how many.
+ * @param {string} path
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+async function paged(path, parameters, signal) {
+  const allowed = () => parameters.filter(([name]) => name !== "limit" || limitOf(parameters) < refusedLimit);
+  try {
+    return await json(path, allowed(), signal);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== "invalid_limit") throw error;
+    refusedLimit = Math.min(refusedLimit, limitOf(parameters));
+    return json(path, allowed(), signal);
+  }
+}
+
+/**
+ * @typedef {object} Page
+ * @property {Entry[]} entries oldest first
+ * @property {string | null} nextCursor
+ * @property {boolean} hasMore
+ * @property {boolean} truncated
+ * @property {string[]} warnings why it is empty, probably
+ */
 
 /**
  * @param {Parameters} parameters
@@ -108,11 +139,14 @@ export const cursorAt = (id) => btoa(String(id));
  * @returns {Promise<Page>}
  */
 export async function page(parameters, signal) {
-  const body = await json("logs", parameters, signal);
+  const body = await paged("logs", parameters, signal);
   /** @type {Entry[]} */
   const entries = body.entries.map(entryOf);
   entries.sort((a, b) => a.id - b.id);
-  return { entries, nextCursor: body.nextCursor ?? null, hasMore: body.hasMore === true, truncated: body.truncated === true };
+  return {
+    entries, nextCursor: body.nextCursor ?? null, hasMore: body.hasMore === true, truncated: body.truncated === true,
+    warnings: body.warnings ?? [],
+  };
 }
 
 /**
@@ -172,7 +206,7 @@ const runOf = (body) => ({ category: null, signal: null, exitCode: null, duratio
  * @returns {Promise<{runs: Run[], nextCursor: string | null, hasMore: boolean}>} newest first
  */
 export async function runs(parameters, signal) {
-  const body = await json("runs", parameters, signal);
+  const body = await paged("runs", parameters, signal);
   return { runs: body.runs.map(runOf), nextCursor: body.nextCursor ?? null, hasMore: body.hasMore === true };
 }
 

@@ -53,7 +53,7 @@ export class Browse {
   async load(view, at, place = "middle") {
     this.stop();
     const { signal } = this.#abort;
-    patch(browse, { loading: "first", since: Date.now(), error: null, reached: 0, fresh: 0 });
+    patch(browse, { loading: "first", since: Date.now(), error: null, reached: 0, fresh: 0, warnings: [] });
     const parameters = await this.#parametersOf(view);
     if (signal.aborted) return;
     this.#parameters = parameters;
@@ -62,7 +62,8 @@ export class Browse {
         : this.#around(at);
     const page = await this.#run(first);
     if (!page) return;
-    const { entries, nextCursor, hasMore } = page;
+    const { entries, nextCursor, hasMore, warnings } = page;
+    patch(browse, { warnings });
     this.#list.clear();
     this.#list.append(entries);
     const [oldest, newest] = [entries[0]?.id, entries.at(-1)?.id];
@@ -103,7 +104,7 @@ export class Browse {
       this.#page([...half, ["cursor", api.cursorAt(id + 1)]], "backward"),
       this.#page([...half, ["cursor", api.cursorAt(id)]], "forward"),
     ]);
-    return { entries: [...before.entries, ...after.entries], nextCursor: null, hasMore: true, truncated: before.truncated };
+    return { entries: [...before.entries, ...after.entries], nextCursor: null, hasMore: true, truncated: before.truncated, warnings: [] };
   }
 
   /**

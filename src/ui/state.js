@@ -117,10 +117,11 @@ export const learn = (change) => {
  * @property {number} loaded records in the list
  * @property {number} fresh records that came after the list was loaded
  * @property {boolean} atEnd whether the list stands at its end
+ * @property {string[]} warnings why nothing was found, probably
  */
 
 export const browse = signal(/** @type {BrowseState} */ ({
-  loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, atEnd: true,
+  loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, atEnd: true, warnings: [],
 }));
 
 /** Times of the first and the last row on the screen: they change with every frame, and little depends on them. */

@@ -1,13 +1,16 @@
 //! `vmlog query` and `vmlog tail` as their users meet them: on a folder and on a server, on a pipe and on a terminal.
 
+use crate::http_server::{Server, TOKEN};
 use crate::program::{Place, outcome, vmlog};
 use crate::stores::TestStore;
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use vmlog::record::{Level, Metadata, Record};
 use vmlog::time::Micros;
+use vmlog::{server, store};
 
 fn record(source: &str, level: Level, message: &str) -> Record {
     Record {
@@ -257,7 +260,7 @@ fn what_cannot_be_is_told_in_one_line_with_a_remedy() {
         refused(&["tail", "--store", &root, "-o", "json"]).0,
         Some(2)
     );
-    assert_eq!(refused(&["query", "--url", "https://x"]).0, Some(2));
+    assert_eq!(refused(&["query", "--url", "ftp://x"]).0, Some(2));
 }
 
 /// A server whose only records are the lines of a file.
@@ -411,4 +414,161 @@ fn a_tail_ends_well_when_nobody_reads_it() {
     reader.read_line(&mut line).unwrap();
     drop(reader);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_empty_answer_says_why() {
+    let mut store = TestStore::new(100_000);
+    store.append(numbered(4));
+    let root = store.path();
+    let said = |arguments: &[&str]| {
+        let (code, out, error) = outcome(&query(&root, arguments).output().unwrap());
+        assert_eq!(
+            (code, out.as_str()),
+            (Some(0), ""),
+            "{arguments:?}: {error}"
+        );
+        error
+    };
+    assert_eq!(
+        said(&["-s", "docker"]),
+        "vmlog: no source `docker`; did you mean `docker:`?\n"
+    );
+    assert_eq!(said(&["-s", "kernel:"]), "vmlog: no source `kernel:`\n");
+    assert_eq!(
+        said(&["-w", "unit==ssh"]),
+        "vmlog: where compares unit with the text \"=ssh\"; did you mean unit=ssh?\n"
+    );
+    assert!(said(&["-S", "2100-01-01"]).starts_with("vmlog: start is in the future: 2100-01-01"));
+    let (code, _, error) = outcome(
+        &query(&root, &["--around", "99", "-n", "2"])
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (code, error.as_str()),
+        (Some(0), "vmlog: there is no record 99\n")
+    );
+    let (code, _, error) = outcome(&query(&root, &["-w", "pid>=3"]).output().unwrap());
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        error,
+        "vmlog: where must be KEY=VALUE, KEY!=VALUE or -KEY=VALUE, with * at the end of VALUE for a prefix; got \"pid>=3\"\n"
+    );
+    assert_eq!(said(&["no such text"]), "", "the question itself is sound");
+}
+
+fn served(options: server::Options) -> Server {
+    let mut server = Server::with(options, store::Options::default());
+    server.write(numbered(20));
+    server
+}
+
+#[test]
+fn a_server_that_allows_small_pages_gives_every_record() {
+    let server = served(server::Options {
+        limit_max: 1,
+        ..server::Options::default()
+    });
+    let url = format!("http://{}", server.address);
+    for (arguments, count) in [
+        (&["-n", "3"][..], 3),
+        (&["-n", "all"], 20),
+        (&["--around", "7", "-n", "1"], 1),
+    ] {
+        let mut asked = vmlog(&["query", "--url", &url, "-o", "cat"]);
+        asked.args(arguments).env("VMLOG_TOKEN", TOKEN);
+        assert_eq!(printed(&mut asked).lines().count(), count, "{arguments:?}");
+    }
+    let server = served(server::Options {
+        limit_max: 7,
+        ..server::Options::default()
+    });
+    let url = format!("http://{}", server.address);
+    let mut asked = vmlog(&["query", "--url", &url, "-o", "cat", "-n", "9"]);
+    let lines = printed(asked.env("VMLOG_TOKEN", TOKEN));
+    assert_eq!(lines.lines().count(), 9, "never more than was asked for");
+}
+
+#[test]
+fn https_is_spoken_with_the_authority_that_is_named() {
+    let fixture = |name: &str| Path::new("tests/fixtures/tls").join(name);
+    let tls = server::Tls::load(&fixture("one.pem"), &fixture("one.key")).unwrap();
+    let server = served(server::Options {
+        tls: Some(tls),
+        ..server::Options::default()
+    });
+    let url = format!("https://localhost:{}", server.address.port());
+    let authority = fixture("authority.pem").display().to_string();
+    let ask = |words: &[&str]| {
+        let mut asked = vmlog(words);
+        // its own key may go to another machine where it is encrypted
+        asked
+            .args(["--url", &url, "-n", "2", "-o", "cat"])
+            .env("LOG_API_TOKEN", TOKEN);
+        asked
+    };
+    let trusted = printed(&mut ask(&["query", "--cacert", &authority]));
+    assert_eq!(trusted, "line 19\nline 20\n");
+    let mut tail = Tail::start(&mut ask(&["tail", "--cacert", &authority]));
+    assert_eq!(
+        (tail.next(), tail.next()),
+        ("line 19".to_owned(), "line 20".to_owned())
+    );
+
+    let own = fixture("one.key").display().to_string();
+    let (code, _, error) = outcome(&ask(&["query", "--cacert", &own]).output().unwrap());
+    assert_eq!(
+        (code, error),
+        (
+            Some(1),
+            format!("vmlog: --cacert {own}: no certificate authorities were found\n")
+        )
+    );
+    let (code, _, error) = outcome(&ask(&["query"]).output().unwrap());
+    let is_told = error.contains("--cacert names the authority of its certificate")
+        || error.contains("no certificate authorities were found");
+    assert!(code == Some(1) && is_told, "{error}");
+    let plain = format!("http://{}", server.address);
+    let mut plain = vmlog(&["query", "--cacert", &authority, "--url", &plain]);
+    let (code, _, error) = outcome(&plain.output().unwrap());
+    assert_eq!(code, Some(2));
+    assert!(
+        error.starts_with("vmlog: --cacert: only https is encrypted, and the server is http://"),
+        "{error}"
+    );
+}
+
+/// What a server at an address that is not loopback's gets to read.
+fn request_to_another_machine(environment: &[(&str, &str)]) -> (String, String) {
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let reader = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = vec![0; 4096];
+        let length = stream.read(&mut head).unwrap();
+        String::from_utf8(head[..length].to_vec()).unwrap()
+    });
+    let mut asked = vmlog(&["query", "--url", &format!("http://0.0.0.0:{port}")]);
+    let (_, _, error) = outcome(&asked.envs(environment.iter().copied()).output().unwrap());
+    (reader.join().unwrap(), error)
+}
+
+#[test]
+fn the_servers_own_key_is_not_sent_unencrypted_to_another_machine() {
+    let (head, error) = request_to_another_machine(&[("LOG_API_TOKEN", TOKEN)]);
+    assert!(
+        head.starts_with("GET /logs?") && !head.contains(TOKEN),
+        "{head}"
+    );
+    assert!(
+        error.starts_with("vmlog: LOG_API_TOKEN is not sent to http://0.0.0.0:")
+            && error.contains("use https, or VMLOG_TOKEN to send it"),
+        "{error}"
+    );
+    let (head, error) = request_to_another_machine(&[("VMLOG_TOKEN", TOKEN)]);
+    assert!(
+        head.contains(TOKEN) && !error.contains("is not sent"),
+        "{error}"
+    );
 }

@@ -1,19 +1,23 @@
 //! HTTP as a client of our own server speaks it: one connection that is kept, bounded answers, streams that must not fall silent.
 
 use crate::cli::Failure;
+use crate::server::{is_this_machine, query_encoded};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use std::fmt::Write as _;
 use std::io;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// A server on the same network answers in milliseconds.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -29,6 +33,7 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Url {
     host: String,
     port: u16,
+    pub(super) is_encrypted: bool,
     /// Of a proxy that serves us below a path; without a slash at its end.
     prefix: String,
     /// As the server prints it at its start.
@@ -46,15 +51,11 @@ impl Url {
         let uri: hyper::Uri = with_scheme
             .parse()
             .map_err(|_| wrong("expected an address such as http://127.0.0.1:8687"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(wrong(
-                    "https is not spoken here; `ssh -L 8687:127.0.0.1:8687 HOST` and http://127.0.0.1:8687 do the same",
-                ));
-            }
+        let is_encrypted = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
             _ => return Err(wrong("expected an address such as http://127.0.0.1:8687")),
-        }
+        };
         let host = uri.host().filter(|host| !host.is_empty());
         let query = uri.query().unwrap_or_default();
         let token = query
@@ -64,7 +65,10 @@ impl Url {
             host: host
                 .ok_or_else(|| wrong("expected the name of a host"))?
                 .to_owned(),
-            port: uri.port_u16().unwrap_or(80),
+            port: uri
+                .port_u16()
+                .unwrap_or(if is_encrypted { 443 } else { 80 }),
+            is_encrypted,
             prefix: uri.path().trim_end_matches('/').to_owned(),
             token: token.map(str::to_owned),
         })
@@ -72,13 +76,13 @@ impl Url {
 
     /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let address = self.host.trim_matches(['[', ']']).parse::<IpAddr>();
-        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        is_this_machine(&self.host)
     }
 
     /// As people write it.
     pub(super) fn shown(&self) -> String {
-        format!("http://{}:{}{}", self.host, self.port, self.prefix)
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}:{}{}", self.host, self.port, self.prefix)
     }
 }
 
@@ -87,6 +91,8 @@ impl Url {
 pub(super) enum Error {
     /// There is no connection.
     Connect(io::Error),
+    /// The server does not speak TLS, or its certificate is not trusted.
+    NotEncrypted(io::Error),
     /// The connection broke, or was silent for too long.
     Broken(String),
     /// The server answers that it will not.
@@ -110,6 +116,7 @@ pub(super) struct Client {
     runtime: Runtime,
     url: Url,
     token: Option<String>,
+    tls: Option<Arc<ClientConfig>>,
     connection: Option<SendRequest<Empty<Bytes>>>,
 }
 
@@ -120,7 +127,12 @@ pub(super) struct Stream {
 }
 
 impl Client {
-    pub(super) fn new(url: Url, token: Option<String>) -> io::Result<Self> {
+    /// A client that encrypts with `tls`, where the address asks for it.
+    pub(super) fn new(
+        url: Url,
+        token: Option<String>,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -128,6 +140,7 @@ impl Client {
             runtime,
             url,
             token,
+            tls,
             connection: None,
         })
     }
@@ -146,11 +159,12 @@ impl Client {
         let Self {
             runtime,
             url,
+            tls,
             connection,
             ..
         } = self;
         let answered = runtime.block_on(within(async {
-            let response = send(connection, url, request).await?;
+            let response = send(connection, url, tls.as_ref(), request).await?;
             body(response.into_body()).await
         }));
         if answered.is_err() {
@@ -167,9 +181,9 @@ impl Client {
         last_event_id: Option<u64>,
     ) -> Result<Stream, Error> {
         let request = self.request(path, parameters, last_event_id)?;
-        let url = &self.url;
+        let (url, tls) = (&self.url, self.tls.as_ref());
         self.runtime.block_on(within(async {
-            let response = send(&mut None, url, request).await?;
+            let response = send(&mut None, url, tls, request).await?;
             let body = response.into_body();
             Ok(Stream { body })
         }))
@@ -212,9 +226,9 @@ impl Client {
         let mut target = format!("{}{path}", self.url.prefix);
         for (index, (name, value)) in parameters.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
-            push_encoded(&mut target, name);
+            target.extend(query_encoded(name));
             target.push('=');
-            push_encoded(&mut target, value);
+            target.extend(query_encoded(value));
         }
         let mut request = Request::get(target)
             .header(header::HOST, format!("{}:{}", self.url.host, self.url.port))
@@ -247,6 +261,7 @@ fn silent() -> Error {
 async fn send(
     kept: &mut Option<SendRequest<Empty<Bytes>>>,
     url: &Url,
+    tls: Option<&Arc<ClientConfig>>,
     request: Request<Empty<Bytes>>,
 ) -> Result<Response<Incoming>, Error> {
     let broken = |error: hyper::Error| Error::Broken(error.to_string());
@@ -255,7 +270,7 @@ async fn send(
         None => false,
     };
     if !is_ready {
-        *kept = Some(connect(url).await?);
+        *kept = Some(connect(url, tls).await?);
     }
     let Some(connection) = kept else {
         return Err(silent());
@@ -269,13 +284,33 @@ async fn send(
     Err(Error::Refused(refusal(status, retry_after, &body)))
 }
 
-async fn connect(url: &Url) -> Result<SendRequest<Empty<Bytes>>, Error> {
+async fn connect(
+    url: &Url,
+    tls: Option<&Arc<ClientConfig>>,
+) -> Result<SendRequest<Empty<Bytes>>, Error> {
     let host = url.host.trim_matches(['[', ']']);
     let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, url.port))).await;
     let stream = stream
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         .map_err(Error::Connect)?;
     stream.set_nodelay(true).map_err(Error::Connect)?;
+    let Some(tls) = tls else {
+        return speak(stream).await;
+    };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| Error::Broken(format!("{host} cannot have a certificate: {error}")))?;
+    let encrypted = timeout(
+        CONNECT_WITHIN,
+        TlsConnector::from(Arc::clone(tls)).connect(name, stream),
+    )
+    .await;
+    let encrypted = encrypted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    speak(encrypted.map_err(Error::NotEncrypted)?).await
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<SendRequest<Empty<Bytes>>, Error> {
     let shaken = http1::handshake(TokioIo::new(stream)).await;
     let (sender, connection) = shaken.map_err(|error| Error::Broken(error.to_string()))?;
     // ends with the connection; what broke it shows in the answer
@@ -315,18 +350,6 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Re
     }
 }
 
-/// Everything but what RFC 3986 leaves free is written as `%XX`.
-fn push_encoded(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // writing to memory cannot fail
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,7 +375,7 @@ mod tests {
     #[test]
     fn what_is_no_address_is_told() {
         let refused = |text: &str| Url::parse(text).expect_err("a refusal").text;
-        assert!(refused("https://logs").contains("ssh -L 8687:127.0.0.1:8687"));
+        assert_eq!(url("https://logs").shown(), "https://logs:443");
         assert_eq!(
             refused("ftp://x"),
             "--url: expected an address such as http://127.0.0.1:8687, got \"ftp://x\""
@@ -362,9 +385,8 @@ mod tests {
 
     #[test]
     fn values_survive_the_way() {
-        let mut out = String::new();
-        push_encoded(&mut out, "a b&c=\u{e9}/-._~");
-        assert_eq!(out, "a%20b%26c%3D%C3%A9%2F-._~");
+        let encoded = query_encoded("a b&c=\u{e9}/-._~").to_string();
+        assert_eq!(encoded, "a%20b%26c%3D%C3%A9%2F-._~");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod events;
 mod http;
 mod server;
 mod store;
+mod tls;
 mod wire;
 
 use super::Failure;
@@ -54,10 +55,12 @@ pub(super) enum Begin {
 }
 
 /// The arguments that say where.
-pub(super) fn arguments() -> [Arg; 3] {
+pub(super) fn arguments() -> [Arg; 4] {
     [
         long("store", "DIR", "Read this store, also while a server writes it [default: the one of this machine, LOG_DATA_DIR/store]"),
         long("url", "URL", "Ask this server, such as http://127.0.0.1:8687 [VMLOG_URL]").conflicts_with("store"),
+        long("cacert", "FILE", "Trust the server's certificate by the authorities of this PEM file [default: those of the system]")
+            .conflicts_with("store"),
         long(
             "token-file",
             "FILE",
@@ -82,7 +85,8 @@ impl Endpoint {
             Some(text) => {
                 let url = Url::parse(&text)?;
                 let token = token(matches, &url, data_dir)?;
-                ServerEndpoint::new(url, token).map(Self::Server)
+                let tls = tls::connector(&url, matches.get_one::<String>("cacert"))?;
+                ServerEndpoint::new(url, token, tls).map(Self::Server)
             }
         }
     }
@@ -144,8 +148,14 @@ fn token(
     if let Some(file) = variable("VMLOG_TOKEN_FILE") {
         return read_token(Path::new(&file)).map(Some);
     }
-    if let Some(token) = variable("LOG_API_TOKEN") {
-        return Ok(Some(token));
+    let is_private = url.is_encrypted || url.is_loopback();
+    match variable("LOG_API_TOKEN") {
+        Some(token) if is_private => return Ok(Some(token)),
+        Some(_) => eprintln!(
+            "vmlog: LOG_API_TOKEN is not sent to {}, as anybody on the way could read it; use https, or VMLOG_TOKEN to send it",
+            url.shown()
+        ),
+        None => {}
     }
     if !url.is_loopback() {
         return Ok(None);

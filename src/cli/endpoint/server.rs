@@ -8,8 +8,10 @@ use crate::cli::question::Parameters;
 use crate::query::{Histogram, Page};
 use crate::record::StoredRecord;
 use hyper::StatusCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+use tokio_rustls::rustls::ClientConfig;
 
 /// How long a tail waits for bytes before it looks whether anybody still reads.
 const WAIT: Duration = Duration::from_millis(500);
@@ -25,6 +27,8 @@ const NEWEST_MAX: usize = 5000;
 #[derive(Debug)]
 pub(in crate::cli) struct ServerEndpoint {
     client: Client,
+    /// The smallest page that was refused as too large.
+    refused_limit: usize,
 }
 
 /// How a tail ended.
@@ -36,27 +40,38 @@ enum Ended {
 }
 
 impl ServerEndpoint {
-    pub(super) fn new(url: Url, token: Option<String>) -> Result<Self, Failure> {
-        let client = Client::new(url, token)
+    pub(super) fn new(
+        url: Url,
+        token: Option<String>,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Self, Failure> {
+        let client = Client::new(url, token, tls)
             .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            refused_limit: usize::MAX,
+        })
     }
 
     pub(super) fn page(&mut self, parameters: &Parameters) -> Result<Page, Failure> {
-        let body = match self.get("/logs", parameters) {
-            // it allows fewer on a page than we ask for: it may choose
-            Err(Error::Refused(refusal)) if refusal.code == "invalid_limit" => {
-                let parameters: Parameters = parameters
-                    .iter()
-                    .filter(|(name, _)| name != "limit")
-                    .cloned()
-                    .collect();
-                self.get("/logs", &parameters)
-            }
-            answer => answer,
-        };
+        let mut body = self.get("/logs", &self.allowed(parameters));
+        if let Err(Error::Refused(refusal)) = &body
+            && refusal.code == "invalid_limit"
+            && let Some(limit) = limit_of(parameters)
+        {
+            self.refused_limit = self.refused_limit.min(limit);
+            body = self.get("/logs", &self.allowed(parameters));
+        }
         let body = body.map_err(|error| self.failure(&error))?;
         wire::page(&body).ok_or_else(|| self.not_ours())
+    }
+
+    /// The parameters of a page, without its size where that was refused: the server's own choice is smaller.
+    fn allowed(&self, parameters: &Parameters) -> Parameters {
+        let is_refused = limit_of(parameters).is_some_and(|limit| limit >= self.refused_limit);
+        let is_allowed = |name: &str| name != "limit" || !is_refused;
+        let allowed = parameters.iter().filter(|(name, _)| is_allowed(name));
+        allowed.cloned().collect()
     }
 
     pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
@@ -208,6 +223,9 @@ impl ServerEndpoint {
             Error::Connect(why) => Failure::failed(format!(
                 "cannot reach {url}: {why}; is `vmlog serve` running there?"
             )),
+            Error::NotEncrypted(why) => Failure::failed(format!(
+                "no encrypted connection to {url}: {why}; --cacert names the authority of its certificate"
+            )),
             Error::Broken(why) => Failure::failed(format!("{url}: {why}")),
             Error::Refused(refusal) => match refusal.status {
                 StatusCode::UNAUTHORIZED => Failure::failed(format!(
@@ -231,6 +249,11 @@ impl ServerEndpoint {
     }
 }
 
+fn limit_of(parameters: &Parameters) -> Option<usize> {
+    let (_, limit) = parameters.iter().find(|(name, _)| name == "limit")?;
+    limit.parse().ok()
+}
+
 fn is_later(status: StatusCode) -> bool {
     matches!(
         status,
@@ -242,6 +265,7 @@ fn is_later(status: StatusCode) -> bool {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Connect(_) | Error::Broken(_) => true,
+        Error::NotEncrypted(_) => false,
         Error::Refused(refusal) => {
             is_later(refusal.status) || refusal.status == StatusCode::BAD_GATEWAY
         }

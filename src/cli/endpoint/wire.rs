@@ -61,6 +61,8 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
         truncated: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(default)]
+        warnings: Vec<String>,
     }
     let body: Body = serde_json::from_slice(body).ok()?;
     let entries: Option<Vec<StoredRecord>> =
@@ -73,6 +75,7 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
         truncated: body.truncated,
         scanned: body.scanned,
         unreadable: body.unreadable,
+        warnings: body.warnings,
     })
 }
 
@@ -91,6 +94,8 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         partial: bool,
         scanned: u64,
         unreadable: u64,
+        #[serde(default)]
+        warnings: Vec<String>,
     }
     #[derive(Deserialize)]
     struct Bucket {
@@ -99,7 +104,10 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
     }
     let body: Body = serde_json::from_slice(body).ok()?;
     let Some(start) = body.start else {
-        return Some(Histogram::default());
+        return Some(Histogram {
+            warnings: body.warnings,
+            ..Histogram::default()
+        });
     };
     let mut series: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (index, bucket) in body.buckets.iter().enumerate() {
@@ -128,6 +136,7 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         is_partial: body.partial,
         scanned: body.scanned,
         unreadable: body.unreadable,
+        warnings: body.warnings,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The records of a run.
 
 use super::caps::{Held, LeftOut};
-use crate::capture::{Count, End, Gap, Start, Stream, is_reserved};
+use crate::capture::{Count, End, Gap, Start, Stream};
 use crate::collect::line::Line;
 use crate::collect::recognise::{Events, Recogniser, Recognition};
 use crate::record::{Level, Metadata, Record, Source};
@@ -28,7 +28,7 @@ impl Voice {
             .source
             .parse()
             .ok()
-            .filter(|source| !is_reserved(source));
+            .filter(|source: &Source| !source.is_reserved());
         let source = source.unwrap_or_else(nameless);
         Self {
             run_id,

@@ -16,7 +16,12 @@ const UNITS = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
 const RELATIVE = /^-?\s*(\d{1,6})\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?|w|weeks?)(\s+ago)?$/i;
 const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?$/i;
 const CLOCK = /^(\d{1,2}):(\d\d)(?::(\d\d))?$/;
-const EPOCH = /^(\d{10}|\d{13})$/;
+const EPOCH = /^@?(\d{9,19})(?:\.\d+)?$/;
+const WEEKDAY = /^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+/i;
+/** Several lengths one after the other: `2h30min`, `1 day 2 hours`. */
+const LENGTHS = /^-?\s*((?:\d{1,6}\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)\s*){2,})(?:\s*ago)?$/i;
+/** @type {Record<string, number>} */
+const DAYS = { yesterday: -1, today: 0, tomorrow: 1 };
 
 /**
  * Reads a typed or pasted time. What it returns is what the API understands: relative as `-15m`, absolute as RFC 3339 in UTC.
@@ -25,10 +30,15 @@ const EPOCH = /^(\d{10}|\d{13})$/;
  * @returns {{ok: true, value: string} | {ok: false, reason: string}}
  */
 export function readTime(text, { now, utc }) {
-  const typed = text.trim();
+  const typed = text.trim().replace(WEEKDAY, "");
   if (typed === "" || /^now$/i.test(typed)) return { ok: true, value: "" };
   const relative = RELATIVE.exec(typed);
   if (relative) return { ok: true, value: `-${Number(relative[1])}${relative[2]?.[0]?.toLowerCase()}` };
+  const lengths = LENGTHS.exec(typed)?.[1]?.matchAll(/(\d+)\s*([smhdw])/gi);
+  if (lengths) {
+    const total = [...lengths].reduce((sum, [, n, unit]) => sum + Number(n) * (UNITS[(unit ?? "").toLowerCase()] ?? 0), 0);
+    return { ok: true, value: `-${total / 1000}s` };
+  }
   const ms = absolute(typed, now, utc);
   if (ms === null || Number.isNaN(ms)) {
     return { ok: false, reason: "Write a time such as 14:30, 2026-02-17 14:30, -2h, or paste a timestamp." };
@@ -45,7 +55,10 @@ export function readTime(text, { now, utc }) {
  * @returns {number | null}
  */
 function absolute(typed, now, utc) {
-  if (EPOCH.test(typed)) return typed.length === 10 ? Number(typed) * 1000 : Number(typed);
+  const epoch = EPOCH.exec(typed)?.[1];
+  if (epoch) return epochMs(Number(typed.replace("@", "")));
+  const days = DAYS[typed.toLowerCase()];
+  if (days !== undefined) return midnight(now, utc, days);
   const clock = CLOCK.exec(typed);
   if (clock) return clockToday(clock, now, utc);
   const date = DATE.exec(typed);
@@ -60,6 +73,33 @@ function absolute(typed, now, utc) {
   if (!real) return null;
   if (offset) return asUtc - offsetMs(offset);
   return utc ? asUtc : new Date(...parts).getTime();
+}
+
+/**
+ * The size of a number since 1970 tells whether it counts seconds, milliseconds, microseconds or nanoseconds.
+ * @param {number} number
+ */
+function epochMs(number) {
+  if (number < 1e11) return Math.floor(number * 1e3);
+  if (number < 1e14) return Math.floor(number);
+  return Math.floor(number < 1e17 ? number / 1e3 : number / 1e6);
+}
+
+/**
+ * @param {number} now
+ * @param {boolean} utc
+ * @param {number} days from today
+ */
+function midnight(now, utc, days) {
+  const day = new Date(now);
+  if (utc) {
+    day.setUTCHours(0, 0, 0, 0);
+    day.setUTCDate(day.getUTCDate() + days);
+  } else {
+    day.setHours(0, 0, 0, 0);
+    day.setDate(day.getDate() + days);
+  }
+  return day.getTime();
 }
 
 /**

@@ -110,6 +110,7 @@ function Empty() {
   if (isEverything(chosen)) return html`<${NothingYet} />`;
   const range = chosen.start || chosen.end;
   return html`<div class="notice"><h2>${chosen.search ? html`Nothing ${chosen.invert ? "but" : "matches"} <q>${chosen.search}</q>` : "No records"}</h2>
+    ${browse.value.warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`)}
     <p>${range ? `Range: ${rangeLabel(chosen.start, chosen.end, preferences.value.utc)}.` : "All that is kept was looked at."}</p>
     <div class="actions">
       ${range ? html`<button class="primary" onClick=${() => refine({ start: "", end: "" })}>Look at all times</button>` : null}

@@ -79,3 +79,17 @@ test("ranges have names", () => {
     "2026-02-17 14:00:00 to 15:00:00",
   );
 });
+
+test("numbers of any unit, days by name and several lengths are read as the server reads them", () => {
+  assert.equal(read("1771338615"), "2026-02-17T14:30:15Z");
+  assert.equal(read("@1771338615.5"), "2026-02-17T14:30:15.500Z");
+  assert.equal(read("1771338615123"), "2026-02-17T14:30:15.123Z");
+  assert.equal(read("1771338615123456"), "2026-02-17T14:30:15.123Z");
+  assert.equal(read("1771338615123456789"), "2026-02-17T14:30:15.123Z");
+  assert.equal(read("today"), "2026-02-17T00:00:00Z");
+  assert.equal(read("yesterday"), "2026-02-16T00:00:00Z");
+  assert.equal(read("-2h30min"), "-9000s");
+  assert.equal(read("1 day 2 hours ago"), "-93600s");
+  assert.equal(read("Tue 2026-02-17 14:30:00 UTC"), "2026-02-17T14:30:00Z");
+  assert.equal(read("2h 3x"), null);
+});

@@ -6,7 +6,6 @@ use crate::stores::TestStore;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use vmlog::capture::is_reserved;
 use vmlog::query::{self, Budget, Filter, Run, RunsPage, RunsQuery, SourcePattern};
 use vmlog::record::{Level, Record, StoredRecord};
 use vmlog::store::View;
@@ -100,7 +99,7 @@ fn expected(records: &[StoredRecord], meant: impl Fn(&str) -> bool) -> Vec<Run> 
         let record = &stored.record;
         let id = record.metadata.get("run_id").and_then(Value::as_str);
         if let Some(id) = id
-            && !is_reserved(&record.source)
+            && !record.source.is_reserved()
             && meant(record.source.as_str())
         {
             by_run.entry(id.to_owned()).or_default().push(stored);

@@ -6,7 +6,7 @@ use rustix::fs::OFlags;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// How much of it is kept.
@@ -45,6 +45,9 @@ const FOLDER_MODE: u32 = 0o700;
 const PART_SUFFIX: &str = ".log";
 const REPORT_SUFFIX: &str = ".report.txt";
 
+/// Runs in the folder of another user that are looked at, the newest: as many as `vmlog exec` keeps.
+const FOREIGN_RUNS_MAX: usize = 200;
+
 /// The first part of a run.
 pub(crate) const FIRST_PART: u32 = 1;
 
@@ -52,6 +55,8 @@ pub(crate) const FIRST_PART: u32 = 1;
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// The user whose folder it is, when it is not our own: what is in it is bounded and checked.
+    owner: Option<u32>,
 }
 
 /// What the folder holds of one run.
@@ -66,7 +71,21 @@ impl Folder {
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            owner: None,
         }
+    }
+
+    /// The folder of another user, for reading.
+    pub(crate) fn of_user(path: &Path, uid: u32) -> Self {
+        Self {
+            path: path.to_owned(),
+            owner: Some(uid),
+        }
+    }
+
+    /// The user whose folder it is, when it is not our own.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        self.owner
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -87,7 +106,14 @@ impl Folder {
 
     /// Opens a part for reading. A link or a pipe that somebody put there is not a part.
     pub(crate) fn open_part(&self, run: RunId, part: u32) -> io::Result<File> {
-        open_plain(&self.part_path(run, part))
+        let file = open_plain(&self.part_path(run, part))?;
+        if let Some(owner) = self.owner {
+            let metadata = file.metadata()?;
+            if metadata.uid() != owner || metadata.nlink() != 1 {
+                return Err(io::Error::other("it is not a file of this user alone"));
+            }
+        }
+        Ok(file)
     }
 
     pub(crate) fn remove_part(&self, run: RunId, part: u32) -> io::Result<()> {
@@ -119,6 +145,9 @@ impl Folder {
                 let parts = runs.entry(run).or_default();
                 parts.numbers.push(part);
                 parts.bytes += metadata.len();
+            }
+            if self.owner.is_some() && runs.len() > FOREIGN_RUNS_MAX {
+                runs.pop_first();
             }
         }
         for parts in runs.values_mut() {

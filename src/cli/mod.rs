@@ -2,6 +2,7 @@
 //! `config`, and only here do errors become text and exit codes.
 
 mod announce;
+mod captures;
 mod chart;
 mod compact;
 mod completions;
@@ -99,10 +100,22 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
 /// Where captured commands are kept. A setting that is wrong must not keep a command from running: it is told, and the
 /// command runs without being kept.
 fn capture_options(arguments: &ArgMatches) -> Option<capture::Options> {
+    // the half of `exec --pty` that becomes the command keeps nothing itself
+    let is_launcher = arguments.try_get_one::<bool>("lead-session");
+    if is_launcher.is_ok_and(|flag| flag == Some(&true)) {
+        return None;
+    }
     let options = raw(arguments).and_then(|raw| {
+        let is_given = |name: &str| {
+            raw.environment
+                .get(name)
+                .is_some_and(|text| !text.is_empty())
+        };
+        let is_named =
+            is_given("LOG_CAPTURE_DIR") || is_given("LOG_DATA_DIR") || arguments.contains_id("dir");
         let config = Config::check(&raw).map_err(|error| Failure::usage(error.to_string()))?;
         Ok(capture::Options {
-            dir: config.capture.directory,
+            dir: captures::choose(&config, is_named),
             limits: capture::Limits::default(),
             redact: config.redact,
         })

@@ -2,7 +2,7 @@
 
 use super::{Failure, announce};
 use crate::collect;
-use crate::collect::{CaptureCollector, CloudInitCollector, Collector};
+use crate::collect::{CaptureCollector, CloudInitCollector, Collector, SpoolCollector};
 use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, SandboxCollector};
 use crate::config::{Config, Raw};
 use crate::disk::RealDisk;
@@ -230,6 +230,7 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
     let cloud_init = config.cloud_init.clone();
     let docker = config.docker_json.clone();
     let capture = config.capture.clone();
+    let (spool, of_users) = (config.spool.clone(), config.capture.clone());
     let mut collectors = vec![
         named("journald", move |positions| {
             JournaldCollector::open(journal.clone(), positions)
@@ -242,6 +243,9 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
         }),
         named("capture", move |positions| {
             CaptureCollector::open(capture.clone(), positions)
+        }),
+        named("spool", move |positions| {
+            SpoolCollector::open(spool.clone(), of_users.clone(), positions)
         }),
     ];
     collectors.extend(config.sandboxes.clone().map(|options| {

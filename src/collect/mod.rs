@@ -51,7 +51,7 @@ mod watch;
 mod wildcard;
 
 pub use backlog::CatchUpMax;
-pub use capture::{CaptureCollector, CaptureOptions};
+pub use capture::{CaptureCollector, CaptureOptions, SpoolCollector};
 pub use cloud_init::{CloudInitCollector, CloudInitOptions};
 pub use docker_json::{DockerJsonCollector, DockerJsonOptions};
 pub use file::{FileCollector, FileOptions};

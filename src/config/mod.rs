@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) journal: JournaldOptions,
     pub(crate) capture: CaptureOptions,
+    /// The folder of other users' captures.
+    pub(crate) spool: PathBuf,
     pub(crate) cloud_init: CloudInitOptions,
     pub(crate) files: Vec<FileOptions>,
     pub(crate) docker_json: DockerJsonOptions,
@@ -120,6 +122,7 @@ impl Config {
         let data_dir = raw.data_dir()?;
         let config = Self {
             capture: capture_options(raw, &data_dir)?,
+            spool: raw.read("LOG_CAPTURE_SPOOL", value::path)?,
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
             api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(Key),

@@ -249,6 +249,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "where `vmlog exec` and `vmlog pipe` keep what they capture, and the server reads it",
     },
     Setting {
+        name: "LOG_CAPTURE_SPOOL",
+        flag: None,
+        default: "/var/spool/vmlog",
+        kind: Kind::Path,
+        meaning: "where commands of other users are captured, each in a folder of its own, and the server reads them; the package makes it",
+    },
+    Setting {
         name: "LOG_CAPTURE_MAX_LINES",
         flag: None,
         default: "10000",

@@ -1051,3 +1051,91 @@ fn logs_are_private_and_bounded() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
 }
+
+/// A folder as the package makes it.
+fn spool(root: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let spool = root.join("spool");
+    fs::create_dir(&spool).unwrap();
+    fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&spool, fs::Permissions::from_mode(0o1733)).unwrap();
+    spool
+}
+
+/// `vmlog exec` without a folder that is named.
+fn exec_of_user(uid: Option<u32>, home: &Path, spool: &Path) -> (String, String) {
+    use std::os::unix::process::CommandExt as _;
+    // the test's own binary may be where another user may not go
+    let binary = home.join("vmlog");
+    if !binary.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_vmlog"), &binary).unwrap();
+    }
+    let mut command = Command::new(&binary);
+    command.args(["exec", "--source", "build", "--", "echo", "hello"]);
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    command
+        .env("HOME", home.join("home"))
+        .env("LOG_CAPTURE_SPOOL", spool);
+    command.current_dir("/");
+    if let Some(uid) = uid {
+        command.uid(uid).gid(uid);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_command_of_another_user_is_collected_from_the_spool() {
+    if !rustix::process::geteuid().is_root() {
+        // only root can run a command as somebody else
+        return;
+    }
+    const NOBODY: u32 = 65534;
+    let root = tempfile::tempdir().unwrap();
+    let spool = spool(root.path());
+    let (out, error) = exec_of_user(Some(NOBODY), root.path(), &spool);
+    assert_eq!((out.as_str(), error.as_str()), ("hello\n", ""));
+    let options = CaptureOptions::new(&spool);
+    let mut collector = vmlog::collect::SpoolCollector::open(spool, options, &Positions::new());
+    let mut batch = Batch::default();
+    collector.read(&mut batch).unwrap();
+    let line = batch
+        .records
+        .iter()
+        .find(|record| record.message == "hello")
+        .unwrap();
+    assert_eq!(line.source.as_str(), "build");
+    assert_eq!(field(line, "uid"), &Value::from(NOBODY));
+}
+
+#[test]
+fn a_command_whose_output_nobody_reads_says_so_once() {
+    if rustix::process::geteuid().is_root() {
+        // root's own folder is the machine's: it is not for a test to make
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("home")).unwrap();
+        std::os::unix::fs::chown(root.path().join("home"), Some(65534), Some(65534)).unwrap();
+        told_once(Some(65534), root.path());
+    } else {
+        told_once(None, tempfile::tempdir().unwrap().path());
+    }
+}
+
+fn told_once(uid: Option<u32>, root: &Path) {
+    let spool = spool(root).join("missing");
+    let (_, error) = exec_of_user(uid, root, &spool);
+    let dir = root.join("home/.local/state/vmlog/capture");
+    let expected = format!(
+        "vmlog: output is kept in {}, and nothing reads it until `vmlog serve` runs as this user; the machine's server reads {}, which \
+         cannot be used: No such file or directory (os error 2)\n",
+        dir.display(),
+        spool.display()
+    );
+    assert_eq!(error, expected);
+    let (_, error) = exec_of_user(uid, root, &spool);
+    assert_eq!(error, "", "it is said once");
+}

@@ -5,6 +5,7 @@ mod caps;
 mod part;
 mod records;
 mod run;
+mod spool;
 
 use super::position::{forget, load, save};
 use super::recognise::Recognition;
@@ -20,6 +21,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
+
+pub use spool::SpoolCollector;
 
 /// What a [`CaptureCollector`] reads.
 #[derive(Debug, Clone)]
@@ -64,6 +67,8 @@ const ORIGIN: &str = "capture:";
 pub struct CaptureCollector {
     options: CaptureOptions,
     folder: Folder,
+    /// What its positions begin with.
+    origin: String,
     runs: BTreeMap<RunId, State>,
     listing: Listing,
     watch: Watch,
@@ -96,13 +101,25 @@ impl CaptureCollector {
     /// Goes on from where `positions` say. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: CaptureOptions, positions: &Positions) -> Self {
-        let known = positions.keys().filter_map(|origin| {
-            let run = origin.strip_prefix(ORIGIN)?.parse().ok()?;
-            Some((run, State::Known(load(positions, origin))))
+        let folder = Folder::new(&options.directory);
+        Self::on(folder, ORIGIN.to_owned(), options, positions)
+    }
+
+    /// The same for the folder of another user: its runs say whose they are, in records and in positions.
+    pub(super) fn of_user(options: CaptureOptions, uid: u32, positions: &Positions) -> Self {
+        let folder = Folder::of_user(&options.directory, uid);
+        Self::on(folder, format!("spool:{uid}:"), options, positions)
+    }
+
+    fn on(folder: Folder, origin: String, options: CaptureOptions, positions: &Positions) -> Self {
+        let known = positions.keys().filter_map(|name| {
+            let run = name.strip_prefix(&origin)?.parse().ok()?;
+            Some((run, State::Known(load(positions, name))))
         });
         Self {
-            folder: Folder::new(&options.directory),
+            folder,
             runs: known.collect(),
+            origin,
             listing: Listing::default(),
             watch: Watch::new(),
             turn: None,
@@ -149,7 +166,7 @@ impl CaptureCollector {
 
     /// Runs that are no longer there need no position.
     fn forget_removed(&mut self, intake: &mut Intake<'_>) {
-        let listed = &self.listing.runs;
+        let (listed, prefix) = (&self.listing.runs, &self.origin);
         self.runs.retain(|run, state| {
             if listed.contains_key(run) {
                 return true;
@@ -163,7 +180,7 @@ impl CaptureCollector {
                 let text = "a capture log was removed before it was read to its end";
                 intake.push(told(*run, text.to_owned()));
             }
-            intake.position(forget(&origin(*run)), None);
+            intake.position(forget(&origin(prefix, *run)), None);
             false
         });
     }
@@ -208,7 +225,10 @@ impl CaptureCollector {
         let before = intake.count();
         let result = self.read_run(id, &mut run, intake);
         if intake.count() > before || run.place().is_over {
-            intake.position(save(&origin(id), run.place()), run.place().reached());
+            intake.position(
+                save(&origin(&self.origin, id), run.place()),
+                run.place().reached(),
+            );
         }
         let state = match result {
             Ok(()) if run.place().is_over => State::Over,
@@ -343,8 +363,8 @@ impl Collector for CaptureCollector {
     }
 }
 
-fn origin(run: RunId) -> String {
-    format!("{ORIGIN}{run}")
+fn origin(prefix: &str, run: RunId) -> String {
+    format!("{prefix}{run}")
 }
 
 /// A record about the log of a run.

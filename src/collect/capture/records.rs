@@ -7,11 +7,14 @@ use crate::collect::recognise::{Events, Recogniser, Recognition};
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use serde_json::Value;
+use std::fmt::Display;
 
 /// What every record of a run says.
 #[derive(Debug, Clone)]
 pub(crate) struct Voice {
     pub(crate) run_id: String,
+    /// The user whose folder it is in, when that is not the server's.
+    uid: Option<u32>,
     pub(crate) source: Source,
     pub(crate) start: Start,
     recogniser: Recogniser,
@@ -21,8 +24,18 @@ pub(crate) struct Voice {
 const NAMELESS: &str = "command";
 
 impl Voice {
-    pub(crate) fn new(run_id: String, start: Option<Start>, recognition: &Recognition) -> Self {
-        let start = start.unwrap_or_default();
+    /// Of a run in the folder of another user its name says so too: two users may have written the same.
+    pub(crate) fn new(
+        id: impl Display,
+        start: Option<Start>,
+        uid: Option<u32>,
+        recognition: &Recognition,
+    ) -> Self {
+        let mut start = start.unwrap_or_default();
+        let mark = uid.map_or_else(String::new, |uid| format!(".u{uid}"));
+        if let Some(parent) = &mut start.parent_run_id {
+            parent.push_str(&mark);
+        }
         let nameless = || Source::new(NAMELESS, "");
         let source = start
             .source
@@ -31,7 +44,8 @@ impl Voice {
             .filter(|source: &Source| !source.is_reserved());
         let source = source.unwrap_or_else(nameless);
         Self {
-            run_id,
+            run_id: format!("{id}{mark}"),
+            uid,
             recogniser: recognition.of(source.as_str()),
             source,
             start,
@@ -42,6 +56,9 @@ impl Voice {
         let mut metadata = Metadata::new();
         metadata.insert("event_type", event_type);
         metadata.insert("run_id", self.run_id.clone());
+        if let Some(uid) = self.uid {
+            metadata.insert("uid", uid);
+        }
         if let Some(pid) = self.start.pid {
             metadata.insert("pid", pid);
         }
@@ -217,7 +234,7 @@ mod tests {
             command: "npm ci".to_owned(),
             ..Start::default()
         };
-        Voice::new("r1".to_owned(), Some(start), &Recognition::default())
+        Voice::new("r1", Some(start), None, &Recognition::default())
     }
 
     #[test]

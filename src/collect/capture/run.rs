@@ -148,7 +148,7 @@ impl Run {
         });
         Some(Self {
             id,
-            voice: Voice::new(id.to_string(), start, recognition),
+            voice: Voice::new(id, start, folder.owner(), recognition),
             begun,
             caps,
             part: place.part,

@@ -18,6 +18,7 @@ mod run_id;
 mod scrub;
 mod session;
 mod signals;
+mod spool;
 mod user;
 
 pub use category::Category;
@@ -30,4 +31,5 @@ pub use pty::become_on_terminal;
 pub use pump::pass_standard_input;
 pub use run_id::{RunId, RunIdError};
 pub use session::{Ending, Facts, Options};
+pub(crate) use spool::user_folder;
 pub use user::user_name;

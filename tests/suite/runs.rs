@@ -334,7 +334,9 @@ fn runs_have_the_shape_that_clients_know() {
         server.json("/runs?success=false&source=devcontainer:")["runs"],
         json!([failed])
     );
-    assert_eq!(server.json("/runs?source=command"), nothing);
+    let mut unknown = nothing.clone();
+    unknown["warnings"] = json!(["no source `command`"]);
+    assert_eq!(server.json("/runs?source=command"), unknown);
     let first = server.json("/runs?limit=1");
     assert_eq!(
         (&first["runs"], &first["hasMore"]),

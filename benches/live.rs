@@ -36,6 +36,9 @@ const TAILS: usize = 5;
 const WORST: &str = "/logs/tail?search=%5Ba-m%5D.%7B60%7D%5Cp%7BGreek%7D&regex=true";
 const TOKEN: &str = "live-bench-token-0123456789";
 
+/// One of the figures of a round.
+type Figure = fn(&Took) -> Duration;
+
 fn main() {
     let records: usize = std::env::args()
         .skip(1)
@@ -53,7 +56,7 @@ fn main() {
         times.sort_unstable();
         times[times.len() / 2]
     };
-    let kinds: [(&str, fn(&Took) -> Duration); 2] = [
+    let kinds: [(&str, Figure); 2] = [
         ("processor time of the writer", |took| took.processor),
         ("time in all", |took| took.wall),
     ];

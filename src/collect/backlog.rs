@@ -200,7 +200,8 @@ mod tests {
     fn read(files: &[(&str, u64)], catch_up_max: CatchUpMax) -> (Vec<String>, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         for (at, (name, lines)) in files.iter().enumerate() {
-            let text: String = (0..*lines).map(|line| format!("{at}:{line}\n")).collect();
+            let lines: Vec<_> = (0..*lines).map(|line| format!("{at}:{line}\n")).collect();
+            let text = lines.concat();
             write(&dir.path().join(name), &text);
         }
         let path = dir.path().join("a.log");

@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn a_clock_set_back_shows_by_the_time_since_the_boot() {
         let at = |realtime, monotonic| Cursor {
-            realtime,
             monotonic,
+            realtime,
             ..Cursor::default()
         };
         let hour = 3_600_000_000;

@@ -170,7 +170,7 @@ mod tests {
             report
                 .metadata
                 .get("records")
-                .and_then(|count| count.as_u64()),
+                .and_then(serde_json::Value::as_u64),
             Some(2)
         );
         admitted(&mut limit, "docker:e");

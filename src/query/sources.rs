@@ -95,7 +95,11 @@ impl FromStr for SourcesCursor {
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are not counted.
-pub(super) fn count_sources(view: &View, filter: &Filter, budget: &Budget) -> Result<SourceCounts, Error> {
+pub(super) fn count_sources(
+    view: &View,
+    filter: &Filter,
+    budget: &Budget,
+) -> Result<SourceCounts, Error> {
     let query = SourcesQuery {
         filter: filter.clone(),
         cursor: None,

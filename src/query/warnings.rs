@@ -38,7 +38,7 @@ pub(super) fn of_empty(
     let unknown = unknown.filter(|pattern| !known.iter().any(|one| pattern.matches(&one.source)));
     for pattern in unknown.take(PATTERNS_MAX) {
         let names = known.iter().map(|one| one.source.as_str());
-        let suggestion = suggestion(pattern.text(), names);
+        let suggestion = suggestion(pattern.text(), &names);
         let suggestion =
             suggestion.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         warnings.push(format!("no source `{pattern}`{suggestion}"));
@@ -47,7 +47,7 @@ pub(super) fn of_empty(
 }
 
 /// A source, or a kind of sources, that was probably meant by `word`.
-fn suggestion<'a>(word: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+fn suggestion<'a>(word: &str, names: &(impl Iterator<Item = &'a str> + Clone)) -> Option<String> {
     let word = word.trim_end_matches(':').to_lowercase();
     if word.is_empty() {
         return None;
@@ -119,7 +119,7 @@ mod tests {
             "cloud-init",
             "file:App",
         ];
-        let suggested = |word: &str| suggestion(word, names.into_iter());
+        let suggested = |word: &str| suggestion(word, &names.into_iter());
         assert_eq!(suggested("docker").as_deref(), Some("docker:"));
         assert_eq!(suggested("Docker:").as_deref(), Some("docker:"));
         assert_eq!(suggested("dcker:").as_deref(), Some("docker:"));

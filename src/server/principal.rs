@@ -37,7 +37,7 @@ impl PrincipalId {
         for part in [workspace, subject] {
             // the length keeps a name that runs on into the next from being the same
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
-            context.update(&length.to_be_bytes());
+            context.update(&length.to_le_bytes());
             context.update(part.unwrap_or_default().as_bytes());
         }
         let mut id = [0; 16];

@@ -29,7 +29,7 @@ struct Buckets<K> {
     /// Requests a second; 0 sets no bound.
     rate: u32,
     burst: u32,
-    buckets: Mutex<HashMap<K, Bucket>>,
+    filled: Mutex<HashMap<K, Bucket>>,
 }
 
 /// What is left of somebody's requests, as it was at `since`.
@@ -62,7 +62,7 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
         Self {
             rate,
             burst: burst.max(1),
-            buckets: Mutex::new(HashMap::new()),
+            filled: Mutex::new(HashMap::new()),
         }
     }
 
@@ -71,7 +71,7 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
             return Ok(());
         }
         // a panic elsewhere leaves the numbers as they were
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             self.forget(&mut buckets, now);
         }
@@ -198,7 +198,7 @@ mod tests {
             let address = IpAddr::V4((0x0a00_0000 + number).into());
             assert!(rates.take(&Principal::stranger(address), now).is_ok());
         }
-        let buckets = rates.strangers.buckets.lock().expect("not poisoned");
+        let buckets = rates.strangers.filled.lock().expect("not poisoned");
         assert!(buckets.len() <= BUCKETS_MAX);
     }
 }

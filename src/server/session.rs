@@ -101,13 +101,12 @@ impl Sessions {
     /// The sessions of a server with this token; without one they end with the process.
     pub(super) fn new(token: Option<&str>) -> Self {
         let mut made_up = [0; 32];
-        let secret = match token {
-            Some(token) => token.as_bytes(),
-            None => {
-                // without random bytes no session is of use to anybody: `begin` needs some too, and fails
-                let _ = getrandom::fill(&mut made_up);
-                &made_up
-            }
+        let secret = if let Some(token) = token {
+            token.as_bytes()
+        } else {
+            // without random bytes no session is of use to anybody: `begin` needs some too, and fails
+            let _ = getrandom::fill(&mut made_up);
+            &made_up
         };
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&secret, b"vmlog browser session, version 1");
@@ -265,7 +264,7 @@ fn address(path: &str, parameters: &[(String, String)]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     let pairs = parameters.iter().flat_map(|(name, value)| [name, value]);
     for part in std::iter::once(path).chain(pairs.map(String::as_str)) {
-        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(&(part.len() as u64).to_le_bytes());
         context.update(part.as_bytes());
     }
     URL_SAFE_NO_PAD.encode(context.finish())

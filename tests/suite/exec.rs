@@ -1090,11 +1090,11 @@ fn exec_of_user(uid: Option<u32>, home: &Path, spool: &Path) -> (String, String)
 
 #[test]
 fn a_command_of_another_user_is_collected_from_the_spool() {
+    const NOBODY: u32 = 65534;
     if !rustix::process::geteuid().is_root() {
         // only root can run a command as somebody else
         return;
     }
-    const NOBODY: u32 = 65534;
     let root = tempfile::tempdir().unwrap();
     let spool = spool(root.path());
     let (out, error) = exec_of_user(Some(NOBODY), root.path(), &spool);

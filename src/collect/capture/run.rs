@@ -26,7 +26,8 @@ pub(crate) struct Place {
     skip: u64,
     head: Head,
     /// Lines that had not ended at `offset`.
-    waiting: BTreeMap<Stream, (u32, Vec<u8>)>,
+    #[serde(default)]
+    unended: BTreeMap<Stream, Unended>,
     /// The event of each stream, for the line that comes out next.
     #[serde(default)]
     events: Events,
@@ -34,6 +35,17 @@ pub(crate) struct Place {
     drained: u64,
     /// Everything has been read.
     pub(crate) is_over: bool,
+}
+
+/// Where a line is in the log that has not ended. Its bytes stay there: they have not been redacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Unended {
+    /// How many parts of the line have become records.
+    part: u32,
+    /// The part and the offset of an entry at or before its first byte.
+    from: (u32, u64),
+    /// How many bytes wait for the end of the line.
+    length: u64,
 }
 
 impl Place {
@@ -74,6 +86,8 @@ pub(crate) struct Run {
 struct Joined {
     lines: Lines,
     grew: Instant,
+    /// The part and the offset of an entry at or before the first byte that waits.
+    from: (u32, u64),
 }
 
 /// What becomes of a line.
@@ -140,11 +154,11 @@ impl Run {
             _ => (None, None),
         };
         place.part = place.part.max(FIRST_PART);
-        let streams = place.waiting.iter().map(|(&stream, (part, waiting))| {
-            let mut lines = Lines::new(b"", *part);
-            lines.push(waiting);
-            let grew = Instant::now();
-            (stream, Joined { lines, grew })
+        let streams = place.unended.iter().map(|(&stream, unended)| {
+            let mut lines = Lines::new(b"", unended.part);
+            lines.push(&read_again(folder, id, stream, unended, &place));
+            let (grew, from) = (Instant::now(), unended.from);
+            (stream, Joined { lines, grew, from })
         });
         Some(Self {
             id,
@@ -208,7 +222,7 @@ impl Run {
                 let held = Held::of(&line, self.newest, stream);
                 intake.push(self.voice.line(&held, &mut self.place.events));
             }
-            self.place.remember(stream, &joined.lines);
+            self.place.remember(stream, joined);
         }
     }
 
@@ -349,6 +363,7 @@ impl Run {
         let joined = self.streams.entry(stream).or_insert_with(Joined::new);
         joined.lines.push(&entry.data);
         joined.grew = Instant::now();
+        let begins = (self.place.part, self.place.offset);
         let mut taken = 0;
         while let Some(line) = joined.lines.next() {
             if line.adds_nothing() {
@@ -378,7 +393,10 @@ impl Run {
         if let Phase::Head = self.phase {
             self.place.offset = next;
             self.place.skip = 0;
-            self.place.remember(stream, &joined.lines);
+            if joined.lines.waiting().len() <= entry.data.len() {
+                joined.from = begins;
+            }
+            self.place.remember(stream, joined);
         }
     }
 
@@ -435,13 +453,18 @@ impl Run {
 }
 
 impl Place {
-    fn remember(&mut self, stream: Stream, lines: &Lines) {
-        let (part, waiting) = (lines.part(), lines.waiting());
-        if part == 0 && waiting.is_empty() {
-            self.waiting.remove(&stream);
-        } else {
-            self.waiting.insert(stream, (part, waiting.to_vec()));
+    fn remember(&mut self, stream: Stream, joined: &Joined) {
+        let (part, length) = (joined.lines.part(), joined.lines.waiting().len());
+        if part == 0 && length == 0 {
+            self.unended.remove(&stream);
+            return;
         }
+        let unended = Unended {
+            part,
+            from: joined.from,
+            length: length as u64,
+        };
+        self.unended.insert(stream, unended);
     }
 }
 
@@ -450,8 +473,43 @@ impl Joined {
         Self {
             lines: Lines::new(b"", 0),
             grew: Instant::now(),
+            from: (FIRST_PART, 0),
         }
     }
+}
+
+/// The bytes of a line that had not ended at `place`, from the log. What has been removed since is missing.
+fn read_again(
+    folder: &Folder,
+    id: RunId,
+    stream: Stream,
+    unended: &Unended,
+    place: &Place,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (first, offset) = unended.from;
+    for number in first..=place.part {
+        let Ok(file) = folder.open_part(id, number) else {
+            continue;
+        };
+        let offset = if number == first { offset } else { 0 };
+        let mut reader = PartReader::new(file, offset);
+        while number < place.part || reader.offset() < place.offset {
+            match reader.next() {
+                Ok((Found::Line, range)) => {
+                    let entry = Entry::parse(reader.bytes(range)).ok();
+                    let entry =
+                        entry.filter(|entry| entry.event.is_none() && entry.stream == stream);
+                    bytes.extend_from_slice(entry.as_ref().map_or(&[][..], |entry| &entry.data));
+                }
+                Ok((Found::TooLong, _)) => {}
+                Ok((Found::End, _)) | Err(_) => break,
+            }
+        }
+    }
+    let length = usize::try_from(unended.length).unwrap_or(usize::MAX);
+    let start = bytes.len().saturating_sub(length);
+    bytes.split_off(start)
 }
 
 fn first_entry(folder: &Folder, id: RunId, part: u32) -> Option<Entry> {

@@ -157,6 +157,7 @@ impl Config {
             },
             redact: redact::Options {
                 patterns: value::patterns(raw.text("LOG_REDACT_PATTERNS")),
+                allowed: value::patterns(raw.text("LOG_REDACT_ALLOW")),
                 disabled: value::list(raw.text("LOG_REDACT_DISABLE")),
                 strict: raw.read("LOG_REDACT_STRICT", value::switch)?,
             },

@@ -495,6 +495,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "more patterns to redact, comma-separated; a comma inside is \\,",
     },
     Setting {
+        name: "LOG_REDACT_ALLOW",
+        flag: None,
+        default: "",
+        kind: Kind::Patterns,
+        meaning: "patterns of texts that are never redacted, comma-separated",
+    },
+    Setting {
         name: "LOG_REDACT_DISABLE",
         flag: None,
         default: "",

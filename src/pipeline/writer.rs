@@ -126,6 +126,8 @@ impl Writer {
         shared: Arc<Shared>,
     ) -> Self {
         let sources = SourceLimit::new(options.sources_max, store.reader());
+        let mut redactor = redactor;
+        redactor.restore(store.positions());
         Self {
             store,
             redactor,
@@ -186,7 +188,8 @@ impl Writer {
             }
             self.pending.push(redacted);
         }
-        let positions = batch.positions.into_iter();
+        // what redaction has left open is committed with the records that left it open
+        let positions = batch.positions.into_iter().chain(self.redactor.changes());
         self.pending
             .positions
             .extend(positions.map(|position| (position.origin, position.value)));

@@ -53,6 +53,20 @@ pub(super) fn sign_at(text: &[u8]) -> Option<(u8, usize)> {
         (b"u003a", b':'),
         (b"u003A", b':'),
     ];
+    const ENTITIES: &[(&[u8], u8)] = &[
+        (b"&#61;", b'='),
+        (b"&#x3d;", b'='),
+        (b"&#x3D;", b'='),
+        (b"&equals;", b'='),
+        (b"&#58;", b':'),
+        (b"&#x3a;", b':'),
+        (b"&#x3A;", b':'),
+        (b"&colon;", b':'),
+    ];
+    if text.first() == Some(&b'&') {
+        let (known, sign) = ENTITIES.iter().find(|(known, _)| text.starts_with(known))?;
+        return Some((*sign, known.len()));
+    }
     let slashes = slashes(text);
     if slashes == 0 {
         return None;
@@ -60,6 +74,30 @@ pub(super) fn sign_at(text: &[u8]) -> Option<(u8, usize)> {
     let code = text.get(slashes..)?;
     let (known, sign) = SIGNS.iter().find(|(known, _)| code.starts_with(known))?;
     Some((*sign, slashes + known.len()))
+}
+
+/// The text with letters and digits that are written as codes of JSON (`\u0079`) written out; nothing where it has none. Nobody has
+/// to write them so, and a name written so would not be found.
+pub(super) fn without_escaped_letters(text: &[u8]) -> Option<Vec<u8>> {
+    memchr::memchr(b'\\', text)?;
+    let mut plain: Option<Vec<u8>> = None;
+    let mut kept = 0;
+    for at in memmem::find_iter(text, b"\\u00") {
+        let code = text.get(at + 4..at + 6);
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        let is_escaped = at > 0 && text.get(at - 1) == Some(&b'\\');
+        let Some(byte) = byte.filter(|byte| byte.is_ascii_alphanumeric() && !is_escaped) else {
+            continue;
+        };
+        let plain = plain.get_or_insert_with(|| Vec::with_capacity(text.len()));
+        plain.extend_from_slice(text.get(kept..at).unwrap_or_default());
+        plain.push(byte);
+        kept = at + 6;
+    }
+    let mut plain = plain?;
+    plain.extend_from_slice(text.get(kept..).unwrap_or_default());
+    Some(plain)
 }
 
 /// The backslashes at the start of the text; none where there are too many.
@@ -130,5 +168,14 @@ mod tests {
         assert_eq!(sign_at(br"\\x3D"), Some((b'=', 5)));
         assert_eq!(sign_at(b"u003d"), None);
         assert_eq!(sign_at(b""), None);
+        assert_eq!(sign_at(b"&#61;x"), Some((b'=', 5)));
+    }
+
+    #[test]
+    fn letters_written_as_codes_are_written_out() {
+        let plain = |text: &str| without_escaped_letters(text.as_bytes());
+        assert_eq!(plain(r#"{"ke\u0079":1}"#), Some(br#"{"key":1}"#.to_vec()));
+        assert_eq!(plain(r"\u0022 \u00"), None);
+        assert_eq!(plain(r"\\u0079"), None);
     }
 }

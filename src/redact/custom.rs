@@ -122,6 +122,17 @@ impl Custom {
     /// Tells every match, left to right. Where the search would take more than its share of steps,
     /// everything that has not been looked at counts as matched.
     pub(super) fn find(&self, text: &[u8], mut tell: impl FnMut(Range<usize>)) {
+        if let Some(unseen) = self.find_seen(text, &mut tell) {
+            tell(unseen);
+        }
+    }
+
+    /// The same, but what has not been looked at is given back.
+    pub(super) fn find_seen(
+        &self,
+        text: &[u8],
+        mut tell: impl FnMut(Range<usize>),
+    ) -> Option<Range<usize>> {
         let mut steps = text.len().saturating_mul(STEPS_PER_BYTE_MAX);
         let mut at = 0;
         while at < text.len() {
@@ -130,10 +141,11 @@ impl Custom {
                     at = range.end.max(at + 1);
                     tell(whole_characters(text, range));
                 }
-                Search::Nothing => return,
-                Search::Exhausted => return tell(whole_characters(text, at..text.len())),
+                Search::Nothing => return None,
+                Search::Exhausted => return Some(whole_characters(text, at..text.len())),
             }
         }
+        None
     }
 
     fn next(&self, text: &[u8], at: usize, steps: &mut usize) -> Search {

@@ -44,6 +44,19 @@ impl Edit {
         Self { rule, range, form }
     }
 
+    /// Whether the secret, without what stands before it and the marks around it, is part of a range.
+    pub(super) fn is_within(&self, text: &[u8], range: &Range<usize>) -> bool {
+        let bytes = text.get(self.range.clone()).unwrap_or_default();
+        let is_mark = |byte: &&u8| byte.is_ascii_whitespace() || b"=:\"'`,;>".contains(byte);
+        let before = bytes.iter().take_while(is_mark).count();
+        let after = bytes.iter().rev().take_while(is_mark).count();
+        let (start, end) = (
+            self.range.start + before,
+            self.range.end.saturating_sub(after),
+        );
+        range.start <= start && end <= range.end
+    }
+
     /// Whether the edit would change the text.
     pub(super) fn changes(&self, text: &[u8]) -> bool {
         text.get(self.range.clone()) != Some(self.form.text().as_bytes())

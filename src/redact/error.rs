@@ -40,6 +40,8 @@ pub enum Error {
         /// The bound.
         max: usize,
     },
+    /// The same of a pattern of what is never redacted.
+    Allowed(Box<Self>),
     /// A name in the list of disabled rules that is no rule.
     UnknownRule {
         /// The name as it was given.
@@ -79,6 +81,7 @@ impl fmt::Display for Error {
                     "{found} redaction patterns were given; at most {max} fit"
                 )
             }
+            Self::Allowed(error) => write!(f, "in the list of what is never redacted: {error}"),
             Self::UnknownRule { found } => write!(
                 f,
                 "no redaction rule is named {found:?}; expected rule ids or the word all"

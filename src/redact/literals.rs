@@ -1,33 +1,49 @@
 //! The first pass over a text: finds where one of the rules' literals stands, in any case of its
 //! letters.
 //!
-//! Each literal is put into one of 64 buckets by its first three bytes. Tables give, for a byte,
-//! the buckets that have it in first, second, third and fourth place; where the three masks of
-//! three neighbours share a bit, a literal of that bucket may start, and only there the fourth byte
-//! is asked and then the literals themselves are compared. The step from one byte to the next
-//! depends on little that was found before, so that a processor overlaps several of them: measured,
-//! this is about three times as fast as an automaton over the same literals, whose every step waits
-//! for the one before.
+//! Each byte is of one of 64 classes: a letter in any case, a digit, one of a few signs, another byte of a literal, or none. A bit for
+//! each three classes in a row says whether a literal may start there; only where it is set the class of the fourth byte is asked and
+//! then the literals themselves are compared. The table of bits has 32 KiB, and a step needs nothing of the one before but a shift:
+//! measured, this is about three times as fast as an automaton over the same literals.
 
 use std::ops::Range;
-
-/// How many buckets a mask has room for.
-const BUCKETS: usize = u64::BITS as usize;
 
 /// How many bytes of a literal are looked up at each place of a text; no literal is shorter.
 const KNOWN: usize = 3;
 
-/// How many bytes the tables know. The last is looked up where the first ones fit, which is where
-/// most texts that hold no literal end.
-const TABLES: usize = KNOWN + 1;
+/// How many bits a class takes.
+const CLASS_BITS: usize = 6;
+
+/// Keeps the classes of the last three bytes.
+const INDEX_MASK: usize = (1 << (CLASS_BITS * KNOWN)) - 1;
+
+/// The class of bytes that are in no literal.
+const NO_CLASS: u8 = 63;
+
+/// The class of bytes of literals that have none of their own.
+const OTHER_CLASS: u8 = 62;
+
+/// Words of the table of bits.
+const WORDS: usize = (INDEX_MASK + 1) / 64;
 
 /// Literals of rules, ready to be looked for.
 #[derive(Debug)]
 pub(super) struct Literals {
-    /// For each place in a literal and each byte, the buckets with a literal that has the byte
-    /// there.
-    masks: Box<[[u64; 256]; TABLES]>,
-    buckets: Vec<Vec<Literal>>,
+    classes: Box<[u8; 256]>,
+    /// A bit for each three classes that a literal starts with.
+    starts: Box<[u64]>,
+    /// How many bits are set in the words before each.
+    ranks: Box<[u16]>,
+    /// The literals that start with three classes, by these: one for each bit that is set.
+    groups: Vec<(usize, Group)>,
+}
+
+/// Literals whose first bytes are of the same classes.
+#[derive(Debug, Default)]
+struct Group {
+    /// The classes that may come fourth, a bit for each.
+    fourth: u64,
+    literals: Vec<Literal>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +53,22 @@ struct Literal {
     rule: usize,
 }
 
+/// The class of a byte of a literal.
+fn class_of(byte: u8) -> u8 {
+    /// Signs that literals have, each with a class of its own.
+    const SIGNS: &[u8] = b"_-.:/ %$\"=<>&?@~|(\\'";
+    match byte {
+        b'a'..=b'z' => byte - b'a',
+        b'A'..=b'Z' => byte - b'A',
+        b'0'..=b'9' => 26 + byte - b'0',
+        _ => SIGNS
+            .iter()
+            .zip(36..)
+            .find(|(sign, _)| **sign == byte)
+            .map_or(OTHER_CLASS, |(_, class)| class),
+    }
+}
+
 impl Literals {
     /// Takes literals, in lower case and each with its rule.
     pub(super) fn new(literals: &[(&'static str, usize)]) -> Self {
@@ -44,63 +76,76 @@ impl Literals {
             .iter()
             .map(|&(text, rule)| (text.as_bytes(), rule))
             .collect();
-        // Neighbours share their first bytes: a bucket of them lets few other texts through.
         sorted.sort_unstable();
-        let mut prefixes: Vec<_> = sorted
-            .iter()
-            .filter_map(|(text, _)| text.get(..KNOWN))
-            .collect();
-        prefixes.dedup();
         let mut all = Self {
-            masks: Box::new([[0; 256]; TABLES]),
-            buckets: vec![Vec::new(); BUCKETS],
+            classes: Box::new([NO_CLASS; 256]),
+            starts: vec![0; WORDS].into_boxed_slice(),
+            ranks: vec![0; WORDS].into_boxed_slice(),
+            groups: Vec::new(),
         };
+        for byte in sorted.iter().flat_map(|(text, _)| text.iter()) {
+            for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
+                if let Some(class) = all.classes.get_mut(usize::from(byte)) {
+                    *class = class_of(byte);
+                }
+            }
+        }
         for &(text, rule) in &sorted {
-            let place = prefixes.iter().position(|&prefix| text.starts_with(prefix));
-            debug_assert!(
-                place.is_some(),
-                "no literal is shorter than the tables know"
-            );
-            let bucket = place.unwrap_or(0) * BUCKETS / prefixes.len().max(BUCKETS);
-            all.add(Literal { text, rule }, bucket);
+            all.add(Literal { text, rule });
+        }
+        let mut rank = 0;
+        for (word, own) in all.starts.iter().zip(all.ranks.iter_mut()) {
+            *own = rank;
+            rank += u16::try_from(word.count_ones()).unwrap_or(0);
         }
         all
     }
 
-    fn add(&mut self, literal: Literal, bucket: usize) {
-        let bit = 1 << bucket;
-        for (place, mask) in self.masks.iter_mut().enumerate() {
-            match literal.text.get(place) {
-                Some(byte) => {
-                    for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-                        if let Some(entry) = mask.get_mut(usize::from(byte)) {
-                            *entry |= bit;
-                        }
-                    }
-                }
-                // behind its end anything may come
-                None => mask.iter_mut().for_each(|entry| *entry |= bit),
-            }
+    fn add(&mut self, literal: Literal) {
+        debug_assert!(
+            literal.text.len() >= KNOWN,
+            "no literal is shorter than the table knows"
+        );
+        let index = literal.text.iter().take(KNOWN).fold(0, |index, &byte| {
+            index << CLASS_BITS | usize::from(class_of(byte))
+        });
+        if let Some(word) = self.starts.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
         }
-        if let Some(literals) = self.buckets.get_mut(bucket) {
-            literals.push(literal);
+        let place = match self
+            .groups
+            .binary_search_by_key(&index, |(index, _)| *index)
+        {
+            Ok(place) => place,
+            Err(place) => {
+                self.groups.insert(place, (index, Group::default()));
+                place
+            }
+        };
+        if let Some((_, group)) = self.groups.get_mut(place) {
+            // behind its end anything may come
+            group.fourth |= literal
+                .text
+                .get(KNOWN)
+                .map_or(u64::MAX, |&byte| 1 << class_of(byte));
+            group.literals.push(literal);
         }
     }
 
     /// Tells each place where a literal stands, from left to right, with the rule that it belongs
     /// to; stops where `visit` says so.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a byte is less than 256 and the index is masked: no check is left"
+    )]
     pub(super) fn visit(&self, text: &[u8], mut visit: impl FnMut(usize, Range<usize>) -> Go) {
-        // Buckets with a literal whose first byte was the last one, and whose first two bytes were
-        // the last two: each byte is looked up once in each table.
-        let (mut one, mut two) = (0, 0);
+        let mut index = INDEX_MASK;
         for (last, byte) in text.iter().enumerate() {
-            let [first, second, third, _] = self.masks_of(*byte);
-            let buckets = two & third;
-            two = one & second;
-            one = first;
-            if buckets != 0 {
+            let class = usize::from(self.classes[usize::from(*byte)]);
+            index = (index << CLASS_BITS | class) & INDEX_MASK;
+            if self.starts[index / 64] >> (index % 64) & 1 != 0 {
                 let start = last + 1 - KNOWN;
-                if self.compare(text, start, buckets, &mut visit) == Go::Stop {
+                if self.compare(text, start, index, &mut visit) == Go::Stop {
                     return;
                 }
             }
@@ -117,40 +162,39 @@ impl Literals {
         found
     }
 
-    /// The buckets with a literal that has the byte in first, second, third and fourth place.
-    #[inline]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a byte is less than 256: no check is left"
-    )]
-    fn masks_of(&self, byte: u8) -> [u64; TABLES] {
-        self.masks.each_ref().map(|mask| mask[usize::from(byte)])
-    }
-
-    /// Tells the literals of these buckets that stand at `start`.
+    /// Tells the literals that stand at `start`, where the first three bytes have these classes.
     #[cold]
     fn compare(
         &self,
         text: &[u8],
         start: usize,
-        mut buckets: u64,
+        index: usize,
         visit: &mut impl FnMut(usize, Range<usize>) -> Go,
     ) -> Go {
-        if let Some(byte) = text.get(start + KNOWN) {
-            let [.., fourth] = self.masks_of(*byte);
-            buckets &= fourth;
+        let (word, bit) = (index / 64, index % 64);
+        let before = self.starts.get(word).copied().unwrap_or(0) & ((1 << bit) - 1);
+        let rank = self.ranks.get(word).copied().unwrap_or(0);
+        let place = usize::from(rank) + before.count_ones() as usize;
+        let Some((_, group)) = self.groups.get(place) else {
+            return Go::On;
+        };
+        if let Some(&byte) = text.get(start + KNOWN) {
+            let class = self
+                .classes
+                .get(usize::from(byte))
+                .copied()
+                .unwrap_or(NO_CLASS);
+            if group.fourth >> class & 1 == 0 {
+                return Go::On;
+            }
         }
-        while buckets != 0 {
-            let bucket = buckets.trailing_zeros() as usize;
-            buckets &= buckets - 1;
-            for literal in self.buckets.get(bucket).into_iter().flatten() {
-                let range = start..start + literal.text.len();
-                let found = text.get(range.clone());
-                if found.is_some_and(|found| found.eq_ignore_ascii_case(literal.text))
-                    && visit(literal.rule, range) == Go::Stop
-                {
-                    return Go::Stop;
-                }
+        for literal in &group.literals {
+            let range = start..start + literal.text.len();
+            let found = text.get(range.clone());
+            if found.is_some_and(|found| found.eq_ignore_ascii_case(literal.text))
+                && visit(literal.rule, range) == Go::Stop
+            {
+                return Go::Stop;
             }
         }
         Go::On

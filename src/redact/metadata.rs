@@ -3,6 +3,7 @@
 
 use super::edit::MASK;
 use super::object::Object;
+use super::scan::Name;
 use super::scan::RuleSet;
 use super::scan::Scan;
 use super::words::Words;
@@ -77,8 +78,8 @@ fn scrub_object<O: Object>(
 /// Scrubs a value whose key may decide.
 fn scrub_entry(scan: &Scan<'_>, key: &str, value: &mut Value) -> RuleSet {
     let name = key.strip_suffix(BASE64).unwrap_or(key);
-    match scan.rule_of_name(name, value.is_number()) {
-        Some(rule) => mask(rule, value),
+    match scan.name(name, value.is_number()) {
+        Some(name) => mask(scan, name, value),
         None if is_raw(key) => scrub_raw(scan, value),
         None if ends_in(key, AUTHORIZATION) => scrub_header(scan, value),
         None => scrub_value(scan, value),
@@ -199,9 +200,10 @@ fn scrub_list(scan: &Scan<'_>, items: &mut [Value]) -> RuleSet {
     for item in items {
         let text = item.as_str().unwrap_or_default();
         let is_flag = text.starts_with('-');
-        let next = is_flag.then(|| scan.rule_of_name(text, false)).flatten();
+        let next = is_flag.then(|| scan.name(text, false)).flatten();
+        let next = next.map(Name::of_flag);
         rules |= match flag {
-            Some(rule) if !is_flag => mask(rule, item),
+            Some(name) if !is_flag => mask(scan, name, item),
             _ => scrub_value(scan, item),
         };
         flag = next;
@@ -218,32 +220,35 @@ fn mask_named(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
     let names = entries
         .entries()
         .filter(|(key, _)| NAMES.iter().any(|name| ends_in(key, name)));
-    let rule = names
+    let name = names
         .filter_map(|(_, name)| name.as_str())
-        .find_map(|name| scan.rule_of_name(name, false));
-    let Some(rule) = rule else {
+        .find_map(|name| scan.name(name, false));
+    let Some(name) = name else {
         return 0;
     };
     entries
         .entries_mut()
         .filter(|(key, _)| ends_in(key.as_ref(), VALUE))
-        .fold(0, |rules, (_, value)| rules | mask(rule, value))
+        .fold(0, |rules, (_, value)| rules | mask(scan, name, value))
 }
 
-/// Masks every text and number under a key that says that they are secret.
-fn mask(rule: RuleSet, value: &mut Value) -> RuleSet {
+/// Masks every text and number under a key that says that they are secret. A text that is no secret after all is a text like any
+/// other.
+fn mask(scan: &Scan<'_>, name: Name, value: &mut Value) -> RuleSet {
     match value {
         Value::String(text) if text.is_empty() || text == MASK => 0,
+        Value::String(text) if name.spares(text) || scan.allows(text) => scrub_value(scan, value),
+        Value::Number(number) if name.spares(&number.to_string()) => 0,
         Value::String(_) | Value::Number(_) => {
             *value = MASK.into();
-            rule
+            name.rules
         }
         Value::Array(items) => items
             .iter_mut()
-            .fold(0, |rules, item| rules | mask(rule, item)),
+            .fold(0, |rules, item| rules | mask(scan, name, item)),
         Value::Object(entries) => entries
             .values_mut()
-            .fold(0, |rules, value| rules | mask(rule, value)),
+            .fold(0, |rules, value| rules | mask(scan, name, value)),
         Value::Null | Value::Bool(_) => 0,
     }
 }

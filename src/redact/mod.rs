@@ -16,11 +16,14 @@
     )
 )]
 
+mod announced;
 mod budget;
 mod code;
 mod custom;
 mod edit;
 mod error;
+mod judge;
+mod link;
 mod literals;
 mod metadata;
 mod names;
@@ -32,28 +35,38 @@ mod prose;
 mod rule;
 mod scan;
 mod shape;
+mod state;
+mod strength;
 mod table;
 mod url;
 mod value;
+mod vendor;
 mod vendors;
 mod walk;
 mod withheld;
 mod words;
+mod worth;
 
 pub use custom::split_patterns;
 pub use error::Error;
 pub use rule::Rule;
 pub use table::RULES;
 
+use crate::record::Position;
+use crate::record::Positions;
 use crate::record::Record;
 use crate::record::Source;
+use announced::Announcements;
 use budget::Budget;
 use edit::Edit;
 use parts::OpenLines;
 use pem::OpenKeys;
+use scan::Name;
 use scan::Scan;
 use scan::Scanner;
+use state::Saved;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use words::Words;
 
@@ -100,6 +113,9 @@ pub struct Options {
     /// More patterns (`LOG_REDACT_PATTERNS`, already split: see [`split_patterns`]). What one
     /// matches is replaced whole. They see bytes: classes such as `\w` are ASCII.
     pub patterns: Vec<String>,
+    /// Patterns of texts that are never redacted (`LOG_REDACT_ALLOW`, split likewise): a secret is left that one of them matches
+    /// whole.
+    pub allowed: Vec<String>,
     /// Rules switched off by id; the word `all` switches off everything.
     pub disabled: Vec<String>,
     /// The literal `name value` rule, prose or not.
@@ -123,6 +139,9 @@ pub struct Redactor {
 struct Open {
     keys: OpenKeys,
     lines: OpenLines,
+    announcements: Announcements,
+    /// Sources whose state may have changed since it was last saved.
+    changed: BTreeSet<Source>,
 }
 
 /// The word that switches off everything.
@@ -138,6 +157,8 @@ impl Redactor {
             }
         }
         let customs = custom::compile(&options.patterns)?;
+        let allowed =
+            custom::compile(&options.allowed).map_err(|error| Error::Allowed(error.into()))?;
         let is_off = options.disabled.iter().any(|id| id == ALL);
         let rules = RULES
             .iter()
@@ -146,6 +167,7 @@ impl Redactor {
             Arc::new(Scanner::new(
                 &rules.collect::<Vec<_>>(),
                 customs,
+                allowed,
                 options.strict,
             ))
         });
@@ -178,6 +200,7 @@ impl Redactor {
         if scan.is_spent() {
             record.source = renamed("unknown:");
         }
+        let was_open = self.open.holds(&record.source);
         let known = self.open.known(&scan, &record);
         let spans_records = !known.is_empty();
         if let Some((text, found)) = scan.scrub_message(&record.message, known, &mut |_, _| {}) {
@@ -189,6 +212,10 @@ impl Redactor {
         }
         rules |= metadata::scrub(&scan, &mut self.words, &mut record.metadata);
         let is_withheld = scan.is_spent();
+        self.open.lines.stored(&record.source, &record.message);
+        if was_open || self.open.holds(&record.source) {
+            self.open.changed.insert(record.source.clone());
+        }
         if is_withheld {
             withheld::withhold(&mut record, length);
         } else if rules != 0 {
@@ -223,12 +250,84 @@ impl Redactor {
     }
 }
 
+impl Redactor {
+    /// Goes on where an earlier redactor was, as the positions of a store tell.
+    pub fn restore(&mut self, positions: &Positions) {
+        for (origin, value) in positions {
+            let source = origin.strip_prefix(state::ORIGIN);
+            if let Some(source) = source.and_then(|source| source.parse::<Source>().ok()) {
+                self.open.restore(&source, Saved::decoded(value));
+            }
+        }
+    }
+
+    /// What has changed of what is open since the last call, to be stored together with the records: one position a source. It
+    /// holds no secret.
+    #[must_use]
+    pub fn changes(&mut self) -> Vec<Position> {
+        let open = &mut self.open;
+        open.changed.extend(open.keys.given_up.drain(..));
+        open.changed.extend(open.lines.given_up.drain(..));
+        open.changed.extend(open.announcements.given_up.drain(..));
+        let changed = std::mem::take(&mut open.changed).into_iter();
+        changed
+            .map(|source| Position {
+                origin: format!("{}{source}", state::ORIGIN),
+                value: open.saved(&source).encoded(),
+            })
+            .collect()
+    }
+}
+
 impl Open {
+    /// Whether anything is open in a source.
+    fn holds(&self, source: &Source) -> bool {
+        self.keys.get(source).is_some()
+            || self.announcements.get(source).is_some()
+            || self.lines.has(source)
+    }
+
+    fn saved(&self, source: &Source) -> Saved {
+        Saved {
+            key: self.keys.get(source).cloned(),
+            announcement: self.announcements.get(source),
+            part: self.lines.get(source),
+        }
+    }
+
+    fn restore(&mut self, source: &Source, saved: Saved) {
+        if let Some(key) = saved.key {
+            self.keys.keep(source, key);
+        }
+        if let Some(announcement) = saved.announcement {
+            self.announcements.keep(source, announcement);
+        }
+        if let Some((part, stored)) = saved.part {
+            self.lines.restore(source, part, stored);
+        }
+    }
+
     /// What the records before tell about the message of this one.
     fn known(&mut self, scan: &Scan<'_>, record: &Record) -> Vec<Edit> {
-        let mut known = self.known_of_key(scan, &record.source, &record.message);
+        let mut known = self.known_of_lines(scan, &record.source, &record.message);
         if let Some(around) = self.lines.around(record) {
             known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
+            if around.hidden > 0
+                && let Some(rule) = scan.announced()
+            {
+                known.push(Edit::bare(rule, 0..around.hidden));
+            }
+        }
+        known
+    }
+
+    /// The same for what whole lines tell.
+    fn known_of_lines(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
+        let mut known = self.known_of_key(scan, source, message);
+        if let Some(rule) = scan.announced() {
+            let is_secret = |name: &str| scan.name(name, false).is_some_and(Name::is_certain);
+            let secret = self.announcements.secret(source, message, is_secret);
+            known.extend(secret.map(|range| Edit::bare(rule, range)));
         }
         known
     }
@@ -274,7 +373,7 @@ impl Redactor {
             };
         };
         let scan = Scan::new(scanner, self.budget(text.len()));
-        let known = self.open.known_of_key(&scan, source, text);
+        let known = self.open.known_of_lines(&scan, source, text);
         let mut findings = Vec::new();
         let scrubbed = scan.scrub_message(text, known, &mut |rule, was| {
             findings.extend(scan.ids(1 << rule).into_iter().map(|rule| Finding {
@@ -352,9 +451,9 @@ mod tests {
                 "Authorization: Bearer [REDACTED]",
             ),
             ("bearer abc123 x", "bearer [REDACTED] x"),
-            ("key=abc", "key=[REDACTED]"),
+            ("key=x9kYh7qweZ3", "key=[REDACTED]"),
             ("API_KEY = abc def", "API_KEY=[REDACTED] def"),
-            ("token: abc", "token=[REDACTED]"),
+            ("token: x9kYh7qweZ3", "token=[REDACTED]"),
             ("Secret abc1", "Secret=[REDACTED]"),
             ("password hunter2", "password=[REDACTED]"),
             ("credential==x", "credential=[REDACTED]"),
@@ -412,8 +511,8 @@ mod tests {
             ),
             (r#"{"api_key":12345}"#, r#"{"api_key":"[REDACTED]"}"#),
             (
-                r#"{"token":{"a":"}","b":[1]},"n":1}"#,
-                r#"{"token":"[REDACTED]","n":1}"#,
+                r#"{"secret":{"a":"}","b":[1]},"n":1}"#,
+                r#"{"secret":"[REDACTED]","n":1}"#,
             ),
             (r"{'password': 'a b'}", r"{'password': '[REDACTED]'}"),
             (
@@ -425,24 +524,27 @@ mod tests {
                 r#"{"user"=>{"password"=>"[REDACTED]"}}"#,
             ),
             (
-                r#"{"msg":"token=abc","n":1}"#,
+                r#"{"msg":"token=x9kYh7qweZ3","n":1}"#,
                 r#"{"msg":"token=[REDACTED]","n":1}"#,
             ),
             ("PASSWORD='x y' next", "PASSWORD=[REDACTED] next"),
             ("PASSWORD=\"x y\"", "PASSWORD=[REDACTED]"),
-            ("export TOKEN=abc", "export TOKEN=[REDACTED]"),
+            ("export TOKEN=x9kYh7qweZ3", "export TOKEN=[REDACTED]"),
             ("api_key => x", "api_key=[REDACTED]"),
             (
                 "Some { password: Some(\"a b\") }",
                 "Some { password=[REDACTED] }",
             ),
-            ("token=\"x", "token=[REDACTED]"),
-            ("password=token: abc", "password=[REDACTED]"),
-            ("token: Bearer a.b.c", "token=[REDACTED] [REDACTED]"),
+            ("token=\"x9kYh7qweZ3", "token=[REDACTED]"),
+            ("password=token: x9kYh7qweZ3", "password=[REDACTED]"),
+            ("token: Bearer a.b.c", "token: Bearer [REDACTED]"),
             ("user[password]=abc&x=1", "user[password]=\"[REDACTED]\""),
-            ("url?x%3Ftoken%3Dabc rest", "url?x%3Ftoken=[REDACTED] rest"),
             (
-                "\u{1b}[3mtoken\u{1b}[0m\u{1b}[2m=\u{1b}[0mabc\u{1b}[0m x",
+                "url?x%3Ftoken%3Dx9kYh7qweZ3 rest",
+                "url?x%3Ftoken=[REDACTED] rest",
+            ),
+            (
+                "\u{1b}[3mtoken\u{1b}[0m\u{1b}[2m=\u{1b}[0mx9kYh7qweZ3\u{1b}[0m x",
                 "\u{1b}[3mtoken\u{1b}[0m\u{1b}[2m=\u{1b}[0m[REDACTED]\u{1b}[0m x",
             ),
             (
@@ -458,9 +560,9 @@ mod tests {
     fn metadata_is_scrubbed_at_any_depth_and_keys_decide() {
         let before = json!({
             "password": "x",
-            "db": {"api_key": ["a", 7, null, true], "note": "token=abc"},
-            "list": [{"line": "key: v1"}],
-            "token=abc": "plain",
+            "db": {"api_key": ["a", 7, null, true], "note": "token=x9kYh7qweZ3"},
+            "list": [{"line": "key: x9kYh7qweZ3"}],
+            "token=x9kYh7qweZ3": "plain",
             "unit": "ssh.service",
             "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "LANG", "value": "C"}],
             "args": ["login", "--token", "hunter", "--password", "-v"],
@@ -503,6 +605,115 @@ mod tests {
         assert!(!redactor.redact(record("hello", &json!({}))).is_withheld());
     }
 
+    /// The records of one source, with the secrets that must not be left.
+    fn over_records() -> (Vec<Record>, Vec<&'static str>) {
+        let parts = |message: &str, part: u64, goes_on: bool| {
+            let mut metadata = json!({"line_part": part});
+            if goes_on {
+                metadata["line_incomplete"] = json!(true);
+            }
+            record(message, &metadata)
+        };
+        let line = |message: &str| record(message, &json!({}));
+        let records = vec![
+            line("-----BEGIN RSA PRIVATE KEY-----"),
+            line("MIIEpAIBAAKCAQEAr0g2bXJmVJ1Lk4wQ0h0J5m3b8Yjq"),
+            line("-----END RSA PRIVATE KEY-----"),
+            line("- name: DB_PASSWORD"),
+            line("  value: Rd3Qv3O0H845qBJ6"),
+            line("Set the following 'random' passwords"),
+            line("ubuntu:Xk29fjQw7pLm2Vb9"),
+            parts("x passwor", 1, true),
+            parts("d=Zx9mQ7tR4wLp tail", 2, false),
+            parts("x token=\"Ab3Zx9mQ7tR", 1, true),
+            parts("4wLpKx7Yq2 tail\", \"n\": 1", 2, false),
+            parts("x ghp_16C7e42F292c6912E7710", 1, true),
+            parts("c838347Ae178B4a tail", 2, false),
+        ];
+        let secrets = vec![
+            "MIIEpAIBAAKCAQEAr0g2bXJmVJ1Lk4wQ0h0J5m3b8Yjq",
+            "Rd3Qv3O0H845qBJ6",
+            "Xk29fjQw7pLm2Vb9",
+            "Zx9mQ7tR4wLp",
+            "Ab3Zx9mQ7tR4wLpKx7Yq2",
+            "16C7e42F292c6912E7710c838347Ae178B4a",
+        ];
+        (records, secrets)
+    }
+
+    #[test]
+    fn goes_on_after_a_restart_between_any_two_records() {
+        let (records, secrets) = over_records();
+        for cut in 0..=records.len() {
+            let mut before = redactor(&Options::default());
+            let mut positions = Positions::new();
+            let mut out = String::new();
+            let (first, rest) = records.split_at(cut);
+            for record in first {
+                out += &before.redact(record.clone()).into_record().message;
+                for Position { origin, value } in before.changes() {
+                    match value {
+                        Some(value) => drop(positions.insert(origin, value)),
+                        None => drop(positions.remove(&origin)),
+                    }
+                }
+            }
+            let mut after = redactor(&Options::default());
+            after.restore(&positions);
+            for record in rest {
+                out += &after.redact(record.clone()).into_record().message;
+            }
+            let state: Vec<u8> = positions.into_values().flatten().collect();
+            out += &String::from_utf8_lossy(&state);
+            for secret in &secrets {
+                for part in secret.as_bytes().windows(8) {
+                    let part = std::str::from_utf8(part).unwrap();
+                    assert!(
+                        !out.contains(part),
+                        "{part} of {secret}, cut at {cut}: {out}"
+                    );
+                }
+            }
+            assert!(
+                after
+                    .changes()
+                    .iter()
+                    .all(|position| position.value.is_none())
+            );
+        }
+    }
+
+    #[test]
+    fn allowed_texts_are_never_redacted() {
+        let redactor = redactor(&Options {
+            allowed: vec!["test-[A-Za-z0-9]+".to_owned(), "changeme".to_owned()],
+            ..Options::default()
+        });
+        for text in [
+            "password=changeme",
+            "password: \"changeme\" x",
+            "api_key=test-x9kYh7qweZ3",
+            r#"{"password":"changeme"}"#,
+        ] {
+            assert_eq!(redactor.redact_text(text), text);
+        }
+        assert_eq!(
+            redactor.redact_text("password=changeme2"),
+            "password=[REDACTED]"
+        );
+        let mut redactor = redactor;
+        let metadata = json!({"password": "changeme", "api_key": "changeme2"});
+        let after = redactor.redact(record("x", &metadata)).into_record();
+        assert_eq!(after.metadata["password"], json!("changeme"));
+        assert_eq!(after.metadata["api_key"], json!("[REDACTED]"));
+        let bad = Options {
+            allowed: vec!["(".to_owned()],
+            ..Options::default()
+        };
+        let error = Redactor::new(&bad).unwrap_err().to_string();
+        assert!(error.contains("never redacted"), "{error}");
+    }
+
     #[test]
     fn the_list_of_rules_is_merged_and_a_foreign_one_moves() {
         let mut redactor = redactor(&Options::default());
@@ -513,7 +724,7 @@ mod tests {
         );
         let two = redactor.redact(record(
             "Bearer a1",
-            &json!({"redacted": ["token=x"], "redacted_": 1}),
+            &json!({"redacted": ["token=x9kYh7qweZ3"], "redacted_": 1}),
         ));
         let expected = json!({
             "redacted": ["bearer", "key-value"],
@@ -551,7 +762,7 @@ mod tests {
     #[test]
     fn a_source_is_scrubbed() {
         let mut named = record("x", &json!({}));
-        named.source = Source::new("docker", "web token=abc1");
+        named.source = Source::new("docker", "web token=x9kYh7qweZ3");
         let after = redactor(&Options::default()).redact(named);
         assert_eq!(
             after.record().source.as_str(),
@@ -605,14 +816,14 @@ mod tests {
                 ..Options::default()
             })
         };
-        let text = "token=a1 Bearer b2";
+        let text = "token=x9kYh7qweZ3 Bearer b2";
         assert_eq!(
             disabled("bearer").redact_text(text),
             "token=[REDACTED] Bearer b2"
         );
         assert_eq!(
             disabled("key-value").redact_text(text),
-            "token=a1 Bearer [REDACTED]"
+            "token=x9kYh7qweZ3 Bearer [REDACTED]"
         );
         let plain = record(text, &json!({"password": "x"}));
         assert_eq!(disabled("all").redact(plain.clone()).into_record(), plain);

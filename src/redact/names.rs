@@ -2,18 +2,21 @@
 //! belongs to one, in the forms in which programs write the pair: `name=value`, `name: value`,
 //! JSON, YAML, shell, debug output, flags.
 
-use super::code;
 use super::edit::Form;
 use super::edit::MASK;
+use super::judge::Judge;
+use super::link::Link;
 use super::prose;
+use super::strength;
+use super::strength::Strength;
 use super::value::ESCAPE;
 use super::value::Quote;
 use super::value::bare_end;
 use super::value::closing_bracket;
-use super::value::escape_length;
 use super::value::is_json_end;
 use super::value::is_space;
 use super::value::yaml_block_end;
+use super::worth;
 use std::ops::Range;
 
 /// What must stand between a name and its value.
@@ -33,6 +36,21 @@ pub(super) enum Need {
 
 /// What to replace, and how to write the mask.
 type Pair = (Range<usize>, Form);
+
+impl Link {
+    fn satisfies(&self, need: Need) -> bool {
+        let sign = self.equals || self.colon;
+        match need {
+            Need::Space | Need::Flag => {
+                sign || self.quoted.is_none() || self.is_guess || self.in_tag
+            }
+            Need::Sign => sign || self.is_guess || self.in_tag,
+            Need::Equals | Need::Uncounted => {
+                self.equals || self.colon && self.quoted.is_some() || self.in_tag
+            }
+        }
+    }
+}
 
 /// How far the values found in a text reach so far. Values are looked for from left to right;
 /// without this, a line of `key=key=key=` would be read to its end once for each name.
@@ -56,32 +74,17 @@ impl Reach {
     }
 }
 
-/// What stands between a name and its value.
-struct Link {
-    /// Where the name ends.
-    start: usize,
-    /// Where the value starts.
-    value: usize,
-    /// The level of the quote that closes the name.
-    quoted: Option<u32>,
-    /// An equals sign was seen.
-    equals: bool,
-    /// A colon was seen.
-    colon: bool,
-    /// A terminal's colour sequence was seen: it stays.
-    coloured: bool,
-}
-
-/// The key under which a value stands that is listed beside its name.
-const VALUE: &[u8] = b"value";
-
 /// The longest flag that is recognized, in bytes: how far left of a name its dashes are looked for.
 const FLAG_LENGTH_MAX: usize = 64;
+
+/// The longest end of a name after the word that says what it is: `_PROD`, `_2`.
+const SUFFIX_LENGTH_MAX: usize = 12;
 
 /// Whether a name may end here: what follows can be the start of a separator or closes quotes.
 pub(super) fn may_end(text: &[u8], end: usize) -> bool {
     text.get(end).is_some_and(|&byte| {
         is_space(byte)
+            || byte.is_ascii_digit()
             || matches!(
                 byte,
                 b'=' | b':'
@@ -94,6 +97,15 @@ pub(super) fn may_end(text: &[u8], end: usize) -> bool {
                     | b'&'
                     | b'#'
                     | b'^'
+                    | b','
+                    | b'|'
+                    | b'('
+                    | b'['
+                    | b'<'
+                    | b'_'
+                    | b'-'
+                    | 0xc2
+                    | 0xef
                     | ESCAPE
             )
     })
@@ -111,10 +123,8 @@ pub(super) fn pair(
     if flag && !is_flag(text, name.start) {
         return None;
     }
-    let mut link = Link::read(text, name.end)?;
-    if !strict && prose::is_no_name(text.get(..name.end)?) {
-        return None;
-    }
+    let end = name.end + suffix_length(text, name.end)?;
+    let mut link = Link::read(text, end)?;
     if reach.covers(link.value) {
         return None;
     }
@@ -122,146 +132,86 @@ pub(super) fn pair(
         link.skip_comma(text);
     }
     link.skip_value_key(text);
-    if !link.satisfies(need) || link.value >= text.len() {
+    let satisfied = link.satisfies(need);
+    if !satisfied && !strict {
+        // a header of this name has rules of its own
+        let is_header = text
+            .get(name.clone())
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
+            && Quote::at(text, link.value).is_none();
+        link.is_guess = link.colon && need != Need::Sign && !is_header;
+    }
+    if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
     }
-    if !strict && link.is_space() && prose::is_no_name_before_space(text.get(..name.end)?) {
+    let before = text.get(..name.end)?;
+    if !strict
+        && (prose::is_no_name(before) || link.is_space() && prose::is_no_name_before_space(before))
+    {
         return None;
     }
-    if need == Need::Equals && is_working_directory(text, name, link.value) {
+    if need == Need::Equals && is_working_directory(text, name.clone(), link.value) {
         return None;
     }
-    if need == Need::Uncounted && !strict && is_count(text, link.value) {
+    if need == Need::Uncounted && !strict && is_count(text, link.value)
+        || !strict && is_size(text, link.value)
+    {
         return None;
     }
-    if link.quoted.is_some() {
-        structured(text, &link, strict, reach)
+    let strength = strength::of(before, name.start);
+    let judge = Judge {
+        strength,
+        strict,
+        flag,
+    };
+    if link.in_tag {
+        in_tag(text, &link, &judge)
+    } else if link.quoted.is_some() {
+        structured(text, &link, &judge, reach)
     } else {
-        plain(text, &link, strict, flag, reach)
+        plain(text, &link, &judge, reach)
     }
 }
 
-impl Link {
-    /// Reads from the end of a name to the start of its value; nothing where the name goes on.
-    fn read(text: &[u8], start: usize) -> Option<Self> {
-        let mut link = Self {
-            start,
-            value: start,
-            quoted: None,
-            equals: false,
-            colon: false,
-            coloured: false,
-        };
-        if let Some(quote) = Quote::at(text, start) {
-            link.quoted = Some(quote.level);
-            link.value += quote.length;
-        }
-        if text.get(link.value) == Some(&b']') {
-            link.quoted.get_or_insert(0);
-            link.value += 1;
-        }
-        while let Some(length) = link.separator(text) {
-            link.value += length;
-        }
-        (link.value > start).then_some(link)
-    }
+/// Whether a key whose last telling word ends at `end` ends there, too, but for a number or a word for where it is used.
+pub(super) fn ends(key: &[u8], end: usize) -> bool {
+    end == key.len() || suffix_length(key, end).is_some_and(|length| end + length == key.len())
+}
 
-    /// The length of the next part of the separator, noting what it is.
-    fn separator(&mut self, text: &[u8]) -> Option<usize> {
-        let rest = text.get(self.value..)?;
-        match rest {
-            [b'=', b'>', ..] => {
-                self.equals = true;
-                Some(2)
-            }
-            [b'=', ..] => {
-                self.equals = true;
-                Some(1)
-            }
-            [b':', ..] => {
-                self.colon = true;
-                Some(1)
-            }
-            [b'%', b'3', b'D' | b'd', ..] => {
-                self.equals = true;
-                Some(3)
-            }
-            [b'%', b'3', b'A' | b'a', ..] => {
-                self.colon = true;
-                Some(3)
-            }
-            [byte, ..] if is_space(*byte) => Some(1),
-            [ESCAPE | b'\\' | b'#' | b'^', ..] => self.coded(rest),
-            _ => None,
+/// How a name goes on after the word that says what it is: a number, or a word for where it is used (`_PROD`). Nothing where it
+/// goes on in another way, so that it names something else (`key_id`).
+fn suffix_length(text: &[u8], end: usize) -> Option<usize> {
+    let rest = text.get(end..)?;
+    let rest = rest.get(..SUFFIX_LENGTH_MAX).unwrap_or(rest);
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    match rest {
+        [b'0'..=b'9', ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (digits <= 2 && !rest.get(digits).is_some_and(of_name)).then_some(digits)
         }
+        [b'_' | b'-', word @ ..] => {
+            let length = word.iter().take_while(|byte| of_name(byte)).count();
+            if length == 0 {
+                return (rest.get(..2) == Some(b"->")).then_some(0);
+            }
+            prose::is_place(word.get(..length)?).then_some(length + 1)
+        }
+        _ => Some(0),
     }
+}
 
-    /// The same for what is written as a code, and for the colours of a terminal.
-    fn coded(&mut self, rest: &[u8]) -> Option<usize> {
-        if let Some((sign, length)) = code::sign_at(rest) {
-            self.equals |= sign == b'=';
-            self.colon |= sign == b':';
-            return Some(length);
-        }
-        let length = escape_length(rest);
-        self.coloured |= length.is_some();
-        length
+/// The content of an XML element or attribute after a name.
+fn in_tag(text: &[u8], link: &Link, judge: &Judge) -> Option<Pair> {
+    /// Longer contents are documents.
+    const LENGTH_MAX: usize = 4096;
+    let rest = text.get(link.value..)?;
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let length = memchr::memchr(b'<', near)?;
+    let value = near.get(..length)?;
+    if judge.spares(value.trim_ascii(), link, true) {
+        return None;
     }
-
-    /// Whether nothing but white space was seen.
-    fn is_space(&self) -> bool {
-        !self.equals && !self.colon && self.quoted.is_none()
-    }
-
-    /// Takes the comma between a flag and its value in a list of arguments for an equals sign.
-    fn skip_comma(&mut self, text: &[u8]) {
-        if self.quoted.is_some() && text.get(self.value) == Some(&b',') {
-            self.equals = true;
-            self.value += 1;
-            while text.get(self.value).copied().is_some_and(is_space) {
-                self.value += 1;
-            }
-        }
-    }
-
-    /// Takes the key of a value that stands beside its name for a part of the separator:
-    /// `"name":"TOKEN","value":"x"`.
-    fn skip_value_key(&mut self, text: &[u8]) {
-        let mut after = Self { ..*self };
-        if after.quoted.is_some() && text.get(after.value) == Some(&b',') {
-            after.value += 1;
-            while text.get(after.value).copied().is_some_and(is_space) {
-                after.value += 1;
-            }
-        }
-        let opened = Quote::at(text, after.value);
-        after.value += opened.map_or(0, |quote| quote.length);
-        let key = text.get(after.value..after.value + VALUE.len());
-        if !key.is_some_and(|key| key.eq_ignore_ascii_case(VALUE)) {
-            return;
-        }
-        after.value += VALUE.len();
-        if opened.is_some() {
-            after.value += Quote::at(text, after.value).map_or(0, |quote| quote.length);
-        }
-        let key_end = after.value;
-        (after.equals, after.colon) = (false, false);
-        while let Some(length) = after.separator(text) {
-            after.value += length;
-        }
-        if after.value > key_end && (after.equals || after.colon) {
-            *self = after;
-        }
-    }
-
-    fn satisfies(&self, need: Need) -> bool {
-        let sign = self.equals || self.colon;
-        match need {
-            Need::Space | Need::Flag => sign || self.quoted.is_none(),
-            Need::Sign => sign,
-            Need::Equals | Need::Uncounted => self.equals || self.colon && self.quoted.is_some(),
-        }
-    }
+    replacement(text, link.value..link.value + length, Form::Bare)
 }
 
 /// Whether the value is a number, perhaps of a list or with a unit.
@@ -270,6 +220,18 @@ fn is_count(text: &[u8], value: usize) -> bool {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = rest.get(digits);
     digits > 0 && after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte >= b' ')
+}
+
+/// Whether the value is a number of bytes or characters: how long a secret is, not the secret.
+fn is_size(text: &[u8], value: usize) -> bool {
+    const DIGITS_MAX: usize = 6;
+    let rest = text.get(value..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let unit = rest.get(digits..).unwrap_or_default();
+    (1..=DIGITS_MAX).contains(&digits)
+        && [&b" bytes"[..], b" byte", b" characters", b" chars"]
+            .iter()
+            .any(|known| unit.starts_with(known))
 }
 
 /// Whether a name is the variable of a shell that tells where it works: `PWD=/root`.
@@ -302,17 +264,24 @@ fn is_flag(text: &[u8], start: usize) -> bool {
 
 /// The value after a quoted name: what is quoted or bracketed there, the marks staying so that JSON
 /// stays JSON.
-fn structured(text: &[u8], link: &Link, strict: bool, reach: &mut Reach) -> Option<Pair> {
+fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
     let start = link.value;
-    if let Some(quote) = Quote::at(text, start) {
-        let content = start + quote.length;
+    if let Some((at, quote)) = opening_quote(text, start).filter(|&(at, _)| at <= start + 3) {
+        let content = at + quote.length;
         let (end, _) = quote.close(text, content);
+        let value = text.get(content..end)?;
+        if judge.is_weak_or(link) && judge.spares(value, link, true) {
+            return None;
+        }
         reach.close(end);
         return replacement(text, content..end, Form::Bare);
     }
     let (end, form) = match text.get(start..)? {
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
+            if judge.is_weak() && !holds_random(text, start) {
+                return None;
+            }
             let end = closing_bracket(text, start);
             reach.close(end);
             (end, Form::Quoted)
@@ -320,11 +289,28 @@ fn structured(text: &[u8], link: &Link, strict: bool, reach: &mut Reach) -> Opti
         _ => (structured_bare_end(text, start, reach), Form::Quoted),
     };
     let value = text.get(start..end)?;
-    if !strict && prose::is_no_value(value) {
+    let goes_on = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
+    if !judge.strict && link.colon && goes_on && prose::is_ordinary_word(value) {
+        return None;
+    }
+    let is_object = matches!(form, Form::Quoted) && matches!(value.first(), Some(b'{' | b'['));
+    if !judge.strict
+        && (prose::is_no_value(value)
+            || !is_object && judge.is_weak_or(link) && judge.spares(value, link, false))
+    {
         return None;
     }
     let escaped = link.quoted.is_some_and(|level| level > 0);
     replacement(text, start..end, if escaped { Form::Bare } else { form })
+}
+
+/// Whether a list or object that starts here holds something random near its start.
+fn holds_random(text: &[u8], start: usize) -> bool {
+    const LOOKED_AT_MAX: usize = 256;
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..LOOKED_AT_MAX).unwrap_or(rest);
+    near.split(|byte| matches!(byte, b'"' | b'\'' | b'}' | b']'))
+        .any(worth::is_random)
 }
 
 /// Where a bare value after a quoted name ends: a number or plain word before what ends a JSON
@@ -342,39 +328,79 @@ fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
 }
 
 /// The value after a bare name: everything from the name's end to the value's end becomes
-/// `=[REDACTED]`.
-fn plain(text: &[u8], link: &Link, strict: bool, flag: bool, reach: &mut Reach) -> Option<Pair> {
-    let start = link.value;
-    if let Some(end) = yaml_block_end(text, link.start, start) {
+/// `=[REDACTED]`; after a label the value alone is replaced.
+fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
+    let (start, strict) = (link.value, judge.strict);
+    if let Some(end) = yaml_block_end(text, link.start, start)
+        && (judge.strength != Strength::Key
+            || strict
+            || worth::is_random(text.get(start + 2..end)?.trim_ascii()))
+    {
         reach.close(end);
+        return replacement(text, link.start..end, Form::Assigned);
+    }
+    if let Some(end) = curly_end(text, start) {
         return replacement(text, link.start..end, Form::Assigned);
     }
     let quote = opening_quote(text, start)
         .filter(|&(at, quote)| strict || !closes_something_else(text, link, at, quote));
-    let mut end = if let Some((at, quote)) = quote {
-        let (_, after) = quote.close(text, at + quote.length);
+    let (mut end, value) = if let Some((at, quote)) = quote {
+        let content = at + quote.length;
+        let (inner_end, after) = quote.close(text, content);
         let after = after + closed_calls(text, start..at, after);
+        let value = text.get(content..inner_end)?;
+        if !is_masked(value) && judge.spares(value, link, true) {
+            return None;
+        }
         reach.close(after);
-        if strict || goes_on(text, after) {
+        let after = changed_end(text, after, quote);
+        let end = if strict || goes_on(text, after) {
             reach.bare = bare_end(text, after.max(reach.bare));
             reach.bare
         } else {
             after
-        }
+        };
+        (end, text.get(start..end)?)
     } else {
-        plain_bare_end(text, start, strict, reach)
+        let end = plain_bare_end(text, start, strict, reach);
+        let value = text.get(start..end)?;
+        if is_masked(value) || judge.spares(value, link, false) {
+            return None;
+        }
+        (end, value)
     };
-    let value = text.get(start..end)?;
-    if is_masked(value) || !strict && is_harmless(value, link, flag) {
+    if is_masked(value) {
         return None;
     }
     if quote.is_none() && !strict {
         end -= trailing_quote(value);
     }
-    if link.coloured {
+    if link.coloured || link.is_guess && !strict {
         return replacement(text, start..end, Form::Bare);
     }
     replacement(text, link.start..end, Form::Assigned)
+}
+
+/// Where a value ends that is shown with what it becomes: `"old" -> "new"`.
+fn changed_end(text: &[u8], after: usize, quote: Quote) -> usize {
+    const ARROW: &[u8] = b" -> ";
+    let rest = text.get(after..).unwrap_or_default();
+    let opened = after + ARROW.len();
+    if rest.starts_with(ARROW) && Quote::at(text, opened) == Some(quote) {
+        quote.close(text, opened + quote.length).1
+    } else {
+        after
+    }
+}
+
+/// Where a value in typographic quotes ends.
+fn curly_end(text: &[u8], start: usize) -> Option<usize> {
+    const LENGTH_MAX: usize = 256;
+    let rest = text.get(start..)?.strip_prefix("\u{201c}".as_bytes())?;
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let close = "\u{201d}".as_bytes();
+    let length = memchr::memmem::find(near, close)?;
+    Some(start + 3 + length + close.len())
 }
 
 /// The quote that opens a value, behind a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
@@ -461,40 +487,6 @@ fn trailing_quote(value: &[u8]) -> usize {
         }
         _ => 0,
     }
-}
-
-/// Whether a value is no secret: a word of prose, a word for nothing, punctuation, or a number of
-/// one or two digits.
-fn is_harmless(value: &[u8], link: &Link, flag: bool) -> bool {
-    /// Fewer signs without a letter or digit than this are punctuation.
-    const SIGNS_MIN: usize = 4;
-    let signs_only = !value
-        .iter()
-        .any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
-    if prose::is_no_value(value) {
-        return true;
-    }
-    if is_selector(value) {
-        return true;
-    }
-    if !link.is_space() {
-        let is_error = link.colon && !link.equals && prose::is_follower(value);
-        return is_error || signs_only && value.len() < SIGNS_MIN;
-    }
-    if flag {
-        return signs_only || value.starts_with(b"-") || prose::is_follower(value);
-    }
-    let is_count = value.len() <= 2 && value.iter().all(u8::is_ascii_digit);
-    signs_only || is_count || prose::is_ordinary_word(value) || prose::is_follower(value)
-}
-
-/// Whether a value is the rest of the name of a method, as Objective-C has it: `for:key:in:]`.
-fn is_selector(value: &[u8]) -> bool {
-    value.strip_suffix(b":]").is_some_and(|parts| {
-        parts
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || *byte == b':')
-    })
 }
 
 /// The replacement of a secret that is there and is not a mask.

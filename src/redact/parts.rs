@@ -1,6 +1,8 @@
 //! Lines that came in several records because they are too long or stayed without an end: what a
 //! part gives away of a secret in the next one.
 
+use super::edit::MASK;
+use super::value::bare_end;
 use crate::record::Record;
 use crate::record::Source;
 use serde_json::Value;
@@ -16,6 +18,9 @@ const INCOMPLETE: &str = "line_incomplete";
 /// How much of a part is remembered, in bytes: more than any token is long.
 pub(super) const TAIL_BYTES_MAX: usize = 16 << 10;
 
+/// How much of a part is kept over a restart, in bytes.
+pub(super) const STORED_BYTES_MAX: usize = 256;
+
 /// Lines that are in the middle of coming at once, past which the oldest is given up: it bounds
 /// what an attacker who can name sources can make us keep to 1 MiB.
 pub(super) const OPEN_LINES_MAX: usize = 64;
@@ -26,12 +31,18 @@ pub(super) struct OpenLines {
     lines: HashMap<Source, Tail>,
     /// The sources in the order in which their parts came.
     order: VecDeque<Source>,
+    /// Those that were given up since they were last asked for.
+    pub(super) given_up: Vec<Source>,
 }
 
 #[derive(Clone)]
 struct Tail {
     part: u64,
     text: String,
+    /// The end of the part as it was stored.
+    stored: String,
+    /// The text is what was stored, as it comes from before a restart.
+    is_restored: bool,
 }
 
 impl std::fmt::Debug for Tail {
@@ -48,6 +59,8 @@ pub(super) struct Around {
     pub(super) before: String,
     /// Whether more of the line follows.
     pub(super) goes_on: bool,
+    /// How many bytes at the start of the message belong to a secret that the part before ended in.
+    pub(super) hidden: usize,
 }
 
 impl OpenLines {
@@ -63,20 +76,67 @@ impl OpenLines {
         if !goes_on && before.is_none() {
             return None;
         }
-        let before = before.unwrap_or_default();
+        let (before, is_restored) = before.unwrap_or_default();
+        let hidden = if is_restored && before.ends_with(MASK) {
+            bare_end(record.message.as_bytes(), 0)
+        } else {
+            0
+        };
         if goes_on {
-            let text = tail(&before, &record.message);
-            let part = part.unwrap_or(1);
-            self.keep(&record.source, Tail { part, text });
+            let tail = Tail {
+                part: part.unwrap_or(1),
+                text: tail(&before, &record.message),
+                stored: String::new(),
+                is_restored: false,
+            };
+            self.keep(&record.source, tail);
         }
-        Some(Around { before, goes_on })
+        Some(Around {
+            before,
+            goes_on,
+            hidden,
+        })
+    }
+
+    /// Notes how the last part of a source is stored.
+    pub(super) fn stored(&mut self, source: &Source, message: &str) {
+        if let Some(tail) = self.lines.get_mut(source) {
+            let start = message.len().saturating_sub(STORED_BYTES_MAX);
+            let start = message.ceil_char_boundary(start);
+            message
+                .get(start..)
+                .unwrap_or_default()
+                .clone_into(&mut tail.stored);
+        }
+    }
+
+    /// Whether a line of a source has not ended.
+    pub(super) fn has(&self, source: &Source) -> bool {
+        self.lines.contains_key(source)
+    }
+
+    /// The number of the last part of a source, and how it ends in the store.
+    pub(super) fn get(&self, source: &Source) -> Option<(u64, String)> {
+        let tail = self.lines.get(source)?;
+        Some((tail.part, tail.stored.clone()))
+    }
+
+    /// Takes up a line that had not ended before a restart.
+    pub(super) fn restore(&mut self, source: &Source, part: u64, stored: String) {
+        let tail = Tail {
+            part,
+            text: stored.clone(),
+            stored,
+            is_restored: true,
+        };
+        self.keep(source, tail);
     }
 
     /// The end of the part before `part`.
-    fn take(&mut self, source: &Source, part: u64) -> Option<String> {
+    fn take(&mut self, source: &Source, part: u64) -> Option<(String, bool)> {
         let tail = self.lines.remove(source)?;
         self.order.retain(|other| other != source);
-        (tail.part.checked_add(1) == Some(part)).then_some(tail.text)
+        (tail.part.checked_add(1) == Some(part)).then_some((tail.text, tail.is_restored))
     }
 
     fn keep(&mut self, source: &Source, tail: Tail) {
@@ -85,6 +145,7 @@ impl OpenLines {
             && let Some(oldest) = self.order.pop_front()
         {
             self.lines.remove(&oldest);
+            self.given_up.push(oldest);
         }
         self.order.push_back(source.clone());
         self.lines.insert(source.clone(), tail);
@@ -175,7 +236,9 @@ mod tests {
                 "{:?}",
                 Tail {
                     part: 1,
-                    text: "s".to_owned()
+                    text: "s".to_owned(),
+                    stored: String::new(),
+                    is_restored: false,
                 }
             ),
             "Tail(1, 1 bytes)"

@@ -5,6 +5,8 @@ use super::edit::MASK;
 use super::value::is_space;
 use crate::record::Source;
 use memchr::memmem;
+use serde::Deserialize;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -122,11 +124,13 @@ pub(super) struct OpenKeys {
     keys: HashMap<Source, OpenKey>,
     /// The sources in the order in which their keys began.
     order: VecDeque<Source>,
+    /// Those that were given up since they were last asked for.
+    pub(super) given_up: Vec<Source>,
 }
 
 /// A key that has begun.
-#[derive(Debug, Clone)]
-struct OpenKey {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct OpenKey {
     /// How many words stand before each line of it: what the program puts before all its lines.
     prefix_words: usize,
     /// How many more records may belong to it.
@@ -161,18 +165,29 @@ impl OpenKeys {
     }
 
     fn open(&mut self, source: &Source, prefix_words: usize) {
-        self.close(source);
-        if self.order.len() >= OPEN_KEYS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-        self.order.push_back(source.clone());
         let key = OpenKey {
             prefix_words,
             records_left: RECORDS_MAX,
             strays_left: STRAYS_MAX,
         };
+        self.keep(source, key);
+    }
+
+    /// The key that a source is in the middle of.
+    pub(super) fn get(&self, source: &Source) -> Option<&OpenKey> {
+        self.keys.get(source)
+    }
+
+    /// Keeps a key that has begun.
+    pub(super) fn keep(&mut self, source: &Source, key: OpenKey) {
+        self.close(source);
+        if self.order.len() >= OPEN_KEYS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.keys.remove(&oldest);
+            self.given_up.push(oldest);
+        }
+        self.order.push_back(source.clone());
         self.keys.insert(source.clone(), key);
     }
 

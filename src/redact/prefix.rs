@@ -8,20 +8,25 @@ use regex_automata::dfa::StartKind;
 use regex_automata::dfa::dense;
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
+use std::borrow::Cow;
 use std::sync::OnceLock;
+
+/// What compiling a pattern may take, in bytes: a pattern that needs more has two ways to read the same text.
+const AUTOMATON_BYTES_MAX: usize = 32 << 20;
 
 /// A pattern over bytes that only ever looks at the place where it is asked to. Classes such as
 /// `\s` are ASCII. It is compiled when it is asked for the first time: all of them together take
 /// longer than the rest of the start of a short command.
 #[derive(Debug)]
 pub(super) struct Prefix {
-    pattern: &'static str,
+    pattern: Cow<'static, str>,
     automaton: OnceLock<Box<dense::DFA<Vec<u32>>>>,
 }
 
 impl Prefix {
-    /// A pattern of the rule table.
-    pub(super) fn new(pattern: &'static str) -> Self {
+    /// A pattern of the rule table or of the list of vendors.
+    pub(super) fn new(pattern: impl Into<Cow<'static, str>>) -> Self {
+        let pattern = pattern.into();
         Self {
             pattern,
             automaton: OnceLock::new(),
@@ -29,7 +34,7 @@ impl Prefix {
     }
 
     fn automaton(&self) -> &dense::DFA<Vec<u32>> {
-        self.automaton.get_or_init(|| compiled(self.pattern))
+        self.automaton.get_or_init(|| compiled(&self.pattern))
     }
 
     /// Where the match that starts at `start` ends.
@@ -51,7 +56,11 @@ impl Prefix {
 )]
 fn compiled(pattern: &str) -> Box<dense::DFA<Vec<u32>>> {
     let automaton = dense::Builder::new()
-        .configure(dense::Config::new().start_kind(StartKind::Anchored))
+        .configure(
+            dense::Config::new()
+                .start_kind(StartKind::Anchored)
+                .determinize_size_limit(Some(AUTOMATON_BYTES_MAX)),
+        )
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .thompson(thompson::Config::new().utf8(false))
         .build(pattern)

@@ -140,6 +140,9 @@ const NO_NAMES: &[&str] = &[
     "publickey",
     "public_key",
     "public-key",
+    "public key",
+    "kernel key",
+    "publickeytoken",
     "bypass",
     "compass",
     "trespass",
@@ -158,6 +161,59 @@ const NO_NAMES_BEFORE_SPACE: &[&str] = &[
     "registry key",
 ];
 
+/// Words at the end of a name that say where a secret is used or how it is written, in lower case.
+const PLACES: &[&str] = &[
+    "a",
+    "admin",
+    "app",
+    "b",
+    "b64",
+    "backup",
+    "base64",
+    "ci",
+    "current",
+    "default",
+    "dev",
+    "eu",
+    "live",
+    "local",
+    "main",
+    "master",
+    "new",
+    "next",
+    "old",
+    "plain",
+    "plaintext",
+    "preprod",
+    "prev",
+    "previous",
+    "primary",
+    "prod",
+    "production",
+    "qa",
+    "ro",
+    "root",
+    "rw",
+    "sandbox",
+    "secondary",
+    "stage",
+    "staging",
+    "str",
+    "string",
+    "test",
+    "testing",
+    "text",
+    "uat",
+    "us",
+    "user",
+    "v1",
+    "v2",
+    "v3",
+    "val",
+    "value",
+    "web",
+];
+
 /// Values that say that there is no secret.
 const NO_VALUES: &[&str] = &[
     "null",
@@ -174,6 +230,8 @@ const NO_VALUES: &[&str] = &[
     "(unset)",
     "<empty>",
     "(empty)",
+    "yes)",
+    "no)",
 ];
 
 /// Whether `value` is an ordinary word: letters only, in lower or title case, with the punctuation
@@ -206,6 +264,14 @@ fn short_text(value: &[u8]) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(value).ok()
+}
+
+/// Whether a word at the end of a name says where the secret is used, or is a number.
+pub(super) fn is_place(word: &[u8]) -> bool {
+    word.iter().all(u8::is_ascii_digit) && word.len() <= 3
+        || PLACES
+            .iter()
+            .any(|place| word.eq_ignore_ascii_case(place.as_bytes()))
 }
 
 /// Whether the text ends in a word that only looks like a name.
@@ -268,6 +334,7 @@ fn bare_word(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::strength::{KEY_WORDS, TOKEN_WORDS};
     use super::*;
 
     #[test]
@@ -351,6 +418,13 @@ mod tests {
             ("Names that only end in a name:", ", ", NO_NAMES),
             ("Ends of texts after which", ", ", NO_NAMES_BEFORE_SPACE),
             ("Values that say that there is none", " ", NO_VALUES),
+            ("Words after which a name still ends:", " ", PLACES),
+            ("Words before `key` that leave no doubt:", " ", KEY_WORDS),
+            (
+                "Words before `token` that leave no doubt:",
+                " ",
+                TOKEN_WORDS,
+            ),
         ] {
             assert_eq!(written(title), words.join(separator));
         }

@@ -3,6 +3,7 @@
 use super::names::Need;
 use super::shape;
 use super::url::Writing;
+use super::vendor;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,10 @@ pub(super) enum Shape {
     Piped,
     /// The literal is what stands between the scheme of an address and its host.
     Url(Writing),
+    /// The literal is the start of a token of a vendor, of the list.
+    Vendor,
+    /// The literal stands inside the secret: so many bytes of a token before it and after it.
+    Inside(usize, usize),
 }
 
 /// A secret that its neighbourhood gives away.
@@ -156,6 +161,16 @@ impl Rule {
                 "scheme and user",
                 "what is between `:` and `@`, unless it is a port and a path",
             ),
+            Shape::Vendor => (
+                "the start of the token",
+                "what the list says, unless it is made of words",
+            ),
+            Shape::Inside(before, after) => {
+                let secret = format!(
+                    "{before} or more letters, digits, `_`, `-` or `.` before it and {after} or more after it, and the literal"
+                );
+                return ("nothing".to_owned(), secret);
+            }
             Shape::Url(Writing::Encoded) => (
                 "scheme and user",
                 "what is between `:` or `%3A` and `@` or `%40`",
@@ -166,7 +181,10 @@ impl Rule {
 
     /// The texts of which one stands in whatever the rule matches, in any case.
     #[must_use]
-    pub fn literals(&self) -> &'static [&'static str] {
-        self.literals
+    pub fn literals(&self) -> Vec<&'static str> {
+        match self.shape {
+            Shape::Vendor => vendor::literals(),
+            _ => self.literals.to_vec(),
+        }
     }
 }

@@ -2,22 +2,28 @@
 //! its literals is.
 
 use super::budget::Budget;
+use super::code;
 use super::custom::Custom;
 use super::edit::Edit;
 use super::edit::Form;
 use super::edit::applied;
 use super::edit::merged;
+use super::judge;
 use super::literals::Go;
 use super::literals::Literals;
+use super::names;
 use super::names::Need;
 use super::prose;
 use super::rule::Rule;
 use super::rule::Shape;
+use super::strength;
+use super::strength::Strength;
 use super::walk::Compiled;
 use super::walk::Matcher;
 use super::walk::Walk;
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::ops::Range;
 
 /// The rules in force, compiled.
 #[derive(Debug)]
@@ -25,6 +31,7 @@ pub(super) struct Scanner {
     literals: Literals,
     pub(super) rules: Vec<Compiled>,
     customs: Vec<Custom>,
+    allowed: Vec<Custom>,
     private_key: Option<usize>,
     pub(super) strict: bool,
 }
@@ -32,6 +39,32 @@ pub(super) struct Scanner {
 /// A set of rules: one bit for each index, first the rules of the table, then the patterns of the
 /// settings.
 pub(super) type RuleSet = u128;
+
+/// A key that says that the value under it is secret.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name {
+    /// The rule that says so, as a set of one.
+    pub(super) rules: RuleSet,
+    strength: Strength,
+}
+
+impl Name {
+    /// Whether the name is that of a secret where a value stands on a line of its own.
+    pub(super) fn is_certain(self) -> bool {
+        matches!(self.strength, Strength::Secret | Strength::Token)
+    }
+
+    /// The name as that of a command line flag: whoever writes one after it gives a value.
+    pub(super) fn of_flag(self) -> Self {
+        let strength = Strength::Secret;
+        Self { strength, ..self }
+    }
+
+    /// Whether a value is no secret although it stands under this name.
+    pub(super) fn spares(self, value: &str) -> bool {
+        judge::spares_field(self.strength, value.as_bytes())
+    }
+}
 
 /// A text without its secrets.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,17 +82,27 @@ pub(super) const PASSES_MAX: usize = 8;
 
 impl Scanner {
     /// Compiles these rules and patterns.
-    pub(super) fn new(rules: &[&Rule], customs: Vec<Custom>, strict: bool) -> Self {
+    pub(super) fn new(
+        rules: &[&Rule],
+        customs: Vec<Custom>,
+        allowed: Vec<Custom>,
+        strict: bool,
+    ) -> Self {
         let is_private_key = |rule: &&Rule| matches!(rule.shape, Shape::PrivateKey);
         let literals: Vec<_> = rules
             .iter()
             .enumerate()
-            .flat_map(|(index, rule)| rule.literals.iter().map(move |&literal| (literal, index)))
+            .flat_map(|(index, rule)| {
+                rule.literals()
+                    .into_iter()
+                    .map(move |literal| (literal, index))
+            })
             .collect();
         Self {
             literals: Literals::new(&literals),
             rules: rules.iter().map(|rule| Compiled::new(rule)).collect(),
             customs,
+            allowed,
             private_key: rules.iter().position(is_private_key),
             strict,
         }
@@ -70,9 +113,8 @@ impl Scanner {
         !self.customs.is_empty() || self.literals.are_in(text)
     }
 
-    /// The rule, as a set of one, by which a key says that what stands under it is secret; a number
-    /// is no secret under each.
-    pub(super) fn rule_of_name(&self, key: &str, is_number: bool) -> Option<RuleSet> {
+    /// What a key says of the value under it; a number is no secret under each.
+    pub(super) fn name(&self, key: &str, is_number: bool) -> Option<Name> {
         let mut found = None;
         if !self.strict && prose::is_no_name(key.as_bytes()) {
             return None;
@@ -85,8 +127,15 @@ impl Scanner {
                 Some(Matcher::Name(_)) => true,
                 _ => false,
             };
-            if is_name && literal.end == key.len() {
-                found = Some(1 << rule);
+            if is_name && names::ends(key.as_bytes(), literal.end) {
+                let name = key.as_bytes().get(..literal.end).unwrap_or_default();
+                let strength = if self.strict {
+                    Strength::Secret
+                } else {
+                    strength::of(name, literal.start)
+                };
+                let rules = 1 << rule;
+                found = Some(Name { rules, strength });
                 return Go::Stop;
             }
             Go::On
@@ -97,6 +146,29 @@ impl Scanner {
     /// The rule of private keys, unless it is switched off.
     pub(super) fn private_key(&self) -> Option<usize> {
         self.private_key
+    }
+
+    /// The rule of what an earlier line announces, unless it is switched off.
+    pub(super) fn announced(&self) -> Option<usize> {
+        self.rules
+            .iter()
+            .position(|rule| matches!(rule.matcher, Matcher::Name(Need::Space)))
+    }
+
+    /// What is never redacted of a text.
+    fn allowed_in(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for pattern in &self.allowed {
+            // what has not been looked at is not allowed
+            let _ = pattern.find_seen(text, |range| found.push(range));
+        }
+        found
+    }
+
+    /// Whether a text as a whole is never redacted.
+    pub(super) fn allows(&self, text: &str) -> bool {
+        let whole = 0..text.len();
+        !self.allowed.is_empty() && self.allowed_in(text.as_bytes()).contains(&whole)
     }
 
     /// The ids of a set of rules.
@@ -171,6 +243,21 @@ impl<'a> Scan<'a> {
     fn scrub_known(
         &self,
         text: &[u8],
+        known: Vec<Edit>,
+        tell: &mut dyn FnMut(usize, &[u8]),
+    ) -> Option<Scrubbed> {
+        if known.is_empty()
+            && let Some(plain) = code::without_escaped_letters(text)
+            && let Some(scrubbed) = self.scrub_plain(&plain, Vec::new(), tell)
+        {
+            return Some(scrubbed);
+        }
+        self.scrub_plain(text, known, tell)
+    }
+
+    fn scrub_plain(
+        &self,
+        text: &[u8],
         mut known: Vec<Edit>,
         tell: &mut dyn FnMut(usize, &[u8]),
     ) -> Option<Scrubbed> {
@@ -243,6 +330,10 @@ impl<'a> Scan<'a> {
             self.budget.steps(text.len() / BYTES_PER_STEP);
         }
         edits.retain(|edit| edit.changes(text));
+        if !edits.is_empty() && !scanner.allowed.is_empty() {
+            let allowed = scanner.allowed_in(text);
+            edits.retain(|edit| !allowed.iter().any(|range| edit.is_within(text, range)));
+        }
         edits
     }
 }

@@ -4,6 +4,7 @@
 use super::edit::MASK;
 use super::prose;
 use super::value::is_space;
+use super::worth;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::DecodePaddingMode;
@@ -19,6 +20,49 @@ pub(super) fn anything(_: &[u8]) -> bool {
 /// Every match but a word that goes on a sentence.
 pub(super) fn is_no_follower(secret: &[u8]) -> bool {
     !prose::is_follower(secret)
+}
+
+/// The same, and no short word in small letters, and no name of another value.
+pub(super) fn is_bearer_token(secret: &[u8]) -> bool {
+    const WORD_LENGTH_MAX: usize = 8;
+    let is_name = secret.strip_suffix(b"=").is_some_and(|name| {
+        name.contains(&b'_')
+            && name
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+    });
+    let is_short_word = secret.len() <= WORD_LENGTH_MAX
+        && (secret.len() == 1 || secret.iter().all(u8::is_ascii_lowercase));
+    !is_name && !is_short_word && is_no_follower(secret)
+}
+
+/// A match that looks as if a machine had made it up.
+pub(super) fn is_made_up(secret: &[u8]) -> bool {
+    worth::is_random(secret)
+}
+
+/// A match that is likely a secret where its neighbourhood says so.
+pub(super) fn is_likely(secret: &[u8]) -> bool {
+    worth::is_likely_secret(secret)
+}
+
+/// The token around a literal that stands in it.
+pub(super) fn around(
+    text: &[u8],
+    literal: Range<usize>,
+    before_min: usize,
+    after_min: usize,
+) -> Option<Range<usize>> {
+    const LENGTH_MAX: usize = 256;
+    let belongs = |byte: &&u8| is_token_byte(**byte) || **byte == b'.';
+    let before = text.get(..literal.start)?.iter().rev().take(LENGTH_MAX);
+    let before = before.take_while(belongs).count();
+    let after = text.get(literal.end..)?.iter().take(LENGTH_MAX);
+    let after = after
+        .take_while(|byte| belongs(byte) || **byte == b'~')
+        .count();
+    (before >= before_min && after >= after_min)
+        .then_some(literal.start - before..literal.end + after)
 }
 
 /// A match with a digit: a random secret of this length has one, words joined by hyphens have none.
@@ -48,7 +92,8 @@ pub(super) fn is_no_word(secret: &[u8]) -> bool {
 
 /// A match that has a digit and is not the start of another vendor's key.
 pub(super) fn is_openai(secret: &[u8]) -> bool {
-    is_random(secret) && !secret.starts_with(b"ant-")
+    let is_algorithm = secret.starts_with(b"ssh-") || secret.starts_with(b"ecdsa-");
+    is_random(secret) && !secret.starts_with(b"ant-") && !is_algorithm
 }
 
 /// A match that maps no ports: `-p 8080:80` is a container's option.

@@ -51,7 +51,7 @@ const PLACES: &[Rule] = &[
             "(?i:bearer)(?:[ \\t]+|%20|\\+)",
             "[A-Za-z0-9._~+/|:%!$*^-]+=*",
         )
-        .only(shape::is_no_follower),
+        .only(shape::is_bearer_token),
         changes: (
             "-H 'X-Up: Bearer abc.DEF-1_2'",
             "-H 'X-Up: Bearer [REDACTED]'",
@@ -74,7 +74,10 @@ const PLACES: &[Rule] = &[
         shape: token(
             Before::Any,
             "AKIA|ASIA",
-            "[0-9A-Z]{16,}(?:[:,;|/ \\t\"']{1,3}[A-Za-z0-9/+]{40})?|[0-9A-Z]{8,}\\z",
+            concat!(
+                "[0-9A-Z]{16,}(?:[:,;|/ \\t\"']{1,3}(?:[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z?[ \\t]+)?",
+                "[A-Za-z0-9/+]{40})?|[0-9A-Z]{8,}\\z",
+            ),
         )
         .all(),
         changes: (
@@ -94,6 +97,27 @@ const PLACES: &[Rule] = &[
             "password_confirmation",
             "passwordconfirmation",
             "secret_id",
+            "secretid",
+            "rootpass",
+            "_pw",
+            "_pat",
+            "dbpw",
+            "passwort",
+            "kennwort",
+            "wachtwoord",
+            "contrase\u{f1}a",
+            "contrasena",
+            "mot de passe",
+            "senha",
+            "has\u{142}o",
+            "l\u{f6}senord",
+            "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+            "\u{41f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+            "\u{5bc6}\u{7801}",
+            "\u{5bc6}\u{78bc}",
+            "\u{53e3}\u{4ee4}",
+            "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+            "\u{be44}\u{bc00}\u{bc88}\u{d638}",
             "secretstring",
             "secret_string",
             "key_base",
@@ -123,6 +147,10 @@ const PLACES: &[Rule] = &[
             "creds",
             "cookie",
             "jsessionid",
+            "session_id",
+            "sessionid",
+            "_session",
+            ".sid",
             "phpsessid",
             "bearer",
             "psk",
@@ -200,7 +228,7 @@ const PLACES: &[Rule] = &[
                 "|(?:mongo[a-z]*|login)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p(?:[ \\t]+|=)",
                 "|redis-cli(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-a[ \\t]+",
                 "|(?:curl|wget)(?:[ \\t]+[^\\s|;&]+){0,12}?",
-                "[ \\t]+(?:-u|--user|--proxy-user|-U)[ \\t=]*",
+                "[ \\t]+(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U)[ \\t=]*",
                 "['\"]?[^\\s:'\"]+:",
                 "|ldap[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-w[ \\t]+",
                 "|(?:(?:un)?zip|sqlcmd|ipmitool)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-P[ \\t]+",
@@ -300,6 +328,86 @@ const PLACES: &[Rule] = &[
             "> Authorization: token [REDACTED]",
         ),
         spares: "authorization: failed for user bob",
+    },
+    Rule {
+        id: "authorization-scheme",
+        literals: &["authorization"],
+        shape: token(
+            Before::Any,
+            "(?i:authorization)\\\\*[\"']?[ \\t]*[:=][ \\t]*\\\\*[\"']?[a-z][a-z-]{1,24}[ \\t]+",
+            "[^\\s\"'\\\\,;\\[\\]]{8,}",
+        )
+        .only(shape::is_made_up),
+        changes: (
+            "authorization: custom Rd3Qv3O0H845qBJ6",
+            "authorization: custom [REDACTED]",
+        ),
+        spares: "authorization: failed for bob@example.com",
+    },
+    Rule {
+        id: "configured-password",
+        literals: &[
+            "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "-passin",
+        ],
+        shape: token(
+            Before::Any,
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin)[ \\t=:]+(?:pass:)?[\"']?",
+            "[^\\s\"']{6,}",
+        )
+        .only(shape::is_likely),
+        changes: (
+            "keytool -list -storepass Rd3Qv3O0H845 x",
+            "keytool -list -storepass [REDACTED] x",
+        ),
+        spares: "requirepass is not set, and -storepass file.txt",
+    },
+    Rule {
+        id: "redis-auth",
+        literals: &["auth ", "auth\" "],
+        shape: token(
+            Before::NoToken,
+            "(?:AUTH|\"(?:AUTH|auth)\")[ \\t]+(?:\"?[a-z][a-z0-9_-]{0,32}\"?[ \\t]+)?\"?",
+            "[^\\s\"']{8,}",
+        )
+        .only(shape::is_made_up),
+        changes: (
+            "AUTH default Rd3Qv3O0H845qBJ6",
+            "AUTH default [REDACTED]",
+        ),
+        spares: "SMTP AUTH LOGIN PLAIN offered, AUTH failed for bob",
+    },
+    Rule {
+        id: "thin-password",
+        literals: &["thin:"],
+        shape: token(
+            Before::NoWord,
+            "(?i:thin):[^\\s/@:\"']{1,64}/",
+            "[^\\s@\"']{1,128}@",
+        )
+        .followed(1)
+        .all(),
+        changes: (
+            "jdbc:oracle:thin:scott/tiger7x@db:1521:orcl",
+            "jdbc:oracle:thin:scott/[REDACTED]@db:1521:orcl",
+        ),
+        spares: "jdbc:oracle:thin:@db:1521:orcl",
+    },
+    Rule {
+        id: "code-parameter",
+        literals: &["?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state="],
+        shape: token(Before::Any, "[?&][a-z]+=", "[A-Za-z0-9._~%/+-]{12,}=*").only(shape::is_made_up),
+        changes: (
+            "GET /callback?code=Rd3Qv3O0H845qBJ6FqjqEDJp&page=2",
+            "GET /callback?code=[REDACTED]&page=2",
+        ),
+        spares: "GET /x?code=invalid_request&state=ready",
+    },
+    Rule {
+        id: "added-mask",
+        literals: &["::add-mask::"],
+        shape: token(Before::Any, "::add-mask::", "[^\\r\\n]+").all(),
+        changes: ("::add-mask::hunter 2", "::add-mask::[REDACTED]"),
+        spares: "use ::add-mask::",
     },
     Rule {
         id: "authorization-parameters",
@@ -442,16 +550,19 @@ const PLACES: &[Rule] = &[
             "secret>",
             "token>",
             "apikey>",
+            "api_key>",
+            "api-key>",
+            "secret_key>",
+            "access_key>",
+            "private_key>",
+            "auth_key>",
             "secretkey>",
             "accesskey>",
             "privatekey>",
         ],
         shape: token(
             Before::Tag,
-            concat!(
-                "(?i:password|passwd|passphrase|secret|token|apikey|secretkey|accesskey",
-                "|privatekey)>",
-            ),
+            "(?i:password|passwd|passphrase|secret|token|(?:api|secret|access|private|auth)[_-]?key)>",
             "[^<]+<",
         )
         .followed(1)
@@ -525,10 +636,10 @@ mod tests {
         );
         for rule in RULES {
             assert!(rule.id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
-            assert!(!rule.literals.is_empty());
-            for literal in rule.literals {
+            assert!(!rule.literals().is_empty());
+            for literal in rule.literals() {
                 assert!(literal.len() >= 3, "{literal}");
-                assert_eq!(*literal, literal.to_ascii_lowercase());
+                assert_eq!(literal, literal.to_ascii_lowercase());
             }
         }
     }

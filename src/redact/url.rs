@@ -133,7 +133,7 @@ fn encoded_delimiter(text: &[u8], plain: Option<usize>) -> Option<usize> {
     let inside = text.get(..plain.unwrap_or(text.len()))?;
     let coded = memchr::memchr_iter(b'%', inside).find(|&offset| {
         let code = inside.get(offset + 1..offset + 3);
-        matches!(code, Some([b'2', b'F' | b'f'] | [b'3', b'F' | b'f']))
+        matches!(code, Some([b'2' | b'3', b'F' | b'f']))
     });
     coded.or(plain)
 }
@@ -187,12 +187,11 @@ mod tests {
 
     fn found(text: &str) -> Option<&str> {
         let bytes = text.as_bytes();
-        let (sign, writing) = match text.find("://") {
-            Some(at) => (at..at + 3, Writing::Plain),
-            None => {
-                let at = text.to_ascii_lowercase().find("%3a%2f%2f")?;
-                (at..at + 9, Writing::Encoded)
-            }
+        let (sign, writing) = if let Some(at) = text.find("://") {
+            (at..at + 3, Writing::Plain)
+        } else {
+            let at = text.to_ascii_lowercase().find("%3a%2f%2f")?;
+            (at..at + 9, Writing::Encoded)
         };
         password(bytes, sign, writing, &mut Ahead::default()).map(|range| &text[range])
     }

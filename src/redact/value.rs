@@ -196,13 +196,34 @@ pub(super) fn escape_length(text: &[u8]) -> Option<usize> {
     ends.then_some(start.len() + parameters + 1)
 }
 
-/// Where the run of bytes that are neither white space nor the start of a terminal escape ends.
+/// Where the run of bytes that are neither white space nor the start of a terminal escape ends. It goes on after a colour that
+/// begins within a word.
 pub(super) fn bare_end(text: &[u8], start: usize) -> usize {
-    let rest = text.get(start..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .position(|&byte| is_space(byte) || byte == ESCAPE);
-    start + length.unwrap_or(rest.len())
+    let mut at = start;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .position(|&byte| is_space(byte) || byte == ESCAPE);
+        let Some(length) = length else {
+            return at + rest.len();
+        };
+        at += length;
+        let rest = rest.get(length..).unwrap_or_default();
+        match escape_length(rest) {
+            Some(escape) if length > 0 && begins_colour(rest, escape) => at += escape,
+            _ => return at,
+        }
+    }
+}
+
+/// Whether an escape sequence sets a colour and a letter or digit follows.
+fn begins_colour(text: &[u8], length: usize) -> bool {
+    let resets = matches!(
+        text.get(2..length),
+        Some([b'm'] | [b'0', b'm'] | [.., b'K'])
+    );
+    !resets && text.get(length).is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// The first byte of a terminal's colour sequences.

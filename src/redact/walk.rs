@@ -14,6 +14,7 @@ use super::shape;
 use super::url;
 use super::url::Ahead;
 use super::url::Writing;
+use super::vendor;
 use std::ops::Range;
 
 /// A rule ready to run.
@@ -31,6 +32,8 @@ pub(super) enum Matcher {
     Userinfo,
     Piped,
     Url(Writing),
+    Vendor,
+    Inside(usize, usize),
 }
 
 #[derive(Debug)]
@@ -54,6 +57,8 @@ impl Compiled {
             Shape::Userinfo => Matcher::Userinfo,
             Shape::Piped => Matcher::Piped,
             Shape::Url(writing) => Matcher::Url(writing),
+            Shape::Vendor => Matcher::Vendor,
+            Shape::Inside(before, after) => Matcher::Inside(before, after),
         };
         Self {
             id: rule.id,
@@ -129,12 +134,24 @@ impl<'a> Walk<'a> {
             Matcher::Url(writing) => {
                 bare(url::password(text, literal, *writing, &mut self.addresses))
             }
+            Matcher::Vendor => vendor::token(text, literal).and_then(|(range, is_secret)| {
+                if !is_secret && range.len() > REFUSED_LENGTH_MAX {
+                    reach.close(range.end);
+                }
+                is_secret.then_some((range, Form::Bare))
+            }),
+            Matcher::Inside(before, after) => bare(shape::around(text, literal, *before, *after)),
         };
         if let Some((range, form)) = found {
             match compiled.matcher {
                 Matcher::Name(_) => {}
                 Matcher::PrivateKey => self.key_end = range.end,
-                Matcher::Token(_) | Matcher::Userinfo | Matcher::Piped | Matcher::Url(_) => {
+                Matcher::Token(_)
+                | Matcher::Userinfo
+                | Matcher::Piped
+                | Matcher::Url(_)
+                | Matcher::Vendor
+                | Matcher::Inside(..) => {
                     reach.close(range.end);
                 }
             }
@@ -149,7 +166,10 @@ impl Matcher {
         match self {
             Self::Name(_) => names::may_end(text, literal.end),
             Self::Token(token) => token.token.before.allows(text, literal.start),
-            Self::PrivateKey | Self::Userinfo | Self::Piped | Self::Url(_) => true,
+            Self::Vendor => shape::is_boundary(text, literal.start, shape::is_word_byte),
+            Self::PrivateKey | Self::Userinfo | Self::Piped | Self::Url(_) | Self::Inside(..) => {
+                true
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_what_the_scanner_says() {
         let rules: Vec<_> = RULES.iter().collect();
-        let scanner = Scanner::new(&rules, Vec::new(), false);
+        let scanner = Scanner::new(&rules, Vec::new(), Vec::new(), false);
         let mut words = Words::default();
         // parts of one text, of which many share a place and some share a beginning
         let text = "unit password pid token code_file secretary container_name api_key uid";

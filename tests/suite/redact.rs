@@ -7,8 +7,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::Duration;
-use std::time::Instant;
 use vmlog::record::Level;
 use vmlog::record::Record;
 use vmlog::record::Source;
@@ -34,7 +32,7 @@ fn record(message: &str, metadata: &Value) -> Record {
 }
 
 /// Random numbers from a seed (splitmix64): a failure names the seed and can be run again.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -49,11 +47,11 @@ impl Random {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 
-    fn text(&mut self, alphabet: &str, length: usize) -> String {
+    pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
         let alphabet: Vec<char> = alphabet.chars().collect();
         (0..length).map(|_| self.pick(&alphabet)).collect()
     }
@@ -163,7 +161,7 @@ fn ordinary_lines_are_left_alone() {
     let count: usize = changed.values().sum();
     let known: BTreeSet<_> = include_str!("../fixtures/redact/false-positives.txt")
         .lines()
-        .filter(|line| !line.starts_with('#'))
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
         .collect();
     let found: BTreeSet<_> = changed.keys().copied().collect();
     assert_eq!(
@@ -440,7 +438,7 @@ fn composed(kind: usize, random: &mut Random) -> (String, String) {
 }
 
 /// The first 8 characters in a row of the secret that the text holds.
-fn survivor<'a>(secret: &'a str, text: &str) -> Option<&'a str> {
+pub(crate) fn survivor<'a>(secret: &'a str, text: &str) -> Option<&'a str> {
     let starts: Vec<usize> = secret.char_indices().map(|(index, _)| index).collect();
     starts
         .iter()
@@ -564,6 +562,13 @@ fn a_private_key_over_records_leaves_nothing() {
     }
 }
 
+/// The processor time of this thread: what others do on the machine does not count.
+#[expect(clippy::cast_precision_loss, reason = "seconds of a test, not years")]
+fn processor_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 #[test]
 fn hostile_texts_take_linear_time() {
     /// A quadratic search would take minutes for texts of this size.
@@ -573,7 +578,7 @@ fn hostile_texts_take_linear_time() {
         ..Options::default()
     };
     let redactors = [redactor(), Redactor::new(&options).unwrap()];
-    let started = Instant::now();
+    let started = processor_seconds();
     for unit in [
         "key=",
         "key=\"",
@@ -619,7 +624,8 @@ fn hostile_texts_take_linear_time() {
             assert!(scrubbed.len() <= 4 * text.len() + 64, "{unit}");
         }
     }
-    assert!(started.elapsed() < Duration::from_mins(1));
+    let seconds = processor_seconds() - started;
+    assert!(seconds < 60.0, "{seconds}");
 }
 
 /// Parts from which texts are made that look like secrets, and like what is left of them.

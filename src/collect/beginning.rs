@@ -81,9 +81,10 @@ fn last_two(
     let of_boot = move |(number, boot): (usize, &Boot)| {
         let ran = boot.last.monotonic.saturating_add(later);
         later = ran;
-        let from = match number < first {
-            true => u64::MAX,
-            false => ran.saturating_sub(age_max),
+        let from = if number < first {
+            u64::MAX
+        } else {
+            ran.saturating_sub(age_max)
         };
         (boot.id, from)
     };

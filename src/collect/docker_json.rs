@@ -336,19 +336,15 @@ fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
     while !rest.is_empty() {
         let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<DockerLine<'a>>();
         let read = stream.next();
-        let length = match read {
-            Some(Ok(chunk)) => {
-                let length = stream.byte_offset().max(1);
-                give(Piece::Chunk(chunk.chunk()));
-                length
-            }
-            _ => {
-                let behind = rest.get(1..).unwrap_or_default();
-                let next = memchr::memmem::find(behind, BEGINNING);
-                let length = next.map_or(rest.len(), |at| at + 1);
-                give(Piece::Text(rest.get(..length).unwrap_or(rest)));
-                length
-            }
+        let length = if let Some(Ok(chunk)) = read {
+            give(Piece::Chunk(chunk.chunk()));
+            stream.byte_offset().max(1)
+        } else {
+            let behind = rest.get(1..).unwrap_or_default();
+            let next = memchr::memmem::find(behind, BEGINNING);
+            let length = next.map_or(rest.len(), |at| at + 1);
+            give(Piece::Text(rest.get(..length).unwrap_or(rest)));
+            length
         };
         rest = rest.get(length..).unwrap_or_default();
     }

@@ -226,9 +226,12 @@ mod tests {
     }
 
     fn names(dir: &Path, pattern: &str, excluded: &[&str]) -> Vec<String> {
-        let exclude = |pattern: &&str| match pattern.contains('/') {
-            true => dir.join(pattern),
-            false => PathBuf::from(pattern),
+        let exclude = |pattern: &&str| {
+            if pattern.contains('/') {
+                dir.join(pattern)
+            } else {
+                PathBuf::from(pattern)
+            }
         };
         let excluded: Vec<PathBuf> = excluded.iter().map(exclude).collect();
         let found = find(&dir.join(pattern), &excluded);

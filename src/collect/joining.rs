@@ -5,11 +5,12 @@ use super::Intake;
 use super::cut;
 use super::entry::{Outline, Rules, Taken};
 use super::generations::{Generations, Known};
+use super::journal_events::JournalEvents;
 use super::partial::{Joiner, Part, Place, Rest, Unfinished};
 use super::position;
-use super::recognise::Recognition;
+use super::recognise::{Events, Recognition};
 use crate::journal::{Cursor, Entry, OriginPosition};
-use crate::record::Positions;
+use crate::record::{Positions, Record};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -29,6 +30,9 @@ struct Saved {
     /// The runs of containers.
     #[serde(default)]
     containers: Vec<Known>,
+    /// What the next lines may continue.
+    #[serde(default)]
+    events: Events,
 }
 
 /// Makes records of entries.
@@ -37,6 +41,7 @@ pub(crate) struct Joining {
     joiner: Joiner,
     replays: Vec<Replay>,
     generations: Generations,
+    events: JournalEvents,
 }
 
 /// The entries of an origin that are read again for the parts among them.
@@ -68,6 +73,7 @@ impl Joining {
                 unfinished,
                 rests,
                 containers,
+                events,
             } = position::load(positions, name);
             let Ok(cursor) = cursor.parse::<Cursor>() else {
                 continue;
@@ -76,6 +82,7 @@ impl Joining {
             for rest in begun.chain(rests) {
                 joining.joiner.restore(&origin, rest);
             }
+            joining.events.restore(&origin, events);
             for known in containers {
                 joining.generations.restore(&origin, known);
             }
@@ -107,8 +114,11 @@ impl Joining {
         };
         let is_replayed = self.replay(origin, seqnum).is_some();
         if !is_replayed {
-            self.joiner
-                .pass(origin, place, |record| intake.push(record));
+            let events = &mut self.events;
+            self.joiner.pass(origin, place, |mut record| {
+                events.place(origin, &mut record, &rules.recognition);
+                intake.push(record);
+            });
         }
         let outline = Outline::of(entry.fields());
         if !outline.is_kept(rules) {
@@ -145,12 +155,16 @@ impl Joining {
             intake.push(change.record(&record()));
         }
         let may_be_part = outline.is_part() || !self.joiner.is_empty();
+        let Self { joiner, events, .. } = self;
+        let mut push = |mut record: Record| {
+            events.place(origin, &mut record, &rules.recognition);
+            intake.push(record);
+        };
         match may_be_part.then(part).flatten() {
-            Some(part) if part.goes_on || self.joiner.expects(part.key) => {
-                self.joiner
-                    .take(part, origin, place, record, |record| intake.push(record));
+            Some(part) if part.goes_on || joiner.expects(part.key) => {
+                joiner.take(part, origin, place, record, push);
             }
-            _ => intake.push(record()),
+            _ => push(record()),
         }
     }
 
@@ -188,6 +202,7 @@ impl Joining {
             unfinished: self.joiner.unfinished(origin).collect(),
             rests: self.joiner.rests(origin).collect(),
             containers: self.generations.of(origin).collect(),
+            events: self.events.of(origin),
         };
         let reached = position.cursor.seqnum;
         intake.position(
@@ -253,6 +268,7 @@ mod tests {
             unfinished: vec![begun],
             rests: vec![rest],
             containers: Vec::new(),
+            events: Events::default(),
         };
         let Position { origin, value } = position::save("journal:m/system/s", &saved);
         let (joining, _) = Joining::resume(

@@ -116,7 +116,7 @@ pub struct JournaldCollector {
 
 /// Opening looks through every file: that waits for the first read.
 enum Stage {
-    Closed(JournalOptions, Since),
+    Closed(Box<JournalOptions>, Since),
     Open(Box<Journal>),
 }
 
@@ -162,7 +162,7 @@ impl JournaldCollector {
                 recognition,
                 machine: None,
             },
-            stage: Stage::Closed(journal, since),
+            stage: Stage::Closed(Box::new(journal), since),
             joining,
             has_more: false,
             is_missing_told: false,

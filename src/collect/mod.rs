@@ -32,6 +32,7 @@ mod follow;
 mod generations;
 mod glob;
 mod joining;
+mod journal_events;
 mod journald;
 mod line;
 mod mark;

@@ -203,7 +203,7 @@ impl Kind for Sandboxes {
     }
 
     fn record(&self, log: &mut Sandbox, line: LogLine<'_>) -> Record {
-        record(log, line)
+        record(log, &line)
     }
 
     fn carried(&self, log: &Sandbox) -> Carried {
@@ -214,13 +214,13 @@ impl Kind for Sandboxes {
     }
 }
 
-fn record(log: &mut Sandbox, line: LogLine<'_>) -> Record {
+fn record(log: &mut Sandbox, line: &LogLine<'_>) -> Record {
     let LogLine {
         stream,
-        line,
+        ref line,
         time,
         age,
-    } = line;
+    } = *line;
     let stream = stream.unwrap_or("malformed");
     let (kind, session) = stream.split_once(SEPARATOR).unwrap_or((stream, ""));
     let is_event = kind == "system";
@@ -245,7 +245,7 @@ fn record(log: &mut Sandbox, line: LogLine<'_>) -> Record {
         (usual, text::message(line.bytes, &mut metadata))
     } else {
         let bytes = progress::last_state(line.bytes, &log.recogniser, &mut metadata);
-        let line = Line { bytes, ..line };
+        let line = Line { bytes, ..*line };
         let event = log.events.of(stream);
         let said = log
             .recogniser

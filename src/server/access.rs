@@ -173,7 +173,7 @@ mod tests {
             &[("authorization", "Bearer s3cre")],
             &[("authorization", "Bearer s3cret2")],
             &[("authorization", "Bearer ")],
-            &[("x-vmlog-session", "s3cret")],
+            &[("x-vmlog-session", "s3cre")],
             &[("cookie", "vmlog_token=s3cret")],
             &[("cookie", "vmlog_token_8687=czNjcmV0")],
         ] {

@@ -92,7 +92,7 @@ fn names_of_containers_and_units_are_believed_of_those_who_may_give_them() {
 }
 
 /// A line above journald's `LineMax` of 48 KiB, another stream in between, and a line that ends without a newline.
-const LONG_LINE: &str = r#"
+const LONG_LINE: &str = r"
     mkfifo /run/wait
     (printf 'ERROR: '; head -c 60000 /dev/zero | tr '\0' x; printf ' password=hunter2'; head -c 60000 /dev/zero | tr '\0' y
      cat /run/wait; printf ' end\nnext\n') | systemd-cat -t app &
@@ -102,7 +102,7 @@ const LONG_LINE: &str = r#"
     wait
     journalctl --sync
     printf unended | systemd-cat -t app
-"#;
+";
 
 #[test]
 fn what_a_service_prints_is_one_line_whenever_the_collector_restarts() {

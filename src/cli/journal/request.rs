@@ -294,7 +294,7 @@ fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expression, Fai
         parts.push(Expression::of_matches(terms.into_iter())?);
     }
     let units: Vec<_> = all(matches, "unit").map(String::as_str).collect();
-    let units = units::named(&units, sources)?;
+    let units = units::named(&units, sources);
     let units: Vec<_> = units.iter().map(|unit| Expression::of_unit(unit)).collect();
     let names =
         all(matches, "identifier").map(|name| Expression::is("SYSLOG_IDENTIFIER", name.as_str()));

@@ -1,7 +1,6 @@
 //! Units named by a pattern: what the journal knows of such names.
 
 use super::request::Sources;
-use crate::cli::Failure;
 use crate::collect::{is_wild, matches_wildcard};
 use crate::journal::{Journal, Matches};
 
@@ -17,13 +16,13 @@ const FIELDS: [&str; 5] = [
 const UNITS_MAX: usize = 64 << 10;
 
 /// The units that are meant: names stand for themselves, patterns for the units that the journal knows.
-pub(super) fn named(asked: &[&str], sources: &Sources) -> Result<Vec<String>, Failure> {
+pub(super) fn named(asked: &[&str], sources: &Sources) -> Vec<String> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = asked
         .iter()
         .partition(|unit| !unit.starts_with('/') && is_wild(unit.as_bytes()));
     let mut units: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if patterns.is_empty() {
-        return Ok(units);
+        return units;
     }
     let mut journal = Journal::open(sources.options(Matches::default()));
     for field in FIELDS {
@@ -37,5 +36,5 @@ pub(super) fn named(asked: &[&str], sources: &Sources) -> Result<Vec<String>, Fa
     }
     units.sort();
     units.dedup();
-    Ok(units)
+    units
 }

@@ -89,149 +89,42 @@ mod tests {
         })
     }
 
-    /// Where each distribution keeps the program, what it is called, and where it runs.
+    /// Where each distribution keeps the program, what it is called, where it runs, and which engine it is.
+    const ENGINES: &str = "\
+docker-ce | /usr/bin/dockerd | dockerd | /system.slice/docker.service | Docker
+docker.io of Debian | /usr/sbin/dockerd | dockerd | /system.slice/docker.service | Docker
+moby-engine of Fedora | /usr/bin/dockerd | dockerd | /system.slice/docker.service | Docker
+RHEL 7 | /usr/bin/dockerd-current | dockerd-current | /system.slice/docker.service | Docker
+snap | /snap/docker/2915/bin/dockerd | dockerd | /system.slice/snap.docker.dockerd.service | Docker
+NixOS | /nix/store/x-docker-27.5/libexec/docker/dockerd | dockerd | /system.slice/docker.service | Docker
+NixOS, wrapped | /nix/store/x/bin/.dockerd-wrapped | .dockerd-wrappe | /system.slice/docker.service | Docker
+static binaries | /usr/local/bin/dockerd | dockerd | /system.slice/docker.service | Docker
+updated while it runs | /usr/bin/dockerd (deleted) | dockerd | /system.slice/docker.service | Docker
+rootless Docker | /usr/bin/dockerd | dockerd | /user.slice/user-1000.slice/user@1000.service/app.slice/docker.service | Docker
+rootless, in a home | /home/user/bin/dockerd | dockerd | /user.slice/user-1000.slice/user@1000.service/app.slice/docker.service | Docker
+balenaEngine | /usr/bin/balena-engine-daemon | balenad | /system.slice/docker.service | Docker
+no path known |  | dockerd | /system.slice/docker.service | Docker
+Podman | /usr/bin/conmon | conmon | /machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope | Conmon
+Podman of Fedora | /usr/libexec/podman/conmon | conmon | /machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope | Conmon
+Quadlet | /usr/bin/conmon | conmon | /system.slice/web.service/supervisor | Conmon
+rootless Podman | /usr/bin/conmon | conmon | /user.slice/user-1000.slice/user@1000.service/user.slice/libpod-conmon-3f.scope | Conmon
+CRI-O | /usr/libexec/crio/conmon | conmon | /system.slice/crio-conmon-3f.scope | Conmon
+conmon-rs | /usr/libexec/crio/conmonrs | conmonrs | /system.slice/crio.service | Conmon
+no path and no group known |  | conmon |  | Conmon
+";
+
     #[test]
     fn engines_are_known_wherever_they_are_packed() {
-        let id = "3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9";
-        let docker = "/system.slice/docker.service";
-        let rootless = "/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service";
-        let conmon_scope = format!("/machine.slice/libpod-conmon-{id}.scope");
-        for (what, executable, command, group, expected) in [
-            (
-                "docker-ce",
-                "/usr/bin/dockerd",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "docker.io of Debian",
-                "/usr/sbin/dockerd",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "moby-engine of Fedora",
-                "/usr/bin/dockerd",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "RHEL 7",
-                "/usr/bin/dockerd-current",
-                "dockerd-current",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "snap",
-                "/snap/docker/2915/bin/dockerd",
-                "dockerd",
-                "/system.slice/snap.docker.dockerd.service",
-                Engine::Docker,
-            ),
-            (
-                "NixOS",
-                "/nix/store/x-docker-27.5/libexec/docker/dockerd",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "NixOS, wrapped",
-                "/nix/store/x/bin/.dockerd-wrapped",
-                ".dockerd-wrappe",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "static binaries",
-                "/usr/local/bin/dockerd",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "updated while it runs",
-                "/usr/bin/dockerd (deleted)",
-                "dockerd",
-                docker,
-                Engine::Docker,
-            ),
-            (
-                "rootless Docker",
-                "/usr/bin/dockerd",
-                "dockerd",
-                rootless,
-                Engine::Docker,
-            ),
-            (
-                "rootless, in a home",
-                "/home/user/bin/dockerd",
-                "dockerd",
-                rootless,
-                Engine::Docker,
-            ),
-            (
-                "balenaEngine",
-                "/usr/bin/balena-engine-daemon",
-                "balenad",
-                docker,
-                Engine::Docker,
-            ),
-            ("no path known", "", "dockerd", docker, Engine::Docker),
-            (
-                "Podman",
-                "/usr/bin/conmon",
-                "conmon",
-                &conmon_scope,
-                Engine::Conmon,
-            ),
-            (
-                "Podman of Fedora",
-                "/usr/libexec/podman/conmon",
-                "conmon",
-                &conmon_scope,
-                Engine::Conmon,
-            ),
-            (
-                "Quadlet",
-                "/usr/bin/conmon",
-                "conmon",
-                "/system.slice/web.service/supervisor",
-                Engine::Conmon,
-            ),
-            (
-                "rootless Podman",
-                "/usr/bin/conmon",
-                "conmon",
-                "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-conmon-3f.scope",
-                Engine::Conmon,
-            ),
-            (
-                "CRI-O",
-                "/usr/libexec/crio/conmon",
-                "conmon",
-                "/system.slice/crio-conmon-3f.scope",
-                Engine::Conmon,
-            ),
-            (
-                "conmon-rs",
-                "/usr/libexec/crio/conmonrs",
-                "conmonrs",
-                "/system.slice/crio.service",
-                Engine::Conmon,
-            ),
-            (
-                "no path and no group known",
-                "",
-                "conmon",
-                "",
-                Engine::Conmon,
-            ),
-        ] {
+        for line in ENGINES.lines() {
+            let [what, executable, command, group, expected] =
+                line.split('|').map(str::trim).collect::<Vec<_>>()[..]
+            else {
+                panic!("{line}");
+            };
+            let expected = match expected {
+                "Docker" => Engine::Docker,
+                _ => Engine::Conmon,
+            };
             let found = engine(executable, command, group);
             assert_eq!(found, Some(expected), "{what}");
         }

@@ -17,7 +17,7 @@ pub(crate) use stamp::{Context, leading, mail};
 use super::line::Line;
 use super::patterns::NamePatterns;
 use super::text;
-use crate::record::{Level, Metadata, Source};
+use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use jiff::tz::TimeZone;
 use rules::{Rule, RuleSet};
@@ -47,12 +47,34 @@ impl Default for Recognition {
 impl Recognition {
     /// The level that a line of `source`, which is asked for only where rules are switched off, states.
     pub(crate) fn level(&self, source: impl FnOnce() -> Source, line: &[u8]) -> Option<Level> {
-        let rules = if self.disabled.is_empty() {
+        level::stated(line, self.rules(source))
+    }
+
+    /// Places a record whose message is a line of a stream: it may continue the stream's event.
+    pub(crate) fn place(&self, event: &mut Event, record: &mut Record) {
+        let rules = self.rules(|| record.source.clone());
+        let stated = level::stated(record.message.as_bytes(), rules);
+        mark(rules, event, record, stated);
+    }
+
+    /// The same for the kernel, whose lines have levels of their own: what it says when something is badly wrong is an error.
+    pub(crate) fn place_kernel(&self, event: &mut Event, record: &mut Record) {
+        let rules = self.rules(|| record.source.clone());
+        let of_kernel = if rules.has(Rule::Kernel) {
+            level::stated(record.message.as_bytes(), RuleSet::only(Rule::Kernel))
+        } else {
+            None
+        };
+        let stated = of_kernel.map(|level| level.max(record.level));
+        mark(rules, event, record, stated.or(Some(record.level)));
+    }
+
+    fn rules(&self, source: impl FnOnce() -> Source) -> RuleSet {
+        if self.disabled.is_empty() {
             RuleSet::ALL
         } else {
             rules::rules_of(source().as_str(), &self.disabled)
-        };
-        level::stated(line, rules)
+        }
     }
 
     /// The reader of the lines of `source`.
@@ -62,6 +84,18 @@ impl Recognition {
             zone: SourceZone::new(self.zone.clone()),
             takes_apart: self.structured.keep(source.as_bytes()),
         }
+    }
+}
+
+fn mark(rules: RuleSet, event: &mut Event, record: &mut Record, stated: Option<Level>) {
+    if !rules.has(Rule::Continued) {
+        record.level = stated.map_or(record.level, |stated| stated.max(record.level));
+        return;
+    }
+    let place = event.place(record.message.as_bytes(), stated, false, record.level);
+    record.level = place.level;
+    if place.continues {
+        record.metadata.insert(CONTINUES, true);
     }
 }
 

@@ -70,7 +70,6 @@ impl RuleSet {
     pub(crate) const ALL: Self = Self(u64::MAX);
 
     /// One rule.
-    #[cfg(test)]
     pub(crate) const fn only(rule: Rule) -> Self {
         Self(1 << rule as u32)
     }

@@ -177,6 +177,11 @@ impl Link {
         if self.quoted.is_some() {
             return self.item(near);
         }
+        let first = near.first().map(u8::to_ascii_lowercase);
+        let may_begin = |first: u8| first.is_ascii_digit() || b"([#-|,fiwhscr".contains(&first);
+        if !first.is_some_and(may_begin) {
+            return;
+        }
         if let Some(length) = arrow_length(near).or_else(|| column_length(near)) {
             return self.guess(text, length);
         }

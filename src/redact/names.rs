@@ -279,7 +279,8 @@ fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Opt
     let (end, form) = match text.get(start..)? {
         rest if rest.starts_with(MASK.as_bytes()) => return None,
         [b'{' | b'[', ..] => {
-            if judge.is_weak() && !holds_random(text, start) {
+            let is_key = judge.strength == Strength::Key && !judge.strict;
+            if is_key || judge.is_weak() && !holds_random(text, start) {
                 return None;
             }
             let end = closing_bracket(text, start);

@@ -21,12 +21,14 @@ pub(super) fn is_random(value: &[u8]) -> bool {
     let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
     let longest = segments(value).max_by_key(|segment| segment.len());
     let longest = longest.unwrap_or_default();
-    let whole: Vec<u8> = value
-        .iter()
-        .copied()
-        .filter(u8::is_ascii_alphanumeric)
-        .collect();
-    is_random_run(longest) || whole.len() >= LENGTH_MIN && !is_plain(value) && is_random_run(&whole)
+    if is_random_run(longest) {
+        return true;
+    }
+    if longest.len() == value.len() || is_plain(value) {
+        return false;
+    }
+    let whole: Vec<u8> = segments(value).flatten().copied().collect();
+    whole.len() >= LENGTH_MIN && is_random_run(&whole)
 }
 
 /// The same for a value after a name that says what it is. It need not be long, and a word with a number at its end counts, too.

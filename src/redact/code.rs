@@ -28,6 +28,9 @@ const SLASHES_MAX: usize = 7;
 /// The quote that is written as a code at `at`, if one is.
 pub(super) fn quote_at(text: &[u8], at: usize) -> Option<Code> {
     let rest = text.get(at..)?;
+    if !matches!(rest.first(), Some(b'\\' | b'%' | b'&')) {
+        return None;
+    }
     let slashes = slashes(rest);
     let (codes, before) = if slashes > 0 {
         (AFTER_SLASHES, slashes)

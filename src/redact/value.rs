@@ -185,6 +185,9 @@ pub(super) fn escape_length(text: &[u8]) -> Option<usize> {
         b"#033[",
         b"^[[",
     ];
+    if !matches!(text.first(), Some(b'\x1b' | b'\\' | b'#' | b'^')) {
+        return None;
+    }
     let start = STARTS.iter().find(|&&start| text.starts_with(start))?;
     let rest = text.get(start.len()..)?;
     let parameters = rest

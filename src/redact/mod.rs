@@ -356,7 +356,7 @@ pub struct Explained {
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
-    /// What it replaces: this holds the secret.
+    /// What it replaces: this holds the secret, unless an earlier line announces it, which is told instead.
     pub was: String,
 }
 
@@ -374,11 +374,20 @@ impl Redactor {
         };
         let scan = Scan::new(scanner, self.budget(text.len()));
         let known = self.open.known_of_lines(&scan, source, text);
+        let announced = known
+            .iter()
+            .find(|edit| Some(edit.rule) == scan.announced());
+        let announced = announced.and_then(|edit| text.as_bytes().get(edit.range.clone()));
         let mut findings = Vec::new();
-        let scrubbed = scan.scrub_message(text, known, &mut |rule, was| {
+        let scrubbed = scan.scrub_message(text, known.clone(), &mut |rule, was| {
+            let was = if Some(was) == announced {
+                format!("{} bytes that an earlier line announces", was.len())
+            } else {
+                String::from_utf8_lossy(was).into_owned()
+            };
             findings.extend(scan.ids(1 << rule).into_iter().map(|rule| Finding {
                 rule,
-                was: String::from_utf8_lossy(was).into_owned(),
+                was: was.clone(),
             }));
         });
         let kept = match scrubbed {

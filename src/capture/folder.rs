@@ -1,4 +1,4 @@
-//! The folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
+//! Folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
 
 use super::run_id::RunId;
 use crate::opening;
@@ -51,7 +51,7 @@ const FOREIGN_RUNS_MAX: usize = 200;
 /// The first part of a run.
 pub(crate) const FIRST_PART: u32 = 1;
 
-/// The folder of the capture logs of this machine.
+/// Folder of the capture logs of this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,

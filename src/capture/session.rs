@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// How captures are kept.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of the capture logs.
+    /// Folder of the capture logs.
     pub dir: PathBuf,
     /// How much of it is kept.
     pub limits: Limits,

@@ -18,9 +18,9 @@ pub(super) fn command() -> Command {
         .about("Merge the small segments of a store")
         .long_about(
             "Merges neighbouring segments that together are no larger than LOG_STORE_SEGMENT_ROWS and LOG_STORE_SEGMENT_BYTES \
-             allow: many small ones come of snapshots and restarts. Records and ids stay. No server may be writing the store.",
+             allow: snapshots and restarts leave many small ones. Records and IDs stay the same. No server may be writing the store.",
         )
-        .after_help("Examples:\n  vmlog compact /var/lib/vmlog/store\n\nExit codes: 0 done; 1 failed; 2 not understood")
+        .after_help("Examples:\n  vmlog compact /var/lib/vmlog/store\n\nExit codes: 0 done; 1 failed; 2 usage error")
         .arg(folder::argument())
 }
 

@@ -13,7 +13,7 @@ pub(super) fn command() -> Command {
         .after_help(
             "Examples:\n  vmlog completions bash > /usr/share/bash-completion/completions/vmlog\n  \
              vmlog completions zsh > ~/.zfunc/_vmlog\n  vmlog completions fish > ~/.config/fish/completions/vmlog.fish\n\n\
-             Exit codes: 0 done; 1 failed; 2 not understood",
+             Exit codes: 0 done; 1 failed; 2 usage error",
         )
         .arg(
             Arg::new("shell")

@@ -15,7 +15,7 @@ use std::process::{self, Stdio};
 /// The arguments of `vmlog exec`.
 pub(crate) fn command() -> clap::Command {
     clap::Command::new("exec")
-        .about("Run a command as it is and keep what it says")
+        .about("Run a command and capture its output")
         .long_about(
             "Runs a command as it would run without vmlog: input, output, signals and exit code are \
              its own. What it writes is also kept, scrubbed, in a log of its own, whether or not a \
@@ -25,22 +25,22 @@ pub(crate) fn command() -> clap::Command {
         .after_help(
             "Examples:\n  vmlog exec -- npm ci\n  \
              vmlog exec --source devcontainer:web --name postCreateCommand -- sh -c ./setup.sh\n\n\
-             Exit codes: the command's own; 128 + n when signal n ended it; 127 when there is no such \
-             command, 126 when it cannot be run",
+             Exit codes: the command's own; 128 + n when signal n ended it; 127 if the command does not \
+             exist, 126 if it cannot be run",
         )
         .args(super::pipe::common_arguments())
         .arg(
             Arg::new("pty")
                 .long("pty")
                 .action(ArgAction::SetTrue)
-                .help("Run it on a terminal: colours and prompts as on yours, one stream instead of two"),
+                .help("Run it on a terminal: colors and prompts as on yours, one stream instead of two"),
         )
         .arg(
             Arg::new("no-capture")
                 .long("no-capture")
                 .action(ArgAction::SetTrue)
                 .conflicts_with("pty")
-                .help("Keep only that it started and how it ended"),
+                .help("Record only its start and its end, not its output"),
         )
         .arg(
             Arg::new("lead-session")

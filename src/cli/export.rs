@@ -1,4 +1,4 @@
-//! `vmlog export`: every record that a filter means, oldest first, for a file or another program.
+//! `vmlog export`: every record that matches a filter, oldest first, for a file or another program.
 
 use super::Failure;
 use super::endpoint::{self, Endpoint};
@@ -15,15 +15,15 @@ use std::path::PathBuf;
 /// The arguments of `vmlog export`.
 pub(super) fn command() -> Command {
     Command::new("export")
-        .about("Write every record that a filter means, oldest first")
+        .about("Export all matching records, oldest first")
         .long_about(
-            "Writes every record that a filter means, oldest first, as it is at this moment, in memory that does not grow with it. \
-             What it writes as jsonl, `vmlog import` reads.",
+            "Exports all records that match the filter, oldest first, as of now. Memory use is constant. \
+             `vmlog import` reads the jsonl format.",
         )
         .after_help(
             "Examples:\n  vmlog export > all.jsonl\n  vmlog export -l error -S today -o csv > errors.csv\n  \
              vmlog export --store copied/store -o export | systemd-journal-remote -o new.journal -\n\n\
-             Exit codes: 0 done; 1 failed, and what is written is not whole; 2 not understood",
+             Exit codes: 0 done; 1 failed, the output is incomplete; 2 usage error",
         )
         .args(question::filter_arguments())
         .arg(question::case_argument())

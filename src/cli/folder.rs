@@ -64,7 +64,7 @@ pub(super) fn into_argument() -> Arg {
         .long("into")
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
-        .help("The folder of the new store: new or empty")
+        .help("Folder of the new store; must not exist or be empty")
 }
 
 pub(super) fn into(matches: &ArgMatches) -> Option<&PathBuf> {

@@ -23,7 +23,7 @@ const BYTES_SHOWN: u64 = 256;
 /// The arguments of `vmlog inspect`.
 pub(super) fn command() -> Command {
     Command::new("inspect")
-        .about("Say what is in the files of a store, down to the bytes")
+        .about("Show what the files of a store contain, down to the bytes")
         .long_about(
             "Says of each segment what it holds: ids, times, records, sources, levels, the size of each column before and after \
              compression, and whether the checksums are right. Works on a store of any machine, whole or partial, and on a single \
@@ -32,10 +32,10 @@ pub(super) fn command() -> Command {
         .after_help(
             "Examples:\n  vmlog inspect\n  vmlog inspect /mnt/dead-vm/var/lib/vmlog/store\n  \
              vmlog inspect 00000000000000000001.seg\n  vmlog inspect --segment 00000000000000000001.seg --block 0\n\n\
-             Exit codes: 0 done, also when something is damaged; 1 nothing can be read; 2 not understood",
+             Exit codes: 0 done, even if something is damaged; 1 nothing can be read; 2 usage error",
         )
         .arg(folder::argument())
-        .arg(long("segment", "FILE", "This segment alone, with its parts and its blocks or frames; a name in DIR or a path"))
+        .arg(long("segment", "FILE", "Only this segment, with its parts and its blocks or frames; a name in DIR or a path"))
         .arg(block_argument())
         .arg(flag("bytes", "With --block: all of its bytes, not only the first of each column").requires("block"))
 }

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 /// The arguments of `vmlog man`.
 pub(super) fn command() -> Command {
     Command::new("man")
-        .about("Print the manual page, or write those of all subcommands")
+        .about("Print the manual page, or write the pages of all subcommands")
         .after_help(
             "Examples:\n  vmlog man | man -l -\n  vmlog man --into /usr/local/share/man/man1\n\n\
-             Exit codes: 0 done; 1 failed; 2 not understood",
+             Exit codes: 0 done; 1 failed; 2 usage error",
         )
         .arg(
             Arg::new("into")

@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Runs the program and says how it ended: 0 done, 1 failed, 2 not understood.
+/// Runs the program and says how it ended: 0 done, 1 failed, 2 usage error.
 #[must_use]
 pub fn main() -> ExitCode {
     ignore_file_size_signal();
@@ -121,7 +121,7 @@ fn capture_options(arguments: &ArgMatches) -> Option<capture::Options> {
         })
     });
     options
-        .inspect_err(|failure| eprintln!("vmlog: nothing is kept: {}", failure.text))
+        .inspect_err(|failure| eprintln!("vmlog: output will not be captured: {}", failure.text))
         .ok()
 }
 
@@ -179,9 +179,9 @@ fn serve_command() -> Command {
     let settings = Command::new("serve")
         .about("Collect logs on this machine and serve them")
         .long_about(
-            "Reads the systemd journal and the output of cloud-init, scrubs secrets, keeps everything \
-             in its own store and serves it: pages, a live tail and a browser page. Prints one line \
-             with the address to open.",
+            "Reads the systemd journal, files, containers and cloud-init, redacts secrets, keeps everything \
+             in its own store and serves it: pages, a live tail and a browser page. Prints the address to \
+             open.",
         )
         .after_long_help(settings_help());
     settings.args(SETTINGS.iter().filter_map(argument))
@@ -193,10 +193,10 @@ fn redact_command() -> Command {
         .action(ArgAction::SetTrue)
         .required(true);
     Command::new("redact")
-        .about("Show what redaction does to lines of standard input")
-        .arg(test.help("Read lines and print each as it would be kept, and which rules changed it"))
+        .about("Show how redaction changes lines from standard input")
+        .arg(test.help("Read lines and print each as it would be stored, with the rules that changed it"))
         .after_help(
-            "Example:\n  vmlog redact --test < deploy.log\n\nExit codes: 0 done; 1 failed; 2 not understood",
+            "Example:\n  vmlog redact --test < deploy.log\n\nExit codes: 0 done; 1 failed; 2 usage error",
         )
 }
 
@@ -242,7 +242,7 @@ fn settings_help() -> String {
     let settings: String = settings.collect();
     let examples = "Examples:\n  vmlog serve\n  vmlog serve --data-dir /tmp/try --listen 127.0.0.1:9000\n  \
                     LOG_FILES=app=/var/log/app.log vmlog serve";
-    let codes = "Exit codes: 0 stopped when asked to; 1 failed; 2 not understood";
+    let codes = "Exit codes: 0 stopped when asked to; 1 failed; 2 usage error";
     format!("Settings, as environment variables:\n{settings}\n{examples}\n\n{codes}")
 }
 

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 /// The arguments of `vmlog pipe`.
 pub(crate) fn command() -> clap::Command {
     clap::Command::new("pipe")
-        .about("Keep what comes on standard input and pass it on")
+        .about("Capture standard input and pass it on")
         .after_help(
             "Examples:\n  ./build.sh 2>&1 | vmlog pipe --source build\n\n\
-             Exit codes: 0 when the input has ended or nobody reads the output any more, 1 failed",
+             Exit codes: 0 the input ended or the reader closed the output, 1 failed",
         )
         .args(common_arguments())
         .arg(
@@ -41,16 +41,16 @@ pub(super) fn common_arguments() -> [Arg; 3] {
             .long("source")
             .value_name("SOURCE")
             .value_parser(readable_source)
-            .help("The source of its records, such as devcontainer:web"),
+            .help("Source of its records, such as devcontainer:web"),
         Arg::new("name")
             .long("name")
             .value_name("NAME")
-            .help("What people call it, such as postCreateCommand"),
+            .help("Display name, such as postCreateCommand"),
         Arg::new("dir")
             .long("dir")
             .value_name("DIR")
             .value_parser(value_parser!(PathBuf))
-            .help("The folder of the capture logs [LOG_CAPTURE_DIR]"),
+            .help("Folder of the capture logs [LOG_CAPTURE_DIR]"),
     ]
 }
 

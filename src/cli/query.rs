@@ -1,4 +1,4 @@
-//! `vmlog query`: records of a store or a server, the newest that a filter means.
+//! `vmlog query`: records of a store or a server, the newest that match a filter.
 
 use super::Failure;
 use super::chart;
@@ -20,12 +20,12 @@ const HELD_MAX: usize = 100_000;
 /// The arguments of `vmlog query`.
 pub(super) fn command() -> Command {
     Command::new("query")
-        .about("Show records: the newest that a filter means")
+        .about("Show the newest matching records")
         .long_about(
-            "Shows the newest records that a filter means, oldest first, so that the newest stands last. Reads the store of this \
+            "Shows the newest matching records, oldest first. Reads the store of this \
              machine, another store folder (--store: a copy, a snapshot, or one that a server writes) or a server (--url); all \
-             give the same answers. On a terminal it goes through a pager, and what a terminal would obey is written out; a pipe \
-             gets messages as they are.",
+             give the same answers. On a terminal, output goes through a pager and control characters are \
+             escaped; a pipe gets messages unchanged.",
         )
         .after_help(EXAMPLES)
         .args(question::filter_arguments())
@@ -34,7 +34,7 @@ pub(super) fn command() -> Command {
         .args(histogram_arguments())
         .args(show::arguments("pretty"))
         .arg(follow_argument())
-        .arg(flag("no-pager", "Write straight to the terminal"))
+        .arg(flag("no-pager", "Write to the terminal without a pager"))
         .args(endpoint::arguments())
 }
 
@@ -48,7 +48,7 @@ Examples:
   vmlog query --store /mnt/dead-vm/var/lib/vmlog/store -l error
   VMLOG_TOKEN=... vmlog query --url http://10.0.0.7:8687 -s cloud-init
 
-Exit codes: 0 done, also when nothing matched; 1 failed; 2 not understood";
+Exit codes: 0 done, even if nothing matched; 1 failed; 2 usage error";
 
 fn follow_argument() -> Arg {
     let others = [
@@ -62,27 +62,27 @@ fn follow_argument() -> Arg {
     switch(
         "follow",
         'f',
-        "Go on with records as they come, as `vmlog tail` does",
+        "Keep following new records, like `vmlog tail`",
     )
     .conflicts_with_all(others)
 }
 
 fn page_arguments() -> [Arg; 8] {
     [
-        option("limit", 'n', "N", "So many records at most, or all [default: 100]"),
+        option("limit", 'n', "N", "Maximum number of records, or `all` [default: 100]"),
         switch("reverse", 'r', "Newest first"),
         long("direction", "WHICH", "Which records when there are more than --limit: the newest (backward) or the oldest (forward)")
             .value_parser(PossibleValuesParser::new(["backward", "forward"])),
         long("order", "ORDER", "By arrival (id) or by time, over all sources")
             .value_parser(PossibleValuesParser::new(["id", "time"])),
-        long("after", "ID", "Records behind this one")
+        long("after", "ID", "Records after this ID")
             .value_parser(value_parser!(u64))
             .conflicts_with_all(["cursor", "around", "order"]),
-        long("cursor", "CURSOR", "Go on where a page of the API ended").conflicts_with("around"),
-        long("around", "ID", "This record, with what came before and after it")
+        long("cursor", "CURSOR", "Continue after a page of the API").conflicts_with("around"),
+        long("around", "ID", "This record and the ones before and after it")
             .value_parser(value_parser!(u64))
             .conflicts_with_all(["order", "direction"]),
-        long("scope", "SCOPE", "What stands around it: what the filter means, or all of its source")
+        long("scope", "SCOPE", "Which records to show around it: those that match the filter, or all of its source")
             .value_parser(PossibleValuesParser::new(["filter", "source"]))
             .requires("around"),
     ]
@@ -90,24 +90,21 @@ fn page_arguments() -> [Arg; 8] {
 
 fn histogram_arguments() -> [Arg; 3] {
     [
-        flag(
-            "histogram",
-            "Show how many records there are over time, as bars",
-        )
-        .conflicts_with_all([
-            "limit",
-            "reverse",
-            "direction",
-            "order",
-            "after",
-            "cursor",
-            "around",
-        ])
-        .action(ArgAction::SetTrue),
-        long("buckets", "N", "Bars, at most [default: 24]")
+        flag("histogram", "Show the number of records over time as bars")
+            .conflicts_with_all([
+                "limit",
+                "reverse",
+                "direction",
+                "order",
+                "after",
+                "cursor",
+                "around",
+            ])
+            .action(ArgAction::SetTrue),
+        long("buckets", "N", "Maximum number of bars [default: 24]")
             .value_parser(value_parser!(u16).range(1..=500))
             .requires("histogram"),
-        long("by", "WHAT", "What is counted apart: level or source")
+        long("by", "WHAT", "Count by level or by source")
             .value_parser(PossibleValuesParser::new(["level", "source"]))
             .requires("histogram"),
     ]

@@ -28,30 +28,30 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
             "level",
             'l',
             "LEVEL",
-            "This level or above: debug, info, warn, error; also their other names, or 0-7",
+            "Minimum level: debug, info, warn, error, another name of one, or 0-7",
         ),
-        long("levels", "LEVELS", "Exactly these levels, comma-separated"),
+        long("levels", "LEVELS", "Only these levels, comma-separated"),
         option(
             "start",
             'S',
             "TIME",
-            "Records from this time on: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], 09:00, -15m, 1 hour ago",
+            "Records since this time: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], 09:00, -15m, 1 hour ago",
         )
         .visible_alias("since")
         .allow_hyphen_values(true),
         option("end", 'U', "TIME", "Records before this time")
             .visible_alias("until")
             .allow_hyphen_values(true),
-        option("search", 'g', "TEXT", "Text in the message, in any case")
+        option("search", 'g', "TEXT", "Text in the message, ignoring case")
             .conflicts_with("text")
             .allow_hyphen_values(true),
         switch("regex", 'e', "The text is a regular expression"),
-        switch("invert", 'v', "Records whose message does not match"),
+        switch("invert", 'v', "Only records whose message does not match"),
         option(
             "where",
             'w',
             "KEY=VALUE",
-            "Metadata: KEY=VALUE, KEY!=VALUE, VALUE* for a beginning; all must hold",
+            "Metadata: KEY=VALUE, KEY!=VALUE, VALUE* for a prefix; all must match",
         )
         .action(ArgAction::Append)
         .allow_hyphen_values(true),
@@ -61,12 +61,8 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
 
 /// Letters count: apart from the others, as it takes a word.
 pub(super) fn case_argument() -> Arg {
-    long(
-        "case",
-        "CASE",
-        "Whether the case of letters counts in the text",
-    )
-    .value_parser(PossibleValuesParser::new(["insensitive", "sensitive"]))
+    long("case", "CASE", "Whether the text is case-sensitive")
+        .value_parser(PossibleValuesParser::new(["insensitive", "sensitive"]))
 }
 
 /// An option with a letter of its own.

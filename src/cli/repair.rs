@@ -14,14 +14,14 @@ use std::sync::Arc;
 /// The arguments of `vmlog repair`.
 pub(super) fn command() -> Command {
     Command::new("repair")
-        .about("Save what can be read of a damaged store into a new one")
+        .about("Copy the readable records of a damaged store into a new one")
         .long_about(
             "Reads every record of a store that can be read and writes it into a new store, under its id. The damaged store stays \
-             as it is. A server goes on with the new one when it takes the place of the old.",
+             as it is. To use the new store, put it in the place of the old one.",
         )
         .after_help(
             "Examples:\n  vmlog repair /var/lib/vmlog/store --into /var/lib/vmlog/store.repaired\n\n\
-             Exit codes: 0 what can be read is saved; 1 failed; 2 not understood",
+             Exit codes: 0 all readable records are saved; 1 failed; 2 usage error",
         )
         .arg(folder::argument())
         .arg(folder::into_argument().required(true))

@@ -67,7 +67,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     let served = runtime.block_on(serve(listener, state, &pipeline, ended, &config));
     let finished = pipeline
         .finish()
-        .map_err(failed("what was read last is not written"));
+        .map_err(failed("could not write the last records read"));
     served.and(finished)
 }
 

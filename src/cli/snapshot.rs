@@ -15,14 +15,14 @@ use std::sync::Arc;
 /// The arguments of `vmlog snapshot`.
 pub(super) fn command() -> Command {
     Command::new("snapshot")
-        .about("Freeze a store, and make stores of what was frozen")
+        .about("Create, list, restore, fork and delete snapshots")
         .long_about(
             "A snapshot is a frozen store below snapshots/ of its own. Its files are links, so that it is made in a moment and takes \
              room only for what the store prunes later. It can be queried like any store.",
         )
         .after_help(
             "Examples:\n  vmlog snapshot create before-upgrade\n  vmlog query --store /var/lib/vmlog/store/snapshots/before-upgrade\n  \
-             vmlog snapshot fork before-upgrade --into /tmp/copy\n\nExit codes: 0 done; 1 failed; 2 not understood",
+             vmlog snapshot fork before-upgrade --into /tmp/copy\n\nExit codes: 0 done; 1 failed; 2 usage error",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -35,8 +35,8 @@ pub(super) fn command() -> Command {
 
 fn create_command() -> Command {
     Command::new("create")
-        .about("Freeze what is in the store now, also while a server writes it")
-        .after_help("Example:\n  vmlog snapshot create before-upgrade\n\nExit codes: 0 done; 1 failed; 2 not understood")
+        .about("Create a snapshot of the store, even while a server writes to it")
+        .after_help("Example:\n  vmlog snapshot create before-upgrade\n\nExit codes: 0 done; 1 failed; 2 usage error")
         .arg(name_argument())
         .arg(folder::option())
 }
@@ -45,43 +45,43 @@ fn list_command() -> Command {
     Command::new("list")
         .about("List the snapshots of a store")
         .after_help(
-            "Example:\n  vmlog snapshot list\n\nExit codes: 0 done; 1 failed; 2 not understood",
+            "Example:\n  vmlog snapshot list\n\nExit codes: 0 done; 1 failed; 2 usage error",
         )
         .arg(folder::option())
 }
 
 fn restore_command() -> Command {
     Command::new("restore")
-        .about("Make a store of a snapshot: the same store, whose ids go on")
+        .about("Restore a snapshot: the same store, IDs continue")
         .long_about(
             "Makes a store of a snapshot: in a new folder (--into), or in the place of the store itself, which needs --replace and \
              gives up every record that is not in the snapshot. No server may be writing the store that is replaced.",
         )
         .after_help(
             "Examples:\n  vmlog snapshot restore before-upgrade --into /srv/vmlog/store\n  \
-             vmlog snapshot restore before-upgrade --replace\n\nExit codes: 0 done; 1 failed; 2 not understood",
+             vmlog snapshot restore before-upgrade --replace\n\nExit codes: 0 done; 1 failed; 2 usage error",
         )
-        .arg(name_argument().help("Its name, or the path of a snapshot or store"))
+        .arg(name_argument().help("Name, or path of a snapshot or store"))
         .arg(folder::option())
         .arg(folder::into_argument())
-        .arg(flag("replace", "Put it in the place of everything that the store holds"))
+        .arg(flag("replace", "Replace everything in the store"))
 }
 
 fn fork_command() -> Command {
     Command::new("fork")
-        .about("Make a second store of a snapshot, which goes its own way")
+        .about("Fork a snapshot into an independent store")
         .after_help(
-            "Example:\n  vmlog snapshot fork before-upgrade --into /tmp/copy\n\nExit codes: 0 done; 1 failed; 2 not understood",
+            "Example:\n  vmlog snapshot fork before-upgrade --into /tmp/copy\n\nExit codes: 0 done; 1 failed; 2 usage error",
         )
-        .arg(name_argument().help("Its name, or the path of a snapshot or store"))
+        .arg(name_argument().help("Name, or path of a snapshot or store"))
         .arg(folder::option())
         .arg(folder::into_argument().required(true))
 }
 
 fn delete_command() -> Command {
     Command::new("delete")
-        .about("Remove a snapshot; the store stays as it is")
-        .after_help("Example:\n  vmlog snapshot delete before-upgrade\n\nExit codes: 0 done; 1 failed; 2 not understood")
+        .about("Delete a snapshot; the store does not change")
+        .after_help("Example:\n  vmlog snapshot delete before-upgrade\n\nExit codes: 0 done; 1 failed; 2 usage error")
         .arg(name_argument())
         .arg(folder::option())
 }
@@ -90,7 +90,7 @@ fn name_argument() -> Arg {
     Arg::new("name")
         .value_name("NAME")
         .required(true)
-        .help("Its name: 1 to 64 of A-Z a-z 0-9 . _ -")
+        .help("Name: 1 to 64 of A-Z a-z 0-9 . _ -")
 }
 
 /// Does what was asked for.

@@ -13,20 +13,20 @@ use std::path::PathBuf;
 /// The arguments of `vmlog tail`.
 pub(super) fn command() -> Command {
     Command::new("tail")
-        .about("Follow records as they come")
+        .about("Follow new records")
         .long_about(
-            "Shows the newest records that a filter means, and goes on with those that come. Follows the store of this machine, \
-             another store folder (--store) or a server (--url); when a server goes away it is waited for, and nothing is missed.",
+            "Shows the newest matching records, then new ones as they arrive. Follows the store of this machine, \
+             another store folder (--store) or a server (--url); if the server goes away, it reconnects and misses nothing.",
         )
         .after_help(
             "Examples:\n  vmlog tail\n  vmlog tail -s devcontainer: -s cloud-init -n 50\n  \
              vmlog tail --url http://127.0.0.1:8687 -l warn -o jsonl\n\n\
-             Exit codes: 0 nobody reads any more; 1 failed; 2 not understood; 130 after Ctrl-C",
+             Exit codes: 0 the reader closed the output; 1 failed; 2 usage error; 130 after Ctrl-C",
         )
         .args(question::filter_arguments())
         .arg(question::case_argument())
         .arg(
-            option("limit", 'n', "N", "Begin with so many that are there [default: 10]").value_parser(value_parser!(usize)),
+            option("limit", 'n', "N", "Start with the last N records [default: 10]").value_parser(value_parser!(usize)),
         )
         .arg(long("after", "ID", "Begin behind this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
         .args(show::arguments("pretty"))

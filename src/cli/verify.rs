@@ -15,14 +15,14 @@ use std::sync::Arc;
 /// The arguments of `vmlog verify`.
 pub(super) fn command() -> Command {
     Command::new("verify")
-        .about("Read every byte of a store and say what is damaged")
+        .about("Check every byte of a store and report damage")
         .long_about(
             "Reads every segment of a store, checks each checksum and compares what the footers tell with what the blocks hold. \
              Changes nothing, and works beside a server that writes, on a copy, and on a single .seg or .open file.",
         )
         .after_help(
             "Examples:\n  vmlog verify\n  vmlog verify /mnt/dead-vm/var/lib/vmlog/store\n  vmlog verify 00000000000000000001.seg\n\n\
-             Exit codes: 0 sound; 1 damaged, or it cannot be read; 2 not understood",
+             Exit codes: 0 intact; 1 damaged or unreadable; 2 usage error",
         )
         .arg(folder::argument())
 }

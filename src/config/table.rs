@@ -110,14 +110,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "devcontainer:{workspace},docker:{workspace}",
         kind: Kind::WorkspaceSources,
-        meaning: "what a token for one workspace shows; * at the end for all that begin so",
+        meaning: "sources visible to a workspace token; a trailing * matches a prefix",
     },
     Setting {
         name: "LOG_TLS_CERT",
         flag: None,
         default: "",
         kind: Kind::Path,
-        meaning: "certificate of the server in PEM, with those that vouch for it; read again when it changes",
+        meaning: "server certificate in PEM, with its chain; reloaded when it changes",
     },
     Setting {
         name: "LOG_TLS_KEY",
@@ -197,7 +197,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "true",
         kind: Kind::Switch,
-        meaning: "also read cloud-init.log, which stands beside its output",
+        meaning: "also read cloud-init.log, in the same folder",
     },
     Setting {
         name: "LOG_FILES",
@@ -283,7 +283,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1_000,
             max: 1_000_000_000,
         },
-        meaning: "records kept; the oldest go first",
+        meaning: "maximum number of records; the oldest are deleted first",
     },
     Setting {
         name: "LOG_STORE_MAX_AGE",

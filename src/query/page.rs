@@ -78,7 +78,7 @@ pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page,
     Ok(page)
 }
 
-/// The first record beyond `from` that the filter means, in id order: how a client jumps to the next error without what lies
+/// The first record beyond `from` that match the filter, in id order: how a client jumps to the next error without what lies
 /// between. A page of one record at most; where the budget ended the scan it is empty and has a cursor to go on from.
 ///
 /// # Errors

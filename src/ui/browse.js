@@ -234,7 +234,7 @@ export class Browse {
   }
 
   /**
-   * The nearest record beyond what is loaded that a narrower filter means.
+   * The nearest record beyond what is loaded that match a narrower filter.
    * @param {Parameters} narrower
    * @param {number} from
    * @param {"backward" | "forward"} direction

@@ -304,12 +304,12 @@ fn bad_lines_are_told_by_number_and_secrets_are_scrubbed() {
     let (code, out, error) = outcome(&command.output().unwrap());
     assert_eq!(code, Some(0), "{error}");
     assert!(
-        out.starts_with("2 records in ") && out.ends_with(", 2 lines were passed over\n"),
+        out.starts_with("2 records in ") && out.ends_with(", 2 lines were skipped\n"),
         "{out}"
     );
     assert_eq!(
         error,
-        "vmlog: line 3 is passed over: expected ident at line 1 column 2\nvmlog: line 4 is passed over: timestamp is missing\n"
+        "vmlog: skipped line 3: expected ident at line 1 column 2\nvmlog: skipped line 4: timestamp is missing\n"
     );
     let kept = printed(vmlog(&["export", "--store"]).arg(&into));
     assert!(
@@ -326,7 +326,7 @@ fn bad_lines_are_told_by_number_and_secrets_are_scrubbed() {
             .unwrap(),
     );
     assert_eq!((code, error.lines().count()), (Some(0), 11), "{error}");
-    assert!(out.ends_with(", 1000 lines were passed over\n"), "{out}");
+    assert!(out.ends_with(", 1000 lines were skipped\n"), "{out}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use report::{Finding, text};
 /// The arguments of `vmlog doctor`.
 pub(super) fn command() -> Command {
     Command::new("doctor")
-        .about("Say what can be read on this machine and, where it cannot, what helps")
+        .about("Diagnose access problems and suggest fixes")
         .long_about(
             "Looks at everything that `vmlog serve` needs, with the same settings: its folder, the room on the disk, the address, \
              the journal, containers, cloud-init, files and the clock. Each line says how it stands; where something is in the way, \
@@ -22,7 +22,7 @@ pub(super) fn command() -> Command {
         )
         .after_help(
             "Examples:\n  vmlog doctor\n  sudo -u vmlog vmlog doctor\n  LOG_FILES=app=/var/log/app.log vmlog doctor\n\n\
-             Exit codes: 0 nothing is in the way; 1 something is; 2 not understood",
+             Exit codes: 0 no problems; 1 problems found; 2 usage error",
         )
 }
 

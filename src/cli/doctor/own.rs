@@ -98,7 +98,7 @@ fn room(path: &Path, options: &store::Options) -> Option<Finding> {
     let text = format!("{} of {} are free", size(space.free), size(space.total));
     if space.free <= kept {
         let text = format!(
-            "{text}, and {} must stay free: the oldest records go",
+            "{text}, and {} must stay free: the oldest records are deleted",
             size(kept)
         );
         return Some(Finding::wrong(

@@ -33,7 +33,7 @@ pub(super) enum Endpoint {
 /// What a follower sees.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A record that the filter means.
+    /// A record that matches the filter.
     Record(StoredRecord),
     /// Records that are gone before they could be shown; how many, where that is known.
     Gap(Option<u64>),
@@ -57,8 +57,8 @@ pub(super) enum Begin {
 /// The arguments that say where.
 pub(super) fn arguments() -> [Arg; 4] {
     [
-        long("store", "DIR", "Read this store, also while a server writes it [default: the one of this machine, LOG_DATA_DIR/store]"),
-        long("url", "URL", "Ask this server, such as http://127.0.0.1:8687 [VMLOG_URL]").conflicts_with("store"),
+        long("store", "DIR", "Read this store, even while a server writes to it [default: the one of this machine, LOG_DATA_DIR/store]"),
+        long("url", "URL", "Query this server, such as http://127.0.0.1:8687 [VMLOG_URL]").conflicts_with("store"),
         long("cacert", "FILE", "Trust the server's certificate by the authorities of this PEM file [default: those of the system]")
             .conflicts_with("store"),
         long(
@@ -107,7 +107,7 @@ impl Endpoint {
         }
     }
 
-    /// Every record that the filter means, oldest first, until `take` says that it has enough. Gives how many could not be read.
+    /// Every record that matches the filter, oldest first, until `take` says that it has enough. Gives how many could not be read.
     pub(super) fn export(
         &mut self,
         parameters: &Parameters,

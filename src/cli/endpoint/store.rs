@@ -109,7 +109,7 @@ impl StoreEndpoint {
         }
     }
 
-    /// The newest so many that the filter means, oldest first. `None` when that is enough.
+    /// The newest so many that match the filter, oldest first. `None` when that is enough.
     fn newest(
         &self,
         filter: &Filter,

@@ -13,7 +13,7 @@ use std::thread;
 
 /// Read at once: a chunk is large enough that handing it on costs nothing, and some of them fit any machine.
 const CHUNK_BYTES: usize = 512 << 10;
-/// A longer line is passed over: a message of the greatest length, escaped, with metadata.
+/// A longer line is skipped: a message of the greatest length, escaped, with metadata.
 const LINE_BYTES_MAX: usize = 16 << 20;
 /// Chunks that wait at each parser, and behind it.
 const WAITING_MAX: usize = 2;

@@ -33,20 +33,20 @@ const NEVER: Duration = Duration::from_hours(876_000);
 /// The arguments of `vmlog import`.
 pub(super) fn command() -> Command {
     Command::new("import")
-        .about("Take lines of JSON into a store, scrubbed")
+        .about("Import JSON lines into a store, with secrets redacted")
         .long_about(
             "Reads objects, one a line, with `timestamp` (RFC 3339, or seconds, milliseconds or microseconds since 1970), `source`, \
              `level`, `message` and `metadata`, as `vmlog export` writes them, scrubs them and appends them under new ids. Other \
-             keys become metadata. A line that cannot be read is told by its number and passed over. No server may be writing the \
+             keys become metadata. A line that cannot be read is skipped and reported with its number. No server may be writing the \
              store; one that opens it later prunes what its settings do not keep.",
         )
         .after_help(
             "Examples:\n  vmlog import all.jsonl --store /tmp/store\n  zcat old.jsonl.gz | vmlog import - --store /tmp/store --source file:old\n\n\
-             Exit codes: 0 done, also when lines were passed over; 1 failed; 2 not understood",
+             Exit codes: 0 done, even if lines were skipped; 1 failed; 2 usage error",
         )
         .arg(Arg::new("file").value_name("FILE").value_parser(value_parser!(PathBuf)).default_value("-").help("A file, or - for standard input"))
         .arg(folder::option())
-        .arg(long("source", "SOURCE", "The source of lines that name none").value_parser(|text: &str| text.parse::<Source>()))
+        .arg(long("source", "SOURCE", "Source of lines that name none").value_parser(|text: &str| text.parse::<Source>()))
 }
 
 /// Reads it all, and says what came of it.
@@ -98,8 +98,8 @@ fn tell(records: u64, bad: u64, elapsed: Duration) -> Result<(), Failure> {
     let rate = u128::from(records) * 1000 / elapsed.as_millis().max(1);
     let passed_over = match bad {
         0 => String::new(),
-        1 => ", 1 line was passed over".to_owned(),
-        bad => format!(", {bad} lines were passed over"),
+        1 => ", 1 line was skipped".to_owned(),
+        bad => format!(", {bad} lines were skipped"),
     };
     let seconds = elapsed.as_secs_f64();
     print(&format!(
@@ -168,7 +168,7 @@ impl Import {
         for (number, why) in &parsed.bad {
             self.bad += 1;
             if self.bad <= BAD_TOLD_MAX {
-                eprintln!("vmlog: line {number} is passed over: {why}");
+                eprintln!("vmlog: skipped line {number}: {why}");
             }
             if self.bad == BAD_TOLD_MAX {
                 eprintln!("vmlog: further lines are only counted");

@@ -6,14 +6,14 @@ use clap::{Arg, ArgAction, Command};
 /// `vmlog journal`.
 pub(crate) fn command() -> Command {
     Command::new("journal")
-        .about("Show the systemd journal, of this machine or from files")
+        .about("Show the systemd journal of this machine or from files")
         .long_about(
             "Reads journal files natively, with the flags of journalctl: of this machine, of a directory, \
              or single files, whatever version of systemd wrote them. Needs no systemd.",
         )
         .after_help("Examples:\n  vmlog journal -u ssh -p warning -S -2h\n  vmlog journal -D /mnt/dead-vm/var/log/journal -b\n  \
              vmlog journal --file system.journal -o export\n\n\
-             Exit codes: 0 done; 1 failed or --grep found nothing; 2 not understood")
+             Exit codes: 0 done; 1 failed or --grep found nothing; 2 usage error")
         .args(source_arguments())
         .args(filter_arguments())
         .args(output_arguments())
@@ -40,7 +40,7 @@ fn source_arguments() -> [Arg; 4] {
         flag(
             "merge",
             Some('m'),
-            "Read all machines (always on), without a word where a boot begins",
+            "Read all machines (always on), without boot boundaries",
         ),
     ]
 }
@@ -81,22 +81,27 @@ fn filter_arguments() -> [Arg; 14] {
             "since",
             Some('S'),
             "TIME",
-            "Entries not older than this: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m",
+            "Entries since this time: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m",
         )
         .allow_hyphen_values(true),
-        option("until", Some('U'), "TIME", "Entries not newer than this").allow_hyphen_values(true),
-        option("cursor", Some('c'), "CURSOR", "Begin at this entry"),
-        option("after-cursor", None, "CURSOR", "Begin after this entry"),
+        option("until", Some('U'), "TIME", "Entries until this time").allow_hyphen_values(true),
+        option("cursor", Some('c'), "CURSOR", "Start at this entry"),
+        option("after-cursor", None, "CURSOR", "Start after this entry"),
         option(
             "grep",
             Some('g'),
             "PATTERN",
             "Entries whose message matches; lower-case patterns ignore case",
         ),
-        option("case-sensitive", None, "BOOL", "Whether --grep heeds case")
-            .num_args(0..=1)
-            .default_missing_value("true")
-            .value_parser(["true", "false"]),
+        option(
+            "case-sensitive",
+            None,
+            "BOOL",
+            "Whether --grep is case-sensitive",
+        )
+        .num_args(0..=1)
+        .default_missing_value("true")
+        .value_parser(["true", "false"]),
         option(
             "lines",
             Some('n'),
@@ -125,7 +130,7 @@ fn output_arguments() -> [Arg; 8] {
             "Only these fields, comma-separated",
         ),
         flag("all", Some('a'), "Show long and unprintable fields whole"),
-        flag("follow", Some('f'), "Go on with entries as they come"),
+        flag("follow", Some('f'), "Keep following new entries"),
         flag(
             "show-cursor",
             None,
@@ -135,12 +140,12 @@ fn output_arguments() -> [Arg; 8] {
         flag(
             "no-pager",
             None,
-            "Accepted for journalctl's sake: there is no pager",
+            "Accepted for compatibility with journalctl; there is no pager",
         ),
         flag(
             "quiet",
             Some('q'),
-            "Do not tell what could not be read, where a boot begins, and that there is nothing",
+            "Do not report unreadable data, boot boundaries, or that there are no entries",
         ),
     ]
 }
@@ -150,12 +155,16 @@ fn action_arguments() -> [Arg; 6] {
         option("field", Some('F'), "FIELD", "List the values of a field"),
         flag("fields", Some('N'), "List the names of all fields"),
         flag("list-boots", None, "List the boots"),
-        flag("disk-usage", None, "Say how much room the files take"),
-        flag("header", None, "Show the figures of each file's header"),
+        flag(
+            "disk-usage",
+            None,
+            "Show the disk usage of the journal files",
+        ),
+        flag("header", None, "Show the header of each file"),
         flag(
             "verify",
             None,
-            "Check each file whole; seals are not checked, for that needs their key",
+            "Verify each file completely; seals are not checked, as that needs their key",
         ),
     ]
 }

@@ -71,9 +71,9 @@ pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
             .value_parser(PossibleValuesParser::new(Style::NAMES)),
         super::question::flag(
             "ids",
-            "Begin each line with the record's id, as --around and --after take it",
+            "Start each line with the record's ID, for --around and --after",
         ),
-        super::question::flag("utc", "Times in UTC, also those of --start and --end"),
+        super::question::flag("utc", "Show and read times in UTC"),
         colour_argument(),
     ]
 }
@@ -83,7 +83,7 @@ pub(super) fn colour_argument() -> Arg {
     super::question::long(
         "color",
         "WHEN",
-        "Whether there is colour; auto: on a terminal, unless NO_COLOR is set",
+        "When to use color; auto: on a terminal, unless NO_COLOR is set",
     )
     .default_value("auto")
     .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))

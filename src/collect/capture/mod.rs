@@ -27,7 +27,7 @@ pub use spool::SpoolCollector;
 /// What a [`CaptureCollector`] reads.
 #[derive(Debug, Clone)]
 pub struct CaptureOptions {
-    /// The folder of the capture logs; it need not exist yet.
+    /// Folder of the capture logs; it need not exist yet.
     pub directory: PathBuf,
     /// Lines of one run that become records: three quarters from its head, one quarter from its tail.
     pub lines_max: u64,

@@ -18,10 +18,10 @@ import { Sources } from "./sources.js";
 export function Dialogs() {
   const name = dialog.value;
   return html`
-    ${name === "palette" ? html`<${Sheet} title="What to do"><${Palette} /></${Sheet}>` : null}
+    ${name === "palette" ? html`<${Sheet} title="Command palette"><${Palette} /></${Sheet}>` : null}
     ${name === "help" ? html`<${Sheet} title="Keys"><${Help} /></${Sheet}>` : null}
     ${name === "time" ? html`<${Sheet} title="Time range"><${Time} /></${Sheet}>` : null}
-    ${name === "export" ? html`<${Sheet} title="Take it along"><${Export} /></${Sheet}>` : null}
+    ${name === "export" ? html`<${Sheet} title="Export"><${Export} /></${Sheet}>` : null}
     ${name === "filters" ? html`<${Sheet} title="Filters"><${Filters} /></${Sheet}>` : null}`;
 }
 

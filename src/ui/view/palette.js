@@ -70,8 +70,8 @@ export function Palette() {
     event.preventDefault();
   };
   return html`<div class="palette">
-    <input type="text" autofocus=${true} role="combobox" aria-label="What to do" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list"
-      aria-activedescendant=${found.length > 0 ? `palette-${chosen}` : null} placeholder="What to do, or a source" autocomplete="off" spellcheck=${false} value=${typed.value}
+    <input type="text" autofocus=${true} role="combobox" aria-label="Command palette" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list"
+      aria-activedescendant=${found.length > 0 ? `palette-${chosen}` : null} placeholder="Type a command or a source" autocomplete="off" spellcheck=${false} value=${typed.value}
       onInput=${(/** @type {Event} */ event) => { typed.value = /** @type {HTMLInputElement} */ (event.target).value; at.value = 0; }} onKeyDown=${keys} />
     <ul id="palette-list" role="listbox" aria-label="What the page can do">${found.map((command, index) => html`<li key=${command.kind + command.name} id=${`palette-${index}`} role="option"
       aria-selected=${index === chosen} onClick=${() => take(command)}><span>${command.name}</span><small>${command.kind}</small></li>`)}</ul>

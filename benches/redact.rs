@@ -185,13 +185,13 @@ fn pairs(redactor: &Redactor) {
     /// Smaller times are too short to be compared.
     const SECONDS_MIN: f64 = 0.002;
     let mut found = Vec::new();
-    for literal in RULES.iter().flat_map(|rule| rule.literals()) {
+    for literal in RULES.iter().flat_map(vmlog::redact::Rule::literals) {
         for (before, after) in SURROUNDINGS {
             let unit = format!("{before}{literal}{after}");
             let seconds = |bytes: usize| {
                 let text = unit.repeat(bytes / unit.len());
                 best_seconds(1, || {
-                    drop(black_box(redactor.redact_text(black_box(&text))))
+                    drop(black_box(redactor.redact_text(black_box(&text))));
                 })
             };
             let short = seconds(64 << 10);

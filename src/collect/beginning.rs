@@ -95,7 +95,7 @@ fn last_two(
 const OWN: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// The machine whose journal is read: this one, where one of the directories is of this machine. Else they were copied from
-/// elsewhere, and the only machine that is there takes its place.
+/// elsewhere, and the only machine that is there takes its place. `None` while no machine has a journal there yet.
 pub(crate) fn machine(directories: &[PathBuf], this: Option<Id128>) -> Option<Id128> {
     let is_own = |path: &PathBuf| OWN.iter().any(|own| path == Path::new(own));
     if this.is_some() && directories.iter().any(is_own) {
@@ -109,6 +109,7 @@ pub(crate) fn machine(directories: &[PathBuf], this: Option<Id128>) -> Option<Id
     found.dedup();
     match (this, found.as_slice()) {
         (Some(this), found) if found.contains(&this) => Some(this),
+        (_, []) => None,
         (_, [only]) => Some(*only),
         _ => this,
     }
@@ -259,7 +260,11 @@ mod tests {
         let make = |number: u8| {
             std::fs::create_dir(folder.path().join(id(number).to_string())).unwrap();
         };
-        assert_eq!(machine(&directories, Some(id(1))), Some(id(1)));
+        assert_eq!(
+            machine(&directories, Some(id(1))),
+            None,
+            "it may be of any machine"
+        );
         assert_eq!(machine(&directories, None), None);
         let flat = [folder.path().join(id(5).to_string())];
         assert_eq!(machine(&flat, Some(id(1))), Some(id(5)));

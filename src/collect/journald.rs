@@ -217,8 +217,10 @@ impl Collector for JournaldCollector {
     }
 
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        if let Stage::Closed(options, since) = &self.stage {
+        if self.rules.machine.is_none() {
             self.rules.machine = machine(&self.directories, id_in("/etc/machine-id"));
+        }
+        if let Stage::Closed(options, since) = &self.stage {
             self.stage = Stage::Open(Box::new(open(options, *since)));
         }
         let mut intake = Intake::new(batch);

@@ -224,16 +224,13 @@ fn leak_rates_are_within_their_bounds() {
             AROUND_TOKENS
         };
         for context in contexts {
-            let (text, secrets) = match kind.strip_prefix('=') {
-                Some(name) => {
-                    let shape = random.pick(&["{A24}", "{H32}", "{W32}", "{A16}", "{B40}"]);
-                    let (secret, secrets) = filled(shape, &mut random);
-                    (context.replace("%N", name).replace("%S", &secret), secrets)
-                }
-                None => {
-                    let (token, secrets) = filled(kind, &mut random);
-                    (context.replace("%T", &token), secrets)
-                }
+            let (text, secrets) = if let Some(name) = kind.strip_prefix('=') {
+                let shape = random.pick(&["{A24}", "{H32}", "{W32}", "{A16}", "{B40}"]);
+                let (secret, secrets) = filled(shape, &mut random);
+                (context.replace("%N", name).replace("%S", &secret), secrets)
+            } else {
+                let (token, secrets) = filled(kind, &mut random);
+                (context.replace("%T", &token), secrets)
             };
             for by_line in [false, true] {
                 number += 1;

@@ -53,9 +53,9 @@ fn growth(redactor: &Redactor, unit: &str, attempts: usize) -> f64 {
 fn time_grows_with_the_length_of_a_text() {
     /// Time that grows with the square of the length is 64 times as long.
     const GROWTH_MAX: f64 = 32.0;
-    let redactor = Redactor::new(&Options::default()).unwrap();
-    /// Of the tokens of vendors, which are all matched in one way, every so many are run.
+    /// Of the tokens of vendors, which are all matched in one way, one in this many is run.
     const VENDORS_STEP: usize = 12;
+    let redactor = Redactor::new(&Options::default()).unwrap();
     let literals = RULES.iter().flat_map(|rule| {
         let all = rule.literals();
         let step = if all.len() > 40 { VENDORS_STEP } else { 1 };

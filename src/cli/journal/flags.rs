@@ -93,15 +93,10 @@ fn filter_arguments() -> [Arg; 14] {
             "PATTERN",
             "Entries whose message matches; lower-case patterns ignore case",
         ),
-        option(
-            "case-sensitive",
-            None,
-            "BOOL",
-            "Whether --grep is case-sensitive",
-        )
-        .num_args(0..=1)
-        .default_missing_value("true")
-        .value_parser(["true", "false"]),
+        option("case-sensitive", None, "BOOL", "Match case with --grep")
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .value_parser(["true", "false"]),
         option(
             "lines",
             Some('n'),

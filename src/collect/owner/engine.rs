@@ -89,6 +89,9 @@ mod tests {
         })
     }
 
+    /// The control group of a container's conmon.
+    const SCOPE: &str = "/machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope";
+
     /// Where each distribution keeps the program, what it is called, where it runs, and which engine it is.
     const ENGINES: &str = "\
 docker-ce | /usr/bin/dockerd | dockerd | /system.slice/docker.service | Docker
@@ -104,8 +107,8 @@ rootless Docker | /usr/bin/dockerd | dockerd | /user.slice/user-1000.slice/user@
 rootless, in a home | /home/user/bin/dockerd | dockerd | /user.slice/user-1000.slice/user@1000.service/app.slice/docker.service | Docker
 balenaEngine | /usr/bin/balena-engine-daemon | balenad | /system.slice/docker.service | Docker
 no path known |  | dockerd | /system.slice/docker.service | Docker
-Podman | /usr/bin/conmon | conmon | /machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope | Conmon
-Podman of Fedora | /usr/libexec/podman/conmon | conmon | /machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope | Conmon
+Podman | /usr/bin/conmon | conmon | SCOPE | Conmon
+Podman of Fedora | /usr/libexec/podman/conmon | conmon | SCOPE | Conmon
 Quadlet | /usr/bin/conmon | conmon | /system.slice/web.service/supervisor | Conmon
 rootless Podman | /usr/bin/conmon | conmon | /user.slice/user-1000.slice/user@1000.service/user.slice/libpod-conmon-3f.scope | Conmon
 CRI-O | /usr/libexec/crio/conmon | conmon | /system.slice/crio-conmon-3f.scope | Conmon
@@ -121,6 +124,7 @@ no path and no group known |  | conmon |  | Conmon
             else {
                 panic!("{line}");
             };
+            let group = if group == "SCOPE" { SCOPE } else { group };
             let expected = match expected {
                 "Docker" => Engine::Docker,
                 _ => Engine::Conmon,

@@ -105,7 +105,7 @@ pub(crate) trait Kind: std::fmt::Debug + Send {
     /// What the lines of the log hold.
     fn parse(&self) -> &Parse<'_>;
 
-    /// Makes a record. [`Output::Own`] never comes here.
+    /// Makes a record. `Output::Own` never comes here.
     fn record(&self, log: &mut Self::Log, line: LogLine<'_>) -> Record;
 
     /// What the log carries on.

@@ -6,7 +6,7 @@ import { signal } from "./vendor/signals.js";
 /** @typedef {{text: string, renewAt: number}} Session `renewAt`: milliseconds; from then on it is renewed */
 
 /** Servers that a proxy puts under paths of one origin have a session each. */
-const STORED = `vmlog-session:${new URL(".", location.href).pathname}`;
+const storageKey = () => `vmlog-session:${new URL(".", location.href).pathname}`;
 const HEADER = "X-Vmlog-Session";
 /** A server that asks to come again is asked again, this often. */
 const TRIES = 5;
@@ -22,7 +22,7 @@ let renewing = null;
 /** @returns {Session | null} */
 function read() {
   try {
-    const found = JSON.parse(localStorage.getItem(STORED) ?? "null");
+    const found = JSON.parse(localStorage.getItem(storageKey()) ?? "null");
     return typeof found?.text === "string" && typeof found.renewAt === "number" ? found : unstored;
   } catch {
     return unstored;
@@ -33,8 +33,8 @@ function read() {
 function write(session) {
   unstored = session;
   try {
-    if (session) localStorage.setItem(STORED, JSON.stringify(session));
-    else localStorage.removeItem(STORED);
+    if (session) localStorage.setItem(storageKey(), JSON.stringify(session));
+    else localStorage.removeItem(storageKey());
   } catch {
     // kept in `unstored` alone
   }
@@ -113,7 +113,7 @@ export function refused(carried) {
 }
 
 addEventListener("storage", (event) => {
-  if (event.key !== STORED) return;
+  if (event.key !== storageKey()) return;
   if (event.newValue === null) signInReason.value = "missing";
   else if (signInReason.peek()) location.reload();
 });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as api from "../../../src/ui/api.js";
+
+// what a browser has and Node does not, for the module that keeps the session
+Object.assign(globalThis, { location: new URL("http://x/"), addEventListener: () => {} });
+const api = await import("../../../src/ui/api.js");
 
 /**
  * A server with this many records, and a bound on its pages.

@@ -9,7 +9,7 @@ use super::reply;
 use super::request::{Request, refuse, take_single};
 use super::shares::Share;
 use super::wire;
-use crate::query::{self, Cursor, Direction, Order, PageRequest};
+use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
 use crate::record::StoredRecord;
 use crate::time::Micros;
 use std::sync::Arc;
@@ -90,13 +90,23 @@ impl Format {
     }
 }
 
-/// `GET /logs/export`
-pub(super) async fn export(
+/// Refuses what [`export`] would refuse.
+pub(super) async fn check(
     app: &Arc<App>,
     principal: &Principal,
     request: &Request,
-) -> Result<Response, ApiError> {
-    let now = Micros::now();
+) -> Result<(), ApiError> {
+    parse(app, principal, request, Micros::now())
+        .await
+        .map(drop)
+}
+
+async fn parse(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+    now: Micros,
+) -> Result<(Filter, Format), ApiError> {
     let parameters = request.parameters.clone();
     // a filter is compiled within the turn: a regex takes time and memory too
     let parsed = app.gate.run(principal, move |_| {
@@ -105,6 +115,17 @@ pub(super) async fn export(
     let (filter, mut rest) = parsed.await??;
     let format = Format::parse(take_single(&mut rest, "format")?.as_deref())?;
     refuse(&rest)?;
+    Ok((filter, format))
+}
+
+/// `GET /logs/export`
+pub(super) async fn export(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let now = Micros::now();
+    let (filter, format) = parse(app, principal, request, now).await?;
     let share = app.exports.take(principal.id).ok_or_else(|| {
         let message = "as many exports are running as this server allows to this client";
         ApiError::too_many("too_many_exports", message, 10)

@@ -8,7 +8,7 @@ use super::app::App;
 use super::error::ApiError;
 use super::principal::{Principal, PrincipalId};
 use super::reply;
-use super::request::Request;
+use super::request::{Request, query_encoded};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hmac};
@@ -327,7 +327,7 @@ pub(super) fn link(
     let ticket = ("ticket".to_owned(), given.text);
     let pairs = parameters.iter().chain([&ticket]);
     let query: Vec<_> = pairs
-        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .map(|(name, value)| format!("{}={}", query_encoded(name), query_encoded(value)))
         .collect();
     let query = query.join("&");
     let address = format!("{}?{query}", path.trim_start_matches('/'));
@@ -335,20 +335,6 @@ pub(super) fn link(
     let mut response = reply::json(&body);
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
-}
-
-/// Percent-encodes everything but what never has a meaning of its own.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // a String takes every write
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ const SMALL_BYTES: usize = 64 * 1024;
 /// one and read nothing.
 pub(super) const TOGETHER_BYTES: usize = 32 << 20;
 
-/// An answer takes at most this part of the room that is left, and a principal never more than half of all room: whoever leaves the
-/// longest unread keeps nobody from shorter ones.
+/// An answer takes at most this part of the room that is left, and a principal other than the owner never more than half of all
+/// room: long answers that are left unread block no shorter ones.
 const SHARE: usize = 4;
 
 /// Room for large answers.
@@ -44,7 +44,7 @@ impl Answers {
         let own = held.get(&principal).copied().unwrap_or_default();
         // a single record may be longer than its share: then it is alone
         let fits = bytes.saturating_mul(SHARE) <= TOGETHER_BYTES.saturating_sub(all)
-            && own + bytes <= TOGETHER_BYTES / 2;
+            && (principal == PrincipalId::Owner || own + bytes <= TOGETHER_BYTES / 2);
         if fits || all == 0 {
             *held.entry(principal).or_default() += bytes;
         }

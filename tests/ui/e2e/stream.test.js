@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { done, launch, newPage } from "../lib/browser.js";
-import { Server } from "../lib/server.js";
+import { Server, TOKEN } from "../lib/server.js";
 
 const RESTARTS = 2;
 
@@ -31,10 +31,11 @@ describe("stream", { timeout: 120_000 }, () => {
   test("EventSource goes on over a restart without a gap", async () => {
     const page = await newPage(browser);
     await page.goto(server.page());
-    await page.evaluate(() => {
+    // EventSource sends no header, and the page's session is no cookie: a client of its own brings the token in the address
+    await page.evaluate((token) => {
       const heard = { /** @type {string[]} */ messages: [], /** @type {string[]} */ ids: [], opened: 0, ended: 0, gaps: 0 };
       Object.assign(window, { heard });
-      const events = new EventSource("logs/tail?source=file:live");
+      const events = new EventSource(`logs/tail?source=file:live&token=${token}`);
       events.addEventListener("open", () => { heard.opened += 1; });
       events.addEventListener("message", (event) => {
         heard.messages.push(JSON.parse(event.data).message);
@@ -42,7 +43,7 @@ describe("stream", { timeout: 120_000 }, () => {
       });
       events.addEventListener("end", () => { heard.ended += 1; });
       events.addEventListener("gap", () => { heard.gaps += 1; });
-    });
+    }, TOKEN);
     const heard = () => page.evaluate(() => /** @type {any} */ (window).heard);
     /** @param {number} times */
     const opened = (times) => page.waitForFunction((wanted) => /** @type {any} */ (window).heard.opened >= wanted, times);

@@ -1,5 +1,5 @@
 //! How much is read of rotated files that are found at once: their newest lines, up to a share of what the store keeps. So a
-//! packed file of many lines drives nobody else's records out. What is left out is counted, and told.
+//! compressed file of many lines does not evict the records of other sources. Skipped lines are counted and reported.
 
 use super::own::own_record;
 use super::reader::{self, Reader};
@@ -125,7 +125,7 @@ impl Tail {
         }
     }
 
-    /// Tells what was left out, once that is over.
+    /// Reports the skipped lines once catching up has ended.
     pub(super) fn tell_left_out(&mut self, visit: &mut Visit<'_>) -> ControlFlow<()> {
         let is_skipping = |file: &Reader| file.backlog.is_skipping();
         if self.left_out.lines == 0 || self.files.get(self.at).is_some_and(is_skipping) {

@@ -16,7 +16,7 @@
 //!
 //! # The house
 //!
-//! A module uses only modules above it here; `tests/suite/architecture.rs` holds the exact table.
+//! A module uses only modules above it here; `tests/suite/project/architecture.rs` holds the exact table.
 //!
 //! ```text
 //! memory    memcpy and memcmp of the static binary, in place of musl's; belongs to the program, not to the library

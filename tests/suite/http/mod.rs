@@ -1,0 +1,9 @@
+//! The HTTP API through a real socket.
+
+pub(crate) mod access;
+pub(crate) mod api;
+pub(crate) mod client;
+pub(crate) mod hostile;
+pub(crate) mod server;
+pub(crate) mod tail;
+pub(crate) mod tls;

@@ -1,0 +1,364 @@
+//! The live tail through a real socket.
+
+use crate::http::client::{Event, Events};
+use crate::http::server::{NOON, Server, error, ids, numbered, record};
+use std::time::{Duration, Instant};
+use vmlog::record::Level;
+use vmlog::server;
+use vmlog::store;
+use vmlog::time::Micros;
+
+#[test]
+fn a_tail_gets_what_is_written_from_now_on() {
+    let mut server = Server::start();
+    server.write(numbered(0..3));
+    let mut tail = server.events("/logs/tail");
+    assert_eq!(tail.header("content-type"), Some("text/event-stream"));
+    assert_eq!(tail.header("cache-control"), Some("no-cache"));
+    assert_eq!(tail.header("x-accel-buffering"), Some("no"));
+    let hello = tail.next_block().expect("a first block");
+    assert_eq!((hello.id.as_deref(), hello.data), (Some("3"), None));
+    server.write([record("docker:web", Level::Warn, "a\nid: 9\n\ndata: b")]);
+    let event = tail.next_event().expect("an event");
+    assert_eq!(
+        (event.id.as_deref(), event.name.as_deref()),
+        (Some("4"), None)
+    );
+    let entry: serde_json::Value = serde_json::from_str(&event.data.expect("data")).expect("JSON");
+    assert_eq!(entry, server.json("/logs/4"));
+    assert_eq!(entry["message"], "a\nid: 9\n\ndata: b");
+}
+
+#[test]
+fn a_tail_goes_on_behind_the_last_id_that_it_had() {
+    let mut server = Server::start();
+    server.write(numbered(0..10_000));
+    let mut after = server.events("/logs/tail?after=100");
+    let mut header = server
+        .get("/logs/tail?after=100")
+        .header("last-event-id", "9990")
+        .events();
+    let mut newest = server.events("/logs/tail?tail=20&level=error");
+    assert_eq!(after.ids(9_900), (101..=10_000).collect::<Vec<_>>());
+    assert_eq!(header.ids(10), (9_991..=10_000).collect::<Vec<_>>());
+    let errors: Vec<_> = (1..=10_000).filter(|id| id % 4 == 0).collect();
+    assert_eq!(newest.ids(20), errors[errors.len() - 20..]);
+    server.write(numbered(10_000..10_100));
+    assert_eq!(after.ids(100), (10_001..=10_100).collect::<Vec<_>>());
+    assert_eq!(header.ids(100), (10_001..=10_100).collect::<Vec<_>>());
+    assert_eq!(
+        newest.ids(25),
+        (10_001..=10_100)
+            .filter(|id| id % 4 == 0)
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_tail_is_told_what_it_cannot_have() {
+    let mut server = Server::with(
+        server::Options::default(),
+        store::Options {
+            rows_max: 1_000,
+            ..store::Options::default()
+        },
+    );
+    server.write(numbered(0..5_000));
+    server.store.upkeep(Micros::new(NOON)).expect("pruned");
+    let first = ids(&server.json("/logs?direction=forward&limit=1"))[0];
+    assert!(first > 1, "rows were pruned");
+    let mut tail = server.events("/logs/tail?after=10");
+    assert_eq!(
+        tail.next_event(),
+        Some(Event {
+            id: None,
+            name: Some("gap".to_owned()),
+            data: Some(format!(
+                r#"{{"from":"11","to":"{}","count":{}}}"#,
+                first - 1,
+                first - 11
+            )),
+        })
+    );
+    assert_eq!(tail.ids(3), [first, first + 1, first + 2]);
+
+    // an id of another store: all that is here is new
+    let mut tail = server.events("/logs/tail?after=777777");
+    let gap = tail.next_event().expect("an event");
+    assert_eq!(gap.name.as_deref(), Some("gap"));
+    server.write(numbered(0..1));
+    assert_eq!(tail.ids(1), [5_001]);
+}
+
+#[test]
+fn so_many_tails_and_no_more_until_one_leaves() {
+    let server = Server::with(
+        server::Options {
+            tail_connections_max: 2,
+            ..server::Options::default()
+        },
+        store::Options::default(),
+    );
+    let first = server.events("/logs/tail");
+    let _second = server.events("/logs/tail");
+    let refused = server.get("/logs/tail").send();
+    assert_eq!(error(&refused), (429, "too_many_tails".to_owned(), None));
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    drop(first);
+    let began = Instant::now();
+    while server.get("/logs/tail").status() != 200 {
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "the place is free again"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_silent_tail_is_kept_alive() {
+    let server = Server::with(
+        server::Options {
+            tail_keep_alive: Duration::from_millis(20),
+            ..server::Options::default()
+        },
+        store::Options::default(),
+    );
+    let mut tail = server.events("/logs/tail");
+    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    for _ in 0..3 {
+        assert_eq!(
+            tail.next_block(),
+            Some(Event::default()),
+            "a comment and nothing else"
+        );
+    }
+}
+
+#[test]
+fn a_stop_ends_every_stream_and_waits_for_nobody() {
+    use std::io::Write as _;
+    let mut server = Server::start();
+    server.write(numbered(0..10));
+    let mut tail = server.events("/logs/tail?after=0");
+    assert_eq!(tail.ids(10), (1..=10).collect::<Vec<_>>());
+    let mut half = std::net::TcpStream::connect(server.address).expect("a connection");
+    half.write_all(b"GET /logs HTTP/1.1\r\nhost: local")
+        .expect("sent");
+    let idle = std::net::TcpStream::connect(server.address).expect("a connection");
+    // one that never reads while much is on its way to it
+    let stuck = server.events("/logs/tail?after=0");
+    let message = "x".repeat(10_000);
+    server.write((0..1_000).map(|_| record("cloud-init", Level::Info, &message)));
+    assert_eq!(tail.ids(1_000).len(), 1_000);
+    let took = server.stop();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let end = tail.next_event().expect("an event");
+    assert_eq!(end.name.as_deref(), Some("end"));
+    assert_eq!(tail.next_block(), None);
+    drop((half, idle, stuck));
+}
+
+/// Ten thousand such lines are more than what lies between the server and a client that takes little at a time.
+const LONG: usize = 600;
+
+fn long_lines(count: u64) -> impl Iterator<Item = vmlog::record::Record> {
+    let padding = "x".repeat(LONG);
+    (0..count).map(move |number| record("docker:web", Level::Info, &format!("{number} {padding}")))
+}
+
+/// The ids that a client got, and the ranges that it was told it did not.
+fn read_until(tail: &mut Events, last: u64) -> (Vec<u64>, Vec<(u64, u64, u64)>) {
+    let (mut ids, mut gaps) = (Vec::new(), Vec::new());
+    let mut seen = 0;
+    while seen < last {
+        let event = tail.next_event().expect("the stream goes on");
+        if event.name.as_deref() == Some("gap") {
+            let gap: serde_json::Value =
+                serde_json::from_str(&event.data.expect("data")).expect("JSON");
+            let number = |name: &str| {
+                gap[name]
+                    .as_str()
+                    .expect("a text")
+                    .parse()
+                    .expect("a number")
+            };
+            gaps.push((
+                number("from"),
+                number("to"),
+                gap["count"].as_u64().expect("a count"),
+            ));
+            seen = number("to");
+        } else {
+            seen = event.id.expect("an id").parse().expect("a number");
+            ids.push(seen);
+        }
+    }
+    (ids, gaps)
+}
+
+/// Equal, or where they first differ: the lists are long.
+fn assert_same(found: &[u64], expected: &[u64]) {
+    let place = found.iter().zip(expected).position(|(a, b)| a != b);
+    let place = place.map(|place| (place, found[place], expected[place]));
+    assert_eq!((place, found.len()), (None, expected.len()));
+}
+
+#[test]
+fn a_flood_reaches_fast_clients_whole_and_slow_ones_know_what_they_miss() {
+    let count: u64 = std::env::var("VMLOG_TEST_FLOOD")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(10_000);
+    let options = server::Options {
+        tail_connections_max: 6,
+        rate: 0,
+        ..server::Options::default()
+    };
+    let mut server = Server::with(options, store::Options::default());
+    let all: Vec<u64> = (1..=count).collect();
+    let fast: Vec<_> = (0..3).map(|_| server.events("/logs/tail")).collect();
+    let mut slow = server.get("/logs/tail").receive_bytes(131_072).events();
+    let restless = server.get("/logs/tail?after=0");
+    std::thread::scope(|scope| {
+        let fast: Vec<_> = fast
+            .into_iter()
+            .map(|mut tail| scope.spawn(move || read_until(&mut tail, count)))
+            .collect();
+        let restless = scope.spawn(move || {
+            let mut ids: Vec<u64> = Vec::new();
+            let mut pace = 1;
+            while ids.last().is_none_or(|last| *last < count) {
+                let after = ids.last().map_or("0".to_owned(), u64::to_string);
+                let mut tail = restless.clone().header("last-event-id", &after).events();
+                pace = pace * 7 % 1_009;
+                let wanted = usize::try_from(count).expect("a count") - ids.len();
+                ids.extend(tail.ids(wanted.min(pace + 200)));
+            }
+            ids
+        });
+        let lines: Vec<_> = long_lines(count).collect();
+        for batch in lines.chunks(500) {
+            server.write(batch.iter().cloned());
+        }
+        for client in fast {
+            let (ids, gaps) = client.join().expect("no panic");
+            assert_eq!(gaps, [], "a fast client misses nothing");
+            assert_same(&ids, &all);
+        }
+        assert_same(&restless.join().expect("no panic"), &all);
+    });
+    // the slow one has read nothing by now; what it gets and what it is told it does not are everything, once
+    std::thread::sleep(Duration::from_millis(2_500));
+    server.write(long_lines(2_000));
+    let (ids, gaps) = read_until(&mut slow, count + 2_000);
+    let mut covered = ids;
+    for (from, to, missing) in &gaps {
+        assert_eq!(*missing, to - from + 1);
+        covered.extend(*from..=*to);
+    }
+    covered.sort_unstable();
+    assert_same(&covered, &(1..=count + 2_000).collect::<Vec<_>>());
+    assert!(
+        !gaps.is_empty(),
+        "nothing was left out for a client that did not read"
+    );
+}
+
+#[test]
+fn a_record_reaches_a_tail_at_once() {
+    let mut server = Server::start();
+    let mut tail = server.events("/logs/tail");
+    tail.next_block();
+    let mut took: Vec<_> = (0..200)
+        .map(|number| {
+            let began = Instant::now();
+            server.write(numbered(number..number + 1));
+            tail.next_event().expect("an event");
+            began.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    let (median, worst) = (took[100], took[199]);
+    println!("append to event: median {median:?}, worst {worst:?}");
+    // wide, for busy machines: it shows that nothing waits for a timer
+    assert!(median < Duration::from_millis(25), "{median:?}");
+}
+
+/// `[a-m].{60}\p{Greek}`: repeats so much that each byte costs it microseconds.
+const WORST_REGEX: &str = "search=%5Ba-m%5D.%7B60%7D%5Cp%7BGreek%7D&regex=true";
+
+#[test]
+fn a_slow_client_is_told_how_many_matching_records_it_misses() {
+    let mut server = Server::start();
+    let mut slow = server
+        .get("/logs/tail?level=error")
+        .receive_bytes(131_072)
+        .events();
+    let padding = "x".repeat(LONG);
+    let write = |server: &mut Server, numbers: std::ops::Range<u64>| {
+        let records = numbers.map(|number| {
+            let level = [Level::Info, Level::Error][usize::from(number % 2 == 0)];
+            record("docker:web", level, &format!("{number} {padding}"))
+        });
+        let records: Vec<_> = records.collect();
+        for batch in records.chunks(500) {
+            server.write(batch.iter().cloned());
+        }
+    };
+    // ids are one more than the numbers: every odd one is an error
+    write(&mut server, 0..20_000);
+    std::thread::sleep(Duration::from_millis(2_500));
+    write(&mut server, 20_000..24_000);
+    let (ids, gaps) = read_until(&mut slow, 23_999);
+    let missed: u64 = gaps.iter().map(|(_, _, count)| count).sum();
+    assert!(!gaps.is_empty(), "nothing was left out");
+    assert_eq!(ids.len() as u64 + missed, 12_000);
+    for (from, to, count) in gaps {
+        assert_eq!(count, (from..=to).filter(|id| id % 2 == 1).count() as u64);
+    }
+}
+
+#[test]
+fn a_tail_that_matches_nothing_is_kept_alive_while_much_is_written() {
+    let mut server = Server::with(
+        server::Options {
+            tail_keep_alive: Duration::from_millis(50),
+            ..server::Options::default()
+        },
+        store::Options::default(),
+    );
+    let mut tail = server.events("/logs/tail?search=nowhere");
+    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    let writer = std::thread::spawn(move || {
+        for number in 0..200 {
+            server.write(numbered(number..number + 1));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    });
+    assert_eq!(tail.next_block(), Some(Event::default()), "a comment");
+    assert!(!writer.is_finished(), "it waited until nothing was written");
+    writer.join().expect("it writes");
+}
+
+#[test]
+fn a_costly_filter_gets_every_match() {
+    let mut server = Server::start();
+    let mut tails: Vec<_> = (0..3)
+        .map(|_| server.events(&format!("/logs/tail?{WORST_REGEX}")))
+        .collect();
+    let padding = "a".repeat(100);
+    for number in 0..400_u64 {
+        let end = if number % 10 == 9 { "\u{3b1}" } else { "b" };
+        server.write([record(
+            "docker:web",
+            Level::Info,
+            &format!("{padding} {end}"),
+        )]);
+    }
+    let expected: Vec<u64> = (1..=400).filter(|id| id % 10 == 0).collect();
+    for tail in &mut tails {
+        assert_eq!(tail.ids(expected.len()), expected);
+    }
+}

@@ -1,0 +1,6 @@
+//! The project itself: its architecture, its style and its licences.
+
+pub(crate) mod architecture;
+pub(crate) mod files;
+pub(crate) mod licences;
+pub(crate) mod tidy;

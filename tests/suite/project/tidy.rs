@@ -1,0 +1,214 @@
+//! Style that no lint knows: sizes, words, what every file begins with.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::project::files::{files_with_ending, rust_files};
+
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+const COLUMNS_MAX: usize = 150;
+
+/// Texts that may stand nowhere in code, and what to write instead. Spelt in two parts, so that
+/// this file may hold them.
+const BANNED: &[(&str, &str)] = &[
+    (concat!("TO", "DO"), "an issue"),
+    (concat!("FIX", "ME"), "an issue"),
+    (concat!("dbg", "!("), "nothing"),
+    (concat!("#[ig", "nore]"), "the reason"),
+    (concat!("std::mem::for", "get"), "an owner"),
+    (concat!("unwrap_un", "checked"), "a check"),
+];
+
+#[test]
+fn files_and_functions_are_small() {
+    let mut faults = vec![];
+    for file in rust_files(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code: Vec<&str> = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .collect();
+        if code.len() > FILE_LINES_MAX {
+            faults.push(format!(
+                "{}: {} lines before its tests",
+                file.display(),
+                code.len()
+            ));
+        }
+        for (name, line, length) in functions(&code) {
+            if length > FUNCTION_LINES_MAX {
+                faults.push(format!(
+                    "{}:{line}: fn {name} has {length} lines",
+                    file.display()
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for file in ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|dir| rust_files(Path::new(dir)))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.starts_with("//!"),
+            "{}: begins without //!",
+            file.display()
+        );
+    }
+    for file in files_with_ending(Path::new("src/ui"), "js") {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.starts_with("//") || text.starts_with("/*"),
+            "{}: begins without a comment",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_banned_is_left() {
+    let mut faults = vec![];
+    for file in ["src", "tests", "benches", "tools"]
+        .iter()
+        .flat_map(|dir| rust_files(Path::new(dir)))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for (word, instead) in BANNED {
+                if line.contains(word) {
+                    faults.push(format!(
+                        "{}:{}: {word}: write {instead}",
+                        file.display(),
+                        number + 1
+                    ));
+                }
+            }
+            if line.trim_start().starts_with("matches!(") && line.ends_with(';') {
+                faults.push(format!(
+                    "{}:{}: matches! whose answer is dropped",
+                    file.display(),
+                    number + 1
+                ));
+            }
+            // a text of its own reads worse when it is cut
+            let is_text = line.trim_start().starts_with('"');
+            if line.chars().count() > COLUMNS_MAX && !is_text {
+                faults.push(format!(
+                    "{}:{}: over {COLUMNS_MAX} columns",
+                    file.display(),
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn sources_are_ascii() {
+    for file in ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|dir| rust_files(Path::new(dir)))
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        if let Some(line) = text.lines().position(|line| !line.is_ascii()) {
+            panic!(
+                "{}:{}: not ASCII: write an escape",
+                file.display(),
+                line + 1
+            );
+        }
+    }
+}
+
+#[test]
+fn the_top_level_is_as_agreed() {
+    const ALLOWED: &[&str] = &[
+        "Cargo.toml",
+        "Cargo.lock",
+        "CHANGELOG.md",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "benches",
+        "format-spec",
+        "src",
+        "tests",
+        "tools",
+    ];
+    let listed = Command::new("git").args(["ls-files"]).output().unwrap();
+    let text = String::from_utf8(listed.stdout).unwrap();
+    for path in text.lines() {
+        let top = path.split('/').next().unwrap();
+        assert!(
+            top.starts_with('.') || ALLOWED.contains(&top),
+            "{path} stands where nothing should"
+        );
+    }
+}
+
+/// Name, first line and length of each function: from its `fn` to the brace that closes at the same
+/// depth.
+fn functions<'a>(code: &[&'a str]) -> Vec<(&'a str, usize, usize)> {
+    let mut found = vec![];
+    for (index, line) in code.iter().enumerate() {
+        let Some((indent, name)) = function_name(line) else {
+            continue;
+        };
+        let closing = format!("{}}}", " ".repeat(indent));
+        let length = code[index..].iter().position(|line| **line == closing);
+        if let Some(length) = length {
+            found.push((name, index + 1, length + 1));
+        }
+    }
+    found
+}
+
+fn function_name(line: &str) -> Option<(usize, &str)> {
+    let code = line.trim_start();
+    let indent = line.len() - code.len();
+    let starts = [
+        "fn ",
+        "pub fn ",
+        "pub(crate) fn ",
+        "pub(super) fn ",
+        "const fn ",
+        "pub const fn ",
+        "async fn ",
+    ];
+    let after = starts
+        .iter()
+        .find_map(|start| code.strip_prefix(start))
+        .or_else(|| {
+            let (before, after) = code.split_once(" fn ")?;
+            before.starts_with("pub").then_some(after)
+        })?;
+    if code.trim_end().ends_with(';') || code.trim_end().ends_with('}') {
+        return None;
+    }
+    let end = after.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    Some((indent, &after[..end]))
+}
+
+#[test]
+fn function_lengths_are_measured() {
+    let code = [
+        "impl X {",
+        "    pub(crate) async fn long(&self) {",
+        "        one();",
+        "    }",
+        "}",
+        "fn f(",
+        "    a: u8,",
+        ") {",
+        "}",
+    ];
+    assert_eq!(functions(&code), [("long", 2, 3), ("f", 6, 4)]);
+}

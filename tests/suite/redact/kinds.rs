@@ -1,0 +1,278 @@
+//! Leak rates: kinds of secrets of public rule sets' shapes, generated from a seed, each in many contexts, as whole messages and line by
+//! line. A leak is any 8 characters of a random part that are left.
+
+use crate::redact::{Random, survivor};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use vmlog::record::{Level, Record, Source};
+use vmlog::redact::{Options, Redactor};
+use vmlog::time::Micros;
+
+const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Around a secret that needs no name.
+const AROUND_TOKENS: &[&str] = &[
+    "%T",
+    "using %T now",
+    "INFO token is %T",
+    "{\"msg\":\"%T\",\"n\":1}",
+    "{\"a\":{\"b\":\"%T\"}}",
+    "x='%T'",
+    "x=\"%T\"",
+    "x: %T",
+    "- %T",
+    "- x: \"%T\"",
+    "export X=%T",
+    "export X='%T'",
+    "ENV X=%T",
+    "--x=%T --y",
+    "--x %T --y",
+    "cmd \"%T\" failed",
+    "[%T]",
+    "(%T)",
+    "<%T>",
+    "`%T`",
+    "\u{1b}[31m%T\u{1b}[0m",
+    "one\n%T\ntwo",
+    "2026-02-17T14:30:15Z app[7]: %T",
+    "level=info msg=\"%T\" n=1",
+    "a,%T,b",
+    "a;%T;b",
+    "| a | %T | b |",
+    "\"%T\",",
+    "'%T'",
+    "error: bad credentials %T: 401",
+    "https://x/?a=%T&b=2",
+    "GET /x?a=%T HTTP/1.1",
+    "x=%T&y=1",
+    "X-Header: %T",
+    "curl -H 'X-Header: %T' https://x",
+    "curl -d '{\"a\":\"%T\"}' https://x",
+    "const a = \"%T\";",
+    "a := `%T`",
+    "a => '%T'",
+    "map[a:%T b:c]",
+    "Config { a: \"%T\" }",
+    "{\\x22a\\x22:\\x22%T\\x22}",
+    "{\"log\":\"{\\\"m\\\":\\\"%T\\\"}\"}",
+    "<a>%T</a>",
+    "<a href=\"%T\">x</a>",
+    "# %T",
+    "// %T",
+    "remote: %T rejected",
+    "+ echo %T",
+    "panic: %T",
+];
+
+/// Around a name and its secret.
+const AROUND_NAMES: &[&str] = &[
+    "%N=%S",
+    "%N = %S",
+    "%N: %S",
+    "%N:%S",
+    "%N='%S'",
+    "%N=\"%S\"",
+    "%N: '%S'",
+    "%N: \"%S\"",
+    "%N = '%S'",
+    "%N = \"%S\"",
+    "%N => \"%S\"",
+    "%N := \"%S\"",
+    "export %N=%S",
+    "export %N=\"%S\"",
+    "ENV %N=%S",
+    "--build-arg %N=%S",
+    "-e %N=%S",
+    "set %N=%S&& x",
+    "\"%N\": \"%S\"",
+    "\"%N\":\"%S\"",
+    "{\"a\":1,\"%N\":\"%S\",\"b\":2}",
+    "{\"a\":{\"%N\":\"%S\"}}",
+    "{'%N': '%S', 'b': 2}",
+    "{\"%N\"=>\"%S\"}",
+    "{:%N=>\"%S\"}",
+    "{\"log\":\"{\\\"%N\\\":\\\"%S\\\"}\"}",
+    "{\"name\":\"%N\",\"value\":\"%S\"}",
+    "- name: %N\n  value: %S",
+    "- name: %N\n  value: \"%S\"",
+    "a:\n  %N: %S\n  b: 1",
+    "[section]\n%N = %S\n",
+    "Config { %N: \"%S\" }",
+    "Some { %N: Some(\"%S\") }",
+    "map[%N:%S a:b]",
+    "level=info %N=%S n=1",
+    "level=info %N=\"%S\" n=1",
+    "https://x/?a=1&%N=%S&b=2",
+    "GET /x?%N=%S HTTP/1.1",
+    "a=1&%N=%S",
+    "2026-02-17 14:30:15 INFO %N=%S",
+    "+ %N=%S",
+    "const %N = '%S';",
+    "let %N: string = \"%S\";",
+    "self.%N = \"%S\"",
+    "config['%N'] = '%S'",
+    "os.environ[\"%N\"] = \"%S\"",
+    "<property name=\"%N\" value=\"%S\"/>",
+    "%N -> %S",
+    "DEBUG %N is %S",
+    "%N:\t%S",
+    "(%N=%S)",
+    "x %N=%S, y=1",
+];
+
+/// A kind with its random parts filled in, and those that are secret.
+fn filled(template: &str, random: &mut Random) -> (String, Vec<String>) {
+    let (mut text, mut secrets) = (String::new(), vec![]);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (class, after) = after.split_once('}').unwrap();
+        rest = after;
+        text += before;
+        let (kind, count) = class.split_at(1);
+        let count = count.parse().unwrap_or(1);
+        let part = match kind {
+            "H" => random.text("0123456789abcdef", count),
+            "W" => random.text(&format!("{ALNUM}_-"), count),
+            "B" => random.text(&format!("{ALNUM}+/"), count),
+            "U" => random.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", count),
+            "L" => random.text("abcdefghijklmnopqrstuvwxyz0123456789", count),
+            "N" => random.text("123456789", count),
+            "P" => random.text(&format!("{ALNUM}!$*._~"), count),
+            "u" => [8, 4, 4, 4, 12]
+                .map(|length| random.text("0123456789abcdef", length))
+                .join("-"),
+            "a" => "k".to_owned(),
+            "S" => " ".to_owned(),
+            _ => random.text(ALNUM, count),
+        };
+        text += &part;
+        if !matches!(kind, "N" | "a" | "S") && part.len() >= 8 {
+            secrets.push(part);
+        }
+    }
+    (text + rest, secrets)
+}
+
+/// What a redactor leaves of a message, as a whole or line by line.
+fn left(redactor: &mut Redactor, text: &str, by_line: bool, number: usize) -> String {
+    let source = Source::new("docker", &number.to_string());
+    let lines: Vec<_> = if by_line {
+        text.lines().collect()
+    } else {
+        vec![text]
+    };
+    let mut out = String::new();
+    for line in lines {
+        let record = Record {
+            timestamp: Micros::new(1),
+            source: source.clone(),
+            level: Level::Info,
+            message: line.to_owned(),
+            metadata: json!({}).as_object().unwrap().clone().into(),
+        };
+        writeln!(out, "{}", redactor.redact(record).record().message).unwrap();
+    }
+    out
+}
+
+/// Cases and leaks.
+#[derive(Default)]
+struct Rate {
+    cases: usize,
+    leaks: usize,
+    kinds: BTreeMap<String, usize>,
+}
+
+impl Rate {
+    fn percent(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let percent = self.leaks as f64 * 100.0 / self.cases as f64;
+        percent
+    }
+
+    fn worst(&self) -> String {
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|(kind, count)| (usize::MAX - **count, (*kind).clone()));
+        let worst = kinds
+            .iter()
+            .take(40)
+            .map(|(kind, count)| format!("{kind}: {count}"));
+        worst.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[test]
+fn leak_rates_are_within_their_bounds() {
+    let kinds: Vec<_> = include_str!("../../fixtures/redact/kinds.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once(' ').unwrap())
+        .collect();
+    assert!(kinds.len() >= 300 && AROUND_NAMES.len() >= 50 && AROUND_TOKENS.len() >= 50);
+    let seed = std::env::var("VMLOG_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let mut random = Random(seed.unwrap_or(18));
+    let mut redactor = Redactor::new(&Options::default()).unwrap();
+    let mut rates: BTreeMap<(&str, bool), Rate> = BTreeMap::new();
+    let mut number = 0;
+    for (tier, kind) in kinds {
+        let contexts = if kind.starts_with('=') {
+            AROUND_NAMES
+        } else {
+            AROUND_TOKENS
+        };
+        for context in contexts {
+            let (text, secrets) = if let Some(name) = kind.strip_prefix('=') {
+                let shape = random.pick(&["{A24}", "{H32}", "{W32}", "{A16}", "{B40}"]);
+                let (secret, secrets) = filled(shape, &mut random);
+                (context.replace("%N", name).replace("%S", &secret), secrets)
+            } else {
+                let (token, secrets) = filled(kind, &mut random);
+                (context.replace("%T", &token), secrets)
+            };
+            for by_line in [false, true] {
+                number += 1;
+                let kept = left(&mut redactor, &text, by_line, number);
+                let rate = rates.entry((tier, by_line)).or_default();
+                rate.cases += 1;
+                if secrets
+                    .iter()
+                    .any(|secret| survivor(secret, &kept).is_some())
+                {
+                    rate.leaks += 1;
+                    *rate
+                        .kinds
+                        .entry(format!("{kind} in {context:?}"))
+                        .or_default() += 1;
+                    *rate.kinds.entry(kind.to_owned()).or_default() += 1;
+                    *rate.kinds.entry(format!("{context:?}")).or_default() += 1;
+                }
+            }
+        }
+    }
+    for ((tier, by_line), rate) in &rates {
+        println!(
+            "tier {tier}, {}: {} of {} = {:.2} %",
+            if *by_line { "by line" } else { "whole" },
+            rate.leaks,
+            rate.cases,
+            rate.percent()
+        );
+        println!("{}", rate.worst());
+    }
+    for ((tier, by_line), rate) in &rates {
+        let bound = match (*tier, by_line) {
+            ("1", false) => 0.5,
+            ("1", true) => 1.0,
+            _ => 30.0,
+        };
+        assert!(
+            rate.percent() <= bound,
+            "tier {tier}, by line {by_line}: {:.2} %\n{}",
+            rate.percent(),
+            rate.worst()
+        );
+    }
+}

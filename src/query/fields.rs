@@ -1,13 +1,14 @@
 //! The values of one metadata key, with how many records have each.
 
-use super::Error;
-use super::condition;
-use super::filter::Filter;
-use super::plan::Plan;
-use super::rank::{Rank, Ranking};
-use super::rows::Rows;
-use super::scan::{self, Budget, Part, Sink};
-use super::warnings;
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::filter::condition;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::plan::Plan;
+use crate::query::scan::rank::{Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::sources::warnings;
 use crate::store::{self, View};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -48,7 +49,7 @@ pub fn field_values(
 ) -> Result<FieldValues, Error> {
     let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = Totals::default();
-    let outcome = scan::run(
+    let outcome = run_scan(
         plan.candidates(Ranking::default(), None),
         budget,
         |candidate, scratch| {

@@ -1,15 +1,16 @@
 //! Counts over time: how many records of each level, or of each kind of source, in every bucket of a range.
 
-use super::Error;
-use super::cache::BlockCache;
-use super::counts::{GroupCounts, Question};
-use super::filter::Filter;
-use super::plan::{Candidate, Plan};
-use super::rank::{Rank, Ranking};
-use super::rows::Rows;
-use super::scale::Scale;
-use super::scan::{self, Budget, Part, Sink};
-use super::warnings;
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::cache::BlockCache;
+use crate::query::scan::counts::{GroupCounts, Question};
+use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::rank::{Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::scan::scale::Scale;
+use crate::query::sources::warnings;
 use crate::record::Level;
 use crate::store::{self, View};
 use crate::time::Micros;
@@ -101,7 +102,7 @@ pub fn histogram(
         by: request.by,
         cache: &budget.cache,
     };
-    let outcome = scan::run(
+    let outcome = run_scan(
         plan.candidates(Ranking::default(), None),
         budget,
         |candidate, scratch| {

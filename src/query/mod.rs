@@ -14,80 +14,37 @@
     )
 )]
 
-mod around;
-mod cache;
-mod carried;
-mod condition;
-mod counts;
 mod cursor;
 mod error;
 mod fields;
 mod filter;
 mod histogram;
-mod levels;
-mod listing;
-mod literals;
+mod lookup;
 mod page;
 mod parameters;
-mod plan;
-mod rank;
-mod rarity;
-mod rows;
 mod runs;
-mod scale;
 mod scan;
-mod search;
-mod size;
-mod source_filter;
 mod sources;
-mod warnings;
-mod weight;
+mod text;
 
-pub use around::{Around, Scope};
-pub use cache::BlockCache;
-pub use condition::Condition;
 pub use cursor::{Cursor, CursorError};
 pub use error::Error;
 pub use fields::{FieldValues, field_values};
 pub use filter::Filter;
+pub use filter::condition::Condition;
+pub use filter::levels::LevelSet;
+pub use filter::sources::SourcePattern;
 pub use histogram::{BUCKETS_MAX, Grouping, Histogram, HistogramRequest, histogram};
-pub use levels::LevelSet;
-pub use listing::{sources, sources_page};
-pub use page::{PAGE_BYTES_MAX, Page, PageRequest, next_match, page};
+pub use lookup::record;
+pub use page::request::{Around, PAGE_BYTES_MAX, Page, PageRequest, Scope};
+pub use page::{next_match, page};
 pub use parameters::{
     Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page, unknown,
 };
-pub use rank::{Direction, Order};
 pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
-pub use scan::{Budget, Cancel};
-pub use search::{Case, Search, SearchError};
-pub use source_filter::SourcePattern;
-pub use sources::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
-
-use crate::record::{Id, StoredRecord};
-use crate::store::View;
-
-/// One record; none when it is pruned or not yet there. Whether the asker may see it is for [`Filter::matches`] to say.
-///
-/// # Errors
-/// [`Error`] when the store cannot be read: the damage of a block in which the record may have been.
-pub fn record(view: &View, id: Id) -> Result<Option<StoredRecord>, Error> {
-    let Id(number) = id;
-    if !view.ids().contains(&number) {
-        return Ok(None);
-    }
-    let mut damage = None;
-    let segments = view.segments().iter();
-    for segment in segments.filter(|segment| segment.ids().contains(&number)) {
-        let blocks = (0..segment.block_count()).map(|index| segment.block(index));
-        for block in blocks.filter(|block| block.summary().ids.contains(&number)) {
-            match block.ids().map(|ids| ids.binary_search(&number)) {
-                Ok(Ok(row)) => return Ok(block.records(&[row])?.pop()),
-                Ok(Err(_)) => {}
-                // the record may be in another block
-                Err(error) => damage = Some(error),
-            }
-        }
-    }
-    damage.map_or(Ok(None), |error| Err(error.into()))
-}
+pub use scan::budget::{Budget, Cancel};
+pub use scan::cache::BlockCache;
+pub use scan::rank::{Direction, Order};
+pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
+pub use sources::listing::{sources, sources_page};
+pub use text::search::{Case, Search, SearchError};

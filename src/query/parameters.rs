@@ -1,16 +1,16 @@
 //! Parameters of a request, as names and values, read into filters and page requests. What is not understood is refused: a
 //! filter that is not understood must not widen the answer.
 
-use super::around::{Around, Scope};
-use super::condition::Condition;
-use super::cursor::Cursor;
-use super::filter::{Filter, TimeRange};
-use super::histogram::{BUCKETS_MAX, Grouping, HistogramRequest};
-use super::levels::LevelSet;
-use super::page::PageRequest;
-use super::rank::{Direction, Order};
-use super::search::{Case, Search};
-use super::source_filter::{SourceFilter, SourcePattern};
+use crate::query::cursor::Cursor;
+use crate::query::filter::condition::Condition;
+use crate::query::filter::levels::LevelSet;
+use crate::query::filter::sources::{SourceFilter, SourcePattern};
+use crate::query::filter::{Filter, TimeRange};
+use crate::query::histogram::{BUCKETS_MAX, Grouping, HistogramRequest};
+use crate::query::page::request::PageRequest;
+use crate::query::page::request::{Around, Scope};
+use crate::query::scan::rank::{Direction, Order};
+use crate::query::text::search::{Case, Search};
 use crate::record::{Id, Level};
 use crate::time::Micros;
 use std::fmt;

@@ -4,15 +4,20 @@
 //! own runs. Runs whose start was pruned have only the record of their end: they are older than all others and come last, in
 //! the order of their names, which is that of their starts.
 
-use super::cursor::CursorError;
-use super::filter::Filter;
-use super::page::{PageRequest, page};
-use super::plan::{Candidate, Plan};
-use super::rank::{Direction, Order, Rank, Ranking};
-use super::rows::Rows;
-use super::scan::{self, Budget, Part, Sink};
-use super::warnings;
-use super::{Condition, Cursor, Error, SourcePattern, field_values};
+use crate::query::cursor::{Cursor, CursorError};
+use crate::query::error::Error;
+use crate::query::fields::field_values;
+use crate::query::filter::Filter;
+use crate::query::filter::condition::Condition;
+use crate::query::filter::sources::SourcePattern;
+use crate::query::page::page;
+use crate::query::page::request::PageRequest;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::sources::warnings;
 use crate::record::{Id, Level, Metadata, Source, StoredRecord};
 use crate::store::{self, View};
 use crate::time::Micros;
@@ -365,7 +370,7 @@ fn tally(
     let plan = Plan::new(view, filter, first..u64::MAX, &budget.cache);
     let mut totals = Totals::default();
     let ranking = Ranking::default();
-    let outcome = scan::run(
+    let outcome = run_scan(
         plan.candidates(ranking, None),
         budget,
         |candidate, scratch| {

@@ -1,7 +1,7 @@
 //! Counts of whole blocks by bucket, kept from histogram to histogram: who watches one asks for the same again and again, and a
 //! sealed block never changes.
 
-use super::scale::Scale;
+use crate::query::scan::scale::Scale;
 use crate::store::Segment;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -13,24 +13,24 @@ const ENTRY_COUNTS: usize = 16;
 
 /// The counts of one group in a block: of a level by its index, of a source by its number in the segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct GroupCounts {
-    pub(super) group: u32,
+pub(in crate::query) struct GroupCounts {
+    pub(in crate::query) group: u32,
     /// The bucket of the first count.
-    pub(super) first: usize,
-    pub(super) counts: Vec<u64>,
+    pub(in crate::query) first: usize,
+    pub(in crate::query) counts: Vec<u64>,
 }
 
 /// Which counts of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Question {
-    pub(super) block: usize,
-    pub(super) scale: Scale,
-    pub(super) by_source: bool,
+pub(in crate::query) struct Question {
+    pub(in crate::query) block: usize,
+    pub(in crate::query) scale: Scale,
+    pub(in crate::query) by_source: bool,
 }
 
 /// The counts that are kept.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::query) struct Known {
     entries: HashMap<(usize, Question), Entry>,
     counts: usize,
 }
@@ -43,7 +43,7 @@ struct Entry {
 }
 
 impl Known {
-    pub(super) fn get(
+    pub(in crate::query) fn get(
         &self,
         segment: &Arc<Segment>,
         question: Question,
@@ -52,7 +52,7 @@ impl Known {
         Some(Arc::clone(&entry.groups))
     }
 
-    pub(super) fn put(
+    pub(in crate::query) fn put(
         &mut self,
         segment: &Arc<Segment>,
         question: Question,

@@ -1,12 +1,11 @@
 //! Runs work over blocks in their order, on as many threads as help, within a budget.
 
-use super::cache::BlockCache;
-use super::plan::Candidate;
-use super::rank::Rank;
-use super::search::Scratch;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::plan::Candidate;
+use crate::query::scan::rank::Rank;
+use crate::query::text::search::Scratch;
 use crate::store::Error;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,55 +14,15 @@ const THREADS_MAX: usize = 4;
 /// How long a scan goes on alone: what is done by then is not worth a second thread.
 const ALONE_FOR: Duration = Duration::from_micros(500);
 
-/// Bounds of one scan: past them a page comes back partial with `has_more`.
-#[derive(Debug, Clone)]
-pub struct Budget {
-    /// Rows looked at.
-    pub rows_max: u64,
-    /// Time spent.
-    pub time_max: Duration,
-    /// Ends the scan from outside, when nobody waits for it any more.
-    pub cancel: Cancel,
-    /// Blocks that were decoded for earlier pages.
-    pub cache: BlockCache,
-}
-
-impl Default for Budget {
-    /// More rows than a store on a small machine holds, and less time than people and proxies wait.
-    fn default() -> Self {
-        Self {
-            rows_max: 50_000_000,
-            time_max: Duration::from_secs(5),
-            cancel: Cancel::default(),
-            cache: BlockCache::default(),
-        }
-    }
-}
-
-/// A switch that ends scans; its clones are the same switch.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Ends the scans that hold a clone, at their next block.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// What work on one block gave.
-pub(super) struct Part<T> {
+pub(in crate::query) struct Part<T> {
     /// Rows that were looked at.
-    pub(super) scanned: u64,
-    pub(super) value: T,
+    pub(in crate::query) scanned: u64,
+    pub(in crate::query) value: T,
 }
 
 /// Who takes in what the blocks gave, in any order.
-pub(super) trait Sink<T>: Send {
+pub(in crate::query) trait Sink<T>: Send {
     /// Whether a block with this bound may still give anything; when not, none after it does.
     fn wants(&self, bound: Rank) -> bool;
     fn take(&mut self, value: T);
@@ -76,12 +35,12 @@ pub(super) trait Sink<T>: Send {
 
 /// How a scan ended.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) scanned: u64,
+pub(in crate::query) struct Outcome {
+    pub(in crate::query) scanned: u64,
     /// Where the budget ended it: everything above was looked at.
-    pub(super) stopped: Option<Rank>,
+    pub(in crate::query) stopped: Option<Rank>,
     /// Rows of blocks that are damaged.
-    pub(super) unreadable: u64,
+    pub(in crate::query) unreadable: u64,
 }
 
 /// Hands each candidate to `work` and what comes of it to `sink`. The blocks with the greatest bound of all are looked at
@@ -89,7 +48,7 @@ pub(super) struct Outcome {
 ///
 /// # Errors
 /// The first failure of `work` that is not the damage of one block.
-pub(super) fn run<'v, T: Send, S: Sink<T>>(
+pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
     candidates: impl Iterator<Item = Candidate<'v>> + Send,
     budget: &Budget,
     work: impl Fn(Candidate<'v>, &mut Scratch) -> Result<Part<T>, Error> + Sync,
@@ -207,6 +166,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// A damaged block costs that block and no other.
-pub(super) fn is_damage(error: &Error) -> bool {
+pub(in crate::query) fn is_damage(error: &Error) -> bool {
     matches!(error, Error::Corrupt { .. })
 }

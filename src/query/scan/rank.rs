@@ -1,6 +1,6 @@
 //! The order of a page as one number for each record: the greater it is, the earlier the record comes.
 
-use super::cursor::Cursor;
+use crate::query::cursor::Cursor;
 use crate::record::Id;
 use crate::store::Summary;
 use crate::time::Micros;
@@ -39,20 +39,20 @@ pub enum Order {
 
 /// A record's place on its way through the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
+pub(in crate::query) struct Rank {
     time: i64,
     id: u64,
 }
 
 impl Rank {
     /// That of no record.
-    pub(super) const LEAST: Self = Self {
+    pub(in crate::query) const LEAST: Self = Self {
         time: i64::MIN,
         id: 0,
     };
 
     /// The least rank above: a page that ends here has everything above, and goes on with this rank itself.
-    pub(super) fn just_above(self) -> Self {
+    pub(in crate::query) fn just_above(self) -> Self {
         Self {
             id: self.id.saturating_add(1),
             ..self
@@ -60,7 +60,7 @@ impl Rank {
     }
 
     /// The greatest rank below.
-    pub(super) fn just_below(self) -> Self {
+    pub(in crate::query) fn just_below(self) -> Self {
         match self.id.checked_sub(1) {
             Some(id) => Self { id, ..self },
             None => Self {
@@ -73,13 +73,13 @@ impl Rank {
 
 /// An order in a direction.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ranking {
-    pub(super) order: Order,
-    pub(super) direction: Direction,
+pub(in crate::query) struct Ranking {
+    pub(in crate::query) order: Order,
+    pub(in crate::query) direction: Direction,
 }
 
 impl Ranking {
-    pub(super) fn rank(self, time: Micros, id: u64) -> Rank {
+    pub(in crate::query) fn rank(self, time: Micros, id: u64) -> Rank {
         let time = match self.order {
             Order::Id => 0,
             Order::Time => time.get(),
@@ -88,7 +88,7 @@ impl Ranking {
     }
 
     /// The least rank that a row of the block can have.
-    pub(super) fn floor(self, summary: &Summary) -> Rank {
+    pub(in crate::query) fn floor(self, summary: &Summary) -> Rank {
         let opposite = Self {
             direction: self.direction.reversed(),
             ..self
@@ -98,7 +98,7 @@ impl Ranking {
     }
 
     /// The greatest rank that a row with one of `ids` of the block can have.
-    pub(super) fn bound(self, summary: &Summary, ids: &Range<u64>) -> Rank {
+    pub(in crate::query) fn bound(self, summary: &Summary, ids: &Range<u64>) -> Rank {
         match self.direction {
             Direction::Backward => {
                 let end = summary.ids.end.min(ids.end);
@@ -112,7 +112,7 @@ impl Ranking {
     }
 
     /// The cursor of what has this rank.
-    pub(super) fn cursor(self, rank: Rank) -> Cursor {
+    pub(in crate::query) fn cursor(self, rank: Rank) -> Cursor {
         let Rank { time, id } = self.turned(rank);
         match self.order {
             Order::Id => Cursor::Id(Id(id)),
@@ -121,7 +121,7 @@ impl Ranking {
     }
 
     /// The rank that a cursor names; `None` when it is of the other order.
-    pub(super) fn rank_of(self, cursor: Cursor) -> Option<Rank> {
+    pub(in crate::query) fn rank_of(self, cursor: Cursor) -> Option<Rank> {
         match (self.order, cursor) {
             (Order::Id, Cursor::Id(id)) => Some(self.rank(Micros::default(), id.0)),
             (Order::Time, Cursor::Time(time, id)) => Some(self.rank(time, id.0)),
@@ -130,7 +130,11 @@ impl Ranking {
     }
 
     /// In id order: the ids that come after one rank and before another.
-    pub(super) fn ids_between(self, after: Option<Rank>, floor: Option<Rank>) -> Range<u64> {
+    pub(in crate::query) fn ids_between(
+        self,
+        after: Option<Rank>,
+        floor: Option<Rank>,
+    ) -> Range<u64> {
         let id_of = |rank: Rank| self.turned(rank).id;
         let (after, floor) = (after.map(id_of), floor.map(id_of));
         let (below, above) = match self.direction {

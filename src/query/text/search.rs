@@ -1,8 +1,8 @@
 //! Search in messages: a text or a regex, in any case or exact, on one message or on a block of them.
 
-use super::literals::Need;
-use super::rarity::OfLogs;
-use super::weight;
+use crate::query::text::literals::Need;
+use crate::query::text::rarity::OfLogs;
+use crate::query::text::weight;
 use crate::store::fold;
 use memchr::memmem::{self, Finder, FinderBuilder};
 use regex_automata::Input;
@@ -64,7 +64,7 @@ pub enum SearchError {
 
 /// What the memory of texts says of a whole block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::query) enum Verdict {
     Nothing,
     Some,
     Everything,
@@ -72,7 +72,7 @@ pub(super) enum Verdict {
 
 /// Memory that a scan uses again from block to block.
 #[derive(Debug, Default)]
-pub(super) struct Scratch {
+pub(in crate::query) struct Scratch {
     lowered: Lowered,
     /// One message, where each is looked at alone.
     message: Vec<u8>,
@@ -81,7 +81,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Another block is at hand.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::query) fn begin(&mut self) {
         self.lowered.is_ascii = None;
     }
 }
@@ -143,7 +143,7 @@ impl Search {
     }
 
     /// What is known of a block of which `may_contain` tells whether it may hold a folded text.
-    pub(super) fn verdict(&self, may_contain: impl Fn(&str) -> bool) -> Verdict {
+    pub(in crate::query) fn verdict(&self, may_contain: impl Fn(&str) -> bool) -> Verdict {
         let possible = match &self.matcher {
             Matcher::Text(text) => may_contain(&text.folded),
             Matcher::Pattern(pattern) => pattern.need.may_hold(&may_contain),
@@ -157,7 +157,7 @@ impl Search {
 
     /// False only when no message of a block is found, all of which `text` is, one after another: then neither where they end
     /// need be known nor that they are text.
-    pub(super) fn may_find(&self, text: &[u8], scratch: &mut Scratch) -> bool {
+    pub(in crate::query) fn may_find(&self, text: &[u8], scratch: &mut Scratch) -> bool {
         let needle = match &self.matcher {
             Matcher::Text(needle) => Some(&**needle),
             Matcher::Pattern(pattern) => pattern.prefilter.as_ref(),
@@ -166,13 +166,13 @@ impl Search {
     }
 
     /// Whether messages that are not found are meant.
-    pub(super) fn is_inverted(&self) -> bool {
+    pub(in crate::query) fn is_inverted(&self) -> bool {
         self.inverted
     }
 
     /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`. What is no text is not
     /// found where chars matter.
-    pub(super) fn retain(
+    pub(in crate::query) fn retain(
         &self,
         text: &[u8],
         ends: &[u32],

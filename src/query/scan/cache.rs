@@ -1,6 +1,6 @@
 //! Decoded blocks, kept from page to page: who pages on needs the same blocks again and again.
 
-use super::counts::Known;
+use crate::query::scan::counts::Known;
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
 use crate::store::{Error, Messages, MetadataColumn, Segment};
 use crate::time::Micros;
@@ -38,18 +38,18 @@ struct Entry {
 
 /// All columns of a block.
 #[derive(Debug)]
-pub(super) struct Columns {
-    pub(super) ids: Vec<u64>,
-    pub(super) sources: Option<Vec<u32>>,
-    pub(super) times: Vec<Micros>,
-    pub(super) levels: Vec<Level>,
-    pub(super) messages: Messages,
-    pub(super) metadata: MetadataColumn,
+pub(in crate::query) struct Columns {
+    pub(in crate::query) ids: Vec<u64>,
+    pub(in crate::query) sources: Option<Vec<u32>>,
+    pub(in crate::query) times: Vec<Micros>,
+    pub(in crate::query) levels: Vec<Level>,
+    pub(in crate::query) messages: Messages,
+    pub(in crate::query) metadata: MetadataColumn,
 }
 
 impl BlockCache {
     /// The columns of a block, decoded unless they are here.
-    pub(super) fn columns(
+    pub(in crate::query) fn columns(
         &self,
         segment: &Arc<Segment>,
         block: usize,
@@ -62,7 +62,7 @@ impl BlockCache {
     }
 
     /// The columns of a block that is not here and whose messages were read before.
-    pub(super) fn complete(
+    pub(in crate::query) fn complete(
         &self,
         segment: &Arc<Segment>,
         block: usize,
@@ -79,7 +79,11 @@ impl BlockCache {
     }
 
     /// The columns of a block when they are here.
-    pub(super) fn peek(&self, segment: &Arc<Segment>, block: usize) -> Option<Arc<Columns>> {
+    pub(in crate::query) fn peek(
+        &self,
+        segment: &Arc<Segment>,
+        block: usize,
+    ) -> Option<Arc<Columns>> {
         self.entries().take(segment, block)
     }
 
@@ -88,7 +92,7 @@ impl BlockCache {
     }
 
     /// The counts of earlier histograms.
-    pub(super) fn counts(&self) -> MutexGuard<'_, Known> {
+    pub(in crate::query) fn counts(&self) -> MutexGuard<'_, Known> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,7 +151,7 @@ impl Columns {
     }
 
     /// How many bytes message and metadata of a row have.
-    pub(super) fn row_bytes(&self, row: usize) -> u64 {
+    pub(in crate::query) fn row_bytes(&self, row: usize) -> u64 {
         if row < self.ids.len() {
             (self.messages.get(row).len() + self.metadata.bytes(row).len()) as u64
         } else {
@@ -156,7 +160,7 @@ impl Columns {
     }
 
     /// A row as a record with this metadata. `source`: that of all rows, where the block has only one.
-    pub(super) fn record(
+    pub(in crate::query) fn record(
         &self,
         segment: &Segment,
         source: Option<u32>,

@@ -6,7 +6,7 @@ use memchr::arch::all::packedpair::HeuristicFrequencyRank;
 /// Logs are full of numbers, identifiers and times: to the ranks of common prose, a letter of hexadecimal numbers is rarer than
 /// it is here, and "connection" is looked for by its first two letters, which are seven times as often there for nothing.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OfLogs;
+pub(in crate::query) struct OfLogs;
 
 /// As counted in messages of services, containers and the kernel; capitals behind all else, as most texts are lowered.
 const COMMON_FIRST: &[u8] =

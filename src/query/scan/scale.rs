@@ -38,7 +38,7 @@ const ROUND: &[i64] = &[
 
 /// Consecutive buckets of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Scale {
+pub(in crate::query) struct Scale {
     /// The number of the first bucket, counted from 1970.
     first: i64,
     width: i64,
@@ -47,7 +47,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// The shortest round buckets that hold `earliest` and `latest` and are `buckets_max` at most, which is not 0.
-    pub(super) fn new(earliest: Micros, latest: Micros, buckets_max: usize) -> Self {
+    pub(in crate::query) fn new(earliest: Micros, latest: Micros, buckets_max: usize) -> Self {
         let days = std::iter::successors(Some(2 * DAY), |width| width.checked_mul(2));
         let widths = ROUND.iter().copied().chain(days);
         let scales = widths.map(|width| {
@@ -81,26 +81,26 @@ impl Scale {
         )
     }
 
-    pub(super) fn start(self) -> Micros {
+    pub(in crate::query) fn start(self) -> Micros {
         Micros::new(self.first.saturating_mul(self.width))
     }
 
-    pub(super) fn bucket_micros(self) -> i64 {
+    pub(in crate::query) fn bucket_micros(self) -> i64 {
         self.width
     }
 
-    pub(super) fn buckets(self) -> usize {
+    pub(in crate::query) fn buckets(self) -> usize {
         self.buckets
     }
 
     /// Which bucket holds `time`; the nearest one for a time outside of all.
-    pub(super) fn bucket(self, time: Micros) -> usize {
+    pub(in crate::query) fn bucket(self, time: Micros) -> usize {
         let number = time.get().div_euclid(self.width) - self.first;
         usize::try_from(number.max(0)).map_or(0, |number| number.min(self.buckets - 1))
     }
 
     /// Buckets of times that mostly follow each other.
-    pub(super) fn follow(self) -> Follow {
+    pub(in crate::query) fn follow(self) -> Follow {
         Follow {
             scale: self,
             bucket: 0,
@@ -110,14 +110,14 @@ impl Scale {
 }
 
 /// Remembers the last bucket, since a division for each of a million times would take longer than reading them.
-pub(super) struct Follow {
+pub(in crate::query) struct Follow {
     scale: Scale,
     bucket: usize,
     holds: std::ops::Range<Micros>,
 }
 
 impl Follow {
-    pub(super) fn bucket(&mut self, time: Micros) -> usize {
+    pub(in crate::query) fn bucket(&mut self, time: Micros) -> usize {
         if !self.holds.contains(&time) {
             let width = self.scale.width;
             let start = Micros::new(time.get().div_euclid(width).saturating_mul(width));

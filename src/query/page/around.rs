@@ -1,36 +1,18 @@
 //! A page centred on one record: what happened before and after it.
 
-use super::Error;
-use super::cursor::Cursor;
-use super::page::{self, Page, PageRequest};
-use super::rank::{Direction, Order};
-use super::record;
-use super::scan::Budget;
-use super::source_filter::SourcePattern;
+use crate::query::cursor::Cursor;
+use crate::query::error::Error;
+use crate::query::filter::sources::SourcePattern;
+use crate::query::lookup::record;
+use crate::query::page::ordered;
+use crate::query::page::request::{Around, PAGE_BYTES_MAX, Page, PageRequest, Scope};
+use crate::query::scan::budget::Budget;
+use crate::query::scan::rank::{Direction, Order};
 use crate::record::{Id, StoredRecord};
 use crate::store::View;
 
-/// A record that stands in the middle of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Around {
-    /// Which one.
-    pub id: Id,
-    /// What stands around it.
-    pub scope: Scope,
-}
-
-/// What stands around a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Scope {
-    /// What the filter means.
-    #[default]
-    Filter,
-    /// What its source said, whatever the filter means.
-    Source,
-}
-
 /// The record itself is in the page even when the filter does not mean it, unless the asker may not see its source.
-pub(super) fn page(
+pub(in crate::query) fn page(
     view: &View,
     request: &PageRequest,
     around: &Around,
@@ -62,7 +44,7 @@ pub(super) fn page(
             order: Order::Id,
             around: None,
         };
-        page::ordered(view, &request, page::PAGE_BYTES_MAX / 2, budget)
+        ordered::page(view, &request, PAGE_BYTES_MAX / 2, budget)
     };
     let (ahead, behind) = match request.direction {
         Direction::Backward => (side(Direction::Forward)?, side(Direction::Backward)?),

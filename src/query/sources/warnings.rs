@@ -1,10 +1,10 @@
 //! Why an answer is empty, where the question itself is the likely reason: a source that nothing has, a start in the future, a
 //! condition that reads like another language's.
 
-use super::Error;
-use super::filter::Filter;
-use super::scan::Budget;
-use super::sources::count_sources;
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::scan::budget::Budget;
+use crate::query::sources::count::count_sources;
 use crate::store::View;
 use crate::time::Micros;
 
@@ -16,7 +16,7 @@ const TYPOS_MAX: usize = 2;
 const COMPARED_CHARS_MAX: usize = 64;
 
 /// What a person should know of a question without an answer. Only sources that the filter's narrowings show are named.
-pub(super) fn of_empty(
+pub(in crate::query) fn of_empty(
     view: &View,
     filter: &Filter,
     budget: &Budget,
@@ -25,7 +25,12 @@ pub(super) fn of_empty(
     if let Some(start) = filter.times.start.filter(|start| *start > Micros::now()) {
         warnings.push(format!("start is in the future: {start}"));
     }
-    warnings.extend(filter.conditions.iter().filter_map(super::Condition::doubt));
+    warnings.extend(
+        filter
+            .conditions
+            .iter()
+            .filter_map(crate::query::filter::condition::Condition::doubt),
+    );
     if filter.sources.included().is_empty() {
         return Ok(warnings);
     }

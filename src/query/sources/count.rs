@@ -1,12 +1,13 @@
 //! Counts by source.
 
-use super::Error;
-use super::cursor::CursorError;
-use super::filter::Filter;
-use super::plan::{Candidate, Plan};
-use super::rank::{Rank, Ranking};
-use super::rows::Rows;
-use super::scan::{self, Budget, Part, Sink};
+use crate::query::cursor::CursorError;
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::rank::{Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::scan::run::{Part, Sink, is_damage, run_scan};
 use crate::record::Source;
 use crate::store::{self, SourceTally, View};
 use crate::time::Micros;
@@ -95,7 +96,7 @@ impl FromStr for SourcesCursor {
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read. Rows of damaged blocks are not counted.
-pub(super) fn count_sources(
+pub(in crate::query) fn count_sources(
     view: &View,
     filter: &Filter,
     budget: &Budget,
@@ -112,7 +113,7 @@ pub(super) fn count_sources(
 ///
 /// # Errors
 /// As [`count_sources`].
-pub(super) fn count_page(
+pub(in crate::query) fn count_page(
     view: &View,
     query: &SourcesQuery,
     budget: &Budget,
@@ -129,7 +130,7 @@ pub(super) fn count_page(
     };
     let counted = count_segments(view, filter, &mut totals)?;
     let candidates = plan.candidates(Ranking::default(), None);
-    let outcome = scan::run(
+    let outcome = run_scan(
         candidates.filter(|candidate| counted.get(candidate.place.0) != Some(&true)),
         budget,
         |candidate, scratch| {
@@ -181,7 +182,7 @@ fn count_segments(
             continue;
         }
         let tallies = match segment.tallies() {
-            Err(error) if scan::is_damage(&error) => {
+            Err(error) if is_damage(&error) => {
                 counted.push(false);
                 continue;
             }

@@ -8,7 +8,7 @@ const CLASS_CHARS_MAX: usize = 8;
 
 /// A necessary condition on the folded message. All texts are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Need {
+pub(in crate::query) enum Need {
     /// Nothing is known: every message may match.
     Nothing,
     /// The message holds this text.
@@ -21,14 +21,14 @@ pub(super) enum Need {
 
 impl Need {
     /// What the matches of `hir` need. The parser's nest limit bounds the recursion.
-    pub(super) fn of(hir: &Hir) -> Self {
+    pub(in crate::query) fn of(hir: &Hir) -> Self {
         let mut run = Run::default();
         run.walk(hir);
         run.finish()
     }
 
     /// False only when no message of a place can match, where `may_contain` tells of one text.
-    pub(super) fn may_hold(&self, may_contain: &impl Fn(&str) -> bool) -> bool {
+    pub(in crate::query) fn may_hold(&self, may_contain: &impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Nothing => true,
             Self::Text(text) => may_contain(text),
@@ -38,7 +38,7 @@ impl Need {
     }
 
     /// The longest text that every match holds.
-    pub(super) fn longest(&self) -> Option<&str> {
+    pub(in crate::query) fn longest(&self) -> Option<&str> {
         match self {
             Self::Nothing | Self::Any(_) => None,
             Self::Text(text) => Some(text),

@@ -40,7 +40,7 @@ impl SourcePattern {
     }
 
     /// The name, or what the names begin with.
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::query) fn text(&self) -> &str {
         &self.text
     }
 
@@ -70,38 +70,38 @@ impl fmt::Display for SourcePattern {
 
 /// The rules of one filter. Nothing that a query sets can undo a narrowing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SourceFilter {
+pub(in crate::query) struct SourceFilter {
     included: Vec<SourcePattern>,
     excluded: Vec<SourcePattern>,
     narrowings: Vec<Vec<SourcePattern>>,
 }
 
 impl SourceFilter {
-    pub(super) fn include(&mut self, pattern: SourcePattern) {
+    pub(in crate::query) fn include(&mut self, pattern: SourcePattern) {
         self.included.push(pattern);
     }
 
-    pub(super) fn included(&self) -> &[SourcePattern] {
+    pub(in crate::query) fn included(&self) -> &[SourcePattern] {
         &self.included
     }
 
-    pub(super) fn exclude(&mut self, pattern: SourcePattern) {
+    pub(in crate::query) fn exclude(&mut self, pattern: SourcePattern) {
         self.excluded.push(pattern);
     }
 
-    pub(super) fn narrow(&mut self, patterns: Vec<SourcePattern>) {
+    pub(in crate::query) fn narrow(&mut self, patterns: Vec<SourcePattern>) {
         self.narrowings.push(patterns);
     }
 
     /// The narrowings alone: what the asker may see.
-    pub(super) fn narrowings_only(&self) -> Self {
+    pub(in crate::query) fn narrowings_only(&self) -> Self {
         Self {
             narrowings: self.narrowings.clone(),
             ..Self::default()
         }
     }
 
-    pub(super) fn matches(&self, source: &Source) -> bool {
+    pub(in crate::query) fn matches(&self, source: &Source) -> bool {
         let any = |patterns: &[SourcePattern]| patterns.iter().any(|p| p.matches(source));
         (self.included.is_empty() || any(&self.included))
             && !any(&self.excluded)

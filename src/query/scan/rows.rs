@@ -1,9 +1,9 @@
 //! Rows of one block that are still in question, and the columns that were read to decide.
 
-use super::cache::Columns;
-use super::condition;
-use super::filter::Filter;
-use super::search::{Scratch, Search};
+use crate::query::filter::Filter;
+use crate::query::filter::condition;
+use crate::query::scan::cache::Columns;
+use crate::query::text::search::{Scratch, Search};
 use crate::record::{Level, Metadata};
 use crate::store::{Block, Error, Messages, MetadataColumn};
 use crate::time::Micros;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Some rows of a block. A column is read when it is first needed, and once.
 #[derive(Debug)]
-pub(super) struct Rows<'v> {
+pub(in crate::query) struct Rows<'v> {
     block: Block<'v>,
     /// The whole block, when an earlier page decoded it.
     cached: Option<Arc<Columns>>,
@@ -31,7 +31,7 @@ pub(super) struct Rows<'v> {
 }
 
 impl<'v> Rows<'v> {
-    pub(super) fn all(block: Block<'v>, cached: Option<Arc<Columns>>) -> Self {
+    pub(in crate::query) fn all(block: Block<'v>, cached: Option<Arc<Columns>>) -> Self {
         Self {
             block,
             cached,
@@ -45,7 +45,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    pub(super) fn none(block: Block<'v>) -> Self {
+    pub(in crate::query) fn none(block: Block<'v>) -> Self {
         Self {
             kept: Some(Vec::new()),
             is_denied: true,
@@ -54,15 +54,15 @@ impl<'v> Rows<'v> {
     }
 
     /// Whether every row of the block is kept: what its footer says holds for them.
-    pub(super) fn is_whole(&self) -> bool {
+    pub(in crate::query) fn is_whole(&self) -> bool {
         self.kept.is_none()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::query) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::query) fn len(&self) -> usize {
         match &self.kept {
             None => self.block.summary().rows as usize,
             Some(kept) => kept.len(),
@@ -70,7 +70,7 @@ impl<'v> Rows<'v> {
     }
 
     /// How many rows were looked at: none while the footer alone said what there is.
-    pub(super) fn scanned(&self) -> u64 {
+    pub(in crate::query) fn scanned(&self) -> u64 {
         if self.is_denied {
             0
         } else {
@@ -79,7 +79,7 @@ impl<'v> Rows<'v> {
     }
 
     /// Indexes of the rows, ascending.
-    pub(super) fn indexes(&self) -> Vec<u32> {
+    pub(in crate::query) fn indexes(&self) -> Vec<u32> {
         match &self.kept {
             None => (0..self.block.summary().rows).collect(),
             Some(kept) => kept.clone(),
@@ -87,21 +87,24 @@ impl<'v> Rows<'v> {
     }
 
     /// The value of each kept row in a column.
-    pub(super) fn of<'c, T>(&self, column: &'c [T]) -> impl Iterator<Item = (u32, &'c T)> {
+    pub(in crate::query) fn of<'c, T>(
+        &self,
+        column: &'c [T],
+    ) -> impl Iterator<Item = (u32, &'c T)> {
         let indexes = self.indexes();
         indexes
             .into_iter()
             .filter_map(|row| Some((row, column.get(row as usize)?)))
     }
 
-    pub(super) fn times(&mut self) -> Result<&[Micros], Error> {
+    pub(in crate::query) fn times(&mut self) -> Result<&[Micros], Error> {
         match &self.cached {
             Some(cached) => Ok(&cached.times),
             None => fill(&mut self.times, || self.block.timestamps()),
         }
     }
 
-    pub(super) fn ids(&mut self) -> Result<&[u64], Error> {
+    pub(in crate::query) fn ids(&mut self) -> Result<&[u64], Error> {
         if let Some(cached) = &self.cached {
             return Ok(&cached.ids);
         }
@@ -115,7 +118,7 @@ impl<'v> Rows<'v> {
         })
     }
 
-    pub(super) fn levels(&mut self) -> Result<&[Level], Error> {
+    pub(in crate::query) fn levels(&mut self) -> Result<&[Level], Error> {
         match &self.cached {
             Some(cached) => Ok(&cached.levels),
             None => fill(&mut self.levels, || self.block.levels()),
@@ -123,7 +126,7 @@ impl<'v> Rows<'v> {
     }
 
     /// The source of each row, as the segment numbers them.
-    pub(super) fn sources(&mut self) -> Result<&[u32], Error> {
+    pub(in crate::query) fn sources(&mut self) -> Result<&[u32], Error> {
         let summary = self.block.summary();
         fill(&mut self.sources, || match summary.source {
             Some(source) => Ok(vec![source; summary.rows as usize]),
@@ -131,7 +134,7 @@ impl<'v> Rows<'v> {
         })
     }
 
-    pub(super) fn clip_ids(&mut self, range: &Range<u64>) -> Result<(), Error> {
+    pub(in crate::query) fn clip_ids(&mut self, range: &Range<u64>) -> Result<(), Error> {
         let ids = self.ids()?;
         let place = |bound: u64| ids.partition_point(|id| *id < bound);
         let (start, end) = (saturated(place(range.start)), saturated(place(range.end)));
@@ -142,7 +145,10 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    pub(super) fn retain_sources(&mut self, keep: impl Fn(u32) -> bool) -> Result<(), Error> {
+    pub(in crate::query) fn retain_sources(
+        &mut self,
+        keep: impl Fn(u32) -> bool,
+    ) -> Result<(), Error> {
         self.sources()?;
         let column = self.sources.take().unwrap_or_default();
         self.retain_by(&column, |source| keep(*source));
@@ -150,7 +156,10 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    pub(super) fn retain_times(&mut self, keep: impl Fn(Micros) -> bool) -> Result<(), Error> {
+    pub(in crate::query) fn retain_times(
+        &mut self,
+        keep: impl Fn(Micros) -> bool,
+    ) -> Result<(), Error> {
         let keep = |time: &Micros| keep(*time);
         if let Some(cached) = self.cached.clone() {
             self.retain_by(&cached.times, keep);
@@ -163,7 +172,10 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    pub(super) fn retain_levels(&mut self, keep: impl Fn(Level) -> bool) -> Result<(), Error> {
+    pub(in crate::query) fn retain_levels(
+        &mut self,
+        keep: impl Fn(Level) -> bool,
+    ) -> Result<(), Error> {
         let keep = |level: &Level| keep(*level);
         if let Some(cached) = self.cached.clone() {
             self.retain_by(&cached.levels, keep);
@@ -176,7 +188,7 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    pub(super) fn retain_found(
+    pub(in crate::query) fn retain_found(
         &mut self,
         search: &Search,
         scratch: &mut Scratch,
@@ -204,12 +216,12 @@ impl<'v> Rows<'v> {
     }
 
     /// The messages of the whole block, where a search read them and found something. Damage is left to whoever reads the block.
-    pub(super) fn into_messages(self) -> Option<Messages> {
+    pub(in crate::query) fn into_messages(self) -> Option<Messages> {
         self.block.cut(self.text?).ok()
     }
 
     /// The ids, once they were read.
-    pub(super) fn read_ids(&self) -> &[u64] {
+    pub(in crate::query) fn read_ids(&self) -> &[u64] {
         match &self.cached {
             Some(cached) => &cached.ids,
             None => self.ids.as_deref().unwrap_or_default(),
@@ -217,7 +229,7 @@ impl<'v> Rows<'v> {
     }
 
     /// The times, once they were read.
-    pub(super) fn read_times(&self) -> &[Micros] {
+    pub(in crate::query) fn read_times(&self) -> &[Micros] {
         match &self.cached {
             Some(cached) => &cached.times,
             None => self.times.as_deref().unwrap_or_default(),
@@ -225,7 +237,7 @@ impl<'v> Rows<'v> {
     }
 
     /// The levels, once they were read.
-    pub(super) fn read_levels(&self) -> &[Level] {
+    pub(in crate::query) fn read_levels(&self) -> &[Level] {
         match &self.cached {
             Some(cached) => &cached.levels,
             None => self.levels.as_deref().unwrap_or_default(),
@@ -233,12 +245,12 @@ impl<'v> Rows<'v> {
     }
 
     /// The kept rows, ascending; `None` where none was taken away.
-    pub(super) fn kept(&self) -> Option<&[u32]> {
+    pub(in crate::query) fn kept(&self) -> Option<&[u32]> {
         self.kept.as_deref()
     }
 
     /// Which of the kept rows, counted from the first of them, have one of these ids, once the ids were read.
-    pub(super) fn within_ids(&self, range: &Range<u64>) -> Range<usize> {
+    pub(in crate::query) fn within_ids(&self, range: &Range<u64>) -> Range<usize> {
         let ids = self.read_ids();
         let is_below = |bound: u64| move |id: &u64| *id < bound;
         let place = |bound: u64| match &self.kept {
@@ -252,7 +264,7 @@ impl<'v> Rows<'v> {
     }
 
     /// Hands each metadata that has something under `key` to `take`, with how many of the kept rows have it.
-    pub(super) fn each_metadata(
+    pub(in crate::query) fn each_metadata(
         &self,
         key: &str,
         take: impl FnMut(&Metadata, u64),
@@ -262,7 +274,7 @@ impl<'v> Rows<'v> {
 
     /// Hands each metadata that has something under `key` to `take`, with what `add` made of the kept rows that have it. Equal
     /// metadata is decoded once.
-    pub(super) fn group_metadata<T: Default>(
+    pub(in crate::query) fn group_metadata<T: Default>(
         &self,
         key: &str,
         add: impl Fn(&mut T, u32),
@@ -288,7 +300,7 @@ impl<'v> Rows<'v> {
     }
 
     /// Keeps the rows whose metadata the filter means. Equal metadata is decoded once, and none that lacks a text that it must have.
-    pub(super) fn retain_metadata(&mut self, filter: &Filter) -> Result<(), Error> {
+    pub(in crate::query) fn retain_metadata(&mut self, filter: &Filter) -> Result<(), Error> {
         let metadata = self.metadata()?;
         let needles: Vec<Finder<'_>> = filter.metadata_needles().map(Finder::new).collect();
         let has_all = |bytes: &[u8]| needles.iter().all(|needle| needle.find(bytes).is_some());

@@ -4,7 +4,7 @@ use regex_syntax::hir::{Hir, HirKind};
 
 /// Letters, classes and looks within repetitions of `hir`, each as often as it is repeated. What stands outside of all is as
 /// long as the pattern itself, which is short. The parser's nest limit bounds the recursion.
-pub(super) fn repeated(hir: &Hir) -> u64 {
+pub(in crate::query) fn repeated(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => 0,
         HirKind::Capture(capture) => repeated(&capture.sub),

@@ -1,10 +1,13 @@
 //! Which records are meant: the one filter of pages, tail, histogram, sources, export and the command line.
 
-use super::condition;
-use super::condition::Condition;
-use super::levels::LevelSet;
-use super::search::Search;
-use super::source_filter::{SourceFilter, SourcePattern};
+pub(super) mod condition;
+pub(super) mod levels;
+pub(super) mod sources;
+
+use crate::query::filter::condition::Condition;
+use crate::query::filter::levels::LevelSet;
+use crate::query::filter::sources::{SourceFilter, SourcePattern};
+use crate::query::text::search::Search;
 use crate::record::{Metadata, StoredRecord};
 use crate::time::Micros;
 

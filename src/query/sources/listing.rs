@@ -1,10 +1,12 @@
 //! The list of sources.
 
-use super::Error;
-use super::filter::Filter;
-use super::scan::Budget;
-use super::sources::{SourceCounts, SourcesPage, SourcesQuery, count_page, count_sources};
-use super::warnings;
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::scan::budget::Budget;
+use crate::query::sources::count::{
+    SourceCounts, SourcesPage, SourcesQuery, count_page, count_sources,
+};
+use crate::query::sources::warnings;
 use crate::store::View;
 
 /// Counts by source. Where no text or metadata is asked for, footers answer most of it.

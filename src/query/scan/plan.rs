@@ -1,10 +1,10 @@
 //! A filter laid against a view: which blocks may hold matching rows, and which rows of a block do match.
 
-use super::cache::{BlockCache, Columns};
-use super::filter::{Cover, Filter};
-use super::rank::{Direction, Order, Rank, Ranking};
-use super::rows::Rows;
-use super::search::{Scratch, Verdict};
+use crate::query::filter::{Cover, Filter};
+use crate::query::scan::cache::{BlockCache, Columns};
+use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::text::search::{Scratch, Verdict};
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// A filter laid against a view.
 #[derive(Debug)]
-pub(super) struct Plan<'v> {
+pub(in crate::query) struct Plan<'v> {
     filter: &'v Filter,
     segments: Vec<SegmentPlan<'v>>,
     /// The ids that may be seen.
@@ -31,19 +31,19 @@ struct SegmentPlan<'v> {
 
 /// A block that may hold matching rows, by what its footer says.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Candidate<'v> {
-    pub(super) block: Block<'v>,
+pub(in crate::query) struct Candidate<'v> {
+    pub(in crate::query) block: Block<'v>,
     /// Which block: of which segment of the view, and where in it.
-    pub(super) place: (usize, usize),
+    pub(in crate::query) place: (usize, usize),
     /// No row comes before this.
-    pub(super) bound: Rank,
+    pub(in crate::query) bound: Rank,
     /// A row that comes no earlier than this is of no use; known once there are enough that do.
-    pub(super) floor: Option<Rank>,
+    pub(in crate::query) floor: Option<Rank>,
 }
 
 impl<'v> Plan<'v> {
     /// `ids` narrows the view further. What `cache` holds of a block is not read again.
-    pub(super) fn new(
+    pub(in crate::query) fn new(
         view: &'v View,
         filter: &'v Filter,
         ids: Range<u64>,
@@ -73,23 +73,23 @@ impl<'v> Plan<'v> {
     }
 
     /// The first id that may be seen.
-    pub(super) fn first_id(&self) -> u64 {
+    pub(in crate::query) fn first_id(&self) -> u64 {
         self.ids.start
     }
 
     /// A block that an earlier page decoded.
-    pub(super) fn cached(&self, segment: usize, block: usize) -> Option<Arc<Columns>> {
+    pub(in crate::query) fn cached(&self, segment: usize, block: usize) -> Option<Arc<Columns>> {
         self.cache.peek(self.segment(segment)?, block)
     }
 
     /// The segment at a place.
-    pub(super) fn segment(&self, index: usize) -> Option<&'v Arc<Segment>> {
+    pub(in crate::query) fn segment(&self, index: usize) -> Option<&'v Arc<Segment>> {
         self.segments.get(index).map(|plan| plan.segment)
     }
 
     /// The earliest and the latest time of the blocks that may hold matching rows; `None` when there is none. Of a block that
     /// other sources have a part in, their rows do not count: a reader who may not see them must not learn when they were.
-    pub(super) fn times(&self) -> Option<(Micros, Micros)> {
+    pub(in crate::query) fn times(&self) -> Option<(Micros, Micros)> {
         let mut times: Option<(Micros, Micros)> = None;
         for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
             for block in plan.segment.blocks() {
@@ -113,7 +113,10 @@ impl<'v> Plan<'v> {
     }
 
     /// The same as far as it is in `range`; of blocks that lie across its ends the rows tell. All of it when nothing is in `range`.
-    pub(super) fn times_within(&self, range: &RangeInclusive<Micros>) -> Option<(Micros, Micros)> {
+    pub(in crate::query) fn times_within(
+        &self,
+        range: &RangeInclusive<Micros>,
+    ) -> Option<(Micros, Micros)> {
         let all = self.times()?;
         if range.contains(&all.0) && range.contains(&all.1) {
             return Some(all);
@@ -147,7 +150,7 @@ impl<'v> Plan<'v> {
     }
 
     /// The blocks that may hold matching rows below `after`, those with the greatest bound first.
-    pub(super) fn candidates(
+    pub(in crate::query) fn candidates(
         &self,
         ranking: Ranking,
         after: Option<Rank>,
@@ -222,7 +225,7 @@ impl<'v> Plan<'v> {
     }
 
     /// The rows that match, from the cheapest column to the dearest.
-    pub(super) fn select(
+    pub(in crate::query) fn select(
         &self,
         candidate: Candidate<'v>,
         scratch: &mut Scratch,

@@ -1,21 +1,21 @@
 //! How many records of a page its bound in bytes lets through, before any of them is read.
 
-use super::cache::Columns;
-use super::plan::Plan;
-use super::scan;
+use crate::query::scan::cache::Columns;
+use crate::query::scan::plan::Plan;
+use crate::query::scan::run::is_damage;
 use crate::store::Error;
 use std::collections::{HashMap, hash_map};
 use std::sync::Arc;
 
 /// A row of a page.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(in crate::query) struct Row {
     /// Which of the page's blocks it is in.
-    pub(super) block: usize,
+    pub(in crate::query) block: usize,
     /// Where in its block it is.
-    pub(super) index: usize,
+    pub(in crate::query) index: usize,
     /// How many bytes it has, where that is known.
-    pub(super) bytes: Option<u64>,
+    pub(in crate::query) bytes: Option<u64>,
 }
 
 /// How many of `rows`, of these `blocks` (segment and block), hold `bytes_max` of messages and metadata together: all of them
@@ -23,7 +23,7 @@ pub(super) struct Row {
 ///
 /// # Errors
 /// Any failure to read but the damage of a block: its rows count as nothing, as they are not shown.
-pub(super) fn fitting(
+pub(in crate::query) fn fitting(
     plan: &Plan<'_>,
     blocks: &[(usize, usize)],
     rows: impl ExactSizeIterator<Item = Row> + Clone,
@@ -98,7 +98,7 @@ fn row_bytes(plan: &Plan<'_>, segment: usize, block: usize) -> Result<RowBytes, 
         return Ok(RowBytes::Read(Vec::new()));
     };
     match segment.block(block).row_bytes() {
-        Err(error) if scan::is_damage(&error) => Ok(RowBytes::Read(Vec::new())),
+        Err(error) if is_damage(&error) => Ok(RowBytes::Read(Vec::new())),
         rows => rows.map(RowBytes::Read),
     }
 }

@@ -33,7 +33,7 @@ impl LevelSet {
     }
 
     /// How many of `counts` (by `Level::index`) are meant.
-    pub(super) fn count(self, counts: &[u32; 4]) -> u64 {
+    pub(in crate::query) fn count(self, counts: &[u32; 4]) -> u64 {
         Level::ALL
             .into_iter()
             .zip(counts)

@@ -50,7 +50,7 @@ impl Condition {
     }
 
     /// What a person may have meant instead, when nothing matches: `x==3` and `x=~3` compare with a text that begins so.
-    pub(super) fn doubt(&self) -> Option<String> {
+    pub(in crate::query) fn doubt(&self) -> Option<String> {
         let rest = self.value.strip_prefix(['=', '~'])?;
         let (key, value) = (&self.key, &self.value);
         Some(format!(
@@ -70,7 +70,7 @@ impl Condition {
 
     /// Texts that the encoded form of every metadata that fulfils it has: its key, and its value where that is no other kind of
     /// JSON than a string. Where one is missing, nothing needs to be decoded.
-    pub(super) fn needles(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::query) fn needles(&self) -> impl Iterator<Item = &str> {
         let key = (!self.excluded).then(|| key_needle(&self.key));
         let value = (!self.excluded && !self.differs && !self.may_mean_other_json())
             .then_some(&*self.value);
@@ -103,7 +103,7 @@ impl Condition {
 }
 
 /// The value under `key`: the key itself, else the way that its dots show through nested objects.
-pub(super) fn lookup<'m>(metadata: &'m Metadata, key: &str) -> Option<&'m Value> {
+pub(in crate::query) fn lookup<'m>(metadata: &'m Metadata, key: &str) -> Option<&'m Value> {
     if let Some(value) = metadata.get(key) {
         return Some(value);
     }
@@ -116,12 +116,12 @@ pub(super) fn lookup<'m>(metadata: &'m Metadata, key: &str) -> Option<&'m Value>
 }
 
 /// A text that the encoded form of all metadata with something under `key` has.
-pub(super) fn key_needle(key: &str) -> &str {
+pub(in crate::query) fn key_needle(key: &str) -> &str {
     key.split_once('.').map_or(key, |(first, _)| first)
 }
 
 /// The elements of a list (a journal field may have several values), else the value alone.
-pub(super) fn values_of(value: &Value) -> &[Value] {
+pub(in crate::query) fn values_of(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         single => std::slice::from_ref(single),
@@ -129,7 +129,7 @@ pub(super) fn values_of(value: &Value) -> &[Value] {
 }
 
 /// A value as it is compared and counted: strings without quotes, all else as JSON.
-pub(super) fn text_of(value: &Value) -> Cow<'_, str> {
+pub(in crate::query) fn text_of(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(other.to_string()),
@@ -137,10 +137,10 @@ pub(super) fn text_of(value: &Value) -> Cow<'_, str> {
 }
 
 /// What the encoded form of all output of processes has.
-pub(super) const OUTPUT_NEEDLE: &str = "process_output";
+pub(in crate::query) const OUTPUT_NEEDLE: &str = "process_output";
 
 /// `pid=N`: output of that process, which the collectors mark by its event type.
-pub(super) fn is_output_of(metadata: &Metadata, pid: u64) -> bool {
+pub(in crate::query) fn is_output_of(metadata: &Metadata, pid: u64) -> bool {
     metadata.get("event_type").and_then(Value::as_str) == Some(OUTPUT_NEEDLE)
         && metadata.get("pid").is_some_and(|found| match found {
             Value::Number(number) => number.as_u64() == Some(pid),

@@ -1,30 +1,30 @@
 //! Records that were read when their block was searched. Where a search finds few in many blocks, reading these once more for the
 //! page costs more than the search did, and one thread has to do it alone.
 
-use super::cache::BlockCache;
-use super::rank::Rank;
+use crate::query::scan::cache::BlockCache;
+use crate::query::scan::rank::Rank;
 use crate::record::StoredRecord;
 use crate::store::{Messages, Segment};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Of a block with more matches none is carried: most of them would be read for nothing.
-pub(super) const ROWS_MAX: usize = 8;
+pub(in crate::query) const ROWS_MAX: usize = 8;
 /// Longer records are read for the page: a thousand that are shorter take 4 MiB.
 const BYTES_MAX: u64 = 4 << 10;
 
 /// A record, and how many bytes its message and metadata have.
 #[derive(Debug)]
-pub(super) struct Carried {
-    pub(super) record: StoredRecord,
-    pub(super) bytes: u64,
+pub(in crate::query) struct Carried {
+    pub(in crate::query) record: StoredRecord,
+    pub(in crate::query) bytes: u64,
 }
 
 /// Carried records by their place in the order of the page.
-pub(super) type ByRank = BTreeMap<Rank, Carried>;
+pub(in crate::query) type ByRank = BTreeMap<Rank, Carried>;
 
 /// Reads `rows` of a block whose messages are at hand. What cannot be read is left out: it fails again when the page reads it.
-pub(super) fn read(
+pub(in crate::query) fn read(
     cache: &BlockCache,
     segment: &Arc<Segment>,
     block: usize,

@@ -1,0 +1,137 @@
+//! The rows of one block that a page may show, the best first, and the records of a few of them.
+
+use crate::query::page::carried::{self, ByRank};
+use crate::query::scan::cache::BlockCache;
+use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
+use crate::query::scan::rows::Rows;
+use crate::query::scan::run::Part;
+use crate::query::text::search::Scratch;
+use crate::store;
+use crate::time::Micros;
+use std::cmp::Reverse;
+
+/// A row that matches: its rank, and where in its block it is.
+pub(super) type BlockHit = (Rank, u32);
+
+/// Which hits of a block are of use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) ranking: Ranking,
+    /// None that comes before this.
+    pub(super) after: Option<Rank>,
+    /// So many at most.
+    pub(super) count: usize,
+}
+
+/// What a block gives.
+pub(super) struct Found {
+    /// Segment and block.
+    pub(super) place: (usize, usize),
+    /// The best first.
+    pub(super) hits: Vec<BlockHit>,
+    /// The records of some of them.
+    pub(super) carried: ByRank,
+}
+
+pub(super) fn of_block(
+    plan: &Plan<'_>,
+    candidate: Candidate<'_>,
+    wanted: Wanted,
+    cache: &BlockCache,
+    scratch: &mut Scratch,
+) -> Result<Part<Found>, store::Error> {
+    let mut rows = plan.select(candidate, scratch)?;
+    let scanned = rows.scanned();
+    let hits = hits(&mut rows, candidate, wanted)?;
+    let messages = if may_carry(&hits, candidate) {
+        rows.into_messages()
+    } else {
+        None
+    };
+    let (segment, block) = candidate.place;
+    let carried = match plan.segment(segment).zip(messages) {
+        Some((segment, messages)) => carried::read(cache, segment, block, messages, &hits),
+        None => ByRank::new(),
+    };
+    let value = Found {
+        place: candidate.place,
+        hits,
+        carried,
+    };
+    Ok(Part { scanned, value })
+}
+
+/// A block of several sources is of a file that still grows: it stays decoded anyway.
+fn may_carry(hits: &[BlockHit], candidate: Candidate<'_>) -> bool {
+    (1..=carried::ROWS_MAX).contains(&hits.len()) && candidate.block.summary().source.is_some()
+}
+
+/// The hits of a block, the best first.
+fn hits(
+    rows: &mut Rows<'_>,
+    candidate: Candidate<'_>,
+    wanted: Wanted,
+) -> Result<Vec<BlockHit>, store::Error> {
+    Ok(if rows.is_empty() {
+        Vec::new()
+    } else {
+        rows.ids()?;
+        match wanted.ranking.order {
+            Order::Id => hits_by_id(rows, candidate, wanted),
+            Order::Time => {
+                rows.times()?;
+                hits_by_time(rows, candidate, wanted)
+            }
+        }
+    })
+}
+
+/// Rows ascend by id, so that the best stand at one end of those that are wanted.
+fn hits_by_id(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<BlockHit> {
+    let ids = rows.read_ids();
+    let between = wanted.ranking.ids_between(wanted.after, candidate.floor);
+    let within = rows.within_ids(&between);
+    let hit = |row: u32| {
+        let id = *ids.get(row as usize)?;
+        Some((wanted.ranking.rank(Micros::default(), id), row))
+    };
+    let count = wanted.count.min(within.len());
+    let best = match wanted.ranking.direction {
+        Direction::Backward => within.end - count..within.end,
+        Direction::Forward => within.start..within.start + count,
+    };
+    let mut hits: Vec<BlockHit> = match rows.kept() {
+        Some(kept) => {
+            let kept = kept.get(best).unwrap_or_default();
+            kept.iter().filter_map(|row| hit(*row)).collect()
+        }
+        None => best
+            .filter_map(|row| hit(u32::try_from(row).ok()?))
+            .collect(),
+    };
+    if wanted.ranking.direction == Direction::Backward {
+        hits.reverse();
+    }
+    hits
+}
+
+fn hits_by_time(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<BlockHit> {
+    let (ids, times) = (rows.read_ids(), rows.read_times());
+    let is_wanted = |(rank, _): &BlockHit| {
+        wanted.after.is_none_or(|after| *rank < after)
+            && candidate.floor.is_none_or(|floor| *rank > floor)
+    };
+    let hits = rows.indexes().into_iter().filter_map(|row| {
+        let (time, id) = (times.get(row as usize)?, ids.get(row as usize)?);
+        Some((wanted.ranking.rank(*time, *id), row))
+    });
+    let mut hits: Vec<BlockHit> = hits.filter(is_wanted).collect();
+    if hits.len() > wanted.count {
+        // the others need not be put in order
+        hits.select_nth_unstable_by_key(wanted.count, |hit| Reverse(*hit));
+        hits.truncate(wanted.count);
+    }
+    hits.sort_unstable_by_key(|hit| Reverse(*hit));
+    hits
+}

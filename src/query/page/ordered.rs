@@ -1,0 +1,145 @@
+//! Pages: so many records in an order, from an end or from a cursor.
+
+use crate::query::cursor::Cursor;
+use crate::query::error::Error;
+use crate::query::page::best::Best;
+use crate::query::page::block_hits::{self, Wanted};
+use crate::query::page::read;
+use crate::query::page::request::{Page, PageRequest};
+use crate::query::page::size;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::cache::BlockCache;
+use crate::query::scan::plan::Plan;
+use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
+use crate::query::scan::run::{Outcome, run_scan};
+use crate::record::Id;
+use crate::store::View;
+use std::ops::Range;
+
+/// A page that an order and a cursor say, of `bytes_max` at most.
+pub(in crate::query) fn page(
+    view: &View,
+    request: &PageRequest,
+    bytes_max: u64,
+    budget: &Budget,
+) -> Result<Page, Error> {
+    let ranking = Ranking {
+        order: request.order,
+        direction: request.direction,
+    };
+    let after = match request.cursor {
+        Some(cursor) => Some(ranking.rank_of(cursor).ok_or(Error::CursorOfOtherOrder)?),
+        None => None,
+    };
+    let plan = Plan::new(view, &request.filter, ids_beyond(request), &budget.cache);
+    let mut best = Best::new(request.limit.saturating_add(1));
+    let outcome = run_scan(
+        plan.candidates(ranking, after),
+        budget,
+        |candidate, scratch| {
+            let wanted = Wanted {
+                ranking,
+                after,
+                count: request.limit.saturating_add(1),
+            };
+            block_hits::of_block(&plan, candidate, wanted, &budget.cache, scratch)
+        },
+        &mut best,
+    )?;
+    let room = Room {
+        rows: request.limit,
+        bytes: bytes_max,
+    };
+    let mut page = assemble(&plan, ranking, room, best, &outcome, &budget.cache)?;
+    page.truncated = is_truncated(&view.ids(), request);
+    Ok(page)
+}
+
+/// In id order a cursor says which ids are left.
+fn ids_beyond(request: &PageRequest) -> Range<u64> {
+    match (request.cursor, request.direction) {
+        (Some(Cursor::Id(Id(id))), Direction::Backward) => 0..id,
+        (Some(Cursor::Id(Id(id))), Direction::Forward) => id.saturating_add(1)..u64::MAX,
+        _ => 0..u64::MAX,
+    }
+}
+
+fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {
+    let Some(cursor) = request.cursor else {
+        return false;
+    };
+    let id = cursor.id().0;
+    match (request.order, request.direction) {
+        // below the first record of all there never was one
+        (Order::Id, Direction::Backward) => 1 < id && id < visible.start,
+        // one id more: nothing stands between this record and the first that is left
+        (Order::Id, Direction::Forward) => id.saturating_add(1) < visible.start,
+        // any record that went with it may have stood beyond it; the first of all went alone
+        (Order::Time, _) => id < visible.start && visible.start > 2,
+    }
+}
+
+/// How much a page may hold.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    rows: usize,
+    bytes: u64,
+}
+
+/// Reads the records of a page. `best` has them and one more when there is one.
+fn assemble(
+    plan: &Plan<'_>,
+    ranking: Ranking,
+    room: Room,
+    best: Best,
+    outcome: &Outcome,
+    cache: &BlockCache,
+) -> Result<Page, Error> {
+    let Best {
+        mut hits,
+        blocks,
+        mut carried,
+        ..
+    } = best;
+    // below the place where the budget ended the scan, other blocks may hold records that come between these
+    if let Some(stopped) = outcome.stopped {
+        hits.retain(|hit| hit.rank > stopped);
+    }
+    let mut is_full = hits.len() > room.rows;
+    hits.truncate(room.rows);
+    let rows = hits.iter().map(|hit| size::Row {
+        block: hit.block as usize,
+        index: hit.row as usize,
+        bytes: carried.get(&hit.rank).map(|carried| carried.bytes),
+    });
+    let fitting = size::fitting(plan, &blocks, rows, room.bytes)?;
+    is_full |= fitting < hits.len();
+    hits.truncate(fitting);
+    let last = match (is_full, outcome.stopped) {
+        (true, _) => hits.last().map(|hit| hit.rank),
+        (false, stopped) => stopped.map(|stopped| above(ranking, stopped, plan.first_id())),
+    };
+    let (entries, unreadable) = read::records(plan, &hits, &blocks, &mut carried, cache)?;
+    Ok(Page {
+        entries,
+        next_cursor: last.map(|rank| ranking.cursor(rank)),
+        prev_cursor: hits.first().map(|hit| ranking.cursor(hit.rank)),
+        has_more: last.is_some(),
+        truncated: false,
+        scanned: outcome.scanned,
+        unreadable: outcome.unreadable + unreadable,
+        warnings: Vec::new(),
+    })
+}
+
+/// The place just above that at which a scan stopped. In time order it never is that of a record below the first one, which
+/// would pass for one that was pruned.
+fn above(ranking: Ranking, stopped: Rank, first_id: u64) -> Rank {
+    let above = stopped.just_above();
+    match (ranking.cursor(above), ranking.direction) {
+        (Cursor::Time(time, Id(id)), Direction::Forward) if id < first_id => {
+            ranking.rank(time.plus(-1), u64::MAX)
+        }
+        _ => above,
+    }
+}

@@ -1,0 +1,46 @@
+//! Bounds of one scan, and the switch that ends it from outside.
+
+use crate::query::scan::cache::BlockCache;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Bounds of one scan: past them a page comes back partial with `has_more`.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// Rows looked at.
+    pub rows_max: u64,
+    /// Time spent.
+    pub time_max: Duration,
+    /// Ends the scan from outside, when nobody waits for it any more.
+    pub cancel: Cancel,
+    /// Blocks that were decoded for earlier pages.
+    pub cache: BlockCache,
+}
+
+impl Default for Budget {
+    /// More rows than a store on a small machine holds, and less time than people and proxies wait.
+    fn default() -> Self {
+        Self {
+            rows_max: 50_000_000,
+            time_max: Duration::from_secs(5),
+            cancel: Cancel::default(),
+            cache: BlockCache::default(),
+        }
+    }
+}
+
+/// A switch that ends scans; its clones are the same switch.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Ends the scans that hold a clone, at their next block.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::query) fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

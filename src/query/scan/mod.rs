@@ -1,0 +1,10 @@
+//! Scans of a view: which blocks may match, in which order, on how many threads, and which of their rows match.
+
+pub(super) mod budget;
+pub(super) mod cache;
+pub(super) mod counts;
+pub(super) mod plan;
+pub(super) mod rank;
+pub(super) mod rows;
+pub(super) mod run;
+pub(super) mod scale;

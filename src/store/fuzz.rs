@@ -1,11 +1,12 @@
 //! Doors for the fuzzers: bytes go in behind the checksums, which would turn nearly all of them away.
 
-use super::batch::Batch;
-use super::block::Messages;
-use super::footer::{self, Trailer};
-use super::frame::{self, Place};
-use super::layout::{FileKind, HEADER_LENGTH, Header};
-use super::{active, cbor, column, sealed};
+use super::format::batch::Batch;
+use super::format::footer::{self, Trailer};
+use super::format::frame::{self, Place};
+use super::format::layout::{FileKind, HEADER_LENGTH, Header};
+use super::format::{cbor, column};
+use super::read::columns::Messages;
+use super::read::{active, opened};
 use crate::mapped::Mapped;
 use crate::time::Micros;
 use std::path::Path;
@@ -75,7 +76,7 @@ fn with_footer(blocks: &[u8], content: &[u8]) -> Vec<u8> {
 }
 
 fn read_all(map: Mapped) {
-    let Ok(opened) = sealed::open(Path::new("fuzz"), map, &Arc::default()) else {
+    let Ok(opened) = opened::open(Path::new("fuzz"), map, &Arc::default()) else {
         return;
     };
     for block in opened.segment.blocks() {

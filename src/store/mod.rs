@@ -1,16 +1,17 @@
 //! The segment store: append-only, one writer, many readers.
 //!
-//! Records are appended as frames to an active file, together with the positions that say they were read. A full file is
-//! frozen and sealed: rewritten once as compressed columns, block by block, beside which appending goes on. Sealed files are
-//! only read or unlinked. `format-spec/store.md` is the format; this is the map of the code, bottom up:
+//! Records are appended as frames to an active file, together with the positions of their origins. A full file is frozen and
+//! then sealed: its records are rewritten once as compressed columns, block by block, while appending continues in a new active
+//! file. Sealed files are never changed, only read and removed. The format is specified in `format-spec/store.md`. The code,
+//! bottom up:
 //!
-//! - `layout`, `frame`, `batch`, `cbor`, `column`, `footer`, `ngram`, `fold`: bytes.
-//! - `active`, `sealed`, `segment`, `block`, `cache`: what readers see of a file.
-//! - `plan`, `seal`: from an active file to a sealed one.
-//! - `directory`, `scan`, `recover`, `open`: the folder, and opening it.
-//! - `append`, `writer`: the one writer; `upkeep`, `retention`, `arrival`, `unlink`, `trouble`, `renew`: what it does besides.
-//! - `reader`, `read_only`: everybody else.
-//! - `compact`, `snapshot`, `replace`, `verify`, `repair`: a whole store at a time; `inspect`: its bytes, named.
+//! - `format`: encoding and decoding of bytes.
+//! - `read`: blocks, segments and views.
+//! - `folder`: the files of a store, and reading them after a crash.
+//! - `write`: the writer and sealing.
+//! - `whole`: operations on a whole store: opening, snapshots, restoring, repairing, verifying.
+//! - `maintenance`: the periodic work of the writer: syncing, sealing, retention, recovery; and compaction.
+//! - `inspect`: a description of every byte of a store.
 
 #![deny(
     clippy::expect_used,
@@ -28,69 +29,41 @@
     )
 )]
 
-mod active;
-mod append;
-mod arrival;
-mod batch;
-mod block;
-mod cache;
-mod cbor;
-mod cbor_decode;
-mod column;
-mod compact;
-mod directory;
 mod error;
-mod fold;
-mod footer;
-mod frame;
+mod folder;
+mod format;
 #[doc(hidden)]
 pub mod fuzz;
 mod inspect;
-mod layout;
-mod ngram;
-mod open;
+mod maintenance;
 mod options;
-mod plan;
-mod read_only;
-mod reader;
-mod recover;
-mod renew;
-mod repair;
-mod replace;
-mod retention;
-mod scan;
-mod seal;
-mod sealed;
-mod segment;
-mod snapshot;
-mod tally;
-mod trouble;
-mod unlink;
-mod upkeep;
-mod verify;
-mod writer;
+mod read;
+mod whole;
+mod write;
 
-pub use block::{Block, Messages, MetadataColumn, Summary};
-pub use compact::Compaction;
 pub use error::Error;
-pub use fold::fold;
-pub use inspect::{
+pub use format::fold::fold;
+pub use format::summary::Summary;
+pub use inspect::model::{
     BlockInspection, Chunk, ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection,
-    SegmentKind, SourceInspection, StoreIdentity, StoreInspection, inspect_segment, inspect_store,
-    is_segment,
+    SegmentKind, SourceInspection, StoreIdentity, StoreInspection,
 };
-pub use open::Recovery;
+pub use inspect::{inspect_segment, inspect_store, is_segment};
+pub use maintenance::compact::Compaction;
+pub use maintenance::renew::Recovered;
+pub use maintenance::retention::Pruned;
+pub use maintenance::upkeep::Upkeep;
 pub use options::{Options, SyncPolicy};
-pub use reader::{Reader, View};
-pub use renew::Recovered;
-pub use repair::{Repair, repair};
-pub use replace::restore_replacing;
-pub use retention::Pruned;
-pub use segment::Segment;
-pub use snapshot::{
+pub use read::block::Block;
+pub use read::columns::{Messages, MetadataColumn};
+pub use read::reader::{Reader, View};
+pub use read::segment::Segment;
+pub use read::tally::SourceTally;
+pub use whole::open::Recovery;
+pub use whole::repair::{Repair, repair};
+pub use whole::replace::restore_replacing;
+pub use whole::snapshot::{
     Snapshot, SnapshotContent, delete_snapshot, fork, restore, snapshot, snapshots,
 };
-pub use tally::SourceTally;
-pub use upkeep::Upkeep;
-pub use verify::{Verification, verify};
-pub use writer::Store;
+pub use whole::verify::{Verification, verify};
+pub use write::writer::Store;

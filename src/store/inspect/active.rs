@@ -1,17 +1,17 @@
 //! The parts of an active file.
 
-use super::{
+use super::model::{
     ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection, SegmentKind,
     SourceInspection, hexadecimal,
 };
-use crate::store::active;
-use crate::store::append::ActiveWriter;
-use crate::store::batch::Batch;
 use crate::store::error::Error;
-use crate::store::frame::{Frame, FrameKind};
-use crate::store::layout::{COLUMNS, Column, FRAME_HEADER_LENGTH, HEADER_LENGTH, VERSION};
-use crate::store::read_only::LoneFile;
-use crate::store::segment::Segment;
+use crate::store::format::batch::Batch;
+use crate::store::format::frame::{Frame, FrameKind};
+use crate::store::format::layout::{COLUMNS, Column, FRAME_HEADER_LENGTH, HEADER_LENGTH, VERSION};
+use crate::store::read::active;
+use crate::store::read::segment::Segment;
+use crate::store::whole::read_only::LoneFile;
+use crate::store::write::append::ActiveWriter;
 
 pub(super) fn inspect(file: LoneFile) -> Result<SegmentInspection, Error> {
     let (path, length, header) = (file.path.clone(), file.length, file.header);

@@ -1,15 +1,15 @@
 //! The parts of a sealed file.
 
-use super::{
+use super::model::{
     BlockInspection, Chunk, ColumnSize, Part, SegmentInspection, SegmentKind, SourceInspection,
     hexadecimal,
 };
 use crate::store::error::Error;
-use crate::store::footer::{self, Entry, Footer, Trailer};
-use crate::store::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION};
-use crate::store::read_only::LoneFile;
-use crate::store::sealed;
-use crate::store::tally::SourceTally;
+use crate::store::format::footer::{self, Entry, Footer, Trailer};
+use crate::store::format::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION};
+use crate::store::read::opened;
+use crate::store::read::tally::SourceTally;
+use crate::store::whole::read_only::LoneFile;
 use std::sync::Arc;
 
 pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
@@ -45,7 +45,7 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
             total.raw_bytes += u64::from(chunk.raw_bytes);
         }
     }
-    let opened = sealed::open(path, map.clone(), &Arc::default())?;
+    let opened = opened::open(path, map.clone(), &Arc::default())?;
     let tallies = opened.segment.tallies();
     let mut levels = [0; 4];
     for block in &blocks {

@@ -1,0 +1,249 @@
+//! Reading an active file from end to end, past damage where that is what it is.
+//!
+//! Every frame says how much of the file was durable when it was written. A bad frame below what some later frame vouches for
+//! is damage: the frames behind it are read. A bad frame that none vouches for is a tail torn by a crash, and the end.
+
+use super::directory::Directory;
+use crate::disk::DiskFile;
+use crate::store::error::Error;
+use crate::store::format::frame::{self, Frame, Place};
+use crate::store::format::layout::{
+    FRAME_HEADER_LENGTH, FRAME_MAGIC, FileKind, HEADER_LENGTH, Header, StoreId,
+};
+use crate::store::read::active::{ActiveFile, Index};
+use crate::time::Micros;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An active file that was read.
+#[derive(Debug)]
+pub(in crate::store) struct ScannedFile {
+    pub(in crate::store) file: ActiveFile,
+    pub(in crate::store) header: Header,
+    pub(in crate::store) header_damaged: bool,
+    pub(in crate::store) index: Index,
+    /// Where its last whole frame ends.
+    pub(in crate::store) length: u64,
+    /// Bytes behind that.
+    pub(in crate::store) torn: u64,
+    /// Bad frames with good ones behind them.
+    pub(in crate::store) holes: Vec<Error>,
+}
+
+/// Reads the active file with this first id, in the store with this id; `write` when it will be appended to.
+pub(in crate::store) fn scan_active(
+    directory: &Directory,
+    first_id: u64,
+    store: StoreId,
+    write: bool,
+) -> Result<ScannedFile, Error> {
+    let path = directory.active(first_id);
+    let opened = if write {
+        directory.disk.open_write(&path)
+    } else {
+        directory.disk.open(&path)
+    };
+    let file = opened.map_err(Error::io("open", &path))?;
+    scan_file(file, path, first_id, store, &mut |_| {})
+}
+
+/// Reads an active file from end to end; `visit` is shown every whole frame.
+pub(in crate::store) fn scan_file(
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    first_id: u64,
+    store: StoreId,
+    visit: &mut dyn FnMut(&Frame<'_>),
+) -> Result<ScannedFile, Error> {
+    let file_length = file.length().map_err(Error::io("read", &path))?;
+    let file = ActiveFile::new(file, path, store);
+    let mut scan = Scan {
+        file,
+        file_length,
+        window: Window::default(),
+        vouched: None,
+        holes: vec![],
+    };
+    let header = scan.header(first_id)?;
+    let header_damaged = header.is_none();
+    let header = header.unwrap_or(Header {
+        kind: FileKind::Active,
+        store,
+        first_id,
+        created: Micros::default(),
+    });
+    let mut index = Index::of_file(first_id);
+    let length = scan.run(&mut index, visit)?;
+    index.end_reading();
+    Ok(ScannedFile {
+        file: scan.file,
+        header,
+        header_damaged,
+        index,
+        length,
+        torn: file_length.saturating_sub(length),
+        holes: scan.holes,
+    })
+}
+
+#[derive(Debug)]
+struct Scan {
+    file: ActiveFile,
+    file_length: u64,
+    window: Window,
+    /// Bytes that some frame says were durable, once that was asked.
+    vouched: Option<u64>,
+    holes: Vec<Error>,
+}
+
+impl Scan {
+    /// `None` when it is damaged: the folder and the file's name tell all that is needed of it.
+    fn header(&mut self, first_id: u64) -> Result<Option<Header>, Error> {
+        let path: Arc<PathBuf> = Arc::clone(&self.file.path);
+        let bytes = self.read(0, HEADER_LENGTH)?.unwrap_or_default();
+        match Header::decode(bytes, FileKind::Active, &path) {
+            // In a fork it is the id of the store that the file was written in.
+            Ok(header) if header.first_id == first_id => {
+                self.file.store = header.store;
+                Ok(Some(header))
+            }
+            Err(error @ Error::Unsupported { .. }) => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// Replays every frame; returns where the last whole one ends.
+    fn run(&mut self, index: &mut Index, visit: &mut dyn FnMut(&Frame<'_>)) -> Result<u64, Error> {
+        let mut offset = HEADER_LENGTH as u64;
+        loop {
+            let end = match self.frame(offset)? {
+                Some(frame) => index.replay(&frame).is_ok().then(|| {
+                    visit(&frame);
+                    frame.end()
+                }),
+                None => None,
+            };
+            offset = match end {
+                Some(end) => end,
+                None => match self.next_vouched(offset)? {
+                    Some(next) => {
+                        let hole = Error::corrupt(&self.file.path, offset, "frame");
+                        self.holes.push(hole);
+                        index.skip();
+                        next
+                    }
+                    None => return Ok(offset.min(self.file_length)),
+                },
+            };
+        }
+    }
+
+    /// The next whole frame behind a bad one at `bad`, when some frame vouches for what is at `bad`.
+    fn next_vouched(&mut self, bad: u64) -> Result<Option<u64>, Error> {
+        if bad >= self.file_length {
+            return Ok(None);
+        }
+        if self.vouched.is_none() {
+            self.vouched = Some(self.greatest_durable(bad)?);
+        }
+        if self.vouched.is_none_or(|vouched| bad >= vouched) {
+            return Ok(None);
+        }
+        let mut tries = TRIES_MAX;
+        Ok(self.search(bad + 1, &mut tries)?.map(|(at, _)| at))
+    }
+
+    /// The most that a frame behind `from` says was durable.
+    fn greatest_durable(&mut self, from: u64) -> Result<u64, Error> {
+        let mut greatest = 0;
+        let mut offset = from + 1;
+        let mut tries = TRIES_MAX;
+        while let Some((at, durable)) = self.search(offset, &mut tries)? {
+            greatest = greatest.max(durable);
+            offset = at + 1;
+        }
+        Ok(greatest)
+    }
+
+    /// The next whole frame from `offset` on, by its magic: where it is and what it vouches for.
+    fn search(&mut self, mut offset: u64, tries: &mut u32) -> Result<Option<(u64, u64)>, Error> {
+        while *tries > 0 {
+            let rest = self.file_length.saturating_sub(offset);
+            let length = usize::try_from(rest.min(SEARCH_BYTES)).unwrap_or_default();
+            let Some(bytes) = self.read(offset, length)? else {
+                return Ok(None);
+            };
+            if length < FRAME_HEADER_LENGTH {
+                return Ok(None);
+            }
+            let Some(at) = memchr::memmem::find(bytes, &FRAME_MAGIC) else {
+                offset += (length - FRAME_MAGIC.len() + 1) as u64;
+                continue;
+            };
+            offset += at as u64;
+            *tries -= 1;
+            if let Some(frame) = self.frame(offset)? {
+                return Ok(Some((offset, frame.durable)));
+            }
+            offset += 1;
+        }
+        Ok(None)
+    }
+
+    /// The frame at `offset`, if it is whole.
+    fn frame(&mut self, offset: u64) -> Result<Option<Frame<'_>>, Error> {
+        let store = self.file.store;
+        let header = self.read(offset, FRAME_HEADER_LENGTH)?;
+        let Some(length) = header.and_then(frame::length) else {
+            return Ok(None);
+        };
+        let bytes = self.read(offset, length)?;
+        Ok(bytes.and_then(|bytes| frame::parse(bytes, Place { store, offset })))
+    }
+
+    /// `length` bytes from `offset`; `None` when the file ends before.
+    fn read(&mut self, offset: u64, length: usize) -> Result<Option<&[u8]>, Error> {
+        self.window
+            .read(&self.file, offset, length, self.file_length)
+    }
+}
+
+/// The part of a file that was read last.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn read(
+        &mut self,
+        file: &ActiveFile,
+        offset: u64,
+        length: usize,
+        file_length: u64,
+    ) -> Result<Option<&[u8]>, Error> {
+        let rest = file_length.saturating_sub(offset);
+        if rest < length as u64 {
+            return Ok(None);
+        }
+        let end = self.start + self.bytes.len() as u64;
+        if offset < self.start || end < offset + length as u64 {
+            let room = usize::try_from(rest.min(WINDOW_BYTES)).unwrap_or_default();
+            self.bytes.resize(room.max(length), 0);
+            self.start = offset;
+            file.file
+                .read_exact_at(&mut self.bytes, offset)
+                .map_err(Error::io("read", &file.path))?;
+        }
+        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
+        Ok(self.bytes.get(from..).and_then(|rest| rest.get(..length)))
+    }
+}
+
+/// Few reads, little memory.
+const WINDOW_BYTES: u64 = 1 << 20;
+/// Of these the magic is looked for at once.
+const SEARCH_BYTES: u64 = 64 << 10;
+/// Messages full of the magic could make each of them a crc over all that follows: after so many, what is left is given up.
+const TRIES_MAX: u32 = 100_000;

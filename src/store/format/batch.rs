@@ -1,0 +1,363 @@
+//! Payloads of frames: records in columns, positions, the low-water id.
+
+use super::cbor;
+use super::layout::VALUE_FORGOTTEN;
+use super::ngram;
+use crate::bytes::Reader;
+use crate::bytes::Truncated;
+use crate::record::{Level, Metadata, Position, Positions, Record, Source};
+use crate::time::Micros;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The sources of a segment, numbered in order of appearance.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Dictionary {
+    names: Arc<Vec<Source>>,
+    numbers: HashMap<Source, u32>,
+}
+
+impl Dictionary {
+    /// The number of a source, which it gets if it is new.
+    fn number(&mut self, source: &Source) -> u32 {
+        if let Some(number) = self.numbers.get(source) {
+            return *number;
+        }
+        let number = saturated(self.names.len());
+        self.numbers.insert(source.clone(), number);
+        Arc::make_mut(&mut self.names).push(source.clone());
+        number
+    }
+
+    /// Takes in what a frame says: a source under its number. Numbers are skipped where the frame that gave them was lost.
+    pub(in crate::store) fn learn(&mut self, number: u32, source: &Source) -> Result<(), Damage> {
+        let index = number as usize;
+        if let Some(known) = self.names.get(index)
+            && known.as_str() != UNNAMED
+        {
+            let same = (known == source).then_some(());
+            return same.ok_or(Damage("source number"));
+        }
+        if index >= self.names.len() + SKIPPED_MAX {
+            return Err(Damage("source number"));
+        }
+        let names = Arc::make_mut(&mut self.names);
+        if names.len() <= index {
+            names.resize_with(index + 1, unnamed);
+        }
+        if let Some(name) = names.get_mut(index) {
+            name.clone_from(source);
+        }
+        self.numbers.insert(source.clone(), number);
+        Ok(())
+    }
+
+    /// Forgets all but the first `count`: the frame that brought the others was not written.
+    pub(in crate::store) fn truncate(&mut self, count: usize) {
+        for source in self.names.iter().skip(count) {
+            self.numbers.remove(source);
+        }
+        Arc::make_mut(&mut self.names).truncate(count);
+    }
+
+    pub(in crate::store) fn names(&self) -> &Arc<Vec<Source>> {
+        &self.names
+    }
+}
+
+/// Stands under a number whose source is not known; no row has it.
+fn unnamed() -> Source {
+    Source::new(UNNAMED, "")
+}
+
+const UNNAMED: &str = "?";
+
+/// Numbers that may be skipped: more than a frame can give.
+const SKIPPED_MAX: usize = 1 << 20;
+
+/// Buffers that encoding needs, kept between batches.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Scratch {
+    sources: Vec<u32>,
+    /// The same, each once.
+    distinct: Vec<u32>,
+    metadata: Vec<u8>,
+    metadata_lengths: Vec<u32>,
+}
+
+/// Appends the payload of a batch frame. It names every source that its rows have, so that it can be read when the frames
+/// before it are lost. Sources that are new stand in `dictionary` afterwards.
+pub(in crate::store) fn encode<'a>(
+    out: &mut Vec<u8>,
+    first_id: u64,
+    records: &(impl ExactSizeIterator<Item = &'a Record> + Clone),
+    positions: &[Position],
+    dictionary: &mut Dictionary,
+    scratch: &mut Scratch,
+) {
+    let records = || records.clone();
+    scratch.sources.clear();
+    scratch
+        .sources
+        .extend(records().map(|record| dictionary.number(&record.source)));
+    scratch.distinct.clone_from(&scratch.sources);
+    scratch.distinct.sort_unstable();
+    scratch.distinct.dedup();
+    scratch.metadata.clear();
+    scratch.metadata_lengths.clear();
+    for record in records() {
+        let start = scratch.metadata.len();
+        cbor::encode(&record.metadata, &mut scratch.metadata);
+        let length = scratch.metadata.len() - start;
+        scratch.metadata_lengths.push(saturated(length));
+    }
+    out.extend(first_id.to_le_bytes());
+    put_count(out, records().len());
+    put_count(out, scratch.distinct.len());
+    put_count(out, positions.len());
+    for number in &scratch.distinct {
+        out.extend(number.to_le_bytes());
+        put_sources(out, dictionary.names.get(*number as usize));
+    }
+    for position in positions {
+        put_position(out, &position.origin, position.value.as_deref());
+    }
+    for record in records() {
+        out.extend_from_slice(&record.timestamp.get().to_le_bytes());
+    }
+    for number in &scratch.sources {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend(records().map(|record| record.level as u8));
+    for record in records() {
+        put_count(out, record.message.len());
+    }
+    for length in &scratch.metadata_lengths {
+        out.extend_from_slice(&length.to_le_bytes());
+    }
+    for record in records() {
+        out.extend_from_slice(record.message.as_bytes());
+    }
+    out.extend_from_slice(&scratch.metadata);
+}
+
+/// A length as the format holds it. What does not fit makes the payload too large for its frame, which is refused.
+fn saturated(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Appends a count or a length.
+pub(in crate::store) fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&saturated(count).to_le_bytes());
+}
+
+/// Appends source names, each behind its length.
+pub(in crate::store) fn put_sources<'a>(
+    out: &mut Vec<u8>,
+    sources: impl IntoIterator<Item = &'a Source>,
+) {
+    for source in sources {
+        let name = source.as_str().as_bytes();
+        // A source is at most 300 bytes long by its type.
+        let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+        out.extend(length.to_le_bytes());
+        out.extend_from_slice(name);
+    }
+}
+
+fn put_position(out: &mut Vec<u8>, origin: &str, value: Option<&[u8]>) {
+    put_count(out, origin.len());
+    let length = value.map_or(VALUE_FORGOTTEN, |value| saturated(value.len()));
+    out.extend(length.to_le_bytes());
+    out.extend_from_slice(origin.as_bytes());
+    out.extend_from_slice(value.unwrap_or_default());
+}
+
+/// Appends positions.
+pub(in crate::store) fn put_positions(out: &mut Vec<u8>, positions: &Positions) {
+    for (origin, value) in positions {
+        put_position(out, origin, Some(value));
+    }
+}
+
+/// Reads source names.
+pub(in crate::store) fn read_sources(
+    reader: &mut Reader<'_>,
+    count: u32,
+) -> Result<Vec<Source>, Damage> {
+    (0..count).map(|_| read_source(reader)).collect()
+}
+
+fn read_source(reader: &mut Reader<'_>) -> Result<Source, Damage> {
+    let length = reader.u16("source length")?;
+    let name = reader.take(length.into(), "source")?;
+    let name = str::from_utf8(name).map_err(|_| Damage("source"))?;
+    name.parse().map_err(|_| Damage("source"))
+}
+
+/// Reads positions.
+pub(in crate::store) fn read_positions(
+    reader: &mut Reader<'_>,
+    count: u32,
+) -> Result<Vec<Position>, Damage> {
+    (0..count)
+        .map(|_| {
+            let origin_length = reader.u32("origin length")?;
+            let value_length = reader.u32("position length")?;
+            let origin = reader.take(origin_length as usize, "origin")?;
+            let origin = str::from_utf8(origin).map_err(|_| Damage("origin"))?;
+            let value = match value_length {
+                VALUE_FORGOTTEN => None,
+                length => Some(reader.take(length as usize, "position")?.to_vec()),
+            };
+            let origin = origin.to_owned();
+            Ok(Position { origin, value })
+        })
+        .collect()
+}
+
+/// Which part of a payload is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Damage(pub(in crate::store) &'static str);
+
+impl From<Truncated> for Damage {
+    fn from(error: Truncated) -> Self {
+        Self(error.what)
+    }
+}
+
+/// The payload of a batch frame, cut into its columns.
+#[derive(Debug)]
+pub(in crate::store) struct Batch<'a> {
+    pub(in crate::store) first_id: u64,
+    /// The sources of its rows, by number.
+    pub(in crate::store) names: Vec<(u32, Source)>,
+    pub(in crate::store) positions: Vec<Position>,
+    timestamps: &'a [[u8; 8]],
+    sources: &'a [[u8; 4]],
+    levels: &'a [u8],
+    message_lengths: &'a [[u8; 4]],
+    metadata_lengths: &'a [[u8; 4]],
+    messages: &'a str,
+    metadata: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    pub(in crate::store) fn decode(payload: &'a [u8]) -> Result<Self, Damage> {
+        let mut reader = Reader::new(payload, 0);
+        let first_id = reader.u64("first id")?;
+        let rows = reader.u32("row count")? as usize;
+        let source_count = reader.u32("source count")?;
+        let position_count = reader.u32("position count")?;
+        let names = (0..source_count)
+            .map(|_| Ok((reader.u32("source number")?, read_source(&mut reader)?)))
+            .collect::<Result<Vec<_>, Damage>>()?;
+        let positions = read_positions(&mut reader, position_count)?;
+        let timestamps = column(&mut reader, rows, "timestamps")?;
+        let sources = column(&mut reader, rows, "row sources")?;
+        let levels = reader.take(rows, "levels")?;
+        let message_lengths = column(&mut reader, rows, "message lengths")?;
+        let metadata_lengths = column(&mut reader, rows, "metadata lengths")?;
+        let messages = reader.take(total(message_lengths)?, "messages")?;
+        let messages = str::from_utf8(messages).map_err(|_| Damage("messages"))?;
+        let metadata = reader.take(total(metadata_lengths)?, "metadata")?;
+        if !reader.is_empty() {
+            return Err(Damage("end of batch"));
+        }
+        Ok(Self {
+            first_id,
+            names,
+            positions,
+            timestamps,
+            sources,
+            levels,
+            message_lengths,
+            metadata_lengths,
+            messages,
+            metadata,
+        })
+    }
+
+    pub(in crate::store) fn rows(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// The ids of its rows.
+    pub(in crate::store) fn ids(&self) -> std::ops::Range<u64> {
+        self.first_id..self.first_id.saturating_add(self.rows() as u64)
+    }
+
+    pub(in crate::store) fn timestamps(&self) -> impl Iterator<Item = Micros> {
+        let numbers = self.timestamps.iter();
+        numbers.map(|bytes| Micros::new(i64::from_le_bytes(*bytes)))
+    }
+
+    pub(in crate::store) fn sources(&self) -> impl Iterator<Item = u32> {
+        self.sources.iter().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// `None` for a number that is no level.
+    pub(in crate::store) fn levels(&self) -> impl Iterator<Item = Option<Level>> {
+        let numbers = self.levels.iter();
+        numbers.map(|number| Level::from_index((*number).into()))
+    }
+
+    pub(in crate::store) fn message_lengths(&self) -> impl Iterator<Item = u32> {
+        let numbers = self.message_lengths.iter();
+        numbers.map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    pub(in crate::store) fn metadata_lengths(&self) -> impl Iterator<Item = u32> {
+        let numbers = self.metadata_lengths.iter();
+        numbers.map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    /// All messages, one after another.
+    pub(in crate::store) fn text(&self) -> &'a str {
+        self.messages
+    }
+
+    /// All metadata, one after another.
+    pub(in crate::store) fn metadata(&self) -> &'a [u8] {
+        self.metadata
+    }
+
+    /// Adds the 3-grams of all messages.
+    pub(in crate::store) fn add_grams(&self, grams: &mut ngram::Builder) {
+        for message in self.messages().flatten() {
+            grams.add(message);
+        }
+    }
+
+    /// Each message; `None` where a length cuts a char.
+    pub(in crate::store) fn messages(&self) -> impl Iterator<Item = Option<&'a str>> {
+        let mut rest = Some(self.messages);
+        self.message_lengths().map(move |length| {
+            let (message, after) = rest?.split_at_checked(length as usize)?;
+            rest = Some(after);
+            Some(message)
+        })
+    }
+}
+
+/// Decodes metadata of a row.
+pub(in crate::store) fn decode_metadata(bytes: &[u8]) -> Option<Metadata> {
+    cbor::decode(bytes)
+}
+
+fn column<'a, const N: usize>(
+    reader: &mut Reader<'a>,
+    rows: usize,
+    what: &'static str,
+) -> Result<&'a [[u8; N]], Damage> {
+    let bytes = rows.checked_mul(N).ok_or(Damage(what))?;
+    Ok(reader.take(bytes, what)?.as_chunks().0)
+}
+
+fn total(lengths: &[[u8; 4]]) -> Result<usize, Damage> {
+    let total: u64 = lengths
+        .iter()
+        .map(|bytes| u64::from(u32::from_le_bytes(*bytes)))
+        .sum();
+    usize::try_from(total).map_err(|_| Damage("lengths"))
+}

@@ -1,0 +1,251 @@
+//! Columns of a sealed block: numbers as varints, and every column as one compressed chunk.
+
+use std::cell::RefCell;
+use std::io;
+
+/// Appends `value`, seven bits a byte, lowest first; the top bit says that more follow.
+pub(in crate::store) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// Appends `value` so that small numbers of either sign are short.
+pub(in crate::store) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
+    put_varint(
+        out,
+        (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned(),
+    );
+}
+
+/// Reads `count` varints that must fill `bytes`; `None` when they do not.
+pub(in crate::store) fn varints(bytes: &[u8], count: usize) -> Option<Vec<u64>> {
+    // Each takes a byte at least, so that a wrong count cannot ask for more memory than the bytes did.
+    if bytes.len() < count {
+        return None;
+    }
+    let mut values = Vec::with_capacity(count);
+    let mut rest = bytes;
+    while values.len() + 1 < count {
+        if let Some((pair, after)) = two_varints(rest) {
+            values.extend_from_slice(&pair);
+            rest = after;
+        } else {
+            let (value, after) = varint(rest)?;
+            values.push(value);
+            rest = after;
+        }
+    }
+    if values.len() < count {
+        let (value, after) = varint(rest)?;
+        values.push(value);
+        rest = after;
+    }
+    rest.is_empty().then_some(values)
+}
+
+/// The first two varints of `bytes`, where both are within its first eight bytes, and what stands behind them. Where the second
+/// begins is known without waiting for the first: two take the time of one.
+#[inline]
+fn two_varints(bytes: &[u8]) -> Option<([u64; 2], &[u8])> {
+    let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    let ends = !word & CONTINUED;
+    let later = ends & ends.wrapping_sub(1);
+    if later == 0 {
+        return None;
+    }
+    let first = ends.trailing_zeros() + 1;
+    let length = later.trailing_zeros() / 8 + 1;
+    // All bits up to that which says that nothing follows.
+    let up_to = |end: u64| word & (end ^ end.wrapping_sub(1));
+    let pair = [joined(up_to(ends)), joined(up_to(later) >> first)];
+    Some((pair, bytes.get(length as usize..)?))
+}
+
+/// The first varint of `bytes` and what stands behind it.
+fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    // Lengths vary from one to the next: without a branch for each byte this takes half the time.
+    if let Some(word) = bytes.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let last = !word & CONTINUED;
+        if last != 0 {
+            let length = last.trailing_zeros() / 8 + 1;
+            // All bits up to that which says that nothing follows.
+            let own = word & (last ^ (last - 1));
+            return Some((joined(own), bytes.get(length as usize..)?));
+        }
+    }
+    long_varint(bytes)
+}
+
+/// In each byte of a varint: another follows.
+const CONTINUED: u64 = 0x8080_8080_8080_8080;
+
+/// The seven low bits of each byte, one after another.
+fn joined(bytes: u64) -> u64 {
+    let bits = (bytes & 0x007f_007f_007f_007f) | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
+    (bits & 0x0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// Near the end, or of more than eight bytes.
+fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0_u64;
+    let mut rest = bytes;
+    for shift in (0..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return None;
+        }
+        value |= bits << shift;
+        rest = after;
+        if byte & 0x80 == 0 {
+            return Some((value, rest));
+        }
+    }
+    None
+}
+
+/// Undoes the folding of [`put_zigzag`].
+pub(in crate::store) fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+/// Compresses chunks, one after another, with one context.
+pub(in crate::store) struct Compressor(zstd::bulk::Compressor<'static>);
+
+impl Compressor {
+    pub(in crate::store) fn new() -> io::Result<Self> {
+        zstd::bulk::Compressor::new(LEVEL).map(Self)
+    }
+
+    /// Appends `raw` to `out`, compressed, or as it is where that is not shorter; the length says which. Returns the length.
+    pub(in crate::store) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
+        let start = out.len();
+        out.resize(start + zstd::zstd_safe::compress_bound(raw.len()), 0);
+        let (_, room) = out.split_at_mut(start);
+        let length = self.0.compress_to_buffer(raw, room)?;
+        if length < raw.len() {
+            out.truncate(start + length);
+            return Ok(length);
+        }
+        out.truncate(start);
+        out.extend_from_slice(raw);
+        Ok(raw.len())
+    }
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Compressor")
+    }
+}
+
+/// The `raw_length` bytes that a chunk holds; `None` when it does not hold just so many.
+pub(in crate::store) fn decompress(stored: &[u8], raw_length: usize) -> Option<Vec<u8>> {
+    if stored.len() == raw_length {
+        return Some(stored.to_vec());
+    }
+    if raw_length / RATIO_MAX > stored.len() {
+        return None;
+    }
+    thread_local! {
+        static CONTEXT: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    CONTEXT.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = zstd::bulk::Decompressor::new().ok();
+        }
+        let mut raw = Vec::with_capacity(raw_length);
+        context
+            .as_mut()?
+            .decompress_to_buffer(stored, &mut raw)
+            .ok()?;
+        (raw.len() == raw_length).then_some(raw)
+    })
+}
+
+/// Level 3 gains under 2 % of size here and costs a third of the speed.
+const LEVEL: i32 = 1;
+/// zstd's own limit: a block of 128 KiB that repeats one byte takes four. More is a lie that would cost memory.
+const RATIO_MAX: usize = 1 << 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn varints_have_one_form_of_each_length() {
+        let mut out = vec![];
+        for value in [0, 127, 128, 300, u64::MAX] {
+            put_varint(&mut out, value);
+        }
+        assert_eq!(out.len(), 1 + 1 + 2 + 2 + 10);
+        assert_eq!(varints(&out, 5), Some(vec![0, 127, 128, 300, u64::MAX]));
+        assert_eq!(varints(&out, 4), None, "bytes are left");
+        assert_eq!(varints(&out, 6), None, "bytes are missing");
+        assert_eq!(varints(&[0xff; 10], 1), None, "more than 64 bits");
+        assert_eq!(varints(&[], usize::MAX), None);
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_stored_as_it_is() {
+        let mut compressor = Compressor::new().unwrap();
+        let mut out = vec![9];
+        assert_eq!(compressor.append(b"abc", &mut out).unwrap(), 3);
+        assert_eq!(out, b"\x09abc");
+        assert_eq!(decompress(b"abc", 3).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_length_that_is_a_lie_is_refused() {
+        let mut out = vec![];
+        let raw = vec![7; 1 << 20];
+        Compressor::new().unwrap().append(&raw, &mut out).unwrap();
+        assert_eq!(decompress(&out, 1 << 20), Some(raw));
+        assert_eq!(decompress(&out, (1 << 20) - 1), None);
+        assert_eq!(decompress(&out, (1 << 20) + 1), None);
+        assert_eq!(decompress(&out, usize::MAX), None);
+        assert_eq!(decompress(b"no zstd frame", 1000), None);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_of_every_length_come_back(values in prop::collection::vec((any::<u64>(), 0u32..64), 0..50)) {
+            let values: Vec<u64> = values.into_iter().map(|(value, shift)| value >> shift).collect();
+            let mut out = vec![];
+            for value in &values {
+                put_varint(&mut out, *value);
+            }
+            prop_assert_eq!(varints(&out, values.len()), Some(values));
+        }
+
+        #[test]
+        fn numbers_come_back(values in prop::collection::vec(any::<i64>(), 0..50)) {
+            let mut out = vec![];
+            for value in &values {
+                put_zigzag(&mut out, *value);
+            }
+            let back: Vec<i64> = varints(&out, values.len()).unwrap().into_iter().map(unzigzag).collect();
+            prop_assert_eq!(back, values);
+        }
+
+        #[test]
+        fn bytes_come_back(raw in prop::collection::vec(0u8..4, 0..5000)) {
+            let mut out = vec![];
+            let length = Compressor::new().unwrap().append(&raw, &mut out).unwrap();
+            prop_assert_eq!(length, out.len());
+            prop_assert_eq!(decompress(&out, raw.len()), Some(raw));
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0usize..300) {
+            let _ = varints(&bytes, count);
+            let _ = decompress(&bytes, count);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The end of a sealed file: the footer, which says what the blocks are and where, twice, and the trailer, which says where the
+//! footers are. Any one of header, trailer and footers may be damaged, and the file is still read.
+
+use super::batch::{self, Damage};
+use super::layout::{
+    BLOCK_ENTRY_LENGTH, COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind,
+    HEADER_LENGTH, Header, SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC,
+    VERSION,
+};
+use super::ngram;
+use super::summary::Summary;
+use crate::bytes::Reader;
+use crate::bytes::Truncated;
+use crate::record::{Positions, Source};
+use crate::store::error::Error;
+use crate::time::Micros;
+use std::ops::Range;
+use std::path::Path;
+
+/// What a footer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Footer {
+    pub(in crate::store) ids: Range<u64>,
+    pub(in crate::store) facts: Facts,
+    pub(in crate::store) sources: Vec<Source>,
+    pub(in crate::store) entries: Vec<Entry>,
+}
+
+/// What it says beside its blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Facts {
+    /// When the segment was sealed, by this machine's clock.
+    pub(in crate::store) sealed: Micros,
+    /// The low-water id at that time.
+    pub(in crate::store) low_water: u64,
+    /// Every position after the segment's last record.
+    pub(in crate::store) positions: Positions,
+}
+
+/// What it says of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Entry {
+    pub(in crate::store) summary: Summary,
+    pub(in crate::store) chunks: [Chunk; COLUMNS],
+    pub(in crate::store) bitmap: Chunk,
+}
+
+/// A run of bytes in the file, checked by its crc.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::store) struct Chunk {
+    pub(in crate::store) offset: u64,
+    pub(in crate::store) stored: u32,
+    pub(in crate::store) raw: u32,
+    pub(in crate::store) crc: u32,
+}
+
+impl Chunk {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.stored.into())
+    }
+}
+
+impl Entry {
+    pub(in crate::store) fn chunk(&self, column: Column) -> Chunk {
+        // There is one for each variant.
+        self.chunks
+            .get(column as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(in crate::store) fn rows(&self) -> usize {
+        self.summary.rows as usize
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        let summary = &self.summary;
+        out.extend(summary.source.unwrap_or(SOURCE_SEVERAL).to_le_bytes());
+        out.extend(summary.rows.to_le_bytes());
+        out.extend(summary.ids.start.to_le_bytes());
+        out.extend(summary.ids.end.to_le_bytes());
+        out.extend(summary.times.start().get().to_le_bytes());
+        out.extend(summary.times.end().get().to_le_bytes());
+        out.extend(summary.levels.iter().flat_map(|count| count.to_le_bytes()));
+        out.extend(self.chunk(Column::Ids).offset.to_le_bytes());
+        out.extend(self.bitmap.offset.to_le_bytes());
+        out.extend(self.bitmap.stored.to_le_bytes());
+        out.extend(self.bitmap.crc.to_le_bytes());
+        for chunk in &self.chunks {
+            out.extend(chunk.stored.to_le_bytes());
+            out.extend(chunk.raw.to_le_bytes());
+            out.extend(chunk.crc.to_le_bytes());
+        }
+    }
+
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, Damage> {
+        let source = reader.u32("block source")?;
+        let rows = reader.u32("block rows")?;
+        let ids = reader.u64("block first id")?..reader.u64("block end id")?;
+        let times = (reader.i64("block times")?, reader.i64("block times")?);
+        let mut levels = [0; 4];
+        for count in &mut levels {
+            *count = reader.u32("block levels")?;
+        }
+        let mut offset = reader.u64("block offset")?;
+        let bitmap_offset = reader.u64("bitmap offset")?;
+        let bitmap_length = reader.u32("bitmap length")?;
+        let bitmap = Chunk {
+            offset: bitmap_offset,
+            stored: bitmap_length,
+            raw: bitmap_length,
+            crc: reader.u32("bitmap crc")?,
+        };
+        let mut chunks = [Chunk::default(); COLUMNS];
+        for chunk in &mut chunks {
+            *chunk = Chunk {
+                offset,
+                stored: reader.u32("column length")?,
+                raw: reader.u32("column raw length")?,
+                crc: reader.u32("column crc")?,
+            };
+            offset = chunk.end();
+        }
+        if times.0 > times.1 || !ngram::is_length(bitmap_length as usize) {
+            return Err(Damage("block entry"));
+        }
+        Ok(Self {
+            summary: Summary {
+                source: (source != SOURCE_SEVERAL).then_some(source),
+                rows,
+                ids,
+                times: Micros::new(times.0)..=Micros::new(times.1),
+                levels,
+            },
+            chunks,
+            bitmap,
+        })
+    }
+
+    /// Whether it says something that can be.
+    fn is_sound(&self, source_count: usize, segment: &Range<u64>) -> bool {
+        let Summary {
+            source, rows, ids, ..
+        } = &self.summary;
+        let known = source.is_none_or(|source| (source as usize) < source_count);
+        let within = segment.start <= ids.start && ids.end <= segment.end;
+        let enough = ids.end.saturating_sub(ids.start) >= u64::from(*rows);
+        known && within && enough && *rows > 0
+    }
+}
+
+impl Footer {
+    /// The whole footer, header and all. Its length does not depend on the offsets in it.
+    pub(in crate::store) fn encode(&self, store: StoreId) -> Vec<u8> {
+        let mut content = vec![];
+        content.extend(self.ids.start.to_le_bytes());
+        content.extend(self.ids.end.to_le_bytes());
+        content.extend(self.facts.sealed.get().to_le_bytes());
+        content.extend(self.facts.low_water.to_le_bytes());
+        batch::put_count(&mut content, self.sources.len());
+        batch::put_count(&mut content, self.entries.len());
+        batch::put_count(&mut content, self.facts.positions.len());
+        batch::put_sources(&mut content, &self.sources);
+        batch::put_positions(&mut content, &self.facts.positions);
+        for entry in &self.entries {
+            entry.encode(&mut content);
+        }
+        wrap(store, &content)
+    }
+
+    /// Reads the footer that `bytes` begin with.
+    pub(in crate::store) fn decode(bytes: &[u8], store: StoreId) -> Result<Self, Damage> {
+        let mut reader = Reader::new(bytes, 0);
+        let magic = reader.array::<8>("footer magic")?;
+        let length = reader.u32("footer length")?;
+        let crc = reader.u32("footer crc")?;
+        let content = reader.take(length as usize, "footer")?;
+        if magic != FOOTER_MAGIC || crc != checksum(store, content) {
+            return Err(Damage("footer"));
+        }
+        let mut reader = Reader::new(content, 0);
+        let footer = Self::decode_content(&mut reader)?;
+        let sound = |entry: &Entry| entry.is_sound(footer.sources.len(), &footer.ids);
+        if !reader.is_empty() || footer.ids.is_empty() || !footer.entries.iter().all(sound) {
+            return Err(Damage("footer content"));
+        }
+        Ok(footer)
+    }
+
+    fn decode_content(reader: &mut Reader<'_>) -> Result<Self, Damage> {
+        let ids = reader.u64("first id")?..reader.u64("end id")?;
+        let sealed = Micros::new(reader.i64("sealed")?);
+        let low_water = reader.u64("low-water id")?;
+        let source_count = reader.u32("source count")?;
+        let block_count = reader.u32("block count")?;
+        let position_count = reader.u32("position count")?;
+        let sources = batch::read_sources(reader, source_count)?;
+        let positions = batch::read_positions(reader, position_count)?
+            .into_iter()
+            .filter_map(|position| Some((position.origin, position.value?)))
+            .collect();
+        let mut entries = vec![];
+        for _ in 0..block_count {
+            let bytes = reader.take(BLOCK_ENTRY_LENGTH, "block entry")?;
+            entries.push(Entry::decode(&mut Reader::new(bytes, 0))?);
+        }
+        Ok(Self {
+            ids,
+            facts: Facts {
+                sealed,
+                low_water,
+                positions,
+            },
+            sources,
+            entries,
+        })
+    }
+}
+
+/// A footer with this content.
+pub(in crate::store) fn wrap(store: StoreId, content: &[u8]) -> Vec<u8> {
+    let mut out = FOOTER_MAGIC.to_vec();
+    batch::put_count(&mut out, content.len());
+    out.extend(checksum(store, content).to_le_bytes());
+    out.extend_from_slice(content);
+    out
+}
+
+/// The content of a footer with the crcs that the columns and bitmaps should have which stand in `blocks`, at `offset` in their
+/// file: for the fuzzers, who would never guess them. The first id is made 1, as the header has it.
+pub(in crate::store) fn with_checksums(
+    content: &[u8],
+    offset: u64,
+    blocks: &[u8],
+) -> Option<Vec<u8>> {
+    let mut footer = Footer::decode_content(&mut Reader::new(content, 0)).ok()?;
+    footer.ids.start = 1;
+    for entry in &mut footer.entries {
+        for chunk in entry.chunks.iter_mut().chain([&mut entry.bitmap]) {
+            let start = usize::try_from(chunk.offset.checked_sub(offset)?).ok()?;
+            let end = start.checked_add(chunk.stored as usize)?;
+            chunk.crc = crc32fast::hash(blocks.get(start..end)?);
+        }
+    }
+    let whole = footer.encode(StoreId::default());
+    whole.get(FOOTER_HEADER_LENGTH..).map(<[u8]>::to_vec)
+}
+
+/// The store id goes in, so that no logged message passes for a footer.
+fn checksum(store: StoreId, content: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&store);
+    hasher.update(content);
+    hasher.finalize()
+}
+
+/// The last bytes of a sealed file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Trailer {
+    pub(in crate::store) store: StoreId,
+    /// Where the two copies of the footer stand.
+    pub(in crate::store) footers: [u64; 2],
+}
+
+impl Trailer {
+    pub(in crate::store) fn encode(&self) -> Vec<u8> {
+        let mut out = self.store.to_vec();
+        out.extend(self.footers.iter().flat_map(|offset| offset.to_le_bytes()));
+        out.extend(VERSION.to_le_bytes());
+        let crc = crc32fast::hash(&out);
+        out.extend(crc.to_le_bytes());
+        out.extend(TRAILER_MAGIC);
+        out
+    }
+
+    pub(in crate::store) fn decode(file: &[u8]) -> Option<Self> {
+        let (_, bytes) = file.split_at_checked(file.len().checked_sub(TRAILER_LENGTH)?)?;
+        let (checked, _) = bytes.split_at_checked(TRAILER_CHECKED)?;
+        let mut reader = Reader::new(bytes, 0);
+        let mut read = || -> Result<_, Truncated> {
+            let store = reader.array("store id")?;
+            let footers = [reader.u64("footer")?, reader.u64("footer")?];
+            let version = reader.u32("version")?;
+            let crc = reader.u32("trailer crc")?;
+            Ok((store, footers, version, crc, reader.array("magic")?))
+        };
+        let (store, footers, version, crc, magic) = read().ok()?;
+        let good = version == VERSION && crc == crc32fast::hash(checked) && magic == TRAILER_MAGIC;
+        good.then_some(Self { store, footers })
+    }
+}
+
+/// What was found of the ends of a sealed file.
+#[derive(Debug)]
+pub(in crate::store) struct Ends {
+    /// When the file was begun; `None` when its header is damaged.
+    pub(in crate::store) begun: Option<Micros>,
+    pub(in crate::store) footer: Footer,
+    /// Parts that are damaged and were not needed.
+    pub(in crate::store) damage: Vec<Error>,
+}
+
+/// Finds the footer of the sealed file `map` by whatever part is whole.
+pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
+    let mut damage = vec![];
+    let header = Header::decode(
+        map.get(..HEADER_LENGTH).unwrap_or_default(),
+        FileKind::Sealed,
+        path,
+    );
+    let header = match header {
+        Err(error @ Error::Unsupported { .. }) => return Err(error),
+        Err(error) => {
+            damage.push(error);
+            None
+        }
+        Ok(header) => Some(header),
+    };
+    let trailer = Trailer::decode(map);
+    let end = map.len() as u64;
+    if trailer.is_none() {
+        damage.push(Error::corrupt(path, end, "trailer"));
+    }
+    let store = trailer.map(|trailer| trailer.store);
+    let store = header.map(|header| header.store).or(store);
+    let Some(store) = store else {
+        return Err(Error::corrupt(path, 0, "header and trailer"));
+    };
+    let footer = match trailer {
+        Some(trailer) => at_either(path, map, store, trailer.footers, &mut damage),
+        None => anywhere(map, store),
+    };
+    let footer = footer.ok_or_else(|| Error::corrupt(path, end, "footer"))?;
+    if header.is_some_and(|header| header.first_id != footer.ids.start) {
+        return Err(Error::corrupt(path, 0, "first id"));
+    }
+    Ok(Ends {
+        begun: header.map(|header| header.created),
+        footer,
+        damage,
+    })
+}
+
+/// The footer at one of two places; the other is damage.
+fn at_either(
+    path: &Path,
+    map: &[u8],
+    store: StoreId,
+    places: [u64; 2],
+    damage: &mut Vec<Error>,
+) -> Option<Footer> {
+    let footers = places.map(|offset| {
+        let bytes = map.get(usize::try_from(offset).ok()?..)?;
+        Footer::decode(bytes, store).ok()
+    });
+    for (offset, footer) in places.into_iter().zip(&footers) {
+        if footer.is_none() {
+            damage.push(Error::corrupt(path, offset, "footer"));
+        }
+    }
+    footers.into_iter().flatten().next()
+}
+
+/// The footer by its magic. Each try is worth a crc of what may be all of the file, so that tries are few.
+fn anywhere(map: &[u8], store: StoreId) -> Option<Footer> {
+    memchr::memmem::rfind_iter(map, &FOOTER_MAGIC)
+        .take(SEARCH_TRIES_MAX)
+        .find_map(|at| Footer::decode(map.get(at..)?, store).ok())
+}
+
+/// A file has two footers; others are messages that look like one.
+const SEARCH_TRIES_MAX: usize = 1000;
+
+const _: () = assert!(FOOTER_HEADER_LENGTH == FOOTER_MAGIC.len() + 4 + 4);

@@ -1,0 +1,232 @@
+//! The format in numbers: magics, sizes and field tables. `format-spec/store.md` describes them in words.
+
+use crate::bytes::Reader;
+use crate::store::error::Error;
+use crate::time::Micros;
+use std::path::Path;
+
+/// The format that is written; a reader refuses what is later.
+pub(in crate::store) const VERSION: u32 = 1;
+
+/// Begins both kinds of segment file.
+pub(in crate::store) const HEADER_MAGIC: [u8; 8] = *b"VMLOGSEG";
+/// Length of the header of a segment file.
+pub(in crate::store) const HEADER_LENGTH: usize = 64;
+/// Header bytes that its crc covers: all before it.
+const HEADER_CHECKED: usize = 60;
+
+/// Begins every frame.
+pub(in crate::store) const FRAME_MAGIC: [u8; 4] = *b"VMLF";
+/// Length of a frame's header.
+pub(in crate::store) const FRAME_HEADER_LENGTH: usize = 24;
+/// The greatest payload of a frame: sixteen times the greatest message that a collector makes.
+pub(in crate::store) const FRAME_PAYLOAD_MAX: usize = 256 << 20;
+
+/// Begins a footer.
+pub(in crate::store) const FOOTER_MAGIC: [u8; 8] = *b"VMLOGFTR";
+/// Length of what stands before a footer's content.
+pub(in crate::store) const FOOTER_HEADER_LENGTH: usize = 16;
+/// Ends a sealed file.
+pub(in crate::store) const TRAILER_MAGIC: [u8; 8] = *b"VMLOGEND";
+/// Length of the trailer.
+pub(in crate::store) const TRAILER_LENGTH: usize = 48;
+/// Trailer bytes that its crc covers: all before it.
+pub(in crate::store) const TRAILER_CHECKED: usize = 36;
+/// Columns of a block, in the order of [`Column`].
+pub(in crate::store) const COLUMNS: usize = 8;
+/// Length of a block's entry in the footer.
+pub(in crate::store) const BLOCK_ENTRY_LENGTH: usize = 80 + COLUMNS * 12;
+/// In a block's entry: several sources, named in a column.
+pub(in crate::store) const SOURCE_SEVERAL: u32 = u32::MAX;
+/// In a position: the origin is forgotten.
+pub(in crate::store) const VALUE_FORGOTTEN: u32 = u32::MAX;
+
+/// The columns of a sealed block, in the order in which they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Column {
+    Ids,
+    Sources,
+    Timestamps,
+    Levels,
+    MessageLengths,
+    MetadataLengths,
+    Messages,
+    Metadata,
+}
+
+impl Column {
+    /// Every column, in the order in which they are stored.
+    pub(in crate::store) const ALL: [Self; COLUMNS] = [
+        Self::Ids,
+        Self::Sources,
+        Self::Timestamps,
+        Self::Levels,
+        Self::MessageLengths,
+        Self::MetadataLengths,
+        Self::Messages,
+        Self::Metadata,
+    ];
+
+    /// What an error calls it.
+    pub(in crate::store) fn name(self) -> &'static str {
+        match self {
+            Self::Ids => "block ids",
+            Self::Sources => "block sources",
+            Self::Timestamps => "block timestamps",
+            Self::Levels => "block levels",
+            Self::MessageLengths => "block message lengths",
+            Self::MetadataLengths => "block metadata lengths",
+            Self::Messages => "block messages",
+            Self::Metadata => "block metadata",
+        }
+    }
+}
+
+/// 16 random bytes that tell stores apart. They also go into the crc of every frame, so that no logged message can pass for a
+/// frame.
+pub(in crate::store) type StoreId = [u8; 16];
+
+/// What a segment file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum FileKind {
+    Active,
+    Sealed,
+}
+
+impl FileKind {
+    fn number(self) -> u32 {
+        match self {
+            Self::Active => 1,
+            Self::Sealed => 2,
+        }
+    }
+}
+
+/// The start of a segment file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Header {
+    pub(in crate::store) kind: FileKind,
+    pub(in crate::store) store: StoreId,
+    pub(in crate::store) first_id: u64,
+    /// When the active file was begun, by this machine's clock.
+    pub(in crate::store) created: Micros,
+}
+
+impl Header {
+    pub(in crate::store) fn encode(&self) -> [u8; HEADER_LENGTH] {
+        let mut out = Vec::with_capacity(HEADER_LENGTH);
+        out.extend(HEADER_MAGIC);
+        out.extend(VERSION.to_le_bytes());
+        out.extend(self.kind.number().to_le_bytes());
+        out.extend(self.store);
+        out.extend(self.first_id.to_le_bytes());
+        out.extend(self.created.get().to_le_bytes());
+        out.resize(HEADER_CHECKED, 0);
+        let crc = crc32fast::hash(&out);
+        out.extend(crc.to_le_bytes());
+        let mut header = [0; HEADER_LENGTH];
+        header.copy_from_slice(&out);
+        header
+    }
+
+    /// Reads the header of a file of this `kind`.
+    pub(in crate::store) fn decode(
+        bytes: &[u8],
+        kind: FileKind,
+        path: &Path,
+    ) -> Result<Self, Error> {
+        let header = Self::decode_any(bytes, path)?;
+        if header.kind != kind {
+            return Err(Error::corrupt(path, 0, "header kind"));
+        }
+        Ok(header)
+    }
+
+    /// Reads the header of a file of either kind.
+    pub(in crate::store) fn decode_any(bytes: &[u8], path: &Path) -> Result<Self, Error> {
+        let damaged = |what| Error::corrupt(path, 0, what);
+        let Some((checked, rest)) = bytes.split_at_checked(HEADER_CHECKED) else {
+            return Err(damaged("header"));
+        };
+        let mut reader = Reader::new(checked, 0);
+        let mut read = || -> Result<_, crate::bytes::Truncated> {
+            Ok((
+                reader.array::<8>("magic")?,
+                reader.u32("version")?,
+                reader.u32("kind")?,
+                reader.array::<16>("store id")?,
+                reader.u64("first id")?,
+                reader.i64("created")?,
+            ))
+        };
+        let (magic, version, number, store, first_id, created) =
+            read().map_err(|_| damaged("header"))?;
+        if magic != HEADER_MAGIC {
+            return Err(damaged("header magic"));
+        }
+        let crc = Reader::new(rest, 60).u32("header crc");
+        if crc != Ok(crc32fast::hash(checked)) {
+            return Err(damaged("header"));
+        }
+        if version > VERSION {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                found: version,
+                known: VERSION,
+            });
+        }
+        let kinds = [FileKind::Active, FileKind::Sealed];
+        let kind = kinds.into_iter().find(|kind| kind.number() == number);
+        Ok(Self {
+            kind: kind.ok_or_else(|| damaged("header kind"))?,
+            store,
+            first_id,
+            created: Micros::new(created),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            kind: FileKind::Sealed,
+            store: *b"0123456789abcdef",
+            first_id: 7,
+            created: Micros::new(1),
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back_and_every_flip_and_prefix_is_seen() {
+        let path = Path::new("x");
+        let bytes = header().encode();
+        let back = Header::decode(&bytes, FileKind::Sealed, path);
+        assert_eq!(back.unwrap(), header());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&flipped, FileKind::Sealed, path).is_err());
+        }
+        for length in 0..bytes.len() {
+            assert!(Header::decode(&bytes[..length], FileKind::Sealed, path).is_err());
+        }
+        let error = Header::decode(&bytes, FileKind::Active, path).unwrap_err();
+        assert_eq!(error.to_string(), "x: header kind at offset 0 is damaged");
+    }
+
+    #[test]
+    fn a_later_version_is_refused_by_name() {
+        let mut bytes = header().encode();
+        bytes[8] = 9;
+        let crc = crc32fast::hash(&bytes[..60]);
+        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        let error = Header::decode(&bytes, FileKind::Sealed, Path::new("x")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "x: format version 9 is newer than 1, the latest known here"
+        );
+    }
+}

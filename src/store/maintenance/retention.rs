@@ -1,0 +1,311 @@
+//! Retention: which records readers still see, and which files may go.
+//!
+//! A low-water id hides what is too much, exactly and at once; it is kept in the active file and survives a restart. A file is
+//! unlinked when all its records are hidden. No file is ever rewritten for it. Limits do not depend on each other: what cannot be
+//! read or removed is reported, and stops none of them.
+
+use crate::store::error::Error;
+use crate::store::folder::directory::temporary;
+use crate::store::folder::recover::{LostFile, SealedFile};
+use crate::store::read::reader::View;
+use crate::store::read::segment::Segment;
+use crate::store::write::arrival::{self, Arrival};
+use crate::store::write::trouble::Task;
+use crate::store::write::writer::{Frozen, Store};
+use crate::time::Micros;
+use std::time::Duration;
+
+/// What retention took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Records hidden.
+    pub rows: u64,
+    /// Files unlinked.
+    pub segments: u64,
+    /// Bytes of those files.
+    pub bytes: u64,
+    /// Whether the file system was short of room.
+    pub short_of_room: bool,
+}
+
+impl Store {
+    /// Applies the limits that are due, each whatever becomes of the others.
+    pub(in crate::store) fn prune(&mut self, now: Micros) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        let view = self.shared.view();
+        let before = view.records();
+        let mut low_water = self.low_water_by_rows(&view);
+        if self.age_is_due(now) && self.age_clock.is_believed() {
+            self.last_prune = Some(now);
+            low_water = low_water.max(self.low_water_by_age(now));
+        }
+        self.raise_low_water(low_water)?;
+        self.prune_bytes()?;
+        self.prune_for_room(now, &mut pruned)?;
+        self.unlink_pause.tick();
+        if !self.unlink_pause.is_waiting() {
+            self.unlink_doomed(&mut pruned);
+        }
+        if view.ids().start < self.low_water {
+            // What cannot be counted any more is not counted.
+            let left = self.shared.view().records();
+            pruned.rows = before.unwrap_or(0).saturating_sub(left.unwrap_or(0));
+        }
+        Ok(pruned)
+    }
+
+    /// Applies the limit of rows in the middle of a burst, so that it is exceeded by a segment at most until the next upkeep.
+    pub(in crate::store) fn prune_rows(&mut self) {
+        let low_water = self.low_water_by_rows(&self.shared.view());
+        // A failure is latched for the next call.
+        if self.raise_low_water(low_water).is_ok() && !self.unlink_pause.is_waiting() {
+            self.unlink_doomed(&mut Pruned::default());
+        }
+    }
+
+    fn age_is_due(&self, now: Micros) -> bool {
+        self.last_prune.is_none_or(|last| {
+            u128::from(now.get().abs_diff(last.get())) >= self.options.prune_interval.as_micros()
+        })
+    }
+
+    /// The id of the oldest record that may stay. Records are counted, not ids: where many ids are missing, a file was lost or
+    /// a restore went back, and the records before them must not go for that.
+    fn low_water_by_rows(&mut self, view: &View) -> u64 {
+        let ids = view.ids();
+        let mut left = self.options.rows_max;
+        if ids.end - ids.start <= left {
+            return ids.start;
+        }
+        let mut damage = None;
+        let mut low_water = ids.start;
+        for segment in view.segments().iter().rev() {
+            if let Some(too_old) = segment.id_before(left, &mut damage) {
+                low_water = too_old + 1;
+                break;
+            }
+            left -= segment.rows();
+        }
+        self.told(Task::Rows, damage);
+        low_water
+    }
+
+    /// The first id, in order of arrival, whose record arrived lately enough.
+    fn low_water_by_age(&mut self, now: Micros) -> u64 {
+        let oldest = now.plus(arrival::micros(self.options.age_max).saturating_neg());
+        let view = self.shared.view();
+        let begun: Vec<_> = self.begun();
+        let arrivals = arrival::arrivals(&begun, now, self.options.age_max);
+        let mut damage = None;
+        let mut files = view.segments().iter().zip(&arrivals);
+        let first =
+            files.find_map(|(segment, arrival)| first_young(segment, arrival, oldest, &mut damage));
+        self.told(Task::Age, damage);
+        first.unwrap_or(view.ids().end)
+    }
+
+    /// When the file of each segment of a view was begun, where that is known.
+    fn begun(&self) -> Vec<Option<Micros>> {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|file| (file.segment.ids().start, file.begun));
+        let frozen = self.frozen.iter();
+        let frozen = frozen.map(|it| (it.segment.ids().start, Some(it.writer.header.created)));
+        let active = &self.active;
+        let active = (active.index.first_id(), Some(active.header.created));
+        let mut begun: Vec<_> = sealed.chain(frozen).collect();
+        begun.sort_by_key(|(first_id, _)| *first_id);
+        begun.push(active);
+        begun.into_iter().map(|(_, begun)| begun).collect()
+    }
+
+    fn told(&mut self, task: Task, damage: Option<Error>) {
+        match damage {
+            Some(damage) => self.troubles.note(task, damage),
+            None => self.troubles.succeeded(task),
+        }
+    }
+
+    /// Hides what is below, and gives up the files of which nothing is left.
+    fn raise_low_water(&mut self, low_water: u64) -> Result<(), Error> {
+        if low_water > self.low_water {
+            self.low_water = low_water;
+            self.publish();
+            match self.append_low_water() {
+                // Without room for the note it is worked out again after a restart.
+                Err(error) if error.is_transient() => {}
+                result => result?,
+            }
+        }
+        self.drop_hidden();
+        Ok(())
+    }
+
+    /// Gives up the files whose records are all hidden.
+    fn drop_hidden(&mut self) {
+        let low_water = self.low_water;
+        let sealed = self.sealed.iter().map(|file| file.segment.ids().start);
+        let frozen = self.frozen.iter().map(|it| it.segment.ids().start);
+        let active = [self.active.index.first_id()];
+        let starts: Vec<u64> = sealed.chain(frozen).chain(active).collect();
+        // A file that cannot be read goes when the one behind it does.
+        let is_lost = |file: &mut LostFile| {
+            let behind = starts.iter().filter(|start| **start > file.first_id);
+            behind.min().is_some_and(|start| *start <= low_water)
+        };
+        let is_sealed = |file: &mut SealedFile| file.segment.ids().end <= low_water;
+        let is_frozen = |frozen: &mut Frozen| frozen.segment.ids().end <= low_water;
+        let lost: Vec<_> = self.lost.extract_if(.., is_lost).collect();
+        let sealed: Vec<_> = self.sealed.extract_if(.., is_sealed).collect();
+        let frozen: Vec<_> = self.frozen.extract_if(.., is_frozen).collect();
+        if lost.is_empty() && sealed.is_empty() && frozen.is_empty() {
+            return;
+        }
+        for file in lost {
+            self.doom(file.path, file.bytes);
+        }
+        for file in sealed {
+            self.doom(file.path, file.bytes);
+        }
+        for frozen in frozen {
+            let path = self.directory.sealed(frozen.writer.header.first_id);
+            self.doom_part(temporary(&path));
+            self.doom_part(path);
+            let path = frozen.writer.file.path.to_path_buf();
+            self.doom(path, frozen.writer.length);
+        }
+        self.publish();
+    }
+
+    fn prune_bytes(&mut self) -> Result<(), Error> {
+        while self.bytes() > self.options.bytes_max && self.drop_oldest()? {}
+        Ok(())
+    }
+
+    /// Gives up the oldest files, as many as should make up for what is missing. What is unlinked may be freed later, when the
+    /// last reader lets go of it: more goes only when that was waited for in vain.
+    fn prune_for_room(&mut self, now: Micros, pruned: &mut Pruned) -> Result<(), Error> {
+        let missing = self.missing_room();
+        if missing == 0 {
+            self.room_made = None;
+            return Ok(());
+        }
+        pruned.short_of_room = true;
+        let waits = self.room_made.is_some_and(|made| {
+            u128::from(now.get().abs_diff(made.get())) < ROOM_PATIENCE.as_micros()
+        });
+        if waits {
+            return Ok(());
+        }
+        let low_water = self.low_water_for_room(missing);
+        if low_water > self.low_water {
+            self.room_made = Some(now);
+            self.raise_low_water(low_water)?;
+        }
+        Ok(())
+    }
+
+    /// How many bytes the file system lacks of what is to stay free.
+    fn missing_room(&self) -> u64 {
+        // Not knowing is no reason to throw records away.
+        let Ok(space) = self.directory.disk.space(&self.directory.root) else {
+            return 0;
+        };
+        let share = space.total / 100 * u64::from(self.options.free_percent_min);
+        share
+            .max(self.options.free_bytes_min)
+            .saturating_sub(space.free)
+    }
+
+    /// Behind the files that must go for so many bytes to become free, or for as many as can be: those that are to be kept in any
+    /// case stay. A file that a snapshot has a link to frees none, and goes only on the way to one that does.
+    fn low_water_for_room(&self, missing: u64) -> u64 {
+        let sealed = self.sealed.iter();
+        let sealed = sealed.map(|file| (file.segment.ids().end, &file.path, file.bytes));
+        let frozen = self.frozen.iter();
+        let frozen = frozen.map(|frozen| {
+            let path = frozen.writer.file.path.as_ref();
+            (frozen.segment.ids().end, path, frozen.writer.length)
+        });
+        let mut files: Vec<_> = sealed.chain(frozen).collect();
+        files.sort_unstable();
+        let (mut low_water, mut freed) = (self.low_water, 0);
+        let mut left = self.bytes();
+        for (end, path, bytes) in files {
+            left = left.saturating_sub(bytes);
+            if freed >= missing || left < self.options.keep_bytes_min {
+                break;
+            }
+            let is_last_link = self
+                .directory
+                .disk
+                .links(path)
+                .is_ok_and(|links| links <= 1);
+            if is_last_link {
+                freed += bytes;
+                low_water = end;
+            }
+        }
+        low_water
+    }
+
+    /// Bytes of all segment files.
+    fn bytes(&self) -> u64 {
+        let sealed: u64 = self.sealed.iter().map(|file| file.bytes).sum();
+        let frozen: u64 = self.frozen.iter().map(|frozen| frozen.writer.length).sum();
+        let lost: u64 = self.lost.iter().map(|file| file.bytes).sum();
+        sealed + frozen + lost + self.active.length
+    }
+
+    /// Gives the oldest file up; false when only the active one is left.
+    fn drop_oldest(&mut self) -> Result<bool, Error> {
+        let sealed = self.sealed.iter().map(|file| file.segment.ids().end);
+        let frozen = self.frozen.iter().map(|frozen| frozen.segment.ids().end);
+        let Some(end) = sealed.chain(frozen).min() else {
+            return Ok(false);
+        };
+        self.raise_low_water(end)?;
+        Ok(true)
+    }
+}
+
+/// How long unlinked files may take to become free room: whoever reads a page of them is done by then.
+const ROOM_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first id of the segment whose record may have arrived at `oldest` or later. A block that cannot be read stays whole until
+/// its latest time is too old; the first damage goes to `damage`.
+fn first_young(
+    segment: &Segment,
+    arrival: &Arrival,
+    oldest: Micros,
+    damage: &mut Option<Error>,
+) -> Option<u64> {
+    if !arrival.may_be_young(oldest) {
+        return None;
+    }
+    let mut first: Option<u64> = None;
+    for block in segment.blocks() {
+        let summary = block.summary();
+        let (earliest, latest) = (*summary.times.start(), *summary.times.end());
+        let is_better = first.is_none_or(|first| summary.ids.start < first);
+        let may_be_young = arrival.is_young(earliest, oldest) || arrival.is_young(latest, oldest);
+        if !is_better || !may_be_young {
+            continue;
+        }
+        let rows = || Ok::<_, Error>(block.ids()?.into_iter().zip(block.timestamps()?));
+        let found = if earliest >= oldest {
+            Some(summary.ids.start)
+        } else {
+            match rows() {
+                Ok(mut rows) => rows
+                    .find(|(_, timestamp)| arrival.is_young(*timestamp, oldest))
+                    .map(|(id, _)| id),
+                Err(error) => {
+                    damage.get_or_insert(error);
+                    Some(summary.ids.start)
+                }
+            }
+        };
+        first = first.into_iter().chain(found).min();
+    }
+    first
+}

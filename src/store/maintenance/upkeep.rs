@@ -1,0 +1,306 @@
+//! What a store does beside appending: syncing in time, sealing what is full, in small steps.
+
+use super::renew::Recovered;
+use super::retention::Pruned;
+use crate::store::error::Error;
+use crate::store::folder::recover;
+use crate::store::format::footer::Facts;
+use crate::store::options::SyncPolicy;
+use crate::store::write::append::ActiveWriter;
+use crate::store::write::arrival::{self, Tick};
+use crate::store::write::seal;
+use crate::store::write::trouble::Task;
+use crate::store::write::writer::{Frozen, Store};
+use crate::time::Micros;
+
+/// What upkeep did, for records of `system:vmlog` and counters.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Upkeep {
+    /// What was appended before is durable now.
+    pub synced: bool,
+    /// Segments sealed.
+    pub sealed_segments: u64,
+    /// What retention took.
+    pub pruned: Pruned,
+    /// The store had failed, and goes on.
+    pub recovered: Option<Recovered>,
+    /// What failed and is tried again, each once.
+    pub troubles: Vec<Error>,
+}
+
+impl Store {
+    /// What is due now: interval sync, sealing, retention, free space, and recovering after a failure. Cheap when nothing is due;
+    /// call it at least once a second.
+    ///
+    /// What fails without harm to records is tried again later and reported in [`Upkeep::troubles`], once; an error is a failed
+    /// write or sync of records, which the next upkeeps try to recover from.
+    pub fn upkeep(&mut self, now: Micros) -> Result<Upkeep, Error> {
+        self.notice_removal();
+        let mut done = Upkeep {
+            recovered: self.recover_if_failed()?,
+            synced: self.sync_if_due(now)?,
+            ..Upkeep::default()
+        };
+        self.rotate_if_old(now);
+        done.pruned = self.prune(now)?;
+        let before = self.sealed.len();
+        self.rotation_pause.tick();
+        if !self.rotation_pause.is_waiting() {
+            match self.seal_some(STEPS_AT_REST) {
+                Ok(()) => self.troubles.succeeded(Task::Seal),
+                Err(error) => self.put_off(Task::Seal, error),
+            }
+        }
+        done.sealed_segments = self.sealed.len().saturating_sub(before) as u64;
+        self.check()?;
+        done.troubles = self.troubles.take();
+        Ok(done)
+    }
+
+    fn sync_if_due(&mut self, now: Micros) -> Result<bool, Error> {
+        let SyncPolicy::Interval(interval) = self.options.sync else {
+            return Ok(false);
+        };
+        let passed = now.get().abs_diff(self.last_sync.get());
+        // A clock that was set back must not put the next sync off: any distance counts.
+        if !self.active.is_dirty() || u128::from(passed) < interval.as_micros() {
+            return Ok(false);
+        }
+        self.sync()?;
+        self.last_sync = now;
+        Ok(true)
+    }
+
+    /// Freezes what the active file holds, so that every record stands in a file that does not change.
+    pub(in crate::store) fn freeze(&mut self) -> Result<(), Error> {
+        if self.active.index.rows() > 0 {
+            self.rotate()?;
+        }
+        Ok(())
+    }
+
+    /// Turns the active file into a sealed segment.
+    pub fn seal(&mut self) -> Result<(), Error> {
+        self.check()?;
+        self.freeze()?;
+        self.seal_rest()
+    }
+
+    /// After an append of `rows`: begins a new file when this one is full, and does a share of the sealing, so that a frozen
+    /// file is sealed long before the next one is full. What fails here failed after the append, and must not fail it.
+    pub(in crate::store) fn seal_in_passing(&mut self, rows: u64) {
+        if self.rotation_pause.is_waiting() {
+            return;
+        }
+        if let Err(error) = self.rotate_if_full() {
+            self.put_off(Task::Rotate, error);
+            return;
+        }
+        if self.frozen.is_empty() {
+            return;
+        }
+        self.seal_credit += rows * SEAL_PACE;
+        if let Err(error) = self.spend_seal_credit() {
+            self.put_off(Task::Seal, error);
+        }
+    }
+
+    /// Before an append: a file that could not be sealed for long must not grow without end.
+    pub(in crate::store) fn make_way(&mut self) -> Result<(), Error> {
+        let (rows, bytes) = self.options.overfull();
+        if self.active.index.rows() >= rows || self.active.length >= bytes {
+            return self.rotate();
+        }
+        Ok(())
+    }
+
+    /// Begins a new file when this one has taken records for long, or says that it was begun in the future: its time is what
+    /// the age of its records is told by.
+    fn rotate_if_old(&mut self, now: Micros) {
+        let is_stepped = self.age_clock.tick(now) == Tick::Stepped;
+        let begun = self.active.header.created;
+        let age = now.get().saturating_sub(begun.get());
+        let is_old = age >= arrival::micros(self.options.segment_age_bound());
+        let is_untrue = age < -arrival::JITTER;
+        if self.rotation_pause.is_waiting() {
+            return;
+        }
+        let rotated = if self.active.index.rows() > 0 && (is_stepped || is_old || is_untrue) {
+            self.rotate()
+        } else if is_untrue {
+            self.renew()
+        } else {
+            return;
+        };
+        match rotated {
+            Ok(()) => self.troubles.succeeded(Task::Rotate),
+            Err(error) => self.put_off(Task::Rotate, error),
+        }
+    }
+
+    fn spend_seal_credit(&mut self) -> Result<(), Error> {
+        while self.seal_credit > 0 && self.frozen.iter().any(|frozen| !frozen.damaged) {
+            let rows = self.seal_step()?;
+            self.seal_credit = self.seal_credit.saturating_sub(rows.max(1));
+        }
+        self.seal_credit = 0;
+        Ok(())
+    }
+
+    fn rotate_if_full(&mut self) -> Result<(), Error> {
+        let active = &self.active;
+        let full = active.index.rows() >= self.options.segment_rows_bound()
+            || active.length >= self.options.segment_bytes_bound()
+            || active.index.dictionary.names().len() >= SOURCES_MAX;
+        if !full {
+            return Ok(());
+        }
+        if active.index.rows() == 0 {
+            self.renew()?;
+        } else {
+            // One waiting file at most, or a slow disk would pile them up.
+            self.seal_rest()?;
+            self.rotate()?;
+            self.prune_rows();
+        }
+        self.troubles.succeeded(Task::Rotate);
+        Ok(())
+    }
+
+    /// Freezes the active file and begins another. The old one is made durable first: were its tail lost while the new one
+    /// stays, records would be missing that the positions in the new one cover.
+    pub(in crate::store) fn rotate(&mut self) -> Result<(), Error> {
+        self.sync()?;
+        let next = self.successor(self.active.index.next_id)?;
+        let writer = std::mem::replace(&mut self.active, next);
+        self.frozen.push(Frozen::new(writer, false));
+        self.rotation_pause.succeeded();
+        self.publish();
+        Ok(())
+    }
+
+    /// Replaces an active file that holds positions but no records by one that holds the newest of them.
+    fn renew(&mut self) -> Result<(), Error> {
+        let next = self.successor(self.active.index.next_id)?;
+        let before = std::mem::replace(&mut self.active, next);
+        if before.header.first_id != self.active.header.first_id {
+            self.doom_part(before.file.path.to_path_buf());
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn successor(&self, first_id: u64) -> Result<ActiveWriter, Error> {
+        let created = ActiveWriter::create(
+            &self.directory,
+            &self.identity,
+            first_id,
+            self.low_water,
+            &self.active.index.positions,
+        );
+        self.latched(created)
+    }
+
+    /// Seals every frozen file.
+    pub(in crate::store) fn seal_rest(&mut self) -> Result<(), Error> {
+        self.seal_some(usize::MAX)
+    }
+
+    /// Seals for so many steps.
+    fn seal_some(&mut self, steps: usize) -> Result<(), Error> {
+        for _ in 0..steps {
+            if self.frozen.iter().all(|frozen| frozen.damaged) {
+                break;
+            }
+            self.seal_step()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a block of the oldest frozen file, or finishes it; returns the rows written.
+    fn seal_step(&mut self) -> Result<u64, Error> {
+        let Some(index) = self.frozen.iter().position(|frozen| !frozen.damaged) else {
+            return Ok(0);
+        };
+        match self.seal_step_of(index) {
+            Err(error @ Error::Corrupt { .. }) => {
+                if let Some(frozen) = self.frozen.get_mut(index) {
+                    frozen.damaged = true;
+                    frozen.sealer = None;
+                }
+                Err(error)
+            }
+            result => result,
+        }
+    }
+
+    fn seal_step_of(&mut self, index: usize) -> Result<u64, Error> {
+        let Some(frozen) = self.frozen.get_mut(index) else {
+            return Ok(0);
+        };
+        if frozen.sealer.is_none() {
+            frozen.sealer = Some(seal::begin(&self.directory, &frozen.writer)?);
+        }
+        let Some(sealer) = &mut frozen.sealer else {
+            return Ok(0);
+        };
+        match sealer.step()? {
+            Some(rows) => Ok(rows),
+            None => self.finish_seal(index).map(|()| 0),
+        }
+    }
+
+    /// The sealed file gets its name; only then may the frozen one go.
+    fn finish_seal(&mut self, index: usize) -> Result<(), Error> {
+        let Some(sealer) = self.frozen.get_mut(index).and_then(|it| it.sealer.take()) else {
+            return Ok(());
+        };
+        let Some(frozen) = self.frozen.get(index) else {
+            return Ok(());
+        };
+        let facts = Facts {
+            sealed: self.directory.now(),
+            low_water: self.low_water,
+            positions: frozen.writer.index.positions.clone(),
+        };
+        sealer.finish(frozen.segment.sources(), facts)?;
+        let first_id = frozen.writer.header.first_id;
+        self.directory.commit(&self.directory.sealed(first_id))?;
+        let file = recover::open_sealed(&self.directory, first_id)?;
+        let frozen = self.frozen.remove(index);
+        self.sealed.push(file);
+        self.sealed.sort_by_key(|file| file.segment.ids().start);
+        self.publish();
+        self.doom_part(frozen.writer.file.path.to_path_buf());
+        self.unlink_doomed(&mut Pruned::default());
+        self.rotation_pause.succeeded();
+        self.troubles.succeeded(Task::Seal);
+        Ok(())
+    }
+
+    /// What fails beside appending is tried again after a pause: a frozen file serves readers as well, and what was begun is
+    /// begun again. Damage in a frozen file leaves it as it is, and puts nothing else off.
+    pub(in crate::store) fn put_off(&mut self, task: Task, error: Error) {
+        if error.is_failure() {
+            return;
+        }
+        if !matches!(error, Error::Corrupt { .. }) {
+            for frozen in &mut self.frozen {
+                frozen.sealer = None;
+                let path = self.directory.sealed(frozen.writer.header.first_id);
+                // What stays is written over.
+                let _ = self.directory.discard(&path);
+            }
+            self.rotation_pause.failed();
+        }
+        self.troubles.note(task, error);
+    }
+}
+
+/// Rows sealed for each row appended: a frozen file is sealed before a quarter of the next is full.
+const SEAL_PACE: u64 = 4;
+/// Blocks sealed in one upkeep when nothing is appended: some ten milliseconds.
+const STEPS_AT_REST: usize = 8;
+/// Sources of one segment: bounds its dictionary, which is held in memory and copied when it grows.
+pub(in crate::store) const SOURCES_MAX: usize = 4096;

@@ -1,0 +1,274 @@
+//! Blocks: rows that are stored together, read a column at a time.
+
+use super::active::{ActiveSegment, Group};
+use super::columns::{Columns, Messages, MetadataColumn};
+use super::sealed::{SealedBlock, SealedSegment};
+use crate::record::{Id, Level, Record, Source, StoredRecord};
+use crate::store::error::Error;
+use crate::store::format::footer::Entry;
+use crate::store::format::layout::Column;
+use crate::store::format::summary::Summary;
+use crate::time::Micros;
+use std::sync::Arc;
+
+/// Rows that are stored together, ascending by id. Each column is read and checked on its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Block<'a> {
+    sources: &'a [Source],
+    place: BlockPlace<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum BlockPlace<'a> {
+    Active(&'a ActiveSegment, &'a Group),
+    Sealed(&'a SealedSegment, &'a SealedBlock),
+}
+
+impl<'a> Block<'a> {
+    /// A block of an active segment; `None` if it has fewer blocks.
+    pub(in crate::store) fn active(
+        sources: &'a [Source],
+        active: &'a ActiveSegment,
+        index: usize,
+    ) -> Option<Self> {
+        let place = BlockPlace::Active(active, active.group(index)?);
+        Some(Self { sources, place })
+    }
+
+    /// A block of a sealed segment; `None` if it has fewer blocks.
+    pub(in crate::store) fn sealed(
+        sources: &'a [Source],
+        sealed: &'a SealedSegment,
+        index: usize,
+    ) -> Option<Self> {
+        let place = BlockPlace::Sealed(sealed, sealed.block(index)?);
+        Some(Self { sources, place })
+    }
+
+    /// What is known without reading it.
+    #[must_use]
+    pub fn summary(&self) -> &'a Summary {
+        match self.place {
+            BlockPlace::Active(_, group) => &group.summary,
+            BlockPlace::Sealed(_, block) => &block.entry.summary,
+        }
+    }
+
+    /// False only when no message holds `folded` (a text that went through [`crate::store::fold()`]).
+    #[must_use]
+    pub fn may_contain(&self, folded: &str) -> bool {
+        match self.place {
+            BlockPlace::Active(active, group) => active.may_contain(group, folded),
+            BlockPlace::Sealed(sealed, block) => sealed.may_contain(block, folded),
+        }
+    }
+
+    /// The id of each row.
+    pub fn ids(&self) -> Result<Vec<u64>, Error> {
+        let ids = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.ids.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.ids(&block.entry)?,
+        };
+        self.whole(ids, Column::Ids)
+    }
+
+    /// The source of each row; `None` when all are `summary().source`.
+    pub fn sources(&self) -> Result<Option<Vec<u32>>, Error> {
+        if self.summary().source.is_some() {
+            return Ok(None);
+        }
+        let sources = match self.place {
+            BlockPlace::Active(active, group) => {
+                active.columns(group)?.sources.clone().unwrap_or_default()
+            }
+            BlockPlace::Sealed(sealed, block) => sealed.sources(&block.entry)?,
+        };
+        let known = self.sources.len();
+        if sources.iter().any(|source| *source as usize >= known) {
+            return Err(self.corrupt(Column::Sources));
+        }
+        self.whole(sources, Column::Sources).map(Some)
+    }
+
+    /// The timestamp of each row.
+    pub fn timestamps(&self) -> Result<Vec<Micros>, Error> {
+        let timestamps = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.timestamps.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.timestamps(&block.entry)?,
+        };
+        self.whole(timestamps, Column::Timestamps)
+    }
+
+    /// The level of each row.
+    pub fn levels(&self) -> Result<Vec<Level>, Error> {
+        let levels = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.levels.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.levels(&block.entry)?,
+        };
+        self.whole(levels, Column::Levels)
+    }
+
+    /// The messages.
+    pub fn messages(&self) -> Result<Messages, Error> {
+        self.cut(self.text()?)
+    }
+
+    /// All messages, one after another: a search needs no more but [`Self::message_ends`]. What is no text is found by
+    /// [`Self::cut`].
+    pub fn text(&self) -> Result<Vec<u8>, Error> {
+        match self.place {
+            BlockPlace::Active(active, group) => {
+                let columns = active.columns(group)?;
+                Ok(columns.messages.text().as_bytes().to_vec())
+            }
+            BlockPlace::Sealed(sealed, block) => sealed.text(&block.entry),
+        }
+    }
+
+    /// Where each message ends in [`Self::text`], which has `length` bytes. That the borders are between chars, only
+    /// [`Self::cut`] looks.
+    pub fn message_ends(&self, length: usize) -> Result<Vec<u32>, Error> {
+        let ends = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.messages.ends().to_vec(),
+            BlockPlace::Sealed(sealed, block) => sealed.message_ends(&block.entry)?,
+        };
+        if ends.last().map_or(0, |end| *end as usize) != length {
+            return Err(self.corrupt(Column::MessageLengths));
+        }
+        self.whole(ends, Column::MessageLengths)
+    }
+
+    /// The messages, of which [`Self::text`] was read before.
+    pub fn cut(&self, text: Vec<u8>) -> Result<Messages, Error> {
+        let messages = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.messages.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.cut(&block.entry, text)?,
+        };
+        if messages.ends().len() != self.rows() {
+            return Err(self.corrupt(Column::Messages));
+        }
+        Ok(messages)
+    }
+
+    /// The metadata, still encoded.
+    pub fn metadata(&self) -> Result<MetadataColumn, Error> {
+        let metadata = match self.place {
+            BlockPlace::Active(active, group) => active.columns(group)?.metadata.clone(),
+            BlockPlace::Sealed(sealed, block) => sealed.metadata(&block.entry)?,
+        };
+        if metadata.rows() != self.rows() {
+            return Err(self.corrupt(Column::Metadata));
+        }
+        Ok(metadata)
+    }
+
+    /// How many bytes messages and metadata take, before they are compressed: at most so many, without reading any.
+    #[must_use]
+    pub fn content_bytes(&self) -> u64 {
+        match self.place {
+            BlockPlace::Active(_, group) => group.length(),
+            BlockPlace::Sealed(_, block) => {
+                let raw = |column| u64::from(block.entry.chunk(column).raw);
+                raw(Column::Messages) + raw(Column::Metadata)
+            }
+        }
+    }
+
+    /// How many bytes message and metadata of each row take.
+    pub fn row_bytes(&self) -> Result<Vec<u64>, Error> {
+        let lengths = match self.place {
+            BlockPlace::Active(active, group) => active.read(group)?.lengths()?,
+            BlockPlace::Sealed(sealed, block) => sealed.lengths(&block.entry)?,
+        };
+        self.whole(lengths, Column::MessageLengths)
+    }
+
+    /// Whole records of the rows with these indexes (ascending).
+    ///
+    /// # Panics
+    /// When an index is not below `summary().rows`.
+    pub fn records(&self, rows: &[usize]) -> Result<Vec<StoredRecord>, Error> {
+        if rows.is_empty() {
+            return Ok(vec![]);
+        }
+        let columns = self.columns()?;
+        rows.iter().map(|row| self.record(&columns, *row)).collect()
+    }
+
+    fn columns(&self) -> Result<Arc<Columns>, Error> {
+        match self.place {
+            BlockPlace::Active(active, group) => active.columns(group),
+            BlockPlace::Sealed(sealed, block) => {
+                let key = (sealed.key, block.entry.chunk(Column::Ids).offset);
+                sealed.cache().columns(key, || self.sealed_columns())
+            }
+        }
+    }
+
+    fn sealed_columns(&self) -> Result<Columns, Error> {
+        Ok(Columns {
+            ids: self.ids()?,
+            sources: self.sources()?,
+            timestamps: self.timestamps()?,
+            levels: self.levels()?,
+            messages: self.messages()?,
+            metadata: self.metadata()?,
+        })
+    }
+
+    fn record(&self, columns: &Columns, row: usize) -> Result<StoredRecord, Error> {
+        assert!(row < self.rows(), "row {row} of {}", self.rows());
+        let number = match &columns.sources {
+            Some(sources) => sources.get(row).copied(),
+            None => self.summary().source,
+        };
+        let fixed = || {
+            Some((
+                *columns.ids.get(row)?,
+                self.sources.get(number? as usize)?,
+                *columns.timestamps.get(row)?,
+                *columns.levels.get(row)?,
+            ))
+        };
+        let (id, source, timestamp, level): (_, &Source, _, _) =
+            fixed().ok_or_else(|| self.corrupt(Column::Ids))?;
+        Ok(StoredRecord {
+            id: Id(id),
+            record: Record {
+                timestamp,
+                source: source.clone(),
+                level,
+                message: columns.messages.get(row).to_owned(),
+                metadata: columns.metadata.get(row)?,
+            },
+        })
+    }
+
+    fn rows(&self) -> usize {
+        self.summary().rows as usize
+    }
+
+    fn whole<T>(&self, values: Vec<T>, column: Column) -> Result<Vec<T>, Error> {
+        if values.len() != self.rows() {
+            return Err(self.corrupt(column));
+        }
+        Ok(values)
+    }
+
+    /// What the footer says of a sealed block.
+    pub(in crate::store) fn sealed_entry(&self) -> Option<&'a Entry> {
+        match self.place {
+            BlockPlace::Active(..) => None,
+            BlockPlace::Sealed(_, block) => Some(&block.entry),
+        }
+    }
+
+    pub(in crate::store) fn corrupt(&self, column: Column) -> Error {
+        match self.place {
+            BlockPlace::Active(active, group) => {
+                Error::corrupt(active.path(), group.start(), column.name())
+            }
+            BlockPlace::Sealed(sealed, block) => sealed.corrupt(&block.entry, column),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The columns of a block in memory.
+
+use crate::record::{Level, Metadata};
+use crate::store::error::Error;
+use crate::store::format::batch;
+use crate::store::format::layout::Column;
+use crate::time::Micros;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Every column of a block.
+#[derive(Debug)]
+pub(in crate::store) struct Columns {
+    pub(in crate::store) ids: Vec<u64>,
+    /// None when all rows have the source of the summary.
+    pub(in crate::store) sources: Option<Vec<u32>>,
+    pub(in crate::store) timestamps: Vec<Micros>,
+    pub(in crate::store) levels: Vec<Level>,
+    pub(in crate::store) messages: Messages,
+    pub(in crate::store) metadata: MetadataColumn,
+}
+
+impl Columns {
+    /// The memory that they take, nearly.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        let content = self.messages.text.len() + self.metadata.bytes.len();
+        content + self.messages.ends.len() * BYTES_A_ROW
+    }
+
+    /// Columns that take so much memory.
+    #[cfg(test)]
+    pub(in crate::store) fn of_bytes(bytes: usize) -> Self {
+        Self {
+            ids: vec![],
+            sources: None,
+            timestamps: vec![],
+            levels: vec![],
+            messages: Messages {
+                text: "x".repeat(bytes),
+                ends: vec![],
+            },
+            metadata: MetadataColumn {
+                bytes: vec![],
+                ends: vec![],
+                path: PathBuf::new(),
+                offset: 0,
+            },
+        }
+    }
+}
+
+/// Id, timestamp, source, level and two lengths.
+const BYTES_A_ROW: usize = 8 + 8 + 4 + 1 + 4 + 4;
+
+/// The messages of a block: one text, cut by row.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Messages {
+    /// `None` when the lengths do not cut `text` into whole chars from end to end.
+    pub(in crate::store) fn new(text: String, lengths: &[u32]) -> Option<Self> {
+        let ends = ends(lengths.iter().copied())?;
+        let whole = ends.last().map_or(0, |end| *end as usize) == text.len();
+        let between_chars = |end: &u32| text.is_char_boundary(*end as usize);
+        let cut = text.is_ascii() || ends.iter().all(between_chars);
+        (whole && cut).then_some(Self { text, ends })
+    }
+
+    /// The message of a row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn get(&self, row: usize) -> &str {
+        range(&self.ends, row)
+            .and_then(|range| self.text.get(range))
+            .unwrap_or_else(|| panic!("row {row} of {}", self.ends.len()))
+    }
+
+    /// All messages, one after another without separator.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where in `text` each row ends.
+    #[must_use]
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+}
+
+/// The metadata of a block.
+#[derive(Debug, Clone)]
+pub struct MetadataColumn {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    path: PathBuf,
+    offset: u64,
+}
+
+impl MetadataColumn {
+    /// `None` when the lengths do not cut `bytes` from end to end. The place is for errors.
+    pub(in crate::store) fn new(
+        bytes: Vec<u8>,
+        lengths: &[u32],
+        path: &Path,
+        offset: u64,
+    ) -> Option<Self> {
+        let ends = ends(lengths.iter().copied())?;
+        let whole = ends.last().map_or(0, |end| *end as usize) == bytes.len();
+        whole.then(|| Self {
+            bytes,
+            ends,
+            path: path.to_owned(),
+            offset,
+        })
+    }
+
+    /// The metadata of a row.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn get(&self, row: usize) -> Result<Metadata, Error> {
+        batch::decode_metadata(self.bytes(row))
+            .ok_or_else(|| Error::corrupt(&self.path, self.offset, Column::Metadata.name()))
+    }
+}
+
+impl MetadataColumn {
+    /// The number of rows.
+    pub(in crate::store) fn rows(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The metadata of a row as it is encoded; equal bytes mean equal metadata, and every string in it stands there as it is.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn bytes(&self, row: usize) -> &[u8] {
+        range(&self.ends, row)
+            .and_then(|range| self.bytes.get(range))
+            .unwrap_or_else(|| panic!("row {row} of {}", self.ends.len()))
+    }
+
+    /// All encoded metadata, one after another.
+    #[must_use]
+    pub fn all_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Where each of the rows ends that have these lengths, one after another.
+pub(in crate::store) fn ends<T>(lengths: impl IntoIterator<Item = T>) -> Option<Vec<u32>>
+where
+    u32: TryFrom<T>,
+{
+    let mut end = 0_u32;
+    let ends = lengths.into_iter().map(|length| {
+        end = end.checked_add(u32::try_from(length).ok()?)?;
+        Some(end)
+    });
+    ends.collect()
+}
+
+fn range(ends: &[u32], row: usize) -> Option<Range<usize>> {
+    let start = match row.checked_sub(1) {
+        Some(before) => *ends.get(before)?,
+        None => 0,
+    };
+    Some(start as usize..*ends.get(row)? as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_cut_where_the_lengths_say() {
+        let messages = Messages::new("ab\u{e9}".to_owned(), &[1, 0, 3]).unwrap();
+        assert_eq!(messages.get(0), "a");
+        assert_eq!(messages.get(1), "");
+        assert_eq!(messages.get(2), "b\u{e9}");
+        assert_eq!(messages.ends(), [1, 1, 4]);
+        assert_eq!(messages.text(), "ab\u{e9}");
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
+        let text = || "ab\u{e9}".to_owned();
+        assert!(Messages::new(text(), &[1, 2]).is_none(), "too short");
+        assert!(Messages::new(text(), &[5]).is_none(), "too long");
+        assert!(Messages::new(text(), &[3, 1]).is_none(), "inside a char");
+        assert!(Messages::new(text(), &[u32::MAX, 5]).is_none(), "overflow");
+        assert!(MetadataColumn::new(vec![0], &[2], Path::new("x"), 0).is_none());
+    }
+
+    #[test]
+    fn damaged_metadata_names_its_place() {
+        let column = MetadataColumn::new(vec![1], &[1], Path::new("x"), 9).unwrap();
+        assert_eq!(
+            column.get(0).unwrap_err().to_string(),
+            "x: block metadata at offset 9 is damaged"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! Reading: blocks, segments, and the views that readers see.
+
+pub(super) mod active;
+pub(super) mod block;
+pub(super) mod cache;
+pub(super) mod columns;
+pub(super) mod opened;
+pub(super) mod reader;
+pub(super) mod sealed;
+pub(super) mod segment;
+pub(super) mod tally;

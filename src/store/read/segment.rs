@@ -1,0 +1,203 @@
+//! Segments: what a file of the store is to readers, sealed or active.
+
+use super::active::ActiveSegment;
+use super::block::Block;
+use super::sealed::SealedSegment;
+use super::tally::{self, SourceTally};
+use crate::record::Source;
+use crate::store::error::Error;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Sealed or active: the same to a reader.
+#[derive(Debug)]
+pub struct Segment {
+    ids: Range<u64>,
+    sources: Arc<Vec<Source>>,
+    body: Body,
+}
+
+#[derive(Debug)]
+pub(in crate::store) enum Body {
+    Active(ActiveSegment),
+    Sealed(SealedSegment),
+}
+
+impl Segment {
+    pub(in crate::store) fn active(
+        ids: Range<u64>,
+        sources: Arc<Vec<Source>>,
+        active: ActiveSegment,
+    ) -> Self {
+        Self {
+            ids,
+            sources,
+            body: Body::Active(active),
+        }
+    }
+
+    pub(in crate::store) fn sealed(
+        ids: Range<u64>,
+        sources: Vec<Source>,
+        sealed: SealedSegment,
+    ) -> Self {
+        Self {
+            ids,
+            sources: Arc::new(sources),
+            body: Body::Sealed(sealed),
+        }
+    }
+
+    /// The ids it holds.
+    #[must_use]
+    pub fn ids(&self) -> Range<u64> {
+        self.ids.clone()
+    }
+
+    /// How many records it holds: fewer than ids where some were lost.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        match &self.body {
+            Body::Active(active) => active.rows(),
+            Body::Sealed(sealed) => sealed.rows(),
+        }
+    }
+
+    /// Every id that it holds, ascending.
+    ///
+    /// # Errors
+    /// [`Error`] when a block is damaged.
+    fn all_ids(&self) -> Result<Vec<u64>, Error> {
+        let mut ids = vec![];
+        for block in self.blocks() {
+            ids.append(&mut block.ids()?);
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// How many records have this id or a greater one.
+    pub(in crate::store) fn rows_from(&self, id: u64) -> Result<u64, Error> {
+        if id <= self.ids.start {
+            return Ok(self.rows());
+        }
+        if self.is_contiguous() {
+            return Ok(self.ids.end.saturating_sub(id));
+        }
+        let ids = self.all_ids()?;
+        Ok((ids.len() - ids.partition_point(|found| *found < id)) as u64)
+    }
+
+    /// The id of the record that has `newer` records behind it; `None` when it holds no more than these. Where ids cannot be
+    /// read, the last ones that the block may have are taken for them, and the first damage goes to `damage`.
+    pub(in crate::store) fn id_before(
+        &self,
+        newer: u64,
+        damage: &mut Option<Error>,
+    ) -> Option<u64> {
+        if self.rows() <= newer {
+            return None;
+        }
+        if self.is_contiguous() {
+            return (self.ids.end - newer).checked_sub(1);
+        }
+        let mut ids = vec![];
+        for block in self.blocks() {
+            let summary = block.summary();
+            let end = summary.ids.end;
+            let assumed = end.saturating_sub(summary.rows.into())..end;
+            match block.ids() {
+                Ok(mut found) => ids.append(&mut found),
+                Err(error) => {
+                    damage.get_or_insert(error);
+                    ids.extend(assumed);
+                }
+            }
+        }
+        ids.sort_unstable();
+        let newer = usize::try_from(newer).unwrap_or(usize::MAX);
+        ids.iter().rev().nth(newer).copied()
+    }
+
+    /// Whether no id within its range is missing.
+    fn is_contiguous(&self) -> bool {
+        self.rows() == self.ids.end - self.ids.start
+    }
+
+    /// The sources that blocks name by index.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// How many blocks.
+    #[must_use]
+    pub fn block_count(&self) -> usize {
+        match &self.body {
+            Body::Active(active) => active.block_count(),
+            Body::Sealed(sealed) => sealed.block_count(),
+        }
+    }
+
+    /// One block.
+    ///
+    /// # Panics
+    /// When `index >= block_count()`.
+    #[must_use]
+    pub fn block(&self, index: usize) -> Block<'_> {
+        let block = match &self.body {
+            Body::Active(active) => Block::active(&self.sources, active, index),
+            Body::Sealed(sealed) => Block::sealed(&self.sources, sealed, index),
+        };
+        block.unwrap_or_else(|| panic!("block {index} of {}", self.block_count()))
+    }
+
+    /// What its rows are by source, ascending by number. Rows that few share a block with are read the first time; the others
+    /// never.
+    ///
+    /// # Errors
+    /// [`Error`] when a block that must be read is damaged.
+    pub fn tallies(&self) -> Result<Arc<Vec<SourceTally>>, Error> {
+        match &self.body {
+            Body::Active(active) => Ok(Arc::new(active.tallies())),
+            Body::Sealed(sealed) => {
+                if let Some(known) = sealed.tallies.get() {
+                    return Ok(Arc::clone(known));
+                }
+                let found = Arc::new(self.count_blocks()?);
+                Ok(Arc::clone(sealed.tallies.get_or_init(|| found)))
+            }
+        }
+    }
+
+    fn count_blocks(&self) -> Result<Vec<SourceTally>, Error> {
+        let mut all = vec![];
+        for block in self.blocks() {
+            let summary = block.summary();
+            let part = if let Some(source) = summary.source {
+                vec![SourceTally {
+                    source,
+                    levels: summary.levels.map(u64::from),
+                    last: *summary.times.end(),
+                }]
+            } else {
+                let sources = block.sources()?.unwrap_or_default();
+                let rows = sources.into_iter().zip(block.timestamps()?);
+                let rows = rows.zip(block.levels()?);
+                tally::of_rows(rows.map(|((source, time), level)| (source, time, level)))
+            };
+            all = tally::merged(&all, &part);
+        }
+        Ok(all)
+    }
+
+    /// All blocks, in the order of the file.
+    #[must_use]
+    pub fn blocks(&self) -> impl DoubleEndedIterator<Item = Block<'_>> + ExactSizeIterator {
+        (0..self.block_count()).map(|index| self.block(index))
+    }
+
+    pub(in crate::store) fn body(&self) -> &Body {
+        &self.body
+    }
+}

@@ -1,0 +1,146 @@
+//! Repairing: every record that can be read goes into a new store, under its id; the damaged one is left as it is.
+
+use super::read_only;
+use super::snapshot;
+use crate::disk::Disk;
+use crate::record::{Positions, StoredRecord};
+use crate::store::error::Error;
+use crate::store::folder::directory::{Directory, Identity};
+use crate::store::folder::recover::{self, Found};
+use crate::store::format::footer::Facts;
+use crate::store::read::segment::Segment;
+use crate::store::write::append::{ActiveWriter, FrameWriter};
+use crate::store::write::seal;
+use crate::time::Micros;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a repair saved.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Repair {
+    /// Records in the new store.
+    pub records: u64,
+    /// What was damaged.
+    pub damage: Vec<Error>,
+}
+
+/// Puts every readable record of the store at `from` into a new one at `to`, a new or empty folder. Ids, positions and the low-water
+/// id stay what they were.
+pub fn repair(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<Repair, Error> {
+    let source = Directory::new(disk, from).current();
+    let mut repair = Repair::default();
+    let identity = match source.read_identity() {
+        Err(error @ (Error::Corrupt { .. } | Error::NotAStore { .. })) => {
+            let identity = recover::identity_of_segments(&source)?.ok_or_else(|| error.clone())?;
+            repair.damage.push(error);
+            identity
+        }
+        identity => identity?,
+    };
+    let found = read_only::find_as(&source, &identity)?;
+    repair.damage.extend(found.damage());
+    let target = snapshot::claim(&source.disk, to)?;
+    let mut salvage = Salvage {
+        target: &target,
+        identity: &identity,
+        frames: FrameWriter::default(),
+        repair,
+    };
+    let (next_id, low_water) = (found.next_id(), found.low_water());
+    let positions = found.newest_positions();
+    salvage.run(found)?;
+    ActiveWriter::create(&target, &identity, next_id, low_water, &positions)?;
+    target.write_identity(&identity)?;
+    Ok(salvage.repair)
+}
+
+struct Salvage<'a> {
+    target: &'a Directory,
+    identity: &'a Identity,
+    frames: FrameWriter,
+    repair: Repair,
+}
+
+impl Salvage<'_> {
+    fn run(&mut self, found: Found) -> Result<(), Error> {
+        for file in found.sealed {
+            let Facts {
+                low_water,
+                positions,
+                ..
+            } = &file.facts;
+            self.segment(&file.segment, file.begun, *low_water, positions)?;
+        }
+        for file in found.active {
+            let begun = (!file.header_damaged).then_some(file.header.created);
+            let low_water = file.index.low_water;
+            let positions = file.index.positions.clone();
+            let segment = ActiveWriter::from(file).segment();
+            self.segment(&segment, begun, low_water, &positions)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is readable of a segment as an active file, and seals that.
+    fn segment(
+        &mut self,
+        segment: &Segment,
+        begun: Option<Micros>,
+        low_water: u64,
+        positions: &Positions,
+    ) -> Result<(), Error> {
+        let records = self.readable(segment);
+        let Some(first) = records.first() else {
+            return Ok(());
+        };
+        let mut writer =
+            ActiveWriter::create(self.target, self.identity, first.id.0, low_water, positions)?;
+        writer.header.created = begun.unwrap_or(writer.header.created);
+        rewrite(&mut self.frames, &mut writer, &records)?;
+        writer.sync()?;
+        let facts = Facts {
+            sealed: Micros::now(),
+            low_water,
+            positions: positions.clone(),
+        };
+        seal::seal_whole(self.target, &writer, facts)?;
+        self.target.remove(&writer.file.path)?;
+        self.repair.records += records.len() as u64;
+        Ok(())
+    }
+
+    /// The records of every block that is whole, by id.
+    fn readable(&mut self, segment: &Segment) -> Vec<StoredRecord> {
+        let mut records = vec![];
+        for block in segment.blocks() {
+            let rows: Vec<usize> = (0..block.summary().rows as usize).collect();
+            match block.records(&rows) {
+                Ok(mut readable) => records.append(&mut readable),
+                Err(error) => self.repair.damage.push(error),
+            }
+        }
+        records.sort_by_key(|record| record.id);
+        records
+    }
+}
+
+/// Appends records, which ascend by id, under the ids that they have.
+pub(in crate::store) fn rewrite(
+    frames: &mut FrameWriter,
+    writer: &mut ActiveWriter,
+    records: &[StoredRecord],
+) -> Result<(), Error> {
+    let runs = records.chunk_by(|a, b| a.id.0 + 1 == b.id.0);
+    for batch in runs.flat_map(|run| run.chunks(BATCH_RECORDS)) {
+        let Some(first) = batch.first() else {
+            continue;
+        };
+        let records = batch.iter().map(|stored| &stored.record);
+        frames.append(writer, first.id.0, &records, &[])?;
+    }
+    Ok(())
+}
+
+/// As many as a collector brings at once.
+const BATCH_RECORDS: usize = 512;

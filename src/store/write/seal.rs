@@ -1,0 +1,431 @@
+//! Sealing: a frozen active file becomes a sealed segment, a block at a time, so that appending goes on between the blocks.
+
+use super::append::ActiveWriter;
+use super::plan::{Plan, Weight, plan};
+use crate::disk::DiskFile;
+use crate::mapped::Mapped;
+use crate::record::{Level, Source};
+use crate::store::error::Error;
+use crate::store::folder::directory::Directory;
+use crate::store::format::batch::{Batch, Damage};
+use crate::store::format::column::{Compressor, put_varint, put_zigzag};
+use crate::store::format::footer::{Chunk, Entry, Facts, Footer, Trailer};
+use crate::store::format::frame::{self, FrameKind, Place};
+use crate::store::format::layout::{COLUMNS, FileKind, HEADER_LENGTH, Header};
+use crate::store::format::ngram;
+use crate::store::format::summary::Summary;
+use crate::store::read::active::ActiveFile;
+use crate::time::Micros;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Begins to seal a file of `directory`.
+pub(in crate::store) fn begin(
+    directory: &Directory,
+    frozen: &ActiveWriter,
+) -> Result<Sealer, Error> {
+    let path = directory.sealed(frozen.header.first_id);
+    let (file, temporary) = directory.create(&path)?;
+    Sealer::begin(
+        frozen.file.clone(),
+        frozen.length,
+        frozen.header,
+        file,
+        temporary,
+    )
+}
+
+/// Seals a file at one go.
+pub(in crate::store) fn seal_whole(
+    directory: &Directory,
+    frozen: &ActiveWriter,
+    facts: Facts,
+) -> Result<(), Error> {
+    let mut sealer = begin(directory, frozen)?;
+    while sealer.step()?.is_some() {}
+    sealer.finish(frozen.index.dictionary.names(), facts)?;
+    directory.commit(&directory.sealed(frozen.header.first_id))
+}
+
+/// A segment being sealed.
+#[derive(Debug)]
+pub(in crate::store) struct Sealer {
+    frozen: Frozen,
+    header: Header,
+    plans: std::vec::IntoIter<Plan>,
+    output: Output,
+    entries: Vec<Entry>,
+    /// Bitmaps stand together behind the blocks: a search for a rare word touches these pages alone.
+    bitmaps: Vec<u8>,
+    tools: Tools,
+}
+
+/// The file being sealed and where its rows stand in it.
+#[derive(Debug)]
+struct Frozen {
+    file: ActiveFile,
+    map: Mapped,
+    rows: Vec<Row>,
+    /// The first row of each run of consecutive ids, with its id.
+    runs: Vec<(usize, u64)>,
+}
+
+/// Where a row's parts stand.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    timestamp: Micros,
+    source: u32,
+    message_at: u32,
+    message_length: u32,
+    metadata_at: u32,
+    metadata_length: u32,
+    level: Level,
+}
+
+#[derive(Debug)]
+struct Output {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    length: u64,
+}
+
+/// What blocks are made with, one after another.
+#[derive(Debug)]
+struct Tools {
+    compressor: Compressor,
+    grams: ngram::Builder,
+    raw: Vec<u8>,
+    stored: Vec<u8>,
+}
+
+impl Sealer {
+    /// Begins to seal `frozen`, whose first `length` bytes are final, into a new file at `path`.
+    fn begin(
+        frozen: ActiveFile,
+        length: u64,
+        header: Header,
+        file: Arc<dyn DiskFile>,
+        path: PathBuf,
+    ) -> Result<Self, Error> {
+        let frozen = Frozen::read(frozen, length)?;
+        let header = Header {
+            kind: FileKind::Sealed,
+            ..header
+        };
+        let mut output = Output {
+            file,
+            path,
+            length: 0,
+        };
+        output.append(&header.encode())?;
+        let compressor = Compressor::new().map_err(Error::io("compress", &output.path))?;
+        Ok(Self {
+            plans: plan(&frozen.weights()).into_iter(),
+            frozen,
+            header,
+            output,
+            entries: vec![],
+            bitmaps: vec![],
+            tools: Tools {
+                compressor,
+                grams: ngram::Builder::new(),
+                raw: vec![],
+                stored: vec![],
+            },
+        })
+    }
+
+    /// Writes the next block and returns its rows; `None` when no block is left.
+    pub(in crate::store) fn step(&mut self) -> Result<Option<u64>, Error> {
+        let Some(plan) = self.plans.next() else {
+            return Ok(None);
+        };
+        let rows: Vec<(u64, Row)> = plan
+            .rows
+            .iter()
+            .filter_map(|row| self.frozen.row(*row as usize))
+            .collect();
+        let Some(summary) = summarize(&rows) else {
+            return Ok(Some(0));
+        };
+        let chunks = self.write_columns(&rows, summary.source.is_some())?;
+        let bitmap = self.add_bitmap(&rows)?;
+        self.entries.push(Entry {
+            summary,
+            chunks,
+            bitmap,
+        });
+        Ok(Some(rows.len() as u64))
+    }
+
+    /// Writes bitmaps, footers and trailer, and makes the file durable. All blocks must be written.
+    pub(in crate::store) fn finish(
+        mut self,
+        sources: &[Source],
+        facts: Facts,
+    ) -> Result<(), Error> {
+        debug_assert!(self.plans.len() == 0, "a block is missing");
+        let store = self.header.store;
+        let first_at = self.output.length;
+        let mut footer = Footer {
+            ids: self.header.first_id..self.frozen.end_id().unwrap_or(self.header.first_id),
+            facts,
+            sources: sources.to_vec(),
+            entries: self.entries,
+        };
+        let bitmaps_at = first_at + footer.encode(store).len() as u64;
+        for entry in &mut footer.entries {
+            entry.bitmap.offset += bitmaps_at;
+        }
+        let footer = footer.encode(store);
+        let output = &mut self.output;
+        output.append(&footer)?;
+        output.append(&self.bitmaps)?;
+        let trailer = Trailer {
+            store,
+            footers: [first_at, output.length],
+        };
+        output.append(&footer)?;
+        output.append(&trailer.encode())?;
+        output.file.sync().map_err(Error::io("sync", &output.path))
+    }
+
+    /// Writes the columns of a block, in the order of [`crate::store::format::layout::Column`].
+    fn write_columns(
+        &mut self,
+        rows: &[(u64, Row)],
+        same_source: bool,
+    ) -> Result<[Chunk; COLUMNS], Error> {
+        self.tools.stored.clear();
+        let offset = self.output.length;
+        let lengths: [fn(&Row) -> u32; 2] = [|row| row.message_length, |row| row.metadata_length];
+        let numbers = |raw: &mut Vec<u8>, of: fn(&Row) -> u32| {
+            for (_, row) in rows {
+                put_varint(raw, of(row).into());
+            }
+        };
+        let [message_lengths, metadata_lengths] = lengths;
+        let chunks = [
+            self.column(|_, raw| put_ids(raw, rows))?,
+            self.column(|_, raw| {
+                if !same_source {
+                    numbers(raw, |row| row.source);
+                }
+            })?,
+            self.column(|_, raw| put_timestamps(raw, rows))?,
+            self.column(|_, raw| raw.extend(rows.iter().map(|(_, row)| row.level as u8)))?,
+            self.column(|_, raw| numbers(raw, message_lengths))?,
+            self.column(|_, raw| numbers(raw, metadata_lengths))?,
+            self.column(|map, raw| {
+                for (_, row) in rows {
+                    raw.extend_from_slice(row.message(map));
+                }
+            })?,
+            self.column(|map, raw| {
+                for (_, row) in rows {
+                    raw.extend_from_slice(slice(map, row.metadata_at, row.metadata_length));
+                }
+            })?,
+        ];
+        self.output.append(&self.tools.stored)?;
+        Ok(chunks.map(|chunk| Chunk {
+            offset: offset + chunk.offset,
+            ..chunk
+        }))
+    }
+
+    /// Compresses what `fill` makes behind the columns before it; the offset counts from the first of them.
+    fn column(&mut self, fill: impl FnOnce(&[u8], &mut Vec<u8>)) -> Result<Chunk, Error> {
+        let Tools {
+            compressor,
+            raw,
+            stored,
+            ..
+        } = &mut self.tools;
+        raw.clear();
+        fill(&self.frozen.map, raw);
+        let start = stored.len();
+        let length = compressor
+            .append(raw, stored)
+            .map_err(Error::io("compress", &self.output.path))?;
+        Ok(Chunk {
+            offset: start as u64,
+            stored: saturated(length),
+            raw: saturated(raw.len()),
+            crc: crc32fast::hash(stored.get(start..).unwrap_or_default()),
+        })
+    }
+
+    /// Adds the bitmap of a block; its offset counts from the first bitmap.
+    fn add_bitmap(&mut self, rows: &[(u64, Row)]) -> Result<Chunk, Error> {
+        let Frozen { file, map, .. } = &self.frozen;
+        for (_, row) in rows {
+            let message = str::from_utf8(row.message(map))
+                .map_err(|_| Error::corrupt(&file.path, row.message_at.into(), "message"))?;
+            self.tools.grams.add(message);
+        }
+        let bitmap = self.tools.grams.finish();
+        let chunk = Chunk {
+            offset: self.bitmaps.len() as u64,
+            stored: saturated(bitmap.len()),
+            raw: saturated(bitmap.len()),
+            crc: crc32fast::hash(&bitmap),
+        };
+        self.bitmaps.extend(bitmap);
+        Ok(chunk)
+    }
+}
+
+fn summarize(rows: &[(u64, Row)]) -> Option<Summary> {
+    let (first, first_row) = rows.first()?;
+    let (last, _) = rows.last()?;
+    let mut levels = [0_u32; 4];
+    for (_, row) in rows {
+        if let Some(count) = levels.get_mut(row.level.index()) {
+            *count += 1;
+        }
+    }
+    let times = || rows.iter().map(|(_, row)| row.timestamp);
+    let same = rows.iter().all(|(_, row)| row.source == first_row.source);
+    Some(Summary {
+        source: same.then_some(first_row.source),
+        rows: saturated(rows.len()),
+        ids: *first..*last + 1,
+        times: times().min()?..=times().max()?,
+        levels,
+    })
+}
+
+fn put_ids(raw: &mut Vec<u8>, rows: &[(u64, Row)]) {
+    let mut next = rows.first().map_or(0, |(id, _)| *id);
+    for (id, _) in rows {
+        put_varint(raw, id - next);
+        next = id + 1;
+    }
+}
+
+fn put_timestamps(raw: &mut Vec<u8>, rows: &[(u64, Row)]) {
+    let mut before = 0;
+    for (_, row) in rows {
+        // Neither can overflow: a timestamp is within the years 0000 to 9999.
+        put_zigzag(raw, row.timestamp.get() - before);
+        before = row.timestamp.get();
+    }
+}
+
+impl Output {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file
+            .write_all_at(bytes, self.length)
+            .map_err(Error::io("write", &self.path))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Row {
+    fn message<'a>(&self, map: &'a [u8]) -> &'a [u8] {
+        slice(map, self.message_at, self.message_length)
+    }
+}
+
+impl Frozen {
+    /// Maps the file and finds its rows.
+    fn read(file: ActiveFile, length: u64) -> Result<Self, Error> {
+        let map = file
+            .file
+            .map(length)
+            .map_err(Error::io("map", &file.path))?;
+        let mut frozen = Self {
+            file,
+            map: map.clone(),
+            rows: vec![],
+            runs: vec![],
+        };
+        let mut offset = HEADER_LENGTH as u64;
+        while offset < length {
+            offset = frozen.read_frame(&map, offset)?;
+        }
+        Ok(frozen)
+    }
+
+    fn read_frame(&mut self, map: &[u8], offset: u64) -> Result<u64, Error> {
+        let path = Arc::clone(&self.file.path);
+        let corrupt = |what| Error::corrupt(&path, offset, what);
+        let rest = usize::try_from(offset).ok().and_then(|at| map.get(at..));
+        let place = Place {
+            store: self.file.store,
+            offset,
+        };
+        let frame = rest
+            .and_then(|rest| frame::parse(rest, place))
+            .ok_or_else(|| corrupt("frame"))?;
+        if frame.kind == FrameKind::Batch {
+            Batch::decode(frame.payload)
+                .and_then(|batch| self.add_rows(&batch, frame.end()))
+                .map_err(|Damage(what)| corrupt(what))?;
+        }
+        Ok(frame.end())
+    }
+
+    /// Adds the rows of a batch whose frame ends at `end`: messages, then metadata, are the last things in it.
+    fn add_rows(&mut self, batch: &Batch<'_>, end: u64) -> Result<(), Damage> {
+        let ids = batch.ids();
+        if !ids.is_empty() && self.end_id() != Some(ids.start) {
+            self.runs.push((self.rows.len(), ids.start));
+        }
+        let metadata_at = end.saturating_sub(batch.metadata().len() as u64);
+        let message_at = metadata_at.saturating_sub(batch.text().len() as u64);
+        let mut metadata_at = u32::try_from(metadata_at).map_err(|_| Damage("frame place"))?;
+        let mut message_at = u32::try_from(message_at).map_err(|_| Damage("frame place"))?;
+        let lengths = batch.message_lengths().zip(batch.metadata_lengths());
+        let fixed = batch.timestamps().zip(batch.sources()).zip(batch.levels());
+        for (((timestamp, source), level), (message_length, metadata_length)) in fixed.zip(lengths)
+        {
+            self.rows.push(Row {
+                timestamp,
+                source,
+                message_at,
+                message_length,
+                metadata_at,
+                metadata_length,
+                level: level.ok_or(Damage("levels"))?,
+            });
+            // The sums of the lengths were checked when the batch was cut.
+            message_at += message_length;
+            metadata_at += metadata_length;
+        }
+        Ok(())
+    }
+
+    /// One past the last id; `None` without rows.
+    fn end_id(&self) -> Option<u64> {
+        let (row, id) = self.runs.last()?;
+        Some(id + (self.rows.len() - row) as u64)
+    }
+
+    /// A row and its id.
+    fn row(&self, index: usize) -> Option<(u64, Row)> {
+        let run = self.runs.partition_point(|(row, _)| *row <= index);
+        let (row, id) = self.runs.get(run.checked_sub(1)?)?;
+        Some((id + (index - row) as u64, *self.rows.get(index)?))
+    }
+
+    fn weights(&self) -> Vec<Weight> {
+        let weight = |row: &Row| Weight {
+            source: row.source,
+            bytes: u64::from(row.message_length) + u64::from(row.metadata_length),
+        };
+        self.rows.iter().map(weight).collect()
+    }
+}
+
+/// Columns are bounded by the file that they come from, which is below 4 GiB.
+fn saturated(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn slice(map: &[u8], at: u32, length: u32) -> &[u8] {
+    let start = at as usize;
+    map.get(start..start + length as usize).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! Failures that stop no append: each is reported once, and what failed is tried again after a pause that grows.
+
+use crate::store::error::Error;
+use std::error::Error as _;
+use std::mem;
+
+/// What a store does besides appending; each fails by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Task {
+    /// Beginning another active file.
+    Rotate,
+    /// Sealing a full file.
+    Seal,
+    /// Finding the records that are too many.
+    Rows,
+    /// Finding the records that are too old.
+    Age,
+    /// Removing files that are no longer part of the store.
+    Unlink,
+    /// Recovering after a failed write or sync.
+    Recover,
+}
+
+/// The failures of tasks: those that have been reported, and those that have not.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Troubles {
+    reported: Vec<(Task, String)>,
+    unreported: Vec<Error>,
+}
+
+impl Troubles {
+    /// A task failed. The same failure of the same task is reported once, until the task succeeds.
+    pub(in crate::store) fn note(&mut self, task: Task, error: Error) {
+        // Another file with the same failure is no news.
+        let text = match error.source() {
+            Some(source) => source.to_string(),
+            None => error.to_string(),
+        };
+        let entry = (task, text);
+        if self.reported.contains(&entry) {
+            return;
+        }
+        if self.reported.len() >= REPORTED_MAX {
+            self.reported.remove(0);
+        }
+        self.reported.push(entry);
+        if self.unreported.len() < REPORTED_MAX {
+            self.unreported.push(error);
+        }
+    }
+
+    /// A task succeeded: its next failure is news.
+    pub(in crate::store) fn succeeded(&mut self, task: Task) {
+        self.reported.retain(|(known, _)| *known != task);
+    }
+
+    /// The failures that nobody was told of.
+    pub(in crate::store) fn take(&mut self) -> Vec<Error> {
+        mem::take(&mut self.unreported)
+    }
+}
+
+/// Failures remembered: more than tasks fail in different ways at a time. One that is forgotten is reported again.
+const REPORTED_MAX: usize = 32;
+
+/// A pause before another try, counted in upkeeps, which come once a second; it doubles with every failure.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Backoff {
+    left: u32,
+    last: u32,
+}
+
+impl Backoff {
+    pub(in crate::store) fn is_waiting(&self) -> bool {
+        self.left > 0
+    }
+
+    /// An upkeep passed.
+    pub(in crate::store) fn tick(&mut self) {
+        self.left = self.left.saturating_sub(1);
+    }
+
+    pub(in crate::store) fn failed(&mut self) {
+        self.last = self.last.saturating_mul(2).clamp(1, PAUSE_MAX);
+        self.left = self.last;
+    }
+
+    pub(in crate::store) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Half a minute: a disk that was cleared is used again soon, and one that stays broken is not worn out.
+const PAUSE_MAX: u32 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::path::Path;
+
+    fn failure(code: i32) -> Error {
+        Error::io("create", Path::new("x"))(io::Error::from_raw_os_error(code))
+    }
+
+    #[test]
+    fn reports_a_failure_once_until_its_task_succeeds() {
+        let mut troubles = Troubles::default();
+        troubles.note(Task::Seal, failure(24));
+        troubles.note(Task::Seal, failure(24));
+        assert_eq!(troubles.take().len(), 1);
+        troubles.note(Task::Seal, failure(24));
+        assert!(troubles.take().is_empty());
+        troubles.note(Task::Rotate, failure(24));
+        troubles.note(Task::Seal, failure(12));
+        assert_eq!(troubles.take().len(), 2, "another task, another reason");
+        troubles.succeeded(Task::Seal);
+        troubles.note(Task::Rotate, failure(24));
+        troubles.note(Task::Seal, failure(24));
+        assert_eq!(troubles.take().len(), 1);
+    }
+
+    #[test]
+    fn remembers_a_bounded_number_of_failures() {
+        let mut troubles = Troubles::default();
+        for code in 0..200 {
+            troubles.note(Task::Unlink, failure(code));
+        }
+        assert_eq!(troubles.reported.len(), REPORTED_MAX);
+        assert_eq!(troubles.take().len(), REPORTED_MAX);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_end_with_success() {
+        let mut backoff = Backoff::default();
+        let mut pauses = vec![];
+        for _ in 0..8 {
+            backoff.failed();
+            let mut pause = 0;
+            while backoff.is_waiting() {
+                backoff.tick();
+                pause += 1;
+            }
+            pauses.push(pause);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);
+        backoff.succeeded();
+        assert!(!backoff.is_waiting());
+    }
+}

@@ -1,0 +1,189 @@
+//! The one writer: appends frames, syncs them, lets readers see them.
+
+use super::append::{ActiveWriter, FrameWriter};
+use super::arrival::AgeClock;
+use super::seal::Sealer;
+use super::trouble::{Backoff, Troubles};
+use crate::disk::DiskFile;
+use crate::record::{Position, Positions};
+use crate::redact::Redacted;
+use crate::store::error::Error;
+use crate::store::folder::directory::{Directory, Identity};
+use crate::store::folder::recover::{LostFile, SealedFile};
+use crate::store::options::{Options, SyncPolicy};
+use crate::store::read::reader::{Reader, Shared, View};
+use crate::store::read::segment::Segment;
+use crate::time::Micros;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The one writer.
+#[derive(Debug)]
+pub struct Store {
+    pub(in crate::store) directory: Directory,
+    pub(in crate::store) options: Options,
+    pub(in crate::store) identity: Identity,
+    pub(in crate::store) sealed: Vec<SealedFile>,
+    pub(in crate::store) lost: Vec<LostFile>,
+    pub(in crate::store) frozen: Vec<Frozen>,
+    pub(in crate::store) active: ActiveWriter,
+    pub(in crate::store) shared: Arc<Shared>,
+    /// Records below are pruned.
+    pub(in crate::store) low_water: u64,
+    /// Rows of sealing that appending has paid for.
+    pub(in crate::store) seal_credit: u64,
+    pub(in crate::store) last_sync: Micros,
+    pub(in crate::store) last_prune: Option<Micros>,
+    /// When files were last given up for want of room on the file system.
+    pub(in crate::store) room_made: Option<Micros>,
+    pub(in crate::store) frames: FrameWriter,
+    pub(in crate::store) age_clock: AgeClock,
+    /// Files that are no longer part of the store, and still there.
+    pub(in crate::store) doomed: Vec<Doomed>,
+    pub(in crate::store) troubles: Troubles,
+    /// Before rotating and sealing are tried again.
+    pub(in crate::store) rotation_pause: Backoff,
+    /// Before files are removed again.
+    pub(in crate::store) unlink_pause: Backoff,
+    /// Before the store is recovered again.
+    pub(in crate::store) recovery_pause: Backoff,
+    /// Held for as long as the store is open.
+    pub(in crate::store) lock: Arc<dyn DiskFile>,
+}
+
+/// A file that is no longer part of the store.
+#[derive(Debug)]
+pub(in crate::store) struct Doomed {
+    pub(in crate::store) path: PathBuf,
+    /// Its bytes, if it was a segment; `None` for what was left beside one.
+    pub(in crate::store) bytes: Option<u64>,
+}
+
+/// An active file that takes no more frames and waits to be sealed.
+#[derive(Debug)]
+pub(in crate::store) struct Frozen {
+    pub(in crate::store) segment: Arc<Segment>,
+    pub(in crate::store) writer: ActiveWriter,
+    pub(in crate::store) sealer: Option<Sealer>,
+    /// Its bytes cannot be read any more: it stays as it is.
+    pub(in crate::store) damaged: bool,
+}
+
+impl Store {
+    /// Appends records and the positions that cover them as one frame; on return both survive a `kill -9`. Returns the ids.
+    ///
+    /// After a transient error the same append may succeed later, see [`Error::is_transient`]. Any other failed write or sync
+    /// lasts until the store has been recovered by [`Self::upkeep`]: until then every append fails, and has no effect.
+    pub fn append(
+        &mut self,
+        records: &[Redacted],
+        positions: &[Position],
+    ) -> Result<Range<u64>, Error> {
+        self.check()?;
+        let first_id = self.active.index.next_id;
+        if records.is_empty() && positions.is_empty() {
+            return Ok(first_id..first_id);
+        }
+        self.make_way()?;
+        let begin = match self.write(first_id, records, positions) {
+            Err(error) if error.is_file_too_large() && self.active.index.rows() > 0 => {
+                self.rotate()?;
+                self.write(first_id, records, positions)?
+            }
+            written => written?,
+        };
+        if self.options.sync == SyncPolicy::Batch
+            && let Err(error) = self.sync()
+        {
+            // The caller will try again: what was written must not count.
+            self.active.length = begin;
+            return Err(error);
+        }
+        let rows = records.len() as u64;
+        self.publish();
+        self.seal_in_passing(rows);
+        Ok(first_id..first_id + rows)
+    }
+
+    /// Writes a frame; returns where it begins.
+    fn write(
+        &mut self,
+        first_id: u64,
+        records: &[Redacted],
+        positions: &[Position],
+    ) -> Result<u64, Error> {
+        let begin = self.active.length;
+        let records = records.iter().map(Redacted::record);
+        let written = self
+            .frames
+            .append(&mut self.active, first_id, &records, positions);
+        self.latched(written)?;
+        Ok(begin)
+    }
+
+    /// Appends a frame without records.
+    pub(in crate::store) fn append_low_water(&mut self) -> Result<(), Error> {
+        self.check()?;
+        let written = self
+            .frames
+            .append_low_water(&mut self.active, self.low_water);
+        self.latched(written)
+    }
+
+    /// Remembers a failure after which nothing may be written.
+    pub(in crate::store) fn latched<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| {
+            if error.is_failure() {
+                self.shared.fail(error);
+            }
+        })
+    }
+
+    /// Makes what was appended survive a power loss.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.check()?;
+        let synced = self.active.sync();
+        self.latched(synced)
+    }
+
+    /// The newest position of every origin.
+    #[must_use]
+    pub fn positions(&self) -> &Positions {
+        &self.active.index.positions
+    }
+
+    /// A handle for readers.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.shared))
+    }
+
+    /// The failure that lasts, if there is one.
+    pub(in crate::store) fn check(&self) -> Result<(), Error> {
+        self.shared.failure().map_or(Ok(()), Err)
+    }
+
+    /// Lets readers see what is there now.
+    pub(in crate::store) fn publish(&self) {
+        let sealed = self.sealed.iter().map(|file| &file.segment);
+        let frozen = self.frozen.iter().map(|frozen| &frozen.segment);
+        let mut segments: Vec<Arc<Segment>> = sealed.chain(frozen).cloned().collect();
+        segments.push(Arc::new(self.active.segment()));
+        segments.sort_by_key(|segment| segment.ids().start);
+        let first = segments.first().map_or(0, |segment| segment.ids().start);
+        let ids = self.low_water.max(first)..self.active.index.next_id;
+        self.shared.publish(View::new(ids, segments));
+    }
+}
+
+impl Frozen {
+    pub(in crate::store) fn new(writer: ActiveWriter, damaged: bool) -> Self {
+        Self {
+            segment: Arc::new(writer.segment()),
+            writer,
+            sealer: None,
+            damaged,
+        }
+    }
+}

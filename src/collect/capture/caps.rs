@@ -1,7 +1,7 @@
 //! How much of a run becomes records: its head as it comes, and its tail when it has ended, as the error stands there.
 
 use crate::capture::Stream;
-use crate::collect::line::Line;
+use crate::collect::text::line::Line;
 use crate::record::Metadata;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use super::caps::{Held, LeftOut};
 use crate::capture::{Count, End, Gap, Start, Stream};
-use crate::collect::line::Line;
 use crate::collect::recognise::{Events, Recogniser, Recognition};
+use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use serde_json::Value;

@@ -2,7 +2,10 @@
 //! the server's user; what is in it is believed as far as that user goes and no further.
 
 use super::{CaptureCollector, CaptureOptions};
-use crate::collect::{Batch, Collector, Error, own_record};
+use crate::collect::collector::Batch;
+use crate::collect::collector::Collector;
+use crate::collect::collector::Error;
+use crate::collect::own::own_record;
 use crate::record::{Level, Metadata, Positions};
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;

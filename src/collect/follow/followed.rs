@@ -2,11 +2,12 @@
 
 use super::kind::{Kind, LogLine, Place};
 use super::saved::Saved;
-use crate::collect::chunked::{ChunkedTail, Output};
-use crate::collect::glob::Stamp;
+use crate::collect::collector::Error;
+use crate::collect::collector::Intake;
+use crate::collect::names::glob::Stamp;
 use crate::collect::position::save;
 use crate::collect::tail::Desk;
-use crate::collect::{Error, Intake};
+use crate::collect::tail::chunked::{ChunkedTail, Output};
 use crate::record::Positions;
 use inotify::WatchDescriptor;
 use std::time::{Duration, Instant};

@@ -1,12 +1,12 @@
 //! What a collector says of the logs that it follows.
 
-use crate::collect::CatchUpMax;
-use crate::collect::chunked::Parse;
-use crate::collect::glob::Stamp;
-use crate::collect::line::Line;
+use crate::collect::names::glob::Stamp;
 use crate::collect::recognise::Events;
-use crate::collect::sibling::{self, Names};
 use crate::collect::tail::Age;
+use crate::collect::tail::backlog::CatchUpMax;
+use crate::collect::tail::chunked::Parse;
+use crate::collect::tail::sibling::{self, Names};
+use crate::collect::text::line::Line;
 use crate::record::Record;
 use crate::time::Micros;
 use std::io;

@@ -4,7 +4,7 @@ use super::followed::Followed;
 use super::kind::{Kind, Place};
 use super::saved::Saved;
 use super::{FOLLOWED_MAX, Follower, LOOK_EVERY, LOOK_SHARE};
-use crate::collect::glob::Stamp;
+use crate::collect::names::glob::Stamp;
 use crate::collect::own::own_record;
 use crate::collect::position::load;
 use crate::opening;

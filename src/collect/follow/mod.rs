@@ -5,6 +5,7 @@
 //! opened again when it has changed. So the number of logs is bounded by memory and not by descriptors. Where there are too many,
 //! the newest are followed, and how many are not is said.
 
+pub(crate) mod clock;
 mod followed;
 mod kind;
 mod left_out;
@@ -17,12 +18,14 @@ pub(super) use kind::{Carried, Found, Kind, LogLine, Place};
 pub use survey::Survey;
 pub(super) use survey::survey;
 
-use super::chunked::{ChunkedState, ChunkedTail};
-use super::glob::Stamp;
-use super::own::own_record;
-use super::position::{forget, load, save};
-use super::tail::{Desk, OPENED_MAX};
-use super::{Batch, Error, Intake};
+use crate::collect::collector::Batch;
+use crate::collect::collector::Error;
+use crate::collect::collector::Intake;
+use crate::collect::names::glob::Stamp;
+use crate::collect::own::own_record;
+use crate::collect::position::{forget, load, save};
+use crate::collect::tail::chunked::{ChunkedState, ChunkedTail};
+use crate::collect::tail::{Desk, OPENED_MAX};
 use crate::opening;
 use crate::record::{Level, Metadata, Positions, Record};
 use crate::time::Micros;

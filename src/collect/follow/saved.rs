@@ -1,10 +1,10 @@
 //! Where reading stands in a log, as it is kept in a position.
 
 use super::kind::Carried;
-use crate::collect::chunked::{ChunkedState, SavedStream};
-use crate::collect::glob::Stamp;
+use crate::collect::names::glob::Stamp;
 use crate::collect::recognise::Events;
 use crate::collect::tail::TailState;
+use crate::collect::tail::chunked::{ChunkedState, SavedStream};
 use serde::{Deserialize, Serialize};
 
 /// The value of a position, as CBOR.

@@ -4,6 +4,7 @@
 mod continued;
 mod events;
 mod level;
+pub(crate) mod progress;
 mod rules;
 mod stamp;
 mod structured;
@@ -14,9 +15,9 @@ pub use rules::{Disabled, UnknownRule};
 use stamp::SourceZone;
 pub(crate) use stamp::{Context, leading, mail};
 
-use super::line::Line;
-use super::patterns::NamePatterns;
-use super::text;
+use crate::collect::names::patterns::NamePatterns;
+use crate::collect::text;
+use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use jiff::tz::TimeZone;

@@ -1,0 +1,64 @@
+//! The time of lines that do not all carry one: the nearest time that is known.
+
+use crate::collect::tail::Age;
+use crate::time::Micros;
+
+/// Carries the newest time seen in a file to the lines behind it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Clock {
+    known: Option<Micros>,
+}
+
+impl Clock {
+    pub(crate) fn new(known: Option<Micros>) -> Self {
+        Self { known }
+    }
+
+    /// The newest time that a line stated.
+    pub(crate) fn known(self) -> Option<Micros> {
+        self.known
+    }
+
+    /// The time of a line that states `stated` or nothing. A line that has just been written is of now; an older one is of
+    /// the time stated last before it, else of when its file was last written to.
+    pub(crate) fn time(&mut self, stated: Option<Micros>, age: Age) -> Micros {
+        if stated.is_some() {
+            self.known = stated;
+        }
+        match (stated, self.known) {
+            (Some(stated), _) => stated,
+            (None, Some(known)) if !age.is_live => known,
+            (None, _) => age.guess(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_known_time_counts() {
+        let time = Micros::new;
+        let history = Age {
+            is_live: false,
+            modified: time(9_000),
+        };
+        let mut clock = Clock::default();
+        assert_eq!(clock.time(None, history), time(9_000));
+        assert_eq!(clock.time(Some(time(5)), history), time(5));
+        assert_eq!(clock.time(None, history), time(5));
+        let live = Age {
+            is_live: true,
+            modified: time(9_000),
+        };
+        assert_eq!(clock.time(Some(time(6)), live), time(6));
+        let before = Micros::now();
+        assert!(clock.time(None, live) >= before);
+        assert_eq!(
+            Clock::new(clock.known()).time(None, history),
+            time(6),
+            "it can be carried over a restart"
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Runs of containers: a container that is started again, or made anew under the same name, goes on as the same source, and a
+//! record of vmlog says so.
+
+use crate::collect::journald::entry::Generation;
+use crate::collect::own::own_record;
+use crate::collect::tail::mark::digest;
+use crate::record::{Level, Metadata, Record};
+use serde::{Deserialize, Serialize};
+
+/// Containers whose last run is remembered, those that were heard last. Each takes a few words of the position.
+const KNOWN_MAX: usize = 64;
+
+/// What is kept of metadata in the record of a new run.
+const KEPT: [&str; 4] = [
+    "container_id",
+    "container_id_full",
+    "container_name",
+    "machine_id",
+];
+
+/// The last two runs of a container, as digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    name: u64,
+    current: Run,
+    previous: Option<Run>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    id: u64,
+    number: u64,
+}
+
+/// The runs of all containers.
+#[derive(Debug, Default)]
+pub(crate) struct Generations {
+    /// The one heard last at the end, each with its origin.
+    known: Vec<(String, Known)>,
+}
+
+/// Why the run is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Restarted,
+    Recreated,
+}
+
+impl Generations {
+    /// Goes on with what was known of a container of `origin`.
+    pub(crate) fn restore(&mut self, origin: &str, known: Known) {
+        if self.known.len() >= KNOWN_MAX {
+            self.known.remove(0);
+        }
+        self.known.push((origin.to_owned(), known));
+    }
+
+    /// What is known of the containers of `origin`.
+    pub(crate) fn of(&self, origin: &str) -> impl Iterator<Item = Known> {
+        let of_origin = self.known.iter().filter(move |(other, _)| other == origin);
+        of_origin.map(|(_, known)| *known)
+    }
+
+    /// Hears of a run. The last lines of a run may come after the first ones of the next: they are no change.
+    pub(crate) fn hear(&mut self, origin: &str, generation: &Generation<'_>) -> Option<Change> {
+        let user = generation.user.unwrap_or_default();
+        let name = digest(&[user, b"/", generation.container].concat());
+        let run = Run {
+            id: digest(generation.id),
+            number: digest(generation.run),
+        };
+        let is_same = |(other, known): &(String, Known)| known.name == name && other == origin;
+        let Some(at) = self.known.iter().position(is_same) else {
+            let known = Known {
+                name,
+                current: run,
+                previous: None,
+            };
+            self.restore(origin, known);
+            return None;
+        };
+        let (origin, mut known) = self.known.remove(at);
+        let before = known.current;
+        let is_new = before != run && known.previous != Some(run);
+        if is_new {
+            known.previous = Some(before);
+            known.current = run;
+        }
+        self.known.push((origin, known));
+        is_new.then_some(if before.id == run.id {
+            Change::Restarted
+        } else {
+            Change::Recreated
+        })
+    }
+}
+
+impl Change {
+    /// The record of a change, before `first`, the first record of the new run.
+    pub(crate) fn record(self, first: &Record) -> Record {
+        let kept = KEPT.into_iter().filter_map(|key| {
+            let value = first.metadata.get(key)?;
+            Some((key.into(), value.clone()))
+        });
+        let mut metadata = Metadata::of_pairs(kept.collect());
+        let (event, what) = match self {
+            Self::Restarted => ("container_restarted", "started again"),
+            Self::Recreated => ("container_recreated", "made anew"),
+        };
+        metadata.insert("source", first.source.as_str());
+        let name = first.metadata.get("container_name");
+        let name = name.and_then(serde_json::Value::as_str).unwrap_or_default();
+        let message = format!("container {name} was {what}");
+        Record {
+            timestamp: first.timestamp,
+            ..own_record(Level::Info, event, message, metadata)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generation<'a>(container: &'a str, id: &'a str, run: &'a str) -> Generation<'a> {
+        Generation {
+            container: container.as_bytes(),
+            user: None,
+            id: id.as_bytes(),
+            run: run.as_bytes(),
+        }
+    }
+
+    #[test]
+    fn a_new_run_is_told_once() {
+        let mut known = Generations::default();
+        let hear = |known: &mut Generations, id, run| known.hear("o", &generation("web", id, run));
+        assert_eq!(hear(&mut known, "a", "1"), None, "the first that is heard");
+        assert_eq!(hear(&mut known, "a", "1"), None);
+        assert_eq!(hear(&mut known, "a", "2"), Some(Change::Restarted));
+        assert_eq!(hear(&mut known, "a", "1"), None, "a late line");
+        assert_eq!(hear(&mut known, "a", "2"), None);
+        assert_eq!(hear(&mut known, "b", "2"), Some(Change::Recreated));
+        let other = generation("web", "b", "3");
+        assert_eq!(known.hear("another origin", &other), None);
+        let of_user = Generation {
+            user: Some(b"1000"),
+            ..generation("web", "b", "9")
+        };
+        assert_eq!(known.hear("o", &of_user), None, "another container");
+
+        let saved: Vec<Known> = known.of("o").collect();
+        let mut restarted = Generations::default();
+        for saved in saved {
+            restarted.restore("o", saved);
+        }
+        assert_eq!(hear(&mut restarted, "b", "2"), None);
+        assert_eq!(hear(&mut restarted, "c", "1"), Some(Change::Recreated));
+    }
+
+    #[test]
+    fn what_is_remembered_has_a_bound() {
+        let mut known = Generations::default();
+        for number in 0..1_000 {
+            let name = format!("c{number}");
+            known.hear("o", &generation("often", "a", "1"));
+            known.hear("o", &generation(&name, "a", "1"));
+            assert!(known.known.len() <= KNOWN_MAX);
+        }
+        let again = generation("often", "a", "2");
+        assert_eq!(known.hear("o", &again), Some(Change::Restarted));
+    }
+}

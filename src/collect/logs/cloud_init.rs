@@ -1,0 +1,450 @@
+//! The collector of cloud-init's logs, source `cloud-init`: what the first boot of a VM had to say. The output of its stages
+//! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
+//! module, level and stage.
+
+use crate::collect::collector::Batch;
+use crate::collect::collector::Collector;
+use crate::collect::collector::Error;
+use crate::collect::follow::clock::Clock;
+use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use crate::collect::names::glob::Stamp;
+use crate::collect::recognise::{
+    CONTINUES, Context, Event, Events, Recogniser, Recognition, leading, level_of_log, mail,
+};
+use crate::collect::tail::backlog::CatchUpMax;
+use crate::collect::tail::chunked::{Parse, Piece};
+use crate::collect::tail::{Age, QUIET};
+use crate::collect::text;
+use crate::collect::text::line::Line;
+use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::time::Micros;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The prefix of the origins of positions.
+const ORIGIN: &str = "cloud-init:";
+
+/// What a [`CloudInitCollector`] follows.
+#[derive(Debug, Clone)]
+pub struct CloudInitOptions {
+    /// The output of the stages; it need not exist yet.
+    pub output: PathBuf,
+    /// cloud-init's own log, if it is wanted.
+    pub log: Option<PathBuf>,
+    /// After this time without growth an unterminated last line becomes a record.
+    pub quiet: Duration,
+    /// How the lines of the output are recognised.
+    pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
+}
+
+impl Default for CloudInitOptions {
+    fn default() -> Self {
+        Self {
+            output: "/var/log/cloud-init-output.log".into(),
+            log: Some("/var/log/cloud-init.log".into()),
+            quiet: QUIET,
+            recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
+        }
+    }
+}
+
+/// Follows cloud-init's logs.
+#[derive(Debug)]
+pub struct CloudInitCollector {
+    follower: Follower<CloudInit>,
+}
+
+impl CloudInitCollector {
+    /// Goes on from where `positions` say, or from the start. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: CloudInitOptions, positions: &Positions) -> Self {
+        Self {
+            follower: Follower::new(CloudInit::new(options), positions),
+        }
+    }
+
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: CloudInitOptions) -> Survey {
+        survey(&CloudInit::new(options))
+    }
+}
+
+impl Collector for CloudInitCollector {
+    fn name(&self) -> &'static str {
+        "cloud-init"
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.follower.read(batch);
+        Ok(())
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        self.follower.wait(patience);
+    }
+
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(self.follower.parts(batch))
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        self.follower.read_part(part, batch);
+        Ok(())
+    }
+}
+
+/// The two logs of cloud-init.
+#[derive(Debug)]
+struct CloudInit {
+    options: CloudInitOptions,
+    source: Source,
+    recogniser: Recogniser,
+}
+
+impl CloudInit {
+    fn new(options: CloudInitOptions) -> Self {
+        let source = Source::new("cloud-init", "");
+        Self {
+            recogniser: options.recognition.of(source.as_str()),
+            options,
+            source,
+        }
+    }
+}
+
+impl Kind for CloudInit {
+    type Log = Followed;
+
+    fn prefix(&self) -> String {
+        ORIGIN.to_owned()
+    }
+
+    fn title(&self) -> String {
+        "logs of cloud-init".to_owned()
+    }
+
+    fn find(&self) -> Found {
+        let CloudInitOptions { output, log, .. } = &self.options;
+        let found = |path: &PathBuf| {
+            let place = Place {
+                origin: format!("{ORIGIN}{}", path.display()),
+                path: path.clone(),
+            };
+            (place, Stamp::at(path))
+        };
+        Found {
+            logs: std::iter::once(output).chain(log).map(found).collect(),
+            ..Found::default()
+        }
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        origin.strip_prefix(ORIGIN).map(PathBuf::from)
+    }
+
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    fn reads_rotated(&self, _was_looked_for: bool) -> bool {
+        false
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> Followed {
+        let name = place.path.file_name().unwrap_or_default();
+        Followed {
+            file: name.to_string_lossy().into_owned(),
+            clock: Clock::new(carried.known.map(Micros::new)),
+            stage: carried.stage,
+            events: carried.events,
+            is_output: place.path == self.options.output,
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &|line, give| give(Piece::Text(line))
+    }
+
+    fn record(&self, log: &mut Followed, line: LogLine<'_>) -> Record {
+        let LogLine { line, age, .. } = line;
+        let mut lines = LineState {
+            file: &log.file,
+            clock: &mut log.clock,
+            stage: &mut log.stage,
+            event: log.events.of(""),
+            recogniser: &self.recogniser,
+        };
+        if log.is_output {
+            lines.output(&self.source, &line, age)
+        } else {
+            lines.log(&self.source, &line, age)
+        }
+    }
+
+    fn carried(&self, log: &Followed) -> Carried {
+        Carried {
+            known: log.clock.known().map(Micros::get),
+            stage: log.stage.clone(),
+            events: log.events.clone(),
+        }
+    }
+}
+
+/// One of the logs.
+#[derive(Debug)]
+struct Followed {
+    /// The name of the file, which tells the two logs apart.
+    file: String,
+    clock: Clock,
+    /// The stage that is running.
+    stage: Option<String>,
+    /// What the next line may continue.
+    events: Events,
+    is_output: bool,
+}
+
+/// What one line leaves for the next.
+struct LineState<'a> {
+    file: &'a str,
+    clock: &'a mut Clock,
+    stage: &'a mut Option<String>,
+    event: &'a mut Event,
+    recogniser: &'a Recogniser,
+}
+
+impl LineState<'_> {
+    /// A line that a stage or a script printed.
+    fn output(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
+        let banner = Banner::read(line.bytes);
+        if let Some(banner) = &banner {
+            *self.stage = banner.stage.map(str::to_owned);
+        }
+        let stated = banner.as_ref().map(|banner| banner.time);
+        let mut metadata = self.metadata(line);
+        let is_end = banner.is_some_and(|banner| banner.stage.is_none());
+        if let Some(stage) = self.stage.as_ref() {
+            metadata.insert("stage", stage.as_str());
+        } else if is_end {
+            metadata.insert("event_type", "cloud_init_finished");
+        }
+        let said = self
+            .recogniser
+            .read(self.event, line, age.guess(), Level::Info, &mut metadata);
+        Record {
+            timestamp: self.clock.time(stated.or(said.time), age),
+            source: source.clone(),
+            level: said.level,
+            message: said.message,
+            metadata,
+        }
+    }
+
+    /// A line of cloud-init's own log: `2026-02-17 14:30:14,512 - util.py[DEBUG]: text`. The lines of a traceback have no
+    /// head; they are as bad and as old as the line that they belong to.
+    fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
+        let mut metadata = self.metadata(line);
+        let head = Head::read(line.bytes, &self.recogniser.context(age.guess()));
+        let mut level = self.event.level().unwrap_or(Level::Info);
+        if let Some(head) = &head {
+            metadata.insert("module", head.module);
+            let report = Report::read(text_prefix(head.text));
+            level = report
+                .as_ref()
+                .and_then(Report::level)
+                .unwrap_or(head.level);
+            if let Some(report) = report {
+                report.describe(&mut metadata, self.stage);
+            }
+            self.event.begin(level);
+        } else if self.event.level().is_some() {
+            metadata.insert(CONTINUES, true);
+        }
+        if let (Some(stage), false) = (self.stage.as_ref(), metadata.contains_key("stage")) {
+            metadata.insert("stage", stage.as_str());
+        }
+        let time = match (&head, self.clock.known()) {
+            (None, Some(known)) => known,
+            _ => self.clock.time(head.as_ref().map(|head| head.time), age),
+        };
+        // what the head says stands in the record's own fields
+        let text = head.map_or(line.bytes, |head| head.text);
+        Self::record(source, text, time, level, metadata)
+    }
+
+    fn metadata(&self, line: &Line<'_>) -> Metadata {
+        let mut metadata = Metadata::new();
+        metadata.insert("file", self.file);
+        line.mark(&mut metadata);
+        metadata
+    }
+
+    fn record(
+        source: &Source,
+        text: &[u8],
+        timestamp: Micros,
+        level: Level,
+        mut metadata: Metadata,
+    ) -> Record {
+        Record {
+            timestamp,
+            source: source.clone(),
+            level,
+            message: text::message(text, &mut metadata),
+            metadata,
+        }
+    }
+}
+
+/// What a stage prints when it begins, and cloud-init when it is done.
+#[derive(Debug, PartialEq, Eq)]
+struct Banner<'a> {
+    /// `init-local`, `init`, `modules:config`, `modules:final`; none when all is done.
+    stage: Option<&'a str>,
+    time: Micros,
+}
+
+impl<'a> Banner<'a> {
+    /// Reads `Cloud-init v. 24.1 running 'init' at Tue, 17 Feb 2026 14:30:15 +0000. Up 12.30 seconds.` and `... finished at
+    /// Tue, 17 Feb 2026 14:31:02 +0000. Datasource ...`.
+    fn read(line: &'a [u8]) -> Option<Self> {
+        /// Banners are shorter than this, version and data source included.
+        const LENGTH_MAX: usize = 1024;
+        let line = std::str::from_utf8(line.get(..LENGTH_MAX).unwrap_or(line)).ok()?;
+        let rest = line.trim_start().strip_prefix("Cloud-init v. ")?;
+        let (_version, rest) = rest.split_once(' ')?;
+        let (stage, rest) = match rest.strip_prefix("running '") {
+            Some(rest) => rest
+                .split_once("' at ")
+                .map(|(stage, rest)| (Some(stage), rest))?,
+            None => (None, rest.strip_prefix("finished at ")?),
+        };
+        let date = rest.split_once('.').map_or(rest, |(date, _)| date);
+        let time = mail(date)?;
+        Some(Self { stage, time })
+    }
+}
+
+/// The head of a line of cloud-init's own log.
+#[derive(Debug, PartialEq, Eq)]
+struct Head<'a> {
+    time: Micros,
+    module: &'a str,
+    level: Level,
+    text: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    fn read(line: &'a [u8], context: &Context) -> Option<Self> {
+        /// Longer than every module name and level.
+        const HEAD_MAX: usize = 128;
+        let (time, end) = leading(line, context)?;
+        let rest = behind_time(line.get(end..)?)?;
+        let head = rest.get(..HEAD_MAX).unwrap_or(rest);
+        let open = memchr::memchr(b'[', head)?;
+        let close = open + memchr::memmem::find(head.get(open..)?, b"]:")?;
+        let text = rest.get(close + 2..)?;
+        Some(Self {
+            time,
+            module: std::str::from_utf8(head.get(..open)?).ok()?,
+            level: level_of_log(head.get(open + 1..close)?)?,
+            text: text.strip_prefix(b" ").unwrap_or(text),
+        })
+    }
+}
+
+/// The module and what follows it: `... - util.py[DEBUG]: text`, or Amazon's `... cloud-init[12]: util.py[DEBUG]: text`.
+fn behind_time(rest: &[u8]) -> Option<&[u8]> {
+    /// Longer than a host name and the name of the program.
+    const TAG_MAX: usize = 128;
+    if let Some(rest) = rest.strip_prefix(b" - ") {
+        return Some(rest);
+    }
+    let head = rest.get(..TAG_MAX).unwrap_or(rest);
+    let tag = memchr::memmem::find(head, b" cloud-init[")?;
+    let end = tag + memchr::memmem::find(head.get(tag..)?, b"]: ")?;
+    rest.get(end + 3..)
+}
+
+/// As much of the beginning as is text, at most as long as a report of a stage is.
+fn text_prefix(bytes: &[u8]) -> &str {
+    const LENGTH_MAX: usize = 1024;
+    let bytes = bytes.get(..LENGTH_MAX).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
+            .unwrap_or_default(),
+    }
+}
+
+/// What a stage or module reports of itself: `start: init-network/config-ssh: running config-ssh ...`, `finish:
+/// init-network/config-ssh: SUCCESS: ...`.
+#[derive(Debug, PartialEq, Eq)]
+struct Report<'a> {
+    event: &'static str,
+    stage: &'a str,
+    step: Option<&'a str>,
+    result: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (event, rest) = match text.strip_prefix("start: ") {
+            Some(rest) => ("start", rest),
+            None => ("finish", text.strip_prefix("finish: ")?),
+        };
+        let (name, rest) = rest.split_once(": ")?;
+        let (stage, step) = match name.split_once('/') {
+            Some((stage, step)) => (stage, Some(step)),
+            None => (name, None),
+        };
+        let result = (event == "finish").then(|| rest.split(':').next().unwrap_or(rest));
+        Some(Self {
+            event,
+            stage,
+            step,
+            result,
+        })
+    }
+
+    /// A stage or module that failed says so in its result and has the level of one that did not.
+    fn level(&self) -> Option<Level> {
+        match self.result {
+            Some("FAIL") => Some(Level::Error),
+            Some("WARN") => Some(Level::Warn),
+            _ => None,
+        }
+    }
+
+    fn describe(&self, metadata: &mut Metadata, stage: &mut Option<String>) {
+        let Self {
+            event,
+            step,
+            result,
+            ..
+        } = *self;
+        *stage = (event == "start" || step.is_some()).then(|| self.stage.to_owned());
+        metadata.insert("event_type", format!("cloud_init_{event}"));
+        metadata.insert("stage", self.stage);
+        for (name, value) in [("step", step), ("result", result)] {
+            if let Some(value) = value {
+                metadata.insert(name.to_owned(), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern or a folder; every file that
+//! it names is followed. Lines of container runtimes are read as what the container wrote.
+
+use crate::collect::collector::Batch;
+use crate::collect::collector::Collector;
+use crate::collect::collector::Error;
+use crate::collect::follow::clock::Clock;
+use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use crate::collect::logs::cri;
+use crate::collect::names::glob;
+use crate::collect::names::glob::Stamp;
+use crate::collect::recognise::progress;
+use crate::collect::recognise::{Events, Recogniser, Recognition};
+use crate::collect::tail::QUIET;
+use crate::collect::tail::backlog::CatchUpMax;
+use crate::collect::tail::chunked::Parse;
+use crate::collect::tail::sibling;
+use crate::collect::text::line::Line;
+use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::time::Micros;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a [`FileCollector`] follows.
+#[derive(Debug, Clone)]
+pub struct FileOptions {
+    /// The name that its records have in `file:<name>`.
+    pub name: String,
+    /// The log, which need not exist yet; a pattern with `*`, `?`, `[...]` and `**`; or a folder, whose files are all read.
+    pub path: PathBuf,
+    /// Patterns of files that are not read: of a path, of a folder above it, or of a name alone.
+    pub excluded: Vec<PathBuf>,
+    /// After this time without growth an unterminated last line becomes a record.
+    pub quiet: Duration,
+    /// How its lines are recognised.
+    pub recognition: Recognition,
+    /// How much of rotated files that are found at once is read.
+    pub catch_up_max: CatchUpMax,
+}
+
+impl FileOptions {
+    /// Follows `path` as `file:<name>`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            path: path.into(),
+            excluded: Vec::new(),
+            quiet: QUIET,
+            recognition: Recognition::default(),
+            catch_up_max: CatchUpMax::default(),
+        }
+    }
+}
+
+/// Follows text logs through all their rotations.
+#[derive(Debug)]
+pub struct FileCollector {
+    name: String,
+    follower: Follower<Files>,
+}
+
+impl FileCollector {
+    /// Goes on from where `positions` say, or from the start of the file. Nothing is opened before the first read.
+    #[must_use]
+    pub fn open(options: FileOptions, positions: &Positions) -> Self {
+        Self {
+            name: format!("file:{}", options.name),
+            follower: Follower::new(Files::new(options), positions),
+        }
+    }
+
+    /// What would be read if it began now.
+    #[must_use]
+    pub fn survey(options: FileOptions) -> Survey {
+        survey(&Files::new(options))
+    }
+}
+
+impl Collector for FileCollector {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
+        self.follower.read(batch);
+        Ok(())
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        self.follower.wait(patience);
+    }
+
+    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
+        Ok(self.follower.parts(batch))
+    }
+
+    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
+        self.follower.read_part(part, batch);
+        Ok(())
+    }
+}
+
+/// The files of one name.
+#[derive(Debug)]
+struct Files {
+    options: FileOptions,
+    source: Source,
+    recogniser: Recogniser,
+}
+
+/// A file while it is being read.
+#[derive(Debug)]
+struct File {
+    path: String,
+    clock: Clock,
+    events: Events,
+}
+
+impl Files {
+    fn new(options: FileOptions) -> Self {
+        let source = Source::new("file", &options.name);
+        Self {
+            recogniser: options.recognition.of(source.as_str()),
+            source,
+            options,
+        }
+    }
+
+    /// The pattern, where there may be many files.
+    fn pattern(&self) -> Option<PathBuf> {
+        let path = &self.options.path;
+        if path.is_dir() {
+            return Some(path.join("*"));
+        }
+        glob::is_pattern(path).then(|| path.clone())
+    }
+
+    fn place(&self, path: &Path) -> Place {
+        Place {
+            origin: format!("{}{}", self.prefix(), path.display()),
+            path: path.to_owned(),
+        }
+    }
+}
+
+impl Kind for Files {
+    type Log = File;
+
+    fn prefix(&self) -> String {
+        format!("file:{}:", self.options.name)
+    }
+
+    fn title(&self) -> String {
+        format!("files that match {}", self.options.path.display())
+    }
+
+    /// Rotated files are read as part of the file that they come from, and packed ones only so.
+    fn find(&self) -> Found {
+        let path = &self.options.path;
+        let Some(pattern) = self.pattern() else {
+            return Found {
+                logs: vec![(self.place(path), Stamp::at(path))],
+                ..Found::default()
+            };
+        };
+        let found = glob::find(&pattern, &self.options.excluded);
+        let paths: HashSet<&Path> = found.files.iter().map(|(path, _)| path.as_path()).collect();
+        let is_rotated = |path: &Path| {
+            let bases = sibling::bases(path.file_name().unwrap_or_default());
+            bases
+                .iter()
+                .any(|base| paths.contains(path.with_file_name(base).as_path()))
+        };
+        let is_packed = |path: &Path| sibling::is_packed(path.file_name().unwrap_or_default());
+        let own = found
+            .files
+            .iter()
+            .filter(|(path, _)| !is_packed(path) && !is_rotated(path));
+        Found {
+            logs: own
+                .map(|(path, stamp)| (self.place(path), Some(*stamp)))
+                .collect(),
+            folders: found.folders,
+            troubles: found.troubles,
+            is_incomplete: found.is_incomplete,
+        }
+    }
+
+    fn path_of(&self, origin: &str) -> Option<PathBuf> {
+        origin.strip_prefix(&self.prefix()).map(PathBuf::from)
+    }
+
+    fn forgets(&self) -> bool {
+        self.marker().is_some()
+    }
+
+    fn marker(&self) -> Option<String> {
+        self.pattern()
+            .map(|_| self.place(&self.options.path).origin)
+    }
+
+    /// A file that was not there before is new, with all that was rotated from it.
+    fn reads_rotated(&self, was_looked_for: bool) -> bool {
+        was_looked_for && self.marker().is_some()
+    }
+
+    fn catch_up_max(&self) -> CatchUpMax {
+        self.options.catch_up_max
+    }
+
+    fn torn(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn quiet(&self) -> Duration {
+        self.options.quiet
+    }
+
+    fn begin(&self, place: &Place, carried: Carried) -> File {
+        File {
+            path: place.path.display().to_string(),
+            clock: Clock::new(carried.known.map(Micros::new)),
+            events: carried.events,
+        }
+    }
+
+    fn parse(&self) -> &Parse<'_> {
+        &cri::parse
+    }
+
+    fn record(&self, log: &mut File, line: LogLine<'_>) -> Record {
+        let LogLine {
+            stream,
+            line,
+            time,
+            age,
+        } = line;
+        let mut metadata = Metadata::new();
+        metadata.insert("file", log.path.clone());
+        if let Some(stream) = stream {
+            metadata.insert("stream", stream);
+        }
+        line.mark(&mut metadata);
+        let usual = match stream {
+            Some("stderr") => Level::Warn,
+            _ => Level::Info,
+        };
+        let recogniser = &self.recogniser;
+        let bytes = progress::last_state(line.bytes, recogniser, &mut metadata);
+        let event = log.events.of(stream.unwrap_or_default());
+        let written = time.unwrap_or_else(|| age.guess());
+        let line = Line { bytes, ..line };
+        let said = recogniser.read(event, &line, written, usual, &mut metadata);
+        Record {
+            timestamp: log.clock.time(time.or(said.time), age),
+            source: self.source.clone(),
+            level: said.level,
+            message: said.message,
+            metadata,
+        }
+    }
+
+    fn carried(&self, log: &File) -> Carried {
+        Carried {
+            known: log.clock.known().map(Micros::get),
+            events: log.events.clone(),
+            ..Carried::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn read(collector: &mut FileCollector, positions: &mut Positions) -> Vec<String> {
+        let mut batch = Batch::default();
+        collector.read(&mut batch).unwrap();
+        for position in batch.positions {
+            match position.value {
+                Some(value) => drop(positions.insert(position.origin, value)),
+                None => drop(positions.remove(&position.origin)),
+            }
+        }
+        let describe = |record: Record| format!("{} {}", record.level, record.message);
+        batch.records.into_iter().map(describe).collect()
+    }
+
+    #[test]
+    fn lines_become_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.log");
+        let mut positions = Positions::new();
+        let mut collector = FileCollector::open(FileOptions::new("app", &path), &positions);
+        assert_eq!(collector.name(), "file:app");
+        fs::write(
+            &path,
+            "plain\r\n[WARN] hm\n{\"level\":\"error\",\"msg\":\"boom\",\"n\":1}\n",
+        )
+        .unwrap();
+        assert_eq!(
+            read(&mut collector, &mut positions),
+            ["info plain", "warn [WARN] hm", "error boom"]
+        );
+        let mut again = FileCollector::open(FileOptions::new("app", &path), &positions);
+        assert!(read(&mut again, &mut positions).is_empty());
+    }
+
+    fn look_again(collector: &mut FileCollector) {
+        collector.follower.look_at_once();
+    }
+
+    #[test]
+    fn every_file_of_a_pattern_is_followed_and_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut positions = Positions::new();
+        fs::write(dir.path().join("a.log"), "a\n").unwrap();
+        fs::write(
+            dir.path().join("a.log.1"),
+            "rotated before the first start\n",
+        )
+        .unwrap();
+        let options = FileOptions::new("all", dir.path().join("*.log*"));
+        let mut collector = FileCollector::open(options.clone(), &positions);
+        assert_eq!(read(&mut collector, &mut positions), ["info a"]);
+        fs::write(dir.path().join("b.log.1"), "b before\n").unwrap();
+        fs::write(dir.path().join("b.log"), "b\n").unwrap();
+        look_again(&mut collector);
+        assert_eq!(
+            read(&mut collector, &mut positions),
+            ["info b before", "info b"],
+            "it is new with all that was rotated from it"
+        );
+        assert_eq!(positions.len(), 3);
+        fs::remove_file(dir.path().join("a.log")).unwrap();
+        fs::remove_file(dir.path().join("a.log.1")).unwrap();
+        look_again(&mut collector);
+        assert!(read(&mut collector, &mut positions).is_empty());
+        assert_eq!(positions.len(), 3, "it may still be written to");
+        let mut again = FileCollector::open(options, &positions);
+        assert!(read(&mut again, &mut positions).is_empty());
+        assert_eq!(positions.len(), 2, "it is forgotten when it is gone");
+    }
+
+    #[test]
+    fn a_folder_is_read_file_by_file_and_what_is_excluded_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.log", "b.log", "debug.log", "old.gz", ".hidden"] {
+            fs::write(dir.path().join(name), format!("{name}\n")).unwrap();
+        }
+        fs::create_dir(dir.path().join("below")).unwrap();
+        fs::write(dir.path().join("below/c.log"), "c\n").unwrap();
+        let options = FileOptions {
+            excluded: vec!["debug*".into()],
+            ..FileOptions::new("all", dir.path())
+        };
+        let survey = FileCollector::survey(options.clone());
+        assert_eq!((survey.found, survey.refused.len()), (2, 0));
+        let mut collector = FileCollector::open(options, &Positions::new());
+        let mut found = read(&mut collector, &mut Positions::new());
+        found.sort();
+        assert_eq!(found, ["info a.log", "info b.log"]);
+    }
+
+    #[test]
+    fn lines_of_container_runtimes_are_joined_and_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.log");
+        let text = concat!(
+            "2026-02-17T14:30:15.123456781Z stdout F {\"level\":\"error\",\"msg\":\"db down\"}\n",
+            "2026-02-17T14:30:15.2Z stdout P ERROR: tok\n",
+            "2026-02-17T14:30:15.3Z stderr F plain\n",
+            "2026-02-17T14:30:15.4Z stdout F en\n",
+            "of another form\n",
+        );
+        let mut positions = Positions::new();
+        let options = FileOptions::new("pods", &path);
+        for length in 0..=text.len() {
+            fs::write(&path, &text[..length]).unwrap();
+            let mut collector = FileCollector::open(options.clone(), &positions);
+            let found = read(&mut collector, &mut positions);
+            assert!(
+                found
+                    .iter()
+                    .all(|line| !line.contains("tok") || line.ends_with("token"))
+            );
+            if length < text.len() {
+                continue;
+            }
+            positions.clear();
+            let mut whole = FileCollector::open(options.clone(), &positions);
+            let expected = [
+                "error db down",
+                "warn plain",
+                "error ERROR: token",
+                "info of another form",
+            ];
+            assert_eq!(read(&mut whole, &mut positions), expected);
+        }
+    }
+
+    #[test]
+    fn more_files_than_may_be_open_are_all_read_and_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..60 {
+            fs::write(
+                dir.path().join(format!("{number}.log")),
+                format!("{number}\n"),
+            )
+            .unwrap();
+        }
+        let mut positions = Positions::new();
+        let options = FileOptions::new("all", dir.path().join("*.log"));
+        let mut collector = FileCollector::open(options.clone(), &positions);
+        collector.follower.share_of(3);
+        let mut found = Vec::new();
+        while found.len() < 60 {
+            found.extend(read(&mut collector, &mut positions));
+            assert!(collector.follower.open_paths().len() <= 3);
+        }
+        for number in [0, 30, 59] {
+            let path = dir.path().join(format!("{number}.log"));
+            fs::write(&path, format!("{number}\nmore\n")).unwrap();
+        }
+        collector.follower.look_at_once();
+        assert_eq!(read(&mut collector, &mut positions), ["info more"; 3]);
+        let mut again = FileCollector::open(options, &positions);
+        assert_eq!(
+            again.parts(&mut Batch::default()).unwrap().len(),
+            0,
+            "nothing is opened again"
+        );
+    }
+
+    #[test]
+    fn history_of_more_files_than_may_be_open_is_read_in_few_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 0..20 {
+            fs::write(
+                dir.path().join(format!("{number}.log")),
+                format!("{number}\n{number}\n"),
+            )
+            .unwrap();
+        }
+        let options = FileOptions::new("all", dir.path().join("*.log"));
+        let mut collector = FileCollector::open(options, &Positions::new());
+        collector.follower.share_of(3);
+        let parts = collector.parts(&mut Batch::default()).unwrap().len();
+        assert_eq!(parts, 4);
+        let mut lines = 0;
+        for part in 0..parts {
+            loop {
+                let mut batch = Batch::single();
+                collector.read_part(part, &mut batch).unwrap();
+                assert!(batch.records.len() <= 1);
+                lines += batch.records.len();
+                if batch.records.is_empty() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(lines, 40);
+    }
+}

@@ -1,0 +1,317 @@
+//! Paths with wildcards in them: those of [`wildcard`](super::wildcard) in every component, and `**` for any number of folders.
+//! As in a shell, a wildcard does not stand for a leading dot. A name that is the pattern itself, brackets included, always
+//! matches it.
+
+use crate::collect::names::wildcard::{is_wild, matches};
+use crate::collect::tail::mark::Inode;
+use crate::opening::{TrustedFolder, is_scarce};
+use crate::time::Micros;
+use rustix::fs::FileType;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Names looked at for one pattern, so that a tree of millions of files does not hold a collector up for ever.
+const NAMES_MAX: u64 = 200_000;
+
+/// Folders below each other that `**` stands for: deeper trees have been built to be deep.
+const DEPTH_MAX: usize = 32;
+
+/// Any number of folders.
+const ANY_FOLDERS: &[u8] = b"**";
+
+/// Whether the path is a pattern.
+pub(crate) fn is_pattern(path: &Path) -> bool {
+    path.components()
+        .any(|component| is_wild(component.as_os_str().as_bytes()))
+}
+
+/// What tells without opening a file whether it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) inode: Inode,
+    pub(crate) length: u64,
+    pub(crate) modified: Micros,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: Inode::of(metadata),
+            length: metadata.len(),
+            modified: metadata.modified().map_or(Micros::MIN, Micros::from),
+        }
+    }
+
+    /// Of the regular file that a path leads to.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        metadata.is_file().then(|| Self::of(&metadata))
+    }
+}
+
+/// What a pattern names.
+#[derive(Debug, Default)]
+pub(crate) struct Matches {
+    pub(crate) files: Vec<(PathBuf, Stamp)>,
+    /// The folders that were looked into.
+    pub(crate) folders: Vec<PathBuf>,
+    /// The folders that could not be.
+    pub(crate) troubles: Vec<(PathBuf, io::Error)>,
+    /// Some names were not looked at: too many of them, or no descriptor to look with.
+    pub(crate) is_incomplete: bool,
+    names: u64,
+}
+
+/// The regular files that `pattern` names, by name, without those that are excluded.
+pub(crate) fn find(pattern: &Path, excluded: &[PathBuf]) -> Matches {
+    let mut found = Matches::default();
+    let components: Vec<Component<'_>> = pattern.components().collect();
+    found.visit(&PathBuf::new(), &components, 0);
+    let is_wanted = |path: &Path| !excluded.iter().any(|pattern| excludes(pattern, path));
+    found.files.retain(|(path, _)| is_wanted(path));
+    found.files.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.files.dedup_by(|(a, _), (b, _)| a == b);
+    found
+}
+
+impl Matches {
+    fn visit(&mut self, folder: &Path, components: &[Component<'_>], depth: usize) {
+        let Some((component, rest)) = components.split_first() else {
+            return;
+        };
+        let name = component.as_os_str();
+        if name.as_bytes() == ANY_FOLDERS {
+            self.visit_all(folder, rest, depth);
+            return;
+        }
+        if !is_wild(name.as_bytes()) {
+            let path = folder.join(component);
+            if rest.is_empty() {
+                self.take(path);
+            } else {
+                self.visit(&path, rest, depth);
+            }
+            return;
+        }
+        for (found, kind) in self.list(folder) {
+            if !is_match(name, &found) {
+                continue;
+            }
+            let path = folder.join(found);
+            if rest.is_empty() {
+                self.take(path);
+            } else if kind != FileType::RegularFile {
+                self.visit(&path, rest, depth);
+            }
+        }
+    }
+
+    /// What the rest names in `folder` and in all folders below it; links are not followed down.
+    fn visit_all(&mut self, folder: &Path, rest: &[Component<'_>], depth: usize) {
+        let any = [Component::Normal(OsStr::new("*"))];
+        let rest = if rest.is_empty() { &any[..] } else { rest };
+        self.visit(folder, rest, depth);
+        if depth >= DEPTH_MAX {
+            self.is_incomplete = true;
+            return;
+        }
+        for (name, kind) in self.list(folder) {
+            let is_folder = kind == FileType::Directory;
+            if is_folder && !name.as_bytes().starts_with(b".") {
+                self.visit_all(&folder.join(name), rest, depth + 1);
+            }
+        }
+    }
+
+    fn take(&mut self, path: PathBuf) {
+        if let Some(stamp) = Stamp::at(&path) {
+            self.files.push((path, stamp));
+        }
+    }
+
+    /// The names in a folder, and what they are where the file system tells.
+    fn list(&mut self, folder: &Path) -> Vec<(OsString, FileType)> {
+        let shown = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        let mut names = Vec::new();
+        let listed = TrustedFolder::open(shown).and_then(|opened| {
+            for entry in opened.names()? {
+                if self.names >= NAMES_MAX {
+                    self.is_incomplete = true;
+                    break;
+                }
+                self.names += 1;
+                names.push(entry?);
+            }
+            Ok(())
+        });
+        if let Err(error) = listed {
+            self.is_incomplete |= is_scarce(&error);
+            let is_none = matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            );
+            let is_known = self.troubles.iter().any(|(path, _)| path == shown);
+            if !is_none && !is_known {
+                self.troubles.push((shown.to_owned(), error));
+            }
+        } else if !self.folders.iter().any(|known| known == shown) {
+            self.folders.push(shown.to_owned());
+        }
+        names
+    }
+}
+
+fn is_match(pattern: &OsStr, name: &OsStr) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), name.as_bytes());
+    let is_hidden = text.starts_with(b".") && !pattern.starts_with(b".");
+    pattern == text || !is_hidden && matches(pattern, text)
+}
+
+/// Whether a pattern excludes a path: as a whole, as a folder above it, or, where the pattern has no `/`, by the name alone.
+fn excludes(pattern: &Path, path: &Path) -> bool {
+    let parts = |path: &Path| -> Vec<OsString> {
+        let components = path.components();
+        components.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let pattern_parts = parts(pattern);
+    if let [name] = &pattern_parts[..] {
+        return path
+            .file_name()
+            .is_some_and(|found| matches(name.as_bytes(), found.as_bytes()));
+    }
+    covers(&pattern_parts, &parts(path))
+}
+
+/// Whether the pattern names the path or a folder above it.
+fn covers(pattern: &[OsString], path: &[OsString]) -> bool {
+    let Some((first, rest)) = pattern.split_first() else {
+        return true;
+    };
+    if first.as_bytes() == ANY_FOLDERS {
+        return (0..=path.len())
+            .any(|from| path.get(from..).is_some_and(|path| covers(rest, path)))
+            && !path.is_empty();
+    }
+    path.split_first().is_some_and(|(name, path)| {
+        matches(first.as_bytes(), name.as_bytes()) && covers(rest, path)
+    })
+}
+
+/// The paths that `pattern` names, by name, for those who name files on the command line.
+#[must_use]
+pub fn paths(pattern: &Path) -> Vec<PathBuf> {
+    let found = find(pattern, &[]).files.into_iter();
+    found.map(|(path, _)| path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(names: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        dir
+    }
+
+    fn names(dir: &Path, pattern: &str, excluded: &[&str]) -> Vec<String> {
+        let exclude = |pattern: &&str| {
+            if pattern.contains('/') {
+                dir.join(pattern)
+            } else {
+                PathBuf::from(pattern)
+            }
+        };
+        let excluded: Vec<PathBuf> = excluded.iter().map(exclude).collect();
+        let found = find(&dir.join(pattern), &excluded);
+        let name =
+            |(path, _): (PathBuf, Stamp)| path.strip_prefix(dir).unwrap().display().to_string();
+        found.files.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn files_are_found_in_order() {
+        let dir = tree(&[
+            "b/x.log",
+            "a/x.log",
+            "a/y.txt",
+            "a/.hidden.log",
+            "c/z.log/inner",
+        ]);
+        let names = |pattern| names(dir.path(), pattern, &[]);
+        assert_eq!(names("*/*.log"), ["a/x.log", "b/x.log"]);
+        assert_eq!(names("a/?.*"), ["a/x.log", "a/y.txt"]);
+        assert_eq!(names("a/.*.log"), ["a/.hidden.log"]);
+        assert_eq!(names("a/x.log"), ["a/x.log"]);
+        assert_eq!(names("[ab]/[!y]*"), ["a/x.log", "b/x.log"]);
+        assert!(names("nothing/*").is_empty());
+    }
+
+    #[test]
+    fn two_stars_stand_for_any_number_of_folders() {
+        let dir = tree(&[
+            "x.log",
+            "a/x.log",
+            "a/b/x.log",
+            "a/b/y.txt",
+            ".git/x.log",
+            "a/.h/x.log",
+        ]);
+        let names = |pattern| names(dir.path(), pattern, &[]);
+        assert_eq!(names("**/*.log"), ["a/b/x.log", "a/x.log", "x.log"]);
+        assert_eq!(names("a/**/x.log"), ["a/b/x.log", "a/x.log"]);
+        assert_eq!(names("a/**"), ["a/b/x.log", "a/b/y.txt", "a/x.log"]);
+        assert_eq!(names("**/b/*"), ["a/b/x.log", "a/b/y.txt"]);
+        std::os::unix::fs::symlink("..", dir.path().join("a/up")).unwrap();
+        assert_eq!(
+            names("**/y.txt"),
+            ["a/b/y.txt"],
+            "links are not followed down"
+        );
+    }
+
+    #[test]
+    fn what_is_excluded_is_left_out() {
+        let dir = tree(&["a/x.log", "a/debug.log", "a/old/x.log", "b/x.log"]);
+        let names = |excluded: &[&str]| names(dir.path(), "**/*.log", excluded);
+        assert_eq!(names(&["debug*"]), ["a/old/x.log", "a/x.log", "b/x.log"]);
+        assert_eq!(names(&["a/*"]), ["b/x.log"]);
+        assert_eq!(names(&["*/old"]), ["a/debug.log", "a/x.log", "b/x.log"]);
+        assert_eq!(names(&["**/old/*"]), ["a/debug.log", "a/x.log", "b/x.log"]);
+        assert_eq!(names(&["a/old", "b/**", "debug.log"]), ["a/x.log"]);
+    }
+
+    #[test]
+    fn a_name_with_brackets_is_found_by_itself() {
+        let dir = tree(&["app[1].log", "app1.log"]);
+        assert_eq!(
+            names(dir.path(), "app[1].log", &[]),
+            ["app1.log", "app[1].log"]
+        );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_looked_into_is_told() {
+        let dir = tree(&["a/x.log"]);
+        // only root can give a link away
+        std::os::unix::fs::symlink("a", dir.path().join("link")).unwrap();
+        if std::os::unix::fs::lchown(dir.path().join("link"), Some(4242), None).is_err() {
+            return;
+        }
+        let found = find(&dir.path().join("link/*.log"), &[]);
+        assert!(found.files.is_empty());
+        assert_eq!(found.troubles.len(), 1);
+        assert!(is_pattern(Path::new("/a/*.log")) && !is_pattern(Path::new("/var/log/a")));
+    }
+}

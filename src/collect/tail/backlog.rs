@@ -1,0 +1,302 @@
+//! How much is read of rotated files that are found at once: their newest lines, up to a share of what the store keeps. So a
+//! compressed file of many lines does not evict the records of other sources. Skipped lines are counted and reported.
+
+use crate::collect::own::own_record;
+use crate::collect::tail::reader::{self, Reader};
+use crate::collect::tail::sibling::Packing;
+use crate::collect::tail::{Desk, Item, Tail, Visit};
+use crate::record::{Level, Metadata};
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+/// How much of rotated files that are found at once is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatchUpMax {
+    /// Their lines.
+    pub lines: u64,
+    /// The bytes of these.
+    pub bytes: u64,
+}
+
+impl CatchUpMax {
+    const NONE: Self = Self { lines: 0, bytes: 0 };
+
+    fn is_none(self) -> bool {
+        self.lines == 0 || self.bytes == 0
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            lines: self.lines.saturating_sub(other.lines),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+}
+
+impl Default for CatchUpMax {
+    /// All of it.
+    fn default() -> Self {
+        Self {
+            lines: u64::MAX,
+            bytes: u64::MAX,
+        }
+    }
+}
+
+/// What a rotated file that was found holds.
+#[derive(Debug, Default)]
+pub(crate) enum Backlog {
+    /// The file was followed before, or is yet to be rotated.
+    #[default]
+    None,
+    /// It has not been begun.
+    Uncounted(File, Packing),
+    /// Its first lines are left out, until both counts are used up.
+    Skip(CatchUpMax),
+}
+
+impl Backlog {
+    pub(crate) fn of(file: &File, packing: Packing) -> Self {
+        let again = file.try_clone();
+        again.map_or(Self::None, |file| Self::Uncounted(file, packing))
+    }
+
+    /// Whether a line of so many bytes is left out.
+    pub(crate) fn leaves_out(&mut self, bytes: usize) -> bool {
+        let Self::Skip(skip) = self else {
+            return false;
+        };
+        let leaves_out = skip.lines > 0 || skip.bytes > 0;
+        // what cannot be counted is left out to its end
+        if *skip != CatchUpMax::default() {
+            *skip = skip.without(CatchUpMax {
+                lines: 1,
+                bytes: bytes as u64,
+            });
+        }
+        leaves_out
+    }
+
+    fn is_skipping(&self) -> bool {
+        matches!(self, Self::Skip(skip) if *skip != CatchUpMax::NONE)
+    }
+}
+
+/// What a tail has left out and not told.
+#[derive(Debug, Default)]
+pub(crate) struct LeftOut {
+    lines: u64,
+    bytes: u64,
+}
+
+impl LeftOut {
+    pub(crate) fn add(&mut self, bytes: usize) {
+        self.lines += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+impl Tail {
+    /// Before a rotated file that was found is begun: counts what it and those behind it hold, newest first, and says how much
+    /// of each is left out.
+    pub(crate) fn count_backlog(&mut self, desk: &Desk) {
+        let is_uncounted = |file: &Reader| matches!(file.backlog, Backlog::Uncounted(..));
+        if !self.files.get(self.at).is_some_and(is_uncounted) {
+            return;
+        }
+        let left = self.catch_up_left.get_or_insert(desk.catch_up_max);
+        for file in self.files.iter_mut().skip(self.at).rev() {
+            let Backlog::Uncounted(found, packing) = &file.backlog else {
+                continue;
+            };
+            let skip = if left.is_none() {
+                CatchUpMax::default()
+            } else if *left == CatchUpMax::default() {
+                CatchUpMax::NONE
+            } else {
+                let held = count(found, *packing);
+                let skip = held.without(*left);
+                *left = left.without(held);
+                skip
+            };
+            file.backlog = Backlog::Skip(skip);
+        }
+    }
+
+    /// Reports the skipped lines once catching up has ended.
+    pub(crate) fn tell_left_out(&mut self, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let is_skipping = |file: &Reader| file.backlog.is_skipping();
+        if self.left_out.lines == 0 || self.files.get(self.at).is_some_and(is_skipping) {
+            return ControlFlow::Continue(());
+        }
+        let LeftOut { lines, bytes } = std::mem::take(&mut self.left_out);
+        let path = self.path().display().to_string();
+        let message = format!(
+            "skipped the {lines} oldest lines of rotated files of {path}: one log may fill only a part of the store at once"
+        );
+        let mut metadata = Metadata::new();
+        metadata.insert("file", path);
+        metadata.insert("lines", lines);
+        metadata.insert("bytes", bytes);
+        let record = own_record(Level::Warn, "backlog_skipped", message, metadata);
+        visit(Item::Own(record))
+    }
+}
+
+/// The lines and bytes of a file from its start on, as far as it can be read; its own place stays where it is.
+fn count(file: &File, packing: Packing) -> CatchUpMax {
+    let from_start = file.try_clone().map(|file| FromStart { file, at: 0 });
+    let stream = from_start.and_then(|file| reader::unpack(file, packing));
+    let Ok(mut stream) = stream else {
+        return CatchUpMax::NONE;
+    };
+    let mut chunk = vec![0; reader::CHUNK_BYTES];
+    let mut held = CatchUpMax::NONE;
+    let mut is_open = false;
+    loop {
+        let count = match stream.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // reading tells what is wrong with it
+            count => count.unwrap_or(0),
+        };
+        let read = chunk.get(..count).unwrap_or_default();
+        let Some(last) = read.last() else {
+            held.lines += u64::from(is_open);
+            return held;
+        };
+        is_open = *last != b'\n';
+        held.lines += memchr::memchr_iter(b'\n', read).count() as u64;
+        held.bytes += count as u64;
+    }
+}
+
+/// Reads a file without moving the place that its handles share.
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::tail::{QUIET, TailState};
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    const LINES: u64 = 100;
+
+    /// Rotated files of the path, oldest first, each of so many lines, packed or not; what a tail tells of them.
+    fn read(files: &[(&str, u64)], catch_up_max: CatchUpMax) -> (Vec<String>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        for (at, (name, lines)) in files.iter().enumerate() {
+            let lines: Vec<_> = (0..*lines).map(|line| format!("{at}:{line}\n")).collect();
+            let text = lines.concat();
+            write(&dir.path().join(name), &text);
+        }
+        let path = dir.path().join("a.log");
+        let mut tail = Tail::new(path, TailState::from_oldest(), QUIET);
+        let mut desk = Desk::new();
+        desk.catch_up_max = catch_up_max;
+        let (mut lines, mut own) = (vec![], vec![]);
+        for _ in 0..3 {
+            desk.start();
+            let visited = tail.read(&mut desk, &mut |item| {
+                match item {
+                    Item::Own(record) => own.push(record.message),
+                    Item::Line(line, _) => {
+                        lines.push(String::from_utf8_lossy(line.bytes).into_owned());
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+            visited.unwrap();
+        }
+        (lines, own)
+    }
+
+    fn write(path: &Path, text: &str) {
+        if path.extension().is_some_and(|ending| ending == "gz") {
+            let file = File::create(path).unwrap();
+            let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            packed.write_all(text.as_bytes()).unwrap();
+            packed.finish().unwrap();
+        } else {
+            fs::write(path, text).unwrap();
+        }
+    }
+
+    fn some() -> CatchUpMax {
+        CatchUpMax {
+            lines: LINES,
+            bytes: 1 << 20,
+        }
+    }
+
+    fn skipped(own: &[String]) -> Option<u64> {
+        let [told] = own else {
+            assert!(own.is_empty(), "{own:?}");
+            return None;
+        };
+        let words = told.strip_prefix("skipped the ").unwrap();
+        words.split(' ').next().unwrap().parse().ok()
+    }
+
+    #[test]
+    fn reads_the_newest_lines_of_a_packed_file_and_counts_the_others() {
+        let (lines, own) = read(&[("a.log.1.gz", 50_000), ("a.log", 2)], some());
+        assert_eq!(skipped(&own), Some(50_000 - LINES));
+        assert_eq!(lines.len() as u64, LINES + 2);
+        assert_eq!(lines[0], "0:49900");
+        assert_eq!(
+            lines.last().unwrap(),
+            "1:1",
+            "what is followed is read whole"
+        );
+    }
+
+    #[test]
+    fn reads_the_newest_of_several_files() {
+        let files = [
+            ("a.log.4", 500),
+            ("a.log.3.gz", 500),
+            ("a.log.2", 80),
+            ("a.log.1", 40),
+            ("a.log", 300),
+        ];
+        let (lines, own) = read(&files, some());
+        assert_eq!(skipped(&own), Some(500 + 500 + 20));
+        assert_eq!(lines[0], "2:20");
+        assert_eq!(lines.len(), 60 + 40 + 300);
+    }
+
+    #[test]
+    fn bytes_count_as_well() {
+        let bytes = CatchUpMax {
+            lines: u64::MAX,
+            bytes: 60,
+        };
+        let (lines, own) = read(&[("a.log.1", 100), ("a.log", 1)], bytes);
+        assert_eq!(lines.len(), 12 + 1, "five bytes each");
+        assert_eq!(skipped(&own), Some(88));
+    }
+
+    #[test]
+    fn leaves_out_nothing_of_what_fits() {
+        let (lines, own) = read(&[("a.log.1", LINES), ("a.log", 500)], some());
+        assert_eq!((lines.len() as u64, skipped(&own)), (LINES + 500, None));
+        let all = CatchUpMax::default();
+        let (lines, own) = read(&[("a.log.1.gz", 5_000), ("a.log", 1)], all);
+        assert_eq!((lines.len(), skipped(&own)), (5_001, None));
+    }
+}

@@ -1,0 +1,710 @@
+//! Follows a log whose lines may hold chunks of text, as those of Docker's json-file driver, of container runtimes and of
+//! sandboxes do, and joins the chunks of each stream to lines. Other lines come out as they are.
+//!
+//! A position must not pass the beginning of a line that is not complete. It names the place where the oldest such line
+//! begins, how many log lines behind it have been read, and how much of each stream is still to be given out: reading again
+//! from there gives out exactly the rest.
+
+use crate::collect::collector::Error;
+use crate::collect::tail::{Age, Desk, Item, Tail, TailState};
+use crate::collect::text::line::{Line, Lines};
+use crate::record::Record;
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Streams with an unfinished line at once. Each may hold a line of the longest size; more than these are two streams of a
+/// few commands side by side.
+const STREAMS_MAX: usize = 16;
+
+/// How long a log line that was written in part waits for the rest: whoever wrote it has ended when it does not come.
+pub(crate) const TORN: Duration = Duration::from_mins(10);
+
+/// What one log line holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Chunk<'a> {
+    /// Which stream of which command or container.
+    pub(crate) stream: String,
+    pub(crate) time: Option<Micros>,
+    pub(crate) bytes: Cow<'a, [u8]>,
+}
+
+/// What a log line holds; a line that was damaged may hold several pieces.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    Chunk(Chunk<'a>),
+    /// What is of no known form.
+    Text(&'a [u8]),
+}
+
+/// Says what a log line holds.
+pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(Piece<'b>)) + 'p;
+
+/// What a log has to tell.
+#[derive(Debug)]
+pub(crate) enum Output<'a> {
+    /// A line of a stream or a part of one.
+    Line {
+        stream: &'a str,
+        line: Line<'a>,
+        /// When its first chunk came.
+        time: Option<Micros>,
+        age: Age,
+    },
+    /// A log line, or a piece of one, that holds no chunk.
+    Text(Line<'a>, Age),
+    /// Something about the log itself.
+    Own(Record),
+}
+
+/// Takes what a log has to tell; breaks off when it has enough.
+pub(crate) type Visit<'a> = dyn FnMut(Output<'_>) -> ControlFlow<()> + 'a;
+
+/// How far a log has been read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChunkedState {
+    pub(crate) tail: TailState,
+    /// Log lines to read again without giving them out.
+    #[serde(default)]
+    pub(crate) again: u64,
+    #[serde(default)]
+    pub(crate) streams: Vec<SavedStream>,
+}
+
+impl ChunkedState {
+    /// Nothing has been read: it begins with the oldest of the rotated files.
+    pub(crate) fn from_oldest() -> Self {
+        Self {
+            tail: TailState::from_oldest(),
+            ..Self::default()
+        }
+    }
+
+    /// How many bytes of the newest file have been read for good; `None` when nothing is known.
+    pub(crate) fn reached(&self) -> Option<u64> {
+        self.tail.reached()
+    }
+}
+
+/// A stream in the middle of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SavedStream {
+    stream: String,
+    /// How many of its newest bytes are still to be given out.
+    pending: usize,
+    part: u32,
+    time: Option<i64>,
+}
+
+/// Follows one log.
+#[derive(Debug)]
+pub(crate) struct ChunkedTail {
+    tail: Tail,
+    streams: Vec<Stream>,
+    /// Where the oldest unfinished line begins, and how many log lines have been read since.
+    anchor: Option<(TailState, u64)>,
+    replay: Option<Replay>,
+    quiet: Duration,
+}
+
+#[derive(Debug)]
+struct Stream {
+    name: String,
+    lines: Lines,
+    /// When the first chunk of its line came, and the last one.
+    time: Option<Micros>,
+    last: Option<Micros>,
+    grew: Instant,
+}
+
+/// Log lines being read again.
+#[derive(Debug)]
+struct Replay {
+    left: u64,
+    streams: Vec<Again>,
+}
+
+/// A stream of which log lines are being read again.
+#[derive(Debug)]
+struct Again {
+    saved: SavedStream,
+    bytes: Vec<u8>,
+    last: Option<Micros>,
+}
+
+impl ChunkedTail {
+    /// Follows `path` from `state` on. A line of a stream that does not go on is given out after `quiet`, a log line after
+    /// `torn`.
+    pub(crate) fn new(path: PathBuf, state: ChunkedState, quiet: Duration, torn: Duration) -> Self {
+        let ChunkedState {
+            tail,
+            again,
+            streams,
+        } = state;
+        let streams: Vec<Again> = streams
+            .into_iter()
+            .map(|saved| Again {
+                last: saved.time.map(Micros::new),
+                bytes: Vec::new(),
+                saved,
+            })
+            .collect();
+        let (replayed, open) = if again > 0 {
+            (streams, Vec::new())
+        } else {
+            (Vec::new(), streams)
+        };
+        let replay = (again > 0).then_some(Replay {
+            left: again,
+            streams: replayed,
+        });
+        let now = Instant::now();
+        Self {
+            anchor: replay.is_some().then(|| (tail.clone(), 0)),
+            tail: Tail::new(path, tail, torn),
+            streams: open.into_iter().map(|again| again.stream(now)).collect(),
+            replay,
+            quiet,
+        }
+    }
+
+    /// How many files it holds open.
+    pub(crate) fn open_files(&self) -> usize {
+        self.tail.open_files()
+    }
+
+    /// Lets go of all files: they are found again by its state.
+    pub(crate) fn close(&mut self, desk: &mut Desk) {
+        self.tail.close(desk);
+    }
+
+    /// How far everything that was visited reaches; `None` while nothing new can be said.
+    pub(crate) fn state(&self) -> Option<ChunkedState> {
+        if self.replay.is_some() {
+            return None;
+        }
+        let streams = self.streams.iter().map(|stream| SavedStream {
+            stream: stream.name.clone(),
+            pending: stream.lines.pending(),
+            part: stream.lines.part(),
+            time: stream.time.map(Micros::get),
+        });
+        match &self.anchor {
+            Some((tail, again)) => Some(ChunkedState {
+                tail: tail.clone(),
+                again: *again,
+                streams: streams.collect(),
+            }),
+            None => Some(ChunkedState {
+                tail: self.tail.state()?,
+                again: 0,
+                streams: streams.collect(),
+            }),
+        }
+    }
+
+    /// When there will be something to give out even if nothing happens.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let open = self.streams.iter().filter(|stream| stream.lines.has_rest());
+        let open = open.map(|stream| stream.grew + self.quiet);
+        open.chain(self.tail.due()).min()
+    }
+
+    /// Visits what can be read now. `parse` says what a log line holds.
+    pub(crate) fn read(
+        &mut self,
+        desk: &mut Desk,
+        parse: &Parse<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        let recent = Age {
+            is_live: true,
+            modified: Micros::now(),
+        };
+        if self.give_lines(recent, visit).is_break() {
+            return Ok(());
+        }
+        loop {
+            let mut stop = Stop::End;
+            let Self {
+                tail,
+                streams,
+                anchor,
+                replay,
+                quiet,
+            } = self;
+            let mut intake = LogLines {
+                streams,
+                anchor,
+                replay,
+                quiet: *quiet,
+                now: desk.now,
+            };
+            let read = tail.read(desk, &mut |item| {
+                stop = match item {
+                    Item::Own(record) => Stop::after(visit(Output::Own(record))),
+                    Item::Line(line, age) => intake.take(line, age, parse, visit),
+                };
+                if matches!(stop, Stop::End) {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            });
+            read?;
+            match stop {
+                Stop::End => break,
+                Stop::Full => return Ok(()),
+                Stop::Anchor { taken, is_full } => {
+                    self.anchor = Some((self.tail.state_before(taken), 1));
+                    if is_full {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        self.give_quiet(desk.now, recent, visit);
+        Ok(())
+    }
+
+    /// Gives out complete lines that found no room.
+    fn give_lines(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        for stream in &mut self.streams {
+            stream.give(age, visit)?;
+        }
+        self.tidy();
+        ControlFlow::Continue(())
+    }
+
+    /// Gives out the lines whose end does not come.
+    fn give_quiet(&mut self, now: Instant, age: Age, visit: &mut Visit<'_>) {
+        for stream in &mut self.streams {
+            let is_due = stream.grew + self.quiet <= now;
+            if is_due && stream.give_rest(age, visit).is_break() {
+                break;
+            }
+        }
+        self.tidy();
+    }
+
+    fn tidy(&mut self) {
+        if self.replay.is_some() {
+            return;
+        }
+        tidy(&mut self.streams, &mut self.anchor);
+    }
+}
+
+/// Forgets streams that stand between two lines, and the place to begin again when nothing of any is still to be given out.
+fn tidy(streams: &mut Vec<Stream>, anchor: &mut Option<(TailState, u64)>) {
+    streams.retain(|stream| stream.lines.pending() > 0 || stream.lines.part() > 0);
+    if !has_pending(streams) {
+        *anchor = None;
+    }
+}
+
+fn has_pending(streams: &[Stream]) -> bool {
+    streams.iter().any(|stream| stream.lines.pending() > 0)
+}
+
+/// Why reading log lines stopped.
+#[derive(Debug)]
+enum Stop {
+    /// It did not.
+    End,
+    Full,
+    /// The line that has just been read, of so many bytes, begins a line of a stream and does not end it.
+    Anchor {
+        taken: usize,
+        is_full: bool,
+    },
+}
+
+impl Stop {
+    fn after(flow: ControlFlow<()>) -> Self {
+        if flow.is_break() {
+            Self::Full
+        } else {
+            Self::End
+        }
+    }
+}
+
+/// Takes log lines.
+struct LogLines<'a> {
+    streams: &'a mut Vec<Stream>,
+    anchor: &'a mut Option<(TailState, u64)>,
+    replay: &'a mut Option<Replay>,
+    quiet: Duration,
+    now: Instant,
+}
+
+impl LogLines<'_> {
+    fn take(&mut self, line: Line<'_>, age: Age, parse: &Parse<'_>, visit: &mut Visit<'_>) -> Stop {
+        if let Some((_, again)) = self.anchor {
+            *again += 1;
+        }
+        let is_whole = line.part == 0 && line.ended;
+        if self.replay.is_some() {
+            if is_whole {
+                parse(line.bytes, &mut |piece| self.take_again(piece));
+            }
+            self.pass_again();
+            return Stop::after(self.give_restored(age, visit));
+        }
+        let mut flow = ControlFlow::Continue(());
+        let mut take = |piece: Piece<'_>| {
+            // all pieces of a line belong together, even when the visitor has enough
+            let taken = match piece {
+                Piece::Text(bytes) => visit(Output::Text(Line { bytes, ..line }, age)),
+                Piece::Chunk(chunk) => self.add(&chunk, age, visit),
+            };
+            if taken.is_break() {
+                flow = taken;
+            }
+        };
+        if is_whole {
+            parse(line.bytes, &mut take);
+        } else {
+            take(Piece::Text(line.bytes));
+        }
+        tidy(self.streams, self.anchor);
+        if self.anchor.is_none() && has_pending(self.streams) {
+            let is_full = flow.is_break();
+            return Stop::Anchor {
+                taken: line.taken,
+                is_full,
+            };
+        }
+        Stop::after(flow)
+    }
+
+    fn add(&mut self, chunk: &Chunk<'_>, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let known = self
+            .streams
+            .iter()
+            .position(|stream| stream.name == chunk.stream);
+        let at = known.unwrap_or_else(|| {
+            self.streams
+                .push(Stream::new(chunk.stream.clone(), 0, self.now));
+            self.streams.len() - 1
+        });
+        let mut flow = ControlFlow::Continue(());
+        if let Some(stream) = self.streams.get_mut(at) {
+            if stream.is_late(chunk.time, self.quiet) {
+                // had it been read when it was written, it would have come out by then
+                flow = stream.give_rest(age, visit);
+            }
+            stream.add(&chunk.bytes, chunk.time, self.now);
+            if flow.is_continue() {
+                flow = stream.give(age, visit);
+            }
+        }
+        if self.streams.len() > STREAMS_MAX && flow.is_continue() {
+            let mut oldest = self.streams.remove(0);
+            flow = oldest.give_rest(age, visit);
+        }
+        flow
+    }
+
+    /// Gives out the complete lines that had found no room, once all log lines have been read again.
+    fn give_restored(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        if self.replay.is_some() {
+            return ControlFlow::Continue(());
+        }
+        for stream in self.streams.iter_mut() {
+            stream.give(age, visit)?;
+        }
+        tidy(self.streams, self.anchor);
+        ControlFlow::Continue(())
+    }
+
+    /// Keeps of a log line that was read before what had not been given out.
+    fn take_again(&mut self, piece: Piece<'_>) {
+        let (Some(replay), Piece::Chunk(chunk)) = (self.replay.as_mut(), piece) else {
+            return;
+        };
+        let mut streams = replay.streams.iter_mut();
+        if let Some(again) = streams.find(|again| again.saved.stream == chunk.stream) {
+            again.bytes.extend_from_slice(&chunk.bytes);
+            let surplus = again.bytes.len().saturating_sub(again.saved.pending);
+            again.bytes.drain(..surplus);
+            again.last = chunk.time.or(again.last);
+        }
+    }
+
+    /// A log line was read again.
+    fn pass_again(&mut self) {
+        let is_last = self.replay.as_mut().is_some_and(|replay| {
+            replay.left -= 1;
+            replay.left == 0
+        });
+        if is_last && let Some(replay) = self.replay.take() {
+            let streams = replay.streams.into_iter();
+            self.streams
+                .extend(streams.map(|again| again.stream(self.now)));
+        }
+    }
+}
+
+impl Again {
+    /// The stream as it was.
+    fn stream(self, now: Instant) -> Stream {
+        let Self { saved, bytes, last } = self;
+        let mut stream = Stream::new(saved.stream, saved.part, now);
+        stream.add(&bytes, saved.time.map(Micros::new), now);
+        stream.last = last;
+        stream
+    }
+}
+
+impl Stream {
+    fn new(name: String, part: u32, now: Instant) -> Self {
+        Self {
+            name,
+            lines: Lines::new(b"", part),
+            time: None,
+            last: None,
+            grew: now,
+        }
+    }
+
+    /// Whether a chunk of this time comes so long after the one before that it can be no part of the same line.
+    fn is_late(&self, time: Option<Micros>, quiet: Duration) -> bool {
+        let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
+        let passed = self
+            .last
+            .zip(time)
+            .map(|(last, time)| time.get().saturating_sub(last.get()));
+        self.lines.pending() > 0 && passed.is_some_and(|passed| passed > quiet)
+    }
+
+    fn add(&mut self, bytes: &[u8], time: Option<Micros>, now: Instant) {
+        if self.lines.pending() == 0 {
+            self.time = time;
+        }
+        self.last = time.or(self.last);
+        self.lines.push(bytes);
+        self.grew = now;
+    }
+
+    fn give(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let Self {
+            name, lines, time, ..
+        } = self;
+        while let Some(line) = lines.next() {
+            if !line.adds_nothing() {
+                visit(Output::Line {
+                    stream: name,
+                    line,
+                    time: *time,
+                    age,
+                })?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn give_rest(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+        let Self {
+            name, lines, time, ..
+        } = self;
+        match lines.rest() {
+            Some(line) => visit(Output::Line {
+                stream: name,
+                line,
+                time: *time,
+                age,
+            }),
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::tail::QUIET;
+    use std::fs;
+    use std::path::Path;
+
+    /// `STREAM:TEXT`, in which `$` ends a line.
+    fn parse<'b>(line: &'b [u8], give: &mut dyn FnMut(Piece<'b>)) {
+        let Some((stream, text)) = std::str::from_utf8(line).unwrap().split_once(':') else {
+            return give(Piece::Text(line));
+        };
+        let (stream, time) = stream.split_once('@').unwrap_or((stream, "7"));
+        give(Piece::Chunk(Chunk {
+            stream: stream.to_owned(),
+            time: time.parse().ok().map(Micros::new),
+            bytes: text.replace('$', "\n").into_bytes().into(),
+        }));
+    }
+
+    fn open(path: &Path, state: ChunkedState) -> ChunkedTail {
+        ChunkedTail::new(path.to_owned(), state, QUIET, TORN)
+    }
+
+    fn read(tail: &mut ChunkedTail, desk: &mut Desk, max: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        tail.read(desk, &parse, &mut |output| {
+            found.push(match output {
+                Output::Line { stream, line, .. } => {
+                    let open = if line.ended { "" } else { "..." };
+                    format!("{stream} {}{open}", String::from_utf8_lossy(line.bytes))
+                }
+                Output::Text(line, _) => format!("? {}", String::from_utf8_lossy(line.bytes)),
+                Output::Own(record) => record.message,
+            });
+            if found.len() == max {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })
+        .unwrap();
+        found
+    }
+
+    const LOG: &str =
+        "a:one \nb:eins$\na:two$three\nmalformed\nb:zwei\na:$four$five$six$\nb: drei$\na:end$\n";
+    const LINES: [&str; 10] = [
+        "b eins",
+        "a one two",
+        "? malformed",
+        "a three",
+        "a four",
+        "a five",
+        "a six",
+        "b zwei drei",
+        "a end",
+        "",
+    ];
+
+    fn desk() -> Desk {
+        let mut desk = Desk::new();
+        desk.start();
+        desk
+    }
+
+    #[test]
+    fn chunks_of_each_stream_become_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, LOG).unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        assert_eq!(read(&mut tail, &mut desk(), usize::MAX), LINES[..9]);
+        assert!(tail.anchor.is_none() && tail.streams.is_empty());
+    }
+
+    #[test]
+    fn a_restart_anywhere_loses_and_repeats_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        for written in (0..=LOG.len()).step_by(5) {
+            for max in 1..4 {
+                fs::write(&path, &LOG[..written]).unwrap();
+                let mut desk = desk();
+                let mut state = ChunkedState::default();
+                let mut found = Vec::new();
+                for step in 0..20 {
+                    let mut tail = open(&path, state.clone());
+                    found.extend(read(&mut tail, &mut desk, max));
+                    state = tail.state().unwrap_or(state);
+                    if step == 8 {
+                        fs::write(&path, LOG).unwrap();
+                    }
+                }
+                assert_eq!(found, LINES[..9], "{written} bytes written, {max} at once");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_does_not_end_comes_out_and_goes_on_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, "a:Password: \nb:x$\n").unwrap();
+        let mut desk = desk();
+        let mut tail = open(&path, ChunkedState::default());
+        assert_eq!(read(&mut tail, &mut desk, 9), ["b x"]);
+        assert!(tail.due().is_some());
+        desk.now += QUIET;
+        assert_eq!(read(&mut tail, &mut desk, 9), ["a Password: ..."]);
+        fs::write(&path, "a:Password: \nb:x$\na:$\nb:y$\n").unwrap();
+        let mut again = open(&path, tail.state().unwrap());
+        assert_eq!(
+            read(&mut again, &mut desk, 9),
+            ["b y"],
+            "the end of the line is no line"
+        );
+    }
+
+    #[test]
+    fn streams_have_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let text: Vec<String> = (0..100).map(|n| format!("s{n}:open\n")).collect();
+        fs::write(&path, text.concat()).unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        let found = read(&mut tail, &mut desk(), usize::MAX);
+        assert_eq!(found.len(), 100 - STREAMS_MAX);
+        assert_eq!(tail.streams.len(), STREAMS_MAX);
+    }
+
+    #[test]
+    fn a_line_that_has_come_out_in_part_is_not_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, "a:open\n").unwrap();
+        let mut desk = desk();
+        let mut tail = open(&path, ChunkedState::default());
+        read(&mut tail, &mut desk, 9);
+        desk.now += QUIET;
+        assert_eq!(read(&mut tail, &mut desk, 9), ["a open..."]);
+        let state = tail.state().unwrap();
+        assert_eq!((state.again, state.streams.len()), (0, 1));
+        fs::write(&path, "a:open\na: end$\n").unwrap();
+        let mut again = open(&path, state);
+        let mut parts = Vec::new();
+        again
+            .read(&mut desk, &parse, &mut |output| {
+                if let Output::Line { line, .. } = output {
+                    parts.push((line.part, line.ended));
+                }
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(parts, [(1, true)], "it goes on after a restart");
+    }
+
+    #[test]
+    fn what_was_written_long_after_a_part_is_not_joined_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let late = QUIET.as_micros() + 8;
+        fs::write(
+            &path,
+            format!("a@7:one \na@8:two \na@{late}:three\na@{}:four$\n", late + 1),
+        )
+        .unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        let found = read(&mut tail, &mut desk(), 9);
+        assert_eq!(
+            found,
+            ["a one two threefour"],
+            "patience counts from the last part"
+        );
+        fs::write(
+            &path,
+            format!("a@7:one \na@8:two \na@{}:three$\n", late + 1),
+        )
+        .unwrap();
+        let mut tail = open(&path, ChunkedState::default());
+        let found = read(&mut tail, &mut desk(), 9);
+        assert_eq!(found, ["a one two ...", "a three"]);
+    }
+}

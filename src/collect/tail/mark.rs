@@ -1,0 +1,146 @@
+//! Where reading stands in a file, in a form that finds the place again: by what the file contains, since inode numbers are
+//! reused at once and names move with each rotation.
+
+use crate::collect::text::line::BEHIND_MAX;
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher24;
+use std::fs::Metadata;
+use std::hash::Hasher;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+/// How much of the head of a file tells it from others: first lines with a time in them differ well before this.
+pub(crate) const HEAD_MAX: usize = 256;
+
+/// Which file, as the kernel counts them. Only a hint once the file may have been closed in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inode {
+    pub(crate) device: u64,
+    pub(crate) number: u64,
+}
+
+impl Inode {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+        }
+    }
+}
+
+/// A place between two lines, or between two parts of a line that is being read in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    pub(crate) inode: Inode,
+    /// Bytes from the start of the (uncompressed) file.
+    pub(crate) offset: u64,
+    /// How many parts of the line at `offset` have been read.
+    pub(crate) part: u32,
+    /// Digest of the first bytes, at most [`HEAD_MAX`], of those before `offset`.
+    pub(crate) head: u64,
+    /// Digest of the last bytes, at most [`BEHIND_MAX`], of those before `offset`.
+    pub(crate) behind: u64,
+    /// When the file was last written to as far as is known, in microseconds: what was rotated later is newer.
+    pub(crate) modified: i64,
+}
+
+impl Mark {
+    pub(crate) fn head_length(&self) -> usize {
+        usize::try_from(self.offset).map_or(HEAD_MAX, |offset| offset.min(HEAD_MAX))
+    }
+
+    pub(crate) fn behind_length(&self) -> usize {
+        usize::try_from(self.offset).map_or(BEHIND_MAX, |offset| offset.min(BEHIND_MAX))
+    }
+
+    /// The bytes before the mark, if `read_at` reads the file that was marked: it fills the buffer from the offset, or errs.
+    pub(crate) fn recognise(
+        &self,
+        mut read_at: impl FnMut(&mut [u8], u64) -> io::Result<()>,
+    ) -> Option<Recognised> {
+        let mut head = vec![0; self.head_length()];
+        read_at(&mut head, 0).ok()?;
+        let mut behind = vec![0; self.behind_length()];
+        if digest(&head) != self.head {
+            return None;
+        }
+        let from = self.offset - behind.len() as u64;
+        read_at(&mut behind, from).ok()?;
+        (digest(&behind) == self.behind).then_some(Recognised { head, behind })
+    }
+}
+
+/// What was found where a mark said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Recognised {
+    pub(crate) head: Vec<u8>,
+    pub(crate) behind: Vec<u8>,
+}
+
+/// SipHash-2-4 with a zero key: the same for ever, and short lines cannot be read back from it by looking.
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(text: &[u8], offset: usize) -> Mark {
+        Mark {
+            inode: Inode {
+                device: 1,
+                number: 2,
+            },
+            offset: offset as u64,
+            part: 0,
+            head: digest(&text[..offset.min(HEAD_MAX)]),
+            behind: digest(&text[offset.saturating_sub(BEHIND_MAX)..offset]),
+            modified: 0,
+        }
+    }
+
+    fn recognised(mark: &Mark, text: &[u8]) -> bool {
+        let read_at = |buffer: &mut [u8], offset: u64| {
+            let from = usize::try_from(offset).unwrap();
+            let bytes = text.get(from..from + buffer.len());
+            buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        };
+        mark.recognise(read_at).is_some()
+    }
+
+    #[test]
+    fn a_file_is_known_by_its_head_and_by_what_lies_behind() {
+        let text: Vec<u8> = (0..200)
+            .flat_map(|n| format!("line {n}\n").into_bytes())
+            .collect();
+        let mark = mark(&text, 1000);
+        assert!(recognised(&mark, &text));
+        assert!(
+            recognised(&mark, &[&text[..], b"more"].concat()),
+            "it may have grown"
+        );
+        assert!(!recognised(&mark, &text[..999]), "it may not have shrunk");
+        for at in [0, HEAD_MAX - 1, 1000 - BEHIND_MAX, 999] {
+            let mut other = text.clone();
+            other[at] ^= 1;
+            assert!(!recognised(&mark, &other), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_short_file_is_known_by_what_there_is() {
+        let mark = mark(b"one\n", 4);
+        assert!(recognised(&mark, b"one\ntwo\n"));
+        assert!(!recognised(&mark, b"uno\ntwo\n"));
+        assert!(!recognised(&mark, b"one"));
+    }
+
+    #[test]
+    fn the_digest_never_changes() {
+        assert_eq!(digest(b""), 0x1e92_4b9d_7377_00d7);
+    }
+}

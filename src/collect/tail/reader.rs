@@ -1,0 +1,566 @@
+//! One open log file being read: plain by offset, so that a file that changes under the reader is noticed, or packed as a
+//! stream.
+
+use crate::collect::tail::backlog::Backlog;
+use crate::collect::tail::mark::{HEAD_MAX, Inode, Mark, digest};
+use crate::collect::tail::sibling::Packing;
+use crate::collect::text::encoding::Encoding;
+use crate::collect::text::line::{BEHIND_MAX, Line, Lines};
+use crate::time::Micros;
+use inotify::WatchDescriptor;
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::Instant;
+
+/// Bytes read at a time: large enough that the calls cost nothing, small enough for a machine with little memory.
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+
+/// The memory that unpacking may take: what `zstd -19` and `xz -9` need. A file made to need more is not read.
+const UNPACK_BYTES_MAX: u32 = 65 << 20;
+
+/// Zeros in a row that no program wrote: a file system leaves them behind a crash, and a writer that does not append before its
+/// place in a file that was cut off.
+const ZEROS_MIN: usize = 64;
+
+/// Bytes of zeros that one look passes over.
+const ZEROS_LOOK_MAX: u64 = 64 << 20;
+
+/// What one more read of a file found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// More bytes.
+    More,
+    /// Nothing, for now.
+    End,
+    /// Behind the pending bytes this many zeros follow, and something behind them.
+    Zeros(u64),
+    /// The file is not what was read before: cut off, or cut off and written anew.
+    Changed,
+}
+
+/// A log file and how far it has been read.
+pub(crate) struct Reader {
+    input: Input,
+    inode: Inode,
+    /// The first bytes of the file, as far as they have been read.
+    head: Vec<u8>,
+    lines: Lines,
+    encoding: Encoding,
+    /// Up to here there are only zeros behind the pending bytes.
+    zeros_to: u64,
+    /// Where the pending bytes begin.
+    offset: u64,
+    modified: Micros,
+    /// When the last bytes came.
+    pub(crate) grew: Instant,
+    pub(crate) watched: Option<WatchDescriptor>,
+    /// Nothing is written to it any more: a copy, or packed.
+    pub(crate) is_final: bool,
+    /// Reading has come to it: what was rotated before has been read.
+    pub(crate) is_reached: bool,
+    /// What may have gone through it before its first bytes were read has been looked for.
+    pub(crate) is_checked: bool,
+    /// How much of it is read, if it was found in catching up.
+    pub(crate) backlog: Backlog,
+}
+
+enum Input {
+    Plain(File),
+    Packed(Unpacked),
+}
+
+/// A stream that cannot be read again.
+struct Unpacked {
+    stream: Box<dyn Read + Send>,
+    /// What was read and not taken.
+    ahead: Vec<u8>,
+    /// Zeros that were read before that.
+    zeros: u64,
+}
+
+impl Unpacked {
+    fn new(stream: Box<dyn Read + Send>) -> Self {
+        Self {
+            stream,
+            ahead: Vec::new(),
+            zeros: 0,
+        }
+    }
+
+    /// What comes next, in `room`, and how many zeros come before it. Zeros at the end are left out.
+    fn read<'a>(&mut self, room: &'a mut [u8]) -> io::Result<(u64, &'a [u8])> {
+        loop {
+            let kept = self.ahead.len();
+            if let Some(start) = room.get_mut(..kept) {
+                start.copy_from_slice(&self.ahead);
+            }
+            let stream = &mut self.stream;
+            let count = retry(|| stream.read(room.get_mut(kept..).unwrap_or_default()))?;
+            self.ahead.clear();
+            let read = room.get(..kept + count).unwrap_or_default();
+            let zeros = read.iter().take_while(|&&byte| byte == 0).count();
+            if zeros < read.len() {
+                let (before, from) = match self.zeros + zeros as u64 {
+                    few if few < ZEROS_MIN as u64 && self.zeros == 0 => (0, 0),
+                    many => (many, zeros),
+                };
+                self.zeros = 0;
+                let length = kept + count;
+                return Ok((before, room.get(from..length).unwrap_or_default()));
+            }
+            self.zeros += zeros as u64;
+            if count == 0 {
+                return Ok((0, &[]));
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Reader");
+        debug
+            .field("inode", &self.inode)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// Reads from the start.
+    pub(crate) fn new(file: File, packing: Packing, now: Instant) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let input = match packing {
+            Packing::Plain => Input::Plain(file),
+            packed => Input::Packed(Unpacked::new(unpack(file, packed)?)),
+        };
+        Ok(Self {
+            is_final: packing != Packing::Plain,
+            input,
+            inode: Inode::of(&metadata),
+            head: Vec::new(),
+            lines: Lines::new(b"", 0),
+            encoding: Encoding::Bytes,
+            zeros_to: 0,
+            offset: 0,
+            modified: metadata.modified().map_or(Micros::MIN, Micros::from),
+            grew: now,
+            watched: None,
+            is_reached: false,
+            is_checked: packing != Packing::Plain,
+            backlog: Backlog::None,
+        })
+    }
+
+    /// Reads on from `mark`; `None` when this is not the file that was marked.
+    pub(crate) fn resume(
+        file: File,
+        packing: Packing,
+        mark: &Mark,
+        now: Instant,
+    ) -> io::Result<Option<Self>> {
+        let mut reader = Self::new(file, packing, now)?;
+        if mark.offset == 0 && mark.inode != reader.inode {
+            return Ok(None);
+        }
+        let recognised = match &mut reader.input {
+            Input::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
+            Input::Packed(Unpacked { stream, .. }) => {
+                let mut passed = Passed::default();
+                let found = mark.recognise(|buffer, at| passed.read_at(stream, buffer, at));
+                found.filter(|_| passed.skip_to(stream, mark.offset).is_ok())
+            }
+        };
+        Ok(recognised.map(|recognised| {
+            reader.encoding = Encoding::of(&recognised.head);
+            reader.head = recognised.head;
+            reader.lines = Lines::new(&recognised.behind, mark.part).in_encoding(reader.encoding);
+            reader.offset = mark.offset;
+            reader
+        }))
+    }
+
+    /// The plain file below; `None` when packed.
+    pub(crate) fn file(&self) -> Option<&File> {
+        match &self.input {
+            Input::Plain(file) => Some(file),
+            Input::Packed(_) => None,
+        }
+    }
+
+    pub(crate) fn inode(&self) -> Inode {
+        self.inode
+    }
+
+    pub(crate) fn modified(&self) -> Micros {
+        self.modified
+    }
+
+    /// Reads more, through `scratch`, which has room for a chunk and for what lies behind it.
+    pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
+        let read = match &mut self.input {
+            Input::Packed(_) => return self.fill_unpacked(scratch, now),
+            Input::Plain(file) => {
+                // the newest bytes are read again with those that follow: a file that was written anew betrays itself
+                let newest = self.lines.newest();
+                let from = self.offset + self.lines.pending() as u64 - newest.len() as u64;
+                let count = retry(|| file.read_at(scratch, from))?;
+                match scratch
+                    .get(..count)
+                    .and_then(|read| read.strip_prefix(newest))
+                {
+                    Some(fresh) => Some(fresh),
+                    None => return Ok(Fill::Changed),
+                }
+            }
+        };
+        let fresh = read.unwrap_or_default();
+        if fresh.is_empty() {
+            return Ok(Fill::End);
+        }
+        if self.head.is_empty() {
+            if let [0xfe | 0xff] = fresh {
+                // half a byte order mark
+                return Ok(Fill::End);
+            }
+            self.encoding = Encoding::of(fresh);
+            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
+        }
+        let mut length = text_length(fresh, self.encoding);
+        if length == 0 {
+            let from = self.reached();
+            let Some(to) = self.end_of_zeros(fresh, from)? else {
+                return Ok(Fill::End);
+            };
+            let zeros = usize::try_from(to - from).unwrap_or(usize::MAX);
+            if zeros >= ZEROS_MIN {
+                return Ok(Fill::Zeros(to - from));
+            }
+            let behind = fresh.get(zeros..).unwrap_or_default();
+            length = zeros + text_length(behind, self.encoding);
+        }
+        self.push(fresh.get(..length).unwrap_or(fresh), now);
+        Ok(Fill::More)
+    }
+
+    fn fill_unpacked(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
+        let Input::Packed(input) = &mut self.input else {
+            return Ok(Fill::End);
+        };
+        let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
+        let (zeros, fresh) = input.read(room)?;
+        if zeros > 0 {
+            input.ahead.extend_from_slice(fresh);
+            return Ok(Fill::Zeros(zeros));
+        }
+        if fresh.is_empty() {
+            return Ok(Fill::End);
+        }
+        if self.head.is_empty() {
+            self.encoding = Encoding::of(fresh);
+        }
+        let length = match text_length(fresh, self.encoding) {
+            0 => fresh.len(),
+            length => length,
+        };
+        let (text, ahead) = fresh.split_at_checked(length).unwrap_or((fresh, &[]));
+        input.ahead.extend_from_slice(ahead);
+        if self.head.is_empty() {
+            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
+        }
+        self.push(text, now);
+        Ok(Fill::More)
+    }
+
+    fn push(&mut self, text: &[u8], now: Instant) {
+        let wanted = HEAD_MAX.saturating_sub(self.head.len()).min(text.len());
+        self.head
+            .extend_from_slice(text.get(..wanted).unwrap_or_default());
+        self.lines.push(text);
+        self.grew = now;
+    }
+
+    /// Where the zeros end that begin at `from`, of which `fresh` has the first; `None` while nothing follows them: a file may be
+    /// longer than what was written to it so far.
+    fn end_of_zeros(&mut self, fresh: &[u8], from: u64) -> io::Result<Option<u64>> {
+        if let Some(zeros) = fresh.iter().position(|&byte| byte != 0) {
+            return Ok(Some(from + zeros as u64));
+        }
+        let Input::Plain(file) = &self.input else {
+            return Ok(None);
+        };
+        let mut at = self.zeros_to.max(from + fresh.len() as u64);
+        let bound = at.saturating_add(ZEROS_LOOK_MAX);
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while at < bound {
+            at = match seek(file, SeekFrom::Data(at)) {
+                Ok(data) => data.max(at),
+                Err(Errno::NXIO) => return Ok(None),
+                // a file system that knows no holes
+                Err(_) => at,
+            };
+            let count = retry(|| file.read_at(&mut chunk, at))?;
+            let read = chunk.get(..count).unwrap_or_default();
+            if let Some(zeros) = read.iter().position(|&byte| byte != 0) {
+                return Ok(Some(at + zeros as u64));
+            }
+            if count == 0 {
+                break;
+            }
+            at += count as u64;
+            self.zeros_to = at;
+        }
+        Ok(None)
+    }
+
+    /// Passes over zeros. What is pending is dropped.
+    pub(crate) fn skip_zeros(&mut self, count: u64) {
+        let head = usize::try_from(count).map_or(HEAD_MAX, |count| self.head.len() + count);
+        self.head.resize(head.min(HEAD_MAX).max(self.head.len()), 0);
+        self.offset = self.reached() + count;
+        self.lines = Lines::new(&[0; BEHIND_MAX], 0).in_encoding(self.encoding);
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The next line of what was read.
+    pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
+        let line = self.lines.next()?;
+        self.offset += line.taken as u64;
+        Some(line)
+    }
+
+    /// What is pending, without waiting for its end.
+    pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
+        let line = self.lines.rest()?;
+        self.offset += line.taken as u64;
+        Some(line)
+    }
+
+    /// Whether its first bytes wait to be given out and were not looked after.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.is_checked && self.offset == 0 && self.lines.pending() > 0
+    }
+
+    /// How many bytes wait for the end of their line.
+    pub(crate) fn pending(&self) -> usize {
+        self.lines.pending()
+    }
+
+    /// The place behind all that was read, given out or not.
+    pub(crate) fn newest_mark(&self) -> Mark {
+        Mark {
+            offset: self.reached(),
+            behind: digest(self.lines.newest()),
+            head: digest(&self.head),
+            ..self.mark()
+        }
+    }
+
+    pub(crate) fn has_rest(&self) -> bool {
+        self.lines.has_rest()
+    }
+
+    /// Reads no further.
+    pub(crate) fn give_up(&mut self) {
+        self.input = Input::Packed(Unpacked::new(Box::new(io::empty())));
+    }
+
+    /// The place behind the last line that was taken.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            part: self.lines.part(),
+            ..self.mark_before(0)
+        }
+    }
+
+    /// The place before the line that was just taken, which had so many bytes.
+    pub(crate) fn mark_before(&self, taken: usize) -> Mark {
+        let offset = self.offset.saturating_sub(taken as u64);
+        let head_length = usize::try_from(offset).map_or(HEAD_MAX, |at| at.min(HEAD_MAX));
+        Mark {
+            inode: self.inode,
+            offset,
+            part: 0,
+            head: digest(self.head.get(..head_length).unwrap_or(&self.head)),
+            behind: digest(self.lines.behind_before(taken)),
+            modified: self.modified.get(),
+        }
+    }
+
+    /// A place near the start of what the file holds now, if it has no name any more: by it another name for the same bytes
+    /// can be found.
+    pub(crate) fn nameless_mark(&mut self) -> Option<Mark> {
+        let has_name = self.look().map_or(true, |(_, has_name)| has_name);
+        let Input::Plain(file) = &self.input else {
+            return None;
+        };
+        let mut head = vec![0; HEAD_MAX];
+        let count = file.read_at(&mut head, 0).ok()?;
+        head.truncate(count);
+        let behind = head.get(count.saturating_sub(BEHIND_MAX)..)?;
+        (!has_name && count > 0).then(|| Mark {
+            inode: self.inode,
+            offset: count as u64,
+            part: 0,
+            head: digest(&head),
+            behind: digest(behind),
+            modified: self.modified.get(),
+        })
+    }
+
+    /// Whether the file holds nothing but what stands at the start of `original`: then it is being made a copy of it.
+    pub(crate) fn is_copy_of(&self, original: &File) -> bool {
+        let Input::Plain(file) = &self.input else {
+            return false;
+        };
+        let (mut copied, mut bytes) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
+        let counts = (
+            file.read_at(&mut copied, 0),
+            original.read_at(&mut bytes, 0),
+        );
+        let (Ok(length), Ok(count)) = counts else {
+            return false;
+        };
+        let start = bytes.get(..count).unwrap_or_default();
+        start.starts_with(copied.get(..length).unwrap_or_default())
+    }
+
+    /// Begins again at the start of a file that was cut off. The pending bytes are dropped.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.head.clear();
+        self.lines = Lines::new(b"", 0);
+        self.encoding = Encoding::Bytes;
+        self.zeros_to = 0;
+        self.offset = 0;
+        self.grew = now;
+        self.is_reached = false;
+        self.is_checked = false;
+    }
+
+    /// Nothing has been read of the file, and what was last written to at `newest` came before it. The kernel tells when a file was
+    /// cut off only after it has cut it off, so that a look in between finds the file older than the copy that was made of it.
+    pub(crate) fn begins_after(&mut self, newest: Option<i64>) {
+        let newest = newest.map_or(Micros::MIN, Micros::new);
+        self.modified = self.modified.max(newest);
+    }
+
+    /// Looks at the file again: its length, and whether a name is left for it.
+    pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
+        let Input::Plain(file) = &self.input else {
+            return Ok((0, true));
+        };
+        let metadata = file.metadata()?;
+        if self.reached() > 0 {
+            // what went through a file of which nothing was read is newer than the file was when it was found
+            self.modified = metadata.modified().map_or(Micros::MIN, Micros::from);
+        }
+        Ok((metadata.len(), metadata.nlink() > 0))
+    }
+
+    /// Where the next bytes will be read.
+    pub(crate) fn reached(&self) -> u64 {
+        self.offset + self.lines.pending() as u64
+    }
+}
+
+/// How much of what was read comes before zeros that nobody wrote, or that may go on behind it.
+fn text_length(fresh: &[u8], encoding: Encoding) -> usize {
+    if memchr::memchr(0, fresh).is_none() {
+        return fresh.len();
+    }
+    if let Some(at) = memchr::memmem::find(fresh, &[0; ZEROS_MIN]) {
+        return at;
+    }
+    if encoding != Encoding::Bytes {
+        // the last byte of a character
+        return fresh.len();
+    }
+    let zeros = fresh.iter().rev().take_while(|&&byte| byte == 0).count();
+    fresh.len() - zeros
+}
+
+/// How far a stream has been passed, and the last bytes that were.
+#[derive(Debug, Default)]
+struct Passed {
+    offset: u64,
+    last: Vec<u8>,
+}
+
+impl Passed {
+    /// Fills `buffer` from the offset, which may lie among the last bytes passed.
+    fn read_at(&mut self, stream: &mut dyn Read, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        self.skip_to(stream, at + buffer.len() as u64)?;
+        let from = self.last.len().checked_sub(buffer.len());
+        let found = from
+            .and_then(|from| self.last.get(from..))
+            .unwrap_or_default();
+        if found.len() != buffer.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn skip_to(&mut self, stream: &mut dyn Read, offset: u64) -> io::Result<()> {
+        const KEPT: usize = if HEAD_MAX > BEHIND_MAX {
+            HEAD_MAX
+        } else {
+            BEHIND_MAX
+        };
+        let mut chunk = vec![0; CHUNK_BYTES];
+        while self.offset < offset {
+            let wanted = usize::try_from(offset - self.offset)
+                .map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+            let room = chunk.get_mut(..wanted).unwrap_or_default();
+            let count = retry(|| stream.read(room))?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.last
+                .extend_from_slice(room.get(..count).unwrap_or_default());
+            let surplus = self.last.len().saturating_sub(KEPT);
+            self.last.drain(..surplus);
+            self.offset += count as u64;
+        }
+        Ok(())
+    }
+}
+
+/// What a file holds, unpacked.
+pub(crate) fn unpack(
+    file: impl Read + Send + 'static,
+    packing: Packing,
+) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match packing {
+        Packing::Plain => Box::new(file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Packing::Zstd => {
+            let mut stream = zstd::Decoder::new(file)?;
+            stream.window_log_max(UNPACK_BYTES_MAX.ilog2())?;
+            Box::new(stream)
+        }
+        Packing::Xz => {
+            let limit = UNPACK_BYTES_MAX / 1024;
+            Box::new(lzma_rust2::XzReader::new_mem_limit(
+                io::BufReader::new(file),
+                true,
+                limit,
+            ))
+        }
+    })
+}
+
+fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}

@@ -1,9 +1,10 @@
 //! Connections and their bounds: how many, how long they may be silent, how much they may send before a request is whole, how
 //! long they may leave an answer unread, and that none of them outlives the server.
 
-use super::app::{App, InFlight, Peer, service};
-use super::limiter::{Connection, Occupying, Slot};
-use super::tls::Tls;
+use crate::server::app::App;
+use crate::server::limits::connections::{Connection, Occupying, Slot};
+use crate::server::service::{InFlight, Peer, service};
+use crate::server::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;

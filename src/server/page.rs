@@ -1,9 +1,9 @@
 //! The browser page: its files are part of the program.
 
-use super::encoding::Encoding;
-use super::error::ApiError;
-use super::reply;
-use super::request::Request;
+use crate::server::http::encoding::Encoding;
+use crate::server::http::error::ApiError;
+use crate::server::http::reply;
+use crate::server::http::request::Request;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
@@ -261,8 +261,8 @@ fn names_ours(tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::reply::tests::body_text;
-    use crate::server::request::tests::request;
+    use crate::server::http::reply::tests::body_text;
+    use crate::server::http::request::tests::request;
 
     #[tokio::test]
     async fn every_file_that_the_page_names_is_there() {

@@ -1,14 +1,14 @@
 //! The one way from a handler to the log. Every question goes through what the principal may see, so that no handler can leave
 //! that out.
 
-use super::principal::Principal;
-use super::scope::Scope;
 use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldValues, Filter, Histogram, HistogramRequest,
     Order, Page, PageRequest, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
+use crate::server::auth::principal::Principal;
+use crate::server::auth::scope::Scope;
 use crate::store::{Reader, View};
 use std::ops::Range;
 

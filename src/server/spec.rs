@@ -1,15 +1,21 @@
 //! Holds `format-spec/api.md` to the code: paths, parameters, error codes and bounds.
 
-use super::error::CODES;
-use super::route::{Access, ROUTES};
-use super::{Options, answers, connection, export, gate, request, session, stream, tail_start};
+use super::api::{counts, logs, runs};
+use super::app::EXPORTS_MAX;
+use super::auth::session;
+use super::http::error::CODES;
+use super::http::request;
+use super::http::route::{Access, ROUTES};
+use super::limits::{answers, gate};
+use super::tail::{start, stream};
+use super::{Options, connection};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 const SPEC: &str = include_str!("../../format-spec/api.md");
 
 fn described() -> Value {
-    serde_json::from_str(include_str!("openapi.json")).expect("JSON")
+    serde_json::from_str(include_str!("api/openapi.json")).expect("JSON")
 }
 
 #[test]
@@ -132,10 +138,10 @@ fn every_bound_is_the_one_in_force() {
             session::RENEWED_MAX.as_secs() / 86_400
         ),
         format!("\"expiresSeconds\": {}}}`", session::TICKET_MAX.as_secs()),
-        format!("| exports | {} at a time", export::EXPORTS_MAX),
+        format!("| exports | {} at a time", EXPORTS_MAX),
         format!("| tails | {} at a time", options.tail_connections_max),
         format!(", {} records waiting for each", options.tail_queue_rows),
-        format!("(at most {})", tail_start::TAIL_ROWS_MAX),
+        format!("(at most {})", start::TAIL_ROWS_MAX),
         format!("retry: {}", stream::RETRY_MS),
         format!(
             "A comment every {} seconds",
@@ -153,18 +159,15 @@ fn numbers_of_the_description_are_those_in_force() {
     let schema = |name: &str| &document["components"]["parameters"][name]["schema"];
     let options = Options::default();
     assert_eq!(schema("limit")["maximum"], options.limit_max);
-    assert_eq!(schema("limit")["default"], super::logs::LIMIT_DEFAULT);
+    assert_eq!(schema("limit")["default"], logs::LIMIT_DEFAULT);
     assert_eq!(
         schema("sourcesLimit")["default"],
-        super::logs::SOURCES.limit_default
+        logs::SOURCES.limit_default
     );
-    assert_eq!(
-        schema("sourcesLimit")["maximum"],
-        super::logs::SOURCES.limit_max
-    );
-    assert_eq!(schema("runsLimit")["default"], super::runs::LIMIT_DEFAULT);
-    assert_eq!(schema("tail")["maximum"], tail_start::TAIL_ROWS_MAX);
-    let values = super::counts::VALUES;
+    assert_eq!(schema("sourcesLimit")["maximum"], logs::SOURCES.limit_max);
+    assert_eq!(schema("runsLimit")["default"], runs::LIMIT_DEFAULT);
+    assert_eq!(schema("tail")["maximum"], start::TAIL_ROWS_MAX);
+    let values = counts::VALUES;
     assert_eq!(schema("valuesLimit")["maximum"], values.limit_max);
     assert_eq!(schema("valuesLimit")["default"], values.limit_default);
     assert_eq!(schema("buckets")["maximum"], crate::query::BUCKETS_MAX);

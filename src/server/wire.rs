@@ -1,8 +1,8 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
-use super::label::label;
 use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourcesPage};
 use crate::record::{Id, Level, Metadata, StoredRecord};
+use crate::server::label::label;
 use crate::time::Micros;
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};

@@ -1,0 +1,430 @@
+//! All records that match a filter, as a file: streamed page by page from one view, in memory that does not grow with it.
+
+use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
+use crate::record::StoredRecord;
+use crate::server::app::App;
+use crate::server::auth::principal::Principal;
+use crate::server::http::encoding::{Encoding, Stream};
+use crate::server::http::error::ApiError;
+use crate::server::http::reply;
+use crate::server::http::request::{Request, refuse, take_single};
+use crate::server::limits::shares::Share;
+use crate::server::records::ScopedView;
+use crate::server::wire;
+use crate::time::Micros;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use warp::http::header::{self, HeaderValue};
+use warp::hyper::body::Bytes;
+use warp::reply::Response;
+
+/// Records of the first page; later ones are as long as [`PAGE_BYTES`] allows.
+const FIRST_ROWS: usize = 16;
+
+/// More records make a page no faster.
+const ROWS_MAX: usize = 1_000;
+
+/// What a page should come to: large enough to be worth its turn, small enough to hold.
+const PAGE_BYTES: usize = 256 * 1024;
+
+/// What the file looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// Lines of text for people.
+    Log,
+    /// A JSON object a line.
+    Jsonl,
+    /// RFC 4180, with a header line.
+    Csv,
+}
+
+impl Format {
+    fn parse(text: Option<&str>) -> Result<Self, ApiError> {
+        match text {
+            None | Some("log") => Ok(Self::Log),
+            Some("jsonl") => Ok(Self::Jsonl),
+            Some("csv") => Ok(Self::Csv),
+            Some(other) => Err(ApiError::parameter(
+                "invalid_format",
+                "format",
+                format!("format must be one of log, jsonl, csv; got {other:?}"),
+            )),
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Log => "text/plain; charset=utf-8",
+            Self::Jsonl => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
+    fn head(self) -> &'static str {
+        match self {
+            Self::Log | Self::Jsonl => "",
+            Self::Csv => "id,timestamp,source,level,message,metadata\r\n",
+        }
+    }
+
+    fn write(self, out: &mut Vec<u8>, record: &StoredRecord) {
+        match self {
+            Self::Log => write_line(out, record),
+            Self::Jsonl => {
+                wire::write_entry(out, record);
+                out.push(b'\n');
+            }
+            Self::Csv => write_csv_with(out, record, write_visible),
+        }
+    }
+}
+
+/// Refuses what [`export`] would refuse.
+pub(in crate::server) async fn check(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+) -> Result<(), ApiError> {
+    parse(app, principal, request, Micros::now())
+        .await
+        .map(drop)
+}
+
+async fn parse(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+    now: Micros,
+) -> Result<(Filter, Format), ApiError> {
+    let parameters = request.parameters.clone();
+    // a filter is compiled within the turn: a regex takes time and memory too
+    let parsed = app.gate.run(principal, move |_| {
+        query::parse_filter(&parameters, now).map_err(ApiError::from)
+    });
+    let (filter, mut rest) = parsed.await??;
+    let format = Format::parse(take_single(&mut rest, "format")?.as_deref())?;
+    refuse(&rest)?;
+    Ok((filter, format))
+}
+
+/// `GET /logs/export`
+pub(in crate::server) async fn export(
+    app: &Arc<App>,
+    principal: &Principal,
+    request: &Request,
+) -> Result<Response, ApiError> {
+    let now = Micros::now();
+    let (filter, format) = parse(app, principal, request, now).await?;
+    let share = app.exports.take(principal.id).ok_or_else(|| {
+        let message = "as many exports are running as this server allows to this client";
+        ApiError::too_many("too_many_exports", message, 10)
+    })?;
+    let encoding = Encoding::asked_by(&request.headers);
+    let (sender, chunks) = mpsc::channel(1);
+    let export = Export {
+        app: Arc::clone(app),
+        principal: principal.clone(),
+        view: app.records.of(principal).now(),
+        request: PageRequest {
+            filter,
+            cursor: None,
+            direction: Direction::Forward,
+            limit: FIRST_ROWS,
+            order: Order::Id,
+            around: None,
+        },
+        format,
+        stream: Stream::new(encoding),
+        sender,
+        _share: share,
+    };
+    tokio::spawn(export.run());
+    let mut response = reply::streamed(format.content_type(), chunks);
+    encoding.mark(&mut response);
+    if let Some(name) = file_name(format, now) {
+        reply::set(response.headers_mut(), header::CONTENT_DISPOSITION, name);
+    }
+    Ok(response)
+}
+
+/// `vmlog-20260217T143015Z.log`
+fn file_name(format: Format, now: Micros) -> Option<HeaderValue> {
+    let time = now.to_string();
+    let seconds = time.split('.').next()?.replace(['-', ':'], "");
+    let extension = format.extension();
+    format!("attachment; filename=\"vmlog-{seconds}Z.{extension}\"")
+        .parse()
+        .ok()
+}
+
+/// One export on its way.
+struct Export {
+    app: Arc<App>,
+    principal: Principal,
+    /// What is seen throughout: what arrives meanwhile is not in the file.
+    view: ScopedView,
+    request: PageRequest,
+    format: Format,
+    stream: Stream,
+    sender: mpsc::Sender<Result<Bytes, ApiError>>,
+    _share: Share,
+}
+
+impl Export {
+    /// Ends with the file, or when nobody takes it any more. A failure cuts the body short in a way that the client notices.
+    async fn run(mut self) {
+        self.stream.write(self.format.head().as_bytes());
+        loop {
+            match self.page().await {
+                Ok(None) => break,
+                Ok(Some(cursor)) => self.request.cursor = Some(cursor),
+                Err(error) => {
+                    tracing::warn!("an export ends early: {error}");
+                    let _ = self.sender.send(Err(error)).await;
+                    return;
+                }
+            }
+            let chunk = Bytes::from(self.stream.take());
+            let mut stopping = self.app.stopping.clone();
+            let sent = tokio::select! {
+                sent = self.sender.send(Ok(chunk)) => sent.is_ok(),
+                _ = stopping.wait_for(|stopping| *stopping) => false,
+            };
+            if !sent {
+                return;
+            }
+        }
+        let rest = Bytes::from(self.stream.finish());
+        let _ = self.sender.send(Ok(rest)).await;
+    }
+
+    /// Writes the next page; returns where to go on.
+    async fn page(&mut self) -> Result<Option<Cursor>, ApiError> {
+        let (view, request, format) = (self.view.clone(), self.request.clone(), self.format);
+        let (rows, text, next) = self
+            .app
+            .gate
+            .run_stream(&self.principal, move |budget| {
+                view.page(request, budget).map(|page| {
+                    let mut text = Vec::new();
+                    for record in &page.entries {
+                        format.write(&mut text, record);
+                    }
+                    (page.entries.len(), text, page.next_cursor)
+                })
+            })
+            .await??;
+        self.stream.write(&text);
+        self.request.limit = next_rows(rows, text.len(), self.request.limit);
+        Ok(next)
+    }
+}
+
+/// How many records the next page takes, so that it comes to about [`PAGE_BYTES`]; it grows by doubling, as what follows may
+/// be longer.
+fn next_rows(rows: usize, bytes: usize, before: usize) -> usize {
+    let fitting = (PAGE_BYTES * rows.max(1)) / bytes.max(1);
+    fitting.clamp(1, (before * 2).min(ROWS_MAX))
+}
+
+/// `2026-02-17T14:30:15.123456Z warn  docker:web: text`; further lines of the text are indented, so that each record can be told
+/// from the next. What a terminal would obey is written out, as the file may be looked at on one.
+fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
+    use std::io::Write as _;
+    let record = &stored.record;
+    // a Vec takes every byte
+    let _ = write!(
+        out,
+        "{} {:<5} {}: ",
+        record.timestamp, record.level, record.source
+    );
+    for letter in record.message.trim_end_matches('\n').chars() {
+        match letter {
+            '\n' => out.extend_from_slice(b"\n    "),
+            letter => write_visible(out, letter),
+        }
+    }
+    out.push(b'\n');
+}
+
+/// Writes a letter; one that a terminal obeys, or that changes how the text around it is laid out, by its number.
+fn write_visible(out: &mut Vec<u8>, letter: char) {
+    use std::io::Write as _;
+    let mut buffer = [0; 4];
+    match letter {
+        '\t' => out.push(b'\t'),
+        // a Vec takes every byte
+        letter if letter.is_control() => {
+            let _ = write!(out, "\\x{:02x}", u32::from(letter));
+        }
+        letter if is_layout(letter) => {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
+        }
+        letter => out.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes()),
+    }
+}
+
+/// Separators of lines and paragraphs, and marks that turn the direction of writing.
+fn is_layout(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// A record as a line of CSV, with its texts as they are but for what a spreadsheet would take for a formula.
+pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
+    write_csv_with(out, stored, write_raw);
+}
+
+/// Writes one letter of a field.
+type Write = fn(&mut Vec<u8>, char);
+
+fn write_csv_with(out: &mut Vec<u8>, stored: &StoredRecord, write: Write) {
+    let record = &stored.record;
+    let mut metadata = Vec::new();
+    wire::write(&mut metadata, &record.metadata);
+    let metadata = String::from_utf8_lossy(&metadata);
+    let fields = [
+        &stored.id.to_string(),
+        &record.timestamp.to_string(),
+        record.source.as_str(),
+        record.level.as_str(),
+        &record.message,
+        &metadata,
+    ];
+    for (index, field) in fields.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_field(out, field, write);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_raw(out: &mut Vec<u8>, letter: char) {
+    out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// A spreadsheet takes a text that begins with one of these for a formula, also after blanks, and logs may hold what an attacker
+/// wrote. A program that splits at line ends within quotes sees each line as a field.
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+fn write_field(out: &mut Vec<u8>, field: &str, write: Write) {
+    let is_formula = |line: &str| {
+        line.trim_start_matches([' ', '\u{feff}'])
+            .starts_with(FORMULA_STARTS)
+    };
+    let is_quoted = field.contains(['"', ',', '\n', '\r']) || is_formula(field);
+    if is_quoted {
+        out.push(b'"');
+    }
+    for line in field.split_inclusive(['\n', '\r']) {
+        if is_formula(line) {
+            out.push(b'\'');
+        }
+        for letter in line.chars() {
+            match letter {
+                '"' => out.extend_from_slice(b"\"\""),
+                '\n' => out.push(b'\n'),
+                letter => write(out, letter),
+            }
+        }
+    }
+    if is_quoted {
+        out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Id, Level, Metadata, Record};
+
+    fn written(format: Format, message: &str) -> String {
+        let mut metadata = Metadata::new();
+        metadata.insert("unit", "a,\"b\"");
+        let record = StoredRecord {
+            id: Id(7),
+            record: Record {
+                timestamp: Micros::new(0),
+                source: "docker:web".parse().expect("a source"),
+                level: Level::Warn,
+                message: message.to_owned(),
+                metadata,
+            },
+        };
+        let mut out = Vec::new();
+        format.write(&mut out, &record);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_line_for_people_is_one_record_and_harmless() {
+        assert_eq!(
+            written(Format::Log, "a\tb\n\u{1b}[31mc\r\n"),
+            "1970-01-01T00:00:00.000000Z warn  docker:web: a\tb\n    \\x1b[31mc\\x0d\n"
+        );
+        assert_eq!(
+            written(Format::Log, "a\u{202e}b\u{2028}c\u{9b}2J\u{2067}d"),
+            "1970-01-01T00:00:00.000000Z warn  docker:web: a\\u{202e}b\\u{2028}c\\x9b2J\\u{2067}d\n"
+        );
+        assert_eq!(
+            written(Format::Log, ""),
+            "1970-01-01T00:00:00.000000Z warn  docker:web: \n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_line() {
+        let line = written(Format::Jsonl, "a\nb\r");
+        assert_eq!(line.matches(['\n', '\r']).count(), 1, "{line}");
+        assert!(line.starts_with(r#"{"id":"7","timestamp":"1970-01-01T00:00:00.000000Z""#));
+    }
+
+    #[test]
+    fn a_line_of_csv_quotes_what_it_must() {
+        let start = "7,1970-01-01T00:00:00.000000Z,docker:web,warn,";
+        let end = ",\"{\"\"unit\"\":\"\"a,\\\"\"b\\\"\"\"\"}\"\r\n";
+        for (message, field) in [
+            ("plain", "plain"),
+            ("", ""),
+            ("a,b", "\"a,b\""),
+            ("a\"b\n", "\"a\"\"b\n\""),
+            ("=HYPERLINK(1)", "\"'=HYPERLINK(1)\""),
+            ("  =1+1", "\"'  =1+1\""),
+            ("a\n=1+1\r\n@b\r-c", "\"a\n'=1+1\\x0d\n'@b\\x0d'-c\""),
+            ("\n=1+1", "\"\n'=1+1\""),
+            ("\u{9b}31m\u{202e}", "\\x9b31m\\u{202e}"),
+            ("-1", "\"'-1\""),
+        ] {
+            assert_eq!(
+                written(Format::Csv, message),
+                format!("{start}{field}{end}"),
+                "{message:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn pages_grow_to_the_size_that_is_meant() {
+        assert_eq!(next_rows(16, 1_600, 16), 32);
+        assert_eq!(next_rows(512, 51_200, 512), 1_000);
+        assert_eq!(next_rows(16, 16 << 20, 16), 1, "megabytes a record");
+        assert_eq!(next_rows(0, 0, 16), 32, "nothing found yet");
+    }
+
+    #[test]
+    fn the_file_is_named_by_its_time() {
+        let name = file_name(Format::Csv, Micros::new(1_771_338_615_123_456)).expect("a value");
+        assert_eq!(name, "attachment; filename=\"vmlog-20260217T143015Z.csv\"");
+    }
+}

@@ -1,0 +1,11 @@
+//! One handler for each endpoint.
+
+pub(super) mod counts;
+pub(super) mod export;
+pub(super) mod health;
+pub(super) mod logs;
+pub(super) mod metrics;
+pub(super) mod openapi;
+pub(super) mod respond;
+pub(super) mod runs;
+pub(super) mod session;

@@ -1,0 +1,201 @@
+//! Who a client is and what it may see: the token that a request carries in its header or its address, or the session of a browser.
+
+use crate::server::auth::node::{NODE_HEADER, NodeAuth, Nodes};
+use crate::server::auth::principal::Principal;
+use crate::server::auth::scope::Scope;
+use crate::server::auth::session::{Grant, SESSION_HEADER, Sessions};
+use crate::server::http::error::ApiError;
+use crate::server::http::request::Request;
+use subtle::ConstantTimeEq as _;
+use warp::http::header::{self, HeaderMap, HeaderValue};
+
+/// The check before any handler.
+#[derive(Debug)]
+pub(in crate::server) struct Authenticator {
+    token: Option<Secret>,
+    nodes: Option<Nodes>,
+    /// Sessions that browsers got for a token.
+    pub(in crate::server) sessions: Sessions,
+}
+
+/// A token whose text never reaches a log.
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Authenticator {
+    pub(in crate::server) fn new(token: Option<&str>, node_auth: Option<NodeAuth>) -> Self {
+        Self {
+            token: token.map(|token| Secret(token.to_owned())),
+            nodes: node_auth.map(Nodes::new),
+            sessions: Sessions::new(token),
+        }
+    }
+
+    /// 401 unless a header or a parameter holds a token, a session or a ticket. A wrong one does not hide a right one after it: a
+    /// proxy may send its own `Authorization`.
+    pub(in crate::server) async fn admit(&self, request: &Request) -> Result<Principal, ApiError> {
+        if self.is_open() {
+            return Ok(Principal::owner());
+        }
+        if let Some(principal) = self.session(request) {
+            return Ok(principal);
+        }
+        if let Some(principal) = self.ticket(request) {
+            return Ok(principal);
+        }
+        let bearer = request
+            .header(&header::AUTHORIZATION)
+            .and_then(bearer_token);
+        let query = request.query_token.as_deref();
+        // where a proxy needs `Authorization` for itself, the page sends its token there
+        let session = request.header(&SESSION_HEADER);
+        for token in bearer.into_iter().chain(session).chain(query) {
+            if let Some(principal) = self.holder(token, &request.headers).await {
+                return Ok(principal);
+            }
+        }
+        Err(ApiError::unauthorized())
+    }
+
+    fn session(&self, request: &Request) -> Option<Principal> {
+        let text = request.header(&SESSION_HEADER)?;
+        self.principal(&self.sessions.session(text)?)
+    }
+
+    fn ticket(&self, request: &Request) -> Option<Principal> {
+        let text = request.ticket.as_deref()?;
+        self.principal(
+            &self
+                .sessions
+                .ticket(text, &request.path, &request.parameters)?,
+        )
+    }
+
+    /// Who a session or a ticket was given to, as the settings are now.
+    fn principal(&self, grant: &Grant) -> Option<Principal> {
+        let scope = match &grant.workspace {
+            None => Scope::Everything,
+            Some(workspace) => self.nodes.as_ref()?.workspace(workspace)?,
+        };
+        Some(Principal {
+            id: grant.principal,
+            scope,
+            workspace: grant.workspace.clone(),
+            remaining: Some(grant.remaining),
+        })
+    }
+
+    async fn holder(&self, token: &str, headers: &HeaderMap) -> Option<Principal> {
+        if self.is_token(token) {
+            return Some(Principal::owner());
+        }
+        let nodes = self.nodes.as_ref()?;
+        let node = headers.get(NODE_HEADER).map(HeaderValue::as_bytes);
+        match nodes.holder(token, node).await {
+            Ok(principal) => Some(principal),
+            Err(refusal) => {
+                tracing::debug!("an access token was refused: {refusal}");
+                None
+            }
+        }
+    }
+
+    /// Compares in a time that tells nothing of where the texts differ.
+    fn is_token(&self, given: &str) -> bool {
+        self.token.as_ref().is_some_and(|Secret(token)| {
+            !token.is_empty() && bool::from(token.as_bytes().ct_eq(given.as_bytes()))
+        })
+    }
+
+    /// Whether every client is the owner.
+    fn is_open(&self) -> bool {
+        self.token.is_none() && self.nodes.is_none()
+    }
+
+    /// Whether there may be other principals than the owner.
+    pub(in crate::server) fn knows_others(&self) -> bool {
+        self.nodes.is_some()
+    }
+}
+
+/// The scheme's name has no case.
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::auth::principal::PrincipalId;
+    use crate::server::http::request::tests::request;
+
+    fn authenticator(token: &str) -> Authenticator {
+        Authenticator::new(Some(token), None)
+    }
+
+    async fn is_admitted(target: &str, headers: &[(&'static str, &str)]) -> bool {
+        let request = request(target, headers);
+        authenticator("s3cret").admit(&request).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn takes_the_token_from_header_and_query() {
+        assert!(is_admitted("/logs", &[("authorization", "Bearer s3cret")]).await);
+        assert!(is_admitted("/logs", &[("authorization", "bearer  s3cret")]).await);
+        assert!(is_admitted("/logs?token=s3cret", &[]).await);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_token_does_not_hide_a_right_one() {
+        let wrong = ("authorization", "Bearer other");
+        assert!(is_admitted("/logs?token=s3cret", &[wrong]).await);
+        let session = ("x-vmlog-session", "made-up");
+        assert!(is_admitted("/logs?token=s3cret", &[wrong, session]).await);
+    }
+
+    #[tokio::test]
+    async fn without_a_token_nobody_is_admitted() {
+        for headers in [
+            &[][..],
+            &[("authorization", "s3cret")],
+            &[("authorization", "Bearer s3cre")],
+            &[("authorization", "Bearer s3cret2")],
+            &[("authorization", "Bearer ")],
+            &[("x-vmlog-session", "s3cre")],
+            &[("cookie", "vmlog_token=s3cret")],
+            &[("cookie", "vmlog_token_8687=czNjcmV0")],
+        ] {
+            assert!(!is_admitted("/logs", headers).await, "{headers:?}");
+        }
+        assert!(!is_admitted("/logs?token=", &[]).await);
+        assert!(!is_admitted("/logs/export?ticket=s3cret", &[]).await);
+        let request = request("/logs?token=", &[("authorization", "Bearer ")]);
+        assert!(authenticator("").admit(&request).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_admits_until_it_is_revoked_and_only_where_it_was_given() {
+        let ours = authenticator("s3cret");
+        let given = ours.sessions.begin(&Principal::owner()).expect("a session");
+        let asked = request("/logs", &[("x-vmlog-session", &given.text)]);
+        let principal = ours.admit(&asked).await.expect("admitted");
+        assert_eq!(principal.id, PrincipalId::Owner);
+        assert!(principal.remaining.is_some(), "it ends");
+        assert!(authenticator("other").admit(&asked).await.is_err());
+        ours.sessions.revoke(&given.text);
+        assert!(ours.admit(&asked).await.is_err());
+    }
+
+    #[test]
+    fn a_token_is_not_printed() {
+        assert!(!format!("{:?}", authenticator("s3cret")).contains("s3cret"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Which address a client has behind proxies that are trusted to say so (`LOG_API_TRUSTED_PROXIES`, `X-Forwarded-For`).
+
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+use warp::http::header::{HeaderMap, HeaderName};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// An address or a network: of proxies that say truly whom they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Reads `10.0.0.1`, `10.0.0.0/8` or `fd00::/8`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let network = text.parse().ok().or_else(address)?;
+        Some(Self(network))
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+/// The client's address: going back from the connection, the first that no trusted proxy has. Each proxy appends the address that it
+/// was asked from, so what stands left of it was written by the client, who may write anything. What is no address is passed on by
+/// a proxy that does not know, and its own address stands for it.
+pub(in crate::server) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut client = peer.to_canonical();
+    if !is_trusted(client) {
+        return client;
+    }
+    let values: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
+    let entries = values
+        .iter()
+        .rev()
+        .flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    for entry in entries {
+        let Some(address) = address(entry) else {
+            return client;
+        };
+        client = address;
+        if !is_trusted(client) {
+            return client;
+        }
+    }
+    client
+}
+
+/// `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`.
+fn address(entry: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(entry).ok()?.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok();
+    let address = address.or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warp::http::header::HeaderValue;
+
+    fn found(peer: &str, lines: &[&'static str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
+        }
+        let networks = trusted
+            .iter()
+            .map(|text| Network::parse(text).expect("a network"));
+        let networks: Vec<_> = networks.collect();
+        let peer = peer.parse().expect("an address");
+        client(peer, &headers, &networks).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_for_whom_it_asks() {
+        let said = &["192.0.2.7"];
+        assert_eq!(found("127.0.0.1", said, &[]), "127.0.0.1");
+        assert_eq!(found("127.0.0.1", said, &["127.0.0.0/8"]), "192.0.2.7");
+        assert_eq!(found("127.0.0.1", said, &["127.0.0.1"]), "192.0.2.7");
+        assert_eq!(found("10.0.0.1", said, &["127.0.0.1"]), "10.0.0.1");
+        assert_eq!(found("::ffff:127.0.0.1", said, &["127.0.0.1"]), "192.0.2.7");
+        assert_eq!(found("127.0.0.1", &[], &["127.0.0.1"]), "127.0.0.1");
+    }
+
+    #[test]
+    fn what_the_client_wrote_itself_is_not_believed() {
+        let trusted = &["127.0.0.1", "10.0.0.0/8"];
+        for lines in [
+            &["1.1.1.1, 192.0.2.7"][..],
+            &["1.1.1.1,192.0.2.7"],
+            &["1.1.1.1", "192.0.2.7"],
+            &["nonsense, 192.0.2.7, 10.1.1.1"],
+            &["1.1.1.1, 192.0.2.7:4711", "10.1.1.1"],
+            &[", , 192.0.2.7"],
+        ] {
+            assert_eq!(found("127.0.0.1", lines, trusted), "192.0.2.7", "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_that_of_the_proxy_which_passed_it_on() {
+        let trusted = &["127.0.0.1", "10.0.0.0/8"];
+        for (line, expected) in [
+            ("unknown", "127.0.0.1"),
+            ("192.0.2.7, unknown, 10.1.1.1", "10.1.1.1"),
+            ("", "127.0.0.1"),
+            ("192.0.2.7,", "127.0.0.1"),
+            ("10.1.1.1, 10.2.2.2", "10.1.1.1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("999.1.1.1", "127.0.0.1"),
+        ] {
+            assert_eq!(found("127.0.0.1", &[line], trusted), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_an_address_with_or_without_a_length() {
+        for text in ["10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"] {
+            assert!(Network::parse(text).is_some(), "{text}");
+        }
+        for text in ["", "10.0.0.0/33", "localhost", "10.0.0", "*", "10.0.0.1:80"] {
+            assert!(Network::parse(text).is_none(), "{text}");
+        }
+    }
+}

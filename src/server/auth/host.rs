@@ -1,0 +1,286 @@
+//! Who may speak to this server at all, whoever they are: the `Host` under which a server on loopback answers, and the origins
+//! whose pages may read its answers.
+
+use crate::server::auth::keys::is_this_machine;
+use crate::server::http::error::ApiError;
+use crate::server::http::request::Request;
+use std::net::IpAddr;
+use warp::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use warp::http::uri::Authority;
+use warp::http::{Method, StatusCode};
+use warp::reply::Response;
+
+/// Under which names the server may be addressed.
+#[derive(Debug)]
+pub(in crate::server) enum Hosts {
+    /// Reachable from elsewhere under names that we cannot know; the token alone decides.
+    Any,
+    /// On loopback: only the machine's own names and these. A page of another site whose name an attacker points at
+    /// 127.0.0.1 (DNS rebinding) is "same origin" to the browser, but still sends its own name here.
+    Loopback(Vec<String>),
+}
+
+impl Hosts {
+    /// The names of a server that listens on `address`.
+    pub(in crate::server) fn new(address: IpAddr, more: &[String]) -> Self {
+        if address.is_loopback() {
+            Self::Loopback(more.to_vec())
+        } else {
+            Self::Any
+        }
+    }
+
+    /// 403 for a request that was addressed to somebody else.
+    ///
+    /// `target`: the authority of a request in absolute form (`GET http://host/path`), which names the host as well.
+    pub(in crate::server) fn check(
+        &self,
+        headers: &HeaderMap,
+        target: Option<&Authority>,
+    ) -> Result<(), ApiError> {
+        let Self::Loopback(extra) = self else {
+            return Ok(());
+        };
+        let is_ours = |name: &str| {
+            is_this_machine(name) || extra.iter().any(|host| host.eq_ignore_ascii_case(name))
+        };
+        let mut given = headers.get_all(header::HOST).iter();
+        let allowed = match (given.next().map(host_name), given.next()) {
+            (Some(Some(name)), None) => is_ours(&name),
+            _ => false,
+        };
+        if allowed && target.is_none_or(|target| is_ours(target.host())) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "forbidden_host",
+            "this server answers on localhost only",
+        ))
+    }
+}
+
+/// The name in a `Host` header, without port.
+fn host_name(value: &HeaderValue) -> Option<String> {
+    let authority: Authority = value.to_str().ok()?.parse().ok()?;
+    Some(authority.host().to_owned())
+}
+
+/// What a page may send beside what every page may.
+const ALLOWED_HEADERS: &str = "authorization, last-event-id, x-sam-node-id";
+
+/// What a page may read beside what every page may.
+const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-next-cursor";
+
+/// The browser asks again after so many seconds.
+const PREFLIGHT_SECONDS: &str = "600";
+
+/// Other origins whose pages may read answers (`LOG_CORS_ORIGINS`). They bring a token of their own: no cookie is ever sent
+/// from there.
+#[derive(Debug, Clone, Default)]
+pub(in crate::server) struct Origins(Vec<String>);
+
+impl Origins {
+    pub(in crate::server) fn new(origins: &[String]) -> Self {
+        Self(origins.to_vec())
+    }
+
+    fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        let text = origin.to_str().ok()?;
+        self.0
+            .iter()
+            .any(|allowed| allowed == text)
+            .then(|| origin.clone())
+    }
+
+    /// The answer to a browser that asks whether a page of an allowed origin may ask this; `None` for every other request.
+    pub(in crate::server) fn preflight(
+        &self,
+        request: &Request,
+        methods: &[Method],
+    ) -> Option<Response> {
+        let is_preflight = request.method == Method::OPTIONS
+            && request
+                .headers
+                .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !is_preflight || self.allowed(&request.headers).is_none() {
+            return None;
+        }
+        let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            names.join(", ").parse().ok()?,
+        );
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
+            (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        Some(response)
+    }
+
+    /// Says in an answer that the page that asked may read it.
+    pub(in crate::server) fn mark(&self, asked: &HeaderMap, response: &mut Response) {
+        if self.0.is_empty() {
+            return;
+        }
+        let headers = response.headers_mut();
+        // caches keep what is said to one origin from another
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+        let Some(origin) = self.allowed(asked) else {
+            return;
+        };
+        let expose: HeaderName = header::ACCESS_CONTROL_EXPOSE_HEADERS;
+        headers.insert(expose, HeaderValue::from_static(EXPOSED_HEADERS));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+}
+
+/// Whether a text is an origin as browsers send it: scheme and host, no path, no blank, no wildcard.
+#[must_use]
+pub fn is_origin(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let is_host = |authority: Authority| {
+        authority.as_str() == rest && !rest.contains('@') && !authority.host().is_empty()
+    };
+    matches!(scheme, "http" | "https")
+        && text == text.to_ascii_lowercase()
+        && rest.parse().is_ok_and(is_host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::http::request::tests::{asking, request};
+
+    #[test]
+    fn on_loopback_only_its_own_names_are_answered() {
+        let hosts = Hosts::new([127, 0, 0, 1].into(), &["vm.example".to_owned()]);
+        let check = |names: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for name in names {
+                headers.append("host", HeaderValue::from_static(name));
+            }
+            hosts.check(&headers, None).is_ok()
+        };
+        for host in [
+            "localhost",
+            "LOCALHOST:8687",
+            "127.0.0.1",
+            "127.8.9.1:1",
+            "[::1]:8687",
+            "vm.example",
+            "VM.example:80",
+        ] {
+            assert!(check(&[host]), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:8687",
+            "10.0.0.1",
+            "[::2]",
+            "a b",
+        ] {
+            assert!(!check(&[host]), "{host}");
+        }
+        assert!(!check(&[]));
+        assert!(!check(&["localhost", "evil.example"]));
+    }
+
+    #[test]
+    fn the_host_of_an_absolute_target_counts_as_well() {
+        let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("localhost"));
+        for (target, is_allowed) in [("localhost:1", true), ("evil.example", false)] {
+            let target: Authority = target.parse().expect("an authority");
+            let checked = hosts.check(&headers, Some(&target));
+            assert_eq!(checked.is_ok(), is_allowed, "{target}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_any_name_will_do() {
+        let hosts = Hosts::new([0, 0, 0, 0].into(), &[]);
+        assert!(hosts.check(&HeaderMap::new(), None).is_ok());
+    }
+
+    #[test]
+    fn an_origin_is_scheme_and_host() {
+        for text in [
+            "https://app.example",
+            "http://localhost:3000",
+            "http://[::1]:1",
+        ] {
+            assert!(is_origin(text), "{text}");
+        }
+        for text in [
+            "",
+            "*",
+            "null",
+            "app.example",
+            "https://",
+            "https://app.example/",
+            "https://App.example",
+            "https://*.example/x",
+            "https://u@app.example",
+            "ftp://app.example",
+        ] {
+            assert!(!is_origin(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_allowed_origin_may_read_and_no_other() {
+        let origins = Origins::new(&["https://app.example".to_owned()]);
+        let answer = |origin: &str| {
+            let request = request("/logs", &[("origin", origin)]);
+            let mut response = Response::default();
+            origins.mark(&request.headers, &mut response);
+            response
+        };
+        let allowed = answer("https://app.example");
+        assert_eq!(
+            allowed.headers()["access-control-allow-origin"],
+            "https://app.example"
+        );
+        assert_eq!(allowed.headers()["vary"], "origin");
+        for origin in [
+            "https://evil.example",
+            "null",
+            "https://app.example.evil.example",
+        ] {
+            let refused = answer(origin);
+            let said = refused.headers().get("access-control-allow-origin");
+            assert_eq!(said, None, "{origin}");
+            assert_eq!(refused.headers()["vary"], "origin");
+        }
+        let mut response = Response::default();
+        Origins::default().mark(&request("/", &[("origin", "null")]).headers, &mut response);
+        assert!(response.headers().is_empty());
+    }
+
+    #[test]
+    fn a_browser_that_asks_first_is_told() {
+        let origins = Origins::new(&["https://app.example".to_owned()]);
+        let ask = |method: Method, origin: &str| {
+            let wish = ("access-control-request-method", "GET");
+            let request = asking(method, "/logs", &[("origin", origin), wish]);
+            origins.preflight(&request, &[Method::GET, Method::HEAD])
+        };
+        let told = ask(Method::OPTIONS, "https://app.example").expect("an answer");
+        assert_eq!(told.status(), 204);
+        assert_eq!(told.headers()["access-control-allow-methods"], "GET, HEAD");
+        assert!(ask(Method::GET, "https://app.example").is_none());
+        assert!(ask(Method::OPTIONS, "https://evil.example").is_none());
+    }
+}

@@ -1,0 +1,137 @@
+//! What an principal may see of the log: everything, or the sources of one workspace.
+
+use crate::query::{Filter, SourcePattern};
+
+/// Stands for the workspace's name in a [`WorkspaceSources`].
+const PLACEHOLDER: &str = "{workspace}";
+
+/// Longer than any name of a workspace.
+const WORKSPACE_BYTES_MAX: usize = 128;
+
+/// What an principal may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) enum Scope {
+    /// All of it.
+    Everything,
+    /// These sources and no others.
+    Only(Vec<SourcePattern>),
+}
+
+impl Scope {
+    /// The filter, without what the principal may not see. Nothing that a query sets can undo it.
+    pub(in crate::server) fn narrow(&self, filter: Filter) -> Filter {
+        match self {
+            Self::Everything => filter,
+            Self::Only(sources) => filter.narrowed_to(sources.clone()),
+        }
+    }
+}
+
+/// Which sources belong to a workspace: names with `{workspace}` in them, `*` at the end for all that begin so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSources(Vec<String>);
+
+impl WorkspaceSources {
+    /// Reads names; `None` when there is none, or when one has no place for the workspace: it would be seen by everybody.
+    #[must_use]
+    pub fn parse(names: &[String]) -> Option<Self> {
+        let all_have_it = names.iter().all(|name| name.contains(PLACEHOLDER));
+        (all_have_it && !names.is_empty()).then(|| Self(names.to_vec()))
+    }
+
+    /// The sources of a workspace; `None` for a name that is none. It may hold nothing that means more than itself.
+    pub(in crate::server) fn of(&self, workspace: &str) -> Option<Scope> {
+        let is_name = !workspace.is_empty()
+            && workspace.len() <= WORKSPACE_BYTES_MAX
+            && workspace
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let patterns = self.0.iter().map(|name| match name.strip_suffix('*') {
+            Some(start) => SourcePattern::prefix(&start.replace(PLACEHOLDER, workspace)),
+            None => SourcePattern::exact(&name.replace(PLACEHOLDER, workspace)),
+        });
+        is_name.then(|| Scope::Only(patterns.collect()))
+    }
+}
+
+impl Default for WorkspaceSources {
+    /// Its devcontainer, and the container of its name.
+    fn default() -> Self {
+        Self(vec![
+            format!("devcontainer:{PLACEHOLDER}"),
+            format!("docker:{PLACEHOLDER}"),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Id, Level, Metadata, Record, StoredRecord};
+    use crate::time::Micros;
+
+    fn sees(scope: &Scope, source: &str) -> bool {
+        let asked = Filter::default().with_source(SourcePattern::parse("*"));
+        scope.narrow(asked).matches(&StoredRecord {
+            id: Id(1),
+            record: Record {
+                timestamp: Micros::new(0),
+                source: source.parse().expect("a source"),
+                level: Level::Info,
+                message: String::new(),
+                metadata: Metadata::new(),
+            },
+        })
+    }
+
+    #[test]
+    fn a_workspace_sees_its_own_sources_only() {
+        let scope = WorkspaceSources::default().of("ws-1").expect("a name");
+        for source in ["devcontainer:ws-1", "docker:ws-1"] {
+            assert!(sees(&scope, source), "{source}");
+        }
+        for source in [
+            "devcontainer:ws-12",
+            "devcontainer:ws-1-2",
+            "docker:ws",
+            "docker:",
+            "system:ws-1",
+            "ws-1",
+            "devcontainer:WS-1",
+        ] {
+            assert!(!sees(&scope, source), "{source}");
+        }
+        assert!(sees(&Scope::Everything, "system:ssh"));
+    }
+
+    #[test]
+    fn a_prefix_is_one_only_where_the_operator_wrote_it() {
+        let names = ["docker:{workspace}-*".to_owned()];
+        let sources = WorkspaceSources::parse(&names).expect("good names");
+        let scope = sources.of("a").expect("a name");
+        assert!(sees(&scope, "docker:a-db") && !sees(&scope, "docker:ab"));
+        for workspace in [
+            "",
+            "*",
+            "a*",
+            "a:b",
+            "a/b",
+            "a b",
+            "\u{e4}",
+            &"a".repeat(129),
+        ] {
+            assert_eq!(sources.of(workspace), None, "{workspace:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_its_workspace_is_refused() {
+        let parse = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            WorkspaceSources::parse(&names)
+        };
+        assert_eq!(parse(&[]), None);
+        assert_eq!(parse(&["docker:*"]), None);
+        assert_eq!(parse(&["docker:{workspace}", "cloud-init"]), None);
+    }
+}

@@ -1,0 +1,198 @@
+//! gzip, for clients that ask for it.
+
+use crate::server::http::reply;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write as _;
+use warp::http::header::{self, HeaderMap, HeaderValue};
+use warp::reply::Response;
+
+/// Below this a packet holds the answer either way.
+const GZIP_BYTES_MIN: usize = 1_200;
+
+/// How a body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Encoding {
+    /// As it is.
+    Plain,
+    /// Compressed.
+    Gzip,
+}
+
+impl Encoding {
+    /// What the client asks for: gzip when it is named and not refused by `q=0`.
+    pub(in crate::server) fn asked_by(headers: &HeaderMap) -> Self {
+        let named = headers
+            .get_all(header::ACCEPT_ENCODING)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(is_gzip);
+        if named { Self::Gzip } else { Self::Plain }
+    }
+
+    /// A body for this client: small ones stay as they are.
+    pub(in crate::server) fn whole(self, body: Vec<u8>) -> Encoded {
+        if self == Self::Plain || body.len() < GZIP_BYTES_MIN {
+            return Encoded {
+                body,
+                encoding: Self::Plain,
+            };
+        }
+        Encoded {
+            body: gzip(&body),
+            encoding: Self::Gzip,
+        }
+    }
+
+    /// Says in an answer how its body is sent.
+    pub(in crate::server) fn mark(self, response: &mut Response) {
+        let headers = response.headers_mut();
+        reply::set(
+            headers,
+            header::VARY,
+            HeaderValue::from_static("accept-encoding"),
+        );
+        if self == Self::Gzip {
+            reply::set(
+                headers,
+                header::CONTENT_ENCODING,
+                HeaderValue::from_static("gzip"),
+            );
+        }
+    }
+}
+
+/// A whole body, compressed.
+pub(in crate::server) fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut stream = Stream::new(Encoding::Gzip);
+    stream.write(body);
+    stream.finish()
+}
+
+fn is_gzip(choice: &str) -> bool {
+    let mut parts = choice.split(';').map(str::trim);
+    let named = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+    named && parts.all(|part| !matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+}
+
+/// A body as it goes out.
+#[derive(Debug)]
+pub(in crate::server) struct Encoded {
+    pub(in crate::server) body: Vec<u8>,
+    pub(in crate::server) encoding: Encoding,
+}
+
+/// A body that is written bit by bit.
+pub(in crate::server) enum Stream {
+    /// As it is.
+    Plain(Vec<u8>),
+    /// Compressed: speed matters more than the last percent.
+    Gzip(GzEncoder<Vec<u8>>),
+}
+
+impl Stream {
+    pub(in crate::server) fn new(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Plain => Self::Plain(Vec::new()),
+            Encoding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+        }
+    }
+
+    /// Adds to the body. Memory takes every byte, so this cannot fail.
+    pub(in crate::server) fn write(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Plain(out) => out.extend_from_slice(bytes),
+            Self::Gzip(encoder) => {
+                let written = encoder.write_all(bytes);
+                debug_assert!(written.is_ok(), "gzip into memory: {written:?}");
+            }
+        }
+    }
+
+    /// What can be sent by now.
+    pub(in crate::server) fn take(&mut self) -> Vec<u8> {
+        match self {
+            Self::Plain(out) => std::mem::take(out),
+            Self::Gzip(encoder) => std::mem::take(encoder.get_mut()),
+        }
+    }
+
+    /// The rest.
+    pub(in crate::server) fn finish(self) -> Vec<u8> {
+        match self {
+            Self::Plain(out) => out,
+            Self::Gzip(encoder) => encoder.finish().unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+
+    fn asked(value: &'static str) -> Encoding {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept-encoding", HeaderValue::from_static(value));
+        Encoding::asked_by(&headers)
+    }
+
+    fn unpacked(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(bytes)
+            .read_to_string(&mut text)
+            .expect("gzip");
+        text
+    }
+
+    #[test]
+    fn gzip_is_used_when_it_is_asked_for() {
+        for value in ["gzip", "br, GZIP;q=0.5", "deflate,gzip ; q=1"] {
+            assert_eq!(asked(value), Encoding::Gzip, "{value}");
+        }
+        for value in ["", "identity", "gzip;q=0", "gzip; q=0.0", "x-gzip", "*"] {
+            assert_eq!(asked(value), Encoding::Plain, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_body_comes_out_as_it_went_in() {
+        let text = "a line of a log\n".repeat(1_000);
+        let encoded = Encoding::Gzip.whole(text.clone().into_bytes());
+        assert!(encoded.body.len() < text.len() / 10);
+        assert_eq!(unpacked(&encoded.body), text);
+        let mut response = Response::default();
+        encoded.encoding.mark(&mut response);
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        assert_eq!(response.headers()["vary"], "accept-encoding");
+
+        let small = Encoding::Gzip.whole(b"{}".to_vec());
+        assert_eq!(small.body, b"{}");
+        let mut response = Response::default();
+        small.encoding.mark(&mut response);
+        assert!(!response.headers().contains_key("content-encoding"));
+    }
+
+    #[test]
+    fn a_stream_can_be_taken_piece_by_piece() {
+        for encoding in [Encoding::Plain, Encoding::Gzip] {
+            let mut stream = Stream::new(encoding);
+            let (mut sent, mut expected) = (Vec::new(), String::new());
+            for number in 0..1_000 {
+                let line = format!("{number}\n");
+                expected.push_str(&line);
+                stream.write(line.as_bytes());
+                sent.extend(stream.take());
+            }
+            sent.extend(stream.finish());
+            let text = match encoding {
+                Encoding::Plain => String::from_utf8(sent).expect("text"),
+                Encoding::Gzip => unpacked(&sent),
+            };
+            assert_eq!(text, expected);
+        }
+    }
+}

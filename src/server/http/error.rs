@@ -1,0 +1,329 @@
+//! What a client is told when its request cannot be answered.
+
+use crate::query::{self, ParameterError};
+use crate::server::http::reply;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::error::Error as _;
+use std::fmt;
+use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use warp::http::{Method, StatusCode};
+use warp::reply::Response;
+
+/// Every code by its status. They stay, so a new one is written here, in the description and in `format-spec/api.md`.
+pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
+    (
+        400,
+        &[
+            "invalid_around",
+            "invalid_buckets",
+            "invalid_by",
+            "invalid_case",
+            "invalid_cursor",
+            "invalid_direction",
+            "invalid_encoding",
+            "invalid_end",
+            "invalid_format",
+            "invalid_id",
+            "invalid_invert",
+            "invalid_key",
+            "invalid_level",
+            "invalid_levels",
+            "invalid_limit",
+            "invalid_order",
+            "invalid_pid",
+            "invalid_regex",
+            "invalid_scope",
+            "invalid_search",
+            "invalid_source",
+            "invalid_start",
+            "invalid_success",
+            "invalid_tail",
+            "invalid_where",
+            "conflicting_parameters",
+            "repeated_parameter",
+            "too_many_parameters",
+            "unknown_parameter",
+        ],
+    ),
+    (401, &["unauthorized"]),
+    (403, &["forbidden", "forbidden_host"]),
+    (404, &["not_found"]),
+    (405, &["method_not_allowed"]),
+    (413, &["body_too_large"]),
+    (
+        429,
+        &["too_many_exports", "too_many_requests", "too_many_tails"],
+    ),
+    (500, &["internal"]),
+    (
+        503,
+        &[
+            "busy",
+            "disk_full",
+            "stopping",
+            "store_failed",
+            "store_unavailable",
+        ],
+    ),
+];
+
+/// A refusal: status and code for programs, a sentence for people. It never carries a path of the file system, a token or
+/// the text of an inner error; those go to the log where the refusal is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) struct ApiError {
+    /// The HTTP status.
+    pub(in crate::server) status: StatusCode,
+    /// A stable word for programs (`invalid_level`).
+    pub(in crate::server) code: &'static str,
+    /// A sentence for people.
+    pub(in crate::server) message: Cow<'static, str>,
+    /// The request parameter that is at fault.
+    pub(in crate::server) parameter: Option<String>,
+    /// Seconds after which trying again makes sense.
+    pub(in crate::server) retry_after_seconds: Option<u32>,
+    /// The methods that would be answered, for 405.
+    pub(in crate::server) allow: Option<String>,
+}
+
+impl ApiError {
+    /// A refusal with nothing but a status, a code and a sentence.
+    pub(in crate::server) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            parameter: None,
+            retry_after_seconds: None,
+            allow: None,
+        }
+    }
+
+    /// 400: a parameter that cannot be used.
+    pub(in crate::server) fn parameter(
+        code: &'static str,
+        parameter: impl Into<String>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            parameter: Some(parameter.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, code, message)
+        }
+    }
+
+    /// 401: nobody we know.
+    pub(in crate::server) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "authentication required",
+        )
+    }
+
+    /// 403: the token is for one workspace, and this is not of any.
+    pub(in crate::server) fn not_for_workspaces() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "the access token is for one workspace, and this is of the whole machine",
+        )
+    }
+
+    /// 404: no such path.
+    pub(in crate::server) fn unknown_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "no such path")
+    }
+
+    /// 404: no such record, or none that this client may see.
+    pub(in crate::server) fn unknown_record() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "no such record")
+    }
+
+    /// 404: no such run, or none that this client may see.
+    pub(in crate::server) fn unknown_run() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "no such run")
+    }
+
+    /// 405: the path exists, the method does not.
+    pub(in crate::server) fn method_not_allowed(methods: &[Method]) -> Self {
+        let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+        let allow = names.join(", ");
+        let message = format!("this path answers {allow} only");
+        Self {
+            allow: Some(allow),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                message,
+            )
+        }
+    }
+
+    /// 429: too much at a time.
+    pub(in crate::server) fn too_many(
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+        retry_after_seconds: u32,
+    ) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, message)
+        }
+    }
+
+    /// 503: it would work at another time.
+    pub(in crate::server) fn unavailable(
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+        retry_after_seconds: u32,
+    ) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+        }
+    }
+
+    /// 500: our own mistake, told without its insides.
+    pub(in crate::server) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server failed on this request; its log says more",
+        )
+    }
+
+    /// Whether the code is one of those that are told to clients.
+    fn is_described(&self) -> bool {
+        let status = self.status.as_u16();
+        let mut codes = CODES.iter().filter(|(of, _)| *of == status);
+        codes.any(|(_, codes)| codes.contains(&self.code))
+    }
+
+    /// The answer that says so.
+    pub(in crate::server) fn into_response(self) -> Response {
+        debug_assert!(self.is_described(), "{self} is not in the description");
+        let body = Body {
+            error: self.code,
+            message: &self.message,
+            parameter: self.parameter.as_deref(),
+        };
+        let mut response = reply::json(&body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.and_then(|allow| allow.parse().ok()) {
+            headers.insert(ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"vmlog\"");
+            headers.insert(warp::http::header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}: {}",
+            self.status.as_u16(),
+            self.code,
+            self.message
+        )
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl From<ParameterError> for ApiError {
+    fn from(error: ParameterError) -> Self {
+        Self::parameter(error.code, error.parameter, error.message)
+    }
+}
+
+impl From<query::Error> for ApiError {
+    /// The store could not be read: the log gets the reason, which may name files, the client the fact.
+    fn from(error: query::Error) -> Self {
+        if let query::Error::CursorOfOtherOrder = error {
+            return Self::parameter("invalid_cursor", "cursor", error.to_string());
+        }
+        let reason = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::error!("a query failed: {error}: {reason}");
+        Self::unavailable("store_unavailable", "the store could not be read", 5)
+    }
+}
+
+/// The error body, in the order in which it is read.
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::http::reply::tests::body_text;
+
+    #[tokio::test]
+    async fn a_parameter_error_names_the_parameter() {
+        let error = ParameterError {
+            code: "invalid_level",
+            parameter: "level".to_owned(),
+            message: "level must be one of debug, info, warn, error; got \"loud\"".to_owned(),
+        };
+        let response = ApiError::from(error).into_response();
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(
+            body_text(response).await,
+            concat!(
+                r#"{"error":"invalid_level","message":"level must be one of debug, info, warn, error; "#,
+                r#"got \"loud\"","parameter":"level"}"#
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn each_refusal_carries_the_header_that_its_status_asks_for() {
+        let refused = ApiError::method_not_allowed(&[Method::GET, Method::HEAD]).into_response();
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["allow"]),
+            (405, &HeaderValue::from_static("GET, HEAD"))
+        );
+        let refused = ApiError::too_many("too_many_tails", "no", 5).into_response();
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["retry-after"]),
+            (429, &HeaderValue::from_static("5"))
+        );
+        let refused = ApiError::unavailable("busy", "no", 1).into_response();
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["retry-after"]),
+            (503, &HeaderValue::from_static("1"))
+        );
+        let refused = ApiError::unauthorized().into_response();
+        assert_eq!(refused.status(), 401);
+        assert!(refused.headers().contains_key("www-authenticate"));
+        assert_eq!(
+            body_text(refused).await,
+            r#"{"error":"unauthorized","message":"authentication required"}"#
+        );
+    }
+
+    #[test]
+    fn an_error_prints_status_code_and_sentence() {
+        assert_eq!(
+            ApiError::unknown_path().to_string(),
+            "404 not_found: no such path"
+        );
+    }
+}

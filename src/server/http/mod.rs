@@ -1,0 +1,7 @@
+//! Requests and replies as every endpoint reads and writes them.
+
+pub(super) mod encoding;
+pub(super) mod error;
+pub(super) mod reply;
+pub(super) mod request;
+pub(super) mod route;

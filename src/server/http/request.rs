@@ -1,0 +1,310 @@
+//! A request as handlers see it: already split, decoded and bounded.
+
+use crate::query;
+use crate::record::Id;
+use crate::server::http::error::ApiError;
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
+};
+use std::borrow::Cow;
+use warp::http::StatusCode;
+use warp::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
+use warp::http::{Method, header};
+
+/// No endpoint reads a body; what is longer than this is refused rather than drained.
+pub(in crate::server) const BODY_BYTES_MAX: u64 = 16 * 1024;
+
+/// More parameters than any honest query has; each one costs the parsers behind it a look.
+pub(in crate::server) const PARAMETERS_MAX: usize = 100;
+
+/// The parameter that carries the access token where no header can be set.
+const TOKEN_PARAMETER: &str = "token";
+
+/// The parameter that carries a ticket, and the path that takes one.
+const TICKET_PARAMETER: &str = "ticket";
+const TICKET_PATH: &str = "/logs/export";
+
+/// A request, decoded. It has no `Debug`, since it holds tokens.
+pub(in crate::server) struct Request {
+    /// GET, HEAD, ...
+    pub(in crate::server) method: Method,
+    /// The path as it was sent.
+    pub(in crate::server) path: String,
+    /// The query's parameters in their order, decoded, without the access token.
+    pub(in crate::server) parameters: Vec<(String, String)>,
+    /// The access token of the query.
+    pub(in crate::server) query_token: Option<String>,
+    /// The ticket of the query, where one is taken.
+    pub(in crate::server) ticket: Option<String>,
+    /// All headers.
+    pub(in crate::server) headers: HeaderMap,
+}
+
+impl Request {
+    /// Decodes what arrived, or says what is wrong with it.
+    pub(in crate::server) fn new(
+        method: Method,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+    ) -> Result<Self, ApiError> {
+        refuse_large_body(&headers)?;
+        let mut parameters = decode_query(query)?;
+        let query_token = take_single(&mut parameters, TOKEN_PARAMETER)?;
+        let ticket = match path {
+            TICKET_PATH => take_single(&mut parameters, TICKET_PARAMETER)?,
+            _ => None,
+        };
+        Ok(Self {
+            method,
+            path: path.to_owned(),
+            parameters,
+            query_token,
+            ticket,
+            headers,
+        })
+    }
+
+    /// A header as text, when it is there and is visible ASCII.
+    pub(in crate::server) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the client names this type among those that it takes: a browser that opens a page names `text/html`.
+    pub(in crate::server) fn accepts(&self, content_type: &str) -> bool {
+        self.header(&header::ACCEPT)
+            .is_some_and(|accept| accept.contains(content_type))
+    }
+}
+
+/// Takes the parameters called `name` out of `parameters`; more than one is an error.
+pub(in crate::server) fn take_single(
+    parameters: &mut Vec<(String, String)>,
+    name: &'static str,
+) -> Result<Option<String>, ApiError> {
+    let mut found = parameters.extract_if(.., |(given, _)| given == name);
+    let first = found.next().map(|(_, value)| value);
+    if found.next().is_some() {
+        return Err(ApiError::parameter(
+            "repeated_parameter",
+            name,
+            format!("{name} may be given once"),
+        ));
+    }
+    Ok(first)
+}
+
+/// Takes the parameter called `name`, a number from 1 to `most`; `code` names the error when it is none.
+pub(in crate::server) fn take_number(
+    parameters: &mut Vec<(String, String)>,
+    name: &'static str,
+    code: &'static str,
+    most: usize,
+) -> Result<Option<usize>, ApiError> {
+    let Some(text) = take_single(parameters, name)? else {
+        return Ok(None);
+    };
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=most).contains(number));
+    number.map(Some).ok_or_else(|| {
+        let message = format!("{name} must be a number from 1 to {most}; got {text:?}");
+        ApiError::parameter(code, name, message)
+    })
+}
+
+/// A record's id as answers write it: one way for each, so that an address names one thing and a cache keeps it once.
+pub(in crate::server) fn record_id(text: &str) -> Option<Id> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text).then_some(Id(number))
+}
+
+/// Says so when a parameter is left that nobody took.
+pub(in crate::server) fn refuse(rest: &[(String, String)]) -> Result<(), ApiError> {
+    rest.first()
+        .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
+}
+
+/// A body is ignored when it is small; `chunked` ones cannot be told and are refused.
+fn refuse_large_body(headers: &HeaderMap) -> Result<(), ApiError> {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .map(|value| value.to_str().ok().and_then(|text| text.parse().ok()));
+    let fits = match length {
+        Some(length) => length.is_some_and(|length: u64| length <= BODY_BYTES_MAX),
+        None => !headers.contains_key(header::TRANSFER_ENCODING),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "this server reads no request bodies",
+    ))
+}
+
+/// `a=1&b=x+y` as pairs. `+` is a blank, as forms and `URLSearchParams` write it; a part without `=` has an empty value.
+fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+    let parts: Vec<_> = query.split('&').filter(|part| !part.is_empty()).collect();
+    if parts.len() > PARAMETERS_MAX {
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "too_many_parameters",
+            format!("at most {PARAMETERS_MAX} parameters are read"),
+        ));
+    }
+    parts
+        .into_iter()
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+/// Percent-decodes one name or value. A `%` that no two hexadecimal digits follow stands for itself, as browsers read it;
+/// bytes that are not UTF-8 are an error, because no search could mean them.
+fn decode(text: &str) -> Result<String, ApiError> {
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| {
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_encoding",
+            "the query is not percent-encoded UTF-8",
+        )
+    })
+}
+
+/// Everything but what RFC 3986 leaves free.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A name or a value as the query of a URL carries it.
+pub(crate) fn query_encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
+}
+
+#[cfg(test)]
+pub(in crate::server) mod tests {
+    use super::*;
+    use warp::http::header::HeaderValue;
+
+    /// A GET with these headers, as a handler gets it.
+    pub(in crate::server) fn request(target: &str, headers: &[(&'static str, &str)]) -> Request {
+        asking(Method::GET, target, headers)
+    }
+
+    /// The same with another method.
+    pub(in crate::server) fn asking(
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Request {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).expect("a header value");
+            map.append(HeaderName::from_static(name), value);
+        }
+        Request::new(method, path, query, map).expect("a good request")
+    }
+
+    fn pairs(query: &str) -> Vec<(String, String)> {
+        decode_query(query).expect("a good query")
+    }
+
+    #[test]
+    fn a_query_is_decoded_as_browsers_write_it() {
+        let decoded = pairs("q=a+b%20c&&x&source=docker%3Aweb&%C3%A4=%e2%82%ac&p=100%&h=%zz");
+        let expected = [
+            ("q", "a b c"),
+            ("x", ""),
+            ("source", "docker:web"),
+            ("\u{e4}", "\u{20ac}"),
+            ("p", "100%"),
+            ("h", "%zz"),
+        ];
+        let expected: Vec<_> = expected
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        assert_eq!(decoded, expected);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        let error = decode_query("q=%ff").unwrap_err();
+        assert_eq!(
+            (error.status.as_u16(), error.code),
+            (400, "invalid_encoding")
+        );
+        let many = "a=1&".repeat(PARAMETERS_MAX + 1);
+        assert_eq!(decode_query(&many).unwrap_err().code, "too_many_parameters");
+    }
+
+    #[test]
+    fn the_token_is_kept_apart_from_the_parameters() {
+        let request = request("/logs?level=warn&token=s3cret&q=x", &[]);
+        assert_eq!(request.query_token.as_deref(), Some("s3cret"));
+        let names: Vec<_> = request.parameters.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["level", "q"]);
+        let twice = Request::new(Method::GET, "/", "token=a&token=b", HeaderMap::new());
+        assert_eq!(
+            twice.err().map(|error| error.code),
+            Some("repeated_parameter")
+        );
+    }
+
+    #[test]
+    fn an_id_is_written_in_one_way() {
+        for id in [0, 7, u64::MAX] {
+            assert_eq!(record_id(&id.to_string()), Some(Id(id)));
+        }
+        for text in [
+            "",
+            "+7",
+            "07",
+            "-7",
+            " 7",
+            "7 ",
+            "18446744073709551616",
+            "7.0",
+        ] {
+            assert_eq!(record_id(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_body_is_refused_before_it_is_read() {
+        for (name, value, fits) in [
+            ("content-length", "0", true),
+            ("content-length", "16384", true),
+            ("content-length", "16385", false),
+            ("content-length", "99999999999999999999", false),
+            ("transfer-encoding", "chunked", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            let request = Request::new(Method::GET, "/logs", "", headers);
+            assert_eq!(request.is_ok(), fits, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_single_parameter_may_not_be_repeated() {
+        let mut parameters = pairs("tail=5&level=warn");
+        assert_eq!(
+            take_single(&mut parameters, "tail"),
+            Ok(Some("5".to_owned()))
+        );
+        assert_eq!(take_single(&mut parameters, "tail"), Ok(None));
+        assert_eq!(parameters.len(), 1);
+        let error = take_single(&mut pairs("tail=5&tail=6"), "tail").unwrap_err();
+        assert_eq!(error.parameter.as_deref(), Some("tail"));
+    }
+}

@@ -1,0 +1,202 @@
+//! Which connections are open, and which of them goes when there is no place for one more.
+//!
+//! A connection on which a request is being answered stays. Of the others, which only might ask something, the one that has been
+//! waiting longest goes: somebody who opens thousands and says nothing displaces his own.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::sync::Notify;
+use warp::hyper::body::{Body, Frame, SizeHint};
+
+/// All open connections.
+#[derive(Debug)]
+pub(in crate::server) struct ConnectionLimiter {
+    most: usize,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    taken: HashMap<u64, Arc<Slot>>,
+    next: u64,
+}
+
+/// One open connection. Dropping it frees its place.
+#[derive(Debug)]
+pub(in crate::server) struct Connection {
+    number: u64,
+    slot: Arc<Slot>,
+    limiter: Arc<ConnectionLimiter>,
+}
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub(in crate::server) struct Slot {
+    /// Since when it waits for a request; `None` while one is being answered.
+    idle_since: Mutex<Option<Instant>>,
+    leave: Notify,
+}
+
+impl ConnectionLimiter {
+    /// Places for `most` connections.
+    pub(in crate::server) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            slots: Mutex::default(),
+        })
+    }
+
+    /// A place, if need be that of the connection that has been idle longest; `None` when all are busy.
+    pub(in crate::server) fn enter(self: &Arc<Self>) -> Option<Connection> {
+        let mut slots = lock(&self.slots);
+        if slots.taken.len() >= self.most {
+            let (number, _) = slots
+                .taken
+                .iter()
+                .filter_map(|(number, slot)| Some((*number, (*lock(&slot.idle_since))?)))
+                .min_by_key(|(_, since)| *since)?;
+            if let Some(slot) = slots.taken.remove(&number) {
+                slot.leave.notify_one();
+            }
+        }
+        let number = slots.next;
+        slots.next += 1;
+        let slot = Arc::new(Slot {
+            idle_since: Mutex::new(Some(Instant::now())),
+            leave: Notify::new(),
+        });
+        slots.taken.insert(number, Arc::clone(&slot));
+        Some(Connection {
+            number,
+            slot,
+            limiter: Arc::clone(self),
+        })
+    }
+
+    /// Closes what is idle, also where half a request has come.
+    pub(in crate::server) fn displace_idle(&self) {
+        for slot in lock(&self.slots).taken.values() {
+            if lock(&slot.idle_since).is_some() {
+                slot.leave.notify_one();
+            }
+        }
+    }
+
+    /// How many are open.
+    pub(in crate::server) fn size(&self) -> usize {
+        lock(&self.slots).taken.len()
+    }
+}
+
+impl Connection {
+    /// The connection's own end of it.
+    pub(in crate::server) fn slot(&self) -> Arc<Slot> {
+        Arc::clone(&self.slot)
+    }
+
+    /// Waits until somebody else needs the place.
+    pub(in crate::server) async fn displaced(&self) {
+        self.slot.leave.notified().await;
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        lock(&self.limiter.slots).taken.remove(&self.number);
+    }
+}
+
+impl Slot {
+    /// A request is being answered from now on, until the answer is dropped.
+    pub(in crate::server) fn occupy(self: &Arc<Self>) -> Busy {
+        *lock(&self.idle_since) = None;
+        Busy(Arc::clone(self))
+    }
+}
+
+/// Held while a request is being answered.
+#[derive(Debug)]
+pub(in crate::server) struct Busy(Arc<Slot>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        *lock(&self.0.idle_since) = Some(Instant::now());
+    }
+}
+
+/// A body that holds on to something until all of it is handed over: its connection, and its principal's share.
+#[derive(Debug)]
+pub(in crate::server) struct Occupying<B, H> {
+    body: B,
+    _held: H,
+}
+
+impl<B, H> Occupying<B, H> {
+    pub(in crate::server) fn new(body: B, held: H) -> Self {
+        Self { body, _held: held }
+    }
+}
+
+impl<B: Body + Unpin, H: Unpin> Body for Occupying<B, H> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A panic elsewhere leaves what is behind these locks whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    fn is_displaced(connection: &Connection) -> bool {
+        connection.displaced().now_or_never().is_some()
+    }
+
+    #[test]
+    fn the_longest_idle_makes_place_and_the_busy_stay() {
+        let limiter = ConnectionLimiter::new(3);
+        let busy = limiter.enter().expect("a place");
+        let answering = busy.slot().occupy();
+        let first = limiter.enter().expect("a place");
+        let second = limiter.enter().expect("a place");
+        let third = limiter.enter().expect("the place of the first");
+        assert!(is_displaced(&first) && !is_displaced(&second) && !is_displaced(&busy));
+        drop(first);
+        assert_eq!(limiter.size(), 3, "a displaced one frees nothing more");
+        let still: Vec<_> = [&second, &third]
+            .map(|connection| connection.slot().occupy())
+            .into();
+        assert!(limiter.enter().is_none(), "all are busy");
+        drop(still);
+        drop(answering);
+        let fourth = limiter.enter().expect("a place");
+        assert!(is_displaced(&second) || is_displaced(&third) || is_displaced(&busy));
+        let answering = fourth.slot().occupy();
+        limiter.displace_idle();
+        assert!(is_displaced(&third) && !is_displaced(&fourth));
+        drop((answering, busy, second, third, fourth));
+        assert_eq!(limiter.size(), 0);
+    }
+}

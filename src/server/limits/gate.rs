@@ -1,0 +1,469 @@
+//! The one way from a handler to the core: blocking work on threads of its own, a few at a time, shared fairly among principals.
+//!
+//! Each principal has a queue of its own, and the queues are served in turn. A principal never runs more than its share, and narrowed
+//! tokens together never take the last place: however many costly questions they ask, the owner of the machine is served at once.
+
+use crate::query::{BlockCache, Budget, Cancel};
+use crate::server::auth::principal::{Principal, PrincipalId};
+use crate::server::http::error::ApiError;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// Scans at a time. They are bound by the processor, and the machine has work of its own; a few more than cores keep a short
+/// question from waiting behind a long one.
+pub(in crate::server) const RUNNING_MAX: usize = 4;
+
+/// Scans at a time of one principal that sees everything, and of all narrowed ones together: one place is left for others.
+const RUNNING_WIDE_MAX: usize = RUNNING_MAX - 1;
+
+/// Scans at a time of one narrowed principal.
+pub(in crate::server) const RUNNING_NARROW_MAX: usize = 2;
+
+/// Requests of one principal that wait for their turn: several times what a page asks at once. A request that waits holds little, as
+/// its filter is not yet compiled.
+pub(in crate::server) const WAITING_MAX: usize = 64;
+
+/// Requests of all principals that wait.
+const WAITING_TOGETHER_MAX: usize = 512;
+
+/// How long a request waits for its turn. A proxy in front gives up after half a minute, a person much earlier.
+pub(in crate::server) const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What one scan may cost before its page is handed out as it is, to be gone on with from its cursor.
+pub(in crate::server) const SCAN_ROWS_MAX: u64 = 50_000_000;
+pub(in crate::server) const SCAN_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Bounds the work that is done for requests.
+#[derive(Debug)]
+pub(in crate::server) struct Gate {
+    queues: Arc<Mutex<Queues>>,
+    /// Decoded blocks that the next page is likely to need again.
+    blocks: BlockCache,
+    wait_max: Duration,
+}
+
+/// How long a request waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// [`WAIT_MAX`].
+    Bounded,
+    /// However long it takes: the next page of a stream, of which each principal has few.
+    Stream,
+}
+
+impl Gate {
+    pub(in crate::server) fn new() -> Self {
+        Self {
+            queues: Arc::default(),
+            blocks: BlockCache::default(),
+            wait_max: WAIT_MAX,
+        }
+    }
+
+    /// Runs `work` on a thread that may block, with what it may spend; 503 when its turn does not come in time. When nobody waits
+    /// for it any more, its scan is ended early; it counts until then.
+    pub(in crate::server) async fn run<T: Send + 'static>(
+        &self,
+        principal: &Principal,
+        work: impl FnOnce(&Budget) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.run_when(principal, Patience::Bounded, work).await
+    }
+
+    /// As [`Self::run`], for a stream that has begun: it waits until its turn comes.
+    pub(in crate::server) async fn run_stream<T: Send + 'static>(
+        &self,
+        principal: &Principal,
+        work: impl FnOnce(&Budget) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.run_when(principal, Patience::Stream, work).await
+    }
+
+    async fn run_when<T: Send + 'static>(
+        &self,
+        principal: &Principal,
+        patience: Patience,
+        work: impl FnOnce(&Budget) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.turn(principal, patience).await?;
+        let cancel = Cancel::default();
+        let _waiter = Waiter(cancel.clone());
+        let cache = self.blocks.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&Budget {
+                rows_max: SCAN_ROWS_MAX,
+                time_max: SCAN_TIME_MAX,
+                cancel,
+                cache,
+            });
+            drop(turn);
+            result
+        });
+        done.await.map_err(|error| {
+            tracing::error!("a request failed inside: {error}");
+            ApiError::internal()
+        })
+    }
+
+    async fn turn(&self, principal: &Principal, patience: Patience) -> Result<Turn, ApiError> {
+        let coming = lock(&self.queues).ask(principal, &self.queues);
+        let mut coming = match coming.ok_or_else(busy)? {
+            Coming::Now(turn) => return Ok(turn),
+            Coming::Later(coming) => coming,
+        };
+        let stopping = |_| ApiError::unavailable("stopping", "the server is stopping", 1);
+        match patience {
+            Patience::Stream => coming.await.map_err(stopping),
+            Patience::Bounded => match timeout(self.wait_max, &mut coming).await {
+                Ok(turn) => turn.map_err(stopping),
+                Err(_) => Err(busy()),
+            },
+        }
+    }
+}
+
+fn busy() -> ApiError {
+    let message = "too many requests are waiting; try again";
+    ApiError::unavailable("busy", message, 2)
+}
+
+/// What runs and what waits.
+#[derive(Debug, Default)]
+struct Queues {
+    running: usize,
+    /// Of these, those of narrowed principals.
+    running_narrow: usize,
+    waiting: usize,
+    /// Principals that have anything running or waiting.
+    by_principal: HashMap<PrincipalId, Queue>,
+    /// Principals in the order in which they are served; each that waits is in it once.
+    order: VecDeque<PrincipalId>,
+}
+
+/// What runs and what waits of one principal.
+#[derive(Debug, Default)]
+struct Queue {
+    is_narrow: bool,
+    running: usize,
+    waiting: VecDeque<oneshot::Sender<Turn>>,
+}
+
+/// When a request is served.
+enum Coming {
+    Now(Turn),
+    Later(oneshot::Receiver<Turn>),
+}
+
+/// A place among those that run; dropping it serves the next.
+#[derive(Debug)]
+struct Turn {
+    principal: PrincipalId,
+    queues: Arc<Mutex<Queues>>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut queues = lock(&self.queues);
+        queues.end(self.principal);
+        let turns = queues.serve(&self.queues);
+        drop(queues);
+        // a receiver that is gone drops its turn, which locks again
+        for (waiting, turn) in turns {
+            let _ = waiting.send(turn);
+        }
+    }
+}
+
+impl Queues {
+    /// A turn now or later; `None` when too many wait.
+    fn ask(&mut self, principal: &Principal, queues: &Arc<Mutex<Self>>) -> Option<Coming> {
+        let queue = self.by_principal.entry(principal.id).or_default();
+        queue.is_narrow = !principal.sees_everything();
+        // those whose clients hung up take no place
+        let before = queue.waiting.len();
+        queue.waiting.retain(|waiting| !waiting.is_closed());
+        self.waiting -= before - queue.waiting.len();
+        let is_first = queue.waiting.is_empty();
+        if is_first && self.may_run(principal.id) {
+            return Some(Coming::Now(self.start(principal.id, queues)));
+        }
+        let queue = self.by_principal.get_mut(&principal.id)?;
+        if queue.waiting.len() >= WAITING_MAX || self.waiting >= WAITING_TOGETHER_MAX {
+            self.forget(principal.id);
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        queue.waiting.push_back(sender);
+        self.waiting += 1;
+        if !self.order.contains(&principal.id) {
+            self.order.push_back(principal.id);
+        }
+        Some(Coming::Later(receiver))
+    }
+
+    fn may_run(&self, principal: PrincipalId) -> bool {
+        let Some(queue) = self.by_principal.get(&principal) else {
+            return false;
+        };
+        let has_share = if queue.is_narrow {
+            queue.running < RUNNING_NARROW_MAX && self.running_narrow < RUNNING_WIDE_MAX
+        } else {
+            queue.running < RUNNING_WIDE_MAX
+        };
+        has_share && self.running < RUNNING_MAX
+    }
+
+    fn start(&mut self, principal: PrincipalId, queues: &Arc<Mutex<Self>>) -> Turn {
+        self.running += 1;
+        if let Some(queue) = self.by_principal.get_mut(&principal) {
+            queue.running += 1;
+            self.running_narrow += usize::from(queue.is_narrow);
+        }
+        Turn {
+            principal,
+            queues: Arc::clone(queues),
+        }
+    }
+
+    fn end(&mut self, principal: PrincipalId) {
+        self.running -= 1;
+        if let Some(queue) = self.by_principal.get_mut(&principal) {
+            queue.running -= 1;
+            self.running_narrow -= usize::from(queue.is_narrow);
+        }
+        self.forget(principal);
+    }
+
+    /// Keeps nothing of a principal that neither runs nor waits.
+    fn forget(&mut self, principal: PrincipalId) {
+        let queue = self.by_principal.get(&principal);
+        if queue.is_some_and(|queue| queue.running == 0 && queue.waiting.is_empty()) {
+            self.by_principal.remove(&principal);
+        }
+    }
+
+    /// Whose turn it is now: a principal that was served goes behind all others.
+    fn serve(&mut self, queues: &Arc<Mutex<Self>>) -> Vec<(oneshot::Sender<Turn>, Turn)> {
+        let mut served = Vec::new();
+        while let Some(at) = self.order.iter().position(|id| self.may_run(*id)) {
+            let Some(id) = self.order.remove(at) else {
+                break;
+            };
+            let Some(queue) = self.by_principal.get_mut(&id) else {
+                continue;
+            };
+            let next = queue.waiting.pop_front();
+            self.waiting -= usize::from(next.is_some());
+            if !queue.waiting.is_empty() {
+                self.order.push_back(id);
+            }
+            match next {
+                Some(waiting) if !waiting.is_closed() => {
+                    let turn = self.start(id, queues);
+                    served.push((waiting, turn));
+                }
+                _ => self.forget(id),
+            }
+        }
+        served
+    }
+}
+
+/// A panic elsewhere leaves the counts as they were.
+fn lock(queues: &Mutex<Queues>) -> MutexGuard<'_, Queues> {
+    queues.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who waits for a scan: dropped when its client hangs up.
+struct Waiter(Cancel);
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::auth::scope::Scope;
+    use futures_util::poll;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    fn narrow(name: &str) -> Principal {
+        Principal {
+            id: PrincipalId::vouched(Some(name), None),
+            scope: Scope::Only(Vec::new()),
+            workspace: Some(name.to_owned()),
+            remaining: None,
+        }
+    }
+
+    /// Work that lasts until the sender is dropped.
+    struct Held {
+        _open: mpsc::Sender<()>,
+        held: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl Held {
+        fn new() -> Self {
+            let (open, held) = mpsc::channel();
+            Self {
+                _open: open,
+                held: Arc::new(Mutex::new(held)),
+            }
+        }
+
+        fn work(&self) -> impl FnOnce(&Budget) + Send + 'static {
+            let held = Arc::clone(&self.held);
+            move |_| {
+                let ended = held.lock().expect("not poisoned").recv();
+                assert!(ended.is_err(), "nothing is sent");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_limit_run_and_all_come_through() {
+        let gate = Arc::new(Gate::new());
+        let running = Arc::new(AtomicUsize::new(0));
+        let requests = (0..40).map(|number| {
+            let (gate, running) = (Arc::clone(&gate), Arc::clone(&running));
+            async move {
+                let work = move |_: &Budget| {
+                    let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                    std::thread::sleep(Duration::from_millis(2));
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    (number, now)
+                };
+                let principal = narrow(&(number % 5).to_string());
+                gate.run(&principal, work).await.expect("within the bounds")
+            }
+        });
+        let done = futures_util::future::join_all(requests).await;
+        for (index, (number, at_once)) in done.into_iter().enumerate() {
+            assert_eq!(number, index);
+            assert!(at_once <= RUNNING_MAX);
+        }
+        let queues = lock(&gate.queues);
+        assert_eq!(
+            (queues.running, queues.running_narrow, queues.waiting),
+            (0, 0, 0)
+        );
+        assert!(queues.by_principal.is_empty() && queues.order.is_empty());
+    }
+
+    #[tokio::test]
+    async fn narrowed_principals_never_take_the_last_place() {
+        let gate = Gate::new();
+        let held = Held::new();
+        let crowd: Vec<_> = ["a", "b", "c", "d"].into_iter().map(narrow).collect();
+        let mut requests: Vec<_> = crowd
+            .iter()
+            .cycle()
+            .take(100)
+            .map(|principal| Box::pin(gate.run(principal, held.work())))
+            .collect();
+        for request in &mut requests {
+            assert!(poll!(request).is_pending());
+        }
+        assert_eq!(lock(&gate.queues).running, RUNNING_WIDE_MAX);
+        assert_eq!(gate.run(&Principal::owner(), |_| 1).await, Ok(1));
+        drop(requests);
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn principals_are_served_in_turn() {
+        let gate = Arc::new(Gate::new());
+        let held = Held::new();
+        let many = narrow("many");
+        let blocked: Vec<_> = (0..RUNNING_NARROW_MAX)
+            .map(|_| {
+                let (gate, many, work) = (Arc::clone(&gate), many.clone(), held.work());
+                tokio::spawn(async move { gate.run(&many, work).await })
+            })
+            .collect();
+        while lock(&gate.queues).running < RUNNING_NARROW_MAX {
+            tokio::task::yield_now().await;
+        }
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let note = |name: &'static str| {
+            let order = Arc::clone(&order);
+            move |_: &Budget| order.lock().expect("not poisoned").push(name)
+        };
+        let mut waiting: Vec<_> = (0..10)
+            .map(|_| Box::pin(gate.run(&many, note("many"))))
+            .collect();
+        for request in &mut waiting {
+            assert!(poll!(request).is_pending());
+        }
+        let one = narrow("one");
+        gate.run(&one, note("one")).await.expect("served");
+        assert_eq!(
+            *order.lock().expect("not poisoned"),
+            ["one"],
+            "before all that wait"
+        );
+        drop(held);
+        for result in futures_util::future::join_all(waiting).await {
+            assert_eq!(result, Ok(()));
+        }
+        for result in blocked {
+            assert_eq!(result.await.expect("no panic"), Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn past_its_queue_a_principal_is_refused_and_no_other() {
+        let gate = Gate::new();
+        let held = Held::new();
+        let many = narrow("many");
+        let mut requests: Vec<_> = (0..RUNNING_NARROW_MAX + WAITING_MAX)
+            .map(|_| Box::pin(gate.run(&many, held.work())))
+            .collect();
+        for request in &mut requests {
+            assert!(poll!(request).is_pending());
+        }
+        let refused = gate.run(&many, |_| ()).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
+        assert!(refused.retry_after_seconds.is_some());
+        assert_eq!(gate.run(&narrow("other"), |_| 1).await, Ok(1));
+        drop(held);
+        for result in futures_util::future::join_all(requests).await {
+            assert_eq!(result, Ok(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_waits_for_its_turn_no_longer_than_it_may() {
+        let gate = Gate {
+            wait_max: Duration::from_millis(10),
+            ..Gate::new()
+        };
+        let owner = Principal::owner();
+        let turns: Vec<_> = (0..RUNNING_WIDE_MAX)
+            .map(|_| lock(&gate.queues).ask(&owner, &gate.queues))
+            .collect();
+        let refused = gate.run(&owner, |_| ()).await.unwrap_err();
+        assert_eq!((refused.status.as_u16(), refused.code), (503, "busy"));
+        let stream = timeout(gate.wait_max * 10, gate.run_stream(&owner, |_| ()));
+        assert!(stream.await.is_err(), "a stream waits on");
+        drop(turns);
+        assert_eq!(lock(&gate.queues).waiting, 0);
+        assert_eq!(lock(&gate.queues).running, 0);
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_own_request_only() {
+        let gate = Gate::new();
+        let owner = Principal::owner();
+        let failed: Result<(), _> = gate.run(&owner, |_| panic!("on purpose")).await;
+        assert_eq!(failed.unwrap_err().status, 500);
+        assert_eq!(gate.run(&owner, |_| 1).await, Ok(1));
+    }
+}

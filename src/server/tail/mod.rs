@@ -1,0 +1,5 @@
+//! The live tail over server-sent events.
+
+pub(super) mod sse;
+pub(super) mod start;
+pub(super) mod stream;

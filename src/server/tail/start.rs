@@ -1,0 +1,102 @@
+//! Where a client of the live tail begins.
+
+use crate::record::Id;
+use crate::server::http::error::ApiError;
+use crate::server::http::request::{Request, record_id, take_single};
+use warp::http::header::HeaderName;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The most that `?tail=` may ask for: what the ring of newest records holds by default.
+pub(in crate::server) const TAIL_ROWS_MAX: usize = 5_000;
+
+/// Where a client begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Start {
+    /// With what comes now.
+    Now,
+    /// With the newest so many.
+    Newest(usize),
+    /// Behind a record that it has.
+    After(Id),
+}
+
+impl Start {
+    /// Takes out of the parameters where the client of this request begins.
+    pub(in crate::server) fn take(
+        parameters: &mut Vec<(String, String)>,
+        request: &Request,
+    ) -> Result<Self, ApiError> {
+        start(parameters, request.header(&LAST_EVENT_ID))
+    }
+}
+
+/// A browser that connects again sends the address of its first time and, in the header, how far it came: the header wins.
+fn start(
+    parameters: &mut Vec<(String, String)>,
+    last_event_id: Option<&str>,
+) -> Result<Start, ApiError> {
+    let after = take_single(parameters, "after")?;
+    let newest = take_single(parameters, "tail")?;
+    // a client of its own making may send the header before it has an id
+    if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
+        return parse_id(text, "Last-Event-ID").map(Start::After);
+    }
+    if let Some(text) = after {
+        return parse_id(&text, "after").map(Start::After);
+    }
+    newest.map_or(Ok(Start::Now), |text| {
+        let rows = text.parse().ok().filter(|rows| *rows <= TAIL_ROWS_MAX);
+        rows.map(Start::Newest).ok_or_else(|| {
+            let message = format!("tail must be a number from 0 to {TAIL_ROWS_MAX}; got {text:?}");
+            ApiError::parameter("invalid_tail", "tail", message)
+        })
+    })
+}
+
+fn parse_id(text: &str, name: &'static str) -> Result<Id, ApiError> {
+    record_id(text).ok_or_else(|| {
+        let message = format!("{name} must be the id of a record; got {text:?}");
+        ApiError::parameter("invalid_id", name, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_client_begins_where_it_says() {
+        let begin = |pairs: &[(&str, &str)], header| start(&mut parameters(pairs), header);
+        assert_eq!(begin(&[], None), Ok(Start::Now));
+        assert_eq!(begin(&[("tail", "20")], None), Ok(Start::Newest(20)));
+        assert_eq!(begin(&[("after", "7")], None), Ok(Start::After(Id(7))));
+        assert_eq!(
+            begin(&[("after", "7")], Some("")),
+            Ok(Start::After(Id(7))),
+            "an empty header is none"
+        );
+        assert_eq!(
+            begin(&[("after", "7"), ("tail", "20")], Some("9")),
+            Ok(Start::After(Id(9))),
+            "a browser that connects again sends the header beside its first address"
+        );
+        for (pairs, header, parameter) in [
+            (&[("tail", "5001")][..], None, "tail"),
+            (&[("tail", "-1")], None, "tail"),
+            (&[("after", "x")], None, "after"),
+            (&[], Some("x"), "Last-Event-ID"),
+        ] {
+            let error = begin(pairs, header).unwrap_err();
+            assert_eq!(error.status, 400);
+            assert_eq!(error.parameter.as_deref(), Some(parameter));
+        }
+    }
+}

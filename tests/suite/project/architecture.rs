@@ -1,11 +1,12 @@
 //! Which module may use which: the table in this file is the architecture, and `src/` is held to
 //! it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use crate::project::files::rust_files;
+use crate::project::imports::{Imports, ModulePath, tokens, without_tests};
 
 /// Each module and the only others that it may name. Bottom-up: a row names rows above it only, so
 /// no circle can be.
@@ -65,6 +66,86 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("unsafe {", &["mapped", "memory"]),
     ("inotify::", &["journal", "collect"]),
     ("println!", &["cli"]),
+];
+
+/// Most Rust files directly in one folder.
+const FILES_IN_FOLDER_MAX: usize = 16;
+
+/// Type names that may be defined more than once, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[
+    (
+        "Error",
+        "one error type per layer, always written with its module",
+    ),
+    ("Result", "the result of a layer's own error"),
+];
+
+// The lists NOT_YET_* name modules that do not keep a rule yet. When yours does, delete its row (with the comment above it) in the
+// commit that gets it there; `cargo test --test suite -- architecture` says what is missing. No row may be added.
+
+/// Modules whose files import each other in a circle.
+const NOT_YET_WITHOUT_CIRCLES: &[&str] = &[
+    //
+    "cli",      //
+    "collect",  //
+    "journal",  //
+    "pipeline", //
+    "query",    //
+    "redact",   //
+    "server",   //
+    "store",
+];
+
+/// Modules with folders that import each other in a circle.
+const NOT_YET_WITHOUT_CIRCLES_OF_FOLDERS: &[&str] = &[
+    //
+    "cli",      //
+    "collect",  //
+    "journal",  //
+    "pipeline", //
+    "query",    //
+    "redact",   //
+    "server",   //
+    "store",
+];
+
+/// Folders with more than [`FILES_IN_FOLDER_MAX`] files.
+const NOT_YET_SMALL: &[&str] = &[
+    //
+    "src/capture",
+    //
+    "src/cli",
+    //
+    "src/cli/journal",
+    //
+    "src/collect",
+    //
+    "src/journal",
+    //
+    "src/query",
+    //
+    "src/redact",
+    //
+    "src/server",
+    //
+    "src/store",
+];
+
+/// Modules with a type name that another module defines too.
+const NOT_YET_UNIQUE: &[&str] = &[
+    //
+    "capture",  //
+    "cli",      //
+    "collect",  //
+    "config",   //
+    "journal",  //
+    "live",     //
+    "opening",  //
+    "pipeline", //
+    "query",    //
+    "redact",   //
+    "server",   //
+    "store",
 ];
 
 #[test]
@@ -139,6 +220,252 @@ fn every_module_of_the_table_exists_and_is_on_the_map() {
             "{module} is not on the map in src/lib.rs"
         );
     }
+}
+
+#[test]
+fn files_do_not_import_each_other_in_a_circle() {
+    let imports = Imports::read(Path::new("src"));
+    let graph = imports
+        .modules()
+        .map(|module| (module.clone(), imports.used_by(module)))
+        .collect();
+    let circles = circles(&graph)
+        .into_iter()
+        .filter(|circle| !NOT_YET_WITHOUT_CIRCLES.contains(&circle[0][0].as_str()));
+    let faults: Vec<String> = circles
+        .map(|circle| report(&circle, &graph, &imports))
+        .collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn folders_do_not_import_each_other_in_a_circle() {
+    let imports = Imports::read(Path::new("src"));
+    let folders: BTreeSet<ModulePath> = imports
+        .modules()
+        .flat_map(|module| (1..module.len()).map(|depth| module[..depth].to_vec()))
+        .collect();
+    let mut faults = vec![];
+    for folder in folders
+        .iter()
+        .filter(|folder| !NOT_YET_WITHOUT_CIRCLES_OF_FOLDERS.contains(&folder[0].as_str()))
+    {
+        let part = |module: &ModulePath| module[..module.len().min(folder.len() + 1)].to_vec();
+        let mut graph = BTreeMap::<ModulePath, BTreeSet<ModulePath>>::new();
+        for module in imports
+            .modules()
+            .filter(|module| module.starts_with(folder))
+        {
+            let used = imports
+                .used_by(module)
+                .into_iter()
+                .filter(|used| used.starts_with(folder) && part(used) != part(module));
+            graph
+                .entry(part(module))
+                .or_default()
+                .extend(used.map(|used| part(&used)));
+        }
+        for circle in circles(&graph) {
+            let names: Vec<String> = circle.iter().map(|part| part.join("/")).collect();
+            faults.push(format!("circle of {}:", names.join(", ")));
+            for module in imports
+                .modules()
+                .filter(|module| circle.contains(&part(module)))
+            {
+                for used in imports.used_by(module) {
+                    if circle.contains(&part(&used)) && part(&used) != part(module) {
+                        faults.push(format!(
+                            "  {} uses {}",
+                            imports.file(module).display(),
+                            used.join("::")
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn folders_hold_few_files() {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for file in rust_files(Path::new("src")) {
+        *counts
+            .entry(file.parent().unwrap().display().to_string())
+            .or_default() += 1;
+    }
+    let faults: Vec<String> = counts
+        .into_iter()
+        .filter(|(folder, count)| {
+            *count > FILES_IN_FOLDER_MAX && !NOT_YET_SMALL.contains(&folder.as_str())
+        })
+        .map(|(folder, count)| {
+            format!("{folder}: {count} files; at most {FILES_IN_FOLDER_MAX}: make sub-modules")
+        })
+        .collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn type_names_are_unique() {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for file in rust_files(Path::new("src")) {
+        let Some(module) = module_of(&file) else {
+            continue;
+        };
+        if NOT_YET_UNIQUE.contains(&module.as_str()) || file.ends_with("tests.rs") {
+            continue;
+        }
+        for name in type_names(&fs::read_to_string(&file).unwrap()) {
+            places
+                .entry(name)
+                .or_default()
+                .push(file.display().to_string());
+        }
+    }
+    let faults: Vec<String> = places
+        .into_iter()
+        .filter(|(name, files)| {
+            files.len() > 1 && !SHARED_NAMES.iter().any(|(shared, _)| shared == name)
+        })
+        .map(|(name, files)| format!("{name} is defined in {}", files.join(", ")))
+        .collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// The names of the structs, enums, traits and type aliases of a file; types that belong to a trait or an `impl` do not count.
+fn type_names(text: &str) -> Vec<String> {
+    let mut found = vec![];
+    let code = without_tests(text);
+    for line in code.lines() {
+        let mut words = tokens(line).into_iter().skip_while(|word| {
+            ["pub", "(", ")", "crate", "super", "in", "::"].contains(&word.as_str())
+        });
+        let kind = words.next();
+        let is_nested = line.starts_with(' ');
+        let is_definition = match kind.as_deref() {
+            Some("struct" | "enum" | "trait" | "union") => true,
+            Some("type") => !is_nested,
+            _ => false,
+        };
+        if is_definition {
+            found.extend(
+                words
+                    .next()
+                    .filter(|name| name.starts_with(char::is_uppercase)),
+            );
+        }
+    }
+    found
+}
+
+/// The groups of nodes that reach each other.
+fn circles(graph: &BTreeMap<ModulePath, BTreeSet<ModulePath>>) -> Vec<Vec<ModulePath>> {
+    let reached: BTreeMap<&ModulePath, BTreeSet<&ModulePath>> = graph
+        .keys()
+        .map(|node| (node, reachable(graph, node)))
+        .collect();
+    let mut groups = BTreeSet::new();
+    for (node, others) in &reached {
+        let mutual = others.iter().filter(|other| reached[*other].contains(node));
+        let mut group: Vec<ModulePath> = mutual.map(|other| (*other).clone()).collect();
+        group.sort();
+        groups.insert(group);
+    }
+    groups.into_iter().filter(|group| group.len() > 1).collect()
+}
+
+fn reachable<'a>(
+    graph: &'a BTreeMap<ModulePath, BTreeSet<ModulePath>>,
+    start: &'a ModulePath,
+) -> BTreeSet<&'a ModulePath> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![start];
+    while let Some(node) = open.pop() {
+        open.extend(graph[node].iter().filter(|next| found.insert(*next)));
+    }
+    found
+}
+
+/// A circle with the imports that make it.
+fn report(
+    circle: &[ModulePath],
+    graph: &BTreeMap<ModulePath, BTreeSet<ModulePath>>,
+    imports: &Imports,
+) -> String {
+    let mut lines = vec![format!("circle of {} files:", circle.len())];
+    for module in circle {
+        let used = graph[module].iter().filter(|used| circle.contains(used));
+        let used: Vec<String> = used.map(|used| used.join("::")).collect();
+        lines.push(format!(
+            "  {} uses {}",
+            imports.file(module).display(),
+            used.join(", ")
+        ));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn circles_are_found() {
+    let node = |name: &str| vec![name.to_owned()];
+    let edges = [("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")];
+    let mut graph = BTreeMap::from(["a", "b", "c", "d"].map(|name| (node(name), BTreeSet::new())));
+    for (from, to) in edges {
+        graph.get_mut(&node(from)).unwrap().insert(node(to));
+    }
+    assert_eq!(circles(&graph), [vec![node("b"), node("c")]]);
+}
+
+#[test]
+fn imports_are_followed_to_the_file_that_defines_them() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        "m/mod.rs",
+        "mod a;\nmod b;\nmod deep;\n#[cfg(test)]\nmod tests;\npub use a::A;\npub(crate) use deep::{leaf::Leaf as Renamed};\n",
+    );
+    write(
+        "m/a.rs",
+        "use super::Renamed;\n// super::b::B\npub struct A(&'static str);\nfn f() { \"super::b::B\"; }\n",
+    );
+    write(
+        "m/b.rs",
+        "use super::{A, deep};\nfn f(x: deep::Leaf) {}\n#[cfg(test)]\nmod tests {\n    use super::super::tests;\n}\n",
+    );
+    write("m/deep/mod.rs", "mod leaf;\npub(crate) use leaf::Leaf;\n");
+    write(
+        "m/deep/leaf.rs",
+        "use std::fs;\npub struct Leaf;\nfn f() { crate::other::x(); }\n",
+    );
+    write("m/tests.rs", "use super::a::A;\n");
+    write("other.rs", "use crate::m::A;\n");
+    let imports = Imports::read(root.path());
+    let used = |module: &str| -> Vec<String> {
+        let module: ModulePath = module.split('/').map(str::to_owned).collect();
+        imports
+            .used_by(&module)
+            .into_iter()
+            .map(|used| used.join("/"))
+            .collect()
+    };
+    assert_eq!(used("m"), Vec::<String>::new());
+    assert_eq!(used("m/a"), ["m/deep/leaf"]);
+    assert_eq!(used("m/b"), ["m/a", "m/deep/leaf"]);
+    assert_eq!(used("m/deep/leaf"), Vec::<String>::new());
+    assert_eq!(imports.modules().count(), 6);
+}
+
+#[test]
+fn type_names_are_read_where_they_are_defined() {
+    let text = "pub(crate) struct One<T>(T);\nenum Two {}\nimpl X {\n    type Item = u8;\n}\n\
+        pub type Three = u8;\n#[cfg(test)]\nmod tests {\n    struct Four;\n}\n";
+    assert_eq!(type_names(text), ["One", "Two", "Three"]);
 }
 
 /// The top-level module that a file belongs to; the two crate roots belong to none.

@@ -8,8 +8,8 @@ pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     files_with_ending(directory, "rs")
 }
 
-/// Every file below `directory` that ends so, in order of name; build output and installed packages
-/// left out.
+/// Every file below `directory` with this ending, or with none if it is empty, in order of name; without build output and installed
+/// packages.
 pub(crate) fn files_with_ending(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = vec![];
     let Ok(entries) = fs::read_dir(directory) else {
@@ -19,10 +19,7 @@ pub(crate) fn files_with_ending(directory: &Path, ending: &str) -> Vec<PathBuf> 
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() && !["target", "node_modules"].contains(&name.as_str()) {
             found.extend(files_with_ending(&path, ending));
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == ending)
-        {
+        } else if path.is_file() && path.extension().unwrap_or_default() == ending {
             found.push(path);
         }
     }

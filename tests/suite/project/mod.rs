@@ -2,5 +2,6 @@
 
 pub(crate) mod architecture;
 pub(crate) mod files;
+pub(crate) mod imports;
 pub(crate) mod licences;
 pub(crate) mod tidy;

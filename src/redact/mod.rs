@@ -16,59 +16,31 @@
     )
 )]
 
-mod announced;
-mod budget;
-mod code;
-mod custom;
 mod edit;
 mod error;
-mod judge;
-mod link;
-mod literals;
 mod metadata;
 mod names;
-mod object;
-mod parts;
-mod pem;
-mod prefix;
-mod prose;
-mod rule;
+mod open;
+mod rules;
 mod scan;
-mod shape;
-mod state;
-mod strength;
-mod table;
-mod url;
-mod value;
-mod vendor;
-mod vendors;
-mod walk;
-mod withheld;
-mod words;
-mod worth;
+mod values;
 
-pub use custom::split_patterns;
 pub use error::Error;
-pub use rule::Rule;
-pub use table::RULES;
+pub use rules::rule::Rule;
+pub use rules::table::RULES;
+pub use scan::split_patterns;
 
 use crate::record::Position;
 use crate::record::Positions;
 use crate::record::Record;
 use crate::record::Source;
-use announced::Announcements;
-use budget::Budget;
-use edit::Edit;
-use parts::OpenLines;
-use pem::OpenKeys;
-use scan::Name;
+use metadata::Words;
+use open::OpenSecrets;
+use scan::Budget;
 use scan::Scan;
 use scan::Scanner;
-use state::Saved;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use words::Words;
 
 /// A record that holds no known secret: what the store accepts.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,20 +100,10 @@ pub struct Options {
 pub struct Redactor {
     /// Nothing where redaction is switched off.
     scanner: Option<Arc<Scanner>>,
-    open: Open,
+    open: OpenSecrets,
     words: Words,
     /// A bound of its own for the time of a record, where a test sets one.
     ms_max: Option<u64>,
-}
-
-/// Secrets that the records so far have left open.
-#[derive(Debug, Clone, Default)]
-struct Open {
-    keys: OpenKeys,
-    lines: OpenLines,
-    announcements: Announcements,
-    /// Sources whose state may have changed since it was last saved.
-    changed: BTreeSet<Source>,
 }
 
 /// The word that switches off everything.
@@ -156,9 +118,9 @@ impl Redactor {
                 return Err(Error::UnknownRule { found });
             }
         }
-        let customs = custom::compile(&options.patterns)?;
+        let customs = scan::compile(&options.patterns)?;
         let allowed =
-            custom::compile(&options.allowed).map_err(|error| Error::Allowed(error.into()))?;
+            scan::compile(&options.allowed).map_err(|error| Error::Allowed(error.into()))?;
         let is_off = options.disabled.iter().any(|id| id == ALL);
         let rules = RULES
             .iter()
@@ -173,7 +135,7 @@ impl Redactor {
         });
         Ok(Self {
             scanner,
-            open: Open::default(),
+            open: OpenSecrets::default(),
             words: Words::default(),
             ms_max: None,
         })
@@ -212,14 +174,11 @@ impl Redactor {
         }
         rules |= metadata::scrub(&scan, &mut self.words, &mut record.metadata);
         let is_withheld = scan.is_spent();
-        self.open.lines.stored(&record.source, &record.message);
-        if was_open || self.open.holds(&record.source) {
-            self.open.changed.insert(record.source.clone());
-        }
+        self.open.stored(&record, was_open);
         if is_withheld {
-            withheld::withhold(&mut record, length);
+            metadata::withhold(&mut record, length);
         } else if rules != 0 {
-            metadata::tell(&mut record.metadata, scan.ids(rules));
+            metadata::add_rules(&mut record.metadata, scan.ids(rules));
         }
         Redacted {
             record,
@@ -243,7 +202,7 @@ impl Redactor {
         };
         let scan = Scan::new(scanner, self.budget(text.len()));
         match scan.scrub_text(text) {
-            _ if scan.is_spent() => Cow::Owned(withheld::mark(text.len())),
+            _ if scan.is_spent() => Cow::Owned(metadata::mark(text.len())),
             Some((scrubbed, _)) => Cow::Owned(scrubbed),
             None => Cow::Borrowed(text),
         }
@@ -253,92 +212,14 @@ impl Redactor {
 impl Redactor {
     /// Goes on where an earlier redactor was, as the positions of a store tell.
     pub fn restore(&mut self, positions: &Positions) {
-        for (origin, value) in positions {
-            let source = origin.strip_prefix(state::ORIGIN);
-            if let Some(source) = source.and_then(|source| source.parse::<Source>().ok()) {
-                self.open.restore(&source, Saved::decoded(value));
-            }
-        }
+        self.open.restore(positions);
     }
 
     /// What has changed of what is open since the last call, to be stored together with the records: one position a source. It
     /// holds no secret.
     #[must_use]
     pub fn changes(&mut self) -> Vec<Position> {
-        let open = &mut self.open;
-        open.changed.extend(open.keys.given_up.drain(..));
-        open.changed.extend(open.lines.given_up.drain(..));
-        open.changed.extend(open.announcements.given_up.drain(..));
-        let changed = std::mem::take(&mut open.changed).into_iter();
-        changed
-            .map(|source| Position {
-                origin: format!("{}{source}", state::ORIGIN),
-                value: open.saved(&source).encoded(),
-            })
-            .collect()
-    }
-}
-
-impl Open {
-    /// Whether anything is open in a source.
-    fn holds(&self, source: &Source) -> bool {
-        self.keys.get(source).is_some()
-            || self.announcements.get(source).is_some()
-            || self.lines.has(source)
-    }
-
-    fn saved(&self, source: &Source) -> Saved {
-        Saved {
-            key: self.keys.get(source).cloned(),
-            announcement: self.announcements.get(source),
-            part: self.lines.get(source),
-        }
-    }
-
-    fn restore(&mut self, source: &Source, saved: Saved) {
-        if let Some(key) = saved.key {
-            self.keys.keep(source, key);
-        }
-        if let Some(announcement) = saved.announcement {
-            self.announcements.keep(source, announcement);
-        }
-        if let Some((part, stored)) = saved.part {
-            self.lines.restore(source, part, stored);
-        }
-    }
-
-    /// What the records before tell about the message of this one.
-    fn known(&mut self, scan: &Scan<'_>, record: &Record) -> Vec<Edit> {
-        let mut known = self.known_of_lines(scan, &record.source, &record.message);
-        if let Some(around) = self.lines.around(record) {
-            known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
-            if around.hidden > 0
-                && let Some(rule) = scan.announced()
-            {
-                known.push(Edit::bare(rule, 0..around.hidden));
-            }
-        }
-        known
-    }
-
-    /// The same for what whole lines tell.
-    fn known_of_lines(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
-        let mut known = self.known_of_key(scan, source, message);
-        if let Some(rule) = scan.announced() {
-            let is_secret = |name: &str| scan.name(name, false).is_some_and(Name::is_certain);
-            let secret = self.announcements.secret(source, message, is_secret);
-            known.extend(secret.map(|range| Edit::bare(rule, range)));
-        }
-        known
-    }
-
-    /// What a message holds of a private key that began in an earlier record.
-    fn known_of_key(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
-        let Some(rule) = scan.private_key() else {
-            return Vec::new();
-        };
-        let parts = self.keys.parts(source, message).into_iter();
-        parts.map(|range| Edit::bare(rule, range)).collect()
+        self.open.changes()
     }
 }
 
@@ -391,7 +272,7 @@ impl Redactor {
             }));
         });
         let kept = match scrubbed {
-            _ if scan.is_spent() => withheld::mark(text.len()),
+            _ if scan.is_spent() => metadata::mark(text.len()),
             Some((scrubbed, _)) => scrubbed,
             None => text.to_owned(),
         };
@@ -406,16 +287,6 @@ impl Redactor {
 fn renamed(name: &str) -> Source {
     let (kind, rest) = name.split_once(':').unwrap_or((name, ""));
     Source::new(kind, rest)
-}
-
-/// Whether this is the name of a rule, or of a pattern of the settings.
-fn is_rule_id(id: &str) -> bool {
-    let pattern = |number: &str| {
-        !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())
-    };
-    id == withheld::ID
-        || RULES.iter().any(|rule| rule.id == id)
-        || id.strip_prefix("pattern-").is_some_and(pattern)
 }
 
 #[cfg(test)]

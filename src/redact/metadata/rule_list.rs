@@ -1,0 +1,57 @@
+//! The list of the rules that changed a record, `metadata.redacted`.
+
+use crate::record::Metadata;
+use crate::redact::rules::table::RULES;
+use serde_json::Value;
+
+/// The key under which the rules that changed a record are listed.
+pub(super) const REDACTED: &str = "redacted";
+
+/// The id that is listed for a record that was withheld.
+pub(super) const WITHHELD: &str = "withheld";
+
+/// Adds these rules to the list of a record. A foreign value under the key of the list moves to the
+/// key with an underscore appended, or as many as make it free.
+pub(in crate::redact) fn add_rules(metadata: &mut Metadata, ids: Vec<String>) {
+    let mut listed = ids;
+    if let Some(old) = metadata.remove(REDACTED) {
+        match old {
+            Value::Array(items) if items.iter().all(is_listed_id) => {
+                listed.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            foreign => {
+                let mut key = format!("{REDACTED}_");
+                while metadata.contains_key(&key) {
+                    key.push('_');
+                }
+                metadata.insert(key, foreign);
+            }
+        }
+    }
+    listed.sort_unstable();
+    listed.dedup();
+    metadata.insert(REDACTED, listed);
+}
+
+/// Whether the value is a list that redaction could have written.
+pub(super) fn is_rule_list(value: &Value) -> bool {
+    value
+        .as_array()
+        .is_some_and(|items| items.iter().all(is_listed_id))
+}
+
+/// Rule ids are short words joined by hyphens: nothing that is secret looks like that and is also
+/// listed there.
+fn is_listed_id(value: &Value) -> bool {
+    value.as_str().is_some_and(is_rule_id)
+}
+
+/// Whether this is the name of a rule, or of a pattern of the settings.
+fn is_rule_id(id: &str) -> bool {
+    let pattern = |number: &str| {
+        !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    id == WITHHELD
+        || RULES.iter().any(|rule| rule.id == id)
+        || id.strip_prefix("pattern-").is_some_and(pattern)
+}

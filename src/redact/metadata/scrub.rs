@@ -1,0 +1,237 @@
+//! Scrubs the metadata of a record: every text at any depth, where the key may decide, and the list
+//! that tells what was done.
+
+use super::object::Object;
+use super::rule_list::REDACTED;
+use super::rule_list::is_rule_list;
+use super::words::Words;
+use crate::record::Metadata;
+use crate::redact::edit::MASK;
+use crate::redact::scan::Name;
+use crate::redact::scan::RuleSet;
+use crate::redact::scan::Scan;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// How the key ends under which bytes are kept that are no UTF-8.
+const BASE64: &str = "_base64";
+
+/// The key under which a message that is no UTF-8 is kept whole.
+const MESSAGE_BASE64: &str = "message_base64";
+
+/// How the keys end of an object that is a pair of name and value, in lower case: `name`,
+/// `ParameterKey`.
+const NAMES: [&str; 2] = ["name", "key"];
+const VALUE: &str = "value";
+
+/// How the key of a header ends that holds a secret after the word for its kind.
+const AUTHORIZATION: &str = "authorization";
+
+/// Scrubs all of `metadata` and tells which rules changed something.
+pub(in crate::redact) fn scrub(
+    scan: &Scan<'_>,
+    words: &mut Words,
+    metadata: &mut Metadata,
+) -> RuleSet {
+    let is_done = |key: &str, value: &Value| key == REDACTED && is_rule_list(value);
+    scrub_object(scan, metadata, is_done, |key| words.may_match(scan, key))
+}
+
+/// Puts the bytes of a scrubbed message in the place of the raw ones: those hold what the records
+/// before gave away.
+pub(in crate::redact) fn replace_raw(metadata: &mut Metadata, message: &str) {
+    if let Some(raw) = metadata.get_mut(MESSAGE_BASE64) {
+        *raw = STANDARD.encode(message).into();
+    }
+}
+
+/// Scrubs the values of an object, then its keys. `is_done` says which entries stay as they are, and
+/// `may_match` whether any rule could match a key.
+fn scrub_object<O: Object>(
+    scan: &Scan<'_>,
+    entries: &mut O,
+    is_done: impl Fn(&str, &Value) -> bool,
+    mut may_match: impl FnMut(&O::Key) -> bool,
+) -> RuleSet {
+    // before the names are scrubbed, which are texts like any other
+    let mut rules = mask_named(scan, entries);
+    let mut suspicious_keys = false;
+    for (key, value) in entries.entries_mut() {
+        let suspicious = may_match(key);
+        let key = key.as_ref();
+        if is_done(key, value) {
+            continue;
+        }
+        suspicious_keys |= suspicious;
+        rules |= if suspicious {
+            scrub_entry(scan, key, value)
+        } else if is_raw(key) {
+            scrub_raw(scan, value)
+        } else {
+            scrub_value(scan, value)
+        };
+    }
+    if suspicious_keys {
+        rules |= scrub_keys(scan, entries);
+    }
+    rules
+}
+
+/// Scrubs a value whose key may decide.
+fn scrub_entry(scan: &Scan<'_>, key: &str, value: &mut Value) -> RuleSet {
+    let name = key.strip_suffix(BASE64).unwrap_or(key);
+    match scan.name(name, value.is_number()) {
+        Some(name) => mask(scan, name, value),
+        None if is_raw(key) => scrub_raw(scan, value),
+        None if ends_in(key, AUTHORIZATION) => scrub_header(scan, value),
+        None => scrub_value(scan, value),
+    }
+}
+
+fn is_raw(key: &str) -> bool {
+    key.ends_with(BASE64)
+}
+
+/// Whether a key ends in a word, in any case of its letters.
+fn ends_in(key: &str, word: &str) -> bool {
+    let start = key.len().saturating_sub(word.len());
+    let end = key.as_bytes().get(start..).unwrap_or_default();
+    end.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// Scrubs bytes that are kept as base64, one text of it or several; what is no base64 is a text
+/// like any other.
+fn scrub_raw(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+    if let Value::Array(items) = value {
+        let items = items.iter_mut();
+        return items.fold(0, |rules, item| rules | scrub_raw(scan, item));
+    }
+    let raw = value.as_str().and_then(|text| STANDARD.decode(text).ok());
+    let Some(raw) = raw else {
+        return scrub_value(scan, value);
+    };
+    let Some(scrubbed) = scan.scrub(&raw) else {
+        return 0;
+    };
+    *value = STANDARD.encode(&scrubbed.text).into();
+    scrubbed.rules
+}
+
+/// Scrubs the value of a header that tells who asks: what it holds is secret also where no word for
+/// its kind stands before it.
+fn scrub_header(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+    /// How a text has the header.
+    const PREFIX: &str = "authorization: ";
+    match value {
+        Value::Array(items) => {
+            let items = items.iter_mut();
+            items.fold(0, |rules, item| rules | scrub_header(scan, item))
+        }
+        Value::String(text) => match scan.scrub_text(&format!("{PREFIX}{text}")) {
+            Some((scrubbed, rules)) => {
+                let value = scrubbed.strip_prefix(PREFIX);
+                value.unwrap_or(&scrubbed).clone_into(text);
+                rules
+            }
+            None => 0,
+        },
+        other => scrub_value(scan, other),
+    }
+}
+
+/// Scrubs a value whose key does not decide. The depth is bounded by the reader of the JSON text.
+fn scrub_value(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+    match value {
+        Value::String(text) => match scan.scrub_text(text) {
+            Some((scrubbed, rules)) => {
+                *text = scrubbed;
+                rules
+            }
+            None => 0,
+        },
+        Value::Array(items) => scrub_list(scan, items),
+        Value::Object(entries) => {
+            let may_match = |key: &String| scan.may_match(key.as_bytes());
+            scrub_object(scan, entries, |_, _| false, may_match)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Scrubs a list. Where it is the arguments of a command, what comes after a flag such as
+/// `--password` is masked.
+fn scrub_list(scan: &Scan<'_>, items: &mut [Value]) -> RuleSet {
+    let mut rules = 0;
+    let mut flag = None;
+    for item in items {
+        let text = item.as_str().unwrap_or_default();
+        let is_flag = text.starts_with('-');
+        let next = is_flag.then(|| scan.name(text, false)).flatten();
+        let next = next.map(Name::of_flag);
+        rules |= match flag {
+            Some(name) if !is_flag => mask(scan, name, item),
+            _ => scrub_value(scan, item),
+        };
+        flag = next;
+    }
+    rules
+}
+
+/// Masks the value of an object that holds a name and a value side by side: `{"name":
+/// "DB_PASSWORD", "value": "x"}`.
+fn mask_named(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
+    if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
+        return 0;
+    }
+    let names = entries
+        .entries()
+        .filter(|(key, _)| NAMES.iter().any(|name| ends_in(key, name)));
+    let name = names
+        .filter_map(|(_, name)| name.as_str())
+        .find_map(|name| scan.name(name, false));
+    let Some(name) = name else {
+        return 0;
+    };
+    entries
+        .entries_mut()
+        .filter(|(key, _)| ends_in(key.as_ref(), VALUE))
+        .fold(0, |rules, (_, value)| rules | mask(scan, name, value))
+}
+
+/// Masks every text and number under a key that says that they are secret. A text that is no secret after all is a text like any
+/// other.
+fn mask(scan: &Scan<'_>, name: Name, value: &mut Value) -> RuleSet {
+    match value {
+        Value::String(text) if text.is_empty() || text == MASK => 0,
+        Value::String(text) if name.spares(text) || scan.allows(text) => scrub_value(scan, value),
+        Value::Number(number) if name.spares(&number.to_string()) => 0,
+        Value::String(_) | Value::Number(_) => {
+            *value = MASK.into();
+            name.rules
+        }
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(0, |rules, item| rules | mask(scan, name, item)),
+        Value::Object(entries) => entries
+            .values_mut()
+            .fold(0, |rules, value| rules | mask(scan, name, value)),
+        Value::Null | Value::Bool(_) => 0,
+    }
+}
+
+/// Scrubs the keys themselves: a program may use what it was given as a key.
+fn scrub_keys(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
+    let mut rules = 0;
+    let mut renamed = Vec::new();
+    for (key, _) in entries.entries() {
+        if let Some((scrubbed, found)) = scan.scrub_text(key) {
+            rules |= found;
+            renamed.push((key.to_owned(), scrubbed));
+        }
+    }
+    if !renamed.is_empty() {
+        entries.rename(renamed);
+    }
+    rules
+}

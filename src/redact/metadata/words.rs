@@ -1,0 +1,77 @@
+//! Keys that are words of the program: every record has the same dozen, so that each is looked at
+//! once.
+
+use crate::record::Key;
+use crate::redact::scan::Scanner;
+use std::borrow::Cow;
+
+/// How many words are remembered: twice as many as a journal entry has keys.
+const WORDS: usize = 64;
+
+/// What was found in words of the program. It is kept by where a word stands: such a text never
+/// changes.
+#[derive(Debug, Clone)]
+pub(in crate::redact) struct Words([Option<Word>; WORDS]);
+
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    text: &'static str,
+    may_match: bool,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self([None; WORDS])
+    }
+}
+
+impl Words {
+    /// Whether any rule could match `key`; the scanner must always be the same.
+    pub(in crate::redact) fn may_match(&mut self, scanner: &Scanner, key: &Key) -> bool {
+        let &Cow::Borrowed(text) = key else {
+            return scanner.may_match(key.as_bytes());
+        };
+        let Some(place) = self.0.get_mut(place_of(text)) else {
+            return scanner.may_match(text.as_bytes());
+        };
+        match place {
+            Some(known) if std::ptr::eq(known.text, text) => known.may_match,
+            _ => {
+                let may_match = scanner.may_match(text.as_bytes());
+                *place = Some(Word { text, may_match });
+                may_match
+            }
+        }
+    }
+}
+
+/// Words stand one behind another: their places and lengths tell most of them apart.
+fn place_of(text: &'static str) -> usize {
+    (text.as_ptr().addr() ^ text.len()) % WORDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::rules::table::RULES;
+
+    #[test]
+    fn what_is_remembered_is_what_the_scanner_says() {
+        let rules: Vec<_> = RULES.iter().collect();
+        let scanner = Scanner::new(&rules, Vec::new(), Vec::new(), false);
+        let mut words = Words::default();
+        // parts of one text, of which many share a place and some share a beginning
+        let text = "unit password pid token code_file secretary container_name api_key uid";
+        for _ in 0..2 {
+            for start in 0..text.len() {
+                for end in start..text.len() {
+                    let word = &text[start..end];
+                    let found = words.may_match(&scanner, &word.into());
+                    assert_eq!(found, scanner.may_match(word.as_bytes()), "{word}");
+                    let owned = Key::Owned(word.to_owned());
+                    assert_eq!(words.may_match(&scanner, &owned), found, "{word}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Judges the value of a name: what is no secret although its name says so.
+
+use super::link::Link;
+use super::strength::Strength;
+use crate::redact::values::prose;
+use crate::redact::values::worth;
+
+/// How the values of a name are judged.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// How much the name says.
+    pub(in crate::redact) strength: Strength,
+    /// Every value is secret.
+    pub(in crate::redact) strict: bool,
+    /// The name is a command line flag.
+    pub(in crate::redact) flag: bool,
+}
+
+impl Judge {
+    /// Whether a value is no secret.
+    pub(in crate::redact) fn spares(&self, value: &[u8], link: &Link, in_quotes: bool) -> bool {
+        if self.strict {
+            return false;
+        }
+        if prose::is_no_value(value) || is_selector(value) {
+            return true;
+        }
+        if link.is_guess {
+            return worth::is_reference(value) || self.spares_guess(value);
+        }
+        match self.strength {
+            Strength::Key if !self.flag => {
+                !worth::is_random(value) || link.is_space() && worth::is_key_id(value)
+            }
+            Strength::Token if link.is_space() && !self.flag => {
+                !worth::is_random(value) && !worth::is_uuid(value)
+            }
+            Strength::Token if !self.flag => spares_token(value),
+            Strength::Credential if link.colon && !in_quotes && prose::is_ordinary_word(value) => {
+                true
+            }
+            _ if in_quotes => link.is_space() && !worth::is_likely_secret(value) && !self.flag,
+            _ => self.spares_bare(value, link),
+        }
+    }
+
+    /// Whether the name alone does not say that its value is secret.
+    pub(super) fn is_weak(&self) -> bool {
+        !self.strict && matches!(self.strength, Strength::Key | Strength::Token)
+    }
+
+    /// The same, or the link does not.
+    pub(super) fn is_weak_or(&self, link: &Link) -> bool {
+        self.is_weak() || link.is_guess
+    }
+
+    fn spares_guess(&self, value: &[u8]) -> bool {
+        match self.strength {
+            Strength::Secret => !worth::is_likely_secret(value),
+            _ => !worth::is_random(value),
+        }
+    }
+
+    /// Whether a bare value after a name that leaves no doubt is no secret: a word of prose, punctuation, or a number of one or
+    /// two digits.
+    fn spares_bare(&self, value: &[u8], link: &Link) -> bool {
+        /// Fewer signs without a letter or digit than this are punctuation.
+        const SIGNS_MIN: usize = 4;
+        let signs_only = !value
+            .iter()
+            .any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
+        if worth::is_reference(value) || worth::is_path(value) {
+            return true;
+        }
+        if !link.is_space() {
+            let is_error = link.colon && !link.equals && prose::is_follower(value);
+            return is_error || signs_only && value.len() < SIGNS_MIN;
+        }
+        if self.flag {
+            return signs_only || value.starts_with(b"-") || prose::is_follower(value);
+        }
+        let is_count = {
+            let number = worth::trimmed(value);
+            number.len() <= 2 && number.iter().all(u8::is_ascii_digit)
+        };
+        signs_only
+            || is_count
+            || prose::is_ordinary_word(value)
+            || prose::is_follower(value)
+            || !worth::is_likely_secret(value) && !is_short_mix(value)
+    }
+}
+
+/// Whether a value of less than six characters has letters and digits: `abc1`.
+fn is_short_mix(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && value.iter().all(u8::is_ascii_alphanumeric)
+}
+
+/// Whether what stands after `token=` is a word, a name, a short value or code.
+fn spares_token(value: &[u8]) -> bool {
+    let bare = worth::trimmed(value);
+    bare.len() < worth::LENGTH_MIN
+        || worth::is_reference(value)
+        || worth::is_plain(value) && !worth::is_uuid(bare) && !is_number(bare)
+}
+
+/// Whether a value is a number that is long enough to be a secret.
+fn is_number(value: &[u8]) -> bool {
+    value.len() >= worth::LENGTH_MIN && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the value of a field is no secret although its name says so.
+pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool {
+    match strength {
+        Strength::Key => !worth::is_random(value),
+        Strength::Token => spares_token(value),
+        Strength::Credential | Strength::Secret => false,
+    }
+}
+
+/// Whether a value is the rest of the name of a method, as Objective-C has it: `for:key:in:]`.
+fn is_selector(value: &[u8]) -> bool {
+    value.strip_suffix(b":]").is_some_and(|parts| {
+        parts
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || *byte == b':')
+    })
+}

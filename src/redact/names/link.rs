@@ -1,0 +1,514 @@
+//! What stands between a name and its value: separators, labels, types, the key of a value that is listed beside its name.
+
+use crate::redact::values::code;
+use crate::redact::values::extent::Quote;
+use crate::redact::values::extent::escape_length;
+use crate::redact::values::space::ESCAPE;
+use crate::redact::values::space::is_space;
+
+/// What stands between a name and its value.
+#[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are what was seen, in any combination"
+)]
+pub(super) struct Link {
+    /// Where the name ends.
+    pub(in crate::redact) start: usize,
+    /// Where the value starts.
+    pub(in crate::redact) value: usize,
+    /// The level of the quote that closes the name.
+    pub(in crate::redact) quoted: Option<u32>,
+    /// An equals sign was seen.
+    pub(in crate::redact) equals: bool,
+    /// A colon was seen.
+    pub(in crate::redact) colon: bool,
+    /// A terminal's colour sequence was seen: it stays.
+    pub(super) coloured: bool,
+    /// What was seen joins a name and a value only sometimes: a label, a comma, a column of a table. The value must look like a
+    /// secret.
+    pub(super) is_guess: bool,
+    /// The value ends where the next tag starts.
+    pub(super) in_tag: bool,
+    /// A line end was seen that separates more than it joins.
+    pub(super) is_broken: bool,
+}
+
+/// The key under which a value stands that is listed beside its name.
+const VALUE: &[u8] = b"value";
+
+/// The longest label between a name and its value, in bytes.
+const LABEL_LENGTH_MAX: usize = 48;
+
+/// Words that stand between a sign and a value.
+const WORDS_BEFORE_VALUE: &[&[u8]] = &[
+    b"new ",
+    b"await ",
+    b"FlyV1 ",
+    b"ConvertTo-SecureString ",
+    b"-String ",
+];
+
+/// What joins a name and a value in a sentence, also with words between that are no more than that.
+const VERBS: &[&[u8]] = &[
+    b"is set to",
+    b"is now",
+    b"is",
+    b"was set to",
+    b"was changed to",
+    b"was",
+    b"has been set to",
+    b"has been reset to",
+    b"set to",
+    b"changed to",
+    b"reset to",
+];
+
+impl Link {
+    /// Reads from the end of a name to the start of its value; nothing where the name goes on.
+    pub(in crate::redact) fn read(text: &[u8], start: usize) -> Option<Self> {
+        let mut link = Self {
+            start,
+            value: start,
+            quoted: None,
+            equals: false,
+            colon: false,
+            coloured: false,
+            is_guess: false,
+            in_tag: false,
+            is_broken: false,
+        };
+        if let Some(quote) = Quote::at(text, start) {
+            link.quoted = Some(quote.level);
+            link.value += quote.length;
+        }
+        match text.get(link.value..).unwrap_or_default() {
+            [b']', ..] => {
+                link.quoted.get_or_insert(0);
+                link.value += 1;
+            }
+            [b'>', b'>', ..] if link.quoted.is_some() => link.value += 2,
+            [b'>', ..] if link.quoted.is_some() => {
+                link.value += 1;
+                link.in_tag = true;
+                return Some(link);
+            }
+            [b'<', b'/', ..] => return link.next_tag(text),
+            _ => {}
+        }
+        link.separators(text);
+        if !link.equals && !link.colon && !link.is_broken {
+            link.label(text);
+        }
+        if link.equals || link.colon {
+            link.skip_type(text);
+            link.skip_words(text);
+        }
+        (link.value > start).then_some(link)
+    }
+
+    fn separators(&mut self, text: &[u8]) {
+        while let Some(length) = self.separator(text) {
+            self.value += length;
+        }
+    }
+
+    /// The length of the next part of the separator, noting what it is.
+    fn separator(&mut self, text: &[u8]) -> Option<usize> {
+        let rest = text.get(self.value..)?;
+        match rest {
+            [b'=', b'>', ..] => {
+                self.equals = true;
+                Some(2)
+            }
+            [b'=', ..] => {
+                self.equals = true;
+                Some(1)
+            }
+            [b':', ..] => {
+                self.colon = true;
+                Some(1)
+            }
+            [b'%', code @ ..] => {
+                let twice = code.starts_with(b"25");
+                let code = if twice { code.get(2..)? } else { code };
+                match code {
+                    [b'3', b'D' | b'd', ..] => self.equals = true,
+                    [b'3', b'A' | b'a', ..] => self.colon = true,
+                    _ => return None,
+                }
+                Some(if twice { 5 } else { 3 })
+            }
+            [byte, ..] if is_space(*byte) => {
+                let has_sign = self.equals || self.colon;
+                let is_indented = matches!(rest.get(1), Some(b' ' | b'\t'));
+                self.is_broken |= *byte == b'\n' && !(has_sign && is_indented);
+                Some(1)
+            }
+            // a space that does not break, and the colon of wide scripts
+            [0xc2, 0xa0, ..] => Some(2),
+            [0xef, 0xbc, 0x9a, ..] => {
+                self.colon = true;
+                Some(3)
+            }
+            [ESCAPE | b'\\' | b'#' | b'^' | b'&', ..] => self.coded(rest),
+            _ => None,
+        }
+    }
+
+    /// The same for what is written as a code, and for the colours of a terminal.
+    fn coded(&mut self, rest: &[u8]) -> Option<usize> {
+        if let Some((sign, length)) = code::sign_at(rest) {
+            self.equals |= sign == b'=';
+            self.colon |= sign == b':';
+            return Some(length);
+        }
+        let length = escape_length(rest);
+        self.coloured |= length.is_some();
+        length
+    }
+
+    /// Reads a label between the name and a sign: `Key 1:`, `Key (base64):`, `token[0]:`, `password for bob:`, `password is`; also
+    /// what joins the columns of a table or the items of a list.
+    fn label(&mut self, text: &[u8]) {
+        let rest = text.get(self.value..).unwrap_or_default();
+        let near = rest.get(..LABEL_LENGTH_MAX).unwrap_or(rest);
+        let near = near.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        if self.quoted.is_some() {
+            return self.item(near);
+        }
+        let first = near.first().map(u8::to_ascii_lowercase);
+        let may_begin = |first: u8| first.is_ascii_digit() || b"([#-|,fiwhscr".contains(&first);
+        if !first.is_some_and(may_begin) {
+            return;
+        }
+        if let Some(length) = arrow_length(near).or_else(|| column_length(near)) {
+            return self.guess(text, length);
+        }
+        let label = label_length(near);
+        let after = near.get(label..).unwrap_or_default();
+        let spaces = after.iter().take_while(|&&byte| byte == b' ').count();
+        let tail = after.get(spaces..).unwrap_or_default();
+        let joined = match tail {
+            [b':' | b'=', ..] if label > 0 => Some(spaces + 1),
+            _ => arrow_length(tail)
+                .filter(|_| label > 0)
+                .map(|length| spaces + length)
+                .or_else(|| verb_length(tail).map(|length| spaces + length)),
+        };
+        match joined {
+            Some(length) => self.guess(text, label + length),
+            // a number alone may stand before a secret that is one beyond doubt
+            None if label > 0 && near.get(..label).is_some_and(is_number) && spaces > 0 => {
+                self.value += label + spaces;
+                self.is_guess = true;
+            }
+            None => {}
+        }
+    }
+
+    /// A comma or a space between the quoted name and a quoted value.
+    fn item(&mut self, near: &[u8]) {
+        let comma = usize::from(near.first() == Some(&b','));
+        let spaces = near
+            .iter()
+            .skip(comma)
+            .take_while(|&&byte| byte == b' ')
+            .count();
+        let is_opened = Quote::at(near, comma + spaces).is_some();
+        if is_opened {
+            self.value += comma + spaces;
+            self.is_guess = true;
+        }
+    }
+
+    fn guess(&mut self, text: &[u8], length: usize) {
+        self.value += length;
+        self.is_guess = true;
+        while text
+            .get(self.value)
+            .is_some_and(|&byte| matches!(byte, b' ' | b'\t' | b':' | b'='))
+        {
+            self.value += 1;
+        }
+    }
+
+    /// After `</name>`: the next tag, whose content is the value.
+    fn next_tag(mut self, text: &[u8]) -> Option<Self> {
+        let rest = text.get(self.value..)?;
+        let near = rest.get(..2 * LABEL_LENGTH_MAX).unwrap_or(rest);
+        let closed = memchr::memchr(b'>', near)? + 1;
+        let after = near.get(closed..)?;
+        let spaces = after.iter().take_while(|&&byte| is_space(byte)).count();
+        let opening = after.get(spaces..)?;
+        if !matches!(opening, [b'<', next, ..] if next.is_ascii_alphabetic()) {
+            return None;
+        }
+        let opened = memchr::memchr(b'>', opening)? + 1;
+        self.value += closed + spaces + opened;
+        self.in_tag = true;
+        Some(self)
+    }
+
+    /// Whether nothing but white space was seen.
+    pub(in crate::redact) fn is_space(&self) -> bool {
+        !self.equals && !self.colon && self.quoted.is_none() && !self.is_guess
+    }
+
+    /// Takes the comma between a flag and its value in a list of arguments for an equals sign.
+    pub(super) fn skip_comma(&mut self, text: &[u8]) {
+        if self.is_guess && self.quoted.is_some() {
+            self.is_guess = false;
+            self.equals = true;
+        } else if self.quoted.is_some() && text.get(self.value) == Some(&b',') {
+            self.equals = true;
+            self.value += 1;
+            while text.get(self.value).copied().is_some_and(is_space) {
+                self.value += 1;
+            }
+        }
+    }
+
+    /// Skips the type of a variable: `token: &str = "x"`.
+    fn skip_type(&mut self, text: &[u8]) {
+        const TYPE_LENGTH_MAX: usize = 40;
+        if !self.colon || self.equals || self.quoted.is_some() {
+            return;
+        }
+        let rest = text.get(self.value..).unwrap_or_default();
+        let of_type = |byte: &u8| byte.is_ascii_alphabetic() || b"_&<>[]?:.|8".contains(byte);
+        let length = rest
+            .iter()
+            .take(TYPE_LENGTH_MAX)
+            .take_while(|byte| of_type(byte))
+            .count();
+        let after = rest.get(length..).unwrap_or_default();
+        if length > 0 && matches!(after, [b' ', b'=', b' ', ..]) {
+            self.value += length + 3;
+            self.equals = true;
+        }
+    }
+
+    /// Skips words before the value: `new String("x")`, `string(16) "x"`, `process.env.TOKEN || "x"`.
+    fn skip_words(&mut self, text: &[u8]) {
+        let rest = text.get(self.value..).unwrap_or_default();
+        for word in WORDS_BEFORE_VALUE {
+            if rest
+                .get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+            {
+                self.value += word.len();
+                return;
+            }
+        }
+        if let Some(length) = sized_length(rest).or_else(|| fallback_length(rest)) {
+            self.value += length;
+        }
+    }
+
+    /// Takes the key of a value that stands beside its name for a part of the separator:
+    /// `"name":"TOKEN","value":"x"`.
+    pub(super) fn skip_value_key(&mut self, text: &[u8]) {
+        let mut after = Self { ..*self };
+        if after.quoted.is_some() && text.get(after.value) == Some(&b',') {
+            after.value += 1;
+            while text.get(after.value).copied().is_some_and(is_space) {
+                after.value += 1;
+            }
+        }
+        let opened = Quote::at(text, after.value);
+        after.value += opened.map_or(0, |quote| quote.length);
+        let rest = text.get(after.value..).unwrap_or_default();
+        let Some(length) = value_key_length(rest) else {
+            return;
+        };
+        after.value += length;
+        if opened.is_some() {
+            after.value += Quote::at(text, after.value).map_or(0, |quote| quote.length);
+        }
+        let key_end = after.value;
+        (after.equals, after.colon) = (false, false);
+        after.separators(text);
+        if after.value > key_end && (after.equals || after.colon) {
+            after.is_guess = false;
+            after.is_broken = false;
+            *self = after;
+        }
+    }
+}
+
+/// The length of a key of a value: `value`, `parameterValue`.
+pub(in crate::redact) fn value_key_length(text: &[u8]) -> Option<usize> {
+    /// Longer words before it are not known.
+    const LENGTH_MAX: usize = 24;
+    let length = text
+        .iter()
+        .take(LENGTH_MAX)
+        .take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_')
+        .count();
+    let key = text.get(..length)?;
+    let start = length.checked_sub(VALUE.len())?;
+    key.get(start..)?
+        .eq_ignore_ascii_case(VALUE)
+        .then_some(length)
+}
+
+/// The length of a label: ` 1`, ` #1`, ` (base64)`, `[0]`, ` for admin`, ` for user 'admin'`.
+fn label_length(near: &[u8]) -> usize {
+    const DIGITS_MAX: usize = 3;
+    const WORDS_MAX: usize = 4;
+    match near {
+        [open @ (b'(' | b'['), rest @ ..] => {
+            let close = if *open == b'(' { b')' } else { b']' };
+            memchr::memchr(close, rest).map_or(0, |length| length + 2)
+        }
+        [b'#', rest @ ..] => match digits(rest) {
+            0 => 0,
+            count => count + 1,
+        },
+        [b'0'..=b'9', ..] => match digits(near) {
+            count @ 1..=DIGITS_MAX => count,
+            _ => 0,
+        },
+        _ if near
+            .get(..4)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"for ")) =>
+        {
+            let end = near.iter().position(|byte| b":=".contains(byte));
+            let end = end.or_else(|| memchr::memmem::find(near, b" is "));
+            let words = near.get(..end.unwrap_or(0)).unwrap_or_default();
+            let count = words.split(|&byte| byte == b' ').count();
+            let is_text = words.contains(&b',') || words.contains(&b'{');
+            let quotes = memchr::memchr_iter(b'"', words).count();
+            if count <= WORDS_MAX + 1 && !is_text && quotes.is_multiple_of(2) {
+                words.len()
+            } else {
+                0
+            }
+        }
+        _ => 0,
+    }
+}
+
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn is_number(label: &[u8]) -> bool {
+    label
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'#')
+}
+
+/// The length of `->`.
+fn arrow_length(text: &[u8]) -> Option<usize> {
+    text.starts_with(b"->").then_some(2)
+}
+
+/// The length of what stands between the columns of a table or of a list with commas.
+fn column_length(text: &[u8]) -> Option<usize> {
+    matches!(text, [b'|', b' ' | b'\t', ..] | [b',', ..]).then_some(1)
+}
+
+/// The length of the words that join a name and a value in a sentence, with the space after them.
+fn verb_length(text: &[u8]) -> Option<usize> {
+    let verb = VERBS.iter().find(|verb| {
+        text.get(..verb.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(verb))
+            && matches!(text.get(verb.len()), Some(b' ' | b':'))
+    })?;
+    Some(verb.len() + 1)
+}
+
+/// The length of `string(16) ` before a quote, as PHP shows a value.
+fn sized_length(text: &[u8]) -> Option<usize> {
+    let rest = text.strip_prefix(b"string(")?;
+    let count = digits(rest.get(..8).unwrap_or(rest));
+    let is_closed = matches!(rest.get(count..), Some([b')', b' ', b'"', ..]));
+    (count > 0 && is_closed).then_some(b"string(".len() + count + b") ".len())
+}
+
+/// The length of an expression before a value that is taken where it has none: `process.env.TOKEN || `.
+fn fallback_length(text: &[u8]) -> Option<usize> {
+    const LENGTH_MAX: usize = 80;
+    const OPERATORS: [&[u8]; 3] = [b" || ", b" ?? ", b" or "];
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.$()[]'\"?:".contains(byte);
+    if !text.first()?.is_ascii_alphabetic() && text.first() != Some(&b'$') {
+        return None;
+    }
+    let length = text
+        .iter()
+        .take(LENGTH_MAX)
+        .take_while(|byte| of_name(byte))
+        .count();
+    let after = text.get(length..)?;
+    let operator = OPERATORS
+        .iter()
+        .find(|operator| after.starts_with(operator))?;
+    let value = length + operator.len();
+    Quote::at(text, value).map(|_| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands after the name `N`, and whether it is a guess.
+    fn value(text: &str) -> Option<(&str, bool)> {
+        let link = Link::read(text.as_bytes(), text.find('N')? + 1)?;
+        Some((&text[link.value..], link.is_guess))
+    }
+
+    #[test]
+    fn labels_are_looked_over() {
+        for text in [
+            "N 1: x",
+            "N #1: x",
+            "N (base64): x",
+            "N[0]: x",
+            "N for admin: x",
+            "N for user 'a b': x",
+            "N -> x",
+            "N | x",
+            "N is x",
+            "N is: x",
+            "N was set to x",
+            "N (prod) = x",
+            "N,x",
+            "N 1 x",
+        ] {
+            assert_eq!(value(text), Some(("x", true)), "{text}");
+        }
+        assert_eq!(value("\"N\", 'x'"), Some(("'x'", true)));
+        assert_eq!(value("N (12 ms)"), Some(("(12 ms)", false)));
+    }
+
+    #[test]
+    fn types_and_words_are_looked_over() {
+        for text in [
+            "N: &str = 'x'",
+            "N: string = 'x'",
+            "N = process.env.T || 'x'",
+            "N = new 'x'",
+            "\"N\"=>\n  'x'",
+            "N%253D'x'",
+            "N&#61;'x'",
+            "N\u{a0}='x'",
+            "N\u{ff1a}'x'",
+        ] {
+            assert_eq!(value(text), Some(("'x'", false)), "{text}");
+        }
+        assert_eq!(value("\"N\"]=>\n  string(1) \"x\""), Some(("\"x\"", false)));
+        assert_eq!(value("<a b=\"N\">x"), Some(("x", false)));
+        assert_eq!(value("<k>N</k>\n<s>x"), Some(("x", false)));
+        for (text, is_broken) in [
+            ("N\nx", true),
+            ("N:\nx", true),
+            ("N:\n  x", false),
+            ("N: x", false),
+        ] {
+            let link = Link::read(text.as_bytes(), 1).unwrap();
+            assert_eq!(link.is_broken, is_broken, "{text}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Names of secrets and the values that belong to them.
+
+mod judge;
+mod link;
+mod pair;
+mod strength;
+
+pub(super) use judge::spares_field;
+pub(super) use link::value_key_length;
+pub(super) use pair::{Need, Reach, ends, may_end, pair};
+pub(super) use strength::{Strength, strength_of};

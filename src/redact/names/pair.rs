@@ -1,0 +1,497 @@
+//! Names that say that a value is secret (`password`, `api_key`, `--token`), and the value that
+//! belongs to one, in the forms in which programs write the pair: `name=value`, `name: value`,
+//! JSON, YAML, shell, debug output, flags.
+
+use super::judge::Judge;
+use super::link::Link;
+use super::strength::Strength;
+use super::strength::strength_of;
+use crate::redact::edit::Form;
+use crate::redact::edit::MASK;
+use crate::redact::values::extent::Quote;
+use crate::redact::values::extent::bare_end;
+use crate::redact::values::extent::closing_bracket;
+use crate::redact::values::extent::is_json_end;
+use crate::redact::values::extent::yaml_block_end;
+use crate::redact::values::prose;
+use crate::redact::values::space::ESCAPE;
+use crate::redact::values::space::is_space;
+use crate::redact::values::worth;
+use std::ops::Range;
+
+/// What must stand between a name and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::redact) enum Need {
+    /// White space is enough, unless the value is an ordinary word.
+    Space,
+    /// `=` or `:`.
+    Sign,
+    /// `=`, or a quote that closes the name: the name is a word of prose, too.
+    Equals,
+    /// The same, and the value is no number: what is counted has such a name, too.
+    Uncounted,
+    /// The name is a command line flag: white space is enough, and almost any word is a value.
+    Flag,
+}
+
+/// What to replace, and how to write the mask.
+type Pair = (Range<usize>, Form);
+
+impl Link {
+    fn satisfies(&self, need: Need) -> bool {
+        let sign = self.equals || self.colon;
+        match need {
+            Need::Space | Need::Flag => {
+                sign || self.quoted.is_none() || self.is_guess || self.in_tag
+            }
+            Need::Sign => sign || self.is_guess || self.in_tag,
+            Need::Equals | Need::Uncounted => {
+                self.equals || self.colon && self.quoted.is_some() || self.in_tag
+            }
+        }
+    }
+}
+
+/// How far the values found in a text reach so far. Values are looked for from left to right;
+/// without this, a line of `key=key=key=` would be read to its end once for each name.
+#[derive(Debug, Default)]
+pub(in crate::redact) struct Reach {
+    /// The end of the last bare value: a name inside may have a value that ends later.
+    bare: usize,
+    /// The end of the last value in quotes or brackets: a name inside has its value inside.
+    closed: usize,
+}
+
+impl Reach {
+    /// Whether a secret that ends further right holds this place.
+    pub(in crate::redact) fn covers(&self, at: usize) -> bool {
+        at < self.closed
+    }
+
+    /// Notes where a secret ends.
+    pub(in crate::redact) fn close(&mut self, end: usize) {
+        self.closed = self.closed.max(end);
+    }
+}
+
+/// The longest flag that is recognized, in bytes: how far left of a name its dashes are looked for.
+const FLAG_LENGTH_MAX: usize = 64;
+
+/// The longest end of a name after the word that says what it is: `_PROD`, `_2`.
+const SUFFIX_LENGTH_MAX: usize = 12;
+
+/// Whether a name may end here: what follows can be the start of a separator or closes quotes.
+pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
+    text.get(end).is_some_and(|&byte| {
+        is_space(byte)
+            || byte.is_ascii_digit()
+            || matches!(
+                byte,
+                b'=' | b':'
+                    | b'"'
+                    | b'\''
+                    | b'`'
+                    | b'\\'
+                    | b']'
+                    | b'%'
+                    | b'&'
+                    | b'#'
+                    | b'^'
+                    | b','
+                    | b'|'
+                    | b'('
+                    | b'['
+                    | b'<'
+                    | b'_'
+                    | b'-'
+                    | 0xc2
+                    | 0xef
+                    | ESCAPE
+            )
+    })
+}
+
+/// What to replace for the name that stands at `name`, or nothing where no secret follows.
+pub(in crate::redact) fn pair(
+    text: &[u8],
+    name: Range<usize>,
+    need: Need,
+    strict: bool,
+    reach: &mut Reach,
+) -> Option<Pair> {
+    let flag = need == Need::Flag;
+    if flag && !is_flag(text, name.start) {
+        return None;
+    }
+    let end = name.end + suffix_length(text, name.end)?;
+    let mut link = Link::read(text, end)?;
+    if reach.covers(link.value) {
+        return None;
+    }
+    if flag {
+        link.skip_comma(text);
+    }
+    link.skip_value_key(text);
+    let satisfied = link.satisfies(need);
+    if !satisfied && !strict {
+        // a header of this name has rules of its own
+        let is_header = text
+            .get(name.clone())
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
+            && Quote::at(text, link.value).is_none();
+        link.is_guess = link.colon && need != Need::Sign && !is_header;
+    }
+    if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
+        return None;
+    }
+    let before = text.get(..name.end)?;
+    if !strict
+        && (prose::is_no_name(before) || link.is_space() && prose::is_no_name_before_space(before))
+    {
+        return None;
+    }
+    if need == Need::Equals && is_working_directory(text, name.clone(), link.value) {
+        return None;
+    }
+    if need == Need::Uncounted && !strict && is_count(text, link.value)
+        || !strict && is_size(text, link.value)
+    {
+        return None;
+    }
+    let strength = strength_of(before, name.start);
+    let judge = Judge {
+        strength,
+        strict,
+        flag,
+    };
+    if link.in_tag {
+        in_tag(text, &link, &judge)
+    } else if link.quoted.is_some() {
+        structured(text, &link, &judge, reach)
+    } else {
+        plain(text, &link, &judge, reach)
+    }
+}
+
+/// Whether a key whose last telling word ends at `end` ends there, too, but for a number or a word for where it is used.
+pub(in crate::redact) fn ends(key: &[u8], end: usize) -> bool {
+    end == key.len() || suffix_length(key, end).is_some_and(|length| end + length == key.len())
+}
+
+/// How a name goes on after the word that says what it is: a number, or a word for where it is used (`_PROD`). Nothing where it
+/// goes on in another way, so that it names something else (`key_id`).
+fn suffix_length(text: &[u8], end: usize) -> Option<usize> {
+    let rest = text.get(end..)?;
+    let rest = rest.get(..SUFFIX_LENGTH_MAX).unwrap_or(rest);
+    let of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    match rest {
+        [b'0'..=b'9', ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (digits <= 2 && !rest.get(digits).is_some_and(of_name)).then_some(digits)
+        }
+        [b'_' | b'-', word @ ..] => {
+            let length = word.iter().take_while(|byte| of_name(byte)).count();
+            if length == 0 {
+                return (rest.get(..2) == Some(b"->")).then_some(0);
+            }
+            prose::is_place(word.get(..length)?).then_some(length + 1)
+        }
+        _ => Some(0),
+    }
+}
+
+/// The content of an XML element or attribute after a name.
+fn in_tag(text: &[u8], link: &Link, judge: &Judge) -> Option<Pair> {
+    /// Longer contents are documents.
+    const LENGTH_MAX: usize = 4096;
+    let rest = text.get(link.value..)?;
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let length = memchr::memchr(b'<', near)?;
+    let value = near.get(..length)?;
+    if judge.spares(value.trim_ascii(), link, true) {
+        return None;
+    }
+    replacement(text, link.value..link.value + length, Form::Bare)
+}
+
+/// Whether the value is a number, perhaps of a list or with a unit.
+fn is_count(text: &[u8], value: usize) -> bool {
+    let rest = text.get(value..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let after = rest.get(digits);
+    digits > 0 && after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte >= b' ')
+}
+
+/// Whether the value is a number of bytes or characters: how long a secret is, not the secret.
+fn is_size(text: &[u8], value: usize) -> bool {
+    const DIGITS_MAX: usize = 6;
+    let rest = text.get(value..).unwrap_or_default();
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let unit = rest.get(digits..).unwrap_or_default();
+    (1..=DIGITS_MAX).contains(&digits)
+        && [&b" bytes"[..], b" byte", b" characters", b" chars"]
+            .iter()
+            .any(|known| unit.starts_with(known))
+}
+
+/// Whether a name is the variable of a shell that tells where it works: `PWD=/root`.
+fn is_working_directory(text: &[u8], name: Range<usize>, value: usize) -> bool {
+    let is_pwd = text
+        .get(name)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"pwd"));
+    let value = text.get(value..).unwrap_or_default();
+    let value = value.trim_ascii_start();
+    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    is_pwd && matches!(value, [b'/' | b'~', ..] | [_, b':', b'\\' | b'/', ..])
+}
+
+/// Whether the name that starts at `start` is the end of a flag such as `--db-password`.
+fn is_flag(text: &[u8], start: usize) -> bool {
+    let before = text.get(..start).unwrap_or_default();
+    let length = before
+        .iter()
+        .rev()
+        .take(FLAG_LENGTH_MAX)
+        .take_while(|&&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .count();
+    let first = start - length;
+    let opens = first
+        .checked_sub(1)
+        .and_then(|index| text.get(index))
+        .is_none_or(|&byte| is_space(byte) || matches!(byte, b'"' | b'\'' | b'[' | b'(' | b'`'));
+    opens && text.get(first) == Some(&b'-')
+}
+
+/// The value after a quoted name: what is quoted or bracketed there, the marks staying so that JSON
+/// stays JSON.
+fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
+    let start = link.value;
+    if let Some((at, quote)) = opening_quote(text, start).filter(|&(at, _)| at <= start + 3) {
+        let content = at + quote.length;
+        let (end, _) = quote.close(text, content);
+        let value = text.get(content..end)?;
+        if judge.is_weak_or(link) && judge.spares(value, link, true) {
+            return None;
+        }
+        reach.close(end);
+        return replacement(text, content..end, Form::Bare);
+    }
+    let (end, form) = match text.get(start..)? {
+        rest if rest.starts_with(MASK.as_bytes()) => return None,
+        [b'{' | b'[', ..] => {
+            let is_key = judge.strength == Strength::Key && !judge.strict;
+            if is_key || judge.is_weak() && !holds_random(text, start) {
+                return None;
+            }
+            let end = closing_bracket(text, start);
+            reach.close(end);
+            (end, Form::Quoted)
+        }
+        _ => (structured_bare_end(text, start, reach), Form::Quoted),
+    };
+    let value = text.get(start..end)?;
+    let goes_on = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
+    if !judge.strict && link.colon && goes_on && prose::is_ordinary_word(value) {
+        return None;
+    }
+    let is_object = matches!(form, Form::Quoted) && matches!(value.first(), Some(b'{' | b'['));
+    if !judge.strict
+        && (prose::is_no_value(value)
+            || !is_object && judge.is_weak_or(link) && judge.spares(value, link, false))
+    {
+        return None;
+    }
+    let escaped = link.quoted.is_some_and(|level| level > 0);
+    replacement(text, start..end, if escaped { Form::Bare } else { form })
+}
+
+/// Whether a list or object that starts here holds something random near its start.
+fn holds_random(text: &[u8], start: usize) -> bool {
+    const LOOKED_AT_MAX: usize = 256;
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..LOOKED_AT_MAX).unwrap_or(rest);
+    near.split(|byte| matches!(byte, b'"' | b'\'' | b'}' | b']'))
+        .any(worth::is_random)
+}
+
+/// Where a bare value after a quoted name ends: a number or plain word before what ends a JSON
+/// value, or white space.
+fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    let length = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_.+-/".contains(byte))
+        .count();
+    match rest.get(length) {
+        Some(b',' | b'}' | b']' | b')') if length > 0 => start + length,
+        _ => plain_bare_end(text, start, true, reach),
+    }
+}
+
+/// The value after a bare name: everything from the name's end to the value's end becomes
+/// `=[REDACTED]`; after a label the value alone is replaced.
+fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
+    let (start, strict) = (link.value, judge.strict);
+    if let Some(end) = yaml_block_end(text, link.start, start)
+        && (judge.strength != Strength::Key
+            || strict
+            || worth::is_random(text.get(start + 2..end)?.trim_ascii()))
+    {
+        reach.close(end);
+        return replacement(text, link.start..end, Form::Assigned);
+    }
+    if let Some(end) = curly_end(text, start) {
+        return replacement(text, link.start..end, Form::Assigned);
+    }
+    let quote = opening_quote(text, start)
+        .filter(|&(at, quote)| strict || !closes_something_else(text, link, at, quote));
+    let (mut end, value) = if let Some((at, quote)) = quote {
+        let content = at + quote.length;
+        let (inner_end, after) = quote.close(text, content);
+        let after = after + closed_calls(text, start..at, after);
+        let value = text.get(content..inner_end)?;
+        if !is_masked(value) && judge.spares(value, link, true) {
+            return None;
+        }
+        reach.close(after);
+        let after = changed_end(text, after, quote);
+        let end = if strict || goes_on(text, after) {
+            reach.bare = bare_end(text, after.max(reach.bare));
+            reach.bare
+        } else {
+            after
+        };
+        (end, text.get(start..end)?)
+    } else {
+        let end = plain_bare_end(text, start, strict, reach);
+        let value = text.get(start..end)?;
+        if is_masked(value) || judge.spares(value, link, false) {
+            return None;
+        }
+        (end, value)
+    };
+    if is_masked(value) {
+        return None;
+    }
+    if quote.is_none() && !strict {
+        end -= trailing_quote(value);
+    }
+    if link.coloured || link.is_guess && !strict {
+        return replacement(text, start..end, Form::Bare);
+    }
+    replacement(text, link.start..end, Form::Assigned)
+}
+
+/// Where a value ends that is shown with what it becomes: `"old" -> "new"`.
+fn changed_end(text: &[u8], after: usize, quote: Quote) -> usize {
+    const ARROW: &[u8] = b" -> ";
+    let rest = text.get(after..).unwrap_or_default();
+    let opened = after + ARROW.len();
+    if rest.starts_with(ARROW) && Quote::at(text, opened) == Some(quote) {
+        quote.close(text, opened + quote.length).1
+    } else {
+        after
+    }
+}
+
+/// Where a value in typographic quotes ends.
+fn curly_end(text: &[u8], start: usize) -> Option<usize> {
+    const LENGTH_MAX: usize = 256;
+    let rest = text.get(start..)?.strip_prefix("\u{201c}".as_bytes())?;
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    let close = "\u{201d}".as_bytes();
+    let length = memchr::memmem::find(near, close)?;
+    Some(start + 3 + length + close.len())
+}
+
+/// The quote that opens a value, behind a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
+fn opening_quote(text: &[u8], start: usize) -> Option<(usize, Quote)> {
+    /// Room for `SecretString(Some(b`; longer things are not looked through.
+    const WRAPPER_LENGTH_MAX: usize = 48;
+    if let Some(quote) = Quote::at(text, start) {
+        return Some((start, quote));
+    }
+    let rest = text.get(start..)?;
+    let length = rest
+        .iter()
+        .take(WRAPPER_LENGTH_MAX)
+        .take_while(|&&byte| byte.is_ascii_alphanumeric() || b"_:.($@".contains(&byte))
+        .count();
+    let wrapper = rest.get(..length)?;
+    let quote = Quote::at(text, start + length)?;
+    let opens = wrapper.ends_with(b"(")
+        || wrapper.len() <= 2 && wrapper.iter().all(|byte| b"bruBRUf$@".contains(byte))
+        || wrapper.len() > 2
+            && wrapper
+                .iter()
+                .rposition(|&b| b == b'(')
+                .is_some_and(|open| wrapper.len() - open <= 3);
+    opens.then_some((start + length, quote))
+}
+
+/// How many of the calls that a wrapper opens are closed just after the quotes.
+fn closed_calls(text: &[u8], wrapper: Range<usize>, after: usize) -> usize {
+    let calls = text.get(wrapper).unwrap_or_default();
+    let open = memchr::memchr_iter(b'(', calls).count();
+    let rest = text.get(after..).unwrap_or_default();
+    rest.iter().take(open).take_while(|&&b| b == b')').count()
+}
+
+/// Whether a value is a mask, perhaps with the punctuation of the text around it.
+fn is_masked(value: &[u8]) -> bool {
+    value
+        .strip_prefix(MASK.as_bytes())
+        .is_some_and(|rest| rest.iter().all(u8::is_ascii_punctuation))
+}
+
+/// Whether the quote after a name closes a string that the name ends, as in `msg="enter password: "
+/// user=x`.
+fn closes_something_else(text: &[u8], link: &Link, at: usize, quote: Quote) -> bool {
+    let last = at + quote.length - 1;
+    match text.get(last + 1) {
+        None => true,
+        Some(&next) if is_space(next) => !link.equals,
+        Some(_) => is_json_end(text, last),
+    }
+}
+
+/// Whether a shell would take what follows a closing quote for more of the same word.
+fn goes_on(text: &[u8], after: usize) -> bool {
+    text.get(after).is_some_and(|&next| {
+        !is_space(next) && next != ESCAPE && !b",;)}]>&|\"'`\\".contains(&next)
+    })
+}
+
+/// Where a bare value ends: at white space, or where the JSON string that it stands in ends.
+fn plain_bare_end(text: &[u8], start: usize, strict: bool, reach: &mut Reach) -> usize {
+    let known = start.max(reach.bare);
+    let mut end = bare_end(text, known);
+    if start < reach.bare && text.get(reach.bare).copied().is_some_and(|b| b == b'"') {
+        end = known;
+    }
+    if !strict {
+        let value = text.get(known..end).unwrap_or_default();
+        let json_end =
+            memchr::memchr_iter(b'"', value).find(|&offset| is_json_end(text, known + offset));
+        end = json_end.map_or(end, |offset| known + offset);
+    }
+    reach.bare = reach.bare.max(end);
+    end
+}
+
+/// One, if the value ends with a quote that nothing in it opened: it closes a string around the
+/// pair.
+fn trailing_quote(value: &[u8]) -> usize {
+    match value.split_last() {
+        Some((mark @ (b'"' | b'\'' | b'`'), before)) if !before.is_empty() => {
+            usize::from(memchr::memchr(*mark, before).is_none())
+        }
+        _ => 0,
+    }
+}
+
+/// The replacement of a secret that is there and is not a mask.
+fn replacement(text: &[u8], range: Range<usize>, form: Form) -> Option<Pair> {
+    let secret = text.get(range.clone())?;
+    (!secret.is_empty() && secret != MASK.as_bytes()).then_some((range, form))
+}

@@ -1,0 +1,375 @@
+//! Secrets that an earlier line of the same source announces: `- name: DB_PASSWORD` before `value: x`, `Generated password:` before
+//! a line of its own, `Set the following 'random' passwords` before `user:password`.
+
+use crate::record::Source;
+use crate::redact::names::value_key_length;
+use crate::redact::values::extent::Quote;
+use crate::redact::values::space::is_space;
+use crate::redact::values::worth;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// What a line says of those that follow it. It holds nothing of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Expected {
+    /// A line with the key of a value, or the element of one.
+    Value,
+    /// A line that is nothing but a secret.
+    Alone,
+    /// Lines with a user, a colon and a password.
+    Users,
+    /// So many lines of a key in the form of `PuTTY`.
+    Lines(u16),
+}
+
+/// An announcement that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Announcement {
+    expected: Expected,
+    /// How many more lines it may be about.
+    lines_left: u16,
+}
+
+/// Sources with an announcement at once; past this the oldest is given up. It bounds what an attacker who can name sources can make
+/// us keep.
+pub(super) const ANNOUNCED_MAX: usize = 256;
+
+/// Between an announcement and what it announces stands an empty line at most, or one more sentence.
+pub(super) const LINES_BETWEEN_MAX: u16 = 3;
+
+/// A machine has few users whose passwords are made at its first start.
+pub(super) const USERS_MAX: u16 = 64;
+
+/// A key of `PuTTY` has fewer lines.
+pub(super) const KEY_LINES_MAX: u16 = 400;
+
+/// Longer lines announce nothing.
+const LINE_LENGTH_MAX: usize = 256;
+
+/// The announcements of all sources.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Announcements {
+    of_source: HashMap<Source, Announcement>,
+    /// The sources in the order in which their announcements came.
+    order: VecDeque<Source>,
+    /// Those that were given up since they were last asked for.
+    pub(super) given_up: Vec<Source>,
+}
+
+impl Announcements {
+    /// What the line before announced of this message. `is_secret` says whether a name is one of a secret.
+    pub(in crate::redact) fn secret(
+        &mut self,
+        source: &Source,
+        message: &str,
+        is_secret: impl Fn(&str) -> bool,
+    ) -> Option<Range<usize>> {
+        let found = if self.of_source.is_empty() {
+            None
+        } else {
+            self.take(source, message)
+        };
+        if found.is_none()
+            && let Some(expected) = announced(message, is_secret)
+        {
+            let lines_left = match expected {
+                Expected::Users => USERS_MAX,
+                Expected::Lines(count) => count.min(KEY_LINES_MAX),
+                Expected::Value | Expected::Alone => LINES_BETWEEN_MAX,
+            };
+            let announcement = Announcement {
+                expected,
+                lines_left,
+            };
+            self.keep(source, announcement);
+        }
+        found
+    }
+
+    /// The announcement of a source.
+    pub(in crate::redact) fn get(&self, source: &Source) -> Option<Announcement> {
+        self.of_source.get(source).copied()
+    }
+
+    /// Keeps an announcement.
+    pub(super) fn keep(&mut self, source: &Source, announcement: Announcement) {
+        self.forget(source);
+        if self.order.len() >= ANNOUNCED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.of_source.remove(&oldest);
+            self.given_up.push(oldest);
+        }
+        self.order.push_back(source.clone());
+        self.of_source.insert(source.clone(), announcement);
+    }
+
+    fn forget(&mut self, source: &Source) {
+        if self.of_source.remove(source).is_some() {
+            self.order.retain(|other| other != source);
+        }
+    }
+
+    fn take(&mut self, source: &Source, message: &str) -> Option<Range<usize>> {
+        let announcement = self.of_source.get_mut(source)?;
+        announcement.lines_left = announcement.lines_left.saturating_sub(1);
+        let is_last = announcement.lines_left == 0;
+        let (found, goes_on) = match announcement.expected {
+            Expected::Value => {
+                let found = value(message);
+                let goes_on = found.is_none();
+                (found, goes_on)
+            }
+            Expected::Alone => {
+                let found = alone(message);
+                let goes_on = found.is_none();
+                (found, goes_on)
+            }
+            Expected::Users => {
+                let found = password_of_user(message);
+                let goes_on = found.is_some();
+                (found, goes_on)
+            }
+            Expected::Lines(_) => (key_line(message), true),
+        };
+        if is_last || !goes_on {
+            self.forget(source);
+        }
+        found
+    }
+}
+
+/// What a line announces.
+fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected> {
+    let line = message.trim_end();
+    let line = line.rsplit('\n').next().unwrap_or(line);
+    if line.len() > LINE_LENGTH_MAX {
+        return None;
+    }
+    let last = *line.as_bytes().last()?;
+    match last {
+        b's' if ends_in(line, "passwords") => Some(Expected::Users),
+        b':' if ends_in(line, "passwords:") => Some(Expected::Users),
+        b'>' => tag_name(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Value),
+        b':' => says_secret(line, &is_secret).then_some(Expected::Alone),
+        b'0'..=b'9' if starts_with(line, "private-lines:") => {
+            let count = line.rsplit(' ').next()?.parse().ok()?;
+            Some(Expected::Lines(count))
+        }
+        _ => named(line)
+            .filter(|name| is_secret(name))
+            .map(|_| Expected::Value),
+    }
+}
+
+fn ends_in(line: &str, word: &str) -> bool {
+    let start = line.len().saturating_sub(word.len());
+    line.as_bytes()
+        .get(start..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+fn starts_with(line: &str, word: &str) -> bool {
+    line.as_bytes()
+        .get(..word.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Whether a line that ends in a colon names a secret: at its end, or anywhere as a password.
+fn says_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
+    let words = line.trim_end_matches(':');
+    let last = words.rsplit(|c: char| c.is_whitespace() || c == '"').next();
+    let lower = || words.to_ascii_lowercase();
+    last.is_some_and(is_secret) || lower().contains("password")
+}
+
+/// The name in `- name: DB_PASSWORD` and `"key": "api_token",`.
+fn named(line: &str) -> Option<&str> {
+    let line = line.trim_start_matches([' ', '\t', '-', '{', '"', '\'']);
+    let rest = ["name", "key"].iter().find_map(|key| {
+        starts_with(line, key)
+            .then(|| line.get(key.len()..))
+            .flatten()
+    })?;
+    let rest = rest.trim_start_matches(['"', '\'', ' ']);
+    let rest = rest.strip_prefix([':', '='])?;
+    Some(rest.trim_matches([' ', '"', '\'', ',']))
+}
+
+/// The name in `<key>apiToken</key>` and `<name>secret.key</name>`.
+fn tag_name(line: &str) -> Option<&str> {
+    let (before, _) = line.rsplit_once("</")?;
+    let (_, name) = before.rsplit_once('>')?;
+    Some(name.trim())
+}
+
+/// The value in `value: x`, `"value": "x",` and `<value>x</value>`.
+fn value(message: &str) -> Option<Range<usize>> {
+    let bytes = message.as_bytes();
+    let mut at = bytes
+        .iter()
+        .take_while(|&&byte| is_space(byte) || byte == b'-')
+        .count();
+    if bytes.get(at) == Some(&b'<') {
+        let opened = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
+        let length = memchr::memchr(b'<', bytes.get(opened..)?)?;
+        return (length > 0).then_some(opened..opened + length);
+    }
+    let quote = Quote::at(bytes, at);
+    at += quote.map_or(0, |quote| quote.length);
+    at += value_key_length(bytes.get(at..)?)?;
+    at += quote
+        .and_then(|_| Quote::at(bytes, at))
+        .map_or(0, |quote| quote.length);
+    at += bytes
+        .get(at..)?
+        .iter()
+        .take_while(|&&byte| is_space(byte))
+        .count();
+    if !matches!(bytes.get(at), Some(b':' | b'=')) {
+        return None;
+    }
+    at += 1;
+    at += bytes
+        .get(at..)?
+        .iter()
+        .take_while(|&&byte| is_space(byte))
+        .count();
+    let end = match Quote::at(bytes, at) {
+        Some(quote) => {
+            at += quote.length;
+            quote.close(bytes, at).0
+        }
+        None => message.trim_end().len(),
+    };
+    let text = bytes.get(at..end)?;
+    (!text.is_empty() && !worth::is_reference(text)).then_some(at..end)
+}
+
+/// The one word of a line, if it is likely a secret.
+fn alone(message: &str) -> Option<Range<usize>> {
+    let word = message.trim();
+    let start = message.find(word)?;
+    let is_one = !word.is_empty() && !word.contains(char::is_whitespace);
+    (is_one && worth::is_likely_secret(word.as_bytes())).then_some(start..start + word.len())
+}
+
+/// The password in `user:password`.
+fn password_of_user(message: &str) -> Option<Range<usize>> {
+    const USER_LENGTH_MAX: usize = 32;
+    let line = message.trim_end();
+    let colon = memchr::memchr(b':', line.as_bytes())?;
+    let (user, password) = (line.get(..colon)?.trim_start(), line.get(colon + 1..)?);
+    let of_user = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_user = !user.is_empty() && user.len() <= USER_LENGTH_MAX && user.chars().all(of_user);
+    let is_word = !password.is_empty() && !password.contains(char::is_whitespace);
+    (is_user && is_word).then_some(colon + 1..line.len())
+}
+
+/// A line that is base64 as a whole.
+fn key_line(message: &str) -> Option<Range<usize>> {
+    let line = message.trim_end();
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    (!line.is_empty() && line.bytes().all(is_base64)).then_some(0..line.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_secret(name: &str) -> bool {
+        ["PASSWORD", "password", "Token", "secret.key"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    }
+
+    /// The lines with what is announced hidden.
+    fn hidden(lines: &[&str]) -> Vec<String> {
+        let mut announcements = Announcements::default();
+        let source = Source::new("file", "x");
+        lines
+            .iter()
+            .map(
+                |line| match announcements.secret(&source, line, is_secret) {
+                    Some(range) => format!("{}#{}", &line[..range.start], &line[range.end..]),
+                    None => (*line).to_owned(),
+                },
+            )
+            .collect()
+    }
+
+    #[test]
+    fn values_on_the_next_line_are_found() {
+        for (lines, last) in [
+            (&["- name: DB_PASSWORD", "  value: a b"][..], "  value: #"),
+            (
+                &["{\"name\": \"DB_PASSWORD\",", "\"value\": \"a\"},"],
+                "\"value\": \"#\"},",
+            ),
+            (
+                &["<key>apiToken</key>", "<string>a b</string>"],
+                "<string>#</string>",
+            ),
+            (&["Generated password:", "", "x9kYh7qweZ"], "#"),
+            (
+                &["use the following password to proceed:", "4f1c0a7e5d2b4f1c"],
+                "#",
+            ),
+            (&["Private-Lines: 2", "Rd3Qv3O0=="], "#"),
+            (
+                &[
+                    "Set the following 'random' passwords",
+                    "bob:Xk2 9",
+                    "bob:Xk29",
+                ],
+                "bob:Xk29",
+            ),
+            (
+                &["Set the following 'random' passwords", "bob:Xk29", "al:a:b"],
+                "al:#",
+            ),
+        ] {
+            assert_eq!(hidden(lines).last().unwrap(), last, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn other_lines_stay() {
+        for lines in [
+            &["- name: LANG", "  value: C"][..],
+            &[
+                "- name: DB_PASSWORD",
+                "  valueFrom:",
+                "    secretKeyRef:",
+                "  x",
+                "  value: C",
+            ],
+            &["Enter password:", "Connected to db"],
+            &["name: DB_PASSWORD", "value: $DB_PASSWORD"],
+            &[
+                "3 users changed their passwords",
+                "Cloud-init v. 20.4.1 finished: done",
+            ],
+            &["error:", "x9kYh7qweZ"],
+        ] {
+            assert_eq!(hidden(lines), lines, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn announcements_are_bounded() {
+        let mut announcements = Announcements::default();
+        for number in 0..=ANNOUNCED_MAX {
+            let source = Source::new("file", &number.to_string());
+            announcements.secret(&source, "password:", is_secret);
+        }
+        assert_eq!(announcements.of_source.len(), ANNOUNCED_MAX);
+        assert_eq!(announcements.order.len(), ANNOUNCED_MAX);
+        assert_eq!(announcements.given_up, [Source::new("file", "0")]);
+    }
+}

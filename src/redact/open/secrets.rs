@@ -1,0 +1,125 @@
+//! What the records so far have left open in each source, and what that says about the next record.
+
+use super::announced::Announcements;
+use super::keys::OpenKeys;
+use super::parts::OpenLines;
+use super::saved;
+use super::saved::Saved;
+use crate::record::Position;
+use crate::record::Positions;
+use crate::record::Record;
+use crate::record::Source;
+use crate::redact::edit::Edit;
+use crate::redact::scan::Name;
+use crate::redact::scan::Scan;
+use std::collections::BTreeSet;
+
+/// Secrets that the records so far have left open.
+#[derive(Debug, Clone, Default)]
+pub(in crate::redact) struct OpenSecrets {
+    keys: OpenKeys,
+    lines: OpenLines,
+    announcements: Announcements,
+    /// Sources whose state may have changed since it was last saved.
+    changed: BTreeSet<Source>,
+}
+
+impl OpenSecrets {
+    /// Whether anything is open in a source.
+    pub(in crate::redact) fn holds(&self, source: &Source) -> bool {
+        self.keys.get(source).is_some()
+            || self.announcements.get(source).is_some()
+            || self.lines.has(source)
+    }
+
+    fn saved(&self, source: &Source) -> Saved {
+        Saved {
+            key: self.keys.get(source).cloned(),
+            announcement: self.announcements.get(source),
+            part: self.lines.get(source),
+        }
+    }
+
+    /// Notes how a record is stored. `was_open` says whether anything was open in its source before it.
+    pub(in crate::redact) fn stored(&mut self, record: &Record, was_open: bool) {
+        self.lines.stored(&record.source, &record.message);
+        if was_open || self.holds(&record.source) {
+            self.changed.insert(record.source.clone());
+        }
+    }
+
+    /// Continues where an earlier redactor was, according to the positions of a store.
+    pub(in crate::redact) fn restore(&mut self, positions: &Positions) {
+        for (origin, value) in positions {
+            let source = origin.strip_prefix(saved::ORIGIN);
+            if let Some(source) = source.and_then(|source| source.parse::<Source>().ok()) {
+                self.restore_source(&source, Saved::decoded(value));
+            }
+        }
+    }
+
+    /// The state of each source that has changed since the last call.
+    pub(in crate::redact) fn changes(&mut self) -> Vec<Position> {
+        self.changed.extend(self.keys.given_up.drain(..));
+        self.changed.extend(self.lines.given_up.drain(..));
+        self.changed.extend(self.announcements.given_up.drain(..));
+        let changed = std::mem::take(&mut self.changed).into_iter();
+        changed
+            .map(|source| Position {
+                origin: format!("{}{source}", saved::ORIGIN),
+                value: self.saved(&source).encoded(),
+            })
+            .collect()
+    }
+
+    fn restore_source(&mut self, source: &Source, saved: Saved) {
+        if let Some(key) = saved.key {
+            self.keys.keep(source, key);
+        }
+        if let Some(announcement) = saved.announcement {
+            self.announcements.keep(source, announcement);
+        }
+        if let Some((part, stored)) = saved.part {
+            self.lines.restore(source, part, stored);
+        }
+    }
+
+    /// What the records before tell about the message of this one.
+    pub(in crate::redact) fn known(&mut self, scan: &Scan<'_>, record: &Record) -> Vec<Edit> {
+        let mut known = self.known_of_lines(scan, &record.source, &record.message);
+        if let Some(around) = self.lines.around(record) {
+            known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
+            if around.hidden > 0
+                && let Some(rule) = scan.announced()
+            {
+                known.push(Edit::bare(rule, 0..around.hidden));
+            }
+        }
+        known
+    }
+
+    /// The same for what whole lines tell.
+    pub(in crate::redact) fn known_of_lines(
+        &mut self,
+        scan: &Scan<'_>,
+        source: &Source,
+        message: &str,
+    ) -> Vec<Edit> {
+        let mut known = self.known_of_key(scan, source, message);
+        if let Some(rule) = scan.announced() {
+            let is_secret = |name: &str| scan.name(name, false).is_some_and(Name::is_certain);
+            let secret = self.announcements.secret(source, message, is_secret);
+            known.extend(secret.map(|range| Edit::bare(rule, range)));
+        }
+        known
+    }
+
+    /// What a message holds of a private key that began in an earlier record.
+    fn known_of_key(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
+        let Some(rule) = scan.private_key() else {
+            return Vec::new();
+        };
+        let parts = self.keys.parts(source, message).into_iter();
+        parts.map(|range| Edit::bare(rule, range)).collect()
+    }
+}

@@ -1,0 +1,10 @@
+//! The table of rules, and how each kind of rule matches.
+
+pub(super) mod pem;
+pub(super) mod prefix;
+pub(super) mod rule;
+pub(super) mod shape;
+pub(super) mod table;
+pub(super) mod url;
+pub(super) mod vendor;
+mod vendors;

@@ -1,0 +1,293 @@
+//! What a pattern cannot tell about a secret: what stands before it, and a last look at what was
+//! found.
+
+use crate::redact::edit::MASK;
+use crate::redact::values::prose;
+use crate::redact::values::space::is_space;
+use crate::redact::values::worth;
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+use std::ops::Range;
+
+/// Every match is a secret.
+pub(in crate::redact) fn anything(_: &[u8]) -> bool {
+    true
+}
+
+/// Every match but a word that goes on a sentence.
+pub(super) fn is_no_follower(secret: &[u8]) -> bool {
+    !prose::is_follower(secret)
+}
+
+/// The same, and no short word in small letters, and no name of another value.
+pub(super) fn is_bearer_token(secret: &[u8]) -> bool {
+    const WORD_LENGTH_MAX: usize = 8;
+    let is_name = secret.strip_suffix(b"=").is_some_and(|name| {
+        name.contains(&b'_')
+            && name
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+    });
+    let is_short_word = secret.len() <= WORD_LENGTH_MAX
+        && (secret.len() == 1 || secret.iter().all(u8::is_ascii_lowercase));
+    !is_name && !is_short_word && is_no_follower(secret)
+}
+
+/// A match that looks as if a machine had made it up.
+pub(super) fn is_made_up(secret: &[u8]) -> bool {
+    worth::is_random(secret)
+}
+
+/// A match that is likely a secret where its neighbourhood says so.
+pub(super) fn is_likely(secret: &[u8]) -> bool {
+    worth::is_likely_secret(secret)
+}
+
+/// The token around a literal that stands in it.
+pub(in crate::redact) fn around(
+    text: &[u8],
+    literal: Range<usize>,
+    before_min: usize,
+    after_min: usize,
+) -> Option<Range<usize>> {
+    const LENGTH_MAX: usize = 256;
+    let belongs = |byte: &&u8| is_token_byte(**byte) || **byte == b'.';
+    let before = text.get(..literal.start)?.iter().rev().take(LENGTH_MAX);
+    let before = before.take_while(belongs).count();
+    let after = text.get(literal.end..)?.iter().take(LENGTH_MAX);
+    let after = after
+        .take_while(|byte| belongs(byte) || **byte == b'~')
+        .count();
+    (before >= before_min && after >= after_min)
+        .then_some(literal.start - before..literal.end + after)
+}
+
+/// A match with a digit: a random secret of this length has one, words joined by hyphens have none.
+pub(in crate::redact) fn has_digit(secret: &[u8]) -> bool {
+    secret.iter().any(u8::is_ascii_digit)
+}
+
+/// A match that no words make: with a digit, or with letters of both cases. One random token of 36
+/// characters in 500 has no digit.
+pub(in crate::redact) fn is_random(secret: &[u8]) -> bool {
+    let mixed =
+        secret.iter().any(u8::is_ascii_uppercase) && secret.iter().any(u8::is_ascii_lowercase);
+    mixed || has_digit(secret)
+}
+
+/// A match whose first word does not go on a sentence.
+pub(super) fn starts_no_sentence(secret: &[u8]) -> bool {
+    let word = secret.split(|&byte| is_space(byte)).next();
+    let is_mask = secret == MASK.trim_matches(['[', ']']).as_bytes();
+    !is_mask && is_no_follower(word.unwrap_or_default())
+}
+
+/// A match that is no word of prose: what a sentence tells after `password is`.
+pub(super) fn is_no_word(secret: &[u8]) -> bool {
+    !prose::is_ordinary_word(secret) && is_random(secret)
+}
+
+/// A match that has a digit and is not the start of another vendor's key.
+pub(super) fn is_openai(secret: &[u8]) -> bool {
+    let is_algorithm = secret.starts_with(b"ssh-") || secret.starts_with(b"ecdsa-");
+    is_random(secret) && !secret.starts_with(b"ant-") && !is_algorithm
+}
+
+/// A match that maps no ports: `-p 8080:80` is a container's option.
+pub(super) fn is_no_mapping(secret: &[u8]) -> bool {
+    let is_address = |byte: &u8| byte.is_ascii_digit() || b":./-".contains(byte);
+    !(secret.contains(&b':') && secret.iter().all(is_address))
+}
+
+/// A match that is base64 of `user:password`, perhaps cut at its end.
+pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    /// A user and a colon stand within this many characters, or it is something else.
+    const LOOKED_AT_MAX: usize = 256;
+    let whole = secret.len().min(LOOKED_AT_MAX) / 4 * 4;
+    let text: Vec<u8> = secret
+        .iter()
+        .take(if secret.len() < LOOKED_AT_MAX && secret.len() % 4 != 1 {
+            secret.len()
+        } else {
+            whole
+        })
+        .map(|&byte| match byte {
+            b'+' => b'-',
+            b'/' => b'_',
+            other => other,
+        })
+        .collect();
+    LENIENT.decode(text).is_ok_and(|decoded| {
+        let mut parts = decoded.split(|&byte| byte == b':');
+        let user = parts.next().unwrap_or_default();
+        parts.next().is_some() && user.iter().all(|byte| !byte.is_ascii_control())
+    })
+}
+
+/// Whether no byte of this kind stands before `start`, save for the last one of a code: of a
+/// percent-encoded or escaped sign, or of a terminal's colour.
+pub(in crate::redact) fn is_boundary(text: &[u8], start: usize, belongs: fn(u8) -> bool) -> bool {
+    let before = text.get(..start).unwrap_or_default();
+    match before.last() {
+        Some(&last) if belongs(last) => ends_in_code(before),
+        _ => true,
+    }
+}
+
+/// Whether a text that ends in a letter or digit ends in a code that stands for something else.
+fn ends_in_code(text: &[u8]) -> bool {
+    let are_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    let code = |length: usize| text.get(text.len().checked_sub(length)?..);
+    matches!(code(2), Some([b'\\', b'n' | b'r' | b't' | b'b' | b'f']))
+        || matches!(code(3), Some([b'%', digits @ ..]) if are_hex(digits))
+        || matches!(code(4), Some([b'\\', b'x', digits @ ..]) if are_hex(digits))
+        || matches!(code(6), Some([b'\\', b'u', digits @ ..]) if are_hex(digits))
+        || ends_in_colour(text)
+}
+
+/// Whether a text ends in a terminal's colour sequence, from its bracket on.
+fn ends_in_colour(text: &[u8]) -> bool {
+    /// Colours have few parameters.
+    const LENGTH_MAX: usize = 24;
+    let Some((b'm' | b'K', before)) = text.split_last() else {
+        return false;
+    };
+    let mut rest = before
+        .iter()
+        .rev()
+        .take(LENGTH_MAX)
+        .skip_while(|byte| byte.is_ascii_digit() || **byte == b';');
+    rest.next() == Some(&b'[')
+        && matches!(
+            rest.next(),
+            Some(b'\x1b' | b'b' | b'B' | b'3' | b'[' | b'e')
+        )
+}
+
+/// A letter or digit.
+pub(in crate::redact) fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// A byte of the alphabet that most tokens are written in.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// Whether the number of a bot stands before `start`: 8 digits or more, as a code before the number
+/// may end in digits, too.
+pub(super) fn follows_digits(text: &[u8], start: usize) -> bool {
+    const DIGITS_MIN: usize = 8;
+    let before = text.get(..start).unwrap_or_default();
+    let last = before.iter().rev().take(DIGITS_MIN);
+    last.take_while(|byte| byte.is_ascii_digit()).count() == DIGITS_MIN
+}
+
+/// Whether the text before `start` begins an XML tag, so that what is at `start` ends the name of
+/// one.
+pub(super) fn is_in_tag(text: &[u8], start: usize) -> bool {
+    /// Longer names of elements are not looked through.
+    const NAME_LENGTH_MAX: usize = 64;
+    let before = text.get(..start).unwrap_or_default();
+    let mut rest = before
+        .iter()
+        .rev()
+        .take(NAME_LENGTH_MAX)
+        .skip_while(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(byte));
+    rest.next() == Some(&b'<')
+}
+
+/// The password of `user:password` that ends at `end`.
+pub(in crate::redact) fn password_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+    /// Room for a user and a token; what is longer is not looked through.
+    const LENGTH_MAX: usize = 512;
+    let before = text.get(end.saturating_sub(LENGTH_MAX)..end)?;
+    let ends_it = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`');
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|byte| !ends_it(byte))
+        .count();
+    let start = end - length;
+    let colon = memchr::memchr(b':', text.get(start..end)?)?;
+    let password = start + colon + 1..end;
+    (!password.is_empty()).then_some(password)
+}
+
+/// The password of `user:password` that a command whose name is at `start` is given through a pipe,
+/// by `echo` and the like.
+pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Range<usize>> {
+    /// How far left of the command its pipe is looked for: room for `sudo` and a few flags.
+    const PIPE_DISTANCE_MAX: usize = 64;
+    let near = start.saturating_sub(PIPE_DISTANCE_MAX);
+    let pipe = near + memchr::memrchr(b'|', text.get(near..start)?)?;
+    let before = text.get(..pipe)?.trim_ascii_end();
+    let before = before
+        .strip_suffix(b"\"")
+        .or_else(|| before.strip_suffix(b"'"));
+    let before = before.unwrap_or_else(|| text.get(..pipe).unwrap_or_default().trim_ascii_end());
+    let before = before.strip_suffix(b"\\n").unwrap_or(before);
+    password_before(text, before.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_are_told_from_words() {
+        assert!(is_user_and_password(b"dXNlcjpwYXNz"));
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI="));
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI"), "no padding");
+        assert!(is_user_and_password(b"Ym9iOmh1bnRlc"), "cut");
+        assert!(!is_user_and_password(b"authentication"));
+        assert!(!is_user_and_password(b"information"));
+    }
+
+    #[test]
+    fn what_stands_before_is_seen() {
+        let no_word = |text: &[u8]| is_boundary(text, text.len(), is_word_byte);
+        assert!(no_word(b"") && no_word(b"a ") && no_word(b"%3D") && no_word(b"_"));
+        assert!(!no_word(b"a") && !no_word(b"x3D") && !no_word(b"[0m") && !no_word(b"n"));
+        for code in [
+            r"\n",
+            r"\x22",
+            r"\u0022",
+            "\x1b[0m",
+            r"\u001b[1;31m",
+            "#033[m",
+        ] {
+            assert!(no_word(code.as_bytes()), "{code}");
+        }
+        assert!(!is_boundary(b"_", 1, is_token_byte));
+        assert!(follows_digits(b"bot12345678", 11));
+        assert!(!follows_digits(b"1234567", 7) && follows_digits(b"\\x22123456789", 13));
+        assert!(is_in_tag(b"<a:proxy", 8) && is_in_tag(b"<", 1));
+        assert!(!is_in_tag(b"</proxy", 7) && !is_in_tag(b"proxy", 5));
+        assert_eq!(password_before(b"x \"u:p:q@tcp(", 8), Some(5..8));
+        assert_eq!(password_before(b"u@tcp(", 1), None);
+        assert_eq!(password_before(b"u:@tcp(", 2), None);
+        assert_eq!(password_piped(b"echo u:p|chpasswd", 9), Some(7..8));
+        assert_eq!(
+            password_piped(b"printf 'u:p\\n' | chpasswd", 17),
+            Some(10..11)
+        );
+        assert_eq!(password_piped(b"(chpasswd:auth)", 1), None);
+    }
+
+    #[test]
+    fn ports_are_no_secrets() {
+        assert!(
+            !is_no_mapping(b"127.0.0.1:80:80") && is_no_mapping(b"8080") && is_no_mapping(b"a:1")
+        );
+    }
+}

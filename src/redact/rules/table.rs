@@ -1,0 +1,646 @@
+//! The rules: which there are, and an example for and against each. `format-spec/redaction.md`
+//! shows the same table; a test keeps the two in step. What a secret looks like by itself is in
+//! [`super::vendors`]; here is what its neighbourhood tells.
+
+use super::rule::Before;
+use super::rule::Rule;
+use super::rule::Shape;
+use super::rule::token;
+use super::shape;
+use super::url::Writing;
+use super::vendors::VENDORS;
+use crate::redact::names::Need;
+
+/// The rules, in the order of the table. Where two want the same place, the one that starts first
+/// decides on the form.
+pub static RULES: &[Rule] = &joined();
+
+/// The two parts of the table, one after the other.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+const fn joined() -> [Rule; PLACES.len() + VENDORS.len()] {
+    let mut all = [PLACES[0]; PLACES.len() + VENDORS.len()];
+    let mut index = 1;
+    while index < all.len() {
+        all[index] = if index < PLACES.len() {
+            PLACES[index]
+        } else {
+            VENDORS[index - PLACES.len()]
+        };
+        index += 1;
+    }
+    all
+}
+
+/// The rules by which a secret is known from where it stands.
+const PLACES: &[Rule] = &[
+    Rule {
+        id: "anthropic-key",
+        literals: &["sk-ant-"],
+        shape: token(Before::Any, "sk-ant-", "[A-Za-z0-9_-]+").all(),
+        changes: (
+            "using sk-ant-api03-AbC_123-x for the run",
+            "using sk-ant-[REDACTED] for the run",
+        ),
+        spares: "the prefix sk-ant- is followed by 100 characters",
+    },
+    Rule {
+        id: "bearer",
+        literals: &["bearer"],
+        shape: token(
+            Before::NoWord,
+            "(?i:bearer)(?:[ \\t]+|%20|\\+)",
+            "[A-Za-z0-9._~+/|:%!$*^-]+=*",
+        )
+        .only(shape::is_bearer_token),
+        changes: (
+            "-H 'X-Up: Bearer abc.DEF-1_2'",
+            "-H 'X-Up: Bearer [REDACTED]'",
+        ),
+        spares: "WWW-Authenticate: Bearer realm=\"registry\"",
+    },
+    Rule {
+        id: "key-value",
+        literals: &["key", "token", "secret", "password", "credential"],
+        shape: Shape::Name(Need::Space),
+        changes: (
+            "connecting with password: hunter2 as root",
+            "connecting with password=[REDACTED] as root",
+        ),
+        spares: "the key to success: a token bucket is full",
+    },
+    Rule {
+        id: "aws-access-key",
+        literals: &["akia", "asia"],
+        shape: token(
+            Before::Any,
+            "AKIA|ASIA",
+            concat!(
+                "[0-9A-Z]{16,}(?:[:,;|/ \\t\"']{1,3}(?:[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z?[ \\t]+)?",
+                "[A-Za-z0-9/+]{40})?|[0-9A-Z]{8,}\\z",
+            ),
+        )
+        .all(),
+        changes: (
+            "signed by AKIAIOSFODNN7EXAMPLE today",
+            "signed by AKIA[REDACTED] today",
+        ),
+        spares: "region ASIAPACIFIC is up",
+    },
+    Rule {
+        id: "other-name",
+        literals: &[
+            "passphrase",
+            "passcode",
+            "password1",
+            "password2",
+            "password_confirm",
+            "password_confirmation",
+            "passwordconfirmation",
+            "secret_id",
+            "secretid",
+            "rootpass",
+            "_pw",
+            "_pat",
+            "dbpw",
+            "passwort",
+            "kennwort",
+            "wachtwoord",
+            "contrase\u{f1}a",
+            "contrasena",
+            "mot de passe",
+            "senha",
+            "has\u{142}o",
+            "l\u{f6}senord",
+            "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+            "\u{41f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+            "\u{5bc6}\u{7801}",
+            "\u{5bc6}\u{78bc}",
+            "\u{53e3}\u{4ee4}",
+            "\u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9}",
+            "\u{be44}\u{bc00}\u{bc88}\u{d638}",
+            "secretstring",
+            "secret_string",
+            "key_base",
+            "key_data",
+            "key-data",
+            "keydata",
+            "key_pem",
+            "key_material",
+            "_passwd",
+            "_pwd",
+            "_pass",
+            "-pass",
+            ".pass",
+        ],
+        shape: Shape::Name(Need::Sign),
+        changes: ("DB_PASS: hunter2", "DB_PASS=[REDACTED]"),
+        spares: "enter passphrase for the first disk",
+    },
+    Rule {
+        id: "ambiguous-name",
+        literals: &[
+            "passwd",
+            "pwd",
+            "credentials",
+            "secrets",
+            "passwords",
+            "creds",
+            "cookie",
+            "jsessionid",
+            "session_id",
+            "sessionid",
+            "_session",
+            ".sid",
+            "phpsessid",
+            "bearer",
+            "psk",
+            "api_keys",
+            "apikeys",
+            "api_tokens",
+            "auth_tokens",
+            "access_tokens",
+            "refresh_tokens",
+            "_auth",
+        ],
+        shape: Shape::Name(Need::Equals),
+        changes: ("db?passwd=hunter2", "db?passwd=[REDACTED]"),
+        spares: "pam_unix(passwd:chauthtok): done in PWD=/root",
+    },
+    Rule {
+        id: "short-name",
+        literals: &["pass"],
+        shape: Shape::Name(Need::Uncounted),
+        changes: ("user=bob pass=hunter2", "user=bob pass=[REDACTED]"),
+        spares: "pass=12 fail=0 bypass=localhost spf=pass",
+    },
+    Rule {
+        id: "cli-flag",
+        literals: &[
+            "key",
+            "token",
+            "secret",
+            "password",
+            "credential",
+            "passphrase",
+            "passwd",
+            "cookie",
+            "-pass",
+            "-pwd",
+        ],
+        shape: Shape::Name(Need::Flag),
+        changes: (
+            "login --password hunter -v",
+            "login --password=[REDACTED] -v",
+        ),
+        spares: "the --password option is deprecated",
+    },
+    Rule {
+        id: "tool-password",
+        literals: &[
+            "mysql",
+            "mariadb",
+            "mongo",
+            "sshpass",
+            "login",
+            "redis-cli",
+            "curl",
+            "wget",
+            "ldap",
+            "zip",
+            "unzip",
+            "7z ",
+            "7za",
+            "unrar",
+            "openssl",
+            "smbclient",
+            "lftp",
+            "sqlcmd",
+            "ipmitool",
+            "htpasswd",
+            "from-literal",
+        ],
+        shape: token(
+            Before::NoWord,
+            concat!(
+                "(?:(?:mysql|mariadb)[a-z-]*(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p",
+                "|sshpass(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]*",
+                "|(?:7za?|unrar)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p",
+                "|(?:mongo[a-z]*|login)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p(?:[ \\t]+|=)",
+                "|redis-cli(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-a[ \\t]+",
+                "|(?:curl|wget)(?:[ \\t]+[^\\s|;&]+){0,12}?",
+                "[ \\t]+(?:-[a-zA-Z]{0,6}u|--user|--proxy-user|-U)[ \\t=]*",
+                "['\"]?[^\\s:'\"]+:",
+                "|ldap[a-z]+(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-w[ \\t]+",
+                "|(?:(?:un)?zip|sqlcmd|ipmitool)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-P[ \\t]+",
+                "|lftp(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-u[ \\t]+[^\\s,]+,",
+                "|htpasswd(?:[ \\t]+-[^\\s]+){0,8}?[ \\t]+",
+                "(?:-[a-zA-Z]*(?:n[a-zA-Z]*b|b[a-zA-Z]*n)[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+",
+                "|-[a-zA-Z]*b[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+[ \\t]+[^\\s]+)[ \\t]+",
+                "|from-literal[= \\t]['\"]?[^\\s=]+=",
+                "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-pass(?:in|out)?[ \\t]+pass:",
+                "|smbclient(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
+            ),
+            "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
+        )
+        .only(shape::is_no_mapping),
+        changes: (
+            "mysqldump -u root -phunter2 shop | sshpass -p 'x y' ssh db",
+            "mysqldump -u root -p[REDACTED] shop | sshpass -p [REDACTED] ssh db",
+        ),
+        spares: "mkdir -p /srv/mysql && docker run -p 80:80 -u 1000:1000 web",
+    },
+    Rule {
+        id: "tool-cookie",
+        literals: &["curl"],
+        shape: token(
+            Before::NoWord,
+            "curl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-b[ \\t]*['\"]?[^\\s=;'\"]+=",
+            "[^\\s'\"][^'\"\\r\\n]*",
+        )
+        .all(),
+        changes: (
+            "curl -s -b 'sid=31d4d96e; theme=dark' https://x",
+            "curl -s -b 'sid=[REDACTED]' https://x",
+        ),
+        spares: "curl -b cookies.txt https://x/?a=b",
+    },
+    Rule {
+        id: "piped-password",
+        literals: &["chpasswd"],
+        shape: Shape::Piped,
+        changes: (
+            "echo 'bob:hunter2' | sudo chpasswd -e",
+            "echo 'bob:[REDACTED]' | sudo chpasswd -e",
+        ),
+        spares: "pam_unix(chpasswd:chauthtok): password changed for bob",
+    },
+    Rule {
+        id: "told-password",
+        literals: &["password is ", "password was ", "password has "],
+        shape: token(
+            Before::Any,
+            concat!(
+                "(?i:password)[ \\t]+(?:is|was|has[ \\t]+been)",
+                "(?:[ \\t]+(?:now|set|reset|changed|generated|created|to|as|for|[^\\s:@]+@[^\\s:]+:?)){0,4}",
+                ":?[ \\t]+['\"]?",
+            ),
+            "[^\\s'\"]{6,}",
+        )
+        .only(shape::is_no_word),
+        changes: (
+            "A temporary password is generated for root@localhost: x9kYh!7qwe",
+            "A temporary password is generated for root@localhost: [REDACTED]",
+        ),
+        spares: "your password is incorrect, the password was changed to comply",
+    },
+    Rule {
+        id: "sql-password",
+        literals: &["identified", "password('", "password(\""],
+        shape: token(
+            Before::NoWord,
+            concat!(
+                "(?i:identified)[ \\t]+(?:(?i:with)[ \\t]+[^\\s]+[ \\t]+)?(?i:by|as)[ \\t]+",
+                "(?:(?i:password)[ \\t]+)?|(?i:password)\\(",
+            ),
+            "'[^']+'?|\"[^\"]+\"?",
+        )
+        .all(),
+        changes: (
+            "CREATE USER bob IDENTIFIED BY 'hunter 2' REQUIRE SSL",
+            "CREATE USER bob IDENTIFIED BY [REDACTED] REQUIRE SSL",
+        ),
+        spares: "a row is identified by its id",
+    },
+    Rule {
+        id: "authorization",
+        literals: &["authorization"],
+        shape: token(
+            Before::Any,
+            concat!(
+                "(?i:authorization)\\\\*[\"']?\\]?[ \\t]*(?:=>|[:=])[ \\t]*\\[?\\\\*[\"']?",
+                "(?:(?i:basic|bearer|token|apikey|api-key|negotiate|ntlm|key|secret|jwt|bot|ssws)[ \\t]+)?",
+            ),
+            "[A-Z][A-Za-z-]{1,24}[ \\t]+[^\\s\"'\\\\,;\\[\\]]+|[^\\s\"'\\\\,;\\[\\]]+",
+        )
+        .only(shape::starts_no_sentence),
+        changes: (
+            "> Authorization: token hunter",
+            "> Authorization: token [REDACTED]",
+        ),
+        spares: "authorization: failed for user bob",
+    },
+    Rule {
+        id: "authorization-scheme",
+        literals: &["authorization"],
+        shape: token(
+            Before::Any,
+            "(?i:authorization)\\\\*[\"']?[ \\t]*[:=][ \\t]*\\\\*[\"']?[a-z][a-z-]{1,24}[ \\t]+",
+            "[^\\s\"'\\\\,;\\[\\]]{8,}",
+        )
+        .only(shape::is_made_up),
+        changes: (
+            "authorization: custom Rd3Qv3O0H845qBJ6",
+            "authorization: custom [REDACTED]",
+        ),
+        spares: "authorization: failed for bob@example.com",
+    },
+    Rule {
+        id: "configured-password",
+        literals: &[
+            "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "-passin",
+        ],
+        shape: token(
+            Before::Any,
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin)[ \\t=:]+(?:pass:)?[\"']?",
+            "[^\\s\"']{6,}",
+        )
+        .only(shape::is_likely),
+        changes: (
+            "keytool -list -storepass Rd3Qv3O0H845 x",
+            "keytool -list -storepass [REDACTED] x",
+        ),
+        spares: "requirepass is not set, and -storepass file.txt",
+    },
+    Rule {
+        id: "redis-auth",
+        literals: &["auth ", "auth\" "],
+        shape: token(
+            Before::NoToken,
+            "(?:AUTH|\"(?:AUTH|auth)\")[ \\t]+(?:\"?[a-z][a-z0-9_-]{0,32}\"?[ \\t]+)?\"?",
+            "[^\\s\"']{8,}",
+        )
+        .only(shape::is_made_up),
+        changes: (
+            "AUTH default Rd3Qv3O0H845qBJ6",
+            "AUTH default [REDACTED]",
+        ),
+        spares: "SMTP AUTH LOGIN PLAIN offered, AUTH failed for bob",
+    },
+    Rule {
+        id: "thin-password",
+        literals: &["thin:"],
+        shape: token(
+            Before::NoWord,
+            "(?i:thin):[^\\s/@:\"']{1,64}/",
+            "[^\\s@\"']{1,128}@",
+        )
+        .followed(1)
+        .all(),
+        changes: (
+            "jdbc:oracle:thin:scott/tiger7x@db:1521:orcl",
+            "jdbc:oracle:thin:scott/[REDACTED]@db:1521:orcl",
+        ),
+        spares: "jdbc:oracle:thin:@db:1521:orcl",
+    },
+    Rule {
+        id: "code-parameter",
+        literals: &["?code=", "&code=", "?sid=", "&sid=", "?auth=", "&auth=", "?state=", "&state="],
+        shape: token(Before::Any, "[?&][a-z]+=", "[A-Za-z0-9._~%/+-]{12,}=*").only(shape::is_made_up),
+        changes: (
+            "GET /callback?code=Rd3Qv3O0H845qBJ6FqjqEDJp&page=2",
+            "GET /callback?code=[REDACTED]&page=2",
+        ),
+        spares: "GET /x?code=invalid_request&state=ready",
+    },
+    Rule {
+        id: "added-mask",
+        literals: &["::add-mask::"],
+        shape: token(Before::Any, "::add-mask::", "[^\\r\\n]+").all(),
+        changes: ("::add-mask::hunter 2", "::add-mask::[REDACTED]"),
+        spares: "use ::add-mask::",
+    },
+    Rule {
+        id: "authorization-parameters",
+        literals: &["digest", "aws4-", "hawk", "oauth", "signature"],
+        shape: token(
+            Before::NoWord,
+            concat!(
+                "(?i:digest|aws4-hmac-sha256|hawk|oauth|signature)[ \\t]+",
+                "(?i:username|credential|id|realm|oauth_[a-z_]+|keyid)=",
+            ),
+            "[^\\s\\[][^'\\r\\n\\[]*",
+        )
+        .all(),
+        changes: (
+            "Digest username=\"bob\", response=\"6629fae4\"",
+            "Digest username=[REDACTED]",
+        ),
+        spares: "Digest: sha256:6629fae4 pulled",
+    },
+    Rule {
+        id: "basic-auth",
+        literals: &["basic"],
+        shape: token(
+            Before::NoWord,
+            "(?i:basic)(?:[ \\t]+|%20)",
+            "[A-Za-z0-9+/_-]{4,}={0,2}",
+        )
+        .only(shape::is_user_and_password),
+        changes: ("Proxy: Basic Ym9iOmh1bnRlcjI=", "Proxy: Basic [REDACTED]"),
+        spares: "Basic authentication is enabled",
+    },
+    Rule {
+        id: "registry-auth",
+        literals: &["auth\"", "auth\\\""],
+        shape: token(
+            Before::NoWord,
+            "auth\\\\*\"[ \\t]*:[ \\t]*\\\\*\"",
+            "[A-Za-z0-9+/]{8,}={0,2}",
+        )
+        .only(shape::is_user_and_password),
+        changes: (
+            "{\"auths\":{\"r.example.com\":{\"auth\":\"Ym9iOmh1bnRlcjI=\"}}}",
+            "{\"auths\":{\"r.example.com\":{\"auth\":\"[REDACTED]\"}}}",
+        ),
+        spares: "{\"auth\":\"disabled\"}",
+    },
+    Rule {
+        id: "set-cookie",
+        literals: &["set-cookie"],
+        shape: token(
+            Before::Any,
+            "(?i:set-cookie)2?:[ \\t]*[^\\s=;,:\"']+=",
+            "\"[^\"\\r\\n]+\"?|[^\\s;\"']+",
+        )
+        .all(),
+        changes: (
+            "Set-Cookie: sid=31d4d96e; Path=/; HttpOnly",
+            "Set-Cookie: sid=[REDACTED]; Path=/; HttpOnly",
+        ),
+        spares: "Set-Cookie: header is missing",
+    },
+    Rule {
+        id: "cookie",
+        literals: &["cookie"],
+        shape: token(
+            Before::NoToken,
+            "(?i:cookie):[ \\t]*[^\\s=;,:\"']+=",
+            "(?:\"[^\"\\r\\n]*\"|[^\\s\"'])(?:=\"[^\"\\r\\n]*\"|[^\\r\\n\"'])*",
+        )
+        .all(),
+        changes: (
+            "-H 'Cookie: sid=31d4d96e; theme=dark' x",
+            "-H 'Cookie: sid=[REDACTED]' x",
+        ),
+        spares: "cookie: disabled by the client",
+    },
+    Rule {
+        id: "url-password",
+        literals: &["://", ":\\/\\/"],
+        shape: Shape::Url(Writing::Plain),
+        changes: (
+            "cloning https://bob:hun@ter2@git.example.com/x.git",
+            "cloning https://bob:[REDACTED]@git.example.com/x.git",
+        ),
+        spares: "GET http://web:8080/users/bob@example.com and ssh://git@host/x",
+    },
+    Rule {
+        id: "encoded-url-password",
+        literals: &["%3a%2f%2f"],
+        shape: Shape::Url(Writing::Encoded),
+        changes: (
+            "?next=https%3A%2F%2Fbob%3Ahunter2%40git.example.com%2Fx",
+            "?next=https%3A%2F%2Fbob%3A[REDACTED]%40git.example.com%2Fx",
+        ),
+        spares: "?next=http%3A%2F%2Fweb%3A8080%2Fusers%2Fbob%40example.com",
+    },
+    Rule {
+        id: "url-token",
+        literals: &["://", ":\\/\\/"],
+        shape: token(Before::Any, "://|:\\\\/\\\\/", "[A-Za-z0-9_.~+-]{20,}@")
+            .followed(1)
+            .only(shape::has_digit),
+        changes: (
+            "https://0123456789abcdef0123456789abcdef@git.example.com/x",
+            "https://[REDACTED]@git.example.com/x",
+        ),
+        spares: "https://a-rather-long-user-name@git.example.com/x",
+    },
+    Rule {
+        id: "dsn-password",
+        literals: &["@tcp(", "@unix(", "@udp("],
+        shape: Shape::Userinfo,
+        changes: (
+            "open \"root:hun:ter2@tcp(127.0.0.1:3306)/shop\"",
+            "open \"root:[REDACTED]@tcp(127.0.0.1:3306)/shop\"",
+        ),
+        spares: "listening root@tcp(127.0.0.1:3306)",
+    },
+    Rule {
+        id: "signed-url",
+        literals: &["sig=", "signature="],
+        shape: token(
+            Before::NoWord,
+            "(?i:sig|signature)=",
+            "[A-Za-z0-9%/+_-]{16,}=*",
+        )
+        .all(),
+        changes: (
+            "GET /blob?sv=2024&sig=AbC%2Fdef0123456789%3D&se=1",
+            "GET /blob?sv=2024&sig=[REDACTED]&se=1",
+        ),
+        spares: "caught sig=11 in worker",
+    },
+    Rule {
+        id: "xml-element",
+        literals: &[
+            "password>",
+            "passwd>",
+            "passphrase>",
+            "secret>",
+            "token>",
+            "apikey>",
+            "api_key>",
+            "api-key>",
+            "secret_key>",
+            "access_key>",
+            "private_key>",
+            "auth_key>",
+            "secretkey>",
+            "accesskey>",
+            "privatekey>",
+        ],
+        shape: token(
+            Before::Tag,
+            "(?i:password|passwd|passphrase|secret|token|(?:api|secret|access|private|auth)[_-]?key)>",
+            "[^<]+<",
+        )
+        .followed(1)
+        .all(),
+        changes: (
+            "<proxyPassword>hunter 2</proxyPassword>",
+            "<proxyPassword>[REDACTED]</proxyPassword>",
+        ),
+        spares: "<password></password> token>x<",
+    },
+    Rule {
+        id: "private-key",
+        literals: &["-----begin ", "---- begin "],
+        shape: Shape::PrivateKey,
+        changes: (
+            "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIBYr\nP1cN\n-----END EC PRIVATE KEY-----",
+            "-----BEGIN EC PRIVATE KEY-----[REDACTED]-----END EC PRIVATE KEY-----",
+        ),
+        spares: "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::Options;
+    use crate::redact::Redactor;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_rule_alone_changes_its_example_and_spares_the_other() {
+        for rule in RULES {
+            let others = RULES.iter().filter(|other| other.id != rule.id);
+            let only = Options {
+                disabled: others.map(|other| other.id.to_owned()).collect(),
+                ..Options::default()
+            };
+            let redactor = Redactor::new(&only).unwrap();
+            let (before, after) = rule.changes;
+            assert_eq!(redactor.redact_text(before), after, "{}", rule.id);
+            assert_eq!(redactor.redact_text(after), after, "{} again", rule.id);
+            assert_eq!(
+                redactor.redact_text(rule.spares),
+                rule.spares,
+                "{}",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn all_rules_together_spare_what_each_spares() {
+        let redactor = Redactor::new(&Options::default()).unwrap();
+        for rule in RULES {
+            assert_eq!(
+                redactor.redact_text(rule.spares),
+                rule.spares,
+                "{}",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_words_and_literals_can_be_looked_for() {
+        let ids: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
+        assert_eq!(ids.len(), RULES.len());
+        assert!(
+            RULES.len() + 64 <= 128,
+            "a set of rules has a bit for each, and each pattern"
+        );
+        for rule in RULES {
+            assert!(rule.id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+            assert!(!rule.literals().is_empty());
+            for literal in rule.literals() {
+                assert!(literal.len() >= 3, "{literal}");
+                assert_eq!(literal, literal.to_ascii_lowercase());
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! How long the redaction of one record may take.
+//!
+//! Every rule is linear in the length of a text, so that no text should ever use this up. It is the bound that holds when a rule
+//! is not, or when the patterns of the settings are slow: a record that exceeds it is withheld, and the records after it are read.
+
+use rustix::time::ClockId;
+use rustix::time::clock_gettime;
+use std::cell::Cell;
+
+/// The processor time that a record may take: twenty times as long as the slowest text of 1 MiB.
+pub(super) const RECORD_MS_MAX: u64 = 2000;
+
+/// How much longer it may take for each MiB of the record.
+pub(super) const MIB_MS_MAX: u64 = 500;
+
+/// Looks at the clock once in so many steps: it costs as much as several of them.
+const STEPS_BETWEEN: u32 = 64;
+
+/// The processor time that is left for a record. Time that other threads use does not count.
+#[derive(Debug)]
+pub(in crate::redact) struct Budget {
+    ms_max: u64,
+    steps: Cell<u32>,
+    /// When it is used up, in nanoseconds of the thread's clock; unknown until the first look.
+    ends_at: Cell<Option<u64>>,
+    is_spent: Cell<bool>,
+}
+
+impl Budget {
+    /// The budget for a record of this many bytes.
+    pub(in crate::redact) fn for_bytes(bytes: usize) -> Self {
+        let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
+        Self::of_ms(RECORD_MS_MAX.saturating_add(mib.saturating_mul(MIB_MS_MAX)))
+    }
+
+    /// A budget of this many milliseconds.
+    pub(in crate::redact) fn of_ms(ms_max: u64) -> Self {
+        Self {
+            ms_max,
+            steps: Cell::new(0),
+            ends_at: Cell::new(None),
+            is_spent: Cell::new(false),
+        }
+    }
+
+    /// Counts a step; true once the time is used up.
+    pub(in crate::redact) fn step(&self) -> bool {
+        let steps = self.steps.get().saturating_add(1);
+        if steps < STEPS_BETWEEN {
+            self.steps.set(steps);
+            return self.is_spent.get();
+        }
+        self.steps.set(0);
+        self.look()
+    }
+
+    /// Counts several steps at once.
+    pub(super) fn steps(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.steps.set(self.steps.get().saturating_add(count));
+        self.step();
+    }
+
+    /// Whether the time is used up.
+    pub(in crate::redact) fn is_spent(&self) -> bool {
+        self.is_spent.get()
+    }
+
+    #[cold]
+    fn look(&self) -> bool {
+        let now = thread_ns();
+        let ends_at = self.ends_at.get().unwrap_or_else(|| {
+            let ends_at = now.saturating_add(self.ms_max.saturating_mul(1_000_000));
+            self.ends_at.set(Some(ends_at));
+            ends_at
+        });
+        self.is_spent.set(self.is_spent.get() || now >= ends_at);
+        self.is_spent.get()
+    }
+}
+
+/// The processor time that this thread has used, in nanoseconds.
+fn thread_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, ns) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    seconds
+        .unwrap_or(0)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(ns.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_spent_after_its_time_and_stays_so() {
+        let none = Budget::of_ms(0);
+        assert!((1..STEPS_BETWEEN).all(|_| !none.step()));
+        assert!(none.step() && none.step() && none.is_spent());
+        let much = Budget::for_bytes(1 << 30);
+        assert!((0..1000).all(|_| !much.step()) && !much.is_spent());
+        assert_eq!(much.ms_max, RECORD_MS_MAX + 1024 * MIB_MS_MAX);
+    }
+}

@@ -1,0 +1,12 @@
+//! Finds the secrets of one text.
+
+mod budget;
+mod custom;
+mod literals;
+mod scanner;
+mod walk;
+
+pub(super) use budget::Budget;
+pub(super) use custom::compile;
+pub use custom::split_patterns;
+pub(super) use scanner::{Name, RuleSet, Scan, Scanner};

@@ -1,0 +1,344 @@
+//! Finds the secrets of a text: one pass looks for the literals of all rules, and a rule's own pattern runs only where one of
+//! its literals is.
+
+use super::budget::Budget;
+use super::custom::Custom;
+use super::literals::Go;
+use super::literals::Literals;
+use super::walk::Compiled;
+use super::walk::Matcher;
+use super::walk::Walk;
+use crate::redact::edit::Edit;
+use crate::redact::edit::Form;
+use crate::redact::edit::applied;
+use crate::redact::edit::merged;
+use crate::redact::names;
+use crate::redact::names::Need;
+use crate::redact::names::Strength;
+use crate::redact::names::spares_field;
+use crate::redact::names::strength_of;
+use crate::redact::rules::rule::Rule;
+use crate::redact::rules::rule::Shape;
+use crate::redact::values::code;
+use crate::redact::values::prose;
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::ops::Range;
+
+/// The rules in force, compiled.
+#[derive(Debug)]
+pub(in crate::redact) struct Scanner {
+    literals: Literals,
+    rules: Vec<Compiled>,
+    customs: Vec<Custom>,
+    allowed: Vec<Custom>,
+    private_key: Option<usize>,
+    pub(in crate::redact) strict: bool,
+}
+
+/// A set of rules: one bit for each index, first the rules of the table, then the patterns of the
+/// settings.
+pub(in crate::redact) type RuleSet = u128;
+
+/// A key that says that the value under it is secret.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::redact) struct Name {
+    /// The rule that says so, as a set of one.
+    pub(in crate::redact) rules: RuleSet,
+    strength: Strength,
+}
+
+impl Name {
+    /// Whether the name is that of a secret where a value stands on a line of its own.
+    pub(in crate::redact) fn is_certain(self) -> bool {
+        matches!(self.strength, Strength::Secret | Strength::Token)
+    }
+
+    /// The name as that of a command line flag: whoever writes one after it gives a value.
+    pub(in crate::redact) fn of_flag(self) -> Self {
+        let strength = Strength::Secret;
+        Self { strength, ..self }
+    }
+
+    /// Whether a value is no secret although it stands under this name.
+    pub(in crate::redact) fn spares(self, value: &str) -> bool {
+        spares_field(self.strength, value.as_bytes())
+    }
+}
+
+/// A text without its secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::redact) struct Scrubbed {
+    /// What is left.
+    pub(in crate::redact) text: Vec<u8>,
+    /// The rules that had something to hide.
+    pub(in crate::redact) rules: RuleSet,
+}
+
+/// How often a text is gone over. Each pass only hides more, and the second one finds nothing new
+/// unless a mask has become the neighbour of a name; so this is never reached by a text that is not
+/// made for it.
+pub(in crate::redact) const PASSES_MAX: usize = 8;
+
+impl Scanner {
+    /// Compiles these rules and patterns.
+    pub(in crate::redact) fn new(
+        rules: &[&Rule],
+        customs: Vec<Custom>,
+        allowed: Vec<Custom>,
+        strict: bool,
+    ) -> Self {
+        let is_private_key = |rule: &&Rule| matches!(rule.shape, Shape::PrivateKey);
+        let literals: Vec<_> = rules
+            .iter()
+            .enumerate()
+            .flat_map(|(index, rule)| {
+                rule.literals()
+                    .into_iter()
+                    .map(move |literal| (literal, index))
+            })
+            .collect();
+        Self {
+            literals: Literals::new(&literals),
+            rules: rules.iter().map(|rule| Compiled::new(rule)).collect(),
+            customs,
+            allowed,
+            private_key: rules.iter().position(is_private_key),
+            strict,
+        }
+    }
+
+    /// Whether any rule could match: the first pass alone.
+    pub(in crate::redact) fn may_match(&self, text: &[u8]) -> bool {
+        !self.customs.is_empty() || self.literals.are_in(text)
+    }
+
+    /// What a key says of the value under it; a number is no secret under each.
+    pub(in crate::redact) fn name(&self, key: &str, is_number: bool) -> Option<Name> {
+        let mut found = None;
+        if !self.strict && prose::is_no_name(key.as_bytes()) {
+            return None;
+        }
+        self.literals.visit(key.as_bytes(), |rule, literal| {
+            let matcher = self.rules.get(rule).map(|rule| &rule.matcher);
+            let is_name = match matcher {
+                Some(Matcher::Name(Need::Flag)) => false,
+                Some(Matcher::Name(Need::Uncounted)) => self.strict || !is_number,
+                Some(Matcher::Name(_)) => true,
+                _ => false,
+            };
+            if is_name && names::ends(key.as_bytes(), literal.end) {
+                let name = key.as_bytes().get(..literal.end).unwrap_or_default();
+                let strength = if self.strict {
+                    Strength::Secret
+                } else {
+                    strength_of(name, literal.start)
+                };
+                let rules = 1 << rule;
+                found = Some(Name { rules, strength });
+                return Go::Stop;
+            }
+            Go::On
+        });
+        found
+    }
+
+    /// The rule of private keys, unless it is switched off.
+    pub(in crate::redact) fn private_key(&self) -> Option<usize> {
+        self.private_key
+    }
+
+    /// The rule of what an earlier line announces, unless it is switched off.
+    pub(in crate::redact) fn announced(&self) -> Option<usize> {
+        self.rules
+            .iter()
+            .position(|rule| matches!(rule.matcher, Matcher::Name(Need::Space)))
+    }
+
+    /// What is never redacted of a text.
+    fn allowed_in(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for pattern in &self.allowed {
+            // what has not been looked at is not allowed
+            let _ = pattern.find_seen(text, |range| found.push(range));
+        }
+        found
+    }
+
+    /// Whether a text as a whole is never redacted.
+    pub(in crate::redact) fn allows(&self, text: &str) -> bool {
+        let whole = 0..text.len();
+        !self.allowed.is_empty() && self.allowed_in(text.as_bytes()).contains(&whole)
+    }
+
+    /// The ids of a set of rules.
+    pub(in crate::redact) fn ids(&self, rules: RuleSet) -> Vec<String> {
+        let table = self.rules.iter().map(|rule| Cow::Borrowed(rule.id));
+        let customs = self.customs.iter().map(|custom| Cow::Owned(custom.id()));
+        table
+            .chain(customs)
+            .enumerate()
+            .filter(|(index, _)| rules & (1 << index) != 0)
+            .map(|(_, id)| id.into_owned())
+            .collect()
+    }
+}
+
+/// The scanner at work on one record.
+#[derive(Debug)]
+pub(in crate::redact) struct Scan<'a> {
+    scanner: &'a Scanner,
+    /// Once it is spent nothing more is found: what has been scrubbed by then must not be kept.
+    budget: Budget,
+}
+
+impl Deref for Scan<'_> {
+    type Target = Scanner;
+
+    fn deref(&self) -> &Scanner {
+        self.scanner
+    }
+}
+
+/// So many bytes of a pattern of the settings take about as long as one literal.
+const BYTES_PER_STEP: usize = 64;
+
+impl<'a> Scan<'a> {
+    /// Ready for a record.
+    pub(in crate::redact) fn new(scanner: &'a Scanner, budget: Budget) -> Self {
+        Self { scanner, budget }
+    }
+
+    /// Whether the time of the record was used up.
+    pub(in crate::redact) fn is_spent(&self) -> bool {
+        self.budget.is_spent()
+    }
+
+    /// The text without its secrets; nothing where it holds none.
+    pub(in crate::redact) fn scrub(&self, text: &[u8]) -> Option<Scrubbed> {
+        self.scrub_known(text, Vec::new(), &mut |_, _| {})
+    }
+
+    /// The same for a text that stays a text.
+    pub(in crate::redact) fn scrub_text(&self, text: &str) -> Option<(String, RuleSet)> {
+        self.scrub_message(text, Vec::new(), &mut |_, _| {})
+    }
+
+    /// The same where something is known from the records before; tells each rule and what it
+    /// replaces.
+    pub(in crate::redact) fn scrub_message(
+        &self,
+        text: &str,
+        known: Vec<Edit>,
+        tell: &mut dyn FnMut(usize, &[u8]),
+    ) -> Option<(String, RuleSet)> {
+        let scrubbed = self.scrub_known(text.as_bytes(), known, tell)?;
+        // Every edit starts and ends between characters; what else could stand here must not cost
+        // the record.
+        let text = String::from_utf8(scrubbed.text)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Some((text, scrubbed.rules))
+    }
+
+    fn scrub_known(
+        &self,
+        text: &[u8],
+        known: Vec<Edit>,
+        tell: &mut dyn FnMut(usize, &[u8]),
+    ) -> Option<Scrubbed> {
+        if known.is_empty()
+            && let Some(plain) = code::without_escaped_letters(text)
+            && let Some(scrubbed) = self.scrub_plain(&plain, Vec::new(), tell)
+        {
+            return Some(scrubbed);
+        }
+        self.scrub_plain(text, known, tell)
+    }
+
+    fn scrub_plain(
+        &self,
+        text: &[u8],
+        mut known: Vec<Edit>,
+        tell: &mut dyn FnMut(usize, &[u8]),
+    ) -> Option<Scrubbed> {
+        // Most texts hold nothing, which a loop that keeps nothing finds out sooner.
+        if known.is_empty() && !self.scanner.may_match(text) {
+            return None;
+        }
+        let mut rules = 0;
+        let mut scrubbed: Option<Vec<u8>> = None;
+        for _ in 0..PASSES_MAX {
+            if self.budget.is_spent() {
+                break;
+            }
+            let current = scrubbed.as_deref().unwrap_or(text);
+            let mut found = self.edits(current);
+            found.append(&mut known);
+            if found.is_empty() {
+                break;
+            }
+            for edit in &found {
+                rules |= 1 << edit.rule;
+                tell(
+                    edit.rule,
+                    current.get(edit.range.clone()).unwrap_or_default(),
+                );
+            }
+            scrubbed = Some(applied(current, &merged(found)));
+        }
+        scrubbed.map(|text| Scrubbed { text, rules })
+    }
+
+    /// What is to be replaced in a text that came after another one, and that may go on: the parts
+    /// of a line, where a secret may stand in two of them.
+    pub(in crate::redact) fn edits_between(
+        &self,
+        before: &str,
+        text: &str,
+        goes_on: bool,
+    ) -> Vec<Edit> {
+        /// What could come next and would make what was cut a secret: the host after a password.
+        const AFTER: &str = "@tcp(<";
+        let after = if goes_on { AFTER } else { "" };
+        let whole = [before, text, after].concat();
+        let inside = |edit: Edit| {
+            let start = edit.range.start.saturating_sub(before.len());
+            let end = edit.range.end.saturating_sub(before.len()).min(text.len());
+            let form = if edit.range.start < before.len() {
+                Form::Bare
+            } else {
+                edit.form
+            };
+            let (rule, range) = (edit.rule, start..end);
+            (start < end).then_some(Edit { rule, range, form })
+        };
+        let edits = self.edits(whole.as_bytes()).into_iter();
+        edits.filter_map(inside).collect()
+    }
+
+    /// What is to be replaced, rule by rule; ranges may overlap.
+    pub(in crate::redact) fn edits(&self, text: &[u8]) -> Vec<Edit> {
+        let scanner = self.scanner;
+        let mut walk = Walk::over(text, &scanner.rules, scanner.strict);
+        scanner.literals.visit(text, |rule, literal| {
+            walk.visit(rule, literal);
+            if self.budget.step() { Go::Stop } else { Go::On }
+        });
+        let mut edits = walk.edits();
+        for (index, custom) in scanner.customs.iter().enumerate() {
+            if self.budget.is_spent() {
+                break;
+            }
+            custom.find(text, |range| {
+                edits.push(Edit::bare(scanner.rules.len() + index, range));
+            });
+            self.budget.steps(text.len() / BYTES_PER_STEP);
+        }
+        edits.retain(|edit| edit.changes(text));
+        if !edits.is_empty() && !scanner.allowed.is_empty() {
+            let allowed = scanner.allowed_in(text);
+            edits.retain(|edit| !allowed.iter().any(|range| edit.is_within(text, range)));
+        }
+        edits
+    }
+}

@@ -1,0 +1,198 @@
+//! The way over one text, from literal to literal: what each rule makes of the place where one of its literals is.
+
+use crate::redact::edit::Edit;
+use crate::redact::edit::Form;
+use crate::redact::names;
+use crate::redact::names::Need;
+use crate::redact::names::Reach;
+use crate::redact::rules::pem;
+use crate::redact::rules::prefix::Prefix;
+use crate::redact::rules::rule::Rule;
+use crate::redact::rules::rule::Shape;
+use crate::redact::rules::rule::Token;
+use crate::redact::rules::shape;
+use crate::redact::rules::url;
+use crate::redact::rules::url::Ahead;
+use crate::redact::rules::url::Writing;
+use crate::redact::rules::vendor;
+use std::ops::Range;
+
+/// A rule ready to run.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pub(in crate::redact) id: &'static str,
+    pub(super) matcher: Matcher,
+}
+
+#[derive(Debug)]
+pub(super) enum Matcher {
+    Token(CompiledToken),
+    Name(Need),
+    PrivateKey,
+    Userinfo,
+    Piped,
+    Url(Writing),
+    Vendor,
+    Inside(usize, usize),
+}
+
+#[derive(Debug)]
+pub(super) struct CompiledToken {
+    token: Token,
+    head: Prefix,
+    secret: Prefix,
+}
+
+impl Compiled {
+    /// Compiles a rule.
+    pub(in crate::redact) fn new(rule: &Rule) -> Self {
+        let matcher = match rule.shape {
+            Shape::Token(token) => Matcher::Token(CompiledToken {
+                token,
+                head: Prefix::new(token.head),
+                secret: Prefix::new(token.secret),
+            }),
+            Shape::Name(need) => Matcher::Name(need),
+            Shape::PrivateKey => Matcher::PrivateKey,
+            Shape::Userinfo => Matcher::Userinfo,
+            Shape::Piped => Matcher::Piped,
+            Shape::Url(writing) => Matcher::Url(writing),
+            Shape::Vendor => Matcher::Vendor,
+            Shape::Inside(before, after) => Matcher::Inside(before, after),
+        };
+        Self {
+            id: rule.id,
+            matcher,
+        }
+    }
+}
+
+/// The way over one text, from literal to literal.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    rules: &'a [Compiled],
+    strict: bool,
+    text: &'a [u8],
+    /// For each rule how far it has read; empty until the first literal.
+    reaches: Vec<Reach>,
+    /// From where on no private key ends, as far as that is known.
+    without_end: Option<usize>,
+    /// The end of the last private key: nothing inside it is looked at again.
+    key_end: usize,
+    addresses: Ahead,
+    edits: Vec<Edit>,
+}
+
+/// What is refused and longer than this is not looked at again: a candidate inside it would be
+/// refused, too. What is shorter may be a word before a secret.
+const REFUSED_LENGTH_MAX: usize = 64;
+
+impl<'a> Walk<'a> {
+    /// Before the first literal of a text.
+    pub(in crate::redact) fn over(text: &'a [u8], rules: &'a [Compiled], strict: bool) -> Self {
+        Self {
+            rules,
+            strict,
+            text,
+            reaches: Vec::new(),
+            without_end: None,
+            key_end: 0,
+            addresses: Ahead::default(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// What is to be replaced.
+    pub(in crate::redact) fn edits(self) -> Vec<Edit> {
+        self.edits
+    }
+
+    /// Looks whether `rule` matches at a literal of its own.
+    pub(super) fn visit(&mut self, rule: usize, literal: Range<usize>) {
+        let (text, strict) = (self.text, self.strict);
+        let Some(compiled) = self.rules.get(rule) else {
+            return;
+        };
+        if literal.start < self.key_end || !compiled.matcher.may_start(text, &literal) {
+            return;
+        }
+        if self.reaches.is_empty() {
+            let count = self.rules.len();
+            self.reaches.resize_with(count, Reach::default);
+        }
+        let Some(reach) = self.reaches.get_mut(rule) else {
+            return;
+        };
+        let start = literal.start;
+        let found = match &compiled.matcher {
+            Matcher::Name(need) => names::pair(text, literal, *need, strict, reach),
+            _ if reach.covers(start) => None,
+            Matcher::Token(token) => token.secret(text, start, strict, reach),
+            Matcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
+            Matcher::Userinfo => bare(shape::password_before(text, start)),
+            Matcher::Piped => bare(shape::password_piped(text, start)),
+            Matcher::Url(writing) => {
+                bare(url::password(text, literal, *writing, &mut self.addresses))
+            }
+            Matcher::Vendor => vendor::token(text, literal).and_then(|(range, is_secret)| {
+                if !is_secret && range.len() > REFUSED_LENGTH_MAX {
+                    reach.close(range.end);
+                }
+                is_secret.then_some((range, Form::Bare))
+            }),
+            Matcher::Inside(before, after) => bare(shape::around(text, literal, *before, *after)),
+        };
+        if let Some((range, form)) = found {
+            match compiled.matcher {
+                Matcher::Name(_) => {}
+                Matcher::PrivateKey => self.key_end = range.end,
+                Matcher::Token(_)
+                | Matcher::Userinfo
+                | Matcher::Piped
+                | Matcher::Url(_)
+                | Matcher::Vendor
+                | Matcher::Inside(..) => {
+                    reach.close(range.end);
+                }
+            }
+            self.edits.push(Edit { rule, range, form });
+        }
+    }
+}
+
+impl Matcher {
+    /// A first, cheap look: whether the literal stands where a match may start.
+    fn may_start(&self, text: &[u8], literal: &Range<usize>) -> bool {
+        match self {
+            Self::Name(_) => names::may_end(text, literal.end),
+            Self::Token(token) => token.token.before.allows(text, literal.start),
+            Self::Vendor => shape::is_boundary(text, literal.start, shape::is_word_byte),
+            Self::PrivateKey | Self::Userinfo | Self::Piped | Self::Url(_) | Self::Inside(..) => {
+                true
+            }
+        }
+    }
+}
+
+fn bare(range: Option<Range<usize>>) -> Option<(Range<usize>, Form)> {
+    range.map(|range| (range, Form::Bare))
+}
+
+impl CompiledToken {
+    /// The secret of a token whose head starts at `start`.
+    fn secret(
+        &self,
+        text: &[u8],
+        start: usize,
+        strict: bool,
+        reach: &mut Reach,
+    ) -> Option<(Range<usize>, Form)> {
+        let start = self.head.end(text, start)?;
+        let end = self.secret.end(text, start)? - self.token.tail;
+        let accepted = strict || (self.token.accepts)(text.get(start..end)?);
+        if !accepted && end - start > REFUSED_LENGTH_MAX {
+            reach.close(end);
+        }
+        accepted.then_some((start..end, Form::Bare))
+    }
+}

@@ -1,0 +1,7 @@
+//! What a value is: where it ends, and whether it looks like a secret.
+
+pub(super) mod code;
+pub(super) mod extent;
+pub(super) mod prose;
+pub(super) mod space;
+pub(super) mod worth;

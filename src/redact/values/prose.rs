@@ -1,0 +1,434 @@
+//! Tells prose from secrets: what may stand after a word such as `token` without being one.
+
+/// The longest run of letters that counts as an ordinary word, in bytes. English has few words past
+/// twenty letters, and what is longer without a space is more likely a passphrase.
+const WORD_LENGTH_MAX: usize = 24;
+
+/// Words that follow `Bearer`, `--password` or `token:` in prose and in chains of errors, in lower
+/// case. Everything else there is taken for a secret.
+const FOLLOWERS: &[&str] = &[
+    "a",
+    "after",
+    "already",
+    "an",
+    "and",
+    "are",
+    "argument",
+    "as",
+    "at",
+    "auth",
+    "authentication",
+    "authorization",
+    "be",
+    "been",
+    "before",
+    "by",
+    "can",
+    "cannot",
+    "challenge",
+    "connection",
+    "context",
+    "could",
+    "credential",
+    "credentials",
+    "denied",
+    "dial",
+    "disabled",
+    "does",
+    "during",
+    "enabled",
+    "error",
+    "exceeded",
+    "expire",
+    "expired",
+    "failed",
+    "file",
+    "flag",
+    "for",
+    "forbidden",
+    "format",
+    "from",
+    "granted",
+    "has",
+    "have",
+    "header",
+    "if",
+    "in",
+    "instead",
+    "invalid",
+    "is",
+    "it",
+    "malformed",
+    "may",
+    "method",
+    "missing",
+    "more",
+    "must",
+    "no",
+    "not",
+    "of",
+    "ok",
+    "on",
+    "only",
+    "option",
+    "options",
+    "or",
+    "parameter",
+    "permission",
+    "prefix",
+    "prompt",
+    "provided",
+    "realm",
+    "received",
+    "refused",
+    "rejected",
+    "request",
+    "required",
+    "requires",
+    "revoked",
+    "scheme",
+    "scope",
+    "secrets",
+    "see",
+    "serviceaccounts",
+    "set",
+    "should",
+    "success",
+    "successful",
+    "switch",
+    "than",
+    "that",
+    "the",
+    "there",
+    "this",
+    "timeout",
+    "to",
+    "token",
+    "tokens",
+    "too",
+    "type",
+    "unable",
+    "unauthorized",
+    "unexpected",
+    "unknown",
+    "unless",
+    "unsupported",
+    "value",
+    "via",
+    "was",
+    "we",
+    "were",
+    "when",
+    "which",
+    "while",
+    "will",
+    "with",
+    "without",
+    "you",
+    "your",
+];
+
+/// Words that end in a name of the rules and name no secret, in lower case.
+const NO_NAMES: &[&str] = &[
+    "monkey",
+    "turkey",
+    "donkey",
+    "hockey",
+    "jockey",
+    "whiskey",
+    "pubkey",
+    "publickey",
+    "public_key",
+    "public-key",
+    "public key",
+    "kernel key",
+    "publickeytoken",
+    "bypass",
+    "compass",
+    "trespass",
+    "surpass",
+    "multipass",
+];
+
+/// Ends of texts after which white space alone does not make a pair: the words of a database and of
+/// a registry.
+const NO_NAMES_BEFORE_SPACE: &[&str] = &[
+    "primary key",
+    "foreign key",
+    "duplicate key",
+    "unique key",
+    "partition key",
+    "registry key",
+];
+
+/// Words at the end of a name that say where a secret is used or how it is written, in lower case.
+const PLACES: &[&str] = &[
+    "a",
+    "admin",
+    "app",
+    "b",
+    "b64",
+    "backup",
+    "base64",
+    "ci",
+    "current",
+    "default",
+    "dev",
+    "eu",
+    "live",
+    "local",
+    "main",
+    "master",
+    "new",
+    "next",
+    "old",
+    "plain",
+    "plaintext",
+    "preprod",
+    "prev",
+    "previous",
+    "primary",
+    "prod",
+    "production",
+    "qa",
+    "ro",
+    "root",
+    "rw",
+    "sandbox",
+    "secondary",
+    "stage",
+    "staging",
+    "str",
+    "string",
+    "test",
+    "testing",
+    "text",
+    "uat",
+    "us",
+    "user",
+    "v1",
+    "v2",
+    "v3",
+    "val",
+    "value",
+    "web",
+];
+
+/// Values that say that there is no secret.
+const NO_VALUES: &[&str] = &[
+    "null",
+    "(null)",
+    "nil",
+    "<nil>",
+    "none",
+    "<none>",
+    "undefined",
+    "true",
+    "false",
+    "(none)",
+    "<unset>",
+    "(unset)",
+    "<empty>",
+    "(empty)",
+    "yes)",
+    "no)",
+];
+
+/// Whether `value` is an ordinary word: letters only, in lower or title case, with the punctuation
+/// that prose puts around a word. One apostrophe may stand inside (`isn't`), and two words may be
+/// joined by a slash.
+pub(in crate::redact) fn is_ordinary_word(value: &[u8]) -> bool {
+    let Some(text) = short_text(value) else {
+        return false;
+    };
+    match bare_word(text).split_once('/') {
+        Some((one, other)) => is_word(one) && is_word(other),
+        None => is_word(bare_word(text)),
+    }
+}
+
+fn is_word(word: &str) -> bool {
+    let mut rest = word.chars();
+    let starts = rest.next().is_some_and(char::is_alphabetic);
+    let is_apostrophe = |c: char| matches!(c, '\'' | '\u{2019}');
+    starts
+        && word.len() <= WORD_LENGTH_MAX
+        && rest.clone().filter(|&c| is_apostrophe(c)).count() <= 1
+        && rest.all(|c| is_apostrophe(c) || c.is_alphabetic() && !c.is_uppercase())
+}
+
+/// A value that is short enough to be a word or two, with some punctuation: what is longer is none, and is not read.
+fn short_text(value: &[u8]) -> Option<&str> {
+    const LENGTH_MAX: usize = 4 * WORD_LENGTH_MAX;
+    if value.len() > LENGTH_MAX {
+        return None;
+    }
+    std::str::from_utf8(value).ok()
+}
+
+/// Whether a word at the end of a name says where the secret is used, or is a number.
+pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
+    word.iter().all(u8::is_ascii_digit) && word.len() <= 3
+        || PLACES
+            .iter()
+            .any(|place| word.eq_ignore_ascii_case(place.as_bytes()))
+}
+
+/// Whether the text ends in a word that only looks like a name.
+pub(in crate::redact) fn is_no_name(text: &[u8]) -> bool {
+    ends_in_one_of(text, NO_NAMES)
+}
+
+/// Whether the text ends in words that name no secret where only white space follows.
+pub(in crate::redact) fn is_no_name_before_space(text: &[u8]) -> bool {
+    ends_in_one_of(text, NO_NAMES_BEFORE_SPACE)
+}
+
+fn ends_in_one_of(text: &[u8], words: &[&str]) -> bool {
+    let Some(last) = text.last().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
+    let words = words
+        .iter()
+        .filter(|word| word.as_bytes().last() == Some(&last));
+    words.into_iter().any(|word| {
+        let start = text.len().saturating_sub(word.len());
+        text.get(start..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(word.as_bytes()))
+    })
+}
+
+/// Whether `value` is a word that goes on a sentence about bearer tokens or command line flags.
+pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
+    /// No word of the list is longer.
+    const FOLLOWER_LENGTH_MAX: usize = 16;
+    short_text(value).is_some_and(|text| {
+        let word = bare_word(text).trim_end_matches('=');
+        word.len() <= FOLLOWER_LENGTH_MAX
+            && FOLLOWERS
+                .binary_search(&&*word.to_ascii_lowercase())
+                .is_ok()
+    })
+}
+
+/// Whether `value` says that there is no value, or has been masked by whoever logged it.
+pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
+    /// No word of the list is longer, and whoever masks a value writes few asterisks.
+    const LENGTH_MAX: usize = 64;
+    if value.len() > LENGTH_MAX {
+        return false;
+    }
+    let bare = value.trim_ascii_end();
+    let bare = bare.strip_suffix(b",").unwrap_or(bare);
+    bare.iter().all(|&byte| byte == b'*')
+        || NO_VALUES
+            .iter()
+            .any(|known| bare.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// The word without a bracket before it and the punctuation after it.
+fn bare_word(text: &str) -> &str {
+    text.trim_start_matches(['(', '[', '<'])
+        .trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '>', '"', '\''])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::names::strength::{KEY_WORDS, TOKEN_WORDS};
+
+    #[test]
+    fn words_of_prose_are_ordinary() {
+        for word in [
+            "business",
+            "to",
+            "Expired",
+            "not",
+            "expired,",
+            "(optional)",
+            "isn't",
+            "f\u{fc}r",
+            "a",
+            "\u{540d}\u{524d}",
+            "rotated.\"",
+        ] {
+            assert!(is_ordinary_word(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_secret_is_not_ordinary() {
+        for word in [
+            "hunter2",
+            "RSA",
+            "aBc",
+            "abc-def",
+            "x_y",
+            "",
+            "...",
+            "'hunter'",
+            "o'n'e",
+            "correcthorsebatterystaple",
+            "12345",
+        ] {
+            assert!(!is_ordinary_word(word.as_bytes()), "{word}");
+        }
+        assert!(!is_ordinary_word(b"caf\xff"), "not UTF-8");
+    }
+
+    #[test]
+    fn followers_are_found_in_any_case() {
+        assert!(FOLLOWERS.is_sorted());
+        assert!(is_follower(b"is") && is_follower(b"realm="));
+        assert!(is_follower(b"Token,"));
+        assert!(!is_follower(b"hunter") && !is_follower(b""));
+    }
+
+    #[test]
+    fn words_that_only_end_like_a_name_are_known() {
+        assert!(is_no_name(b"a Monkey") && is_no_name(b"my_public_key"));
+        assert!(!is_no_name(b"key") && !is_no_name(b"apikey"));
+    }
+
+    #[test]
+    fn words_for_nothing_are_no_value() {
+        for value in ["null", "NULL", "(null)", "None,", "***", "false"] {
+            assert!(is_no_value(value.as_bytes()), "{value}");
+        }
+        assert!(!is_no_value(b"nullify"));
+    }
+
+    #[test]
+    fn the_written_words_are_the_words_in_force() {
+        let spec = include_str!("../../../format-spec/redaction.md");
+        let written = |title: &str| {
+            let rest = spec.split_once(title).unwrap().1;
+            let block = rest.split("```").nth(1).unwrap();
+            block
+                .strip_prefix("text\n")
+                .unwrap()
+                .trim()
+                .replace('\n', " ")
+        };
+        assert_eq!(
+            written("Words that continue a sentence:"),
+            FOLLOWERS.join(" ")
+        );
+        for (title, separator, words) in [
+            ("Names that only end in a name:", ", ", NO_NAMES),
+            ("Ends of texts after which", ", ", NO_NAMES_BEFORE_SPACE),
+            ("Values that say that there is none", " ", NO_VALUES),
+            ("Words after which a name still ends:", " ", PLACES),
+            ("Words before `key` that leave no doubt:", " ", KEY_WORDS),
+            (
+                "Words before `token` that leave no doubt:",
+                " ",
+                TOKEN_WORDS,
+            ),
+        ] {
+            assert_eq!(written(title), words.join(separator));
+        }
+        let bound = format!("at most {WORD_LENGTH_MAX} bytes");
+        assert!(spec.contains(&bound), "{bound}");
+    }
+}

@@ -1,0 +1,354 @@
+//! Judges a value by itself: whether it looks random, as secrets that machines make do, or is made of words, as names, paths and
+//! sentences are.
+
+use super::space::is_space;
+
+/// How much of a value is looked at, in bytes: what is longer shows by then what it is.
+const LOOKED_AT_MAX: usize = 128;
+
+/// What is shorter is no secret after a name that may also name something else.
+pub(in crate::redact) const LENGTH_MIN: usize = 8;
+
+/// The longest number that a value made of words may contain, in digits.
+const NUMBER_DIGITS_MAX: usize = 6;
+
+/// Whether a value looks as if a machine had made it up.
+pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
+    let value = trimmed(value);
+    if value.len() < LENGTH_MIN || is_uuid(value) || is_path(value) || starts_with_word(value) {
+        return false;
+    }
+    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    let longest = segments(value).max_by_key(|segment| segment.len());
+    let longest = longest.unwrap_or_default();
+    if is_random_run(longest) {
+        return true;
+    }
+    if longest.len() == value.len() || is_plain(value) {
+        return false;
+    }
+    let whole: Vec<u8> = segments(value).flatten().copied().collect();
+    whole.len() >= LENGTH_MIN && is_random_run(&whole)
+}
+
+/// The same for a value after a name that says what it is. It need not be long, and a word with a number at its end counts, too.
+pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
+    /// Nobody takes a shorter password.
+    const LENGTH_MIN: usize = 6;
+    let value = trimmed(value);
+    if value.len() < LENGTH_MIN || is_path(value) {
+        return false;
+    }
+    let has_both =
+        value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
+    let is_one_word = has_both && value.iter().all(u8::is_ascii_alphanumeric) && !is_measure(value);
+    is_one_word || !is_plain(value)
+}
+
+/// Whether a value is made of words and short numbers: a name, a path, an address, a date, code.
+pub(in crate::redact) fn is_plain(value: &[u8]) -> bool {
+    let value = trimmed(value);
+    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    let joins = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || *byte >= 0x80
+            || is_space(*byte)
+            || b"/._:-@()[]'\",=+\\".contains(byte)
+    };
+    let signs = value
+        .iter()
+        .filter(|byte| byte.is_ascii_punctuation())
+        .count();
+    value.iter().all(joins) && 2 * signs <= value.len() && segments(value).all(is_plain_segment)
+}
+
+/// Whether a value is a place to look a value up at, and no value itself: `<your token>`, `(sensitive value)`, `$TOKEN`,
+/// `${{ secrets.TOKEN }}`, `%s`.
+pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
+    let words = |bytes: &[u8]| {
+        let letters = |byte: &u8| byte.is_ascii_alphabetic() || b" _-'.,:".contains(byte);
+        !bytes.is_empty() && bytes.len() <= LOOKED_AT_MAX && bytes.iter().all(letters)
+    };
+    let variable = |bytes: &[u8]| {
+        let of_name =
+            |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+        bytes.first().is_some_and(|byte| !byte.is_ascii_digit()) && bytes.iter().all(of_name)
+    };
+    match value {
+        [b'<', inside @ .., b'>'] | [b'(', inside @ .., b')'] => words(inside),
+        [b'<' | b'(', rest @ ..] => {
+            let bare = rest.strip_suffix(b",").unwrap_or(rest);
+            words(bare) && bare.iter().any(u8::is_ascii_lowercase)
+        }
+        [b'$', b'{', b'{', ..] | [b'{', b'{', ..] | [b'%', b's' | b'v' | b'q' | b'd'] => true,
+        [b'$', b'{' | b'(', inside @ ..] => {
+            let name = inside
+                .strip_suffix(b"}")
+                .or_else(|| inside.strip_suffix(b")"));
+            variable(name.unwrap_or(inside))
+        }
+        [b'$', name @ ..] => variable(trimmed(name)),
+        _ => false,
+    }
+}
+
+/// Whether a value is the path of a file, by its start and its words.
+pub(in crate::redact) fn is_path(value: &[u8]) -> bool {
+    let value = trimmed(value);
+    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    let starts = matches!(
+        value,
+        [b'/' | b'~', ..] | [b'.', b'/' | b'.', ..] | [_, b':', b'\\' | b'/', ..]
+    );
+    let first = segments(value).next();
+    starts && value.len() > 1 && first.is_some_and(is_plain_segment)
+}
+
+/// Whether a value is hexadecimal in capitals, as the ids of keys are written.
+pub(in crate::redact) fn is_key_id(value: &[u8]) -> bool {
+    let value = trimmed(value);
+    matches!(value.len(), 8 | 16 | 32 | 40)
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'))
+}
+
+/// `3f2b8a30-1c6e-4b51-9f4e-0d6c6b0f7a11`: more often the name of a thing than a secret.
+pub(in crate::redact) fn is_uuid(value: &[u8]) -> bool {
+    const LENGTH: usize = 36;
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+    value.len() == LENGTH
+        && value.iter().enumerate().all(|(index, byte)| {
+            if HYPHENS.contains(&index) {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        })
+}
+
+/// The value without the brackets, quotes and punctuation around it.
+pub(in crate::redact) fn trimmed(value: &[u8]) -> &[u8] {
+    let mut value = value;
+    while let [
+        b'(' | b'[' | b'<' | b'{' | b'"' | b'\'' | b'`' | b' ',
+        rest @ ..,
+    ] = value
+    {
+        value = rest;
+    }
+    while let [
+        rest @ ..,
+        b')' | b']' | b'>' | b'}' | b'"' | b'\'' | b'`' | b'.' | b',' | b';' | b':' | b'!' | b'?'
+        | b' ' | b'\\',
+    ] = value
+    {
+        value = rest;
+    }
+    value
+}
+
+/// The runs of letters and digits.
+fn segments(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80)
+        .filter(|segment| !segment.is_empty())
+}
+
+/// Whether a value begins with a word and goes on after a sign: `Linux-cargo-0f6c1e4b`, `user:42`.
+fn starts_with_word(value: &[u8]) -> bool {
+    /// Shorter runs of letters stand at the start of random texts, too.
+    const WORD_LENGTH_MIN: usize = 3;
+    let length = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let word = value.get(..length).unwrap_or_default();
+    let goes_on = value
+        .get(length)
+        .is_some_and(|byte| !byte.is_ascii_alphanumeric());
+    length >= WORD_LENGTH_MIN && goes_on && is_word(word)
+}
+
+fn is_plain_segment(segment: &[u8]) -> bool {
+    let digits = segment.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits == segment.len() {
+        return digits <= NUMBER_DIGITS_MAX;
+    }
+    if digits == 0 {
+        return is_word(segment);
+    }
+    is_measure(segment) || is_numbered_word(segment)
+}
+
+/// Letters that can be words: of one case, or words with capitals joined (`getUserToken`).
+fn is_word(letters: &[u8]) -> bool {
+    /// English has few longer words, and what is longer without a space is more likely made up.
+    const LENGTH_MAX: usize = 24;
+    /// Words of names are longer on average.
+    const HUMP_LENGTH_MIN: usize = 3;
+    if letters.iter().any(|byte| *byte >= 0x80) {
+        return true;
+    }
+    let capitals = letters
+        .iter()
+        .filter(|byte| byte.is_ascii_uppercase())
+        .count();
+    if capitals == 0 || capitals == letters.len() {
+        return letters.len() <= LENGTH_MAX;
+    }
+    let changes = letters
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
+        .count();
+    letters.len() <= 2 * LENGTH_MAX
+        && changes == capitals - usize::from(letters.first().is_some_and(u8::is_ascii_uppercase))
+        && letters.len() >= HUMP_LENGTH_MIN * (changes + 1)
+        || changes == 0 && letters.len() <= LENGTH_MAX / 2
+}
+
+/// A number and a unit: `16Gi`, `10ms`, `2nd`.
+fn is_measure(segment: &[u8]) -> bool {
+    const UNIT_LENGTH_MAX: usize = 3;
+    let digits = segment
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let unit = segment.get(digits..).unwrap_or_default();
+    (1..=NUMBER_DIGITS_MAX).contains(&digits)
+        && unit.len() <= UNIT_LENGTH_MAX
+        && unit.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// A word and a short number, perhaps twice: `web1`, `ed25519`, `v1beta1`.
+fn is_numbered_word(segment: &[u8]) -> bool {
+    const DIGITS_MAX: usize = 5;
+    let letters = segment
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let (word, rest) = segment.split_at(letters);
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = rest.get(digits..).unwrap_or_default();
+    let is_version = matches!(word, b"v" | b"V") && digits == 1 && rest.len() <= 6;
+    letters > 0 && digits <= DIGITS_MAX && is_word(word) && (rest.is_empty() || is_version)
+}
+
+/// Whether a run of letters and digits changes between small letters, capitals and digits as often as random ones do.
+fn is_random_run(run: &[u8]) -> bool {
+    /// Random letters and digits change kind between six and seven times in ten places, random hexadecimal nearly five times;
+    /// words joined by capitals change three times.
+    const CHANGES_IN_100_MIN: usize = 22;
+    let kind = |byte: u8| match byte {
+        b'0'..=b'9' => 0,
+        b'A'..=b'Z' => 1,
+        _ => 2,
+    };
+    let changes = run
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if kind(*a) != kind(*b)))
+        .count();
+    let has_digit = run.iter().any(u8::is_ascii_digit);
+    let has_letter = run.iter().any(u8::is_ascii_alphabetic);
+    let is_mixed = has_letter && (has_digit || !is_word(run));
+    let is_hex = run.len() >= 2 * LENGTH_MIN
+        && has_digit
+        && has_letter
+        && run.iter().all(u8::is_ascii_hexdigit);
+    is_hex
+        || run.len() >= LENGTH_MIN
+            && is_mixed
+            && changes * 100 >= CHANGES_IN_100_MIN * (run.len() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_values_are_told_from_names() {
+        for value in [
+            "Rd3Qv3O0H845qBJ6FqjqEDJp",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "0123456789abcdef0123456789abcdef",
+            "x9kYh7qweZ3",
+            "3vJx8kq0cYwXqPzL5nB2mR7tD9sF1gH4",
+            "AbC-123_defGHi45-jkL",
+            "DFSDhmErxtIddNEZDAIB4Vw9D4K+cGXtrC77CaouZbE=",
+        ] {
+            assert!(is_random(value.as_bytes()), "{value}");
+            assert!(is_likely_secret(value.as_bytes()), "{value}");
+        }
+        for value in [
+            "created_at",
+            "fk_orders_user",
+            "uploads/2026/02/17/report.pdf",
+            "net.ipv4.ip_forward",
+            "service.name",
+            "DATABASE_URL",
+            "Linux-cargo-0f6c1e4b9a8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b",
+            "3f2b8a30-1c6e-4b51-9f4e-0d6c6b0f7a11",
+            "a@example.com",
+            "Ctrl+K",
+            "user:42",
+            "/registry/pods/default/web-1",
+            "users.email_unique",
+            "v1beta1",
+            "getUserByName",
+            "FINGERPRINTS-----",
+            "HTTP/1.1",
+            "10.32.0.17",
+            "2026-02-17",
+            "(a@example.com)",
+        ] {
+            assert!(!is_random(value.as_bytes()), "{value}");
+            assert!(
+                is_plain(value.as_bytes())
+                    || is_uuid(value.as_bytes())
+                    || value.starts_with("Linux"),
+                "{value}"
+            );
+        }
+        assert!(is_likely_secret(b"hunter2") && is_likely_secret(b"S3cr#et"));
+        assert!(!is_likely_secret(b"10.32.0.17") && !is_likely_secret(b"12 bytes"));
+    }
+
+    #[test]
+    fn references_and_paths_are_no_values() {
+        for value in [
+            "<your-token>",
+            "(sensitive value)",
+            "(known",
+            "<set",
+            "$TOKEN",
+            "${DB_PASSWORD}",
+            "${{ secrets.X }}",
+            "{{ token }}",
+            "%s",
+        ] {
+            assert!(is_reference(value.as_bytes()), "{value}");
+        }
+        for value in [
+            "$ecret1",
+            "<3x9kYh7qwe",
+            "(x9kYh7qwe)",
+            "hunter2",
+            "$Passw0rd",
+        ] {
+            assert!(!is_reference(value.as_bytes()), "{value}");
+        }
+        for value in [
+            "/etc/ssl/key.pem",
+            "~/.ssh/id_rsa",
+            "./x",
+            "C:\\keys\\a.pem",
+            "../a/b",
+        ] {
+            assert!(is_path(value.as_bytes()), "{value}");
+        }
+        for value in ["/9xKq2Lm/4Zt", "a/b", "/", "~"] {
+            assert!(!is_path(value.as_bytes()), "{value}");
+        }
+        assert!(is_key_id(b"7EA0A9C3F273FCD8:") && !is_key_id(b"7ea0a9c3f273fcd8"));
+    }
+}

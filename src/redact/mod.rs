@@ -290,7 +290,13 @@ fn renamed(name: &str) -> Source {
 }
 
 #[cfg(test)]
+mod written;
+
+#[cfg(test)]
 mod tests {
+    use super::open::{keys, parts};
+    use super::rules::pem;
+    use super::scan::{custom, scanner};
     use super::*;
     use crate::record::Level;
     use crate::time::Micros;
@@ -713,7 +719,7 @@ mod tests {
     fn the_written_bounds_are_the_bounds_in_force() {
         let spec = include_str!("../../format-spec/redaction.md").replace('\n', " ");
         let spec = spec.split_whitespace().collect::<Vec<_>>().join(" ");
-        let passes = match scan::PASSES_MAX {
+        let passes = match scanner::PASSES_MAX {
             8 => "eight",
             _ => "another number of",
         };
@@ -725,10 +731,10 @@ mod tests {
             ),
             format!(
                 "after {} records, or after {} that held no part of it",
-                pem::RECORDS_MAX,
-                pem::STRAYS_MAX
+                keys::RECORDS_MAX,
+                keys::STRAYS_MAX
             ),
-            format!("at most {} sources are in the middle", pem::OPEN_KEYS_MAX),
+            format!("at most {} sources are in the middle", keys::OPEN_KEYS_MAX),
             format!(
                 "the last {} KiB of the part before",
                 parts::TAIL_BYTES_MAX >> 10

@@ -78,6 +78,7 @@ pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::written::written;
 
     #[test]
     fn words_before_a_name_decide() {
@@ -106,5 +107,15 @@ mod tests {
         assert_eq!(strength("unexpected token", "token"), Strength::Token);
         assert_eq!(strength("credential", "credential"), Strength::Credential);
         assert_eq!(strength("DB_PASSWORD", "password"), Strength::Secret);
+    }
+
+    #[test]
+    fn the_written_words_are_the_words_in_force() {
+        for (title, words) in [
+            ("Words before `key` that leave no doubt:", KEY_WORDS),
+            ("Words before `token` that leave no doubt:", TOKEN_WORDS),
+        ] {
+            assert_eq!(written(title), words.join(" "));
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Secrets over several records: what earlier records of a source have left open.
 
 mod announced;
-mod keys;
-mod parts;
+pub(super) mod keys;
+pub(super) mod parts;
 mod saved;
 mod secrets;
 

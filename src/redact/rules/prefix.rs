@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn every_pattern_of_the_table_compiles() {
         use crate::redact::RULES;
-        use crate::redact::rule::Shape;
+        use crate::redact::rules::rule::Shape;
         let mut count = 0;
         for rule in RULES {
             if let Shape::Token(token) = rule.shape {

@@ -1,9 +1,9 @@
 //! Finds the secrets of one text.
 
 mod budget;
-mod custom;
+pub(super) mod custom;
 mod literals;
-mod scanner;
+pub(super) mod scanner;
 mod walk;
 
 pub(super) use budget::Budget;

@@ -22,7 +22,7 @@ use vmlog::disk::RealDisk;
 use vmlog::live::Live;
 use vmlog::record::{Id, Level, Record, StoredRecord};
 use vmlog::redact::{self, Redactor};
-use vmlog::server::{self, State};
+use vmlog::server::{self, ServerState};
 use vmlog::store::{Options, Store, SyncPolicy};
 use vmlog::time::Micros;
 
@@ -83,12 +83,12 @@ fn round(records: usize, tails: usize) -> Took {
     };
     let (mut store, _) = Store::open(Arc::new(RealDisk), root.path(), options).expect("a store");
     let live = Live::new(5_000, Id(1));
-    let state = State {
+    let state = ServerState {
         reader: store.reader(),
         live: live.clone(),
-        options: Arc::new(server::Options {
+        options: Arc::new(server::ServerOptions {
             token: Some(TOKEN.to_owned()),
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         }),
     };
     let (stop, stopped) = oneshot::channel();
@@ -130,7 +130,7 @@ fn round(records: usize, tails: usize) -> Took {
     Took { processor, wall }
 }
 
-fn serve(listener: TcpListener, state: State, stopped: oneshot::Receiver<()>) {
+fn serve(listener: TcpListener, state: ServerState, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -25,7 +25,7 @@ pub(super) fn start_log() {
 
 /// Prints the address to open. The token is in it on a terminal only: a pipe, a file or the journal may be kept and read by others,
 /// so it gets the path of the token file instead.
-pub(super) fn address(listener: &TcpListener, options: &server::Options, config: &Config) {
+pub(super) fn address(listener: &TcpListener, options: &server::ServerOptions, config: &Config) {
     let Ok(address) = listener.local_addr() else {
         return;
     };

@@ -58,7 +58,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
     )
     .map_err(failed("cannot start a thread"))?;
     let options = Arc::new(server_options(&config, token, tls, pipeline.counters()));
-    let state = server::State {
+    let state = server::ServerState {
         reader,
         live,
         options,
@@ -74,7 +74,7 @@ pub(super) fn run(raw: &Raw) -> Result<(), Failure> {
 /// Serves until a signal, or until the writer ends by itself, which is a failure.
 async fn serve(
     listener: TcpListener,
-    state: server::State,
+    state: server::ServerState,
     pipeline: &Pipeline,
     ended: oneshot::Receiver<()>,
     config: &Config,
@@ -277,8 +277,8 @@ fn server_options(
     token: String,
     tls: Option<Tls>,
     counters: Counters,
-) -> server::Options {
-    server::Options {
+) -> server::ServerOptions {
+    server::ServerOptions {
         token: Some(token),
         limit_max: config.api.page_limit_max,
         tail_queue_rows: config.tail.queue_rows,
@@ -293,7 +293,7 @@ fn server_options(
         node_auth: config.node_auth.clone(),
         tls,
         measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     }
 }
 

@@ -1,14 +1,14 @@
 //! What handlers share.
 
 use crate::server::auth::authenticator::Authenticator;
-use crate::server::auth::host::{Hosts, Origins};
+use crate::server::auth::host::{AllowedHosts, CorsOrigins};
 use crate::server::counters::Metrics;
-use crate::server::limits::answers::Answers;
 use crate::server::limits::connections::ConnectionLimiter;
 use crate::server::limits::gate::Gate;
+use crate::server::limits::memory::ResponseMemory;
 use crate::server::limits::rate::Rates;
-use crate::server::limits::shares::Shares;
-use crate::server::options::{Options, State};
+use crate::server::limits::shares::FairSemaphore;
+use crate::server::options::{ServerOptions, ServerState};
 use crate::server::readiness::Readiness;
 use crate::server::records::Records;
 use std::net::IpAddr;
@@ -24,19 +24,19 @@ pub(super) struct App {
     /// The log.
     pub(super) records: Records,
     /// The settings.
-    pub(super) options: Arc<Options>,
+    pub(super) options: Arc<ServerOptions>,
     /// Bounds the blocking work.
     pub(super) gate: Gate,
     /// Bounds what waits to be read.
-    pub(super) answers: Answers,
+    pub(super) answers: ResponseMemory,
     /// One place for each live tail.
-    pub(super) tails: Arc<Shares>,
+    pub(super) tails: Arc<FairSemaphore>,
     /// The one permit of filters that read texts of records as they come: tails together take one processor at most.
     pub(super) matching: Arc<Semaphore>,
     /// One place for each export.
-    pub(super) exports: Arc<Shares>,
+    pub(super) exports: Arc<FairSemaphore>,
     /// One place for each request that is being answered.
-    pub(super) in_flight: Arc<Shares>,
+    pub(super) in_flight: Arc<FairSemaphore>,
     /// The open connections.
     pub(super) limiter: Arc<ConnectionLimiter>,
     /// What is counted.
@@ -47,25 +47,29 @@ pub(super) struct App {
     pub(super) stopping: watch::Receiver<bool>,
     /// Who may see what.
     pub(super) authenticator: Authenticator,
-    pub(super) hosts: Hosts,
-    pub(super) origins: Origins,
+    pub(super) hosts: AllowedHosts,
+    pub(super) origins: CorsOrigins,
     pub(super) rates: Rates,
 }
 
 impl App {
     /// What handlers of a server that listens on `address` share.
-    pub(super) fn new(state: State, address: IpAddr, stopping: watch::Receiver<bool>) -> Self {
-        let State {
+    pub(super) fn new(
+        state: ServerState,
+        address: IpAddr,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let ServerState {
             reader,
             live,
             options,
         } = state;
         let authenticator = Authenticator::new(options.token.as_deref(), options.node_auth.clone());
-        let shares = |places| Shares::new(places, authenticator.knows_others());
+        let shares = |places| FairSemaphore::new(places, authenticator.knows_others());
         Self {
             records: Records::new(reader.clone(), live),
             gate: Gate::new(),
-            answers: Answers::default(),
+            answers: ResponseMemory::default(),
             tails: shares(options.tail_connections_max),
             matching: Arc::new(Semaphore::new(1)),
             exports: shares(EXPORTS_MAX),
@@ -75,8 +79,8 @@ impl App {
             readiness: Readiness::new(reader),
             stopping,
             authenticator,
-            hosts: Hosts::new(address, &options.hosts),
-            origins: Origins::new(&options.cors_origins),
+            hosts: AllowedHosts::new(address, &options.hosts),
+            origins: CorsOrigins::new(&options.cors_origins),
             rates: Rates::new(options.rate, options.rate_burst),
             options,
         }

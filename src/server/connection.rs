@@ -2,8 +2,8 @@
 //! long they may leave an answer unread, and that none of them outlives the server.
 
 use crate::server::app::App;
-use crate::server::limits::connections::{Connection, Occupying, Slot};
-use crate::server::service::{InFlight, Peer, service};
+use crate::server::limits::connections::{Connection, ConnectionSlot, GuardedBody};
+use crate::server::service::{Peer, RequestPermit, service};
 use crate::server::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -103,7 +103,7 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-/// Answers the requests of one connection until it ends, or until another needs its place.
+/// ResponseMemory the requests of one connection until it ends, or until another needs its place.
 fn talk(
     app: Arc<App>,
     stream: TcpStream,
@@ -112,7 +112,7 @@ fn talk(
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     set_options(&stream);
-    let stream = Impatient::new(stream);
+    let stream = StallTimeout::new(stream);
     let watcher = graceful.watcher();
     let acceptor = app.options.tls.as_ref().map(Tls::acceptor);
     async move {
@@ -134,12 +134,12 @@ fn talk(
     }
 }
 
-/// Answers the requests that come over a stream.
+/// ResponseMemory the requests that come over a stream.
 async fn answer(
     app: Arc<App>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: IpAddr,
-    slot: Arc<Slot>,
+    slot: Arc<ConnectionSlot>,
     watcher: Watcher,
 ) {
     let answers = TowerToHyperService::new(warp::service(service(app)));
@@ -154,8 +154,8 @@ async fn answer(
         let answer = answers.call(request);
         async move {
             let mut answer = answer.await?;
-            let share = answer.extensions_mut().remove::<InFlight>();
-            Ok::<_, Infallible>(answer.map(|body| Occupying::new(body, (busy, share))))
+            let share = answer.extensions_mut().remove::<RequestPermit>();
+            Ok::<_, Infallible>(answer.map(|body| GuardedBody::new(body, (busy, share))))
         }
     });
     let connection = http1::Builder::new()
@@ -184,13 +184,13 @@ fn set_options(stream: &TcpStream) {
 }
 
 /// A stream whose writes fail when the other side takes nothing for [`WRITE_STALL_MAX`].
-struct Impatient {
+struct StallTimeout {
     stream: TcpStream,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Impatient {
+impl StallTimeout {
     fn new(stream: TcpStream) -> Self {
         Self {
             stream,
@@ -216,7 +216,7 @@ impl Impatient {
     }
 }
 
-impl AsyncRead for Impatient {
+impl AsyncRead for StallTimeout {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -226,7 +226,7 @@ impl AsyncRead for Impatient {
     }
 }
 
-impl AsyncWrite for Impatient {
+impl AsyncWrite for StallTimeout {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

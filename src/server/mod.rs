@@ -13,7 +13,7 @@
 //! | `api` | one handler for each endpoint |
 //! | `tail` | the live tail |
 //!
-//! [`run`] owns only the connections: the caller brings the socket, the [`State`] and the signal to stop, so a test can serve on
+//! [`run`] owns only the connections: the caller brings the socket, the [`ServerState`] and the signal to stop, so a test can serve on
 //! port 0 and stop it. Nothing here knows where records come from.
 
 mod api;
@@ -46,7 +46,7 @@ pub use auth::node::{NodeAuth, is_issuer};
 pub use auth::scope::WorkspaceSources;
 pub(crate) use http::request::query_encoded;
 pub use measure::{Measure, Sample};
-pub use options::{Options, State};
+pub use options::{ServerOptions, ServerState};
 pub use tls::{Tls, TlsError};
 pub(crate) use wire::write_entry;
 
@@ -57,7 +57,7 @@ use tokio::net::TcpListener;
 /// Serves until `shutdown`, then ends every stream and returns, at the latest after a second.
 pub async fn run(
     listener: TcpListener,
-    state: State,
+    state: ServerState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let address = listener.local_addr()?;

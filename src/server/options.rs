@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Settings of the server; `Default` holds the documented defaults.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ServerOptions {
     /// The access token that every request needs; without it and `node_auth` every client is the owner (tests only).
     pub token: Option<String>,
     /// `LOG_API_MAX_LIMIT`: the most records that one page holds.
@@ -48,7 +48,7 @@ pub struct Options {
     pub hosts: Vec<String>,
 }
 
-impl Default for Options {
+impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             token: None,
@@ -72,11 +72,11 @@ impl Default for Options {
 
 /// What handlers reach.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct ServerState {
     /// Pages.
     pub reader: Reader,
     /// Tail.
     pub live: Live,
     /// Settings.
-    pub options: Arc<Options>,
+    pub options: Arc<ServerOptions>,
 }

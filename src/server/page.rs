@@ -1,9 +1,9 @@
 //! The browser page: its files are part of the program.
 
-use crate::server::http::encoding::Encoding;
+use crate::server::http::encoding::ContentEncoding;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::Request;
+use crate::server::http::request::ApiRequest;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
@@ -14,15 +14,15 @@ use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
 /// A file of the page.
-struct File {
+struct Asset {
     name: &'static str,
     content_type: &'static str,
     content: &'static [u8],
-    sent: OnceLock<Sent>,
+    sent: OnceLock<AssetBody>,
 }
 
 /// A file as it goes over the wire, made when it is first asked for.
-struct Sent {
+struct AssetBody {
     plain: Vec<u8>,
     gzipped: Vec<u8>,
 }
@@ -33,7 +33,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-static INDEX: File = file_of("index.html", HTML, include_bytes!("../ui/index.html"));
+static INDEX: Asset = file_of("index.html", HTML, include_bytes!("../ui/index.html"));
 
 /// Names a file of the page once: its address below `/ui/` is its path in `src/ui`.
 macro_rules! page_files {
@@ -43,7 +43,7 @@ macro_rules! page_files {
 }
 
 /// What `/ui/` holds.
-static FILES: [File; 63] = page_files![
+static FILES: [Asset; 63] = page_files![
     JAVASCRIPT "actions.js",
     JAVASCRIPT "api.js",
     CSS "app.css",
@@ -123,8 +123,8 @@ static ETAG: LazyLock<HeaderValue> = LazyLock::new(|| {
     tag.parse().unwrap_or(HeaderValue::from_static("W/\"0\""))
 });
 
-impl File {
-    fn sent(&self) -> &Sent {
+impl Asset {
+    fn sent(&self) -> &AssetBody {
         self.sent.get_or_init(|| {
             let own =
                 [CSS, JAVASCRIPT].contains(&self.content_type) && !self.name.starts_with("vendor/");
@@ -133,16 +133,16 @@ impl File {
                 _ => self.content.to_vec(),
             };
             let gzipped = gzip(&plain);
-            Sent { plain, gzipped }
+            AssetBody { plain, gzipped }
         })
     }
 
     /// The file as this client takes it.
-    fn response(&self, encoding: Encoding) -> Response {
+    fn response(&self, encoding: ContentEncoding) -> Response {
         let sent = self.sent();
         let content = match encoding {
-            Encoding::Plain => &sent.plain,
-            Encoding::Gzip => &sent.gzipped,
+            ContentEncoding::Plain => &sent.plain,
+            ContentEncoding::Gzip => &sent.gzipped,
         };
         let mut response = reply::bytes(self.content_type, Bytes::copy_from_slice(content));
         encoding.mark(&mut response);
@@ -150,8 +150,8 @@ impl File {
     }
 }
 
-const fn file_of(name: &'static str, content_type: &'static str, content: &'static [u8]) -> File {
-    File {
+const fn file_of(name: &'static str, content_type: &'static str, content: &'static [u8]) -> Asset {
+    Asset {
         name,
         content_type,
         content,
@@ -211,12 +211,12 @@ fn code_of(line: &str, in_comment: &mut bool) -> String {
 }
 
 /// `GET /`. What follows `?` in its address is for the page's own scripts.
-pub(super) fn index(request: &Request) -> Response {
+pub(super) fn index(request: &ApiRequest) -> Response {
     send(&INDEX, request)
 }
 
 /// `GET /ui/{file...}`
-pub(super) fn file(request: &Request, name: &str) -> Result<Response, ApiError> {
+pub(super) fn file(request: &ApiRequest, name: &str) -> Result<Response, ApiError> {
     FILES
         .iter()
         .find(|file| file.name == name)
@@ -225,11 +225,11 @@ pub(super) fn file(request: &Request, name: &str) -> Result<Response, ApiError> 
 }
 
 /// The file, or 304 when the browser has it. It asks each time: a new program brings new files.
-fn send(file: &File, request: &Request) -> Response {
+fn send(file: &Asset, request: &ApiRequest) -> Response {
     let known = request
         .header(&header::IF_NONE_MATCH)
         .is_some_and(|tags| tags.split(',').any(|tag| names_ours(tag.trim())));
-    let encoding = Encoding::asked_by(&request.headers);
+    let encoding = ContentEncoding::asked_by(&request.headers);
     let mut response = if known {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -320,11 +320,11 @@ mod tests {
         /// As it travels: each file compressed by itself.
         const WIRE_BYTES_MAX: usize = 100 * 1024;
         let licences = "vendor/LICENSES.txt";
-        let files: Vec<&Sent> = FILES
+        let files: Vec<&AssetBody> = FILES
             .iter()
             .filter(|file| file.name != licences)
             .chain([&INDEX])
-            .map(File::sent)
+            .map(Asset::sent)
             .collect();
         let all: Vec<u8> = files.iter().flat_map(|sent| sent.plain.clone()).collect();
         let together = gzip(&all).len();

@@ -8,7 +8,7 @@ use crate::query::{
 };
 use crate::record::{Id, StoredRecord};
 use crate::server::auth::principal::Principal;
-use crate::server::auth::scope::Scope;
+use crate::server::auth::scope::AccessScope;
 use crate::store::{Reader, View};
 use std::ops::Range;
 
@@ -78,13 +78,13 @@ impl StoreSize {
 pub(super) struct ScopedRecords {
     reader: Reader,
     live: Live,
-    scope: Scope,
+    scope: AccessScope,
 }
 
 impl ScopedRecords {
     /// Whether there may be records that the principal may not see.
     pub(super) fn is_narrowed(&self) -> bool {
-        self.scope != Scope::Everything
+        self.scope != AccessScope::Everything
     }
 
     /// As it stands now.
@@ -106,7 +106,7 @@ impl ScopedRecords {
 #[derive(Debug, Clone)]
 pub(super) struct ScopedView {
     view: View,
-    scope: Scope,
+    scope: AccessScope,
 }
 
 impl ScopedView {
@@ -118,7 +118,7 @@ impl ScopedView {
     /// Whether there may be records that this principal may not see. Nothing that it is told may depend on them: not how many rows
     /// were looked at, not what was pruned, not when or under which ids they came.
     pub(super) fn is_narrowed(&self) -> bool {
-        self.scope != Scope::Everything
+        self.scope != AccessScope::Everything
     }
 
     pub(super) fn page(&self, mut asked: PageRequest, budget: &Budget) -> Result<Page, Error> {

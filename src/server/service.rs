@@ -7,9 +7,9 @@ use crate::server::auth::principal::Principal;
 use crate::server::counters::add;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{Request, refuse};
+use crate::server::http::request::{ApiRequest, refuse};
 use crate::server::http::route::{self, Access, Endpoint};
-use crate::server::limits::shares::Share;
+use crate::server::limits::shares::FairPermit;
 use crate::server::page;
 use crate::server::tail::stream;
 use std::convert::Infallible;
@@ -33,8 +33,8 @@ pub(super) struct Peer {
 
 /// Travels with an answer until its body is handed over.
 #[derive(Debug, Clone)]
-pub(super) struct InFlight {
-    _share: Arc<Share>,
+pub(super) struct RequestPermit {
+    _share: Arc<FairPermit>,
 }
 
 /// Everything that is served, as one filter that answers every request.
@@ -64,7 +64,7 @@ async fn answer(
     let endpoint = route::find(&method, path.as_str())
         .ok()
         .map(|(route, _)| route.endpoint);
-    let (mut response, headers) = match Request::new(method, path.as_str(), &query, headers) {
+    let (mut response, headers) = match ApiRequest::new(method, path.as_str(), &query, headers) {
         Ok(request) => {
             let result = admit(&app, &request, peer).await;
             (
@@ -84,7 +84,7 @@ async fn answer(
 /// The checks, in the order of what they give away, then the handler.
 async fn admit(
     app: &Arc<App>,
-    request: &Request,
+    request: &ApiRequest,
     peer: Option<Peer>,
 ) -> Result<Response, ApiError> {
     let target = peer.as_ref().and_then(|peer| peer.authority.as_ref());
@@ -124,12 +124,14 @@ async fn admit(
     })?;
     let mut response = handle(app, &principal, route.endpoint, request, rest).await?;
     let share = Arc::new(share);
-    response.extensions_mut().insert(InFlight { _share: share });
+    response
+        .extensions_mut()
+        .insert(RequestPermit { _share: share });
     Ok(response)
 }
 
 /// The answer to a browser that asks on behalf of a page of another origin.
-fn preflight(app: &App, request: &Request) -> Option<Response> {
+fn preflight(app: &App, request: &ApiRequest) -> Option<Response> {
     let (route, _) = route::find(&Method::GET, &request.path).ok()?;
     app.origins.preflight(request, route.methods)
 }
@@ -138,7 +140,7 @@ async fn handle(
     app: &Arc<App>,
     principal: &Principal,
     endpoint: Endpoint,
-    request: &Request,
+    request: &ApiRequest,
     rest: &str,
 ) -> Result<Response, ApiError> {
     if endpoint.takes_no_parameters() {

@@ -6,9 +6,9 @@ use super::auth::session;
 use super::http::error::CODES;
 use super::http::request;
 use super::http::route::{Access, ROUTES};
-use super::limits::{answers, gate};
+use super::limits::{gate, memory};
 use super::tail::{start, stream};
-use super::{Options, connection};
+use super::{ServerOptions, connection};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -83,7 +83,7 @@ fn every_error_code_stands_beside_its_status() {
 
 #[test]
 fn every_bound_is_the_one_in_force() {
-    let options = Options::default();
+    let options = ServerOptions::default();
     let kib = |bytes: usize| bytes / 1024;
     let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
     for row in [
@@ -112,7 +112,7 @@ fn every_bound_is_the_one_in_force() {
         ),
         format!(
             "wait to be read | {} MiB together",
-            answers::TOGETHER_BYTES >> 20
+            memory::TOGETHER_BYTES >> 20
         ),
         format!(
             "| scans | {} at a time; one narrowed token runs {},",
@@ -157,7 +157,7 @@ fn every_bound_is_the_one_in_force() {
 fn numbers_of_the_description_are_those_in_force() {
     let document = described();
     let schema = |name: &str| &document["components"]["parameters"][name]["schema"];
-    let options = Options::default();
+    let options = ServerOptions::default();
     assert_eq!(schema("limit")["maximum"], options.limit_max);
     assert_eq!(schema("limit")["default"], logs::LIMIT_DEFAULT);
     assert_eq!(

@@ -29,7 +29,7 @@ impl Tls {
     /// [`TlsError`] when a file cannot be read, or when they do not belong together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let identity = Identity::load(certificate, key, Arc::clone(&provider))?;
+        let identity = ServerIdentity::load(certificate, key, Arc::clone(&provider))?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Unusable)?
@@ -53,7 +53,7 @@ impl Tls {
 
 /// The files, and what was read from them last.
 #[derive(Debug)]
-struct Identity {
+struct ServerIdentity {
     certificate: PathBuf,
     key: PathBuf,
     provider: Arc<CryptoProvider>,
@@ -70,7 +70,7 @@ struct Current {
 /// What changes when the files do.
 type Stamps = [Option<(u64, u64, i64, i64)>; 2];
 
-impl Identity {
+impl ServerIdentity {
     fn load(
         certificate: &Path,
         key: &Path,
@@ -115,7 +115,7 @@ impl Identity {
     }
 }
 
-impl ResolvesServerCert for Identity {
+impl ResolvesServerCert for ServerIdentity {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current())
     }

@@ -12,7 +12,7 @@ use std::fmt::Display;
 
 /// A record on the wire.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct RecordJson<'a> {
     #[serde(serialize_with = "text")]
     id: Id,
     #[serde(serialize_with = "text")]
@@ -23,7 +23,7 @@ struct Entry<'a> {
     metadata: &'a Metadata,
 }
 
-impl<'a> From<&'a StoredRecord> for Entry<'a> {
+impl<'a> From<&'a StoredRecord> for RecordJson<'a> {
     fn from(stored: &'a StoredRecord) -> Self {
         let record = &stored.record;
         Self {
@@ -39,7 +39,7 @@ impl<'a> From<&'a StoredRecord> for Entry<'a> {
 
 /// A record as one line of JSON: line ends inside it are escaped.
 pub(crate) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
-    write(out, &Entry::from(record));
+    write(out, &RecordJson::from(record));
 }
 
 /// The body of one record.
@@ -63,8 +63,8 @@ pub(super) fn lines(page: &Page) -> Vec<u8> {
 pub(super) fn page(page: &Page) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
-        entries: Entries<'a>,
+    struct PageBody<'a> {
+        entries: RecordsJson<'a>,
         next_cursor: Option<String>,
         prev_cursor: Option<String>,
         has_more: bool,
@@ -75,8 +75,8 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
         warnings: &'a [String],
     }
     let mut out = Vec::new();
-    let body = Body {
-        entries: Entries(&page.entries),
+    let body = PageBody {
+        entries: RecordsJson(&page.entries),
         next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
         prev_cursor: page.prev_cursor.map(|cursor| cursor.to_string()),
         has_more: page.has_more,
@@ -93,8 +93,8 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
 pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
-        sources: Vec<SourceBody<'a>>,
+    struct SourcesBody<'a> {
+        sources: Vec<SourceJson<'a>>,
         next_cursor: Option<String>,
         has_more: bool,
         total: u64,
@@ -107,7 +107,7 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct SourceBody<'a> {
+    struct SourceJson<'a> {
         name: &'a str,
         label: String,
         entry_count: u64,
@@ -119,7 +119,7 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
     let sources = counts
         .sources
         .iter()
-        .map(|summary| SourceBody {
+        .map(|summary| SourceJson {
             name: summary.source.as_str(),
             label: label(&summary.source),
             entry_count: summary.count,
@@ -127,7 +127,7 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
             levels: Levels(summary.levels),
         })
         .collect();
-    let body = Body {
+    let body = SourcesBody {
         sources,
         next_cursor: page.next_cursor.as_ref().map(ToString::to_string),
         has_more: page.next_cursor.is_some(),
@@ -147,11 +147,11 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
 pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
+    struct HistogramBody<'a> {
         start: Option<String>,
         end: Option<String>,
         bucket_ms: Number,
-        buckets: Vec<Bucket<'a>>,
+        buckets: Vec<BucketJson<'a>>,
         total: u64,
         outside: u64,
         partial: bool,
@@ -167,7 +167,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
     };
     let is_empty = histogram.buckets == 0;
     let buckets = (0..histogram.buckets)
-        .map(|index| Bucket {
+        .map(|index| BucketJson {
             start: bucket_at(index),
             by,
             counts: histogram
@@ -177,7 +177,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
                 .collect(),
         })
         .collect();
-    let body = Body {
+    let body = HistogramBody {
         start: (!is_empty).then(|| histogram.start.to_string()),
         end: (!is_empty).then(|| bucket_at(histogram.buckets).to_string()),
         bucket_ms: millis(histogram.bucket_micros),
@@ -195,13 +195,13 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
 }
 
 /// One bar: `{"start", "total", "levels": {}}`, or `"sources"` when it is counted by source.
-struct Bucket<'a> {
+struct BucketJson<'a> {
     start: Micros,
     by: Grouping,
     counts: Vec<(&'a str, u64)>,
 }
 
-impl Serialize for Bucket<'_> {
+impl Serialize for BucketJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
         // every level has its place; of the sources those that said something
@@ -240,9 +240,9 @@ fn millis(micros: i64) -> Number {
 pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
+    struct FieldsBody<'a> {
         key: &'a str,
-        values: Vec<Value<'a>>,
+        values: Vec<ValueCount<'a>>,
         has_more: bool,
         partial: bool,
         scanned: u64,
@@ -251,16 +251,16 @@ pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
         warnings: &'a [String],
     }
     #[derive(Serialize)]
-    struct Value<'a> {
+    struct ValueCount<'a> {
         value: &'a str,
         count: u64,
     }
-    let body = Body {
+    let body = FieldsBody {
         key,
         values: fields
             .values
             .iter()
-            .map(|(value, count)| Value {
+            .map(|(value, count)| ValueCount {
                 value,
                 count: *count,
             })
@@ -303,13 +303,13 @@ impl Serialize for Levels {
     }
 }
 
-struct Entries<'a>(&'a [StoredRecord]);
+struct RecordsJson<'a>(&'a [StoredRecord]);
 
-impl Serialize for Entries<'_> {
+impl Serialize for RecordsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut sequence = serializer.serialize_seq(Some(self.0.len()))?;
         for record in self.0 {
-            sequence.serialize_element(&Entry::from(record))?;
+            sequence.serialize_element(&RecordJson::from(record))?;
         }
         sequence.end()
     }

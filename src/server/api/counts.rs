@@ -5,7 +5,7 @@ use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
-use crate::server::http::request::Request;
+use crate::server::http::request::ApiRequest;
 use crate::server::wire;
 use crate::time::Micros;
 use warp::reply::Response;
@@ -20,7 +20,7 @@ pub(in crate::server) const VALUES: Limits = Limits {
 pub(in crate::server) async fn histogram(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     respond::json(app, principal, request, move |view, budget| {
@@ -35,7 +35,7 @@ pub(in crate::server) async fn histogram(
 pub(in crate::server) async fn fields(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     respond::json(app, principal, request, move |view, budget| {

@@ -4,11 +4,11 @@ use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
 use crate::record::StoredRecord;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
-use crate::server::http::encoding::{Encoding, Stream};
+use crate::server::http::encoding::{ContentEncoding, EncodedStream};
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{Request, refuse, take_single};
-use crate::server::limits::shares::Share;
+use crate::server::http::request::{ApiRequest, refuse, take_single};
+use crate::server::limits::shares::FairPermit;
 use crate::server::records::ScopedView;
 use crate::server::wire;
 use crate::time::Micros;
@@ -29,7 +29,7 @@ const PAGE_BYTES: usize = 256 * 1024;
 
 /// What the file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum ExportFormat {
     /// Lines of text for people.
     Log,
     /// A JSON object a line.
@@ -38,7 +38,7 @@ enum Format {
     Csv,
 }
 
-impl Format {
+impl ExportFormat {
     fn parse(text: Option<&str>) -> Result<Self, ApiError> {
         match text {
             None | Some("log") => Ok(Self::Log),
@@ -91,7 +91,7 @@ impl Format {
 pub(in crate::server) async fn check(
     app: &Arc<App>,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<(), ApiError> {
     parse(app, principal, request, Micros::now())
         .await
@@ -101,16 +101,16 @@ pub(in crate::server) async fn check(
 async fn parse(
     app: &Arc<App>,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
     now: Micros,
-) -> Result<(Filter, Format), ApiError> {
+) -> Result<(Filter, ExportFormat), ApiError> {
     let parameters = request.parameters.clone();
     // a filter is compiled within the turn: a regex takes time and memory too
     let parsed = app.gate.run(principal, move |_| {
         query::parse_filter(&parameters, now).map_err(ApiError::from)
     });
     let (filter, mut rest) = parsed.await??;
-    let format = Format::parse(take_single(&mut rest, "format")?.as_deref())?;
+    let format = ExportFormat::parse(take_single(&mut rest, "format")?.as_deref())?;
     refuse(&rest)?;
     Ok((filter, format))
 }
@@ -119,7 +119,7 @@ async fn parse(
 pub(in crate::server) async fn export(
     app: &Arc<App>,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let now = Micros::now();
     let (filter, format) = parse(app, principal, request, now).await?;
@@ -127,7 +127,7 @@ pub(in crate::server) async fn export(
         let message = "as many exports are running as this server allows to this client";
         ApiError::too_many("too_many_exports", message, 10)
     })?;
-    let encoding = Encoding::asked_by(&request.headers);
+    let encoding = ContentEncoding::asked_by(&request.headers);
     let (sender, chunks) = mpsc::channel(1);
     let export = Export {
         app: Arc::clone(app),
@@ -142,7 +142,7 @@ pub(in crate::server) async fn export(
             around: None,
         },
         format,
-        stream: Stream::new(encoding),
+        stream: EncodedStream::new(encoding),
         sender,
         _share: share,
     };
@@ -156,7 +156,7 @@ pub(in crate::server) async fn export(
 }
 
 /// `vmlog-20260217T143015Z.log`
-fn file_name(format: Format, now: Micros) -> Option<HeaderValue> {
+fn file_name(format: ExportFormat, now: Micros) -> Option<HeaderValue> {
     let time = now.to_string();
     let seconds = time.split('.').next()?.replace(['-', ':'], "");
     let extension = format.extension();
@@ -172,10 +172,10 @@ struct Export {
     /// What is seen throughout: what arrives meanwhile is not in the file.
     view: ScopedView,
     request: PageRequest,
-    format: Format,
-    stream: Stream,
+    format: ExportFormat,
+    stream: EncodedStream,
     sender: mpsc::Sender<Result<Bytes, ApiError>>,
-    _share: Share,
+    _share: FairPermit,
 }
 
 impl Export {
@@ -286,9 +286,9 @@ pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
 }
 
 /// Writes one letter of a field.
-type Write = fn(&mut Vec<u8>, char);
+type WriteChar = fn(&mut Vec<u8>, char);
 
-fn write_csv_with(out: &mut Vec<u8>, stored: &StoredRecord, write: Write) {
+fn write_csv_with(out: &mut Vec<u8>, stored: &StoredRecord, write: WriteChar) {
     let record = &stored.record;
     let mut metadata = Vec::new();
     wire::write(&mut metadata, &record.metadata);
@@ -318,7 +318,7 @@ fn write_raw(out: &mut Vec<u8>, letter: char) {
 /// wrote. A program that splits at line ends within quotes sees each line as a field.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-fn write_field(out: &mut Vec<u8>, field: &str, write: Write) {
+fn write_field(out: &mut Vec<u8>, field: &str, write: WriteChar) {
     let is_formula = |line: &str| {
         line.trim_start_matches([' ', '\u{feff}'])
             .starts_with(FORMULA_STARTS)
@@ -349,7 +349,7 @@ mod tests {
     use super::*;
     use crate::record::{Id, Level, Metadata, Record};
 
-    fn written(format: Format, message: &str) -> String {
+    fn written(format: ExportFormat, message: &str) -> String {
         let mut metadata = Metadata::new();
         metadata.insert("unit", "a,\"b\"");
         let record = StoredRecord {
@@ -370,22 +370,22 @@ mod tests {
     #[test]
     fn a_line_for_people_is_one_record_and_harmless() {
         assert_eq!(
-            written(Format::Log, "a\tb\n\u{1b}[31mc\r\n"),
+            written(ExportFormat::Log, "a\tb\n\u{1b}[31mc\r\n"),
             "1970-01-01T00:00:00.000000Z warn  docker:web: a\tb\n    \\x1b[31mc\\x0d\n"
         );
         assert_eq!(
-            written(Format::Log, "a\u{202e}b\u{2028}c\u{9b}2J\u{2067}d"),
+            written(ExportFormat::Log, "a\u{202e}b\u{2028}c\u{9b}2J\u{2067}d"),
             "1970-01-01T00:00:00.000000Z warn  docker:web: a\\u{202e}b\\u{2028}c\\x9b2J\\u{2067}d\n"
         );
         assert_eq!(
-            written(Format::Log, ""),
+            written(ExportFormat::Log, ""),
             "1970-01-01T00:00:00.000000Z warn  docker:web: \n"
         );
     }
 
     #[test]
     fn a_line_of_json_is_one_line() {
-        let line = written(Format::Jsonl, "a\nb\r");
+        let line = written(ExportFormat::Jsonl, "a\nb\r");
         assert_eq!(line.matches(['\n', '\r']).count(), 1, "{line}");
         assert!(line.starts_with(r#"{"id":"7","timestamp":"1970-01-01T00:00:00.000000Z""#));
     }
@@ -407,7 +407,7 @@ mod tests {
             ("-1", "\"'-1\""),
         ] {
             assert_eq!(
-                written(Format::Csv, message),
+                written(ExportFormat::Csv, message),
                 format!("{start}{field}{end}"),
                 "{message:?}"
             );
@@ -424,7 +424,8 @@ mod tests {
 
     #[test]
     fn the_file_is_named_by_its_time() {
-        let name = file_name(Format::Csv, Micros::new(1_771_338_615_123_456)).expect("a value");
+        let name =
+            file_name(ExportFormat::Csv, Micros::new(1_771_338_615_123_456)).expect("a value");
         assert_eq!(name, "attachment; filename=\"vmlog-20260217T143015Z.csv\"");
     }
 }

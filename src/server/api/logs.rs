@@ -6,7 +6,7 @@ use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{Request, record_id, refuse, take_number, take_single};
+use crate::server::http::request::{ApiRequest, record_id, refuse, take_number, take_single};
 use crate::server::wire;
 use crate::time::Micros;
 use warp::http::header::HeaderName;
@@ -24,7 +24,7 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 pub(in crate::server) async fn page(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let limits = Limits {
         limit_default: LIMIT_DEFAULT.min(app.options.limit_max),
@@ -56,7 +56,7 @@ pub(in crate::server) async fn page(
 pub(in crate::server) async fn record(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
     id: &str,
 ) -> Result<Response, ApiError> {
     let id = record_id(id).ok_or_else(ApiError::unknown_record)?;
@@ -77,7 +77,7 @@ pub(in crate::server) const SOURCES: Limits = Limits {
 pub(in crate::server) async fn sources(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     respond::json(app, principal, request, move |view, budget| {

@@ -21,7 +21,7 @@ pub(in crate::server) async fn metrics(
     principal.require_everything()?;
     let size = app.records.size();
     let store = app.gate.run(principal, move |_| size()).await?;
-    let mut text = Text::default();
+    let mut text = Exposition::default();
     text.requests(&app.metrics);
     text.store(&store);
     text.tails(app);
@@ -36,12 +36,12 @@ pub(in crate::server) async fn metrics(
 
 /// The text, family by family.
 #[derive(Default)]
-struct Text {
+struct Exposition {
     out: String,
     family: &'static str,
 }
 
-impl Text {
+impl Exposition {
     fn requests(&mut self, metrics: &Metrics) {
         self.family("vmlog_http_requests_total", "Requests answered.");
         for (route, counted) in ROUTES.iter().zip(&metrics.endpoints) {
@@ -193,7 +193,7 @@ mod tests {
             metrics.answered(Some(Endpoint::Logs), status, Duration::from_micros(micros));
         }
         metrics.answered(None, StatusCode::NOT_FOUND, Duration::ZERO);
-        let mut text = Text::default();
+        let mut text = Exposition::default();
         text.requests(&metrics);
         for line in [
             "# TYPE vmlog_http_requests_total counter",
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn samples_of_one_name_share_a_head_and_their_labels_are_escaped() {
-        let mut text = Text::default();
+        let mut text = Exposition::default();
         for source in ["a", "b\"\\\n"] {
             text.sample(&Sample {
                 name: "vmlog_collector_gaps_total",

@@ -3,10 +3,10 @@
 use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
-use crate::server::http::encoding::Encoding;
+use crate::server::http::encoding::ContentEncoding;
 use crate::server::http::error::ApiError;
-use crate::server::http::request::Request;
-use crate::server::options::Options;
+use crate::server::http::request::ApiRequest;
+use crate::server::options::ServerOptions;
 use serde_json::{Value, json};
 use warp::reply::Response;
 
@@ -19,15 +19,15 @@ const LIMITS: [&str; 2] = ["limit", "runsLimit"];
 pub(in crate::server) fn description(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
-    let body = Encoding::asked_by(&request.headers).whole(described(&app.options));
+    let body = ContentEncoding::asked_by(&request.headers).whole(described(&app.options));
     respond::send(app, principal, "application/json", body)
 }
 
 /// The description of a server with these settings.
-fn described(options: &Options) -> Vec<u8> {
-    if options.limit_max == Options::default().limit_max {
+fn described(options: &ServerOptions) -> Vec<u8> {
+    if options.limit_max == ServerOptions::default().limit_max {
         return DESCRIPTION.to_vec();
     }
     let Ok(mut document) = serde_json::from_slice::<Value>(DESCRIPTION) else {
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn a_page_holds_as_many_as_the_settings_say() {
         for (limit_max, default) in [(20, 20), (500, 100), (2_000, 100)] {
-            let options = Options {
+            let options = ServerOptions {
                 limit_max,
-                ..Options::default()
+                ..ServerOptions::default()
             };
             let document: Value = serde_json::from_slice(&described(&options)).expect("JSON");
             let schema = &document["components"]["parameters"]["limit"]["schema"];

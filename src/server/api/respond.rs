@@ -3,10 +3,10 @@
 use crate::query::Budget;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
-use crate::server::http::encoding::{Encoded, Encoding};
+use crate::server::http::encoding::{ContentEncoding, EncodedBody};
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::Request;
+use crate::server::http::request::ApiRequest;
 use crate::server::records::ScopedView;
 use warp::reply::Response;
 
@@ -18,7 +18,7 @@ const JSON: &str = "application/json";
 pub(in crate::server) async fn json(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
     read: impl FnOnce(ScopedView, &Budget) -> Result<Vec<u8>, ApiError> + Send + 'static,
 ) -> Result<Response, ApiError> {
     let read = |view: ScopedView, budget: &Budget| Ok((read(view, budget)?, ()));
@@ -30,12 +30,12 @@ pub(in crate::server) async fn json(
 pub(in crate::server) async fn typed<T: Send + 'static>(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
     content_type: &'static str,
     read: impl FnOnce(ScopedView, &Budget) -> Result<(Vec<u8>, T), ApiError> + Send + 'static,
 ) -> Result<(Response, T), ApiError> {
     let records = app.records.of(principal);
-    let encoding = Encoding::asked_by(&request.headers);
+    let encoding = ContentEncoding::asked_by(&request.headers);
     let (body, rest) = app
         .gate
         .run(principal, move |budget| {
@@ -51,7 +51,7 @@ pub(in crate::server) fn send(
     app: &App,
     principal: &Principal,
     content_type: &'static str,
-    encoded: Encoded,
+    encoded: EncodedBody,
 ) -> Result<Response, ApiError> {
     let body = app.answers.hold(principal.id, encoded.body)?;
     let mut response = reply::bytes(content_type, body);

@@ -5,7 +5,7 @@ use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
-use crate::server::http::request::{Request, refuse, take_number, take_single};
+use crate::server::http::request::{ApiRequest, refuse, take_number, take_single};
 use crate::server::wire;
 use crate::time::Micros;
 use warp::reply::Response;
@@ -17,7 +17,7 @@ pub(in crate::server) const LIMIT_DEFAULT: usize = 50;
 pub(in crate::server) async fn page(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let wanted = runs_query(request, app.options.limit_max)?;
     respond::json(app, principal, request, move |view, budget| {
@@ -30,7 +30,7 @@ pub(in crate::server) async fn page(
 pub(in crate::server) async fn run(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
     id: &str,
 ) -> Result<Response, ApiError> {
     let id = id.to_owned();
@@ -41,7 +41,7 @@ pub(in crate::server) async fn run(
     .await
 }
 
-fn runs_query(request: &Request, limit_max: usize) -> Result<RunsQuery, ApiError> {
+fn runs_query(request: &ApiRequest, limit_max: usize) -> Result<RunsQuery, ApiError> {
     let (sources, mut rest): (Vec<_>, Vec<_>) = request
         .parameters
         .iter()

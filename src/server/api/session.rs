@@ -5,7 +5,7 @@ use crate::server::auth::principal::Principal;
 use crate::server::auth::session::SESSION_HEADER;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{Request, query_encoded};
+use crate::server::http::request::{ApiRequest, query_encoded};
 use serde_json::json;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -14,7 +14,7 @@ use warp::reply::Response;
 pub(in crate::server) fn begin(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let sessions = &app.authenticator.sessions;
     let known = request
@@ -31,7 +31,7 @@ pub(in crate::server) fn begin(
 }
 
 /// `DELETE /session`: the session of this request ends.
-pub(in crate::server) fn end(app: &App, request: &Request) -> Response {
+pub(in crate::server) fn end(app: &App, request: &ApiRequest) -> Response {
     if let Some(text) = request.header(&SESSION_HEADER) {
         app.authenticator.sessions.revoke(text);
     }
@@ -44,7 +44,7 @@ pub(in crate::server) fn end(app: &App, request: &Request) -> Response {
 pub(in crate::server) fn link(
     app: &App,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (path, parameters) = (&request.path, &request.parameters);
     let sessions = &app.authenticator.sessions;

@@ -1,11 +1,11 @@
 //! Who a client is and what it may see: the token that a request carries in its header or its address, or the session of a browser.
 
-use crate::server::auth::node::{NODE_HEADER, NodeAuth, Nodes};
+use crate::server::auth::node::{NODE_HEADER, NodeAuth, NodeTokens};
 use crate::server::auth::principal::Principal;
-use crate::server::auth::scope::Scope;
-use crate::server::auth::session::{Grant, SESSION_HEADER, Sessions};
+use crate::server::auth::scope::AccessScope;
+use crate::server::auth::session::{SESSION_HEADER, SessionGrant, Sessions};
 use crate::server::http::error::ApiError;
-use crate::server::http::request::Request;
+use crate::server::http::request::ApiRequest;
 use subtle::ConstantTimeEq as _;
 use warp::http::header::{self, HeaderMap, HeaderValue};
 
@@ -13,7 +13,7 @@ use warp::http::header::{self, HeaderMap, HeaderValue};
 #[derive(Debug)]
 pub(in crate::server) struct Authenticator {
     token: Option<Secret>,
-    nodes: Option<Nodes>,
+    nodes: Option<NodeTokens>,
     /// Sessions that browsers got for a token.
     pub(in crate::server) sessions: Sessions,
 }
@@ -31,14 +31,17 @@ impl Authenticator {
     pub(in crate::server) fn new(token: Option<&str>, node_auth: Option<NodeAuth>) -> Self {
         Self {
             token: token.map(|token| Secret(token.to_owned())),
-            nodes: node_auth.map(Nodes::new),
+            nodes: node_auth.map(NodeTokens::new),
             sessions: Sessions::new(token),
         }
     }
 
     /// 401 unless a header or a parameter holds a token, a session or a ticket. A wrong one does not hide a right one after it: a
     /// proxy may send its own `Authorization`.
-    pub(in crate::server) async fn admit(&self, request: &Request) -> Result<Principal, ApiError> {
+    pub(in crate::server) async fn admit(
+        &self,
+        request: &ApiRequest,
+    ) -> Result<Principal, ApiError> {
         if self.is_open() {
             return Ok(Principal::owner());
         }
@@ -62,12 +65,12 @@ impl Authenticator {
         Err(ApiError::unauthorized())
     }
 
-    fn session(&self, request: &Request) -> Option<Principal> {
+    fn session(&self, request: &ApiRequest) -> Option<Principal> {
         let text = request.header(&SESSION_HEADER)?;
         self.principal(&self.sessions.session(text)?)
     }
 
-    fn ticket(&self, request: &Request) -> Option<Principal> {
+    fn ticket(&self, request: &ApiRequest) -> Option<Principal> {
         let text = request.ticket.as_deref()?;
         self.principal(
             &self
@@ -77,9 +80,9 @@ impl Authenticator {
     }
 
     /// Who a session or a ticket was given to, as the settings are now.
-    fn principal(&self, grant: &Grant) -> Option<Principal> {
+    fn principal(&self, grant: &SessionGrant) -> Option<Principal> {
         let scope = match &grant.workspace {
-            None => Scope::Everything,
+            None => AccessScope::Everything,
             Some(workspace) => self.nodes.as_ref()?.workspace(workspace)?,
         };
         Some(Principal {

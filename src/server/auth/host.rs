@@ -3,7 +3,7 @@
 
 use crate::server::auth::keys::is_this_machine;
 use crate::server::http::error::ApiError;
-use crate::server::http::request::Request;
+use crate::server::http::request::ApiRequest;
 use std::net::IpAddr;
 use warp::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use warp::http::uri::Authority;
@@ -12,7 +12,7 @@ use warp::reply::Response;
 
 /// Under which names the server may be addressed.
 #[derive(Debug)]
-pub(in crate::server) enum Hosts {
+pub(in crate::server) enum AllowedHosts {
     /// Reachable from elsewhere under names that we cannot know; the token alone decides.
     Any,
     /// On loopback: only the machine's own names and these. A page of another site whose name an attacker points at
@@ -20,7 +20,7 @@ pub(in crate::server) enum Hosts {
     Loopback(Vec<String>),
 }
 
-impl Hosts {
+impl AllowedHosts {
     /// The names of a server that listens on `address`.
     pub(in crate::server) fn new(address: IpAddr, more: &[String]) -> Self {
         if address.is_loopback() {
@@ -78,9 +78,9 @@ const PREFLIGHT_SECONDS: &str = "600";
 /// Other origins whose pages may read answers (`LOG_CORS_ORIGINS`). They bring a token of their own: no cookie is ever sent
 /// from there.
 #[derive(Debug, Clone, Default)]
-pub(in crate::server) struct Origins(Vec<String>);
+pub(in crate::server) struct CorsOrigins(Vec<String>);
 
-impl Origins {
+impl CorsOrigins {
     pub(in crate::server) fn new(origins: &[String]) -> Self {
         Self(origins.to_vec())
     }
@@ -97,7 +97,7 @@ impl Origins {
     /// The answer to a browser that asks whether a page of an allowed origin may ask this; `None` for every other request.
     pub(in crate::server) fn preflight(
         &self,
-        request: &Request,
+        request: &ApiRequest,
         methods: &[Method],
     ) -> Option<Response> {
         let is_preflight = request.method == Method::OPTIONS
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn on_loopback_only_its_own_names_are_answered() {
-        let hosts = Hosts::new([127, 0, 0, 1].into(), &["vm.example".to_owned()]);
+        let hosts = AllowedHosts::new([127, 0, 0, 1].into(), &["vm.example".to_owned()]);
         let check = |names: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for name in names {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_host_of_an_absolute_target_counts_as_well() {
-        let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
+        let hosts = AllowedHosts::new([127, 0, 0, 1].into(), &[]);
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
         for (target, is_allowed) in [("localhost:1", true), ("evil.example", false)] {
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn elsewhere_any_name_will_do() {
-        let hosts = Hosts::new([0, 0, 0, 0].into(), &[]);
+        let hosts = AllowedHosts::new([0, 0, 0, 0].into(), &[]);
         assert!(hosts.check(&HeaderMap::new(), None).is_ok());
     }
 
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_allowed_origin_may_read_and_no_other() {
-        let origins = Origins::new(&["https://app.example".to_owned()]);
+        let origins = CorsOrigins::new(&["https://app.example".to_owned()]);
         let answer = |origin: &str| {
             let request = request("/logs", &[("origin", origin)]);
             let mut response = Response::default();
@@ -265,13 +265,13 @@ mod tests {
             assert_eq!(refused.headers()["vary"], "origin");
         }
         let mut response = Response::default();
-        Origins::default().mark(&request("/", &[("origin", "null")]).headers, &mut response);
+        CorsOrigins::default().mark(&request("/", &[("origin", "null")]).headers, &mut response);
         assert!(response.headers().is_empty());
     }
 
     #[test]
     fn a_browser_that_asks_first_is_told() {
-        let origins = Origins::new(&["https://app.example".to_owned()]);
+        let origins = CorsOrigins::new(&["https://app.example".to_owned()]);
         let ask = |method: Method, origin: &str| {
             let wish = ("access-control-request-method", "GET");
             let request = asking(method, "/logs", &[("origin", origin), wish]);

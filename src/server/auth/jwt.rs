@@ -68,7 +68,7 @@ pub(in crate::server) struct Unverified<'a> {
 
 /// What a token claims, checked for nothing but its signature.
 #[derive(Debug)]
-pub(in crate::server) struct Claims(Map<String, Value>);
+pub(in crate::server) struct JwtClaims(Map<String, Value>);
 
 #[derive(Deserialize)]
 struct Header {
@@ -105,7 +105,7 @@ impl<'a> Unverified<'a> {
     }
 
     /// What it claims, when it was signed with `key`.
-    pub(in crate::server) fn verify(&self, key: &PublicKey) -> Option<Claims> {
+    pub(in crate::server) fn verify(&self, key: &PublicKey) -> Option<JwtClaims> {
         let is_signed = key.algorithm() == self.algorithm
             && key.verifies(self.signed.as_bytes(), &self.signature);
         if !is_signed {
@@ -113,11 +113,11 @@ impl<'a> Unverified<'a> {
         }
         serde_json::from_slice(&decoded(self.claims)?)
             .ok()
-            .map(Claims)
+            .map(JwtClaims)
     }
 }
 
-impl Claims {
+impl JwtClaims {
     /// A claim that is a text.
     pub(in crate::server) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
@@ -284,7 +284,7 @@ pub(in crate::server) mod tests {
 
     #[test]
     fn claims_have_kinds() {
-        let claims = |value: Value| Claims(value.as_object().cloned().expect("a map"));
+        let claims = |value: Value| JwtClaims(value.as_object().cloned().expect("a map"));
         let found = claims(json!({"exp": 12.9, "nbf": "12", "aud": ["a", "b"], "node": 7}));
         assert_eq!(found.seconds("exp"), Some(12));
         assert_eq!(found.seconds("nbf"), None);

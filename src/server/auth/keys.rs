@@ -89,7 +89,7 @@ pub(crate) fn is_this_machine(name: &str) -> bool {
 
 /// One key of a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Key {
+struct NamedKey {
     id: Option<String>,
     public: Arc<PublicKey>,
 }
@@ -101,14 +101,14 @@ pub(in crate::server) struct Keys {
     authorities: Option<PathBuf>,
     /// After a try there is none for so long: anybody can make up names of keys.
     floor: Duration,
-    state: Mutex<State>,
+    state: Mutex<KeyCache>,
     /// One reads, the others wait for what comes of it.
     reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    keys: Vec<Key>,
+struct KeyCache {
+    keys: Vec<NamedKey>,
     read_at: Option<Instant>,
     tried_at: Option<Instant>,
 }
@@ -190,7 +190,7 @@ impl Keys {
         }
     }
 
-    fn read(&self) -> Result<Vec<Key>, KeysError> {
+    fn read(&self) -> Result<Vec<NamedKey>, KeysError> {
         let document = match &self.source {
             KeySource::File(path) => {
                 let file = fs::File::open(path).map_err(KeysError::File)?;
@@ -207,7 +207,7 @@ impl Keys {
 }
 
 /// A panic elsewhere leaves the keys whole.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<KeyCache>) -> MutexGuard<'_, KeyCache> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -283,9 +283,9 @@ struct Jwk {
 }
 
 /// The keys of a set that are of use here; others stand beside them in peace.
-fn parse(document: &[u8]) -> Result<Vec<Key>, KeysError> {
+fn parse(document: &[u8]) -> Result<Vec<NamedKey>, KeysError> {
     let Document { keys } = serde_json::from_slice(document).map_err(|_| KeysError::NoSet)?;
-    let keys: Vec<Key> = keys
+    let keys: Vec<NamedKey> = keys
         .into_iter()
         .filter_map(|key| serde_json::from_value::<Jwk>(key).ok()?.key())
         .take(KEYS_MAX)
@@ -297,7 +297,7 @@ fn parse(document: &[u8]) -> Result<Vec<Key>, KeysError> {
 }
 
 impl Jwk {
-    fn key(self) -> Option<Key> {
+    fn key(self) -> Option<NamedKey> {
         let is = |given: &Option<String>, word| given.as_deref().is_none_or(|given| given == word);
         let bytes = |text: Option<String>| URL_SAFE_NO_PAD.decode(text?).ok();
         if !is(&self.purpose, "sig") {
@@ -320,7 +320,7 @@ impl Jwk {
             }
             _ => return None,
         };
-        Some(Key {
+        Some(NamedKey {
             id: self.kid,
             public: Arc::new(public),
         })
@@ -382,7 +382,7 @@ impl fmt::Display for KeysError {
                 write!(f, "the certificate authorities cannot be read: {error}")
             }
             Self::NoAuthorities => f.write_str("no certificate authorities were found"),
-            Self::NoSet => f.write_str("expected a JSON Web Key Set, found something else"),
+            Self::NoSet => f.write_str("expected a JSON Web NamedKey Set, found something else"),
             Self::NoKey => f.write_str("the set has no RSA or Ed25519 key for signatures"),
         }
     }
@@ -426,8 +426,14 @@ mod tests {
         };
         assert_eq!(*keys[1].public, rsa);
         for (text, message) in [
-            ("{", "expected a JSON Web Key Set, found something else"),
-            ("[]", "expected a JSON Web Key Set, found something else"),
+            (
+                "{",
+                "expected a JSON Web NamedKey Set, found something else",
+            ),
+            (
+                "[]",
+                "expected a JSON Web NamedKey Set, found something else",
+            ),
             (
                 r#"{"keys":[]}"#,
                 "the set has no RSA or Ed25519 key for signatures",

@@ -1,9 +1,9 @@
 //! Node management tokens: what a control plane signs for whoever may see this machine.
 
-use crate::server::auth::jwt::{Claims, Unverified};
+use crate::server::auth::jwt::{JwtClaims, Unverified};
 use crate::server::auth::keys::{KeySource, Keys, is_trusted_url};
 use crate::server::auth::principal::{Principal, PrincipalId};
-use crate::server::auth::scope::{Scope, WorkspaceSources};
+use crate::server::auth::scope::{AccessScope, WorkspaceSources};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,14 +50,14 @@ pub fn is_issuer(text: &str) -> bool {
 
 /// Checks node management tokens.
 #[derive(Debug)]
-pub(in crate::server) struct Nodes {
+pub(in crate::server) struct NodeTokens {
     options: NodeAuth,
     keys: Arc<Keys>,
 }
 
 /// Why a token is none for this machine. The log says it, the client is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Refusal {
+pub(in crate::server) enum TokenRefusal {
     NotAToken,
     UnknownKey,
     Signature,
@@ -71,7 +71,7 @@ pub(in crate::server) enum Refusal {
     Workspace,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAToken => "it is neither the key of this server nor a JWT with RS256 or EdDSA",
@@ -89,7 +89,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl Nodes {
+impl NodeTokens {
     pub(in crate::server) fn new(options: NodeAuth) -> Self {
         let keys = Keys::new(
             options.keys.clone(),
@@ -107,44 +107,44 @@ impl Nodes {
         &self,
         token: &str,
         node: Option<&[u8]>,
-    ) -> Result<Principal, Refusal> {
-        let unverified = Unverified::parse(token).ok_or(Refusal::NotAToken)?;
+    ) -> Result<Principal, TokenRefusal> {
+        let unverified = Unverified::parse(token).ok_or(TokenRefusal::NotAToken)?;
         if node.is_some_and(|node| node != self.options.node.as_bytes()) {
-            return Err(Refusal::NodeHeader);
+            return Err(TokenRefusal::NodeHeader);
         }
         let id = unverified.key_id.as_deref();
         let keys = self.keys.find(unverified.algorithm, id).await;
         if keys.is_empty() {
-            return Err(Refusal::UnknownKey);
+            return Err(TokenRefusal::UnknownKey);
         }
         let claims = keys.iter().find_map(|key| unverified.verify(key));
-        self.check(&claims.ok_or(Refusal::Signature)?, now())
+        self.check(&claims.ok_or(TokenRefusal::Signature)?, now())
     }
 
-    fn check(&self, claims: &Claims, now: i64) -> Result<Principal, Refusal> {
+    fn check(&self, claims: &JwtClaims, now: i64) -> Result<Principal, TokenRefusal> {
         let options = &self.options;
         let is = |name, expected: &str| claims.text(name) == Some(expected);
         if !is("iss", &options.issuer) {
-            return Err(Refusal::Issuer);
+            return Err(TokenRefusal::Issuer);
         }
         if !claims.is_for(AUDIENCE) {
-            return Err(Refusal::Audience);
+            return Err(TokenRefusal::Audience);
         }
         if !is("type", AUDIENCE) {
-            return Err(Refusal::Type);
+            return Err(TokenRefusal::Type);
         }
         // a machine without a name is none that a token can be for
         if options.node.is_empty() || !is("node", &options.node) {
-            return Err(Refusal::Node);
+            return Err(TokenRefusal::Node);
         }
-        let ends = claims.seconds("exp").ok_or(Refusal::Expired)?;
+        let ends = claims.seconds("exp").ok_or(TokenRefusal::Expired)?;
         let left = ends.saturating_add(LEEWAY_SECONDS).saturating_sub(now);
         let left = u64::try_from(left).ok().filter(|left| *left > 0);
-        let left = left.ok_or(Refusal::Expired)?;
+        let left = left.ok_or(TokenRefusal::Expired)?;
         if claims.has("nbf") {
-            let begins = claims.seconds("nbf").ok_or(Refusal::NotYet)?;
+            let begins = claims.seconds("nbf").ok_or(TokenRefusal::NotYet)?;
             if begins.saturating_sub(LEEWAY_SECONDS) > now {
-                return Err(Refusal::NotYet);
+                return Err(TokenRefusal::NotYet);
             }
         }
         let workspace = claims.text("workspace");
@@ -157,19 +157,19 @@ impl Nodes {
     }
 
     /// What a workspace may see.
-    pub(in crate::server) fn workspace(&self, workspace: &str) -> Option<Scope> {
+    pub(in crate::server) fn workspace(&self, workspace: &str) -> Option<AccessScope> {
         self.options.workspace_sources.of(workspace)
     }
 
     /// A claim that names no workspace must not pass for none.
-    fn scope(&self, claims: &Claims) -> Result<Scope, Refusal> {
+    fn scope(&self, claims: &JwtClaims) -> Result<AccessScope, TokenRefusal> {
         if !claims.has("workspace") {
-            return Ok(Scope::Everything);
+            return Ok(AccessScope::Everything);
         }
         claims
             .text("workspace")
             .and_then(|workspace| self.options.workspace_sources.of(workspace))
-            .ok_or(Refusal::Workspace)
+            .ok_or(TokenRefusal::Workspace)
     }
 }
 
@@ -189,8 +189,8 @@ mod tests {
 
     const NOW: i64 = 1_771_338_615;
 
-    fn nodes(node: &str) -> Nodes {
-        Nodes::new(NodeAuth {
+    fn nodes(node: &str) -> NodeTokens {
+        NodeTokens::new(NodeAuth {
             keys: KeySource::File("/nonexistent/jwks.json".into()),
             issuer: "https://api.example".to_owned(),
             node: node.to_owned(),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     /// Good claims with these changes; null takes one away.
-    fn claims(changes: &Value) -> Claims {
+    fn claims(changes: &Value) -> JwtClaims {
         let mut all = json!({"iss": "https://api.example", "aud": "node-management", "type": "node-management",
             "sub": "u", "node": "node-1", "iat": NOW, "exp": NOW + 3_600});
         for (name, value) in changes.as_object().expect("a map") {
@@ -216,14 +216,14 @@ mod tests {
         token.verify(&public(&pair)).expect("signed")
     }
 
-    fn checked(changes: &Value) -> Result<Principal, Refusal> {
+    fn checked(changes: &Value) -> Result<Principal, TokenRefusal> {
         nodes("node-1").check(&claims(changes), NOW)
     }
 
     #[test]
     fn a_good_token_opens_everything_until_it_ends() {
         let principal = checked(&json!({})).expect("admitted");
-        assert_eq!(principal.scope, Scope::Everything);
+        assert_eq!(principal.scope, AccessScope::Everything);
         assert_eq!(principal.remaining, Some(Duration::from_secs(3_630)));
         let list = json!({"aud": ["other", "node-management"]});
         assert!(checked(&list).is_ok());
@@ -232,24 +232,24 @@ mod tests {
     #[test]
     fn every_claim_counts() {
         for (changes, refusal) in [
-            (json!({"iss": "https://api.example/"}), Refusal::Issuer),
-            (json!({"iss": null}), Refusal::Issuer),
-            (json!({"aud": "workspace-terminal"}), Refusal::Audience),
-            (json!({"aud": null}), Refusal::Audience),
-            (json!({"type": "terminal"}), Refusal::Type),
-            (json!({"type": null}), Refusal::Type),
-            (json!({"node": "node-2"}), Refusal::Node),
-            (json!({"node": ""}), Refusal::Node),
-            (json!({"node": null}), Refusal::Node),
-            (json!({"exp": null}), Refusal::Expired),
-            (json!({"exp": "never"}), Refusal::Expired),
-            (json!({"exp": NOW - 30}), Refusal::Expired),
-            (json!({"nbf": NOW + 31}), Refusal::NotYet),
-            (json!({"nbf": "soon"}), Refusal::NotYet),
-            (json!({"workspace": ""}), Refusal::Workspace),
-            (json!({"workspace": null}), Refusal::Workspace),
-            (json!({"workspace": "*"}), Refusal::Workspace),
-            (json!({"workspace": ["a"]}), Refusal::Workspace),
+            (json!({"iss": "https://api.example/"}), TokenRefusal::Issuer),
+            (json!({"iss": null}), TokenRefusal::Issuer),
+            (json!({"aud": "workspace-terminal"}), TokenRefusal::Audience),
+            (json!({"aud": null}), TokenRefusal::Audience),
+            (json!({"type": "terminal"}), TokenRefusal::Type),
+            (json!({"type": null}), TokenRefusal::Type),
+            (json!({"node": "node-2"}), TokenRefusal::Node),
+            (json!({"node": ""}), TokenRefusal::Node),
+            (json!({"node": null}), TokenRefusal::Node),
+            (json!({"exp": null}), TokenRefusal::Expired),
+            (json!({"exp": "never"}), TokenRefusal::Expired),
+            (json!({"exp": NOW - 30}), TokenRefusal::Expired),
+            (json!({"nbf": NOW + 31}), TokenRefusal::NotYet),
+            (json!({"nbf": "soon"}), TokenRefusal::NotYet),
+            (json!({"workspace": ""}), TokenRefusal::Workspace),
+            (json!({"workspace": null}), TokenRefusal::Workspace),
+            (json!({"workspace": "*"}), TokenRefusal::Workspace),
+            (json!({"workspace": ["a"]}), TokenRefusal::Workspace),
         ] {
             assert_eq!(checked(&changes), Err(refusal), "{changes}");
         }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_machine_without_a_name_takes_no_token() {
         let found = claims(&json!({"node": ""}));
-        assert_eq!(nodes("").check(&found, NOW), Err(Refusal::Node));
+        assert_eq!(nodes("").check(&found, NOW), Err(TokenRefusal::Node));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who a client is, as far as it has shown.
 
-use crate::server::auth::scope::Scope;
+use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
 use ring::digest;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ pub(in crate::server) struct Principal {
     /// Whose share of the server it uses.
     pub(in crate::server) id: PrincipalId,
     /// What it may see.
-    pub(in crate::server) scope: Scope,
+    pub(in crate::server) scope: AccessScope,
     /// The workspace that `scope` is narrowed to.
     pub(in crate::server) workspace: Option<String>,
     /// How long what it has shown is valid; `None` for ever.
@@ -53,7 +53,7 @@ impl Principal {
     pub(in crate::server) fn owner() -> Self {
         Self {
             id: PrincipalId::Owner,
-            scope: Scope::Everything,
+            scope: AccessScope::Everything,
             workspace: None,
             remaining: None,
         }
@@ -63,7 +63,7 @@ impl Principal {
     pub(in crate::server) fn stranger(address: IpAddr) -> Self {
         Self {
             id: PrincipalId::Stranger(address),
-            scope: Scope::Only(Vec::new()),
+            scope: AccessScope::Only(Vec::new()),
             workspace: None,
             remaining: None,
         }
@@ -71,7 +71,7 @@ impl Principal {
 
     /// Whether it may see the whole log.
     pub(in crate::server) fn sees_everything(&self) -> bool {
-        self.scope == Scope::Everything
+        self.scope == AccessScope::Everything
     }
 
     /// 403 for an answer that is of the whole machine, and so for no workspace.

@@ -10,14 +10,14 @@ const WORKSPACE_BYTES_MAX: usize = 128;
 
 /// What an principal may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) enum Scope {
+pub(in crate::server) enum AccessScope {
     /// All of it.
     Everything,
     /// These sources and no others.
     Only(Vec<SourcePattern>),
 }
 
-impl Scope {
+impl AccessScope {
     /// The filter, without what the principal may not see. Nothing that a query sets can undo it.
     pub(in crate::server) fn narrow(&self, filter: Filter) -> Filter {
         match self {
@@ -40,7 +40,7 @@ impl WorkspaceSources {
     }
 
     /// The sources of a workspace; `None` for a name that is none. It may hold nothing that means more than itself.
-    pub(in crate::server) fn of(&self, workspace: &str) -> Option<Scope> {
+    pub(in crate::server) fn of(&self, workspace: &str) -> Option<AccessScope> {
         let is_name = !workspace.is_empty()
             && workspace.len() <= WORKSPACE_BYTES_MAX
             && workspace
@@ -50,7 +50,7 @@ impl WorkspaceSources {
             Some(start) => SourcePattern::prefix(&start.replace(PLACEHOLDER, workspace)),
             None => SourcePattern::exact(&name.replace(PLACEHOLDER, workspace)),
         });
-        is_name.then(|| Scope::Only(patterns.collect()))
+        is_name.then(|| AccessScope::Only(patterns.collect()))
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use crate::record::{Id, Level, Metadata, Record, StoredRecord};
     use crate::time::Micros;
 
-    fn sees(scope: &Scope, source: &str) -> bool {
+    fn sees(scope: &AccessScope, source: &str) -> bool {
         let asked = Filter::default().with_source(SourcePattern::parse("*"));
         scope.narrow(asked).matches(&StoredRecord {
             id: Id(1),
@@ -101,7 +101,7 @@ mod tests {
         ] {
             assert!(!sees(&scope, source), "{source}");
         }
-        assert!(sees(&Scope::Everything, "system:ssh"));
+        assert!(sees(&AccessScope::Everything, "system:ssh"));
     }
 
     #[test]

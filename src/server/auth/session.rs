@@ -45,7 +45,7 @@ pub(in crate::server) struct Sessions {
 
 /// Whom a session or a ticket was given to.
 #[derive(Debug)]
-pub(in crate::server) struct Grant {
+pub(in crate::server) struct SessionGrant {
     pub(in crate::server) principal: PrincipalId,
     /// The workspace that it is narrowed to.
     pub(in crate::server) workspace: Option<String>,
@@ -59,7 +59,7 @@ pub(in crate::server) struct Grant {
 
 /// A session or a ticket as its client gets it.
 #[derive(Debug)]
-pub(in crate::server) struct Given {
+pub(in crate::server) struct IssuedSession {
     pub(in crate::server) text: String,
     /// How long it is valid.
     pub(in crate::server) lasts: Duration,
@@ -67,7 +67,7 @@ pub(in crate::server) struct Given {
 
 /// What is signed. The names are short, as it travels with every request.
 #[derive(Serialize, Deserialize)]
-struct Signed {
+struct SignedSession {
     /// The session's name.
     i: String,
     /// When it ends.
@@ -111,7 +111,10 @@ impl Sessions {
     }
 
     /// A new session for somebody who has shown a token.
-    pub(in crate::server) fn begin(&self, principal: &Principal) -> Result<Given, ApiError> {
+    pub(in crate::server) fn begin(
+        &self,
+        principal: &Principal,
+    ) -> Result<IssuedSession, ApiError> {
         let last = now().saturating_add(RENEWED_MAX.as_secs());
         self.give(principal, random_id()?, last, None)
     }
@@ -121,7 +124,7 @@ impl Sessions {
         &self,
         principal: &Principal,
         text: &str,
-    ) -> Result<Given, ApiError> {
+    ) -> Result<IssuedSession, ApiError> {
         let grant = self.session(text).ok_or_else(ApiError::unauthorized)?;
         let renewable = Principal {
             remaining: None,
@@ -136,7 +139,7 @@ impl Sessions {
         principal: &Principal,
         path: &str,
         parameters: &[(String, String)],
-    ) -> Result<Given, ApiError> {
+    ) -> Result<IssuedSession, ApiError> {
         let last = now().saturating_add(TICKET_MAX.as_secs());
         self.give(
             principal,
@@ -152,7 +155,7 @@ impl Sessions {
         id: String,
         last: u64,
         address: Option<String>,
-    ) -> Result<Given, ApiError> {
+    ) -> Result<IssuedSession, ApiError> {
         let now = now();
         let lasts = last.saturating_sub(now).min(SESSION_MAX.as_secs());
         let lasts = principal
@@ -168,7 +171,7 @@ impl Sessions {
             PrincipalId::Vouched(id) => Some(URL_SAFE_NO_PAD.encode(id)),
             PrincipalId::Stranger(_) => return Err(ApiError::unauthorized()),
         };
-        let signed = Signed {
+        let signed = SignedSession {
             i: id,
             e: now + lasts,
             l: last,
@@ -179,14 +182,14 @@ impl Sessions {
         let body = serde_json::to_vec(&signed).map_err(|_| ApiError::internal())?;
         let body = URL_SAFE_NO_PAD.encode(body);
         let tag = URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, body.as_bytes()));
-        Ok(Given {
+        Ok(IssuedSession {
             text: format!("{body}.{tag}"),
             lasts: Duration::from_secs(lasts),
         })
     }
 
     /// Whom a session was given to; `None` unless it is ours and valid.
-    pub(in crate::server) fn session(&self, text: &str) -> Option<Grant> {
+    pub(in crate::server) fn session(&self, text: &str) -> Option<SessionGrant> {
         let signed = self.checked(text)?;
         if signed.a.is_some() || self.revoked().contains_key(&signed.i) {
             return None;
@@ -200,7 +203,7 @@ impl Sessions {
         text: &str,
         path: &str,
         parameters: &[(String, String)],
-    ) -> Option<Grant> {
+    ) -> Option<SessionGrant> {
         let signed = self.checked(text)?;
         let is_for_it = signed.a.as_deref() == Some(&*address(path, parameters));
         is_for_it.then(|| signed.grant())?
@@ -224,7 +227,7 @@ impl Sessions {
     }
 
     /// What was signed, when we signed it.
-    fn checked(&self, text: &str) -> Option<Signed> {
+    fn checked(&self, text: &str) -> Option<SignedSession> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
@@ -240,14 +243,14 @@ impl Sessions {
     }
 }
 
-impl Signed {
-    fn grant(self) -> Option<Grant> {
+impl SignedSession {
+    fn grant(self) -> Option<SessionGrant> {
         let remaining = self.e.checked_sub(now()).filter(|left| *left > 0)?;
         let principal = match self.p {
             None => PrincipalId::Owner,
             Some(id) => PrincipalId::Vouched(URL_SAFE_NO_PAD.decode(id).ok()?.try_into().ok()?),
         };
-        Some(Grant {
+        Some(SessionGrant {
             principal,
             workspace: self.w,
             remaining: Duration::from_secs(remaining),
@@ -286,12 +289,12 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::auth::scope::Scope;
+    use crate::server::auth::scope::AccessScope;
 
     fn narrow(remaining: Duration) -> Principal {
         Principal {
             id: PrincipalId::vouched(Some("ws-1"), Some("u")),
-            scope: Scope::Only(Vec::new()),
+            scope: AccessScope::Only(Vec::new()),
             workspace: Some("ws-1".to_owned()),
             remaining: Some(remaining),
         }

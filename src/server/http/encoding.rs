@@ -12,14 +12,14 @@ const GZIP_BYTES_MIN: usize = 1_200;
 
 /// How a body is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Encoding {
+pub(in crate::server) enum ContentEncoding {
     /// As it is.
     Plain,
     /// Compressed.
     Gzip,
 }
 
-impl Encoding {
+impl ContentEncoding {
     /// What the client asks for: gzip when it is named and not refused by `q=0`.
     pub(in crate::server) fn asked_by(headers: &HeaderMap) -> Self {
         let named = headers
@@ -32,14 +32,14 @@ impl Encoding {
     }
 
     /// A body for this client: small ones stay as they are.
-    pub(in crate::server) fn whole(self, body: Vec<u8>) -> Encoded {
+    pub(in crate::server) fn whole(self, body: Vec<u8>) -> EncodedBody {
         if self == Self::Plain || body.len() < GZIP_BYTES_MIN {
-            return Encoded {
+            return EncodedBody {
                 body,
                 encoding: Self::Plain,
             };
         }
-        Encoded {
+        EncodedBody {
             body: gzip(&body),
             encoding: Self::Gzip,
         }
@@ -65,7 +65,7 @@ impl Encoding {
 
 /// A whole body, compressed.
 pub(in crate::server) fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut stream = Stream::new(Encoding::Gzip);
+    let mut stream = EncodedStream::new(ContentEncoding::Gzip);
     stream.write(body);
     stream.finish()
 }
@@ -80,24 +80,24 @@ fn is_gzip(choice: &str) -> bool {
 
 /// A body as it goes out.
 #[derive(Debug)]
-pub(in crate::server) struct Encoded {
+pub(in crate::server) struct EncodedBody {
     pub(in crate::server) body: Vec<u8>,
-    pub(in crate::server) encoding: Encoding,
+    pub(in crate::server) encoding: ContentEncoding,
 }
 
 /// A body that is written bit by bit.
-pub(in crate::server) enum Stream {
+pub(in crate::server) enum EncodedStream {
     /// As it is.
     Plain(Vec<u8>),
     /// Compressed: speed matters more than the last percent.
     Gzip(GzEncoder<Vec<u8>>),
 }
 
-impl Stream {
-    pub(in crate::server) fn new(encoding: Encoding) -> Self {
+impl EncodedStream {
+    pub(in crate::server) fn new(encoding: ContentEncoding) -> Self {
         match encoding {
-            Encoding::Plain => Self::Plain(Vec::new()),
-            Encoding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+            ContentEncoding::Plain => Self::Plain(Vec::new()),
+            ContentEncoding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
         }
     }
 
@@ -134,10 +134,10 @@ mod tests {
     use super::*;
     use std::io::Read as _;
 
-    fn asked(value: &'static str) -> Encoding {
+    fn asked(value: &'static str) -> ContentEncoding {
         let mut headers = HeaderMap::new();
         headers.insert("accept-encoding", HeaderValue::from_static(value));
-        Encoding::asked_by(&headers)
+        ContentEncoding::asked_by(&headers)
     }
 
     fn unpacked(bytes: &[u8]) -> String {
@@ -151,17 +151,17 @@ mod tests {
     #[test]
     fn gzip_is_used_when_it_is_asked_for() {
         for value in ["gzip", "br, GZIP;q=0.5", "deflate,gzip ; q=1"] {
-            assert_eq!(asked(value), Encoding::Gzip, "{value}");
+            assert_eq!(asked(value), ContentEncoding::Gzip, "{value}");
         }
         for value in ["", "identity", "gzip;q=0", "gzip; q=0.0", "x-gzip", "*"] {
-            assert_eq!(asked(value), Encoding::Plain, "{value}");
+            assert_eq!(asked(value), ContentEncoding::Plain, "{value}");
         }
     }
 
     #[test]
     fn a_body_comes_out_as_it_went_in() {
         let text = "a line of a log\n".repeat(1_000);
-        let encoded = Encoding::Gzip.whole(text.clone().into_bytes());
+        let encoded = ContentEncoding::Gzip.whole(text.clone().into_bytes());
         assert!(encoded.body.len() < text.len() / 10);
         assert_eq!(unpacked(&encoded.body), text);
         let mut response = Response::default();
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(response.headers()["content-encoding"], "gzip");
         assert_eq!(response.headers()["vary"], "accept-encoding");
 
-        let small = Encoding::Gzip.whole(b"{}".to_vec());
+        let small = ContentEncoding::Gzip.whole(b"{}".to_vec());
         assert_eq!(small.body, b"{}");
         let mut response = Response::default();
         small.encoding.mark(&mut response);
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn a_stream_can_be_taken_piece_by_piece() {
-        for encoding in [Encoding::Plain, Encoding::Gzip] {
-            let mut stream = Stream::new(encoding);
+        for encoding in [ContentEncoding::Plain, ContentEncoding::Gzip] {
+            let mut stream = EncodedStream::new(encoding);
             let (mut sent, mut expected) = (Vec::new(), String::new());
             for number in 0..1_000 {
                 let line = format!("{number}\n");
@@ -189,8 +189,8 @@ mod tests {
             }
             sent.extend(stream.finish());
             let text = match encoding {
-                Encoding::Plain => String::from_utf8(sent).expect("text"),
-                Encoding::Gzip => unpacked(&sent),
+                ContentEncoding::Plain => String::from_utf8(sent).expect("text"),
+                ContentEncoding::Gzip => unpacked(&sent),
             };
             assert_eq!(text, expected);
         }

@@ -206,7 +206,7 @@ impl ApiError {
     /// The answer that says so.
     pub(in crate::server) fn into_response(self) -> Response {
         debug_assert!(self.is_described(), "{self} is not in the description");
-        let body = Body {
+        let body = ErrorBody {
             error: self.code,
             message: &self.message,
             parameter: self.parameter.as_deref(),
@@ -262,7 +262,7 @@ impl From<query::Error> for ApiError {
 
 /// The error body, in the order in which it is read.
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorBody<'a> {
     error: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

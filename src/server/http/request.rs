@@ -25,7 +25,7 @@ const TICKET_PARAMETER: &str = "ticket";
 const TICKET_PATH: &str = "/logs/export";
 
 /// A request, decoded. It has no `Debug`, since it holds tokens.
-pub(in crate::server) struct Request {
+pub(in crate::server) struct ApiRequest {
     /// GET, HEAD, ...
     pub(in crate::server) method: Method,
     /// The path as it was sent.
@@ -40,7 +40,7 @@ pub(in crate::server) struct Request {
     pub(in crate::server) headers: HeaderMap,
 }
 
-impl Request {
+impl ApiRequest {
     /// Decodes what arrived, or says what is wrong with it.
     pub(in crate::server) fn new(
         method: Method,
@@ -196,7 +196,7 @@ pub(in crate::server) mod tests {
     use warp::http::header::HeaderValue;
 
     /// A GET with these headers, as a handler gets it.
-    pub(in crate::server) fn request(target: &str, headers: &[(&'static str, &str)]) -> Request {
+    pub(in crate::server) fn request(target: &str, headers: &[(&'static str, &str)]) -> ApiRequest {
         asking(Method::GET, target, headers)
     }
 
@@ -205,14 +205,14 @@ pub(in crate::server) mod tests {
         method: Method,
         target: &str,
         headers: &[(&'static str, &str)],
-    ) -> Request {
+    ) -> ApiRequest {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("a header value");
             map.append(HeaderName::from_static(name), value);
         }
-        Request::new(method, path, query, map).expect("a good request")
+        ApiRequest::new(method, path, query, map).expect("a good request")
     }
 
     fn pairs(query: &str) -> Vec<(String, String)> {
@@ -253,7 +253,7 @@ pub(in crate::server) mod tests {
         assert_eq!(request.query_token.as_deref(), Some("s3cret"));
         let names: Vec<_> = request.parameters.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["level", "q"]);
-        let twice = Request::new(Method::GET, "/", "token=a&token=b", HeaderMap::new());
+        let twice = ApiRequest::new(Method::GET, "/", "token=a&token=b", HeaderMap::new());
         assert_eq!(
             twice.err().map(|error| error.code),
             Some("repeated_parameter")
@@ -290,7 +290,7 @@ pub(in crate::server) mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_static(value));
-            let request = Request::new(Method::GET, "/logs", "", headers);
+            let request = ApiRequest::new(Method::GET, "/logs", "", headers);
             assert_eq!(request.is_ok(), fits, "{name}: {value}");
         }
     }

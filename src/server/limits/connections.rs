@@ -20,7 +20,7 @@ pub(in crate::server) struct ConnectionLimiter {
 
 #[derive(Debug, Default)]
 struct Slots {
-    taken: HashMap<u64, Arc<Slot>>,
+    taken: HashMap<u64, Arc<ConnectionSlot>>,
     next: u64,
 }
 
@@ -28,13 +28,13 @@ struct Slots {
 #[derive(Debug)]
 pub(in crate::server) struct Connection {
     number: u64,
-    slot: Arc<Slot>,
+    slot: Arc<ConnectionSlot>,
     limiter: Arc<ConnectionLimiter>,
 }
 
 /// What is known of a connection.
 #[derive(Debug)]
-pub(in crate::server) struct Slot {
+pub(in crate::server) struct ConnectionSlot {
     /// Since when it waits for a request; `None` while one is being answered.
     idle_since: Mutex<Option<Instant>>,
     leave: Notify,
@@ -64,7 +64,7 @@ impl ConnectionLimiter {
         }
         let number = slots.next;
         slots.next += 1;
-        let slot = Arc::new(Slot {
+        let slot = Arc::new(ConnectionSlot {
             idle_since: Mutex::new(Some(Instant::now())),
             leave: Notify::new(),
         });
@@ -93,7 +93,7 @@ impl ConnectionLimiter {
 
 impl Connection {
     /// The connection's own end of it.
-    pub(in crate::server) fn slot(&self) -> Arc<Slot> {
+    pub(in crate::server) fn slot(&self) -> Arc<ConnectionSlot> {
         Arc::clone(&self.slot)
     }
 
@@ -109,19 +109,19 @@ impl Drop for Connection {
     }
 }
 
-impl Slot {
+impl ConnectionSlot {
     /// A request is being answered from now on, until the answer is dropped.
-    pub(in crate::server) fn occupy(self: &Arc<Self>) -> Busy {
+    pub(in crate::server) fn occupy(self: &Arc<Self>) -> BusyGuard {
         *lock(&self.idle_since) = None;
-        Busy(Arc::clone(self))
+        BusyGuard(Arc::clone(self))
     }
 }
 
 /// Held while a request is being answered.
 #[derive(Debug)]
-pub(in crate::server) struct Busy(Arc<Slot>);
+pub(in crate::server) struct BusyGuard(Arc<ConnectionSlot>);
 
-impl Drop for Busy {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         *lock(&self.0.idle_since) = Some(Instant::now());
     }
@@ -129,18 +129,18 @@ impl Drop for Busy {
 
 /// A body that holds on to something until all of it is handed over: its connection, and its principal's share.
 #[derive(Debug)]
-pub(in crate::server) struct Occupying<B, H> {
+pub(in crate::server) struct GuardedBody<B, H> {
     body: B,
     _held: H,
 }
 
-impl<B, H> Occupying<B, H> {
+impl<B, H> GuardedBody<B, H> {
     pub(in crate::server) fn new(body: B, held: H) -> Self {
         Self { body, _held: held }
     }
 }
 
-impl<B: Body + Unpin, H: Unpin> Body for Occupying<B, H> {
+impl<B: Body + Unpin, H: Unpin> Body for GuardedBody<B, H> {
     type Data = B::Data;
     type Error = B::Error;
 

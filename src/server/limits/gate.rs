@@ -39,7 +39,7 @@ pub(in crate::server) const SCAN_TIME_MAX: Duration = Duration::from_secs(2);
 /// Bounds the work that is done for requests.
 #[derive(Debug)]
 pub(in crate::server) struct Gate {
-    queues: Arc<Mutex<Queues>>,
+    queues: Arc<Mutex<GateQueues>>,
     /// Decoded blocks that the next page is likely to need again.
     blocks: BlockCache,
     wait_max: Duration,
@@ -47,7 +47,7 @@ pub(in crate::server) struct Gate {
 
 /// How long a request waits for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
+enum WaitPolicy {
     /// [`WAIT_MAX`].
     Bounded,
     /// However long it takes: the next page of a stream, of which each principal has few.
@@ -70,7 +70,7 @@ impl Gate {
         principal: &Principal,
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.run_when(principal, Patience::Bounded, work).await
+        self.run_when(principal, WaitPolicy::Bounded, work).await
     }
 
     /// As [`Self::run`], for a stream that has begun: it waits until its turn comes.
@@ -79,13 +79,13 @@ impl Gate {
         principal: &Principal,
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
-        self.run_when(principal, Patience::Stream, work).await
+        self.run_when(principal, WaitPolicy::Stream, work).await
     }
 
     async fn run_when<T: Send + 'static>(
         &self,
         principal: &Principal,
-        patience: Patience,
+        patience: WaitPolicy,
         work: impl FnOnce(&Budget) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let turn = self.turn(principal, patience).await?;
@@ -108,16 +108,16 @@ impl Gate {
         })
     }
 
-    async fn turn(&self, principal: &Principal, patience: Patience) -> Result<Turn, ApiError> {
+    async fn turn(&self, principal: &Principal, patience: WaitPolicy) -> Result<Turn, ApiError> {
         let coming = lock(&self.queues).ask(principal, &self.queues);
         let mut coming = match coming.ok_or_else(busy)? {
-            Coming::Now(turn) => return Ok(turn),
-            Coming::Later(coming) => coming,
+            Admission::Now(turn) => return Ok(turn),
+            Admission::Later(coming) => coming,
         };
         let stopping = |_| ApiError::unavailable("stopping", "the server is stopping", 1);
         match patience {
-            Patience::Stream => coming.await.map_err(stopping),
-            Patience::Bounded => match timeout(self.wait_max, &mut coming).await {
+            WaitPolicy::Stream => coming.await.map_err(stopping),
+            WaitPolicy::Bounded => match timeout(self.wait_max, &mut coming).await {
                 Ok(turn) => turn.map_err(stopping),
                 Err(_) => Err(busy()),
             },
@@ -132,27 +132,27 @@ fn busy() -> ApiError {
 
 /// What runs and what waits.
 #[derive(Debug, Default)]
-struct Queues {
+struct GateQueues {
     running: usize,
     /// Of these, those of narrowed principals.
     running_narrow: usize,
     waiting: usize,
     /// Principals that have anything running or waiting.
-    by_principal: HashMap<PrincipalId, Queue>,
+    by_principal: HashMap<PrincipalId, PrincipalQueue>,
     /// Principals in the order in which they are served; each that waits is in it once.
     order: VecDeque<PrincipalId>,
 }
 
 /// What runs and what waits of one principal.
 #[derive(Debug, Default)]
-struct Queue {
+struct PrincipalQueue {
     is_narrow: bool,
     running: usize,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
 /// When a request is served.
-enum Coming {
+enum Admission {
     Now(Turn),
     Later(oneshot::Receiver<Turn>),
 }
@@ -161,7 +161,7 @@ enum Coming {
 #[derive(Debug)]
 struct Turn {
     principal: PrincipalId,
-    queues: Arc<Mutex<Queues>>,
+    queues: Arc<Mutex<GateQueues>>,
 }
 
 impl Drop for Turn {
@@ -177,9 +177,9 @@ impl Drop for Turn {
     }
 }
 
-impl Queues {
+impl GateQueues {
     /// A turn now or later; `None` when too many wait.
-    fn ask(&mut self, principal: &Principal, queues: &Arc<Mutex<Self>>) -> Option<Coming> {
+    fn ask(&mut self, principal: &Principal, queues: &Arc<Mutex<Self>>) -> Option<Admission> {
         let queue = self.by_principal.entry(principal.id).or_default();
         queue.is_narrow = !principal.sees_everything();
         // those whose clients hung up take no place
@@ -188,7 +188,7 @@ impl Queues {
         self.waiting -= before - queue.waiting.len();
         let is_first = queue.waiting.is_empty();
         if is_first && self.may_run(principal.id) {
-            return Some(Coming::Now(self.start(principal.id, queues)));
+            return Some(Admission::Now(self.start(principal.id, queues)));
         }
         let queue = self.by_principal.get_mut(&principal.id)?;
         if queue.waiting.len() >= WAITING_MAX || self.waiting >= WAITING_TOGETHER_MAX {
@@ -201,7 +201,7 @@ impl Queues {
         if !self.order.contains(&principal.id) {
             self.order.push_back(principal.id);
         }
-        Some(Coming::Later(receiver))
+        Some(Admission::Later(receiver))
     }
 
     fn may_run(&self, principal: PrincipalId) -> bool {
@@ -273,7 +273,7 @@ impl Queues {
 }
 
 /// A panic elsewhere leaves the counts as they were.
-fn lock(queues: &Mutex<Queues>) -> MutexGuard<'_, Queues> {
+fn lock(queues: &Mutex<GateQueues>) -> MutexGuard<'_, GateQueues> {
     queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -289,7 +289,7 @@ impl Drop for Waiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::auth::scope::Scope;
+    use crate::server::auth::scope::AccessScope;
     use futures_util::poll;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
@@ -297,19 +297,19 @@ mod tests {
     fn narrow(name: &str) -> Principal {
         Principal {
             id: PrincipalId::vouched(Some(name), None),
-            scope: Scope::Only(Vec::new()),
+            scope: AccessScope::Only(Vec::new()),
             workspace: Some(name.to_owned()),
             remaining: None,
         }
     }
 
     /// Work that lasts until the sender is dropped.
-    struct Held {
+    struct HeldWork {
         _open: mpsc::Sender<()>,
         held: Arc<Mutex<mpsc::Receiver<()>>>,
     }
 
-    impl Held {
+    impl HeldWork {
         fn new() -> Self {
             let (open, held) = mpsc::channel();
             Self {
@@ -360,7 +360,7 @@ mod tests {
     #[tokio::test]
     async fn narrowed_principals_never_take_the_last_place() {
         let gate = Gate::new();
-        let held = Held::new();
+        let held = HeldWork::new();
         let crowd: Vec<_> = ["a", "b", "c", "d"].into_iter().map(narrow).collect();
         let mut requests: Vec<_> = crowd
             .iter()
@@ -380,7 +380,7 @@ mod tests {
     #[tokio::test]
     async fn principals_are_served_in_turn() {
         let gate = Arc::new(Gate::new());
-        let held = Held::new();
+        let held = HeldWork::new();
         let many = narrow("many");
         let blocked: Vec<_> = (0..RUNNING_NARROW_MAX)
             .map(|_| {
@@ -421,7 +421,7 @@ mod tests {
     #[tokio::test]
     async fn past_its_queue_a_principal_is_refused_and_no_other() {
         let gate = Gate::new();
-        let held = Held::new();
+        let held = HeldWork::new();
         let many = narrow("many");
         let mut requests: Vec<_> = (0..RUNNING_NARROW_MAX + WAITING_MAX)
             .map(|_| Box::pin(gate.run(&many, held.work())))

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Buckets that are remembered. Whoever is forgotten starts with a full one, which is worth a burst to somebody who has a thousand
+/// TokenBuckets that are remembered. Whoever is forgotten starts with a full one, which is worth a burst to somebody who has a thousand
 /// addresses.
 const BUCKETS_MAX: usize = 1_024;
 
@@ -19,22 +19,22 @@ pub(in crate::server) const STRANGER_PART: u32 = 5;
 /// Bounds requests.
 #[derive(Debug)]
 pub(in crate::server) struct Rates {
-    principals: Buckets<PrincipalId>,
-    strangers: Buckets<IpAddr>,
+    principals: TokenBuckets<PrincipalId>,
+    strangers: TokenBuckets<IpAddr>,
 }
 
 /// A bucket for each of something.
 #[derive(Debug)]
-struct Buckets<K> {
+struct TokenBuckets<K> {
     /// Requests a second; 0 sets no bound.
     rate: u32,
     burst: u32,
-    filled: Mutex<HashMap<K, Bucket>>,
+    filled: Mutex<HashMap<K, TokenBucket>>,
 }
 
 /// What is left of somebody's requests, as it was at `since`.
 #[derive(Debug, Clone, Copy)]
-struct Bucket {
+struct TokenBucket {
     tokens: f64,
     since: Instant,
 }
@@ -43,8 +43,11 @@ impl Rates {
     /// `rate` requests a second (0: any number), `burst` at once.
     pub(in crate::server) fn new(rate: u32, burst: u32) -> Self {
         Self {
-            principals: Buckets::new(rate, burst),
-            strangers: Buckets::new(rate.div_ceil(STRANGER_PART), burst.div_ceil(STRANGER_PART)),
+            principals: TokenBuckets::new(rate, burst),
+            strangers: TokenBuckets::new(
+                rate.div_ceil(STRANGER_PART),
+                burst.div_ceil(STRANGER_PART),
+            ),
         }
     }
 
@@ -61,7 +64,7 @@ impl Rates {
     }
 }
 
-impl<K: Hash + Eq + Copy> Buckets<K> {
+impl<K: Hash + Eq + Copy> TokenBuckets<K> {
     fn new(rate: u32, burst: u32) -> Self {
         Self {
             rate,
@@ -79,7 +82,7 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             self.forget(&mut buckets, now);
         }
-        let bucket = buckets.entry(key).or_insert(Bucket {
+        let bucket = buckets.entry(key).or_insert(TokenBucket {
             tokens: f64::from(self.burst),
             since: now,
         });
@@ -96,14 +99,14 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
         Ok(())
     }
 
-    fn filled(&self, bucket: Bucket, now: Instant) -> f64 {
+    fn filled(&self, bucket: TokenBucket, now: Instant) -> f64 {
         let passed: Duration = now.saturating_duration_since(bucket.since);
         let filled = bucket.tokens + passed.as_secs_f64() * f64::from(self.rate);
         filled.min(f64::from(self.burst))
     }
 
     /// Full buckets say nothing; when none is full, the oldest goes.
-    fn forget(&self, buckets: &mut HashMap<K, Bucket>, now: Instant) {
+    fn forget(&self, buckets: &mut HashMap<K, TokenBucket>, now: Instant) {
         buckets.retain(|_, bucket| self.filled(*bucket, now) < f64::from(self.burst));
         if buckets.len() < BUCKETS_MAX {
             return;

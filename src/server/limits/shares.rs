@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A number of places, shared among principals.
 #[derive(Debug)]
-pub(in crate::server) struct Shares {
+pub(in crate::server) struct FairSemaphore {
     places: usize,
     /// Whether there can be other principals than the owner.
     has_others: bool,
@@ -18,12 +18,12 @@ pub(in crate::server) struct Shares {
 
 /// One place; dropping it frees it.
 #[derive(Debug)]
-pub(in crate::server) struct Share {
+pub(in crate::server) struct FairPermit {
     principal: PrincipalId,
-    shares: Arc<Shares>,
+    shares: Arc<FairSemaphore>,
 }
 
-impl Shares {
+impl FairSemaphore {
     pub(in crate::server) fn new(places: usize, has_others: bool) -> Arc<Self> {
         Arc::new(Self {
             places,
@@ -33,7 +33,7 @@ impl Shares {
     }
 
     /// A place for this principal, if one is left for it.
-    pub(in crate::server) fn take(self: &Arc<Self>, principal: PrincipalId) -> Option<Share> {
+    pub(in crate::server) fn take(self: &Arc<Self>, principal: PrincipalId) -> Option<FairPermit> {
         let mut held = self.held();
         let all: usize = held.values().sum();
         let own = held.get(&principal).copied().unwrap_or_default();
@@ -53,7 +53,7 @@ impl Shares {
             return None;
         }
         *held.entry(principal).or_default() += 1;
-        Some(Share {
+        Some(FairPermit {
             principal,
             shares: Arc::clone(self),
         })
@@ -70,7 +70,7 @@ impl Shares {
     }
 }
 
-impl Drop for Share {
+impl Drop for FairPermit {
     fn drop(&mut self) {
         let mut held = self.shares.held();
         if let Some(count) = held.get_mut(&self.principal) {
@@ -86,14 +86,14 @@ impl Drop for Share {
 mod tests {
     use super::*;
 
-    fn take(shares: &Arc<Shares>, principal: PrincipalId, tries: usize) -> Vec<Share> {
+    fn take(shares: &Arc<FairSemaphore>, principal: PrincipalId, tries: usize) -> Vec<FairPermit> {
         (0..tries).filter_map(|_| shares.take(principal)).collect()
     }
 
     #[test]
     fn one_principal_never_holds_all_places() {
         let [a, b, c] = ["a", "b", "c"].map(|name| PrincipalId::vouched(Some(name), None));
-        let shares = Shares::new(5, true);
+        let shares = FairSemaphore::new(5, true);
         let of_a = take(&shares, a, 9);
         let of_b = take(&shares, b, 9);
         assert_eq!((of_a.len(), of_b.len()), (2, 2));
@@ -112,9 +112,9 @@ mod tests {
 
     #[test]
     fn the_owner_alone_has_all_places() {
-        let shares = Shares::new(2, false);
+        let shares = FairSemaphore::new(2, false);
         assert_eq!(take(&shares, PrincipalId::Owner, 9).len(), 2);
-        let shares = Shares::new(1, true);
+        let shares = FairSemaphore::new(1, true);
         let a = PrincipalId::vouched(Some("a"), None);
         assert_eq!(
             take(&shares, a, 9).len(),

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 /// Records that a client did not get.
 #[derive(Serialize)]
-pub(in crate::server) struct Gap {
+pub(in crate::server) struct GapEvent {
     from: String,
     to: String,
     count: u64,
 }
 
-impl Gap {
+impl GapEvent {
     pub(in crate::server) fn new(from: Id, to: Id, count: u64) -> Self {
         Self {
             from: from.to_string(),
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_gap_names_what_is_missing() {
         let mut out = Vec::new();
-        write_event(&mut out, "gap", &Gap::new(Id(3), Id(9), 2));
+        write_event(&mut out, "gap", &GapEvent::new(Id(3), Id(9), 2));
         assert_eq!(
             String::from_utf8(out).expect("UTF-8"),
             "event: gap\ndata: {\"from\":\"3\",\"to\":\"9\",\"count\":2}\n\n"

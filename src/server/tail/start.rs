@@ -2,7 +2,7 @@
 
 use crate::record::Id;
 use crate::server::http::error::ApiError;
-use crate::server::http::request::{Request, record_id, take_single};
+use crate::server::http::request::{ApiRequest, record_id, take_single};
 use warp::http::header::HeaderName;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -12,7 +12,7 @@ pub(in crate::server) const TAIL_ROWS_MAX: usize = 5_000;
 
 /// Where a client begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Start {
+pub(in crate::server) enum TailStart {
     /// With what comes now.
     Now,
     /// With the newest so many.
@@ -21,11 +21,11 @@ pub(in crate::server) enum Start {
     After(Id),
 }
 
-impl Start {
+impl TailStart {
     /// Takes out of the parameters where the client of this request begins.
     pub(in crate::server) fn take(
         parameters: &mut Vec<(String, String)>,
-        request: &Request,
+        request: &ApiRequest,
     ) -> Result<Self, ApiError> {
         start(parameters, request.header(&LAST_EVENT_ID))
     }
@@ -35,19 +35,19 @@ impl Start {
 fn start(
     parameters: &mut Vec<(String, String)>,
     last_event_id: Option<&str>,
-) -> Result<Start, ApiError> {
+) -> Result<TailStart, ApiError> {
     let after = take_single(parameters, "after")?;
     let newest = take_single(parameters, "tail")?;
     // a client of its own making may send the header before it has an id
     if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
-        return parse_id(text, "Last-Event-ID").map(Start::After);
+        return parse_id(text, "Last-Event-ID").map(TailStart::After);
     }
     if let Some(text) = after {
-        return parse_id(&text, "after").map(Start::After);
+        return parse_id(&text, "after").map(TailStart::After);
     }
-    newest.map_or(Ok(Start::Now), |text| {
+    newest.map_or(Ok(TailStart::Now), |text| {
         let rows = text.parse().ok().filter(|rows| *rows <= TAIL_ROWS_MAX);
-        rows.map(Start::Newest).ok_or_else(|| {
+        rows.map(TailStart::Newest).ok_or_else(|| {
             let message = format!("tail must be a number from 0 to {TAIL_ROWS_MAX}; got {text:?}");
             ApiError::parameter("invalid_tail", "tail", message)
         })
@@ -75,17 +75,17 @@ mod tests {
     #[test]
     fn a_client_begins_where_it_says() {
         let begin = |pairs: &[(&str, &str)], header| start(&mut parameters(pairs), header);
-        assert_eq!(begin(&[], None), Ok(Start::Now));
-        assert_eq!(begin(&[("tail", "20")], None), Ok(Start::Newest(20)));
-        assert_eq!(begin(&[("after", "7")], None), Ok(Start::After(Id(7))));
+        assert_eq!(begin(&[], None), Ok(TailStart::Now));
+        assert_eq!(begin(&[("tail", "20")], None), Ok(TailStart::Newest(20)));
+        assert_eq!(begin(&[("after", "7")], None), Ok(TailStart::After(Id(7))));
         assert_eq!(
             begin(&[("after", "7")], Some("")),
-            Ok(Start::After(Id(7))),
+            Ok(TailStart::After(Id(7))),
             "an empty header is none"
         );
         assert_eq!(
             begin(&[("after", "7"), ("tail", "20")], Some("9")),
-            Ok(Start::After(Id(9))),
+            Ok(TailStart::After(Id(9))),
             "a browser that connects again sends the header beside its first address"
         );
         for (pairs, header, parameter) in [

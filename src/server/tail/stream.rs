@@ -19,11 +19,11 @@ use crate::server::auth::principal::Principal;
 use crate::server::counters::add;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{Request, refuse};
-use crate::server::limits::shares::Share;
+use crate::server::http::request::{ApiRequest, refuse};
+use crate::server::limits::shares::FairPermit;
 use crate::server::records::{ScopedRecords, ScopedView};
-use crate::server::tail::sse::{self, Gap, write_record};
-use crate::server::tail::start::Start;
+use crate::server::tail::sse::{self, GapEvent, write_record};
+use crate::server::tail::start::TailStart;
 use crate::time::Micros;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -55,7 +55,7 @@ pub(in crate::server) const RETRY_MS: u32 = 1_000;
 pub(in crate::server) async fn tail(
     app: &Arc<App>,
     principal: &Principal,
-    request: &Request,
+    request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     // a filter is compiled within the turn: a regex takes time and memory too
@@ -63,14 +63,14 @@ pub(in crate::server) async fn tail(
         query::parse_filter(&parameters, now).map_err(ApiError::from)
     });
     let (filter, mut rest) = parsed.await??;
-    let start = Start::take(&mut rest, request)?;
+    let start = TailStart::take(&mut rest, request)?;
     refuse(&rest)?;
     let share = app.tails.take(principal.id).ok_or_else(|| {
         let message = "as many clients follow the log as this server allows to this client";
         ApiError::too_many("too_many_tails", message, 5)
     })?;
     let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
-    let client = Client {
+    let client = TailClient {
         app: Arc::clone(app),
         principal: principal.clone(),
         seen: app.records.of(principal),
@@ -81,7 +81,7 @@ pub(in crate::server) async fn tail(
         pushed: 0,
         chunk: Vec::new(),
         told: Id(0),
-        owed_gap: None,
+        pending_gap: None,
         _share: share,
     };
     tokio::spawn(client.run(start));
@@ -116,7 +116,7 @@ enum Pace {
 
 /// Why a client's task ends.
 #[derive(Debug)]
-enum End {
+enum TailEnd {
     /// The client went away, or reads no more.
     Gone,
     /// The live tail was closed.
@@ -127,14 +127,14 @@ enum End {
     Failed(ApiError),
 }
 
-impl From<ApiError> for End {
+impl From<ApiError> for TailEnd {
     fn from(error: ApiError) -> Self {
         Self::Failed(error)
     }
 }
 
 /// One tail client.
-struct Client {
+struct TailClient {
     app: Arc<App>,
     principal: Principal,
     seen: ScopedRecords,
@@ -151,32 +151,32 @@ struct Client {
     /// The last id that the client was told.
     told: Id,
     /// Of a narrowed principal: what it is told with the next record.
-    owed_gap: Option<OwedGap>,
-    _share: Share,
+    pending_gap: Option<PendingGap>,
+    _share: FairPermit,
 }
 
 /// A gap that a narrowed client is told of with its next record.
 #[derive(Debug, Clone, Copy)]
-struct OwedGap {
+struct PendingGap {
     from: Id,
     missed: Option<u64>,
 }
 
-impl Client {
+impl TailClient {
     /// Follows until the client goes, its token ends or the server stops; says so in the latter cases.
-    async fn run(mut self, start: Start) {
+    async fn run(mut self, start: TailStart) {
         let mut stopping = self.app.stopping.clone();
         let until = self.until;
         let end = tokio::select! {
             end = self.follow(start) => end,
-            () = stopped(&mut stopping) => End::Closed,
-            () = reached(until) => End::Expired,
+            () = stopped(&mut stopping) => TailEnd::Closed,
+            () = reached(until) => TailEnd::Expired,
         };
         match end {
-            End::Failed(error) => tracing::warn!("a tail ends: {error}"),
-            End::Closed => self.say_end("shutdown").await,
-            End::Expired => self.say_end("token_expired").await,
-            End::Gone => {}
+            TailEnd::Failed(error) => tracing::warn!("a tail ends: {error}"),
+            TailEnd::Closed => self.say_end("shutdown").await,
+            TailEnd::Expired => self.say_end("token_expired").await,
+            TailEnd::Gone => {}
         }
     }
 
@@ -192,14 +192,14 @@ impl Client {
     }
 
     /// Runs until it cannot go on, and says why.
-    async fn follow(&mut self, start: Start) -> End {
+    async fn follow(&mut self, start: TailStart) -> TailEnd {
         match self.try_follow(start).await {
             Ok(never) => match never {},
             Err(end) => end,
         }
     }
 
-    async fn try_follow(&mut self, start: Start) -> Result<Infallible, End> {
+    async fn try_follow(&mut self, start: TailStart) -> Result<Infallible, TailEnd> {
         let mut seen = self.begin(start).await?;
         self.flush().await?;
         loop {
@@ -218,18 +218,18 @@ impl Client {
     }
 
     /// The id after which this client begins.
-    async fn begin(&mut self, start: Start) -> Result<Id, End> {
+    async fn begin(&mut self, start: TailStart) -> Result<Id, TailEnd> {
         let view = self.seen.now();
         if view.is_narrowed() {
             return self.begin_narrowed(view, start).await;
         }
         let newest = Id(view.ids().end.saturating_sub(1));
         let seen = match start {
-            Start::Now => newest,
-            Start::Newest(rows) => self.behind_newest(view, rows).await?,
-            Start::After(id) if id <= newest => id,
+            TailStart::Now => newest,
+            TailStart::Newest(rows) => self.behind_newest(view, rows).await?,
+            TailStart::After(id) if id <= newest => id,
             // an id that this store never gave: the client knows another store, and everything here is new to it
-            Start::After(_) => {
+            TailStart::After(_) => {
                 self.hello(newest);
                 self.pruned(view.ids().start, newest.0);
                 return Ok(newest);
@@ -240,21 +240,21 @@ impl Client {
     }
 
     /// The same for a principal that must not learn which other records there are: it is told ids of its own alone.
-    async fn begin_narrowed(&mut self, view: ScopedView, start: Start) -> Result<Id, End> {
+    async fn begin_narrowed(&mut self, view: ScopedView, start: TailStart) -> Result<Id, TailEnd> {
         let newest = Id(view.ids().end.saturating_sub(1));
         let (first, last) = self.own_ends(view.clone()).await?;
         match start {
-            Start::Now => {
+            TailStart::Now => {
                 self.hello(last.unwrap_or(Id(0)));
                 Ok(newest)
             }
-            Start::Newest(rows) => {
+            TailStart::Newest(rows) => {
                 let seen = self.behind_newest(view, rows).await?;
                 let none = first.is_none_or(|first| seen < first);
                 self.hello(if none { Id(0) } else { seen });
                 Ok(seen)
             }
-            Start::After(id) if last.is_some_and(|last| id <= last) => {
+            TailStart::After(id) if last.is_some_and(|last| id <= last) => {
                 self.hello(id);
                 let known = self
                     .app
@@ -268,7 +268,7 @@ impl Client {
                 Ok(id)
             }
             // beyond all that it may see: it knows another store, or what it knew was pruned
-            Start::After(_) => {
+            TailStart::After(_) => {
                 self.hello(last.unwrap_or(Id(0)));
                 if let (Some(first), Some(last)) = (first, last) {
                     self.pruned(first.0, last.0);
@@ -279,7 +279,7 @@ impl Client {
     }
 
     /// The first and the last record that this principal may see.
-    async fn own_ends(&self, view: ScopedView) -> Result<(Option<Id>, Option<Id>), End> {
+    async fn own_ends(&self, view: ScopedView) -> Result<(Option<Id>, Option<Id>), TailEnd> {
         let ends = self.app.gate.run_stream(&self.principal, move |budget| {
             let first = view.end(Direction::Forward, budget)?;
             Ok::<_, ApiError>((first, view.end(Direction::Backward, budget)?))
@@ -288,7 +288,7 @@ impl Client {
     }
 
     /// The id behind which `rows` matching records follow.
-    async fn behind_newest(&self, view: ScopedView, rows: usize) -> Result<Id, End> {
+    async fn behind_newest(&self, view: ScopedView, rows: usize) -> Result<Id, TailEnd> {
         let first = view.ids().start;
         let mut cursor = Cursor::from(Id(view.ids().end));
         let mut missing = rows;
@@ -316,7 +316,7 @@ impl Client {
 
     /// Sends what the store holds behind `seen` and before `end`; returns how far that is, which is short of `end` only where
     /// the pace stopped it.
-    async fn read_store(&mut self, mut seen: Id, end: u64, pace: Pace) -> Result<Id, End> {
+    async fn read_store(&mut self, mut seen: Id, end: u64, pace: Pace) -> Result<Id, TailEnd> {
         while seen.0 + 1 < end && (pace == Pace::Any || !self.is_slow) {
             let view = self.seen.now();
             let first = view.ids().start.min(end);
@@ -336,7 +336,7 @@ impl Client {
 
     /// One page of the matching records after `seen`. To somebody who follows it is what the filter of records that come is, and
     /// takes its turn with those of other clients.
-    async fn page(&self, view: ScopedView, seen: Id, pace: Pace) -> Result<Page, End> {
+    async fn page(&self, view: ScopedView, seen: Id, pace: Pace) -> Result<Page, TailEnd> {
         let _turn = match pace {
             Pace::Prompt if self.filter.reads_texts() => Some(self.app.matching.acquire().await),
             _ => None,
@@ -358,7 +358,7 @@ impl Client {
         seen: Id,
         end: u64,
         pace: Pace,
-    ) -> Result<Id, End> {
+    ) -> Result<Id, TailEnd> {
         let found = self.page(view, seen, pace).await?;
         for record in found.entries.iter().take_while(|record| record.id.0 < end) {
             self.push(record).await?;
@@ -384,7 +384,7 @@ impl Client {
         &mut self,
         subscription: &mut Subscription,
         mut seen: Id,
-    ) -> Result<Infallible, End> {
+    ) -> Result<Infallible, TailEnd> {
         let keep_alive = self.app.options.tail_keep_alive;
         let mut silent_until = Instant::now() + keep_alive;
         loop {
@@ -398,11 +398,11 @@ impl Client {
                     self.chunk.extend_from_slice(b": keep-alive\n\n");
                     continue;
                 }
-                () = self.sender.closed() => return Err(End::Gone),
+                () = self.sender.closed() => return Err(TailEnd::Gone),
             };
             // nothing was ready when all before was sent: the client had everything
             self.is_slow &= !taken.was_awaited;
-            let unmatched = taken.unmatched.ok_or(End::Closed)?;
+            let unmatched = taken.unmatched.ok_or(TailEnd::Closed)?;
             for event in self.matching(unmatched).await? {
                 seen = self.send(event, seen).await?;
             }
@@ -410,7 +410,7 @@ impl Client {
     }
 
     /// The events that the client's filter matches.
-    async fn matching(&self, unmatched: Unmatched) -> Result<Vec<Event>, End> {
+    async fn matching(&self, unmatched: Unmatched) -> Result<Vec<Event>, TailEnd> {
         if !self.filter.reads_texts() {
             return Ok(unmatched.matching());
         }
@@ -422,12 +422,12 @@ impl Client {
         });
         matched.await.map_err(|error| {
             tracing::error!("a filter failed inside: {error}");
-            End::Failed(ApiError::internal())
+            TailEnd::Failed(ApiError::internal())
         })
     }
 
     /// Sends an event; returns what the client has then.
-    async fn send(&mut self, event: Event, seen: Id) -> Result<Id, End> {
+    async fn send(&mut self, event: Event, seen: Id) -> Result<Id, TailEnd> {
         match event {
             Event::Record(record) if record.id > seen => {
                 self.push(&record).await?;
@@ -443,7 +443,7 @@ impl Client {
 
     /// Sends the records after `seen` up to `to`, which the queue had no room for, out of the store; a slow client is told how many
     /// of them it misses.
-    async fn fill(&mut self, seen: Id, to: Id) -> Result<(), End> {
+    async fn fill(&mut self, seen: Id, to: Id) -> Result<(), TailEnd> {
         let reached = self.read_store(seen, to.0 + 1, Pace::Prompt).await?;
         if reached < to {
             let count = self.count(reached, to).await?;
@@ -460,7 +460,7 @@ impl Client {
     /// `missed`: how many are missing; unknown without, and told as if all ids between were its own.
     fn owe_gap(&mut self, missed: Option<u64>) {
         let from = Id(self.told.0 + 1);
-        let owed = self.owed_gap.get_or_insert(OwedGap {
+        let owed = self.pending_gap.get_or_insert(PendingGap {
             from,
             missed: Some(0),
         });
@@ -468,7 +468,7 @@ impl Client {
     }
 
     /// How many records after `seen` up to `to` the filter matches; all that are pruned count, since nobody can tell.
-    async fn count(&self, mut seen: Id, to: Id) -> Result<u64, End> {
+    async fn count(&self, mut seen: Id, to: Id) -> Result<u64, TailEnd> {
         let mut count = 0;
         while seen < to {
             let view = self.seen.now();
@@ -496,7 +496,7 @@ impl Client {
     /// Says that `count` of the records `from..=to` are missing.
     fn gap(&mut self, from: Id, to: Id, count: u64) {
         if count > 0 {
-            sse::write_event(&mut self.chunk, "gap", &Gap::new(from, to, count));
+            sse::write_event(&mut self.chunk, "gap", &GapEvent::new(from, to, count));
             add(&self.app.metrics.tail_gaps, 1);
         }
     }
@@ -506,8 +506,8 @@ impl Client {
         self.gap(Id(from), Id(to), (to + 1).saturating_sub(from));
     }
 
-    async fn push(&mut self, record: &StoredRecord) -> Result<(), End> {
-        if let Some(owed) = self.owed_gap.take() {
+    async fn push(&mut self, record: &StoredRecord) -> Result<(), TailEnd> {
+        if let Some(owed) = self.pending_gap.take() {
             let between = record.id.0.saturating_sub(owed.from.0);
             let count = owed.missed.unwrap_or(between).min(between);
             self.gap(owed.from, Id(record.id.0 - 1), count);
@@ -523,7 +523,7 @@ impl Client {
     }
 
     /// Hands the chunk to the connection, once that has taken the one before.
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self) -> Result<(), TailEnd> {
         if self.chunk.is_empty() {
             return Ok(());
         }
@@ -534,13 +534,13 @@ impl Client {
                 self.is_slow |= began.elapsed() >= PROMPT_MAX;
                 Ok(())
             }
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
+            Ok(Err(_)) | Err(_) => Err(TailEnd::Gone),
         }
     }
 }
 
 /// What was ready at once.
-struct Taken {
+struct ReadyEvents {
     /// `None` when the live tail was closed.
     unmatched: Option<Unmatched>,
     /// Nothing was ready at first.
@@ -553,7 +553,7 @@ const EVENTS_MAX: usize = 256;
 const EVENT_BYTES_MAX: usize = 64 << 10;
 
 /// Waits for an event, then takes what else is ready.
-async fn take(subscription: &mut Subscription) -> Taken {
+async fn take(subscription: &mut Subscription) -> ReadyEvents {
     let mut was_awaited = false;
     let unmatched = poll_fn(|context| {
         let polled = subscription.poll_unmatched(context, EVENTS_MAX, EVENT_BYTES_MAX);
@@ -561,7 +561,7 @@ async fn take(subscription: &mut Subscription) -> Taken {
         polled
     })
     .await;
-    Taken {
+    ReadyEvents {
         unmatched,
         was_awaited,
     }

@@ -458,7 +458,7 @@ fn an_empty_answer_says_why() {
     assert_eq!(said(&["no such text"]), "", "the question itself is sound");
 }
 
-fn served(options: server::Options) -> Server {
+fn served(options: server::ServerOptions) -> Server {
     let mut server = Server::with(options, store::Options::default());
     server.write(numbered(20));
     server
@@ -466,9 +466,9 @@ fn served(options: server::Options) -> Server {
 
 #[test]
 fn a_server_that_allows_small_pages_gives_every_record() {
-    let server = served(server::Options {
+    let server = served(server::ServerOptions {
         limit_max: 1,
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     });
     let url = format!("http://{}", server.address);
     for (arguments, count) in [
@@ -480,9 +480,9 @@ fn a_server_that_allows_small_pages_gives_every_record() {
         asked.args(arguments).env("VMLOG_TOKEN", TOKEN);
         assert_eq!(printed(&mut asked).lines().count(), count, "{arguments:?}");
     }
-    let server = served(server::Options {
+    let server = served(server::ServerOptions {
         limit_max: 7,
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     });
     let url = format!("http://{}", server.address);
     let mut asked = vmlog(&["query", "--url", &url, "-o", "cat", "-n", "9"]);
@@ -494,9 +494,9 @@ fn a_server_that_allows_small_pages_gives_every_record() {
 fn https_is_spoken_with_the_authority_that_is_named() {
     let fixture = |name: &str| Path::new("tests/fixtures/tls").join(name);
     let tls = server::Tls::load(&fixture("one.pem"), &fixture("one.key")).unwrap();
-    let server = served(server::Options {
+    let server = served(server::ServerOptions {
         tls: Some(tls),
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     });
     let url = format!("https://localhost:{}", server.address.port());
     let authority = fixture("authority.pem").display().to_string();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use vmlog::record::{Level, Record};
-use vmlog::server::{KeySource, Network, Options};
+use vmlog::server::{KeySource, Network, ServerOptions};
 use vmlog::store;
 use vmlog::time::Micros;
 
@@ -24,22 +24,22 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
-        Self::with(Options::default())
+        Self::with(ServerOptions::default())
     }
 
-    fn with(options: Options) -> Self {
+    fn with(options: ServerOptions) -> Self {
         Self::open(options, store::Options::default())
     }
 
     fn with_store(options: store::Options) -> Self {
-        Self::open(Options::default(), options)
+        Self::open(ServerOptions::default(), options)
     }
 
-    fn open(options: Options, store_options: store::Options) -> Self {
+    fn open(options: ServerOptions, store_options: store::Options) -> Self {
         let (plane, folder) = (ControlPlane::new(1), tempfile::tempdir().expect("a folder"));
         let path = folder.path().join("jwks.json");
         fs::write(&path, plane.jwks()).expect("written");
-        let options = Options {
+        let options = ServerOptions {
             node_auth: Some(node_auth(KeySource::File(path), None)),
             ..options
         };
@@ -236,9 +236,9 @@ fn shown(call: &Call, path: &str) -> String {
 
 #[test]
 fn no_endpoint_shows_a_workspace_what_is_not_its_own() {
-    let mut node = Node::with(Options {
+    let mut node = Node::with(ServerOptions {
         tail_connections_max: 100,
-        ..Options::default()
+        ..ServerOptions::default()
     });
     node.server.write(two_workspaces());
     let (all, own) = (
@@ -440,9 +440,9 @@ fn one_workspace_leaves_tails_and_exports_to_others() {
 
 #[test]
 fn costly_questions_of_a_workspace_hold_up_nobody_else() {
-    let mut node = Node::with(Options {
+    let mut node = Node::with(ServerOptions {
         rate: 0,
-        ..Options::default()
+        ..ServerOptions::default()
     });
     let text = "all the quick brown foxes jump over some lazy dogs ".repeat(4);
     node.server
@@ -475,9 +475,9 @@ fn costly_questions_of_a_workspace_hold_up_nobody_else() {
 
 #[test]
 fn strangers_use_up_no_rate_but_their_own() {
-    let node = Node::with(Options {
+    let node = Node::with(ServerOptions {
         trusted_proxies: vec![Network::parse("127.0.0.0/8").expect("a network")],
-        ..Options::default()
+        ..ServerOptions::default()
     });
     let stranger = |from: &str| {
         let call = get(node.server.address, "/logs").header("x-forwarded-for", from);
@@ -522,9 +522,9 @@ fn collectors_are_named_to_those_who_see_everything() {
             value: 1,
         }]
     };
-    let node = Node::with(Options {
+    let node = Node::with(ServerOptions {
         measure: Some(vmlog::server::Measure::new(samples)),
-        ..Options::default()
+        ..ServerOptions::default()
     });
     let own = node.plane.token(&json!({"workspace": "ws-1"}));
     let shown = |call: Call| call.send().text().contains("secret-project");
@@ -556,9 +556,9 @@ fn a_tail_ends_with_its_token() {
     assert_eq!(tail.next_event(), None);
     assert!(began.elapsed() < Duration::from_secs(20));
 
-    let mut patient = Node::with(Options {
+    let mut patient = Node::with(ServerOptions {
         tail_ends_with_token: false,
-        ..Options::default()
+        ..ServerOptions::default()
     });
     let short = patient.plane.token(&json!({"exp": now() - 28}));
     let mut tail = patient.get("/logs/tail", &short).events();
@@ -610,9 +610,9 @@ fn keys_come_from_a_url_and_new_ones_are_found() {
     let (url, fetches) = serve_keys(Arc::clone(&document));
     let mut auth = node_auth(KeySource::parse(&url).expect("of this machine"), None);
     auth.keys_floor = Duration::from_millis(300);
-    let options = Options {
+    let options = ServerOptions {
         node_auth: Some(auth),
-        ..Options::default()
+        ..ServerOptions::default()
     };
     let server = Server::with(options, store::Options::default());
     let status = |plane: &ControlPlane| {
@@ -663,9 +663,9 @@ fn shared(call: &Call, origin: &str) -> (Answer, Option<String>) {
 
 #[test]
 fn only_pages_of_named_origins_may_read() {
-    let mut node = Node::with(Options {
+    let mut node = Node::with(ServerOptions {
         cors_origins: vec!["https://app.example".to_owned()],
-        ..Options::default()
+        ..ServerOptions::default()
     });
     node.server.write(two_workspaces());
     let token = node.plane.token(&json!({}));

@@ -577,7 +577,7 @@ fn health_needs_nothing() {
 #[test]
 fn the_server_counts_what_it_does() {
     let mut server = Server::with(
-        server::Options {
+        server::ServerOptions {
             measure: Some(server::Measure::new(|| {
                 let sample = |name, value| server::Sample {
                     name,
@@ -590,7 +590,7 @@ fn the_server_counts_what_it_does() {
                     sample("vmlog_collector_gaps_total", 7),
                 ]
             })),
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         },
         store::Options::default(),
     );
@@ -636,10 +636,10 @@ fn the_server_counts_what_it_does() {
 #[test]
 fn a_client_that_asks_too_often_is_told_to_wait() {
     let server = Server::with(
-        server::Options {
+        server::ServerOptions {
             rate: 1,
             rate_burst: 10,
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         },
         store::Options::default(),
     );

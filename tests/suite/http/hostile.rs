@@ -11,9 +11,9 @@ use vmlog::server;
 use vmlog::store;
 
 fn start() -> Server {
-    let options = server::Options {
+    let options = server::ServerOptions {
         rate: 0,
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     };
     let mut server = Server::with(options, store::Options::default());
     server.write(numbered(0..1_000));

@@ -10,7 +10,7 @@ use vmlog::disk::RealDisk;
 use vmlog::live::Live;
 use vmlog::record::{Id, Level, Metadata, Record, StoredRecord};
 use vmlog::redact::{self, Redactor};
-use vmlog::server::{self, State};
+use vmlog::server::{self, ServerState};
 use vmlog::store::{self, Store};
 use vmlog::time::Micros;
 
@@ -30,11 +30,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::with(server::Options::default(), store::Options::default())
+        Self::with(server::ServerOptions::default(), store::Options::default())
     }
 
-    pub(crate) fn with(options: server::Options, store_options: store::Options) -> Self {
-        let options = server::Options {
+    pub(crate) fn with(options: server::ServerOptions, store_options: store::Options) -> Self {
+        let options = server::ServerOptions {
             token: Some(TOKEN.to_owned()),
             ..options
         };
@@ -43,19 +43,19 @@ impl Server {
 
     /// With another token.
     pub(crate) fn with_token(token: &str) -> Self {
-        let options = server::Options {
+        let options = server::ServerOptions {
             token: Some(token.to_owned()),
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         };
         Self::open(options, store::Options::default())
     }
 
-    fn open(options: server::Options, store_options: store::Options) -> Self {
+    fn open(options: server::ServerOptions, store_options: store::Options) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let (store, _) =
             Store::open(Arc::new(RealDisk), root.path(), store_options).expect("a store");
         let live = Live::new(5_000, Id(1));
-        let state = State {
+        let state = ServerState {
             reader: store.reader(),
             live: live.clone(),
             options: Arc::new(options),
@@ -129,7 +129,7 @@ impl Drop for Server {
     }
 }
 
-fn serve(listener: std::net::TcpListener, state: State, stopped: oneshot::Receiver<()>) {
+fn serve(listener: std::net::TcpListener, state: ServerState, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

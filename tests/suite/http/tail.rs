@@ -57,7 +57,7 @@ fn a_tail_goes_on_behind_the_last_id_that_it_had() {
 #[test]
 fn a_tail_is_told_what_it_cannot_have() {
     let mut server = Server::with(
-        server::Options::default(),
+        server::ServerOptions::default(),
         store::Options {
             rows_max: 1_000,
             ..store::Options::default()
@@ -93,9 +93,9 @@ fn a_tail_is_told_what_it_cannot_have() {
 #[test]
 fn so_many_tails_and_no_more_until_one_leaves() {
     let server = Server::with(
-        server::Options {
+        server::ServerOptions {
             tail_connections_max: 2,
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         },
         store::Options::default(),
     );
@@ -118,9 +118,9 @@ fn so_many_tails_and_no_more_until_one_leaves() {
 #[test]
 fn a_silent_tail_is_kept_alive() {
     let server = Server::with(
-        server::Options {
+        server::ServerOptions {
             tail_keep_alive: Duration::from_millis(20),
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         },
         store::Options::default(),
     );
@@ -210,10 +210,10 @@ fn a_flood_reaches_fast_clients_whole_and_slow_ones_know_what_they_miss() {
         .ok()
         .and_then(|count| count.parse().ok())
         .unwrap_or(10_000);
-    let options = server::Options {
+    let options = server::ServerOptions {
         tail_connections_max: 6,
         rate: 0,
-        ..server::Options::default()
+        ..server::ServerOptions::default()
     };
     let mut server = Server::with(options, store::Options::default());
     let all: Vec<u64> = (1..=count).collect();
@@ -322,9 +322,9 @@ fn a_slow_client_is_told_how_many_matching_records_it_misses() {
 #[test]
 fn a_tail_that_matches_nothing_is_kept_alive_while_much_is_written() {
     let mut server = Server::with(
-        server::Options {
+        server::ServerOptions {
             tail_keep_alive: Duration::from_millis(50),
-            ..server::Options::default()
+            ..server::ServerOptions::default()
         },
         store::Options::default(),
     );

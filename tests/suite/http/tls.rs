@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
-use vmlog::server::{KeySource, Options, Tls};
+use vmlog::server::{KeySource, ServerOptions, Tls};
 use vmlog::store;
 
 /// `tests/fixtures/tls/make` made them.
@@ -62,9 +62,9 @@ fn ask(server: &Server, target: &str) -> (String, CertificateDer<'static>) {
 }
 
 fn encrypted(certificate: &Path, key: &Path) -> Server {
-    let options = Options {
+    let options = ServerOptions {
         tls: Some(Tls::load(certificate, key).expect("a pair")),
-        ..Options::default()
+        ..ServerOptions::default()
     };
     Server::with(options, store::Options::default())
 }
@@ -187,9 +187,9 @@ fn keys_come_over_https_from_whom_the_authorities_vouch_for() {
     let keys = KeySource::parse(&url).expect("a URL");
     for (authorities, expected) in [("authority.pem", 200), ("two.pem", 401)] {
         let auth = node_auth(keys.clone(), Some(fixture(authorities)));
-        let options = Options {
+        let options = ServerOptions {
             node_auth: Some(auth),
-            ..Options::default()
+            ..ServerOptions::default()
         };
         let server = Server::with(options, store::Options::default());
         let token = plane.token(&json!({}));

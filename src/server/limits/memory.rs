@@ -1,4 +1,4 @@
-//! Answers that wait to be read, and how much memory they may take together.
+//! ResponseMemory that wait to be read, and how much memory they may take together.
 
 use crate::server::auth::principal::PrincipalId;
 use crate::server::http::error::ApiError;
@@ -19,9 +19,9 @@ const SHARE: usize = 4;
 
 /// Room for large answers.
 #[derive(Debug, Clone, Default)]
-pub(in crate::server) struct Answers(Arc<Mutex<HashMap<PrincipalId, usize>>>);
+pub(in crate::server) struct ResponseMemory(Arc<Mutex<HashMap<PrincipalId, usize>>>);
 
-impl Answers {
+impl ResponseMemory {
     /// The body, which takes its room until all of it is handed to the system, or its connection is gone; 503 without room.
     pub(in crate::server) fn hold(
         &self,
@@ -35,7 +35,7 @@ impl Answers {
             let message = "too many large answers wait to be read; try again, or ask for less";
             return Err(ApiError::unavailable("busy", message, 1));
         }
-        Ok(Bytes::from_owner(Held {
+        Ok(Bytes::from_owner(HeldBody {
             body,
             principal,
             answers: self.clone(),
@@ -62,19 +62,19 @@ impl Answers {
 }
 
 /// A body in its room.
-struct Held {
+struct HeldBody {
     body: Vec<u8>,
     principal: PrincipalId,
-    answers: Answers,
+    answers: ResponseMemory,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for HeldBody {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldBody {
     fn drop(&mut self) {
         let mut held = self.answers.held();
         if let Some(bytes) = held.get_mut(&self.principal) {
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn large_answers_take_turns_and_small_ones_do_not() {
-        let answers = Answers::default();
+        let answers = ResponseMemory::default();
         let large = || answers.hold(OWNER, vec![7; 5 << 20]);
         let mut held: Vec<_> = (0..3).map(|_| large().expect("room")).collect();
         let refused = large().unwrap_err();
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn one_principal_leaves_room_for_others() {
-        let answers = Answers::default();
+        let answers = ResponseMemory::default();
         let mut held = Vec::new();
         while let Ok(body) = answers.hold(PrincipalId::vouched(Some("a"), None), vec![7; 65 << 10])
         {

@@ -1,10 +1,10 @@
 //! The figures of a file's header: what its writer says of it.
 
-use super::error::Error;
-use super::id::Id128;
-use super::layout;
-use super::stream::Journal;
 use crate::bytes::Reader;
+use crate::journal::format::error::Error;
+use crate::journal::format::id::Id128;
+use crate::journal::format::layout;
+use crate::journal::stream::journal::Journal;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -194,8 +194,8 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::header::tests::header_bytes;
     use super::*;
+    use crate::journal::format::header::tests::header_bytes;
 
     #[test]
     fn an_older_header_has_fewer_figures() {

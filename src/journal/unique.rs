@@ -1,25 +1,25 @@
 //! What values a field has, what fields there are, and which boots: answered from the indexes of the files.
 
-use super::cache::CutField;
-use super::cache::EntryBuffer;
-use super::chain::Chain;
-use super::cursor::Cursor;
-use super::data::DataHead;
-use super::data::object_size;
-use super::error::Error;
-use super::file::Limits;
-use super::file::Parts;
-use super::header::corrupt;
-use super::id::Id128;
-use super::layout;
-use super::layout::object_type;
-use super::lookup::check_chain;
-use super::lookup::first_of_bucket;
-use super::member::Member;
-use super::payload::Extent;
-use super::payload::Inflater;
-use super::stream::Journal;
 use crate::bytes::Reader;
+use crate::journal::file::cache::CutField;
+use crate::journal::file::cache::EntryBuffer;
+use crate::journal::file::chain::Chain;
+use crate::journal::file::data::DataHead;
+use crate::journal::file::data::object_size;
+use crate::journal::file::journal_file::Limits;
+use crate::journal::file::journal_file::Parts;
+use crate::journal::file::lookup::check_chain;
+use crate::journal::file::lookup::first_of_bucket;
+use crate::journal::file::payload::Extent;
+use crate::journal::file::payload::Inflater;
+use crate::journal::format::cursor::Cursor;
+use crate::journal::format::error::Error;
+use crate::journal::format::header::corrupt;
+use crate::journal::format::id::Id128;
+use crate::journal::format::layout;
+use crate::journal::format::layout::object_type;
+use crate::journal::stream::journal::Journal;
+use crate::journal::stream::member::Member;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 

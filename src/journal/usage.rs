@@ -1,6 +1,6 @@
 //! The room that a journal's files take on disk.
 
-use super::stream::Journal;
+use crate::journal::stream::journal::Journal;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 

@@ -1,17 +1,17 @@
 //! Everything that names an object: the array of all entries, the hash tables, the chains of a field's values, and the
 //! entries of each DATA object.
 
-use super::super::chain::Chain;
-use super::super::error::Error;
-use super::super::figures::Figures;
-use super::super::file::Parts;
-use super::super::header::corrupt;
-use super::super::layout;
 use super::objects::Data;
 use super::objects::Field;
 use super::objects::Mentions;
 use super::objects::Walk;
 use super::objects::each_number;
+use crate::journal::figures::Figures;
+use crate::journal::file::chain::Chain;
+use crate::journal::file::journal_file::Parts;
+use crate::journal::format::error::Error;
+use crate::journal::format::header::corrupt;
+use crate::journal::format::layout;
 
 /// Checks that every object is found where it belongs, and nothing else.
 pub(super) fn check(

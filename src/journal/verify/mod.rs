@@ -7,12 +7,12 @@ mod links;
 mod objects;
 mod span;
 
-use super::error::Error;
 use super::figures::Figures;
-use super::file::JournalFile;
-use super::layout;
-use super::payload::Inflater;
-use super::stream::Journal;
+use crate::journal::file::journal_file::JournalFile;
+use crate::journal::file::payload::Inflater;
+use crate::journal::format::error::Error;
+use crate::journal::format::layout;
+use crate::journal::stream::journal::Journal;
 use objects::Walk;
 use std::path::PathBuf;
 
@@ -81,8 +81,8 @@ fn verify(file: &mut JournalFile, inflater: &mut Inflater, limit: usize) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::JournalOptions;
     use super::*;
+    use crate::journal::stream::options::JournalOptions;
     use std::path::Path;
 
     fn verdict(bytes: &[u8]) -> Option<String> {

@@ -1,18 +1,18 @@
 //! The walk over all objects of a file: each by itself, and the entries in their order.
 
-use super::super::cursor::Cursor;
-use super::super::data::DataHead;
-use super::super::error::Error;
-use super::super::figures::Figures;
-use super::super::file::EntryHead;
-use super::super::file::Parts;
-use super::super::hash;
-use super::super::header::corrupt;
-use super::super::layout;
-use super::super::layout::object_type;
-use super::super::window::Window;
 use super::span;
 use crate::bytes::Reader;
+use crate::journal::figures::Figures;
+use crate::journal::file::data::DataHead;
+use crate::journal::file::journal_file::EntryHead;
+use crate::journal::file::journal_file::Parts;
+use crate::journal::file::window::Window;
+use crate::journal::format::cursor::Cursor;
+use crate::journal::format::error::Error;
+use crate::journal::format::hash;
+use crate::journal::format::header::corrupt;
+use crate::journal::format::layout;
+use crate::journal::format::layout::object_type;
 
 /// Tables and arrays are read in pieces of this many bytes, a multiple of every item.
 const PIECE_BYTES: u64 = 32 << 10;

@@ -120,8 +120,6 @@ const NOT_YET_SMALL: &[&str] = &[
     //
     "src/collect",
     //
-    "src/journal",
-    //
     "src/query",
     //
     "src/redact",

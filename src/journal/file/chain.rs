@@ -1,0 +1,231 @@
+//! A chain of entry arrays: offsets of entries, oldest first. A file has one of all its entries, and each DATA object one
+//! of the entries that have it.
+
+use super::window::Window;
+use crate::bytes::Reader;
+use crate::journal::format::error::Error;
+use crate::journal::format::header::Header;
+use crate::journal::format::header::corrupt;
+use crate::journal::format::layout;
+use crate::journal::format::layout::ARRAYS_MAX;
+use crate::journal::format::layout::object_type;
+
+/// Items are read in groups of this many.
+const GROUP: u64 = 512;
+/// One array of the chain.
+#[derive(Debug, Clone, Copy)]
+struct Array {
+    offset: u64,
+    first: u64,
+    items: u64,
+}
+
+/// The entries of a chain, by their number in it.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    /// Where the first array stands.
+    root: u64,
+    /// How many items of the arrays count.
+    length: u64,
+    arrays: Vec<Array>,
+    /// A part of one array: the items from number `group_first` on.
+    group: Vec<u64>,
+    group_first: u64,
+    raw: Vec<u8>,
+}
+
+impl Chain {
+    /// The chain whose first array stands at `root`, of `length` items.
+    pub(crate) fn new(root: u64, length: u64) -> Self {
+        Self {
+            root,
+            length,
+            ..Self::default()
+        }
+    }
+
+    /// Items were added.
+    pub(crate) fn grow(&mut self, root: u64, length: u64) {
+        self.root = root;
+        self.length = length;
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How much memory [`release`](Self::release) gives back.
+    pub(crate) fn memory(&self) -> usize {
+        self.group.capacity() * size_of::<u64>() + self.raw.capacity()
+    }
+
+    /// Gives the memory back that can be had again by reading.
+    pub(crate) fn release(&mut self) {
+        self.group = Vec::new();
+        self.raw = Vec::new();
+    }
+
+    /// Item `number`.
+    pub(crate) fn offset(
+        &mut self,
+        window: &mut Window,
+        header: &Header,
+        number: u64,
+    ) -> Result<u64, Error> {
+        if let Some(offset) = self.in_group(number) {
+            return Ok(offset);
+        }
+        self.fill_group(window, header, number)?;
+        self.in_group(number).ok_or_else(|| no_entry(number))
+    }
+
+    /// The number of items before `offset`.
+    pub(crate) fn count_before(
+        &mut self,
+        window: &mut Window,
+        header: &Header,
+        offset: u64,
+    ) -> Result<u64, Error> {
+        let (mut low, mut high) = (0, self.length);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.offset(window, header, middle)? < offset {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    fn in_group(&self, number: u64) -> Option<u64> {
+        let at = usize::try_from(number.checked_sub(self.group_first)?).ok()?;
+        self.group.get(at).copied()
+    }
+
+    fn fill_group(
+        &mut self,
+        window: &mut Window,
+        header: &Header,
+        number: u64,
+    ) -> Result<(), Error> {
+        let array = self.array_of(window, header, number)?;
+        let within = (number - array.first) / GROUP * GROUP;
+        let first = array.first + within;
+        let count = GROUP
+            .min(array.items - within)
+            .min(self.length.saturating_sub(first));
+        let item = header.array_item();
+        let offset = array.offset + layout::ENTRY_ARRAY_ITEMS + within * item;
+        self.raw.resize(usize_of(count * item), 0);
+        self.group.clear();
+        self.group_first = first;
+        let copied = window.read_at(offset, &mut self.raw)?;
+        let mut reader = Reader::new(self.raw.get(..copied).unwrap_or_default(), offset);
+        while let Ok(value) = array_item(&mut reader, header.compact()) {
+            if value == 0 {
+                break;
+            }
+            self.group.push(value);
+        }
+        Ok(())
+    }
+
+    /// The array that holds entry `number`, following the chain as far as needed.
+    fn array_of(
+        &mut self,
+        window: &mut Window,
+        header: &Header,
+        number: u64,
+    ) -> Result<Array, Error> {
+        while self
+            .arrays
+            .last()
+            .is_none_or(|last| number >= last.first + last.items)
+        {
+            self.follow(window, header)?;
+        }
+        let at = self
+            .arrays
+            .partition_point(|array| array.first + array.items <= number);
+        self.arrays.get(at).copied().ok_or_else(|| no_entry(number))
+    }
+
+    /// Adds the next array of the chain.
+    fn follow(&mut self, window: &mut Window, header: &Header) -> Result<(), Error> {
+        let (offset, first, floor) = match self.arrays.last() {
+            None => (self.root, 0, header.header_size),
+            Some(last) => {
+                let (next, _) = array_header(window, header, last.offset)?;
+                (next, last.first + last.items, last.offset + 1)
+            }
+        };
+        if offset < floor || !offset.is_multiple_of(8) || self.arrays.len() >= ARRAYS_MAX {
+            return Err(corrupt(
+                "entry array offset",
+                self.arrays.last().map_or(0, |last| last.offset + 16),
+                "a multiple of 8 behind the array before",
+                offset,
+            ));
+        }
+        let (_, items) = array_header(window, header, offset)?;
+        self.arrays.push(Array {
+            offset,
+            first,
+            items,
+        });
+        Ok(())
+    }
+}
+
+/// The next array and the number of items of the array at `offset`.
+fn array_header(window: &mut Window, header: &Header, offset: u64) -> Result<(u64, u64), Error> {
+    let mut raw = [0; 24];
+    let copied = window.read_at(offset, &mut raw)?;
+    let mut reader = Reader::new(raw.get(..copied).unwrap_or_default(), offset);
+    let kind = reader.u8("entry array type")?;
+    reader.take(7, "entry array flags")?;
+    let size = reader.u64("entry array size")?;
+    let next = reader.u64("next entry array")?;
+    if kind != object_type::ENTRY_ARRAY {
+        return Err(corrupt(
+            "object type",
+            offset,
+            "6 (entry array)",
+            u64::from(kind),
+        ));
+    }
+    let end = header.end(window.length());
+    let items = size
+        .checked_sub(layout::ENTRY_ARRAY_ITEMS)
+        .filter(|bytes| *bytes > 0 && bytes.is_multiple_of(header.array_item()))
+        .filter(|_| offset.checked_add(size).is_some_and(|last| last <= end))
+        .map(|bytes| bytes / header.array_item())
+        .ok_or_else(|| {
+            corrupt(
+                "entry array size",
+                offset + 8,
+                "whole items within the file",
+                size,
+            )
+        })?;
+    Ok((next, items))
+}
+
+/// The next item of an entry array.
+fn array_item(reader: &mut Reader<'_>, compact: bool) -> Result<u64, Error> {
+    Ok(if compact {
+        u64::from(reader.u32("entry array item")?)
+    } else {
+        reader.u64("entry array item")?
+    })
+}
+
+pub(crate) fn no_entry(number: u64) -> Error {
+    corrupt("entry number", 0, "an entry that the arrays hold", number)
+}
+
+/// A count that was bounded above fits.
+fn usize_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

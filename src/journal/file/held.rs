@@ -1,0 +1,100 @@
+//! What all files of a journal hold together: open files, and memory that can be had again by reading.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// The sum over all files of one journal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    files: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Held {
+    /// How many files are open.
+    pub(crate) fn files(&self) -> usize {
+        self.0.files.load(Ordering::Relaxed)
+    }
+
+    /// How much memory the files take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a file as open for as long as the answer lives.
+    pub(crate) fn open_one(&self) -> OpenFile {
+        self.0.files.fetch_add(1, Ordering::Relaxed);
+        OpenFile(self.clone())
+    }
+
+    /// A part of the memory, empty at first.
+    pub(crate) fn share(&self) -> Share {
+        Share {
+            held: self.clone(),
+            bytes: 0,
+        }
+    }
+}
+
+/// One open file.
+#[derive(Debug)]
+pub(crate) struct OpenFile(Held);
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.0.0.files.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The memory that one file takes.
+#[derive(Debug)]
+pub(crate) struct Share {
+    held: Held,
+    bytes: usize,
+}
+
+impl Share {
+    /// The file now takes this much.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        if bytes == self.bytes {
+            return;
+        }
+        let sum = &self.held.0.bytes;
+        if bytes > self.bytes {
+            sum.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        } else {
+            sum.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_follows_its_parts() {
+        let held = Held::default();
+        let file = held.open_one();
+        let mut share = held.share();
+        let mut other = held.share();
+        share.set(10);
+        other.set(5);
+        share.set(3);
+        assert_eq!((held.files(), held.bytes()), (1, 8));
+        drop(share);
+        drop(file);
+        assert_eq!((held.files(), held.bytes()), (0, 5));
+    }
+}

@@ -1,0 +1,67 @@
+//! Finding objects through the hash tables of a file.
+
+use super::data::DataHead;
+use super::payload::Inflater;
+use super::window::Window;
+use crate::bytes::Reader;
+use crate::journal::format::error::Error;
+use crate::journal::format::header::Header;
+use crate::journal::format::header::corrupt;
+
+/// Bytes of a bucket: the first and the last object of its chain.
+const BUCKET: u64 = 16;
+
+/// The DATA object with this payload, and where it stands.
+pub(crate) fn find_data(
+    window: &mut Window,
+    header: &Header,
+    inflater: &mut Inflater,
+    payload: &[u8],
+) -> Result<Option<(u64, DataHead)>, Error> {
+    let hash = header.hash(payload);
+    let table = (header.data_hash_table_offset, header.data_hash_table_size);
+    let mut offset = first_of_bucket(window, table, hash)?;
+    let mut before = 0;
+    while offset != 0 {
+        check_chain(before, offset)?;
+        let head = DataHead::read(window, header, offset)?;
+        if head.hash == hash {
+            // A payload that is longer than the one looked for is another one.
+            let found = head.whole_payload(window, header, offset, inflater, payload.len());
+            if found.is_ok_and(|found| found == payload) {
+                return Ok(Some((offset, head)));
+            }
+        }
+        before = offset;
+        offset = head.next_hash_offset;
+    }
+    Ok(None)
+}
+
+/// The first object of the chain in which everything with this hash is.
+pub(crate) fn first_of_bucket(
+    window: &mut Window,
+    (table, size): (u64, u64),
+    hash: u64,
+) -> Result<u64, Error> {
+    let buckets = size / BUCKET;
+    let Some(bucket) = hash.checked_rem(buckets) else {
+        return Err(corrupt("hash table size", 112, "at least one bucket", size));
+    };
+    let offset = table.saturating_add(bucket * BUCKET);
+    let bytes = window.random(offset, 8, "hash table bucket")?;
+    Ok(Reader::new(bytes, offset).u64("hash table bucket")?)
+}
+
+/// Chains ascend, so that none is a circle.
+pub(crate) fn check_chain(before: u64, next: u64) -> Result<(), Error> {
+    if next > before {
+        return Ok(());
+    }
+    Err(corrupt(
+        "next object of a hash chain",
+        before,
+        "an object behind this one",
+        next,
+    ))
+}

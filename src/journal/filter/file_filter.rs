@@ -1,0 +1,171 @@
+//! The wanted entries of one file: by its hash tables, or where those are damaged by looking at every entry.
+
+use super::direction::Direction;
+use super::matches::Matches;
+use super::selection::Selection;
+use crate::journal::file::journal_file::EntryHead;
+use crate::journal::file::journal_file::JournalFile;
+use crate::journal::file::payload::Inflater;
+use crate::journal::format::error::Error;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Conditions on the entries of one file, and how those are found that meet them.
+pub(crate) struct Filter {
+    matches: Arc<Matches>,
+    how: How,
+    /// The next entry forward stands here or behind; the next one backward before.
+    bound: u64,
+    inflater: Inflater,
+}
+
+#[derive(Debug)]
+enum How {
+    Unknown,
+    Index(Selection),
+    Scan,
+}
+
+/// What a filter says about the next entry.
+pub(crate) enum Next {
+    /// This one.
+    Entry(EntryHead),
+    /// There is none.
+    End,
+    /// Every entry is to be looked at, from the first one at or behind this offset on.
+    Scan(u64),
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter")
+            .field("how", &self.how)
+            .field("bound", &self.bound)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Filter {
+    pub(crate) fn new(matches: Arc<Matches>) -> Self {
+        Self {
+            matches,
+            how: How::Unknown,
+            bound: 0,
+            inflater: Inflater::default(),
+        }
+    }
+
+    /// Whether every entry has to be looked at.
+    pub(crate) fn scans(&self) -> bool {
+        matches!(self.how, How::Scan)
+    }
+
+    /// How much memory [`release`](Self::release) gives back.
+    pub(crate) fn memory(&self) -> usize {
+        let index = match &self.how {
+            How::Index(selection) => selection.memory(),
+            How::Unknown | How::Scan => 0,
+        };
+        index + self.inflater.memory()
+    }
+
+    /// Gives the memory back that can be had again by looking things up.
+    pub(crate) fn release(&mut self) {
+        self.grow();
+        self.inflater = Inflater::default();
+    }
+
+    /// Goes elsewhere: see [`Filter::bound`].
+    pub(crate) fn set_bound(&mut self, bound: u64) {
+        self.bound = bound;
+    }
+
+    /// Entries were added: what was looked up is no longer whole.
+    pub(crate) fn grow(&mut self) {
+        if !self.scans() {
+            self.how = How::Unknown;
+        }
+    }
+
+    /// Steps over `entry`.
+    pub(crate) fn pass(&mut self, entry: &EntryHead, direction: Direction) {
+        self.bound = match direction {
+            Direction::Forward => entry.offset + 1,
+            Direction::Backward => entry.offset,
+        };
+    }
+
+    /// The next entry by the hash tables.
+    pub(crate) fn next(
+        &mut self,
+        file: &mut JournalFile,
+        direction: Direction,
+        problems: &mut Vec<Error>,
+    ) -> Next {
+        if matches!(self.how, How::Unknown) {
+            self.look_up(file, problems);
+        }
+        let How::Index(selection) = &mut self.how else {
+            return Next::Scan(self.bound);
+        };
+        loop {
+            let mut parts = file.parts(&mut self.inflater);
+            match selection.nearest(&mut parts, self.bound, direction) {
+                Ok(None) => return Next::End,
+                Ok(Some(offset)) => match file.entry_at(offset) {
+                    Ok(entry) => return Next::Entry(entry),
+                    Err(error) => {
+                        problems.push(error);
+                        self.bound = offset + u64::from(direction == Direction::Forward);
+                    }
+                },
+                Err(error) => {
+                    problems.push(error);
+                    self.how = How::Scan;
+                    return Next::Scan(self.bound);
+                }
+            }
+        }
+    }
+
+    /// Whether `entry` is wanted, by its fields. No more is decompressed of each than could be wanted.
+    pub(crate) fn accepts(&mut self, file: &mut JournalFile, entry: &EntryHead) -> bool {
+        let limit = self.matches.payload_bytes_max().saturating_add(1);
+        let mut conditions = self.matches.conditions();
+        let read = file.each_field(entry, limit, &mut self.inflater, |field| {
+            conditions.see(field);
+            ControlFlow::Continue(())
+        });
+        read.is_ok() && conditions.are_met()
+    }
+
+    fn look_up(&mut self, file: &mut JournalFile, problems: &mut Vec<Error>) {
+        let known = self.known_payload(file);
+        let mut parts = file.parts(&mut self.inflater);
+        self.how = match Selection::new(&mut parts, &self.matches, known.as_deref()) {
+            Ok(Some(selection)) => How::Index(selection),
+            Ok(None) => How::Scan,
+            Err(error) => {
+                problems.push(error);
+                How::Scan
+            }
+        };
+    }
+
+    /// A payload that the hash table must hold: the first short one of the first entry.
+    fn known_payload(&mut self, file: &mut JournalFile) -> Option<Vec<u8>> {
+        let offset = file.entry_offset(0).ok()?;
+        let entry = file.entry_at(offset).ok()?;
+        let mut known = None;
+        file.each_field(&entry, KNOWN_BYTES_MAX, &mut self.inflater, |field| {
+            known = Some(field.to_vec());
+            ControlFlow::Break(())
+        })
+        .ok()?;
+        known
+    }
+}
+
+/// Payloads longer than this are not looked up to try a hash table: most of any entry are much shorter.
+const KNOWN_BYTES_MAX: usize = 1 << 10;

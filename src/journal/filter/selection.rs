@@ -1,0 +1,210 @@
+//! The entries of one file that meet conditions, found through its hash tables: the entries of each payload are a list
+//! in order, and the lists are walked side by side.
+
+use super::direction::Direction;
+use super::matches::Matches;
+use crate::journal::file::chain::Chain;
+use crate::journal::file::data::DataHead;
+use crate::journal::file::journal_file::Parts;
+use crate::journal::file::lookup::find_data;
+use crate::journal::format::error::Error;
+use crate::journal::format::header::corrupt;
+
+/// The entries that have one payload.
+#[derive(Debug)]
+struct Posting {
+    first: u64,
+    others: Chain,
+    /// How many of `others` are before the place of the last step: most steps go a short way.
+    hint: u64,
+}
+
+/// What a posting takes at most: a group of its chain, as numbers and as bytes.
+const POSTING_BYTES: usize = 9 << 10;
+
+/// For each field of each group the entries that have one of the payloads asked for.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    groups: Vec<Vec<Vec<Posting>>>,
+    postings: usize,
+}
+
+impl Selection {
+    /// Looks the payloads up. `None` when the hash table cannot be trusted: it does not hold the `known` payload that
+    /// an entry has.
+    pub(crate) fn new(
+        parts: &mut Parts<'_>,
+        matches: &Matches,
+        known: Option<&[u8]>,
+    ) -> Result<Option<Self>, Error> {
+        if let Some(known) = known
+            && find(parts, known)?.is_none()
+        {
+            return Ok(None);
+        }
+        let mut groups: Vec<Vec<Vec<Posting>>> = Vec::new();
+        for group in matches.groups() {
+            let mut terms = Vec::new();
+            for (_, payloads) in group {
+                let mut postings = Vec::new();
+                for payload in payloads {
+                    postings.extend(find(parts, payload)?.map(Posting::new));
+                }
+                terms.push(postings);
+            }
+            groups.push(terms);
+        }
+        let postings = groups.iter().flatten().map(Vec::len).sum();
+        Ok(Some(Self { groups, postings }))
+    }
+
+    /// How much memory it takes at most.
+    pub(crate) fn memory(&self) -> usize {
+        self.postings * POSTING_BYTES
+    }
+
+    /// The nearest entry at or behind `bound` (forward), or before it (backward).
+    pub(crate) fn nearest(
+        &mut self,
+        parts: &mut Parts<'_>,
+        bound: u64,
+        direction: Direction,
+    ) -> Result<Option<u64>, Error> {
+        let mut nearest = None;
+        for group in &mut self.groups {
+            let found = of_group(group, parts, bound, direction)?;
+            nearest = nearer(nearest, found, direction);
+        }
+        Ok(nearest)
+    }
+}
+
+/// All terms have to agree: each is asked for the nearest entry that the others left possible.
+fn of_group(
+    group: &mut [Vec<Posting>],
+    parts: &mut Parts<'_>,
+    bound: u64,
+    direction: Direction,
+) -> Result<Option<u64>, Error> {
+    let mut bound = bound;
+    loop {
+        let mut farthest = None;
+        let mut agreed = true;
+        for term in group.iter_mut() {
+            let mut nearest = None;
+            for posting in term {
+                let found = posting.nearest(parts, bound, direction)?;
+                check_side(found, bound, direction)?;
+                nearest = nearer(nearest, found, direction);
+            }
+            let Some(found) = nearest else {
+                return Ok(None);
+            };
+            agreed &= farthest.is_none_or(|farthest| farthest == found);
+            farthest = Some(match (farthest, direction) {
+                (None, _) => found,
+                (Some(farthest), Direction::Forward) => found.max(farthest),
+                (Some(farthest), Direction::Backward) => found.min(farthest),
+            });
+        }
+        let Some(found) = farthest else {
+            return Ok(None);
+        };
+        if agreed {
+            return Ok(Some(found));
+        }
+        // The farthest answer itself is still possible.
+        bound = match direction {
+            Direction::Forward => found,
+            Direction::Backward => found + 1,
+        };
+    }
+}
+
+/// In a list that is out of order a search ends anywhere.
+fn check_side(found: Option<u64>, bound: u64, direction: Direction) -> Result<(), Error> {
+    let Some(found) = found else {
+        return Ok(());
+    };
+    match direction {
+        Direction::Forward if found >= bound => Ok(()),
+        Direction::Backward if found < bound => Ok(()),
+        _ => Err(corrupt(
+            "entry array item",
+            found,
+            "entries in ascending order",
+            found,
+        )),
+    }
+}
+
+fn nearer(a: Option<u64>, b: Option<u64>, direction: Direction) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(match direction {
+            Direction::Forward => a.min(b),
+            Direction::Backward => a.max(b),
+        }),
+        (a, b) => a.or(b),
+    }
+}
+
+fn find(parts: &mut Parts<'_>, payload: &[u8]) -> Result<Option<DataHead>, Error> {
+    let found = find_data(parts.window, parts.header, parts.inflater, payload)?;
+    Ok(found.map(|(_, head)| head))
+}
+
+impl Posting {
+    fn new(data: DataHead) -> Self {
+        let others = data.n_entries.saturating_sub(1);
+        Self {
+            first: if data.n_entries == 0 {
+                0
+            } else {
+                data.entry_offset
+            },
+            others: Chain::new(data.entry_array_offset, others),
+            hint: 0,
+        }
+    }
+
+    fn nearest(
+        &mut self,
+        parts: &mut Parts<'_>,
+        bound: u64,
+        direction: Direction,
+    ) -> Result<Option<u64>, Error> {
+        if self.first == 0 {
+            return Ok(None);
+        }
+        match direction {
+            Direction::Forward if self.first >= bound => return Ok(Some(self.first)),
+            Direction::Backward if self.first >= bound => return Ok(None),
+            _ => {}
+        }
+        let before = self.count_before(parts, bound)?;
+        self.hint = before;
+        let number = match direction {
+            Direction::Forward if before < self.others.length() => before,
+            Direction::Forward => return Ok(None),
+            Direction::Backward if before == 0 => return Ok(Some(self.first)),
+            Direction::Backward => before - 1,
+        };
+        self.others
+            .offset(parts.window, parts.header, number)
+            .map(Some)
+    }
+
+    fn count_before(&mut self, parts: &mut Parts<'_>, bound: u64) -> Result<u64, Error> {
+        let length = self.others.length();
+        for number in self.hint.saturating_sub(1)..(self.hint + 2).min(length) {
+            let below = self.others.offset(parts.window, parts.header, number)? < bound;
+            let next = number + 1 < length;
+            let above =
+                !next || self.others.offset(parts.window, parts.header, number + 1)? >= bound;
+            if below && above {
+                return Ok(number + 1);
+            }
+        }
+        self.others.count_before(parts.window, parts.header, bound)
+    }
+}

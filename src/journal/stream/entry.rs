@@ -1,0 +1,121 @@
+//! What a journal gives out: entries, and the gaps between them.
+
+pub use crate::journal::file::cache::CutField;
+use crate::journal::file::cache::DataCache;
+use crate::journal::file::cache::EntryBuffer;
+pub use crate::journal::file::cache::Fields;
+use crate::journal::format::cursor::Cursor;
+use crate::journal::format::id::Id128;
+use std::ops::RangeInclusive;
+
+/// The next thing in a journal.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An entry.
+    Entry(Entry<'a>),
+    /// Entries that are gone and were never read.
+    Gap(Gap),
+}
+
+/// An entry. It borrows from its journal until the next step.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    pub(crate) cursor: Cursor,
+    pub(crate) origin: &'a str,
+    pub(crate) machine_id: Id128,
+    pub(crate) buffer: &'a EntryBuffer,
+    pub(crate) cache: &'a DataCache,
+}
+
+impl<'a> Entry<'a> {
+    /// What identifies the entry in any set of files.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// When journald took it: microseconds since 1970, UTC.
+    #[must_use]
+    pub fn realtime(&self) -> u64 {
+        self.cursor.realtime
+    }
+
+    /// The same in microseconds since the boot.
+    #[must_use]
+    pub fn monotonic(&self) -> u64 {
+        self.cursor.monotonic
+    }
+
+    /// The boot.
+    #[must_use]
+    pub fn boot_id(&self) -> Id128 {
+        self.cursor.boot_id
+    }
+
+    /// Its number among the entries of its source.
+    #[must_use]
+    pub fn seqnum(&self) -> u64 {
+        self.cursor.seqnum
+    }
+
+    /// The source that numbered it.
+    #[must_use]
+    pub fn seqnum_id(&self) -> Id128 {
+        self.cursor.seqnum_id
+    }
+
+    /// The machine whose journald wrote the file. In files of systemd-journal-remote that is the receiver: there the
+    /// field `_MACHINE_ID` is the sender.
+    #[must_use]
+    pub fn machine_id(&self) -> Id128 {
+        self.machine_id
+    }
+
+    /// The origin that it belongs to: see [`OriginPosition`](crate::journal::OriginPosition).
+    #[must_use]
+    pub fn origin(&self) -> &'a str {
+        self.origin
+    }
+
+    /// All fields, repeated names as often as they are there, in the order of the file. Long ones may be
+    /// [cut](Self::cut_fields).
+    #[must_use]
+    pub fn fields(&self) -> Fields<'a> {
+        self.buffer.fields(self.cache)
+    }
+
+    /// The fields of which only the beginning is given, because they are longer than
+    /// [`JournalOptions::field_bytes_max`](crate::journal::JournalOptions::field_bytes_max). Each is told as a problem as well.
+    #[must_use]
+    pub fn cut_fields(&self) -> &'a [CutField] {
+        self.buffer.cut()
+    }
+
+    /// The value of the first field called `name`.
+    #[must_use]
+    pub fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.fields()
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+}
+
+/// Entries that journald numbered, and that were deleted before they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The source of the numbers.
+    pub seqnum_id: Id128,
+    /// The numbers that are missing.
+    pub seqnums: RangeInclusive<u64>,
+    /// The time of the last entry before, in microseconds since 1970.
+    pub from: u64,
+    /// The time of the first entry behind, in microseconds since 1970.
+    pub to: u64,
+}
+
+impl Gap {
+    /// How many entries are missing.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        (self.seqnums.end() - self.seqnums.start()).saturating_add(1)
+    }
+}

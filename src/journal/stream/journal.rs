@@ -1,0 +1,523 @@
+//! Many files as one stream, in the order in which libsystemd 262 gives their entries.
+
+use super::entry::Entry;
+use super::entry::Event;
+use super::entry::Gap;
+use super::ledger::Ledger;
+use super::member::Member;
+use super::options::JournalOptions;
+use super::options::Seek;
+use super::order::Boots;
+use super::origin::Origin;
+use super::origin::OriginPosition;
+use super::problems::Problems;
+use super::scan;
+use super::scan::List;
+use super::watch::Watch;
+use crate::journal::file::cache::EntryBuffer;
+use crate::journal::file::held::Held;
+use crate::journal::file::journal_file::EntryHead;
+use crate::journal::file::journal_file::Limits;
+use crate::journal::file::payload::Inflater;
+use crate::journal::filter::direction::Direction;
+use crate::journal::filter::matches::Matches;
+use crate::journal::format::cursor::Cursor;
+use crate::journal::format::error::Error;
+use crate::journal::format::error::Problem;
+use crate::journal::format::layout::HELD_BYTES_MAX;
+use std::cmp::Ordering;
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Positions kept of origins without files: each boot may leave some, and a file may come back.
+const POSITIONS_MAX: usize = 1_024;
+/// Archived files beyond this many are closed until their turn comes: a process may often have no more than 1,024 open.
+pub(crate) const OPEN_FILES_MAX: usize = 256;
+/// Journal files and directories as one ordered stream.
+///
+/// [`next`](Self::next) and [`previous`](Self::previous) give the neighbours of the entry given out last, as libsystemd
+/// does. At the end they give `None`, and the journal then stands beyond the last entry; after
+/// [`refresh`](Self::refresh) or [`wait`](Self::wait) there may be more.
+/// Damage is no error: what cannot be read is left out and told by [`problems`](Self::problems).
+pub struct Journal {
+    pub(crate) options: JournalOptions,
+    pub(crate) matches: Arc<Matches>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) origins: Vec<Origin>,
+    /// Some origins are in `/run`.
+    pub(crate) volatile_origins: bool,
+    pub(crate) ledgers: Vec<(String, Ledger)>,
+    pub(crate) boots: Boots,
+    pub(crate) problems: Problems,
+    pub(crate) watch: Option<Watch>,
+    /// Notices were asked for, with or without success.
+    pub(crate) watched: bool,
+    /// Entries before the time from which origins without a position are read.
+    pub(crate) skipped: u64,
+    pub(crate) failed: Vec<Failed>,
+    /// What was asked for and was not there.
+    pub(crate) missing: Vec<PathBuf>,
+    /// Members that have a candidate, the next one last.
+    pub(crate) order: Vec<usize>,
+    pub(crate) direction: Direction,
+    /// `order` and the candidates are valid.
+    pub(crate) prepared: bool,
+    /// The member whose candidate was given out and is to be stepped over.
+    pub(crate) emitted: Option<usize>,
+    pub(crate) current: Option<Cursor>,
+    /// Members whose candidate is the entry just chosen; empty between steps.
+    copies: Vec<(usize, Cursor)>,
+    pub(crate) list: List,
+    /// Where a file that appears later begins, when its origin is new.
+    pub(crate) start: Seek,
+    /// How often the directories were looked through.
+    pub(crate) round: u64,
+    /// How often the counts of entries were looked at.
+    pub(crate) looks: u64,
+    /// The round in which the journal was sent to where it began.
+    pub(crate) seek_round: u64,
+    /// Never when a look is due at once.
+    pub(crate) last_scan: Option<Instant>,
+    pub(crate) held: Held,
+    buffer: EntryBuffer,
+    inflater: Inflater,
+    item_problems: Vec<Error>,
+}
+
+/// A file that could not be opened.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) path: PathBuf,
+    pub(crate) error: Error,
+    pub(crate) since: Instant,
+}
+
+/// A file of a journal, and whether it is read.
+#[derive(Debug)]
+pub struct FileStatus<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Why it is not read, if it is not.
+    pub error: Option<&'a Error>,
+}
+
+impl Journal {
+    /// Opens everything that the options name and stands where they say ([`Seek::Resume`]). What is missing is waited
+    /// for; what cannot be read is told by [`problems`](Self::problems).
+    #[must_use]
+    pub fn open(options: JournalOptions) -> Self {
+        Self::open_listed(options, Box::new(scan::list))
+    }
+
+    /// [`open`](Self::open) with directories listed by `list`.
+    pub(crate) fn open_listed(options: JournalOptions, list: List) -> Self {
+        let origins: Vec<_> = options
+            .resume
+            .iter()
+            .map(|position| Origin::new(position.origin.clone(), Some(position.cursor)))
+            .collect();
+        let mut journal = Self {
+            matches: Arc::new(options.matches.clone()),
+            options,
+            members: Vec::new(),
+            volatile_origins: origins.iter().any(Origin::volatile),
+            origins,
+            ledgers: Vec::new(),
+            boots: Boots::default(),
+            problems: Problems::default(),
+            watch: None,
+            watched: false,
+            skipped: 0,
+            failed: Vec::new(),
+            missing: Vec::new(),
+            order: Vec::new(),
+            direction: Direction::Forward,
+            prepared: false,
+            emitted: None,
+            current: None,
+            copies: Vec::new(),
+            list,
+            start: Seek::Resume,
+            round: 0,
+            looks: 0,
+            seek_round: 1,
+            last_scan: None,
+            held: Held::default(),
+            buffer: EntryBuffer::default(),
+            inflater: Inflater::default(),
+            item_problems: Vec::new(),
+        };
+        journal.start();
+        journal
+    }
+
+    /// The entry behind the present place, or a gap before it. `None` at the end.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an entry borrows from the journal, which an iterator cannot say"
+    )]
+    pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
+        loop {
+            if let Some(gap) = self.take_gap() {
+                return Ok(Some(Event::Gap(gap)));
+            }
+            self.look_for_skipped();
+            let Some((member, cursor)) = self.step(Direction::Forward) else {
+                return Ok(None);
+            };
+            let known = self.is_delivered(member, &cursor)
+                || self.volatile_origins && self.delivered_copy(member, &cursor);
+            self.note_delivered(member, &cursor);
+            if !known {
+                return Ok(self.entry(member, cursor).map(Event::Entry));
+            }
+        }
+    }
+
+    /// The entry before the present place. `None` at the beginning.
+    pub fn previous(&mut self) -> Result<Option<Event<'_>>, Error> {
+        match self.step(Direction::Backward) {
+            Some((member, cursor)) => Ok(self.entry(member, cursor).map(Event::Entry)),
+            None => Ok(None),
+        }
+    }
+
+    /// What was found wrong since this was asked last.
+    pub fn problems(&mut self) -> Vec<Problem> {
+        self.problems.take()
+    }
+
+    /// How many entries of origins without a position [`JournalOptions::since`] and [`JournalOptions::since_boots`] have skipped
+    /// since this was asked last.
+    pub fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// All files: those that are read and those that could not be opened.
+    pub fn files(&self) -> impl Iterator<Item = FileStatus<'_>> {
+        let read = self.members.iter().map(|member| FileStatus {
+            path: &member.path,
+            error: None,
+        });
+        let failed = self.failed.iter().map(|failed| FileStatus {
+            path: &failed.path,
+            error: Some(&failed.error),
+        });
+        read.chain(failed)
+    }
+
+    /// The position of every origin: all that a later journal needs. Beyond 1,024 origins those are left out that have no
+    /// file any more, the oldest first.
+    #[must_use]
+    pub fn positions(&self) -> Vec<OriginPosition> {
+        let mut all: Vec<_> = self.origins.iter().enumerate().collect();
+        if all.len() > POSITIONS_MAX {
+            let live: HashSet<_> = self.members.iter().map(|member| member.origin).collect();
+            all.sort_by_key(|(index, origin)| {
+                let age = origin.last.map_or(0, |last| last.realtime);
+                Reverse((live.contains(index), age))
+            });
+            let kept = POSITIONS_MAX.max(live.len());
+            all.truncate(kept);
+        }
+        all.into_iter()
+            .filter_map(|(_, origin)| position_of(origin))
+            .collect()
+    }
+
+    /// The positions that changed since this was asked last: keep them together with the entries delivered until now.
+    pub fn changed_positions(&mut self) -> Vec<OriginPosition> {
+        self.origins
+            .iter_mut()
+            .filter_map(|origin| std::mem::take(&mut origin.changed).then_some(&*origin))
+            .filter_map(position_of)
+            .collect()
+    }
+
+    fn entry(&self, member: usize, cursor: Cursor) -> Option<Entry<'_>> {
+        let member = self.members.get(member)?;
+        Some(Entry {
+            cursor,
+            origin: &self.origins.get(member.origin)?.key,
+            machine_id: member.file.header().machine_id,
+            buffer: &self.buffer,
+            cache: member.file.cache(),
+        })
+    }
+
+    fn take_gap(&mut self) -> Option<Gap> {
+        let round = self.round;
+        self.ledgers
+            .iter_mut()
+            .find_map(|(_, ledger)| ledger.take(round))
+    }
+
+    /// Steps over one entry and reads its fields.
+    fn step(&mut self, direction: Direction) -> Option<(usize, Cursor)> {
+        self.turn(direction);
+        loop {
+            self.pass_emitted();
+            let Some(chosen) = self.order.last().copied() else {
+                self.current = None;
+                return None;
+            };
+            let member = self.members.get_mut(chosen)?;
+            let mut limits = Limits {
+                field_bytes_max: self.options.field_bytes_max,
+                whole: false,
+                inflater: &mut self.inflater,
+                problems: &mut self.item_problems,
+            };
+            let loaded = member.load(&mut self.buffer, &mut limits);
+            self.tell(chosen);
+            match loaded {
+                Ok(Some(cursor)) => {
+                    self.emitted = Some(chosen);
+                    self.pass_copies(chosen, &cursor);
+                    self.current = Some(cursor);
+                    return Some((chosen, cursor));
+                }
+                Ok(None) => {
+                    self.order.pop();
+                }
+                Err(error) => {
+                    if let Some(member) = self.members.get_mut(chosen) {
+                        member.gone |= matches!(error, Error::Gone);
+                        self.problems.add(&member.path, error);
+                    }
+                    self.emitted = Some(chosen);
+                }
+            }
+        }
+    }
+
+    /// Makes the candidates of all members those of `direction`.
+    fn turn(&mut self, direction: Direction) {
+        if self.prepared && self.direction == direction {
+            return;
+        }
+        self.pass_emitted();
+        if self.direction != direction {
+            self.direction = direction;
+            for index in 0..self.members.len() {
+                self.turn_member(index);
+            }
+        }
+        self.order.clear();
+        for index in 0..self.members.len() {
+            self.find_candidate(index);
+        }
+        self.prepared = true;
+    }
+
+    /// Steps back over the entry that was given out last, and over its copies: it is not the neighbour of itself.
+    fn turn_member(&mut self, index: usize) {
+        let (Some(current), Some(member)) = (self.current, self.members.get_mut(index)) else {
+            return;
+        };
+        let problems = &mut self.item_problems;
+        member.find_candidate(self.direction, problems);
+        while let Some(entry) = member.candidate
+            && self.boots.order(&entry.cursor, &current) == Ordering::Equal
+        {
+            member.pass(self.direction);
+            member.find_candidate(self.direction, problems);
+        }
+        self.tell(index);
+    }
+
+    pub(crate) fn pass_emitted(&mut self) {
+        let Some(index) = self.emitted.take() else {
+            return;
+        };
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        member.pass(self.direction);
+        if self.order.last() == Some(&index) {
+            self.order.pop();
+            self.find_candidate(index);
+        }
+    }
+
+    /// Entries of other files that are the same as the one chosen are not given out. All are stepped over before one of
+    /// those members takes its new place: entries of different boots need not order among three files.
+    fn pass_copies(&mut self, chosen: usize, cursor: &Cursor) {
+        let mut copies = std::mem::take(&mut self.copies);
+        self.order.pop();
+        while let Some(index) = self.order.last().copied()
+            && let Some(copy) = self.members.get(index).and_then(|member| member.candidate)
+            && self.boots.order(&copy.cursor, cursor) == Ordering::Equal
+        {
+            self.order.pop();
+            copies.push((index, copy.cursor));
+        }
+        for (index, copy) in copies.drain(..) {
+            if self.direction == Direction::Forward {
+                self.note_delivered(index, &copy);
+            }
+            if let Some(member) = self.members.get_mut(index) {
+                member.pass(self.direction);
+            }
+            self.find_candidate(index);
+        }
+        self.copies = copies;
+        self.order.push(chosen);
+    }
+
+    /// Finds the next entry of a member and puts the member in its place in the order.
+    pub(crate) fn find_candidate(&mut self, index: usize) {
+        let Some(member) = self.members.get_mut(index) else {
+            return;
+        };
+        member.find_candidate(self.direction, &mut self.item_problems);
+        let candidate = member.candidate;
+        if candidate.is_none() {
+            member.release_when_finished();
+        }
+        self.tell(index);
+        let Some(EntryHead { cursor, .. }) = candidate else {
+            return;
+        };
+        // Nearest entries stand last, and in most files the next entry is the nearest one again.
+        let nearer = |other: &usize| self.nearer(*other, &cursor);
+        let at = match self.order.last() {
+            Some(last) if nearer(last) => self.order.partition_point(|other| !nearer(other)),
+            _ => self.order.len(),
+        };
+        self.order.insert(at, index);
+        if self.held.files() > OPEN_FILES_MAX {
+            self.close_some();
+        }
+        if self.held.bytes() > HELD_BYTES_MAX {
+            self.release_others();
+        }
+    }
+
+    /// Closes most of the archived files, but not those whose entries come next.
+    pub(crate) fn close_some(&mut self) {
+        let far = self.order.len().saturating_sub(OPEN_FILES_MAX / 4);
+        let near = self.order.get(far..).unwrap_or_default();
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if member.name.archived && !near.contains(&index) && self.emitted != Some(index) {
+                member.close();
+            }
+        }
+    }
+
+    /// Gives back what all files took but the one whose entry was given out last: what is needed again is read again.
+    fn release_others(&mut self) {
+        for (index, member) in self.members.iter_mut().enumerate() {
+            if self.emitted != Some(index) {
+                member.release();
+            }
+        }
+    }
+
+    /// Whether the candidate of `other` comes before `cursor` in the present direction, or is the same entry.
+    fn nearer(&self, other: usize, cursor: &Cursor) -> bool {
+        let candidate = self.members.get(other).and_then(|other| other.candidate);
+        candidate.is_some_and(|candidate| {
+            let order = self.boots.order(&candidate.cursor, cursor);
+            match self.direction {
+                Direction::Forward => order.is_le(),
+                Direction::Backward => order.is_ge(),
+            }
+        })
+    }
+
+    /// Looks through the directories when numbers are missing before the next entry: their file may have been found by no
+    /// listing yet. Once is enough for all entries that were there before.
+    fn look_for_skipped(&mut self) {
+        self.turn(Direction::Forward);
+        self.pass_emitted();
+        let Some(member) = self.order.last().and_then(|last| self.members.get(*last)) else {
+            return;
+        };
+        if member.seen_round < self.round || !self.matches.is_empty() {
+            return;
+        }
+        let ledger = self.ledgers.get(member.ledger);
+        let skips = ledger
+            .zip(member.candidate)
+            .is_some_and(|((_, ledger), candidate)| {
+                ledger.skips_to(&candidate.cursor, member.of_system())
+            });
+        if skips {
+            self.scan();
+        }
+    }
+
+    /// Whether an entry of a file that was found late was delivered from another file.
+    fn is_delivered(&self, member: usize, cursor: &Cursor) -> bool {
+        let Some(member) = self
+            .members
+            .get(member)
+            .filter(|member| member.was_found_late())
+        else {
+            return false;
+        };
+        let origin = self.origins.get(member.origin);
+        let ledger = self.ledgers.get(member.ledger);
+        origin.is_some_and(|origin| origin.covers(cursor))
+            && !ledger.is_some_and(|(_, ledger)| ledger.is_missing(cursor.seqnum))
+    }
+
+    /// Whether an entry was delivered from `/run` before it was copied to where it is.
+    fn delivered_copy(&self, member: usize, cursor: &Cursor) -> bool {
+        let origin = self.members.get(member).map(|member| member.origin);
+        let Some(origin) = origin.and_then(|origin| self.origins.get(origin)) else {
+            return false;
+        };
+        let mut origins = self.origins.iter();
+        origins.any(|other| other.delivered_copy(origin, cursor))
+    }
+
+    fn note_delivered(&mut self, index: usize, cursor: &Cursor) {
+        let Some(member) = self.members.get(index) else {
+            return;
+        };
+        if let Some(origin) = self.origins.get_mut(member.origin) {
+            // An entry that comes late does not move the position back.
+            if !(member.was_found_late() && origin.covers(cursor)) {
+                origin.last = Some(*cursor);
+            }
+            origin.changed = true;
+        }
+        let system = member.of_system();
+        if !self.matches.is_empty() {
+            return;
+        }
+        if let Some((_, ledger)) = self.ledgers.get_mut(member.ledger) {
+            ledger.deliver(cursor, system, self.round);
+        }
+    }
+
+    /// Hands on what was found wrong in a member.
+    pub(crate) fn tell(&mut self, index: usize) {
+        if self.item_problems.is_empty() {
+            return;
+        }
+        if let Some(member) = self.members.get(index) {
+            for error in self.item_problems.drain(..) {
+                self.problems.add(&member.path, error);
+            }
+        }
+    }
+
+    /// Where things found wrong in a member are collected before they are told.
+    pub(crate) fn item_problems(&mut self) -> &mut Vec<Error> {
+        &mut self.item_problems
+    }
+}
+
+fn position_of(origin: &Origin) -> Option<OriginPosition> {
+    Some(OriginPosition {
+        origin: origin.key.clone(),
+        cursor: origin.last?,
+    })
+}

@@ -1,0 +1,518 @@
+//! One file as a part of the stream: how far it was read, and its next entry.
+
+use super::scan::Found;
+use crate::journal::file::cache::EntryBuffer;
+use crate::journal::file::held::Held;
+use crate::journal::file::held::Share;
+use crate::journal::file::journal_file::EntryHead;
+use crate::journal::file::journal_file::JournalFile;
+use crate::journal::file::journal_file::Limits;
+use crate::journal::file::journal_file::PROBLEMS_MAX;
+use crate::journal::file::lookup::find_data;
+use crate::journal::file::payload::Inflater;
+use crate::journal::filter::direction::Direction;
+use crate::journal::filter::file_filter::Filter;
+use crate::journal::filter::file_filter::Next;
+use crate::journal::format::cursor::Cursor;
+use crate::journal::format::error::Error;
+use crate::journal::format::id::Id128;
+use crate::journal::format::name::FileName;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+/// An entry that the header counts and that cannot be read is waited for this long in a file that is being written.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Only the last entries of a file may be late.
+const LATE_ENTRIES_MAX: u64 = 8;
+/// A file that no directory has for this long was moved elsewhere: several listings have missed it.
+const ABSENT_MAX: Duration = Duration::from_secs(10);
+/// So many damaged entries in a row are passed over in search of one that orders.
+const DAMAGED_RUN_MAX: u64 = 64;
+
+/// Which machine the entries of a file are of.
+#[derive(Debug, Clone, Copy)]
+enum Sender {
+    /// The one that wrote the file: it is in that machine's directory.
+    Writer,
+    Unknown,
+    /// The second id is that of the machine on which the boot of the last entry was.
+    OfBoot(Id128, Id128),
+}
+
+/// A file of the stream.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) path: PathBuf,
+    pub(crate) name: FileName,
+    pub(crate) inode: (u64, u64),
+    pub(crate) file: JournalFile,
+    /// Index of its origin.
+    pub(crate) origin: usize,
+    /// Index of the counter of its sequence numbers.
+    pub(crate) ledger: usize,
+    /// The number of the entry that comes next when reading forward.
+    pub(crate) position: u64,
+    /// The next entry in the stream's direction.
+    pub(crate) candidate: Option<EntryHead>,
+    /// It was deleted; what was not read is lost.
+    pub(crate) gone: bool,
+    /// Nothing will be added to it any more.
+    pub(crate) finished: bool,
+    /// Entries that are just being written are waited for: somebody follows the journal.
+    pub(crate) patient: bool,
+    /// How often the directories had been looked through when its count of entries was read last.
+    pub(crate) seen_round: u64,
+    /// The same when it was found.
+    pub(crate) met_round: u64,
+    /// Since when no directory has it, although it has not been deleted.
+    absent: Option<Instant>,
+    unreadable: Option<(u64, Instant)>,
+    /// Where the candidate before is stored, since the reader was sent elsewhere: numbers change when the index is
+    /// given up, offsets do not.
+    reached: Option<u64>,
+    sender: Sender,
+    /// When the file was seen to grow last.
+    grown: Option<Instant>,
+    /// Which entries are wanted, when not all are.
+    filter: Option<Box<Filter>>,
+    /// What it takes of the memory of all members.
+    share: Share,
+}
+
+impl Member {
+    pub(crate) fn new(
+        path: PathBuf,
+        name: FileName,
+        file: JournalFile,
+        (origin, ledger): (usize, usize),
+        held: &Held,
+    ) -> Self {
+        Self {
+            path,
+            name,
+            inode: file.inode(),
+            file,
+            origin,
+            ledger,
+            position: 0,
+            candidate: None,
+            gone: false,
+            finished: false,
+            patient: false,
+            seen_round: 0,
+            met_round: 0,
+            absent: None,
+            unreadable: None,
+            reached: None,
+            sender: Sender::Unknown,
+            grown: None,
+            filter: None,
+            share: held.share(),
+        }
+    }
+
+    /// Gives out only what a filter takes.
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        self.filter = Some(Box::new(filter));
+    }
+
+    /// Goes before the entry with this number.
+    pub(crate) fn go_to(&mut self, number: u64) {
+        self.position = number;
+        self.reached = None;
+        if let Some(filter) = &mut self.filter {
+            let behind = self.file.header().tail_object_offset.saturating_add(1);
+            let bound = self.file.entry_offset(number).unwrap_or(behind);
+            filter.set_bound(if number < self.file.length() {
+                bound
+            } else {
+                behind
+            });
+        }
+    }
+
+    /// Whether the file was seen to grow lately.
+    pub(crate) fn grew_within(&self, time: Duration) -> bool {
+        self.grown.is_some_and(|grown| grown.elapsed() < time)
+    }
+
+    /// The file has grown.
+    pub(crate) fn grow(&mut self) {
+        self.grown = Some(Instant::now());
+        if let Some(filter) = &mut self.filter {
+            filter.grow();
+        }
+    }
+
+    /// Whether `found` is its file. The number of a closed file may have been given to another one.
+    pub(crate) fn is_at(&self, found: &Found) -> bool {
+        self.inode == found.inode && (self.file.is_open() || self.path == found.path)
+    }
+
+    /// Whether it was found when others had been read: entries with lower numbers than those delivered may be new.
+    pub(crate) fn was_found_late(&self) -> bool {
+        self.met_round > 1
+    }
+
+    /// Whether the file is kept that is, or is not, in a directory that was looked through. One listing may miss a file;
+    /// a file that is moved elsewhere goes when it has been read.
+    pub(crate) fn stays(&mut self, is_present: bool) -> bool {
+        if is_present {
+            self.absent = None;
+            return true;
+        }
+        let is_unread = self.file.is_open() && self.candidate.is_some() && !self.gone;
+        if is_unread {
+            return true;
+        }
+        let since = *self.absent.get_or_insert_with(Instant::now);
+        !self.gone && since.elapsed() < ABSENT_MAX && self.file.is_linked()
+    }
+
+    /// Whether its source of numbers is that of the whole directory: files of users may have one of their own.
+    pub(crate) fn of_system(&self) -> bool {
+        !self.name.prefix.starts_with("user-")
+    }
+
+    /// Moves before the first entry for which `before` does not hold.
+    pub(crate) fn seek(&mut self, before: impl Fn(&Cursor) -> bool, problems: &mut Vec<Error>) {
+        let walked = self.file.walked();
+        let mut number = self.bisect(&before, problems);
+        if self.file.walked() != walked {
+            // The index was found damaged on the way: now numbers are others.
+            number = self.bisect(&before, problems);
+        }
+        self.go_to(number);
+    }
+
+    fn bisect(&mut self, before: &impl Fn(&Cursor) -> bool, problems: &mut Vec<Error>) -> u64 {
+        let (mut low, mut high) = (0, self.file.length());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.readable_from(middle, high, problems) {
+                Some((number, cursor)) if before(&cursor) => low = number + 1,
+                _ => high = middle,
+            }
+            high = high.min(self.file.length());
+        }
+        low
+    }
+
+    /// The first readable entry in a range, the damaged ones before it being passed over.
+    fn readable_from(
+        &mut self,
+        from: u64,
+        to: u64,
+        problems: &mut Vec<Error>,
+    ) -> Option<(u64, Cursor)> {
+        (from..to.min(from.saturating_add(DAMAGED_RUN_MAX))).find_map(|number| {
+            self.entry(number, problems)
+                .ok()
+                .map(|entry| (number, entry.cursor))
+        })
+    }
+
+    /// Moves behind the last entry.
+    pub(crate) fn seek_tail(&mut self) {
+        self.go_to(self.file.length());
+    }
+
+    /// The machine that its last entry, which is of `boot`, was written on. It is looked up once for each boot.
+    pub(crate) fn machine(&mut self, boot: Id128, problems: &mut Vec<Error>) -> Id128 {
+        let header = self.file.header().machine_id;
+        match self.sender {
+            Sender::Writer => header,
+            Sender::OfBoot(known, machine) if known == boot => machine,
+            Sender::Unknown | Sender::OfBoot(..) => {
+                let machine = self.named_machine(problems).unwrap_or(header);
+                self.sender = Sender::OfBoot(boot, machine);
+                machine
+            }
+        }
+    }
+
+    /// Its entries are of the machine that its header names.
+    pub(crate) fn set_machine_of_header(&mut self) {
+        self.sender = Sender::Writer;
+    }
+
+    /// What `_MACHINE_ID` says in the last entry.
+    fn named_machine(&mut self, problems: &mut Vec<Error>) -> Option<Id128> {
+        let mut inflater = Inflater::default();
+        let machine = self.file.header().machine_id;
+        let expected = format!("_MACHINE_ID={machine}");
+        let parts = self.file.parts(&mut inflater);
+        let found = find_data(
+            parts.window,
+            parts.header,
+            parts.inflater,
+            expected.as_bytes(),
+        );
+        if matches!(found, Ok(Some(_))) {
+            return Some(machine);
+        }
+        let last = self.last_readable(problems)?;
+        let mut named = None;
+        let limit = expected.len();
+        let read = self.file.each_field(&last, limit, &mut inflater, |field| {
+            named = field
+                .strip_prefix(b"_MACHINE_ID=")
+                .and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+            match named {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        });
+        read.ok().and(named)
+    }
+
+    /// The last entry that can be read.
+    pub(crate) fn last_readable(&mut self, problems: &mut Vec<Error>) -> Option<EntryHead> {
+        let length = self.file.length();
+        let first = length.saturating_sub(DAMAGED_RUN_MAX);
+        let found = (first..length)
+            .rev()
+            .find_map(|number| self.file.entry(number).ok());
+        if found.is_some() || length == 0 {
+            return found;
+        }
+        self.recover(length - 1, problems);
+        let length = self.file.length();
+        let first = length.saturating_sub(DAMAGED_RUN_MAX);
+        (first..length)
+            .rev()
+            .find_map(|number| self.file.entry(number).ok())
+    }
+
+    /// The entry with this number, turning to a walk over the objects when the index is damaged.
+    pub(crate) fn entry(
+        &mut self,
+        number: u64,
+        problems: &mut Vec<Error>,
+    ) -> Result<EntryHead, Error> {
+        let read = self.file.entry(number);
+        if matches!(read, Err(Error::Corrupt { .. })) && self.recover(number, problems) {
+            return self.file.entry(number);
+        }
+        read
+    }
+
+    /// Turns to a walk over the objects when the index does not tell where entry `number` is. `true` when that is new:
+    /// then numbers have changed.
+    fn recover(&mut self, number: u64, problems: &mut Vec<Error>) -> bool {
+        let Err(error @ Error::Corrupt { .. }) = self.file.entry_offset(number) else {
+            return false;
+        };
+        if number >= self.file.length() {
+            return false;
+        }
+        let Some((offset, entries)) = self.file.give_up_index() else {
+            return false;
+        };
+        problems.push(error);
+        problems.push(Error::Recovered { offset, entries });
+        true
+    }
+
+    /// Finds the next wanted entry in `direction`; damaged ones are passed over and told.
+    pub(crate) fn find_candidate(&mut self, direction: Direction, problems: &mut Vec<Error>) {
+        match self.filter.take() {
+            None => self.find_any(direction, problems),
+            Some(filter) => self.find_wanted(filter, direction, problems),
+        }
+        self.count_memory();
+    }
+
+    fn find_wanted(
+        &mut self,
+        mut filter: Box<Filter>,
+        direction: Direction,
+        problems: &mut Vec<Error>,
+    ) {
+        self.candidate = None;
+        if !filter.scans() {
+            match filter.next(&mut self.file, direction, problems) {
+                Next::Entry(entry) => self.candidate = Some(entry),
+                Next::End => {}
+                Next::Scan(bound) => {
+                    if let Some(last) = self.file.length().checked_sub(1) {
+                        self.recover(last, problems);
+                    }
+                    self.position = self.file.count_before(bound);
+                }
+            }
+        }
+        if filter.scans() {
+            self.find_any(direction, problems);
+            while let Some(entry) = self.candidate
+                && !filter.accepts(&mut self.file, &entry)
+            {
+                self.pass(direction);
+                self.find_any(direction, problems);
+            }
+        }
+        self.filter = Some(filter);
+    }
+
+    fn find_any(&mut self, direction: Direction, problems: &mut Vec<Error>) {
+        self.candidate = None;
+        while !self.gone {
+            let length = self.file.length();
+            let number = match direction {
+                Direction::Forward if self.position < length => self.position,
+                Direction::Backward if self.position.min(length) > 0 => {
+                    self.position.min(length) - 1
+                }
+                _ => return,
+            };
+            match self.file.entry(number) {
+                Ok(found) => {
+                    self.unreadable = None;
+                    self.reached = Some(found.offset);
+                    self.candidate = Some(found);
+                    return;
+                }
+                Err(Error::Gone) => self.gone = true,
+                Err(error) => {
+                    if direction == Direction::Forward && self.is_late(number) {
+                        if self.is_waited_for(number) {
+                            if !self.patient {
+                                problems.push(error);
+                                let later = number + 1..self.file.length();
+                                problems.extend(later.filter_map(|it| self.file.entry(it).err()));
+                            }
+                            return;
+                        }
+                        if self.unreadable.is_some() {
+                            continue;
+                        }
+                    }
+                    self.step_over(number, direction, error, problems);
+                }
+            }
+        }
+    }
+
+    /// Steps over an entry that cannot be read, or finds it and those behind it by walking over the objects.
+    fn step_over(
+        &mut self,
+        number: u64,
+        direction: Direction,
+        error: Error,
+        problems: &mut Vec<Error>,
+    ) {
+        self.unreadable = None;
+        if self.recover(number, problems) {
+            self.position = match (self.reached, direction) {
+                (Some(reached), Direction::Forward) => self.file.count_before(reached + 1),
+                (Some(reached), Direction::Backward) => self.file.count_before(reached),
+                (None, _) => self.position.min(self.file.length()),
+            };
+            return;
+        }
+        if problems.len() < PROBLEMS_MAX {
+            problems.push(error);
+        }
+        self.position = match direction {
+            Direction::Forward => number + 1,
+            Direction::Backward => number,
+        };
+    }
+
+    /// Steps over the candidate.
+    pub(crate) fn pass(&mut self, direction: Direction) {
+        if let (Some(filter), Some(entry)) = (&mut self.filter, &self.candidate)
+            && !filter.scans()
+        {
+            filter.pass(entry, direction);
+            return;
+        }
+        self.position = match direction {
+            Direction::Forward => self.position + 1,
+            Direction::Backward => self.position.min(self.file.length()).saturating_sub(1),
+        };
+    }
+
+    /// Gives memory back at the end of a file to which nothing will be added.
+    pub(crate) fn release_when_finished(&mut self) {
+        if self.finished || self.gone || !self.file.header().growing() {
+            self.release();
+        }
+    }
+
+    /// Gives the memory back that can be had again by reading.
+    pub(crate) fn release(&mut self) {
+        self.file.release();
+        if let Some(filter) = &mut self.filter {
+            filter.release();
+        }
+        self.count_memory();
+    }
+
+    /// Closes the file until something is read of it again.
+    pub(crate) fn close(&mut self) {
+        self.release();
+        self.file.close();
+    }
+
+    fn count_memory(&mut self) {
+        let filter = self.filter.as_ref().map_or(0, |filter| filter.memory());
+        self.share.set(self.file.memory() + filter);
+    }
+
+    /// Reads the fields of the candidate.
+    pub(crate) fn load(
+        &mut self,
+        buffer: &mut EntryBuffer,
+        limits: &mut Limits<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let Some(entry) = self.candidate else {
+            return Ok(None);
+        };
+        let loaded = self.file.load(&entry, buffer, limits);
+        self.count_memory();
+        loaded.map(|()| Some(entry.cursor))
+    }
+
+    /// Whether an entry is waited for that the header counts already.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.unreadable.is_some()
+    }
+
+    /// Whether the entry is one of those that may be just being written.
+    fn is_late(&self, number: u64) -> bool {
+        self.file.header().online()
+            && !self.name.archived
+            && !self.file.walked()
+            && number.saturating_add(LATE_ENTRIES_MAX) >= self.file.header().n_entries
+    }
+
+    /// Whether an entry that cannot be read is waited for. journald writes one after the other: what stands before one
+    /// that can be read is damaged. So is what comes to nothing within a time; and when nobody follows, what the index
+    /// does not lead to, for walking over the objects may find it.
+    fn is_waited_for(&mut self, number: u64) -> bool {
+        let since = match self.unreadable {
+            Some((known, since)) if known == number => since,
+            _ => {
+                // A copy that is older than the header is the likeliest reason.
+                self.file.forget_copies();
+                self.unreadable = Some((number, Instant::now()));
+                return false;
+            }
+        };
+        let end = self.file.length().min(number + 1 + LATE_ENTRIES_MAX);
+        let is_followed = (number + 1..end).any(|later| self.file.entry(later).is_ok());
+        let is_indexed = self.file.entry_offset(number).is_ok();
+        let waits = if self.patient {
+            !is_followed && since.elapsed() < PATIENCE
+        } else {
+            !is_followed && is_indexed
+        };
+        if !waits {
+            self.unreadable = None;
+        }
+        waits
+    }
+}

@@ -1,0 +1,15 @@
+//! Many files as one stream: finding them, following them, and merging their entries in order.
+
+pub(crate) mod entry;
+pub(crate) mod follow;
+pub(crate) mod journal;
+pub(crate) mod ledger;
+pub(crate) mod member;
+pub(crate) mod options;
+pub(crate) mod order;
+pub(crate) mod origin;
+pub(crate) mod problems;
+pub(crate) mod resolve;
+pub(crate) mod scan;
+pub(crate) mod seek_time;
+pub(crate) mod watch;

@@ -1,0 +1,164 @@
+//! Where reading goes on after a restart.
+//!
+//! One cursor cannot stand for many files: up to systemd 253 each user's journal is numbered by a source of its own,
+//! directories of several machines have several, and files are renamed and deleted at any time. So a position is kept
+//! for each *origin*: the entries of one directory and one lineage (`system`, `user-1000`, `remote-web1`) that one
+//! source numbers. Within an origin the numbers only grow, whatever the files are called, so that the last number
+//! delivered says for every file of the origin which entries remain.
+//!
+//! The rule: an entry is delivered when its number is above the one in its origin's position; an origin without a
+//! position is read from its beginning (or from a given time). So entries of a file that appears late are delivered
+//! however old they are, and none is delivered twice.
+//!
+//! journald begins each boot in `/run` and copies what it wrote there to `/var` when that is there, under new numbers. An
+//! entry of a lasting directory that is not later than the position of the same lineage in `/run`, in the same boot, is
+//! such a copy: it moves the position and is not delivered again.
+//!
+//! The exception: numbers are given anew when a crash of the machine loses the end of a file. It shows by the numbered
+//! entry being another one, or by all numbers being lower. Then entries of other boots that are later in time than the
+//! position are delivered as well.
+
+use crate::journal::format::cursor::Cursor;
+
+/// What the keys of origins begin with whose directory is in `/run`.
+pub(crate) const VOLATILE: &str = "run/";
+
+/// The last entry delivered of one origin. Keep all of them, and give them to
+/// [`JournalOptions::resume`](crate::journal::JournalOptions::resume).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginPosition {
+    /// Names the origin: `DIRECTORY/LINEAGE/SEQNUM_ID`. Only to be compared.
+    pub origin: String,
+    /// The last entry delivered.
+    pub cursor: Cursor,
+}
+
+/// What is known of one origin.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) key: String,
+    pub(crate) last: Option<Cursor>,
+    /// `last` was delivered since positions were asked for.
+    pub(crate) changed: bool,
+    /// Numbers are given anew: see the module's exception.
+    pub(crate) renumbered: bool,
+    /// Directory and lineage, without `run/`.
+    lineage: String,
+    volatile: bool,
+}
+
+impl Origin {
+    pub(crate) fn new(key: String, last: Option<Cursor>) -> Self {
+        let whole = key
+            .rsplit_once('/')
+            .map_or(key.as_str(), |(whole, _)| whole);
+        let lasting = whole.strip_prefix(VOLATILE);
+        Self {
+            lineage: lasting.unwrap_or(whole).to_owned(),
+            volatile: lasting.is_some(),
+            key,
+            last,
+            changed: false,
+            renumbered: false,
+        }
+    }
+
+    /// Whether `entry`, which is of `other`, is a copy of one that this origin delivered.
+    pub(crate) fn delivered_copy(&self, other: &Self, entry: &Cursor) -> bool {
+        self.volatile
+            && !other.volatile
+            && self.lineage == other.lineage
+            && self.last.is_some_and(|last| {
+                let same = entry.monotonic == last.monotonic && entry.xor_hash == last.xor_hash;
+                entry.boot_id == last.boot_id && (entry.monotonic < last.monotonic || same)
+            })
+    }
+
+    /// Whether its files do not outlive the machine.
+    pub(crate) fn volatile(&self) -> bool {
+        self.volatile
+    }
+
+    /// Whether an entry of this origin was delivered before.
+    pub(crate) fn covers(&self, entry: &Cursor) -> bool {
+        let Some(last) = &self.last else {
+            return false;
+        };
+        if entry.seqnum == last.seqnum {
+            return !later_than(entry, last);
+        }
+        if entry.seqnum > last.seqnum {
+            return false;
+        }
+        !(self.renumbered && entry.boot_id != last.boot_id && entry.realtime > last.realtime)
+    }
+}
+
+/// Whether, of two entries with the same number, the first was written after the second: some versions of journald
+/// repeat a number across a rotation.
+fn later_than(entry: &Cursor, last: &Cursor) -> bool {
+    if entry.boot_id == last.boot_id {
+        (entry.monotonic, entry.realtime, entry.xor_hash)
+            > (last.monotonic, last.realtime, last.xor_hash)
+    } else {
+        entry.realtime > last.realtime
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::format::id::Id128;
+
+    fn entry(seqnum: u64, boot: u8, monotonic: u64, realtime: u64) -> Cursor {
+        Cursor {
+            seqnum,
+            boot_id: Id128::new([boot; 16]),
+            monotonic,
+            realtime,
+            ..Cursor::default()
+        }
+    }
+
+    #[test]
+    fn numbers_decide_whatever_the_clock_says() {
+        let origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        assert!(origin.covers(&entry(10, 1, 100, 1_000)));
+        assert!(origin.covers(&entry(9, 1, 500, 5_000)), "clock went back");
+        assert!(!origin.covers(&entry(11, 1, 1, 1)), "clock went back");
+        assert!(!origin.covers(&entry(11, 2, 1, 1)));
+        assert!(!Origin::new("b".to_owned(), None).covers(&entry(1, 1, 1, 1)));
+    }
+
+    #[test]
+    fn a_repeated_number_is_another_entry_when_it_is_later() {
+        let origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        assert!(!origin.covers(&entry(10, 1, 101, 1_001)));
+        assert!(!origin.covers(&entry(10, 2, 3, 2_000)));
+        assert!(origin.covers(&entry(10, 1, 99, 999)));
+    }
+
+    #[test]
+    fn what_was_read_in_run_is_known_again_in_var() {
+        let run = Origin::new("run/m/system/1".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let var = Origin::new("m/system/2".to_owned(), None);
+        assert!(run.delivered_copy(&var, &entry(50, 1, 100, 1_000)));
+        assert!(run.delivered_copy(&var, &entry(49, 1, 99, 999)));
+        assert!(!run.delivered_copy(&var, &entry(51, 1, 101, 1_001)));
+        assert!(!run.delivered_copy(&var, &entry(40, 2, 50, 500)), "boot");
+        let user = Origin::new("m/user-1/2".to_owned(), None);
+        assert!(!run.delivered_copy(&user, &entry(49, 1, 99, 999)));
+        assert!(!var.delivered_copy(&run, &entry(49, 1, 99, 999)));
+        assert!(!run.delivered_copy(&run, &entry(49, 1, 99, 999)));
+    }
+
+    #[test]
+    fn numbers_given_anew_are_told_by_boot_and_time() {
+        let mut origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let rewritten = entry(8, 2, 5, 2_000);
+        assert!(origin.covers(&rewritten));
+        origin.renumbered = true;
+        assert!(!origin.covers(&rewritten));
+        assert!(origin.covers(&entry(8, 1, 90, 990)));
+    }
+}

@@ -1,9 +1,12 @@
 //! `vmlog redact --test`: reads lines and shows what each rule of redaction does to them.
 
+use crate::cli::failure::Failure;
+use crate::cli::settings;
 use crate::record::Source;
 use crate::redact::Explained;
 use crate::redact::Options;
 use crate::redact::Redactor;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::collections::BTreeMap;
 use std::io;
 use std::io::BufRead;
@@ -13,14 +16,35 @@ use std::io::Write;
 /// What is longer is shown in pieces: a file without line ends must not fill the memory.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
+/// The arguments of `vmlog redact`.
+pub(super) fn command() -> Command {
+    let test = Arg::new("test")
+        .long("test")
+        .action(ArgAction::SetTrue)
+        .help("Accepted for compatibility: this is what the command does");
+    Command::new("redact")
+        .about("Show how redaction changes lines from standard input")
+        .long_about("Reads lines and prints each one as it would be stored, with the rules that changed it.")
+        .arg(test)
+        .after_help(
+            "Example:\n  vmlog redact < deploy.log\n\nExit codes: 0 done; 1 failed; 2 usage error",
+        )
+}
+
+/// Shows the effect of the redaction rules, with the settings of this process.
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let config = settings::config(matches)?;
+    let shown = explain(io::stdin().lock(), io::stdout().lock(), &config.redact);
+    match shown {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        shown => shown.map_err(|error| Failure::failed(error.to_string())),
+    }
+}
+
 /// Reads lines up to the end and prints each as it would be kept, below it what each rule found in
 /// it, and at the end how often each rule was right. The lines count as the records of one source,
 /// so that a private key over several of them is seen.
-pub(crate) fn run(
-    mut input: impl BufRead,
-    mut output: impl Write,
-    options: &Options,
-) -> io::Result<()> {
+fn explain(mut input: impl BufRead, mut output: impl Write, options: &Options) -> io::Result<()> {
     let mut redactor = Redactor::new(options)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let source = Source::new("stdin", "");
@@ -81,7 +105,7 @@ mod tests {
 
     fn shown(input: &[u8], options: &Options) -> String {
         let mut output = Vec::new();
-        run(input, &mut output, options).unwrap();
+        explain(input, &mut output, options).unwrap();
         String::from_utf8(output).unwrap()
     }
 
@@ -124,7 +148,7 @@ mod tests {
             shown.contains("1: id [REDACTED]\n    pattern-1: \"42x\"\n"),
             "{shown}"
         );
-        let error = run(&b""[..], Vec::new(), &options("(")).unwrap_err();
+        let error = explain(&b""[..], Vec::new(), &options("(")).unwrap_err();
         assert!(error.to_string().contains("unclosed group"), "{error}");
     }
 }

@@ -5,8 +5,9 @@ mod own;
 mod report;
 mod sources;
 
-use super::output::print;
-use super::{Failure, raw};
+use crate::cli::failure::Failure;
+use crate::cli::settings::raw;
+use crate::cli::terminal::output::print;
 use crate::config::Config;
 use clap::{ArgMatches, Command};
 use report::{Finding, text};

@@ -1,7 +1,7 @@
 //! What is ours: the folder, the room for it, the store, the address.
 
 use super::report::Finding;
-use crate::cli::progress::size;
+use crate::cli::terminal::progress::size;
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::told;

@@ -1,6 +1,6 @@
 //! HTTP as a client of our own server speaks it: one connection that is kept, bounded answers, streams that must not fall silent.
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::server::{is_this_machine, query_encoded};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -88,7 +88,7 @@ impl Url {
 
 /// What went wrong on the way.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(super) enum HttpError {
     /// There is no connection.
     Connect(io::Error),
     /// The server does not speak TLS, or its certificate is not trusted.
@@ -96,12 +96,12 @@ pub(super) enum Error {
     /// The connection broke, or was silent for too long.
     Broken(String),
     /// The server answers that it will not.
-    Refused(Refusal),
+    Refused(HttpRefusal),
 }
 
 /// An answer that is not 200.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct HttpRefusal {
     pub(super) status: StatusCode,
     /// For programs, where the server says so.
     pub(super) code: String,
@@ -112,7 +112,7 @@ pub(super) struct Refusal {
 
 /// A client of one server.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct HttpClient {
     runtime: Runtime,
     url: Url,
     token: Option<String>,
@@ -122,11 +122,11 @@ pub(super) struct Client {
 
 /// An answer whose body is still coming.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct HttpStream {
     body: Incoming,
 }
 
-impl Client {
+impl HttpClient {
     /// A client that encrypts with `tls`, where the address asks for it.
     pub(super) fn new(
         url: Url,
@@ -154,7 +154,7 @@ impl Client {
         &mut self,
         path: &str,
         parameters: &[(String, String)],
-    ) -> Result<Vec<u8>, Error> {
+    ) -> Result<Vec<u8>, HttpError> {
         let request = self.request(path, parameters, None)?;
         let Self {
             runtime,
@@ -179,23 +179,23 @@ impl Client {
         path: &str,
         parameters: &[(String, String)],
         last_event_id: Option<u64>,
-    ) -> Result<Stream, Error> {
+    ) -> Result<HttpStream, HttpError> {
         let request = self.request(path, parameters, last_event_id)?;
         let (url, tls) = (&self.url, self.tls.as_ref());
         self.runtime.block_on(within(async {
             let response = send(&mut None, url, tls, request).await?;
             let body = response.into_body();
-            Ok(Stream { body })
+            Ok(HttpStream { body })
         }))
     }
 
     /// The next piece; `None` at the end, an empty one when nothing came for `wait`.
     pub(super) fn next(
         &mut self,
-        stream: &mut Stream,
+        stream: &mut HttpStream,
         wait: Duration,
         silent_for: &mut Duration,
-    ) -> Result<Option<Bytes>, Error> {
+    ) -> Result<Option<Bytes>, HttpError> {
         let frame = self
             .runtime
             .block_on(async { timeout(wait, stream.body.frame()).await });
@@ -205,7 +205,7 @@ impl Client {
                 *silent_for = Duration::ZERO;
                 Ok(Some(frame.into_data().unwrap_or_default()))
             }
-            Ok(Some(Err(error))) => Err(Error::Broken(error.to_string())),
+            Ok(Some(Err(error))) => Err(HttpError::Broken(error.to_string())),
             Err(_) => {
                 *silent_for += wait;
                 if *silent_for >= SILENCE_MAX {
@@ -222,7 +222,7 @@ impl Client {
         path: &str,
         parameters: &[(String, String)],
         last_event_id: Option<u64>,
-    ) -> Result<Request<Empty<Bytes>>, Error> {
+    ) -> Result<Request<Empty<Bytes>>, HttpError> {
         let mut target = format!("{}{path}", self.url.prefix);
         for (index, (name, value)) in parameters.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
@@ -242,19 +242,19 @@ impl Client {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
-        request
-            .body(Empty::new())
-            .map_err(|_| Error::Broken("the token is not one that a header can carry".to_owned()))
+        request.body(Empty::new()).map_err(|_| {
+            HttpError::Broken("the token is not one that a header can carry".to_owned())
+        })
     }
 }
 
-async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+async fn within<T>(answer: impl Future<Output = Result<T, HttpError>>) -> Result<T, HttpError> {
     let answered = timeout(ANSWER_WITHIN, answer).await;
     answered.unwrap_or_else(|_| Err(silent()))
 }
 
-fn silent() -> Error {
-    Error::Broken("the server does not answer".to_owned())
+fn silent() -> HttpError {
+    HttpError::Broken("the server does not answer".to_owned())
 }
 
 /// Sends on the connection that is there, or on a new one.
@@ -263,8 +263,8 @@ async fn send(
     url: &Url,
     tls: Option<&Arc<ClientConfig>>,
     request: Request<Empty<Bytes>>,
-) -> Result<Response<Incoming>, Error> {
-    let broken = |error: hyper::Error| Error::Broken(error.to_string());
+) -> Result<Response<Incoming>, HttpError> {
+    let broken = |error: hyper::Error| HttpError::Broken(error.to_string());
     let is_ready = match kept {
         Some(connection) => connection.ready().await.is_ok(),
         None => false,
@@ -281,48 +281,48 @@ async fn send(
     }
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
     let body = body(response.into_body()).await.unwrap_or_default();
-    Err(Error::Refused(refusal(status, retry_after, &body)))
+    Err(HttpError::Refused(refusal(status, retry_after, &body)))
 }
 
 async fn connect(
     url: &Url,
     tls: Option<&Arc<ClientConfig>>,
-) -> Result<SendRequest<Empty<Bytes>>, Error> {
+) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
     let host = url.host.trim_matches(['[', ']']);
     let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, url.port))).await;
     let stream = stream
         .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .map_err(Error::Connect)?;
-    stream.set_nodelay(true).map_err(Error::Connect)?;
+        .map_err(HttpError::Connect)?;
+    stream.set_nodelay(true).map_err(HttpError::Connect)?;
     let Some(tls) = tls else {
         return speak(stream).await;
     };
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|error| Error::Broken(format!("{host} cannot have a certificate: {error}")))?;
+        .map_err(|error| HttpError::Broken(format!("{host} cannot have a certificate: {error}")))?;
     let encrypted = timeout(
         CONNECT_WITHIN,
         TlsConnector::from(Arc::clone(tls)).connect(name, stream),
     )
     .await;
     let encrypted = encrypted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    speak(encrypted.map_err(Error::NotEncrypted)?).await
+    speak(encrypted.map_err(HttpError::NotEncrypted)?).await
 }
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Empty<Bytes>>, Error> {
+) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
     let shaken = http1::handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = shaken.map_err(|error| Error::Broken(error.to_string()))?;
+    let (sender, connection) = shaken.map_err(|error| HttpError::Broken(error.to_string()))?;
     // ends with the connection; what broke it shows in the answer
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)
 }
 
-async fn body(body: Incoming) -> Result<Vec<u8>, Error> {
+async fn body(body: Incoming) -> Result<Vec<u8>, HttpError> {
     let whole = Limited::new(body, BODY_BYTES_MAX).collect().await;
     whole
         .map(|whole| whole.to_bytes().into())
-        .map_err(|error| Error::Broken(error.to_string()))
+        .map_err(|error| HttpError::Broken(error.to_string()))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -335,14 +335,14 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Refusal {
+fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> HttpRefusal {
     let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| {
         said.get(name)
             .and_then(|text| text.as_str())
             .map(str::to_owned)
     };
-    Refusal {
+    HttpRefusal {
         status,
         code: text("error").unwrap_or_default(),
         message: text("message").unwrap_or_else(|| status.to_string()),

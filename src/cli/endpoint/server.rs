@@ -1,10 +1,11 @@
 //! A server that runs: pages over HTTP, the tail over SSE, taken up again where it broke.
 
-use super::events::{Events, LINE_BYTES_MAX, ServerEvent};
-use super::http::{Client, Error, Refusal, Url};
-use super::{Begin, Event, wire};
-use crate::cli::Failure;
-use crate::cli::question::Parameters;
+use super::event::{FollowEvent, FollowStart};
+use super::event_parser::{EventParser, LINE_BYTES_MAX, ServerEvent};
+use super::http::{HttpClient, HttpError, HttpRefusal, HttpStream, Url};
+use super::wire;
+use crate::cli::failure::Failure;
+use crate::cli::parameters::Parameters;
 use crate::query::{Histogram, Page};
 use crate::record::StoredRecord;
 use hyper::StatusCode;
@@ -26,13 +27,13 @@ const NEWEST_MAX: usize = 5000;
 /// A server.
 #[derive(Debug)]
 pub(in crate::cli) struct ServerEndpoint {
-    client: Client,
+    client: HttpClient,
     /// The smallest page that was refused as too large.
     refused_limit: usize,
 }
 
 /// How a tail ended.
-enum Ended {
+enum TailEnd {
     /// Who takes it has enough.
     Enough,
     /// It broke, for this reason.
@@ -45,7 +46,7 @@ impl ServerEndpoint {
         token: Option<String>,
         tls: Option<Arc<ClientConfig>>,
     ) -> Result<Self, Failure> {
-        let client = Client::new(url, token, tls)
+        let client = HttpClient::new(url, token, tls)
             .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
         Ok(Self {
             client,
@@ -55,7 +56,7 @@ impl ServerEndpoint {
 
     pub(super) fn page(&mut self, parameters: &Parameters) -> Result<Page, Failure> {
         let mut body = self.get("/logs", &self.allowed(parameters));
-        if let Err(Error::Refused(refusal)) = &body
+        if let Err(HttpError::Refused(refusal)) = &body
             && refusal.code == "invalid_limit"
             && let Some(limit) = limit_of(parameters)
         {
@@ -82,11 +83,11 @@ impl ServerEndpoint {
     }
 
     /// Asks again when the server says when to come back.
-    fn get(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, HttpError> {
         let mut later = 0..LATER_MAX;
         loop {
             match self.client.get(path, parameters) {
-                Err(Error::Refused(Refusal {
+                Err(HttpError::Refused(HttpRefusal {
                     status,
                     retry_after: Some(after),
                     ..
@@ -135,13 +136,13 @@ impl ServerEndpoint {
     pub(super) fn follow(
         &mut self,
         parameters: &Parameters,
-        begin: Begin,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+        begin: FollowStart,
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let mut first = parameters.clone();
         let mut last = match begin {
-            Begin::After(id) => Some(id.0),
-            Begin::Newest(count) => {
+            FollowStart::After(id) => Some(id.0),
+            FollowStart::Newest(count) => {
                 first.push(("tail".to_owned(), count.min(NEWEST_MAX).to_string()));
                 None
             }
@@ -151,19 +152,19 @@ impl ServerEndpoint {
             let parameters = if last.is_some() { parameters } else { &first };
             let why = match self.client.stream("/logs/tail", parameters, last) {
                 Ok(mut stream) => {
-                    if std::mem::take(&mut is_lost) && !take(Event::Back)? {
+                    if std::mem::take(&mut is_lost) && !take(FollowEvent::Back)? {
                         return Ok(());
                     }
                     (pause, was_there) = (RETRY_FIRST, true);
                     match self.events(&mut stream, &mut last, take)? {
-                        Ended::Enough => return Ok(()),
-                        Ended::Broken(why) => why,
+                        TailEnd::Enough => return Ok(()),
+                        TailEnd::Broken(why) => why,
                     }
                 }
                 Err(error) if !was_there || !is_passing(&error) => return Err(self.failure(&error)),
                 Err(error) => self.failure(&error).text,
             };
-            if !std::mem::replace(&mut is_lost, true) && !take(Event::Lost(why))? {
+            if !std::mem::replace(&mut is_lost, true) && !take(FollowEvent::Lost(why))? {
                 return Ok(());
             }
             thread::sleep(pause);
@@ -174,16 +175,16 @@ impl ServerEndpoint {
     /// Hands on what a stream brings, and keeps in `last` where it is.
     fn events(
         &mut self,
-        stream: &mut super::http::Stream,
+        stream: &mut HttpStream,
         last: &mut Option<u64>,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
-    ) -> Result<Ended, Failure> {
-        let (mut events, mut silent_for) = (Events::default(), Duration::ZERO);
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
+    ) -> Result<TailEnd, Failure> {
+        let (mut events, mut silent_for) = (EventParser::default(), Duration::ZERO);
         loop {
             let bytes = match self.client.next(stream, WAIT, &mut silent_for) {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return Ok(Ended::Broken("the server ended the tail".to_owned())),
-                Err(error) => return Ok(Ended::Broken(self.failure(&error).text)),
+                Ok(None) => return Ok(TailEnd::Broken("the server ended the tail".to_owned())),
+                Err(error) => return Ok(TailEnd::Broken(self.failure(&error).text)),
             };
             let mut whole = vec![];
             events
@@ -195,21 +196,21 @@ impl ServerEndpoint {
                     continue;
                 };
                 if !take(event)? {
-                    return Ok(Ended::Enough);
+                    return Ok(TailEnd::Enough);
                 }
             }
-            if !take(Event::Idle)? {
-                return Ok(Ended::Enough);
+            if !take(FollowEvent::Idle)? {
+                return Ok(TailEnd::Enough);
             }
         }
     }
 
-    fn event(&self, event: &ServerEvent) -> Result<Option<Event>, Failure> {
+    fn event(&self, event: &ServerEvent) -> Result<Option<FollowEvent>, Failure> {
         match event.name.as_str() {
-            "gap" => Ok(Some(Event::Gap(wire::gap(&event.data)))),
+            "gap" => Ok(Some(FollowEvent::Gap(wire::gap(&event.data)))),
             "" if !event.data.is_empty() => {
                 let record = wire::record(event.data.as_bytes()).ok_or_else(|| self.not_ours())?;
-                Ok(Some(Event::Record(record)))
+                Ok(Some(FollowEvent::Record(record)))
             }
             // the stream ends by itself behind an `end`
             _ => Ok(None),
@@ -217,17 +218,17 @@ impl ServerEndpoint {
     }
 
     /// What went wrong, and what to do.
-    fn failure(&self, error: &Error) -> Failure {
+    fn failure(&self, error: &HttpError) -> Failure {
         let url = self.client.url().shown();
         match error {
-            Error::Connect(why) => Failure::failed(format!(
+            HttpError::Connect(why) => Failure::failed(format!(
                 "cannot reach {url}: {why}; is `vmlog serve` running there?"
             )),
-            Error::NotEncrypted(why) => Failure::failed(format!(
+            HttpError::NotEncrypted(why) => Failure::failed(format!(
                 "no encrypted connection to {url}: {why}; --cacert names the authority of its certificate"
             )),
-            Error::Broken(why) => Failure::failed(format!("{url}: {why}")),
-            Error::Refused(refusal) => match refusal.status {
+            HttpError::Broken(why) => Failure::failed(format!("{url}: {why}")),
+            HttpError::Refused(refusal) => match refusal.status {
                 StatusCode::UNAUTHORIZED => Failure::failed(format!(
                     "{url} wants its access token: name its file with --token-file, or set VMLOG_TOKEN"
                 )),
@@ -262,11 +263,11 @@ fn is_later(status: StatusCode) -> bool {
 }
 
 /// Whether it may be well in a moment.
-fn is_passing(error: &Error) -> bool {
+fn is_passing(error: &HttpError) -> bool {
     match error {
-        Error::Connect(_) | Error::Broken(_) => true,
-        Error::NotEncrypted(_) => false,
-        Error::Refused(refusal) => {
+        HttpError::Connect(_) | HttpError::Broken(_) => true,
+        HttpError::NotEncrypted(_) => false,
+        HttpError::Refused(refusal) => {
             is_later(refusal.status) || refusal.status == StatusCode::BAD_GATEWAY
         }
     }

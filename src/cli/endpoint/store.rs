@@ -1,8 +1,8 @@
 //! The folder of a store, read without its lock: also a copy, a snapshot, or while a server writes.
 
-use super::{Begin, Event, PAGE_ROWS};
-use crate::cli::Failure;
-use crate::cli::question::{Parameters, refused};
+use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
+use crate::cli::failure::Failure;
+use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::told;
 use crate::query::{
@@ -80,22 +80,22 @@ impl StoreEndpoint {
     pub(super) fn follow(
         &mut self,
         parameters: &Parameters,
-        begin: Begin,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+        begin: FollowStart,
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
         let mut state = state(&self.root)?;
         self.view = view(&self.root)?;
         let mut after = match begin {
-            Begin::After(id) => id,
-            Begin::Newest(count) => match self.newest(&filter, count, take)? {
+            FollowStart::After(id) => id,
+            FollowStart::Newest(count) => match self.newest(&filter, count, take)? {
                 None => return Ok(()),
                 Some(()) => self.end(),
             },
         };
         let mut pause = POLL;
         loop {
-            if !self.show_after(&filter, after, take)? || !take(Event::Idle)? {
+            if !self.show_after(&filter, after, take)? || !take(FollowEvent::Idle)? {
                 return Ok(());
             }
             after = after.max(self.end());
@@ -114,7 +114,7 @@ impl StoreEndpoint {
         &self,
         filter: &Filter,
         count: usize,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<Option<()>, Failure> {
         let mut newest = vec![];
         let mut cursor = None;
@@ -135,7 +135,7 @@ impl StoreEndpoint {
             }
         }
         for record in newest.into_iter().rev() {
-            if !take(Event::Record(record))? {
+            if !take(FollowEvent::Record(record))? {
                 return Ok(None);
             }
         }
@@ -147,17 +147,17 @@ impl StoreEndpoint {
         &self,
         filter: &Filter,
         after: Id,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<bool, Failure> {
         let mut cursor = Some(Cursor::Id(after));
         while cursor.is_some() {
             let request = forward(filter.clone(), cursor);
             let page = query::page(&self.view, &request, &self.budget).map_err(unreadable)?;
-            if page.truncated && !take(Event::Gap(None))? {
+            if page.truncated && !take(FollowEvent::Gap(None))? {
                 return Ok(false);
             }
             for record in page.entries {
-                if !take(Event::Record(record))? {
+                if !take(FollowEvent::Record(record))? {
                     return Ok(false);
                 }
             }
@@ -174,17 +174,17 @@ impl StoreEndpoint {
     /// Waits until the folder is not as it was; gives how it is then, or nothing when that is enough.
     fn wait(
         &self,
-        before: &State,
+        before: &FolderState,
         pause: Duration,
-        take: &mut dyn FnMut(Event) -> Result<bool, Failure>,
-    ) -> Result<Option<State>, Failure> {
+        take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
+    ) -> Result<Option<FolderState>, Failure> {
         loop {
             thread::sleep(pause);
             let now = state(&self.root)?;
             if now != *before {
                 return Ok(Some(now));
             }
-            if !take(Event::Idle)? {
+            if !take(FollowEvent::Idle)? {
                 return Ok(None);
             }
         }
@@ -203,9 +203,9 @@ fn forward(filter: Filter, cursor: Option<Cursor>) -> PageRequest {
 }
 
 /// Lengths and names of a store's files: while they stay, nothing is new.
-type State = Vec<(u64, OsString)>;
+type FolderState = Vec<(u64, OsString)>;
 
-fn state(root: &Path) -> Result<State, Failure> {
+fn state(root: &Path) -> Result<FolderState, Failure> {
     let names = RealDisk.list(root).map_err(|error| cannot(root, &error))?;
     // the others never change; one that is sealed or pruned meanwhile is another state
     let length = |name: &OsString| {
@@ -216,7 +216,7 @@ fn state(root: &Path) -> Result<State, Failure> {
         }
     };
     let of_name = |name: OsString| (length(&name).unwrap_or_default(), name);
-    let mut state: State = names.into_iter().map(of_name).collect();
+    let mut state: FolderState = names.into_iter().map(of_name).collect();
     state.sort();
     Ok(state)
 }

@@ -1,7 +1,7 @@
 //! Encryption of the connection to a server: whose certificates are trusted.
 
 use super::http::Url;
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::server::authorities;
 use std::path::PathBuf;
 use std::sync::Arc;

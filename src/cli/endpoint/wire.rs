@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 #[derive(Deserialize)]
-struct Entry {
+struct RecordJson {
     id: String,
     timestamp: String,
     source: String,
@@ -19,7 +19,7 @@ struct Entry {
     metadata: Metadata,
 }
 
-impl Entry {
+impl RecordJson {
     fn into_record(self) -> Option<StoredRecord> {
         Some(StoredRecord {
             id: Id(self.id.parse().ok()?),
@@ -35,9 +35,9 @@ impl Entry {
 }
 
 /// A value that is written as a text.
-struct Text<T>(T);
+struct FromText<T>(T);
 
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for FromText<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(D::Error::custom)
@@ -46,17 +46,19 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
 
 /// A record.
 pub(super) fn record(body: &[u8]) -> Option<StoredRecord> {
-    serde_json::from_slice::<Entry>(body).ok()?.into_record()
+    serde_json::from_slice::<RecordJson>(body)
+        .ok()?
+        .into_record()
 }
 
 /// A page.
 pub(super) fn page(body: &[u8]) -> Option<Page> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body {
-        entries: Vec<Entry>,
-        next_cursor: Option<Text<Cursor>>,
-        prev_cursor: Option<Text<Cursor>>,
+    struct PageJson {
+        entries: Vec<RecordJson>,
+        next_cursor: Option<FromText<Cursor>>,
+        prev_cursor: Option<FromText<Cursor>>,
         has_more: bool,
         truncated: bool,
         scanned: u64,
@@ -64,13 +66,16 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
         #[serde(default)]
         warnings: Vec<String>,
     }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let entries: Option<Vec<StoredRecord>> =
-        body.entries.into_iter().map(Entry::into_record).collect();
+    let body: PageJson = serde_json::from_slice(body).ok()?;
+    let entries: Option<Vec<StoredRecord>> = body
+        .entries
+        .into_iter()
+        .map(RecordJson::into_record)
+        .collect();
     Some(Page {
         entries: entries?,
-        next_cursor: body.next_cursor.map(|Text(cursor)| cursor),
-        prev_cursor: body.prev_cursor.map(|Text(cursor)| cursor),
+        next_cursor: body.next_cursor.map(|FromText(cursor)| cursor),
+        prev_cursor: body.prev_cursor.map(|FromText(cursor)| cursor),
         has_more: body.has_more,
         truncated: body.truncated,
         scanned: body.scanned,
@@ -83,10 +88,10 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
 pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Body {
+    struct HistogramJson {
         start: Option<String>,
         bucket_ms: f64,
-        buckets: Vec<Bucket>,
+        buckets: Vec<BucketJson>,
         total: u64,
         /// Older servers count such records in the buckets.
         #[serde(default)]
@@ -98,11 +103,11 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         warnings: Vec<String>,
     }
     #[derive(Deserialize)]
-    struct Bucket {
+    struct BucketJson {
         #[serde(alias = "sources")]
         levels: BTreeMap<String, u64>,
     }
-    let body: Body = serde_json::from_slice(body).ok()?;
+    let body: HistogramJson = serde_json::from_slice(body).ok()?;
     let Some(start) = body.start else {
         return Some(Histogram {
             warnings: body.warnings,

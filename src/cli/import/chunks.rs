@@ -1,7 +1,7 @@
 //! Lines in chunks: read by one thread, parsed by others, handed on in order.
 
 use super::line::{self, Defaults};
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::disk::DiskFile;
 use crate::record::Record;
 use std::fmt;

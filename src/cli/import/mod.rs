@@ -3,12 +3,12 @@
 mod chunks;
 mod line;
 
-use super::folder;
-use super::output::print;
-use super::progress::{Progress, Unit};
-use super::question::long;
-use super::{Failure, raw};
-use crate::config::Config;
+use crate::cli::failure::Failure;
+use crate::cli::parameters::long;
+use crate::cli::settings;
+use crate::cli::store::folder;
+use crate::cli::terminal::output::print;
+use crate::cli::terminal::progress::{Progress, Unit};
 use crate::disk::{Disk, RealDisk};
 use crate::record::Source;
 use crate::redact::{Redacted, Redactor};
@@ -52,8 +52,7 @@ pub(super) fn command() -> Command {
 /// Reads it all, and says what came of it.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
-    let config =
-        Config::check(&raw(matches)?).map_err(|error| Failure::usage(error.to_string()))?;
+    let config = settings::config(matches)?;
     let redactor =
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
     let input = input(matches.get_one::<PathBuf>("file").map(PathBuf::as_path))?;

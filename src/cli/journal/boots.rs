@@ -1,8 +1,7 @@
 //! The boots that a journal knows, in the order of their first entries.
 
-use super::written;
-use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::Output;
 use crate::journal::{Id128, Journal};
 use crate::time::{Micros, Zone};
 use std::io::Write;
@@ -63,5 +62,5 @@ pub(super) fn list(journal: &mut Journal, zone: &Zone, output: &mut Output) -> R
         // writing to memory cannot fail
         let _ = writeln!(out, "{offset:>width$} {id:<32} {first:<27} {last}");
     }
-    output.advance().map(drop).map_err(written)
+    output.advance().map(drop)
 }

@@ -1,6 +1,6 @@
 //! Which entries are meant: journalctl's matches and the flags that stand for matches.
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::journal::{Entry, Matches};
 use regex_automata::meta::Regex;
 use std::fmt::Write as _;

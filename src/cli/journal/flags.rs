@@ -1,6 +1,6 @@
 //! The flags of `vmlog journal`: journalctl's own names.
 
-use super::format::Style;
+use super::print::EntryStyle;
 use clap::{Arg, ArgAction, Command};
 
 /// `vmlog journal`.
@@ -117,7 +117,7 @@ fn output_arguments() -> [Arg; 8] {
     [
         option("output", Some('o'), "FORMAT", "How entries are printed")
             .default_value("short")
-            .value_parser(clap::builder::PossibleValuesParser::new(Style::NAMES)),
+            .value_parser(clap::builder::PossibleValuesParser::new(EntryStyle::NAMES)),
         option(
             "output-fields",
             None,

@@ -1,9 +1,8 @@
 //! `--header`: the figures of each file, in journalctl's words.
 
-use super::verbose::size_text;
-use super::written;
-use crate::cli::Failure;
-use crate::cli::output::Output;
+use super::print::size_text;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::Output;
 use crate::journal::layout;
 use crate::journal::{Figures, Journal};
 use crate::time::{Micros, Zone};
@@ -45,7 +44,7 @@ pub(super) fn run(journal: &mut Journal, zone: &Zone, output: &mut Output) -> Re
         }
         // writing to memory cannot fail
         let _ = push(output.buffer(), figures, zone);
-        if !output.advance().map_err(written)? {
+        if !output.advance()? {
             break;
         }
     }

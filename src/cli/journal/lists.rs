@@ -1,10 +1,9 @@
 //! What a journal holds: values of a field, names of fields, room on disk.
 
-use super::printable::push_shown;
-use super::verbose::size_text;
-use super::written;
-use crate::cli::Failure;
-use crate::cli::output::Output;
+use super::print::size_text;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::escape::push_shown;
+use crate::cli::terminal::output::Output;
 use crate::journal::Journal;
 
 /// A field may have as many values as there are entries; a machine of 512 MB must survive the question.
@@ -27,7 +26,7 @@ pub(super) fn names(journal: &mut Journal, output: &mut Output) -> Result<(), Fa
 fn each(values: &[Vec<u8>], output: &mut Output) -> Result<(), Failure> {
     for value in values {
         print(output, value);
-        if !output.advance().map_err(written)? {
+        if !output.advance()? {
             break;
         }
     }
@@ -47,5 +46,5 @@ pub(super) fn disk_usage(journal: &Journal, output: &mut Output) -> Result<(), F
     let size = size_text(usize::try_from(bytes).unwrap_or(usize::MAX));
     let line = format!("Archived and active journals take up {size} in the file system.\n");
     output.buffer().extend_from_slice(line.as_bytes());
-    output.advance().map(drop).map_err(written)
+    output.advance().map(drop)
 }

@@ -1,38 +1,31 @@
 //! `vmlog journal`: shows journal files, with the flags of journalctl.
 
 mod boots;
-mod export;
 mod expression;
-mod fields;
+mod failure;
 mod flags;
-mod format;
 mod header;
-mod json;
 mod lists;
-mod printable;
+mod print;
 mod request;
-mod short;
 mod show;
+mod sources;
 mod units;
-mod verbose;
 mod verify;
 
 pub(super) use flags::command;
-pub(super) use printable::{is_harmless, push_escaped};
-pub(super) use short::without_steering;
 
-use super::Failure;
-use super::output::Output;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::Output;
 use crate::journal::Journal;
 use crate::pipeline::told;
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
-use request::{Action, Request};
-use std::io;
+use request::{Action, JournalRequest};
 
 /// Does what was asked for.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let request = Request::check(matches, &Zone::local(), Micros::now())?;
+    let request = JournalRequest::check(matches, &Zone::local(), Micros::now())?;
     let wanted = request.action.superset();
     let mut journal = Journal::open(request.sources.options(wanted));
     let mut output = Output::new();
@@ -49,21 +42,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Action::Header => header::run(&mut journal, &Zone::local(), &mut output),
         Action::Verify => verify::run(&mut journal, &mut output),
     };
-    let done = done.and_then(|()| output.flush().map_err(written));
+    let done = done.and_then(|()| output.flush());
     tell_problems(&mut journal, is_quiet);
     done
-}
-
-/// Standard output could not be written.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn written(error: io::Error) -> Failure {
-    Failure::failed(format!("cannot write: {error}"))
-}
-
-/// The journal could not be read.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn unreadable(error: crate::journal::Error) -> Failure {
-    Failure::failed(format!("cannot read the journal: {}", told(&error)))
 }
 
 /// A file that may not be read is told; when none can be, that is a failure.

@@ -1,21 +1,15 @@
 //! What `vmlog journal` was asked for: flags with journalctl's names, checked.
 
 use super::expression::Expression;
-use super::fields::Wanted;
-use super::format::{Format, Style};
-use super::json;
+use super::print::{EntryFormat, EntryStyle, FieldSelection};
+use super::sources::Sources;
 use super::units;
-use crate::cli::Failure;
-use crate::collect::{is_wild, paths_of_pattern};
-use crate::journal::{Cursor, Id128, JournalOptions, Matches, Namespaces};
+use crate::cli::failure::Failure;
+use crate::journal::{Cursor, Id128, Matches};
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
-use std::path::{Path, PathBuf};
-
-/// Where the journal of a machine is, when nothing else is asked for.
-const DIRECTORIES: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// journalctl shows so many entries before it follows.
 const FOLLOW_LINES: u64 = 10;
@@ -25,17 +19,9 @@ const PATTERN_BYTES_MAX: usize = 10 << 20;
 
 /// What was asked for.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct JournalRequest {
     pub(super) sources: Sources,
     pub(super) action: Action,
-}
-
-/// Whose journal.
-#[derive(Debug)]
-pub(super) struct Sources {
-    directories: Vec<PathBuf>,
-    files: Vec<PathBuf>,
-    namespaces: Namespaces,
 }
 
 /// What to do with the journal.
@@ -68,22 +54,22 @@ impl Action {
 #[derive(Debug)]
 pub(super) struct Show {
     pub(super) expression: Expression,
-    pub(super) boot: Option<Boot>,
+    pub(super) boot: Option<BootChoice>,
     pub(super) since: Option<Micros>,
     pub(super) until: Option<Micros>,
-    pub(super) start: Start,
-    pub(super) lines: Option<Lines>,
+    pub(super) start: StartPoint,
+    pub(super) lines: Option<LineCount>,
     /// Nothing found is a failure, as grep has it.
     pub(super) must_find: bool,
     pub(super) remarks: Remarks,
     pub(super) reverse: bool,
     pub(super) follow: bool,
-    pub(super) format: Format,
+    pub(super) format: EntryFormat,
 }
 
 /// Which boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Boot {
+pub(super) enum BootChoice {
     Id(Id128),
     /// 0 is the last, -1 the one before; 1 is the first.
     Offset(i64),
@@ -93,7 +79,7 @@ pub(super) enum Boot {
 
 /// `--lines`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lines {
+pub(super) enum LineCount {
     First(u64),
     Last(u64),
 }
@@ -111,45 +97,22 @@ pub(super) struct Remarks {
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum StartPoint {
     /// At the end that the order and the number of lines ask for.
     Natural,
     Cursor(Cursor),
     AfterCursor(Cursor),
 }
 
-impl Request {
+impl JournalRequest {
     /// Checks what was asked for. Relative times are relative to `now`.
     pub(super) fn check(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Self, Failure> {
-        let files = files(matches)?;
-        let directories = all(matches, "directory").map(|path| named("--directory", path));
-        let mut directories = directories.collect::<Result<Vec<_>, _>>()?;
-        if directories.is_empty() && files.is_empty() {
-            directories.extend(DIRECTORIES.map(PathBuf::from));
-        }
-        let sources = Sources {
-            directories,
-            files,
-            namespaces: namespaces(matches),
-        };
+        let sources = Sources::check(matches)?;
         let action = match listed(matches) {
             Some(action) => action,
             None => Action::Show(Box::new(show(matches, &sources, zone, now)?)),
         };
         Ok(Self { sources, action })
-    }
-}
-
-impl Sources {
-    /// What is to be read, for a journal.
-    pub(super) fn options(&self, matches: Matches) -> JournalOptions {
-        JournalOptions {
-            directories: self.directories.clone(),
-            files: self.files.clone(),
-            namespaces: self.namespaces.clone(),
-            matches,
-            ..JournalOptions::default()
-        }
     }
 }
 
@@ -182,10 +145,10 @@ fn show(
     };
     let follow = matches.get_flag("follow");
     let start = start(matches)?;
-    let lines = lines(matches, follow && start == Start::Natural)?;
+    let lines = lines(matches, follow && start == StartPoint::Natural)?;
     let greps = one(matches, "grep").is_some();
     // As journalctl has it: the last that match are found from the end.
-    let from_the_end = greps && !follow && matches!(lines, Some(Lines::Last(_)));
+    let from_the_end = greps && !follow && matches!(lines, Some(LineCount::Last(_)));
     let show = Show {
         expression: expression(matches, sources)?,
         boot: boot(matches)?,
@@ -202,7 +165,7 @@ fn show(
     if show.follow && show.reverse {
         return Err(Failure::usage("--follow and --reverse exclude each other"));
     }
-    if show.reverse && matches!(show.lines, Some(Lines::First(_))) {
+    if show.reverse && matches!(show.lines, Some(LineCount::First(_))) {
         return Err(Failure::usage(
             "--lines=+N and --reverse exclude each other",
         ));
@@ -211,8 +174,8 @@ fn show(
 }
 
 fn remarks(matches: &ArgMatches, follow: bool) -> Remarks {
-    let style = Style::named(one(matches, "output").unwrap_or("short"));
-    let for_people = matches!(style, Style::Short(_) | Style::Verbose);
+    let style = EntryStyle::named(one(matches, "output").unwrap_or("short"));
+    let for_people = matches!(style, EntryStyle::Short(_) | EntryStyle::Verbose);
     let wanted = for_people && !matches.get_flag("quiet");
     Remarks {
         boots: wanted && !matches.get_flag("merge"),
@@ -221,11 +184,11 @@ fn remarks(matches: &ArgMatches, follow: bool) -> Remarks {
     }
 }
 
-fn format(matches: &ArgMatches, zone: &Zone) -> Format {
+fn format(matches: &ArgMatches, zone: &Zone) -> EntryFormat {
     let named = one(matches, "output-fields")
-        .map(|names| Wanted::only(names.split(',').map(str::to_owned)));
-    let style = Style::named(one(matches, "output").unwrap_or("short"));
-    Format {
+        .map(|names| FieldSelection::only(names.split(',').map(str::to_owned)));
+    let style = EntryStyle::named(one(matches, "output").unwrap_or("short"));
+    EntryFormat {
         style,
         show_all: matches.get_flag("all"),
         wanted: named.unwrap_or_default(),
@@ -244,43 +207,6 @@ fn one<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
 
 fn all<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a String> {
     matches.get_many::<String>(name).into_iter().flatten()
-}
-
-/// What is named has to be there: an empty answer would say that nothing happened.
-fn named(flag: &str, path: &str) -> Result<PathBuf, Failure> {
-    match Path::new(path).metadata() {
-        Ok(_) => Ok(PathBuf::from(path)),
-        Err(error) => Err(Failure::failed(format!("{flag} {path:?}: {error}"))),
-    }
-}
-
-fn files(matches: &ArgMatches) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = vec![];
-    for pattern in all(matches, "file") {
-        if !is_wild(pattern.as_bytes()) {
-            found.push(named("--file", pattern)?);
-            continue;
-        }
-        let before = found.len();
-        found.extend(paths_of_pattern(Path::new(pattern)));
-        if found.len() == before {
-            return Err(Failure::failed(format!(
-                "--file {pattern:?} matches no file"
-            )));
-        }
-    }
-    Ok(found)
-}
-
-fn namespaces(matches: &ArgMatches) -> Namespaces {
-    match one(matches, "namespace") {
-        None => Namespaces::Default,
-        Some("*") => Namespaces::All,
-        Some(name) => match name.strip_prefix('+') {
-            Some(name) => Namespaces::Named(vec![name.to_owned(), String::new()]),
-            None => Namespaces::Named(vec![name.to_owned()]),
-        },
-    }
 }
 
 fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expression, Failure> {
@@ -369,7 +295,7 @@ fn priorities(range: &str) -> Result<Expression, Failure> {
     Ok(Expression::Any(ways.collect()))
 }
 
-fn boot(matches: &ArgMatches) -> Result<Option<Boot>, Failure> {
+fn boot(matches: &ArgMatches) -> Result<Option<BootChoice>, Failure> {
     let text = match one(matches, "boot") {
         Some("all") => return Ok(None),
         Some(text) if text.contains('=') => "0",
@@ -384,15 +310,15 @@ fn boot(matches: &ArgMatches) -> Result<Option<Boot>, Failure> {
     })
 }
 
-fn boot_of(text: &str) -> Option<Boot> {
+fn boot_of(text: &str) -> Option<BootChoice> {
     if let Ok(offset) = text.parse() {
-        return Some(Boot::Offset(offset));
+        return Some(BootChoice::Offset(offset));
     }
     let (id, offset) = text.split_at_checked(32)?;
     let id = id.parse().ok()?;
     match offset {
-        "" => Some(Boot::Id(id)),
-        _ if offset.starts_with(['+', '-']) => Some(Boot::Beside(id, offset.parse().ok()?)),
+        "" => Some(BootChoice::Id(id)),
+        _ if offset.starts_with(['+', '-']) => Some(BootChoice::Beside(id, offset.parse().ok()?)),
         _ => None,
     }
 }
@@ -411,7 +337,7 @@ fn time(
         .map_err(|error| Failure::usage(format!("--{name}: {error}")))
 }
 
-fn start(matches: &ArgMatches) -> Result<Start, Failure> {
+fn start(matches: &ArgMatches) -> Result<StartPoint, Failure> {
     let cursor = |name: &str| match one(matches, name) {
         None => Ok(None),
         Some(text) => text
@@ -420,25 +346,25 @@ fn start(matches: &ArgMatches) -> Result<Start, Failure> {
             .map_err(|error| Failure::usage(format!("--{name}: {error}"))),
     };
     match (cursor("cursor")?, cursor("after-cursor")?) {
-        (None, None) => Ok(Start::Natural),
-        (Some(cursor), None) => Ok(Start::Cursor(cursor)),
-        (None, Some(cursor)) => Ok(Start::AfterCursor(cursor)),
+        (None, None) => Ok(StartPoint::Natural),
+        (Some(cursor), None) => Ok(StartPoint::Cursor(cursor)),
+        (None, Some(cursor)) => Ok(StartPoint::AfterCursor(cursor)),
         (Some(_), Some(_)) => Err(Failure::usage(
             "--cursor and --after-cursor exclude each other",
         )),
     }
 }
 
-fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<Lines>, Failure> {
+fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<LineCount>, Failure> {
     let text = match one(matches, "lines") {
-        None if follows_from_the_end => return Ok(Some(Lines::Last(FOLLOW_LINES))),
+        None if follows_from_the_end => return Ok(Some(LineCount::Last(FOLLOW_LINES))),
         None | Some("all") => return Ok(None),
         Some(text) if text.contains('=') => "10",
         Some(text) => text,
     };
-    let (number, lines): (_, fn(u64) -> Lines) = match text.strip_prefix('+') {
-        Some(number) => (number, Lines::First),
-        None => (text, Lines::Last),
+    let (number, lines): (_, fn(u64) -> LineCount) = match text.strip_prefix('+') {
+        Some(number) => (number, LineCount::First),
+        None => (text, LineCount::Last),
     };
     let number = number.parse().ok().filter(|_| !number.starts_with('+'));
     number.map(lines).map(Some).ok_or_else(|| {
@@ -446,45 +372,4 @@ fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<Line
             "--lines: expected a number, +NUMBER or all, found {text:?}"
         ))
     })
-}
-
-impl Style {
-    /// The names of `--output`.
-    pub(super) const NAMES: [&'static str; 14] = [
-        "short",
-        "short-iso",
-        "short-iso-precise",
-        "short-precise",
-        "short-full",
-        "short-monotonic",
-        "short-unix",
-        "cat",
-        "json",
-        "json-pretty",
-        "json-seq",
-        "json-sse",
-        "export",
-        "verbose",
-    ];
-
-    /// The style of a name that clap has let through.
-    fn named(name: &str) -> Self {
-        use super::short::Clock;
-        match name {
-            "short-iso" => Self::Short(Clock::Iso),
-            "short-iso-precise" => Self::Short(Clock::IsoPrecise),
-            "short-precise" => Self::Short(Clock::Precise),
-            "short-full" => Self::Short(Clock::Full),
-            "short-monotonic" => Self::Short(Clock::Monotonic),
-            "short-unix" => Self::Short(Clock::Unix),
-            "cat" => Self::Cat,
-            "json" => Self::Json(json::Style::Lines),
-            "json-pretty" => Self::Json(json::Style::Pretty),
-            "json-seq" => Self::Json(json::Style::Sequence),
-            "json-sse" => Self::Json(json::Style::Sse),
-            "export" => Self::Export,
-            "verbose" => Self::Verbose,
-            _ => Self::Short(Clock::Syslog),
-        }
-    }
 }

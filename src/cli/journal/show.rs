@@ -1,10 +1,11 @@
 //! Shows entries: where to begin, which to print, when to stop, and how to go on with what comes.
 
 use super::boots;
-use super::request::{Boot, Lines, Show, Start};
-use super::{unreadable, written};
-use crate::cli::Failure;
-use crate::cli::output::Output;
+use super::failure::unreadable;
+use super::print;
+use super::request::{BootChoice, LineCount, Show, StartPoint};
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::Output;
 use crate::journal::{Cursor, Entry, Event, Id128, Journal, Seek};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -16,9 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Result<(), Failure> {
     let boot = match show.boot {
         None => None,
-        Some(Boot::Id(id)) => Some(id),
-        Some(Boot::Offset(offset)) => Some(boots::at(journal, offset)?),
-        Some(Boot::Beside(id, offset)) => Some(boots::beside(journal, id, offset)?),
+        Some(BootChoice::Id(id)) => Some(id),
+        Some(BootChoice::Offset(offset)) => Some(boots::at(journal, offset)?),
+        Some(BootChoice::Beside(id, offset)) => Some(boots::beside(journal, id, offset)?),
     };
     let mut shower = Shower {
         show,
@@ -49,23 +50,25 @@ impl Shower<'_> {
     fn begin(&mut self, journal: &mut Journal) -> Result<(), Failure> {
         let show = self.show;
         match show.lines {
-            Some(Lines::First(lines)) => self.left = lines,
-            Some(Lines::Last(lines)) if show.reverse || show.start != Start::Natural => {
+            Some(LineCount::First(lines)) => self.left = lines,
+            Some(LineCount::Last(lines)) if show.reverse || show.start != StartPoint::Natural => {
                 self.left = lines;
             }
             _ => {}
         }
         let seek = match (show.start, show.reverse) {
             // going back, what follows a cursor is what stands before it
-            (Start::Cursor(cursor), false) | (Start::AfterCursor(cursor), true) => {
+            (StartPoint::Cursor(cursor), false) | (StartPoint::AfterCursor(cursor), true) => {
                 Seek::Cursor(cursor)
             }
-            (Start::AfterCursor(cursor), false) | (Start::Cursor(cursor), true) => {
+            (StartPoint::AfterCursor(cursor), false) | (StartPoint::Cursor(cursor), true) => {
                 Seek::After(cursor)
             }
-            (Start::Natural, true) => return self.begin_at_the_end(journal),
-            (Start::Natural, false) => match (show.lines, show.since) {
-                (Some(Lines::Last(lines)), _) => return self.begin_before_the_end(journal, lines),
+            (StartPoint::Natural, true) => return self.begin_at_the_end(journal),
+            (StartPoint::Natural, false) => match (show.lines, show.since) {
+                (Some(LineCount::Last(lines)), _) => {
+                    return self.begin_before_the_end(journal, lines);
+                }
                 (_, Some(since)) => Seek::Realtime(u64::try_from(since.get()).unwrap_or(0)),
                 (_, None) => Seek::Head,
             },
@@ -133,10 +136,10 @@ impl Shower<'_> {
     fn print(&mut self, entry: &Entry<'_>) -> Result<ControlFlow<()>, Failure> {
         if self.is_wanted(entry) {
             self.remark_boot(entry);
-            self.show.format.push(self.output, entry);
+            print::push(&self.show.format, self.output, entry);
             self.last = Some(entry.cursor());
             self.left -= 1;
-            if !self.output.advance().map_err(written)? {
+            if !self.output.advance()? {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -146,7 +149,7 @@ impl Shower<'_> {
     fn remark_boot(&mut self, entry: &Entry<'_>) {
         let before = self.last.map(|last| last.boot_id);
         if self.show.remarks.boots && before.is_some_and(|before| before != entry.boot_id()) {
-            let line = format!("-- Boot {} --\n", entry.boot_id());
+            let line = format!("-- BootChoice {} --\n", entry.boot_id());
             self.output.buffer().extend_from_slice(line.as_bytes());
         }
     }
@@ -184,8 +187,8 @@ impl Shower<'_> {
         self.left = u64::MAX;
         loop {
             while self.step(journal)?.is_continue() {}
-            self.output.flush().map_err(written)?;
-            if !self.output.advance().map_err(written)? {
+            self.output.flush()?;
+            if !self.output.advance()? {
                 return Ok(());
             }
             journal.wait(PATIENCE).map_err(unreadable)?;
@@ -202,9 +205,9 @@ impl Shower<'_> {
                 .buffer()
                 .extend_from_slice(format!("-- cursor: {cursor}\n").as_bytes());
         }
-        self.output.advance().map(drop).map_err(written)?;
+        self.output.advance().map(drop)?;
         if self.last.is_none() && self.show.must_find {
-            self.output.flush().map_err(written)?;
+            self.output.flush()?;
             return Err(Failure::failed("--grep found nothing"));
         }
         Ok(())

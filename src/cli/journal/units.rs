@@ -1,6 +1,6 @@
 //! Units named by a pattern: what the journal knows of such names.
 
-use super::request::Sources;
+use super::sources::Sources;
 use crate::collect::{is_wild, matches_wildcard};
 use crate::journal::{Journal, Matches};
 

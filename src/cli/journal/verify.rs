@@ -1,8 +1,7 @@
 //! `--verify`: one verdict a file.
 
-use super::written;
-use crate::cli::Failure;
-use crate::cli::output::Output;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::output::Output;
 use crate::journal::Journal;
 use crate::pipeline::told;
 
@@ -19,14 +18,14 @@ pub(super) fn run(journal: &mut Journal, output: &mut Output) -> Result<(), Fail
         };
         failed += u64::from(verdict.error.is_some());
         output.buffer().extend_from_slice(line.as_bytes());
-        if !output.advance().map_err(written)? {
+        if !output.advance()? {
             break;
         }
     }
     if failed == 0 {
         return Ok(());
     }
-    output.flush().map_err(written)?;
+    output.flush()?;
     let count = verdicts.len();
     Err(Failure::failed(format!("{failed} of {count} files failed")))
 }

@@ -1,6 +1,6 @@
 //! `-o export`: records in the journal export format, for `systemd-journal-remote` and what else reads it.
 
-use super::message_bytes;
+use super::message::message_bytes;
 use crate::record::{Level, StoredRecord};
 use serde_json::Value;
 use std::io::Write;

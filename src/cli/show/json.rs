@@ -12,7 +12,7 @@ pub(super) fn push(out: &mut Vec<u8>, stored: &StoredRecord, is_terminal: bool) 
     let mut line = vec![];
     write_entry(&mut line, stored);
     for c in String::from_utf8_lossy(&line).chars() {
-        if crate::cli::journal::is_harmless(c) {
+        if crate::cli::terminal::escape::is_harmless(c) {
             out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());

@@ -2,24 +2,22 @@
 
 mod export;
 mod json;
+mod message;
 mod pretty;
 
-use super::Failure;
-use super::output::Output;
-use super::question::{given, option};
-use crate::record::{Record, StoredRecord};
+use crate::cli::failure::Failure;
+use crate::cli::parameters::{given, option};
+use crate::cli::terminal::output::Output;
+use crate::record::StoredRecord;
 use crate::server::write_csv;
 use crate::time::Zone;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches};
-use std::borrow::Cow;
 use std::env;
 
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum OutputFormat {
     /// A line a record, for people.
     Pretty,
     /// One array.
@@ -34,7 +32,7 @@ pub(super) enum Style {
     Export,
 }
 
-impl Style {
+impl OutputFormat {
     pub(super) const NAMES: [&'static str; 6] = ["pretty", "json", "jsonl", "csv", "cat", "export"];
 
     fn named(name: &str) -> Self {
@@ -52,7 +50,7 @@ impl Style {
 /// Prints records.
 #[derive(Debug)]
 pub(super) struct Printer {
-    style: Style,
+    style: OutputFormat,
     zone: Zone,
     /// How times are printed.
     pattern: &'static str,
@@ -68,19 +66,19 @@ pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
     [
         option("output", 'o', "FORMAT", "How records are printed")
             .default_value(default)
-            .value_parser(PossibleValuesParser::new(Style::NAMES)),
-        super::question::flag(
+            .value_parser(PossibleValuesParser::new(OutputFormat::NAMES)),
+        crate::cli::parameters::flag(
             "ids",
             "Start each line with the record's ID, for --around and --after",
         ),
-        super::question::flag("utc", "Show and read times in UTC"),
+        crate::cli::parameters::flag("utc", "Show and read times in UTC"),
         colour_argument(),
     ]
 }
 
 /// Whether there is colour.
 pub(super) fn colour_argument() -> Arg {
-    super::question::long(
+    crate::cli::parameters::long(
         "color",
         "WHEN",
         "When to use color; auto: on a terminal, unless NO_COLOR is set",
@@ -110,7 +108,7 @@ pub(super) fn zone(matches: &ArgMatches) -> Zone {
 impl Printer {
     pub(super) fn new(matches: &ArgMatches, is_terminal: bool) -> Self {
         Self {
-            style: Style::named(given(matches, "output").unwrap_or_default()),
+            style: OutputFormat::named(given(matches, "output").unwrap_or_default()),
             zone: zone(matches),
             pattern: if matches.get_flag("utc") {
                 "%Y-%m-%d %H:%M:%S%.3fZ"
@@ -127,8 +125,8 @@ impl Printer {
     /// What comes before the first record.
     pub(super) fn begin(&self, output: &mut Output) {
         match self.style {
-            Style::Json => output.buffer().push(b'['),
-            Style::Csv => {
+            OutputFormat::Json => output.buffer().push(b'['),
+            OutputFormat::Csv => {
                 output.buffer().extend_from_slice(CSV_HEAD);
                 let end: &[u8] = if self.is_terminal { b"\n" } else { b"\r\n" };
                 output.buffer().extend_from_slice(end);
@@ -145,27 +143,27 @@ impl Printer {
     ) -> Result<bool, Failure> {
         let out = output.buffer();
         match self.style {
-            Style::Pretty => self.pretty(out, stored),
-            Style::Json => {
+            OutputFormat::Pretty => self.pretty(out, stored),
+            OutputFormat::Json => {
                 out.extend_from_slice(if self.records == 0 { b"\n" } else { b",\n" });
                 json::push(out, stored, self.is_terminal);
             }
-            Style::JsonLines => {
+            OutputFormat::JsonLines => {
                 json::push(out, stored, self.is_terminal);
                 out.push(b'\n');
             }
-            Style::Csv if self.is_terminal => {
+            OutputFormat::Csv if self.is_terminal => {
                 let mut line = vec![];
                 write_csv(&mut line, stored);
-                super::journal::push_escaped(out, line.trim_ascii_end());
+                crate::cli::terminal::escape::push_escaped(out, line.trim_ascii_end());
                 out.push(b'\n');
             }
-            Style::Csv => write_csv(out, stored),
-            Style::Cat => pretty::push_cat(out, &stored.record, self.is_terminal),
-            Style::Export => export::push(out, stored),
+            OutputFormat::Csv => write_csv(out, stored),
+            OutputFormat::Cat => pretty::push_cat(out, &stored.record, self.is_terminal),
+            OutputFormat::Export => export::push(out, stored),
         }
         self.records += 1;
-        output.advance().map_err(written)
+        output.advance()
     }
 
     fn pretty(&self, out: &mut Vec<u8>, stored: &StoredRecord) {
@@ -184,34 +182,16 @@ impl Printer {
 
     /// What comes behind the last record.
     pub(super) fn end(&self, output: &mut Output) {
-        if self.style == Style::Json {
+        if self.style == OutputFormat::Json {
             output
                 .buffer()
                 .extend_from_slice(if self.records == 0 { b"]\n" } else { b"\n]\n" });
         }
     }
 
-    pub(super) fn style(&self) -> Style {
+    pub(super) fn style(&self) -> OutputFormat {
         self.style
     }
 }
 
 const CSV_HEAD: &[u8] = b"id,timestamp,source,level,message,metadata";
-
-/// The message as its program wrote it: bytes that were no text are kept in the metadata.
-fn message_bytes(record: &Record) -> Cow<'_, [u8]> {
-    let kept = record
-        .metadata
-        .get("message_base64")
-        .and_then(|kept| kept.as_str());
-    match kept.and_then(|kept| STANDARD.decode(kept).ok()) {
-        Some(bytes) => bytes.into(),
-        None => record.message.as_bytes().into(),
-    }
-}
-
-/// Standard output could not be written.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-pub(super) fn written(error: std::io::Error) -> Failure {
-    Failure::failed(format!("cannot write: {error}"))
-}

@@ -1,7 +1,7 @@
 //! A line a record, with colours by level and source; and the message alone.
 
-use super::message_bytes;
-use crate::cli::journal::{push_escaped, without_steering};
+use super::message::message_bytes;
+use crate::cli::terminal::escape::{push_escaped, without_escape_sequences};
 use crate::record::{Level, Record};
 
 /// Colours that can be told apart on dark and on light; none of them is one of a level.
@@ -66,7 +66,10 @@ fn shown(line: &str, is_terminal: bool) -> String {
         return line.to_owned();
     }
     let mut out = vec![];
-    push_escaped(&mut out, without_steering(line.as_bytes()).trim_ascii_end());
+    push_escaped(
+        &mut out,
+        without_escape_sequences(line.as_bytes()).trim_ascii_end(),
+    );
     String::from_utf8_lossy(&out).into_owned()
 }
 

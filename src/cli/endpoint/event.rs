@@ -1,0 +1,30 @@
+//! What following records brings, and where it begins.
+
+use crate::record::{Id, StoredRecord};
+
+/// Records of one page: the default maximum of a server.
+pub(in crate::cli) const PAGE_ROWS: usize = 500;
+
+/// An event of following records.
+#[derive(Debug)]
+pub(in crate::cli) enum FollowEvent {
+    /// A record that matches the filter.
+    Record(StoredRecord),
+    /// Records that were lost before they could be shown; their number, if it is known.
+    Gap(Option<u64>),
+    /// No record now: buffered output should be written.
+    Idle,
+    /// The connection to the server was lost, for this reason.
+    Lost(String),
+    /// The connection is back.
+    Back,
+}
+
+/// Where following begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum FollowStart {
+    /// With this number of the newest records.
+    Newest(usize),
+    /// After this record.
+    After(Id),
+}

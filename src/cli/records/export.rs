@@ -1,0 +1,65 @@
+//! `vmlog export`: every record that matches a filter, oldest first, for a file or another program.
+
+use crate::cli::endpoint::{self, Endpoint};
+use crate::cli::failure::Failure;
+use crate::cli::parameters;
+use crate::cli::show::{self, Printer};
+use crate::cli::terminal::output::Output;
+use crate::cli::terminal::progress::{Progress, Unit};
+use crate::time::Micros;
+use clap::{ArgMatches, Command};
+use std::io;
+use std::io::IsTerminal;
+
+/// The arguments of `vmlog export`.
+pub(in crate::cli) fn command() -> Command {
+    Command::new("export")
+        .about("Export all matching records, oldest first")
+        .long_about(
+            "Exports all records that match the filter, oldest first, as of now. Memory use is constant. \
+             `vmlog import` reads the jsonl format.",
+        )
+        .after_help(
+            "Examples:\n  vmlog export > all.jsonl\n  vmlog export -l error -S today -o csv > errors.csv\n  \
+             vmlog export --store copied/store -o export | systemd-journal-remote -o new.journal -\n\n\
+             Exit codes: 0 done; 1 failed, the output is incomplete; 2 usage error",
+        )
+        .args(parameters::filter_arguments())
+        .arg(parameters::case_argument())
+        .args(show::arguments("jsonl"))
+        .args(endpoint::arguments())
+}
+
+/// Writes them all.
+pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let parameters = parameters::filter(matches, &show::zone(matches), Micros::now())?;
+    let mut endpoint = Endpoint::open(matches)?;
+    let mut output = Output::new();
+    let mut printer = Printer::new(matches, output.is_terminal());
+    // a line that is drawn over records would help nobody
+    let progress =
+        (!io::stdout().is_terminal()).then(|| Progress::start("exporting", None, Unit::Records));
+    let mut count = 0;
+    printer.begin(&mut output);
+    let exported = endpoint.export(&parameters, &mut |record| {
+        count += 1;
+        if let Some(progress) = progress.as_ref().filter(|_| count % 1024 == 0) {
+            progress.set(count);
+        }
+        printer.print(&mut output, &record)
+    });
+    // what is there is written, also when more could not be had
+    if exported.is_ok() {
+        printer.end(&mut output);
+    }
+    output.finish()?;
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    match exported? {
+        0 => Ok(()),
+        unreadable => Err(Failure::failed(format!(
+            "{unreadable} records are in damaged blocks and were not exported; `vmlog verify` names them"
+        ))),
+    }
+}

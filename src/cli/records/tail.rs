@@ -1,0 +1,74 @@
+//! `vmlog tail`: records as they come.
+
+use crate::cli::endpoint::{self, Endpoint, FollowEvent, FollowStart};
+use crate::cli::failure::Failure;
+use crate::cli::parameters::{self, Parameters, long, option};
+use crate::cli::show::{self, Printer};
+use crate::cli::terminal::output::Output;
+use crate::record::Id;
+use crate::time::Micros;
+use clap::{ArgMatches, Command, value_parser};
+
+/// The arguments of `vmlog tail`.
+pub(in crate::cli) fn command() -> Command {
+    Command::new("tail")
+        .about("Follow new records")
+        .long_about(
+            "Shows the newest matching records, then new ones as they arrive. Follows the store of this machine, \
+             another store folder (--store) or a server (--url); if the server goes away, it reconnects and misses nothing.",
+        )
+        .after_help(
+            "Examples:\n  vmlog tail\n  vmlog tail -s devcontainer: -s cloud-init -n 50\n  \
+             vmlog tail --url http://127.0.0.1:8687 -l warn -o jsonl\n\n\
+             Exit codes: 0 the reader closed the output; 1 failed; 2 usage error; 130 after Ctrl-C",
+        )
+        .args(parameters::filter_arguments())
+        .arg(parameters::case_argument())
+        .arg(
+            option("limit", 'n', "N", "Start with the last N records [default: 10]").value_parser(value_parser!(usize)),
+        )
+        .arg(long("after", "ID", "FollowStart behind this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
+        .args(show::arguments("pretty"))
+        .args(endpoint::arguments())
+}
+
+/// Follows until nobody reads any more.
+pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let parameters = parameters::filter(matches, &show::zone(matches), Micros::now())?;
+    let begin = match matches.get_one::<u64>("after") {
+        Some(after) => FollowStart::After(Id(*after)),
+        None => FollowStart::Newest(*matches.get_one::<usize>("limit").unwrap_or(&10)),
+    };
+    follow(&mut Endpoint::open(matches)?, &parameters, begin, matches)
+}
+
+/// The same for a question that goes on.
+pub(super) fn follow(
+    endpoint: &mut Endpoint,
+    parameters: &Parameters,
+    begin: FollowStart,
+    matches: &ArgMatches,
+) -> Result<(), Failure> {
+    let mut output = Output::new();
+    let mut printer = Printer::new(matches, output.is_terminal());
+    if printer.style() == show::OutputFormat::Json {
+        return Err(Failure::usage(
+            "--output: a json array has an end; follow with jsonl",
+        ));
+    }
+    printer.begin(&mut output);
+    endpoint.follow(parameters, begin, &mut |event| {
+        match event {
+            FollowEvent::Record(record) => return printer.print(&mut output, &record),
+            FollowEvent::Gap(Some(count)) => eprintln!(
+                "vmlog: {count} records are missing here: they came faster than they were read"
+            ),
+            FollowEvent::Gap(None) => eprintln!("vmlog: records are missing here: they are pruned"),
+            FollowEvent::Lost(why) => eprintln!("vmlog: {why}; waiting for it"),
+            FollowEvent::Back => eprintln!("vmlog: going on"),
+            FollowEvent::Idle => {}
+        }
+        output.flush_and_look()
+    })?;
+    output.flush()
+}

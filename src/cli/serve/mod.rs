@@ -1,0 +1,399 @@
+//! `vmlog serve`: collect, store and serve until asked to stop.
+
+mod announce;
+mod arguments;
+
+pub(super) use arguments::command;
+
+use crate::cli::failure::Failure;
+use crate::cli::settings;
+use crate::collect;
+use crate::collect::{CaptureCollector, CloudInitCollector, Collector, SpoolCollector};
+use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, SandboxCollector};
+use crate::config::Config;
+use crate::disk::RealDisk;
+use crate::live::Live;
+use crate::opening;
+use crate::pipeline::{Build, Count, Counters, Pipeline, told};
+use crate::record::{Id, Level, Metadata, Positions, Record};
+use crate::redact::Redactor;
+use crate::server;
+use crate::server::{Measure, Sample, Tls, access_token};
+use crate::store::{Recovery, Store};
+use crate::time::Micros;
+use clap::ArgMatches;
+use signal_hook::consts::signal::SIGXFSZ;
+use std::error::Error;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// A page that scans the store holds one of these threads; more would only fight for the processor
+/// of a small machine.
+const BLOCKING_THREADS: usize = 8;
+
+/// A broken disk damages much at once; the first pieces say what there is to know.
+const DAMAGE_TOLD_MAX: usize = 20;
+
+/// Runs until SIGTERM or SIGINT, then writes and syncs what was read.
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let config = settings::config(matches)?;
+    let redactor =
+        Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
+    let tls = tls(&config)?;
+    opening::raise_descriptor_limit();
+    let listener = listen(config.listen)?;
+    announce::start_log();
+    survive_size_limit();
+    let (store, recovery) = open_store(&config)?;
+    let token = access_key(&config)?;
+    let reader = store.reader();
+    let live = Live::new(config.tail.ring_rows, Id(reader.view().ids().end));
+    let mut first = first_records(&recovery);
+    first.extend(exposed(&config));
+    first.extend(exposed_key(&config));
+    let (pipeline, ended) = Pipeline::start(
+        store,
+        redactor,
+        live.clone(),
+        config.flush,
+        first,
+        collectors(&config),
+    )
+    .map_err(failed("cannot start a thread"))?;
+    let options = Arc::new(server_options(&config, token, tls, pipeline.counters()));
+    let state = server::ServerState {
+        reader,
+        live,
+        options,
+    };
+    let runtime = runtime().map_err(failed("cannot start the server"))?;
+    let served = runtime.block_on(serve(listener, state, &pipeline, ended, &config));
+    let finished = pipeline
+        .finish()
+        .map_err(failed("could not write the last records read"));
+    served.and(finished)
+}
+
+/// Serves until a signal, or until the writer ends by itself, which is a failure.
+async fn serve(
+    listener: TcpListener,
+    state: server::ServerState,
+    pipeline: &Pipeline,
+    ended: oneshot::Receiver<()>,
+    config: &Config,
+) -> Result<(), Failure> {
+    let (stopper, live) = (pipeline.stopper(), state.live.clone());
+    let mut terminate = signals(SignalKind::terminate())?;
+    let mut interrupt = signals(SignalKind::interrupt())?;
+    let (asked, was_asked) = oneshot::channel();
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => drop(asked.send(())),
+            _ = interrupt.recv() => drop(asked.send(())),
+            _ = ended => drop(asked),
+        }
+        stopper.stop();
+        live.close();
+    };
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed("cannot listen"))?;
+    announce::address(&listener, &state.options, config);
+    server::run(listener, state, shutdown)
+        .await
+        .map_err(failed("cannot serve"))?;
+    was_asked
+        .await
+        .map_err(|_| Failure::failed("the writer ended by itself"))
+}
+
+/// A certificate that cannot be used is no reason to serve without one.
+fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
+    let Some((certificate, key)) = &config.tls else {
+        return Ok(None);
+    };
+    Tls::load(certificate, key)
+        .map(Some)
+        .map_err(failed("cannot use LOG_TLS_CERT and LOG_TLS_KEY"))
+}
+
+/// Bound before anything is written: a second server on the same address must leave no trace.
+fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}; set --listen / LOG_LISTEN"
+        ))
+    })?;
+    listener
+        .set_nonblocking(true)
+        .map_err(failed("cannot listen"))?;
+    Ok(listener)
+}
+
+fn open_store(config: &Config) -> Result<(Store, Recovery), Failure> {
+    let directory = &config.data_dir;
+    let path = directory.display();
+    access_token::make_private_directory(directory).map_err(|error| {
+        Failure::failed(format!(
+            "cannot use {path}: {error}; set --data-dir / LOG_DATA_DIR"
+        ))
+    })?;
+    Store::open(
+        Arc::new(RealDisk),
+        &directory.join("store"),
+        config.store.clone(),
+    )
+    .map_err(failed("cannot open the store"))
+}
+
+/// The key that was configured, or the one that is made at the first start.
+fn access_key(config: &Config) -> Result<String, Failure> {
+    if let Some(key) = &config.api_token {
+        return Ok(key.0.clone());
+    }
+    let path = config.data_dir.join(access_token::FILE_NAME);
+    access_token::load_or_make(&config.data_dir)
+        .map_err(failed(&format!("cannot use {}", path.display())))
+}
+
+/// What the store's readers should know of this start.
+fn first_records(recovery: &Recovery) -> Vec<Record> {
+    let text = concat!("vmlog ", env!("CARGO_PKG_VERSION"), " started").to_owned();
+    let mut records = vec![collect::own_record(
+        Level::Info,
+        "started",
+        text,
+        Metadata::new(),
+    )];
+    if recovery.cut_bytes > 0 {
+        let bytes = recovery.cut_bytes;
+        let text =
+            format!("the store was not closed: {bytes} bytes of an unfinished write were cut");
+        let mut metadata = Metadata::new();
+        metadata.insert("cut_bytes", bytes);
+        records.push(collect::own_record(
+            Level::Warn,
+            "store_recovered",
+            text,
+            metadata,
+        ));
+    }
+    for damage in recovery.damage.iter().take(DAMAGE_TOLD_MAX) {
+        let text = format!("records of the store cannot be read: {}", told(damage));
+        records.push(collect::own_record(
+            Level::Error,
+            "store_damaged",
+            text,
+            Metadata::new(),
+        ));
+    }
+    records
+}
+
+/// That others may change what is kept, as nobody would notice it otherwise.
+fn exposed(config: &Config) -> Option<Record> {
+    let why = access_token::exposure(&config.data_dir)?;
+    let text = format!("the data directory is not safe: {why}");
+    tracing::warn!("{text}");
+    let metadata = Metadata::new();
+    Some(collect::own_record(
+        Level::Warn,
+        "data_directory_exposed",
+        text,
+        metadata,
+    ))
+}
+
+/// That others can read the key of the certificate: they can speak for this server.
+fn exposed_key(config: &Config) -> Option<Record> {
+    let (_, key) = config.tls.as_ref()?;
+    let mode = Tls::exposed_mode(key)?;
+    let path = key.display();
+    let text = format!(
+        "the TLS key {path} is open to every user: its mode is {mode:o}; run chmod 600 on it, or 640 for a group of its own"
+    );
+    tracing::warn!("{text}");
+    let (level, metadata) = (Level::Warn, Metadata::new());
+    Some(collect::own_record(
+        level,
+        "tls_key_exposed",
+        text,
+        metadata,
+    ))
+}
+
+/// A file that reaches the limit of sizes (`ulimit -f`) is then an error of that write: by default it ends the process.
+fn survive_size_limit() {
+    if let Err(error) = signal_hook::flag::register(SIGXFSZ, Arc::default()) {
+        tracing::warn!("a file that reaches the limit of sizes will end vmlog: {error}");
+    }
+}
+
+/// Every collector that is set, each with a way to make it.
+fn collectors(config: &Config) -> Vec<(String, Build)> {
+    let journal = config.journal.clone();
+    let cloud_init = config.cloud_init.clone();
+    let docker = config.docker_json.clone();
+    let capture = config.capture.clone();
+    let (spool, of_users) = (config.spool.clone(), config.capture.clone());
+    let mut collectors = vec![
+        named("journald", move |positions| {
+            JournaldCollector::open(journal.clone(), positions)
+        }),
+        named("cloud-init", move |positions| {
+            CloudInitCollector::open(cloud_init.clone(), positions)
+        }),
+        named("docker-json", move |positions| {
+            DockerJsonCollector::open(docker.clone(), positions)
+        }),
+        named("capture", move |positions| {
+            CaptureCollector::open(capture.clone(), positions)
+        }),
+        named("spool", move |positions| {
+            SpoolCollector::open(spool.clone(), of_users.clone(), positions)
+        }),
+    ];
+    collectors.extend(config.sandboxes.clone().map(|options| {
+        named("sandboxes", move |positions| {
+            SandboxCollector::open(options.clone(), positions)
+        })
+    }));
+    collectors.extend(config.files.clone().into_iter().map(|options| {
+        let name = format!("file:{}", options.name);
+        named(&name, move |positions| {
+            FileCollector::open(options.clone(), positions)
+        })
+    }));
+    collectors
+}
+
+fn named<C: Collector + 'static>(
+    name: &str,
+    mut open: impl FnMut(&Positions) -> C + Send + 'static,
+) -> (String, Build) {
+    (
+        name.to_owned(),
+        Box::new(move |positions| Box::new(open(positions))),
+    )
+}
+
+fn server_options(
+    config: &Config,
+    token: String,
+    tls: Option<Tls>,
+    counters: Counters,
+) -> server::ServerOptions {
+    server::ServerOptions {
+        token: Some(token),
+        limit_max: config.api.page_limit_max,
+        tail_queue_rows: config.tail.queue_rows,
+        tail_connections_max: config.tail.connections_max,
+        rate: config.api.rate,
+        rate_burst: config.api.burst,
+        hosts: config.api.hosts.clone(),
+        cors_origins: config.api.cors_origins.clone(),
+        trusted_proxies: config.api.trusted_proxies.clone(),
+        connections_max: config.api.connections_max,
+        tail_ends_with_token: config.tail.ends_with_token,
+        node_auth: config.node_auth.clone(),
+        tls,
+        measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
+        ..server::ServerOptions::default()
+    }
+}
+
+/// What the collectors have brought, for `/metrics`.
+fn samples(counts: &[Count]) -> Vec<Sample> {
+    let of_kind = |(name, help, read): Kind| {
+        counts.iter().map(move |count| {
+            let labels = vec![("collector", count.collector.clone())];
+            Sample {
+                name,
+                help,
+                labels,
+                value: read(count),
+            }
+        })
+    };
+    let reached = counts.iter().flat_map(|count| {
+        count.reached.iter().map(|(origin, reached)| Sample {
+            name: "vmlog_collector_position",
+            help: "How far an origin was read: the number of a journal entry, bytes of a file.",
+            labels: vec![
+                ("collector", count.collector.clone()),
+                ("origin", origin.clone()),
+            ],
+            value: *reached,
+        })
+    });
+    KINDS.into_iter().flat_map(of_kind).chain(reached).collect()
+}
+
+/// What is counted of every collector: its name, what it says, where it is found.
+type Kind = (&'static str, &'static str, fn(&Count) -> u64);
+
+const KINDS: [Kind; 9] = [
+    (
+        "vmlog_collector_running",
+        "1 while a collector reads, 0 before its first read and while it waits to be started again.",
+        |count| u64::from(count.is_running),
+    ),
+    (
+        "vmlog_collector_read_total",
+        "Entries and lines that a collector read, wanted or not.",
+        |count| count.read,
+    ),
+    (
+        "vmlog_collector_stored_total",
+        "Records of a collector that the store has taken.",
+        |count| count.stored,
+    ),
+    (
+        "vmlog_collector_filtered_total",
+        "Entries that a collector read and that are not wanted.",
+        |count| count.filtered,
+    ),
+    (
+        "vmlog_collector_bytes_total",
+        "Bytes of the messages that a collector brought.",
+        |count| count.bytes,
+    ),
+    (
+        "vmlog_collector_gaps_total",
+        "Times that something was gone before a collector could read it.",
+        |count| count.gaps,
+    ),
+    (
+        "vmlog_collector_errors_total",
+        "Times that a collector failed or found something wrong.",
+        |count| count.errors,
+    ),
+    (
+        "vmlog_collector_not_followed",
+        "Logs that a collector does not follow: too many, or no descriptors for them.",
+        |count| count.not_followed,
+    ),
+    (
+        "vmlog_collector_lag_seconds",
+        "How far a collector is behind; 0 when all is read and stored.",
+        |count| count.lag_s,
+    ),
+];
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+}
+
+fn signals(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(failed("cannot wait for signals"))
+}
+
+fn failed<E: Error>(what: &str) -> impl FnOnce(E) -> Failure {
+    move |error| Failure::failed(format!("{what}: {}", told(&error)))
+}

@@ -1,0 +1,76 @@
+//! Settings of this process: taken from flags and the environment, and checked.
+
+use super::failure::Failure;
+use crate::config::{Config, Raw, SETTINGS, Setting};
+use crate::time::Micros;
+use clap::ArgMatches;
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+
+/// Reads the settings from flags and the environment. Nothing else in the program reads them.
+///
+/// # Errors
+/// A setting whose value is not UTF-8.
+pub(super) fn raw(arguments: &ArgMatches) -> Result<Raw, Failure> {
+    let flag = |setting: &Setting| {
+        setting.flag?;
+        Some((
+            setting.name,
+            arguments.try_get_one::<String>(setting.name).ok()??.clone(),
+        ))
+    };
+    let mut environment = BTreeMap::new();
+    for (name, value) in env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => drop(environment.insert(name, value)),
+            Err(_) if SETTINGS.iter().any(|setting| setting.name == name) => {
+                return Err(Failure::usage(format!(
+                    "{name}: the value is not valid UTF-8"
+                )));
+            }
+            Err(_) => {}
+        }
+    }
+    let flags = SETTINGS.iter().filter_map(flag).collect();
+    Ok(Raw {
+        flags,
+        environment,
+        root: rustix::process::geteuid().is_root(),
+        now: Micros::now(),
+    })
+}
+
+/// The checked settings.
+///
+/// # Errors
+/// A setting that is not valid, as a usage error.
+pub(super) fn config(arguments: &ArgMatches) -> Result<Config, Failure> {
+    check(&raw(arguments)?)
+}
+
+/// Checks settings that were read before.
+///
+/// # Errors
+/// As [`config`].
+pub(super) fn check(raw: &Raw) -> Result<Config, Failure> {
+    Config::check(raw).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The data directory of this machine's server.
+///
+/// # Errors
+/// As [`config`].
+pub(super) fn data_dir() -> Result<PathBuf, Failure> {
+    let raw = raw(&ArgMatches::default())?;
+    raw.data_dir()
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The value of an environment variable; an empty one counts as not set.
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,4 @@
+//! Completions and manual pages.
+
+pub(super) mod completions;
+pub(super) mod man;

@@ -1,0 +1,72 @@
+//! The folder of a store, for the subcommands that work on one.
+
+use crate::cli::endpoint::cannot;
+use crate::cli::failure::Failure;
+use crate::pipeline::told;
+use crate::store;
+use clap::{Arg, ArgMatches, value_parser};
+use std::path::{Path, PathBuf};
+
+/// `[DIR]`.
+pub(in crate::cli) fn argument() -> Arg {
+    Arg::new("dir")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder of a store [default: the one of this machine, LOG_DATA_DIR/store]")
+}
+
+/// `--store DIR`.
+pub(in crate::cli) fn option() -> Arg {
+    Arg::new("dir")
+        .long("store")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("The folder of the store [default: the one of this machine, LOG_DATA_DIR/store]")
+}
+
+/// The folder that was named, or that of this machine.
+pub(in crate::cli) fn of(matches: &ArgMatches) -> Result<PathBuf, Failure> {
+    match matches.get_one::<PathBuf>("dir") {
+        Some(dir) => Ok(dir.clone()),
+        None => Ok(crate::cli::settings::data_dir()?.join("store")),
+    }
+}
+
+/// A store that could not be read: what is wrong, and what to do.
+pub(in crate::cli) fn unreadable(root: &Path) -> impl Fn(store::Error) -> Failure + '_ {
+    move |error| cannot(root, &error)
+}
+
+/// A store that could not be written.
+pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure + '_ {
+    move |error| {
+        let remedy = match &error {
+            store::Error::Locked { .. } => {
+                "; stop the server that writes it (systemctl stop vmlog), or work on a snapshot"
+            }
+            store::Error::Exists { .. } => "; name a new or empty folder",
+            store::Error::Full { .. } => "; make room, then try again",
+            store::Error::Missing { .. } => "; `vmlog snapshot list` names those that are there",
+            store::Error::Io { source, .. }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                "; run as the user that owns the store"
+            }
+            _ => "",
+        };
+        Failure::failed(format!("cannot {what}: {}{remedy}", told(&error)))
+    }
+}
+
+/// `--into DIR`.
+pub(in crate::cli) fn into_argument() -> Arg {
+    Arg::new("into")
+        .long("into")
+        .value_name("DIR")
+        .value_parser(value_parser!(PathBuf))
+        .help("Folder of the new store; must not exist or be empty")
+}
+
+pub(in crate::cli) fn into(matches: &ArgMatches) -> Option<&PathBuf> {
+    matches.get_one::<PathBuf>("into")
+}

@@ -1,0 +1,162 @@
+//! Which bytes journalctl prints as text, and what a terminal may see.
+
+use std::borrow::Cow;
+
+/// Whether `bytes` are text that journalctl prints as it is: UTF-8 without control characters but the
+/// tab and, where `newline` allows it, the line feed, and without code points that are no characters.
+pub(in crate::cli) fn is_text(bytes: &[u8], newline: bool) -> bool {
+    if is_plain(bytes) {
+        return true;
+    }
+    str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| is_shown(c, newline)))
+}
+
+/// The usual case, in a form that the compiler makes wide: printable ASCII and tabs.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.chunks(64).all(|chunk| {
+        // without a branch, so that the compiler makes it wide
+        let odd = |byte: &u8| u8::from(!(0x20..0x7f).contains(byte)) & u8::from(*byte != b'\t');
+        chunk.iter().fold(0, |found, byte| found | odd(byte)) == 0
+    })
+}
+
+fn is_shown(c: char, newline: bool) -> bool {
+    match c {
+        '\t' => true,
+        '\n' => newline,
+        _ => !c.is_control() && !is_noncharacter(c),
+    }
+}
+
+/// The code points that Unicode keeps for no character at all.
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
+}
+
+/// Appends `bytes` as they are, or escaped where a terminal would obey them.
+pub(in crate::cli) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], is_terminal: bool) {
+    if is_terminal {
+        push_escaped(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Appends `text` so that it cannot steer a terminal: control and bidirectional characters become
+/// visible escapes, bytes that are no text become `\xHH`.
+pub(in crate::cli) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            push_char(out, c);
+        }
+        for byte in chunk.invalid() {
+            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+        }
+    }
+}
+
+fn push_char(out: &mut Vec<u8>, c: char) {
+    if c == '\t' || is_harmless(c) {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    } else if c.is_ascii() {
+        out.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes());
+    } else {
+        out.extend_from_slice(format!("\\u{{{:x}}}", u32::from(c)).as_bytes());
+    }
+}
+
+/// Whether a terminal only shows it.
+pub(in crate::cli) fn is_harmless(c: char) -> bool {
+    !(c.is_control() || is_steering(c))
+}
+
+/// Marks that turn the direction of text, or that cannot be seen.
+fn is_steering(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// As journalctl prints a message: without the sequences that set colours and titles and without carriage returns at
+/// the end of a line, tabs as eight spaces.
+pub(in crate::cli) fn without_escape_sequences(message: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr3(b'\x1b', b'\t', b'\r', message).is_none() {
+        return Cow::Borrowed(message);
+    }
+    let mut out = Vec::with_capacity(message.len());
+    let mut rest = message;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'\t' => out.extend_from_slice(b"        "),
+            b'\r' if after.first().is_none_or(|next| *next == b'\n') => {}
+            b'\x1b' => match behind_sequence(after) {
+                Some(behind) => rest = behind,
+                None => out.push(byte),
+            },
+            _ => out.push(byte),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// What follows the sequence whose escape character stands before `text`: one of colours (`[...m`), or one of a title
+/// or a link (`]...` up to a bell or to an escape and a backslash).
+fn behind_sequence(text: &[u8]) -> Option<&[u8]> {
+    if let Some(body) = text.strip_prefix(b"[") {
+        let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
+        let end = body.iter().position(|byte| !is_part(byte))?;
+        return body.get(end..)?.strip_prefix(b"m");
+    }
+    let body = text.strip_prefix(b"]")?;
+    let end = body.iter().position(|byte| *byte < b' ')?;
+    let close = body.get(end..)?;
+    let behind = close.strip_prefix(b"\x07");
+    behind.or_else(|| close.strip_prefix(b"\x1b\\"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_what_journalctl_takes_for_it() {
+        for text in [
+            "",
+            "plain",
+            "tab\there",
+            "caf\u{e9} \u{1f980}",
+            "\u{feff}mark",
+        ] {
+            assert!(is_text(text.as_bytes(), false), "{text:?}");
+        }
+        let binary: [&[u8]; 7] = [
+            b"\x1b[31m",
+            b"\r",
+            b"\0",
+            b"\x7f",
+            "\u{85}".as_bytes(),
+            b"\xff",
+            "\u{10ffff}".as_bytes(),
+        ];
+        for bytes in binary {
+            assert!(!is_text(bytes, true), "{bytes:?}");
+        }
+        assert!(is_text(b"a\nb", true) && !is_text(b"a\nb", false));
+        let long = [b'x'; 200];
+        assert!(is_text(&long, false) && !is_text(&[&long[..], b"\n"].concat(), false));
+    }
+
+    #[test]
+    fn a_terminal_sees_no_raw_control() {
+        let mut out = vec![];
+        push_escaped(&mut out, b"a\x1b[2Jb\tc\xff\xe2\x80\xaed\nend");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a\\x1b[2Jb\tc\\xff\\u{202e}d\\x0aend"
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! Standard output of a command: buffered, through a pager where one is wanted, and silent about a reader that has seen enough.
+
+use super::escape::push_escaped;
+use super::pager::Pager;
+use crate::cli::failure::Failure;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Large enough that a system call is a small part of the work, small enough for any machine.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// What a command prints.
+#[derive(Debug)]
+pub(in crate::cli) struct Output {
+    buffer: Vec<u8>,
+    pager: Option<Pager>,
+    is_terminal: bool,
+    is_closed: bool,
+}
+
+impl Output {
+    pub(in crate::cli) fn new() -> Self {
+        Self {
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            pager: None,
+            is_terminal: io::stdout().is_terminal(),
+            is_closed: false,
+        }
+    }
+
+    /// The same through a pager, where a person reads and there is one.
+    pub(in crate::cli) fn paged() -> Self {
+        let output = Self::new();
+        let pager = if output.is_terminal {
+            Pager::start()
+        } else {
+            None
+        };
+        Self { pager, ..output }
+    }
+
+    /// Where the next bytes go. Call [`Self::advance`] after each piece.
+    pub(in crate::cli) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Whether a person reads this: colour is welcome, and raw control characters are not.
+    pub(in crate::cli) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Writes when enough has come together. False when nobody reads any more.
+    pub(in crate::cli) fn advance(&mut self) -> Result<bool, Failure> {
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        Ok(!self.is_closed)
+    }
+
+    /// Writes everything. A closed pipe is no error: its reader has seen enough.
+    pub(in crate::cli) fn flush(&mut self) -> Result<(), Failure> {
+        let written = if let Some(pager) = &mut self.pager {
+            pager.write(&self.buffer)
+        } else {
+            let mut stdout = io::stdout();
+            stdout.write_all(&self.buffer).and_then(|()| stdout.flush())
+        };
+        self.buffer.clear();
+        match written {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(())
+            }
+            result => result.map_err(|error| cannot_write(&error)),
+        }
+    }
+
+    /// Writes everything, and looks whether anybody still reads: who follows may have nothing to write for long.
+    pub(in crate::cli) fn flush_and_look(&mut self) -> Result<bool, Failure> {
+        if !self.buffer.is_empty() {
+            self.flush()?;
+        }
+        let stdout = io::stdout();
+        let mut reader = [PollFd::new(&stdout, PollFlags::empty())];
+        let is_gone = poll(&mut reader, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+            && reader
+                .iter()
+                .any(|reader| reader.revents().contains(PollFlags::ERR));
+        self.is_closed |= is_gone;
+        Ok(!self.is_closed)
+    }
+
+    /// Writes what is left, and waits until the reader of a pager has seen enough.
+    pub(in crate::cli) fn finish(mut self) -> Result<(), Failure> {
+        self.flush()?;
+        match self.pager {
+            Some(pager) => pager.finish().map_err(|error| cannot_write(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints a short text whole. A name in it may be hostile: what a terminal would obey is written out.
+pub(in crate::cli) fn print(text: &str) -> Result<(), Failure> {
+    print_to(Output::new(), text)
+}
+
+/// The same through a pager, where a person reads.
+pub(in crate::cli) fn print_paged(text: &str) -> Result<(), Failure> {
+    print_to(Output::paged(), text)
+}
+
+fn print_to(mut output: Output, text: &str) -> Result<(), Failure> {
+    if output.is_terminal() {
+        for line in text.split_inclusive('\n') {
+            push_escaped(output.buffer(), line.trim_end_matches('\n').as_bytes());
+            output.buffer().push(b'\n');
+        }
+    } else {
+        output.buffer().extend_from_slice(text.as_bytes());
+    }
+    output.finish()
+}
+
+fn cannot_write(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write to standard output: {error}"))
+}

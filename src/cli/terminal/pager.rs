@@ -1,0 +1,68 @@
+//! A pager between us and a terminal.
+
+use signal_hook::consts::SIGINT;
+use std::env;
+use std::io;
+use std::io::{ErrorKind, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A pager that runs.
+#[derive(Debug)]
+pub(in crate::cli) struct Pager {
+    child: Child,
+    input: Option<ChildStdin>,
+    /// Ctrl-C is the pager's: it stops waiting for more. We stop bringing more.
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Pager {
+    /// Starts what `VMLOG_PAGER` or `PAGER` name, else `less`. `None` when they say `cat` or nothing, or it cannot be started.
+    pub(in crate::cli) fn start() -> Option<Self> {
+        let named = ["VMLOG_PAGER", "PAGER"]
+            .into_iter()
+            .find_map(|name| env::var(name).ok());
+        let line = named.unwrap_or_else(|| "less".to_owned());
+        let mut words = line.split_whitespace();
+        let program = words.next().filter(|program| *program != "cat")?;
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::piped());
+        // what fits on the screen stays there, colours are shown, long lines can be moved along, no shell can be reached
+        for (name, value) in [
+            ("LESS", "FRSXMK"),
+            ("LESSSECURE", "1"),
+            ("LESSCHARSET", "utf-8"),
+        ] {
+            if env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGINT, Arc::clone(&interrupted)).ok()?;
+        let mut child = command.spawn().ok()?;
+        let input = child.stdin.take();
+        Some(Self {
+            child,
+            input,
+            interrupted,
+        })
+    }
+
+    /// Gives it bytes; a broken pipe when it has seen enough.
+    pub(in crate::cli) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.input = None;
+        }
+        match &mut self.input {
+            Some(input) => input.write_all(bytes),
+            None => Err(ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Says that this was all, and waits for its end.
+    pub(in crate::cli) fn finish(mut self) -> io::Result<()> {
+        self.input = None;
+        self.child.wait().map(drop)
+    }
+}

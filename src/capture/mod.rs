@@ -4,32 +4,18 @@
 //! The command comes first: nothing that goes wrong here (a full disk, a folder that cannot be written) is anything that it
 //! could notice. What could not be kept is counted and told.
 
-mod category;
 mod command;
-mod entry;
-mod folder;
 mod log;
-mod notice;
-mod pty;
-mod pump;
-mod quote;
-mod report;
-mod run_id;
-mod scrub;
 mod session;
-mod signals;
-mod spool;
 mod user;
 
-pub use category::Category;
-pub use command::{Command, Ended, Keep, exit_code_of};
-pub use entry::Stream;
-pub(crate) use entry::{Count, End, Entry, Event, Gap, Start};
-pub use folder::Limits;
-pub(crate) use folder::{FIRST_PART, Folder, Parts};
-pub use pty::become_on_terminal;
-pub use pump::pass_standard_input;
-pub use run_id::{RunId, RunIdError};
-pub use session::{Ending, Facts, Options};
-pub(crate) use spool::user_folder;
+pub use command::{
+    Command, CommandEnd, Keep, become_on_terminal, exit_code_of, pass_standard_input,
+};
+pub(crate) use log::{
+    CaptureGap, FIRST_PART, Folder, LogEntry, RunEnd, RunEvent, RunParts, RunStart, StreamCount,
+    user_folder,
+};
+pub use log::{CaptureLimits, Category, RunId, RunIdError, Stream};
+pub use session::{Ending, RecordingOptions, RunFacts};
 pub use user::user_name;

@@ -1,7 +1,7 @@
 //! Arguments and facts that `vmlog exec` and `vmlog pipe` have in common.
 
 use super::directory;
-use crate::capture::{Facts, Limits, Options, user_name};
+use crate::capture::{CaptureLimits, RecordingOptions, RunFacts, user_name};
 use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::record::{Source, SourceError};
@@ -36,7 +36,7 @@ fn readable_source(text: &str) -> Result<Source, String> {
         .map_err(|error: SourceError| error.to_string())?;
     if source.is_reserved() {
         return Err(
-            "another collector owns this source; use one such as devcontainer:NAME".to_owned(),
+            "this is the source of another collector; use one such as devcontainer:NAME".to_owned(),
         );
     }
     Ok(source)
@@ -48,13 +48,13 @@ pub(super) fn source(matches: &ArgMatches) -> Option<Source> {
 
 /// Where and how output is captured. A setting that is not valid must not keep the command from running: it is reported, and
 /// the command runs without capture.
-pub(super) fn options(matches: &ArgMatches) -> Option<Options> {
+pub(super) fn options(matches: &ArgMatches) -> Option<RecordingOptions> {
     checked_options(matches)
         .inspect_err(|failure| eprintln!("vmlog: output is not captured: {}", failure.text))
         .ok()
 }
 
-fn checked_options(matches: &ArgMatches) -> Result<Options, Failure> {
+fn checked_options(matches: &ArgMatches) -> Result<RecordingOptions, Failure> {
     let raw = settings::raw(matches)?;
     let is_given = |name: &str| {
         raw.environment
@@ -68,16 +68,16 @@ fn checked_options(matches: &ArgMatches) -> Result<Options, Failure> {
         Some(dir) => dir.clone(),
         None => directory::choose(&config, is_named),
     };
-    Ok(Options {
+    Ok(RecordingOptions {
         dir,
-        limits: Limits::default(),
+        limits: CaptureLimits::default(),
         redact: config.redact,
     })
 }
 
-/// Facts that hold for any run of this process.
-pub(super) fn surroundings() -> Facts {
-    Facts {
+/// RunFacts that hold for any run of this process.
+pub(super) fn surroundings() -> RunFacts {
+    RunFacts {
         source: Source::new("command", ""),
         name: String::new(),
         command: String::new(),

@@ -2,7 +2,7 @@
 
 use super::arguments;
 use crate::capture::{
-    Command, Facts, Keep, Options, RunId, Stream, become_on_terminal, exit_code_of,
+    Command, Keep, RecordingOptions, RunFacts, RunId, Stream, become_on_terminal, exit_code_of,
 };
 use crate::cli::failure::Failure;
 use crate::record::Source;
@@ -104,13 +104,13 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     Ok(ended.code)
 }
 
-fn facts(matches: &ArgMatches, command: &Command) -> Facts {
+fn facts(matches: &ArgMatches, command: &Command) -> RunFacts {
     let program = Path::new(&command.program)
         .file_name()
         .unwrap_or(&command.program);
     let program = program.to_string_lossy();
     let name = matches.get_one::<String>("name");
-    Facts {
+    RunFacts {
         source: arguments::source(matches).unwrap_or_else(|| Source::new("command", &program)),
         name: name
             .cloned()
@@ -125,9 +125,9 @@ fn facts(matches: &ArgMatches, command: &Command) -> Facts {
 fn hand_over(
     stream: Stream,
     from: OwnedFd,
-    facts: &Facts,
+    facts: &RunFacts,
     run_id: Option<RunId>,
-    options: Option<&Options>,
+    options: Option<&RecordingOptions>,
 ) {
     let to = match stream {
         Stream::Stderr => io::stderr().as_fd().try_clone_to_owned(),

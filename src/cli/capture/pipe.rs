@@ -1,7 +1,7 @@
 //! `vmlog pipe`: keeps what comes on standard input and passes it on.
 
 use super::arguments;
-use crate::capture::{Facts, RunId, Stream, pass_standard_input};
+use crate::capture::{RunFacts, RunId, Stream, pass_standard_input};
 use crate::cli::failure::Failure;
 use crate::record::Source;
 use clap::builder::PossibleValuesParser;
@@ -43,7 +43,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let name = matches
         .get_one::<String>("name")
         .map_or("pipe", String::as_str);
-    let facts = Facts {
+    let facts = RunFacts {
         source: arguments::source(matches).unwrap_or_else(|| Source::new("command", name)),
         name: name.to_owned(),
         parent: matches.get_one::<RunId>("parent").copied(),

@@ -7,7 +7,7 @@ mod records;
 mod run;
 mod spool;
 
-use crate::capture::{Folder, Parts, RunId};
+use crate::capture::{Folder, RunId, RunParts};
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
@@ -96,7 +96,7 @@ enum State {
 /// What the folder holds.
 #[derive(Debug, Default)]
 struct Listing {
-    runs: BTreeMap<RunId, Parts>,
+    runs: BTreeMap<RunId, RunParts>,
     /// When the folder had last changed, if that is long enough ago to be trusted.
     changed: Option<SystemTime>,
 }
@@ -216,7 +216,7 @@ impl CaptureCollector {
         }
     }
 
-    fn has_ended(&self, run: RunId, parts: &Parts) -> bool {
+    fn has_ended(&self, run: RunId, parts: &RunParts) -> bool {
         let last = parts.numbers.last();
         last.is_some_and(|last| matches!(self.folder.is_being_written(run, *last), Ok(false)))
     }

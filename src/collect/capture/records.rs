@@ -1,7 +1,7 @@
 //! The records of a run.
 
 use super::caps::{Held, LeftOut};
-use crate::capture::{Count, End, Gap, Start, Stream};
+use crate::capture::{CaptureGap, RunEnd, RunStart, Stream, StreamCount};
 use crate::collect::recognise::{Events, Recogniser, Recognition};
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
@@ -16,7 +16,7 @@ pub(crate) struct Voice {
     /// The user whose folder it is in, when that is not the server's.
     uid: Option<u32>,
     pub(crate) source: Source,
-    pub(crate) start: Start,
+    pub(crate) start: RunStart,
     recogniser: Recogniser,
 }
 
@@ -27,7 +27,7 @@ impl Voice {
     /// Of a run in the folder of another user its name says so too: two users may have written the same.
     pub(crate) fn new(
         id: impl Display,
-        start: Option<Start>,
+        start: Option<RunStart>,
         uid: Option<u32>,
         recognition: &Recognition,
     ) -> Self {
@@ -121,7 +121,7 @@ impl Voice {
     }
 
     /// Output that never reached the log.
-    pub(crate) fn gap(&self, time: Micros, gap: Gap) -> Record {
+    pub(crate) fn gap(&self, time: Micros, gap: CaptureGap) -> Record {
         let message = format!("{} lines of output could not be kept", gap.lines);
         let mut record = self.record(time, Level::Warn, "gap", message);
         record.metadata.insert("lines", gap.lines);
@@ -135,8 +135,13 @@ impl Voice {
     }
 
     /// How it ended; `None` when its end was not recorded.
-    pub(crate) fn ended(&self, begun: Option<Micros>, time: Micros, end: Option<&End>) -> Record {
-        let success = end.is_some_and(End::success);
+    pub(crate) fn ended(
+        &self,
+        begun: Option<Micros>,
+        time: Micros,
+        end: Option<&RunEnd>,
+    ) -> Record {
+        let success = end.is_some_and(RunEnd::success);
         let level = if success { Level::Info } else { Level::Error };
         let message = format!(
             "ended: {}: {}",
@@ -158,12 +163,12 @@ impl Voice {
     }
 
     fn what(&self) -> &str {
-        let Start { name, command, .. } = &self.start;
+        let RunStart { name, command, .. } = &self.start;
         if command.is_empty() { name } else { command }
     }
 
     fn describe(&self, metadata: &mut Metadata) {
-        let Start {
+        let RunStart {
             command,
             cwd,
             user,
@@ -190,7 +195,7 @@ const TRUNCATED: &str = "[output truncated: command exceeded log capture limit]"
 
 const INTERRUPTED: &str = "interrupted, its end was not recorded";
 
-fn ending(end: &End) -> String {
+fn ending(end: &RunEnd) -> String {
     let seconds = end.duration_us / 1_000_000;
     let millis = end.duration_us / 1_000 % 1_000;
     let how = match (&end.failure, &end.signal, end.exit_code) {
@@ -202,7 +207,7 @@ fn ending(end: &End) -> String {
     format!("{how} after {seconds}.{millis:03} s")
 }
 
-fn facts(end: &End, metadata: &mut Metadata) {
+fn facts(end: &RunEnd, metadata: &mut Metadata) {
     let mut fact = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             metadata.insert(name.to_owned(), value);
@@ -217,7 +222,7 @@ fn facts(end: &End, metadata: &mut Metadata) {
         end.error_category.map(|category| category.as_str().into()),
     );
     fact("error_report", end.report.clone().map(Value::from));
-    for (stream, &Count { bytes, lines }) in &end.streams {
+    for (stream, &StreamCount { bytes, lines }) in &end.streams {
         fact(&format!("{stream}_bytes"), Some(bytes.into()));
         fact(&format!("{stream}_lines"), Some(lines.into()));
     }
@@ -228,11 +233,11 @@ mod tests {
     use super::*;
 
     fn voice(source: &str) -> Voice {
-        let start = Start {
+        let start = RunStart {
             source: source.to_owned(),
             name: "setup".to_owned(),
             command: "npm ci".to_owned(),
-            ..Start::default()
+            ..RunStart::default()
         };
         Voice::new("r1", Some(start), None, &Recognition::default())
     }
@@ -278,32 +283,33 @@ mod tests {
 
     #[test]
     fn endings_read_as_people_say_it() {
-        let message = |end: Option<&End>| voice("build").ended(None, Micros::new(1), end).message;
-        let end = End {
+        let message =
+            |end: Option<&RunEnd>| voice("build").ended(None, Micros::new(1), end).message;
+        let end = RunEnd {
             exit_code: Some(1),
             duration_us: 61_002_900,
-            ..End::default()
+            ..RunEnd::default()
         };
         assert_eq!(
             message(Some(&end)),
             "ended: npm ci: exit code 1 after 61.002 s"
         );
-        let end = End {
+        let end = RunEnd {
             signal: Some("SIGKILL".to_owned()),
-            ..End::default()
+            ..RunEnd::default()
         };
         assert_eq!(
             message(Some(&end)),
             "ended: npm ci: killed by SIGKILL after 0.000 s"
         );
-        let end = End {
+        let end = RunEnd {
             failure: Some("command not found".to_owned()),
             exit_code: Some(127),
-            ..End::default()
+            ..RunEnd::default()
         };
         assert_eq!(message(Some(&end)), "ended: npm ci: command not found");
         assert_eq!(
-            message(Some(&End::default())),
+            message(Some(&RunEnd::default())),
             "ended: npm ci: end of input after 0.000 s"
         );
         assert_eq!(

@@ -3,7 +3,10 @@
 use super::caps::{Caps, Head, Held, Tail};
 use super::part::{Found, PartReader};
 use super::records::Voice;
-use crate::capture::{Count, End, Entry, Event, FIRST_PART, Folder, Gap, Parts, RunId, Stream};
+use crate::capture::{
+    CaptureGap, FIRST_PART, Folder, LogEntry, RunEnd, RunEvent, RunId, RunParts, Stream,
+    StreamCount,
+};
 use crate::collect::collector::Intake;
 use crate::collect::recognise::{Events, Recognition};
 use crate::collect::text::line::Lines;
@@ -96,7 +99,7 @@ enum Phase {
     /// A record, now.
     Head,
     /// A record at the end, if it is among the last; also what the writer could not keep meanwhile.
-    Tail(Tail, Gap),
+    Tail(Tail, CaptureGap),
     /// The run has ended: what is still to come out.
     Drain(VecDeque<Last>),
 }
@@ -126,7 +129,7 @@ pub(crate) enum Step {
 pub(crate) struct Desk<'a, 'b> {
     pub(crate) folder: &'a Folder,
     /// The parts of the run, listed before the step.
-    pub(crate) parts: &'a Parts,
+    pub(crate) parts: &'a RunParts,
     pub(crate) watch: &'a mut Watch,
     pub(crate) intake: &'a mut Intake<'b>,
 }
@@ -138,7 +141,7 @@ impl Run {
         id: RunId,
         mut place: Place,
         (caps, recognition): (Caps, &Recognition),
-        parts: &Parts,
+        parts: &RunParts,
     ) -> Option<Self> {
         let first = *parts.numbers.first()?;
         let entry = first_entry(folder, id, first);
@@ -146,9 +149,9 @@ impl Run {
             return None;
         }
         let (start, begun) = match entry {
-            Some(Entry {
+            Some(LogEntry {
                 time,
-                event: Some(Event::ProcessStart(start)),
+                event: Some(RunEvent::ProcessStart(start)),
                 ..
             }) => (Some(start), Some(time)),
             _ => (None, None),
@@ -243,7 +246,7 @@ impl Run {
         let (found, range) = reader.next()?;
         let next = reader.offset();
         match found {
-            Found::Line => match Entry::parse(reader.bytes(range)) {
+            Found::Line => match LogEntry::parse(reader.bytes(range)) {
                 Ok(entry) => self.take(entry, next, desk.intake),
                 Err(error) => self.damaged(&error.to_string(), next, desk.intake),
             },
@@ -333,19 +336,19 @@ impl Run {
         }
     }
 
-    fn take(&mut self, entry: Entry, next: u64, intake: &mut Intake<'_>) {
+    fn take(&mut self, entry: LogEntry, next: u64, intake: &mut Intake<'_>) {
         self.newest = entry.time;
         match entry.event {
             None => return self.output(&entry, next, intake),
-            Some(Event::ProcessEnd(end)) => return self.end(Some(&end), entry.time),
+            Some(RunEvent::ProcessEnd(end)) => return self.end(Some(&end), entry.time),
             Some(event) => match (event, &mut self.phase) {
-                (Event::ProcessStart(_), Phase::Head) => {
+                (RunEvent::ProcessStart(_), Phase::Head) => {
                     intake.push(self.voice.started(entry.time));
                 }
-                (Event::CaptureGap(gap), Phase::Head) => {
+                (RunEvent::CaptureGap(gap), Phase::Head) => {
                     intake.push(self.voice.gap(entry.time, gap));
                 }
-                (Event::CaptureGap(gap), Phase::Tail(_, sum)) => {
+                (RunEvent::CaptureGap(gap), Phase::Tail(_, sum)) => {
                     sum.lines = sum.lines.saturating_add(gap.lines);
                     sum.bytes = sum.bytes.saturating_add(gap.bytes);
                 }
@@ -358,7 +361,7 @@ impl Run {
         }
     }
 
-    fn output(&mut self, entry: &Entry, next: u64, intake: &mut Intake<'_>) {
+    fn output(&mut self, entry: &LogEntry, next: u64, intake: &mut Intake<'_>) {
         let stream = entry.stream;
         let joined = self.streams.entry(stream).or_insert_with(Joined::new);
         joined.lines.push(&entry.data);
@@ -383,7 +386,7 @@ impl Run {
                     self.place.skip = taken - 1;
                     let mut tail = Tail::behind(self.place.head, self.caps);
                     tail.push(held);
-                    self.phase = Phase::Tail(tail, Gap::default());
+                    self.phase = Phase::Tail(tail, CaptureGap::default());
                 }
                 Phase::Tail(tail, _) => tail.push(held),
                 Phase::Drain(_) => {}
@@ -402,12 +405,13 @@ impl Run {
 
     /// Nothing comes any more: what is held is put in the order in which it comes out. After a restart the same is held again,
     /// and what has come out is left away.
-    fn end(&mut self, end: Option<&End>, time: Micros) {
+    fn end(&mut self, end: Option<&RunEnd>, time: Micros) {
         let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::Head) {
             Phase::Tail(tail, gap) => (tail, gap),
-            Phase::Head | Phase::Drain(_) => {
-                (Tail::behind(self.place.head, self.caps), Gap::default())
-            }
+            Phase::Head | Phase::Drain(_) => (
+                Tail::behind(self.place.head, self.caps),
+                CaptureGap::default(),
+            ),
         };
         for (&stream, joined) in &mut self.streams {
             if let Some(mut line) = joined.lines.rest() {
@@ -422,7 +426,7 @@ impl Run {
         }
         let mut last = VecDeque::new();
         let record = |record: Record| Last::Record(Box::new(record));
-        if gap != Gap::default() {
+        if gap != CaptureGap::default() {
             last.push_back(record(self.voice.gap(time, gap)));
         }
         if tail.left_out.lines > 0 {
@@ -436,11 +440,11 @@ impl Run {
     }
 
     /// What lay in parts that were removed is left out too; only the totals tell how much it was.
-    fn count_holes(&self, tail: &mut Tail, end: &End) {
+    fn count_holes(&self, tail: &mut Tail, end: &RunEnd) {
         let written = end
             .streams
             .values()
-            .fold(Count::default(), |sum, count| Count {
+            .fold(StreamCount::default(), |sum, count| StreamCount {
                 lines: sum.lines.saturating_add(count.lines),
                 bytes: sum.bytes.saturating_add(count.bytes),
             });
@@ -497,7 +501,7 @@ fn read_again(
         while number < place.part || reader.offset() < place.offset {
             match reader.next() {
                 Ok((Found::Line, range)) => {
-                    let entry = Entry::parse(reader.bytes(range)).ok();
+                    let entry = LogEntry::parse(reader.bytes(range)).ok();
                     let entry =
                         entry.filter(|entry| entry.event.is_none() && entry.stream == stream);
                     bytes.extend_from_slice(entry.as_ref().map_or(&[][..], |entry| &entry.data));
@@ -512,10 +516,10 @@ fn read_again(
     bytes.split_off(start)
 }
 
-fn first_entry(folder: &Folder, id: RunId, part: u32) -> Option<Entry> {
+fn first_entry(folder: &Folder, id: RunId, part: u32) -> Option<LogEntry> {
     let mut reader = PartReader::new(folder.open_part(id, part).ok()?, 0);
     match reader.next().ok()? {
-        (Found::Line, range) => Entry::parse(reader.bytes(range)).ok(),
+        (Found::Line, range) => LogEntry::parse(reader.bytes(range)).ok(),
         _ => None,
     }
 }

@@ -1,8 +1,8 @@
 //! Writes the capture log of one run, in parts. What cannot be written is counted and told as soon as writing works again:
 //! the command must not notice.
 
-use super::entry::{self, Entry, Event, Gap, Stream};
-use super::folder::{FIRST_PART, Folder, Limits};
+use super::entry::{self, CaptureGap, LogEntry, RunEvent, Stream};
+use super::folder::{CaptureLimits, FIRST_PART, Folder};
 use super::run_id::RunId;
 use crate::time::Micros;
 use std::fs::File;
@@ -14,16 +14,16 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The log of one run.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct RunLog {
     folder: Folder,
-    limits: Limits,
+    limits: CaptureLimits,
     run: RunId,
-    part: Part,
-    lost: Gap,
+    part: LogPart,
+    lost: CaptureGap,
 }
 
 #[derive(Debug)]
-enum Part {
+enum LogPart {
     Open {
         number: u32,
         file: File,
@@ -34,17 +34,17 @@ enum Part {
     Wanted { number: u32, tried: Option<Instant> },
 }
 
-impl Log {
-    pub(crate) fn new(folder: Folder, limits: Limits, run: RunId) -> Self {
+impl RunLog {
+    pub(crate) fn new(folder: Folder, limits: CaptureLimits, run: RunId) -> Self {
         Self {
             folder,
             limits,
             run,
-            part: Part::Wanted {
+            part: LogPart::Wanted {
                 number: FIRST_PART,
                 tried: None,
             },
-            lost: Gap::default(),
+            lost: CaptureGap::default(),
         }
     }
 
@@ -73,36 +73,36 @@ impl Log {
 
     fn try_append(&mut self, lines: &[u8], kept: &mut usize) -> io::Result<()> {
         self.make_room(lines.len() as u64)?;
-        if self.lost != Gap::default() {
+        if self.lost != CaptureGap::default() {
             let told = self.gap_line();
             self.write(&told, &mut 0)?;
-            self.lost = Gap::default();
+            self.lost = CaptureGap::default();
         }
         self.write(lines, kept)
     }
 
     /// A log without a line tells nothing.
     fn drop_empty(&mut self) {
-        if let Part::Open {
+        if let LogPart::Open {
             number, length: 0, ..
         } = self.part
             && self.folder.remove_part(self.run, number).is_ok()
         {
             let tried = Some(Instant::now());
-            self.part = Part::Wanted { number, tried };
+            self.part = LogPart::Wanted { number, tried };
         }
     }
 
     fn length(&self) -> u64 {
         match self.part {
-            Part::Open { length, .. } => length,
-            Part::Wanted { .. } => 0,
+            LogPart::Open { length, .. } => length,
+            LogPart::Wanted { .. } => 0,
         }
     }
 
     fn gap_line(&self) -> Vec<u8> {
         let text = format!("--- {} lines could not be kept ---\n", self.lost.lines);
-        let event = Event::CaptureGap(self.lost);
+        let event = RunEvent::CaptureGap(self.lost);
         let mut line = Vec::new();
         let now = Micros::now().to_string();
         entry::write(
@@ -119,25 +119,25 @@ impl Log {
     /// Opens the next part where there is none, or where `bytes` more would be too much for this one.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let number = match self.part {
-            Part::Open { length, .. }
+            LogPart::Open { length, .. }
                 if length == 0 || length + bytes <= self.limits.part_bytes =>
             {
                 return Ok(());
             }
-            Part::Open { number, .. } => number + 1,
-            Part::Wanted {
+            LogPart::Open { number, .. } => number + 1,
+            LogPart::Wanted {
                 tried: Some(tried), ..
             } if tried.elapsed() < RETRY_AFTER => {
                 return Err(io::Error::other(
                     "the capture log could not be made just now",
                 ));
             }
-            Part::Wanted { number, .. } => number,
+            LogPart::Wanted { number, .. } => number,
         };
         match self.folder.create_part(self.run, number) {
             Ok(file) => {
                 // the part before stays locked until this one is: a reader never sees a running command without a lock
-                self.part = Part::Open {
+                self.part = LogPart::Open {
                     number,
                     file,
                     length: 0,
@@ -146,10 +146,10 @@ impl Log {
                 Ok(())
             }
             // writing on in a part that is too long is better than not writing
-            Err(_) if matches!(self.part, Part::Open { .. }) => Ok(()),
+            Err(_) if matches!(self.part, LogPart::Open { .. }) => Ok(()),
             Err(error) => {
                 let tried = Some(Instant::now());
-                self.part = Part::Wanted { number, tried };
+                self.part = LogPart::Wanted { number, tried };
                 Err(error)
             }
         }
@@ -166,7 +166,7 @@ impl Log {
 
     /// Writes as many of the lines as can be; `kept` grows by their bytes.
     fn write(&mut self, lines: &[u8], kept: &mut usize) -> io::Result<()> {
-        let Part::Open { file, length, .. } = &mut self.part else {
+        let LogPart::Open { file, length, .. } = &mut self.part else {
             return Err(io::Error::other("there is no part to write to"));
         };
         let mut written = 0;
@@ -196,13 +196,13 @@ impl Log {
 }
 
 /// The output that lines of a log hold.
-fn output_in(lines: &[u8]) -> Gap {
+fn output_in(lines: &[u8]) -> CaptureGap {
     let entries = lines
         .split(|&byte| byte == b'\n')
-        .filter_map(|line| Entry::parse(line).ok());
+        .filter_map(|line| LogEntry::parse(line).ok());
     entries
         .filter(|entry| entry.event.is_none())
-        .fold(Gap::default(), |sum, entry| Gap {
+        .fold(CaptureGap::default(), |sum, entry| CaptureGap {
             lines: sum.lines + u64::from(entry.data.ends_with(b"\n")),
             bytes: sum.bytes + entry.data.len() as u64,
         })
@@ -226,14 +226,14 @@ mod tests {
         line
     }
 
-    fn log(dir: &std::path::Path, part_bytes: u64) -> (Folder, Log) {
+    fn log(dir: &std::path::Path, part_bytes: u64) -> (Folder, RunLog) {
         let folder = Folder::new(dir);
-        let limits = Limits {
+        let limits = CaptureLimits {
             part_bytes,
             parts_kept: 2,
-            ..Limits::default()
+            ..CaptureLimits::default()
         };
-        let log = Log::new(folder.clone(), limits, RunId::new(Micros::now()));
+        let log = RunLog::new(folder.clone(), limits, RunId::new(Micros::now()));
         (folder, log)
     }
 
@@ -277,7 +277,7 @@ mod tests {
             log.append(&line("three\n")).is_err(),
             "it is not tried at once"
         );
-        let Part::Wanted { tried, .. } = &mut log.part else {
+        let LogPart::Wanted { tried, .. } = &mut log.part else {
             panic!("open")
         };
         *tried = None;
@@ -301,7 +301,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (folder, mut log) = log(dir.path(), 1 << 20);
         drop(folder.create_part(log.run, 1).unwrap());
-        log.part = Part::Open {
+        log.part = LogPart::Open {
             number: 1,
             file: folder.open_part(log.run, 1).unwrap(),
             length: 0,
@@ -317,12 +317,12 @@ mod tests {
         log.append(&line("one\n")).unwrap();
         // a file opened for reading takes no bytes, as a full disk does not
         let reader = folder.open_part(log.run, 1).unwrap();
-        let Part::Open { file, .. } = &mut log.part else {
+        let LogPart::Open { file, .. } = &mut log.part else {
             panic!("not open")
         };
         let good = std::mem::replace(file, reader);
         assert!(log.append(&line("two\n")).is_err());
-        let Part::Open { file, .. } = &mut log.part else {
+        let LogPart::Open { file, .. } = &mut log.part else {
             panic!("not open")
         };
         *file = good;
@@ -332,7 +332,7 @@ mod tests {
             text.lines().count() == 3
                 && text
                     .lines()
-                    .all(|line| Entry::parse(line.as_bytes()).is_ok()),
+                    .all(|line| LogEntry::parse(line.as_bytes()).is_ok()),
             "{text}"
         );
     }

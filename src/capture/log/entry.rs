@@ -45,32 +45,32 @@ impl fmt::Display for Stream {
 
 /// A line that was read.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct LogEntry {
     pub(crate) time: Micros,
     pub(crate) stream: Stream,
     /// The run, or, in the logs of microsandbox, the number of the session.
     pub(crate) id: String,
     /// As the command wrote it: with its line end when it ends a line.
     pub(crate) data: Vec<u8>,
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<RunEvent>,
 }
 
 /// What is said about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum Event {
+pub(crate) enum RunEvent {
     /// The command was started, or could not be.
-    ProcessStart(Start),
+    ProcessStart(RunStart),
     /// The log could not be written for a while.
-    CaptureGap(Gap),
+    CaptureGap(CaptureGap),
     /// The command ended.
-    ProcessEnd(End),
+    ProcessEnd(RunEnd),
 }
 
 /// What is known at the start of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Start {
+pub(crate) struct RunStart {
     pub(crate) source: String,
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +87,7 @@ pub(crate) struct Start {
 /// Output that was passed on and could not be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Gap {
+pub(crate) struct CaptureGap {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Gap {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct End {
+pub(crate) struct RunEnd {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exit_code: Option<i32>,
     /// The name of the signal that ended it.
@@ -106,7 +106,7 @@ pub(crate) struct End {
     pub(crate) failure: Option<String>,
     pub(crate) duration_us: u64,
     /// What was written to each stream, kept or not.
-    pub(crate) streams: BTreeMap<Stream, Count>,
+    pub(crate) streams: BTreeMap<Stream, StreamCount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error_category: Option<Category>,
     /// The name of the error report beside the log.
@@ -114,7 +114,7 @@ pub(crate) struct End {
     pub(crate) report: Option<String>,
 }
 
-impl End {
+impl RunEnd {
     /// Whether the command did what it was asked to, as far as it says so itself.
     pub(crate) fn success(&self) -> bool {
         self.signal.is_none() && self.failure.is_none() && self.exit_code.unwrap_or(0) == 0
@@ -124,14 +124,14 @@ impl End {
 /// How much was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Count {
+pub(crate) struct StreamCount {
     pub(crate) bytes: u64,
     pub(crate) lines: u64,
 }
 
 /// The form on disk, written.
 #[derive(Serialize)]
-struct Written<'a> {
+struct EntryWritten<'a> {
     t: &'a str,
     s: Stream,
     d: Cow<'a, str>,
@@ -139,7 +139,7 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a Event>,
+    event: Option<&'a RunEvent>,
 }
 
 /// Adds the line that says this to `buffer`. `time` is in RFC 3339; data that is not UTF-8 goes as base64.
@@ -149,13 +149,13 @@ pub(crate) fn write(
     stream: Stream,
     id: &str,
     data: &[u8],
-    event: Option<&Event>,
+    event: Option<&RunEvent>,
 ) {
     let (d, e) = match std::str::from_utf8(data) {
         Ok(text) => (Cow::Borrowed(text), None),
         Err(_) => (Cow::Owned(STANDARD.encode(data)), Some(BASE64)),
     };
-    let line = Written {
+    let line = EntryWritten {
         t: time,
         s: stream,
         d,
@@ -172,14 +172,14 @@ const BASE64: &str = "b64";
 
 /// The form on disk, read: unknown keys are passed over.
 #[derive(Deserialize)]
-struct Read<'a> {
+struct EntryRead<'a> {
     #[serde(borrow)]
     t: Cow<'a, str>,
     s: Stream,
     #[serde(borrow)]
     d: Cow<'a, str>,
     #[serde(default)]
-    id: Option<Id>,
+    id: Option<RunIdJson>,
     #[serde(default, borrow)]
     e: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -188,16 +188,16 @@ struct Read<'a> {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Id {
+enum RunIdJson {
     Number(u64),
     Text(String),
 }
 
-impl Entry {
+impl LogEntry {
     /// Reads a line, without its end. Data that says it is base64 and is not is taken as it stands; an event of a kind that is
     /// not known is passed over.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, EntryError> {
-        let read: Read<'_> = serde_json::from_slice(line).map_err(EntryError::Json)?;
+        let read: EntryRead<'_> = serde_json::from_slice(line).map_err(EntryError::Json)?;
         let wrong_time = |_| EntryError::Time(read.t.chars().take(40).collect());
         let time = Micros::parse(&read.t, Micros::default()).map_err(wrong_time)?;
         let encoded = read.e.as_deref() == Some(BASE64);
@@ -207,8 +207,8 @@ impl Entry {
             stream: read.s,
             id: match read.id {
                 None => String::new(),
-                Some(Id::Number(number)) => number.to_string(),
-                Some(Id::Text(text)) => text,
+                Some(RunIdJson::Number(number)) => number.to_string(),
+                Some(RunIdJson::Text(text)) => text,
             },
             data: decoded
                 .flatten()
@@ -252,7 +252,7 @@ mod tests {
     use proptest::prelude::*;
     use std::error::Error as _;
 
-    fn written(stream: Stream, data: &[u8], event: Option<&Event>) -> String {
+    fn written(stream: Stream, data: &[u8], event: Option<&RunEvent>) -> String {
         let mut buffer = Vec::new();
         write(
             &mut buffer,
@@ -280,17 +280,17 @@ mod tests {
     #[test]
     fn lines_of_microsandbox_are_read() {
         let line = br#"{"t":"2026-04-30T20:32:59.688Z","s":"output","d":"hi\r\n","id":7}"#;
-        let entry = Entry::parse(line).unwrap();
+        let entry = LogEntry::parse(line).unwrap();
         assert_eq!(
             (entry.id.as_str(), entry.stream, &entry.data[..]),
             ("7", Stream::Output, &b"hi\r\n"[..])
         );
         assert_eq!(entry.time.to_string(), "2026-04-30T20:32:59.688000Z");
         let line = br#"{"t":"2026-04-30T20:32:59Z","s":"system","d":"--- sandbox started ---\n"}"#;
-        assert_eq!(Entry::parse(line).unwrap().id, "");
+        assert_eq!(LogEntry::parse(line).unwrap().id, "");
         let line = br#"{"t":"2026-04-30T20:32:59Z","s":"stdout","d":"***","id":null,"e":"b64"}"#;
         assert_eq!(
-            Entry::parse(line).unwrap().data,
+            LogEntry::parse(line).unwrap().data,
             b"***",
             "bad base64 is taken as it stands"
         );
@@ -298,12 +298,12 @@ mod tests {
 
     #[test]
     fn events_read_back_and_unknown_ones_are_passed_over() {
-        let end = Event::ProcessEnd(End {
+        let end = RunEvent::ProcessEnd(RunEnd {
             exit_code: Some(3),
             duration_us: 9,
-            streams: BTreeMap::from([(Stream::Stdout, Count { bytes: 4, lines: 1 })]),
+            streams: BTreeMap::from([(Stream::Stdout, StreamCount { bytes: 4, lines: 1 })]),
             error_category: Some(Category::PortConflict),
-            ..End::default()
+            ..RunEnd::default()
         });
         let line = written(Stream::System, b"ended\n", Some(&end));
         let told = concat!(
@@ -311,36 +311,36 @@ mod tests {
             r#""streams":{"stdout":{"bytes":4,"lines":1}},"error_category":"port_conflict"}"#
         );
         assert!(line.contains(told), "{line}");
-        assert_eq!(Entry::parse(line.as_bytes()).unwrap().event, Some(end));
+        assert_eq!(LogEntry::parse(line.as_bytes()).unwrap().event, Some(end));
         let line = br#"{"t":"2026-04-30T20:32:59Z","s":"system","d":"x","event":{"type":"news"},"more":1}"#;
-        assert_eq!(Entry::parse(line).unwrap().event, None);
+        assert_eq!(LogEntry::parse(line).unwrap().event, None);
     }
 
     #[test]
     fn what_is_no_entry_says_why() {
-        let error = Entry::parse(b"{\"t\":").unwrap_err();
+        let error = LogEntry::parse(b"{\"t\":").unwrap_err();
         assert_eq!(
             error.to_string(),
             "expected an entry of a capture log: EOF while parsing a value at line 1 column 5"
         );
         assert!(error.source().is_some());
-        let error = Entry::parse(br#"{"t":"soon","s":"stdout","d":""}"#).unwrap_err();
+        let error = LogEntry::parse(br#"{"t":"soon","s":"stdout","d":""}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
             "expected a time in RFC 3339, found \"soon\""
         );
         assert!(error.source().is_none());
-        assert!(Entry::parse(br#"{"t":"2026-04-30T20:32:59Z","s":"stdin","d":""}"#).is_err());
+        assert!(LogEntry::parse(br#"{"t":"2026-04-30T20:32:59Z","s":"stdin","d":""}"#).is_err());
     }
 
     /// What the specification shows is read, and written again byte for byte.
     #[test]
     fn the_example_of_the_specification_is_true() {
-        let spec = include_str!("../../format-spec/capture.md");
+        let spec = include_str!("../../../format-spec/capture.md");
         let example = spec.split("```").nth(1).unwrap().trim_start();
         let mut written = Vec::new();
         for line in example.lines() {
-            let entry = Entry::parse(line.as_bytes()).unwrap();
+            let entry = LogEntry::parse(line.as_bytes()).unwrap();
             assert!(entry.id.parse::<RunId>().is_ok(), "{line}");
             assert_eq!(entry.stream == Stream::System, entry.event.is_some());
             write(
@@ -361,7 +361,7 @@ mod tests {
             for bytes in [&data[..], text.as_bytes()] {
                 let line = written(Stream::Output, bytes, None);
                 prop_assert_eq!(line.matches('\n').count(), 1, "one line");
-                prop_assert_eq!(Entry::parse(line.as_bytes()).unwrap().data, bytes);
+                prop_assert_eq!(LogEntry::parse(line.as_bytes()).unwrap().data, bytes);
             }
         }
 
@@ -369,9 +369,9 @@ mod tests {
         fn every_cut_and_every_changed_byte_is_survived(at in 0usize..90, byte in any::<u8>()) {
             let mut line = written(Stream::Stdout, "caf\u{e9}\n".as_bytes(), None).into_bytes();
             let at = at % line.len();
-            let _ = Entry::parse(&line[..at]);
+            let _ = LogEntry::parse(&line[..at]);
             line[at] = byte;
-            let _ = Entry::parse(&line);
+            let _ = LogEntry::parse(&line);
         }
     }
 }

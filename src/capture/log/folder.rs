@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// How much of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CaptureLimits {
     /// Bytes at which a log goes on in its next part.
     pub part_bytes: u64,
     /// Parts kept besides the one being written: always the first, as it tells what was run and how it began, and the
@@ -26,7 +26,7 @@ pub struct Limits {
 }
 
 /// 50 MiB a run and 256 MiB in all fit a small disk; 200 runs are weeks of lifecycle commands.
-impl Default for Limits {
+impl Default for CaptureLimits {
     fn default() -> Self {
         Self {
             part_bytes: 10 << 20,
@@ -61,7 +61,7 @@ pub(crate) struct Folder {
 
 /// What the folder holds of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
+pub(crate) struct RunParts {
     /// Ascending.
     pub(crate) numbers: Vec<u32>,
     pub(crate) bytes: u64,
@@ -129,8 +129,8 @@ impl Folder {
     }
 
     /// The runs of which there is something, oldest first.
-    pub(crate) fn runs(&self) -> io::Result<BTreeMap<RunId, Parts>> {
-        let mut runs = BTreeMap::<RunId, Parts>::new();
+    pub(crate) fn runs(&self) -> io::Result<BTreeMap<RunId, RunParts>> {
+        let mut runs = BTreeMap::<RunId, RunParts>::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -158,7 +158,7 @@ impl Folder {
 
     /// Removes what is over the limits: the oldest runs that have ended, and the oldest reports. A run that is going on is
     /// never removed: it has its own limit.
-    pub(crate) fn prune(&self, limits: &Limits) -> io::Result<()> {
+    pub(crate) fn prune(&self, limits: &CaptureLimits) -> io::Result<()> {
         let runs = self.runs()?;
         let mut count = runs.len();
         let mut bytes: u64 = runs.values().map(|parts| parts.bytes).sum();
@@ -326,10 +326,10 @@ mod tests {
             drop(fill(&folder, *id, 5, 10));
         }
         let keep = |runs, bytes| {
-            let limits = Limits {
+            let limits = CaptureLimits {
                 runs,
                 bytes,
-                ..Limits::default()
+                ..CaptureLimits::default()
             };
             folder.prune(&limits).unwrap();
             folder.runs().unwrap().into_keys().collect::<Vec<_>>()
@@ -353,9 +353,9 @@ mod tests {
         assert!(folder.create_report(ids[4]).is_err());
         fs::write(dir.path().join("notes.report.txt"), "mine").unwrap();
         folder
-            .prune(&Limits {
+            .prune(&CaptureLimits {
                 reports: 2,
-                ..Limits::default()
+                ..CaptureLimits::default()
             })
             .unwrap();
         let mut left: Vec<_> = fs::read_dir(dir.path())

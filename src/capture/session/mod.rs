@@ -1,18 +1,21 @@
 //! One run being captured: its output goes, scrubbed, to its log; counts and last lines are kept for how it ends.
 
-use super::category::{Category, Failure, classify};
-use super::entry::{self, Count, End, Event, Start, Stream};
-use super::folder::{Folder, Limits, report_name};
-use super::log::Log;
-use super::notice;
-use super::report::{LastLines, Report};
-use super::run_id::RunId;
-use super::scrub::{LineScrubber, Piece};
-use super::signals::signal_name;
+mod ending;
+mod notice;
+mod report;
+mod scrub;
+
+use super::log::{
+    CaptureLimits, Category, ExitFailure, Folder, RunEnd, RunEvent, RunId, RunLog, RunStart,
+    Stream, StreamCount, classify, report_name, write,
+};
 use crate::record::Source;
 use crate::redact;
 use crate::redact::Redactor;
 use crate::time::Micros;
+pub use ending::Ending;
+use report::{ErrorReport, LastLines};
+use scrub::{LineScrubber, ScrubbedPiece};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,11 +25,11 @@ use std::time::{Duration, Instant};
 
 /// How captures are kept.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RecordingOptions {
     /// Folder of the capture logs.
     pub dir: PathBuf,
     /// How much of it is kept.
-    pub limits: Limits,
+    pub limits: CaptureLimits,
     /// What is scrubbed before anything is written. Rules that cannot be used leave the output uncaptured, which is told in
     /// the journal: a mistake in the settings must not stop a machine from coming up.
     pub redact: redact::Options,
@@ -34,7 +37,7 @@ pub struct Options {
 
 /// What is known of a run before it starts.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct RunFacts {
     /// The source of its records.
     pub source: Source,
     /// What people call it: `postCreateCommand`.
@@ -47,71 +50,6 @@ pub struct Facts {
     pub user: String,
     /// The run that left this one behind.
     pub parent: Option<RunId>,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By the signal of this number.
-    Killed(i32),
-    /// It could not be started.
-    NotStarted {
-        /// What a shell would exit with.
-        code: i32,
-        /// Why.
-        why: String,
-    },
-    /// There was nothing more to read: not a command, but what came on standard input.
-    EndOfInput,
-}
-
-impl Ending {
-    pub(crate) fn no_terminal(error: &io::Error) -> Self {
-        Self::NotStarted {
-            code: 126,
-            why: format!("there is no terminal for it: {error}"),
-        }
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Exited(code) => format!("exit code {code}"),
-            Self::Killed(signal) => format!("killed by {}", signal_name(*signal)),
-            Self::NotStarted { why, .. } => why.clone(),
-            Self::EndOfInput => "end of input".to_owned(),
-        }
-    }
-
-    fn code(&self) -> Option<i32> {
-        match self {
-            Self::Exited(code) | Self::NotStarted { code, .. } => Some(*code),
-            Self::Killed(_) | Self::EndOfInput => None,
-        }
-    }
-
-    fn signal(&self) -> Option<String> {
-        match self {
-            Self::Killed(signal) => Some(signal_name(*signal)),
-            _ => None,
-        }
-    }
-
-    fn why(&self) -> Option<String> {
-        match self {
-            Self::NotStarted { why, .. } => Some(why.clone()),
-            _ => None,
-        }
-    }
-
-    fn failure(&self) -> Option<Failure> {
-        match self {
-            Self::EndOfInput | Self::Exited(0) => None,
-            Self::Exited(code) | Self::NotStarted { code, .. } => Some(Failure::Code(*code)),
-            Self::Killed(_) => Some(Failure::Signal),
-        }
-    }
 }
 
 /// How long what the command leaves standing within a line is held back.
@@ -129,14 +67,14 @@ fn bounded(text: &str) -> String {
 
 /// A run that is captured, or not, shared by the threads that pass its output on.
 #[derive(Debug)]
-pub(crate) struct Kept<'a> {
-    wanted: Option<(&'a Options, Facts)>,
+pub(crate) struct Recording<'a> {
+    wanted: Option<(&'a RecordingOptions, RunFacts)>,
     /// From the start of the command on.
     session: Mutex<Option<Session>>,
 }
 
-impl<'a> Kept<'a> {
-    pub(crate) fn new(options: Option<&'a Options>, facts: Facts) -> Self {
+impl<'a> Recording<'a> {
+    pub(crate) fn new(options: Option<&'a RecordingOptions>, facts: RunFacts) -> Self {
         Self {
             wanted: options.map(|options| (options, facts)),
             session: Mutex::new(None),
@@ -184,23 +122,23 @@ impl<'a> Kept<'a> {
 #[derive(Debug)]
 pub(crate) struct Session {
     id: RunId,
-    start: Start,
+    start: RunStart,
     begun: Instant,
     took: Option<Duration>,
-    out: Out,
-    streams: BTreeMap<Stream, Channel>,
+    out: LogOutput,
+    streams: BTreeMap<Stream, StreamState>,
     redactor: Redactor,
     reports_kept: usize,
 }
 
 /// Where the lines of the log go.
 #[derive(Debug)]
-struct Out {
+struct LogOutput {
     id: String,
     /// The time of what is being written, once for all its lines.
     now: String,
     folder: Folder,
-    log: Log,
+    log: RunLog,
     /// Lines of one write, to spare the calls.
     buffer: Vec<u8>,
     told_of_trouble: bool,
@@ -208,9 +146,9 @@ struct Out {
 
 /// One stream of the command.
 #[derive(Debug)]
-struct Channel {
+struct StreamState {
     scrubber: LineScrubber,
-    count: Count,
+    count: StreamCount,
     last: LastLines,
 }
 
@@ -218,8 +156,8 @@ impl Session {
     /// Makes room in the folder, and tells that the command was started, as this process; `None` when it could not be.
     /// Nothing else that fails here is an error.
     pub(crate) fn begin(
-        options: &Options,
-        facts: &Facts,
+        options: &RecordingOptions,
+        facts: &RunFacts,
         begun: Instant,
         pid: Option<u32>,
     ) -> Result<Self, redact::Error> {
@@ -229,7 +167,7 @@ impl Session {
         // what is too much now is too much the next time as well
         let _ = folder.prune(&options.limits);
         let scrubbed = |text: &str| bounded(&redactor.redact_text(text));
-        let start = Start {
+        let start = RunStart {
             source: scrubbed(facts.source.as_str()),
             name: scrubbed(&facts.name),
             pid,
@@ -243,10 +181,10 @@ impl Session {
             start,
             begun,
             took: None,
-            out: Out {
+            out: LogOutput {
                 id: id.to_string(),
                 now: String::new(),
-                log: Log::new(folder.clone(), options.limits, id),
+                log: RunLog::new(folder.clone(), options.limits, id),
                 folder,
                 buffer: Vec::new(),
                 told_of_trouble: false,
@@ -264,12 +202,12 @@ impl Session {
     }
 
     fn started(&mut self) {
-        let Start { name, command, .. } = &self.start;
+        let RunStart { name, command, .. } = &self.start;
         let text = match self.start.pid {
             Some(_) => format!("--- {name} started: {command} ---\n"),
             None => format!("--- {name} could not be started: {command} ---\n"),
         };
-        let event = Event::ProcessStart(self.start.clone());
+        let event = RunEvent::ProcessStart(self.start.clone());
         self.out.event(&text, &event);
     }
 
@@ -281,7 +219,7 @@ impl Session {
     /// Keeps output.
     pub(crate) fn output(&mut self, stream: Stream, chunk: &[u8]) {
         let (channel, out) = self.channel(stream);
-        let Channel {
+        let StreamState {
             scrubber,
             count,
             last,
@@ -300,7 +238,7 @@ impl Session {
     /// The command has written nothing for [`QUIET_AFTER`]: what stands within a line is written.
     pub(crate) fn quiet(&mut self, stream: Stream) {
         let (channel, out) = self.channel(stream);
-        let Channel {
+        let StreamState {
             scrubber,
             count,
             last,
@@ -313,7 +251,7 @@ impl Session {
     pub(crate) fn end(&mut self, ending: &Ending) {
         self.out.now = Micros::now().to_string();
         for (&stream, channel) in &mut self.streams {
-            let Channel {
+            let StreamState {
                 scrubber,
                 count,
                 last,
@@ -327,7 +265,7 @@ impl Session {
         let report = category.and_then(|category| self.report(ending, category).ok());
         let took = self.took.unwrap_or_else(|| self.begun.elapsed());
         let counts = self.streams.iter();
-        let end = End {
+        let end = RunEnd {
             exit_code: ending.code(),
             signal: ending.signal(),
             failure: ending.why(),
@@ -339,7 +277,7 @@ impl Session {
             report,
         };
         let text = format!("--- {} ended: {} ---\n", self.start.name, ending.words());
-        if !self.out.event(&text, &Event::ProcessEnd(end)) {
+        if !self.out.event(&text, &RunEvent::ProcessEnd(end)) {
             let (Self { id, .. }, words) = (&*self, ending.words());
             notice::warn(&format!(
                 "run {id}: {} ended and that is not captured: {words}",
@@ -348,11 +286,11 @@ impl Session {
         }
     }
 
-    fn channel(&mut self, stream: Stream) -> (&mut Channel, &mut Out) {
+    fn channel(&mut self, stream: Stream) -> (&mut StreamState, &mut LogOutput) {
         let redactor = &self.redactor;
-        let new = || Channel {
+        let new = || StreamState {
             scrubber: LineScrubber::new(Source::new("capture", stream.as_str()), redactor.clone()),
-            count: Count::default(),
+            count: StreamCount::default(),
             last: LastLines::default(),
         };
         self.out.now = Micros::now().to_string();
@@ -367,7 +305,7 @@ impl Session {
         order.into_iter().filter_map(lines).collect()
     }
 
-    fn classify(&self, failure: Failure) -> Category {
+    fn classify(&self, failure: ExitFailure) -> Category {
         let lines: Vec<_> = self
             .last_lines()
             .iter()
@@ -378,7 +316,7 @@ impl Session {
 
     /// Writes the error report and says its name.
     fn report(&self, ending: &Ending, category: Category) -> io::Result<String> {
-        let report = Report {
+        let report = ErrorReport {
             start: &self.start,
             run_id: &self.id.to_string(),
             ending: &ending.words(),
@@ -395,18 +333,18 @@ impl Session {
     }
 }
 
-impl Out {
+impl LogOutput {
     fn piece(
         &mut self,
         stream: Stream,
-        piece: &Piece<'_>,
-        count: &mut Count,
+        piece: &ScrubbedPiece<'_>,
+        count: &mut StreamCount,
         last: &mut LastLines,
     ) {
         count.lines += u64::from(piece.ends);
         last.push(piece.line, piece.ends);
         if !piece.data.is_empty() {
-            entry::write(
+            write(
                 &mut self.buffer,
                 &self.now,
                 stream,
@@ -417,9 +355,9 @@ impl Out {
         }
     }
 
-    fn event(&mut self, text: &str, event: &Event) -> bool {
+    fn event(&mut self, text: &str, event: &RunEvent) -> bool {
         let text = text.as_bytes();
-        entry::write(
+        write(
             &mut self.buffer,
             &Micros::now().to_string(),
             Stream::System,
@@ -457,20 +395,20 @@ const BUFFER_KEPT: usize = 512 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::entry::Entry;
+    use crate::capture::log::LogEntry;
     use std::fs;
     use std::path::Path;
 
-    fn options(dir: &Path) -> Options {
-        Options {
+    fn options(dir: &Path) -> RecordingOptions {
+        RecordingOptions {
             dir: dir.to_owned(),
-            limits: Limits::default(),
+            limits: CaptureLimits::default(),
             redact: redact::Options::default(),
         }
     }
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> RunFacts {
+        RunFacts {
             source: "devcontainer:w".parse().unwrap(),
             name: "postCreateCommand".to_owned(),
             command: "deploy --token=hunter2hunter2".to_owned(),
@@ -484,10 +422,10 @@ mod tests {
         Session::begin(&options(dir), &facts(), Instant::now(), Some(42)).unwrap()
     }
 
-    fn entries(dir: &Path, id: RunId) -> Vec<Entry> {
+    fn entries(dir: &Path, id: RunId) -> Vec<LogEntry> {
         let text = fs::read_to_string(dir.join(format!("{id}.000001.log"))).unwrap();
         text.lines()
-            .map(|line| Entry::parse(line.as_bytes()).unwrap())
+            .map(|line| LogEntry::parse(line.as_bytes()).unwrap())
             .collect()
     }
 
@@ -507,21 +445,24 @@ mod tests {
         assert_eq!(said[1], (Stream::Stdout, "one\n".to_owned()));
         assert_eq!(said[3], (Stream::Stderr, "\n".to_owned()));
         assert_eq!(said[4], (Stream::Stdout, "two".to_owned()));
-        let Some(Event::ProcessStart(start)) = &entries[0].event else {
+        let Some(RunEvent::ProcessStart(start)) = &entries[0].event else {
             panic!("{:?}", entries[0])
         };
         assert_eq!(
             (start.pid, start.name.as_str()),
             (Some(42), "postCreateCommand")
         );
-        let Some(Event::ProcessEnd(end)) = &entries[5].event else {
+        let Some(RunEvent::ProcessEnd(end)) = &entries[5].event else {
             panic!("{:?}", entries[5])
         };
         assert_eq!(end.exit_code, Some(3));
-        assert_eq!(end.streams[&Stream::Stdout], Count { bytes: 7, lines: 2 });
+        assert_eq!(
+            end.streams[&Stream::Stdout],
+            StreamCount { bytes: 7, lines: 2 }
+        );
         assert_eq!(
             end.streams[&Stream::Stderr],
-            Count {
+            StreamCount {
                 bytes: 33,
                 lines: 2
             }
@@ -547,7 +488,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut options = options(dir.path());
         options.redact.patterns = vec!["(".to_owned()];
-        let kept = Kept::new(Some(&options), facts());
+        let kept = Recording::new(Some(&options), facts());
         assert_eq!(kept.start(|| "started", |_| Some(1)), "started");
         kept.with(|_| panic!("nothing is kept"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -557,7 +498,7 @@ mod tests {
     fn a_mistake_of_ours_is_nothing_to_the_command() {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
-        let kept = Kept::new(Some(&options), facts());
+        let kept = Recording::new(Some(&options), facts());
         kept.start(|| (), |()| Some(1));
         kept.with(|_| panic!("a mistake, on purpose"));
         let mut goes_on = false;
@@ -571,24 +512,6 @@ mod tests {
         let long = "\u{20ac}".repeat(2000);
         let told = bounded(&long);
         assert!(told.len() < FACT_BYTES_MAX + 4 && told.ends_with("\u{20ac}..."));
-    }
-
-    #[test]
-    fn endings_have_words() {
-        for (ending, words) in [
-            (Ending::Exited(2), "exit code 2"),
-            (Ending::Killed(9), "killed by SIGKILL"),
-            (Ending::EndOfInput, "end of input"),
-            (
-                Ending::NotStarted {
-                    code: 127,
-                    why: "command not found".to_owned(),
-                },
-                "command not found",
-            ),
-        ] {
-            assert_eq!(ending.words(), words);
-        }
     }
 
     #[test]

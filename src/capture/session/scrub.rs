@@ -15,7 +15,7 @@ const CUT_BACK_MAX: usize = 4096;
 
 /// What may be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Piece<'a> {
+pub(crate) struct ScrubbedPiece<'a> {
     /// With the end of the line, if it has come.
     pub(crate) data: &'a [u8],
     /// Whether this ends a line.
@@ -49,7 +49,7 @@ impl LineScrubber {
     }
 
     /// Adds output; `emit` gets what may be written.
-    pub(crate) fn push(&mut self, mut chunk: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn push(&mut self, mut chunk: &[u8], emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         while let Some(at) = memchr::memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(at + 1);
             chunk = rest;
@@ -77,7 +77,7 @@ impl LineScrubber {
     }
 
     /// Writes what stands, up to the last space: a word may be the first half of a secret.
-    pub(crate) fn quiet(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn quiet(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let end = self.end_of_words();
         if end > self.written {
             self.line_so_far(end, emit);
@@ -85,7 +85,7 @@ impl LineScrubber {
     }
 
     /// Writes all that is left: nothing comes any more.
-    pub(crate) fn end(&mut self, emit: &mut impl FnMut(Piece<'_>)) {
+    pub(crate) fn end(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         if self.raw.len() > self.written {
             self.line_so_far(self.raw.len(), emit);
         }
@@ -123,13 +123,13 @@ impl LineScrubber {
     }
 
     /// The common case: a line that came in one piece.
-    fn whole_line(&mut self, line: &[u8], emit: &mut impl FnMut(Piece<'_>)) {
+    fn whole_line(&mut self, line: &[u8], emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let content = without_end(line);
         let text = String::from_utf8_lossy(content);
         let scrubbed = self.scrub(&text);
         if scrubbed == text {
             let line_text = &*text;
-            emit(Piece {
+            emit(ScrubbedPiece {
                 data: line,
                 ends: true,
                 line: line_text,
@@ -138,7 +138,7 @@ impl LineScrubber {
         }
         let mut data = scrubbed.clone().into_bytes();
         data.extend_from_slice(line.get(content.len()..).unwrap_or_default());
-        emit(Piece {
+        emit(ScrubbedPiece {
             data: &data,
             ends: true,
             line: &scrubbed,
@@ -147,7 +147,7 @@ impl LineScrubber {
 
     /// Writes what is new of the line up to `end`. What has been written stands; when the whole line shows that it was part of
     /// a secret, at least the rest of that is not written.
-    fn line_so_far(&mut self, end: usize, emit: &mut impl FnMut(Piece<'_>)) {
+    fn line_so_far(&mut self, end: usize, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let raw = std::mem::take(&mut self.raw);
         let so_far = raw.get(..end).unwrap_or(&raw);
         let content = without_end(so_far);
@@ -162,7 +162,7 @@ impl LineScrubber {
             Cow::Owned(data)
         };
         let ends = so_far.len() > content.len();
-        emit(Piece {
+        emit(ScrubbedPiece {
             data: &data,
             ends,
             line: &scrubbed,
@@ -218,14 +218,14 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Seen {
+    struct Emitted {
         data: Vec<u8>,
         pieces: Vec<String>,
         ended: usize,
     }
 
-    impl Seen {
-        fn emit(&mut self) -> impl FnMut(Piece<'_>) {
+    impl Emitted {
+        fn emit(&mut self) -> impl FnMut(ScrubbedPiece<'_>) {
             |piece| {
                 self.data.extend_from_slice(piece.data);
                 self.pieces
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn lines_go_as_they_are() {
-        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let (mut lines, mut seen) = (scrubber(), Emitted::default());
         lines.push(b"one\r\n\ntwo", &mut seen.emit());
         assert_eq!(seen.pieces, ["one\r\n", "\n"]);
         lines.push(b" more\nthree", &mut seen.emit());
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_secret_in_pieces_is_a_secret() {
-        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let (mut lines, mut seen) = (scrubber(), Emitted::default());
         for piece in ["export TOKEN=hun", "ter2secret", "99\nnext\n"] {
             lines.push(piece.as_bytes(), &mut seen.emit());
             lines.quiet(&mut seen.emit());
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_secret_whose_name_was_written_before_is_not() {
-        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let (mut lines, mut seen) = (scrubber(), Emitted::default());
         lines.push(b"password: ", &mut seen.emit());
         assert!(lines.holds_words());
         lines.quiet(&mut seen.emit());
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_kept_unless_they_hide_a_secret() {
-        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let (mut lines, mut seen) = (scrubber(), Emitted::default());
         lines.push(b"\xff\xfe raw\n", &mut seen.emit());
         assert_eq!(seen.data, b"\xff\xfe raw\n");
         lines.push(b"\xff password=hunter2hunter2\n", &mut seen.emit());
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_at_the_bound() {
-        let (mut lines, mut seen) = (scrubber(), Seen::default());
+        let (mut lines, mut seen) = (scrubber(), Emitted::default());
         let chunk = "word and ".repeat(7000);
         for _ in 0..40 {
             lines.push(chunk.as_bytes(), &mut seen.emit());
@@ -307,7 +307,7 @@ mod tests {
     proptest! {
         #[test]
         fn clean_output_is_written_whole(pieces in prop::collection::vec("[a-c \r\n\u{e9}]{0,9}", 0..20), quiet in any::<u32>()) {
-            let (mut lines, mut seen) = (scrubber(), Seen::default());
+            let (mut lines, mut seen) = (scrubber(), Emitted::default());
             for (n, piece) in pieces.iter().enumerate() {
                 lines.push(piece.as_bytes(), &mut seen.emit());
                 if quiet >> n & 1 == 1 {
@@ -322,7 +322,7 @@ mod tests {
 
         #[test]
         fn any_cut_of_a_secret_is_scrubbed(cuts in prop::collection::vec(1usize..12, 1..6), quiet in any::<bool>()) {
-            let (mut lines, mut seen) = (scrubber(), Seen::default());
+            let (mut lines, mut seen) = (scrubber(), Emitted::default());
             let mut rest = &b"login with password=hunter2hunter2 done\n"[..];
             for cut in cuts {
                 let (piece, after) = rest.split_at(cut.min(rest.len()));

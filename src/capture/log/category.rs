@@ -50,7 +50,7 @@ impl fmt::Display for Category {
 
 /// How a command failed, as its parent saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum ExitFailure {
     Code(i32),
     Signal,
 }
@@ -208,11 +208,11 @@ const TELLING_CODES: [(i32, Category); 3] = [
 
 /// The category of a failure. `outputs` are the last lines of each stream, oldest line first, the most telling stream first.
 /// The cause that stands nearest to the end decides; a command that was killed is a crash whatever it said before.
-pub(crate) fn classify<'a, L>(failure: Failure, outputs: &[L]) -> Category
+pub(crate) fn classify<'a, L>(failure: ExitFailure, outputs: &[L]) -> Category
 where
     L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator> + Clone,
 {
-    let Failure::Code(code) = failure else {
+    let ExitFailure::Code(code) = failure else {
         return Category::ProcessCrash;
     };
     let telling = TELLING_CODES.iter().find(|(known, _)| *known == code);
@@ -246,7 +246,7 @@ mod tests {
 
     fn of(code: i32, stderr: &[&str], stdout: &[&str]) -> Category {
         let outputs = [stderr, stdout].map(|lines| lines.iter().copied());
-        classify(Failure::Code(code), &outputs)
+        classify(ExitFailure::Code(code), &outputs)
     }
 
     #[test]
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(of(124, &[], &[]), Category::StartupTimeout);
         assert_eq!(of(3, &[], &[]), Category::Unknown);
         let said = [["Permission denied"]];
-        assert_eq!(classify(Failure::Signal, &said), Category::ProcessCrash);
+        assert_eq!(classify(ExitFailure::Signal, &said), Category::ProcessCrash);
     }
 
     #[test]

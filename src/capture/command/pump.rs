@@ -1,8 +1,8 @@
 //! Passes one stream on, byte for byte and at once, and keeps a copy.
 
-use super::entry::Stream;
-use super::session::{Ending, Facts, Kept, Options, QUIET_AFTER};
 use super::signals::survive_file_limits;
+use crate::capture::log::Stream;
+use crate::capture::session::{Ending, QUIET_AFTER, Recording, RecordingOptions, RunFacts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, read, write};
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGQUIT};
@@ -29,12 +29,12 @@ pub(crate) struct Pump<'a> {
     ended: Option<PipeReader>,
     /// Whether something was passed on: what is kept may not be ready before, and must not be waited for.
     has_begun: bool,
-    after: After,
+    after: StreamPhase,
 }
 
 /// Where a stream stands that outlives its command.
 #[derive(Debug, Clone, Copy)]
-enum After {
+enum StreamPhase {
     /// The command is there.
     Not,
     /// It has ended; as many bytes were written until then and are still to be passed on.
@@ -44,7 +44,7 @@ enum After {
 }
 
 /// What is to be done next.
-enum Next {
+enum PumpStep {
     Read,
     Quiet,
     Leave,
@@ -63,19 +63,19 @@ impl<'a> Pump<'a> {
             stream,
             ended,
             has_begun: false,
-            after: After::Not,
+            after: StreamPhase::Not,
         }
     }
 
     /// Runs until the stream ends, and a little beyond the end of the command where it does not. Returns the stream if it is
     /// still open.
-    pub(crate) fn run(mut self, kept: &Kept<'_>) -> Option<OwnedFd> {
+    pub(crate) fn run(mut self, kept: &Recording<'_>) -> Option<OwnedFd> {
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
             match self.next(kept) {
-                Next::Leave => return Some(self.from),
-                Next::Quiet => kept.with(|session| session.quiet(self.stream)),
-                Next::Read => {
+                PumpStep::Leave => return Some(self.from),
+                PumpStep::Quiet => kept.with(|session| session.quiet(self.stream)),
+                PumpStep::Read => {
                     let length = match read(&self.from, &mut buffer) {
                         // a terminal whose last user is gone answers with an error
                         Ok(0) | Err(Errno::IO) => return None,
@@ -98,46 +98,46 @@ impl<'a> Pump<'a> {
     }
 
     fn passed_on(&mut self, length: usize) {
-        if let After::Owing(bytes) = &mut self.after {
+        if let StreamPhase::Owing(bytes) = &mut self.after {
             *bytes = bytes.saturating_sub(length as u64);
         }
-        if let After::Owing(0) = self.after {
-            self.after = After::Lingering(Instant::now() + LINGER_MAX);
+        if let StreamPhase::Owing(0) = self.after {
+            self.after = StreamPhase::Lingering(Instant::now() + LINGER_MAX);
         }
     }
 
-    fn next(&mut self, kept: &Kept<'_>) -> Next {
+    fn next(&mut self, kept: &Recording<'_>) -> PumpStep {
         loop {
             let patience = match self.after {
-                After::Lingering(until) => {
+                StreamPhase::Lingering(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        return Next::Leave;
+                        return PumpStep::Leave;
                     }
                     Some(left.min(LINGER_QUIET))
                 }
                 // it is there already
-                After::Owing(_) => Some(LINGER_QUIET),
-                After::Not => self.holds_words(kept).then_some(QUIET_AFTER),
+                StreamPhase::Owing(_) => Some(LINGER_QUIET),
+                StreamPhase::Not => self.holds_words(kept).then_some(QUIET_AFTER),
             };
             match wait(self.from.as_fd(), self.ended.as_ref(), patience) {
                 Ok(Woken::Ended) => {
                     self.ended = None;
-                    self.after = After::Owing(ioctl_fionread(&self.from).unwrap_or(0));
+                    self.after = StreamPhase::Owing(ioctl_fionread(&self.from).unwrap_or(0));
                     self.passed_on(0);
                 }
                 Ok(Woken::Silence) => match self.after {
-                    After::Not => return Next::Quiet,
-                    After::Owing(_) | After::Lingering(_) => return Next::Leave,
+                    StreamPhase::Not => return PumpStep::Quiet,
+                    StreamPhase::Owing(_) | StreamPhase::Lingering(_) => return PumpStep::Leave,
                 },
                 Err(Errno::INTR) => {}
                 // where waiting fails, reading will say what is wrong
-                Ok(Woken::Readable) | Err(_) => return Next::Read,
+                Ok(Woken::Readable) | Err(_) => return PumpStep::Read,
             }
         }
     }
 
-    fn holds_words(&self, kept: &Kept<'_>) -> bool {
+    fn holds_words(&self, kept: &Recording<'_>) -> bool {
         let mut holds_words = false;
         if self.has_begun {
             kept.with(|session| holds_words = session.holds_words(self.stream));
@@ -192,15 +192,15 @@ pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errn
 /// Passes standard input on to standard output until it ends, and keeps a copy as `stream` of a run of its own. What the
 /// terminal sends (`^C`, hanging up) is for the command at the other end of the pipe, whose last words are kept as well.
 pub fn pass_standard_input(
-    options: Option<&Options>,
-    facts: Facts,
+    options: Option<&RecordingOptions>,
+    facts: RunFacts,
     stream: Stream,
 ) -> io::Result<()> {
     survive_file_limits();
     for signal in [SIGINT, SIGQUIT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::default())?;
     }
-    let kept = Kept::new(options, facts);
+    let kept = Recording::new(options, facts);
     kept.start(std::process::id, |&own| Some(own));
     let stdout = io::stdout();
     let pump = Pump::new(

@@ -1,7 +1,6 @@
 //! The last lines of a run, and the report that is written of them when it fails.
 
-use super::category::Category;
-use super::entry::{Start, Stream};
+use crate::capture::log::{Category, RunStart, Stream};
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -48,8 +47,8 @@ impl LastLines {
 
 /// What a report says.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
-    pub(crate) start: &'a Start,
+pub(crate) struct ErrorReport<'a> {
+    pub(crate) start: &'a RunStart,
     pub(crate) run_id: &'a str,
     /// How it ended, in words.
     pub(crate) ending: &'a str,
@@ -58,9 +57,9 @@ pub(crate) struct Report<'a> {
     pub(crate) streams: &'a [(Stream, &'a LastLines)],
 }
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for ErrorReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Start {
+        let RunStart {
             name,
             source,
             command,
@@ -119,15 +118,15 @@ mod tests {
     fn a_report_reads_as_people_expect() {
         let mut stderr = LastLines::default();
         stderr.push("no", true);
-        let start = Start {
+        let start = RunStart {
             source: "devcontainer:w".to_owned(),
             name: "postCreateCommand".to_owned(),
             command: "npm ci".to_owned(),
             cwd: "/w".to_owned(),
             user: "root".to_owned(),
-            ..Start::default()
+            ..RunStart::default()
         };
-        let report = Report {
+        let report = ErrorReport {
             start: &start,
             run_id: "r",
             ending: "exit code 1",

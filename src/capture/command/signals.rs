@@ -30,13 +30,13 @@ pub(crate) struct Relay {
 
 /// The command that gets the signals, while it may get any: its number may be somebody else's after it was waited for.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct SignalTarget {
     pid: Arc<Mutex<Option<Pid>>>,
 }
 
 /// Whether a signal that the terminal sends to our process group reaches the command without us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Group {
+pub(crate) enum ProcessGroup {
     /// It is in our group.
     Ours,
     /// It has a terminal of its own.
@@ -59,8 +59,8 @@ impl Relay {
     /// Passes on what came and what comes, on a thread of its own. `on_resize` is called when the terminal has another size.
     pub(crate) fn pass_on(
         mut self,
-        target: Target,
-        group: Group,
+        target: SignalTarget,
+        group: ProcessGroup,
         on_resize: impl Fn() + Send + 'static,
     ) -> io::Result<Handle> {
         let handle = self.signals.handle();
@@ -68,7 +68,7 @@ impl Relay {
             for origin in self.signals.forever() {
                 match (origin.signal, group) {
                     // its terminal tells it
-                    (SIGWINCH, Group::Own) => on_resize(),
+                    (SIGWINCH, ProcessGroup::Own) => on_resize(),
                     _ => target.deliver(&origin, group),
                 }
             }
@@ -86,7 +86,7 @@ pub(crate) fn survive_file_limits() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
-impl Target {
+impl SignalTarget {
     pub(crate) fn new(pid: u32) -> Self {
         let pid = pid.try_into().ok().and_then(Pid::from_raw);
         Self {
@@ -99,7 +99,7 @@ impl Target {
         *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn deliver(&self, origin: &Origin, group: Group) {
+    fn deliver(&self, origin: &Origin, group: ProcessGroup) {
         // held while sending, so that the number stays the command's
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         match *pid {
@@ -117,12 +117,13 @@ impl Target {
 }
 
 /// Whether the signal went to the command too, or came from it: `kill 0` in a script must not come back as a second one.
-fn reaches_it_already(origin: &Origin, group: Group, command: Pid) -> bool {
+fn reaches_it_already(origin: &Origin, group: ProcessGroup, command: Pid) -> bool {
     if matches!(origin.cause, Cause::Kernel) {
-        return group == Group::Ours;
+        return group == ProcessGroup::Ours;
     }
     let sender = origin.process.as_ref().map(|process| process.pid);
-    group == Group::Ours && sender.is_some_and(|sender| descends_from(sender, command.as_raw_pid()))
+    group == ProcessGroup::Ours
+        && sender.is_some_and(|sender| descends_from(sender, command.as_raw_pid()))
 }
 
 fn descends_from(process: i32, ancestor: i32) -> bool {
@@ -157,39 +158,9 @@ fn mask(signal: i32) -> u64 {
     u32::try_from(signal - 1).map_or(0, |bit| 1 << bit)
 }
 
-/// The name of a signal, as signal(7) has it.
-pub(crate) fn signal_name(signal: i32) -> String {
-    const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
-        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
-        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
-    ];
-    let index = usize::try_from(signal - 1).ok();
-    match index.and_then(|index| NAMES.get(index)) {
-        Some(name) => format!("SIG{name}"),
-        None => format!("signal {signal}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signals_have_the_names_of_the_manual() {
-        for (number, name) in [
-            (1, "SIGHUP"),
-            (9, "SIGKILL"),
-            (11, "SIGSEGV"),
-            (15, "SIGTERM"),
-            (31, "SIGSYS"),
-            (40, "signal 40"),
-            (0, "signal 0"),
-        ] {
-            assert_eq!(signal_name(number), name);
-        }
-        assert_eq!(signal_name(SIGWINCH), "SIGWINCH");
-    }
 
     #[test]
     fn ignored_signals_are_read_from_the_status() {

@@ -1,0 +1,277 @@
+//! Runs a command as it would run without us: its input, its signals, its process group and its exit code are its own, and
+//! its output goes where ours goes.
+//!
+//! A run is one straight line: open the streams, start the recording and the command, wait for its end, drain the streams,
+//! finish the recording.
+
+mod pty;
+mod pump;
+mod quote;
+mod signals;
+mod streams;
+
+use super::log::{RunId, Stream};
+use super::session::{Ending, Recording, RecordingOptions, RunFacts, Session};
+pub use pty::become_on_terminal;
+use pty::{resize, type_on};
+pub use pump::pass_standard_input;
+use quote::command_line;
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use signals::{ProcessGroup, Relay, SignalTarget};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{self, Child, ExitStatus};
+use std::thread;
+use streams::{CommandSide, Streams};
+
+/// A command to be run.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The program; searched for in `PATH` unless it has a `/`.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// How much of it is captured.
+    pub keep: Keep,
+    /// The beginning of a command line that starts this program again, to run
+    /// [`become_on_terminal`](super::become_on_terminal) with the words that follow: only a process itself can take a
+    /// controlling terminal.
+    pub launcher: Vec<OsString>,
+}
+
+/// How much of a run is captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Start, output and end.
+    Output,
+    /// The same, on a terminal of its own, where both streams are one.
+    Terminal,
+    /// Start and end; its output is not touched.
+    StartAndEnd,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct CommandEnd {
+    /// The exit code: the command's own; 128 plus the number of the signal that ended it; 127 if there is no such command,
+    /// 126 if it cannot be run.
+    pub code: u8,
+    /// Why it could not be started.
+    pub trouble: Option<String>,
+    /// The run that was captured.
+    pub run_id: Option<RunId>,
+    /// Streams that processes which the command left behind still write to. Closing them would end these processes, so the
+    /// caller should keep passing them on.
+    pub left_open: Vec<(Stream, OwnedFd)>,
+}
+
+impl Command {
+    /// The command and its arguments as a shell would read them.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let words: Vec<OsString> = std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .cloned()
+            .collect();
+        command_line(&words)
+    }
+
+    /// Runs it to its end. `options` say where its output is captured; without them it only runs.
+    #[must_use]
+    pub fn run(&self, options: Option<&RecordingOptions>, facts: RunFacts) -> CommandEnd {
+        // without a relay, signals end us instead of the command, which is better than not running it
+        let relay = Relay::install().ok();
+        let recording = Recording::new(options, facts);
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let (ending, left_open) = thread::scope(|scope| {
+            let opened = match self.keep {
+                Keep::Output if recording.is_wanted() => {
+                    // where no thread can be made it runs without capture
+                    Streams::pipes(scope, stdout.as_fd(), stderr.as_fd(), &recording)
+                        .or_else(|_| Ok(Streams::inherited()))
+                }
+                Keep::Terminal => Streams::terminal(scope, stdout.as_fd(), &recording),
+                Keep::Output | Keep::StartAndEnd => Ok(Streams::inherited()),
+            };
+            match opened {
+                Ok((streams, side)) => self.run_on(streams, side, relay, &recording),
+                Err(error) => (Ending::no_terminal(&error), vec![]),
+            }
+        });
+        let mut run_id = None;
+        recording.with(|session| {
+            run_id = Some(session.id());
+            session.end(&ending);
+        });
+        let (code, trouble) = exit_code(ending);
+        CommandEnd {
+            code,
+            trouble,
+            run_id,
+            left_open,
+        }
+    }
+
+    /// Starts the command on its streams, waits for its end and drains the streams.
+    fn run_on(
+        &self,
+        streams: Streams<'_>,
+        side: CommandSide,
+        relay: Option<Relay>,
+        recording: &Recording<'_>,
+    ) -> (Ending, Vec<(Stream, OwnedFd)>) {
+        let pid = |spawned: &io::Result<Child>| spawned.as_ref().ok().map(Child::id);
+        let spawned = recording.start(|| self.spawn(&side), pid);
+        // the command has them now; kept open here, they would never end
+        drop(side);
+        let ending = match spawned {
+            Ok(child) => wait_for(child, relay, streams.own_terminal()),
+            Err(error) => not_started(&self.program, &error),
+        };
+        recording.with(Session::over);
+        (ending, streams.finish())
+    }
+
+    fn spawn(&self, side: &CommandSide) -> io::Result<Child> {
+        match side {
+            CommandSide::Terminal(_) => self.spawn_on_terminal(side),
+            CommandSide::Inherited | CommandSide::Pipes { .. } => self.spawn_directly(side),
+        }
+    }
+
+    fn spawn_on_terminal(&self, side: &CommandSide) -> io::Result<Child> {
+        let (first, rest) = self.launcher.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = process::Command::new(first);
+        command.args(rest).arg(&self.program).args(&self.arguments);
+        side.connect(&mut command)?;
+        // the launcher could not be found, which must not look as if the command could not
+        let failed = |error| io::Error::other(format!("cannot start it on a terminal: {error}"));
+        command.spawn().map_err(failed)
+    }
+
+    /// A script without `#!` is run by the shell, as `execvp` and every shell do.
+    fn spawn_directly(&self, side: &CommandSide) -> io::Result<Child> {
+        let mut command = process::Command::new(&self.program);
+        side.connect(&mut command)?;
+        match command.args(&self.arguments).spawn() {
+            Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
+                let mut shell = process::Command::new("/bin/sh");
+                side.connect(&mut shell)?;
+                shell.arg(&self.program).args(&self.arguments).spawn()
+            }
+            spawned => spawned,
+        }
+    }
+}
+
+/// Waits for the end of the command and relays signals to it meanwhile. A terminal of its own is also typed on and follows the
+/// size of ours.
+fn wait_for(mut child: Child, relay: Option<Relay>, terminal: Option<&OwnedFd>) -> Ending {
+    let group = match terminal {
+        Some(_) => ProcessGroup::Own,
+        None => ProcessGroup::Ours,
+    };
+    if let Some(terminal) = terminal {
+        // a command without a keyboard can still be watched
+        let _ = type_on(terminal);
+    }
+    let target = SignalTarget::new(child.id());
+    let resized = terminal.and_then(|terminal| terminal.try_clone().ok());
+    let on_resize = move || resized.iter().for_each(resize);
+    let handle = relay.and_then(|relay| relay.pass_on(target.clone(), group, on_resize).ok());
+    await_end(child.id());
+    target.forget();
+    let ending = match child.wait() {
+        Ok(status) => ending_of(status),
+        Err(error) => Ending::NotStarted {
+            code: 1,
+            why: format!("cannot wait for it: {error}"),
+        },
+    };
+    drop(handle);
+    ending
+}
+
+/// Returns when the process has ended; its process ID stays reserved until it is waited for.
+fn await_end(pid: u32) {
+    let Some(pid) = pid.try_into().ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+}
+
+fn ending_of(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, Some(signal)) => Ending::Killed(signal),
+        (None, None) => Ending::Exited(1),
+    }
+}
+
+/// The exit code and message of a shell when `program` could not be started.
+#[must_use]
+pub fn exit_code_of(program: &OsStr, error: &io::Error) -> (u8, String) {
+    let (code, why) = exit_code(not_started(program, error));
+    (code, why.unwrap_or_default())
+}
+
+/// The codes are those of POSIX shells.
+fn not_started(program: &OsStr, error: &io::Error) -> Ending {
+    let has_slash = program.as_encoded_bytes().contains(&b'/');
+    let (code, why) = match error.kind() {
+        io::ErrorKind::NotFound if !has_slash => (127, "command not found".to_owned()),
+        io::ErrorKind::NotFound => (127, "no such file or directory".to_owned()),
+        io::ErrorKind::PermissionDenied => (126, "permission denied".to_owned()),
+        _ => (126, error.to_string()),
+    };
+    Ending::NotStarted { code, why }
+}
+
+/// The exit code for an ending, and why the command has none of its own.
+fn exit_code(ending: Ending) -> (u8, Option<String>) {
+    let (code, trouble) = match ending {
+        Ending::Exited(code) => (code, None),
+        Ending::Killed(signal) => (128 + signal, None),
+        Ending::NotStarted { code, why } => (code, Some(why)),
+        Ending::EndOfInput => (0, None),
+    };
+    (u8::try_from(code).unwrap_or(u8::MAX), trouble)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_a_shell() {
+        assert_eq!(exit_code(Ending::Exited(7)), (7, None));
+        assert_eq!(exit_code(Ending::Killed(9)), (137, None));
+        let error = |kind, program: &str| {
+            exit_code(not_started(OsStr::new(program), &io::Error::from(kind)))
+        };
+        let why = |why: &str| Some(why.to_owned());
+        let missing = io::ErrorKind::NotFound;
+        assert_eq!(error(missing, "nope"), (127, why("command not found")));
+        assert_eq!(
+            error(missing, "./nope"),
+            (127, why("no such file or directory"))
+        );
+        let denied = io::ErrorKind::PermissionDenied;
+        assert_eq!(error(denied, "/etc"), (126, why("permission denied")));
+    }
+
+    #[test]
+    fn a_command_reads_as_a_shell_would_read_it() {
+        let command = Command {
+            program: "sh".into(),
+            arguments: vec!["-c".into(), "exit 1".into()],
+            keep: Keep::Output,
+            launcher: Vec::new(),
+        };
+        assert_eq!(command.line(), "sh -c 'exit 1'");
+    }
+}

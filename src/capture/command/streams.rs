@@ -1,0 +1,178 @@
+//! Where the output of a command goes: to ours untouched, through pipes, or through a terminal.
+
+use super::pty::{Keyboard, Terminal};
+use super::pump::Pump;
+use crate::capture::log::Stream;
+use crate::capture::session::Recording;
+use std::io::{self, PipeWriter};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+/// The streams that a command writes to, from before it starts until after it has ended.
+pub(super) enum Streams<'scope> {
+    /// The command has our own streams.
+    Inherited,
+    /// Each stream is a pipe that a thread empties.
+    Pipes {
+        stdout: Passage<'scope>,
+        stderr: Passage<'scope>,
+    },
+    /// Both streams are one terminal, which our standard input types on.
+    Terminal {
+        screen: Passage<'scope>,
+        keyboard: Option<Keyboard>,
+        /// Our side of the terminal.
+        ours: OwnedFd,
+    },
+}
+
+/// The ends that the command gets. They must be closed here once it runs, or its streams would never end.
+#[derive(Debug)]
+pub(super) enum CommandSide {
+    Inherited,
+    Pipes {
+        stdout: PipeWriter,
+        stderr: PipeWriter,
+    },
+    Terminal(OwnedFd),
+}
+
+/// One stream on its way to ours: the thread that passes it on.
+pub(super) struct Passage<'scope> {
+    stream: Stream,
+    thread: ScopedJoinHandle<'scope, Option<OwnedFd>>,
+    /// Dropping it tells the thread that the command has ended.
+    command_runs: PipeWriter,
+}
+
+impl<'scope> Streams<'scope> {
+    /// The streams that the command inherits.
+    pub(super) fn inherited() -> (Self, CommandSide) {
+        (Self::Inherited, CommandSide::Inherited)
+    }
+
+    /// Two pipes. Their threads exist before the command does, so that it never waits for them.
+    ///
+    /// # Errors
+    /// There are no descriptors or threads left.
+    pub(super) fn pipes<'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        stdout: BorrowedFd<'scope>,
+        stderr: BorrowedFd<'scope>,
+        recording: &'scope Recording<'_>,
+    ) -> io::Result<(Self, CommandSide)> {
+        let (out_from, out_to) = io::pipe()?;
+        let (err_from, err_to) = io::pipe()?;
+        let streams = Self::Pipes {
+            stdout: Passage::open(scope, out_from.into(), stdout, Stream::Stdout, recording)?,
+            stderr: Passage::open(scope, err_from.into(), stderr, Stream::Stderr, recording)?,
+        };
+        let command = CommandSide::Pipes {
+            stdout: out_to,
+            stderr: err_to,
+        };
+        Ok((streams, command))
+    }
+
+    /// A terminal for the command.
+    ///
+    /// # Errors
+    /// There is no terminal to be had.
+    pub(super) fn terminal<'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        stdout: BorrowedFd<'scope>,
+        recording: &'scope Recording<'_>,
+    ) -> io::Result<(Self, CommandSide)> {
+        let Terminal { ours, theirs } = Terminal::open()?;
+        let screen = ours.try_clone()?;
+        let streams = Self::Terminal {
+            screen: Passage::open(scope, screen, stdout, Stream::Output, recording)?,
+            keyboard: Keyboard::lend(),
+            ours,
+        };
+        Ok((streams, CommandSide::Terminal(theirs)))
+    }
+
+    /// Our side of the command's terminal, if it has one of its own.
+    pub(super) fn own_terminal(&self) -> Option<&OwnedFd> {
+        match self {
+            Self::Terminal { ours, .. } => Some(ours),
+            Self::Inherited | Self::Pipes { .. } => None,
+        }
+    }
+
+    /// The command has ended: passes on what it wrote before, and returns the streams that processes it left behind still hold
+    /// open.
+    pub(super) fn finish(self) -> Vec<(Stream, OwnedFd)> {
+        match self {
+            Self::Inherited => vec![],
+            Self::Pipes { stdout, stderr } => Passage::finish_all([stdout, stderr]),
+            Self::Terminal {
+                screen, keyboard, ..
+            } => {
+                // a terminal hangs up with its command: nothing is left open
+                Passage::finish_all([screen]);
+                drop(keyboard);
+                vec![]
+            }
+        }
+    }
+}
+
+impl<'scope> Passage<'scope> {
+    fn open<'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        from: OwnedFd,
+        to: BorrowedFd<'scope>,
+        stream: Stream,
+        recording: &'scope Recording<'_>,
+    ) -> io::Result<Self> {
+        let (command_ended, command_runs) = io::pipe()?;
+        let pump = Pump::new(from, to, stream, Some(command_ended));
+        let thread = thread::Builder::new()
+            .name(stream.to_string())
+            .spawn_scoped(scope, move || pump.run(recording))?;
+        Ok(Self {
+            stream,
+            thread,
+            command_runs,
+        })
+    }
+
+    /// Every thread learns of the end first, so that they wait for the last output side by side.
+    fn finish_all<const N: usize>(passages: [Self; N]) -> Vec<(Stream, OwnedFd)> {
+        let threads = passages.map(|passage| {
+            drop(passage.command_runs);
+            (passage.stream, passage.thread)
+        });
+        let left_open = threads.map(|(stream, thread)| {
+            let open = thread.join().ok().flatten();
+            open.map(|open| (stream, open))
+        });
+        left_open.into_iter().flatten().collect()
+    }
+}
+
+impl CommandSide {
+    /// The streams of a child process: standard input, output and error.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub(super) fn connect(&self, command: &mut std::process::Command) -> io::Result<()> {
+        match self {
+            Self::Inherited => {}
+            Self::Pipes { stdout, stderr } => {
+                command
+                    .stdout(stdout.try_clone()?)
+                    .stderr(stderr.try_clone()?);
+            }
+            Self::Terminal(terminal) => {
+                command
+                    .stdin(terminal.try_clone()?)
+                    .stdout(terminal.try_clone()?)
+                    .stderr(terminal.try_clone()?);
+            }
+        }
+        Ok(())
+    }
+}

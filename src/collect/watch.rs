@@ -26,14 +26,14 @@ const EVENTS_BYTES: usize = 16 << 10;
 const GATHER: Duration = Duration::from_millis(2);
 
 /// Wakes its collector when a watched file or folder changes.
-pub(crate) struct Watch {
-    hub: Option<Arc<Hub>>,
+pub(crate) struct FileWatch {
+    hub: Option<Arc<WatchHub>>,
     bell: Arc<Bell>,
     /// Whether something that should be watched is not: then waiting must be short.
     is_blind: bool,
 }
 
-impl std::fmt::Debug for Watch {
+impl std::fmt::Debug for FileWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Watch")
             .field("is_blind", &self.is_blind)
@@ -41,9 +41,9 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-impl Watch {
+impl FileWatch {
     pub(crate) fn new() -> Self {
-        let hub = Hub::shared().ok();
+        let hub = WatchHub::shared().ok();
         Self {
             is_blind: hub.is_none(),
             hub,
@@ -100,7 +100,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for FileWatch {
     fn drop(&mut self) {
         if let Some(hub) = &self.hub {
             hub.leave(&self.bell);
@@ -134,7 +134,7 @@ impl Bell {
 type Bells = HashMap<WatchDescriptor, Vec<Weak<Bell>>>;
 
 /// The inotify instance of the process; it lasts as long as somebody watches.
-struct Hub {
+struct WatchHub {
     watches: Watches,
     bells: Arc<Mutex<Bells>>,
     /// Closed with the hub, which the listening thread sees.
@@ -142,9 +142,9 @@ struct Hub {
 }
 
 /// The one that is in use.
-static SHARED: Mutex<Weak<Hub>> = Mutex::new(Weak::new());
+static SHARED: Mutex<Weak<WatchHub>> = Mutex::new(Weak::new());
 
-impl Hub {
+impl WatchHub {
     fn shared() -> io::Result<Arc<Self>> {
         let mut shared = lock(&SHARED);
         if let Some(hub) = shared.upgrade() {
@@ -271,7 +271,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         let mut file = File::create(&path).unwrap();
-        let mut watch = Watch::new();
+        let mut watch = FileWatch::new();
         watch.folder(dir.path());
         watch.file(&file).unwrap();
         fs::rename(&path, dir.path().join("b.log")).unwrap();
@@ -294,7 +294,7 @@ mod tests {
     fn watches_share_an_instance_and_are_woken_apart() {
         let dir = tempfile::tempdir().unwrap();
         let mut file = File::create(dir.path().join("a.log")).unwrap();
-        let (mut one, mut other) = (Watch::new(), Watch::new());
+        let (mut one, mut other) = (FileWatch::new(), FileWatch::new());
         assert!(Arc::ptr_eq(
             one.hub.as_ref().unwrap(),
             other.hub.as_ref().unwrap()
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn lost_events_wake_everybody() {
         let dir = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new();
+        let mut watch = FileWatch::new();
         watch.folder(dir.path());
         let hub = watch.hub.clone().unwrap();
         let other = WatchMask::CREATE;
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_there_means_short_waits() {
-        let mut watch = Watch::new();
+        let mut watch = FileWatch::new();
         watch.folder(Path::new("/nonexistent/folder"));
         watch.folder(Path::new("/"));
         assert!(watch.is_blind);

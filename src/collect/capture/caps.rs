@@ -16,12 +16,12 @@ pub(crate) struct Caps {
 
 /// How much of it the head has taken. It may take three quarters; the tail gets what is left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Head {
+pub(crate) struct OutputHead {
     lines: u64,
     bytes: u64,
 }
 
-impl Head {
+impl OutputHead {
     /// Takes a line of this length, or says that the head is over.
     pub(crate) fn admit(&mut self, length: usize, caps: Caps) -> bool {
         let head = |whole: u64| whole - whole / 4;
@@ -45,7 +45,7 @@ impl Head {
 
 /// A line that becomes a record when the run has ended, unless newer ones need its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct HeldLine {
     pub(crate) time: Micros,
     pub(crate) stream: Stream,
     pub(crate) bytes: Vec<u8>,
@@ -53,7 +53,7 @@ pub(crate) struct Held {
     pub(crate) ended: bool,
 }
 
-impl Held {
+impl HeldLine {
     pub(crate) fn of(line: &Line<'_>, time: Micros, stream: Stream) -> Self {
         Self {
             time,
@@ -78,25 +78,25 @@ impl Held {
 
 /// The newest lines behind the head.
 #[derive(Debug)]
-pub(crate) struct Tail {
-    held: VecDeque<Held>,
+pub(crate) struct OutputTail {
+    held: VecDeque<HeldLine>,
     bytes: u64,
     /// What the head has left of the caps.
     room: Caps,
-    pub(crate) left_out: LeftOut,
+    pub(crate) left_out: OmittedLines,
 }
 
 /// What stood between head and tail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut {
+pub(crate) struct OmittedLines {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
     /// Stream and time of the first of it.
     pub(crate) first: Option<(Stream, Micros)>,
 }
 
-impl Tail {
-    pub(crate) fn behind(head: Head, caps: Caps) -> Self {
+impl OutputTail {
+    pub(crate) fn behind(head: OutputHead, caps: Caps) -> Self {
         Self {
             held: VecDeque::new(),
             bytes: 0,
@@ -104,11 +104,11 @@ impl Tail {
                 lines: caps.lines.saturating_sub(head.lines),
                 bytes: caps.bytes.saturating_sub(head.bytes),
             },
-            left_out: LeftOut::default(),
+            left_out: OmittedLines::default(),
         }
     }
 
-    pub(crate) fn push(&mut self, line: Held) {
+    pub(crate) fn push(&mut self, line: HeldLine) {
         self.bytes += line.bytes.len() as u64;
         self.held.push_back(line);
         while self.held.len() as u64 > self.room.lines || self.bytes > self.room.bytes {
@@ -132,7 +132,7 @@ impl Tail {
         self.bytes
     }
 
-    pub(crate) fn into_lines(self) -> VecDeque<Held> {
+    pub(crate) fn into_lines(self) -> VecDeque<HeldLine> {
         self.held
     }
 }
@@ -143,8 +143,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// Lengths of lines in; which of them are kept in the head and in the tail, and what was left out.
-    fn cut(lengths: &[usize], caps: Caps) -> (Vec<usize>, Vec<usize>, LeftOut) {
-        let mut head = Head::default();
+    fn cut(lengths: &[usize], caps: Caps) -> (Vec<usize>, Vec<usize>, OmittedLines) {
+        let mut head = OutputHead::default();
         let mut admitted = Vec::new();
         let mut rest = lengths.iter().enumerate().peekable();
         while let Some((n, &length)) = rest.peek().copied() {
@@ -154,9 +154,9 @@ mod tests {
             admitted.push(n);
             rest.next();
         }
-        let mut tail = Tail::behind(head, caps);
+        let mut tail = OutputTail::behind(head, caps);
         for (n, &length) in rest {
-            tail.push(Held {
+            tail.push(HeldLine {
                 time: Micros::new(i64::try_from(n).unwrap()),
                 stream: Stream::Stdout,
                 bytes: vec![b'x'; length],

@@ -26,7 +26,7 @@ pub(crate) struct PartReader {
 
 /// What comes next in a part.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum PartRead {
     /// A line stands in the field `line`.
     Line,
     /// A line that is too long was passed over.
@@ -53,7 +53,7 @@ impl PartReader {
     }
 
     /// Finds the next line; its range is in the buffer that [`PartReader::bytes`] gives.
-    pub(crate) fn next(&mut self) -> io::Result<(Found, std::ops::Range<usize>)> {
+    pub(crate) fn next(&mut self) -> io::Result<(PartRead, std::ops::Range<usize>)> {
         loop {
             let pending = self
                 .buffer
@@ -64,9 +64,9 @@ impl PartReader {
                 self.done = range.end + 1;
                 self.searched = 0;
                 if std::mem::take(&mut self.skipping) {
-                    return Ok((Found::TooLong, 0..0));
+                    return Ok((PartRead::TooLong, 0..0));
                 }
-                return Ok((Found::Line, range));
+                return Ok((PartRead::Line, range));
             }
             self.searched += pending.len();
             if self.searched > LINE_MAX {
@@ -75,7 +75,7 @@ impl PartReader {
                 self.searched = 0;
             }
             if self.fill()? == 0 {
-                return Ok((Found::End, 0..0));
+                return Ok((PartRead::End, 0..0));
             }
         }
     }
@@ -120,11 +120,11 @@ mod tests {
         let mut found = Vec::new();
         loop {
             match reader.next().unwrap() {
-                (Found::Line, range) => {
+                (PartRead::Line, range) => {
                     found.push(String::from_utf8_lossy(reader.bytes(range)).into_owned());
                 }
-                (Found::TooLong, _) => found.push("too long".to_owned()),
-                (Found::End, _) => return found,
+                (PartRead::TooLong, _) => found.push("too long".to_owned()),
+                (PartRead::End, _) => return found,
             }
         }
     }

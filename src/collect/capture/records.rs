@@ -1,8 +1,8 @@
 //! The records of a run.
 
-use super::caps::{Held, LeftOut};
+use super::caps::{HeldLine, OmittedLines};
 use crate::capture::{CaptureGap, RunEnd, RunStart, Stream, StreamCount};
-use crate::collect::recognise::{Events, Recogniser, Recognition};
+use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 
 /// What every record of a run says.
 #[derive(Debug, Clone)]
-pub(crate) struct Voice {
+pub(crate) struct RunVoice {
     pub(crate) run_id: String,
     /// The user whose folder it is in, when that is not the server's.
     uid: Option<u32>,
@@ -23,7 +23,7 @@ pub(crate) struct Voice {
 /// The source of a run whose beginning is not known.
 const NAMELESS: &str = "command";
 
-impl Voice {
+impl RunVoice {
     /// Of a run in the folder of another user its name says so too: two users may have written the same.
     pub(crate) fn new(
         id: impl Display,
@@ -83,7 +83,7 @@ impl Voice {
     }
 
     /// A line of its output.
-    pub(crate) fn line(&self, held: &Held, events: &mut Events) -> Record {
+    pub(crate) fn line(&self, held: &HeldLine, events: &mut LineEvents) -> Record {
         let usual = if held.stream == Stream::Stderr {
             Level::Warn
         } else {
@@ -109,7 +109,7 @@ impl Voice {
     }
 
     /// Lines between head and tail were left out.
-    pub(crate) fn truncated(&self, left_out: &LeftOut, otherwise: Micros) -> Record {
+    pub(crate) fn truncated(&self, left_out: &OmittedLines, otherwise: Micros) -> Record {
         let (stream, time) = left_out.first.unwrap_or((Stream::Stdout, otherwise));
         let mut record = self.record(time, Level::Warn, "process_output", TRUNCATED.to_owned());
         let metadata = &mut record.metadata;
@@ -232,14 +232,14 @@ fn facts(end: &RunEnd, metadata: &mut Metadata) {
 mod tests {
     use super::*;
 
-    fn voice(source: &str) -> Voice {
+    fn voice(source: &str) -> RunVoice {
         let start = RunStart {
             source: source.to_owned(),
             name: "setup".to_owned(),
             command: "npm ci".to_owned(),
             ..RunStart::default()
         };
-        Voice::new("r1", Some(start), None, &Recognition::default())
+        RunVoice::new("r1", Some(start), None, &Recognition::default())
     }
 
     #[test]
@@ -265,14 +265,14 @@ mod tests {
     fn lines_have_the_level_that_they_state_or_that_of_their_stream() {
         let level = |stream, text: &str| {
             let bytes = text.as_bytes().to_vec();
-            let held = Held {
+            let held = HeldLine {
                 time: Micros::new(1),
                 stream,
                 bytes,
                 part: 0,
                 ended: true,
             };
-            voice("build").line(&held, &mut Events::default()).level
+            voice("build").line(&held, &mut LineEvents::default()).level
         };
         assert_eq!(level(Stream::Stdout, "hello"), Level::Info);
         assert_eq!(level(Stream::Stderr, "hello"), Level::Warn);

@@ -1,16 +1,16 @@
 //! One run as its log tells it: entries to records, in the order of the log, once, also across a restart.
 
-use super::caps::{Caps, Head, Held, Tail};
-use super::part::{Found, PartReader};
-use super::records::Voice;
+use super::caps::{Caps, HeldLine, OutputHead, OutputTail};
+use super::part::{PartRead, PartReader};
+use super::records::RunVoice;
 use crate::capture::{
     CaptureGap, FIRST_PART, Folder, LogEntry, RunEnd, RunEvent, RunId, RunParts, Stream,
     StreamCount,
 };
 use crate::collect::collector::Intake;
-use crate::collect::recognise::{Events, Recognition};
-use crate::collect::text::line::Lines;
-use crate::collect::watch::Watch;
+use crate::collect::recognise::{LineEvents, Recognition};
+use crate::collect::text::line::LineCutter;
+use crate::collect::watch::FileWatch;
 use crate::record::Record;
 use crate::time::Micros;
 use inotify::WatchDescriptor;
@@ -21,19 +21,19 @@ use std::time::{Duration, Instant};
 
 /// How far a run has been read, as its position says it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct RunPlace {
     part: u32,
     /// Where the next entry begins.
     offset: u64,
     /// How many lines of it have become records.
     skip: u64,
-    head: Head,
+    head: OutputHead,
     /// Lines that had not ended at `offset`.
     #[serde(default)]
     unended: BTreeMap<Stream, Unended>,
     /// The event of each stream, for the line that comes out next.
     #[serde(default)]
-    events: Events,
+    events: LineEvents,
     /// How many of the records that end the run have come out.
     drained: u64,
     /// Everything has been read.
@@ -51,7 +51,7 @@ struct Unended {
     length: u64,
 }
 
-impl Place {
+impl RunPlace {
     /// Bytes of its part that have been read; nothing once the run is over.
     pub(crate) fn reached(&self) -> Option<u64> {
         (!self.is_over).then_some(self.offset)
@@ -60,13 +60,13 @@ impl Place {
 
 /// A run being read.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct CapturedRun {
     id: RunId,
-    voice: Voice,
+    voice: RunVoice,
     begun: Option<Micros>,
     caps: Caps,
     /// In the tail it stays where the tail begins, as nothing behind it has become a record.
-    place: Place,
+    place: RunPlace,
     /// The part that is being read.
     part: u32,
     reader: Option<PartReader>,
@@ -77,7 +77,7 @@ pub(crate) struct Run {
     phase: Phase,
     /// The time of the newest entry.
     newest: Micros,
-    /// Parts behind the head were removed before they were read.
+    /// RunParts behind the head were removed before they were read.
     has_holes: bool,
     /// The writer was gone before the log was last read to its end.
     is_left: bool,
@@ -87,7 +87,7 @@ pub(crate) struct Run {
 /// The lines of one stream.
 #[derive(Debug)]
 struct Joined {
-    lines: Lines,
+    lines: LineCutter,
     grew: Instant,
     /// The part and the offset of an entry at or before the first byte that waits.
     from: (u32, u64),
@@ -97,9 +97,9 @@ struct Joined {
 #[derive(Debug)]
 enum Phase {
     /// A record, now.
-    Head,
+    OutputHead,
     /// A record at the end, if it is among the last; also what the writer could not keep meanwhile.
-    Tail(Tail, CaptureGap),
+    OutputTail(OutputTail, CaptureGap),
     /// The run has ended: what is still to come out.
     Drain(VecDeque<Last>),
 }
@@ -107,13 +107,13 @@ enum Phase {
 /// One of the last records of a run.
 #[derive(Debug)]
 enum Last {
-    Line(Held),
+    Line(HeldLine),
     Record(Box<Record>),
 }
 
 /// What one more step found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum RunStep {
     /// Something: go on.
     More,
     /// Nothing, and somebody may write more.
@@ -126,20 +126,20 @@ pub(crate) enum Step {
 
 /// What a run needs from its collector for a step.
 #[derive(Debug)]
-pub(crate) struct Desk<'a, 'b> {
+pub(crate) struct RunContext<'a, 'b> {
     pub(crate) folder: &'a Folder,
     /// The parts of the run, listed before the step.
     pub(crate) parts: &'a RunParts,
-    pub(crate) watch: &'a mut Watch,
+    pub(crate) watch: &'a mut FileWatch,
     pub(crate) intake: &'a mut Intake<'b>,
 }
 
-impl Run {
+impl CapturedRun {
     /// Goes on from `place`. `None` while the log does not yet tell what is run.
     pub(crate) fn open(
         folder: &Folder,
         id: RunId,
-        mut place: Place,
+        mut place: RunPlace,
         (caps, recognition): (Caps, &Recognition),
         parts: &RunParts,
     ) -> Option<Self> {
@@ -158,14 +158,14 @@ impl Run {
         };
         place.part = place.part.max(FIRST_PART);
         let streams = place.unended.iter().map(|(&stream, unended)| {
-            let mut lines = Lines::new(b"", unended.part);
+            let mut lines = LineCutter::new(b"", unended.part);
             lines.push(&read_again(folder, id, stream, unended, &place));
             let (grew, from) = (Instant::now(), unended.from);
             (stream, Joined { lines, grew, from })
         });
         Some(Self {
             id,
-            voice: Voice::new(id, start, folder.owner(), recognition),
+            voice: RunVoice::new(id, start, folder.owner(), recognition),
             begun,
             caps,
             part: place.part,
@@ -173,7 +173,7 @@ impl Run {
             watched: None,
             streams: streams.collect(),
             skipping: place.skip,
-            phase: Phase::Head,
+            phase: Phase::OutputHead,
             newest: begun.unwrap_or_default(),
             has_holes: false,
             is_left: false,
@@ -183,38 +183,40 @@ impl Run {
     }
 
     /// How far it has been read.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &RunPlace {
         &self.place
     }
 
     /// Reads one entry, or gives out one of the last records.
-    pub(crate) fn step(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<Step> {
+    pub(crate) fn step(&mut self, context: &mut RunContext<'_, '_>) -> io::Result<RunStep> {
         if let Phase::Drain(last) = &mut self.phase {
             let Some(last) = last.pop_front() else {
                 // nothing else is of use any more
-                self.place = Place {
+                self.place = RunPlace {
                     is_over: true,
-                    ..Place::default()
+                    ..RunPlace::default()
                 };
-                self.leave_part(desk.watch);
-                return Ok(Step::Over);
+                self.leave_part(context.watch);
+                return Ok(RunStep::Over);
             };
-            desk.intake.push(match last {
+            context.intake.push(match last {
                 Last::Line(held) => self.voice.line(&held, &mut self.place.events),
                 Last::Record(record) => *record,
             });
             self.place.drained += 1;
-            return Ok(Step::More);
+            return Ok(RunStep::More);
         }
-        if self.reader.is_none() && !self.open_part(desk)? {
-            return Ok(self.next_part(desk).unwrap_or(Step::Waiting));
+        if self.reader.is_none() && !self.open_part(context)? {
+            return Ok(self.next_part(context).unwrap_or(RunStep::Waiting));
         }
-        self.read_entry(desk)
+        self.read_entry(context)
     }
 
     /// Gives out lines that have not ended for a while.
     pub(crate) fn quiet(&mut self, quiet: Duration, intake: &mut Intake<'_>) {
-        let Phase::Head = self.phase else { return };
+        let Phase::OutputHead = self.phase else {
+            return;
+        };
         for (&stream, joined) in &mut self.streams {
             let is_due = joined.lines.has_rest() && joined.grew.elapsed() >= quiet;
             // in the tail the line is judged when it has ended
@@ -222,16 +224,18 @@ impl Run {
                 continue;
             }
             if let Some(line) = joined.lines.rest() {
-                let held = Held::of(&line, self.newest, stream);
+                let held = HeldLine::of(&line, self.newest, stream);
                 intake.push(self.voice.line(&held, &mut self.place.events));
             }
             self.place.remember(stream, joined);
         }
     }
 
-    /// When [`Run::quiet`] has something to give.
+    /// When [`CapturedRun::quiet`] has something to give.
     pub(crate) fn due(&self, quiet: Duration) -> Option<Instant> {
-        let Phase::Head = self.phase else { return None };
+        let Phase::OutputHead = self.phase else {
+            return None;
+        };
         let waiting = self
             .streams
             .values()
@@ -239,45 +243,48 @@ impl Run {
         waiting.map(|joined| joined.grew + quiet).min()
     }
 
-    fn read_entry(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<Step> {
+    fn read_entry(&mut self, context: &mut RunContext<'_, '_>) -> io::Result<RunStep> {
         let Some(reader) = &mut self.reader else {
-            return Ok(Step::Waiting);
+            return Ok(RunStep::Waiting);
         };
         let (found, range) = reader.next()?;
         let next = reader.offset();
         match found {
-            Found::Line => match LogEntry::parse(reader.bytes(range)) {
-                Ok(entry) => self.take(entry, next, desk.intake),
-                Err(error) => self.damaged(&error.to_string(), next, desk.intake),
+            PartRead::Line => match LogEntry::parse(reader.bytes(range)) {
+                Ok(entry) => self.take(entry, next, context.intake),
+                Err(error) => self.damaged(&error.to_string(), next, context.intake),
             },
-            Found::TooLong => self.damaged("it is too long", next, desk.intake),
-            Found::End => {
+            PartRead::TooLong => self.damaged("it is too long", next, context.intake),
+            PartRead::End => {
                 reader.rest();
-                return Ok(self.at_end(desk));
+                return Ok(self.at_end(context));
             }
         }
-        Ok(Step::More)
+        Ok(RunStep::More)
     }
 
-    fn at_end(&mut self, desk: &mut Desk<'_, '_>) -> Step {
-        if let Some(step) = self.next_part(desk) {
+    fn at_end(&mut self, context: &mut RunContext<'_, '_>) -> RunStep {
+        if let Some(step) = self.next_part(context) {
             return step;
         }
         if self.is_left {
             self.end(None, self.newest);
-            return Step::More;
+            return RunStep::More;
         }
-        self.is_left = matches!(desk.folder.is_being_written(self.id, self.part), Ok(false));
+        self.is_left = matches!(
+            context.folder.is_being_written(self.id, self.part),
+            Ok(false)
+        );
         if self.is_left {
-            Step::Left
+            RunStep::Left
         } else {
-            Step::Waiting
+            RunStep::Waiting
         }
     }
 
     /// False when the part is not there.
-    fn open_part(&mut self, desk: &mut Desk<'_, '_>) -> io::Result<bool> {
-        let file = match desk.folder.open_part(self.id, self.part) {
+    fn open_part(&mut self, context: &mut RunContext<'_, '_>) -> io::Result<bool> {
+        let file = match context.folder.open_part(self.id, self.part) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             opened => opened?,
         };
@@ -286,12 +293,12 @@ impl Run {
         } else {
             0
         };
-        self.watched = desk.watch.file(&file);
+        self.watched = context.watch.file(&file);
         self.reader = Some(PartReader::new(file, offset));
         Ok(true)
     }
 
-    fn leave_part(&mut self, watch: &mut Watch) {
+    fn leave_part(&mut self, watch: &mut FileWatch) {
         self.reader = None;
         if let Some(watched) = self.watched.take() {
             watch.forget(watched);
@@ -299,31 +306,31 @@ impl Run {
     }
 
     /// Goes to the part behind the one that has been read.
-    fn next_part(&mut self, desk: &mut Desk<'_, '_>) -> Option<Step> {
-        let next = *desk
+    fn next_part(&mut self, context: &mut RunContext<'_, '_>) -> Option<RunStep> {
+        let next = *context
             .parts
             .numbers
             .iter()
             .find(|&&number| number > self.part)?;
-        self.leave_part(desk.watch);
+        self.leave_part(context.watch);
         let missing = self.part + 1..next;
         self.part = next;
-        self.has_holes |= !missing.is_empty() && matches!(self.phase, Phase::Tail(..));
-        if let Phase::Head = self.phase {
+        self.has_holes |= !missing.is_empty() && matches!(self.phase, Phase::OutputTail(..));
+        if let Phase::OutputHead = self.phase {
             self.place.part = next;
             self.place.offset = 0;
             if !missing.is_empty() {
                 let count = missing.len();
                 let text =
                     format!("{count} parts of the capture log were removed before they were read");
-                desk.intake.push(self.voice.trouble(self.newest, text));
+                context.intake.push(self.voice.trouble(self.newest, text));
             }
         }
-        Some(Step::More)
+        Some(RunStep::More)
     }
 
     fn damaged(&mut self, why: &str, next: u64, intake: &mut Intake<'_>) {
-        if let Phase::Head = self.phase {
+        if let Phase::OutputHead = self.phase {
             if !std::mem::replace(&mut self.told_of_damage, true) {
                 let text = format!(
                     "part {} of the capture log cannot be read before byte {next}: {why}",
@@ -342,20 +349,20 @@ impl Run {
             None => return self.output(&entry, next, intake),
             Some(RunEvent::ProcessEnd(end)) => return self.end(Some(&end), entry.time),
             Some(event) => match (event, &mut self.phase) {
-                (RunEvent::ProcessStart(_), Phase::Head) => {
+                (RunEvent::ProcessStart(_), Phase::OutputHead) => {
                     intake.push(self.voice.started(entry.time));
                 }
-                (RunEvent::CaptureGap(gap), Phase::Head) => {
+                (RunEvent::CaptureGap(gap), Phase::OutputHead) => {
                     intake.push(self.voice.gap(entry.time, gap));
                 }
-                (RunEvent::CaptureGap(gap), Phase::Tail(_, sum)) => {
+                (RunEvent::CaptureGap(gap), Phase::OutputTail(_, sum)) => {
                     sum.lines = sum.lines.saturating_add(gap.lines);
                     sum.bytes = sum.bytes.saturating_add(gap.bytes);
                 }
                 _ => {}
             },
         }
-        if let Phase::Head = self.phase {
+        if let Phase::OutputHead = self.phase {
             self.place.offset = next;
             self.place.skip = 0;
         }
@@ -377,23 +384,23 @@ impl Run {
                 self.skipping -= 1;
                 continue;
             }
-            let held = Held::of(&line, entry.time, stream);
+            let held = HeldLine::of(&line, entry.time, stream);
             match &mut self.phase {
-                Phase::Head if self.place.head.admit(held.bytes.len(), self.caps) => {
+                Phase::OutputHead if self.place.head.admit(held.bytes.len(), self.caps) => {
                     intake.push(self.voice.line(&held, &mut self.place.events));
                 }
-                Phase::Head => {
+                Phase::OutputHead => {
                     self.place.skip = taken - 1;
-                    let mut tail = Tail::behind(self.place.head, self.caps);
+                    let mut tail = OutputTail::behind(self.place.head, self.caps);
                     tail.push(held);
-                    self.phase = Phase::Tail(tail, CaptureGap::default());
+                    self.phase = Phase::OutputTail(tail, CaptureGap::default());
                 }
-                Phase::Tail(tail, _) => tail.push(held),
+                Phase::OutputTail(tail, _) => tail.push(held),
                 Phase::Drain(_) => {}
             }
         }
         self.skipping = 0;
-        if let Phase::Head = self.phase {
+        if let Phase::OutputHead = self.phase {
             self.place.offset = next;
             self.place.skip = 0;
             if joined.lines.waiting().len() <= entry.data.len() {
@@ -406,17 +413,17 @@ impl Run {
     /// Nothing comes any more: what is held is put in the order in which it comes out. After a restart the same is held again,
     /// and what has come out is left away.
     fn end(&mut self, end: Option<&RunEnd>, time: Micros) {
-        let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::Head) {
-            Phase::Tail(tail, gap) => (tail, gap),
-            Phase::Head | Phase::Drain(_) => (
-                Tail::behind(self.place.head, self.caps),
+        let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::OutputHead) {
+            Phase::OutputTail(tail, gap) => (tail, gap),
+            Phase::OutputHead | Phase::Drain(_) => (
+                OutputTail::behind(self.place.head, self.caps),
                 CaptureGap::default(),
             ),
         };
         for (&stream, joined) in &mut self.streams {
             if let Some(mut line) = joined.lines.rest() {
                 line.ended = true;
-                tail.push(Held::of(&line, time, stream));
+                tail.push(HeldLine::of(&line, time, stream));
             }
         }
         if self.has_holes
@@ -440,7 +447,7 @@ impl Run {
     }
 
     /// What lay in parts that were removed is left out too; only the totals tell how much it was.
-    fn count_holes(&self, tail: &mut Tail, end: &RunEnd) {
+    fn count_holes(&self, tail: &mut OutputTail, end: &RunEnd) {
         let written = end
             .streams
             .values()
@@ -456,7 +463,7 @@ impl Run {
     }
 }
 
-impl Place {
+impl RunPlace {
     fn remember(&mut self, stream: Stream, joined: &Joined) {
         let (part, length) = (joined.lines.part(), joined.lines.waiting().len());
         if part == 0 && length == 0 {
@@ -475,7 +482,7 @@ impl Place {
 impl Joined {
     fn new() -> Self {
         Self {
-            lines: Lines::new(b"", 0),
+            lines: LineCutter::new(b"", 0),
             grew: Instant::now(),
             from: (FIRST_PART, 0),
         }
@@ -488,7 +495,7 @@ fn read_again(
     id: RunId,
     stream: Stream,
     unended: &Unended,
-    place: &Place,
+    place: &RunPlace,
 ) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (first, offset) = unended.from;
@@ -500,14 +507,14 @@ fn read_again(
         let mut reader = PartReader::new(file, offset);
         while number < place.part || reader.offset() < place.offset {
             match reader.next() {
-                Ok((Found::Line, range)) => {
+                Ok((PartRead::Line, range)) => {
                     let entry = LogEntry::parse(reader.bytes(range)).ok();
                     let entry =
                         entry.filter(|entry| entry.event.is_none() && entry.stream == stream);
                     bytes.extend_from_slice(entry.as_ref().map_or(&[][..], |entry| &entry.data));
                 }
-                Ok((Found::TooLong, _)) => {}
-                Ok((Found::End, _)) | Err(_) => break,
+                Ok((PartRead::TooLong, _)) => {}
+                Ok((PartRead::End, _)) | Err(_) => break,
             }
         }
     }
@@ -519,7 +526,7 @@ fn read_again(
 fn first_entry(folder: &Folder, id: RunId, part: u32) -> Option<LogEntry> {
     let mut reader = PartReader::new(folder.open_part(id, part).ok()?, 0);
     match reader.next().ok()? {
-        (Found::Line, range) => LogEntry::parse(reader.bytes(range)).ok(),
+        (PartRead::Line, range) => LogEntry::parse(reader.bytes(range)).ok(),
         _ => None,
     }
 }

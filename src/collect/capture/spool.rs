@@ -1,7 +1,7 @@
 //! The collector of the spool: captures of users other than the server's. Each user has a folder of its own below one folder of
 //! the server's user; what is in it is believed as far as that user goes and no further.
 
-use super::{CaptureCollector, CaptureOptions};
+use super::collector::{CaptureCollector, CaptureOptions};
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;

@@ -1,15 +1,15 @@
 //! The time of lines that do not all carry one: the nearest time that is known.
 
-use crate::collect::tail::Age;
+use crate::collect::tail::context::Age;
 use crate::time::Micros;
 
 /// Carries the newest time seen in a file to the lines behind it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Clock {
+pub(crate) struct LineClock {
     known: Option<Micros>,
 }
 
-impl Clock {
+impl LineClock {
     pub(crate) fn new(known: Option<Micros>) -> Self {
         Self { known }
     }
@@ -44,7 +44,7 @@ mod tests {
             is_live: false,
             modified: time(9_000),
         };
-        let mut clock = Clock::default();
+        let mut clock = LineClock::default();
         assert_eq!(clock.time(None, history), time(9_000));
         assert_eq!(clock.time(Some(time(5)), history), time(5));
         assert_eq!(clock.time(None, history), time(5));
@@ -56,7 +56,7 @@ mod tests {
         let before = Micros::now();
         assert!(clock.time(None, live) >= before);
         assert_eq!(
-            Clock::new(clock.known()).time(None, history),
+            LineClock::new(clock.known()).time(None, history),
             time(6),
             "it can be carried over a restart"
         );

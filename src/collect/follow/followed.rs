@@ -1,13 +1,13 @@
 //! One log that is followed: open while it is being read, closed while nothing is written to it.
 
-use super::kind::{Kind, LogLine, Place};
-use super::saved::Saved;
+use super::kind::{LogKind, LogLine, LogPlace};
+use super::saved::SavedLog;
 use crate::collect::collector::Error;
 use crate::collect::collector::Intake;
-use crate::collect::names::glob::Stamp;
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::position::save;
-use crate::collect::tail::Desk;
-use crate::collect::tail::chunked::{ChunkedTail, Output};
+use crate::collect::tail::chunked::{ChunkedOutput, ChunkedTail};
+use crate::collect::tail::context::ReadContext;
 use crate::record::Positions;
 use inotify::WatchDescriptor;
 use std::time::{Duration, Instant};
@@ -20,26 +20,26 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
-pub(super) struct Followed<L> {
-    pub(super) place: Place,
+pub(super) struct FollowedLog<L> {
+    pub(super) place: LogPlace,
     /// What the file was when it was last looked at.
-    pub(super) now: Option<Stamp>,
+    pub(super) now: Option<FileStamp>,
     /// What it was when everything in it had been read.
-    pub(super) read: Option<Stamp>,
+    pub(super) read: Option<FileStamp>,
     /// It has not been read to its end.
     pub(super) is_due: bool,
     /// It was there at the last look.
     pub(super) is_there: bool,
     /// Where it has no position, its rotated files are read as well.
     pub(super) reads_rotated: bool,
-    pub(super) open: Option<Open<L>>,
+    pub(super) open: Option<OpenLog<L>>,
     pub(super) watched: Option<WatchDescriptor>,
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<ReadFailure>,
 }
 
 /// A log that is being read.
 #[derive(Debug)]
-pub(super) struct Open<L> {
+pub(super) struct OpenLog<L> {
     pub(super) tail: ChunkedTail,
     pub(super) log: L,
     pub(super) grew: Instant,
@@ -50,7 +50,7 @@ pub(super) struct Open<L> {
 
 /// A log cannot be read.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct ReadFailure {
     pub(super) text: String,
     pub(super) again_at: Instant,
     pub(super) after: Duration,
@@ -58,7 +58,30 @@ pub(super) struct Failure {
     pub(super) is_scarce: bool,
 }
 
-impl<L> Followed<L> {
+impl<L> FollowedLog<L> {
+    /// A log that was found. It was read before when it was as `read` says.
+    pub(super) fn found(
+        place: LogPlace,
+        stamp: Option<FileStamp>,
+        read: Option<FileStamp>,
+        reads_rotated: bool,
+        context: &mut ReadContext,
+    ) -> Self {
+        let is_due = read.is_none() || read != stamp;
+        let watched = (!is_due).then(|| context.watch.path(&place.path));
+        Self {
+            place,
+            now: stamp,
+            read,
+            is_due,
+            is_there: true,
+            reads_rotated,
+            open: None,
+            watched: watched.flatten(),
+            failure: None,
+        }
+    }
+
     /// Whether there is or may be something to read.
     pub(super) fn is_to_read(&self) -> bool {
         self.open.is_some() || self.is_due
@@ -79,7 +102,7 @@ impl<L> Followed<L> {
     }
 
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        let is_quiet = |open: &Open<L>| {
+        let is_quiet = |open: &OpenLog<L>| {
             let silence = now.saturating_duration_since(open.grew);
             open.is_at_end
                 && open.tail.open_files() == 1
@@ -100,21 +123,21 @@ impl<L> Followed<L> {
     }
 
     /// The file was looked at.
-    pub(super) fn see(&mut self, stamp: Option<Stamp>) {
+    pub(super) fn see(&mut self, stamp: Option<FileStamp>) {
         self.now = stamp;
         self.is_due |= self.open.is_none() && stamp != self.read;
     }
 
-    pub(super) fn close(&mut self, desk: &mut Desk) {
+    pub(super) fn close(&mut self, context: &mut ReadContext) {
         if let Some(mut open) = self.open.take() {
-            open.tail.close(desk);
+            open.tail.close(context);
         }
     }
 
     /// It was closed when everything up to `read` had been read.
-    pub(super) fn rest(&mut self, read: Option<Stamp>, desk: &mut Desk) {
-        self.watched = desk.watch.path(&self.place.path);
-        self.now = Stamp::at(&self.place.path);
+    pub(super) fn rest(&mut self, read: Option<FileStamp>, context: &mut ReadContext) {
+        self.watched = context.watch.path(&self.place.path);
+        self.now = FileStamp::at(&self.place.path);
         // a file that was rotated away and has no successor was held for long enough
         self.read = read.filter(|_| self.now.is_some());
         self.is_due = self.now != self.read;
@@ -128,7 +151,7 @@ impl<L> Followed<L> {
             Some(before) if !is_scarce => (before.after * 2).min(RETRY_AFTER_MAX),
             _ => RETRY_AFTER,
         };
-        self.failure = Some(Failure {
+        self.failure = Some(ReadFailure {
             text: text.to_owned(),
             again_at: now + after,
             after,
@@ -137,14 +160,14 @@ impl<L> Followed<L> {
         is_told
     }
 
-    pub(super) fn read<K: Kind<Log = L>>(
+    pub(super) fn read<K: LogKind<Log = L>>(
         &mut self,
         kind: &K,
-        desk: &mut Desk,
+        context: &mut ReadContext,
         positions: &mut Positions,
         intake: &mut Intake<'_>,
     ) -> Result<(), Error> {
-        let Some(Open {
+        let Some(OpenLog {
             tail,
             log,
             grew,
@@ -154,19 +177,19 @@ impl<L> Followed<L> {
         else {
             return Ok(());
         };
-        let now = desk.now;
+        let now = context.now;
         kind.refresh(log, &self.place);
         let before = intake.count();
         *is_at_end = true;
-        let result = tail.read(desk, kind.parse(), &mut |output| {
+        let result = tail.read(context, kind.parse(), &mut |output| {
             let (stream, line, time, age) = match output {
-                Output::Own(record) => {
+                ChunkedOutput::Own(record) => {
                     intake.push(record);
                     *is_at_end = !intake.is_full();
                     return intake.flow();
                 }
-                Output::Text(line, age) => (None, line, None, age),
-                Output::Line {
+                ChunkedOutput::Text(line, age) => (None, line, None, age),
+                ChunkedOutput::Line {
                     stream,
                     line,
                     time,
@@ -192,7 +215,7 @@ impl<L> Followed<L> {
         }
         if let Some(state) = tail.state() {
             let reached = state.reached();
-            let position = save(&self.place.origin, &Saved::new(state, kind.carried(log)));
+            let position = save(&self.place.origin, &SavedLog::new(state, kind.carried(log)));
             let known = positions.get(&self.place.origin);
             if let Some(value) = position
                 .value

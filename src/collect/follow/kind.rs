@@ -1,10 +1,10 @@
 //! What a collector says of the logs that it follows.
 
-use crate::collect::names::glob::Stamp;
-use crate::collect::recognise::Events;
-use crate::collect::tail::Age;
+use crate::collect::names::stamp::FileStamp;
+use crate::collect::recognise::LineEvents;
 use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::Parse;
+use crate::collect::tail::context::Age;
 use crate::collect::tail::sibling::{self, Names};
 use crate::collect::text::line::Line;
 use crate::record::Record;
@@ -15,16 +15,16 @@ use std::time::Duration;
 
 /// A log, where it is, and the name of its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LogPlace {
     pub(crate) origin: String,
     pub(crate) path: PathBuf,
 }
 
 /// The logs that are there.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct FoundLogs {
     /// Each with what tells whether it changed; `None` where no file is there (yet).
-    pub(crate) logs: Vec<(Place, Option<Stamp>)>,
+    pub(crate) logs: Vec<(LogPlace, Option<FileStamp>)>,
     /// The folders that were looked into.
     pub(crate) folders: Vec<PathBuf>,
     /// What could not be looked into.
@@ -35,17 +35,17 @@ pub(crate) struct Found {
 
 /// What a log carries from line to line, kept with its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Carried {
+pub(crate) struct CarriedState {
     /// The newest time that a line stated.
     pub(crate) known: Option<i64>,
     /// The stage of cloud-init that is running.
     pub(crate) stage: Option<String>,
     /// What the next line of each stream may continue.
-    pub(crate) events: Events,
+    pub(crate) events: LineEvents,
 }
 
 /// What a collector says of the logs that it follows.
-pub(crate) trait Kind: std::fmt::Debug + Send {
+pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// What is known of a log while it is open.
     type Log: std::fmt::Debug + Send;
 
@@ -56,7 +56,7 @@ pub(crate) trait Kind: std::fmt::Debug + Send {
     fn title(&self) -> String;
 
     /// Finds the logs.
-    fn find(&self) -> Found;
+    fn find(&self) -> FoundLogs;
 
     /// The log of a position that a former run left, where it can be told.
     fn path_of(&self, origin: &str) -> Option<PathBuf>;
@@ -97,20 +97,20 @@ pub(crate) trait Kind: std::fmt::Debug + Send {
     fn quiet(&self) -> Duration;
 
     /// Begins to describe a log that is about to be read.
-    fn begin(&self, place: &Place, carried: Carried) -> Self::Log;
+    fn begin(&self, place: &LogPlace, carried: CarriedState) -> Self::Log;
 
     /// Looks at what may have changed about a log since it was last read.
-    fn refresh(&self, _log: &mut Self::Log, _place: &Place) {}
+    fn refresh(&self, _log: &mut Self::Log, _place: &LogPlace) {}
 
     /// What the lines of the log hold.
     fn parse(&self) -> &Parse<'_>;
 
-    /// Makes a record. `Output::Own` never comes here.
+    /// Makes a record. `ChunkedOutput::Own` never comes here.
     fn record(&self, log: &mut Self::Log, line: LogLine<'_>) -> Record;
 
     /// What the log carries on.
-    fn carried(&self, _log: &Self::Log) -> Carried {
-        Carried::default()
+    fn carried(&self, _log: &Self::Log) -> CarriedState {
+        CarriedState::default()
     }
 }
 

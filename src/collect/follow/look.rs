@@ -1,14 +1,15 @@
-//! The part of a follower that looks for logs.
+//! Looking for logs: which exist, which are new, and which are gone for good.
 
-use super::followed::Followed;
-use super::kind::{Kind, Place};
-use super::saved::Saved;
-use super::{FOLLOWED_MAX, Follower, LOOK_EVERY, LOOK_SHARE};
-use crate::collect::names::glob::Stamp;
+use super::followed::FollowedLog;
+use super::kind::{LogKind, LogPlace};
+use super::saved::SavedLog;
+use super::unfollowed::FOLLOWED_MAX;
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::own::own_record;
 use crate::collect::position::load;
+use crate::collect::tail::context::ReadContext;
 use crate::opening;
-use crate::record::{Level, Metadata};
+use crate::record::{Level, Metadata, Positions, Record};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -16,118 +17,143 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+/// How often logs are looked for: a new one is news within this time.
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The share of the time that looking may take: one in so many.
+pub(super) const LOOK_SHARE: u32 = 20;
+
 /// A look is not repeated sooner than this, whatever changes.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Folders whose change is a reason to look before it is due.
 const FOLDERS_WATCHED_MAX: usize = 64;
 
-impl<K: Kind> Follower<K> {
-    /// Looks for logs, when that is due or a folder has changed.
-    pub(super) fn look(&mut self) {
-        let now = self.desk.now;
-        for (folder, _) in &self.looks.folders {
-            self.desk.watch.folder(folder);
+/// When and where logs were looked for.
+#[derive(Debug)]
+pub(super) struct Looks {
+    last: Option<Instant>,
+    /// Not before this.
+    next: Instant,
+    folders: Vec<(PathBuf, Option<SystemTime>)>,
+    /// Folders that could not be listed; each is reported once.
+    troubles: BTreeMap<PathBuf, io::ErrorKind>,
+    /// All logs were looked for in this run or a former one.
+    has_begun: bool,
+    /// The origins of logs that are gone.
+    forgotten: Vec<String>,
+}
+
+/// What a look found that is not a log.
+#[derive(Debug, Default)]
+pub(super) struct LookResult {
+    /// Logs that are not followed because there are too many.
+    pub(super) beyond: usize,
+    /// Reports of folders that could not be listed.
+    pub(super) reports: Vec<Record>,
+}
+
+impl Looks {
+    /// Has not looked yet; `has_begun` says that a former run has.
+    pub(super) fn new(now: Instant, has_begun: bool) -> Self {
+        Self {
+            last: None,
+            next: now,
+            folders: Vec::new(),
+            troubles: BTreeMap::new(),
+            has_begun,
+            forgotten: Vec::new(),
         }
-        let is_due = self.looks.last.is_none_or(|last| last + LOOK_EVERY <= now);
-        let mut folders = self.looks.folders.iter();
-        let is_changed = |(folder, changed): &(PathBuf, _)| modified(folder) != *changed;
-        if now < self.looks.next || !(is_due || folders.any(is_changed)) {
-            return;
-        }
-        self.look_now();
     }
 
-    fn look_now(&mut self) {
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// When the next look is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.last.map(|last| last + LOOK_EVERY)
+    }
+
+    /// Whether the last look was in this read.
+    pub(super) fn has_just_looked(&self, context: &ReadContext) -> bool {
+        self.last == Some(context.now)
+    }
+
+    /// The origins of logs that are gone, each once.
+    pub(super) fn take_forgotten(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    #[cfg(test)]
+    pub(super) fn look_at_once(&mut self, now: Instant) {
+        self.last = None;
+        self.next = now;
+    }
+
+    /// Whether a look is due or a folder has changed. Watches the folders.
+    pub(super) fn is_due(&self, context: &mut ReadContext) -> bool {
+        let now = context.now;
+        for (folder, _) in &self.folders {
+            context.watch.folder(folder);
+        }
+        let is_due = self.last.is_none_or(|last| last + LOOK_EVERY <= now);
+        let mut folders = self.folders.iter();
+        let is_changed = |(folder, changed): &(PathBuf, _)| modified(folder) != *changed;
+        now >= self.next && (is_due || folders.any(is_changed))
+    }
+
+    /// Looks for logs, and adds new ones to `logs`.
+    pub(super) fn look<K: LogKind>(
+        &mut self,
+        kind: &K,
+        context: &mut ReadContext,
+        logs: &mut Vec<FollowedLog<K::Log>>,
+        saved: &mut Positions,
+    ) -> LookResult {
         let begun = Instant::now();
         // before the folders are listed: a change meanwhile is found at the next look
         let known: HashMap<PathBuf, Option<SystemTime>> = self
-            .looks
             .folders
             .iter()
             .map(|(folder, _)| (folder.clone(), modified(folder)))
             .collect();
-        let found = self.kind.find();
+        let found = kind.find();
         let mut folders = found.folders;
         folders.truncate(FOLDERS_WATCHED_MAX);
         for folder in &folders {
-            self.desk.watch.folder(folder);
+            context.watch.folder(folder);
         }
-        self.looks.folders = folders
+        self.folders = folders
             .into_iter()
             .map(|folder| {
                 let changed = known.get(&folder).copied().flatten();
                 (folder, changed)
             })
             .collect();
-        self.enter(found.logs);
+        let reads_rotated = kind.reads_rotated(self.has_begun);
+        let beyond = enter(found.logs, reads_rotated, logs, context, saved);
         if !found.is_incomplete {
-            self.forget_strays();
+            self.forget_strays(kind, logs, saved);
         }
-        self.note_troubles(found.troubles);
-        self.looks.has_begun = true;
-        self.looks.last = Some(self.desk.now);
+        let reports = self.note_troubles(found.troubles, kind.tells_troubles());
+        self.has_begun = true;
+        self.last = Some(context.now);
         let pause = (begun.elapsed() * LOOK_SHARE).max(LOOK_AGAIN_AFTER);
-        self.looks.next = Instant::now() + pause;
-    }
-
-    /// Follows the newest of the logs that were found.
-    fn enter(&mut self, mut found: Vec<(Place, Option<Stamp>)>) {
-        found.sort_by_key(|(_, stamp)| Reverse(stamp.map(|stamp| stamp.modified)));
-        let beyond = found.split_off(found.len().min(FOLLOWED_MAX));
-        self.left_out.beyond = beyond.len();
-        let beyond: HashSet<String> = beyond.into_iter().map(|(place, _)| place.origin).collect();
-        self.logs
-            .retain(|log| log.is_to_read() || !beyond.contains(&log.place.origin));
-        let index = |(at, log): (usize, &Followed<K::Log>)| (log.place.origin.clone(), at);
-        let known: HashMap<String, usize> = self.logs.iter().enumerate().map(index).collect();
-        for log in &mut self.logs {
-            log.is_there = beyond.contains(&log.place.origin);
-        }
-        for (place, stamp) in found {
-            match known
-                .get(&place.origin)
-                .and_then(|&at| self.logs.get_mut(at))
-            {
-                Some(log) => {
-                    log.is_there = true;
-                    log.place = place;
-                    log.see(stamp);
-                }
-                None => self.follow(place, stamp),
-            }
-        }
-    }
-
-    fn follow(&mut self, place: Place, stamp: Option<Stamp>) {
-        let read = self
-            .saved
-            .contains_key(&place.origin)
-            .then(|| load::<Saved>(&self.saved, &place.origin).read_to_end())
-            .flatten();
-        let is_due = read.is_none() || read != stamp;
-        let watched = (!is_due).then(|| self.desk.watch.path(&place.path));
-        self.logs.push(Followed {
-            place,
-            now: stamp,
-            read,
-            is_due,
-            is_there: true,
-            reads_rotated: self.kind.reads_rotated(self.looks.has_begun),
-            open: None,
-            watched: watched.flatten(),
-            failure: None,
-        });
+        self.next = Instant::now() + pause;
+        LookResult { beyond, reports }
     }
 
     /// Forgets positions of logs that are gone without having been followed in this run.
-    fn forget_strays(&mut self) {
-        if !self.kind.forgets() {
+    fn forget_strays<K: LogKind>(
+        &mut self,
+        kind: &K,
+        logs: &[FollowedLog<K::Log>],
+        saved: &mut Positions,
+    ) {
+        if !kind.forgets() {
             return;
         }
-        let Self {
-            kind, logs, saved, ..
-        } = self;
         let held: HashSet<&String> = logs.iter().map(|log| &log.place.origin).collect();
         let marker = kind.marker();
         let strays = saved
@@ -138,26 +164,71 @@ impl<K: Kind> Follower<K> {
         let gone: Vec<String> = strays.filter(is_gone).cloned().collect();
         for origin in gone {
             saved.remove(&origin);
-            self.looks.forgotten.push(origin);
+            self.forgotten.push(origin);
         }
     }
 
-    fn note_troubles(&mut self, troubles: Vec<(PathBuf, io::Error)>) {
+    fn note_troubles(
+        &mut self,
+        troubles: Vec<(PathBuf, io::Error)>,
+        is_reported: bool,
+    ) -> Vec<Record> {
+        let mut reports = Vec::new();
         let mut found = BTreeMap::new();
         for (path, error) in troubles {
             let kind = error.kind();
-            let is_told = self.kind.tells_troubles() && !opening::is_scarce(&error);
-            if is_told && self.looks.troubles.get(&path) != Some(&kind) {
+            let is_reported = is_reported && !opening::is_scarce(&error);
+            if is_reported && self.troubles.get(&path) != Some(&kind) {
                 let text = format!("cannot look for logs in {}: {error}", path.display());
                 let mut metadata = Metadata::new();
                 metadata.insert("file", path.display().to_string());
-                self.own
-                    .push(own_record(Level::Warn, "file_unreadable", text, metadata));
+                reports.push(own_record(Level::Warn, "file_unreadable", text, metadata));
             }
             found.insert(path, kind);
         }
-        self.looks.troubles = found;
+        self.troubles = found;
+        reports
     }
+}
+
+/// Follows the newest of the logs that were found. Returns the number of the others.
+fn enter<L>(
+    mut found: Vec<(LogPlace, Option<FileStamp>)>,
+    reads_rotated: bool,
+    logs: &mut Vec<FollowedLog<L>>,
+    context: &mut ReadContext,
+    saved: &Positions,
+) -> usize {
+    found.sort_by_key(|(_, stamp)| Reverse(stamp.map(|stamp| stamp.modified)));
+    let beyond = found.split_off(found.len().min(FOLLOWED_MAX));
+    let beyond: HashSet<String> = beyond.into_iter().map(|(place, _)| place.origin).collect();
+    logs.retain(|log| log.is_to_read() || !beyond.contains(&log.place.origin));
+    let index = |(at, log): (usize, &FollowedLog<L>)| (log.place.origin.clone(), at);
+    let known: HashMap<String, usize> = logs.iter().enumerate().map(index).collect();
+    for log in logs.iter_mut() {
+        log.is_there = beyond.contains(&log.place.origin);
+    }
+    for (place, stamp) in found {
+        let known = known.get(&place.origin).and_then(|&at| logs.get_mut(at));
+        if let Some(log) = known {
+            log.is_there = true;
+            log.place = place;
+            log.see(stamp);
+        } else {
+            let read = saved
+                .contains_key(&place.origin)
+                .then(|| load::<SavedLog>(saved, &place.origin).read_to_end())
+                .flatten();
+            logs.push(FollowedLog::found(
+                place,
+                stamp,
+                read,
+                reads_rotated,
+                context,
+            ));
+        }
+    }
+    beyond.len()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -1,15 +1,15 @@
 //! Where reading stands in a log, as it is kept in a position.
 
-use super::kind::Carried;
-use crate::collect::names::glob::Stamp;
-use crate::collect::recognise::Events;
-use crate::collect::tail::TailState;
+use super::kind::CarriedState;
+use crate::collect::names::stamp::FileStamp;
+use crate::collect::recognise::LineEvents;
 use crate::collect::tail::chunked::{ChunkedState, SavedStream};
+use crate::collect::tail::path::TailState;
 use serde::{Deserialize, Serialize};
 
 /// The value of a position, as CBOR.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Saved {
+pub(super) struct SavedLog {
     tail: TailState,
     #[serde(default, skip_serializing_if = "is_zero")]
     again: u64,
@@ -20,7 +20,7 @@ pub(super) struct Saved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stage: Option<String>,
     #[serde(default)]
-    events: Events,
+    events: LineEvents,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -28,14 +28,14 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-impl Saved {
-    pub(super) fn new(state: ChunkedState, carried: Carried) -> Self {
+impl SavedLog {
+    pub(super) fn new(state: ChunkedState, carried: CarriedState) -> Self {
         let ChunkedState {
             tail,
             again,
             streams,
         } = state;
-        let Carried {
+        let CarriedState {
             known,
             stage,
             events,
@@ -50,7 +50,7 @@ impl Saved {
         }
     }
 
-    pub(super) fn split(self) -> (ChunkedState, Carried) {
+    pub(super) fn split(self) -> (ChunkedState, CarriedState) {
         let Self {
             tail,
             again,
@@ -66,7 +66,7 @@ impl Saved {
         };
         (
             state,
-            Carried {
+            CarriedState {
                 known,
                 stage,
                 events,
@@ -75,7 +75,7 @@ impl Saved {
     }
 
     /// The file that has been read to its end, as it was then.
-    pub(super) fn read_to_end(&self) -> Option<Stamp> {
+    pub(super) fn read_to_end(&self) -> Option<FileStamp> {
         let is_done = self.again == 0 && self.streams.is_empty();
         self.tail.only_file().filter(|_| is_done)
     }

@@ -14,12 +14,12 @@ const RESERVED_MAX: u64 = 256;
 
 /// A share of the descriptors that this process may have open.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct DescriptorShare {
     /// Files that may be held open, whatever the limit is.
     pub(super) fixed: Option<usize>,
 }
 
-impl Share {
+impl DescriptorShare {
     pub(super) fn new() -> Self {
         FOLLOWERS.fetch_add(1, Ordering::Relaxed);
         Self { fixed: None }
@@ -33,7 +33,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for DescriptorShare {
     fn drop(&mut self) {
         FOLLOWERS.fetch_sub(1, Ordering::Relaxed);
     }

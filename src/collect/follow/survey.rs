@@ -1,7 +1,7 @@
 //! What would be followed, for whoever asks before.
 
-use super::FOLLOWED_MAX;
-use super::kind::Kind;
+use super::kind::LogKind;
+use super::unfollowed::FOLLOWED_MAX;
 use crate::opening;
 use std::cmp::Reverse;
 use std::io;
@@ -21,7 +21,7 @@ pub struct Survey {
 }
 
 /// Looks for the logs and tries to open those that would be followed.
-pub(crate) fn survey(kind: &impl Kind) -> Survey {
+pub(crate) fn survey(kind: &impl LogKind) -> Survey {
     let mut found = kind.find();
     found
         .logs

@@ -1,7 +1,7 @@
 //! Where the first start begins to read the journal. Boots are told apart by their ids, and within a boot the time since its
 //! beginning counts: a clock that was wrong at first, or was set, hides nothing.
 
-use crate::collect::journald::collector::Since;
+use crate::collect::journald::options::Since;
 use crate::journal::{Boot, Id128};
 use std::collections::HashMap;
 use std::ffi::OsStr;

@@ -6,15 +6,12 @@ use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
 use crate::collect::collector::Intake;
 use crate::collect::journald::beginning::{id_in, machine, since_boots};
-use crate::collect::journald::entry::Rules;
+use crate::collect::journald::entry::EntryRules;
 use crate::collect::journald::facts::is_read;
 use crate::collect::journald::joining::Joining;
-use crate::collect::names::patterns::NamePatterns;
+use crate::collect::journald::options::{JournaldOptions, Since};
 use crate::collect::own::own_record;
-use crate::collect::recognise::Recognition;
-use crate::journal::{
-    Error as JournalError, Event, Gap, Journal, JournalOptions, Namespaces, Problem,
-};
+use crate::journal::{Error as JournalError, Event, Gap, Journal, JournalOptions, Problem};
 use crate::record::{Level, Metadata, Positions, Record};
 use crate::time::Micros;
 use std::collections::VecDeque;
@@ -33,79 +30,10 @@ const PROBLEMS_MAX: usize = 200;
 /// a hurry waits for a shorter time.
 const POLL: Duration = Duration::from_millis(250);
 
-/// What a [`JournaldCollector`] reads.
-#[derive(Debug, Clone)]
-pub struct JournaldOptions {
-    /// Where journald keeps its files; one that is missing is waited for.
-    pub directories: Vec<PathBuf>,
-    /// Which namespaces are read.
-    pub namespaces: Namespaces,
-    /// Which units are kept; containers are not asked for their unit.
-    pub units: NamePatterns,
-    /// Whether the output of containers is kept.
-    pub docker: bool,
-    /// The level of each syslog priority.
-    pub levels: [Level; 8],
-    /// How the output of services and containers is recognised.
-    pub recognition: Recognition,
-    /// What is read at the first start.
-    pub since: Since,
-    /// Bytes that are read of one field; an entry takes three times as much at most.
-    pub field_bytes_max: usize,
-}
-
-/// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own: what is known of
-/// no boot yet is read from the time on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// Everything there is.
-    Ever,
-    /// From this time on.
-    Time(Micros),
-    /// This boot and the one before, from their first entries on; nothing that is older than this time for certain, whatever
-    /// clocks say.
-    LastBoot {
-        /// The earliest time.
-        earliest: Micros,
-    },
-}
-
-impl Default for JournaldOptions {
-    fn default() -> Self {
-        Self {
-            directories: vec!["/var/log/journal".into(), "/run/log/journal".into()],
-            namespaces: Namespaces::All,
-            units: NamePatterns::default(),
-            docker: true,
-            levels: Self::LEVELS,
-            recognition: Recognition::default(),
-            since: Since::Ever,
-            field_bytes_max: Self::FIELD_BYTES_MAX,
-        }
-    }
-}
-
-impl JournaldOptions {
-    /// As much as of a line of a file. A sender may put 770 MiB into one entry; that must fill neither the memory nor the store.
-    pub const FIELD_BYTES_MAX: usize = 1 << 20;
-
-    /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error.
-    pub const LEVELS: [Level; 8] = [
-        Level::Error,
-        Level::Error,
-        Level::Error,
-        Level::Error,
-        Level::Warn,
-        Level::Info,
-        Level::Info,
-        Level::Debug,
-    ];
-}
-
 /// Reads the systemd journal.
 pub struct JournaldCollector {
     directories: Vec<PathBuf>,
-    rules: Rules,
+    rules: EntryRules,
     stage: Stage,
     joining: Joining,
     /// Whether the last read stopped before the end.
@@ -158,7 +86,7 @@ impl JournaldCollector {
         };
         Self {
             directories,
-            rules: Rules {
+            rules: EntryRules {
                 units,
                 docker,
                 levels,
@@ -287,7 +215,7 @@ fn open(options: &JournalOptions, since: Since) -> Journal {
 /// Reads until the batch is full (`true`) or the end is reached.
 fn read_entries(
     journal: &mut Journal,
-    rules: &Rules,
+    rules: &EntryRules,
     joining: &mut Joining,
     intake: &mut Intake<'_>,
 ) -> Result<bool, Error> {

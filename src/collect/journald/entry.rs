@@ -1,19 +1,19 @@
 //! A journal entry as a record: its source, level, time and message, and all else that it says as metadata.
 
 use crate::collect::journald::facts::{self, Trust};
-use crate::collect::journald::owner::{Claims, Engine, Kind, Loss, Owner, Sender};
-use crate::collect::journald::partial::{Part, PartFields, StreamFields};
+use crate::collect::journald::field::{EntryField, number};
+use crate::collect::journald::owner::{Engine, EntryClaims, EntrySender, Loss, Owner, OwnerKind};
+use crate::collect::journald::partial::{LinePart, PartFields, StreamFields};
 use crate::collect::names::patterns::NamePatterns;
 use crate::collect::recognise::Recognition;
 use crate::collect::text;
 use crate::journal::Id128;
 use crate::record::{Level, Record};
 use crate::time::Micros;
-use std::str::FromStr;
 
 /// How entries become records.
 #[derive(Debug, Clone)]
-pub(crate) struct Rules {
+pub(crate) struct EntryRules {
     pub(crate) units: NamePatterns,
     pub(crate) docker: bool,
     /// The level of each syslog priority.
@@ -35,8 +35,8 @@ pub(crate) struct Outline<'a> {
 /// The fields by which an outline is made.
 #[derive(Debug, Default)]
 struct Outer<'a> {
-    sender: Sender<'a>,
-    claims: Claims<'a>,
+    sender: EntrySender<'a>,
+    claims: EntryClaims<'a>,
     message: Option<&'a [u8]>,
     priority: Option<u8>,
     dropped: Option<u64>,
@@ -50,12 +50,9 @@ struct Outer<'a> {
     sent_monotonic: Option<u64>,
 }
 
-/// A name and a value.
-pub(crate) type Field<'a> = (&'a [u8], &'a [u8]);
-
 /// When and where journald took an entry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken<'a> {
+pub(crate) struct EntryTimes<'a> {
     pub(crate) realtime: u64,
     pub(crate) monotonic: u64,
     /// The name of the directory of the file.
@@ -124,7 +121,7 @@ impl<'a> Outer<'a> {
 }
 
 impl<'a> Outline<'a> {
-    pub(crate) fn of(fields: impl Iterator<Item = Field<'a>>) -> Self {
+    pub(crate) fn of(fields: impl Iterator<Item = EntryField<'a>>) -> Self {
         let mut facts = Outer::default();
         for (name, value) in fields {
             facts.take(name, value);
@@ -145,9 +142,9 @@ impl<'a> Outline<'a> {
     }
 
     /// Whether the record is wanted.
-    pub(crate) fn is_kept(&self, rules: &Rules) -> bool {
+    pub(crate) fn is_kept(&self, rules: &EntryRules) -> bool {
         match self.owner.kind {
-            Kind::Container(_) => rules.docker,
+            OwnerKind::Container(_) => rules.docker,
             _ => rules.units.keep(self.owner.name),
         }
     }
@@ -158,7 +155,7 @@ impl<'a> Outline<'a> {
     }
 
     /// The part of a line that the message of a container or of a stream is. `None` for all else.
-    pub(crate) fn part(&self, origin: &str, rules: &Rules) -> Option<Part<'a>> {
+    pub(crate) fn part(&self, origin: &str, rules: &EntryRules) -> Option<LinePart<'a>> {
         let Outer {
             sender,
             priority,
@@ -169,7 +166,7 @@ impl<'a> Outline<'a> {
         let message = self.facts.message.unwrap_or_default();
         let (stated, fallback) = self.leveling(rules);
         let fallback = stated.then_some(fallback);
-        if let Kind::Container(engine) = self.owner.kind {
+        if let OwnerKind::Container(engine) = self.owner.kind {
             let is_docker = engine == Engine::Docker;
             // Docker numbers lines, and conmon has one process for each run of a container
             let writer = (origin, sender.pid.filter(|_| !is_docker));
@@ -180,7 +177,7 @@ impl<'a> Outline<'a> {
 
     /// The run of a container that the message is of.
     pub(crate) fn generation(&self) -> Option<Generation<'a>> {
-        let Kind::Container(engine) = self.owner.kind else {
+        let OwnerKind::Container(engine) = self.owner.kind else {
             return None;
         };
         let run = match engine {
@@ -197,7 +194,7 @@ impl<'a> Outline<'a> {
     }
 
     /// The other machine that the entry is of: by the directory, which the host named, or as journald there says.
-    fn machine<'b>(&'b self, directory: &'b str, rules: &Rules) -> Option<&'b [u8]> {
+    fn machine<'b>(&'b self, directory: &'b str, rules: &EntryRules) -> Option<&'b [u8]> {
         let this = rules.machine?.digits();
         let by_directory = directory
             .split_once('.')
@@ -213,7 +210,7 @@ impl<'a> Outline<'a> {
     }
 
     /// Whether the message may state its level, and the level that it has otherwise.
-    fn leveling(&self, rules: &Rules) -> (bool, Level) {
+    fn leveling(&self, rules: &EntryRules) -> (bool, Level) {
         let by_priority = |priority: u8| rules.levels.get(usize::from(priority)).copied();
         let Outer {
             priority, sender, ..
@@ -228,7 +225,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    fn level(&self, rules: &Rules) -> Level {
+    fn level(&self, rules: &EntryRules) -> Level {
         let (may_state, fallback) = self.leveling(rules);
         let source = || self.owner.source(None);
         let stated = || rules.recognition.level(source, self.facts.message?);
@@ -240,7 +237,7 @@ impl<'a> Outline<'a> {
     }
 
     /// When it was sent, where journald knows; the kernel stamps its messages with the time since the boot alone.
-    fn timestamp(&self, taken: Taken<'_>) -> Micros {
+    fn timestamp(&self, taken: EntryTimes<'_>) -> Micros {
         if let Some(sent) = self.facts.sent {
             return Micros::new(sent);
         }
@@ -251,9 +248,9 @@ impl<'a> Outline<'a> {
 
     pub(crate) fn record(
         &self,
-        fields: impl Iterator<Item = Field<'a>>,
-        taken: Taken<'_>,
-        rules: &Rules,
+        fields: impl Iterator<Item = EntryField<'a>>,
+        taken: EntryTimes<'_>,
+        rules: &EntryRules,
     ) -> Record {
         let trust = Trust {
             container: self.owner.is_container(),
@@ -284,17 +281,6 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// A decimal number; most are digits and nothing else.
-pub(crate) fn number<T: FromStr + TryFrom<u64>>(value: &[u8]) -> Option<T> {
-    /// As many digits never pass the bounds of 64 bits.
-    const DIGITS_MAX: usize = 19;
-    if !(1..=DIGITS_MAX).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
-        return std::str::from_utf8(value).ok()?.parse().ok();
-    }
-    let digits = value.iter().map(|digit| u64::from(digit - b'0'));
-    T::try_from(digits.fold(0, |number, digit| number * 10 + digit)).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::facts::{FIELD_BYTES_MAX, FIELDS_MAX, OTHERS_MAX, is_read, metadata};
@@ -302,9 +288,9 @@ mod tests {
     use crate::collect::JournaldOptions;
     use serde_json::Value;
 
-    fn rules(units: &str) -> Rules {
+    fn rules(units: &str) -> EntryRules {
         let Ok(units) = units.parse();
-        Rules {
+        EntryRules {
             units,
             docker: true,
             levels: JournaldOptions::LEVELS,
@@ -313,7 +299,7 @@ mod tests {
         }
     }
 
-    fn fields<'a>(lines: &'a [&'a str]) -> Vec<Field<'a>> {
+    fn fields<'a>(lines: &'a [&'a str]) -> Vec<EntryField<'a>> {
         let split = |line: &&'a str| line.split_once('=').unwrap();
         lines
             .iter()
@@ -322,8 +308,8 @@ mod tests {
             .collect()
     }
 
-    fn record_of(fields: &[Field<'_>]) -> Record {
-        let taken = Taken {
+    fn record_of(fields: &[EntryField<'_>]) -> Record {
+        let taken = EntryTimes {
             realtime: 1_000_000,
             monotonic: 500,
             directory: "",
@@ -562,12 +548,13 @@ mod tests {
             "ANSWER=42",
         ];
         let all = fields(&lines);
-        let is_read = |field: &&Field<'_>| is_read(field.0);
+        let is_read = |field: &&EntryField<'_>| is_read(field.0);
         let read: Vec<_> = all.iter().filter(is_read).copied().collect();
         assert!(read.len() < all.len());
-        let outlines = |fields: &[Field<'_>]| format!("{:?}", Outline::of(fields.iter().copied()));
+        let outlines =
+            |fields: &[EntryField<'_>]| format!("{:?}", Outline::of(fields.iter().copied()));
         assert_eq!(outlines(&read), outlines(&all));
-        let taken = |fields: &[Field<'_>]| metadata(fields.iter().copied(), Trust::default());
+        let taken = |fields: &[EntryField<'_>]| metadata(fields.iter().copied(), Trust::default());
         assert_eq!(taken(&read), taken(&all));
     }
 
@@ -639,8 +626,9 @@ mod tests {
 
     #[test]
     fn rules_choose_units_and_containers() {
-        let kept =
-            |lines: &[&str], rules: &Rules| Outline::of(fields(lines).into_iter()).is_kept(rules);
+        let kept = |lines: &[&str], rules: &EntryRules| {
+            Outline::of(fields(lines).into_iter()).is_kept(rules)
+        };
         let mut rules = rules("*,!cron,!kernel");
         assert!(kept(&["_SYSTEMD_UNIT=ssh.service"], &rules));
         assert!(!kept(&["_SYSTEMD_UNIT=cron.service"], &rules));
@@ -732,7 +720,7 @@ mod tests {
     fn records_of_other_machines_name_theirs() {
         const THIS: &str = "11111111111111111111111111111111";
         const OTHER: &str = "22222222222222222222222222222222";
-        let rules = Rules {
+        let rules = EntryRules {
             machine: THIS.parse().ok(),
             ..rules("*")
         };
@@ -740,7 +728,7 @@ mod tests {
             let machine = format!("_MACHINE_ID={machine}");
             let lines = ["_SYSTEMD_UNIT=ssh.service", &machine];
             let fields = fields(&lines);
-            let taken = Taken {
+            let taken = EntryTimes {
                 realtime: 1,
                 monotonic: 1,
                 directory,

@@ -1,6 +1,6 @@
 //! What a journal entry says beside its message, as the metadata of a record.
 
-use crate::collect::journald::entry::{Field, number};
+use crate::collect::journald::field::{EntryField, number};
 use crate::record::{Key, Metadata};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -93,7 +93,7 @@ const RESERVED: [&str; 11] = [
 ];
 
 /// What becomes of a field.
-enum Form {
+enum FieldForm {
     /// Kept as this fact.
     Text(Fact),
     /// Kept as a number, if it is one.
@@ -104,34 +104,34 @@ enum Form {
     Other,
 }
 
-fn form(name: &[u8]) -> Form {
+fn form(name: &[u8]) -> FieldForm {
     match name {
-        b"_SYSTEMD_UNIT" => Form::Text(Fact::Unit),
-        b"_SYSTEMD_USER_UNIT" => Form::Text(Fact::UserUnit),
-        b"_PID" => Form::Number(Fact::Pid),
-        b"_UID" => Form::Number(Fact::Uid),
-        b"_GID" => Form::Number(Fact::Gid),
-        b"_HOSTNAME" => Form::Text(Fact::Hostname),
-        b"_BOOT_ID" => Form::Text(Fact::BootId),
-        b"_TRANSPORT" => Form::Text(Fact::Transport),
-        b"_COMM" => Form::Text(Fact::Command),
-        b"_EXE" => Form::Text(Fact::Executable),
-        b"_CMDLINE" => Form::Text(Fact::CommandLine),
-        b"_KERNEL_DEVICE" => Form::Text(Fact::KernelDevice),
-        b"_KERNEL_SUBSYSTEM" => Form::Text(Fact::KernelSubsystem),
-        b"_NAMESPACE" => Form::Text(Fact::Namespace),
-        b"_AUDIT_TYPE_NAME" => Form::Text(Fact::AuditType),
-        b"PRIORITY" => Form::Number(Fact::Priority),
-        b"SYSLOG_IDENTIFIER" => Form::Text(Fact::Identifier),
-        b"SYSLOG_PID" => Form::Number(Fact::SyslogPid),
-        b"SYSLOG_FACILITY" => Form::Number(Fact::Facility),
-        b"CODE_LINE" => Form::Number(Fact::CodeLine),
-        b"ERRNO" => Form::Number(Fact::Errno),
-        b"UNIT" => Form::Text(Fact::AboutUnit),
-        b"USER_UNIT" => Form::Text(Fact::AboutUserUnit),
-        b"MESSAGE" | b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | [b'_', ..] => Form::Dropped,
-        _ if is_docker_bookkeeping(name) => Form::Dropped,
-        _ => Form::Other,
+        b"_SYSTEMD_UNIT" => FieldForm::Text(Fact::Unit),
+        b"_SYSTEMD_USER_UNIT" => FieldForm::Text(Fact::UserUnit),
+        b"_PID" => FieldForm::Number(Fact::Pid),
+        b"_UID" => FieldForm::Number(Fact::Uid),
+        b"_GID" => FieldForm::Number(Fact::Gid),
+        b"_HOSTNAME" => FieldForm::Text(Fact::Hostname),
+        b"_BOOT_ID" => FieldForm::Text(Fact::BootId),
+        b"_TRANSPORT" => FieldForm::Text(Fact::Transport),
+        b"_COMM" => FieldForm::Text(Fact::Command),
+        b"_EXE" => FieldForm::Text(Fact::Executable),
+        b"_CMDLINE" => FieldForm::Text(Fact::CommandLine),
+        b"_KERNEL_DEVICE" => FieldForm::Text(Fact::KernelDevice),
+        b"_KERNEL_SUBSYSTEM" => FieldForm::Text(Fact::KernelSubsystem),
+        b"_NAMESPACE" => FieldForm::Text(Fact::Namespace),
+        b"_AUDIT_TYPE_NAME" => FieldForm::Text(Fact::AuditType),
+        b"PRIORITY" => FieldForm::Number(Fact::Priority),
+        b"SYSLOG_IDENTIFIER" => FieldForm::Text(Fact::Identifier),
+        b"SYSLOG_PID" => FieldForm::Number(Fact::SyslogPid),
+        b"SYSLOG_FACILITY" => FieldForm::Number(Fact::Facility),
+        b"CODE_LINE" => FieldForm::Number(Fact::CodeLine),
+        b"ERRNO" => FieldForm::Number(Fact::Errno),
+        b"UNIT" => FieldForm::Text(Fact::AboutUnit),
+        b"USER_UNIT" => FieldForm::Text(Fact::AboutUserUnit),
+        b"MESSAGE" | b"SYSLOG_RAW" | b"SYSLOG_TIMESTAMP" | [b'_', ..] => FieldForm::Dropped,
+        _ if is_docker_bookkeeping(name) => FieldForm::Dropped,
+        _ => FieldForm::Other,
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn is_read(name: &[u8]) -> bool {
         b"_STREAM_ID",
         b"_SYSTEMD_CGROUP",
     ];
-    by_outline.contains(&name) || !matches!(form(name), Form::Dropped)
+    by_outline.contains(&name) || !matches!(form(name), FieldForm::Dropped)
 }
 
 fn is_docker_bookkeeping(name: &[u8]) -> bool {
@@ -178,10 +178,10 @@ impl Trust {
 }
 
 /// The metadata that these fields are.
-pub(crate) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>, trust: Trust) -> Metadata {
-    let mut facts = Facts {
+pub(crate) fn metadata<'a>(fields: impl Iterator<Item = EntryField<'a>>, trust: Trust) -> Metadata {
+    let mut facts = EntryFacts {
         trust,
-        ..Facts::default()
+        ..EntryFacts::default()
     };
     for (name, value) in fields {
         facts.take(name, value);
@@ -191,7 +191,7 @@ pub(crate) fn metadata<'a>(fields: impl Iterator<Item = Field<'a>>, trust: Trust
 
 /// What the fields so far have said. Facts go straight to their places, so that only what else there is has to be put in order.
 #[derive(Debug, Default)]
-struct Facts {
+struct EntryFacts {
     /// By [`Fact`]; null stands for nothing. A value is moved whole that way: taken out of an option it goes through the stack in
     /// pieces, which a processor has to wait for.
     known: [Value; NAMES.len()],
@@ -202,27 +202,27 @@ struct Facts {
     trust: Trust,
 }
 
-impl Facts {
+impl EntryFacts {
     fn take(&mut self, name: &[u8], value: &[u8]) {
         let is_believed = self.trust.believes(name);
         let form = match form(name) {
-            Form::Text(_) if !is_believed => Form::Other,
+            FieldForm::Text(_) if !is_believed => FieldForm::Other,
             form => form,
         };
         match form {
-            Form::Dropped => return,
+            FieldForm::Dropped => return,
             _ if self.taken == FIELDS_MAX => return self.left_out += 1,
-            Form::Other if self.taken_others == OTHERS_MAX => return self.left_out += 1,
+            FieldForm::Other if self.taken_others == OTHERS_MAX => return self.left_out += 1,
             _ => self.taken += 1,
         }
         match form {
-            Form::Dropped => {}
-            Form::Text(fact) => self.add(fact.name().into(), Some(fact), value),
-            Form::Number(fact) => match number::<i64>(value) {
+            FieldForm::Dropped => {}
+            FieldForm::Text(fact) => self.add(fact.name().into(), Some(fact), value),
+            FieldForm::Number(fact) => match number::<i64>(value) {
                 Some(number) => self.add_known(fact, number.into()),
                 None => self.add(fact.name().into(), Some(fact), value),
             },
-            Form::Other => {
+            FieldForm::Other => {
                 self.taken_others += 1;
                 self.add(other_name(name, is_believed).into(), None, value);
             }
@@ -310,8 +310,10 @@ fn other_name(name: &[u8], is_believed: bool) -> String {
 pub(crate) fn name_of(field: &[u8], is_believed: bool) -> Option<String> {
     let is_believed = is_believed || Trust::default().believes(field);
     match form(field) {
-        Form::Text(fact) | Form::Number(fact) if is_believed => Some(fact.name().to_owned()),
-        Form::Dropped => None,
+        FieldForm::Text(fact) | FieldForm::Number(fact) if is_believed => {
+            Some(fact.name().to_owned())
+        }
+        FieldForm::Dropped => None,
         _ => Some(other_name(field, is_believed)),
     }
 }
@@ -382,10 +384,10 @@ mod tests {
         };
         for (field, value) in fields {
             let (name, may_be_number) = match form(field.as_bytes()) {
-                Form::Dropped => continue,
-                Form::Text(fact) => (fact.name().to_owned(), false),
-                Form::Number(fact) => (fact.name().to_owned(), true),
-                Form::Other => (other_name(field.as_bytes(), true), false),
+                FieldForm::Dropped => continue,
+                FieldForm::Text(fact) => (fact.name().to_owned(), false),
+                FieldForm::Number(fact) => (fact.name().to_owned(), true),
+                FieldForm::Other => (other_name(field.as_bytes(), true), false),
             };
             match (number::<i64>(value), std::str::from_utf8(value)) {
                 (Some(number), _) if may_be_number => add(name, number.into()),

@@ -20,14 +20,14 @@ const KEPT: [&str; 4] = [
 
 /// The last two runs of a container, as digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct KnownContainer {
     name: u64,
-    current: Run,
-    previous: Option<Run>,
+    current: ContainerRun,
+    previous: Option<ContainerRun>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Run {
+struct ContainerRun {
     id: u64,
     number: u64,
 }
@@ -36,7 +36,7 @@ struct Run {
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
     /// The one heard last at the end, each with its origin.
-    known: Vec<(String, Known)>,
+    known: Vec<(String, KnownContainer)>,
 }
 
 /// Why the run is another one.
@@ -48,7 +48,7 @@ pub(crate) enum Change {
 
 impl Generations {
     /// Goes on with what was known of a container of `origin`.
-    pub(crate) fn restore(&mut self, origin: &str, known: Known) {
+    pub(crate) fn restore(&mut self, origin: &str, known: KnownContainer) {
         if self.known.len() >= KNOWN_MAX {
             self.known.remove(0);
         }
@@ -56,7 +56,7 @@ impl Generations {
     }
 
     /// What is known of the containers of `origin`.
-    pub(crate) fn of(&self, origin: &str) -> impl Iterator<Item = Known> {
+    pub(crate) fn of(&self, origin: &str) -> impl Iterator<Item = KnownContainer> {
         let of_origin = self.known.iter().filter(move |(other, _)| other == origin);
         of_origin.map(|(_, known)| *known)
     }
@@ -65,13 +65,14 @@ impl Generations {
     pub(crate) fn hear(&mut self, origin: &str, generation: &Generation<'_>) -> Option<Change> {
         let user = generation.user.unwrap_or_default();
         let name = digest(&[user, b"/", generation.container].concat());
-        let run = Run {
+        let run = ContainerRun {
             id: digest(generation.id),
             number: digest(generation.run),
         };
-        let is_same = |(other, known): &(String, Known)| known.name == name && other == origin;
+        let is_same =
+            |(other, known): &(String, KnownContainer)| known.name == name && other == origin;
         let Some(at) = self.known.iter().position(is_same) else {
-            let known = Known {
+            let known = KnownContainer {
                 name,
                 current: run,
                 previous: None,
@@ -149,7 +150,7 @@ mod tests {
         };
         assert_eq!(known.hear("o", &of_user), None, "another container");
 
-        let saved: Vec<Known> = known.of("o").collect();
+        let saved: Vec<KnownContainer> = known.of("o").collect();
         let mut restarted = Generations::default();
         for saved in saved {
             restarted.restore("o", saved);

@@ -3,12 +3,12 @@
 
 use crate::collect::collector::Intake;
 use crate::collect::journald::cut;
-use crate::collect::journald::entry::{Outline, Rules, Taken};
-use crate::collect::journald::generations::{Generations, Known};
+use crate::collect::journald::entry::{EntryRules, EntryTimes, Outline};
+use crate::collect::journald::generations::{Generations, KnownContainer};
 use crate::collect::journald::journal_events::JournalEvents;
-use crate::collect::journald::partial::{Joiner, Part, Place, Rest, Unfinished};
+use crate::collect::journald::partial::{EntryPlace, Joiner, LinePart, Rest, Unfinished};
 use crate::collect::position;
-use crate::collect::recognise::{Events, Recognition};
+use crate::collect::recognise::{LineEvents, Recognition};
 use crate::journal::{Cursor, Entry, OriginPosition};
 use crate::record::{Positions, Record};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ const ORIGIN: &str = "journal:";
 
 /// The value of a position, as CBOR.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Saved {
+struct SavedOrigin {
     /// The last entry that was taken.
     cursor: String,
     /// The lines that were not complete then.
@@ -29,24 +29,24 @@ struct Saved {
     rests: Vec<Rest>,
     /// The runs of containers.
     #[serde(default)]
-    containers: Vec<Known>,
+    containers: Vec<KnownContainer>,
     /// What the next lines may continue.
     #[serde(default)]
-    events: Events,
+    events: LineEvents,
 }
 
 /// Makes records of entries.
 #[derive(Debug, Default)]
 pub(crate) struct Joining {
     joiner: Joiner,
-    replays: Vec<Replay>,
+    replays: Vec<EntryReplay>,
     generations: Generations,
     events: JournalEvents,
 }
 
 /// The entries of an origin that are read again for the parts among them.
 #[derive(Debug)]
-struct Replay {
+struct EntryReplay {
     origin: String,
     /// The number of the last of them.
     until: u64,
@@ -68,7 +68,7 @@ impl Joining {
             let Some(origin) = name.strip_prefix(ORIGIN).map(str::to_owned) else {
                 continue;
             };
-            let Saved {
+            let SavedOrigin {
                 cursor,
                 unfinished,
                 rests,
@@ -89,7 +89,7 @@ impl Joining {
             let first = unfinished.iter().map(|unfinished| unfinished.first).min();
             let last_before = first.map_or(cursor.seqnum, |first| first.saturating_sub(1));
             if first.is_some() {
-                joining.replays.push(Replay {
+                joining.replays.push(EntryReplay {
                     origin: origin.clone(),
                     until: cursor.seqnum,
                     unfinished,
@@ -105,9 +105,9 @@ impl Joining {
     }
 
     /// Takes an entry: a record now, or later when its line is complete.
-    pub(crate) fn take(&mut self, entry: &Entry<'_>, rules: &Rules, intake: &mut Intake<'_>) {
+    pub(crate) fn take(&mut self, entry: &Entry<'_>, rules: &EntryRules, intake: &mut Intake<'_>) {
         let (origin, seqnum) = (entry.origin(), entry.seqnum());
-        let place = Place {
+        let place = EntryPlace {
             seqnum,
             boot: entry.boot_id(),
             monotonic: entry.monotonic(),
@@ -125,7 +125,7 @@ impl Joining {
             intake.filter();
             return;
         }
-        let taken = Taken {
+        let taken = EntryTimes {
             realtime: entry.realtime(),
             monotonic: entry.monotonic(),
             directory: directory(origin),
@@ -137,7 +137,7 @@ impl Joining {
         };
         let part = || outline.part(origin, rules);
         if let Some(replay) = self.replay(origin, seqnum) {
-            let is_wanted = |part: &Part<'_>| {
+            let is_wanted = |part: &LinePart<'_>| {
                 let wanted = replay.unfinished.iter();
                 wanted
                     .into_iter()
@@ -169,7 +169,7 @@ impl Joining {
     }
 
     /// The replay that an entry belongs to; one that it lies behind is over.
-    fn replay(&mut self, origin: &str, seqnum: u64) -> Option<&Replay> {
+    fn replay(&mut self, origin: &str, seqnum: u64) -> Option<&EntryReplay> {
         if self.replays.is_empty() {
             return None;
         }
@@ -197,7 +197,7 @@ impl Joining {
         if self.replays.iter().any(|replay| &replay.origin == origin) {
             return;
         }
-        let saved = Saved {
+        let saved = SavedOrigin {
             cursor: position.cursor.to_string(),
             unfinished: self.joiner.unfinished(origin).collect(),
             rests: self.joiner.rests(origin).collect(),
@@ -263,12 +263,12 @@ mod tests {
             first: 40,
             rest: Some(Rest { key: 8, ..rest }),
         };
-        let saved = Saved {
+        let saved = SavedOrigin {
             cursor: CURSOR.to_owned(),
             unfinished: vec![begun],
             rests: vec![rest],
             containers: Vec::new(),
-            events: Events::default(),
+            events: LineEvents::default(),
         };
         let Position { origin, value } = position::save("journal:m/system/s", &saved);
         let (joining, _) = Joining::resume(

@@ -1,22 +1,22 @@
 //! Entries of a journal that continue an event: the lines that a service or a container prints, and the reports of the kernel.
 
-use crate::collect::recognise::{Events, Recognition};
+use crate::collect::recognise::{LineEvents, Recognition};
 use crate::record::{Metadata, Record};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The events of the journals that are read, by origin; there is one for each journal that is followed.
 #[derive(Debug, Default)]
-pub(crate) struct JournalEvents(BTreeMap<String, Events>);
+pub(crate) struct JournalEvents(BTreeMap<String, LineEvents>);
 
 impl JournalEvents {
     /// Goes on with the events that were open when `origin` was last read.
-    pub(crate) fn restore(&mut self, origin: &str, events: Events) {
+    pub(crate) fn restore(&mut self, origin: &str, events: LineEvents) {
         self.0.insert(origin.to_owned(), events);
     }
 
     /// The events that are open in `origin`.
-    pub(crate) fn of(&self, origin: &str) -> Events {
+    pub(crate) fn of(&self, origin: &str) -> LineEvents {
         self.0.get(origin).cloned().unwrap_or_default()
     }
 
@@ -26,13 +26,13 @@ impl JournalEvents {
             return;
         };
         if !self.0.contains_key(origin) {
-            self.0.insert(origin.to_owned(), Events::default());
+            self.0.insert(origin.to_owned(), LineEvents::default());
         }
         let Some(events) = self.0.get_mut(origin) else {
             return;
         };
         let event = events.of(&stream);
-        if voice == Voice::Kernel {
+        if voice == Speaker::Kernel {
             recognition.place_kernel(event, record);
         } else {
             recognition.place(event, record);
@@ -42,14 +42,14 @@ impl JournalEvents {
 
 /// Who speaks in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Voice {
+enum Speaker {
     Kernel,
     Program,
 }
 
 /// The stream that a record belongs to: those of one process, or of the kernel. What has a priority of its own, and parts of
 /// lines behind the first, belong to none.
-fn stream(record: &Record) -> Option<(String, Voice)> {
+fn stream(record: &Record) -> Option<(String, Speaker)> {
     let metadata = &record.metadata;
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
     let is_later_part = metadata.get("line_part").and_then(Value::as_u64) > Some(1);
@@ -57,16 +57,16 @@ fn stream(record: &Record) -> Option<(String, Voice)> {
         return None;
     }
     if let Some(container) = text("container_id") {
-        return Some((container.to_owned(), Voice::Program));
+        return Some((container.to_owned(), Speaker::Program));
     }
     match text("transport") {
-        Some("kernel") => Some((String::from("kernel"), Voice::Kernel)),
+        Some("kernel") => Some((String::from("kernel"), Speaker::Kernel)),
         Some("stdout") if has_usual_priority(metadata) => {
             let pid = metadata
                 .get("pid")
                 .map(Value::to_string)
                 .unwrap_or_default();
-            Some((format!("{} {pid}", record.source), Voice::Program))
+            Some((format!("{} {pid}", record.source), Speaker::Program))
         }
         _ => None,
     }

@@ -5,10 +5,13 @@ mod collector;
 mod cut;
 mod entry;
 mod facts;
+mod field;
 mod generations;
 mod joining;
 mod journal_events;
+mod options;
 mod owner;
 mod partial;
 
-pub use collector::{JournaldCollector, JournaldOptions, Since};
+pub use collector::JournaldCollector;
+pub use options::{JournaldOptions, Since};

@@ -27,7 +27,7 @@ const RESTS_MAX: usize = 64;
 const DOCKER_CUT: usize = 16 << 10;
 
 /// Who wrote a part: the origin of the journal, and the process.
-type Writer<'a> = (&'a str, Option<&'a [u8]>);
+type PartWriter<'a> = (&'a str, Option<&'a [u8]>);
 
 /// What the fields of an entry say about parts of what a container prints.
 #[derive(Debug, Default, Clone, Copy)]
@@ -53,7 +53,7 @@ pub(crate) struct StreamFields<'a> {
 
 /// A message and the line that it belongs to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
+pub(crate) struct LinePart<'a> {
     /// Names the line among those being joined.
     pub(crate) key: u64,
     /// Whether more of the line follows.
@@ -65,7 +65,7 @@ pub(crate) struct Part<'a> {
 
 /// The entry that a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct EntryPlace {
     pub(crate) seqnum: u64,
     pub(crate) boot: Id128,
     /// Microseconds since the boot.
@@ -76,15 +76,15 @@ impl<'a> PartFields<'a> {
     /// The part that a message is, for the stream of `priority`.
     pub(crate) fn part(
         &self,
-        writer: Writer<'_>,
+        writer: PartWriter<'_>,
         priority: Option<u8>,
         bytes: &'a [u8],
         is_docker: bool,
         fallback: Option<Level>,
-    ) -> Part<'a> {
+    ) -> LinePart<'a> {
         let is_short = is_docker && bytes.len() < DOCKER_CUT;
         let texts = [self.container, self.id];
-        Part {
+        LinePart {
             key: key(writer, texts, priority.unwrap_or(u8::MAX)),
             goes_on: match self.is_last {
                 Some(is_last) => !is_last,
@@ -100,11 +100,11 @@ impl<'a> StreamFields<'a> {
     /// The part that a message is. journald gives each process its own lines.
     pub(crate) fn part(
         &self,
-        writer: Writer<'_>,
+        writer: PartWriter<'_>,
         bytes: &'a [u8],
         fallback: Option<Level>,
-    ) -> Option<Part<'a>> {
-        Some(Part {
+    ) -> Option<LinePart<'a>> {
+        Some(LinePart {
             key: key(writer, [Some(self.id?), None], 0),
             goes_on: self.is_cut,
             bytes,
@@ -113,7 +113,7 @@ impl<'a> StreamFields<'a> {
     }
 }
 
-fn key((origin, process): Writer<'_>, texts: [Option<&[u8]>; 2], stream: u8) -> u64 {
+fn key((origin, process): PartWriter<'_>, texts: [Option<&[u8]>; 2], stream: u8) -> u64 {
     let mut name = origin.as_bytes().to_vec();
     for text in [process].into_iter().chain(texts) {
         name.push(0);
@@ -125,7 +125,7 @@ fn key((origin, process): Writer<'_>, texts: [Option<&[u8]>; 2], stream: u8) -> 
 
 /// A line of which parts are missing.
 #[derive(Debug)]
-struct Open {
+struct OpenLine {
     key: u64,
     origin: String,
     /// The number of the journal entry that began it, or its present part.
@@ -137,7 +137,7 @@ struct Open {
     /// How many records the line has been cut into.
     part: u32,
     /// The last entry of it, and when that was read.
-    last: Place,
+    last: EntryPlace,
     since: Instant,
 }
 
@@ -166,7 +166,7 @@ pub(crate) struct Unfinished {
 pub(crate) struct Joiner {
     recognition: Recognition,
     /// The one whose last part came longest ago first.
-    open: Vec<Open>,
+    open: Vec<OpenLine>,
     /// The one that came out longest ago first, each with its origin.
     rests: Vec<(String, Rest)>,
     bytes: usize,
@@ -195,9 +195,9 @@ impl Joiner {
     /// long, and what has to make room.
     pub(crate) fn take(
         &mut self,
-        part: Part<'_>,
+        part: LinePart<'_>,
         origin: &str,
-        place: Place,
+        place: EntryPlace,
         record: impl FnOnce() -> Record,
         mut give: impl FnMut(Record),
     ) {
@@ -228,10 +228,16 @@ impl Joiner {
         }
     }
 
-    fn begin(&mut self, part: Part<'_>, origin: &str, place: Place, record: Record) -> Open {
+    fn begin(
+        &mut self,
+        part: LinePart<'_>,
+        origin: &str,
+        place: EntryPlace,
+        record: Record,
+    ) -> OpenLine {
         let rest = self.rests.iter().position(|(_, rest)| rest.key == part.key);
         let rest = rest.map(|at| self.rests.remove(at).1);
-        let mut open = Open {
+        let mut open = OpenLine {
             key: part.key,
             origin: origin.to_owned(),
             first: place.seqnum,
@@ -250,9 +256,9 @@ impl Joiner {
     }
 
     /// Gives out lines of `origin` that waited too long when the entry at `place` was written.
-    pub(crate) fn pass(&mut self, origin: &str, place: Place, mut give: impl FnMut(Record)) {
+    pub(crate) fn pass(&mut self, origin: &str, place: EntryPlace, mut give: impl FnMut(Record)) {
         let patience = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
-        let is_late = |open: &Open| {
+        let is_late = |open: &OpenLine| {
             let waited = place.monotonic.saturating_sub(open.last.monotonic);
             open.origin == origin && (open.last.boot != place.boot || waited > patience)
         };
@@ -311,7 +317,7 @@ impl Joiner {
     }
 }
 
-impl Open {
+impl OpenLine {
     /// What has been joined so far, as a record.
     fn cut(&mut self, ended: bool, recognition: &Recognition) -> Record {
         let bytes = std::mem::take(&mut self.bytes);
@@ -357,16 +363,16 @@ mod tests {
         own_record(Level::Info, "test", String::new(), Metadata::new())
     }
 
-    fn at(seconds: u64) -> Place {
-        Place {
+    fn at(seconds: u64) -> EntryPlace {
+        EntryPlace {
             seqnum: seconds,
             boot: Id128::NULL,
             monotonic: seconds * 1_000_000,
         }
     }
 
-    fn part(key: u64, bytes: &[u8], goes_on: bool) -> Part<'_> {
-        Part {
+    fn part(key: u64, bytes: &[u8], goes_on: bool) -> LinePart<'_> {
+        LinePart {
             key,
             goes_on,
             bytes,
@@ -374,7 +380,7 @@ mod tests {
         }
     }
 
-    fn records(joiner: &mut Joiner, part: Part<'_>, place: Place) -> Vec<Record> {
+    fn records(joiner: &mut Joiner, part: LinePart<'_>, place: EntryPlace) -> Vec<Record> {
         let mut given = Vec::new();
         joiner.take(part, ORIGIN, place, record, |record| given.push(record));
         given
@@ -467,7 +473,7 @@ mod tests {
         let dots = ".".repeat(30);
         assert_eq!(told(&given[0]), (Some(1), true, Level::Info, &*dots));
         records(&mut joiner, part(1, b"x", true), at(41));
-        let next_boot = Place {
+        let next_boot = EntryPlace {
             boot: Id128::new([1; 16]),
             ..at(0)
         };

@@ -5,15 +5,18 @@
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
-use crate::collect::follow::clock::Clock;
-use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
-use crate::collect::names::glob::Stamp;
+use crate::collect::follow::clock::LineClock;
+use crate::collect::follow::{
+    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+};
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::{
-    CONTINUES, Context, Event, Events, Recogniser, Recognition, leading, level_of_log, mail,
+    CONTINUES, Context, LineEvent, LineEvents, Recogniser, Recognition, leading, level_of_log, mail,
 };
 use crate::collect::tail::backlog::CatchUpMax;
-use crate::collect::tail::chunked::{Parse, Piece};
-use crate::collect::tail::{Age, QUIET};
+use crate::collect::tail::chunked::{LinePiece, Parse};
+use crate::collect::tail::context::Age;
+use crate::collect::tail::path::QUIET;
 use crate::collect::text;
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Positions, Record, Source};
@@ -116,8 +119,8 @@ impl CloudInit {
     }
 }
 
-impl Kind for CloudInit {
-    type Log = Followed;
+impl LogKind for CloudInit {
+    type Log = CloudInitLog;
 
     fn prefix(&self) -> String {
         ORIGIN.to_owned()
@@ -127,18 +130,18 @@ impl Kind for CloudInit {
         "logs of cloud-init".to_owned()
     }
 
-    fn find(&self) -> Found {
+    fn find(&self) -> FoundLogs {
         let CloudInitOptions { output, log, .. } = &self.options;
         let found = |path: &PathBuf| {
-            let place = Place {
+            let place = LogPlace {
                 origin: format!("{ORIGIN}{}", path.display()),
                 path: path.clone(),
             };
-            (place, Stamp::at(path))
+            (place, FileStamp::at(path))
         };
-        Found {
+        FoundLogs {
             logs: std::iter::once(output).chain(log).map(found).collect(),
-            ..Found::default()
+            ..FoundLogs::default()
         }
     }
 
@@ -166,11 +169,11 @@ impl Kind for CloudInit {
         self.options.quiet
     }
 
-    fn begin(&self, place: &Place, carried: Carried) -> Followed {
+    fn begin(&self, place: &LogPlace, carried: CarriedState) -> CloudInitLog {
         let name = place.path.file_name().unwrap_or_default();
-        Followed {
+        CloudInitLog {
             file: name.to_string_lossy().into_owned(),
-            clock: Clock::new(carried.known.map(Micros::new)),
+            clock: LineClock::new(carried.known.map(Micros::new)),
             stage: carried.stage,
             events: carried.events,
             is_output: place.path == self.options.output,
@@ -178,10 +181,10 @@ impl Kind for CloudInit {
     }
 
     fn parse(&self) -> &Parse<'_> {
-        &|line, give| give(Piece::Text(line))
+        &|line, give| give(LinePiece::Text(line))
     }
 
-    fn record(&self, log: &mut Followed, line: LogLine<'_>) -> Record {
+    fn record(&self, log: &mut CloudInitLog, line: LogLine<'_>) -> Record {
         let LogLine { line, age, .. } = line;
         let mut lines = LineState {
             file: &log.file,
@@ -197,8 +200,8 @@ impl Kind for CloudInit {
         }
     }
 
-    fn carried(&self, log: &Followed) -> Carried {
-        Carried {
+    fn carried(&self, log: &CloudInitLog) -> CarriedState {
+        CarriedState {
             known: log.clock.known().map(Micros::get),
             stage: log.stage.clone(),
             events: log.events.clone(),
@@ -208,30 +211,30 @@ impl Kind for CloudInit {
 
 /// One of the logs.
 #[derive(Debug)]
-struct Followed {
+struct CloudInitLog {
     /// The name of the file, which tells the two logs apart.
     file: String,
-    clock: Clock,
+    clock: LineClock,
     /// The stage that is running.
     stage: Option<String>,
     /// What the next line may continue.
-    events: Events,
+    events: LineEvents,
     is_output: bool,
 }
 
 /// What one line leaves for the next.
 struct LineState<'a> {
     file: &'a str,
-    clock: &'a mut Clock,
+    clock: &'a mut LineClock,
     stage: &'a mut Option<String>,
-    event: &'a mut Event,
+    event: &'a mut LineEvent,
     recogniser: &'a Recogniser,
 }
 
 impl LineState<'_> {
     /// A line that a stage or a script printed.
     fn output(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
-        let banner = Banner::read(line.bytes);
+        let banner = StageBanner::read(line.bytes);
         if let Some(banner) = &banner {
             *self.stage = banner.stage.map(str::to_owned);
         }
@@ -259,14 +262,14 @@ impl LineState<'_> {
     /// head; they are as bad and as old as the line that they belong to.
     fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
         let mut metadata = self.metadata(line);
-        let head = Head::read(line.bytes, &self.recogniser.context(age.guess()));
+        let head = LogHead::read(line.bytes, &self.recogniser.context(age.guess()));
         let mut level = self.event.level().unwrap_or(Level::Info);
         if let Some(head) = &head {
             metadata.insert("module", head.module);
-            let report = Report::read(text_prefix(head.text));
+            let report = StageReport::read(text_prefix(head.text));
             level = report
                 .as_ref()
-                .and_then(Report::level)
+                .and_then(StageReport::level)
                 .unwrap_or(head.level);
             if let Some(report) = report {
                 report.describe(&mut metadata, self.stage);
@@ -313,13 +316,13 @@ impl LineState<'_> {
 
 /// What a stage prints when it begins, and cloud-init when it is done.
 #[derive(Debug, PartialEq, Eq)]
-struct Banner<'a> {
+struct StageBanner<'a> {
     /// `init-local`, `init`, `modules:config`, `modules:final`; none when all is done.
     stage: Option<&'a str>,
     time: Micros,
 }
 
-impl<'a> Banner<'a> {
+impl<'a> StageBanner<'a> {
     /// Reads `Cloud-init v. 24.1 running 'init' at Tue, 17 Feb 2026 14:30:15 +0000. Up 12.30 seconds.` and `... finished at
     /// Tue, 17 Feb 2026 14:31:02 +0000. Datasource ...`.
     fn read(line: &'a [u8]) -> Option<Self> {
@@ -342,14 +345,14 @@ impl<'a> Banner<'a> {
 
 /// The head of a line of cloud-init's own log.
 #[derive(Debug, PartialEq, Eq)]
-struct Head<'a> {
+struct LogHead<'a> {
     time: Micros,
     module: &'a str,
     level: Level,
     text: &'a [u8],
 }
 
-impl<'a> Head<'a> {
+impl<'a> LogHead<'a> {
     fn read(line: &'a [u8], context: &Context) -> Option<Self> {
         /// Longer than every module name and level.
         const HEAD_MAX: usize = 128;
@@ -395,14 +398,14 @@ fn text_prefix(bytes: &[u8]) -> &str {
 /// What a stage or module reports of itself: `start: init-network/config-ssh: running config-ssh ...`, `finish:
 /// init-network/config-ssh: SUCCESS: ...`.
 #[derive(Debug, PartialEq, Eq)]
-struct Report<'a> {
+struct StageReport<'a> {
     event: &'static str,
     stage: &'a str,
     step: Option<&'a str>,
     result: Option<&'a str>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> StageReport<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let (event, rest) = match text.strip_prefix("start: ") {
             Some(rest) => ("start", rest),

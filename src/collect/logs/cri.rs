@@ -2,15 +2,15 @@
 //! `2026-02-17T14:30:15.123456789Z stdout F text`. A long line comes in several of them: all but the last have the tag `P`.
 
 use crate::collect::recognise::time_field;
-use crate::collect::tail::chunked::{Chunk, Piece};
+use crate::collect::tail::chunked::{LinePiece, StreamChunk};
 use std::borrow::Cow;
 
 /// Gives what a line holds: a chunk of its stream, or text where it is of another form.
-pub(crate) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
-    give(chunk(line).map_or(Piece::Text(line), Piece::Chunk));
+pub(crate) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
+    give(chunk(line).map_or(LinePiece::Text(line), LinePiece::StreamChunk));
 }
 
-fn chunk(line: &[u8]) -> Option<Chunk<'_>> {
+fn chunk(line: &[u8]) -> Option<StreamChunk<'_>> {
     // most lines of other forms are told by this alone
     if line.get(4) != Some(&b'-') || line.get(10) != Some(&b'T') {
         return None;
@@ -29,7 +29,7 @@ fn chunk(line: &[u8]) -> Option<Chunk<'_>> {
     };
     let time = time_field(line.get(..end)?)?;
     let text = text.strip_prefix(b" ").unwrap_or(text);
-    Some(Chunk {
+    Some(StreamChunk {
         stream: stream.to_owned(),
         time: Some(time),
         bytes: if is_last {

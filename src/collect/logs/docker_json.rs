@@ -5,14 +5,16 @@
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
-use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
-use crate::collect::names::glob::Stamp;
+use crate::collect::follow::{
+    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+};
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::progress;
 use crate::collect::recognise::time_field;
-use crate::collect::recognise::{Events, Recogniser, Recognition};
-use crate::collect::tail::QUIET;
+use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
 use crate::collect::tail::backlog::CatchUpMax;
-use crate::collect::tail::chunked::{Chunk, Parse, Piece, TORN};
+use crate::collect::tail::chunked::{LinePiece, Parse, StreamChunk, TORN};
+use crate::collect::tail::path::QUIET;
 use crate::collect::tail::sibling;
 use crate::collect::text::line::Line;
 use crate::opening::{self, TrustedFolder};
@@ -116,7 +118,7 @@ struct Container {
     source: Source,
     recogniser: Recogniser,
     /// The event of each of its streams.
-    events: Events,
+    events: LineEvents,
     /// What every record of the container says.
     metadata: Metadata,
     /// When its description was written; it is when the container was renamed that it changes.
@@ -132,7 +134,7 @@ impl Containers {
     }
 }
 
-impl Kind for Containers {
+impl LogKind for Containers {
     type Log = Container;
 
     fn prefix(&self) -> String {
@@ -143,11 +145,11 @@ impl Kind for Containers {
         format!("containers in {}", self.options.directory.display())
     }
 
-    fn find(&self) -> Found {
+    fn find(&self) -> FoundLogs {
         let directory = &self.options.directory;
-        let mut found = Found {
+        let mut found = FoundLogs {
             folders: vec![directory.clone()],
-            ..Found::default()
+            ..FoundLogs::default()
         };
         let listed = TrustedFolder::open(directory).and_then(|folder| {
             for entry in folder.names()? {
@@ -156,9 +158,9 @@ impl Kind for Containers {
                     continue;
                 };
                 let path = self.log_of(id);
-                let stamp = Stamp::at(&path);
+                let stamp = FileStamp::at(&path);
                 let origin = format!("{ORIGIN}{id}");
-                found.logs.push((Place { origin, path }, stamp));
+                found.logs.push((LogPlace { origin, path }, stamp));
             }
             Ok(())
         });
@@ -202,7 +204,7 @@ impl Kind for Containers {
         self.options.quiet
     }
 
-    fn begin(&self, place: &Place, carried: Carried) -> Container {
+    fn begin(&self, place: &LogPlace, carried: CarriedState) -> Container {
         let id = place.origin.strip_prefix(ORIGIN).unwrap_or_default();
         let source = Source::new("docker", short(id));
         Container {
@@ -216,7 +218,7 @@ impl Kind for Containers {
         }
     }
 
-    fn refresh(&self, log: &mut Container, place: &Place) {
+    fn refresh(&self, log: &mut Container, place: &LogPlace) {
         let is_fresh = log
             .looked
             .is_some_and(|looked| looked.elapsed() < DESCRIBE_EVERY);
@@ -264,10 +266,10 @@ impl Kind for Containers {
         }
     }
 
-    fn carried(&self, log: &Container) -> Carried {
-        Carried {
+    fn carried(&self, log: &Container) -> CarriedState {
+        CarriedState {
             events: log.events.clone(),
-            ..Carried::default()
+            ..CarriedState::default()
         }
     }
 }
@@ -318,8 +320,8 @@ struct DockerLine<'a> {
 }
 
 impl<'a> DockerLine<'a> {
-    fn chunk(self) -> Chunk<'a> {
-        Chunk {
+    fn chunk(self) -> StreamChunk<'a> {
+        StreamChunk {
             stream: self.stream.into_owned(),
             time: time_field(self.time.as_bytes()),
             bytes: match self.log {
@@ -334,22 +336,22 @@ impl<'a> DockerLine<'a> {
 const BEGINNING: &[u8] = br#"{"log":"#;
 
 /// Gives what a line holds. After a crash a line may be half of one, with the next one glued to it.
-fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
+fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
     if let Ok(whole) = serde_json::from_slice::<DockerLine<'_>>(line) {
-        return give(Piece::Chunk(whole.chunk()));
+        return give(LinePiece::StreamChunk(whole.chunk()));
     }
     let mut rest = line;
     while !rest.is_empty() {
         let mut stream = serde_json::Deserializer::from_slice(rest).into_iter::<DockerLine<'a>>();
         let read = stream.next();
         let length = if let Some(Ok(chunk)) = read {
-            give(Piece::Chunk(chunk.chunk()));
+            give(LinePiece::StreamChunk(chunk.chunk()));
             stream.byte_offset().max(1)
         } else {
             let behind = rest.get(1..).unwrap_or_default();
             let next = memchr::memmem::find(behind, BEGINNING);
             let length = next.map_or(rest.len(), |at| at + 1);
-            give(Piece::Text(rest.get(..length).unwrap_or(rest)));
+            give(LinePiece::Text(rest.get(..length).unwrap_or(rest)));
             length
         };
         rest = rest.get(length..).unwrap_or_default();
@@ -358,20 +360,20 @@ fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
 
 /// As much of Docker's description of a container as is of use.
 #[derive(Debug, Default, Deserialize)]
-struct Config {
+struct ContainerConfig {
     #[serde(rename = "Name", default)]
     name: String,
     #[serde(rename = "Config", default)]
-    config: Inner,
+    config: ContainerSettings,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Inner {
+struct ContainerSettings {
     #[serde(rename = "Image", default)]
     image: String,
 }
 
-fn read_config(path: &Path) -> Option<Config> {
+fn read_config(path: &Path) -> Option<ContainerConfig> {
     let mut text = Vec::new();
     let file = opening::trusted_unlinked(path).ok()?;
     file.take(CONFIG_BYTES_MAX).read_to_end(&mut text).ok()?;
@@ -523,8 +525,8 @@ mod tests {
             let mut found = Vec::new();
             parse(line.as_bytes(), &mut |piece| {
                 found.push(match piece {
-                    Piece::Text(text) => format!("? {}", String::from_utf8_lossy(text)),
-                    Piece::Chunk(chunk) => {
+                    LinePiece::Text(text) => format!("? {}", String::from_utf8_lossy(text)),
+                    LinePiece::StreamChunk(chunk) => {
                         format!("{} {}", chunk.stream, String::from_utf8_lossy(&chunk.bytes))
                     }
                 });

@@ -4,16 +4,19 @@
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
-use crate::collect::follow::clock::Clock;
-use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
+use crate::collect::follow::clock::LineClock;
+use crate::collect::follow::{
+    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+};
 use crate::collect::logs::cri;
 use crate::collect::names::glob;
-use crate::collect::names::glob::Stamp;
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::progress;
-use crate::collect::recognise::{Events, Recogniser, Recognition};
-use crate::collect::tail::QUIET;
+use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
 use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::Parse;
+use crate::collect::tail::packing;
+use crate::collect::tail::path::QUIET;
 use crate::collect::tail::sibling;
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Positions, Record, Source};
@@ -58,7 +61,7 @@ impl FileOptions {
 #[derive(Debug)]
 pub struct FileCollector {
     name: String,
-    follower: Follower<Files>,
+    follower: Follower<TextFiles>,
 }
 
 impl FileCollector {
@@ -67,14 +70,14 @@ impl FileCollector {
     pub fn open(options: FileOptions, positions: &Positions) -> Self {
         Self {
             name: format!("file:{}", options.name),
-            follower: Follower::new(Files::new(options), positions),
+            follower: Follower::new(TextFiles::new(options), positions),
         }
     }
 
     /// What would be read if it began now.
     #[must_use]
     pub fn survey(options: FileOptions) -> Survey {
-        survey(&Files::new(options))
+        survey(&TextFiles::new(options))
     }
 }
 
@@ -104,7 +107,7 @@ impl Collector for FileCollector {
 
 /// The files of one name.
 #[derive(Debug)]
-struct Files {
+struct TextFiles {
     options: FileOptions,
     source: Source,
     recogniser: Recogniser,
@@ -112,13 +115,13 @@ struct Files {
 
 /// A file while it is being read.
 #[derive(Debug)]
-struct File {
+struct TextFile {
     path: String,
-    clock: Clock,
-    events: Events,
+    clock: LineClock,
+    events: LineEvents,
 }
 
-impl Files {
+impl TextFiles {
     fn new(options: FileOptions) -> Self {
         let source = Source::new("file", &options.name);
         Self {
@@ -137,16 +140,16 @@ impl Files {
         glob::is_pattern(path).then(|| path.clone())
     }
 
-    fn place(&self, path: &Path) -> Place {
-        Place {
+    fn place(&self, path: &Path) -> LogPlace {
+        LogPlace {
             origin: format!("{}{}", self.prefix(), path.display()),
             path: path.to_owned(),
         }
     }
 }
 
-impl Kind for Files {
-    type Log = File;
+impl LogKind for TextFiles {
+    type Log = TextFile;
 
     fn prefix(&self) -> String {
         format!("file:{}:", self.options.name)
@@ -157,12 +160,12 @@ impl Kind for Files {
     }
 
     /// Rotated files are read as part of the file that they come from, and packed ones only so.
-    fn find(&self) -> Found {
+    fn find(&self) -> FoundLogs {
         let path = &self.options.path;
         let Some(pattern) = self.pattern() else {
-            return Found {
-                logs: vec![(self.place(path), Stamp::at(path))],
-                ..Found::default()
+            return FoundLogs {
+                logs: vec![(self.place(path), FileStamp::at(path))],
+                ..FoundLogs::default()
             };
         };
         let found = glob::find(&pattern, &self.options.excluded);
@@ -173,12 +176,12 @@ impl Kind for Files {
                 .iter()
                 .any(|base| paths.contains(path.with_file_name(base).as_path()))
         };
-        let is_packed = |path: &Path| sibling::is_packed(path.file_name().unwrap_or_default());
+        let is_packed = |path: &Path| packing::is_packed(path.file_name().unwrap_or_default());
         let own = found
             .files
             .iter()
             .filter(|(path, _)| !is_packed(path) && !is_rotated(path));
-        Found {
+        FoundLogs {
             logs: own
                 .map(|(path, stamp)| (self.place(path), Some(*stamp)))
                 .collect(),
@@ -218,10 +221,10 @@ impl Kind for Files {
         self.options.quiet
     }
 
-    fn begin(&self, place: &Place, carried: Carried) -> File {
-        File {
+    fn begin(&self, place: &LogPlace, carried: CarriedState) -> TextFile {
+        TextFile {
             path: place.path.display().to_string(),
-            clock: Clock::new(carried.known.map(Micros::new)),
+            clock: LineClock::new(carried.known.map(Micros::new)),
             events: carried.events,
         }
     }
@@ -230,7 +233,7 @@ impl Kind for Files {
         &cri::parse
     }
 
-    fn record(&self, log: &mut File, line: LogLine<'_>) -> Record {
+    fn record(&self, log: &mut TextFile, line: LogLine<'_>) -> Record {
         let LogLine {
             stream,
             line,
@@ -262,11 +265,11 @@ impl Kind for Files {
         }
     }
 
-    fn carried(&self, log: &File) -> Carried {
-        Carried {
+    fn carried(&self, log: &TextFile) -> CarriedState {
+        CarriedState {
             known: log.clock.known().map(Micros::get),
             events: log.events.clone(),
-            ..Carried::default()
+            ..CarriedState::default()
         }
     }
 }

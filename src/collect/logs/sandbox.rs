@@ -4,14 +4,16 @@
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
-use crate::collect::follow::{Carried, Follower, Found, Kind, LogLine, Place, Survey, survey};
-use crate::collect::names::glob::Stamp;
+use crate::collect::follow::{
+    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+};
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::progress;
 use crate::collect::recognise::time_field;
-use crate::collect::recognise::{Events, Recogniser, Recognition};
-use crate::collect::tail::QUIET;
+use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
 use crate::collect::tail::backlog::CatchUpMax;
-use crate::collect::tail::chunked::{Chunk, Parse, Piece, TORN};
+use crate::collect::tail::chunked::{LinePiece, Parse, StreamChunk, TORN};
+use crate::collect::tail::path::QUIET;
 use crate::collect::text;
 use crate::collect::text::line::Line;
 use crate::opening::TrustedFolder;
@@ -115,23 +117,23 @@ struct Sandbox {
     source: Source,
     recogniser: Recogniser,
     /// The event of each of its streams.
-    events: Events,
+    events: LineEvents,
 }
 
 impl Sandboxes {
     /// The log of a sandbox, in one of two places.
-    fn log_of(&self, name: &str) -> (PathBuf, Option<Stamp>) {
+    fn log_of(&self, name: &str) -> (PathBuf, Option<FileStamp>) {
         let folder = self.options.directory.join(name);
         let places = [folder.join("logs").join(LOG), folder.join(LOG)];
         let found = places
             .iter()
-            .find_map(|path| Some((path.clone(), Some(Stamp::at(path)?))));
+            .find_map(|path| Some((path.clone(), Some(FileStamp::at(path)?))));
         let [usual, _] = places;
         found.unwrap_or((usual, None))
     }
 }
 
-impl Kind for Sandboxes {
+impl LogKind for Sandboxes {
     type Log = Sandbox;
 
     fn prefix(&self) -> String {
@@ -142,10 +144,10 @@ impl Kind for Sandboxes {
         format!("sandboxes in {}", self.options.directory.display())
     }
 
-    fn find(&self) -> Found {
-        let mut found = Found {
+    fn find(&self) -> FoundLogs {
+        let mut found = FoundLogs {
             folders: vec![self.options.directory.clone()],
-            ..Found::default()
+            ..FoundLogs::default()
         };
         let listed = TrustedFolder::open(&self.options.directory).and_then(|folder| {
             for entry in folder.names()? {
@@ -153,7 +155,7 @@ impl Kind for Sandboxes {
                 let (path, stamp) = self.log_of(&name);
                 if stamp.is_some() {
                     let origin = format!("{ORIGIN}{name}");
-                    found.logs.push((Place { origin, path }, stamp));
+                    found.logs.push((LogPlace { origin, path }, stamp));
                 }
             }
             Ok(())
@@ -194,7 +196,7 @@ impl Kind for Sandboxes {
         self.options.quiet
     }
 
-    fn begin(&self, place: &Place, carried: Carried) -> Sandbox {
+    fn begin(&self, place: &LogPlace, carried: CarriedState) -> Sandbox {
         let name = place.origin.strip_prefix(ORIGIN).unwrap_or_default();
         let source = Source::new("sandbox", name);
         Sandbox {
@@ -212,10 +214,10 @@ impl Kind for Sandboxes {
         record(log, &line)
     }
 
-    fn carried(&self, log: &Sandbox) -> Carried {
-        Carried {
+    fn carried(&self, log: &Sandbox) -> CarriedState {
+        CarriedState {
             events: log.events.clone(),
-            ..Carried::default()
+            ..CarriedState::default()
         }
     }
 }
@@ -290,11 +292,11 @@ struct SandboxLine<'a> {
     e: Option<Cow<'a, str>>,
 }
 
-fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(Piece<'a>)) {
-    give(chunk(line).map_or(Piece::Text(line), Piece::Chunk));
+fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
+    give(chunk(line).map_or(LinePiece::Text(line), LinePiece::StreamChunk));
 }
 
-fn chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
+fn chunk(bytes: &[u8]) -> Option<StreamChunk<'_>> {
     let line: SandboxLine<'_> = serde_json::from_slice(bytes).ok()?;
     let is_system = line.s == "system";
     if !is_system && !matches!(&*line.s, "stdout" | "stderr" | "output") {
@@ -315,7 +317,7 @@ fn chunk(bytes: &[u8]) -> Option<Chunk<'_>> {
     if is_system && !data.ends_with(b"\n") {
         data.push(b'\n');
     }
-    Some(Chunk {
+    Some(StreamChunk {
         stream,
         time: time_field(line.t.as_bytes()),
         bytes: data.into(),

@@ -2,13 +2,11 @@
 //! As in a shell, a wildcard does not stand for a leading dot. A name that is the pattern itself, brackets included, always
 //! matches it.
 
+use crate::collect::names::stamp::FileStamp;
 use crate::collect::names::wildcard::{is_wild, matches};
-use crate::collect::tail::mark::Inode;
 use crate::opening::{TrustedFolder, is_scarce};
-use crate::time::Micros;
 use rustix::fs::FileType;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -28,34 +26,10 @@ pub(crate) fn is_pattern(path: &Path) -> bool {
         .any(|component| is_wild(component.as_os_str().as_bytes()))
 }
 
-/// What tells without opening a file whether it has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) inode: Inode,
-    pub(crate) length: u64,
-    pub(crate) modified: Micros,
-}
-
-impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self {
-            inode: Inode::of(metadata),
-            length: metadata.len(),
-            modified: metadata.modified().map_or(Micros::MIN, Micros::from),
-        }
-    }
-
-    /// Of the regular file that a path leads to.
-    pub(crate) fn at(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        metadata.is_file().then(|| Self::of(&metadata))
-    }
-}
-
 /// What a pattern names.
 #[derive(Debug, Default)]
-pub(crate) struct Matches {
-    pub(crate) files: Vec<(PathBuf, Stamp)>,
+pub(crate) struct GlobMatches {
+    pub(crate) files: Vec<(PathBuf, FileStamp)>,
     /// The folders that were looked into.
     pub(crate) folders: Vec<PathBuf>,
     /// The folders that could not be.
@@ -66,8 +40,8 @@ pub(crate) struct Matches {
 }
 
 /// The regular files that `pattern` names, by name, without those that are excluded.
-pub(crate) fn find(pattern: &Path, excluded: &[PathBuf]) -> Matches {
-    let mut found = Matches::default();
+pub(crate) fn find(pattern: &Path, excluded: &[PathBuf]) -> GlobMatches {
+    let mut found = GlobMatches::default();
     let components: Vec<Component<'_>> = pattern.components().collect();
     found.visit(&PathBuf::new(), &components, 0);
     let is_wanted = |path: &Path| !excluded.iter().any(|pattern| excludes(pattern, path));
@@ -77,7 +51,7 @@ pub(crate) fn find(pattern: &Path, excluded: &[PathBuf]) -> Matches {
     found
 }
 
-impl Matches {
+impl GlobMatches {
     fn visit(&mut self, folder: &Path, components: &[Component<'_>], depth: usize) {
         let Some((component, rest)) = components.split_first() else {
             return;
@@ -127,7 +101,7 @@ impl Matches {
     }
 
     fn take(&mut self, path: PathBuf) {
-        if let Some(stamp) = Stamp::at(&path) {
+        if let Some(stamp) = FileStamp::at(&path) {
             self.files.push((path, stamp));
         }
     }
@@ -214,6 +188,7 @@ pub fn paths(pattern: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn tree(names: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -236,7 +211,7 @@ mod tests {
         let excluded: Vec<PathBuf> = excluded.iter().map(exclude).collect();
         let found = find(&dir.join(pattern), &excluded);
         let name =
-            |(path, _): (PathBuf, Stamp)| path.strip_prefix(dir).unwrap().display().to_string();
+            |(path, _): (PathBuf, FileStamp)| path.strip_prefix(dir).unwrap().display().to_string();
         found.files.into_iter().map(name).collect()
     }
 

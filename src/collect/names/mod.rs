@@ -2,6 +2,7 @@
 
 pub(crate) mod glob;
 pub(crate) mod patterns;
+pub(crate) mod stamp;
 pub(crate) mod wildcard;
 
 pub use glob::paths as paths_of_pattern;

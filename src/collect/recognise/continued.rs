@@ -16,10 +16,10 @@ const HEAD_MAX: usize = 512;
 
 /// What the line that is next may continue. One of these belongs to each stream of a source, and is kept with its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Event {
+pub(crate) struct LineEvent {
     /// The level of the line that began it; `None` before the first line.
     level: Option<Level>,
-    kind: Kind,
+    kind: EventKind,
     /// Whether the first line stated a time or a level of its own: what is indented behind it belongs to it.
     is_headed: bool,
     lines: u32,
@@ -29,7 +29,7 @@ pub(crate) struct Event {
 
 /// What kind of lines an event is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Kind {
+enum EventKind {
     /// Nothing that would tell its lines.
     #[default]
     Plain,
@@ -55,13 +55,13 @@ enum Kind {
 
 /// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Placement {
     pub(crate) level: Level,
     /// Whether it continues the event before.
     pub(crate) continues: bool,
 }
 
-impl Event {
+impl LineEvent {
     /// Places the next line of the stream. `stated` is the level that it states, `usual` the one that it has otherwise; `has_time`
     /// says that it states a time.
     pub(crate) fn place(
@@ -70,14 +70,14 @@ impl Event {
         stated: Option<Level>,
         has_time: bool,
         usual: Level,
-    ) -> Place {
+    ) -> Placement {
         let line = line.get(..HEAD_MAX).unwrap_or(line);
         let continued = self
             .level
             .filter(|_| self.lines < LINES_MAX && self.is_continued_by(line, stated, has_time));
         if let Some(level) = continued {
             self.lines += 1;
-            return Place {
+            return Placement {
                 level,
                 continues: true,
             };
@@ -85,12 +85,12 @@ impl Event {
         let level = stated.unwrap_or(usual);
         *self = Self {
             level: Some(level),
-            kind: Kind::of_head(line, stated),
+            kind: EventKind::of_head(line, stated),
             is_headed: has_time || stated.is_some(),
             lines: 1,
             depth: depth_of(line),
         };
-        Place {
+        Placement {
             level,
             continues: false,
         }
@@ -117,18 +117,18 @@ impl Event {
             return self.level == Some(Level::Error) && is_detail(line);
         }
         let by_kind = match self.kind {
-            Kind::Python => Some(self.in_traceback(line)),
-            Kind::Ended => self.behind_trace(line),
-            Kind::Go => is_go(line).then_some(true),
-            Kind::RustText => {
-                self.kind = Kind::Rust;
+            EventKind::Python => Some(self.in_traceback(line)),
+            EventKind::Ended => self.behind_trace(line),
+            EventKind::Go => is_go(line).then_some(true),
+            EventKind::RustText => {
+                self.kind = EventKind::Rust;
                 Some(true)
             }
-            Kind::Rust => is_rust(line).then_some(true),
-            Kind::Kernel => is_kernel(level::without_uptime(line)).then_some(true),
-            Kind::Object => Some(self.in_object(line)),
-            Kind::Diagnostic => is_diagnostic(line).then_some(true),
-            Kind::Plain | Kind::Frames => None,
+            EventKind::Rust => is_rust(line).then_some(true),
+            EventKind::Kernel => is_kernel(level::without_uptime(line)).then_some(true),
+            EventKind::Object => Some(self.in_object(line)),
+            EventKind::Diagnostic => is_diagnostic(line).then_some(true),
+            EventKind::Plain | EventKind::Frames => None,
         };
         if let Some(continues) = by_kind {
             return continues;
@@ -138,7 +138,7 @@ impl Event {
         }
         let is_serious = matches!(self.level, Some(Level::Warn | Level::Error));
         if self.is_headed && is_serious && starts_trace(line) {
-            self.kind = Kind::of_head(line, stated);
+            self.kind = EventKind::of_head(line, stated);
             return true;
         }
         let is_worse = stated.is_some_and(|stated| self.level.is_some_and(|level| stated > level));
@@ -150,7 +150,7 @@ impl Event {
     /// Frames are indented; the exception, which is not, ends the trace.
     fn in_traceback(&mut self, line: &[u8]) -> bool {
         if !is_indented(line) && !line.is_empty() {
-            self.kind = Kind::Ended;
+            self.kind = EventKind::Ended;
         }
         true
     }
@@ -165,7 +165,7 @@ impl Event {
             return Some(true);
         }
         if line.starts_with(b"Traceback (most recent call last)") {
-            self.kind = Kind::Python;
+            self.kind = EventKind::Python;
             return Some(true);
         }
         None
@@ -179,14 +179,14 @@ impl Event {
         }
         self.depth = (self.depth + depth_of(line)).min(DEPTH_MAX);
         if self.depth <= 0 {
-            self.kind = Kind::Plain;
+            self.kind = EventKind::Plain;
             self.is_headed = false;
         }
         true
     }
 }
 
-impl Kind {
+impl EventKind {
     /// The kind of event that a line begins.
     fn of_head(line: &[u8], stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
@@ -526,7 +526,7 @@ mod tests {
 
     /// Places the lines of a text; `+` marks those that continue.
     fn placed(text: &str) -> Vec<String> {
-        let mut event = Event::default();
+        let mut event = LineEvent::default();
         text.lines()
             .map(|line| {
                 let stated = level::stated(line.as_bytes(), RuleSet::ALL);
@@ -562,7 +562,7 @@ mod tests {
 
     #[test]
     fn an_endless_run_of_indented_lines_is_not_an_error_for_ever() {
-        let mut event = Event::default();
+        let mut event = LineEvent::default();
         event.place(b"ERROR: x", Some(Level::Error), false, Level::Info);
         let last = (0..=LINES_MAX)
             .map(|_| event.place(b"  y", None, false, Level::Info))
@@ -570,7 +570,7 @@ mod tests {
             .unwrap();
         assert_eq!(
             last,
-            Place {
+            Placement {
                 level: Level::Info,
                 continues: false
             }
@@ -579,7 +579,7 @@ mod tests {
 
     #[test]
     fn an_event_is_carried_over_a_restart() {
-        let mut event = Event::default();
+        let mut event = LineEvent::default();
         event.place(
             b"Traceback (most recent call last):",
             Some(Level::Error),
@@ -588,7 +588,7 @@ mod tests {
         );
         let mut bytes = vec![];
         ciborium::into_writer(&event, &mut bytes).unwrap();
-        let mut event: Event = ciborium::from_reader(&bytes[..]).unwrap();
+        let mut event: LineEvent = ciborium::from_reader(&bytes[..]).unwrap();
         assert!(
             event
                 .place(b"  File \"a.py\", line 3, in pay", None, false, Level::Info)

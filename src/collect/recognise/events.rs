@@ -1,6 +1,6 @@
 //! The events of the streams that share a source: lines of stdout and stderr, or of many processes, interleave.
 
-use super::continued::Event;
+use super::continued::LineEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -10,27 +10,27 @@ const STREAMS_MAX: usize = 64;
 
 /// The event of each stream, the stream that spoke last in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Events {
-    newest: Stream,
-    others: VecDeque<Stream>,
+pub(crate) struct LineEvents {
+    newest: StreamEvent,
+    others: VecDeque<StreamEvent>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Stream {
+struct StreamEvent {
     name: String,
-    event: Event,
+    event: LineEvent,
 }
 
-impl Events {
+impl LineEvents {
     /// The event that the next line of `stream` may continue.
-    pub(crate) fn of(&mut self, stream: &str) -> &mut Event {
+    pub(crate) fn of(&mut self, stream: &str) -> &mut LineEvent {
         if self.newest.name != stream {
             let known = self.others.iter().position(|other| other.name == stream);
             let next = known
                 .and_then(|at| self.others.remove(at))
-                .unwrap_or_else(|| Stream {
+                .unwrap_or_else(|| StreamEvent {
                     name: stream.to_owned(),
-                    event: Event::default(),
+                    event: LineEvent::default(),
                 });
             let before = std::mem::replace(&mut self.newest, next);
             self.others.push_front(before);
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn streams_keep_their_own_events_and_the_quietest_is_forgotten() {
-        let mut events = Events::default();
+        let mut events = LineEvents::default();
         events
             .of("a")
             .place(b"ERROR: x", Some(Level::Error), false, Level::Info);

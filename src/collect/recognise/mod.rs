@@ -9,8 +9,8 @@ mod rules;
 mod stamp;
 mod structured;
 
-pub(crate) use continued::Event;
-pub(crate) use events::Events;
+pub(crate) use continued::LineEvent;
+pub(crate) use events::LineEvents;
 pub use rules::{Disabled, UnknownRule};
 use stamp::SourceZone;
 pub(crate) use stamp::{Context, leading, mail};
@@ -52,14 +52,14 @@ impl Recognition {
     }
 
     /// Places a record whose message is a line of a stream: it may continue the stream's event.
-    pub(crate) fn place(&self, event: &mut Event, record: &mut Record) {
+    pub(crate) fn place(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
         let stated = level::stated(record.message.as_bytes(), rules);
         mark(rules, event, record, stated);
     }
 
     /// The same for the kernel, whose lines have levels of their own: what it says when something is badly wrong is an error.
-    pub(crate) fn place_kernel(&self, event: &mut Event, record: &mut Record) {
+    pub(crate) fn place_kernel(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
         let of_kernel = if rules.has(Rule::Kernel) {
             level::stated(record.message.as_bytes(), RuleSet::only(Rule::Kernel))
@@ -88,7 +88,7 @@ impl Recognition {
     }
 }
 
-fn mark(rules: RuleSet, event: &mut Event, record: &mut Record, stated: Option<Level>) {
+fn mark(rules: RuleSet, event: &mut LineEvent, record: &mut Record, stated: Option<Level>) {
     if !rules.has(Rule::Continued) {
         record.level = stated.map_or(record.level, |stated| stated.max(record.level));
         return;
@@ -168,7 +168,7 @@ impl Recogniser {
     /// the first.
     pub(crate) fn read(
         &self,
-        event: &mut Event,
+        event: &mut LineEvent,
         line: &Line<'_>,
         written: Micros,
         usual: Level,

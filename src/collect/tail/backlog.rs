@@ -2,14 +2,12 @@
 //! compressed file of many lines does not evict the records of other sources. Skipped lines are counted and reported.
 
 use crate::collect::own::own_record;
-use crate::collect::tail::reader::{self, Reader};
-use crate::collect::tail::sibling::Packing;
-use crate::collect::tail::{Desk, Item, Tail, Visit};
-use crate::record::{Level, Metadata};
+use crate::collect::tail::packing::{self, Packing};
+use crate::record::{Level, Metadata, Record};
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// How much of rotated files that are found at once is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,7 @@ impl Default for CatchUpMax {
     }
 }
 
-/// What a rotated file that was found holds.
+/// How much of a rotated file is skipped.
 #[derive(Debug, Default)]
 pub(crate) enum Backlog {
     /// The file was followed before, or is yet to be rotated.
@@ -53,7 +51,7 @@ pub(crate) enum Backlog {
     None,
     /// It has not been begun.
     Uncounted(File, Packing),
-    /// Its first lines are left out, until both counts are used up.
+    /// Its first lines are skipped, until both counts are used up.
     Skip(CatchUpMax),
 }
 
@@ -63,20 +61,24 @@ impl Backlog {
         again.map_or(Self::None, |file| Self::Uncounted(file, packing))
     }
 
-    /// Whether a line of so many bytes is left out.
-    pub(crate) fn leaves_out(&mut self, bytes: usize) -> bool {
+    /// Whether a line of this length is skipped.
+    pub(crate) fn skips(&mut self, bytes: usize) -> bool {
         let Self::Skip(skip) = self else {
             return false;
         };
-        let leaves_out = skip.lines > 0 || skip.bytes > 0;
-        // what cannot be counted is left out to its end
+        let skips = skip.lines > 0 || skip.bytes > 0;
+        // a file that cannot be counted is skipped whole
         if *skip != CatchUpMax::default() {
             *skip = skip.without(CatchUpMax {
                 lines: 1,
                 bytes: bytes as u64,
             });
         }
-        leaves_out
+        skips
+    }
+
+    pub(super) fn is_uncounted(&self) -> bool {
+        matches!(self, Self::Uncounted(..))
     }
 
     fn is_skipping(&self) -> bool {
@@ -84,31 +86,33 @@ impl Backlog {
     }
 }
 
-/// What a tail has left out and not told.
-#[derive(Debug, Default)]
-pub(crate) struct LeftOut {
-    lines: u64,
-    bytes: u64,
+/// How far catching up with rotated files has come.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    /// How much may still be read; `None` when no rotated file is being read.
+    left: Option<CatchUpMax>,
+    /// Skipped lines that were not reported yet, and their bytes.
+    skipped: CatchUpMax,
 }
 
-impl LeftOut {
-    pub(crate) fn add(&mut self, bytes: usize) {
-        self.lines += 1;
-        self.bytes += bytes as u64;
-    }
-}
-
-impl Tail {
-    /// Before a rotated file that was found is begun: counts what it and those behind it hold, newest first, and says how much
-    /// of each is left out.
-    pub(crate) fn count_backlog(&mut self, desk: &Desk) {
-        let is_uncounted = |file: &Reader| matches!(file.backlog, Backlog::Uncounted(..));
-        if !self.files.get(self.at).is_some_and(is_uncounted) {
-            return;
+impl CatchUp {
+    pub(super) fn new() -> Self {
+        Self {
+            left: None,
+            skipped: CatchUpMax::NONE,
         }
-        let left = self.catch_up_left.get_or_insert(desk.catch_up_max);
-        for file in self.files.iter_mut().skip(self.at).rev() {
-            let Backlog::Uncounted(found, packing) = &file.backlog else {
+    }
+
+    /// Before a rotated file that was found is started: counts what it and those after it hold, and decides how much of each is
+    /// skipped. `backlogs` are newest first.
+    pub(super) fn count<'a>(
+        &mut self,
+        backlogs: impl Iterator<Item = &'a mut Backlog>,
+        max: CatchUpMax,
+    ) {
+        let left = self.left.get_or_insert(max);
+        for backlog in backlogs {
+            let Backlog::Uncounted(found, packing) = backlog else {
                 continue;
             };
             let skip = if left.is_none() {
@@ -121,18 +125,28 @@ impl Tail {
                 *left = left.without(held);
                 skip
             };
-            file.backlog = Backlog::Skip(skip);
+            *backlog = Backlog::Skip(skip);
         }
     }
 
-    /// Reports the skipped lines once catching up has ended.
-    pub(crate) fn tell_left_out(&mut self, visit: &mut Visit<'_>) -> ControlFlow<()> {
-        let is_skipping = |file: &Reader| file.backlog.is_skipping();
-        if self.left_out.lines == 0 || self.files.get(self.at).is_some_and(is_skipping) {
-            return ControlFlow::Continue(());
+    /// A line of this length was skipped.
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.skipped.lines += 1;
+        self.skipped.bytes += bytes as u64;
+    }
+
+    /// All rotated files were read.
+    pub(super) fn finish(&mut self) {
+        self.left = None;
+    }
+
+    /// The report of the skipped lines, unless more lines of the file that is being read will be skipped.
+    pub(super) fn report(&mut self, current: Option<&Backlog>, path: &Path) -> Option<Record> {
+        if self.skipped.lines == 0 || current.is_some_and(Backlog::is_skipping) {
+            return None;
         }
-        let LeftOut { lines, bytes } = std::mem::take(&mut self.left_out);
-        let path = self.path().display().to_string();
+        let CatchUpMax { lines, bytes } = std::mem::replace(&mut self.skipped, CatchUpMax::NONE);
+        let path = path.display().to_string();
         let message = format!(
             "skipped the {lines} oldest lines of rotated files of {path}: one log may fill only a part of the store at once"
         );
@@ -140,25 +154,29 @@ impl Tail {
         metadata.insert("file", path);
         metadata.insert("lines", lines);
         metadata.insert("bytes", bytes);
-        let record = own_record(Level::Warn, "backlog_skipped", message, metadata);
-        visit(Item::Own(record))
+        Some(own_record(
+            Level::Warn,
+            "backlog_skipped",
+            message,
+            metadata,
+        ))
     }
 }
 
 /// The lines and bytes of a file from its start on, as far as it can be read; its own place stays where it is.
 fn count(file: &File, packing: Packing) -> CatchUpMax {
     let from_start = file.try_clone().map(|file| FromStart { file, at: 0 });
-    let stream = from_start.and_then(|file| reader::unpack(file, packing));
+    let stream = from_start.and_then(|file| packing::unpack(file, packing));
     let Ok(mut stream) = stream else {
         return CatchUpMax::NONE;
     };
-    let mut chunk = vec![0; reader::CHUNK_BYTES];
+    let mut chunk = vec![0; packing::CHUNK_BYTES];
     let mut held = CatchUpMax::NONE;
     let mut is_open = false;
     loop {
         let count = match stream.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // reading tells what is wrong with it
+            // the fault is reported when the file is read
             count => count.unwrap_or(0),
         };
         let read = chunk.get(..count).unwrap_or_default();
@@ -189,10 +207,11 @@ impl Read for FromStart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tail::{QUIET, TailState};
+    use crate::collect::tail::context::{ReadContext, TailItem};
+    use crate::collect::tail::path::{QUIET, Tail, TailState};
     use std::fs;
     use std::io::Write;
-    use std::path::Path;
+    use std::ops::ControlFlow;
 
     const LINES: u64 = 100;
 
@@ -206,15 +225,15 @@ mod tests {
         }
         let path = dir.path().join("a.log");
         let mut tail = Tail::new(path, TailState::from_oldest(), QUIET);
-        let mut desk = Desk::new();
-        desk.catch_up_max = catch_up_max;
+        let mut context = ReadContext::new();
+        context.catch_up_max = catch_up_max;
         let (mut lines, mut own) = (vec![], vec![]);
         for _ in 0..3 {
-            desk.start();
-            let visited = tail.read(&mut desk, &mut |item| {
+            context.start();
+            let visited = tail.read(&mut context, &mut |item| {
                 match item {
-                    Item::Own(record) => own.push(record.message),
-                    Item::Line(line, _) => {
+                    TailItem::Own(record) => own.push(record.message),
+                    TailItem::Line(line, _) => {
                         lines.push(String::from_utf8_lossy(line.bytes).into_owned());
                     }
                 }
@@ -292,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_nothing_of_what_fits() {
+    fn skips_nothing_of_what_fits() {
         let (lines, own) = read(&[("a.log.1", LINES), ("a.log", 500)], some());
         assert_eq!((lines.len() as u64, skipped(&own)), (LINES + 500, None));
         let all = CatchUpMax::default();

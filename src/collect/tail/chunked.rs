@@ -6,8 +6,9 @@
 //! from there gives out exactly the rest.
 
 use crate::collect::collector::Error;
-use crate::collect::tail::{Age, Desk, Item, Tail, TailState};
-use crate::collect::text::line::{Line, Lines};
+use crate::collect::tail::context::{Age, ReadContext, TailItem};
+use crate::collect::tail::path::{Tail, TailState};
+use crate::collect::text::line::{Line, LineCutter};
 use crate::record::Record;
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(crate) const TORN: Duration = Duration::from_mins(10);
 
 /// What one log line holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Chunk<'a> {
+pub(crate) struct StreamChunk<'a> {
     /// Which stream of which command or container.
     pub(crate) stream: String,
     pub(crate) time: Option<Micros>,
@@ -34,18 +35,18 @@ pub(crate) struct Chunk<'a> {
 
 /// What a log line holds; a line that was damaged may hold several pieces.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece<'a> {
-    Chunk(Chunk<'a>),
+pub(crate) enum LinePiece<'a> {
+    StreamChunk(StreamChunk<'a>),
     /// What is of no known form.
     Text(&'a [u8]),
 }
 
 /// Says what a log line holds.
-pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(Piece<'b>)) + 'p;
+pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(LinePiece<'b>)) + 'p;
 
 /// What a log has to tell.
 #[derive(Debug)]
-pub(crate) enum Output<'a> {
+pub(crate) enum ChunkedOutput<'a> {
     /// A line of a stream or a part of one.
     Line {
         stream: &'a str,
@@ -61,7 +62,7 @@ pub(crate) enum Output<'a> {
 }
 
 /// Takes what a log has to tell; breaks off when it has enough.
-pub(crate) type Visit<'a> = dyn FnMut(Output<'_>) -> ControlFlow<()> + 'a;
+pub(crate) type VisitOutput<'a> = dyn FnMut(ChunkedOutput<'_>) -> ControlFlow<()> + 'a;
 
 /// How far a log has been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,17 +104,17 @@ pub(crate) struct SavedStream {
 #[derive(Debug)]
 pub(crate) struct ChunkedTail {
     tail: Tail,
-    streams: Vec<Stream>,
+    streams: Vec<OpenStream>,
     /// Where the oldest unfinished line begins, and how many log lines have been read since.
     anchor: Option<(TailState, u64)>,
-    replay: Option<Replay>,
+    replay: Option<ChunkReplay>,
     quiet: Duration,
 }
 
 #[derive(Debug)]
-struct Stream {
+struct OpenStream {
     name: String,
-    lines: Lines,
+    lines: LineCutter,
     /// When the first chunk of its line came, and the last one.
     time: Option<Micros>,
     last: Option<Micros>,
@@ -122,7 +123,7 @@ struct Stream {
 
 /// Log lines being read again.
 #[derive(Debug)]
-struct Replay {
+struct ChunkReplay {
     left: u64,
     streams: Vec<Again>,
 }
@@ -157,7 +158,7 @@ impl ChunkedTail {
         } else {
             (Vec::new(), streams)
         };
-        let replay = (again > 0).then_some(Replay {
+        let replay = (again > 0).then_some(ChunkReplay {
             left: again,
             streams: replayed,
         });
@@ -177,8 +178,8 @@ impl ChunkedTail {
     }
 
     /// Lets go of all files: they are found again by its state.
-    pub(crate) fn close(&mut self, desk: &mut Desk) {
-        self.tail.close(desk);
+    pub(crate) fn close(&mut self, context: &mut ReadContext) {
+        self.tail.close(context);
     }
 
     /// How far everything that was visited reaches; `None` while nothing new can be said.
@@ -216,9 +217,9 @@ impl ChunkedTail {
     /// Visits what can be read now. `parse` says what a log line holds.
     pub(crate) fn read(
         &mut self,
-        desk: &mut Desk,
+        context: &mut ReadContext,
         parse: &Parse<'_>,
-        visit: &mut Visit<'_>,
+        visit: &mut VisitOutput<'_>,
     ) -> Result<(), Error> {
         let recent = Age {
             is_live: true,
@@ -241,12 +242,12 @@ impl ChunkedTail {
                 anchor,
                 replay,
                 quiet: *quiet,
-                now: desk.now,
+                now: context.now,
             };
-            let read = tail.read(desk, &mut |item| {
+            let read = tail.read(context, &mut |item| {
                 stop = match item {
-                    Item::Own(record) => Stop::after(visit(Output::Own(record))),
-                    Item::Line(line, age) => intake.take(line, age, parse, visit),
+                    TailItem::Own(record) => Stop::after(visit(ChunkedOutput::Own(record))),
+                    TailItem::Line(line, age) => intake.take(line, age, parse, visit),
                 };
                 if matches!(stop, Stop::End) {
                     ControlFlow::Continue(())
@@ -266,12 +267,12 @@ impl ChunkedTail {
                 }
             }
         }
-        self.give_quiet(desk.now, recent, visit);
+        self.give_quiet(context.now, recent, visit);
         Ok(())
     }
 
     /// Gives out complete lines that found no room.
-    fn give_lines(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+    fn give_lines(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         for stream in &mut self.streams {
             stream.give(age, visit)?;
         }
@@ -280,7 +281,7 @@ impl ChunkedTail {
     }
 
     /// Gives out the lines whose end does not come.
-    fn give_quiet(&mut self, now: Instant, age: Age, visit: &mut Visit<'_>) {
+    fn give_quiet(&mut self, now: Instant, age: Age, visit: &mut VisitOutput<'_>) {
         for stream in &mut self.streams {
             let is_due = stream.grew + self.quiet <= now;
             if is_due && stream.give_rest(age, visit).is_break() {
@@ -299,14 +300,14 @@ impl ChunkedTail {
 }
 
 /// Forgets streams that stand between two lines, and the place to begin again when nothing of any is still to be given out.
-fn tidy(streams: &mut Vec<Stream>, anchor: &mut Option<(TailState, u64)>) {
+fn tidy(streams: &mut Vec<OpenStream>, anchor: &mut Option<(TailState, u64)>) {
     streams.retain(|stream| stream.lines.pending() > 0 || stream.lines.part() > 0);
     if !has_pending(streams) {
         *anchor = None;
     }
 }
 
-fn has_pending(streams: &[Stream]) -> bool {
+fn has_pending(streams: &[OpenStream]) -> bool {
     streams.iter().any(|stream| stream.lines.pending() > 0)
 }
 
@@ -335,15 +336,21 @@ impl Stop {
 
 /// Takes log lines.
 struct LogLines<'a> {
-    streams: &'a mut Vec<Stream>,
+    streams: &'a mut Vec<OpenStream>,
     anchor: &'a mut Option<(TailState, u64)>,
-    replay: &'a mut Option<Replay>,
+    replay: &'a mut Option<ChunkReplay>,
     quiet: Duration,
     now: Instant,
 }
 
 impl LogLines<'_> {
-    fn take(&mut self, line: Line<'_>, age: Age, parse: &Parse<'_>, visit: &mut Visit<'_>) -> Stop {
+    fn take(
+        &mut self,
+        line: Line<'_>,
+        age: Age,
+        parse: &Parse<'_>,
+        visit: &mut VisitOutput<'_>,
+    ) -> Stop {
         if let Some((_, again)) = self.anchor {
             *again += 1;
         }
@@ -356,11 +363,11 @@ impl LogLines<'_> {
             return Stop::after(self.give_restored(age, visit));
         }
         let mut flow = ControlFlow::Continue(());
-        let mut take = |piece: Piece<'_>| {
+        let mut take = |piece: LinePiece<'_>| {
             // all pieces of a line belong together, even when the visitor has enough
             let taken = match piece {
-                Piece::Text(bytes) => visit(Output::Text(Line { bytes, ..line }, age)),
-                Piece::Chunk(chunk) => self.add(&chunk, age, visit),
+                LinePiece::Text(bytes) => visit(ChunkedOutput::Text(Line { bytes, ..line }, age)),
+                LinePiece::StreamChunk(chunk) => self.add(&chunk, age, visit),
             };
             if taken.is_break() {
                 flow = taken;
@@ -369,7 +376,7 @@ impl LogLines<'_> {
         if is_whole {
             parse(line.bytes, &mut take);
         } else {
-            take(Piece::Text(line.bytes));
+            take(LinePiece::Text(line.bytes));
         }
         tidy(self.streams, self.anchor);
         if self.anchor.is_none() && has_pending(self.streams) {
@@ -382,14 +389,19 @@ impl LogLines<'_> {
         Stop::after(flow)
     }
 
-    fn add(&mut self, chunk: &Chunk<'_>, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+    fn add(
+        &mut self,
+        chunk: &StreamChunk<'_>,
+        age: Age,
+        visit: &mut VisitOutput<'_>,
+    ) -> ControlFlow<()> {
         let known = self
             .streams
             .iter()
             .position(|stream| stream.name == chunk.stream);
         let at = known.unwrap_or_else(|| {
             self.streams
-                .push(Stream::new(chunk.stream.clone(), 0, self.now));
+                .push(OpenStream::new(chunk.stream.clone(), 0, self.now));
             self.streams.len() - 1
         });
         let mut flow = ControlFlow::Continue(());
@@ -411,7 +423,7 @@ impl LogLines<'_> {
     }
 
     /// Gives out the complete lines that had found no room, once all log lines have been read again.
-    fn give_restored(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+    fn give_restored(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         if self.replay.is_some() {
             return ControlFlow::Continue(());
         }
@@ -423,8 +435,8 @@ impl LogLines<'_> {
     }
 
     /// Keeps of a log line that was read before what had not been given out.
-    fn take_again(&mut self, piece: Piece<'_>) {
-        let (Some(replay), Piece::Chunk(chunk)) = (self.replay.as_mut(), piece) else {
+    fn take_again(&mut self, piece: LinePiece<'_>) {
+        let (Some(replay), LinePiece::StreamChunk(chunk)) = (self.replay.as_mut(), piece) else {
             return;
         };
         let mut streams = replay.streams.iter_mut();
@@ -452,20 +464,20 @@ impl LogLines<'_> {
 
 impl Again {
     /// The stream as it was.
-    fn stream(self, now: Instant) -> Stream {
+    fn stream(self, now: Instant) -> OpenStream {
         let Self { saved, bytes, last } = self;
-        let mut stream = Stream::new(saved.stream, saved.part, now);
+        let mut stream = OpenStream::new(saved.stream, saved.part, now);
         stream.add(&bytes, saved.time.map(Micros::new), now);
         stream.last = last;
         stream
     }
 }
 
-impl Stream {
+impl OpenStream {
     fn new(name: String, part: u32, now: Instant) -> Self {
         Self {
             name,
-            lines: Lines::new(b"", part),
+            lines: LineCutter::new(b"", part),
             time: None,
             last: None,
             grew: now,
@@ -491,13 +503,13 @@ impl Stream {
         self.grew = now;
     }
 
-    fn give(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+    fn give(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         let Self {
             name, lines, time, ..
         } = self;
         while let Some(line) = lines.next() {
             if !line.adds_nothing() {
-                visit(Output::Line {
+                visit(ChunkedOutput::Line {
                     stream: name,
                     line,
                     time: *time,
@@ -508,12 +520,12 @@ impl Stream {
         ControlFlow::Continue(())
     }
 
-    fn give_rest(&mut self, age: Age, visit: &mut Visit<'_>) -> ControlFlow<()> {
+    fn give_rest(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         let Self {
             name, lines, time, ..
         } = self;
         match lines.rest() {
-            Some(line) => visit(Output::Line {
+            Some(line) => visit(ChunkedOutput::Line {
                 stream: name,
                 line,
                 time: *time,
@@ -527,17 +539,17 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tail::QUIET;
+    use crate::collect::tail::path::QUIET;
     use std::fs;
     use std::path::Path;
 
     /// `STREAM:TEXT`, in which `$` ends a line.
-    fn parse<'b>(line: &'b [u8], give: &mut dyn FnMut(Piece<'b>)) {
+    fn parse<'b>(line: &'b [u8], give: &mut dyn FnMut(LinePiece<'b>)) {
         let Some((stream, text)) = std::str::from_utf8(line).unwrap().split_once(':') else {
-            return give(Piece::Text(line));
+            return give(LinePiece::Text(line));
         };
         let (stream, time) = stream.split_once('@').unwrap_or((stream, "7"));
-        give(Piece::Chunk(Chunk {
+        give(LinePiece::StreamChunk(StreamChunk {
             stream: stream.to_owned(),
             time: time.parse().ok().map(Micros::new),
             bytes: text.replace('$', "\n").into_bytes().into(),
@@ -548,16 +560,18 @@ mod tests {
         ChunkedTail::new(path.to_owned(), state, QUIET, TORN)
     }
 
-    fn read(tail: &mut ChunkedTail, desk: &mut Desk, max: usize) -> Vec<String> {
+    fn read(tail: &mut ChunkedTail, context: &mut ReadContext, max: usize) -> Vec<String> {
         let mut found = Vec::new();
-        tail.read(desk, &parse, &mut |output| {
+        tail.read(context, &parse, &mut |output| {
             found.push(match output {
-                Output::Line { stream, line, .. } => {
+                ChunkedOutput::Line { stream, line, .. } => {
                     let open = if line.ended { "" } else { "..." };
                     format!("{stream} {}{open}", String::from_utf8_lossy(line.bytes))
                 }
-                Output::Text(line, _) => format!("? {}", String::from_utf8_lossy(line.bytes)),
-                Output::Own(record) => record.message,
+                ChunkedOutput::Text(line, _) => {
+                    format!("? {}", String::from_utf8_lossy(line.bytes))
+                }
+                ChunkedOutput::Own(record) => record.message,
             });
             if found.len() == max {
                 ControlFlow::Break(())
@@ -584,10 +598,10 @@ mod tests {
         "",
     ];
 
-    fn desk() -> Desk {
-        let mut desk = Desk::new();
-        desk.start();
-        desk
+    fn context() -> ReadContext {
+        let mut context = ReadContext::new();
+        context.start();
+        context
     }
 
     #[test]
@@ -596,7 +610,7 @@ mod tests {
         let path = dir.path().join("log");
         fs::write(&path, LOG).unwrap();
         let mut tail = open(&path, ChunkedState::default());
-        assert_eq!(read(&mut tail, &mut desk(), usize::MAX), LINES[..9]);
+        assert_eq!(read(&mut tail, &mut context(), usize::MAX), LINES[..9]);
         assert!(tail.anchor.is_none() && tail.streams.is_empty());
     }
 
@@ -607,12 +621,12 @@ mod tests {
         for written in (0..=LOG.len()).step_by(5) {
             for max in 1..4 {
                 fs::write(&path, &LOG[..written]).unwrap();
-                let mut desk = desk();
+                let mut context = context();
                 let mut state = ChunkedState::default();
                 let mut found = Vec::new();
                 for step in 0..20 {
                     let mut tail = open(&path, state.clone());
-                    found.extend(read(&mut tail, &mut desk, max));
+                    found.extend(read(&mut tail, &mut context, max));
                     state = tail.state().unwrap_or(state);
                     if step == 8 {
                         fs::write(&path, LOG).unwrap();
@@ -628,16 +642,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, "a:Password: \nb:x$\n").unwrap();
-        let mut desk = desk();
+        let mut context = context();
         let mut tail = open(&path, ChunkedState::default());
-        assert_eq!(read(&mut tail, &mut desk, 9), ["b x"]);
+        assert_eq!(read(&mut tail, &mut context, 9), ["b x"]);
         assert!(tail.due().is_some());
-        desk.now += QUIET;
-        assert_eq!(read(&mut tail, &mut desk, 9), ["a Password: ..."]);
+        context.now += QUIET;
+        assert_eq!(read(&mut tail, &mut context, 9), ["a Password: ..."]);
         fs::write(&path, "a:Password: \nb:x$\na:$\nb:y$\n").unwrap();
         let mut again = open(&path, tail.state().unwrap());
         assert_eq!(
-            read(&mut again, &mut desk, 9),
+            read(&mut again, &mut context, 9),
             ["b y"],
             "the end of the line is no line"
         );
@@ -650,7 +664,7 @@ mod tests {
         let text: Vec<String> = (0..100).map(|n| format!("s{n}:open\n")).collect();
         fs::write(&path, text.concat()).unwrap();
         let mut tail = open(&path, ChunkedState::default());
-        let found = read(&mut tail, &mut desk(), usize::MAX);
+        let found = read(&mut tail, &mut context(), usize::MAX);
         assert_eq!(found.len(), 100 - STREAMS_MAX);
         assert_eq!(tail.streams.len(), STREAMS_MAX);
     }
@@ -660,19 +674,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, "a:open\n").unwrap();
-        let mut desk = desk();
+        let mut context = context();
         let mut tail = open(&path, ChunkedState::default());
-        read(&mut tail, &mut desk, 9);
-        desk.now += QUIET;
-        assert_eq!(read(&mut tail, &mut desk, 9), ["a open..."]);
+        read(&mut tail, &mut context, 9);
+        context.now += QUIET;
+        assert_eq!(read(&mut tail, &mut context, 9), ["a open..."]);
         let state = tail.state().unwrap();
         assert_eq!((state.again, state.streams.len()), (0, 1));
         fs::write(&path, "a:open\na: end$\n").unwrap();
         let mut again = open(&path, state);
         let mut parts = Vec::new();
         again
-            .read(&mut desk, &parse, &mut |output| {
-                if let Output::Line { line, .. } = output {
+            .read(&mut context, &parse, &mut |output| {
+                if let ChunkedOutput::Line { line, .. } = output {
                     parts.push((line.part, line.ended));
                 }
                 ControlFlow::Continue(())
@@ -692,7 +706,7 @@ mod tests {
         )
         .unwrap();
         let mut tail = open(&path, ChunkedState::default());
-        let found = read(&mut tail, &mut desk(), 9);
+        let found = read(&mut tail, &mut context(), 9);
         assert_eq!(
             found,
             ["a one two threefour"],
@@ -704,7 +718,7 @@ mod tests {
         )
         .unwrap();
         let mut tail = open(&path, ChunkedState::default());
-        let found = read(&mut tail, &mut desk(), 9);
+        let found = read(&mut tail, &mut context(), 9);
         assert_eq!(found, ["a one two ...", "a three"]);
     }
 }

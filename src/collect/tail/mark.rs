@@ -1,32 +1,15 @@
 //! Where reading stands in a file, in a form that finds the place again: by what the file contains, since inode numbers are
 //! reused at once and names move with each rotation.
 
+use crate::collect::names::stamp::Inode;
 use crate::collect::text::line::BEHIND_MAX;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
-use std::fs::Metadata;
 use std::hash::Hasher;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 
 /// How much of the head of a file tells it from others: first lines with a time in them differ well before this.
 pub(crate) const HEAD_MAX: usize = 256;
-
-/// Which file, as the kernel counts them. Only a hint once the file may have been closed in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Inode {
-    pub(crate) device: u64,
-    pub(crate) number: u64,
-}
-
-impl Inode {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            number: metadata.ino(),
-        }
-    }
-}
 
 /// A place between two lines, or between two parts of a line that is being read in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +40,7 @@ impl Mark {
     pub(crate) fn recognise(
         &self,
         mut read_at: impl FnMut(&mut [u8], u64) -> io::Result<()>,
-    ) -> Option<Recognised> {
+    ) -> Option<MarkedBytes> {
         let mut head = vec![0; self.head_length()];
         read_at(&mut head, 0).ok()?;
         let mut behind = vec![0; self.behind_length()];
@@ -66,13 +49,13 @@ impl Mark {
         }
         let from = self.offset - behind.len() as u64;
         read_at(&mut behind, from).ok()?;
-        (digest(&behind) == self.behind).then_some(Recognised { head, behind })
+        (digest(&behind) == self.behind).then_some(MarkedBytes { head, behind })
     }
 }
 
 /// What was found where a mark said.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Recognised {
+pub(crate) struct MarkedBytes {
     pub(crate) head: Vec<u8>,
     pub(crate) behind: Vec<u8>,
 }

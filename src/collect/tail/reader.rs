@@ -1,11 +1,12 @@
 //! One open log file being read: plain by offset, so that a file that changes under the reader is noticed, or packed as a
 //! stream.
 
+use crate::collect::names::stamp::Inode;
 use crate::collect::tail::backlog::Backlog;
-use crate::collect::tail::mark::{HEAD_MAX, Inode, Mark, digest};
-use crate::collect::tail::sibling::Packing;
-use crate::collect::text::encoding::Encoding;
-use crate::collect::text::line::{BEHIND_MAX, Line, Lines};
+use crate::collect::tail::mark::{HEAD_MAX, Mark, digest};
+use crate::collect::tail::packing::{CHUNK_BYTES, Packing, Passed, retry, unpack};
+use crate::collect::text::encoding::TextEncoding;
+use crate::collect::text::line::{BEHIND_MAX, Line, LineCutter};
 use crate::time::Micros;
 use inotify::WatchDescriptor;
 use rustix::fs::{SeekFrom, seek};
@@ -14,12 +15,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Instant;
-
-/// Bytes read at a time: large enough that the calls cost nothing, small enough for a machine with little memory.
-pub(crate) const CHUNK_BYTES: usize = 64 << 10;
-
-/// The memory that unpacking may take: what `zstd -19` and `xz -9` need. A file made to need more is not read.
-const UNPACK_BYTES_MAX: u32 = 65 << 20;
 
 /// Zeros in a row that no program wrote: a file system leaves them behind a crash, and a writer that does not append before its
 /// place in a file that was cut off.
@@ -42,13 +37,13 @@ pub(crate) enum Fill {
 }
 
 /// A log file and how far it has been read.
-pub(crate) struct Reader {
-    input: Input,
+pub(crate) struct LogReader {
+    input: ReaderInput,
     inode: Inode,
     /// The first bytes of the file, as far as they have been read.
     head: Vec<u8>,
-    lines: Lines,
-    encoding: Encoding,
+    lines: LineCutter,
+    encoding: TextEncoding,
     /// Up to here there are only zeros behind the pending bytes.
     zeros_to: u64,
     /// Where the pending bytes begin.
@@ -67,7 +62,7 @@ pub(crate) struct Reader {
     pub(crate) backlog: Backlog,
 }
 
-enum Input {
+enum ReaderInput {
     Plain(File),
     Packed(Unpacked),
 }
@@ -119,9 +114,9 @@ impl Unpacked {
     }
 }
 
-impl std::fmt::Debug for Reader {
+impl std::fmt::Debug for LogReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut debug = f.debug_struct("Reader");
+        let mut debug = f.debug_struct("LogReader");
         debug
             .field("inode", &self.inode)
             .field("offset", &self.offset)
@@ -129,21 +124,21 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-impl Reader {
+impl LogReader {
     /// Reads from the start.
     pub(crate) fn new(file: File, packing: Packing, now: Instant) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let input = match packing {
-            Packing::Plain => Input::Plain(file),
-            packed => Input::Packed(Unpacked::new(unpack(file, packed)?)),
+            Packing::Plain => ReaderInput::Plain(file),
+            packed => ReaderInput::Packed(Unpacked::new(unpack(file, packed)?)),
         };
         Ok(Self {
             is_final: packing != Packing::Plain,
             input,
             inode: Inode::of(&metadata),
             head: Vec::new(),
-            lines: Lines::new(b"", 0),
-            encoding: Encoding::Bytes,
+            lines: LineCutter::new(b"", 0),
+            encoding: TextEncoding::Bytes,
             zeros_to: 0,
             offset: 0,
             modified: metadata.modified().map_or(Micros::MIN, Micros::from),
@@ -167,17 +162,18 @@ impl Reader {
             return Ok(None);
         }
         let recognised = match &mut reader.input {
-            Input::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
-            Input::Packed(Unpacked { stream, .. }) => {
+            ReaderInput::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
+            ReaderInput::Packed(Unpacked { stream, .. }) => {
                 let mut passed = Passed::default();
                 let found = mark.recognise(|buffer, at| passed.read_at(stream, buffer, at));
                 found.filter(|_| passed.skip_to(stream, mark.offset).is_ok())
             }
         };
         Ok(recognised.map(|recognised| {
-            reader.encoding = Encoding::of(&recognised.head);
+            reader.encoding = TextEncoding::of(&recognised.head);
             reader.head = recognised.head;
-            reader.lines = Lines::new(&recognised.behind, mark.part).in_encoding(reader.encoding);
+            reader.lines =
+                LineCutter::new(&recognised.behind, mark.part).in_encoding(reader.encoding);
             reader.offset = mark.offset;
             reader
         }))
@@ -186,8 +182,8 @@ impl Reader {
     /// The plain file below; `None` when packed.
     pub(crate) fn file(&self) -> Option<&File> {
         match &self.input {
-            Input::Plain(file) => Some(file),
-            Input::Packed(_) => None,
+            ReaderInput::Plain(file) => Some(file),
+            ReaderInput::Packed(_) => None,
         }
     }
 
@@ -202,8 +198,8 @@ impl Reader {
     /// Reads more, through `scratch`, which has room for a chunk and for what lies behind it.
     pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
         let read = match &mut self.input {
-            Input::Packed(_) => return self.fill_unpacked(scratch, now),
-            Input::Plain(file) => {
+            ReaderInput::Packed(_) => return self.fill_unpacked(scratch, now),
+            ReaderInput::Plain(file) => {
                 // the newest bytes are read again with those that follow: a file that was written anew betrays itself
                 let newest = self.lines.newest();
                 let from = self.offset + self.lines.pending() as u64 - newest.len() as u64;
@@ -226,8 +222,8 @@ impl Reader {
                 // half a byte order mark
                 return Ok(Fill::End);
             }
-            self.encoding = Encoding::of(fresh);
-            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
+            self.encoding = TextEncoding::of(fresh);
+            self.lines = LineCutter::new(b"", 0).in_encoding(self.encoding);
         }
         let mut length = text_length(fresh, self.encoding);
         if length == 0 {
@@ -247,7 +243,7 @@ impl Reader {
     }
 
     fn fill_unpacked(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
-        let Input::Packed(input) = &mut self.input else {
+        let ReaderInput::Packed(input) = &mut self.input else {
             return Ok(Fill::End);
         };
         let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
@@ -260,7 +256,7 @@ impl Reader {
             return Ok(Fill::End);
         }
         if self.head.is_empty() {
-            self.encoding = Encoding::of(fresh);
+            self.encoding = TextEncoding::of(fresh);
         }
         let length = match text_length(fresh, self.encoding) {
             0 => fresh.len(),
@@ -269,7 +265,7 @@ impl Reader {
         let (text, ahead) = fresh.split_at_checked(length).unwrap_or((fresh, &[]));
         input.ahead.extend_from_slice(ahead);
         if self.head.is_empty() {
-            self.lines = Lines::new(b"", 0).in_encoding(self.encoding);
+            self.lines = LineCutter::new(b"", 0).in_encoding(self.encoding);
         }
         self.push(text, now);
         Ok(Fill::More)
@@ -289,7 +285,7 @@ impl Reader {
         if let Some(zeros) = fresh.iter().position(|&byte| byte != 0) {
             return Ok(Some(from + zeros as u64));
         }
-        let Input::Plain(file) = &self.input else {
+        let ReaderInput::Plain(file) = &self.input else {
             return Ok(None);
         };
         let mut at = self.zeros_to.max(from + fresh.len() as u64);
@@ -321,10 +317,10 @@ impl Reader {
         let head = usize::try_from(count).map_or(HEAD_MAX, |count| self.head.len() + count);
         self.head.resize(head.min(HEAD_MAX).max(self.head.len()), 0);
         self.offset = self.reached() + count;
-        self.lines = Lines::new(&[0; BEHIND_MAX], 0).in_encoding(self.encoding);
+        self.lines = LineCutter::new(&[0; BEHIND_MAX], 0).in_encoding(self.encoding);
     }
 
-    pub(crate) fn encoding(&self) -> Encoding {
+    pub(crate) fn encoding(&self) -> TextEncoding {
         self.encoding
     }
 
@@ -368,7 +364,7 @@ impl Reader {
 
     /// Reads no further.
     pub(crate) fn give_up(&mut self) {
-        self.input = Input::Packed(Unpacked::new(Box::new(io::empty())));
+        self.input = ReaderInput::Packed(Unpacked::new(Box::new(io::empty())));
     }
 
     /// The place behind the last line that was taken.
@@ -397,7 +393,7 @@ impl Reader {
     /// can be found.
     pub(crate) fn nameless_mark(&mut self) -> Option<Mark> {
         let has_name = self.look().map_or(true, |(_, has_name)| has_name);
-        let Input::Plain(file) = &self.input else {
+        let ReaderInput::Plain(file) = &self.input else {
             return None;
         };
         let mut head = vec![0; HEAD_MAX];
@@ -416,7 +412,7 @@ impl Reader {
 
     /// Whether the file holds nothing but what stands at the start of `original`: then it is being made a copy of it.
     pub(crate) fn is_copy_of(&self, original: &File) -> bool {
-        let Input::Plain(file) = &self.input else {
+        let ReaderInput::Plain(file) = &self.input else {
             return false;
         };
         let (mut copied, mut bytes) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
@@ -434,8 +430,8 @@ impl Reader {
     /// Begins again at the start of a file that was cut off. The pending bytes are dropped.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.head.clear();
-        self.lines = Lines::new(b"", 0);
-        self.encoding = Encoding::Bytes;
+        self.lines = LineCutter::new(b"", 0);
+        self.encoding = TextEncoding::Bytes;
         self.zeros_to = 0;
         self.offset = 0;
         self.grew = now;
@@ -452,7 +448,7 @@ impl Reader {
 
     /// Looks at the file again: its length, and whether a name is left for it.
     pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
-        let Input::Plain(file) = &self.input else {
+        let ReaderInput::Plain(file) = &self.input else {
             return Ok((0, true));
         };
         let metadata = file.metadata()?;
@@ -470,97 +466,17 @@ impl Reader {
 }
 
 /// How much of what was read comes before zeros that nobody wrote, or that may go on behind it.
-fn text_length(fresh: &[u8], encoding: Encoding) -> usize {
+fn text_length(fresh: &[u8], encoding: TextEncoding) -> usize {
     if memchr::memchr(0, fresh).is_none() {
         return fresh.len();
     }
     if let Some(at) = memchr::memmem::find(fresh, &[0; ZEROS_MIN]) {
         return at;
     }
-    if encoding != Encoding::Bytes {
+    if encoding != TextEncoding::Bytes {
         // the last byte of a character
         return fresh.len();
     }
     let zeros = fresh.iter().rev().take_while(|&&byte| byte == 0).count();
     fresh.len() - zeros
-}
-
-/// How far a stream has been passed, and the last bytes that were.
-#[derive(Debug, Default)]
-struct Passed {
-    offset: u64,
-    last: Vec<u8>,
-}
-
-impl Passed {
-    /// Fills `buffer` from the offset, which may lie among the last bytes passed.
-    fn read_at(&mut self, stream: &mut dyn Read, buffer: &mut [u8], at: u64) -> io::Result<()> {
-        self.skip_to(stream, at + buffer.len() as u64)?;
-        let from = self.last.len().checked_sub(buffer.len());
-        let found = from
-            .and_then(|from| self.last.get(from..))
-            .unwrap_or_default();
-        if found.len() != buffer.len() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer.copy_from_slice(found);
-        Ok(())
-    }
-
-    fn skip_to(&mut self, stream: &mut dyn Read, offset: u64) -> io::Result<()> {
-        const KEPT: usize = if HEAD_MAX > BEHIND_MAX {
-            HEAD_MAX
-        } else {
-            BEHIND_MAX
-        };
-        let mut chunk = vec![0; CHUNK_BYTES];
-        while self.offset < offset {
-            let wanted = usize::try_from(offset - self.offset)
-                .map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
-            let room = chunk.get_mut(..wanted).unwrap_or_default();
-            let count = retry(|| stream.read(room))?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.last
-                .extend_from_slice(room.get(..count).unwrap_or_default());
-            let surplus = self.last.len().saturating_sub(KEPT);
-            self.last.drain(..surplus);
-            self.offset += count as u64;
-        }
-        Ok(())
-    }
-}
-
-/// What a file holds, unpacked.
-pub(crate) fn unpack(
-    file: impl Read + Send + 'static,
-    packing: Packing,
-) -> io::Result<Box<dyn Read + Send>> {
-    Ok(match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Packing::Zstd => {
-            let mut stream = zstd::Decoder::new(file)?;
-            stream.window_log_max(UNPACK_BYTES_MAX.ilog2())?;
-            Box::new(stream)
-        }
-        Packing::Xz => {
-            let limit = UNPACK_BYTES_MAX / 1024;
-            Box::new(lzma_rust2::XzReader::new_mem_limit(
-                io::BufReader::new(file),
-                true,
-                limit,
-            ))
-        }
-    })
-}
-
-fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match read() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
-    }
 }

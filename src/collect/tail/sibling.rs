@@ -1,7 +1,8 @@
 //! The rotated siblings of a log file: `app.log.1`, `app.log.2.gz`, `app.log-20260217`, `app-20260217.log.zst`, in the order in
 //! which they were written.
 
-use crate::collect::tail::mark::Inode;
+use crate::collect::names::stamp::Inode;
+use crate::collect::tail::packing::{Packing, unpacked};
 use crate::opening::{FolderState, TrustedFolder};
 use crate::time::Micros;
 use rustix::fs::{FileType, Statx, StatxFlags, makedev};
@@ -19,15 +20,6 @@ pub(crate) const SIBLINGS_MAX: usize = 512;
 const OLD_FOLDERS: [&str; 6] = [
     "old", "archive", "archived", "archives", "rotated", "backup",
 ];
-
-/// How the bytes of a file are packed, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-    Xz,
-}
 
 /// A file that was rotated away from a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,26 +259,6 @@ pub(crate) fn bases(name: &OsStr) -> Vec<OsString> {
         }
     }
     bases
-}
-
-/// Whether a name says that the file is packed.
-pub(crate) fn is_packed(name: &OsStr) -> bool {
-    name.to_str()
-        .is_some_and(|name| unpacked(name).1 != Packing::Plain)
-}
-
-fn unpacked(name: &str) -> (&str, Packing) {
-    let packings = [
-        (".gz", Packing::Gzip),
-        (".zst", Packing::Zstd),
-        (".xz", Packing::Xz),
-    ];
-    for (extension, packing) in packings {
-        if let Some(name) = name.strip_suffix(extension) {
-            return (name, packing);
-        }
-    }
-    (name, Packing::Plain)
 }
 
 fn suffix(rest: &str) -> Option<Suffix> {

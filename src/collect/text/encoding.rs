@@ -3,7 +3,7 @@
 
 /// How the characters of a file are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Encoding {
+pub(crate) enum TextEncoding {
     /// UTF-8, or bytes of any kind.
     #[default]
     Bytes,
@@ -20,7 +20,7 @@ const EVIDENCE_MAX: usize = 128;
 /// Fewer bytes than this are no evidence.
 const EVIDENCE_MIN: usize = 8;
 
-impl Encoding {
+impl TextEncoding {
     /// The encoding of a file that begins with `head`.
     pub(crate) fn of(head: &[u8]) -> Self {
         match head {
@@ -123,10 +123,13 @@ mod tests {
 
     #[test]
     fn encodings_are_known_by_their_mark_or_by_evidence() {
-        assert_eq!(Encoding::of(&le("\u{feff}a")), Encoding::Utf16Le);
-        assert_eq!(Encoding::of(&be("\u{feff}\u{4e2d}")), Encoding::Utf16Be);
-        assert_eq!(Encoding::of(&le("2026-02-17\n")), Encoding::Utf16Le);
-        assert_eq!(Encoding::of(&be("2026-02-17\n")), Encoding::Utf16Be);
+        assert_eq!(TextEncoding::of(&le("\u{feff}a")), TextEncoding::Utf16Le);
+        assert_eq!(
+            TextEncoding::of(&be("\u{feff}\u{4e2d}")),
+            TextEncoding::Utf16Be
+        );
+        assert_eq!(TextEncoding::of(&le("2026-02-17\n")), TextEncoding::Utf16Le);
+        assert_eq!(TextEncoding::of(&be("2026-02-17\n")), TextEncoding::Utf16Be);
         for text in [
             &b""[..],
             b"a",
@@ -135,7 +138,7 @@ mod tests {
             b"\0\0\0\0\0\0\0\0",
             b"a\0b\0c\0dd\0",
         ] {
-            assert_eq!(Encoding::of(text), Encoding::Bytes, "{text:?}");
+            assert_eq!(TextEncoding::of(text), TextEncoding::Bytes, "{text:?}");
         }
     }
 
@@ -143,8 +146,8 @@ mod tests {
     fn ends_of_lines_are_whole_units() {
         // U+0A00 and U+000A side by side, and U+0A0A
         for (encoding, text) in [
-            (Encoding::Utf16Le, le("\u{0a00}\u{0a0a}x\r\ny")),
-            (Encoding::Utf16Be, be("\u{0a00}\u{0a0a}x\r\ny")),
+            (TextEncoding::Utf16Le, le("\u{0a00}\u{0a0a}x\r\ny")),
+            (TextEncoding::Utf16Be, be("\u{0a00}\u{0a0a}x\r\ny")),
         ] {
             let end = encoding.find_newline(&text, 0).unwrap();
             assert_eq!(end, 8, "{encoding:?}");
@@ -152,7 +155,7 @@ mod tests {
             assert_eq!(encoding.content_length(&text[..end]), 6);
             assert_eq!(encoding.content_length(&text[..3]), 2);
         }
-        assert_eq!(Encoding::Bytes.find_newline(b"a\nb\n", 2), Some(3));
+        assert_eq!(TextEncoding::Bytes.find_newline(b"a\nb\n", 2), Some(3));
     }
 
     #[test]
@@ -160,16 +163,22 @@ mod tests {
         let mut buffer = String::new();
         let whole = "\u{feff}caf\u{e9} \u{1f600}";
         let expected = "caf\u{e9} \u{1f600}".as_bytes();
-        assert_eq!(Encoding::Utf16Le.text(&le(whole), &mut buffer), expected);
-        assert_eq!(Encoding::Utf16Be.text(&be(whole), &mut buffer), expected);
         assert_eq!(
-            Encoding::Bytes.text(whole.as_bytes(), &mut buffer),
+            TextEncoding::Utf16Le.text(&le(whole), &mut buffer),
+            expected
+        );
+        assert_eq!(
+            TextEncoding::Utf16Be.text(&be(whole), &mut buffer),
+            expected
+        );
+        assert_eq!(
+            TextEncoding::Bytes.text(whole.as_bytes(), &mut buffer),
             expected
         );
         let lone = [0x00, 0xd8, b'x', 0];
-        let text = Encoding::Utf16Le.text(&lone, &mut buffer);
+        let text = TextEncoding::Utf16Le.text(&lone, &mut buffer);
         assert_eq!(text, "\u{fffd}x".as_bytes());
-        assert!(Encoding::Utf16Le.is_within_character(&le("\u{1f600}"), 2));
-        assert!(!Encoding::Utf16Le.is_within_character(&le("ab"), 2));
+        assert!(TextEncoding::Utf16Le.is_within_character(&le("\u{1f600}"), 2));
+        assert!(!TextEncoding::Utf16Le.is_within_character(&le("ab"), 2));
     }
 }

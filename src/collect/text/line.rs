@@ -1,7 +1,7 @@
 //! Bytes to lines. How the input is cut into chunks makes no difference to the lines that come out; a line longer than the
 //! bound comes out in marked parts, so that no input can hold the reader up or fill the memory.
 
-use crate::collect::text::encoding::Encoding;
+use crate::collect::text::encoding::TextEncoding;
 use crate::record::Metadata;
 
 /// The longest line that is one record. Stack traces and JSON dumps of real programs stay below it, and a collector can hold
@@ -29,9 +29,9 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// The same line with its text as UTF-8, in `buffer` where it has to be changed.
-    pub(crate) fn in_utf8(self, encoding: Encoding, buffer: &'a mut String) -> Self {
+    pub(crate) fn in_utf8(self, encoding: TextEncoding, buffer: &'a mut String) -> Self {
         let bytes = match (encoding, self.part) {
-            (Encoding::Bytes, 1..) => self.bytes,
+            (TextEncoding::Bytes, 1..) => self.bytes,
             _ => encoding.text(self.bytes, buffer),
         };
         Self { bytes, ..self }
@@ -55,7 +55,7 @@ impl<'a> Line<'a> {
 
 /// Cuts a stream of bytes into lines.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct LineCutter {
     /// At most [`BEHIND_MAX`] bytes that are done with, more while lines are being taken, then what is pending.
     bytes: Vec<u8>,
     /// Where the pending bytes begin.
@@ -64,10 +64,10 @@ pub(crate) struct Lines {
     searched: usize,
     part: u32,
     max: usize,
-    encoding: Encoding,
+    encoding: TextEncoding,
 }
 
-impl Lines {
+impl LineCutter {
     /// Begins behind `behind`, in the middle of a line when `part` is not 0.
     pub(crate) fn new(behind: &[u8], part: u32) -> Self {
         Self::with_max(behind, part, LINE_MAX)
@@ -80,12 +80,12 @@ impl Lines {
             searched: 0,
             part,
             max,
-            encoding: Encoding::Bytes,
+            encoding: TextEncoding::Bytes,
         }
     }
 
     /// The same for text in `encoding`, which the pending bytes and those to come are.
-    pub(crate) fn in_encoding(self, encoding: Encoding) -> Self {
+    pub(crate) fn in_encoding(self, encoding: TextEncoding) -> Self {
         Self { encoding, ..self }
     }
 
@@ -123,7 +123,7 @@ impl Lines {
         (length > 0).then(|| self.take(length, length, false))
     }
 
-    /// Whether [`Lines::rest`] has something to give.
+    /// Whether [`LineCutter::rest`] has something to give.
     pub(crate) fn has_rest(&self) -> bool {
         let pending = self.bytes.get(self.start..).unwrap_or_default();
         self.encoding.content_length(pending) > 0
@@ -196,14 +196,14 @@ mod tests {
 
     type Owned = (Vec<u8>, usize, u32, bool);
 
-    fn drain(lines: &mut Lines, into: &mut Vec<Owned>) {
+    fn drain(lines: &mut LineCutter, into: &mut Vec<Owned>) {
         while let Some(line) = lines.next() {
             into.push((line.bytes.to_vec(), line.taken, line.part, line.ended));
         }
     }
 
     fn cut(input: &[u8], max: usize, chunk: usize) -> (Vec<Owned>, usize) {
-        let mut lines = Lines::with_max(b"", 0, max);
+        let mut lines = LineCutter::with_max(b"", 0, max);
         let mut found = Vec::new();
         for piece in input.chunks(chunk.max(1)) {
             lines.push(piece);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn an_unterminated_line_waits_and_then_goes_on() {
-        let mut lines = Lines::new(b"", 0);
+        let mut lines = LineCutter::new(b"", 0);
         lines.push(b"half");
         assert_eq!(lines.next(), None);
         assert_eq!(lines.pending(), 4);
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_carriage_return_is_not_torn_from_its_newline() {
-        let mut lines = Lines::new(b"", 0);
+        let mut lines = LineCutter::new(b"", 0);
         lines.push(b"text\r");
         assert_eq!(lines.rest().unwrap().bytes, b"text");
         assert!(!lines.has_rest() && lines.rest().is_none());
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_lies_behind_is_remembered() {
-        let mut lines = Lines::new(b"seed\n", 0);
+        let mut lines = LineCutter::new(b"seed\n", 0);
         assert_eq!(lines.behind_before(0), b"seed\n");
         lines.push(b"one\ntwo");
         assert!(lines.next().is_some());
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_given_back() {
-        let mut lines = Lines::new(b"", 0);
+        let mut lines = LineCutter::new(b"", 0);
         lines.push(&vec![b'x'; LINE_MAX]);
         assert_eq!(lines.next(), None);
         lines.push(b"\n");

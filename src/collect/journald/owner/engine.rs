@@ -1,7 +1,7 @@
 //! Container engines: who may say which container a message is of. Fields such as `CONTAINER_NAME` can be sent by everybody, so
 //! they are believed of an engine only, which shows by fields that journald adds itself.
 
-use super::fields::{Engine, Sender};
+use super::fields::{Engine, EntrySender};
 
 /// The names that engines have as programs: of Docker, of Moby as distributions pack it, of balenaEngine; of conmon and conmon-rs.
 const PROGRAMS: [(&[u8], Engine); 7] = [
@@ -28,7 +28,7 @@ const CONTAINER_GROUPS: [&[u8]; 8] = [
 
 impl Engine {
     /// The engine that the sender is. Root inside a container may use any name for its programs: what runs in a container is none.
-    pub(super) fn of(sender: &Sender<'_>) -> Option<Self> {
+    pub(super) fn of(sender: &EntrySender<'_>) -> Option<Self> {
         let Some(program) = program(sender) else {
             return Self::unseen(sender);
         };
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// The last words of a monitor: journald comes too late to see a process that has ended, but for its user.
-    fn unseen(sender: &Sender<'_>) -> Option<Self> {
+    fn unseen(sender: &EntrySender<'_>) -> Option<Self> {
         let is_unseen = sender.unit.is_none() && sender.control_group.is_none();
         (is_unseen && sender.uid == Some(b"0")).then_some(Self::Conmon)
     }
@@ -51,7 +51,7 @@ impl Engine {
 
 /// The name of the program that the sender runs. A process may call itself what it likes (`_COMM`), so that its file decides where
 /// journald knows it.
-fn program<'a>(sender: &Sender<'a>) -> Option<&'a [u8]> {
+fn program<'a>(sender: &EntrySender<'a>) -> Option<&'a [u8]> {
     let Some(path) = sender.executable else {
         return sender.command;
     };
@@ -81,11 +81,11 @@ mod tests {
     fn engine(executable: &str, command: &str, group: &str) -> Option<Engine> {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| some(String::leak(text.to_owned()));
-        Engine::of(&Sender {
+        Engine::of(&EntrySender {
             executable: leak(executable),
             command: leak(command),
             control_group: leak(group),
-            ..Sender::default()
+            ..EntrySender::default()
         })
     }
 
@@ -190,22 +190,22 @@ no path and no group known |  | conmon |  | Conmon
 
     #[test]
     fn root_is_believed_where_nothing_is_known_of_the_process() {
-        let unseen = Sender {
+        let unseen = EntrySender {
             uid: Some(b"0"),
             pid: Some(b"4711"),
-            ..Sender::default()
+            ..EntrySender::default()
         };
         assert_eq!(Engine::of(&unseen), Some(Engine::Conmon));
         for other in [
-            Sender {
+            EntrySender {
                 uid: Some(b"1000"),
                 ..unseen
             },
-            Sender {
+            EntrySender {
                 uid: None,
                 ..unseen
             },
-            Sender {
+            EntrySender {
                 unit: Some(b"cron.service"),
                 ..unseen
             },

@@ -11,7 +11,7 @@ pub(crate) enum Engine {
 
 /// What journald itself says of the sender of an entry.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Sender<'a> {
+pub(crate) struct EntrySender<'a> {
     /// `_TRANSPORT`.
     pub(crate) transport: Option<&'a [u8]>,
     /// `_SYSTEMD_UNIT`.
@@ -34,7 +34,7 @@ pub(crate) struct Sender<'a> {
 
 /// What the sender says, of himself and of others.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Claims<'a> {
+pub(crate) struct EntryClaims<'a> {
     /// `SYSLOG_IDENTIFIER`.
     pub(crate) identifier: Option<&'a [u8]>,
     /// `CONTAINER_NAME`.
@@ -57,7 +57,7 @@ pub(crate) struct Claims<'a> {
 
 /// What kind of owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum OwnerKind {
     Container(Engine),
     Kernel,
     Unit,

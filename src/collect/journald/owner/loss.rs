@@ -1,6 +1,6 @@
 //! What journald says about messages that it did not take: a gap in the log of a unit or of the kernel.
 
-use super::fields::{Claims, Kind, Sender};
+use super::fields::{EntryClaims, EntrySender, OwnerKind};
 
 /// `MESSAGE_ID` of messages of a unit that exceeded its rate limit.
 const DROPPED: &[u8] = b"a596d6fe7bfa4994828e72309e95d61e";
@@ -21,8 +21,8 @@ pub(crate) struct Loss<'a> {
 impl<'a> Loss<'a> {
     /// The loss that an entry tells of. Journald alone has the transport `driver`.
     pub(crate) fn of(
-        sender: &Sender<'a>,
-        claims: &Claims<'a>,
+        sender: &EntrySender<'a>,
+        claims: &EntryClaims<'a>,
         message: Option<&'a [u8]>,
         dropped: Option<u64>,
     ) -> Option<Self> {
@@ -47,13 +47,15 @@ impl<'a> Loss<'a> {
     }
 
     /// Whose messages were lost.
-    pub(super) fn about(&self, claims: &Claims<'a>) -> Option<(Kind, &'a [u8])> {
+    pub(super) fn about(&self, claims: &EntryClaims<'a>) -> Option<(OwnerKind, &'a [u8])> {
         if self.is_of_kernel {
-            return Some((Kind::Kernel, b"kernel"));
+            return Some((OwnerKind::Kernel, b"kernel"));
         }
-        let of_user = claims.object_user_unit.map(|unit| (Kind::UserUnit, unit));
+        let of_user = claims
+            .object_user_unit
+            .map(|unit| (OwnerKind::UserUnit, unit));
         let unit = self.unit.or(claims.object_unit);
-        of_user.or(unit.map(|unit| (Kind::Unit, unit)))
+        of_user.or(unit.map(|unit| (OwnerKind::Unit, unit)))
     }
 }
 
@@ -66,39 +68,39 @@ mod tests {
         message: &'static str,
         transport: &'static [u8],
     ) -> Option<Loss<'static>> {
-        let sender = Sender {
+        let sender = EntrySender {
             transport: Some(transport),
-            ..Sender::default()
+            ..EntrySender::default()
         };
-        let claims = Claims {
+        let claims = EntryClaims {
             message_id: Some(id),
-            ..Claims::default()
+            ..EntryClaims::default()
         };
         Loss::of(&sender, &claims, Some(message.as_bytes()), None)
     }
 
     #[test]
     fn journald_tells_how_many_messages_of_whom_it_lost() {
-        let about = |loss: Loss<'static>| loss.about(&Claims::default());
+        let about = |loss: Loss<'static>| loss.about(&EntryClaims::default());
         for (id, message, count, owner) in [
             (
                 DROPPED,
                 "Suppressed 42 messages from web.service",
                 Some(42),
-                Some((Kind::Unit, &b"web.service"[..])),
+                Some((OwnerKind::Unit, &b"web.service"[..])),
             ),
             (
                 DROPPED,
                 "Suppressed 42 messages from /system.slice/web.service",
                 Some(42),
-                Some((Kind::Unit, &b"web.service"[..])),
+                Some((OwnerKind::Unit, &b"web.service"[..])),
             ),
             (DROPPED, "Suppressed messages", None, None),
             (
                 MISSED,
                 "Missed 7 kernel messages",
                 Some(7),
-                Some((Kind::Kernel, &b"kernel"[..])),
+                Some((OwnerKind::Kernel, &b"kernel"[..])),
             ),
         ] {
             let loss = loss(id, message, b"driver").unwrap();
@@ -115,10 +117,10 @@ mod tests {
 
     #[test]
     fn the_unit_of_a_user_is_known_by_its_object() {
-        let claims = Claims {
+        let claims = EntryClaims {
             object_user_unit: Some(b"app.service"),
             object_unit: Some(b"user@1000.service"),
-            ..Claims::default()
+            ..EntryClaims::default()
         };
         let loss = loss(
             DROPPED,
@@ -127,7 +129,7 @@ mod tests {
         );
         assert_eq!(
             loss.unwrap().about(&claims),
-            Some((Kind::UserUnit, &b"app.service"[..]))
+            Some((OwnerKind::UserUnit, &b"app.service"[..]))
         );
     }
 }

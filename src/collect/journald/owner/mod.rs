@@ -6,7 +6,7 @@ mod family;
 mod fields;
 mod loss;
 
-pub(crate) use fields::{Claims, Engine, Kind, Sender};
+pub(crate) use fields::{Engine, EntryClaims, EntrySender, OwnerKind};
 pub(crate) use loss::Loss;
 
 use crate::record::Source;
@@ -18,7 +18,7 @@ const COREDUMP: &[u8] = b"fc2e22bc6ee647b6b90729ab34a250b1";
 /// Whose record an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: OwnerKind,
     /// The whole name, as patterns of settings see it.
     pub(crate) name: &'a [u8],
     /// The user ID, where a user chose the name himself and might choose another's.
@@ -29,7 +29,11 @@ pub(crate) struct Owner<'a> {
 
 impl<'a> Owner<'a> {
     /// Whose record the entry is that `sender` sent, and that says `claims`.
-    pub(crate) fn of(sender: &Sender<'a>, claims: &Claims<'a>, loss: Option<&Loss<'a>>) -> Self {
+    pub(crate) fn of(
+        sender: &EntrySender<'a>,
+        claims: &EntryClaims<'a>,
+        loss: Option<&Loss<'a>>,
+    ) -> Self {
         let owner = |kind, name| Self {
             kind,
             name,
@@ -42,7 +46,7 @@ impl<'a> Owner<'a> {
             let user = sender.uid.filter(|uid| *uid != b"0");
             return Self {
                 user,
-                ..owner(Kind::Container(engine), container)
+                ..owner(OwnerKind::Container(engine), container)
             };
         }
         let about = match loss {
@@ -57,30 +61,30 @@ impl<'a> Owner<'a> {
             };
         }
         if sender.transport == Some(b"kernel") {
-            return owner(Kind::Kernel, b"kernel");
+            return owner(OwnerKind::Kernel, b"kernel");
         }
         // a slice is no unit that logs: journald names it when it came too late to see the process
         let is_unit = |unit: &&[u8]| !unit.ends_with(b".slice");
         if let Some(unit) = sender.user_unit.filter(is_unit) {
-            return owner(Kind::UserUnit, unit);
+            return owner(OwnerKind::UserUnit, unit);
         }
         if let Some(unit) = sender.unit.filter(is_unit) {
-            return owner(Kind::Unit, unit);
+            return owner(OwnerKind::Unit, unit);
         }
         let name = claims.identifier.or(sender.command);
         // what the kernel's audit and journald itself send is not the user's choice
         let is_chosen = !matches!(sender.transport, Some(b"audit" | b"driver"));
         Self {
             user: sender.uid.filter(|uid| is_chosen && *uid != b"0"),
-            ..owner(Kind::Program, name.unwrap_or(b"unknown"))
+            ..owner(OwnerKind::Program, name.unwrap_or(b"unknown"))
         }
     }
 
     /// The source of the record. `machine` is named where it is another one than this.
     pub(crate) fn source(&self, machine: Option<&[u8]>) -> Source {
         let kind = match (self.kind, self.user) {
-            (Kind::Container(_), _) => "docker",
-            (Kind::UserUnit, _) | (Kind::Program, Some(_)) => "user",
+            (OwnerKind::Container(_), _) => "docker",
+            (OwnerKind::UserUnit, _) | (OwnerKind::Program, Some(_)) => "user",
             _ => "system",
         };
         let (name, _) = self.family();
@@ -99,23 +103,23 @@ impl<'a> Owner<'a> {
 
     fn family(&self) -> (&'a [u8], Option<&'a [u8]>) {
         match self.kind {
-            Kind::Unit | Kind::UserUnit => family(self.name),
+            OwnerKind::Unit | OwnerKind::UserUnit => family(self.name),
             _ => (self.name, None),
         }
     }
 
     pub(crate) fn is_container(&self) -> bool {
-        matches!(self.kind, Kind::Container(_))
+        matches!(self.kind, OwnerKind::Container(_))
     }
 }
 
 /// The unit that the sender says something about, if the sender is one that may.
-fn about<'a>(sender: &Sender<'a>, claims: &Claims<'a>) -> Option<(Kind, &'a [u8])> {
+fn about<'a>(sender: &EntrySender<'a>, claims: &EntryClaims<'a>) -> Option<(OwnerKind, &'a [u8])> {
     // journald always knows the user of a process; an entry without one was not sent by a process of this machine
     let is_root = sender.uid.is_none_or(|uid| uid == b"0");
     let is_in = |prefix: &[u8]| sender.unit.is_some_and(|unit| unit.starts_with(prefix));
-    let user = |unit| (Kind::UserUnit, unit);
-    let system = |unit| (Kind::Unit, unit);
+    let user = |unit| (OwnerKind::UserUnit, unit);
+    let system = |unit| (OwnerKind::Unit, unit);
     let is_manager = is_root && (sender.pid == Some(b"1") || sender.unit == Some(b"init.scope"));
     if is_manager && let Some(unit) = claims.unit {
         return Some(system(unit));
@@ -143,28 +147,28 @@ fn about<'a>(sender: &Sender<'a>, claims: &Claims<'a>) -> Option<(Kind, &'a [u8]
 mod tests {
     use super::*;
 
-    fn owner<'a>(sender: &Sender<'a>, claims: &Claims<'a>) -> String {
+    fn owner<'a>(sender: &EntrySender<'a>, claims: &EntryClaims<'a>) -> String {
         let owner = Owner::of(sender, claims, None);
         owner.source(None).as_str().to_owned()
     }
 
-    fn manager() -> Sender<'static> {
-        Sender {
+    fn manager() -> EntrySender<'static> {
+        EntrySender {
             pid: Some(b"1"),
             uid: Some(b"0"),
             command: Some(b"systemd"),
             unit: Some(b"init.scope"),
-            ..Sender::default()
+            ..EntrySender::default()
         }
     }
 
-    fn of_user() -> Sender<'static> {
-        Sender {
+    fn of_user() -> EntrySender<'static> {
+        EntrySender {
             pid: Some(b"4711"),
             uid: Some(b"1000"),
             command: Some(b"logger"),
             unit: Some(b"session-3.scope"),
-            ..Sender::default()
+            ..EntrySender::default()
         }
     }
 
@@ -172,52 +176,52 @@ mod tests {
     #[test]
     fn what_is_said_of_a_unit_is_believed_of_those_who_may_say_so() {
         let unit = Some(&b"nginx.service"[..]);
-        let coredump = Sender {
+        let coredump = EntrySender {
             uid: Some(b"0"),
             unit: Some(b"systemd-coredump@3-4711-0.service"),
-            ..Sender::default()
+            ..EntrySender::default()
         };
-        let dumped_as_user = Sender {
+        let dumped_as_user = EntrySender {
             uid: Some(b"1000"),
             ..coredump
         };
-        let user_manager = Sender {
+        let user_manager = EntrySender {
             pid: Some(b"900"),
             uid: Some(b"1000"),
             unit: Some(b"user@1000.service"),
             user_unit: Some(b"init.scope"),
-            ..Sender::default()
+            ..EntrySender::default()
         };
-        let login = Sender {
+        let login = EntrySender {
             uid: Some(b"0"),
             unit: Some(b"systemd-logind.service"),
-            ..Sender::default()
+            ..EntrySender::default()
         };
-        let none = Claims::default();
-        let by_unit = Claims { unit, ..none };
-        let by_user_unit = Claims {
+        let none = EntryClaims::default();
+        let by_unit = EntryClaims { unit, ..none };
+        let by_user_unit = EntryClaims {
             user_unit: unit,
             ..none
         };
-        let by_object = Claims {
+        let by_object = EntryClaims {
             object_unit: unit,
             ..none
         };
-        let by_object_of_user = Claims {
+        let by_object_of_user = EntryClaims {
             object_user_unit: unit,
             ..by_object
         };
-        let dump = Claims {
+        let dump = EntryClaims {
             message_id: Some(COREDUMP),
             coredump_unit: unit,
             ..none
         };
-        let dump_of_user = Claims {
+        let dump_of_user = EntryClaims {
             coredump_unit: Some(b"user@1000.service"),
             coredump_user_unit: unit,
             ..dump
         };
-        let not_a_dump = Claims {
+        let not_a_dump = EntryClaims {
             message_id: None,
             ..dump
         };
@@ -275,30 +279,30 @@ mod tests {
 
     #[test]
     fn names_that_users_choose_say_which_user() {
-        let claims = Claims {
+        let claims = EntryClaims {
             container: Some(b"web"),
             identifier: Some(b"ssh"),
-            ..Claims::default()
+            ..EntryClaims::default()
         };
-        let conmon = |uid| Sender {
+        let conmon = |uid| EntrySender {
             executable: Some(b"/usr/bin/conmon"),
             uid,
-            ..Sender::default()
+            ..EntrySender::default()
         };
         assert_eq!(owner(&conmon(Some(b"0")), &claims), "docker:web");
         assert_eq!(owner(&conmon(Some(b"1000")), &claims), "docker:1000/web");
         assert_eq!(owner(&of_user(), &claims), "system:session-");
-        let homeless = Sender {
+        let homeless = EntrySender {
             unit: None,
             ..of_user()
         };
         assert_eq!(owner(&homeless, &claims), "user:1000/ssh");
-        let by_audit = Sender {
+        let by_audit = EntrySender {
             transport: Some(b"audit"),
             ..homeless
         };
         assert_eq!(owner(&by_audit, &claims), "system:ssh");
-        let root = Sender {
+        let root = EntrySender {
             uid: Some(b"0"),
             ..homeless
         };
@@ -308,16 +312,16 @@ mod tests {
     #[test]
     fn another_machine_is_named() {
         let machine = Some(&b"0123456789abcdef0123456789abcdef"[..]);
-        let source = |sender: &Sender<'_>| {
-            let owner = Owner::of(sender, &Claims::default(), None);
+        let source = |sender: &EntrySender<'_>| {
+            let owner = Owner::of(sender, &EntryClaims::default(), None);
             owner.source(machine).as_str().to_owned()
         };
-        let ssh = Sender {
+        let ssh = EntrySender {
             unit: Some(b"ssh.service"),
-            ..Sender::default()
+            ..EntrySender::default()
         };
         assert_eq!(source(&ssh), "system:0123456789abcdef0123456789abcdef/ssh");
-        let homeless = Sender {
+        let homeless = EntrySender {
             unit: None,
             ..of_user()
         };

@@ -6,7 +6,7 @@ const FIELDS_MAX: usize = 64;
 
 /// A value as it is written: the inside of a string with its escapes, a number, a word, or nothing for what is nested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub(crate) enum FieldValue<'a> {
     /// The inside of a string, escapes included.
     Text(&'a [u8]),
     /// A number, `true`, `false` or `null`.
@@ -17,19 +17,19 @@ pub(crate) enum Value<'a> {
 
 /// The fields of one line, in the order of the line.
 #[derive(Debug, Default)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct FieldList<'a> {
     /// The outer name for a field of an inner object, which is as deep as levels are looked for; the name; the value.
-    fields: Vec<(&'a [u8], &'a [u8], Value<'a>)>,
+    fields: Vec<(&'a [u8], &'a [u8], FieldValue<'a>)>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldList<'a> {
     /// The value of a field of the outer object.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<Value<'a>> {
+    pub(crate) fn get(&self, name: &[u8]) -> Option<FieldValue<'a>> {
         self.inner(b"", name)
     }
 
     /// The value of the field `name` in the object that `outer` holds.
-    pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<Value<'a>> {
+    pub(crate) fn inner(&self, outer: &[u8], name: &[u8]) -> Option<FieldValue<'a>> {
         self.fields
             .iter()
             .find(|(within, known, _)| *within == outer && known.eq_ignore_ascii_case(name))
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
             let Some((value, after)) = logfmt_value(value) else {
                 break;
             };
-            fields.fields.push((b"", name, Value::Text(value)));
+            fields.fields.push((b"", name, FieldValue::Text(value)));
             rest = after;
         }
         fields
@@ -166,15 +166,15 @@ fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A value and what follows it; an object or array is not consumed.
-fn scalar(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+fn scalar(text: &[u8]) -> Option<(FieldValue<'_>, &[u8])> {
     match text.first()? {
-        b'"' => string(text.get(1..)?).map(|(inside, after)| (Value::Text(inside), after)),
-        b'{' | b'[' => Some((Value::Nested, text)),
+        b'"' => string(text.get(1..)?).map(|(inside, after)| (FieldValue::Text(inside), after)),
+        b'{' | b'[' => Some((FieldValue::Nested, text)),
         _ => {
             let is_end =
                 |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
             let (value, after) = text.split_at_checked(text.iter().position(is_end)?)?;
-            Some((Value::Bare(value), after))
+            Some((FieldValue::Bare(value), after))
         }
     }
 }
@@ -187,34 +187,40 @@ mod tests {
     #[test]
     fn reads_two_levels_of_an_object() {
         let line = br#"{"a":"x","log":{"level":"warn","deep":{"level":"debug"}},"list":["level","b"],"n" : 7, "end":true}"#;
-        let fields = Fields::of_json(line);
-        assert_eq!(fields.get(b"a"), Some(Value::Text(b"x")));
-        assert_eq!(fields.inner(b"log", b"level"), Some(Value::Text(b"warn")));
-        assert_eq!(fields.inner(b"log", b"deep"), Some(Value::Nested));
+        let fields = FieldList::of_json(line);
+        assert_eq!(fields.get(b"a"), Some(FieldValue::Text(b"x")));
+        assert_eq!(
+            fields.inner(b"log", b"level"),
+            Some(FieldValue::Text(b"warn"))
+        );
+        assert_eq!(fields.inner(b"log", b"deep"), Some(FieldValue::Nested));
         assert_eq!(fields.get(b"level"), None);
-        assert_eq!(fields.get(b"N"), Some(Value::Bare(b"7")));
-        assert_eq!(fields.get(b"end"), Some(Value::Bare(b"true")));
+        assert_eq!(fields.get(b"N"), Some(FieldValue::Bare(b"7")));
+        assert_eq!(fields.get(b"end"), Some(FieldValue::Bare(b"true")));
     }
 
     #[test]
     fn a_line_that_was_cut_is_read_as_far_as_it_goes() {
-        let fields = Fields::of_json(br#"{"level":"error","msg":"cut of"#);
-        assert_eq!(fields.get(b"level"), Some(Value::Text(b"error")));
+        let fields = FieldList::of_json(br#"{"level":"error","msg":"cut of"#);
+        assert_eq!(fields.get(b"level"), Some(FieldValue::Text(b"error")));
         assert_eq!(fields.get(b"msg"), None);
     }
 
     #[test]
     fn reads_pairs_and_skips_words() {
-        let fields = Fields::of_logfmt(br#"ts=1 words level=warn msg="a level=error b""#);
-        assert_eq!(fields.get(b"level"), Some(Value::Text(b"warn")));
-        assert_eq!(fields.get(b"msg"), Some(Value::Text(b"a level=error b")));
+        let fields = FieldList::of_logfmt(br#"ts=1 words level=warn msg="a level=error b""#);
+        assert_eq!(fields.get(b"level"), Some(FieldValue::Text(b"warn")));
+        assert_eq!(
+            fields.get(b"msg"),
+            Some(FieldValue::Text(b"a level=error b"))
+        );
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read(line in "[a-z={}\":\\\\ ,0-9\\[\\]]{0,80}") {
-            let _ = Fields::of_json(line.as_bytes());
-            let _ = Fields::of_logfmt(line.as_bytes());
+            let _ = FieldList::of_json(line.as_bytes());
+            let _ = FieldList::of_logfmt(line.as_bytes());
         }
     }
 }

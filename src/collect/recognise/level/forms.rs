@@ -6,10 +6,10 @@ use crate::collect::recognise::rules::Rule;
 use crate::record::Level;
 
 /// Reads one form; nothing where the text is of another.
-type Form = fn(&[u8]) -> Option<Level>;
+type LevelForm = fn(&[u8]) -> Option<Level>;
 
 /// The forms, in the order in which they are tried.
-pub(crate) const FORMS: &[(Rule, Form)] = &[
+pub(crate) const FORMS: &[(Rule, LevelForm)] = &[
     (Rule::Klog, klog),
     (Rule::Redis, redis),
     (Rule::Apt, apt),

@@ -15,7 +15,7 @@ const WORDS_MAX: usize = 12;
     clippy::struct_excessive_bools,
     reason = "five facts about the words before, any of which may hold"
 )]
-struct Before {
+struct HeadBefore {
     /// Something other than a time, a number or a separator.
     has_name: bool,
     /// A time, a number or a separator.
@@ -36,7 +36,7 @@ pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
         .filter(|word| !word.is_empty())
         .take(WORDS_MAX + 2)
         .peekable();
-    let mut before = Before::default();
+    let mut before = HeadBefore::default();
     for place in 0..WORDS_MAX {
         let word = words.next()?;
         let next = words.peek().copied().unwrap_or_default();
@@ -52,7 +52,7 @@ pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
     None
 }
 
-impl Before {
+impl HeadBefore {
     fn after(self, word: &[u8], place: usize) -> Self {
         let is_stamp = is_stamp_word(word);
         let is_tag = is_tag(word);
@@ -67,7 +67,7 @@ impl Before {
 }
 
 /// The level that a word states, and whether the word is a label (`ERROR:`), which a count may follow.
-fn in_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<(Level, bool)> {
+fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<(Level, bool)> {
     if let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
     }
@@ -81,7 +81,7 @@ fn in_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<(
 }
 
 /// The forms in which a word carries a mark of its own: a facility, brackets, a slash, colons, an exclamation mark, a single letter.
-fn in_marked_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> Option<Level> {
+fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     let is_first = !before.has_name;
     let forms: [(Rule, &dyn Fn() -> Option<Level>); 6] = [
         (Rule::SyslogFacility, &|| with_facility(word)),
@@ -102,7 +102,7 @@ fn in_marked_word(word: &[u8], next: &[u8], before: Before, rules: RuleSet) -> O
 }
 
 /// A word in front of a colon.
-fn in_label(label: &[u8], before: Before, rules: RuleSet) -> Option<Level> {
+fn in_label(label: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     // PostgreSQL's word for what an administrator should know
     if label == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) {
         return Some(Level::Info);
@@ -122,7 +122,7 @@ fn in_bare_word(
     bare: &[u8],
     word: &[u8],
     next: &[u8],
-    before: Before,
+    before: HeadBefore,
     rules: RuleSet,
 ) -> Option<Level> {
     if before.is_bare_tag && rules.has(Rule::ProgramWord) {
@@ -244,7 +244,7 @@ fn python_logging(word: &[u8]) -> Option<Level> {
 
 /// A letter behind a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217 14:30:15 web:1]`),
 /// Ruby (`E, [2026-...`).
-fn letter(word: &[u8], next: &[u8], before: Before) -> Option<Level> {
+fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
         [b'[', letter] => {
             let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
@@ -291,7 +291,7 @@ fn is_level_of_tools(word: &[u8]) -> bool {
 }
 
 /// Whether a word may stand before the level: a time, a number, a separator, a bracketed name, a program, a logger, a host.
-fn is_head_word(word: &[u8], next: &[u8], before: Before) -> bool {
+fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
     is_stamp_word(word)
         || is_separator(next)
         || is_tag(word) && (!before.has_name || before.has_stamp)

@@ -1,12 +1,12 @@
 //! The level in the fields of a structured line. A field whose value is unknown does not end the search, and a number is read
 //! by the scale that its neighbours reveal.
 
-use super::fields::{Fields, Value};
+use super::fields::{FieldList, FieldValue};
 use super::names;
 use crate::record::Level;
 
 /// A level, and the outer field that holds it.
-pub(crate) type Found = (Level, &'static str);
+pub(crate) type FoundField = (Level, &'static str);
 
 /// The fields that hold a level as a word, the most explicit first.
 const WORD_FIELDS: &[&str] = &[
@@ -57,7 +57,7 @@ const NUMBER_FIELDS: &[&str] = &[
 ];
 
 /// The level that the fields of a JSON line state.
-pub(crate) fn stated(fields: &Fields<'_>) -> Option<Found> {
+pub(crate) fn stated(fields: &FieldList<'_>) -> Option<FoundField> {
     in_words(fields)
         .or_else(|| in_inner(fields))
         .or_else(|| mongodb(fields))
@@ -66,13 +66,13 @@ pub(crate) fn stated(fields: &Fields<'_>) -> Option<Found> {
 }
 
 /// The level that the fields of a logfmt line state.
-pub(crate) fn stated_in_pairs(fields: &Fields<'_>) -> Option<Found> {
+pub(crate) fn stated_in_pairs(fields: &FieldList<'_>) -> Option<FoundField> {
     in_words(fields).or_else(|| in_numbers(fields))
 }
 
-fn in_words(fields: &Fields<'_>) -> Option<Found> {
+fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
     WORD_FIELDS.iter().find_map(|&name| {
-        let Value::Text(text) = fields.get(name.as_bytes())? else {
+        let FieldValue::Text(text) = fields.get(name.as_bytes())? else {
             return None;
         };
         // these three name other things as often as levels: only a whole word of the vocabulary counts
@@ -100,9 +100,9 @@ fn is_level_word(word: &[u8]) -> bool {
     .any(|other| other.as_bytes().eq_ignore_ascii_case(word))
 }
 
-fn in_inner(fields: &Fields<'_>) -> Option<Found> {
+fn in_inner(fields: &FieldList<'_>) -> Option<FoundField> {
     INNER_FIELDS.iter().find_map(|&(outer, name)| {
-        let Value::Text(text) = fields.inner(outer.as_bytes(), name.as_bytes())? else {
+        let FieldValue::Text(text) = fields.inner(outer.as_bytes(), name.as_bytes())? else {
             return None;
         };
         Some((names::of_field(text)?, outer))
@@ -110,17 +110,18 @@ fn in_inner(fields: &Fields<'_>) -> Option<Found> {
 }
 
 /// MongoDB 4.4 and later: `{"t":{"$date":...},"s":"E","c":"NETWORK","id":7,...}`.
-fn mongodb(fields: &Fields<'_>) -> Option<Found> {
-    let Value::Text(letter) = fields.get(b"s")? else {
+fn mongodb(fields: &FieldList<'_>) -> Option<FoundField> {
+    let FieldValue::Text(letter) = fields.get(b"s")? else {
         return None;
     };
     let is_mongodb = fields.get(b"c").is_some() && fields.get(b"t").is_some();
     Some((names::of_letter(letter).filter(|_| is_mongodb)?, "s"))
 }
 
-fn in_numbers(fields: &Fields<'_>) -> Option<Found> {
+fn in_numbers(fields: &FieldList<'_>) -> Option<FoundField> {
     NUMBER_FIELDS.iter().find_map(|&name| {
-        let (Value::Bare(digits) | Value::Text(digits)) = fields.get(name.as_bytes())? else {
+        let (FieldValue::Bare(digits) | FieldValue::Text(digits)) = fields.get(name.as_bytes())?
+        else {
             return None;
         };
         let number = std::str::from_utf8(digits).ok()?.parse::<f64>().ok()?;
@@ -129,7 +130,7 @@ fn in_numbers(fields: &Fields<'_>) -> Option<Found> {
 }
 
 /// Reads a number by the scale of its field and its neighbours.
-fn of_number(name: &str, number: f64, fields: &Fields<'_>) -> Option<Level> {
+fn of_number(name: &str, number: f64, fields: &FieldList<'_>) -> Option<Level> {
     let scale = scale(name, number, fields)?;
     scale
         .iter()
@@ -139,10 +140,10 @@ fn of_number(name: &str, number: f64, fields: &Fields<'_>) -> Option<Level> {
 }
 
 /// From which number on a level counts; ascending.
-type Scale = &'static [(f64, Level)];
+type LevelScale = &'static [(f64, Level)];
 
 /// OpenTelemetry: 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
-const OTEL: Scale = &[
+const OTEL: LevelScale = &[
     (1.0, Level::Debug),
     (9.0, Level::Info),
     (13.0, Level::Warn),
@@ -150,7 +151,7 @@ const OTEL: Scale = &[
 ];
 
 /// Application Insights: 0 verbose, 1 information, 2 warning, 3 error, 4 critical.
-const INSIGHTS: Scale = &[
+const INSIGHTS: LevelScale = &[
     (0.0, Level::Debug),
     (1.0, Level::Info),
     (2.0, Level::Warn),
@@ -158,7 +159,7 @@ const INSIGHTS: Scale = &[
 ];
 
 /// The devcontainer CLI: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 critical.
-const DEVCONTAINER: Scale = &[
+const DEVCONTAINER: LevelScale = &[
     (1.0, Level::Debug),
     (3.0, Level::Info),
     (4.0, Level::Warn),
@@ -166,7 +167,7 @@ const DEVCONTAINER: Scale = &[
 ];
 
 /// pino and bunyan: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
-const PINO: Scale = &[
+const PINO: LevelScale = &[
     (10.0, Level::Debug),
     (30.0, Level::Info),
     (40.0, Level::Warn),
@@ -174,7 +175,7 @@ const PINO: Scale = &[
 ];
 
 /// Python's logging: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
-const PYTHON: Scale = &[
+const PYTHON: LevelScale = &[
     (1.0, Level::Debug),
     (20.0, Level::Info),
     (30.0, Level::Warn),
@@ -182,7 +183,7 @@ const PYTHON: Scale = &[
 ];
 
 /// Monolog: 100 debug, 200 info, 250 notice, 300 warning, 400 error, 500 critical, 550 alert, 600 emergency.
-const MONOLOG: Scale = &[
+const MONOLOG: LevelScale = &[
     (100.0, Level::Debug),
     (200.0, Level::Info),
     (300.0, Level::Warn),
@@ -190,7 +191,7 @@ const MONOLOG: Scale = &[
 ];
 
 /// Logback's `level_value`: 5000 trace, 10000 debug, 20000 info, 30000 warn, 40000 error.
-const LOGBACK: Scale = &[
+const LOGBACK: LevelScale = &[
     (5_000.0, Level::Debug),
     (20_000.0, Level::Info),
     (30_000.0, Level::Warn),
@@ -198,7 +199,7 @@ const LOGBACK: Scale = &[
 ];
 
 /// Syslog's severities.
-const SYSLOG: Scale = &[
+const SYSLOG: LevelScale = &[
     (0.0, Level::Error),
     (4.0, Level::Warn),
     (5.0, Level::Info),
@@ -206,9 +207,9 @@ const SYSLOG: Scale = &[
 ];
 
 /// Verbosity as Go's logr counts it: 0 is what an operator should see, more is for developers.
-const LOGR: Scale = &[(0.0, Level::Info), (1.0, Level::Debug)];
+const LOGR: LevelScale = &[(0.0, Level::Info), (1.0, Level::Debug)];
 
-fn scale(name: &str, number: f64, fields: &Fields<'_>) -> Option<Scale> {
+fn scale(name: &str, number: f64, fields: &FieldList<'_>) -> Option<LevelScale> {
     match name {
         "severityNumber" | "severity_number" => return (number <= 24.0).then_some(OTEL),
         "severityLevel" => return (number <= 4.0).then_some(INSIGHTS),
@@ -241,7 +242,7 @@ fn scale(name: &str, number: f64, fields: &Fields<'_>) -> Option<Scale> {
     (number <= 7.0).then_some(SYSLOG)
 }
 
-fn is_python(fields: &Fields<'_>) -> bool {
+fn is_python(fields: &FieldList<'_>) -> bool {
     fields.has_any(&[
         "lineno",
         "funcName",
@@ -253,26 +254,26 @@ fn is_python(fields: &Fields<'_>) -> bool {
     ])
 }
 
-fn is_devcontainer(fields: &Fields<'_>) -> bool {
-    let Some(Value::Text(kind)) = fields.get(b"type") else {
+fn is_devcontainer(fields: &FieldList<'_>) -> bool {
+    let Some(FieldValue::Text(kind)) = fields.get(b"type") else {
         return false;
     };
     let kinds: [&[u8]; 5] = [b"text", b"raw", b"start", b"stop", b"progress"];
     kinds.contains(&kind) && fields.has_any(&["text", "timestamp", "name"])
 }
 
-fn is_logr(fields: &Fields<'_>) -> bool {
+fn is_logr(fields: &FieldList<'_>) -> bool {
     fields.has_any(&["ts"]) && fields.has_any(&["logger", "caller", "v", "msg"])
 }
 
 /// Lines that state no level and whose form still says that something failed: an error of klog and logr, which have a level
 /// for everything else, and the outcome that the devcontainer CLI prints last.
-fn without_level(fields: &Fields<'_>) -> Option<Found> {
-    if fields.get(b"outcome") == Some(Value::Text(b"error")) {
+fn without_level(fields: &FieldList<'_>) -> Option<FoundField> {
+    if fields.get(b"outcome") == Some(FieldValue::Text(b"error")) {
         return Some((Level::Error, "outcome"));
     }
     let has_error = ["err", "error"].iter().any(
-        |name| matches!(fields.get(name.as_bytes()), Some(Value::Text(text)) if !text.is_empty()),
+        |name| matches!(fields.get(name.as_bytes()), Some(FieldValue::Text(text)) if !text.is_empty()),
     );
     let is_logr = is_logr(fields) && fields.get(b"v").is_none();
     (has_error && is_logr).then_some((Level::Error, ""))
@@ -283,7 +284,7 @@ mod tests {
     use super::*;
 
     fn level(line: &str) -> Option<Level> {
-        stated(&Fields::of_json(line.as_bytes())).map(|(level, _)| level)
+        stated(&FieldList::of_json(line.as_bytes())).map(|(level, _)| level)
     }
 
     fn check(level_of: Option<Level>, lines: &[&str]) {

@@ -14,7 +14,7 @@ pub(crate) use names::named;
 use super::rules::{Rule, RuleSet};
 use super::stamp;
 use crate::record::Level;
-use fields::Fields;
+use fields::FieldList;
 
 /// How much of a text line is looked at: heads are shorter, and a hostile line must not cost more than an honest one.
 const HEAD_MAX: usize = 256;
@@ -34,7 +34,7 @@ pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     let text = prefix::strip(&plain);
     match text {
         [b'{', ..] if rules.has(Rule::Json) => {
-            json::stated(&Fields::of_json(text)).map(|(level, _)| level)
+            json::stated(&FieldList::of_json(text)).map(|(level, _)| level)
         }
         _ if fields::starts_with_pair(text) && rules.has(Rule::Logfmt) => {
             in_pairs(text).or_else(|| in_text(text, rules))
@@ -47,13 +47,13 @@ pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
 pub(crate) fn of_structured(line: &[u8], rules: RuleSet) -> Option<(Level, &'static str)> {
     let line = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii();
     match line {
-        [b'{', ..] => json::stated(&Fields::of_json(line)).filter(|_| rules.has(Rule::Json)),
-        _ => json::stated_in_pairs(&Fields::of_logfmt(line)).filter(|_| rules.has(Rule::Logfmt)),
+        [b'{', ..] => json::stated(&FieldList::of_json(line)).filter(|_| rules.has(Rule::Json)),
+        _ => json::stated_in_pairs(&FieldList::of_logfmt(line)).filter(|_| rules.has(Rule::Logfmt)),
     }
 }
 
 fn in_pairs(text: &[u8]) -> Option<Level> {
-    json::stated_in_pairs(&Fields::of_logfmt(text)).map(|(level, _)| level)
+    json::stated_in_pairs(&FieldList::of_logfmt(text)).map(|(level, _)| level)
 }
 
 fn in_text(text: &[u8], rules: RuleSet) -> Option<Level> {

@@ -2,14 +2,14 @@
 //! that fits decides.
 
 use super::epoch;
-use super::scan::Cursor;
+use super::scan::TimeScanner;
 use crate::time::Micros;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Time};
 
 /// A stamp as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stamp {
+pub(crate) enum StatedTime {
     /// A number that counts from 1970.
     Instant(Micros),
     /// Date, time of day, microseconds, and seconds east of UTC where a zone is named.
@@ -24,8 +24,8 @@ pub(crate) enum Stamp {
 const LEAP_YEAR: i16 = 2024;
 
 /// The stamp that is next, with its zone.
-pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Stamp> {
-    const FORMS: &[fn(&mut Cursor<'_>) -> Option<Stamp>] = &[
+pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    const FORMS: &[fn(&mut TimeScanner<'_>) -> Option<StatedTime>] = &[
         year_first,
         klog,
         compact,
@@ -49,7 +49,7 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Stamp> {
 }
 
 /// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`.
-fn year_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let year = cursor.number(4, 4)?;
     let separator = cursor.one_of(b"-/.")?;
     let month = cursor.number(2, 2)?;
@@ -63,7 +63,7 @@ fn year_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
 }
 
 /// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, and `I260217 14:30:15.123456`.
-fn klog(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn klog(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.one_of(b"DIWEF")?;
     let digits = cursor.digits().len();
     match digits {
@@ -78,7 +78,7 @@ fn klog(cursor: &mut Cursor<'_>) -> Option<Stamp> {
 }
 
 /// `20260217 14:30:15.123`, `260217 14:30:15`, `20260217T143015Z`.
-fn compact(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn compact(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let year = match cursor.digits().len() {
         6 => 2000 + cursor.exactly(2)?,
         8 => cursor.exactly(4)?,
@@ -90,14 +90,14 @@ fn compact(cursor: &mut Cursor<'_>) -> Option<Stamp> {
         let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
         let civil = date(year, month, day)?.to_datetime(time_of_day(clock)?);
         let micros = cursor.fraction();
-        return Some(Stamp::Full(civil, micros, zone(cursor)));
+        return Some(StatedTime::Full(civil, micros, zone(cursor)));
     }
     cursor.blanks();
     full(cursor, year, month, day)
 }
 
 /// `17 Feb 2026 14:30:15.123`, `17-Feb-2026 14:30:15`, `17/Feb/2026:14:30:15 +0000`, `17 Feb 14:30:15`, `Tue, 17 Feb 2026 14:30:15 GMT`.
-fn day_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn day_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.weekday() {
         cursor.blanks();
     }
@@ -119,7 +119,7 @@ fn day_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
 
 /// `Feb 17 14:30:15`, `Feb  7 14:30:15.123`, `Tue Feb 17 14:30:15.123456 2026`, `Tue Feb 17 14:30:15 UTC 2026`, `Feb 17, 2026 2:30:15 PM`,
 /// `Feb 17 2026 14:30:15`.
-fn month_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.weekday() {
         cursor.blanks().then_some(())?;
     }
@@ -146,20 +146,20 @@ fn month_first(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     if let Some(year) = after.number(4, 4).filter(|_| after.is_word_end()) {
         *cursor = after;
         let civil = date(year, month, day)?.to_datetime(clock);
-        return Some(Stamp::Full(civil, micros, offset));
+        return Some(StatedTime::Full(civil, micros, offset));
     }
     let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(clock);
-    Some(Stamp::WithoutYear(civil, micros, zone(cursor)))
+    Some(StatedTime::WithoutYear(civil, micros, zone(cursor)))
 }
 
 /// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `02-17 14:30:15.123`, `0217/143015.123456`.
-fn numeric(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.digits().len() == 4 {
         let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
         cursor.take(b'/').then_some(())?;
         let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
         let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(time_of_day(clock)?);
-        return Some(Stamp::WithoutYear(civil, cursor.fraction(), None));
+        return Some(StatedTime::WithoutYear(civil, cursor.fraction(), None));
     }
     let first = cursor.number(1, 2)?;
     let separator = cursor.one_of(b"./-")?;
@@ -167,7 +167,8 @@ fn numeric(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     if separator == b'-' && cursor.take(b' ') {
         // Android: a fraction tells it from a range of numbers
         let stamp = without_year(cursor, first, second)?;
-        return matches!(stamp, Stamp::WithoutYear(_, micros, _) if micros > 0).then_some(stamp);
+        return matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0)
+            .then_some(stamp);
     }
     cursor.take(separator).then_some(())?;
     let year = cursor.number(4, 4)?;
@@ -191,7 +192,7 @@ fn numeric(cursor: &mut Cursor<'_>) -> Option<Stamp> {
 }
 
 /// `1771338615.123 text`, `[1771338615] text`, `1771338615: text`.
-fn epoch_number(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let mut after = *cursor;
     let digits = after.digits();
     if !matches!(digits.len(), 10 | 13 | 16 | 19) {
@@ -206,38 +207,38 @@ fn epoch_number(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     let is_likely = has_fraction || matches!(after.peek(), Some(b']' | b':')) || digits.len() > 10;
     let time = epoch::of_text(text).filter(|_| is_end && is_likely)?;
     *cursor = after;
-    Some(Stamp::Instant(time))
+    Some(StatedTime::Instant(time))
 }
 
 /// `14:30:15.123 [main] ERROR`: only with a fraction, as durations are written without one.
-fn clock_only(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let is_two_digits = cursor.digits().len() == 2;
     let time = clock(cursor)?;
     let before = cursor.at();
     let micros = cursor.fraction();
     let has_fraction = cursor.at() > before;
     let is_end = matches!(cursor.peek(), Some(b' ' | b'\t' | b']'));
-    (is_two_digits && has_fraction && is_end).then_some(Stamp::WithoutDate(time, micros))
+    (is_two_digits && has_fraction && is_end).then_some(StatedTime::WithoutDate(time, micros))
 }
 
 /// Time of day, fraction and zone behind a whole date.
-fn full(cursor: &mut Cursor<'_>, year: i64, month: i64, day: i64) -> Option<Stamp> {
+fn full(cursor: &mut TimeScanner<'_>, year: i64, month: i64, day: i64) -> Option<StatedTime> {
     let time = clock(cursor)?;
     let micros = cursor.fraction();
     let time = half_day(cursor, time)?;
     let civil = date(year, month, day)?.to_datetime(time);
-    Some(Stamp::Full(civil, micros, zone(cursor)))
+    Some(StatedTime::Full(civil, micros, zone(cursor)))
 }
 
-fn without_year(cursor: &mut Cursor<'_>, month: i64, day: i64) -> Option<Stamp> {
+fn without_year(cursor: &mut TimeScanner<'_>, month: i64, day: i64) -> Option<StatedTime> {
     let time = clock(cursor)?;
     let micros = cursor.fraction();
     let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(time);
-    Some(Stamp::WithoutYear(civil, micros, zone(cursor)))
+    Some(StatedTime::WithoutYear(civil, micros, zone(cursor)))
 }
 
 /// `14:30:15`, `2:30:15`.
-fn clock(cursor: &mut Cursor<'_>) -> Option<Time> {
+fn clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     let hour = cursor.number(1, 2)?;
     cursor.take(b':').then_some(())?;
     let minute = cursor.number(2, 2)?;
@@ -252,14 +253,14 @@ fn time_of_day((hour, minute, second): (i64, i64, i64)) -> Option<Time> {
     Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()
 }
 
-fn is_half_day(mut cursor: Cursor<'_>) -> bool {
+fn is_half_day(mut cursor: TimeScanner<'_>) -> bool {
     cursor.blanks();
     let word = cursor.letters();
     word.eq_ignore_ascii_case(b"AM") || word.eq_ignore_ascii_case(b"PM")
 }
 
 /// Moves over `AM` or `PM`, if one is next, and applies it.
-fn half_day(cursor: &mut Cursor<'_>, time: Time) -> Option<Time> {
+fn half_day(cursor: &mut TimeScanner<'_>, time: Time) -> Option<Time> {
     if !is_half_day(*cursor) {
         return Some(time);
     }
@@ -276,7 +277,7 @@ fn date(year: i64, month: i64, day: i64) -> Option<Date> {
 }
 
 /// Seconds east of UTC of a zone that is named: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `GMT`, with or without a blank before.
-fn zone(cursor: &mut Cursor<'_>) -> Option<i32> {
+fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     let mut after = *cursor;
     after.blanks();
     let word = after.letters();

@@ -10,9 +10,9 @@ pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
 use crate::time::Micros;
-use calendar::Stamp;
+use calendar::StatedTime;
 use jiff::fmt::rfc2822;
-use scan::Cursor;
+use scan::TimeScanner;
 
 /// How much of a line is looked at: a time is among its first words.
 const HEAD_MAX: usize = 256;
@@ -74,7 +74,7 @@ fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
 /// The time at the very beginning of `text` and how many bytes it takes, its brackets included.
 pub(crate) fn leading(text: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let text = text.get(..STAMP_MAX).unwrap_or(text);
-    let mut cursor = Cursor::new(text);
+    let mut cursor = TimeScanner::new(text);
     let is_open = cursor.take(b'[');
     let stamp = calendar::read(&mut cursor)?;
     let time = stamp.resolve(context)?;
@@ -86,7 +86,7 @@ pub(crate) fn leading(text: &[u8], context: &Context) -> Option<(Micros, usize)>
 
 /// How many bytes the stamp at the beginning of `text` takes, whatever moment it means.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
-    let mut cursor = Cursor::new(text.get(..STAMP_MAX).unwrap_or(text));
+    let mut cursor = TimeScanner::new(text.get(..STAMP_MAX).unwrap_or(text));
     let is_open = cursor.take(b'[');
     calendar::read(&mut cursor)?;
     if is_open {
@@ -149,7 +149,7 @@ pub(crate) fn mail(text: &str) -> Option<Micros> {
     Some(Micros::new(micros))
 }
 
-impl Stamp {
+impl StatedTime {
     /// The moment that the stamp means.
     fn resolve(self, context: &Context) -> Option<Micros> {
         match self {

@@ -1,16 +1,18 @@
 //! What is not followed, and when that is told.
 
-use super::FOLLOWED_MAX;
 use crate::collect::own::own_record;
 use crate::record::{Level, Metadata, Record};
 use std::time::{Duration, Instant};
+
+/// Logs followed by one collector: each costs about a kilobyte, and a position in the store.
+pub(super) const FOLLOWED_MAX: usize = 4096;
 
 /// That there are too few descriptors is told again after this time.
 const TELL_AGAIN_AFTER: Duration = Duration::from_mins(10);
 
 /// What is not followed.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct Unfollowed {
     /// Beyond the bound.
     pub(super) beyond: usize,
     /// For want of descriptors.
@@ -20,7 +22,7 @@ pub(super) struct LeftOut {
     pub(super) told_starved: Option<Instant>,
 }
 
-impl LeftOut {
+impl Unfollowed {
     /// What there is to tell since the last time.
     pub(super) fn news(&mut self, title: &str, followed: usize, limit: u64) -> Vec<Record> {
         let mut news = Vec::new();
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_told_once_and_again_when_it_doubles() {
-        let mut left_out = LeftOut::default();
+        let mut left_out = Unfollowed::default();
         let mut told = |beyond, starved| {
             (left_out.beyond, left_out.starved) = (beyond, starved);
             left_out.news("files that match x", 9, 64).len()

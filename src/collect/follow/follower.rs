@@ -1,0 +1,383 @@
+//! Follows the logs of one collector.
+
+use super::followed::{FollowedLog, OpenLog};
+use super::kind::{CarriedState, LogKind};
+use super::look::{LOOK_EVERY, LOOK_SHARE, Looks};
+use super::saved::SavedLog;
+use super::share::DescriptorShare;
+use super::unfollowed::Unfollowed;
+use crate::collect::collector::Batch;
+use crate::collect::collector::Error;
+use crate::collect::collector::Intake;
+use crate::collect::names::stamp::FileStamp;
+use crate::collect::own::own_record;
+use crate::collect::position::{forget, load, save};
+use crate::collect::tail::chunked::{ChunkedState, ChunkedTail};
+use crate::collect::tail::context::{OPENED_MAX, ReadContext};
+use crate::opening;
+use crate::record::{Level, Metadata, Positions, Record};
+use crate::time::Micros;
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+#[cfg(test)]
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Reading stops after this time, so that what was read goes on: opening thousands of logs takes long.
+const READ_TIME_MAX: Duration = Duration::from_millis(250);
+
+/// Follows the logs of one collector.
+#[derive(Debug)]
+pub(crate) struct Follower<K: LogKind> {
+    kind: K,
+    logs: Vec<FollowedLog<K::Log>>,
+    /// Which log is read first.
+    turn: usize,
+    /// Where reading stands in every log, also in those that are not followed at the moment.
+    saved: Positions,
+    looks: Looks,
+    /// Logs that are closed are not looked at again before this.
+    check_at: Instant,
+    /// They should have been.
+    is_check_due: bool,
+    /// The last read did not come to all logs.
+    is_unfinished: bool,
+    /// The logs of each part, as places in `logs`.
+    parts: Vec<VecDeque<usize>>,
+    left_out: Unfollowed,
+    /// What is to be told at the next read.
+    own: Vec<Record>,
+    context: ReadContext,
+    share: DescriptorShare,
+}
+
+impl<K: LogKind> Follower<K> {
+    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    pub(crate) fn new(kind: K, positions: &Positions) -> Self {
+        let prefix = kind.prefix();
+        let own = positions
+            .iter()
+            .filter(|(origin, _)| origin.starts_with(&prefix));
+        let saved: Positions = own
+            .map(|(origin, value)| (origin.clone(), value.clone()))
+            .collect();
+        let now = Instant::now();
+        let has_begun = kind
+            .marker()
+            .is_some_and(|marker| saved.contains_key(&marker));
+        let context = ReadContext::new().within(kind.catch_up_max());
+        Self {
+            kind,
+            logs: Vec::new(),
+            turn: 0,
+            saved,
+            looks: Looks::new(now, has_begun),
+            check_at: now,
+            is_check_due: false,
+            is_unfinished: false,
+            parts: Vec::new(),
+            left_out: Unfollowed::default(),
+            own: Vec::new(),
+            context,
+            share: DescriptorShare::new(),
+        }
+    }
+
+    /// Looks for logs, when that is due or a folder has changed.
+    fn look(&mut self) {
+        let Self {
+            kind,
+            context,
+            logs,
+            saved,
+            ..
+        } = self;
+        if self.looks.is_due(context) {
+            let found = self.looks.look(kind, context, logs, saved);
+            self.left_out.beyond = found.beyond;
+            self.own.extend(found.reports);
+        }
+    }
+
+    pub(crate) fn read(&mut self, batch: &mut Batch) {
+        self.context.start();
+        self.look();
+        self.check();
+        self.context.opened_max = (self.share.open_max() / 2).clamp(1, OPENED_MAX);
+        let mut intake = Intake::new(batch);
+        let before = intake.count();
+        self.is_unfinished = false;
+        let count = self.logs.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            self.read_log(at, &mut intake);
+            if intake.is_full() || self.context.now.elapsed() > READ_TIME_MAX {
+                // the next read begins with another log: one that never ends must not hold the others up
+                self.turn = (at + 1) % count;
+                self.is_unfinished = true;
+                break;
+            }
+        }
+        self.close_idle();
+        self.let_go(&mut intake);
+        self.mark(&mut intake);
+        self.tell(&mut intake);
+        if intake.count() == before {
+            self.context.rest();
+        }
+    }
+
+    /// Notes that the logs were looked for.
+    fn mark(&mut self, intake: &mut Intake<'_>) {
+        let marker = self.kind.marker().filter(|_| self.looks.has_begun());
+        if let Some(marker) = marker.filter(|marker| !self.saved.contains_key(marker)) {
+            let position = save(&marker, &SavedLog::default());
+            self.saved
+                .insert(marker, position.value.clone().unwrap_or_default());
+            intake.position(position, None);
+        }
+    }
+
+    pub(crate) fn wait(&mut self, patience: Duration) {
+        if self.is_unfinished {
+            return;
+        }
+        let open = self.logs.iter().filter_map(|log| log.open.as_ref());
+        let due = open.filter_map(|open| open.tail.due());
+        let retries = self
+            .logs
+            .iter()
+            .filter_map(|log| Some(log.failure.as_ref()?.again_at));
+        let look = self.looks.due();
+        let check = self.is_check_due.then_some(self.check_at);
+        let due = due.chain(retries).chain(look).chain(check).min();
+        self.context.wait(due, patience);
+    }
+
+    /// The parts in which history is read: each of the newest logs is one, and all older ones together are another, so that no
+    /// more files are open than there may be.
+    pub(crate) fn parts(&mut self, batch: &mut Batch) -> Vec<Micros> {
+        self.context.start();
+        self.look();
+        self.tell(&mut Intake::new(batch));
+        let mut due: Vec<usize> = (0..self.logs.len())
+            .filter(|&at| self.logs.get(at).is_some_and(FollowedLog::is_to_read))
+            .collect();
+        let modified = |at: &usize| self.logs.get(*at).and_then(|log| Some(log.now?.modified));
+        due.sort_by_key(|at| Reverse(modified(at)));
+        let single = self.share.open_max().min(due.len());
+        let older = due.split_off(single);
+        self.parts = due.into_iter().map(|at| VecDeque::from([at])).collect();
+        if !older.is_empty() {
+            self.parts.push(older.into_iter().rev().collect());
+        }
+        vec![Micros::MIN; self.parts.len()]
+    }
+
+    pub(crate) fn read_part(&mut self, part: usize, batch: &mut Batch) {
+        self.context.start();
+        let mut intake = Intake::new(batch);
+        let before = intake.count();
+        while let Some(&at) = self.parts.get(part).and_then(VecDeque::front) {
+            self.read_log(at, &mut intake);
+            let rest = self.parts.get_mut(part).filter(|part| part.len() > 1);
+            match rest {
+                Some(rest) if intake.count() == before => rest.pop_front(),
+                _ => break,
+            };
+        }
+    }
+
+    /// Looks whether logs that are closed have changed.
+    fn check(&mut self) {
+        self.is_check_due = self.context.now < self.check_at;
+        if self.is_check_due {
+            return;
+        }
+        let begun = Instant::now();
+        let mut is_unwatched = false;
+        let closed = |log: &&mut FollowedLog<K::Log>| log.open.is_none() && !log.is_due;
+        for log in self.logs.iter_mut().filter(closed) {
+            log.see(FileStamp::at(&log.place.path));
+            is_unwatched |= log.watched.is_none() && log.now.is_some();
+        }
+        if is_unwatched {
+            self.context.watch.miss();
+        }
+        let pause = begun.elapsed() * LOOK_SHARE;
+        self.check_at = self.context.now + pause.min(LOOK_EVERY);
+    }
+
+    /// Reads on in one log, if there is something to read.
+    fn read_log(&mut self, at: usize, intake: &mut Intake<'_>) {
+        let now = self.context.now;
+        let is_wanted = self.logs.get(at).is_some_and(|log| {
+            let may_try = log
+                .failure
+                .as_ref()
+                .is_none_or(|failure| failure.again_at <= now);
+            log.is_to_read() && may_try
+        });
+        if !is_wanted {
+            return;
+        }
+        if self.logs.get(at).is_some_and(|log| log.open.is_none()) {
+            self.make_room(at);
+            self.open(at);
+        }
+        let Some(log) = self.logs.get_mut(at) else {
+            return;
+        };
+        let read = log.read(&self.kind, &mut self.context, &mut self.saved, intake);
+        match read {
+            Ok(()) => log.failure = None,
+            Err(Error::Io { what, source }) => {
+                let is_scarce = opening::is_scarce(&source);
+                let text = format!("cannot {what}: {source}");
+                let is_told = log.fail(&text, now, is_scarce);
+                log.close(&mut self.context);
+                log.is_due = true;
+                if is_scarce {
+                    self.close_quiet();
+                } else if !is_told {
+                    intake.push(own_record(
+                        Level::Warn,
+                        "file_unreadable",
+                        format!("{text}; it is tried again"),
+                        Metadata::new(),
+                    ));
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn look_at_once(&mut self) {
+        let now = Instant::now();
+        self.looks.look_at_once(now);
+        self.check_at = now;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn share_of(&mut self, files: usize) {
+        self.share.fixed = Some(files);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn open_paths(&self) -> Vec<PathBuf> {
+        let open = self.logs.iter().filter(|log| log.open_files() > 0);
+        open.map(|log| log.place.path.clone()).collect()
+    }
+
+    fn open(&mut self, at: usize) {
+        let Some(log) = self.logs.get_mut(at) else {
+            return;
+        };
+        let origin = &log.place.origin;
+        let (state, carried) = if self.saved.contains_key(origin) {
+            load::<SavedLog>(&self.saved, origin).split()
+        } else if log.reads_rotated {
+            (ChunkedState::from_oldest(), CarriedState::default())
+        } else {
+            Default::default()
+        };
+        let (quiet, torn) = (self.kind.quiet(), self.kind.torn());
+        log.watched = None;
+        log.open = Some(OpenLog {
+            tail: ChunkedTail::new(log.place.path.clone(), state, quiet, torn),
+            log: self.kind.begin(&log.place, carried),
+            grew: self.context.now,
+            turn: self.context.now,
+            is_at_end: false,
+        });
+    }
+
+    /// Closes the logs that were read longest ago until one more may be opened.
+    fn make_room(&mut self, wanted: usize) {
+        let open_max = self.share.open_max();
+        let mut held: usize = self.logs.iter().map(FollowedLog::open_files).sum();
+        while held >= open_max {
+            let open = self
+                .logs
+                .iter()
+                .enumerate()
+                .filter(|&(at, log)| at != wanted && log.may_close());
+            let oldest = open.min_by_key(|(_, log)| log.open.as_ref().map(|open| open.turn));
+            let Some((at, files)) = oldest.map(|(at, log)| (at, log.open_files())) else {
+                return;
+            };
+            held -= files;
+            self.close(at);
+        }
+    }
+
+    fn close(&mut self, at: usize) {
+        if let Some(log) = self.logs.get_mut(at) {
+            log.close(&mut self.context);
+            let saved = load::<SavedLog>(&self.saved, &log.place.origin);
+            log.rest(saved.read_to_end(), &mut self.context);
+        }
+    }
+
+    /// Closes all logs that have been read.
+    fn close_quiet(&mut self) {
+        for at in 0..self.logs.len() {
+            let is_quiet = |log: &FollowedLog<K::Log>| log.may_close() && log.is_at_end();
+            if self.logs.get(at).is_some_and(is_quiet) {
+                self.close(at);
+            }
+        }
+    }
+
+    /// Closes the logs that have not grown for a while.
+    fn close_idle(&mut self) {
+        for at in 0..self.logs.len() {
+            if self
+                .logs
+                .get(at)
+                .is_some_and(|log| log.is_idle(self.context.now))
+            {
+                self.close(at);
+            }
+        }
+    }
+
+    /// Lets go of logs that are gone, once all of them has been read.
+    fn let_go(&mut self, intake: &mut Intake<'_>) {
+        // what a look found a moment ago is not looked at once more
+        if !self.kind.forgets() || !self.looks.has_just_looked(&self.context) {
+            return;
+        }
+        let Self {
+            kind, logs, saved, ..
+        } = self;
+        logs.retain(|log| {
+            let is_over = !log.is_there && log.is_over() && kind.is_gone(&log.place.path);
+            if is_over {
+                saved.remove(&log.place.origin);
+                intake.position(forget(&log.place.origin), None);
+            }
+            !is_over
+        });
+    }
+
+    /// Says what is not followed, and what else there is to say.
+    fn tell(&mut self, intake: &mut Intake<'_>) {
+        for origin in self.looks.take_forgotten() {
+            intake.position(forget(&origin), None);
+        }
+        let is_starved = |log: &&FollowedLog<K::Log>| {
+            log.failure
+                .as_ref()
+                .is_some_and(|failure| failure.is_scarce)
+        };
+        self.left_out.starved = self.logs.iter().filter(is_starved).count();
+        let (title, limit) = (self.kind.title(), opening::descriptor_limit());
+        self.own
+            .extend(self.left_out.news(&title, self.logs.len(), limit));
+        for record in self.own.drain(..) {
+            intake.push(record);
+        }
+        intake.not_followed((self.left_out.beyond + self.left_out.starved) as u64);
+    }
+}

@@ -1,0 +1,47 @@
+//! What identifies a file, and what tells without opening it whether it has changed.
+
+use crate::time::Micros;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Which file, as the kernel counts them. Only a hint once the file may have been closed in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inode {
+    pub(crate) device: u64,
+    pub(crate) number: u64,
+}
+
+impl Inode {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+        }
+    }
+}
+
+/// What tells without opening a file whether it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileStamp {
+    pub(crate) inode: Inode,
+    pub(crate) length: u64,
+    pub(crate) modified: Micros,
+}
+
+impl FileStamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: Inode::of(metadata),
+            length: metadata.len(),
+            modified: metadata.modified().map_or(Micros::MIN, Micros::from),
+        }
+    }
+
+    /// Of the regular file that a path leads to.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        metadata.is_file().then(|| Self::of(&metadata))
+    }
+}

@@ -24,7 +24,8 @@ fn main() {
         println!("VMLOG_BENCH_JOURNALS is not set: nothing to collect");
         return;
     };
-    let mut redactor = Redactor::new(&redact::Options::default()).expect("the built-in rules");
+    let mut redactor =
+        Redactor::new(&redact::RedactOptions::default()).expect("the built-in rules");
     let mut took = [const { Vec::new() }; 4];
     let mut entries = 0;
     for _ in 0..ROUNDS {

@@ -99,7 +99,8 @@ fn round(records: usize, tails: usize) -> Took {
     while live.subscribers() < tails {
         thread::sleep(Duration::from_millis(5));
     }
-    let mut redactor = Redactor::new(&redact::Options::default()).expect("the built-in rules");
+    let mut redactor =
+        Redactor::new(&redact::RedactOptions::default()).expect("the built-in rules");
     let mut generator = Generator::new(1);
     let (mut processor, mut wall) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..records / BATCH {

@@ -249,9 +249,9 @@ fn fill(root: &Path, rows: u64) {
         ..Options::default()
     };
     let (mut store, _) = Store::open(Arc::new(RealDisk), root, options).expect("a store");
-    let mut redactor = Redactor::new(&redact::Options {
+    let mut redactor = Redactor::new(&redact::RedactOptions {
         disabled: vec!["all".to_owned()],
-        ..redact::Options::default()
+        ..redact::RedactOptions::default()
     })
     .expect("no rule");
     let mut batch: Vec<Redacted> = Vec::new();

@@ -11,8 +11,8 @@ use vmlog::record::Level;
 use vmlog::record::Metadata;
 use vmlog::record::Record;
 use vmlog::record::Source;
-use vmlog::redact::Options;
 use vmlog::redact::RULES;
+use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
@@ -66,7 +66,7 @@ const SECRET: &[&str] = &[
 
 fn main() {
     let started = processor_seconds();
-    let redactor = Redactor::new(&Options::default()).expect("the default options are valid");
+    let redactor = Redactor::new(&RedactOptions::default()).expect("the default options are valid");
     println!(
         "{:<28} {:>9.2} ms",
         "compile the rules",
@@ -99,9 +99,9 @@ fn main() {
     report("lines with a secret, text", &redactor, &secret);
     records("ordinary lines, records", &redactor, &ordinary);
     records("lines with a secret, records", &redactor, &secret);
-    let off = Redactor::new(&Options {
+    let off = Redactor::new(&RedactOptions {
         disabled: vec!["all".to_owned()],
-        ..Options::default()
+        ..RedactOptions::default()
     });
     records(
         "ordinary records, all off",

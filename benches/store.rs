@@ -48,9 +48,9 @@ struct Samples {
 
 impl Samples {
     fn new(left: usize) -> Self {
-        let options = redact::Options {
+        let options = redact::RedactOptions {
             disabled: vec!["all".to_owned()],
-            ..redact::Options::default()
+            ..redact::RedactOptions::default()
         };
         Self {
             left,

@@ -4,7 +4,7 @@ use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::record::Source;
 use crate::redact::Explained;
-use crate::redact::Options;
+use crate::redact::RedactOptions;
 use crate::redact::Redactor;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 /// Reads lines up to the end and prints each as it would be kept, below it what each rule found in
 /// it, and at the end how often each rule was right. The lines count as the records of one source,
 /// so that a private key over several of them is seen.
-fn explain(mut input: impl BufRead, mut output: impl Write, options: &Options) -> io::Result<()> {
+fn explain(mut input: impl BufRead, mut output: impl Write, options: &RedactOptions) -> io::Result<()> {
     let mut redactor = Redactor::new(options)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let source = Source::new("stdin", "");
@@ -103,7 +103,7 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(input: &[u8], options: &Options) -> String {
+    fn shown(input: &[u8], options: &RedactOptions) -> String {
         let mut output = Vec::new();
         explain(input, &mut output, options).unwrap();
         String::from_utf8(output).unwrap()
@@ -113,7 +113,7 @@ mod tests {
     fn each_line_is_shown_with_what_each_rule_found() {
         let input = b"hello\r\nAuthorization: Bearer a.b-c1 \x1b[2J\n\xff password: hunter2";
         assert_eq!(
-            shown(input, &Options::default()),
+            shown(input, &RedactOptions::default()),
             "1: hello\n\
              2: Authorization: Bearer [REDACTED] \\u{1b}[2J\n    \
                  authorization: \"a.b-c1\"\n    \
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_key_over_several_lines_is_seen() {
         let input = b"-----BEGIN PRIVATE KEY-----\nMHcCAQEEIBYr\n-----END PRIVATE KEY-----\n";
-        let shown = shown(input, &Options::default());
+        let shown = shown(input, &RedactOptions::default());
         assert!(
             shown.contains("2: [REDACTED]\n    private-key: \"MHcCAQEEIBYr\"\n"),
             "{shown}"
@@ -139,9 +139,9 @@ mod tests {
 
     #[test]
     fn patterns_are_shown_and_bad_ones_are_errors() {
-        let options = |pattern: &str| Options {
+        let options = |pattern: &str| RedactOptions {
             patterns: vec![pattern.to_owned()],
-            ..Options::default()
+            ..RedactOptions::default()
         };
         let shown = shown(b"id 42x", &options("[0-9]+x"));
         assert!(

@@ -43,10 +43,10 @@ pub(crate) struct Config {
     pub(crate) docker_json: DockerJsonOptions,
     pub(crate) sandboxes: Option<SandboxOptions>,
     pub(crate) store: store::Options,
-    pub(crate) flush: pipeline::Options,
+    pub(crate) flush: pipeline::PipelineOptions,
     pub(crate) tail: Tail,
     pub(crate) api: Api,
-    pub(crate) redact: redact::Options,
+    pub(crate) redact: redact::RedactOptions,
 }
 
 /// A key that never shows in logs.
@@ -134,7 +134,7 @@ impl Config {
             docker_json: docker_json_options(raw)?,
             sandboxes: sandbox_options(raw)?,
             store: store_options(raw)?,
-            flush: pipeline::Options {
+            flush: pipeline::PipelineOptions {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
                 flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
                 sources_max: raw.count("LOG_STORE_MAX_SOURCES")?,
@@ -155,7 +155,7 @@ impl Config {
                 trusted_proxies: raw.read("LOG_API_TRUSTED_PROXIES", value::networks)?,
                 connections_max: raw.count("LOG_API_MAX_CONNECTIONS")?,
             },
-            redact: redact::Options {
+            redact: redact::RedactOptions {
                 patterns: value::patterns(raw.text("LOG_REDACT_PATTERNS")),
                 allowed: value::patterns(raw.text("LOG_REDACT_ALLOW")),
                 disabled: value::list(raw.text("LOG_REDACT_DISABLE")),

@@ -1,7 +1,7 @@
 //! What the pipeline counts, for whoever watches it.
 
 use super::arrival;
-use super::hang::Call;
+use super::hang::SourceCall;
 use crate::collect::{Batch, OWN_SOURCE};
 use crate::record::{Level, Record};
 use crate::time::Micros;
@@ -36,12 +36,12 @@ pub(crate) struct Collected {
     newest: AtomicI64,
     reached: Mutex<BTreeMap<String, u64>>,
     /// What it is asked by its lane.
-    pub(super) call: Call,
+    pub(super) call: SourceCall,
 }
 
 /// The same at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct CollectorCount {
     pub(crate) collector: String,
     /// Entries and lines read, wanted or not.
     pub(crate) read: u64,
@@ -86,7 +86,7 @@ impl Counters {
     }
 
     /// Where everything stands.
-    pub(crate) fn read(&self, now: Micros) -> Vec<Count> {
+    pub(crate) fn read(&self, now: Micros) -> Vec<CollectorCount> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = |(name, collected): &Named| collected.count(name, now);
         all.iter().map(count).collect()
@@ -152,7 +152,7 @@ impl Collected {
         add(&self.errors, 1);
     }
 
-    fn count(&self, name: &str, now: Micros) -> Count {
+    fn count(&self, name: &str, now: Micros) -> CollectorCount {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // before what was brought, so that it is never more
         let stored = load(&self.stored);
@@ -161,7 +161,7 @@ impl Collected {
         let newest = self.newest.load(Ordering::Relaxed);
         let age_s = now.get().saturating_sub(newest) / 1_000_000;
         let has_lag = is_behind && brought > 0;
-        Count {
+        CollectorCount {
             collector: name.to_owned(),
             read: brought + filtered,
             stored,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// What a collector is asked at the moment.
 #[derive(Debug, Default)]
-pub(super) struct Call(Mutex<Option<Asked>>);
+pub(super) struct SourceCall(Mutex<Option<Asked>>);
 
 #[derive(Debug)]
 struct Asked {
@@ -16,7 +16,7 @@ struct Asked {
     is_told: bool,
 }
 
-impl Call {
+impl SourceCall {
     /// The collector is asked now.
     pub(super) fn begin(&self) {
         *self.asked() = Some(Asked {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_call_is_told_once_and_its_end_only_then() {
-        let call = Call::default();
+        let call = SourceCall::default();
         assert_eq!(call.overdue(Duration::ZERO), None, "nobody is asked");
         assert_eq!(call.end(), None);
         call.begin();

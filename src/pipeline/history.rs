@@ -5,10 +5,10 @@
 //! One thread asks the collectors, another watches it: a source that hangs (a file system whose server is gone) blocks whoever
 //! reads it, for ever. Then the thread is left behind with that collector, and a new one goes on with the others.
 
-use super::lane::{InFlight, NAP};
+use super::lane::{InFlightBatches, NAP};
 use super::merge::Merge;
 use super::starting::Starting;
-use super::{Delivery, Shared};
+use super::{Delivery, PipelineState};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -20,21 +20,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The merge and who watches it.
 #[derive(Clone)]
 pub(super) struct History {
-    shared: Arc<Shared>,
+    shared: Arc<PipelineState>,
     sender: SyncSender<Delivery>,
-    in_flight: Arc<InFlight>,
+    in_flight: Arc<InFlightBatches>,
     merge: Arc<Mutex<Merge>>,
     answer_time_max: Duration,
 }
 
 impl History {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<PipelineState>,
         sender: SyncSender<Delivery>,
         starting: Vec<Starting>,
         answer_time_max: Duration,
     ) -> Self {
-        let in_flight = Arc::<InFlight>::default();
+        let in_flight = Arc::<InFlightBatches>::default();
         let merge = Merge::new(
             Arc::clone(&shared),
             sender.clone(),

@@ -5,7 +5,7 @@ use super::counters::Collected;
 use super::hang;
 use super::reported::Reported;
 use super::starting::Handover;
-use super::{Delivery, Share, Shared, told};
+use super::{BatchShare, Delivery, PipelineState, told};
 use crate::collect;
 use crate::collect::{Batch, Collector};
 use crate::record::{Level, Metadata, Position, Positions, Record};
@@ -39,9 +39,9 @@ pub(super) const NAP: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Lane {
     name: String,
-    shared: Arc<Shared>,
+    shared: Arc<PipelineState>,
     sender: SyncSender<Delivery>,
-    in_flight: Arc<InFlight>,
+    in_flight: Arc<InFlightBatches>,
     collected: Arc<Collected>,
     /// The first wait after a failure.
     retry: Duration,
@@ -49,9 +49,9 @@ pub(super) struct Lane {
 
 /// Batches that were sent and are not committed yet.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(AtomicUsize);
+pub(super) struct InFlightBatches(AtomicUsize);
 
-impl InFlight {
+impl InFlightBatches {
     pub(super) fn sent(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
@@ -93,7 +93,7 @@ impl Failures {
 }
 
 /// Why a collector's turn ended.
-enum End {
+enum LaneEnd {
     /// It was asked to, or nobody takes its batches any more.
     Stopped,
     Failed(String),
@@ -102,7 +102,7 @@ enum End {
 impl Lane {
     pub(super) fn new(
         name: String,
-        shared: Arc<Shared>,
+        shared: Arc<PipelineState>,
         sender: SyncSender<Delivery>,
         retry: Duration,
     ) -> Self {
@@ -142,12 +142,12 @@ impl Lane {
                 self.drive(collector.as_mut(), &mut sent, &mut failures)
             };
             let end = match failure.take() {
-                Some(why) => End::Failed(why),
+                Some(why) => LaneEnd::Failed(why),
                 None => catch_unwind(AssertUnwindSafe(turn)).unwrap_or_else(|panic| {
-                    End::Failed(format!("panicked: {}", panic_text(panic.as_ref())))
+                    LaneEnd::Failed(format!("panicked: {}", panic_text(panic.as_ref())))
                 }),
             };
-            let End::Failed(why) = end else { return };
+            let LaneEnd::Failed(why) = end else { return };
             self.collected.failed();
             let wait = failures.add();
             if failures.reported.is_news(&why) {
@@ -175,7 +175,7 @@ impl Lane {
         collector: &mut dyn Collector,
         sent: &mut Positions,
         failures: &mut Failures,
-    ) -> End {
+    ) -> LaneEnd {
         let begun = Instant::now();
         while !self.shared.stopping() {
             if failures.count > 0 && begun.elapsed() >= self.retry * WORKS_AFTER {
@@ -189,14 +189,14 @@ impl Lane {
             if idle && result.is_ok() {
                 self.collected.at_end();
             }
-            let share = Share::new(&self.collected, &batch);
+            let share = BatchShare::new(&self.collected, &batch);
             if !idle && !self.send(batch, vec![share]) {
-                return End::Stopped;
+                return LaneEnd::Stopped;
             }
             match result {
                 // a signal came in between: the same again, soon
                 Err(error) if error.is_interruption() => thread::sleep(NAP),
-                Err(error) => return End::Failed(told(&error)),
+                Err(error) => return LaneEnd::Failed(told(&error)),
                 Ok(()) => {}
             }
             if idle {
@@ -208,7 +208,7 @@ impl Lane {
                 });
             }
         }
-        End::Stopped
+        LaneEnd::Stopped
     }
 
     /// Does what may take long where the source does not answer.
@@ -222,7 +222,7 @@ impl Lane {
     }
 
     /// Blocks while the queue is full. False when the writer is gone.
-    fn send(&self, batch: Batch, shares: Vec<Share>) -> bool {
+    fn send(&self, batch: Batch, shares: Vec<BatchShare>) -> bool {
         self.in_flight.sent();
         let delivery = Delivery {
             batch,

@@ -7,9 +7,9 @@
 use super::arrival;
 use super::counters::Collected;
 use super::hang;
-use super::lane::InFlight;
+use super::lane::InFlightBatches;
 use super::starting::{Errand, Question, Starting};
-use super::{Delivery, Share, Shared};
+use super::{BatchShare, Delivery, PipelineState};
 use crate::collect::Batch;
 use crate::record::Record;
 use crate::time::Micros;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const MERGE_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// A part of a collector.
-struct Part {
+struct HistoryPart {
     /// Which collector, and which of its parts.
     owner: usize,
     number: usize,
@@ -34,7 +34,7 @@ struct Part {
 }
 
 /// Which collector is being asked, and since when.
-struct Call {
+struct PendingCall {
     owner: usize,
     name: String,
     since: Instant,
@@ -42,22 +42,22 @@ struct Call {
 
 /// The merge of all parts.
 pub(super) struct Merge {
-    shared: Arc<Shared>,
+    shared: Arc<PipelineState>,
     sender: SyncSender<Delivery>,
-    in_flight: Arc<InFlight>,
+    in_flight: Arc<InFlightBatches>,
     /// None while it is asked, and for good when the merge went on without it.
     starting: Vec<Option<Starting>>,
     collected: Vec<Arc<Collected>>,
     /// Whose parts are looked for next.
     to_begin: usize,
-    parts: Vec<Part>,
+    parts: Vec<HistoryPart>,
     /// The parts by the time of what waits, or that nothing of them is older than.
     turns: BinaryHeap<Reverse<(Micros, usize)>>,
     begun: Instant,
     begun_at: Micros,
     outgoing: Outgoing,
     has_writer: bool,
-    call: Option<Call>,
+    call: Option<PendingCall>,
     /// Whoever asks with another number has been left behind.
     round: u64,
 }
@@ -67,14 +67,14 @@ pub(super) struct Merge {
 struct Outgoing {
     batch: Batch,
     bytes: usize,
-    shares: Vec<Share>,
+    shares: Vec<BatchShare>,
 }
 
 impl Merge {
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: Arc<PipelineState>,
         sender: SyncSender<Delivery>,
-        in_flight: Arc<InFlight>,
+        in_flight: Arc<InFlightBatches>,
         starting: Vec<Starting>,
     ) -> Self {
         Self {
@@ -141,7 +141,7 @@ impl Merge {
 
     fn ask(&mut self, owner: usize, question: Question, batch: Batch) -> Option<Errand> {
         let starting = self.starting.get_mut(owner)?.take()?;
-        self.call = Some(Call {
+        self.call = Some(PendingCall {
             owner,
             name: starting.name.clone(),
             since: Instant::now(),
@@ -186,7 +186,7 @@ impl Merge {
     fn found(&mut self, owner: usize, found: &[Micros]) {
         for (number, earliest) in found.iter().enumerate() {
             self.turns.push(Reverse((*earliest, self.parts.len())));
-            self.parts.push(Part {
+            self.parts.push(HistoryPart {
                 owner,
                 number,
                 waiting: None,
@@ -226,7 +226,7 @@ impl Merge {
     /// Goes on without a collector that has been asked for longer than `patience`. What was read of it goes first: what the
     /// answer brings, if ever, stands behind that. False when none has.
     pub(super) fn leave_behind(&mut self, patience: Duration) -> bool {
-        let is_stuck = |call: &mut Call| call.since.elapsed() >= patience;
+        let is_stuck = |call: &mut PendingCall| call.since.elapsed() >= patience;
         let Some(call) = self.call.take_if(is_stuck) else {
             return false;
         };
@@ -257,7 +257,7 @@ impl Merge {
         if let Some(collected) = self.collected.get(owner)
             && !batch.records.is_empty()
         {
-            let share = Share::new(collected, &batch);
+            let share = BatchShare::new(collected, &batch);
             match shares.last_mut() {
                 Some(last) if last.is_of(&share) => last.add(&share),
                 _ => shares.push(share),

@@ -21,9 +21,9 @@ use crate::redact::Redactor;
 use crate::store;
 use crate::store::Store;
 use counters::Collected;
-pub(crate) use counters::{Count, Counters};
+pub(crate) use counters::{CollectorCount, Counters};
 use history::History;
-use lane::{InFlight, Lane};
+use lane::{InFlightBatches, Lane};
 use starting::Starting;
 use std::error::Error;
 use std::io;
@@ -40,7 +40,7 @@ pub(crate) type Build = Box<dyn FnMut(&Positions) -> Box<dyn Collector> + Send>;
 
 /// When gathered records are written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Options {
+pub(crate) struct PipelineOptions {
     /// The longest a record waits.
     pub(crate) flush_after: Duration,
     /// How many are written without waiting.
@@ -95,19 +95,19 @@ pub(crate) fn told(error: &dyn Error) -> String {
 struct Delivery {
     batch: Batch,
     /// Whose records they are.
-    shares: Vec<Share>,
+    shares: Vec<BatchShare>,
     /// Told when the batch is committed.
-    in_flight: Option<Arc<InFlight>>,
+    in_flight: Option<Arc<InFlightBatches>>,
 }
 
 /// How many records of a delivery came from one collector.
 #[derive(Debug)]
-struct Share {
+struct BatchShare {
     collected: Arc<Collected>,
     records: u64,
 }
 
-impl Share {
+impl BatchShare {
     fn new(collected: &Arc<Collected>, batch: &Batch) -> Self {
         Self {
             collected: Arc::clone(collected),
@@ -131,7 +131,7 @@ impl Share {
 
 /// What the threads share.
 #[derive(Debug)]
-struct Shared {
+struct PipelineState {
     stop: AtomicBool,
     /// Whoever has not stopped by now is not waited for.
     is_left: AtomicBool,
@@ -141,7 +141,7 @@ struct Shared {
     counters: Counters,
 }
 
-impl Shared {
+impl PipelineState {
     fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -166,7 +166,7 @@ impl Shared {
 /// The running threads.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    shared: Arc<Shared>,
+    shared: Arc<PipelineState>,
     history: JoinHandle<()>,
     lanes: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), store::Error>>,
@@ -175,7 +175,7 @@ pub(crate) struct Pipeline {
 
 /// Asks the threads to stop, from anywhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Stopper(Arc<Shared>);
+pub(crate) struct Stopper(Arc<PipelineState>);
 
 impl Stopper {
     /// Collectors end after what they are reading; the writer after what they have read.
@@ -192,14 +192,14 @@ impl Pipeline {
         store: Store,
         redactor: Redactor,
         live: Live,
-        options: Options,
+        options: PipelineOptions,
         first: Vec<Record>,
         collectors: Vec<(String, Build)>,
     ) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let committed = Mutex::new(store.positions().clone());
         let (stop, is_left) = (AtomicBool::new(false), AtomicBool::new(false));
         let counters = Counters::default();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PipelineState {
             stop,
             is_left,
             committed,
@@ -299,7 +299,7 @@ mod tests {
 
     /// What a scripted collector does in one read.
     #[derive(Clone)]
-    enum Step {
+    enum ScriptStep {
         /// Brings this many numbered records, and the position after them.
         Bring(usize),
         /// Brings these.
@@ -312,12 +312,12 @@ mod tests {
 
     /// Brings numbered records from where its position says; its script goes on over restarts.
     struct Scripted {
-        script: Arc<Mutex<Vec<Step>>>,
+        script: Arc<Mutex<Vec<ScriptStep>>>,
         next: usize,
     }
 
     impl Scripted {
-        fn build(steps: &[Step]) -> Build {
+        fn build(steps: &[ScriptStep]) -> Build {
             let script = Arc::new(Mutex::new(steps.iter().rev().cloned().collect()));
             Box::new(move |positions| {
                 let next = positions.get("scripted").map_or(0, |value| {
@@ -345,7 +345,7 @@ mod tests {
             match step {
                 // a collector may say again where it is
                 None => self.say_position(batch),
-                Some(Step::Bring(count)) => {
+                Some(ScriptStep::Bring(count)) => {
                     batch
                         .records
                         .extend((self.next..self.next + count).map(numbered));
@@ -359,18 +359,18 @@ mod tests {
                         value,
                     });
                 }
-                Some(Step::Give(records)) => {
+                Some(ScriptStep::Give(records)) => {
                     batch.records.extend(records);
                     self.say_position(batch);
                 }
-                Some(Step::Interrupted) => {
+                Some(ScriptStep::Interrupted) => {
                     return Err(crate::collect::Error::Io {
                         what: "read".into(),
                         source: io::ErrorKind::Interrupted.into(),
                     });
                 }
                 // what was read and not brought yet is forgotten with the collector
-                Some(Step::Fail) => {
+                Some(ScriptStep::Fail) => {
                     self.next += 100;
                     let source = io::Error::from(io::ErrorKind::NotFound);
                     return Err(crate::collect::Error::Io {
@@ -378,7 +378,7 @@ mod tests {
                         source,
                     });
                 }
-                Some(Step::Panic) => panic!("scripted panic"),
+                Some(ScriptStep::Panic) => panic!("scripted panic"),
             }
             Ok(())
         }
@@ -424,10 +424,10 @@ mod tests {
     }
 
     fn redactor() -> Redactor {
-        Redactor::new(&redact::Options::default()).unwrap()
+        Redactor::new(&redact::RedactOptions::default()).unwrap()
     }
 
-    const OPTIONS: Options = Options {
+    const OPTIONS: PipelineOptions = PipelineOptions {
         flush_after: Duration::from_millis(20),
         flush_records: 100,
         sources_max: 1_000,
@@ -438,7 +438,7 @@ mod tests {
         },
     };
 
-    fn options_with(change: impl FnOnce(&mut Patience)) -> Options {
+    fn options_with(change: impl FnOnce(&mut Patience)) -> PipelineOptions {
         let mut options = OPTIONS;
         change(&mut options.patience);
         options
@@ -469,7 +469,7 @@ mod tests {
     }
 
     /// Runs a pipeline until `done` of the live records holds, then stops it.
-    fn run_until(root: &Path, steps: &[Step], done: impl Fn(u64) -> bool) {
+    fn run_until(root: &Path, steps: &[ScriptStep], done: impl Fn(u64) -> bool) {
         let store = open(root);
         let reader = store.reader();
         let live = Live::new(1000, Id(reader.view().ids().end));
@@ -502,7 +502,11 @@ mod tests {
     #[test]
     fn everything_read_is_stored_once_and_in_order() {
         let root = tempfile::tempdir().unwrap();
-        let steps = [Step::Bring(3), Step::Bring(250), Step::Bring(1)];
+        let steps = [
+            ScriptStep::Bring(3),
+            ScriptStep::Bring(250),
+            ScriptStep::Bring(1),
+        ];
         run_until(root.path(), &steps, |count| count == 254);
         let stored = messages(&open(root.path()), "file:numbers");
         assert_eq!(
@@ -515,9 +519,9 @@ mod tests {
 
     #[test]
     fn a_failed_collector_goes_on_from_what_is_committed() {
-        for failure in [Step::Fail, Step::Panic] {
+        for failure in [ScriptStep::Fail, ScriptStep::Panic] {
             let root = tempfile::tempdir().unwrap();
-            let steps = [Step::Bring(3), failure, Step::Bring(2)];
+            let steps = [ScriptStep::Bring(3), failure, ScriptStep::Bring(2)];
             run_until(root.path(), &steps, |count| count == 6);
             let store = open(root.path());
             assert_eq!(messages(&store, "file:numbers"), ["0", "1", "2", "3", "4"]);
@@ -535,7 +539,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let live = Live::new(10, Id(1));
-        let steps = [Step::Bring(11), Step::Fail];
+        let steps = [ScriptStep::Bring(11), ScriptStep::Fail];
         let collectors = vec![("scripted".to_owned(), Scripted::build(&steps))];
         let (pipeline, _ended) =
             Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
@@ -548,7 +552,7 @@ mod tests {
         pipeline.finish().unwrap();
         let count = &counters.read(time(17_000_000))[0];
         // ten digits and one number of two; the newest record is of ten microseconds later than the first
-        let expected = Count {
+        let expected = CollectorCount {
             collector: "scripted".to_owned(),
             read: 11,
             stored: 11,
@@ -571,7 +575,7 @@ mod tests {
         let reader = store.reader();
         let parts = |name: &'static str, parts: &'static [&'static [i64]]| -> (String, Build) {
             let build = move |positions: &Positions| -> Box<dyn Collector> {
-                Box::new(Parts::new(name, parts, positions))
+                Box::new(ScriptedParts::new(name, parts, positions))
             };
             (name.to_owned(), Box::new(build))
         };
@@ -602,13 +606,13 @@ mod tests {
     }
 
     /// Brings records of these times, part by part.
-    struct Parts {
+    struct ScriptedParts {
         name: &'static str,
         times: &'static [&'static [i64]],
         next: Vec<usize>,
     }
 
-    impl Parts {
+    impl ScriptedParts {
         fn new(
             name: &'static str,
             times: &'static [&'static [i64]],
@@ -626,7 +630,7 @@ mod tests {
         }
     }
 
-    impl Collector for Parts {
+    impl Collector for ScriptedParts {
         fn name(&self) -> &str {
             self.name
         }
@@ -667,7 +671,12 @@ mod tests {
     }
 
     /// Runs a pipeline of one collector until so many records are stored; returns what the store holds then.
-    fn stored_of(steps: &[Step], options: Options, redactor: Redactor, count: u64) -> Vec<Record> {
+    fn stored_of(
+        steps: &[ScriptStep],
+        options: PipelineOptions,
+        redactor: Redactor,
+        count: u64,
+    ) -> Vec<Record> {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let reader = store.reader();
@@ -689,16 +698,16 @@ mod tests {
 
     #[test]
     fn a_batch_that_no_frame_holds_is_split_and_a_record_that_none_holds_is_shortened() {
-        let off = redact::Options {
+        let off = redact::RedactOptions {
             disabled: vec!["all".to_owned()],
-            ..redact::Options::default()
+            ..redact::RedactOptions::default()
         };
         let mut huge = of_length(257 << 20);
         huge.metadata.insert("short", 1);
         huge.metadata.insert("long", "x".repeat(100_000));
         let mut batch: Vec<_> = (1..8).map(of_length).collect();
         batch.insert(4, huge);
-        let steps = [Step::Give(batch), Step::Bring(1)];
+        let steps = [ScriptStep::Give(batch), ScriptStep::Bring(1)];
         let records = stored_of(&steps, OPTIONS, Redactor::new(&off).unwrap(), 10);
         let lengths: Vec<_> = records
             .iter()
@@ -722,13 +731,13 @@ mod tests {
 
     #[test]
     fn records_that_take_much_memory_are_not_kept_waiting() {
-        let options = Options {
+        let options = PipelineOptions {
             flush_after: Duration::from_hours(1),
             flush_records: usize::MAX,
             ..OPTIONS
         };
         let steps: Vec<_> = (0..9)
-            .map(|_| Step::Give(vec![of_length(1 << 20)]))
+            .map(|_| ScriptStep::Give(vec![of_length(1 << 20)]))
             .collect();
         let redactor = redactor();
         assert!(stored_of(&steps, options, redactor, 8).len() >= 8);
@@ -743,7 +752,7 @@ mod tests {
         let store = open(root.path());
         let reader = store.reader();
         let collector = |positions: &Positions| -> Box<dyn Collector> {
-            Box::new(Parts::new(
+            Box::new(ScriptedParts::new(
                 "a",
                 &[&[EARLY, 5, LATE, 6, 9], &[1, 7, 8]],
                 positions,
@@ -771,8 +780,8 @@ mod tests {
     #[test]
     fn a_failure_that_goes_on_is_told_once_and_so_is_its_end() {
         let options = options_with(|patience| patience.retry = Duration::from_millis(10));
-        let mut steps = vec![Step::Interrupted, Step::Bring(1)];
-        steps.extend([const { Step::Fail }; 4]);
+        let mut steps = vec![ScriptStep::Interrupted, ScriptStep::Bring(1)];
+        steps.extend([const { ScriptStep::Fail }; 4]);
         let records = stored_of(&steps, options, redactor(), 3);
         let told = records
             .iter()
@@ -802,7 +811,7 @@ mod tests {
     /// Blocks until its gate is dropped, as a file on a server that is gone does.
     struct Hanging {
         at: HangsAt,
-        inner: Parts,
+        inner: ScriptedParts,
         gate: Option<mpsc::Receiver<()>>,
         reads: usize,
     }
@@ -814,7 +823,7 @@ mod tests {
             let build = move |positions: &Positions| -> Box<dyn Collector> {
                 Box::new(Self {
                     at,
-                    inner: Parts::new("h", &[&[3, 6, 7], &[1]], positions),
+                    inner: ScriptedParts::new("h", &[&[3, 6, 7], &[1]], positions),
                     gate: gate.take(),
                     reads: 0,
                 })
@@ -881,7 +890,7 @@ mod tests {
             let reader = store.reader();
             let (hanging, key) = Hanging::build(at);
             let others = |positions: &Positions| -> Box<dyn Collector> {
-                Box::new(Parts::new("a", &[&[2, 5, 9]], positions))
+                Box::new(ScriptedParts::new("a", &[&[2, 5, 9]], positions))
             };
             let collectors: Vec<(String, Build)> = vec![
                 ("hanging".to_owned(), hanging),
@@ -981,8 +990,8 @@ mod tests {
     fn a_stop_writes_what_was_read_and_a_start_goes_on() {
         let root = tempfile::tempdir().unwrap();
         for (steps, total) in [
-            (&[Step::Bring(7)][..], 7),
-            (&[Step::Bring(1), Step::Bring(1)][..], 9),
+            (&[ScriptStep::Bring(7)][..], 7),
+            (&[ScriptStep::Bring(1), ScriptStep::Bring(1)][..], 9),
         ] {
             run_until(root.path(), steps, |count| count == total);
         }
@@ -997,7 +1006,7 @@ mod tests {
     fn a_position_that_says_nothing_new_is_not_written() {
         let root = tempfile::tempdir().unwrap();
         let begin = Instant::now();
-        run_until(root.path(), &[Step::Bring(1)], |_| {
+        run_until(root.path(), &[ScriptStep::Bring(1)], |_| {
             begin.elapsed().as_millis() > 300
         });
         let files = std::fs::read_dir(root.path())
@@ -1026,7 +1035,10 @@ mod tests {
         let store = open(root.path());
         let live = Live::new(1000, Id(1));
         let mut subscription = live.subscribe(Filter::default(), None, 1000);
-        let collectors = vec![("scripted".to_owned(), Scripted::build(&[Step::Bring(5)]))];
+        let collectors = vec![(
+            "scripted".to_owned(),
+            Scripted::build(&[ScriptStep::Bring(5)]),
+        )];
         let first = vec![numbered(99)];
         let (pipeline, _ended) =
             Pipeline::start(store, redactor(), live.clone(), OPTIONS, first, collectors).unwrap();

@@ -134,7 +134,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let options = store::Options::default();
         let (mut store, _) = Store::open(Arc::new(RealDisk), root.path(), options).unwrap();
-        let mut redactor = Redactor::new(&redact::Options::default()).unwrap();
+        let mut redactor = Redactor::new(&redact::RedactOptions::default()).unwrap();
         let kept = redactor.redact(record("docker:kept"));
         store.append(&[kept], &[]).unwrap();
         let mut limit = SourceLimit::new(3, store.reader());

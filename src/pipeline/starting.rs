@@ -1,8 +1,8 @@
 //! A collector on its way to its lane, and one call of it at a time.
 
 use super::counters::Collected;
-use super::lane::{InFlight, Lane, NAP, is_news, panic_text};
-use super::{Build, Delivery, Share, Shared, told};
+use super::lane::{InFlightBatches, Lane, NAP, is_news, panic_text};
+use super::{BatchShare, Build, Delivery, PipelineState, told};
 use crate::collect::{self, Batch, Collector};
 use crate::record::Positions;
 use crate::time::Micros;
@@ -138,7 +138,7 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    pub(super) fn run(&mut self, shared: &Shared) {
+    pub(super) fn run(&mut self, shared: &PipelineState) {
         let batch = &mut self.batch;
         match self.question {
             Question::Parts => self.found = self.starting.begin(&shared.committed(), batch),
@@ -151,9 +151,9 @@ impl Errand {
     /// The merge went on without it: what it brought is sent, and the lane gets its collector.
     pub(super) fn go_on_alone(
         self,
-        shared: &Shared,
+        shared: &PipelineState,
         sender: &SyncSender<Delivery>,
-        in_flight: &Arc<InFlight>,
+        in_flight: &Arc<InFlightBatches>,
     ) {
         let Self {
             starting, batch, ..
@@ -161,7 +161,7 @@ impl Errand {
         if !batch.records.is_empty() || !batch.positions.is_empty() {
             in_flight.sent();
             let delivery = Delivery {
-                shares: vec![Share::new(&starting.collected, &batch)],
+                shares: vec![BatchShare::new(&starting.collected, &batch)],
                 batch,
                 in_flight: Some(Arc::clone(in_flight)),
             };

@@ -3,11 +3,11 @@
 
 use super::arrival;
 use super::hang;
-use super::lane::InFlight;
+use super::lane::InFlightBatches;
 use super::maintenance;
 use super::reported::Reported;
 use super::source_limit::SourceLimit;
-use super::{Delivery, Options, Share, Shared, told};
+use super::{BatchShare, Delivery, PipelineOptions, PipelineState, told};
 use crate::collect;
 use crate::collect::Batch;
 use crate::record::{Id, Level, Metadata, Position, Record, StoredRecord};
@@ -45,9 +45,9 @@ pub(super) struct Writer {
     store: Store,
     redactor: Redactor,
     sources: SourceLimit,
-    options: Options,
+    options: PipelineOptions,
     receiver: Receiver<Delivery>,
-    shared: Arc<Shared>,
+    shared: Arc<PipelineState>,
     pending: Pending,
     upkeep_at: Instant,
     append_error: Reported,
@@ -64,8 +64,8 @@ struct Pending {
     together: usize,
     /// The newest of each origin.
     positions: BTreeMap<String, Option<Vec<u8>>>,
-    shares: Vec<Share>,
-    in_flight: Vec<Arc<InFlight>>,
+    shares: Vec<BatchShare>,
+    in_flight: Vec<Arc<InFlightBatches>>,
     /// When the first of it came.
     since: Option<Instant>,
 }
@@ -121,9 +121,9 @@ impl Writer {
     pub(super) fn new(
         store: Store,
         redactor: Redactor,
-        options: Options,
+        options: PipelineOptions,
         receiver: Receiver<Delivery>,
-        shared: Arc<Shared>,
+        shared: Arc<PipelineState>,
     ) -> Self {
         let sources = SourceLimit::new(options.sources_max, store.reader());
         let mut redactor = redactor;
@@ -250,7 +250,7 @@ impl Writer {
             };
         }
         drop(committed);
-        done.shares.iter().for_each(Share::stored);
+        done.shares.iter().for_each(BatchShare::stored);
         for in_flight in done.in_flight {
             in_flight.committed();
         }

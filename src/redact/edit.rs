@@ -13,12 +13,12 @@ pub(super) struct Edit {
     /// The bytes that go.
     pub(super) range: Range<usize>,
     /// What comes instead.
-    pub(super) form: Form,
+    pub(super) form: MaskForm,
 }
 
 /// How the mask is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum MaskForm {
     /// The mask alone.
     Bare,
     /// An equals sign, then the mask: what stands between name and value goes too.
@@ -27,7 +27,7 @@ pub(super) enum Form {
     Quoted,
 }
 
-impl Form {
+impl MaskForm {
     fn text(self) -> &'static str {
         match self {
             Self::Bare => MASK,
@@ -40,7 +40,7 @@ impl Form {
 impl Edit {
     /// An edit that leaves the mask alone.
     pub(super) fn bare(rule: usize, range: Range<usize>) -> Self {
-        let form = Form::Bare;
+        let form = MaskForm::Bare;
         Self { rule, range, form }
     }
 
@@ -96,21 +96,24 @@ pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn edit(rule: usize, range: Range<usize>, form: Form) -> Edit {
+    fn edit(rule: usize, range: Range<usize>, form: MaskForm) -> Edit {
         Edit { rule, range, form }
     }
 
     #[test]
     fn overlapping_edits_become_one_that_covers_both() {
         let edits = vec![
-            edit(1, 6..9, Form::Bare),
-            edit(0, 2..7, Form::Assigned),
-            edit(2, 9..10, Form::Quoted),
+            edit(1, 6..9, MaskForm::Bare),
+            edit(0, 2..7, MaskForm::Assigned),
+            edit(2, 9..10, MaskForm::Quoted),
         ];
         let joined = merged(edits);
         assert_eq!(
             joined,
-            [edit(0, 2..9, Form::Assigned), edit(2, 9..10, Form::Quoted)]
+            [
+                edit(0, 2..9, MaskForm::Assigned),
+                edit(2, 9..10, MaskForm::Quoted)
+            ]
         );
         assert_eq!(
             applied(b"0123456789ab", &joined),
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_edit_that_writes_what_is_there_changes_nothing() {
-        assert!(!edit(0, 1..12, Form::Assigned).changes(b"k=[REDACTED] x"));
-        assert!(edit(0, 1..12, Form::Assigned).changes(b"k: [REDACTED] x"));
+        assert!(!edit(0, 1..12, MaskForm::Assigned).changes(b"k=[REDACTED] x"));
+        assert!(edit(0, 1..12, MaskForm::Assigned).changes(b"k: [REDACTED] x"));
     }
 }

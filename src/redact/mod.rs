@@ -36,9 +36,9 @@ use crate::record::Record;
 use crate::record::Source;
 use metadata::Words;
 use open::OpenSecrets;
-use scan::Budget;
-use scan::Scan;
+use scan::RecordScan;
 use scan::Scanner;
+use scan::TimeBudget;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl Redacted {
 
 /// What may be set.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct RedactOptions {
     /// More patterns (`LOG_REDACT_PATTERNS`, already split: see [`split_patterns`]). What one
     /// matches is replaced whole. They see bytes: classes such as `\w` are ASCII.
     pub patterns: Vec<String>,
@@ -111,7 +111,7 @@ const ALL: &str = "all";
 
 impl Redactor {
     /// Compiles the rules.
-    pub fn new(options: &Options) -> Result<Self, Error> {
+    pub fn new(options: &RedactOptions) -> Result<Self, Error> {
         for id in &options.disabled {
             if id != ALL && !RULES.iter().any(|rule| rule.id == id) {
                 let found = id.clone();
@@ -152,7 +152,7 @@ impl Redactor {
                 is_withheld: false,
             };
         };
-        let scan = Scan::new(scanner, self.budget(record.bytes_about()));
+        let scan = RecordScan::new(scanner, self.budget(record.bytes_about()));
         let length = record.message.len();
         let mut rules = 0;
         if let Some((text, found)) = scan.scrub_text(record.source.as_str()) {
@@ -187,10 +187,10 @@ impl Redactor {
     }
 
     /// The time that a record of this many bytes may take.
-    fn budget(&self, bytes: usize) -> Budget {
+    fn budget(&self, bytes: usize) -> TimeBudget {
         match self.ms_max {
-            Some(ms_max) => Budget::of_ms(ms_max),
-            None => Budget::for_bytes(bytes),
+            Some(ms_max) => TimeBudget::of_ms(ms_max),
+            None => TimeBudget::for_bytes(bytes),
         }
     }
 
@@ -200,7 +200,7 @@ impl Redactor {
         let Some(scanner) = self.scanner.as_deref() else {
             return Cow::Borrowed(text);
         };
-        let scan = Scan::new(scanner, self.budget(text.len()));
+        let scan = RecordScan::new(scanner, self.budget(text.len()));
         match scan.scrub_text(text) {
             _ if scan.is_spent() => Cow::Owned(metadata::mark(text.len())),
             Some((scrubbed, _)) => Cow::Owned(scrubbed),
@@ -229,12 +229,12 @@ pub struct Explained {
     /// The text without its secrets.
     pub text: String,
     /// What was found, from left to right; rules may overlap.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<RuleFinding>,
 }
 
 /// One thing that a rule found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct RuleFinding {
     /// The rule's id.
     pub rule: String,
     /// What it replaces: this holds the secret, unless an earlier line announces it, which is told instead.
@@ -253,7 +253,7 @@ impl Redactor {
                 findings: Vec::new(),
             };
         };
-        let scan = Scan::new(scanner, self.budget(text.len()));
+        let scan = RecordScan::new(scanner, self.budget(text.len()));
         let known = self.open.known_of_lines(&scan, source, text);
         let announced = known
             .iter()
@@ -266,7 +266,7 @@ impl Redactor {
             } else {
                 String::from_utf8_lossy(was).into_owned()
             };
-            findings.extend(scan.ids(1 << rule).into_iter().map(|rule| Finding {
+            findings.extend(scan.ids(1 << rule).into_iter().map(|rule| RuleFinding {
                 rule,
                 was: was.clone(),
             }));
@@ -302,18 +302,20 @@ mod tests {
     use crate::time::Micros;
     use serde_json::json;
 
-    fn redactor(options: &Options) -> Redactor {
+    fn redactor(options: &RedactOptions) -> Redactor {
         Redactor::new(options).unwrap()
     }
 
     fn scrubbed(text: &str) -> String {
-        redactor(&Options::default()).redact_text(text).into_owned()
+        redactor(&RedactOptions::default())
+            .redact_text(text)
+            .into_owned()
     }
 
     fn strict(text: &str) -> String {
-        let options = Options {
+        let options = RedactOptions {
             strict: true,
-            ..Options::default()
+            ..RedactOptions::default()
         };
         redactor(&options).redact_text(text).into_owned()
     }
@@ -453,7 +455,7 @@ mod tests {
             "env": [{"name": "DB_PASSWORD", "value": "x"}, {"name": "LANG", "value": "C"}],
             "args": ["login", "--token", "hunter", "--password", "-v"],
         });
-        let after = redactor(&Options::default()).redact(record("hello", &before));
+        let after = redactor(&RedactOptions::default()).redact(record("hello", &before));
         let expected = json!({
             "password": "[REDACTED]",
             "db": {"api_key": ["[REDACTED]", "[REDACTED]", null, true], "note": "token=[REDACTED]"},
@@ -470,7 +472,7 @@ mod tests {
 
     #[test]
     fn withholds_a_record_whose_redaction_takes_too_long() {
-        let mut redactor = redactor(&Options::default());
+        let mut redactor = redactor(&RedactOptions::default());
         redactor.ms_max = Some(0);
         let message = "password=hunter2 ".repeat(100);
         let before = record(&message, &json!({"note": "token=x9kYh7qweZ3"}));
@@ -531,7 +533,7 @@ mod tests {
     fn goes_on_after_a_restart_between_any_two_records() {
         let (records, secrets) = over_records();
         for cut in 0..=records.len() {
-            let mut before = redactor(&Options::default());
+            let mut before = redactor(&RedactOptions::default());
             let mut positions = Positions::new();
             let mut out = String::new();
             let (first, rest) = records.split_at(cut);
@@ -544,7 +546,7 @@ mod tests {
                     }
                 }
             }
-            let mut after = redactor(&Options::default());
+            let mut after = redactor(&RedactOptions::default());
             after.restore(&positions);
             for record in rest {
                 out += &after.redact(record.clone()).into_record().message;
@@ -571,9 +573,9 @@ mod tests {
 
     #[test]
     fn allowed_texts_are_never_redacted() {
-        let redactor = redactor(&Options {
+        let redactor = redactor(&RedactOptions {
             allowed: vec!["test-[A-Za-z0-9]+".to_owned(), "changeme".to_owned()],
-            ..Options::default()
+            ..RedactOptions::default()
         });
         for text in [
             "password=changeme",
@@ -592,9 +594,9 @@ mod tests {
         let after = redactor.redact(record("x", &metadata)).into_record();
         assert_eq!(after.metadata["password"], json!("changeme"));
         assert_eq!(after.metadata["api_key"], json!("[REDACTED]"));
-        let bad = Options {
+        let bad = RedactOptions {
             allowed: vec!["(".to_owned()],
-            ..Options::default()
+            ..RedactOptions::default()
         };
         let error = Redactor::new(&bad).unwrap_err().to_string();
         assert!(error.contains("never redacted"), "{error}");
@@ -602,7 +604,7 @@ mod tests {
 
     #[test]
     fn the_list_of_rules_is_merged_and_a_foreign_one_moves() {
-        let mut redactor = redactor(&Options::default());
+        let mut redactor = redactor(&RedactOptions::default());
         let one = redactor.redact(record("Bearer a1", &json!({"redacted": ["key-value"]})));
         assert_eq!(
             one.record().metadata["redacted"],
@@ -629,7 +631,7 @@ mod tests {
         use base64::Engine as _;
         let engine = base64::engine::general_purpose::STANDARD;
         let raw = engine.encode(b"\xff password=hunter2 \xfe");
-        let after = redactor(&Options::default()).redact(record(
+        let after = redactor(&RedactOptions::default()).redact(record(
             "\u{fffd} password=hunter2 \u{fffd}",
             &json!({"message_base64": raw}),
         ));
@@ -649,7 +651,7 @@ mod tests {
     fn a_source_is_scrubbed() {
         let mut named = record("x", &json!({}));
         named.source = Source::new("docker", "web token=x9kYh7qweZ3");
-        let after = redactor(&Options::default()).redact(named);
+        let after = redactor(&RedactOptions::default()).redact(named);
         assert_eq!(
             after.record().source.as_str(),
             "docker:web token=[REDACTED]"
@@ -659,9 +661,9 @@ mod tests {
 
     #[test]
     fn patterns_of_the_settings_are_applied() {
-        let options = Options {
+        let options = RedactOptions {
             patterns: split_patterns(r"corp-[0-9]{4\,}, (?i)zz\\[a-c]+"),
-            ..Options::default()
+            ..RedactOptions::default()
         };
         assert_eq!(options.patterns, [r"corp-[0-9]{4,}", r"(?i)zz\\[a-c]+"]);
         let after = redactor(&options).redact(record(r"id corp-12345 and ZZ\ab.", &json!({})));
@@ -674,11 +676,11 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_used_are_told() {
-        let patterns = |patterns: &[&str]| Options {
+        let patterns = |patterns: &[&str]| RedactOptions {
             patterns: patterns.iter().map(|&p| p.to_owned()).collect(),
-            ..Options::default()
+            ..RedactOptions::default()
         };
-        let error = |options: &Options| Redactor::new(options).unwrap_err().to_string();
+        let error = |options: &RedactOptions| Redactor::new(options).unwrap_err().to_string();
         assert_eq!(
             error(&patterns(&["ok", "\u{e9}(b"])),
             "redaction pattern 2 (\"\u{e9}(b\") is wrong at character 2: unclosed group"
@@ -687,9 +689,9 @@ mod tests {
         assert!(error(&patterns(&["(?:[ab]*a[ab]{30})"])).contains("needs more than"));
         assert!(error(&patterns(&["[a-z]{1000}{1000}"])).contains("needs more than"));
         assert!(error(&patterns(&["a"; 65])).contains("65 redaction patterns"));
-        let unknown = Options {
+        let unknown = RedactOptions {
             disabled: vec!["jtw".to_owned()],
-            ..Options::default()
+            ..RedactOptions::default()
         };
         assert!(error(&unknown).contains("\"jtw\""));
     }
@@ -697,9 +699,9 @@ mod tests {
     #[test]
     fn rules_are_switched_off_one_by_one_or_all() {
         let disabled = |id: &str| {
-            redactor(&Options {
+            redactor(&RedactOptions {
                 disabled: vec![id.to_owned()],
-                ..Options::default()
+                ..RedactOptions::default()
             })
         };
         let text = "token=x9kYh7qweZ3 Bearer b2";

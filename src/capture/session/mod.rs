@@ -32,7 +32,7 @@ pub struct RecordingOptions {
     pub limits: CaptureLimits,
     /// What is scrubbed before anything is written. Rules that cannot be used leave the output uncaptured, which is told in
     /// the journal: a mistake in the settings must not stop a machine from coming up.
-    pub redact: redact::Options,
+    pub redact: redact::RedactOptions,
 }
 
 /// What is known of a run before it starts.
@@ -403,7 +403,7 @@ mod tests {
         RecordingOptions {
             dir: dir.to_owned(),
             limits: CaptureLimits::default(),
-            redact: redact::Options::default(),
+            redact: redact::RedactOptions::default(),
         }
     }
 

@@ -206,14 +206,14 @@ fn without_end(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::Options;
+    use crate::redact::RedactOptions;
     use proptest::prelude::*;
     use std::sync::LazyLock;
 
     fn scrubber() -> LineScrubber {
         /// Compiling the rules takes longer than a test.
         static REDACTOR: LazyLock<Redactor> =
-            LazyLock::new(|| Redactor::new(&Options::default()).unwrap());
+            LazyLock::new(|| Redactor::new(&RedactOptions::default()).unwrap());
         LineScrubber::new(Source::new("test", ""), REDACTOR.clone())
     }
 

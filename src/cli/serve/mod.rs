@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::live::Live;
 use crate::opening;
-use crate::pipeline::{Build, Count, Counters, Pipeline, told};
+use crate::pipeline::{Build, CollectorCount, Counters, Pipeline, told};
 use crate::record::{Id, Level, Metadata, Positions, Record};
 use crate::redact::Redactor;
 use crate::server;
@@ -305,7 +305,7 @@ fn server_options(
 }
 
 /// What the collectors have brought, for `/metrics`.
-fn samples(counts: &[Count]) -> Vec<Sample> {
+fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
     let of_kind = |(name, help, read): Kind| {
         counts.iter().map(move |count| {
             let labels = vec![("collector", count.collector.clone())];
@@ -332,7 +332,7 @@ fn samples(counts: &[Count]) -> Vec<Sample> {
 }
 
 /// What is counted of every collector: its name, what it says, where it is found.
-type Kind = (&'static str, &'static str, fn(&Count) -> u64);
+type Kind = (&'static str, &'static str, fn(&CollectorCount) -> u64);
 
 const KINDS: [Kind; 9] = [
     (

@@ -8,8 +8,8 @@ use super::words::Words;
 use crate::record::Metadata;
 use crate::redact::edit::MASK;
 use crate::redact::scan::Name;
+use crate::redact::scan::RecordScan;
 use crate::redact::scan::RuleSet;
-use crate::redact::scan::Scan;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -30,7 +30,7 @@ const AUTHORIZATION: &str = "authorization";
 
 /// Scrubs all of `metadata` and tells which rules changed something.
 pub(in crate::redact) fn scrub(
-    scan: &Scan<'_>,
+    scan: &RecordScan<'_>,
     words: &mut Words,
     metadata: &mut Metadata,
 ) -> RuleSet {
@@ -49,7 +49,7 @@ pub(in crate::redact) fn replace_raw(metadata: &mut Metadata, message: &str) {
 /// Scrubs the values of an object, then its keys. `is_done` says which entries stay as they are, and
 /// `may_match` whether any rule could match a key.
 fn scrub_object<O: Object>(
-    scan: &Scan<'_>,
+    scan: &RecordScan<'_>,
     entries: &mut O,
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
@@ -79,7 +79,7 @@ fn scrub_object<O: Object>(
 }
 
 /// Scrubs a value whose key may decide.
-fn scrub_entry(scan: &Scan<'_>, key: &str, value: &mut Value) -> RuleSet {
+fn scrub_entry(scan: &RecordScan<'_>, key: &str, value: &mut Value) -> RuleSet {
     let name = key.strip_suffix(BASE64).unwrap_or(key);
     match scan.name(name, value.is_number()) {
         Some(name) => mask(scan, name, value),
@@ -102,7 +102,7 @@ fn ends_in(key: &str, word: &str) -> bool {
 
 /// Scrubs bytes that are kept as base64, one text of it or several; what is no base64 is a text
 /// like any other.
-fn scrub_raw(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     if let Value::Array(items) = value {
         let items = items.iter_mut();
         return items.fold(0, |rules, item| rules | scrub_raw(scan, item));
@@ -120,7 +120,7 @@ fn scrub_raw(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
 
 /// Scrubs the value of a header that tells who asks: what it holds is secret also where no word for
 /// its kind stands before it.
-fn scrub_header(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     /// How a text has the header.
     const PREFIX: &str = "authorization: ";
     match value {
@@ -141,7 +141,7 @@ fn scrub_header(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
 }
 
 /// Scrubs a value whose key does not decide. The depth is bounded by the reader of the JSON text.
-fn scrub_value(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     match value {
         Value::String(text) => match scan.scrub_text(text) {
             Some((scrubbed, rules)) => {
@@ -161,7 +161,7 @@ fn scrub_value(scan: &Scan<'_>, value: &mut Value) -> RuleSet {
 
 /// Scrubs a list. Where it is the arguments of a command, what comes after a flag such as
 /// `--password` is masked.
-fn scrub_list(scan: &Scan<'_>, items: &mut [Value]) -> RuleSet {
+fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleSet {
     let mut rules = 0;
     let mut flag = None;
     for item in items {
@@ -180,7 +180,7 @@ fn scrub_list(scan: &Scan<'_>, items: &mut [Value]) -> RuleSet {
 
 /// Masks the value of an object that holds a name and a value side by side: `{"name":
 /// "DB_PASSWORD", "value": "x"}`.
-fn mask_named(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
+fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
     if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
         return 0;
     }
@@ -201,7 +201,7 @@ fn mask_named(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
 
 /// Masks every text and number under a key that says that they are secret. A text that is no secret after all is a text like any
 /// other.
-fn mask(scan: &Scan<'_>, name: Name, value: &mut Value) -> RuleSet {
+fn mask(scan: &RecordScan<'_>, name: Name, value: &mut Value) -> RuleSet {
     match value {
         Value::String(text) if text.is_empty() || text == MASK => 0,
         Value::String(text) if name.spares(text) || scan.allows(text) => scrub_value(scan, value),
@@ -221,7 +221,7 @@ fn mask(scan: &Scan<'_>, name: Name, value: &mut Value) -> RuleSet {
 }
 
 /// Scrubs the keys themselves: a program may use what it was given as a key.
-fn scrub_keys(scan: &Scan<'_>, entries: &mut impl Object) -> RuleSet {
+fn scrub_keys(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
     let mut rules = 0;
     let mut renamed = Vec::new();
     for (key, _) in entries.entries() {

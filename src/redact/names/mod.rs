@@ -7,5 +7,5 @@ mod strength;
 
 pub(super) use judge::spares_field;
 pub(super) use link::value_key_length;
-pub(super) use pair::{Need, Reach, ends, may_end, pair};
+pub(super) use pair::{Reach, RequiredLink, ends, may_end, pair};
 pub(super) use strength::{Strength, strength_of};

@@ -6,8 +6,8 @@ use super::judge::Judge;
 use super::link::Link;
 use super::strength::Strength;
 use super::strength::strength_of;
-use crate::redact::edit::Form;
 use crate::redact::edit::MASK;
+use crate::redact::edit::MaskForm;
 use crate::redact::values::extent::Quote;
 use crate::redact::values::extent::bare_end;
 use crate::redact::values::extent::closing_bracket;
@@ -21,7 +21,7 @@ use std::ops::Range;
 
 /// What must stand between a name and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::redact) enum Need {
+pub(in crate::redact) enum RequiredLink {
     /// White space is enough, unless the value is an ordinary word.
     Space,
     /// `=` or `:`.
@@ -35,17 +35,17 @@ pub(in crate::redact) enum Need {
 }
 
 /// What to replace, and how to write the mask.
-type Pair = (Range<usize>, Form);
+type Pair = (Range<usize>, MaskForm);
 
 impl Link {
-    fn satisfies(&self, need: Need) -> bool {
+    fn satisfies(&self, need: RequiredLink) -> bool {
         let sign = self.equals || self.colon;
         match need {
-            Need::Space | Need::Flag => {
+            RequiredLink::Space | RequiredLink::Flag => {
                 sign || self.quoted.is_none() || self.is_guess || self.in_tag
             }
-            Need::Sign => sign || self.is_guess || self.in_tag,
-            Need::Equals | Need::Uncounted => {
+            RequiredLink::Sign => sign || self.is_guess || self.in_tag,
+            RequiredLink::Equals | RequiredLink::Uncounted => {
                 self.equals || self.colon && self.quoted.is_some() || self.in_tag
             }
         }
@@ -115,11 +115,11 @@ pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
 pub(in crate::redact) fn pair(
     text: &[u8],
     name: Range<usize>,
-    need: Need,
+    need: RequiredLink,
     strict: bool,
     reach: &mut Reach,
 ) -> Option<Pair> {
-    let flag = need == Need::Flag;
+    let flag = need == RequiredLink::Flag;
     if flag && !is_flag(text, name.start) {
         return None;
     }
@@ -139,7 +139,7 @@ pub(in crate::redact) fn pair(
             .get(name.clone())
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
             && Quote::at(text, link.value).is_none();
-        link.is_guess = link.colon && need != Need::Sign && !is_header;
+        link.is_guess = link.colon && need != RequiredLink::Sign && !is_header;
     }
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
@@ -150,10 +150,10 @@ pub(in crate::redact) fn pair(
     {
         return None;
     }
-    if need == Need::Equals && is_working_directory(text, name.clone(), link.value) {
+    if need == RequiredLink::Equals && is_working_directory(text, name.clone(), link.value) {
         return None;
     }
-    if need == Need::Uncounted && !strict && is_count(text, link.value)
+    if need == RequiredLink::Uncounted && !strict && is_count(text, link.value)
         || !strict && is_size(text, link.value)
     {
         return None;
@@ -211,7 +211,7 @@ fn in_tag(text: &[u8], link: &Link, judge: &Judge) -> Option<Pair> {
     if judge.spares(value.trim_ascii(), link, true) {
         return None;
     }
-    replacement(text, link.value..link.value + length, Form::Bare)
+    replacement(text, link.value..link.value + length, MaskForm::Bare)
 }
 
 /// Whether the value is a number, perhaps of a list or with a unit.
@@ -274,7 +274,7 @@ fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Opt
             return None;
         }
         reach.close(end);
-        return replacement(text, content..end, Form::Bare);
+        return replacement(text, content..end, MaskForm::Bare);
     }
     let (end, form) = match text.get(start..)? {
         rest if rest.starts_with(MASK.as_bytes()) => return None,
@@ -285,16 +285,16 @@ fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Opt
             }
             let end = closing_bracket(text, start);
             reach.close(end);
-            (end, Form::Quoted)
+            (end, MaskForm::Quoted)
         }
-        _ => (structured_bare_end(text, start, reach), Form::Quoted),
+        _ => (structured_bare_end(text, start, reach), MaskForm::Quoted),
     };
     let value = text.get(start..end)?;
     let goes_on = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
     if !judge.strict && link.colon && goes_on && prose::is_ordinary_word(value) {
         return None;
     }
-    let is_object = matches!(form, Form::Quoted) && matches!(value.first(), Some(b'{' | b'['));
+    let is_object = matches!(form, MaskForm::Quoted) && matches!(value.first(), Some(b'{' | b'['));
     if !judge.strict
         && (prose::is_no_value(value)
             || !is_object && judge.is_weak_or(link) && judge.spares(value, link, false))
@@ -302,7 +302,11 @@ fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Opt
         return None;
     }
     let escaped = link.quoted.is_some_and(|level| level > 0);
-    replacement(text, start..end, if escaped { Form::Bare } else { form })
+    replacement(
+        text,
+        start..end,
+        if escaped { MaskForm::Bare } else { form },
+    )
 }
 
 /// Whether a list or object that starts here holds something random near its start.
@@ -338,10 +342,10 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
             || worth::is_random(text.get(start + 2..end)?.trim_ascii()))
     {
         reach.close(end);
-        return replacement(text, link.start..end, Form::Assigned);
+        return replacement(text, link.start..end, MaskForm::Assigned);
     }
     if let Some(end) = curly_end(text, start) {
-        return replacement(text, link.start..end, Form::Assigned);
+        return replacement(text, link.start..end, MaskForm::Assigned);
     }
     let quote = opening_quote(text, start)
         .filter(|&(at, quote)| strict || !closes_something_else(text, link, at, quote));
@@ -377,9 +381,9 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
         end -= trailing_quote(value);
     }
     if link.coloured || link.is_guess && !strict {
-        return replacement(text, start..end, Form::Bare);
+        return replacement(text, start..end, MaskForm::Bare);
     }
-    replacement(text, link.start..end, Form::Assigned)
+    replacement(text, link.start..end, MaskForm::Assigned)
 }
 
 /// Where a value ends that is shown with what it becomes: `"old" -> "new"`.
@@ -491,7 +495,7 @@ fn trailing_quote(value: &[u8]) -> usize {
 }
 
 /// The replacement of a secret that is there and is not a mask.
-fn replacement(text: &[u8], range: Range<usize>, form: Form) -> Option<Pair> {
+fn replacement(text: &[u8], range: Range<usize>, form: MaskForm) -> Option<Pair> {
     let secret = text.get(range.clone())?;
     (!secret.is_empty() && secret != MASK.as_bytes()).then_some((range, form))
 }

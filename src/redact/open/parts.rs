@@ -28,7 +28,7 @@ pub(in crate::redact) const OPEN_LINES_MAX: usize = 64;
 /// The ends of lines that have not ended, before they were scrubbed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenLines {
-    lines: HashMap<Source, Tail>,
+    lines: HashMap<Source, PartTail>,
     /// The sources in the order in which their parts came.
     order: VecDeque<Source>,
     /// Those that were given up since they were last asked for.
@@ -36,7 +36,7 @@ pub(super) struct OpenLines {
 }
 
 #[derive(Clone)]
-struct Tail {
+struct PartTail {
     part: u64,
     text: String,
     /// The end of the part as it was stored.
@@ -45,16 +45,16 @@ struct Tail {
     is_restored: bool,
 }
 
-impl std::fmt::Debug for Tail {
+impl std::fmt::Debug for PartTail {
     /// Without the text, which may hold a secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tail({}, {} bytes)", self.part, self.text.len())
+        write!(f, "PartTail({}, {} bytes)", self.part, self.text.len())
     }
 }
 
 /// What stands around a part of a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Around {
+pub(super) struct PartContext {
     /// The end of the part before.
     pub(in crate::redact) before: String,
     /// Whether more of the line follows.
@@ -66,7 +66,7 @@ pub(super) struct Around {
 impl OpenLines {
     /// What stands around the message of a record; nothing where it is a whole line. Remembers the
     /// end of the message where more follows.
-    pub(in crate::redact) fn around(&mut self, record: &Record) -> Option<Around> {
+    pub(in crate::redact) fn around(&mut self, record: &Record) -> Option<PartContext> {
         let goes_on = record.metadata.get(INCOMPLETE) == Some(&Value::Bool(true));
         let part = record.metadata.get(PART).and_then(Value::as_u64);
         let before = match (part, self.lines.is_empty()) {
@@ -83,7 +83,7 @@ impl OpenLines {
             0
         };
         if goes_on {
-            let tail = Tail {
+            let tail = PartTail {
                 part: part.unwrap_or(1),
                 text: tail(&before, &record.message),
                 stored: String::new(),
@@ -91,7 +91,7 @@ impl OpenLines {
             };
             self.keep(&record.source, tail);
         }
-        Some(Around {
+        Some(PartContext {
             before,
             goes_on,
             hidden,
@@ -123,7 +123,7 @@ impl OpenLines {
 
     /// Takes up a line that had not ended before a restart.
     pub(in crate::redact) fn restore(&mut self, source: &Source, part: u64, stored: String) {
-        let tail = Tail {
+        let tail = PartTail {
             part,
             text: stored.clone(),
             stored,
@@ -139,7 +139,7 @@ impl OpenLines {
         (tail.part.checked_add(1) == Some(part)).then_some((tail.text, tail.is_restored))
     }
 
-    fn keep(&mut self, source: &Source, tail: Tail) {
+    fn keep(&mut self, source: &Source, tail: PartTail) {
         self.order.retain(|other| other != source);
         if self.order.len() >= OPEN_LINES_MAX
             && let Some(oldest) = self.order.pop_front()
@@ -234,14 +234,14 @@ mod tests {
         assert_eq!(
             format!(
                 "{:?}",
-                Tail {
+                PartTail {
                     part: 1,
                     text: "s".to_owned(),
                     stored: String::new(),
                     is_restored: false,
                 }
             ),
-            "Tail(1, 1 bytes)"
+            "PartTail(1, 1 bytes)"
         );
     }
 }

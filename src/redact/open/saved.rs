@@ -12,7 +12,7 @@ pub(super) const ORIGIN: &str = "redact:";
 /// The open state of one source. It holds counters, and of a line that has not ended the last bytes as they were stored: nothing that
 /// is not in the store already.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Saved {
+pub(super) struct SavedSecrets {
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub(in crate::redact) key: Option<OpenKey>,
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
@@ -22,7 +22,7 @@ pub(super) struct Saved {
     pub(in crate::redact) part: Option<(u64, String)>,
 }
 
-impl Saved {
+impl SavedSecrets {
     /// The state as bytes; nothing where nothing is open.
     pub(in crate::redact) fn encoded(&self) -> Option<Vec<u8>> {
         if *self == Self::default() {

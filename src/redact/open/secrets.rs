@@ -4,14 +4,14 @@ use super::announced::Announcements;
 use super::keys::OpenKeys;
 use super::parts::OpenLines;
 use super::saved;
-use super::saved::Saved;
+use super::saved::SavedSecrets;
 use crate::record::Position;
 use crate::record::Positions;
 use crate::record::Record;
 use crate::record::Source;
 use crate::redact::edit::Edit;
 use crate::redact::scan::Name;
-use crate::redact::scan::Scan;
+use crate::redact::scan::RecordScan;
 use std::collections::BTreeSet;
 
 /// Secrets that the records so far have left open.
@@ -32,8 +32,8 @@ impl OpenSecrets {
             || self.lines.has(source)
     }
 
-    fn saved(&self, source: &Source) -> Saved {
-        Saved {
+    fn saved(&self, source: &Source) -> SavedSecrets {
+        SavedSecrets {
             key: self.keys.get(source).cloned(),
             announcement: self.announcements.get(source),
             part: self.lines.get(source),
@@ -53,7 +53,7 @@ impl OpenSecrets {
         for (origin, value) in positions {
             let source = origin.strip_prefix(saved::ORIGIN);
             if let Some(source) = source.and_then(|source| source.parse::<Source>().ok()) {
-                self.restore_source(&source, Saved::decoded(value));
+                self.restore_source(&source, SavedSecrets::decoded(value));
             }
         }
     }
@@ -72,7 +72,7 @@ impl OpenSecrets {
             .collect()
     }
 
-    fn restore_source(&mut self, source: &Source, saved: Saved) {
+    fn restore_source(&mut self, source: &Source, saved: SavedSecrets) {
         if let Some(key) = saved.key {
             self.keys.keep(source, key);
         }
@@ -85,7 +85,7 @@ impl OpenSecrets {
     }
 
     /// What the records before tell about the message of this one.
-    pub(in crate::redact) fn known(&mut self, scan: &Scan<'_>, record: &Record) -> Vec<Edit> {
+    pub(in crate::redact) fn known(&mut self, scan: &RecordScan<'_>, record: &Record) -> Vec<Edit> {
         let mut known = self.known_of_lines(scan, &record.source, &record.message);
         if let Some(around) = self.lines.around(record) {
             known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
@@ -101,7 +101,7 @@ impl OpenSecrets {
     /// The same for what whole lines tell.
     pub(in crate::redact) fn known_of_lines(
         &mut self,
-        scan: &Scan<'_>,
+        scan: &RecordScan<'_>,
         source: &Source,
         message: &str,
     ) -> Vec<Edit> {
@@ -115,7 +115,7 @@ impl OpenSecrets {
     }
 
     /// What a message holds of a private key that began in an earlier record.
-    fn known_of_key(&mut self, scan: &Scan<'_>, source: &Source, message: &str) -> Vec<Edit> {
+    fn known_of_key(&mut self, scan: &RecordScan<'_>, source: &Source, message: &str) -> Vec<Edit> {
         let Some(rule) = scan.private_key() else {
             return Vec::new();
         };

@@ -3,7 +3,7 @@
 use super::shape;
 use super::url::Writing;
 use super::vendor;
-use crate::redact::names::Need;
+use crate::redact::names::RequiredLink;
 
 /// One rule.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub(in crate::redact) enum Shape {
     /// A visible head that starts at the literal, and a secret after it.
     Token(Token),
     /// The literal is the end of a name, and a value follows.
-    Name(Need),
+    Name(RequiredLink),
     /// The literal starts the first line of a private key.
     PrivateKey,
     /// The literal comes after `user:password`.
@@ -141,17 +141,21 @@ impl Rule {
                 };
                 return (format!("`{}`{}", token.head, token.before.words()), secret);
             }
-            Shape::Name(Need::Space) => ("the name", "the value after white space, `=` or `:`"),
-            Shape::Name(Need::Sign) => ("the name", "the value after `=` or `:`"),
-            Shape::Name(Need::Equals) => (
+            Shape::Name(RequiredLink::Space) => {
+                ("the name", "the value after white space, `=` or `:`")
+            }
+            Shape::Name(RequiredLink::Sign) => ("the name", "the value after `=` or `:`"),
+            Shape::Name(RequiredLink::Equals) => (
                 "the name",
                 "the value after `=`, or after `:` where the name is quoted",
             ),
-            Shape::Name(Need::Uncounted) => (
+            Shape::Name(RequiredLink::Uncounted) => (
                 "the name",
                 "the value after `=`, or after `:` where the name is quoted, unless it is a number",
             ),
-            Shape::Name(Need::Flag) => ("the flag", "the word after it, or what `=` gives it"),
+            Shape::Name(RequiredLink::Flag) => {
+                ("the flag", "the word after it, or what `=` gives it")
+            }
             Shape::PrivateKey => ("the lines BEGIN and END", "what stands between them"),
             Shape::Userinfo => (
                 "the user before the literal",

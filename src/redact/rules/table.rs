@@ -9,7 +9,7 @@ use super::rule::token;
 use super::shape;
 use super::url::Writing;
 use super::vendors::VENDORS;
-use crate::redact::names::Need;
+use crate::redact::names::RequiredLink;
 
 /// The rules, in the order of the table. Where two want the same place, the one that starts first
 /// decides on the form.
@@ -61,7 +61,7 @@ const PLACES: &[Rule] = &[
     Rule {
         id: "key-value",
         literals: &["key", "token", "secret", "password", "credential"],
-        shape: Shape::Name(Need::Space),
+        shape: Shape::Name(RequiredLink::Space),
         changes: (
             "connecting with password: hunter2 as root",
             "connecting with password=[REDACTED] as root",
@@ -132,7 +132,7 @@ const PLACES: &[Rule] = &[
             "-pass",
             ".pass",
         ],
-        shape: Shape::Name(Need::Sign),
+        shape: Shape::Name(RequiredLink::Sign),
         changes: ("DB_PASS: hunter2", "DB_PASS=[REDACTED]"),
         spares: "enter passphrase for the first disk",
     },
@@ -162,14 +162,14 @@ const PLACES: &[Rule] = &[
             "refresh_tokens",
             "_auth",
         ],
-        shape: Shape::Name(Need::Equals),
+        shape: Shape::Name(RequiredLink::Equals),
         changes: ("db?passwd=hunter2", "db?passwd=[REDACTED]"),
         spares: "pam_unix(passwd:chauthtok): done in PWD=/root",
     },
     Rule {
         id: "short-name",
         literals: &["pass"],
-        shape: Shape::Name(Need::Uncounted),
+        shape: Shape::Name(RequiredLink::Uncounted),
         changes: ("user=bob pass=hunter2", "user=bob pass=[REDACTED]"),
         spares: "pass=12 fail=0 bypass=localhost spf=pass",
     },
@@ -187,7 +187,7 @@ const PLACES: &[Rule] = &[
             "-pass",
             "-pwd",
         ],
-        shape: Shape::Name(Need::Flag),
+        shape: Shape::Name(RequiredLink::Flag),
         changes: (
             "login --password hunter -v",
             "login --password=[REDACTED] -v",
@@ -588,7 +588,7 @@ const PLACES: &[Rule] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::Options;
+    use crate::redact::RedactOptions;
     use crate::redact::Redactor;
     use std::collections::BTreeSet;
 
@@ -596,9 +596,9 @@ mod tests {
     fn each_rule_alone_changes_its_example_and_spares_the_other() {
         for rule in RULES {
             let others = RULES.iter().filter(|other| other.id != rule.id);
-            let only = Options {
+            let only = RedactOptions {
                 disabled: others.map(|other| other.id.to_owned()).collect(),
-                ..Options::default()
+                ..RedactOptions::default()
             };
             let redactor = Redactor::new(&only).unwrap();
             let (before, after) = rule.changes;
@@ -615,7 +615,7 @@ mod tests {
 
     #[test]
     fn all_rules_together_spare_what_each_spares() {
-        let redactor = Redactor::new(&Options::default()).unwrap();
+        let redactor = Redactor::new(&RedactOptions::default()).unwrap();
         for rule in RULES {
             assert_eq!(
                 redactor.redact_text(rule.spares),

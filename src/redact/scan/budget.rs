@@ -18,7 +18,7 @@ const STEPS_BETWEEN: u32 = 64;
 
 /// The processor time that is left for a record. Time that other threads use does not count.
 #[derive(Debug)]
-pub(in crate::redact) struct Budget {
+pub(in crate::redact) struct TimeBudget {
     ms_max: u64,
     steps: Cell<u32>,
     /// When it is used up, in nanoseconds of the thread's clock; unknown until the first look.
@@ -26,7 +26,7 @@ pub(in crate::redact) struct Budget {
     is_spent: Cell<bool>,
 }
 
-impl Budget {
+impl TimeBudget {
     /// The budget for a record of this many bytes.
     pub(in crate::redact) fn for_bytes(bytes: usize) -> Self {
         let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
@@ -95,10 +95,10 @@ mod tests {
 
     #[test]
     fn is_spent_after_its_time_and_stays_so() {
-        let none = Budget::of_ms(0);
+        let none = TimeBudget::of_ms(0);
         assert!((1..STEPS_BETWEEN).all(|_| !none.step()));
         assert!(none.step() && none.step() && none.is_spent());
-        let much = Budget::for_bytes(1 << 30);
+        let much = TimeBudget::for_bytes(1 << 30);
         assert!((0..1000).all(|_| !much.step()) && !much.is_spent());
         assert_eq!(much.ms_max, RECORD_MS_MAX + 1024 * MIB_MS_MAX);
     }

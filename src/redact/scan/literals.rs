@@ -35,12 +35,12 @@ pub(super) struct Literals {
     /// How many bits are set in the words before each.
     ranks: Box<[u16]>,
     /// The literals that start with three classes, by these: one for each bit that is set.
-    groups: Vec<(usize, Group)>,
+    groups: Vec<(usize, LiteralGroup)>,
 }
 
 /// Literals whose first bytes are of the same classes.
 #[derive(Debug, Default)]
-struct Group {
+struct LiteralGroup {
     /// The classes that may come fourth, a bit for each.
     fourth: u64,
     literals: Vec<Literal>,
@@ -118,7 +118,7 @@ impl Literals {
         {
             Ok(place) => place,
             Err(place) => {
-                self.groups.insert(place, (index, Group::default()));
+                self.groups.insert(place, (index, LiteralGroup::default()));
                 place
             }
         };

@@ -6,7 +6,7 @@ mod literals;
 pub(super) mod scanner;
 mod walk;
 
-pub(super) use budget::Budget;
+pub(super) use budget::TimeBudget;
 pub(super) use custom::compile;
 pub use custom::split_patterns;
-pub(super) use scanner::{Name, RuleSet, Scan, Scanner};
+pub(super) use scanner::{Name, RecordScan, RuleSet, Scanner};

@@ -1,19 +1,19 @@
 //! Finds the secrets of a text: one pass looks for the literals of all rules, and a rule's own pattern runs only where one of
 //! its literals is.
 
-use super::budget::Budget;
+use super::budget::TimeBudget;
 use super::custom::Custom;
 use super::literals::Go;
 use super::literals::Literals;
 use super::walk::Compiled;
-use super::walk::Matcher;
-use super::walk::Walk;
+use super::walk::RuleMatcher;
+use super::walk::TextWalk;
 use crate::redact::edit::Edit;
-use crate::redact::edit::Form;
+use crate::redact::edit::MaskForm;
 use crate::redact::edit::applied;
 use crate::redact::edit::merged;
 use crate::redact::names;
-use crate::redact::names::Need;
+use crate::redact::names::RequiredLink;
 use crate::redact::names::Strength;
 use crate::redact::names::spares_field;
 use crate::redact::names::strength_of;
@@ -122,9 +122,9 @@ impl Scanner {
         self.literals.visit(key.as_bytes(), |rule, literal| {
             let matcher = self.rules.get(rule).map(|rule| &rule.matcher);
             let is_name = match matcher {
-                Some(Matcher::Name(Need::Flag)) => false,
-                Some(Matcher::Name(Need::Uncounted)) => self.strict || !is_number,
-                Some(Matcher::Name(_)) => true,
+                Some(RuleMatcher::Name(RequiredLink::Flag)) => false,
+                Some(RuleMatcher::Name(RequiredLink::Uncounted)) => self.strict || !is_number,
+                Some(RuleMatcher::Name(_)) => true,
                 _ => false,
             };
             if is_name && names::ends(key.as_bytes(), literal.end) {
@@ -152,7 +152,7 @@ impl Scanner {
     pub(in crate::redact) fn announced(&self) -> Option<usize> {
         self.rules
             .iter()
-            .position(|rule| matches!(rule.matcher, Matcher::Name(Need::Space)))
+            .position(|rule| matches!(rule.matcher, RuleMatcher::Name(RequiredLink::Space)))
     }
 
     /// What is never redacted of a text.
@@ -186,13 +186,13 @@ impl Scanner {
 
 /// The scanner at work on one record.
 #[derive(Debug)]
-pub(in crate::redact) struct Scan<'a> {
+pub(in crate::redact) struct RecordScan<'a> {
     scanner: &'a Scanner,
     /// Once it is spent nothing more is found: what has been scrubbed by then must not be kept.
-    budget: Budget,
+    budget: TimeBudget,
 }
 
-impl Deref for Scan<'_> {
+impl Deref for RecordScan<'_> {
     type Target = Scanner;
 
     fn deref(&self) -> &Scanner {
@@ -203,9 +203,9 @@ impl Deref for Scan<'_> {
 /// So many bytes of a pattern of the settings take about as long as one literal.
 const BYTES_PER_STEP: usize = 64;
 
-impl<'a> Scan<'a> {
+impl<'a> RecordScan<'a> {
     /// Ready for a record.
-    pub(in crate::redact) fn new(scanner: &'a Scanner, budget: Budget) -> Self {
+    pub(in crate::redact) fn new(scanner: &'a Scanner, budget: TimeBudget) -> Self {
         Self { scanner, budget }
     }
 
@@ -305,7 +305,7 @@ impl<'a> Scan<'a> {
             let start = edit.range.start.saturating_sub(before.len());
             let end = edit.range.end.saturating_sub(before.len()).min(text.len());
             let form = if edit.range.start < before.len() {
-                Form::Bare
+                MaskForm::Bare
             } else {
                 edit.form
             };
@@ -319,7 +319,7 @@ impl<'a> Scan<'a> {
     /// What is to be replaced, rule by rule; ranges may overlap.
     pub(in crate::redact) fn edits(&self, text: &[u8]) -> Vec<Edit> {
         let scanner = self.scanner;
-        let mut walk = Walk::over(text, &scanner.rules, scanner.strict);
+        let mut walk = TextWalk::over(text, &scanner.rules, scanner.strict);
         scanner.literals.visit(text, |rule, literal| {
             walk.visit(rule, literal);
             if self.budget.step() { Go::Stop } else { Go::On }

@@ -1,10 +1,10 @@
 //! The way over one text, from literal to literal: what each rule makes of the place where one of its literals is.
 
 use crate::redact::edit::Edit;
-use crate::redact::edit::Form;
+use crate::redact::edit::MaskForm;
 use crate::redact::names;
-use crate::redact::names::Need;
 use crate::redact::names::Reach;
+use crate::redact::names::RequiredLink;
 use crate::redact::rules::pem;
 use crate::redact::rules::prefix::Prefix;
 use crate::redact::rules::rule::Rule;
@@ -21,13 +21,13 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(in crate::redact) id: &'static str,
-    pub(super) matcher: Matcher,
+    pub(super) matcher: RuleMatcher,
 }
 
 #[derive(Debug)]
-pub(super) enum Matcher {
+pub(super) enum RuleMatcher {
     Token(CompiledToken),
-    Name(Need),
+    Name(RequiredLink),
     PrivateKey,
     Userinfo,
     Piped,
@@ -47,18 +47,18 @@ impl Compiled {
     /// Compiles a rule.
     pub(in crate::redact) fn new(rule: &Rule) -> Self {
         let matcher = match rule.shape {
-            Shape::Token(token) => Matcher::Token(CompiledToken {
+            Shape::Token(token) => RuleMatcher::Token(CompiledToken {
                 token,
                 head: Prefix::new(token.head),
                 secret: Prefix::new(token.secret),
             }),
-            Shape::Name(need) => Matcher::Name(need),
-            Shape::PrivateKey => Matcher::PrivateKey,
-            Shape::Userinfo => Matcher::Userinfo,
-            Shape::Piped => Matcher::Piped,
-            Shape::Url(writing) => Matcher::Url(writing),
-            Shape::Vendor => Matcher::Vendor,
-            Shape::Inside(before, after) => Matcher::Inside(before, after),
+            Shape::Name(need) => RuleMatcher::Name(need),
+            Shape::PrivateKey => RuleMatcher::PrivateKey,
+            Shape::Userinfo => RuleMatcher::Userinfo,
+            Shape::Piped => RuleMatcher::Piped,
+            Shape::Url(writing) => RuleMatcher::Url(writing),
+            Shape::Vendor => RuleMatcher::Vendor,
+            Shape::Inside(before, after) => RuleMatcher::Inside(before, after),
         };
         Self {
             id: rule.id,
@@ -69,7 +69,7 @@ impl Compiled {
 
 /// The way over one text, from literal to literal.
 #[derive(Debug)]
-pub(super) struct Walk<'a> {
+pub(super) struct TextWalk<'a> {
     rules: &'a [Compiled],
     strict: bool,
     text: &'a [u8],
@@ -87,7 +87,7 @@ pub(super) struct Walk<'a> {
 /// refused, too. What is shorter may be a word before a secret.
 const REFUSED_LENGTH_MAX: usize = 64;
 
-impl<'a> Walk<'a> {
+impl<'a> TextWalk<'a> {
     /// Before the first literal of a text.
     pub(in crate::redact) fn over(text: &'a [u8], rules: &'a [Compiled], strict: bool) -> Self {
         Self {
@@ -125,33 +125,35 @@ impl<'a> Walk<'a> {
         };
         let start = literal.start;
         let found = match &compiled.matcher {
-            Matcher::Name(need) => names::pair(text, literal, *need, strict, reach),
+            RuleMatcher::Name(need) => names::pair(text, literal, *need, strict, reach),
             _ if reach.covers(start) => None,
-            Matcher::Token(token) => token.secret(text, start, strict, reach),
-            Matcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
-            Matcher::Userinfo => bare(shape::password_before(text, start)),
-            Matcher::Piped => bare(shape::password_piped(text, start)),
-            Matcher::Url(writing) => {
+            RuleMatcher::Token(token) => token.secret(text, start, strict, reach),
+            RuleMatcher::PrivateKey => bare(pem::body(text, start, &mut self.without_end)),
+            RuleMatcher::Userinfo => bare(shape::password_before(text, start)),
+            RuleMatcher::Piped => bare(shape::password_piped(text, start)),
+            RuleMatcher::Url(writing) => {
                 bare(url::password(text, literal, *writing, &mut self.addresses))
             }
-            Matcher::Vendor => vendor::token(text, literal).and_then(|(range, is_secret)| {
+            RuleMatcher::Vendor => vendor::token(text, literal).and_then(|(range, is_secret)| {
                 if !is_secret && range.len() > REFUSED_LENGTH_MAX {
                     reach.close(range.end);
                 }
-                is_secret.then_some((range, Form::Bare))
+                is_secret.then_some((range, MaskForm::Bare))
             }),
-            Matcher::Inside(before, after) => bare(shape::around(text, literal, *before, *after)),
+            RuleMatcher::Inside(before, after) => {
+                bare(shape::around(text, literal, *before, *after))
+            }
         };
         if let Some((range, form)) = found {
             match compiled.matcher {
-                Matcher::Name(_) => {}
-                Matcher::PrivateKey => self.key_end = range.end,
-                Matcher::Token(_)
-                | Matcher::Userinfo
-                | Matcher::Piped
-                | Matcher::Url(_)
-                | Matcher::Vendor
-                | Matcher::Inside(..) => {
+                RuleMatcher::Name(_) => {}
+                RuleMatcher::PrivateKey => self.key_end = range.end,
+                RuleMatcher::Token(_)
+                | RuleMatcher::Userinfo
+                | RuleMatcher::Piped
+                | RuleMatcher::Url(_)
+                | RuleMatcher::Vendor
+                | RuleMatcher::Inside(..) => {
                     reach.close(range.end);
                 }
             }
@@ -160,7 +162,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl Matcher {
+impl RuleMatcher {
     /// A first, cheap look: whether the literal stands where a match may start.
     fn may_start(&self, text: &[u8], literal: &Range<usize>) -> bool {
         match self {
@@ -174,8 +176,8 @@ impl Matcher {
     }
 }
 
-fn bare(range: Option<Range<usize>>) -> Option<(Range<usize>, Form)> {
-    range.map(|range| (range, Form::Bare))
+fn bare(range: Option<Range<usize>>) -> Option<(Range<usize>, MaskForm)> {
+    range.map(|range| (range, MaskForm::Bare))
 }
 
 impl CompiledToken {
@@ -186,13 +188,13 @@ impl CompiledToken {
         start: usize,
         strict: bool,
         reach: &mut Reach,
-    ) -> Option<(Range<usize>, Form)> {
+    ) -> Option<(Range<usize>, MaskForm)> {
         let start = self.head.end(text, start)?;
         let end = self.secret.end(text, start)? - self.token.tail;
         let accepted = strict || (self.token.accepts)(text.get(start..end)?);
         if !accepted && end - start > REFUSED_LENGTH_MAX {
             reach.close(end);
         }
-        accepted.then_some((start..end, Form::Bare))
+        accepted.then_some((start..end, MaskForm::Bare))
     }
 }

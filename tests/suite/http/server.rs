@@ -68,7 +68,7 @@ impl Server {
             address,
             store,
             live,
-            redactor: Redactor::new(&redact::Options::default()).expect("the core rules"),
+            redactor: Redactor::new(&redact::RedactOptions::default()).expect("the core rules"),
             stop: Some(stop),
             thread: Some(thread),
             _root: root,

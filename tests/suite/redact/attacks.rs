@@ -6,7 +6,7 @@ use serde_json::json;
 use vmlog::record::Level;
 use vmlog::record::Record;
 use vmlog::record::Source;
-use vmlog::redact::Options;
+use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
@@ -14,7 +14,7 @@ use vmlog::time::Micros;
 const SECRET: &str = "s3cr3tVALUE9zqXw";
 
 fn redactor() -> Redactor {
-    Redactor::new(&Options::default()).unwrap()
+    Redactor::new(&RedactOptions::default()).unwrap()
 }
 
 fn record(message: &str, metadata: &Value) -> Record {

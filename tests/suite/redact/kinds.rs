@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vmlog::record::{Level, Record, Source};
-use vmlog::redact::{Options, Redactor};
+use vmlog::redact::{RedactOptions, Redactor};
 use vmlog::time::Micros;
 
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -214,7 +214,7 @@ fn leak_rates_are_within_their_bounds() {
         .ok()
         .and_then(|seed| seed.parse().ok());
     let mut random = Random(seed.unwrap_or(18));
-    let mut redactor = Redactor::new(&Options::default()).unwrap();
+    let mut redactor = Redactor::new(&RedactOptions::default()).unwrap();
     let mut rates: BTreeMap<(&str, bool), Rate> = BTreeMap::new();
     let mut number = 0;
     for (tier, kind) in kinds {

@@ -2,8 +2,8 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
-use vmlog::redact::Options;
 use vmlog::redact::RULES;
+use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 
 /// What comes before and after a literal in a text that repeats it.
@@ -55,7 +55,7 @@ fn time_grows_with_the_length_of_a_text() {
     const GROWTH_MAX: f64 = 32.0;
     /// Of the tokens of vendors, which are all matched in one way, one in this many is run.
     const VENDORS_STEP: usize = 12;
-    let redactor = Redactor::new(&Options::default()).unwrap();
+    let redactor = Redactor::new(&RedactOptions::default()).unwrap();
     let literals = RULES.iter().flat_map(|rule| {
         let all = rule.literals();
         let step = if all.len() > 40 { VENDORS_STEP } else { 1 };

@@ -16,15 +16,15 @@ use std::fmt::Write as _;
 use vmlog::record::Level;
 use vmlog::record::Record;
 use vmlog::record::Source;
-use vmlog::redact::Options;
 use vmlog::redact::RULES;
+use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
 const MASK: &str = "[REDACTED]";
 
 fn redactor() -> Redactor {
-    Redactor::new(&Options::default()).unwrap()
+    Redactor::new(&RedactOptions::default()).unwrap()
 }
 
 fn record(message: &str, metadata: &Value) -> Record {
@@ -579,9 +579,9 @@ fn processor_seconds() -> f64 {
 fn hostile_texts_take_linear_time() {
     /// A quadratic search would take minutes for texts of this size.
     const BYTES: usize = 64 << 10;
-    let options = Options {
+    let options = RedactOptions {
         patterns: vec![".*x|y".to_owned()],
-        ..Options::default()
+        ..RedactOptions::default()
     };
     let redactors = [redactor(), Redactor::new(&options).unwrap()];
     let started = processor_seconds();
@@ -692,7 +692,7 @@ proptest! {
         thread_local! {
             static BOTH: [Redactor; 2] = [false, true].map(|strict| {
                 let patterns = vec!["[a-c]+x".to_owned()];
-                Redactor::new(&Options { strict, patterns, ..Options::default() }).unwrap()
+                Redactor::new(&RedactOptions { strict, patterns, ..RedactOptions::default() }).unwrap()
             });
         }
         BOTH.with(|both| {

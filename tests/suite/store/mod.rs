@@ -41,9 +41,9 @@ pub(crate) fn read_all(view: &View) -> Vec<StoredRecord> {
 
 /// Lets records through as they are.
 fn plain() -> Redactor {
-    let options = redact::Options {
+    let options = redact::RedactOptions {
         disabled: vec!["all".to_owned()],
-        ..redact::Options::default()
+        ..redact::RedactOptions::default()
     };
     Redactor::new(&options).unwrap()
 }

@@ -32,9 +32,9 @@ impl TestStore {
             ..Options::default()
         };
         let (store, _) = Store::open(Arc::new(RealDisk), folder.path(), options).expect("a store");
-        let redactor = Redactor::new(&redact::Options {
+        let redactor = Redactor::new(&redact::RedactOptions {
             disabled: vec!["all".to_owned()],
-            ..redact::Options::default()
+            ..redact::RedactOptions::default()
         });
         Self {
             store,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vmlog::disk::RealDisk;
 use vmlog::record::{Level, Record};
-use vmlog::redact::{Options as RedactOptions, Redacted, Redactor};
+use vmlog::redact::{RedactOptions, Redacted, Redactor};
 use vmlog::store::{Options, Store, fork, restore};
 use vmlog::time::Micros;
 

@@ -8,17 +8,17 @@ use std::sync::LazyLock;
 use vmlog::record::Level;
 use vmlog::record::Record;
 use vmlog::record::Source;
-use vmlog::redact::Options;
+use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
 /// Both ways to read prose, and a pattern of the settings.
 static REDACTORS: LazyLock<[Redactor; 2]> = LazyLock::new(|| {
     [false, true].map(|strict| {
-        let options = Options {
+        let options = RedactOptions {
             patterns: vec!["corp-[0-9]+".to_owned()],
             strict,
-            ..Options::default()
+            ..RedactOptions::default()
         };
         Redactor::new(&options).expect("the pattern is valid")
     })

@@ -44,7 +44,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 /// Reads lines up to the end and prints each as it would be kept, below it what each rule found in
 /// it, and at the end how often each rule was right. The lines count as the records of one source,
 /// so that a private key over several of them is seen.
-fn explain(mut input: impl BufRead, mut output: impl Write, options: &RedactOptions) -> io::Result<()> {
+fn explain(
+    mut input: impl BufRead,
+    mut output: impl Write,
+    options: &RedactOptions,
+) -> io::Result<()> {
     let mut redactor = Redactor::new(options)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let source = Source::new("stdin", "");

@@ -1,18 +1,18 @@
-//! What is to be replaced in a text, and the replacing.
+//! Replacements in a text.
 
 use std::ops::Range;
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 pub(super) const MASK: &str = "[REDACTED]";
 
 /// One replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit {
-    /// Which rule asks for it: an index into the scanner's rules.
+    /// The rule that matched: an index into the rules of the scanner.
     pub(super) rule: usize,
-    /// The bytes that go.
+    /// The bytes to replace.
     pub(super) range: Range<usize>,
-    /// What comes instead.
+    /// The form of the replacement.
     pub(super) form: MaskForm,
 }
 
@@ -21,9 +21,9 @@ pub(super) struct Edit {
 pub(super) enum MaskForm {
     /// The mask alone.
     Bare,
-    /// An equals sign, then the mask: what stands between name and value goes too.
+    /// An equals sign and the mask, which also replace the separator.
     Assigned,
-    /// The mask in double quotes, for a place where JSON expects a value.
+    /// The mask in double quotes, where JSON expects a value.
     Quoted,
 }
 
@@ -38,13 +38,13 @@ impl MaskForm {
 }
 
 impl Edit {
-    /// An edit that leaves the mask alone.
+    /// An edit with the mask alone.
     pub(super) fn bare(rule: usize, range: Range<usize>) -> Self {
         let form = MaskForm::Bare;
         Self { rule, range, form }
     }
 
-    /// Whether the secret, without what stands before it and the marks around it, is part of a range.
+    /// Whether a range contains the secret, without the separator and the quotes around it.
     pub(super) fn is_within(&self, text: &[u8], range: &Range<usize>) -> bool {
         let bytes = text.get(self.range.clone()).unwrap_or_default();
         let is_mark = |byte: &&u8| byte.is_ascii_whitespace() || b"=:\"'`,;>".contains(byte);
@@ -63,8 +63,8 @@ impl Edit {
     }
 }
 
-/// Joins edits that overlap: the first one's form stays, and the range covers both, so that nothing
-/// that any rule wants gone survives. The result is in order and disjoint.
+/// Joins edits that overlap. The joined edit covers both ranges, so that no match of any rule remains, and has the form of the first.
+/// The result is ordered and disjoint.
 pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
@@ -79,7 +79,7 @@ pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
     joined
 }
 
-/// The text with the edits made; they are in order and disjoint.
+/// Applies edits that are ordered and disjoint.
 pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + edits.len() * MASK.len());
     let mut kept = 0;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_writes_what_is_there_changes_nothing() {
+    fn an_edit_to_the_same_text_changes_nothing() {
         assert!(!edit(0, 1..12, MaskForm::Assigned).changes(b"k=[REDACTED] x"));
         assert!(edit(0, 1..12, MaskForm::Assigned).changes(b"k: [REDACTED] x"));
     }

@@ -1,50 +1,50 @@
-//! What can be wrong with the settings of redaction.
+//! Errors in the settings of redaction.
 
 use std::fmt;
 
-/// A setting that cannot be used. Nothing else about redaction can fail.
+/// An unusable setting. Redaction itself cannot fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A pattern that is no regular expression.
+    /// A pattern that is not a regular expression.
     BadPattern {
-        /// The pattern as it was given.
+        /// The pattern.
         pattern: String,
         /// Its place in the list, from 1.
         number: usize,
-        /// The first character that is at fault, from 1.
+        /// The position of the first wrong character, from 1.
         character: usize,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// A pattern that matches the empty text, and so every place of every line.
+    /// A pattern that matches the empty text, and therefore at every position.
     EmptyMatch {
-        /// The pattern as it was given.
+        /// The pattern.
         pattern: String,
         /// Its place in the list, from 1.
         number: usize,
     },
-    /// A pattern whose automaton would be larger than the bound.
+    /// A pattern whose automaton exceeds the limit.
     LargePattern {
-        /// The pattern as it was given.
+        /// The pattern.
         pattern: String,
         /// Its place in the list, from 1.
         number: usize,
-        /// The bound of one automaton, in bytes.
+        /// The limit of one automaton, in bytes.
         bytes_max: usize,
     },
-    /// More patterns than the bound.
+    /// Too many patterns.
     ManyPatterns {
-        /// How many were given.
+        /// Their number.
         found: usize,
-        /// The bound.
+        /// The limit.
         max: usize,
     },
-    /// The same of a pattern of what is never redacted.
+    /// The same errors for a pattern of texts that are never redacted.
     Allowed(Box<Self>),
-    /// A name in the list of disabled rules that is no rule.
+    /// An unknown rule in the list of disabled rules.
     UnknownRule {
-        /// The name as it was given.
+        /// The name.
         found: String,
     },
 }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_says_which_setting_and_why() {
+    fn every_error_names_the_setting_and_the_reason() {
         let pattern = || "a(b".to_owned();
         let texts = [
             (

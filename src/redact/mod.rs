@@ -1,5 +1,5 @@
-//! Scrubs secrets: the only maker of [`Redacted`], which is all that the store accepts. The rules,
-//! their reasons and their limits are written down in `format-spec/redaction.md`.
+//! Redacts secrets. Only this module makes [`Redacted`], the only type that the store accepts. `format-spec/redaction.md` describes
+//! the rules, their reasons and their limits.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -42,7 +42,7 @@ use scan::TimeBudget;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A record that holds no known secret: what the store accepts.
+/// A record without any known secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Redacted {
     record: Record,
@@ -56,8 +56,8 @@ impl Redacted {
         &self.record
     }
 
-    /// The same with a shorter message and without the metadata that does not fit, which says nothing that was redacted. A message
-    /// that is cut tells its length as `message_bytes`, and metadata how many pairs are missing as `fields_left_out`.
+    /// The same record with a shorter message and without metadata that does not fit. A cut message has its full length in
+    /// `message_bytes`; `fields_left_out` counts the removed metadata. Neither reveals a secret.
     #[must_use]
     pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Redacted {
         }
     }
 
-    /// The record, taken out.
+    /// Consumes `self` and returns the record.
     #[must_use]
     pub fn into_record(self) -> Record {
         self.record
@@ -79,34 +79,33 @@ impl Redacted {
     }
 }
 
-/// What may be set.
+/// Settings of redaction.
 #[derive(Debug, Clone, Default)]
 pub struct RedactOptions {
-    /// More patterns (`LOG_REDACT_PATTERNS`, already split: see [`split_patterns`]). What one
-    /// matches is replaced whole. They see bytes: classes such as `\w` are ASCII.
+    /// Additional patterns (`LOG_REDACT_PATTERNS`, split by [`split_patterns`]). Each match is replaced as a whole. Patterns match
+    /// bytes, so that classes such as `\w` are ASCII.
     pub patterns: Vec<String>,
-    /// Patterns of texts that are never redacted (`LOG_REDACT_ALLOW`, split likewise): a secret is left that one of them matches
-    /// whole.
+    /// Patterns of texts that are never redacted (`LOG_REDACT_ALLOW`, split in the same way). A secret stays if one of them matches
+    /// all of it.
     pub allowed: Vec<String>,
-    /// Rules switched off by id; the word `all` switches off everything.
+    /// The ids of disabled rules. The word `all` disables redaction.
     pub disabled: Vec<String>,
-    /// The literal `name value` rule, prose or not.
+    /// Redact every value after a name, even if it looks like prose.
     pub strict: bool,
 }
 
-/// Applies the rules. Cloning is cheap: the compiled rules are shared, the state of secrets over
-/// several records is not.
+/// Applies the rules. A clone is cheap: it shares the compiled rules, and has its own state of secrets that span records.
 #[derive(Debug, Clone)]
 pub struct Redactor {
-    /// Nothing where redaction is switched off.
+    /// `None` if redaction is disabled.
     scanner: Option<Arc<Scanner>>,
     open: OpenSecrets,
     words: Words,
-    /// A bound of its own for the time of a record, where a test sets one.
+    /// The time limit of a record, if a test sets one.
     ms_max: Option<u64>,
 }
 
-/// The word that switches off everything.
+/// The word that disables redaction.
 const ALL: &str = "all";
 
 impl Redactor {
@@ -141,9 +140,9 @@ impl Redactor {
         })
     }
 
-    /// Scrubs a record: source, message, and metadata (every text at any depth; keys decide too).
-    /// The rules that changed something are listed in `metadata.redacted`. Redacting twice changes nothing. A record whose
-    /// redaction takes too long is withheld: see [`Redacted::is_withheld`].
+    /// Redacts a record: its source, its message, and its metadata (every text at any depth, with the keys as names).
+    /// `metadata.redacted` lists the rules that changed something. Redacting again changes nothing. A record whose redaction takes
+    /// too long is withheld: see [`Redacted::is_withheld`].
     #[must_use]
     pub fn redact(&mut self, mut record: Record) -> Redacted {
         let Some(scanner) = self.scanner.as_deref() else {
@@ -186,7 +185,7 @@ impl Redactor {
         }
     }
 
-    /// The time that a record of this many bytes may take.
+    /// The time limit of a record with this many bytes.
     fn budget(&self, bytes: usize) -> TimeBudget {
         match self.ms_max {
             Some(ms_max) => TimeBudget::of_ms(ms_max),
@@ -194,7 +193,7 @@ impl Redactor {
         }
     }
 
-    /// Scrubs a text of our own.
+    /// Redacts a text that is not part of a record.
     #[must_use]
     pub fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(scanner) = self.scanner.as_deref() else {
@@ -210,41 +209,40 @@ impl Redactor {
 }
 
 impl Redactor {
-    /// Goes on where an earlier redactor was, as the positions of a store tell.
+    /// Restores the state of an earlier redactor from the positions of a store.
     pub fn restore(&mut self, positions: &Positions) {
         self.open.restore(positions);
     }
 
-    /// What has changed of what is open since the last call, to be stored together with the records: one position a source. It
-    /// holds no secret.
+    /// The state of open secrets that has changed since the last call, one position per source, to be stored together with the
+    /// records. It contains no secret.
     #[must_use]
     pub fn changes(&mut self) -> Vec<Position> {
         self.open.changes()
     }
 }
 
-/// What redaction does to one text, rule by rule.
+/// The effect of each rule on one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explained {
-    /// The text without its secrets.
+    /// The redacted text.
     pub text: String,
-    /// What was found, from left to right; rules may overlap.
+    /// The matches from left to right. Matches of several rules may overlap.
     pub findings: Vec<RuleFinding>,
 }
 
-/// One thing that a rule found.
+/// One match of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFinding {
     /// The rule's id.
     pub rule: String,
-    /// What it replaces: this holds the secret, unless an earlier line announces it, which is told instead.
+    /// The replaced text, which contains the secret. For a secret that an earlier line announced, only its length.
     pub was: String,
 }
 
 impl Redactor {
-    /// Does the same as [`Redactor::redact`] does to the message of a record, and tells what each
-    /// rule does. The findings hold the secrets: they are for the eyes of whoever has the text
-    /// already.
+    /// Redacts a text as [`Redactor::redact`] does the message of a record, and reports each match. The matches contain the
+    /// secrets: show them only to someone who already has the text.
     #[must_use]
     pub fn explain(&mut self, source: &Source, text: &str) -> Explained {
         let Some(scanner) = self.scanner.as_deref() else {
@@ -283,7 +281,7 @@ impl Redactor {
     }
 }
 
-/// The source with this name, cut where a mask has made it too long.
+/// The source of this name, cut if the mask made it too long.
 fn renamed(name: &str) -> Source {
     let (kind, rest) = name.split_once(':').unwrap_or((name, ""));
     Source::new(kind, rest)
@@ -352,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_not_punished() {
+    fn prose_is_not_redacted() {
         for text in [
             "monkey business",
             "the key to success",
@@ -493,7 +491,7 @@ mod tests {
         assert!(!redactor.redact(record("hello", &json!({}))).is_withheld());
     }
 
-    /// The records of one source, with the secrets that must not be left.
+    /// Records of one source, and the secrets that must not remain.
     fn over_records() -> (Vec<Record>, Vec<&'static str>) {
         let parts = |message: &str, part: u64, goes_on: bool| {
             let mut metadata = json!({"line_part": part});
@@ -530,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_after_a_restart_between_any_two_records() {
+    fn continues_after_a_restart_between_any_two_records() {
         let (records, secrets) = over_records();
         for cut in 0..=records.len() {
             let mut before = redactor(&RedactOptions::default());
@@ -627,7 +625,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_bytes_of_a_message_are_scrubbed() {
+    fn redacts_the_raw_bytes_of_a_message() {
         use base64::Engine as _;
         let engine = base64::engine::general_purpose::STANDARD;
         let raw = engine.encode(b"\xff password=hunter2 \xfe");
@@ -648,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_scrubbed() {
+    fn redacts_the_source() {
         let mut named = record("x", &json!({}));
         named.source = Source::new("docker", "web token=x9kYh7qweZ3");
         let after = redactor(&RedactOptions::default()).redact(named);
@@ -675,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_used_are_told() {
+    fn rejects_unusable_settings() {
         let patterns = |patterns: &[&str]| RedactOptions {
             patterns: patterns.iter().map(|&p| p.to_owned()).collect(),
             ..RedactOptions::default()

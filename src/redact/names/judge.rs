@@ -1,14 +1,14 @@
-//! Judges the value of a name: what is no secret although its name says so.
+//! Decides whether the value after a name is a secret.
 
 use super::link::Link;
 use super::strength::Strength;
 use crate::redact::values::prose;
 use crate::redact::values::worth;
 
-/// How the values of a name are judged.
+/// The properties of a name that decide on its value.
 #[derive(Debug)]
 pub(super) struct Judge {
-    /// How much the name says.
+    /// The strength of the name.
     pub(in crate::redact) strength: Strength,
     /// Every value is secret.
     pub(in crate::redact) strict: bool,
@@ -17,7 +17,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Whether a value is no secret.
+    /// Whether a value is not a secret.
     pub(in crate::redact) fn spares(&self, value: &[u8], link: &Link, in_quotes: bool) -> bool {
         if self.strict {
             return false;
@@ -44,12 +44,12 @@ impl Judge {
         }
     }
 
-    /// Whether the name alone does not say that its value is secret.
+    /// Whether the name alone does not prove that its value is a secret.
     pub(super) fn is_weak(&self) -> bool {
         !self.strict && matches!(self.strength, Strength::Key | Strength::Token)
     }
 
-    /// The same, or the link does not.
+    /// Whether neither the name nor the link proves it.
     pub(super) fn is_weak_or(&self, link: &Link) -> bool {
         self.is_weak() || link.is_guess
     }
@@ -61,10 +61,9 @@ impl Judge {
         }
     }
 
-    /// Whether a bare value after a name that leaves no doubt is no secret: a word of prose, punctuation, or a number of one or
-    /// two digits.
+    /// Whether a bare value after a strong name is not a secret but a word of prose, punctuation, or a number of one or two digits.
     fn spares_bare(&self, value: &[u8], link: &Link) -> bool {
-        /// Fewer signs without a letter or digit than this are punctuation.
+        /// Fewer signs than this, without a letter or digit, are punctuation.
         const SIGNS_MIN: usize = 4;
         let signs_only = !value
             .iter()
@@ -91,14 +90,14 @@ impl Judge {
     }
 }
 
-/// Whether a value of less than six characters has letters and digits: `abc1`.
+/// Whether a short value has letters and digits: `abc1`.
 fn is_short_mix(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_digit)
         && value.iter().any(u8::is_ascii_alphabetic)
         && value.iter().all(u8::is_ascii_alphanumeric)
 }
 
-/// Whether what stands after `token=` is a word, a name, a short value or code.
+/// Whether the value after `token=` is a word, a name, a short value or code.
 fn spares_token(value: &[u8]) -> bool {
     let bare = worth::trimmed(value);
     bare.len() < worth::LENGTH_MIN
@@ -106,12 +105,12 @@ fn spares_token(value: &[u8]) -> bool {
         || worth::is_plain(value) && !worth::is_uuid(bare) && !is_number(bare)
 }
 
-/// Whether a value is a number that is long enough to be a secret.
+/// Whether a value is a number long enough to be a secret.
 fn is_number(value: &[u8]) -> bool {
     value.len() >= worth::LENGTH_MIN && value.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether the value of a field is no secret although its name says so.
+/// Whether the value of a field is not a secret although its name is that of one.
 pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool {
     match strength {
         Strength::Key => !worth::is_random(value),
@@ -120,7 +119,7 @@ pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool 
     }
 }
 
-/// Whether a value is the rest of the name of a method, as Objective-C has it: `for:key:in:]`.
+/// Whether a value is the rest of an Objective-C method name: `for:key:in:]`.
 fn is_selector(value: &[u8]) -> bool {
     value.strip_suffix(b":]").is_some_and(|parts| {
         parts

@@ -1,4 +1,4 @@
-//! What stands between a name and its value: separators, labels, types, the key of a value that is listed beside its name.
+//! The text between a name and its value: separators, labels, types, and the key of a value that is listed beside its name.
 
 use crate::redact::values::code;
 use crate::redact::values::extent::Quote;
@@ -6,16 +6,16 @@ use crate::redact::values::extent::escape_length;
 use crate::redact::values::space::ESCAPE;
 use crate::redact::values::space::is_space;
 
-/// What stands between a name and its value.
+/// The text between a name and its value.
 #[derive(Debug, Clone, Copy)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "they are what was seen, in any combination"
+    reason = "they are independent observations"
 )]
 pub(super) struct Link {
-    /// Where the name ends.
+    /// The end of the name.
     pub(in crate::redact) start: usize,
-    /// Where the value starts.
+    /// The start of the value.
     pub(in crate::redact) value: usize,
     /// The level of the quote that closes the name.
     pub(in crate::redact) quoted: Option<u32>,
@@ -23,24 +23,23 @@ pub(super) struct Link {
     pub(in crate::redact) equals: bool,
     /// A colon was seen.
     pub(in crate::redact) colon: bool,
-    /// A terminal's colour sequence was seen: it stays.
+    /// A colour sequence of a terminal was seen, which stays.
     pub(super) coloured: bool,
-    /// What was seen joins a name and a value only sometimes: a label, a comma, a column of a table. The value must look like a
-    /// secret.
+    /// A label, a comma or a table column was seen, which may or may not join a name and a value. The value must look like a secret.
     pub(super) is_guess: bool,
-    /// The value ends where the next tag starts.
+    /// The value ends at the next tag.
     pub(super) in_tag: bool,
-    /// A line end was seen that separates more than it joins.
+    /// A line end was seen that separates the name from the value.
     pub(super) is_broken: bool,
 }
 
-/// The key under which a value stands that is listed beside its name.
+/// The key of a value that is listed beside its name.
 const VALUE: &[u8] = b"value";
 
 /// The longest label between a name and its value, in bytes.
 const LABEL_LENGTH_MAX: usize = 48;
 
-/// Words that stand between a sign and a value.
+/// Words between a sign and a value.
 const WORDS_BEFORE_VALUE: &[&[u8]] = &[
     b"new ",
     b"await ",
@@ -49,7 +48,7 @@ const WORDS_BEFORE_VALUE: &[&[u8]] = &[
     b"-String ",
 ];
 
-/// What joins a name and a value in a sentence, also with words between that are no more than that.
+/// Words that join a name and a value in a sentence.
 const VERBS: &[&[u8]] = &[
     b"is set to",
     b"is now",
@@ -65,7 +64,7 @@ const VERBS: &[&[u8]] = &[
 ];
 
 impl Link {
-    /// Reads from the end of a name to the start of its value; nothing where the name goes on.
+    /// Reads from the end of a name to the start of its value. `None` if the name continues.
     pub(in crate::redact) fn read(text: &[u8], start: usize) -> Option<Self> {
         let mut link = Self {
             start,
@@ -113,7 +112,7 @@ impl Link {
         }
     }
 
-    /// The length of the next part of the separator, noting what it is.
+    /// Notes the next part of the separator, and returns its length.
     fn separator(&mut self, text: &[u8]) -> Option<usize> {
         let rest = text.get(self.value..)?;
         match rest {
@@ -145,7 +144,7 @@ impl Link {
                 self.is_broken |= *byte == b'\n' && !(has_sign && is_indented);
                 Some(1)
             }
-            // a space that does not break, and the colon of wide scripts
+            // a no-break space, and a full-width colon
             [0xc2, 0xa0, ..] => Some(2),
             [0xef, 0xbc, 0x9a, ..] => {
                 self.colon = true;
@@ -156,7 +155,7 @@ impl Link {
         }
     }
 
-    /// The same for what is written as a code, and for the colours of a terminal.
+    /// The same for encoded signs and for the colours of a terminal.
     fn coded(&mut self, rest: &[u8]) -> Option<usize> {
         if let Some((sign, length)) = code::sign_at(rest) {
             self.equals |= sign == b'=';
@@ -168,8 +167,8 @@ impl Link {
         length
     }
 
-    /// Reads a label between the name and a sign: `Key 1:`, `Key (base64):`, `token[0]:`, `password for bob:`, `password is`; also
-    /// what joins the columns of a table or the items of a list.
+    /// Reads a label between the name and a sign (`Key 1:`, `Key (base64):`, `token[0]:`, `password for bob:`, `password is`), or the
+    /// separator between table columns or list items.
     fn label(&mut self, text: &[u8]) {
         let rest = text.get(self.value..).unwrap_or_default();
         let near = rest.get(..LABEL_LENGTH_MAX).unwrap_or(rest);
@@ -198,7 +197,7 @@ impl Link {
         };
         match joined {
             Some(length) => self.guess(text, label + length),
-            // a number alone may stand before a secret that is one beyond doubt
+            // a number without a sign may precede a value that is certainly a secret
             None if label > 0 && near.get(..label).is_some_and(is_number) && spaces > 0 => {
                 self.value += label + spaces;
                 self.is_guess = true;
@@ -233,7 +232,7 @@ impl Link {
         }
     }
 
-    /// After `</name>`: the next tag, whose content is the value.
+    /// After `</name>`, skips the next opening tag, whose content is the value.
     fn next_tag(mut self, text: &[u8]) -> Option<Self> {
         let rest = text.get(self.value..)?;
         let near = rest.get(..2 * LABEL_LENGTH_MAX).unwrap_or(rest);
@@ -250,12 +249,12 @@ impl Link {
         Some(self)
     }
 
-    /// Whether nothing but white space was seen.
+    /// Whether only white space was seen.
     pub(in crate::redact) fn is_space(&self) -> bool {
         !self.equals && !self.colon && self.quoted.is_none() && !self.is_guess
     }
 
-    /// Takes the comma between a flag and its value in a list of arguments for an equals sign.
+    /// Treats the comma between a flag and its value in an argument list as an equals sign.
     pub(super) fn skip_comma(&mut self, text: &[u8]) {
         if self.is_guess && self.quoted.is_some() {
             self.is_guess = false;
@@ -306,8 +305,7 @@ impl Link {
         }
     }
 
-    /// Takes the key of a value that stands beside its name for a part of the separator:
-    /// `"name":"TOKEN","value":"x"`.
+    /// Treats the key of a value that is listed beside its name as a part of the separator: `"name":"TOKEN","value":"x"`.
     pub(super) fn skip_value_key(&mut self, text: &[u8]) {
         let mut after = Self { ..*self };
         if after.quoted.is_some() && text.get(after.value) == Some(&b',') {
@@ -337,7 +335,7 @@ impl Link {
     }
 }
 
-/// The length of a key of a value: `value`, `parameterValue`.
+/// The length of a key such as `value` or `parameterValue`.
 pub(in crate::redact) fn value_key_length(text: &[u8]) -> Option<usize> {
     /// Longer words before it are not known.
     const LENGTH_MAX: usize = 24;
@@ -405,12 +403,12 @@ fn arrow_length(text: &[u8]) -> Option<usize> {
     text.starts_with(b"->").then_some(2)
 }
 
-/// The length of what stands between the columns of a table or of a list with commas.
+/// The length of the separator between table columns or list items.
 fn column_length(text: &[u8]) -> Option<usize> {
     matches!(text, [b'|', b' ' | b'\t', ..] | [b',', ..]).then_some(1)
 }
 
-/// The length of the words that join a name and a value in a sentence, with the space after them.
+/// The length of a verb that joins a name and a value, including the space after it.
 fn verb_length(text: &[u8]) -> Option<usize> {
     let verb = VERBS.iter().find(|verb| {
         text.get(..verb.len())
@@ -420,7 +418,7 @@ fn verb_length(text: &[u8]) -> Option<usize> {
     Some(verb.len() + 1)
 }
 
-/// The length of `string(16) ` before a quote, as PHP shows a value.
+/// The length of `string(16) ` before a quote, as in the output of PHP.
 fn sized_length(text: &[u8]) -> Option<usize> {
     let rest = text.strip_prefix(b"string(")?;
     let count = digits(rest.get(..8).unwrap_or(rest));
@@ -428,7 +426,7 @@ fn sized_length(text: &[u8]) -> Option<usize> {
     (count > 0 && is_closed).then_some(b"string(".len() + count + b") ".len())
 }
 
-/// The length of an expression before a value that is taken where it has none: `process.env.TOKEN || `.
+/// The length of an expression with a default value, up to that value: `process.env.TOKEN || `.
 fn fallback_length(text: &[u8]) -> Option<usize> {
     const LENGTH_MAX: usize = 80;
     const OPERATORS: [&[u8]; 3] = [b" || ", b" ?? ", b" or "];
@@ -453,14 +451,14 @@ fn fallback_length(text: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What stands after the name `N`, and whether it is a guess.
+    /// The text after the name `N` and its separator, and whether the link is a guess.
     fn value(text: &str) -> Option<(&str, bool)> {
         let link = Link::read(text.as_bytes(), text.find('N')? + 1)?;
         Some((&text[link.value..], link.is_guess))
     }
 
     #[test]
-    fn labels_are_looked_over() {
+    fn skips_labels() {
         for text in [
             "N 1: x",
             "N #1: x",
@@ -484,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn types_and_words_are_looked_over() {
+    fn skips_types_and_words() {
         for text in [
             "N: &str = 'x'",
             "N: string = 'x'",

@@ -12,55 +12,55 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// What a line says of those that follow it. It holds nothing of the text.
+/// The kind of secret that a line announces. It contains none of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Expected {
     /// A line with the key of a value, or the element of one.
     Value,
-    /// A line that is nothing but a secret.
+    /// A line that consists of a secret.
     Alone,
     /// Lines with a user, a colon and a password.
     Users,
-    /// So many lines of a key in the form of `PuTTY`.
+    /// This number of lines of a key in `PuTTY` format.
     Lines(u16),
 }
 
-/// An announcement that stands.
+/// An announcement in effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Announcement {
     expected: Expected,
-    /// How many more lines it may be about.
+    /// The number of following lines to which it may still apply.
     lines_left: u16,
 }
 
-/// Sources with an announcement at once; past this the oldest is given up. It bounds what an attacker who can name sources can make
-/// us keep.
+/// The maximum number of sources with an announcement. Beyond this the oldest is given up, which bounds the memory that an attacker
+/// who can name sources can take.
 pub(super) const ANNOUNCED_MAX: usize = 256;
 
-/// Between an announcement and what it announces stands an empty line at most, or one more sentence.
+/// At most an empty line or another sentence separates an announcement from the secret.
 pub(super) const LINES_BETWEEN_MAX: u16 = 3;
 
-/// A machine has few users whose passwords are made at its first start.
+/// Few users get a generated password at the first start of a machine.
 pub(super) const USERS_MAX: u16 = 64;
 
-/// A key of `PuTTY` has fewer lines.
+/// More lines than a `PuTTY` key has.
 pub(super) const KEY_LINES_MAX: u16 = 400;
 
-/// Longer lines announce nothing.
+/// Longer lines are not announcements.
 const LINE_LENGTH_MAX: usize = 256;
 
 /// The announcements of all sources.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Announcements {
     of_source: HashMap<Source, Announcement>,
-    /// The sources in the order in which their announcements came.
+    /// The sources in the order of their announcements.
     order: VecDeque<Source>,
-    /// Those that were given up since they were last asked for.
+    /// The sources given up since the last call of [`crate::redact::Redactor::changes`].
     pub(super) given_up: Vec<Source>,
 }
 
 impl Announcements {
-    /// What the line before announced of this message. `is_secret` says whether a name is one of a secret.
+    /// The part of this message that an earlier line announced. `is_secret` says whether a name is that of a secret.
     pub(in crate::redact) fn secret(
         &mut self,
         source: &Source,
@@ -142,7 +142,7 @@ impl Announcements {
     }
 }
 
-/// What a line announces.
+/// The kind of secret that a line announces, if any.
 fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected> {
     let line = message.trim_end();
     let line = line.rsplit('\n').next().unwrap_or(line);
@@ -180,7 +180,7 @@ fn starts_with(line: &str, word: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Whether a line that ends in a colon names a secret: at its end, or anywhere as a password.
+/// Whether a line that ends in a colon names a secret at its end, or contains the word password.
 fn says_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
     let words = line.trim_end_matches(':');
     let last = words.rsplit(|c: char| c.is_whitespace() || c == '"').next();
@@ -251,7 +251,7 @@ fn value(message: &str) -> Option<Range<usize>> {
     (!text.is_empty() && !worth::is_reference(text)).then_some(at..end)
 }
 
-/// The one word of a line, if it is likely a secret.
+/// The only word of a line, if it is likely to be a secret.
 fn alone(message: &str) -> Option<Range<usize>> {
     let word = message.trim();
     let start = message.find(word)?;
@@ -271,7 +271,7 @@ fn password_of_user(message: &str) -> Option<Range<usize>> {
     (is_user && is_word).then_some(colon + 1..line.len())
 }
 
-/// A line that is base64 as a whole.
+/// A line of nothing but base64.
 fn key_line(message: &str) -> Option<Range<usize>> {
     let line = message.trim_end();
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
@@ -288,7 +288,7 @@ mod tests {
             .any(|end| name.ends_with(end))
     }
 
-    /// The lines with what is announced hidden.
+    /// The lines with announced secrets hidden.
     fn hidden(lines: &[&str]) -> Vec<String> {
         let mut announcements = Announcements::default();
         let source = Source::new("file", "x");
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_stay() {
+    fn leaves_other_lines_unchanged() {
         for lines in [
             &["- name: LANG", "  value: C"][..],
             &[

@@ -1,4 +1,4 @@
-//! Private keys over the records of one source that each hold a line of it.
+//! Private keys whose lines are records of their own.
 
 use crate::record::Source;
 use crate::redact::rules::pem::RUN_LENGTH_MIN;
@@ -16,36 +16,36 @@ use std::ops::Range;
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenKeys {
     keys: HashMap<Source, OpenKey>,
-    /// The sources in the order in which their keys began.
+    /// The sources in the order of their keys.
     order: VecDeque<Source>,
-    /// Those that were given up since they were last asked for.
+    /// The sources given up since the last call of [`crate::redact::Redactor::changes`].
     pub(super) given_up: Vec<Source>,
 }
 
-/// A key that has begun.
+/// A key whose end has not arrived.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct OpenKey {
-    /// How many words stand before each line of it: what the program puts before all its lines.
+    /// The number of words before each line of the key: the prefix that the program writes on all its lines.
     prefix_words: usize,
-    /// How many more records may belong to it.
+    /// The number of following records that may belong to it.
     records_left: u32,
-    /// How many more records that do not look like a part of it may come.
+    /// The number of following records that may look unlike a part of it.
     strays_left: u32,
 }
 
-/// A key is printed at once, so that few sources are in the middle of one; past this the oldest is
-/// given up. It bounds what an attacker who can name sources can make us keep to under 100 KiB.
+/// The maximum number of open keys. A key is printed at once, so that few are open at a time. Beyond this the oldest is given up,
+/// which bounds the memory that an attacker who can name sources can take to 100 KiB.
 pub(in crate::redact) const OPEN_KEYS_MAX: usize = 256;
 
-/// A key of 16384 bits has 200 lines.
+/// Twice as many as a key of 16384 bits has lines.
 pub(in crate::redact) const RECORDS_MAX: u32 = 400;
 
-/// Lines of other threads may stand between those of a key; after this many the key was cut.
+/// Other threads may print between the lines of a key. After this many lines the key is incomplete.
 pub(in crate::redact) const STRAYS_MAX: u32 = 32;
 
 impl OpenKeys {
-    /// What a message holds of a key that began in an earlier record of its source. Notes a key
-    /// that begins in this one.
+    /// The parts of a message that belong to a key that began in an earlier record of its source. Also notes a key that begins in
+    /// this message.
     pub(in crate::redact) fn parts(&mut self, source: &Source, message: &str) -> Vec<Range<usize>> {
         let parts = if self.keys.is_empty() {
             Vec::new()
@@ -67,12 +67,12 @@ impl OpenKeys {
         self.keep(source, key);
     }
 
-    /// The key that a source is in the middle of.
+    /// The open key of a source.
     pub(in crate::redact) fn get(&self, source: &Source) -> Option<&OpenKey> {
         self.keys.get(source)
     }
 
-    /// Keeps a key that has begun.
+    /// Keeps an open key.
     pub(super) fn keep(&mut self, source: &Source, key: OpenKey) {
         self.close(source);
         if self.order.len() >= OPEN_KEYS_MAX
@@ -121,8 +121,7 @@ fn lines_of_key(text: &str, prefix_words: usize) -> Vec<Range<usize>> {
     parts
 }
 
-/// The parts of a line that belong to a key: the one word that is left after the program's prefix,
-/// or long runs of base64.
+/// The parts of a line that belong to a key: the only word after the prefix of the program, or long runs of base64.
 fn key_runs(line: &str, prefix_words: usize) -> Vec<Range<usize>> {
     let mut words = runs(line.as_bytes(), |byte| !is_space(byte));
     if words.len() == prefix_words + 1
@@ -139,7 +138,7 @@ fn key_runs(line: &str, prefix_words: usize) -> Vec<Range<usize>> {
     runs
 }
 
-/// The runs of bytes of one kind.
+/// The runs of bytes for which `belongs` holds.
 fn runs(line: &[u8], belongs: fn(u8) -> bool) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (index, _) in line.iter().enumerate().filter(|&(_, &byte)| belongs(byte)) {
@@ -160,7 +159,7 @@ mod tests {
     const END: &str = "-----END RSA PRIVATE KEY-----";
     const LINE: &str = "MIIEpAIBAAKCAQEAr0g2bXJmVJ1Lk4wQ0h0J5m3b8YjqWZ1cQe7n5s0dY2vT9a6X";
 
-    /// The message with the parts of a key hidden; nothing where it has none.
+    /// The message with the parts of a key hidden, or `None` if it has none.
     fn hidden(keys: &mut OpenKeys, source: &Source, message: &str) -> Option<String> {
         let parts = keys.parts(source, message);
         let mut text = message.to_owned();
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_before_each_line_stays() {
+    fn keeps_the_prefix_of_each_line() {
         let mut keys = OpenKeys::default();
         let web = source("web");
         let mut scrub = |message: &str| hidden(&mut keys, &web, message);
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_cut_is_given_up() {
+    fn gives_up_an_incomplete_key() {
         let mut keys = OpenKeys::default();
         let web = source("web");
         hidden(&mut keys, &web, BEGIN);

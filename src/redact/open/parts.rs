@@ -1,38 +1,70 @@
-//! Lines that came in several records because they are too long or stayed without an end: what a
-//! part gives away of a secret in the next one.
+//! Lines that arrive in several records, because they are too long or because their end is late: a part may reveal a secret in the
+//! next one.
 
 use crate::record::Record;
 use crate::record::Source;
 use crate::redact::edit::MASK;
 use crate::redact::values::extent::bare_end;
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
-/// The key under which a part of a line has its number, from 1.
+/// The metadata key of the number of a part, from 1.
 const PART: &str = "line_part";
 
-/// The key that says that a line goes on after this part.
+/// The metadata key that marks a part after which the line continues.
 const INCOMPLETE: &str = "line_incomplete";
 
-/// How much of a part is remembered, in bytes: more than any token is long.
+/// The number of bytes that are kept of a part: longer than any token.
 pub(in crate::redact) const TAIL_BYTES_MAX: usize = 16 << 10;
 
-/// How much of a part is kept over a restart, in bytes.
+/// The number of bytes that are kept of a part over a restart.
 pub(super) const STORED_BYTES_MAX: usize = 256;
 
-/// Lines that are in the middle of coming at once, past which the oldest is given up: it bounds
-/// what an attacker who can name sources can make us keep to 1 MiB.
+/// Lines that have not ended, over all sources. Beyond this the oldest is given up, so that an attacker who can name sources makes us
+/// keep 1 MiB at most.
 pub(in crate::redact) const OPEN_LINES_MAX: usize = 64;
 
-/// The ends of lines that have not ended, before they were scrubbed.
+/// The metadata that tells apart the writers of one source whose lines may interleave.
+const WRITER_KEYS: [&str; 6] = [
+    "stream",
+    "priority",
+    "container_id",
+    "run_id",
+    "pid",
+    "file",
+];
+
+/// The source of a line, and a checksum of what tells its writer apart from the others of that source. The values themselves are not
+/// kept: they have not been redacted.
+type Writer = (Source, u32);
+
+/// The ends of lines that have not ended yet, before redaction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenLines {
-    lines: HashMap<Source, PartTail>,
-    /// The sources in the order in which their parts came.
-    order: VecDeque<Source>,
-    /// Those that were given up since they were last asked for.
+    lines: HashMap<Writer, PartTail>,
+    /// The writers in the order of their newest parts.
+    order: VecDeque<Writer>,
+    /// The writer of the record that is being redacted, if its line goes on.
+    current: Option<Writer>,
+    /// The sources whose lines were given up since the last call of [`crate::redact::Redactor::changes`].
     pub(super) given_up: Vec<Source>,
+}
+
+/// A line that has not ended, as it is kept over a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedLine {
+    /// The checksum that tells the writer apart.
+    #[serde(rename = "w")]
+    writer: u32,
+    /// The number of its last part.
+    #[serde(rename = "n")]
+    part: u64,
+    /// The end of that part as it was stored: without secrets.
+    #[serde(rename = "s")]
+    stored: String,
 }
 
 #[derive(Clone)]
@@ -41,7 +73,7 @@ struct PartTail {
     text: String,
     /// The end of the part as it was stored.
     stored: String,
-    /// The text is what was stored, as it comes from before a restart.
+    /// `text` is only what was stored, because this line began before a restart.
     is_restored: bool,
 }
 
@@ -52,27 +84,28 @@ impl std::fmt::Debug for PartTail {
     }
 }
 
-/// What stands around a part of a line.
+/// The surroundings of a part of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PartContext {
-    /// The end of the part before.
+    /// The end of the previous part.
     pub(in crate::redact) before: String,
     /// Whether more of the line follows.
     pub(in crate::redact) goes_on: bool,
-    /// How many bytes at the start of the message belong to a secret that the part before ended in.
+    /// The number of bytes at the start of the message that belong to a secret in which the previous part ended.
     pub(in crate::redact) hidden: usize,
 }
 
 impl OpenLines {
-    /// What stands around the message of a record; nothing where it is a whole line. Remembers the
-    /// end of the message where more follows.
+    /// The surroundings of a record's message, or `None` for a whole line. Keeps the end of the message if more of the line follows.
     pub(in crate::redact) fn around(&mut self, record: &Record) -> Option<PartContext> {
+        self.current = None;
         let goes_on = record.metadata.get(INCOMPLETE) == Some(&Value::Bool(true));
         let part = record.metadata.get(PART).and_then(Value::as_u64);
-        let before = match (part, self.lines.is_empty()) {
-            (Some(part), false) => self.take(&record.source, part),
-            _ => None,
-        };
+        if part.is_none() && !goes_on {
+            return None;
+        }
+        let writer = (record.source.clone(), writer_of(record));
+        let before = part.and_then(|part| self.take(&writer, part));
         if !goes_on && before.is_none() {
             return None;
         }
@@ -89,7 +122,8 @@ impl OpenLines {
                 stored: String::new(),
                 is_restored: false,
             };
-            self.keep(&record.source, tail);
+            self.current = Some(writer.clone());
+            self.keep(writer, tail);
         }
         Some(PartContext {
             before,
@@ -98,9 +132,10 @@ impl OpenLines {
         })
     }
 
-    /// Notes how the last part of a source is stored.
-    pub(in crate::redact) fn stored(&mut self, source: &Source, message: &str) {
-        if let Some(tail) = self.lines.get_mut(source) {
+    /// Notes how the message of the record that [`Self::around`] saw last is stored.
+    pub(in crate::redact) fn stored(&mut self, message: &str) {
+        let tail = self.current.take();
+        if let Some(tail) = tail.and_then(|writer| self.lines.get_mut(&writer)) {
             let start = message.len().saturating_sub(STORED_BYTES_MAX);
             let start = message.ceil_char_boundary(start);
             message
@@ -112,47 +147,70 @@ impl OpenLines {
 
     /// Whether a line of a source has not ended.
     pub(in crate::redact) fn has(&self, source: &Source) -> bool {
-        self.lines.contains_key(source)
+        self.order.iter().any(|(other, _)| other == source)
     }
 
-    /// The number of the last part of a source, and how it ends in the store.
-    pub(in crate::redact) fn get(&self, source: &Source) -> Option<(u64, String)> {
-        let tail = self.lines.get(source)?;
-        Some((tail.part, tail.stored.clone()))
+    /// The lines of a source that have not ended.
+    pub(in crate::redact) fn get(&self, source: &Source) -> Vec<SavedLine> {
+        let of_source = self.order.iter().filter(|(other, _)| other == source);
+        of_source
+            .filter_map(|writer| {
+                let tail = self.lines.get(writer)?;
+                Some(SavedLine {
+                    writer: writer.1,
+                    part: tail.part,
+                    stored: tail.stored.clone(),
+                })
+            })
+            .collect()
     }
 
     /// Takes up a line that had not ended before a restart.
-    pub(in crate::redact) fn restore(&mut self, source: &Source, part: u64, stored: String) {
+    pub(in crate::redact) fn restore(&mut self, source: &Source, saved: SavedLine) {
         let tail = PartTail {
-            part,
-            text: stored.clone(),
-            stored,
+            part: saved.part,
+            text: saved.stored.clone(),
+            stored: saved.stored,
             is_restored: true,
         };
-        self.keep(source, tail);
+        self.keep((source.clone(), saved.writer), tail);
     }
 
-    /// The end of the part before `part`.
-    fn take(&mut self, source: &Source, part: u64) -> Option<(String, bool)> {
-        let tail = self.lines.remove(source)?;
-        self.order.retain(|other| other != source);
+    /// The end of the part before `part`, and whether that is from before a restart.
+    fn take(&mut self, writer: &Writer, part: u64) -> Option<(String, bool)> {
+        let tail = self.lines.remove(writer)?;
+        self.order.retain(|other| other != writer);
         (tail.part.checked_add(1) == Some(part)).then_some((tail.text, tail.is_restored))
     }
 
-    fn keep(&mut self, source: &Source, tail: PartTail) {
-        self.order.retain(|other| other != source);
+    fn keep(&mut self, writer: Writer, tail: PartTail) {
+        self.order.retain(|other| *other != writer);
         if self.order.len() >= OPEN_LINES_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.lines.remove(&oldest);
-            self.given_up.push(oldest);
+            self.given_up.push(oldest.0);
         }
-        self.order.push_back(source.clone());
-        self.lines.insert(source.clone(), tail);
+        self.order.push_back(writer.clone());
+        self.lines.insert(writer, tail);
     }
 }
 
-/// The last bytes of two texts, not cut within a character.
+/// A checksum of the metadata that tells the writer of a record apart. A source with one writer has no need of it.
+fn writer_of(record: &Record) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    for key in WRITER_KEYS {
+        match record.metadata.get(key) {
+            Some(Value::String(text)) => checksum.update(text.as_bytes()),
+            Some(Value::Number(number)) => checksum.update(number.to_string().as_bytes()),
+            _ => {}
+        }
+        checksum.update(b"\0");
+    }
+    checksum.finalize()
+}
+
+/// The last bytes of two adjacent texts, cut at a character boundary.
 fn tail(before: &str, message: &str) -> String {
     let end = |text: &str, length: usize| {
         let start = text.ceil_char_boundary(text.len().saturating_sub(length));
@@ -189,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_knows_the_end_of_the_one_before() {
+    fn a_part_has_the_end_of_the_previous_one_as_context() {
         let mut open = OpenLines::default();
         assert_eq!(before(&mut open, &record("a", "x", &json!({}))), None);
         assert_eq!(before(&mut open, &first("a", "one ")).as_deref(), Some(""));
@@ -209,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_does_not_follow_knows_nothing() {
+    fn a_part_out_of_sequence_has_no_context() {
         let mut open = OpenLines::default();
         before(&mut open, &first("a", "one"));
         let third = record("a", "three", &json!({"line_part": 3}));
@@ -218,7 +276,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn streams_and_processes_of_one_source_keep_lines_of_their_own() {
+        let mut open = OpenLines::default();
+        let of = |writer: &Value, part: u64, goes_on: bool, message: &str| {
+            let mut metadata = json!({"line_part": part});
+            if goes_on {
+                metadata["line_incomplete"] = json!(true);
+            }
+            let fields = writer.as_object().unwrap().clone();
+            metadata.as_object_mut().unwrap().extend(fields);
+            record("web", message, &metadata)
+        };
+        let writers = [
+            json!({"stream": "stdout"}),
+            json!({"stream": "stderr"}),
+            json!({"pid": "7"}),
+            json!({"pid": "8"}),
+            json!({"pid": 8, "container_id": "3f2b8a301c6e"}),
+        ];
+        for (number, writer) in writers.iter().enumerate() {
+            let first = of(writer, 1, true, &format!("first {number}"));
+            assert_eq!(before(&mut open, &first).as_deref(), Some(""));
+        }
+        for (number, writer) in writers.iter().enumerate() {
+            let second = of(writer, 2, false, "second");
+            let expected = format!("first {number}");
+            assert_eq!(before(&mut open, &second), Some(expected), "{writer}");
+        }
+        assert!(open.lines.is_empty() && open.order.is_empty());
+    }
+
+    #[test]
+    fn the_number_and_the_size_of_open_lines_are_bounded() {
         let mut open = OpenLines::default();
         for number in 0..=OPEN_LINES_MAX {
             let message = "\u{20ac}".repeat(TAIL_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! What the records so far have left open in each source, and what that says about the next record.
+//! Secrets that earlier records of a source have left open, and their effect on the next record.
 
 use super::announced::Announcements;
 use super::keys::OpenKeys;
@@ -14,7 +14,7 @@ use crate::redact::scan::Name;
 use crate::redact::scan::RecordScan;
 use std::collections::BTreeSet;
 
-/// Secrets that the records so far have left open.
+/// Secrets that earlier records have left open.
 #[derive(Debug, Clone, Default)]
 pub(in crate::redact) struct OpenSecrets {
     keys: OpenKeys,
@@ -25,7 +25,7 @@ pub(in crate::redact) struct OpenSecrets {
 }
 
 impl OpenSecrets {
-    /// Whether anything is open in a source.
+    /// Whether a secret is open in a source.
     pub(in crate::redact) fn holds(&self, source: &Source) -> bool {
         self.keys.get(source).is_some()
             || self.announcements.get(source).is_some()
@@ -36,13 +36,13 @@ impl OpenSecrets {
         SavedSecrets {
             key: self.keys.get(source).cloned(),
             announcement: self.announcements.get(source),
-            part: self.lines.get(source),
+            lines: self.lines.get(source),
         }
     }
 
     /// Notes how a record is stored. `was_open` says whether anything was open in its source before it.
     pub(in crate::redact) fn stored(&mut self, record: &Record, was_open: bool) {
-        self.lines.stored(&record.source, &record.message);
+        self.lines.stored(&record.message);
         if was_open || self.holds(&record.source) {
             self.changed.insert(record.source.clone());
         }
@@ -79,12 +79,12 @@ impl OpenSecrets {
         if let Some(announcement) = saved.announcement {
             self.announcements.keep(source, announcement);
         }
-        if let Some((part, stored)) = saved.part {
-            self.lines.restore(source, part, stored);
+        for line in saved.lines {
+            self.lines.restore(source, line);
         }
     }
 
-    /// What the records before tell about the message of this one.
+    /// The secrets of this message that earlier records reveal.
     pub(in crate::redact) fn known(&mut self, scan: &RecordScan<'_>, record: &Record) -> Vec<Edit> {
         let mut known = self.known_of_lines(scan, &record.source, &record.message);
         if let Some(around) = self.lines.around(record) {
@@ -98,7 +98,7 @@ impl OpenSecrets {
         known
     }
 
-    /// The same for what whole lines tell.
+    /// The secrets that earlier whole lines reveal.
     pub(in crate::redact) fn known_of_lines(
         &mut self,
         scan: &RecordScan<'_>,
@@ -114,7 +114,7 @@ impl OpenSecrets {
         known
     }
 
-    /// What a message holds of a private key that began in an earlier record.
+    /// The parts of a private key that began in an earlier record.
     fn known_of_key(&mut self, scan: &RecordScan<'_>, source: &Source, message: &str) -> Vec<Edit> {
         let Some(rule) = scan.private_key() else {
             return Vec::new();

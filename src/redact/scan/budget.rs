@@ -1,27 +1,27 @@
-//! How long the redaction of one record may take.
+//! The time limit for the redaction of one record.
 //!
-//! Every rule is linear in the length of a text, so that no text should ever use this up. It is the bound that holds when a rule
-//! is not, or when the patterns of the settings are slow: a record that exceeds it is withheld, and the records after it are read.
+//! Every rule takes linear time, so that no text should reach the limit. It guards against a rule that does not, and against slow
+//! patterns of the settings: a record that exceeds it is withheld, and the next records are read.
 
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
 use std::cell::Cell;
 
-/// The processor time that a record may take: twenty times as long as the slowest text of 1 MiB.
+/// The processor time that a record may take: twenty times that of the slowest text of 1 MiB.
 pub(super) const RECORD_MS_MAX: u64 = 2000;
 
-/// How much longer it may take for each MiB of the record.
+/// The additional time for each MiB of the record.
 pub(super) const MIB_MS_MAX: u64 = 500;
 
-/// Looks at the clock once in so many steps: it costs as much as several of them.
+/// The number of steps between two looks at the clock, which costs as much as several steps.
 const STEPS_BETWEEN: u32 = 64;
 
-/// The processor time that is left for a record. Time that other threads use does not count.
+/// The processor time that remains for a record. The time of other threads does not count.
 #[derive(Debug)]
 pub(in crate::redact) struct TimeBudget {
     ms_max: u64,
     steps: Cell<u32>,
-    /// When it is used up, in nanoseconds of the thread's clock; unknown until the first look.
+    /// The end of the budget, in nanoseconds of the clock of the thread. Unknown until the first look.
     ends_at: Cell<Option<u64>>,
     is_spent: Cell<bool>,
 }
@@ -43,7 +43,7 @@ impl TimeBudget {
         }
     }
 
-    /// Counts a step; true once the time is used up.
+    /// Counts a step, and returns whether the time is used up.
     pub(in crate::redact) fn step(&self) -> bool {
         let steps = self.steps.get().saturating_add(1);
         if steps < STEPS_BETWEEN {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_spent_after_its_time_and_stays_so() {
+    fn stays_spent_once_the_time_is_used_up() {
         let none = TimeBudget::of_ms(0);
         assert!((1..STEPS_BETWEEN).all(|_| !none.step()));
         assert!(none.step() && none.step() && none.is_spent());

@@ -1,5 +1,4 @@
-//! Patterns of the settings: compiled within bounds at the start, matched in time linear in the
-//! text.
+//! Patterns of the settings. They are compiled at the start within limits, and matched in linear time.
 
 use crate::redact::error::Error;
 use regex_automata::Anchored;
@@ -12,20 +11,17 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use std::ops::Range;
 
-/// Enough for every kind of secret that an installation has of its own; each costs one more pass
-/// over every text.
+/// Enough for the kinds of secrets that an installation adds. Each pattern costs one more pass over every text.
 pub(in crate::redact) const PATTERNS_MAX: usize = 64;
 
-/// Room for a few hundred alternatives; with 64 patterns the automatons still take less than a
-/// small machine has.
+/// Room for a few hundred alternatives. 64 automatons of this size still fit into a small machine.
 pub(in crate::redact) const AUTOMATON_BYTES_MAX: usize = 1 << 20;
 
-/// How many bytes may be looked at for each byte of a text before the rest of it is hidden unseen.
-/// Searching for the next match starts anew after each one, and a pattern like `.*x|y` reads to the
-/// end of the line each time.
+/// The maximum number of bytes that are read for each byte of a text; beyond that the rest is redacted unseen. The search restarts
+/// after each match, and a pattern such as `.*x|y` reads to the end of the line each time.
 pub(in crate::redact) const STEPS_PER_BYTE_MAX: usize = 32;
 
-/// A pattern ready to run.
+/// A compiled pattern.
 #[derive(Debug)]
 pub(in crate::redact) struct Custom {
     number: usize,
@@ -48,8 +44,8 @@ pub(in crate::redact) fn compile(patterns: &[String]) -> Result<Vec<Custom>, Err
         .collect()
 }
 
-/// Splits the text of a setting into patterns: at commas, where `\,` is a comma of a pattern. White
-/// space around a pattern does not belong to it, and empty places are no patterns.
+/// Splits the text of a setting into patterns at commas; `\,` is a comma within a pattern. White space around a pattern is removed, and
+/// empty patterns are ignored.
 #[must_use]
 pub fn split_patterns(setting: &str) -> Vec<String> {
     let mut patterns = vec![String::new()];
@@ -114,20 +110,19 @@ impl Custom {
         })
     }
 
-    /// The name under which its redactions are told.
+    /// Its id in `metadata.redacted`.
     pub(in crate::redact) fn id(&self) -> String {
         format!("pattern-{}", self.number)
     }
 
-    /// Tells every match, left to right. Where the search would take more than its share of steps,
-    /// everything that has not been looked at counts as matched.
+    /// Calls `tell` for every match from left to right. If the search takes too many steps, the unread rest counts as a match.
     pub(in crate::redact) fn find(&self, text: &[u8], mut tell: impl FnMut(Range<usize>)) {
         if let Some(unseen) = self.find_seen(text, &mut tell) {
             tell(unseen);
         }
     }
 
-    /// The same, but what has not been looked at is given back.
+    /// The same, but returns the unread rest.
     pub(super) fn find_seen(
         &self,
         text: &[u8],
@@ -159,7 +154,7 @@ impl Custom {
         }
     }
 
-    /// Where the leftmost match at or after `at` ends.
+    /// The end of the leftmost match at or after `at`.
     fn end(&self, text: &[u8], at: usize, steps: &mut usize) -> Search {
         let automaton = &self.forward;
         let input = Input::new(text).range(at..);
@@ -187,7 +182,7 @@ impl Custom {
         Search::of(end.map(|end| at..end))
     }
 
-    /// Where the match that ends at the range's end starts.
+    /// The start of the match that ends at the end of the range.
     fn start(&self, text: &[u8], range: Range<usize>, steps: &mut usize) -> Search {
         let automaton = &self.backward;
         let input = Input::new(text)
@@ -331,14 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn a_match_is_widened_to_whole_characters() {
+    fn widens_a_match_to_whole_characters() {
         let text = "\u{20ac}x\u{20ac}";
         assert_eq!(matches("(?-u:\\xacx)", text.as_bytes()), [(0, 4)]);
         assert_eq!(matches("(?-u:x\\xe2)", text.as_bytes()), [(3, 7)]);
     }
 
     #[test]
-    fn a_search_that_takes_too_long_hides_the_rest() {
+    fn redacts_the_rest_if_the_search_takes_too_long() {
         let text = "y".repeat(10_000);
         let found = matches(".*x|y", text.as_bytes());
         let hidden: usize = found.iter().map(|(start, end)| end - start).sum();
@@ -347,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_split_at_its_commas() {
+    fn splits_a_setting_at_its_commas() {
         assert_eq!(split_patterns(""), [""; 0]);
         assert_eq!(split_patterns(" a , ,b"), ["a", "b"]);
         assert_eq!(split_patterns(r"a{2\,3},\\,\d"), [r"a{2,3}", r"\\", r"\d"]);

@@ -1,47 +1,46 @@
-//! The first pass over a text: finds where one of the rules' literals stands, in any case of its
-//! letters.
+//! The first pass over a text: finds the literals of the rules, ignoring ASCII case.
 //!
-//! Each byte is of one of 64 classes: a letter in any case, a digit, one of a few signs, another byte of a literal, or none. A bit for
-//! each three classes in a row says whether a literal may start there; only where it is set the class of the fourth byte is asked and
-//! then the literals themselves are compared. The table of bits has 32 KiB, and a step needs nothing of the one before but a shift:
-//! measured, this is about three times as fast as an automaton over the same literals.
+//! Each byte belongs to one of 64 classes: a letter in either case, a digit, one of a few signs, another byte of a literal, or none. A
+//! bit per sequence of three classes says whether a literal may start there. Only if it is set, the class of the fourth byte is checked
+//! and the literals are compared. The bit table takes 32 KiB, and each step depends on the previous one only through a shift. Measured,
+//! this is about three times as fast as an automaton over the same literals.
 
 use std::ops::Range;
 
-/// How many bytes of a literal are looked up at each place of a text; no literal is shorter.
+/// The number of bytes that are looked up at each position. No literal is shorter.
 const KNOWN: usize = 3;
 
-/// How many bits a class takes.
+/// The number of bits of a class.
 const CLASS_BITS: usize = 6;
 
 /// Keeps the classes of the last three bytes.
 const INDEX_MASK: usize = (1 << (CLASS_BITS * KNOWN)) - 1;
 
-/// The class of bytes that are in no literal.
+/// The class of bytes that do not occur in any literal.
 const NO_CLASS: u8 = 63;
 
-/// The class of bytes of literals that have none of their own.
+/// The common class of all other bytes of literals.
 const OTHER_CLASS: u8 = 62;
 
-/// Words of the table of bits.
+/// The number of words of the bit table.
 const WORDS: usize = (INDEX_MASK + 1) / 64;
 
-/// Literals of rules, ready to be looked for.
+/// Literals of rules, prepared for the search.
 #[derive(Debug)]
 pub(super) struct Literals {
     classes: Box<[u8; 256]>,
-    /// A bit for each three classes that a literal starts with.
+    /// One bit for each sequence of three classes, set if a literal starts with it.
     starts: Box<[u64]>,
-    /// How many bits are set in the words before each.
+    /// For each word the number of bits that are set in the words before it.
     ranks: Box<[u16]>,
-    /// The literals that start with three classes, by these: one for each bit that is set.
+    /// The literals by their first three classes: one group for each bit that is set.
     groups: Vec<(usize, LiteralGroup)>,
 }
 
 /// Literals whose first bytes are of the same classes.
 #[derive(Debug, Default)]
 struct LiteralGroup {
-    /// The classes that may come fourth, a bit for each.
+    /// One bit for each class that the fourth byte may have.
     fourth: u64,
     literals: Vec<Literal>,
 }
@@ -55,7 +54,7 @@ struct Literal {
 
 /// The class of a byte of a literal.
 fn class_of(byte: u8) -> u8 {
-    /// Signs that literals have, each with a class of its own.
+    /// The signs in literals that have their own class.
     const SIGNS: &[u8] = b"_-.:/ %$\"=<>&?@~|(\\'";
     match byte {
         b'a'..=b'z' => byte - b'a',
@@ -123,7 +122,7 @@ impl Literals {
             }
         };
         if let Some((_, group)) = self.groups.get_mut(place) {
-            // behind its end anything may come
+            // any byte may follow the end of a literal
             group.fourth |= literal
                 .text
                 .get(KNOWN)
@@ -132,8 +131,7 @@ impl Literals {
         }
     }
 
-    /// Tells each place where a literal stands, from left to right, with the rule that it belongs
-    /// to; stops where `visit` says so.
+    /// Calls `visit` with the rule and the range of each literal, from left to right, until it returns [`Go::Stop`].
     #[expect(
         clippy::indexing_slicing,
         reason = "a byte is less than 256 and the index is masked: no check is left"
@@ -152,7 +150,7 @@ impl Literals {
         }
     }
 
-    /// Whether any literal stands in a text.
+    /// Whether a text contains any literal.
     pub(super) fn are_in(&self, text: &[u8]) -> bool {
         let mut found = false;
         self.visit(text, |_, _| {
@@ -162,7 +160,7 @@ impl Literals {
         found
     }
 
-    /// Tells the literals that stand at `start`, where the first three bytes have these classes.
+    /// Visits the literals at `start`, where the first three bytes have these classes.
     #[cold]
     fn compare(
         &self,
@@ -201,12 +199,12 @@ impl Literals {
     }
 }
 
-/// Whether to look for more.
+/// Whether to continue the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Go {
-    /// Look for more.
+    /// Continue.
     On,
-    /// That was enough.
+    /// Stop.
     Stop,
 }
 
@@ -249,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_stops_when_told() {
+    fn stops_on_request() {
         let mut count = 0;
         Literals::new(&[("key", 0)]).visit(b"key key", |_, _| {
             count += 1;
@@ -259,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_plain_search_finds_is_found() {
+    fn agrees_with_a_plain_search() {
         let literals: Vec<_> = ["abc", "abcab", "bca", "aaa", "cab", "b_-"]
             .into_iter()
             .zip(0..)

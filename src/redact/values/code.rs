@@ -1,31 +1,30 @@
-//! Signs that another program has written as codes: an access log writes `"` as `\x22`, an address
-//! as `%22`, JSON for a page as `\u0022`, HTML as `&quot;`.
+//! Quotes and signs in encoded form: an access log writes `"` as `\x22`, a URL as `%22`, JSON as `\u0022`, HTML as `&quot;`.
 
 use super::space::is_space;
 use memchr::memmem;
 use std::ops::Range;
 
-/// A quote that is written as a code.
+/// An encoded quote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code {
     /// The code without the backslashes before it.
     text: &'static [u8],
-    /// Whether backslashes stand before it.
+    /// Whether backslashes precede it.
     slashes: bool,
-    /// How many bytes it takes.
+    /// Its length in bytes.
     pub(in crate::redact) length: usize,
 }
 
-/// The codes that follow one or more backslashes.
+/// Codes that follow one or more backslashes.
 const AFTER_SLASHES: &[&[u8]] = &[b"x22", b"x27", b"u0022", b"u0027"];
 
-/// The others.
+/// Codes without backslashes.
 const OTHERS: &[&[u8]] = &[b"%22", b"%27", b"&quot;", b"&#34;", b"&#39;", b"&apos;"];
 
-/// A text that was escaped more often than this is not understood.
+/// The maximum number of backslashes that is understood.
 const SLASHES_MAX: usize = 7;
 
-/// The quote that is written as a code at `at`, if one is.
+/// The encoded quote at `at`, if any.
 pub(super) fn quote_at(text: &[u8], at: usize) -> Option<Code> {
     let rest = text.get(at..)?;
     if !matches!(rest.first(), Some(b'\\' | b'%' | b'&')) {
@@ -46,7 +45,7 @@ pub(super) fn quote_at(text: &[u8], at: usize) -> Option<Code> {
     })
 }
 
-/// What a coded sign between a name and its value is, and its length: `\u003d` is `=`.
+/// The encoded sign at the start of a text, and its length: `\u003d` is `=`.
 pub(in crate::redact) fn sign_at(text: &[u8]) -> Option<(u8, usize)> {
     const SIGNS: &[(&[u8], u8)] = &[
         (b"u003d", b'='),
@@ -79,8 +78,8 @@ pub(in crate::redact) fn sign_at(text: &[u8]) -> Option<(u8, usize)> {
     Some((*sign, slashes + known.len()))
 }
 
-/// The text with letters and digits that are written as codes of JSON (`\u0079`) written out; nothing where it has none. Nobody has
-/// to write them so, and a name written so would not be found.
+/// Decodes letters and digits that are written as JSON escapes (`\u0079`), so that names in this form are found. Returns `None` for a
+/// text without any.
 pub(in crate::redact) fn without_escaped_letters(text: &[u8]) -> Option<Vec<u8>> {
     memchr::memchr(b'\\', text)?;
     let mut plain: Option<Vec<u8>> = None;
@@ -103,7 +102,7 @@ pub(in crate::redact) fn without_escaped_letters(text: &[u8]) -> Option<Vec<u8>>
     Some(plain)
 }
 
-/// The backslashes at the start of the text; none where there are too many.
+/// The number of backslashes at the start of a text, or 0 if there are too many.
 fn slashes(text: &[u8]) -> usize {
     let longest = text.iter().take(SLASHES_MAX + 1);
     let count = longest.take_while(|&&byte| byte == b'\\').count();
@@ -111,9 +110,8 @@ fn slashes(text: &[u8]) -> usize {
 }
 
 impl Code {
-    /// Where what this quote opened ends: the end of the content, and the place after the closing
-    /// quote. A plain quote closes it, too, as it would have been written as a code inside; so does
-    /// white space in an address. Without any of them both are the end of the text.
+    /// The end of the quoted content, and the end of the closing quote. A plain quote also closes it, as it would be encoded inside;
+    /// so does white space in a URL. Without a closing quote both are the end of the text.
     pub(in crate::redact) fn close(self, rest: &[u8]) -> (usize, usize) {
         let mut read = 0;
         for offset in memmem::find_iter(rest, self.text) {
@@ -133,7 +131,7 @@ impl Code {
         (end, end)
     }
 
-    /// Where in this range the text that the code was written for ends.
+    /// The position in this range at which the encoded text ends.
     fn outside(self, rest: &[u8], range: Range<usize>) -> Option<usize> {
         let ends = |byte: &u8| match byte {
             b'"' => true,
@@ -146,7 +144,7 @@ impl Code {
     }
 }
 
-/// Whether a text ends in a backslash that is written as a code, so that what follows is escaped.
+/// Whether a text ends in an encoded backslash, which escapes the next character.
 fn is_escape(text: &[u8]) -> bool {
     [&b"\\x5C"[..], b"\\x5c", b"%5C", b"%5c", b"\\u005c"]
         .iter()

@@ -1,7 +1,6 @@
 //! Shows entries: where to begin, which to print, when to stop, and how to go on with what comes.
 
 use super::boots;
-use super::failure::unreadable;
 use super::print;
 use super::request::{BootChoice, LineCount, Show, StartPoint};
 use crate::cli::failure::Failure;
@@ -28,7 +27,7 @@ pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Re
         left: u64::MAX,
         last: None,
     };
-    shower.begin(journal)?;
+    shower.begin(journal);
     while shower.step(journal)?.is_continue() {}
     if show.follow {
         shower.follow(journal)?;
@@ -47,7 +46,7 @@ struct Shower<'a> {
 
 impl Shower<'_> {
     /// Goes to where printing begins.
-    fn begin(&mut self, journal: &mut Journal) -> Result<(), Failure> {
+    fn begin(&mut self, journal: &mut Journal) {
         let show = self.show;
         match show.lines {
             Some(LineCount::First(lines)) => self.left = lines,
@@ -73,25 +72,25 @@ impl Shower<'_> {
                 (_, None) => Seek::Head,
             },
         };
-        journal.seek(&seek).map_err(unreadable)
+        journal.seek(&seek);
     }
 
-    fn begin_at_the_end(&mut self, journal: &mut Journal) -> Result<(), Failure> {
+    fn begin_at_the_end(&mut self, journal: &mut Journal) {
         let seek = match self.show.until {
             Some(until) => {
                 Seek::Realtime(u64::try_from(until.get()).unwrap_or(0).saturating_add(1))
             }
             None => Seek::Tail,
         };
-        journal.seek(&seek).map_err(unreadable)
+        journal.seek(&seek);
     }
 
     /// Walks back over `lines` wanted entries and stands before the last of them.
-    fn begin_before_the_end(&mut self, journal: &mut Journal, lines: u64) -> Result<(), Failure> {
-        self.begin_at_the_end(journal)?;
+    fn begin_before_the_end(&mut self, journal: &mut Journal, lines: u64) {
+        self.begin_at_the_end(journal);
         let (mut wanted, mut first) = (0, None);
         while wanted < lines
-            && let Some(event) = journal.previous().map_err(unreadable)?
+            && let Some(event) = journal.previous()
         {
             let Event::Entry(entry) = event else { continue };
             if self.is_before(&entry) {
@@ -103,7 +102,7 @@ impl Shower<'_> {
             }
         }
         let seek = first.map_or(Seek::Tail, Seek::Cursor);
-        journal.seek(&seek).map_err(unreadable)
+        journal.seek(&seek);
     }
 
     /// Prints the next entry, if there is one and it is wanted.
@@ -117,7 +116,7 @@ impl Shower<'_> {
         } else {
             journal.next()
         };
-        match event.map_err(unreadable)? {
+        match event {
             None => Ok(ControlFlow::Break(())),
             Some(Event::Gap(gap)) => {
                 eprintln!(
@@ -191,7 +190,7 @@ impl Shower<'_> {
             if !self.output.advance()? {
                 return Ok(());
             }
-            journal.wait(PATIENCE).map_err(unreadable)?;
+            journal.wait(PATIENCE);
         }
     }
 

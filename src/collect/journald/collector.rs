@@ -159,16 +159,16 @@ impl Collector for JournaldCollector {
         let Stage::Open(journal) = &mut self.stage else {
             return Ok(());
         };
-        let result = read_entries(journal, &self.rules, &mut self.joining, &mut intake);
+        let is_more = read_entries(journal, &self.rules, &mut self.joining, &mut intake);
         let mut positions = journal.changed_positions();
-        if matches!(result, Ok(false)) && self.joining.expire(&mut intake) {
+        if !is_more && self.joining.expire(&mut intake) {
             positions = journal.positions();
         }
         for position in positions {
             self.joining.save(&position, &mut intake);
         }
         self.tell_problems(&mut intake);
-        self.has_more = result? || !self.untold.is_empty();
+        self.has_more = is_more || !self.untold.is_empty();
         Ok(())
     }
 
@@ -179,13 +179,8 @@ impl Collector for JournaldCollector {
         let due = self.joining.due();
         let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let patience = until_due.map_or(patience, |until| until.min(patience));
-        let waited = match &mut self.stage {
-            Stage::Open(journal) => journal.wait(patience),
-            Stage::Closed(..) => return,
-        };
-        if waited.is_err() {
-            // the next read tells the error; until then it must not be met in a busy loop
-            std::thread::sleep(patience.min(Duration::from_secs(1)));
+        if let Stage::Open(journal) = &mut self.stage {
+            journal.wait(patience);
         }
     }
 }
@@ -218,13 +213,13 @@ fn read_entries(
     rules: &EntryRules,
     joining: &mut Joining,
     intake: &mut Intake<'_>,
-) -> Result<bool, Error> {
+) -> bool {
     let mut is_refreshed = false;
     for _ in 0..ENTRIES_MAX {
         if intake.is_full() {
-            return Ok(true);
+            return true;
         }
-        match journal.next().map_err(error)? {
+        match journal.next() {
             Some(Event::Gap(gap)) => {
                 intake.push(gap_record(&gap));
                 continue;
@@ -236,22 +231,12 @@ fn read_entries(
             None => {}
         }
         // once: what comes in the meantime is for the next read
-        if is_refreshed || !journal.refresh().map_err(error)? {
-            return Ok(false);
+        if is_refreshed || !journal.refresh() {
+            return false;
         }
         is_refreshed = true;
     }
-    Ok(true)
-}
-
-fn error(error: JournalError) -> Error {
-    Error::Io {
-        what: "read the journal".to_owned(),
-        source: match error {
-            JournalError::Io { source, .. } => source,
-            other => io::Error::other(other),
-        },
-    }
+    true
 }
 
 /// Says how much the first start did not read.

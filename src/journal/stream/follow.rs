@@ -51,8 +51,8 @@ impl Journal {
     }
 
     /// Looks whether files have grown, appeared, were renamed or went. `true` when there may be something new.
-    pub fn refresh(&mut self) -> Result<bool, Error> {
-        Ok(self.look(true))
+    pub fn refresh(&mut self) -> bool {
+        self.look(true)
     }
 
     /// [`refresh`](Self::refresh), of all files or of those that are likely to have grown.
@@ -97,14 +97,14 @@ impl Journal {
     }
 
     /// Waits until something changes, but no longer than `patience`.
-    pub fn wait(&mut self, patience: Duration) -> Result<(), Error> {
+    pub fn wait(&mut self, patience: Duration) {
         let start = Instant::now();
         let mut all = true;
         while !self.look(all) {
             all = false;
             let left = patience.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Ok(());
+                return;
             }
             let nap = left.min(self.options.poll);
             match &self.watch {
@@ -112,11 +112,10 @@ impl Journal {
                 None => std::thread::sleep(nap),
             }
         }
-        Ok(())
     }
 
     /// Goes elsewhere. Positions become those of the new place.
-    pub fn seek(&mut self, seek: &Seek) -> Result<(), Error> {
+    pub fn seek(&mut self, seek: &Seek) {
         let seek = &self.resolve(seek);
         self.emitted = None;
         self.current = None;
@@ -146,7 +145,6 @@ impl Journal {
         if *seek != Seek::Resume {
             self.take_positions();
         }
-        Ok(())
     }
 
     /// Looks at the counts of entries: of all files when one of them is told to have changed, else of those that are
@@ -655,7 +653,7 @@ mod tests {
     /// Reads to the end: numbers, and how many are told to be gone.
     fn drain(journal: &mut Journal, seqnums: &mut Vec<u64>) -> u64 {
         let mut gone = 0;
-        while let Some(event) = journal.next().unwrap() {
+        while let Some(event) = journal.next() {
             match event {
                 Event::Entry(entry) => seqnums.push(entry.seqnum()),
                 Event::Gap(gap) => gone += gap.count(),
@@ -702,13 +700,13 @@ mod tests {
                     Step::Read => {
                         gone += drain(&mut journal, &mut seqnums);
                         journal.last_scan = None;
-                        journal.refresh().unwrap();
+                        journal.refresh();
                         gone += drain(&mut journal, &mut seqnums);
                     }
                     Step::Restart => {
                         directory.hidden.lock().unwrap().clear();
                         journal.last_scan = None;
-                        journal.refresh().unwrap();
+                        journal.refresh();
                         gone += drain(&mut journal, &mut seqnums);
                         options.resume = journal.positions();
                         journal = Journal::open_listed(options.clone(), directory.list());

@@ -160,30 +160,26 @@ impl Journal {
         clippy::should_implement_trait,
         reason = "an entry borrows from the journal, which an iterator cannot say"
     )]
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, Error> {
+    pub fn next(&mut self) -> Option<Event<'_>> {
         loop {
             if let Some(gap) = self.take_gap() {
-                return Ok(Some(Event::Gap(gap)));
+                return Some(Event::Gap(gap));
             }
             self.look_for_skipped();
-            let Some((member, cursor)) = self.step(Direction::Forward) else {
-                return Ok(None);
-            };
+            let (member, cursor) = self.step(Direction::Forward)?;
             let known = self.is_delivered(member, &cursor)
                 || self.volatile_origins && self.delivered_copy(member, &cursor);
             self.note_delivered(member, &cursor);
             if !known {
-                return Ok(self.entry(member, cursor).map(Event::Entry));
+                return self.entry(member, cursor).map(Event::Entry);
             }
         }
     }
 
     /// The entry before the present place. `None` at the beginning.
-    pub fn previous(&mut self) -> Result<Option<Event<'_>>, Error> {
-        match self.step(Direction::Backward) {
-            Some((member, cursor)) => Ok(self.entry(member, cursor).map(Event::Entry)),
-            None => Ok(None),
-        }
+    pub fn previous(&mut self) -> Option<Event<'_>> {
+        let (member, cursor) = self.step(Direction::Backward)?;
+        self.entry(member, cursor).map(Event::Entry)
     }
 
     /// What was found wrong since this was asked last.

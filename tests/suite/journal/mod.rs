@@ -67,7 +67,7 @@ fn seen(event: &Event<'_>) -> Option<Seen> {
 
 fn forward(journal: &mut Journal) -> Vec<Seen> {
     let mut all = Vec::new();
-    while let Some(event) = journal.next().unwrap() {
+    while let Some(event) = journal.next() {
         all.extend(seen(&event));
     }
     all
@@ -75,7 +75,7 @@ fn forward(journal: &mut Journal) -> Vec<Seen> {
 
 fn backward(journal: &mut Journal) -> Vec<Seen> {
     let mut all = Vec::new();
-    while let Some(event) = journal.previous().unwrap() {
+    while let Some(event) = journal.previous() {
         all.extend(seen(&event));
     }
     all
@@ -207,7 +207,7 @@ fn many_archived_files_are_not_all_held_open() {
     let one = directory.path().join("system@0.journal");
     let all = forward(&mut Journal::open(of_file(&one)));
     let mut found = Vec::new();
-    while let Some(event) = journal.next().unwrap() {
+    while let Some(event) = journal.next() {
         found.extend(seen(&event));
         assert!(held() <= 257, "{} after {} entries", held(), found.len());
     }
@@ -298,9 +298,9 @@ fn reading_goes_on_exactly_after_every_cursor() {
     let all = forward(&mut journal);
     for (number, seen) in all.iter().enumerate().step_by(7) {
         let cursor: Cursor = seen.cursor.parse().unwrap();
-        journal.seek(&Seek::After(cursor)).unwrap();
+        journal.seek(&Seek::After(cursor));
         assert_same(&forward(&mut journal), &all[number + 1..], &path);
-        journal.seek(&Seek::Cursor(cursor)).unwrap();
+        journal.seek(&Seek::Cursor(cursor));
         assert_same(&forward(&mut journal), &all[number..], &path);
     }
 }
@@ -313,7 +313,7 @@ fn positions_resume_exactly_after_every_entry() {
     for stop in (1..all.len()).step_by(13) {
         let mut journal = Journal::open(of_directory(&path));
         for _ in 0..stop {
-            journal.next().unwrap().unwrap();
+            journal.next().unwrap();
         }
         let resume = journal.positions();
         let options = JournalOptions {
@@ -383,14 +383,14 @@ fn follow(
     while idle < 3 {
         let ended = child.try_wait().unwrap().is_some();
         let before = followed.entries + followed.missing;
-        while let Some(event) = journal.next().unwrap() {
+        while let Some(event) = journal.next() {
             note(&mut followed, &event);
         }
         if ended && followed.entries + followed.missing == before {
             idle += 1;
         }
         std::thread::sleep(pause);
-        journal.wait(std::time::Duration::from_millis(50)).unwrap();
+        journal.wait(std::time::Duration::from_millis(50));
     }
     assert!(child.wait().unwrap().success());
     followed
@@ -484,7 +484,7 @@ fn drain(journal: &mut Journal) -> (Vec<String>, u64) {
     let mut messages = Vec::new();
     let mut missing = 0;
     for _ in 0..3 {
-        while let Some(event) = journal.next().unwrap() {
+        while let Some(event) = journal.next() {
             match event {
                 Event::Gap(gap) => missing += gap.count(),
                 Event::Entry(entry) => {
@@ -493,7 +493,7 @@ fn drain(journal: &mut Journal) -> (Vec<String>, u64) {
                 }
             }
         }
-        journal.refresh().unwrap();
+        journal.refresh();
     }
     (messages, missing)
 }
@@ -667,7 +667,7 @@ fn within_a_private_journald_that_is_flushed() {
         ..options
     };
     for mut journal in [journal, Journal::open(resumed)] {
-        journal.refresh().unwrap();
+        journal.refresh();
         let (after, missing) = drain(&mut journal);
         let logged = |text: &&String| {
             ["before", "between", "after"]
@@ -861,7 +861,7 @@ fn compare_matches(options: &JournalOptions, rounds: usize) {
         assert_same(&back, &wanted, Path::new(&what));
         if let Some(middle) = wanted.get(wanted.len() / 2) {
             let cursor = middle.cursor.parse().unwrap();
-            journal.seek(&Seek::After(cursor)).unwrap();
+            journal.seek(&Seek::After(cursor));
             assert_same(
                 &forward(&mut journal),
                 &wanted[wanted.len() / 2 + 1..],
@@ -1001,9 +1001,9 @@ fn numbers_and_times_of_a_boot_are_places() {
                 },
                 Seek::Cursor(cursor),
             ] {
-                journal.seek(&seek).unwrap();
+                journal.seek(&seek);
                 assert_same(&forward(&mut journal), &all[number..], path);
-                journal.seek(&seek).unwrap();
+                journal.seek(&seek);
                 let mut back = backward(&mut journal);
                 back.reverse();
                 assert_same(&back, &all[..number], path);
@@ -1016,7 +1016,7 @@ fn numbers_and_times_of_a_boot_are_places() {
                 seqnum: 1,
             },
         ] {
-            journal.seek(&seek).unwrap();
+            journal.seek(&seek);
             assert_eq!(forward(&mut journal).len(), 0);
             assert_eq!(backward(&mut journal).len(), all.len());
         }
@@ -1027,18 +1027,18 @@ fn numbers_and_times_of_a_boot_are_places() {
 fn reading_turns_round_anywhere() {
     let mut journal = Journal::open(of_directory(&root().join("tests/fixtures/journal")));
     let all = forward(&mut journal);
-    journal.seek(&Seek::Head).unwrap();
+    journal.seek(&Seek::Head);
     let mut random = Seeded(7);
     let mut at = 0_usize;
     for _ in 0..2_000 {
         let (event, expected) = if random.below(2) == 0 {
             let next = if at > all.len() { None } else { all.get(at) };
             at = (at + 1).min(all.len() + 1);
-            (journal.next().unwrap(), next)
+            (journal.next(), next)
         } else {
             at = at.saturating_sub(1);
             (
-                journal.previous().unwrap(),
+                journal.previous(),
                 at.checked_sub(1).and_then(|at| all.get(at)),
             )
         };

@@ -13,10 +13,10 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
-use vmlog::journal::Event;
+use vmlog::journal::EntryMatches;
 use vmlog::journal::Journal;
+use vmlog::journal::JournalEvent;
 use vmlog::journal::JournalOptions;
-use vmlog::journal::Matches;
 use vmlog::journal::Seek;
 use vmlog::journal::layout;
 
@@ -183,7 +183,7 @@ fn open(directory: &Path) -> Journal {
 fn visit(directory: &Path) -> (u64, u64) {
     let mut journal = open(directory);
     let (mut entries, mut bytes) = (0, 0);
-    while let Some(Event::Entry(entry)) = journal.next() {
+    while let Some(JournalEvent::Entry(entry)) = journal.next() {
         entries += 1;
         for (name, value) in entry.fields() {
             bytes += (black_box(name).len() + black_box(value).len()) as u64;
@@ -200,7 +200,7 @@ fn project(directory: &Path) -> u64 {
     });
     let mut kept = Vec::new();
     let mut bytes = 0;
-    while let Some(Event::Entry(entry)) = journal.next() {
+    while let Some(JournalEvent::Entry(entry)) = journal.next() {
         kept.clear();
         black_box(entry.realtime());
         for (_, value) in entry.fields() {
@@ -216,11 +216,11 @@ fn one_unit(directory: &Path) -> u64 {
     let (name, value) = UNIT.split_once('=').expect("a match");
     let mut journal = Journal::open(JournalOptions {
         directories: vec![directory.to_owned()],
-        matches: Matches::default().and(name.as_bytes(), value.as_bytes()),
+        matches: EntryMatches::default().and(name.as_bytes(), value.as_bytes()),
         ..JournalOptions::default()
     });
     let mut entries = 0;
-    while let Some(Event::Entry(entry)) = journal.next() {
+    while let Some(JournalEvent::Entry(entry)) = journal.next() {
         entries += u64::from(black_box(entry.fields().count()) > 0);
     }
     entries
@@ -232,7 +232,7 @@ fn last(directory: &Path, wanted: u64) -> u64 {
     journal.seek(&Seek::Tail);
     let mut entries = 0;
     while entries < wanted
-        && let Some(Event::Entry(entry)) = journal.previous()
+        && let Some(JournalEvent::Entry(entry)) = journal.previous()
     {
         entries += u64::from(black_box(entry.fields().count()) > 0);
     }
@@ -280,7 +280,7 @@ fn latency() {
         let patience = Duration::from_millis(200);
         journal.wait(patience);
         while let Some(event) = journal.next() {
-            if let Event::Entry(entry) = event
+            if let JournalEvent::Entry(entry) = event
                 && entry.field(b"SYSLOG_IDENTIFIER") == Some(b"latency")
             {
                 took.push(micros_now().saturating_sub(entry.realtime()));

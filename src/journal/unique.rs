@@ -6,8 +6,8 @@ use crate::journal::file::cache::EntryBuffer;
 use crate::journal::file::chain::Chain;
 use crate::journal::file::data::DataHead;
 use crate::journal::file::data::object_size;
-use crate::journal::file::journal_file::Limits;
-use crate::journal::file::journal_file::Parts;
+use crate::journal::file::journal_file::FileParts;
+use crate::journal::file::journal_file::LoadLimits;
 use crate::journal::file::lookup::check_chain;
 use crate::journal::file::lookup::first_of_bucket;
 use crate::journal::file::payload::Extent;
@@ -19,7 +19,7 @@ use crate::journal::format::id::Id128;
 use crate::journal::format::layout;
 use crate::journal::format::layout::object_type;
 use crate::journal::stream::journal::Journal;
-use crate::journal::stream::member::Member;
+use crate::journal::stream::member::StreamFile;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -159,7 +159,7 @@ impl Journal {
     /// Asks every file; what is wrong with one is told and the others are asked nevertheless.
     fn each_file(
         &mut self,
-        mut ask: impl FnMut(&mut Member, &mut Inflater, &mut Vec<Error>) -> Result<(), Error>,
+        mut ask: impl FnMut(&mut StreamFile, &mut Inflater, &mut Vec<Error>) -> Result<(), Error>,
     ) {
         let mut inflater = Inflater::default();
         let mut problems = Vec::new();
@@ -183,7 +183,7 @@ type Each<'a> = &'a mut dyn FnMut(&[u8], Option<&DataHead>);
 /// Goes over the payloads of one field, newest first, that some entry has. Those over the limit are left out, and the
 /// last of them is told.
 fn each_value(
-    parts: &mut Parts<'_>,
+    parts: &mut FileParts<'_>,
     name: &[u8],
     limit: usize,
     each: Each<'_>,
@@ -227,7 +227,7 @@ fn over_limit(what: &'static str, offset: u64, limit: usize) -> Error {
 
 /// Goes over all payloads of all entries: what is left where the indexes are damaged.
 fn scan(
-    member: &mut Member,
+    member: &mut StreamFile,
     (inflater, problems): (&mut Inflater, &mut Vec<Error>),
     limit: usize,
     each: Each<'_>,
@@ -238,7 +238,7 @@ fn scan(
         let Ok(entry) = member.entry(number, problems) else {
             continue;
         };
-        let mut limits = Limits {
+        let mut limits = LoadLimits {
             field_bytes_max: limit,
             whole: true,
             inflater,
@@ -258,7 +258,7 @@ fn scan(
 }
 
 /// The first and the last entry of each boot of a file.
-fn ends_of_boots(member: &mut Member, inflater: &mut Inflater) -> Result<Vec<Cursor>, Error> {
+fn ends_of_boots(member: &mut StreamFile, inflater: &mut Inflater) -> Result<Vec<Cursor>, Error> {
     let mut boots = Vec::new();
     let mut parts = member.file.parts(inflater);
     let limit = "_BOOT_ID=".len() + 32;
@@ -298,7 +298,7 @@ struct FieldHead {
 const NAME_BYTES_MAX: u64 = 4 << 10;
 
 impl FieldHead {
-    fn read(parts: &mut Parts<'_>, offset: u64) -> Result<Self, Error> {
+    fn read(parts: &mut FileParts<'_>, offset: u64) -> Result<Self, Error> {
         let bytes = parts
             .window
             .random(offset, layout::FIELD_PAYLOAD, "field object")?;
@@ -324,7 +324,7 @@ impl FieldHead {
     }
 }
 
-fn find_field(parts: &mut Parts<'_>, name: &[u8]) -> Result<Option<FieldHead>, Error> {
+fn find_field(parts: &mut FileParts<'_>, name: &[u8]) -> Result<Option<FieldHead>, Error> {
     let hash = parts.header.hash(name);
     let header = parts.header;
     let table = (header.field_hash_table_offset, header.field_hash_table_size);
@@ -342,7 +342,7 @@ fn find_field(parts: &mut Parts<'_>, name: &[u8]) -> Result<Option<FieldHead>, E
     Ok(None)
 }
 
-fn each_name(parts: &mut Parts<'_>, each: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
+fn each_name(parts: &mut FileParts<'_>, each: &mut dyn FnMut(&[u8])) -> Result<(), Error> {
     let header = parts.header;
     let table = (header.field_hash_table_offset, header.field_hash_table_size);
     for bucket in 0..table.1 / 16 {

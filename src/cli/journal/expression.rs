@@ -1,7 +1,7 @@
 //! Which entries are meant: journalctl's matches and the flags that stand for matches.
 
 use crate::cli::failure::Failure;
-use crate::journal::{Entry, Matches};
+use crate::journal::{Entry, EntryMatches};
 use regex_automata::meta::Regex;
 use std::fmt::Write as _;
 
@@ -37,14 +37,16 @@ impl Expression {
     }
 
     /// The same as far as the indexes of the journal can answer it: everything that is meant, and perhaps more.
-    pub(super) fn superset(&self) -> Matches {
+    pub(super) fn superset(&self) -> EntryMatches {
         let groups = self.groups().unwrap_or_default();
-        groups.iter().fold(Matches::default(), |matches, group| {
-            let conditions = group.iter();
-            conditions.fold(matches.or(), |matches, (name, value)| {
-                matches.and(name, value)
+        groups
+            .iter()
+            .fold(EntryMatches::default(), |matches, group| {
+                let conditions = group.iter();
+                conditions.fold(matches.or(), |matches, (name, value)| {
+                    matches.and(name, value)
+                })
             })
-        })
     }
 
     /// Groups of conditions of which one must hold, in each group one of every field; `None`: nothing can be said.

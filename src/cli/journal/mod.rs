@@ -2,7 +2,6 @@
 
 mod boots;
 mod expression;
-mod failure;
 mod flags;
 mod header;
 mod lists;

@@ -5,7 +5,7 @@ use super::print::{EntryFormat, EntryStyle, FieldSelection};
 use super::sources::Sources;
 use super::units;
 use crate::cli::failure::Failure;
-use crate::journal::{Cursor, Id128, Matches};
+use crate::journal::{Cursor, EntryMatches, Id128};
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 use regex_automata::meta::Regex;
@@ -42,10 +42,10 @@ pub(super) enum Action {
 
 impl Action {
     /// What the indexes can answer of it.
-    pub(super) fn superset(&self) -> Matches {
+    pub(super) fn superset(&self) -> EntryMatches {
         match self {
             Self::Show(show) => show.expression.superset(),
-            _ => Matches::default(),
+            _ => EntryMatches::default(),
         }
     }
 }

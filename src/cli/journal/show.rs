@@ -5,7 +5,7 @@ use super::print;
 use super::request::{BootChoice, LineCount, Show, StartPoint};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::Output;
-use crate::journal::{Cursor, Entry, Event, Id128, Journal, Seek};
+use crate::journal::{Cursor, Entry, Id128, Journal, JournalEvent, Seek};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -92,7 +92,9 @@ impl Shower<'_> {
         while wanted < lines
             && let Some(event) = journal.previous()
         {
-            let Event::Entry(entry) = event else { continue };
+            let JournalEvent::Entry(entry) = event else {
+                continue;
+            };
             if self.is_before(&entry) {
                 break;
             }
@@ -118,17 +120,17 @@ impl Shower<'_> {
         };
         match event {
             None => Ok(ControlFlow::Break(())),
-            Some(Event::Gap(gap)) => {
+            Some(JournalEvent::Gap(gap)) => {
                 eprintln!(
                     "vmlog: {} entries are gone: they were deleted before they were read",
                     gap.count()
                 );
                 Ok(ControlFlow::Continue(()))
             }
-            Some(Event::Entry(entry)) if self.is_past(&entry, backward) => {
+            Some(JournalEvent::Entry(entry)) if self.is_past(&entry, backward) => {
                 Ok(ControlFlow::Break(()))
             }
-            Some(Event::Entry(entry)) => self.print(&entry),
+            Some(JournalEvent::Entry(entry)) => self.print(&entry),
         }
     }
 

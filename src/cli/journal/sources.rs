@@ -2,7 +2,7 @@
 
 use crate::cli::failure::Failure;
 use crate::collect::{is_wild, paths_of_pattern};
-use crate::journal::{JournalOptions, Matches, Namespaces};
+use crate::journal::{EntryMatches, JournalOptions, Namespaces};
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ impl Sources {
     }
 
     /// The options that open it.
-    pub(super) fn options(&self, matches: Matches) -> JournalOptions {
+    pub(super) fn options(&self, matches: EntryMatches) -> JournalOptions {
         JournalOptions {
             directories: self.directories.clone(),
             files: self.files.clone(),

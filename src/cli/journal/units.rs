@@ -2,7 +2,7 @@
 
 use super::sources::Sources;
 use crate::collect::{is_wild, matches_wildcard};
-use crate::journal::{Journal, Matches};
+use crate::journal::{EntryMatches, Journal};
 
 /// The fields that name units.
 const FIELDS: [&str; 5] = [
@@ -24,7 +24,7 @@ pub(super) fn named(asked: &[&str], sources: &Sources) -> Vec<String> {
     if patterns.is_empty() {
         return units;
     }
-    let mut journal = Journal::open(sources.options(Matches::default()));
+    let mut journal = Journal::open(sources.options(EntryMatches::default()));
     for field in FIELDS {
         let known = journal.unique(field.as_bytes(), UNITS_MAX);
         let is_meant = |name: &[u8]| {

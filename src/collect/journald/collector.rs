@@ -11,7 +11,9 @@ use crate::collect::journald::facts::is_read;
 use crate::collect::journald::joining::Joining;
 use crate::collect::journald::options::{JournaldOptions, Since};
 use crate::collect::own::own_record;
-use crate::journal::{Error as JournalError, Event, Gap, Journal, JournalOptions, Problem};
+use crate::journal::{
+    Error as JournalError, Journal, JournalEvent, JournalGap, JournalOptions, Problem,
+};
 use crate::record::{Level, Metadata, Positions, Record};
 use crate::time::Micros;
 use std::collections::VecDeque;
@@ -220,11 +222,11 @@ fn read_entries(
             return true;
         }
         match journal.next() {
-            Some(Event::Gap(gap)) => {
+            Some(JournalEvent::Gap(gap)) => {
                 intake.push(gap_record(&gap));
                 continue;
             }
-            Some(Event::Entry(entry)) => {
+            Some(JournalEvent::Entry(entry)) => {
                 joining.take(&entry, rules, intake);
                 continue;
             }
@@ -249,7 +251,7 @@ fn skipped_record(count: u64) -> Record {
     own_record(Level::Info, "journal_skipped", message, metadata)
 }
 
-fn gap_record(gap: &Gap) -> Record {
+fn gap_record(gap: &JournalGap) -> Record {
     let count = gap.count();
     let message = format!(
         "{count} journal entries between {} and {} were deleted before they could be read",

@@ -23,7 +23,7 @@ const UNWANTED: u16 = 1 << 15;
 
 /// Where a field's bytes are.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct FieldSpan {
     start: u32,
     length: u32,
     name: u32,
@@ -49,8 +49,8 @@ impl Slot {
     }
 
     /// Where the field's bytes are.
-    pub(crate) fn place(&self) -> Place {
-        Place {
+    pub(crate) fn place(&self) -> FieldSpan {
+        FieldSpan {
             start: self.start,
             length: u32::from(self.length),
             name: u32::from(self.name & !UNWANTED),
@@ -120,7 +120,7 @@ impl DataCache {
         field: &[u8],
         name: usize,
         wanted: bool,
-    ) -> Option<Place> {
+    ) -> Option<FieldSpan> {
         let name = u16::try_from(name).ok().filter(|name| *name < UNWANTED)?;
         let slot = Slot {
             key: key_of(offset)?,
@@ -180,12 +180,12 @@ fn hash(key: u64) -> usize {
     (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
-fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<Place> {
+fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<FieldSpan> {
     let start = u32::try_from(bytes.len()).ok()?;
     let length = u32::try_from(field.len()).ok()?;
     start.checked_add(length)?;
     bytes.extend_from_slice(field);
-    Some(Place {
+    Some(FieldSpan {
         start,
         length,
         name: u32::try_from(name).ok()?,
@@ -200,7 +200,7 @@ pub(crate) type FileKey = ((u64, u64), Id128);
 #[derive(Debug, Default)]
 pub(crate) struct EntryBuffer {
     pub(crate) items: Vec<u64>,
-    places: Vec<Place>,
+    places: Vec<FieldSpan>,
     scratch: Vec<u8>,
     /// The long fields in `scratch`, by offset: the next entry may have the same ones.
     long: Vec<Long>,
@@ -212,7 +212,7 @@ pub(crate) struct EntryBuffer {
 #[derive(Debug)]
 struct Long {
     offset: u64,
-    place: Place,
+    place: FieldSpan,
     cut: Option<CutField>,
 }
 
@@ -284,7 +284,7 @@ impl EntryBuffer {
     }
 
     /// Adds a field that the file's cache holds.
-    pub(crate) fn add(&mut self, place: Place) {
+    pub(crate) fn add(&mut self, place: FieldSpan) {
         self.places.push(place);
     }
 
@@ -337,8 +337,8 @@ impl EntryBuffer {
     }
 
     /// Names and values, in the order of the file.
-    pub(crate) fn fields<'a>(&'a self, cache: &'a DataCache) -> Fields<'a> {
-        Fields {
+    pub(crate) fn fields<'a>(&'a self, cache: &'a DataCache) -> EntryFields<'a> {
+        EntryFields {
             places: self.places.iter(),
             cached: &cache.bytes,
             own: &self.scratch,
@@ -348,13 +348,13 @@ impl EntryBuffer {
 
 /// The fields of an entry: name and value, repeated names as often as they are there.
 #[derive(Debug, Clone)]
-pub struct Fields<'a> {
-    places: std::slice::Iter<'a, Place>,
+pub struct EntryFields<'a> {
+    places: std::slice::Iter<'a, FieldSpan>,
     cached: &'a [u8],
     own: &'a [u8],
 }
 
-impl<'a> Iterator for Fields<'a> {
+impl<'a> Iterator for EntryFields<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -375,7 +375,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-impl ExactSizeIterator for Fields<'_> {}
+impl ExactSizeIterator for EntryFields<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,10 @@
 //! A chain of entry arrays: offsets of entries, oldest first. A file has one of all its entries, and each DATA object one
 //! of the entries that have it.
 
-use super::window::Window;
+use super::window::FileWindow;
 use crate::bytes::Reader;
 use crate::journal::format::error::Error;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 use crate::journal::format::layout::ARRAYS_MAX;
@@ -68,8 +68,8 @@ impl Chain {
     /// Item `number`.
     pub(crate) fn offset(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         number: u64,
     ) -> Result<u64, Error> {
         if let Some(offset) = self.in_group(number) {
@@ -82,8 +82,8 @@ impl Chain {
     /// The number of items before `offset`.
     pub(crate) fn count_before(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         offset: u64,
     ) -> Result<u64, Error> {
         let (mut low, mut high) = (0, self.length);
@@ -105,8 +105,8 @@ impl Chain {
 
     fn fill_group(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         number: u64,
     ) -> Result<(), Error> {
         let array = self.array_of(window, header, number)?;
@@ -134,8 +134,8 @@ impl Chain {
     /// The array that holds entry `number`, following the chain as far as needed.
     fn array_of(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         number: u64,
     ) -> Result<Array, Error> {
         while self
@@ -152,7 +152,7 @@ impl Chain {
     }
 
     /// Adds the next array of the chain.
-    fn follow(&mut self, window: &mut Window, header: &Header) -> Result<(), Error> {
+    fn follow(&mut self, window: &mut FileWindow, header: &FileHeader) -> Result<(), Error> {
         let (offset, first, floor) = match self.arrays.last() {
             None => (self.root, 0, header.header_size),
             Some(last) => {
@@ -179,7 +179,11 @@ impl Chain {
 }
 
 /// The next array and the number of items of the array at `offset`.
-fn array_header(window: &mut Window, header: &Header, offset: u64) -> Result<(u64, u64), Error> {
+fn array_header(
+    window: &mut FileWindow,
+    header: &FileHeader,
+    offset: u64,
+) -> Result<(u64, u64), Error> {
     let mut raw = [0; 24];
     let copied = window.read_at(offset, &mut raw)?;
     let mut reader = Reader::new(raw.get(..copied).unwrap_or_default(), offset);

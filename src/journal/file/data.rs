@@ -6,10 +6,10 @@ use super::payload::Inflater;
 use super::payload::Stored;
 use super::payload::XZ_TAIL_BYTES;
 use super::payload::stated_length;
-use super::window::Window;
+use super::window::FileWindow;
 use crate::bytes::Reader;
 use crate::journal::format::error::Error;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 use crate::journal::format::layout::object_type;
@@ -25,8 +25,8 @@ impl<'a> Plain<'a> {
     /// The object at `offset` if it was copied already, is whole, not compressed and has at most `limit` bytes: what
     /// most are. Whatever else it is, [`DataHead::read`] tells.
     pub(crate) fn find(
-        window: &'a Window,
-        header: &Header,
+        window: &'a FileWindow,
+        header: &FileHeader,
         offset: u64,
         limit: usize,
     ) -> Option<Self> {
@@ -65,7 +65,11 @@ pub(crate) struct DataHead {
 
 impl DataHead {
     /// Reads the object at `offset`, which stands in an entry or a chain.
-    pub(crate) fn read(window: &mut Window, header: &Header, offset: u64) -> Result<Self, Error> {
+    pub(crate) fn read(
+        window: &mut FileWindow,
+        header: &FileHeader,
+        offset: u64,
+    ) -> Result<Self, Error> {
         if offset < header.header_size || !offset.is_multiple_of(8) {
             return Err(corrupt(
                 "data object offset",
@@ -101,8 +105,8 @@ impl DataHead {
     /// read and held at most.
     pub(crate) fn payload<'a>(
         &self,
-        window: &'a mut Window,
-        header: &Header,
+        window: &'a mut FileWindow,
+        header: &FileHeader,
         offset: u64,
         inflater: &'a mut Inflater,
         limit: usize,
@@ -148,8 +152,8 @@ impl DataHead {
     /// [`payload`](Self::payload) where only a whole one is of use.
     pub(crate) fn whole_payload<'a>(
         &self,
-        window: &'a mut Window,
-        header: &Header,
+        window: &'a mut FileWindow,
+        header: &FileHeader,
         offset: u64,
         inflater: &'a mut Inflater,
         limit: usize,
@@ -178,7 +182,7 @@ pub(crate) struct Payload<'a> {
 const COMPRESSED_BYTES_MORE: usize = 64 << 10;
 
 /// The length that the xz stream before `end` states.
-fn xz_length_at(window: &mut Window, end: u64) -> Option<u64> {
+fn xz_length_at(window: &mut FileWindow, end: u64) -> Option<u64> {
     let start = end.checked_sub(XZ_TAIL_BYTES as u64)?;
     let tail = window
         .random(start, XZ_TAIL_BYTES, "end of a payload")

@@ -6,15 +6,15 @@ use std::sync::atomic::Ordering;
 
 /// The sum over all files of one journal.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held(Arc<Counts>);
+pub(crate) struct HeldResources(Arc<HeldCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct HeldCounts {
     files: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-impl Held {
+impl HeldResources {
     /// How many files are open.
     pub(crate) fn files(&self) -> usize {
         self.0.files.load(Ordering::Relaxed)
@@ -32,8 +32,8 @@ impl Held {
     }
 
     /// A part of the memory, empty at first.
-    pub(crate) fn share(&self) -> Share {
-        Share {
+    pub(crate) fn share(&self) -> MemoryShare {
+        MemoryShare {
             held: self.clone(),
             bytes: 0,
         }
@@ -42,7 +42,7 @@ impl Held {
 
 /// One open file.
 #[derive(Debug)]
-pub(crate) struct OpenFile(Held);
+pub(crate) struct OpenFile(HeldResources);
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
@@ -52,12 +52,12 @@ impl Drop for OpenFile {
 
 /// The memory that one file takes.
 #[derive(Debug)]
-pub(crate) struct Share {
-    held: Held,
+pub(crate) struct MemoryShare {
+    held: HeldResources,
     bytes: usize,
 }
 
-impl Share {
+impl MemoryShare {
     /// The file now takes this much.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {
@@ -73,7 +73,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for MemoryShare {
     fn drop(&mut self) {
         self.set(0);
     }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_sum_follows_its_parts() {
-        let held = Held::default();
+        let held = HeldResources::default();
         let file = held.open_one();
         let mut share = held.share();
         let mut other = held.share();

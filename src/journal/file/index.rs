@@ -2,10 +2,10 @@
 
 use super::chain::Chain;
 use super::chain::no_entry;
-use super::walk::Walk;
-use super::window::Window;
+use super::walk::ObjectWalk;
+use super::window::FileWindow;
 use crate::journal::format::error::Error;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout::FOUND_MAX;
 
@@ -16,17 +16,19 @@ const DAMAGED_RUN_MAX: u64 = 1 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct EntryIndex {
     chain: Chain,
-    walk: Option<Walk>,
+    walk: Option<ObjectWalk>,
 }
 
 impl EntryIndex {
     /// How many entries there are.
-    pub(crate) fn length(&self, header: &Header) -> u64 {
-        self.walk.as_ref().map_or(header.n_entries, Walk::length)
+    pub(crate) fn length(&self, header: &FileHeader) -> u64 {
+        self.walk
+            .as_ref()
+            .map_or(header.n_entries, ObjectWalk::length)
     }
 
     /// Goes on with a walk: the file has grown.
-    pub(crate) fn grow(&mut self, window: &mut Window, header: &Header) {
+    pub(crate) fn grow(&mut self, window: &mut FileWindow, header: &FileHeader) {
         if let Some(walk) = &mut self.walk {
             walk.extend(window, header);
         }
@@ -50,8 +52,8 @@ impl EntryIndex {
     /// Where entry `number` stands.
     pub(crate) fn offset(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         number: u64,
     ) -> Result<u64, Error> {
         if let Some(walk) = &self.walk
@@ -78,7 +80,11 @@ impl EntryIndex {
     /// Gives the chain up from its first damage on and walks the objects from the entry before it. What the chain has
     /// behind its damage counts as well: a walk loses its way where an object is damaged. Returns where the walk begins
     /// and how many entries were found from there on, or `None` when the chain was given up already.
-    pub(crate) fn give_up(&mut self, window: &mut Window, header: &Header) -> Option<(u64, u64)> {
+    pub(crate) fn give_up(
+        &mut self,
+        window: &mut FileWindow,
+        header: &FileHeader,
+    ) -> Option<(u64, u64)> {
         if self.walk.is_some() {
             return None;
         }
@@ -97,7 +103,7 @@ impl EntryIndex {
             number += 1;
         }
         let (first, start) = sound.unwrap_or((0, header.header_size));
-        let mut walk = Walk::new(first, start);
+        let mut walk = ObjectWalk::new(first, start);
         walk.extend(window, header);
         for offset in others {
             walk.add(offset);
@@ -110,8 +116,8 @@ impl EntryIndex {
     /// How many entries are before `offset`.
     pub(crate) fn count_before(
         &mut self,
-        window: &mut Window,
-        header: &Header,
+        window: &mut FileWindow,
+        header: &FileHeader,
         offset: u64,
     ) -> u64 {
         let (mut low, mut high) = (0, self.length(header));

@@ -8,15 +8,15 @@ use super::data::Payload;
 use super::data::Plain;
 use super::data::fixed;
 use super::data::object_size;
-use super::held::Held;
+use super::held::HeldResources;
 use super::index::EntryIndex;
 use super::payload::Extent;
 use super::payload::Inflater;
-use super::window::Window;
+use super::window::FileWindow;
 use crate::bytes::Reader;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::id::Id128;
 use crate::journal::format::layout;
@@ -34,8 +34,8 @@ pub(crate) const PROBLEMS_MAX: usize = 1_000;
 /// An open journal file.
 #[derive(Debug)]
 pub(crate) struct JournalFile {
-    window: Window,
-    header: Header,
+    window: FileWindow,
+    header: FileHeader,
     index: EntryIndex,
     cache: DataCache,
     fields: FieldChoice,
@@ -43,8 +43,12 @@ pub(crate) struct JournalFile {
 
 impl JournalFile {
     /// Opens the file at `path`, of whose entries `fields` are asked for.
-    pub(crate) fn open(path: &Path, held: &Held, fields: FieldChoice) -> Result<Self, Error> {
-        let mut window = Window::open(path, held)?;
+    pub(crate) fn open(
+        path: &Path,
+        held: &HeldResources,
+        fields: FieldChoice,
+    ) -> Result<Self, Error> {
+        let mut window = FileWindow::open(path, held)?;
         let mut header = read_header(&mut window)?;
         if header.online() {
             header.tail_object_offset = read_header(&mut window)?.tail_object_offset;
@@ -58,7 +62,7 @@ impl JournalFile {
         })
     }
 
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &FileHeader {
         &self.header
     }
 
@@ -169,7 +173,7 @@ impl JournalFile {
         &mut self,
         entry: &EntryHead,
         buffer: &mut EntryBuffer,
-        limits: &mut Limits<'_>,
+        limits: &mut LoadLimits<'_>,
     ) -> Result<(), Error> {
         buffer.clear();
         if self.cache.full() {
@@ -196,7 +200,7 @@ impl JournalFile {
         &mut self,
         item: u64,
         buffer: &mut EntryBuffer,
-        limits: &mut Limits<'_>,
+        limits: &mut LoadLimits<'_>,
     ) -> Result<(), Error> {
         match self.load_data(item, buffer, limits) {
             Err(error @ (Error::Gone | Error::Io { .. })) => Err(error),
@@ -246,8 +250,8 @@ impl JournalFile {
     }
 
     /// What looking things up by hash needs.
-    pub(crate) fn parts<'a>(&'a mut self, inflater: &'a mut Inflater) -> Parts<'a> {
-        Parts {
+    pub(crate) fn parts<'a>(&'a mut self, inflater: &'a mut Inflater) -> FileParts<'a> {
+        FileParts {
             window: &mut self.window,
             header: &self.header,
             inflater,
@@ -293,7 +297,7 @@ impl JournalFile {
         &mut self,
         offset: u64,
         buffer: &mut EntryBuffer,
-        limits: &mut Limits<'_>,
+        limits: &mut LoadLimits<'_>,
     ) -> Result<(), Error> {
         let left = limits.left(buffer);
         let (cut_to, over) = (limits.cut_to(buffer), limits.over(offset));
@@ -302,7 +306,7 @@ impl JournalFile {
             (plain.field, plain.n_entries, Extent::Whole)
         } else {
             let wants = self.fields.filter(|_| !limits.whole);
-            let parts = Parts {
+            let parts = FileParts {
                 window: &mut self.window,
                 header: &self.header,
                 inflater: &mut *limits.inflater,
@@ -340,12 +344,12 @@ impl JournalFile {
 /// The field of the object at `offset`, up to `limit` bytes, or nothing when it is long and its name is not one that
 /// `wants` takes.
 fn chosen_payload(
-    parts: Parts<'_>,
+    parts: FileParts<'_>,
     offset: u64,
     limit: usize,
     wants: FieldChoice,
 ) -> Result<Option<(Payload<'_>, DataHead)>, Error> {
-    let Parts {
+    let FileParts {
         window,
         header,
         inflater,
@@ -376,14 +380,14 @@ fn name_length(field: &[u8], offset: u64) -> Result<usize, Error> {
 }
 
 /// The parts of a file that looking things up by hash needs.
-pub(crate) struct Parts<'a> {
-    pub(crate) window: &'a mut Window,
-    pub(crate) header: &'a Header,
+pub(crate) struct FileParts<'a> {
+    pub(crate) window: &'a mut FileWindow,
+    pub(crate) header: &'a FileHeader,
     pub(crate) inflater: &'a mut Inflater,
 }
 
 /// What one entry may take, and what was found wrong in it.
-pub(crate) struct Limits<'a> {
+pub(crate) struct LoadLimits<'a> {
     /// The longest field, decompressed.
     pub(crate) field_bytes_max: usize,
     /// All fields are read, whichever are asked for.
@@ -392,7 +396,7 @@ pub(crate) struct Limits<'a> {
     pub(crate) problems: &'a mut Vec<Error>,
 }
 
-impl Limits<'_> {
+impl LoadLimits<'_> {
     /// How much of the next field is read. All long fields of an entry together may take twice as much as one, and short
     /// ones as much as one beside them: an entry of long fields keeps its short ones.
     fn left(&self, buffer: &EntryBuffer) -> usize {
@@ -437,7 +441,7 @@ pub(crate) struct EntryHead {
 }
 
 impl EntryHead {
-    pub(crate) fn parse(bytes: &[u8], offset: u64, header: &Header) -> Result<Self, Error> {
+    pub(crate) fn parse(bytes: &[u8], offset: u64, header: &FileHeader) -> Result<Self, Error> {
         let mut reader = Reader::new(fixed(bytes), offset);
         let size = object_size(&mut reader, object_type::ENTRY, "3 (entry)")?;
         let items = size.saturating_sub(layout::ENTRY_ITEMS as u64);
@@ -488,13 +492,13 @@ fn check_cursor(cursor: &Cursor, offset: u64) -> Result<(), Error> {
     Ok(())
 }
 
-fn read_header(window: &mut Window) -> Result<Header, Error> {
+fn read_header(window: &mut FileWindow) -> Result<FileHeader, Error> {
     let mut raw = [0; layout::HEADER_SIZE_KNOWN];
     let copied = window.read_at(0, &mut raw)?;
-    let header = Header::parse(raw.get(..copied).unwrap_or_default())?;
+    let header = FileHeader::parse(raw.get(..copied).unwrap_or_default())?;
     // What the file has no room for is not believed: reading would look for each of them.
     let most = window.length() / layout::ENTRY_ITEMS as u64;
-    Ok(Header {
+    Ok(FileHeader {
         n_entries: header.n_entries.min(most),
         ..header
     })

@@ -2,10 +2,10 @@
 
 use super::data::DataHead;
 use super::payload::Inflater;
-use super::window::Window;
+use super::window::FileWindow;
 use crate::bytes::Reader;
 use crate::journal::format::error::Error;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 
 /// Bytes of a bucket: the first and the last object of its chain.
@@ -13,8 +13,8 @@ const BUCKET: u64 = 16;
 
 /// The DATA object with this payload, and where it stands.
 pub(crate) fn find_data(
-    window: &mut Window,
-    header: &Header,
+    window: &mut FileWindow,
+    header: &FileHeader,
     inflater: &mut Inflater,
     payload: &[u8],
 ) -> Result<Option<(u64, DataHead)>, Error> {
@@ -40,7 +40,7 @@ pub(crate) fn find_data(
 
 /// The first object of the chain in which everything with this hash is.
 pub(crate) fn first_of_bucket(
-    window: &mut Window,
+    window: &mut FileWindow,
     (table, size): (u64, u64),
     hash: u64,
 ) -> Result<u64, Error> {

@@ -1,16 +1,16 @@
 //! Finding entries without the entry arrays: object by object, and where a header is damaged, at the next place that
 //! looks like an entry.
 
-use super::window::Window;
+use super::window::FileWindow;
 use crate::bytes::Reader;
-use crate::journal::format::header::Header;
+use crate::journal::format::header::FileHeader;
 use crate::journal::format::layout;
 use crate::journal::format::layout::FOUND_MAX;
 use crate::journal::format::layout::object_type;
 
 /// The entries behind some place of a file.
 #[derive(Debug)]
-pub(crate) struct Walk {
+pub(crate) struct ObjectWalk {
     first: u64,
     found: Vec<u64>,
     /// Where the walk goes on.
@@ -24,7 +24,7 @@ pub(crate) struct Walk {
 /// Damage at the end is looked at again whenever the file has grown if it is no longer than this: a few objects.
 const LOOKED_AT_AGAIN_MAX: u64 = 64 << 10;
 
-impl Walk {
+impl ObjectWalk {
     /// A walk from the object at `start`; the first entry that it finds gets number `first`.
     pub(crate) fn new(first: u64, start: u64) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Walk {
     }
 
     /// Goes on to the last object that the header knows, or to the end of the file.
-    pub(crate) fn extend(&mut self, window: &mut Window, header: &Header) {
+    pub(crate) fn extend(&mut self, window: &mut FileWindow, header: &FileHeader) {
         // What was no object may have been one that was just being written.
         if !self.aligned && self.next.saturating_sub(self.damaged_from) <= LOOKED_AT_AGAIN_MAX {
             self.next = self.damaged_from;
@@ -74,7 +74,7 @@ impl Walk {
             else {
                 return;
             };
-            let object = Seen::parse(bytes, self.next);
+            let object = ObjectHead::parse(bytes, self.next);
             let step = match object {
                 Some(seen) if self.aligned => {
                     if seen.entry_of(header) {
@@ -114,7 +114,7 @@ impl Walk {
 }
 
 /// What looks like an object.
-struct Seen {
+struct ObjectHead {
     kind: u8,
     flags: u8,
     reserved: [u8; 6],
@@ -123,7 +123,7 @@ struct Seen {
     realtime: u64,
 }
 
-impl Seen {
+impl ObjectHead {
     fn parse(bytes: &[u8], offset: u64) -> Option<Self> {
         let mut reader = Reader::new(bytes, offset);
         let seen = Self {
@@ -143,7 +143,7 @@ impl Seen {
         self.size.checked_next_multiple_of(8).unwrap_or(u64::MAX)
     }
 
-    fn entry_of(&self, header: &Header) -> bool {
+    fn entry_of(&self, header: &FileHeader) -> bool {
         let items = self.size.saturating_sub(layout::ENTRY_ITEMS as u64);
         self.kind == object_type::ENTRY
             && self.flags == 0

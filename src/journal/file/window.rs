@@ -5,7 +5,7 @@
 //! its blocks, so that every byte reads as zero. The link count is asked for after each copy: freeing happens after
 //! unlinking, so that a copy followed by a link count above zero is sound.
 
-use super::held::Held;
+use super::held::HeldResources;
 use super::held::OpenFile;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
@@ -31,13 +31,13 @@ const ASIDE_BYTES: usize = 1 << 10;
 
 /// A file that is counted as long as it is open.
 #[derive(Debug)]
-struct Counted {
+struct CountedFile {
     file: File,
     _count: OpenFile,
 }
 
-impl Counted {
-    fn open(path: &Path, held: &Held) -> Result<Self, Error> {
+impl CountedFile {
+    fn open(path: &Path, held: &HeldResources) -> Result<Self, Error> {
         let file = opening::readable(path, OFlags::empty()).map_err(|source| Error::Io {
             action: "open",
             source,
@@ -51,11 +51,11 @@ impl Counted {
 
 /// A file, open while it is needed, and the part of it that was copied last.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct FileWindow {
     path: PathBuf,
     inode: (u64, u64),
-    held: Held,
-    file: Option<Counted>,
+    held: HeldResources,
+    file: Option<CountedFile>,
     /// The link count was above zero when the file was opened, so that zero tells that it was deleted since.
     linked: bool,
     /// How long the file was when that mattered last.
@@ -67,9 +67,9 @@ pub(crate) struct Window {
     aside_start: u64,
 }
 
-impl Window {
-    pub(crate) fn open(path: &Path, held: &Held) -> Result<Self, Error> {
-        let file = Counted::open(path, held)?;
+impl FileWindow {
+    pub(crate) fn open(path: &Path, held: &HeldResources) -> Result<Self, Error> {
+        let file = CountedFile::open(path, held)?;
         let metadata = metadata(&file.file)?;
         Ok(Self {
             path: path.to_owned(),
@@ -124,7 +124,7 @@ impl Window {
 
     fn file(&mut self) -> Result<&File, Error> {
         if self.file.is_none() {
-            let opened = Counted::open(&self.path, &self.held).map_err(gone_if_missing)?;
+            let opened = CountedFile::open(&self.path, &self.held).map_err(gone_if_missing)?;
             let metadata = metadata(&opened.file)?;
             if (metadata.dev(), metadata.ino()) != self.inode {
                 return Err(Error::Gone);
@@ -181,7 +181,7 @@ impl Window {
                 self.aside.shrink_to(WINDOW_BYTES_MAX);
             }
             self.aside.resize(length.max(ASIDE_BYTES), 0);
-            let copied = self.copy(offset, Target::Aside)?;
+            let copied = self.copy(offset, ReadBuffer::Aside)?;
             self.aside.truncate(copied);
             self.aside_start = offset;
         }
@@ -253,31 +253,31 @@ impl Window {
         let room = before.min(BEFORE_BYTES) + 8;
         let left = usize::try_from(self.length.saturating_sub(start)).unwrap_or(usize::MAX);
         self.bytes.resize(size.saturating_add(room).min(left), 0);
-        let copied = self.copy(start, Target::Window)?;
+        let copied = self.copy(start, ReadBuffer::Window)?;
         self.bytes.truncate(copied);
         self.start = start;
         Ok(())
     }
 
-    fn copy(&mut self, offset: u64, target: Target) -> Result<usize, Error> {
+    fn copy(&mut self, offset: u64, target: ReadBuffer) -> Result<usize, Error> {
         let mut buffer = match target {
-            Target::Window => std::mem::take(&mut self.bytes),
-            Target::Aside => std::mem::take(&mut self.aside),
+            ReadBuffer::Window => std::mem::take(&mut self.bytes),
+            ReadBuffer::Aside => std::mem::take(&mut self.aside),
         };
         let copied = self.read_at(offset, &mut buffer);
         if copied.is_err() {
             buffer.clear();
         }
         match target {
-            Target::Window => self.bytes = buffer,
-            Target::Aside => self.aside = buffer,
+            ReadBuffer::Window => self.bytes = buffer,
+            ReadBuffer::Aside => self.aside = buffer,
         }
         copied
     }
 }
 
 #[derive(Clone, Copy)]
-enum Target {
+enum ReadBuffer {
     Window,
     Aside,
 }
@@ -352,11 +352,11 @@ fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize, Erro
 mod tests {
     use super::*;
 
-    fn window(bytes: &[u8]) -> (tempfile::TempDir, Window) {
+    fn window(bytes: &[u8]) -> (tempfile::TempDir, FileWindow) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, bytes).unwrap();
-        let window = Window::open(&path, &Held::default()).unwrap();
+        let window = FileWindow::open(&path, &HeldResources::default()).unwrap();
         (directory, window)
     }
 
@@ -374,7 +374,7 @@ mod tests {
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &path, fifo, mode, 0).unwrap();
         for path in [path.as_path(), directory.path(), Path::new("/dev/zero")] {
-            let error = Window::open(path, &Held::default()).unwrap_err();
+            let error = FileWindow::open(path, &HeldResources::default()).unwrap_err();
             let text = format!("{error:?}");
             assert!(text.contains("it is not a regular file"), "{text}");
         }

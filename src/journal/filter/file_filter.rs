@@ -1,7 +1,7 @@
 //! The wanted entries of one file: by its hash tables, or where those are damaged by looking at every entry.
 
 use super::direction::Direction;
-use super::matches::Matches;
+use super::matches::EntryMatches;
 use super::selection::Selection;
 use crate::journal::file::journal_file::EntryHead;
 use crate::journal::file::journal_file::JournalFile;
@@ -12,8 +12,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Conditions on the entries of one file, and how those are found that meet them.
-pub(crate) struct Filter {
-    matches: Arc<Matches>,
+pub(crate) struct FileFilter {
+    matches: Arc<EntryMatches>,
     how: How,
     /// The next entry forward stands here or behind; the next one backward before.
     bound: u64,
@@ -28,7 +28,7 @@ enum How {
 }
 
 /// What a filter says about the next entry.
-pub(crate) enum Next {
+pub(crate) enum NextMatch {
     /// This one.
     Entry(EntryHead),
     /// There is none.
@@ -37,7 +37,7 @@ pub(crate) enum Next {
     Scan(u64),
 }
 
-impl fmt::Debug for Filter {
+impl fmt::Debug for FileFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filter")
             .field("how", &self.how)
@@ -46,8 +46,8 @@ impl fmt::Debug for Filter {
     }
 }
 
-impl Filter {
-    pub(crate) fn new(matches: Arc<Matches>) -> Self {
+impl FileFilter {
+    pub(crate) fn new(matches: Arc<EntryMatches>) -> Self {
         Self {
             matches,
             how: How::Unknown,
@@ -76,7 +76,7 @@ impl Filter {
         self.inflater = Inflater::default();
     }
 
-    /// Goes elsewhere: see [`Filter::bound`].
+    /// Goes elsewhere: see [`FileFilter::bound`].
     pub(crate) fn set_bound(&mut self, bound: u64) {
         self.bound = bound;
     }
@@ -102,19 +102,19 @@ impl Filter {
         file: &mut JournalFile,
         direction: Direction,
         problems: &mut Vec<Error>,
-    ) -> Next {
+    ) -> NextMatch {
         if matches!(self.how, How::Unknown) {
             self.look_up(file, problems);
         }
         let How::Index(selection) = &mut self.how else {
-            return Next::Scan(self.bound);
+            return NextMatch::Scan(self.bound);
         };
         loop {
             let mut parts = file.parts(&mut self.inflater);
             match selection.nearest(&mut parts, self.bound, direction) {
-                Ok(None) => return Next::End,
+                Ok(None) => return NextMatch::End,
                 Ok(Some(offset)) => match file.entry_at(offset) {
-                    Ok(entry) => return Next::Entry(entry),
+                    Ok(entry) => return NextMatch::Entry(entry),
                     Err(error) => {
                         problems.push(error);
                         self.bound = offset + u64::from(direction == Direction::Forward);
@@ -123,7 +123,7 @@ impl Filter {
                 Err(error) => {
                     problems.push(error);
                     self.how = How::Scan;
-                    return Next::Scan(self.bound);
+                    return NextMatch::Scan(self.bound);
                 }
             }
         }

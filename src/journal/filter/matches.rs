@@ -3,20 +3,20 @@
 /// Conditions that entries are chosen by. Those on one field are alternatives; an entry meets those on all fields, or
 /// all of another group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Matches {
-    groups: Vec<Group>,
+pub struct EntryMatches {
+    groups: Vec<MatchGroup>,
 }
 
 /// Fields, and for each the payloads that it may have. At least one field.
-pub(crate) type Group = Vec<(Vec<u8>, Vec<Vec<u8>>)>;
+pub(crate) type MatchGroup = Vec<(Vec<u8>, Vec<Vec<u8>>)>;
 
-impl Matches {
+impl EntryMatches {
     /// Adds a condition to the last group: the field `name` has the value `value`.
     #[must_use]
     pub fn and(mut self, name: &[u8], value: &[u8]) -> Self {
         let payload = [name, b"=", value].concat();
         if self.groups.is_empty() {
-            self.groups.push(Group::new());
+            self.groups.push(MatchGroup::new());
         }
         if let Some(group) = self.groups.last_mut() {
             match group.iter_mut().find(|(known, _)| known == name) {
@@ -31,7 +31,7 @@ impl Matches {
     #[must_use]
     pub fn or(mut self) -> Self {
         if self.groups.last().is_some_and(|group| !group.is_empty()) {
-            self.groups.push(Group::new());
+            self.groups.push(MatchGroup::new());
         }
         self
     }
@@ -43,7 +43,7 @@ impl Matches {
     }
 
     /// The groups that say something.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &MatchGroup> {
         self.groups.iter().filter(|group| !group.is_empty())
     }
 
@@ -72,11 +72,11 @@ impl Matches {
 
 /// Which conditions the fields of an entry meet that were seen so far.
 pub(crate) struct Conditions<'a> {
-    groups: Vec<Vec<Condition<'a>>>,
+    groups: Vec<Vec<FieldCondition<'a>>>,
 }
 
 /// The payloads of which the entry has to have one, and whether it has.
-type Condition<'a> = (&'a [Vec<u8>], bool);
+type FieldCondition<'a> = (&'a [Vec<u8>], bool);
 
 impl Conditions<'_> {
     /// The entry has this field.
@@ -97,7 +97,7 @@ impl Conditions<'_> {
 mod tests {
     use super::*;
 
-    fn accepts(matches: &Matches, fields: &[(&str, &str)]) -> bool {
+    fn accepts(matches: &EntryMatches, fields: &[(&str, &str)]) -> bool {
         let mut conditions = matches.conditions();
         for (name, value) in fields {
             conditions.see(format!("{name}={value}").as_bytes());
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn one_field_offers_several_fields_demand() {
-        let matches = Matches::default()
+        let matches = EntryMatches::default()
             .and(b"A", b"1")
             .and(b"A", b"2")
             .and(b"B", b"x")
@@ -129,10 +129,10 @@ mod tests {
 
     #[test]
     fn nothing_demanded_is_everything_wanted() {
-        for matches in [Matches::default(), Matches::default().or().or()] {
+        for matches in [EntryMatches::default(), EntryMatches::default().or().or()] {
             assert!(matches.is_empty());
             assert!(accepts(&matches, &[]));
         }
-        assert!(!Matches::default().and(b"A", b"").or().is_empty());
+        assert!(!EntryMatches::default().and(b"A", b"").or().is_empty());
     }
 }

@@ -2,10 +2,10 @@
 //! in order, and the lists are walked side by side.
 
 use super::direction::Direction;
-use super::matches::Matches;
+use super::matches::EntryMatches;
 use crate::journal::file::chain::Chain;
 use crate::journal::file::data::DataHead;
-use crate::journal::file::journal_file::Parts;
+use crate::journal::file::journal_file::FileParts;
 use crate::journal::file::lookup::find_data;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
@@ -33,8 +33,8 @@ impl Selection {
     /// Looks the payloads up. `None` when the hash table cannot be trusted: it does not hold the `known` payload that
     /// an entry has.
     pub(crate) fn new(
-        parts: &mut Parts<'_>,
-        matches: &Matches,
+        parts: &mut FileParts<'_>,
+        matches: &EntryMatches,
         known: Option<&[u8]>,
     ) -> Result<Option<Self>, Error> {
         if let Some(known) = known
@@ -66,7 +66,7 @@ impl Selection {
     /// The nearest entry at or behind `bound` (forward), or before it (backward).
     pub(crate) fn nearest(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         bound: u64,
         direction: Direction,
     ) -> Result<Option<u64>, Error> {
@@ -82,7 +82,7 @@ impl Selection {
 /// All terms have to agree: each is asked for the nearest entry that the others left possible.
 fn of_group(
     group: &mut [Vec<Posting>],
-    parts: &mut Parts<'_>,
+    parts: &mut FileParts<'_>,
     bound: u64,
     direction: Direction,
 ) -> Result<Option<u64>, Error> {
@@ -148,7 +148,7 @@ fn nearer(a: Option<u64>, b: Option<u64>, direction: Direction) -> Option<u64> {
     }
 }
 
-fn find(parts: &mut Parts<'_>, payload: &[u8]) -> Result<Option<DataHead>, Error> {
+fn find(parts: &mut FileParts<'_>, payload: &[u8]) -> Result<Option<DataHead>, Error> {
     let found = find_data(parts.window, parts.header, parts.inflater, payload)?;
     Ok(found.map(|(_, head)| head))
 }
@@ -169,7 +169,7 @@ impl Posting {
 
     fn nearest(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         bound: u64,
         direction: Direction,
     ) -> Result<Option<u64>, Error> {
@@ -194,7 +194,7 @@ impl Posting {
             .map(Some)
     }
 
-    fn count_before(&mut self, parts: &mut Parts<'_>, bound: u64) -> Result<u64, Error> {
+    fn count_before(&mut self, parts: &mut FileParts<'_>, bound: u64) -> Result<u64, Error> {
         let length = self.others.length();
         for number in self.hint.saturating_sub(1)..(self.hint + 2).min(length) {
             let below = self.others.offset(parts.window, parts.header, number)? < bound;

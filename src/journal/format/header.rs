@@ -12,7 +12,7 @@ use crate::bytes::Reader;
     clippy::struct_field_names,
     reason = "the names are those of the format"
 )]
-pub(crate) struct Header {
+pub(crate) struct FileHeader {
     pub(crate) incompatible_flags: u32,
     pub(crate) state: u8,
     pub(crate) file_id: Id128,
@@ -35,7 +35,7 @@ pub(crate) struct Header {
     pub(crate) tail_entry_boot_id: Option<Id128>,
 }
 
-impl Header {
+impl FileHeader {
     /// Reads the beginning of a file, as much of it as there is.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, 0);
@@ -203,7 +203,7 @@ pub(crate) mod tests {
     #[test]
     fn every_known_length_is_accepted() {
         for size in [208, 224, 240, 256, 264, 272, 280, 4096] {
-            let header = Header::parse(&header_bytes(size)).unwrap();
+            let header = FileHeader::parse(&header_bytes(size)).unwrap();
             assert_eq!(header.header_size, size);
             assert!(!header.compact());
             assert!(header.tail_entry_boot_id.is_none());
@@ -214,7 +214,7 @@ pub(crate) mod tests {
     fn every_shorter_prefix_is_refused() {
         let bytes = header_bytes(208);
         for length in 0..208 {
-            let error = Header::parse(&bytes[..length]).unwrap_err();
+            let error = FileHeader::parse(&bytes[..length]).unwrap_err();
             assert!(matches!(error, Error::Corrupt { .. }), "{length}: {error}");
         }
     }
@@ -224,7 +224,7 @@ pub(crate) mod tests {
         let mut bytes = header_bytes(272);
         bytes[12] = 1 << 5 | 1;
         bytes[13] = 1;
-        let error = Header::parse(&bytes).unwrap_err();
+        let error = FileHeader::parse(&bytes).unwrap_err();
         assert_eq!(
             error.to_string(),
             "unsupported: incompatible flag 5, 8 is unknown, the file was written by a newer systemd"
@@ -240,7 +240,7 @@ pub(crate) mod tests {
         ] {
             let mut bytes = header_bytes(272);
             bytes[at] = value;
-            let error = Header::parse(&bytes).unwrap_err();
+            let error = FileHeader::parse(&bytes).unwrap_err();
             assert!(error.to_string().starts_with(what), "{error}");
         }
     }

@@ -2,7 +2,7 @@
 
 /// A field of a fixed layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
+pub struct LayoutField {
     /// Bytes from the start of the structure.
     pub offset: u64,
     /// Bytes that it takes.
@@ -11,12 +11,12 @@ pub struct Field {
     pub name: &'static str,
 }
 
-const fn field(offset: u64, size: u64, name: &'static str) -> Field {
-    Field { offset, size, name }
+const fn field(offset: u64, size: u64, name: &'static str) -> LayoutField {
+    LayoutField { offset, size, name }
 }
 
 /// The file header. Fields at and behind byte 208 exist only where `header_size` says so.
-pub const HEADER: &[Field] = &[
+pub const HEADER: &[LayoutField] = &[
     field(0, 8, "signature"),
     field(8, 4, "compatible_flags"),
     field(12, 4, "incompatible_flags"),
@@ -53,7 +53,7 @@ pub const HEADER: &[Field] = &[
 ];
 
 /// What every object begins with.
-pub const OBJECT: &[Field] = &[
+pub const OBJECT: &[LayoutField] = &[
     field(0, 1, "type"),
     field(1, 1, "flags"),
     field(2, 6, "reserved"),
@@ -61,7 +61,7 @@ pub const OBJECT: &[Field] = &[
 ];
 
 /// A DATA object: one `FIELD=value`.
-pub const DATA: &[Field] = &[
+pub const DATA: &[LayoutField] = &[
     field(16, 8, "hash"),
     field(24, 8, "next_hash_offset"),
     field(32, 8, "next_field_offset"),
@@ -71,20 +71,20 @@ pub const DATA: &[Field] = &[
 ];
 
 /// What a DATA object of a compact file has besides.
-pub const DATA_COMPACT: &[Field] = &[
+pub const DATA_COMPACT: &[LayoutField] = &[
     field(64, 4, "tail_entry_array_offset"),
     field(68, 4, "tail_entry_array_n_entries"),
 ];
 
 /// A FIELD object: one name.
-pub const FIELD: &[Field] = &[
+pub const FIELD: &[LayoutField] = &[
     field(16, 8, "hash"),
     field(24, 8, "next_hash_offset"),
     field(32, 8, "head_data_offset"),
 ];
 
 /// An ENTRY object: one log message.
-pub const ENTRY: &[Field] = &[
+pub const ENTRY: &[LayoutField] = &[
     field(16, 8, "seqnum"),
     field(24, 8, "realtime"),
     field(32, 8, "monotonic"),
@@ -93,10 +93,10 @@ pub const ENTRY: &[Field] = &[
 ];
 
 /// An `ENTRY_ARRAY` object: offsets of entries, in order.
-pub const ENTRY_ARRAY: &[Field] = &[field(16, 8, "next_entry_array_offset")];
+pub const ENTRY_ARRAY: &[LayoutField] = &[field(16, 8, "next_entry_array_offset")];
 
 /// A TAG object: the seal over what stands before it.
-pub const TAG: &[Field] = &[
+pub const TAG: &[LayoutField] = &[
     field(16, 8, "seqnum"),
     field(24, 8, "epoch"),
     field(32, 32, "tag"),
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn fields_tile_their_structures() {
-        let tables: [(&[Field], u64, u64); 7] = [
+        let tables: [(&[LayoutField], u64, u64); 7] = [
             (HEADER, 0, HEADER_SIZE_KNOWN as u64),
             (OBJECT, 0, OBJECT_SIZE),
             (DATA, OBJECT_SIZE, DATA_PAYLOAD_REGULAR),

@@ -3,18 +3,18 @@
 pub use crate::journal::file::cache::CutField;
 use crate::journal::file::cache::DataCache;
 use crate::journal::file::cache::EntryBuffer;
-pub use crate::journal::file::cache::Fields;
+pub use crate::journal::file::cache::EntryFields;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::id::Id128;
 use std::ops::RangeInclusive;
 
 /// The next thing in a journal.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum JournalEvent<'a> {
     /// An entry.
     Entry(Entry<'a>),
     /// Entries that are gone and were never read.
-    Gap(Gap),
+    Gap(JournalGap),
 }
 
 /// An entry. It borrows from its journal until the next step.
@@ -80,7 +80,7 @@ impl<'a> Entry<'a> {
     /// All fields, repeated names as often as they are there, in the order of the file. Long ones may be
     /// [cut](Self::cut_fields).
     #[must_use]
-    pub fn fields(&self) -> Fields<'a> {
+    pub fn fields(&self) -> EntryFields<'a> {
         self.buffer.fields(self.cache)
     }
 
@@ -101,7 +101,7 @@ impl<'a> Entry<'a> {
 
 /// Entries that journald numbered, and that were deleted before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
+pub struct JournalGap {
     /// The source of the numbers.
     pub seqnum_id: Id128,
     /// The numbers that are missing.
@@ -112,7 +112,7 @@ pub struct Gap {
     pub to: u64,
 }
 
-impl Gap {
+impl JournalGap {
     /// How many entries are missing.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -4,17 +4,17 @@ use super::journal::Failed;
 use super::journal::Journal;
 use super::journal::OPEN_FILES_MAX;
 use super::ledger::Ledger;
-use super::member::Member;
+use super::member::StreamFile;
 use super::options::Seek;
-use super::order::Tail;
+use super::order::FileTail;
 use super::origin::Origin;
-use super::scan::Found;
-use super::scan::Scan;
-use super::watch::Watch;
+use super::scan::DirectoryScan;
+use super::scan::FoundFile;
+use super::watch::JournalWatch;
 use crate::journal::file::journal_file::EntryHead;
 use crate::journal::file::journal_file::JournalFile;
 use crate::journal::filter::direction::Direction;
-use crate::journal::filter::file_filter::Filter;
+use crate::journal::filter::file_filter::FileFilter;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::id::Id128;
@@ -59,7 +59,7 @@ impl Journal {
     fn look(&mut self, all: bool) -> bool {
         self.pass_emitted();
         self.begin_watch();
-        let notices = self.watch.as_mut().map(Watch::drain);
+        let notices = self.watch.as_mut().map(JournalWatch::drain);
         let due = self
             .last_scan
             .is_none_or(|last| last.elapsed() >= SCAN_EVERY);
@@ -90,7 +90,7 @@ impl Journal {
         for member in &mut self.members {
             member.patient = true;
         }
-        match Watch::new() {
+        match JournalWatch::new() {
             Ok(watch) => self.watch = Some(watch),
             Err(error) => self.problems.add("inotify".as_ref(), error),
         }
@@ -201,7 +201,7 @@ impl Journal {
 
     /// Looks through the directories. `true` when files were added.
     pub(crate) fn scan(&mut self) -> bool {
-        let scan = Scan::new(&self.options, &mut self.list);
+        let scan = DirectoryScan::new(&self.options, &mut self.list);
         self.last_scan = Some(Instant::now());
         self.round += 1;
         if let Some(watch) = &mut self.watch
@@ -227,7 +227,7 @@ impl Journal {
     }
 
     /// Members whose file has no name any more give what was copied of it, and then go.
-    fn drop_missing(&mut self, found: &[Found]) {
+    fn drop_missing(&mut self, found: &[FoundFile]) {
         let inodes: HashSet<_> = found.iter().map(|found| found.inode).collect();
         let paths: HashSet<_> = found.iter().map(|found| &found.path).collect();
         let stays = self.members.iter_mut().map(|member| {
@@ -246,7 +246,7 @@ impl Journal {
     }
 
     /// A file was found in a directory: it may be known, renamed or new. `true` when it was added.
-    fn meet(&mut self, found: Found, inodes: &HashMap<(u64, u64), usize>, first: bool) -> bool {
+    fn meet(&mut self, found: FoundFile, inodes: &HashMap<(u64, u64), usize>, first: bool) -> bool {
         let known = inodes.get(&found.inode);
         let member = known.and_then(|index| self.members.get_mut(*index));
         if let Some(member) = member.filter(|member| member.is_at(&found)) {
@@ -274,7 +274,7 @@ impl Journal {
         }
     }
 
-    fn refuse(&mut self, found: Found, error: Error, known: Option<Instant>) {
+    fn refuse(&mut self, found: FoundFile, error: Error, known: Option<Instant>) {
         let since = known.unwrap_or_else(Instant::now);
         let young = matches!(error, Error::Corrupt { .. }) && self.round > 1;
         if matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
@@ -291,14 +291,15 @@ impl Journal {
         });
     }
 
-    fn add(&mut self, found: Found, file: JournalFile, first: bool) {
+    fn add(&mut self, found: FoundFile, file: JournalFile, first: bool) {
         let header = *file.header();
         let lineage = format!("{}/{}", found.directory, found.name.prefix);
         let origin = self.origin_of(format!("{lineage}/{}", header.seqnum_id));
         let local = found.name.prefix == "system" || found.name.prefix.starts_with("user-");
         let is_of_machine = found.names_machine(header.machine_id);
         let ledger = self.ledger_of(if local { found.directory } else { lineage });
-        let mut member = Member::new(found.path, found.name, file, (origin, ledger), &self.held);
+        let mut member =
+            StreamFile::new(found.path, found.name, file, (origin, ledger), &self.held);
         member.patient = self.watched;
         member.seen_round = self.round;
         member.met_round = self.round;
@@ -306,7 +307,7 @@ impl Journal {
             member.set_machine_of_header();
         }
         if !self.matches.is_empty() {
-            member.set_filter(Filter::new(Arc::clone(&self.matches)));
+            member.set_filter(FileFilter::new(Arc::clone(&self.matches)));
         }
         self.members.push(member);
         let index = self.members.len() - 1;
@@ -361,7 +362,7 @@ impl Journal {
             let last = member.last_readable(&mut problems).map(|last| last.cursor);
             last.map(|last| (last.boot_id, last.monotonic, last.realtime))
         };
-        let tail = tail.map(|(boot, monotonic, realtime)| Tail {
+        let tail = tail.map(|(boot, monotonic, realtime)| FileTail {
             machine: member.machine(boot, &mut problems),
             boot,
             monotonic,
@@ -518,8 +519,8 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::file::held::Held;
-    use crate::journal::stream::entry::Event;
+    use crate::journal::file::held::HeldResources;
+    use crate::journal::stream::entry::JournalEvent;
     use crate::journal::stream::options::JournalOptions;
     use crate::journal::stream::scan;
     use proptest::prelude::*;
@@ -541,7 +542,7 @@ mod tests {
     fn file_of_row(number: u64) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures/journal/none-compact-keyed.journal");
-        let mut file = JournalFile::open(&path, &Held::default(), None).unwrap();
+        let mut file = JournalFile::open(&path, &HeldResources::default(), None).unwrap();
         let mut bytes = std::fs::read(&path).unwrap();
         let entries = (0..ENTRIES).map(|entry| file.entry_offset(entry).unwrap());
         let later = |time: u64| time + number * 1_000_000_000;
@@ -655,8 +656,8 @@ mod tests {
         let mut gone = 0;
         while let Some(event) = journal.next() {
             match event {
-                Event::Entry(entry) => seqnums.push(entry.seqnum()),
-                Event::Gap(gap) => gone += gap.count(),
+                JournalEvent::Entry(entry) => seqnums.push(entry.seqnum()),
+                JournalEvent::Gap(gap) => gone += gap.count(),
             }
         }
         gone

@@ -1,10 +1,10 @@
 //! Many files as one stream, in the order in which libsystemd 262 gives their entries.
 
 use super::entry::Entry;
-use super::entry::Event;
-use super::entry::Gap;
+use super::entry::JournalEvent;
+use super::entry::JournalGap;
 use super::ledger::Ledger;
-use super::member::Member;
+use super::member::StreamFile;
 use super::options::JournalOptions;
 use super::options::Seek;
 use super::order::Boots;
@@ -13,14 +13,14 @@ use super::origin::OriginPosition;
 use super::problems::Problems;
 use super::scan;
 use super::scan::List;
-use super::watch::Watch;
+use super::watch::JournalWatch;
 use crate::journal::file::cache::EntryBuffer;
-use crate::journal::file::held::Held;
+use crate::journal::file::held::HeldResources;
 use crate::journal::file::journal_file::EntryHead;
-use crate::journal::file::journal_file::Limits;
+use crate::journal::file::journal_file::LoadLimits;
 use crate::journal::file::payload::Inflater;
 use crate::journal::filter::direction::Direction;
-use crate::journal::filter::matches::Matches;
+use crate::journal::filter::matches::EntryMatches;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::error::Problem;
@@ -45,15 +45,15 @@ pub(crate) const OPEN_FILES_MAX: usize = 256;
 /// Damage is no error: what cannot be read is left out and told by [`problems`](Self::problems).
 pub struct Journal {
     pub(crate) options: JournalOptions,
-    pub(crate) matches: Arc<Matches>,
-    pub(crate) members: Vec<Member>,
+    pub(crate) matches: Arc<EntryMatches>,
+    pub(crate) members: Vec<StreamFile>,
     pub(crate) origins: Vec<Origin>,
     /// Some origins are in `/run`.
     pub(crate) volatile_origins: bool,
     pub(crate) ledgers: Vec<(String, Ledger)>,
     pub(crate) boots: Boots,
     pub(crate) problems: Problems,
-    pub(crate) watch: Option<Watch>,
+    pub(crate) watch: Option<JournalWatch>,
     /// Notices were asked for, with or without success.
     pub(crate) watched: bool,
     /// Entries before the time from which origins without a position are read.
@@ -82,7 +82,7 @@ pub struct Journal {
     pub(crate) seek_round: u64,
     /// Never when a look is due at once.
     pub(crate) last_scan: Option<Instant>,
-    pub(crate) held: Held,
+    pub(crate) held: HeldResources,
     buffer: EntryBuffer,
     inflater: Inflater,
     item_problems: Vec<Error>,
@@ -146,7 +146,7 @@ impl Journal {
             looks: 0,
             seek_round: 1,
             last_scan: None,
-            held: Held::default(),
+            held: HeldResources::default(),
             buffer: EntryBuffer::default(),
             inflater: Inflater::default(),
             item_problems: Vec::new(),
@@ -160,10 +160,10 @@ impl Journal {
         clippy::should_implement_trait,
         reason = "an entry borrows from the journal, which an iterator cannot say"
     )]
-    pub fn next(&mut self) -> Option<Event<'_>> {
+    pub fn next(&mut self) -> Option<JournalEvent<'_>> {
         loop {
             if let Some(gap) = self.take_gap() {
-                return Some(Event::Gap(gap));
+                return Some(JournalEvent::Gap(gap));
             }
             self.look_for_skipped();
             let (member, cursor) = self.step(Direction::Forward)?;
@@ -171,15 +171,15 @@ impl Journal {
                 || self.volatile_origins && self.delivered_copy(member, &cursor);
             self.note_delivered(member, &cursor);
             if !known {
-                return self.entry(member, cursor).map(Event::Entry);
+                return self.entry(member, cursor).map(JournalEvent::Entry);
             }
         }
     }
 
     /// The entry before the present place. `None` at the beginning.
-    pub fn previous(&mut self) -> Option<Event<'_>> {
+    pub fn previous(&mut self) -> Option<JournalEvent<'_>> {
         let (member, cursor) = self.step(Direction::Backward)?;
-        self.entry(member, cursor).map(Event::Entry)
+        self.entry(member, cursor).map(JournalEvent::Entry)
     }
 
     /// What was found wrong since this was asked last.
@@ -245,7 +245,7 @@ impl Journal {
         })
     }
 
-    fn take_gap(&mut self) -> Option<Gap> {
+    fn take_gap(&mut self) -> Option<JournalGap> {
         let round = self.round;
         self.ledgers
             .iter_mut()
@@ -262,7 +262,7 @@ impl Journal {
                 return None;
             };
             let member = self.members.get_mut(chosen)?;
-            let mut limits = Limits {
+            let mut limits = LoadLimits {
                 field_bytes_max: self.options.field_bytes_max,
                 whole: false,
                 inflater: &mut self.inflater,

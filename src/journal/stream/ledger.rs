@@ -5,7 +5,7 @@
 //! reported when the directories were looked through once more and a while has passed. Should its entries come later
 //! nevertheless, they are delivered.
 
-use super::entry::Gap;
+use super::entry::JournalGap;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::id::Id128;
 use std::collections::VecDeque;
@@ -33,7 +33,7 @@ pub(crate) struct Ledger {
 
 #[derive(Debug)]
 struct Missing {
-    gap: Gap,
+    gap: JournalGap,
     round: u64,
     since: Instant,
     /// It is not to be reported, or was; its entries are given out nevertheless should they come.
@@ -104,7 +104,7 @@ impl Ledger {
         for (first, last, is_settled) in parts {
             if first <= last {
                 self.note(Missing {
-                    gap: Gap {
+                    gap: JournalGap {
                         seqnum_id,
                         seqnums: first..=last,
                         from: highest.realtime,
@@ -131,7 +131,7 @@ impl Ledger {
 
     /// The next gap to be reported: missing for a while, and since before the directories were looked through for the
     /// `round`th time.
-    pub(crate) fn take(&mut self, round: u64) -> Option<Gap> {
+    pub(crate) fn take(&mut self, round: u64) -> Option<JournalGap> {
         let at = self.due(round)?;
         let missing = self.missing.get_mut(at)?;
         missing.is_settled = true;
@@ -194,7 +194,7 @@ impl Ledger {
         ];
         for (_, start, end) in parts.into_iter().filter(|(some, ..)| *some) {
             self.pending += usize::from(!missing.is_settled);
-            let gap = Gap {
+            let gap = JournalGap {
                 seqnums: start..=end,
                 ..missing.gap.clone()
             };

@@ -1,18 +1,18 @@
 //! One file as a part of the stream: how far it was read, and its next entry.
 
-use super::scan::Found;
+use super::scan::FoundFile;
 use crate::journal::file::cache::EntryBuffer;
-use crate::journal::file::held::Held;
-use crate::journal::file::held::Share;
+use crate::journal::file::held::HeldResources;
+use crate::journal::file::held::MemoryShare;
 use crate::journal::file::journal_file::EntryHead;
 use crate::journal::file::journal_file::JournalFile;
-use crate::journal::file::journal_file::Limits;
+use crate::journal::file::journal_file::LoadLimits;
 use crate::journal::file::journal_file::PROBLEMS_MAX;
 use crate::journal::file::lookup::find_data;
 use crate::journal::file::payload::Inflater;
 use crate::journal::filter::direction::Direction;
-use crate::journal::filter::file_filter::Filter;
-use crate::journal::filter::file_filter::Next;
+use crate::journal::filter::file_filter::FileFilter;
+use crate::journal::filter::file_filter::NextMatch;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::id::Id128;
@@ -33,7 +33,7 @@ const DAMAGED_RUN_MAX: u64 = 64;
 
 /// Which machine the entries of a file are of.
 #[derive(Debug, Clone, Copy)]
-enum Sender {
+enum MachineSource {
     /// The one that wrote the file: it is in that machine's directory.
     Writer,
     Unknown,
@@ -43,7 +43,7 @@ enum Sender {
 
 /// A file of the stream.
 #[derive(Debug)]
-pub(crate) struct Member {
+pub(crate) struct StreamFile {
     pub(crate) path: PathBuf,
     pub(crate) name: FileName,
     pub(crate) inode: (u64, u64),
@@ -72,22 +72,22 @@ pub(crate) struct Member {
     /// Where the candidate before is stored, since the reader was sent elsewhere: numbers change when the index is
     /// given up, offsets do not.
     reached: Option<u64>,
-    sender: Sender,
+    sender: MachineSource,
     /// When the file was seen to grow last.
     grown: Option<Instant>,
     /// Which entries are wanted, when not all are.
-    filter: Option<Box<Filter>>,
+    filter: Option<Box<FileFilter>>,
     /// What it takes of the memory of all members.
-    share: Share,
+    share: MemoryShare,
 }
 
-impl Member {
+impl StreamFile {
     pub(crate) fn new(
         path: PathBuf,
         name: FileName,
         file: JournalFile,
         (origin, ledger): (usize, usize),
-        held: &Held,
+        held: &HeldResources,
     ) -> Self {
         Self {
             path,
@@ -106,7 +106,7 @@ impl Member {
             absent: None,
             unreadable: None,
             reached: None,
-            sender: Sender::Unknown,
+            sender: MachineSource::Unknown,
             grown: None,
             filter: None,
             share: held.share(),
@@ -114,7 +114,7 @@ impl Member {
     }
 
     /// Gives out only what a filter takes.
-    pub(crate) fn set_filter(&mut self, filter: Filter) {
+    pub(crate) fn set_filter(&mut self, filter: FileFilter) {
         self.filter = Some(Box::new(filter));
     }
 
@@ -147,7 +147,7 @@ impl Member {
     }
 
     /// Whether `found` is its file. The number of a closed file may have been given to another one.
-    pub(crate) fn is_at(&self, found: &Found) -> bool {
+    pub(crate) fn is_at(&self, found: &FoundFile) -> bool {
         self.inode == found.inode && (self.file.is_open() || self.path == found.path)
     }
 
@@ -223,11 +223,11 @@ impl Member {
     pub(crate) fn machine(&mut self, boot: Id128, problems: &mut Vec<Error>) -> Id128 {
         let header = self.file.header().machine_id;
         match self.sender {
-            Sender::Writer => header,
-            Sender::OfBoot(known, machine) if known == boot => machine,
-            Sender::Unknown | Sender::OfBoot(..) => {
+            MachineSource::Writer => header,
+            MachineSource::OfBoot(known, machine) if known == boot => machine,
+            MachineSource::Unknown | MachineSource::OfBoot(..) => {
                 let machine = self.named_machine(problems).unwrap_or(header);
-                self.sender = Sender::OfBoot(boot, machine);
+                self.sender = MachineSource::OfBoot(boot, machine);
                 machine
             }
         }
@@ -235,7 +235,7 @@ impl Member {
 
     /// Its entries are of the machine that its header names.
     pub(crate) fn set_machine_of_header(&mut self) {
-        self.sender = Sender::Writer;
+        self.sender = MachineSource::Writer;
     }
 
     /// What `_MACHINE_ID` says in the last entry.
@@ -327,16 +327,16 @@ impl Member {
 
     fn find_wanted(
         &mut self,
-        mut filter: Box<Filter>,
+        mut filter: Box<FileFilter>,
         direction: Direction,
         problems: &mut Vec<Error>,
     ) {
         self.candidate = None;
         if !filter.scans() {
             match filter.next(&mut self.file, direction, problems) {
-                Next::Entry(entry) => self.candidate = Some(entry),
-                Next::End => {}
-                Next::Scan(bound) => {
+                NextMatch::Entry(entry) => self.candidate = Some(entry),
+                NextMatch::End => {}
+                NextMatch::Scan(bound) => {
                     if let Some(last) = self.file.length().checked_sub(1) {
                         self.recover(last, problems);
                     }
@@ -466,7 +466,7 @@ impl Member {
     pub(crate) fn load(
         &mut self,
         buffer: &mut EntryBuffer,
-        limits: &mut Limits<'_>,
+        limits: &mut LoadLimits<'_>,
     ) -> Result<Option<Cursor>, Error> {
         let Some(entry) = self.candidate else {
             return Ok(None);

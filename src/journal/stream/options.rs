@@ -2,7 +2,7 @@
 
 use super::origin::OriginPosition;
 use crate::journal::file::journal_file::FieldChoice;
-use crate::journal::filter::matches::Matches;
+use crate::journal::filter::matches::EntryMatches;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::id::Id128;
 use crate::journal::format::layout::FIELD_BYTES_MAX;
@@ -35,7 +35,7 @@ pub struct JournalOptions {
     pub since_boots: HashMap<Id128, u64>,
     /// Which entries are given out. Positions are those of the entries given out, and gaps are not told where entries are
     /// chosen: somebody who keeps positions takes all entries and chooses himself.
-    pub matches: Matches,
+    pub matches: EntryMatches,
     /// Which fields of an entry are given out. The others are passed over, which is faster than to take all.
     pub fields: FieldChoice,
     /// Fields longer than this, name and all, are cut to it: [`Entry::cut_fields`](crate::journal::Entry::cut_fields). No more of
@@ -55,7 +55,7 @@ impl Default for JournalOptions {
             resume: Vec::new(),
             since: None,
             since_boots: HashMap::new(),
-            matches: Matches::default(),
+            matches: EntryMatches::default(),
             fields: None,
             field_bytes_max: FIELD_BYTES_MAX,
             poll: POLL,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// The last entry of a file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tail {
+pub(crate) struct FileTail {
     /// The machine that the entry is of, which in files of systemd-journal-remote is the sender.
     pub(crate) machine: Id128,
     pub(crate) boot: Id128,
@@ -20,12 +20,12 @@ pub(crate) struct Tail {
 #[derive(Debug, Default)]
 pub(crate) struct Boots {
     /// The latest last entry among those of the files that end in this boot.
-    newest: HashMap<Id128, Tail>,
+    newest: HashMap<Id128, FileTail>,
 }
 
 impl Boots {
     /// A file ends with an entry. A time since the boot that is longer than that since 1970 tells nothing.
-    pub(crate) fn add(&mut self, tail: Tail) {
+    pub(crate) fn add(&mut self, tail: FileTail) {
         if tail.monotonic > tail.realtime {
             return;
         }
@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(boots.order(&a, &b), Ordering::Less);
             assert_eq!(boots.order(&b, &a), Ordering::Greater);
         }
-        let tail = |machine: u8, boot: u8, time: u64| Tail {
+        let tail = |machine: u8, boot: u8, time: u64| FileTail {
             machine: id(machine),
             boot: id(boot),
             monotonic: time,

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 /// A file that may be a journal.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundFile {
     pub(crate) path: PathBuf,
     pub(crate) name: FileName,
     /// Device and inode.
@@ -26,7 +26,7 @@ pub(crate) struct Found {
     pub(crate) directory: String,
 }
 
-impl Found {
+impl FoundFile {
     /// Whether its directory is the one that the journald of this machine writes to.
     pub(crate) fn names_machine(&self, machine: Id128) -> bool {
         let name = self
@@ -40,15 +40,15 @@ impl Found {
 
 /// Everything found, sorted by path, and the directories that were looked through.
 #[derive(Debug, Default)]
-pub(crate) struct Scan {
-    pub(crate) found: Vec<Found>,
+pub(crate) struct DirectoryScan {
+    pub(crate) found: Vec<FoundFile>,
     pub(crate) directories: Vec<PathBuf>,
     /// Directories and files that were asked for and are not there.
     pub(crate) missing: Vec<PathBuf>,
     pub(crate) problems: Vec<Problem>,
 }
 
-impl Scan {
+impl DirectoryScan {
     /// Looks through everything that the options name.
     pub(crate) fn new(options: &JournalOptions, list: &mut List) -> Self {
         let mut scan = Self::default();
@@ -95,7 +95,7 @@ impl Scan {
             return;
         }
         match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => self.found.push(Found {
+            Ok(metadata) if metadata.is_file() => self.found.push(FoundFile {
                 path: path.to_owned(),
                 name,
                 inode: (metadata.dev(), metadata.ino()),

@@ -1,7 +1,7 @@
 //! Going to a time in a file. Within a file the clock may have been set back, so that times need not ascend: then every
 //! entry is looked at, and otherwise a few.
 
-use super::member::Member;
+use super::member::StreamFile;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 
@@ -13,7 +13,7 @@ const SAMPLES: u64 = 16;
 const SLEW: u64 = 1_000;
 const JITTER_US: u64 = 100_000;
 
-impl Member {
+impl StreamFile {
     /// Moves before the first entry of this time (microseconds since 1970) or later.
     pub(crate) fn seek_realtime(&mut self, time: u64, problems: &mut Vec<Error>) {
         if self.file.length() > ENTRIES_FEW && self.times_ascend(problems) {

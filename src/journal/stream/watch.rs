@@ -18,12 +18,12 @@ const NOTICE_BYTES: usize = 4 << 10;
 
 /// The kernel's notices about a set of directories.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct JournalWatch {
     inotify: Inotify,
     watched: HashMap<PathBuf, inotify::WatchDescriptor>,
 }
 
-impl Watch {
+impl JournalWatch {
     pub(crate) fn new() -> Result<Self, Error> {
         let inotify = Inotify::init().map_err(|source| Error::Io {
             action: "watch directories",

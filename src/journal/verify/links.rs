@@ -2,22 +2,22 @@
 //! entries of each DATA object.
 
 use super::objects::Data;
-use super::objects::Field;
+use super::objects::FieldObject;
 use super::objects::Mentions;
-use super::objects::Walk;
+use super::objects::VerifiedObjects;
 use super::objects::each_number;
 use crate::journal::figures::Figures;
 use crate::journal::file::chain::Chain;
-use crate::journal::file::journal_file::Parts;
+use crate::journal::file::journal_file::FileParts;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 
 /// Checks that every object is found where it belongs, and nothing else.
 pub(super) fn check(
-    parts: &mut Parts<'_>,
+    parts: &mut FileParts<'_>,
     figures: &Figures,
-    walk: &mut Walk,
+    walk: &mut VerifiedObjects,
 ) -> Result<(), Error> {
     check_entry_array(parts, figures, &walk.entries)?;
     let header = parts.header;
@@ -37,7 +37,7 @@ pub(super) fn check(
 
 /// The array of all entries holds each of them, in order.
 fn check_entry_array(
-    parts: &mut Parts<'_>,
+    parts: &mut FileParts<'_>,
     figures: &Figures,
     entries: &[u64],
 ) -> Result<(), Error> {
@@ -71,7 +71,7 @@ impl Hashed for Data {
     }
 }
 
-impl Hashed for Field {
+impl Hashed for FieldObject {
     fn offset(&self) -> u64 {
         self.offset
     }
@@ -85,7 +85,7 @@ impl Hashed for Field {
 
 /// Each object is in the chain of its bucket once. Chains ascend, so that none is a circle.
 fn check_table<T: Hashed>(
-    parts: &mut Parts<'_>,
+    parts: &mut FileParts<'_>,
     (table, size): (u64, u64),
     objects: &[T],
 ) -> Result<(), Error> {
@@ -128,7 +128,7 @@ fn find<T: Hashed>(objects: &[T], offset: u64) -> Option<&T> {
 }
 
 /// Each DATA object is among the values of its field, the newest first.
-fn check_fields(fields: &[Field], data: &[Data]) -> Result<(), Error> {
+fn check_fields(fields: &[FieldObject], data: &[Data]) -> Result<(), Error> {
     let mut reached = 0;
     for field in fields {
         let (mut offset, mut before) = (field.head_data_offset, u64::MAX);
@@ -152,7 +152,7 @@ fn check_fields(fields: &[Field], data: &[Data]) -> Result<(), Error> {
 
 /// A DATA object lists the entries that name it. A writer that died may have left the last entry out, whatever was made
 /// of the file afterwards: the journald that comes next archives it as it is.
-fn check_postings(parts: &mut Parts<'_>, data: &Data, last: Option<u64>) -> Result<(), Error> {
+fn check_postings(parts: &mut FileParts<'_>, data: &Data, last: Option<u64>) -> Result<(), Error> {
     let mut listed = Mentions::default();
     let mut before = 0;
     let others = data.n_entries.saturating_sub(1);

@@ -13,7 +13,7 @@ use crate::journal::file::payload::Inflater;
 use crate::journal::format::error::Error;
 use crate::journal::format::layout;
 use crate::journal::stream::journal::Journal;
-use objects::Walk;
+use objects::VerifiedObjects;
 use std::path::PathBuf;
 
 /// A file that grows while it is checked is checked again, this often in all.
@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 5;
 
 /// What was found out about a file.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct FileVerdict {
     /// The file.
     pub path: PathBuf,
     /// It holds seals, of which only the form was checked.
@@ -32,7 +32,7 @@ pub struct Verdict {
 
 impl Journal {
     /// Checks every file whole. Files that cannot be opened are among the verdicts.
-    pub fn verify(&mut self) -> Vec<Verdict> {
+    pub fn verify(&mut self) -> Vec<FileVerdict> {
         let mut verdicts = Vec::new();
         let mut inflater = Inflater::default();
         let limit = self.options.field_bytes_max;
@@ -43,13 +43,13 @@ impl Journal {
             if !was_open {
                 member.file.close();
             }
-            verdicts.push(Verdict {
+            verdicts.push(FileVerdict {
                 path: member.path.clone(),
                 sealed: matches!(verified, Ok(true)),
                 error: verified.err(),
             });
         }
-        verdicts.extend(self.failed.iter().map(|failed| Verdict {
+        verdicts.extend(self.failed.iter().map(|failed| FileVerdict {
             path: failed.path.clone(),
             sealed: false,
             error: Some(failed.error.copied()),
@@ -68,7 +68,7 @@ fn verify(file: &mut JournalFile, inflater: &mut Inflater, limit: usize) -> Resu
         let raw = file.raw_header()?;
         let figures = Figures::parse(PathBuf::new(), &raw)?;
         let mut parts = file.parts(inflater);
-        let verified = Walk::whole(&mut parts, &figures, limit)
+        let verified = VerifiedObjects::whole(&mut parts, &figures, limit)
             .and_then(|mut walk| links::check(&mut parts, &figures, &mut walk));
         let is_still = attempt >= ATTEMPTS || file.raw_header()? == raw;
         if verified.is_ok() || is_still {

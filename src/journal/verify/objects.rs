@@ -5,8 +5,8 @@ use crate::bytes::Reader;
 use crate::journal::figures::Figures;
 use crate::journal::file::data::DataHead;
 use crate::journal::file::journal_file::EntryHead;
-use crate::journal::file::journal_file::Parts;
-use crate::journal::file::window::Window;
+use crate::journal::file::journal_file::FileParts;
+use crate::journal::file::window::FileWindow;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::hash;
@@ -67,7 +67,7 @@ fn spread(offset: u64) -> u64 {
 
 /// A FIELD object.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct FieldObject {
     pub(super) offset: u64,
     pub(super) hash: u64,
     pub(super) next_hash_offset: u64,
@@ -76,9 +76,9 @@ pub(super) struct Field {
 
 /// What the walk found, each kind in the order of the file.
 #[derive(Debug, Default)]
-pub(super) struct Walk {
+pub(super) struct VerifiedObjects {
     pub(super) data: Vec<Data>,
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<FieldObject>,
     pub(super) entries: Vec<u64>,
     objects: u64,
     arrays: u64,
@@ -90,10 +90,10 @@ pub(super) struct Walk {
     hashes: Vec<u64>,
 }
 
-impl Walk {
+impl VerifiedObjects {
     /// Goes from the header to the last object.
     pub(super) fn whole(
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         figures: &Figures,
         limit: usize,
     ) -> Result<Self, Error> {
@@ -118,7 +118,7 @@ impl Walk {
     /// Checks the object at `offset` and returns its size.
     fn object(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         figures: &Figures,
         offset: u64,
         limit: usize,
@@ -147,7 +147,7 @@ impl Walk {
         Ok(size)
     }
 
-    fn data(&mut self, parts: &mut Parts<'_>, offset: u64, limit: usize) -> Result<(), Error> {
+    fn data(&mut self, parts: &mut FileParts<'_>, offset: u64, limit: usize) -> Result<(), Error> {
         let head = DataHead::read(parts.window, parts.header, offset)?;
         let allowed = match head.flags {
             0 => true,
@@ -190,7 +190,7 @@ impl Walk {
         Ok(())
     }
 
-    fn field(&mut self, parts: &mut Parts<'_>, offset: u64, size: u64) -> Result<(), Error> {
+    fn field(&mut self, parts: &mut FileParts<'_>, offset: u64, size: u64) -> Result<(), Error> {
         let length = usize::try_from(size)
             .ok()
             .filter(|_| size <= FIELD_SIZE_MAX);
@@ -200,7 +200,7 @@ impl Walk {
         let bytes = parts.window.sequential(offset, length, "field object")?;
         let mut reader = Reader::new(bytes, offset);
         reader.take(16, "object header")?;
-        let field = Field {
+        let field = FieldObject {
             offset,
             hash: reader.u64("field hash")?,
             next_hash_offset: reader.u64("next field of a hash")?,
@@ -216,7 +216,7 @@ impl Walk {
 
     fn entry(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         figures: &Figures,
         offset: u64,
         size: u64,
@@ -285,7 +285,12 @@ impl Walk {
         Ok(())
     }
 
-    fn read_items(&mut self, parts: &mut Parts<'_>, offset: u64, size: u64) -> Result<(), Error> {
+    fn read_items(
+        &mut self,
+        parts: &mut FileParts<'_>,
+        offset: u64,
+        size: u64,
+    ) -> Result<(), Error> {
         self.items.clear();
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         let bytes = parts.window.sequential(offset, length, "entry items")?;
@@ -304,7 +309,7 @@ impl Walk {
 
     fn table(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         kind: u8,
         offset: u64,
         size: u64,
@@ -333,7 +338,7 @@ impl Walk {
 
     fn array(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         figures: &Figures,
         offset: u64,
         size: u64,
@@ -373,7 +378,7 @@ impl Walk {
 
     fn tag(
         &mut self,
-        parts: &mut Parts<'_>,
+        parts: &mut FileParts<'_>,
         figures: &Figures,
         offset: u64,
         size: u64,
@@ -496,12 +501,12 @@ fn count<T>(list: &[T]) -> u64 {
     list.len() as u64
 }
 
-fn has(parts: &Parts<'_>, flag: u32) -> bool {
+fn has(parts: &FileParts<'_>, flag: u32) -> bool {
     parts.header.incompatible_flags & flag != 0
 }
 
 /// Type, flags and size of the object at `offset`.
-fn object_header(window: &mut Window, offset: u64) -> Result<(u8, u8, u64), Error> {
+fn object_header(window: &mut FileWindow, offset: u64) -> Result<(u8, u8, u64), Error> {
     let bytes = window.sequential(offset, 16, "object header")?;
     let mut reader = Reader::new(bytes, offset);
     let kind = reader.u8("object type")?;
@@ -512,7 +517,7 @@ fn object_header(window: &mut Window, offset: u64) -> Result<(u8, u8, u64), Erro
 
 /// Hands on every number of `width` bytes in a part of the file, and where it stands.
 pub(super) fn each_number(
-    window: &mut Window,
+    window: &mut FileWindow,
     start: u64,
     length: u64,
     width: u64,

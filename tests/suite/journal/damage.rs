@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use vmlog::journal::{Event, Journal, JournalOptions, Seek, layout};
+use vmlog::journal::{Journal, JournalEvent, JournalOptions, Seek, layout};
 
 /// Entries of every fixture.
 const ENTRIES: usize = 30;
@@ -49,8 +49,8 @@ fn read(path: &Path) -> (Vec<Seen>, Vec<String>) {
     (found, problems.iter().map(ToString::to_string).collect())
 }
 
-fn seen(event: &Event<'_>) -> Option<Seen> {
-    let Event::Entry(entry) = event else {
+fn seen(event: &JournalEvent<'_>) -> Option<Seen> {
+    let JournalEvent::Entry(entry) = event else {
         return None;
     };
     let fields = entry.fields();
@@ -562,7 +562,7 @@ fn a_time_is_found_though_the_clock_was_set_back() {
         journal.seek(&Seek::Realtime(since));
         let mut found = 0;
         while let Some(event) = journal.next() {
-            if let Event::Entry(entry) = event {
+            if let JournalEvent::Entry(entry) = event {
                 found += usize::from(entry.realtime() >= since);
             }
         }

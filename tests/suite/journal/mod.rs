@@ -10,10 +10,10 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use vmlog::journal::Cursor;
-use vmlog::journal::Event;
+use vmlog::journal::EntryMatches;
 use vmlog::journal::Journal;
+use vmlog::journal::JournalEvent;
 use vmlog::journal::JournalOptions;
-use vmlog::journal::Matches;
 use vmlog::journal::Seek;
 
 /// An entry as a multiset of fields, and its cursor: the order of fields within an entry means nothing.
@@ -48,10 +48,10 @@ fn of_directory(path: &Path) -> JournalOptions {
     }
 }
 
-fn seen(event: &Event<'_>) -> Option<Seen> {
+fn seen(event: &JournalEvent<'_>) -> Option<Seen> {
     match event {
-        Event::Gap(_) => None,
-        Event::Entry(entry) => {
+        JournalEvent::Gap(_) => None,
+        JournalEvent::Entry(entry) => {
             let mut fields: Vec<_> = entry
                 .fields()
                 .map(|(name, value)| (name.to_vec(), value.to_vec()))
@@ -396,10 +396,10 @@ fn follow(
     followed
 }
 
-fn note(followed: &mut Followed, event: &Event<'_>) {
+fn note(followed: &mut Followed, event: &JournalEvent<'_>) {
     match event {
-        Event::Gap(gap) => followed.missing += gap.count(),
-        Event::Entry(entry) => {
+        JournalEvent::Gap(gap) => followed.missing += gap.count(),
+        JournalEvent::Entry(entry) => {
             followed.entries += 1;
             followed.highest = followed.highest.max(entry.seqnum());
             let Some(message) = entry.field(b"MESSAGE") else {
@@ -486,8 +486,8 @@ fn drain(journal: &mut Journal) -> (Vec<String>, u64) {
     for _ in 0..3 {
         while let Some(event) = journal.next() {
             match event {
-                Event::Gap(gap) => missing += gap.count(),
-                Event::Entry(entry) => {
+                JournalEvent::Gap(gap) => missing += gap.count(),
+                JournalEvent::Entry(entry) => {
                     let message = entry.field(b"MESSAGE").unwrap();
                     messages.push(String::from_utf8(message.to_vec()).unwrap());
                 }
@@ -732,8 +732,8 @@ fn tables(section: &str) -> Vec<Vec<Vec<String>>> {
 #[test]
 fn the_description_of_the_format_says_what_the_code_reads() {
     use vmlog::journal::layout;
-    let of_code = |fields: &[layout::Field]| -> Vec<Vec<String>> {
-        let row = |field: &layout::Field| {
+    let of_code = |fields: &[layout::LayoutField]| -> Vec<Vec<String>> {
+        let row = |field: &layout::LayoutField| {
             vec![
                 field.offset.to_string(),
                 field.size.to_string(),
@@ -819,8 +819,8 @@ impl Seeded {
 }
 
 /// Conditions made of fields that the entries have, and what a look at every entry says of them.
-fn random_matches(random: &mut Seeded, all: &[Seen]) -> (Matches, Vec<Seen>) {
-    let mut matches = Matches::default();
+fn random_matches(random: &mut Seeded, all: &[Seen]) -> (EntryMatches, Vec<Seen>) {
+    let mut matches = EntryMatches::default();
     let mut groups = Vec::new();
     for _ in 0..=random.below(2) {
         let mut group: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
@@ -873,7 +873,7 @@ fn compare_matches(options: &JournalOptions, rounds: usize) {
 }
 
 /// Entries of which a few fields are asked for, whichever fields are matched.
-fn compare_chosen_fields(options: &JournalOptions, matches: Matches, mut wanted: Vec<Seen>) {
+fn compare_chosen_fields(options: &JournalOptions, matches: EntryMatches, mut wanted: Vec<Seen>) {
     let is_chosen = |name: &[u8]| matches!(name, b"MESSAGE" | b"PRIORITY" | b"_PID");
     for seen in &mut wanted {
         seen.fields.retain(|(name, _)| is_chosen(name));

@@ -10,10 +10,10 @@ use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
-use vmlog::journal::Event;
+use vmlog::journal::JournalEvent;
 use vmlog::journal::Journal;
 use vmlog::journal::JournalOptions;
-use vmlog::journal::Matches;
+use vmlog::journal::EntryMatches;
 use vmlog::journal::Seek;
 
 thread_local! {
@@ -42,7 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut last = None;
         let mut entries = 0_usize;
         while let Some(event) = journal.next() {
-            if let Event::Entry(entry) = event {
+            if let JournalEvent::Entry(entry) = event {
                 entries += 1;
                 last = Some(entry.cursor());
                 assert!(entry.fields().all(|(name, _)| !name.contains(&b'=')));
@@ -64,7 +64,7 @@ fuzz_target!(|bytes: &[u8]| {
         let mut chosen = Journal::open(JournalOptions {
             files: vec![path.clone()],
             field_bytes_max: 64 << 10,
-            matches: Matches::default()
+            matches: EntryMatches::default()
                 .and(b"PRIORITY", wanted)
                 .or()
                 .and(b"SYSLOG_IDENTIFIER", b"web")

@@ -78,6 +78,15 @@ const SHARED_NAMES: &[(&str, &str)] = &[
         "one error type per layer, always written with its module",
     ),
     ("Result", "the result of a layer's own error"),
+    (
+        "Cursor",
+        "systemd's place of an entry in a journal, and the place of a record in an answer",
+    ),
+    ("CursorError", "the error of both cursors"),
+    (
+        "Direction",
+        "the order in which entries of a journal and records of a store are read",
+    ),
 ];
 
 // The lists NOT_YET_* name modules that do not keep a rule yet. When yours does, delete its row (with the comment above it) in the

@@ -1,8 +1,8 @@
 //! The values of one metadata key, with how many records have each.
 
 use crate::query::error::Error;
+use crate::query::expression::values;
 use crate::query::filter::Filter;
-use crate::query::filter::condition;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::plan::Plan;
 use crate::query::scan::rank::{Rank, Ranking};
@@ -87,11 +87,11 @@ fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Erro
         return Ok(counts);
     }
     rows.each_metadata(key, |metadata, rows| {
-        let Some(value) = condition::lookup(metadata, key) else {
+        let Some(value) = values::lookup(metadata, key) else {
             return;
         };
-        for value in condition::values_of(value) {
-            let text = condition::text_of(value);
+        for value in values::values_of(value) {
+            let text = values::text_of(value);
             match counts.get_mut(&*text) {
                 Some(count) => *count += rows,
                 None => {

@@ -143,7 +143,7 @@ pub fn histogram(
 
 /// The times that the buckets of a request cover; `None` when no block can hold a match.
 fn times(plan: &Plan<'_>, request: &HistogramRequest) -> Option<RangeInclusive<Micros>> {
-    let times = request.filter.times;
+    let times = request.filter.time_bounds();
     let plausible = Micros::plausible(Micros::now());
     let from = times.start.unwrap_or(*plausible.start());
     let to = times.end.map_or(*plausible.end(), |end| end.plus(-1));

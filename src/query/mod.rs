@@ -14,8 +14,10 @@
     )
 )]
 
+mod condition;
 mod cursor;
 mod error;
+mod expression;
 mod fields;
 mod filter;
 mod histogram;
@@ -25,15 +27,21 @@ mod parameters;
 mod runs;
 mod scan;
 mod sources;
+mod syntax;
 mod text;
 
+pub use condition::Condition;
 pub use cursor::{Cursor, CursorError};
 pub use error::Error;
+pub use expression::Expression;
+pub use expression::field::{FieldCondition, FieldTest};
+pub use expression::levels::LevelSet;
+pub use expression::quantity::{Comparison, Quantity};
+pub use expression::source_pattern::SourcePattern;
+pub use expression::time_range::TimeRange;
+pub use expression::values::BOOKKEEPING_KEYS;
 pub use fields::{FieldValues, field_values};
 pub use filter::Filter;
-pub use filter::condition::Condition;
-pub use filter::levels::LevelSet;
-pub use filter::sources::SourcePattern;
 pub use histogram::{BUCKETS_MAX, Grouping, Histogram, HistogramRequest, histogram};
 pub use lookup::record;
 pub use page::request::{Around, PAGE_BYTES_MAX, Page, PageRequest, Scope};
@@ -47,4 +55,5 @@ pub use scan::cache::BlockCache;
 pub use scan::rank::{Direction, Order};
 pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
 pub use sources::listing::{sources, sources_page};
+pub use syntax::{ExpressionError, parse_expression};
 pub use text::search::{Case, Search, SearchError};

@@ -4,12 +4,12 @@
 //! own runs. Runs whose start was pruned have only the record of their end: they are older than all others and come last, in
 //! the order of their names, which is that of their starts.
 
+use crate::query::condition::Condition;
 use crate::query::cursor::{Cursor, CursorError};
 use crate::query::error::Error;
+use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::fields::field_values;
 use crate::query::filter::Filter;
-use crate::query::filter::condition::Condition;
-use crate::query::filter::sources::SourcePattern;
 use crate::query::page::page;
 use crate::query::page::request::PageRequest;
 use crate::query::scan::budget::Budget;
@@ -228,10 +228,7 @@ pub fn run(view: &View, filter: &Filter, id: &str, budget: &Budget) -> Result<Op
 
 /// The filter's sources, as far as commands can be captured under them.
 fn of_captures(filter: &Filter) -> Filter {
-    let sources = Filter {
-        sources: filter.sources.clone(),
-        ..Filter::default()
-    };
+    let sources = filter.sources_only();
     Source::RESERVED_KINDS
         .into_iter()
         .fold(sources, |filter, kind| {
@@ -272,9 +269,10 @@ impl Lister<'_> {
 
     fn of_event(&self, event: &str) -> Filter {
         let condition = Condition::parse(&format!("event_type={event}"));
+        let filter = self.filter.clone();
         condition
-            .into_iter()
-            .fold(self.filter.clone(), Filter::with_condition)
+            .iter()
+            .fold(filter, |filter, condition| filter.with_condition(condition))
     }
 
     /// Runs whose start is there, below `after`.

@@ -2,7 +2,7 @@
 
 use crate::query::cursor::Cursor;
 use crate::query::error::Error;
-use crate::query::filter::sources::SourcePattern;
+use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::lookup::record;
 use crate::query::page::ordered;
 use crate::query::page::request::{Around, PAGE_BYTES_MAX, Page, PageRequest, Scope};

@@ -3,8 +3,11 @@
 pub(super) mod budget;
 pub(super) mod cache;
 pub(super) mod counts;
+mod evaluate;
+mod need;
 pub(super) mod plan;
 pub(super) mod rank;
+mod residue;
 pub(super) mod rows;
 pub(super) mod run;
 pub(super) mod scale;

@@ -1,32 +1,46 @@
 //! A filter laid against a view: which blocks may hold matching rows, and which rows of a block do match.
 
-use crate::query::filter::{Cover, Filter};
+use crate::query::expression::Expression;
+use crate::query::expression::cover::Cover;
+use crate::query::filter::Filter;
 use crate::query::scan::cache::{BlockCache, Columns};
+use crate::query::scan::evaluate::evaluate;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
+use crate::query::scan::residue::{Residue, footer_cover, index_cover};
 use crate::query::scan::rows::Rows;
-use crate::query::text::search::{Scratch, Verdict};
+use crate::query::text::search::Scratch;
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
 use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// A filter laid against a view.
+/// A filter applied to a view.
 #[derive(Debug)]
 pub(in crate::query) struct Plan<'v> {
-    filter: &'v Filter,
+    expression: &'v Expression,
     segments: Vec<SegmentPlan<'v>>,
     /// The ids that may be seen.
     ids: Range<u64>,
     cache: &'v BlockCache,
 }
 
-/// A segment and which of its sources are meant.
+/// A segment, and which of its sources may match.
 #[derive(Debug)]
 struct SegmentPlan<'v> {
     segment: &'v Arc<Segment>,
-    meant: Vec<bool>,
-    sources: Cover,
+    /// Looked up when a scan comes to the segment: most scans end before.
+    sources: OnceLock<SourceCovers>,
+}
+
+/// What the names of a segment's sources say.
+#[derive(Debug)]
+struct SourceCovers {
+    by_source: Vec<Cover>,
+    /// That of all sources together.
+    overall: Cover,
+    /// Whether some source cannot match.
+    has_none: bool,
 }
 
 /// A block that may hold matching rows, by what its footer says.
@@ -50,22 +64,12 @@ impl<'v> Plan<'v> {
         cache: &'v BlockCache,
     ) -> Self {
         let visible = view.ids();
-        let segments = view.segments().iter().map(|segment| {
-            let sources = segment.sources().iter();
-            let meant: Vec<bool> = sources.map(|s| filter.sources.matches(s)).collect();
-            let sources = match (meant.contains(&true), meant.contains(&false)) {
-                (true, false) => Cover::All,
-                (true, true) => Cover::Some,
-                (false, _) => Cover::None,
-            };
-            SegmentPlan {
-                segment,
-                meant,
-                sources,
-            }
+        let segments = view.segments().iter().map(|segment| SegmentPlan {
+            segment,
+            sources: OnceLock::new(),
         });
         Self {
-            filter,
+            expression: filter.expression(),
             segments: segments.collect(),
             ids: visible.start.max(ids.start)..visible.end.min(ids.end),
             cache,
@@ -97,8 +101,8 @@ impl<'v> Plan<'v> {
                 if !self.footer_allows(plan, summary) {
                     continue;
                 }
-                let of_block = if summary.source.is_none() && plan.sources != Cover::All {
-                    plan.times_of_meant(block)
+                let of_block = if summary.source.is_none() && self.covers(plan).has_none {
+                    plan.times_of_matching(self.covers(plan), block)
                 } else {
                     Some((*summary.times.start(), *summary.times.end()))
                 };
@@ -206,22 +210,31 @@ impl<'v> Plan<'v> {
     }
 
     fn may_match(&self, plan: &SegmentPlan<'_>) -> bool {
-        plan.sources != Cover::None && overlap(&plan.segment.ids(), &self.ids)
+        overlap(&plan.segment.ids(), &self.ids) && self.covers(plan).overall != Cover::None
+    }
+
+    fn covers<'p>(&self, plan: &'p SegmentPlan<'_>) -> &'p SourceCovers {
+        plan.sources.get_or_init(|| {
+            let sources = plan.segment.sources().iter();
+            let of_source = |source| self.expression.cover_of_source(source);
+            SourceCovers::new(sources.map(of_source).collect())
+        })
     }
 
     fn footer_allows(&self, plan: &SegmentPlan<'_>, summary: &Summary) -> bool {
-        let source = match summary.source {
-            Some(source) => plan.meant.get(source as usize) == Some(&true),
+        let may_match = match summary.source {
+            Some(source) => self.covers(plan).of(source) != Cover::None,
             None => true,
         };
-        source
+        may_match
             && overlap(&summary.ids, &self.ids)
-            && self.filter.levels_cover(&summary.levels) != Cover::None
-            && self
-                .filter
-                .times
-                .cover(*summary.times.start(), *summary.times.end())
-                != Cover::None
+            && self.footer_cover(plan.segment, summary) != Cover::None
+    }
+
+    fn footer_cover(&self, segment: &Segment, summary: &Summary) -> Cover {
+        let name = |source: u32| segment.sources().get(source as usize);
+        let of_leaf = |leaf: &Expression| footer_cover(leaf, summary, name);
+        self.expression.cover(&of_leaf)
     }
 
     /// The rows that match, from the cheapest column to the dearest.
@@ -232,58 +245,73 @@ impl<'v> Plan<'v> {
     ) -> Result<Rows<'v>, Error> {
         let block = candidate.block;
         let (segment, index) = candidate.place;
-        let mut rows = Rows::all(block, self.cached(segment, index));
-        let search = match &self.filter.search {
-            None => None,
-            Some(search) => match search.verdict(|text| block.may_contain(text)) {
-                Verdict::Nothing => return Ok(Rows::none(block)),
-                Verdict::Everything => None,
-                Verdict::Some => Some(search),
-            },
+        let summary = block.summary();
+        let Some(plan) = self.segments.get(segment) else {
+            return Ok(Rows::none(block));
         };
-        self.select_by_small_columns(candidate, &mut rows)?;
-        if let (Some(search), false) = (search, rows.is_empty()) {
-            rows.retain_found(search, scratch)?;
+        let names = plan.segment.sources();
+        let name = |source: u32| names.get(source as usize);
+        // small columns first: an index of texts is read only where they leave the question open
+        let residue = Residue::of(
+            self.expression,
+            &|leaf| match footer_cover(leaf, summary, name) {
+                Cover::Some => index_cover(leaf, block),
+                decided => decided,
+            },
+        );
+        if matches!(residue, Residue::Nothing) {
+            return Ok(Rows::none(block));
         }
-        if self.filter.needs_metadata() && !rows.is_empty() {
-            rows.retain_metadata(self.filter)?;
-        }
-        Ok(rows)
-    }
-
-    fn select_by_small_columns(
-        &self,
-        candidate: Candidate<'v>,
-        rows: &mut Rows<'v>,
-    ) -> Result<(), Error> {
-        let summary = candidate.block.summary();
+        let mut rows = Rows::all(block, self.cached(segment, index));
         if summary.ids.start < self.ids.start || self.ids.end < summary.ids.end {
             rows.clip_ids(&self.ids)?;
         }
-        if let (None, Some(plan)) = (summary.source, self.segments.get(candidate.place.0))
-            && plan.sources != Cover::All
-        {
-            rows.retain_sources(|source| plan.meant.get(source as usize) == Some(&true))?;
+        if summary.source.is_none() {
+            let covers = self.covers(plan);
+            if covers.has_none {
+                rows.retain_sources(|source| covers.of(source) != Cover::None)?;
+            }
         }
-        let times = self.filter.times;
-        if times.cover(*summary.times.start(), *summary.times.end()) == Cover::Some {
-            rows.retain_times(|time| times.contains(time))?;
+        scratch.begin();
+        evaluate(&residue, &mut rows, names, scratch)?;
+        Ok(rows)
+    }
+}
+
+impl SourceCovers {
+    fn new(by_source: Vec<Cover>) -> Self {
+        let least = by_source.iter().min().copied().unwrap_or(Cover::None);
+        let greatest = by_source.iter().max().copied().unwrap_or(Cover::None);
+        Self {
+            by_source,
+            overall: match (least, greatest) {
+                (Cover::All, _) => Cover::All,
+                (_, Cover::None) => Cover::None,
+                _ => Cover::Some,
+            },
+            has_none: least == Cover::None,
         }
-        if self.filter.levels_cover(&summary.levels) == Cover::Some {
-            rows.retain_levels(|level| self.filter.levels().contains(level))?;
-        }
-        Ok(())
+    }
+
+    /// What the name of a source says, by its number in the segment.
+    fn of(&self, source: u32) -> Cover {
+        let cover = self.by_source.get(source as usize);
+        cover.copied().unwrap_or(Cover::None)
     }
 }
 
 impl SegmentPlan<'_> {
-    /// The earliest and the latest time of the rows of a block whose source is meant. Damage is left to whoever reads the block.
-    fn times_of_meant(&self, block: Block<'_>) -> Option<(Micros, Micros)> {
+    /// The earliest and the latest time of the rows of a block whose source may match. Damage is left to the reader of the
+    /// block.
+    fn times_of_matching(
+        &self,
+        covers: &SourceCovers,
+        block: Block<'_>,
+    ) -> Option<(Micros, Micros)> {
         let (sources, times) = (block.sources().ok()??, block.timestamps().ok()?);
-        let is_meant = |source: &u32| self.meant.get(*source as usize) == Some(&true);
         let rows = sources.iter().zip(&times);
-        let meant = rows.filter(|(source, _)| is_meant(source));
-        meant.fold(None, |found, (_, time)| {
+        let matching = rows.filter(|(source, _)| covers.of(**source) != Cover::None);
+        matching.fold(None, |found, (_, time)| {
             let (earliest, latest) = found.unwrap_or((*time, *time));
             Some((earliest.min(*time), latest.max(*time)))
         })

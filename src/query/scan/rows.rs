@@ -1,12 +1,13 @@
 //! Rows of one block that are still in question, and the columns that were read to decide.
 
-use crate::query::filter::Filter;
-use crate::query::filter::condition;
+use crate::query::expression::values;
 use crate::query::scan::cache::Columns;
+use crate::query::scan::need::MetadataNeed;
 use crate::query::text::search::{Scratch, Search};
 use crate::record::{Level, Metadata};
 use crate::store::{Block, Error, Messages, MetadataColumn};
 use crate::time::Micros;
+use foldhash::fast::RandomState;
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 use std::ops::{Deref, Range};
@@ -24,8 +25,10 @@ pub(in crate::query) struct Rows<'v> {
     times: Option<Vec<Micros>>,
     levels: Option<Vec<Level>>,
     sources: Option<Vec<u32>>,
-    /// All messages, when a search read them and found something.
+    /// All messages, once a search read them.
     text: Option<Vec<u8>>,
+    /// Where each message ends in `text`, once a search needed it.
+    ends: Option<Vec<u32>>,
     /// The footer says that no row matches.
     is_denied: bool,
 }
@@ -41,6 +44,7 @@ impl<'v> Rows<'v> {
             levels: None,
             sources: None,
             text: None,
+            ends: None,
             is_denied: false,
         }
     }
@@ -188,36 +192,43 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
+    /// Keeps the rows whose message matches.
     pub(in crate::query) fn retain_found(
         &mut self,
         search: &Search,
         scratch: &mut Scratch,
     ) -> Result<(), Error> {
         let mut kept = self.indexes();
-        scratch.begin();
         if let Some(cached) = &self.cached {
             let messages = &cached.messages;
             let text = messages.text().as_bytes();
             search.retain(text, messages.ends(), &mut kept, scratch);
         } else {
-            let text = self.block.text()?;
-            if !search.may_find(&text, scratch) {
-                if !search.is_inverted() {
-                    self.kept = Some(Vec::new());
-                }
-                return Ok(());
+            let text = match self.text.take() {
+                Some(text) => text,
+                None => self.block.text()?,
+            };
+            if search.may_find(&text, scratch) {
+                let ends = match self.ends.take() {
+                    Some(ends) => ends,
+                    None => self.block.message_ends(text.len())?,
+                };
+                search.retain(&text, &ends, &mut kept, scratch);
+                self.ends = Some(ends);
+            } else {
+                kept.clear();
             }
-            let ends = self.block.message_ends(text.len())?;
-            search.retain(&text, &ends, &mut kept, scratch);
-            self.text = Some(text).filter(|_| !kept.is_empty());
+            self.text = Some(text);
         }
         self.kept = Some(kept);
         Ok(())
     }
 
-    /// The messages of the whole block, where a search read them and found something. Damage is left to whoever reads the block.
+    /// The messages of the whole block, where a search read them and rows are left. Damage is left to the reader of the block.
     pub(in crate::query) fn into_messages(self) -> Option<Messages> {
-        self.block.cut(self.text?).ok()
+        let has_rows = !self.is_empty();
+        let text = self.text.filter(|_| has_rows)?;
+        self.block.cut(text).ok()
     }
 
     /// The ids, once they were read.
@@ -281,8 +292,8 @@ impl<'v> Rows<'v> {
         mut take: impl FnMut(&Metadata, T),
     ) -> Result<(), Error> {
         let metadata = self.metadata()?;
-        let needle = Finder::new(condition::key_needle(key));
-        let mut groups: HashMap<&[u8], (u32, T)> = HashMap::new();
+        let needle = Finder::new(values::key_needle(key));
+        let mut groups: HashMap<&[u8], (u32, T), RandomState> = HashMap::default();
         for row in self.indexes() {
             let bytes = metadata.bytes(row as usize);
             if let Some((_, group)) = groups.get_mut(bytes) {
@@ -299,33 +310,71 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// Keeps the rows whose metadata the filter means. Equal metadata is decoded once, and none that lacks a text that it must have.
-    pub(in crate::query) fn retain_metadata(&mut self, filter: &Filter) -> Result<(), Error> {
+    /// Keeps the rows whose metadata matches. Equal metadata is decoded once, and none that lacks what it needs to match.
+    pub(in crate::query) fn retain_metadata(
+        &mut self,
+        need: &MetadataNeed<'_>,
+        matches: impl Fn(&Metadata) -> bool,
+        scratch: &mut Scratch,
+    ) -> Result<(), Error> {
         let metadata = self.metadata()?;
-        let needles: Vec<Finder<'_>> = filter.metadata_needles().map(Finder::new).collect();
-        let has_all = |bytes: &[u8]| needles.iter().all(|needle| needle.find(bytes).is_some());
         let mut kept = Vec::new();
-        if has_all(metadata.all_bytes()) {
-            let mut verdicts: HashMap<&[u8], bool> = HashMap::new();
+        if need.may_hold(metadata.all_bytes(), scratch) {
+            let mut verdicts: HashMap<&[u8], bool, RandomState> = HashMap::default();
             for row in self.indexes() {
                 let bytes = metadata.bytes(row as usize);
-                if !has_all(bytes) {
-                    continue;
-                }
-                let is_meant = if let Some(verdict) = verdicts.get(bytes) {
-                    *verdict
-                } else {
-                    let verdict = filter.metadata_matches(&metadata.get(row as usize)?);
-                    verdicts.insert(bytes, verdict);
-                    verdict
+                let is_match = match verdicts.get(bytes) {
+                    Some(verdict) => *verdict,
+                    None => {
+                        let verdict =
+                            need.may_hold(bytes, scratch) && matches(&metadata.get(row as usize)?);
+                        verdicts.insert(bytes, verdict);
+                        verdict
+                    }
                 };
-                if is_meant {
+                if is_match {
                     kept.push(row);
                 }
             }
         }
         self.kept = Some(kept);
         Ok(())
+    }
+
+    /// A copy of the kept rows; `None` while none was taken away.
+    pub(in crate::query) fn clone_kept(&self) -> Option<Vec<u32>> {
+        self.kept.clone()
+    }
+
+    /// Keeps these rows, or all.
+    pub(in crate::query) fn set_kept(&mut self, kept: Option<Vec<u32>>) {
+        self.kept = kept;
+    }
+
+    /// Keeps these rows; the whole block is kept as such.
+    pub(in crate::query) fn keep_only(&mut self, kept: Vec<u32>) {
+        let is_whole = kept.len() == self.block.summary().rows as usize;
+        self.kept = Some(kept).filter(|_| !is_whole);
+    }
+
+    /// Keeps the rows of `within` (all rows for `None`) that are not kept now.
+    pub(in crate::query) fn complement_within(&mut self, within: Option<Vec<u32>>) {
+        let kept = self.indexes();
+        let mut kept = kept.iter().peekable();
+        let mut is_left = |row: &u32| {
+            while kept.next_if(|next| *next < row).is_some() {}
+            kept.next_if_eq(&row).is_none()
+        };
+        let left = match within {
+            Some(mut rows) => {
+                rows.retain(&mut is_left);
+                rows
+            }
+            None => (0..self.block.summary().rows)
+                .filter(&mut is_left)
+                .collect(),
+        };
+        self.keep_only(left);
     }
 
     fn metadata(&self) -> Result<MetadataOf, Error> {

@@ -191,7 +191,7 @@ fn count_segments(
         let names = segment.sources();
         let is_meant = |tally: &&SourceTally| {
             let name = names.get(tally.source as usize);
-            name.is_some_and(|name| filter.sources.matches(name))
+            name.is_some_and(|name| filter.matches_source(name))
         };
         let meant = tallies.iter().filter(is_meant).map(|tally| {
             let count = tally.levels.iter().sum();

@@ -22,16 +22,16 @@ pub(in crate::query) fn of_empty(
     budget: &Budget,
 ) -> Result<Vec<String>, Error> {
     let mut warnings = Vec::new();
-    if let Some(start) = filter.times.start.filter(|start| *start > Micros::now()) {
+    if let Some(start) = filter
+        .time_bounds()
+        .start
+        .filter(|start| *start > Micros::now())
+    {
         warnings.push(format!("start is in the future: {start}"));
     }
-    warnings.extend(
-        filter
-            .conditions
-            .iter()
-            .filter_map(crate::query::filter::condition::Condition::doubt),
-    );
-    if filter.sources.included().is_empty() {
+    warnings.extend(filter.doubts().iter().cloned());
+    let wanted = filter.wanted_sources();
+    if wanted.is_empty() {
         return Ok(warnings);
     }
     let known = count_sources(view, &filter.narrowings_only(), budget)?;
@@ -39,7 +39,7 @@ pub(in crate::query) fn of_empty(
         return Ok(warnings);
     }
     let known = known.sources;
-    let unknown = filter.sources.included().iter();
+    let unknown = wanted.into_iter();
     let unknown = unknown.filter(|pattern| !known.iter().any(|one| pattern.matches(&one.source)));
     for pattern in unknown.take(PATTERNS_MAX) {
         let names = known.iter().map(|one| one.source.as_str());

@@ -10,6 +10,7 @@ use regex_automata::meta::{self, Regex};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use std::fmt;
+use std::sync::Arc;
 
 /// Compiled size: enough for `\w{50}` with all of Unicode, small beside the memory of a request.
 const NFA_BYTES_MAX: usize = 4 << 20;
@@ -35,17 +36,16 @@ pub enum Case {
     Sensitive,
 }
 
-/// What a message must hold, or must not.
+/// A text or a regex to look for. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Search {
     matcher: Matcher,
-    inverted: bool,
 }
 
 #[derive(Debug, Clone)]
 enum Matcher {
-    Text(Box<Text>),
-    Pattern(Box<Pattern>),
+    Text(Arc<Text>),
+    Pattern(Arc<Pattern>),
 }
 
 /// A regex that cannot be used.
@@ -62,27 +62,36 @@ pub enum SearchError {
     TooLarge,
 }
 
-/// What the memory of texts says of a whole block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::query) enum Verdict {
-    Nothing,
-    Some,
-    Everything,
-}
-
-/// Memory that a scan uses again from block to block.
+/// Memory that a scan reuses from block to block.
 #[derive(Debug, Default)]
 pub(in crate::query) struct Scratch {
+    /// The messages of the current block.
     lowered: Lowered,
+    /// Its metadata, or the metadata of one row.
+    metadata: Lowered,
     /// One message, where each is looked at alone.
     message: Vec<u8>,
-    cache: Option<meta::Cache>,
+    /// The automaton of each regex, by the address of the regex, which outlives the scan.
+    caches: Vec<(usize, meta::Cache)>,
 }
 
 impl Scratch {
-    /// Another block is at hand.
+    /// The messages of the next block follow.
     pub(in crate::query) fn begin(&mut self) {
         self.lowered.is_ascii = None;
+    }
+
+    fn cache_of(&mut self, pattern: &Pattern) -> &mut meta::Cache {
+        let address = std::ptr::from_ref(pattern).addr();
+        let known = self.caches.iter().position(|(of, _)| *of == address);
+        let at = known.unwrap_or_else(|| {
+            self.caches.push((address, pattern.regex.create_cache()));
+            self.caches.len() - 1
+        });
+        let Some((_, cache)) = self.caches.get_mut(at) else {
+            unreachable!("it was found or pushed");
+        };
+        cache
     }
 }
 
@@ -107,8 +116,7 @@ impl Search {
     #[must_use]
     pub fn text(text: &str, case: Case) -> Self {
         Self {
-            matcher: Matcher::Text(Box::new(Text::new(text, case))),
-            inverted: false,
+            matcher: Matcher::Text(Arc::new(Text::new(text, case))),
         }
     }
 
@@ -118,60 +126,53 @@ impl Search {
     /// [`SearchError`] when it is no regex or too large.
     pub fn regex(pattern: &str, case: Case) -> Result<Self, SearchError> {
         Ok(Self {
-            matcher: Matcher::Pattern(Box::new(Pattern::new(pattern, case)?)),
-            inverted: false,
+            matcher: Matcher::Pattern(Arc::new(Pattern::new(pattern, case)?)),
         })
     }
 
-    /// The other messages.
+    /// Whether it is found in a text.
     #[must_use]
-    pub fn inverted(self) -> Self {
-        Self {
-            inverted: !self.inverted,
-            ..self
+    pub fn matches(&self, text: &str) -> bool {
+        match &self.matcher {
+            Matcher::Text(needle) => needle.is_in_message(text, &mut Vec::new()),
+            Matcher::Pattern(pattern) => pattern.regex.is_match(text),
         }
     }
 
-    /// Whether a message is meant.
-    #[must_use]
-    pub fn matches(&self, message: &str) -> bool {
-        let found = match &self.matcher {
-            Matcher::Text(text) => text.is_in_message(message, &mut Vec::new()),
-            Matcher::Pattern(pattern) => pattern.regex.is_match(message),
-        };
-        found != self.inverted
-    }
-
-    /// What is known of a block of which `may_contain` tells whether it may hold a folded text.
-    pub(in crate::query) fn verdict(&self, may_contain: impl Fn(&str) -> bool) -> Verdict {
-        let possible = match &self.matcher {
+    /// False only when no text of a place can match, where `may_contain` says of a folded text whether it may be there.
+    pub(in crate::query) fn may_match(&self, may_contain: impl Fn(&str) -> bool) -> bool {
+        match &self.matcher {
             Matcher::Text(text) => may_contain(&text.folded),
             Matcher::Pattern(pattern) => pattern.need.may_hold(&may_contain),
-        };
-        match (possible, self.inverted) {
-            (true, _) => Verdict::Some,
-            (false, false) => Verdict::Nothing,
-            (false, true) => Verdict::Everything,
         }
     }
 
-    /// False only when no message of a block is found, all of which `text` is, one after another: then neither where they end
-    /// need be known nor that they are text.
+    /// False only when no message of a block matches. `text` is all of its messages, one after another; neither where they end
+    /// nor whether they are UTF-8 needs to be known.
     pub(in crate::query) fn may_find(&self, text: &[u8], scratch: &mut Scratch) -> bool {
-        let needle = match &self.matcher {
-            Matcher::Text(needle) => Some(&**needle),
+        self.needle()
+            .is_none_or(|needle| needle.may_be_in(text, &mut scratch.lowered))
+    }
+
+    /// False only when no value in this encoded metadata matches. Strings are encoded as they are; what may be part of a number
+    /// or a boolean, whose encoding is another, is never ruled out.
+    pub(in crate::query) fn may_be_in_metadata(&self, bytes: &[u8], scratch: &mut Scratch) -> bool {
+        scratch.metadata.is_ascii = None;
+        self.needle().is_none_or(|needle| {
+            may_be_in_scalar(&needle.folded) || needle.may_be_in(bytes, &mut scratch.metadata)
+        })
+    }
+
+    /// A plain text that everything that matches holds.
+    fn needle(&self) -> Option<&Text> {
+        match &self.matcher {
+            Matcher::Text(needle) => Some(needle),
             Matcher::Pattern(pattern) => pattern.prefilter.as_ref(),
-        };
-        needle.is_none_or(|needle| needle.may_be_in(text, &mut scratch.lowered))
+        }
     }
 
-    /// Whether messages that are not found are meant.
-    pub(in crate::query) fn is_inverted(&self) -> bool {
-        self.inverted
-    }
-
-    /// Keeps of `rows` (ascending) those whose message is meant; row `i` of `text` ends at `ends[i]`. What is no text is not
-    /// found where chars matter.
+    /// Keeps the `rows` (ascending) whose message matches; the message of row `i` ends at `ends[i]` in `text`. Where
+    /// chars matter, a message that is not UTF-8 does not match.
     pub(in crate::query) fn retain(
         &self,
         text: &[u8],
@@ -180,16 +181,17 @@ impl Search {
         scratch: &mut Scratch,
     ) {
         let column = Column { text, ends };
-        let found = match &self.matcher {
+        *rows = match &self.matcher {
             Matcher::Text(needle) => needle.rows(column, rows, scratch),
             Matcher::Pattern(pattern) => pattern.rows(column, rows, scratch),
         };
-        if self.inverted {
-            *rows = without(rows, &found);
-        } else {
-            *rows = found;
-        }
     }
+}
+
+/// Whether a folded text may be part of the JSON form of a number or a boolean.
+fn may_be_in_scalar(folded: &str) -> bool {
+    let of_number = |byte: u8| byte.is_ascii_digit() || b"+-.e".contains(&byte);
+    folded.bytes().all(of_number) || ["true", "false"].iter().any(|word| word.contains(folded))
 }
 
 /// The messages of a block, one after another without separator.
@@ -416,9 +418,7 @@ impl Pattern {
             Some(text) => text.rows(column, rows, scratch),
             None => rows.to_vec(),
         };
-        let cache = scratch
-            .cache
-            .get_or_insert_with(|| self.regex.create_cache());
+        let cache = scratch.cache_of(self);
         let mut matches = |row: &u32| {
             let input = Input::new(column.row(*row)).earliest(true);
             self.regex.search_half_with(cache, &input).is_some()
@@ -459,16 +459,6 @@ fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
         found.next_if_eq(&row).is_some()
     };
     rows.iter().copied().filter(|row| is_found(row)).collect()
-}
-
-/// What is in the first ascending list and not in the second.
-fn without(rows: &[u32], found: &[u32]) -> Vec<u32> {
-    let mut found = found.iter().peekable();
-    let mut is_found = |row: &u32| {
-        while found.next_if(|next| *next < row).is_some() {}
-        found.next_if_eq(&row).is_some()
-    };
-    rows.iter().copied().filter(|row| !is_found(row)).collect()
 }
 
 impl fmt::Display for SearchError {
@@ -520,10 +510,6 @@ mod tests {
             [0, 2, 5]
         );
         assert_eq!(all(&Search::text("disk", Case::Sensitive), &messages), [5]);
-        assert_eq!(
-            all(&Search::text("d", Case::Insensitive).inverted(), &messages),
-            [1, 4]
-        );
         assert_eq!(
             all(&Search::text("", Case::Insensitive), &messages).len(),
             6
@@ -626,7 +612,6 @@ mod tests {
         assert_eq!(all(&search("error$|warn"), &messages), [1, 2]);
         assert_eq!(all(&search(r"error \d{2}"), &messages), [0]);
         assert_eq!(all(&search("^$"), &messages), [3]);
-        assert_eq!(all(&search("error").inverted(), &messages), [1, 3]);
         let exact = Search::regex("ERROR", Case::Sensitive).unwrap();
         assert_eq!(all(&exact, &messages), [4]);
     }
@@ -661,16 +646,28 @@ mod tests {
     }
 
     #[test]
-    fn a_block_without_the_text_is_passed_over() {
+    fn a_place_without_the_text_cannot_match() {
         let nothing = |_: &str| false;
         let search = Search::text("Needle", Case::Sensitive);
-        assert_eq!(search.verdict(nothing), Verdict::Nothing);
-        assert_eq!(search.verdict(|text| text == "needle"), Verdict::Some);
-        assert_eq!(search.inverted().verdict(nothing), Verdict::Everything);
+        assert!(!search.may_match(nothing));
+        assert!(search.may_match(|text| text == "needle"));
         let pattern = Search::regex("x+", Case::Insensitive).unwrap();
-        assert_eq!(pattern.verdict(nothing), Verdict::Nothing);
+        assert!(!pattern.may_match(nothing));
         let free = Search::regex("[0-9]+", Case::Insensitive).unwrap();
-        assert_eq!(free.verdict(nothing), Verdict::Some);
+        assert!(free.may_match(nothing));
+    }
+
+    #[test]
+    fn metadata_is_ruled_out_only_by_texts_that_no_number_has() {
+        let mut scratch = Scratch::default();
+        let mut may_be = |text: &str| {
+            let search = Search::text(text, Case::Insensitive);
+            search.may_be_in_metadata(b"\xa1dUnitkSSH.service", &mut scratch)
+        };
+        assert!(may_be("ssh") && may_be("SERVICE"));
+        assert!(!may_be("cron"));
+        assert!(may_be("12") && may_be("1e5") && may_be("ru") && may_be("-0.5"));
+        assert!(!may_be("12a"));
     }
 
     proptest! {
@@ -680,18 +677,14 @@ mod tests {
             wanted in prop::collection::vec(any::<bool>(), 40),
             needle in "[aAbB\u{e4}\u{c4}kK]{0,3}",
             sensitive: bool,
-            inverted: bool,
             regex: bool,
         ) {
             let case = if sensitive { Case::Sensitive } else { Case::Insensitive };
-            let mut search = if regex {
+            let search = if regex {
                 Search::regex(&needle, case).unwrap()
             } else {
                 Search::text(&needle, case)
             };
-            if inverted {
-                search = search.inverted();
-            }
             let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
             let rows: Vec<u32> = (0..messages.len())
                 .filter(|row| wanted[*row])
@@ -720,7 +713,7 @@ mod tests {
                 && search.matches(&message)
             {
                 let folded = fold(&message);
-                prop_assert_eq!(search.verdict(|text| folded.contains(text)), Verdict::Some);
+                prop_assert!(search.may_match(|text| folded.contains(text)));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Queries against a naive evaluator over a plain vector: random stores, random filters, every order and direction.
 
+pub(crate) mod expression;
 pub(crate) mod live;
 pub(crate) mod pages;
 pub(crate) mod runs;

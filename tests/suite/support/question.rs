@@ -205,7 +205,7 @@ fn search(question: Question, rng: &mut Rng) -> Question {
         "\n",
         "\u{3c3}",
     ]);
-    let (sensitive, invert) = (rng.chance(3), rng.chance(4));
+    let (sensitive, invert, narrow) = (rng.chance(3), rng.chance(4), rng.chance(3));
     let mut parameters = vec![("search", needle)];
     if sensitive {
         parameters.push(("case", "sensitive"));
@@ -213,15 +213,46 @@ fn search(question: Question, rng: &mut Rng) -> Question {
     if invert {
         parameters.push(("invert", "true"));
     }
+    if narrow {
+        parameters.push(("search.in", "message"));
+    }
     question.and(&parameters, move |record| {
-        let message = &record.record.message;
-        let found = if sensitive {
-            message.contains(needle)
-        } else {
-            plainly_folded(message).contains(&plainly_folded(needle))
-        };
-        found != invert
+        let holds = |text: &str| holds_text(text, needle, sensitive);
+        is_found(record, narrow, holds) != invert
     })
+}
+
+/// Whether `holds` is true of the message, or of a value of the metadata unless the search is `narrow`.
+pub(crate) fn is_found(record: &StoredRecord, narrow: bool, holds: impl Fn(&str) -> bool) -> bool {
+    holds(&record.record.message) || !narrow && searched_values(record).iter().any(|it| holds(it))
+}
+
+pub(crate) fn holds_text(text: &str, needle: &str, sensitive: bool) -> bool {
+    if sensitive {
+        text.contains(needle)
+    } else {
+        plainly_folded(text).contains(&plainly_folded(needle))
+    }
+}
+
+/// Every value of the metadata as text, however deep, but null and the bookkeeping.
+pub(crate) fn searched_values(record: &StoredRecord) -> Vec<String> {
+    fn collect(value: &Value, texts: &mut Vec<String>) {
+        match value {
+            Value::Null => {}
+            Value::String(text) => texts.push(text.clone()),
+            Value::Array(values) => values.iter().for_each(|value| collect(value, texts)),
+            Value::Object(map) => map.values().for_each(|value| collect(value, texts)),
+            other => texts.push(other.to_string()),
+        }
+    }
+    let mut texts = Vec::new();
+    for (key, value) in record.record.metadata.iter() {
+        if key != "boot_id" {
+            collect(value, &mut texts);
+        }
+    }
+    texts
 }
 
 /// Enough for the letters that these tests use.
@@ -251,7 +282,7 @@ fn regex(question: Question, rng: &mut Rng) -> Question {
         "d.sk (?-i:full)",
         "k",
     ]);
-    let (sensitive, invert) = (rng.chance(3), rng.chance(4));
+    let (sensitive, invert, narrow) = (rng.chance(3), rng.chance(4), rng.chance(3));
     let mut parameters = vec![("search", pattern), ("regex", "true")];
     if sensitive {
         parameters.push(("case", "sensitive"));
@@ -259,15 +290,18 @@ fn regex(question: Question, rng: &mut Rng) -> Question {
     if invert {
         parameters.push(("invert", "true"));
     }
+    if narrow {
+        parameters.push(("search.in", "message"));
+    }
     let flags = if sensitive { "" } else { "(?i)" };
     let plain = regex_automata::meta::Regex::new(&format!("{flags}{pattern}")).unwrap();
     question.and(&parameters, move |record| {
-        plain.is_match(&record.record.message) != invert
+        is_found(record, narrow, |text| plain.is_match(text)) != invert
     })
 }
 
 /// What a metadata key has, as texts; none without the key. Dots lead into objects.
-fn values(record: &StoredRecord, key: &str) -> Option<Vec<String>> {
+pub(crate) fn values(record: &StoredRecord, key: &str) -> Option<Vec<String>> {
     let metadata = &record.record.metadata;
     let value = metadata.get(key).or_else(|| {
         let (outer, inner) = key.split_once('.')?;

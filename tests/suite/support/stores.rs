@@ -171,7 +171,19 @@ fn random_message(rng: &mut Rng) -> String {
 }
 
 fn random_metadata(rng: &mut Rng) -> Metadata {
-    let value = match rng.below(10) {
+    let value = match rng.below(14) {
+        7 => {
+            json!({"status": 200 + 100 * rng.below(4), "took": *rng.pick(&["1.5s", "250ms", "2m"])})
+        }
+        8 => {
+            json!({"duration_ms": 500 * rng.below(5), "size": *rng.pick(&["2KiB", "100", "3 MB"]), "boot_id": "disk"})
+        }
+        9 => {
+            json!({"trace": format!("4bf92f35-{:08x}", rng.next() & 0xffff_ffff), "path": *rng.pick(&["/api/x", "/api/y/z", "/"])})
+        }
+        10 => {
+            json!({"note": *rng.pick(&["Disk FULL", "timeout", "\u{c4}rger"]), "deep": {"list": ["full", 7, null, false]}})
+        }
         4 => json!({"tag": ["red", "a"], "ok": true, "exit_code": "0"}),
         5 => json!({"k8s": {"pod": *rng.pick(&["web-1", "web-12"])}, "unit": null}),
         6 => json!({"k8s.pod": "web-1", "glob": "x*", "tag": []}),

@@ -1,8 +1,9 @@
-//! Sets of levels: a minimum, or the exact ones that were named.
+//! Sets of levels.
 
+use crate::query::expression::cover::Cover;
 use crate::record::Level;
 
-/// Which levels are meant: bit `Level::index` of each.
+/// Which levels match: bit `Level::index` of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LevelSet(u8);
 
@@ -11,7 +12,7 @@ impl LevelSet {
     pub const ALL: Self = Self(0b1111);
     const NONE: Self = Self(0);
 
-    /// `minimum` and what is worse.
+    /// `minimum` and the levels above it.
     #[must_use]
     pub fn at_least(minimum: Level) -> Self {
         Level::ALL
@@ -20,20 +21,30 @@ impl LevelSet {
             .collect()
     }
 
-    /// What is in both.
+    /// The levels that are in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether `level` is meant.
+    /// Whether `level` is in the set.
     #[must_use]
     pub fn contains(self, level: Level) -> bool {
         self.0 & (1 << level.index()) != 0
     }
 
-    /// How many of `counts` (by `Level::index`) are meant.
-    pub(in crate::query) fn count(self, counts: &[u32; 4]) -> u64 {
+    /// How many of the rows with these counts by `Level::index` have one of the levels.
+    pub(in crate::query) fn cover(self, counts: &[u32; 4]) -> Cover {
+        let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
+        match self.count(counts) {
+            0 => Cover::None,
+            matching if matching == all => Cover::All,
+            _ => Cover::Some,
+        }
+    }
+
+    /// How many rows with these counts by `Level::index` have one of the levels.
+    fn count(self, counts: &[u32; 4]) -> u64 {
         Level::ALL
             .into_iter()
             .zip(counts)

@@ -1,47 +1,24 @@
 //! Parameters of a request, as names and values, read into filters and page requests. What is not understood is refused: a
 //! filter that is not understood must not widen the answer.
 
+mod draft;
+mod error;
+mod values;
+
+pub use error::{ParameterError, unknown};
+
 use crate::query::cursor::Cursor;
-use crate::query::filter::condition::Condition;
-use crate::query::filter::levels::LevelSet;
-use crate::query::filter::sources::{SourceFilter, SourcePattern};
-use crate::query::filter::{Filter, TimeRange};
+use crate::query::filter::Filter;
 use crate::query::histogram::{BUCKETS_MAX, Grouping, HistogramRequest};
 use crate::query::page::request::PageRequest;
-use crate::query::page::request::{Around, Scope};
 use crate::query::scan::rank::{Direction, Order};
-use crate::query::text::search::{Case, Search};
-use crate::record::{Id, Level};
 use crate::time::Micros;
-use std::fmt;
+use draft::{Draft, Seen};
+use error::{conflict, error};
+use values::{around, bounded, cursor, direction, grouping, order};
 
-/// Characters of a search: what people paste, and small beside a request.
-const SEARCH_CHARS_MAX: usize = 1000;
-/// Sources and conditions of one filter: each costs every row that is looked at.
-const REPEATS_MAX: usize = 100;
 /// A bucket for each few pixels of a small screen.
 const BUCKETS_DEFAULT: usize = 60;
-/// How much of a wrong value an error repeats.
-const QUOTED_CHARS_MAX: usize = 80;
-
-/// A request parameter that cannot be used. Display is for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterError {
-    /// For programs (`invalid_level`).
-    pub code: &'static str,
-    /// Which one.
-    pub parameter: String,
-    /// For people.
-    pub message: String,
-}
-
-impl fmt::Display for ParameterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ParameterError {}
 
 /// Bounds of a page.
 #[derive(Debug, Clone)]
@@ -98,7 +75,7 @@ pub fn parse_page(
             "direction" => request.direction = direction(value)?,
             "order" => request.order = order(value)?,
             "around" => request.around = Some(around(value)?),
-            "scope" => scope = Some(self::scope(value)?),
+            "scope" => scope = Some(values::scope(value)?),
             _ => return Err(unknown(name)),
         }
         seen.once(name)?;
@@ -169,16 +146,6 @@ pub fn parse_fields(
     Ok((filter, key, values_max))
 }
 
-/// The error for a parameter that nobody knows.
-#[must_use]
-pub fn unknown(name: &str) -> ParameterError {
-    ParameterError {
-        code: "unknown_parameter",
-        parameter: name.chars().take(QUOTED_CHARS_MAX).collect(),
-        message: format!("unknown parameter {}", quoted(name)),
-    }
-}
-
 fn check_page(request: PageRequest) -> Result<PageRequest, ParameterError> {
     if request.around.is_some() && request.cursor.is_some() {
         return Err(conflict(
@@ -202,341 +169,11 @@ fn check_page(request: PageRequest) -> Result<PageRequest, ParameterError> {
     }
 }
 
-/// Which parameters were there already.
-#[derive(Default)]
-struct Seen(Vec<String>);
-
-impl Seen {
-    fn once(&mut self, name: &str) -> Result<(), ParameterError> {
-        if self.0.iter().any(|seen| seen == name) {
-            return Err(error(
-                "repeated_parameter",
-                name,
-                format!("{name} may be given only once"),
-            ));
-        }
-        self.0.push(name.to_owned());
-        Ok(())
-    }
-}
-
-/// A filter whose parts are still coming in.
-#[derive(Default)]
-struct Draft {
-    seen: Seen,
-    repeats: usize,
-    sources: SourceFilter,
-    conditions: Vec<Condition>,
-    levels: LevelSet,
-    times: TimeRange,
-    pid: Option<u64>,
-    search: String,
-    case: Case,
-    regex: bool,
-    invert: bool,
-}
-
-impl Draft {
-    /// Takes a parameter when it is the filter's.
-    fn take(&mut self, name: &str, value: &str, now: Micros) -> Result<bool, ParameterError> {
-        match name {
-            "source" => add_sources(&mut self.sources, value)?,
-            "where" => self.conditions.push(condition(value)?),
-            "level" => self.narrow(LevelSet::at_least(level("invalid_level", name, value)?)),
-            "levels" => self.narrow(levels(value)?),
-            "start" => self.times.start = Some(time("invalid_start", name, value, now)?),
-            "end" => self.times.end = Some(time("invalid_end", name, value, now)?),
-            "pid" => self.pid = Some(pid(value)?),
-            "search" => self.search = search_text(value)?,
-            "case" => self.case = case(value)?,
-            "regex" => self.regex = switch("invalid_regex", name, value)?,
-            "invert" => self.invert = switch("invalid_invert", name, value)?,
-            _ => return Ok(false),
-        }
-        match name {
-            "source" => self.repeat(name, split_sources(value).len())?,
-            "where" => self.repeat(name, 1)?,
-            _ => self.seen.once(name)?,
-        }
-        Ok(true)
-    }
-
-    fn narrow(&mut self, levels: LevelSet) {
-        self.levels = self.levels.and(levels);
-    }
-
-    fn repeat(&mut self, name: &str, times: usize) -> Result<(), ParameterError> {
-        self.repeats += times;
-        if self.repeats <= REPEATS_MAX {
-            return Ok(());
-        }
-        let message = format!("source and where may be given {REPEATS_MAX} times at most");
-        Err(error("too_many_parameters", name, message))
-    }
-
-    fn finish(self) -> Result<Filter, ParameterError> {
-        if let (Some(start), Some(end)) = (self.times.start, self.times.end)
-            && end < start
-        {
-            let message = format!("end must not be before start; got {start} to {end}");
-            return Err(error("invalid_end", "end", message));
-        }
-        Ok(Filter {
-            search: self.search()?,
-            sources: self.sources,
-            levels: self.levels,
-            times: self.times,
-            conditions: self.conditions,
-            pid: self.pid,
-        })
-    }
-
-    /// An empty search is none: forms send what nobody filled in.
-    fn search(&self) -> Result<Option<Search>, ParameterError> {
-        if self.search.is_empty() {
-            return Ok(None);
-        }
-        let search = if self.regex {
-            Search::regex(&self.search, self.case)
-                .map_err(|wrong| error("invalid_search", "search", wrong.to_string()))?
-        } else {
-            Search::text(&self.search, self.case)
-        };
-        Ok(Some(if self.invert {
-            search.inverted()
-        } else {
-            search
-        }))
-    }
-}
-
-fn add_sources(sources: &mut SourceFilter, value: &str) -> Result<(), ParameterError> {
-    for text in split_sources(value) {
-        let (excluded, pattern) = match text.strip_prefix('-') {
-            Some(pattern) => (true, pattern),
-            None => (false, text.as_str()),
-        };
-        if pattern.is_empty() {
-            let message = format!(
-                "source must be names or prefixes such as system:ssh, docker: or -docker:noisy; got {}",
-                quoted(value)
-            );
-            return Err(error("invalid_source", "source", message));
-        }
-        let pattern = SourcePattern::parse(pattern);
-        if excluded {
-            sources.exclude(pattern);
-        } else {
-            sources.include(pattern);
-        }
-    }
-    Ok(())
-}
-
-/// Cuts at commas; `\,` is a comma of the name.
-fn split_sources(value: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut chars = value.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, parts.last_mut()) {
-            ('\\', Some(part)) if chars.next_if_eq(&',').is_some() => part.push(','),
-            (',', _) => parts.push(String::new()),
-            (c, Some(part)) => part.push(c),
-            (_, None) => {}
-        }
-    }
-    parts
-}
-
-fn condition(value: &str) -> Result<Condition, ParameterError> {
-    Condition::parse(value).ok_or_else(|| {
-        let message = format!(
-            "where must be KEY=VALUE, KEY!=VALUE or -KEY=VALUE, with * at the end of VALUE for a prefix; got {}",
-            quoted(value)
-        );
-        error("invalid_where", "where", message)
-    })
-}
-
-fn level(code: &'static str, name: &str, value: &str) -> Result<Level, ParameterError> {
-    let short: String = value.chars().take(QUOTED_CHARS_MAX).collect();
-    short
-        .parse::<Level>()
-        .map_err(|wrong| error(code, name, wrong.to_string()))
-}
-
-fn levels(value: &str) -> Result<LevelSet, ParameterError> {
-    value
-        .split(',')
-        .map(|word| level("invalid_levels", "levels", word))
-        .collect()
-}
-
-fn time(
-    code: &'static str,
-    name: &str,
-    value: &str,
-    now: Micros,
-) -> Result<Micros, ParameterError> {
-    Micros::parse(value, now).map_err(|_| {
-        let message = format!(
-            "{name} must be a time such as 2026-02-17T14:30:00Z, 2026-02-17 14:30, -15m or seconds since 1970; got {}",
-            quoted(value)
-        );
-        error(code, name, message)
-    })
-}
-
-fn pid(value: &str) -> Result<u64, ParameterError> {
-    digits(value).ok_or_else(|| {
-        let message = format!("pid must be the number of a process; got {}", quoted(value));
-        error("invalid_pid", "pid", message)
-    })
-}
-
-fn search_text(value: &str) -> Result<String, ParameterError> {
-    let length = value.chars().count();
-    if length > SEARCH_CHARS_MAX {
-        let message = format!("search must be at most {SEARCH_CHARS_MAX} characters; got {length}");
-        return Err(error("invalid_search", "search", message));
-    }
-    Ok(value.to_owned())
-}
-
-fn case(value: &str) -> Result<Case, ParameterError> {
-    match value {
-        "sensitive" => Ok(Case::Sensitive),
-        "insensitive" => Ok(Case::Insensitive),
-        _ => Err(choice(
-            "invalid_case",
-            "case",
-            "sensitive, insensitive",
-            value,
-        )),
-    }
-}
-
-fn switch(code: &'static str, name: &str, value: &str) -> Result<bool, ParameterError> {
-    match value {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(choice(code, name, "true, false", value)),
-    }
-}
-
-/// A number from 1 to `max`.
-fn bounded(
-    code: &'static str,
-    name: &str,
-    value: &str,
-    max: usize,
-) -> Result<usize, ParameterError> {
-    let message = match digits(value).and_then(|number| usize::try_from(number).ok()) {
-        Some(number) if (1..=max).contains(&number) => return Ok(number),
-        Some(number) if number > max => format!("{name} must be at most {max}; got {number}"),
-        _ => format!(
-            "{name} must be a number from 1 to {max}; got {}",
-            quoted(value)
-        ),
-    };
-    Err(error(code, name, message))
-}
-
-fn cursor(value: &str) -> Result<Cursor, ParameterError> {
-    value.parse().map_err(|wrong| {
-        error(
-            "invalid_cursor",
-            "cursor",
-            format!("{wrong}; got {}", quoted(value)),
-        )
-    })
-}
-
-fn direction(value: &str) -> Result<Direction, ParameterError> {
-    match value {
-        "backward" => Ok(Direction::Backward),
-        "forward" => Ok(Direction::Forward),
-        _ => Err(choice(
-            "invalid_direction",
-            "direction",
-            "backward, forward",
-            value,
-        )),
-    }
-}
-
-fn order(value: &str) -> Result<Order, ParameterError> {
-    match value {
-        "id" => Ok(Order::Id),
-        "time" => Ok(Order::Time),
-        _ => Err(choice("invalid_order", "order", "id, time", value)),
-    }
-}
-
-fn around(value: &str) -> Result<Around, ParameterError> {
-    let id = digits(value).ok_or_else(|| {
-        let message = format!("around must be the id of a record; got {}", quoted(value));
-        error("invalid_around", "around", message)
-    })?;
-    Ok(Around {
-        id: Id(id),
-        scope: Scope::default(),
-    })
-}
-
-fn grouping(value: &str) -> Result<Grouping, ParameterError> {
-    match value {
-        "level" => Ok(Grouping::Level),
-        "source" => Ok(Grouping::Source),
-        _ => Err(choice("invalid_by", "by", "level, source", value)),
-    }
-}
-
-fn scope(value: &str) -> Result<Scope, ParameterError> {
-    match value {
-        "filter" => Ok(Scope::Filter),
-        "source" => Ok(Scope::Source),
-        _ => Err(choice("invalid_scope", "scope", "filter, source", value)),
-    }
-}
-
-/// A number without sign or spaces, which `u64::from_str` would take.
-fn digits(value: &str) -> Option<u64> {
-    value
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| value.parse().ok())?
-}
-
-fn choice(code: &'static str, name: &str, choices: &str, value: &str) -> ParameterError {
-    let message = format!("{name} must be one of {choices}; got {}", quoted(value));
-    error(code, name, message)
-}
-
-fn conflict(name: &str, message: &str) -> ParameterError {
-    error("conflicting_parameters", name, message.to_owned())
-}
-
-fn error(code: &'static str, name: &str, message: String) -> ParameterError {
-    ParameterError {
-        code,
-        parameter: name.to_owned(),
-        message,
-    }
-}
-
-/// A value as an error repeats it: escaped, and cut when it is long.
-fn quoted(value: &str) -> String {
-    match value.char_indices().nth(QUOTED_CHARS_MAX) {
-        Some((end, _)) => format!("{:?}...", value.get(..end).unwrap_or_default()),
-        None => format!("{value:?}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Metadata, Record, StoredRecord};
+    use crate::query::page::request::Scope;
+    use crate::record::{Id, Level, Metadata, Record, StoredRecord};
     use proptest::prelude::*;
 
     const LIMITS: Limits = Limits {

@@ -1,0 +1,141 @@
+//! The part of an expression that a block's footer leaves open.
+
+use crate::query::expression::cover::Cover;
+use crate::query::expression::field::FieldTest;
+use crate::query::expression::{Expression, is_of_kind};
+use crate::record::Source;
+use crate::store::{Block, Summary};
+
+/// What must still be evaluated for the rows of a block. Leaves that the footer decides are gone.
+#[derive(Debug)]
+pub(in crate::query) enum Residue<'e> {
+    Nothing,
+    Everything,
+    /// Every one of two or more.
+    All(Vec<Self>),
+    /// At least one of two or more.
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    Leaf(&'e Expression),
+}
+
+/// What a footer says of a leaf without its indexes of texts. `name` gives a source of the segment by its number.
+pub(in crate::query) fn footer_cover<'s>(
+    leaf: &Expression,
+    summary: &Summary,
+    name: impl Fn(u32) -> Option<&'s Source>,
+) -> Cover {
+    let of_source = |matches: &dyn Fn(&Source) -> bool| {
+        let source = summary.source.and_then(&name);
+        source.map_or(Cover::Some, |source| Cover::of(matches(source)))
+    };
+    match leaf {
+        Expression::Source(pattern) => of_source(&|source| pattern.matches(source)),
+        Expression::Kind(kind) => of_source(&|source| is_of_kind(source, kind)),
+        Expression::Level(levels) => levels.cover(&summary.levels),
+        Expression::Time(range) => range.cover(*summary.times.start(), *summary.times.end()),
+        _ => Cover::Some,
+    }
+}
+
+/// What the indexes of a block say of a leaf that looks for texts.
+pub(in crate::query) fn index_cover(leaf: &Expression, block: Block<'_>) -> Cover {
+    match leaf {
+        Expression::Message(search) => {
+            Cover::possible(search.may_match(|text| block.may_contain(text)))
+        }
+        Expression::Field(condition) => match condition.test() {
+            FieldTest::Exists
+            | FieldTest::Equals(_)
+            | FieldTest::Prefix(_)
+            | FieldTest::Contains(_)
+            | FieldTest::Compare(..) => Cover::Some,
+        },
+        _ => Cover::Some,
+    }
+}
+
+impl<'e> Residue<'e> {
+    /// The part of `expression` that `cover` does not decide.
+    pub(in crate::query) fn of(
+        expression: &'e Expression,
+        cover: &impl Fn(&Expression) -> Cover,
+    ) -> Self {
+        match expression {
+            Expression::All(parts) => {
+                let mut left = Vec::new();
+                for part in parts {
+                    match Self::of(part, cover) {
+                        Self::Everything => {}
+                        Self::Nothing => return Self::Nothing,
+                        part => left.push(part),
+                    }
+                }
+                Self::joined(left, Self::Everything, Self::All)
+            }
+            Expression::Any(parts) => {
+                let mut left = Vec::new();
+                for part in parts {
+                    match Self::of(part, cover) {
+                        Self::Nothing => {}
+                        Self::Everything => return Self::Everything,
+                        part => left.push(part),
+                    }
+                }
+                Self::joined(left, Self::Nothing, Self::Any)
+            }
+            Expression::Not(part) => match Self::of(part, cover) {
+                Self::Nothing => Self::Everything,
+                Self::Everything => Self::Nothing,
+                part => Self::Not(Box::new(part)),
+            },
+            leaf => match cover(leaf) {
+                Cover::None => Self::Nothing,
+                Cover::All => Self::Everything,
+                Cover::Some => Self::Leaf(leaf),
+            },
+        }
+    }
+
+    fn joined(mut left: Vec<Self>, of_none: Self, join: impl Fn(Vec<Self>) -> Self) -> Self {
+        match left.len() {
+            0 => of_none,
+            1 => left.pop().unwrap_or(of_none),
+            _ => join(left),
+        }
+    }
+
+    /// How dear it is to evaluate: small columns first, then messages, then metadata.
+    pub(in crate::query) fn cost(&self) -> Cost {
+        match self {
+            Self::Nothing | Self::Everything => Cost::Column,
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().map(Self::cost).max().unwrap_or(Cost::Column)
+            }
+            Self::Not(part) => part.cost(),
+            Self::Leaf(leaf) => match leaf {
+                Expression::Message(_) => Cost::Message,
+                leaf if leaf.is_of_metadata() => Cost::Metadata,
+                _ => Cost::Column,
+            },
+        }
+    }
+
+    /// Whether only the metadata decides.
+    pub(in crate::query) fn is_of_metadata(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Everything => false,
+            Self::All(parts) | Self::Any(parts) => parts.iter().all(Self::is_of_metadata),
+            Self::Not(part) => part.is_of_metadata(),
+            Self::Leaf(leaf) => leaf.is_of_metadata(),
+        }
+    }
+}
+
+/// The dearest column that a residue needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::query) enum Cost {
+    Column,
+    Message,
+    Metadata,
+}

@@ -29,6 +29,7 @@ mod scan;
 mod sources;
 mod syntax;
 mod text;
+mod visit;
 
 pub use condition::Condition;
 pub use cursor::{Cursor, CursorError};
@@ -57,3 +58,4 @@ pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage
 pub use sources::listing::{sources, sources_page};
 pub use syntax::{ExpressionError, parse_expression};
 pub use text::search::{Case, Search, SearchError};
+pub use visit::{MatchedMetadata, MatchedRows, MatchedTexts, Visit, visit};

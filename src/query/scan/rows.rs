@@ -231,6 +231,16 @@ impl<'v> Rows<'v> {
         self.block.cut(text).ok()
     }
 
+    /// What is known of them.
+    pub(in crate::query) fn into_parts(self) -> RowParts<'v> {
+        RowParts {
+            indexes: self.indexes(),
+            block: self.block,
+            cached: self.cached,
+            text: self.text,
+        }
+    }
+
     /// The ids, once they were read.
     pub(in crate::query) fn read_ids(&self) -> &[u64] {
         match &self.cached {
@@ -398,8 +408,17 @@ impl<'v> Rows<'v> {
     }
 }
 
-/// A column of metadata, wherever it is.
-enum MetadataOf {
+/// What is known of the rows that match, to be read further.
+#[derive(Debug)]
+pub(in crate::query) struct RowParts<'v> {
+    pub(in crate::query) block: Block<'v>,
+    pub(in crate::query) indexes: Vec<u32>,
+    pub(in crate::query) cached: Option<Arc<Columns>>,
+    pub(in crate::query) text: Option<Vec<u8>>,
+}
+
+/// A column of metadata, of an earlier page or read for this one.
+pub(in crate::query) enum MetadataOf {
     Cached(Arc<Columns>),
     Read(MetadataColumn),
 }

@@ -270,9 +270,7 @@ impl Lister<'_> {
     fn of_event(&self, event: &str) -> Filter {
         let condition = Condition::parse(&format!("event_type={event}"));
         let filter = self.filter.clone();
-        condition
-            .iter()
-            .fold(filter, |filter, condition| filter.with_condition(condition))
+        condition.iter().fold(filter, Filter::with_condition)
     }
 
     /// Runs whose start is there, below `after`.

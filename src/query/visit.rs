@@ -172,14 +172,12 @@ impl<'b> MatchedRows<'b> {
     /// # Errors
     /// As [`Self::ids`].
     pub fn source(&self, index: usize) -> Result<Option<&'b Source>, store::Error> {
-        let number = match self.block.summary().source {
-            Some(source) => Some(source),
-            None => {
-                let read = || Ok(self.block.sources()?.unwrap_or_default());
-                let sources = fill(&self.sources, || Ok(self.of_rows(&read()?)))?;
-                sources.get(index).copied()
-            }
-        };
+        let mut number = self.block.summary().source;
+        if number.is_none() {
+            let read = || Ok(self.block.sources()?.unwrap_or_default());
+            let sources = fill(&self.sources, || Ok(self.of_rows(&read()?)))?;
+            number = sources.get(index).copied();
+        }
         Ok(number.and_then(|number| self.names.get(number as usize)))
     }
 

@@ -12,7 +12,7 @@ pub(in crate::query) enum MetadataNeed<'e> {
     /// Nothing is known.
     Unknown,
     /// The bytes hold this.
-    Bytes(Finder<'e>),
+    Bytes(Box<Finder<'e>>),
     /// A string holds this.
     Text(&'e Search),
     All(Vec<Self>),
@@ -30,14 +30,18 @@ impl<'e> MetadataNeed<'e> {
         }
     }
 
+    fn bytes(text: &'e str) -> Self {
+        Self::Bytes(Box::new(Finder::new(text)))
+    }
+
     fn of_leaf(leaf: &'e Expression) -> Self {
         match leaf {
-            Expression::Output(_) => Self::Bytes(Finder::new(OUTPUT_EVENT)),
+            Expression::Output(_) => Self::bytes(OUTPUT_EVENT),
             Expression::Values(search) => Self::Text(search),
             Expression::Field(condition) => {
-                let key = Self::Bytes(Finder::new(key_needle(condition.key())));
+                let key = Self::bytes(key_needle(condition.key()));
                 match condition.value_needle() {
-                    Some(value) => Self::All(vec![key, Self::Bytes(Finder::new(value))]),
+                    Some(value) => Self::All(vec![key, Self::bytes(value)]),
                     None => key,
                 }
             }

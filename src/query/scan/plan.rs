@@ -102,7 +102,7 @@ impl<'v> Plan<'v> {
                     continue;
                 }
                 let of_block = if summary.source.is_none() && self.covers(plan).has_none {
-                    plan.times_of_matching(self.covers(plan), block)
+                    self.covers(plan).times_of_matching(block)
                 } else {
                     Some((*summary.times.start(), *summary.times.end()))
                 };
@@ -293,28 +293,22 @@ impl SourceCovers {
         }
     }
 
-    /// What the name of a source says, by its number in the segment.
-    fn of(&self, source: u32) -> Cover {
-        let cover = self.by_source.get(source as usize);
-        cover.copied().unwrap_or(Cover::None)
-    }
-}
-
-impl SegmentPlan<'_> {
     /// The earliest and the latest time of the rows of a block whose source may match. Damage is left to the reader of the
     /// block.
-    fn times_of_matching(
-        &self,
-        covers: &SourceCovers,
-        block: Block<'_>,
-    ) -> Option<(Micros, Micros)> {
+    fn times_of_matching(&self, block: Block<'_>) -> Option<(Micros, Micros)> {
         let (sources, times) = (block.sources().ok()??, block.timestamps().ok()?);
         let rows = sources.iter().zip(&times);
-        let matching = rows.filter(|(source, _)| covers.of(**source) != Cover::None);
+        let matching = rows.filter(|(source, _)| self.of(**source) != Cover::None);
         matching.fold(None, |found, (_, time)| {
             let (earliest, latest) = found.unwrap_or((*time, *time));
             Some((earliest.min(*time), latest.max(*time)))
         })
+    }
+
+    /// What the name of a source says, by its number in the segment.
+    fn of(&self, source: u32) -> Cover {
+        let cover = self.by_source.get(source as usize);
+        cover.copied().unwrap_or(Cover::None)
     }
 }
 

@@ -333,14 +333,13 @@ impl<'v> Rows<'v> {
             let mut verdicts: HashMap<&[u8], bool, RandomState> = HashMap::default();
             for row in self.indexes() {
                 let bytes = metadata.bytes(row as usize);
-                let is_match = match verdicts.get(bytes) {
-                    Some(verdict) => *verdict,
-                    None => {
-                        let verdict =
-                            need.may_hold(bytes, scratch) && matches(&metadata.get(row as usize)?);
-                        verdicts.insert(bytes, verdict);
-                        verdict
-                    }
+                let is_match = if let Some(verdict) = verdicts.get(bytes) {
+                    *verdict
+                } else {
+                    let verdict =
+                        need.may_hold(bytes, scratch) && matches(&metadata.get(row as usize)?);
+                    verdicts.insert(bytes, verdict);
+                    verdict
                 };
                 if is_match {
                     kept.push(row);

@@ -21,7 +21,7 @@ const REGEXES_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) struct Terms {
     now: Micros,
-    terms: usize,
+    count: usize,
     regexes: usize,
 }
 
@@ -33,6 +33,17 @@ enum Given {
 }
 
 impl Given {
+    /// The next phrase, regex or word.
+    fn read(scanner: &mut Scanner<'_>, in_group: bool) -> Result<Self, ExpressionError> {
+        if scanner.peek() == Some('"') {
+            return scanner.phrase().map(Given::Exactly);
+        }
+        match scanner.regex() {
+            Some(regex) => Ok(Given::Regex(regex)),
+            None => scanner.word(in_group).map(Given::Word),
+        }
+    }
+
     /// The text, if it has neither stars nor slashes.
     fn plain(&self) -> Option<&str> {
         match self {
@@ -50,7 +61,7 @@ impl Terms {
     pub(super) fn new(now: Micros) -> Self {
         Self {
             now,
-            terms: 0,
+            count: 0,
             regexes: 0,
         }
     }
@@ -66,7 +77,7 @@ impl Terms {
         if let Some((key, operator)) = scanner.key() {
             return self.condition(&key, operator, scanner, start, in_group);
         }
-        match self.given(scanner, in_group)? {
+        match Given::read(scanner, in_group)? {
             Given::Exactly(text) => Ok(anywhere(&text)),
             Given::Regex(regex) => {
                 let search = self.regex(&regex, Case::Insensitive, &start)?;
@@ -77,25 +88,11 @@ impl Terms {
     }
 
     fn count(&mut self, scanner: &Scanner<'_>) -> Result<(), ExpressionError> {
-        self.terms += 1;
-        if self.terms > TERMS_MAX {
+        self.count += 1;
+        if self.count > TERMS_MAX {
             return Err(scanner.error(format!("an expression has at most {TERMS_MAX} terms")));
         }
         Ok(())
-    }
-
-    fn given(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        in_group: bool,
-    ) -> Result<Given, ExpressionError> {
-        if scanner.peek() == Some('"') {
-            return scanner.phrase().map(Given::Exactly);
-        }
-        match scanner.regex() {
-            Some(regex) => Ok(Given::Regex(regex)),
-            None => scanner.word(in_group).map(Given::Word),
-        }
     }
 
     /// A word matches anywhere, so that stars at its ends say nothing; within it, a star is any text without blanks.
@@ -126,7 +123,7 @@ impl Terms {
     ) -> Result<Expression, ExpressionError> {
         if operator != Operator::Colon || scanner.peek() != Some('(') {
             let at = *scanner;
-            let given = self.given(scanner, in_group)?;
+            let given = Given::read(scanner, in_group)?;
             return self.compared(key, operator, &given, &at);
         }
         scanner.take("(");
@@ -142,7 +139,7 @@ impl Terms {
             }
             self.count(scanner)?;
             let at = *scanner;
-            let given = self.given(scanner, true)?;
+            let given = Given::read(scanner, true)?;
             found = found.or(self.compared(key, operator, &given, &at)?);
         }
         if matches!(&found, Expression::Any(parts) if parts.is_empty()) {
@@ -332,7 +329,7 @@ fn level(
     {
         return equality(operator, Expression::everything(), "level", at);
     }
-    let named = given.plain().map(|text| text.parse::<Level>());
+    let named = given.plain().map(str::parse::<Level>);
     let Some(Ok(named)) = named else {
         return Err(at.error("level is one of debug, info, warn, error"));
     };

@@ -108,10 +108,11 @@ def header(data, kind):
     assert data[:8] == b"VMLOGSEG"
     assert zlib.crc32(data[:60]) == int.from_bytes(data[60:64], "little"), "header crc"
     cursor = Cursor(data[8:60])
-    assert cursor.number(4) == 1, "format version"
+    version = cursor.number(4)
+    assert version in (1, 2), "format version"
     assert cursor.number(4) == kind
     store = cursor.take(16)
-    return store, cursor.number(8)
+    return version, store, cursor.number(8)
 
 
 def positions(cursor, count, known):
@@ -128,7 +129,7 @@ def positions(cursor, count, known):
 
 
 def active(data, result):
-    store, _ = header(data, 1)
+    _, store, _ = header(data, 1)
     offset, sources = 64, {}
     while offset + 24 <= len(data) and data[offset : offset + 4] == b"VMLF":
         crc, length, kind = struct.unpack("<III", data[offset + 4 : offset + 16])
@@ -172,10 +173,11 @@ def batch(cursor, sources, result):
 
 
 def sealed(data, result):
-    store, first_id = header(data, 2)
+    version, store, first_id = header(data, 2)
     trailer = data[-48:]
     assert trailer[40:] == b"VMLOGEND" and trailer[:16] == store
     assert zlib.crc32(trailer[:36]) == int.from_bytes(trailer[36:40], "little"), "trailer crc"
+    assert int.from_bytes(trailer[32:36], "little") == version
     first, second = struct.unpack("<QQ", trailer[16:32])
     magic, length, crc = struct.unpack("<8sII", data[first : first + 16])
     content = data[first + 16 : first + 16 + length]
@@ -190,13 +192,28 @@ def sealed(data, result):
     sources = [cursor.take(cursor.number(2)).decode() for _ in range(source_count)]
     result.positions.clear()
     positions(cursor, position_count, result.positions)
+    fields = None
+    if version == 2:
+        offset, stored_length, raw_length, crc = (cursor.number(size) for size in (8, 4, 4, 4))
+        fields = Fields(chunk(data, offset, stored_length, raw_length, crc))
     for _ in range(block_count):
-        block(data, Cursor(cursor.take(176)), sources, result)
+        block(data, Cursor(cursor.take(176 if version == 1 else 192)), sources, fields, result)
     assert not cursor.rest()
+    assert fields is None or not fields.cursor.rest()
     return end_id
 
 
-def block(data, entry, sources, result):
+def chunk(data, offset, stored_length, raw_length, crc):
+    stored = data[offset : offset + stored_length]
+    assert len(stored) == stored_length and zlib.crc32(stored) == crc, "crc of a chunk"
+    if stored_length == raw_length:
+        return stored
+    raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_length)
+    assert len(raw) == raw_length
+    return raw
+
+
+def block(data, entry, sources, fields, result):
     source, rows = entry.number(4), entry.number(4)
     first_id, end_id = entry.number(8), entry.number(8)
     times_range = entry.number(8, signed=True), entry.number(8, signed=True)
@@ -206,15 +223,8 @@ def block(data, entry, sources, result):
     columns = []
     for _ in range(8):
         stored_length, raw_length, crc = (entry.number(4) for _ in range(3))
-        stored = data[offset : offset + stored_length]
+        columns.append(chunk(data, offset, stored_length, raw_length, crc))
         offset += stored_length
-        assert zlib.crc32(stored) == crc, "column crc"
-        if stored_length == raw_length:
-            columns.append(stored)
-        else:
-            raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_length)
-            assert len(raw) == raw_length
-            columns.append(raw)
     ids, next_id = [], first_id
     for gap in varints(columns[0]):
         ids.append(next_id + gap)
@@ -233,10 +243,20 @@ def block(data, entry, sources, result):
     extras = cut(columns[7], varints(columns[5]))
     for row in range(rows):
         result.add(ids[row], times[row], sources[numbers[row]], levels[row], messages[row], extras[row])
-    bitmap = data[bitmap_offset : bitmap_offset + bitmap_length]
-    assert zlib.crc32(bitmap) == bitmap_crc, "bitmap crc"
-    for message in messages:
-        assert may_contain(bitmap, fold(message.decode())), "the bitmap denies a message"
+    bitmap = chunk(data, bitmap_offset, bitmap_length, bitmap_length, bitmap_crc)
+    texts = [fold(message.decode()) for message in messages]
+    if fields is None:
+        for text in texts:
+            assert bitmap_1_may_contain(bitmap, text), "the bitmap denies a message"
+        return
+    filter_offset, filter_length, filter_crc = entry.number(8), entry.number(4), entry.number(4)
+    filter_bytes = chunk(data, filter_offset, filter_length, filter_length, filter_crc)
+    values = [metadata(extra) for extra in extras]
+    for text in texts + [fold(leaf) for value in values for leaf in leaves(value)]:
+        assert may_contain(bitmap, text), "the bitmap denies a text"
+        for sample in samples(text):
+            assert is_in_filter(filter_bytes, sample), "the filter denies a text"
+    fields.check(values, filter_bytes)
 
 
 # S10
@@ -255,13 +275,179 @@ def fold_char(char):
     return upper.lower() if len(upper.lower()) == 1 else upper
 
 
-def may_contain(bitmap, folded):
+def bitmap_1_may_contain(bitmap, folded):
     shift = 32 - (len(bitmap) * 8).bit_length() + 1
     for a, b, c in zip(folded, folded[1:], folded[2:]):
-        bit = ((a + 256 * b + 65536 * c) * 0x9E3779B1 % 2**32) >> shift
-        if not bitmap[bit // 8] >> (bit % 8) & 1:
+        if not bit(bitmap, ((a + 256 * b + 65536 * c) * 0x9E3779B1 % 2**32) >> shift):
             return False
     return True
+
+
+def bit(data, number):
+    return data[number // 8] >> (number % 8) & 1
+
+
+CODED = "0123456789abcdefghijklmnopqrstuvwxyz -_./:=,;\"'()[]{}<>@#%&+*|"
+
+
+def code(byte):
+    if byte >= 128:
+        return byte % 64
+    return CODED.index(chr(byte)) if chr(byte) in CODED else 62
+
+
+def may_contain(bitmap, folded):
+    length = int.from_bytes(bitmap[:4], "little")
+    words, digits = bitmap[4 : 4 + length], bitmap[4 + length :]
+    codes = [code(byte) for byte in folded]
+    for a, b, c in zip(codes, codes[1:], codes[2:]):
+        if max(a, b, c) < 16:
+            part, number = digits, (256 * a + 16 * b + c) * len(digits) * 8 // 4096
+        else:
+            gram = (4096 * a + 64 * b + c) * 0x9E3779B1 % 2**32
+            part, number = words, gram * len(words) * 8 // 2**32
+        if not part or not bit(part, number):
+            return False
+    return True
+
+
+# S10.2
+
+
+def mix(number):
+    number = (number + 0x9E3779B97F4A7C15) % 2**64
+    number = (number ^ number >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    number = (number ^ number >> 27) * 0x94D049BB133111EB % 2**64
+    return number ^ number >> 31
+
+
+def samples(folded):
+    found = set()
+    for token in re.findall(rb"[0-9a-z_-]{12,}", folded):
+        if not re.search(rb"[0-9]", token):
+            continue
+        hashes = [mix(int.from_bytes(token[at : at + 6], "little")) for at in range(len(token) - 5)]
+        found.update(min(hashes[at : at + 7]) for at in range(len(hashes) - 6))
+    return found
+
+
+def pair_hash(path, text):
+    number = 0xCBF29CE484222325
+    for byte in path.encode() + b"\0" + text.encode():
+        number = (number ^ byte) * 0x100000001B3 % 2**64
+    return mix(number)
+
+
+def is_in_filter(data, number):
+    low, high = number % 2**32, number >> 32
+    places = [(low + high * probe) % 2**32 * len(data) * 8 // 2**32 for probe in range(4)]
+    return bool(data) and all(bit(data, place) for place in places)
+
+
+# S10.3
+
+BOOKKEEPING = """_BOOT_ID _MACHINE_ID _STREAM_ID _SYSTEMD_INVOCATION_ID
+    boot_id invocation_id machine_id message_base64""".split()
+
+
+def is_float_free(value):
+    """Floats have more than one text: what they are compared as is not checked here."""
+    if isinstance(value, (list, dict)):
+        items = value.values() if isinstance(value, dict) else value
+        return all(map(is_float_free, items))
+    return not isinstance(value, float)
+
+
+def text_of(value):
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def leaves(value, top=True):
+    if isinstance(value, dict):
+        items = [item for key, item in value.items() if not (top and key in BOOKKEEPING)]
+        return [leaf for item in items for leaf in leaves(item, False)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in leaves(item, False)]
+    return [] if value is None or isinstance(value, float) else [text_of(value)]
+
+
+def paths(row):
+    found = {}
+    for key, value in row.items():
+        found[key] = value
+        if "." not in key:
+            nested(key, value, row, found)
+    return found
+
+
+def nested(path, value, row, found):
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if "." not in name:
+                inner = f"{path}.{name}"
+                if inner not in row:
+                    found[inner] = item
+                nested(inner, item, row, found)
+
+
+class Fields:
+    """The field index of a segment; its blocks are read one after another."""
+
+    def __init__(self, raw):
+        self.cursor = Cursor(raw)
+        self.keys = []
+        for _ in range(self.varint()):
+            name = self.text()
+            self.keys.append((name, [self.text() for _ in range(self.varint())]))
+
+    def varint(self):
+        value, shift = 0, 0
+        while True:
+            byte = self.cursor.number(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def text(self):
+        return self.cursor.take(self.varint()).decode()
+
+    def check(self, rows, filter_bytes):
+        is_incomplete = self.varint()
+        known = {}
+        for _ in range(self.varint()):
+            name, values = self.keys[self.varint()]
+            count, form = self.varint(), self.varint()
+            assert form in (0, 1, 2)
+            listed = None
+            if form:
+                pairs = [(self.varint(), self.varint()) for _ in range(self.varint())]
+                listed = {values[number]: rows_of for number, rows_of in pairs}
+            known[name] = count, form, listed
+        found = {}
+        for row in rows:
+            for path, value in paths(row).items():
+                found.setdefault(path, []).append(value if isinstance(value, list) else [value])
+        for path, values in found.items():
+            if path not in known:
+                assert is_incomplete, "a key that the index denies"
+                continue
+            count, form, listed = known.pop(path)
+            assert count == len(values)
+            if not all(map(is_float_free, values)):
+                continue
+            counts = {}
+            for items in values:
+                for text in set(map(text_of, items)):
+                    counts[text] = counts.get(text, 0) + 1
+            if form == 0:
+                assert all(is_in_filter(filter_bytes, pair_hash(path, text)) for text in counts)
+            else:
+                assert listed == counts
+                assert (form == 2) == all(len(set(map(text_of, items))) == 1 for items in values)
+        assert not known, "a key that no row has"
 
 
 class Result:
@@ -291,7 +477,7 @@ def read(folder):
     text = (folder / "STORE").read_text()
     fields, crc = text[: -len("crc 00000000\n")], text[-len("00000000\n") :].strip()
     assert zlib.crc32(fields.encode()) == int(crc, 16), "STORE crc"
-    assert fields.splitlines()[1] == "format 1"
+    assert fields.splitlines()[1] in ("format 1", "format 2")
     files = []
     for path in folder.iterdir():
         match = re.fullmatch(r"(\d{20})\.(seg|open)", path.name)

@@ -1,10 +1,13 @@
 //! Doors for the fuzzers: bytes go in behind the checksums, which would turn nearly all of them away.
 
 use super::format::batch::Batch;
+use super::format::column;
 use super::format::footer::{self, Trailer};
 use super::format::frame::{self, Place};
-use super::format::layout::{FileKind, HEADER_LENGTH, Header};
-use super::format::{cbor, column};
+use super::format::index::fields::FieldTable;
+use super::format::layout::{FileKind, HEADER_LENGTH, Header, VERSION, VERSION_1};
+use super::format::metadata::cbor;
+use super::format::metadata::values::RowValues;
 use super::read::columns::Messages;
 use super::read::{active, opened};
 use crate::mapped::Mapped;
@@ -41,6 +44,11 @@ pub fn segment(data: &[u8]) {
             assert_eq!(numbers.len(), length);
         }
         let _ = cbor::decode(stored);
+        if let Some(values) = RowValues::decode(stored) {
+            values.each_text(|_| ());
+            values.each_path(|_, _| ());
+        }
+        let _ = FieldTable::decode(stored, &[1, 2, 3]);
         let lengths: Vec<u32> = stored.iter().map(|byte| (*byte).into()).collect();
         let text = String::from_utf8_lossy(stored).into_owned();
         let _ = Messages::new(text, &lengths);
@@ -49,15 +57,19 @@ pub fn segment(data: &[u8]) {
 
 /// A sealed file whose footer says what `data` says: of nothing, and of blocks that `data` is as well.
 pub fn footer(data: &[u8]) {
-    read_all(Mapped::memory(&with_footer(&[], data)));
-    if let Some(content) = footer::with_checksums(data, HEADER_LENGTH as u64, data) {
-        read_all(Mapped::memory(&with_footer(data, &content)));
+    for version in [VERSION_1, VERSION] {
+        read_all(Mapped::memory(&with_footer(version, &[], data)));
+        let content = footer::with_checksums(data, version, HEADER_LENGTH as u64, data);
+        if let Some(content) = content {
+            read_all(Mapped::memory(&with_footer(version, data, &content)));
+        }
     }
 }
 
 /// A file of these blocks whose header, trailer and checksums are right and whose footer says what `content` says.
-fn with_footer(blocks: &[u8], content: &[u8]) -> Vec<u8> {
+fn with_footer(version: u32, blocks: &[u8], content: &[u8]) -> Vec<u8> {
     let header = Header {
+        version,
         kind: FileKind::Sealed,
         store: STORE,
         first_id: 1,
@@ -68,6 +80,7 @@ fn with_footer(blocks: &[u8], content: &[u8]) -> Vec<u8> {
     let at = file.len() as u64;
     file.extend(footer::wrap(STORE, content));
     let trailer = Trailer {
+        version,
         store: STORE,
         footers: [at, at],
     };
@@ -80,12 +93,16 @@ fn read_all(map: Mapped) {
         return;
     };
     for block in opened.segment.blocks() {
-        let _ = block.may_contain("needle");
+        let _ = block.may_contain("needle 5a1f0c9e2b7d4f3e");
+        let _ = block.values_may_contain("needle");
+        let _ = block.field("unit").may_equal("ssh");
         let rows = (block.summary().rows as usize).min(10);
         let _ = block.records(&(0..rows).collect::<Vec<_>>());
         let _ = block.row_bytes();
     }
     let _ = opened.segment.tallies();
+    let _ = opened.segment.field_keys();
+    let _ = opened.segment.field_totals("unit");
 }
 
 #[cfg(test)]

@@ -42,7 +42,9 @@ mod whole;
 mod write;
 
 pub use error::Error;
-pub use format::fold::fold;
+pub use format::index::fields::{FieldIndex, FieldTotals, ListedValues, ManyValues};
+pub use format::index::fold::fold;
+pub use format::metadata::values::BOOKKEEPING_KEYS;
 pub use format::summary::Summary;
 pub use inspect::model::{
     BlockInspection, Chunk, ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection,

@@ -341,6 +341,7 @@ fn block_bytes(
             .columns
             .iter()
             .chain([&block.bitmap])
+            .chain(&block.filter)
             .filter(|chunk| chunk.stored_bytes > 0)
         {
             text.push_str(&chunk_line(chunk));

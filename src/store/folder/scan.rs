@@ -8,7 +8,7 @@ use crate::disk::DiskFile;
 use crate::store::error::Error;
 use crate::store::format::frame::{self, Frame, Place};
 use crate::store::format::layout::{
-    FRAME_HEADER_LENGTH, FRAME_MAGIC, FileKind, HEADER_LENGTH, Header, StoreId,
+    FRAME_HEADER_LENGTH, FRAME_MAGIC, FileKind, HEADER_LENGTH, Header, StoreId, VERSION,
 };
 use crate::store::read::active::{ActiveFile, Index};
 use crate::time::Micros;
@@ -67,14 +67,14 @@ pub(in crate::store) fn scan_file(
     let header = scan.header(first_id)?;
     let header_damaged = header.is_none();
     let header = header.unwrap_or(Header {
+        version: VERSION,
         kind: FileKind::Active,
         store,
         first_id,
         created: Micros::default(),
     });
-    let mut index = Index::of_file(first_id);
+    let mut index = Index::new(first_id);
     let length = scan.run(&mut index, visit)?;
-    index.end_reading();
     Ok(ScannedFile {
         file: scan.file,
         header,

@@ -1,8 +1,7 @@
 //! Payloads of frames: records in columns, positions, the low-water id.
 
-use super::cbor;
 use super::layout::VALUE_FORGOTTEN;
-use super::ngram;
+use super::metadata::cbor;
 use crate::bytes::Reader;
 use crate::bytes::Truncated;
 use crate::record::{Level, Metadata, Position, Positions, Record, Source};
@@ -322,11 +321,15 @@ impl<'a> Batch<'a> {
         self.metadata
     }
 
-    /// Adds the 3-grams of all messages.
-    pub(in crate::store) fn add_grams(&self, grams: &mut ngram::Builder) {
-        for message in self.messages().flatten() {
-            grams.add(message);
-        }
+    /// The metadata of each row.
+    pub(in crate::store) fn row_metadata(&self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.metadata;
+        self.metadata_lengths().map(move |length| {
+            // The sum of the lengths was checked when the batch was decoded.
+            let (row, after) = rest.split_at_checked(length as usize).unwrap_or_default();
+            rest = after;
+            row
+        })
     }
 
     /// Each message; `None` where a length cuts a char.

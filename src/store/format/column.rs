@@ -109,6 +109,40 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
+/// Reads varints and texts one by one.
+#[derive(Debug)]
+pub(in crate::store) struct Varints<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Varints<'a> {
+    pub(in crate::store) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(in crate::store) fn next(&mut self) -> Option<u64> {
+        let (value, rest) = varint(self.rest)?;
+        self.rest = rest;
+        Some(value)
+    }
+
+    /// A number of items that is at most `max`.
+    pub(in crate::store) fn count(&mut self, max: usize) -> Option<usize> {
+        let count = usize::try_from(self.next()?).ok()?;
+        (count <= max).then_some(count)
+    }
+
+    pub(in crate::store) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+}
+
 /// Undoes the folding of [`put_zigzag`].
 pub(in crate::store) fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())

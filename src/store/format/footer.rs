@@ -2,12 +2,12 @@
 //! footers are. Any one of header, trailer and footers may be damaged, and the file is still read.
 
 use super::batch::{self, Damage};
+use super::index::ngram;
 use super::layout::{
-    BLOCK_ENTRY_LENGTH, COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind,
-    HEADER_LENGTH, Header, SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC,
-    VERSION,
+    COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind, HEADER_LENGTH, Header,
+    SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC, VERSION, VERSION_1,
+    block_entry_length,
 };
-use super::ngram;
 use super::summary::Summary;
 use crate::bytes::Reader;
 use crate::bytes::Truncated;
@@ -20,9 +20,12 @@ use std::path::Path;
 /// What a footer says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Footer {
+    pub(in crate::store) version: u32,
     pub(in crate::store) ids: Range<u64>,
     pub(in crate::store) facts: Facts,
     pub(in crate::store) sources: Vec<Source>,
+    /// The field index; empty in format version 1.
+    pub(in crate::store) fields: Chunk,
     pub(in crate::store) entries: Vec<Entry>,
 }
 
@@ -43,6 +46,8 @@ pub(in crate::store) struct Entry {
     pub(in crate::store) summary: Summary,
     pub(in crate::store) chunks: [Chunk; COLUMNS],
     pub(in crate::store) bitmap: Chunk,
+    /// Hashes of long tokens and of values; `None` in format version 1.
+    pub(in crate::store) filter: Option<Chunk>,
 }
 
 /// A run of bytes in the file, checked by its crc.
@@ -91,9 +96,14 @@ impl Entry {
             out.extend(chunk.raw.to_le_bytes());
             out.extend(chunk.crc.to_le_bytes());
         }
+        if let Some(filter) = &self.filter {
+            out.extend(filter.offset.to_le_bytes());
+            out.extend(filter.stored.to_le_bytes());
+            out.extend(filter.crc.to_le_bytes());
+        }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, Damage> {
+    fn decode(reader: &mut Reader<'_>, version: u32) -> Result<Self, Damage> {
         let source = reader.u32("block source")?;
         let rows = reader.u32("block rows")?;
         let ids = reader.u64("block first id")?..reader.u64("block end id")?;
@@ -103,14 +113,7 @@ impl Entry {
             *count = reader.u32("block levels")?;
         }
         let mut offset = reader.u64("block offset")?;
-        let bitmap_offset = reader.u64("bitmap offset")?;
-        let bitmap_length = reader.u32("bitmap length")?;
-        let bitmap = Chunk {
-            offset: bitmap_offset,
-            stored: bitmap_length,
-            raw: bitmap_length,
-            crc: reader.u32("bitmap crc")?,
-        };
+        let bitmap = read_uncompressed(reader)?;
         let mut chunks = [Chunk::default(); COLUMNS];
         for chunk in &mut chunks {
             *chunk = Chunk {
@@ -121,7 +124,12 @@ impl Entry {
             };
             offset = chunk.end();
         }
-        if times.0 > times.1 || !ngram::is_length(bitmap_length as usize) {
+        let filter = match version {
+            VERSION_1 => None,
+            _ => Some(read_uncompressed(reader)?),
+        };
+        let is_bitmap = version != VERSION_1 || ngram::is_length(bitmap.stored as usize);
+        if times.0 > times.1 || !is_bitmap {
             return Err(Damage("block entry"));
         }
         Ok(Self {
@@ -134,6 +142,7 @@ impl Entry {
             },
             chunks,
             bitmap,
+            filter,
         })
     }
 
@@ -149,6 +158,18 @@ impl Entry {
     }
 }
 
+/// The place of a chunk that is never compressed.
+fn read_uncompressed(reader: &mut Reader<'_>) -> Result<Chunk, Damage> {
+    let offset = reader.u64("chunk offset")?;
+    let length = reader.u32("chunk length")?;
+    Ok(Chunk {
+        offset,
+        stored: length,
+        raw: length,
+        crc: reader.u32("chunk crc")?,
+    })
+}
+
 impl Footer {
     /// The whole footer, header and all. Its length does not depend on the offsets in it.
     pub(in crate::store) fn encode(&self, store: StoreId) -> Vec<u8> {
@@ -162,14 +183,24 @@ impl Footer {
         batch::put_count(&mut content, self.facts.positions.len());
         batch::put_sources(&mut content, &self.sources);
         batch::put_positions(&mut content, &self.facts.positions);
+        if self.version != VERSION_1 {
+            content.extend(self.fields.offset.to_le_bytes());
+            content.extend(self.fields.stored.to_le_bytes());
+            content.extend(self.fields.raw.to_le_bytes());
+            content.extend(self.fields.crc.to_le_bytes());
+        }
         for entry in &self.entries {
             entry.encode(&mut content);
         }
         wrap(store, &content)
     }
 
-    /// Reads the footer that `bytes` begin with.
-    pub(in crate::store) fn decode(bytes: &[u8], store: StoreId) -> Result<Self, Damage> {
+    /// Decodes the footer at the start of `bytes`.
+    pub(in crate::store) fn decode(
+        bytes: &[u8],
+        store: StoreId,
+        version: u32,
+    ) -> Result<Self, Damage> {
         let mut reader = Reader::new(bytes, 0);
         let magic = reader.array::<8>("footer magic")?;
         let length = reader.u32("footer length")?;
@@ -179,7 +210,7 @@ impl Footer {
             return Err(Damage("footer"));
         }
         let mut reader = Reader::new(content, 0);
-        let footer = Self::decode_content(&mut reader)?;
+        let footer = Self::decode_content(&mut reader, version)?;
         let sound = |entry: &Entry| entry.is_sound(footer.sources.len(), &footer.ids);
         if !reader.is_empty() || footer.ids.is_empty() || !footer.entries.iter().all(sound) {
             return Err(Damage("footer content"));
@@ -187,7 +218,7 @@ impl Footer {
         Ok(footer)
     }
 
-    fn decode_content(reader: &mut Reader<'_>) -> Result<Self, Damage> {
+    fn decode_content(reader: &mut Reader<'_>, version: u32) -> Result<Self, Damage> {
         let ids = reader.u64("first id")?..reader.u64("end id")?;
         let sealed = Micros::new(reader.i64("sealed")?);
         let low_water = reader.u64("low-water id")?;
@@ -199,12 +230,22 @@ impl Footer {
             .into_iter()
             .filter_map(|position| Some((position.origin, position.value?)))
             .collect();
+        let fields = match version {
+            VERSION_1 => Chunk::default(),
+            _ => Chunk {
+                offset: reader.u64("field index offset")?,
+                stored: reader.u32("field index length")?,
+                raw: reader.u32("field index raw length")?,
+                crc: reader.u32("field index crc")?,
+            },
+        };
         let mut entries = vec![];
         for _ in 0..block_count {
-            let bytes = reader.take(BLOCK_ENTRY_LENGTH, "block entry")?;
-            entries.push(Entry::decode(&mut Reader::new(bytes, 0))?);
+            let bytes = reader.take(block_entry_length(version), "block entry")?;
+            entries.push(Entry::decode(&mut Reader::new(bytes, 0), version)?);
         }
         Ok(Self {
+            version,
             ids,
             facts: Facts {
                 sealed,
@@ -212,6 +253,7 @@ impl Footer {
                 positions,
             },
             sources,
+            fields,
             entries,
         })
     }
@@ -226,21 +268,25 @@ pub(in crate::store) fn wrap(store: StoreId, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The content of a footer with the crcs that the columns and bitmaps should have which stand in `blocks`, at `offset` in their
-/// file: for the fuzzers, who would never guess them. The first id is made 1, as the header has it.
+/// The content of a footer of this version with correct crcs of the chunks, whose bytes are in `blocks`, which begins at `offset`
+/// of the file: fuzzers cannot guess a crc. The first id becomes 1, as in the header.
 pub(in crate::store) fn with_checksums(
     content: &[u8],
+    version: u32,
     offset: u64,
     blocks: &[u8],
 ) -> Option<Vec<u8>> {
-    let mut footer = Footer::decode_content(&mut Reader::new(content, 0)).ok()?;
+    let mut footer = Footer::decode_content(&mut Reader::new(content, 0), version).ok()?;
     footer.ids.start = 1;
-    for entry in &mut footer.entries {
-        for chunk in entry.chunks.iter_mut().chain([&mut entry.bitmap]) {
-            let start = usize::try_from(chunk.offset.checked_sub(offset)?).ok()?;
-            let end = start.checked_add(chunk.stored as usize)?;
-            chunk.crc = crc32fast::hash(blocks.get(start..end)?);
-        }
+    let entries = footer.entries.iter_mut();
+    let chunks = entries.flat_map(|entry| {
+        let indexes = [&mut entry.bitmap].into_iter().chain(&mut entry.filter);
+        entry.chunks.iter_mut().chain(indexes)
+    });
+    for chunk in chunks.chain([&mut footer.fields]) {
+        let start = usize::try_from(chunk.offset.saturating_sub(offset)).ok()?;
+        let end = start.checked_add(chunk.stored as usize)?;
+        chunk.crc = crc32fast::hash(blocks.get(start..end)?);
     }
     let whole = footer.encode(StoreId::default());
     whole.get(FOOTER_HEADER_LENGTH..).map(<[u8]>::to_vec)
@@ -257,6 +303,7 @@ fn checksum(store: StoreId, content: &[u8]) -> u32 {
 /// The last bytes of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Trailer {
+    pub(in crate::store) version: u32,
     pub(in crate::store) store: StoreId,
     /// Where the two copies of the footer stand.
     pub(in crate::store) footers: [u64; 2],
@@ -266,7 +313,7 @@ impl Trailer {
     pub(in crate::store) fn encode(&self) -> Vec<u8> {
         let mut out = self.store.to_vec();
         out.extend(self.footers.iter().flat_map(|offset| offset.to_le_bytes()));
-        out.extend(VERSION.to_le_bytes());
+        out.extend(self.version.to_le_bytes());
         let crc = crc32fast::hash(&out);
         out.extend(crc.to_le_bytes());
         out.extend(TRAILER_MAGIC);
@@ -285,8 +332,13 @@ impl Trailer {
             Ok((store, footers, version, crc, reader.array("magic")?))
         };
         let (store, footers, version, crc, magic) = read().ok()?;
-        let good = version == VERSION && crc == crc32fast::hash(checked) && magic == TRAILER_MAGIC;
-        good.then_some(Self { store, footers })
+        let is_known = (VERSION_1..=VERSION).contains(&version);
+        let is_valid = is_known && crc == crc32fast::hash(checked) && magic == TRAILER_MAGIC;
+        is_valid.then_some(Self {
+            version,
+            store,
+            footers,
+        })
     }
 }
 
@@ -321,14 +373,16 @@ pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
     if trailer.is_none() {
         damage.push(Error::corrupt(path, end, "trailer"));
     }
-    let store = trailer.map(|trailer| trailer.store);
-    let store = header.map(|header| header.store).or(store);
-    let Some(store) = store else {
+    let known = trailer.map(|trailer| (trailer.store, trailer.version));
+    let known = header
+        .map(|header| (header.store, header.version))
+        .or(known);
+    let Some((store, version)) = known else {
         return Err(Error::corrupt(path, 0, "header and trailer"));
     };
     let footer = match trailer {
-        Some(trailer) => at_either(path, map, store, trailer.footers, &mut damage),
-        None => anywhere(map, store),
+        Some(trailer) => at_either(path, map, (store, version), trailer.footers, &mut damage),
+        None => anywhere(map, store, version),
     };
     let footer = footer.ok_or_else(|| Error::corrupt(path, end, "footer"))?;
     if header.is_some_and(|header| header.first_id != footer.ids.start) {
@@ -345,13 +399,13 @@ pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
 fn at_either(
     path: &Path,
     map: &[u8],
-    store: StoreId,
+    (store, version): (StoreId, u32),
     places: [u64; 2],
     damage: &mut Vec<Error>,
 ) -> Option<Footer> {
     let footers = places.map(|offset| {
         let bytes = map.get(usize::try_from(offset).ok()?..)?;
-        Footer::decode(bytes, store).ok()
+        Footer::decode(bytes, store, version).ok()
     });
     for (offset, footer) in places.into_iter().zip(&footers) {
         if footer.is_none() {
@@ -362,10 +416,10 @@ fn at_either(
 }
 
 /// The footer by its magic. Each try is worth a crc of what may be all of the file, so that tries are few.
-fn anywhere(map: &[u8], store: StoreId) -> Option<Footer> {
+fn anywhere(map: &[u8], store: StoreId, version: u32) -> Option<Footer> {
     memchr::memmem::rfind_iter(map, &FOOTER_MAGIC)
         .take(SEARCH_TRIES_MAX)
-        .find_map(|at| Footer::decode(map.get(at..)?, store).ok())
+        .find_map(|at| Footer::decode(map.get(at..)?, store, version).ok())
 }
 
 /// A file has two footers; others are messages that look like one.

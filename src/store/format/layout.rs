@@ -5,8 +5,10 @@ use crate::store::error::Error;
 use crate::time::Micros;
 use std::path::Path;
 
-/// The format that is written; a reader refuses what is later.
-pub(in crate::store) const VERSION: u32 = 1;
+/// The format version that is written, and the latest that is read.
+pub(in crate::store) const VERSION: u32 = 2;
+/// The first version, without filters and field index.
+pub(in crate::store) const VERSION_1: u32 = 1;
 
 /// Begins both kinds of segment file.
 pub(in crate::store) const HEADER_MAGIC: [u8; 8] = *b"VMLOGSEG";
@@ -34,8 +36,11 @@ pub(in crate::store) const TRAILER_LENGTH: usize = 48;
 pub(in crate::store) const TRAILER_CHECKED: usize = 36;
 /// Columns of a block, in the order of [`Column`].
 pub(in crate::store) const COLUMNS: usize = 8;
-/// Length of a block's entry in the footer.
-pub(in crate::store) const BLOCK_ENTRY_LENGTH: usize = 80 + COLUMNS * 12;
+/// Length of a block's entry in the footer of this format version.
+pub(in crate::store) fn block_entry_length(version: u32) -> usize {
+    let filter = if version == VERSION_1 { 0 } else { 16 };
+    80 + COLUMNS * 12 + filter
+}
 /// In a block's entry: several sources, named in a column.
 pub(in crate::store) const SOURCE_SEVERAL: u32 = u32::MAX;
 /// In a position: the origin is forgotten.
@@ -105,6 +110,7 @@ impl FileKind {
 /// The start of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Header {
+    pub(in crate::store) version: u32,
     pub(in crate::store) kind: FileKind,
     pub(in crate::store) store: StoreId,
     pub(in crate::store) first_id: u64,
@@ -116,7 +122,7 @@ impl Header {
     pub(in crate::store) fn encode(&self) -> [u8; HEADER_LENGTH] {
         let mut out = Vec::with_capacity(HEADER_LENGTH);
         out.extend(HEADER_MAGIC);
-        out.extend(VERSION.to_le_bytes());
+        out.extend(self.version.to_le_bytes());
         out.extend(self.kind.number().to_le_bytes());
         out.extend(self.store);
         out.extend(self.first_id.to_le_bytes());
@@ -168,6 +174,9 @@ impl Header {
         if crc != Ok(crc32fast::hash(checked)) {
             return Err(damaged("header"));
         }
+        if version == 0 {
+            return Err(damaged("header version"));
+        }
         if version > VERSION {
             return Err(Error::Unsupported {
                 path: path.to_owned(),
@@ -178,6 +187,7 @@ impl Header {
         let kinds = [FileKind::Active, FileKind::Sealed];
         let kind = kinds.into_iter().find(|kind| kind.number() == number);
         Ok(Self {
+            version,
             kind: kind.ok_or_else(|| damaged("header kind"))?,
             store,
             first_id,
@@ -192,6 +202,7 @@ mod tests {
 
     fn header() -> Header {
         Header {
+            version: VERSION,
             kind: FileKind::Sealed,
             store: *b"0123456789abcdef",
             first_id: 7,
@@ -226,7 +237,7 @@ mod tests {
         let error = Header::decode(&bytes, FileKind::Sealed, Path::new("x")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "x: format version 9 is newer than 1, the latest known here"
+            "x: format version 9 is newer than 2, the latest known here"
         );
     }
 }

@@ -103,6 +103,8 @@ pub struct SegmentInspection {
     pub parts: Vec<Part>,
     /// The blocks of a sealed file.
     pub blocks: Vec<BlockInspection>,
+    /// The field index of a sealed file; `None` in format version 1.
+    pub fields: Option<Chunk>,
     /// The frames of an active file.
     pub frames: Vec<FrameInspection>,
     /// Bytes behind the last whole frame of an active file: what a crash left, or a writer is about to finish.
@@ -171,6 +173,16 @@ pub struct BlockInspection {
     pub bitmap: Chunk,
     /// Bits that are set in the bitmap.
     pub bitmap_bits_set: u64,
+    /// Its filter of long tokens and values; `None` in format version 1.
+    pub filter: Option<Chunk>,
+}
+
+impl BlockInspection {
+    /// Everything that is stored for it.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        let indexes = [&self.bitmap].into_iter().chain(&self.filter);
+        self.columns.iter().chain(indexes)
+    }
 }
 
 /// A run of stored bytes with a checksum of its own.

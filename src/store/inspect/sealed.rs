@@ -6,7 +6,8 @@ use super::model::{
 };
 use crate::store::error::Error;
 use crate::store::format::footer::{self, Entry, Footer, Trailer};
-use crate::store::format::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION};
+use crate::store::format::index::grams::GramBitmap;
+use crate::store::format::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION_1};
 use crate::store::read::opened;
 use crate::store::read::tally::SourceTally;
 use crate::store::whole::read_only::LoneFile;
@@ -29,12 +30,15 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         .map(|entry| block(&map, entry))
         .collect();
     for block in &blocks {
-        for chunk in block.columns.iter().chain([&block.bitmap]) {
+        for chunk in block.chunks() {
             if !chunk.is_sound {
                 damage.push(Error::corrupt(path, chunk.offset, chunk.name));
             }
         }
     }
+    let fields = (footer.version != VERSION_1).then(|| chunk(&map, "field index", footer.fields));
+    let is_damaged = fields.filter(|fields| !fields.is_sound);
+    damage.extend(is_damaged.map(|fields| Error::corrupt(path, fields.offset, fields.name)));
     let mut columns = Column::ALL.map(|column| ColumnSize {
         name: column.name(),
         ..ColumnSize::default()
@@ -60,7 +64,7 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         path: path.clone(),
         kind: SegmentKind::Sealed,
         bytes: file.length,
-        format_version: VERSION,
+        format_version: footer.version,
         store_id: hexadecimal(store),
         created: file.header.map(|header| header.created),
         sealed: Some(footer.facts.sealed),
@@ -72,8 +76,16 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         low_water: footer.facts.low_water,
         positions: footer.facts.positions.clone(),
         columns,
-        parts: parts(&map, file, store, trailer, &blocks),
+        parts: parts(
+            &map,
+            file,
+            (store, footer.version),
+            trailer,
+            &blocks,
+            fields,
+        ),
         blocks,
+        fields,
         frames: vec![],
         torn_bytes: 0,
         damage,
@@ -84,6 +96,7 @@ fn block(map: &[u8], entry: &Entry) -> BlockInspection {
     let summary = &entry.summary;
     let bitmap = chunk(map, "block bitmap", entry.bitmap);
     let bytes = bytes(map, entry.bitmap.offset, entry.bitmap.stored.into());
+    let bits_set = || bytes.iter().map(|byte| u64::from(byte.count_ones())).sum();
     BlockInspection {
         source: summary.source,
         rows: summary.rows,
@@ -92,7 +105,14 @@ fn block(map: &[u8], entry: &Entry) -> BlockInspection {
         levels: summary.levels,
         columns: Column::ALL.map(|column| chunk(map, column.name(), entry.chunk(column))),
         bitmap,
-        bitmap_bits_set: bytes.iter().map(|byte| u64::from(byte.count_ones())).sum(),
+        bitmap_bits_set: match entry.filter {
+            // After the length of its first part.
+            Some(_) => GramBitmap::new(bytes).map_or(0, |bitmap| bitmap.bits_set()),
+            None => bits_set(),
+        },
+        filter: entry
+            .filter
+            .map(|filter| chunk(map, "block filter", filter)),
     }
 }
 
@@ -134,9 +154,10 @@ fn sources(footer: &Footer, tallies: &[SourceTally]) -> Vec<SourceInspection> {
 fn parts(
     map: &[u8],
     file: &LoneFile,
-    store: StoreId,
+    (store, version): (StoreId, u32),
     trailer: Option<Trailer>,
     blocks: &[BlockInspection],
+    fields: Option<Chunk>,
 ) -> Vec<Part> {
     let mut parts = vec![Part {
         name: "header",
@@ -144,20 +165,17 @@ fn parts(
         bytes: HEADER_LENGTH as u64,
         is_sound: file.header.is_some(),
     }];
-    for block in blocks {
-        for chunk in block.columns.iter().chain([&block.bitmap]) {
-            parts.push(Part {
-                name: chunk.name,
-                offset: chunk.offset,
-                bytes: chunk.stored_bytes.into(),
-                is_sound: chunk.is_sound,
-            });
-        }
-    }
+    let chunks = blocks.iter().flat_map(BlockInspection::chunks);
+    parts.extend(chunks.chain(fields.as_ref()).map(|chunk| Part {
+        name: chunk.name,
+        offset: chunk.offset,
+        bytes: chunk.stored_bytes.into(),
+        is_sound: chunk.is_sound,
+    }));
     let trailer_at = file.length.saturating_sub(TRAILER_LENGTH as u64);
     for offset in trailer.iter().flat_map(|trailer| trailer.footers) {
         let found = bytes(map, offset, trailer_at.saturating_sub(offset));
-        let footer = Footer::decode(found, store).ok();
+        let footer = Footer::decode(found, store, version).ok();
         parts.push(Part {
             name: "footer",
             offset,

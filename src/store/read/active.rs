@@ -1,8 +1,8 @@
 //! What is known in memory of an active file: its groups of frames, which readers see as blocks.
 //!
-//! The content stays in the file. A group is a run of frames of about [`GROUP_BYTES`]; its summary is kept, and a reader reads
-//! the group's bytes again when it needs a column. The bitmap of a group that is full is made when a search first asks for it, or
-//! while its file is read at the start: made while appending, it took 5 to 12 % of all time, for every log that nobody searches.
+//! The content stays in the file. A group is a run of frames of about [`GROUP_BYTES`]. Its summary is kept in memory, and a reader
+//! reads the bytes of the group again when it needs a column. The index of a full group is built when a query first needs it: built
+//! while appending, bitmaps alone took 5 to 12 % of the time, also for logs that nobody searches.
 
 use super::cache::Cache;
 use super::columns::{Columns, Messages, MetadataColumn};
@@ -12,8 +12,12 @@ use crate::record::{Position, Positions, Source};
 use crate::store::error::Error;
 use crate::store::format::batch::{self, Batch, Damage, Dictionary};
 use crate::store::format::frame::{self, Frame, FrameKind, Place};
+use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
+use crate::store::format::index::field_builder::FieldIndexBuilder;
+use crate::store::format::index::fields::{FieldIndex, FieldTable};
+use crate::store::format::index::grams::GramBitmap;
+use crate::store::format::index::{bloom, tokens};
 use crate::store::format::layout::StoreId;
-use crate::store::format::ngram;
 use crate::store::format::summary::Summary;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,8 +33,16 @@ pub(in crate::store) struct Group {
     bytes: Range<u64>,
     /// Whether it grows no more.
     is_full: bool,
-    /// Of a group that is full, once somebody asked.
-    bitmap: OnceLock<Box<[u8]>>,
+    /// Of a full group, once a query needed it; `None` if the group cannot be read.
+    index: OnceLock<Option<Arc<GroupIndex>>>,
+}
+
+/// What the footer of a sealed segment has for a block.
+#[derive(Debug)]
+struct GroupIndex {
+    bitmap: Vec<u8>,
+    filter: Vec<u8>,
+    fields: FieldTable,
 }
 
 /// What the frames of a file have said so far; grows with each.
@@ -46,8 +58,6 @@ pub(in crate::store) struct Index {
     first_id: u64,
     rows: u64,
     groups: Vec<Arc<Group>>,
-    /// Makes bitmaps of the groups that are read; none while records are appended.
-    grams: Option<ngram::Builder>,
 }
 
 impl Index {
@@ -62,21 +72,7 @@ impl Index {
             first_id,
             rows: 0,
             groups: vec![],
-            grams: None,
         }
-    }
-
-    /// Of a file that is read from its start on.
-    pub(in crate::store) fn of_file(first_id: u64) -> Self {
-        Self {
-            grams: Some(ngram::Builder::new()),
-            ..Self::new(first_id)
-        }
-    }
-
-    /// The file was read: what comes now is appended.
-    pub(in crate::store) fn end_reading(&mut self) {
-        self.grams = None;
     }
 
     pub(in crate::store) fn rows(&self) -> u64 {
@@ -128,9 +124,6 @@ impl Index {
         if batch.first_id != self.groups.last().map_or(0, |group| group.summary.ids.end) {
             self.skip();
         }
-        if let Some(grams) = &mut self.grams {
-            batch.add_grams(grams);
-        }
         let mut group = match self.groups.pop_if(|group| !group.is_full) {
             Some(open) => merged(&open, &summary, batch, bytes),
             None => Group {
@@ -138,27 +131,18 @@ impl Index {
                 tallies: Arc::new(tallies_of(batch)),
                 bytes,
                 is_full: false,
-                bitmap: OnceLock::new(),
+                index: OnceLock::new(),
             },
         };
-        if group.length() >= GROUP_BYTES || group.summary.rows >= GROUP_ROWS {
-            self.close(&mut group);
-        }
+        group.is_full = group.length() >= GROUP_BYTES || group.summary.rows >= GROUP_ROWS;
         self.groups.push(Arc::new(group));
     }
 
-    fn close(&mut self, group: &mut Group) {
-        group.is_full = true;
-        if let Some(grams) = &mut self.grams {
-            group.bitmap = OnceLock::from(grams.finish().into_boxed_slice());
-        }
-    }
-
-    /// What comes next does not stand directly behind what came before: it begins another group.
+    /// The next frame does not follow directly on the last one: it begins another group.
     pub(in crate::store) fn skip(&mut self) {
         if let Some(open) = self.groups.pop_if(|group| !group.is_full) {
             let mut group = open.as_ref().clone();
-            self.close(&mut group);
+            group.is_full = true;
             self.groups.push(Arc::new(group));
         }
     }
@@ -347,28 +331,57 @@ impl ActiveSegment {
             .columns(key, || self.read(group)?.columns(group.summary.source))
     }
 
-    /// See [`crate::store::Block::may_contain`]. Whoever reads a group that cannot be read is told then.
+    /// See [`crate::store::Block::may_contain`]. A group that cannot be read may contain anything: the error comes when it is read.
     pub(in crate::store) fn may_contain(&self, group: &Group, folded: &str) -> bool {
-        if !group.is_full {
+        let Some(index) = self.index(group) else {
             return true;
+        };
+        if GramBitmap::new(&index.bitmap).is_some_and(|bitmap| !bitmap.may_contain(folded)) {
+            return false;
         }
-        if let Some(bitmap) = group.bitmap.get() {
-            return ngram::may_contain(bitmap, folded);
-        }
-        self.bitmap(group).is_none_or(|made| {
-            let bitmap = group.bitmap.get_or_init(|| made);
-            ngram::may_contain(bitmap, folded)
+        let mut may_contain = true;
+        tokens::each_sample(folded.as_bytes(), |hash| {
+            may_contain &= bloom::may_contain(&index.filter, hash);
+        });
+        may_contain
+    }
+
+    /// What is known about a key in a group.
+    pub(in crate::store) fn field<'a>(&self, group: &'a Group, key: &str) -> FieldIndex<'a> {
+        self.index(group).map_or(FieldIndex::Unknown, |index| {
+            index.fields.field(0, key, Some(&index.filter))
         })
     }
 
-    fn bitmap(&self, group: &Group) -> Option<Box<[u8]>> {
-        let mut grams = ngram::Builder::new();
+    /// The index of a full group.
+    fn index<'a>(&self, group: &'a Group) -> Option<&'a GroupIndex> {
+        if !group.is_full {
+            return None;
+        }
+        let index = group.index.get_or_init(|| self.build_index(group));
+        index.as_deref()
+    }
+
+    fn build_index(&self, group: &Group) -> Option<Arc<GroupIndex>> {
+        let mut builder = BlockIndexBuilder::new();
+        let mut fields = FieldIndexBuilder::default();
+        let bytes = self.read(group).ok()?;
         let add = |batch: &Batch<'_>| {
-            batch.add_grams(&mut grams);
-            Ok(())
+            batch
+                .messages()
+                .flatten()
+                .for_each(|message| builder.add_message(message));
+            builder
+                .add_metadata(batch.row_metadata())
+                .ok_or(Damage("metadata"))
         };
-        self.read(group).ok()?.each(add).ok()?;
-        Some(grams.finish().into_boxed_slice())
+        bytes.each(add).ok()?;
+        let TextIndex { bitmap, filter } = builder.finish(&mut fields);
+        Some(Arc::new(GroupIndex {
+            bitmap,
+            filter,
+            fields: FieldTable::decode(&fields.finish(), &[group.summary.rows])?,
+        }))
     }
 
     /// Reads a group's frames.

@@ -6,6 +6,7 @@ use super::sealed::{SealedBlock, SealedSegment};
 use crate::record::{Id, Level, Record, Source, StoredRecord};
 use crate::store::error::Error;
 use crate::store::format::footer::Entry;
+use crate::store::format::index::fields::FieldIndex;
 use crate::store::format::layout::Column;
 use crate::store::format::summary::Summary;
 use crate::time::Micros;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy)]
 pub struct Block<'a> {
     sources: &'a [Source],
+    /// Its number in the segment.
+    index: usize,
     place: BlockPlace<'a>,
 }
 
@@ -32,7 +35,11 @@ impl<'a> Block<'a> {
         index: usize,
     ) -> Option<Self> {
         let place = BlockPlace::Active(active, active.group(index)?);
-        Some(Self { sources, place })
+        Some(Self {
+            sources,
+            index,
+            place,
+        })
     }
 
     /// A block of a sealed segment; `None` if it has fewer blocks.
@@ -42,7 +49,11 @@ impl<'a> Block<'a> {
         index: usize,
     ) -> Option<Self> {
         let place = BlockPlace::Sealed(sealed, sealed.block(index)?);
-        Some(Self { sources, place })
+        Some(Self {
+            sources,
+            index,
+            place,
+        })
     }
 
     /// What is known without reading it.
@@ -54,12 +65,32 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// False only when no message holds `folded` (a text that went through [`crate::store::fold()`]).
+    /// False only if no message contains `folded` (a text that was folded by [`crate::store::fold()`]).
     #[must_use]
     pub fn may_contain(&self, folded: &str) -> bool {
         match self.place {
             BlockPlace::Active(active, group) => active.may_contain(group, folded),
             BlockPlace::Sealed(sealed, block) => sealed.may_contain(block, folded),
+        }
+    }
+
+    /// False only if no value of the metadata contains `folded`. Values are all strings, numbers and booleans, also nested ones,
+    /// except those under [`crate::store::BOOKKEEPING_KEYS`].
+    #[must_use]
+    pub fn values_may_contain(&self, folded: &str) -> bool {
+        match self.place {
+            BlockPlace::Active(active, group) => active.may_contain(group, folded),
+            BlockPlace::Sealed(sealed, block) => sealed.values_may_contain(block, folded),
+        }
+    }
+
+    /// What is known about a key of the metadata without reading a column. Dots lead through nested objects, unless a key has
+    /// them itself.
+    #[must_use]
+    pub fn field(&self, key: &str) -> FieldIndex<'a> {
+        match self.place {
+            BlockPlace::Active(active, group) => active.field(group, key),
+            BlockPlace::Sealed(sealed, _) => sealed.field(self.index, key),
         }
     }
 

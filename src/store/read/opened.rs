@@ -32,11 +32,16 @@ pub(in crate::store) fn open(
         footer,
         damage,
     } = footer::find(path, &map)?;
-    let sealed = SealedSegment::new(path, map, footer.entries, cache);
+    let (ids, sources, facts) = (
+        footer.ids.clone(),
+        footer.sources.clone(),
+        footer.facts.clone(),
+    );
+    let sealed = SealedSegment::new(path, map, footer, cache);
     Ok(OpenedSegment {
-        segment: Segment::sealed(footer.ids, footer.sources, sealed),
+        segment: Segment::sealed(ids, sources, sealed),
         begun,
-        facts: footer.facts,
+        facts,
         damage,
     })
 }

@@ -7,9 +7,11 @@ use crate::mapped::Mapped;
 use crate::record::Level;
 use crate::store::error::Error;
 use crate::store::format::column;
-use crate::store::format::footer::{Chunk, Entry};
-use crate::store::format::layout::Column;
-use crate::store::format::ngram;
+use crate::store::format::footer::{Chunk, Entry, Footer};
+use crate::store::format::index::fields::{FieldIndex, FieldTable};
+use crate::store::format::index::grams::GramBitmap;
+use crate::store::format::index::{bloom, ngram, tokens};
+use crate::store::format::layout::{Column, VERSION_1};
 use crate::time::Micros;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -20,7 +22,10 @@ use std::sync::{Arc, OnceLock};
 pub(in crate::store) struct SealedSegment {
     path: PathBuf,
     map: Mapped,
+    version: u32,
     blocks: Vec<SealedBlock>,
+    fields_chunk: Chunk,
+    fields: OnceLock<Option<FieldTable>>,
     rows: u64,
     cache: Arc<Cache>,
     /// Tells it apart in the cache: a compacted file has the first id of one that it replaced.
@@ -33,25 +38,45 @@ pub(in crate::store) struct SealedSegment {
 #[derive(Debug)]
 pub(in crate::store) struct SealedBlock {
     pub(in crate::store) entry: Entry,
-    /// Bitmaps are checked when they are first used.
-    bitmap_state: AtomicU8,
+    /// Bitmaps and filters are checked when they are first used.
+    bitmap_state: ChunkState,
+    filter_state: ChunkState,
 }
 
-const BITMAP_UNCHECKED: u8 = 0;
-const BITMAP_GOOD: u8 = 1;
-const BITMAP_BAD: u8 = 2;
+/// Whether the crc of a chunk is right, once that was asked.
+#[derive(Debug, Default)]
+struct ChunkState(AtomicU8);
+
+impl ChunkState {
+    const SOUND: u8 = 1;
+    const DAMAGED: u8 = 2;
+
+    fn is_sound(&self, check: impl FnOnce() -> bool) -> bool {
+        match self.0.load(Ordering::Relaxed) {
+            Self::SOUND => true,
+            Self::DAMAGED => false,
+            _ => {
+                let is_sound = check();
+                let state = if is_sound { Self::SOUND } else { Self::DAMAGED };
+                self.0.store(state, Ordering::Relaxed);
+                is_sound
+            }
+        }
+    }
+}
 
 impl SealedSegment {
-    /// A segment whose blocks the footer lists.
+    /// A segment with the blocks that the footer lists.
     pub(in crate::store) fn new(
         path: &Path,
         map: Mapped,
-        entries: Vec<Entry>,
+        footer: Footer,
         cache: &Arc<Cache>,
     ) -> Self {
-        let blocks = entries.into_iter().map(|entry| SealedBlock {
+        let blocks = footer.entries.into_iter().map(|entry| SealedBlock {
             entry,
-            bitmap_state: AtomicU8::new(BITMAP_UNCHECKED),
+            bitmap_state: ChunkState::default(),
+            filter_state: ChunkState::default(),
         });
         let blocks: Vec<_> = blocks.collect();
         let rows = blocks.iter().map(|block| block.entry.summary.rows);
@@ -63,6 +88,9 @@ impl SealedSegment {
             blocks,
             cache: Arc::clone(cache),
             tallies: OnceLock::new(),
+            version: footer.version,
+            fields_chunk: footer.fields,
+            fields: OnceLock::new(),
         }
     }
 
@@ -82,28 +110,104 @@ impl SealedSegment {
         self.blocks.get(index)
     }
 
+    /// See [`crate::store::Block::may_contain`].
     pub(in crate::store) fn may_contain(&self, block: &SealedBlock, folded: &str) -> bool {
-        let Some(bitmap) = self.slice(block.entry.bitmap) else {
-            return true;
-        };
-        match block.bitmap_state.load(Ordering::Relaxed) {
-            BITMAP_GOOD => ngram::may_contain(bitmap, folded),
-            BITMAP_BAD => true,
-            _ => {
-                let good = self.bitmap(&block.entry).is_ok();
-                let state = if good { BITMAP_GOOD } else { BITMAP_BAD };
-                block.bitmap_state.store(state, Ordering::Relaxed);
-                !good || ngram::may_contain(bitmap, folded)
-            }
+        let entry = &block.entry;
+        let is_sound = || self.bitmap(entry).is_ok();
+        if let Some(bitmap) = self.slice(entry.bitmap)
+            && block.bitmap_state.is_sound(is_sound)
+            && !self.bitmap_may_contain(bitmap, folded)
+        {
+            return false;
         }
+        let mut may_contain = true;
+        tokens::each_sample(folded.as_bytes(), |hash| {
+            may_contain = may_contain
+                && self
+                    .checked_filter(block)
+                    .is_none_or(|filter| bloom::may_contain(filter, hash));
+        });
+        may_contain
+    }
+
+    /// See [`crate::store::Block::values_may_contain`].
+    pub(in crate::store) fn values_may_contain(&self, block: &SealedBlock, folded: &str) -> bool {
+        self.version == VERSION_1 || self.may_contain(block, folded)
+    }
+
+    fn bitmap_may_contain(&self, bitmap: &[u8], folded: &str) -> bool {
+        match self.version {
+            VERSION_1 => ngram::may_contain(bitmap, folded),
+            _ => GramBitmap::new(bitmap).is_none_or(|bitmap| bitmap.may_contain(folded)),
+        }
+    }
+
+    /// The filter of a block; `None` if it has none, or it is damaged.
+    fn checked_filter(&self, block: &SealedBlock) -> Option<&[u8]> {
+        let filter = self.slice(block.entry.filter?)?;
+        let is_sound = || self.filter(&block.entry).is_ok();
+        block.filter_state.is_sound(is_sound).then_some(filter)
+    }
+
+    /// What the field index tells about a key in the block of this index.
+    pub(in crate::store) fn field(&self, index: usize, key: &str) -> FieldIndex<'_> {
+        match (self.fields(), self.block(index)) {
+            (Some(fields), Some(block)) => fields.field(index, key, self.checked_filter(block)),
+            _ => FieldIndex::Unknown,
+        }
+    }
+
+    /// The field index, decoded when it is first needed; `None` in format version 1, or if it is damaged.
+    pub(in crate::store) fn fields(&self) -> Option<&FieldTable> {
+        let fields = self
+            .fields
+            .get_or_init(|| self.read_fields().ok().flatten());
+        fields.as_ref()
+    }
+
+    /// Decodes the field index; `None` in format version 1.
+    pub(in crate::store) fn read_fields(&self) -> Result<Option<FieldTable>, Error> {
+        if self.version == VERSION_1 {
+            return Ok(None);
+        }
+        let chunk = self.fields_chunk;
+        let blocks = self.blocks.iter();
+        let rows: Vec<u32> = blocks.map(|block| block.entry.summary.rows).collect();
+        self.slice(chunk)
+            .filter(|stored| crc32fast::hash(stored) == chunk.crc)
+            .and_then(|stored| column::decompress(stored, chunk.raw as usize))
+            .and_then(|raw| FieldTable::decode(&raw, &rows))
+            .map(Some)
+            .ok_or_else(|| self.corrupt_fields())
+    }
+
+    pub(in crate::store) fn corrupt_fields(&self) -> Error {
+        Error::corrupt(&self.path, self.fields_chunk.offset, "field index")
     }
 
     /// The bitmap, checked.
     pub(in crate::store) fn bitmap(&self, entry: &Entry) -> Result<&[u8], Error> {
-        let chunk = entry.bitmap;
+        let is_valid = |bytes: &[u8]| match self.version {
+            VERSION_1 => ngram::is_length(bytes.len()),
+            _ => GramBitmap::new(bytes).is_some(),
+        };
+        self.checked(entry.bitmap)
+            .filter(|bytes| is_valid(bytes))
+            .ok_or_else(|| Error::corrupt(&self.path, entry.bitmap.offset, "block bitmap"))
+    }
+
+    /// The filter, checked; empty in format version 1.
+    pub(in crate::store) fn filter(&self, entry: &Entry) -> Result<&[u8], Error> {
+        let Some(chunk) = entry.filter else {
+            return Ok(&[]);
+        };
+        self.checked(chunk)
+            .ok_or_else(|| Error::corrupt(&self.path, chunk.offset, "block filter"))
+    }
+
+    fn checked(&self, chunk: Chunk) -> Option<&[u8]> {
         self.slice(chunk)
-            .filter(|bytes| ngram::is_length(bytes.len()) && crc32fast::hash(bytes) == chunk.crc)
-            .ok_or_else(|| Error::corrupt(&self.path, chunk.offset, "block bitmap"))
+            .filter(|bytes| crc32fast::hash(bytes) == chunk.crc)
     }
 
     pub(in crate::store) fn ids(&self, entry: &Entry) -> Result<Vec<u64>, Error> {

@@ -6,6 +6,7 @@ use super::sealed::SealedSegment;
 use super::tally::{self, SourceTally};
 use crate::record::Source;
 use crate::store::error::Error;
+use crate::store::format::index::fields::FieldTotals;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -189,6 +190,27 @@ impl Segment {
             all = tally::merged(&all, &part);
         }
         Ok(all)
+    }
+
+    /// The keys of the metadata with the rows that have them; `None` if that is not known.
+    #[must_use]
+    pub fn field_keys(&self) -> Option<Vec<(&str, u64)>> {
+        match &self.body {
+            Body::Active(_) => None,
+            Body::Sealed(sealed) => sealed.fields()?.keys(),
+        }
+    }
+
+    /// What is known about a key of the metadata in all blocks together.
+    #[must_use]
+    pub fn field_totals(&self, key: &str) -> FieldTotals<'_> {
+        match &self.body {
+            Body::Active(_) => FieldTotals::Unknown,
+            Body::Sealed(sealed) => match sealed.fields() {
+                Some(fields) => fields.totals(key),
+                None => FieldTotals::Unknown,
+            },
+        }
     }
 
     /// All blocks, in the order of the file.

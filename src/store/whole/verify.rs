@@ -4,12 +4,15 @@ use super::read_only;
 use crate::disk::Disk;
 use crate::store::error::Error;
 use crate::store::folder::directory::Directory;
-use crate::store::format::fold::fold;
+use crate::store::format::index::fields::FieldIndex;
+use crate::store::format::index::fold::fold;
 use crate::store::format::layout::Column;
+use crate::store::format::metadata::values::RowValues;
 use crate::store::read::block::Block;
-use crate::store::read::columns::Messages;
+use crate::store::read::columns::{Messages, MetadataColumn};
 use crate::store::read::segment::{Body, Segment};
 use crate::store::write::append::ActiveWriter;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,28 +43,35 @@ pub fn verify(disk: Arc<dyn Disk>, root: &Path) -> Result<Verification, Error> {
     let active = active.map(|file| Arc::new(ActiveWriter::from(file).segment()));
     for segment in sealed.chain(active) {
         result.segments += 1;
-        for block in segment.blocks() {
-            result.check(&segment, &block);
-        }
+        let expected = segment.blocks().map(|block| result.check(&segment, &block));
+        let expected: Vec<_> = expected.collect();
+        result
+            .damage
+            .extend(check_fields(&segment, &expected).err());
     }
     Ok(result)
 }
 
 impl Verification {
-    fn check(&mut self, segment: &Segment, block: &Block<'_>) {
+    /// Checks a block; returns the metadata of its rows if they can be read.
+    fn check(&mut self, segment: &Segment, block: &Block<'_>) -> Option<MetadataColumn> {
         match read(block) {
-            Ok(messages) => {
+            Ok((messages, metadata)) => {
                 self.records += u64::from(block.summary().rows);
-                self.damage
-                    .extend(check_bitmap(segment, block, &messages).err());
+                let checked = check_texts(segment, block, &messages, &metadata);
+                self.damage.extend(checked.err());
+                Some(metadata)
             }
-            Err(error) => self.damage.push(error),
+            Err(error) => {
+                self.damage.push(error);
+                None
+            }
         }
     }
 }
 
 /// Reads every column of a block and compares it with the summary.
-fn read(block: &Block<'_>) -> Result<Messages, Error> {
+fn read(block: &Block<'_>) -> Result<(Messages, MetadataColumn), Error> {
     let summary = block.summary();
     let unless =
         |good: bool, column: Column| good.then_some(()).ok_or_else(|| block.corrupt(column));
@@ -85,17 +95,80 @@ fn read(block: &Block<'_>) -> Result<Messages, Error> {
     for row in 0..ids.len() {
         metadata.get(row)?;
     }
-    block.messages()
+    Ok((block.messages()?, metadata))
 }
 
-/// A bitmap must not deny what is there. Damage to it costs time, and no record.
-fn check_bitmap(segment: &Segment, block: &Block<'_>, messages: &Messages) -> Result<(), Error> {
+/// Bitmap and filter must not deny a text of the block. Damage to them costs time, and no record.
+fn check_texts(
+    segment: &Segment,
+    block: &Block<'_>,
+    messages: &Messages,
+    metadata: &MetadataColumn,
+) -> Result<(), Error> {
     if let (Body::Sealed(sealed), Some(entry)) = (segment.body(), block.sealed_entry()) {
         sealed.bitmap(entry)?;
+        sealed.filter(entry)?;
     }
-    let told = |row| block.may_contain(&fold(messages.get(row)));
-    if !(0..messages.ends().len()).all(told) {
+    let rows = 0..messages.ends().len();
+    let is_found = |row| block.may_contain(&fold(messages.get(row)));
+    if !rows.clone().all(is_found) {
         return Err(block.corrupt(Column::Messages));
+    }
+    for row in rows {
+        let values = RowValues::decode(metadata.bytes(row));
+        let values = values.ok_or_else(|| block.corrupt(Column::Metadata))?;
+        let mut is_found = true;
+        values.each_text(|text| is_found &= block.values_may_contain(&fold(text)));
+        values.each_path(|path, texts| {
+            let field = block.field(path);
+            is_found &= field.may_exist() && texts.iter().all(|text| field.may_equal(text));
+        });
+        if !is_found {
+            return Err(block.corrupt(Column::Metadata));
+        }
+    }
+    Ok(())
+}
+
+/// The field index of a sealed segment must be the one that its metadata gives. `metadata`: of each block, where it can be read.
+fn check_fields(segment: &Segment, metadata: &[Option<MetadataColumn>]) -> Result<(), Error> {
+    let Body::Sealed(sealed) = segment.body() else {
+        return Ok(());
+    };
+    if sealed.read_fields()?.is_none() {
+        return Ok(());
+    }
+    for (block, metadata) in segment.blocks().zip(metadata) {
+        let Some(metadata) = metadata else {
+            continue;
+        };
+        let mut counts: BTreeMap<String, (u32, BTreeMap<String, u32>)> = BTreeMap::new();
+        for row in 0..metadata.rows() {
+            let values = RowValues::decode(metadata.bytes(row));
+            let values = values.ok_or_else(|| block.corrupt(Column::Metadata))?;
+            values.each_path(|path, texts| {
+                let (rows, values) = counts.entry(path.to_owned()).or_default();
+                *rows += 1;
+                for text in texts {
+                    *values.entry(text.to_string()).or_default() += 1;
+                }
+            });
+        }
+        for (path, (rows, values)) in counts {
+            let is_right = match block.field(&path) {
+                FieldIndex::Unknown => true,
+                FieldIndex::Absent => false,
+                FieldIndex::Many(many) => many.rows() == rows,
+                FieldIndex::Listed(listed) => {
+                    let values = values.iter().map(|(text, rows)| (text.as_str(), *rows));
+                    let found: BTreeMap<_, _> = listed.values().collect();
+                    listed.rows() == rows && found == values.collect()
+                }
+            };
+            if !is_right {
+                return Err(sealed.corrupt_fields());
+            }
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::store::folder::scan::ScannedFile;
 use crate::store::format::batch::{self, Batch, Scratch};
 use crate::store::format::frame::{self, FrameKind, Place};
 use crate::store::format::layout::{
-    FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LENGTH, Header,
+    FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LENGTH, Header, VERSION,
 };
 use crate::store::read::active::{self, ActiveFile, Index};
 use crate::store::read::segment::Segment;
@@ -136,6 +136,7 @@ impl ActiveWriter {
         let path = directory.active(first_id);
         let (file, temporary) = directory.create(&path)?;
         let header = Header {
+            version: VERSION,
             kind: FileKind::Active,
             store: identity.store,
             first_id,

@@ -11,8 +11,9 @@ use crate::store::format::batch::{Batch, Damage};
 use crate::store::format::column::{Compressor, put_varint, put_zigzag};
 use crate::store::format::footer::{Chunk, Entry, Facts, Footer, Trailer};
 use crate::store::format::frame::{self, FrameKind, Place};
-use crate::store::format::layout::{COLUMNS, FileKind, HEADER_LENGTH, Header};
-use crate::store::format::ngram;
+use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
+use crate::store::format::index::field_builder::FieldIndexBuilder;
+use crate::store::format::layout::{COLUMNS, FileKind, HEADER_LENGTH, Header, VERSION};
 use crate::store::format::summary::Summary;
 use crate::store::read::active::ActiveFile;
 use crate::time::Micros;
@@ -55,8 +56,10 @@ pub(in crate::store) struct Sealer {
     plans: std::vec::IntoIter<Plan>,
     output: Output,
     entries: Vec<Entry>,
-    /// Bitmaps stand together behind the blocks: a search for a rare word touches these pages alone.
+    /// Bitmaps are stored together after the blocks, so that a search for a rare word touches few pages. Filters follow them.
     bitmaps: Vec<u8>,
+    filters: Vec<u8>,
+    fields: FieldIndexBuilder,
     tools: Tools,
 }
 
@@ -93,7 +96,7 @@ struct Output {
 #[derive(Debug)]
 struct Tools {
     compressor: Compressor,
-    grams: ngram::Builder,
+    index: BlockIndexBuilder,
     raw: Vec<u8>,
     stored: Vec<u8>,
 }
@@ -109,6 +112,7 @@ impl Sealer {
     ) -> Result<Self, Error> {
         let frozen = Frozen::read(frozen, length)?;
         let header = Header {
+            version: VERSION,
             kind: FileKind::Sealed,
             ..header
         };
@@ -126,9 +130,11 @@ impl Sealer {
             output,
             entries: vec![],
             bitmaps: vec![],
+            filters: vec![],
+            fields: FieldIndexBuilder::default(),
             tools: Tools {
                 compressor,
-                grams: ngram::Builder::new(),
+                index: BlockIndexBuilder::new(),
                 raw: vec![],
                 stored: vec![],
             },
@@ -149,16 +155,17 @@ impl Sealer {
             return Ok(Some(0));
         };
         let chunks = self.write_columns(&rows, summary.source.is_some())?;
-        let bitmap = self.add_bitmap(&rows)?;
+        let (bitmap, filter) = self.add_index(&rows)?;
         self.entries.push(Entry {
             summary,
             chunks,
             bitmap,
+            filter: Some(filter),
         });
         Ok(Some(rows.len() as u64))
     }
 
-    /// Writes bitmaps, footers and trailer, and makes the file durable. All blocks must be written.
+    /// Writes the indexes, footers and trailer, and makes the file durable. All blocks must be written.
     pub(in crate::store) fn finish(
         mut self,
         sources: &[Source],
@@ -167,27 +174,46 @@ impl Sealer {
         debug_assert!(self.plans.len() == 0, "a block is missing");
         let store = self.header.store;
         let first_at = self.output.length;
+        let fields = self.compressed_fields()?;
         let mut footer = Footer {
+            version: self.header.version,
             ids: self.header.first_id..self.frozen.end_id().unwrap_or(self.header.first_id),
             facts,
             sources: sources.to_vec(),
+            fields,
             entries: self.entries,
         };
+        // The length of a footer does not depend on the offsets in it.
         let bitmaps_at = first_at + footer.encode(store).len() as u64;
+        let filters_at = bitmaps_at + self.bitmaps.len() as u64;
         for entry in &mut footer.entries {
             entry.bitmap.offset += bitmaps_at;
+            if let Some(filter) = &mut entry.filter {
+                filter.offset += filters_at;
+            }
         }
+        footer.fields.offset = filters_at + self.filters.len() as u64;
         let footer = footer.encode(store);
         let output = &mut self.output;
         output.append(&footer)?;
         output.append(&self.bitmaps)?;
+        output.append(&self.filters)?;
+        output.append(&self.tools.stored)?;
         let trailer = Trailer {
+            version: self.header.version,
             store,
             footers: [first_at, output.length],
         };
         output.append(&footer)?;
         output.append(&trailer.encode())?;
         output.file.sync().map_err(Error::io("sync", &output.path))
+    }
+
+    /// Encodes the field index into the buffer of stored bytes; its offset is not known yet.
+    fn compressed_fields(&mut self) -> Result<Chunk, Error> {
+        self.tools.stored.clear();
+        let raw = self.fields.finish();
+        self.column(|_, out| out.extend_from_slice(&raw))
     }
 
     /// Writes the columns of a block, in the order of [`crate::store::format::layout::Column`].
@@ -223,7 +249,7 @@ impl Sealer {
             })?,
             self.column(|map, raw| {
                 for (_, row) in rows {
-                    raw.extend_from_slice(slice(map, row.metadata_at, row.metadata_length));
+                    raw.extend_from_slice(row.metadata(map));
                 }
             })?,
         ];
@@ -256,23 +282,36 @@ impl Sealer {
         })
     }
 
-    /// Adds the bitmap of a block; its offset counts from the first bitmap.
-    fn add_bitmap(&mut self, rows: &[(u64, Row)]) -> Result<Chunk, Error> {
+    /// Adds the bitmap and the filter of a block; their offsets count from the first bitmap and the first filter.
+    fn add_index(&mut self, rows: &[(u64, Row)]) -> Result<(Chunk, Chunk), Error> {
         let Frozen { file, map, .. } = &self.frozen;
+        let corrupt = |at: u32, what| Error::corrupt(&file.path, at.into(), what);
+        let index = &mut self.tools.index;
         for (_, row) in rows {
-            let message = str::from_utf8(row.message(map))
-                .map_err(|_| Error::corrupt(&file.path, row.message_at.into(), "message"))?;
-            self.tools.grams.add(message);
+            let message = str::from_utf8(row.message(map));
+            index.add_message(message.map_err(|_| corrupt(row.message_at, "message"))?);
         }
-        let bitmap = self.tools.grams.finish();
-        let chunk = Chunk {
-            offset: self.bitmaps.len() as u64,
-            stored: saturated(bitmap.len()),
-            raw: saturated(bitmap.len()),
-            crc: crc32fast::hash(&bitmap),
-        };
-        self.bitmaps.extend(bitmap);
-        Ok(chunk)
+        let first_at = rows.first().map_or(0, |(_, row)| row.metadata_at);
+        index
+            .add_metadata(rows.iter().map(|(_, row)| row.metadata(map)))
+            .ok_or_else(|| corrupt(first_at, "metadata"))?;
+        let TextIndex { bitmap, filter } = index.finish(&mut self.fields);
+        Ok((
+            append_chunk(&mut self.bitmaps, &bitmap),
+            append_chunk(&mut self.filters, &filter),
+        ))
+    }
+}
+
+/// Appends a chunk that is not compressed.
+fn append_chunk(out: &mut Vec<u8>, bytes: &[u8]) -> Chunk {
+    let offset = out.len() as u64;
+    out.extend_from_slice(bytes);
+    Chunk {
+        offset,
+        stored: saturated(bytes.len()),
+        raw: saturated(bytes.len()),
+        crc: crc32fast::hash(bytes),
     }
 }
 
@@ -326,6 +365,10 @@ impl Output {
 impl Row {
     fn message<'a>(&self, map: &'a [u8]) -> &'a [u8] {
         slice(map, self.message_at, self.message_length)
+    }
+
+    fn metadata<'a>(&self, map: &'a [u8]) -> &'a [u8] {
+        slice(map, self.metadata_at, self.metadata_length)
     }
 }
 

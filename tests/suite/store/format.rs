@@ -1,4 +1,4 @@
-//! The written format: a store of version 1 that is opened for ever, and a reader that was made from the page alone.
+//! The written format: stores of every version that are opened for ever, and a reader that was written from the page alone.
 
 use crate::store::{any_record, options, read_all, record, redacted};
 use crate::support::seeded::Rng;
@@ -9,12 +9,17 @@ use std::process::Command;
 use std::sync::Arc;
 use vmlog::disk::RealDisk;
 use vmlog::record::{Level, Position, Positions, Record, StoredRecord};
-use vmlog::store::{Options, Reader, Store, inspect_segment, verify};
+use vmlog::store::{FieldIndex, Options, Reader, Store, inspect_segment, verify};
 use vmlog::time::Micros;
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store/v1")
+/// The store of a format version.
+fn fixture(version: &str) -> PathBuf {
+    let stores = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");
+    stores.join(version)
 }
+
+/// Every version that must be read for ever.
+const VERSIONS: [&str; 2] = ["v1", "v2"];
 
 /// A record as `tools/read_segment.py` prints it.
 fn record_line(stored: &StoredRecord) -> Value {
@@ -47,8 +52,8 @@ fn parse_lines(text: &str) -> Vec<Value> {
         .collect()
 }
 
-fn expected() -> Vec<Value> {
-    parse_lines(&fs::read_to_string(fixture().with_extension("jsonl")).unwrap())
+fn expected(version: &str) -> Vec<Value> {
+    parse_lines(&fs::read_to_string(fixture(version).with_extension("jsonl")).unwrap())
 }
 
 /// A copy, as opening to write changes a store.
@@ -184,7 +189,7 @@ fn the_bytes_of_the_example_are_what_the_page_says() {
         assert_eq!(found, expected, "{ending}");
         let inspected = inspect_segment(&RealDisk, &path).unwrap();
         assert!(inspected.damage.is_empty() && inspected.torn_bytes == 0);
-        fs::copy(fixture().join("STORE"), root.join("STORE")).unwrap();
+        fs::copy(fixture("v2").join("STORE"), root.join("STORE")).unwrap();
         if let Some(mut lines) = read_by_python(&root) {
             assert_eq!(
                 lines.split_off(2),
@@ -197,35 +202,49 @@ fn the_bytes_of_the_example_are_what_the_page_says() {
 }
 
 #[test]
-fn the_store_of_version_1_is_read() {
-    let reader = Reader::open_read_only(Arc::new(RealDisk), &fixture()).unwrap();
-    let found: Vec<Value> = read_all(&reader.view()).iter().map(record_line).collect();
-    let expected = expected();
-    assert_eq!(found, expected[..found.len()]);
-    let verified = verify(Arc::new(RealDisk), &fixture()).unwrap();
-    assert!(verified.damage.is_empty() && verified.torn_bytes == 0);
-    assert_eq!(verified.segments, 3);
+fn stores_of_every_version_are_read() {
+    for version in VERSIONS {
+        let root = fixture(version);
+        let reader = Reader::open_read_only(Arc::new(RealDisk), &root).unwrap();
+        let found: Vec<Value> = read_all(&reader.view()).iter().map(record_line).collect();
+        let expected = expected(version);
+        assert_eq!(found, expected[..found.len()]);
+        let verified = verify(Arc::new(RealDisk), &root).unwrap();
+        assert!(verified.damage.is_empty() && verified.torn_bytes == 0);
+        assert_eq!(verified.segments, 3);
+        for segment in reader.view().segments() {
+            for block in segment.blocks() {
+                assert!(block.may_contain("") && block.values_may_contain(""));
+                let is_known = !matches!(block.field("absent"), FieldIndex::Unknown);
+                assert_eq!(is_known, version == "v2" && segment.field_keys().is_some());
+            }
+        }
+    }
 }
 
 #[test]
-fn the_store_of_version_1_goes_on() {
-    let dir = copied(&fixture());
-    let open = || {
-        Store::open(Arc::new(RealDisk), dir.path(), options())
-            .unwrap()
-            .0
-    };
-    let mut store = open();
-    let expected = expected();
-    let positions = position_lines(store.positions());
-    assert!(!positions.is_empty() && expected.ends_with(&positions));
-    let ids = store.append(&redacted(&[record(7)]), &[]).unwrap();
-    assert_eq!(ids, 901..902);
-    store.seal().unwrap();
-    drop(store);
-    let found = read_all(&open().reader().view());
-    assert_eq!(found.len() + positions.len(), expected.len() + 1);
-    assert_eq!(found.last().unwrap().record, record(7));
+fn stores_of_every_version_are_appended_to() {
+    for version in VERSIONS {
+        let dir = copied(&fixture(version));
+        let open = || {
+            Store::open(Arc::new(RealDisk), dir.path(), options())
+                .unwrap()
+                .0
+        };
+        let mut store = open();
+        let expected = expected(version);
+        let positions = position_lines(store.positions());
+        assert!(!positions.is_empty() && expected.ends_with(&positions));
+        let ids = store.append(&redacted(&[record(7)]), &[]).unwrap();
+        assert_eq!(ids, 901..902);
+        store.seal().unwrap();
+        drop(store);
+        let found = read_all(&open().reader().view());
+        assert_eq!(found.len() + positions.len(), expected.len() + 1);
+        assert_eq!(found.last().unwrap().record, record(7));
+        let verified = verify(Arc::new(RealDisk), dir.path()).unwrap();
+        assert!(verified.damage.is_empty(), "{:?}", verified.damage);
+    }
 }
 
 /// What the Python reader prints; `None` where there is no Python to run it, which continuous integration may not lack.
@@ -253,8 +272,10 @@ fn read_by_python(root: &Path) -> Option<Vec<Value>> {
 
 #[test]
 fn a_reader_made_from_the_page_alone_reads_the_same() {
-    if let Some(found) = read_by_python(&fixture()) {
-        assert_eq!(found, expected());
+    for version in VERSIONS {
+        if let Some(found) = read_by_python(&fixture(version)) {
+            assert_eq!(found, expected(version));
+        }
     }
     let dir = tempfile::tempdir().unwrap();
     let expected = write_store(dir.path());
@@ -283,7 +304,7 @@ fn the_tables_of_the_page_have_no_holes() {
     for (heading, field, length) in [
         ("\n## S4 ", "| field |", 64),
         ("\n## S7 ", "field of the trailer", 48),
-        ("\n## S8 ", "field of a block entry", 176),
+        ("\n## S8 ", "field of a block entry", 192),
     ] {
         let rows = table(&text, heading, field);
         let mut end = 0;

@@ -19,7 +19,10 @@ use std::time::Duration;
 use vmlog::disk::RealDisk;
 use vmlog::record::{Level, Metadata, Position, Record, StoredRecord};
 use vmlog::redact::{self, Redacted, Redactor};
-use vmlog::store::{Error, Options, Reader, Store, SyncPolicy, View, fold, fork, restore};
+use vmlog::store::{
+    Block, Error, FieldTotals, Options, Reader, Store, SyncPolicy, View, fold, fork, restore,
+    verify,
+};
 use vmlog::time::Micros;
 
 /// Every record of a view, by way of its blocks, in order of id.
@@ -291,6 +294,91 @@ fn what_is_full_denies_what_it_does_not_hold_whether_appended_or_read_again() {
     let store = open(&root, &options());
     assert_eq!(denials(&store), (blocks, denied));
     check_summaries(&store.reader().view(), "read again");
+}
+
+/// A hexadecimal id that no other number has.
+fn hex_id(number: u64) -> String {
+    let high = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{high:016x}{:016x}", high.rotate_left(29) ^ number)
+}
+
+#[test]
+fn long_tokens_and_values_are_denied_by_blocks_that_do_not_have_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), &options());
+    let records: Vec<Record> = (0..20_000_u64)
+        .map(|number| {
+            let mut record = record(number);
+            record.source = "docker:api".parse().unwrap();
+            record.message = format!("request {} took {} ms", hex_id(number), number % 1000);
+            let metadata = json!({
+                "status": 200 + number % 3, "trace": hex_id(number + 1_000_000), "zone": number / 4000,
+            });
+            record.metadata = metadata.as_object().unwrap().clone().into();
+            record
+        })
+        .collect();
+    for records in records.chunks(500) {
+        store.append(&redacted(records), &[]).unwrap();
+    }
+    store.seal().unwrap();
+    let view = store.reader().view();
+    let blocks: Vec<_> = view
+        .segments()
+        .iter()
+        .flat_map(|segment| segment.blocks())
+        .collect();
+    assert!(blocks.len() >= 8, "{}", blocks.len());
+    let count = |is_possible: &dyn Fn(&Block<'_>) -> bool| {
+        blocks.iter().filter(|block| is_possible(block)).count()
+    };
+    let (mut whole, mut part, mut values, mut equal) = (0, 0, 0, 0);
+    for number in (0..20_000).step_by(200) {
+        let (id, trace) = (hex_id(number), hex_id(number + 1_000_000));
+        whole += count(&|block| block.may_contain(&id));
+        part += count(&|block| block.may_contain(&id[7..19]));
+        values += count(&|block| block.values_may_contain(&trace));
+        equal += count(&|block| block.field("trace").may_equal(&trace));
+    }
+    // One block has each of the hundred; one in twenty others passes where a single sample decides.
+    let others = 100 * (blocks.len() - 1);
+    for (found, passed_max) in [
+        (whole, others / 100),
+        (part, others / 8),
+        (values, others / 100),
+        (equal, others / 10),
+    ] {
+        assert!(
+            found >= 100 && found - 100 <= passed_max,
+            "{found} of {others}"
+        );
+    }
+    assert_eq!(count(&|block| block.field("status").may_equal("204")), 0);
+    assert_eq!(
+        count(&|block| block.field("status").may_equal("200")),
+        blocks.len()
+    );
+    let zone_3 = count(&|block| block.field("zone").may_equal("3"));
+    assert!((1..blocks.len() / 2).contains(&zone_3), "{zone_3}");
+    assert_eq!(count(&|block| block.field("absent").may_exist()), 0);
+    let segment = &view.segments()[0];
+    let rows = segment.rows();
+    let keys = segment.field_keys().unwrap();
+    assert!(
+        keys.iter().all(|(_, count)| *count == rows) && keys.len() == 3,
+        "{keys:?}"
+    );
+    let FieldTotals::Listed {
+        rows: counted,
+        values,
+    } = segment.field_totals("status")
+    else {
+        panic!("not listed")
+    };
+    assert_eq!(counted, rows);
+    assert_eq!(values.iter().map(|(_, count)| count).sum::<u64>(), rows);
+    let verified = verify(Arc::new(RealDisk), folder.path()).unwrap();
+    assert!(verified.damage.is_empty(), "{:?}", verified.damage);
 }
 
 fn random_run(seed: u64, steps: u64) {

@@ -1,6 +1,7 @@
 //! Metadata as CBOR (RFC 8949): a map with text keys, holding what JSON can say.
 
 use super::cbor_decode;
+pub(in crate::store) use super::cbor_decode::Item;
 use crate::record::Metadata;
 use serde_json::{Number, Value};
 
@@ -101,6 +102,14 @@ pub(in crate::store) fn decode(bytes: &[u8]) -> Option<Metadata> {
         return Some(Metadata::new());
     }
     cbor_decode::decode(bytes, DEPTH_MAX)
+}
+
+/// The same as keys with their values, without copying texts.
+pub(in crate::store) fn decode_pairs(bytes: &[u8]) -> Option<Vec<(&str, Item<'_>)>> {
+    if bytes.is_empty() {
+        return Some(vec![]);
+    }
+    cbor_decode::decode_pairs(bytes, DEPTH_MAX)
 }
 
 /// Whether arrays and objects nest deeper than `depth`, by a stack of its own.

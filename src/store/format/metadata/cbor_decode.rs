@@ -15,6 +15,30 @@ pub(in crate::store) fn decode(bytes: &[u8], depth_max: usize) -> Option<Metadat
     reader.rest.is_empty().then_some(metadata)
 }
 
+/// A value of metadata that was decoded without copying its text.
+#[derive(Debug)]
+pub(in crate::store) enum Item<'a> {
+    Text(&'a str),
+    Other(Value),
+}
+
+/// The same map as keys with their values, in the order in which they are stored.
+pub(in crate::store) fn decode_pairs(
+    bytes: &[u8],
+    depth_max: usize,
+) -> Option<Vec<(&str, Item<'_>)>> {
+    let mut reader = Reader { rest: bytes };
+    let (Major::Map, _, length) = reader.head()? else {
+        return None;
+    };
+    let length = reader.possible(length)?;
+    let mut pairs = Vec::with_capacity(length.min(ROOM_MAX));
+    for _ in 0..length {
+        pairs.push((reader.key()?, reader.item(depth_max)?));
+    }
+    reader.rest.is_empty().then_some(pairs)
+}
+
 /// The upper three bits of the byte that an item begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Major {
@@ -88,13 +112,28 @@ impl<'a> Reader<'a> {
         let length = self.possible(pairs)?;
         let mut pairs = Vec::with_capacity(length.min(ROOM_MAX));
         for _ in 0..length {
-            let (Major::Text, _, length) = self.head()? else {
-                return None;
-            };
-            let key = self.text(length)?.to_owned().into();
+            let key = self.key()?.to_owned().into();
             pairs.push((key, self.value(depth)?));
         }
         Some(pairs)
+    }
+
+    fn key(&mut self) -> Option<&'a str> {
+        let (Major::Text, _, length) = self.head()? else {
+            return None;
+        };
+        self.text(length)
+    }
+
+    /// A value in which values nest at most `depth` deep.
+    fn item(&mut self, depth: usize) -> Option<Item<'a>> {
+        let mut ahead = Reader { rest: self.rest };
+        if let (Major::Text, _, length) = ahead.head()? {
+            let text = ahead.text(length)?;
+            self.rest = ahead.rest;
+            return Some(Item::Text(text));
+        }
+        self.value(depth).map(Item::Other)
     }
 
     /// A number of so many bytes, the highest first.
@@ -158,9 +197,9 @@ const ROOM_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::super::cbor::tests::any_metadata;
-    use super::super::cbor::{DEPTH_MAX, encode};
     use super::*;
+    use crate::store::format::metadata::cbor::tests::any_metadata;
+    use crate::store::format::metadata::cbor::{DEPTH_MAX, encode};
     use proptest::prelude::*;
     use serde_json::json;
 

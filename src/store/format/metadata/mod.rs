@@ -1,0 +1,5 @@
+//! Metadata: its encoding and its values.
+
+pub(in crate::store) mod cbor;
+pub(in crate::store) mod cbor_decode;
+pub(in crate::store) mod values;

@@ -7,7 +7,9 @@ use super::model::{
 use crate::store::error::Error;
 use crate::store::format::footer::{self, Entry, Footer, Trailer};
 use crate::store::format::index::grams::GramBitmap;
-use crate::store::format::layout::{Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION_1};
+use crate::store::format::layout::{
+    COLUMNS, Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION_1,
+};
 use crate::store::read::opened;
 use crate::store::read::tally::SourceTally;
 use crate::store::whole::read_only::LoneFile;
@@ -39,24 +41,8 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
     let fields = (footer.version != VERSION_1).then(|| chunk(&map, "field index", footer.fields));
     let is_damaged = fields.filter(|fields| !fields.is_sound);
     damage.extend(is_damaged.map(|fields| Error::corrupt(path, fields.offset, fields.name)));
-    let mut columns = Column::ALL.map(|column| ColumnSize {
-        name: column.name(),
-        ..ColumnSize::default()
-    });
-    for block in &blocks {
-        for (total, chunk) in columns.iter_mut().zip(&block.columns) {
-            total.stored_bytes += u64::from(chunk.stored_bytes);
-            total.raw_bytes += u64::from(chunk.raw_bytes);
-        }
-    }
     let opened = opened::open(path, map.clone(), &Arc::default())?;
     let tallies = opened.segment.tallies();
-    let mut levels = [0; 4];
-    for block in &blocks {
-        for (total, count) in levels.iter_mut().zip(block.levels) {
-            *total += u64::from(count);
-        }
-    }
     let times = blocks.iter().map(|block| &block.times);
     let earliest = times.clone().map(|times| *times.start()).min();
     let latest = times.map(|times| *times.end()).max();
@@ -71,11 +57,11 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         ids: footer.ids.clone(),
         records: blocks.iter().map(|block| u64::from(block.rows)).sum(),
         times: earliest.zip(latest).map(|(start, end)| start..=end),
-        levels,
+        levels: level_counts(&blocks),
         sources: sources(footer, &tallies.unwrap_or_default()),
         low_water: footer.facts.low_water,
         positions: footer.facts.positions.clone(),
-        columns,
+        columns: column_sizes(&blocks),
         parts: parts(
             &map,
             file,
@@ -90,6 +76,32 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         torn_bytes: 0,
         damage,
     })
+}
+
+/// What the columns of all blocks take.
+fn column_sizes(blocks: &[BlockInspection]) -> [ColumnSize; COLUMNS] {
+    let mut columns = Column::ALL.map(|column| ColumnSize {
+        name: column.name(),
+        ..ColumnSize::default()
+    });
+    for block in blocks {
+        for (total, chunk) in columns.iter_mut().zip(&block.columns) {
+            total.stored_bytes += u64::from(chunk.stored_bytes);
+            total.raw_bytes += u64::from(chunk.raw_bytes);
+        }
+    }
+    columns
+}
+
+/// Rows by level, over all blocks.
+fn level_counts(blocks: &[BlockInspection]) -> [u64; 4] {
+    let mut levels = [0; 4];
+    for block in blocks {
+        for (total, count) in levels.iter_mut().zip(block.levels) {
+            *total += u64::from(count);
+        }
+    }
+    levels
 }
 
 fn block(map: &[u8], entry: &Entry) -> BlockInspection {

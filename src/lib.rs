@@ -34,6 +34,7 @@
 //! query     filters, pages, cursors, counts over a view
 //! live      ring of the newest records, fan-out to subscribers
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
+//! http_client  the one HTTP client: TLS, bounded waits and bodies
 //! server    HTTP: access, pages, SSE, the browser page
 //! config    the table of settings; environment and flags, checked
 //! cli       the subcommands
@@ -69,6 +70,7 @@ pub mod cli;
 pub mod collect;
 mod config;
 pub mod disk;
+mod http_client;
 pub mod journal;
 pub mod live;
 pub mod mapped;

@@ -1,26 +1,20 @@
 //! HTTP as a client of our own server speaks it: one connection that is kept, bounded answers, streams that must not fall silent.
 
 use crate::cli::failure::Failure;
-use crate::server::{is_this_machine, query_encoded};
-use http_body_util::{BodyExt, Empty, Limited};
+use crate::http_client::{
+    ClientError, Origin, Sender, USER_AGENT, connect, is_this_machine, query_encoded, read_body,
+};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{self, HeaderMap};
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
 
-/// A server on the same network answers in milliseconds.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// A scan takes two seconds at most, and may have to wait for its turn.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// The server says something every 30 seconds; two that are lost mean that it is gone.
@@ -31,9 +25,7 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Url {
-    host: String,
-    port: u16,
-    pub(super) is_encrypted: bool,
+    pub(super) origin: Origin,
     /// Of a proxy that serves us below a path; without a slash at its end.
     prefix: String,
     /// As the server prints it at its start.
@@ -51,24 +43,14 @@ impl Url {
         let uri: hyper::Uri = with_scheme
             .parse()
             .map_err(|_| wrong("expected an address such as http://127.0.0.1:8687"))?;
-        let is_encrypted = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(wrong("expected an address such as http://127.0.0.1:8687")),
-        };
-        let host = uri.host().filter(|host| !host.is_empty());
+        let expected = "expected an address such as http://127.0.0.1:8687";
+        let origin = Origin::of(&uri).ok_or_else(|| wrong(expected))?;
         let query = uri.query().unwrap_or_default();
         let token = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("token="));
         Ok(Self {
-            host: host
-                .ok_or_else(|| wrong("expected the name of a host"))?
-                .to_owned(),
-            port: uri
-                .port_u16()
-                .unwrap_or(if is_encrypted { 443 } else { 80 }),
-            is_encrypted,
+            origin,
             prefix: uri.path().trim_end_matches('/').to_owned(),
             token: token.map(str::to_owned),
         })
@@ -76,13 +58,17 @@ impl Url {
 
     /// Whether it is this machine.
     pub(super) fn is_loopback(&self) -> bool {
-        is_this_machine(&self.host)
+        is_this_machine(&self.origin.host)
     }
 
     /// As people write it.
     pub(super) fn shown(&self) -> String {
-        let scheme = if self.is_encrypted { "https" } else { "http" };
-        format!("{scheme}://{}:{}{}", self.host, self.port, self.prefix)
+        let scheme = if self.origin.is_encrypted {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}{}", self.origin, self.prefix)
     }
 }
 
@@ -97,6 +83,18 @@ pub(super) enum HttpError {
     Broken(String),
     /// The server answers that it will not.
     Refused(HttpRefusal),
+}
+
+impl From<ClientError> for HttpError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Connect(error) => Self::Connect(error),
+            ClientError::NotEncrypted(error) => Self::NotEncrypted(error),
+            ClientError::Broken(_) | ClientError::Timeout | ClientError::Status(_) => {
+                Self::Broken(error.to_string())
+            }
+        }
+    }
 }
 
 /// An answer that is not 200.
@@ -117,7 +115,7 @@ pub(super) struct HttpClient {
     url: Url,
     token: Option<String>,
     tls: Option<Arc<ClientConfig>>,
-    connection: Option<SendRequest<Empty<Bytes>>>,
+    connection: Option<Sender>,
 }
 
 /// An answer whose body is still coming.
@@ -165,7 +163,7 @@ impl HttpClient {
         } = self;
         let answered = runtime.block_on(within(async {
             let response = send(connection, url, tls.as_ref(), request).await?;
-            body(response.into_body()).await
+            Ok(read_body(response.into_body(), BODY_BYTES_MAX).await?)
         }));
         if answered.is_err() {
             self.connection = None;
@@ -231,11 +229,8 @@ impl HttpClient {
             target.extend(query_encoded(value));
         }
         let mut request = Request::get(target)
-            .header(header::HOST, format!("{}:{}", self.url.host, self.url.port))
-            .header(
-                header::USER_AGENT,
-                concat!("vmlog/", env!("CARGO_PKG_VERSION")),
-            );
+            .header(header::HOST, self.url.origin.to_string())
+            .header(header::USER_AGENT, USER_AGENT);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -254,12 +249,12 @@ async fn within<T>(answer: impl Future<Output = Result<T, HttpError>>) -> Result
 }
 
 fn silent() -> HttpError {
-    HttpError::Broken("the server does not answer".to_owned())
+    ClientError::Timeout.into()
 }
 
 /// Sends on the connection that is there, or on a new one.
 async fn send(
-    kept: &mut Option<SendRequest<Empty<Bytes>>>,
+    kept: &mut Option<Sender>,
     url: &Url,
     tls: Option<&Arc<ClientConfig>>,
     request: Request<Empty<Bytes>>,
@@ -270,7 +265,7 @@ async fn send(
         None => false,
     };
     if !is_ready {
-        *kept = Some(connect(url, tls).await?);
+        *kept = Some(connect(&url.origin, tls).await?);
     }
     let Some(connection) = kept else {
         return Err(silent());
@@ -280,49 +275,12 @@ async fn send(
         return Ok(response);
     }
     let (status, retry_after) = (response.status(), retry_after(response.headers()));
-    let body = body(response.into_body()).await.unwrap_or_default();
-    Err(HttpError::Refused(refusal(status, retry_after, &body)))
-}
-
-async fn connect(
-    url: &Url,
-    tls: Option<&Arc<ClientConfig>>,
-) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
-    let host = url.host.trim_matches(['[', ']']);
-    let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, url.port))).await;
-    let stream = stream
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .map_err(HttpError::Connect)?;
-    stream.set_nodelay(true).map_err(HttpError::Connect)?;
-    let Some(tls) = tls else {
-        return speak(stream).await;
-    };
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|error| HttpError::Broken(format!("{host} cannot have a certificate: {error}")))?;
-    let encrypted = timeout(
-        CONNECT_WITHIN,
-        TlsConnector::from(Arc::clone(tls)).connect(name, stream),
-    )
-    .await;
-    let encrypted = encrypted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    speak(encrypted.map_err(HttpError::NotEncrypted)?).await
-}
-
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Empty<Bytes>>, HttpError> {
-    let shaken = http1::handshake(TokioIo::new(stream)).await;
-    let (sender, connection) = shaken.map_err(|error| HttpError::Broken(error.to_string()))?;
-    // ends with the connection; what broke it shows in the answer
-    tokio::spawn(async move { drop(connection.await) });
-    Ok(sender)
-}
-
-async fn body(body: Incoming) -> Result<Vec<u8>, HttpError> {
-    let whole = Limited::new(body, BODY_BYTES_MAX).collect().await;
-    whole
-        .map(|whole| whole.to_bytes().into())
-        .map_err(|error| HttpError::Broken(error.to_string()))
+    let body = read_body(response.into_body(), BODY_BYTES_MAX).await;
+    Err(HttpError::Refused(refusal(
+        status,
+        retry_after,
+        &body.unwrap_or_default(),
+    )))
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -381,12 +339,6 @@ mod tests {
             "--url: expected an address such as http://127.0.0.1:8687, got \"ftp://x\""
         );
         assert!(refused("").starts_with("--url: expected an address"));
-    }
-
-    #[test]
-    fn values_survive_the_way() {
-        let encoded = query_encoded("a b&c=\u{e9}/-._~").to_string();
-        assert_eq!(encoded, "a%20b%26c%3D%C3%A9%2F-._~");
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn find(matches: &ArgMatches, url: &Url) -> Result<Option<String>, Fa
     if let Some(file) = variable("VMLOG_TOKEN_FILE") {
         return read_token(Path::new(&file)).map(Some);
     }
-    let is_private = url.is_encrypted || url.is_loopback();
+    let is_private = url.origin.is_encrypted || url.is_loopback();
     match variable("LOG_API_TOKEN") {
         Some(token) if is_private => return Ok(Some(token)),
         Some(_) => eprintln!(

@@ -1,11 +1,12 @@
 //! Sessions of browsers and links for downloads.
 
+use crate::http_client::query_encoded;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::auth::session::SESSION_HEADER;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
-use crate::server::http::request::{ApiRequest, query_encoded};
+use crate::server::http::request::ApiRequest;
 use serde_json::json;
 use warp::http::StatusCode;
 use warp::reply::Response;

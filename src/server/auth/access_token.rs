@@ -1,6 +1,6 @@
-//! The access token that is made at the first start: 256 random bits in a file that only its owner
-//! may read.
+//! The access token that is created at the first start: 256 random bits in a file that only its owner may read.
 
+use crate::opening;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::fs::OFlags;
@@ -12,25 +12,19 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// The file's name in the data directory.
+/// The name of the file in the data directory.
 pub(crate) const FILE_NAME: &str = "token";
 
 const PRIVATE: u32 = 0o600;
 
-/// A token is 43 characters; a person may have put a longer one there.
+/// A created token has 43 characters; an administrator may have written a longer one.
 const LENGTH_MAX: u64 = 512;
 
-/// Reads the token from `directory`, or makes one. A file that others could read, or that another
-/// user put there, is an error: what they know opens every log.
+/// Reads the token from `directory`, or creates one. A file that others can read, or that belongs to another user, is an error:
+/// its token gives access to all records.
 pub(crate) fn load_or_make(directory: &Path) -> io::Result<String> {
     let path = directory.join(FILE_NAME);
-    // neither a link nor a pipe is followed or waited for
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(&path);
-    match opened {
+    match opening::readable(&path, OFlags::NOFOLLOW) {
         Ok(file) => load(file, geteuid().as_raw()),
         Err(error) if error.kind() == ErrorKind::NotFound => make(directory, &path),
         Err(error) => Err(error),
@@ -39,24 +33,18 @@ pub(crate) fn load_or_make(directory: &Path) -> io::Result<String> {
 
 fn load(file: File, user: u32) -> io::Result<String> {
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(
-            ErrorKind::InvalidData,
-            "it is not a regular file",
-        ));
-    }
     let owner = metadata.uid();
-    // what root puts there for a server with fewer rights is as good as its own
+    // root may provide the token of a server that runs as another user
     if owner != user && owner != 0 {
         let text = format!(
-            "it belongs to user {owner}, who knows it: remove it, a new one is made for user {user}"
+            "it belongs to user {owner}, who knows the token (remove it to have a new one created for user {user})"
         );
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let text = format!(
-            "its mode is {mode:o}, so others may have read it: remove it, a new one is made"
+            "its mode is {mode:o}, so other users may have read it (remove it to have a new one created)"
         );
         return Err(io::Error::new(ErrorKind::PermissionDenied, text));
     }
@@ -64,13 +52,14 @@ fn load(file: File, user: u32) -> io::Result<String> {
     file.take(LENGTH_MAX).read_to_string(&mut text)?;
     let token = text.trim();
     if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let text = "expected 16 to 512 visible ASCII characters: remove it, a new one is made";
+        let text =
+            "expected 16 to 512 visible ASCII characters (remove it to have a new one created)";
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
     Ok(token.to_owned())
 }
 
-/// Makes a directory that only its owner may enter; one that exists stays as it is.
+/// Creates a directory that only its owner may enter. An existing one is not changed.
 pub(crate) fn make_private_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -78,7 +67,7 @@ pub(crate) fn make_private_directory(directory: &Path) -> io::Result<()> {
         .create(directory)
 }
 
-/// Who besides this user and root may change what is in the data directory, in words.
+/// Says why other users than this one and root may change files in the data directory; `None` if they may not.
 pub(crate) fn exposure(directory: &Path) -> Option<String> {
     let metadata = fs::metadata(directory).ok()?;
     let mode = metadata.mode() & 0o777;
@@ -86,16 +75,17 @@ pub(crate) fn exposure(directory: &Path) -> Option<String> {
     if owner != geteuid().as_raw() && owner != 0 {
         return Some(format!("it belongs to user {owner}"));
     }
-    (mode & 0o022 != 0).then(|| format!("its mode is {mode:o}, so others may change what is in it"))
+    (mode & 0o022 != 0)
+        .then(|| format!("its mode is {mode:o}, so other users may change its files"))
 }
 
-/// A crash leaves no half token: it is written aside and linked into place.
+/// A crash leaves no incomplete token: the file is written under another name and renamed.
 fn make(directory: &Path, path: &Path) -> io::Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let token = URL_SAFE_NO_PAD.encode(random);
     let aside = directory.join("token.new");
-    // what a crash has left, or a link that somebody put there to have its target overwritten
+    // left by a crash, or a link that somebody created to have its target overwritten
     match fs::remove_file(&aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -119,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_made_once_and_kept_private() {
+    fn token_is_created_once_and_private() {
         let directory = tempfile::tempdir().unwrap();
         let token = load_or_make(directory.path()).unwrap();
         assert_eq!(token.len(), 43);
@@ -135,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_others_could_read_is_refused() {
+    fn token_that_others_could_read_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         load_or_make(directory.path()).unwrap();
         let path = directory.path().join(FILE_NAME);
@@ -143,24 +133,24 @@ mod tests {
         let error = load_or_make(directory.path()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "its mode is 644, so others may have read it: remove it, a new one is made"
+            "its mode is 644, so other users may have read it (remove it to have a new one created)"
         );
     }
 
     #[test]
-    fn one_that_is_cut_short_is_refused() {
+    fn truncated_token_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         load_or_make(directory.path()).unwrap();
         fs::write(directory.path().join(FILE_NAME), "abc\n").unwrap();
         let error = load_or_make(directory.path()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "expected 16 to 512 visible ASCII characters: remove it, a new one is made"
+            "expected 16 to 512 visible ASCII characters (remove it to have a new one created)"
         );
     }
 
     #[test]
-    fn a_link_is_neither_read_nor_written_through() {
+    fn links_are_neither_read_nor_written_through() {
         let directory = tempfile::tempdir().unwrap();
         let victim = directory.path().join("victim");
         fs::write(&victim, "precious to somebody").unwrap();
@@ -173,26 +163,26 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious to somebody");
         fs::remove_file(place.join(FILE_NAME)).unwrap();
         std::os::unix::fs::symlink(&victim, place.join(FILE_NAME)).unwrap();
-        assert!(load_or_make(&place).is_err(), "a link is no token");
+        assert!(load_or_make(&place).is_err(), "a link is refused");
     }
 
     #[test]
-    fn a_directory_that_others_may_change_is_told() {
+    fn exposure_names_the_mode_of_a_writable_directory() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("a/b");
         make_private_directory(&place).unwrap();
         assert_eq!(exposure(&place), None);
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(exposure(&place), None, "others may only read");
+        assert_eq!(exposure(&place), None, "others can only read");
         fs::set_permissions(&place, fs::Permissions::from_mode(0o775)).unwrap();
         assert_eq!(
             exposure(&place).as_deref(),
-            Some("its mode is 775, so others may change what is in it")
+            Some("its mode is 775, so other users may change its files")
         );
     }
 
     #[test]
-    fn one_of_another_user_is_refused() {
+    fn token_of_another_user_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         load_or_make(directory.path()).unwrap();
         let path = directory.path().join(FILE_NAME);
@@ -200,7 +190,7 @@ mod tests {
         let opened = || File::open(&path).unwrap();
         assert!(load(opened(), ours).is_ok());
         if ours == 0 {
-            assert!(load(opened(), 1000).is_ok(), "root put it there");
+            assert!(load(opened(), 1000).is_ok(), "root created it");
         } else {
             let text = load(opened(), ours + 1).unwrap_err().to_string();
             assert!(

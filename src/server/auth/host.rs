@@ -1,7 +1,7 @@
 //! Who may speak to this server at all, whoever they are: the `Host` under which a server on loopback answers, and the origins
 //! whose pages may read its answers.
 
-use crate::server::auth::keys::is_this_machine;
+use crate::http_client::is_this_machine;
 use crate::server::http::error::ApiError;
 use crate::server::http::request::ApiRequest;
 use std::net::IpAddr;

@@ -1,172 +1,202 @@
-//! JSON Web Tokens (RFC 7519) in their compact form, as far as access needs them: RS256 and `EdDSA` (Ed25519), nothing else.
+//! JSON Web Tokens (RFC 7519): RS256 and `EdDSA` (Ed25519), nothing else.
+//!
+//! `jsonwebtoken` reads them; what it leaves to its caller is checked on top: the size of a token, that a key serves one algorithm,
+//! no critical extensions at all, and claims of the right type. It has no cryptography of its own, so `ring`, which TLS needs
+//! anyway, verifies the signatures.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::UnparsedPublicKey;
-use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
-use serde::Deserialize;
+use super::refusal::TokenRefusal;
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
+use jsonwebtoken::signature::{Error as SignatureError, Verifier};
+pub(in crate::server) use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{DecodingKeyKind, Validation, decode, decode_header};
+use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256};
+use ring::signature::{RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::{Map, Value};
-use std::fmt;
 
-/// A token with a name, a few claims and the signature of the largest key that is used takes a quarter of this.
+/// A token with a name, a few claims and the signature of the largest key in use takes a quarter of this.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
-/// How a token is signed. What it is not, is refused: above all `none`, and everything symmetric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum Algorithm {
-    Rs256,
-    EdDsa,
+/// The clocks of two machines with NTP differ by less.
+pub(super) const LEEWAY_SECONDS: u64 = 30;
+
+/// A public key and the only algorithm that it serves: a token cannot choose another.
+#[derive(Debug, Clone)]
+pub(super) struct TokenKey {
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
 }
 
-/// A key that signatures are checked with.
-#[derive(Clone, PartialEq, Eq)]
-pub(in crate::server) enum PublicKey {
-    /// Modulus and exponent, big-endian, without leading zeros.
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    /// 32 bytes.
-    Ed25519(Vec<u8>),
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({:?})", self.algorithm())
-    }
-}
-
-impl PublicKey {
-    /// The one algorithm that this key is for: a token must not choose another.
-    pub(in crate::server) fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::Rsa { .. } => Algorithm::Rs256,
-            Self::Ed25519(_) => Algorithm::EdDsa,
-        }
-    }
-
-    fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let verified = match self {
-            Self::Rsa { n, e } => RsaPublicKeyComponents { n, e }.verify(
-                &RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signature,
-            ),
-            Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
-        };
-        verified.is_ok()
-    }
-}
-
-/// A token whose signature nobody has checked yet: nothing that it claims can be read.
+/// A token whose signature has not been checked: none of its claims can be read.
 #[derive(Debug)]
-pub(in crate::server) struct Unverified<'a> {
-    pub(in crate::server) algorithm: Algorithm,
-    /// Which key it is signed with.
-    pub(in crate::server) key_id: Option<String>,
-    signed: &'a str,
-    claims: &'a str,
-    signature: Vec<u8>,
+pub(super) struct UnverifiedToken<'a> {
+    pub(super) algorithm: Algorithm,
+    /// The key that it is signed with.
+    pub(super) key_id: Option<String>,
+    text: &'a str,
 }
 
-/// What a token claims, checked for nothing but its signature.
+/// The claims of a token with a valid signature, from the expected issuer, for the expected audience, at this time.
 #[derive(Debug)]
-pub(in crate::server) struct JwtClaims(Map<String, Value>);
+pub(super) struct JwtClaims(Map<String, Value>);
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    /// Extensions that must be understood: none is.
-    crit: Option<Value>,
-}
-
-impl<'a> Unverified<'a> {
-    /// `None` for a text that is no token, or none that can be checked.
-    pub(in crate::server) fn parse(token: &'a str) -> Option<Self> {
-        if token.len() > TOKEN_BYTES_MAX {
+impl<'a> UnverifiedToken<'a> {
+    /// `None` for a text that is not a token, or one that cannot be checked.
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
+        if text.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
-        let header: Header = serde_json::from_slice(&decoded(header)?).ok()?;
-        let algorithm = match header.alg.as_str() {
-            "RS256" => Algorithm::Rs256,
-            "EdDSA" => Algorithm::EdDsa,
-            _ => return None,
-        };
-        if header.crit.is_some() || claims.contains('.') {
-            return None;
-        }
-        Some(Self {
-            algorithm,
+        let header = decode_header(text).ok()?;
+        let is_known = matches!(header.alg, Algorithm::RS256 | Algorithm::EdDSA);
+        // extensions that the reader must understand; this one understands none
+        (is_known && header.crit.is_none()).then_some(Self {
+            algorithm: header.alg,
             key_id: header.kid,
-            signed,
-            claims,
-            signature: decoded(signature)?,
+            text,
         })
     }
 
-    /// What it claims, when it was signed with `key`.
-    pub(in crate::server) fn verify(&self, key: &PublicKey) -> Option<JwtClaims> {
-        let is_signed = key.algorithm() == self.algorithm
-            && key.verifies(self.signed.as_bytes(), &self.signature);
-        if !is_signed {
-            return None;
+    /// The claims, if the token was signed with `key` and is valid now.
+    pub(super) fn verify(
+        &self,
+        key: &TokenKey,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<JwtClaims, TokenRefusal> {
+        if key.algorithm != self.algorithm {
+            return Err(TokenRefusal::Signature);
         }
-        serde_json::from_slice(&decoded(self.claims)?)
-            .ok()
-            .map(JwtClaims)
+        let mut validation = Validation::new(self.algorithm);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY_SECONDS;
+        use_ring();
+        let data = decode::<Map<String, Value>>(self.text, &key.key, &validation);
+        let claims = JwtClaims(data.map_err(|error| refusal(error.kind()))?.claims);
+        // a list of issuers satisfies the library
+        if claims.text("iss") != Some(issuer) {
+            return Err(TokenRefusal::Issuer);
+        }
+        Ok(claims)
+    }
+}
+
+fn refusal(kind: &ErrorKind) -> TokenRefusal {
+    match kind {
+        ErrorKind::InvalidIssuer => TokenRefusal::Issuer,
+        ErrorKind::InvalidAudience => TokenRefusal::Audience,
+        ErrorKind::ExpiredSignature => TokenRefusal::Expired,
+        ErrorKind::ImmatureSignature => TokenRefusal::NotYet,
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+            match claim.as_str() {
+                "iss" => TokenRefusal::Issuer,
+                "aud" => TokenRefusal::Audience,
+                "nbf" => TokenRefusal::NotYet,
+                _ => TokenRefusal::Expired,
+            }
+        }
+        ErrorKind::Json(_) | ErrorKind::Base64(_) => TokenRefusal::NotAToken,
+        _ => TokenRefusal::Signature,
     }
 }
 
 impl JwtClaims {
     /// A claim that is a text.
-    pub(in crate::server) fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
 
-    /// Whether there is such a claim, whatever it is.
-    pub(in crate::server) fn has(&self, name: &str) -> bool {
+    /// Whether there is such a claim, of any type.
+    pub(super) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
     /// A claim that is a time, in seconds since 1970.
-    pub(in crate::server) fn seconds(&self, name: &str) -> Option<i64> {
+    pub(super) fn seconds(&self, name: &str) -> Option<i64> {
         let value = self.0.get(name)?;
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "a fraction of a second is of no account; what is beyond the range is its end"
+            reason = "a fraction of a second does not matter; a number beyond the range becomes its end"
         )]
         value
             .as_i64()
             .or_else(|| Some(value.as_f64()?.floor() as i64))
     }
+}
 
-    /// Whether the token is meant for `audience`: `aud` is a text or a list of them.
-    pub(in crate::server) fn is_for(&self, audience: &str) -> bool {
-        match self.0.get("aud") {
-            Some(Value::String(one)) => one == audience,
-            Some(Value::Array(many)) => many.iter().any(|one| one == audience),
-            _ => false,
-        }
+/// Verification with `ring`. Nothing here signs tokens or exports keys.
+static RING: CryptoProvider = CryptoProvider {
+    signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
+    verifier_factory: ring_verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+/// The library has one provider for the process. A program that embeds the server may have chosen another, which serves as well.
+fn use_ring() {
+    if CryptoProvider::try_get_default().is_none() {
+        // an error means that another thread was first
+        let _ = RING.install_default();
     }
 }
 
-fn decoded(part: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(part).ok()
+fn ring_verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVerifier>> {
+    let key = key.kind().clone();
+    Ok(Box::new(RingVerifier {
+        algorithm: *algorithm,
+        key,
+    }))
+}
+
+struct RingVerifier {
+    algorithm: Algorithm,
+    key: DecodingKeyKind,
+}
+
+impl Verifier<Vec<u8>> for RingVerifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
+        let verified = match (self.algorithm, &self.key) {
+            (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                let parameters = &RSA_PKCS1_2048_8192_SHA256;
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
+            }
+            (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(key)) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(message, signature)
+            }
+            _ => return Err(SignatureError::new()),
+        };
+        verified.map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtVerifier for RingVerifier {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
 }
 
 #[cfg(test)]
-pub(in crate::server) mod tests {
+pub(super) mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use ring::signature::{Ed25519KeyPair, KeyPair as _};
     use serde_json::json;
+
+    const ISSUER: &str = "https://api.example";
+    const AUDIENCE: &str = "node-management";
 
     /// A key pair that is always the same.
     pub(in crate::server) fn key_pair(seed: u8) -> Ed25519KeyPair {
         Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("32 bytes")
     }
 
-    pub(in crate::server) fn public(pair: &Ed25519KeyPair) -> PublicKey {
-        PublicKey::Ed25519(pair.public_key().as_ref().to_vec())
+    pub(in crate::server) fn public(pair: &Ed25519KeyPair) -> TokenKey {
+        TokenKey {
+            algorithm: Algorithm::EdDSA,
+            key: DecodingKey::from_ed_der(pair.public_key().as_ref()),
+        }
     }
 
     /// A token with this header and these claims.
@@ -181,48 +211,53 @@ pub(in crate::server) mod tests {
         format!("{signed}.{signature}")
     }
 
+    fn now() -> u64 {
+        jsonwebtoken::get_current_timestamp()
+    }
+
+    fn claims() -> Value {
+        json!({"iss": ISSUER, "aud": AUDIENCE, "exp": now() + 60, "sub": "u"})
+    }
+
+    fn verified(token: &str, key: &TokenKey) -> Result<JwtClaims, TokenRefusal> {
+        let token = UnverifiedToken::parse(token).ok_or(TokenRefusal::NotAToken)?;
+        token.verify(key, ISSUER, AUDIENCE)
+    }
+
     #[test]
-    fn a_token_is_read_only_when_its_signature_is_right() {
+    fn claims_are_read_only_with_a_valid_signature() {
         let (pair, other) = (key_pair(1), key_pair(2));
-        let token = signed(
-            &pair,
-            &json!({"alg": "EdDSA", "kid": "k"}),
-            &json!({"sub": "u"}),
-        );
-        let unverified = Unverified::parse(&token).expect("a token");
+        let token = signed(&pair, &json!({"alg": "EdDSA", "kid": "k"}), &claims());
+        let unverified = UnverifiedToken::parse(&token).expect("a token");
         assert_eq!(unverified.key_id.as_deref(), Some("k"));
-        let claims = unverified.verify(&public(&pair)).expect("signed");
-        assert_eq!(claims.text("sub"), Some("u"));
-        assert!(unverified.verify(&public(&other)).is_none());
-        let rsa = PublicKey::Rsa {
-            n: vec![1; 256],
-            e: vec![1, 0, 1],
+        let found = verified(&token, &public(&pair)).expect("signed");
+        assert_eq!(found.text("sub"), Some("u"));
+        let refused = verified(&token, &public(&other)).unwrap_err();
+        assert_eq!(refused, TokenRefusal::Signature);
+        let rsa = TokenKey {
+            algorithm: Algorithm::RS256,
+            key: DecodingKey::from_rsa_raw_components(&[1; 256], &[1, 0, 1]),
         };
         assert!(
-            unverified.verify(&rsa).is_none(),
-            "a key is for one algorithm"
+            verified(&token, &rsa).is_err(),
+            "a key serves one algorithm"
         );
     }
 
     #[test]
-    fn a_single_changed_bit_is_noticed() {
+    fn every_changed_bit_is_noticed() {
         let pair = key_pair(1);
-        let token = signed(
-            &pair,
-            &json!({"alg": "EdDSA"}),
-            &json!({"exp": 5, "node": "n"}),
-        );
+        let token = signed(&pair, &json!({"alg": "EdDSA"}), &claims());
         for place in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).expect("ASCII");
-            let claims = Unverified::parse(&changed).and_then(|found| found.verify(&public(&pair)));
-            assert!(claims.is_none(), "{place}");
+            assert!(verified(&changed, &public(&pair)).is_err(), "{place}");
         }
     }
 
     #[test]
-    fn an_rsa_signature_is_checked() {
+    fn rsa_signature_of_the_standard_is_accepted() {
         // RFC 7515, appendix A.2
         let n = concat!(
             "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yR",
@@ -237,19 +272,23 @@ pub(in crate::server) mod tests {
             "1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI",
             "8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
         );
-        let key = PublicKey::Rsa {
-            n: decoded(n).expect("base64"),
-            e: vec![1, 0, 1],
+        let key = TokenKey {
+            algorithm: Algorithm::RS256,
+            key: DecodingKey::from_rsa_components(n, "AQAB").expect("base64"),
         };
-        let claims = Unverified::parse(token)
-            .and_then(|token| token.verify(&key))
-            .expect("signed");
-        assert_eq!(claims.text("iss"), Some("joe"));
-        assert_eq!(claims.seconds("exp"), Some(1_300_819_380));
+        // the claims are reached, and have no audience
+        assert_eq!(verified(token, &key).unwrap_err(), TokenRefusal::Audience);
+        let (signed, signature) = token.rsplit_once('.').expect("a signature");
+        let signature = signature.replacen("cC4h", "cC4i", 1);
+        let changed = format!("{signed}.{signature}");
+        assert_eq!(
+            verified(&changed, &key).unwrap_err(),
+            TokenRefusal::Signature
+        );
     }
 
     #[test]
-    fn what_cannot_be_checked_is_no_token() {
+    fn tokens_that_cannot_be_checked_are_refused() {
         let pair = key_pair(1);
         for header in [
             json!({"alg": "none"}),
@@ -257,14 +296,16 @@ pub(in crate::server) mod tests {
             json!({"alg": "RS512"}),
             json!({"alg": "eddsa"}),
             json!({"alg": "EdDSA", "crit": ["b64"], "b64": false}),
+            json!({"alg": "EdDSA", "crit": ["b64"], "b64": true}),
             json!({"kid": "k"}),
             json!({"alg": ["EdDSA"]}),
             json!([]),
         ] {
-            let token = signed(&pair, &header, &json!({}));
-            assert!(Unverified::parse(&token).is_none(), "{header}");
+            let token = signed(&pair, &header, &claims());
+            let refused = verified(&token, &public(&pair)).unwrap_err();
+            assert_eq!(refused, TokenRefusal::NotAToken, "{header}");
         }
-        let token = signed(&pair, &json!({"alg": "EdDSA"}), &json!({}));
+        let token = signed(&pair, &json!({"alg": "EdDSA"}), &claims());
         for text in [
             String::new(),
             "..".to_owned(),
@@ -275,23 +316,52 @@ pub(in crate::server) mod tests {
             token.replace('.', "|"),
             format!("{}{token}", "A".repeat(TOKEN_BYTES_MAX)),
         ] {
-            assert!(Unverified::parse(&text).is_none(), "{text}");
+            assert!(verified(&text, &public(&pair)).is_err(), "{text}");
         }
         let list = signed(&pair, &json!({"alg": "EdDSA"}), &json!(["exp"]));
-        let list = Unverified::parse(&list).expect("a token");
-        assert!(list.verify(&public(&pair)).is_none(), "claims are a map");
+        let refused = verified(&list, &public(&pair)).unwrap_err();
+        assert_eq!(refused, TokenRefusal::NotAToken, "claims are an object");
     }
 
     #[test]
-    fn claims_have_kinds() {
-        let claims = |value: Value| JwtClaims(value.as_object().cloned().expect("a map"));
-        let found = claims(json!({"exp": 12.9, "nbf": "12", "aud": ["a", "b"], "node": 7}));
+    fn registered_claims_are_required_and_checked() {
+        let pair = key_pair(1);
+        let with = |name: &str, value: Value| {
+            let mut claims = claims();
+            claims[name] = value;
+            let token = signed(&pair, &json!({"alg": "EdDSA"}), &claims);
+            verified(&token, &public(&pair)).map(drop)
+        };
+        for (name, value, refusal) in [
+            ("iss", json!("https://api.example/"), TokenRefusal::Issuer),
+            ("iss", json!([ISSUER]), TokenRefusal::Issuer),
+            ("iss", json!(null), TokenRefusal::Issuer),
+            ("aud", json!("workspace-terminal"), TokenRefusal::Audience),
+            ("aud", json!([]), TokenRefusal::Audience),
+            ("aud", json!(1), TokenRefusal::Audience),
+            ("aud", json!(null), TokenRefusal::Audience),
+            ("exp", json!(null), TokenRefusal::Expired),
+            ("exp", json!("never"), TokenRefusal::Expired),
+            ("exp", json!(-1), TokenRefusal::Expired),
+            ("exp", json!(now() - 40), TokenRefusal::Expired),
+            ("nbf", json!(now() + 40), TokenRefusal::NotYet),
+            ("nbf", json!("soon"), TokenRefusal::NotYet),
+        ] {
+            assert_eq!(with(name, value.clone()), Err(refusal), "{name}: {value}");
+        }
+        // clocks differ a little
+        assert_eq!(with("exp", json!(now() - 20)), Ok(()));
+        assert_eq!(with("nbf", json!(now() + 20)), Ok(()));
+        assert_eq!(with("aud", json!(["other", AUDIENCE])), Ok(()));
+    }
+
+    #[test]
+    fn claims_have_types() {
+        let claims = |value: Value| JwtClaims(value.as_object().cloned().expect("an object"));
+        let found = claims(json!({"exp": 12.9, "nbf": "12", "node": 7}));
         assert_eq!(found.seconds("exp"), Some(12));
         assert_eq!(found.seconds("nbf"), None);
         assert_eq!(found.text("node"), None);
-        assert!(found.is_for("b") && !found.is_for("c"));
-        assert!(claims(json!({"aud": "a"})).is_for("a"));
-        assert!(!claims(json!({})).is_for("a") && !claims(json!({"aud": 1})).is_for("1"));
         assert_eq!(claims(json!({"exp": 1e300})).seconds("exp"), Some(i64::MAX));
     }
 }

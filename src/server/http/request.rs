@@ -3,9 +3,7 @@
 use crate::query;
 use crate::record::Id;
 use crate::server::http::error::ApiError;
-use percent_encoding::{
-    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode,
-};
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use warp::http::StatusCode;
 use warp::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
@@ -176,18 +174,6 @@ fn decode(text: &str) -> Result<String, ApiError> {
             "the query is not percent-encoded UTF-8",
         )
     })
-}
-
-/// Everything but what RFC 3986 leaves free.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// A name or a value as the query of a URL carries it.
-pub(crate) fn query_encoded(text: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(text, RESERVED)
 }
 
 #[cfg(test)]

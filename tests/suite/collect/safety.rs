@@ -21,7 +21,7 @@ fn a_data_directory_that_others_may_change_is_told() {
     assert_eq!(told[0]["metadata"]["event_type"], "data_directory_exposed");
     assert_eq!(
         told[0]["message"],
-        "the data directory is not safe: its mode is 777, so others may change what is in it"
+        "the data directory is not safe: its mode is 777, so other users may change its files"
     );
     server.kill();
 }

@@ -1,0 +1,85 @@
+//! Which certificates a client trusts.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+/// Where distributions keep the certificate authorities that the system trusts.
+const SYSTEM_AUTHORITIES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Why no certificate can be checked.
+#[derive(Debug)]
+pub(crate) enum AuthoritiesError {
+    /// A file of authorities cannot be read.
+    File(PathBuf, io::Error),
+    /// No file was found, or it holds no certificate.
+    None,
+    /// The TLS library cannot be set up.
+    Tls(rustls::Error),
+}
+
+impl fmt::Display for AuthoritiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, error) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "cannot read the certificate authorities in {path}: {error}"
+                )
+            }
+            Self::None => f.write_str("no certificate authorities were found"),
+            Self::Tls(error) => write!(f, "TLS cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for AuthoritiesError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(_, error) => Some(error),
+            Self::None => None,
+            Self::Tls(error) => Some(error),
+        }
+    }
+}
+
+/// Trusts the authorities in `file` (PEM), or those of the system.
+pub(crate) fn client_config(file: Option<&Path>) -> Result<Arc<ClientConfig>, AuthoritiesError> {
+    let mut roots = RootCertStore::empty();
+    // the system's list may contain certificates that this program cannot use
+    roots.add_parsable_certificates(authorities(file)?);
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(AuthoritiesError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError> {
+    let system = || SYSTEM_AUTHORITIES.map(Path::new).into_iter();
+    let path = file.or_else(|| system().find(|path| path.exists()));
+    let path = path.ok_or(AuthoritiesError::None)?;
+    let bytes = fs::read(path).map_err(|error| AuthoritiesError::File(path.to_owned(), error))?;
+    // a certificate that cannot be parsed is not trusted
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+        .filter_map(|certificate| Some(certificate.ok()?.into_owned()))
+        .collect();
+    if certificates.is_empty() {
+        return Err(AuthoritiesError::None);
+    }
+    Ok(certificates)
+}

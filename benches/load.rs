@@ -150,7 +150,7 @@ fn fill(root: &Path, rows: usize) {
             .map(|sample| redactor.redact(record(sample)))
             .collect();
         store.append(&batch, &[]).expect("an append");
-        store.upkeep(Micros::new(0)).expect("upkeep");
+        store.maintain(Micros::new(0)).expect("upkeep");
     }
 }
 

@@ -259,7 +259,7 @@ fn fill(root: &Path, rows: u64) {
         batch.push(redactor.redact(record(sample)));
         if batch.len() == 1000 || row + 1 == rows {
             store.append(&batch, &[]).expect("appended");
-            store.upkeep(Micros::now()).expect("upkeep");
+            store.maintain(Micros::now()).expect("upkeep");
             batch.clear();
         }
     }

@@ -110,7 +110,7 @@ fn options() -> Options {
     }
 }
 
-/// Records are made a few at a time while the clock stands still, so that memory is the store's own.
+/// Records are generated a few at a time while the clock is stopped, so that only the store's memory is measured.
 fn append(root: &Path, records: usize) {
     let (mut store, _) = Store::open(Arc::new(RealDisk), root, options()).expect("a store");
     let mut samples = Samples::new(records);
@@ -124,7 +124,7 @@ fn append(root: &Path, records: usize) {
             store.append(batch, &[]).expect("an append");
             slowest = slowest.max(begin.elapsed());
         }
-        store.upkeep(Micros::now()).expect("upkeep");
+        store.maintain(Micros::now()).expect("maintenance");
         wall += start.elapsed();
         cpu += cpu_time().saturating_sub(cpu_start);
         drop(batches);

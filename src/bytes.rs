@@ -1,18 +1,18 @@
-//! Checked little-endian reading. A [`Reader`] holds what is left of a slice and the offset where
-//! it stands in the file, so that every error can name what was being read, and where.
+//! Checked little-endian reading. A [`ByteReader`] has the unread bytes of a slice and their offset in the file, so that every error
+//! names the field and its place.
 
 use std::fmt;
 
-/// Bytes ended before the thing being read did.
+/// The bytes ended before the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Truncated {
-    /// What was being read.
+    /// The name of the field.
     pub(crate) what: &'static str,
-    /// Where it begins, in bytes from the start of the file.
+    /// Its offset in the file, in bytes.
     pub(crate) offset: u64,
-    /// How many bytes it needs.
+    /// Its size in bytes.
     pub(crate) expected: u64,
-    /// How many there are.
+    /// The number of bytes that are left.
     pub(crate) found: u64,
 }
 
@@ -35,13 +35,13 @@ impl std::error::Error for Truncated {}
 
 /// A cursor over the remaining bytes of a slice.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct ByteReader<'a> {
     rest: &'a [u8],
     offset: u64,
 }
 
-impl<'a> Reader<'a> {
-    /// Reads `bytes`, which stand at `offset` in their file.
+impl<'a> ByteReader<'a> {
+    /// Reads `bytes`, which are at `offset` in their file.
     pub(crate) fn new(bytes: &'a [u8], offset: u64) -> Self {
         Self {
             rest: bytes,
@@ -49,17 +49,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where the next byte stands in the file.
+    /// The offset of the next byte in the file.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What has not been read yet.
+    /// The unread bytes.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Whether nothing is left.
+    /// Whether all bytes were read.
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn numbers_are_little_endian_and_in_order() {
-        let mut reader = Reader::new(&[1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 9], 100);
+        let mut reader = ByteReader::new(&[1, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 9], 100);
         assert_eq!(reader.u8("a"), Ok(1));
         assert_eq!(reader.u16("b"), Ok(2));
         assert_eq!(reader.u32("c"), Ok(3));
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_error_names_what_where_and_how_much() {
-        let mut reader = Reader::new(&[1, 2, 3, 4, 5], 0x40);
+        let mut reader = ByteReader::new(&[1, 2, 3, 4, 5], 0x40);
         reader.u16("flags").unwrap();
         let error = reader.u64("entry size").unwrap_err();
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Files as the store uses them, behind a trait: the real file system, or a double that crashes and fails in tests.
+//! The files of a store, behind a trait: the real file system, or a double that crashes and fails in tests.
 //!
-//! The traits promise no more than POSIX does: bytes written are seen by every reader at once, and survive a power loss only
-//! after [`DiskFile::sync`]; a new, renamed or removed name survives one only after [`Disk::sync_dir`] of its folder.
+//! The traits promise no more than POSIX: written bytes are visible to all readers at once, and survive a power loss only after
+//! [`DiskFile::sync`]; a new, renamed or removed name survives one only after [`Disk::sync_dir`] of its folder.
 
 use crate::mapped::Mapped;
 use crate::opening;
@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 /// A file system.
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// Makes a folder and those above it; fine when it is there.
+    /// Creates a folder and its ancestors, unless they exist.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// The names in a folder, in no order.
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
@@ -25,9 +25,9 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file that exists for reading and writing.
     fn open_write(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Makes an empty file for reading and writing; empties one that is there.
+    /// Creates an empty file for reading and writing; truncates an existing one.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Gives a file another name, replacing what has that name.
+    /// Renames a file, replacing one with the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Gives a file a second name.
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -35,45 +35,44 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Removes a folder, which must be empty.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
-    /// How many names a file has: with more than one, removing one of them frees no room.
+    /// The number of names of a file: with more than one, removing one of them frees no space.
     fn links(&self, path: &Path) -> io::Result<u64>;
-    /// Makes the names in a folder survive a power loss.
+    /// Makes the names in a folder durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Opens (or makes) a file and locks it against other lockers for as long as the handle lives; `None` when another
-    /// holds it.
+    /// Opens or creates a file and locks it until the handle is dropped; `None` if another holder has locked it.
     fn lock(&self, path: &Path) -> io::Result<Option<Arc<dyn DiskFile>>>;
-    /// The room on the file system of `path`.
+    /// The space on the file system of `path`.
     fn space(&self, path: &Path) -> io::Result<Space>;
-    /// The time by the clock that files are stamped with.
+    /// The time by the clock of file times.
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
 }
 
-/// An open file. Reads and writes name their offset, so that a handle may be shared between threads.
+/// An open file. Reads and writes have an offset, so that a handle can be shared between threads.
 pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Its length in bytes.
     fn length(&self) -> io::Result<u64>;
-    /// Fills `buffer` from `offset`; an error when the file ends before.
+    /// Fills `buffer` from `offset`; an error if the file ends before.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
-    /// Cuts the file, or extends it with zeros.
+    /// Truncates the file, or extends it with zeros.
     fn set_length(&self, length: u64) -> io::Result<()>;
-    /// Makes the content survive a power loss.
+    /// Makes the content durable.
     fn sync(&self) -> io::Result<()>;
-    /// The first `length` bytes, which must never change from now on.
+    /// Maps the first `length` bytes, which must never change afterwards.
     fn map(&self, length: u64) -> io::Result<Mapped>;
-    /// Whether `path` names this very file.
+    /// Whether `path` is a name of this file.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
 }
 
-/// The room on a file system, in bytes.
+/// The space on a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// What an ordinary user may still write.
+    /// The free space for an ordinary user.
     pub free: u64,
-    /// All there is.
+    /// The size of the file system.
     pub total: u64,
 }
 
@@ -81,7 +80,7 @@ pub struct Space {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealDisk;
 
-/// Logs tell secrets even when scrubbed: only the owner of the store reads its files.
+/// Logs may contain secrets even after redaction: only the owner of the store can read its files.
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
 
@@ -101,7 +100,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        // a folder may have come from elsewhere: a pipe in it must not hold us up
+        // A folder may come from another machine: opening must not wait for a pipe in it.
         let file = opened(fs::OpenOptions::new().read(true), path, OFlags::NONBLOCK)?;
         Ok(Arc::new(RealFile(file)))
     }
@@ -172,14 +171,14 @@ impl Disk for RealDisk {
     }
 }
 
-/// How files that are written are opened: through no link, as whoever put it there would choose what is overwritten.
+/// The flags for files that are written: links are not followed, since their author would choose which file is overwritten.
 const WRITTEN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
 
 fn open_with(options: &mut fs::OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
     Ok(Arc::new(RealFile(opened(options, path, WRITTEN)?)))
 }
 
-/// Opens a regular file that only its owner may read when it is made.
+/// Opens a regular file; a new one can be read only by its owner.
 fn opened(options: &mut fs::OpenOptions, path: &Path, flags: OFlags) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     opening::regular(options.mode(FILE_MODE), path, flags)
@@ -236,9 +235,9 @@ impl DiskFile for RealFile {
 struct LockFile(RealFile);
 
 impl Drop for LockFile {
-    /// Closing alone would leave the lock with a child that another thread is just about to start.
+    /// Closing alone would leave the lock to a child process that another thread is just starting.
     fn drop(&mut self) {
-        // an error leaves what closing does
+        // After an error, closing still releases the lock.
         let _ = self.0.0.unlock();
     }
 }
@@ -278,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_read_cut_and_mapped() {
+    fn file_is_written_read_truncated_and_mapped() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a/b");
         let disk = RealDisk;
@@ -313,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_held_by_one_and_freed_with_its_handle() {
+    fn lock_has_one_holder_until_its_handle_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         let held = RealDisk.lock(&path).unwrap();
@@ -324,13 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn there_is_some_room() {
+    fn space_of_the_root_is_known() {
         let space = RealDisk.space(Path::new("/")).unwrap();
         assert!(space.total > 0 && space.free <= space.total);
     }
 
     #[test]
-    fn nothing_is_written_through_a_link_and_no_pipe_is_waited_for() {
+    fn links_are_not_followed_for_writing_and_pipes_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let victim = dir.path().join("victim");
         fs::write(&victim, "kept").unwrap();
@@ -351,12 +350,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_ends_with_its_holder_whoever_else_has_the_file_open() {
+    fn lock_ends_with_its_holder_even_if_a_child_has_the_file_open() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("LOCK");
         let file = fs::File::create(&path).unwrap();
         file.try_lock().unwrap();
-        // as a child has it between its fork and its program
+        // As in a child process between fork and exec.
         let inherited = file.try_clone().unwrap();
         let lock = LockFile(RealFile(file));
         assert!(RealDisk.lock(&path).unwrap().is_none());

@@ -11,7 +11,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The bytes of a file that never change: mapped, or held in memory where a file has no map (doubles in tests).
+/// The bytes of a file, which never change: a map, or memory for the doubles in tests.
 #[derive(Clone)]
 pub struct Mapped(Bytes);
 
@@ -24,11 +24,11 @@ enum Bytes {
 impl Mapped {
     /// Maps the first `length` bytes of `file`.
     ///
-    /// The file must be one of the store's own and the mapped bytes final: written once, then only read or unlinked, never
-    /// shortened. The store maps sealed segments and active files that are frozen, and truncates neither.
+    /// The file must belong to the store, and the mapped bytes must be final: only read or unlinked afterwards, never changed or
+    /// truncated. The store maps sealed segments and frozen active files, and truncates neither.
     ///
     /// # Errors
-    /// What the operating system says; also when the file is shorter than `length` or too long for the address space.
+    /// The error of the operating system; also if the file is shorter than `length` or too long for the address space.
     pub(crate) fn file(file: &File, length: u64) -> io::Result<Self> {
         let found = file.metadata()?.len();
         if found < length {
@@ -47,7 +47,7 @@ impl Mapped {
         Ok(Self(Bytes::File(Arc::new(map))))
     }
 
-    /// Bytes that are no file.
+    /// Bytes in memory.
     #[must_use]
     pub fn memory(bytes: &[u8]) -> Self {
         Self(Bytes::Memory(bytes.into()))
@@ -77,7 +77,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn a_map_shows_the_file_even_after_it_is_unlinked() {
+    fn map_shows_the_file_after_it_is_unlinked() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(b"abcdef").unwrap();
         let map = Mapped::file(file.as_file(), 4).unwrap();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_file_holds_is_an_error_and_nothing_is_empty() {
+    fn more_bytes_than_the_file_has_are_an_error() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(&*Mapped::file(&file, 0).unwrap(), b"");
         let error = Mapped::file(&file, 1).unwrap_err();

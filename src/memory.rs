@@ -1,9 +1,8 @@
-//! Copying and comparing memory, in place of musl's own on x86-64: those begin with a string instruction, which takes longer
-//! to get going than most of our copies take in all, and compare one byte after another. `vmlog journal -o export` took 1.28 s
-//! with them, of which 68 % were `memcpy`.
+//! Copying and comparing memory, in place of musl's functions on x86-64. Those start with a string instruction, whose start-up takes
+//! longer than most of our copies, and compare byte by byte: `vmlog journal -o export` took 1.28 s with them, 68 % of it in `memcpy`.
 //!
-//! Every length up to 128 is a few loads and then a few stores, which may overlap each other; what is longer goes through a loop.
-//! All is loaded before anything is stored that could lie over it, so that one function serves `memcpy` and `memmove`.
+//! Up to 128 bytes are copied by a few loads and then a few stores, which may overlap each other; more by a loop. Bytes are loaded
+//! before a store can overwrite them, so that one function serves as `memcpy` and `memmove`.
 
 #![expect(
     unsafe_code,
@@ -15,9 +14,9 @@ use std::arch::x86_64::{
     __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_storeu_si128,
 };
 
-/// What one load takes.
+/// The bytes of one load.
 const VECTOR: usize = size_of::<__m128i>();
-/// What one turn of a loop copies.
+/// The bytes of one iteration of a loop.
 const TURN: usize = 4 * VECTOR;
 
 #[cfg(target_env = "musl")]
@@ -82,14 +81,14 @@ unsafe fn copy(dest: *mut u8, src: *const u8, n: usize) {
             16..=32 => copy_ends::<__m128i, 1>(dest, src, n),
             33..=64 => copy_ends::<__m128i, 2>(dest, src, n),
             65..=128 => copy_ends::<__m128i, 4>(dest, src, n),
-            // wraps around where `dest` comes first
+            // Wraps around if `dest` is first.
             _ if dest.addr().wrapping_sub(src.addr()) >= n => copy_forward(dest, src, n),
             _ => copy_backward(dest, src, n),
         }
     }
 }
 
-/// Copies the first and the last `N` values of type `T`, which cover all that there is.
+/// Copies the first and the last `N` values of type `T`, which cover all bytes.
 ///
 /// # Safety
 /// As [`copy`], and `n` is `N` to `2 * N` times the size of `T`.
@@ -97,7 +96,7 @@ unsafe fn copy(dest: *mut u8, src: *const u8, n: usize) {
 #[expect(clippy::inline_always, reason = "as copy")]
 unsafe fn copy_ends<T: Copy, const N: usize>(dest: *mut u8, src: *const u8, n: usize) {
     let behind = n - N * size_of::<T>();
-    // SAFETY: the first and the last `N` values lie within the `n` bytes
+    // SAFETY: the first and the last `N` values are within the `n` bytes.
     unsafe {
         let first: [T; N] = std::array::from_fn(|at| load(src.add(at * size_of::<T>())));
         let last: [T; N] = std::array::from_fn(|at| load(src.add(behind + at * size_of::<T>())));
@@ -116,8 +115,8 @@ unsafe fn copy_ends<T: Copy, const N: usize>(dest: *mut u8, src: *const u8, n: u
 /// As [`copy`]; `n` is more than [`TURN`], and `dest` does not begin within the bytes at `src`.
 unsafe fn copy_forward(dest: *mut u8, src: *const u8, n: usize) {
     let behind = n - TURN;
-    // SAFETY: a turn begins at `behind` at most. It is loaded before it is stored, and what is stored so far lies before it in
-    // the source; but for the last one, which was loaded before all others.
+    // SAFETY: an iteration starts at `behind` at most. Its bytes are loaded before they are stored, and earlier stores are before
+    // them in the source; except the last one, which was loaded first.
     unsafe {
         let last = load_turn(src.add(behind));
         let mut at = 0;
@@ -135,8 +134,8 @@ unsafe fn copy_forward(dest: *mut u8, src: *const u8, n: usize) {
 /// # Safety
 /// As [`copy`]; `n` is more than [`TURN`], and `dest` begins within the bytes at `src`.
 unsafe fn copy_backward(dest: *mut u8, src: *const u8, n: usize) {
-    // SAFETY: a turn ends at more than `TURN`. It is loaded before it is stored, and what is stored so far lies behind it in the
-    // source; but for the first one, which was loaded before all others.
+    // SAFETY: an iteration ends at more than `TURN`. Its bytes are loaded before they are stored, and earlier stores are after them
+    // in the source; except the first one, which was loaded first.
     unsafe {
         let first = load_turn(src);
         let mut end = n;
@@ -150,7 +149,7 @@ unsafe fn copy_backward(dest: *mut u8, src: *const u8, n: usize) {
     }
 }
 
-/// Below 0, 0 or above 0, as the first byte that differs says.
+/// Below 0, 0 or above 0, according to the first byte that differs.
 ///
 /// # Safety
 /// `n` bytes can be read at `a` and at `b`.
@@ -196,7 +195,7 @@ unsafe fn compare_vectors(a: *const u8, b: *const u8, n: usize) -> i32 {
     let behind = n - VECTOR;
     let mut at = 0;
     loop {
-        // SAFETY: a vector begins at `behind` at most, and a difference is within it
+        // SAFETY: a vector starts at `behind` at most, and a difference is within it.
         unsafe {
             let same = _mm_movemask_epi8(_mm_cmpeq_epi8(load(a.add(at)), load(b.add(at))));
             if same != 0xffff {
@@ -254,11 +253,11 @@ unsafe fn store_turn(at: *mut u8, turn: [__m128i; 4]) {
     }
 }
 
-/// A compiler that knows what a loop does makes it a call of `memcpy`, which would be the function that it stands in.
+/// Hides a value from the compiler, which would replace a copying loop by a call of `memcpy`: the function that contains the loop.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "as copy")]
 fn keep_the_loop() {
-    // SAFETY: no instruction at all
+    // SAFETY: it is no instruction.
     unsafe { asm!("", options(nostack, preserves_flags)) }
 }
 
@@ -267,7 +266,7 @@ mod tests {
     use super::*;
     use std::cmp::Ordering;
 
-    /// Every length up to where the loops have turned a few times.
+    /// All lengths up to a few iterations of the loops.
     const LENGTH_MAX: usize = 5 * TURN + 7;
 
     fn bytes(length: usize) -> Vec<u8> {
@@ -284,7 +283,7 @@ mod tests {
                 let mut found = vec![0xee; LENGTH_MAX + 16];
                 let mut expected = found.clone();
                 expected[to..to + length].copy_from_slice(&source[from..from + length]);
-                // SAFETY: both are longer than what is copied
+                // SAFETY: both are longer than the copied bytes.
                 unsafe {
                     copy(
                         found.as_mut_ptr().add(to),
@@ -317,7 +316,7 @@ mod tests {
     #[test]
     fn the_first_difference_decides() {
         let sign = |a: &[u8], b: &[u8]| {
-            // SAFETY: both are that long
+            // SAFETY: both have this length.
             unsafe { compare(a.as_ptr(), b.as_ptr(), a.len()) }.cmp(&0)
         };
         for length in 0..=100 {

@@ -1,5 +1,5 @@
-//! Opening files that others write. A path in a log folder may lead anywhere: only regular files are opened, nothing is waited
-//! for, and a link is followed only where whoever made it could have read the file himself.
+//! Opening files that other users write. A path in a log folder may lead anywhere: only regular files are opened, without waiting,
+//! and a link is followed only if its owner could read the file.
 //!
 //! A link of root or of our own user is trusted. A link of another user is followed only to a file (or folder) that this user
 //! owns. This holds for every component of a path, and it is checked on open descriptors: a path that is changed meanwhile
@@ -20,7 +20,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
 use std::time::{Duration, SystemTime};
 
-/// The kernel follows as many links in one path.
+/// The kernel follows this number of links in one path.
 const LINKS_MAX: usize = 40;
 
 /// Opens a regular file as `options` say. A pipe or a device is an error and is not waited for.
@@ -41,7 +41,7 @@ pub(crate) fn trusted(path: &Path) -> io::Result<File> {
     checked(file.into())
 }
 
-/// As [`trusted`], but the last component may be no link at all.
+/// Like [`trusted`], but the last component must not be a link.
 pub(crate) fn trusted_unlinked(path: &Path) -> io::Result<File> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let folder = TrustedFolder::open(parent(path))?;
@@ -49,7 +49,7 @@ pub(crate) fn trusted_unlinked(path: &Path) -> io::Result<File> {
     checked(openat(&folder.0, name, flags, Mode::empty())?.into())
 }
 
-/// The folder of a path; the current one where none is named.
+/// The folder of a path; the current one if it names none.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -68,7 +68,7 @@ impl TrustedFolder {
         Ok(Self(folder))
     }
 
-    /// What tells whether names have come or gone: which folder it is, and when that was.
+    /// The state of the folder, which changes when names are added or removed.
     pub(crate) fn state(&self) -> io::Result<FolderState> {
         let found = fstat(&self.0)?;
         Ok(FolderState {
@@ -80,13 +80,13 @@ impl TrustedFolder {
         })
     }
 
-    /// What a name in the folder stands for; of a link, the link itself. Times of making are given where there are any.
+    /// The metadata of a name in the folder; of a link, that of the link. It has the time of creation if the file system does.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Statx> {
         let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
         Ok(statx(&self.0, name, AtFlags::SYMLINK_NOFOLLOW, wanted)?)
     }
 
-    /// The names in the folder and what they are, in no order.
+    /// The names in the folder with their types, in no order.
     pub(crate) fn names(
         &self,
     ) -> io::Result<impl Iterator<Item = io::Result<(OsString, FileType)>>> {
@@ -104,19 +104,19 @@ impl TrustedFolder {
     }
 }
 
-/// A folder at some time.
+/// The state of a folder at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FolderState {
     folder: (u64, u64),
-    /// Since 1970.
+    /// The time of the last change, since 1970.
     changed: Duration,
 }
 
-/// The kernel keeps times in steps of some milliseconds.
+/// The kernel updates its clock in steps of a few milliseconds.
 const TIME_STEP_MAX: Duration = Duration::from_millis(50);
 
 impl FolderState {
-    /// Whether a change from now on will show in the state.
+    /// Whether a later change is certain to change the state.
     pub(crate) fn is_settled(&self) -> bool {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         now.is_ok_and(|now| now.saturating_sub(self.changed) > TIME_STEP_MAX)
@@ -133,7 +133,7 @@ fn checked(file: File) -> io::Result<File> {
     ))
 }
 
-/// Refuses a file to which a user's link led that is not this user's own.
+/// Refuses a file that a user's link led to, unless that user owns it.
 fn check_links(file: &OwnedFd, links: &[u32]) -> io::Result<()> {
     if links.is_empty() {
         return Ok(());
@@ -153,13 +153,13 @@ fn may_lead(by: u32, of: u32, user: u32) -> bool {
     by == 0 || by == user || by == of
 }
 
-/// Opens what a path leads to, and says who made the links on the way.
+/// Opens the target of a path, and returns the owners of the links on the way.
 fn resolve(path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Vec<u32>)> {
     let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    // most paths have no link, and the kernel says so in one call
+    // Most paths have no link, which one call tells.
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
         Ok(file) => return Ok((file, Vec::new())),
-        // a link; or a kernel or a filter of system calls that does not know the call
+        // There is a link; or the kernel, or a filter of system calls, does not support the call.
         Err(Errno::LOOP | Errno::NOSYS | Errno::PERM | Errno::INVAL) => {}
         Err(error) => return Err(error.into()),
     }
@@ -177,13 +177,13 @@ fn resolve(path: &Path, flags: OFlags) -> io::Result<(OwnedFd, Vec<u32>)> {
 /// A path that is being followed component by component.
 struct Walk {
     folder: OwnedFd,
-    /// The components to come, the next one last.
+    /// The remaining components, the next one last.
     names: Vec<OsString>,
-    /// Who made the links so far.
+    /// The owners of the links so far.
     links: Vec<u32>,
 }
 
-/// A place in the tree, without the right to read it.
+/// A handle of a path, which does not allow reading.
 const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 impl Walk {
@@ -197,7 +197,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Goes on with `path`, and then with what was to come.
+    /// Continues with `path`, and then with the remaining components.
     fn push(&mut self, path: &Path) -> io::Result<()> {
         if path.is_absolute() {
             self.folder = open("/", PLACE | OFlags::DIRECTORY, Mode::empty())?;
@@ -212,7 +212,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Goes into the folder `name`, or along the link. The last component is opened with `flags`.
+    /// Enters the folder `name`, or follows the link. The last component is opened with `flags`.
     fn step(&mut self, name: &OsStr, flags: Option<OFlags>) -> io::Result<Option<OwnedFd>> {
         let wanted = flags.unwrap_or(PLACE | OFlags::DIRECTORY) | OFlags::NOFOLLOW;
         let error = match openat(&self.folder, name, wanted, Mode::empty()) {
@@ -229,7 +229,7 @@ impl Walk {
         let link = openat(&self.folder, name, PLACE | OFlags::NOFOLLOW, Mode::empty())?;
         let found: Stat = fstat(&link)?;
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            // it was a link a moment ago: the next look finds what is there then
+            // It was a link before: the next attempt finds its present type.
             let is_changed = error == Errno::LOOP;
             return Err(if is_changed { Errno::NOENT } else { error }.into());
         }
@@ -243,29 +243,29 @@ impl Walk {
     }
 }
 
-/// Raises the number of files that this process may open to what the system allows, and says what it is then.
+/// Raises the limit of open files of this process to the maximum, and returns it.
 pub(crate) fn raise_descriptor_limit() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum.or(Some(DESCRIPTORS_MAX)),
         maximum: limit.maximum,
     };
-    // without the right to do so everything works with fewer files
+    // If it is not permitted, everything works with fewer files.
     let _ = setrlimit(Resource::Nofile, raised);
     descriptor_limit()
 }
 
-/// How many files this process may have open.
+/// The limit of open files of this process.
 pub(crate) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile)
         .current
         .unwrap_or(DESCRIPTORS_MAX)
 }
 
-/// Where the system has no limit: more than are ever used.
+/// The limit if the system has none: more than are ever used.
 const DESCRIPTORS_MAX: u64 = 1 << 20;
 
-/// Whether an error says that there are no descriptors or no memory at the moment: it passes, and says nothing of the file.
+/// Whether an error is a temporary lack of descriptors or memory, which tells nothing about the file.
 pub(crate) fn is_scarce(error: &io::Error) -> bool {
     let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     let raw = error.raw_os_error();
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_link_of_another_user_leads_to_what_he_owns_only() {
         let (_dir, root) = tree();
-        // only root can give a link away
+        // Only root can change the owner of a link.
         if lchown(root.join("way"), Some(4242), None).is_err() {
             return;
         }

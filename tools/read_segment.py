@@ -19,7 +19,7 @@ LEVELS = ["debug", "info", "warn", "error"]
 
 
 class Cursor:
-    """What is left of some bytes."""
+    """The unread bytes of a sequence."""
 
     def __init__(self, data):
         self.data = data

@@ -1,6 +1,6 @@
 //! The figures of a file's header: what its writer says of it.
 
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::error::Error;
 use crate::journal::format::id::Id128;
 use crate::journal::format::layout;
@@ -82,7 +82,7 @@ pub struct Figures {
 impl Figures {
     /// Reads a header whose first 208 bytes are there.
     pub(super) fn parse(path: PathBuf, bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, 0);
+        let mut reader = ByteReader::new(bytes, 0);
         reader.take(8, "file signature")?;
         let compatible_flags = reader.u32("compatible flags")?;
         let incompatible_flags = reader.u32("incompatible flags")?;
@@ -129,7 +129,7 @@ impl Figures {
     }
 
     /// The counts, of which older headers have fewer.
-    fn read_counts(&mut self, reader: &mut Reader<'_>) {
+    fn read_counts(&mut self, reader: &mut ByteReader<'_>) {
         let mut next = || {
             let is_there = reader.offset() + 8 <= self.header_size;
             let number = reader.u64("count").ok();
@@ -161,7 +161,7 @@ impl Figures {
 }
 
 /// How many buckets the two hash tables have.
-fn data_and_field_buckets(reader: &mut Reader<'_>) -> Result<(u64, u64), Error> {
+fn data_and_field_buckets(reader: &mut ByteReader<'_>) -> Result<(u64, u64), Error> {
     reader.take(8, "data hash table offset")?;
     let data = reader.u64("data hash table size")?;
     reader.take(8, "field hash table offset")?;

@@ -1,6 +1,6 @@
 //! What values a field has, what fields there are, and which boots: answered from the indexes of the files.
 
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::file::cache::CutField;
 use crate::journal::file::cache::EntryBuffer;
 use crate::journal::file::chain::Chain;
@@ -302,7 +302,7 @@ impl FieldHead {
         let bytes = parts
             .window
             .random(offset, layout::FIELD_PAYLOAD, "field object")?;
-        let mut reader = Reader::new(bytes, offset);
+        let mut reader = ByteReader::new(bytes, offset);
         let size = object_size(&mut reader, object_type::FIELD, "2 (field)")?;
         let mut head = Self {
             hash: reader.u64("field hash")?,

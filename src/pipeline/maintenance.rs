@@ -3,13 +3,13 @@
 use super::told;
 use crate::collect;
 use crate::record::{Level, Metadata, Record};
-use crate::store::Upkeep;
+use crate::store::Maintenance;
 
 /// Damage told of one recovery: a broken disk damages much at once.
 const DAMAGE_TOLD_MAX: usize = 20;
 
 /// The troubles of an upkeep, and that the store goes on after a failure.
-pub(super) fn records(upkeep: &Upkeep) -> Vec<Record> {
+pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
     let mut records = vec![];
     if let Some(recovered) = &upkeep.recovered {
         let failure = told(&recovered.failure);

@@ -154,7 +154,7 @@ impl Writer {
             if self.is_due() {
                 self.flush()?;
             }
-            self.upkeep();
+            self.maintain();
         }
         self.flush()?;
         self.store.sync()
@@ -298,7 +298,7 @@ impl Writer {
             tracing::error!("the store takes no records: {why}");
         }
         thread::sleep(RETRY_AFTER);
-        self.upkeep();
+        self.maintain();
     }
 
     fn upkeep(&mut self) {
@@ -306,7 +306,7 @@ impl Writer {
             return;
         }
         self.upkeep_at = Instant::now() + UPKEEP_EVERY;
-        match self.store.upkeep(Micros::now()) {
+        match self.store.maintain(Micros::now()) {
             Ok(upkeep) => {
                 self.upkeep_error.end();
                 if upkeep.pruned.short_of_room {

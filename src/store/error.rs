@@ -1,4 +1,4 @@
-//! Why the store cannot do it: by whose fault, in which file, where.
+//! The error type of the store.
 
 use std::error;
 use std::fmt;
@@ -6,68 +6,68 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why the store cannot do it.
+/// An operation of the store failed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes are not what was written there.
+    /// Bytes in a file are damaged.
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// Where in it, in bytes.
+        /// The offset in the file, in bytes.
         offset: u64,
-        /// What was being read.
+        /// The damaged part, such as `frame`.
         what: &'static str,
     },
-    /// A write or a sync of records failed: what the file holds is not known. Nothing more is written until the store has been
-    /// recovered, which [`super::Store::upkeep`] tries.
+    /// A write or a sync of records failed: the content of the file is unknown. Nothing more is written until the store has been
+    /// recovered, which [`super::Store::maintain`] tries.
     Data {
-        /// What was being done: `write`, `sync`.
+        /// The failed operation: `write` or `sync`.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// There is a store already.
+    /// The folder already contains a store.
     Exists {
         /// Its folder.
         path: PathBuf,
     },
-    /// The file system is full, or the file is as large as the process may make it; the same call may succeed later.
+    /// The file system is full, or the file has the maximum size for this process; the same call may succeed later.
     Full {
-        /// What was being written.
+        /// The file that was being written.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// The operating system refused; nothing was lost, and the same call may succeed later.
+    /// A call to the operating system failed; nothing was lost, and the same call may succeed later.
     Io {
-        /// What was being done: `read`, `write`, `sync`.
+        /// The failed operation, such as `read`.
         action: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// Somebody else writes here.
+    /// Another process has the store open for writing.
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// Who holds it, when the holder left its process id.
+        /// The process id of the holder, if it could be read.
         pid: Option<u32>,
     },
-    /// There is no such snapshot.
+    /// The snapshot does not exist.
     Missing {
-        /// Where it would be.
+        /// Its folder.
         path: PathBuf,
     },
-    /// Not a name for a snapshot.
+    /// The name is not allowed for a snapshot.
     Name {
         /// The name.
         name: String,
     },
-    /// Not a folder of a store, or one that lost its `STORE` file.
+    /// The folder is not a store, or has lost its `STORE` file.
     NotAStore {
         /// The folder.
         path: PathBuf,
@@ -77,20 +77,20 @@ pub enum Error {
         /// The file that is no longer at its path.
         path: PathBuf,
     },
-    /// More than a frame may hold.
+    /// A batch is larger than a frame can be.
     TooLarge {
-        /// Bytes that the frame would have.
+        /// The size of the frame, in bytes.
         bytes: u64,
-        /// Bytes that it may have.
+        /// The maximum size, in bytes.
         bytes_max: u64,
     },
-    /// Written by a later version of the format.
+    /// The file has a later format version.
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// The version it names.
+        /// Its version.
         found: u32,
-        /// The latest that is known here.
+        /// The latest version that this program can read.
         known: u32,
     },
 }
@@ -104,8 +104,8 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later although nothing is repaired: the file system was full, or the operating system
-    /// was short of something. Any other failure lasts.
+    /// Whether the same call may succeed later without a repair: the file system was full, or the operating system lacked a
+    /// resource. Any other failure is permanent.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -114,17 +114,17 @@ impl Error {
         )
     }
 
-    /// Whether the store must be recovered before anything more is written.
+    /// Whether the store must be recovered before the next write.
     pub(super) fn is_failure(&self) -> bool {
         matches!(self, Self::Data { .. } | Self::Removed { .. })
     }
 
-    /// Whether a file cannot grow, although another may.
+    /// Whether this file cannot grow, although another file can.
     pub(super) fn is_file_too_large(&self) -> bool {
         matches!(self, Self::Full { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
     }
 
-    /// Names the action and the file of a failed write or sync of records.
+    /// Converts the error of a failed write or sync of records.
     pub(super) fn data<'a>(
         action: &'static str,
         path: &'a Path,
@@ -136,7 +136,7 @@ impl Error {
         }
     }
 
-    /// Names the action and the file of a failed call.
+    /// Converts the error of any other failed call.
     pub(super) fn io<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
         move |source| {
             let path = path.to_owned();
@@ -222,7 +222,7 @@ mod tests {
     use std::error::Error as _;
 
     #[test]
-    fn every_error_says_what_and_where() {
+    fn errors_name_the_file_and_the_failure() {
         let path = PathBuf::from("/logs/x.seg");
         let cases = [
             (
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn says_whether_the_same_call_may_succeed_later() {
+    fn tells_transient_failures_from_permanent_ones() {
         let path = Path::new("x");
         for kind in [
             io::ErrorKind::StorageFull,
@@ -318,13 +318,13 @@ mod tests {
         }
         let no_descriptors = Error::io("create", path)(io::Error::from_raw_os_error(24));
         assert!(no_descriptors.is_transient() && !no_descriptors.is_failure());
-        for lasting in [
+        for permanent in [
             Error::data("write", path)(io::ErrorKind::StorageFull.into()),
             Error::Removed {
                 path: path.to_owned(),
             },
         ] {
-            assert!(lasting.is_failure() && !lasting.is_transient());
+            assert!(permanent.is_failure() && !permanent.is_transient());
         }
         let damaged = Error::corrupt(path, 0, "frame");
         assert!(!damaged.is_failure() && !damaged.is_transient());

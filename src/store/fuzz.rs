@@ -1,4 +1,4 @@
-//! Doors for the fuzzers: bytes go in behind the checksums, which would turn nearly all of them away.
+//! Entry points for fuzzers, past the checksums, which would refuse nearly all inputs.
 
 use super::format::batch::Batch;
 use super::format::column;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const STORE: [u8; 16] = [7; 16];
 
-/// A frame, and each kind of payload.
+/// Parses a frame, and each kind of payload.
 pub fn frame(data: &[u8]) {
     let place = Place {
         store: STORE,
@@ -32,7 +32,7 @@ pub fn frame(data: &[u8]) {
     }
 }
 
-/// A sealed file as it is, and columns.
+/// Reads a sealed file, and columns.
 pub fn segment(data: &[u8]) {
     read_all(Mapped::memory(data));
     if let Some((length, stored)) = data.split_first_chunk::<4>() {
@@ -55,7 +55,7 @@ pub fn segment(data: &[u8]) {
     }
 }
 
-/// A sealed file whose footer says what `data` says: of nothing, and of blocks that `data` is as well.
+/// Reads sealed files whose footer has the content `data`: without blocks, and with `data` as the blocks.
 pub fn footer(data: &[u8]) {
     for version in [VERSION_1, VERSION] {
         read_all(Mapped::memory(&with_footer(version, &[], data)));
@@ -66,7 +66,7 @@ pub fn footer(data: &[u8]) {
     }
 }
 
-/// A file of these blocks whose header, trailer and checksums are right and whose footer says what `content` says.
+/// A file of these blocks and this footer content, with a valid header, trailer and checksums.
 fn with_footer(version: u32, blocks: &[u8], content: &[u8]) -> Vec<u8> {
     let header = Header {
         version,
@@ -119,7 +119,7 @@ mod tests {
         }
 
         #[test]
-        fn nor_do_small_numbers(data in prop::collection::vec(0u8..4, 0..400)) {
+        fn no_small_numbers_break_the_readers(data in prop::collection::vec(0u8..4, 0..400)) {
             frame(&data);
             segment(&data);
             footer(&data);

@@ -52,9 +52,9 @@ pub use inspect::model::{
 };
 pub use inspect::{inspect_segment, inspect_store, is_segment};
 pub use maintenance::compact::Compaction;
+pub use maintenance::periodic::Maintenance;
 pub use maintenance::renew::Recovered;
 pub use maintenance::retention::Pruned;
-pub use maintenance::upkeep::Upkeep;
 pub use options::{Options, SyncPolicy};
 pub use read::block::Block;
 pub use read::columns::{Messages, MetadataColumn};

@@ -1,41 +1,41 @@
-//! What may be set.
+//! The settings of a store.
 
 use std::time::Duration;
 
-/// What may be set; `Default` holds the documented defaults.
+/// The settings of a store; `Default` has the documented defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Records that readers see at most (`LOG_STORE_MAX_ROWS`).
+    /// The maximum number of records (`LOG_STORE_MAX_ROWS`).
     pub rows_max: u64,
-    /// How long ago a record may have arrived (`LOG_STORE_MAX_AGE`).
+    /// The maximum time since a record arrived (`LOG_STORE_MAX_AGE`).
     pub age_max: Duration,
-    /// Bytes that the store's files take at most (`LOG_STORE_MAX_BYTES`).
+    /// The maximum size of the store's files in bytes (`LOG_STORE_MAX_BYTES`).
     pub bytes_max: u64,
-    /// How often age is looked at (`LOG_STORE_PRUNE_INTERVAL`); rows and bytes are looked at in every upkeep.
+    /// How often the age of records is checked (`LOG_STORE_PRUNE_INTERVAL`); rows and bytes are checked in every maintenance.
     pub prune_interval: Duration,
-    /// Records after which the active segment is sealed (`LOG_STORE_SEGMENT_ROWS`), at most a quarter of `rows_max`.
+    /// The number of records after which the active segment is sealed (`LOG_STORE_SEGMENT_ROWS`), at most a quarter of `rows_max`.
     pub segment_rows: u64,
-    /// Bytes after which the active segment is sealed (`LOG_STORE_SEGMENT_BYTES`), at most an eighth of `bytes_max`.
+    /// The size in bytes after which the active segment is sealed (`LOG_STORE_SEGMENT_BYTES`), at most an eighth of `bytes_max`.
     pub segment_bytes: u64,
-    /// When appended records are made safe against a power loss (`LOG_STORE_SYNC`).
+    /// When appended records are synced to the disk (`LOG_STORE_SYNC`).
     pub sync: SyncPolicy,
-    /// Free room below which the oldest segments go, in percent of the file system (`LOG_STORE_MIN_FREE`).
+    /// Free space below which the oldest segments are deleted, in percent of the file system (`LOG_STORE_MIN_FREE`).
     pub free_percent_min: u8,
-    /// The same in bytes: the greater of the two holds.
+    /// The same in bytes; the greater of the two applies.
     pub free_bytes_min: u64,
-    /// Bytes of the newest segments that stay although room is short (`LOG_STORE_MIN_KEEP`): whoever fills the file system
-    /// cannot have the log deleted.
+    /// Bytes of the newest segments that are kept even if space is short (`LOG_STORE_MIN_KEEP`), so that a program that fills the
+    /// file system cannot make the log disappear.
     pub keep_bytes_min: u64,
 }
 
-/// When appended records are made safe against a power loss. A killed process loses nothing under any of them.
+/// When appended records are synced to the disk. A killed process loses nothing under any of these policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncPolicy {
     /// Before `append` returns: a power loss loses nothing.
     Batch,
-    /// In the upkeep after this long: a power loss loses at most so much time.
+    /// In the first maintenance after this time: a power loss loses at most the records of that time.
     Interval(Duration),
-    /// When the operating system likes, and when a segment is sealed.
+    /// When the operating system writes them back, and when a segment is sealed.
     Off,
 }
 
@@ -57,27 +57,27 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whole segments are unlinked, so that one must be a small part of what the store may hold; yet not so small that
-    /// compression suffers.
+    /// Retention deletes whole segments, so that a segment must be a small part of the store; yet not so small that compression
+    /// suffers.
     pub(super) fn segment_rows_bound(&self) -> u64 {
         self.segment_rows
             .min((self.rows_max / 4).max(SEGMENT_ROWS_FLOOR))
             .clamp(1, SEGMENT_ROWS_CEILING)
     }
 
-    /// How long an active file takes records before it is sealed: age is counted by files, and only whole files are removed.
+    /// The time after which an active file is sealed: age is counted by files, and only whole files are removed.
     pub(super) fn segment_age_bound(&self) -> Duration {
         (self.age_max / 4).max(SEGMENT_AGE_FLOOR)
     }
 
-    /// What the active file may grow to while it cannot be sealed: after that appending waits.
+    /// The maximum size of the active file while it cannot be sealed, in rows and bytes.
     pub(super) fn overfull(&self) -> (u64, u64) {
         let rows = self.segment_rows_bound().saturating_mul(OVERFULL);
         let bytes = self.segment_bytes_bound().saturating_mul(OVERFULL);
         (rows, bytes.min(SEGMENT_BYTES_END))
     }
 
-    /// The same in bytes of the active file.
+    /// The size of the active file at which it is sealed, in bytes.
     pub(super) fn segment_bytes_bound(&self) -> u64 {
         self.segment_bytes
             .min((self.bytes_max / 8).max(SEGMENT_BYTES_FLOOR))
@@ -85,18 +85,18 @@ impl Options {
     }
 }
 
-/// Below this the footer outweighs what an earlier unlink saves.
+/// Below this size a footer costs more space than an earlier deletion saves.
 const SEGMENT_ROWS_FLOOR: u64 = 1_024;
 const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
-/// Sealing holds some 40 bytes a row in memory.
+/// Sealing needs about 40 bytes of memory for each row.
 const SEGMENT_ROWS_CEILING: u64 = 1 << 20;
-/// Sealing keeps places in the active file as 32-bit numbers; a last frame may come on top.
+/// Sealing keeps offsets in the active file as 32-bit numbers; a last frame may exceed the bound.
 const SEGMENT_BYTES_CEILING: u64 = 1 << 30;
-/// Places as 32-bit numbers, and the last frame.
+/// 32-bit offsets, and the last frame.
 const SEGMENT_BYTES_END: u64 = 2 << 30;
-/// Some more segments come to all that the store may hold.
+/// More would exceed the bounds of the whole store.
 const OVERFULL: u64 = 8;
-/// Each segment costs a footer and a few syncs.
+/// A segment costs a footer and a few syncs.
 const SEGMENT_AGE_FLOOR: Duration = Duration::from_mins(1);
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ impl Import {
         self.batch.clear();
         self.batch_bytes = 0;
         self.store
-            .upkeep(Micros::now())
+            .maintain(Micros::now())
             .map_err(|error| self.failed(error))?;
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! of the entries that have it.
 
 use super::window::FileWindow;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
@@ -121,7 +121,7 @@ impl Chain {
         self.group.clear();
         self.group_first = first;
         let copied = window.read_at(offset, &mut self.raw)?;
-        let mut reader = Reader::new(self.raw.get(..copied).unwrap_or_default(), offset);
+        let mut reader = ByteReader::new(self.raw.get(..copied).unwrap_or_default(), offset);
         while let Ok(value) = array_item(&mut reader, header.compact()) {
             if value == 0 {
                 break;
@@ -186,7 +186,7 @@ fn array_header(
 ) -> Result<(u64, u64), Error> {
     let mut raw = [0; 24];
     let copied = window.read_at(offset, &mut raw)?;
-    let mut reader = Reader::new(raw.get(..copied).unwrap_or_default(), offset);
+    let mut reader = ByteReader::new(raw.get(..copied).unwrap_or_default(), offset);
     let kind = reader.u8("entry array type")?;
     reader.take(7, "entry array flags")?;
     let size = reader.u64("entry array size")?;
@@ -217,7 +217,7 @@ fn array_header(
 }
 
 /// The next item of an entry array.
-fn array_item(reader: &mut Reader<'_>, compact: bool) -> Result<u64, Error> {
+fn array_item(reader: &mut ByteReader<'_>, compact: bool) -> Result<u64, Error> {
     Ok(if compact {
         u64::from(reader.u32("entry array item")?)
     } else {

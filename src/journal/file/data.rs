@@ -7,7 +7,7 @@ use super::payload::Stored;
 use super::payload::XZ_TAIL_BYTES;
 use super::payload::stated_length;
 use super::window::FileWindow;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
@@ -84,7 +84,7 @@ impl DataHead {
 
     fn parse(bytes: &[u8], offset: u64, payload_at: u64) -> Result<Self, Error> {
         let flags = bytes.get(1).copied().unwrap_or(0);
-        let mut reader = Reader::new(fixed(bytes), offset);
+        let mut reader = ByteReader::new(fixed(bytes), offset);
         let size = object_size(&mut reader, object_type::DATA, "1 (data)")?;
         if size <= payload_at {
             return Err(corrupt("data object size", offset + 8, "a payload", size));
@@ -192,7 +192,7 @@ fn xz_length_at(window: &mut FileWindow, end: u64) -> Option<u64> {
 
 /// The size of an object of the wanted type.
 pub(crate) fn object_size(
-    reader: &mut Reader<'_>,
+    reader: &mut ByteReader<'_>,
     wanted: u8,
     expected: &'static str,
 ) -> Result<u64, Error> {

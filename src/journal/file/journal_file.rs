@@ -13,7 +13,7 @@ use super::index::EntryIndex;
 use super::payload::Extent;
 use super::payload::Inflater;
 use super::window::FileWindow;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::FileHeader;
@@ -442,7 +442,7 @@ pub(crate) struct EntryHead {
 
 impl EntryHead {
     pub(crate) fn parse(bytes: &[u8], offset: u64, header: &FileHeader) -> Result<Self, Error> {
-        let mut reader = Reader::new(fixed(bytes), offset);
+        let mut reader = ByteReader::new(fixed(bytes), offset);
         let size = object_size(&mut reader, object_type::ENTRY, "3 (entry)")?;
         let items = size.saturating_sub(layout::ENTRY_ITEMS as u64);
         let item = header.entry_item();

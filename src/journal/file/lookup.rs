@@ -3,7 +3,7 @@
 use super::data::DataHead;
 use super::payload::Inflater;
 use super::window::FileWindow;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
@@ -50,7 +50,7 @@ pub(crate) fn first_of_bucket(
     };
     let offset = table.saturating_add(bucket * BUCKET);
     let bytes = window.random(offset, 8, "hash table bucket")?;
-    Ok(Reader::new(bytes, offset).u64("hash table bucket")?)
+    Ok(ByteReader::new(bytes, offset).u64("hash table bucket")?)
 }
 
 /// Chains ascend, so that none is a circle.

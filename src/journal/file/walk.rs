@@ -2,7 +2,7 @@
 //! looks like an entry.
 
 use super::window::FileWindow;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::format::header::FileHeader;
 use crate::journal::format::layout;
 use crate::journal::format::layout::FOUND_MAX;
@@ -125,7 +125,7 @@ struct ObjectHead {
 
 impl ObjectHead {
     fn parse(bytes: &[u8], offset: u64) -> Option<Self> {
-        let mut reader = Reader::new(bytes, offset);
+        let mut reader = ByteReader::new(bytes, offset);
         let seen = Self {
             kind: reader.u8("object type").ok()?,
             flags: reader.u8("object flags").ok()?,

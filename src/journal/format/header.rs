@@ -4,7 +4,7 @@ use super::error::Error;
 use super::hash;
 use super::id::Id128;
 use super::layout;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 
 /// The part of a header that other modules need.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub(crate) struct FileHeader {
 impl FileHeader {
     /// Reads the beginning of a file, as much of it as there is.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(bytes, 0);
+        let mut reader = ByteReader::new(bytes, 0);
         if reader.array("file signature")? != layout::SIGNATURE {
             return Err(corrupt("file signature", 0, "LPKSHHRH", 0));
         }
@@ -163,12 +163,12 @@ fn checked_flags(flags: u32) -> Result<u32, Error> {
     })
 }
 
-fn id(reader: &mut Reader<'_>, what: &'static str) -> Result<Id128, Error> {
+fn id(reader: &mut ByteReader<'_>, what: &'static str) -> Result<Id128, Error> {
     Ok(Id128::new(reader.array(what)?))
 }
 
 /// The number behind `skip` bytes of other fields.
-fn after(reader: &mut Reader<'_>, skip: usize, what: &'static str) -> Result<u64, Error> {
+fn after(reader: &mut ByteReader<'_>, skip: usize, what: &'static str) -> Result<u64, Error> {
     reader.take(skip, what)?;
     Ok(reader.u64(what)?)
 }

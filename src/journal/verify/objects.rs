@@ -1,7 +1,7 @@
 //! The walk over all objects of a file: each by itself, and the entries in their order.
 
 use super::span;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::journal::figures::Figures;
 use crate::journal::file::data::DataHead;
 use crate::journal::file::journal_file::EntryHead;
@@ -198,7 +198,7 @@ impl VerifiedObjects {
         let length =
             length.ok_or_else(|| corrupt("field object size", offset + 8, "a name", size))?;
         let bytes = parts.window.sequential(offset, length, "field object")?;
-        let mut reader = Reader::new(bytes, offset);
+        let mut reader = ByteReader::new(bytes, offset);
         reader.take(16, "object header")?;
         let field = FieldObject {
             offset,
@@ -294,7 +294,7 @@ impl VerifiedObjects {
         self.items.clear();
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         let bytes = parts.window.sequential(offset, length, "entry items")?;
-        let mut reader = Reader::new(bytes, offset);
+        let mut reader = ByteReader::new(bytes, offset);
         reader.take(layout::ENTRY_ITEMS, "entry")?;
         while !reader.is_empty() {
             let item = if parts.header.compact() {
@@ -508,7 +508,7 @@ fn has(parts: &FileParts<'_>, flag: u32) -> bool {
 /// Type, flags and size of the object at `offset`.
 fn object_header(window: &mut FileWindow, offset: u64) -> Result<(u8, u8, u64), Error> {
     let bytes = window.sequential(offset, 16, "object header")?;
-    let mut reader = Reader::new(bytes, offset);
+    let mut reader = ByteReader::new(bytes, offset);
     let kind = reader.u8("object type")?;
     let flags = reader.u8("object flags")?;
     reader.take(6, "reserved bytes")?;
@@ -527,7 +527,7 @@ pub(super) fn each_number(
     let end = start.saturating_add(length);
     while at < end {
         let piece = usize::try_from((end - at).min(PIECE_BYTES)).unwrap_or(0);
-        let mut reader = Reader::new(window.sequential(at, piece, "numbers")?, at);
+        let mut reader = ByteReader::new(window.sequential(at, piece, "numbers")?, at);
         while !reader.is_empty() {
             let place = reader.offset();
             let number = if width == 4 {

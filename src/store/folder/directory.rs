@@ -1,4 +1,4 @@
-//! The folder of a store: names of its files, the `STORE` and `LOCK` files, making and removing with care.
+//! The folder of a store: the names of its files, the `STORE` and `LOCK` files, and durable creation and removal of files.
 
 use crate::disk::{Disk, DiskFile};
 use crate::store::error::Error;
@@ -14,18 +14,18 @@ use std::sync::Arc;
 pub(in crate::store) struct Directory {
     pub(in crate::store) disk: Arc<dyn Disk>,
     pub(in crate::store) root: PathBuf,
-    /// For the segments that are opened here.
+    /// The cache for the segments that are opened here.
     pub(in crate::store) cache: Arc<Cache>,
 }
 
-/// What a name in the folder means.
+/// The meaning of a name in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Name {
     Active(u64),
     Sealed(u64),
-    /// Begun and not finished.
+    /// An unfinished file.
     Temporary,
-    /// None of the store's segments.
+    /// Not a segment of the store.
     Other,
 }
 
@@ -59,7 +59,7 @@ impl Name {
 /// The digits of 2^64.
 const ID_DIGITS: usize = 20;
 
-/// The names of a store's segment files, each kind ascending.
+/// The segment files of a store, each kind ascending.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Listing {
     pub(in crate::store) active: Vec<u64>,
@@ -77,7 +77,7 @@ impl Directory {
         }
     }
 
-    /// The folder that holds the store of this one: itself, or the one of a restore that is to take its place.
+    /// The folder of the current store: this one, or that of a restore that will replace it.
     pub(in crate::store) fn current(&self) -> Self {
         let restoring = self.root.join(RESTORING);
         let is_decided = self.disk.open(&restoring.join(STORE_FILE)).is_ok();
@@ -116,7 +116,7 @@ impl Directory {
         Ok(listing)
     }
 
-    /// Makes a file under a temporary name, to be given its own by [`Self::commit`].
+    /// Creates a file with a temporary name; [`Self::commit`] gives it its own.
     pub(in crate::store) fn create(
         &self,
         path: &Path,
@@ -129,25 +129,25 @@ impl Directory {
         Ok((file, temporary))
     }
 
-    /// Removes a file that was begun and will not be finished.
+    /// Removes the temporary file of a path.
     pub(in crate::store) fn discard(&self, path: &Path) -> Result<(), Error> {
         self.remove(&temporary(path))
     }
 
-    /// Gives a file that is written and synced its name, for good.
+    /// Gives a written and synced file its name, durably.
     pub(in crate::store) fn commit(&self, path: &Path) -> Result<(), Error> {
         self.name(path)?;
         self.sync()
     }
 
-    /// Gives a file that is written and synced its name, which a power loss may take back.
+    /// Gives a written and synced file its name, which a power loss may undo.
     pub(in crate::store) fn name(&self, path: &Path) -> Result<(), Error> {
         self.disk
             .rename(&temporary(path), path)
             .map_err(Error::io("rename", path))
     }
 
-    /// Makes a small file, whole or not at all.
+    /// Writes a small file atomically.
     fn write_whole(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
         let (file, temporary) = self.create(path)?;
         file.write_all_at(content, 0)
@@ -165,7 +165,7 @@ impl Directory {
         }
     }
 
-    /// Removes every segment file, and what was begun and not finished.
+    /// Removes all segment files and unfinished files.
     pub(in crate::store) fn remove_segments(&self) -> Result<(), Error> {
         let listing = self.list()?;
         for path in self.segments(&listing).chain(listing.temporary.clone()) {
@@ -186,7 +186,7 @@ impl Directory {
         self.remove_in_order(&self.root.join(STORE_FILE))
     }
 
-    /// Gives the file that makes another folder a store to this one.
+    /// Moves the `STORE` file of another folder to this one.
     pub(in crate::store) fn take_identity(&self, from: &Self) -> Result<(), Error> {
         let path = self.root.join(STORE_FILE);
         self.disk
@@ -196,7 +196,7 @@ impl Directory {
         from.sync()
     }
 
-    /// Removes the folder, which must hold nothing but a lock file.
+    /// Removes the folder, which must contain nothing but a lock file.
     pub(in crate::store) fn remove_folder(&self) -> Result<(), Error> {
         self.remove(&self.root.join(LOCK_FILE))?;
         self.disk
@@ -205,14 +205,14 @@ impl Directory {
         self.sync_above()
     }
 
-    /// Removes a file and makes that durable, so that of several files a power loss never undoes the removal of an older one
-    /// alone: what is left has no gap.
+    /// Removes a file durably, so that a power loss never undoes the removal of an older file alone: the remaining files have no
+    /// gap.
     pub(in crate::store) fn remove_in_order(&self, path: &Path) -> Result<(), Error> {
         self.remove(path)?;
         self.sync()
     }
 
-    /// Gives a file of another folder a name here too; where links are not to be had, copies it.
+    /// Links a file of another folder into this one; copies it if the file system has no links.
     pub(in crate::store) fn link(&self, path: &Path) -> Result<(), Error> {
         let target = self.here(path);
         match self.disk.hard_link(path, &target) {
@@ -262,7 +262,7 @@ impl Directory {
         self.root.join(path.file_name().unwrap_or_default())
     }
 
-    /// Takes a file out of the store without removing it.
+    /// Renames a file so that it is no longer part of the store.
     pub(in crate::store) fn set_aside(&self, path: &Path) -> Result<(), Error> {
         let mut aside = path.as_os_str().to_owned();
         aside.push(".damaged");
@@ -272,7 +272,7 @@ impl Directory {
         self.sync()
     }
 
-    /// Makes the folder itself survive a power loss, and those above it, which may be new as well.
+    /// Makes the folder and its ancestors durable, which may be new as well.
     pub(in crate::store) fn sync_above(&self) -> Result<(), Error> {
         for above in self.root.ancestors().skip(1) {
             let above = if above.as_os_str().is_empty() {
@@ -281,7 +281,7 @@ impl Directory {
                 above
             };
             match self.disk.sync_dir(above) {
-                // Who may not read a folder did not make it.
+                // A process that may not read a folder did not create it.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
                 result => result.map_err(Error::io("sync", above))?,
             }
@@ -293,7 +293,7 @@ impl Directory {
         self.sync_names().map_err(Error::io("sync", &self.root))
     }
 
-    /// The same with the error as it comes.
+    /// The same with the unconverted error.
     pub(in crate::store) fn sync_names(&self) -> io::Result<()> {
         self.disk.sync_dir(&self.root)
     }
@@ -303,13 +303,13 @@ impl Directory {
         Micros::from(self.disk.now())
     }
 
-    /// Whether a lock that was taken here is still that of the folder.
+    /// Whether a lock that was taken here still belongs to the folder.
     pub(in crate::store) fn is_locked_by(&self, lock: &dyn DiskFile) -> bool {
         let at_path = lock.is_at(&self.root.join(LOCK_FILE));
         at_path.unwrap_or(false)
     }
 
-    /// Takes the store for this process, for as long as the handle lives.
+    /// Locks the store for this process, until the handle is dropped.
     pub(in crate::store) fn lock(&self) -> Result<Arc<dyn DiskFile>, Error> {
         let path = self.root.join(LOCK_FILE);
         let locked = self.disk.lock(&path).map_err(Error::io("lock", &path))?;
@@ -326,7 +326,7 @@ impl Directory {
             .and_then(|()| file.set_length(pid.len() as u64))
             .map_err(Error::io("write", &path));
         match written {
-            // The number only helps whoever comes second: a full file system must not keep the first out.
+            // The process id is only a hint for the next process: a full file system must not prevent opening.
             Err(Error::Full { .. }) | Ok(()) => Ok(file),
             Err(error) => Err(error),
         }
@@ -360,7 +360,7 @@ impl Directory {
     }
 }
 
-/// Another file system, or one without hard links.
+/// Whether the error is due to another file system, or one without hard links.
 fn is_no_link(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -371,10 +371,10 @@ fn is_no_link(error: &io::Error) -> bool {
     )
 }
 
-/// Copied at once.
+/// The size of the buffer for copying.
 const COPY_BYTES: usize = 256 << 10;
 
-/// The name of a file that is begun and not finished.
+/// The temporary name of a file.
 pub(in crate::store) fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
@@ -383,12 +383,12 @@ pub(in crate::store) fn temporary(path: &Path) -> PathBuf {
 
 const STORE_FILE: &str = "STORE";
 const LOCK_FILE: &str = "LOCK";
-/// A store that takes the place of the one above it.
+/// The folder of a store that will replace the one in its parent.
 pub(in crate::store) const RESTORING: &str = "restoring";
-/// `STORE` takes some 150 bytes.
+/// `STORE` has about 150 bytes.
 const SMALL_FILE_MAX: u64 = 4096;
 
-/// What the `STORE` file says: which store this is.
+/// The content of the `STORE` file: the identity of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Identity {
     pub(in crate::store) store: StoreId,
@@ -397,7 +397,7 @@ pub(in crate::store) struct Identity {
 }
 
 impl Identity {
-    /// A new store, made now by this program.
+    /// The identity of a new store.
     pub(in crate::store) fn new() -> io::Result<Self> {
         let mut store = [0; 16];
         getrandom::fill(&mut store).map_err(io::Error::other)?;
@@ -408,7 +408,7 @@ impl Identity {
         })
     }
 
-    /// A store that is known by its segments.
+    /// The identity of a store according to its segments.
     pub(in crate::store) fn known(store: StoreId, created: Micros) -> Self {
         Self {
             store,
@@ -417,7 +417,7 @@ impl Identity {
         }
     }
 
-    /// The program that made it.
+    /// The program that created it.
     pub(in crate::store) fn by(&self) -> &str {
         &self.by
     }
@@ -470,7 +470,7 @@ impl Identity {
     }
 }
 
-/// The program that makes stores.
+/// This program.
 const BY: &str = concat!("vmlog ", env!("CARGO_PKG_VERSION"));
 const CRC_LINE_LENGTH: usize = "crc 00000000\n".len();
 
@@ -480,7 +480,7 @@ mod tests {
     use crate::disk::RealDisk;
 
     #[test]
-    fn names_come_back_and_strangers_are_left_alone() {
+    fn names_round_trip_and_other_names_are_ignored() {
         for name in [Name::Active(1), Name::Sealed(u64::MAX), Name::Sealed(0)] {
             assert_eq!(Name::parse(&name.file_name().unwrap()), name);
         }
@@ -503,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_comes_back_and_every_flip_and_prefix_is_seen() {
+    fn identity_round_trips_and_every_flip_and_prefix_is_refused() {
         let path = Path::new("STORE");
         let identity = Identity::new().unwrap();
         let text = identity.to_text().into_bytes();
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_locker_learns_who_holds_it() {
+    fn second_lock_is_refused_with_the_process_id_of_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::new(Arc::new(RealDisk), dir.path());
         let held = directory.lock().unwrap();

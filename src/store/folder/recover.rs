@@ -1,4 +1,4 @@
-//! Opening: what the files of a folder say after any kind of end.
+//! Reading the files of a folder, after a clean end or a crash.
 
 use super::directory::{Directory, Identity, Listing};
 use super::scan::{self, ScannedFile};
@@ -12,16 +12,16 @@ use crate::time::Micros;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A sealed segment and what its file costs.
+/// A sealed segment and its file.
 #[derive(Debug)]
 pub(in crate::store) struct SealedFile {
     pub(in crate::store) segment: Arc<Segment>,
     pub(in crate::store) path: PathBuf,
     pub(in crate::store) bytes: u64,
-    /// When it was begun, by the clock of that moment; `None` when its header is damaged.
+    /// When it was created, by the clock at that time; `None` if its header is damaged.
     pub(in crate::store) begun: Option<Micros>,
     pub(in crate::store) facts: Facts,
-    /// Damage that costs no record.
+    /// Damage that loses no record.
     pub(in crate::store) damage: Vec<Error>,
 }
 
@@ -34,13 +34,13 @@ pub(in crate::store) struct LostFile {
     pub(in crate::store) error: Error,
 }
 
-/// Every file of a store, read.
+/// The files of a store.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Found {
     pub(in crate::store) sealed: Vec<SealedFile>,
-    /// Ascending; all but the last are frozen.
+    /// Ascending by id; all but the last are frozen.
     pub(in crate::store) active: Vec<ScannedFile>,
-    /// Files whose records stand in a sealed file as well: they may go.
+    /// Files whose records are in a sealed file as well: they can be removed.
     pub(in crate::store) leftover: Vec<PathBuf>,
     pub(in crate::store) lost: Vec<LostFile>,
 }
@@ -50,7 +50,7 @@ impl Found {
         self.sealed.is_empty() && self.active.is_empty() && self.lost.is_empty()
     }
 
-    /// Whether a sealed file holds the records of the file with this first id too: it was sealed from it, or compacted.
+    /// Whether a sealed file also has the records of the file with this first id: it was sealed from it, or merged from it.
     fn covers(&self, first_id: u64) -> bool {
         let sealed = self.sealed.iter();
         sealed
@@ -58,28 +58,28 @@ impl Found {
             .any(|file| file.segment.ids().contains(&first_id))
     }
 
-    /// The low-water id that the files tell; ids begin at 1.
+    /// The low-water id according to the files; ids start at 1.
     pub(in crate::store) fn low_water(&self) -> u64 {
         let sealed = self.sealed.iter().map(|file| file.facts.low_water);
         let active = self.active.iter().map(|file| file.index.low_water);
         sealed.chain(active).fold(1, u64::max)
     }
 
-    /// The id behind all that is known, and behind what may have been in files that cannot be read.
+    /// The id after all known ones, and after all that files that cannot be read may have.
     pub(in crate::store) fn next_id(&self) -> u64 {
         let sealed = self.sealed.iter().map(|file| file.segment.ids().end);
         let active = self.active.iter().map(|file| file.index.next_id);
         let lost = self.lost.iter();
         let lost = lost.map(|file| file.first_id.saturating_add(UNKNOWN_IDS));
         let all = sealed.chain(active);
-        // What an active file says of the next id holds for all before it.
+        // The next id of an active file is above those of all earlier files.
         match self.active.last() {
             Some(newest) if newest.index.has_state => all.fold(1, u64::max),
             _ => all.chain(lost).fold(1, u64::max),
         }
     }
 
-    /// The positions that the last file tells.
+    /// The positions of the last file.
     pub(in crate::store) fn newest_positions(&self) -> Positions {
         let sealed = self.sealed.iter();
         let sealed = sealed.map(|file| (file.segment.ids().start, &file.facts.positions));
@@ -137,7 +137,7 @@ pub(in crate::store) fn open_sealed(
     })
 }
 
-/// Opens every file in `listing`. Damage costs what is damaged; only what the operating system refuses is an error.
+/// Opens every file in `listing`. Damage is part of the result; only a failed call to the operating system is an error.
 pub(in crate::store) fn open_all(
     directory: &Directory,
     listing: &Listing,
@@ -184,14 +184,14 @@ fn lost_file(directory: &Directory, first_id: u64, error: Error) -> Result<LostF
     })
 }
 
-/// A file that lost its first frame gets the positions that held when the files before it ended.
+/// A file that lost its first frame gets the positions from the end of the previous file.
 fn inherit_positions(scanned: &mut ScannedFile, found: &Found) {
     let mut positions = found.newest_positions();
     positions.append(&mut scanned.index.positions);
     scanned.index.positions = positions;
 }
 
-/// Which store the segments of a folder without a readable `STORE` file say they are of: the newest that can be read.
+/// The identity according to the newest readable segment, for a folder without a readable `STORE` file.
 pub(in crate::store) fn identity_of_segments(
     directory: &Directory,
 ) -> Result<Option<Identity>, Error> {
@@ -212,5 +212,5 @@ pub(in crate::store) fn identity_of_segments(
     Ok(None)
 }
 
-/// More ids than a file has records: a file that cannot be read may have given so many away, and an id is never given twice.
+/// More ids than a file has records: a file that cannot be read may have used this many, and an id is never used twice.
 pub(in crate::store) const UNKNOWN_IDS: u64 = 1 << 24;

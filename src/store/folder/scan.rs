@@ -1,7 +1,7 @@
-//! Reading an active file from end to end, past damage where that is what it is.
+//! Reading an active file from start to end, past damaged frames.
 //!
-//! Every frame says how much of the file was durable when it was written. A bad frame below what some later frame vouches for
-//! is damage: the frames behind it are read. A bad frame that none vouches for is a tail torn by a crash, and the end.
+//! Every frame says how much of the file was synced when it was written. A bad frame that was synced, according to a later frame, is
+//! damaged: the frames after it are read. Any other bad frame was torn by a crash, and the file ends there.
 
 use super::directory::Directory;
 use crate::disk::DiskFile;
@@ -22,15 +22,15 @@ pub(in crate::store) struct ScannedFile {
     pub(in crate::store) header: Header,
     pub(in crate::store) header_damaged: bool,
     pub(in crate::store) index: Index,
-    /// Where its last whole frame ends.
+    /// The end of its last complete frame.
     pub(in crate::store) length: u64,
-    /// Bytes behind that.
+    /// The number of bytes after that.
     pub(in crate::store) torn: u64,
-    /// Bad frames with good ones behind them.
+    /// Damaged frames with complete ones after them.
     pub(in crate::store) holes: Vec<Error>,
 }
 
-/// Reads the active file with this first id, in the store with this id; `write` when it will be appended to.
+/// Reads the active file with this first id, in the store with this id. `write`: it will be appended to.
 pub(in crate::store) fn scan_active(
     directory: &Directory,
     first_id: u64,
@@ -47,7 +47,7 @@ pub(in crate::store) fn scan_active(
     scan_file(file, path, first_id, store, &mut |_| {})
 }
 
-/// Reads an active file from end to end; `visit` is shown every whole frame.
+/// Reads an active file from start to end; `visit` gets every complete frame.
 pub(in crate::store) fn scan_file(
     file: Arc<dyn DiskFile>,
     path: PathBuf,
@@ -91,18 +91,18 @@ struct Scan {
     file: ActiveFile,
     file_length: u64,
     window: Window,
-    /// Bytes that some frame says were durable, once that was asked.
+    /// The synced bytes according to later frames, once they were searched.
     vouched: Option<u64>,
     holes: Vec<Error>,
 }
 
 impl Scan {
-    /// `None` when it is damaged: the folder and the file's name tell all that is needed of it.
+    /// `None` if it is damaged: the folder and the file name have the needed information.
     fn header(&mut self, first_id: u64) -> Result<Option<Header>, Error> {
         let path: Arc<PathBuf> = Arc::clone(&self.file.path);
         let bytes = self.read(0, HEADER_LENGTH)?.unwrap_or_default();
         match Header::decode(bytes, FileKind::Active, &path) {
-            // In a fork it is the id of the store that the file was written in.
+            // A file of a fork has the id of the store in which it was written.
             Ok(header) if header.first_id == first_id => {
                 self.file.store = header.store;
                 Ok(Some(header))
@@ -112,7 +112,7 @@ impl Scan {
         }
     }
 
-    /// Replays every frame; returns where the last whole one ends.
+    /// Replays every frame; returns the end of the last complete one.
     fn run(&mut self, index: &mut Index, visit: &mut dyn FnMut(&Frame<'_>)) -> Result<u64, Error> {
         let mut offset = HEADER_LENGTH as u64;
         loop {
@@ -138,7 +138,7 @@ impl Scan {
         }
     }
 
-    /// The next whole frame behind a bad one at `bad`, when some frame vouches for what is at `bad`.
+    /// The next complete frame after a bad one at `bad`, if a later frame says that `bad` was synced.
     fn next_vouched(&mut self, bad: u64) -> Result<Option<u64>, Error> {
         if bad >= self.file_length {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Scan {
         Ok(self.search(bad + 1, &mut tries)?.map(|(at, _)| at))
     }
 
-    /// The most that a frame behind `from` says was durable.
+    /// The maximum of the synced bytes according to the frames after `from`.
     fn greatest_durable(&mut self, from: u64) -> Result<u64, Error> {
         let mut greatest = 0;
         let mut offset = from + 1;
@@ -165,7 +165,7 @@ impl Scan {
         Ok(greatest)
     }
 
-    /// The next whole frame from `offset` on, by its magic: where it is and what it vouches for.
+    /// Finds the next complete frame from `offset` on by its magic: its offset, and the synced bytes according to it.
     fn search(&mut self, mut offset: u64, tries: &mut u32) -> Result<Option<(u64, u64)>, Error> {
         while *tries > 0 {
             let rest = self.file_length.saturating_sub(offset);
@@ -190,7 +190,7 @@ impl Scan {
         Ok(None)
     }
 
-    /// The frame at `offset`, if it is whole.
+    /// The frame at `offset`, if it is complete.
     fn frame(&mut self, offset: u64) -> Result<Option<Frame<'_>>, Error> {
         let store = self.file.store;
         let header = self.read(offset, FRAME_HEADER_LENGTH)?;
@@ -201,14 +201,14 @@ impl Scan {
         Ok(bytes.and_then(|bytes| frame::parse(bytes, Place { store, offset })))
     }
 
-    /// `length` bytes from `offset`; `None` when the file ends before.
+    /// `length` bytes from `offset`; `None` if the file ends before.
     fn read(&mut self, offset: u64, length: usize) -> Result<Option<&[u8]>, Error> {
         self.window
             .read(&self.file, offset, length, self.file_length)
     }
 }
 
-/// The part of a file that was read last.
+/// The part of a file that is in memory.
 #[derive(Debug, Default)]
 struct Window {
     start: u64,
@@ -241,9 +241,9 @@ impl Window {
     }
 }
 
-/// Few reads, little memory.
+/// Large enough for few reads, small enough for little memory.
 const WINDOW_BYTES: u64 = 1 << 20;
-/// Of these the magic is looked for at once.
+/// The magic is searched in parts of this size.
 const SEARCH_BYTES: u64 = 64 << 10;
-/// Messages full of the magic could make each of them a crc over all that follows: after so many, what is left is given up.
+/// The maximum number of attempts. Messages could contain the magic many times, each of which costs a crc over the rest of the file.
 const TRIES_MAX: u32 = 100_000;

@@ -1,8 +1,8 @@
-//! Payloads of frames: records in columns, positions, the low-water id.
+//! Payloads of batch frames: records in columns, and positions.
 
 use super::layout::VALUE_FORGOTTEN;
 use super::metadata::cbor;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::bytes::Truncated;
 use crate::record::{Level, Metadata, Position, Positions, Record, Source};
 use crate::time::Micros;
@@ -17,7 +17,7 @@ pub(in crate::store) struct Dictionary {
 }
 
 impl Dictionary {
-    /// The number of a source, which it gets if it is new.
+    /// The number of a source; a new source gets the next one.
     fn number(&mut self, source: &Source) -> u32 {
         if let Some(number) = self.numbers.get(source) {
             return *number;
@@ -28,7 +28,7 @@ impl Dictionary {
         number
     }
 
-    /// Takes in what a frame says: a source under its number. Numbers are skipped where the frame that gave them was lost.
+    /// Adds a source with the number that a frame gives it. Numbers are missing if the frame that assigned them was lost.
     pub(in crate::store) fn learn(&mut self, number: u32, source: &Source) -> Result<(), Damage> {
         let index = number as usize;
         if let Some(known) = self.names.get(index)
@@ -51,7 +51,7 @@ impl Dictionary {
         Ok(())
     }
 
-    /// Forgets all but the first `count`: the frame that brought the others was not written.
+    /// Removes all but the first `count` sources: the frame that added the others was not written.
     pub(in crate::store) fn truncate(&mut self, count: usize) {
         for source in self.names.iter().skip(count) {
             self.numbers.remove(source);
@@ -64,28 +64,28 @@ impl Dictionary {
     }
 }
 
-/// Stands under a number whose source is not known; no row has it.
+/// The placeholder for a number whose source is unknown; no row has it.
 fn unnamed() -> Source {
     Source::new(UNNAMED, "")
 }
 
 const UNNAMED: &str = "?";
 
-/// Numbers that may be skipped: more than a frame can give.
+/// The maximum gap between numbers: more than a frame can assign.
 const SKIPPED_MAX: usize = 1 << 20;
 
-/// Buffers that encoding needs, kept between batches.
+/// Buffers for encoding, reused between batches.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Scratch {
     sources: Vec<u32>,
-    /// The same, each once.
+    /// The same without duplicates.
     distinct: Vec<u32>,
     metadata: Vec<u8>,
     metadata_lengths: Vec<u32>,
 }
 
-/// Appends the payload of a batch frame. It names every source that its rows have, so that it can be read when the frames
-/// before it are lost. Sources that are new stand in `dictionary` afterwards.
+/// Appends the payload of a batch frame. It names every source of its rows, so that it can be read if earlier frames are lost. New
+/// sources are added to `dictionary`.
 pub(in crate::store) fn encode<'a>(
     out: &mut Vec<u8>,
     first_id: u64,
@@ -140,7 +140,7 @@ pub(in crate::store) fn encode<'a>(
     out.extend_from_slice(&scratch.metadata);
 }
 
-/// A length as the format holds it. What does not fit makes the payload too large for its frame, which is refused.
+/// A length as the format stores it. One that does not fit makes the payload too large for its frame, which is refused.
 fn saturated(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -150,7 +150,7 @@ pub(in crate::store) fn put_count(out: &mut Vec<u8>, count: usize) {
     out.extend_from_slice(&saturated(count).to_le_bytes());
 }
 
-/// Appends source names, each behind its length.
+/// Appends source names, each preceded by its length.
 pub(in crate::store) fn put_sources<'a>(
     out: &mut Vec<u8>,
     sources: impl IntoIterator<Item = &'a Source>,
@@ -181,13 +181,13 @@ pub(in crate::store) fn put_positions(out: &mut Vec<u8>, positions: &Positions) 
 
 /// Reads source names.
 pub(in crate::store) fn read_sources(
-    reader: &mut Reader<'_>,
+    reader: &mut ByteReader<'_>,
     count: u32,
 ) -> Result<Vec<Source>, Damage> {
     (0..count).map(|_| read_source(reader)).collect()
 }
 
-fn read_source(reader: &mut Reader<'_>) -> Result<Source, Damage> {
+fn read_source(reader: &mut ByteReader<'_>) -> Result<Source, Damage> {
     let length = reader.u16("source length")?;
     let name = reader.take(length.into(), "source")?;
     let name = str::from_utf8(name).map_err(|_| Damage("source"))?;
@@ -196,7 +196,7 @@ fn read_source(reader: &mut Reader<'_>) -> Result<Source, Damage> {
 
 /// Reads positions.
 pub(in crate::store) fn read_positions(
-    reader: &mut Reader<'_>,
+    reader: &mut ByteReader<'_>,
     count: u32,
 ) -> Result<Vec<Position>, Damage> {
     (0..count)
@@ -215,7 +215,7 @@ pub(in crate::store) fn read_positions(
         .collect()
 }
 
-/// Which part of a payload is not as it should be.
+/// The damaged part of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Damage(pub(in crate::store) &'static str);
 
@@ -225,7 +225,7 @@ impl From<Truncated> for Damage {
     }
 }
 
-/// The payload of a batch frame, cut into its columns.
+/// The payload of a batch frame, split into its columns.
 #[derive(Debug)]
 pub(in crate::store) struct Batch<'a> {
     pub(in crate::store) first_id: u64,
@@ -243,7 +243,7 @@ pub(in crate::store) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(in crate::store) fn decode(payload: &'a [u8]) -> Result<Self, Damage> {
-        let mut reader = Reader::new(payload, 0);
+        let mut reader = ByteReader::new(payload, 0);
         let first_id = reader.u64("first id")?;
         let rows = reader.u32("row count")? as usize;
         let source_count = reader.u32("source count")?;
@@ -295,7 +295,7 @@ impl<'a> Batch<'a> {
         self.sources.iter().map(|bytes| u32::from_le_bytes(*bytes))
     }
 
-    /// `None` for a number that is no level.
+    /// `None` for an invalid number.
     pub(in crate::store) fn levels(&self) -> impl Iterator<Item = Option<Level>> {
         let numbers = self.levels.iter();
         numbers.map(|number| Level::from_index((*number).into()))
@@ -311,12 +311,12 @@ impl<'a> Batch<'a> {
         numbers.map(|bytes| u32::from_le_bytes(*bytes))
     }
 
-    /// All messages, one after another.
+    /// All messages, concatenated.
     pub(in crate::store) fn text(&self) -> &'a str {
         self.messages
     }
 
-    /// All metadata, one after another.
+    /// All metadata, concatenated.
     pub(in crate::store) fn metadata(&self) -> &'a [u8] {
         self.metadata
     }
@@ -332,7 +332,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// Each message; `None` where a length cuts a char.
+    /// Each message; `None` if a length splits a character.
     pub(in crate::store) fn messages(&self) -> impl Iterator<Item = Option<&'a str>> {
         let mut rest = Some(self.messages);
         self.message_lengths().map(move |length| {
@@ -349,7 +349,7 @@ pub(in crate::store) fn decode_metadata(bytes: &[u8]) -> Option<Metadata> {
 }
 
 fn column<'a, const N: usize>(
-    reader: &mut Reader<'a>,
+    reader: &mut ByteReader<'a>,
     rows: usize,
     what: &'static str,
 ) -> Result<&'a [[u8; N]], Damage> {

@@ -1,9 +1,9 @@
-//! Columns of a sealed block: numbers as varints, and every column as one compressed chunk.
+//! Encoding of columns: numbers as varints, and each column as one compressed chunk.
 
 use std::cell::RefCell;
 use std::io;
 
-/// Appends `value`, seven bits a byte, lowest first; the top bit says that more follow.
+/// Appends `value`, seven bits in each byte, lowest first; the top bit says that another byte follows.
 pub(in crate::store) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -12,7 +12,7 @@ pub(in crate::store) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// Appends `value` so that small numbers of either sign are short.
+/// Appends `value` so that small numbers of either sign take few bytes.
 pub(in crate::store) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
     put_varint(
         out,
@@ -20,9 +20,9 @@ pub(in crate::store) fn put_zigzag(out: &mut Vec<u8>, value: i64) {
     );
 }
 
-/// Reads `count` varints that must fill `bytes`; `None` when they do not.
+/// Decodes `count` varints that must fill `bytes`; `None` if they do not.
 pub(in crate::store) fn varints(bytes: &[u8], count: usize) -> Option<Vec<u64>> {
-    // Each takes a byte at least, so that a wrong count cannot ask for more memory than the bytes did.
+    // Each takes at least a byte, so that a wrong count cannot allocate more memory than the bytes take.
     if bytes.len() < count {
         return None;
     }
@@ -46,8 +46,8 @@ pub(in crate::store) fn varints(bytes: &[u8], count: usize) -> Option<Vec<u64>> 
     rest.is_empty().then_some(values)
 }
 
-/// The first two varints of `bytes`, where both are within its first eight bytes, and what stands behind them. Where the second
-/// begins is known without waiting for the first: two take the time of one.
+/// The first two varints of `bytes` and the bytes after them, if both are within the first eight bytes. The start of the second
+/// does not depend on decoding the first, so that two take the time of one.
 #[inline]
 fn two_varints(bytes: &[u8]) -> Option<([u64; 2], &[u8])> {
     let word = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
@@ -58,21 +58,21 @@ fn two_varints(bytes: &[u8]) -> Option<([u64; 2], &[u8])> {
     }
     let first = ends.trailing_zeros() + 1;
     let length = later.trailing_zeros() / 8 + 1;
-    // All bits up to that which says that nothing follows.
+    // All bits up to the cleared top bit.
     let up_to = |end: u64| word & (end ^ end.wrapping_sub(1));
     let pair = [joined(up_to(ends)), joined(up_to(later) >> first)];
     Some((pair, bytes.get(length as usize..)?))
 }
 
-/// The first varint of `bytes` and what stands behind it.
+/// The first varint of `bytes` and the bytes after it.
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    // Lengths vary from one to the next: without a branch for each byte this takes half the time.
+    // Lengths vary, so that a branch for each byte would be mispredicted: this takes half the time.
     if let Some(word) = bytes.first_chunk::<8>() {
         let word = u64::from_le_bytes(*word);
         let last = !word & CONTINUED;
         if last != 0 {
             let length = last.trailing_zeros() / 8 + 1;
-            // All bits up to that which says that nothing follows.
+            // All bits up to the cleared top bit.
             let own = word & (last ^ (last - 1));
             return Some((joined(own), bytes.get(length as usize..)?));
         }
@@ -80,17 +80,17 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     long_varint(bytes)
 }
 
-/// In each byte of a varint: another follows.
+/// The bit of each byte that says that another follows.
 const CONTINUED: u64 = 0x8080_8080_8080_8080;
 
-/// The seven low bits of each byte, one after another.
+/// The seven low bits of each byte, joined.
 fn joined(bytes: u64) -> u64 {
     let bits = (bytes & 0x007f_007f_007f_007f) | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
     let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
     (bits & 0x0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4
 }
 
-/// Near the end, or of more than eight bytes.
+/// A varint near the end of the bytes, or of more than eight bytes.
 fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0_u64;
     let mut rest = bytes;
@@ -148,7 +148,7 @@ pub(in crate::store) fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
-/// Compresses chunks, one after another, with one context.
+/// Compresses chunks with one context.
 pub(in crate::store) struct Compressor(zstd::bulk::Compressor<'static>);
 
 impl Compressor {
@@ -156,7 +156,7 @@ impl Compressor {
         zstd::bulk::Compressor::new(LEVEL).map(Self)
     }
 
-    /// Appends `raw` to `out`, compressed, or as it is where that is not shorter; the length says which. Returns the length.
+    /// Appends `raw` to `out`, compressed if that is shorter. Returns the stored length, which is that of `raw` if it is not.
     pub(in crate::store) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) -> io::Result<usize> {
         let start = out.len();
         out.resize(start + zstd::zstd_safe::compress_bound(raw.len()), 0);
@@ -178,7 +178,7 @@ impl std::fmt::Debug for Compressor {
     }
 }
 
-/// The `raw_length` bytes that a chunk holds; `None` when it does not hold just so many.
+/// The `raw_length` bytes of a chunk; `None` if it has another number of bytes.
 pub(in crate::store) fn decompress(stored: &[u8], raw_length: usize) -> Option<Vec<u8>> {
     if stored.len() == raw_length {
         return Some(stored.to_vec());
@@ -202,9 +202,9 @@ pub(in crate::store) fn decompress(stored: &[u8], raw_length: usize) -> Option<V
     })
 }
 
-/// Level 3 gains under 2 % of size here and costs a third of the speed.
+/// Level 3 would save less than 2 % of the size and cost a third of the speed.
 const LEVEL: i32 = 1;
-/// zstd's own limit: a block of 128 KiB that repeats one byte takes four. More is a lie that would cost memory.
+/// The limit of zstd: a block of 128 KiB of one repeated byte takes four bytes. A greater ratio is invalid and would cost memory.
 const RATIO_MAX: usize = 1 << 15;
 
 #[cfg(test)]
@@ -213,7 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn varints_have_one_form_of_each_length() {
+    fn varints_of_every_length_round_trip() {
         let mut out = vec![];
         for value in [0, 127, 128, 300, u64::MAX] {
             put_varint(&mut out, value);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_is_stored_as_it_is() {
+    fn incompressible_chunk_is_stored_uncompressed() {
         let mut compressor = Compressor::new().unwrap();
         let mut out = vec![9];
         assert_eq!(compressor.append(b"abc", &mut out).unwrap(), 3);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_is_a_lie_is_refused() {
+    fn wrong_length_is_refused() {
         let mut out = vec![];
         let raw = vec![7; 1 << 20];
         Compressor::new().unwrap().append(&raw, &mut out).unwrap();
@@ -249,7 +249,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_of_every_length_come_back(values in prop::collection::vec((any::<u64>(), 0u32..64), 0..50)) {
+        fn unsigned_numbers_round_trip(values in prop::collection::vec((any::<u64>(), 0u32..64), 0..50)) {
             let values: Vec<u64> = values.into_iter().map(|(value, shift)| value >> shift).collect();
             let mut out = vec![];
             for value in &values {
@@ -259,7 +259,7 @@ mod tests {
         }
 
         #[test]
-        fn numbers_come_back(values in prop::collection::vec(any::<i64>(), 0..50)) {
+        fn signed_numbers_round_trip(values in prop::collection::vec(any::<i64>(), 0..50)) {
             let mut out = vec![];
             for value in &values {
                 put_zigzag(&mut out, *value);
@@ -269,7 +269,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_come_back(raw in prop::collection::vec(0u8..4, 0..5000)) {
+        fn chunks_round_trip(raw in prop::collection::vec(0u8..4, 0..5000)) {
             let mut out = vec![];
             let length = Compressor::new().unwrap().append(&raw, &mut out).unwrap();
             prop_assert_eq!(length, out.len());

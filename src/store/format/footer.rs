@@ -1,5 +1,5 @@
-//! The end of a sealed file: the footer, which says what the blocks are and where, twice, and the trailer, which says where the
-//! footers are. Any one of header, trailer and footers may be damaged, and the file is still read.
+//! The end of a sealed file: two copies of the footer, which describes the blocks, and the trailer, which has the offsets of the
+//! footers. The file can be read if any one of header, trailer and footers is damaged.
 
 use super::batch::{self, Damage};
 use super::index::ngram;
@@ -9,7 +9,7 @@ use super::layout::{
     block_entry_length,
 };
 use super::summary::Summary;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::bytes::Truncated;
 use crate::record::{Positions, Source};
 use crate::store::error::Error;
@@ -17,7 +17,7 @@ use crate::time::Micros;
 use std::ops::Range;
 use std::path::Path;
 
-/// What a footer says.
+/// The content of a footer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Footer {
     pub(in crate::store) version: u32,
@@ -29,18 +29,18 @@ pub(in crate::store) struct Footer {
     pub(in crate::store) entries: Vec<Entry>,
 }
 
-/// What it says beside its blocks.
+/// The state of the store when a segment was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Facts {
     /// When the segment was sealed, by this machine's clock.
     pub(in crate::store) sealed: Micros,
     /// The low-water id at that time.
     pub(in crate::store) low_water: u64,
-    /// Every position after the segment's last record.
+    /// All positions after the last record of the segment.
     pub(in crate::store) positions: Positions,
 }
 
-/// What it says of a block.
+/// The entry of a block in the footer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Entry {
     pub(in crate::store) summary: Summary,
@@ -50,7 +50,7 @@ pub(in crate::store) struct Entry {
     pub(in crate::store) filter: Option<Chunk>,
 }
 
-/// A run of bytes in the file, checked by its crc.
+/// A range of bytes in the file with a crc.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::store) struct Chunk {
     pub(in crate::store) offset: u64,
@@ -67,7 +67,7 @@ impl Chunk {
 
 impl Entry {
     pub(in crate::store) fn chunk(&self, column: Column) -> Chunk {
-        // There is one for each variant.
+        // There is a chunk for each variant.
         self.chunks
             .get(column as usize)
             .copied()
@@ -103,7 +103,7 @@ impl Entry {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>, version: u32) -> Result<Self, Damage> {
+    fn decode(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, Damage> {
         let source = reader.u32("block source")?;
         let rows = reader.u32("block rows")?;
         let ids = reader.u64("block first id")?..reader.u64("block end id")?;
@@ -146,7 +146,7 @@ impl Entry {
         })
     }
 
-    /// Whether it says something that can be.
+    /// Whether its values are possible.
     fn is_sound(&self, source_count: usize, segment: &Range<u64>) -> bool {
         let Summary {
             source, rows, ids, ..
@@ -159,7 +159,7 @@ impl Entry {
 }
 
 /// The place of a chunk that is never compressed.
-fn read_uncompressed(reader: &mut Reader<'_>) -> Result<Chunk, Damage> {
+fn read_uncompressed(reader: &mut ByteReader<'_>) -> Result<Chunk, Damage> {
     let offset = reader.u64("chunk offset")?;
     let length = reader.u32("chunk length")?;
     Ok(Chunk {
@@ -171,7 +171,7 @@ fn read_uncompressed(reader: &mut Reader<'_>) -> Result<Chunk, Damage> {
 }
 
 impl Footer {
-    /// The whole footer, header and all. Its length does not depend on the offsets in it.
+    /// Encodes the footer with its header. The length does not depend on the offsets in it.
     pub(in crate::store) fn encode(&self, store: StoreId) -> Vec<u8> {
         let mut content = vec![];
         content.extend(self.ids.start.to_le_bytes());
@@ -201,7 +201,7 @@ impl Footer {
         store: StoreId,
         version: u32,
     ) -> Result<Self, Damage> {
-        let mut reader = Reader::new(bytes, 0);
+        let mut reader = ByteReader::new(bytes, 0);
         let magic = reader.array::<8>("footer magic")?;
         let length = reader.u32("footer length")?;
         let crc = reader.u32("footer crc")?;
@@ -209,7 +209,7 @@ impl Footer {
         if magic != FOOTER_MAGIC || crc != checksum(store, content) {
             return Err(Damage("footer"));
         }
-        let mut reader = Reader::new(content, 0);
+        let mut reader = ByteReader::new(content, 0);
         let footer = Self::decode_content(&mut reader, version)?;
         let sound = |entry: &Entry| entry.is_sound(footer.sources.len(), &footer.ids);
         if !reader.is_empty() || footer.ids.is_empty() || !footer.entries.iter().all(sound) {
@@ -218,7 +218,7 @@ impl Footer {
         Ok(footer)
     }
 
-    fn decode_content(reader: &mut Reader<'_>, version: u32) -> Result<Self, Damage> {
+    fn decode_content(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, Damage> {
         let ids = reader.u64("first id")?..reader.u64("end id")?;
         let sealed = Micros::new(reader.i64("sealed")?);
         let low_water = reader.u64("low-water id")?;
@@ -242,7 +242,7 @@ impl Footer {
         let mut entries = vec![];
         for _ in 0..block_count {
             let bytes = reader.take(block_entry_length(version), "block entry")?;
-            entries.push(Entry::decode(&mut Reader::new(bytes, 0), version)?);
+            entries.push(Entry::decode(&mut ByteReader::new(bytes, 0), version)?);
         }
         Ok(Self {
             version,
@@ -259,7 +259,7 @@ impl Footer {
     }
 }
 
-/// A footer with this content.
+/// Adds the header of a footer to its content.
 pub(in crate::store) fn wrap(store: StoreId, content: &[u8]) -> Vec<u8> {
     let mut out = FOOTER_MAGIC.to_vec();
     batch::put_count(&mut out, content.len());
@@ -276,7 +276,7 @@ pub(in crate::store) fn with_checksums(
     offset: u64,
     blocks: &[u8],
 ) -> Option<Vec<u8>> {
-    let mut footer = Footer::decode_content(&mut Reader::new(content, 0), version).ok()?;
+    let mut footer = Footer::decode_content(&mut ByteReader::new(content, 0), version).ok()?;
     footer.ids.start = 1;
     let entries = footer.entries.iter_mut();
     let chunks = entries.flat_map(|entry| {
@@ -292,7 +292,7 @@ pub(in crate::store) fn with_checksums(
     whole.get(FOOTER_HEADER_LENGTH..).map(<[u8]>::to_vec)
 }
 
-/// The store id goes in, so that no logged message passes for a footer.
+/// The store id is included, so that a logged message cannot pass for a footer.
 fn checksum(store: StoreId, content: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&store);
@@ -300,12 +300,12 @@ fn checksum(store: StoreId, content: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The last bytes of a sealed file.
+/// The end of a sealed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Trailer {
     pub(in crate::store) version: u32,
     pub(in crate::store) store: StoreId,
-    /// Where the two copies of the footer stand.
+    /// The offsets of the two copies of the footer.
     pub(in crate::store) footers: [u64; 2],
 }
 
@@ -323,7 +323,7 @@ impl Trailer {
     pub(in crate::store) fn decode(file: &[u8]) -> Option<Self> {
         let (_, bytes) = file.split_at_checked(file.len().checked_sub(TRAILER_LENGTH)?)?;
         let (checked, _) = bytes.split_at_checked(TRAILER_CHECKED)?;
-        let mut reader = Reader::new(bytes, 0);
+        let mut reader = ByteReader::new(bytes, 0);
         let mut read = || -> Result<_, Truncated> {
             let store = reader.array("store id")?;
             let footers = [reader.u64("footer")?, reader.u64("footer")?];
@@ -342,17 +342,17 @@ impl Trailer {
     }
 }
 
-/// What was found of the ends of a sealed file.
+/// The header and footer of a sealed file.
 #[derive(Debug)]
 pub(in crate::store) struct Ends {
-    /// When the file was begun; `None` when its header is damaged.
+    /// When the file was created; `None` if its header is damaged.
     pub(in crate::store) begun: Option<Micros>,
     pub(in crate::store) footer: Footer,
-    /// Parts that are damaged and were not needed.
+    /// Damaged parts that were not needed.
     pub(in crate::store) damage: Vec<Error>,
 }
 
-/// Finds the footer of the sealed file `map` by whatever part is whole.
+/// Finds the footer of a sealed file, by the trailer, or by its magic if the trailer is damaged.
 pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
     let mut damage = vec![];
     let header = Header::decode(
@@ -395,7 +395,7 @@ pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
     })
 }
 
-/// The footer at one of two places; the other is damage.
+/// The first valid footer of the two; an invalid one is added to the damage.
 fn at_either(
     path: &Path,
     map: &[u8],
@@ -415,14 +415,14 @@ fn at_either(
     footers.into_iter().flatten().next()
 }
 
-/// The footer by its magic. Each try is worth a crc of what may be all of the file, so that tries are few.
+/// Finds the footer by its magic. Each attempt may compute the crc of the whole file, so that their number is limited.
 fn anywhere(map: &[u8], store: StoreId, version: u32) -> Option<Footer> {
     memchr::memmem::rfind_iter(map, &FOOTER_MAGIC)
         .take(SEARCH_TRIES_MAX)
         .find_map(|at| Footer::decode(map.get(at..)?, store, version).ok())
 }
 
-/// A file has two footers; others are messages that look like one.
+/// A file has two footers; other matches are messages.
 const SEARCH_TRIES_MAX: usize = 1000;
 
 const _: () = assert!(FOOTER_HEADER_LENGTH == FOOTER_MAGIC.len() + 4 + 4);

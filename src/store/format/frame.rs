@@ -1,17 +1,17 @@
 //! Frames of the active file: a checked header around a payload.
 //!
-//! The crc covers the store id and the frame's place in the file as well. A message that looks like a frame is therefore none:
-//! its author would have to know both.
+//! The crc also covers the store id and the offset of the frame. A message cannot pass for a frame: its author would have to know
+//! both.
 
 use super::layout::{FRAME_HEADER_LENGTH, FRAME_MAGIC, FRAME_PAYLOAD_MAX, StoreId};
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 
-/// What a frame's payload is.
+/// The kind of a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum FrameKind {
-    /// Records, and positions that they move.
+    /// Records, and the positions that cover them.
     Batch,
-    /// The low-water id and every position: the first frame of a file.
+    /// The low-water id and all positions: the first frame of a file.
     State,
     /// A new low-water id.
     LowWater,
@@ -29,40 +29,39 @@ impl FrameKind {
     }
 }
 
-/// A frame that was checked.
+/// A complete frame with a valid crc.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Frame<'a> {
-    /// Where it begins.
+    /// Its offset in the file.
     pub(in crate::store) offset: u64,
     pub(in crate::store) kind: FrameKind,
-    /// Bytes of the file that were durable when it was written.
+    /// How many bytes of the file were synced when it was written.
     pub(in crate::store) durable: u64,
     pub(in crate::store) payload: &'a [u8],
 }
 
 impl Frame<'_> {
-    /// Where the next frame begins.
+    /// The offset of the next frame.
     pub(in crate::store) fn end(&self) -> u64 {
         self.offset + (FRAME_HEADER_LENGTH + self.payload.len()) as u64
     }
 }
 
-/// Where and for whom a frame is written.
+/// The store and the offset that a frame is bound to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Place {
     pub(in crate::store) store: StoreId,
     pub(in crate::store) offset: u64,
 }
 
-/// Begins a frame in `out`; the payload goes behind it and [`finish`] fills the header in.
+/// Reserves the header of a frame in `out`. The payload is appended next; [`finish`] fills in the header.
 pub(in crate::store) fn begin(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.resize(start + FRAME_HEADER_LENGTH, 0);
     start
 }
 
-/// Fills in the header of the frame that begins at `start` and ends with `out`. The payload must be within
-/// [`FRAME_PAYLOAD_MAX`].
+/// Fills in the header of the frame from `start` to the end of `out`. The payload must not exceed [`FRAME_PAYLOAD_MAX`].
 pub(in crate::store) fn finish(
     out: &mut [u8],
     start: usize,
@@ -106,19 +105,19 @@ fn checksum(place: Place, fields: [u8; 16], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The length of the whole frame whose header `bytes` begin with, so far as the header can be believed.
+/// The length of the frame whose header is at the start of `bytes`. The crc has not been checked.
 pub(in crate::store) fn length(bytes: &[u8]) -> Option<usize> {
-    let mut reader = Reader::new(bytes, 0);
+    let mut reader = ByteReader::new(bytes, 0);
     let magic = reader.array::<4>("magic").ok()?;
     reader.u32("crc").ok()?;
     let payload = usize::try_from(reader.u32("length").ok()?).ok()?;
     (magic == FRAME_MAGIC && payload <= FRAME_PAYLOAD_MAX).then_some(FRAME_HEADER_LENGTH + payload)
 }
 
-/// The frame that `bytes` begin with; `None` when there is none, or it is not whole.
+/// The frame at the start of `bytes`; `None` if there is none, or it is not complete.
 pub(in crate::store) fn parse(bytes: &[u8], place: Place) -> Option<Frame<'_>> {
     let whole = bytes.get(..length(bytes)?)?;
-    let mut reader = Reader::new(whole, place.offset);
+    let mut reader = ByteReader::new(whole, place.offset);
     reader.u32("magic").ok()?;
     let crc = reader.u32("crc").ok()?;
     let length = reader.u32("length").ok()?;
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_back() {
+    fn frame_round_trips() {
         let mut bytes = frame();
         bytes.extend(b"more");
         let frame = parse(&bytes, place()).unwrap();
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_and_flip_is_seen() {
+    fn every_prefix_and_flip_is_refused() {
         let bytes = frame();
         for length in 0..bytes.len() {
             assert!(parse(&bytes[..length], place()).is_none());
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_holds_only_in_its_store_and_place() {
+    fn frame_is_valid_only_in_its_store_and_at_its_offset() {
         let bytes = frame();
         let elsewhere = Place {
             offset: 65,

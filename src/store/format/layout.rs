@@ -1,6 +1,6 @@
-//! The format in numbers: magics, sizes and field tables. `format-spec/store.md` describes them in words.
+//! The constants of the format, and the header of segment files. `format-spec/store.md` describes them.
 
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 use crate::store::error::Error;
 use crate::time::Micros;
 use std::path::Path;
@@ -10,29 +10,29 @@ pub(in crate::store) const VERSION: u32 = 2;
 /// The first version, without filters and field index.
 pub(in crate::store) const VERSION_1: u32 = 1;
 
-/// Begins both kinds of segment file.
+/// The start of both kinds of segment file.
 pub(in crate::store) const HEADER_MAGIC: [u8; 8] = *b"VMLOGSEG";
 /// Length of the header of a segment file.
 pub(in crate::store) const HEADER_LENGTH: usize = 64;
-/// Header bytes that its crc covers: all before it.
+/// The bytes of the header that its crc covers.
 const HEADER_CHECKED: usize = 60;
 
-/// Begins every frame.
+/// The start of every frame.
 pub(in crate::store) const FRAME_MAGIC: [u8; 4] = *b"VMLF";
-/// Length of a frame's header.
+/// Length of the header of a frame.
 pub(in crate::store) const FRAME_HEADER_LENGTH: usize = 24;
-/// The greatest payload of a frame: sixteen times the greatest message that a collector makes.
+/// The maximum payload of a frame: sixteen times the longest message of a collector.
 pub(in crate::store) const FRAME_PAYLOAD_MAX: usize = 256 << 20;
 
-/// Begins a footer.
+/// The start of a footer.
 pub(in crate::store) const FOOTER_MAGIC: [u8; 8] = *b"VMLOGFTR";
-/// Length of what stands before a footer's content.
+/// Length of the part of a footer before its content.
 pub(in crate::store) const FOOTER_HEADER_LENGTH: usize = 16;
-/// Ends a sealed file.
+/// The end of a sealed file.
 pub(in crate::store) const TRAILER_MAGIC: [u8; 8] = *b"VMLOGEND";
 /// Length of the trailer.
 pub(in crate::store) const TRAILER_LENGTH: usize = 48;
-/// Trailer bytes that its crc covers: all before it.
+/// The bytes of the trailer that its crc covers.
 pub(in crate::store) const TRAILER_CHECKED: usize = 36;
 /// Columns of a block, in the order of [`Column`].
 pub(in crate::store) const COLUMNS: usize = 8;
@@ -41,9 +41,9 @@ pub(in crate::store) fn block_entry_length(version: u32) -> usize {
     let filter = if version == VERSION_1 { 0 } else { 16 };
     80 + COLUMNS * 12 + filter
 }
-/// In a block's entry: several sources, named in a column.
+/// The source of a block entry if the rows have several; a column names them.
 pub(in crate::store) const SOURCE_SEVERAL: u32 = u32::MAX;
-/// In a position: the origin is forgotten.
+/// The length of a position's value if the origin is forgotten.
 pub(in crate::store) const VALUE_FORGOTTEN: u32 = u32::MAX;
 
 /// The columns of a sealed block, in the order in which they are stored.
@@ -72,7 +72,7 @@ impl Column {
         Self::Metadata,
     ];
 
-    /// What an error calls it.
+    /// Its name in errors and inspections.
     pub(in crate::store) fn name(self) -> &'static str {
         match self {
             Self::Ids => "block ids",
@@ -87,11 +87,11 @@ impl Column {
     }
 }
 
-/// 16 random bytes that tell stores apart. They also go into the crc of every frame, so that no logged message can pass for a
-/// frame.
+/// 16 random bytes that identify a store. They are part of the crc of every frame, so that a logged message cannot be mistaken for
+/// a frame.
 pub(in crate::store) type StoreId = [u8; 16];
 
-/// What a segment file is.
+/// The kind of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum FileKind {
     Active,
@@ -114,7 +114,7 @@ pub(in crate::store) struct Header {
     pub(in crate::store) kind: FileKind,
     pub(in crate::store) store: StoreId,
     pub(in crate::store) first_id: u64,
-    /// When the active file was begun, by this machine's clock.
+    /// When the active file was created, by this machine's clock.
     pub(in crate::store) created: Micros,
 }
 
@@ -135,7 +135,7 @@ impl Header {
         header
     }
 
-    /// Reads the header of a file of this `kind`.
+    /// Decodes the header of a file of this `kind`.
     pub(in crate::store) fn decode(
         bytes: &[u8],
         kind: FileKind,
@@ -148,13 +148,13 @@ impl Header {
         Ok(header)
     }
 
-    /// Reads the header of a file of either kind.
+    /// Decodes the header of a file of either kind.
     pub(in crate::store) fn decode_any(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         let damaged = |what| Error::corrupt(path, 0, what);
         let Some((checked, rest)) = bytes.split_at_checked(HEADER_CHECKED) else {
             return Err(damaged("header"));
         };
-        let mut reader = Reader::new(checked, 0);
+        let mut reader = ByteReader::new(checked, 0);
         let mut read = || -> Result<_, crate::bytes::Truncated> {
             Ok((
                 reader.array::<8>("magic")?,
@@ -170,7 +170,7 @@ impl Header {
         if magic != HEADER_MAGIC {
             return Err(damaged("header magic"));
         }
-        let crc = Reader::new(rest, 60).u32("header crc");
+        let crc = ByteReader::new(rest, 60).u32("header crc");
         if crc != Ok(crc32fast::hash(checked)) {
             return Err(damaged("header"));
         }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_comes_back_and_every_flip_and_prefix_is_seen() {
+    fn header_round_trips_and_every_flip_and_prefix_is_refused() {
         let path = Path::new("x");
         let bytes = header().encode();
         let back = Header::decode(&bytes, FileKind::Sealed, path);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_refused_by_name() {
+    fn later_version_is_refused_with_its_number() {
         let mut bytes = header().encode();
         bytes[8] = 9;
         let crc = crc32fast::hash(&bytes[..60]);

@@ -3,14 +3,14 @@
 use crate::time::Micros;
 use std::ops::{Range, RangeInclusive};
 
-/// What a footer says of a block without touching its columns.
+/// The part of a block that is known without reading its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// Index in [`Segment::sources`]; `None` when the block holds several.
+    /// Index in [`crate::store::Segment::sources`]; `None` if the rows have several.
     pub source: Option<u32>,
-    /// Rows.
+    /// The number of rows.
     pub rows: u32,
-    /// First and one past the last id (other blocks hold ids between).
+    /// First id, and one past the last; other blocks may have ids in between.
     pub ids: Range<u64>,
     /// Earliest and latest timestamp.
     pub times: RangeInclusive<Micros>,

@@ -1,4 +1,4 @@
-//! The parts of an active file.
+//! Describing an active file.
 
 use super::model::{
     ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection, SegmentKind,
@@ -77,14 +77,14 @@ fn times(segment: &Segment) -> Option<std::ops::RangeInclusive<crate::time::Micr
     Some(start..=end)
 }
 
-/// Describes a whole frame, and adds what its columns take.
+/// Describes a complete frame, and adds the size of its columns.
 fn inspect_frame(frame: &Frame<'_>, columns: &mut [u64; COLUMNS]) -> Option<FrameInspection> {
     let content = match frame.kind {
         FrameKind::Batch => {
             let batch = Batch::decode(frame.payload).ok()?;
             let rows = batch.rows() as u64;
             let (text, metadata) = (batch.text().len() as u64, batch.metadata().len() as u64);
-            // In the order of the columns of a sealed block; ids are consecutive and take none.
+            // In the order of the columns of a sealed block. Ids are consecutive and take no bytes.
             let taken = [
                 0,
                 4 * rows,
@@ -126,7 +126,7 @@ fn inspect_frame(frame: &Frame<'_>, columns: &mut [u64; COLUMNS]) -> Option<Fram
     })
 }
 
-/// Header, frames, what is damaged between them, and what is torn behind them.
+/// Header, frames, damaged frames between them, and the torn tail.
 fn parts(frames: &[FrameInspection], length: u64, torn: u64, damage: &[Error]) -> Vec<Part> {
     let mut parts = vec![Part {
         name: "header",

@@ -1,6 +1,6 @@
-//! Inspection: what the files of a store are made of, in the words of `format-spec/store.md`, down to the place of each byte.
+//! Inspection: a description of the files of a store, in the terms of `format-spec/store.md`, down to the place of each byte.
 //!
-//! Works on a whole store and on one segment file by itself, and reads past what is damaged.
+//! It works on a whole store and on a single segment file, and reads past damage.
 
 mod active;
 pub(super) mod model;
@@ -16,7 +16,7 @@ use model::{SegmentInspection, SegmentKind, StoreIdentity, StoreInspection, hexa
 use std::path::Path;
 use std::sync::Arc;
 
-/// Looks into every file of the store in `root`, which may be in use, and changes nothing.
+/// Describes every file of the store in `root`, which may be in use. Nothing is changed.
 pub fn inspect_store(disk: Arc<dyn Disk>, root: &Path) -> Result<StoreInspection, Error> {
     let directory = Directory::new(disk, root).current();
     let snapshots = snapshot::snapshots(Arc::clone(&directory.disk), root)?;
@@ -80,7 +80,7 @@ impl StoreInspection {
     }
 }
 
-/// Looks into one segment file, wherever it stands and whatever its name is.
+/// Describes one segment file, at any path and with any name.
 pub fn inspect_segment(disk: &dyn Disk, path: &Path) -> Result<SegmentInspection, Error> {
     let file = LoneFile::open(disk, path)?;
     match file.kind {
@@ -89,7 +89,7 @@ pub fn inspect_segment(disk: &dyn Disk, path: &Path) -> Result<SegmentInspection
     }
 }
 
-/// Whether a file begins or is named as a segment file is.
+/// Whether a file has the header or the name of a segment file.
 pub fn is_segment(disk: &dyn Disk, path: &Path) -> bool {
     LoneFile::open(disk, path).is_ok()
 }

@@ -13,41 +13,41 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StoreInspection {
-    /// The folder that holds it.
+    /// Its folder.
     pub path: PathBuf,
-    /// What its `STORE` file says; an error where it cannot be read.
+    /// The content of its `STORE` file; an error if it cannot be read.
     pub identity: Result<StoreIdentity, Error>,
-    /// The ids that a reader sees.
+    /// The visible ids.
     pub ids: Range<u64>,
-    /// Records in the files, those below the low-water id as well.
+    /// The number of records in the files, including those below the low-water id.
     pub records: u64,
-    /// The low-water id: records below it were given up.
+    /// The low-water id: records below it are deleted.
     pub low_water: u64,
-    /// Bytes of the segment files.
+    /// The size of the segment files in bytes.
     pub bytes: u64,
     /// Its segment files, ascending by id.
     pub segments: Vec<SegmentInspection>,
-    /// Segment files of which nothing can be read, and why.
+    /// Errors of segment files that cannot be read.
     pub unreadable: Vec<Error>,
-    /// Files whose records stand in another one as well, or that were begun and not finished: a writer removes them.
+    /// Files whose records are in another file as well, and unfinished files: a writer removes them.
     pub leftover: Vec<PathBuf>,
     /// Its snapshots.
     pub snapshots: Vec<Snapshot>,
 }
 
-/// What the `STORE` file says.
+/// The content of the `STORE` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreIdentity {
     /// The store id, in hexadecimal.
     pub store_id: String,
-    /// When it was made.
+    /// When the store was created.
     pub created: Micros,
-    /// By which program.
+    /// The program that created it.
     pub by: String,
 }
 
-/// What kind of segment a file is.
+/// The kind of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentKind {
     /// Frames, appended one by one.
@@ -71,21 +71,21 @@ impl fmt::Display for SegmentKind {
 pub struct SegmentInspection {
     /// The file.
     pub path: PathBuf,
-    /// What kind it is.
+    /// Its kind.
     pub kind: SegmentKind,
     /// Its length.
     pub bytes: u64,
-    /// The format version that it names.
+    /// Its format version.
     pub format_version: u32,
-    /// The store id in it, in hexadecimal: in a fork that of the store where it was written.
+    /// Its store id, in hexadecimal; in a fork, that of the store in which it was written.
     pub store_id: String,
-    /// When the active file was begun; `None` where the header is damaged.
+    /// When the active file was created; `None` if the header is damaged.
     pub created: Option<Micros>,
     /// When it was sealed.
     pub sealed: Option<Micros>,
     /// Its ids.
     pub ids: Range<u64>,
-    /// Its records.
+    /// The number of its records.
     pub records: u64,
     /// Earliest and latest timestamp; `None` without records.
     pub times: Option<RangeInclusive<Micros>>,
@@ -93,11 +93,11 @@ pub struct SegmentInspection {
     pub levels: [u64; 4],
     /// Its records by source, in order of the sources' numbers.
     pub sources: Vec<SourceInspection>,
-    /// The low-water id that it tells.
+    /// Its low-water id.
     pub low_water: u64,
-    /// The positions that held behind its last record.
+    /// The positions after its last record.
     pub positions: Positions,
-    /// What its columns take, over all blocks or frames.
+    /// The size of its columns, over all blocks or frames.
     pub columns: [ColumnSize; COLUMNS],
     /// Every part of the file, in order: header, columns, frames, footers, bitmaps, trailer.
     pub parts: Vec<Part>,
@@ -107,9 +107,9 @@ pub struct SegmentInspection {
     pub fields: Option<Chunk>,
     /// The frames of an active file.
     pub frames: Vec<FrameInspection>,
-    /// Bytes behind the last whole frame of an active file: what a crash left, or a writer is about to finish.
+    /// Bytes after the last complete frame of an active file, left by a crash or by a writer that is just writing.
     pub torn_bytes: u64,
-    /// Everything that is not as it should be.
+    /// All damage.
     pub damage: Vec<Error>,
 }
 
@@ -127,29 +127,29 @@ pub struct SourceInspection {
     pub last: Option<Micros>,
 }
 
-/// What a column takes.
+/// The size of a column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ColumnSize {
-    /// What the format calls it.
+    /// Its name in the format.
     pub name: &'static str,
-    /// Bytes in the file.
+    /// Its size in the file, in bytes.
     pub stored_bytes: u64,
-    /// Bytes before compression.
+    /// Its size before compression, in bytes.
     pub raw_bytes: u64,
 }
 
-/// A run of bytes in a file.
+/// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
-    /// What the format calls it.
+    /// Its name in the format.
     pub name: &'static str,
-    /// Where it begins.
+    /// Its offset in the file.
     pub offset: u64,
-    /// How long it is.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// Whether its crc is right.
+    /// Whether its crc is valid.
     pub is_sound: bool,
 }
 
@@ -157,11 +157,11 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlockInspection {
-    /// The number of its source; `None` when its rows have several.
+    /// The number of its source; `None` if its rows have several.
     pub source: Option<u32>,
-    /// Its rows.
+    /// The number of its rows.
     pub rows: u32,
-    /// Its first id, and one past its last; other blocks may hold ids between.
+    /// First id, and one past the last; other blocks may have ids in between.
     pub ids: Range<u64>,
     /// Earliest and latest timestamp.
     pub times: RangeInclusive<Micros>,
@@ -171,7 +171,7 @@ pub struct BlockInspection {
     pub columns: [Chunk; COLUMNS],
     /// Its bitmap of 3-grams.
     pub bitmap: Chunk,
-    /// Bits that are set in the bitmap.
+    /// The number of bits that are set in the bitmap.
     pub bitmap_bits_set: u64,
     /// Its filter of long tokens and values; `None` in format version 1.
     pub filter: Option<Chunk>,
@@ -185,46 +185,46 @@ impl BlockInspection {
     }
 }
 
-/// A run of stored bytes with a checksum of its own.
+/// A range of stored bytes with a crc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk {
-    /// What the format calls it.
+    /// Its name in the format.
     pub name: &'static str,
-    /// Where it begins.
+    /// Its offset in the file.
     pub offset: u64,
-    /// Bytes in the file.
+    /// Its size in the file, in bytes.
     pub stored_bytes: u32,
     /// Bytes before compression: as many as stored when it is not compressed.
     pub raw_bytes: u32,
-    /// The crc32 that the footer tells.
+    /// Its crc32 according to the footer.
     pub crc: u32,
-    /// Whether the bytes have it.
+    /// Whether its bytes have this crc32.
     pub is_sound: bool,
 }
 
-/// What a frame holds.
+/// The content of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameContent {
-    /// Records, and positions that they move.
+    /// Records, and the positions that cover them.
     Batch {
         /// The id of the first row.
         first_id: u64,
-        /// Rows.
+        /// The number of rows.
         rows: u64,
-        /// Sources that the rows have.
+        /// The number of sources of the rows.
         sources: u64,
-        /// Positions.
+        /// The number of positions.
         positions: u64,
-        /// Bytes of messages.
+        /// The size of the messages in bytes.
         message_bytes: u64,
-        /// Bytes of metadata.
+        /// The size of the metadata in bytes.
         metadata_bytes: u64,
     },
     /// All positions, and the low-water id.
     State {
-        /// Positions.
+        /// The number of positions.
         positions: u64,
         /// The low-water id.
         low_water: u64,
@@ -236,17 +236,17 @@ pub enum FrameContent {
     },
 }
 
-/// A whole frame of an active file.
+/// A complete frame of an active file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrameInspection {
-    /// Where it begins.
+    /// Its offset in the file.
     pub offset: u64,
-    /// Its length, header and all.
+    /// Its size with the header, in bytes.
     pub bytes: u64,
-    /// How many bytes of the file were synced when it was written.
+    /// The number of bytes of the file that were synced when it was written.
     pub durable: u64,
-    /// What it holds.
+    /// Its content.
     pub content: FrameContent,
 }
 

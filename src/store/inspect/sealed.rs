@@ -1,4 +1,4 @@
-//! The parts of a sealed file.
+//! Describing a sealed file.
 
 use super::model::{
     BlockInspection, Chunk, ColumnSize, Part, SegmentInspection, SegmentKind, SourceInspection,
@@ -78,7 +78,7 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
     })
 }
 
-/// What the columns of all blocks take.
+/// The size of the columns of all blocks.
 fn column_sizes(blocks: &[BlockInspection]) -> [ColumnSize; COLUMNS] {
     let mut columns = Column::ALL.map(|column| ColumnSize {
         name: column.name(),
@@ -140,7 +140,7 @@ fn chunk(map: &[u8], name: &'static str, chunk: footer::Chunk) -> Chunk {
     }
 }
 
-/// So many bytes of the file, or none where it does not have them.
+/// `length` bytes of the file, or none if it is shorter.
 fn bytes(map: &[u8], offset: u64, length: u64) -> &[u8] {
     let range = || {
         let start = usize::try_from(offset).ok()?;

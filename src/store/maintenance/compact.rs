@@ -1,12 +1,12 @@
-//! Compaction: small sealed segments that lie side by side become one. Many small ones come of snapshots and of stops, and each
-//! costs a footer, a dictionary and blocks too small to compress well.
+//! Compaction: adjacent small sealed segments become one. Snapshots and restarts leave many small ones, each of which costs a footer,
+//! a dictionary and blocks that are too small to compress well.
 
 use crate::store::error::Error;
 use crate::store::folder::directory::temporary;
 use crate::store::write::append::ActiveWriter;
 
+use super::periodic::SOURCES_MAX;
 use super::retention::Pruned;
-use super::upkeep::SOURCES_MAX;
 use crate::record::Source;
 use crate::store::folder::recover::{self, SealedFile};
 use crate::store::format::footer::Facts;
@@ -18,21 +18,21 @@ use crate::store::write::writer::Store;
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// What a compaction did.
+/// The result of a compaction.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Compaction {
-    /// Sealed segments before and after.
+    /// The number of sealed segments, before and after.
     pub segments: (u64, u64),
-    /// Bytes of these.
+    /// Their size in bytes, before and after.
     pub bytes: (u64, u64),
-    /// What is damaged: segments with damage stay as they are.
+    /// Damage: segments with damage are not merged.
     pub damage: Vec<Error>,
 }
 
 impl Store {
-    /// Merges sealed segments that together fit into one; all records and ids stay. Readers are not disturbed, and a crash at any
-    /// moment leaves either the old files or the new one. An error stops it: what was merged until then stays merged.
+    /// Merges sealed segments that together fit into one; all records and ids are kept. Readers are not disturbed, and a crash leaves
+    /// either the old files or the new one. An error stops it; earlier merges remain.
     pub fn compact(&mut self) -> Result<Compaction, Error> {
         self.check()?;
         if let Err(error) = self.seal_rest() {
@@ -43,11 +43,11 @@ impl Store {
             bytes: (self.sealed_bytes(), 0),
             ..Compaction::default()
         };
-        // From the last on, so that the places of the others stay what they are.
+        // The last first, so that the indexes of the others do not change.
         for run in self.runs_to_merge().into_iter().rev() {
             match self.merge(run) {
                 Err(error @ Error::Corrupt { .. }) => done.damage.push(error),
-                // The old files hold all that they held.
+                // The old files are unchanged.
                 Err(error) => return Err(error),
                 Ok(()) => {}
             }
@@ -61,7 +61,7 @@ impl Store {
         self.sealed.iter().map(|file| file.bytes).sum()
     }
 
-    /// Runs of neighbours, two or more each, none over what a segment may be.
+    /// Runs of two or more adjacent segments that fit into one.
     fn runs_to_merge(&self) -> Vec<Range<usize>> {
         let mut runs = vec![];
         let mut start = 0;
@@ -81,7 +81,7 @@ impl Store {
         runs
     }
 
-    /// Whether a file that is not sealed, or cannot be read, lies before a sealed one.
+    /// Whether a file that is not sealed, or cannot be read, is between a sealed one and the one before it.
     fn is_gap_before(&self, index: usize) -> bool {
         let start = |index: usize| self.sealed.get(index).map(|file| file.segment.ids().start);
         let Some((before, after)) = index.checked_sub(1).and_then(start).zip(start(index)) else {
@@ -93,8 +93,8 @@ impl Store {
         others.any(|other| (before..after).contains(&other))
     }
 
-    /// Writes the records of a run as an active file beside the first of its segments, which hides it, and seals that in the
-    /// place of the first. From then on the new file hides the others.
+    /// Writes the records of a run to an active file with the first id of the run, which readers ignore as that id is sealed, and seals
+    /// it over the first segment. From then on readers ignore the others.
     fn merge(&mut self, run: Range<usize>) -> Result<(), Error> {
         let Some(first) = self.sealed.get(run.start) else {
             return Ok(());
@@ -135,7 +135,7 @@ impl Store {
             records.sort_by_key(|record| record.id);
             repair::rewrite(&mut self.frames, &mut writer, &records)?;
         }
-        // Its records arrived when they did.
+        // The time of arrival of its records does not change.
         writer.header.created = begun.unwrap_or(writer.header.created);
         let facts = Facts {
             sealed,
@@ -147,7 +147,7 @@ impl Store {
     }
 }
 
-/// What segments come to together.
+/// The size of several segments together.
 #[derive(Debug, Default)]
 struct Load<'a> {
     rows: u64,
@@ -156,7 +156,7 @@ struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    /// Adds a segment; whether it fits.
+    /// Adds a segment; returns whether it fits.
     fn takes(&mut self, segment: &'a Segment, store: &Store) -> bool {
         self.rows += segment.rows();
         let content = segment.blocks().map(|block| block.content_bytes());
@@ -169,5 +169,5 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Time, source, level and lengths of a row in a frame, and its share of the frame.
+/// The size of time, source, level and lengths of a row in a frame, and its share of the frame header.
 const FRAME_BYTES_A_ROW: u64 = 24;

@@ -1,7 +1,7 @@
 //! What the writer does besides appending.
 
 pub(super) mod compact;
+pub(super) mod periodic;
 pub(super) mod renew;
 pub(super) mod retention;
 pub(super) mod unlink;
-pub(super) mod upkeep;

@@ -1,7 +1,7 @@
-//! Recovering a store that is open: after a failed write or sync, and when its files were taken away.
+//! Recovering an open store after a failed write or sync, or after its files were removed.
 //!
-//! It is what a restart does, without one: the files are opened again. Before that the active file is written anew, since a
-//! kernel that failed to write pages out takes them for clean from then on: only new pages can still become durable.
+//! The files are opened again, as after a restart. Before that the active file is copied, since a kernel marks pages that it could
+//! not write out as clean: only new pages can still become durable.
 
 use crate::store::error::Error;
 use crate::store::whole::open::{Loaded, load};
@@ -9,30 +9,30 @@ use crate::store::whole::replace;
 use crate::store::write::trouble::Task;
 use crate::store::write::writer::Store;
 
-/// A store that goes on after a failure.
+/// The recovery of a store after a failure.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// Why it took no more.
+    /// The failure.
     pub failure: Error,
-    /// Records that can no longer be read.
+    /// The number of records that can no longer be read.
     pub lost: u64,
-    /// What is damaged.
+    /// Damage in the files.
     pub damage: Vec<Error>,
 }
 
 impl Store {
-    /// Notices that the active file is no longer at its path.
+    /// Records a failure if the active file is no longer at its path.
     pub(in crate::store) fn notice_removal(&self) {
         let file = &self.active.file;
-        // Not being able to look says nothing.
+        // If it cannot be checked, nothing is known.
         if matches!(file.file.is_at(&file.path), Ok(false)) {
             let path = file.path.to_path_buf();
             self.shared.fail(&Error::Removed { path });
         }
     }
 
-    /// Recovers a store that has failed, unless that was tried in vain a short while ago.
+    /// Recovers a failed store, unless an attempt failed a short time ago.
     pub(in crate::store) fn recover_if_failed(&mut self) -> Result<Option<Recovered>, Error> {
         let Some(failure) = self.shared.failure() else {
             return Ok(None);
@@ -75,7 +75,7 @@ impl Store {
         })
     }
 
-    /// Makes the folder a store again, whatever is left of it.
+    /// Makes the folder a store again, after its files were removed.
     fn take_folder(&mut self) -> Result<(), Error> {
         let directory = &self.directory;
         let root = &directory.root;
@@ -95,7 +95,7 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the files of the folder again. No id is given twice, whatever was lost.
+    /// Opens the files of the folder again. No id is used twice, even if records were lost.
     fn reload(&mut self) -> Result<Vec<Error>, Error> {
         let next_id = self.shared.view().ids().end;
         let known = Some((next_id, &self.active.index.positions));
@@ -115,7 +115,7 @@ impl Store {
         self.active = active;
         self.low_water = self.low_water.max(low_water);
         self.seal_credit = 0;
-        // What is still to be removed was found again.
+        // Files that must still be removed were found again.
         self.doomed.clear();
         self.publish();
         Ok(recovery.damage)

@@ -1,8 +1,8 @@
-//! Retention: which records readers still see, and which files may go.
+//! Retention: hides records above the limits, and removes files without visible records.
 //!
-//! A low-water id hides what is too much, exactly and at once; it is kept in the active file and survives a restart. A file is
-//! unlinked when all its records are hidden. No file is ever rewritten for it. Limits do not depend on each other: what cannot be
-//! read or removed is reported, and stops none of them.
+//! A low-water id hides records exactly and at once; it is stored in the active file and survives a restart. A file is removed when all
+//! of its records are hidden; no file is rewritten. The limits are independent: a file that cannot be read or removed is reported, and
+//! does not stop the others.
 
 use crate::store::error::Error;
 use crate::store::folder::directory::temporary;
@@ -15,21 +15,21 @@ use crate::store::write::writer::{Frozen, Store};
 use crate::time::Micros;
 use std::time::Duration;
 
-/// What retention took.
+/// The result of retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Records hidden.
+    /// The number of hidden records.
     pub rows: u64,
-    /// Files unlinked.
+    /// The number of removed segments.
     pub segments: u64,
-    /// Bytes of those files.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// Whether the file system was short of room.
+    /// Whether the file system lacked free space.
     pub short_of_room: bool,
 }
 
 impl Store {
-    /// Applies the limits that are due, each whatever becomes of the others.
+    /// Applies the limits that are due, independently of each other.
     pub(in crate::store) fn prune(&mut self, now: Micros) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
         let view = self.shared.view();
@@ -47,14 +47,14 @@ impl Store {
             self.unlink_doomed(&mut pruned);
         }
         if view.ids().start < self.low_water {
-            // What cannot be counted any more is not counted.
+            // Damaged records are not counted.
             let left = self.shared.view().records();
             pruned.rows = before.unwrap_or(0).saturating_sub(left.unwrap_or(0));
         }
         Ok(pruned)
     }
 
-    /// Applies the limit of rows in the middle of a burst, so that it is exceeded by a segment at most until the next upkeep.
+    /// Applies the limit of rows between appends, so that it is exceeded by at most a segment until the next maintenance.
     pub(in crate::store) fn prune_rows(&mut self) {
         let low_water = self.low_water_by_rows(&self.shared.view());
         // A failure is latched for the next call.
@@ -69,8 +69,8 @@ impl Store {
         })
     }
 
-    /// The id of the oldest record that may stay. Records are counted, not ids: where many ids are missing, a file was lost or
-    /// a restore went back, and the records before them must not go for that.
+    /// The id of the oldest record within the limit of rows. Records are counted rather than ids: many ids are missing after a lost file
+    /// or a restore, and must not count.
     fn low_water_by_rows(&mut self, view: &View) -> u64 {
         let ids = view.ids();
         let mut left = self.options.rows_max;
@@ -86,11 +86,11 @@ impl Store {
             }
             left -= segment.rows();
         }
-        self.told(Task::Rows, damage);
+        self.note(Task::Rows, damage);
         low_water
     }
 
-    /// The first id, in order of arrival, whose record arrived lately enough.
+    /// The first id whose record is within the limit of age.
     fn low_water_by_age(&mut self, now: Micros) -> u64 {
         let oldest = now.plus(arrival::micros(self.options.age_max).saturating_neg());
         let view = self.shared.view();
@@ -100,11 +100,11 @@ impl Store {
         let mut files = view.segments().iter().zip(&arrivals);
         let first =
             files.find_map(|(segment, arrival)| first_young(segment, arrival, oldest, &mut damage));
-        self.told(Task::Age, damage);
+        self.note(Task::Age, damage);
         first.unwrap_or(view.ids().end)
     }
 
-    /// When the file of each segment of a view was begun, where that is known.
+    /// The creation time of the file of each segment of a view, where known.
     fn begun(&self) -> Vec<Option<Micros>> {
         let sealed = self.sealed.iter();
         let sealed = sealed.map(|file| (file.segment.ids().start, file.begun));
@@ -118,20 +118,20 @@ impl Store {
         begun.into_iter().map(|(_, begun)| begun).collect()
     }
 
-    fn told(&mut self, task: Task, damage: Option<Error>) {
+    fn note(&mut self, task: Task, damage: Option<Error>) {
         match damage {
             Some(damage) => self.troubles.note(task, damage),
             None => self.troubles.succeeded(task),
         }
     }
 
-    /// Hides what is below, and gives up the files of which nothing is left.
+    /// Hides the records below, and deletes files without visible records.
     fn raise_low_water(&mut self, low_water: u64) -> Result<(), Error> {
         if low_water > self.low_water {
             self.low_water = low_water;
             self.publish();
             match self.append_low_water() {
-                // Without room for the note it is worked out again after a restart.
+                // If it cannot be stored for lack of space, it is computed again after a restart.
                 Err(error) if error.is_transient() => {}
                 result => result?,
             }
@@ -140,17 +140,17 @@ impl Store {
         Ok(())
     }
 
-    /// Gives up the files whose records are all hidden.
+    /// Deletes the files whose records are all hidden.
     fn drop_hidden(&mut self) {
         let low_water = self.low_water;
         let sealed = self.sealed.iter().map(|file| file.segment.ids().start);
         let frozen = self.frozen.iter().map(|it| it.segment.ids().start);
         let active = [self.active.index.first_id()];
         let starts: Vec<u64> = sealed.chain(frozen).chain(active).collect();
-        // A file that cannot be read goes when the one behind it does.
+        // A file that cannot be read is deleted with the next one.
         let is_lost = |file: &mut LostFile| {
-            let behind = starts.iter().filter(|start| **start > file.first_id);
-            behind.min().is_some_and(|start| *start <= low_water)
+            let later = starts.iter().filter(|start| **start > file.first_id);
+            later.min().is_some_and(|start| *start <= low_water)
         };
         let is_sealed = |file: &mut SealedFile| file.segment.ids().end <= low_water;
         let is_frozen = |frozen: &mut Frozen| frozen.segment.ids().end <= low_water;
@@ -181,8 +181,8 @@ impl Store {
         Ok(())
     }
 
-    /// Gives up the oldest files, as many as should make up for what is missing. What is unlinked may be freed later, when the
-    /// last reader lets go of it: more goes only when that was waited for in vain.
+    /// Deletes the oldest files to free the missing space. The space of a removed file becomes free when the last reader drops it, so
+    /// that more are deleted only after a pause.
     fn prune_for_room(&mut self, now: Micros, pruned: &mut Pruned) -> Result<(), Error> {
         let missing = self.missing_room();
         if missing == 0 {
@@ -204,9 +204,9 @@ impl Store {
         Ok(())
     }
 
-    /// How many bytes the file system lacks of what is to stay free.
+    /// The number of bytes that are missing to the limit of free space.
     fn missing_room(&self) -> u64 {
-        // Not knowing is no reason to throw records away.
+        // If it is unknown, nothing is deleted.
         let Ok(space) = self.directory.disk.space(&self.directory.root) else {
             return 0;
         };
@@ -216,8 +216,8 @@ impl Store {
             .saturating_sub(space.free)
     }
 
-    /// Behind the files that must go for so many bytes to become free, or for as many as can be: those that are to be kept in any
-    /// case stay. A file that a snapshot has a link to frees none, and goes only on the way to one that does.
+    /// The low-water id that frees this number of bytes, or as many as possible without the bytes that are always kept. A file that a
+    /// snapshot links to frees nothing, and is only deleted together with a later one that does.
     fn low_water_for_room(&self, missing: u64) -> u64 {
         let sealed = self.sealed.iter();
         let sealed = sealed.map(|file| (file.segment.ids().end, &file.path, file.bytes));
@@ -248,7 +248,7 @@ impl Store {
         low_water
     }
 
-    /// Bytes of all segment files.
+    /// The size of all segment files in bytes.
     fn bytes(&self) -> u64 {
         let sealed: u64 = self.sealed.iter().map(|file| file.bytes).sum();
         let frozen: u64 = self.frozen.iter().map(|frozen| frozen.writer.length).sum();
@@ -256,7 +256,7 @@ impl Store {
         sealed + frozen + lost + self.active.length
     }
 
-    /// Gives the oldest file up; false when only the active one is left.
+    /// Deletes the oldest file; false if there is only the active one.
     fn drop_oldest(&mut self) -> Result<bool, Error> {
         let sealed = self.sealed.iter().map(|file| file.segment.ids().end);
         let frozen = self.frozen.iter().map(|frozen| frozen.segment.ids().end);
@@ -268,11 +268,11 @@ impl Store {
     }
 }
 
-/// How long unlinked files may take to become free room: whoever reads a page of them is done by then.
+/// The time for the space of removed files to become free: a reader finishes a page within it.
 const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first id of the segment whose record may have arrived at `oldest` or later. A block that cannot be read stays whole until
-/// its latest time is too old; the first damage goes to `damage`.
+/// The first id of the segment whose record may have arrived at `oldest` or later. An unreadable block is kept until its latest
+/// timestamp is too old; the first error is stored in `damage`.
 fn first_young(
     segment: &Segment,
     arrival: &Arrival,

@@ -1,4 +1,4 @@
-//! Removing files that are no longer part of the store. One that cannot be removed is tried again later, and stops nothing.
+//! Removing files that are no longer part of the store. A failure is retried later, and does not stop anything else.
 
 use super::retention::Pruned;
 use crate::store::write::trouble::Task;
@@ -7,24 +7,23 @@ use std::mem;
 use std::path::PathBuf;
 
 impl Store {
-    /// A segment is no longer part of the store.
+    /// Marks a segment for removal.
     pub(in crate::store) fn doom(&mut self, path: PathBuf, bytes: u64) {
         let bytes = Some(bytes);
         self.doomed.push(Doomed { path, bytes });
     }
 
-    /// A file that held nothing by itself is not needed any more, if it is there at all.
+    /// Marks another file for removal, which may not exist.
     pub(in crate::store) fn doom_part(&mut self, path: PathBuf) {
         self.doomed.push(Doomed { path, bytes: None });
     }
 
-    /// Removes files in order of id, each durably before the next. Those that cannot be removed stay
-    /// where they are and hold up none behind them.
+    /// Removes files in order of id, each durably before the next. A file that cannot be removed does not block the others.
     pub(in crate::store) fn unlink_doomed(&mut self, pruned: &mut Pruned) {
         if self.doomed.is_empty() {
             return;
         }
-        // Names begin with ids.
+        // Names start with ids.
         self.doomed.sort_by(|a, b| a.path.cmp(&b.path));
         let mut first_error = None;
         for file in mem::take(&mut self.doomed) {

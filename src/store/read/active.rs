@@ -1,4 +1,4 @@
-//! What is known in memory of an active file: its groups of frames, which readers see as blocks.
+//! Active files: their groups of frames, which readers see as blocks.
 //!
 //! The content stays in the file. A group is a run of frames of about [`GROUP_BYTES`]. Its summary is kept in memory, and a reader
 //! reads the bytes of the group again when it needs a column. The index of a full group is built when a query first needs it: built
@@ -23,15 +23,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// A run of frames.
+/// Consecutive frames.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Group {
     pub(in crate::store) summary: Summary,
-    /// What its rows are by source.
+    /// The counts of its rows by source.
     tallies: Arc<Vec<SourceTally>>,
-    /// Where its frames stand in the file.
+    /// The range of its frames in the file.
     bytes: Range<u64>,
-    /// Whether it grows no more.
+    /// Whether no more frames are added to it.
     is_full: bool,
     /// Of a full group, once a query needed it; `None` if the group cannot be read.
     index: OnceLock<Option<Arc<GroupIndex>>>,
@@ -45,7 +45,7 @@ struct GroupIndex {
     fields: FieldTable,
 }
 
-/// What the frames of a file have said so far; grows with each.
+/// The state of an active file after the frames so far.
 #[derive(Debug)]
 pub(in crate::store) struct Index {
     /// The id that the next record gets.
@@ -53,7 +53,7 @@ pub(in crate::store) struct Index {
     pub(in crate::store) low_water: u64,
     pub(in crate::store) positions: Positions,
     pub(in crate::store) dictionary: Dictionary,
-    /// Whether a state frame was seen: without it the positions are not all.
+    /// Whether there was a state frame: without it positions are missing.
     pub(in crate::store) has_state: bool,
     first_id: u64,
     rows: u64,
@@ -61,7 +61,7 @@ pub(in crate::store) struct Index {
 }
 
 impl Index {
-    /// Of a file that is written.
+    /// The state of a file without frames.
     pub(in crate::store) fn new(first_id: u64) -> Self {
         Self {
             next_id: first_id,
@@ -83,12 +83,12 @@ impl Index {
         self.first_id
     }
 
-    /// Takes a frame in that was read from the file.
+    /// Adds a frame that was read from the file.
     pub(in crate::store) fn replay(&mut self, frame: &Frame<'_>) -> Result<(), Damage> {
         match frame.kind {
             FrameKind::Batch => {
                 let batch = Batch::decode(frame.payload)?;
-                // Ids may be missing where a frame was lost; they never come again.
+                // Ids are missing if a frame was lost; they are not used again.
                 if batch.first_id < self.next_id || batch.first_id - self.next_id > ID_GAP_MAX {
                     return Err(Damage("batch first id"));
                 }
@@ -113,7 +113,7 @@ impl Index {
         Ok(())
     }
 
-    /// Takes a batch in whose sources stand in the dictionary already.
+    /// Adds a batch whose sources are in the dictionary already.
     pub(in crate::store) fn add_batch(&mut self, batch: &Batch<'_>, bytes: Range<u64>) {
         self.next_id = batch.ids().end;
         self.rows += batch.rows() as u64;
@@ -156,7 +156,7 @@ impl Index {
         }
     }
 
-    /// What readers may see of it now.
+    /// The present state for readers.
     pub(in crate::store) fn snapshot(
         &self,
         file: &ActiveFile,
@@ -191,7 +191,7 @@ fn merged(open: &Group, more: &Summary, batch: &Batch<'_>, bytes: Range<u64>) ->
     group
 }
 
-/// Whether the numbers in the rows of a batch mean something.
+/// Checks that the numbers in the rows of a batch are valid.
 fn check_rows(batch: &Batch<'_>) -> Result<(), Damage> {
     let named = |number| {
         batch
@@ -237,7 +237,7 @@ pub(in crate::store) fn encode_state(out: &mut Vec<u8>, low_water: u64, position
 }
 
 pub(in crate::store) fn decode_state(payload: &[u8]) -> Result<(u64, Vec<Position>), Damage> {
-    let mut reader = crate::bytes::Reader::new(payload, 0);
+    let mut reader = crate::bytes::ByteReader::new(payload, 0);
     let low_water = reader.u64("low-water id")?;
     let count = reader.u32("position count")?;
     let positions = batch::read_positions(&mut reader, count)?;
@@ -266,13 +266,13 @@ pub(in crate::store) fn decode_any(payload: &[u8]) {
     }
 }
 
-/// A file of frames, as readers need it.
+/// An active file, as readers use it.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ActiveFile {
     pub(in crate::store) file: Arc<dyn DiskFile>,
     pub(in crate::store) path: Arc<PathBuf>,
     pub(in crate::store) store: StoreId,
-    /// Groups that were decoded lately. What was written does not change, so that what was checked stays good.
+    /// Recently decoded groups. Written frames do not change, so that a check is valid for ever.
     pub(in crate::store) decoded: Arc<Cache>,
 }
 
@@ -291,7 +291,7 @@ impl ActiveFile {
     }
 }
 
-/// The groups that existed when the snapshot was taken.
+/// The groups at the time of a view.
 #[derive(Debug)]
 pub(in crate::store) struct ActiveSegment {
     file: ActiveFile,
@@ -316,14 +316,14 @@ impl ActiveSegment {
         groups.map(|group| u64::from(group.summary.rows)).sum()
     }
 
-    /// What its rows are by source.
+    /// The counts of its rows by source.
     pub(in crate::store) fn tallies(&self) -> Vec<SourceTally> {
         self.groups
             .iter()
             .fold(vec![], |all, group| tally::merged(&all, &group.tallies))
     }
 
-    /// The rows of a group, decoded now unless they are kept.
+    /// The columns of a group, decoded unless they are in the cache.
     pub(in crate::store) fn columns(&self, group: &Group) -> Result<Arc<Columns>, Error> {
         let key = (group.bytes.start, group.bytes.end);
         self.file
@@ -384,10 +384,10 @@ impl ActiveSegment {
         }))
     }
 
-    /// Reads a group's frames.
+    /// Reads the frames of a group.
     pub(in crate::store) fn read(&self, group: &Group) -> Result<GroupBytes<'_>, Error> {
         let Range { start, end } = group.bytes;
-        // The range was written or checked by this process, so that it is no longer than the file.
+        // This process wrote or checked the range, so that it is not longer than the file.
         let length =
             usize::try_from(end - start).map_err(|_| self.file.corrupt(start, "group length"))?;
         let mut bytes = vec![0; length];
@@ -404,18 +404,18 @@ impl ActiveSegment {
 }
 
 impl Group {
-    /// Where its first frame stands in the file.
+    /// The offset of its first frame in the file.
     pub(in crate::store) fn start(&self) -> u64 {
         self.bytes.start
     }
 
-    /// Bytes of its frames.
+    /// The size of its frames in bytes.
     pub(in crate::store) fn length(&self) -> u64 {
         self.bytes.end - self.bytes.start
     }
 }
 
-/// The bytes of a group, to be cut into batches.
+/// The bytes of a group.
 #[derive(Debug)]
 pub(in crate::store) struct GroupBytes<'a> {
     file: &'a ActiveFile,
@@ -424,7 +424,7 @@ pub(in crate::store) struct GroupBytes<'a> {
 }
 
 impl GroupBytes<'_> {
-    /// Hands each batch with rows to `take`.
+    /// Calls `take` with each batch.
     fn each(&self, mut take: impl FnMut(&Batch<'_>) -> Result<(), Damage>) -> Result<(), Error> {
         let mut rest = self.bytes.as_slice();
         let mut offset = self.start;
@@ -450,7 +450,7 @@ impl GroupBytes<'_> {
         Ok(())
     }
 
-    /// All columns, each frame checked once. `source`: that of all rows, if they have the same.
+    /// Decodes all columns. `source`: the source of all rows, if they have the same.
     fn columns(&self, source: Option<u32>) -> Result<Columns, Error> {
         let (mut ids, mut sources, mut timestamps) = (vec![], vec![], vec![]);
         let (mut levels, mut text, mut metadata) = (vec![], String::new(), vec![]);
@@ -484,7 +484,7 @@ impl GroupBytes<'_> {
         })
     }
 
-    /// Bytes of message and metadata of each row.
+    /// The size of message and metadata of each row in bytes.
     pub(in crate::store) fn lengths(&self) -> Result<Vec<u64>, Error> {
         let mut lengths = vec![];
         self.each(|batch| {
@@ -497,13 +497,12 @@ impl GroupBytes<'_> {
     }
 }
 
-/// More ids than a frame can hold records: a greater gap is no loss but nonsense.
+/// More ids than a frame can have records: a greater gap cannot be a loss.
 const ID_GAP_MAX: u64 = 1 << 40;
-/// Bytes of frames after which a group is closed: large enough for its bitmap to be a small part, small enough to be read
-/// again for a handful of records.
+/// The size of a full group: large enough for its index to be a small part, small enough to be read again for a few records.
 const GROUP_BYTES: u64 = 256 << 10;
-/// Rows after which a group is closed, for records without text.
+/// The rows of a full group, for records without text.
 const GROUP_ROWS: u32 = 4096;
 
-/// Memory of decoded groups: some pages need two or three of them.
+/// Memory for decoded groups: some pages need two or three of them.
 const DECODED_BYTES_MAX: usize = 2 << 20;

@@ -1,4 +1,4 @@
-//! Blocks: rows that are stored together, read a column at a time.
+//! Blocks: rows that are stored together and read a column at a time.
 
 use super::active::{ActiveSegment, Group};
 use super::columns::{Columns, Messages, MetadataColumn};
@@ -56,7 +56,7 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// What is known without reading it.
+    /// The part that is known without reading a column.
     #[must_use]
     pub fn summary(&self) -> &'a Summary {
         match self.place {
@@ -103,7 +103,7 @@ impl<'a> Block<'a> {
         self.whole(ids, Column::Ids)
     }
 
-    /// The source of each row; `None` when all are `summary().source`.
+    /// The source of each row; `None` if all have `summary().source`.
     pub fn sources(&self) -> Result<Option<Vec<u32>>, Error> {
         if self.summary().source.is_some() {
             return Ok(None);
@@ -144,8 +144,8 @@ impl<'a> Block<'a> {
         self.cut(self.text()?)
     }
 
-    /// All messages, one after another: a search needs no more but [`Self::message_ends`]. What is no text is found by
-    /// [`Self::cut`].
+    /// All messages, concatenated: with [`Self::message_ends`] this is enough for a search. Only [`Self::cut`] checks that they are
+    /// valid text.
     pub fn text(&self) -> Result<Vec<u8>, Error> {
         match self.place {
             BlockPlace::Active(active, group) => {
@@ -156,8 +156,8 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Where each message ends in [`Self::text`], which has `length` bytes. That the borders are between chars, only
-    /// [`Self::cut`] looks.
+    /// The end of each message in [`Self::text`], which has `length` bytes. Only [`Self::cut`] checks that the ends are between
+    /// characters.
     pub fn message_ends(&self, length: usize) -> Result<Vec<u32>, Error> {
         let ends = match self.place {
             BlockPlace::Active(active, group) => active.columns(group)?.messages.ends().to_vec(),
@@ -169,7 +169,7 @@ impl<'a> Block<'a> {
         self.whole(ends, Column::MessageLengths)
     }
 
-    /// The messages, of which [`Self::text`] was read before.
+    /// The messages, made from the result of [`Self::text`].
     pub fn cut(&self, text: Vec<u8>) -> Result<Messages, Error> {
         let messages = match self.place {
             BlockPlace::Active(active, group) => active.columns(group)?.messages.clone(),
@@ -181,7 +181,7 @@ impl<'a> Block<'a> {
         Ok(messages)
     }
 
-    /// The metadata, still encoded.
+    /// The metadata, encoded.
     pub fn metadata(&self) -> Result<MetadataColumn, Error> {
         let metadata = match self.place {
             BlockPlace::Active(active, group) => active.columns(group)?.metadata.clone(),
@@ -193,7 +193,7 @@ impl<'a> Block<'a> {
         Ok(metadata)
     }
 
-    /// How many bytes messages and metadata take, before they are compressed: at most so many, without reading any.
+    /// The uncompressed size of messages and metadata in bytes, or an upper bound, without reading them.
     #[must_use]
     pub fn content_bytes(&self) -> u64 {
         match self.place {
@@ -205,7 +205,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// How many bytes message and metadata of each row take.
+    /// The size of message and metadata of each row in bytes.
     pub fn row_bytes(&self) -> Result<Vec<u64>, Error> {
         let lengths = match self.place {
             BlockPlace::Active(active, group) => active.read(group)?.lengths()?,
@@ -214,10 +214,10 @@ impl<'a> Block<'a> {
         self.whole(lengths, Column::MessageLengths)
     }
 
-    /// Whole records of the rows with these indexes (ascending).
+    /// The records of the rows with these indexes (ascending).
     ///
     /// # Panics
-    /// When an index is not below `summary().rows`.
+    /// If an index is not below `summary().rows`.
     pub fn records(&self, rows: &[usize]) -> Result<Vec<StoredRecord>, Error> {
         if rows.is_empty() {
             return Ok(vec![]);
@@ -286,7 +286,7 @@ impl<'a> Block<'a> {
         Ok(values)
     }
 
-    /// What the footer says of a sealed block.
+    /// The footer's entry of a sealed block.
     pub(in crate::store) fn sealed_entry(&self) -> Option<&'a Entry> {
         match self.place {
             BlockPlace::Active(..) => None,

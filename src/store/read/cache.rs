@@ -1,11 +1,11 @@
-//! Columns of blocks that were decoded lately: whoever reads page after page needs the same blocks again.
+//! A cache of decoded columns: a client that reads page after page needs the same blocks again.
 
 use super::columns::Columns;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The blocks decoded last, up to a number of bytes.
+/// The least recently used blocks are dropped when the bytes exceed a bound.
 #[derive(Debug)]
 pub(in crate::store) struct Cache {
     kept: Mutex<Kept>,
@@ -21,12 +21,12 @@ impl Default for Cache {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The one used last stands last.
+    /// In order of use, the most recent last.
     blocks: VecDeque<(Key, Arc<Columns>)>,
     bytes: usize,
 }
 
-/// A sealed block: the number of its file, and its place in the file. A group of an active file: where it begins and ends.
+/// The key of a sealed block is the number of its file and its offset; that of a group of an active file is its range.
 pub(in crate::store) type Key = (u64, u64);
 
 impl Cache {
@@ -38,12 +38,12 @@ impl Cache {
         }
     }
 
-    /// A number for another file whose blocks are to be kept here.
+    /// A number for another file whose blocks share the cache.
     pub(in crate::store) fn new_key(&self) -> u64 {
         self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The columns of a block, decoded now unless they are kept. Two readers may decode the same block at once.
+    /// The columns of a block, decoded unless they are in the cache. Two readers may decode the same block at the same time.
     pub(in crate::store) fn columns<E>(
         &self,
         key: Key,
@@ -87,7 +87,7 @@ impl Kept {
     }
 }
 
-/// A page touches a block of each busy source: a dozen of them, of half a megabyte each.
+/// A page needs a block of each busy source: a dozen of half a megabyte each.
 const BYTES_MAX: usize = 8 << 20;
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_last_is_kept_and_the_bytes_are_bounded() {
+    fn keeps_recently_used_blocks_within_its_bound() {
         let cache = Cache::default();
         let quarter = BYTES_MAX / 4;
         for block in 0..4 {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_or_failed_is_not_kept() {
+    fn keeps_no_large_block_and_no_failure() {
         let cache = Cache::default();
         assert!(decode(&cache, (1, 0), BYTES_MAX));
         assert!(decode(&cache, (1, 0), BYTES_MAX));

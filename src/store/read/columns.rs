@@ -8,11 +8,11 @@ use crate::time::Micros;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Every column of a block.
+/// All columns of a block.
 #[derive(Debug)]
 pub(in crate::store) struct Columns {
     pub(in crate::store) ids: Vec<u64>,
-    /// None when all rows have the source of the summary.
+    /// `None` if all rows have the source of the summary.
     pub(in crate::store) sources: Option<Vec<u32>>,
     pub(in crate::store) timestamps: Vec<Micros>,
     pub(in crate::store) levels: Vec<Level>,
@@ -21,13 +21,13 @@ pub(in crate::store) struct Columns {
 }
 
 impl Columns {
-    /// The memory that they take, nearly.
+    /// The approximate memory that they take, in bytes.
     pub(in crate::store) fn bytes(&self) -> usize {
         let content = self.messages.text.len() + self.metadata.bytes.len();
         content + self.messages.ends.len() * BYTES_A_ROW
     }
 
-    /// Columns that take so much memory.
+    /// Columns that take this number of bytes.
     #[cfg(test)]
     pub(in crate::store) fn of_bytes(bytes: usize) -> Self {
         Self {
@@ -49,10 +49,10 @@ impl Columns {
     }
 }
 
-/// Id, timestamp, source, level and two lengths.
+/// Id, timestamp, source, level and two ends.
 const BYTES_A_ROW: usize = 8 + 8 + 4 + 1 + 4 + 4;
 
-/// The messages of a block: one text, cut by row.
+/// The messages of a block: one text, split by row.
 #[derive(Debug, Clone)]
 pub struct Messages {
     text: String,
@@ -60,7 +60,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// `None` when the lengths do not cut `text` into whole chars from end to end.
+    /// `None` if the lengths do not split all of `text` between characters.
     pub(in crate::store) fn new(text: String, lengths: &[u32]) -> Option<Self> {
         let ends = ends(lengths.iter().copied())?;
         let whole = ends.last().map_or(0, |end| *end as usize) == text.len();
@@ -72,7 +72,7 @@ impl Messages {
     /// The message of a row.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     #[must_use]
     pub fn get(&self, row: usize) -> &str {
         range(&self.ends, row)
@@ -80,13 +80,13 @@ impl Messages {
             .unwrap_or_else(|| panic!("row {row} of {}", self.ends.len()))
     }
 
-    /// All messages, one after another without separator.
+    /// All messages, concatenated.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where in `text` each row ends.
+    /// The end of each row in `text`.
     #[must_use]
     pub fn ends(&self) -> &[u32] {
         &self.ends
@@ -103,7 +103,7 @@ pub struct MetadataColumn {
 }
 
 impl MetadataColumn {
-    /// `None` when the lengths do not cut `bytes` from end to end. The place is for errors.
+    /// `None` if the lengths do not split all of `bytes`. `path` and `offset` are for errors.
     pub(in crate::store) fn new(
         bytes: Vec<u8>,
         lengths: &[u32],
@@ -123,7 +123,7 @@ impl MetadataColumn {
     /// The metadata of a row.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn get(&self, row: usize) -> Result<Metadata, Error> {
         batch::decode_metadata(self.bytes(row))
             .ok_or_else(|| Error::corrupt(&self.path, self.offset, Column::Metadata.name()))
@@ -136,10 +136,10 @@ impl MetadataColumn {
         self.ends.len()
     }
 
-    /// The metadata of a row as it is encoded; equal bytes mean equal metadata, and every string in it stands there as it is.
+    /// The encoded metadata of a row. Equal metadata has equal bytes, and the bytes of every string are part of them.
     ///
     /// # Panics
-    /// When there is no such row.
+    /// If there is no such row.
     #[must_use]
     pub fn bytes(&self, row: usize) -> &[u8] {
         range(&self.ends, row)
@@ -147,14 +147,14 @@ impl MetadataColumn {
             .unwrap_or_else(|| panic!("row {row} of {}", self.ends.len()))
     }
 
-    /// All encoded metadata, one after another.
+    /// All encoded metadata, concatenated.
     #[must_use]
     pub fn all_bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// Where each of the rows ends that have these lengths, one after another.
+/// The ends of consecutive rows with these lengths.
 pub(in crate::store) fn ends<T>(lengths: impl IntoIterator<Item = T>) -> Option<Vec<u32>>
 where
     u32: TryFrom<T>,
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_cut_where_the_lengths_say() {
+    fn messages_are_split_by_their_lengths() {
         let messages = Messages::new("ab\u{e9}".to_owned(), &[1, 0, 3]).unwrap();
         assert_eq!(messages.get(0), "a");
         assert_eq!(messages.get(1), "");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_do_not_fit_are_refused() {
+    fn wrong_lengths_are_refused() {
         let text = || "ab\u{e9}".to_owned();
         assert!(Messages::new(text(), &[1, 2]).is_none(), "too short");
         assert!(Messages::new(text(), &[5]).is_none(), "too long");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_metadata_names_its_place() {
+    fn error_of_damaged_metadata_names_its_place() {
         let column = MetadataColumn::new(vec![1], &[1], Path::new("x"), 9).unwrap();
         assert_eq!(
             column.get(0).unwrap_err().to_string(),

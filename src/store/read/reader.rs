@@ -1,4 +1,4 @@
-//! Readers: a handle that any thread may hold, and the consistent views that it hands out.
+//! Readers: handles for any thread, and the consistent views that they return.
 
 use super::segment::Segment;
 use crate::store::error::Error;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// What the writer shares with readers.
+/// The state that the writer shares with readers.
 #[derive(Debug)]
 pub(in crate::store) struct Shared {
     root: PathBuf,
@@ -23,7 +23,7 @@ impl Shared {
         }
     }
 
-    /// Lets readers see `view` from now on.
+    /// Makes `view` visible to readers.
     pub(in crate::store) fn publish(&self, view: View) {
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
@@ -33,7 +33,7 @@ impl Shared {
         view.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the first failure: a later one follows from it.
+    /// Records a failure. Only the first is kept, as later ones follow from it.
     pub(in crate::store) fn fail(&self, error: &Error) {
         self.failed().get_or_insert_with(|| error.clone());
     }
@@ -51,7 +51,7 @@ impl Shared {
     }
 }
 
-/// Hands out views; cheap to clone, usable from any thread, also after the writer is gone.
+/// A handle that returns views. It is cheap to clone, and usable from any thread, also after the writer was dropped.
 #[derive(Debug, Clone)]
 pub struct Reader {
     shared: Arc<Shared>,
@@ -62,19 +62,19 @@ impl Reader {
         Self { shared }
     }
 
-    /// What is visible now; stays valid while segments are sealed and pruned.
+    /// The present state; it remains valid while segments are sealed and deleted.
     #[must_use]
     pub fn view(&self) -> View {
         self.shared.view()
     }
 
-    /// The failed write or sync after which the store takes no more, until it has been recovered.
+    /// The failed write or sync after which the store refuses records, until it has been recovered.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         self.shared.failure()
     }
 
-    /// The folder.
+    /// The folder of the store.
     #[must_use]
     pub fn root(&self) -> PathBuf {
         self.shared.root.clone()
@@ -96,23 +96,23 @@ impl View {
         }
     }
 
-    /// The ids that may be seen: everything outside is pruned or not yet there. Rows of `segments` outside are to be skipped.
+    /// The visible ids: records outside are deleted or not yet complete. Skip rows of `segments` outside this range.
     #[must_use]
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
     }
 
-    /// How many records may be seen: fewer than ids where some were lost.
+    /// The number of visible records: less than the number of ids if some were lost.
     ///
     /// # Errors
-    /// [`Error`] when ids must be read to know, and are damaged.
+    /// [`Error`] if ids must be read for this, and are damaged.
     pub fn records(&self) -> Result<u64, Error> {
         let start = self.ids.start;
         let segments = self.segments.iter();
         segments.map(|segment| segment.rows_from(start)).sum()
     }
 
-    /// Ascending by id; the last is the active one.
+    /// The segments, ascending by id; the last is the active one.
     #[must_use]
     pub fn segments(&self) -> &[Arc<Segment>] {
         &self.segments

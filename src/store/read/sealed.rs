@@ -28,13 +28,13 @@ pub(in crate::store) struct SealedSegment {
     fields: OnceLock<Option<FieldTable>>,
     rows: u64,
     cache: Arc<Cache>,
-    /// Tells it apart in the cache: a compacted file has the first id of one that it replaced.
+    /// Its key in the cache: a compacted file has the same first id as one that it replaced.
     pub(in crate::store) key: u64,
     /// See [`Segment::tallies`].
     pub(in crate::store) tallies: OnceLock<Arc<Vec<SourceTally>>>,
 }
 
-/// What is known of a block without reading it.
+/// The part of a block that is known without reading it.
 #[derive(Debug)]
 pub(in crate::store) struct SealedBlock {
     pub(in crate::store) entry: Entry,
@@ -249,18 +249,18 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Levels))
     }
 
-    /// All messages, one after another, not known to be text.
+    /// All messages, concatenated, not checked to be text.
     pub(in crate::store) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
         self.column(entry, Column::Messages)
     }
 
-    /// Where each message ends.
+    /// The end of each message.
     pub(in crate::store) fn message_ends(&self, entry: &Entry) -> Result<Vec<u32>, Error> {
         columns::ends(self.numbers(entry, Column::MessageLengths)?)
             .ok_or_else(|| self.corrupt(entry, Column::MessageLengths))
     }
 
-    /// Cuts what [`Self::text`] read.
+    /// Splits the result of [`Self::text`].
     pub(in crate::store) fn cut(&self, entry: &Entry, text: Vec<u8>) -> Result<Messages, Error> {
         let lengths = self.numbers_u32(entry, Column::MessageLengths)?;
         String::from_utf8(text)
@@ -277,7 +277,7 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Metadata))
     }
 
-    /// Bytes of message and metadata of each row.
+    /// The size of message and metadata of each row in bytes.
     pub(in crate::store) fn lengths(&self, entry: &Entry) -> Result<Vec<u64>, Error> {
         let mut lengths = self.numbers(entry, Column::MessageLengths)?;
         let metadata = self.numbers(entry, Column::MetadataLengths)?;

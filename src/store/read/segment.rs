@@ -1,4 +1,4 @@
-//! Segments: what a file of the store is to readers, sealed or active.
+//! Segments: the files of a store, as readers see them.
 
 use super::active::ActiveSegment;
 use super::block::Block;
@@ -10,7 +10,7 @@ use crate::store::format::index::fields::FieldTotals;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Sealed or active: the same to a reader.
+/// A file of the store, sealed or active.
 #[derive(Debug)]
 pub struct Segment {
     ids: Range<u64>,
@@ -49,13 +49,13 @@ impl Segment {
         }
     }
 
-    /// The ids it holds.
+    /// Its ids.
     #[must_use]
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
     }
 
-    /// How many records it holds: fewer than ids where some were lost.
+    /// The number of its records: less than the number of ids if some were lost.
     #[must_use]
     pub fn rows(&self) -> u64 {
         match &self.body {
@@ -64,10 +64,10 @@ impl Segment {
         }
     }
 
-    /// Every id that it holds, ascending.
+    /// The ids of its records, ascending.
     ///
     /// # Errors
-    /// [`Error`] when a block is damaged.
+    /// [`Error`] if a block is damaged.
     fn all_ids(&self) -> Result<Vec<u64>, Error> {
         let mut ids = vec![];
         for block in self.blocks() {
@@ -77,7 +77,7 @@ impl Segment {
         Ok(ids)
     }
 
-    /// How many records have this id or a greater one.
+    /// The number of records with this id or a greater one.
     pub(in crate::store) fn rows_from(&self, id: u64) -> Result<u64, Error> {
         if id <= self.ids.start {
             return Ok(self.rows());
@@ -89,8 +89,8 @@ impl Segment {
         Ok((ids.len() - ids.partition_point(|found| *found < id)) as u64)
     }
 
-    /// The id of the record that has `newer` records behind it; `None` when it holds no more than these. Where ids cannot be
-    /// read, the last ones that the block may have are taken for them, and the first damage goes to `damage`.
+    /// The id of the record that is followed by `newer` records; `None` if the segment has no more than these. If the ids of a block
+    /// cannot be read, its last possible ids are used instead, and the first error is stored in `damage`.
     pub(in crate::store) fn id_before(
         &self,
         newer: u64,
@@ -125,13 +125,13 @@ impl Segment {
         self.rows() == self.ids.end - self.ids.start
     }
 
-    /// The sources that blocks name by index.
+    /// The sources that blocks refer to by index.
     #[must_use]
     pub fn sources(&self) -> &[Source] {
         &self.sources
     }
 
-    /// How many blocks.
+    /// The number of blocks.
     #[must_use]
     pub fn block_count(&self) -> usize {
         match &self.body {
@@ -143,7 +143,7 @@ impl Segment {
     /// One block.
     ///
     /// # Panics
-    /// When `index >= block_count()`.
+    /// If `index >= block_count()`.
     #[must_use]
     pub fn block(&self, index: usize) -> Block<'_> {
         let block = match &self.body {
@@ -153,11 +153,10 @@ impl Segment {
         block.unwrap_or_else(|| panic!("block {index} of {}", self.block_count()))
     }
 
-    /// What its rows are by source, ascending by number. Rows that few share a block with are read the first time; the others
-    /// never.
+    /// The counts of its rows by source, ascending by number. Only blocks of several sources are read, once.
     ///
     /// # Errors
-    /// [`Error`] when a block that must be read is damaged.
+    /// [`Error`] if a block that must be read is damaged.
     pub fn tallies(&self) -> Result<Arc<Vec<SourceTally>>, Error> {
         match &self.body {
             Body::Active(active) => Ok(Arc::new(active.tallies())),

@@ -1,10 +1,10 @@
-//! Counts by source, kept beside the rows so that nobody needs to read these to know them.
+//! Counts of rows by source.
 
 use crate::record::Level;
 use crate::time::Micros;
 use std::cmp::Ordering;
 
-/// What the rows of one source are.
+/// The counts of the rows of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceTally {
     /// Index in [`crate::store::Segment::sources`].
@@ -16,7 +16,7 @@ pub struct SourceTally {
 }
 
 impl SourceTally {
-    /// Takes in what else is known of the source.
+    /// Adds other rows of the same source.
     fn add(&mut self, other: &Self) {
         self.last = self.last.max(other.last);
         for (total, count) in self.levels.iter_mut().zip(other.levels) {
@@ -52,7 +52,7 @@ pub(in crate::store) fn of_rows(
     tallies
 }
 
-/// Both lists as one; they ascend by source, and so does it.
+/// Merges two lists that ascend by source.
 pub(in crate::store) fn merged(a: &[SourceTally], b: &[SourceTally]) -> Vec<SourceTally> {
     let mut all = Vec::with_capacity(a.len().max(b.len()));
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
@@ -95,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_come_to_the_whole(rows in prop::collection::vec((0u32..9, -9i64..9, 0usize..4), 0..40), at: prop::sample::Index) {
+        fn merged_parts_equal_the_whole(rows in prop::collection::vec((0u32..9, -9i64..9, 0usize..4), 0..40), at: prop::sample::Index) {
             let all = tallies(&rows);
             prop_assert!(all.is_sorted_by_key(|tally| tally.source));
             for tally in &all {

@@ -1,4 +1,4 @@
-//! Opening a store to write to it: takes the lock, mends what a crash left, goes on behind the last whole frame.
+//! Opening a store for writing: locks it, repairs the effects of a crash, and continues after the last complete frame.
 
 use super::replace;
 use crate::disk::Disk;
@@ -18,18 +18,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What opening found and mended.
+/// The result of opening: what was found and repaired.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// Bytes of torn tail cut from the active file.
+    /// The number of bytes of a torn tail that were cut from the active file.
     pub cut_bytes: u64,
-    /// What is damaged, by other means than a crash of ours: its records are not shown, all others are.
+    /// Damage that a crash does not explain. The records in it are not visible; all others are.
     pub damage: Vec<Error>,
 }
 
 impl Store {
-    /// Opens or makes the store in `root`; cuts a torn tail.
+    /// Opens or creates the store in `root`; cuts a torn tail.
     pub fn open(
         disk: Arc<dyn Disk>,
         root: &Path,
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-/// What the files of a folder say, ready to be appended to.
+/// The files of a folder, ready for appending.
 pub(in crate::store) struct Loaded {
     pub(in crate::store) identity: Identity,
     pub(in crate::store) sealed: Vec<SealedFile>,
@@ -97,7 +97,7 @@ impl Loaded {
         }
     }
 
-    /// The clock for age as it went while the files were written, up to `now`.
+    /// The clock for age, with the times at which the files were written, up to `now`.
     fn age_clock(&self, age_max: Duration, now: Micros) -> AgeClock {
         let sealed = self.sealed.iter();
         let sealed = sealed.map(|file| (file.begun, Arc::clone(&file.segment)));
@@ -117,7 +117,7 @@ impl Loaded {
     }
 }
 
-/// Opens every file of a folder to write to it. `known`: the next id and the positions, where another than the files tells them.
+/// Opens all files of a folder for writing. `known`: the next id and the positions, if they are known otherwise.
 pub(in crate::store) fn load(
     directory: &Directory,
     known: Option<(u64, &Positions)>,
@@ -146,17 +146,17 @@ pub(in crate::store) fn load(
     if let Some((next_id, _)) = known {
         skip_ids(&mut active, next_id)?;
     }
-    // Such a file made way for one with a later first id.
+    // Such a file was replaced by one with a later first id.
     let is_empty = |file: &mut ScannedFile| file.index.rows() == 0 && file.holes.is_empty();
     for file in found.active.extract_if(.., is_empty) {
         directory.remove(&file.file.path)?;
     }
-    // Names may be there that no power loss would leave: what is appended from now on must not go with them.
+    // Names may not be durable yet: a power loss must not take records with them that are appended from now on.
     directory.sync()?;
     Ok((Loaded::new(identity, found, active), recovery))
 }
 
-/// Gives up the ids before this one, durably: records that were lost had them.
+/// Durably skips the ids before this one, which lost records had.
 fn skip_ids(active: &mut ActiveWriter, next_id: u64) -> Result<(), Error> {
     if active.index.next_id >= next_id {
         return Ok(());
@@ -177,7 +177,7 @@ fn identity(directory: &Directory, listing: &Listing) -> Result<Identity, Error>
     Ok(identity)
 }
 
-/// The file to append to: the last active one, if it is whole up to its torn tail, or a new one behind all others.
+/// The file to append to: the last active one, if it is undamaged up to its torn tail, or a new one after all others.
 fn go_on(
     directory: &Directory,
     identity: &Identity,
@@ -207,7 +207,7 @@ fn go_on(
         found.active.push(last);
         return ActiveWriter::create(directory, identity, next, found.low_water(), &positions);
     }
-    // Nothing in it can be read: it must make way for a file of the same name, and is kept for those who can do better.
+    // Nothing in it can be read. It is renamed, since the new file has its name, and kept for other tools.
     directory.set_aside(&last.file.path)?;
     recovery
         .damage
@@ -216,7 +216,7 @@ fn go_on(
     ActiveWriter::create(directory, identity, next, found.low_water(), &positions)
 }
 
-/// Cuts the torn tail, mends the header, and makes durable what is left: it may have been read from memory only.
+/// Cuts the torn tail, rewrites a damaged header, and syncs the rest, which may not have been durable.
 fn cut(scanned: ScannedFile) -> Result<ActiveWriter, Error> {
     let (torn, header_damaged) = (scanned.torn, scanned.header_damaged);
     let mut writer = ActiveWriter::from(scanned);

@@ -1,4 +1,4 @@
-//! Reading a folder without its lock: beside a writer, a copy, or on media that cannot be written.
+//! Reading a folder without its lock: next to a writer, a copy, or on read-only media.
 
 use crate::disk::Disk;
 use crate::store::error::Error;
@@ -23,8 +23,8 @@ impl Reader {
         Ok(Self::new(Arc::new(shared)))
     }
 
-    /// Opens one segment file, sealed or active, wherever it stands and whatever its name is: copied out of a store, say. The
-    /// view holds all its records, also those that the store gave up.
+    /// Opens one segment file, sealed or active, at any path and with any name, for instance a copy. The view has all of its records,
+    /// also those that retention deleted.
     pub fn open_file(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
         let file = LoneFile::open(disk, path)?;
         let segment = Arc::new(file.segment()?);
@@ -33,18 +33,18 @@ impl Reader {
     }
 }
 
-/// A segment file by itself.
+/// A single segment file.
 pub(in crate::store) struct LoneFile {
     pub(in crate::store) file: Arc<dyn crate::disk::DiskFile>,
     pub(in crate::store) path: std::path::PathBuf,
     pub(in crate::store) length: u64,
-    /// None when it is damaged: then the file may be a sealed one all the same.
+    /// `None` if it is damaged; a sealed file can still be read.
     pub(in crate::store) header: Option<Header>,
     pub(in crate::store) kind: FileKind,
 }
 
 impl LoneFile {
-    /// Opens a file that begins as a segment file does, or is named like one.
+    /// Opens a file with the header or the name of a segment file.
     pub(in crate::store) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
         let open = || {
             let file = disk.open(path)?;
@@ -89,7 +89,7 @@ impl LoneFile {
         }
     }
 
-    /// Reads an active file. Without its header there is no knowing which store's frames to look for.
+    /// Reads an active file. Without its header the store id of its frames is unknown.
     pub(in crate::store) fn scan(
         self,
         visit: &mut dyn FnMut(&crate::store::format::frame::Frame<'_>),
@@ -101,20 +101,20 @@ impl LoneFile {
     }
 }
 
-/// A store that was found without its lock.
-pub(in crate::store) struct Opened {
+/// The files of a store that was opened without its lock.
+pub(in crate::store) struct OpenedStore {
     pub(in crate::store) directory: Directory,
     pub(in crate::store) identity: Identity,
     pub(in crate::store) found: Found,
 }
 
-/// Opens every file of a store that a writer may be changing.
-pub(in crate::store) fn find(store: &Directory) -> Result<Opened, Error> {
+/// Opens all files of a store that a writer may be changing.
+pub(in crate::store) fn find(store: &Directory) -> Result<OpenedStore, Error> {
     retried(|| {
         let directory = store.current();
         let identity = directory.read_identity()?;
         let found = find_once(&directory, &identity)?;
-        Ok(Opened {
+        Ok(OpenedStore {
             directory,
             identity,
             found,
@@ -122,7 +122,7 @@ pub(in crate::store) fn find(store: &Directory) -> Result<Opened, Error> {
     })
 }
 
-/// The same for a folder that is known to be of this store.
+/// The same for a folder with a known identity.
 pub(in crate::store) fn find_as(
     directory: &Directory,
     identity: &Identity,
@@ -135,7 +135,7 @@ fn find_once(directory: &Directory, identity: &Identity) -> Result<Found, Error>
     recover::open_all(directory, &listing, identity.store, false)
 }
 
-/// Tries again what a writer made fail: it sealed or unlinked a file after the folder was listed.
+/// Retries an attempt that failed because a writer sealed or removed a file after the folder was listed.
 pub(in crate::store) fn retried<T>(
     mut attempt: impl FnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -161,5 +161,5 @@ pub(in crate::store) fn view(found: Found) -> View {
     View::new(low_water.max(start)..end.max(low_water), segments)
 }
 
-/// A writer seals a segment in seconds at most often: to lose this many races, something else must be wrong.
+/// A writer seals a segment at most every few seconds: after this many attempts something else is wrong.
 const ATTEMPTS_MAX: u32 = 10;

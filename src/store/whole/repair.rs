@@ -1,4 +1,4 @@
-//! Repairing: every record that can be read goes into a new store, under its id; the damaged one is left as it is.
+//! Repairing: every readable record is written to a new store, with its id; the damaged store is not changed.
 
 use super::read_only;
 use super::snapshot;
@@ -15,18 +15,18 @@ use crate::time::Micros;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a repair saved.
+/// The result of a repair.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Repair {
-    /// Records in the new store.
+    /// The number of records in the new store.
     pub records: u64,
-    /// What was damaged.
+    /// The damage in the old store.
     pub damage: Vec<Error>,
 }
 
-/// Puts every readable record of the store at `from` into a new one at `to`, a new or empty folder. Ids, positions and the low-water
-/// id stay what they were.
+/// Writes every readable record of the store at `from` to a new store at `to`, a new or empty folder. Ids, positions and the low-water
+/// id are kept.
 pub fn repair(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<Repair, Error> {
     let source = Directory::new(disk, from).current();
     let mut repair = Repair::default();
@@ -82,7 +82,7 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    /// Writes what is readable of a segment as an active file, and seals that.
+    /// Writes the readable records of a segment to an active file, and seals that.
     fn segment(
         &mut self,
         segment: &Segment,
@@ -110,7 +110,7 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    /// The records of every block that is whole, by id.
+    /// The records of all readable blocks, by id.
     fn readable(&mut self, segment: &Segment) -> Vec<StoredRecord> {
         let mut records = vec![];
         for block in segment.blocks() {
@@ -125,7 +125,7 @@ impl Salvage<'_> {
     }
 }
 
-/// Appends records, which ascend by id, under the ids that they have.
+/// Appends records, which ascend by id, with their ids.
 pub(in crate::store) fn rewrite(
     frames: &mut FrameWriter,
     writer: &mut ActiveWriter,
@@ -142,5 +142,5 @@ pub(in crate::store) fn rewrite(
     Ok(())
 }
 
-/// As many as a collector brings at once.
+/// The usual batch of a collector.
 const BATCH_RECORDS: usize = 512;

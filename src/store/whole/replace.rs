@@ -1,5 +1,5 @@
-//! A store put in the place of another: built whole in a folder within it, and from the moment that it is whole, the store.
-//! Whoever opens it to write finishes what a crash interrupted.
+//! Replacing a store: the new one is built in a folder within the old one, and replaces it when it is complete. Opening for writing
+//! finishes a replacement that a crash interrupted.
 
 use super::read_only;
 use super::snapshot;
@@ -10,8 +10,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Puts what the snapshot at `from` holds in the place of everything in the store at `to`, which nobody may be writing to. Its
-/// snapshots stay, and may be what `from` is. Ids go on behind those of both, so that none ever means two records.
+/// Replaces all records of the store at `to`, which must not be open for writing, by those of the snapshot at `from`. The snapshots of
+/// the store are kept, and `from` may be one of them. New ids follow those of both, so that no id is used twice.
 pub fn restore_replacing(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
     disk.create_dir_all(to).map_err(Error::io("create", to))?;
     let source = Directory::new(Arc::clone(&disk), from);
@@ -19,14 +19,14 @@ pub fn restore_replacing(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<
     let _lock = target.lock()?;
     finish(&target)?;
     let old = read_only::find(&target);
-    // What cannot be read has no ids that are known.
+    // The ids of an unreadable store are unknown.
     let next_id = old.map_or(1, |old| old.found.next_id());
     let staging = snapshot::claim(&target.disk, &target.root.join(RESTORING))?;
     snapshot::derive(&source, &staging, next_id, |known| Ok(known.clone()))?;
     finish(&target)
 }
 
-/// Finishes a replacement that was decided, and clears away one that was not.
+/// Finishes a complete replacement, and removes an incomplete one.
 pub(in crate::store) fn finish(target: &Directory) -> Result<(), Error> {
     let staging = Directory::new(Arc::clone(&target.disk), &target.root.join(RESTORING));
     let listing = match staging.list() {
@@ -34,7 +34,7 @@ pub(in crate::store) fn finish(target: &Directory) -> Result<(), Error> {
         listing => listing?,
     };
     if listing.has_store_file {
-        // Each step may have been done before, in part or whole: until the last, the folder within stays complete.
+        // Each step may have been done before. The inner folder is complete until the last one.
         target.remove_segments()?;
         for path in staging.segments(&listing) {
             target.link(&path)?;

@@ -1,7 +1,7 @@
-//! Snapshots, and stores made of them: hard links to files that never change, and a small active file of their own. None of it
-//! copies records that are sealed, so that none of it takes longer for more of them.
+//! Snapshots, and stores made from them: hard links to files that never change, and a small active file of their own. Sealed
+//! records are not copied, so that the time does not depend on their number.
 
-use super::read_only::{self, Opened};
+use super::read_only::{self, OpenedStore};
 use crate::disk::Disk;
 use crate::record::Positions;
 use crate::store::error::Error;
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Store {
-    /// Freezes what is in the store now under `snapshots/<name>`: a store that opens like any other, and stays as it is while
-    /// this one goes on and prunes. The name is 1 to 64 of `A-Z a-z 0-9 . _ -`, the first no dot.
+    /// Creates a snapshot in `snapshots/<name>`: a store that opens like any other, and does not change while this one appends and
+    /// deletes. The name has 1 to 64 of `A-Z a-z 0-9 . _ -`, and does not start with a dot.
     pub fn snapshot(&mut self, name: &str) -> Result<PathBuf, Error> {
         self.check()?;
         let target = begin(&self.directory, name)?;
@@ -40,8 +40,8 @@ impl Store {
     }
 }
 
-/// The same for the store in `root` whose writer may be another process: without its lock, and without disturbing it. Holds what
-/// had been appended when it was begun; records that are not sealed yet are copied.
+/// Creates a snapshot of the store in `root` without its lock, also next to a writer, which is not disturbed. It has the records that
+/// were appended before the call; those that are not sealed yet are copied.
 pub fn snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<PathBuf, Error> {
     let store = Directory::new(disk, root);
     let target = begin(&store, name)?;
@@ -49,7 +49,7 @@ pub fn snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<PathBuf,
     Ok(target.root)
 }
 
-/// Makes the store at `to`, a new or empty folder, out of the snapshot or store at `from`: the same store id, ids go on.
+/// Creates a store in `to`, a new or empty folder, from the snapshot or store at `from`, with the same store id. New ids follow.
 pub fn restore(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
     let target = claim(&disk, to)?;
     derive(&Directory::new(disk, from), &target, 1, |known| {
@@ -57,7 +57,7 @@ pub fn restore(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error>
     })
 }
 
-/// The same with a store id of its own: a second store that shares a past with the first.
+/// The same with a new store id: a second store with the same past.
 pub fn fork(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
     let target = claim(&disk, to)?;
     derive(&Directory::new(disk, from), &target, 1, |_| {
@@ -65,7 +65,7 @@ pub fn fork(disk: Arc<dyn Disk>, from: &Path, to: &Path) -> Result<(), Error> {
     })
 }
 
-/// What is known of a snapshot.
+/// A snapshot.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -73,23 +73,23 @@ pub struct Snapshot {
     pub name: String,
     /// Its folder.
     pub path: PathBuf,
-    /// What it holds; an error where it cannot be read, or was begun and never finished.
+    /// Its content; an error if it cannot be read or is unfinished.
     pub content: Result<SnapshotContent, Error>,
 }
 
-/// What a snapshot holds.
+/// The content of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SnapshotContent {
-    /// When it was made.
+    /// When it was taken.
     pub taken: Micros,
-    /// The ids in it, as a reader sees them.
+    /// Its visible ids.
     pub ids: Range<u64>,
-    /// Its records.
+    /// The number of its records.
     pub records: u64,
-    /// Bytes of its segment files.
+    /// The size of its segment files in bytes.
     pub bytes: u64,
-    /// How many of them would be free without it: files that no other folder has a link to.
+    /// The part of that which deleting it would free: files without a link in another folder.
     pub own_bytes: u64,
 }
 
@@ -116,7 +116,7 @@ pub fn snapshots(disk: Arc<dyn Disk>, root: &Path) -> Result<Vec<Snapshot>, Erro
 }
 
 fn content(snapshot: &Directory) -> Result<SnapshotContent, Error> {
-    let Opened {
+    let OpenedStore {
         directory,
         identity,
         found,
@@ -144,7 +144,7 @@ fn content(snapshot: &Directory) -> Result<SnapshotContent, Error> {
     })
 }
 
-/// Removes a snapshot, whole or never finished. The store, its other snapshots and what was made of this one stay as they are.
+/// Removes a snapshot, also an unfinished one. The store, its other snapshots and stores made from this one do not change.
 pub fn delete_snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<(), Error> {
     let snapshot = named(&Directory::new(disk, root), name)?;
     match snapshot.disk.list(&snapshot.root) {
@@ -154,9 +154,9 @@ pub fn delete_snapshot(disk: Arc<dyn Disk>, root: &Path, name: &str) -> Result<(
         }
         listed => listed.map_err(Error::io("list", &snapshot.root))?,
     };
-    // Somebody may have opened it to write to it.
+    // Another process may have opened it for writing.
     let lock = snapshot.lock()?;
-    // Without this file it is no store any more: what a crash leaves of it is never taken for one.
+    // Without this file it is not a store: after a crash the rest is not mistaken for one.
     snapshot.remove_identity()?;
     snapshot.remove_segments()?;
     drop(lock);
@@ -176,14 +176,14 @@ fn snapshot_folder(store: &Directory, name: &str) -> Directory {
     Directory::new(Arc::clone(&store.disk), &root)
 }
 
-/// The empty folder of a new snapshot.
+/// Creates the empty folder of a new snapshot.
 fn begin(store: &Directory, name: &str) -> Result<Directory, Error> {
     let target = named(store, name)?;
     clear(&target)?;
     claim(&store.disk, &target.root)
 }
 
-/// Makes a store of what another holds. Its ids go on from `next_id` at least.
+/// Creates a store with the content of another. Its next id is at least `next_id`.
 pub(in crate::store) fn derive(
     source: &Directory,
     target: &Directory,
@@ -205,7 +205,7 @@ pub(in crate::store) fn derive(
             target.link(&file.file.path)?;
         }
         if let Some(last) = last.filter(|last| last.index.rows() > 0) {
-            // It may yet be appended to in its own place: here it needs bytes of its own.
+            // The original may still be appended to, so that it is copied.
             target.copy(&last.file.path, last.length)?;
         }
         let beginning = Beginning {
@@ -217,7 +217,7 @@ pub(in crate::store) fn derive(
     })
 }
 
-/// The file that may be appended to, and those that wait to be sealed.
+/// The file that may be appended to, and those that will be sealed.
 fn split_last(found: &Found) -> (Option<&ScannedFile>, &[ScannedFile]) {
     match found.active.split_last() {
         Some((last, frozen)) => (Some(last), frozen),
@@ -225,7 +225,7 @@ fn split_last(found: &Found) -> (Option<&ScannedFile>, &[ScannedFile]) {
     }
 }
 
-/// A folder to make a store in: new, or without segments. Its `STORE` file comes last and makes it one.
+/// Creates a folder for a new store, or takes one without segments. Its `STORE` file is written last.
 pub(in crate::store) fn claim(disk: &Arc<dyn Disk>, root: &Path) -> Result<Directory, Error> {
     let directory = Directory::new(Arc::clone(disk), root);
     disk.create_dir_all(root)
@@ -239,16 +239,16 @@ pub(in crate::store) fn claim(disk: &Arc<dyn Disk>, root: &Path) -> Result<Direc
     Ok(directory)
 }
 
-/// Removes what is left of a store that was begun and never finished.
+/// Removes the rest of an unfinished store.
 pub(in crate::store) fn clear(directory: &Directory) -> Result<(), Error> {
     match directory.list() {
         Ok(listing) if !listing.has_store_file => directory.remove_segments(),
-        // There is no such folder, or a whole store in it.
+        // The folder does not exist, or contains a complete store.
         _ => Ok(()),
     }
 }
 
-/// What the active file of a new store begins with.
+/// The start of the active file of a new store.
 struct Beginning<'a> {
     next_id: u64,
     low_water: u64,
@@ -275,7 +275,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(allowed)
 }
 
-/// Under a store's root.
+/// The folder of the snapshots in that of the store.
 const SNAPSHOTS: &str = "snapshots";
 const NAME_LENGTH_MAX: usize = 64;
 
@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stays_in_its_folder() {
+    fn names_cannot_leave_their_folder() {
         for name in ["a", "2026-02-17_nightly.1", &"x".repeat(64)] {
             assert!(is_name(name), "{name}");
         }

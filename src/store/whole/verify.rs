@@ -1,4 +1,4 @@
-//! Verifying: every byte of a store is read, and what it says of itself is compared with what it holds.
+//! Verifying: every byte of a store is read, and footers and indexes are compared with the records.
 
 use super::read_only;
 use crate::disk::Disk;
@@ -16,21 +16,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a store turned out to be.
+/// The result of a verification.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Verification {
-    /// Segments that could be opened.
+    /// The number of segments that could be opened.
     pub segments: u64,
-    /// Records that could be read.
+    /// The number of records that could be read.
     pub records: u64,
-    /// Everything that is not as it should be: file, offset, what. Empty for a sound store.
+    /// All damage. Empty for an undamaged store.
     pub damage: Vec<Error>,
-    /// Bytes behind the last whole frame of the active file: what a crash left, or a writer is about to finish.
+    /// Bytes after the last complete frame of the active file, left by a crash or by a writer that is just writing.
     pub torn_bytes: u64,
 }
 
-/// Reads all of the store in `root`, which may be in use, and changes nothing.
+/// Reads the whole store in `root`, which may be in use. Nothing is changed.
 pub fn verify(disk: Arc<dyn Disk>, root: &Path) -> Result<Verification, Error> {
     let found = read_only::find(&Directory::new(disk, root))?.found;
     let mut result = Verification {

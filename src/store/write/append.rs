@@ -1,4 +1,4 @@
-//! The active file as its writer has it: frames go behind one another, each in one write.
+//! Appending frames to the active file, each in one write.
 
 use crate::record::{Position, Positions, Record};
 use crate::store::error::Error;
@@ -19,13 +19,13 @@ pub(in crate::store) struct ActiveWriter {
     pub(in crate::store) file: ActiveFile,
     pub(in crate::store) header: Header,
     pub(in crate::store) index: Index,
-    /// Bytes of whole frames.
+    /// The end of its last complete frame.
     pub(in crate::store) length: u64,
-    /// How many of them a sync covers.
+    /// The number of bytes that are synced.
     pub(in crate::store) durable: u64,
 }
 
-/// Makes frames and writes them; holds the buffers that this takes.
+/// Encodes and writes frames, with reused buffers.
 #[derive(Debug, Default)]
 pub(in crate::store) struct FrameWriter {
     buffer: Vec<u8>,
@@ -33,7 +33,7 @@ pub(in crate::store) struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// Appends a batch frame to `active`. After a failure nothing has changed there.
+    /// Appends a batch frame to `active`. A failure changes nothing.
     pub(in crate::store) fn append<'a>(
         &mut self,
         active: &mut ActiveWriter,
@@ -63,7 +63,7 @@ impl FrameWriter {
         Ok(())
     }
 
-    /// Appends a frame that tells a new low-water id.
+    /// Appends a frame with a new low-water id.
     pub(in crate::store) fn append_low_water(
         &mut self,
         active: &mut ActiveWriter,
@@ -77,7 +77,7 @@ impl FrameWriter {
         Ok(())
     }
 
-    /// Writes the frame in the buffer behind the others.
+    /// Writes the frame in the buffer after the others.
     fn write(
         &mut self,
         active: &mut ActiveWriter,
@@ -98,7 +98,7 @@ impl FrameWriter {
         frame::finish(&mut self.buffer, start, kind, active.durable, place);
         let file = &active.file;
         if let Err(error) = file.file.write_all_at(&self.buffer, active.length) {
-            // Only a write that found no room or no memory, with its traces cut off, leaves the file as it was.
+            // The file is unchanged only if the write failed for lack of space or memory, and its traces could be truncated.
             let is_undone = file.file.set_length(active.length).is_ok();
             return Err(match Error::io("write", &file.path)(error) {
                 error @ Error::Full { .. } if is_undone => error,
@@ -125,7 +125,7 @@ impl FrameWriter {
 }
 
 impl ActiveWriter {
-    /// Makes an active file that begins with what must outlive its predecessor.
+    /// Creates an active file that starts with the state of its predecessor.
     pub(in crate::store) fn create(
         directory: &Directory,
         identity: &Identity,
@@ -154,7 +154,7 @@ impl ActiveWriter {
             .map_err(Error::io("write", &temporary))?;
         file.sync().map_err(Error::io("sync", &temporary))?;
         directory.name(&path)?;
-        // The name may be there or not: nothing may go on before that is known.
+        // Whether the name is durable is unknown until this succeeds: nothing may be appended before.
         directory
             .sync_names()
             .map_err(Error::data("sync", &directory.root))?;
@@ -171,7 +171,7 @@ impl ActiveWriter {
         })
     }
 
-    /// Whether a sync would cover more than the last did.
+    /// Whether there are bytes that are not synced.
     pub(in crate::store) fn is_dirty(&self) -> bool {
         self.durable < self.length
     }
@@ -185,7 +185,7 @@ impl ActiveWriter {
         Ok(())
     }
 
-    /// What readers see of it now.
+    /// Its present state for readers.
     pub(in crate::store) fn segment(&self) -> Segment {
         let ids = self.index.first_id()..self.index.next_id;
         let (sources, active) = self.index.snapshot(&self.file);
@@ -205,7 +205,7 @@ impl From<ScannedFile> for ActiveWriter {
     }
 }
 
-/// Whether the operating system was short of something that it may have again soon.
+/// Whether the operating system temporarily lacked a resource.
 fn is_momentary(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -213,5 +213,5 @@ fn is_momentary(error: &io::Error) -> bool {
     )
 }
 
-/// Room for a frame of usual size is kept; what a large one took is given back.
+/// The buffer of a frame of usual size is kept; that of a larger one is freed.
 const BUFFER_KEPT_MAX: usize = 4 << 20;

@@ -1,24 +1,24 @@
-//! When records arrived, as far as clocks can be believed: what age is counted from.
+//! The time of arrival of records, from which their age is counted.
 //!
-//! A record's own time is no measure of how long the store has had it: it may be read from an old file, or come from a clock
-//! gone wrong. Each file says when it was begun, so that its records arrived between that time and the begin of the next file.
-//! Clocks are set forward and back, so that these times are not believed blindly either: see [`arrivals`] and [`AgeClock`].
+//! The timestamp of a record does not tell how long the store has had it: it may come from an old file, or from a wrong clock.
+//! Each file has its creation time, so that its records arrived between that time and the creation of the next file. Clocks are set
+//! forward and back, so that these times may be wrong as well: see [`arrivals`] and [`AgeClock`].
 
 use crate::time::Micros;
 use std::time::Duration;
 
-/// When the records of a file arrived.
+/// The bounds of the arrival of a file's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Arrival {
-    /// Not before; `None` when that is not known.
+    /// The earliest time; `None` if it is unknown.
     from: Option<Micros>,
-    /// Not after.
+    /// The latest time.
     until: Micros,
 }
 
 impl Arrival {
-    /// Whether a record with this timestamp may have arrived at `oldest` or later. Its timestamp is taken for the time of its
-    /// arrival where it lies in the file's time; any other record is as young as the file allows.
+    /// Whether a record with this timestamp may have arrived at `oldest` or later. Its timestamp counts as the time of its arrival if
+    /// it is within the bounds of the file; any other record counts as having arrived at the latest time.
     pub(in crate::store) fn is_young(&self, timestamp: Micros, oldest: Micros) -> bool {
         self.may_be_young(oldest) && (timestamp >= oldest || !self.is_plausible(timestamp))
     }
@@ -34,12 +34,12 @@ impl Arrival {
     }
 }
 
-/// When the records of each file arrived. `begun` says when each was begun by the clock of that moment, in order of id, where it
-/// is known; the last is still written to.
+/// The arrival of the records of each file. `begun` has the creation times of the files in order of id, where known; the last file
+/// is still being written.
 ///
-/// A time after `now`, or before that of an earlier file, is a clock gone wrong, and the times beside it hold instead. A file
-/// that was written to for longer than `age_max` was written to across a step of the clock, or while the machine was off: its
-/// begin says nothing of when its records arrived.
+/// A time after `now`, or before that of an earlier file, comes from a wrong clock, and the times of the next files are used instead.
+/// If a file was written for longer than `age_max`, the clock was set meanwhile, or the machine was off: its creation time does not
+/// tell when its records arrived.
 pub(in crate::store) fn arrivals(
     begun: &[Option<Micros>],
     now: Micros,
@@ -68,16 +68,16 @@ pub(in crate::store) fn arrivals(
     arrivals
 }
 
-/// The clock by which age is counted: it is not believed at once when it jumps ahead.
+/// The clock by which age is counted. After a jump ahead it is not trusted at once.
 #[derive(Debug)]
 pub(in crate::store) struct AgeClock {
     age_max: Duration,
     last: Option<Micros>,
-    /// Until then nothing goes for its age.
+    /// Until this time nothing is deleted for its age.
     held_until: Option<Micros>,
 }
 
-/// How the clock went on.
+/// The progress of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Tick {
     Steady,
@@ -86,7 +86,7 @@ pub(in crate::store) enum Tick {
 }
 
 impl AgeClock {
-    /// `known`: the times at which something is known to have been written, in that order.
+    /// `known`: times at which something was written, in that order.
     pub(in crate::store) fn new(age_max: Duration, known: impl Iterator<Item = Micros>) -> Self {
         let mut clock = Self {
             age_max,
@@ -99,8 +99,8 @@ impl AgeClock {
         clock
     }
 
-    /// It is `now`. A clock that jumps ahead by a large part of the greatest age must then go on steadily for a while before
-    /// anything goes for its age; one that is set back is believed at once, since that makes nothing older.
+    /// Sets the time to `now`. After a jump ahead by a large part of the maximum age, the clock must run steadily for a while before
+    /// anything is deleted for its age. A clock that is set back is trusted at once, since that makes nothing older.
     pub(in crate::store) fn tick(&mut self, now: Micros) -> Tick {
         let last = self.last.replace(now).unwrap_or(now);
         let passed = now.get().saturating_sub(last.get());
@@ -126,13 +126,13 @@ pub(in crate::store) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// How much older than its file a record may be that came as it was written: an hour covers a journal that is read late.
+/// How much earlier than its file a timestamp can be the time of arrival: an hour covers a journal that is read late.
 const DELIVERY_MAX: i64 = 3_600_000_000;
-/// A jump of a quarter of the greatest age makes at most that much go too early.
+/// A jump of a quarter of the maximum age deletes records at most that much too early.
 const JUMP_SHARE: u32 = 4;
-/// A clock that is wrong after a start is set right well within this time.
+/// A clock that is wrong after a start is corrected well within this time.
 const TRUST_AFTER: Duration = Duration::from_hours(6);
-/// Clocks are set back a little all the time.
+/// Clocks are often set back a little.
 pub(in crate::store) const JITTER: i64 = 60_000_000;
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn records_arrive_between_the_begin_of_their_file_and_that_of_the_next() {
+    fn records_arrive_between_creation_of_their_file_and_of_the_next() {
         assert_eq!(untils(&[100, 102, 104], 105), [102, 104, 105]);
         // +10 years while the second and third were begun
         assert_eq!(untils(&[100, 3750, 3751, 101], 105), [101, 101, 101, 105]);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_as_young_as_its_own_time_says_where_that_can_be() {
+    fn timestamp_counts_as_arrival_if_it_is_plausible() {
         let begun = [Some(day(100)), Some(day(102))];
         let [first, _] = arrivals(&begun, day(103), WEEK)[..] else {
             panic!()
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_spans_a_step_is_as_old_as_its_end() {
+    fn file_that_spans_a_step_is_as_old_as_its_end() {
         let begun = [Some(day(0)), Some(day(20_000))];
         let [first, _] = arrivals(&begun, day(20_001), WEEK)[..] else {
             panic!()
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_ahead_is_believed_when_it_goes_on_steadily() {
+    fn clock_that_jumps_ahead_is_trusted_after_running_steadily() {
         let hour = DAY / 24;
         let mut clock = AgeClock::new(WEEK, [day(100)].into_iter());
         assert_eq!(clock.tick(day(101)), Tick::Steady);
@@ -218,6 +218,6 @@ mod tests {
         let known = [day(100), day(3750), day(3750).plus(hour)];
         let mut again = AgeClock::new(WEEK, known.into_iter());
         again.tick(day(3750).plus(2 * hour));
-        assert!(!again.is_believed(), "a restart does not make it right");
+        assert!(!again.is_believed(), "a restart does not correct it");
     }
 }

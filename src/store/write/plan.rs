@@ -1,14 +1,14 @@
-//! Which rows of an active file go into which block of the sealed one.
+//! The assignment of the rows of an active file to the blocks of the sealed one.
 //!
-//! Records of one source resemble each other: together they compress a quarter better than in order of arrival. Three rules:
-//! a block holds one source; sources with too little to fill a block share blocks; and so do the newest rows of all sources,
-//! so that the last page of a store costs one small block instead of one large block a source.
+//! Records of one source are similar: together they compress a quarter better than in order of arrival. Three rules: a block has one
+//! source; sources that are too small to fill a block share blocks; and the newest rows of all sources share a block, so that the
+//! last page of a store needs one small block instead of a large block of each source.
 
-/// What planning needs to know of a row.
+/// A row, as far as planning needs it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Weight {
     pub(in crate::store) source: u32,
-    /// Bytes of message and metadata.
+    /// The size of message and metadata in bytes.
     pub(in crate::store) bytes: u64,
 }
 
@@ -19,7 +19,7 @@ pub(in crate::store) struct Plan {
     bytes: u64,
 }
 
-/// Deals out rows in order of id.
+/// Assigns rows, which are in order of id, to blocks.
 pub(in crate::store) fn plan(rows: &[Weight]) -> Vec<Plan> {
     let (body, tail) = rows.split_at(rows.len() - tail_rows(rows));
     let mut totals: Vec<Total> = vec![];
@@ -51,7 +51,7 @@ pub(in crate::store) fn plan(rows: &[Weight]) -> Vec<Plan> {
     plans.all
 }
 
-/// How many of the last rows share a block.
+/// The number of the last rows that share a block.
 fn tail_rows(rows: &[Weight]) -> usize {
     let mut bytes = 0;
     rows.iter()
@@ -76,7 +76,7 @@ impl Total {
         self.bytes < SMALL_BYTES && self.rows < SMALL_ROWS
     }
 
-    /// Blocks of a source are of one size: no small one at the end.
+    /// All blocks of a source have about one size: none is small.
     fn target(&self) -> u64 {
         self.bytes.div_ceil(self.bytes.div_ceil(BLOCK_BYTES).max(1))
     }
@@ -95,7 +95,7 @@ impl Plans {
         self.shared = open;
     }
 
-    /// Adds a row to the open plan, or begins one; closes it when it is full.
+    /// Adds a row to the open plan, or a new one; closes it when it is full.
     fn add(&mut self, open: &mut Option<usize>, target: u64, row: u32, bytes: u64) {
         let index = *open.get_or_insert_with(|| {
             self.all.push(Plan::default());
@@ -112,18 +112,18 @@ impl Plans {
     }
 }
 
-/// Message and metadata bytes of a full block: some 256 KiB of messages beside the usual metadata. Smaller blocks compress
-/// worse, larger ones make a page that needs a few rows of each source slow.
+/// The size of messages and metadata in a full block: about 256 KiB of messages with the usual metadata. Smaller blocks compress
+/// worse; larger ones slow down a page that needs a few rows of each source.
 const BLOCK_BYTES: u64 = 384 << 10;
-/// Rows of a full block, for records without content.
+/// The rows of a full block, for records without content.
 const BLOCK_ROWS: usize = 8192;
-/// A source with less than this shares blocks: a block of its own would be mostly overhead.
+/// A smaller source shares blocks: a block of its own would be mostly overhead.
 const SMALL_BYTES: u64 = 24 << 10;
 const SMALL_ROWS: u64 = 1024;
-/// The newest rows that share a block: a few pages of the usual size.
+/// The maximum number of newest rows that share a block: a few pages of the usual size.
 const TAIL_ROWS: usize = 512;
 const TAIL_BYTES: u64 = 128 << 10;
-/// At most one row in so many goes there, as these compress less.
+/// The share of rows for that block, since they compress less.
 const TAIL_SHARE: usize = 8;
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn large_sources_have_their_own_blocks_of_one_size() {
+    fn large_sources_have_own_blocks_of_equal_size() {
         let rows: Vec<_> = (0..8000).map(|i| (i % 2, 150)).collect();
         let rows = weights(&rows);
         let plans = plan(&rows);
@@ -173,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn small_sources_share() {
+    fn small_sources_share_blocks() {
         let rows: Vec<_> = (0..1000).map(|i| (i, 100)).collect();
         let plans = plan(&weights(&rows));
         assert_eq!(plans.len(), 2, "the shared block and the newest rows");
     }
 
     #[test]
-    fn nothing_and_the_very_large_are_planned() {
+    fn no_rows_and_very_large_rows_are_planned() {
         assert_eq!(plan(&[]), []);
         let plans = plan(&weights(&[(0, 16 << 20), (0, 16 << 20), (1, 0)]));
         assert_eq!(plans.iter().map(|plan| plan.rows.len()).sum::<usize>(), 3);
@@ -188,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_row_is_in_one_plan_and_in_order(
+        fn every_row_is_in_one_plan_in_order(
             sources in prop::collection::vec((0u32..20, 0u64..3000), 0..3000),
             factor in 1u64..100,
         ) {

@@ -1,4 +1,4 @@
-//! Sealing: a frozen active file becomes a sealed segment, a block at a time, so that appending goes on between the blocks.
+//! Sealing: a frozen active file becomes a sealed segment, a block at a time, so that records can be appended between the blocks.
 
 use super::append::ActiveWriter;
 use super::plan::{Plan, Weight, plan};
@@ -20,7 +20,7 @@ use crate::time::Micros;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Begins to seal a file of `directory`.
+/// Starts to seal a file of `directory`.
 pub(in crate::store) fn begin(
     directory: &Directory,
     frozen: &ActiveWriter,
@@ -36,7 +36,7 @@ pub(in crate::store) fn begin(
     )
 }
 
-/// Seals a file at one go.
+/// Seals a whole file.
 pub(in crate::store) fn seal_whole(
     directory: &Directory,
     frozen: &ActiveWriter,
@@ -48,13 +48,13 @@ pub(in crate::store) fn seal_whole(
     directory.commit(&directory.sealed(frozen.header.first_id))
 }
 
-/// A segment being sealed.
+/// A segment that is being sealed.
 #[derive(Debug)]
 pub(in crate::store) struct Sealer {
-    frozen: Frozen,
+    frozen: SealInput,
     header: Header,
     plans: std::vec::IntoIter<Plan>,
-    output: Output,
+    output: SealOutput,
     entries: Vec<Entry>,
     /// Bitmaps are stored together after the blocks, so that a search for a rare word touches few pages. Filters follow them.
     bitmaps: Vec<u8>,
@@ -63,19 +63,19 @@ pub(in crate::store) struct Sealer {
     tools: Tools,
 }
 
-/// The file being sealed and where its rows stand in it.
+/// The file that is being sealed, and the places of its rows.
 #[derive(Debug)]
-struct Frozen {
+struct SealInput {
     file: ActiveFile,
     map: Mapped,
-    rows: Vec<Row>,
+    rows: Vec<SealRow>,
     /// The first row of each run of consecutive ids, with its id.
     runs: Vec<(usize, u64)>,
 }
 
-/// Where a row's parts stand.
+/// The fixed columns of a row, and the places of its texts in the file.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct SealRow {
     timestamp: Micros,
     source: u32,
     message_at: u32,
@@ -86,13 +86,13 @@ struct Row {
 }
 
 #[derive(Debug)]
-struct Output {
+struct SealOutput {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     length: u64,
 }
 
-/// What blocks are made with, one after another.
+/// Buffers and builders that are reused for each block.
 #[derive(Debug)]
 struct Tools {
     compressor: Compressor,
@@ -102,7 +102,7 @@ struct Tools {
 }
 
 impl Sealer {
-    /// Begins to seal `frozen`, whose first `length` bytes are final, into a new file at `path`.
+    /// Starts to seal `frozen`, whose first `length` bytes are final, into a new file at `path`.
     fn begin(
         frozen: ActiveFile,
         length: u64,
@@ -110,13 +110,13 @@ impl Sealer {
         file: Arc<dyn DiskFile>,
         path: PathBuf,
     ) -> Result<Self, Error> {
-        let frozen = Frozen::read(frozen, length)?;
+        let frozen = SealInput::read(frozen, length)?;
         let header = Header {
             version: VERSION,
             kind: FileKind::Sealed,
             ..header
         };
-        let mut output = Output {
+        let mut output = SealOutput {
             file,
             path,
             length: 0,
@@ -141,12 +141,12 @@ impl Sealer {
         })
     }
 
-    /// Writes the next block and returns its rows; `None` when no block is left.
+    /// Writes the next block and returns the number of its rows; `None` after the last block.
     pub(in crate::store) fn step(&mut self) -> Result<Option<u64>, Error> {
         let Some(plan) = self.plans.next() else {
             return Ok(None);
         };
-        let rows: Vec<(u64, Row)> = plan
+        let rows: Vec<(u64, SealRow)> = plan
             .rows
             .iter()
             .filter_map(|row| self.frozen.row(*row as usize))
@@ -219,13 +219,14 @@ impl Sealer {
     /// Writes the columns of a block, in the order of [`crate::store::format::layout::Column`].
     fn write_columns(
         &mut self,
-        rows: &[(u64, Row)],
+        rows: &[(u64, SealRow)],
         same_source: bool,
     ) -> Result<[Chunk; COLUMNS], Error> {
         self.tools.stored.clear();
         let offset = self.output.length;
-        let lengths: [fn(&Row) -> u32; 2] = [|row| row.message_length, |row| row.metadata_length];
-        let numbers = |raw: &mut Vec<u8>, of: fn(&Row) -> u32| {
+        let lengths: [fn(&SealRow) -> u32; 2] =
+            [|row| row.message_length, |row| row.metadata_length];
+        let numbers = |raw: &mut Vec<u8>, of: fn(&SealRow) -> u32| {
             for (_, row) in rows {
                 put_varint(raw, of(row).into());
             }
@@ -260,7 +261,7 @@ impl Sealer {
         }))
     }
 
-    /// Compresses what `fill` makes behind the columns before it; the offset counts from the first of them.
+    /// Appends a compressed column with the raw content that `fill` makes; the offset counts from the first column.
     fn column(&mut self, fill: impl FnOnce(&[u8], &mut Vec<u8>)) -> Result<Chunk, Error> {
         let Tools {
             compressor,
@@ -283,8 +284,8 @@ impl Sealer {
     }
 
     /// Adds the bitmap and the filter of a block; their offsets count from the first bitmap and the first filter.
-    fn add_index(&mut self, rows: &[(u64, Row)]) -> Result<(Chunk, Chunk), Error> {
-        let Frozen { file, map, .. } = &self.frozen;
+    fn add_index(&mut self, rows: &[(u64, SealRow)]) -> Result<(Chunk, Chunk), Error> {
+        let SealInput { file, map, .. } = &self.frozen;
         let corrupt = |at: u32, what| Error::corrupt(&file.path, at.into(), what);
         let index = &mut self.tools.index;
         for (_, row) in rows {
@@ -315,7 +316,7 @@ fn append_chunk(out: &mut Vec<u8>, bytes: &[u8]) -> Chunk {
     }
 }
 
-fn summarize(rows: &[(u64, Row)]) -> Option<Summary> {
+fn summarize(rows: &[(u64, SealRow)]) -> Option<Summary> {
     let (first, first_row) = rows.first()?;
     let (last, _) = rows.last()?;
     let mut levels = [0_u32; 4];
@@ -335,7 +336,7 @@ fn summarize(rows: &[(u64, Row)]) -> Option<Summary> {
     })
 }
 
-fn put_ids(raw: &mut Vec<u8>, rows: &[(u64, Row)]) {
+fn put_ids(raw: &mut Vec<u8>, rows: &[(u64, SealRow)]) {
     let mut next = rows.first().map_or(0, |(id, _)| *id);
     for (id, _) in rows {
         put_varint(raw, id - next);
@@ -343,16 +344,16 @@ fn put_ids(raw: &mut Vec<u8>, rows: &[(u64, Row)]) {
     }
 }
 
-fn put_timestamps(raw: &mut Vec<u8>, rows: &[(u64, Row)]) {
+fn put_timestamps(raw: &mut Vec<u8>, rows: &[(u64, SealRow)]) {
     let mut before = 0;
     for (_, row) in rows {
-        // Neither can overflow: a timestamp is within the years 0000 to 9999.
+        // The difference cannot overflow: a timestamp is within the years 0000 to 9999.
         put_zigzag(raw, row.timestamp.get() - before);
         before = row.timestamp.get();
     }
 }
 
-impl Output {
+impl SealOutput {
     fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file
             .write_all_at(bytes, self.length)
@@ -362,7 +363,7 @@ impl Output {
     }
 }
 
-impl Row {
+impl SealRow {
     fn message<'a>(&self, map: &'a [u8]) -> &'a [u8] {
         slice(map, self.message_at, self.message_length)
     }
@@ -372,8 +373,8 @@ impl Row {
     }
 }
 
-impl Frozen {
-    /// Maps the file and finds its rows.
+impl SealInput {
+    /// Maps the file and locates its rows.
     fn read(file: ActiveFile, length: u64) -> Result<Self, Error> {
         let map = file
             .file
@@ -411,7 +412,7 @@ impl Frozen {
         Ok(frame.end())
     }
 
-    /// Adds the rows of a batch whose frame ends at `end`: messages, then metadata, are the last things in it.
+    /// Adds the rows of a batch whose frame ends at `end`: messages and metadata are the last parts of it.
     fn add_rows(&mut self, batch: &Batch<'_>, end: u64) -> Result<(), Damage> {
         let ids = batch.ids();
         if !ids.is_empty() && self.end_id() != Some(ids.start) {
@@ -425,7 +426,7 @@ impl Frozen {
         let fixed = batch.timestamps().zip(batch.sources()).zip(batch.levels());
         for (((timestamp, source), level), (message_length, metadata_length)) in fixed.zip(lengths)
         {
-            self.rows.push(Row {
+            self.rows.push(SealRow {
                 timestamp,
                 source,
                 message_at,
@@ -434,28 +435,28 @@ impl Frozen {
                 metadata_length,
                 level: level.ok_or(Damage("levels"))?,
             });
-            // The sums of the lengths were checked when the batch was cut.
+            // The sums of the lengths were checked when the batch was decoded.
             message_at += message_length;
             metadata_at += metadata_length;
         }
         Ok(())
     }
 
-    /// One past the last id; `None` without rows.
+    /// The id after the last one; `None` without rows.
     fn end_id(&self) -> Option<u64> {
         let (row, id) = self.runs.last()?;
         Some(id + (self.rows.len() - row) as u64)
     }
 
-    /// A row and its id.
-    fn row(&self, index: usize) -> Option<(u64, Row)> {
+    /// The row of this index, with its id.
+    fn row(&self, index: usize) -> Option<(u64, SealRow)> {
         let run = self.runs.partition_point(|(row, _)| *row <= index);
         let (row, id) = self.runs.get(run.checked_sub(1)?)?;
         Some((id + (index - row) as u64, *self.rows.get(index)?))
     }
 
     fn weights(&self) -> Vec<Weight> {
-        let weight = |row: &Row| Weight {
+        let weight = |row: &SealRow| Weight {
             source: row.source,
             bytes: u64::from(row.message_length) + u64::from(row.metadata_length),
         };
@@ -463,7 +464,7 @@ impl Frozen {
     }
 }
 
-/// Columns are bounded by the file that they come from, which is below 4 GiB.
+/// A column is no larger than the active file, which is below 4 GiB.
 fn saturated(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,19 +1,19 @@
-//! Failures that stop no append: each is reported once, and what failed is tried again after a pause that grows.
+//! Failures that do not stop appending: each is reported once, and the failed task is retried after a growing pause.
 
 use crate::store::error::Error;
 use std::error::Error as _;
 use std::mem;
 
-/// What a store does besides appending; each fails by itself.
+/// The tasks of a store besides appending; each can fail alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Task {
-    /// Beginning another active file.
+    /// Creating the next active file.
     Rotate,
     /// Sealing a full file.
     Seal,
-    /// Finding the records that are too many.
+    /// Finding the records above the limit of rows.
     Rows,
-    /// Finding the records that are too old.
+    /// Finding the records above the limit of age.
     Age,
     /// Removing files that are no longer part of the store.
     Unlink,
@@ -21,7 +21,7 @@ pub(in crate::store) enum Task {
     Recover,
 }
 
-/// The failures of tasks: those that have been reported, and those that have not.
+/// The failures of tasks, reported and not yet reported.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Troubles {
     reported: Vec<(Task, String)>,
@@ -29,9 +29,9 @@ pub(in crate::store) struct Troubles {
 }
 
 impl Troubles {
-    /// A task failed. The same failure of the same task is reported once, until the task succeeds.
+    /// Records the failure of a task. The same failure of the same task is reported once, until the task succeeds.
     pub(in crate::store) fn note(&mut self, task: Task, error: Error) {
-        // Another file with the same failure is no news.
+        // The same failure with another file is not reported again.
         let text = match error.source() {
             Some(source) => source.to_string(),
             None => error.to_string(),
@@ -49,21 +49,21 @@ impl Troubles {
         }
     }
 
-    /// A task succeeded: its next failure is news.
+    /// Records the success of a task: its next failure will be reported.
     pub(in crate::store) fn succeeded(&mut self, task: Task) {
         self.reported.retain(|(known, _)| *known != task);
     }
 
-    /// The failures that nobody was told of.
+    /// Returns the failures that have not been reported.
     pub(in crate::store) fn take(&mut self) -> Vec<Error> {
         mem::take(&mut self.unreported)
     }
 }
 
-/// Failures remembered: more than tasks fail in different ways at a time. One that is forgotten is reported again.
+/// The maximum number of remembered failures. One that is forgotten is reported again.
 const REPORTED_MAX: usize = 32;
 
-/// A pause before another try, counted in upkeeps, which come once a second; it doubles with every failure.
+/// A pause before the next attempt, counted in calls of [`crate::store::Store::maintain`], one a second; it doubles with every failure.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Backoff {
     left: u32,
@@ -75,7 +75,7 @@ impl Backoff {
         self.left > 0
     }
 
-    /// An upkeep passed.
+    /// Counts a call of maintenance.
     pub(in crate::store) fn tick(&mut self) {
         self.left = self.left.saturating_sub(1);
     }
@@ -90,7 +90,7 @@ impl Backoff {
     }
 }
 
-/// Half a minute: a disk that was cleared is used again soon, and one that stays broken is not worn out.
+/// Half a minute: a disk with space again is used soon, and a broken one is not tried too often.
 const PAUSE_MAX: u32 = 32;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one writer: appends frames, syncs them, lets readers see them.
+//! The writer: appends frames, syncs them, and publishes views.
 
 use super::append::{ActiveWriter, FrameWriter};
 use super::arrival::AgeClock;
@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The one writer.
+/// The writer of a store. There is only one at a time.
 #[derive(Debug)]
 pub struct Store {
     pub(in crate::store) directory: Directory,
@@ -29,26 +29,26 @@ pub struct Store {
     pub(in crate::store) frozen: Vec<Frozen>,
     pub(in crate::store) active: ActiveWriter,
     pub(in crate::store) shared: Arc<Shared>,
-    /// Records below are pruned.
+    /// Records below this id are deleted.
     pub(in crate::store) low_water: u64,
-    /// Rows of sealing that appending has paid for.
+    /// The number of rows to seal in the next appends.
     pub(in crate::store) seal_credit: u64,
     pub(in crate::store) last_sync: Micros,
     pub(in crate::store) last_prune: Option<Micros>,
-    /// When files were last given up for want of room on the file system.
+    /// When files were last deleted for lack of space on the file system.
     pub(in crate::store) room_made: Option<Micros>,
     pub(in crate::store) frames: FrameWriter,
     pub(in crate::store) age_clock: AgeClock,
-    /// Files that are no longer part of the store, and still there.
+    /// Files that are no longer part of the store, and must be removed.
     pub(in crate::store) doomed: Vec<Doomed>,
     pub(in crate::store) troubles: Troubles,
-    /// Before rotating and sealing are tried again.
+    /// The pause before rotation and sealing are retried.
     pub(in crate::store) rotation_pause: Backoff,
-    /// Before files are removed again.
+    /// The pause before removals are retried.
     pub(in crate::store) unlink_pause: Backoff,
-    /// Before the store is recovered again.
+    /// The pause before recovery is retried.
     pub(in crate::store) recovery_pause: Backoff,
-    /// Held for as long as the store is open.
+    /// Held while the store is open.
     pub(in crate::store) lock: Arc<dyn DiskFile>,
 }
 
@@ -56,25 +56,25 @@ pub struct Store {
 #[derive(Debug)]
 pub(in crate::store) struct Doomed {
     pub(in crate::store) path: PathBuf,
-    /// Its bytes, if it was a segment; `None` for what was left beside one.
+    /// Its size in bytes, if it was a segment; `None` for other files.
     pub(in crate::store) bytes: Option<u64>,
 }
 
-/// An active file that takes no more frames and waits to be sealed.
+/// A full active file that will be sealed.
 #[derive(Debug)]
 pub(in crate::store) struct Frozen {
     pub(in crate::store) segment: Arc<Segment>,
     pub(in crate::store) writer: ActiveWriter,
     pub(in crate::store) sealer: Option<Sealer>,
-    /// Its bytes cannot be read any more: it stays as it is.
+    /// Its bytes can no longer be read, so that it cannot be sealed.
     pub(in crate::store) damaged: bool,
 }
 
 impl Store {
-    /// Appends records and the positions that cover them as one frame; on return both survive a `kill -9`. Returns the ids.
+    /// Appends records and the positions that cover them as one frame, and returns the ids. Both survive a `kill -9` afterwards.
     ///
-    /// After a transient error the same append may succeed later, see [`Error::is_transient`]. Any other failed write or sync
-    /// lasts until the store has been recovered by [`Self::upkeep`]: until then every append fails, and has no effect.
+    /// After a transient error the same append may succeed later, see [`Error::is_transient`]. After any other failed write or sync
+    /// every append fails without effect, until [`Self::maintain`] has recovered the store.
     pub fn append(
         &mut self,
         records: &[Redacted],
@@ -96,7 +96,7 @@ impl Store {
         if self.options.sync == SyncPolicy::Batch
             && let Err(error) = self.sync()
         {
-            // The caller will try again: what was written must not count.
+            // The caller will retry: the written frame must not count.
             self.active.length = begin;
             return Err(error);
         }
@@ -106,7 +106,7 @@ impl Store {
         Ok(first_id..first_id + rows)
     }
 
-    /// Writes a frame; returns where it begins.
+    /// Writes a frame; returns its offset.
     fn write(
         &mut self,
         first_id: u64,
@@ -131,7 +131,7 @@ impl Store {
         self.latched(written)
     }
 
-    /// Remembers a failure after which nothing may be written.
+    /// Records a failure after which nothing may be written.
     pub(in crate::store) fn latched<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         result.inspect_err(|error| {
             if error.is_failure() {
@@ -140,7 +140,7 @@ impl Store {
         })
     }
 
-    /// Makes what was appended survive a power loss.
+    /// Syncs the appended records, so that they survive a power loss.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.check()?;
         let synced = self.active.sync();
@@ -153,18 +153,18 @@ impl Store {
         &self.active.index.positions
     }
 
-    /// A handle for readers.
+    /// Returns a handle for readers.
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(Arc::clone(&self.shared))
     }
 
-    /// The failure that lasts, if there is one.
+    /// Fails if an earlier failure has not been recovered from.
     pub(in crate::store) fn check(&self) -> Result<(), Error> {
         self.shared.failure().map_or(Ok(()), Err)
     }
 
-    /// Lets readers see what is there now.
+    /// Publishes the present state to readers.
     pub(in crate::store) fn publish(&self) {
         let sealed = self.sealed.iter().map(|file| &file.segment);
         let frozen = self.frozen.iter().map(|frozen| &frozen.segment);

@@ -390,7 +390,10 @@ fn a_workspace_is_told_of_gaps_by_ids_of_its_own() {
     node.server.write((0..2_000).map(some("docker:ws-1")));
     node.server.write((0..2_000).map(some("docker:foreign")));
     node.server.write((0..100).map(some("docker:ws-1")));
-    node.server.store.upkeep(Micros::new(NOON)).expect("pruned");
+    node.server
+        .store
+        .maintain(Micros::new(NOON))
+        .expect("pruned");
     let first = ids(&node
         .get("/logs?direction=forward&limit=1", &token)
         .send()

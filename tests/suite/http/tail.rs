@@ -64,7 +64,7 @@ fn a_tail_is_told_what_it_cannot_have() {
         },
     );
     server.write(numbered(0..5_000));
-    server.store.upkeep(Micros::new(NOON)).expect("pruned");
+    server.store.maintain(Micros::new(NOON)).expect("pruned");
     let first = ids(&server.json("/logs?direction=forward&limit=1"))[0];
     assert!(first > 1, "rows were pruned");
     let mut tail = server.events("/logs/tail?after=10");

@@ -75,10 +75,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     //
     "format-spec/sources.md",
     //
-    "format-spec/store.md",
-    //
-    "src/bytes.rs",
-    //
     "src/capture/",
     //
     "src/cli/",
@@ -87,17 +83,11 @@ const NOT_YET_PLAIN: &[&str] = &[
     //
     "src/config/",
     //
-    "src/disk.rs",
-    //
     "src/journal/",
     //
     "src/lib.rs",
     //
     "src/live.rs",
-    //
-    "src/memory.rs",
-    //
-    "src/opening.rs",
     //
     "src/pipeline/",
     //
@@ -108,8 +98,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     "src/redact/",
     //
     "src/server/",
-    //
-    "src/store/",
     //
     "src/ui/",
     //
@@ -122,8 +110,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     "tests/suite/query/",
     //
     "tests/suite/redact/",
-    //
-    "tests/suite/store/",
     //
     "tests/suite/support/",
     //
@@ -140,8 +126,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     "tools/package",
     //
     "tools/packaging/",
-    //
-    "tools/read_segment.py",
     //
     "tools/storm",
     //

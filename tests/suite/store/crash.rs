@@ -75,7 +75,7 @@ fn run(disk: &DiskDouble, done: &mut Done) -> Result<(), Error> {
                 done.synced = done.appended;
             }
             4 => {
-                store.upkeep(Micros::now())?;
+                store.maintain(Micros::now())?;
             }
             5 if step > 12 => store.seal()?,
             0 => {
@@ -172,7 +172,7 @@ pub(crate) fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
     assert_eq!(store.reader().view().ids().end, kept + 2, "{what}");
 }
 
-/// Stops a scenario at every call that changes something, and checks what is left by every kind of loss.
+/// Stops a scenario at every call that changes something, and checks the files after every kind of loss.
 fn sweep(
     run: impl Fn(&DiskDouble, &mut Done) -> Result<(), Error>,
     check: impl Fn(&DiskDouble, &Done, Loss, &str),
@@ -193,7 +193,7 @@ fn sweep_on(
         disk.arm(at, Fault::Stop);
         let mut done = Done::default();
         let stopped = run(&disk, &mut done).is_err();
-        // removing what is left over fails nothing
+        // A failed removal of a leftover file fails nothing.
         assert!(!stopped || at < calls.len());
         let torn = (0..torn_seeds()).map(|seed| Loss::Torn(seed * 1000 + at as u64));
         for loss in [Loss::Nothing, Loss::Unsynced].into_iter().chain(torn) {
@@ -305,12 +305,12 @@ fn a_failure_in_a_compaction_costs_no_record_and_does_not_last() {
                     "{what}"
                 );
             } else {
-                // what is left over is removed later
+                // Leftover files are removed later.
                 assert!(!needs_room, "{what}");
             }
             assert!(store.reader().failure().is_none(), "{what}");
             assert_eq!(store.compact().unwrap().segments.1, 1, "{what}");
-            let done = store.upkeep(Micros::now()).unwrap();
+            let done = store.maintain(Micros::now()).unwrap();
             assert!(done.troubles.len() <= 1, "{what}");
             let view = store.reader().view();
             check_records(&read_all(&view), &(1..121), &what);
@@ -350,7 +350,7 @@ fn with_snapshot() -> DiskDouble {
     disk.after(Loss::Nothing)
 }
 
-/// Stops `run` at every call and hands what is left to `check`, with whether it had ended.
+/// Stops `run` at every call and passes the remaining files to `check`, with whether it had ended.
 fn sweep_whole(
     run: impl Fn(&DiskDouble) -> Result<(), Error>,
     check: impl Fn(&DiskDouble, bool, &str),
@@ -474,7 +474,7 @@ fn append_through(disk: &DiskDouble, records: u64) -> (Store, u64, Vec<Error>) {
             }
             Err(error) => failures.push(error),
         }
-        if let Err(error) = store.sync().and_then(|()| store.upkeep(Micros::now())) {
+        if let Err(error) = store.sync().and_then(|()| store.maintain(Micros::now())) {
             failures.push(error);
         }
     }
@@ -548,7 +548,7 @@ fn a_disk_that_stays_full_costs_nothing_but_the_new() {
                 .append(&redacted(&[record(number)]), &[position(number + 1)])
                 .unwrap();
         }
-        store.upkeep(Micros::now()).unwrap();
+        store.maintain(Micros::now()).unwrap();
         assert!(
             store.reader().view().segments().len() <= 4,
             "{what}: sealing was put off for good"

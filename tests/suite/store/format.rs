@@ -92,7 +92,7 @@ fn write_store(root: &Path) -> Vec<Value> {
             store.seal().unwrap();
         }
     }
-    store.upkeep(Micros::now()).unwrap();
+    store.maintain(Micros::now()).unwrap();
     let kept = (1..).zip(records).skip(200);
     let lines = kept.map(|(id, record)| {
         record_line(&StoredRecord {

@@ -46,12 +46,12 @@ fn writer() {
         store
             .append(&redacted(&records), &[position(done)])
             .unwrap();
-        // The parent may be gone, and so is the reason to go on.
+        // The parent may be gone, and with it the reason to continue.
         if writeln!(out, "{done}").is_err() {
             return;
         }
         if random.number(5) == 0 {
-            store.upkeep(Micros::now()).unwrap();
+            store.maintain(Micros::now()).unwrap();
         }
         if random.number(100) == 0 {
             store.seal().unwrap();
@@ -59,7 +59,7 @@ fn writer() {
     }
 }
 
-/// Runs a writer and kills it after so many milliseconds; returns the last number that it said.
+/// Runs a writer and kills it after this number of milliseconds; returns the last number that it printed.
 fn run_and_kill(root: &Path, patience: Duration) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["store::kill::writer", "--exact", "--ignored", "--nocapture"])

@@ -103,7 +103,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends until nothing more goes in, not even a record, and goes on trying; upkeep never fails.
+    /// Appends until not even a single record is accepted, and keeps trying; maintenance never fails.
     fn fill(&mut self) {
         for rows in [100, 10, 1] {
             let mut refused = 0;
@@ -112,7 +112,7 @@ impl Writer {
                     assert!(is_full(&error), "{error}");
                     refused += 1;
                 }
-                self.store.upkeep(Micros::now()).unwrap();
+                self.store.maintain(Micros::now()).unwrap();
             }
         }
         assert!(self.store.reader().failure().is_none());

@@ -143,7 +143,7 @@ fn retention_hides_exactly_what_is_too_much() {
     for number in 0..50 {
         let records: Vec<Record> = (number * 100..number * 100 + 100).map(record).collect();
         store.append(&redacted(&records), &[]).unwrap();
-        store.upkeep(Micros::now()).unwrap();
+        store.maintain(Micros::now()).unwrap();
         let end = number * 100 + 101;
         let view = store.reader().view();
         assert_eq!(view.ids(), end.saturating_sub(1500).max(1)..end);
@@ -415,7 +415,7 @@ fn random_run(seed: u64, steps: u64) {
                 held = Some((store.reader().view(), model.clone()));
             }
             3 => {
-                store.upkeep(Micros::now()).unwrap();
+                store.maintain(Micros::now()).unwrap();
                 let rows = model.records.len() as u64;
                 model.pruned = model.pruned.max(rows.saturating_sub(options.rows_max));
             }
@@ -554,7 +554,7 @@ fn snapshots_stay_while_the_store_goes_on_and_make_new_stores() {
     ));
     assert!(matches!(store.snapshot("../x"), Err(Error::Name { .. })));
     append(&mut store, 1500, 4000);
-    store.upkeep(Micros::now()).unwrap();
+    store.maintain(Micros::now()).unwrap();
     assert_eq!(store.reader().view().ids(), 2001..4001);
     let numbers = |root: &Path| -> Vec<u64> {
         let reader = Reader::open_read_only(Arc::new(RealDisk), root).unwrap();

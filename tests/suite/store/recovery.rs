@@ -26,7 +26,7 @@ struct Told {
 }
 
 fn tend(store: &mut Store, told: &mut Told) {
-    match store.upkeep(Micros::now()) {
+    match store.maintain(Micros::now()) {
         Ok(done) => {
             let troubles = done.troubles.iter().map(ToString::to_string);
             told.troubles.extend(troubles);
@@ -40,7 +40,7 @@ fn tend(store: &mut Store, told: &mut Told) {
     }
 }
 
-/// Appends records one after another, each until it is taken, with upkeep between.
+/// Appends records one by one, each until it is accepted, with maintenance in between.
 fn append_all(store: &mut Store, numbers: std::ops::Range<u64>, told: &mut Told) {
     for number in numbers {
         let mut tries = 0;
@@ -238,7 +238,7 @@ fn a_crash_while_recovering_loses_nothing_that_was_synced() {
             if appended.is_ok() && store.sync().is_ok() {
                 done.synced = done.appended;
             }
-            let _ = store.upkeep(Micros::now());
+            let _ = store.maintain(Micros::now());
             if appended.is_err() {
                 break;
             }
@@ -275,7 +275,7 @@ fn a_store_whose_folder_is_taken_away_begins_again_with_the_next_id() {
         let mut store = open(&disk, small_segments());
         append_all(&mut store, 0..60, &mut Told::default());
         disk.take_away(Path::new(gone));
-        let done = store.upkeep(Micros::now()).unwrap();
+        let done = store.maintain(Micros::now()).unwrap();
         let recovered = done.recovered.unwrap();
         let failure = recovered.failure.to_string();
         assert!(
@@ -306,7 +306,7 @@ fn a_store_whose_active_file_is_taken_away_keeps_the_others_and_gives_no_id_twic
     store.seal().unwrap();
     append_all(&mut store, 60..70, &mut Told::default());
     disk.take_away(&Path::new(ROOT).join(format!("{:020}.open", 61)));
-    let recovered = store.upkeep(Micros::now()).unwrap().recovered.unwrap();
+    let recovered = store.maintain(Micros::now()).unwrap().recovered.unwrap();
     assert_eq!(recovered.lost, 10);
     let view = store.reader().view();
     assert_eq!(view.ids().end, 71);
@@ -327,7 +327,7 @@ fn a_folder_that_cannot_be_made_again_is_a_failure_that_lasts() {
         0,
         Fault::Always(Call::CreateDir, ErrorKind::ReadOnlyFilesystem),
     );
-    let error = store.upkeep(Micros::now()).unwrap_err();
+    let error = store.maintain(Micros::now()).unwrap_err();
     assert_eq!(error.to_string(), format!("{ROOT}: cannot create"));
     let failure = store.reader().failure().unwrap();
     assert!(matches!(failure, Error::Removed { .. }));
@@ -335,7 +335,7 @@ fn a_folder_that_cannot_be_made_again_is_a_failure_that_lasts() {
     disk.disarm();
     let mut told = Told::default();
     for _ in 0..3 {
-        if let Ok(done) = store.upkeep(Micros::now()) {
+        if let Ok(done) = store.maintain(Micros::now()) {
             told.recovered += usize::from(done.recovered.is_some());
         }
     }

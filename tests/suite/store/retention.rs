@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vmlog::disk::Space;
 use vmlog::record::Record;
-use vmlog::store::{Options, Reader, Store, Upkeep, verify};
+use vmlog::store::{Maintenance, Options, Reader, Store, verify};
 use vmlog::time::Micros;
 
 const ROOT: &str = "/store";
@@ -55,7 +55,7 @@ fn a_file_that_cannot_be_removed_holds_up_no_other_and_is_reported_once() {
     disk.stick(Call::Remove, "00000000000000000001.seg");
     let mut troubles = vec![];
     for _ in 0..40 {
-        let done = store.upkeep(Micros::now()).unwrap();
+        let done = store.maintain(Micros::now()).unwrap();
         troubles.extend(done.troubles);
     }
     let troubles: Vec<_> = troubles.iter().map(ToString::to_string).collect();
@@ -70,7 +70,7 @@ fn a_file_that_cannot_be_removed_holds_up_no_other_and_is_reported_once() {
     let again = disk.after(Loss::Nothing);
     let mut store = open(&again, &options);
     assert_eq!(store.reader().view().ids(), 76..106);
-    let done = store.upkeep(Micros::now()).unwrap();
+    let done = store.maintain(Micros::now()).unwrap();
     assert_eq!(done.pruned.segments, 1);
     assert_eq!(sealed(&again).len(), 2);
 }
@@ -105,10 +105,10 @@ fn damaged_with_gap() -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn a_block_that_cannot_be_read_stops_no_limit_and_is_reported_once() {
     let files = damaged_with_gap();
-    let run = |options: Options| -> (DiskDouble, Store, Vec<Upkeep>) {
+    let run = |options: Options| -> (DiskDouble, Store, Vec<Maintenance>) {
         let disk = DiskDouble::with_files(&files);
         let mut store = open(&disk, &options);
-        let done = (0..5).map(|_| store.upkeep(Micros::now()).unwrap());
+        let done = (0..5).map(|_| store.maintain(Micros::now()).unwrap());
         let done = done.collect();
         (disk, store, done)
     };
@@ -146,7 +146,7 @@ fn the_oldest_segments_go_when_bytes_or_room_run_out() {
     let records: Vec<Record> = (0..40_000).map(record).collect();
     for chunk in records.chunks(100) {
         store.append(&redacted(chunk), &[]).unwrap();
-        store.upkeep(Micros::now()).unwrap();
+        store.maintain(Micros::now()).unwrap();
     }
     let size = |disk: &DiskDouble| disk.files().values().map(Vec::len).sum::<usize>();
     assert!(size(&disk) < 250_000, "{}", size(&disk));
@@ -156,7 +156,7 @@ fn the_oldest_segments_go_when_bytes_or_room_run_out() {
         free: 999,
         total: 1000,
     });
-    let done = store.upkeep(Micros::now()).unwrap();
+    let done = store.maintain(Micros::now()).unwrap();
     assert!(done.pruned.short_of_room);
     assert_eq!(done.pruned.segments, 1, "one makes up for the missing byte");
 }
@@ -181,11 +181,11 @@ fn the_newest_records_stay_however_short_of_room_the_file_system_is() {
         total: 1 << 30,
     });
     let minute = |minute: i64| Micros::now().plus(minute * 60_000_000);
-    let done = store.upkeep(minute(0)).unwrap();
+    let done = store.maintain(minute(0)).unwrap();
     assert!(done.pruned.short_of_room && done.pruned.segments > 0);
     let kept = store.reader().view().ids();
     for later in 1..20 {
-        let done = store.upkeep(minute(later)).unwrap();
+        let done = store.maintain(minute(later)).unwrap();
         assert_eq!(done.pruned.segments, 0);
     }
     assert_eq!(store.reader().view().ids(), kept);
@@ -211,7 +211,7 @@ fn a_burst_exceeds_the_limit_of_rows_by_a_segment_at_most() {
         let ids = store.reader().view().ids();
         assert!(ids.end - ids.start <= 8192 + 2048 + 100, "{ids:?}");
     }
-    store.upkeep(Micros::now()).unwrap();
+    store.maintain(Micros::now()).unwrap();
     let ids = store.reader().view().ids();
     assert_eq!(ids.end - ids.start, 8192, "and settles");
     assert!(sealed(&disk).len() <= 5);
@@ -259,7 +259,7 @@ impl Machine {
         }
     }
 
-    /// Time goes by; a record arrives, and upkeep is due.
+    /// Lets time pass, appends a record, and runs maintenance.
     fn pass(&mut self, time: i64) {
         self.truth += time;
         let now = Micros::new(self.truth + self.wrong);
@@ -270,7 +270,7 @@ impl Machine {
         };
         self.store.append(&redacted(&[arriving]), &[]).unwrap();
         self.arrived.push(self.truth);
-        let done = self.store.upkeep(now).unwrap();
+        let done = self.store.maintain(now).unwrap();
         assert!(done.troubles.is_empty(), "{:?}", done.troubles);
     }
 

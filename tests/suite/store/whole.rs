@@ -205,11 +205,11 @@ fn a_restore_takes_the_place_of_a_store_only_when_told_to() {
     };
     let mut store = open_with(&root, keeps_300);
     assert_eq!(store.positions()["journal:a"], b"303");
-    store.upkeep(Micros::now()).unwrap();
+    store.maintain(Micros::now()).unwrap();
     let first = record(303);
     let ids = store.append(&redacted(&[first]), &[]).unwrap();
     assert_eq!(ids, 901..902, "no id comes twice");
-    store.upkeep(Micros::now()).unwrap();
+    store.maintain(Micros::now()).unwrap();
     let found = read_all(&store.reader().view());
     assert_eq!(found.len(), 300, "records are counted, not ids");
     assert_eq!((found[0].id.0, found[299].id.0), (5, 901));
@@ -243,11 +243,11 @@ fn records_before_a_lost_file_stay() {
     let (mut store, recovery) = open(&disk).unwrap();
     assert_eq!(recovery.damage.len(), 1);
     append(&mut store, 600..610);
-    let done = store.upkeep(Micros::now()).unwrap();
+    let done = store.maintain(Micros::now()).unwrap();
     assert_eq!(done.pruned.rows, 0);
     assert_eq!(read_all(&store.reader().view()).len(), 510);
     append(&mut store, 610..1200);
-    let done = store.upkeep(Micros::now()).unwrap();
+    let done = store.maintain(Micros::now()).unwrap();
     assert_eq!(done.pruned.rows, 100);
     let found = read_all(&store.reader().view());
     assert_eq!((found.len(), found[0].id.0), (1000, 101));
@@ -281,27 +281,27 @@ fn as_much_goes_as_is_missing_and_what_a_snapshot_holds_stays() {
     };
     short_of(10_000);
     let mut now = Micros::now();
-    let done = store.upkeep(now).unwrap();
+    let done = store.maintain(now).unwrap();
     assert!(done.pruned.short_of_room);
     assert_eq!(done.pruned.segments, 0, "unlinking them would free nothing");
     grow(&mut store, 6);
     short_of(1);
-    let done = store.upkeep(now).unwrap();
+    let done = store.maintain(now).unwrap();
     assert_eq!(done.pruned.segments, 5, "up to the first that frees room");
     now = now.plus(1_000_000);
-    let done = store.upkeep(now).unwrap();
+    let done = store.maintain(now).unwrap();
     assert_eq!(
         done.pruned.segments, 0,
         "what was unlinked may yet be freed"
     );
     now = now.plus(10_000_000);
-    let done = store.upkeep(now).unwrap();
+    let done = store.maintain(now).unwrap();
     assert_eq!(done.pruned.segments, 1, "it was waited for in vain");
     assert_eq!(segments(&store), 4);
     short_of(0);
-    store.upkeep(now).unwrap();
+    store.maintain(now).unwrap();
     short_of(1_000_000);
-    let done = store.upkeep(now).unwrap();
+    let done = store.maintain(now).unwrap();
     assert_eq!(done.pruned.segments, 4, "all that is sealed");
     assert_eq!(store.reader().view().ids(), 1001..1001);
 }

@@ -92,7 +92,7 @@ struct State {
     now: Option<Micros>,
 }
 
-/// What a name stands for.
+/// The target of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
     Folder,
@@ -152,7 +152,7 @@ impl DiskDouble {
         self.state().stuck = Some((call, ending));
     }
 
-    /// Sets the clock, which stands still then.
+    /// Sets the clock, which is then stopped.
     pub(crate) fn set_now(&self, now: Micros) {
         self.state().now = Some(now);
     }

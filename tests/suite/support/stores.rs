@@ -81,7 +81,7 @@ impl TestStore {
 
     /// Applies retention, at a time at which nothing is too old.
     pub(crate) fn prune(&mut self) {
-        self.store.upkeep(Micros::new(0)).expect("upkeep");
+        self.store.maintain(Micros::new(0)).expect("maintenance");
     }
 
     pub(crate) fn view(&self) -> View {

@@ -212,7 +212,7 @@ fn fill(store: &mut Store, samples: impl Iterator<Item = Sample>) -> Anyhow<(Dur
             for batch in portion.chunks(BATCH) {
                 store.append(batch, &[])?;
             }
-            store.upkeep(Micros::now())?;
+            store.maintain(Micros::now())?;
             Ok(())
         })?;
         peak = peak.max(anonymous_megabytes()?);

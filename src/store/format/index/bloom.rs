@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// Collects hashes.
 #[derive(Debug, Default)]
 pub(in crate::store) struct BloomBuilder {
-    hashes: HashSet<u64, BuildHasherDefault<Identity>>,
+    hashes: HashSet<u64, BuildHasherDefault<HashItself>>,
 }
 
 impl BloomBuilder {
@@ -49,9 +49,9 @@ fn places(hash: u64, length: usize) -> impl Iterator<Item = (usize, u8)> {
 
 /// The hashes are uniform already.
 #[derive(Debug, Default)]
-struct Identity(u64);
+struct HashItself(u64);
 
-impl Hasher for Identity {
+impl Hasher for HashItself {
     fn finish(&self) -> u64 {
         self.0
     }

@@ -25,7 +25,7 @@ struct KeyValues {
 }
 
 impl BlockFields {
-    /// Adds so many rows that have these values. Values that are not listed go into the filter.
+    /// Adds `rows` rows with these values. Values that are not listed are added to the filter.
     pub(in crate::store) fn add(
         &mut self,
         row: &RowValues<'_>,

@@ -1,9 +1,9 @@
-//! Case folding: what the 3-gram bitmaps are built of and what searches compare.
+//! Case folding, for indexes and searches.
 
 use std::borrow::Cow;
 
-/// Simple case folding, char by char: two texts that differ in case alone fold to the same. A char never becomes several,
-/// so sharp s stays as it is, and dotted and dotless i stay apart from `i`.
+/// Folds the case of a text, character by character: two texts that differ only in case fold to the same text. A character never
+/// becomes several, so that sharp s does not change, and dotted and dotless i differ from `i`.
 #[must_use]
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
@@ -15,7 +15,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(fold_char).collect())
 }
 
-/// Up and down again, so that chars with several small forms (final sigma, long s, micro sign) meet in one.
+/// To upper and back to lower case, so that characters with several lower-case forms (final sigma, long s, micro sign) become one.
 fn fold_char(c: char) -> char {
     match c {
         _ if c.is_ascii() => c.to_ascii_lowercase(),
@@ -24,7 +24,7 @@ fn fold_char(c: char) -> char {
     }
 }
 
-/// The mapping of `c` when it is one char, or `c` itself.
+/// The mapping of `c` if it is one character, otherwise `c`.
 fn single<I: Iterator<Item = char>>(c: char, map: impl Fn(char) -> I) -> char {
     let mut mapped = map(c);
     match (mapped.next(), mapped.next()) {
@@ -39,7 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn texts_that_differ_in_case_fold_to_the_same() {
+    fn texts_that_differ_in_case_fold_to_one_text() {
         for (a, b) in [
             ("Hello WORLD 1", "hello world 1"),
             ("\u{c4}\u{d6}\u{dc} \u{416}", "\u{e4}\u{f6}\u{fc} \u{436}"),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_folded_already_is_not_copied() {
+    fn folded_text_is_not_copied() {
         assert!(matches!(fold("plain text"), Cow::Borrowed(_)));
     }
 
@@ -71,7 +71,7 @@ mod tests {
         }
 
         #[test]
-        fn upper_and_lower_ascii_meet(text in "[ -~]{0,40}") {
+        fn upper_and_lower_ascii_fold_to_one_text(text in "[ -~]{0,40}") {
             let (upper, lower) = (text.to_uppercase(), text.to_lowercase());
             prop_assert_eq!(fold(&upper), fold(&lower));
         }

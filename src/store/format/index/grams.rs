@@ -4,7 +4,7 @@
 //! of their own in the bitmap: identifiers use nearly all of them, and would fill the part that tells words apart.
 
 use super::fold::fold;
-use crate::bytes::Reader;
+use crate::bytes::ByteReader;
 
 /// Collects the 3-grams of texts.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ pub(in crate::store) struct GramBitmap<'a> {
 impl<'a> GramBitmap<'a> {
     /// `None` if the lengths are not valid.
     pub(in crate::store) fn new(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes, 0);
+        let mut reader = ByteReader::new(bytes, 0);
         let length = reader.u32("bitmap length").ok()? as usize;
         let words = reader.take(length, "bitmap").ok()?;
         let hex = reader.rest();
@@ -132,12 +132,12 @@ fn hex_gram(gram: u32) -> Option<u32> {
     ((a | b | c) < 16).then_some(a << 8 | b << 4 | c)
 }
 
-/// The bit of a gram of hexadecimal digits in a part of so many bits.
+/// The bit of a gram of hexadecimal digits in a part with this number of bits.
 fn hex_bit(number: u32, bits: usize) -> usize {
     number as usize * bits / HEX_GRAMS
 }
 
-/// The bit of any other gram in a part of so many bits.
+/// The bit of any other gram in a part with this number of bits.
 fn word_bit(gram: u32, bits: usize) -> usize {
     let hash = u64::from(gram.wrapping_mul(MULTIPLIER));
     usize::try_from((hash * bits as u64) >> 32).unwrap_or(usize::MAX)

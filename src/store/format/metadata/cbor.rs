@@ -1,12 +1,12 @@
-//! Metadata as CBOR (RFC 8949): a map with text keys, holding what JSON can say.
+//! Encoding of metadata as CBOR (RFC 8949): a map with text keys and JSON values.
 
 use super::cbor_decode;
 pub(in crate::store) use super::cbor_decode::Item;
 use crate::record::Metadata;
 use serde_json::{Number, Value};
 
-/// Appends `metadata`; an empty map takes no bytes at all. Values nested deeper than [`DEPTH_MAX`] go in as their JSON text,
-/// since a reader must bound its stack.
+/// Appends `metadata`; an empty map has no bytes. Values that nest deeper than [`DEPTH_MAX`] are stored as JSON text, since a
+/// reader must bound its stack.
 pub(in crate::store) fn encode(metadata: &Metadata, out: &mut Vec<u8>) {
     if metadata.is_empty() {
         return;
@@ -62,10 +62,10 @@ fn put_number(out: &mut Vec<u8>, number: &Number) {
     if let Some(unsigned) = number.as_u64() {
         put_argument(out, UNSIGNED, unsigned);
     } else if let Some(signed) = number.as_i64() {
-        // -1 - n, which is the complement
+        // -1 - n is the complement.
         put_argument(out, NEGATIVE, (!signed).cast_unsigned());
     } else {
-        // the shortest of three lengths that holds it; writing to memory cannot fail
+        // The shortest of three lengths that represents it. Writing to memory cannot fail.
         let written = ciborium::into_writer(&number.as_f64(), &mut *out);
         debug_assert!(written.is_ok(), "{written:?}");
     }
@@ -80,11 +80,11 @@ fn put_head(out: &mut Vec<u8>, major: u8, length: usize) {
     put_argument(out, major, length as u64);
 }
 
-/// Appends what an item begins with, its argument in as few bytes as hold it.
+/// Appends the head of an item, its argument in as few bytes as possible.
 fn put_argument(out: &mut Vec<u8>, major: u8, argument: u64) {
     let bytes = argument.to_le_bytes();
     let (info, length) = match argument {
-        // such an argument stands in the first byte itself
+        // A small argument is part of the first byte.
         0..24 => (bytes[0], 0),
         24..0x100 => (24, 1),
         0x100..0x1_0000 => (25, 2),
@@ -92,11 +92,11 @@ fn put_argument(out: &mut Vec<u8>, major: u8, argument: u64) {
         _ => (27, 8),
     };
     out.push(major | info);
-    // the highest comes first
+    // Big-endian.
     out.extend(bytes.iter().take(length).rev());
 }
 
-/// The metadata that [`encode`] wrote; `None` when the bytes hold anything else.
+/// Decodes metadata that [`encode`] wrote; `None` for other bytes.
 pub(in crate::store) fn decode(bytes: &[u8]) -> Option<Metadata> {
     if bytes.is_empty() {
         return Some(Metadata::new());
@@ -112,7 +112,7 @@ pub(in crate::store) fn decode_pairs(bytes: &[u8]) -> Option<Vec<(&str, Item<'_>
     cbor_decode::decode_pairs(bytes, DEPTH_MAX)
 }
 
-/// Whether arrays and objects nest deeper than `depth`, by a stack of its own.
+/// Whether arrays and objects nest deeper than `depth`, without recursion.
 fn depth_exceeds(value: &Value, depth: usize) -> bool {
     let mut open = vec![(value, 1)];
     while let Some((value, level)) = open.pop() {
@@ -127,7 +127,7 @@ fn depth_exceeds(value: &Value, depth: usize) -> bool {
     false
 }
 
-/// JSON parsers stop at 128.
+/// JSON parsers allow 128.
 pub(in crate::store) const DEPTH_MAX: usize = 200;
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ pub(in crate::store) mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_kind() {
+    fn numbers_keep_their_type() {
         let metadata = object(json!({
             "a": u64::MAX, "b": i64::MIN, "c": 1.0, "d": -0.0, "e": 1e300, "f": 0.1, "g": 0, "h": -1,
             "i": 5e-324, "j": null, "k": true, "": [], "l": {}, "m": [[{"x": [1.5]}]],
@@ -182,7 +182,7 @@ pub(in crate::store) mod tests {
     }
 
     #[test]
-    fn nothing_takes_no_bytes() {
+    fn empty_metadata_has_no_bytes() {
         let mut out = vec![];
         encode(&Metadata::new(), &mut out);
         assert!(out.is_empty());
@@ -194,7 +194,7 @@ pub(in crate::store) mod tests {
     }
 
     #[test]
-    fn what_nests_too_deep_becomes_text() {
+    fn values_nested_too_deep_become_text() {
         let deepest = object(json!({"x": nested(DEPTH_MAX)}));
         assert_eq!(round_trip(&deepest), deepest);
         let deeper = object(json!({"x": nested(DEPTH_MAX + 1), "y": 1}));
@@ -203,7 +203,7 @@ pub(in crate::store) mod tests {
     }
 
     #[test]
-    fn what_is_no_map_or_has_bytes_behind_it_is_refused() {
+    fn bytes_other_than_one_map_are_refused() {
         assert_eq!(decode(&[0x01]), None);
         assert_eq!(decode(&[0xa0, 0x00]), None);
         assert_eq!(decode(&[0xa1, 0x61]), None);
@@ -212,7 +212,7 @@ pub(in crate::store) mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_others_write(metadata in any_metadata()) {
+        fn encoding_equals_that_of_ciborium(metadata in any_metadata()) {
             let (mut ours, mut theirs) = (vec![], vec![]);
             encode(&metadata, &mut ours);
             if !metadata.is_empty() {
@@ -222,7 +222,7 @@ pub(in crate::store) mod tests {
         }
 
         #[test]
-        fn lengths_and_numbers_take_as_few_bytes_as_hold_them(number in any::<i64>(), shift in 0..64_u32, length in 0..70_000_usize) {
+        fn lengths_and_numbers_take_as_few_bytes_as_possible(number in any::<i64>(), shift in 0..64_u32, length in 0..70_000_usize) {
             let metadata = object(json!({"n": number >> shift, "u": number.cast_unsigned() >> shift, "x": "x".repeat(length)}));
             let (mut ours, mut theirs) = (vec![], vec![]);
             encode(&metadata, &mut ours);
@@ -231,7 +231,7 @@ pub(in crate::store) mod tests {
         }
 
         #[test]
-        fn any_json_comes_back(metadata in any_metadata()) {
+        fn any_json_round_trips(metadata in any_metadata()) {
             prop_assert_eq!(round_trip(&metadata), metadata);
         }
 

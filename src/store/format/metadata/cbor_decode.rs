@@ -1,13 +1,13 @@
-//! Reading metadata: the part of CBOR (RFC 8949) that [`super::cbor`] writes, in one pass, with bounded depth and memory.
+//! Decoding of metadata: the part of CBOR (RFC 8949) that [`super::cbor`] writes, in one pass, with bounded depth and memory.
 //!
-//! Lengths are definite; there are no tags and no byte strings. Whatever else a damaged or foreign file may hold is refused.
+//! Lengths are definite; there are no tags and no byte strings. Anything else, from a damaged or foreign file, is refused.
 
 use crate::record::Metadata;
 use serde_json::{Number, Value};
 
-/// The map that fills `bytes`, whose values nest at most `depth_max` deep; `None` when the bytes hold anything else.
+/// Decodes the map that fills `bytes`, whose values nest at most `depth_max` deep; `None` for other bytes.
 pub(in crate::store) fn decode(bytes: &[u8], depth_max: usize) -> Option<Metadata> {
-    let mut reader = Reader { rest: bytes };
+    let mut reader = CborReader { rest: bytes };
     let metadata = match reader.head()? {
         (Major::Map, _, pairs) => Metadata::of_pairs(reader.pairs(pairs, depth_max)?),
         _ => return None,
@@ -27,7 +27,7 @@ pub(in crate::store) fn decode_pairs(
     bytes: &[u8],
     depth_max: usize,
 ) -> Option<Vec<(&str, Item<'_>)>> {
-    let mut reader = Reader { rest: bytes };
+    let mut reader = CborReader { rest: bytes };
     let (Major::Map, _, length) = reader.head()? else {
         return None;
     };
@@ -39,7 +39,7 @@ pub(in crate::store) fn decode_pairs(
     reader.rest.is_empty().then_some(pairs)
 }
 
-/// The upper three bits of the byte that an item begins with.
+/// The upper three bits of the first byte of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Major {
     Unsigned,
@@ -51,12 +51,12 @@ enum Major {
 }
 
 #[derive(Debug)]
-struct Reader<'a> {
+struct CborReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    /// What an item begins with: its kind, the lower five bits, and the argument that they say or announce.
+impl<'a> CborReader<'a> {
+    /// The head of an item: its major type, the lower five bits, and the argument.
     fn head(&mut self) -> Option<(Major, u8, u64)> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
 
     fn list(&mut self, length: u64, depth: usize) -> Option<Value> {
         let length = self.possible(length)?;
-        // a wrong length must not cost memory before its items are there
+        // A wrong length must not allocate memory for items that do not exist.
         let mut items = Vec::with_capacity(length.min(ROOM_MAX));
         for _ in 0..length {
             items.push(self.value(depth)?);
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         Some(Value::Object(pairs.into_iter().collect()))
     }
 
-    /// Keys with their values, in the order in which they stand there.
+    /// Keys with their values, in the order in which they are stored.
     fn pairs<K: From<String>>(&mut self, pairs: u64, depth: usize) -> Option<Vec<(K, Value)>> {
         let length = self.possible(pairs)?;
         let mut pairs = Vec::with_capacity(length.min(ROOM_MAX));
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
 
     /// A value in which values nest at most `depth` deep.
     fn item(&mut self, depth: usize) -> Option<Item<'a>> {
-        let mut ahead = Reader { rest: self.rest };
+        let mut ahead = CborReader { rest: self.rest };
         if let (Major::Text, _, length) = ahead.head()? {
             let text = ahead.text(length)?;
             self.rest = ahead.rest;
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         self.value(depth).map(Item::Other)
     }
 
-    /// A number of so many bytes, the highest first.
+    /// A big-endian number of `length` bytes.
     fn number(&mut self, length: usize) -> Option<u64> {
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// A count of items, each of which takes a byte at least.
+    /// A count of items, each of which takes at least a byte.
     fn possible(&self, count: u64) -> Option<usize> {
         let count = usize::try_from(count).ok()?;
         (count <= self.rest.len()).then_some(count)
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value of major type 7: what `info` says, or a float of the bits in `argument`.
+/// A value of major type 7: a constant, or a float with the bits of `argument`.
 fn simple(info: u8, argument: u64) -> Option<Value> {
     let float = match info {
         20 => return Some(Value::Bool(false)),
@@ -171,7 +171,7 @@ fn simple(info: u8, argument: u64) -> Option<Value> {
         27 => f64::from_bits(argument),
         _ => return None,
     };
-    // JSON has no other numbers
+    // JSON has no infinities and no NaN.
     Number::from_f64(float).map(Value::Number)
 }
 
@@ -192,7 +192,7 @@ fn half(bits: u16) -> f64 {
     }
 }
 
-/// Items for which room is made at once.
+/// The maximum number of items that are allocated in advance.
 const ROOM_MAX: usize = 64;
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
         out
     }
 
-    /// What a reader of all of CBOR makes of the bytes.
+    /// The result of a decoder for all of CBOR.
     fn oracle(bytes: &[u8]) -> Option<Metadata> {
         let mut rest = bytes;
         let found =
@@ -217,7 +217,7 @@ mod tests {
         rest.is_empty().then_some(found)
     }
 
-    /// What is read is what the oracle reads; what is refused, no writer of ours wrote.
+    /// Checks that the decoder agrees with the oracle, and refuses only bytes that the encoder does not write.
     fn check(bytes: &[u8]) {
         let expected = oracle(bytes);
         let found = decode(bytes, DEPTH_MAX);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_and_flip_is_read_as_the_oracle_reads_it() {
+    fn every_prefix_and_flip_is_decoded_like_the_oracle() {
         let metadata = json!({
             "unit": "ssh.service", "pid": 4711, "ok": [true, false, null, {}, []], "": "\u{1f980}",
             "half": 1.5, "single": 0.1_f32, "double": 0.1, "tiny": 5.960_464_477_539_063e-8,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_half_is_the_oracles() {
+    fn every_half_is_decoded_like_the_oracle() {
         for bits in 0..=u16::MAX {
             let [low, high] = bits.to_le_bytes();
             let bytes = [0xa1, 0x61, b'x', 0xf9, high, low];
@@ -267,10 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_writer_writes_is_refused() {
+    fn bytes_that_no_writer_writes_are_refused() {
         for bytes in [
             &[0xbf, 0xff][..],            // a map of indefinite length
-            &[0xa1, 0x01, 0x01],          // a key that is no text
+            &[0xa1, 0x01, 0x01],          // a key that is not a text
             &[0xa1, 0x61, b'x', 0x41, 0], // bytes
             &[0xa1, 0x61, b'x', 0xc0, 0], // a tag
             &[0xa1, 0x61, b'x', 0xf7],    // undefined
@@ -306,7 +306,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_is_read_as_the_oracle_reads_it(metadata in any_metadata()) {
+        fn encoded_metadata_is_decoded_like_the_oracle(metadata in any_metadata()) {
             let bytes = encoded(&metadata);
             if !metadata.is_empty() {
                 prop_assert_eq!(decode(&bytes, DEPTH_MAX), Some(metadata));
@@ -315,7 +315,7 @@ mod tests {
         }
 
         #[test]
-        fn flips_are_read_as_the_oracle_reads_them(metadata in any_metadata(), at: prop::sample::Index, bit in 0u32..8) {
+        fn flips_are_decoded_like_the_oracle(metadata in any_metadata(), at: prop::sample::Index, bit in 0u32..8) {
             let mut bytes = encoded(&metadata);
             if !bytes.is_empty() {
                 let at = at.index(bytes.len());
@@ -325,7 +325,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_as_the_oracle_reads_them(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn any_bytes_are_decoded_like_the_oracle(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut map = vec![0xa1, 0x60];
             map.extend(&bytes);
             check(&bytes);

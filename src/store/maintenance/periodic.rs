@@ -1,4 +1,4 @@
-//! What a store does beside appending: syncing in time, sealing what is full, in small steps.
+//! The periodic work of a store: syncing, rotating, and sealing in small steps.
 
 use super::renew::Recovered;
 use super::retention::Pruned;
@@ -13,34 +13,34 @@ use crate::store::write::trouble::Task;
 use crate::store::write::writer::{Frozen, Store};
 use crate::time::Micros;
 
-/// What upkeep did, for records of `system:vmlog` and counters.
+/// The result of maintenance, for records of `system:vmlog` and counters.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Upkeep {
-    /// What was appended before is durable now.
+pub struct Maintenance {
+    /// All records appended before are durable.
     pub synced: bool,
-    /// Segments sealed.
+    /// The number of sealed segments.
     pub sealed_segments: u64,
-    /// What retention took.
+    /// The result of retention.
     pub pruned: Pruned,
-    /// The store had failed, and goes on.
+    /// The recovery, if the store had failed.
     pub recovered: Option<Recovered>,
-    /// What failed and is tried again, each once.
+    /// Failures that will be retried, each reported once.
     pub troubles: Vec<Error>,
 }
 
 impl Store {
-    /// What is due now: interval sync, sealing, retention, free space, and recovering after a failure. Cheap when nothing is due;
+    /// Does the work that is due: sync, sealing, retention, free space, and recovery after a failure. It is cheap if nothing is due;
     /// call it at least once a second.
     ///
-    /// What fails without harm to records is tried again later and reported in [`Upkeep::troubles`], once; an error is a failed
-    /// write or sync of records, which the next upkeeps try to recover from.
-    pub fn upkeep(&mut self, now: Micros) -> Result<Upkeep, Error> {
+    /// A failure that loses no records is retried later and reported once, in [`Maintenance::troubles`]. An error is a failed write or
+    /// sync of records, from which the next calls try to recover.
+    pub fn maintain(&mut self, now: Micros) -> Result<Maintenance, Error> {
         self.notice_removal();
-        let mut done = Upkeep {
+        let mut done = Maintenance {
             recovered: self.recover_if_failed()?,
             synced: self.sync_if_due(now)?,
-            ..Upkeep::default()
+            ..Maintenance::default()
         };
         self.rotate_if_old(now);
         done.pruned = self.prune(now)?;
@@ -63,7 +63,7 @@ impl Store {
             return Ok(false);
         };
         let passed = now.get().abs_diff(self.last_sync.get());
-        // A clock that was set back must not put the next sync off: any distance counts.
+        // A clock that was set back must not delay the next sync: the difference counts in both directions.
         if !self.active.is_dirty() || u128::from(passed) < interval.as_micros() {
             return Ok(false);
         }
@@ -72,7 +72,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Freezes what the active file holds, so that every record stands in a file that does not change.
+    /// Freezes the active file, so that every record is in a file that does not change.
     pub(in crate::store) fn freeze(&mut self) -> Result<(), Error> {
         if self.active.index.rows() > 0 {
             self.rotate()?;
@@ -80,15 +80,15 @@ impl Store {
         Ok(())
     }
 
-    /// Turns the active file into a sealed segment.
+    /// Seals the active file.
     pub fn seal(&mut self) -> Result<(), Error> {
         self.check()?;
         self.freeze()?;
         self.seal_rest()
     }
 
-    /// After an append of `rows`: begins a new file when this one is full, and does a share of the sealing, so that a frozen
-    /// file is sealed long before the next one is full. What fails here failed after the append, and must not fail it.
+    /// After an append of `rows`: creates a new file if this one is full, and seals some blocks, so that a frozen file is sealed long
+    /// before the next one is full. A failure must not fail the append, which is complete.
     pub(in crate::store) fn seal_in_passing(&mut self, rows: u64) {
         if self.rotation_pause.is_waiting() {
             return;
@@ -106,7 +106,7 @@ impl Store {
         }
     }
 
-    /// Before an append: a file that could not be sealed for long must not grow without end.
+    /// Before an append: limits the size of a file if sealing keeps failing.
     pub(in crate::store) fn make_way(&mut self) -> Result<(), Error> {
         let (rows, bytes) = self.options.overfull();
         if self.active.index.rows() >= rows || self.active.length >= bytes {
@@ -115,8 +115,7 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a new file when this one has taken records for long, or says that it was begun in the future: its time is what
-    /// the age of its records is told by.
+    /// Creates a new file if this one is old, or its creation time is in the future, since the age of its records depends on it.
     fn rotate_if_old(&mut self, now: Micros) {
         let is_stepped = self.age_clock.tick(now) == Tick::Stepped;
         let begun = self.active.header.created;
@@ -159,7 +158,7 @@ impl Store {
         if active.index.rows() == 0 {
             self.renew()?;
         } else {
-            // One waiting file at most, or a slow disk would pile them up.
+            // At most one frozen file, or a slow disk would accumulate them.
             self.seal_rest()?;
             self.rotate()?;
             self.prune_rows();
@@ -168,8 +167,8 @@ impl Store {
         Ok(())
     }
 
-    /// Freezes the active file and begins another. The old one is made durable first: were its tail lost while the new one
-    /// stays, records would be missing that the positions in the new one cover.
+    /// Freezes the active file and creates the next. The old one is synced first: if its tail were lost but not the new file, records
+    /// that the new positions cover would be missing.
     pub(in crate::store) fn rotate(&mut self) -> Result<(), Error> {
         self.sync()?;
         let next = self.successor(self.active.index.next_id)?;
@@ -180,7 +179,7 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces an active file that holds positions but no records by one that holds the newest of them.
+    /// Replaces an active file that has positions but no records by one with the newest positions.
     fn renew(&mut self) -> Result<(), Error> {
         let next = self.successor(self.active.index.next_id)?;
         let before = std::mem::replace(&mut self.active, next);
@@ -202,12 +201,12 @@ impl Store {
         self.latched(created)
     }
 
-    /// Seals every frozen file.
+    /// Seals all frozen files.
     pub(in crate::store) fn seal_rest(&mut self) -> Result<(), Error> {
         self.seal_some(usize::MAX)
     }
 
-    /// Seals for so many steps.
+    /// Does this number of sealing steps.
     fn seal_some(&mut self, steps: usize) -> Result<(), Error> {
         for _ in 0..steps {
             if self.frozen.iter().all(|frozen| frozen.damaged) {
@@ -218,7 +217,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a block of the oldest frozen file, or finishes it; returns the rows written.
+    /// Writes a block of the oldest frozen file, or finishes it; returns the number of written rows.
     fn seal_step(&mut self) -> Result<u64, Error> {
         let Some(index) = self.frozen.iter().position(|frozen| !frozen.damaged) else {
             return Ok(0);
@@ -251,7 +250,7 @@ impl Store {
         }
     }
 
-    /// The sealed file gets its name; only then may the frozen one go.
+    /// Gives the sealed file its name; only then can the frozen one be removed.
     fn finish_seal(&mut self, index: usize) -> Result<(), Error> {
         let Some(sealer) = self.frozen.get_mut(index).and_then(|it| it.sealer.take()) else {
             return Ok(());
@@ -279,8 +278,8 @@ impl Store {
         Ok(())
     }
 
-    /// What fails beside appending is tried again after a pause: a frozen file serves readers as well, and what was begun is
-    /// begun again. Damage in a frozen file leaves it as it is, and puts nothing else off.
+    /// Handles a failure that is not one of appending. Sealing restarts after a pause; readers use the frozen file meanwhile. A damaged
+    /// frozen file is not sealed, and delays nothing else.
     pub(in crate::store) fn put_off(&mut self, task: Task, error: Error) {
         if error.is_failure() {
             return;
@@ -289,7 +288,7 @@ impl Store {
             for frozen in &mut self.frozen {
                 frozen.sealer = None;
                 let path = self.directory.sealed(frozen.writer.header.first_id);
-                // What stays is written over.
+                // A file that remains is overwritten.
                 let _ = self.directory.discard(&path);
             }
             self.rotation_pause.failed();
@@ -298,9 +297,9 @@ impl Store {
     }
 }
 
-/// Rows sealed for each row appended: a frozen file is sealed before a quarter of the next is full.
+/// The number of rows to seal for each appended row: a frozen file is sealed before a quarter of the next is full.
 const SEAL_PACE: u64 = 4;
-/// Blocks sealed in one upkeep when nothing is appended: some ten milliseconds.
+/// The number of blocks to seal in one maintenance if nothing is appended: about ten milliseconds.
 const STEPS_AT_REST: usize = 8;
-/// Sources of one segment: bounds its dictionary, which is held in memory and copied when it grows.
+/// The maximum number of sources of a segment: its dictionary is in memory, and copied when it grows.
 pub(in crate::store) const SOURCES_MAX: usize = 4096;

@@ -1,27 +1,27 @@
-//! Times that cannot be right. A program that never set a time writes the zero of its language (year 1, 1970, 1601), a broken one
-//! writes any. Such a record keeps the stated time in its metadata and is placed where it arrived, whatever its source.
+//! Implausible times. A program that never set a time writes the zero of its language (year 1, 1970, 1601), a broken one writes anything.
+//! Such a record keeps the stated time in its metadata, and gets the time of its arrival.
 
 use crate::record::Record;
 use crate::time::Micros;
 
-/// The metadata field that holds the time which a record stated.
+/// The metadata field of the stated time of a record.
 pub(super) const STATED_TIME: &str = "stated_time";
 
-/// Gives a record whose time cannot be right the time at which it arrived.
+/// Gives a record with an implausible time the time of its arrival.
 pub(super) fn place(record: &mut Record, now: Micros) {
     if !is_wild(record.timestamp, now) {
         return;
     }
     let stated = record.timestamp.to_string();
     if let Some(own) = record.metadata.insert(STATED_TIME, stated) {
-        // a program that has such a field does not speak in our place
+        // a field of this name from the program must not look like ours
         record.metadata.insert(format!("field_{STATED_TIME}"), own);
     }
     record.timestamp = now;
 }
 
-/// Whether a time cannot be right: before 1990, or more than a day ahead. A clock that is not set itself (a machine without one starts
-/// in 1970) says nothing about other times.
+/// Whether a time is implausible: before 1990, or more than a day ahead. While the clock of the machine is not set (without a hardware clock
+/// it starts in 1970), every time is plausible.
 pub(super) fn is_wild(time: Micros, now: Micros) -> bool {
     now >= Micros::PLAUSIBLE_MIN && !Micros::plausible(now).contains(&time)
 }
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_cannot_be_right_is_kept_beside_that_of_arrival() {
+    fn keeps_an_implausible_time_beside_that_of_arrival() {
         let now = time("2026-02-17T14:30:15Z");
         for (stated, text) in [
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_may_be_right_stays() {
+    fn keeps_a_plausible_time() {
         let now = time("2026-02-17T14:30:15Z");
         let early = time("1990-01-01T00:00:00Z");
         for right in [early, now.plus(-DAY), now, now.plus(DAY)] {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_not_set_judges_nobody() {
+    fn every_time_is_plausible_while_the_clock_is_not_set() {
         let unset = Micros::new(60_000_000);
         let right = time("2026-02-17T14:30:15Z");
         assert_eq!(placed(right, unset).timestamp, right);

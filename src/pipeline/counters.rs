@@ -1,4 +1,4 @@
-//! What the pipeline counts, for whoever watches it.
+//! Counters of the pipeline.
 
 use super::arrival;
 use super::hang::SourceCall;
@@ -14,10 +14,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counters(Arc<Mutex<Vec<Named>>>);
 
-/// A collector's name, and what it has brought.
+/// The name of a collector, and its counters.
 type Named = (String, Arc<Collected>);
 
-/// What one collector has brought since the start.
+/// The counters of one collector since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     brought: AtomicU64,
@@ -27,46 +27,45 @@ pub(crate) struct Collected {
     gaps: AtomicU64,
     errors: AtomicU64,
     not_followed: AtomicU64,
-    /// Whether its last read went well: false before the first, while it waits to be started again, and while its source does
-    /// not answer.
+    /// Whether its last read succeeded. False before the first one, while it waits for a restart, and while its source does not respond.
     is_running: AtomicBool,
     /// Whether the last read found nothing new.
     is_at_end: AtomicBool,
-    /// The time of the newest record brought, in microseconds.
+    /// The time of the newest record, in microseconds.
     newest: AtomicI64,
     reached: Mutex<BTreeMap<String, u64>>,
-    /// What it is asked by its lane.
+    /// The running call of its lane.
     pub(super) call: SourceCall,
 }
 
-/// The same at one moment.
+/// The counters of one collector at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CollectorCount {
     pub(crate) collector: String,
-    /// Entries and lines read, wanted or not.
+    /// Entries and lines read, including filtered ones.
     pub(crate) read: u64,
-    /// Records of them that the store has.
+    /// Records committed to the store.
     pub(crate) stored: u64,
-    /// Entries that are not wanted.
+    /// Entries that were filtered out.
     pub(crate) filtered: u64,
-    /// Bytes of the messages brought.
+    /// Bytes of the messages.
     pub(crate) bytes: u64,
-    /// Times that something was gone before it could be read.
+    /// Gaps: data that was lost before it could be read.
     pub(crate) gaps: u64,
-    /// Times that it failed and was started again, and all else that it found wrong.
+    /// Failures of the collector, and errors that it reported.
     pub(crate) errors: u64,
-    /// Logs that it does not follow at the moment.
+    /// Logs that it does not follow now.
     pub(crate) not_followed: u64,
-    /// How far it is behind: the age of the newest record, or 0 when everything has been read and is stored.
+    /// The lag: the age of the newest record, or 0 once everything is read and stored.
     pub(crate) lag_s: u64,
-    /// Whether its last read went well.
+    /// Whether its last read succeeded.
     pub(crate) is_running: bool,
-    /// How far each origin has been read, in a measure of its own.
+    /// The progress in each origin, in its own unit.
     pub(crate) reached: BTreeMap<String, u64>,
 }
 
 impl Counters {
-    /// Counters of their own for the collector called `name`.
+    /// Registers the collector `name`, and returns its counters.
     pub(super) fn register(&self, name: &str) -> Arc<Collected> {
         let collected = Arc::<Collected>::default();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +73,7 @@ impl Counters {
         collected
     }
 
-    /// The collectors whose source has not answered for `patience` or more, and for how long; each call is told once.
+    /// The collectors whose source has not responded for at least `patience`, and for how long. Each call is reported once.
     pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, Duration)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let overdue = |(name, collected): &Named| {
@@ -85,7 +84,7 @@ impl Counters {
         all.iter().filter_map(overdue).collect()
     }
 
-    /// Where everything stands.
+    /// All counters now.
     pub(crate) fn read(&self, now: Micros) -> Vec<CollectorCount> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = |(name, collected): &Named| collected.count(name, now);
@@ -154,7 +153,7 @@ impl Collected {
 
     fn count(&self, name: &str, now: Micros) -> CollectorCount {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        // before what was brought, so that it is never more
+        // read before `brought`, so that it is never greater
         let stored = load(&self.stored);
         let (brought, filtered) = (load(&self.brought), load(&self.filtered));
         let is_behind = !self.is_at_end.load(Ordering::Relaxed) || stored < brought;
@@ -185,14 +184,14 @@ impl Collected {
     }
 }
 
-/// Nothing is decided by the value of a counter, so no order is needed.
+/// No decision depends on a counter, so no memory ordering is needed.
 fn add(counter: &AtomicU64, count: u64) {
     if count > 0 {
         counter.fetch_add(count, Ordering::Relaxed);
     }
 }
 
-/// Only vmlog itself gives this type: a field of that name that somebody logs is kept under another.
+/// Only vmlog itself sets this type: a logged field of that name is renamed.
 fn is_gap(record: &Record) -> bool {
     record
         .metadata

@@ -1,12 +1,12 @@
-//! Sources that do not answer: a file on a server that is gone, a disk that is dying. Nobody can call off such a read, but it is
-//! told, once when it has lasted too long, and again when it comes back.
+//! Sources that do not respond: a file on an unreachable server, a failing disk. Such a read cannot be cancelled. It is reported once when
+//! it takes too long, and again when it returns.
 
 use crate::collect;
 use crate::record::{Level, Metadata, Record};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a collector is asked at the moment.
+/// The running call of a collector.
 #[derive(Debug, Default)]
 pub(super) struct SourceCall(Mutex<Option<Asked>>);
 
@@ -17,7 +17,7 @@ struct Asked {
 }
 
 impl SourceCall {
-    /// The collector is asked now.
+    /// Notes the start of a call.
     pub(super) fn begin(&self) {
         *self.asked() = Some(Asked {
             since: Instant::now(),
@@ -25,13 +25,13 @@ impl SourceCall {
         });
     }
 
-    /// It has answered; says after how long, if that was told to take too long.
+    /// Notes the end of a call, and returns its duration if it was reported as overdue.
     pub(super) fn end(&self) -> Option<Duration> {
         let asked = self.asked().take()?;
         asked.is_told.then(|| asked.since.elapsed())
     }
 
-    /// How long it has been asked, once when that is `patience` or more.
+    /// The duration of the call, once it is at least `patience`. Each call is returned once.
     pub(super) fn overdue(&self, patience: Duration) -> Option<Duration> {
         let mut asked = self.asked();
         let asked = asked.as_mut().filter(|asked| !asked.is_told)?;
@@ -45,7 +45,7 @@ impl SourceCall {
     }
 }
 
-/// Tells of a collector that does not answer.
+/// Reports a collector whose source does not respond.
 pub(super) fn hangs(name: &str, since: Duration) -> Record {
     let seconds = since.as_secs();
     let text = format!(
@@ -54,7 +54,7 @@ pub(super) fn hangs(name: &str, since: Duration) -> Record {
     record(Level::Warn, "collector_hangs", name, text)
 }
 
-/// Tells that it has answered after all.
+/// Reports that the source has responded after all.
 pub(super) fn answers(name: &str, after: Duration) -> Record {
     let seconds = after.as_secs();
     let text = format!("collector {name} goes on: its source answered after {seconds} s");
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_told_once_and_its_end_only_then() {
+    fn reports_an_overdue_call_once_and_its_end_only_after_that() {
         let call = SourceCall::default();
         assert_eq!(call.overdue(Duration::ZERO), None, "nobody is asked");
         assert_eq!(call.end(), None);

@@ -1,9 +1,8 @@
-//! What lies in the sources at the start, merged by time before it is appended: so the order of arrival, in which people page,
-//! is that of what happened on the machine. When everything has been read that was written before the start, each collector
-//! gets its lane.
+//! Merges by time what the sources hold at the start, so that the order of arrival, in which people page, is the order of events on the
+//! machine. Once everything written before the start has been read, each collector moves to its lane.
 //!
-//! One thread asks the collectors, another watches it: a source that hangs (a file system whose server is gone) blocks whoever
-//! reads it, for ever. Then the thread is left behind with that collector, and a new one goes on with the others.
+//! One thread calls the collectors, and another watches it: a source that hangs (a file system on an unreachable server) blocks its reader
+//! forever. That thread is then abandoned together with the collector, and a new thread continues with the others.
 
 use super::lane::{InFlightBatches, NAP};
 use super::merge::Merge;
@@ -14,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// How often the asking thread is looked at.
+/// The interval at which the calling thread is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// The merge and who watches it.
+/// The merge, and its watchdog.
 #[derive(Clone)]
 pub(super) struct History {
     shared: Arc<PipelineState>,
@@ -50,7 +49,7 @@ impl History {
         }
     }
 
-    /// Sends everything that was written before the start, in order; then every lane gets its collector.
+    /// Sends everything that was written before the start, in order. Then each lane gets its collector.
     pub(super) fn run(self) {
         let mut asking = self.spawn();
         while asking.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -60,7 +59,7 @@ impl History {
             }
         }
         self.merge().send();
-        // a lane begins a failed collector anew from what is committed
+        // a lane restarts a failed collector from the committed positions
         while self.in_flight.count() > 0 && !self.shared.stopping() {
             thread::sleep(NAP);
         }
@@ -69,7 +68,7 @@ impl History {
         }
     }
 
-    /// Asks on a thread of its own. The receiver is disconnected when it ends.
+    /// Calls the collectors on a new thread. The receiver is disconnected when the thread ends.
     fn spawn(&self) -> Receiver<()> {
         let (ending, ended) = mpsc::channel();
         let own = self.clone();
@@ -85,12 +84,12 @@ impl History {
     fn ask(&self, _ending: &Sender<()>) {
         let round = self.merge().round();
         loop {
-            let errand = self.merge().next(round);
-            let Some(mut errand) = errand else { return };
-            errand.run(&self.shared);
-            let settled = self.merge().settle(round, errand);
-            if let Err(errand) = settled {
-                errand.go_on_alone(&self.shared, &self.sender, &self.in_flight);
+            let pending = self.merge().next(round);
+            let Some(mut pending) = pending else { return };
+            pending.run(&self.shared);
+            let settled = self.merge().settle(round, pending);
+            if let Err(pending) = settled {
+                pending.go_on_alone(&self.shared, &self.sender, &self.in_flight);
                 return;
             }
         }

@@ -1,11 +1,10 @@
-//! One collector's way to the writer: reads, waits, and after a failure starts the collector anew
-//! from what the store has committed.
+//! The thread of one collector: reads, waits, and after a failure restarts the collector from the committed positions.
 
 use super::counters::Collected;
 use super::hang;
 use super::reported::Reported;
 use super::starting::Handover;
-use super::{BatchShare, Delivery, PipelineState, told};
+use super::{BatchShare, Delivery, PipelineState, error_chain};
 use crate::collect;
 use crate::collect::{Batch, Collector};
 use crate::record::{Level, Metadata, Position, Positions, Record};
@@ -17,22 +16,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// While nobody waits a collector may sleep this long: an inotify event wakes it earlier, and a stop
-/// is seen in time.
+/// The sleep of a collector while nobody tails. An inotify event wakes it earlier, and a stop is noticed in time.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// While somebody tails: journald announces its changes up to 250 ms late, so look without being told.
+/// The sleep while someone tails: journald notifies up to 250 ms late, so poll.
 const PATIENCE_ATTENDED: Duration = Duration::from_millis(10);
 
-/// How long a failed collector waits before it starts again: twice as long each time, up to the maximum. A lack of descriptors or
-/// memory is often over after a moment, and a minute later at most it is noticed.
+/// The maximum back-off of a failed collector. It doubles each time, because a lack of descriptors or memory is often over soon.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
 
-/// A collector that has read for so many first waits without failing works again: what it fails of next is new, and its waits begin
-/// anew.
+/// A collector that has worked for this many times the first back-off is considered recovered. Its next failure is a new one.
 const WORKS_AFTER: u32 = 5;
 
-/// How often a sleeping lane looks whether to stop.
+/// The interval at which a sleeping lane checks whether to stop.
 pub(super) const NAP: Duration = Duration::from_millis(50);
 
 /// A collector and its place in the queue.
@@ -47,7 +43,7 @@ pub(super) struct Lane {
     retry: Duration,
 }
 
-/// Batches that were sent and are not committed yet.
+/// The number of batches that are sent but not committed.
 #[derive(Debug, Default)]
 pub(super) struct InFlightBatches(AtomicUsize);
 
@@ -60,7 +56,7 @@ impl InFlightBatches {
         self.0.load(Ordering::Acquire)
     }
 
-    /// One of them is committed.
+    /// A batch has been committed.
     pub(super) fn committed(&self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -69,7 +65,7 @@ impl InFlightBatches {
 /// The failures of a collector since it last worked.
 struct Failures {
     count: u64,
-    /// How long the next wait is.
+    /// The next back-off.
     wait: Duration,
     reported: Reported,
 }
@@ -83,7 +79,7 @@ impl Failures {
         }
     }
 
-    /// Counts one and says how long to wait after it.
+    /// Counts a failure, and returns the back-off after it.
     fn add(&mut self) -> Duration {
         self.count += 1;
         let wait = self.wait;
@@ -92,9 +88,9 @@ impl Failures {
     }
 }
 
-/// Why a collector's turn ended.
+/// The reason why a collector stopped reading.
 enum LaneEnd {
-    /// It was asked to, or nobody takes its batches any more.
+    /// On request, or because the writer is gone.
     Stopped,
     Failed(String),
 }
@@ -158,7 +154,7 @@ impl Lane {
         }
     }
 
-    /// Nothing when it is to stop first: a source that hangs is never handed over.
+    /// `None` if the pipeline stops first: a hanging source is never handed over.
     fn receive(&self, handover: &Receiver<Handover>) -> Option<Handover> {
         while !self.shared.stopping() {
             match handover.recv_timeout(NAP) {
@@ -194,9 +190,9 @@ impl Lane {
                 return LaneEnd::Stopped;
             }
             match result {
-                // a signal came in between: the same again, soon
+                // interrupted by a signal: try again soon
                 Err(error) if error.is_interruption() => thread::sleep(NAP),
-                Err(error) => return LaneEnd::Failed(told(&error)),
+                Err(error) => return LaneEnd::Failed(error_chain(&error)),
                 Ok(()) => {}
             }
             if idle {
@@ -211,7 +207,7 @@ impl Lane {
         LaneEnd::Stopped
     }
 
-    /// Does what may take long where the source does not answer.
+    /// Runs a call that may take long if the source does not respond.
     fn ask<T>(&self, call: impl FnOnce() -> T) -> T {
         self.collected.call.begin();
         let answer = call();
@@ -242,7 +238,7 @@ impl Lane {
         self.tell(collect::own_record(Level::Error, event, text, metadata));
     }
 
-    /// The collector works again.
+    /// Reports that the collector has recovered.
     fn report_end(&self, failures: &mut Failures) {
         let name = &self.name;
         let count = failures.count;
@@ -272,7 +268,7 @@ impl Lane {
     }
 }
 
-/// Whether a position says more than the last of its origin did: only then it is worth a write.
+/// Whether a position differs from the last one of its origin. Only then it needs a write.
 pub(super) fn is_news(sent: &mut Positions, position: &Position) -> bool {
     let Position { origin, value } = position;
     if sent.get(origin) == value.as_ref() {

@@ -1,18 +1,18 @@
-//! What the store's upkeep has to tell, as records.
+//! Reports of the store's maintenance, as records.
 
-use super::told;
+use super::error_chain;
 use crate::collect;
 use crate::record::{Level, Metadata, Record};
 use crate::store::Maintenance;
 
-/// Damage told of one recovery: a broken disk damages much at once.
+/// The maximum number of damages reported per recovery: a broken disk causes many at once.
 const DAMAGE_TOLD_MAX: usize = 20;
 
-/// The troubles of an upkeep, and that the store goes on after a failure.
+/// Records for the errors of a maintenance run, and for the recovery of the store after a failure.
 pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
     let mut records = vec![];
     if let Some(recovered) = &upkeep.recovered {
-        let failure = told(&recovered.failure);
+        let failure = error_chain(&recovered.failure);
         let lost = recovered.lost;
         let (level, text) = if lost == 0 {
             let text =
@@ -32,12 +32,18 @@ pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
             metadata,
         ));
         for damage in recovered.damage.iter().take(DAMAGE_TOLD_MAX) {
-            let text = format!("records of the store cannot be read: {}", told(damage));
+            let text = format!(
+                "records of the store cannot be read: {}",
+                error_chain(damage)
+            );
             records.push(own(Level::Error, "store_damaged", text));
         }
     }
     for trouble in &upkeep.troubles {
-        let text = format!("upkeep of the store failed, retrying: {}", told(trouble));
+        let text = format!(
+            "upkeep of the store failed, retrying: {}",
+            error_chain(trouble)
+        );
         records.push(own(Level::Warn, "store_upkeep_failed", text));
     }
     records

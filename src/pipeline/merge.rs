@@ -1,14 +1,14 @@
-//! The order of what the sources hold at the start: by time, each part in its own order.
+//! Orders what the sources hold at the start by time, while each part keeps its own order.
 //!
-//! A record that waits for its turn was read, so the position of its source lies behind it. That position must not be
-//! committed before the record is: so each record comes with its own position, and both go on together. Only when a single part
-//! is left it comes in whole batches.
+//! A record that waits for its turn has been read, so the position of its source is after it. That position must not be committed before
+//! the record. Therefore each record is read with its own position, and both are sent together. Only the last remaining part is read in
+//! whole batches.
 
 use super::arrival;
 use super::counters::Collected;
 use super::hang;
 use super::lane::InFlightBatches;
-use super::starting::{Errand, Question, Starting};
+use super::starting::{PendingRead, Question, Starting};
 use super::{BatchShare, Delivery, PipelineState};
 use crate::collect::Batch;
 use crate::record::Record;
@@ -19,21 +19,25 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-/// A source that grows as fast as it is read, with times of long ago, must not keep the others from being followed.
+/// The time limit of the merge: a source that grows as fast as it is read, with old times, must not delay the others.
 const MERGE_TIME_MAX: Duration = Duration::from_mins(5);
+
+/// The memory of records that wait in the merge. A machine has thousands of logs, and a line of one may take 3 MiB: beyond this a record is
+/// sent at once, before its turn.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 
 /// A part of a collector.
 struct HistoryPart {
-    /// Which collector, and which of its parts.
+    /// The collector, and the number of the part within it.
     owner: usize,
     number: usize,
-    /// What was read and waits for its turn.
+    /// The record that waits for its turn.
     waiting: Option<Batch>,
-    /// What comes now was written after the start.
+    /// All further records were written after the start.
     is_over: bool,
 }
 
-/// Which collector is being asked, and since when.
+/// The running call, and its start.
 struct PendingCall {
     owner: usize,
     name: String,
@@ -45,24 +49,26 @@ pub(super) struct Merge {
     shared: Arc<PipelineState>,
     sender: SyncSender<Delivery>,
     in_flight: Arc<InFlightBatches>,
-    /// None while it is asked, and for good when the merge went on without it.
+    /// `None` during a call, and permanently once the merge has continued without it.
     starting: Vec<Option<Starting>>,
     collected: Vec<Arc<Collected>>,
-    /// Whose parts are looked for next.
+    /// The collector whose parts are requested next.
     to_begin: usize,
     parts: Vec<HistoryPart>,
-    /// The parts by the time of what waits, or that nothing of them is older than.
+    /// The approximate memory of all waiting records.
+    waiting_bytes: usize,
+    /// The parts by the time of their waiting record, or by a lower bound of it.
     turns: BinaryHeap<Reverse<(Micros, usize)>>,
     begun: Instant,
     begun_at: Micros,
     outgoing: Outgoing,
     has_writer: bool,
     call: Option<PendingCall>,
-    /// Whoever asks with another number has been left behind.
+    /// Callers with another number have been abandoned.
     round: u64,
 }
 
-/// What is sent together.
+/// Records that are sent together.
 #[derive(Default)]
 struct Outgoing {
     batch: Batch,
@@ -88,6 +94,7 @@ impl Merge {
             starting: starting.into_iter().map(Some).collect(),
             to_begin: 0,
             parts: Vec::new(),
+            waiting_bytes: 0,
             turns: BinaryHeap::new(),
             begun: Instant::now(),
             begun_at: Micros::now(),
@@ -102,8 +109,8 @@ impl Merge {
         self.round
     }
 
-    /// Takes what waits in order of time, up to the next call that has to be made; `None` at the end.
-    pub(super) fn next(&mut self, round: u64) -> Option<Errand> {
+    /// Sends waiting records in order of time, up to the next necessary call. `None` at the end.
+    pub(super) fn next(&mut self, round: u64) -> Option<PendingRead> {
         if round != self.round {
             return None;
         }
@@ -122,6 +129,7 @@ impl Merge {
             let part = self.parts.get_mut(at)?;
             let (owner, number) = (part.owner, part.number);
             if let Some(batch) = part.waiting.take() {
+                self.waiting_bytes -= bytes_about(&batch);
                 let is_over = part.is_over || is_late;
                 self.take(owner, batch);
                 if !is_over {
@@ -139,14 +147,14 @@ impl Merge {
         None
     }
 
-    fn ask(&mut self, owner: usize, question: Question, batch: Batch) -> Option<Errand> {
+    fn ask(&mut self, owner: usize, question: Question, batch: Batch) -> Option<PendingRead> {
         let starting = self.starting.get_mut(owner)?.take()?;
         self.call = Some(PendingCall {
             owner,
             name: starting.name.clone(),
             since: Instant::now(),
         });
-        Some(Errand {
+        Some(PendingRead {
             owner,
             starting,
             question,
@@ -156,20 +164,24 @@ impl Merge {
         })
     }
 
-    /// Puts what an errand brought into its place. It comes back when the merge has gone on without it.
-    pub(super) fn settle(&mut self, round: u64, errand: Errand) -> Result<(), Box<Errand>> {
+    /// Adds the result of a call. Returns it if the merge has continued without it.
+    pub(super) fn settle(
+        &mut self,
+        round: u64,
+        pending: PendingRead,
+    ) -> Result<(), Box<PendingRead>> {
         if round != self.round {
-            return Err(Box::new(errand));
+            return Err(Box::new(pending));
         }
         self.call = None;
-        let Errand {
+        let PendingRead {
             owner,
             starting,
             question,
             batch,
             found,
             has_failed,
-        } = errand;
+        } = pending;
         if let Some(place) = self.starting.get_mut(owner) {
             *place = Some(starting);
         }
@@ -200,31 +212,42 @@ impl Merge {
             return;
         };
         if let (Some(first), Some(newest)) = (batch.records.first(), batch.records.last()) {
-            // a time that cannot be right says nothing about the order
+            // an implausible time does not affect the order
             let is_wild = |record: &Record| arrival::is_wild(record.timestamp, self.begun_at);
             let is_new = newest.timestamp >= self.begun_at && !is_wild(newest);
             part.is_over = is_new || has_failed;
-            // what is older than what it stands behind keeps its place
+            // a record older than its predecessor keeps its place
             let turn = if is_wild(first) {
                 time
             } else {
                 time.max(first.timestamp)
             };
-            part.waiting = Some(batch);
+            let bytes = bytes_about(&batch);
+            let is_over = part.is_over;
+            if self.waiting_bytes + bytes <= WAITING_BYTES_MAX {
+                self.waiting_bytes += bytes;
+                part.waiting = Some(batch);
+            } else {
+                let owner = part.owner;
+                self.take(owner, batch);
+                if is_over {
+                    return;
+                }
+            }
             self.turns.push(Reverse((turn, at)));
             return;
         }
         let is_idle = batch.positions.is_empty();
         let owner = part.owner;
-        // a position alone has no time
+        // a position without records has no time
         self.take(owner, batch);
         if !is_idle && !has_failed {
             self.turns.push(Reverse((time, at)));
         }
     }
 
-    /// Goes on without a collector that has been asked for longer than `patience`. What was read of it goes first: what the
-    /// answer brings, if ever, stands behind that. False when none has.
+    /// Continues without a collector whose call takes longer than `patience`, and returns whether there is one. What was read from it is sent
+    /// first, since the result of the call comes after that.
     pub(super) fn leave_behind(&mut self, patience: Duration) -> bool {
         let is_stuck = |call: &mut PendingCall| call.since.elapsed() >= patience;
         let Some(call) = self.call.take_if(is_stuck) else {
@@ -237,6 +260,7 @@ impl Merge {
         let own = self.parts.iter_mut().filter(|part| part.owner == owner);
         let waiting: Vec<_> = own.filter_map(|part| part.waiting.take()).collect();
         for batch in waiting {
+            self.waiting_bytes -= bytes_about(&batch);
             self.take(owner, batch);
         }
         self.outgoing
@@ -247,7 +271,7 @@ impl Merge {
         true
     }
 
-    /// Puts a batch behind those that were taken before.
+    /// Appends a batch to those that are sent next.
     fn take(&mut self, owner: usize, batch: Batch) {
         let Outgoing {
             batch: outgoing,
@@ -263,7 +287,7 @@ impl Merge {
                 _ => shares.push(share),
             }
         }
-        *bytes += batch.records.iter().map(Record::bytes_about).sum::<usize>();
+        *bytes += bytes_about(&batch);
         outgoing.records.extend(batch.records);
         for position in batch.positions {
             let known = outgoing.positions.iter_mut();
@@ -297,4 +321,8 @@ impl Merge {
     pub(super) fn take_all(&mut self) -> Vec<Starting> {
         self.starting.iter_mut().filter_map(Option::take).collect()
     }
+}
+
+fn bytes_about(batch: &Batch) -> usize {
+    batch.records.iter().map(Record::bytes_about).sum()
 }

@@ -1,6 +1,6 @@
-//! Collectors -> redact -> append -> live. What the sources hold at the start is merged by time; then each collector has a
-//! thread of its own. One thread writes. Between them stands one short queue: when the writer falls behind, collectors
-//! wait, and their sources keep what was not read.
+//! Collectors -> redact -> append -> live. What the sources hold at the start is merged by time; then each collector has its own thread.
+//! One thread writes. A short queue connects them: when the writer falls behind, the collectors wait, and their sources keep what was not
+//! read.
 
 mod arrival;
 mod counters;
@@ -35,35 +35,35 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use writer::Writer;
 
-/// Makes a collector that goes on from these positions: at the start, and again after a failure.
+/// Makes a collector that continues from these positions, at the start and after a failure.
 pub(crate) type Build = Box<dyn FnMut(&Positions) -> Box<dyn Collector> + Send>;
 
 /// When gathered records are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PipelineOptions {
-    /// The longest a record waits.
+    /// The maximum time that a record waits.
     pub(crate) flush_after: Duration,
-    /// How many are written without waiting.
+    /// The number of records that are written without waiting.
     pub(crate) flush_records: usize,
-    /// How many distinct sources are kept; records of others are put under one.
+    /// The maximum number of distinct sources. Records of further ones share one source.
     pub(crate) sources_max: usize,
-    /// How long sources that do not answer are waited for.
+    /// Time limits for sources that do not respond.
     pub(crate) patience: Patience,
 }
 
-/// How long sources that do not answer are waited for.
+/// Time limits for sources that do not respond.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For one answer: while the histories are merged the others then go on, and whenever it is, it is told.
+    /// For one call. Beyond this it is reported, and during the merge of histories the other sources continue.
     pub(crate) answer: Duration,
-    /// For collectors to stop: what they read and did not send is read again at the next start.
+    /// For the stop of collectors. Unsent data is read again at the next start.
     pub(crate) stop: Duration,
-    /// After the first failure of a collector until it starts again; each further wait is twice as long, up to a maximum.
+    /// Between the first failure of a collector and its restart. Each further back-off is twice as long, up to a maximum.
     pub(crate) retry: Duration,
 }
 
 impl Default for Patience {
-    /// Far more than a slow disk takes, and no harm is done where a source was merely slow.
+    /// Far more than a slow disk needs. A source that is merely slow loses nothing.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(10),
@@ -77,11 +77,11 @@ impl Default for Patience {
 /// would not make the writer faster.
 const QUEUE_BATCHES: usize = 2;
 
-/// How often a stop looks whether a collector has ended.
+/// The interval at which a stop checks whether a collector has ended.
 const STOP_LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// An error with all its causes, in one line.
-pub(crate) fn told(error: &dyn Error) -> String {
+/// The message of an error followed by those of its causes, in one line.
+pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -91,16 +91,16 @@ pub(crate) fn told(error: &dyn Error) -> String {
     text
 }
 
-/// What goes through the queue.
+/// An item of the queue.
 struct Delivery {
     batch: Batch,
-    /// Whose records they are.
+    /// The collectors of the records.
     shares: Vec<BatchShare>,
-    /// Told when the batch is committed.
+    /// The counter to decrease when the batch is committed.
     in_flight: Option<Arc<InFlightBatches>>,
 }
 
-/// How many records of a delivery came from one collector.
+/// The number of records of a delivery from one collector.
 #[derive(Debug)]
 struct BatchShare {
     collected: Arc<Collected>,
@@ -123,19 +123,19 @@ impl BatchShare {
         self.records += other.records;
     }
 
-    /// The store has them.
+    /// Counts the records as stored.
     fn stored(&self) {
         self.collected.stored(self.records);
     }
 }
 
-/// What the threads share.
+/// The state that the threads share.
 #[derive(Debug)]
 struct PipelineState {
     stop: AtomicBool,
-    /// Whoever has not stopped by now is not waited for.
+    /// Threads that have not stopped by now are abandoned.
     is_left: AtomicBool,
-    /// What the store has committed: where a collector goes on after a failure.
+    /// The committed positions, from which a collector continues after a failure.
     committed: Mutex<Positions>,
     live: Live,
     counters: Counters,
@@ -157,7 +157,7 @@ impl PipelineState {
             .clone()
     }
 
-    /// Whether somebody waits for records as they come.
+    /// Whether anyone tails.
     fn attended(&self) -> bool {
         self.live.subscribers() > 0
     }
@@ -178,16 +178,15 @@ pub(crate) struct Pipeline {
 pub(crate) struct Stopper(Arc<PipelineState>);
 
 impl Stopper {
-    /// Collectors end after what they are reading; the writer after what they have read.
+    /// Collectors end after their current read, the writer after it has written what they sent.
     pub(crate) fn stop(&self) {
         self.0.stop.store(true, Ordering::Relaxed);
     }
 }
 
 impl Pipeline {
-    /// Starts a thread for each collector, one that merges what they begin with, and one that writes. `first` is appended
-    /// before all else.
-    /// The receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
+    /// Starts a thread for each collector, one that merges histories, and one that writes. `first` is appended before everything else. The
+    /// receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
     pub(crate) fn start(
         store: Store,
         redactor: Redactor,
@@ -207,7 +206,7 @@ impl Pipeline {
             counters,
         });
         let (sender, receiver) = mpsc::sync_channel(QUEUE_BATCHES);
-        // the queue is empty and has room for one
+        // the queue is empty
         let _ = sender.try_send(Delivery {
             batch: Batch {
                 records: first,
@@ -259,12 +258,12 @@ impl Pipeline {
         Stopper(Arc::clone(&self.shared))
     }
 
-    /// What the collectors have brought.
+    /// The counters of the collectors.
     pub(crate) fn counters(&self) -> Counters {
         self.shared.counters.clone()
     }
 
-    /// Stops collectors, writes and syncs what they have read, closes the store. A collector whose source hangs is not waited for.
+    /// Stops the collectors, writes and syncs what they have read, and closes the store. Does not wait for a collector whose source hangs.
     pub(crate) fn finish(self) -> Result<(), store::Error> {
         self.stopper().stop();
         let begun = Instant::now();
@@ -273,7 +272,7 @@ impl Pipeline {
                 thread::sleep(STOP_LOOK_EVERY);
             }
             if lane.is_finished() {
-                // panics of a collector are caught; there is nothing to be learnt here
+                // panics of a collector are caught inside its thread
                 let _ = lane.join();
             } else {
                 let name = lane.thread().name().unwrap_or_default().to_owned();
@@ -297,7 +296,7 @@ mod tests {
     use crate::time::Micros;
     use std::path::Path;
 
-    /// What a scripted collector does in one read.
+    /// The effect of one read of a scripted collector.
     #[derive(Clone)]
     enum ScriptStep {
         /// Brings this many numbered records, and the position after them.
@@ -369,7 +368,7 @@ mod tests {
                         source: io::ErrorKind::Interrupted.into(),
                     });
                 }
-                // what was read and not brought yet is forgotten with the collector
+                // unsent data is lost together with the collector
                 Some(ScriptStep::Fail) => {
                     self.next += 100;
                     let source = io::Error::from(io::ErrorKind::NotFound);
@@ -398,7 +397,7 @@ mod tests {
         }
     }
 
-    /// A time of 2001, which may be right.
+    /// A plausible time in 2001.
     fn time(micros: i64) -> Micros {
         Micros::new(1_000_000_000_000_000 + micros)
     }
@@ -413,7 +412,7 @@ mod tests {
         }
     }
 
-    /// A store that keeps the scripted records, which are old.
+    /// A store that retains the old scripted records.
     fn open(root: &Path) -> Store {
         let age_max = Duration::from_hours(200 * 365 * 24);
         let options = store::Options {
@@ -488,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_its_causes() {
+    fn an_error_chain_contains_all_causes() {
         let path = Path::new("/x/LOCK").to_owned();
         let source = Arc::new(io::Error::other("the disk is gone"));
         let error = store::Error::Io {
@@ -496,7 +495,10 @@ mod tests {
             path,
             source,
         };
-        assert_eq!(told(&error), "/x/LOCK: cannot sync: the disk is gone");
+        assert_eq!(
+            error_chain(&error),
+            "/x/LOCK: cannot sync: the disk is gone"
+        );
     }
 
     #[test]
@@ -518,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_collector_goes_on_from_what_is_committed() {
+    fn a_failed_collector_continues_from_the_committed_position() {
         for failure in [ScriptStep::Fail, ScriptStep::Panic] {
             let root = tempfile::tempdir().unwrap();
             let steps = [ScriptStep::Bring(3), failure, ScriptStep::Bring(2)];
@@ -535,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_collector_brings_is_counted() {
+    fn counts_the_records_of_a_collector() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let live = Live::new(10, Id(1));
@@ -670,6 +672,73 @@ mod tests {
         }
     }
 
+    /// Has many logs, each with one record of 1 MiB; the later a log, the later its record.
+    struct LargeParts {
+        read: [bool; Self::PARTS],
+    }
+
+    impl LargeParts {
+        const PARTS: usize = 12;
+    }
+
+    impl Collector for LargeParts {
+        fn name(&self) -> &'static str {
+            "large"
+        }
+
+        fn read(&mut self, _: &mut Batch) -> Result<(), crate::collect::Error> {
+            Ok(())
+        }
+
+        fn wait(&mut self, _: Duration) {
+            thread::sleep(Duration::from_millis(5));
+        }
+
+        fn parts(&mut self, _: &mut Batch) -> Result<Vec<Micros>, crate::collect::Error> {
+            Ok(vec![Micros::MIN; Self::PARTS])
+        }
+
+        fn read_part(
+            &mut self,
+            part: usize,
+            batch: &mut Batch,
+        ) -> Result<(), crate::collect::Error> {
+            if !std::mem::replace(&mut self.read[part], true) {
+                batch.records.push(Record {
+                    timestamp: time(i64::try_from(part).unwrap()),
+                    ..of_length((1 << 20) + part)
+                });
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn records_that_wait_in_the_merge_are_bounded_by_bytes() {
+        let root = tempfile::tempdir().unwrap();
+        let store = open(root.path());
+        let reader = store.reader();
+        let build: Build = Box::new(|_| {
+            let read = [false; LargeParts::PARTS];
+            Box::new(LargeParts { read })
+        });
+        let collectors = vec![("large".to_owned(), build)];
+        let live = Live::new(10, Id(1));
+        let (pipeline, _ended) =
+            Pipeline::start(store, redactor(), live, OPTIONS, vec![], collectors).unwrap();
+        wait_for("it takes too long", || {
+            reader.view().ids().end > LargeParts::PARTS as u64
+        });
+        pipeline.finish().unwrap();
+        let records = all_records(&open(root.path()));
+        let parts: Vec<_> = records
+            .iter()
+            .map(|record| record.message.len() - (1 << 20))
+            .collect();
+        // seven of them fit into the bound and wait for their turns; the others are sent when they are read
+        assert_eq!(parts, [7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 6]);
+    }
+
     /// Runs a pipeline of one collector until so many records are stored; returns what the store holds then.
     fn stored_of(
         steps: &[ScriptStep],
@@ -730,7 +799,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_take_much_memory_are_not_kept_waiting() {
+    fn large_records_are_written_without_waiting() {
         let options = PipelineOptions {
             flush_after: Duration::from_hours(1),
             flush_records: usize::MAX,
@@ -744,7 +813,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_cannot_be_right_breaks_neither_place_nor_order() {
+    fn an_implausible_time_changes_neither_order_nor_place() {
         // relative to 2001: the year 1, and one far ahead
         const EARLY: i64 = -63_000_000_000_000_000;
         const LATE: i64 = 9_000_000_000_000_000;
@@ -778,7 +847,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_goes_on_is_told_once_and_so_is_its_end() {
+    fn reports_a_lasting_failure_once_and_its_end_once() {
         let options = options_with(|patience| patience.retry = Duration::from_millis(10));
         let mut steps = vec![ScriptStep::Interrupted, ScriptStep::Bring(1)];
         steps.extend([const { ScriptStep::Fail }; 4]);
@@ -883,7 +952,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_hangs_at_the_start_holds_up_no_other() {
+    fn a_source_that_hangs_at_the_start_does_not_delay_others() {
         for at in [HangsAt::Parts, HangsAt::Part] {
             let root = tempfile::tempdir().unwrap();
             let store = open(root.path());
@@ -930,7 +999,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_hangs_later_is_told_and_so_is_its_answer() {
+    fn reports_a_hanging_source_and_its_response() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let reader = store.reader();
@@ -942,16 +1011,16 @@ mod tests {
             Pipeline::start(store, redactor(), live, options, vec![], collectors).unwrap();
         let counters = pipeline.counters();
         let is_running = || counters.read(Micros::now())[0].is_running;
-        let told = |count: u64| {
+        let reported = |count: u64| {
             // the four that its parts hold come first
             wait_for("it is not told", || {
                 reader.view().ids().end - 1 == 4 + count
             });
         };
-        told(1);
+        reported(1);
         assert!(!is_running());
         drop(key);
-        told(2);
+        reported(2);
         wait_for("it does not run", is_running);
         pipeline.finish().unwrap();
         let told = messages(&open(root.path()), "system:vmlog");
@@ -970,7 +1039,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_hangs_does_not_keep_the_store_from_closing() {
+    fn a_hanging_source_does_not_prevent_the_store_from_closing() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let (hanging, key) = Hanging::build(HangsAt::Parts);
@@ -987,7 +1056,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_writes_what_was_read_and_a_start_goes_on() {
+    fn a_stop_writes_what_was_read_and_a_start_continues() {
         let root = tempfile::tempdir().unwrap();
         for (steps, total) in [
             (&[ScriptStep::Bring(7)][..], 7),
@@ -1003,7 +1072,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_says_nothing_new_is_not_written() {
+    fn an_unchanged_position_is_not_written() {
         let root = tempfile::tempdir().unwrap();
         let begin = Instant::now();
         run_until(root.path(), &[ScriptStep::Bring(1)], |_| {
@@ -1030,7 +1099,7 @@ mod tests {
     }
 
     #[test]
-    fn what_live_brings_is_what_the_store_holds() {
+    fn live_delivers_the_records_of_the_store() {
         let root = tempfile::tempdir().unwrap();
         let store = open(root.path());
         let live = Live::new(1000, Id(1));

@@ -1,11 +1,11 @@
-//! Problems that last are told once, not each time that they are met.
+//! Reports lasting problems once rather than each time that they occur.
 
-/// What was told last of something that is tried again and again.
+/// The last reported problem of an operation that is retried.
 #[derive(Debug, Default)]
 pub(super) struct Reported(Option<String>);
 
 impl Reported {
-    /// Whether this has to be told: it was not the last that was, or that has ended since.
+    /// Whether this problem is to be reported: it is not the last reported one, or that has ended.
     pub(super) fn is_news(&mut self, why: &str) -> bool {
         let is_news = self.0.as_deref() != Some(why);
         if is_news {
@@ -14,7 +14,7 @@ impl Reported {
         is_news
     }
 
-    /// It has gone well. Says whether a problem had been told.
+    /// Notes a success. Returns whether a problem had been reported.
     pub(super) fn end(&mut self) -> bool {
         self.0.take().is_some()
     }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_told_once_until_it_changes_or_ends() {
+    fn a_problem_is_reported_once_until_it_changes_or_ends() {
         let mut reported = Reported::default();
         assert!(!reported.end());
         assert!(reported.is_news("full"));

@@ -1,8 +1,7 @@
-//! How many distinct sources the store keeps records of.
+//! The limit of distinct sources in the store.
 //!
-//! Names of sources come from outside: a job that starts a container for each run makes thousands, and every list of sources, every
-//! footer and every client pays for each of them. Past a bound, records of new sources are kept under one name, with the name that
-//! they had in their metadata.
+//! Names of sources come from outside: a job that starts a container per run makes thousands, which cost every list of sources, every footer
+//! and every client. Beyond the limit, records of new sources get one common source, and keep their own in metadata.
 
 use crate::collect;
 use crate::record::{Level, Metadata, Record, Source};
@@ -10,13 +9,13 @@ use crate::store::Reader;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// The source that takes the records of sources past the bound. No collector gives a unit this name, and no workspace has it.
+/// The common source of records beyond the limit. No collector gives a unit this name, and no workspace has it.
 const OTHERS: &str = "system:vmlog-other-sources";
 
-/// What sources are stored changes when segments are deleted; that is looked at this often while the bound is reached.
+/// The interval at which the stored sources are read again while the limit is reached: deleting segments may reduce them.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// A bound that stays reached is reported this often.
+/// The interval of reports while the limit is reached.
 const REPORT_EVERY: Duration = Duration::from_hours(1);
 
 /// Counts distinct sources.
@@ -26,12 +25,12 @@ pub(super) struct SourceLimit {
     known: HashSet<Source>,
     looked_at: Option<Instant>,
     reported_at: Option<Instant>,
-    /// Records that were put under [`OTHERS`] since the last report.
+    /// The records moved to [`OTHERS`] since the last report.
     moved: u64,
 }
 
 impl SourceLimit {
-    /// At most `most` sources, beginning with those that the store holds.
+    /// Allows `most` sources, including those in the store.
     pub(super) fn new(most: usize, reader: Reader) -> Self {
         let known = stored(&reader);
         Self {
@@ -44,7 +43,7 @@ impl SourceLimit {
         }
     }
 
-    /// Leaves a record under its source, or puts it under [`OTHERS`].
+    /// Moves a record to [`OTHERS`] if its source is beyond the limit.
     pub(super) fn admit(&mut self, record: &mut Record) {
         if self.known.contains(&record.source) {
             return;

@@ -1,8 +1,8 @@
-//! A collector on its way to its lane, and one call of it at a time.
+//! A collector before it moves to its lane, and the calls to it, one at a time.
 
 use super::counters::Collected;
 use super::lane::{InFlightBatches, Lane, NAP, is_news, panic_text};
-use super::{BatchShare, Build, Delivery, PipelineState, told};
+use super::{BatchShare, Build, Delivery, PipelineState, error_chain};
 use crate::collect::{self, Batch, Collector};
 use crate::record::Positions;
 use crate::time::Micros;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender};
 use std::thread;
 
-/// A collector that has not got its lane yet.
+/// A collector that has not moved to its lane yet.
 pub(super) struct Starting {
     build: Build,
     pub(super) name: String,
@@ -22,14 +22,14 @@ pub(super) struct Starting {
     failure: Option<String>,
 }
 
-/// What a lane goes on with.
+/// The state with which a lane continues.
 pub(super) struct Handover {
     pub(super) build: Build,
-    /// The collector as it is; none when it failed.
+    /// The collector, or `None` if it failed.
     pub(super) collector: Option<Box<dyn Collector>>,
     /// The newest positions that were sent.
     pub(super) sent: Positions,
-    /// Why it failed.
+    /// The reason of the failure.
     pub(super) failure: Option<String>,
 }
 
@@ -101,7 +101,7 @@ impl Starting {
                     thread::sleep(NAP);
                     continue;
                 }
-                Ok(Err(error)) => told(&error),
+                Ok(Err(error)) => error_chain(&error),
                 Err(panic) => format!("panicked: {}", panic_text(panic.as_ref())),
             };
             self.fail(why);
@@ -127,7 +127,7 @@ pub(super) enum Question {
 }
 
 /// One call of one collector: it may take as long as the source pleases, so nothing else is held meanwhile.
-pub(super) struct Errand {
+pub(super) struct PendingRead {
     pub(super) owner: usize,
     pub(super) starting: Starting,
     pub(super) question: Question,
@@ -137,7 +137,7 @@ pub(super) struct Errand {
     pub(super) has_failed: bool,
 }
 
-impl Errand {
+impl PendingRead {
     pub(super) fn run(&mut self, shared: &PipelineState) {
         let batch = &mut self.batch;
         match self.question {

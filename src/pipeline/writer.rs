@@ -1,5 +1,4 @@
-//! The one thread that writes: gathers batches, scrubs them, appends them with their positions, and
-//! hands them to those who tail.
+//! The thread that writes: gathers batches, redacts them, appends them with their positions, and publishes them to subscribers.
 
 use super::arrival;
 use super::hang;
@@ -7,7 +6,7 @@ use super::lane::InFlightBatches;
 use super::maintenance;
 use super::reported::Reported;
 use super::source_limit::SourceLimit;
-use super::{BatchShare, Delivery, PipelineOptions, PipelineState, told};
+use super::{BatchShare, Delivery, PipelineOptions, PipelineState, error_chain};
 use crate::collect;
 use crate::collect::Batch;
 use crate::record::{Id, Level, Metadata, Position, Record, StoredRecord};
@@ -22,22 +21,22 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The store wants its upkeep about once a second.
+/// The interval of the maintenance of the store.
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// How long to leave a store alone that refused an append: a full disk may have been cleared by then.
+/// The back-off after a failed append: a full disk may have been cleared by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Memory of the records that wait: they are written when they take this much, however few and however new they are. A frame of
-/// this size is 32 times smaller than the store's bound, and one batch more, of 1 MiB and a record, may come on top of it.
-const PENDING_BYTES_MAX: usize = 8 << 20;
+/// this size is 128 times smaller than the store's bound, and one batch more, of 1 MiB and a record, may come on top of it.
+const PENDING_BYTES_MAX: usize = 2 << 20;
 
-/// What is kept of a record that alone is too large for a frame of the store: as much as of the longest line.
+/// The bytes that are kept of the message of a record that is too large for a frame: the maximum length of a line.
 const MESSAGE_BYTES_KEPT: usize = 1 << 20;
-/// The same of each value of its metadata.
+/// The same for each value of its metadata.
 const VALUE_BYTES_KEPT: usize = 1 << 10;
 
-/// More than any record takes that was shortened to this.
+/// More than a shortened record takes.
 const SHORTENED_BYTES_MAX: usize = 4 << 20;
 
 /// The writer's state.
@@ -54,19 +53,19 @@ pub(super) struct Writer {
     upkeep_error: Reported,
 }
 
-/// What waits to be written.
+/// Records that wait to be written.
 #[derive(Default)]
 struct Pending {
     records: VecDeque<Redacted>,
-    /// Memory that the records take, about.
+    /// The approximate memory of the records.
     bytes: usize,
-    /// How many of the records are written together; fewer than all only where those were too large for one frame.
+    /// The number of records that are written together. Fewer than all only if those were too large for one frame.
     together: usize,
-    /// The newest of each origin.
+    /// The newest position of each origin.
     positions: BTreeMap<String, Option<Vec<u8>>>,
     shares: Vec<BatchShare>,
     in_flight: Vec<Arc<InFlightBatches>>,
-    /// When the first of it came.
+    /// The arrival of the first record.
     since: Option<Instant>,
 }
 
@@ -81,7 +80,7 @@ impl Pending {
         self.together = self.records.len();
     }
 
-    /// What is written next: some records, and with the last of them the positions that cover all.
+    /// The records to write next. The last of them come with the positions that cover all.
     fn next(&mut self) -> (&[Redacted], Vec<Position>) {
         let (all, together) = (self.records.len(), self.together);
         let positions = if together < all {
@@ -94,7 +93,7 @@ impl Pending {
         (records, positions)
     }
 
-    /// Takes out what has been written under these ids.
+    /// Removes the records that were written with these ids.
     fn take(&mut self, ids: Range<u64>) -> Vec<Arc<StoredRecord>> {
         let written = self.records.drain(..self.together.min(self.records.len()));
         let stored = written.zip(ids).map(|(redacted, id)| {
@@ -142,7 +141,7 @@ impl Writer {
         }
     }
 
-    /// Writes until every sender is gone or not waited for; then syncs.
+    /// Writes until every sender is gone or abandoned; then syncs.
     pub(super) fn run(mut self) -> Result<(), store::Error> {
         loop {
             match self.receive() {
@@ -188,7 +187,7 @@ impl Writer {
             }
             self.pending.push(redacted);
         }
-        // what redaction has left open is committed with the records that left it open
+        // open secrets are committed together with the records that left them open
         let positions = batch.positions.into_iter().chain(self.redactor.changes());
         self.pending
             .positions
@@ -201,7 +200,7 @@ impl Writer {
         }
     }
 
-    /// While somebody tails nothing waits.
+    /// Whether to write now. While someone tails, nothing waits.
     fn is_due(&self) -> bool {
         let Some(since) = self.pending.since else {
             return false;
@@ -212,8 +211,8 @@ impl Writer {
             || self.shared.attended()
     }
 
-    /// Appends what is pending. A store that refuses is asked again until it takes it or the
-    /// pipeline stops: until then collectors wait, and nothing is lost that its source still holds.
+    /// Appends what is pending. A failed append is retried until it succeeds or the pipeline stops. Until then collectors wait, and nothing is
+    /// lost that its source still holds.
     fn flush(&mut self) -> Result<(), store::Error> {
         while !self.pending.is_empty() {
             let (records, positions) = self.pending.next();
@@ -230,7 +229,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Hands on what the store has taken; what it covers is committed when it was the last.
+    /// Publishes what was stored. The positions are committed with the last of it.
     fn publish(&mut self, ids: Range<u64>) {
         let records = self.pending.take(ids);
         self.shared.live.publish(&records);
@@ -256,7 +255,7 @@ impl Writer {
         }
     }
 
-    /// What does not fit into a frame never will: fewer records at once then, and of a single one less.
+    /// Reduces what does not fit into a frame: first the number of records, then the size of a single one.
     fn make_smaller(&mut self, error: &store::Error) {
         let pending = &mut self.pending;
         if pending.together > 1 {
@@ -267,13 +266,13 @@ impl Writer {
         if let Some(record) = pending.records.pop_front_if(is_long) {
             return self.shorten(record);
         }
-        // the sources are read again from where they were before
+        // the sources are read again from their previous positions
         let origins = std::mem::take(&mut pending.positions).len();
-        let why = told(error);
+        let why = error_chain(error);
         tracing::error!("the positions of {origins} sources are not kept: {why}");
     }
 
-    /// Keeps of a record what fits, and tells that something is missing.
+    /// Shortens a record so that it fits, and reports that.
     fn shorten(&mut self, redacted: Redacted) {
         let before = redacted.record().bytes_about();
         let shortened = redacted.shortened(MESSAGE_BYTES_KEPT, VALUE_BYTES_KEPT);
@@ -291,9 +290,9 @@ impl Writer {
         self.tell(collect::own_record(Level::Warn, event, text, metadata));
     }
 
-    /// Says what is wrong, once for each reason, and waits.
+    /// Reports an error, once for each reason, and waits.
     fn back_off(&mut self, error: &store::Error) {
-        let why = told(error);
+        let why = error_chain(error);
         if self.append_error.is_news(&why) {
             tracing::error!("the store takes no records: {why}");
         }
@@ -317,7 +316,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                let why = told(&error);
+                let why = error_chain(&error);
                 if self.upkeep_error.is_news(&why) {
                     tracing::error!("upkeep of the store failed: {why}");
                 }
@@ -329,7 +328,7 @@ impl Writer {
         }
     }
 
-    /// Records that went before their time are worth a record; it is told again only when more go.
+    /// Reports that records were deleted early. It is reported again only when more are deleted.
     fn tell_short_of_room(&mut self, pruned: &Pruned) {
         let Pruned { rows, bytes, .. } = pruned;
         if *rows == 0 {

@@ -4,7 +4,7 @@ use super::report::Finding;
 use crate::cli::terminal::progress::size;
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::server::access_token;
 use crate::store::{self, Reader};
 use rustix::fs::{Access, access};
@@ -155,7 +155,7 @@ fn store(root: &Path, writer: Writer) -> Finding {
             };
             Finding::wrong(
                 "store",
-                format!("{}: {}", root.display(), told(&error)),
+                format!("{}: {}", root.display(), error_chain(&error)),
                 remedy,
             )
         }

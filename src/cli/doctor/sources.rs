@@ -12,7 +12,7 @@ use crate::collect::{
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
 use crate::journal::{Journal, JournalOptions};
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::time::Micros;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ fn journal(config: &Config) -> Vec<Finding> {
     for file in journal.files() {
         match file.error {
             None => read.push(file.path.to_owned()),
-            Some(error) => refused.push(format!("{}: {}", file.path.display(), told(error))),
+            Some(error) => refused.push(format!("{}: {}", file.path.display(), error_chain(error))),
         }
     }
     if let Some(first) = refused.first() {

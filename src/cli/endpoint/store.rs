@@ -4,7 +4,7 @@ use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::query::{
     self, Budget, Cursor, Direction, Filter, Histogram, Limits, Order, Page, PageRequest,
 };
@@ -261,11 +261,11 @@ pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'stat
     Failure::failed(format!(
         "cannot read the store {}: {}{remedy}",
         root.display(),
-        told(error)
+        error_chain(error)
     ))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn unreadable(error: query::Error) -> Failure {
-    Failure::failed(format!("cannot read the store: {}", told(&error)))
+    Failure::failed(format!("cannot read the store: {}", error_chain(&error)))
 }

@@ -17,7 +17,7 @@ pub(super) use flags::command;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::Output;
 use crate::journal::Journal;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 use request::{Action, JournalRequest};
@@ -52,7 +52,7 @@ fn tell_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
     for file in journal.files() {
         match file.error {
             None => read += 1,
-            Some(error) => refused.push(format!("{}: {}", file.path.display(), told(error))),
+            Some(error) => refused.push(format!("{}: {}", file.path.display(), error_chain(error))),
         }
     }
     if read == 0 && !refused.is_empty() {

@@ -262,7 +262,7 @@ fn pattern_of(pattern: &str, case_sensitive: Option<&str>) -> Result<Regex, Fail
         .map_err(|error| {
             Failure::usage(format!(
                 "--grep {pattern:?}: {}",
-                crate::pipeline::told(&error)
+                crate::pipeline::error_chain(&error)
             ))
         })
 }

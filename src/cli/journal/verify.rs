@@ -3,7 +3,7 @@
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::Output;
 use crate::journal::Journal;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 
 /// Checks every file. That one is damaged is a failure.
 pub(super) fn run(journal: &mut Journal, output: &mut Output) -> Result<(), Failure> {
@@ -12,7 +12,7 @@ pub(super) fn run(journal: &mut Journal, output: &mut Output) -> Result<(), Fail
     for verdict in &verdicts {
         let path = verdict.path.display();
         let line = match (&verdict.error, verdict.sealed) {
-            (Some(error), _) => format!("FAIL: {path}: {}\n", told(error)),
+            (Some(error), _) => format!("FAIL: {path}: {}\n", error_chain(error)),
             (None, true) => format!("PASS: {path} (seals not checked: no key)\n"),
             (None, false) => format!("PASS: {path}\n"),
         };

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::live::Live;
 use crate::opening;
-use crate::pipeline::{Build, CollectorCount, Counters, Pipeline, told};
+use crate::pipeline::{Build, CollectorCount, Counters, Pipeline, error_chain};
 use crate::record::{Id, Level, Metadata, Positions, Record};
 use crate::redact::Redactor;
 use crate::server;
@@ -181,7 +181,10 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
         ));
     }
     for damage in recovery.damage.iter().take(DAMAGE_TOLD_MAX) {
-        let text = format!("records of the store cannot be read: {}", told(damage));
+        let text = format!(
+            "records of the store cannot be read: {}",
+            error_chain(damage)
+        );
         records.push(collect::own_record(
             Level::Error,
             "store_damaged",
@@ -395,5 +398,5 @@ fn signals(kind: SignalKind) -> Result<Signal, Failure> {
 }
 
 fn failed<E: Error>(what: &str) -> impl FnOnce(E) -> Failure {
-    move |error| Failure::failed(format!("{what}: {}", told(&error)))
+    move |error| Failure::failed(format!("{what}: {}", error_chain(&error)))
 }

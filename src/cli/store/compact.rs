@@ -6,7 +6,7 @@ use crate::cli::settings;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit, size};
 use crate::disk::RealDisk;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::store::{self, Store};
 use clap::{ArgMatches, Command};
 use std::fmt::Write as _;
@@ -38,7 +38,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let mut text = String::new();
     for error in &done.damage {
         // writing to memory cannot fail
-        let _ = writeln!(text, "left as it is: {}", told(error));
+        let _ = writeln!(text, "left as it is: {}", error_chain(error));
     }
     let ((before, after), (bytes_before, bytes_after)) = (done.segments, done.bytes);
     let (bytes_before, bytes_after) = (size(bytes_before), size(bytes_after));

@@ -2,7 +2,7 @@
 
 use crate::cli::endpoint::cannot;
 use crate::cli::failure::Failure;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::store;
 use clap::{Arg, ArgMatches, value_parser};
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure
             }
             _ => "",
         };
-        Failure::failed(format!("cannot {what}: {}{remedy}", told(&error)))
+        Failure::failed(format!("cannot {what}: {}{remedy}", error_chain(&error)))
     }
 }
 

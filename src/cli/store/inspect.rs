@@ -7,7 +7,7 @@ use crate::cli::parameters::{flag, given, long};
 use crate::cli::terminal::output::print_paged;
 use crate::cli::terminal::progress::{Progress, Unit, size};
 use crate::disk::{Disk, RealDisk};
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::record::Level;
 use crate::store::{
     self, BlockInspection, Chunk, FrameContent, FrameInspection, SegmentInspection, StoreInspection,
@@ -103,7 +103,11 @@ fn store_whole(store: &StoreInspection) -> String {
             );
         }
         Err(error) => {
-            let _ = writeln!(text, "  its STORE file cannot be read: {}", told(error));
+            let _ = writeln!(
+                text,
+                "  its STORE file cannot be read: {}",
+                error_chain(error)
+            );
         }
     }
     let _ = writeln!(
@@ -126,7 +130,7 @@ fn store_whole(store: &StoreInspection) -> String {
                 text,
                 "  snapshot {}: cannot be read: {}",
                 snapshot.name,
-                told(error)
+                error_chain(error)
             ),
         };
     }
@@ -134,7 +138,7 @@ fn store_whole(store: &StoreInspection) -> String {
         let _ = writeln!(text, "  left over: {}", path.display());
     }
     for error in &store.unreadable {
-        let _ = writeln!(text, "  CANNOT BE READ: {}", told(error));
+        let _ = writeln!(text, "  CANNOT BE READ: {}", error_chain(error));
     }
     for segment in &store.segments {
         text.push('\n');
@@ -208,7 +212,7 @@ fn segment_summary(segment: &SegmentInspection) -> String {
         segment.parts.len()
     );
     for error in &segment.damage {
-        let _ = writeln!(text, "  DAMAGED: {}", told(error));
+        let _ = writeln!(text, "  DAMAGED: {}", error_chain(error));
     }
     text
 }

@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit};
 use crate::disk::RealDisk;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::store;
 use clap::{ArgMatches, Command};
 use std::fmt::Write as _;
@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let mut text = String::new();
     for error in &repair.damage {
         // writing to memory cannot fail
-        let _ = writeln!(text, "damaged: {}", told(error));
+        let _ = writeln!(text, "damaged: {}", error_chain(error));
     }
     let _ = writeln!(
         text,

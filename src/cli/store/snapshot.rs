@@ -6,7 +6,7 @@ use crate::cli::parameters::flag;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::size;
 use crate::disk::RealDisk;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::store::{self, Snapshot};
 use clap::{Arg, ArgMatches, Command};
 use std::path::{Path, PathBuf};
@@ -150,7 +150,7 @@ fn list(matches: &ArgMatches) -> Result<(), Failure> {
 fn row(snapshot: &Snapshot, width: usize) -> String {
     let name = &snapshot.name;
     match &snapshot.content {
-        Err(error) => format!("{name:<width$}  cannot be read: {}", told(error)),
+        Err(error) => format!("{name:<width$}  cannot be read: {}", error_chain(error)),
         Ok(content) => format!(
             "{name:<width$}  {}  {:>10}  {:<21}  {:>10}  {:>10}",
             content.taken,

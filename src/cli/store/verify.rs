@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::{Progress, Unit};
 use crate::disk::RealDisk;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use crate::store::{self, Error};
 use clap::{ArgMatches, Command};
 use std::fmt::Write as _;
@@ -42,7 +42,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let mut text = String::new();
     // writing to memory cannot fail
     for error in &damage {
-        let _ = writeln!(text, "{}", told(error));
+        let _ = writeln!(text, "{}", error_chain(error));
     }
     if torn_bytes > 0 {
         let _ = writeln!(

@@ -1,4 +1,4 @@
-//! The objects that metadata is made of: the metadata of a record, and the objects of JSON within it.
+//! Objects of metadata: the metadata of a record, and JSON objects within it.
 
 use crate::record::Key;
 use crate::record::Metadata;
@@ -6,21 +6,19 @@ use serde_json::Map;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
-/// An object whose values and keys are scrubbed.
+/// An object whose values and keys are redacted.
 pub(super) trait Object {
-    /// What its keys are.
+    /// The type of its keys.
     type Key: AsRef<str>;
 
-    /// Every key with its value.
+    /// All keys with their values.
     fn entries(&self) -> impl Iterator<Item = (&str, &Value)>;
 
-    /// The same, values to be changed.
+    /// All keys with their values, which may be changed.
     fn entries_mut(&mut self) -> impl Iterator<Item = (&Self::Key, &mut Value)>;
 
-    /// Puts what stands under one key under another one, for each of these pairs, which are in the
-    /// order of the entries. Where something stands there already, the first number from 2 on that
-    /// makes the new key free comes before it, and a space. At its end it could be taken for a part
-    /// of a secret.
+    /// Renames keys. The pairs of old and new key are in the order of the entries. If the new key exists, it is prefixed with a space
+    /// and the first number from 2 on that makes it unique; a suffix could look like a part of a secret.
     fn rename(&mut self, renamed: Vec<(String, String)>);
 }
 
@@ -63,13 +61,13 @@ impl Object for Map<String, Value> {
     }
 }
 
-/// The pairs under their new keys; `renamed` is in the order of the pairs.
+/// The pairs with their new keys. `renamed` is in the order of the pairs.
 fn with_new_keys(
     mut pairs: Vec<(String, Value)>,
     renamed: Vec<(String, String)>,
 ) -> Vec<(String, Value)> {
     let mut taken: HashSet<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
-    // where the search for a free number goes on: a log can be made of keys that all become the same
+    // the last number of each key: an attacker can make all keys become the same
     let mut numbers = HashMap::new();
     let mut renamed = renamed.into_iter().peekable();
     for (key, _) in &mut pairs {
@@ -95,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn keys_that_become_the_same_are_numbered() {
+    fn numbers_keys_that_become_the_same() {
         let renamed = || {
             let old = ["a", "c", "d"].map(str::to_owned);
             old.map(|old| (old, "b".to_owned())).to_vec()
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_may_take_the_place_that_another_one_leaves() {
+    fn a_key_may_take_the_name_that_another_one_had() {
         let mut metadata = Metadata::from_iter([("a", 1), ("b", 2)]);
         let renamed = [("a", "x"), ("b", "a")].map(|(old, new)| (old.to_owned(), new.to_owned()));
         metadata.rename(renamed.to_vec());

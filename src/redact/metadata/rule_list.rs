@@ -4,14 +4,14 @@ use crate::record::Metadata;
 use crate::redact::rules::table::RULES;
 use serde_json::Value;
 
-/// The key under which the rules that changed a record are listed.
+/// The metadata key of the list.
 pub(super) const REDACTED: &str = "redacted";
 
 /// The id that is listed for a record that was withheld.
 pub(super) const WITHHELD: &str = "withheld";
 
-/// Adds these rules to the list of a record. A foreign value under the key of the list moves to the
-/// key with an underscore appended, or as many as make it free.
+/// Adds rules to the list of a record. A foreign value under its key moves to the same key with as many underscores appended as make it
+/// unique.
 pub(in crate::redact) fn add_rules(metadata: &mut Metadata, ids: Vec<String>) {
     let mut listed = ids;
     if let Some(old) = metadata.remove(REDACTED) {
@@ -33,20 +33,19 @@ pub(in crate::redact) fn add_rules(metadata: &mut Metadata, ids: Vec<String>) {
     metadata.insert(REDACTED, listed);
 }
 
-/// Whether the value is a list that redaction could have written.
+/// Whether redaction could have written this list.
 pub(super) fn is_rule_list(value: &Value) -> bool {
     value
         .as_array()
         .is_some_and(|items| items.iter().all(is_listed_id))
 }
 
-/// Rule ids are short words joined by hyphens: nothing that is secret looks like that and is also
-/// listed there.
+/// Whether a value is the id of a rule.
 fn is_listed_id(value: &Value) -> bool {
     value.as_str().is_some_and(is_rule_id)
 }
 
-/// Whether this is the name of a rule, or of a pattern of the settings.
+/// Whether a text is the id of a rule or of a pattern of the settings.
 fn is_rule_id(id: &str) -> bool {
     let pattern = |number: &str| {
         !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit())

@@ -1,5 +1,4 @@
-//! Scrubs the metadata of a record: every text at any depth, where the key may decide, and the list
-//! that tells what was done.
+//! Redacts the metadata of a record: every text at any depth, with the keys as names.
 
 use super::object::Object;
 use super::rule_list::REDACTED;
@@ -14,21 +13,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// How the key ends under which bytes are kept that are no UTF-8.
+/// The suffix of keys whose values are bytes that are not UTF-8.
 const BASE64: &str = "_base64";
 
-/// The key under which a message that is no UTF-8 is kept whole.
+/// The key of the whole message if it is not UTF-8.
 const MESSAGE_BASE64: &str = "message_base64";
 
-/// How the keys end of an object that is a pair of name and value, in lower case: `name`,
-/// `ParameterKey`.
+/// The suffixes, in lower case, of the keys of an object that is a pair of name and value: `name`, `ParameterKey`.
 const NAMES: [&str; 2] = ["name", "key"];
 const VALUE: &str = "value";
 
-/// How the key of a header ends that holds a secret after the word for its kind.
+/// The suffix of the key of a header whose secret follows a scheme.
 const AUTHORIZATION: &str = "authorization";
 
-/// Scrubs all of `metadata` and tells which rules changed something.
+/// Redacts all of `metadata`, and returns the rules that changed something.
 pub(in crate::redact) fn scrub(
     scan: &RecordScan<'_>,
     words: &mut Words,
@@ -38,23 +36,22 @@ pub(in crate::redact) fn scrub(
     scrub_object(scan, metadata, is_done, |key| words.may_match(scan, key))
 }
 
-/// Puts the bytes of a scrubbed message in the place of the raw ones: those hold what the records
-/// before gave away.
+/// Replaces the raw bytes by those of the redacted message: they may contain a secret that only earlier records reveal.
 pub(in crate::redact) fn replace_raw(metadata: &mut Metadata, message: &str) {
     if let Some(raw) = metadata.get_mut(MESSAGE_BASE64) {
         *raw = STANDARD.encode(message).into();
     }
 }
 
-/// Scrubs the values of an object, then its keys. `is_done` says which entries stay as they are, and
-/// `may_match` whether any rule could match a key.
+/// Redacts the values of an object, then its keys. `is_done` says which entries to leave unchanged, `may_match` whether any rule could
+/// match a key.
 fn scrub_object<O: Object>(
     scan: &RecordScan<'_>,
     entries: &mut O,
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
 ) -> RuleSet {
-    // before the names are scrubbed, which are texts like any other
+    // this needs the names, which the loop below may redact
     let mut rules = mask_named(scan, entries);
     let mut suspicious_keys = false;
     for (key, value) in entries.entries_mut() {
@@ -78,7 +75,7 @@ fn scrub_object<O: Object>(
     rules
 }
 
-/// Scrubs a value whose key may decide.
+/// Redacts a value whose key may be a name.
 fn scrub_entry(scan: &RecordScan<'_>, key: &str, value: &mut Value) -> RuleSet {
     let name = key.strip_suffix(BASE64).unwrap_or(key);
     match scan.name(name, value.is_number()) {
@@ -93,15 +90,14 @@ fn is_raw(key: &str) -> bool {
     key.ends_with(BASE64)
 }
 
-/// Whether a key ends in a word, in any case of its letters.
+/// Whether a key ends in a word, ignoring ASCII case.
 fn ends_in(key: &str, word: &str) -> bool {
     let start = key.len().saturating_sub(word.len());
     let end = key.as_bytes().get(start..).unwrap_or_default();
     end.eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// Scrubs bytes that are kept as base64, one text of it or several; what is no base64 is a text
-/// like any other.
+/// Redacts bytes in base64, one text or several. A value that is not base64 is redacted as a text.
 fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     if let Value::Array(items) = value {
         let items = items.iter_mut();
@@ -118,10 +114,9 @@ fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     scrubbed.rules
 }
 
-/// Scrubs the value of a header that tells who asks: what it holds is secret also where no word for
-/// its kind stands before it.
+/// Redacts the value of an authorization header, which is a secret even without a scheme before it.
 fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
-    /// How a text has the header.
+    /// The header in a text.
     const PREFIX: &str = "authorization: ";
     match value {
         Value::Array(items) => {
@@ -140,7 +135,7 @@ fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     }
 }
 
-/// Scrubs a value whose key does not decide. The depth is bounded by the reader of the JSON text.
+/// Redacts a value whose key is not a name. The JSON parser bounds the depth.
 fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     match value {
         Value::String(text) => match scan.scrub_text(text) {
@@ -159,8 +154,7 @@ fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
     }
 }
 
-/// Scrubs a list. Where it is the arguments of a command, what comes after a flag such as
-/// `--password` is masked.
+/// Redacts a list. In the arguments of a command, the value after a flag such as `--password` is masked.
 fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleSet {
     let mut rules = 0;
     let mut flag = None;
@@ -178,8 +172,7 @@ fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleSet {
     rules
 }
 
-/// Masks the value of an object that holds a name and a value side by side: `{"name":
-/// "DB_PASSWORD", "value": "x"}`.
+/// Masks the value of an object with a name beside it: `{"name": "DB_PASSWORD", "value": "x"}`.
 fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
     if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
         return 0;
@@ -199,7 +192,7 @@ fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
         .fold(0, |rules, (_, value)| rules | mask(scan, name, value))
 }
 
-/// Masks every text and number under a key that says that they are secret. A text that is no secret after all is a text like any
+/// Masks every text and number under a key that is the name of a secret. A text that is not a secret after all is redacted like any
 /// other.
 fn mask(scan: &RecordScan<'_>, name: Name, value: &mut Value) -> RuleSet {
     match value {
@@ -220,7 +213,7 @@ fn mask(scan: &RecordScan<'_>, name: Name, value: &mut Value) -> RuleSet {
     }
 }
 
-/// Scrubs the keys themselves: a program may use what it was given as a key.
+/// Redacts the keys themselves: a program may use its input as a key.
 fn scrub_keys(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
     let mut rules = 0;
     let mut renamed = Vec::new();

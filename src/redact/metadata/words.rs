@@ -1,15 +1,13 @@
-//! Keys that are words of the program: every record has the same dozen, so that each is looked at
-//! once.
+//! Remembers for the static keys of the program whether a rule could match: all records have the same dozen.
 
 use crate::record::Key;
 use crate::redact::scan::Scanner;
 use std::borrow::Cow;
 
-/// How many words are remembered: twice as many as a journal entry has keys.
+/// The number of remembered keys: twice that of the keys of a journal entry.
 const WORDS: usize = 64;
 
-/// What was found in words of the program. It is kept by where a word stands: such a text never
-/// changes.
+/// The results for static keys, by their addresses.
 #[derive(Debug, Clone)]
 pub(in crate::redact) struct Words([Option<Word>; WORDS]);
 
@@ -26,7 +24,7 @@ impl Default for Words {
 }
 
 impl Words {
-    /// Whether any rule could match `key`; the scanner must always be the same.
+    /// Whether any rule could match `key`. The scanner must always be the same.
     pub(in crate::redact) fn may_match(&mut self, scanner: &Scanner, key: &Key) -> bool {
         let &Cow::Borrowed(text) = key else {
             return scanner.may_match(key.as_bytes());
@@ -45,7 +43,7 @@ impl Words {
     }
 }
 
-/// Words stand one behind another: their places and lengths tell most of them apart.
+/// Static texts are adjacent in memory: addresses and lengths distinguish most of them.
 fn place_of(text: &'static str) -> usize {
     (text.as_ptr().addr() ^ text.len()) % WORDS
 }
@@ -56,7 +54,7 @@ mod tests {
     use crate::redact::rules::table::RULES;
 
     #[test]
-    fn what_is_remembered_is_what_the_scanner_says() {
+    fn remembers_the_results_of_the_scanner() {
         let rules: Vec<_> = RULES.iter().collect();
         let scanner = Scanner::new(&rules, Vec::new(), Vec::new(), false);
         let mut words = Words::default();

@@ -44,12 +44,14 @@ const WORDS_BEFORE_VALUE: &[&[u8]] = &[
     b"new ",
     b"await ",
     b"FlyV1 ",
+    b"!!str ",
     b"ConvertTo-SecureString ",
     b"-String ",
 ];
 
 /// Words that join a name and a value in a sentence.
 const VERBS: &[&[u8]] = &[
+    b"to",
     b"is set to",
     b"is now",
     b"is",
@@ -93,6 +95,16 @@ impl Link {
                 return Some(link);
             }
             [b'<', b'/', ..] => return link.next_tag(text),
+            [b'>', ..] if is_tag_name(text, start) => {
+                link.value += 1;
+                link.in_tag = true;
+                return Some(link);
+            }
+            [b'(', b'"' | b'\'', ..] => {
+                link.value += 1;
+                link.is_guess = true;
+                return Some(link);
+            }
             _ => {}
         }
         link.separators(text);
@@ -101,6 +113,7 @@ impl Link {
         }
         if link.equals || link.colon {
             link.skip_type(text);
+            link.skip_anchor(text);
             link.skip_words(text);
         }
         (link.value > start).then_some(link)
@@ -172,12 +185,14 @@ impl Link {
     fn label(&mut self, text: &[u8]) {
         let rest = text.get(self.value..).unwrap_or_default();
         let near = rest.get(..LABEL_LENGTH_MAX).unwrap_or(rest);
-        let near = near.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line_end = memchr::memchr(b'\n', near).unwrap_or(near.len());
+        let near = near.get(..line_end).unwrap_or_default();
         if self.quoted.is_some() {
             return self.item(near);
         }
         let first = near.first().map(u8::to_ascii_lowercase);
-        let may_begin = |first: u8| first.is_ascii_digit() || b"([#-|,fiwhscr".contains(&first);
+        let may_begin =
+            |first: u8| first.is_ascii_digit() || b"([#-|,;~<.\xe2fiwhscrt".contains(&first);
         if !first.is_some_and(may_begin) {
             return;
         }
@@ -275,6 +290,11 @@ impl Link {
             return;
         }
         let rest = text.get(self.value..).unwrap_or_default();
+        // a type ends at a blank: without one near there is nothing to read
+        let near = rest.get(..TYPE_LENGTH_MAX + 1).unwrap_or(rest);
+        if memchr::memchr(b' ', near).is_none() {
+            return;
+        }
         let of_type = |byte: &u8| byte.is_ascii_alphabetic() || b"_&<>[]?:.|8".contains(byte);
         let length = rest
             .iter()
@@ -288,13 +308,33 @@ impl Link {
         }
     }
 
+    /// Skips the anchor of a YAML value: `token: &t "x"`.
+    fn skip_anchor(&mut self, text: &[u8]) {
+        const NAME_LENGTH_MAX: usize = 32;
+        let rest = text.get(self.value..).unwrap_or_default();
+        let [b'&', name @ ..] = rest else {
+            return;
+        };
+        let length = name
+            .iter()
+            .take(NAME_LENGTH_MAX)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            .count();
+        if length > 0 && name.get(length) == Some(&b' ') {
+            self.value += length + 2;
+        }
+    }
+
     /// Skips words before the value: `new String("x")`, `string(16) "x"`, `process.env.TOKEN || "x"`.
     fn skip_words(&mut self, text: &[u8]) {
         let rest = text.get(self.value..).unwrap_or_default();
+        let first = rest.first().map(u8::to_ascii_lowercase);
         for word in WORDS_BEFORE_VALUE {
-            if rest
-                .get(..word.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+            let begins = word.first().map(u8::to_ascii_lowercase) == first;
+            if begins
+                && rest
+                    .get(..word.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(word))
             {
                 self.value += word.len();
                 return;
@@ -354,12 +394,17 @@ pub(in crate::redact) fn value_key_length(text: &[u8]) -> Option<usize> {
 /// The length of a label: ` 1`, ` #1`, ` (base64)`, `[0]`, ` for admin`, ` for user 'admin'`.
 fn label_length(near: &[u8]) -> usize {
     const DIGITS_MAX: usize = 3;
+    const DOTS_MIN: usize = 3;
     const WORDS_MAX: usize = 4;
     match near {
         [open @ (b'(' | b'['), rest @ ..] => {
             let close = if *open == b'(' { b')' } else { b']' };
             memchr::memchr(close, rest).map_or(0, |length| length + 2)
         }
+        [b'.', ..] => match near.iter().take_while(|&&byte| byte == b'.').count() {
+            dots @ DOTS_MIN.. => dots,
+            _ => 0,
+        },
         [b'#', rest @ ..] => match digits(rest) {
             0 => 0,
             count => count + 1,
@@ -398,18 +443,46 @@ fn is_number(label: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_digit() || *byte == b'#')
 }
 
-/// The length of `->`.
+/// The length of an arrow, or of the dot of a Lisp pair.
 fn arrow_length(text: &[u8]) -> Option<usize> {
-    text.starts_with(b"->").then_some(2)
+    match text {
+        [b'-' | b'~', b'>', ..] | [b'<', b'-', ..] | [b'.', b' ', b'"', ..] => Some(2),
+        _ => None,
+    }
+}
+
+/// Whether the name that ends at `end` is that of an opening tag.
+fn is_tag_name(text: &[u8], end: usize) -> bool {
+    /// The maximum length of the name of an element.
+    const NAME_LENGTH_MAX: usize = 64;
+    let before = text.get(..end).unwrap_or_default();
+    let mut rest = before
+        .iter()
+        .rev()
+        .take(NAME_LENGTH_MAX)
+        .skip_while(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(byte));
+    rest.next() == Some(&b'<')
 }
 
 /// The length of the separator between table columns or list items.
 fn column_length(text: &[u8]) -> Option<usize> {
-    matches!(text, [b'|', b' ' | b'\t', ..] | [b',', ..]).then_some(1)
+    match text {
+        [b'|', b'|', ..] => None,
+        [b'|' | b',' | b';', ..] => Some(1),
+        // the vertical line of a table
+        [0xe2, 0x94, 0x82, ..] => Some(3),
+        _ => None,
+    }
 }
 
 /// The length of a verb that joins a name and a value, including the space after it.
 fn verb_length(text: &[u8]) -> Option<usize> {
+    if !matches!(
+        text.first()?.to_ascii_lowercase(),
+        b't' | b'i' | b'w' | b'h' | b's' | b'c' | b'r'
+    ) {
+        return None;
+    }
     let verb = VERBS.iter().find(|verb| {
         text.get(..verb.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(verb))
@@ -434,6 +507,8 @@ fn fallback_length(text: &[u8]) -> Option<usize> {
     if !text.first()?.is_ascii_alphabetic() && text.first() != Some(&b'$') {
         return None;
     }
+    // an operator begins with a blank: without one near there is nothing to read
+    memchr::memchr(b' ', text.get(..LENGTH_MAX + 1).unwrap_or(text))?;
     let length = text
         .iter()
         .take(LENGTH_MAX)
@@ -474,10 +549,20 @@ mod tests {
             "N (prod) = x",
             "N,x",
             "N 1 x",
+            "N \u{2502} x",
+            "N|x",
+            "N;x",
+            "N ..... : x",
+            "N .....: x",
+            "N TO x",
+            "N <- x",
+            "N ~> x",
         ] {
             assert_eq!(value(text), Some(("x", true)), "{text}");
         }
         assert_eq!(value("\"N\", 'x'"), Some(("'x'", true)));
+        assert_eq!(value("f.N(\"x\")"), Some(("\"x\")", true)));
+        assert_eq!(value("(N . \"x\")"), Some(("\"x\")", true)));
         assert_eq!(value("N (12 ms)"), Some(("(12 ms)", false)));
     }
 
@@ -489,6 +574,8 @@ mod tests {
             "N = process.env.T || 'x'",
             "N = new 'x'",
             "\"N\"=>\n  'x'",
+            "N: !!str 'x'",
+            "N: &a 'x'",
             "N%253D'x'",
             "N&#61;'x'",
             "N\u{a0}='x'",
@@ -498,6 +585,8 @@ mod tests {
         }
         assert_eq!(value("\"N\"]=>\n  string(1) \"x\""), Some(("\"x\"", false)));
         assert_eq!(value("<a b=\"N\">x"), Some(("x", false)));
+        assert_eq!(value("<a.N>x"), Some(("x", false)));
+        assert_eq!(value("a N>x"), None);
         assert_eq!(value("<k>N</k>\n<s>x"), Some(("x", false)));
         for (text, is_broken) in [
             ("N\nx", true),

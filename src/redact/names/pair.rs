@@ -1,6 +1,5 @@
-//! Names that say that a value is secret (`password`, `api_key`, `--token`), and the value that
-//! belongs to one, in the forms in which programs write the pair: `name=value`, `name: value`,
-//! JSON, YAML, shell, debug output, flags.
+//! Names of secrets (`password`, `api_key`, `--token`) and their values, in the forms in which programs write such pairs: `name=value`,
+//! `name: value`, JSON, YAML, shell, debug output, flags.
 
 use super::judge::Judge;
 use super::link::Link;
@@ -19,22 +18,22 @@ use crate::redact::values::space::is_space;
 use crate::redact::values::worth;
 use std::ops::Range;
 
-/// What must stand between a name and its value.
+/// The link that a rule requires between a name and its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::redact) enum RequiredLink {
-    /// White space is enough, unless the value is an ordinary word.
+    /// White space suffices, unless the value is an ordinary word.
     Space,
     /// `=` or `:`.
     Sign,
-    /// `=`, or a quote that closes the name: the name is a word of prose, too.
+    /// `=`, or `:` after a quoted name: the name is also a word of prose.
     Equals,
-    /// The same, and the value is no number: what is counted has such a name, too.
+    /// The same, and the value is not a number: counters have such names, too.
     Uncounted,
-    /// The name is a command line flag: white space is enough, and almost any word is a value.
+    /// The name is a command line flag: white space suffices, and almost any word is a value.
     Flag,
 }
 
-/// What to replace, and how to write the mask.
+/// The range to replace, and the form of the mask.
 type Pair = (Range<usize>, MaskForm);
 
 impl Link {
@@ -52,35 +51,35 @@ impl Link {
     }
 }
 
-/// How far the values found in a text reach so far. Values are looked for from left to right;
-/// without this, a line of `key=key=key=` would be read to its end once for each name.
+/// The ends of the values found so far. The scan goes from left to right; without this, a line of `key=key=key=` would be read to its
+/// end once for each name.
 #[derive(Debug, Default)]
 pub(in crate::redact) struct Reach {
-    /// The end of the last bare value: a name inside may have a value that ends later.
+    /// The end of the last bare value. A name inside it may have a value that ends later.
     bare: usize,
-    /// The end of the last value in quotes or brackets: a name inside has its value inside.
+    /// The end of the last value in quotes or brackets. The value of a name inside it ends inside, too.
     closed: usize,
 }
 
 impl Reach {
-    /// Whether a secret that ends further right holds this place.
+    /// Whether a quoted value that was found contains this position.
     pub(in crate::redact) fn covers(&self, at: usize) -> bool {
         at < self.closed
     }
 
-    /// Notes where a secret ends.
+    /// Notes the end of a quoted value.
     pub(in crate::redact) fn close(&mut self, end: usize) {
         self.closed = self.closed.max(end);
     }
 }
 
-/// The longest flag that is recognized, in bytes: how far left of a name its dashes are looked for.
+/// The maximum length of a flag, in bytes.
 const FLAG_LENGTH_MAX: usize = 64;
 
-/// The longest end of a name after the word that says what it is: `_PROD`, `_2`.
+/// The maximum length of a suffix of a name: `_PROD`, `_2`.
 const SUFFIX_LENGTH_MAX: usize = 12;
 
-/// Whether a name may end here: what follows can be the start of a separator or closes quotes.
+/// Whether a name may end here: the next byte can begin a separator or a suffix, or close a quote.
 pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
     text.get(end).is_some_and(|&byte| {
         is_space(byte)
@@ -98,6 +97,9 @@ pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
                     | b'#'
                     | b'^'
                     | b','
+                    | b';'
+                    | b'>'
+                    | b'~'
                     | b'|'
                     | b'('
                     | b'['
@@ -111,7 +113,7 @@ pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
     })
 }
 
-/// What to replace for the name that stands at `name`, or nothing where no secret follows.
+/// The replacement for the value of the name at `name`, or `None` if no secret follows.
 pub(in crate::redact) fn pair(
     text: &[u8],
     name: Range<usize>,
@@ -123,8 +125,26 @@ pub(in crate::redact) fn pair(
     if flag && !is_flag(text, name.start) {
         return None;
     }
+    if need == RequiredLink::Space && !strict && precedes_word(text, name.end) {
+        return None;
+    }
     let end = name.end + suffix_length(text, name.end)?;
+    if let Some(value) = value_before(text, end) {
+        let strength = strength_of(text.get(..name.end)?, name.start);
+        let is_weak = !strict && matches!(strength, Strength::Key | Strength::Token);
+        let is_secret = !is_weak || worth::is_random(text.get(value.clone())?);
+        return if is_secret {
+            replacement(text, value, MaskForm::Bare)
+        } else {
+            None
+        };
+    }
     let mut link = Link::read(text, end)?;
+    if link.is_broken
+        && let Some(value) = form_value(text, &link)
+    {
+        return replacement(text, value, MaskForm::Bare);
+    }
     if reach.covers(link.value) {
         return None;
     }
@@ -134,7 +154,7 @@ pub(in crate::redact) fn pair(
     link.skip_value_key(text);
     let satisfied = link.satisfies(need);
     if !satisfied && !strict {
-        // a header of this name has rules of its own
+        // the header of this name has its own rules
         let is_header = text
             .get(name.clone())
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
@@ -145,6 +165,9 @@ pub(in crate::redact) fn pair(
         return None;
     }
     let before = text.get(..name.end)?;
+    if link.colon && !strict && is_in_resource_name(text, name.start) {
+        return None;
+    }
     if !strict
         && (prose::is_no_name(before) || link.is_space() && prose::is_no_name_before_space(before))
     {
@@ -173,13 +196,101 @@ pub(in crate::redact) fn pair(
     }
 }
 
-/// Whether a key whose last telling word ends at `end` ends there, too, but for a number or a word for where it is used.
+/// The value that is listed before a name that ends at `end`: `{"value":"x","name":"TOKEN"}`.
+fn value_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+    /// The maximum length of the value, and of the name.
+    const LENGTH_MAX: usize = 256;
+    if !matches!(text.get(end..end + 2), Some([b'"', b'}' | b','])) {
+        return None;
+    }
+    let near = |end: usize| text.get(end.saturating_sub(LENGTH_MAX)..end);
+    let length = near(end)?.iter().rev().position(|&byte| byte == b'"')?;
+    let before = near(end - length - 1)?;
+    let start = end - length - 1 - before.len();
+    let before = without_key(before, &[b"name", b"key"])?;
+    let before = before.trim_ascii_end().strip_suffix(b",")?;
+    let before = before.trim_ascii_end().strip_suffix(b"\"")?;
+    let value = before.iter().rposition(|&byte| byte == b'"')? + 1;
+    without_key(before.get(..value - 1)?, &[b"value"])?;
+    Some(start + value..start + before.len())
+}
+
+/// The text before a quoted key and its colon, if the key is at the end of the text and ends in one of these words.
+fn without_key<'a>(text: &'a [u8], words: &[&[u8]]) -> Option<&'a [u8]> {
+    let text = text.trim_ascii_end().strip_suffix(b":")?;
+    let text = text.trim_ascii_end().strip_suffix(b"\"")?;
+    let quote = text.iter().rposition(|&byte| byte == b'"')?;
+    let key = text.get(quote + 1..)?;
+    let is_known = words.iter().any(|word| {
+        let start = key.len().checked_sub(word.len());
+        let end = start.and_then(|start| key.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(word))
+    });
+    is_known.then(|| text.get(..quote))?
+}
+
+/// The value of a field of a form, two line ends after its name: `form-data; name="password"`.
+fn form_value(text: &[u8], link: &Link) -> Option<Range<usize>> {
+    /// The maximum length of a name.
+    const NAME_LENGTH_MAX: usize = 64;
+    const START: &[u8] = b"form-data; name=\"";
+    let between = text.get(link.start..link.value)?;
+    if !matches!(between, b"\"\n\n" | b"\"\r\n\r\n") {
+        return None;
+    }
+    let near = link.start.saturating_sub(START.len() + NAME_LENGTH_MAX);
+    memchr::memmem::rfind(text.get(near..link.start)?, START)?;
+    let rest = text.get(link.value..)?;
+    let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    Some(link.value..link.value + length.unwrap_or(rest.len()))
+}
+
+/// Whether a name is a part of the name of a cloud resource: `arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1B2c3`.
+fn is_in_resource_name(text: &[u8], start: usize) -> bool {
+    /// The maximum length of a resource name before its last part.
+    const LENGTH_MAX: usize = 96;
+    let before = text
+        .get(start.saturating_sub(LENGTH_MAX)..start)
+        .unwrap_or_default();
+    before.ends_with(b":")
+        && memchr::memmem::rfind(before, b"arn:").is_some_and(|arn| {
+            let name = before.get(arn..).unwrap_or_default();
+            !name.iter().any(|&byte| is_space(byte))
+        })
+}
+
+/// Whether a blank and a word of lower-case letters follow a name, after which nothing else is read as its value. Prose has many such
+/// names, and the rules need much longer to come to the same result.
+fn precedes_word(text: &[u8], end: usize) -> bool {
+    /// The maximum length of an ordinary word.
+    const LENGTH_MAX: usize = 24;
+    let rest = match text.get(end..) {
+        Some([b' ', rest @ ..]) => rest,
+        _ => return false,
+    };
+    let near = rest.get(..LENGTH_MAX + 1).unwrap_or(rest);
+    let length = near
+        .iter()
+        .take_while(|byte| byte.is_ascii_lowercase())
+        .count();
+    let word = near.get(..length).unwrap_or_default();
+    length > 0
+        && length <= LENGTH_MAX
+        && rest.get(length).is_none_or(|&byte| is_space(byte))
+        && !word.ends_with(b"value")
+        && !matches!(
+            word,
+            b"for" | b"is" | b"was" | b"has" | b"set" | b"changed" | b"reset" | b"to"
+        )
+}
+
+/// Whether a key ends at `end`, apart from a suffix.
 pub(in crate::redact) fn ends(key: &[u8], end: usize) -> bool {
     end == key.len() || suffix_length(key, end).is_some_and(|length| end + length == key.len())
 }
 
-/// How a name goes on after the word that says what it is: a number, or a word for where it is used (`_PROD`). Nothing where it
-/// goes on in another way, so that it names something else (`key_id`).
+/// The length of the suffix of a name: a number, or a word for where the secret is used (`_PROD`). `None` if the name continues in another
+/// way and names something else (`key_id`).
 fn suffix_length(text: &[u8], end: usize) -> Option<usize> {
     let rest = text.get(end..)?;
     let rest = rest.get(..SUFFIX_LENGTH_MAX).unwrap_or(rest);
@@ -222,7 +333,7 @@ fn is_count(text: &[u8], value: usize) -> bool {
     digits > 0 && after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte >= b' ')
 }
 
-/// Whether the value is a number of bytes or characters: how long a secret is, not the secret.
+/// Whether the value is a number of bytes or characters: the length of a secret.
 fn is_size(text: &[u8], value: usize) -> bool {
     const DIGITS_MAX: usize = 6;
     let rest = text.get(value..).unwrap_or_default();
@@ -234,7 +345,7 @@ fn is_size(text: &[u8], value: usize) -> bool {
             .any(|known| unit.starts_with(known))
 }
 
-/// Whether a name is the variable of a shell that tells where it works: `PWD=/root`.
+/// Whether a name is the shell variable of the working directory: `PWD=/root`.
 fn is_working_directory(text: &[u8], name: Range<usize>, value: usize) -> bool {
     let is_pwd = text
         .get(name)
@@ -262,8 +373,7 @@ fn is_flag(text: &[u8], start: usize) -> bool {
     opens && text.get(first) == Some(&b'-')
 }
 
-/// The value after a quoted name: what is quoted or bracketed there, the marks staying so that JSON
-/// stays JSON.
+/// The value after a quoted name. Quotes stay, so that JSON remains JSON.
 fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
     let start = link.value;
     if let Some((at, quote)) = opening_quote(text, start).filter(|&(at, _)| at <= start + 3) {
@@ -318,8 +428,7 @@ fn holds_random(text: &[u8], start: usize) -> bool {
         .any(worth::is_random)
 }
 
-/// Where a bare value after a quoted name ends: a number or plain word before what ends a JSON
-/// value, or white space.
+/// The end of a bare value after a quoted name: at the end of a JSON value, or at white space.
 fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let length = rest
@@ -332,8 +441,8 @@ fn structured_bare_end(text: &[u8], start: usize, reach: &mut Reach) -> usize {
     }
 }
 
-/// The value after a bare name: everything from the name's end to the value's end becomes
-/// `=[REDACTED]`; after a label the value alone is replaced.
+/// The value after a bare name. Everything from the end of the name to the end of the value becomes `=[REDACTED]`; after a label only the
+/// value is replaced.
 fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<Pair> {
     let (start, strict) = (link.value, judge.strict);
     if let Some(end) = yaml_block_end(text, link.start, start)
@@ -386,7 +495,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
     replacement(text, link.start..end, MaskForm::Assigned)
 }
 
-/// Where a value ends that is shown with what it becomes: `"old" -> "new"`.
+/// The end of a value that is shown together with its new value: `"old" -> "new"`.
 fn changed_end(text: &[u8], after: usize, quote: Quote) -> usize {
     const ARROW: &[u8] = b" -> ";
     let rest = text.get(after..).unwrap_or_default();
@@ -398,7 +507,7 @@ fn changed_end(text: &[u8], after: usize, quote: Quote) -> usize {
     }
 }
 
-/// Where a value in typographic quotes ends.
+/// The end of a value in typographic quotes.
 fn curly_end(text: &[u8], start: usize) -> Option<usize> {
     const LENGTH_MAX: usize = 256;
     let rest = text.get(start..)?.strip_prefix("\u{201c}".as_bytes())?;
@@ -408,9 +517,9 @@ fn curly_end(text: &[u8], start: usize) -> Option<usize> {
     Some(start + 3 + length + close.len())
 }
 
-/// The quote that opens a value, behind a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
+/// The opening quote of a value, perhaps after a call or a prefix: `"x"`, `b'x'`, `Some("x")`.
 fn opening_quote(text: &[u8], start: usize) -> Option<(usize, Quote)> {
-    /// Room for `SecretString(Some(b`; longer things are not looked through.
+    /// Room for `SecretString(Some(b`.
     const WRAPPER_LENGTH_MAX: usize = 48;
     if let Some(quote) = Quote::at(text, start) {
         return Some((start, quote));
@@ -433,7 +542,7 @@ fn opening_quote(text: &[u8], start: usize) -> Option<(usize, Quote)> {
     opens.then_some((start + length, quote))
 }
 
-/// How many of the calls that a wrapper opens are closed just after the quotes.
+/// The number of calls of a wrapper that are closed directly after the quotes.
 fn closed_calls(text: &[u8], wrapper: Range<usize>, after: usize) -> usize {
     let calls = text.get(wrapper).unwrap_or_default();
     let open = memchr::memchr_iter(b'(', calls).count();
@@ -441,15 +550,14 @@ fn closed_calls(text: &[u8], wrapper: Range<usize>, after: usize) -> usize {
     rest.iter().take(open).take_while(|&&b| b == b')').count()
 }
 
-/// Whether a value is a mask, perhaps with the punctuation of the text around it.
+/// Whether a value is a mask, perhaps with punctuation after it.
 fn is_masked(value: &[u8]) -> bool {
     value
         .strip_prefix(MASK.as_bytes())
         .is_some_and(|rest| rest.iter().all(u8::is_ascii_punctuation))
 }
 
-/// Whether the quote after a name closes a string that the name ends, as in `msg="enter password: "
-/// user=x`.
+/// Whether the quote after a name closes a string that ends with the name, as in `msg="enter password: " user=x`.
 fn closes_something_else(text: &[u8], link: &Link, at: usize, quote: Quote) -> bool {
     let last = at + quote.length - 1;
     match text.get(last + 1) {
@@ -459,14 +567,14 @@ fn closes_something_else(text: &[u8], link: &Link, at: usize, quote: Quote) -> b
     }
 }
 
-/// Whether a shell would take what follows a closing quote for more of the same word.
+/// Whether a shell would treat the text after a closing quote as a part of the same word.
 fn goes_on(text: &[u8], after: usize) -> bool {
     text.get(after).is_some_and(|&next| {
         !is_space(next) && next != ESCAPE && !b",;)}]>&|\"'`\\".contains(&next)
     })
 }
 
-/// Where a bare value ends: at white space, or where the JSON string that it stands in ends.
+/// The end of a bare value: at white space, or at the end of the JSON string around it.
 fn plain_bare_end(text: &[u8], start: usize, strict: bool, reach: &mut Reach) -> usize {
     let known = start.max(reach.bare);
     let mut end = bare_end(text, known);
@@ -483,8 +591,7 @@ fn plain_bare_end(text: &[u8], start: usize, strict: bool, reach: &mut Reach) ->
     end
 }
 
-/// One, if the value ends with a quote that nothing in it opened: it closes a string around the
-/// pair.
+/// 1 if the value ends with a quote that it does not open, and that therefore closes a string around the pair; otherwise 0.
 fn trailing_quote(value: &[u8]) -> usize {
     match value.split_last() {
         Some((mark @ (b'"' | b'\'' | b'`'), before)) if !before.is_empty() => {
@@ -494,7 +601,7 @@ fn trailing_quote(value: &[u8]) -> usize {
     }
 }
 
-/// The replacement of a secret that is there and is not a mask.
+/// The replacement of a secret that is neither empty nor a mask.
 fn replacement(text: &[u8], range: Range<usize>, form: MaskForm) -> Option<Pair> {
     let secret = text.get(range.clone())?;
     (!secret.is_empty() && secret != MASK.as_bytes()).then_some((range, form))

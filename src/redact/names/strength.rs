@@ -1,19 +1,19 @@
-//! How much a name says about its value: `password` names a secret, `key` may name anything.
+//! The strength of a name: `password` names a secret, `key` may name anything.
 
-/// How much a name says.
+/// The strength of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::redact) enum Strength {
     /// `key`, `sort_key`: more often the name of a thing than a secret.
     Key,
-    /// `token`: a secret, or a part of a text that was taken apart.
+    /// `token`: a secret, or a part of parsed text.
     Token,
-    /// `credential`: a secret, or the part of a program that handles secrets.
+    /// `credential`: a secret, or a component that handles secrets.
     Credential,
-    /// Everything else: what stands there is secret.
+    /// All other names: the value is a secret.
     Secret,
 }
 
-/// Words before `key` that leave no doubt.
+/// Words before `key` that make it a strong name.
 pub(in crate::redact) const KEY_WORDS: &[&str] = &[
     "access",
     "account",
@@ -34,16 +34,16 @@ pub(in crate::redact) const KEY_WORDS: &[&str] = &[
     "unseal",
 ];
 
-/// Words before `token` that leave no doubt.
+/// Words before `token` that make it a strong name.
 pub(in crate::redact) const TOKEN_WORDS: &[&str] = &[
     "access", "api", "auth", "bearer", "bot", "login", "oauth", "personal", "private", "refresh",
     "root", "secret", "security", "session",
 ];
 
-/// How far before `key` or `token` a word is looked for.
+/// The maximum distance between such a word and `key` or `token`.
 const DISTANCE_MAX: usize = 16;
 
-/// How much the name says that ends where `text` ends and whose last part begins at `start`.
+/// The strength of the name at the end of `text`, whose last part begins at `start`.
 pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
     let last = text.get(start..).unwrap_or_default();
     let (strength, words) = if last.eq_ignore_ascii_case(b"key") {
@@ -63,6 +63,10 @@ pub(in crate::redact) fn strength_of(text: &[u8], start: usize) -> Strength {
         all => all,
     };
     let is_one = |word: &&&str| {
+        let last = before.last().map(u8::to_ascii_lowercase);
+        if last != word.as_bytes().last().copied() {
+            return false;
+        }
         let from = before.len().saturating_sub(word.len());
         before
             .get(from..)
@@ -81,7 +85,7 @@ mod tests {
     use crate::redact::written::written;
 
     #[test]
-    fn words_before_a_name_decide() {
+    fn the_word_before_a_name_decides_on_its_strength() {
         let strength =
             |name: &str, last: &str| strength_of(name.as_bytes(), name.len() - last.len());
         for name in [

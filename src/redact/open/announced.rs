@@ -161,6 +161,7 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
             let count = line.rsplit(' ').next()?.parse().ok()?;
             Some(Expected::Lines(count))
         }
+        b'"' if form_field(line).is_some_and(&is_secret) => Some(Expected::Alone),
         _ => named(line)
             .filter(|name| is_secret(name))
             .map(|_| Expected::Value),
@@ -199,6 +200,12 @@ fn named(line: &str) -> Option<&str> {
     let rest = rest.trim_start_matches(['"', '\'', ' ']);
     let rest = rest.strip_prefix([':', '='])?;
     Some(rest.trim_matches([' ', '"', '\'', ',']))
+}
+
+/// The name in `Content-Disposition: form-data; name="password"`.
+fn form_field(line: &str) -> Option<&str> {
+    let (_, name) = line.rsplit_once("form-data; name=\"")?;
+    Some(name.trim_end_matches('"'))
 }
 
 /// The name in `<key>apiToken</key>` and `<name>secret.key</name>`.
@@ -318,6 +325,14 @@ mod tests {
             (&["Generated password:", "", "x9kYh7qweZ"], "#"),
             (
                 &["use the following password to proceed:", "4f1c0a7e5d2b4f1c"],
+                "#",
+            ),
+            (
+                &[
+                    "Content-Disposition: form-data; name=\"password\"",
+                    "",
+                    "x9kYh7qweZ",
+                ],
                 "#",
             ),
             (&["Private-Lines: 2", "Rd3Qv3O0=="], "#"),

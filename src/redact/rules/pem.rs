@@ -1,5 +1,4 @@
-//! Private keys in PEM: in one text, and over the records of one source that each hold a line of
-//! it.
+//! Private keys in PEM format.
 
 use crate::redact::edit::MASK;
 use crate::redact::values::space::is_space;
@@ -7,24 +6,23 @@ use memchr::memmem;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// What the lines at the start and the end of a private key have in common.
+/// The text that the first and the last line of a private key have in common.
 const KIND: &[u8] = b"PRIVATE KEY";
 
-/// Looks for it, built once: this is asked of every message.
+/// Searches for it. It is built once, because every message is searched.
 static KIND_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(KIND));
 
-/// The longest line that starts or ends a key: names of algorithms are short.
+/// The maximum length of the first or last line of a key. Names of algorithms are short.
 const BOUNDARY_LENGTH_MAX: usize = 80;
 
-/// A run of base64 of this length counts as a line of a key: the lines are 64 or 70 characters, and
-/// words are shorter.
+/// A run of base64 of this length counts as a line of a key. Lines of keys have 64 or 70 characters; words are shorter.
 pub(in crate::redact) const RUN_LENGTH_MIN: usize = 24;
 
-/// What is to be hidden of the key whose first line starts at `start`: all up to its last line, or
-/// to the end of a text that was cut before. Nothing where only the line is told of, as in prose.
+/// The body of the key whose first line starts at `start`: everything up to its last line, or to the end of a truncated text. `None` if
+/// prose only mentions the line.
 ///
-/// `without_end` is a place from which on no key ends, as far as that is known. It is kept over all
-/// keys of a text: otherwise many first lines without a last one would each be read on to the end.
+/// `without_end` is a position after which no key ends, if known. It is kept over all keys of a text: otherwise the text would be read to
+/// its end for each first line without a last one.
 pub(in crate::redact) fn body(
     text: &[u8],
     start: usize,
@@ -46,8 +44,8 @@ pub(in crate::redact) fn body(
     (!is_blank).then_some(content..content + length)
 }
 
-/// The length of the line that begins or ends a key and starts here: `-----BEGIN RSA PRIVATE
-/// KEY-----`, or with four dashes and spaces.
+/// The length of the first or last line of a key at the start of `text`: `-----BEGIN RSA PRIVATE KEY-----`, or with four dashes and
+/// spaces.
 fn boundary_length(text: &[u8], word: &[u8]) -> Option<usize> {
     let line = text.get(..BOUNDARY_LENGTH_MAX).unwrap_or(text);
     let dashes = line.iter().take_while(|&&byte| byte == b'-').count();
@@ -73,7 +71,7 @@ fn boundary_length(text: &[u8], word: &[u8]) -> Option<usize> {
     Some(kind + KIND.len() + closing + dashes)
 }
 
-/// Where the line that ends a key starts.
+/// The start of the last line of a key.
 pub(in crate::redact) fn end_of_body(text: &[u8]) -> Option<usize> {
     memmem::find_iter(text, b"END ").find_map(|word| {
         let start = dashes_before(text, word);
@@ -81,9 +79,9 @@ pub(in crate::redact) fn end_of_body(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// Where the dashes before the word `BEGIN` or `END` start, which some programs put a space after.
+/// The start of the dashes before the word `BEGIN` or `END`. Some programs put a space between them.
 fn dashes_before(text: &[u8], word: usize) -> usize {
-    /// Private keys are marked by four or five dashes.
+    /// Private keys have four or five dashes.
     const DASHES_MAX: usize = 5;
     let before = text.get(..word).unwrap_or_default();
     let trimmed = before.strip_suffix(b" ").unwrap_or(before);
@@ -91,8 +89,7 @@ fn dashes_before(text: &[u8], word: usize) -> usize {
     trimmed.len() - last.take_while(|&&byte| byte == b'-').count()
 }
 
-/// Whether what follows the first line of a key is the key itself: base64, or the headers of an
-/// encrypted one.
+/// Whether the text after the first line of a key is its body: base64, or the headers of an encrypted key.
 fn looks_like_body(text: &[u8]) -> bool {
     let skipped = text
         .iter()
@@ -113,7 +110,7 @@ pub(in crate::redact) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// Whether a message begins a key that it does not end: how many words stand before it in its line.
+/// If a message begins a key and does not end it, the number of words before it in its line.
 pub(in crate::redact) fn begins(message: &[u8]) -> Option<usize> {
     KIND_FINDER.find(message)?;
     let kind = memmem::rfind(message, KIND)?;
@@ -162,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_left() {
+    fn leaves_texts_without_a_key_unchanged() {
         assert_eq!(
             body_of(&format!("expected '{BEGIN}' at the start of x")),
             None

@@ -1,5 +1,4 @@
-//! A built-in pattern, matched at one place of a text: a dense automaton that stops at the first
-//! byte that cannot belong.
+//! A built-in pattern that is matched at one position of a text by a dense automaton, which stops at the first byte that cannot match.
 
 use regex_automata::Anchored;
 use regex_automata::Input;
@@ -11,12 +10,11 @@ use regex_automata::util::syntax;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// What compiling a pattern may take, in bytes: a pattern that needs more has two ways to read the same text.
+/// The memory limit for compiling a pattern, in bytes. A pattern that needs more is ambiguous.
 const AUTOMATON_BYTES_MAX: usize = 32 << 20;
 
-/// A pattern over bytes that only ever looks at the place where it is asked to. Classes such as
-/// `\s` are ASCII. It is compiled when it is asked for the first time: all of them together take
-/// longer than the rest of the start of a short command.
+/// A pattern over bytes that is matched at a given position only. Classes such as `\s` are ASCII. It is compiled on first use: compiling
+/// all patterns takes longer than the rest of the start of a short command.
 #[derive(Debug)]
 pub(in crate::redact) struct Prefix {
     pattern: Cow<'static, str>,
@@ -37,14 +35,13 @@ impl Prefix {
         self.automaton.get_or_init(|| compiled(&self.pattern))
     }
 
-    /// Where the match that starts at `start` ends.
+    /// The end of the match that starts at `start`.
     pub(in crate::redact) fn end(&self, text: &[u8], start: usize) -> Option<usize> {
         if start > text.len() {
             return None;
         }
         let input = Input::new(text).range(start..).anchored(Anchored::Yes);
-        // The search can only fail on look-around that is not used here: no match is the safe
-        // reading.
+        // the search fails only on look-around, which is not used here
         let end = self.automaton().try_search_fwd(&input).ok().flatten()?;
         Some(end.offset())
     }
@@ -73,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_matches_where_it_is_asked_and_nowhere_else() {
+    fn a_prefix_matches_at_the_given_position_only() {
         let prefix = Prefix::new("[a-c]{2,}(?:=|\\z)");
         assert_eq!(prefix.end(b"xxabc=", 2), Some(6));
         assert_eq!(prefix.end(b"xxabc", 2), Some(5));

@@ -1,4 +1,4 @@
-//! What a rule is: how it is found, how it matches, what of a secret stays visible.
+//! A rule: how it is found, how it matches, and what stays visible.
 
 use super::shape;
 use super::url::Writing;
@@ -8,16 +8,15 @@ use crate::redact::names::RequiredLink;
 /// One rule.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// Its name on every surface: in `metadata.redacted`, in settings, in the table.
+    /// Its name in `metadata.redacted`, in settings and in the table.
     pub id: &'static str,
-    /// Texts of which one stands in whatever the rule matches, in lower case: what the first pass
-    /// looks for, in any case.
+    /// Texts in lower case, of which every match contains one. The first pass searches for them, ignoring ASCII case.
     pub(in crate::redact) literals: &'static [&'static str],
     /// How it matches.
     pub(in crate::redact) shape: Shape,
-    /// A text that it changes, and what it makes of it.
+    /// A text that it changes, and the result.
     pub changes: (&'static str, &'static str),
-    /// A text that looks alike and stays as it is.
+    /// A similar text that it does not change.
     pub spares: &'static str,
 }
 
@@ -34,37 +33,37 @@ pub(in crate::redact) enum Shape {
     Userinfo,
     /// The literal is a command that is given `user:password` through a pipe.
     Piped,
-    /// The literal is what stands between the scheme of an address and its host.
+    /// The literal separates the scheme and the host of a URL.
     Url(Writing),
-    /// The literal is the start of a token of a vendor, of the list.
+    /// The literal is the start of a token in the list of vendors.
     Vendor,
-    /// The literal stands inside the secret: so many bytes of a token before it and after it.
+    /// The literal is inside the secret, with at least these numbers of bytes of a token before and after it.
     Inside(usize, usize),
 }
 
-/// A secret that its neighbourhood gives away.
+/// A secret that is recognised by its context.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::redact) struct Token {
-    /// What must stand before the head.
+    /// The condition on the text before the head.
     pub(in crate::redact) before: Before,
-    /// A pattern: what stays visible.
+    /// The pattern of the visible part.
     pub(in crate::redact) head: &'static str,
-    /// A pattern: what is replaced.
+    /// The pattern of the replaced part.
     pub(in crate::redact) secret: &'static str,
-    /// How many bytes at the end of what `secret` matches stay as well: what must follow a secret.
+    /// The number of bytes at the end of a match of `secret` that stay: text that must follow a secret.
     pub(in crate::redact) tail: usize,
-    /// A last look at the secret, of what a pattern cannot tell.
+    /// A final check of the secret that a pattern cannot express.
     pub(in crate::redact) accepts: fn(&[u8]) -> bool,
 }
 
-/// What may stand before a head.
+/// A condition on the text before a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::redact) enum Before {
-    /// Anything: no word contains the literal.
+    /// None: no word contains the literal.
     Any,
-    /// No letter and no digit: the literal is short enough to stand inside words.
+    /// No letter or digit: words may contain the literal.
     NoWord,
-    /// No letter, digit, `_` or `-` either: the secret itself may contain the literal.
+    /// No letter, digit, `_` or `-`: secrets may contain the literal.
     NoToken,
     /// 8 digits or more.
     Digits,
@@ -72,7 +71,7 @@ pub(in crate::redact) enum Before {
     Tag,
 }
 
-/// A token with these patterns, all of whose matches are secrets.
+/// A token with these patterns and without a final check.
 pub(in crate::redact) const fn token(
     before: Before,
     head: &'static str,
@@ -88,7 +87,7 @@ pub(in crate::redact) const fn token(
 }
 
 impl Before {
-    /// What the table says of it.
+    /// Its description in the table.
     fn words(self) -> &'static str {
         match self {
             Self::Any => "",
@@ -99,7 +98,7 @@ impl Before {
         }
     }
 
-    /// Whether what stands before `start` allows a match there.
+    /// Whether the text before `start` allows a match there.
     pub(in crate::redact) fn allows(self, text: &[u8], start: usize) -> bool {
         match self {
             Self::Any => true,
@@ -112,7 +111,7 @@ impl Before {
 }
 
 impl Token {
-    /// Only matches that `accepts` takes are secrets.
+    /// Only matches that `accepts` returns true for are secrets.
     pub(in crate::redact) const fn only(self, accepts: fn(&[u8]) -> bool) -> Shape {
         Shape::Token(Self { accepts, ..self })
     }
@@ -129,8 +128,7 @@ impl Token {
 }
 
 impl Rule {
-    /// What stays visible of a match and what is replaced, as Markdown: patterns, or words where no
-    /// pattern says it.
+    /// The visible and the replaced part of a match as Markdown: patterns, or a description if there is no pattern.
     #[must_use]
     pub fn patterns(&self) -> (String, String) {
         let (visible, secret) = match &self.shape {
@@ -187,7 +185,7 @@ impl Rule {
         (visible.to_owned(), secret.to_owned())
     }
 
-    /// The texts of which one stands in whatever the rule matches, in any case.
+    /// The texts of which every match contains one, ignoring ASCII case.
     #[must_use]
     pub fn literals(&self) -> Vec<&'static str> {
         match self.shape {

@@ -1,5 +1,4 @@
-//! What a pattern cannot tell about a secret: what stands before it, and a last look at what was
-//! found.
+//! Checks that a pattern cannot express: the text before a secret, and the form of a match.
 
 use crate::redact::edit::MASK;
 use crate::redact::values::prose;
@@ -17,12 +16,12 @@ pub(in crate::redact) fn anything(_: &[u8]) -> bool {
     true
 }
 
-/// Every match but a word that goes on a sentence.
+/// Every match except a word that continues a sentence.
 pub(super) fn is_no_follower(secret: &[u8]) -> bool {
     !prose::is_follower(secret)
 }
 
-/// The same, and no short word in small letters, and no name of another value.
+/// The same, except short words in lower case and names of other values.
 pub(super) fn is_bearer_token(secret: &[u8]) -> bool {
     const WORD_LENGTH_MAX: usize = 8;
     let is_name = secret.strip_suffix(b"=").is_some_and(|name| {
@@ -36,17 +35,17 @@ pub(super) fn is_bearer_token(secret: &[u8]) -> bool {
     !is_name && !is_short_word && is_no_follower(secret)
 }
 
-/// A match that looks as if a machine had made it up.
+/// A match that looks generated.
 pub(super) fn is_made_up(secret: &[u8]) -> bool {
     worth::is_random(secret)
 }
 
-/// A match that is likely a secret where its neighbourhood says so.
+/// A match that is likely a secret in this context.
 pub(super) fn is_likely(secret: &[u8]) -> bool {
     worth::is_likely_secret(secret)
 }
 
-/// The token around a literal that stands in it.
+/// The token that contains a literal.
 pub(in crate::redact) fn around(
     text: &[u8],
     literal: Range<usize>,
@@ -65,44 +64,43 @@ pub(in crate::redact) fn around(
         .then_some(literal.start - before..literal.end + after)
 }
 
-/// A match with a digit: a random secret of this length has one, words joined by hyphens have none.
+/// A match with a digit. A random secret of this length has one; words joined by hyphens do not.
 pub(in crate::redact) fn has_digit(secret: &[u8]) -> bool {
     secret.iter().any(u8::is_ascii_digit)
 }
 
-/// A match that no words make: with a digit, or with letters of both cases. One random token of 36
-/// characters in 500 has no digit.
+/// A match with a digit or with letters of both cases, unlike words. One random token of 36 characters in 500 has no digit.
 pub(in crate::redact) fn is_random(secret: &[u8]) -> bool {
     let mixed =
         secret.iter().any(u8::is_ascii_uppercase) && secret.iter().any(u8::is_ascii_lowercase);
     mixed || has_digit(secret)
 }
 
-/// A match whose first word does not go on a sentence.
+/// A match whose first word does not continue a sentence.
 pub(super) fn starts_no_sentence(secret: &[u8]) -> bool {
     let word = secret.split(|&byte| is_space(byte)).next();
     let is_mask = secret == MASK.trim_matches(['[', ']']).as_bytes();
     !is_mask && is_no_follower(word.unwrap_or_default())
 }
 
-/// A match that is no word of prose: what a sentence tells after `password is`.
+/// A match that is not a word of prose, for sentences such as `password is`.
 pub(super) fn is_no_word(secret: &[u8]) -> bool {
     !prose::is_ordinary_word(secret) && is_random(secret)
 }
 
-/// A match that has a digit and is not the start of another vendor's key.
+/// A random match that is not a key of another vendor.
 pub(super) fn is_openai(secret: &[u8]) -> bool {
     let is_algorithm = secret.starts_with(b"ssh-") || secret.starts_with(b"ecdsa-");
     is_random(secret) && !secret.starts_with(b"ant-") && !is_algorithm
 }
 
-/// A match that maps no ports: `-p 8080:80` is a container's option.
+/// A match that is not a port mapping: `-p 8080:80` is an option of containers.
 pub(super) fn is_no_mapping(secret: &[u8]) -> bool {
     let is_address = |byte: &u8| byte.is_ascii_digit() || b":./-".contains(byte);
     !(secret.contains(&b':') && secret.iter().all(is_address))
 }
 
-/// A match that is base64 of `user:password`, perhaps cut at its end.
+/// A match that is base64 of `user:password`, perhaps truncated.
 pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
@@ -110,7 +108,7 @@ pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
             .with_decode_padding_mode(DecodePaddingMode::Indifferent)
             .with_decode_allow_trailing_bits(true),
     );
-    /// A user and a colon stand within this many characters, or it is something else.
+    /// The user and the colon are within this many characters.
     const LOOKED_AT_MAX: usize = 256;
     let whole = secret.len().min(LOOKED_AT_MAX) / 4 * 4;
     let text: Vec<u8> = secret
@@ -133,8 +131,7 @@ pub(super) fn is_user_and_password(secret: &[u8]) -> bool {
     })
 }
 
-/// Whether no byte of this kind stands before `start`, save for the last one of a code: of a
-/// percent-encoded or escaped sign, or of a terminal's colour.
+/// Whether the byte before `start` is not of this kind, or is the end of a percent-encoded or escaped sign or of a colour sequence.
 pub(in crate::redact) fn is_boundary(text: &[u8], start: usize, belongs: fn(u8) -> bool) -> bool {
     let before = text.get(..start).unwrap_or_default();
     match before.last() {
@@ -143,7 +140,7 @@ pub(in crate::redact) fn is_boundary(text: &[u8], start: usize, belongs: fn(u8) 
     }
 }
 
-/// Whether a text that ends in a letter or digit ends in a code that stands for something else.
+/// Whether a text ends in an encoded sign or a colour sequence.
 fn ends_in_code(text: &[u8]) -> bool {
     let are_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     let code = |length: usize| text.get(text.len().checked_sub(length)?..);
@@ -154,7 +151,7 @@ fn ends_in_code(text: &[u8]) -> bool {
         || ends_in_colour(text)
 }
 
-/// Whether a text ends in a terminal's colour sequence, from its bracket on.
+/// Whether a text ends in a colour sequence of a terminal.
 fn ends_in_colour(text: &[u8]) -> bool {
     /// Colours have few parameters.
     const LENGTH_MAX: usize = 24;
@@ -178,13 +175,12 @@ pub(in crate::redact) fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
-/// A byte of the alphabet that most tokens are written in.
+/// A byte of the alphabet of most tokens.
 pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// Whether the number of a bot stands before `start`: 8 digits or more, as a code before the number
-/// may end in digits, too.
+/// Whether 8 or more digits precede `start`, as in the token of a bot.
 pub(super) fn follows_digits(text: &[u8], start: usize) -> bool {
     const DIGITS_MIN: usize = 8;
     let before = text.get(..start).unwrap_or_default();
@@ -192,10 +188,9 @@ pub(super) fn follows_digits(text: &[u8], start: usize) -> bool {
     last.take_while(|byte| byte.is_ascii_digit()).count() == DIGITS_MIN
 }
 
-/// Whether the text before `start` begins an XML tag, so that what is at `start` ends the name of
-/// one.
+/// Whether the text before `start` begins an XML tag, whose name ends at `start`.
 pub(super) fn is_in_tag(text: &[u8], start: usize) -> bool {
-    /// Longer names of elements are not looked through.
+    /// The maximum length of the name of an element.
     const NAME_LENGTH_MAX: usize = 64;
     let before = text.get(..start).unwrap_or_default();
     let mut rest = before
@@ -206,9 +201,9 @@ pub(super) fn is_in_tag(text: &[u8], start: usize) -> bool {
     rest.next() == Some(&b'<')
 }
 
-/// The password of `user:password` that ends at `end`.
+/// The password in `user:password` before `end`.
 pub(in crate::redact) fn password_before(text: &[u8], end: usize) -> Option<Range<usize>> {
-    /// Room for a user and a token; what is longer is not looked through.
+    /// Room for a user and a token.
     const LENGTH_MAX: usize = 512;
     let before = text.get(end.saturating_sub(LENGTH_MAX)..end)?;
     let ends_it = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'`');
@@ -223,10 +218,9 @@ pub(in crate::redact) fn password_before(text: &[u8], end: usize) -> Option<Rang
     (!password.is_empty()).then_some(password)
 }
 
-/// The password of `user:password` that a command whose name is at `start` is given through a pipe,
-/// by `echo` and the like.
+/// The password in `user:password` that is piped into the command at `start`.
 pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Range<usize>> {
-    /// How far left of the command its pipe is looked for: room for `sudo` and a few flags.
+    /// The maximum distance between pipe and command: room for `sudo` and a few flags.
     const PIPE_DISTANCE_MAX: usize = 64;
     let near = start.saturating_sub(PIPE_DISTANCE_MAX);
     let pipe = near + memchr::memrchr(b'|', text.get(near..start)?)?;
@@ -244,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_and_password_are_told_from_words() {
+    fn distinguishes_user_and_password_from_words() {
         assert!(is_user_and_password(b"dXNlcjpwYXNz"));
         assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI="));
         assert!(is_user_and_password(b"Ym9iOmh1bnRlcjI"), "no padding");
@@ -254,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_is_seen() {
+    fn checks_the_text_before_a_match() {
         let no_word = |text: &[u8]| is_boundary(text, text.len(), is_word_byte);
         assert!(no_word(b"") && no_word(b"a ") && no_word(b"%3D") && no_word(b"_"));
         assert!(!no_word(b"a") && !no_word(b"x3D") && !no_word(b"[0m") && !no_word(b"n"));
@@ -285,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_no_secrets() {
+    fn port_mappings_are_not_secrets() {
         assert!(
             !is_no_mapping(b"127.0.0.1:80:80") && is_no_mapping(b"8080") && is_no_mapping(b"a:1")
         );

@@ -1,6 +1,5 @@
-//! The rules: which there are, and an example for and against each. `format-spec/redaction.md`
-//! shows the same table; a test keeps the two in step. What a secret looks like by itself is in
-//! [`super::vendors`]; here is what its neighbourhood tells.
+//! The table of rules, each with an example and a counterexample. `format-spec/redaction.md` shows the same table, and a test compares
+//! the two. The rules here recognise a secret by its context; those in [`super::vendors`] by its form.
 
 use super::rule::Before;
 use super::rule::Rule;
@@ -11,8 +10,7 @@ use super::url::Writing;
 use super::vendors::VENDORS;
 use crate::redact::names::RequiredLink;
 
-/// The rules, in the order of the table. Where two want the same place, the one that starts first
-/// decides on the form.
+/// The rules in the order of the table. If two matches overlap, the one that starts first decides on the form of the mask.
 pub static RULES: &[Rule] = &joined();
 
 /// The two parts of the table, one after the other.
@@ -31,7 +29,7 @@ const fn joined() -> [Rule; PLACES.len() + VENDORS.len()] {
     all
 }
 
-/// The rules by which a secret is known from where it stands.
+/// The rules that recognise a secret by its context.
 const PLACES: &[Rule] = &[
     Rule {
         id: "anthropic-key",
@@ -60,7 +58,7 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "key-value",
-        literals: &["key", "token", "secret", "password", "credential"],
+        literals: &["key", "token", "secret", "password", "credential", "passphrase"],
         shape: Shape::Name(RequiredLink::Space),
         changes: (
             "connecting with password: hunter2 as root",
@@ -89,7 +87,6 @@ const PLACES: &[Rule] = &[
     Rule {
         id: "other-name",
         literals: &[
-            "passphrase",
             "passcode",
             "password1",
             "password2",
@@ -108,6 +105,10 @@ const PLACES: &[Rule] = &[
             "contrase\u{f1}a",
             "contrasena",
             "mot de passe",
+            "mot_de_passe",
+            "motdepasse",
+            "otp_seed",
+            "otpseed",
             "senha",
             "has\u{142}o",
             "l\u{f6}senord",
@@ -593,7 +594,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn each_rule_alone_changes_its_example_and_spares_the_other() {
+    fn each_rule_alone_changes_its_example_and_not_its_counterexample() {
         for rule in RULES {
             let others = RULES.iter().filter(|other| other.id != rule.id);
             let only = RedactOptions {
@@ -614,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn all_rules_together_spare_what_each_spares() {
+    fn all_rules_together_leave_the_counterexamples_unchanged() {
         let redactor = Redactor::new(&RedactOptions::default()).unwrap();
         for rule in RULES {
             assert_eq!(
@@ -627,7 +628,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_unique_words_and_literals_can_be_looked_for() {
+    fn ids_are_unique_and_literals_are_searchable() {
         let ids: BTreeSet<_> = RULES.iter().map(|rule| rule.id).collect();
         assert_eq!(ids.len(), RULES.len());
         assert!(

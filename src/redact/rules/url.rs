@@ -1,34 +1,34 @@
-//! Passwords in addresses: `scheme://user:password@host`, also percent-encoded as the parameter of another address.
+//! Passwords in URLs: `scheme://user:password@host`, also percent-encoded as a parameter of another URL.
 
 use crate::redact::values::space::is_space;
 use memchr::memmem;
 use std::ops::Range;
 
-/// The longest user before a password, in bytes.
+/// The maximum length of a user before a password, in bytes.
 const USER_LENGTH_MAX: usize = 256;
 
-/// The longest password, in bytes: room for a token of a registry.
+/// The maximum length of a password, in bytes: room for a token of a registry.
 const PASSWORD_LENGTH_MAX: usize = 2048;
 
-/// The longest password with a `/`, `?` or `#` in it, in bytes. A standard address has them encoded.
+/// The maximum length of a password with `/`, `?` or `#` in it, in bytes. Valid URLs encode these.
 const UNENCODED_LENGTH_MAX: usize = 96;
 
 /// A port has at most this many digits.
 const PORT_DIGITS_MAX: usize = 5;
 
-/// Schemes of web pages: what follows `host:port/` there is a path, which may hold an `@`.
+/// Schemes in which a path follows `host:port/`. A path may contain an `@`.
 const PAGES: [&[u8]; 6] = [b"http", b"https", b"ws", b"wss", b"ssh", b"git"];
 
-/// How an address is written.
+/// The encoding of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::redact) enum Writing {
     /// `://`, or `:\/\/` in JSON.
     Plain,
-    /// `%3A%2F%2F`: a parameter of another address.
+    /// `%3A%2F%2F`: a parameter of another URL.
     Encoded,
 }
 
-/// The next places that decide, as far as they are known: each is looked for once, however many addresses a text has.
+/// The next positions of `@` and of the end of a URL, if known. Each is searched for once, however many URLs a text contains.
 #[derive(Debug, Default)]
 pub(in crate::redact) struct Ahead {
     at: Option<usize>,
@@ -49,14 +49,14 @@ impl Ahead {
         })
     }
 
-    /// Where the address that holds `from` ends at the latest.
+    /// The latest possible end of the URL that contains `from`.
     fn end(&mut self, text: &[u8], from: usize) -> usize {
         let ends = |byte: &u8| is_space(*byte) || matches!(byte, b'"' | b'\'' | b'<' | b'>');
         next(&mut self.end, text, from, |rest| rest.iter().position(ends))
     }
 }
 
-/// The place that was found before, if it is not behind `from` yet; else the next one, or the end of the text.
+/// The known position, if it is not before `from`; otherwise the next one, or the end of the text.
 fn next(
     known: &mut Option<usize>,
     text: &[u8],
@@ -72,7 +72,7 @@ fn next(
     place
 }
 
-/// The password of the address whose `://` is at `sign`.
+/// The password of the URL whose `://` is at `sign`.
 pub(in crate::redact) fn password(
     text: &[u8],
     sign: Range<usize>,
@@ -103,7 +103,7 @@ pub(in crate::redact) fn password(
     (length > 0).then_some(start..start + length)
 }
 
-/// Where the password starts: after the user and a colon.
+/// The start of the password, after the user and a colon.
 fn password_start(text: &[u8], start: usize, writing: Writing) -> Option<usize> {
     let longest = text.get(start..)?;
     let longest = longest.get(..USER_LENGTH_MAX).unwrap_or(longest);
@@ -128,7 +128,7 @@ fn password_start(text: &[u8], start: usize, writing: Writing) -> Option<usize> 
     None
 }
 
-/// The first delimiter of an encoded address, where a plain one is at `plain`.
+/// The first delimiter of an encoded URL. A plain one is at `plain`.
 fn encoded_delimiter(text: &[u8], plain: Option<usize>) -> Option<usize> {
     let inside = text.get(..plain.unwrap_or(text.len()))?;
     let coded = memchr::memchr_iter(b'%', inside).find(|&offset| {
@@ -138,7 +138,7 @@ fn encoded_delimiter(text: &[u8], plain: Option<usize>) -> Option<usize> {
     coded.or(plain)
 }
 
-/// Where the last `@` of an authority is.
+/// The position of the last `@` of an authority.
 fn last_at(authority: &[u8], writing: Writing) -> Option<usize> {
     let plain = memchr::memrchr(b'@', authority);
     match writing {
@@ -147,7 +147,7 @@ fn last_at(authority: &[u8], writing: Writing) -> Option<usize> {
     }
 }
 
-/// The length of a password with signs in it that should have been encoded. What looks like a port and a path is none.
+/// The length of a password with unencoded signs. A port and a path are not a password.
 fn unencoded_length(text: &[u8], sign: usize, longest: &[u8]) -> Option<usize> {
     let near = longest.get(..UNENCODED_LENGTH_MAX + 1).unwrap_or(longest);
     let length = memchr::memrchr(b'@', near)?;
@@ -167,9 +167,9 @@ fn unencoded_length(text: &[u8], sign: usize, longest: &[u8]) -> Option<usize> {
     (!is_page(text, sign) && !is_path && has_both).then_some(length)
 }
 
-/// Whether the scheme that ends at `sign` is one of pages.
+/// Whether the scheme that ends at `sign` is one of [`PAGES`].
 fn is_page(text: &[u8], sign: usize) -> bool {
-    /// Longer schemes are none of the list.
+    /// The maximum length of a scheme in the list.
     const LENGTH_MAX: usize = 8;
     let before = text
         .get(sign.saturating_sub(LENGTH_MAX)..sign)
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn spares_ports_and_paths() {
+    fn leaves_ports_and_paths_unchanged() {
         for text in [
             "http://web:8080/users/bob@example.com",
             "http://web:8080?user=bob@example.com",
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_was_found_before() {
+    fn searches_for_each_position_once() {
         let text = b"a@b c@d";
         let mut ahead = Ahead::default();
         assert_eq!(ahead.at(text, 0), 1);

@@ -1,4 +1,4 @@
-//! Tokens of vendors, known by how they start: the list is data (`vendors.txt`), one vendor a line.
+//! Tokens of vendors, recognised by their start. The list is data (`vendors.txt`), one line per form.
 
 use super::prefix::Prefix;
 use super::shape;
@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// The list: a start and a pattern a line.
+/// The list, with a start and a pattern per line.
 const LIST: &str = include_str!("vendors.txt");
 
-/// What stands for a class of characters in a pattern of the list.
+/// The abbreviations of character classes in the list.
 const CLASSES: &[(&str, &str)] = &[
     ("<A>", "[A-Za-z0-9]"),
     ("<H>", "[0-9A-Fa-f]"),
@@ -44,12 +44,12 @@ pub(in crate::redact) fn lines() -> impl Iterator<Item = (&'static str, &'static
     lines.filter_map(|line| line.split_once(' '))
 }
 
-/// The starts in lower case, which the first pass looks for.
+/// The starts in lower case, for the first pass.
 pub(in crate::redact) fn literals() -> Vec<&'static str> {
     LITERALS.iter().map(String::as_str).collect()
 }
 
-/// The pattern with its classes written out. A token that the end of a text cuts off may be shorter.
+/// The pattern with its classes expanded. A token at the end of a truncated text may be shorter.
 fn expanded(pattern: &str) -> String {
     let mut expanded = pattern.to_owned();
     let class = pattern.get(..3).filter(|class| class.starts_with('<'));
@@ -66,7 +66,8 @@ fn expanded(pattern: &str) -> String {
     expanded
 }
 
-/// What follows a start that stands at this place, if it has the form of a token, and whether it is a secret and no words.
+/// The rest of the token after its start, and whether it is a secret rather than words. `None` if the text does not have the form of a
+/// token.
 pub(in crate::redact) fn token(text: &[u8], start: Range<usize>) -> Option<(Range<usize>, bool)> {
     let word = std::str::from_utf8(text.get(start.clone())?).ok()?;
     let patterns = VENDORS.get(word)?;
@@ -84,7 +85,7 @@ pub(in crate::redact) fn token(text: &[u8], start: Range<usize>) -> Option<(Rang
 mod tests {
     use super::*;
 
-    /// A text that the pattern of a line matches: the shortest, of letters and digits by turns.
+    /// The shortest text that the pattern of a line matches, with mixed letters and digits.
     fn example(pattern: &str) -> String {
         let mut out = String::new();
         let mut rest = pattern;
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn words_after_a_start_are_no_token() {
+    fn words_after_a_start_are_not_a_token() {
         let text = b"hf_hub_download_from_the_registry_failed";
         assert!(token(text, 0..3).is_none_or(|(_, is_secret)| !is_secret));
     }

@@ -1,4 +1,4 @@
-//! The rules by which a secret is known from how it starts: tokens of vendors.
+//! Rules that recognise a secret by its form: tokens of vendors.
 
 use super::rule::Before;
 use super::rule::Rule;

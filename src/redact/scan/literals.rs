@@ -132,13 +132,23 @@ impl Literals {
     }
 
     /// Calls `visit` with the rule and the range of each literal, from left to right, until it returns [`Go::Stop`].
+    pub(super) fn visit(&self, text: &[u8], visit: impl FnMut(usize, Range<usize>) -> Go) {
+        self.visit_from(text, 0, visit);
+    }
+
+    /// The same for the literals that start at or after `from`.
     #[expect(
         clippy::indexing_slicing,
         reason = "a byte is less than 256 and the index is masked: no check is left"
     )]
-    pub(super) fn visit(&self, text: &[u8], mut visit: impl FnMut(usize, Range<usize>) -> Go) {
+    pub(super) fn visit_from(
+        &self,
+        text: &[u8],
+        from: usize,
+        mut visit: impl FnMut(usize, Range<usize>) -> Go,
+    ) {
         let mut index = INDEX_MASK;
-        for (last, byte) in text.iter().enumerate() {
+        for (last, byte) in text.iter().enumerate().skip(from) {
             let class = usize::from(self.classes[usize::from(*byte)]);
             index = (index << CLASS_BITS | class) & INDEX_MASK;
             if self.starts[index / 64] >> (index % 64) & 1 != 0 {

@@ -1,5 +1,4 @@
-//! Finds the secrets of a text: one pass looks for the literals of all rules, and a rule's own pattern runs only where one of
-//! its literals is.
+//! Finds the secrets of a text: one pass searches for the literals of all rules, and the pattern of a rule runs only at its literals.
 
 use super::budget::TimeBudget;
 use super::custom::Custom;
@@ -25,7 +24,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 use std::ops::Range;
 
-/// The rules in force, compiled.
+/// The enabled rules, compiled.
 #[derive(Debug)]
 pub(in crate::redact) struct Scanner {
     literals: Literals,
@@ -36,31 +35,30 @@ pub(in crate::redact) struct Scanner {
     pub(in crate::redact) strict: bool,
 }
 
-/// A set of rules: one bit for each index, first the rules of the table, then the patterns of the
-/// settings.
+/// A set of rules: one bit per index, first the rules of the table, then the patterns of the settings.
 pub(in crate::redact) type RuleSet = u128;
 
-/// A key that says that the value under it is secret.
+/// A key that is the name of a secret.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::redact) struct Name {
-    /// The rule that says so, as a set of one.
+    /// The rule that matched, as a set.
     pub(in crate::redact) rules: RuleSet,
     strength: Strength,
 }
 
 impl Name {
-    /// Whether the name is that of a secret where a value stands on a line of its own.
+    /// Whether a value on a line of its own after this name is a secret.
     pub(in crate::redact) fn is_certain(self) -> bool {
         matches!(self.strength, Strength::Secret | Strength::Token)
     }
 
-    /// The name as that of a command line flag: whoever writes one after it gives a value.
+    /// The same name as a command line flag, whose value is always a secret.
     pub(in crate::redact) fn of_flag(self) -> Self {
         let strength = Strength::Secret;
         Self { strength, ..self }
     }
 
-    /// Whether a value is no secret although it stands under this name.
+    /// Whether a value under this name is not a secret.
     pub(in crate::redact) fn spares(self, value: &str) -> bool {
         spares_field(self.strength, value.as_bytes())
     }
@@ -69,15 +67,14 @@ impl Name {
 /// A text without its secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::redact) struct Scrubbed {
-    /// What is left.
+    /// The redacted text.
     pub(in crate::redact) text: Vec<u8>,
-    /// The rules that had something to hide.
+    /// The rules that matched.
     pub(in crate::redact) rules: RuleSet,
 }
 
-/// How often a text is gone over. Each pass only hides more, and the second one finds nothing new
-/// unless a mask has become the neighbour of a name; so this is never reached by a text that is not
-/// made for it.
+/// The maximum number of passes over a text. The second pass finds nothing unless a mask became adjacent to a name, so that only texts
+/// made for this purpose reach the limit.
 pub(in crate::redact) const PASSES_MAX: usize = 8;
 
 impl Scanner {
@@ -113,7 +110,21 @@ impl Scanner {
         !self.customs.is_empty() || self.literals.are_in(text)
     }
 
-    /// What a key says of the value under it; a number is no secret under each.
+    /// The start of the first literal at which a rule could match.
+    fn first_candidate(&self, text: &[u8]) -> Option<usize> {
+        let mut found = None;
+        self.literals.visit(text, |rule, literal| {
+            let rule = self.rules.get(rule);
+            if rule.is_some_and(|rule| rule.matcher.may_start(text, &literal)) {
+                found = Some(literal.start);
+                return Go::Stop;
+            }
+            Go::On
+        });
+        found
+    }
+
+    /// The name that a key is. A number is not a secret under every name.
     pub(in crate::redact) fn name(&self, key: &str, is_number: bool) -> Option<Name> {
         let mut found = None;
         if !self.strict && prose::is_no_name(key.as_bytes()) {
@@ -143,29 +154,29 @@ impl Scanner {
         found
     }
 
-    /// The rule of private keys, unless it is switched off.
+    /// The rule for private keys, unless it is disabled.
     pub(in crate::redact) fn private_key(&self) -> Option<usize> {
         self.private_key
     }
 
-    /// The rule of what an earlier line announces, unless it is switched off.
+    /// The rule for announced secrets, unless it is disabled.
     pub(in crate::redact) fn announced(&self) -> Option<usize> {
         self.rules
             .iter()
             .position(|rule| matches!(rule.matcher, RuleMatcher::Name(RequiredLink::Space)))
     }
 
-    /// What is never redacted of a text.
+    /// The ranges of a text that are never redacted.
     fn allowed_in(&self, text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         for pattern in &self.allowed {
-            // what has not been looked at is not allowed
+            // the unread rest is not allowed
             let _ = pattern.find_seen(text, |range| found.push(range));
         }
         found
     }
 
-    /// Whether a text as a whole is never redacted.
+    /// Whether the whole text is never redacted.
     pub(in crate::redact) fn allows(&self, text: &str) -> bool {
         let whole = 0..text.len();
         !self.allowed.is_empty() && self.allowed_in(text.as_bytes()).contains(&whole)
@@ -184,11 +195,11 @@ impl Scanner {
     }
 }
 
-/// The scanner at work on one record.
+/// The scan of one record.
 #[derive(Debug)]
 pub(in crate::redact) struct RecordScan<'a> {
     scanner: &'a Scanner,
-    /// Once it is spent nothing more is found: what has been scrubbed by then must not be kept.
+    /// Once it is spent the scan stops, and its results must not be kept.
     budget: TimeBudget,
 }
 
@@ -200,32 +211,31 @@ impl Deref for RecordScan<'_> {
     }
 }
 
-/// So many bytes of a pattern of the settings take about as long as one literal.
+/// A pattern of the settings reads this many bytes in about the time of one literal.
 const BYTES_PER_STEP: usize = 64;
 
 impl<'a> RecordScan<'a> {
-    /// Ready for a record.
+    /// Begins the scan of a record.
     pub(in crate::redact) fn new(scanner: &'a Scanner, budget: TimeBudget) -> Self {
         Self { scanner, budget }
     }
 
-    /// Whether the time of the record was used up.
+    /// Whether the time limit of the record was exceeded.
     pub(in crate::redact) fn is_spent(&self) -> bool {
         self.budget.is_spent()
     }
 
-    /// The text without its secrets; nothing where it holds none.
+    /// The redacted text, or `None` if it contains no secret.
     pub(in crate::redact) fn scrub(&self, text: &[u8]) -> Option<Scrubbed> {
         self.scrub_known(text, Vec::new(), &mut |_, _| {})
     }
 
-    /// The same for a text that stays a text.
+    /// The same for UTF-8.
     pub(in crate::redact) fn scrub_text(&self, text: &str) -> Option<(String, RuleSet)> {
         self.scrub_message(text, Vec::new(), &mut |_, _| {})
     }
 
-    /// The same where something is known from the records before; tells each rule and what it
-    /// replaces.
+    /// The same with edits known from earlier records. Calls `tell` with each rule and the text that it replaces.
     pub(in crate::redact) fn scrub_message(
         &self,
         text: &str,
@@ -233,8 +243,7 @@ impl<'a> RecordScan<'a> {
         tell: &mut dyn FnMut(usize, &[u8]),
     ) -> Option<(String, RuleSet)> {
         let scrubbed = self.scrub_known(text.as_bytes(), known, tell)?;
-        // Every edit starts and ends between characters; what else could stand here must not cost
-        // the record.
+        // edits start and end at character boundaries; if one did not, the record must not be lost
         let text = String::from_utf8(scrubbed.text)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         Some((text, scrubbed.rules))
@@ -261,10 +270,12 @@ impl<'a> RecordScan<'a> {
         mut known: Vec<Edit>,
         tell: &mut dyn FnMut(usize, &[u8]),
     ) -> Option<Scrubbed> {
-        // Most texts hold nothing, which a loop that keeps nothing finds out sooner.
-        if known.is_empty() && !self.scanner.may_match(text) {
+        // most texts contain no candidate, and this loop is faster
+        let candidate = self.scanner.first_candidate(text);
+        if known.is_empty() && candidate.is_none() && self.scanner.customs.is_empty() {
             return None;
         }
+        let mut from = candidate.unwrap_or(text.len());
         let mut rules = 0;
         let mut scrubbed: Option<Vec<u8>> = None;
         for _ in 0..PASSES_MAX {
@@ -272,7 +283,8 @@ impl<'a> RecordScan<'a> {
                 break;
             }
             let current = scrubbed.as_deref().unwrap_or(text);
-            let mut found = self.edits(current);
+            let mut found = self.edits_from(current, from);
+            from = 0;
             found.append(&mut known);
             if found.is_empty() {
                 break;
@@ -289,15 +301,14 @@ impl<'a> RecordScan<'a> {
         scrubbed.map(|text| Scrubbed { text, rules })
     }
 
-    /// What is to be replaced in a text that came after another one, and that may go on: the parts
-    /// of a line, where a secret may stand in two of them.
+    /// The edits of a part of a line: a secret may begin in the previous part, and end in the next one.
     pub(in crate::redact) fn edits_between(
         &self,
         before: &str,
         text: &str,
         goes_on: bool,
     ) -> Vec<Edit> {
-        /// What could come next and would make what was cut a secret: the host after a password.
+        /// A possible continuation that makes a truncated text a secret: the host after a password.
         const AFTER: &str = "@tcp(<";
         let after = if goes_on { AFTER } else { "" };
         let whole = [before, text, after].concat();
@@ -316,11 +327,16 @@ impl<'a> RecordScan<'a> {
         edits.filter_map(inside).collect()
     }
 
-    /// What is to be replaced, rule by rule; ranges may overlap.
+    /// The edits of all rules, whose ranges may overlap.
     pub(in crate::redact) fn edits(&self, text: &[u8]) -> Vec<Edit> {
+        self.edits_from(text, 0)
+    }
+
+    /// The same for a text without a candidate before `from`.
+    fn edits_from(&self, text: &[u8], from: usize) -> Vec<Edit> {
         let scanner = self.scanner;
         let mut walk = TextWalk::over(text, &scanner.rules, scanner.strict);
-        scanner.literals.visit(text, |rule, literal| {
+        scanner.literals.visit_from(text, from, |rule, literal| {
             walk.visit(rule, literal);
             if self.budget.step() { Go::Stop } else { Go::On }
         });

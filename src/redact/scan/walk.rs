@@ -1,4 +1,4 @@
-//! The way over one text, from literal to literal: what each rule makes of the place where one of its literals is.
+//! Visits the literals of a text, and matches the rule of each.
 
 use crate::redact::edit::Edit;
 use crate::redact::edit::MaskForm;
@@ -17,7 +17,7 @@ use crate::redact::rules::url::Writing;
 use crate::redact::rules::vendor;
 use std::ops::Range;
 
-/// A rule ready to run.
+/// A compiled rule.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(in crate::redact) id: &'static str,
@@ -67,28 +67,28 @@ impl Compiled {
     }
 }
 
-/// The way over one text, from literal to literal.
+/// The walk over one text, from literal to literal.
 #[derive(Debug)]
 pub(super) struct TextWalk<'a> {
     rules: &'a [Compiled],
     strict: bool,
     text: &'a [u8],
-    /// For each rule how far it has read; empty until the first literal.
+    /// The progress of each rule. Empty until the first literal.
     reaches: Vec<Reach>,
-    /// From where on no private key ends, as far as that is known.
+    /// A position after which no private key ends, if known.
     without_end: Option<usize>,
-    /// The end of the last private key: nothing inside it is looked at again.
+    /// The end of the last private key. Literals inside it are skipped.
     key_end: usize,
     addresses: Ahead,
     edits: Vec<Edit>,
 }
 
-/// What is refused and longer than this is not looked at again: a candidate inside it would be
-/// refused, too. What is shorter may be a word before a secret.
+/// A rejected candidate longer than this is skipped: candidates inside it would be rejected, too. A shorter one may be a word before a
+/// secret.
 const REFUSED_LENGTH_MAX: usize = 64;
 
 impl<'a> TextWalk<'a> {
-    /// Before the first literal of a text.
+    /// Begins a walk over a text.
     pub(in crate::redact) fn over(text: &'a [u8], rules: &'a [Compiled], strict: bool) -> Self {
         Self {
             rules,
@@ -102,12 +102,12 @@ impl<'a> TextWalk<'a> {
         }
     }
 
-    /// What is to be replaced.
+    /// The edits that were found.
     pub(in crate::redact) fn edits(self) -> Vec<Edit> {
         self.edits
     }
 
-    /// Looks whether `rule` matches at a literal of its own.
+    /// Matches `rule` at one of its literals.
     pub(super) fn visit(&mut self, rule: usize, literal: Range<usize>) {
         let (text, strict) = (self.text, self.strict);
         let Some(compiled) = self.rules.get(rule) else {
@@ -163,8 +163,8 @@ impl<'a> TextWalk<'a> {
 }
 
 impl RuleMatcher {
-    /// A first, cheap look: whether the literal stands where a match may start.
-    fn may_start(&self, text: &[u8], literal: &Range<usize>) -> bool {
+    /// A first, cheap check: whether a match may start at this literal.
+    pub(super) fn may_start(&self, text: &[u8], literal: &Range<usize>) -> bool {
         match self {
             Self::Name(_) => names::may_end(text, literal.end),
             Self::Token(token) => token.token.before.allows(text, literal.start),

@@ -1,5 +1,4 @@
-//! Where a value ends: in quotes (also quotes that were escaped once or more, or written as a code),
-//! in brackets, or bare up to white space.
+//! The extent of a value: in quotes (also escaped or encoded quotes), in brackets, or up to white space.
 
 use super::code;
 use super::code::Code;
@@ -12,22 +11,21 @@ use memchr::memmem;
 pub(in crate::redact) struct Quote {
     /// `"`, `'` or a backtick.
     mark: u8,
-    /// How often the text around it was escaped: `"` 0, `\"` 1, `\\\"` 2.
+    /// The number of times that the text was escaped: `"` 0, `\"` 1, `\\\"` 2.
     pub(in crate::redact) level: u32,
-    /// How many bytes it takes with its backslashes.
+    /// Its length in bytes, including backslashes.
     pub(in crate::redact) length: usize,
-    /// Three marks in a row, as Python and TOML write texts of several lines.
+    /// Three marks in a row, as in multi-line strings of Python and TOML.
     triple: bool,
-    /// It is written as a code: `\x22`, `%22`, `&quot;`.
+    /// Its encoding, if it is encoded: `\x22`, `%22`, `&quot;`.
     code: Option<Code>,
 }
 
-/// The deepest escaping that is understood: a JSON text in a JSON text in a JSON text. It bounds
-/// how often a byte is looked at.
+/// The deepest level of escaping that is understood: JSON in JSON in JSON. It bounds how often a byte is read.
 const LEVEL_MAX: u32 = 3;
 
 impl Quote {
-    /// The quote that starts at `at`, if one does.
+    /// The quote at `at`, if any.
     pub(in crate::redact) fn at(text: &[u8], at: usize) -> Option<Self> {
         let rest = text.get(at..)?;
         let longest = (1_usize << LEVEL_MAX) - 1;
@@ -53,8 +51,7 @@ impl Quote {
         })
     }
 
-    /// The quote that is written as a code at `at`. It counts as escaped: what replaces a value
-    /// brings no quotes of its own.
+    /// The encoded quote at `at`, if any. It counts as escaped, so that the mask is written without quotes.
     fn coded(text: &[u8], at: usize) -> Option<Self> {
         let code = code::quote_at(text, at)?;
         Some(Self {
@@ -66,9 +63,8 @@ impl Quote {
         })
     }
 
-    /// Where what this quote opened ends: the end of the content, and the place after the closing
-    /// quote. Without a closing quote both are the end of the text: what was cut off may have been
-    /// secret.
+    /// The end of the quoted content, and the end of the closing quote. Without a closing quote both are the end of the text, because a
+    /// truncated value may be a secret.
     pub(in crate::redact) fn close(self, text: &[u8], content: usize) -> (usize, usize) {
         let rest = text.get(content..).unwrap_or_default();
         if let Some(code) = self.code {
@@ -92,9 +88,8 @@ impl Quote {
         (text.len(), text.len())
     }
 
-    /// Whether a quote after this many backslashes closes this one. Each level of escaping doubles
-    /// the backslashes of the level inside it and adds one before its quotes; a quote of a level
-    /// further out closes everything inside it.
+    /// Whether a quote after this many backslashes closes this one. Each level of escaping doubles the backslashes of the level inside it
+    /// and adds one before its quotes. A quote of an outer level closes everything inside it.
     fn is_closed_by(self, mut slashes: usize) -> bool {
         for _ in 0..self.level {
             if slashes.is_multiple_of(2) {
@@ -106,7 +101,7 @@ impl Quote {
     }
 }
 
-/// Whether the double quote at `at` ends a JSON string that the value is only a part of.
+/// Whether the double quote at `at` ends a JSON string of which the value is a part.
 pub(in crate::redact) fn is_json_end(text: &[u8], at: usize) -> bool {
     let after = |offset: usize| text.get(at + offset).copied();
     match after(1) {
@@ -119,8 +114,7 @@ pub(in crate::redact) fn is_json_end(text: &[u8], at: usize) -> bool {
     }
 }
 
-/// Where the bracket that opens at `at` is closed again, just after it; the end of the text where
-/// it is not.
+/// The position after the bracket that closes the one at `at`, or the end of the text.
 pub(in crate::redact) fn closing_bracket(text: &[u8], at: usize) -> usize {
     let mut depth = 0_usize;
     let mut in_string = false;
@@ -144,10 +138,9 @@ pub(in crate::redact) fn closing_bracket(text: &[u8], at: usize) -> usize {
     text.len()
 }
 
-/// The end of a YAML block (`|` or `>` and the lines after it that stand further in than the line
-/// of the name), if the value that starts at `start` is one.
+/// The end of the YAML block at `start`, if any: `|` or `>`, and the following lines that are indented deeper than that of the name.
 pub(in crate::redact) fn yaml_block_end(text: &[u8], name: usize, start: usize) -> Option<usize> {
-    /// Further in than this nobody writes a name.
+    /// The maximum indentation of a name.
     const INDENT_MAX: usize = 256;
     let rest = text.get(start..)?;
     let mark = match rest {
@@ -172,8 +165,7 @@ pub(in crate::redact) fn yaml_block_end(text: &[u8], name: usize, start: usize) 
 
 /// The length of a terminal's escape sequence at the start of the text.
 ///
-/// It may have been written readable by a program that logs in JSON (`\u001b[0m`) or by a syslog
-/// daemon (`#033[0m`).
+/// It may be encoded by a program that logs JSON (`\u001b[0m`) or by a syslog daemon (`#033[0m`).
 pub(in crate::redact) fn escape_length(text: &[u8]) -> Option<usize> {
     /// Colours have few parameters.
     const PARAMETERS_MAX: usize = 24;
@@ -201,8 +193,7 @@ pub(in crate::redact) fn escape_length(text: &[u8]) -> Option<usize> {
     ends.then_some(start.len() + parameters + 1)
 }
 
-/// Where the run of bytes that are neither white space nor the start of a terminal escape ends. It goes on after a colour that
-/// begins within a word.
+/// The end of a run of bytes without white space and escape sequences. A colour that begins within a word is a part of the run.
 pub(in crate::redact) fn bare_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
@@ -222,7 +213,7 @@ pub(in crate::redact) fn bare_end(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// Whether an escape sequence sets a colour and a letter or digit follows.
+/// Whether an escape sequence sets a colour, and a letter or digit follows.
 fn begins_colour(text: &[u8], length: usize) -> bool {
     let resets = matches!(
         text.get(2..length),

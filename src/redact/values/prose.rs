@@ -1,11 +1,11 @@
-//! Tells prose from secrets: what may stand after a word such as `token` without being one.
+//! Distinguishes prose from secrets: words that may follow a name such as `token`.
 
-/// The longest run of letters that counts as an ordinary word, in bytes. English has few words past
-/// twenty letters, and what is longer without a space is more likely a passphrase.
+/// The maximum length of an ordinary word, in bytes. English has few words of more than twenty letters; a longer run is more likely a
+/// passphrase.
 const WORD_LENGTH_MAX: usize = 24;
 
-/// Words that follow `Bearer`, `--password` or `token:` in prose and in chains of errors, in lower
-/// case. Everything else there is taken for a secret.
+/// Words in lower case that follow `Bearer`, `--password` or `token:` in prose and in error messages. Everything else there counts as a
+/// secret.
 const FOLLOWERS: &[&str] = &[
     "a",
     "after",
@@ -26,6 +26,7 @@ const FOLLOWERS: &[&str] = &[
     "can",
     "cannot",
     "challenge",
+    "checking",
     "connection",
     "context",
     "could",
@@ -38,6 +39,7 @@ const FOLLOWERS: &[&str] = &[
     "during",
     "enabled",
     "error",
+    "evaluating",
     "exceeded",
     "expire",
     "expired",
@@ -93,6 +95,7 @@ const FOLLOWERS: &[&str] = &[
     "serviceaccounts",
     "set",
     "should",
+    "skipping",
     "success",
     "successful",
     "switch",
@@ -114,6 +117,7 @@ const FOLLOWERS: &[&str] = &[
     "unless",
     "unsupported",
     "value",
+    "verifying",
     "via",
     "was",
     "we",
@@ -128,7 +132,7 @@ const FOLLOWERS: &[&str] = &[
     "your",
 ];
 
-/// Words that end in a name of the rules and name no secret, in lower case.
+/// Words in lower case that end in a name of the rules and do not name a secret.
 const NO_NAMES: &[&str] = &[
     "monkey",
     "turkey",
@@ -150,8 +154,7 @@ const NO_NAMES: &[&str] = &[
     "multipass",
 ];
 
-/// Ends of texts after which white space alone does not make a pair: the words of a database and of
-/// a registry.
+/// Terms of databases and registries that do not form a pair with white space alone.
 const NO_NAMES_BEFORE_SPACE: &[&str] = &[
     "primary key",
     "foreign key",
@@ -161,7 +164,7 @@ const NO_NAMES_BEFORE_SPACE: &[&str] = &[
     "registry key",
 ];
 
-/// Words at the end of a name that say where a secret is used or how it is written, in lower case.
+/// Suffixes of names, in lower case, for the place where a secret is used or for its encoding.
 const PLACES: &[&str] = &[
     "a",
     "admin",
@@ -214,7 +217,7 @@ const PLACES: &[&str] = &[
     "web",
 ];
 
-/// Values that say that there is no secret.
+/// Values that stand for the absence of a secret.
 const NO_VALUES: &[&str] = &[
     "null",
     "(null)",
@@ -234,9 +237,8 @@ const NO_VALUES: &[&str] = &[
     "no)",
 ];
 
-/// Whether `value` is an ordinary word: letters only, in lower or title case, with the punctuation
-/// that prose puts around a word. One apostrophe may stand inside (`isn't`), and two words may be
-/// joined by a slash.
+/// Whether `value` is an ordinary word: letters in lower or title case, perhaps with punctuation around them. It may contain one
+/// apostrophe (`isn't`), and a slash may join two words.
 pub(in crate::redact) fn is_ordinary_word(value: &[u8]) -> bool {
     let Some(text) = short_text(value) else {
         return false;
@@ -257,7 +259,7 @@ fn is_word(word: &str) -> bool {
         && rest.all(|c| is_apostrophe(c) || c.is_alphabetic() && !c.is_uppercase())
 }
 
-/// A value that is short enough to be a word or two, with some punctuation: what is longer is none, and is not read.
+/// The value as text, if it is short enough to be one or two words with punctuation.
 fn short_text(value: &[u8]) -> Option<&str> {
     const LENGTH_MAX: usize = 4 * WORD_LENGTH_MAX;
     if value.len() > LENGTH_MAX {
@@ -266,7 +268,7 @@ fn short_text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
 }
 
-/// Whether a word at the end of a name says where the secret is used, or is a number.
+/// Whether a suffix of a name is one of [`PLACES`] or a number.
 pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
     word.iter().all(u8::is_ascii_digit) && word.len() <= 3
         || PLACES
@@ -274,23 +276,26 @@ pub(in crate::redact) fn is_place(word: &[u8]) -> bool {
             .any(|place| word.eq_ignore_ascii_case(place.as_bytes()))
 }
 
-/// Whether the text ends in a word that only looks like a name.
+/// Whether the text ends in one of [`NO_NAMES`].
 pub(in crate::redact) fn is_no_name(text: &[u8]) -> bool {
     ends_in_one_of(text, NO_NAMES)
 }
 
-/// Whether the text ends in words that name no secret where only white space follows.
+/// Whether the text ends in one of [`NO_NAMES_BEFORE_SPACE`].
 pub(in crate::redact) fn is_no_name_before_space(text: &[u8]) -> bool {
     ends_in_one_of(text, NO_NAMES_BEFORE_SPACE)
 }
 
 fn ends_in_one_of(text: &[u8], words: &[&str]) -> bool {
-    let Some(last) = text.last().map(u8::to_ascii_lowercase) else {
+    /// No word is shorter.
+    const END: usize = 4;
+    let Some(last) = text.last_chunk::<END>() else {
         return false;
     };
+    let last = last.map(|byte| byte.to_ascii_lowercase());
     let words = words
         .iter()
-        .filter(|word| word.as_bytes().last() == Some(&last));
+        .filter(|word| word.as_bytes().last_chunk() == Some(&last));
     words.into_iter().any(|word| {
         let start = text.len().saturating_sub(word.len());
         text.get(start..)
@@ -298,9 +303,9 @@ fn ends_in_one_of(text: &[u8], words: &[&str]) -> bool {
     })
 }
 
-/// Whether `value` is a word that goes on a sentence about bearer tokens or command line flags.
+/// Whether `value` is one of [`FOLLOWERS`], perhaps with punctuation.
 pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
-    /// No word of the list is longer.
+    /// The length of the longest word of the list.
     const FOLLOWER_LENGTH_MAX: usize = 16;
     short_text(value).is_some_and(|text| {
         let word = bare_word(text).trim_end_matches('=');
@@ -311,9 +316,9 @@ pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
     })
 }
 
-/// Whether `value` says that there is no value, or has been masked by whoever logged it.
+/// Whether `value` stands for the absence of a value, or was masked by the program that logged it.
 pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
-    /// No word of the list is longer, and whoever masks a value writes few asterisks.
+    /// Longer than any word of the list, and than the asterisks that programs write.
     const LENGTH_MAX: usize = 64;
     if value.len() > LENGTH_MAX {
         return false;
@@ -357,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_a_secret_is_not_ordinary() {
+    fn possible_secrets_are_not_ordinary_words() {
         for word in [
             "hunter2",
             "RSA",
@@ -385,13 +390,13 @@ mod tests {
     }
 
     #[test]
-    fn words_that_only_end_like_a_name_are_known() {
+    fn knows_words_that_only_end_like_a_name() {
         assert!(is_no_name(b"a Monkey") && is_no_name(b"my_public_key"));
         assert!(!is_no_name(b"key") && !is_no_name(b"apikey"));
     }
 
     #[test]
-    fn words_for_nothing_are_no_value() {
+    fn knows_words_for_the_absence_of_a_value() {
         for value in ["null", "NULL", "(null)", "None,", "***", "false"] {
             assert!(is_no_value(value.as_bytes()), "{value}");
         }

@@ -1,20 +1,27 @@
-//! Judges a value by itself: whether it looks random, as secrets that machines make do, or is made of words, as names, paths and
-//! sentences are.
+//! Judges a value by itself: whether it looks random, as generated secrets do, or consists of words, as names, paths and sentences do.
 
 use super::space::is_space;
 
-/// How much of a value is looked at, in bytes: what is longer shows by then what it is.
+/// The number of bytes of a value that are examined. That suffices to judge a longer one.
 const LOOKED_AT_MAX: usize = 128;
 
-/// What is shorter is no secret after a name that may also name something else.
+/// The minimum length of a secret after a weak name.
 pub(in crate::redact) const LENGTH_MIN: usize = 8;
 
-/// The longest number that a value made of words may contain, in digits.
+/// The maximum number of digits in a row within a value that consists of words.
 const NUMBER_DIGITS_MAX: usize = 6;
 
-/// Whether a value looks as if a machine had made it up.
+/// Whether a value looks generated.
 pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
     let value = trimmed(value);
+    let near = value.get(..LOOKED_AT_MAX).unwrap_or(value);
+    // lower-case letters alone never change kind; without an early end this takes a few instructions
+    let changes = near.iter().fold(false, |changes, byte| {
+        changes | byte.is_ascii_digit() | byte.is_ascii_uppercase()
+    });
+    if !changes {
+        return false;
+    }
     if value.len() < LENGTH_MIN || is_uuid(value) || is_path(value) || starts_with_word(value) {
         return false;
     }
@@ -31,9 +38,9 @@ pub(in crate::redact) fn is_random(value: &[u8]) -> bool {
     whole.len() >= LENGTH_MIN && is_random_run(&whole)
 }
 
-/// The same for a value after a name that says what it is. It need not be long, and a word with a number at its end counts, too.
+/// Whether a value is likely a secret after a strong name. It may be short, and a word with a number at its end counts, too.
 pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
-    /// Nobody takes a shorter password.
+    /// Shorter passwords are rare.
     const LENGTH_MIN: usize = 6;
     let value = trimmed(value);
     if value.len() < LENGTH_MIN || is_path(value) {
@@ -45,7 +52,7 @@ pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
     is_one_word || !is_plain(value)
 }
 
-/// Whether a value is made of words and short numbers: a name, a path, an address, a date, code.
+/// Whether a value consists of words and short numbers: a name, a path, an address, a date, code.
 pub(in crate::redact) fn is_plain(value: &[u8]) -> bool {
     let value = trimmed(value);
     let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
@@ -62,8 +69,7 @@ pub(in crate::redact) fn is_plain(value: &[u8]) -> bool {
     value.iter().all(joins) && 2 * signs <= value.len() && segments(value).all(is_plain_segment)
 }
 
-/// Whether a value is a place to look a value up at, and no value itself: `<your token>`, `(sensitive value)`, `$TOKEN`,
-/// `${{ secrets.TOKEN }}`, `%s`.
+/// Whether a value is a placeholder or a reference: `<your token>`, `(sensitive value)`, `$TOKEN`, `${{ secrets.TOKEN }}`, `%s`.
 pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
     let words = |bytes: &[u8]| {
         let letters = |byte: &u8| byte.is_ascii_alphabetic() || b" _-'.,:".contains(byte);
@@ -113,7 +119,7 @@ pub(in crate::redact) fn is_key_id(value: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'))
 }
 
-/// `3f2b8a30-1c6e-4b51-9f4e-0d6c6b0f7a11`: more often the name of a thing than a secret.
+/// Whether a value is a UUID, which is more often an identifier than a secret.
 pub(in crate::redact) fn is_uuid(value: &[u8]) -> bool {
     const LENGTH: usize = 36;
     const HYPHENS: [usize; 4] = [8, 13, 18, 23];
@@ -155,9 +161,9 @@ fn segments(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|segment| !segment.is_empty())
 }
 
-/// Whether a value begins with a word and goes on after a sign: `Linux-cargo-0f6c1e4b`, `user:42`.
+/// Whether a value begins with a word that ends at a sign: `Linux-cargo-0f6c1e4b`, `user:42`.
 fn starts_with_word(value: &[u8]) -> bool {
-    /// Shorter runs of letters stand at the start of random texts, too.
+    /// Random texts may start with shorter runs of letters.
     const WORD_LENGTH_MIN: usize = 3;
     let length = value
         .iter()
@@ -183,9 +189,9 @@ fn is_plain_segment(segment: &[u8]) -> bool {
 
 /// Letters that can be words: of one case, or words with capitals joined (`getUserToken`).
 fn is_word(letters: &[u8]) -> bool {
-    /// English has few longer words, and what is longer without a space is more likely made up.
+    /// English has few longer words; a longer run is more likely generated.
     const LENGTH_MAX: usize = 24;
-    /// Words of names are longer on average.
+    /// The minimum average length of words joined by capitals.
     const HUMP_LENGTH_MIN: usize = 3;
     if letters.iter().any(|byte| *byte >= 0x80) {
         return true;
@@ -234,10 +240,10 @@ fn is_numbered_word(segment: &[u8]) -> bool {
     letters > 0 && digits <= DIGITS_MAX && is_word(word) && (rest.is_empty() || is_version)
 }
 
-/// Whether a run of letters and digits changes between small letters, capitals and digits as often as random ones do.
+/// Whether a run of letters and digits changes between lower case, upper case and digits as often as a random one.
 fn is_random_run(run: &[u8]) -> bool {
-    /// Random letters and digits change kind between six and seven times in ten places, random hexadecimal nearly five times;
-    /// words joined by capitals change three times.
+    /// Of ten pairs of neighbours, between six and seven change kind in random letters and digits, nearly five in random hexadecimal,
+    /// and three in words joined by capitals.
     const CHANGES_IN_100_MIN: usize = 22;
     let kind = |byte: u8| match byte {
         b'0'..=b'9' => 0,
@@ -266,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_values_are_told_from_names() {
+    fn distinguishes_random_values_from_names() {
         for value in [
             "Rd3Qv3O0H845qBJ6FqjqEDJp",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -314,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn references_and_paths_are_no_values() {
+    fn references_and_paths_are_not_secrets() {
         for value in [
             "<your-token>",
             "(sensitive value)",

@@ -2,11 +2,13 @@
 //! texts.
 
 pub(crate) mod attacks;
+mod collected;
 pub(crate) mod kinds;
 pub(crate) mod linear;
 pub(crate) mod restart;
 pub(crate) mod whole;
 
+use crate::support::seeded::Rng;
 use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::json;
@@ -37,24 +39,20 @@ fn record(message: &str, metadata: &Value) -> Record {
     }
 }
 
-/// Random numbers from a seed (splitmix64): a failure names the seed and can be run again.
-pub(crate) struct Random(pub(crate) u64);
+/// Random numbers from a seed: a failure names the seed and can be run again.
+pub(crate) struct Random(Rng);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Rng::new(seed))
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
+        self.0.below(end)
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
+        *self.0.pick(items)
     }
 
     pub(crate) fn text(&mut self, alphabet: &str, length: usize) -> String {
@@ -155,10 +153,10 @@ fn ordinary_lines(count: usize, random: &mut Random) -> Vec<(&'static str, Strin
 
 #[test]
 fn ordinary_lines_are_left_alone() {
-    const LINES: usize = 24_000;
+    const LINES: usize = 100_000;
     let mut redactor = redactor();
     let mut changed: BTreeMap<&str, usize> = BTreeMap::new();
-    for (template, line) in ordinary_lines(LINES, &mut Random(3)) {
+    for (template, line) in ordinary_lines(LINES, &mut Random::new(3)) {
         let scrubbed = redactor.redact(record(&line, &json!({"unit": "x.service"})));
         if scrubbed.record().message != line {
             *changed.entry(template).or_default() += 1;
@@ -175,7 +173,7 @@ fn ordinary_lines_are_left_alone() {
         "the list of false positives has changed:\n{changed:#?}"
     );
     assert!(
-        count * 1000 <= LINES,
+        count * 5000 <= LINES,
         "{count} of {LINES} ordinary lines: {changed:#?}"
     );
 }
@@ -475,7 +473,7 @@ fn nothing_of_a_planted_secret_survives() {
     let redactor = redactor();
     let kinds = FORMS.len() + TOKENS.len() + 3;
     for seed in 0..(kinds * rounds()) as u64 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (text, secret) = planted(&mut random);
         let line = format!("{}{text} {}", around(&mut random), around(&mut random));
         let scrubbed = redactor.redact_text(&line);
@@ -492,9 +490,9 @@ fn nothing_of_a_planted_secret_survives() {
 #[test]
 fn nothing_survives_in_a_record_of_ordinary_lines() {
     let mut redactor = redactor();
-    let lines = ordinary_lines(400, &mut Random(2));
+    let lines = ordinary_lines(400, &mut Random::new(2));
     for seed in 0..(rounds() * 20) as u64 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (first, second) = (planted(&mut random), planted(&mut random));
         let line = &lines[random.below(lines.len())].1;
         let message = format!("{} {}", around(&mut random), first.0);
@@ -547,7 +545,7 @@ fn texts(value: &Value) -> String {
 fn a_private_key_over_records_leaves_nothing() {
     let mut redactor = redactor();
     for seed in 0..20 {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let prefix = around(&mut random);
         let lines: Vec<_> = (0..12)
             .map(|line| random.text(BASE64, if line == 11 { 20 } else { 64 }))

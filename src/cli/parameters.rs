@@ -14,8 +14,8 @@ pub(super) type Parameters = Vec<(String, String)>;
 pub(super) fn filter_arguments() -> [Arg; 11] {
     [
         Arg::new("text")
-            .value_name("TEXT")
-            .help("Text in the message, as --search"),
+            .value_name("EXPR")
+            .help("Words, \"phrases\", -word, level>=warn, source:docker:*, status>=500, /regex/, OR and brackets; with -e or -v a text, as --search"),
         option(
             "source",
             's',
@@ -42,11 +42,11 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
         option("end", 'U', "TIME", "Records before this time")
             .visible_alias("until")
             .allow_hyphen_values(true),
-        option("search", 'g', "TEXT", "Text in the message, ignoring case")
+        option("search", 'g', "TEXT", "Text in the message or the metadata, ignoring case")
             .conflicts_with("text")
             .allow_hyphen_values(true),
         switch("regex", 'e', "The text is a regular expression"),
-        switch("invert", 'v', "Only records whose message does not match"),
+        switch("invert", 'v', "Only records that do not match the text"),
         option(
             "where",
             'w',
@@ -113,8 +113,10 @@ pub(super) fn filter(
             .transpose()?;
         add(&mut parameters, name, time.as_deref());
     }
-    let text = given(matches, "search").or_else(|| given(matches, "text"));
-    add(&mut parameters, "search", text);
+    add(&mut parameters, "search", given(matches, "search"));
+    let is_text = matches.get_flag("regex") || matches.get_flag("invert");
+    let name = if is_text { "search" } else { "q" };
+    add(&mut parameters, name, given(matches, "text"));
     for name in ["regex", "invert"] {
         if matches.get_flag(name) {
             add(&mut parameters, name, Some("true"));

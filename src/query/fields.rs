@@ -1,4 +1,4 @@
-//! The values of one metadata key, with how many records have each.
+//! The keys of the metadata, and the values of one of them, with how many records have each.
 
 use crate::query::error::Error;
 use crate::query::expression::values;
@@ -9,14 +9,20 @@ use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{Part, Sink, run_scan};
 use crate::query::sources::warnings;
-use crate::store::{self, View};
+use crate::store::{self, Block, FieldIndex, View};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Memory of the values that are counted: past it new values are left out.
 const VALUES_BYTES_MAX: usize = 4 << 20;
 /// What a value takes beside its text, about.
 const VALUE_BYTES: usize = 64;
+/// What a key takes beside its text, with its examples.
+const KEY_BYTES: usize = 1_024;
+const EXAMPLES_MAX: usize = 3;
+const EXAMPLE_CHARS_MAX: usize = 80;
 
 /// The values of a metadata key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,6 +60,11 @@ pub fn field_values(
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
+            if rows.is_whole()
+                && let Some(value) = listed(candidate.block, key)
+            {
+                return Ok(Part { scanned: 0, value });
+            }
             Ok(Part {
                 scanned: rows.scanned(),
                 value: count(&rows, key)?,
@@ -81,6 +92,22 @@ pub fn field_values(
     })
 }
 
+/// The values of a whole block, where its footer lists them.
+fn listed(block: Block<'_>, key: &str) -> Option<HashMap<String, u64>> {
+    match block.field(key) {
+        FieldIndex::Absent => Some(HashMap::new()),
+        FieldIndex::Listed(values) => {
+            let counts = values.values();
+            Some(
+                counts
+                    .map(|(value, rows)| (value.to_owned(), u64::from(rows)))
+                    .collect(),
+            )
+        }
+        FieldIndex::Unknown | FieldIndex::Many(_) => None,
+    }
+}
+
 fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Error> {
     let mut counts = HashMap::new();
     if rows.is_empty() {
@@ -90,8 +117,7 @@ fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Erro
         let Some(value) = values::lookup(metadata, key) else {
             return;
         };
-        for value in values::values_of(value) {
-            let text = values::text_of(value);
+        for text in distinct_texts(value) {
             match counts.get_mut(&*text) {
                 Some(count) => *count += rows,
                 None => {
@@ -101,6 +127,178 @@ fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Erro
         }
     })?;
     Ok(counts)
+}
+
+/// The texts of a value; a list that holds one several times has it once.
+fn distinct_texts(value: &Value) -> Vec<Cow<'_, str>> {
+    let mut texts: Vec<Cow<'_, str>> = values::values_of(value)
+        .iter()
+        .map(values::text_of)
+        .collect();
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+/// The keys of the metadata.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldKeys {
+    /// The most frequent first, ties by key.
+    pub keys: Vec<FieldKey>,
+    /// There are more keys than were asked for, or than memory allows.
+    pub has_more: bool,
+    /// The budget ended the scan: the counts are of the newest records only.
+    pub is_partial: bool,
+    /// How many rows were looked at.
+    pub scanned: u64,
+    /// How many rows could not be looked at, since their blocks are damaged.
+    pub unreadable: u64,
+    /// Why nothing was found, probably; for people.
+    pub warnings: Vec<String>,
+}
+
+/// A key of the metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldKey {
+    /// The key; of nested objects the path to the value, its keys parted by dots.
+    pub key: String,
+    /// How many records have it.
+    pub count: u64,
+    /// Some of its values as text, at most three; long ones are cut.
+    pub examples: Vec<String>,
+}
+
+/// The keys in the metadata of the records of a filter, `keys_max` at most.
+///
+/// # Errors
+/// [`Error`] when the store cannot be read.
+pub fn field_keys(
+    view: &View,
+    filter: &Filter,
+    keys_max: usize,
+    budget: &Budget,
+) -> Result<FieldKeys, Error> {
+    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let mut totals = KeyTotals::default();
+    let outcome = run_scan(
+        plan.candidates(Ranking::default(), None),
+        budget,
+        |candidate, scratch| {
+            let rows = plan.select(candidate, scratch)?;
+            Ok(Part {
+                scanned: rows.scanned(),
+                value: count_keys(&rows)?,
+            })
+        },
+        &mut totals,
+    )?;
+    let keys = totals.keys.into_iter();
+    let mut keys: Vec<FieldKey> = keys
+        .map(|(key, KeyTotal { count, examples })| FieldKey {
+            key,
+            count,
+            examples: examples.into_iter().collect(),
+        })
+        .collect();
+    keys.sort_unstable_by(|a, b| (Reverse(a.count), &a.key).cmp(&(Reverse(b.count), &b.key)));
+    let has_more = totals.is_cut || keys.len() > keys_max;
+    keys.truncate(keys_max);
+    let is_partial = outcome.stopped.is_some();
+    let warnings = if keys.is_empty() && !is_partial {
+        warnings::of_empty(view, filter, budget)?
+    } else {
+        Vec::new()
+    };
+    Ok(FieldKeys {
+        keys,
+        has_more,
+        is_partial,
+        scanned: outcome.scanned,
+        unreadable: outcome.unreadable,
+        warnings,
+    })
+}
+
+/// What is counted of a key.
+#[derive(Debug, Default)]
+struct KeyTotal {
+    count: u64,
+    /// The smallest ones, so that an answer does not depend on the order of the blocks.
+    examples: BTreeSet<String>,
+}
+
+impl KeyTotal {
+    fn add_example(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let short: String = text.chars().take(EXAMPLE_CHARS_MAX).collect();
+        self.examples.insert(short);
+        if self.examples.len() > EXAMPLES_MAX {
+            self.examples.pop_last();
+        }
+    }
+}
+
+fn count_keys(rows: &Rows<'_>) -> Result<HashMap<String, KeyTotal>, store::Error> {
+    let mut keys = HashMap::new();
+    if rows.is_empty() {
+        return Ok(keys);
+    }
+    // every metadata has the empty text
+    rows.each_metadata("", |metadata, rows| {
+        for (key, value) in metadata.iter() {
+            add_key(&mut keys, key, value, rows);
+        }
+    })?;
+    Ok(keys)
+}
+
+/// Counts the paths that lead to values. Metadata nests only as deep as its encoding allows.
+fn add_key(keys: &mut HashMap<String, KeyTotal>, path: &str, value: &Value, rows: u64) {
+    if let Value::Object(map) = value {
+        for (key, value) in map {
+            add_key(keys, &format!("{path}.{key}"), value, rows);
+        }
+        return;
+    }
+    let total = keys.entry(path.to_owned()).or_default();
+    total.count += rows;
+    for value in values::values_of(value).iter().take(EXAMPLES_MAX) {
+        total.add_example(&values::text_of(value));
+    }
+}
+
+#[derive(Default)]
+struct KeyTotals {
+    keys: HashMap<String, KeyTotal>,
+    bytes: usize,
+    is_cut: bool,
+}
+
+impl Sink<HashMap<String, KeyTotal>> for KeyTotals {
+    fn wants(&self, _: Rank) -> bool {
+        true
+    }
+
+    fn take(&mut self, keys: HashMap<String, KeyTotal>) {
+        for (key, found) in keys {
+            if let Some(total) = self.keys.get_mut(&key) {
+                total.count += found.count;
+                for example in &found.examples {
+                    total.add_example(example);
+                }
+                continue;
+            }
+            let bytes = self.bytes + key.len() + KEY_BYTES;
+            if bytes > VALUES_BYTES_MAX {
+                self.is_cut = true;
+                continue;
+            }
+            self.bytes = bytes;
+            self.keys.insert(key, found);
+        }
+    }
 }
 
 #[derive(Default)]

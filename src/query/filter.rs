@@ -111,7 +111,8 @@ impl Filter {
     pub fn reads_texts(&self) -> bool {
         let mut reads = false;
         self.expression().each_leaf(&mut |leaf| {
-            let is_text = matches!(leaf, Expression::Message(_)) || leaf.is_of_metadata();
+            let of_message = matches!(leaf, Expression::Message(_) | Expression::Pattern(_));
+            let is_text = of_message || leaf.is_of_metadata();
             reads |= is_text;
         });
         reads

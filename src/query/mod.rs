@@ -24,6 +24,7 @@ mod histogram;
 mod lookup;
 mod page;
 mod parameters;
+mod patterns;
 mod runs;
 mod scan;
 mod sources;
@@ -37,19 +38,21 @@ pub use error::Error;
 pub use expression::Expression;
 pub use expression::field::{FieldCondition, FieldTest};
 pub use expression::levels::LevelSet;
+pub use expression::positions::Positions;
 pub use expression::quantity::{Comparison, Quantity};
 pub use expression::source_pattern::SourcePattern;
 pub use expression::time_range::TimeRange;
-pub use expression::values::BOOKKEEPING_KEYS;
-pub use fields::{FieldValues, field_values};
+pub use fields::{FieldKey, FieldKeys, FieldValues, field_keys, field_values};
 pub use filter::Filter;
 pub use histogram::{BUCKETS_MAX, Grouping, Histogram, HistogramRequest, histogram};
 pub use lookup::record;
 pub use page::request::{Around, PAGE_BYTES_MAX, Page, PageRequest, Scope};
 pub use page::{next_match, page};
 pub use parameters::{
-    Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page, unknown,
+    Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page,
+    parse_patterns, unknown,
 };
+pub use patterns::{PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest, patterns};
 pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::budget::{Budget, Cancel};
 pub use scan::cache::BlockCache;
@@ -58,4 +61,5 @@ pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage
 pub use sources::listing::{sources, sources_page};
 pub use syntax::{ExpressionError, parse_expression};
 pub use text::search::{Case, Search, SearchError};
+pub use text::template::Template;
 pub use visit::{MatchedMetadata, MatchedRows, MatchedTexts, Visit, visit};

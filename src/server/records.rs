@@ -3,8 +3,9 @@
 
 use crate::live::{Live, Subscription};
 use crate::query::{
-    self, Budget, Cursor, Direction, Error, FieldValues, Filter, Histogram, HistogramRequest,
-    Order, Page, PageRequest, Run, RunsPage, RunsQuery, SourcesPage, SourcesQuery,
+    self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
+    HistogramRequest, Order, Page, PageRequest, Patterns, PatternsRequest, Run, RunsPage,
+    RunsQuery, SourcesPage, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
 use crate::server::auth::principal::Principal;
@@ -208,6 +209,29 @@ impl ScopedView {
     ) -> Result<FieldValues, Error> {
         let filter = self.scope.narrow(filter);
         let mut found = query::field_values(&self.view, &filter, key, values_max, budget)?;
+        self.hide(&mut found.scanned, &mut found.unreadable);
+        Ok(found)
+    }
+
+    pub(super) fn field_keys(
+        &self,
+        filter: Filter,
+        keys_max: usize,
+        budget: &Budget,
+    ) -> Result<FieldKeys, Error> {
+        let filter = self.scope.narrow(filter);
+        let mut found = query::field_keys(&self.view, &filter, keys_max, budget)?;
+        self.hide(&mut found.scanned, &mut found.unreadable);
+        Ok(found)
+    }
+
+    pub(super) fn patterns(
+        &self,
+        mut asked: PatternsRequest,
+        budget: &Budget,
+    ) -> Result<Patterns, Error> {
+        asked.filter = self.scope.narrow(asked.filter);
+        let mut found = query::patterns(&self.view, &asked, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
     }

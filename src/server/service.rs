@@ -1,6 +1,8 @@
 //! One request from its arrival to its answer: host, route, principal, rate, handler, headers.
 
-use crate::server::api::{counts, export, health, logs, metrics, openapi, runs, session};
+use crate::server::api::{
+    counts, export, fields, health, logs, metrics, openapi, patterns, runs, session,
+};
 use crate::server::app::App;
 use crate::server::auth::forwarded;
 use crate::server::auth::principal::Principal;
@@ -157,7 +159,8 @@ async fn handle(
         Endpoint::Export => export::export(app, principal, request).await,
         Endpoint::Sources => logs::sources(app, principal, request).await,
         Endpoint::Histogram => counts::histogram(app, principal, request).await,
-        Endpoint::Fields => counts::fields(app, principal, request).await,
+        Endpoint::Fields => fields::fields(app, principal, request).await,
+        Endpoint::Patterns => patterns::patterns(app, principal, request).await,
         Endpoint::Record => logs::record(app, principal, request, rest).await,
         Endpoint::Runs => runs::page(app, principal, request).await,
         Endpoint::Run => runs::run(app, principal, request, rest).await,

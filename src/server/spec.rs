@@ -1,6 +1,6 @@
 //! Holds `format-spec/api.md` to the code: paths, parameters, error codes and bounds.
 
-use super::api::{counts, logs, runs};
+use super::api::{fields, logs, patterns, runs};
 use super::app::EXPORTS_MAX;
 use super::auth::session;
 use super::http::error::CODES;
@@ -167,8 +167,16 @@ fn numbers_of_the_description_are_those_in_force() {
     assert_eq!(schema("sourcesLimit")["maximum"], logs::SOURCES.limit_max);
     assert_eq!(schema("runsLimit")["default"], runs::LIMIT_DEFAULT);
     assert_eq!(schema("tail")["maximum"], start::TAIL_ROWS_MAX);
-    let values = counts::VALUES;
+    let values = fields::VALUES;
     assert_eq!(schema("valuesLimit")["maximum"], values.limit_max);
     assert_eq!(schema("valuesLimit")["default"], values.limit_default);
+    assert_eq!(
+        schema("patternsLimit")["maximum"],
+        patterns::PATTERNS.limit_max
+    );
+    assert_eq!(
+        schema("patternsLimit")["default"],
+        patterns::PATTERNS.limit_default
+    );
     assert_eq!(schema("buckets")["maximum"], crate::query::BUCKETS_MAX);
 }

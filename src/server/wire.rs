@@ -1,6 +1,6 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
-use crate::query::{FieldValues, Grouping, Histogram, Page, Run, RunsPage, SourcesPage};
+use crate::query::{Expression, Grouping, Histogram, Page, Positions, Run, RunsPage, SourcesPage};
 use crate::record::{Id, Level, Metadata, StoredRecord};
 use crate::server::label::label;
 use crate::time::Micros;
@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Number;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 
 /// A record on the wire.
 #[derive(Serialize)]
@@ -21,6 +22,44 @@ struct RecordJson<'a> {
     level: Level,
     message: &'a str,
     metadata: &'a Metadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positions: Option<PositionsJson>,
+}
+
+/// Where a record matches, as pairs of byte offsets.
+#[derive(Serialize)]
+struct PositionsJson {
+    message: Vec<(usize, usize)>,
+    metadata: BTreeMap<String, Vec<(usize, usize)>>,
+}
+
+impl From<Positions> for PositionsJson {
+    fn from(positions: Positions) -> Self {
+        let pairs = |ranges: Vec<Range<usize>>| -> Vec<(usize, usize)> {
+            ranges
+                .into_iter()
+                .map(|range| (range.start, range.end))
+                .collect()
+        };
+        let metadata = positions.metadata.into_iter();
+        Self {
+            message: pairs(positions.message),
+            metadata: metadata
+                .map(|(path, ranges)| (path, pairs(ranges)))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> RecordJson<'a> {
+    /// With the positions of what `highlighted` looks for.
+    fn with_positions(stored: &'a StoredRecord, highlighted: Option<&Expression>) -> Self {
+        let positions = highlighted.map(|expression| expression.positions(&stored.record).into());
+        Self {
+            positions,
+            ..Self::from(stored)
+        }
+    }
 }
 
 impl<'a> From<&'a StoredRecord> for RecordJson<'a> {
@@ -33,6 +72,7 @@ impl<'a> From<&'a StoredRecord> for RecordJson<'a> {
             level: record.level,
             message: &record.message,
             metadata: &record.metadata,
+            positions: None,
         }
     }
 }
@@ -49,18 +89,18 @@ pub(super) fn entry(record: &StoredRecord) -> Vec<u8> {
     out
 }
 
-/// A page as one line a record.
-pub(super) fn lines(page: &Page) -> Vec<u8> {
+/// A page as one line a record, with positions where something is to be `highlighted`.
+pub(super) fn lines(page: &Page, highlighted: Option<&Expression>) -> Vec<u8> {
     let mut out = Vec::new();
     for record in &page.entries {
-        write_entry(&mut out, record);
+        write(&mut out, &RecordJson::with_positions(record, highlighted));
         out.push(b'\n');
     }
     out
 }
 
-/// The body of a page.
-pub(super) fn page(page: &Page) -> Vec<u8> {
+/// The body of a page, with positions where something is to be `highlighted`.
+pub(super) fn page(page: &Page, highlighted: Option<&Expression>) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct PageBody<'a> {
@@ -71,18 +111,23 @@ pub(super) fn page(page: &Page) -> Vec<u8> {
         truncated: bool,
         scanned: u64,
         unreadable: u64,
+        searched: &'a [&'a str],
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         warnings: &'a [String],
     }
     let mut out = Vec::new();
     let body = PageBody {
-        entries: RecordsJson(&page.entries),
+        entries: RecordsJson {
+            records: &page.entries,
+            highlighted,
+        },
         next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
         prev_cursor: page.prev_cursor.map(|cursor| cursor.to_string()),
         has_more: page.has_more,
         truncated: page.truncated,
         scanned: page.scanned,
         unreadable: page.unreadable,
+        searched: &page.searched,
         warnings: &page.warnings,
     };
     write(&mut out, &body);
@@ -224,7 +269,7 @@ impl Serialize for BucketJson<'_> {
 }
 
 /// Milliseconds, with a fraction only where there is one.
-fn millis(micros: i64) -> Number {
+pub(super) fn millis(micros: i64) -> Number {
     #[expect(
         clippy::cast_precision_loss,
         reason = "exact up to centuries, and a bucket is shorter"
@@ -234,46 +279,6 @@ fn millis(micros: i64) -> Number {
         return Number::from(micros / 1_000);
     }
     fraction().unwrap_or_else(|| Number::from(0))
-}
-
-/// The body of a key's values.
-pub(super) fn fields(key: &str, fields: &FieldValues) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct FieldsBody<'a> {
-        key: &'a str,
-        values: Vec<ValueCount<'a>>,
-        has_more: bool,
-        partial: bool,
-        scanned: u64,
-        unreadable: u64,
-        #[serde(skip_serializing_if = "<[String]>::is_empty")]
-        warnings: &'a [String],
-    }
-    #[derive(Serialize)]
-    struct ValueCount<'a> {
-        value: &'a str,
-        count: u64,
-    }
-    let body = FieldsBody {
-        key,
-        values: fields
-            .values
-            .iter()
-            .map(|(value, count)| ValueCount {
-                value,
-                count: *count,
-            })
-            .collect(),
-        has_more: fields.has_more,
-        partial: fields.is_partial,
-        scanned: fields.scanned,
-        unreadable: fields.unreadable,
-        warnings: &fields.warnings,
-    };
-    let mut out = Vec::new();
-    write(&mut out, &body);
-    out
 }
 
 /// The body of a page of runs.
@@ -291,7 +296,7 @@ pub(super) fn run(run: &Run) -> Vec<u8> {
 }
 
 /// Counts by level, under the levels' names.
-struct Levels([u64; 4]);
+pub(super) struct Levels(pub(super) [u64; 4]);
 
 impl Serialize for Levels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -303,13 +308,17 @@ impl Serialize for Levels {
     }
 }
 
-struct RecordsJson<'a>(&'a [StoredRecord]);
+struct RecordsJson<'a> {
+    records: &'a [StoredRecord],
+    highlighted: Option<&'a Expression>,
+}
 
 impl Serialize for RecordsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut sequence = serializer.serialize_seq(Some(self.0.len()))?;
-        for record in self.0 {
-            sequence.serialize_element(&RecordJson::from(record))?;
+        let mut sequence = serializer.serialize_seq(Some(self.records.len()))?;
+        for record in self.records {
+            let record = RecordJson::with_positions(record, self.highlighted);
+            sequence.serialize_element(&record)?;
         }
         sequence.end()
     }

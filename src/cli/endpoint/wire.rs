@@ -81,6 +81,7 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
         scanned: body.scanned,
         unreadable: body.unreadable,
         warnings: body.warnings,
+        ..Page::default()
     })
 }
 

@@ -66,6 +66,20 @@ impl FieldCondition {
         }
     }
 
+    /// Whether a value with this text matches; a list matches when one of its values does.
+    pub(in crate::query) fn matches_text(&self, text: &str) -> bool {
+        match &self.test {
+            FieldTest::Exists => true,
+            FieldTest::Equals(value) => text == &**value,
+            FieldTest::Prefix(prefix) => text.starts_with(&**prefix),
+            FieldTest::Contains(search) => search.matches(text),
+            FieldTest::Compare(comparison, quantity) => {
+                let found = Quantity::of(text, &self.key, quantity);
+                found.is_some_and(|found| comparison.holds(&found, quantity))
+            }
+        }
+    }
+
     /// The text that the encoded form of each matching value has.
     pub(in crate::query) fn value_needle(&self) -> Option<&str> {
         match &self.test {

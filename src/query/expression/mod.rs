@@ -4,12 +4,14 @@
 pub(super) mod cover;
 pub(super) mod field;
 pub(super) mod levels;
+pub(super) mod positions;
 pub(super) mod quantity;
 pub(super) mod source_pattern;
 pub(super) mod time_range;
 pub(super) mod values;
 
 use crate::query::text::search::Search;
+use crate::query::text::template::Template;
 use crate::record::{Record, Source};
 use cover::Cover;
 use field::FieldCondition;
@@ -36,6 +38,8 @@ pub enum Expression {
     Time(TimeRange),
     /// A text in the message.
     Message(Search),
+    /// A message that a template matches, its variable parts masked.
+    Pattern(Template),
     /// A text in any value of the metadata, except under the bookkeeping keys.
     Values(Search),
     /// The value under one key of the metadata.
@@ -119,6 +123,7 @@ impl Expression {
             Self::Level(levels) => levels.contains(record.level),
             Self::Time(range) => range.contains(record.timestamp),
             Self::Message(search) => search.matches(&record.message),
+            Self::Pattern(template) => template.matches(&record.message),
             Self::Values(_) | Self::Field(_) | Self::Output(_) => {
                 self.matches_metadata(&record.metadata)
             }

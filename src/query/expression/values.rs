@@ -3,21 +3,9 @@
 use crate::query::expression::Expression;
 use crate::query::text::search::Search;
 use crate::record::Metadata;
+use crate::store::BOOKKEEPING_KEYS;
 use serde_json::Value;
 use std::borrow::Cow;
-
-/// Keys whose values are no text to look for: identifiers of the machine, the boot and the way in which a record came, which all
-/// records have. A word that happened to be in one of them would match everything.
-pub const BOOKKEEPING_KEYS: [&str; 8] = [
-    "_BOOT_ID",
-    "_MACHINE_ID",
-    "_STREAM_ID",
-    "_SYSTEMD_INVOCATION_ID",
-    "boot_id",
-    "invocation_id",
-    "machine_id",
-    "message_base64",
-];
 
 /// The event type of output of processes, by which the collectors mark it.
 pub(in crate::query) const OUTPUT_EVENT: &str = "process_output";

@@ -90,6 +90,6 @@ fn join(mut ahead: Page, centre: Option<StoredRecord>, mut behind: Page, room: u
         truncated: ahead.truncated || behind.truncated,
         scanned: ahead.scanned + behind.scanned,
         unreadable: ahead.unreadable + behind.unreadable,
-        warnings: Vec::new(),
+        ..Page::default()
     }
 }

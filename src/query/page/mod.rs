@@ -28,6 +28,7 @@ pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page,
         Some(around) => around::page(view, request, around, budget)?,
         None => ordered::page(view, request, PAGE_BYTES_MAX, budget)?,
     };
+    page.searched = request.filter.searched();
     if page.entries.is_empty() && !page.has_more && request.cursor.is_none() {
         let why = warnings::of_empty(view, &request.filter, budget)?;
         page.warnings.extend(why);

@@ -128,6 +128,7 @@ fn assemble(
         truncated: false,
         scanned: outcome.scanned,
         unreadable: outcome.unreadable + unreadable,
+        searched: Vec::new(),
         warnings: Vec::new(),
     })
 }

@@ -43,6 +43,8 @@ pub struct Page {
     pub scanned: u64,
     /// How many rows could not be looked at, since their blocks are damaged.
     pub unreadable: u64,
+    /// Where texts were looked for: `message`, `metadata`, both or neither.
+    pub searched: Vec<&'static str>,
     /// Why the page is probably empty, for people: an unknown source, a record that is not there.
     pub warnings: Vec<String>,
 }

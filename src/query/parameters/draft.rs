@@ -2,8 +2,8 @@
 
 use super::error::{ParameterError, error};
 use super::values::{
-    SearchIn, case, condition, expression, level, levels, pid, search_in, search_text, sources,
-    split_sources, switch, time,
+    SearchIn, case, condition, expression, level, levels, pattern, pid, search_in, search_text,
+    sources, split_sources, switch, time,
 };
 use crate::query::expression::Expression;
 use crate::query::expression::levels::LevelSet;
@@ -79,6 +79,14 @@ impl Draft {
                 let expression = expression(value, now)?;
                 self.narrow(|filter| filter.with_expression(expression));
             }
+            "pattern" | "pattern.exclude" => {
+                let pattern = pattern(name, value)?;
+                let expression = match name {
+                    "pattern" => pattern,
+                    _ => pattern.negated(),
+                };
+                self.narrow(|filter| filter.with_expression(expression));
+            }
             "search" => self.search = search_text(value)?,
             "search.in" => self.search_in = search_in(value)?,
             "case" => self.case = case(value)?,
@@ -88,7 +96,7 @@ impl Draft {
         }
         match name {
             "source" => self.repeat(name, split_sources(value).len())?,
-            "where" => self.repeat(name, 1)?,
+            "where" | "pattern" | "pattern.exclude" => self.repeat(name, 1)?,
             _ => self.seen.once(name)?,
         }
         Ok(true)

@@ -11,6 +11,7 @@ use crate::query::cursor::Cursor;
 use crate::query::filter::Filter;
 use crate::query::histogram::{BUCKETS_MAX, Grouping, HistogramRequest};
 use crate::query::page::request::PageRequest;
+use crate::query::patterns::PatternsRequest;
 use crate::query::scan::rank::{Direction, Order};
 use crate::time::Micros;
 use draft::{Draft, Seen};
@@ -118,30 +119,56 @@ pub fn parse_histogram(
     Ok(request)
 }
 
-/// Parameters of the values of a metadata key: those of a filter, `key`, and `limit` within `limits`.
+/// Parameters of patterns: those of a filter, and `limit` within `limits`.
 ///
 /// # Errors
-/// [`ParameterError`] for the first parameter that cannot be used, or without a key.
-pub fn parse_fields(
+/// [`ParameterError`] for the first parameter that cannot be used.
+pub fn parse_patterns(
     parameters: &[(String, String)],
     limits: &Limits,
     now: Micros,
-) -> Result<(Filter, String, usize), ParameterError> {
+) -> Result<PatternsRequest, ParameterError> {
     let (filter, rest) = parse_filter(parameters, now)?;
-    let mut values_max = limits.limit_default;
-    let mut key = String::new();
+    let mut request = PatternsRequest {
+        filter,
+        limit: limits.limit_default,
+    };
     let mut seen = Seen::default();
     for (name, value) in &rest {
         match name.as_str() {
-            "key" => key.clone_from(value),
-            "limit" => values_max = bounded("invalid_limit", name, value, limits.limit_max)?,
+            "limit" => request.limit = bounded("invalid_limit", name, value, limits.limit_max)?,
             _ => return Err(unknown(name)),
         }
         seen.once(name)?;
     }
-    if key.is_empty() {
-        let message = "key must name a metadata key such as unit".to_owned();
-        return Err(error("invalid_key", "key", message));
+    Ok(request)
+}
+
+/// Parameters of keys and values of the metadata: those of a filter, `key` (without it the keys are asked for), and `limit`
+/// within `limits`.
+///
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used.
+pub fn parse_fields(
+    parameters: &[(String, String)],
+    limits: &Limits,
+    now: Micros,
+) -> Result<(Filter, Option<String>, usize), ParameterError> {
+    let (filter, rest) = parse_filter(parameters, now)?;
+    let mut values_max = limits.limit_default;
+    let mut key = None;
+    let mut seen = Seen::default();
+    for (name, value) in &rest {
+        match name.as_str() {
+            "key" if value.is_empty() => {
+                let message = "key must name a metadata key such as unit".to_owned();
+                return Err(error("invalid_key", "key", message));
+            }
+            "key" => key = Some(value.clone()),
+            "limit" => values_max = bounded("invalid_limit", name, value, limits.limit_max)?,
+            _ => return Err(unknown(name)),
+        }
+        seen.once(name)?;
     }
     Ok((filter, key, values_max))
 }
@@ -495,8 +522,9 @@ mod tests {
     fn a_request_for_values_is_read() {
         let read = |query: &[(&str, &str)]| parse_fields(&pairs(query), &LIMITS, Micros::default());
         let (_, key, values_max) = read(&[("key", "unit"), ("limit", "7")]).unwrap();
-        assert_eq!((&*key, values_max), ("unit", 7));
-        assert_eq!(read(&[]).unwrap_err().code, "invalid_key");
+        assert_eq!((key.as_deref(), values_max), (Some("unit"), 7));
+        assert_eq!(read(&[]).unwrap().1, None, "the keys themselves");
+        assert_eq!(read(&[("key", "")]).unwrap_err().code, "invalid_key");
         assert_eq!(
             read(&[("key", "a"), ("by", "level")]).unwrap_err().code,
             "unknown_parameter"

@@ -11,11 +11,15 @@ use crate::query::page::request::{Around, Scope};
 use crate::query::scan::rank::{Direction, Order};
 use crate::query::syntax::parse_expression;
 use crate::query::text::search::Case;
+use crate::query::text::template::Template;
 use crate::record::{Id, Level};
 use crate::time::Micros;
 
 /// Characters of a search: what people paste, and small beside a request.
 const SEARCH_CHARS_MAX: usize = 1000;
+
+/// Characters of a template: the longest that a message has.
+const PATTERN_CHARS_MAX: usize = 4_000;
 
 /// Where a search looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -237,4 +241,15 @@ pub(super) fn search_in(value: &str) -> Result<SearchIn, ParameterError> {
 pub(super) fn expression(value: &str, now: Micros) -> Result<Expression, ParameterError> {
     parse_expression(value, now)
         .map_err(|wrong| error("invalid_q", "q", format!("q is not understood: {wrong}")))
+}
+
+pub(super) fn pattern(name: &str, value: &str) -> Result<Expression, ParameterError> {
+    if value.trim().is_empty() || value.chars().count() > PATTERN_CHARS_MAX {
+        let message = format!(
+            "{name} must be a template as /logs/patterns gives it, of at most {PATTERN_CHARS_MAX} characters; got {}",
+            quoted(value)
+        );
+        return Err(error("invalid_pattern", name, message));
+    }
+    Ok(Expression::Pattern(Template::parse(value)))
 }

@@ -139,6 +139,12 @@ fn evaluate_leaf(
         Expression::Level(levels) => rows.retain_levels(|level| levels.contains(level)),
         Expression::Time(range) => rows.retain_times(|time| range.contains(time)),
         Expression::Message(search) => rows.retain_found(search, scratch),
+        Expression::Pattern(template) => {
+            if let Some(needle) = template.needle() {
+                rows.retain_found(needle, scratch)?;
+            }
+            rows.retain_messages(|message| template.matches(message))
+        }
         // these are no leaves, or only the metadata decides
         _ => Ok(()),
     }

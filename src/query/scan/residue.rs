@@ -1,10 +1,11 @@
 //! The part of an expression that a block's footer leaves open.
 
 use crate::query::expression::cover::Cover;
-use crate::query::expression::field::FieldTest;
+use crate::query::expression::field::{FieldCondition, FieldTest};
+use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::expression::{Expression, is_of_kind};
 use crate::record::Source;
-use crate::store::{Block, Summary};
+use crate::store::{BOOKKEEPING_KEYS, Block, FieldIndex, Summary};
 
 /// What must still be evaluated for the rows of a block. Leaves that the footer decides are gone.
 #[derive(Debug)]
@@ -44,15 +45,46 @@ pub(in crate::query) fn index_cover(leaf: &Expression, block: Block<'_>) -> Cove
         Expression::Message(search) => {
             Cover::possible(search.may_match(|text| block.may_contain(text)))
         }
-        Expression::Field(condition) => match condition.test() {
-            FieldTest::Exists
-            | FieldTest::Equals(_)
-            | FieldTest::Prefix(_)
-            | FieldTest::Contains(_)
-            | FieldTest::Compare(..) => Cover::Some,
-        },
+        Expression::Pattern(template) => {
+            Cover::possible(template.may_match(|text| block.may_contain(text)))
+        }
+        Expression::Values(search) => {
+            Cover::possible(search.may_match(|text| block.values_may_contain(text)))
+        }
+        Expression::Field(condition) => field_cover(condition, block),
+        Expression::Output(pid) => {
+            let is_output = block.field("event_type").may_equal(OUTPUT_EVENT);
+            Cover::possible(is_output && block.field("pid").may_equal(&pid.to_string()))
+        }
         _ => Cover::Some,
     }
+}
+
+fn field_cover(condition: &FieldCondition, block: Block<'_>) -> Cover {
+    let index = block.field(condition.key());
+    if !index.may_exist() {
+        return Cover::None;
+    }
+    let matches = |value: &str| condition.matches_text(value);
+    // rows without the key do not match, and a row with several values may match by any of them
+    if let FieldIndex::Listed(values) = &index
+        && values.is_single()
+        && values.rows() == block.summary().rows
+        && values.values().all(|(value, _)| matches(value))
+    {
+        return Cover::All;
+    }
+    Cover::possible(match condition.test() {
+        FieldTest::Exists => true,
+        FieldTest::Equals(value) => index.may_equal(value),
+        FieldTest::Contains(search) => {
+            // a value that is searched as text anyway is in the index of texts
+            let is_searched = !BOOKKEEPING_KEYS.contains(&key_needle(condition.key()));
+            index.may_match(matches)
+                && (!is_searched || search.may_match(|text| block.values_may_contain(text)))
+        }
+        FieldTest::Prefix(_) | FieldTest::Compare(..) => index.may_match(matches),
+    })
 }
 
 impl<'e> Residue<'e> {
@@ -114,7 +146,7 @@ impl<'e> Residue<'e> {
             }
             Self::Not(part) => part.cost(),
             Self::Leaf(leaf) => match leaf {
-                Expression::Message(_) => Cost::Message,
+                Expression::Message(_) | Expression::Pattern(_) => Cost::Message,
                 leaf if leaf.is_of_metadata() => Cost::Metadata,
                 _ => Cost::Column,
             },

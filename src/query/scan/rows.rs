@@ -224,6 +224,36 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
+    /// Keeps the rows whose message is UTF-8 and passes `keep`.
+    pub(in crate::query) fn retain_messages(
+        &mut self,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        if let Some(cached) = self.cached.clone() {
+            self.retain(|row| keep(cached.messages.get(row as usize)));
+            return Ok(());
+        }
+        let text = match self.text.take() {
+            Some(text) => text,
+            None => self.block.text()?,
+        };
+        let ends = match self.ends.take() {
+            Some(ends) => ends,
+            None => self.block.message_ends(text.len())?,
+        };
+        self.retain(|row| {
+            let end_of = |row: u32| ends.get(row as usize).map_or(0, |end| *end as usize);
+            let start = row.checked_sub(1).map_or(0, end_of);
+            let message = text.get(start..end_of(row)).unwrap_or_default();
+            str::from_utf8(message).is_ok_and(&keep)
+        });
+        (self.text, self.ends) = (Some(text), Some(ends));
+        Ok(())
+    }
+
     /// The messages of the whole block, where a search read them and rows are left. Damage is left to the reader of the block.
     pub(in crate::query) fn into_messages(self) -> Option<Messages> {
         let has_rows = !self.is_empty();

@@ -325,6 +325,35 @@ mod tests {
     }
 
     #[test]
+    fn every_example_of_the_specification_is_read() {
+        let spec = include_str!("../../../format-spec/query.md");
+        let (_, text) = spec.split_once("## Q3 ").expect("its heading");
+        let (table, _) = text.split_once("```").expect("its grammar");
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let examples: Vec<&str> = rows
+            .filter_map(|row| row.split_once(" | "))
+            .flat_map(|(cell, _)| cell.trim_end_matches('`').split("`, `"))
+            .collect();
+        assert!(examples.len() > 25, "{examples:?}");
+        for example in examples {
+            if let Err(error) = parse_expression(example, Micros::new(0)) {
+                panic!("{example}: {error}");
+            }
+        }
+        for bound in [
+            format!("at most {EXPRESSION_CHARS_MAX} characters"),
+            format!("{} terms", terms::TERMS_MAX),
+            format!("{} regexes", terms::REGEXES_MAX),
+            format!("{DEPTH_MAX} brackets"),
+        ] {
+            assert!(spec.contains(&bound), "{bound}");
+        }
+        for key in crate::store::BOOKKEEPING_KEYS {
+            assert!(spec.contains(&format!("`{key}`")), "{key}");
+        }
+    }
+
+    #[test]
     fn bounds_of_an_expression_are_errors() {
         let refused = |text: &str| parse_expression(text, Micros::new(0)).unwrap_err().reason;
         assert!(refused(&"(".repeat(60)).contains("at most 50 brackets"));

@@ -13,9 +13,9 @@ use crate::record::Level;
 use crate::time::Micros;
 
 /// Terms of one expression: each costs every row that is looked at.
-const TERMS_MAX: usize = 100;
+pub(super) const TERMS_MAX: usize = 100;
 /// Regexes of one expression: each may take some MiB.
-const REGEXES_MAX: usize = 4;
+pub(super) const REGEXES_MAX: usize = 4;
 
 /// Reads terms and counts them.
 #[derive(Debug)]

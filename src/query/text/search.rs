@@ -10,7 +10,8 @@ use regex_automata::meta::{self, Regex};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// Compiled size: enough for `\w{50}` with all of Unicode, small beside the memory of a request.
 const NFA_BYTES_MAX: usize = 4 << 20;
@@ -139,6 +140,15 @@ impl Search {
         }
     }
 
+    /// Where it is found in a text, as byte ranges in ascending order, at most `ranges_max` of them. They do not overlap.
+    #[must_use]
+    pub fn positions(&self, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
+        match &self.matcher {
+            Matcher::Text(needle) => needle.positions(text, ranges_max),
+            Matcher::Pattern(pattern) => ranges(&pattern.regex, text, ranges_max),
+        }
+    }
+
     /// False only when no text of a place can match, where `may_contain` says of a folded text whether it may be there.
     pub(in crate::query) fn may_match(&self, may_contain: impl Fn(&str) -> bool) -> bool {
         match &self.matcher {
@@ -219,6 +229,8 @@ struct Text {
     lowered: Finder<'static>,
     folded: String,
     case: Case,
+    /// The same as a regex, made when positions in a text beyond ASCII are first asked for.
+    folding: OnceLock<Option<Regex>>,
 }
 
 /// The chars beyond ASCII that fold to ASCII: the Kelvin sign to k, the long s to s.
@@ -242,6 +254,7 @@ impl Text {
             lowered: finder(&lowered),
             folded,
             case,
+            folding: OnceLock::new(),
         }
     }
 
@@ -255,6 +268,32 @@ impl Text {
             return self.find_lowered(text, lowered, 0).is_some();
         }
         self.finder.find(fold(message).as_bytes()).is_some()
+    }
+
+    fn positions(&self, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
+        if self.folded.is_empty() {
+            return Vec::new();
+        }
+        let bytes = text.as_bytes();
+        let mut lowered = Vec::new();
+        let is_ascii = lower(bytes, &mut lowered);
+        if self.case == Case::Insensitive && !self.is_exact(&lowered, is_ascii) {
+            // folding may change lengths; a regex knows where the text itself is
+            let folding = self.folding.get_or_init(|| {
+                let hir = parse(&regex_syntax::escape(&self.folded), Case::Insensitive).ok()?;
+                Regex::builder().build_from_hir(&hir).ok()
+            });
+            let ranges = |regex| ranges(regex, text, ranges_max);
+            return folding.as_ref().map(ranges).unwrap_or_default();
+        }
+        let length = self.finder.needle().len();
+        let find = |at: usize| match self.case {
+            Case::Sensitive => Some(at + self.finder.find(bytes.get(at..)?)?),
+            Case::Insensitive => self.find_lowered(bytes, &lowered, at),
+        };
+        let starts = std::iter::successors(find(0), |start| find(start + length));
+        let starts = starts.take(ranges_max);
+        starts.map(|start| start..start + length).collect()
     }
 
     /// Whether the folded needle is in a text just where it is with its ASCII letters `lowered`. Chars beyond ASCII do not
@@ -451,6 +490,11 @@ fn parse(pattern: &str, case: Case) -> Result<Hir, SearchError> {
         })
 }
 
+fn ranges(regex: &Regex, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
+    let found = regex.find_iter(text).filter(|found| !found.is_empty());
+    found.take(ranges_max).map(|found| found.range()).collect()
+}
+
 /// What is in both ascending lists.
 fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
     let mut found = found.iter().peekable();
@@ -602,6 +646,23 @@ mod tests {
         assert_eq!(all(&search("\u{e4}r"), &messages), [0, 1]);
         assert_eq!(all(&search("\u{3bf}\u{3c3}"), &messages), [3, 4]);
         assert_eq!(all(&search("rger"), &messages), [0, 1, 2]);
+    }
+
+    #[test]
+    fn positions_are_byte_ranges_of_the_text_itself() {
+        let text = |needle: &str, case, text: &str| Search::text(needle, case).positions(text, 10);
+        assert_eq!(
+            text("disk", Case::Insensitive, "Disk full, DISK"),
+            [0..4, 11..15]
+        );
+        assert_eq!(text("Disk", Case::Sensitive, "disk Disk"), [5..9]);
+        assert_eq!(text("aa", Case::Insensitive, "aaaa"), [0..2, 2..4]);
+        assert_eq!(text("k", Case::Insensitive, "\u{212a}k"), [0..3, 3..4]);
+        assert_eq!(text("\u{e4}r", Case::Insensitive, "x \u{c4}Rger"), [2..5]);
+        assert!(text("", Case::Insensitive, "abc").is_empty());
+        let regex = Search::regex(r"\d+|x*", Case::Insensitive).unwrap();
+        assert_eq!(regex.positions("a 12 b 7", 10), [2..4, 7..8]);
+        assert_eq!(regex.positions("1 2 3", 2), [0..1, 2..3]);
     }
 
     #[test]

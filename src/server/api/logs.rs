@@ -30,19 +30,24 @@ pub(in crate::server) async fn page(
         limit_default: LIMIT_DEFAULT.min(app.options.limit_max),
         limit_max: app.options.limit_max,
     };
-    let (parameters, now) = (request.parameters.clone(), Micros::now());
+    let (mut parameters, now) = (request.parameters.clone(), Micros::now());
+    let has_positions = take_positions(&mut parameters)?;
     let as_lines = request.accepts(NDJSON);
     if !as_lines {
         return respond::json(app, principal, request, move |view, budget| {
             let wanted = query::parse_page(&parameters, &limits, now)?;
-            Ok(wire::page(&view.page(wanted, budget)?))
+            let highlighted = has_positions.then(|| wanted.filter.expression().clone());
+            let page = view.page(wanted, budget)?;
+            Ok(wire::page(&page, highlighted.as_ref()))
         })
         .await;
     }
     let lines = respond::typed(app, principal, request, NDJSON, move |view, budget| {
         let wanted = query::parse_page(&parameters, &limits, now)?;
+        let highlighted = has_positions.then(|| wanted.filter.expression().clone());
         let page = view.page(wanted, budget)?;
-        Ok((wire::lines(&page), page.next_cursor))
+        let lines = wire::lines(&page, highlighted.as_ref());
+        Ok((lines, page.next_cursor))
     });
     // what else a page says is in headers
     let (mut response, next) = lines.await?;
@@ -50,6 +55,22 @@ pub(in crate::server) async fn page(
         reply::set(response.headers_mut(), NEXT_CURSOR, cursor);
     }
     Ok(response)
+}
+
+/// Whether each record says where it matches.
+fn take_positions(parameters: &mut Vec<(String, String)>) -> Result<bool, ApiError> {
+    match take_single(parameters, "positions")?.as_deref() {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(other) => {
+            let message = format!("positions must be one of true, false; got {other:?}");
+            Err(ApiError::parameter(
+                "invalid_positions",
+                "positions",
+                message,
+            ))
+        }
+    }
 }
 
 /// `GET /logs/{id}`

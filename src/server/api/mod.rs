@@ -2,10 +2,12 @@
 
 pub(super) mod counts;
 pub(super) mod export;
+pub(super) mod fields;
 pub(super) mod health;
 pub(super) mod logs;
 pub(super) mod metrics;
 pub(super) mod openapi;
+pub(super) mod patterns;
 pub(super) mod respond;
 pub(super) mod runs;
 pub(super) mod session;

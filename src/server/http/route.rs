@@ -22,6 +22,7 @@ pub(in crate::server) enum Endpoint {
     Histogram,
     /// The values of a metadata key.
     Fields,
+    Patterns,
     /// One record.
     Record,
     /// Runs of captured commands.
@@ -107,6 +108,7 @@ pub(in crate::server) const ROUTES: &[Route] = &[
     },
     route("/logs/histogram", Endpoint::Histogram, Access::Token),
     route("/logs/fields", Endpoint::Fields, Access::Token),
+    route("/logs/patterns", Endpoint::Patterns, Access::Token),
     route("/logs/{id}", Endpoint::Record, Access::Token),
     route("/runs", Endpoint::Runs, Access::Token),
     route("/runs/{id}", Endpoint::Run, Access::Token),

@@ -196,6 +196,71 @@ fn the_values_of_a_key_are_counted() {
     );
     assert_eq!(fields["hasMore"], true);
     assert_eq!(server.json("/logs/fields?key=nothing")["values"], json!([]));
+    let keys = server.json("/logs/fields");
+    let examples = json!(["a.service", "b.service"]);
+    assert_eq!(
+        keys["keys"],
+        json!([{"key": "unit", "count": 6, "examples": examples}])
+    );
+}
+
+#[test]
+fn similar_lines_are_one_pattern_that_is_a_filter() {
+    let mut server = Server::start();
+    server.write((0..6).map(|number| {
+        let text = if number == 0 {
+            "disk full".to_owned()
+        } else {
+            format!("job {number} took {number}.5s")
+        };
+        record("system:ssh", Level::Info, &text)
+    }));
+    let found = server.json("/logs/patterns");
+    assert_eq!(found["total"], 6);
+    let first = &found["patterns"][0];
+    assert_eq!(
+        (first["template"].as_str(), first["count"].as_u64()),
+        (Some("job <num> took <num>s"), Some(5))
+    );
+    assert_eq!(first["examples"].as_array().unwrap().len(), 3);
+    let template = "pattern=job+%3Cnum%3E+took+%3Cnum%3Es";
+    let same = server.json(&format!("/logs?{template}"));
+    assert_eq!(same["entries"].as_array().unwrap().len(), 5);
+    let others = server.json(&format!(
+        "/logs?{}",
+        template.replace("pattern", "pattern.exclude")
+    ));
+    assert_eq!(others["entries"][0]["message"], "disk full");
+}
+
+#[test]
+fn a_page_says_where_it_searched_and_where_records_match() {
+    let mut server = Server::start();
+    server.write([false, true].map(|in_metadata| {
+        let mut record = record(
+            "system:ssh",
+            Level::Warn,
+            if in_metadata { "x" } else { "Disk full" },
+        );
+        if in_metadata {
+            record.metadata.insert("path", json!("/dev/disk"));
+        }
+        record
+    }));
+    let page = server.json("/logs?q=disk+level%3E%3Dwarn&positions=true&direction=forward");
+    assert_eq!(page["searched"], json!(["message", "metadata"]));
+    assert_eq!(
+        page["entries"][0]["positions"],
+        json!({"message": [[0, 4]], "metadata": {}})
+    );
+    assert_eq!(
+        page["entries"][1]["positions"],
+        json!({"message": [], "metadata": {"path": [[5, 9]]}})
+    );
+    let narrow = server.json("/logs?search=disk&search.in=message");
+    assert_eq!(narrow["searched"], json!(["message"]));
+    assert_eq!(narrow["entries"].as_array().unwrap().len(), 1);
+    assert_eq!(narrow["entries"][0].get("positions"), None);
 }
 
 #[test]

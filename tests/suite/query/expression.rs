@@ -273,6 +273,8 @@ fn of_field(rng: &mut Rng) -> Tree {
         "tag",
         "k8s.pod",
         "absent",
+        "k8s",
+        "deep.list",
         "path",
         "note",
         "trace",

@@ -1,0 +1,172 @@
+//! Similar lines under one template: what a log says, and how often.
+
+mod miner;
+
+use crate::query::error::Error;
+use crate::query::filter::Filter;
+use crate::query::scan::budget::Budget;
+use crate::query::scan::plan::Plan;
+use crate::query::scan::rank::Direction;
+use crate::query::scan::scale::Scale;
+use crate::query::sources::warnings;
+use crate::query::text::mask::mask;
+use crate::query::text::template::Template;
+use crate::query::visit::{MatchedRows, visit};
+use crate::record::Id;
+use crate::store::{self, View};
+use crate::time::Micros;
+use foldhash::fast::RandomState;
+use miner::{Lines, Miner};
+use std::collections::HashMap;
+use std::ops::{ControlFlow, RangeInclusive};
+
+/// The most patterns that one answer holds.
+pub const PATTERNS_MAX: usize = 500;
+/// The buckets of a pattern's counts over time: as many as a small chart shows.
+pub const PATTERN_BUCKETS: usize = 30;
+
+/// A question for patterns.
+#[derive(Debug, Clone)]
+pub struct PatternsRequest {
+    /// Which records.
+    pub filter: Filter,
+    /// The maximum number of patterns.
+    pub limit: usize,
+}
+
+/// Patterns, the most frequent first.
+#[derive(Debug, Clone, Default)]
+pub struct Patterns {
+    /// At most as many as were asked for.
+    pub patterns: Vec<Pattern>,
+    /// There are more patterns than were asked for.
+    pub has_more: bool,
+    /// Records whose line was not grouped, since there were too many different lines to hold.
+    pub ungrouped: u64,
+    /// All records that match.
+    pub total: u64,
+    /// The beginning of the first bucket.
+    pub start: Micros,
+    /// How long each bucket is.
+    pub bucket_micros: i64,
+    /// The budget ended the scan: the counts are of the newest records only.
+    pub is_partial: bool,
+    /// How many rows were looked at.
+    pub scanned: u64,
+    /// How many rows could not be looked at, since their blocks are damaged.
+    pub unreadable: u64,
+    /// Why nothing was found, probably; for people.
+    pub warnings: Vec<String>,
+}
+
+/// Similar lines.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// The line with its variable parts masked. It is a filter too.
+    pub template: Template,
+    /// How many records.
+    pub count: u64,
+    /// Records by `Level::index`.
+    pub levels: [u64; 4],
+    /// The earliest timestamp.
+    pub first: Micros,
+    /// The latest timestamp.
+    pub last: Micros,
+    /// Records in each bucket of time.
+    pub buckets: Vec<u64>,
+    /// The newest records, at most three.
+    pub examples: Vec<Id>,
+}
+
+/// Groups the messages of all records that match: lines that are equal once their variable parts are masked, and then lines
+/// that differ in few words.
+///
+/// # Errors
+/// [`Error`] when the store cannot be read.
+pub fn patterns(
+    view: &View,
+    request: &PatternsRequest,
+    budget: &Budget,
+) -> Result<Patterns, Error> {
+    let Some(times) = times(view, &request.filter, budget) else {
+        return Ok(Patterns {
+            warnings: warnings::of_empty(view, &request.filter, budget)?,
+            ..Patterns::default()
+        });
+    };
+    let scale = Scale::new(*times.start(), *times.end(), PATTERN_BUCKETS);
+    let mut miner = Miner::default();
+    let visited = visit(
+        view,
+        &request.filter,
+        Direction::Backward,
+        budget,
+        |rows| lines_of(rows, scale),
+        |lines| {
+            for (line, lines) in lines {
+                miner.add(&line, &lines);
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    let mut found = miner.finish();
+    found
+        .patterns
+        .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| b.last.cmp(&a.last)));
+    let has_more = found.patterns.len() > request.limit;
+    found.patterns.truncate(request.limit);
+    let warnings = if found.total == 0 && !visited.is_partial {
+        warnings::of_empty(view, &request.filter, budget)?
+    } else {
+        Vec::new()
+    };
+    Ok(Patterns {
+        has_more,
+        start: scale.start(),
+        bucket_micros: scale.bucket_micros(),
+        is_partial: visited.is_partial,
+        scanned: visited.scanned,
+        unreadable: visited.unreadable,
+        warnings,
+        ..found
+    })
+}
+
+/// The times that the buckets cover: those of the filter, else those of the blocks that may match, as far as they can be right.
+fn times(view: &View, filter: &Filter, budget: &Budget) -> Option<RangeInclusive<Micros>> {
+    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let bounds = filter.time_bounds();
+    let plausible = Micros::plausible(Micros::now());
+    let from = bounds.start.unwrap_or(*plausible.start());
+    let to = bounds.end.map_or(*plausible.end(), |end| end.plus(-1));
+    let (earliest, latest) = plan.times_within(&(from..=to.max(from)))?;
+    let first = bounds.start.unwrap_or(earliest);
+    let last = bounds.end.map_or(latest, |end| end.plus(-1));
+    Some(first..=last.max(first))
+}
+
+/// The different masked lines of a block.
+fn lines_of(rows: &MatchedRows<'_>, scale: Scale) -> Result<Vec<(String, Lines)>, store::Error> {
+    let messages = rows.messages()?;
+    let (ids, times, levels) = (rows.ids()?, rows.timestamps()?, rows.levels()?);
+    let mut numbers: HashMap<String, usize, RandomState> = HashMap::default();
+    let mut lines: Vec<Lines> = Vec::new();
+    let mut masked = String::new();
+    let columns = ids.iter().zip(times).zip(levels);
+    for (index, ((id, time), level)) in columns.enumerate() {
+        mask(messages.get(index), &mut masked);
+        let number = if let Some(number) = numbers.get(&masked) {
+            *number
+        } else {
+            numbers.insert(masked.clone(), lines.len());
+            lines.push(Lines::new(*time));
+            lines.len() - 1
+        };
+        if let Some(lines) = lines.get_mut(number) {
+            lines.add_row(Id(*id), *time, level.index(), scale.bucket(*time));
+        }
+    }
+    let mut lines: Vec<Option<Lines>> = lines.into_iter().map(Some).collect();
+    let with_lines = |(line, number): (String, usize)| Some((line, lines.get_mut(number)?.take()?));
+    Ok(numbers.into_iter().filter_map(with_lines).collect())
+}

@@ -1,7 +1,7 @@
 //! Times of queries over a seeded store, in this process: the first run, the best, the median, and the median of the processor
 //! time, which neighbours on the machine do not move much; and the most memory of its own that a query had.
 //!
-//! `cargo bench --bench query -- 1000000` makes a store of so many rows under `target/` when it is not there yet, and prints one
+//! `cargo bench --bench query -- 1000000` makes a store of this many rows under `target/` when it is not there yet, and prints one
 //! line a query. A second number names the runs of each, a word picks queries by name.
 
 #[path = "../tools/bench/src/generate.rs"]
@@ -92,6 +92,18 @@ fn main() {
             values.expect("values").values.len().to_string()
         },
     );
+    time("keys of the metadata, whole store", runs.min(3), &|| {
+        let keys = query::field_keys(&view, &all, 50, &budget);
+        keys.expect("keys").keys.len().to_string()
+    });
+    time("patterns, whole store", runs.min(3), &|| {
+        let request = query::PatternsRequest {
+            filter: all.clone(),
+            limit: 50,
+        };
+        let found = query::patterns(&view, &request, &budget).expect("patterns");
+        format!("{} of {}", found.patterns.len(), found.total)
+    });
 }
 
 fn pages(rows: u64) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
@@ -135,6 +147,22 @@ fn pages(rows: u64) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
             vec![("search", "[a-z]+_[0-9a-f]{6,}q"), ("regex", "true")],
         ),
         ("part of a uuid, whole store", vec![("search", "9c4e-4a7")]),
+        (
+            "absent uuid, whole store",
+            vec![("search", "5f0c9a1e-7b32-4d68-9e01-c4a8b2d7f613")],
+        ),
+        (
+            "absent 12 characters of one, whole store",
+            vec![("search", "4d68-9e01-c4")],
+        ),
+        (
+            "expression of texts and fields, newest 100",
+            vec![("q", "(timeout OR refused) -source:docker:* level>=warn")],
+        ),
+        (
+            "expression, rare field in an OR, whole store",
+            vec![("q", "container:absent* OR zzqqxyabsent")],
+        ),
         (
             "where=container=, newest 100",
             vec![("where", "container=zookeeper")],

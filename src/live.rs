@@ -1,12 +1,12 @@
-//! The newest records and who waits for more.
+//! The newest records, and the subscribers that wait for more.
 //!
-//! A committed batch goes into a ring and into the bounded queue of each subscriber, whatever its filter: a filter may hold a regex
-//! that takes milliseconds for each record, so it runs where the subscriber is polled and never on the writer's thread. A subscriber
-//! that does not keep up loses records, is told which ids, and never holds up the writer. There is no async runtime in here: a
-//! subscriber that polls leaves a waker.
+//! A committed batch goes into a ring and into the bounded queue of each subscriber, whatever its filter: a filter may hold a
+//! regex that takes milliseconds for each record, so it runs where the subscriber is polled and never on the writer's thread. A
+//! subscriber that does not keep up loses records, gets a gap with their ids, and never blocks the writer. No async runtime is
+//! needed: a subscriber that polls leaves a waker.
 //!
-//! The ids of the records that are published are contiguous, so that a subscriber can say where the store must be read up to:
-//! below [`Subscription::first_id`] the store, from there on the subscription, nothing twice and nothing left out.
+//! The ids of the records that are published are contiguous, so that a reader can combine the store and a subscription: records
+//! below [`Subscription::first_id`] come from the store, all others from the subscription, each exactly once.
 
 use crate::query::Filter;
 use crate::record::{Id, Key, Metadata, StoredRecord};
@@ -16,29 +16,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// Memory of the ring, so that neither few huge records nor many with much metadata fill a small machine. A reader who wants
-/// more than it holds gets it from the store.
+/// Memory of the ring, in bytes, since a few huge records, or many with much metadata, would fill a small machine. Older records
+/// are read from the store.
 const RING_BYTES_MAX: usize = 4 << 20;
-/// Memory of one subscriber's queue. Most records in it are in the ring too and shared; these are those that no longer are.
+/// Memory of one subscriber's queue. Records that are in the ring as well are shared with it.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
-/// What a record takes beside its texts and its metadata, about: the structure, the counters of its `Arc`, its place in a queue.
+/// Approximate memory of a record without its texts and metadata: the structure, the counters of its `Arc`, its slot in a queue.
 const RECORD_BYTES: usize = 192;
-/// A node of the B-tree that a map within metadata is, with its eleven entries.
+/// Memory of one B-tree node with its eleven entries: maps within metadata are B-trees.
 const NODE_BYTES: usize = 640;
 const NODE_ENTRIES: usize = 11;
 
 /// A ring of the newest records, fanned out to subscribers; cheap to clone.
 #[derive(Clone)]
 pub struct Live {
-    shared: Arc<Shared>,
+    shared: Arc<LiveState>,
 }
 
-/// What a subscriber gets.
+/// An event for a subscriber.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A record that its filter matches.
     Record(Arc<StoredRecord>),
-    /// It was too slow: all records with these ids were left out. Nobody has matched them; the store tells which of them match.
+    /// The subscriber was too slow: all records with these ids were dropped, whether or not they match its filter. They can be
+    /// read from the store.
     Gap {
         /// The first of them.
         from: Id,
@@ -47,8 +48,7 @@ pub enum Event {
     },
 }
 
-/// Events that were taken from a subscription, their records not matched yet: matching may take long, and can be done on another
-/// thread.
+/// Events of a subscription whose records are not filtered yet: filtering may take long, and can be done on another thread.
 pub struct Unmatched {
     events: Vec<Event>,
     filter: Arc<Filter>,
@@ -79,14 +79,14 @@ impl fmt::Debug for Unmatched {
 pub struct Subscription {
     first_id: Id,
     filter: Arc<Filter>,
-    /// What the ring held when it was made; not filtered yet.
+    /// Records of the ring at the time of the subscription, not filtered yet.
     backlog: VecDeque<Arc<StoredRecord>>,
     member: Arc<Member>,
-    shared: Arc<Shared>,
+    shared: Arc<LiveState>,
 }
 
 impl Live {
-    /// Keeps the newest `ring_rows` (and at most 4 MiB of them). `next_id`: the id the store gives next.
+    /// Keeps the newest `ring_rows` (and at most 4 MiB of them). `next_id` is the id that the store will assign next.
     #[must_use]
     pub fn new(ring_rows: usize, next_id: Id) -> Self {
         let hub = Hub {
@@ -100,21 +100,22 @@ impl Live {
             is_closed: false,
         };
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(LiveState {
                 hub: Mutex::new(hub),
                 subscribers: AtomicUsize::new(0),
             }),
         }
     }
 
-    /// Hands committed records on, in the order of their ids; never blocks on a subscriber, and runs nothing that one asked for.
+    /// Publishes committed records, in the order of their ids. Never blocks on a subscriber, and never runs a subscriber's
+    /// filter.
     pub fn publish(&self, records: &[Arc<StoredRecord>]) {
         if records.is_empty() {
             return;
         }
         let weighed = records.iter().map(Weighed::new);
         let weighed: Vec<Weighed> = weighed.collect();
-        // the members are served under the lock: two publishers must not overtake each other on the way to a queue
+        // the queues are filled under the lock, so that two publishers cannot overtake each other
         let mut hub = lock(&self.shared.hub);
         let wakers: Vec<Waker> = hub
             .members
@@ -128,8 +129,8 @@ impl Live {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// From now on. `after`: what the subscriber has already, be it ahead of what is published; what the ring still holds beyond it
-    /// comes first. `queue_rows`: how many records may wait, one at least.
+    /// Subscribes to records from now on. With `after`, the last id that the subscriber has, newer records of the ring come
+    /// first; `after` may be ahead of the published records. `queue_rows` is the maximum number of waiting records, at least one.
     #[must_use]
     pub fn subscribe(&self, filter: Filter, after: Option<Id>, queue_rows: usize) -> Subscription {
         let mut hub = lock(&self.shared.hub);
@@ -137,7 +138,7 @@ impl Live {
             Some(Id(after)) => hub.ring.beyond(after),
             None => VecDeque::new(),
         };
-        // who read the store may be ahead: records are in it a moment before they are published
+        // a reader of the store may be ahead: the store has records a moment before they are published
         let next = hub
             .ring
             .next_id
@@ -162,13 +163,13 @@ impl Live {
         }
     }
 
-    /// How many subscribe: while somebody waits, collectors poll faster.
+    /// The number of subscribers. Collectors poll faster while there are any.
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.shared.subscribers.load(Ordering::Relaxed)
     }
 
-    /// Ends every subscription, also later ones, once it has handed out what waits.
+    /// Ends every subscription, including later ones, after its waiting records have been taken.
     pub fn close(&self) {
         let mut hub = lock(&self.shared.hub);
         hub.is_closed = true;
@@ -194,14 +195,13 @@ impl fmt::Debug for Live {
 }
 
 impl Subscription {
-    /// Everything with this id or above comes through the subscription; what lies between `after` and it must be read from
-    /// the store.
+    /// The first id of the subscription. Records between `after` and this id must be read from the store.
     #[must_use]
     pub fn first_id(&self) -> Id {
         self.first_id
     }
 
-    /// The next event, matched on the thread that polls; `None` at the end.
+    /// The next event, filtered on the polling thread; `None` at the end.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
             let unmatched = match self.poll_unmatched(context, 1, usize::MAX) {
@@ -267,8 +267,8 @@ impl Drop for Subscription {
     }
 }
 
-/// What all handles and subscriptions share.
-struct Shared {
+/// State that all handles and subscriptions share.
+struct LiveState {
     hub: Mutex<Hub>,
     subscribers: AtomicUsize,
 }
@@ -279,7 +279,7 @@ struct Hub {
     is_closed: bool,
 }
 
-/// A record and the memory that it takes, which is looked at once for the ring and all queues.
+/// A record and its memory, computed once for the ring and all queues.
 struct Weighed {
     record: Arc<StoredRecord>,
     bytes: usize,
@@ -306,7 +306,7 @@ impl Ring {
     fn push(&mut self, weighed: Weighed) {
         let Id(id) = weighed.record.id;
         if id != self.next_id {
-            // what came in between was never published: only the store has it
+            // records in between were never published: only the store has them
             self.rows.clear();
             self.bytes = 0;
         }
@@ -332,14 +332,14 @@ impl Ring {
 
 /// A subscriber as the publisher sees it.
 struct Member {
-    /// What comes before it the subscriber has.
+    /// Earlier records are not offered: the subscriber has them.
     first_id: Id,
     rows_max: usize,
     queue: Mutex<Queue>,
 }
 
 impl Member {
-    /// Queues the records; gives the waker of a subscriber that waits for them.
+    /// Queues the records, and returns the waker of a waiting subscriber.
     fn offer(&self, records: &[Weighed]) -> Option<Waker> {
         let mut new = records
             .iter()
@@ -354,14 +354,14 @@ impl Member {
     }
 }
 
-/// Records that wait, and gaps between them where there was no room.
+/// Waiting records, with gaps where the queue was full.
 #[derive(Default)]
 struct Queue {
     events: VecDeque<Event>,
-    /// Records among them.
+    /// The number of records among them.
     rows: usize,
     bytes: usize,
-    /// There was no room, and not enough has been taken since.
+    /// The queue was full, and has not been emptied far enough since.
     is_behind: bool,
     is_closed: bool,
     waker: Option<Waker>,
@@ -370,7 +370,7 @@ struct Queue {
 impl Queue {
     fn push(&mut self, weighed: &Weighed, rows_max: usize) {
         let Weighed { record, bytes } = weighed;
-        // a record that is larger than the whole queue may wait alone, or it could never be seen
+        // a record larger than the whole queue is accepted when the queue is empty; otherwise it could never be delivered
         let has_room = self.rows < rows_max && self.bytes + *bytes <= QUEUE_BYTES_MAX;
         if !self.is_behind && (has_room || self.rows == 0) {
             self.rows += 1;
@@ -394,7 +394,7 @@ impl Queue {
             self.rows -= 1;
             self.bytes -= bytes_of(record);
         }
-        // a subscriber that is behind gets one long gap rather than many short ones: it has caught up at half a queue
+        // one long gap is better than many short ones: records are accepted again once the queue is half empty
         if self.rows <= rows_max / 2 && self.bytes <= QUEUE_BYTES_MAX / 2 {
             self.is_behind = false;
         }
@@ -402,26 +402,26 @@ impl Queue {
     }
 }
 
-/// What a record takes in memory, about.
+/// Approximate memory of a record.
 fn bytes_of(record: &StoredRecord) -> usize {
     let record = &record.record;
     let texts = allocated(record.message.len()) + allocated(record.source.as_str().len());
     RECORD_BYTES + texts + metadata_bytes(&record.metadata)
 }
 
-/// The same of metadata, whose pairs stand in one piece; a key that is the program's own takes no memory, which is not asked.
+/// Approximate memory of metadata, whose pairs are in one allocation. Keys are counted as if each were allocated.
 fn metadata_bytes(metadata: &Metadata) -> usize {
     let pairs = metadata.iter();
     let texts = pairs.map(|(key, value)| allocated(key.len()) + json_bytes(value));
     allocated(metadata.len() * size_of::<(Key, serde_json::Value)>()) + texts.sum::<usize>()
 }
 
-/// The same of a map; the depth of metadata is bounded where it comes in.
+/// Approximate memory of a map. The depth of metadata is bounded when it is read.
 fn map_bytes(map: &serde_json::Map<String, serde_json::Value>) -> usize {
     let nodes = match map.len() {
         0 => 0,
         1..=NODE_ENTRIES => 1,
-        // nodes that were filled in order and then cut are half full
+        // nodes that are filled in ascending order and then split are half full
         entries => 1 + entries / (NODE_ENTRIES / 2 + 1),
     };
     let texts = map
@@ -430,7 +430,7 @@ fn map_bytes(map: &serde_json::Map<String, serde_json::Value>) -> usize {
     nodes * NODE_BYTES + texts.sum::<usize>()
 }
 
-/// The same of a JSON value beside its own place.
+/// Approximate memory of a JSON value, without the value's own slot.
 fn json_bytes(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::String(text) => allocated(text.len()),
@@ -443,7 +443,7 @@ fn json_bytes(value: &serde_json::Value) -> usize {
     }
 }
 
-/// What the allocator takes for so many bytes: a header, in steps of 16.
+/// The size of an allocation of this many bytes: with a header, rounded up to 16.
 fn allocated(bytes: usize) -> usize {
     match bytes {
         0 => 0,
@@ -451,7 +451,7 @@ fn allocated(bytes: usize) -> usize {
     }
 }
 
-/// A panic of another thread leaves whole records in the queues: going on is right.
+/// A poisoned lock is safe to use: every update leaves the queues consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_arrives_through_the_filter() {
+    fn published_records_arrive_filtered() {
         let live = Live::new(100, Id(5));
         let mut all = live.subscribe(Filter::default(), None, 10);
         let mut errors = live.subscribe(errors(), None, 10);
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_ahead_gets_nothing_twice() {
+    fn a_subscriber_that_is_ahead_gets_no_record_twice() {
         let live = Live::new(100, Id(5));
         let mut ahead = live.subscribe(Filter::default(), Some(Id(7)), 2);
         assert_eq!(ahead.first_id(), Id(8));
@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_gives_what_it_still_holds() {
+    fn a_subscription_begins_with_newer_records_of_the_ring() {
         let live = Live::new(4, Id(1));
         live.publish(&records(1..11));
         for (after, first, seen) in [
@@ -552,7 +552,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_subscriber_is_told_what_it_lost() {
+    fn a_slow_subscriber_gets_gaps_with_the_lost_ids() {
         let live = Live::new(100, Id(1));
         let mut slow = live.subscribe(Filter::default(), None, 4);
         live.publish(&records(1..11));
@@ -567,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_names_all_ids_that_were_left_out_since_nobody_has_matched_them() {
+    fn a_gap_covers_all_dropped_ids_whether_or_not_they_match() {
         let live = Live::new(100, Id(1));
         let mut slow = live.subscribe(errors(), None, 2);
         live.publish(&records(1..13));
@@ -620,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_ends_after_what_waits() {
+    fn a_closed_subscription_ends_after_its_waiting_records() {
         let live = Live::new(100, Id(1));
         let mut early = live.subscribe(Filter::default(), None, 9);
         live.publish(&records(1..3));
@@ -641,7 +641,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_when_there_is_something() {
+    fn a_waiting_subscriber_is_woken_by_a_record() {
         let live = Live::new(100, Id(1));
         let mut subscription = live.subscribe(errors(), None, 9);
         let flag = Arc::new(Flag(AtomicBool::new(false)));

@@ -1,4 +1,4 @@
-//! Where a page ended, in a form that clients hand back without looking into it.
+//! Opaque cursors: the end of a page.
 
 use crate::record::Id;
 use crate::time::Micros;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::fmt;
 use std::str::FromStr;
 
-/// The last place that was seen. On the wire it is base64: of the id's decimal digits in id order, of `micros:id` in time
+/// The last position that was seen. On the wire it is base64: of the id's decimal digits in id order, of `micros:id` in time
 /// order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cursor {
@@ -57,14 +57,14 @@ impl FromStr for Cursor {
                 )),
             }
         };
-        // one text for each place: what no page ever gave out is garbage
+        // each cursor has exactly one text; all others are refused
         read()
             .filter(|cursor| cursor.to_string() == text)
             .ok_or(CursorError)
     }
 }
 
-/// A text that no page gave out.
+/// A text that is not a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CursorError;
 

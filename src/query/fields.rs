@@ -4,10 +4,10 @@ use crate::query::error::Error;
 use crate::query::expression::values;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::plan::Plan;
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
-use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::sources::warnings;
 use crate::store::{self, Block, FieldIndex, View};
 use serde_json::Value;
@@ -15,11 +15,11 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-/// Memory of the values that are counted: past it new values are left out.
+/// Memory of the counted values: beyond it, new values are not counted.
 const VALUES_BYTES_MAX: usize = 4 << 20;
-/// What a value takes beside its text, about.
+/// Approximate memory of a value without its text.
 const VALUE_BYTES: usize = 64;
-/// What a key takes beside its text, with its examples.
+/// Approximate memory of a key without its text, including its examples.
 const KEY_BYTES: usize = 1_024;
 const EXAMPLES_MAX: usize = 3;
 const EXAMPLE_CHARS_MAX: usize = 80;
@@ -33,11 +33,11 @@ pub struct FieldValues {
     pub has_more: bool,
     /// The budget ended the scan: the counts are of the newest records only.
     pub is_partial: bool,
-    /// How many rows were looked at.
+    /// The number of rows that were read.
     pub scanned: u64,
-    /// How many rows could not be looked at, since their blocks are damaged.
+    /// The number of rows in damaged blocks, which could not be read.
     pub unreadable: u64,
-    /// Why nothing was found, probably; for people.
+    /// Probable reasons for an empty answer, for people.
     pub warnings: Vec<String>,
 }
 
@@ -53,8 +53,8 @@ pub fn field_values(
     values_max: usize,
     budget: &Budget,
 ) -> Result<FieldValues, Error> {
-    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
-    let mut totals = Totals::default();
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let mut totals = ValueTotals::default();
     let outcome = run_scan(
         plan.candidates(Ranking::default(), None),
         budget,
@@ -63,9 +63,9 @@ pub fn field_values(
             if rows.is_whole()
                 && let Some(value) = listed(candidate.block, key)
             {
-                return Ok(Part { scanned: 0, value });
+                return Ok(BlockResult { scanned: 0, value });
             }
-            Ok(Part {
+            Ok(BlockResult {
                 scanned: rows.scanned(),
                 value: count(&rows, key)?,
             })
@@ -129,7 +129,7 @@ fn count(rows: &Rows<'_>, key: &str) -> Result<HashMap<String, u64>, store::Erro
     Ok(counts)
 }
 
-/// The texts of a value; a list that holds one several times has it once.
+/// The different texts of a value.
 fn distinct_texts(value: &Value) -> Vec<Cow<'_, str>> {
     let mut texts: Vec<Cow<'_, str>> = values::values_of(value)
         .iter()
@@ -149,18 +149,18 @@ pub struct FieldKeys {
     pub has_more: bool,
     /// The budget ended the scan: the counts are of the newest records only.
     pub is_partial: bool,
-    /// How many rows were looked at.
+    /// The number of rows that were read.
     pub scanned: u64,
-    /// How many rows could not be looked at, since their blocks are damaged.
+    /// The number of rows in damaged blocks, which could not be read.
     pub unreadable: u64,
-    /// Why nothing was found, probably; for people.
+    /// Probable reasons for an empty answer, for people.
     pub warnings: Vec<String>,
 }
 
 /// A key of the metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldKey {
-    /// The key; of nested objects the path to the value, its keys parted by dots.
+    /// The key; of nested objects the path to the value, with dots between its keys.
     pub key: String,
     /// How many records have it.
     pub count: u64,
@@ -178,14 +178,14 @@ pub fn field_keys(
     keys_max: usize,
     budget: &Budget,
 ) -> Result<FieldKeys, Error> {
-    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = KeyTotals::default();
     let outcome = run_scan(
         plan.candidates(Ranking::default(), None),
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
-            Ok(Part {
+            Ok(BlockResult {
                 scanned: rows.scanned(),
                 value: count_keys(&rows)?,
             })
@@ -302,13 +302,13 @@ impl Sink<HashMap<String, KeyTotal>> for KeyTotals {
 }
 
 #[derive(Default)]
-struct Totals {
+struct ValueTotals {
     counts: HashMap<String, u64>,
     bytes: usize,
     is_cut: bool,
 }
 
-impl Sink<HashMap<String, u64>> for Totals {
+impl Sink<HashMap<String, u64>> for ValueTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }

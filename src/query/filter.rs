@@ -1,4 +1,4 @@
-//! Which records a request asks for: an expression, and what the asker may see at all.
+//! Which records a request asks for: an expression, and the records that the client may see at all.
 
 use crate::query::condition::Condition;
 use crate::query::expression::Expression;
@@ -131,7 +131,7 @@ impl Filter {
         searched.map(|(name, _)| name).collect()
     }
 
-    /// Everything that the asker may see: the access rights alone.
+    /// The access rights alone.
     pub(super) fn narrowings_only(&self) -> Self {
         Self {
             narrowings: self.narrowings.clone(),

@@ -4,11 +4,11 @@ use crate::query::error::Error;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::cache::BlockCache;
-use crate::query::scan::counts::{GroupCounts, Question};
-use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::counts::{CountsKey, GroupCounts};
+use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
-use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::scan::scale::Scale;
 use crate::query::sources::warnings;
 use crate::record::Level;
@@ -18,21 +18,21 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-/// More buckets than that no screen shows.
+/// No screen shows more buckets.
 pub const BUCKETS_MAX: usize = 500;
 
-/// A histogram that is asked for.
+/// A histogram request.
 #[derive(Debug, Clone)]
 pub struct HistogramRequest {
     /// Which records.
     pub filter: Filter,
-    /// How many buckets at most, from 1 to [`BUCKETS_MAX`].
+    /// The maximum number of buckets, from 1 to [`BUCKETS_MAX`].
     pub buckets: usize,
-    /// What is counted apart.
+    /// The groups to count separately.
     pub by: Grouping,
 }
 
-/// What a histogram counts apart.
+/// The groups of a histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Grouping {
     /// Levels.
@@ -49,27 +49,27 @@ pub struct Histogram {
     pub start: Micros,
     /// How long each bucket is.
     pub bucket_micros: i64,
-    /// How many buckets there are; none when no record can match.
+    /// The number of buckets; 0 if no record can match.
     pub buckets: usize,
     /// For each group its name and a count for each bucket. By level: all four, lowest first. By source: in order of name.
     pub series: Vec<(String, Vec<u64>)>,
     /// The sum of all counts.
     pub total: u64,
-    /// How many records no bucket holds, since their time cannot be right: a few of them would stretch the buckets over centuries.
+    /// Records that are in no bucket, since their time is implausible: a few of them would stretch the buckets over centuries.
     pub outside: u64,
     /// The budget ended the scan: the counts are of the newest records only.
     pub is_partial: bool,
-    /// How many rows were looked at.
+    /// The number of rows that were read.
     pub scanned: u64,
-    /// How many rows could not be looked at, since their blocks are damaged.
+    /// The number of rows in damaged blocks, which could not be read.
     pub unreadable: u64,
-    /// Why nothing was found, probably; for people.
+    /// Probable reasons for an empty answer, for people.
     pub warnings: Vec<String>,
 }
 
-/// Counts the records of a filter. The buckets cover the filter's range of time where it has one, else the times of the blocks
-/// that may hold a match, as far as they can be right ([`Micros::plausible`]) if any can; their length is a round one. Without search
-/// and metadata, footers and timestamps answer it.
+/// Counts the records of a filter. The buckets have a round length and cover the time range of the filter if it has one, else the
+/// times of the blocks that may match, restricted to [`Micros::plausible`] times if there are any. Without a condition on texts,
+/// footers and timestamps are enough.
 ///
 /// # Errors
 /// [`Error`] when the store cannot be read.
@@ -78,7 +78,7 @@ pub fn histogram(
     request: &HistogramRequest,
     budget: &Budget,
 ) -> Result<Histogram, Error> {
-    let plan = Plan::new(view, &request.filter, 0..u64::MAX, &budget.cache);
+    let plan = QueryPlan::new(view, &request.filter, 0..u64::MAX, &budget.cache);
     let Some(times) = times(&plan, request) else {
         return Ok(Histogram {
             warnings: warnings::of_empty(view, &request.filter, budget)?,
@@ -87,7 +87,7 @@ pub fn histogram(
     };
     let buckets = request.buckets.clamp(1, BUCKETS_MAX);
     let scale = Scale::new(*times.start(), *times.end(), buckets);
-    let mut totals = Totals {
+    let mut totals = HistogramTotals {
         plan: &plan,
         by: request.by,
         buckets: scale.buckets(),
@@ -108,7 +108,7 @@ pub fn histogram(
         |candidate, scratch| {
             let mut rows = plan.select(candidate, scratch)?;
             let outside = counting.leave_out(candidate, &mut rows)?;
-            Ok(Part {
+            Ok(BlockResult {
                 scanned: rows.scanned(),
                 value: Counted {
                     segment: candidate.place.0,
@@ -142,13 +142,13 @@ pub fn histogram(
 }
 
 /// The times that the buckets of a request cover; `None` when no block can hold a match.
-fn times(plan: &Plan<'_>, request: &HistogramRequest) -> Option<RangeInclusive<Micros>> {
+fn times(plan: &QueryPlan<'_>, request: &HistogramRequest) -> Option<RangeInclusive<Micros>> {
     let times = request.filter.time_bounds();
     let plausible = Micros::plausible(Micros::now());
     let from = times.start.unwrap_or(*plausible.start());
     let to = times.end.map_or(*plausible.end(), |end| end.plus(-1));
     let is_bounded = times.start.is_some() && times.end.is_some();
-    // one end that is asked for may lie beyond the other that is not
+    // a requested end may be beyond the other end, which was not requested
     let (earliest, latest) = if is_bounded || to < from {
         plan.times()?
     } else {
@@ -160,8 +160,8 @@ fn times(plan: &Plan<'_>, request: &HistogramRequest) -> Option<RangeInclusive<M
 }
 
 /// The counts of a block.
-enum Counts {
-    /// All in one bucket, by level as the footer says.
+enum BucketCounts {
+    /// All in one bucket; the counts by level are those of the footer.
     OneBucket {
         bucket: usize,
         levels: [u32; 4],
@@ -170,26 +170,26 @@ enum Counts {
     Groups(Arc<[GroupCounts]>),
 }
 
-/// What was counted in a block.
+/// The counts of a block, with its segment.
 struct Counted {
     segment: usize,
-    counts: Counts,
-    /// Rows that no bucket holds.
+    counts: BucketCounts,
+    /// Rows that are in no bucket.
     outside: u64,
 }
 
 /// How blocks are counted.
 struct Counting<'p> {
-    plan: &'p Plan<'p>,
+    plan: &'p QueryPlan<'p>,
     scale: Scale,
-    /// What the buckets are made for: other times are in none.
+    /// The range of the buckets: other times are in none.
     times: RangeInclusive<Micros>,
     by: Grouping,
     cache: &'p BlockCache,
 }
 
 impl Counting<'_> {
-    /// Takes away the rows that no bucket holds, and counts them.
+    /// Removes the rows that are in no bucket, and returns their number.
     fn leave_out(
         &self,
         candidate: Candidate<'_>,
@@ -206,26 +206,30 @@ impl Counting<'_> {
         Ok((before - rows.len()) as u64)
     }
 
-    fn block(&self, candidate: Candidate<'_>, rows: Rows<'_>) -> Result<Counts, store::Error> {
+    fn block(
+        &self,
+        candidate: Candidate<'_>,
+        rows: Rows<'_>,
+    ) -> Result<BucketCounts, store::Error> {
         if rows.is_empty() {
-            return Ok(Counts::Groups(Arc::default()));
+            return Ok(BucketCounts::Groups(Arc::default()));
         }
         if !rows.is_whole() {
-            return self.rows(candidate, rows).map(Counts::Groups);
+            return self.rows(candidate, rows).map(BucketCounts::Groups);
         }
         let summary = candidate.block.summary();
         let span = self.span(candidate);
         if span.len() == 1 && (self.by == Grouping::Level || summary.source.is_some()) {
-            return Ok(Counts::OneBucket {
+            return Ok(BucketCounts::OneBucket {
                 bucket: span.start,
                 levels: summary.levels,
                 source: summary.source,
             });
         }
-        self.whole(candidate, rows).map(Counts::Groups)
+        self.whole(candidate, rows).map(BucketCounts::Groups)
     }
 
-    /// Counts a block whose every row is meant, once.
+    /// Counts a block of which every row matches; the result is cached.
     fn whole(
         &self,
         candidate: Candidate<'_>,
@@ -233,12 +237,12 @@ impl Counting<'_> {
     ) -> Result<Arc<[GroupCounts]>, store::Error> {
         let (segment, block) = candidate.place;
         let segment = self.plan.segment(segment);
-        // a block of several sources is of a file that still grows, and has changed when the next question comes
+        // a block of several sources belongs to the active file, and will have changed by the next request: it is not cached
         let segment = segment.filter(|_| candidate.block.summary().source.is_some());
         let Some(segment) = segment else {
             return self.rows(candidate, rows);
         };
-        let question = Question {
+        let question = CountsKey {
             block,
             scale: self.scale,
             by_source: self.by == Grouping::Source,
@@ -261,7 +265,7 @@ impl Counting<'_> {
         count_rows(rows, source, self.scale, self.by, span).map(Arc::from)
     }
 
-    /// The buckets that the rows of a block may be in.
+    /// The buckets that the rows of a block can be in.
     fn span(&self, candidate: Candidate<'_>) -> Range<usize> {
         let times = &candidate.block.summary().times;
         self.scale.bucket(*times.start())..self.scale.bucket(*times.end()) + 1
@@ -295,7 +299,7 @@ fn count_rows(
     })
 }
 
-/// Counts each kept row in its bucket, of which those in `span` can have any, and in its group, an index of `groups`.
+/// Counts each kept row in its bucket, which is in `span`, and in its group, an index of `groups`.
 fn tally(
     rows: &Rows<'_>,
     scale: Scale,
@@ -332,8 +336,8 @@ fn tally(
     counted.collect()
 }
 
-struct Totals<'p> {
-    plan: &'p Plan<'p>,
+struct HistogramTotals<'p> {
+    plan: &'p QueryPlan<'p>,
     by: Grouping,
     buckets: usize,
     outside: u64,
@@ -343,7 +347,7 @@ struct Totals<'p> {
     sources: BTreeMap<String, Vec<u64>>,
 }
 
-impl Totals<'_> {
+impl HistogramTotals<'_> {
     /// The totals of a group.
     fn of(&mut self, segment: usize, group: u32) -> Option<&mut Vec<u64>> {
         if self.by == Grouping::Level {
@@ -377,7 +381,7 @@ impl Totals<'_> {
     }
 }
 
-impl Sink<Counted> for Totals<'_> {
+impl Sink<Counted> for HistogramTotals<'_> {
     fn wants(&self, _: Rank) -> bool {
         true
     }
@@ -390,7 +394,7 @@ impl Sink<Counted> for Totals<'_> {
         } = counted;
         self.outside += outside;
         match counts {
-            Counts::OneBucket {
+            BucketCounts::OneBucket {
                 bucket,
                 levels,
                 source,
@@ -405,7 +409,7 @@ impl Sink<Counted> for Totals<'_> {
                     }
                 }
             },
-            Counts::Groups(groups) => {
+            BucketCounts::Groups(groups) => {
                 for part in groups.iter() {
                     let Some(totals) = self.of(segment, part.group) else {
                         continue;

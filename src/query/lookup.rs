@@ -4,10 +4,9 @@ use crate::query::error::Error;
 use crate::record::{Id, StoredRecord};
 use crate::store::View;
 
-/// One record; none when it is pruned or not yet there. Whether the asker may see it is for [`Filter::matches`] to say.
+/// One record; `None` if it was pruned or does not exist yet. Access rights are not checked here: see [`Filter::matches`].
 ///
-/// # Errors
-/// [`Error`] when the store cannot be read: the damage of a block in which the record may have been.
+/// # Errors [`Error`] if the store cannot be read, or if a block that may hold the record is damaged.
 pub fn record(view: &View, id: Id) -> Result<Option<StoredRecord>, Error> {
     let Id(number) = id;
     if !view.ids().contains(&number) {

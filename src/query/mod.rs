@@ -1,8 +1,8 @@
-//! Questions to a store view: pages in any order, counts, and single records, for one model of filter.
+//! Queries on a view of the store: pages in any order, counts, patterns and single records, with one model of filters.
 //!
-//! A filter is laid against the view as a plan. What the footers say of a block (source, levels, times, ids) decides first, then
-//! the bitmap of its 3-grams, then its small columns, then messages, and metadata last. Blocks are taken in the order of the
-//! best record that they can hold, and a page is done when no block that is left can hold a better one than it has.
+//! A filter is an [`Expression`]. It is evaluated block by block: first the footer (source, levels, times, ids), then the indexes
+//! of texts and fields, small columns, messages, and metadata last. Blocks are read in the order of the best record that they can
+//! hold, and a page is complete when no remaining block can hold a better one.
 
 #![cfg_attr(
     not(test),
@@ -38,7 +38,7 @@ pub use error::Error;
 pub use expression::Expression;
 pub use expression::field::{FieldCondition, FieldTest};
 pub use expression::levels::LevelSet;
-pub use expression::positions::Positions;
+pub use expression::positions::MatchPositions;
 pub use expression::quantity::{Comparison, Quantity};
 pub use expression::source_pattern::SourcePattern;
 pub use expression::time_range::TimeRange;

@@ -13,10 +13,10 @@ use crate::query::filter::Filter;
 use crate::query::page::page;
 use crate::query::page::request::PageRequest;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::rows::Rows;
-use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::sources::warnings;
 use crate::record::{Id, Level, Metadata, Source, StoredRecord};
 use crate::store::{self, View};
@@ -38,19 +38,19 @@ const END: &str = "process_end";
 
 const RUN_ID: &str = "run_id";
 
-/// Longer than the name of any run.
+/// No run has a longer name.
 const RUN_ID_BYTES_MAX: usize = 64;
 
-/// Runs that are asked for.
+/// A request for runs.
 #[derive(Debug, Clone)]
 pub struct RunsQuery {
-    /// Of which sources; nothing else of the filter is looked at.
+    /// The sources; all other parts of the filter are ignored.
     pub filter: Filter,
-    /// Only those that ended well, or only those that did not; none of them is going on.
+    /// Only successful runs, or only failed ones; unfinished runs are neither.
     pub success: Option<bool>,
-    /// Where to go on.
+    /// Where to continue.
     pub cursor: Option<RunsCursor>,
-    /// How many at most.
+    /// The maximum number of runs.
     pub limit: usize,
 }
 
@@ -58,9 +58,9 @@ pub struct RunsQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunsPage {
-    /// At most as many as were asked for.
+    /// At most as many as requested.
     pub runs: Vec<Run>,
-    /// Where to go on; none when there is no more.
+    /// Where to continue; `None` if there is no more.
     pub next_cursor: Option<RunsCursor>,
     /// Whether there is more. After a scan that its budget ended: whether there may be more.
     pub has_more: bool,
@@ -85,10 +85,10 @@ pub struct Run {
     /// When it began.
     #[serde(serialize_with = "as_text")]
     pub start: Micros,
-    /// When it ended; none while it goes on.
+    /// When it ended; `None` while it is running.
     #[serde(serialize_with = "as_optional_text")]
     pub end: Option<Micros>,
-    /// How long it took; none while it goes on.
+    /// How long it took; `None` while it is running.
     pub duration_ms: Option<u64>,
     /// What it returned; none when it did not end by itself.
     pub exit_code: Option<i64>,
@@ -96,9 +96,9 @@ pub struct Run {
     pub signal: Option<String>,
     /// What kind of failure it was.
     pub category: Option<String>,
-    /// Whether it ended well; none while it goes on.
+    /// Whether it ended well; `None` while it is running.
     pub success: Option<bool>,
-    /// Whoever kept its log is gone, and how it ended is not known.
+    /// The process that kept its log is gone, so that the outcome is unknown.
     pub interrupted: bool,
     /// Records by `Level::index`.
     #[serde(serialize_with = "by_level")]
@@ -114,10 +114,10 @@ pub struct Run {
 /// The last run that was seen, in a form that clients hand back without looking into it. On the wire it is base64: of the id of
 /// the run's start, or of the run's name when its start was pruned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunsCursor(Place);
+pub struct RunsCursor(RunsPlace);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum RunsPlace {
     /// Behind the run whose start has this id.
     Started(Id),
     /// Behind the run of this name, whose start was pruned.
@@ -127,15 +127,15 @@ enum Place {
 impl RunsCursor {
     /// Behind every run whose start is there: no name comes after this one.
     fn before_pruned() -> Self {
-        Self(Place::Pruned("~".to_owned()))
+        Self(RunsPlace::Pruned("~".to_owned()))
     }
 }
 
 impl fmt::Display for RunsCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = match &self.0 {
-            Place::Started(id) => id.to_string(),
-            Place::Pruned(name) => format!(":{name}"),
+            RunsPlace::Started(id) => id.to_string(),
+            RunsPlace::Pruned(name) => format!(":{name}"),
         };
         f.pad(&STANDARD.encode(plain))
     }
@@ -148,9 +148,9 @@ impl FromStr for RunsCursor {
         let read = || -> Option<Self> {
             let plain = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
             Some(Self(match plain.strip_prefix(':') {
-                Some(name) if name.len() <= RUN_ID_BYTES_MAX => Place::Pruned(name.to_owned()),
+                Some(name) if name.len() <= RUN_ID_BYTES_MAX => RunsPlace::Pruned(name.to_owned()),
                 Some(_) => return None,
-                None => Place::Started(Id(plain.parse().ok()?)),
+                None => RunsPlace::Started(Id(plain.parse().ok()?)),
             }))
         };
         // one text for each place: what no page ever gave out is garbage
@@ -185,8 +185,8 @@ pub fn runs(view: &View, query: &RunsQuery, budget: &Budget) -> Result<RunsPage,
     loop {
         let batch = match next.as_ref().map(|RunsCursor(place)| place) {
             None => lister.started(None)?,
-            Some(Place::Started(id)) => lister.started(Some(*id))?,
-            Some(Place::Pruned(name)) => lister.pruned(name)?,
+            Some(RunsPlace::Started(id)) => lister.started(Some(*id))?,
+            Some(RunsPlace::Pruned(name)) => lister.pruned(name)?,
         };
         let asked = |run: &Run| query.success.is_none_or(|wish| run.success == Some(wish));
         found.extend(batch.runs.into_iter().filter(|(_, run)| asked(run)));
@@ -247,15 +247,15 @@ struct Lister<'a> {
     began: Instant,
 }
 
-/// Some runs, and where to go on behind them.
+/// Some runs, and where to continue.
 #[derive(Default)]
-struct Batch {
+struct RunBatch {
     runs: Vec<(RunsCursor, Run)>,
     next: Option<RunsCursor>,
 }
 
 impl Lister<'_> {
-    /// What is left of the budget.
+    /// The remaining budget.
     fn rest(&self) -> Budget {
         Budget {
             time_max: self.budget.time_max.saturating_sub(self.began.elapsed()),
@@ -274,7 +274,7 @@ impl Lister<'_> {
     }
 
     /// Runs whose start is there, below `after`.
-    fn started(&self, after: Option<Id>) -> Result<Batch, Error> {
+    fn started(&self, after: Option<Id>) -> Result<RunBatch, Error> {
         let request = PageRequest {
             filter: self.of_event(START),
             cursor: after.map(Cursor::Id),
@@ -285,7 +285,7 @@ impl Lister<'_> {
         };
         let starts = page(self.view, &request, &self.rest())?;
         let mut next = match starts.next_cursor {
-            Some(cursor) => Some(RunsCursor(Place::Started(cursor.id()))),
+            Some(cursor) => Some(RunsCursor(RunsPlace::Started(cursor.id()))),
             None => Some(RunsCursor::before_pruned()),
         };
         let ids: Vec<(String, StoredRecord)> = starts
@@ -294,7 +294,7 @@ impl Lister<'_> {
             .filter_map(|start| Some((text(&start.record.metadata, RUN_ID)?, start)))
             .collect();
         let Some((_, first)) = ids.last() else {
-            return Ok(Batch { runs: vec![], next });
+            return Ok(RunBatch { runs: vec![], next });
         };
         let wanted = ids.iter().map(|(name, _)| name.clone()).collect();
         let (mut tallies, whole_from) =
@@ -307,11 +307,11 @@ impl Lister<'_> {
                 next = Some(cursor.clone());
                 break;
             }
-            let cursor = RunsCursor(Place::Started(start.id));
-            let tally = Tally::beginning(start, tallies.remove(&name));
+            let cursor = RunsCursor(RunsPlace::Started(start.id));
+            let tally = RunTally::beginning(start, tallies.remove(&name));
             runs.push((cursor, tally.into_run(name)));
         }
-        Ok(Batch { runs, next })
+        Ok(RunBatch { runs, next })
     }
 
     /// The runs that have a record of this event; `None` when the budget does not last to see them all, as then nothing can be
@@ -325,9 +325,9 @@ impl Lister<'_> {
     }
 
     /// Runs whose start was pruned, with names below `below`.
-    fn pruned(&self, below: &str) -> Result<Batch, Error> {
+    fn pruned(&self, below: &str) -> Result<RunBatch, Error> {
         let Some((ended, started)) = self.names(END)?.zip(self.names(START)?) else {
-            return Ok(Batch::default());
+            return Ok(RunBatch::default());
         };
         let mut pruned: Vec<String> = ended
             .difference(&started)
@@ -340,17 +340,17 @@ impl Lister<'_> {
         let next = pruned.last().filter(|_| is_cut).cloned();
         let wanted: HashSet<String> = pruned.iter().cloned().collect();
         if wanted.is_empty() {
-            return Ok(Batch::default());
+            return Ok(RunBatch::default());
         }
         let (mut tallies, _) = tally(self.view, &self.filter, 0, &wanted, &self.rest())?;
         let runs = pruned.into_iter().filter_map(|name| {
             let tally = tallies.remove(&name)?;
-            let cursor = RunsCursor(Place::Pruned(name.clone()));
+            let cursor = RunsCursor(RunsPlace::Pruned(name.clone()));
             Some((cursor, tally.into_run(name)))
         });
-        Ok(Batch {
+        Ok(RunBatch {
             runs: runs.collect(),
-            next: next.map(|name| RunsCursor(Place::Pruned(name))),
+            next: next.map(|name| RunsCursor(RunsPlace::Pruned(name))),
         })
     }
 }
@@ -362,16 +362,16 @@ fn tally(
     first: u64,
     wanted: &HashSet<String>,
     budget: &Budget,
-) -> Result<(HashMap<String, Tally>, u64), Error> {
-    let plan = Plan::new(view, filter, first..u64::MAX, &budget.cache);
-    let mut totals = Totals::default();
+) -> Result<(HashMap<String, RunTally>, u64), Error> {
+    let plan = QueryPlan::new(view, filter, first..u64::MAX, &budget.cache);
+    let mut totals = RunTotals::default();
     let ranking = Ranking::default();
     let outcome = run_scan(
         plan.candidates(ranking, None),
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
-            Ok(Part {
+            Ok(BlockResult {
                 scanned: rows.scanned(),
                 value: tally_block(&plan, candidate, rows, wanted)?,
             })
@@ -385,11 +385,11 @@ fn tally(
 }
 
 fn tally_block(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     candidate: Candidate<'_>,
     mut rows: Rows<'_>,
     wanted: &HashSet<String>,
-) -> Result<Vec<(String, Tally)>, store::Error> {
+) -> Result<Vec<(String, RunTally)>, store::Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -428,12 +428,12 @@ struct RunColumns<'v> {
 
 impl RunColumns<'_> {
     /// What `rows` say of their run, which all have this metadata.
-    fn tally(&self, rows: &[u32], metadata: &Metadata) -> Option<Tally> {
+    fn tally(&self, rows: &[u32], metadata: &Metadata) -> Option<RunTally> {
         let event = metadata.get("event_type").and_then(Value::as_str);
-        let mut total: Option<Tally> = None;
+        let mut total: Option<RunTally> = None;
         for row in rows.iter().map(|row| *row as usize) {
             let (id, time) = (Id(*self.ids.get(row)?), *self.times.get(row)?);
-            let tally = total.get_or_insert(Tally {
+            let tally = total.get_or_insert(RunTally {
                 source: self.names.get(*self.sources.get(row)? as usize)?.clone(),
                 counts: [0; 4],
                 ids: id..=id,
@@ -451,9 +451,9 @@ impl RunColumns<'_> {
     }
 }
 
-/// What is known of a run.
+/// Facts about a run.
 #[derive(Debug)]
-struct Tally {
+struct RunTally {
     source: Source,
     counts: [u64; 4],
     ids: RangeInclusive<Id>,
@@ -462,7 +462,7 @@ struct Tally {
     end: Option<(Micros, Metadata)>,
 }
 
-impl Tally {
+impl RunTally {
     /// What is known of a run that began with `start`, which may not have been among the records that were looked at.
     fn beginning(start: StoredRecord, looked_at: Option<Self>) -> Self {
         let StoredRecord { id, record } = start;
@@ -539,14 +539,14 @@ impl Tally {
 }
 
 #[derive(Default)]
-struct Totals(HashMap<String, Tally>);
+struct RunTotals(HashMap<String, RunTally>);
 
-impl Sink<Vec<(String, Tally)>> for Totals {
+impl Sink<Vec<(String, RunTally)>> for RunTotals {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, tallies: Vec<(String, Tally)>) {
+    fn take(&mut self, tallies: Vec<(String, RunTally)>) {
         for (name, tally) in tallies {
             let total = match self.0.remove(&name) {
                 Some(before) => before.with(tally),

@@ -3,11 +3,11 @@
 use crate::query::error::Error;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::cache::Columns;
-use crate::query::scan::plan::Plan;
+use crate::query::scan::cache::BlockColumns;
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::rows::{MetadataOf, RowParts};
-use crate::query::scan::run::{Part, Sink, run_scan};
+use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::record::{Level, Metadata, Source};
 use crate::store::{self, Block, Messages, View};
 use crate::time::Micros;
@@ -42,7 +42,7 @@ pub fn visit<T: Send>(
     work: impl Fn(&MatchedRows<'_>) -> Result<T, store::Error> + Sync,
     take: impl FnMut(T) -> ControlFlow<()> + Send,
 ) -> Result<Visit, Error> {
-    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let ranking = Ranking {
         order: Order::Id,
         direction,
@@ -58,7 +58,7 @@ pub fn visit<T: Send>(
             let rows = plan.select(candidate, scratch)?;
             let scanned = rows.scanned();
             if rows.is_empty() {
-                return Ok(Part {
+                return Ok(BlockResult {
                     scanned,
                     value: None,
                 });
@@ -66,7 +66,7 @@ pub fn visit<T: Send>(
             let segment = plan.segment(candidate.place.0);
             let names = segment.map_or(&[][..], |segment| segment.sources());
             let matched = MatchedRows::new(rows.into_parts(), names);
-            Ok(Part {
+            Ok(BlockResult {
                 scanned,
                 value: Some(work(&matched)?),
             })
@@ -104,7 +104,7 @@ pub struct MatchedRows<'b> {
     names: &'b [Source],
     /// Which rows of the block.
     indexes: Vec<u32>,
-    cached: Option<Arc<Columns>>,
+    cached: Option<Arc<BlockColumns>>,
     /// All messages of the block, where the filter read them.
     text: RefCell<Option<Vec<u8>>>,
     ids: OnceCell<Vec<u64>>,
@@ -145,7 +145,7 @@ impl<'b> MatchedRows<'b> {
     /// # Errors
     /// [`store::Error`] when the column cannot be read; so do all columns.
     pub fn ids(&self) -> Result<&[u64], store::Error> {
-        let of_cached = |cached: &Columns| self.of_rows(&cached.ids);
+        let of_cached = |cached: &BlockColumns| self.of_rows(&cached.ids);
         self.column(&self.ids, of_cached, || self.block.ids())
     }
 
@@ -154,7 +154,7 @@ impl<'b> MatchedRows<'b> {
     /// # Errors
     /// As [`Self::ids`].
     pub fn timestamps(&self) -> Result<&[Micros], store::Error> {
-        let of_cached = |cached: &Columns| self.of_rows(&cached.times);
+        let of_cached = |cached: &BlockColumns| self.of_rows(&cached.times);
         self.column(&self.timestamps, of_cached, || self.block.timestamps())
     }
 
@@ -163,7 +163,7 @@ impl<'b> MatchedRows<'b> {
     /// # Errors
     /// As [`Self::ids`].
     pub fn levels(&self) -> Result<&[Level], store::Error> {
-        let of_cached = |cached: &Columns| self.of_rows(&cached.levels);
+        let of_cached = |cached: &BlockColumns| self.of_rows(&cached.levels);
         self.column(&self.levels, of_cached, || self.block.levels())
     }
 
@@ -216,7 +216,7 @@ impl<'b> MatchedRows<'b> {
     fn column<'c, T: Copy>(
         &self,
         cell: &'c OnceCell<Vec<T>>,
-        of_cached: impl FnOnce(&Columns) -> Vec<T>,
+        of_cached: impl FnOnce(&BlockColumns) -> Vec<T>,
         read: impl FnOnce() -> Result<Vec<T>, store::Error>,
     ) -> Result<&'c [T], store::Error> {
         fill(cell, || match &self.cached {
@@ -233,7 +233,7 @@ impl<'b> MatchedRows<'b> {
 }
 
 enum Texts {
-    Cached(Arc<Columns>),
+    Cached(Arc<BlockColumns>),
     Read(Messages),
 }
 

@@ -1,4 +1,4 @@
-//! Extra facts about a record: an object of JSON whose pairs stand side by side.
+//! Extra facts about a record: a JSON object, stored as a list of pairs.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Index;
 
-/// Names a fact. Most are words of the program itself and take no memory.
+/// The name of a fact. Most are constants of the program and need no allocation.
 pub type Key = Cow<'static, str>;
 
 /// Extra facts about a record: a JSON object, in the order of its keys, kept as CBOR on disk.
 ///
-/// A record's facts are made at one go, gone over a few times and dropped, a dozen or two of them: a row of pairs takes one
-/// allocation for that where a tree takes one for each key and each node.
+/// A record has a dozen or two facts, which are created together, read a few times and dropped. A list of pairs needs one
+/// allocation; a tree would need one for each key and node.
 #[derive(Clone, Default, PartialEq)]
 pub struct Metadata {
     /// In ascending order of their keys, each key once.
@@ -27,8 +27,8 @@ impl Metadata {
         Self { pairs: Vec::new() }
     }
 
-    /// These facts. Of several with one key the last counts, as in JSON. Takes no longer for being out of order than sorting does,
-    /// so that many facts which someone else chose are best handed over together.
+    /// Metadata of these pairs. If a key occurs several times, the last pair wins, as in JSON. The pairs may be in any order:
+    /// sorting them once is cheaper than inserting many one by one.
     #[must_use]
     pub fn of_pairs(mut pairs: Vec<(Key, Value)>) -> Self {
         if !is_ascending(&pairs) {
@@ -44,13 +44,13 @@ impl Metadata {
         Self { pairs }
     }
 
-    /// The same of pairs whose keys ascend.
+    /// Metadata of pairs whose keys ascend.
     pub(crate) fn of_sorted(pairs: Vec<(Key, Value)>) -> Self {
         debug_assert!(is_ascending(&pairs), "{pairs:?}");
         Self { pairs }
     }
 
-    /// How many facts there are, those inside others not counted.
+    /// The number of facts; nested facts are not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.pairs.len()
@@ -62,27 +62,27 @@ impl Metadata {
         self.pairs.is_empty()
     }
 
-    /// What stands under `key`.
+    /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         let (_, value) = self.pairs.get(self.find(key).ok()?)?;
         Some(value)
     }
 
-    /// The same, to be changed.
+    /// The value of `key`, mutable.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let place = self.find(key).ok()?;
         let (_, value) = self.pairs.get_mut(place)?;
         Some(value)
     }
 
-    /// Whether something stands under `key`.
+    /// Whether there is a value for `key`.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
         self.find(key).is_ok()
     }
 
-    /// Puts `value` under `key` and returns what stood there.
+    /// Sets `key` to `value` and returns the previous value.
     pub fn insert(&mut self, key: impl Into<Key>, value: impl Into<Value>) -> Option<Value> {
         let (key, value) = (key.into(), value.into());
         match self.find(&key) {
@@ -97,7 +97,7 @@ impl Metadata {
         }
     }
 
-    /// Takes out what stands under `key`.
+    /// Removes `key` and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let place = self.find(key).ok()?;
         let (_, value) = self.pairs.remove(place);
@@ -109,7 +109,7 @@ impl Metadata {
         self.pairs.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// The same, values to be changed.
+    /// Every key with its value, mutable.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Value)> {
         self.pairs.iter_mut().map(|(key, value)| (&*key, value))
     }
@@ -134,7 +134,7 @@ fn is_ascending(pairs: &[(Key, Value)]) -> bool {
     pairs.is_sorted_by(|(a, _), (b, _)| a < b)
 }
 
-/// What stands under a key, null where nothing does.
+/// The value of a key; null if there is none.
 impl Index<&str> for Metadata {
     type Output = Value;
 
@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-        // what a length promises must not cost memory before it is there
+        // a declared length must not allocate memory before the data has arrived
         let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(0).min(ROOM_MAX));
         while let Some((key, value)) = map.next_entry::<String, Value>()? {
             pairs.push((Key::Owned(key), value));
@@ -217,7 +217,7 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 }
 
-/// Pairs for which room is made at once.
+/// The maximum number of pairs to allocate in advance.
 const ROOM_MAX: usize = 64;
 
 #[cfg(test)]
@@ -244,7 +244,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_does_what_a_map_does(steps in prop::collection::vec(step(), 0..60)) {
+        fn behaves_like_a_map(steps in prop::collection::vec(step(), 0..60)) {
             let (mut metadata, mut map) = (Metadata::new(), Map::new());
             for step in steps {
                 match step {
@@ -274,7 +274,7 @@ mod tests {
         }
 
         #[test]
-        fn pairs_in_any_order_are_what_a_map_makes_of_them(pairs in prop::collection::vec(("[a-c]{0,2}", any::<u8>()), 0..20)) {
+        fn pairs_in_any_order_give_the_same_as_a_map(pairs in prop::collection::vec(("[a-c]{0,2}", any::<u8>()), 0..20)) {
             let metadata: Metadata = pairs.iter().cloned().collect();
             let map: Map<_, _> = pairs.into_iter().map(|(key, value)| (key, value.into())).collect();
             prop_assert_eq!(Value::from(metadata), Value::Object(map));

@@ -1,4 +1,4 @@
-//! The waist: the one type that flows from every source to every reader.
+//! The record: the one type that flows from every source to every reader.
 
 mod metadata;
 
@@ -13,25 +13,24 @@ use std::sync::Arc;
 /// One thing that happened, as a collector saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// When it happened, by the clock of whoever logged it.
+    /// When it happened, by the clock of its source.
     pub timestamp: Micros,
     /// Who logged it.
     pub source: Source,
     /// How bad it is.
     pub level: Level,
-    /// The text. What was not UTF-8 stands as U+FFFD here and whole, as base64, in
-    /// `metadata.message_base64`.
+    /// The text. Bytes that are not UTF-8 are replaced by U+FFFD; the original is in `metadata.message_base64`, as base64.
     pub message: String,
     /// Everything else that is known.
     pub metadata: Metadata,
 }
 
 impl Record {
-    /// What it takes in memory, about; cheap enough to be asked of each.
+    /// Approximate memory of the record; cheap to compute.
     pub(crate) fn bytes_about(&self) -> usize {
-        /// The structure and what its texts take beside their bytes.
+        /// The structure and the overhead of its texts.
         const OWN: usize = 192;
-        /// A short value, a key that is not the program's own, each allocated, and their place among the others.
+        /// A short value and its key, each allocated, and their slot in the list.
         const FIELD: usize = 110;
         let long: usize = self.metadata.values().map(long_text_bytes).sum();
         OWN + self.message.len() + self.metadata.len() * FIELD + long
@@ -39,7 +38,7 @@ impl Record {
 }
 
 impl Record {
-    /// Cuts the message, and leaves out what of the metadata is long. Says so in the metadata.
+    /// Truncates the message and removes long metadata, and records both in the metadata.
     pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
         let Self {
             mut message,
@@ -69,12 +68,12 @@ impl Record {
     }
 }
 
-/// As many pairs are kept of metadata that is shortened: more than any program of good will gives.
+/// The number of pairs that shortened metadata keeps; more than well-behaved programs write.
 const FIELDS_SHORT_MAX: usize = 1_024;
 
-/// What a value takes beyond what a short one does.
+/// The memory of a value beyond that of a short one.
 fn long_text_bytes(value: &serde_json::Value) -> usize {
-    /// What is counted for each value anyway.
+    /// Counted for each value anyway.
     const SHORT: usize = 40;
     match value {
         serde_json::Value::String(text) => text.len().saturating_sub(SHORT),
@@ -90,10 +89,10 @@ fn long_text_bytes(value: &serde_json::Value) -> usize {
     }
 }
 
-/// A record that the store holds, under the id by which every surface names it.
+/// A record in the store, with the id by which every interface names it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRecord {
-    /// The record's place in the order of arrival.
+    /// The record's number in the order of arrival.
     pub id: Id,
     /// The record itself.
     pub record: Record,
@@ -113,11 +112,11 @@ impl fmt::Display for Id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Of use to the program's developers.
+    /// For the developers of the program.
     Debug,
-    /// What is normal.
+    /// Normal operation.
     Info,
-    /// What may become a failure.
+    /// A condition that may become a failure.
     Warn,
     /// A failure.
     Error,
@@ -139,7 +138,7 @@ impl Level {
         Self::ALL.get(index).copied()
     }
 
-    /// The word for it on every surface.
+    /// Its name on every interface.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -175,7 +174,7 @@ impl FromStr for Level {
     }
 }
 
-/// A word that is no level.
+/// A word that does not name a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelError {
     found: String,
@@ -193,17 +192,17 @@ impl fmt::Display for LevelError {
 
 impl std::error::Error for LevelError {}
 
-/// The name of who logs: `cloud-init`, `system:ssh`, `docker:web`, `file:nginx`. 1 to
-/// [`Source::LENGTH_MAX`] bytes of UTF-8 without control characters. Cheap to clone.
+/// The name of a log source: `cloud-init`, `system:ssh`, `docker:web`, `file:nginx`. 1 to [`Source::LENGTH_MAX`] bytes of UTF-8
+/// without control characters. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(Arc<str>);
 
 impl Source {
-    /// The kinds of other collectors: no captured command speaks in their place (`format-spec/capture.md`).
+    /// The kinds of other collectors: a captured command cannot use them (`format-spec/capture.md`).
     pub const RESERVED_KINDS: [&str; 6] =
         ["system", "user", "docker", "cloud-init", "file", "sandbox"];
 
-    /// Whether this is the source of another collector than that of captured commands.
+    /// Whether the source belongs to a collector other than that of captured commands.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         let name = self.as_str();
@@ -214,9 +213,8 @@ impl Source {
     /// Unit names and container names end at 255 bytes; the kind and its colon come before them.
     pub const LENGTH_MAX: usize = 300;
 
-    /// A source of this `kind` (`system`, `docker`, ...) and foreign `name`: control characters
-    /// become U+FFFD and what is too long is cut, since a hostile name must not cost its records.
-    /// An empty name leaves the kind alone.
+    /// A source of this `kind` (`system`, `docker`, ...) and foreign `name`: control characters become U+FFFD and a long name is
+    /// truncated, so that no name causes records to be lost. With an empty name, the source is the kind alone.
     #[must_use]
     pub fn new(kind: &str, name: &str) -> Self {
         let mut text = String::with_capacity(kind.len() + 1 + name.len());
@@ -265,7 +263,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A text that is no source name.
+/// A text that is not a valid source name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceError {
     found: String,
@@ -284,13 +282,13 @@ impl fmt::Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
-/// How far a collector has read one of its origins. It is committed with the records that it
-/// covers; after a restart the collector gets it back and goes on from exactly there.
+/// How far a collector has read one of its origins. It is committed with the records that it covers; after a restart the
+/// collector gets it back and continues exactly there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// Which origin: the collector's name, then what it reads (`journal:<file id>`, `file:<path>`).
+    /// The origin: the name of the collector and of the thing that it reads (`journal:<file id>`, `file:<path>`).
     pub origin: String,
-    /// The collector's own note, which only it can read; `None` forgets the origin.
+    /// Opaque data of the collector; `None` removes the origin.
     pub value: Option<Vec<u8>>,
 }
 

@@ -1,6 +1,8 @@
 //! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
 
-use crate::query::{Expression, Grouping, Histogram, Page, Positions, Run, RunsPage, SourcesPage};
+use crate::query::{
+    Expression, Grouping, Histogram, MatchPositions, Page, Run, RunsPage, SourcesPage,
+};
 use crate::record::{Id, Level, Metadata, StoredRecord};
 use crate::server::label::label;
 use crate::time::Micros;
@@ -33,8 +35,8 @@ struct PositionsJson {
     metadata: BTreeMap<String, Vec<(usize, usize)>>,
 }
 
-impl From<Positions> for PositionsJson {
-    fn from(positions: Positions) -> Self {
+impl From<MatchPositions> for PositionsJson {
+    fn from(positions: MatchPositions) -> Self {
         let pairs = |ranges: Vec<Range<usize>>| -> Vec<(usize, usize)> {
             ranges
                 .into_iter()

@@ -10,18 +10,18 @@ const MICROSECONDS_MIN: i64 = 100_000_000_000_000;
 /// Numbers from here on are nanoseconds.
 const NANOSECONDS_MIN: i64 = 100_000_000_000_000_000;
 
-/// Digits of a fraction that count.
+/// The number of digits of a fraction that are used.
 const FRACTION_DIGITS: usize = 6;
 
 impl Micros {
-    /// The time `number` seconds, milliseconds, microseconds or nanoseconds after 1970; the size of the number tells which.
-    /// `None` when the time is outside [`Micros::MIN`] to [`Micros::MAX`].
+    /// The time `number` seconds, milliseconds, microseconds or nanoseconds after 1970; the size of the number determines the
+    /// unit. `None` when the time is outside [`Micros::MIN`] to [`Micros::MAX`].
     #[must_use]
     pub fn from_epoch(number: i64) -> Option<Self> {
         of_parts(number, 0)
     }
 
-    /// The same for a number with a fraction.
+    /// As above, for a number with a fraction.
     #[must_use]
     pub fn from_epoch_float(number: f64) -> Option<Self> {
         let factor = match number.abs() {
@@ -40,7 +40,7 @@ impl Micros {
     }
 }
 
-/// Reads `SECONDS[.FRACTION]` and the same in the smaller units. Nothing has a sign: a negative number is a relative time.
+/// Reads `SECONDS[.FRACTION]` and the same in the smaller units. A sign is not accepted: a negative number is a relative time.
 pub(super) fn parse(text: &str) -> Option<Micros> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -4,40 +4,39 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
-/// A point in time, in microseconds since 1970-01-01T00:00:00Z, from [`Micros::MIN`] to
-/// [`Micros::MAX`]: what RFC 3339 can say in every time zone.
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z, from [`Micros::MIN`] to [`Micros::MAX`]: the range that RFC 3339
+/// can express in every time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Micros(i64);
 
 impl Micros {
     /// 0000-01-01T00:00:00Z.
     pub const MIN: Self = Self(-62_167_219_200_000_000);
-    /// 9999-12-30T22:00:00.999999Z: the last second that is still in the year 9999 wherever it is
-    /// printed.
+    /// 9999-12-30T22:00:00.999999Z: the last second that is in the year 9999 in every time zone.
     pub const MAX: Self = Self(253_402_207_200_999_999);
 
     /// 1990-01-01T00:00:00Z: no record of a system that journald or cloud-init runs on is older.
     pub const PLAUSIBLE_MIN: Self = Self(631_152_000_000_000);
 
-    /// The times that a record can have that was logged by a clock that was set: from 1990 to a day after `now`, for clocks differ.
+    /// The plausible times of a record: from 1990 to one day after `now`, since clocks differ.
     #[must_use]
     pub fn plausible(now: Self) -> RangeInclusive<Self> {
         Self::PLAUSIBLE_MIN..=now.plus(86_400_000_000)
     }
 
-    /// The point `micros` after 1970, moved to the nearest that RFC 3339 can say.
+    /// The time `micros` after 1970, clamped to the range that RFC 3339 can express.
     #[must_use]
     pub fn new(micros: i64) -> Self {
         Self(micros.clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// The same from an unsigned clock, as journal files hold it.
+    /// As `new`, from an unsigned number, as journal files store it.
     #[must_use]
     pub fn from_unsigned(micros: u64) -> Self {
         Self::new(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// The system's clock.
+    /// The current time of the system clock.
     #[must_use]
     pub fn now() -> Self {
         Self::from(SystemTime::now())
@@ -49,7 +48,7 @@ impl Micros {
         self.0
     }
 
-    /// This point, `micros` later (earlier when negative).
+    /// This time plus `micros`, which may be negative.
     #[must_use]
     pub fn plus(self, micros: i64) -> Self {
         Self::new(self.0.saturating_add(micros))
@@ -68,7 +67,7 @@ impl From<SystemTime> for Micros {
     }
 }
 
-/// RFC 3339 in UTC with six digits: texts sort as times do.
+/// RFC 3339 in UTC with six digits: texts sort like times.
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.div_euclid(1_000_000);
@@ -83,7 +82,7 @@ impl fmt::Display for Micros {
     }
 }
 
-/// The Gregorian date `days` after 1970-01-01, in eras of 400 years that begin on a first of March.
+/// The Gregorian date `days` after 1970-01-01, computed in eras of 400 years that begin on March 1.
 fn date_of(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use std::fmt;
 
-/// A time that could not be read.
+/// A text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeError {
     found: String,
@@ -24,7 +24,7 @@ impl Micros {
 }
 
 impl Zone {
-    /// Reads a time. A calendar time that names no zone is of this zone. The forms are
+    /// Reads a time. A calendar time without a zone is in this zone. The forms are
     /// - RFC 3339 with any offset: `2026-02-17T14:30:15.123+02:00`;
     /// - `[WEEKDAY] [DATE] [HH:MM[:SS[.FRACTION]]] [ZONE]` with `DATE` as `YYYY-MM-DD`, `YY-MM-DD`, `today`, `yesterday` or
     ///   `tomorrow`, and `ZONE` as `UTC`, an offset, a name such as `Europe/Berlin`, or this zone's abbreviation such as `CEST`;
@@ -103,7 +103,7 @@ fn calendar(text: &str, now: Micros, zone: &Zone) -> Option<Micros> {
     }
 }
 
-/// Takes the last word, or what follows the time in it, when it is a zone.
+/// Removes the last word, or the part of it after the time, if it is a zone.
 fn named_zone(words: &mut Vec<&str>) -> Option<Zone> {
     let is_alone = words.len() == 1;
     let last = words.last_mut()?;
@@ -178,7 +178,7 @@ fn date(text: &str, today: Date) -> Option<Date> {
     let mut parts = text.split('-');
     let (year_text, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let year = number(year_text)?;
-    // strptime(3): two digits are of 1969 to 2068
+    // strptime(3): two digits are the years 1969 to 2068
     let year = match (year_text.len(), year) {
         (4, year) => year,
         (2, 69..) => 1900 + year,

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minimum_holds_what_is_worse() {
+    fn a_minimum_includes_the_levels_above_it() {
         let set = LevelSet::at_least(Level::Warn);
         assert!(set.contains(Level::Warn) && set.contains(Level::Error));
         assert!(!set.contains(Level::Debug) && !set.contains(Level::Info));

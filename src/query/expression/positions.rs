@@ -16,7 +16,7 @@ const RANGES_MAX: usize = 100;
 /// Where the texts that an expression looks for are, as ranges of bytes that ascend and do not overlap. Negated conditions
 /// have no positions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Positions {
+pub struct MatchPositions {
     /// In the message.
     pub message: Vec<Range<usize>>,
     /// In the strings of the metadata, by their path: keys and places in lists, parted by dots.
@@ -26,8 +26,8 @@ pub struct Positions {
 impl Expression {
     /// Where a record holds the texts that this looks for.
     #[must_use]
-    pub fn positions(&self, record: &Record) -> Positions {
-        let mut positions = Positions::default();
+    pub fn positions(&self, record: &Record) -> MatchPositions {
+        let mut positions = MatchPositions::default();
         self.each_wanted_leaf(&mut |leaf| match leaf {
             Self::Message(search) => {
                 let found = search.positions(&record.message, RANGES_MAX);
@@ -57,7 +57,7 @@ impl Expression {
     }
 }
 
-impl Positions {
+impl MatchPositions {
     /// Metadata nests only as deep as its encoding allows.
     fn add(&mut self, path: &str, value: &Value, search: &Search) {
         match value {
@@ -135,6 +135,6 @@ mod tests {
             positions("path:/api/").metadata.get("path"),
             Some(&vec![1..4])
         );
-        assert_eq!(positions("-disk level:info"), Positions::default());
+        assert_eq!(positions("-disk level:info"), MatchPositions::default());
     }
 }

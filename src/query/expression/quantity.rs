@@ -7,12 +7,12 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantity {
     number: Number,
-    unit: Unit,
+    unit: QuantityUnit,
 }
 
 /// What a quantity counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
+enum QuantityUnit {
     Plain,
     Seconds,
     Bytes,
@@ -98,15 +98,15 @@ impl Quantity {
         if let Some(number) = Number::parse(text) {
             return Some(Self {
                 number,
-                unit: Unit::Plain,
+                unit: QuantityUnit::Plain,
             });
         }
         let (number, unit) = split_unit(text)?;
         let unit = unit.trim_start().to_lowercase();
         if let Some((_, bytes)) = SIZES.iter().find(|(name, _)| *name == unit) {
-            return Some(Self::new(number * bytes, Unit::Bytes));
+            return Some(Self::new(number * bytes, QuantityUnit::Bytes));
         }
-        duration(text).map(|seconds| Self::new(seconds, Unit::Seconds))
+        duration(text).map(|seconds| Self::new(seconds, QuantityUnit::Seconds))
     }
 
     /// The text that was found under `key`, as far as it can be compared with `other`.
@@ -126,7 +126,7 @@ impl Quantity {
                 };
                 let plain = Self {
                     number,
-                    unit: Unit::Plain,
+                    unit: QuantityUnit::Plain,
                 };
                 plain.as_unit_of(other, key)
             }
@@ -140,7 +140,7 @@ impl Quantity {
         self.number.as_float()
     }
 
-    fn new(value: f64, unit: Unit) -> Self {
+    fn new(value: f64, unit: QuantityUnit) -> Self {
         Self {
             number: Number::Float(value),
             unit,
@@ -151,13 +151,15 @@ impl Quantity {
     fn as_unit_of(self, other: &Self, key: &str) -> Option<Self> {
         match (self.unit, other.unit) {
             (own, wanted) if own == wanted => Some(self),
-            (Unit::Plain, Unit::Seconds) => {
+            (QuantityUnit::Plain, QuantityUnit::Seconds) => {
                 let key = key.to_ascii_lowercase();
                 let named = DURATION_KEYS.iter().find(|(end, _)| key.ends_with(end));
                 let seconds = named.map_or(1.0, |(_, seconds)| *seconds);
-                Some(Self::new(self.value() * seconds, Unit::Seconds))
+                Some(Self::new(self.value() * seconds, QuantityUnit::Seconds))
             }
-            (Unit::Plain, Unit::Bytes) => Some(Self::new(self.value(), Unit::Bytes)),
+            (QuantityUnit::Plain, QuantityUnit::Bytes) => {
+                Some(Self::new(self.value(), QuantityUnit::Bytes))
+            }
             _ => None,
         }
     }
@@ -245,20 +247,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parsed(text: &str) -> Option<(f64, Unit)> {
+    fn parsed(text: &str) -> Option<(f64, QuantityUnit)> {
         Quantity::parse(text).map(|quantity| (quantity.value(), quantity.unit))
     }
 
     #[test]
     fn reads_numbers_durations_and_sizes() {
-        assert_eq!(parsed("500"), Some((500.0, Unit::Plain)));
-        assert_eq!(parsed("-1.5e3"), Some((-1500.0, Unit::Plain)));
-        assert_eq!(parsed("1.5s"), Some((1.5, Unit::Seconds)));
-        assert_eq!(parsed("1h30m"), Some((5400.0, Unit::Seconds)));
-        assert_eq!(parsed("1m 2.5s"), Some((62.5, Unit::Seconds)));
-        assert_eq!(parsed("-250ms"), Some((-0.25, Unit::Seconds)));
-        assert_eq!(parsed("10KiB"), Some((10_240.0, Unit::Bytes)));
-        assert_eq!(parsed("5 MB"), Some((5e6, Unit::Bytes)));
+        assert_eq!(parsed("500"), Some((500.0, QuantityUnit::Plain)));
+        assert_eq!(parsed("-1.5e3"), Some((-1500.0, QuantityUnit::Plain)));
+        assert_eq!(parsed("1.5s"), Some((1.5, QuantityUnit::Seconds)));
+        assert_eq!(parsed("1h30m"), Some((5400.0, QuantityUnit::Seconds)));
+        assert_eq!(parsed("1m 2.5s"), Some((62.5, QuantityUnit::Seconds)));
+        assert_eq!(parsed("-250ms"), Some((-0.25, QuantityUnit::Seconds)));
+        assert_eq!(parsed("10KiB"), Some((10_240.0, QuantityUnit::Bytes)));
+        assert_eq!(parsed("5 MB"), Some((5e6, QuantityUnit::Bytes)));
         for text in [
             "", "s", "1x", "inf", "nan", "1s2", "1h30", "--1", "1.2.3", "e5",
         ] {

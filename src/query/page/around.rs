@@ -11,7 +11,7 @@ use crate::query::scan::rank::{Direction, Order};
 use crate::record::{Id, StoredRecord};
 use crate::store::View;
 
-/// The record itself is in the page even when the filter does not mean it, unless the asker may not see its source.
+/// The record itself is on the page even if the filter does not match it, unless the client may not see its source.
 pub(in crate::query) fn page(
     view: &View,
     request: &PageRequest,
@@ -39,7 +39,7 @@ pub(in crate::query) fn page(
             filter: filter.clone(),
             cursor: Some(Cursor::Id(around.id)),
             direction,
-            // a page of none could not say whether there is more
+            // an empty page could not say whether there is more
             limit: room.max(1),
             order: Order::Id,
             around: None,
@@ -60,12 +60,12 @@ pub(in crate::query) fn page(
     })
 }
 
-/// The same for a record that is not kept any more, that is yet to come, and that the asker may not see.
+/// The same text for a record that was pruned, does not exist yet, or may not be seen by the client.
 fn no_record(id: Id) -> String {
     format!("there is no record {id}")
 }
 
-/// Puts the sides together so that the centre stands in the middle; where one side is short, the other gets the room.
+/// Joins both sides with the centre in the middle. If one side is short, the other gets its room.
 fn join(mut ahead: Page, centre: Option<StoredRecord>, mut behind: Page, room: usize) -> Page {
     let half = (room / 2).max(room.saturating_sub(behind.entries.len()));
     ahead.entries.truncate(half);

@@ -1,6 +1,6 @@
 //! The best hits of all blocks so far.
 
-use crate::query::page::block_hits::{BlockHit, Found};
+use crate::query::page::block_hits::{BlockHit, BlockHits};
 use crate::query::page::carried::ByRank;
 use crate::query::scan::rank::Rank;
 use crate::query::scan::run::Sink;
@@ -10,18 +10,18 @@ use crate::query::scan::run::Sink;
 pub(super) struct Hit {
     pub(super) rank: Rank,
     pub(super) row: u32,
-    /// Which of [`Best::blocks`].
+    /// Index in [`Best::blocks`].
     pub(super) block: u32,
 }
 
 /// The best hits so far.
 pub(super) struct Best {
     pub(super) size: usize,
-    /// The best first.
+    /// Best first.
     pub(super) hits: Vec<Hit>,
-    /// Segment and block of those that gave any hit, in the order in which they did.
+    /// Segment and block of every block with a hit, in the order of their arrival.
     pub(super) blocks: Vec<(usize, usize)>,
-    /// The records of some of them.
+    /// Records of some hits.
     pub(super) carried: ByRank,
 }
 
@@ -35,7 +35,7 @@ impl Best {
         }
     }
 
-    /// Takes in the hits of another block.
+    /// Adds the hits of another block.
     fn merge(&mut self, hits: &[BlockHit], place: (usize, usize)) {
         let Ok(block) = u32::try_from(self.blocks.len()) else {
             return;
@@ -45,7 +45,7 @@ impl Best {
         let room = self.size.min(known.len() + hits.len());
         self.hits.reserve_exact(room);
         let (mut of_known, mut of_block) = (0, 0);
-        // which of both comes next is as good as random: without a branch for it this takes half the time
+        // which list comes next is nearly random: without a branch this takes half the time
         for _ in 0..room {
             let old = known.get(of_known).copied().unwrap_or(Hit::NONE);
             let new = hits.get(of_block).map_or(Hit::NONE, |(rank, row)| Hit {
@@ -62,7 +62,7 @@ impl Best {
 }
 
 impl Hit {
-    /// Comes after every other.
+    /// Comes after all others.
     const NONE: Self = Self {
         rank: Rank::LEAST,
         row: 0,
@@ -70,12 +70,12 @@ impl Hit {
     };
 }
 
-impl Sink<Found> for Best {
+impl Sink<BlockHits> for Best {
     fn wants(&self, bound: Rank) -> bool {
         self.floor().is_none_or(|floor| bound > floor)
     }
 
-    fn take(&mut self, mut found: Found) {
+    fn take(&mut self, mut found: BlockHits) {
         if found.hits.is_empty() {
             return;
         }

@@ -2,45 +2,45 @@
 
 use crate::query::page::carried::{self, ByRank};
 use crate::query::scan::cache::BlockCache;
-use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::Part;
-use crate::query::text::search::Scratch;
+use crate::query::text::search::SearchScratch;
 use crate::store;
 use crate::time::Micros;
 use std::cmp::Reverse;
 
-/// A row that matches: its rank, and where in its block it is.
+/// A row that matches: its rank and its index in the block.
 pub(super) type BlockHit = (Rank, u32);
 
-/// Which hits of a block are of use.
+/// The hits of a block that a page can use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     pub(super) ranking: Ranking,
-    /// None that comes before this.
+    /// Only rows after this rank.
     pub(super) after: Option<Rank>,
-    /// So many at most.
+    /// The maximum number of hits.
     pub(super) count: usize,
 }
 
-/// What a block gives.
-pub(super) struct Found {
+/// The hits of one block.
+pub(super) struct BlockHits {
     /// Segment and block.
     pub(super) place: (usize, usize),
-    /// The best first.
+    /// Best first.
     pub(super) hits: Vec<BlockHit>,
-    /// The records of some of them.
+    /// Records of some hits.
     pub(super) carried: ByRank,
 }
 
 pub(super) fn of_block(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     candidate: Candidate<'_>,
     wanted: Wanted,
     cache: &BlockCache,
-    scratch: &mut Scratch,
-) -> Result<Part<Found>, store::Error> {
+    scratch: &mut SearchScratch,
+) -> Result<Part<BlockHits>, store::Error> {
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
     let hits = hits(&mut rows, candidate, wanted)?;
@@ -54,7 +54,7 @@ pub(super) fn of_block(
         Some((segment, messages)) => carried::read(cache, segment, block, messages, &hits),
         None => ByRank::new(),
     };
-    let value = Found {
+    let value = BlockHits {
         place: candidate.place,
         hits,
         carried,
@@ -62,7 +62,7 @@ pub(super) fn of_block(
     Ok(Part { scanned, value })
 }
 
-/// A block of several sources is of a file that still grows: it stays decoded anyway.
+/// A block of several sources belongs to the active file, which stays decoded anyway.
 fn may_carry(hits: &[BlockHit], candidate: Candidate<'_>) -> bool {
     (1..=carried::ROWS_MAX).contains(&hits.len()) && candidate.block.summary().source.is_some()
 }
@@ -87,7 +87,7 @@ fn hits(
     })
 }
 
-/// Rows ascend by id, so that the best stand at one end of those that are wanted.
+/// Rows ascend by id, so that the best ones are at one end.
 fn hits_by_id(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Vec<BlockHit> {
     let ids = rows.read_ids();
     let between = wanted.ranking.ids_between(wanted.after, candidate.floor);
@@ -128,7 +128,7 @@ fn hits_by_time(rows: &Rows<'_>, candidate: Candidate<'_>, wanted: Wanted) -> Ve
     });
     let mut hits: Vec<BlockHit> = hits.filter(is_wanted).collect();
     if hits.len() > wanted.count {
-        // the others need not be put in order
+        // the remaining hits need not be sorted
         hits.select_nth_unstable_by_key(wanted.count, |hit| Reverse(*hit));
         hits.truncate(wanted.count);
     }

@@ -1,5 +1,5 @@
-//! Records that were read when their block was searched. Where a search finds few in many blocks, reading these once more for the
-//! page costs more than the search did, and one thread has to do it alone.
+//! Records that are read while their block is searched. If a search finds a few rows in many blocks, reading those blocks again
+//! for the page costs more than the search, and only one thread does it.
 
 use crate::query::scan::cache::BlockCache;
 use crate::query::scan::rank::Rank;
@@ -8,12 +8,12 @@ use crate::store::{Messages, Segment};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Of a block with more matches none is carried: most of them would be read for nothing.
+/// The maximum number of matches in a block: with more, most would be read in vain.
 pub(in crate::query) const ROWS_MAX: usize = 8;
-/// Longer records are read for the page: a thousand that are shorter take 4 MiB.
+/// The maximum size of a record: a thousand of them take 4 MiB.
 const BYTES_MAX: u64 = 4 << 10;
 
-/// A record, and how many bytes its message and metadata have.
+/// A record and the size of its message and metadata.
 #[derive(Debug)]
 pub(in crate::query) struct Carried {
     pub(in crate::query) record: StoredRecord,
@@ -23,7 +23,7 @@ pub(in crate::query) struct Carried {
 /// Carried records by their place in the order of the page.
 pub(in crate::query) type ByRank = BTreeMap<Rank, Carried>;
 
-/// Reads `rows` of a block whose messages are at hand. What cannot be read is left out: it fails again when the page reads it.
+/// Reads `rows` of a block whose messages were read already. Unreadable rows are skipped: reading them for the page fails again.
 pub(in crate::query) fn read(
     cache: &BlockCache,
     segment: &Arc<Segment>,

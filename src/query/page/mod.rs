@@ -18,11 +18,10 @@ use crate::query::sources::warnings;
 use crate::store::View;
 use request::{PAGE_BYTES_MAX, Page, PageRequest};
 
-/// One page. It is exact: `limit` records when there are so many, or as many as [`PAGE_BYTES_MAX`] lets through; and `has_more`
-/// only when there are more. Records that arrive meanwhile are not in the view; a page from the same view is the same.
+/// One page. It has `limit` records if that many match and fit in [`PAGE_BYTES_MAX`], and `has_more` is exact. The same request
+/// on the same view gives the same page.
 ///
-/// # Errors
-/// [`Error`] when the store cannot be read. A damaged block is no error: its rows are counted as `unreadable`.
+/// # Errors [`Error`] when the store cannot be read. A damaged block is not an error: its rows are counted as `unreadable`.
 pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page, Error> {
     let mut page = match &request.around {
         Some(around) => around::page(view, request, around, budget)?,
@@ -36,8 +35,8 @@ pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page,
     Ok(page)
 }
 
-/// The first record beyond `from` that match the filter, in id order: how a client jumps to the next error without what lies
-/// between. A page of one record at most; where the budget ended the scan it is empty and has a cursor to go on from.
+/// The first record after `from` that matches the filter, in id order: for jumping to the next error. The page has one record at
+/// most. If the budget ended the scan, it is empty and has a cursor to continue from.
 ///
 /// # Errors
 /// As [`page`].

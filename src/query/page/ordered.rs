@@ -1,4 +1,4 @@
-//! Pages: so many records in an order, from an end or from a cursor.
+//! Pages in an order, from an end or from a cursor.
 
 use crate::query::cursor::Cursor;
 use crate::query::error::Error;
@@ -9,14 +9,14 @@ use crate::query::page::request::{Page, PageRequest};
 use crate::query::page::size;
 use crate::query::scan::budget::Budget;
 use crate::query::scan::cache::BlockCache;
-use crate::query::scan::plan::Plan;
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::run::{Outcome, run_scan};
 use crate::record::Id;
 use crate::store::View;
 use std::ops::Range;
 
-/// A page that an order and a cursor say, of `bytes_max` at most.
+/// The page that the order and the cursor of `request` describe, of at most `bytes_max`.
 pub(in crate::query) fn page(
     view: &View,
     request: &PageRequest,
@@ -31,7 +31,7 @@ pub(in crate::query) fn page(
         Some(cursor) => Some(ranking.rank_of(cursor).ok_or(Error::CursorOfOtherOrder)?),
         None => None,
     };
-    let plan = Plan::new(view, &request.filter, ids_beyond(request), &budget.cache);
+    let plan = QueryPlan::new(view, &request.filter, ids_beyond(request), &budget.cache);
     let mut best = Best::new(request.limit.saturating_add(1));
     let outcome = run_scan(
         plan.candidates(ranking, after),
@@ -55,7 +55,7 @@ pub(in crate::query) fn page(
     Ok(page)
 }
 
-/// In id order a cursor says which ids are left.
+/// The ids after the cursor, in id order.
 fn ids_beyond(request: &PageRequest) -> Range<u64> {
     match (request.cursor, request.direction) {
         (Some(Cursor::Id(Id(id))), Direction::Backward) => 0..id,
@@ -70,25 +70,25 @@ fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {
     };
     let id = cursor.id().0;
     match (request.order, request.direction) {
-        // below the first record of all there never was one
+        // there never was a record before the first
         (Order::Id, Direction::Backward) => 1 < id && id < visible.start,
-        // one id more: nothing stands between this record and the first that is left
+        // one id more: no record was between this one and the first that is kept
         (Order::Id, Direction::Forward) => id.saturating_add(1) < visible.start,
-        // any record that went with it may have stood beyond it; the first of all went alone
+        // another pruned record may have come after it; only the very first can have been pruned alone
         (Order::Time, _) => id < visible.start && visible.start > 2,
     }
 }
 
-/// How much a page may hold.
+/// The size limits of a page.
 #[derive(Debug, Clone, Copy)]
 struct Room {
     rows: usize,
     bytes: u64,
 }
 
-/// Reads the records of a page. `best` has them and one more when there is one.
+/// Reads the records of a page. `best` has one hit more than the page if there is one.
 fn assemble(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     ranking: Ranking,
     room: Room,
     best: Best,
@@ -101,13 +101,13 @@ fn assemble(
         mut carried,
         ..
     } = best;
-    // below the place where the budget ended the scan, other blocks may hold records that come between these
+    // below the rank where the budget ended the scan, unread blocks may hold records between these
     if let Some(stopped) = outcome.stopped {
         hits.retain(|hit| hit.rank > stopped);
     }
     let mut is_full = hits.len() > room.rows;
     hits.truncate(room.rows);
-    let rows = hits.iter().map(|hit| size::Row {
+    let rows = hits.iter().map(|hit| size::PageRow {
         block: hit.block as usize,
         index: hit.row as usize,
         bytes: carried.get(&hit.rank).map(|carried| carried.bytes),
@@ -133,8 +133,8 @@ fn assemble(
     })
 }
 
-/// The place just above that at which a scan stopped. In time order it never is that of a record below the first one, which
-/// would pass for one that was pruned.
+/// The rank just above the one where a scan stopped. In time order, it never has an id below the first one, which would look like
+/// a pruned record.
 fn above(ranking: Ranking, stopped: Rank, first_id: u64) -> Rank {
     let above = stopped.just_above();
     match (ranking.cursor(above), ranking.direction) {

@@ -3,21 +3,22 @@
 use crate::query::error::Error;
 use crate::query::page::best::Hit;
 use crate::query::page::carried::ByRank;
-use crate::query::scan::cache::{BlockCache, Columns};
-use crate::query::scan::plan::Plan;
+use crate::query::scan::cache::{BlockCache, BlockColumns};
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::run::is_damage;
 use crate::record::{Metadata, StoredRecord};
 use crate::store;
 
-/// A row of a block, and at which place of the page its record belongs.
+/// A row of a block, and the index of its record on the page.
 struct Wish {
     at: usize,
     row: usize,
 }
 
-/// The records of `hits` in their order, each block read once but for those that are `carried`; and how many could not be read.
+/// The records of `hits` in order, and the number of unreadable ones. Each block is read once; `carried` records are not read
+/// again.
 pub(super) fn records(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     hits: &[Hit],
     blocks: &[(usize, usize)],
     carried: &mut ByRank,
@@ -47,9 +48,9 @@ pub(super) fn records(
     Ok((records, unreadable))
 }
 
-/// Puts the records of one block in their places.
+/// Reads the records of one block into their slots.
 fn read_block(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     (segment, block): (usize, usize),
     wishes: &[Wish],
     cache: &BlockCache,
@@ -60,7 +61,7 @@ fn read_block(
     };
     let source = segment.block(block).summary().source;
     if source.is_none() {
-        // a block of several sources is of a file that still grows, and has changed when the next page comes
+        // a block of several sources belongs to the active file, and will have changed by the next page: it is not cached
         let rows: Vec<usize> = wishes.iter().map(|wish| wish.row).collect();
         let records = segment.block(block).records(&rows)?;
         for (wish, record) in wishes.iter().zip(records) {
@@ -81,22 +82,21 @@ fn read_block(
     Ok(())
 }
 
-/// Rows of a block whose records were read last: the next often has the metadata of one of them, and to copy that takes less
-/// than to decode it once more.
+/// The rows that were read last: the next row often has equal metadata, and cloning it is cheaper than decoding it again.
 #[derive(Default)]
 struct Alike {
-    /// Row and place in the page.
+    /// Index of the row, and index on the page.
     rows: [Option<(usize, usize)>; ALIKE_MAX],
     oldest: usize,
 }
 
-/// Two streams of a container, a few processes of a service.
+/// Enough for two streams of a container, or a few processes of a service.
 const ALIKE_MAX: usize = 4;
 
 impl Alike {
     fn metadata(
         &mut self,
-        columns: &Columns,
+        columns: &BlockColumns,
         wish: &Wish,
         entries: &[Option<StoredRecord>],
     ) -> Result<Metadata, store::Error> {

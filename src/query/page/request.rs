@@ -1,69 +1,70 @@
-//! A page that is asked for, and the page.
+//! A page request, and the page.
 
 use crate::query::cursor::Cursor;
 use crate::query::filter::Filter;
 use crate::query::scan::rank::{Direction, Order};
 use crate::record::{Id, StoredRecord};
 
-/// Messages and encoded metadata of all records of a page: a page of the longest messages must fit in little memory, several
-/// times over. Only a record that stands alone may be longer.
+/// Messages and encoded metadata of all records of a page: several pages of the longest messages must fit in little memory. Only
+/// a page of one record may be larger.
 pub const PAGE_BYTES_MAX: u64 = 8 << 20;
 
-/// A page that is asked for.
+/// A page request.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     /// Which records.
     pub filter: Filter,
-    /// Where to go on.
+    /// Where to continue.
     pub cursor: Option<Cursor>,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// How many at most. Long records make a page shorter: past [`PAGE_BYTES_MAX`] only its first record is given.
+    /// The maximum number of records. Long records make a page shorter: beyond [`PAGE_BYTES_MAX`] only its first record is
+    /// returned.
     pub limit: usize,
-    /// In which order.
+    /// The order.
     pub order: Order,
-    /// A record that stands in the middle of the page; `cursor` and `order` are not looked at then.
+    /// A record to put in the middle of the page; `cursor` and `order` are ignored then.
     pub around: Option<Around>,
 }
 
 /// A page.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// In the asked direction.
+    /// The records, in the requested direction.
     pub entries: Vec<StoredRecord>,
-    /// Where to go on; none when there is no more.
+    /// Where to continue; `None` if there is no more.
     pub next_cursor: Option<Cursor>,
-    /// Where to go on in the other direction, to see what comes before this page; none when the page is empty.
+    /// Where to continue in the other direction, to the records before this page; `None` if the page is empty.
     pub prev_cursor: Option<Cursor>,
-    /// Whether there is more. After a scan that its budget ended: whether there may be more.
+    /// Whether there is more. If the budget ended the scan: whether there may be more.
     pub has_more: bool,
-    /// The cursor's record was pruned, and records with it that were never shown.
+    /// The record of the cursor was pruned, together with records that were never shown.
     pub truncated: bool,
-    /// How many rows were looked at.
+    /// The number of rows that were read.
     pub scanned: u64,
-    /// How many rows could not be looked at, since their blocks are damaged.
+    /// The number of rows in damaged blocks, which could not be read.
     pub unreadable: u64,
     /// Where texts were looked for: `message`, `metadata`, both or neither.
     pub searched: Vec<&'static str>,
-    /// Why the page is probably empty, for people: an unknown source, a record that is not there.
+    /// Probable reasons for an empty page, for people: an unknown source, a missing record.
     pub warnings: Vec<String>,
 }
 
-/// A record that stands in the middle of a page.
+/// A record in the middle of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Around {
-    /// Which one.
+    /// Its id.
     pub id: Id,
-    /// What stands around it.
+    /// The records around it.
     pub scope: Scope,
 }
 
-/// What stands around a record.
+/// The records around a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scope {
-    /// What the filter means.
+    /// Records that match the filter.
     #[default]
     Filter,
-    /// What its source said, whatever the filter means.
+    /// All records of its source, whether or not they match the filter.
     Source,
 }

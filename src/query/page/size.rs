@@ -1,7 +1,7 @@
-//! How many records of a page its bound in bytes lets through, before any of them is read.
+//! How many records fit on a page, computed before they are read.
 
-use crate::query::scan::cache::Columns;
-use crate::query::scan::plan::Plan;
+use crate::query::scan::cache::BlockColumns;
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::run::is_damage;
 use crate::store::Error;
 use std::collections::{HashMap, hash_map};
@@ -9,24 +9,23 @@ use std::sync::Arc;
 
 /// A row of a page.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::query) struct Row {
-    /// Which of the page's blocks it is in.
+pub(in crate::query) struct PageRow {
+    /// The index of its block among those of the page.
     pub(in crate::query) block: usize,
-    /// Where in its block it is.
+    /// Its index in the block.
     pub(in crate::query) index: usize,
-    /// How many bytes it has, where that is known.
+    /// Its size in bytes, if known.
     pub(in crate::query) bytes: Option<u64>,
 }
 
-/// How many of `rows`, of these `blocks` (segment and block), hold `bytes_max` of messages and metadata together: all of them
-/// where that is so, else as many of the first as do, and one at least.
+/// How many of the first `rows` have at most `bytes_max` of messages and metadata together; at least one. `blocks` are pairs of
+/// segment and block.
 ///
-/// # Errors
-/// Any failure to read but the damage of a block: its rows count as nothing, as they are not shown.
+/// # Errors Any read error except damage to a block, whose rows count as empty, as they are not shown.
 pub(in crate::query) fn fitting(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     blocks: &[(usize, usize)],
-    rows: impl ExactSizeIterator<Item = Row> + Clone,
+    rows: impl ExactSizeIterator<Item = PageRow> + Clone,
     bytes_max: u64,
 ) -> Result<usize, Error> {
     let count = rows.len();
@@ -52,11 +51,11 @@ pub(in crate::query) fn fitting(
     Ok(count)
 }
 
-/// Whether all rows of the blocks fit whose rows are not known: no length needs to be read then.
+/// Whether the whole blocks fit, so that no lengths need to be read.
 fn blocks_fit(
-    plan: &Plan<'_>,
+    plan: &QueryPlan<'_>,
     blocks: &[(usize, usize)],
-    rows: impl Iterator<Item = Row>,
+    rows: impl Iterator<Item = PageRow>,
     bytes_max: u64,
 ) -> bool {
     let mut bytes = 0_u64;
@@ -75,9 +74,9 @@ fn blocks_fit(
     bytes <= bytes_max
 }
 
-/// How many bytes the rows of a block have.
+/// The sizes of the rows of a block.
 enum RowBytes {
-    Decoded(Arc<Columns>),
+    Decoded(Arc<BlockColumns>),
     Read(Vec<u64>),
 }
 
@@ -90,7 +89,7 @@ impl RowBytes {
     }
 }
 
-fn row_bytes(plan: &Plan<'_>, segment: usize, block: usize) -> Result<RowBytes, Error> {
+fn row_bytes(plan: &QueryPlan<'_>, segment: usize, block: usize) -> Result<RowBytes, Error> {
     if let Some(columns) = plan.cached(segment, block) {
         return Ok(RowBytes::Decoded(columns));
     }

@@ -11,7 +11,7 @@ use crate::query::filter::Filter;
 use crate::query::text::search::{Case, Search};
 use crate::time::Micros;
 
-/// Sources and conditions of one filter: each costs every row that is looked at.
+/// Sources and conditions of one filter: each is evaluated for every row.
 const REPEATS_MAX: usize = 100;
 
 /// The parameters that were given so far.
@@ -32,7 +32,7 @@ impl Seen {
     }
 }
 
-/// A filter whose parts are still coming in.
+/// A filter that is being read.
 #[derive(Default)]
 pub(super) struct Draft {
     seen: Seen,
@@ -48,7 +48,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Takes a parameter when it is the filter's.
+    /// Reads a parameter if it belongs to the filter.
     pub(super) fn take(
         &mut self,
         name: &str,

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// How much of a wrong value an error repeats.
+/// The maximum length of a wrong value in an error.
 pub(super) const QUOTED_CHARS_MAX: usize = 80;
 
 /// A request parameter that cannot be used. Display is for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterError {
-    /// For programs (`invalid_level`).
+    /// A code for programs (`invalid_level`).
     pub code: &'static str,
-    /// Which one.
+    /// The name of the parameter.
     pub parameter: String,
-    /// For people.
+    /// A text for people.
     pub message: String,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn error(code: &'static str, name: &str, message: String) -> Paramete
     }
 }
 
-/// A value as an error repeats it: escaped, and cut when it is long.
+/// A value as it is shown in an error: escaped, and truncated if long.
 pub(super) fn quoted(value: &str) -> String {
     match value.char_indices().nth(QUOTED_CHARS_MAX) {
         Some((end, _)) => format!("{:?}...", value.get(..end).unwrap_or_default()),

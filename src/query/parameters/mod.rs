@@ -1,5 +1,5 @@
-//! Parameters of a request, as names and values, read into filters and page requests. What is not understood is refused: a
-//! filter that is not understood must not widen the answer.
+//! Parameters of a request, as names and values, read into filters and page requests. A parameter that is not understood is
+//! refused: ignoring a filter would widen the answer.
 
 mod draft;
 mod error;
@@ -24,17 +24,16 @@ const BUCKETS_DEFAULT: usize = 60;
 /// Bounds of a page.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// When none is asked for.
+    /// The limit if none is given.
     pub limit_default: usize,
-    /// The most that may be asked for.
+    /// The greatest limit that is allowed.
     pub limit_max: usize,
 }
 
-/// The parameters of the filter alone (tail, sources); what is not the filter's is left to the caller in the second part.
-/// Relative times count from `now`.
+/// The parameters of the filter alone (tail, sources); all other parameters are returned as the second part. Relative times count
+/// from `now`.
 ///
-/// # Errors
-/// [`ParameterError`] for the first parameter that cannot be used, or that may be given once and is given again.
+/// # Errors [`ParameterError`] for the first parameter that cannot be used, or that is repeated although only one is allowed.
 pub fn parse_filter(
     parameters: &[(String, String)],
     now: Micros,
@@ -177,7 +176,7 @@ fn check_page(request: PageRequest) -> Result<PageRequest, ParameterError> {
     if request.around.is_some() && request.cursor.is_some() {
         return Err(conflict(
             "around",
-            "around cannot be combined with cursor; go on from its page with cursor alone",
+            "around cannot be combined with cursor; continue from its page with cursor alone",
         ));
     }
     if request.around.is_some() && request.order == Order::Time {
@@ -347,7 +346,7 @@ mod tests {
             "around=1&cursor=MQ==",
             "conflicting_parameters",
             "around",
-            "around cannot be combined with cursor; go on from its page with cursor alone",
+            "around cannot be combined with cursor; continue from its page with cursor alone",
         ),
         (
             "around=1&order=time",
@@ -454,7 +453,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_cannot_be_used_says_so() {
+    fn unusable_parameters_are_refused_with_a_reason() {
         for (query, code, parameter, message) in REFUSED {
             let (found_code, found_parameter, found_message) = refused(query);
             assert_eq!(
@@ -532,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_filters_is_left_to_the_caller() {
+    fn parameters_outside_the_filter_are_returned() {
         let pairs = [("level", "warn"), ("after", "7")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (filter, rest) = parse_filter(&pairs, Micros::default()).unwrap();

@@ -50,7 +50,7 @@ pub(super) fn sources(value: &str) -> Result<Vec<(bool, SourcePattern)>, Paramet
     split_sources(value).iter().map(read).collect()
 }
 
-/// Cuts at commas; `\,` is a comma of the name.
+/// Splits at commas; `\,` is a comma in a name.
 pub(super) fn split_sources(value: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut chars = value.chars().peekable();

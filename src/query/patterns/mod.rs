@@ -5,7 +5,7 @@ mod miner;
 use crate::query::error::Error;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::plan::Plan;
+use crate::query::scan::plan::QueryPlan;
 use crate::query::scan::rank::Direction;
 use crate::query::scan::scale::Scale;
 use crate::query::sources::warnings;
@@ -134,7 +134,7 @@ pub fn patterns(
 
 /// The times that the buckets cover: those of the filter, else those of the blocks that may match, as far as they can be right.
 fn times(view: &View, filter: &Filter, budget: &Budget) -> Option<RangeInclusive<Micros>> {
-    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let bounds = filter.time_bounds();
     let plausible = Micros::plausible(Micros::now());
     let from = bounds.start.unwrap_or(*plausible.start());

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Bounds of one scan: past them a page comes back partial with `has_more`.
+/// Bounds of one scan: beyond them a page is partial and has `has_more`.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    /// Rows looked at.
+    /// The maximum number of rows to read.
     pub rows_max: u64,
-    /// Time spent.
+    /// The maximum duration.
     pub time_max: Duration,
-    /// Ends the scan from outside, when nobody waits for it any more.
+    /// Cancels the scan from outside, when its client has gone.
     pub cancel: Cancel,
     /// Blocks that were decoded for earlier pages.
     pub cache: BlockCache,
@@ -30,12 +30,12 @@ impl Default for Budget {
     }
 }
 
-/// A switch that ends scans; its clones are the same switch.
+/// Cancels scans; clones share one state.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// Ends the scans that hold a clone, at their next block.
+    /// Ends all scans that hold a clone, at their next block.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

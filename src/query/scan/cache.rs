@@ -1,4 +1,4 @@
-//! Decoded blocks, kept from page to page: who pages on needs the same blocks again and again.
+//! Decoded blocks, kept from page to page: consecutive pages need the same blocks.
 
 use crate::query::scan::counts::Known;
 use crate::record::{Id, Level, Metadata, Record, StoredRecord};
@@ -10,11 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Memory of all blocks together: enough for a page over the blocks of two dozen sources.
 const BYTES_MAX: usize = 8 << 20;
-/// What a row takes beside its message and metadata: id, source, timestamp, level, and where both end.
+/// Memory of a row without its message and metadata: id, source, timestamp, level and two offsets.
 const ROW_BYTES: usize = 8 + 4 + 8 + 1 + 4 + 4;
 
-/// Blocks that were decoded for earlier pages, and counts of earlier histograms; its clones are the same cache. One for a whole
-/// server keeps paging fast.
+/// Blocks that were decoded for earlier pages, and counts of earlier histograms; clones share one cache. A server needs only one.
 #[derive(Clone, Default)]
 pub struct BlockCache {
     entries: Arc<Mutex<Entries>>,
@@ -23,22 +22,22 @@ pub struct BlockCache {
 
 #[derive(Default)]
 struct Entries {
-    /// The most recently used last.
-    blocks: VecDeque<Entry>,
+    /// The most recently used block is last.
+    blocks: VecDeque<CachedBlock>,
     bytes: usize,
 }
 
-struct Entry {
-    /// While this is held, no other segment can have its address.
+struct CachedBlock {
+    /// Holding it ensures that no other segment gets the same address.
     segment: Weak<Segment>,
     block: usize,
-    columns: Arc<Columns>,
+    columns: Arc<BlockColumns>,
     bytes: usize,
 }
 
 /// All columns of a block.
 #[derive(Debug)]
-pub(in crate::query) struct Columns {
+pub(in crate::query) struct BlockColumns {
     pub(in crate::query) ids: Vec<u64>,
     pub(in crate::query) sources: Option<Vec<u32>>,
     pub(in crate::query) times: Vec<Micros>,
@@ -48,12 +47,12 @@ pub(in crate::query) struct Columns {
 }
 
 impl BlockCache {
-    /// The columns of a block, decoded unless they are here.
+    /// The columns of a block; decoded unless they are cached.
     pub(in crate::query) fn columns(
         &self,
         segment: &Arc<Segment>,
         block: usize,
-    ) -> Result<Arc<Columns>, Error> {
+    ) -> Result<Arc<BlockColumns>, Error> {
         if let Some(columns) = self.peek(segment, block) {
             return Ok(columns);
         }
@@ -61,15 +60,15 @@ impl BlockCache {
         self.complete(segment, block, messages)
     }
 
-    /// The columns of a block that is not here and whose messages were read before.
+    /// Caches the columns of a block whose messages were read before.
     pub(in crate::query) fn complete(
         &self,
         segment: &Arc<Segment>,
         block: usize,
         messages: Messages,
-    ) -> Result<Arc<Columns>, Error> {
-        let columns = Arc::new(Columns::read(segment, block, messages)?);
-        self.entries().put(Entry {
+    ) -> Result<Arc<BlockColumns>, Error> {
+        let columns = Arc::new(BlockColumns::read(segment, block, messages)?);
+        self.entries().put(CachedBlock {
             segment: Arc::downgrade(segment),
             block,
             bytes: columns.bytes(),
@@ -78,12 +77,12 @@ impl BlockCache {
         Ok(columns)
     }
 
-    /// The columns of a block when they are here.
+    /// The columns of a block if they are cached.
     pub(in crate::query) fn peek(
         &self,
         segment: &Arc<Segment>,
         block: usize,
-    ) -> Option<Arc<Columns>> {
+    ) -> Option<Arc<BlockColumns>> {
         self.entries().take(segment, block)
     }
 
@@ -106,8 +105,8 @@ impl fmt::Debug for BlockCache {
 }
 
 impl Entries {
-    fn take(&mut self, segment: &Arc<Segment>, block: usize) -> Option<Arc<Columns>> {
-        let same = |entry: &Entry| {
+    fn take(&mut self, segment: &Arc<Segment>, block: usize) -> Option<Arc<BlockColumns>> {
+        let same = |entry: &CachedBlock| {
             entry.block == block && std::ptr::eq(entry.segment.as_ptr(), Arc::as_ptr(segment))
         };
         let at = self.blocks.iter().position(same)?;
@@ -117,8 +116,8 @@ impl Entries {
         Some(columns)
     }
 
-    fn put(&mut self, entry: Entry) {
-        // blocks of segments that nobody sees any more would only take room
+    fn put(&mut self, entry: CachedBlock) {
+        // drop the blocks of segments that are gone from every view
         self.blocks.retain(|other| other.segment.strong_count() > 0);
         self.bytes = self.blocks.iter().map(|other| other.bytes).sum();
         self.bytes += entry.bytes;
@@ -132,7 +131,7 @@ impl Entries {
     }
 }
 
-impl Columns {
+impl BlockColumns {
     fn read(segment: &Segment, block: usize, messages: Messages) -> Result<Self, Error> {
         let block = segment.block(block);
         Ok(Self {
@@ -150,7 +149,7 @@ impl Columns {
         content + self.ids.len() * ROW_BYTES
     }
 
-    /// How many bytes message and metadata of a row have.
+    /// The size of a row's message and metadata, in bytes.
     pub(in crate::query) fn row_bytes(&self, row: usize) -> u64 {
         if row < self.ids.len() {
             (self.messages.get(row).len() + self.metadata.bytes(row).len()) as u64
@@ -159,7 +158,7 @@ impl Columns {
         }
     }
 
-    /// A row as a record with this metadata. `source`: that of all rows, where the block has only one.
+    /// A row as a record with this metadata. `source` is the source of all rows, if the block has only one.
     pub(in crate::query) fn record(
         &self,
         segment: &Segment,

@@ -1,4 +1,4 @@
-//! Counts of whole blocks by bucket, kept from histogram to histogram: who watches one asks for the same again and again, and a
+//! Counts of whole blocks by bucket, kept from histogram to histogram: a client that watches one repeats its request, and a
 //! sealed block never changes.
 
 use crate::query::scan::scale::Scale;
@@ -6,9 +6,9 @@ use crate::store::Segment;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-/// Counts that are kept, of all blocks together: 2 MiB of them, enough for 10 million records.
+/// The maximum number of counts in the cache: 2 MiB, enough for 10 million records.
 const COUNTS_MAX: usize = (2 << 20) / size_of::<u64>();
-/// What an entry takes beside its counts, in counts.
+/// The overhead of an entry, as a number of counts.
 const ENTRY_COUNTS: usize = 16;
 
 /// The counts of one group in a block: of a level by its index, of a source by its number in the segment.
@@ -20,24 +20,24 @@ pub(in crate::query) struct GroupCounts {
     pub(in crate::query) counts: Vec<u64>,
 }
 
-/// Which counts of a block.
+/// Identifies counts of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::query) struct Question {
+pub(in crate::query) struct CountsKey {
     pub(in crate::query) block: usize,
     pub(in crate::query) scale: Scale,
     pub(in crate::query) by_source: bool,
 }
 
-/// The counts that are kept.
+/// The cached counts.
 #[derive(Debug, Default)]
 pub(in crate::query) struct Known {
-    entries: HashMap<(usize, Question), Entry>,
+    entries: HashMap<(usize, CountsKey), KeptCounts>,
     counts: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
-    /// While this is held, no other segment can have its address.
+struct KeptCounts {
+    /// Holding it ensures that no other segment gets the same address.
     segment: Weak<Segment>,
     groups: Arc<[GroupCounts]>,
 }
@@ -46,7 +46,7 @@ impl Known {
     pub(in crate::query) fn get(
         &self,
         segment: &Arc<Segment>,
-        question: Question,
+        question: CountsKey,
     ) -> Option<Arc<[GroupCounts]>> {
         let entry = self.entries.get(&(address(segment), question))?;
         Some(Arc::clone(&entry.groups))
@@ -55,12 +55,12 @@ impl Known {
     pub(in crate::query) fn put(
         &mut self,
         segment: &Arc<Segment>,
-        question: Question,
+        question: CountsKey,
         groups: &Arc<[GroupCounts]>,
     ) {
         let counts = weight(groups);
         if self.counts + counts > COUNTS_MAX {
-            // first what nobody can see any more, then whatever was asked before
+            // first drop counts of segments that are gone; if that is not enough, drop all
             self.entries
                 .retain(|_, entry| entry.segment.strong_count() > 0);
             self.counts = self.entries.values().map(|it| weight(&it.groups)).sum();
@@ -68,7 +68,7 @@ impl Known {
                 *self = Self::default();
             }
         }
-        let entry = Entry {
+        let entry = KeptCounts {
             segment: Arc::downgrade(segment),
             groups: Arc::clone(groups),
         };

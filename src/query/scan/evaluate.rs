@@ -4,7 +4,7 @@ use crate::query::expression::{Expression, is_of_kind};
 use crate::query::scan::need::MetadataNeed;
 use crate::query::scan::residue::Residue;
 use crate::query::scan::rows::Rows;
-use crate::query::text::search::Scratch;
+use crate::query::text::search::SearchScratch;
 use crate::record::{Metadata, Source};
 use crate::store::Error;
 
@@ -13,7 +13,7 @@ pub(in crate::query) fn evaluate(
     residue: &Residue<'_>,
     rows: &mut Rows<'_>,
     names: &[Source],
-    scratch: &mut Scratch,
+    scratch: &mut SearchScratch,
 ) -> Result<(), Error> {
     if rows.is_empty() {
         return Ok(());
@@ -49,7 +49,7 @@ fn evaluate_all(
     parts: &[Residue<'_>],
     rows: &mut Rows<'_>,
     names: &[Source],
-    scratch: &mut Scratch,
+    scratch: &mut SearchScratch,
 ) -> Result<(), Error> {
     let (of_metadata, others) = by_cost(parts);
     for part in others {
@@ -77,7 +77,7 @@ fn evaluate_any(
     parts: &[Residue<'_>],
     rows: &mut Rows<'_>,
     names: &[Source],
-    scratch: &mut Scratch,
+    scratch: &mut SearchScratch,
 ) -> Result<(), Error> {
     let (of_metadata, others) = by_cost(parts);
     let mut open = rows.clone_kept();
@@ -124,7 +124,7 @@ fn evaluate_leaf(
     leaf: &Expression,
     rows: &mut Rows<'_>,
     names: &[Source],
-    scratch: &mut Scratch,
+    scratch: &mut SearchScratch,
 ) -> Result<(), Error> {
     let by_name = |matches: &dyn Fn(&Source) -> bool, source: u32| {
         names.get(source as usize).is_some_and(matches)

@@ -3,7 +3,7 @@
 use crate::query::expression::Expression;
 use crate::query::expression::values::{OUTPUT_EVENT, key_needle};
 use crate::query::scan::residue::Residue;
-use crate::query::text::search::{Scratch, Search};
+use crate::query::text::search::{Search, SearchScratch};
 use memchr::memmem::Finder;
 
 /// A condition that the encoded form of every matching metadata fulfils: where it does not hold, nothing needs to be decoded.
@@ -50,7 +50,7 @@ impl<'e> MetadataNeed<'e> {
     }
 
     /// False only when no metadata in `bytes` matches.
-    pub(in crate::query) fn may_hold(&self, bytes: &[u8], scratch: &mut Scratch) -> bool {
+    pub(in crate::query) fn may_hold(&self, bytes: &[u8], scratch: &mut SearchScratch) -> bool {
         match self {
             Self::Unknown => true,
             Self::Bytes(finder) => finder.find(bytes).is_some(),

@@ -1,14 +1,14 @@
-//! A filter laid against a view: which blocks may hold matching rows, and which rows of a block do match.
+//! A filter applied to a view: the blocks that may hold matching rows, and the rows of a block that match.
 
 use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
 use crate::query::filter::Filter;
-use crate::query::scan::cache::{BlockCache, Columns};
+use crate::query::scan::cache::{BlockCache, BlockColumns};
 use crate::query::scan::evaluate::evaluate;
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::residue::{Residue, footer_cover, index_cover};
 use crate::query::scan::rows::Rows;
-use crate::query::text::search::Scratch;
+use crate::query::text::search::SearchScratch;
 use crate::store::{Block, Error, Segment, Summary, View};
 use crate::time::Micros;
 use std::cmp::Reverse;
@@ -17,23 +17,23 @@ use std::sync::{Arc, OnceLock};
 
 /// A filter applied to a view.
 #[derive(Debug)]
-pub(in crate::query) struct Plan<'v> {
+pub(in crate::query) struct QueryPlan<'v> {
     expression: &'v Expression,
     segments: Vec<SegmentPlan<'v>>,
-    /// The ids that may be seen.
+    /// The visible ids.
     ids: Range<u64>,
     cache: &'v BlockCache,
 }
 
-/// A segment, and which of its sources may match.
+/// A segment and the sources in it that may match.
 #[derive(Debug)]
 struct SegmentPlan<'v> {
     segment: &'v Arc<Segment>,
-    /// Looked up when a scan comes to the segment: most scans end before.
+    /// Computed when a scan reaches the segment: most scans end earlier.
     sources: OnceLock<SourceCovers>,
 }
 
-/// What the names of a segment's sources say.
+/// Coverage by the sources of a segment.
 #[derive(Debug)]
 struct SourceCovers {
     by_source: Vec<Cover>,
@@ -43,20 +43,20 @@ struct SourceCovers {
     has_none: bool,
 }
 
-/// A block that may hold matching rows, by what its footer says.
+/// A block that may hold matching rows, according to its footer.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::query) struct Candidate<'v> {
     pub(in crate::query) block: Block<'v>,
-    /// Which block: of which segment of the view, and where in it.
+    /// The index of the segment in the view, and of the block in the segment.
     pub(in crate::query) place: (usize, usize),
-    /// No row comes before this.
+    /// No row of the block has a greater rank.
     pub(in crate::query) bound: Rank,
-    /// A row that comes no earlier than this is of no use; known once there are enough that do.
+    /// Rows up to this rank are not needed; known once enough better rows are found.
     pub(in crate::query) floor: Option<Rank>,
 }
 
-impl<'v> Plan<'v> {
-    /// `ids` narrows the view further. What `cache` holds of a block is not read again.
+impl<'v> QueryPlan<'v> {
+    /// Restricts the view to `ids`. Blocks in `cache` are not read again.
     pub(in crate::query) fn new(
         view: &'v View,
         filter: &'v Filter,
@@ -76,23 +76,27 @@ impl<'v> Plan<'v> {
         }
     }
 
-    /// The first id that may be seen.
+    /// The first visible id.
     pub(in crate::query) fn first_id(&self) -> u64 {
         self.ids.start
     }
 
-    /// A block that an earlier page decoded.
-    pub(in crate::query) fn cached(&self, segment: usize, block: usize) -> Option<Arc<Columns>> {
+    /// The columns of a block, if an earlier page decoded it.
+    pub(in crate::query) fn cached(
+        &self,
+        segment: usize,
+        block: usize,
+    ) -> Option<Arc<BlockColumns>> {
         self.cache.peek(self.segment(segment)?, block)
     }
 
-    /// The segment at a place.
+    /// The segment at an index.
     pub(in crate::query) fn segment(&self, index: usize) -> Option<&'v Arc<Segment>> {
         self.segments.get(index).map(|plan| plan.segment)
     }
 
-    /// The earliest and the latest time of the blocks that may hold matching rows; `None` when there is none. Of a block that
-    /// other sources have a part in, their rows do not count: a reader who may not see them must not learn when they were.
+    /// The earliest and the latest time of the blocks that may hold matching rows; `None` if there are none. In a block of
+    /// several sources, only rows of matching sources count: a reader must not learn the times of records that it may not see.
     pub(in crate::query) fn times(&self) -> Option<(Micros, Micros)> {
         let mut times: Option<(Micros, Micros)> = None;
         for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
@@ -116,7 +120,8 @@ impl<'v> Plan<'v> {
         times
     }
 
-    /// The same as far as it is in `range`; of blocks that lie across its ends the rows tell. All of it when nothing is in `range`.
+    /// As [`Self::times`], restricted to `range`; blocks that overlap its ends are read. If no time is in `range`, the result is
+    /// not restricted.
     pub(in crate::query) fn times_within(
         &self,
         range: &RangeInclusive<Micros>,
@@ -144,7 +149,7 @@ impl<'v> Plan<'v> {
                     take(start, end);
                     continue;
                 }
-                // a damaged block is told of when it is counted
+                // damage is reported when the block is counted
                 let times = block.timestamps().unwrap_or_default();
                 let right = times.into_iter().filter(|time| range.contains(time));
                 right.for_each(|time| take(time, time));
@@ -161,7 +166,7 @@ impl<'v> Plan<'v> {
     ) -> Box<dyn Iterator<Item = Candidate<'v>> + Send + '_> {
         let indexes = 0..self.segments.len();
         match (ranking.order, ranking.direction) {
-            // segments follow each other by id, so that the later ones need not be looked at before the earlier are done
+            // ids ascend from segment to segment, so that one segment at a time is enough
             (Order::Id, Direction::Backward) => Box::new(
                 indexes
                     .rev()
@@ -237,11 +242,11 @@ impl<'v> Plan<'v> {
         self.expression.cover(&of_leaf)
     }
 
-    /// The rows that match, from the cheapest column to the dearest.
+    /// The rows that match, evaluated from the cheapest column to the most expensive.
     pub(in crate::query) fn select(
         &self,
         candidate: Candidate<'v>,
-        scratch: &mut Scratch,
+        scratch: &mut SearchScratch,
     ) -> Result<Rows<'v>, Error> {
         let block = candidate.block;
         let (segment, index) = candidate.place;
@@ -305,7 +310,7 @@ impl SourceCovers {
         })
     }
 
-    /// What the name of a source says, by its number in the segment.
+    /// The coverage by a source, by its number in the segment.
     fn of(&self, source: u32) -> Cover {
         let cover = self.by_source.get(source as usize);
         cover.copied().unwrap_or(Cover::None)

@@ -1,4 +1,4 @@
-//! The order of a page as one number for each record: the greater it is, the earlier the record comes.
+//! The order of a page as one number for each record: records with greater ranks come first.
 
 use crate::query::cursor::Cursor;
 use crate::record::Id;
@@ -6,7 +6,7 @@ use crate::store::Summary;
 use crate::time::Micros;
 use std::ops::Range;
 
-/// Which way a page runs.
+/// The direction of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Newest first.
@@ -17,7 +17,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The other way.
+    /// The opposite direction.
     #[must_use]
     pub fn reversed(self) -> Self {
         match self {
@@ -27,7 +27,7 @@ impl Direction {
     }
 }
 
-/// What "newest" means.
+/// The order of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// The order of arrival.
@@ -37,7 +37,7 @@ pub enum Order {
     Time,
 }
 
-/// A record's place on its way through the pages.
+/// The position of a record in the order of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::query) struct Rank {
     time: i64,
@@ -45,13 +45,13 @@ pub(in crate::query) struct Rank {
 }
 
 impl Rank {
-    /// That of no record.
+    /// Less than the rank of any record.
     pub(in crate::query) const LEAST: Self = Self {
         time: i64::MIN,
         id: 0,
     };
 
-    /// The least rank above: a page that ends here has everything above, and goes on with this rank itself.
+    /// The next greater rank. A page that ends here continues with this rank.
     pub(in crate::query) fn just_above(self) -> Self {
         Self {
             id: self.id.saturating_add(1),
@@ -59,7 +59,7 @@ impl Rank {
         }
     }
 
-    /// The greatest rank below.
+    /// The next smaller rank.
     pub(in crate::query) fn just_below(self) -> Self {
         match self.id.checked_sub(1) {
             Some(id) => Self { id, ..self },
@@ -111,7 +111,7 @@ impl Ranking {
         }
     }
 
-    /// The cursor of what has this rank.
+    /// The cursor of a rank.
     pub(in crate::query) fn cursor(self, rank: Rank) -> Cursor {
         let Rank { time, id } = self.turned(rank);
         match self.order {
@@ -120,7 +120,7 @@ impl Ranking {
         }
     }
 
-    /// The rank that a cursor names; `None` when it is of the other order.
+    /// The rank of a cursor; `None` if it belongs to the other order.
     pub(in crate::query) fn rank_of(self, cursor: Cursor) -> Option<Rank> {
         match (self.order, cursor) {
             (Order::Id, Cursor::Id(id)) => Some(self.rank(Micros::default(), id.0)),
@@ -129,7 +129,7 @@ impl Ranking {
         }
     }
 
-    /// In id order: the ids that come after one rank and before another.
+    /// The ids after one rank and before another, in id order.
     pub(in crate::query) fn ids_between(
         self,
         after: Option<Rank>,
@@ -144,7 +144,7 @@ impl Ranking {
         below.map_or(0, |id| id.saturating_add(1))..above.unwrap_or(u64::MAX)
     }
 
-    /// Complement turns the order of integers around, and is its own inverse.
+    /// The bitwise complement reverses the order of integers, and is its own inverse.
     fn turned(self, rank: Rank) -> Rank {
         match self.direction {
             Direction::Backward => rank,
@@ -172,7 +172,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_comes_first_ranks_higher() {
+    fn records_that_come_first_rank_higher() {
         let [id_backward, id_forward, time_backward, time_forward] = ALL;
         let (early, late) = (Micros::new(-5), Micros::new(5));
         assert!(id_backward.rank(early, 2) > id_backward.rank(late, 1));

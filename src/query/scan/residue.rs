@@ -7,7 +7,7 @@ use crate::query::expression::{Expression, is_of_kind};
 use crate::record::Source;
 use crate::store::{BOOKKEEPING_KEYS, Block, FieldIndex, Summary};
 
-/// What must still be evaluated for the rows of a block. Leaves that the footer decides are gone.
+/// What must still be evaluated for the rows of a block. Leaves that the footer decides are removed.
 #[derive(Debug)]
 pub(in crate::query) enum Residue<'e> {
     Nothing,
@@ -78,7 +78,7 @@ fn field_cover(condition: &FieldCondition, block: Block<'_>) -> Cover {
         FieldTest::Exists => true,
         FieldTest::Equals(value) => index.may_equal(value),
         FieldTest::Contains(search) => {
-            // a value that is searched as text anyway is in the index of texts
+            // values outside the bookkeeping keys are in the index of texts too
             let is_searched = !BOOKKEEPING_KEYS.contains(&key_needle(condition.key()));
             index.may_match(matches)
                 && (!is_searched || search.may_match(|text| block.values_may_contain(text)))
@@ -137,7 +137,7 @@ impl<'e> Residue<'e> {
         }
     }
 
-    /// How dear it is to evaluate: small columns first, then messages, then metadata.
+    /// The cost of evaluation: small columns, then messages, then metadata.
     pub(in crate::query) fn cost(&self) -> Cost {
         match self {
             Self::Nothing | Self::Everything => Cost::Column,
@@ -164,7 +164,7 @@ impl<'e> Residue<'e> {
     }
 }
 
-/// The dearest column that a residue needs.
+/// The most expensive column that a residue needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::query) enum Cost {
     Column,

@@ -1,9 +1,9 @@
-//! Rows of one block that are still in question, and the columns that were read to decide.
+//! The rows of a block that may match, and the columns that were read so far.
 
 use crate::query::expression::values;
-use crate::query::scan::cache::Columns;
+use crate::query::scan::cache::BlockColumns;
 use crate::query::scan::need::MetadataNeed;
-use crate::query::text::search::{Scratch, Search};
+use crate::query::text::search::{Search, SearchScratch};
 use crate::record::{Level, Metadata};
 use crate::store::{Block, Error, Messages, MetadataColumn};
 use crate::time::Micros;
@@ -13,13 +13,13 @@ use std::collections::HashMap;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// Some rows of a block. A column is read when it is first needed, and once.
+/// Some rows of a block. A column is read once, when it is first needed.
 #[derive(Debug)]
 pub(in crate::query) struct Rows<'v> {
     block: Block<'v>,
-    /// The whole block, when an earlier page decoded it.
-    cached: Option<Arc<Columns>>,
-    /// Ascending; `None` while nothing was taken away.
+    /// The decoded block, if an earlier page needed it.
+    cached: Option<Arc<BlockColumns>>,
+    /// Ascending; `None` while all rows are kept.
     kept: Option<Vec<u32>>,
     ids: Option<Vec<u64>>,
     times: Option<Vec<Micros>>,
@@ -34,7 +34,7 @@ pub(in crate::query) struct Rows<'v> {
 }
 
 impl<'v> Rows<'v> {
-    pub(in crate::query) fn all(block: Block<'v>, cached: Option<Arc<Columns>>) -> Self {
+    pub(in crate::query) fn all(block: Block<'v>, cached: Option<Arc<BlockColumns>>) -> Self {
         Self {
             block,
             cached,
@@ -57,7 +57,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// Whether every row of the block is kept: what its footer says holds for them.
+    /// Whether every row of the block is kept, so that its footer describes them.
     pub(in crate::query) fn is_whole(&self) -> bool {
         self.kept.is_none()
     }
@@ -73,7 +73,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// How many rows were looked at: none while the footer alone said what there is.
+    /// The number of rows that were read: none if the footer was enough.
     pub(in crate::query) fn scanned(&self) -> u64 {
         if self.is_denied {
             0
@@ -115,7 +115,7 @@ impl<'v> Rows<'v> {
         let summary = self.block.summary();
         fill(&mut self.ids, || {
             if summary.ids.end - summary.ids.start == u64::from(summary.rows) {
-                // as many ids as rows: no id between belongs to another block
+                // with as many ids as rows, no id in between belongs to another block
                 return Ok(summary.ids.clone().collect());
             }
             self.block.ids()
@@ -196,7 +196,7 @@ impl<'v> Rows<'v> {
     pub(in crate::query) fn retain_found(
         &mut self,
         search: &Search,
-        scratch: &mut Scratch,
+        scratch: &mut SearchScratch,
     ) -> Result<(), Error> {
         let mut kept = self.indexes();
         if let Some(cached) = &self.cached {
@@ -254,14 +254,15 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// The messages of the whole block, where a search read them and rows are left. Damage is left to the reader of the block.
+    /// The messages of the whole block, where a search read them and rows are left. Damage is reported by the next reader of the
+    /// block.
     pub(in crate::query) fn into_messages(self) -> Option<Messages> {
         let has_rows = !self.is_empty();
         let text = self.text.filter(|_| has_rows)?;
         self.block.cut(text).ok()
     }
 
-    /// What is known of them.
+    /// The block and the columns that were read.
     pub(in crate::query) fn into_parts(self) -> RowParts<'v> {
         RowParts {
             indexes: self.indexes(),
@@ -271,7 +272,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// The ids, once they were read.
+    /// The ids; empty before they are read.
     pub(in crate::query) fn read_ids(&self) -> &[u64] {
         match &self.cached {
             Some(cached) => &cached.ids,
@@ -279,7 +280,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// The times, once they were read.
+    /// The times; empty before they are read.
     pub(in crate::query) fn read_times(&self) -> &[Micros] {
         match &self.cached {
             Some(cached) => &cached.times,
@@ -287,7 +288,7 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// The levels, once they were read.
+    /// The levels; empty before they are read.
     pub(in crate::query) fn read_levels(&self) -> &[Level] {
         match &self.cached {
             Some(cached) => &cached.levels,
@@ -295,12 +296,12 @@ impl<'v> Rows<'v> {
         }
     }
 
-    /// The kept rows, ascending; `None` where none was taken away.
+    /// The kept rows, ascending; `None` if all rows are kept.
     pub(in crate::query) fn kept(&self) -> Option<&[u32]> {
         self.kept.as_deref()
     }
 
-    /// Which of the kept rows, counted from the first of them, have one of these ids, once the ids were read.
+    /// The positions among the kept rows whose id is in `range`. The ids must have been read.
     pub(in crate::query) fn within_ids(&self, range: &Range<u64>) -> Range<usize> {
         let ids = self.read_ids();
         let is_below = |bound: u64| move |id: &u64| *id < bound;
@@ -314,7 +315,7 @@ impl<'v> Rows<'v> {
         place(range.start)..place(range.end)
     }
 
-    /// Hands each metadata that has something under `key` to `take`, with how many of the kept rows have it.
+    /// Calls `take` with each different metadata that has `key`, and the number of kept rows that have this metadata.
     pub(in crate::query) fn each_metadata(
         &self,
         key: &str,
@@ -323,8 +324,8 @@ impl<'v> Rows<'v> {
         self.group_metadata(key, |count: &mut u64, _| *count += 1, take)
     }
 
-    /// Hands each metadata that has something under `key` to `take`, with what `add` made of the kept rows that have it. Equal
-    /// metadata is decoded once.
+    /// Calls `take` with each different metadata that has `key`, and the group that `add` built from its rows. Equal metadata is
+    /// decoded once.
     pub(in crate::query) fn group_metadata<T: Default>(
         &self,
         key: &str,
@@ -350,12 +351,12 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// Keeps the rows whose metadata matches. Equal metadata is decoded once, and none that lacks what it needs to match.
+    /// Keeps the rows whose metadata matches. Equal metadata is decoded once; metadata that cannot match is not decoded.
     pub(in crate::query) fn retain_metadata(
         &mut self,
         need: &MetadataNeed<'_>,
         matches: impl Fn(&Metadata) -> bool,
-        scratch: &mut Scratch,
+        scratch: &mut SearchScratch,
     ) -> Result<(), Error> {
         let metadata = self.metadata()?;
         let mut kept = Vec::new();
@@ -380,7 +381,7 @@ impl<'v> Rows<'v> {
         Ok(())
     }
 
-    /// A copy of the kept rows; `None` while none was taken away.
+    /// A copy of the kept rows; `None` if all rows are kept.
     pub(in crate::query) fn clone_kept(&self) -> Option<Vec<u32>> {
         self.kept.clone()
     }
@@ -437,18 +438,18 @@ impl<'v> Rows<'v> {
     }
 }
 
-/// What is known of the rows that match, to be read further.
+/// A block, its matching rows, and the columns that were read.
 #[derive(Debug)]
 pub(in crate::query) struct RowParts<'v> {
     pub(in crate::query) block: Block<'v>,
     pub(in crate::query) indexes: Vec<u32>,
-    pub(in crate::query) cached: Option<Arc<Columns>>,
+    pub(in crate::query) cached: Option<Arc<BlockColumns>>,
     pub(in crate::query) text: Option<Vec<u8>>,
 }
 
-/// A column of metadata, of an earlier page or read for this one.
+/// A column of metadata, cached or just read.
 pub(in crate::query) enum MetadataOf {
-    Cached(Arc<Columns>),
+    Cached(Arc<BlockColumns>),
     Read(MetadataColumn),
 }
 
@@ -463,7 +464,7 @@ impl Deref for MetadataOf {
     }
 }
 
-/// Rows of a block are far fewer than this holds.
+/// A block has far fewer rows than `u32::MAX`.
 fn saturated(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -1,9 +1,9 @@
-//! Runs work over blocks in their order, on as many threads as help, within a budget.
+//! Processes blocks in order, on several threads if that helps, within a budget.
 
 use crate::query::scan::budget::Budget;
 use crate::query::scan::plan::Candidate;
 use crate::query::scan::rank::Rank;
-use crate::query::text::search::Scratch;
+use crate::query::text::search::SearchScratch;
 use crate::store::Error;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 
 /// Threads of one scan: more would starve the writer and the other readers of a small machine.
 const THREADS_MAX: usize = 4;
-/// How long a scan goes on alone: what is done by then is not worth a second thread.
+/// How long a scan uses one thread: shorter scans do not benefit from a second one.
 const ALONE_FOR: Duration = Duration::from_micros(500);
 
-/// What work on one block gave.
-pub(in crate::query) struct Part<T> {
-    /// Rows that were looked at.
+/// The result of one block.
+pub(in crate::query) struct BlockResult<T> {
+    /// The number of rows that were read.
     pub(in crate::query) scanned: u64,
     pub(in crate::query) value: T,
 }
 
-/// Who takes in what the blocks gave, in any order.
+/// Receives the results of blocks, in any order.
 pub(in crate::query) trait Sink<T>: Send {
-    /// Whether a block with this bound may still give anything; when not, none after it does.
+    /// Whether a block with this bound may still contribute. If not, no later block does.
     fn wants(&self, bound: Rank) -> bool;
     fn take(&mut self, value: T);
 
-    /// What a row must come before to be of use; `None` while any may be.
+    /// Rows up to this rank are not needed; `None` while every row may be needed.
     fn floor(&self) -> Option<Rank> {
         None
     }
@@ -37,25 +37,24 @@ pub(in crate::query) trait Sink<T>: Send {
 #[derive(Debug, Default)]
 pub(in crate::query) struct Outcome {
     pub(in crate::query) scanned: u64,
-    /// Where the budget ended it: everything above was looked at.
+    /// Where the budget ended the scan: all greater ranks were read.
     pub(in crate::query) stopped: Option<Rank>,
     /// Rows of blocks that are damaged.
     pub(in crate::query) unreadable: u64,
 }
 
-/// Hands each candidate to `work` and what comes of it to `sink`. The blocks with the greatest bound of all are looked at
-/// whatever the budget, so that a client who goes on from a partial page gets on.
+/// Calls `work` with each candidate and gives the results to `sink`. The blocks with the greatest bound are always read, whatever
+/// the budget, so that a client that continues from a partial page makes progress.
 ///
-/// # Errors
-/// The first failure of `work` that is not the damage of one block.
+/// # Errors The first error of `work` that is not damage to one block.
 pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
     candidates: impl Iterator<Item = Candidate<'v>> + Send,
     budget: &Budget,
-    work: impl Fn(Candidate<'v>, &mut Scratch) -> Result<Part<T>, Error> + Sync,
+    work: impl Fn(Candidate<'v>, &mut SearchScratch) -> Result<BlockResult<T>, Error> + Sync,
     sink: &mut S,
 ) -> Result<Outcome, Error> {
     let started = Instant::now();
-    let shared = Mutex::new(Shared {
+    let shared = Mutex::new(ScanState {
         candidates,
         sink,
         budget,
@@ -65,7 +64,7 @@ pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
         outcome: Outcome::default(),
         failure: None,
     });
-    let worker = |scratch: &mut Scratch, alone_for: Option<Duration>| {
+    let worker = |scratch: &mut SearchScratch, alone_for: Option<Duration>| {
         while alone_for.is_none_or(|bound| started.elapsed() < bound) {
             let Some(candidate) = lock(&shared).next() else {
                 return;
@@ -74,7 +73,7 @@ pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
             lock(&shared).finish(candidate, result);
         }
     };
-    let mut scratch = Scratch::default();
+    let mut scratch = SearchScratch::default();
     worker(&mut scratch, Some(ALONE_FOR));
     if !lock(&shared).ended {
         let helpers = thread::available_parallelism()
@@ -83,7 +82,7 @@ pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
             - 1;
         thread::scope(|scope| {
             for _ in 0..helpers {
-                scope.spawn(|| worker(&mut Scratch::default(), None));
+                scope.spawn(|| worker(&mut SearchScratch::default(), None));
             }
             worker(&mut scratch, None);
         });
@@ -95,8 +94,8 @@ pub(in crate::query) fn run_scan<'v, T: Send, S: Sink<T>>(
     }
 }
 
-/// What the threads of a scan share.
-struct Shared<'s, I, S> {
+/// State that the threads of a scan share.
+struct ScanState<'s, I, S> {
     candidates: I,
     sink: &'s mut S,
     budget: &'s Budget,
@@ -108,8 +107,8 @@ struct Shared<'s, I, S> {
     failure: Option<Error>,
 }
 
-impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
-    /// The next block to look at; none when the scan is at its end, for whatever reason.
+impl<'v, I: Iterator<Item = Candidate<'v>>, S> ScanState<'_, I, S> {
+    /// The next block to read; `None` when the scan has ended for any reason.
     fn next<T>(&mut self) -> Option<Candidate<'v>>
     where
         S: Sink<T>,
@@ -123,7 +122,7 @@ impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
             return None;
         };
         let first = *self.first.get_or_insert(candidate.bound);
-        // nobody goes on from a page that nobody waits for
+        // a cancelled page has no client that would continue from it
         let is_over = candidate.bound < first && self.is_spent();
         if is_over || self.budget.cancel.is_cancelled() {
             self.outcome.stopped = Some(candidate.bound);
@@ -136,7 +135,7 @@ impl<'v, I: Iterator<Item = Candidate<'v>>, S> Shared<'_, I, S> {
         })
     }
 
-    fn finish<T>(&mut self, candidate: Candidate<'v>, result: Result<Part<T>, Error>)
+    fn finish<T>(&mut self, candidate: Candidate<'v>, result: Result<BlockResult<T>, Error>)
     where
         S: Sink<T>,
     {
@@ -165,7 +164,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A damaged block costs that block and no other.
+/// Damage affects its own block only.
 pub(in crate::query) fn is_damage(error: &Error) -> bool {
     matches!(error, Error::Corrupt { .. })
 }

@@ -1,4 +1,4 @@
-//! Buckets of time: round lengths, borders at multiples of them.
+//! Buckets of time with round lengths, aligned to multiples of their length.
 
 use crate::time::Micros;
 
@@ -8,7 +8,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Lengths that people read without arithmetic.
+/// Lengths that are easy to read.
 const ROUND: &[i64] = &[
     1,
     10,
@@ -46,7 +46,7 @@ pub(in crate::query) struct Scale {
 }
 
 impl Scale {
-    /// The shortest round buckets that hold `earliest` and `latest` and are `buckets_max` at most, which is not 0.
+    /// The shortest round buckets that cover `earliest` to `latest` with at most `buckets_max` of them, which must not be 0.
     pub(in crate::query) fn new(earliest: Micros, latest: Micros, buckets_max: usize) -> Self {
         let days = std::iter::successors(Some(2 * DAY), |width| width.checked_mul(2));
         let widths = ROUND.iter().copied().chain(days);
@@ -67,7 +67,7 @@ impl Scale {
             }
             longest = Some(scale);
         }
-        // two buckets around 1970 when only one may be: the later one holds all
+        // a range around 1970 needs two buckets; if only one is allowed, it counts all
         longest.map_or(
             Self {
                 first: 0,
@@ -93,13 +93,13 @@ impl Scale {
         self.buckets
     }
 
-    /// Which bucket holds `time`; the nearest one for a time outside of all.
+    /// The bucket of `time`; the nearest one for a time outside all buckets.
     pub(in crate::query) fn bucket(self, time: Micros) -> usize {
         let number = time.get().div_euclid(self.width) - self.first;
         usize::try_from(number.max(0)).map_or(0, |number| number.min(self.buckets - 1))
     }
 
-    /// Buckets of times that mostly follow each other.
+    /// Looks up buckets of times that mostly ascend.
     pub(in crate::query) fn follow(self) -> Follow {
         Follow {
             scale: self,
@@ -109,7 +109,7 @@ impl Scale {
     }
 }
 
-/// Remembers the last bucket, since a division for each of a million times would take longer than reading them.
+/// Remembers the last bucket: a division for each of a million times would take longer than reading them.
 pub(in crate::query) struct Follow {
     scale: Scale,
     bucket: usize,

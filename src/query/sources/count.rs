@@ -4,10 +4,10 @@ use crate::query::cursor::CursorError;
 use crate::query::error::Error;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
-use crate::query::scan::plan::{Candidate, Plan};
+use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
-use crate::query::scan::run::{Part, Sink, is_damage, run_scan};
+use crate::query::scan::run::{BlockResult, Sink, is_damage, run_scan};
 use crate::record::Source;
 use crate::store::{self, SourceTally, View};
 use crate::time::Micros;
@@ -40,11 +40,11 @@ pub struct SourceCounts {
     pub sources: Vec<SourceSummary>,
     /// The budget ended the scan: records are missing from the counts, and perhaps whole sources.
     pub is_partial: bool,
-    /// How many rows were looked at.
+    /// The number of rows that were read.
     pub scanned: u64,
-    /// How many rows could not be looked at, since their blocks are damaged.
+    /// The number of rows in damaged blocks, which could not be read.
     pub unreadable: u64,
-    /// Why nothing was found, probably; for people.
+    /// Probable reasons for an empty answer, for people.
     pub warnings: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct SourceCounts {
 pub struct SourcesQuery {
     /// Which records are counted.
     pub filter: Filter,
-    /// Where to go on.
+    /// Where to continue.
     pub cursor: Option<SourcesCursor>,
     /// How many sources at most.
     pub limit: usize,
@@ -64,7 +64,7 @@ pub struct SourcesQuery {
 pub struct SourcesPage {
     /// The sources of this page.
     pub counts: SourceCounts,
-    /// Where to go on; none when there is no more.
+    /// Where to continue; `None` if there is no more.
     pub next_cursor: Option<SourcesCursor>,
     /// Records of all sources, by `Level::index`.
     pub levels: [u64; 4],
@@ -119,11 +119,11 @@ pub(in crate::query) fn count_page(
     budget: &Budget,
 ) -> Result<SourcesPage, Error> {
     let filter = &query.filter;
-    let plan = Plan::new(view, filter, 0..u64::MAX, &budget.cache);
-    let mut totals = Totals {
+    let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
+    let mut totals = SourceTotals {
         plan: &plan,
         after: query.cursor.as_ref().map(|cursor| cursor.0.as_str()),
-        // one more tells whether there is more
+        // one more shows whether there are more
         sources_max: query.limit.saturating_add(1),
         by_source: BTreeMap::new(),
         levels: [0; 4],
@@ -135,14 +135,14 @@ pub(in crate::query) fn count_page(
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
-            Ok(Part {
+            Ok(BlockResult {
                 scanned: rows.scanned(),
                 value: count(candidate, rows)?,
             })
         },
         &mut totals,
     )?;
-    let summary = |(source, tally): (Source, Tally)| SourceSummary {
+    let summary = |(source, tally): (Source, SourceSum)| SourceSummary {
         source,
         count: tally.count,
         last_timestamp: tally.last,
@@ -165,12 +165,12 @@ pub(in crate::query) fn count_page(
     })
 }
 
-/// Counts the segments that are visible as a whole where the source alone decides; returns which. A segment with damage is not
-/// among them: its whole blocks still count.
+/// Counts whole visible segments from their tallies if the source alone decides, and returns which were counted. A damaged
+/// segment is not counted here, so that its intact blocks are.
 fn count_segments(
     view: &View,
     filter: &Filter,
-    totals: &mut Totals<'_>,
+    totals: &mut SourceTotals<'_>,
 ) -> Result<Vec<bool>, store::Error> {
     let visible = view.ids();
     let mut counted = vec![];
@@ -198,7 +198,7 @@ fn count_segments(
             let (last, levels) = (tally.last, tally.levels);
             (
                 tally.source,
-                Tally {
+                SourceSum {
                     count,
                     last,
                     levels,
@@ -211,15 +211,15 @@ fn count_segments(
     Ok(counted)
 }
 
-/// What was counted of one source.
+/// The counts of one source.
 #[derive(Debug, Clone, Copy)]
-struct Tally {
+struct SourceSum {
     count: u64,
     last: Micros,
     levels: [u64; 4],
 }
 
-impl Tally {
+impl SourceSum {
     const NONE: Self = Self {
         count: 0,
         last: Micros::MIN,
@@ -235,37 +235,37 @@ impl Tally {
     }
 }
 
-/// Tallies of a block, by the segment's number of the source.
-type Tallies = BTreeMap<u32, Tally>;
+/// The counts of a block, by the number of the source in the segment.
+type SourceSums = BTreeMap<u32, SourceSum>;
 
-fn count(candidate: Candidate<'_>, rows: Rows<'_>) -> Result<(usize, Tallies), store::Error> {
+fn count(candidate: Candidate<'_>, rows: Rows<'_>) -> Result<(usize, SourceSums), store::Error> {
     let summary = candidate.block.summary();
     let tallies = match summary.source {
         Some(source) if rows.is_whole() => {
-            let tally = Tally {
+            let tally = SourceSum {
                 count: u64::from(summary.rows),
                 last: *summary.times.end(),
                 levels: summary.levels.map(u64::from),
             };
-            Tallies::from([(source, tally)])
+            SourceSums::from([(source, tally)])
         }
-        _ if rows.is_empty() => Tallies::new(),
+        _ if rows.is_empty() => SourceSums::new(),
         _ => count_rows(rows)?,
     };
     Ok((candidate.place.0, tallies))
 }
 
-fn count_rows(mut rows: Rows<'_>) -> Result<Tallies, store::Error> {
+fn count_rows(mut rows: Rows<'_>) -> Result<SourceSums, store::Error> {
     let sources = rows.sources()?.to_vec();
     let times = rows.times()?.to_vec();
     let levels = rows.levels()?.to_vec();
-    let mut tallies = Tallies::new();
+    let mut tallies = SourceSums::new();
     for (row, source) in rows.of(&sources) {
         let row = row as usize;
         let (Some(time), Some(level)) = (times.get(row), levels.get(row)) else {
             continue;
         };
-        let tally = tallies.entry(*source).or_insert(Tally::NONE);
+        let tally = tallies.entry(*source).or_insert(SourceSum::NONE);
         tally.count += 1;
         tally.last = tally.last.max(*time);
         if let Some(count) = tally.levels.get_mut(level.index()) {
@@ -275,19 +275,19 @@ fn count_rows(mut rows: Rows<'_>) -> Result<Tallies, store::Error> {
     Ok(tallies)
 }
 
-struct Totals<'p> {
-    plan: &'p Plan<'p>,
-    /// Sources up to this name were seen.
+struct SourceTotals<'p> {
+    plan: &'p QueryPlan<'p>,
+    /// Sources up to this name were on earlier pages.
     after: Option<&'p str>,
     sources_max: usize,
-    /// The first of those that were not seen. One that had to go would have to go again: those before it stay.
-    by_source: BTreeMap<Source, Tally>,
+    /// The first sources after those. A source that was removed for lack of room stays out, as those before it stay in.
+    by_source: BTreeMap<Source, SourceSum>,
     /// Records of all sources, by `Level::index`.
     levels: [u64; 4],
 }
 
-impl Totals<'_> {
-    fn add(&mut self, source: &Source, tally: &Tally) {
+impl SourceTotals<'_> {
+    fn add(&mut self, source: &Source, tally: &SourceSum) {
         if let Some(total) = self.by_source.get_mut(source) {
             total.add(tally);
             return;
@@ -307,12 +307,12 @@ impl Totals<'_> {
     }
 }
 
-impl Sink<(usize, Tallies)> for Totals<'_> {
+impl Sink<(usize, SourceSums)> for SourceTotals<'_> {
     fn wants(&self, _: Rank) -> bool {
         true
     }
 
-    fn take(&mut self, (segment, tallies): (usize, Tallies)) {
+    fn take(&mut self, (segment, tallies): (usize, SourceSums)) {
         let names = self.plan.segment(segment).map_or(&[][..], |s| s.sources());
         for (number, tally) in tallies {
             for (total, count) in self.levels.iter_mut().zip(tally.levels) {

@@ -1,5 +1,4 @@
-//! Why an answer is empty, where the question itself is the likely reason: a source that nothing has, a start in the future, a
-//! condition that reads like another language's.
+//! Probable reasons for an empty answer: an unknown source, a start in the future, a condition in the syntax of another language.
 
 use crate::query::error::Error;
 use crate::query::filter::Filter;
@@ -8,14 +7,14 @@ use crate::query::sources::count::count_sources;
 use crate::store::View;
 use crate::time::Micros;
 
-/// Patterns that get a warning of their own: more than people type, and each costs a look at every source.
+/// The maximum number of patterns to warn about: more than people type, and each is compared with every source.
 const PATTERNS_MAX: usize = 10;
-/// Letters that may differ between a word and its suggestion.
+/// The maximum edit distance of a suggestion.
 const TYPOS_MAX: usize = 2;
-/// Longer names are not compared letter by letter, which takes their lengths' product.
+/// Longer names get no suggestion: a comparison takes time proportional to the product of the lengths.
 const COMPARED_CHARS_MAX: usize = 64;
 
-/// What a person should know of a question without an answer. Only sources that the filter's narrowings show are named.
+/// Warnings about a request without results. Only sources that the client may see are named.
 pub(in crate::query) fn of_empty(
     view: &View,
     filter: &Filter,
@@ -51,7 +50,7 @@ pub(in crate::query) fn of_empty(
     Ok(warnings)
 }
 
-/// A source, or a kind of sources, that was probably meant by `word`.
+/// The source, or kind of sources, that `word` probably names.
 fn suggestion<'a>(word: &str, names: &(impl Iterator<Item = &'a str> + Clone)) -> Option<String> {
     let word = word.trim_end_matches(':').to_lowercase();
     if word.is_empty() {
@@ -88,7 +87,7 @@ fn suggestion<'a>(word: &str, names: &(impl Iterator<Item = &'a str> + Clone)) -
         .or_else(by_typo)
 }
 
-/// Letters to put in, take out or exchange (Levenshtein). Far apart for what is too long to compare.
+/// The edit distance (Levenshtein); the maximum for texts that are too long to compare.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().max(b.len()) > COMPARED_CHARS_MAX || a.len().abs_diff(b.len()) > TYPOS_MAX {

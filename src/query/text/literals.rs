@@ -1,15 +1,15 @@
-//! What every match of a regex must hold: the texts by which blocks are passed over without reading them.
+//! Texts that every match of a regex contains: blocks without them are skipped without being read.
 
 use crate::store::fold;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A class with more members than this is no one letter in its cases: the largest such set has 4.
+/// A class with more members is not one letter in different cases: the largest such set has 4.
 const CLASS_CHARS_MAX: usize = 8;
 
 /// A necessary condition on the folded message. All texts are folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::query) enum Need {
-    /// Nothing is known: every message may match.
+    /// Nothing is required: every message may match.
     Nothing,
     /// The message holds this text.
     Text(String),
@@ -20,14 +20,14 @@ pub(in crate::query) enum Need {
 }
 
 impl Need {
-    /// What the matches of `hir` need. The parser's nest limit bounds the recursion.
+    /// The texts that matches of `hir` need. The parser's nest limit bounds the recursion.
     pub(in crate::query) fn of(hir: &Hir) -> Self {
-        let mut run = Run::default();
+        let mut run = LiteralRun::default();
         run.walk(hir);
         run.finish()
     }
 
-    /// False only when no message of a place can match, where `may_contain` tells of one text.
+    /// False only when no message of a place can match, where `may_contain` answers for one text.
     pub(in crate::query) fn may_hold(&self, may_contain: &impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Nothing => true,
@@ -37,7 +37,7 @@ impl Need {
         }
     }
 
-    /// The longest text that every match holds.
+    /// The longest text that every match contains.
     pub(in crate::query) fn longest(&self) -> Option<&str> {
         match self {
             Self::Nothing | Self::Any(_) => None,
@@ -50,14 +50,14 @@ impl Need {
     }
 }
 
-/// The parts of a concatenation: letters that follow each other without a gap, and what was needed before them.
+/// The parts of a concatenation: consecutive letters, and the needs before them.
 #[derive(Default)]
-struct Run {
+struct LiteralRun {
     text: String,
     needs: Vec<Need>,
 }
 
-impl Run {
+impl LiteralRun {
     fn walk(&mut self, hir: &Hir) {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => {}
@@ -87,7 +87,7 @@ impl Run {
         }
     }
 
-    /// Ends the letters: what follows may stand anywhere behind them.
+    /// Ends the consecutive letters: there may be a gap before the next ones.
     fn cut(&mut self) {
         if !self.text.is_empty() {
             self.needs.push(Need::Text(std::mem::take(&mut self.text)));

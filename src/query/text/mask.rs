@@ -4,7 +4,7 @@
 const WORDS_MAX: usize = 48;
 /// Bytes of a message that are looked at.
 const BYTES_MAX: usize = 1_024;
-/// Stands for the words of a message that were not looked at.
+/// The mask of the words of a message that were not read.
 const REST: &str = "<...>";
 /// Hexadecimal digits from this length on, with a digit and a letter among them, are an identifier.
 const HEX_CHARS_MIN: usize = 8;

@@ -1,19 +1,19 @@
-//! How common each byte is in log messages: a search waits for the two rarest bytes of its text, and each time it meets them for
-//! nothing costs a comparison.
+//! How common each byte is in log messages: a search looks for the two rarest bytes of its text, and each false hit costs a
+//! comparison.
 
 use memchr::arch::all::packedpair::HeuristicFrequencyRank;
 
-/// Logs are full of numbers, identifiers and times: to the ranks of common prose, a letter of hexadecimal numbers is rarer than
-/// it is here, and "connection" is looked for by its first two letters, which are seven times as often there for nothing.
+/// Logs are full of numbers, identifiers and times. By the frequencies of prose, hexadecimal letters count as rare, and
+/// "connection" is found by its first two letters, which gives seven times as many false hits.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::query) struct OfLogs;
 
-/// As counted in messages of services, containers and the kernel; capitals behind all else, as most texts are lowered.
+/// As counted in messages of services, containers and the kernel; capitals last, as most texts are lowered.
 const COMMON_FIRST: &[u8] =
     b" e01atso2rcd45i3.6p897nfb/=mu-l:h\"kg_,vxwyqzj[]()'\\;<>{}+*&@#%!?$|TENASFMOPICDHLRGWBUXKQYJVZ";
 
 impl HeuristicFrequencyRank for OfLogs {
-    /// The greater, the more common; 0 for what logs hardly have.
+    /// Greater ranks are more common; 0 for bytes that are rare in logs.
     fn rank(&self, byte: u8) -> u8 {
         let place = COMMON_FIRST.iter().position(|common| *common == byte);
         let rank = place.map_or(0, |place| COMMON_FIRST.len() - place);

@@ -1,4 +1,4 @@
-//! Search in messages: a text or a regex, in any case or exact, on one message or on a block of them.
+//! Searches for a text or a regex, case-insensitive or exact, in one text or in all messages of a block.
 
 use crate::query::text::literals::Need;
 use crate::query::text::rarity::OfLogs;
@@ -15,16 +15,16 @@ use std::sync::{Arc, OnceLock};
 
 /// Compiled size: enough for `\w{50}` with all of Unicode, small beside the memory of a request.
 const NFA_BYTES_MAX: usize = 4 << 20;
-/// Letters and classes within repetitions, each as often as it is repeated. Where the lazy automaton gives up, each of them
-/// may cost 20 ns for each byte that is looked at: with these a block takes a second at most, and `.{0,200}` passes.
+/// Letters and classes within repetitions, each as often as it is repeated. If the lazy automaton gives up, each of them may cost
+/// 20 ns for each byte: with this bound a block takes at most a second, and `.{0,200}` is accepted.
 const REPEATED_MAX: u64 = 256;
 /// Memory of the lazy automaton, for each thread that scans.
 const CACHE_BYTES_MAX: usize = 1 << 20;
-/// Groups in groups: what people write stays under 10.
+/// The maximum nesting of groups; people rarely need 10.
 const NEST_MAX: u32 = 50;
-/// Shorter texts are in most blocks and most messages: looking for them first gains nothing.
+/// Shorter texts are in most messages: a prefilter would not help.
 const PREFILTER_BYTES_MIN: usize = 3;
-/// Where fewer than one row in this many is wanted, looking at those rows beats looking at the whole block.
+/// If fewer than one row in this many is left, searching those rows is faster than searching the whole block.
 const SPARSE_FACTOR: usize = 8;
 
 /// Whether case matters.
@@ -46,26 +46,26 @@ pub struct Search {
 #[derive(Debug, Clone)]
 enum Matcher {
     Text(Arc<Text>),
-    Pattern(Arc<Pattern>),
+    Regex(Arc<RegexNeedle>),
 }
 
 /// A regex that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchError {
-    /// The text is no regex.
+    /// The text is not a regex.
     Syntax {
-        /// Which character is wrong, from 1.
+        /// The position of the wrong character, from 1.
         position: usize,
         /// What is wrong with it.
         reason: String,
     },
-    /// It is one, and too large to run, or repeats too much within itself to be run in bounded time.
+    /// The regex is too large, or repeats too much to run in bounded time.
     TooLarge,
 }
 
 /// Memory that a scan reuses from block to block.
 #[derive(Debug, Default)]
-pub(in crate::query) struct Scratch {
+pub(in crate::query) struct SearchScratch {
     /// The messages of the current block.
     lowered: Lowered,
     /// Its metadata, or the metadata of one row.
@@ -76,13 +76,13 @@ pub(in crate::query) struct Scratch {
     caches: Vec<(usize, meta::Cache)>,
 }
 
-impl Scratch {
+impl SearchScratch {
     /// The messages of the next block follow.
     pub(in crate::query) fn begin(&mut self) {
         self.lowered.is_ascii = None;
     }
 
-    fn cache_of(&mut self, pattern: &Pattern) -> &mut meta::Cache {
+    fn cache_of(&mut self, pattern: &RegexNeedle) -> &mut meta::Cache {
         let address = std::ptr::from_ref(pattern).addr();
         let known = self.caches.iter().position(|(of, _)| *of == address);
         let at = known.unwrap_or_else(|| {
@@ -100,7 +100,7 @@ impl Scratch {
 #[derive(Debug, Default)]
 struct Lowered {
     bytes: Vec<u8>,
-    /// None while that of the block at hand was not lowered yet.
+    /// `None` until the current block has been lowered.
     is_ascii: Option<bool>,
 }
 
@@ -123,11 +123,10 @@ impl Search {
 
     /// Messages that match `pattern`, in the syntax of the `regex` crate.
     ///
-    /// # Errors
-    /// [`SearchError`] when it is no regex or too large.
+    /// # Errors [`SearchError`] if it is not a regex, or too large.
     pub fn regex(pattern: &str, case: Case) -> Result<Self, SearchError> {
         Ok(Self {
-            matcher: Matcher::Pattern(Arc::new(Pattern::new(pattern, case)?)),
+            matcher: Matcher::Regex(Arc::new(RegexNeedle::new(pattern, case)?)),
         })
     }
 
@@ -136,7 +135,7 @@ impl Search {
     pub fn matches(&self, text: &str) -> bool {
         match &self.matcher {
             Matcher::Text(needle) => needle.is_in_message(text, &mut Vec::new()),
-            Matcher::Pattern(pattern) => pattern.regex.is_match(text),
+            Matcher::Regex(pattern) => pattern.regex.is_match(text),
         }
     }
 
@@ -145,7 +144,7 @@ impl Search {
     pub fn positions(&self, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
         match &self.matcher {
             Matcher::Text(needle) => needle.positions(text, ranges_max),
-            Matcher::Pattern(pattern) => ranges(&pattern.regex, text, ranges_max),
+            Matcher::Regex(pattern) => ranges(&pattern.regex, text, ranges_max),
         }
     }
 
@@ -153,20 +152,24 @@ impl Search {
     pub(in crate::query) fn may_match(&self, may_contain: impl Fn(&str) -> bool) -> bool {
         match &self.matcher {
             Matcher::Text(text) => may_contain(&text.folded),
-            Matcher::Pattern(pattern) => pattern.need.may_hold(&may_contain),
+            Matcher::Regex(pattern) => pattern.need.may_hold(&may_contain),
         }
     }
 
     /// False only when no message of a block matches. `text` is all of its messages, one after another; neither where they end
     /// nor whether they are UTF-8 needs to be known.
-    pub(in crate::query) fn may_find(&self, text: &[u8], scratch: &mut Scratch) -> bool {
+    pub(in crate::query) fn may_find(&self, text: &[u8], scratch: &mut SearchScratch) -> bool {
         self.needle()
             .is_none_or(|needle| needle.may_be_in(text, &mut scratch.lowered))
     }
 
     /// False only when no value in this encoded metadata matches. Strings are encoded as they are; what may be part of a number
     /// or a boolean, whose encoding is another, is never ruled out.
-    pub(in crate::query) fn may_be_in_metadata(&self, bytes: &[u8], scratch: &mut Scratch) -> bool {
+    pub(in crate::query) fn may_be_in_metadata(
+        &self,
+        bytes: &[u8],
+        scratch: &mut SearchScratch,
+    ) -> bool {
         scratch.metadata.is_ascii = None;
         self.needle().is_none_or(|needle| {
             may_be_in_scalar(&needle.folded) || needle.may_be_in(bytes, &mut scratch.metadata)
@@ -177,7 +180,7 @@ impl Search {
     fn needle(&self) -> Option<&Text> {
         match &self.matcher {
             Matcher::Text(needle) => Some(needle),
-            Matcher::Pattern(pattern) => pattern.prefilter.as_ref(),
+            Matcher::Regex(pattern) => pattern.prefilter.as_ref(),
         }
     }
 
@@ -188,12 +191,12 @@ impl Search {
         text: &[u8],
         ends: &[u32],
         rows: &mut Vec<u32>,
-        scratch: &mut Scratch,
+        scratch: &mut SearchScratch,
     ) {
-        let column = Column { text, ends };
+        let column = MessageColumn { text, ends };
         *rows = match &self.matcher {
             Matcher::Text(needle) => needle.rows(column, rows, scratch),
-            Matcher::Pattern(pattern) => pattern.rows(column, rows, scratch),
+            Matcher::Regex(pattern) => pattern.rows(column, rows, scratch),
         };
     }
 }
@@ -206,12 +209,12 @@ fn may_be_in_scalar(folded: &str) -> bool {
 
 /// The messages of a block, one after another without separator.
 #[derive(Clone, Copy)]
-struct Column<'a> {
+struct MessageColumn<'a> {
     text: &'a [u8],
     ends: &'a [u32],
 }
 
-impl<'a> Column<'a> {
+impl<'a> MessageColumn<'a> {
     fn row(self, row: u32) -> &'a [u8] {
         let row = row as usize;
         let end_of = |row: usize| self.ends.get(row).map_or(0, |end| *end as usize);
@@ -223,9 +226,9 @@ impl<'a> Column<'a> {
 /// A plain text to look for.
 #[derive(Debug, Clone)]
 struct Text {
-    /// Looks for the text itself, or for its folded form where case does not matter.
+    /// Finds the text itself, or its folded form if case does not matter.
     finder: Finder<'static>,
-    /// Looks for the folded form in texts that [`lower`] lowered; each place that it finds is to be looked at.
+    /// Finds the folded form in texts that were lowered by [`lower`]; each hit must be verified.
     lowered: Finder<'static>,
     folded: String,
     case: Case,
@@ -296,8 +299,8 @@ impl Text {
         starts.map(|start| start..start + length).collect()
     }
 
-    /// Whether the folded needle is in a text just where it is with its ASCII letters `lowered`. Chars beyond ASCII do not
-    /// fold to those that an ASCII needle has, but for two.
+    /// Whether searching the `lowered` text finds exactly what searching the folded text does. Only two chars beyond ASCII fold
+    /// to ASCII.
     fn is_exact(&self, lowered: &[u8], is_ascii: bool) -> bool {
         let may_be_folded_to = |(from, to): &(char, char)| {
             let mut from_lowered = Vec::new();
@@ -307,7 +310,7 @@ impl Text {
         is_ascii || self.folded.is_ascii() && !FOLDED_TO_ASCII.iter().any(may_be_folded_to)
     }
 
-    /// Where the folded needle is in a text, from `at` on.
+    /// The next occurrence of the folded needle in a text, from `at`.
     fn find_lowered(&self, text: &[u8], lowered: &[u8], mut at: usize) -> Option<usize> {
         loop {
             let start = at + self.lowered.find(lowered.get(at..)?)?;
@@ -319,7 +322,7 @@ impl Text {
         }
     }
 
-    /// False only when it is in no message of which `text` is made.
+    /// False only if no message in `text` contains it.
     fn may_be_in(&self, text: &[u8], lowered: &mut Lowered) -> bool {
         if self.case == Case::Sensitive {
             return self.finder.find(text).is_some();
@@ -328,14 +331,19 @@ impl Text {
         !self.is_exact(&lowered.bytes, is_ascii) || self.lowered.find(&lowered.bytes).is_some()
     }
 
-    fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
+    fn rows(
+        &self,
+        column: MessageColumn<'_>,
+        rows: &[u32],
+        scratch: &mut SearchScratch,
+    ) -> Vec<u32> {
         let text = column.text;
         let is_sparse = rows.len() < column.ends.len() / SPARSE_FACTOR;
         let is_in_one_pass = !is_sparse
             && !self.finder.needle().is_empty()
             && (self.case == Case::Sensitive || {
                 let is_ascii = scratch.lowered.fill(text);
-                // folding may change lengths, so that rows would no longer end where `ends` says
+                // folding may change lengths, so that `ends` would no longer be valid
                 self.is_exact(&scratch.lowered.bytes, is_ascii)
             });
         if !is_in_one_pass {
@@ -358,7 +366,8 @@ impl Text {
         }
     }
 
-    /// The rows that hold the needle, which is next at `find` of a place; an occurrence over the border of two rows is none.
+    /// The rows that contain the needle; `find` returns the next occurrence from an offset. An occurrence across the border of
+    /// two rows does not count.
     fn hits(&self, ends: &[u32], find: impl Fn(usize) -> Option<usize>) -> Vec<u32> {
         let needle_length = self.finder.needle().len();
         let mut hits = Vec::new();
@@ -379,7 +388,7 @@ impl Text {
     }
 }
 
-/// The row in which a byte is, not before `row`; it mostly is not far behind that.
+/// The row that contains a byte, searched from `row`: it is usually close.
 fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {
     let is_before = |end: &u32| *end as usize <= byte;
     let mut step = 1;
@@ -394,9 +403,9 @@ fn row_at(ends: &[u32], mut row: usize, byte: usize) -> usize {
         .partition_point(is_before)
 }
 
-/// Puts `text` with its ASCII letters lowered in `into`; says whether all of it is ASCII. One pass, which the compiler does many
-/// bytes at a time. The bit that makes a letter small is set in every byte, which takes half the time of asking whether it is a
-/// letter: some signs and controls look like others afterwards.
+/// Writes `text` with its ASCII letters in lower case to `into`, and returns whether all of it is ASCII. The compiler vectorizes
+/// this pass. The lower-case bit is set in every byte, letter or not, which takes half the time of a test: some signs and control
+/// characters become equal to others.
 fn lower(text: &[u8], into: &mut Vec<u8>) -> bool {
     into.resize(text.len(), 0);
     let (words, rest) = text.as_chunks::<8>();
@@ -413,21 +422,21 @@ fn lower(text: &[u8], into: &mut Vec<u8>) -> bool {
     all & BEYOND_ASCII == 0 && rest.is_ascii()
 }
 
-/// What tells small letters from capitals, in each byte.
+/// The bit that distinguishes lower from upper case, in each byte.
 const SMALL: u64 = 0x2020_2020_2020_2020;
-/// What no byte of ASCII has.
+/// The bit that no ASCII byte has.
 const BEYOND_ASCII: u64 = 0x8080_8080_8080_8080;
 
 /// A regex to match.
 #[derive(Debug, Clone)]
-struct Pattern {
+struct RegexNeedle {
     regex: Regex,
     need: Need,
-    /// The longest text that every match holds: looked for first, since that is many times as fast.
+    /// The longest text that every match contains; searching for it first is many times as fast.
     prefilter: Option<Text>,
 }
 
-impl Pattern {
+impl RegexNeedle {
     fn new(pattern: &str, case: Case) -> Result<Self, SearchError> {
         let hir = parse(pattern, case)?;
         if weight::repeated(&hir) > REPEATED_MAX {
@@ -452,7 +461,12 @@ impl Pattern {
         })
     }
 
-    fn rows(&self, column: Column<'_>, rows: &[u32], scratch: &mut Scratch) -> Vec<u32> {
+    fn rows(
+        &self,
+        column: MessageColumn<'_>,
+        rows: &[u32],
+        scratch: &mut SearchScratch,
+    ) -> Vec<u32> {
         let likely = match &self.prefilter {
             Some(text) => text.rows(column, rows, scratch),
             None => rows.to_vec(),
@@ -495,7 +509,7 @@ fn ranges(regex: &Regex, text: &str, ranges_max: usize) -> Vec<Range<usize>> {
     found.take(ranges_max).map(|found| found.range()).collect()
 }
 
-/// What is in both ascending lists.
+/// The numbers that are in both ascending lists.
 fn common(rows: &[u32], found: &[u32]) -> Vec<u32> {
     let mut found = found.iter().peekable();
     let mut is_found = |row: &u32| {
@@ -531,7 +545,12 @@ mod tests {
             ends.push(ends.last().copied().unwrap_or(0) + u32::try_from(message.len()).unwrap());
         }
         let mut kept = rows.to_vec();
-        search.retain(text.as_bytes(), &ends, &mut kept, &mut Scratch::default());
+        search.retain(
+            text.as_bytes(),
+            &ends,
+            &mut kept,
+            &mut SearchScratch::default(),
+        );
         let single: Vec<u32> = rows
             .iter()
             .copied()
@@ -616,7 +635,7 @@ mod tests {
 
     #[test]
     fn a_block_without_the_text_is_not_cut() {
-        let mut scratch = Scratch::default();
+        let mut scratch = SearchScratch::default();
         let mut may_find = |search: &Search, text: &[u8]| {
             scratch.begin();
             search.may_find(text, &mut scratch)
@@ -720,7 +739,7 @@ mod tests {
 
     #[test]
     fn metadata_is_ruled_out_only_by_texts_that_no_number_has() {
-        let mut scratch = Scratch::default();
+        let mut scratch = SearchScratch::default();
         let mut may_be = |text: &str| {
             let search = Search::text(text, Case::Insensitive);
             search.may_be_in_metadata(b"\xa1dUnitkSSH.service", &mut scratch)
@@ -756,7 +775,7 @@ mod tests {
         }
 
         #[test]
-        fn a_plain_regex_finds_what_the_text_does(
+        fn a_literal_regex_finds_the_same_as_its_text(
             message in "[aAbB\u{e4}\u{c4}\u{212a}\u{17f}sSkK\u{3c3}\u{3c2}\u{df}]{0,12}",
             needle in "[aAbB\u{e4}\u{c4}kKsS\u{3c3}\u{df}]{1,3}",
         ) {
@@ -766,7 +785,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_regex_needs_is_in_what_it_matches(
+        fn every_match_of_a_regex_holds_its_literals(
             pattern in r"([ab(|)?+.\[\]^$]|\(a\|b\)|[ab]\*){0,8}",
             message in "[abAB]{0,8}",
         ) {

@@ -6,7 +6,7 @@ use crate::store::fold;
 use std::fmt;
 use std::sync::Arc;
 
-/// Stands for any one word.
+/// The mask of any one word.
 pub(in crate::query) const ANY_WORD: &str = "<*>";
 
 /// A message whose variable parts are masked. It matches every message that is equal to it once it is masked; `<*>` matches any
@@ -59,7 +59,7 @@ impl Template {
     }
 }
 
-/// The parts of a word that no mask stands for.
+/// The parts of a word that are not masks.
 fn literals(word: &str) -> impl Iterator<Item = &str> {
     // a mask is between angle brackets; a bracket of the message itself only cuts its text in two
     word.split('<')

@@ -1,9 +1,9 @@
-//! How much of a regex may be under way at once: what bounds the time that a byte of a message can cost.
+//! How many states of a regex can be active at once: this bounds the time for each byte of a message.
 
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Letters, classes and looks within repetitions of `hir`, each as often as it is repeated. What stands outside of all is as
-/// long as the pattern itself, which is short. The parser's nest limit bounds the recursion.
+/// Letters, classes and looks within repetitions of `hir`, each as often as it is repeated. Parts outside repetitions are as long
+/// as the pattern, which is short. The parser's nest limit bounds the recursion.
 pub(in crate::query) fn repeated(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => 0,
@@ -12,14 +12,14 @@ pub(in crate::query) fn repeated(hir: &Hir) -> u64 {
             parts.iter().map(repeated).fold(0, u64::saturating_add)
         }
         HirKind::Repetition(repetition) => {
-            // without a maximum it goes round in one copy
+            // a repetition without a maximum loops over one copy
             let times = repetition.max.unwrap_or(repetition.min).max(1);
             all(&repetition.sub).saturating_mul(times.into())
         }
     }
 }
 
-/// The same of every part.
+/// Letters, classes and looks of every part.
 fn all(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty => 0,
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_repeated_counts_as_often_as_it_is() {
+    fn repeated_parts_count_once_for_each_repetition() {
         let of = |pattern: &str| repeated(&regex_syntax::parse(pattern).unwrap());
         assert_eq!(of("a long text without any"), 0);
         assert_eq!(of(r"\d+ of [a-z]*"), 2);

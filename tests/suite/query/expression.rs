@@ -327,7 +327,7 @@ fn of_field(rng: &mut Rng) -> Tree {
 }
 
 #[test]
-fn random_trees_match_what_a_naive_evaluator_says() {
+fn random_trees_match_a_naive_evaluator() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);

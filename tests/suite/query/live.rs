@@ -55,7 +55,7 @@ async fn follow(
 }
 
 #[test]
-fn who_follows_beside_a_writer_sees_everything_once_in_order() {
+fn a_follower_beside_a_writer_sees_every_record_once_in_order() {
     let mut store = TestStore::new(1_000_000);
     let live = Live::new(200, Id(1));
     let reader = store.store.reader();

@@ -71,7 +71,7 @@ pub(crate) fn ids(records: &[StoredRecord]) -> Vec<u64> {
 }
 
 #[test]
-fn pages_are_what_a_naive_evaluator_says() {
+fn pages_match_a_naive_evaluator() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -141,7 +141,7 @@ fn a_small_budget_loses_nothing() {
 }
 
 #[test]
-fn counts_by_source_are_what_a_naive_evaluator_says() {
+fn counts_by_source_match_a_naive_evaluator() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -199,7 +199,7 @@ fn every_record_is_found_by_its_id() {
 }
 
 #[test]
-fn histograms_are_what_a_naive_evaluator_says() {
+fn histograms_match_a_naive_evaluator() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -257,7 +257,7 @@ fn histograms_are_what_a_naive_evaluator_says() {
 }
 
 #[test]
-fn counts_that_are_kept_do_not_outlive_what_they_count() {
+fn cached_counts_do_not_outlive_their_segment() {
     let mut store = TestStore::new(7000);
     let mut rng = Rng::new(17);
     let kept = Budget::default();
@@ -296,7 +296,7 @@ fn counts_that_are_kept_do_not_outlive_what_they_count() {
 }
 
 #[test]
-fn values_of_a_key_are_what_a_naive_evaluator_says() {
+fn values_of_a_key_match_a_naive_evaluator() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -379,7 +379,7 @@ fn view_id(store: &TestStore, rng: &mut Rng) -> u64 {
 }
 
 #[test]
-fn a_record_stands_in_the_middle_of_the_page_around_it() {
+fn a_record_is_in_the_middle_of_the_page_around_it() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -453,7 +453,7 @@ fn around_shows_nothing_that_the_asker_may_not_see() {
 }
 
 #[test]
-fn a_pruned_cursor_goes_on_from_what_is_left_and_says_so() {
+fn a_pruned_cursor_continues_from_the_nearest_kept_record_and_says_so() {
     let mut store = TestStore::new(20);
     let mut rng = Rng::new(7);
     store.append((0..100).map(|_| random_record(&mut rng)).collect());
@@ -492,7 +492,7 @@ fn a_pruned_cursor_goes_on_from_what_is_left_and_says_so() {
 }
 
 #[test]
-fn in_order_of_time_a_cursor_whose_record_went_last_says_that_others_went_with_it() {
+fn in_time_order_a_pruned_cursor_says_that_other_records_may_be_pruned() {
     let page = |store: &TestStore, id: u64| {
         let mut request = Question::all().request();
         request.order = Order::Time;
@@ -571,7 +571,7 @@ fn long_messages_make_pages_shorter_and_lose_nothing() {
 }
 
 #[test]
-fn what_a_search_finds_in_many_blocks_is_whole_however_long_it_is() {
+fn records_found_in_many_blocks_are_whole_however_long() {
     let mut store = TestStore::new(1_000_000);
     let mut rng = Rng::new(21);
     for at in 0..30 {
@@ -686,7 +686,7 @@ fn needles_of_every_length_are_found_in_messages_of_every_length() {
 }
 
 #[test]
-fn a_scan_ends_when_nobody_waits_for_it() {
+fn a_cancelled_scan_ends() {
     let mut store = TestStore::new(1_000_000);
     let mut rng = Rng::new(5);
     for _ in 0..4 {

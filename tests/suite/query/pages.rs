@@ -69,7 +69,7 @@ fn any_cursor(order: Order, end: u64, rng: &mut Rng) -> Cursor {
 }
 
 #[test]
-fn any_cursor_goes_on_from_the_nearest_record_that_is_kept() {
+fn any_cursor_continues_from_the_nearest_kept_record() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
@@ -100,7 +100,7 @@ fn any_cursor_goes_on_from_the_nearest_record_that_is_kept() {
 }
 
 #[test]
-fn the_way_back_shows_what_came_before() {
+fn the_previous_cursor_leads_to_earlier_records() {
     for seed in seeds() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);

@@ -90,7 +90,7 @@ fn random_store(rng: &mut Rng) -> TestStore {
     store
 }
 
-/// Where a run stands, and what is expected of it.
+/// A run in progress, and its expected state.
 type Place = (bool, u64, String);
 
 fn expected(records: &[StoredRecord], meant: impl Fn(&str) -> bool) -> Vec<Run> {
@@ -184,7 +184,7 @@ fn read_all(view: &View, mut query: RunsQuery, budget: &Budget) -> Vec<Run> {
 }
 
 #[test]
-fn runs_are_what_a_naive_evaluator_says() {
+fn runs_match_a_naive_evaluator() {
     for seed in 0..25 {
         let mut rng = Rng::new(seed);
         let store = random_store(&mut rng);

@@ -4,6 +4,7 @@
 pub(super) mod cover;
 pub(super) mod field;
 pub(super) mod levels;
+mod metadata;
 pub(super) mod positions;
 pub(super) mod quantity;
 pub(super) mod source_pattern;

@@ -5,7 +5,7 @@ use crate::query::scan::cache::BlockCache;
 use crate::query::scan::plan::{Candidate, QueryPlan};
 use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::rows::Rows;
-use crate::query::scan::run::Part;
+use crate::query::scan::run::BlockResult;
 use crate::query::text::search::SearchScratch;
 use crate::store;
 use crate::time::Micros;
@@ -40,7 +40,7 @@ pub(super) fn of_block(
     wanted: Wanted,
     cache: &BlockCache,
     scratch: &mut SearchScratch,
-) -> Result<Part<BlockHits>, store::Error> {
+) -> Result<BlockResult<BlockHits>, store::Error> {
     let mut rows = plan.select(candidate, scratch)?;
     let scanned = rows.scanned();
     let hits = hits(&mut rows, candidate, wanted)?;
@@ -59,7 +59,7 @@ pub(super) fn of_block(
         hits,
         carried,
     };
-    Ok(Part { scanned, value })
+    Ok(BlockResult { scanned, value })
 }
 
 /// A block of several sources belongs to the active file, which stays decoded anyway.

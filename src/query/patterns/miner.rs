@@ -1,7 +1,7 @@
 //! Groups masked lines that differ in few words (after Drain, He et al., 2017: lines of one length and one first word, merged
 //! when most of their words are equal).
 
-use super::{PATTERN_BUCKETS, Pattern, Patterns};
+use super::answer::{PATTERN_BUCKETS, Pattern, Patterns};
 use crate::query::text::template::{ANY_WORD, Template};
 use crate::record::Id;
 use crate::time::Micros;

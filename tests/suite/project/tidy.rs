@@ -69,8 +69,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     //
     "format-spec/journal.md",
     //
-    "format-spec/query.md",
-    //
     "format-spec/redaction.md",
     //
     "format-spec/sources.md",
@@ -87,13 +85,8 @@ const NOT_YET_PLAIN: &[&str] = &[
     //
     "src/lib.rs",
     //
-    "src/live.rs",
     //
     "src/pipeline/",
-    //
-    "src/query/",
-    //
-    "src/record/",
     //
     "src/redact/",
     //
@@ -106,8 +99,6 @@ const NOT_YET_PLAIN: &[&str] = &[
     "tests/suite/http/",
     //
     "tests/suite/journal/",
-    //
-    "tests/suite/query/",
     //
     "tests/suite/redact/",
     //

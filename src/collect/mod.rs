@@ -29,11 +29,11 @@ mod watch;
 
 pub use capture::{CaptureCollector, CaptureOptions, SpoolCollector};
 pub use collector::{Batch, Collector, Error};
-pub use follow::Survey;
+pub use follow::{FollowOptions, Survey};
 pub use journald::{JournaldCollector, JournaldOptions, Since};
 pub use logs::{
-    CloudInitCollector, CloudInitOptions, DockerJsonCollector, DockerJsonOptions, FileCollector,
-    FileOptions, SandboxCollector, SandboxOptions,
+    CloudInitCollector, CloudInitOptions, ContainerCollector, ContainerEngine, ContainerOptions,
+    FileCollector, FileOptions, PodCollector, PodOptions, SandboxCollector, SandboxOptions,
 };
 pub use names::{NamePatterns, is_wild, matches_wildcard, paths_of_pattern};
 pub use own::{OWN_SOURCE, own_record};

@@ -5,8 +5,8 @@ mod table;
 mod value;
 
 use crate::collect::{
-    CaptureOptions, CatchUpMax, CloudInitOptions, DockerJsonOptions, FileOptions, JournaldOptions,
-    Recognition, SandboxOptions, Since,
+    CaptureOptions, CatchUpMax, CloudInitOptions, ContainerEngine, ContainerOptions, FileOptions,
+    FollowOptions, JournaldOptions, PodOptions, Recognition, SandboxOptions, Since,
 };
 use crate::pipeline;
 use crate::redact;
@@ -40,7 +40,10 @@ pub(crate) struct Config {
     pub(crate) spool: PathBuf,
     pub(crate) cloud_init: CloudInitOptions,
     pub(crate) files: Vec<FileOptions>,
-    pub(crate) docker_json: DockerJsonOptions,
+    pub(crate) docker_json: ContainerOptions,
+    pub(crate) nerdctl: ContainerOptions,
+    pub(crate) podman: ContainerOptions,
+    pub(crate) pods: PodOptions,
     pub(crate) sandboxes: Option<SandboxOptions>,
     pub(crate) store: store::Options,
     pub(crate) flush: pipeline::PipelineOptions,
@@ -131,7 +134,10 @@ impl Config {
             journal: journal_options(raw)?,
             cloud_init: cloud_init_options(raw)?,
             files: file_options(raw)?,
-            docker_json: docker_json_options(raw)?,
+            docker_json: container_options(raw, ContainerEngine::Docker, "LOG_DOCKER_JSON_DIR")?,
+            nerdctl: container_options(raw, ContainerEngine::Nerdctl, "LOG_NERDCTL_DIR")?,
+            podman: container_options(raw, ContainerEngine::Podman, "LOG_PODMAN_DIR")?,
+            pods: pod_options(raw)?,
             sandboxes: sandbox_options(raw)?,
             store: store_options(raw)?,
             flush: pipeline::PipelineOptions {
@@ -235,31 +241,48 @@ fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
     Ok(CloudInitOptions {
         output,
         log,
-        recognition: recognition(raw)?,
-        catch_up_max: catch_up_max(raw)?,
-        ..CloudInitOptions::default()
+        follow: follow_options(raw)?,
     })
 }
 
-fn docker_json_options(raw: &Raw) -> Result<DockerJsonOptions, Error> {
-    let directory = raw.read("LOG_DOCKER_JSON_DIR", value::path)?;
-    Ok(DockerJsonOptions {
-        directory,
+fn container_options(
+    raw: &Raw,
+    engine: ContainerEngine,
+    setting: &'static str,
+) -> Result<ContainerOptions, Error> {
+    let directory = raw.read(setting, value::path)?;
+    Ok(ContainerOptions {
+        follow: follow_options(raw)?,
+        ..ContainerOptions::new(engine, directory)
+    })
+}
+
+fn pod_options(raw: &Raw) -> Result<PodOptions, Error> {
+    let directory = raw.read("LOG_CRI_DIR", value::path)?;
+    Ok(PodOptions {
+        follow: follow_options(raw)?,
+        ..PodOptions::new(directory)
+    })
+}
+
+fn follow_options(raw: &Raw) -> Result<FollowOptions, Error> {
+    Ok(FollowOptions {
         recognition: recognition(raw)?,
         catch_up_max: catch_up_max(raw)?,
-        ..DockerJsonOptions::default()
+        ..FollowOptions::default()
     })
 }
 
 fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
     let files = raw.read("LOG_FILES", value::files)?;
-    let recognition = recognition(raw)?;
-    let catch_up_max = catch_up_max(raw)?;
+    let follow = follow_options(raw)?;
     let options = |file: value::FileEntry| FileOptions {
-        catch_up_max,
-        recognition: Recognition {
-            zone: file.zone.unwrap_or_else(|| recognition.zone.clone()),
-            ..recognition.clone()
+        follow: FollowOptions {
+            recognition: Recognition {
+                zone: (file.zone).unwrap_or_else(|| follow.recognition.zone.clone()),
+                ..follow.recognition.clone()
+            },
+            ..follow.clone()
         },
         excluded: file.excluded,
         ..FileOptions::new(file.name, file.path)
@@ -289,8 +312,7 @@ fn sandbox_options(raw: &Raw) -> Result<Option<SandboxOptions>, Error> {
         return Ok(None);
     };
     Ok(Some(SandboxOptions {
-        recognition: recognition(raw)?,
-        catch_up_max: catch_up_max(raw)?,
+        follow: follow_options(raw)?,
         ..SandboxOptions::new(directory)
     }))
 }
@@ -562,8 +584,8 @@ mod tests {
         assert_eq!(config.journal.levels[6], Level::Debug);
         let unnamed = Namespaces::Named(vec![String::new()]);
         assert_eq!(config.journal.namespaces, unnamed);
-        let structured = &config.docker_json.recognition.structured;
-        assert_eq!(structured, &config.files[0].recognition.structured);
+        let structured = &config.docker_json.follow.recognition.structured;
+        assert_eq!(structured, &config.files[0].follow.recognition.structured);
         for (source, is_kept) in [
             ("file:a", true),
             ("file:b", false),

@@ -214,6 +214,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "where Docker keeps containers that log through its json-file driver",
     },
     Setting {
+        name: "LOG_CRI_DIR",
+        flag: None,
+        default: "/var/log/pods",
+        kind: Kind::Path,
+        meaning: "where kubelet keeps the logs of pods, each as source pod:NAMESPACE/WORKLOAD/CONTAINER; or a folder of links to them",
+    },
+    Setting {
+        name: "LOG_NERDCTL_DIR",
+        flag: None,
+        default: "/var/lib/nerdctl",
+        kind: Kind::Path,
+        meaning: "where nerdctl keeps containers that log through its json-file driver",
+    },
+    Setting {
+        name: "LOG_PODMAN_DIR",
+        flag: None,
+        default: "/var/lib/containers/storage/overlay-containers",
+        kind: Kind::Path,
+        meaning: "where Podman keeps containers that log through its k8s-file driver",
+    },
+    Setting {
         name: "LOG_STRUCTURED_SOURCES",
         flag: None,
         default: "*",

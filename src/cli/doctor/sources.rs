@@ -4,7 +4,8 @@ use super::own::exists;
 use super::report::Finding;
 use crate::cli::files::read_text;
 use crate::collect::{
-    CloudInitCollector, CloudInitOptions, DockerJsonCollector, DockerJsonOptions,
+    CloudInitCollector, CloudInitOptions, ContainerCollector, ContainerOptions, PodCollector,
+    PodOptions,
 };
 use crate::collect::{
     FileCollector, FileOptions, SandboxCollector, SandboxOptions, Survey, is_wild,
@@ -28,6 +29,9 @@ const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn look(config: &Config) -> Vec<Finding> {
     let mut findings = journal(config);
     findings.push(docker(&config.docker_json, Path::new(DOCKER_SETTINGS)));
+    findings.extend(engine("nerdctl", &config.nerdctl));
+    findings.extend(engine("podman", &config.podman));
+    findings.extend(pods(&config.pods));
     findings.push(cloud_init(&config.cloud_init));
     findings.extend(config.sandboxes.as_ref().map(sandboxes));
     findings.extend(config.files.iter().map(files));
@@ -138,7 +142,7 @@ fn listed(directories: &[PathBuf]) -> String {
 }
 
 /// Containers that log through journald come with the journal; json-file is read where it lies; others cannot be read.
-fn docker(options: &DockerJsonOptions, settings: &Path) -> Finding {
+fn docker(options: &ContainerOptions, settings: &Path) -> Finding {
     let directory = &options.directory;
     if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
         return Finding::note("docker", "there is no Docker on this machine");
@@ -179,9 +183,9 @@ fn driver(settings: &Path) -> Result<String, Error> {
     Ok(named.unwrap_or("json-file").to_owned())
 }
 
-fn json_files(options: &DockerJsonOptions) -> Finding {
+fn json_files(options: &ContainerOptions) -> Finding {
     let shown = options.directory.display();
-    let survey = DockerJsonCollector::survey(options.clone());
+    let survey = ContainerCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "containers") {
         return Finding::wrong(
             "docker",
@@ -198,6 +202,35 @@ fn json_files(options: &DockerJsonOptions) -> Finding {
         survey.found
     );
     followed("docker", text, &survey)
+}
+
+/// An engine beside Docker; nothing is said of one that is not there.
+fn engine(subject: &'static str, options: &ContainerOptions) -> Option<Finding> {
+    let survey = ContainerCollector::survey(options.clone());
+    let shown = options.directory.display();
+    if let Some(text) = refused(&survey, "containers") {
+        return Some(Finding::wrong(subject, text, "run as root"));
+    }
+    if survey.found == 0 {
+        return None;
+    }
+    let text = format!("{} containers in {shown} can be read", survey.found);
+    Some(followed(subject, text, &survey))
+}
+
+/// Logs of Kubernetes pods; nothing is said where there are none.
+fn pods(options: &PodOptions) -> Option<Finding> {
+    let survey = PodCollector::survey(options.clone());
+    let shown = options.directory.display();
+    if let Some(text) = refused(&survey, "logs") {
+        let remedy = "run as root, or give the user that runs vmlog the right to read it";
+        return Some(Finding::wrong("pods", text, remedy));
+    }
+    if survey.found == 0 {
+        return None;
+    }
+    let text = format!("{} logs of pods in {shown} can be read", survey.found);
+    Some(followed("pods", text, &survey))
 }
 
 fn cloud_init(options: &CloudInitOptions) -> Finding {

@@ -9,7 +9,9 @@ use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::collect;
 use crate::collect::{CaptureCollector, CloudInitCollector, Collector, SpoolCollector};
-use crate::collect::{DockerJsonCollector, FileCollector, JournaldCollector, SandboxCollector};
+use crate::collect::{
+    ContainerCollector, FileCollector, JournaldCollector, PodCollector, SandboxCollector,
+};
 use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::live::Live;
@@ -238,7 +240,7 @@ fn survive_size_limit() {
 fn collectors(config: &Config) -> Vec<(String, Build)> {
     let journal = config.journal.clone();
     let cloud_init = config.cloud_init.clone();
-    let docker = config.docker_json.clone();
+    let pods = config.pods.clone();
     let capture = config.capture.clone();
     let (spool, of_users) = (config.spool.clone(), config.capture.clone());
     let mut collectors = vec![
@@ -248,8 +250,8 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
         named("cloud-init", move |positions| {
             CloudInitCollector::open(cloud_init.clone(), positions)
         }),
-        named("docker-json", move |positions| {
-            DockerJsonCollector::open(docker.clone(), positions)
+        named("pods", move |positions| {
+            PodCollector::open(pods.clone(), positions)
         }),
         named("capture", move |positions| {
             CaptureCollector::open(capture.clone(), positions)
@@ -258,6 +260,17 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
             SpoolCollector::open(spool.clone(), of_users.clone(), positions)
         }),
     ];
+    let engines = [
+        ("docker-json", &config.docker_json),
+        ("nerdctl", &config.nerdctl),
+        ("podman", &config.podman),
+    ];
+    collectors.extend(engines.map(|(name, options)| {
+        let options = options.clone();
+        named(name, move |positions| {
+            ContainerCollector::open(options.clone(), positions)
+        })
+    }));
     collectors.extend(config.sandboxes.clone().map(|options| {
         named("sandboxes", move |positions| {
             SandboxCollector::open(options.clone(), positions)

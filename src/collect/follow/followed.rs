@@ -32,6 +32,8 @@ pub(super) struct FollowedLog<L> {
     pub(super) is_there: bool,
     /// Where it has no position, its rotated files are read as well.
     pub(super) reads_rotated: bool,
+    /// It was not there at an earlier look.
+    pub(super) has_appeared: bool,
     pub(super) open: Option<OpenLog<L>>,
     pub(super) watched: Option<WatchDescriptor>,
     pub(super) failure: Option<ReadFailure>,
@@ -65,6 +67,7 @@ impl<L> FollowedLog<L> {
         stamp: Option<FileStamp>,
         read: Option<FileStamp>,
         reads_rotated: bool,
+        has_appeared: bool,
         context: &mut ReadContext,
     ) -> Self {
         let is_due = read.is_none() || read != stamp;
@@ -76,6 +79,7 @@ impl<L> FollowedLog<L> {
             is_due,
             is_there: true,
             reads_rotated,
+            has_appeared,
             open: None,
             watched: watched.flatten(),
             failure: None,

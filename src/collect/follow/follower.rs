@@ -65,7 +65,7 @@ impl<K: LogKind> Follower<K> {
         let has_begun = kind
             .marker()
             .is_some_and(|marker| saved.contains_key(&marker));
-        let context = ReadContext::new().within(kind.catch_up_max());
+        let context = ReadContext::new().within(kind.options().catch_up_max);
         Self {
             kind,
             logs: Vec::new(),
@@ -274,18 +274,23 @@ impl<K: LogKind> Follower<K> {
             return;
         };
         let origin = &log.place.origin;
-        let (state, carried) = if self.saved.contains_key(origin) {
+        let is_new = !self.saved.contains_key(origin);
+        let (state, carried) = if !is_new {
             load::<SavedLog>(&self.saved, origin).split()
         } else if log.reads_rotated {
             (ChunkedState::from_oldest(), CarriedState::default())
         } else {
             Default::default()
         };
-        let (quiet, torn) = (self.kind.quiet(), self.kind.torn());
+        let (quiet, torn) = (self.kind.options().quiet, self.kind.torn());
         log.watched = None;
+        let opened = self.kind.begin(&log.place, carried);
+        if is_new && log.has_appeared {
+            self.own.extend(self.kind.appeared(&opened));
+        }
         log.open = Some(OpenLog {
             tail: ChunkedTail::new(log.place.path.clone(), state, quiet, torn),
-            log: self.kind.begin(&log.place, carried),
+            log: opened,
             grew: self.context.now,
             turn: self.context.now,
             is_at_end: false,

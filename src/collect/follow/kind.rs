@@ -1,8 +1,8 @@
 //! What a collector says of the logs that it follows.
 
+use super::options::FollowOptions;
 use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::LineEvents;
-use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::Parse;
 use crate::collect::tail::context::Age;
 use crate::collect::tail::sibling::{self, Names};
@@ -49,6 +49,9 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// What is known of a log while it is open.
     type Log: std::fmt::Debug + Send;
 
+    /// The name of its collector: `docker-json`, `file:nginx`.
+    fn name(&self) -> String;
+
     /// What the names of all its positions begin with.
     fn prefix(&self) -> String;
 
@@ -87,14 +90,13 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// Whether a log that is found for the first time is read from the oldest of its rotated files on.
     fn reads_rotated(&self, was_looked_for: bool) -> bool;
 
-    /// How much of rotated files that are found at once is read.
-    fn catch_up_max(&self) -> CatchUpMax;
+    /// How the logs are followed.
+    fn options(&self) -> &FollowOptions;
 
-    /// How long an unterminated last line waits for its end.
-    fn torn(&self) -> Duration;
-
-    /// How long a line of a stream waits for its next chunk.
-    fn quiet(&self) -> Duration;
+    /// How long an unterminated last line of the file waits for its end. A line of a stream waits as the options say.
+    fn torn(&self) -> Duration {
+        self.options().quiet
+    }
 
     /// Begins to describe a log that is about to be read.
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> Self::Log;
@@ -107,6 +109,11 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
 
     /// Makes a record. `ChunkedOutput::Own` never comes here.
     fn record(&self, log: &mut Self::Log, line: LogLine<'_>) -> Record;
+
+    /// The report of a log that appeared since the last look, if it is to be reported.
+    fn appeared(&self, _log: &Self::Log) -> Option<Record> {
+        None
+    }
 
     /// What the log carries on.
     fn carried(&self, _log: &Self::Log) -> CarriedState {

@@ -131,8 +131,9 @@ impl Looks {
                 (folder, changed)
             })
             .collect();
+        let is_first = !self.has_begun;
         let reads_rotated = kind.reads_rotated(self.has_begun);
-        let beyond = enter(found.logs, reads_rotated, logs, context, saved);
+        let beyond = enter(found.logs, (reads_rotated, !is_first), logs, context, saved);
         if !found.is_incomplete {
             self.forget_strays(kind, logs, saved);
         }
@@ -194,7 +195,7 @@ impl Looks {
 /// Follows the newest of the logs that were found. Returns the number of the others.
 fn enter<L>(
     mut found: Vec<(LogPlace, Option<FileStamp>)>,
-    reads_rotated: bool,
+    (reads_rotated, has_appeared): (bool, bool),
     logs: &mut Vec<FollowedLog<L>>,
     context: &mut ReadContext,
     saved: &Positions,
@@ -224,6 +225,7 @@ fn enter<L>(
                 stamp,
                 read,
                 reads_rotated,
+                has_appeared,
                 context,
             ));
         }

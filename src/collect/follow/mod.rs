@@ -6,16 +6,20 @@
 //! newest are followed, and the number of the others is reported.
 
 pub(crate) mod clock;
+mod collector;
 mod followed;
 mod follower;
 mod kind;
 mod look;
+mod options;
 mod saved;
 mod share;
 mod survey;
 mod unfollowed;
 
+pub(crate) use collector::log_collector;
 pub(crate) use follower::Follower;
-pub(super) use kind::{CarriedState, FoundLogs, LogKind, LogLine, LogPlace};
+pub(crate) use kind::{CarriedState, FoundLogs, LogKind, LogLine, LogPlace};
+pub use options::FollowOptions;
 pub use survey::Survey;
-pub(super) use survey::survey;
+pub(crate) use survey::survey;

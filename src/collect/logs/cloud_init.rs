@@ -2,27 +2,21 @@
 //! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
 //! module, level and stage.
 
-use crate::collect::collector::Batch;
-use crate::collect::collector::Collector;
-use crate::collect::collector::Error;
 use crate::collect::follow::clock::LineClock;
 use crate::collect::follow::{
-    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+    CarriedState, FollowOptions, FoundLogs, LogKind, LogLine, LogPlace, log_collector,
 };
 use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::{
-    CONTINUES, Context, LineEvent, LineEvents, Recogniser, Recognition, leading, level_of_log, mail,
+    CONTINUES, Context, LineEvent, LineEvents, Recogniser, leading, level_of_log, mail,
 };
-use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::{LinePiece, Parse};
 use crate::collect::tail::context::Age;
-use crate::collect::tail::path::QUIET;
 use crate::collect::text;
 use crate::collect::text::line::Line;
-use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The prefix of the origins of positions.
 const ORIGIN: &str = "cloud-init:";
@@ -34,12 +28,8 @@ pub struct CloudInitOptions {
     pub output: PathBuf,
     /// cloud-init's own log, if it is wanted.
     pub log: Option<PathBuf>,
-    /// After this time without growth an unterminated last line becomes a record.
-    pub quiet: Duration,
-    /// How the lines of the output are recognised.
-    pub recognition: Recognition,
-    /// How much of rotated files that are found at once is read.
-    pub catch_up_max: CatchUpMax,
+    /// How they are followed.
+    pub follow: FollowOptions,
 }
 
 impl Default for CloudInitOptions {
@@ -47,57 +37,14 @@ impl Default for CloudInitOptions {
         Self {
             output: "/var/log/cloud-init-output.log".into(),
             log: Some("/var/log/cloud-init.log".into()),
-            quiet: QUIET,
-            recognition: Recognition::default(),
-            catch_up_max: CatchUpMax::default(),
+            follow: FollowOptions::default(),
         }
     }
 }
 
-/// Follows cloud-init's logs.
-#[derive(Debug)]
-pub struct CloudInitCollector {
-    follower: Follower<CloudInit>,
-}
-
-impl CloudInitCollector {
-    /// Goes on from where `positions` say, or from the start. Nothing is opened before the first read.
-    #[must_use]
-    pub fn open(options: CloudInitOptions, positions: &Positions) -> Self {
-        Self {
-            follower: Follower::new(CloudInit::new(options), positions),
-        }
-    }
-
-    /// What would be read if it began now.
-    #[must_use]
-    pub fn survey(options: CloudInitOptions) -> Survey {
-        survey(&CloudInit::new(options))
-    }
-}
-
-impl Collector for CloudInitCollector {
-    fn name(&self) -> &'static str {
-        "cloud-init"
-    }
-
-    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read(batch);
-        Ok(())
-    }
-
-    fn wait(&mut self, patience: Duration) {
-        self.follower.wait(patience);
-    }
-
-    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
-        Ok(self.follower.parts(batch))
-    }
-
-    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read_part(part, batch);
-        Ok(())
-    }
+log_collector! {
+    /// Follows cloud-init's logs.
+    CloudInitCollector of CloudInit, set by CloudInitOptions
 }
 
 /// The two logs of cloud-init.
@@ -112,7 +59,7 @@ impl CloudInit {
     fn new(options: CloudInitOptions) -> Self {
         let source = Source::new("cloud-init", "");
         Self {
-            recogniser: options.recognition.of(source.as_str()),
+            recogniser: options.follow.recognition.of(source.as_str()),
             options,
             source,
         }
@@ -121,6 +68,10 @@ impl CloudInit {
 
 impl LogKind for CloudInit {
     type Log = CloudInitLog;
+
+    fn name(&self) -> String {
+        "cloud-init".to_owned()
+    }
 
     fn prefix(&self) -> String {
         ORIGIN.to_owned()
@@ -157,16 +108,8 @@ impl LogKind for CloudInit {
         false
     }
 
-    fn catch_up_max(&self) -> CatchUpMax {
-        self.options.catch_up_max
-    }
-
-    fn torn(&self) -> Duration {
-        self.options.quiet
-    }
-
-    fn quiet(&self) -> Duration {
-        self.options.quiet
+    fn options(&self) -> &FollowOptions {
+        &self.options.follow
     }
 
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> CloudInitLog {

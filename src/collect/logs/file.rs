@@ -1,29 +1,21 @@
 //! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern or a folder; every file that
 //! it names is followed. Lines of container runtimes are read as what the container wrote.
 
-use crate::collect::collector::Batch;
-use crate::collect::collector::Collector;
-use crate::collect::collector::Error;
 use crate::collect::follow::clock::LineClock;
 use crate::collect::follow::{
-    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+    CarriedState, FollowOptions, FoundLogs, LogKind, LogLine, LogPlace, log_collector,
 };
 use crate::collect::logs::cri;
+use crate::collect::logs::stream_line::{StreamReader, usual_level};
 use crate::collect::names::glob;
 use crate::collect::names::stamp::FileStamp;
-use crate::collect::recognise::progress;
-use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
-use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::Parse;
 use crate::collect::tail::packing;
-use crate::collect::tail::path::QUIET;
 use crate::collect::tail::sibling;
-use crate::collect::text::line::Line;
-use crate::record::{Level, Metadata, Positions, Record, Source};
+use crate::record::{Metadata, Record, Source};
 use crate::time::Micros;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What a [`FileCollector`] follows.
 #[derive(Debug, Clone)]
@@ -34,12 +26,8 @@ pub struct FileOptions {
     pub path: PathBuf,
     /// Patterns of files that are not read: of a path, of a folder above it, or of a name alone.
     pub excluded: Vec<PathBuf>,
-    /// After this time without growth an unterminated last line becomes a record.
-    pub quiet: Duration,
-    /// How its lines are recognised.
-    pub recognition: Recognition,
-    /// How much of rotated files that are found at once is read.
-    pub catch_up_max: CatchUpMax,
+    /// How they are followed.
+    pub follow: FollowOptions,
 }
 
 impl FileOptions {
@@ -50,59 +38,14 @@ impl FileOptions {
             name: name.into(),
             path: path.into(),
             excluded: Vec::new(),
-            quiet: QUIET,
-            recognition: Recognition::default(),
-            catch_up_max: CatchUpMax::default(),
+            follow: FollowOptions::default(),
         }
     }
 }
 
-/// Follows text logs through all their rotations.
-#[derive(Debug)]
-pub struct FileCollector {
-    name: String,
-    follower: Follower<TextFiles>,
-}
-
-impl FileCollector {
-    /// Goes on from where `positions` say, or from the start of the file. Nothing is opened before the first read.
-    #[must_use]
-    pub fn open(options: FileOptions, positions: &Positions) -> Self {
-        Self {
-            name: format!("file:{}", options.name),
-            follower: Follower::new(TextFiles::new(options), positions),
-        }
-    }
-
-    /// What would be read if it began now.
-    #[must_use]
-    pub fn survey(options: FileOptions) -> Survey {
-        survey(&TextFiles::new(options))
-    }
-}
-
-impl Collector for FileCollector {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read(batch);
-        Ok(())
-    }
-
-    fn wait(&mut self, patience: Duration) {
-        self.follower.wait(patience);
-    }
-
-    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
-        Ok(self.follower.parts(batch))
-    }
-
-    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read_part(part, batch);
-        Ok(())
-    }
+log_collector! {
+    /// Follows text logs through all their rotations.
+    FileCollector of TextFiles, set by FileOptions
 }
 
 /// The files of one name.
@@ -110,7 +53,6 @@ impl Collector for FileCollector {
 struct TextFiles {
     options: FileOptions,
     source: Source,
-    recogniser: Recogniser,
 }
 
 /// A file while it is being read.
@@ -118,15 +60,13 @@ struct TextFiles {
 struct TextFile {
     path: String,
     clock: LineClock,
-    events: LineEvents,
+    lines: StreamReader,
 }
 
 impl TextFiles {
     fn new(options: FileOptions) -> Self {
-        let source = Source::new("file", &options.name);
         Self {
-            recogniser: options.recognition.of(source.as_str()),
-            source,
+            source: Source::new("file", &options.name),
             options,
         }
     }
@@ -150,6 +90,10 @@ impl TextFiles {
 
 impl LogKind for TextFiles {
     type Log = TextFile;
+
+    fn name(&self) -> String {
+        format!("file:{}", self.options.name)
+    }
 
     fn prefix(&self) -> String {
         format!("file:{}:", self.options.name)
@@ -209,23 +153,19 @@ impl LogKind for TextFiles {
         was_looked_for && self.marker().is_some()
     }
 
-    fn catch_up_max(&self) -> CatchUpMax {
-        self.options.catch_up_max
-    }
-
-    fn torn(&self) -> Duration {
-        self.options.quiet
-    }
-
-    fn quiet(&self) -> Duration {
-        self.options.quiet
+    fn options(&self) -> &FollowOptions {
+        &self.options.follow
     }
 
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> TextFile {
         TextFile {
             path: place.path.display().to_string(),
             clock: LineClock::new(carried.known.map(Micros::new)),
-            events: carried.events,
+            lines: StreamReader::new(
+                self.source.clone(),
+                &self.options.follow.recognition,
+                carried.events,
+            ),
         }
     }
 
@@ -234,31 +174,16 @@ impl LogKind for TextFiles {
     }
 
     fn record(&self, log: &mut TextFile, line: LogLine<'_>) -> Record {
-        let LogLine {
-            stream,
-            line,
-            time,
-            age,
-        } = line;
         let mut metadata = Metadata::new();
         metadata.insert("file", log.path.clone());
-        if let Some(stream) = stream {
+        if let Some(stream) = line.stream {
             metadata.insert("stream", stream);
         }
-        line.mark(&mut metadata);
-        let usual = match stream {
-            Some("stderr") => Level::Warn,
-            _ => Level::Info,
-        };
-        let recogniser = &self.recogniser;
-        let bytes = progress::last_state(line.bytes, recogniser, &mut metadata);
-        let event = log.events.of(stream.unwrap_or_default());
-        let written = time.unwrap_or_else(|| age.guess());
-        let line = Line { bytes, ..line };
-        let said = recogniser.read(event, &line, written, usual, &mut metadata);
+        let usual = usual_level(line.stream);
+        let said = log.lines.read(&line, usual, &mut metadata);
         Record {
-            timestamp: log.clock.time(time.or(said.time), age),
-            source: self.source.clone(),
+            timestamp: log.clock.time(line.time.or(said.time), line.age),
+            source: log.lines.source.clone(),
             level: said.level,
             message: said.message,
             metadata,
@@ -268,7 +193,7 @@ impl LogKind for TextFiles {
     fn carried(&self, log: &TextFile) -> CarriedState {
         CarriedState {
             known: log.clock.known().map(Micros::get),
-            events: log.events.clone(),
+            events: log.lines.events.clone(),
             ..CarriedState::default()
         }
     }
@@ -277,6 +202,8 @@ impl LogKind for TextFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::collector::{Batch, Collector};
+    use crate::record::Positions;
     use std::fs;
 
     fn read(collector: &mut FileCollector, positions: &mut Positions) -> Vec<String> {

@@ -1,24 +1,16 @@
 //! The collector of microsandbox's folders: the captured output of every command in a sandbox, in `exec.log` and its rotated
 //! siblings. The lines have the form of our own capture logs, but many commands share a log, and it is rotated by renaming.
 
-use crate::collect::collector::Batch;
-use crate::collect::collector::Collector;
-use crate::collect::collector::Error;
 use crate::collect::follow::{
-    CarriedState, Follower, FoundLogs, LogKind, LogLine, LogPlace, Survey, survey,
+    CarriedState, FollowOptions, FoundLogs, LogKind, LogLine, LogPlace, log_collector,
 };
+use crate::collect::logs::stream_line::{StreamReader, written};
 use crate::collect::names::stamp::FileStamp;
-use crate::collect::recognise::progress;
 use crate::collect::recognise::time_field;
-use crate::collect::recognise::{LineEvents, Recogniser, Recognition};
-use crate::collect::tail::backlog::CatchUpMax;
 use crate::collect::tail::chunked::{LinePiece, Parse, StreamChunk, TORN};
-use crate::collect::tail::path::QUIET;
 use crate::collect::text;
-use crate::collect::text::line::Line;
 use crate::opening::TrustedFolder;
-use crate::record::{Level, Metadata, Positions, Record, Source};
-use crate::time::Micros;
+use crate::record::{Level, Metadata, Record, Source};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -39,12 +31,8 @@ const SEPARATOR: char = '\0';
 pub struct SandboxOptions {
     /// The folder of the sandboxes; it may come later.
     pub directory: PathBuf,
-    /// After this time without growth an unterminated last line becomes a record.
-    pub quiet: Duration,
-    /// How their lines are recognised.
-    pub recognition: Recognition,
-    /// How much of rotated files that are found at once is read.
-    pub catch_up_max: CatchUpMax,
+    /// How they are followed.
+    pub follow: FollowOptions,
 }
 
 impl SandboxOptions {
@@ -53,57 +41,14 @@ impl SandboxOptions {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
-            quiet: QUIET,
-            recognition: Recognition::default(),
-            catch_up_max: CatchUpMax::default(),
+            follow: FollowOptions::default(),
         }
     }
 }
 
-/// Follows the logs of all sandboxes.
-#[derive(Debug)]
-pub struct SandboxCollector {
-    follower: Follower<Sandboxes>,
-}
-
-impl SandboxCollector {
-    /// Goes on from where `positions` say. Nothing is opened before the first read.
-    #[must_use]
-    pub fn open(options: SandboxOptions, positions: &Positions) -> Self {
-        Self {
-            follower: Follower::new(Sandboxes { options }, positions),
-        }
-    }
-
-    /// What would be read if it began now.
-    #[must_use]
-    pub fn survey(options: SandboxOptions) -> Survey {
-        survey(&Sandboxes { options })
-    }
-}
-
-impl Collector for SandboxCollector {
-    fn name(&self) -> &'static str {
-        "sandbox"
-    }
-
-    fn read(&mut self, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read(batch);
-        Ok(())
-    }
-
-    fn wait(&mut self, patience: Duration) {
-        self.follower.wait(patience);
-    }
-
-    fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
-        Ok(self.follower.parts(batch))
-    }
-
-    fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
-        self.follower.read_part(part, batch);
-        Ok(())
-    }
+log_collector! {
+    /// Follows the logs of all sandboxes.
+    SandboxCollector of Sandboxes, set by SandboxOptions
 }
 
 #[derive(Debug)]
@@ -114,13 +59,14 @@ struct Sandboxes {
 /// A sandbox while its log is being read.
 #[derive(Debug)]
 struct Sandbox {
-    source: Source,
-    recogniser: Recogniser,
-    /// The event of each of its streams.
-    events: LineEvents,
+    lines: StreamReader,
 }
 
 impl Sandboxes {
+    fn new(options: SandboxOptions) -> Self {
+        Self { options }
+    }
+
     /// The log of a sandbox, in one of two places.
     fn log_of(&self, name: &str) -> (PathBuf, Option<FileStamp>) {
         let folder = self.options.directory.join(name);
@@ -135,6 +81,10 @@ impl Sandboxes {
 
 impl LogKind for Sandboxes {
     type Log = Sandbox;
+
+    fn name(&self) -> String {
+        "sandbox".to_owned()
+    }
 
     fn prefix(&self) -> String {
         ORIGIN.to_owned()
@@ -184,25 +134,20 @@ impl LogKind for Sandboxes {
         false
     }
 
-    fn catch_up_max(&self) -> CatchUpMax {
-        self.options.catch_up_max
-    }
-
     fn torn(&self) -> Duration {
         TORN
     }
 
-    fn quiet(&self) -> Duration {
-        self.options.quiet
+    fn options(&self) -> &FollowOptions {
+        &self.options.follow
     }
 
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> Sandbox {
         let name = place.origin.strip_prefix(ORIGIN).unwrap_or_default();
         let source = Source::new("sandbox", name);
+        let recognition = &self.options.follow.recognition;
         Sandbox {
-            recogniser: self.options.recognition.of(source.as_str()),
-            source,
-            events: carried.events,
+            lines: StreamReader::new(source, recognition, carried.events),
         }
     }
 
@@ -211,60 +156,45 @@ impl LogKind for Sandboxes {
     }
 
     fn record(&self, log: &mut Sandbox, line: LogLine<'_>) -> Record {
-        record(log, &line)
+        record(log, line)
     }
 
     fn carried(&self, log: &Sandbox) -> CarriedState {
         CarriedState {
-            events: log.events.clone(),
+            events: log.lines.events.clone(),
             ..CarriedState::default()
         }
     }
 }
 
-fn record(log: &mut Sandbox, line: &LogLine<'_>) -> Record {
-    let LogLine {
-        stream,
-        ref line,
-        time,
-        age,
-    } = *line;
-    let stream = stream.unwrap_or("malformed");
+fn record(log: &mut Sandbox, mut line: LogLine<'_>) -> Record {
+    let stream = line.stream.unwrap_or("malformed");
+    line.stream = Some(stream);
     let (kind, session) = stream.split_once(SEPARATOR).unwrap_or((stream, ""));
     let is_event = kind == "system";
-    let event_type = if is_event {
-        "sandbox_event"
-    } else {
-        "process_output"
-    };
     let mut metadata = Metadata::new();
+    let event_type = match is_event {
+        true => "sandbox_event",
+        false => "process_output",
+    };
     metadata.insert("event_type", event_type);
     metadata.insert("stream", kind);
     if !session.is_empty() {
         metadata.insert("session_id", number_or_text(session));
     }
-    line.mark(&mut metadata);
     let usual = match kind {
         "stderr" | "malformed" => Level::Warn,
         _ => Level::Info,
     };
-    let timestamp = time.unwrap_or_else(|| age.guess());
-    let (level, message) = if is_event {
-        (usual, text::message(line.bytes, &mut metadata))
-    } else {
-        let bytes = progress::last_state(line.bytes, &log.recogniser, &mut metadata);
-        let line = Line { bytes, ..*line };
-        let event = log.events.of(stream);
-        let said = log
-            .recogniser
-            .read(event, &line, timestamp, usual, &mut metadata);
-        (said.level, said.message)
-    };
+    if !is_event {
+        return log.lines.record(&line, usual, metadata);
+    }
+    line.line.mark(&mut metadata);
     Record {
-        timestamp,
-        source: log.source.clone(),
-        level,
-        message,
+        timestamp: written(&line),
+        source: log.lines.source.clone(),
+        level: usual,
+        message: text::message(line.line.bytes, &mut metadata),
         metadata,
     }
 }
@@ -327,6 +257,8 @@ fn chunk(bytes: &[u8]) -> Option<StreamChunk<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::collector::{Batch, Collector};
+    use crate::record::Positions;
     use std::fs;
 
     fn read(collector: &mut SandboxCollector, positions: &mut Positions) -> Vec<Record> {

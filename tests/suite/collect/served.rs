@@ -68,6 +68,44 @@ fn the_first_start_tells_in_the_order_of_time() {
 }
 
 #[test]
+fn logs_of_pods_and_other_engines_are_served_and_counted() {
+    let mut place = Place::new();
+    let uid = "0f8a1b6e-4b1e-4e57-9d0c-6b1f5a3f9c11";
+    let id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let cri = |text: &str| format!("2026-02-17T14:30:15.123456789Z stderr F {text}\n");
+    let (pods, podman, nerdctl) = (
+        beside(&place, "pods"),
+        beside(&place, "podman"),
+        beside(&place, "nerdctl"),
+    );
+    let write = |path: std::path::PathBuf, text: String| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let pod = format!("shop_web-6d4cf56db6-x7k2p_{uid}/nginx/0.log");
+    write(pods.join(pod), cri("[error] no upstream"));
+    write(podman.join(id).join("userdata/ctr.log"), cri("ready"));
+    let log = format!("1935db59/containers/default/{id}/{id}-json.log");
+    let line = "{\"log\":\"up\\n\",\"stream\":\"stdout\",\"time\":\"2026-02-17T14:30:15Z\"}\n";
+    write(nerdctl.join(log), line.to_owned());
+    for (setting, folder) in [
+        ("LOG_CRI_DIR", &pods),
+        ("LOG_PODMAN_DIR", &podman),
+        ("LOG_NERDCTL_DIR", &nerdctl),
+    ] {
+        place.set(setting, folder.to_str().unwrap());
+    }
+    let server = place.serve();
+    let found = server.wait_for("source=pod:shop/web/nginx&level=error", 1);
+    assert_eq!(text(&found[0], "/message"), "[error] no upstream");
+    server.wait_for("source=docker:0123456789ab", 2);
+    let (_, ready) = server.get("/readyz");
+    for name in ["pods", "podman", "nerdctl"] {
+        assert_eq!(ready["collectors"][name]["stored"], 1, "{name}: {ready}");
+    }
+}
+
+#[test]
 fn every_collector_is_counted() {
     let mut place = Place::new();
     let log = beside(&place, "app.log");

@@ -39,6 +39,8 @@ enum EventKind {
     Ended,
     /// Frames that tell themselves.
     Frames,
+    /// An exception that Node did not catch: the line of the program, the exception, its properties.
+    Node,
     /// A panic of Go.
     Go,
     /// A panic of Rust whose text is on the next line.
@@ -120,6 +122,7 @@ impl LineEvent {
             EventKind::Python => Some(self.in_traceback(line)),
             EventKind::Ended => self.behind_trace(line),
             EventKind::Go => is_go(line).then_some(true),
+            EventKind::Node => is_node(line).then_some(true),
             EventKind::RustText => {
                 self.kind = EventKind::Rust;
                 Some(true)
@@ -191,10 +194,12 @@ impl EventKind {
     fn of_head(line: &[u8], stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
         let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
-        if text.starts_with(b"Traceback (most recent call last)")
-            || has(b"Exception Group Traceback")
-        {
+        if text.starts_with(b"Traceback (most recent call last)") {
             Self::Python
+        } else if has(b"Exception Group Traceback") {
+            Self::Frames
+        } else if level::is_node_place(text) {
+            Self::Node
         } else if text.starts_with(b"panic: ")
             || text.starts_with(b"fatal error: ")
             || text.starts_with(b"goroutine ")
@@ -253,6 +258,17 @@ fn starts_trace(line: &[u8]) -> bool {
     line.starts_with(b"Traceback (most recent call last)")
         || level::exception_name(line).is_some()
         || line.starts_with(b"Exception in thread ")
+        || line.starts_with(b"** (")
+}
+
+/// The lines of an exception that Node did not catch.
+fn is_node(line: &[u8]) -> bool {
+    line.is_empty()
+        || is_indented(line)
+        || line.starts_with(b"}")
+        || line.starts_with(b"Node.js v")
+        || line.starts_with(b"Error: ")
+        || level::exception_name(line).is_some()
 }
 
 /// Frames that belong to a trace wherever they are.
@@ -288,8 +304,16 @@ fn is_frame(line: &[u8]) -> bool {
             b"#0 ",
             b"stack backtrace:",
             b"Call Trace:",
+            b"[stacktrace]",
+            b"\"}",
+            b"======= ",
         ]
     };
+    // the end of the properties of an exception, and the backtrace of glibc
+    let is_native = text.ends_with(b"]") && memchr::memmem::find(text, b")[0x").is_some();
+    if text == b"}" || is_native {
+        return true;
+    }
     if starts.iter().any(|start| text.starts_with(start)) {
         return true;
     }

@@ -57,6 +57,13 @@ rules! {
     Panic = "panic",
     Kernel = "kernel",
     TestFailure = "test-failure",
+    Channel = "channel",
+    Systemd = "systemd",
+    BuildTool = "build-tool",
+    Linter = "linter",
+    Client = "client",
+    Ansible = "ansible",
+    Tool = "tool",
     Continued = "continued",
     Time = "time",
 }

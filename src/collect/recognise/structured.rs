@@ -26,6 +26,10 @@ const MESSAGE_NAMES: &[&str] = &[
     "event",
     "text",
     "MESSAGE",
+    "Message",
+    "RenderedMessage",
+    "MessageTemplate",
+    "M",
 ];
 
 /// The names of the fields that hold the time, the likeliest first.
@@ -44,6 +48,8 @@ const TIME_NAMES: &[&str] = &[
     "timeMillis",
     "instant",
     "eventTime",
+    "Timestamp",
+    "T",
 ];
 
 /// Metadata that vmlog gives a meaning to, beside what a record has already when its line is taken apart.
@@ -86,6 +92,14 @@ impl Structured {
         let message = take(&mut fields, MESSAGE_NAMES, message_of);
         // a word with an `=` is no logfmt line yet
         if message.is_none() && !is_json {
+            return None;
+        }
+        // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number there, and no text
+        if !is_json
+            && message
+                .as_ref()
+                .is_some_and(|text| text.starts_with("audit("))
+        {
             return None;
         }
         let time = take(&mut fields, TIME_NAMES, |value| time_of(value, context));

@@ -2,6 +2,9 @@
 //! matches decides. All look at the beginning of a text whose time stamp, host and tag are still in place unless they say so.
 
 use super::names;
+use super::prefix::without_uptime;
+use super::tools;
+use super::words::{is_capitals, is_number, split_once};
 use crate::collect::recognise::rules::Rule;
 use crate::record::Level;
 
@@ -27,9 +30,15 @@ pub(crate) const FORMS: &[(Rule, LevelForm)] = &[
     (Rule::Compiler, compiler),
     (Rule::Tabbed, tabbed),
     (Rule::Panic, panic),
+    (Rule::Systemd, tools::systemd),
+    (Rule::BuildTool, tools::build_tool),
+    (Rule::Linter, tools::linter),
+    (Rule::Client, tools::client),
+    (Rule::Ansible, tools::ansible),
     (Rule::TestFailure, test_failure),
     (Rule::Exception, exception),
     (Rule::Kernel, kernel),
+    (Rule::Tool, tools::tool),
 ];
 
 /// `E0217 14:30:15.123456   12345 file.go:123] text`; also with a year (`E20260217`, `E260217`).
@@ -200,8 +209,11 @@ fn php(text: &[u8]) -> Option<Level> {
     names::named(word).filter(|_| is_php)
 }
 
-/// `/app/x.py:7: DeprecationWarning: text`, `(node:12) [DEP0040] DeprecationWarning: text`.
+/// `/app/x.py:7: DeprecationWarning: text`, `(node:12) [DEP0040] DeprecationWarning: text`, `OpenJDK 64-Bit Server VM warning: text`.
 fn language_warning(text: &[u8]) -> Option<Level> {
+    if memchr::memmem::find(text, b" VM warning: ").is_some_and(|at| at < 64) {
+        return Some(Level::Warn);
+    }
     let end = memchr::memmem::find(text, b"Warning: ")?;
     let before = text.get(..end)?;
     let start = before
@@ -275,16 +287,38 @@ fn panic(text: &[u8]) -> Option<Level> {
         b"Kernel panic - ",
         b"Segmentation fault",
         b"Assertion failed",
-        b"terminate called after throwing",
+        b"terminate called ",
         b"*** stack smashing detected",
+        b"*** Error in ",
+        b"double free or corruption",
+        b"free(): ",
+        b"malloc(): ",
+        b"corrupted size vs. prev_size",
+        b"Fatal Python error: ",
+        b"# A fatal error has been detected by the Java Runtime Environment",
+        b"Error occurred during initialization of VM",
+        b"http: panic serving ",
+        b"Aborted (core dumped)",
+        b"Bus error",
+        b"Illegal instruction",
+        b"Floating point exception",
         b"Unhandled exception",
         b"Unhandled Exception",
     ];
     if starts.iter().any(|start| text.starts_with(start)) {
         return Some(Level::Error);
     }
+    if text == b"Killed" || text == b"Aborted" {
+        return Some(Level::Error);
+    }
     // the address sanitizer
     if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16)
+    {
+        return Some(Level::Error);
+    }
+    // valgrind
+    if text.starts_with(b"==")
+        && memchr::memmem::find(text, b"== Invalid ").is_some_and(|at| at < 16)
     {
         return Some(Level::Error);
     }
@@ -293,7 +327,8 @@ fn panic(text: &[u8]) -> Option<Level> {
     is_rust.then_some(Level::Error)
 }
 
-/// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` of Rust.
+/// `--- FAIL: TestX (0.01s)` of Go, `not ok 3 - x` of TAP, `test result: FAILED.` and `test x ... FAILED` of Rust, `E   assert 1 == 2` of
+/// pytest.
 fn test_failure(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"not ok ") {
         // what TAP expects to fail is no failure
@@ -305,7 +340,9 @@ fn test_failure(text: &[u8]) -> Option<Level> {
     }
     let starts = [&b"--- FAIL: "[..], b"FAIL\t", b"test result: FAILED"];
     let is_failure = starts.iter().any(|start| text.starts_with(start));
-    is_failure.then_some(Level::Error)
+    let is_rust = text.starts_with(b"test ") && text.ends_with(b" ... FAILED");
+    let is_pytest = text.starts_with(b"E   ") && !text.get(4..)?.trim_ascii().is_empty();
+    (is_failure || is_rust || is_pytest).then_some(Level::Error)
 }
 
 /// `Traceback (most recent call last):`, `ValueError: text`, `java.lang.IllegalStateException: text`, `Exception in thread "main" ...`,
@@ -315,8 +352,9 @@ fn exception(text: &[u8]) -> Option<Level> {
         &b"Traceback (most recent call last)"[..],
         b"Exception in thread ",
         b"Exception Group Traceback",
-        b"  + Exception Group Traceback",
-        b"Caused by: ",
+        b"+ Exception Group Traceback",
+        b"Caused by:",
+        b"** (EXIT",
         b"Unhandled rejection ",
         b"Uncaught ",
     ];
@@ -324,15 +362,86 @@ fn exception(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     // Ruby: `a.rb:3:in 'pay': undefined method (NoMethodError)`
-    let is_ruby = text.ends_with(b"Error)") && memchr::memmem::find(text, b":in ").is_some();
-    (is_ruby || exception_name(text).is_some()).then_some(Level::Error)
+    let inner = text
+        .strip_suffix(b")")
+        .and_then(|text| text.get(memchr::memrchr(b'(', text)? + 1..))
+        .unwrap_or_default();
+    let is_class = inner.ends_with(b"Error")
+        || inner.ends_with(b"Exception")
+        || inner.starts_with(b"Errno::E");
+    let is_ruby = is_class && memchr::memmem::find(text, b":in ").is_some();
+    (is_ruby
+        || is_elixir_exception(text)
+        || is_node_place(text)
+        || is_ruby_exception(text)
+        || exception_name(text).is_some())
+    .then_some(Level::Error)
+}
+
+/// Elixir: `** (RuntimeError) text`.
+fn is_elixir_exception(text: &[u8]) -> bool {
+    let name = text
+        .strip_prefix(b"** (")
+        .and_then(|rest| split_once(rest, b')'));
+    name.is_some_and(|(name, _)| name.ends_with(b"Error") || name.ends_with(b"Exception"))
+}
+
+/// Where Node says that an exception was not caught: a line that is nothing but `/app/pay.js:3` or `node:internal/process:1143`.
+pub(crate) fn is_node_place(text: &[u8]) -> bool {
+    let colon = memchr::memrchr(b':', text).unwrap_or(0);
+    let (path, line) = (text.get(..colon), text.get(colon + 1..));
+    let is_line = line.is_some_and(is_number);
+    let is_module = |path: &[u8]| {
+        let endings = [&b".js"[..], b".mjs", b".cjs", b".ts"];
+        let is_file = path.starts_with(b"/") || path.starts_with(b"file:///");
+        path.starts_with(b"node:internal/")
+            || is_file && endings.iter().any(|end| path.ends_with(end))
+    };
+    is_line && path.is_some_and(|path| !path.contains(&b' ') && is_module(path))
+}
+
+/// `Errno::ECONNREFUSED: text`, `PG::ConnectionBad: text`, `ActiveRecord::RecordNotFound: text`.
+fn is_ruby_exception(text: &[u8]) -> bool {
+    const ENDS: [&str; 6] = [
+        "Error",
+        "Exception",
+        "NotFound",
+        "Invalid",
+        "Bad",
+        "Timeout",
+    ];
+    let Some(at) = memchr::memmem::find(text, b": ").filter(|&at| at < 128) else {
+        return false;
+    };
+    let name = text.get(..at).unwrap_or_default();
+    let parts = || {
+        name.split(|&byte| byte == b':')
+            .filter(|part| !part.is_empty())
+    };
+    let is_constant = parts().all(|part| {
+        part.first().is_some_and(u8::is_ascii_uppercase)
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    let is_error =
+        name.starts_with(b"Errno::E") || ENDS.iter().any(|end| name.ends_with(end.as_bytes()));
+    is_constant && is_error && memchr::memmem::find(name, b"::").is_some()
 }
 
 /// What the kernel says when something is badly wrong, with or without its time before it.
 fn kernel(text: &[u8]) -> Option<Level> {
-    let text = without_uptime(text);
+    // in a syslog file the kernel has a tag
+    let head = text.get(..64).unwrap_or(text);
+    let tagged = memchr::memmem::find(head, b" kernel: ").and_then(|at| text.get(at + 9..));
+    let text = without_uptime(tagged.unwrap_or(text));
     let errors = [
         &b"BUG: "[..],
+        b"EXT4-fs error ",
+        b"Buffer I/O error ",
+        b"Kernel panic - ",
+        b"blk_update_request: I/O error",
+        b"critical medium error",
+        b"critical target error",
+        b"traps: ",
         b"Oops: ",
         b"Oops[",
         b"general protection fault",
@@ -350,24 +459,18 @@ fn kernel(text: &[u8]) -> Option<Level> {
     let is_oom = memchr::memmem::find(text, b" invoked oom-killer: ").is_some();
     let is_hung = text.starts_with(b"INFO: task ")
         && memchr::memmem::find(text, b" blocked for more than ").is_some();
-    if is_oom || is_hung {
+    // `app[123]: segfault at 0 ip ...`; `I/O error, dev sda, sector 7`; `EXT4-fs (sda1): I/O error while writing superblock`
+    let has = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    let is_crash = has(b"]: segfault at ") && has(b" ip ");
+    let is_disk = has(b"I/O error, dev ")
+        || (text.starts_with(b"EXT4-fs (")
+            || text.starts_with(b"XFS (")
+            || text.starts_with(b"BTRFS "))
+            && (has(b"): I/O error") || has(b": error ") || has(b"orruption"));
+    if is_oom || is_hung || is_crash || is_disk {
         return Some(Level::Error);
     }
     text.starts_with(b"WARNING: CPU: ").then_some(Level::Warn)
-}
-
-/// The text behind the kernel's `[   12.345678] `.
-pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
-    let uptime = || {
-        let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
-        let inner = inner.trim_ascii();
-        let is_uptime = inner.contains(&b'.')
-            && inner
-                .iter()
-                .all(|byte| byte.is_ascii_digit() || *byte == b'.');
-        is_uptime.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
-    };
-    uptime().unwrap_or(text)
 }
 
 /// The name of the exception that a text begins with, followed by a colon and a blank, or by nothing.
@@ -390,26 +493,10 @@ pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     .iter()
     .any(|suffix| last.len() > suffix.len() && last.ends_with(suffix.as_bytes()));
     let is_start = last.first().is_some_and(u8::is_ascii_uppercase);
-    let is_end =
-        after.is_empty() || after.starts_with(b": ") || after == b":" || after.starts_with(b" [");
+    let is_end = after.is_empty()
+        || after.starts_with(b": ")
+        || after == b":"
+        || after.starts_with(b" [")
+        || after.starts_with(b" (0x");
     (is_exception && is_start && is_end && end >= 8).then_some(name)
-}
-
-/// Splits at the first `separator`, which belongs to neither part.
-pub(crate) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = memchr::memchr(separator, text)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
-/// Whether `text` is digits and nothing else.
-pub(crate) fn is_number(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
-}
-
-/// Whether `word` is in capitals.
-pub(crate) fn is_capitals(word: &[u8]) -> bool {
-    !word.is_empty()
-        && word
-            .iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

@@ -1,8 +1,8 @@
 //! The level among the words that a line begins with: time, host, process, thread, logger and level, in any order. The search
 //! ends at the first word that belongs to the text, so that prose which mentions an error states nothing.
 
-use super::forms::{is_capitals, is_number, split_once};
 use super::names;
+use super::words::{is_capitals, is_number, split_once};
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
 
@@ -13,7 +13,7 @@ const WORDS_MAX: usize = 12;
 #[derive(Clone, Copy, Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five facts about the words before, any of which may hold"
+    reason = "seven facts about the words before, any of which may hold"
 )]
 struct HeadBefore {
     /// Something other than a time, a number or a separator.
@@ -26,6 +26,10 @@ struct HeadBefore {
     is_bare_tag: bool,
     /// A bare number at the beginning of the line: what follows may be counted by it.
     is_count: bool,
+    /// The words are joined by `|`: every one that is no level may be the name of a module.
+    has_bars: bool,
+    /// A `#` at the beginning of the line, as of a comment or a heading.
+    is_comment: bool,
 }
 
 /// The level that the head of `text`, which holds no colour codes, states.
@@ -36,7 +40,11 @@ pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
         .filter(|word| !word.is_empty())
         .take(WORDS_MAX + 2)
         .peekable();
-    let mut before = HeadBefore::default();
+    let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
+    let mut before = HeadBefore {
+        has_bars: memchr::memchr_iter(b'|', first).nth(1).is_some(),
+        ..HeadBefore::default()
+    };
     for place in 0..WORDS_MAX {
         let word = words.next()?;
         let next = words.peek().copied().unwrap_or_default();
@@ -62,6 +70,8 @@ impl HeadBefore {
             is_tag,
             is_bare_tag: writes_bare_levels(word),
             is_count: place == 0 && is_number(word),
+            has_bars: self.has_bars,
+            is_comment: place == 0 && word.iter().all(|&byte| byte == b'#'),
         }
     }
 }
@@ -71,10 +81,20 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
     if let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
     }
-    let bare = word.strip_suffix(b"]").unwrap_or(word);
+    let bare = word
+        .strip_suffix(b"]:")
+        .or(word.strip_suffix(b"]"))
+        .unwrap_or(word);
     let bare = bare.strip_suffix(b",").unwrap_or(bare);
     let bare = bare.strip_suffix(b"!").unwrap_or(bare);
-    match bare.strip_suffix(b":").or((next == b":").then_some(bare)) {
+    // the kernel's graphics drivers: `*ERROR*`
+    let starred = bare
+        .strip_prefix(b"*")
+        .and_then(|bare| bare.strip_suffix(b"*"));
+    let bare = starred.unwrap_or(bare);
+    let is_title_dash = next == b"-" && !before.has_name && is_title(bare);
+    let is_label = next == b":" || is_title_dash;
+    match bare.strip_suffix(b":").or(is_label.then_some(bare)) {
         Some(label) => in_label(label, before, rules).map(|level| (level, true)),
         None => in_bare_word(bare, word, next, before, rules).map(|level| (level, false)),
     }
@@ -83,7 +103,10 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
 /// The forms in which a word carries a mark of its own: a facility, brackets, a slash, colons, an exclamation mark, a single letter.
 fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     let is_first = !before.has_name;
-    let forms: [(Rule, &dyn Fn() -> Option<Level>); 6] = [
+    let forms: [(Rule, &dyn Fn() -> Option<Level>); 7] = [
+        (Rule::Channel, &|| {
+            channel(word).filter(|_| before.has_stamp)
+        }),
         (Rule::SyslogFacility, &|| with_facility(word)),
         (Rule::Bracket, &|| in_brackets(word, is_first)),
         (Rule::Celery, &|| celery(word)),
@@ -135,7 +158,7 @@ fn in_bare_word(
         return names::named(bare).filter(|_| is_sentence);
     }
     let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
-    if !is_stated || before.is_count && is_counted(word, next) {
+    if !is_stated || before.is_comment || before.is_count && is_counted(word, next) {
         return None;
     }
     let is_ambiguous = matches!(
@@ -143,6 +166,13 @@ fn in_bare_word(
         b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED"
     );
     names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
+}
+
+/// Monolog: `production.ERROR:` after a time.
+fn channel(word: &[u8]) -> Option<Level> {
+    let at = word.iter().rposition(|&byte| byte == b'.')?;
+    let level = word.get(at + 1..)?.strip_suffix(b":")?;
+    names::named(level).filter(|_| at > 0 && is_capitals(level))
 }
 
 /// `ERROR/MainProcess]`.
@@ -163,7 +193,8 @@ fn is_title(word: &[u8]) -> bool {
     })
 }
 
-/// Whether nothing but a zero, or zeros of other labels, follows the label: `# FAIL:  0`, `error: 0`, `ERROR: 0, WARN: 0`.
+/// Whether nothing but a zero, zeros of other labels, or a word for nothing follows the label: `# FAIL:  0`, `error: 0`,
+/// `ERROR: 0, WARN: 0`, `error: null`.
 fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
     let Some(at) = memchr::memmem::find(text, label) else {
         return false;
@@ -173,6 +204,10 @@ fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
         .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b':'))
         .filter(|word| !word.is_empty());
     match words.next() {
+        Some(
+            b"null" | b"nil" | b"none" | b"None" | b"false" | b"true" | b"off" | b"on" | b"no"
+            | b"yes" | b"undefined" | b"\"\"",
+        ) => words.next().is_none(),
         Some(b"0") => words.all(|word| word == b"0" || word.iter().all(u8::is_ascii_alphabetic)),
         _ => false,
     }
@@ -243,9 +278,21 @@ fn python_logging(word: &[u8]) -> Option<Level> {
 }
 
 /// A letter behind a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217 14:30:15 web:1]`),
-/// Ruby (`E, [2026-...`).
+/// Ruby (`E, [2026-...`), and alone in brackets (`[E] text`).
 fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
+        [b'[', letter @ (b'E' | b'W' | b'F' | b'I' | b'D'), b']'] if !before.has_name => {
+            names::of_letter(&[*letter])
+        }
+        // Android's brief form: `E/Tag(123): text`; `I/O: text` is none
+        [letter, b'/', tag @ ..] if !before.has_name => {
+            let name = tag
+                .iter()
+                .take_while(|byte| byte.is_ascii_alphanumeric())
+                .count();
+            let is_tag = name >= 3 && matches!(tag.get(name), Some(b':' | b'('));
+            names::of_letter(&[*letter]).filter(|_| is_tag)
+        }
         [b'[', letter] => {
             let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
             names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
@@ -272,7 +319,9 @@ fn is_tag(word: &[u8]) -> bool {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@')
     };
-    name.len() > 1 && name.iter().all(is_name)
+    // the name of a setting: `log_level: WARN`
+    let is_setting = name.to_ascii_lowercase().ends_with(b"level");
+    name.len() > 1 && name.iter().all(is_name) && !is_setting
 }
 
 /// npm and dpkg write levels as bare words behind their names.
@@ -294,12 +343,13 @@ fn is_level_of_tools(word: &[u8]) -> bool {
 fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
     is_stamp_word(word)
         || is_separator(next)
-        || is_tag(word) && (!before.has_name || before.has_stamp)
+        || is_tag(word) && (!before.has_name || before.has_stamp || before.is_tag)
         || matches!(
             word,
             [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b',']
         )
         || is_pair(word)
+        || before.has_bars && before.has_stamp
         || before.has_stamp && is_logger(word, next)
         || before.has_stamp && !before.has_name && is_host(next)
 }
@@ -335,6 +385,7 @@ fn is_logger(word: &[u8], next: &[u8]) -> bool {
         .any(|byte| matches!(byte, b'.' | b':' | b'_' | b'/'));
     let is_known = LOGGERS.iter().any(|known| known.as_bytes() == word);
     let level = next.strip_suffix(b":").unwrap_or(next);
+    let level = level.strip_prefix(b"[").unwrap_or(level);
     (is_qualified || is_known) && is_capitals(level) && names::named(level).is_some()
 }
 
@@ -343,7 +394,7 @@ fn is_separator(word: &[u8]) -> bool {
     !word.is_empty()
         && word
             .iter()
-            .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~'))
+            .all(|byte| matches!(byte, b'-' | b':' | b'>' | b'=' | b'*' | b'#' | b'~' | b'!'))
 }
 
 fn is_stamp_word(word: &[u8]) -> bool {

@@ -61,13 +61,18 @@ pub(crate) fn stated(fields: &FieldList<'_>) -> Option<FoundField> {
     in_words(fields)
         .or_else(|| in_inner(fields))
         .or_else(|| mongodb(fields))
+        .or_else(|| zap(fields))
         .or_else(|| in_numbers(fields))
         .or_else(|| without_level(fields))
 }
 
 /// The level that the fields of a logfmt line state.
 pub(crate) fn stated_in_pairs(fields: &FieldList<'_>) -> Option<FoundField> {
-    in_words(fields).or_else(|| in_numbers(fields))
+    let found = in_words(fields).or_else(|| in_numbers(fields))?;
+    // `LOG_LEVEL=error node app.js` sets a level and states none
+    let is_setting = matches!(found.1, "loglevel" | "log_level");
+    let is_line = || fields.has_any(&["msg", "message", "time", "ts", "timestamp"]);
+    (!is_setting || is_line()).then_some(found)
 }
 
 fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
@@ -116,6 +121,15 @@ fn mongodb(fields: &FieldList<'_>) -> Option<FoundField> {
     };
     let is_mongodb = fields.get(b"c").is_some() && fields.get(b"t").is_some();
     Some((names::of_letter(letter).filter(|_| is_mongodb)?, "s"))
+}
+
+/// zap's development fields: `{"L":"ERROR","T":"...","M":"..."}`.
+fn zap(fields: &FieldList<'_>) -> Option<FoundField> {
+    let FieldValue::Text(word) = fields.get(b"L")? else {
+        return None;
+    };
+    let is_zap = fields.get(b"M").is_some() && fields.get(b"T").is_some();
+    Some((names::named(word).filter(|_| is_zap)?, "L"))
 }
 
 fn in_numbers(fields: &FieldList<'_>) -> Option<FoundField> {

@@ -7,9 +7,12 @@ mod head;
 mod json;
 mod names;
 mod prefix;
+mod tools;
+mod words;
 
-pub(crate) use forms::{exception_name, without_uptime};
+pub(crate) use forms::{exception_name, is_node_place};
 pub(crate) use names::named;
+pub(crate) use prefix::{strip as without_prefixes, without_uptime};
 
 use super::rules::{Rule, RuleSet};
 use super::stamp;
@@ -32,6 +35,11 @@ pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     }
     let plain = prefix::plain(start.get(..FIELDS_MAX).unwrap_or(start));
     let text = prefix::strip(&plain);
+    in_line(text, rules).or_else(|| in_line(behind_head(text)?, rules))
+}
+
+/// The level that a line without prefixes states.
+fn in_line(text: &[u8], rules: RuleSet) -> Option<Level> {
     match text {
         [b'{', ..] if rules.has(Rule::Json) => {
             json::stated(&FieldList::of_json(text)).map(|(level, _)| level)
@@ -68,6 +76,21 @@ fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
         .iter()
         .filter(|(rule, _)| rules.has(*rule))
         .find_map(|(_, form)| form(text))
+}
+
+/// The text after a time, or after time, host and tag of a syslog line: a program wrote it in a form of its own.
+fn behind_head(text: &[u8]) -> Option<&[u8]> {
+    let after = behind_stamp(text)?;
+    let mut words = after.splitn(3, |&byte| byte == b' ');
+    let (host, tag) = (words.next()?, words.next().unwrap_or_default());
+    let is_tag = |tag: &[u8]| tag.len() > 1 && tag.ends_with(b":");
+    if is_tag(host) {
+        return after.get(host.len() + 1..);
+    }
+    if is_tag(tag) {
+        return words.next();
+    }
+    matches!(after, [b'{', ..]).then_some(after)
 }
 
 /// The text behind a time, which programs write before forms of their own.

@@ -1,8 +1,8 @@
 //! What other programs put before a line on its way: colours, syslog's priority, and the marks of docker compose, BuildKit,
 //! git and terraform. The line behind them states the level.
 
-use super::forms::{is_number, split_once};
 use super::names;
+use super::words::{is_number, split_once};
 use crate::record::Level;
 use std::borrow::Cow;
 
@@ -78,6 +78,20 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
 /// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
+}
+
+/// The text behind the kernel's `[   12.345678] `.
+pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
+    let uptime = || {
+        let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;
+        let inner = inner.trim_ascii();
+        let is_uptime = inner.contains(&b'.')
+            && inner
+                .iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b'.');
+        is_uptime.then(|| rest.strip_prefix(b" ").unwrap_or(rest))
+    };
+    uptime().unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ const LEAP_YEAR: i16 = 2024;
 pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     const FORMS: &[fn(&mut TimeScanner<'_>) -> Option<StatedTime>] = &[
         year_first,
+        tai64,
         klog,
         compact,
         day_first,
@@ -37,7 +38,7 @@ pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     ];
     // most words of most lines are no time
     let first = cursor.peek()?;
-    if !first.is_ascii_alphanumeric() {
+    if !first.is_ascii_alphanumeric() && first != b'@' {
         return None;
     }
     FORMS.iter().find_map(|form| {
@@ -48,18 +49,59 @@ pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     })
 }
 
-/// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`.
+/// `2026-02-17 14:30:15,123`, `2026-02-17T14:30:15.123456789+02:00`, `2026/02/17 14:30:15`, `2026.02.17 14:30:15.123`,
+/// `Tue 2026-02-17 14:30:15`, `2026-Feb-17 14:30:15`, `2026-02-17-14.30.15.123`, `2026-02-17 14:30`.
 fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    if cursor.weekday() {
+        cursor.blanks();
+    }
     let year = cursor.number(4, 4)?;
     let separator = cursor.one_of(b"-/.")?;
-    let month = cursor.number(2, 2)?;
+    let month = cursor.month().or_else(|| cursor.number(2, 2))?;
     cursor.take(separator).then_some(())?;
     let day = cursor.number(2, 2)?;
     // Airflow writes a comma as well
     cursor.take(b',');
-    cursor.one_of(b" Tt_")?;
+    cursor.one_of(b" Tt_-")?;
     cursor.blanks();
+    let mut after = *cursor;
+    if let Some(time) = short_clock(&mut after) {
+        *cursor = after;
+        let civil = date(year, month, day)?.to_datetime(time);
+        return Some(StatedTime::Full(civil, cursor.fraction(), zone(cursor)));
+    }
     full(cursor, year, month, day)
+}
+
+/// `14.30.15` with a fraction, as Db2 writes it; `14:30`, which nothing that belongs to a number follows.
+fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
+    let hour = cursor.number(2, 2)?;
+    let separator = cursor.one_of(b".:")?;
+    let minute = cursor.number(2, 2)?;
+    if separator == b'.' {
+        cursor.take(b'.').then_some(())?;
+        let second = cursor.number(2, 2)?;
+        return time_of_day((hour, minute, second)).filter(|_| cursor.peek() == Some(b'.'));
+    }
+    let is_end = matches!(cursor.peek(), None | Some(b' ' | b'Z' | b'+' | b']' | b')'));
+    is_end.then(|| time_of_day((hour, minute, 0)))?
+}
+
+/// `@4000000069947c3f0755d4dc`, the TAI64N labels of multilog, s6-log and svlogd.
+fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    /// The label of 1970-01-01 00:00:10 TAI, which is when UTC has counted no second.
+    const EPOCH: u64 = (1 << 62) + 10;
+    cursor.take(b'@').then_some(())?;
+    let label = std::str::from_utf8(cursor.rest().get(..24)?).ok()?;
+    let seconds = u64::from_str_radix(label.get(..16)?, 16).ok()?;
+    let nanos = u32::from_str_radix(label.get(16..)?, 16).ok()?;
+    let seconds = i64::try_from(seconds.checked_sub(EPOCH)?).ok()?;
+    let micros = seconds
+        .checked_mul(1_000_000)?
+        .checked_add(i64::from(nanos / 1_000))?;
+    cursor.skip(24);
+    (cursor.is_word_end() && nanos < 1_000_000_000)
+        .then(|| StatedTime::Instant(Micros::new(micros)))
 }
 
 /// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, and `I260217 14:30:15.123456`.
@@ -82,6 +124,7 @@ fn compact(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let year = match cursor.digits().len() {
         6 => 2000 + cursor.exactly(2)?,
         8 => cursor.exactly(4)?,
+        14 => return fourteen_digits(cursor),
         _ => return None,
     };
     let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
@@ -94,6 +137,19 @@ fn compact(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     }
     cursor.blanks();
     full(cursor, year, month, day)
+}
+
+/// `20260217143015`: only of our time, since identifiers have as many digits.
+fn fourteen_digits(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    let year = cursor
+        .exactly(4)
+        .filter(|year| (1990..2100).contains(year))?;
+    let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
+    let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
+    let civil = date(year, month, day)?.to_datetime(time_of_day(clock)?);
+    let micros = cursor.fraction();
+    cursor.is_word_end().then_some(())?;
+    Some(StatedTime::Full(civil, micros, zone(cursor)))
 }
 
 /// `17 Feb 2026 14:30:15.123`, `17-Feb-2026 14:30:15`, `17/Feb/2026:14:30:15 +0000`, `17 Feb 14:30:15`, `Tue, 17 Feb 2026 14:30:15 GMT`.
@@ -152,7 +208,7 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     Some(StatedTime::WithoutYear(civil, micros, zone(cursor)))
 }
 
-/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `02-17 14:30:15.123`, `0217/143015.123456`.
+/// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
 fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.digits().len() == 4 {
         let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
@@ -171,7 +227,11 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
             .then_some(stamp);
     }
     cursor.take(separator).then_some(())?;
-    let year = cursor.number(4, 4)?;
+    // WebSphere: `2/17/26 14:30:15:123 CET`
+    let year = match (cursor.digits().len(), separator) {
+        (2, b'/') => 2000 + cursor.number(2, 2)?,
+        _ => cursor.number(4, 4)?,
+    };
     cursor.take(b',');
     cursor.one_of(b" T")?;
     cursor.blanks();
@@ -276,14 +336,40 @@ fn date(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Seconds east of UTC of a zone that is named: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `GMT`, with or without a blank before.
+/// Abbreviations of zones that mean one zone only, in hours east of UTC; `CST`, `IST` and `BST` mean several.
+const ZONES: &[(&[u8], i32)] = &[
+    (b"Z", 0),
+    (b"z", 0),
+    (b"UTC", 0),
+    (b"GMT", 0),
+    (b"WEST", 1),
+    (b"CET", 1),
+    (b"CEST", 2),
+    (b"EET", 2),
+    (b"EEST", 3),
+    (b"MSK", 3),
+    (b"JST", 9),
+    (b"KST", 9),
+    (b"AEST", 10),
+    (b"AEDT", 11),
+    (b"NZST", 12),
+    (b"NZDT", 13),
+    (b"EST", -5),
+    (b"EDT", -4),
+    (b"MST", -7),
+    (b"MDT", -6),
+    (b"PST", -8),
+    (b"PDT", -7),
+];
+
+/// Seconds east of UTC of a zone that is named: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `CEST`, with or without a blank before.
 fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     let mut after = *cursor;
     after.blanks();
     let word = after.letters();
-    let offset = if [&b"Z"[..], b"z", b"UTC", b"GMT"].contains(&word) {
+    let offset = if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == word) {
         after.skip(word.len());
-        0
+        hours * 3600
     } else {
         let sign = if after.one_of(b"+-")? == b'+' { 1 } else { -1 };
         let digits = after.digits().len();

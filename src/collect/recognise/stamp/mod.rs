@@ -38,8 +38,14 @@ pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> 
     let head = line
         .get(priority..priority + HEAD_MAX)
         .or(line.get(priority..))?;
-    let (time, end) = in_head(head, context)?;
-    Some((time, priority + end))
+    if let Some((time, end)) = in_head(head, context) {
+        return Some((time, priority + end));
+    }
+    // what docker compose and others put before the line
+    let rest = super::level::without_prefixes(head);
+    let skipped = head.len() - rest.len();
+    let (time, end) = (skipped > 0).then(|| in_head(rest, context)).flatten()?;
+    Some((time, priority + skipped + end))
 }
 
 /// How long the `<30>` is that syslog puts before a line.
@@ -73,26 +79,24 @@ fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
 
 /// The time at the very beginning of `text` and how many bytes it takes, its brackets included.
 pub(crate) fn leading(text: &[u8], context: &Context) -> Option<(Micros, usize)> {
-    let text = text.get(..STAMP_MAX).unwrap_or(text);
-    let mut cursor = TimeScanner::new(text);
-    let is_open = cursor.take(b'[');
-    let stamp = calendar::read(&mut cursor)?;
-    let time = stamp.resolve(context)?;
-    if is_open {
-        cursor.take(b']');
-    }
-    Some((time, cursor.at()))
+    let (stamp, length) = bracketed(text)?;
+    Some((stamp.resolve(context)?, length))
 }
 
 /// How many bytes the stamp at the beginning of `text` takes, whatever moment it means.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
+    bracketed(text).map(|(_, length)| length)
+}
+
+/// The stamp at the beginning of `text` and how many bytes it takes with its brackets or quotes.
+fn bracketed(text: &[u8]) -> Option<(StatedTime, usize)> {
     let mut cursor = TimeScanner::new(text.get(..STAMP_MAX).unwrap_or(text));
-    let is_open = cursor.take(b'[');
-    calendar::read(&mut cursor)?;
-    if is_open {
-        cursor.take(b']');
+    let open = cursor.one_of(b"[(<{\"'");
+    let stamp = calendar::read(&mut cursor)?;
+    if open.is_some() {
+        cursor.one_of(b"])>}\"'");
     }
-    Some(cursor.at())
+    Some((stamp, cursor.at()))
 }
 
 /// The whole of `text` as a time, as a field of a structured line holds it.
@@ -120,7 +124,15 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let is_role =
         memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
     let is_number = word.iter().all(u8::is_ascii_digit);
-    is_level || is_bracketed || is_role || (is_number && count < 2) || word.ends_with(b"]")
+    let is_rule = word
+        .iter()
+        .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'));
+    is_level
+        || is_rule
+        || is_bracketed
+        || is_role
+        || (is_number && count < 2)
+        || word.ends_with(b"]")
 }
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.
@@ -134,7 +146,7 @@ fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let is_date = |at: &usize| {
         matches!(
             head.get(*at..*at + 13),
-            Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':'])
+            Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':' | b' '])
         )
     };
     let at = memchr::memchr_iter(b'[', head).find(is_date)?;

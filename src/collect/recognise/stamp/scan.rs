@@ -138,14 +138,14 @@ impl<'a> TimeScanner<'a> {
         found
     }
 
-    /// Microseconds behind a dot or comma; finer digits are dropped.
+    /// Microseconds behind a dot or comma, or behind a colon where they are three digits; finer digits are dropped.
     pub(crate) fn fraction(&mut self) -> i64 {
         let mut after = *self;
-        if after.one_of(b".,").is_none() {
+        let Some(separator) = after.one_of(b".,:") else {
             return 0;
-        }
+        };
         let digits = after.digits();
-        if digits.is_empty() {
+        if digits.is_empty() || separator == b':' && digits.len() != 3 {
             return 0;
         }
         after.skip(digits.len());

@@ -1,0 +1,252 @@
+//! Forms of tools that say that they failed without naming a level: shells, package managers, build tools, service managers and
+//! clients. [`forms`](super::forms) lists them.
+
+use super::words::{is_number, split_once};
+use crate::record::Level;
+
+/// Where a tool's word for a failure may be at most.
+const HEAD_MAX: usize = 200;
+
+/// The texts of the errors that programs get from the system, as `strerror` gives them.
+const SYSTEM_ERRORS: &[&str] = &[
+    "No such file or directory",
+    "Permission denied",
+    "Operation not permitted",
+    "No space left on device",
+    "Read-only file system",
+    "Not a directory",
+    "Is a directory",
+    "Directory not empty",
+    "File exists",
+    "Device or resource busy",
+    "Cannot allocate memory",
+    "Connection refused",
+    "Connection timed out",
+    "Connection reset by peer",
+    "Network is unreachable",
+    "No route to host",
+    "Address already in use",
+    "Too many open files",
+    "Input/output error",
+    "Exec format error",
+    "Broken pipe",
+    "Text file busy",
+    "Argument list too long",
+    "command not found",
+    "not found",
+];
+
+/// What tools write after their name when they cannot go on.
+const FAILURES: &[&str] = &[
+    "cannot ",
+    "can't ",
+    "could not ",
+    "couldn't ",
+    "unable to ",
+    "failed to ",
+    "invalid option",
+    "invalid user",
+    "invalid group",
+    "unrecognized option",
+    "unknown option",
+    "missing operand",
+    "Got error: ",
+    "Authentication failure",
+    "a password is required",
+    "command not found: ",
+    "Unknown command",
+    "Error is not recoverable",
+    "no valid OpenPGP data",
+    "dependency problems prevent configuration",
+];
+
+/// Tools that try one way after the other while packages are installed, and say so each time.
+const MAINTAINER_TOOLS: &[&str] = &["debconf", "invoke-rc.d", "policy-rc.d", "start-stop-daemon"];
+
+/// `cp: cannot stat 'x': No such file or directory`, `bash: line 3: foo: command not found`, `/bin/sh: 1: foo: not found`.
+pub(super) fn tool(text: &[u8]) -> Option<Level> {
+    let (name, rest) = split_once(text, b':')?;
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+')
+    };
+    let is_tool = name.len() <= 64
+        && name
+            .first()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || matches!(byte, b'/' | b'.'))
+        && name.iter().all(is_name);
+    let message = rest.strip_prefix(b" ").filter(|_| is_tool)?;
+    if MAINTAINER_TOOLS.iter().any(|tool| tool.as_bytes() == name) {
+        return None;
+    }
+    let is_unknown =
+        message.starts_with(b"'") && memchr::memmem::find(message, b"' is not a ").is_some();
+    let is_failure = is_unknown
+        || FAILURES
+            .iter()
+            .any(|start| message.starts_with(start.as_bytes()));
+    // after a path or another message: `x: No such file or directory`, `[Errno 2] No such file or directory`
+    // rsync adds the number of the error: ` (2)`
+    let numbered = message.strip_suffix(b")").and_then(|rest| {
+        let at = memchr::memrchr(b'(', rest)?;
+        let is_code = rest.get(at + 1..).is_some_and(is_number);
+        is_code.then(|| rest.get(..at).unwrap_or(rest).trim_ascii_end())
+    });
+    let message = numbered.unwrap_or(message);
+    let is_system = SYSTEM_ERRORS.iter().any(|error| {
+        let before = message.strip_suffix(error.as_bytes());
+        before.is_some_and(|before| before.ends_with(b": ") || before.ends_with(b"] "))
+    });
+    (is_failure || is_system).then_some(Level::Error)
+}
+
+/// The service manager in a syslog file or on the console: `systemd[1]: Failed to start x`, `x.service: Failed with result 'exit-code'`;
+/// systemctl: `Job for x failed because ...`.
+pub(super) fn systemd(text: &[u8]) -> Option<Level> {
+    let head = text.get(..96).unwrap_or(text);
+    let tag = memchr::memmem::find(head, b"systemd[");
+    let said = tag
+        .and_then(|at| split_once(text.get(at..)?, b' '))
+        .map(|(_, said)| said);
+    let is_unit_failure = |said: &[u8]| {
+        memchr::memmem::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX)
+    };
+    match said {
+        Some(said) if said.starts_with(b"Failed to ") => Some(Level::Error),
+        Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),
+        Some(said) if is_unit_failure(said) => Some(Level::Error),
+        Some(_) => None,
+        None if text.starts_with(b"Job for ")
+            && memchr::memmem::find(text, b" failed because ").is_some() =>
+        {
+            Some(Level::Error)
+        }
+        None => {
+            let word = split_once(text, b' ').map_or(text, |(word, _)| word);
+            let is_unit = word
+                .strip_suffix(b":")
+                .is_some_and(|unit| unit.contains(&b'.'));
+            (is_unit && is_unit_failure(text)).then_some(Level::Error)
+        }
+    }
+}
+
+/// Build tools and package managers: `BUILD FAILED in 3s`, `> Task :compileJava FAILED`, `./main.go:7:2: undefined: x`, `Err:3 http://...`,
+/// `ERR_PNPM_X`, `Module not found: Error: x`, `CONFLICT (content): Merge conflict in x`, `failed to solve: x`.
+pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
+    let text = text.trim_ascii();
+    let starts = [
+        &b"BUILD FAILED"[..],
+        b"FAILURE: Build failed",
+        b"* What went wrong:",
+        b"Execution failed for task ",
+        b"ERR_PNPM_",
+        b"ELIFECYCLE ",
+        b"Module not found: Error: ",
+        b"CONFLICT (",
+        b"failed to solve: ",
+        b"Errors were encountered while processing:",
+        b"rsync error: ",
+        b"[nodemon] app crashed",
+        b"[vite] Internal server error:",
+    ];
+    let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
+    let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");
+    let is_failure = starts.iter().any(|start| text.starts_with(start))
+        || is_apt.is_some_and(u8::is_ascii_digit)
+        || is_gradle
+        || is_go(text)
+        || is_server_check(text);
+    is_failure.then_some(Level::Error)
+}
+
+/// The Go compiler: `./main.go:7:2: undefined: x`. Loggers write no column.
+fn is_go(text: &[u8]) -> bool {
+    let place = || {
+        let at = memchr::memmem::find(text, b".go:").filter(|&at| at < HEAD_MAX)?;
+        let path = text.get(..at)?;
+        let (line, rest) = split_once(text.get(at + 4..)?, b':')?;
+        let (column, rest) = split_once(rest, b':')?;
+        let is_place = is_number(line) && is_number(column) && rest.starts_with(b" ");
+        Some(is_place && !path.contains(&b' '))
+    };
+    place().unwrap_or(false)
+}
+
+/// nginx and Apache that do not start: `nginx: configuration file x test failed`, `(98)Address already in use: AH00072: x`.
+fn is_server_check(text: &[u8]) -> bool {
+    let is_nginx =
+        text.starts_with(b"nginx: configuration file ") && text.ends_with(b" test failed");
+    let is_apache = |text: &[u8]| {
+        let digits = text.strip_prefix(b"AH").unwrap_or_default();
+        digits.get(..5).is_some_and(is_number) && digits.get(5) == Some(&b':')
+    };
+    let is_syntax = is_apache(text)
+        && text
+            .get(8..)
+            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"Syntax error"));
+    let numbered = text
+        .strip_prefix(b"(")
+        .and_then(|rest| split_once(rest, b')'));
+    let is_system = numbered.is_some_and(|(number, rest)| {
+        is_number(number)
+            && memchr::memmem::find(rest, b": AH")
+                .is_some_and(|at| rest.get(at + 2..).is_some_and(is_apache))
+    });
+    is_nginx || is_syntax || is_system
+}
+
+/// ESLint and stylelint: `  3:5  error  'x' is not defined  no-undef`, and the cross before `3 problems (1 error, 2 warnings)`.
+pub(super) fn linter(text: &[u8]) -> Option<Level> {
+    if let Some(rest) = text.strip_prefix("\u{2716} ".as_bytes()) {
+        let has_problems = memchr::memmem::find(rest, b" problem").is_some_and(|at| at < 8);
+        let has_errors = memchr::memmem::find(rest, b"(0 errors").is_none();
+        let level = if has_errors {
+            Level::Error
+        } else {
+            Level::Warn
+        };
+        return has_problems.then_some(level);
+    }
+    let mut words = text
+        .split(|&byte| byte == b' ')
+        .filter(|word| !word.is_empty());
+    let (line, column) = split_once(words.next()?, b':')?;
+    let word = words
+        .next()
+        .filter(|_| is_number(line) && is_number(column))?;
+    match word {
+        b"error" => Some(Level::Error),
+        b"warning" => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// kubectl, kubeadm, Docker: `Error from server (NotFound): x`, `The connection to the server x was refused`, `error execution phase x`,
+/// `error during connect: x`.
+pub(super) fn client(text: &[u8]) -> Option<Level> {
+    let starts = [
+        &b"Error from server"[..],
+        b"error execution phase ",
+        b"error during connect: ",
+    ];
+    let is_refused = text.starts_with(b"The connection to the server ")
+        && memchr::memmem::find(text, b" was refused").is_some();
+    let is_failure = is_refused || starts.iter().any(|start| text.starts_with(start));
+    is_failure.then_some(Level::Error)
+}
+
+/// The recap of Ansible: `web1 : ok=3 changed=1 unreachable=0 failed=1 ...`.
+pub(super) fn ansible(text: &[u8]) -> Option<Level> {
+    let count = |name: &[u8]| {
+        let at = memchr::memmem::find(text, name)?;
+        let digits = text.get(at + name.len()..)?;
+        let end = digits
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        digits.get(..end).filter(|digits| is_number(digits))
+    };
+    let (unreachable, failed) = (count(b" unreachable=")?, count(b" failed=")?);
+    let is_recap = memchr::memmem::find(text, b" : ok=").is_some();
+    (is_recap && (unreachable != b"0" || failed != b"0")).then_some(Level::Error)
+}

@@ -1,6 +1,9 @@
 //! From the journal to the store on one core: read, scrubbed, appended, with positions, as the pipeline does it but on a single
 //! thread, whose own processor time is what counts.
 //!
+//! First the same for a file of mixed lines with recognition and without, in turns: what recognising levels, times and continued lines
+//! costs. It may cost 10 % of the whole.
+//!
 //! `VMLOG_BENCH_JOURNALS` names a directory of journal files, as `tools/make-bench-journals` makes them. With `--target
 //! x86_64-unknown-linux-musl` it measures what is shipped, which has an allocator and memory functions of its own.
 
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use vmlog::collect::{Batch, Collector, JournaldCollector, JournaldOptions};
+use vmlog::collect::{FileCollector, FileOptions, FollowOptions, Recognition};
 use vmlog::disk::RealDisk;
 use vmlog::record::Positions;
 use vmlog::redact::{self, Redacted, Redactor};
@@ -19,7 +23,15 @@ use vmlog::store::{self, Store};
 /// Each way is gone so often; the median counts.
 const ROUNDS: usize = 5;
 
+/// Lines of real programs, and ordinary ones, which are most of a log.
+const LINES: &str = include_str!("../tests/fixtures/recognition/levels.tsv");
+const ORDINARY: &str = include_str!("../tests/fixtures/redact/ordinary.txt");
+
+/// Lines of the mixed file.
+const MIXED: usize = 100_000;
+
 fn main() {
+    recognition();
     let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) else {
         println!("VMLOG_BENCH_JOURNALS is not set: nothing to collect");
         return;
@@ -48,12 +60,73 @@ fn main() {
     println!("{entries} entries");
 }
 
+/// Reads a file of mixed lines with recognition and without.
+fn recognition() {
+    let folder = std::env::temp_dir().join(format!("vmlog-bench-lines-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("mixed.log");
+    let stated = LINES.lines().filter_map(|line| line.split_once('\t'));
+    let stated: Vec<&str> = stated.map(|(_, line)| line).collect();
+    let ordinary: Vec<&str> = ORDINARY.lines().collect();
+    let line = |number: usize| match number % 4 {
+        0 => stated[number / 4 % stated.len()],
+        _ => ordinary[number % ordinary.len()],
+    };
+    let text: Vec<&str> = (0..MIXED).map(line).collect();
+    std::fs::write(&path, text.join("\n") + "\n").expect("a file");
+    let mut redactor =
+        Redactor::new(&redact::RedactOptions::default()).expect("the built-in rules");
+    let off = Recognition {
+        disabled: vec!["*".parse().expect("a pattern")],
+        ..Recognition::default()
+    };
+    let mut took = [const { Vec::new() }; 2];
+    let mut collected = [const { Vec::new() }; 2];
+    for _ in 0..ROUNDS {
+        for (way, recognition) in [Recognition::default(), off.clone()]
+            .into_iter()
+            .enumerate()
+        {
+            let options = FileOptions {
+                follow: FollowOptions {
+                    recognition,
+                    ..FollowOptions::default()
+                },
+                ..FileOptions::new("mixed", &path)
+            };
+            let mut collector = FileCollector::open(options, &Positions::new());
+            let round = ingest(&mut collector, &mut redactor);
+            took[way].push(round.took[3]);
+            collected[way].push(round.took[0]);
+        }
+    }
+    for (what, mut took) in [("collecting", collected), ("all of it", took)] {
+        let [on, off] = [0, 1].map(|way| {
+            took[way].sort_unstable();
+            took[way][ROUNDS / 2] / MIXED as u64
+        });
+        let percent = (on as f64 / off.max(1) as f64 - 1.0) * 100.0;
+        println!("recognition, {what}: {on} ns a line with it, {off} without: {percent:+.1} %");
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder is ours");
+}
+
 struct Round {
     entries: u32,
     took: [u64; 4],
 }
 
 fn round(directory: &Path, redactor: &mut Redactor) -> Round {
+    let journal = JournaldOptions {
+        directories: vec![directory.to_owned()],
+        ..JournaldOptions::default()
+    };
+    let mut collector = JournaldCollector::open(journal, &Positions::new());
+    ingest(&mut collector, redactor)
+}
+
+/// Reads all that a collector has, into a new store.
+fn ingest(collector: &mut dyn Collector, redactor: &mut Redactor) -> Round {
     let root = std::env::temp_dir().join(format!("vmlog-bench-collect-{}", std::process::id()));
     let options = store::Options {
         rows_max: u64::MAX,
@@ -62,17 +135,12 @@ fn round(directory: &Path, redactor: &mut Redactor) -> Round {
         ..store::Options::default()
     };
     let (mut store, _) = Store::open(Arc::new(RealDisk), &root, options).expect("a store");
-    let journal = JournaldOptions {
-        directories: vec![directory.to_owned()],
-        ..JournaldOptions::default()
-    };
-    let mut collector = JournaldCollector::open(journal, &Positions::new());
     let (mut entries, mut took) = (0, [0; 4]);
     let begin = processor_time();
     loop {
         let mut batch = Batch::default();
         let start = processor_time();
-        collector.read(&mut batch).expect("a journal");
+        collector.read(&mut batch).expect("something to read");
         let collected = processor_time();
         if batch.records.is_empty() {
             break;

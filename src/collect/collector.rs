@@ -1,4 +1,4 @@
-//! What all collectors have in common: the trait, the batch that they fill, and their errors.
+//! The trait that all collectors implement, the batch that they fill, and their errors.
 
 use crate::record::{Position, Record};
 use crate::time::Micros;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// What one read of a collector brought. A position covers the records that stand before it.
+/// The result of one read of a collector. A position covers the records before it.
 #[derive(Debug)]
 pub struct Batch {
     /// In the order of the origin.
@@ -17,11 +17,11 @@ pub struct Batch {
     /// How far origins have been read, in a measure of their own: the number of a journal entry, bytes of a file. `None` when
     /// an origin has been read to its end for good, or is gone.
     pub reached: BTreeMap<String, Option<u64>>,
-    /// What was read and is not wanted.
+    /// The number of records that were read and are not wanted.
     pub filtered: u64,
     /// How many logs are not followed: too many, or no descriptors for them. `None` where nothing is known of that.
     pub not_followed: Option<u64>,
-    /// A read stops at so many records.
+    /// A read stops at this number of records.
     pub(crate) records_max: usize,
 }
 
@@ -59,16 +59,16 @@ pub trait Collector: Send {
     /// Its name in positions, logs and counters: `journald`, `cloud-init`, `file:nginx`.
     fn name(&self) -> &str;
 
-    /// Adds what can be read now, up to the bounds of a [`Batch`]; adds nothing when there is nothing new. An error does not
-    /// lose what is already in the batch.
+    /// Adds everything that can be read now, up to the bounds of a [`Batch`]; adds nothing when there is nothing new. An error does not
+    /// lose the records that are already in the batch.
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error>;
 
     /// Blocks until there may be something new, at most `patience`.
     fn wait(&mut self, patience: Duration);
 
-    /// What it has parts of that have an order each: files, containers, commands. For each the earliest time that it can hold.
-    /// The numbers of the parts are their places here, and hold until the next [`Collector::read`]. What turns up while
-    /// they are looked for goes into the batch.
+    /// Its parts, each with an order of its own: files, containers, commands. For each the earliest time that it can hold.
+    /// The numbers of the parts are their places here, and are valid until the next [`Collector::read`]. Reports that arise while
+    /// the parts are looked for are added to the batch.
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
         let _ = batch;
         Ok(vec![Micros::MIN])
@@ -86,7 +86,7 @@ pub trait Collector: Send {
 pub enum Error {
     /// The operating system said no.
     Io {
-        /// What was being done to what.
+        /// The action that failed, and the file.
         what: String,
         /// Why not.
         source: std::io::Error,
@@ -137,7 +137,7 @@ impl<'a> Intake<'a> {
         self.batch.records.len()
     }
 
-    /// Whether a read goes on.
+    /// Whether a read continues.
     pub(crate) fn flow(&self) -> ControlFlow<()> {
         if self.is_full() {
             ControlFlow::Break(())

@@ -1,4 +1,4 @@
-//! Records about vmlog itself: what its collectors and its pipeline have to say arrives where everything else does.
+//! Records about vmlog itself: its collectors and its pipeline report as all other sources do.
 
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
@@ -6,7 +6,7 @@ use crate::time::Micros;
 /// The source of our own records.
 pub const OWN_SOURCE: &str = "system:vmlog";
 
-/// A record of source [`OWN_SOURCE`], of now. `event_type` is one word for what happened (`gap`, `journal_missing`, ...) and
+/// A record of source [`OWN_SOURCE`], of now. `event_type` is one word for the event (`gap`, `journal_missing`, ...) and
 /// becomes `metadata.event_type`.
 #[must_use]
 pub fn own_record(

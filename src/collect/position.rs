@@ -4,7 +4,7 @@ use crate::record::{Position, Positions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The saved state of an origin. What cannot be read is as good as none: the origin is read from its start.
+/// The saved state of an origin. A state that cannot be read counts as none: the origin is read from its start.
 pub(crate) fn load<T: Default + DeserializeOwned>(positions: &Positions, origin: &str) -> T {
     let value = positions.get(origin);
     value
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_saved_is_loaded_and_damage_is_as_good_as_nothing() {
+    fn loads_saved_state_and_ignores_damaged_state() {
         let Position { origin, value } = save("file:x", &(7u64, "seven"));
         let mut positions = Positions::from([(origin, value.unwrap())]);
         let loaded: (u64, String) = load(&positions, "file:x");

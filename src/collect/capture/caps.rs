@@ -1,4 +1,4 @@
-//! How much of a run becomes records: its head as it comes, and its tail when it has ended, as the error stands there.
+//! How much of a run becomes records: its head as it comes, and its tail when it has ended, since the error is there.
 
 use crate::capture::Stream;
 use crate::collect::text::line::Line;
@@ -7,14 +7,14 @@ use crate::time::Micros;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// What one run may become, both streams together.
+/// The maximum output of one run, both streams together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Caps {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
 }
 
-/// How much of it the head has taken. It may take three quarters; the tail gets what is left.
+/// How much of it the head has taken. It may take three quarters; the tail gets the rest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutputHead {
     lines: u64,
@@ -76,17 +76,17 @@ impl HeldLine {
     }
 }
 
-/// The newest lines behind the head.
+/// The newest lines after the head.
 #[derive(Debug)]
 pub(crate) struct OutputTail {
     held: VecDeque<HeldLine>,
     bytes: u64,
-    /// What the head has left of the caps.
+    /// The part of the caps that the head did not use.
     room: Caps,
     pub(crate) left_out: OmittedLines,
 }
 
-/// What stood between head and tail.
+/// The lines between head and tail.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OmittedLines {
     pub(crate) lines: u64,

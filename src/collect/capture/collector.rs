@@ -1,5 +1,5 @@
 //! The collector of captured commands: reads the log of every run in the capture folder, and makes records of its start, its
-//! output and its end. What was written while nobody collected is read later; a run whose writer died is told as interrupted.
+//! output and its end. Output that was written while no collector ran is read later; a run whose writer died is reported as interrupted.
 
 use super::caps::Caps;
 use super::run::{CapturedRun, RunContext, RunPlace, RunStep};
@@ -49,13 +49,13 @@ impl CaptureOptions {
     }
 }
 
-/// Nothing tells when a writer dies: a running command is looked at this often.
+/// Nothing reports the death of a writer: a running command is checked this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A folder that changed this short a time before it was listed may have changed again with the same time.
 const SETTLED_AFTER: Duration = Duration::from_millis(50);
 
-/// What positions of runs begin with.
+/// The prefix of the positions of runs.
 const ORIGIN: &str = "capture:";
 
 /// Collects the runs of one folder.
@@ -63,7 +63,7 @@ const ORIGIN: &str = "capture:";
 pub struct CaptureCollector {
     options: CaptureOptions,
     folder: Folder,
-    /// What its positions begin with.
+    /// The prefix of its positions.
     origin: String,
     runs: BTreeMap<RunId, RunState>,
     listing: RunListing,
@@ -81,11 +81,11 @@ enum RunState {
     Open(Box<CapturedRun>),
     /// Read to its end.
     Over,
-    /// It cannot be read, which was told.
+    /// It cannot be read, which was reported.
     Broken,
 }
 
-/// What the folder holds.
+/// The content of the folder.
 #[derive(Debug, Default)]
 struct RunListing {
     runs: BTreeMap<RunId, RunParts>,
@@ -181,8 +181,8 @@ impl CaptureCollector {
         });
     }
 
-    /// The runs in the order of their turns. What has ended comes first, as it began: commands that run one after the other
-    /// are told one after the other. Among those that go on the turn passes round.
+    /// The runs in the order of their turns. Runs that have ended come first, in the order in which they started: commands that run
+    /// one after the other are reported one after the other. The runs that continue take turns.
     fn order(&self) -> Vec<RunId> {
         let turn = self.turn;
         let listed = self.listing.runs.iter();

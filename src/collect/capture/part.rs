@@ -24,10 +24,10 @@ pub(crate) struct PartReader {
     skipping: bool,
 }
 
-/// What comes next in a part.
+/// The next item of a part.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum PartRead {
-    /// A line stands in the field `line`.
+    /// A line, which is in the field `line`.
     Line,
     /// A line that is too long was passed over.
     TooLong,
@@ -84,7 +84,7 @@ impl PartReader {
         self.buffer.get(range).unwrap_or_default()
     }
 
-    /// A reader that waits holds no more than what it waits for.
+    /// A reader that waits holds only the bytes of the line that it waits for.
     pub(crate) fn rest(&mut self) {
         self.drop_done();
         self.buffer.shrink_to(0);

@@ -9,7 +9,7 @@ use crate::time::Micros;
 use serde_json::Value;
 use std::fmt::Display;
 
-/// What every record of a run says.
+/// The metadata of every record of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunVoice {
     pub(crate) run_id: String,
@@ -190,7 +190,7 @@ impl RunVoice {
     }
 }
 
-/// What stands between head and tail; other systems look for this text.
+/// The text between head and tail; other systems look for it.
 const TRUNCATED: &str = "[output truncated: command exceeded log capture limit]";
 
 const INTERRUPTED: &str = "interrupted, its end was not recorded";

@@ -1,4 +1,4 @@
-//! One run as its log tells it: entries to records, in the order of the log, once, also across a restart.
+//! One run by its log: entries become records, in the order of the log, once, also across a restart.
 
 use super::caps::{Caps, HeldLine, OutputHead, OutputTail};
 use super::part::{PartRead, PartReader};
@@ -65,7 +65,7 @@ pub(crate) struct CapturedRun {
     voice: RunVoice,
     begun: Option<Micros>,
     caps: Caps,
-    /// In the tail it stays where the tail begins, as nothing behind it has become a record.
+    /// In the tail it stays where the tail begins, since nothing after it has become a record.
     place: RunPlace,
     /// The part that is being read.
     part: u32,
@@ -77,7 +77,7 @@ pub(crate) struct CapturedRun {
     phase: Phase,
     /// The time of the newest entry.
     newest: Micros,
-    /// RunParts behind the head were removed before they were read.
+    /// Parts after the head were removed before they were read.
     has_holes: bool,
     /// The writer was gone before the log was last read to its end.
     is_left: bool,
@@ -93,14 +93,14 @@ struct Joined {
     from: (u32, u64),
 }
 
-/// What becomes of a line.
+/// How a line is kept.
 #[derive(Debug)]
 enum Phase {
     /// A record, now.
     OutputHead,
-    /// A record at the end, if it is among the last; also what the writer could not keep meanwhile.
+    /// A record at the end, if it is among the last; with the number of lines that the writer could not keep.
     OutputTail(OutputTail, CaptureGap),
-    /// The run has ended: what is still to come out.
+    /// The run has ended: the lines that are still to be given out.
     Drain(VecDeque<Last>),
 }
 
@@ -111,7 +111,7 @@ enum Last {
     Record(Box<Record>),
 }
 
-/// What one more step found.
+/// The result of one more step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunStep {
     /// Something: go on.
@@ -124,7 +124,7 @@ pub(crate) enum RunStep {
     Over,
 }
 
-/// What a run needs from its collector for a step.
+/// What all runs of a collector share in a step.
 #[derive(Debug)]
 pub(crate) struct RunContext<'a, 'b> {
     pub(crate) folder: &'a Folder,
@@ -135,7 +135,7 @@ pub(crate) struct RunContext<'a, 'b> {
 }
 
 impl CapturedRun {
-    /// Goes on from `place`. `None` while the log does not yet tell what is run.
+    /// Continues from `place`. `None` while the log does not name the command yet.
     pub(crate) fn open(
         folder: &Folder,
         id: RunId,
@@ -305,7 +305,7 @@ impl CapturedRun {
         }
     }
 
-    /// Goes to the part behind the one that has been read.
+    /// Goes to the part after the one that has been read.
     fn next_part(&mut self, context: &mut RunContext<'_, '_>) -> Option<RunStep> {
         let next = *context
             .parts
@@ -411,7 +411,7 @@ impl CapturedRun {
     }
 
     /// Nothing comes any more: what is held is put in the order in which it comes out. After a restart the same is held again,
-    /// and what has come out is left away.
+    /// and the lines that were given out are skipped.
     fn end(&mut self, end: Option<&RunEnd>, time: Micros) {
         let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::OutputHead) {
             Phase::OutputTail(tail, gap) => (tail, gap),
@@ -446,7 +446,7 @@ impl CapturedRun {
         self.phase = Phase::Drain(last);
     }
 
-    /// What lay in parts that were removed is left out too; only the totals tell how much it was.
+    /// The lines of removed parts count as omitted too; only the totals say how many they were.
     fn count_holes(&self, tail: &mut OutputTail, end: &RunEnd) {
         let written = end
             .streams
@@ -489,7 +489,7 @@ impl Joined {
     }
 }
 
-/// The bytes of a line that had not ended at `place`, from the log. What has been removed since is missing.
+/// The bytes of a line that had not ended at `place`, from the log. Bytes that were removed since are missing.
 fn read_again(
     folder: &Folder,
     id: RunId,

@@ -1,5 +1,5 @@
 //! The collector of the spool: captures of users other than the server's. Each user has a folder of its own below one folder of
-//! the server's user; what is in it is believed as far as that user goes and no further.
+//! the server's user; its content is trusted only about that user.
 
 use super::collector::{CaptureCollector, CaptureOptions};
 use crate::collect::collector::Batch;
@@ -30,7 +30,7 @@ pub struct SpoolCollector {
     /// Where each run was left, for users whose folders turn up later.
     positions: Positions,
     users: BTreeMap<u32, User>,
-    /// What is wrong, so that it is reported once.
+    /// The last fault, so that it is reported once.
     reported: BTreeMap<String, String>,
 }
 
@@ -172,7 +172,7 @@ impl Collector for SpoolCollector {
     }
 }
 
-/// Opens a user's folder, and no link that stands in its place.
+/// Opens a user's folder; a link in its place is refused.
 fn open_folder(path: &Path, uid: u32) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::DIRECTORY;
     let folder = OpenOptions::new()

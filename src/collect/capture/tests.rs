@@ -171,7 +171,7 @@ fn moves() -> impl Strategy<Value = Vec<(usize, Move)>> {
 }
 
 #[test]
-fn commands_that_run_one_after_the_other_are_told_so() {
+fn reports_successive_commands_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let lines = Batch::RECORDS_MAX + 10;
     let mut reader = Reader::new(dir.path());
@@ -330,7 +330,7 @@ fn a_log_cut_at_any_byte_is_that_of_an_interrupted_run() {
 }
 
 #[test]
-fn parts_that_were_removed_are_told() {
+fn reports_removed_parts() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::start(dir.path(), 1);
     for part in 0..6 {
@@ -384,7 +384,7 @@ fn parts_that_were_removed_are_told() {
 }
 
 #[test]
-fn what_the_writer_could_not_keep_is_told() {
+fn reports_output_that_the_writer_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::start(dir.path(), 1);
     let run = writer.run;

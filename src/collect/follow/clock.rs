@@ -3,7 +3,7 @@
 use crate::collect::tail::context::Age;
 use crate::time::Micros;
 
-/// Carries the newest time seen in a file to the lines behind it.
+/// Carries the newest time in a file forward to the lines after it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LineClock {
     known: Option<Micros>,

@@ -15,16 +15,16 @@ use std::time::{Duration, Instant};
 /// A log that has not grown for this long is closed until it does: programs write more often, or have ended.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// How long a log that cannot be read is left alone at first, and at most.
+/// How long a log that cannot be read is not tried again, at first and at most.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct FollowedLog<L> {
     pub(super) place: LogPlace,
-    /// What the file was when it was last looked at.
+    /// The stamp of the file at the last look.
     pub(super) now: Option<FileStamp>,
-    /// What it was when everything in it had been read.
+    /// Its stamp when everything in it had been read.
     pub(super) read: Option<FileStamp>,
     /// It has not been read to its end.
     pub(super) is_due: bool,
@@ -116,7 +116,7 @@ impl<L> FollowedLog<L> {
         self.open.as_ref().is_some_and(is_quiet)
     }
 
-    /// Whether nothing of it is left to be read or given out.
+    /// Whether it was read completely and all its lines were given out.
     pub(super) fn is_over(&self) -> bool {
         match &self.open {
             Some(open) => {
@@ -147,7 +147,7 @@ impl<L> FollowedLog<L> {
         self.is_due = self.now != self.read;
     }
 
-    /// It cannot be read: it is left alone for a while. Says whether that was told before.
+    /// It cannot be read: it is not tried again for a while. Returns whether that was reported before.
     pub(super) fn fail(&mut self, text: &str, now: Instant, is_scarce: bool) -> bool {
         let before = self.failure.take();
         let is_told = before.as_ref().is_some_and(|before| before.text == text);

@@ -23,7 +23,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Reading stops after this time, so that what was read goes on: opening thousands of logs takes long.
+/// Reading stops after this time, so that the records read so far are stored: opening thousands of logs takes long.
 const READ_TIME_MAX: Duration = Duration::from_millis(250);
 
 /// Follows the logs of one collector.
@@ -33,7 +33,7 @@ pub(crate) struct Follower<K: LogKind> {
     logs: Vec<FollowedLog<K::Log>>,
     /// Which log is read first.
     turn: usize,
-    /// Where reading stands in every log, also in those that are not followed at the moment.
+    /// How far each log was read, including logs that are not followed at the moment.
     saved: Positions,
     looks: Looks,
     /// Logs that are closed are not looked at again before this.
@@ -45,7 +45,7 @@ pub(crate) struct Follower<K: LogKind> {
     /// The logs of each part, as places in `logs`.
     parts: Vec<VecDeque<usize>>,
     left_out: Unfollowed,
-    /// What is to be told at the next read.
+    /// Reports for the next read.
     own: Vec<Record>,
     context: ReadContext,
     share: DescriptorShare,
@@ -347,9 +347,9 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Lets go of logs that are gone, once all of them has been read.
+    /// Forgets logs that are gone, once they were read completely.
     fn let_go(&mut self, intake: &mut Intake<'_>) {
-        // what a look found a moment ago is not looked at once more
+        // only a look that has just been made says which logs are gone
         if !self.kind.forgets() || !self.looks.has_just_looked(&self.context) {
             return;
         }
@@ -366,7 +366,7 @@ impl<K: LogKind> Follower<K> {
         });
     }
 
-    /// Says what is not followed, and what else there is to say.
+    /// Adds all reports, and the number of logs that are not followed.
     fn tell(&mut self, intake: &mut Intake<'_>) {
         for origin in self.looks.take_forgotten() {
             intake.position(forget(&origin), None);

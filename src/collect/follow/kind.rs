@@ -1,4 +1,4 @@
-//! What a collector says of the logs that it follows.
+//! The interface between a follower and the collector whose logs it follows.
 
 use super::options::FollowOptions;
 use crate::collect::names::stamp::FileStamp;
@@ -23,48 +23,48 @@ pub(crate) struct LogPlace {
 /// The logs that are there.
 #[derive(Debug, Default)]
 pub(crate) struct FoundLogs {
-    /// Each with what tells whether it changed; `None` where no file is there (yet).
+    /// Each with a stamp that shows changes; `None` where no file exists (yet).
     pub(crate) logs: Vec<(LogPlace, Option<FileStamp>)>,
     /// The folders that were looked into.
     pub(crate) folders: Vec<PathBuf>,
-    /// What could not be looked into.
+    /// Folders that could not be listed.
     pub(crate) troubles: Vec<(PathBuf, io::Error)>,
     /// Some logs may be missing here.
     pub(crate) is_incomplete: bool,
 }
 
-/// What a log carries from line to line, kept with its position.
+/// The state that a log carries from line to line, saved with its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CarriedState {
     /// The newest time that a line stated.
     pub(crate) known: Option<i64>,
     /// The stage of cloud-init that is running.
     pub(crate) stage: Option<String>,
-    /// What the next line of each stream may continue.
+    /// The event of each stream that the next line may continue.
     pub(crate) events: LineEvents,
 }
 
-/// What a collector says of the logs that it follows.
+/// One kind of logs: where they are and how their lines become records.
 pub(crate) trait LogKind: std::fmt::Debug + Send {
-    /// What is known of a log while it is open.
+    /// The state of a log while it is open.
     type Log: std::fmt::Debug + Send;
 
     /// The name of its collector: `docker-json`, `file:nginx`.
     fn name(&self) -> String;
 
-    /// What the names of all its positions begin with.
+    /// The prefix of the names of all its positions.
     fn prefix(&self) -> String;
 
-    /// What the logs are, for messages: `files that match /var/log/*.log`.
+    /// A name for the logs in messages: `files that match /var/log/*.log`.
     fn title(&self) -> String;
 
     /// Finds the logs.
     fn find(&self) -> FoundLogs;
 
-    /// The log of a position that a former run left, where it can be told.
+    /// The path of the log that a saved position belongs to, if it is known.
     fn path_of(&self, origin: &str) -> Option<PathBuf>;
 
-    /// Whether a folder that cannot be looked into is told in a record.
+    /// Whether a folder that cannot be listed is reported in a record.
     fn tells_troubles(&self) -> bool {
         true
     }
@@ -101,10 +101,10 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// Begins to describe a log that is about to be read.
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> Self::Log;
 
-    /// Looks at what may have changed about a log since it was last read.
+    /// Updates the state of a log before it is read again.
     fn refresh(&self, _log: &mut Self::Log, _place: &LogPlace) {}
 
-    /// What the lines of the log hold.
+    /// The parser of the lines of the log.
     fn parse(&self) -> &Parse<'_>;
 
     /// Makes a record. `ChunkedOutput::Own` never comes here.
@@ -115,7 +115,7 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
         None
     }
 
-    /// What the log carries on.
+    /// The state to save with the position of the log.
     fn carried(&self, _log: &Self::Log) -> CarriedState {
         CarriedState::default()
     }

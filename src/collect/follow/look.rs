@@ -17,10 +17,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often logs are looked for: a new one is news within this time.
+/// How often logs are looked for: a new one is found within this time.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The share of the time that looking may take: one in so many.
+/// Looking may take one part in this many of the time.
 pub(super) const LOOK_SHARE: u32 = 20;
 
 /// A look is not repeated sooner than this, whatever changes.
@@ -44,7 +44,7 @@ pub(super) struct Looks {
     forgotten: Vec<String>,
 }
 
-/// What a look found that is not a log.
+/// The result of a look, apart from the logs themselves.
 #[derive(Debug, Default)]
 pub(super) struct LookResult {
     /// Logs that are not followed because there are too many.

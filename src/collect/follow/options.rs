@@ -1,4 +1,4 @@
-//! What all collectors of logs let their user choose.
+//! Options that all collectors of logs share.
 
 use crate::collect::recognise::Recognition;
 use crate::collect::tail::backlog::CatchUpMax;

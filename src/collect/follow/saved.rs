@@ -1,4 +1,4 @@
-//! Where reading stands in a log, as it is kept in a position.
+//! How far a log was read, as saved in its position.
 
 use super::kind::CarriedState;
 use crate::collect::names::stamp::FileStamp;

@@ -1,4 +1,4 @@
-//! What would be followed, for whoever asks before.
+//! The logs that a collector would follow, for `vmlog doctor`.
 
 use super::kind::LogKind;
 use super::unfollowed::FOLLOWED_MAX;
@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::io;
 use std::path::PathBuf;
 
-/// What a collector would follow if it began now, for whoever asks before.
+/// The logs that a collector would follow if it started now.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// Logs that are there.

@@ -1,4 +1,4 @@
-//! What is not followed, and when that is told.
+//! Logs that are not followed, and when they are reported.
 
 use crate::collect::own::own_record;
 use crate::record::{Level, Metadata, Record};
@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 /// Logs followed by one collector: each costs about a kilobyte, and a position in the store.
 pub(super) const FOLLOWED_MAX: usize = 4096;
 
-/// That there are too few descriptors is told again after this time.
+/// A lack of descriptors is reported again after this time.
 const TELL_AGAIN_AFTER: Duration = Duration::from_mins(10);
 
-/// What is not followed.
+/// Logs that are not followed.
 #[derive(Debug, Default)]
 pub(super) struct Unfollowed {
     /// Beyond the bound.
     pub(super) beyond: usize,
     /// For want of descriptors.
     pub(super) starved: usize,
-    /// The numbers that were told last.
+    /// The numbers in the last report.
     pub(super) told_beyond: usize,
     pub(super) told_starved: Option<Instant>,
 }
 
 impl Unfollowed {
-    /// What there is to tell since the last time.
+    /// The reports that are new since the last call.
     pub(super) fn news(&mut self, title: &str, followed: usize, limit: u64) -> Vec<Record> {
         let mut news = Vec::new();
         let beyond = self.beyond;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_told_once_and_again_when_it_doubles() {
+    fn reports_unfollowed_logs_once_and_again_when_they_double() {
         let mut left_out = Unfollowed::default();
         let mut told = |beyond, starved| {
             (left_out.beyond, left_out.starved) = (beyond, starved);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// A clock that is slewed by NTP drifts by this much in an hour (500 ppm); whoever sets it means more.
+/// A clock that is slewed by NTP drifts by this much in an hour (500 ppm); a larger step means that it was set.
 const STEP_MIN: u64 = 2_000_000;
 
 /// From when on each boot is read, in microseconds since the boot: `u64::MAX` for one that is skipped. `boots` are in the order of
@@ -61,7 +61,7 @@ fn from_time(boot: &Boot, time: u64) -> u64 {
     match was_set {
         true if boot.first.realtime.max(boot.last.realtime) < time => u64::MAX,
         true => 0,
-        // never later than the time: what is there once more is no loss
+        // never later than the time: a record that comes twice is not a loss
         false => time.saturating_sub(first.max(last)),
     }
 }
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_for_certain_is_skipped() {
+    fn skips_boots_that_are_certainly_too_old() {
         let boots = [boot(1, 9, 0, 30 * DAY), boot(2, 9, 0, 3 * DAY)];
         assert_eq!(last_boot(&boots, Some(2), 7 * DAY), [26 * DAY, 0]);
         let boots = [boot(1, 9, 0, 30 * DAY), boot(2, 9, 0, 10 * DAY)];

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 /// Entries looked at in one read, wanted or not: a read must come back although nothing in the journal is wanted.
 const ENTRIES_MAX: usize = 20_000;
 
-/// Problems told in one run. Each file can have many; the first ones say what there is to know.
+/// Problems reported in one run. Each file can have many; the first ones are enough to know.
 const PROBLEMS_MAX: usize = 200;
 
 /// How often a journal is looked at that announces nothing. The announcements of journald are as late as this, too; who is in
@@ -40,7 +40,7 @@ pub struct JournaldCollector {
     joining: Joining,
     /// Whether the last read stopped before the end.
     has_more: bool,
-    /// Whether it was told that there is nothing to read.
+    /// Whether it was reported that there is nothing to read.
     is_missing_told: bool,
     /// Problems that found no room in a batch yet; the journal bounds how many there are.
     untold: VecDeque<Problem>,
@@ -104,10 +104,10 @@ impl JournaldCollector {
         }
     }
 
-    /// Tells what is wrong with the journal, if something is.
+    /// Reports problems of the journal.
     fn tell_problems(&mut self, intake: &mut Intake<'_>) {
         if let Stage::Open(journal) = &mut self.stage {
-            // a field that was cut is told by its record
+            // a field that was cut is reported in its record
             let is_cut = |problem: &Problem| {
                 matches!(problem.error, JournalError::Limit { what: "field", .. })
             };
@@ -187,7 +187,7 @@ impl Collector for JournaldCollector {
     }
 }
 
-/// Opens the journal where reading goes on or, without a position, where `since` says.
+/// Opens the journal at the saved position or, without one, where `since` says.
 fn open(options: &JournalOptions, since: Since) -> Journal {
     let time = match since {
         Since::Ever => return Journal::open(options.clone()),
@@ -203,7 +203,7 @@ fn open(options: &JournalOptions, since: Since) -> Journal {
         ..options.clone()
     });
     if !options.resume.is_empty() {
-        // the first start has told of what it skipped, and those origins are without a position for good
+        // the first start has reported the entries that it skipped, and those origins never get a position
         journal.take_skipped();
     }
     journal
@@ -232,7 +232,7 @@ fn read_entries(
             }
             None => {}
         }
-        // once: what comes in the meantime is for the next read
+        // once: entries that arrive meanwhile are for the next read
         if is_refreshed || !journal.refresh() {
             return false;
         }

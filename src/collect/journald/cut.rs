@@ -1,4 +1,4 @@
-//! Fields of journal entries that are longer than what is read of them: the record says how long they were.
+//! Fields of journal entries that were cut when they were read: the record says how long they were.
 
 use crate::collect::journald::facts;
 use crate::collect::text;
@@ -12,7 +12,7 @@ const MESSAGE: &[u8] = b"MESSAGE";
 /// another field.
 pub(crate) fn mark(record: &mut Record, entry: &Entry<'_>) {
     for cut in entry.cut_fields() {
-        // at least as long as what was read, where the file does not say
+        // where the file does not say: at least as long as the bytes that were read
         let length = cut.length.unwrap_or(cut.kept as u64);
         if cut.name == MESSAGE {
             let bytes = entry.field(MESSAGE).unwrap_or_default();

@@ -24,7 +24,7 @@ pub(crate) struct EntryRules {
     pub(crate) machine: Option<Id128>,
 }
 
-/// What an entry says that decides where its record belongs.
+/// The parts of an entry that decide the source of its record.
 #[derive(Debug)]
 pub(crate) struct Outline<'a> {
     owner: Owner<'a>,
@@ -67,7 +67,7 @@ pub(crate) struct Generation<'a> {
     pub(crate) user: Option<&'a [u8]>,
     /// Another one for a container of the same name that was made anew.
     pub(crate) id: &'a [u8],
-    /// Another one for each start of one container, as far as its engine tells.
+    /// A different value for each start of one container, as far as its engine says.
     pub(crate) run: &'a [u8],
 }
 
@@ -219,7 +219,7 @@ impl<'a> Outline<'a> {
             // the journald driver of docker writes 6 for stdout and 3 for stderr
             (true, _, None | Some(6)) => (true, Level::Info),
             (true, _, Some(3)) => (true, Level::Warn),
-            // what a service prints has priority 6 unless it says otherwise
+            // the output of a service has priority 6 unless the line says otherwise
             (false, Some(b"stdout"), Some(6)) => (true, by_priority(6).unwrap_or(Level::Info)),
             (_, _, priority) => (false, priority.and_then(by_priority).unwrap_or(Level::Info)),
         }
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_named_after_who_logs() {
+    fn names_sources_after_the_sender() {
         assert_eq!(
             source(&["_SYSTEMD_UNIT=ssh.service", "_TRANSPORT=syslog"]),
             "system:ssh"
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_or_too_long_is_bounded_and_told() {
+    fn bounds_long_and_binary_fields_and_reports_it() {
         let long = "\u{20ac}".repeat(FIELD_BYTES_MAX);
         let record = record_of(&[
             (b"MESSAGE", b"a\xff"),
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_says_nothing() {
+    fn unread_fields_do_not_change_the_record() {
         let lines = [
             "MESSAGE=a",
             "PRIORITY=3",
@@ -666,7 +666,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_is_told_beside_its_source() {
+    fn keeps_the_instance_in_metadata() {
         let record = record(&["_SYSTEMD_UNIT=sshd@3-192.0.2.1:22.service", "INSTANCE=x"]);
         assert_eq!(record.source.as_str(), "system:sshd@");
         assert_eq!(record.metadata["instance"], "3-192.0.2.1:22");
@@ -675,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_manager_says_of_a_unit_is_of_the_unit_and_names_the_speaker() {
+    fn messages_of_the_manager_about_a_unit_belong_to_the_unit() {
         let record = record(&[
             "MESSAGE=nginx.service: Failed with result 'exit-code'.",
             "UNIT=nginx.service",
@@ -749,7 +749,7 @@ mod tests {
     }
 
     #[test]
-    fn the_run_of_a_container_is_known_as_far_as_its_engine_tells() {
+    fn distinguishes_runs_of_a_container_as_its_engine_allows() {
         let generation = |lines: &[&'static str]| {
             let lines: Vec<&str> = lines.to_vec();
             let lines: &'static [&str] = Vec::leak(lines);

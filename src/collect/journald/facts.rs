@@ -1,4 +1,4 @@
-//! What a journal entry says beside its message, as the metadata of a record.
+//! The fields of a journal entry other than its message, as the metadata of a record.
 
 use crate::collect::journald::field::{EntryField, number};
 use crate::record::{Key, Metadata};
@@ -43,7 +43,7 @@ enum Fact {
     UserUnit,
 }
 
-/// The names of the facts: `NAMES[fact as usize]`. They stand for what journald itself vouches for. A program that sends a field
+/// The names of the facts: `NAMES[fact as usize]`. They are for fields that journald itself vouches for. A program that sends a field
 /// of such a name does not get to speak in journald's place.
 const NAMES: [&str; 23] = [
     "about_unit",
@@ -92,7 +92,7 @@ const RESERVED: [&str; 11] = [
     "stated_time",
 ];
 
-/// What becomes of a field.
+/// How a field is kept.
 enum FieldForm {
     /// Kept as this fact.
     Text(Fact),
@@ -157,7 +157,7 @@ fn is_docker_bookkeeping(name: &[u8]) -> bool {
     name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
 }
 
-/// What the sender of an entry says of others is believed of some senders. Of all others it is kept as what it is: the word of
+/// Some senders are trusted in what they say about others. The claims of all other senders are kept under other names, as claims of
 /// somebody.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Trust {
@@ -189,7 +189,7 @@ pub(crate) fn metadata<'a>(fields: impl Iterator<Item = EntryField<'a>>, trust: 
     facts.finish()
 }
 
-/// What the fields so far have said. Facts go straight to their places, so that only what else there is has to be put in order.
+/// The fields read so far. Facts are stored at fixed places, so that only the other fields have to be sorted.
 #[derive(Debug, Default)]
 struct EntryFacts {
     /// By [`Fact`]; null stands for nothing. A value is moved whole that way: taken out of an option it goes through the stack in
@@ -306,7 +306,7 @@ fn other_name(name: &[u8], is_believed: bool) -> String {
     }
 }
 
-/// The name under which a field is kept, if it is: that of a sender who is believed, or of one who is not.
+/// The name under which a field is kept, if it is kept: it depends on whether the sender is trusted.
 pub(crate) fn name_of(field: &[u8], is_believed: bool) -> Option<String> {
     let is_believed = is_believed || Trust::default().believes(field);
     match form(field) {
@@ -341,7 +341,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_said_of_others_is_believed_of_some() {
+    fn trusts_only_some_senders_about_others() {
         let names = [
             "CONTAINER_NAME",
             "CONTAINER_TAG",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// Containers whose last run is remembered, those that were heard last. Each takes a few words of the position.
 const KNOWN_MAX: usize = 64;
 
-/// What is kept of metadata in the record of a new run.
+/// The metadata that the record of a new run keeps.
 const KEPT: [&str; 4] = [
     "container_id",
     "container_id_full",
@@ -47,7 +47,7 @@ pub(crate) enum Change {
 }
 
 impl Generations {
-    /// Goes on with what was known of a container of `origin`.
+    /// Restores the saved state of a container of `origin`.
     pub(crate) fn restore(&mut self, origin: &str, known: KnownContainer) {
         if self.known.len() >= KNOWN_MAX {
             self.known.remove(0);
@@ -55,7 +55,7 @@ impl Generations {
         self.known.push((origin.to_owned(), known));
     }
 
-    /// What is known of the containers of `origin`.
+    /// The state of the containers of `origin`, for saving.
     pub(crate) fn of(&self, origin: &str) -> impl Iterator<Item = KnownContainer> {
         let of_origin = self.known.iter().filter(move |(other, _)| other == origin);
         of_origin.map(|(_, known)| *known)
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_run_is_told_once() {
+    fn reports_a_new_run_once() {
         let mut known = Generations::default();
         let hear = |known: &mut Generations, id, run| known.hear("o", &generation("web", id, run));
         assert_eq!(hear(&mut known, "a", "1"), None, "the first that is heard");
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_has_a_bound() {
+    fn remembers_a_bounded_number_of_containers() {
         let mut known = Generations::default();
         for number in 0..1_000 {
             let name = format!("c{number}");

@@ -30,7 +30,7 @@ struct SavedOrigin {
     /// The runs of containers.
     #[serde(default)]
     containers: Vec<KnownContainer>,
-    /// What the next lines may continue.
+    /// The events that the next lines may continue.
     #[serde(default)]
     events: LineEvents,
 }
@@ -144,7 +144,7 @@ impl Joining {
                     .any(|line| line.key == part.key && line.first <= seqnum)
             };
             if let Some(part) = part().filter(is_wanted) {
-                // what came out then is in the store already
+                // the records of that time are in the store already
                 self.joiner.take(part, origin, place, record, drop);
             }
             return;
@@ -168,7 +168,7 @@ impl Joining {
         }
     }
 
-    /// The replay that an entry belongs to; one that it lies behind is over.
+    /// The replay that an entry belongs to. A replay ends with its last entry.
     fn replay(&mut self, origin: &str, seqnum: u64) -> Option<&EntryReplay> {
         if self.replays.is_empty() {
             return None;
@@ -186,7 +186,7 @@ impl Joining {
         intake.count() > before
     }
 
-    /// When something will have to be given out.
+    /// When the next line will have to be given out.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.joiner.due()
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_saved_goes_on() {
+    fn restores_unfinished_lines() {
         let rest = Rest {
             key: 7,
             part: 3,

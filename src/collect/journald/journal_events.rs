@@ -40,15 +40,15 @@ impl JournalEvents {
     }
 }
 
-/// Who speaks in a stream.
+/// The kind of writer of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Speaker {
     Kernel,
     Program,
 }
 
-/// The stream that a record belongs to: those of one process, or of the kernel. What has a priority of its own, and parts of
-/// lines behind the first, belong to none.
+/// The stream that a record belongs to: those of one process, or of the kernel. Messages with a priority of their own, and parts of
+/// lines after the first, belong to none.
 fn stream(record: &Record) -> Option<(String, Speaker)> {
     let metadata = &record.metadata;
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
@@ -72,7 +72,7 @@ fn stream(record: &Record) -> Option<(String, Speaker)> {
     }
 }
 
-/// What a service prints has priority 6 unless it says otherwise.
+/// The output of a service has priority 6 unless the line says otherwise.
 fn has_usual_priority(metadata: &Metadata) -> bool {
     metadata
         .get("priority")

@@ -1,4 +1,4 @@
-//! What is read of the journal.
+//! Options of reading the journal.
 
 use crate::collect::names::patterns::NamePatterns;
 use crate::collect::recognise::Recognition;
@@ -22,7 +22,7 @@ pub struct JournaldOptions {
     pub levels: [Level; 8],
     /// How the output of services and containers is recognised.
     pub recognition: Recognition,
-    /// What is read at the first start.
+    /// How far back the first start reads.
     pub since: Since,
     /// Bytes that are read of one field; an entry takes three times as much at most.
     pub field_bytes_max: usize,
@@ -63,7 +63,7 @@ impl JournaldOptions {
     /// As much as of a line of a file. A sender may put 770 MiB into one entry; that must fill neither the memory nor the store.
     pub const FIELD_BYTES_MAX: usize = 1 << 20;
 
-    /// The levels of the priorities unless asked otherwise: what is worse than a warning is an error.
+    /// The levels of the priorities unless set otherwise: everything worse than a warning is an error.
     pub const LEVELS: [Level; 8] = [
         Level::Error,
         Level::Error,

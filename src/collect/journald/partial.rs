@@ -11,7 +11,7 @@ use crate::record::{Level, Record};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// How long a line waits for its next part. Whoever cuts lines hands over their parts as fast as they come.
+/// How long a line waits for its next part. Programs that cut lines hand over the parts as fast as they come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Lines being joined at once: more than the containers of a small machine have streams.
@@ -26,10 +26,10 @@ const RESTS_MAX: usize = 64;
 /// At this length Docker cuts. Version 18.06 flags the last part like the others, which is known by its being shorter.
 const DOCKER_CUT: usize = 16 << 10;
 
-/// Who wrote a part: the origin of the journal, and the process.
+/// The writer of a part: the origin of the journal, and the process.
 type PartWriter<'a> = (&'a str, Option<&'a [u8]>);
 
-/// What the fields of an entry say about parts of what a container prints.
+/// The fields about parts of a container's output.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct PartFields<'a> {
     /// `CONTAINER_PARTIAL_MESSAGE=true`.
@@ -42,12 +42,12 @@ pub(crate) struct PartFields<'a> {
     pub(crate) container: Option<&'a [u8]>,
 }
 
-/// What the fields of an entry say about parts of what a service prints.
+/// The fields about parts of a service's output.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct StreamFields<'a> {
     /// `_STREAM_ID`: one connection to journald.
     pub(crate) id: Option<&'a [u8]>,
-    /// `_LINE_BREAK=line-max`: the line goes on. What ends by `nul`, `eof` or `pid-change` has ended.
+    /// `_LINE_BREAK=line-max`: the line continues. A line that ends by `nul`, `eof` or `pid-change` is complete.
     pub(crate) is_cut: bool,
 }
 
@@ -156,7 +156,7 @@ pub(crate) struct Rest {
 pub(crate) struct Unfinished {
     pub(crate) key: u64,
     pub(crate) first: u64,
-    /// What came out of the line before that.
+    /// The parts of the line that came out before that.
     #[serde(default)]
     pub(crate) rest: Option<Rest>,
 }
@@ -173,7 +173,7 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
-    /// Knows of no line yet; `recognition` tells which level a line states.
+    /// Holds no line yet; `recognition` finds the level that a line states.
     pub(crate) fn new(recognition: Recognition) -> Self {
         Self {
             recognition,
@@ -181,7 +181,7 @@ impl Joiner {
         }
     }
 
-    /// Whether a message belongs to a line that has begun.
+    /// Whether a message belongs to a line of which parts came before.
     pub(crate) fn expects(&self, key: u64) -> bool {
         self.open.iter().any(|open| open.key == key)
             || self.rests.iter().any(|(_, rest)| rest.key == key)
@@ -318,7 +318,7 @@ impl Joiner {
 }
 
 impl OpenLine {
-    /// What has been joined so far, as a record.
+    /// The parts joined so far, as a record.
     fn cut(&mut self, ended: bool, recognition: &Recognition) -> Record {
         let bytes = std::mem::take(&mut self.bytes);
         if self.part == 0
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_of_a_line_that_came_out_goes_on_with_it() {
+    fn later_parts_of_a_line_continue_its_numbers() {
         let mut joiner = Joiner::default();
         take(&mut joiner, 1, b"ERROR: half a ", true);
         let mut given = Vec::new();
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_streams_containers_and_lines_are_told_apart() {
+    fn distinguishes_writers_streams_containers_and_lines() {
         let key = |process: &[u8], container: &[u8], id: &[u8], priority| {
             let fields = PartFields {
                 id: Some(id),

@@ -1,4 +1,4 @@
-//! The collector of cloud-init's logs, source `cloud-init`: what the first boot of a VM had to say. The output of its stages
+//! The collector of cloud-init's logs, source `cloud-init`: the first boot of a VM. The output of its stages
 //! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
 //! module, level and stage.
 
@@ -155,17 +155,17 @@ impl LogKind for CloudInit {
 /// One of the logs.
 #[derive(Debug)]
 struct CloudInitLog {
-    /// The name of the file, which tells the two logs apart.
+    /// The name of the file, which distinguishes the two logs.
     file: String,
     clock: LineClock,
     /// The stage that is running.
     stage: Option<String>,
-    /// What the next line may continue.
+    /// The event that the next line may continue.
     events: LineEvents,
     is_output: bool,
 }
 
-/// What one line leaves for the next.
+/// The state that one line leaves for the next.
 struct LineState<'a> {
     file: &'a str,
     clock: &'a mut LineClock,
@@ -228,7 +228,7 @@ impl LineState<'_> {
             (None, Some(known)) => known,
             _ => self.clock.time(head.as_ref().map(|head| head.time), age),
         };
-        // what the head says stands in the record's own fields
+        // the record has fields of its own for the parts of the head
         let text = head.map_or(line.bytes, |head| head.text);
         Self::record(source, text, time, level, metadata)
     }
@@ -257,7 +257,7 @@ impl LineState<'_> {
     }
 }
 
-/// What a stage prints when it begins, and cloud-init when it is done.
+/// The line that a stage prints when it starts, and cloud-init when it is done.
 #[derive(Debug, PartialEq, Eq)]
 struct StageBanner<'a> {
     /// `init-local`, `init`, `modules:config`, `modules:final`; none when all is done.
@@ -300,7 +300,7 @@ impl<'a> LogHead<'a> {
         /// Longer than every module name and level.
         const HEAD_MAX: usize = 128;
         let (time, end) = leading(line, context)?;
-        let rest = behind_time(line.get(end..)?)?;
+        let rest = after_time(line.get(end..)?)?;
         let head = rest.get(..HEAD_MAX).unwrap_or(rest);
         let open = memchr::memchr(b'[', head)?;
         let close = open + memchr::memmem::find(head.get(open..)?, b"]:")?;
@@ -314,8 +314,8 @@ impl<'a> LogHead<'a> {
     }
 }
 
-/// The module and what follows it: `... - util.py[DEBUG]: text`, or Amazon's `... cloud-init[12]: util.py[DEBUG]: text`.
-fn behind_time(rest: &[u8]) -> Option<&[u8]> {
+/// The module and the rest of the line: `... - util.py[DEBUG]: text`, or Amazon's `... cloud-init[12]: util.py[DEBUG]: text`.
+fn after_time(rest: &[u8]) -> Option<&[u8]> {
     /// Longer than a host name and the name of the program.
     const TAG_MAX: usize = 128;
     if let Some(rest) = rest.strip_prefix(b" - ") {
@@ -338,7 +338,7 @@ fn text_prefix(bytes: &[u8]) -> &str {
     }
 }
 
-/// What a stage or module reports of itself: `start: init-network/config-ssh: running config-ssh ...`, `finish:
+/// The report of a stage or module: `start: init-network/config-ssh: running config-ssh ...`, `finish:
 /// init-network/config-ssh: SUCCESS: ...`.
 #[derive(Debug, PartialEq, Eq)]
 struct StageReport<'a> {

@@ -57,7 +57,7 @@ struct Containers {
 struct Container {
     key: String,
     lines: StreamReader,
-    /// What every record of the container says.
+    /// The metadata of every record of the container.
     metadata: Metadata,
     /// When its description was last read.
     looked: Option<Instant>,
@@ -123,7 +123,7 @@ impl LogKind for Containers {
         !sibling::folder(path).exists()
     }
 
-    /// What the engine rotated before a container was seen is a part of its log.
+    /// Files that the engine rotated before a container was found are a part of its log.
     fn reads_rotated(&self, _was_looked_for: bool) -> bool {
         true
     }

@@ -5,13 +5,13 @@ use crate::collect::recognise::time_field;
 use crate::collect::tail::chunked::{LinePiece, StreamChunk};
 use std::borrow::Cow;
 
-/// Gives what a line holds: a chunk of its stream, or text where it is of another form.
+/// Gives the piece that a line holds: a chunk of its stream, or text where it has another form.
 pub(crate) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
     give(chunk(line).map_or(LinePiece::Text(line), LinePiece::StreamChunk));
 }
 
 fn chunk(line: &[u8]) -> Option<StreamChunk<'_>> {
-    // most lines of other forms are told by this alone
+    // this alone excludes most lines of other forms
     if line.get(4) != Some(&b'-') || line.get(10) != Some(&b'T') {
         return None;
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chunks_and_other_lines_are_told_apart() {
+    fn distinguishes_chunks_from_other_lines() {
         let read = |line: &str| {
             let chunk = chunk(line.as_bytes())?;
             let text = String::from_utf8(chunk.bytes.into_owned()).unwrap();

@@ -46,7 +46,7 @@ impl<'a> DockerLine<'a> {
 /// How every line of Docker begins. Within a text the quotes would be escaped.
 const BEGINNING: &[u8] = br#"{"log":"#;
 
-/// Gives what a line holds. After a crash a line may be half of one, with the next one glued to it.
+/// Gives the pieces of a line. After a crash a line may be half of one, with the next one glued to it.
 pub(super) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
     if let Ok(whole) = serde_json::from_slice::<DockerLine<'_>>(line) {
         return give(LinePiece::StreamChunk(whole.chunk()));

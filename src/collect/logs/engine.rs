@@ -1,4 +1,4 @@
-//! Where container engines keep the logs of their containers, and what they say of them.
+//! Where container engines keep the logs of their containers, and how they describe them.
 //!
 //! | Engine | Log of a container | Its name |
 //! |---|---|---|
@@ -88,7 +88,7 @@ pub(super) struct Listed {
     pub(super) troubles: Vec<(PathBuf, io::Error)>,
 }
 
-/// What an engine says of a container.
+/// An engine's description of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Description {
     /// Empty where it has none.
@@ -155,8 +155,8 @@ fn cut(text: &str) -> &str {
     }
 }
 
-/// Whether a label of a container says where it comes from: what compose, devcontainers and Kubernetes add.
-fn is_telling(label: &str) -> bool {
+/// Whether a label says where a container comes from: labels of compose, devcontainers and Kubernetes.
+fn is_kept_label(label: &str) -> bool {
     const COMPOSE: [&str; 3] = ["project", "service", "container-number"];
     match label.strip_prefix("com.docker.compose.") {
         Some(name) => COMPOSE.contains(&name),
@@ -225,7 +225,7 @@ impl EngineFolder {
         short(self.id(key))
     }
 
-    /// What the engine says of a container; `None` where it does not say anything (yet).
+    /// The engine's description of a container; `None` where there is none (yet).
     pub(super) fn describe(&self, key: &str) -> Option<Description> {
         match self.engine {
             ContainerEngine::Docker => self.described_by_docker(key),
@@ -247,7 +247,7 @@ impl EngineFolder {
         let text = read(&folder.join("config.v2.json"), CONFIG_BYTES_MAX)?;
         let config: DockerConfig = serde_json::from_slice(&text).ok()?;
         let mut labels = config.config.labels.unwrap_or_default();
-        labels.retain(|label, _| is_telling(label));
+        labels.retain(|label, _| is_kept_label(label));
         let first = first_line(&self.log_of(key)).unwrap_or_default();
         labels.extend(docker_line::attributes(&first));
         Some(Description {

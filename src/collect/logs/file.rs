@@ -1,5 +1,5 @@
 //! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern or a folder; every file that
-//! it names is followed. Lines of container runtimes are read as what the container wrote.
+//! it names is followed. Lines of container runtimes are read as lines that the container wrote.
 
 use crate::collect::follow::clock::LineClock;
 use crate::collect::follow::{
@@ -203,7 +203,7 @@ impl LogKind for TextFiles {
 mod tests {
     use super::*;
     use crate::collect::collector::{Batch, Collector};
-    use crate::record::Positions;
+    use crate::record::{Level, Positions};
     use std::fs;
 
     fn read(collector: &mut FileCollector, positions: &mut Positions) -> Vec<String> {
@@ -330,6 +330,38 @@ mod tests {
             ];
             assert_eq!(read(&mut whole, &mut positions), expected);
         }
+    }
+
+    #[test]
+    fn an_event_keeps_its_level_over_a_rotation_and_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.log");
+        let mut positions = Positions::new();
+        let options = FileOptions::new("app", &path);
+        let head = "Traceback (most recent call last):\n  File \"a.py\", line 3, in pay\n";
+        fs::write(&path, head).unwrap();
+        let mut collector = FileCollector::open(options.clone(), &positions);
+        assert_eq!(read(&mut collector, &mut positions).len(), 2);
+        drop(collector);
+        fs::rename(&path, path.with_extension("log.1")).unwrap();
+        fs::write(&path, "    charge(order)\nValueError: no card\nnext\n").unwrap();
+        let mut again = FileCollector::open(options, &positions);
+        let mut batch = Batch::default();
+        again.read(&mut batch).unwrap();
+        let found: Vec<_> = batch
+            .records
+            .iter()
+            .map(|record| {
+                let continues = record.metadata.contains_key("continues");
+                (record.level, continues, record.message.trim())
+            })
+            .collect();
+        let expected = [
+            (Level::Error, true, "charge(order)"),
+            (Level::Error, true, "ValueError: no card"),
+            (Level::Info, false, "next"),
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -74,7 +74,7 @@ struct PodRun {
 struct PodLog {
     run: PodRun,
     lines: StreamReader,
-    /// What every record of the run says.
+    /// The metadata of every record of the run.
     metadata: Metadata,
 }
 
@@ -175,7 +175,7 @@ fn find_log(path: PathBuf, found: &mut FoundLogs) {
 }
 
 /// The log of a pod that a link leads to, if all links on the way are trusted.
-fn behind_link(path: &Path) -> Option<PathBuf> {
+fn target_of_link(path: &Path) -> Option<PathBuf> {
     let opened = opening::trusted(path).ok()?.metadata().ok()?;
     let target = fs::canonicalize(path).ok()?;
     let found = opening::trusted(&target).ok()?.metadata().ok()?;
@@ -184,7 +184,7 @@ fn behind_link(path: &Path) -> Option<PathBuf> {
     (is_same && PodRun::of(&target).is_some()).then_some(target)
 }
 
-/// The names in a folder, and what they are.
+/// The names in a folder, and their types.
 fn names(path: &Path, found: &mut FoundLogs) -> Vec<(String, FileType)> {
     let mut names = Vec::new();
     let listed = TrustedFolder::open(path).and_then(|folder| {
@@ -233,7 +233,7 @@ impl LogKind for Pods {
             if pod_names(&name).is_some() && kind != FileType::RegularFile {
                 Self::find_pod(&path, &mut found);
             } else if name.ends_with(".log")
-                && let Some(target) = behind_link(&path)
+                && let Some(target) = target_of_link(&path)
             {
                 find_log(target, &mut found);
             }
@@ -250,7 +250,7 @@ impl LogKind for Pods {
         Some(self.options.directory.join(format!("{names}.log")))
     }
 
-    /// What kubelet rotated before a container was seen is a part of its log.
+    /// Files that kubelet rotated before a container was found are a part of its log.
     fn reads_rotated(&self, _was_looked_for: bool) -> bool {
         true
     }
@@ -331,7 +331,7 @@ mod tests {
 
     const UID: &str = "0f8a1b6e-4b1e-4e57-9d0c-6b1f5a3f9c11";
 
-    /// The folder of a node's pods, and what a collector reads of it across its restarts.
+    /// The folder of a node's pods, and a collector that reads it across restarts.
     struct Node {
         dir: tempfile::TempDir,
         directory: PathBuf,

@@ -125,7 +125,7 @@ impl LogKind for Sandboxes {
         Some(self.log_of(name).0)
     }
 
-    /// What is left of a removed log is not read.
+    /// The rotated files of a removed log are not read.
     fn is_gone(&self, path: &Path) -> bool {
         !path.exists()
     }
@@ -204,7 +204,7 @@ fn number_or_text(text: &str) -> Value {
         .map_or_else(|_| text.into(), Value::from)
 }
 
-/// What a sandbox calls the log of its commands.
+/// The name of the log of a sandbox's commands.
 const LOG: &str = "exec.log";
 
 /// A line of a log.
@@ -238,7 +238,7 @@ fn chunk(bytes: &[u8]) -> Option<StreamChunk<'_>> {
         stream.push_str(&id.to_string());
     }
     let mut data = match line.e.as_deref() {
-        // what is no base64 is taken as it is
+        // text that is not base64 is kept as it is
         Some("b64") => STANDARD
             .decode(&*line.d)
             .unwrap_or_else(|_| line.d.into_owned().into_bytes()),
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn sandboxes_are_told_apart() {
+    fn distinguishes_sandboxes() {
         let dir = tempfile::tempdir().unwrap();
         let line = r#"{"t":"2026-04-30T20:32:59Z","s":"stdout","d":"hi\n","id":1}"#;
         sandbox(dir.path(), "one/logs/exec.log", &[line]);

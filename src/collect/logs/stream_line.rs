@@ -1,4 +1,4 @@
-//! The line of a stream of a program: what it says, in the form in which programs write it.
+//! Lines that programs write to a stream: their level, message and fields.
 
 use crate::collect::follow::LogLine;
 use crate::collect::recognise::{LineEvents, Recognised, Recogniser, Recognition, progress};
@@ -29,7 +29,7 @@ impl StreamReader {
         self.source = source;
     }
 
-    /// What a line says. A line that states no level has the `usual` one; its further fields go into `metadata`.
+    /// Reads a line. A line that states no level has the `usual` one; its further fields go into `metadata`.
     pub(super) fn read(
         &mut self,
         line: &LogLine<'_>,
@@ -67,7 +67,7 @@ pub(super) fn written(line: &LogLine<'_>) -> Micros {
     line.time.unwrap_or_else(|| line.age.guess())
 }
 
-/// The level of a line that states none: what programs write to standard error is a warning.
+/// The level of a line that states none: standard error is a warning.
 pub(super) fn usual_level(stream: Option<&str>) -> Level {
     match stream {
         Some("stderr") => Level::Warn,

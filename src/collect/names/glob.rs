@@ -14,7 +14,7 @@ use std::path::{Component, Path, PathBuf};
 /// Names looked at for one pattern, so that a tree of millions of files does not hold a collector up for ever.
 const NAMES_MAX: u64 = 200_000;
 
-/// Folders below each other that `**` stands for: deeper trees have been built to be deep.
+/// Levels of folders that `**` matches: deeper trees were made on purpose.
 const DEPTH_MAX: usize = 32;
 
 /// Any number of folders.
@@ -26,7 +26,7 @@ pub(crate) fn is_pattern(path: &Path) -> bool {
         .any(|component| is_wild(component.as_os_str().as_bytes()))
 }
 
-/// What a pattern names.
+/// The files that a pattern matches.
 #[derive(Debug, Default)]
 pub(crate) struct GlobMatches {
     pub(crate) files: Vec<(PathBuf, FileStamp)>,
@@ -83,7 +83,7 @@ impl GlobMatches {
         }
     }
 
-    /// What the rest names in `folder` and in all folders below it; links are not followed down.
+    /// Visits the files that the rest matches in `folder` and in all folders below it; links to folders are not followed.
     fn visit_all(&mut self, folder: &Path, rest: &[Component<'_>], depth: usize) {
         let any = [Component::Normal(OsStr::new("*"))];
         let rest = if rest.is_empty() { &any[..] } else { rest };
@@ -106,7 +106,7 @@ impl GlobMatches {
         }
     }
 
-    /// The names in a folder, and what they are where the file system tells.
+    /// The names in a folder and their types, where the file system knows them.
     fn list(&mut self, folder: &Path) -> Vec<(OsString, FileType)> {
         let shown = if folder.as_os_str().is_empty() {
             Path::new(".")
@@ -178,7 +178,7 @@ fn covers(pattern: &[OsString], path: &[OsString]) -> bool {
     })
 }
 
-/// The paths that `pattern` names, by name, for those who name files on the command line.
+/// The paths that `pattern` matches, sorted by name, for patterns on the command line.
 #[must_use]
 pub fn paths(pattern: &Path) -> Vec<PathBuf> {
     let found = find(pattern, &[]).files.into_iter();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excluded_is_left_out() {
+    fn skips_excluded_files() {
         let dir = tree(&["a/x.log", "a/debug.log", "a/old/x.log", "b/x.log"]);
         let names = |excluded: &[&str]| names(dir.path(), "**/*.log", excluded);
         assert_eq!(names(&["debug*"]), ["a/old/x.log", "a/x.log", "b/x.log"]);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_may_not_be_looked_into_is_told() {
+    fn reports_a_folder_that_cannot_be_listed() {
         let dir = tree(&["a/x.log"]);
         // only root can give a link away
         std::os::unix::fs::symlink("a", dir.path().join("link")).unwrap();

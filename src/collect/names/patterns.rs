@@ -1,4 +1,4 @@
-//! Which units or sources are meant: patterns with wildcards, and `!` patterns for what is left out.
+//! A choice of units or sources: patterns with wildcards, and `!` patterns for names that are excluded.
 
 use crate::collect::names::wildcard::matches;
 use std::convert::Infallible;

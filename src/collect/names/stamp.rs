@@ -1,4 +1,4 @@
-//! What identifies a file, and what tells without opening it whether it has changed.
+//! The identity of a file, and a stamp that shows without opening it whether it has changed.
 
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ impl Inode {
     }
 }
 
-/// What tells without opening a file whether it has changed.
+/// Shows without opening a file whether it has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStamp {
     pub(crate) inode: Inode,

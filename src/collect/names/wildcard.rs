@@ -8,7 +8,7 @@ pub fn is_wild(text: &[u8]) -> bool {
     memchr::memchr3(b'*', b'?', b'[', text).is_some()
 }
 
-/// Whether `text` is what `pattern` describes. The steps are bounded by the product of both lengths, whatever they contain:
+/// Whether `pattern` matches `text`. The steps are bounded by the product of both lengths, whatever they contain:
 /// names of files are made by others.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
@@ -38,7 +38,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     rest.iter().all(|&byte| byte == b'*')
 }
 
-/// Where the pattern goes on behind its element at `place`, if that stands for the character. It is no `*`.
+/// Where the pattern continues after its element at `place`, if that element matches the character. It is not a `*`.
 fn match_one(pattern: &[u8], place: usize, character: u32) -> Option<usize> {
     let (wanted, after) = next_character(pattern, place)?;
     match pattern.get(place) {
@@ -51,7 +51,7 @@ fn match_one(pattern: &[u8], place: usize, character: u32) -> Option<usize> {
     }
 }
 
-/// Whether the set that begins at `place` has the character, and where the pattern goes on; `None` when the set has no end.
+/// Whether the set that begins at `place` has the character, and where the pattern continues; `None` when the set has no end.
 fn set(pattern: &[u8], place: usize, character: u32) -> Option<(bool, usize)> {
     let mut at = place + 1;
     let is_negated = matches!(pattern.get(at), Some(b'!' | b'^'));

@@ -120,7 +120,7 @@ impl LineEvent {
         }
         let by_kind = match self.kind {
             EventKind::Python => Some(self.in_traceback(line)),
-            EventKind::Ended => self.behind_trace(line),
+            EventKind::Ended => self.after_trace(line),
             EventKind::Go => is_go(line).then_some(true),
             EventKind::Node => is_node(line).then_some(true),
             EventKind::RustText => {
@@ -159,7 +159,7 @@ impl LineEvent {
     }
 
     /// A blank line and what announces another exception go on with the event.
-    fn behind_trace(&mut self, line: &[u8]) -> Option<bool> {
+    fn after_trace(&mut self, line: &[u8]) -> Option<bool> {
         let announces = [
             &b"During handling of the above exception"[..],
             b"The above exception was the direct cause",

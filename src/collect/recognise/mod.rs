@@ -116,7 +116,7 @@ pub(crate) struct Said {
     pub(crate) message: String,
 }
 
-/// What becomes of a line.
+/// How a line is kept.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Recognised {
     /// The time that the line states.

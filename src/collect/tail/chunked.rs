@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 /// few commands side by side.
 const STREAMS_MAX: usize = 16;
 
-/// How long a log line that was written in part waits for the rest: whoever wrote it has ended when it does not come.
+/// How long a log line that was written in part waits for the rest: its writer has ended when the rest does not come.
 pub(crate) const TORN: Duration = Duration::from_mins(10);
 
-/// What one log line holds.
+/// The chunk that a log line holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StreamChunk<'a> {
     /// Which stream of which command or container.
@@ -33,18 +33,18 @@ pub(crate) struct StreamChunk<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
 }
 
-/// What a log line holds; a line that was damaged may hold several pieces.
+/// A piece of a log line; a damaged line may hold several.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum LinePiece<'a> {
     StreamChunk(StreamChunk<'a>),
-    /// What is of no known form.
+    /// Text of an unknown form.
     Text(&'a [u8]),
 }
 
-/// Says what a log line holds.
+/// Gives the pieces of a log line.
 pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(LinePiece<'b>)) + 'p;
 
-/// What a log has to tell.
+/// The output of a chunked tail.
 #[derive(Debug)]
 pub(crate) enum ChunkedOutput<'a> {
     /// A line of a stream or a part of one.
@@ -61,7 +61,7 @@ pub(crate) enum ChunkedOutput<'a> {
     Own(Record),
 }
 
-/// Takes what a log has to tell; breaks off when it has enough.
+/// Takes the output of a chunked tail; breaks off when it has enough.
 pub(crate) type VisitOutput<'a> = dyn FnMut(ChunkedOutput<'_>) -> ControlFlow<()> + 'a;
 
 /// How far a log has been read.
@@ -177,7 +177,7 @@ impl ChunkedTail {
         self.tail.open_files()
     }
 
-    /// Lets go of all files: they are found again by its state.
+    /// Closes all files: they are found again by its state.
     pub(crate) fn close(&mut self, context: &mut ReadContext) {
         self.tail.close(context);
     }
@@ -214,7 +214,7 @@ impl ChunkedTail {
         open.chain(self.tail.due()).min()
     }
 
-    /// Visits what can be read now. `parse` says what a log line holds.
+    /// Visits everything that can be read now. `parse` gives the pieces of a log line.
     pub(crate) fn read(
         &mut self,
         context: &mut ReadContext,
@@ -299,7 +299,7 @@ impl ChunkedTail {
     }
 }
 
-/// Forgets streams that stand between two lines, and the place to begin again when nothing of any is still to be given out.
+/// Forgets streams without a pending line, and the place to start again when no stream has one.
 fn tidy(streams: &mut Vec<OpenStream>, anchor: &mut Option<(TailState, u64)>) {
     streams.retain(|stream| stream.lines.pending() > 0 || stream.lines.part() > 0);
     if !has_pending(streams) {
@@ -317,7 +317,7 @@ enum Stop {
     /// It did not.
     End,
     Full,
-    /// The line that has just been read, of so many bytes, begins a line of a stream and does not end it.
+    /// The log line that was just read, of `taken` bytes, starts a line of a stream and does not end it.
     Anchor {
         taken: usize,
         is_full: bool,
@@ -434,7 +434,7 @@ impl LogLines<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Keeps of a log line that was read before what had not been given out.
+    /// Keeps the part of a log line that was read before and not given out.
     fn take_again(&mut self, piece: LinePiece<'_>) {
         let (Some(replay), LinePiece::StreamChunk(chunk)) = (self.replay.as_mut(), piece) else {
             return;
@@ -696,7 +696,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_long_after_a_part_is_not_joined_to_it() {
+    fn does_not_join_a_chunk_written_long_after() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let late = QUIET.as_micros() + 8;

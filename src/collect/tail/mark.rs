@@ -1,4 +1,4 @@
-//! Where reading stands in a file, in a form that finds the place again: by what the file contains, since inode numbers are
+//! How far a file was read, in a form that finds the place again: by what the file contains, since inode numbers are
 //! reused at once and names move with each rotation.
 
 use crate::collect::names::stamp::Inode;
@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use std::io;
 
-/// How much of the head of a file tells it from others: first lines with a time in them differ well before this.
+/// How many of its first bytes distinguish a file from others: first lines with a time in them differ well before this.
 pub(crate) const HEAD_MAX: usize = 256;
 
 /// A place between two lines, or between two parts of a line that is being read in parts.
@@ -23,7 +23,7 @@ pub(crate) struct Mark {
     pub(crate) head: u64,
     /// Digest of the last bytes, at most [`BEHIND_MAX`], of those before `offset`.
     pub(crate) behind: u64,
-    /// When the file was last written to as far as is known, in microseconds: what was rotated later is newer.
+    /// When the file was last written to as far as is known, in microseconds: files that were rotated later are newer.
     pub(crate) modified: i64,
 }
 
@@ -53,7 +53,7 @@ impl Mark {
     }
 }
 
-/// What was found where a mark said.
+/// The bytes that were found at a mark.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MarkedBytes {
     pub(crate) head: Vec<u8>,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_known_by_its_head_and_by_what_lies_behind() {
+    fn recognises_a_file_by_its_head_and_the_bytes_before_the_mark() {
         let text: Vec<u8> = (0..200)
             .flat_map(|n| format!("line {n}\n").into_bytes())
             .collect();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_file_is_known_by_what_there_is() {
+    fn recognises_a_short_file() {
         let mark = mark(b"one\n", 4);
         assert!(recognised(&mark, b"one\ntwo\n"));
         assert!(!recognised(&mark, b"uno\ntwo\n"));

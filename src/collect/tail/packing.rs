@@ -1,4 +1,4 @@
-//! Packed log files: which are packed, by their names, and what they hold.
+//! Packed log files: which are packed, by their names, and how they are unpacked.
 
 use crate::collect::tail::mark::HEAD_MAX;
 use crate::collect::text::line::BEHIND_MAX;
@@ -48,7 +48,7 @@ pub(super) struct Passed {
 }
 
 impl Passed {
-    /// Fills `buffer` from the offset, which may lie among the last bytes passed.
+    /// Fills `buffer` from the offset, which may be among the last bytes that were read.
     pub(super) fn read_at(
         &mut self,
         stream: &mut dyn Read,
@@ -92,7 +92,7 @@ impl Passed {
     }
 }
 
-/// What a file holds, unpacked.
+/// The unpacked content of a file.
 pub(crate) fn unpack(
     file: impl Read + Send + 'static,
     packing: Packing,

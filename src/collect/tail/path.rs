@@ -742,7 +742,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_and_was_rotated_before_it_was_seen_is_read() {
+    fn reads_files_that_were_rotated_before_they_were_seen() {
         for restart in [false, true] {
             let mut story = Story::new();
             story.append("a.log.1", "before\n");
@@ -800,7 +800,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_that_is_seen_before_its_time_is_told_once() {
+    fn reports_a_cut_once_when_it_is_seen_early() {
         let mut story = Story::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
@@ -1053,7 +1053,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_through_an_empty_file_is_read_after_a_restart() {
+    fn reads_content_that_passed_through_an_empty_file_after_a_restart() {
         let mut story = Story::new();
         story.append("a.log.1", "before\n");
         File::create(story.path("a.log")).unwrap();
@@ -1218,7 +1218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_read_is_told_once() {
+    fn reports_an_unreadable_file_once() {
         let mut story = Story::new();
         fs::create_dir(story.path("a.log")).unwrap();
         story.read();

@@ -16,21 +16,21 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Instant;
 
-/// Zeros in a row that no program wrote: a file system leaves them behind a crash, and a writer that does not append before its
+/// Zeros in a row that no program wrote: a file system leaves them after a crash, and a writer that does not append before its
 /// place in a file that was cut off.
 const ZEROS_MIN: usize = 64;
 
 /// Bytes of zeros that one look passes over.
 const ZEROS_LOOK_MAX: u64 = 64 << 20;
 
-/// What one more read of a file found.
+/// The result of one more read of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fill {
     /// More bytes.
     More,
     /// Nothing, for now.
     End,
-    /// Behind the pending bytes this many zeros follow, and something behind them.
+    /// This many zeros follow the pending bytes, and other bytes follow the zeros.
     Zeros(u64),
     /// The file is not what was read before: cut off, or cut off and written anew.
     Changed,
@@ -44,7 +44,7 @@ pub(crate) struct LogReader {
     head: Vec<u8>,
     lines: LineCutter,
     encoding: TextEncoding,
-    /// Up to here there are only zeros behind the pending bytes.
+    /// Up to here there are only zeros after the pending bytes.
     zeros_to: u64,
     /// Where the pending bytes begin.
     offset: u64,
@@ -54,9 +54,9 @@ pub(crate) struct LogReader {
     pub(crate) watched: Option<WatchDescriptor>,
     /// Nothing is written to it any more: a copy, or packed.
     pub(crate) is_final: bool,
-    /// Reading has come to it: what was rotated before has been read.
+    /// Reading has come to it: all files that were rotated before were read.
     pub(crate) is_reached: bool,
-    /// What may have gone through it before its first bytes were read has been looked for.
+    /// Copies of earlier content, made before its first bytes were read, have been looked for.
     pub(crate) is_checked: bool,
     /// How much of it is read, if it was found in catching up.
     pub(crate) backlog: Backlog,
@@ -70,7 +70,7 @@ enum ReaderInput {
 /// A stream that cannot be read again.
 struct Unpacked {
     stream: Box<dyn Read + Send>,
-    /// What was read and not taken.
+    /// Bytes that were read and not taken.
     ahead: Vec<u8>,
     /// Zeros that were read before that.
     zeros: u64,
@@ -85,7 +85,7 @@ impl Unpacked {
         }
     }
 
-    /// What comes next, in `room`, and how many zeros come before it. Zeros at the end are left out.
+    /// The next bytes, in `room`, and how many zeros come before them. Zeros at the end are skipped.
     fn read<'a>(&mut self, room: &'a mut [u8]) -> io::Result<(u64, &'a [u8])> {
         loop {
             let kept = self.ahead.len();
@@ -195,7 +195,7 @@ impl LogReader {
         self.modified
     }
 
-    /// Reads more, through `scratch`, which has room for a chunk and for what lies behind it.
+    /// Reads more, through `scratch`, which has room for a chunk and for the bytes before it.
     pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
         let read = match &mut self.input {
             ReaderInput::Packed(_) => return self.fill_unpacked(scratch, now),
@@ -312,7 +312,7 @@ impl LogReader {
         Ok(None)
     }
 
-    /// Passes over zeros. What is pending is dropped.
+    /// Skips zeros. Pending bytes are dropped.
     pub(crate) fn skip_zeros(&mut self, count: u64) {
         let head = usize::try_from(count).map_or(HEAD_MAX, |count| self.head.len() + count);
         self.head.resize(head.min(HEAD_MAX).max(self.head.len()), 0);
@@ -324,21 +324,21 @@ impl LogReader {
         self.encoding
     }
 
-    /// The next line of what was read.
+    /// The next complete line.
     pub(crate) fn next_line(&mut self) -> Option<Line<'_>> {
         let line = self.lines.next()?;
         self.offset += line.taken as u64;
         Some(line)
     }
 
-    /// What is pending, without waiting for its end.
+    /// The pending bytes, without waiting for the end of the line.
     pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
         let line = self.lines.rest()?;
         self.offset += line.taken as u64;
         Some(line)
     }
 
-    /// Whether its first bytes wait to be given out and were not looked after.
+    /// Whether its first bytes wait to be given out and copies of earlier content were not looked for yet.
     pub(crate) fn is_fresh(&self) -> bool {
         !self.is_checked && self.offset == 0 && self.lines.pending() > 0
     }
@@ -348,7 +348,7 @@ impl LogReader {
         self.lines.pending()
     }
 
-    /// The place behind all that was read, given out or not.
+    /// The place after all bytes that were read, given out or not.
     pub(crate) fn newest_mark(&self) -> Mark {
         Mark {
             offset: self.reached(),
@@ -367,7 +367,7 @@ impl LogReader {
         self.input = ReaderInput::Packed(Unpacked::new(Box::new(io::empty())));
     }
 
-    /// The place behind the last line that was taken.
+    /// The place after the last line that was taken.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             part: self.lines.part(),
@@ -375,7 +375,7 @@ impl LogReader {
         }
     }
 
-    /// The place before the line that was just taken, which had so many bytes.
+    /// The place before the line that was just taken, which had `taken` bytes.
     pub(crate) fn mark_before(&self, taken: usize) -> Mark {
         let offset = self.offset.saturating_sub(taken as u64);
         let head_length = usize::try_from(offset).map_or(HEAD_MAX, |at| at.min(HEAD_MAX));
@@ -389,7 +389,7 @@ impl LogReader {
         }
     }
 
-    /// A place near the start of what the file holds now, if it has no name any more: by it another name for the same bytes
+    /// A place near the start of the file's present content, if the file has no name any more: with it another name for the same bytes
     /// can be found.
     pub(crate) fn nameless_mark(&mut self) -> Option<Mark> {
         let has_name = self.look().map_or(true, |(_, has_name)| has_name);
@@ -410,7 +410,7 @@ impl LogReader {
         })
     }
 
-    /// Whether the file holds nothing but what stands at the start of `original`: then it is being made a copy of it.
+    /// Whether the file holds only the beginning of `original`: then it is a copy that is still being made.
     pub(crate) fn is_copy_of(&self, original: &File) -> bool {
         let ReaderInput::Plain(file) = &self.input else {
             return false;
@@ -439,21 +439,21 @@ impl LogReader {
         self.is_checked = false;
     }
 
-    /// Nothing has been read of the file, and what was last written to at `newest` came before it. The kernel tells when a file was
+    /// Nothing was read of the file, and the file that was last written to at `newest` came before it. The kernel tells when a file was
     /// cut off only after it has cut it off, so that a look in between finds the file older than the copy that was made of it.
     pub(crate) fn begins_after(&mut self, newest: Option<i64>) {
         let newest = newest.map_or(Micros::MIN, Micros::new);
         self.modified = self.modified.max(newest);
     }
 
-    /// Looks at the file again: its length, and whether a name is left for it.
+    /// Looks at the file again: its length, and whether it still has a name.
     pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
         let ReaderInput::Plain(file) = &self.input else {
             return Ok((0, true));
         };
         let metadata = file.metadata()?;
         if self.reached() > 0 {
-            // what went through a file of which nothing was read is newer than the file was when it was found
+            // content that passed through a file of which nothing was read is newer than the file was when it was found
             self.modified = metadata.modified().map_or(Micros::MIN, Micros::from);
         }
         Ok((metadata.len(), metadata.nlink() > 0))
@@ -465,7 +465,7 @@ impl LogReader {
     }
 }
 
-/// How much of what was read comes before zeros that nobody wrote, or that may go on behind it.
+/// How many of the bytes come before zeros that no program wrote, or before zeros that may continue in the next bytes.
 fn text_length(fresh: &[u8], encoding: TextEncoding) -> usize {
     if memchr::memchr(0, fresh).is_none() {
         return fresh.len();

@@ -388,7 +388,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_known_without_a_birth_is_read() {
+    fn reads_saved_files_without_a_birth_time() {
         let inode = Inode {
             device: 1,
             number: 2,

@@ -28,12 +28,12 @@ pub(crate) struct Sibling {
     pub(crate) inode: Inode,
     pub(crate) packing: Packing,
     pub(crate) modified: Micros,
-    /// When the file was made, in nanoseconds, where the file system tells: numbers of inodes are given out again at once.
+    /// When the file was made, in nanoseconds, where the file system knows: inode numbers are reused at once.
     pub(crate) born: Option<i64>,
     suffix: Suffix,
 }
 
-/// What a rotated file's name has beyond that of the file.
+/// The part that rotation adds to the name of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Suffix {
     /// The higher the number, the older the file.
@@ -47,7 +47,7 @@ enum Suffix {
 /// The names in the folder that was listed last: the logs of one pattern are often in one folder, and each asks for all names.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// Whether it can be told that they are still the same.
+    /// The state of the folder, if a change would show in it.
     state: Option<FolderState>,
     names: Vec<(OsString, FileType)>,
 }
@@ -112,7 +112,7 @@ fn list_once(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     let folder = folder(path);
     let olders = list_folder(folder, base, names, &mut found)?;
     for older in olders {
-        // what cannot be looked into holds nothing that can be read
+        // a folder that cannot be listed holds nothing that can be read
         match list_folder(&folder.join(older), base, &mut Names::default(), &mut found) {
             Err(error) if crate::opening::is_scarce(&error) => return Err(error),
             _ => {}
@@ -186,7 +186,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Names tell the order where all are of one kind; otherwise the time of the last write does.
+/// Names give the order where all are of one kind; otherwise the time of the last write does.
 fn sort(siblings: &mut [Sibling]) {
     if siblings
         .iter()
@@ -203,7 +203,7 @@ fn sort(siblings: &mut [Sibling]) {
     }
 }
 
-/// Whether `name` is what rotation makes of `base`.
+/// Whether rotation makes `name` from `base`.
 fn rotation(base: &OsStr, name: &OsStr) -> Option<(Suffix, Packing)> {
     let (base, name) = (base.to_str()?, name.to_str()?);
     let (name, packing) = unpacked(name);
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_name_may_be_rotated_from() {
+    fn finds_the_names_before_rotation() {
         let bases = |name: &str| -> Vec<String> {
             let found = bases(OsStr::new(name)).into_iter();
             found.map(|base| base.into_string().unwrap()).collect()

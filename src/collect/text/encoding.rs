@@ -54,7 +54,7 @@ impl TextEncoding {
         }
     }
 
-    /// Where the first end of a line is at or behind `from`, which is between two units.
+    /// The position of the first end of a line at or after `from`, which is between two units.
     pub(crate) fn find_newline(self, text: &[u8], from: usize) -> Option<usize> {
         let behind = text.get(from..)?;
         match self {
@@ -82,7 +82,7 @@ impl TextEncoding {
         line.strip_suffix(end).unwrap_or(line).len()
     }
 
-    /// Whether a character goes on at this place.
+    /// Whether this place is inside a character.
     pub(crate) fn is_within_character(self, text: &[u8], at: usize) -> bool {
         let byte = |at: usize| text.get(at).copied().unwrap_or_default();
         match self {

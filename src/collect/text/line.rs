@@ -19,7 +19,7 @@ const BUFFER_KEPT: usize = 256 << 10;
 pub(crate) struct Line<'a> {
     /// Without its end (`\n` or `\r\n`).
     pub(crate) bytes: &'a [u8],
-    /// How many bytes of the input it stands for, its end included.
+    /// How many bytes of the input it takes, including its end.
     pub(crate) taken: usize,
     /// How many parts of the same line came before.
     pub(crate) part: u32,
@@ -42,7 +42,7 @@ impl<'a> Line<'a> {
         self.part > 0 && self.ended && self.bytes.is_empty()
     }
 
-    /// Marks a part in the metadata of its record: `line_part` counts from 1, `line_incomplete` says that the line goes on.
+    /// Marks a part in the metadata of its record: `line_part` counts from 1, `line_incomplete` says that the line continues.
     pub(crate) fn mark(&self, metadata: &mut Metadata) {
         if self.part > 0 || !self.ended {
             metadata.insert("line_part", self.part + 1);
@@ -56,7 +56,7 @@ impl<'a> Line<'a> {
 /// Cuts a stream of bytes into lines.
 #[derive(Debug)]
 pub(crate) struct LineCutter {
-    /// At most [`BEHIND_MAX`] bytes that are done with, more while lines are being taken, then what is pending.
+    /// At most [`BEHIND_MAX`] bytes that were taken, more while lines are being taken, then the pending ones.
     bytes: Vec<u8>,
     /// Where the pending bytes begin.
     start: usize,
@@ -68,7 +68,7 @@ pub(crate) struct LineCutter {
 }
 
 impl LineCutter {
-    /// Begins behind `behind`, in the middle of a line when `part` is not 0.
+    /// Starts after the bytes `behind`, in the middle of a line when `part` is not 0.
     pub(crate) fn new(behind: &[u8], part: u32) -> Self {
         Self::with_max(behind, part, LINE_MAX)
     }
@@ -116,7 +116,7 @@ impl LineCutter {
         Some(self.take(length, end + encoding.unit(), true))
     }
 
-    /// What is pending, as a part of a line whose end did not come. A `\r` stays, as it may be half of that end.
+    /// The pending bytes, as a part of a line whose end did not come. A `\r` stays, since it may be half of that end.
     pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
         let pending = self.bytes.get(self.start..)?;
         let length = self.encoding.content_length(pending);
@@ -134,7 +134,7 @@ impl LineCutter {
         self.bytes.len() - self.start
     }
 
-    /// What waits for the end of its line.
+    /// The bytes that wait for the end of their line.
     pub(crate) fn waiting(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_behind_is_remembered() {
+    fn remembers_the_bytes_before_the_next_line() {
         let mut lines = LineCutter::new(b"seed\n", 0);
         assert_eq!(lines.behind_before(0), b"seed\n");
         lines.push(b"one\ntwo");

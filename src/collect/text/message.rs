@@ -1,4 +1,4 @@
-//! Bytes of any kind as a message: text is text, and what is not text is readable in the message and whole beside it, both within
+//! Bytes of any kind as a message: text stays text; other bytes are readable in the message and complete beside it, both within
 //! bounds.
 
 use crate::collect::text::line::LINE_MAX;
@@ -19,10 +19,10 @@ const WHOLE_BYTES_MAX: usize = LINE_MAX;
 /// where it is longer.
 const TEXT_BYTES_MAX: usize = LINE_MAX;
 
-/// A cut goes back to the last blank within so many bytes: half a word may be half a secret, which redaction does not recognise.
+/// A cut goes back to the last blank within this many bytes: half a word may be half a secret, which redaction does not recognise.
 const WORD_BYTES_MAX: usize = 4 << 10;
 
-/// The message that `bytes` are: each fault stands as U+FFFD, and the whole then goes into `metadata`. What is longer than the
+/// The message made of `bytes`: each invalid byte becomes U+FFFD, and all bytes then go into `metadata`. What is longer than the
 /// bounds is cut, and [`LENGTH`] then says how long it was.
 pub(crate) fn message(bytes: &[u8], metadata: &mut Metadata) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_readable_and_whole() {
+    fn non_utf8_bytes_stay_readable_and_complete() {
         let mut metadata = Metadata::new();
         assert_eq!(message(b"a\xffb", &mut metadata), "a\u{fffd}b");
         assert_eq!(metadata[WHOLE], "Yf9i");

@@ -47,7 +47,7 @@ const CLAIMS: &str = r#"
 "#;
 
 #[test]
-fn names_of_containers_and_units_are_believed_of_those_who_may_give_them() {
+fn trusts_names_of_containers_and_units_from_privileged_senders() {
     let dir = tempfile::tempdir().unwrap();
     let Some(records) = read(dir.path(), &format!("{ENGINE}{CLAIMS}")) else {
         return;
@@ -105,7 +105,7 @@ const LONG_LINE: &str = r"
 ";
 
 #[test]
-fn what_a_service_prints_is_one_line_whenever_the_collector_restarts() {
+fn joins_lines_of_a_service_across_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let Some(records) = read(dir.path(), LONG_LINE) else {
         return;
@@ -208,7 +208,7 @@ fn a_wrong_clock_hides_nothing_from_the_first_start() {
 }
 
 #[test]
-fn the_first_start_tells_how_much_it_skipped_and_later_starts_do_not() {
+fn first_start_reports_skipped_entries_and_later_starts_do_not() {
     let dir = tempfile::tempdir().unwrap();
     journal_with_clock(dir.path(), 0);
     let since = Micros::parse("2026-02-17T14:30:15.010Z", Micros::now()).unwrap();

@@ -70,7 +70,7 @@ pub(crate) fn find<'a>(records: &'a [Record], text: &str) -> &'a Record {
 }
 
 #[test]
-fn what_journald_takes_comes_out_whole() {
+fn reads_entries_of_a_real_journald_completely() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"
         logger -t plain "a plain line"
@@ -328,7 +328,7 @@ END
 }
 
 #[test]
-fn a_missing_journal_is_told_once_and_waited_for() {
+fn reports_a_missing_journal_once_and_waits_for_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut collector =
         JournaldCollector::open(options(&dir.path().join("journal")), &Positions::new());
@@ -353,7 +353,7 @@ fn append(path: &PathBuf, text: &str) {
 }
 
 #[test]
-fn the_first_boot_is_told_by_cloud_init() {
+fn reads_the_first_boot_from_cloud_init() {
     let dir = tempfile::tempdir().unwrap();
     let options = CloudInitOptions {
         output: dir.path().join("cloud-init-output.log"),
@@ -573,3 +573,4 @@ fn a_storm_of_rotations_loses_and_repeats_nothing() {
         .filter(|record| record.source.as_str() == "system:vmlog");
     assert_eq!(own.count(), 0);
 }
+pub(crate) mod vm;

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 
 #[test]
-fn a_data_directory_that_others_may_change_is_told() {
+fn reports_a_data_directory_that_others_may_change() {
     let place = Place::new();
     fs::create_dir_all(place.data()).unwrap();
     fs::set_permissions(place.data(), fs::Permissions::from_mode(0o755)).unwrap();

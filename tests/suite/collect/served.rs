@@ -18,7 +18,7 @@ fn text<'a>(record: &'a Value, pointer: &str) -> &'a str {
 }
 
 #[test]
-fn the_first_start_tells_in_the_order_of_time() {
+fn first_start_reads_in_the_order_of_time() {
     let mut place = Place::new();
     let (logs, containers) = (beside(&place, "logs"), beside(&place, "containers"));
     let container = containers.join("0123456789abcdef");

@@ -14,7 +14,7 @@ const PROGRAMS: [(&[u8], Engine); 7] = [
     (b"conmonrs", Engine::Conmon),
 ];
 
-/// What the control groups of containers are called by engines and runtimes, up to the ID.
+/// The names that engines and runtimes give to the control groups of containers, up to the ID.
 const CONTAINER_GROUPS: [&[u8]; 8] = [
     b"docker-",
     b"libpod-",
@@ -27,7 +27,7 @@ const CONTAINER_GROUPS: [&[u8]; 8] = [
 ];
 
 impl Engine {
-    /// The engine that the sender is. Root inside a container may use any name for its programs: what runs in a container is none.
+    /// The engine that the sender is. Root inside a container may use any name for its programs: a program in a container is not an engine.
     pub(super) fn of(sender: &EntrySender<'_>) -> Option<Self> {
         let Some(program) = program(sender) else {
             return Self::unseen(sender);
@@ -49,7 +49,7 @@ impl Engine {
     }
 }
 
-/// The name of the program that the sender runs. A process may call itself what it likes (`_COMM`), so that its file decides where
+/// The name of the program that the sender runs. A process may give itself any name (`_COMM`), so that its file decides where
 /// journald knows it.
 fn program<'a>(sender: &EntrySender<'a>) -> Option<&'a [u8]> {
     let Some(path) = sender.executable else {
@@ -92,7 +92,7 @@ mod tests {
     /// The control group of a container's conmon.
     const SCOPE: &str = "/machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope";
 
-    /// Where each distribution keeps the program, what it is called, where it runs, and which engine it is.
+    /// The path of the program in each distribution, its name, its control group, and its engine.
     const ENGINES: &str = "\
 docker-ce | /usr/bin/dockerd | dockerd | /system.slice/docker.service | Docker
 docker.io of Debian | /usr/sbin/dockerd | dockerd | /system.slice/docker.service | Docker

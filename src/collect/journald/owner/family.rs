@@ -22,7 +22,7 @@ const HASH_LENGTH_MIN: usize = 8;
 /// In the name of a service a shorter one may be a version or a name that somebody chose.
 const SERVICE_HASH_LENGTH_MIN: usize = 16;
 
-/// The beginning of a unit's name that all units of its kind share, and what tells this unit from the others: `sshd@` and
+/// The beginning of a unit's name that all units of its kind share, and the rest, which tells this unit from the others: `sshd@` and
 /// `3-10.0.0.1:22` of `sshd@3-10.0.0.1:22.service`, `session-` and `7` of `session-7.scope`. A unit that is the only one of its
 /// kind is its own family.
 pub(crate) fn family(unit: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -76,7 +76,7 @@ fn varying_part(stem: &[u8], is_transient: bool) -> Option<usize> {
     None
 }
 
-/// How far behind the start of `text` its next part begins: parts are separated by `-`, which may be escaped, and by dots.
+/// How far after the start of `text` its next part begins: parts are separated by `-`, which may be escaped, and by dots.
 fn separator(text: &[u8]) -> Option<usize> {
     let end = part_length(text);
     let rest = text.get(end..)?;
@@ -112,7 +112,7 @@ fn is_hash(part: &[u8], length_min: usize) -> bool {
     is_hex && part.iter().any(u8::is_ascii_digit)
 }
 
-/// What systemd-run calls units: `r` and a random number, `u` and a count, `p` and the process.
+/// The names that systemd-run gives to units: `r` and a random number, `u` and a count, `p` and the process.
 fn is_run_name(part: &[u8]) -> bool {
     match part {
         [b'r', rest @ ..] => rest.len() >= HASH_LENGTH_MIN && hash_length(rest) == rest.len(),

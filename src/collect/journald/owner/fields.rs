@@ -1,6 +1,6 @@
 //! The fields of a journal entry that decide whose record it is.
 
-/// A program that hands over what containers say.
+/// A program that hands over the output of containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// Docker's journald driver.
@@ -9,7 +9,7 @@ pub(crate) enum Engine {
     Conmon,
 }
 
-/// What journald itself says of the sender of an entry.
+/// The fields that journald itself adds about the sender of an entry.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct EntrySender<'a> {
     /// `_TRANSPORT`.
@@ -32,7 +32,7 @@ pub(crate) struct EntrySender<'a> {
     pub(crate) machine: Option<&'a [u8]>,
 }
 
-/// What the sender says, of himself and of others.
+/// The fields that the sender gives, about itself and about others.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct EntryClaims<'a> {
     /// `SYSLOG_IDENTIFIER`.
@@ -55,7 +55,7 @@ pub(crate) struct EntryClaims<'a> {
     pub(crate) object_user_unit: Option<&'a [u8]>,
 }
 
-/// What kind of owner.
+/// The kind of the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnerKind {
     Container(Engine),

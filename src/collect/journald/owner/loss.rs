@@ -1,4 +1,4 @@
-//! What journald says about messages that it did not take: a gap in the log of a unit or of the kernel.
+//! Messages that journald did not take, as it reports them: a gap in the log of a unit or of the kernel.
 
 use super::fields::{EntryClaims, EntrySender, OwnerKind};
 
@@ -19,7 +19,7 @@ pub(crate) struct Loss<'a> {
 }
 
 impl<'a> Loss<'a> {
-    /// The loss that an entry tells of. Journald alone has the transport `driver`.
+    /// The loss that an entry reports. Journald alone has the transport `driver`.
     pub(crate) fn of(
         sender: &EntrySender<'a>,
         claims: &EntryClaims<'a>,
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn journald_tells_how_many_messages_of_whom_it_lost() {
+    fn reads_the_unit_and_count_of_lost_messages() {
         let about = |loss: Loss<'static>| loss.about(&EntryClaims::default());
         for (id, message, count, owner) in [
             (
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn others_cannot_tell_of_losses() {
+    fn other_senders_cannot_report_losses() {
         let message = "Suppressed 42 messages from web.service";
         assert_eq!(loss(DROPPED, message, b"journal"), None);
         assert_eq!(loss(b"0123", message, b"driver"), None);

@@ -23,7 +23,7 @@ pub(crate) struct Owner<'a> {
     pub(crate) name: &'a [u8],
     /// The user ID, where a user chose the name himself and might choose another's.
     pub(crate) user: Option<&'a [u8]>,
-    /// Whether the service manager, or who else may, says something about another unit.
+    /// Whether the service manager, or another trusted sender, speaks about another unit.
     pub(crate) is_about: bool,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Owner<'a> {
             return owner(OwnerKind::Unit, unit);
         }
         let name = claims.identifier.or(sender.command);
-        // what the kernel's audit and journald itself send is not the user's choice
+        // a user cannot choose what the kernel's audit and journald itself send
         let is_chosen = !matches!(sender.transport, Some(b"audit" | b"driver"));
         Self {
             user: sender.uid.filter(|uid| is_chosen && *uid != b"0"),
@@ -96,7 +96,7 @@ impl<'a> Owner<'a> {
         Source::new(kind, &String::from_utf8_lossy(&parts.join(&b'/')))
     }
 
-    /// What tells a unit from the others of its family.
+    /// The part of the name that tells a unit from the others of its family.
     pub(crate) fn instance(&self) -> Option<&'a [u8]> {
         self.family().1
     }
@@ -124,7 +124,7 @@ fn about<'a>(sender: &EntrySender<'a>, claims: &EntryClaims<'a>) -> Option<(Owne
     if is_manager && let Some(unit) = claims.unit {
         return Some(system(unit));
     }
-    // whoever is in the service manager of a user may make units of any name there
+    // the user of a service manager may create units of any name in it
     if (sender.user_unit.is_some() || is_in(b"user@"))
         && let Some(unit) = claims.user_unit
     {
@@ -174,7 +174,7 @@ mod tests {
 
     /// Each claim, by whom it is believed, whose record it then is, and whose it is when somebody else says so.
     #[test]
-    fn what_is_said_of_a_unit_is_believed_of_those_who_may_say_so() {
+    fn trusts_only_privileged_senders_about_units() {
         let unit = Some(&b"nginx.service"[..]);
         let coredump = EntrySender {
             uid: Some(b"0"),

@@ -331,7 +331,7 @@ fn panic(text: &[u8]) -> Option<Level> {
 /// pytest.
 fn test_failure(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"not ok ") {
-        // what TAP expects to fail is no failure
+        // an expected failure of TAP is not a failure
         let is_expected = [&b"# TO\x44O"[..], b"# SKIP", b"# todo", b"# skip"]
             .iter()
             .any(|mark| memchr::memmem::find(text, mark).is_some());
@@ -427,7 +427,7 @@ fn is_ruby_exception(text: &[u8]) -> bool {
     is_constant && is_error && memchr::memmem::find(name, b"::").is_some()
 }
 
-/// What the kernel says when something is badly wrong, with or without its time before it.
+/// Reports of the kernel that something is badly wrong, with or without its time before it.
 fn kernel(text: &[u8]) -> Option<Level> {
     // in a syslog file the kernel has a tag
     let head = text.get(..64).unwrap_or(text);

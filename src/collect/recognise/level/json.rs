@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_found_behind_unknown_values() {
+    fn finds_words_after_unknown_values() {
         check(
             Some(Level::Error),
             &[
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_states_nothing() {
+    fn states_nothing_without_a_level() {
         check(
             None,
             &[

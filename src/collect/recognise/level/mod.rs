@@ -35,7 +35,7 @@ pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     }
     let plain = prefix::plain(start.get(..FIELDS_MAX).unwrap_or(start));
     let text = prefix::strip(&plain);
-    in_line(text, rules).or_else(|| in_line(behind_head(text)?, rules))
+    in_line(text, rules).or_else(|| in_line(after_head(text)?, rules))
 }
 
 /// The level that a line without prefixes states.
@@ -68,7 +68,7 @@ fn in_text(text: &[u8], rules: RuleSet) -> Option<Level> {
     let text = text.get(..HEAD_MAX).unwrap_or(text);
     in_forms(text, rules)
         .or_else(|| head::stated(text, rules))
-        .or_else(|| in_forms(behind_stamp(text)?, rules))
+        .or_else(|| in_forms(after_stamp(text)?, rules))
 }
 
 fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
@@ -79,8 +79,8 @@ fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
 }
 
 /// The text after a time, or after time, host and tag of a syslog line: a program wrote it in a form of its own.
-fn behind_head(text: &[u8]) -> Option<&[u8]> {
-    let after = behind_stamp(text)?;
+fn after_head(text: &[u8]) -> Option<&[u8]> {
+    let after = after_stamp(text)?;
     let mut words = after.splitn(3, |&byte| byte == b' ');
     let (host, tag) = (words.next()?, words.next().unwrap_or_default());
     let is_tag = |tag: &[u8]| tag.len() > 1 && tag.ends_with(b":");
@@ -94,7 +94,7 @@ fn behind_head(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The text behind a time, which programs write before forms of their own.
-fn behind_stamp(text: &[u8]) -> Option<&[u8]> {
+fn after_stamp(text: &[u8]) -> Option<&[u8]> {
     let is_stamp = matches!(text, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
     let length = is_stamp.then(|| stamp::length(text)).flatten()?;
     let rest = text.get(length..)?;

@@ -1,5 +1,5 @@
-//! What other programs put before a line on its way: colours, syslog's priority, and the marks of docker compose, BuildKit,
-//! git and terraform. The line behind them states the level.
+//! Prefixes that other programs put before a line: colours, syslog's priority, and the marks of docker compose, BuildKit,
+//! git and terraform. The line after them states the level.
 
 use super::names;
 use super::words::{is_number, split_once};
@@ -36,7 +36,7 @@ pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// The text behind the prefixes; each kind at most once.
+/// The text after the prefixes; each kind at most once.
 pub(crate) fn strip(text: &[u8]) -> &[u8] {
     let mut rest = text.trim_ascii_start();
     for prefix in [compose, buildkit, remote, frame] {
@@ -80,7 +80,7 @@ fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
 }
 
-/// The text behind the kernel's `[   12.345678] `.
+/// The text after the kernel's `[   12.345678] `.
 pub(crate) fn without_uptime(text: &[u8]) -> &[u8] {
     let uptime = || {
         let (inner, rest) = split_once(text.strip_prefix(b"[")?, b']')?;

@@ -36,7 +36,7 @@ const SYSTEM_ERRORS: &[&str] = &[
     "not found",
 ];
 
-/// What tools write after their name when they cannot go on.
+/// Phrases that tools write after their name when they cannot continue.
 const FAILURES: &[&str] = &[
     "cannot ",
     "can't ",
@@ -110,6 +110,12 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let is_unit_failure = |said: &[u8]| {
         memchr::memmem::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX)
     };
+    // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
+    let is_core_dump = memchr::memmem::find(head, b"systemd-coredump[").is_some()
+        && memchr::memmem::find(text, b" dumped core.").is_some();
+    if is_core_dump {
+        return Some(Level::Error);
+    }
     match said {
         Some(said) if said.starts_with(b"Failed to ") => Some(Level::Error),
         Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),

@@ -105,8 +105,9 @@ fn recognition() {
             took[way].sort_unstable();
             took[way][ROUNDS / 2] / MIXED as u64
         });
-        let percent = (on as f64 / off.max(1) as f64 - 1.0) * 100.0;
-        println!("recognition, {what}: {on} ns a line with it, {off} without: {percent:+.1} %");
+        let thousandths = on.saturating_sub(off) * 1_000 / off.max(1);
+        let (percent, rest) = (thousandths / 10, thousandths % 10);
+        println!("recognition, {what}: {on} ns a line with it, {off} without: {percent}.{rest} %");
     }
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }

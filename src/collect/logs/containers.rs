@@ -138,7 +138,7 @@ impl LogKind for Containers {
 
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> Container {
         let key = self.key(&place.origin).unwrap_or_default();
-        let source = Source::new("docker", self.folder.short_id(key));
+        let source = Source::new("docker", EngineFolder::short_id(key));
         let recognition = &self.options.follow.recognition;
         Container {
             key: key.to_owned(),
@@ -165,14 +165,14 @@ impl LogKind for Containers {
         log.is_described = description.is_some();
         let description = description.unwrap_or_default();
         let name = match &*description.name {
-            "" => self.folder.short_id(&log.key),
+            "" => EngineFolder::short_id(&log.key),
             name => name,
         };
         let source = Source::new("docker", name);
         if source != log.lines.source {
             log.lines.rename(source, &self.options.follow.recognition);
         }
-        log.metadata = description.metadata(name, self.folder.id(&log.key));
+        log.metadata = description.metadata(name, EngineFolder::id(&log.key));
     }
 
     fn parse(&self) -> &Parse<'_> {

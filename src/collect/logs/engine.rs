@@ -118,6 +118,19 @@ impl Description {
     }
 }
 
+/// Metadata that vmlog gives a meaning to.
+const OWN: [&str; 9] = [
+    "container_name",
+    "container_id",
+    "container_id_full",
+    "continues",
+    "event_type",
+    "image_name",
+    "line_part",
+    "namespace",
+    "stream",
+];
+
 /// The name that Docker's journald driver gives a label, in lower case, so that both drivers lead to the same metadata:
 /// `com.docker.compose.service` is `com_docker_compose_service`.
 fn field_name(label: &str) -> String {
@@ -127,18 +140,6 @@ fn field_name(label: &str) -> String {
         _ => '_',
     };
     let name: String = label.chars().take(128).map(letter).collect();
-    // vmlog gives these a meaning
-    const OWN: [&str; 9] = [
-        "container_name",
-        "container_id",
-        "container_id_full",
-        "continues",
-        "event_type",
-        "image_name",
-        "line_part",
-        "namespace",
-        "stream",
-    ];
     if OWN.contains(&name.as_str()) {
         return format!("field_{name}");
     }
@@ -146,13 +147,10 @@ fn field_name(label: &str) -> String {
 }
 
 fn cut(text: &str) -> &str {
-    let end = (0..=LABEL_BYTES_MAX)
+    let end = (0..=text.len().min(LABEL_BYTES_MAX))
         .rev()
         .find(|&at| text.is_char_boundary(at));
-    match text.len() > LABEL_BYTES_MAX {
-        true => text.get(..end.unwrap_or(0)).unwrap_or_default(),
-        false => text,
-    }
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Whether a label says where a container comes from: labels of compose, devcontainers and Kubernetes.
@@ -200,7 +198,7 @@ impl EngineFolder {
 
     /// The log of a container.
     pub(super) fn log_of(&self, key: &str) -> PathBuf {
-        let id = self.id(key);
+        let id = Self::id(key);
         match self.engine {
             ContainerEngine::Podman => self.directory.join(id).join("userdata").join("ctr.log"),
             _ => self.folder_of(key).join(format!("{id}-json.log")),
@@ -216,13 +214,13 @@ impl EngineFolder {
         }
     }
 
-    pub(super) fn id<'a>(&self, key: &'a str) -> &'a str {
+    pub(super) fn id(key: &str) -> &str {
         key.rsplit('/').next().unwrap_or(key)
     }
 
     /// The form in which engines show IDs.
-    pub(super) fn short_id<'a>(&self, key: &'a str) -> &'a str {
-        short(self.id(key))
+    pub(super) fn short_id(key: &str) -> &str {
+        short(Self::id(key))
     }
 
     /// The engine's description of a container; `None` where there is none (yet).
@@ -237,7 +235,7 @@ impl EngineFolder {
             }
             ContainerEngine::Podman => {
                 let list = self.directory.join("containers.json");
-                self.known_name(&list, self.id(key), read_list)
+                self.known_name(&list, Self::id(key), read_list)
             }
         }
     }

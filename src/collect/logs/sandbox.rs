@@ -173,9 +173,10 @@ fn record(log: &mut Sandbox, mut line: LogLine<'_>) -> Record {
     let (kind, session) = stream.split_once(SEPARATOR).unwrap_or((stream, ""));
     let is_event = kind == "system";
     let mut metadata = Metadata::new();
-    let event_type = match is_event {
-        true => "sandbox_event",
-        false => "process_output",
+    let event_type = if is_event {
+        "sandbox_event"
+    } else {
+        "process_output"
     };
     metadata.insert("event_type", event_type);
     metadata.insert("stream", kind);

@@ -24,3 +24,10 @@ impl Failure {
         }
     }
 }
+
+/// Tells the user what a filter probably does not do as meant.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("vmlog: {warning}");
+    }
+}

@@ -59,6 +59,7 @@ pub use scan::cache::BlockCache;
 pub use scan::rank::{Direction, Order};
 pub use sources::count::{SourceCounts, SourceSummary, SourcesCursor, SourcesPage, SourcesQuery};
 pub use sources::listing::{sources, sources_page};
+pub use sources::warnings::filter_warnings;
 pub use syntax::{ExpressionError, parse_expression};
 pub use text::search::{Case, Search, SearchError};
 pub use text::template::Template;

@@ -236,6 +236,11 @@ impl ScopedView {
         Ok(found)
     }
 
+    /// What the client should know about its filter. Only sources that the principal may see are named.
+    pub(super) fn warnings(&self, filter: &Filter, budget: &Budget) -> Result<Vec<String>, Error> {
+        query::filter_warnings(&self.view, &self.scope.narrow(filter.clone()), budget)
+    }
+
     pub(super) fn runs(&self, mut asked: RunsQuery, budget: &Budget) -> Result<RunsPage, Error> {
         asked.filter = self.scope.narrow(asked.filter);
         query::runs(&self.view, &asked, budget)

@@ -153,8 +153,8 @@ async fn handle(
         Endpoint::Logs => logs::page(app, principal, request).await,
         Endpoint::Tail => stream::tail(app, principal, request).await,
         Endpoint::Export if request.method == Method::POST => {
-            export::check(app, principal, request).await?;
-            session::link(app, principal, request)
+            let warnings = export::check(app, principal, request).await?;
+            session::link(app, principal, request, &warnings)
         }
         Endpoint::Export => export::export(app, principal, request).await,
         Endpoint::Sources => logs::sources(app, principal, request).await,

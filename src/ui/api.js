@@ -15,7 +15,7 @@ export class ApiError extends Error {
    * @param {number} retryAfter seconds; 0: the server did not say
    */
   constructor(status, body, retryAfter = 0) {
-    super(body.message ?? `The server answered ${status}.`);
+    super(body.message ?? `The server responded with status ${status}.`);
     this.status = status;
     this.code = body.error ?? "";
     this.parameter = body.parameter ?? "";
@@ -52,8 +52,8 @@ export async function open(path, parameters, signal, method = "GET") {
   const headers = await credentials();
   const response = await fetch(address(path, parameters), { method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store" })
     .catch((reason) => {
-      if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "given up" });
-      throw new ApiError(0, { error: "offline", message: "The server does not answer." });
+      if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "canceled" });
+      throw new ApiError(0, { error: "offline", message: "Can't reach vmlog." });
     });
   if (response.ok) return response;
   if (response.status === 401 && refused(headers)) return open(path, parameters, signal, method);
@@ -92,8 +92,8 @@ async function patiently(ask) {
 async function json(path, parameters, signal) {
   const response = await patiently(() => open(path, parameters, signal));
   return response.json().catch((reason) => {
-    if (signal?.aborted) throw new ApiError(0, { error: "aborted", message: "given up" });
-    throw new ApiError(0, { error: "broken", message: `The server's answer broke off: ${reason.message}` });
+    if (signal?.aborted) throw new ApiError(0, { error: "aborted", message: "canceled" });
+    throw new ApiError(0, { error: "broken", message: `The response was cut off: ${reason.message}` });
   });
 }
 
@@ -188,11 +188,12 @@ export async function histogram(parameters, buckets, signal) {
 /**
  * The address of an export that the browser can follow by itself, for a minute: a download carries no header.
  * @param {Parameters} parameters
- * @returns {Promise<string>}
+ * @returns {Promise<{address: string, warnings: string[]}>}
  */
 export async function exportAddress(parameters) {
   const response = await patiently(() => open("logs/export", parameters, undefined, "POST"));
-  return (await response.json()).address;
+  const { address: link, warnings } = await response.json();
+  return { address: link, warnings: warnings ?? [] };
 }
 
 /** @typedef {import("./lib/runs.js").Run} Run */

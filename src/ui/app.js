@@ -130,7 +130,7 @@ effect(() => {
     record(id).then((entry) => {
       if (route.peek().record === id) act.opened.value = entry;
     }, (error) => {
-      say(error.status === 404 ? `Record ${id} is no longer kept` : error.message, { bad: true });
+      say(error.status === 404 ? `Record ${id} does not exist or has been deleted` : error.message, { bad: true });
       go({ record: 0 }, { replace: true });
     });
   }

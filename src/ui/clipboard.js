@@ -9,7 +9,7 @@ import { say } from "./state.js";
 export async function copy(text, what) {
   const done = await write(text);
   if (done) say(`${what} copied`);
-  else say("The browser did not let this page copy. Select the text and copy it by hand.", { bad: true });
+  else say("The browser blocked copying. Select the text and copy it manually.", { bad: true });
 }
 
 /** @param {string} text */

@@ -48,6 +48,7 @@ export class Live {
     this.#tail = new Tail({
       onEntry: (entry) => this.#arrive(entry),
       onGap: (gap) => this.#miss(gap),
+      onWarnings: (warnings) => patch(live, { warnings }),
       onState: (state) => patch(live, state),
     });
     setInterval(() => this.#measureRate(), RATE_MS);
@@ -65,7 +66,7 @@ export class Live {
     this.#lastId = 0;
     this.#list.clear();
     this.#list.stick = true;
-    patch(live, { paused: false, waiting: 0, missed: 0, loaded: 0, rate: 0 });
+    patch(live, { paused: false, waiting: 0, missed: 0, loaded: 0, rate: 0, warnings: [] });
     this.#tail.start(parameters, FIRST_ROWS);
   }
 
@@ -190,8 +191,8 @@ export class Live {
         cursor = page.nextCursor;
       }
       this.#list.fillLost(item, found);
-      if (found.length === 0) say("Those records are no longer kept.");
-      else if (found.length >= GAP_ROWS_MAX) say(`The first ${GAP_ROWS_MAX} of them are here; Browse has the rest.`);
+      if (found.length === 0) say("Those records have been deleted.");
+      else if (found.length >= GAP_ROWS_MAX) say(`Loaded the first ${GAP_ROWS_MAX} records. Browse has the rest.`);
     } catch (error) {
       say(error instanceof Error ? error.message : String(error), { bad: true });
     }

@@ -137,10 +137,11 @@ export const seen = signal(/** @type {[number, number] | null} */ (null));
  * @property {number} missed of them, those that did not fit
  * @property {number} rate records a second
  * @property {number} loaded
+ * @property {string[]} warnings what the server says about the filter
  */
 
 export const live = signal(/** @type {LiveState} */ ({
-  connection: "idle", reason: "", retryAt: 0, paused: false, waiting: 0, missed: 0, rate: 0, loaded: 0,
+  connection: "idle", reason: "", retryAt: 0, paused: false, waiting: 0, missed: 0, rate: 0, loaded: 0, warnings: [],
 }));
 
 /**

@@ -13,6 +13,7 @@ import { entryOf } from "./lib/types.js";
  * @typedef {object} Listener
  * @property {(entry: Entry) => void} onEntry
  * @property {(gap: Gap) => void} onGap
+ * @property {(warnings: string[]) => void} onWarnings what the server says about the filter
  * @property {(state: {connection: "connecting" | "open" | "waiting" | "stopped", reason: string, retryAt: number}) => void} onState
  */
 
@@ -78,7 +79,7 @@ export class Tail {
       const response = await open("logs/tail", [...this.#parameters, ...place], abort.signal);
       this.#listener.onState({ connection: "open", reason: "", retryAt: 0 });
       await this.#read(response, abort);
-      this.#wait("The server ended the stream.", 0, abort);
+      this.#wait("The server closed the stream.", 0, abort);
     } catch (error) {
       this.#failed(error, abort);
     }
@@ -113,6 +114,7 @@ export class Tail {
   /** @param {import("./lib/sse.js").ServerEvent} event */
   #take(event) {
     if (event.event === "message") this.#listener.onEntry(entryOf(JSON.parse(event.data)));
+    else if (event.event === "warnings") this.#listener.onWarnings(JSON.parse(event.data).warnings ?? []);
     else if (event.event === "gap") {
       const gap = JSON.parse(event.data);
       this.#listener.onGap({ from: Number(gap.from), to: Number(gap.to), count: Number(gap.count) });
@@ -127,7 +129,7 @@ export class Tail {
     if (abort.signal.aborted && abort.signal.reason !== "silence") return;
     if (!(error instanceof ApiError)) {
       const silent = abort.signal.reason === "silence";
-      this.#wait(silent ? "Nothing was heard from the server for a minute." : "The connection broke.", 0, abort);
+      this.#wait(silent ? "No data from the server for a minute." : "Connection lost.", 0, abort);
     } else if (error.status === 401 || error.status === 403) {
       this.#halt("Access token required.");
     } else if (error.status === 400) {

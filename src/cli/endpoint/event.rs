@@ -12,6 +12,8 @@ pub(in crate::cli) enum FollowEvent {
     Record(StoredRecord),
     /// Records that were lost before they could be shown; their number, if it is known.
     Gap(Option<u64>),
+    /// What the user should know about the filter.
+    Warnings(Vec<String>),
     /// No record now: buffered output should be written.
     Idle,
     /// The connection to the server was lost, for this reason.

@@ -122,6 +122,14 @@ pub(super) struct HttpClient {
 #[derive(Debug)]
 pub(super) struct HttpStream {
     body: Incoming,
+    warnings: Vec<String>,
+}
+
+impl HttpStream {
+    /// What the server says about the filter.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
 }
 
 impl HttpClient {
@@ -182,8 +190,12 @@ impl HttpClient {
         let (url, tls) = (&self.url, self.tls.as_ref());
         self.runtime.block_on(within(async {
             let response = send(&mut None, url, tls, request).await?;
-            let body = response.into_body();
-            Ok(HttpStream { body })
+            let warnings = response.headers().get("x-vmlog-warnings");
+            let warnings = warnings.and_then(|value| serde_json::from_slice(value.as_bytes()).ok());
+            Ok(HttpStream {
+                body: response.into_body(),
+                warnings: warnings.unwrap_or_default(),
+            })
         }))
     }
 

@@ -4,7 +4,7 @@ use super::event::{FollowEvent, FollowStart};
 use super::event_parser::{EventParser, LINE_BYTES_MAX, ServerEvent};
 use super::http::{HttpClient, HttpError, HttpRefusal, HttpStream, Url};
 use super::wire;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::Parameters;
 use crate::query::{Histogram, Page};
 use crate::record::StoredRecord;
@@ -111,6 +111,7 @@ impl ServerEndpoint {
             .client
             .stream("/logs/export", &parameters, None)
             .map_err(|error| self.failure(&error))?;
+        failure::warn(stream.warnings());
         let (mut rest, mut silent_for) = (Vec::new(), Duration::ZERO);
         loop {
             let next = self.client.next(&mut stream, WAIT, &mut silent_for);
@@ -207,6 +208,7 @@ impl ServerEndpoint {
 
     fn event(&self, event: &ServerEvent) -> Result<Option<FollowEvent>, Failure> {
         match event.name.as_str() {
+            "warnings" => Ok(wire::warnings(event.data.as_bytes()).map(FollowEvent::Warnings)),
             "gap" => Ok(Some(FollowEvent::Gap(wire::gap(&event.data)))),
             "" if !event.data.is_empty() => {
                 let record = wire::record(event.data.as_bytes()).ok_or_else(|| self.not_ours())?;

@@ -1,7 +1,7 @@
 //! The folder of a store, read without its lock: also a copy, a snapshot, or while a server writes.
 
 use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::error_chain;
@@ -60,6 +60,7 @@ impl StoreEndpoint {
         take: &mut dyn FnMut(StoredRecord) -> Result<bool, Failure>,
     ) -> Result<u64, Failure> {
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        failure::warn(&self.warnings(&filter)?);
         let mut request = forward(filter, None);
         let mut unreadable_rows = 0;
         loop {
@@ -77,6 +78,10 @@ impl StoreEndpoint {
         }
     }
 
+    fn warnings(&self, filter: &Filter) -> Result<Vec<String>, Failure> {
+        query::filter_warnings(&self.view, filter, &self.budget).map_err(unreadable)
+    }
+
     pub(super) fn follow(
         &mut self,
         parameters: &Parameters,
@@ -86,6 +91,10 @@ impl StoreEndpoint {
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
         let mut state = state(&self.root)?;
         self.view = view(&self.root)?;
+        let warnings = self.warnings(&filter)?;
+        if !warnings.is_empty() && !take(FollowEvent::Warnings(warnings))? {
+            return Ok(());
+        }
         let mut after = match begin {
             FollowStart::After(id) => id,
             FollowStart::Newest(count) => match self.newest(&filter, count, take)? {

@@ -158,6 +158,16 @@ fn time(text: &str) -> Option<Micros> {
     Micros::parse(text, Micros::default()).ok()
 }
 
+/// The warnings of a tail.
+pub(super) fn warnings(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct WarningsBody {
+        warnings: Vec<String>,
+    }
+    let body: WarningsBody = serde_json::from_slice(body).ok()?;
+    Some(body.warnings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

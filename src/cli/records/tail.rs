@@ -1,7 +1,7 @@
 //! `vmlog tail`: records as they come.
 
 use crate::cli::endpoint::{self, Endpoint, FollowEvent, FollowStart};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{self, Parameters, long, option};
 use crate::cli::show::{self, Printer};
 use crate::cli::terminal::output::Output;
@@ -63,6 +63,7 @@ pub(super) fn follow(
             FollowEvent::Gap(Some(count)) => eprintln!(
                 "vmlog: {count} records are missing here: they came faster than they were read"
             ),
+            FollowEvent::Warnings(warnings) => failure::warn(&warnings),
             FollowEvent::Gap(None) => eprintln!("vmlog: records are missing here: they are pruned"),
             FollowEvent::Lost(why) => eprintln!("vmlog: {why}; waiting for it"),
             FollowEvent::Back => eprintln!("vmlog: going on"),

@@ -14,6 +14,16 @@ const TYPOS_MAX: usize = 2;
 /// Longer names get no suggestion: a comparison takes time proportional to the product of the lengths.
 const COMPARED_CHARS_MAX: usize = 64;
 
+/// What the author of a filter should know about it: sources that no record has, a start in the future, conditions with an operator
+/// of another language. Only sources that the filter's narrowings show are named.
+pub fn filter_warnings(
+    view: &View,
+    filter: &Filter,
+    budget: &Budget,
+) -> Result<Vec<String>, Error> {
+    of_empty(view, filter, budget)
+}
+
 /// Warnings about a request without results. Only sources that the client may see are named.
 pub(in crate::query) fn of_empty(
     view: &View,

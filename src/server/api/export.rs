@@ -2,6 +2,7 @@
 
 use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
 use crate::record::StoredRecord;
+use crate::server::api::respond;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::http::encoding::{ContentEncoding, EncodedStream};
@@ -87,15 +88,21 @@ impl ExportFormat {
     }
 }
 
-/// Refuses what [`export`] would refuse.
+/// Refuses what [`export`] would refuse; returns the warnings of the filter.
 pub(in crate::server) async fn check(
     app: &Arc<App>,
     principal: &Principal,
     request: &ApiRequest,
-) -> Result<(), ApiError> {
-    parse(app, principal, request, Micros::now())
-        .await
-        .map(drop)
+) -> Result<Vec<String>, ApiError> {
+    let parsed = parse(app, principal, request, Micros::now()).await?;
+    Ok(parsed.warnings)
+}
+
+/// The parameters of an export.
+struct ExportRequest {
+    filter: Filter,
+    format: ExportFormat,
+    warnings: Vec<String>,
 }
 
 async fn parse(
@@ -103,16 +110,23 @@ async fn parse(
     principal: &Principal,
     request: &ApiRequest,
     now: Micros,
-) -> Result<(Filter, ExportFormat), ApiError> {
+) -> Result<ExportRequest, ApiError> {
     let parameters = request.parameters.clone();
-    // a filter is compiled within the turn: a regex takes time and memory too
-    let parsed = app.gate.run(principal, move |_| {
-        query::parse_filter(&parameters, now).map_err(ApiError::from)
+    let view = app.records.of(principal).now();
+    // the filter is compiled within the turn: a regex takes time and memory too
+    let parsed = app.gate.run(principal, move |budget| {
+        let (filter, rest) = query::parse_filter(&parameters, now)?;
+        let warnings = view.warnings(&filter, budget)?;
+        Ok::<_, ApiError>((filter, rest, warnings))
     });
-    let (filter, mut rest) = parsed.await??;
+    let (filter, mut rest, warnings) = parsed.await??;
     let format = ExportFormat::parse(take_single(&mut rest, "format")?.as_deref())?;
     refuse(&rest)?;
-    Ok((filter, format))
+    Ok(ExportRequest {
+        filter,
+        format,
+        warnings,
+    })
 }
 
 /// `GET /logs/export`
@@ -122,7 +136,11 @@ pub(in crate::server) async fn export(
     request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let now = Micros::now();
-    let (filter, format) = parse(app, principal, request, now).await?;
+    let ExportRequest {
+        filter,
+        format,
+        warnings,
+    } = parse(app, principal, request, now).await?;
     let share = app.exports.take(principal.id).ok_or_else(|| {
         let message = "as many exports are running as this server allows to this client";
         ApiError::too_many("too_many_exports", message, 10)
@@ -149,6 +167,7 @@ pub(in crate::server) async fn export(
     tokio::spawn(export.run());
     let mut response = reply::streamed(format.content_type(), chunks);
     encoding.mark(&mut response);
+    respond::set_warnings(&mut response, &warnings);
     if let Some(name) = file_name(format, now) {
         reply::set(response.headers_mut(), header::CONTENT_DISPOSITION, name);
     }

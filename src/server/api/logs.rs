@@ -47,10 +47,11 @@ pub(in crate::server) async fn page(
         let highlighted = has_positions.then(|| wanted.filter.expression().clone());
         let page = view.page(wanted, budget)?;
         let lines = wire::lines(&page, highlighted.as_ref());
-        Ok((lines, page.next_cursor))
+        Ok((lines, (page.next_cursor, page.warnings)))
     });
-    // what else a page says is in headers
-    let (mut response, next) = lines.await?;
+    // the rest of a page is in headers
+    let (mut response, (next, warnings)) = lines.await?;
+    respond::set_warnings(&mut response, &warnings);
     if let Some(cursor) = next.and_then(|cursor| cursor.to_string().parse().ok()) {
         reply::set(response.headers_mut(), NEXT_CURSOR, cursor);
     }

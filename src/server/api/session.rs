@@ -46,6 +46,7 @@ pub(in crate::server) fn link(
     app: &App,
     principal: &Principal,
     request: &ApiRequest,
+    warnings: &[String],
 ) -> Result<Response, ApiError> {
     let (path, parameters) = (&request.path, &request.parameters);
     let sessions = &app.authenticator.sessions;
@@ -57,7 +58,10 @@ pub(in crate::server) fn link(
         .collect();
     let query = query.join("&");
     let address = format!("{}?{query}", path.trim_start_matches('/'));
-    let body = json!({"address": address, "expiresSeconds": given.lasts.as_secs()});
+    let mut body = json!({"address": address, "expiresSeconds": given.lasts.as_secs()});
+    if !warnings.is_empty() {
+        body["warnings"] = warnings.into();
+    }
     let mut response = reply::json(&body);
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

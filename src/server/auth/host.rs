@@ -70,7 +70,7 @@ fn host_name(value: &HeaderValue) -> Option<String> {
 const ALLOWED_HEADERS: &str = "authorization, last-event-id, x-sam-node-id";
 
 /// What a page may read beside what every page may.
-const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-next-cursor";
+const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-next-cursor, x-vmlog-warnings";
 
 /// The browser asks again after so many seconds.
 const PREFLIGHT_SECONDS: &str = "600";

@@ -31,6 +31,12 @@ impl TailStart {
     }
 }
 
+/// Whether the client of this request connects again and continues where it was.
+pub(super) fn is_resumed(request: &ApiRequest) -> bool {
+    let last = request.header(&LAST_EVENT_ID);
+    last.is_some_and(|id| !id.is_empty())
+}
+
 /// A browser that connects again sends the address of its first time and, in the header, how far it came: the header wins.
 fn start(
     parameters: &mut Vec<(String, String)>,

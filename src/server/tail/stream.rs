@@ -23,7 +23,7 @@ use crate::server::http::request::{ApiRequest, refuse};
 use crate::server::limits::shares::FairPermit;
 use crate::server::records::{ScopedRecords, ScopedView};
 use crate::server::tail::sse::{self, GapEvent, write_record};
-use crate::server::tail::start::TailStart;
+use crate::server::tail::start::{self, TailStart};
 use crate::time::Micros;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -58,11 +58,18 @@ pub(in crate::server) async fn tail(
     request: &ApiRequest,
 ) -> Result<Response, ApiError> {
     let (parameters, now) = (request.parameters.clone(), Micros::now());
-    // a filter is compiled within the turn: a regex takes time and memory too
-    let parsed = app.gate.run(principal, move |_| {
-        query::parse_filter(&parameters, now).map_err(ApiError::from)
+    let view = app.records.of(principal).now();
+    let is_resumed = start::is_resumed(request);
+    // the filter is compiled within the turn: a regex takes time and memory too
+    let parsed = app.gate.run(principal, move |budget| {
+        let (filter, rest) = query::parse_filter(&parameters, now)?;
+        let warnings = match is_resumed {
+            true => Vec::new(),
+            false => view.warnings(&filter, budget)?,
+        };
+        Ok::<_, ApiError>((filter, rest, warnings))
     });
-    let (filter, mut rest) = parsed.await??;
+    let (filter, mut rest, warnings) = parsed.await??;
     let start = TailStart::take(&mut rest, request)?;
     refuse(&rest)?;
     let share = app.tails.take(principal.id).ok_or_else(|| {
@@ -76,6 +83,7 @@ pub(in crate::server) async fn tail(
         seen: app.records.of(principal),
         until: until(app, principal),
         filter,
+        warnings,
         sender,
         is_slow: false,
         pushed: 0,
@@ -141,6 +149,8 @@ struct TailClient {
     /// When its token ends.
     until: Option<Instant>,
     filter: Filter,
+    /// Sent once, at the beginning.
+    warnings: Vec<String>,
     sender: mpsc::Sender<Result<Bytes, ApiError>>,
     /// Whether it did not read promptly since it last had everything.
     is_slow: bool,
@@ -201,6 +211,7 @@ impl TailClient {
 
     async fn try_follow(&mut self, start: TailStart) -> Result<Infallible, TailEnd> {
         let mut seen = self.begin(start).await?;
+        self.warn();
         self.flush().await?;
         loop {
             let end = self.seen.now().ids().end;
@@ -215,6 +226,15 @@ impl TailClient {
         let first = subscription.first_id().0;
         seen = self.read_store(seen, first, Pace::Any).await?;
         self.read_live(&mut subscription, seen).await
+    }
+
+    /// Sends what the client should know about its filter.
+    fn warn(&mut self) {
+        let warnings = std::mem::take(&mut self.warnings);
+        if !warnings.is_empty() {
+            let body = serde_json::json!({ "warnings": warnings });
+            sse::write_event(&mut self.chunk, "warnings", &body);
+        }
     }
 
     /// The id after which this client begins.

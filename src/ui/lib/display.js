@@ -75,7 +75,7 @@ function lineSpans(line, raw, rules) {
     column = made.column;
   }
   if (overwritten > 0) {
-    const hint = `${overwritten} earlier ${overwritten === 1 ? "state" : "states"} of this line; shown with raw text`;
+    const hint = `${overwritten} earlier ${overwritten === 1 ? "version" : "versions"} of this line. Raw text shows them.`;
     spans.push({ text: ` \u21ba${overwritten}`, kind: "overwritten", style: null, hint });
   }
   return spans;
@@ -93,14 +93,14 @@ function textSpans(text, style, rules, column) {
   for (const piece of pieces(expandTabs(text, column))) {
     column += piece.text.length;
     if (piece.hidden) {
-      spans.push({ text: piece.text, kind: "hidden", style: null, hint: "a character that cannot be seen" });
+      spans.push({ text: piece.text, kind: "hidden", style: null, hint: "an invisible character" });
       continue;
     }
     const [first = "", ...rest] = piece.text.split(MASK);
     if (first) spans.push({ text: first, kind: "", style, hint: "" });
     for (const after of rest) {
       const rule = rules.length > 0 ? ` (${[...new Set(rules)].join(", ")})` : "";
-      spans.push({ text: MASK, kind: "redacted", style: null, hint: `A secret was taken out here${rule}` });
+      spans.push({ text: MASK, kind: "redacted", style: null, hint: `A secret was redacted here${rule}` });
       if (after) spans.push({ text: after, kind: "", style, hint: "" });
     }
   }

@@ -36,13 +36,13 @@ export function ending({ success, exitCode, signal }) {
 
 /** @type {Record<string, string>} what each category is called, and where to look first */
 const CATEGORIES = {
-  dependency: "Something it needs is missing",
-  port_conflict: "The port is taken",
-  permission: "Not allowed",
-  validation: "What it was given is wrong",
-  startup_timeout: "Something did not come up in time",
-  environment: "The machine around it: disk, memory, network, files",
-  process_crash: "It was killed or crashed",
+  dependency: "A dependency is missing",
+  port_conflict: "The port is in use",
+  permission: "Permission denied",
+  validation: "Invalid input or configuration",
+  startup_timeout: "Something did not start in time",
+  environment: "Environment: disk, memory, network or files",
+  process_crash: "Killed or crashed",
 };
 
 /** @param {Run} run @returns {{label: string, hint: string} | null} */

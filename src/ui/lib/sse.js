@@ -31,7 +31,7 @@ export class EventParser {
       from = end.next;
     }
     this.#rest = whole.slice(from);
-    if (this.#rest.length > LINE_MAX) throw new Error("the server sent a line without end");
+    if (this.#rest.length > LINE_MAX) throw new Error("the server sent a line that is too long");
     return events;
   }
 

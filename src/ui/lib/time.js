@@ -7,7 +7,7 @@ export const PRESETS = [
   { label: "5m", name: "Last 5 minutes", start: "-5m" },
   { label: "1h", name: "Last hour", start: "-1h" },
   { label: "24h", name: "Last 24 hours", start: "-24h" },
-  { label: "All", name: "All that is kept", start: "" },
+  { label: "All", name: "All time", start: "" },
 ];
 
 /** @type {Record<string, number>} */
@@ -41,7 +41,7 @@ export function readTime(text, { now, utc }) {
   }
   const ms = absolute(typed, now, utc);
   if (ms === null || Number.isNaN(ms)) {
-    return { ok: false, reason: "Write a time such as 14:30, 2026-02-17 14:30, -2h, or paste a timestamp." };
+    return { ok: false, reason: "Enter a time such as 14:30, 2026-02-17 14:30, -2h, or paste a timestamp." };
   }
   const fraction = DATE.exec(typed)?.[7] ?? "";
   const iso = new Date(ms).toISOString();

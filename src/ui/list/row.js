@@ -80,7 +80,7 @@ function separator(mark, utc) {
   line.setAttribute("role", "row");
   const text = mark.kind === "day" ? longDay(mark.ms, utc)
     : mark.kind === "gap" ? `${duration(mark.ms)} of silence`
-      : `The machine started again \u00b7 ${stamp(mark.ms, utc)}`;
+      : `Machine restarted \u00b7 ${stamp(mark.ms, utc)}`;
   line.append(cell("span", "", text));
   return line;
 }
@@ -93,7 +93,7 @@ function lost(item) {
   const inner = cell("span", "lost-text", `${number(count)} ${count === 1 ? "record" : "records"} did not reach this page`);
   inner.title = `records ${from} to ${to}`;
   const holder = cell("span", "");
-  const button = element("button", "link", "Load them");
+  const button = element("button", "link", "Load");
   button.dataset.act = "lost";
   button.tabIndex = -1;
   holder.append(button);
@@ -145,8 +145,8 @@ function groupChip(item) {
   chip.tabIndex = -1;
   chip.setAttribute("aria-expanded", String(item.open));
   chip.title = repeat
-    ? `${number(item.rest.length + 1)} times in a row, the last at ${item.rest.at(-1)?.timestamp ?? ""}`
-    : `${number(item.rest.length)} lines that belong to this one`;
+    ? `${number(item.rest.length + 1)} times in a row, last at ${item.rest.at(-1)?.timestamp ?? ""}`
+    : `${number(item.rest.length)} continuation lines`;
   return chip;
 }
 
@@ -154,8 +154,8 @@ function copyButton() {
   const button = element("button", "copy");
   button.dataset.act = "copy";
   button.tabIndex = -1;
-  button.title = "Copy this line";
-  button.setAttribute("aria-label", "Copy this line");
+  button.title = "Copy line";
+  button.setAttribute("aria-label", "Copy line");
   return button;
 }
 
@@ -193,7 +193,7 @@ export function message(holder, whole, full, look, rules = []) {
     if (many) holder.append(line);
   });
   if (shown.cutChars > 0) {
-    holder.append(more(full ? `${number(shown.cutChars)} more characters: too long to show` : `show all ${size(whole.length)}`));
+    holder.append(more(full ? `${number(shown.cutChars)} more characters, too long to show` : `show all ${size(whole.length)}`));
   }
 }
 

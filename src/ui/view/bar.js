@@ -55,12 +55,12 @@ function Search() {
     <input id="search" type="search" placeholder="Search messages" aria-label="Search messages" maxlength="1000" autocomplete="off"
       autocapitalize="off" spellcheck=${false} value=${typed.value} onInput=${onInput} onKeyDown=${onKeyDown}
       aria-invalid=${Boolean(wrong)} aria-describedby=${wrong ? "search-wrong" : null} />
-    ${typed.value ? html`<button class="plain clear" aria-label="Clear the search" onClick=${() => { typed.value = ""; apply(); }}><${Icon} name="close" /></button>`
+    ${typed.value ? html`<button class="plain clear" aria-label="Clear search" onClick=${() => { typed.value = ""; apply(); }}><${Icon} name="close" /></button>`
     : html`<kbd aria-hidden="true">/</kbd>`}
-    <div class="switches" role="group" aria-label="How to search">
+    <div class="switches" role="group" aria-label="Search options">
       <${Switch} on=${caseSensitive} name="Aa" title="Match case" change=${() => refine({ caseSensitive: !caseSensitive })} />
       <${Switch} on=${regex} name=".*" title="Regular expression" change=${() => refine({ regex: !regex })} />
-      <${Switch} on=${invert} name="not" title="Show what does not match" change=${() => refine({ invert: !invert })} />
+      <${Switch} on=${invert} name="not" title="Show records that do not match" change=${() => refine({ invert: !invert })} />
     </div>
     ${wrong ? html`<p class="search-wrong" id="search-wrong" role="alert">${wrong}</p>` : null}
   </div>`;
@@ -91,7 +91,7 @@ export function Levels() {
     };
     const count = known?.[level];
     return html`<button key=${level} class=${`level-button ${level}`} aria-pressed=${levels.includes(level)}
-      title=${`${LEVEL_NAMES[level]} and above; with Shift or held down: this one on or off${count === undefined ? "" : ` (${number(count)})`}`}
+      title=${`${LEVEL_NAMES[level]} and above${count === undefined ? "" : ` (${number(count)})`}. Shift-click or press and hold: only this level on or off.`}
       onClick=${click} onPointerDown=${press} onPointerUp=${release} onPointerLeave=${release} onPointerCancel=${release}>
       <i aria-hidden="true"></i>${LEVEL_NAMES[level]}${count === undefined ? null : html`<small>${brief(count)}</small>`}
     </button>`;
@@ -102,10 +102,10 @@ export function Levels() {
 export function Conditions() {
   const { where, pid } = filter.value;
   if (where.length === 0 && !pid) return null;
-  return html`<ul class="conditions" aria-label="Conditions on fields">
+  return html`<ul class="conditions" aria-label="Field conditions">
     ${where.map((condition) => html`<li key=${condition}><code>${condition}</code>
       <button class="plain" aria-label=${`Remove ${condition}`} onClick=${() => refine({ where: where.filter((known) => known !== condition) })}><${Icon} name="close" /></button>
     </li>`)}
-    ${pid ? html`<li><code>pid=${pid}</code><button class="plain" aria-label="Remove the process" onClick=${() => refine({ pid: "" })}><${Icon} name="close" /></button></li>` : null}
+    ${pid ? html`<li><code>pid=${pid}</code><button class="plain" aria-label="Remove pid" onClick=${() => refine({ pid: "" })}><${Icon} name="close" /></button></li>` : null}
   </ul>`;
 }

@@ -31,7 +31,7 @@ export function Detail() {
       <div class="gap"></div>
       <button class="plain" title="Previous record (k)" aria-label="Previous record" onClick=${() => act.move(-1)}><${Icon} name="up" /></button>
       <button class="plain" title="Next record (j)" aria-label="Next record" onClick=${() => act.move(1)}><${Icon} name="down" /></button>
-      <button class="plain" title="Close (Esc)" aria-label="Close the record" onClick=${act.closeEntry}><${Icon} name="close" /></button>
+      <button class="plain" title="Close (Esc)" aria-label="Close record" onClick=${act.closeEntry}><${Icon} name="close" /></button>
     </header>
     <div class="detail-body" tabindex="0" role="group" aria-label="Record">
       <h2 class="offscreen">Record ${entry.id}</h2>
@@ -42,7 +42,7 @@ export function Detail() {
         <button onClick=${() => act.copyJson(entry)}><${Icon} name="copy" />JSON</button>
         <button onClick=${() => act.copyPermalink(entry)} title="Copy a link to this record (l)"><${Icon} name="link" />Link</button>
       </div>
-      <h3>In context</h3>
+      <h3>Context</h3>
       <div class="actions">
         <button onClick=${() => act.openContext(entry.id, "all")}><${Icon} name="around" />All sources</button>
         <button onClick=${() => act.openContext(entry.id, "source")}><${Icon} name="around" />This source</button>
@@ -62,7 +62,7 @@ function When({ entry }) {
     <dt>Local</dt><dd>${precise(false)}</dd>
     <dt>UTC</dt><dd>${precise(true)}</dd>
     <dt>Age</dt><dd>${ago >= 0 ? `${duration(ago)} ago` : `in ${duration(-ago)}`}</dd>
-    <dt>Id</dt><dd>${entry.id}</dd>
+    <dt>ID</dt><dd>${entry.id}</dd>
   </dl>`;
 }
 
@@ -89,9 +89,9 @@ function Message({ entry }) {
 
 /** @param {{entry: Entry}} props */
 function Fields({ entry }) {
-  if (!entry.metadata) return html`<p class="quiet">No further fields.</p>`;
+  if (!entry.metadata) return html`<p class="quiet">No other fields.</p>`;
   return html`<h3>Fields</h3><div class="fields"><${Tree} value=${maskedValue(entry.metadata)} path="" depth=${0} filterable=${true} /></div>
-    <h3>This view elsewhere</h3>
+    <h3>Copy this view as</h3>
     <div class="actions">
       <button onClick=${act.copyCurl}><${Icon} name="copy" />curl</button>
       <button onClick=${act.copyCommand}><${Icon} name="copy" />vmlog query</button>
@@ -127,7 +127,7 @@ function Node({ name, value, path, depth, filterable }) {
   const can = filterable && condition(path, value, false) !== null && text !== MASK;
   return html`<li class="leaf"><span class="key">${name}</span><span class=${`value ${text === MASK ? "redacted" : typeof value}`}>${text}</span>
     <span class="leaf-tools">
-      ${can ? html`<button class="plain" title="Only records with this value" aria-label=${`Only ${name} ${text}`} onClick=${() => act.filterBy(path, value, false)}><${Icon} name="only" /></button>
+      ${can ? html`<button class="plain" title="Only records with this value" aria-label=${`Show only ${name} ${text}`} onClick=${() => act.filterBy(path, value, false)}><${Icon} name="only" /></button>
         <button class="plain" title="Hide records with this value" aria-label=${`Hide ${name} ${text}`} onClick=${() => act.filterBy(path, value, true)}><${Icon} name="exclude" /></button>` : null}
       <button class="plain" title="Copy this value" aria-label=${`Copy ${name}`} onClick=${() => copy(text, name)}><${Icon} name="copy" /></button>
     </span></li>`;

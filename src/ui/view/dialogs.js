@@ -19,7 +19,7 @@ export function Dialogs() {
   const name = dialog.value;
   return html`
     ${name === "palette" ? html`<${Sheet} title="Command palette"><${Palette} /></${Sheet}>` : null}
-    ${name === "help" ? html`<${Sheet} title="Keys"><${Help} /></${Sheet}>` : null}
+    ${name === "help" ? html`<${Sheet} title="Keyboard shortcuts"><${Help} /></${Sheet}>` : null}
     ${name === "time" ? html`<${Sheet} title="Time range"><${Time} /></${Sheet}>` : null}
     ${name === "export" ? html`<${Sheet} title="Export"><${Export} /></${Sheet}>` : null}
     ${name === "filters" ? html`<${Sheet} title="Filters"><${Filters} /></${Sheet}>` : null}`;
@@ -60,7 +60,7 @@ function Time() {
     const context = { now: Date.now(), utc };
     const [start, end] = [readTime(from.value, context), readTime(to.value, context)];
     if (!start.ok || !end.ok) wrong.value = !start.ok ? start.reason : !end.ok ? end.reason : "";
-    else if (start.value && end.value && Date.parse(end.value) < Date.parse(start.value)) wrong.value = "The end is before the start.";
+    else if (start.value && end.value && Date.parse(end.value) < Date.parse(start.value)) wrong.value = "End is before start.";
     else {
       refine({ start: start.value, end: end.value });
       close();
@@ -70,9 +70,9 @@ function Time() {
     <input type="text" value=${value.value} placeholder=${hint} autocomplete="off" spellcheck=${false} aria-describedby=${wrong.value ? "time-wrong" : "time-hint"}
       onInput=${(/** @type {Event} */ event) => { value.value = /** @type {HTMLInputElement} */ (event.target).value; }} /></label>`;
   return html`<form onSubmit=${apply}>
-    ${field("From", from, "the oldest record")}
+    ${field("From", from, "oldest record")}
     ${field("To", to, "now")}
-    <p class="hint" id="time-hint">14:30, 2026-02-17 14:30, -2h, 3 days ago, or a pasted timestamp. Times without a zone are ${utc ? "UTC" : "local"}.</p>
+    <p class="hint" id="time-hint">Examples: 14:30, 2026-02-17 14:30, -2h, 3 days ago, or a pasted timestamp. Times without a zone are ${utc ? "UTC" : "local"}.</p>
     ${wrong.value ? html`<p class="wrong" role="alert" id="time-wrong">${wrong.value}</p>` : null}
     <div class="actions end">
       <div class="switches" role="group" aria-label="Time zone">
@@ -80,8 +80,8 @@ function Time() {
         <button type="button" aria-pressed=${utc} onClick=${() => prefer({ utc: true })}>UTC</button>
       </div>
       <div class="gap"></div>
-      <button type="button" onClick=${() => { refine({ start: "", end: "" }); close(); }}>All</button>
-      <button class="primary" type="submit">Show</button>
+      <button type="button" onClick=${() => { refine({ start: "", end: "" }); close(); }}>All time</button>
+      <button class="primary" type="submit">Apply</button>
     </div>
   </form>`;
 }
@@ -98,16 +98,16 @@ function Filters() {
       <button onClick=${() => { dialog.value = "time"; }}>Custom</button>
     </div>
     <${Sources} />
-    <div class="actions end sticky"><button onClick=${act.clearFilter}>Clear</button><button class="primary" onClick=${close}>Show ${totals.value ? number(totals.value.total) : ""} records</button></div>
+    <div class="actions end sticky"><button onClick=${act.clearFilter}>Clear filters</button><button class="primary" onClick=${close}>Show ${totals.value ? number(totals.value.total) : ""} records</button></div>
   </div>`;
 }
 
 // ---- export
 
 const FORMATS = [
-  { format: "log", name: "Text", what: "One line a record, to read and to grep" },
-  { format: "jsonl", name: "JSON lines", what: "Everything, with all fields" },
-  { format: "csv", name: "CSV", what: "For a spreadsheet" },
+  { format: "log", name: "Text", what: "One line per record, for reading and grep" },
+  { format: "jsonl", name: "JSON lines", what: "All fields" },
+  { format: "csv", name: "CSV", what: "For spreadsheets" },
 ];
 
 /** A download carries no header, so the session gets it an address of its own. @param {MouseEvent} event @param {import("../lib/filter.js").Parameters} parameters */
@@ -117,9 +117,11 @@ async function download(event, parameters) {
   event.preventDefault();
   try {
     const link = document.createElement("a");
-    link.href = await exportAddress(parameters);
+    const { address: href, warnings } = await exportAddress(parameters);
+    link.href = href;
     link.download = "";
     link.click();
+    if (warnings.length > 0) say(warnings.join(". "), { bad: true });
   } catch (error) {
     say(error instanceof Error ? error.message : String(error), { bad: true });
   }
@@ -134,10 +136,10 @@ function Export() {
     <ul class="formats">${FORMATS.map(({ format, name, what }) => html`<li key=${format}>
       <a href=${address("logs/export", [...parameters, ["format", format]])} download
         onClick=${(/** @type {MouseEvent} */ event) => download(event, [...parameters, ["format", format]])}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>
-    <h3>The same elsewhere</h3>
+    <h3>Use elsewhere</h3>
     <${Copyable} label="Link to this view" text=${location.href} copy=${act.copyView} />
-    <${Copyable} label="With curl" text=${web} copy=${act.copyCurl} />
-    <${Copyable} label="With vmlog" text=${commandLine(filter.value, new URL(".", location.href).href)} copy=${act.copyCommand} />`;
+    <${Copyable} label="curl" text=${web} copy=${act.copyCurl} />
+    <${Copyable} label="vmlog" text=${commandLine(filter.value, new URL(".", location.href).href)} copy=${act.copyCommand} />`;
 }
 
 /** @param {{label: string, text: string, copy: () => void}} props */
@@ -148,16 +150,16 @@ const Copyable = ({ label, text, copy }) => html`<div class="copyable"><span>${l
 
 /** @type {[string, [string, string][]][]} */
 const KEYS = [
-  ["Move", [["j k", "next, previous record"], ["g G", "oldest, newest"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
-    ["n N", "next, previous match"], ["[ ]", "as much time earlier, later"], ["Space", "a page on; in Live: pause"], ["Enter", "open the record; unfold it"], ["Esc", "close, go back"]]],
-  ["Find", [["/", "search all records"], ["Ctrl F", "find in the list; twice: the browser's own"], ["a", "what surrounds the record"], ["Ctrl K", "anything by its name"]]],
-  ["Take", [["Shift \u2191\u2193", "choose rows; also Shift-click"], ["Ctrl A", "choose all that are loaded"], ["c", "copy the line, or the rows"], ["l", "copy a link to the record"], ["x", "export"]]],
-  ["Views", [["t", "Live or Browse"], ["z", "wrap long lines"], ["?", "this help"]]],
+  ["Navigate", [["j k", "next, previous record"], ["g G", "oldest, newest"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
+    ["n N", "next, previous match"], ["[ ]", "earlier, later time range"], ["Space", "next page; in Live: pause"], ["Enter", "open or expand the record"], ["Esc", "close, go back"]]],
+  ["Find", [["/", "search all records"], ["Ctrl F", "find in list; press twice for the browser's own find"], ["a", "show surrounding records"], ["Ctrl K", "command palette"]]],
+  ["Select and copy", [["Shift \u2191\u2193", "select rows (or Shift-click)"], ["Ctrl A", "select all loaded rows"], ["c", "copy the line or the selected rows"], ["l", "copy a link to the record"], ["x", "export"]]],
+  ["Views", [["t", "switch between Live and Browse"], ["z", "wrap long lines"], ["?", "show this help"]]],
 ];
 
 function Help() {
   return html`<div class="keys">${KEYS.map(([title, keys]) => html`<section key=${title}><h3>${title}</h3><dl>${keys.map(([key, what]) =>
     html`<div key=${key}><dt>${key.split(" ").map((one) => html`<kbd>${one}</kbd>`)}</dt><dd>${what}</dd></div>`)}</dl></section>`)}</div>
-    <p class="hint">Shift-click a level for that one alone. Alt-click a source for only it. Drag over the histogram to zoom. ${route.value.tab === "live" ? "Scrolling up pauses Live." : ""}</p>
+    <p class="hint">Shift-click a level to turn only that level on or off. Alt-click a source to show only that source. Drag across the histogram to zoom. ${route.value.tab === "live" ? "Scroll up to pause Live." : ""}</p>
     ${hasSession() ? html`<div class="actions end"><button onClick=${() => { close(); signOut(); }}>Sign out</button></div>` : null}`;
 }

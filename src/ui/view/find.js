@@ -24,7 +24,7 @@ export function Find() {
     if (!open || !text) return undefined;
     const timer = setTimeout(() => {
       const { found, at } = act.countMatches();
-      note.value = found === 0 ? "not in the rows loaded" : `${at ? `${number(at)} of ` : ""}${count(found, "row")}`;
+      note.value = found === 0 ? "no match in loaded rows" : `${at ? `${number(at)} of ` : ""}${count(found, "row")}`;
     }, COUNT_MS);
     return () => clearTimeout(timer);
   }, [open, text, record, loaded]);
@@ -36,9 +36,9 @@ export function Find() {
     event.preventDefault();
     event.stopPropagation();
   };
-  return html`<div class="find" role="search" aria-label="Find in the list">
+  return html`<div class="find" role="search" aria-label="Find in list">
     <${Icon} name="search" />
-    <input ref=${input} type="text" value=${text} placeholder="Find in the list" aria-label="Find in the list" autocomplete="off" spellcheck=${false}
+    <input ref=${input} type="text" value=${text} placeholder="Find in list" aria-label="Find in list" autocomplete="off" spellcheck=${false}
       onInput=${(/** @type {Event} */ event) => { find.value = { ...find.peek(), text: /** @type {HTMLInputElement} */ (event.target).value }; }} onKeyDown=${keys} />
     <span class="quiet" role="status">${note.value}</span>
     <button class="plain" aria-label="Previous match" title="Shift Enter" onClick=${() => act.moveToMatch(-1)}><${Icon} name="up" /></button>

@@ -53,7 +53,7 @@ function Bars({ data }) {
   };
   const leave = () => { hover.value = null; };
   const keys = (/** @type {KeyboardEvent} */ event) => zoomByKey(event, data);
-  return html`<div class="bars" ref=${box} role="slider" tabindex="0" aria-label="Records over time. Plus zooms in, minus out, arrows move."
+  return html`<div class="bars" ref=${box} role="slider" tabindex="0" aria-label="Records over time. Plus zooms in, minus zooms out, arrow keys move."
       aria-valuetext=${inWords(data, utc)} aria-valuenow=${data.startMs} aria-valuemin=${0}  aria-valuemax=${data.endMs}
       onPointerDown=${down} onPointerMove=${moveTo} onPointerUp=${up} onPointerCancel=${() => { drag.value = null; }} onPointerLeave=${leave} onKeyDown=${keys}>
     <${Columns} data=${data} />
@@ -106,7 +106,7 @@ function Hover({ data, at }) {
   if (!bucket) return null;
   const said = LEVELS.filter((level) => bucket.counts[level] > 0).map((level) => `${number(bucket.counts[level])} ${level}`);
   return html`<span class=${`hover ${at > 0.7 ? "left" : ""}`} style=${{ left: `${((index + 0.5) / data.buckets.length) * 100}%` }}>
-    <b>${stamp(bucket.ms, preferences.value.utc)}</b> ${said.join(" \u00b7 ") || "nothing"}</span>`;
+    <b>${stamp(bucket.ms, preferences.value.utc)}</b> ${said.join(" \u00b7 ") || "no records"}</span>`;
 }
 
 /**

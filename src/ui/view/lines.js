@@ -23,7 +23,7 @@ export function LastLines({ run, most }) {
   }, [run.id, run.lastId]);
   const known = lines.value ?? Array.from({ length: most }, () => ({ text: "", skipped: false }));
   if (known.length === 0) return null;
-  return html`<div class="last-lines" tabindex="0" role="group" aria-label="What it said last">${known.map((line, at) => html`<${Line} key=${at} ...${line} />`)}</div>`;
+  return html`<div class="last-lines" tabindex="0" role="group" aria-label="Last lines of output">${known.map((line, at) => html`<${Line} key=${at} ...${line} />`)}</div>`;
 }
 
 /** @param {{text: string, skipped: boolean}} props */

@@ -29,24 +29,24 @@ function commands() {
     ["Warnings and errors", "Level", () => refine({ levels: ["warn", "error"] })],
     ["All levels", "Level", () => refine({ levels: EVERYTHING.levels })],
     ...PRESETS.map(({ name, start }) => /** @type {[string, string, () => void]} */ ([name, "Time", () => refine({ start, end: "" })])),
-    ["Another range of time", "Time", () => { dialog.value = "time"; }],
-    ["Earliest", "Go", act.toOldest],
+    ["Custom time range", "Time", () => { dialog.value = "time"; }],
+    ["Oldest", "Go", act.toOldest],
     ["Newest", "Go", act.toNewest],
     ["Next error", "Go", () => { act.moveToLevel(1, "error"); }],
     ["Previous error", "Go", () => { act.moveToLevel(-1, "error"); }],
     ...(counts.value ?? []).map(({ name }) => /** @type {[string, string, () => void]} */ ([`Only ${name}`, "Source", () => refine({ sources: [name] })])),
     ["All sources", "Source", () => refine({ sources: [] })],
-    ["Clear the filter", "Filter", act.clearFilter],
-    ["Export", "Take", () => { dialog.value = "export"; }],
-    ["Copy a link to this view", "Take", act.copyView],
-    [wrap ? "Do not wrap lines" : "Wrap long lines", "Look", act.toggleWrap],
-    [raw ? "Readable text" : "Raw text", "Look", () => prefer({ raw: !raw })],
-    [utc ? "Local times" : "UTC times", "Look", () => prefer({ utc: !utc })],
-    ["Light", "Look", () => prefer({ theme: "light" })],
-    ["Dark", "Look", () => prefer({ theme: "dark" })],
-    ["Colours as the system has them", "Look", () => prefer({ theme: "auto" })],
+    ["Clear filters", "Filter", act.clearFilter],
+    ["Export", "Action", () => { dialog.value = "export"; }],
+    ["Copy link to this view", "Action", act.copyView],
+    [wrap ? "Do not wrap lines" : "Wrap long lines", "Display", act.toggleWrap],
+    [raw ? "Formatted text" : "Raw text", "Display", () => prefer({ raw: !raw })],
+    [utc ? "Local times" : "UTC times", "Display", () => prefer({ utc: !utc })],
+    ["Light theme", "Display", () => prefer({ theme: "light" })],
+    ["Dark theme", "Display", () => prefer({ theme: "dark" })],
+    ["System theme", "Display", () => prefer({ theme: "auto" })],
     ...(hasSession() ? /** @type {[string, string, () => void][]} */ ([["Sign out", "Access", () => { signOut(); }]]) : []),
-    ["Keys and help", "Help", () => { dialog.value = "help"; }],
+    ["Keyboard shortcuts", "Help", () => { dialog.value = "help"; }],
   ];
   return all.map(([name, kind, run]) => ({ name, kind, run }));
 }
@@ -73,8 +73,8 @@ export function Palette() {
     <input type="text" autofocus=${true} role="combobox" aria-label="Command palette" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list"
       aria-activedescendant=${found.length > 0 ? `palette-${chosen}` : null} placeholder="Type a command or a source" autocomplete="off" spellcheck=${false} value=${typed.value}
       onInput=${(/** @type {Event} */ event) => { typed.value = /** @type {HTMLInputElement} */ (event.target).value; at.value = 0; }} onKeyDown=${keys} />
-    <ul id="palette-list" role="listbox" aria-label="What the page can do">${found.map((command, index) => html`<li key=${command.kind + command.name} id=${`palette-${index}`} role="option"
+    <ul id="palette-list" role="listbox" aria-label="Commands">${found.map((command, index) => html`<li key=${command.kind + command.name} id=${`palette-${index}`} role="option"
       aria-selected=${index === chosen} onClick=${() => take(command)}><span>${command.name}</span><small>${command.kind}</small></li>`)}</ul>
-    ${found.length === 0 ? html`<p class="quiet">Nothing of that name</p>` : null}
+    ${found.length === 0 ? html`<p class="quiet">No matching command</p>` : null}
   </div>`;
 }

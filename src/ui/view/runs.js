@@ -35,13 +35,13 @@ export function Runs() {
   return html`<section class="runs" aria-label="Runs">
     <header class="runs-head">
       <h2>Captured commands</h2>
-      <div class="switches" role="group" aria-label="Which runs">${CHOICES.map(([value, name]) =>
+      <div class="switches" role="group" aria-label="Filter runs">${CHOICES.map(([value, name]) =>
     html`<button key=${name} aria-pressed=${success === value} onClick=${() => go({ success: value }, { replace: true })}>${name}</button>`)}</div>
-      ${sources.length > 0 ? html`<button class="link" onClick=${() => refine({ sources: [] })}>Of all sources</button>` : null}
+      ${sources.length > 0 ? html`<button class="link" onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
     </header>
     ${error ? html`<${Problem} error=${error} />` : list === null ? html`<p class="quiet pad">Loading\u2026</p>` : list.length === 0 ? html`<${NoRuns} />` : html`<div class="runs-body">
       <${Days} list=${list} />
-      ${more ? html`<p class="pad"><button onClick=${moreRuns} disabled=${loading}>Show older</button></p>` : html`<p class="quiet pad">The oldest that is kept</p>`}
+      ${more ? html`<p class="pad"><button onClick=${moreRuns} disabled=${loading}>Load older runs</button></p>` : html`<p class="quiet pad">Oldest stored run</p>`}
     </div>`}
   </section>`;
 }
@@ -98,8 +98,8 @@ function Tally({ run: one }) {
 }
 
 /** @param {{error: import("../api.js").ApiError}} props */
-const Problem = ({ error }) => html`<div class="notice inline" role="alert"><${Icon} name="warn" /><h2>${error.status === 404 ? "Not here" : error.status === 0 ? "The server does not answer" : "That did not work"}</h2>
-  <p>${error.status === 404 ? "This server does not know the run. It may be older than what is kept." : error.message}</p>
+const Problem = ({ error }) => html`<div class="notice inline" role="alert"><${Icon} name="warn" /><h2>${error.status === 404 ? "Run not found" : error.status === 0 ? "Can't reach vmlog" : "Something went wrong"}</h2>
+  <p>${error.status === 404 ? "The run does not exist, or its records have been deleted." : error.message}</p>
   <div class="actions"><button class="primary" onClick=${() => { go({ run: "" }); loadRuns(); }}>${error.status === 404 ? "All runs" : "Try again"}</button></div></div>`;
 
 const EXAMPLE = "vmlog exec --source devcontainer:ws --name postCreateCommand -- npm ci";
@@ -108,12 +108,12 @@ function NoRuns() {
   const { success } = route.value;
   const narrowed = success !== "" || filter.value.sources.length > 0;
   if (narrowed) {
-    return html`<div class="notice inline"><h2>${success === "false" ? "None failed" : "No such runs"}</h2>
-      <p>${filter.value.sources.length > 0 ? "Only the runs of the chosen sources are listed." : "All that is kept was looked at."}</p>
+    return html`<div class="notice inline"><h2>${success === "false" ? "No failed runs" : "No matching runs"}</h2>
+      <p>${filter.value.sources.length > 0 ? "Only runs of the selected sources are shown." : "Searched all stored runs."}</p>
       <div class="actions"><button class="primary" onClick=${() => { go({ success: "", filter: { ...filter.peek(), sources: EVERYTHING.sources } }); }}>Show all runs</button></div></div>`;
   }
   return html`<div class="notice inline"><h2>No commands captured yet</h2>
-    <p>Run a command under vmlog, and its output, its end and why it failed stand here:</p>
+    <p>Run a command with vmlog exec to see its output here, and why it failed:</p>
     <div class="copyable wide"><code tabindex="0" role="group" aria-label="Example">${EXAMPLE}</code><button class="plain" aria-label="Copy the example" onClick=${() => copy(EXAMPLE, "Example")}><${Icon} name="copy" /></button></div></div>`;
 }
 
@@ -143,17 +143,17 @@ export function RunHead() {
     <div class="run-top">${back}
       <div class="actions">
         ${running ? html`<button onClick=${() => go({ tab: "live", run: "", filter: inFilter(one), record: 0, at: 0 })}><${Icon} name="play" />Follow</button>` : null}
-        <button onClick=${() => go({ tab: "browse", run: "", filter: inFilter(one), record: 0, at: 0 })} title="Its records, to search and to filter"><${Icon} name="filter" />In Browse</button>
+        <button onClick=${() => go({ tab: "browse", run: "", filter: inFilter(one), record: 0, at: 0 })} title="Search and filter its records"><${Icon} name="filter" />Open in Browse</button>
         <button onClick=${act.copyView}><${Icon} name="link" />Link</button>
       </div></div>
     <h2><${Mark} of=${what} />${titleOf(one)} <${Ending} run=${one} /></h2>
-    <p class="run-facts"><span class=${`hue-${hueOf(one.source)}`}>${one.source}</span><span>${stamp(Date.parse(one.start), utc)}</span><span>${running ? "for" : "took"} ${took(one, now.value)}</span>
+    <p class="run-facts"><span class=${`hue-${hueOf(one.source)}`}>${one.source}</span><span>${stamp(Date.parse(one.start), utc)}</span><span>${running ? "running for" : "took"} ${took(one, now.value)}</span>
       <span>${count(lines, "record")}${one.counts.error ? `, ${count(one.counts.error, "error")}` : ""}</span></p>
     <p class="run-command"><code tabindex="0" role="group" aria-label="Command">${masked(one.command).text}</code><button class="plain" aria-label="Copy the command" onClick=${() => copy(masked(one.command).text, "Command")}><${Icon} name="copy" /></button></p>
     ${what === "failed" ? html`<${LastLines} run=${one} most=${3} />` : null}
-    <div class="switches" role="group" aria-label="Which lines">
-      <button aria-pressed=${route.value.scope === "source"} onClick=${() => scope("source")}>Its own lines</button>
-      <button aria-pressed=${route.value.scope === "all"} onClick=${() => scope("all")}>With all sources</button>
+    <div class="switches" role="group" aria-label="Which records">
+      <button aria-pressed=${route.value.scope === "source"} onClick=${() => scope("source")}>This run</button>
+      <button aria-pressed=${route.value.scope === "all"} onClick=${() => scope("all")}>All sources</button>
     </div>
   </header>`;
 }

@@ -9,11 +9,11 @@ import { html, Icon } from "./html.js";
 export function Selection() {
   const rows = useComputed(() => (route.value.select && (browse.value.loaded || live.value.loaded) ? selected().length : 0));
   if (!route.value.select || rows.value === 0) return null;
-  return html`<div class="selection" role="toolbar" aria-label="The chosen rows">
+  return html`<div class="selection" role="toolbar" aria-label="Selected rows">
     <b role="status">${count(rows.value, "line")}</b>
-    <button title="Copy them (c)" onClick=${copySelected}><${Icon} name="copy" />Copy</button>
-    <button title="Save them as a file" onClick=${saveSelected}><${Icon} name="download" />Save</button>
-    <button title="Copy a link that shows them" onClick=${copySelectedLink}><${Icon} name="link" />Link</button>
-    <button class="plain" title="Let go (Esc)" aria-label="Let go of the chosen rows" onClick=${clearSelection}><${Icon} name="close" /></button>
+    <button title="Copy (c)" onClick=${copySelected}><${Icon} name="copy" />Copy</button>
+    <button title="Save as file" onClick=${saveSelected}><${Icon} name="download" />Save</button>
+    <button title="Copy link to these rows" onClick=${copySelectedLink}><${Icon} name="link" />Link</button>
+    <button class="plain" title="Clear selection (Esc)" aria-label="Clear selection" onClick=${clearSelection}><${Icon} name="close" /></button>
   </div>`;
 }

@@ -14,19 +14,19 @@ export function Sources() {
   return html`<div class="sources">
     <h2>Sources ${chosen ? html`<button class="link" onClick=${() => refine({ sources: [] })}>Show all</button>` : null}</h2>
     ${counts.value === null ? html`<p class="quiet">\u2026</p>` : null}
-    ${counts.value?.length === 0 ? html`<p class="quiet">None yet</p>` : null}
+    ${counts.value?.length === 0 ? html`<p class="quiet">No sources yet</p>` : null}
     ${groups.map((group) => html`<section key=${group.kind}>
       <h3>${group.prefix && group.sources.length > 1 ? html`<${GroupName} group=${group} />` : group.title}</h3>
       <ul>${group.sources.map((source) => html`<${Source} key=${source.name} source=${source} />`)}</ul>
     </section>`)}
-    ${unlisted.value ? html`<p class="quiet">The first ${number(counts.value?.length ?? 0)} sources by name. Search, or filter by a prefix, to see records of the others.</p>` : null}
+    ${unlisted.value ? html`<p class="quiet">Showing the first ${number(counts.value?.length ?? 0)} sources by name. Search, or filter by prefix, to see records of the others.</p>` : null}
   </div>`;
 }
 
 /** @param {{group: import("../lib/sources.js").SourceGroup}} props */
 function GroupName({ group }) {
   const on = filter.value.sources.includes(group.prefix);
-  return html`<button aria-pressed=${on} title=${`All of ${group.prefix}, also those to come`} onClick=${() => refine(toggleSource(filter.peek(), group.prefix))}>
+  return html`<button aria-pressed=${on} title=${`All sources that start with ${group.prefix}, including new ones`} onClick=${() => refine(toggleSource(filter.peek(), group.prefix))}>
     ${group.title}</button>`;
 }
 
@@ -40,7 +40,7 @@ function Source({ source }) {
     else refine(toggleSource(filter.peek(), name));
   };
   return html`<li class=${`source-line ${shown ? "" : "off"} ${state}`}>
-    <button class="source-name" aria-pressed=${state === "only"} title=${`${source.label}: ${number(count)} records. Alt-click: only this one.`} onClick=${click}>
+    <button class="source-name" aria-pressed=${state === "only"} title=${`${source.label}: ${number(count)} records. Alt-click: show only this source.`} onClick=${click}>
       <i class=${`swatch hue-${hueOf(name)}`} aria-hidden="true"></i><span>${shortName(name)}</span><small>${brief(count)}</small>
     </button>
     <button class="plain exclude" aria-pressed=${state === "excluded"} title=${state === "excluded" ? "Show again" : "Hide this source"}

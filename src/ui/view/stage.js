@@ -44,9 +44,9 @@ function ContextBanner() {
   if (!context) return null;
   const other = scope === "all" ? "source" : "all";
   return html`<div class="banner context" role="status">
-    <button class="link" onClick=${act.leaveContext}><${Icon} name="back" />Back to the filtered list</button>
-    <span>Around record ${context}, ${scope === "all" ? "all sources" : "its source alone"}</span>
-    <button class="link" onClick=${() => act.openContext(context, /** @type {"all" | "source"} */ (other))}>${other === "all" ? "All sources" : "This source alone"}</button>
+    <button class="link" onClick=${act.leaveContext}><${Icon} name="back" />Back to filtered list</button>
+    <span>Records around ${context}: ${scope === "all" ? "all sources" : "only its source"}</span>
+    <button class="link" onClick=${() => act.openContext(context, /** @type {"all" | "source"} */ (other))}>${other === "all" ? "All sources" : "Only this source"}</button>
   </div>`;
 }
 
@@ -58,7 +58,7 @@ function BrowseOver() {
     ${!error && loaded === 0 && loading === "" ? html`<${Empty} />` : null}
     ${loaded > 0 && (!atEnd || fresh > 0 || !end) ? html`<div class="pills">
       ${fresh > 0 && end ? html`<button class="pill accent" onClick=${() => act.parts.browse.loadFresh()}><${Icon} name="down" />${fresh >= 100 ? "100+" : fresh} new</button>`
-    : html`<button class="pill" title="To the newest (G)" onClick=${act.toNewest}><${Icon} name="down" />Newest</button>`}
+    : html`<button class="pill" title="Jump to newest (G)" onClick=${act.toNewest}><${Icon} name="down" />Newest</button>`}
     </div>` : null}`;
 }
 
@@ -83,13 +83,13 @@ function Broken() {
   const error = browse.value.error;
   if (!error) return null;
   if (error.status === 400) {
-    return html`<div class="notice" role="alert"><h2>This filter cannot be used</h2><p>${error.message}</p>
-      <div class="actions"><button class="primary" onClick=${act.clearFilter}>Clear the filter</button></div></div>`;
+    return html`<div class="notice" role="alert"><h2>Invalid filter</h2><p>${error.message}</p>
+      <div class="actions"><button class="primary" onClick=${act.clearFilter}>Clear filters</button></div></div>`;
   }
-  const title = error.status === 0 ? "The server does not answer" : error.status === 401 ? "Not signed in"
-    : error.status === 503 ? "The log cannot be read now" : "That did not work";
-  const hint = error.status === 0 ? "vmlog may be starting again, or the network is away. What you typed is kept."
-    : error.status === 401 ? "Open the address with its token, as vmlog prints it when it starts." : error.message;
+  const title = error.status === 0 ? "Can't reach vmlog" : error.status === 401 ? "Not signed in"
+    : error.status === 503 ? "Can't read records right now" : "Something went wrong";
+  const hint = error.status === 0 ? "vmlog may be restarting, or the network may be down. Your filters are kept."
+    : error.status === 401 ? "Open the address with the token that vmlog prints when it starts." : error.message;
   return html`<div class="notice" role="alert"><${Icon} name="warn" /><h2>${title}</h2><p>${hint}</p>
     <div class="actions"><button class="primary" onClick=${() => act.reload()}>Try again</button></div></div>`;
 }
@@ -98,25 +98,25 @@ function Empty() {
   const { filter: chosen } = route.value;
   const hidden = hiddenCounts();
   if (hidden.total > 0 && !route.value.run) {
-    return html`<div class="notice"><h2>${count(hidden.total, "record")} ${hidden.total === 1 ? "is" : "are"} hidden</h2>
-      <p>${hidden.total === 1 ? "It matches" : "They match"} everything else, but ${hidden.why}.</p>
+    return html`<div class="notice"><h2>${count(hidden.total, "record")} hidden</h2>
+      <p>${hidden.why}</p>
       <div class="actions">
         ${hidden.levels.map(({ level, n }) => html`<button key=${level} onClick=${() => refine({ levels: LEVELS.filter((name) => name === level || chosen.levels.includes(name)) })}>Show ${number(n)} ${level}</button>`)}
         ${hidden.bySource > 0 ? html`<button onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
-        <button class="primary" onClick=${() => refine({ sources: [], levels: EVERYTHING.levels })}>Show them all</button>
+        <button class="primary" onClick=${() => refine({ sources: [], levels: EVERYTHING.levels })}>Show all</button>
       </div></div>`;
   }
-  if (route.value.run) return html`<div class="notice"><h2>No lines</h2><p>It wrote nothing, or its lines are no longer kept.</p></div>`;
+  if (route.value.run) return html`<div class="notice"><h2>No records</h2><p>The command printed nothing, or its records have been deleted.</p></div>`;
   if (isEverything(chosen)) return html`<${NothingYet} />`;
   const range = chosen.start || chosen.end;
-  return html`<div class="notice"><h2>${chosen.search ? html`Nothing ${chosen.invert ? "but" : "matches"} <q>${chosen.search}</q>` : "No records"}</h2>
+  return html`<div class="notice"><h2>${chosen.search ? html`${chosen.invert ? "Every record matches" : "Nothing matches"} <q>${chosen.search}</q>` : "No records"}</h2>
     ${browse.value.warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`)}
-    <p>${range ? `Range: ${rangeLabel(chosen.start, chosen.end, preferences.value.utc)}.` : "All that is kept was looked at."}</p>
+    <p>${range ? `Range: ${rangeLabel(chosen.start, chosen.end, preferences.value.utc)}.` : "Searched all records."}</p>
     <div class="actions">
-      ${range ? html`<button class="primary" onClick=${() => refine({ start: "", end: "" })}>Look at all times</button>` : null}
-      ${chosen.search ? html`<button onClick=${() => refine({ search: "" })}>Clear the search</button>` : null}
-      ${chosen.where.length > 0 || chosen.pid ? html`<button onClick=${() => refine({ where: [], pid: "" })}>Drop the conditions</button>` : null}
-      <button onClick=${act.clearFilter}>Clear everything</button>
+      ${range ? html`<button class="primary" onClick=${() => refine({ start: "", end: "" })}>Search all time</button>` : null}
+      ${chosen.search ? html`<button onClick=${() => refine({ search: "" })}>Clear search</button>` : null}
+      ${chosen.where.length > 0 || chosen.pid ? html`<button onClick=${() => refine({ where: [], pid: "" })}>Remove conditions</button>` : null}
+      <button onClick=${act.clearFilter}>Clear all filters</button>
     </div></div>`;
 }
 
@@ -135,7 +135,7 @@ function hiddenCounts() {
   }
   const levels = LEVELS.map((level) => ({ level, n: byLevel[level] })).filter(({ n }) => n > 0);
   const hiddenByLevel = levels.reduce((sum, { n }) => sum + n, 0);
-  const why = hiddenByLevel > 0 && bySource > 0 ? "their level or source is not shown" : hiddenByLevel > 0 ? "their level is not shown" : "their source is not shown";
+  const why = hiddenByLevel > 0 && bySource > 0 ? "Hidden by the level and source filters." : hiddenByLevel > 0 ? "Hidden by the level filter." : "Hidden by the source filter.";
   return { total: hiddenByLevel + bySource, bySource, levels, why };
 }
 
@@ -151,25 +151,26 @@ function NothingYet() {
       }).catch(() => {});
   }, []);
   return html`<div class="notice"><h2>No records yet</h2>
-    <p>vmlog is up and waits for its sources: the journal, files and captured commands.</p>
+    <p>vmlog is running and waiting for records from the journal, files and captured commands.</p>
     ${collectors.value.length > 0 ? html`<ul class="collectors">${collectors.value.map((one) => html`<li key=${one.name}><b>${one.name}</b> ${one.message ?? one.state}</li>`)}</ul>` : null}
-    <div class="actions"><button class="primary" onClick=${() => act.reload()}>Look again</button><button onClick=${act.toggleLive}>Wait in Live</button></div></div>`;
+    <div class="actions"><button class="primary" onClick=${() => act.reload()}>Refresh</button><button onClick=${act.toggleLive}>Watch in Live</button></div></div>`;
 }
 
 // ---- Live
 
 function LiveBar() {
-  const { connection, reason, retryAt, paused, waiting, missed, rate } = live.value;
+  const { connection, reason, retryAt, paused, waiting, missed, rate, loaded, warnings } = live.value;
   const connected = connection === "open";
   return html`<div class=${`banner live-bar ${connected ? (paused ? "paused" : "open") : "broken"}`}>
     <span class="live-state" role="status"><i class=${`dot ${connected && !paused ? "on" : ""}`} aria-hidden="true"></i>
       ${connected ? (paused ? html`<span><b>Paused</b>${waiting > 0 ? `: ${number(waiting)} new` : ""}</span>` : html`<b>Live</b>`) : html`<${Connection} connection=${connection} reason=${reason} retryAt=${retryAt} />`}
     </span>
-    ${missed > 0 ? html`<span class="quiet">${number(missed)} of them beyond what is kept here</span>` : null}
+    ${missed > 0 ? html`<span class="quiet">${number(missed)} not loaded</span>` : null}
     ${connected && rate > 0 ? html`<span class="rate">${number(rate)}/s</span>` : null}
-    ${rate > 500 && !paused ? html`<span class="quiet wide">Too fast to read: pause, or narrow the filter</span>` : null}
+    ${rate > 500 && !paused ? html`<span class="quiet wide">Too fast to read. Pause or narrow the filter.</span>` : null}
+    ${loaded > 0 ? warnings.map((warning) => html`<span class="quiet" key=${warning}>${warning}</span>`) : null}
     <div class="gap"></div>
-    ${connection === "waiting" || connection === "stopped" ? html`<button onClick=${() => act.parts.live.retry()}>Try now</button>` : null}
+    ${connection === "waiting" || connection === "stopped" ? html`<button onClick=${() => act.parts.live.retry()}>Retry now</button>` : null}
     <button onClick=${act.pauseOrResume} title="Space"><${Icon} name=${paused ? "play" : "pause"} />${paused ? "Resume" : "Pause"}</button>
   </div>`;
 }
@@ -189,11 +190,11 @@ function Connection({ connection, reason, retryAt }) {
 }
 
 function LiveOver() {
-  const { paused, waiting, connection, loaded } = live.value;
+  const { paused, waiting, connection, loaded, warnings } = live.value;
   return html`
     ${paused ? html`<div class="pills"><button class="pill accent" title="End" onClick=${act.toNewest}><${Icon} name="down" />${waiting > 0 ? `${number(waiting)} new` : "Jump to latest"}</button></div>` : null}
-    ${loaded === 0 && connection === "open" ? html`<div class="notice"><h2>Waiting for records</h2><p>${isEverything(filter.value) ? "The connection stands; nothing has been logged yet." : "The connection stands; nothing has matched the filter yet."}</p>
-      ${isEverything(filter.value) ? null : html`<div class="actions"><button onClick=${act.clearFilter}>Clear the filter</button></div>`}</div>` : null}`;
+    ${loaded === 0 && connection === "open" ? html`<div class="notice"><h2>Waiting for records</h2>${warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`)}<p>${isEverything(filter.value) ? "Connected. No records have arrived yet." : "Connected. No records have matched the filter yet."}</p>
+      ${isEverything(filter.value) ? null : html`<div class="actions"><button onClick=${act.clearFilter}>Clear filters</button></div>`}</div>` : null}`;
 }
 
 // ---- the line below
@@ -210,10 +211,10 @@ export function Status() {
     <span>${tab === "live" ? `${number(live.value.loaded)} shown` : html`<${Matching} />`}</span>
     ${tab !== "live" ? html`<span class="seen">${shown}</span>` : null}
     <div class="gap"></div>
-    <div class="switches" role="group" aria-label="How rows are shown">
-      <button aria-pressed=${wrap} title="Wrap long lines (w)" onClick=${() => prefer({ wrap: !wrap })}>Wrap</button>
-      <button aria-pressed=${raw} title="Show text as it was logged: no colours, no folding of JSON or progress" onClick=${() => prefer({ raw: !raw })}>Raw</button>
-      <button aria-pressed=${utc} title=${`Times in ${zone}; click for ${utc ? "local time" : "UTC"}`} onClick=${() => prefer({ utc: !utc })}>${zone}</button>
+    <div class="switches" role="group" aria-label="Display options">
+      <button aria-pressed=${wrap} title="Wrap long lines (z)" onClick=${() => prefer({ wrap: !wrap })}>Wrap</button>
+      <button aria-pressed=${raw} title="Show text as it was logged, without colors or folding" onClick=${() => prefer({ raw: !raw })}>Raw</button>
+      <button aria-pressed=${utc} title=${`Times in ${zone}. Click for ${utc ? "local time" : "UTC"}.`} onClick=${() => prefer({ utc: !utc })}>${zone}</button>
     </div>
   </footer>`;
 }
@@ -231,7 +232,7 @@ function Matching() {
 export function edgeText() {
   const { start, loading, loaded } = browse.value;
   if (loaded === 0) return ["", false];
-  if (start) return ["The oldest record that is kept", false];
+  if (start) return ["Start of log", false];
   return loading === "older" ? ["Loading older records\u2026", false] : ["Load older records", true];
 }
 

@@ -51,7 +51,7 @@ export function Story() {
   const { first } = told;
   const failed = first && dismissed.value !== nameOf(first) ? first : null;
   const open = preferences.value.story;
-  return html`<aside class=${`story ${failed ? "failed" : ""}`} aria-label="How this machine came up">
+  return html`<aside class=${`story ${failed ? "failed" : ""}`} aria-label="Machine startup">
     ${failed ? html`<${Failure} step=${failed} sinceBoot=${told.sinceBoot} />` : null}
     <div class="story-line">
       <button class="plain" aria-expanded=${open} aria-label=${open ? "Hide the timeline" : "Show the timeline"} onClick=${() => prefer({ story: !open })}><${Icon} name="chevron" /></button>
@@ -67,8 +67,8 @@ export function Story() {
 function summary({ steps, startMs, endMs, sinceBoot }) {
   const failed = steps.filter((step) => step.state === "failed").length;
   const running = steps.some((step) => step.state === "running");
-  const what = sinceBoot ? "Since this machine started" : "Set up in the last 24 hours";
-  const how = running ? "still going on" : failed > 0 ? `${failed} of ${steps.length} steps failed` : `all ${steps.length} steps went well`;
+  const what = sinceBoot ? "Startup" : "Setup in the last 24 hours";
+  const how = running ? "in progress" : failed > 0 ? `${failed} of ${steps.length} steps failed` : `all ${steps.length} steps succeeded`;
   return `${what}: ${how}${endMs > startMs && !running ? `, ${duration(endMs - startMs)}` : ""}`;
 }
 
@@ -103,14 +103,14 @@ function Failure({ step, sinceBoot }) {
   };
   return html`<div class="failure">
     <div class="failure-head">
-      <p class="eyebrow">First failure ${sinceBoot ? "since this machine started" : "of the last 24 hours"}</p>
+      <p class="eyebrow">First failure ${sinceBoot ? "since startup" : "in the last 24 hours"}</p>
       <h2><${Mark} of="failed" />${step.name} ${failed ? html`<${Ending} run=${failed} />` : html`<span class="level-tag error">${step.note}</span>`}</h2>
       <button class="plain" aria-label="Dismiss" title="Dismiss" onClick=${dismiss}><${Icon} name="close" /></button>
     </div>
     ${failed ? html`<${LastLines} run=${failed} most=${3} />` : null}
     <div class="actions">
-      <button class="primary" onClick=${() => open(step)}>${failed ? "Open the run" : "Open its lines"}</button>
-      <button onClick=${() => openContext(step.record, "all")}>What came before</button>
+      <button class="primary" onClick=${() => open(step)}>${failed ? "Open the run" : "Open its records"}</button>
+      <button onClick=${() => openContext(step.record, "all")}>Show what came before</button>
       <span class="quiet">${failed ? `${failed.source} \u00b7 ` : ""}${stamp(step.endMs ?? step.startMs, preferences.value.utc)}${failed && categoryOf(failed)?.hint ? ` \u00b7 ${categoryOf(failed)?.hint}` : ""}</span>
     </div>
   </div>`;

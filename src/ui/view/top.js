@@ -9,7 +9,7 @@ import { html, Icon } from "./html.js";
 
 export function Top() {
   return html`<header class="top">
-    <a class="brand" href="./" title="Everything, newest last"><img src="ui/icon.svg" alt="" width="22" height="22" /><span>vmlog</span></a>
+    <a class="brand" href="./" title="Show all records"><img src="ui/icon.svg" alt="" width="22" height="22" /><span>vmlog</span></a>
     <nav class="tabs" aria-label="Views">
       <${TabLink} tab="browse" label="Browse" />
       <${TabLink} tab="live" label="Live" />
@@ -18,9 +18,9 @@ export function Top() {
     <div class="gap"></div>
     <${TimeRange} />
     <div class="tools" role="toolbar" aria-label="Page">
-      <button class="plain" onClick=${() => { dialog.value = "export"; }} title="Take this view along (x)" aria-label="Export"><${Icon} name="download" /></button>
+      <button class="plain" onClick=${() => { dialog.value = "export"; }} title="Export (x)" aria-label="Export"><${Icon} name="download" /></button>
       <${Theme} />
-      <button class="plain" onClick=${() => { dialog.value = "help"; }} title="Keys and help (?)" aria-label="Help"><${Icon} name="help" /></button>
+      <button class="plain" onClick=${() => { dialog.value = "help"; }} title="Keyboard shortcuts (?)" aria-label="Keyboard shortcuts"><${Icon} name="help" /></button>
     </div>
   </header>`;
 }
@@ -48,7 +48,7 @@ export function TimeRange() {
     ${PRESETS.map((preset) => html`<button
       key=${preset.label} aria-pressed=${!custom && preset.start === start} title=${preset.name}
       onClick=${() => refine({ start: preset.start, end: "" })}>${preset.label}</button>`)}
-    <button class="custom" aria-pressed=${custom} aria-haspopup="dialog" title="Any other range" onClick=${() => { dialog.value = "time"; }}>
+    <button class="custom" aria-pressed=${custom} aria-haspopup="dialog" title="Custom time range" onClick=${() => { dialog.value = "time"; }}>
       ${custom ? rangeLabel(start, end, preferences.value.utc) : "Custom"}
     </button>
   </div>`;
@@ -56,11 +56,11 @@ export function TimeRange() {
 
 const NEXT_THEME = /** @type {const} */ ({ auto: "light", light: "dark", dark: "auto" });
 const THEME_ICON = { auto: "auto", light: "sun", dark: "moon" };
-const THEME_NAME = { auto: "as the system has it", light: "light", dark: "dark" };
+const THEME_NAME = { auto: "system", light: "light", dark: "dark" };
 
 function Theme() {
   const { theme } = preferences.value;
-  const name = `Colours: ${THEME_NAME[theme]}`;
+  const name = `Theme: ${THEME_NAME[theme]}`;
   return html`<button class="plain" title=${name} aria-label=${name} onClick=${() => prefer({ theme: NEXT_THEME[theme] })}>
     <${Icon} name=${THEME_ICON[theme]} />
   </button>`;

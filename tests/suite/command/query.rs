@@ -572,3 +572,30 @@ fn the_servers_own_key_is_not_sent_unencrypted_to_another_machine() {
         "{error}"
     );
 }
+
+#[test]
+fn tail_and_export_print_warnings_to_stderr() {
+    let server = served(server::ServerOptions::default());
+    let url = format!("http://{}", server.address);
+    let asked = |words: &[&str]| {
+        let mut asked = vmlog(words);
+        asked
+            .args(["-s", "nosuch", "--url", &url])
+            .env("VMLOG_TOKEN", TOKEN);
+        asked
+    };
+    let (code, out, error) = outcome(&asked(&["export"]).output().unwrap());
+    assert_eq!((code, &*out, &*error), (Some(0), "", "vmlog: no source `nosuch`\n"));
+    let mut tail = asked(&["tail"]);
+    tail.stderr(std::process::Stdio::piped());
+    let mut tail = tail.spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(tail.stderr.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+    assert_eq!(line, "vmlog: no source `nosuch`\n");
+}

@@ -362,3 +362,40 @@ fn a_costly_filter_gets_every_match() {
         assert_eq!(tail.ids(expected.len()), expected);
     }
 }
+
+#[test]
+fn warnings_about_the_filter_are_the_first_event_of_a_tail() {
+    let mut server = Server::start();
+    server.write([record("docker:web", Level::Warn, "a")]);
+    let mut tail = server.events("/logs/tail?tail=5&source=docker,docker:web");
+    let event = tail.next_event().expect("an event");
+    assert_eq!(event.name.as_deref(), Some("warnings"));
+    assert_eq!(
+        event.data.as_deref(),
+        Some(r#"{"warnings":["no source `docker`; did you mean `docker:`?"]}"#)
+    );
+    assert_eq!(tail.ids(1), [1]);
+    let mut resumed = server
+        .get("/logs/tail?source=docker,docker:web")
+        .header("last-event-id", "0")
+        .events();
+    let first = resumed.next_event().expect("an event");
+    assert_eq!((first.name, first.id.as_deref()), (None, Some("1")));
+}
+
+#[test]
+fn exports_and_lines_carry_warnings_in_a_header() {
+    let mut server = Server::start();
+    server.write([record("docker:web", Level::Warn, "a")]);
+    let expected = "[\"no source `wbe`; did you mean `docker:web`?\"]";
+    let export = server.get("/logs/export?format=jsonl&source=docker:wbe").send();
+    let expected = expected.replace("`wbe`", "`docker:wbe`");
+    assert_eq!(export.header("x-vmlog-warnings"), Some(&*expected));
+    let lines = server
+        .get("/logs?source=docker:wbe")
+        .header("accept", "application/x-ndjson")
+        .send();
+    assert_eq!(lines.header("x-vmlog-warnings"), Some(&*expected));
+    let none = server.get("/logs/export?source=docker:web").send();
+    assert_eq!(none.header("x-vmlog-warnings"), None);
+}

@@ -176,7 +176,7 @@ describe("access", { timeout: 240_000 }, () => {
     await ready(page);
     mock.fault = (path) => (path === "/logs" ? { status: 503, body: { error: "store_unavailable", message: "the store could not be read" } } : null);
     await page.keyboard.press("r");
-    await page.getByText("The log cannot be read now").waitFor();
+    await page.getByText("Can't read records right now").waitFor();
     mock.fault = null;
     await page.getByRole("button", { name: "Try again" }).click();
     await ready(page);
@@ -200,7 +200,7 @@ describe("access", { timeout: 240_000 }, () => {
       assert.deepEqual(await page.locator(".step > span:nth-child(2)").allInnerTexts(),
         ["init-local", "init-network", "modules-config", "vm-agent", "modules-final", "updateContentCommand", "postCreateCommand"]);
       await check(page, "failure");
-      await page.getByRole("button", { name: "What came before" }).click();
+      await page.getByRole("button", { name: "Show what came before" }).click();
       await page.waitForSelector(".banner.context");
       await page.waitForSelector(`#row-${end.id}.selected`);
       await page.keyboard.press("Escape");
@@ -236,7 +236,7 @@ describe("access", { timeout: 240_000 }, () => {
         return row.top >= list.top && row.bottom <= list.bottom + 1;
       }, `#row-${end.id}`), "its last line is on the screen");
       await check(page, "run");
-      await page.getByRole("button", { name: "Its own lines" }).click();
+      await page.getByRole("button", { name: "This run" }).click();
       await page.waitForFunction(() => document.querySelectorAll(".row").length > 0 && !document.querySelector(".list-host:not([hidden]) .row:not(.of-run)"));
       await page.reload();
       await page.waitForSelector(".row.of-run");
@@ -274,7 +274,7 @@ describe("access", { timeout: 240_000 }, () => {
     tail?.raw(`event: gap\ndata: ${JSON.stringify({ from: String(last + 2), to: String(last + 5), count: 4 })}\n\n`);
     mock.push(after);
     await page.getByText("4 records did not reach this page").waitFor();
-    await page.getByRole("button", { name: "Load them" }).click();
+    await page.getByRole("button", { name: "Load" }).click();
     await page.getByText("gap line 3").waitFor();
     assert.equal(await page.locator(".lost").count(), 0);
     const texts = await page.locator(".row .text").allInnerTexts();

@@ -142,7 +142,7 @@ describe("live", { timeout: 240_000 }, () => {
     await third.goto(server.page(LIVE));
     await third.getByText(/Too many connections/).waitFor();
     await Promise.all(pages.map((page) => done(page)));
-    await third.getByRole("button", { name: "Try now" }).click();
+    await third.getByRole("button", { name: "Retry now" }).click();
     await third.waitForSelector(".live-bar.open");
     await done(third);
   });

@@ -81,7 +81,7 @@ describe("page", { timeout: 300_000 }, () => {
       const ids = await page.evaluate(() => [...document.querySelectorAll(".list-host:not([hidden]) .row")].map((row) => row.id));
       ids.forEach((id) => seen.add(id));
       const at = await list(page).evaluate((one) => one.scrollTop);
-      const oldest = (await page.locator(".edge").first().textContent()) === "The oldest record that is kept";
+      const oldest = (await page.locator(".edge").first().textContent()) === "Start of log";
       if (at <= 0 && oldest) break;
       // in one step: a page that comes in between moves what is on the screen
       await list(page).evaluate((one) => {
@@ -154,13 +154,13 @@ describe("page", { timeout: 300_000 }, () => {
   test("nothing found says why and what to press", async () => {
     const page = await newPage(browser);
     await page.goto(server.page("search=checkpoint&level=error"));
-    await page.getByText(/records are hidden/).waitFor();
+    await page.getByText(/records hidden/).waitFor();
     await page.getByRole("button", { name: /^Show .* info$/ }).click();
     await ready(page);
     await page.goto(server.page("search=no-such-text-anywhere&start=-1h"));
     await page.getByText("Nothing matches").waitFor();
-    await page.getByRole("button", { name: "Look at all times" }).click();
-    await page.locator(".notice").getByRole("button", { name: "Clear the search" }).click();
+    await page.getByRole("button", { name: "Search all time" }).click();
+    await page.locator(".notice").getByRole("button", { name: "Clear search" }).click();
     await ready(page);
     await done(page);
   });
@@ -208,7 +208,7 @@ describe("page", { timeout: 300_000 }, () => {
       await frames(page);
     }
     assert.ok(new Set(await page.locator(".list-host:not([hidden]) .row .name").allInnerTexts()).size > 1);
-    await page.getByRole("button", { name: "Back to the filtered list" }).click();
+    await page.getByRole("button", { name: "Back to filtered list" }).click();
     await page.waitForSelector(".banner.context", { state: "detached" });
     await page.waitForSelector(`#${id}.selected`);
     assert.match(page.url(), /source=file:live/);
@@ -225,7 +225,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.keyboard.press("e");
     await page.waitForFunction((id) => new URLSearchParams(location.search).get("record") === id, last);
     await page.keyboard.press("g");
-    await page.waitForFunction(() => document.querySelector(".edge")?.textContent === "The oldest record that is kept");
+    await page.waitForFunction(() => document.querySelector(".edge")?.textContent === "Start of log");
     await page.keyboard.press("G");
     await page.waitForFunction(() => [...document.querySelectorAll(".row .text")].some((one) => one.textContent === "the last seeded line"));
     await page.keyboard.press("/");
@@ -264,10 +264,10 @@ describe("page", { timeout: 300_000 }, () => {
     const page = await open();
     await page.getByRole("button", { name: "Custom" }).click();
     await page.fill(".field input", "soon");
-    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.getByRole("button", { name: "Apply", exact: true }).click();
     await page.waitForSelector(".wrong");
     await page.fill(".field input", "2 h ago");
-    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.getByRole("button", { name: "Apply", exact: true }).click();
     await page.waitForURL(/start=-2h/);
     await page.getByRole("button", { name: "1h" }).click();
     await page.waitForURL(/start=-1h/);
@@ -318,7 +318,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.getByRole("button", { name: "Open the run" }).click();
     await page.waitForSelector(".row.of-run");
     assert.match(await page.locator(".run-head h2").innerText(), /postCreateCommand\s+exit code 3/);
-    await page.getByRole("button", { name: "Its own lines" }).click();
+    await page.getByRole("button", { name: "This run" }).click();
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length === 4);
     // two pipes, so in either order
     assert.deepEqual((await visibleTexts(page)).slice(1, 3).sort(), ["Error: pg_config executable not found", "building"]);
@@ -333,10 +333,10 @@ describe("page", { timeout: 300_000 }, () => {
     await page.goto(server.address);
     await page.getByText("Access token required").waitFor();
     await page.getByLabel("Token").fill("not-the-token-0123456789");
-    await page.getByRole("button", { name: "Open the log" }).click();
+    await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByText("did not accept this token").waitFor();
     await page.getByLabel("Token").fill(TOKEN);
-    await page.getByRole("button", { name: "Open the log" }).click();
+    await page.getByRole("button", { name: "Sign in" }).click();
     await ready(page);
     await done(page);
   });

@@ -89,7 +89,7 @@ describe("parts", { timeout: 240_000 }, () => {
     await page.keyboard.press("Control+a");
     await page.waitForSelector(".selection");
     assert.ok(Number((await page.locator(".selection b").innerText()).replace(/\D/g, "")) >= 200);
-    await page.getByRole("button", { name: "Let go of the chosen rows" }).click();
+    await page.getByRole("button", { name: "Clear selection" }).click();
     await page.waitForSelector(".selection", { state: "detached" });
     await done(page);
   });
@@ -110,7 +110,7 @@ describe("parts", { timeout: 240_000 }, () => {
     await page.keyboard.press("Control+k");
     await page.waitForSelector(".palette");
     await page.keyboard.type("zzz");
-    await page.getByText("Nothing of that name").waitFor();
+    await page.getByText("No matching command").waitFor();
     await page.keyboard.press("Escape");
     await page.waitForSelector("dialog", { state: "detached" });
     await done(page);
@@ -127,7 +127,7 @@ describe("parts", { timeout: 240_000 }, () => {
     await page.keyboard.press("Shift+Enter");
     await page.waitForFunction((n) => document.querySelector(".find [role=status]")?.textContent === `${n - 1} of ${n} rows`, total);
     await page.fill(".find input", "no such text");
-    await page.getByText("not in the rows loaded").waitFor();
+    await page.getByText("no match in loaded rows").waitFor();
     await done(page);
   });
 
@@ -247,11 +247,11 @@ describe("parts", { timeout: 240_000 }, () => {
     await scrollTo(page, 0);
     await page.waitForFunction(() => /Load older|Loading older|oldest/.test(document.querySelector(".edge")?.textContent ?? ""));
     mock.delayMs = 0;
-    for (let i = 0; i < 60 && (await page.locator(".edge").first().textContent()) !== "The oldest record that is kept"; i += 1) {
+    for (let i = 0; i < 60 && (await page.locator(".edge").first().textContent()) !== "Start of log"; i += 1) {
       await scrollTo(page, 0);
       await frames(page);
     }
-    assert.equal(await page.locator(".edge").first().textContent(), "The oldest record that is kept");
+    assert.equal(await page.locator(".edge").first().textContent(), "Start of log");
     await done(page);
   });
 
@@ -272,13 +272,13 @@ describe("parts", { timeout: 240_000 }, () => {
     const page = await open("", { colorScheme: "dark" });
     const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
     assert.equal(await theme(), "dark");
-    await page.getByRole("button", { name: /^Colours/ }).click();
+    await page.getByRole("button", { name: /^Theme/ }).click();
     assert.equal(await theme(), "light");
     await page.reload();
     await ready(page);
     assert.equal(await theme(), "light", "the choice is kept");
-    await page.getByRole("button", { name: /^Colours/ }).click();
-    await page.getByRole("button", { name: /^Colours/ }).click();
+    await page.getByRole("button", { name: /^Theme/ }).click();
+    await page.getByRole("button", { name: /^Theme/ }).click();
     assert.equal(await theme(), "dark");
     await page.emulateMedia({ colorScheme: "light" });
     await page.waitForFunction(() => document.documentElement.dataset.theme === "light");

@@ -72,7 +72,7 @@ test("durations have two units at most", () => {
 
 test("ranges have names", () => {
   assert.equal(t.rangeLabel("-1h", "", true), "Last hour");
-  assert.equal(t.rangeLabel("", "", true), "All that is kept");
+  assert.equal(t.rangeLabel("", "", true), "All time");
   assert.equal(t.rangeLabel("-3h", "-1h", true), "3h ago to 1h ago");
   assert.equal(
     t.rangeLabel("2026-02-17T14:00:00Z", "2026-02-17T15:00:00Z", true),

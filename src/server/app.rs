@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that all handlers share.
 
 use crate::server::auth::authenticator::Authenticator;
 use crate::server::auth::host::{AllowedHosts, CorsOrigins};
@@ -15,10 +15,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
-/// Exports at a time: each takes a turn at the gate for every page, beside everybody else.
+/// Maximum number of exports at a time. Each takes a turn at the gate for every page, like all other requests.
 pub(super) const EXPORTS_MAX: usize = 4;
 
-/// What handlers share.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub(super) struct App {
     /// The log.
@@ -27,25 +27,25 @@ pub(super) struct App {
     pub(super) options: Arc<ServerOptions>,
     /// Bounds the blocking work.
     pub(super) gate: Gate,
-    /// Bounds what waits to be read.
+    /// Bounds the memory of responses that clients have not read.
     pub(super) answers: ResponseMemory,
-    /// One place for each live tail.
+    /// One permit for each live tail.
     pub(super) tails: Arc<FairSemaphore>,
-    /// The one permit of filters that read texts of records as they come: tails together take one processor at most.
+    /// The only permit for matching texts of new records: all tails together use at most one processor.
     pub(super) matching: Arc<Semaphore>,
-    /// One place for each export.
+    /// One permit for each export.
     pub(super) exports: Arc<FairSemaphore>,
-    /// One place for each request that is being answered.
+    /// One permit for each request in progress.
     pub(super) in_flight: Arc<FairSemaphore>,
     /// The open connections.
     pub(super) limiter: Arc<ConnectionLimiter>,
-    /// What is counted.
+    /// The counters of the server.
     pub(super) metrics: Metrics,
     /// Whether records can be kept.
     pub(super) readiness: Readiness,
     /// True once the server stops.
     pub(super) stopping: watch::Receiver<bool>,
-    /// Who may see what.
+    /// Determines the principal of a request.
     pub(super) authenticator: Authenticator,
     pub(super) hosts: AllowedHosts,
     pub(super) origins: CorsOrigins,
@@ -53,7 +53,7 @@ pub(super) struct App {
 }
 
 impl App {
-    /// What handlers of a server that listens on `address` share.
+    /// The shared state of a server that listens on `address`.
     pub(super) fn new(
         state: ServerState,
         address: IpAddr,

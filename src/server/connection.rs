@@ -1,5 +1,7 @@
-//! Connections and their bounds: how many, how long they may be silent, how much they may send before a request is whole, how
-//! long they may leave an answer unread, and that none of them outlives the server.
+//! Connections and their bounds: their number, how long they may be silent, the size of a request, how long a response may remain
+//! unread. No connection outlives the server.
+//!
+//! `warp`'s own server has no such bounds, so connections are served with `hyper`.
 
 use crate::server::app::App;
 use crate::server::limits::connections::{Connection, ConnectionSlot, GuardedBody};
@@ -24,31 +26,31 @@ use tokio::time::{Sleep, sleep, timeout};
 use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service as _, service_fn};
 
-/// A request line and its headers. A search of 1000 characters takes 12 KiB when each of them is percent-encoded.
+/// Maximum size of a request line and its headers. A search of 1000 percent-encoded characters takes 12 KiB.
 pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
 
-/// What a connection reads ahead and what it holds unsent.
+/// Size of the read and write buffers of a connection.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection that waits longer for (the rest of) a request is closed. Proxies keep theirs for a minute.
+/// A connection that waits longer for a complete request is closed. Proxies keep theirs for a minute.
 pub(super) const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// A client that has not agreed on a key by then is closed.
+/// Maximum duration of a TLS handshake.
 pub(super) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// A client that takes nothing of its answer for so long is cut.
+/// A connection whose client reads nothing of a response for this long is closed.
 pub(super) const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
 
-/// What was sent must be acknowledged within this, in milliseconds, or the connection is dead.
+/// A connection is dead if sent data is not acknowledged within this time.
 const UNACKNOWLEDGED_MAX_MS: u32 = 60_000;
 
-/// What a stop may wait for requests that are being answered.
+/// How long a stop waits for requests in progress.
 const STOP_WAIT_MAX: Duration = Duration::from_millis(500);
 
-/// After a failed accept (most likely no file is free), before the next one.
+/// Pause after a failed accept, which most likely lacked a file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts until `shutdown`; then tells every stream to end by way of `stop`, waits a little, and cuts what is left.
+/// Accepts connections until `shutdown`, then ends every stream with `stop`, waits a little, and closes the remaining connections.
 pub(super) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
@@ -64,7 +66,7 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
-        // when every place is busy, hanging up at once says so soonest
+        // if every connection is busy, the new one is closed at once
         if let Some(connection) = app.limiter.enter() {
             connections.spawn(talk(Arc::clone(&app), stream, peer, connection, &graceful));
         }
@@ -73,7 +75,10 @@ pub(super) async fn serve(
     stop.send_replace(true);
     app.limiter.displace_idle();
     if timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
-        tracing::debug!("{} connections are cut", connections.len());
+        tracing::debug!(
+            "closed {} connections that were still open",
+            connections.len()
+        );
     }
     connections.shutdown().await;
 }
@@ -83,17 +88,17 @@ async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer.ip()),
-            Err(error) if is_the_clients(&error) => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => {
-                tracing::warn!("a connection could not be accepted: {error}");
+                tracing::warn!("cannot accept a connection: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// Errors of a connection that was gone before it was accepted.
-fn is_the_clients(error: &io::Error) -> bool {
+/// Whether the connection ended before it was accepted.
+fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
@@ -122,8 +127,8 @@ fn talk(
                 None => answer(app, stream, peer, slot, watcher).await,
                 Some(acceptor) => match timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => answer(app, stream, peer, slot, watcher).await,
-                    Ok(Err(error)) => tracing::debug!("a connection was not encrypted: {error}"),
-                    Err(_) => tracing::debug!("a client took too long to agree on a key"),
+                    Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
             }
         };
@@ -169,8 +174,8 @@ async fn answer(
     }
 }
 
-/// Sends at once, and notices a client whose machine is gone while something is on its way to it (a tail sends a comment twice
-/// a minute). An option that the system refuses costs just that.
+/// Sends without delay, and notices a client whose machine is gone (a tail sends a comment twice a minute). The connection works
+/// without these options as well.
 fn set_options(stream: &TcpStream) {
     let refused = [
         stream.set_nodelay(true).err(),
@@ -183,7 +188,7 @@ fn set_options(stream: &TcpStream) {
     }
 }
 
-/// A stream whose writes fail when the other side takes nothing for [`WRITE_STALL_MAX`].
+/// A stream whose writes fail if the other side reads nothing for [`WRITE_STALL_MAX`].
 struct StallTimeout {
     stream: TcpStream,
     /// Runs while a write waits.
@@ -198,7 +203,7 @@ impl StallTimeout {
         }
     }
 
-    /// Passes on what a write came to, and measures how long it waits.
+    /// Passes on the result of a write, and fails one that has waited too long.
     fn watched<T>(
         &mut self,
         context: &mut Context<'_>,

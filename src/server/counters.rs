@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use warp::http::StatusCode;
 
-/// Upper bounds of the latency histogram, in microseconds: from a page out of memory to a scan at the end of its budget.
+/// Upper bounds of the latency histogram: from a cached page to a scan that uses its whole budget.
 pub(super) const LATENCY_MICROS: [u64; 11] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
 ];
@@ -17,26 +17,26 @@ const STATUS_CLASSES: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     pub(super) endpoints: [PerEndpoint; ROUTES.len()],
-    /// Requests that led nowhere: unknown paths, foreign hosts, bad encoding.
+    /// Requests without a route: unknown paths, foreign hosts, bad encoding.
     pub(super) unrouted: AtomicU64,
     /// Records sent to tail clients.
     pub(super) tail_records: AtomicU64,
-    /// Gaps that tail clients were told of.
+    /// Gap events sent to tail clients.
     pub(super) tail_gaps: AtomicU64,
-    /// Requests refused for their rate.
+    /// Requests refused by the rate limit.
     pub(super) rate_refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct PerEndpoint {
     pub(super) statuses: [AtomicU64; STATUS_CLASSES],
-    /// Not cumulative; the last is beyond all bounds.
+    /// Not cumulative; the last bucket has no upper bound.
     pub(super) latencies: [AtomicU64; LATENCY_MICROS.len() + 1],
     pub(super) micros: AtomicU64,
 }
 
 impl Metrics {
-    /// Counts an answer. `None` when no route was found.
+    /// Counts a response; `None`: no route was found.
     pub(super) fn answered(&self, endpoint: Option<Endpoint>, status: StatusCode, took: Duration) {
         let place = endpoint.and_then(|endpoint| {
             let index = ROUTES.iter().position(|route| route.endpoint == endpoint)?;
@@ -59,7 +59,7 @@ impl Metrics {
     }
 }
 
-/// Adds to a counter; nothing is decided by its value, so no order is needed.
+/// Adds to a counter. No decision depends on its value, so relaxed ordering is enough.
 pub(super) fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }

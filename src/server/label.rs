@@ -1,8 +1,8 @@
-//! Names of sources as people say them.
+//! Display names of sources.
 
 use crate::record::Source;
 
-/// Sources that have a name of their own, whatever their kind.
+/// Sources with a display name of their own.
 const NAMED: [(&str, &str); 6] = [
     ("cloud-init", "Cloud Init"),
     ("cloud-init-output", "Cloud Init Output"),
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_have_names_for_people() {
+    fn sources_have_display_names() {
         for (source, expected) in [
             ("cloud-init", "Cloud Init"),
             ("cloud-init-output", "Cloud Init Output"),

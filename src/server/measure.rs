@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// What the rest of the program counts, for `/metrics`: the server does not know who collects.
+/// Reads the numbers of the rest of the program. The server does not know the collectors.
 #[derive(Clone)]
 pub struct Measure(Arc<dyn Fn() -> Vec<Sample> + Send + Sync>);
 
 impl Measure {
-    /// `read` is called for every request of the metrics; it must be quick and must not block.
+    /// `read` is called for every request of `/metrics` and `/readyz`. It must be fast and must not block.
     pub fn new(read: impl Fn() -> Vec<Sample> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
@@ -27,11 +27,11 @@ impl fmt::Debug for Measure {
 /// One number of the rest of the program.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// `vmlog_collector_gaps_total`; samples of one name stand side by side. A name that ends in `_total` is a counter.
+    /// Such as `vmlog_collector_gaps_total`; samples of one name are adjacent. A name that ends in `_total` is a counter.
     pub name: &'static str,
-    /// What it says, in a sentence.
+    /// One sentence that explains it.
     pub help: &'static str,
-    /// Names and values that tell samples of one name apart.
+    /// Names and values that distinguish samples of one name.
     pub labels: Vec<(&'static str, String)>,
     /// The number.
     pub value: u64,

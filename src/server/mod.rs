@@ -52,7 +52,7 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Serves until `shutdown`, then ends every stream and returns, at the latest after a second.
+/// Serves until `shutdown`, then ends every stream and returns within a second.
 pub async fn run(
     listener: TcpListener,
     state: ServerState,

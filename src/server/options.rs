@@ -12,39 +12,39 @@ use std::time::Duration;
 /// Settings of the server; `Default` holds the documented defaults.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// The access token that every request needs; without it and `node_auth` every client is the owner (tests only).
+    /// The access token that every request needs. Without it and `node_auth`, every client is the owner (tests only).
     pub token: Option<String>,
-    /// `LOG_API_MAX_LIMIT`: the most records that one page holds.
+    /// `LOG_API_MAX_LIMIT`: maximum number of records on a page.
     pub limit_max: usize,
-    /// `LOG_TAIL_SEND_BUFFER`: records that wait for one tail client; a client further behind is told what it missed.
+    /// `LOG_TAIL_SEND_BUFFER`: maximum number of records that wait for one tail client. A client that falls further behind receives a
+    /// gap event.
     pub tail_queue_rows: usize,
-    /// `LOG_TAIL_MAX_CONNECTIONS`: tail clients at a time; one more is refused with 429.
+    /// `LOG_TAIL_MAX_CONNECTIONS`: maximum number of tail clients; further ones are refused with 429.
     pub tail_connections_max: usize,
-    /// A tail client that gets nothing else for so long gets a comment: proxies close a connection that is silent for a
-    /// minute, and half of that keeps it.
+    /// A tail without records sends a comment at this interval: proxies close connections that are silent for a minute.
     pub tail_keep_alive: Duration,
-    /// `LOG_API_RATE`: requests a second that one principal may make; a fifth of it for each address without a token; 0 sets no
-    /// bound.
+    /// `LOG_API_RATE`: maximum number of requests per second of one principal, and a fifth of it for each address without a token;
+    /// 0 means unlimited.
     pub rate: u32,
-    /// `LOG_API_BURST`: requests that it may make at once.
+    /// `LOG_API_BURST`: maximum number of requests at once.
     pub rate_burst: u32,
-    /// What the rest of the program counts, for `/metrics`.
+    /// Numbers of the rest of the program, for `/metrics`.
     pub measure: Option<Measure>,
-    /// Tokens of a control plane; without it only the access token is accepted.
+    /// Tokens of a control plane; if unset, only the access token is accepted.
     pub node_auth: Option<NodeAuth>,
     /// `LOG_CORS_ORIGINS`: other origins whose pages may read answers.
     pub cors_origins: Vec<String>,
-    /// `LOG_TLS_CERT`, `LOG_TLS_KEY`: how connections are encrypted; not at all without.
+    /// `LOG_TLS_CERT`, `LOG_TLS_KEY`: the certificate; if unset, connections are not encrypted.
     pub tls: Option<Tls>,
-    /// `LOG_API_MAX_CONNECTIONS`: connections at a time. Each costs a file, of which a process has 1024 by default, and up to
-    /// 64 KiB.
+    /// `LOG_API_MAX_CONNECTIONS`: maximum number of connections. Each takes a file descriptor, of which a process has 1024 by
+    /// default, and up to 64 KiB.
     pub connections_max: usize,
-    /// `LOG_TAIL_END_WITH_TOKEN`: a tail ends when the token with which it began does.
+    /// `LOG_TAIL_END_WITH_TOKEN`: whether a tail ends when the token that started it expires.
     pub tail_ends_with_token: bool,
-    /// `LOG_API_TRUSTED_PROXIES`: who is believed about the address of a client (`X-Forwarded-For`).
+    /// `LOG_API_TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// Host names, beside those of this machine's loopback, under which a server on loopback may be addressed: what a proxy
-    /// in front of it sends as `Host`. Without port.
+    /// Host names, without port, that a server on loopback accepts besides `localhost`: those that a proxy in front of it sends as
+    /// `Host`.
     pub hosts: Vec<String>,
 }
 
@@ -70,12 +70,12 @@ impl Default for ServerOptions {
     }
 }
 
-/// What handlers reach.
+/// The parts of the program that handlers use.
 #[derive(Debug, Clone)]
 pub struct ServerState {
-    /// Pages.
+    /// The store.
     pub reader: Reader,
-    /// Tail.
+    /// The newest records.
     pub live: Live,
     /// Settings.
     pub options: Arc<ServerOptions>,

@@ -6,17 +6,17 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Below this the next write is likely to fail: a batch of long records takes as much.
+/// With less free space the next write is likely to fail: a batch of long records takes as much.
 const FREE_BYTES_MIN: u64 = 16 << 20;
 
-/// An answer is as good for so long: anybody may ask, as often as he likes.
+/// A result is reused for this long: anybody may ask, at any rate.
 const FRESH_MAX: Duration = Duration::from_millis(500);
 
 /// Whether records can be kept.
 #[derive(Debug)]
 pub(super) struct Readiness {
     reader: Reader,
-    /// The folder of the store at the start.
+    /// The store's folder at the start.
     folder: Option<FolderId>,
     last: tokio::sync::Mutex<Option<(Instant, StoreHealth)>>,
 }
@@ -41,15 +41,15 @@ impl StoreHealth {
             Self::Ready => return Ok(()),
             Self::Failed => (
                 "store_failed",
-                "a write to the store failed, new records are no longer kept; reading goes on",
+                "writing to the store failed: new records are not stored (stored records can still be read)",
             ),
             Self::FolderGone => (
                 "store_failed",
-                "the folder of the store was removed or replaced, new records are lost when the server ends; reading goes on",
+                "the store's folder was removed or replaced: new records are lost when the server stops (restart vmlog to create it again)",
             ),
             Self::DiskFull => (
                 "disk_full",
-                "the disk is full, new records may be lost; reading goes on",
+                "the disk is full: new records may be lost (free some space; stored records can still be read)",
             ),
         };
         Err(ApiError::unavailable(code, message, 30))
@@ -80,7 +80,7 @@ impl Readiness {
         if state == StoreHealth::FolderGone && before != state {
             let root = self.reader.root();
             tracing::error!(
-                "{} was removed or replaced: new records are lost when the server ends; restart it",
+                "{} was removed or replaced: new records are lost when the server stops (restart vmlog to create it again)",
                 root.display()
             );
         }
@@ -107,7 +107,7 @@ fn folder_id(root: &Path) -> Option<FolderId> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// What is free of the store's file system; `None` where nobody can tell.
+/// Free bytes of the store's file system; `None` if unknown.
 fn free_bytes(root: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(root).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))

@@ -1,5 +1,4 @@
-//! The one way from a handler to the log. Every question goes through what the principal may see, so that no handler can leave
-//! that out.
+//! The only way from a handler to the records. Every query is narrowed to what the principal may see, so no handler can forget it.
 
 use crate::live::{Live, Subscription};
 use crate::query::{
@@ -13,7 +12,7 @@ use crate::server::auth::scope::AccessScope;
 use crate::store::{Reader, View};
 use std::ops::Range;
 
-/// The log, for nobody yet.
+/// All records, not yet narrowed to a principal.
 #[derive(Debug)]
 pub(super) struct Records {
     reader: Reader,
@@ -25,7 +24,7 @@ impl Records {
         Self { reader, live }
     }
 
-    /// What this principal may see.
+    /// The records that this principal may see.
     pub(super) fn of(&self, principal: &Principal) -> ScopedRecords {
         ScopedRecords {
             reader: self.reader.clone(),
@@ -34,14 +33,14 @@ impl Records {
         }
     }
 
-    /// The store in numbers.
+    /// Reads the size of the store.
     pub(super) fn size(&self) -> impl FnOnce() -> StoreSize + Send + 'static {
         let reader = self.reader.clone();
         move || StoreSize::of(&reader)
     }
 }
 
-/// The state of the store in numbers.
+/// The size and state of the store.
 #[derive(Debug)]
 pub(super) struct StoreSize {
     pub(super) failed: bool,
@@ -55,7 +54,7 @@ impl StoreSize {
     fn of(reader: &Reader) -> Self {
         let view = reader.view();
         let ids = view.ids();
-        // files that go away meanwhile count nothing
+        // files that are deleted meanwhile are not counted
         let bytes = std::fs::read_dir(reader.root())
             .into_iter()
             .flatten()
@@ -66,7 +65,7 @@ impl StoreSize {
         Self {
             failed: reader.failure().is_some(),
             next_id: ids.end,
-            // ids may be missing; where they must be read to know, and cannot be, all are counted
+            // IDs may be missing; if that cannot be read, all are counted
             records: view.records().unwrap_or(ids.end.saturating_sub(ids.start)),
             segments: view.segments().len(),
             bytes,
@@ -74,7 +73,7 @@ impl StoreSize {
     }
 }
 
-/// The log as one principal sees it.
+/// The records that one principal may see.
 #[derive(Debug, Clone)]
 pub(super) struct ScopedRecords {
     reader: Reader,
@@ -88,7 +87,7 @@ impl ScopedRecords {
         self.scope != AccessScope::Everything
     }
 
-    /// As it stands now.
+    /// A view of the current records.
     pub(super) fn now(&self) -> ScopedView {
         ScopedView {
             view: self.reader.view(),
@@ -96,14 +95,14 @@ impl ScopedRecords {
         }
     }
 
-    /// As it goes on behind `after`.
+    /// Follows the records after `after`.
     pub(super) fn subscribe(&self, filter: Filter, after: Id, queue_rows: usize) -> Subscription {
         let filter = self.scope.narrow(filter);
         self.live.subscribe(filter, Some(after), queue_rows)
     }
 }
 
-/// The log as one principal sees it at one time.
+/// The records that one principal may see, at one point in time.
 #[derive(Debug, Clone)]
 pub(super) struct ScopedView {
     view: View,
@@ -111,13 +110,13 @@ pub(super) struct ScopedView {
 }
 
 impl ScopedView {
-    /// The ids of all records that are kept, also of those that may not be seen: no client may learn them.
+    /// The IDs of all stored records, including those of others: no client may learn them.
     pub(super) fn ids(&self) -> Range<u64> {
         self.view.ids()
     }
 
-    /// Whether there may be records that this principal may not see. Nothing that it is told may depend on them: not how many rows
-    /// were looked at, not what was pruned, not when or under which ids they came.
+    /// Whether there may be records that this principal may not see. No response may depend on them: not on how many rows were
+    /// scanned, which were deleted, when they arrived or which IDs they have.
     pub(super) fn is_narrowed(&self) -> bool {
         self.scope != AccessScope::Everything
     }
@@ -137,13 +136,13 @@ impl ScopedView {
         Ok(page)
     }
 
-    /// Whether a place is before all records that may be seen, so that some may have been pruned.
+    /// Whether a position is before all visible records, so that some may have been deleted.
     fn is_before_first(&self, place: Id, budget: &Budget) -> Result<bool, Error> {
         let first = self.end(Direction::Forward, budget)?;
         Ok(place > Id(1) && first.is_none_or(|first| place < first))
     }
 
-    /// The first (`Forward`) or the last (`Backward`) record that may be seen.
+    /// The first (`Forward`) or the last (`Backward`) visible record.
     pub(super) fn end(&self, direction: Direction, budget: &Budget) -> Result<Option<Id>, Error> {
         let mut request = PageRequest {
             filter: self.scope.narrow(Filter::default()),
@@ -163,8 +162,7 @@ impl ScopedView {
         }
     }
 
-    /// Keeps what was counted over the rows of others from a narrowed principal. That something could not be read is told, not how
-    /// much.
+    /// Hides counts of others' rows from a narrowed principal. It learns that rows could not be read, but not how many.
     fn hide(&self, scanned: &mut u64, unreadable: &mut u64) {
         if self.is_narrowed() {
             *scanned = 0;

@@ -1,4 +1,8 @@
-//! One request from its arrival to its answer: host, route, principal, rate, handler, headers.
+//! One request from its arrival to its response: host, route, principal, rate, handler, headers.
+//!
+//! Of `warp` the server uses its request filter, its body and reply types and its streams. Routes are a table of our own, because
+//! metrics, rates, the OpenAPI description and its tests all read it. Compression is our own, because sizes are known only after it
+//! and large responses are counted by their size. SSE is written by hand, because a tail fills gaps from the store.
 
 use crate::server::api::{
     counts, export, fields, health, logs, metrics, openapi, patterns, runs, session,
@@ -24,7 +28,7 @@ use warp::http::header::HeaderMap;
 use warp::http::uri::Authority;
 use warp::reply::Response;
 
-/// How a request came; put into each request by the connection.
+/// Where a request comes from; the connection adds it to each request.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     /// The other end of the connection.
@@ -33,13 +37,13 @@ pub(super) struct Peer {
     pub(super) authority: Option<Authority>,
 }
 
-/// Travels with an answer until its body is handed over.
+/// Held by a response until its body has been sent.
 #[derive(Debug, Clone)]
 pub(super) struct RequestPermit {
     _share: Arc<FairPermit>,
 }
 
-/// Everything that is served, as one filter that answers every request.
+/// One filter that handles every request.
 pub(super) fn service(
     app: Arc<App>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
@@ -83,7 +87,7 @@ async fn answer(
     response
 }
 
-/// The checks, in the order of what they give away, then the handler.
+/// Runs the checks, those that reveal least first, then the handler.
 async fn admit(
     app: &Arc<App>,
     request: &ApiRequest,
@@ -100,7 +104,7 @@ async fn admit(
         let proxies = &app.options.trusted_proxies;
         Principal::stranger(forwarded::client(address, &request.headers, proxies))
     };
-    // a page of an open path is the same for everybody, and asking who wants it may cost the check of a signature
+    // these responses do not depend on the client, and authentication may have to verify a signature
     let admitted = match route.endpoint {
         Endpoint::Health | Endpoint::Page | Endpoint::PageFile => Ok(stranger()),
         _ => app.authenticator.admit(request).await,
@@ -120,7 +124,7 @@ async fn admit(
     let share = app.in_flight.take(principal.id).ok_or_else(|| {
         ApiError::too_many(
             "too_many_requests",
-            "too many answers of this client wait to be read",
+            "too many requests of this client are in progress",
             1,
         )
     })?;
@@ -132,7 +136,7 @@ async fn admit(
     Ok(response)
 }
 
-/// The answer to a browser that asks on behalf of a page of another origin.
+/// The response to a CORS preflight request.
 fn preflight(app: &App, request: &ApiRequest) -> Option<Response> {
     let (route, _) = route::find(&Method::GET, &request.path).ok()?;
     app.origins.preflight(request, route.methods)

@@ -1,4 +1,4 @@
-//! Holds `format-spec/api.md` to the code: paths, parameters, error codes and bounds.
+//! Compares `format-spec/api.md` with the code: paths, parameters, error codes and bounds.
 
 use super::api::{fields, logs, patterns, runs};
 use super::app::EXPORTS_MAX;
@@ -19,7 +19,7 @@ fn described() -> Value {
 }
 
 #[test]
-fn every_path_has_its_heading_and_every_heading_its_path() {
+fn paths_and_headings_match() {
     let named: BTreeSet<_> = SPEC
         .lines()
         .filter(|line| line.starts_with("## "))
@@ -29,7 +29,7 @@ fn every_path_has_its_heading_and_every_heading_its_path() {
     let answered: BTreeSet<_> = ROUTES
         .iter()
         .map(|route| route.path)
-        // what the page is made of is its own affair
+        // the files of the page are not part of the API
         .filter(|path| !matches!(*path, "/" | "/ui/{file...}"))
         .collect();
     assert_eq!(named, answered);
@@ -47,7 +47,7 @@ fn every_path_has_its_heading_and_every_heading_its_path() {
 }
 
 #[test]
-fn every_parameter_is_named() {
+fn parameters_are_documented() {
     let document = described();
     let parameters = document["components"]["parameters"]
         .as_object()
@@ -67,7 +67,7 @@ fn every_parameter_is_named() {
 }
 
 #[test]
-fn every_error_code_stands_beside_its_status() {
+fn error_codes_are_listed_by_status() {
     for (status, codes) in CODES {
         let start = format!("| {status} | ");
         let row = SPEC.lines().find_map(|line| line.strip_prefix(&start));
@@ -82,7 +82,7 @@ fn every_error_code_stands_beside_its_status() {
 }
 
 #[test]
-fn every_bound_is_the_one_in_force() {
+fn documented_bounds_match_the_code() {
     let options = ServerOptions::default();
     let kib = |bytes: usize| bytes / 1024;
     let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
@@ -154,7 +154,7 @@ fn every_bound_is_the_one_in_force() {
 }
 
 #[test]
-fn numbers_of_the_description_are_those_in_force() {
+fn numbers_of_the_openapi_description_match_the_code() {
     let document = described();
     let schema = |name: &str| &document["components"]["parameters"][name]["schema"];
     let options = ServerOptions::default();

@@ -1,4 +1,4 @@
-//! TLS of the server: a certificate and its key from files, read again when they change.
+//! TLS of the server: the certificate and its key are read from files, and again when these change.
 
 use std::fmt;
 use std::fs;
@@ -15,18 +15,18 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
 
-/// The files are looked at for a change at most this often, when somebody connects.
+/// How often a new connection checks the files for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A server's certificate, its key and how they are used; its clones are the same.
+/// The TLS configuration of a server; clones share it.
 #[derive(Debug, Clone)]
 pub struct Tls(Arc<ServerConfig>);
 
 impl Tls {
-    /// Reads a certificate (with those that vouch for it) and its key, both in PEM.
+    /// Reads a certificate with its chain, and its key, both in PEM.
     ///
     /// # Errors
-    /// [`TlsError`] when a file cannot be read, or when they do not belong together.
+    /// [`TlsError`] if a file cannot be read, or if the certificate and the key do not match.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let identity = ServerIdentity::load(certificate, key, Arc::clone(&provider))?;
@@ -39,7 +39,7 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    /// The mode of a key's file, when every user may read or change it.
+    /// The mode of the key's file, if every user may read or change it.
     #[must_use]
     pub fn exposed_mode(key: &Path) -> Option<u32> {
         let mode = fs::metadata(key).ok()?.mode() & 0o777;
@@ -51,7 +51,7 @@ impl Tls {
     }
 }
 
-/// The files, and what was read from them last.
+/// The files and their last valid content.
 #[derive(Debug)]
 struct ServerIdentity {
     certificate: PathBuf,
@@ -67,7 +67,7 @@ struct Current {
     looked_at: Instant,
 }
 
-/// What changes when the files do.
+/// Changes if a file changes.
 type Stamps = [Option<(u64, u64, i64, i64)>; 2];
 
 impl ServerIdentity {
@@ -76,7 +76,7 @@ impl ServerIdentity {
         key: &Path,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
-        // a change while they are read is seen at the next look
+        // a change during reading is noticed at the next check
         let stamps = [stamp(certificate), stamp(key)];
         let certified = read(certificate, key, &provider)?;
         Ok(Self {
@@ -91,9 +91,9 @@ impl ServerIdentity {
         })
     }
 
-    /// What is in the files by now; what was in them before, while they cannot be used.
+    /// The content of the files; if they are not valid, the last valid content.
     fn current(&self) -> Arc<CertifiedKey> {
-        // a panic elsewhere leaves what was read last
+        // a panic elsewhere leaves the last content intact
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked_at.elapsed() >= LOOK_EVERY {
             current.looked_at = Instant::now();
@@ -103,10 +103,12 @@ impl ServerIdentity {
                 match read(&self.certificate, &self.key, &self.provider) {
                     Ok(certified) => {
                         current.certified = Arc::new(certified);
-                        tracing::info!("the certificate has changed and is used from now on");
+                        tracing::info!("the certificate has changed; the new one is in use");
                     }
                     Err(error) => {
-                        tracing::warn!("the certificate has changed, the old one stays: {error}");
+                        tracing::warn!(
+                            "the new certificate is not valid, the old one stays in use: {error}"
+                        );
                     }
                 }
             }
@@ -151,16 +153,16 @@ fn read(
 pub enum TlsError {
     /// A file cannot be read.
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// The file holds no certificate in PEM.
+    /// The file contains no certificate in PEM.
     NoCertificate(PathBuf),
-    /// The file holds no private key in PEM.
+    /// The file contains no private key in PEM.
     NoKey(PathBuf),
-    /// They are no use, alone or together.
+    /// The certificate or the key is not valid, or they do not match.
     Unusable(rustls::Error),
 }
 
@@ -172,7 +174,9 @@ impl fmt::Display for TlsError {
                 write!(f, "expected a certificate in PEM in {}", path.display())
             }
             Self::NoKey(path) => write!(f, "expected a private key in PEM in {}", path.display()),
-            Self::Unusable(_) => f.write_str("the certificate and the key cannot be used"),
+            Self::Unusable(_) => {
+                f.write_str("the certificate and the key are not valid, or do not match")
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Range;
 
-/// A record on the wire.
+/// A record as JSON.
 #[derive(Serialize)]
 struct RecordJson<'a> {
     #[serde(serialize_with = "text")]
@@ -79,7 +79,7 @@ impl<'a> From<&'a StoredRecord> for RecordJson<'a> {
     }
 }
 
-/// A record as one line of JSON: line ends inside it are escaped.
+/// Writes a record as one line of JSON; line ends inside it are escaped.
 pub(crate) fn write_entry(out: &mut Vec<u8>, record: &StoredRecord) {
     write(out, &RecordJson::from(record));
 }
@@ -91,7 +91,7 @@ pub(super) fn entry(record: &StoredRecord) -> Vec<u8> {
     out
 }
 
-/// A page as one line a record, with positions where something is to be `highlighted`.
+/// A page with one record per line, and the positions of the `highlighted` texts.
 pub(super) fn lines(page: &Page, highlighted: Option<&Expression>) -> Vec<u8> {
     let mut out = Vec::new();
     for record in &page.entries {
@@ -241,7 +241,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
     out
 }
 
-/// One bar: `{"start", "total", "levels": {}}`, or `"sources"` when it is counted by source.
+/// One bucket: `{"start", "total", "levels": {}}`, or with `"sources"` if grouped by source.
 struct BucketJson<'a> {
     start: Micros,
     by: Grouping,
@@ -251,7 +251,7 @@ struct BucketJson<'a> {
 impl Serialize for BucketJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
-        // every level has its place; of the sources those that said something
+        // all levels are listed, but only sources with records
         let (name, all) = match self.by {
             Grouping::Level => ("levels", true),
             Grouping::Source => ("sources", false),
@@ -270,7 +270,7 @@ impl Serialize for BucketJson<'_> {
     }
 }
 
-/// Milliseconds, with a fraction only where there is one.
+/// Milliseconds, with a fraction only if needed.
 pub(super) fn millis(micros: i64) -> Number {
     #[expect(
         clippy::cast_precision_loss,
@@ -297,7 +297,7 @@ pub(super) fn run(run: &Run) -> Vec<u8> {
     out
 }
 
-/// Counts by level, under the levels' names.
+/// Counts by level name.
 pub(super) struct Levels(pub(super) [u64; 4]);
 
 impl Serialize for Levels {
@@ -330,7 +330,7 @@ fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::
     serializer.collect_str(value)
 }
 
-/// Memory takes every byte and our maps have text keys, so writing cannot fail.
+/// Writing to memory cannot fail, and our maps have text keys.
 pub(super) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "JSON into memory: {written:?}");
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_names_each_bucket() {
+    fn histogram_lists_each_bucket() {
         let series = |names: &[&str]| {
             let series = names.iter().enumerate();
             series
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_of_nothing_has_no_ends() {
+    fn empty_histogram_has_no_range() {
         let body = parsed(&histogram(&Histogram::default(), Grouping::Level));
         assert_eq!(
             (&body["start"], &body["end"]),

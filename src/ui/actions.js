@@ -1,4 +1,4 @@
-// What a person can do to the page, by pointer, key or button alike: one function each.
+// The actions of the page: one function each, for pointer, keyboard and buttons.
 
 import { signal } from "./vendor/signals.js";
 import { copy } from "./clipboard.js";
@@ -46,7 +46,7 @@ export function closeEntry() {
 }
 
 /**
- * The next record, the one before, or the next of a kind; beyond what is loaded by asking the server.
+ * Moves to the next or previous record, or to the next of a kind; beyond the loaded ones with the server's help.
  * @param {1 | -1} step
  * @param {{wanted?: (entry: Entry) => boolean, narrower?: [string, string][], what?: string}} [kind]
  */
@@ -89,7 +89,7 @@ export function moveToLevel(step, level) {
   return move(step, { wanted, narrower: [["levels", levels.join(",")]], what: level === "error" ? "error" : "warning" });
 }
 
-/** The next place where the find bar's text, or else the search, stands. @param {1 | -1} step */
+/** Moves to the next match of the find bar's text, or of the search. @param {1 | -1} step */
 export function moveToMatch(step) {
   const { text } = find.peek();
   const { filter } = route.peek();
@@ -101,7 +101,7 @@ export function moveToMatch(step) {
   return move(step, { wanted, what: "match", ...(filter.search ? {} : { narrower }) });
 }
 
-/** How many of the rows that are loaded the find bar's text stands in, and which of them is open. */
+/** Counts the loaded rows that match the find bar's text, and the position of the open one among them. */
 export function countMatches() {
   const matches = matcher({ search: find.peek().text, caseSensitive: false, regex: false });
   const { record } = route.peek();
@@ -124,7 +124,7 @@ export function leaveContext() {
   go({ context: 0, at: context });
 }
 
-// ---- places
+// ---- positions
 
 export function toNewest() {
   if (route.peek().tab === "live") parts.live.resume();
@@ -153,7 +153,7 @@ export function reload(at = "end") {
   parts.browse.draw(view);
 }
 
-// ---- taking along
+// ---- copying
 
 /** @param {Entry} entry */
 export const lineOf = (entry) => `${entry.timestamp} ${entry.source} ${entry.level} ${stripped(masked(entry.message).text)}`;
@@ -173,7 +173,7 @@ export function jsonOf({ id, timestamp, source, level, message, metadata }) {
 /** @param {Entry} entry */
 export const copyJson = (entry) => copy(jsonOf(entry), "JSON");
 
-/** A link that shows the same record to everybody, whenever it is opened. @param {Entry} entry */
+/** A link to the record that stays valid over time. @param {Entry} entry */
 export function permalink(entry) {
   const { filter } = route.peek();
   const fixed = (/** @type {string} */ bound) => {
@@ -211,7 +211,7 @@ export function filterBy(path, value, exclude) {
 
 export const clearFilter = () => refine({ ...EVERYTHING });
 
-/** The same length of time, earlier or later. @param {1 | -1} step */
+/** Moves the time range by its own length. @param {1 | -1} step */
 export function pageTime(step) {
   const { filter } = route.peek();
   const [start, end] = [boundMs(filter.start, Date.now()) ?? histogram.peek()?.startMs, boundMs(filter.end, Date.now()) ?? histogram.peek()?.endMs];

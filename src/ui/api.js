@@ -1,4 +1,4 @@
-// The server's answers, and its refusals as errors that say why.
+// Requests to the server; error responses become errors with their reason.
 
 import { credentials, refused } from "./session.js";
 import { entryOf } from "./lib/types.js";
@@ -10,9 +10,9 @@ import { entryOf } from "./lib/types.js";
 
 export class ApiError extends Error {
   /**
-   * @param {number} status 0: no answer
+   * @param {number} status 0: no response
    * @param {{error?: string, message?: string, parameter?: string}} body
-   * @param {number} retryAfter seconds; 0: the server did not say
+   * @param {number} retryAfter seconds; 0: not specified
    */
   constructor(status, body, retryAfter = 0) {
     super(body.message ?? `The server responded with status ${status}.`);
@@ -22,7 +22,7 @@ export class ApiError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** The page gave up on the request itself. */
+  /** The page canceled the request. */
   get aborted() {
     return this.code === "aborted";
   }
@@ -32,7 +32,7 @@ export class ApiError extends Error {
 export const isAborted = (error) => error instanceof ApiError && error.aborted;
 
 /**
- * Relative to the page, so that it works behind a proxy that serves it under a path of its own.
+ * The address is relative to the page, so that it works behind a proxy that serves the page under another path.
  * @param {string} path
  * @param {Parameters} parameters
  */
@@ -46,7 +46,7 @@ export function address(path, parameters = []) {
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
  * @param {"GET" | "POST"} [method]
- * @returns {Promise<Response>} a good one
+ * @returns {Promise<Response>} a successful response
  */
 export async function open(path, parameters, signal, method = "GET") {
   const headers = await credentials();
@@ -61,7 +61,7 @@ export async function open(path, parameters, signal, method = "GET") {
   throw new ApiError(response.status, body, Number(response.headers.get("retry-after")) || 0);
 }
 
-/** A server that asks to come again within so many seconds is asked again, this often. */
+/** A request is repeated if the server asks for it within this many seconds. */
 const PATIENCE_S = 5;
 const TRIES = 3;
 
@@ -97,17 +97,17 @@ async function json(path, parameters, signal) {
   });
 }
 
-/** The cursor that stands at a record. @param {number} id */
+/** The cursor of a record. @param {number} id */
 export const cursorAt = (id) => btoa(String(id));
 
-/** The smallest page that the server refused as too large. */
+/** The smallest page size that the server refused as too large. */
 let refusedLimit = Infinity;
 
 /** @param {Parameters} parameters */
 const limitOf = (parameters) => Number(parameters.find(([name]) => name === "limit")?.[1] ?? 0);
 
 /**
- * A page of what may be long. Where the server allows fewer on a page than are asked for, it chooses how many.
+ * A page of a long list. If the server allows fewer than requested on a page, it chooses the size.
  * @param {string} path
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
@@ -130,7 +130,7 @@ async function paged(path, parameters, signal) {
  * @property {string | null} nextCursor
  * @property {boolean} hasMore
  * @property {boolean} truncated
- * @property {string[]} warnings why it is empty, probably
+ * @property {string[]} warnings why the page is probably empty
  */
 
 /**
@@ -159,7 +159,7 @@ export const record = async (id, signal) => entryOf(await json(`logs/${id}`, [],
 /** @typedef {{sources: SourceCount[], hasMore: boolean, total: number, levels: Record<string, number>}} Sources `total` and `levels`: of all sources */
 
 /**
- * The first sources by name, as many as a page can show.
+ * The first sources by name.
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
  * @returns {Promise<Sources>}
@@ -186,7 +186,7 @@ export async function histogram(parameters, buckets, signal) {
 }
 
 /**
- * The address of an export that the browser can follow by itself, for a minute: a download carries no header.
+ * The address of an export that is valid without a token for a minute: a download cannot send headers.
  * @param {Parameters} parameters
  * @returns {Promise<{address: string, warnings: string[]}>}
  */

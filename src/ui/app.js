@@ -1,4 +1,4 @@
-// The page: makes the lists, ties them to the address, and draws everything around them.
+// The page: creates the lists, connects them to the address, and renders everything around them.
 
 import { effect } from "./vendor/signals.js";
 import { render } from "./vendor/preact.js";
@@ -29,9 +29,9 @@ import { SignIn } from "./view/sign-in.js";
 import { isDark } from "./view/theme.js";
 import { Top } from "./view/top.js";
 
-/** The address follows the list's place when it has stood still for so long. */
+/** The address follows the position of the list after it has been still for this long. */
 const SETTLED_MS = 400;
-/** A movement is a person's when it comes so soon after a touch, a key or the wheel. */
+/** A scroll this soon after a touch, a key or the wheel was made by the user. */
 const BY_PERSON_MS = 1200;
 
 let personAt = -BY_PERSON_MS;
@@ -67,7 +67,7 @@ const liveList = new ListView("Live records", {
   onUser: () => { personAt = performance.now(); },
 });
 
-/** Whether the list of stored records is on the page. @param {import("./lib/route.js").Route} place */
+/** Whether the list of stored records is visible. @param {import("./lib/route.js").Route} place */
 const showsStored = ({ tab, run }) => tab === "browse" || (tab === "runs" && run !== "");
 
 const byPerson = () => performance.now() - personAt < BY_PERSON_MS;
@@ -76,14 +76,14 @@ Object.assign(act.parts, { browseList, liveList });
 act.parts.browse = new Browse(browseList);
 act.parts.live = new Live(liveList);
 
-/** Keeps the list's place in the address, for reload and for going back. */
+/** Keeps the position of the list in the address, for reloading and going back. */
 function notePlace() {
   if (!showsStored(route.peek()) || browse.peek().loading === "first") return;
   const first = browseList.visible?.[0];
   go({ at: !first || (browseList.atEnd && browse.peek().end) ? 0 : first.id }, { replace: true });
 }
 
-// ---- what follows the address
+// ---- reactions to the address
 
 /** @type {string | null} */
 let shownBrowse = null;
@@ -147,7 +147,7 @@ document.addEventListener("selectionchange", () => {
   if (route.peek().tab === "live" && hasSelection(liveList.element)) act.parts.live.pause();
 });
 
-// ---- drawing
+// ---- rendering
 
 function App() {
   if (signInReason.value) return html`<${SignIn} />`;

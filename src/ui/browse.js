@@ -1,4 +1,4 @@
-// Browse: a window over the stored records, loaded page by page in both directions.
+// Browse: a window of the stored records, loaded page by page in both directions.
 
 import * as api from "./api.js";
 import { isAborted } from "./api.js";
@@ -10,16 +10,16 @@ import { browse, counts, features, histogram, learn, patch, together, unlisted }
 /** @typedef {import("./list/view.js").ListView} ListView */
 /** @typedef {{filter: Filter, context: number, scope: "all" | "source", run: string}} View `run`: a command, alone or among all sources */
 
-/** The first page: two screens, soon here. */
+/** Size of the first page: two screens, which load fast. */
 const FIRST_ROWS = 200;
-/** Each further page: the most that the server gives by default. */
+/** Size of further pages: the server's default maximum. */
 const PAGE_ROWS = 500;
-/** Items that are kept; beyond, the far side goes and is loaded again when somebody goes there. */
+/** Maximum number of items. Beyond it, items at the far end are removed and loaded again when needed. */
 const ITEMS_MAX = 50_000;
-/** A page is fetched when the list's end is nearer than this. */
+/** A page is loaded when the end of the list is nearer than this. */
 const AHEAD_PX = 1600;
 const BUCKETS = 120;
-/** How often new records are looked for while the page is seen. */
+/** How often the page looks for new records while it is visible. */
 const FRESH_MS = 10_000;
 const FRESH_ROWS = 100;
 
@@ -32,7 +32,7 @@ export class Browse {
   #older = null;
   /** @type {string | null} */
   #newer = null;
-  /** @type {string | null} where to look for records that came later */
+  /** @type {string | null} the cursor after the newest loaded record */
   #fresh = null;
   #busy = false;
   #countsAbort = new AbortController();
@@ -45,10 +45,10 @@ export class Browse {
   }
 
   /**
-   * Loads anew: at a record, at the oldest, or at the newest.
+   * Loads the list at a record, at the oldest, or at the newest.
    * @param {View} view
    * @param {number | "start" | "end"} at
-   * @param {"middle" | "top" | "bottom"} [place] where on the screen the record stands
+   * @param {"middle" | "top" | "bottom"} [place] the position of the record on the screen
    */
   async load(view, at, place = "middle") {
     this.stop();
@@ -80,7 +80,7 @@ export class Browse {
   }
 
   /**
-   * The filter of a view. In a context, that of the record's source or nothing at all; in a run likewise its own lines.
+   * The filter of a view. In a context: the record's source, or everything. In a run: its own records, or everything.
    * @param {View} view
    * @returns {Promise<Parameters>}
    */
@@ -93,7 +93,7 @@ export class Browse {
   }
 
   /**
-   * A page with a record in its middle. Both halves are asked for at once: what a cursor means does not depend on the filter.
+   * A page around a record. Both halves are requested at once: cursors do not depend on the filter.
    * @param {number} id
    * @returns {Promise<api.Page>}
    */
@@ -118,7 +118,7 @@ export class Browse {
   }
 
   /**
-   * Waits for a page; what went wrong is for the person to see.
+   * Waits for a page; errors are shown to the user.
    * @param {Promise<api.Page>} request
    * @returns {Promise<api.Page | null>}
    */
@@ -145,7 +145,7 @@ export class Browse {
     });
   }
 
-  /** Loads what the list will need next. */
+  /** Loads the next page if the user is near an end. */
   near() {
     if (this.#busy || browse.peek().error) return;
     if (this.#older !== null && this.#list.pixelsAbove < AHEAD_PX) this.older();
@@ -161,7 +161,7 @@ export class Browse {
   }
 
   /**
-   * One page in a direction. A search that has to look far comes back with nothing yet and goes on.
+   * Loads one page in a direction. A long search may return an empty page with a cursor; then it continues.
    * @param {"older" | "newer"} direction
    */
   async #more(direction) {
@@ -199,14 +199,14 @@ export class Browse {
     if (this.#list.dropFront(ITEMS_MAX) > 0) this.#older = api.cursorAt(this.#list.firstId);
   }
 
-  /** Goes on after an error or a stop. */
+  /** Continues after an error or a stop. */
   async again() {
     patch(browse, { error: null });
     if (this.#older !== null && this.#list.pixelsAbove < AHEAD_PX) await this.older();
     else if (this.#newer !== null) await this.newer();
   }
 
-  /** Gives up on what is being loaded. */
+  /** Cancels the running request. */
   stop() {
     this.#abort.abort();
     this.#busy = false;
@@ -214,7 +214,7 @@ export class Browse {
     this.#abort = new AbortController();
   }
 
-  /** Adds the records that came since, at the end. */
+  /** Appends newer records. */
   async loadFresh() {
     if (this.#newer === null) this.#newer = this.#fresh;
     patch(browse, { fresh: 0 });
@@ -234,7 +234,7 @@ export class Browse {
   }
 
   /**
-   * The nearest record beyond what is loaded that match a narrower filter.
+   * Finds the nearest record beyond the loaded ones that matches a narrower filter.
    * @param {Parameters} narrower
    * @param {number} from
    * @param {"backward" | "forward"} direction
@@ -264,7 +264,7 @@ export class Browse {
     const open = toParameters({ ...filter, sources: [], levels: EVERYTHING.levels });
     const found = await api.sources(open, abort.signal).catch(() => null);
     if (!found || abort.signal.aborted) return;
-    // with more sources than are listed, the server adds up what the filter shows
+    // if not all sources are listed, the server counts the records of the filter
     const shown = found.hasMore ? await api.sources([...toParameters(filter), ["limit", "1"]], abort.signal).catch(() => null) : null;
     if (abort.signal.aborted) return;
     together(() => {
@@ -297,7 +297,7 @@ export class Browse {
  */
 const sameKind = (a, b) => a === b || (a.startsWith("level") && b.startsWith("level"));
 
-/** The record at which a cursor stands; 0 when it does not say. @param {string} cursor */
+/** The record of a cursor; 0 if unknown. @param {string} cursor */
 function reachedBy(cursor) {
   try {
     return Number(atob(cursor)) || 0;
@@ -307,7 +307,7 @@ function reachedBy(cursor) {
 }
 
 /**
- * Whether a server refuses because it does not know the path: one without it takes the last word for a record's id.
+ * Whether the server does not know the path: older ones take its last word for the ID of a record.
  * @param {api.ApiError} error
  */
 const isMissing = (error) => error.status === 404 || (error.status === 400 && error.parameter === "buckets");

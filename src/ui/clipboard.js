@@ -1,10 +1,10 @@
-// Copying, also where the browser's clipboard is not to be had (a page over plain http).
+// Copying, also without the clipboard API, which pages over plain http do not have.
 
 import { say } from "./state.js";
 
 /**
  * @param {string} text
- * @param {string} what is said to be copied
+ * @param {string} the name of the copied thing
  */
 export async function copy(text, what) {
   const done = await write(text);

@@ -1,4 +1,4 @@
-// The keyboard: one letter an action, never while somebody types.
+// Keyboard shortcuts: one key per action, except while typing.
 
 import * as act from "./actions.js";
 import { dialog, find, go, preferences, prefer, route } from "./state.js";
@@ -36,7 +36,7 @@ const KEYS = {
   Escape: escape,
 };
 
-/** Keys that a focused button, link or slider means for itself. */
+/** Keys that focused buttons, links and sliders handle themselves. */
 const OWN = new Set(["Enter", " ", "ArrowDown", "ArrowUp", "Home", "End"]);
 
 /** @param {(entry: import("./lib/types.js").Entry) => void} action */
@@ -53,7 +53,7 @@ function escape() {
   else if (route.peek().run) go({ run: "", at: 0, scope: "all" });
 }
 
-/** Rows are chosen with Shift and an arrow, or all of them. @param {KeyboardEvent} event */
+/** Selects rows with Shift and an arrow, or all of them. @param {KeyboardEvent} event */
 function choose(event) {
   const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
   if ((ctrlKey || metaKey) && !shiftKey && !altKey && key.toLowerCase() === "a") selectAll();
@@ -62,7 +62,7 @@ function choose(event) {
   return true;
 }
 
-/** The list of runs has no records to move among. */
+/** Whether the list of runs is shown, which has no records. */
 const listsRuns = () => route.peek().tab === "runs" && !route.peek().run;
 
 /** @param {KeyboardEvent} event */

@@ -1,4 +1,4 @@
-// Live: what the stream brings, drawn a few times a second, held back while a person reads.
+// Live: renders the stream a few times per second, and holds records back while paused.
 
 import * as api from "./api.js";
 import { toParameters } from "./lib/filter.js";
@@ -12,15 +12,15 @@ import { Tail } from "./tail.js";
 /** @typedef {import("./list/view.js").ListView} ListView */
 /** @typedef {import("./tail.js").Gap} Gap */
 
-/** Records on the page, and as many again held back. */
+/** Maximum number of records in the list, and of held back ones. */
 export const RING_ROWS = 10_000;
-/** What came before the page was opened, to begin with. */
+/** Number of older records at the beginning. */
 const FIRST_ROWS = 200;
-/** Ten times a second is as much as an eye follows. */
+/** Ten times per second is as fast as people can follow. */
 const FLUSH_MS = 100;
-/** Rates are taken over so long. */
+/** Interval for measuring rates. */
 const RATE_MS = 2_000;
-/** A gap is filled by so many records at most: the ring's half. */
+/** Maximum number of records that fill a gap: half of the list. */
 const GAP_ROWS_MAX = 5_000;
 const PAGE_ROWS = 500;
 
@@ -29,7 +29,7 @@ export class Live {
   #tail;
   /** @type {Ring<Entry>} */
   #pending = new Ring(RING_ROWS);
-  /** @type {{gap: Gap, before: number}[]} gaps that were told of but are not in the list, and how many records stood before them */
+  /** @type {{gap: Gap, before: number}[]} gaps that are not in the list yet, with the number of records before them */
   #gaps = [];
   #lastId = 0;
   #arrived = 0;
@@ -37,7 +37,7 @@ export class Live {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #parameters = "";
-  /** Whether the pause came of scrolling alone, and ends with it. */
+  /** Whether scrolling caused the pause, so that scrolling back ends it. */
   #byScroll = false;
   #title = new Title(document);
 
@@ -54,9 +54,9 @@ export class Live {
     setInterval(() => this.#measureRate(), RATE_MS);
   }
 
-  /** Follows a filter; one that it follows already goes on. @param {Filter} filter */
+  /** Follows a filter, unless it already does. @param {Filter} filter */
   follow(filter) {
-    // a live stream has no end, and its past is what is loaded
+    // the stream has no time range
     const parameters = toParameters({ ...filter, start: "", end: "" });
     const text = JSON.stringify(parameters);
     if (text === this.#parameters && live.peek().connection !== "stopped" && live.peek().connection !== "idle") return;
@@ -119,7 +119,7 @@ export class Live {
     patch(live, { waiting: 0, missed: 0, loaded: this.#list.count });
   }
 
-  /** Records in their order, with the gaps where they were. @param {Entry[]} values */
+  /** Appends records in their order, with the gaps in between. @param {Entry[]} values */
   #append(values) {
     let from = 0;
     for (const { gap, before } of this.#gaps) {
@@ -158,7 +158,7 @@ export class Live {
     else this.pause();
   }
 
-  /** A person moved the list: away from the end it holds still, back at the end it follows again. */
+  /** The user scrolled: away from the end pauses, back at the end resumes. */
   moved() {
     if (live.peek().connection === "idle") return;
     const { atEnd } = this.#list;
@@ -174,7 +174,7 @@ export class Live {
     patch(live, { rate });
   }
 
-  /** Loads the records of a gap into its place. @param {import("./lib/items.js").Item} item */
+  /** Replaces a gap with its records. @param {import("./lib/items.js").Item} item */
   async fill(item) {
     const { lost } = item;
     if (!lost) return;

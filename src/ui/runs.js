@@ -1,4 +1,4 @@
-// The captured commands: loaded page by page, looked at again while one of them runs.
+// The captured commands: loaded page by page, and refreshed.
 
 import * as api from "./api.js";
 import { isAborted } from "./api.js";
@@ -7,13 +7,13 @@ import { merged } from "./lib/runs.js";
 import { filter, learn, patch, route, run, runs } from "./state.js";
 
 const PAGE_RUNS = 50;
-/** How often the newest are looked at again while the page is seen. */
+/** How often the newest runs are refreshed while the page is visible. */
 const AGAIN_MS = 5_000;
 
 let abort = new AbortController();
 let cursor = "";
 
-/** @returns {import("./lib/filter.js").Parameters} what of the filter concerns commands as a whole */
+/** @returns {import("./lib/filter.js").Parameters} the parts of the filter that apply to runs */
 function parameters() {
   const { success } = route.peek();
   /** @type {import("./lib/filter.js").Parameters} */
@@ -21,7 +21,7 @@ function parameters() {
   return [...toParameters({ ...EVERYTHING, sources: filter.peek().sources }), ...ended, ["limit", String(PAGE_RUNS)]];
 }
 
-/** Loads the newest, anew. */
+/** Loads the newest runs. */
 export async function loadRuns() {
   abort.abort();
   abort = new AbortController();
@@ -43,7 +43,7 @@ async function take(asked, anew) {
   const { signal } = abort;
   try {
     let page = await api.runs(asked, signal);
-    // a scan that looked far comes back with nothing yet
+    // a long scan may return an empty page with a cursor
     while (page.runs.length === 0 && page.hasMore && page.nextCursor) {
       page = await api.runs([...asked.filter(([name]) => name !== "cursor"), ["cursor", page.nextCursor]], signal);
     }
@@ -58,7 +58,7 @@ async function take(asked, anew) {
   }
 }
 
-/** What has begun or ended since. */
+/** Refreshes runs that have begun or ended. */
 async function again() {
   const { tab, run: id } = route.peek();
   if (document.hidden || tab !== "runs" || runs.peek().loading) return;
@@ -73,7 +73,7 @@ async function again() {
 
 setInterval(again, AGAIN_MS);
 
-/** The run that the address names. @param {string} id */
+/** Opens the run in the address. @param {string} id */
 export async function openRun(id) {
   if (run.peek()?.id === id) return;
   run.value = runs.peek().list?.find((known) => known.id === id) ?? null;

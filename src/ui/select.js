@@ -1,4 +1,4 @@
-// A range of rows, chosen by their place in the list and not by the browser's selection: that one knows only what is drawn.
+// A range of selected rows. The selection of the browser covers only rows that are drawn.
 
 import * as act from "./actions.js";
 import { copy } from "./clipboard.js";
@@ -8,7 +8,7 @@ import { go, live, route } from "./state.js";
 
 /** @typedef {import("./lib/types.js").Entry} Entry */
 
-/** Where the range began; its other end moves. */
+/** The fixed end of the range; `head` is the other one. */
 let anchor = 0;
 let head = 0;
 
@@ -27,10 +27,10 @@ function choose(from, to) {
   go({ select: `${Math.min(from, to)}-${Math.max(from, to)}` }, { replace: true });
 }
 
-/** Up to a record. @param {Entry} entry */
+/** Extends the range to a record. @param {Entry} entry */
 export const extendTo = (entry) => reach(entry.id);
 
-/** One row further. @param {1 | -1} step */
+/** Extends the range by one row. @param {1 | -1} step */
 export function extendBy(step) {
   if (!route.peek().select) head = route.peek().record;
   const next = act.list().next(head, step);
@@ -48,7 +48,7 @@ export function clearSelection() {
   go({ select: "" }, { replace: true });
 }
 
-/** The records of the range that are in the list. @returns {Entry[]} */
+/** The loaded records of the range. @returns {Entry[]} */
 export function selected() {
   const range = readRange(route.peek().select);
   if (!range) return [];
@@ -59,7 +59,7 @@ const asText = () => selected().map(act.lineOf).join("\n");
 
 export const copySelected = () => copy(asText(), count(selected().length, "line"));
 
-/** A link that shows the same rows chosen. */
+/** Copies a link to the selected rows. */
 export function copySelectedLink() {
   const range = readRange(route.peek().select);
   const path = writeRoute({ ...route.peek(), record: 0, at: range?.[0] ?? 0 });

@@ -1,20 +1,20 @@
-// Access: a token from the address is exchanged, once, for a session, which this origin keeps in its own storage. Not in a cookie:
-// a browser sends those to every port of a host.
+// Access: the token from the address is exchanged once for a session, which is kept in the storage of this origin. Cookies are not used,
+// because browsers send them to every port of a host.
 
 import { signal } from "./vendor/signals.js";
 
-/** @typedef {{text: string, renewAt: number}} Session `renewAt`: milliseconds; from then on it is renewed */
+/** @typedef {{text: string, renewAt: number}} Session `renewAt`: milliseconds; the session is renewed after that time */
 
-/** Servers that a proxy puts under paths of one origin have a session each. */
+/** Servers under different paths of one origin have separate sessions. */
 const storageKey = () => `vmlog-session:${new URL(".", location.href).pathname}`;
 const HEADER = "X-Vmlog-Session";
-/** A server that asks to come again is asked again, this often. */
+/** Maximum number of attempts if the server asks to retry. */
 const TRIES = 5;
 
-/** Why the page asks for a token; empty: it does not. */
+/** Why the page asks for a token; empty: it has a session. */
 export const signInReason = signal(/** @type {"" | "missing" | "refused" | "offline"} */ (""));
 
-/** What a browser that stores nothing has until it leaves the page. */
+/** The session in browsers without storage. */
 let unstored = /** @type {Session | null} */ (null);
 /** @type {Promise<unknown> | null} */
 let renewing = null;
@@ -36,13 +36,13 @@ function write(session) {
     if (session) localStorage.setItem(storageKey(), JSON.stringify(session));
     else localStorage.removeItem(storageKey());
   } catch {
-    // kept in `unstored` alone
+    // only `unstored` keeps it
   }
 }
 
 export const hasSession = () => read() !== null;
 
-/** Takes the token out of the address before anybody sees it there. It may follow `#`, which no server or proxy gets to see. */
+/** Removes the token from the address before others can see it. It may be after `#`, which servers and proxies do not receive. */
 function takeToken() {
   const url = new URL(location.href);
   const hash = new URLSearchParams(url.hash.slice(1));
@@ -54,7 +54,7 @@ function takeToken() {
   return token;
 }
 
-/** @param {string} text a token, or the session that is to be renewed @returns {Promise<"" | "refused" | "offline">} */
+/** @param {string} text a token, or the session to renew @returns {Promise<"" | "refused" | "offline">} */
 async function begin(text) {
   for (let tries = 1; ; tries += 1) {
     const response = await fetch("session", { method: "POST", headers: { [HEADER]: text }, credentials: "same-origin", cache: "no-store" })
@@ -87,10 +87,10 @@ export async function signOut() {
 }
 
 const token = takeToken();
-/** Nothing is asked of the server before. */
+/** All requests wait for it. */
 const entered = token ? signIn(token) : Promise.resolve(true);
 
-/** What a request carries. @returns {Promise<Record<string, string>>} */
+/** The headers of a request. @returns {Promise<Record<string, string>>} */
 export async function credentials() {
   await entered;
   const session = read();
@@ -101,7 +101,7 @@ export async function credentials() {
   return { [HEADER]: session.text };
 }
 
-/** The server took none of what a request carried. @param {Record<string, string>} carried @returns {boolean} whether to ask again */
+/** Handles a 401. @param {Record<string, string>} carried @returns {boolean} whether to ask again */
 export function refused(carried) {
   const now = read();
   const sent = carried[HEADER] ?? "";

@@ -1,4 +1,4 @@
-// What the page knows, as signals: every part reads from here, and the address follows.
+// The state of the page as signals: all parts read it, and the address follows it.
 
 import { batch, computed, signal } from "./vendor/signals.js";
 import { readRoute, writeRoute } from "./lib/route.js";
@@ -17,7 +17,7 @@ export const route = signal(readRoute(location.search));
 export const filter = computed(() => route.value.filter);
 
 /**
- * Moves the page: what is given changes, the rest stays. A replaced address leaves nothing to go back to.
+ * Changes the route: properties that are not given stay. A replaced address leaves no entry in the browser's history.
  * @param {Partial<Route>} change
  * @param {{replace?: boolean}} [how]
  */
@@ -29,7 +29,7 @@ export function go(change, { replace = false } = {}) {
     if (replace) history.replaceState(null, "", target);
     else history.pushState(null, "", target);
   }
-  // also what the address does not say: how to search, before there is a search
+  // also changes that are not in the address: search options without a search
   if (JSON.stringify(next) !== JSON.stringify(route.peek())) route.value = next;
 }
 
@@ -46,7 +46,7 @@ addEventListener("popstate", () => {
   route.value = readRoute(location.search);
 });
 
-// ---- preferences: this browser's, not the address's
+// ---- preferences: stored in this browser, not in the address
 
 const STORED = "vmlog";
 
@@ -73,16 +73,16 @@ export function prefer(change) {
   try {
     localStorage.setItem(STORED, JSON.stringify(preferences.peek()));
   } catch {
-    // a browser that keeps nothing forgets it with the page
+    // a browser without storage forgets them with the page
   }
 }
 
-// ---- what the server said
+// ---- data of the server
 
-/** Counts by source and level under all of the filter but its sources and levels. */
+/** Counts by source and level under the filter without its sources and levels. */
 export const counts = signal(/** @type {SourceCount[] | null} */ (null));
 
-/** What all sources have together under the whole filter, where there are more of them than are listed. */
+/** Counts over all sources under the whole filter, if not all sources are listed. */
 export const unlisted = signal(/** @type {{total: number, levels: Record<string, number>} | null} */ (null));
 
 /** The counts under the whole filter. */
@@ -104,38 +104,38 @@ export const learn = (change) => {
   features.value = { ...features.peek(), ...change };
 };
 
-// ---- what is being done
+// ---- progress
 
 /**
  * @typedef {object} BrowseState
  * @property {"" | "first" | "older" | "newer"} loading
- * @property {number} since when the running request began
- * @property {number} reached the record that a long search has come to; 0: none
+ * @property {number} since start of the running request
+ * @property {number} reached the record that a long search has reached; 0: none
  * @property {import("./api.js").ApiError | null} error
  * @property {boolean} start whether the oldest record is loaded
- * @property {boolean} end whether the newest was
+ * @property {boolean} end whether the newest is
  * @property {number} loaded records in the list
- * @property {number} fresh records that came after the list was loaded
- * @property {boolean} atEnd whether the list stands at its end
- * @property {string[]} warnings why nothing was found, probably
+ * @property {number} fresh records that arrived after the list was loaded
+ * @property {boolean} atEnd whether the list is at its end
+ * @property {string[]} warnings why nothing was probably found
  */
 
 export const browse = signal(/** @type {BrowseState} */ ({
   loading: "first", since: 0, reached: 0, error: null, start: false, end: false, loaded: 0, fresh: 0, atEnd: true, warnings: [],
 }));
 
-/** Times of the first and the last row on the screen: they change with every frame, and little depends on them. */
+/** Times of the first and the last visible row. They change with every frame, so they have a signal of their own. */
 export const seen = signal(/** @type {[number, number] | null} */ (null));
 
 /**
  * @typedef {object} LiveState
  * @property {"idle" | "connecting" | "open" | "waiting" | "stopped"} connection
- * @property {string} reason why it is not open
- * @property {number} retryAt milliseconds; when the next try is
+ * @property {string} reason why it is not connected
+ * @property {number} retryAt milliseconds; time of the next attempt
  * @property {boolean} paused
- * @property {number} waiting records that came while paused
- * @property {number} missed of them, those that did not fit
- * @property {number} rate records a second
+ * @property {number} waiting records that arrived while paused
+ * @property {number} missed of these, those that did not fit into the buffer
+ * @property {number} rate records per second
  * @property {number} loaded
  * @property {string[]} warnings what the server says about the filter
  */
@@ -176,10 +176,10 @@ export const runs = signal(/** @type {RunsState} */ ({ list: null, more: false, 
 /** The run that is open. */
 export const run = signal(/** @type {import("./lib/runs.js").Run | null} */ (null));
 
-/** How the machine came up; null: not known yet. */
+/** The startup of the machine; null: not known yet. */
 export const story = signal(/** @type {(ReturnType<typeof import("./lib/story.js").tell> & {sinceBoot: boolean}) | null} */ (null));
 
-/** Own find, within what is loaded and beyond. */
+/** The find bar, for loaded records and beyond. */
 export const find = signal({ open: false, text: "", note: "" });
 
 // ---- short messages
@@ -201,7 +201,7 @@ export function say(text, { bad = false } = {}) {
   }, bad ? 8000 : 3000);
 }
 
-/** What screen readers are told, politely and seldom. */
+/** Announcements for screen readers. */
 export const announcement = signal("");
 
 /** @param {() => void} change */

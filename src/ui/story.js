@@ -1,4 +1,4 @@
-// Looks up how this machine came up.
+// Loads the startup of this machine.
 
 import * as api from "./api.js";
 import { agentStep, runStep, stageSteps, tell } from "./lib/story.js";
@@ -6,7 +6,7 @@ import { learn, story } from "./state.js";
 
 /** @typedef {import("./lib/filter.js").Parameters} Parameters */
 
-/** Where nothing tells when the machine started. */
+/** Used if the time of the startup is unknown. */
 const SINCE = "-24h";
 const AGENT = "system:vm-agent";
 const RUNS_MAX = 100;
@@ -15,8 +15,8 @@ const RUNS_MAX = 100;
 const newest = async (parameters) => (await api.page([...parameters, ["limit", "1"]])).entries[0] ?? null;
 
 /**
- * When the machine started: when the kernel introduced itself, or else cloud-init began.
- * @returns {Promise<string>} a bound of time; empty: nothing tells
+ * The startup of the machine: the first message of the kernel, or else of cloud-init.
+ * @returns {Promise<string>} a time; empty: unknown
  */
 async function bootTime() {
   const kernel = await newest([["source", "system:kernel"], ["search", "Linux version "]]);
@@ -24,11 +24,11 @@ async function bootTime() {
   return begun?.timestamp ?? "";
 }
 
-/** The oldest that are meant; a part of the story that cannot be had leaves the rest as it is. @param {Parameters} parameters @param {number} [most] */
+/** The oldest matching records; empty after an error, so that the rest can be shown. @param {Parameters} parameters @param {number} [most] */
 const records = (parameters, most = 100) =>
   api.page([...parameters, ["direction", "forward"], ["limit", String(most)]]).then((page) => page.entries, () => []);
 
-/** Commands of the time since then, oldest first. @param {string} start */
+/** Runs since a time, oldest first. @param {string} start */
 async function runsSince(start) {
   try {
     const page = await api.runs([["source", "devcontainer:"], ["limit", String(RUNS_MAX)]]);
@@ -40,7 +40,7 @@ async function runsSince(start) {
   }
 }
 
-/** The last lines that a run wrote. @param {string} id @param {number} most */
+/** The last lines of a run's output. @param {string} id @param {number} most */
 export const lastLines = async (id, most) =>
   (await api.page([["where", `run_id=${id}`], ["where", "event_type=process_output"], ["limit", String(most)]])).entries;
 

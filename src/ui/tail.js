@@ -1,5 +1,5 @@
-// The live stream: connects, reads, and comes back where it was. A stream that is read by hand, not by EventSource, because
-// that one does not say why it cannot connect.
+// The live stream: connects, reads, and resumes after a disconnect. It does not use EventSource, which does not report why it cannot
+// connect.
 
 import { ApiError, address, open } from "./api.js";
 import { EventParser } from "./lib/sse.js";
@@ -17,7 +17,7 @@ import { entryOf } from "./lib/types.js";
  * @property {(state: {connection: "connecting" | "open" | "waiting" | "stopped", reason: string, retryAt: number}) => void} onState
  */
 
-/** The server says something every 30 s; one that is silent for longer than two of those is gone. */
+/** The server sends at least a comment every 30 s; after more than two missing ones the connection is dead. */
 const SILENCE_MS = 75_000;
 const WAIT_MIN_MS = 1_000;
 const WAIT_MAX_MS = 30_000;
@@ -42,7 +42,7 @@ export class Tail {
 
   /**
    * @param {Parameters} parameters
-   * @param {number} newest how many of the newest records come first
+   * @param {number} newest number of the newest records to begin with
    */
   start(parameters, newest) {
     this.stop();
@@ -60,7 +60,7 @@ export class Tail {
     this.#abort.abort();
   }
 
-  /** Does not wait any longer before the next try. */
+  /** Connects now instead of waiting. */
   now() {
     if (!this.#running || this.#timer === undefined) return;
     this.#connect();
@@ -141,7 +141,7 @@ export class Tail {
     }
   }
 
-  /** Gives up until a person asks again. @param {string} reason */
+  /** Stops until the user retries. @param {string} reason */
   #halt(reason) {
     this.#running = false;
     this.#listener.onState({ connection: "stopped", reason, retryAt: 0 });
@@ -149,7 +149,7 @@ export class Tail {
 
   /**
    * @param {string} reason
-   * @param {number} seconds as the server asked; 0: longer each time
+   * @param {number} seconds requested by the server; 0: exponential back-off
    * @param {AbortController} abort
    */
   #wait(reason, seconds, abort) {
@@ -161,7 +161,7 @@ export class Tail {
     this.#listener.onState({ connection: "waiting", reason, retryAt: Date.now() + ms });
   }
 
-  /** The stream's address, to copy. */
+  /** The address of the stream, for copying. */
   get address() {
     return address("logs/tail", this.#parameters);
   }

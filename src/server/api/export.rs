@@ -1,4 +1,4 @@
-//! All records that match a filter, as a file: streamed page by page from one view, in memory that does not grow with it.
+//! All records that match a filter, as a file, streamed page by page from one view in constant memory.
 
 use crate::query::{self, Cursor, Direction, Filter, Order, PageRequest};
 use crate::record::StoredRecord;
@@ -19,21 +19,21 @@ use warp::http::header::{self, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
-/// Records of the first page; later ones are as long as [`PAGE_BYTES`] allows.
+/// Records of the first page; the size of later ones follows from [`PAGE_BYTES`].
 const FIRST_ROWS: usize = 16;
 
-/// More records make a page no faster.
+/// Larger pages are not faster.
 const ROWS_MAX: usize = 1_000;
 
-/// What a page should come to: large enough to be worth its turn, small enough to hold.
+/// Target size of a page: large enough to be worth a turn at the gate, small enough for memory.
 const PAGE_BYTES: usize = 256 * 1024;
 
-/// What the file looks like.
+/// The format of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExportFormat {
     /// Lines of text for people.
     Log,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Jsonl,
     /// RFC 4180, with a header line.
     Csv,
@@ -142,7 +142,7 @@ pub(in crate::server) async fn export(
         warnings,
     } = parse(app, principal, request, now).await?;
     let share = app.exports.take(principal.id).ok_or_else(|| {
-        let message = "as many exports are running as this server allows to this client";
+        let message = "too many exports of this client are running";
         ApiError::too_many("too_many_exports", message, 10)
     })?;
     let encoding = ContentEncoding::asked_by(&request.headers);
@@ -184,11 +184,11 @@ fn file_name(format: ExportFormat, now: Micros) -> Option<HeaderValue> {
         .ok()
 }
 
-/// One export on its way.
+/// A running export.
 struct Export {
     app: Arc<App>,
     principal: Principal,
-    /// What is seen throughout: what arrives meanwhile is not in the file.
+    /// The view of the whole export: records that arrive later are not in the file.
     view: ScopedView,
     request: PageRequest,
     format: ExportFormat,
@@ -198,7 +198,7 @@ struct Export {
 }
 
 impl Export {
-    /// Ends with the file, or when nobody takes it any more. A failure cuts the body short in a way that the client notices.
+    /// Runs until the file is complete or the client is gone. After a failure the body is cut off, which the client notices.
     async fn run(mut self) {
         self.stream.write(self.format.head().as_bytes());
         loop {
@@ -206,7 +206,7 @@ impl Export {
                 Ok(None) => break,
                 Ok(Some(cursor)) => self.request.cursor = Some(cursor),
                 Err(error) => {
-                    tracing::warn!("an export ends early: {error}");
+                    tracing::warn!("an export failed: {error}");
                     let _ = self.sender.send(Err(error)).await;
                     return;
                 }
@@ -225,7 +225,7 @@ impl Export {
         let _ = self.sender.send(Ok(rest)).await;
     }
 
-    /// Writes the next page; returns where to go on.
+    /// Writes the next page; returns the cursor of the one after it.
     async fn page(&mut self) -> Result<Option<Cursor>, ApiError> {
         let (view, request, format) = (self.view.clone(), self.request.clone(), self.format);
         let (rows, text, next) = self
@@ -247,19 +247,18 @@ impl Export {
     }
 }
 
-/// How many records the next page takes, so that it comes to about [`PAGE_BYTES`]; it grows by doubling, as what follows may
-/// be longer.
+/// The number of records of the next page, to reach about [`PAGE_BYTES`]. It at most doubles, as the next records may be longer.
 fn next_rows(rows: usize, bytes: usize, before: usize) -> usize {
     let fitting = (PAGE_BYTES * rows.max(1)) / bytes.max(1);
     fitting.clamp(1, (before * 2).min(ROWS_MAX))
 }
 
-/// `2026-02-17T14:30:15.123456Z warn  docker:web: text`; further lines of the text are indented, so that each record can be told
-/// from the next. What a terminal would obey is written out, as the file may be looked at on one.
+/// `2026-02-17T14:30:15.123456Z warn  docker:web: text`. Further lines of a message are indented to keep records distinct. Control
+/// characters are escaped, as the file may be printed to a terminal.
 fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
     use std::io::Write as _;
     let record = &stored.record;
-    // a Vec takes every byte
+    // writing to a Vec cannot fail
     let _ = write!(
         out,
         "{} {:<5} {}: ",
@@ -274,13 +273,13 @@ fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
     out.push(b'\n');
 }
 
-/// Writes a letter; one that a terminal obeys, or that changes how the text around it is laid out, by its number.
+/// Writes a character. Control characters and those that change the layout of text are escaped.
 fn write_visible(out: &mut Vec<u8>, letter: char) {
     use std::io::Write as _;
     let mut buffer = [0; 4];
     match letter {
         '\t' => out.push(b'\t'),
-        // a Vec takes every byte
+        // writing to a Vec cannot fail
         letter if letter.is_control() => {
             let _ = write!(out, "\\x{:02x}", u32::from(letter));
         }
@@ -291,7 +290,7 @@ fn write_visible(out: &mut Vec<u8>, letter: char) {
     }
 }
 
-/// Separators of lines and paragraphs, and marks that turn the direction of writing.
+/// Line and paragraph separators, and bidirectional marks.
 fn is_layout(letter: char) -> bool {
     matches!(
         letter,
@@ -299,12 +298,12 @@ fn is_layout(letter: char) -> bool {
     )
 }
 
-/// A record as a line of CSV, with its texts as they are but for what a spreadsheet would take for a formula.
+/// Writes a record as a line of CSV. Texts are not changed, except those that a spreadsheet would take for a formula.
 pub(crate) fn write_csv(out: &mut Vec<u8>, stored: &StoredRecord) {
     write_csv_with(out, stored, write_raw);
 }
 
-/// Writes one letter of a field.
+/// Writes one character of a field.
 type WriteChar = fn(&mut Vec<u8>, char);
 
 fn write_csv_with(out: &mut Vec<u8>, stored: &StoredRecord, write: WriteChar) {
@@ -333,8 +332,8 @@ fn write_raw(out: &mut Vec<u8>, letter: char) {
     out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// A spreadsheet takes a text that begins with one of these for a formula, also after blanks, and logs may hold what an attacker
-/// wrote. A program that splits at line ends within quotes sees each line as a field.
+/// A spreadsheet takes a text that starts with one of these, also after spaces, for a formula, and attackers can write to logs.
+/// Programs that split quoted fields at line ends see each line as a field.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 fn write_field(out: &mut Vec<u8>, field: &str, write: WriteChar) {
@@ -387,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_is_one_record_and_harmless() {
+    fn log_line_is_one_record_with_escaped_control_characters() {
         assert_eq!(
             written(ExportFormat::Log, "a\tb\n\u{1b}[31mc\r\n"),
             "1970-01-01T00:00:00.000000Z warn  docker:web: a\tb\n    \\x1b[31mc\\x0d\n"
@@ -403,14 +402,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_is_one_line() {
+    fn jsonl_record_is_one_line() {
         let line = written(ExportFormat::Jsonl, "a\nb\r");
         assert_eq!(line.matches(['\n', '\r']).count(), 1, "{line}");
         assert!(line.starts_with(r#"{"id":"7","timestamp":"1970-01-01T00:00:00.000000Z""#));
     }
 
     #[test]
-    fn a_line_of_csv_quotes_what_it_must() {
+    fn csv_quotes_and_escapes_fields() {
         let start = "7,1970-01-01T00:00:00.000000Z,docker:web,warn,";
         let end = ",\"{\"\"unit\"\":\"\"a,\\\"\"b\\\"\"\"\"}\"\r\n";
         for (message, field) in [
@@ -434,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_grow_to_the_size_that_is_meant() {
+    fn pages_grow_to_the_target_size() {
         assert_eq!(next_rows(16, 1_600, 16), 32);
         assert_eq!(next_rows(512, 51_200, 512), 1_000);
         assert_eq!(next_rows(16, 16 << 20, 16), 1, "megabytes a record");
@@ -442,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_named_by_its_time() {
+    fn file_name_contains_the_time() {
         let name =
             file_name(ExportFormat::Csv, Micros::new(1_771_338_615_123_456)).expect("a value");
         assert_eq!(name, "attachment; filename=\"vmlog-20260217T143015Z.csv\"");

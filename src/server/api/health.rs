@@ -1,4 +1,4 @@
-//! Whether the process answers, and whether it can do its work.
+//! Liveness and readiness.
 
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
@@ -8,13 +8,13 @@ use crate::server::measure::Measure;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: the process is running.
 pub(in crate::server) fn health() -> Response {
     reply::json(&json!({"status": "ok"}))
 }
 
-/// `GET /readyz`: records are kept. The reason why not is in the log; it may name files. What collectors there are is for those who
-/// may see the whole log.
+/// `GET /readyz`: new records are stored. The log has the detailed reason if they are not, as it may name files. Only principals that
+/// see everything learn which collectors there are.
 pub(in crate::server) async fn ready(
     app: &App,
     principal: &Principal,
@@ -30,7 +30,7 @@ pub(in crate::server) async fn ready(
     Ok(reply::json(&answer))
 }
 
-/// What is counted of each collector, without where it reads: that is in `/metrics`.
+/// The counters of each collector, without the places that it reads; `/metrics` has those.
 fn collectors(app: &App) -> Map<String, Value> {
     let samples = app.options.measure.as_ref().map(Measure::read);
     let mut collectors = Map::new();
@@ -50,7 +50,7 @@ fn collectors(app: &App) -> Map<String, Value> {
     collectors
 }
 
-/// `lag_seconds` is `lagSeconds`, `read_total` is `read`.
+/// `lag_seconds` becomes `lagSeconds`, `read_total` becomes `read`.
 fn key(name: &str) -> String {
     let mut words = name.trim_end_matches("_total").split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ mod tests {
     use super::key;
 
     #[test]
-    fn keys_are_those_of_the_other_answers() {
+    fn metric_names_become_camel_case_keys() {
         assert_eq!(key("read_total"), "read");
         assert_eq!(key("lag_seconds"), "lagSeconds");
     }

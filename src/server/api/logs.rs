@@ -12,12 +12,12 @@ use crate::time::Micros;
 use warp::http::header::HeaderName;
 use warp::reply::Response;
 
-/// The page's size when none is asked for; a smaller `LOG_API_MAX_LIMIT` lowers it.
+/// Default size of a page, unless `LOG_API_MAX_LIMIT` is smaller.
 pub(in crate::server) const LIMIT_DEFAULT: usize = 100;
 
 const NDJSON: &str = "application/x-ndjson";
 
-/// Where a page of lines goes on; absent when there is no more.
+/// The next cursor of a page of lines; absent on the last page.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// `GET /logs`
@@ -89,7 +89,7 @@ pub(in crate::server) async fn record(
     .await
 }
 
-/// Sources of a page: more than a list on a screen can show, and little enough to hold.
+/// Sources on a page: more than a screen can show, but bounded.
 pub(in crate::server) const SOURCES: Limits = Limits {
     limit_default: 1_000,
     limit_max: 1_000,
@@ -136,7 +136,7 @@ mod tests {
     use crate::server::http::request::tests::request;
 
     #[test]
-    fn sources_are_asked_for_in_pages() {
+    fn sources_take_limit_and_cursor() {
         let query = |query: &str| {
             let request = request(&format!("/logs/sources?{query}"), &[]);
             sources_query(&request.parameters, Micros::now())

@@ -1,4 +1,4 @@
-//! What the server counts, as Prometheus reads it.
+//! Metrics in the text format of Prometheus.
 
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
@@ -34,7 +34,7 @@ pub(in crate::server) async fn metrics(
     Ok(reply::bytes(CONTENT_TYPE, text.out))
 }
 
-/// The text, family by family.
+/// The text, one metric family after another.
 #[derive(Default)]
 struct Exposition {
     out: String,
@@ -55,18 +55,18 @@ impl Exposition {
         let unrouted = load(&metrics.unrouted);
         self.plain(
             "vmlog_http_unrouted_total",
-            "Requests that no path answers.",
+            "Requests for unknown paths.",
             unrouted,
         );
         let refused = load(&metrics.rate_refused);
         self.plain(
             "vmlog_http_rate_refused_total",
-            "Requests refused for their rate.",
+            "Requests refused by the rate limit.",
             refused,
         );
         let name = "vmlog_http_request_seconds";
         self.out
-            .push_str("# HELP vmlog_http_request_seconds Time until an answer begins.\n");
+            .push_str("# HELP vmlog_http_request_seconds Time until a response begins.\n");
         self.out
             .push_str("# TYPE vmlog_http_request_seconds histogram\n");
         for (route, counted) in ROUTES.iter().zip(&metrics.endpoints) {
@@ -92,12 +92,12 @@ impl Exposition {
         let stored = store.next_id.saturating_sub(1);
         self.plain(
             "vmlog_records_stored_total",
-            "Records stored since the store began.",
+            "Records stored since the store was created.",
             stored,
         );
         self.plain(
             "vmlog_store_records",
-            "Records that can be read.",
+            "Records in the store.",
             store.records,
         );
         self.plain("vmlog_store_segments", "Segments.", store.segments as u64);
@@ -109,24 +109,24 @@ impl Exposition {
         let failed = u64::from(store.failed);
         self.plain(
             "vmlog_store_failed",
-            "1 when a write failed and none is tried any more.",
+            "1 if writing to the store has failed.",
             failed,
         );
     }
 
     fn tails(&mut self, app: &App) {
         let clients = app.tails.held_by_all();
-        self.plain(
-            "vmlog_tail_clients",
-            "Clients that follow the log.",
-            clients as u64,
-        );
+        self.plain("vmlog_tail_clients", "Tail clients.", clients as u64);
         let records = load(&app.metrics.tail_records);
-        self.plain("vmlog_tail_records_total", "Records sent to them.", records);
+        self.plain(
+            "vmlog_tail_records_total",
+            "Records sent to tail clients.",
+            records,
+        );
         let gaps = load(&app.metrics.tail_gaps);
         self.plain(
             "vmlog_tail_gaps_total",
-            "Gaps that they were told of.",
+            "Gap events sent to tail clients.",
             gaps,
         );
     }
@@ -160,12 +160,12 @@ impl Exposition {
     }
 
     fn line(&mut self, line: fmt::Arguments<'_>) {
-        // a String takes every write
+        // writing to a String cannot fail
         let _ = writeln!(self.out, "{line}");
     }
 }
 
-/// Microseconds as seconds, exactly.
+/// Microseconds as seconds, without rounding.
 fn seconds(micros: u64) -> String {
     let text = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -186,7 +186,7 @@ mod tests {
     use warp::http::StatusCode;
 
     #[test]
-    fn requests_are_counted_by_path_status_and_time() {
+    fn requests_are_counted_by_path_status_and_duration() {
         let metrics = Metrics::default();
         for (status, micros) in [(200, 900), (200, 1_000), (404, 1_001), (503, 9_000_000)] {
             let status = StatusCode::from_u16(status).expect("a status");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_one_name_share_a_head_and_their_labels_are_escaped() {
+    fn samples_of_one_name_share_a_header_and_labels_are_escaped() {
         let mut text = Exposition::default();
         for source in ["a", "b\"\\\n"] {
             text.sample(&Sample {

@@ -12,7 +12,7 @@ use warp::reply::Response;
 
 static DESCRIPTION: &[u8] = include_bytes!("openapi.json");
 
-/// Parameters whose most is `LOG_API_MAX_LIMIT`.
+/// Parameters with the maximum `LOG_API_MAX_LIMIT`.
 const LIMITS: [&str; 2] = ["limit", "runsLimit"];
 
 /// `GET /openapi.json`
@@ -58,7 +58,7 @@ mod tests {
         serde_json::from_slice(DESCRIPTION).expect("JSON")
     }
 
-    /// Every method of every route, as it is described.
+    /// The description of every method of every route.
     fn operations(document: &Value) -> Vec<(&'static Route, &Value)> {
         let of_route = |route: &'static Route| {
             let methods = route
@@ -74,7 +74,7 @@ mod tests {
         ROUTES.iter().flat_map(of_route).collect()
     }
 
-    /// What `$ref` leads to, or the value itself.
+    /// The target of a `$ref`, or the value itself.
     fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
         let Some(reference) = value.get("$ref").and_then(Value::as_str) else {
             return value;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_is_described_and_every_described_path_is_answered() {
+    fn every_route_is_described_and_every_described_path_exists() {
         let document = document();
         let described: BTreeSet<_> = document["paths"]
             .as_object()
@@ -107,7 +107,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        // the description cannot say that a name may have slashes in it
+        // OpenAPI cannot express that a name may contain slashes
         let path = |route: &Route| route.path.replace("...}", "}");
         let answered: BTreeSet<_> = ROUTES.iter().map(path).collect();
         let answered: BTreeSet<_> = answered.iter().map(String::as_str).collect();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere_and_every_component_is_used() {
+    fn references_resolve_and_components_are_used() {
         let document = document();
         let mut found = Vec::new();
         references(&document, &mut found);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_described_parameter_is_understood_with_its_example() {
+    fn every_described_parameter_accepts_its_example() {
         let document = document();
         let limits = Limits {
             limit_default: 100,
@@ -175,7 +175,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_page_holds_as_many_as_the_settings_say() {
+    fn described_limits_follow_the_settings() {
         for (limit_max, default) in [(20, 20), (500, 100), (2_000, 100)] {
             let options = ServerOptions {
                 limit_max,
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_no_parameters_describes_none() {
+    fn endpoints_without_parameters_describe_none() {
         let document = document();
         for (route, operation) in operations(&document)
             .into_iter()

@@ -10,7 +10,7 @@ use crate::server::wire;
 use crate::time::Micros;
 use warp::reply::Response;
 
-/// The page's size when none is asked for: each run's records are looked at.
+/// Default size of a page. It is small, as the records of each run are counted.
 pub(in crate::server) const LIMIT_DEFAULT: usize = 50;
 
 /// `GET /runs`
@@ -80,7 +80,7 @@ mod tests {
     use crate::server::http::request::tests::request;
 
     #[test]
-    fn runs_are_asked_for_by_source_and_success() {
+    fn runs_take_source_and_success() {
         let asked = runs_query(&request("/runs?success=false&limit=5&source=a", &[]), 500);
         let asked = asked.expect("a good request");
         assert_eq!((asked.success, asked.limit), (Some(false), 5));

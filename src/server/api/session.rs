@@ -11,7 +11,7 @@ use serde_json::json;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-/// `POST /session`: a session for the token of this request, or the session of this request for longer.
+/// `POST /session`: begins a session for the token of the request, or renews the session of the request.
 pub(in crate::server) fn begin(
     app: &App,
     principal: &Principal,
@@ -31,7 +31,7 @@ pub(in crate::server) fn begin(
     Ok(response)
 }
 
-/// `DELETE /session`: the session of this request ends.
+/// `DELETE /session`: revokes the session of the request.
 pub(in crate::server) fn end(app: &App, request: &ApiRequest) -> Response {
     if let Some(text) = request.header(&SESSION_HEADER) {
         app.authenticator.sessions.revoke(text);
@@ -41,7 +41,7 @@ pub(in crate::server) fn end(app: &App, request: &ApiRequest) -> Response {
     response
 }
 
-/// `POST /logs/export`: the same address with a ticket, relative to the page.
+/// `POST /logs/export`: the same address, relative to the page, with a ticket.
 pub(in crate::server) fn link(
     app: &App,
     principal: &Principal,

@@ -1,4 +1,4 @@
-//! Who a client is and what it may see: the token that a request carries in its header or its address, or the session of a browser.
+//! Authentication: the token in a header or in the address of a request, or the session of a browser.
 
 use crate::server::auth::node::{NODE_HEADER, NodeAuth, NodeTokens};
 use crate::server::auth::principal::Principal;
@@ -9,16 +9,16 @@ use crate::server::http::request::ApiRequest;
 use subtle::ConstantTimeEq as _;
 use warp::http::header::{self, HeaderMap, HeaderValue};
 
-/// The check before any handler.
+/// Determines the principal of each request.
 #[derive(Debug)]
 pub(in crate::server) struct Authenticator {
     token: Option<Secret>,
     nodes: Option<NodeTokens>,
-    /// Sessions that browsers got for a token.
+    /// Sessions of browsers.
     pub(in crate::server) sessions: Sessions,
 }
 
-/// A token whose text never reaches a log.
+/// A token that is never printed.
 struct Secret(String);
 
 impl std::fmt::Debug for Secret {
@@ -36,8 +36,8 @@ impl Authenticator {
         }
     }
 
-    /// 401 unless a header or a parameter holds a token, a session or a ticket. A wrong one does not hide a right one after it: a
-    /// proxy may send its own `Authorization`.
+    /// 401 unless the request has a valid token, session or ticket. An invalid one does not hide a valid one, as a proxy may send an
+    /// `Authorization` of its own.
     pub(in crate::server) async fn admit(
         &self,
         request: &ApiRequest,
@@ -55,7 +55,7 @@ impl Authenticator {
             .header(&header::AUTHORIZATION)
             .and_then(bearer_token);
         let query = request.query_token.as_deref();
-        // where a proxy needs `Authorization` for itself, the page sends its token there
+        // the page sends its token in this header, as a proxy may need `Authorization` for itself
         let session = request.header(&SESSION_HEADER);
         for token in bearer.into_iter().chain(session).chain(query) {
             if let Some(principal) = self.holder(token, &request.headers).await {
@@ -79,7 +79,7 @@ impl Authenticator {
         )
     }
 
-    /// Who a session or a ticket was given to, as the settings are now.
+    /// The principal of a session or a ticket, under the current settings.
     fn principal(&self, grant: &SessionGrant) -> Option<Principal> {
         let scope = match &grant.workspace {
             None => AccessScope::Everything,
@@ -102,13 +102,13 @@ impl Authenticator {
         match nodes.holder(token, node).await {
             Ok(principal) => Some(principal),
             Err(refusal) => {
-                tracing::debug!("an access token was refused: {refusal}");
+                tracing::debug!("refused an access token: {refusal}");
                 None
             }
         }
     }
 
-    /// Compares in a time that tells nothing of where the texts differ.
+    /// Compares in constant time.
     fn is_token(&self, given: &str) -> bool {
         self.token.as_ref().is_some_and(|Secret(token)| {
             !token.is_empty() && bool::from(token.as_bytes().ct_eq(given.as_bytes()))
@@ -120,13 +120,13 @@ impl Authenticator {
         self.token.is_none() && self.nodes.is_none()
     }
 
-    /// Whether there may be other principals than the owner.
+    /// Whether there can be principals other than the owner.
     pub(in crate::server) fn knows_others(&self) -> bool {
         self.nodes.is_some()
     }
 }
 
-/// The scheme's name has no case.
+/// The token of a header; the name of the scheme is case-insensitive.
 fn bearer_token(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_token_does_not_hide_a_right_one() {
+    async fn invalid_token_does_not_hide_a_valid_one() {
         let wrong = ("authorization", "Bearer other");
         assert!(is_admitted("/logs?token=s3cret", &[wrong]).await);
         let session = ("x-vmlog-session", "made-up");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_token_nobody_is_admitted() {
+    async fn request_without_valid_token_is_refused() {
         for headers in [
             &[][..],
             &[("authorization", "s3cret")],
@@ -185,20 +185,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_admits_until_it_is_revoked_and_only_where_it_was_given() {
+    async fn session_is_valid_on_its_own_server_until_revoked() {
         let ours = authenticator("s3cret");
         let given = ours.sessions.begin(&Principal::owner()).expect("a session");
         let asked = request("/logs", &[("x-vmlog-session", &given.text)]);
         let principal = ours.admit(&asked).await.expect("admitted");
         assert_eq!(principal.id, PrincipalId::Owner);
-        assert!(principal.remaining.is_some(), "it ends");
+        assert!(principal.remaining.is_some(), "it expires");
         assert!(authenticator("other").admit(&asked).await.is_err());
         ours.sessions.revoke(&given.text);
         assert!(ours.admit(&asked).await.is_err());
     }
 
     #[test]
-    fn a_token_is_not_printed() {
+    fn token_is_not_printed() {
         assert!(!format!("{:?}", authenticator("s3cret")).contains("s3cret"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which address a client has behind proxies that are trusted to say so (`LOG_API_TRUSTED_PROXIES`, `X-Forwarded-For`).
+//! The address of a client behind trusted proxies (`LOG_API_TRUSTED_PROXIES`, `X-Forwarded-For`).
 
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use warp::http::header::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// An address or a network: of proxies that say truly whom they ask for.
+/// The address or the network of trusted proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
@@ -24,9 +24,9 @@ impl Network {
     }
 }
 
-/// The client's address: going back from the connection, the first that no trusted proxy has. Each proxy appends the address that it
-/// was asked from, so what stands left of it was written by the client, who may write anything. What is no address is passed on by
-/// a proxy that does not know, and its own address stands for it.
+/// The client's address: the last one in the chain that is not a trusted proxy. Each proxy appends the address of its client, so
+/// everything to the left of an untrusted address may be forged. If an entry is not an address, the address of the proxy that passed
+/// it on is used.
 pub(in crate::server) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_says_for_whom_it_asks() {
+    fn only_trusted_proxies_are_believed() {
         let said = &["192.0.2.7"];
         assert_eq!(found("127.0.0.1", said, &[]), "127.0.0.1");
         assert_eq!(found("127.0.0.1", said, &["127.0.0.0/8"]), "192.0.2.7");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_wrote_itself_is_not_believed() {
+    fn entries_written_by_the_client_are_not_believed() {
         let trusted = &["127.0.0.1", "10.0.0.0/8"];
         for lines in [
             &["1.1.1.1, 192.0.2.7"][..],
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_that_of_the_proxy_which_passed_it_on() {
+    fn invalid_entry_yields_the_proxy_that_passed_it_on() {
         let trusted = &["127.0.0.1", "10.0.0.0/8"];
         for (line, expected) in [
             ("unknown", "127.0.0.1"),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_an_address_with_or_without_a_length() {
+    fn network_is_an_address_with_or_without_prefix_length() {
         for text in ["10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"] {
             assert!(Network::parse(text).is_some(), "{text}");
         }

@@ -1,5 +1,5 @@
-//! Who may speak to this server at all, whoever they are: the `Host` under which a server on loopback answers, and the origins
-//! whose pages may read its answers.
+//! Checks that do not depend on the principal: the `Host` names that a server on loopback accepts, and the origins whose pages may
+//! read responses.
 
 use crate::http_client::is_this_machine;
 use crate::server::http::error::ApiError;
@@ -10,18 +10,18 @@ use warp::http::uri::Authority;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
-/// Under which names the server may be addressed.
+/// The `Host` names that the server accepts.
 #[derive(Debug)]
 pub(in crate::server) enum AllowedHosts {
-    /// Reachable from elsewhere under names that we cannot know; the token alone decides.
+    /// Any: the server is reachable under names that it cannot know, so only the token protects it.
     Any,
-    /// On loopback: only the machine's own names and these. A page of another site whose name an attacker points at
-    /// 127.0.0.1 (DNS rebinding) is "same origin" to the browser, but still sends its own name here.
+    /// On loopback: only the names of loopback and these. A site whose name an attacker points at 127.0.0.1 (DNS rebinding) is the
+    /// same origin for the browser, but sends its own name.
     Loopback(Vec<String>),
 }
 
 impl AllowedHosts {
-    /// The names of a server that listens on `address`.
+    /// The accepted names of a server that listens on `address`.
     pub(in crate::server) fn new(address: IpAddr, more: &[String]) -> Self {
         if address.is_loopback() {
             Self::Loopback(more.to_vec())
@@ -30,7 +30,7 @@ impl AllowedHosts {
         }
     }
 
-    /// 403 for a request that was addressed to somebody else.
+    /// 403 for a request to another host.
     ///
     /// `target`: the authority of a request in absolute form (`GET http://host/path`), which names the host as well.
     pub(in crate::server) fn check(
@@ -55,7 +55,7 @@ impl AllowedHosts {
         Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "forbidden_host",
-            "this server answers on localhost only",
+            "this server accepts only the host localhost (LOG_API_HOSTS adds names)",
         ))
     }
 }
@@ -66,17 +66,16 @@ fn host_name(value: &HeaderValue) -> Option<String> {
     Some(authority.host().to_owned())
 }
 
-/// What a page may send beside what every page may.
+/// Headers that pages of other origins may send.
 const ALLOWED_HEADERS: &str = "authorization, last-event-id, x-sam-node-id";
 
-/// What a page may read beside what every page may.
+/// Headers that pages of other origins may read.
 const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-next-cursor, x-vmlog-warnings";
 
-/// The browser asks again after so many seconds.
+/// How long a browser caches the response to a preflight request.
 const PREFLIGHT_SECONDS: &str = "600";
 
-/// Other origins whose pages may read answers (`LOG_CORS_ORIGINS`). They bring a token of their own: no cookie is ever sent
-/// from there.
+/// Origins whose pages may read responses (`LOG_CORS_ORIGINS`). They need a token of their own, as there are no cookies.
 #[derive(Debug, Clone, Default)]
 pub(in crate::server) struct CorsOrigins(Vec<String>);
 
@@ -94,7 +93,7 @@ impl CorsOrigins {
             .then(|| origin.clone())
     }
 
-    /// The answer to a browser that asks whether a page of an allowed origin may ask this; `None` for every other request.
+    /// The response to a preflight request of an allowed origin; `None` for every other request.
     pub(in crate::server) fn preflight(
         &self,
         request: &ApiRequest,
@@ -124,13 +123,13 @@ impl CorsOrigins {
         Some(response)
     }
 
-    /// Says in an answer that the page that asked may read it.
+    /// Adds the CORS headers of a response.
     pub(in crate::server) fn mark(&self, asked: &HeaderMap, response: &mut Response) {
         if self.0.is_empty() {
             return;
         }
         let headers = response.headers_mut();
-        // caches keep what is said to one origin from another
+        // caches must not mix responses to different origins
         headers.append(header::VARY, HeaderValue::from_static("origin"));
         let Some(origin) = self.allowed(asked) else {
             return;
@@ -141,7 +140,7 @@ impl CorsOrigins {
     }
 }
 
-/// Whether a text is an origin as browsers send it: scheme and host, no path, no blank, no wildcard.
+/// Whether a text is an origin as browsers send it: scheme and host, without path, space or wildcard.
 #[must_use]
 pub fn is_origin(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -161,7 +160,7 @@ mod tests {
     use crate::server::http::request::tests::{asking, request};
 
     #[test]
-    fn on_loopback_only_its_own_names_are_answered() {
+    fn server_on_loopback_accepts_only_its_own_names() {
         let hosts = AllowedHosts::new([127, 0, 0, 1].into(), &["vm.example".to_owned()]);
         let check = |names: &[&'static str]| {
             let mut headers = HeaderMap::new();
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_of_an_absolute_target_counts_as_well() {
+    fn host_of_an_absolute_target_is_checked() {
         let hosts = AllowedHosts::new([127, 0, 0, 1].into(), &[]);
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost"));
@@ -209,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_any_name_will_do() {
+    fn server_on_other_addresses_accepts_any_name() {
         let hosts = AllowedHosts::new([0, 0, 0, 0].into(), &[]);
         assert!(hosts.check(&HeaderMap::new(), None).is_ok());
     }
 
     #[test]
-    fn an_origin_is_scheme_and_host() {
+    fn origin_is_scheme_and_host() {
         for text in [
             "https://app.example",
             "http://localhost:3000",
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allowed_origin_may_read_and_no_other() {
+    fn only_allowed_origins_may_read() {
         let origins = CorsOrigins::new(&["https://app.example".to_owned()]);
         let answer = |origin: &str| {
             let request = request("/logs", &[("origin", origin)]);
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_asks_first_is_told() {
+    fn preflight_of_an_allowed_origin_is_answered() {
         let origins = CorsOrigins::new(&["https://app.example".to_owned()]);
         let ask = |method: Method, origin: &str| {
             let wish = ("access-control-request-method", "GET");

@@ -1,4 +1,4 @@
-//! Who a client is, as far as it has shown.
+//! Principals: whom a request is authenticated as.
 
 use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
@@ -6,27 +6,27 @@ use ring::digest;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// A client that has shown who it is.
+/// Whom a request is authenticated as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) struct Principal {
-    /// Whose share of the server it uses.
+    /// Identifies the principal for limits.
     pub(in crate::server) id: PrincipalId,
-    /// What it may see.
+    /// The records that it may see.
     pub(in crate::server) scope: AccessScope,
     /// The workspace that `scope` is narrowed to.
     pub(in crate::server) workspace: Option<String>,
-    /// How long what it has shown is valid; `None` for ever.
+    /// How long its token is still valid; `None`: it does not expire.
     pub(in crate::server) remaining: Option<Duration>,
 }
 
-/// Tells principals apart: rates, running work and open streams are shared among them.
+/// Identifies a principal: rates, running work and open streams are shared among principals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::server) enum PrincipalId {
-    /// Whoever holds the key of the machine.
+    /// The holder of the machine's access token.
     Owner,
-    /// Whoever a control plane vouches for: a digest of workspace and subject.
+    /// The holder of a token of the control plane: a digest of workspace and subject.
     Vouched([u8; 16]),
-    /// Somebody who has shown nothing that is valid, by address.
+    /// A client without a valid token, by address.
     Stranger(IpAddr),
 }
 
@@ -35,7 +35,7 @@ impl PrincipalId {
     pub(in crate::server) fn vouched(workspace: Option<&str>, subject: Option<&str>) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for part in [workspace, subject] {
-            // the length keeps a name that runs on into the next from being the same
+            // the length separates the parts: ("ab", "") and ("a", "b") differ
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             context.update(&length.to_le_bytes());
             context.update(part.unwrap_or_default().as_bytes());
@@ -49,7 +49,7 @@ impl PrincipalId {
 }
 
 impl Principal {
-    /// Sees everything for ever.
+    /// The owner, who sees everything.
     pub(in crate::server) fn owner() -> Self {
         Self {
             id: PrincipalId::Owner,
@@ -59,7 +59,7 @@ impl Principal {
         }
     }
 
-    /// Somebody who has shown nothing that is valid, and sees nothing of the log.
+    /// A client without a valid token, which sees no records.
     pub(in crate::server) fn stranger(address: IpAddr) -> Self {
         Self {
             id: PrincipalId::Stranger(address),
@@ -69,12 +69,12 @@ impl Principal {
         }
     }
 
-    /// Whether it may see the whole log.
+    /// Whether it may see all records.
     pub(in crate::server) fn sees_everything(&self) -> bool {
         self.scope == AccessScope::Everything
     }
 
-    /// 403 for an answer that is of the whole machine, and so for no workspace.
+    /// 403 for responses that concern the whole machine.
     pub(in crate::server) fn require_everything(&self) -> Result<(), ApiError> {
         if self.sees_everything() {
             Ok(())
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn principals_are_told_apart_by_workspace_and_subject() {
+    fn principals_differ_by_workspace_and_subject() {
         let id = PrincipalId::vouched;
         assert_eq!(id(Some("a"), Some("b")), id(Some("a"), Some("b")));
         for other in [

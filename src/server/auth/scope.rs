@@ -1,24 +1,24 @@
-//! What an principal may see of the log: everything, or the sources of one workspace.
+//! The records that a principal may see: all, or the sources of one workspace.
 
 use crate::query::{Filter, SourcePattern};
 
-/// Stands for the workspace's name in a [`WorkspaceSources`].
+/// Replaced by the name of the workspace in [`WorkspaceSources`].
 const PLACEHOLDER: &str = "{workspace}";
 
-/// Longer than any name of a workspace.
+/// Maximum length of the name of a workspace.
 const WORKSPACE_BYTES_MAX: usize = 128;
 
-/// What an principal may see.
+/// The records that a principal may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) enum AccessScope {
-    /// All of it.
+    /// All records.
     Everything,
-    /// These sources and no others.
+    /// Only these sources.
     Only(Vec<SourcePattern>),
 }
 
 impl AccessScope {
-    /// The filter, without what the principal may not see. Nothing that a query sets can undo it.
+    /// Narrows a filter to the visible records. No parameter of a query can undo it.
     pub(in crate::server) fn narrow(&self, filter: Filter) -> Filter {
         match self {
             Self::Everything => filter,
@@ -27,19 +27,19 @@ impl AccessScope {
     }
 }
 
-/// Which sources belong to a workspace: names with `{workspace}` in them, `*` at the end for all that begin so.
+/// The sources of a workspace: names that contain `{workspace}`; `*` at the end matches any rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkspaceSources(Vec<String>);
 
 impl WorkspaceSources {
-    /// Reads names; `None` when there is none, or when one has no place for the workspace: it would be seen by everybody.
+    /// Parses names; `None` if there are none, or if one does not contain `{workspace}`: all workspaces would see it.
     #[must_use]
     pub fn parse(names: &[String]) -> Option<Self> {
         let all_have_it = names.iter().all(|name| name.contains(PLACEHOLDER));
         (all_have_it && !names.is_empty()).then(|| Self(names.to_vec()))
     }
 
-    /// The sources of a workspace; `None` for a name that is none. It may hold nothing that means more than itself.
+    /// The sources of a workspace; `None` for an invalid name. A name has no characters with a special meaning in patterns.
     pub(in crate::server) fn of(&self, workspace: &str) -> Option<AccessScope> {
         let is_name = !workspace.is_empty()
             && workspace.len() <= WORKSPACE_BYTES_MAX
@@ -55,7 +55,7 @@ impl WorkspaceSources {
 }
 
 impl Default for WorkspaceSources {
-    /// Its devcontainer, and the container of its name.
+    /// Its devcontainer, and the container with its name.
     fn default() -> Self {
         Self(vec![
             format!("devcontainer:{PLACEHOLDER}"),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_sees_its_own_sources_only() {
+    fn workspace_sees_only_its_own_sources() {
         let scope = WorkspaceSources::default().of("ws-1").expect("a name");
         for source in ["devcontainer:ws-1", "docker:ws-1"] {
             assert!(sees(&scope, source), "{source}");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_one_only_where_the_operator_wrote_it() {
+    fn only_the_setting_can_contain_a_prefix() {
         let names = ["docker:{workspace}-*".to_owned()];
         let sources = WorkspaceSources::parse(&names).expect("good names");
         let scope = sources.of("a").expect("a name");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_its_workspace_is_refused() {
+    fn name_without_placeholder_is_refused() {
         let parse = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             WorkspaceSources::parse(&names)

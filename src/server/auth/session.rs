@@ -1,8 +1,8 @@
-//! Sessions of browsers, and tickets for downloads: what the page has instead of a token.
+//! Sessions of browsers, and tickets for downloads: the page uses them instead of a token.
 //!
-//! A session is a text that this server has signed: it opens no other server, it ends within hours unless the page renews it, after a
-//! week in any case, and it can be revoked. A ticket is one for a single address and a minute, because a download cannot send a
-//! header. Both are signed with a key that is made of the access token, so that they outlive a restart and end with the token.
+//! A session is a text signed by this server. It is valid on no other server, expires after hours unless the page renews it and after a
+//! week in any case, and can be revoked. A ticket is valid for one address and a minute, because a download cannot send headers. Both
+//! are signed with a key derived from the access token: they survive a restart and become invalid with the token.
 
 use crate::server::auth::principal::{Principal, PrincipalId};
 use crate::server::http::error::ApiError;
@@ -16,48 +16,46 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use warp::http::header::HeaderName;
 
-/// The session of a browser. Not a cookie, which a browser sends to every port of a host and every site that it is led from; and not
-/// `Authorization`, which a proxy in front may need for itself.
+/// The header for the session. A cookie would be sent to every port of the host, and a proxy may need `Authorization` for itself.
 pub(in crate::server) const SESSION_HEADER: HeaderName = HeaderName::from_static("x-vmlog-session");
 
 /// How long a session is valid after it was begun or renewed: a working day.
 pub(in crate::server) const SESSION_MAX: Duration = Duration::from_hours(12);
 
-/// After this the page needs a token again, however often it renewed its session.
+/// How long a session can be renewed; after that the page needs a token again.
 pub(in crate::server) const RENEWED_MAX: Duration = Duration::from_hours(7 * 24);
 
-/// How long a ticket is valid: the browser follows the address at once.
+/// How long a ticket is valid. The browser uses it at once.
 pub(in crate::server) const TICKET_MAX: Duration = Duration::from_mins(1);
 
-/// Revoked sessions that are remembered until they end. Past it the one that ends first is forgotten: somebody who signs out ten
-/// thousand times shortens nobody's session.
+/// Maximum number of revoked sessions in memory. Beyond it, the one that expires first is forgotten.
 const REVOKED_MAX: usize = 10_000;
 
-/// Longer than any session: a workspace's name and 200 bytes.
+/// Maximum length of a session: the name of a workspace and 200 bytes are less.
 const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Signs and checks sessions and tickets.
 pub(in crate::server) struct Sessions {
     key: hmac::Key,
-    /// Revoked sessions and when they end, in seconds since 1970.
+    /// Revoked sessions and when they expire, in seconds since 1970.
     revoked: Mutex<HashMap<String, u64>>,
 }
 
-/// Whom a session or a ticket was given to.
+/// The content of a valid session or ticket.
 #[derive(Debug)]
 pub(in crate::server) struct SessionGrant {
     pub(in crate::server) principal: PrincipalId,
-    /// The workspace that it is narrowed to.
+    /// The workspace that its scope is narrowed to.
     pub(in crate::server) workspace: Option<String>,
     /// How long it is still valid.
     pub(in crate::server) remaining: Duration,
-    /// Names a session from its beginning through all renewals.
+    /// The ID of a session, which renewals keep.
     id: String,
-    /// When it ends whatever happens, in seconds since 1970.
+    /// When it can no longer be renewed, in seconds since 1970.
     last: u64,
 }
 
-/// A session or a ticket as its client gets it.
+/// A new session or ticket.
 #[derive(Debug)]
 pub(in crate::server) struct IssuedSession {
     pub(in crate::server) text: String,
@@ -65,22 +63,22 @@ pub(in crate::server) struct IssuedSession {
     pub(in crate::server) lasts: Duration,
 }
 
-/// What is signed. The names are short, as it travels with every request.
+/// The signed content. The names are short, as every request carries them.
 #[derive(Serialize, Deserialize)]
 struct SignedSession {
-    /// The session's name.
+    /// The ID of the session.
     i: String,
-    /// When it ends.
+    /// When it expires.
     e: u64,
-    /// When it ends at the latest.
+    /// When it can no longer be renewed.
     l: u64,
-    /// The principal; the owner without.
+    /// The principal; absent for the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     p: Option<String>,
     /// The workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     w: Option<String>,
-    /// Of a ticket: a digest of its address.
+    /// Of a ticket: the digest of its address.
     #[serde(skip_serializing_if = "Option::is_none")]
     a: Option<String>,
 }
@@ -92,13 +90,13 @@ impl fmt::Debug for Sessions {
 }
 
 impl Sessions {
-    /// The sessions of a server with this token; without one they end with the process.
+    /// The sessions of a server with this token; without a token they end with the process.
     pub(in crate::server) fn new(token: Option<&str>) -> Self {
         let mut made_up = [0; 32];
         let secret = if let Some(token) = token {
             token.as_bytes()
         } else {
-            // without random bytes no session is of use to anybody: `begin` needs some too, and fails
+            // if there are no random bytes, `begin` fails as well
             let _ = getrandom::fill(&mut made_up);
             &made_up
         };
@@ -110,7 +108,7 @@ impl Sessions {
         }
     }
 
-    /// A new session for somebody who has shown a token.
+    /// Begins a session for a client with a valid token.
     pub(in crate::server) fn begin(
         &self,
         principal: &Principal,
@@ -119,7 +117,7 @@ impl Sessions {
         self.give(principal, random_id()?, last, None)
     }
 
-    /// The same session for longer.
+    /// Renews a session.
     pub(in crate::server) fn renew(
         &self,
         principal: &Principal,
@@ -133,7 +131,7 @@ impl Sessions {
         self.give(&renewable, grant.id, grant.last, None)
     }
 
-    /// A ticket for this address.
+    /// Issues a ticket for this address.
     pub(in crate::server) fn ticket_for(
         &self,
         principal: &Principal,
@@ -188,7 +186,7 @@ impl Sessions {
         })
     }
 
-    /// Whom a session was given to; `None` unless it is ours and valid.
+    /// The content of a session; `None` unless it is valid.
     pub(in crate::server) fn session(&self, text: &str) -> Option<SessionGrant> {
         let signed = self.checked(text)?;
         if signed.a.is_some() || self.revoked().contains_key(&signed.i) {
@@ -197,7 +195,7 @@ impl Sessions {
         signed.grant()
     }
 
-    /// Whom a ticket for this address was given to.
+    /// The content of a ticket; `None` unless it is valid for this address.
     pub(in crate::server) fn ticket(
         &self,
         text: &str,
@@ -209,7 +207,7 @@ impl Sessions {
         is_for_it.then(|| signed.grant())?
     }
 
-    /// Ends a session, also what it may have been renewed to.
+    /// Revokes a session with all its renewals.
     pub(in crate::server) fn revoke(&self, text: &str) {
         let Some(signed) = self.checked(text) else {
             return;
@@ -226,7 +224,7 @@ impl Sessions {
         revoked.insert(signed.i, signed.l);
     }
 
-    /// What was signed, when we signed it.
+    /// The content, if the signature is valid.
     fn checked(&self, text: &str) -> Option<SignedSession> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
@@ -238,7 +236,7 @@ impl Sessions {
     }
 
     fn revoked(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
-        // a panic elsewhere leaves the map as it was
+        // a panic elsewhere leaves the map intact
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -260,7 +258,7 @@ impl SignedSession {
     }
 }
 
-/// A digest of a path and its parameters in their order.
+/// The digest of a path and its parameters in their order.
 fn address(path: &str, parameters: &[(String, String)]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     let pairs = parameters.iter().flat_map(|(name, value)| [name, value]);
@@ -274,7 +272,7 @@ fn address(path: &str, parameters: &[(String, String)]) -> String {
 fn random_id() -> Result<String, ApiError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| {
-        tracing::error!("no random bytes: {error}");
+        tracing::error!("cannot read random bytes: {error}");
         ApiError::internal()
     })?;
     Ok(URL_SAFE_NO_PAD.encode(id))
@@ -301,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_knows_whom_it_was_given_to_and_ends_with_the_token() {
+    fn session_keeps_its_principal_and_expires_with_the_token() {
         let sessions = Sessions::new(Some("s3cret"));
         let principal = narrow(Duration::from_secs(90));
         let given = sessions.begin(&principal).expect("a session");
@@ -317,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_changed_by_nobody_and_holds_for_one_server() {
+    fn changed_session_is_invalid_and_session_is_bound_to_one_server() {
         let sessions = Sessions::new(Some("s3cret"));
         let text = sessions.begin(&Principal::owner()).expect("a session").text;
         assert!(!text.contains("s3cret"));
@@ -332,7 +330,7 @@ mod tests {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");
-            // the last letters of base64 hold bits that are of no account
+            // some bits of the last base64 character are unused
             if changed != text && at + 1 < text.len() {
                 assert!(sessions.session(&changed).is_none(), "{at}");
             }
@@ -343,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn revoking_ends_a_session_with_all_its_renewals() {
+    fn revoking_ends_all_renewals_of_a_session() {
         let sessions = Sessions::new(Some("s3cret"));
         let owner = Principal::owner();
         let first = sessions.begin(&owner).expect("a session").text;
@@ -358,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_opens_one_address() {
+    fn ticket_is_valid_for_one_address() {
         let sessions = Sessions::new(Some("s3cret"));
         let pairs = |text: &str| vec![("format".to_owned(), text.to_owned())];
         let given = sessions

@@ -1,4 +1,4 @@
-//! gzip, for clients that ask for it.
+//! gzip, for clients that accept it.
 
 use crate::server::http::reply;
 use flate2::Compression;
@@ -7,20 +7,20 @@ use std::io::Write as _;
 use warp::http::header::{self, HeaderMap, HeaderValue};
 use warp::reply::Response;
 
-/// Below this a packet holds the answer either way.
+/// A smaller response fits into one packet either way.
 const GZIP_BYTES_MIN: usize = 1_200;
 
-/// How a body is sent.
+/// The encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum ContentEncoding {
-    /// As it is.
+    /// Not compressed.
     Plain,
     /// Compressed.
     Gzip,
 }
 
 impl ContentEncoding {
-    /// What the client asks for: gzip when it is named and not refused by `q=0`.
+    /// gzip if the client names it and does not refuse it with `q=0`.
     pub(in crate::server) fn asked_by(headers: &HeaderMap) -> Self {
         let named = headers
             .get_all(header::ACCEPT_ENCODING)
@@ -31,7 +31,7 @@ impl ContentEncoding {
         if named { Self::Gzip } else { Self::Plain }
     }
 
-    /// A body for this client: small ones stay as they are.
+    /// Encodes a body for this client; small ones are not compressed.
     pub(in crate::server) fn whole(self, body: Vec<u8>) -> EncodedBody {
         if self == Self::Plain || body.len() < GZIP_BYTES_MIN {
             return EncodedBody {
@@ -45,7 +45,7 @@ impl ContentEncoding {
         }
     }
 
-    /// Says in an answer how its body is sent.
+    /// Sets the headers of the encoding.
     pub(in crate::server) fn mark(self, response: &mut Response) {
         let headers = response.headers_mut();
         reply::set(
@@ -78,18 +78,18 @@ fn is_gzip(choice: &str) -> bool {
     named && parts.all(|part| !matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
 }
 
-/// A body as it goes out.
+/// An encoded body.
 #[derive(Debug)]
 pub(in crate::server) struct EncodedBody {
     pub(in crate::server) body: Vec<u8>,
     pub(in crate::server) encoding: ContentEncoding,
 }
 
-/// A body that is written bit by bit.
+/// A body that is encoded in pieces.
 pub(in crate::server) enum EncodedStream {
-    /// As it is.
+    /// Not compressed.
     Plain(Vec<u8>),
-    /// Compressed: speed matters more than the last percent.
+    /// Compressed, fast rather than small.
     Gzip(GzEncoder<Vec<u8>>),
 }
 
@@ -101,7 +101,7 @@ impl EncodedStream {
         }
     }
 
-    /// Adds to the body. Memory takes every byte, so this cannot fail.
+    /// Adds to the body. Writing to memory cannot fail.
     pub(in crate::server) fn write(&mut self, bytes: &[u8]) {
         match self {
             Self::Plain(out) => out.extend_from_slice(bytes),
@@ -112,7 +112,7 @@ impl EncodedStream {
         }
     }
 
-    /// What can be sent by now.
+    /// Takes the bytes that can be sent.
     pub(in crate::server) fn take(&mut self) -> Vec<u8> {
         match self {
             Self::Plain(out) => std::mem::take(out),
@@ -120,7 +120,7 @@ impl EncodedStream {
         }
     }
 
-    /// The rest.
+    /// Takes the remaining bytes.
     pub(in crate::server) fn finish(self) -> Vec<u8> {
         match self {
             Self::Plain(out) => out,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_used_when_it_is_asked_for() {
+    fn gzip_is_used_if_accepted() {
         for value in ["gzip", "br, GZIP;q=0.5", "deflate,gzip ; q=1"] {
             assert_eq!(asked(value), ContentEncoding::Gzip, "{value}");
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_comes_out_as_it_went_in() {
+    fn compressed_body_decompresses_to_the_original() {
         let text = "a line of a log\n".repeat(1_000);
         let encoded = ContentEncoding::Gzip.whole(text.clone().into_bytes());
         assert!(encoded.body.len() < text.len() / 10);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_can_be_taken_piece_by_piece() {
+    fn stream_can_be_taken_in_pieces() {
         for encoding in [ContentEncoding::Plain, ContentEncoding::Gzip] {
             let mut stream = EncodedStream::new(encoding);
             let (mut sent, mut expected) = (Vec::new(), String::new());

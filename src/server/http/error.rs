@@ -1,4 +1,4 @@
-//! What a client is told when its request cannot be answered.
+//! Error responses.
 
 use crate::query::{self, ParameterError};
 use crate::server::http::reply;
@@ -10,7 +10,7 @@ use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
-/// Every code by its status. They stay, so a new one is written here, in the description and in `format-spec/api.md`.
+/// Every code by its status. Codes are stable: a new one is added here, in the OpenAPI description and in `format-spec/api.md`.
 pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
     (
         400,
@@ -72,8 +72,8 @@ pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
     ),
 ];
 
-/// A refusal: status and code for programs, a sentence for people. It never carries a path of the file system, a token or
-/// the text of an inner error; those go to the log where the refusal is made.
+/// An error response: status and code for programs, a sentence for people. It never contains a file path, a token or the text of an
+/// inner error; those are logged where the error occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) struct ApiError {
     /// The HTTP status.
@@ -84,14 +84,14 @@ pub(in crate::server) struct ApiError {
     pub(in crate::server) message: Cow<'static, str>,
     /// The request parameter that is at fault.
     pub(in crate::server) parameter: Option<String>,
-    /// Seconds after which trying again makes sense.
+    /// Seconds after which the client should retry.
     pub(in crate::server) retry_after_seconds: Option<u32>,
-    /// The methods that would be answered, for 405.
+    /// The methods that the path supports, for 405.
     pub(in crate::server) allow: Option<String>,
 }
 
 impl ApiError {
-    /// A refusal with nothing but a status, a code and a sentence.
+    /// An error with a status, a code and a sentence.
     pub(in crate::server) fn new(
         status: StatusCode,
         code: &'static str,
@@ -107,7 +107,7 @@ impl ApiError {
         }
     }
 
-    /// 400: a parameter that cannot be used.
+    /// 400: a parameter is not valid.
     pub(in crate::server) fn parameter(
         code: &'static str,
         parameter: impl Into<String>,
@@ -119,7 +119,7 @@ impl ApiError {
         }
     }
 
-    /// 401: nobody we know.
+    /// 401: no valid token.
     pub(in crate::server) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -128,12 +128,12 @@ impl ApiError {
         )
     }
 
-    /// 403: the token is for one workspace, and this is not of any.
+    /// 403: the token is for one workspace, but the response concerns the whole machine.
     pub(in crate::server) fn not_for_workspaces() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
             "forbidden",
-            "the access token is for one workspace, and this is of the whole machine",
+            "this needs an access token for the whole machine, not for one workspace",
         )
     }
 
@@ -142,21 +142,21 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such path")
     }
 
-    /// 404: no such record, or none that this client may see.
+    /// 404: no such record, or not visible to this client.
     pub(in crate::server) fn unknown_record() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such record")
     }
 
-    /// 404: no such run, or none that this client may see.
+    /// 404: no such run, or not visible to this client.
     pub(in crate::server) fn unknown_run() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such run")
     }
 
-    /// 405: the path exists, the method does not.
+    /// 405: the path does not support the method.
     pub(in crate::server) fn method_not_allowed(methods: &[Method]) -> Self {
         let names: Vec<_> = methods.iter().map(Method::as_str).collect();
         let allow = names.join(", ");
-        let message = format!("this path answers {allow} only");
+        let message = format!("this path supports only {allow}");
         Self {
             allow: Some(allow),
             ..Self::new(
@@ -167,7 +167,7 @@ impl ApiError {
         }
     }
 
-    /// 429: too much at a time.
+    /// 429: too many requests or streams.
     pub(in crate::server) fn too_many(
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
@@ -179,7 +179,7 @@ impl ApiError {
         }
     }
 
-    /// 503: it would work at another time.
+    /// 503: try again later.
     pub(in crate::server) fn unavailable(
         code: &'static str,
         message: impl Into<Cow<'static, str>>,
@@ -191,23 +191,23 @@ impl ApiError {
         }
     }
 
-    /// 500: our own mistake, told without its insides.
+    /// 500: a bug of ours; the details are only in the log.
     pub(in crate::server) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the server failed on this request; its log says more",
+            "internal error; see the log of the server",
         )
     }
 
-    /// Whether the code is one of those that are told to clients.
+    /// Whether the code is in [`CODES`].
     fn is_described(&self) -> bool {
         let status = self.status.as_u16();
         let mut codes = CODES.iter().filter(|(of, _)| *of == status);
         codes.any(|(_, codes)| codes.contains(&self.code))
     }
 
-    /// The answer that says so.
+    /// The response.
     pub(in crate::server) fn into_response(self) -> Response {
         debug_assert!(self.is_described(), "{self} is not in the description");
         let body = ErrorBody {
@@ -253,18 +253,18 @@ impl From<ParameterError> for ApiError {
 }
 
 impl From<query::Error> for ApiError {
-    /// The store could not be read: the log gets the reason, which may name files, the client the fact.
+    /// The store could not be read. The reason is only logged, as it may name files.
     fn from(error: query::Error) -> Self {
         if let query::Error::CursorOfOtherOrder = error {
             return Self::parameter("invalid_cursor", "cursor", error.to_string());
         }
         let reason = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::error!("a query failed: {error}: {reason}");
-        Self::unavailable("store_unavailable", "the store could not be read", 5)
+        Self::unavailable("store_unavailable", "cannot read the store", 5)
     }
 }
 
-/// The error body, in the order in which it is read.
+/// The error body.
 #[derive(Serialize)]
 struct ErrorBody<'a> {
     error: &'a str,
@@ -279,7 +279,7 @@ mod tests {
     use crate::server::http::reply::tests::body_text;
 
     #[tokio::test]
-    async fn a_parameter_error_names_the_parameter() {
+    async fn parameter_error_names_the_parameter() {
         let error = ParameterError {
             code: "invalid_level",
             parameter: "level".to_owned(),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_refusal_carries_the_header_that_its_status_asks_for() {
+    async fn errors_carry_the_header_of_their_status() {
         let refused = ApiError::method_not_allowed(&[Method::GET, Method::HEAD]).into_response();
         assert_eq!(
             (refused.status().as_u16(), &refused.headers()["allow"]),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_prints_status_code_and_sentence() {
+    fn error_prints_status_code_and_sentence() {
         assert_eq!(
             ApiError::unknown_path().to_string(),
             "404 not_found: no such path"

@@ -9,11 +9,11 @@ use warp::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
-/// What the browser may do with our page: run and load what this server sends, and nothing else.
+/// The page may run and load only files of this server.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// On every answer: no sniffing, no embedding, no referrer (an address may hold a token), no reading by another origin.
+/// On every response: no sniffing, no embedding, no referrer (an address may contain a token), no reading by other origins.
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -29,7 +29,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// Adds what every answer carries. An answer that does not say how it may be cached may not be: it holds log text.
+/// Adds the headers of every response. Responses contain log text, so they are not cached unless they say otherwise.
 pub(in crate::server) fn harden(response: &mut Response) {
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -40,12 +40,12 @@ pub(in crate::server) fn harden(response: &mut Response) {
         .or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(in crate::server) fn json(value: &impl Serialize) -> Response {
     warp::reply::json(value).into_response()
 }
 
-/// An answer of bytes that are already there.
+/// A response with this body.
 pub(in crate::server) fn bytes(content_type: &'static str, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(body.into().into());
     set(
@@ -56,8 +56,8 @@ pub(in crate::server) fn bytes(content_type: &'static str, body: impl Into<Bytes
     response
 }
 
-/// An answer whose body comes as somebody sends it; it ends when the sender is dropped. An error cuts the connection, so that the
-/// client does not take what it has for the whole.
+/// A response whose body is sent in chunks; it ends when the sender is dropped. An error closes the connection, so that the client
+/// does not take the body for complete.
 pub(in crate::server) fn streamed<E: Error + Send + Sync + 'static>(
     content_type: &'static str,
     mut chunks: mpsc::Receiver<Result<Bytes, E>>,
@@ -82,7 +82,7 @@ pub(in crate::server) mod tests {
     use super::*;
     use std::convert::Infallible;
 
-    /// The whole body of an answer.
+    /// The whole body of a response.
     pub(in crate::server) async fn body_text(response: Response) -> String {
         use warp::hyper::body::Body;
         let mut body = std::pin::pin!(response.into_body());
@@ -98,7 +98,7 @@ pub(in crate::server) mod tests {
     }
 
     #[tokio::test]
-    async fn every_answer_is_hardened_and_not_cached_unless_it_says_so() {
+    async fn responses_are_hardened_and_not_cached_by_default() {
         let mut response = json(&[1, 2]);
         harden(&mut response);
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -122,7 +122,7 @@ pub(in crate::server) mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_ends_with_its_sender() {
+    async fn stream_ends_with_its_sender() {
         let (sender, receiver) = mpsc::channel::<Result<_, Infallible>>(1);
         let response = streamed("text/plain", receiver);
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! A request as handlers see it: already split, decoded and bounded.
+//! A request for handlers: split, decoded and bounded.
 
 use crate::query;
 use crate::record::Id;
@@ -9,37 +9,37 @@ use warp::http::StatusCode;
 use warp::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName};
 use warp::http::{Method, header};
 
-/// No endpoint reads a body; what is longer than this is refused rather than drained.
+/// No endpoint reads a body. A longer one is refused instead of drained.
 pub(in crate::server) const BODY_BYTES_MAX: u64 = 16 * 1024;
 
-/// More parameters than any honest query has; each one costs the parsers behind it a look.
+/// Maximum number of parameters; no honest query has more.
 pub(in crate::server) const PARAMETERS_MAX: usize = 100;
 
-/// The parameter that carries the access token where no header can be set.
+/// The parameter for the access token, for clients that cannot set headers.
 const TOKEN_PARAMETER: &str = "token";
 
-/// The parameter that carries a ticket, and the path that takes one.
+/// The parameter for a ticket, and the only path that accepts one.
 const TICKET_PARAMETER: &str = "ticket";
 const TICKET_PATH: &str = "/logs/export";
 
-/// A request, decoded. It has no `Debug`, since it holds tokens.
+/// A decoded request. It does not implement `Debug`, as it contains tokens.
 pub(in crate::server) struct ApiRequest {
     /// GET, HEAD, ...
     pub(in crate::server) method: Method,
-    /// The path as it was sent.
+    /// The path as sent.
     pub(in crate::server) path: String,
-    /// The query's parameters in their order, decoded, without the access token.
+    /// The decoded parameters of the query in their order, without the access token.
     pub(in crate::server) parameters: Vec<(String, String)>,
     /// The access token of the query.
     pub(in crate::server) query_token: Option<String>,
-    /// The ticket of the query, where one is taken.
+    /// The ticket of the query, if the path accepts one.
     pub(in crate::server) ticket: Option<String>,
     /// All headers.
     pub(in crate::server) headers: HeaderMap,
 }
 
 impl ApiRequest {
-    /// Decodes what arrived, or says what is wrong with it.
+    /// Decodes a request.
     pub(in crate::server) fn new(
         method: Method,
         path: &str,
@@ -63,19 +63,19 @@ impl ApiRequest {
         })
     }
 
-    /// A header as text, when it is there and is visible ASCII.
+    /// A header, if it is present and visible ASCII.
     pub(in crate::server) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the client names this type among those that it takes: a browser that opens a page names `text/html`.
+    /// Whether the client names this type in `Accept`.
     pub(in crate::server) fn accepts(&self, content_type: &str) -> bool {
         self.header(&header::ACCEPT)
             .is_some_and(|accept| accept.contains(content_type))
     }
 }
 
-/// Takes the parameters called `name` out of `parameters`; more than one is an error.
+/// Removes the parameter called `name`; more than one is an error.
 pub(in crate::server) fn take_single(
     parameters: &mut Vec<(String, String)>,
     name: &'static str,
@@ -86,13 +86,13 @@ pub(in crate::server) fn take_single(
         return Err(ApiError::parameter(
             "repeated_parameter",
             name,
-            format!("{name} may be given once"),
+            format!("{name} may be given only once"),
         ));
     }
     Ok(first)
 }
 
-/// Takes the parameter called `name`, a number from 1 to `most`; `code` names the error when it is none.
+/// Removes the parameter called `name`, a number from 1 to `most`; `code` is the code of the error.
 pub(in crate::server) fn take_number(
     parameters: &mut Vec<(String, String)>,
     name: &'static str,
@@ -112,19 +112,19 @@ pub(in crate::server) fn take_number(
     })
 }
 
-/// A record's id as answers write it: one way for each, so that an address names one thing and a cache keeps it once.
+/// A record's ID, written as responses write it: each record has one address.
 pub(in crate::server) fn record_id(text: &str) -> Option<Id> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(Id(number))
 }
 
-/// Says so when a parameter is left that nobody took.
+/// Refuses the first remaining parameter, which no parser knows.
 pub(in crate::server) fn refuse(rest: &[(String, String)]) -> Result<(), ApiError> {
     rest.first()
         .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
 }
 
-/// A body is ignored when it is small; `chunked` ones cannot be told and are refused.
+/// A small body is ignored. The size of a `chunked` one is unknown, so it is refused.
 fn refuse_large_body(headers: &HeaderMap) -> Result<(), ApiError> {
     let length = headers
         .get(CONTENT_LENGTH)
@@ -139,18 +139,18 @@ fn refuse_large_body(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
-        "this server reads no request bodies",
+        "request bodies are not accepted",
     ))
 }
 
-/// `a=1&b=x+y` as pairs. `+` is a blank, as forms and `URLSearchParams` write it; a part without `=` has an empty value.
+/// `a=1&b=x+y` as pairs. `+` is a space, as in forms and `URLSearchParams`; a part without `=` has an empty value.
 fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
     let parts: Vec<_> = query.split('&').filter(|part| !part.is_empty()).collect();
     if parts.len() > PARAMETERS_MAX {
         return Err(ApiError::new(
             StatusCode::BAD_REQUEST,
             "too_many_parameters",
-            format!("at most {PARAMETERS_MAX} parameters are read"),
+            format!("a request may have at most {PARAMETERS_MAX} parameters"),
         ));
     }
     parts
@@ -162,8 +162,8 @@ fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
         .collect()
 }
 
-/// Percent-decodes one name or value. A `%` that no two hexadecimal digits follow stands for itself, as browsers read it;
-/// bytes that are not UTF-8 are an error, because no search could mean them.
+/// Percent-decodes a name or a value. A `%` without two hexadecimal digits stays, as in browsers. Bytes that are not UTF-8 are an
+/// error, as no search can match them.
 fn decode(text: &str) -> Result<String, ApiError> {
     let text = text.replace('+', " ");
     let decoded = percent_decode_str(&text).decode_utf8();
@@ -181,12 +181,12 @@ pub(in crate::server) mod tests {
     use super::*;
     use warp::http::header::HeaderValue;
 
-    /// A GET with these headers, as a handler gets it.
+    /// A GET with these headers.
     pub(in crate::server) fn request(target: &str, headers: &[(&'static str, &str)]) -> ApiRequest {
         asking(Method::GET, target, headers)
     }
 
-    /// The same with another method.
+    /// A request with these headers.
     pub(in crate::server) fn asking(
         method: Method,
         target: &str,
@@ -206,7 +206,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn a_query_is_decoded_as_browsers_write_it() {
+    fn query_is_decoded_as_browsers_encode_it() {
         let decoded = pairs("q=a+b%20c&&x&source=docker%3Aweb&%C3%A4=%e2%82%ac&p=100%&h=%zz");
         let expected = [
             ("q", "a b c"),
@@ -223,7 +223,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn query_that_is_not_utf8_is_refused() {
         let error = decode_query("q=%ff").unwrap_err();
         assert_eq!(
             (error.status.as_u16(), error.code),
@@ -234,7 +234,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn the_token_is_kept_apart_from_the_parameters() {
+    fn token_is_not_among_the_parameters() {
         let request = request("/logs?level=warn&token=s3cret&q=x", &[]);
         assert_eq!(request.query_token.as_deref(), Some("s3cret"));
         let names: Vec<_> = request.parameters.iter().map(|(name, _)| name).collect();
@@ -247,7 +247,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn an_id_is_written_in_one_way() {
+    fn id_has_one_notation() {
         for id in [0, 7, u64::MAX] {
             assert_eq!(record_id(&id.to_string()), Some(Id(id)));
         }
@@ -266,7 +266,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn a_large_body_is_refused_before_it_is_read() {
+    fn large_body_is_refused_unread() {
         for (name, value, fits) in [
             ("content-length", "0", true),
             ("content-length", "16384", true),
@@ -282,7 +282,7 @@ pub(in crate::server) mod tests {
     }
 
     #[test]
-    fn a_single_parameter_may_not_be_repeated() {
+    fn single_parameter_may_not_be_repeated() {
         let mut parameters = pairs("tail=5&level=warn");
         assert_eq!(
             take_single(&mut parameters, "tail"),

@@ -14,11 +14,11 @@ pub(in crate::server) enum Endpoint {
     Logs,
     /// The live tail.
     Tail,
-    /// What sources there are.
+    /// The sources.
     Sources,
-    /// All records that match a filter, as a file.
+    /// All matching records as a file.
     Export,
-    /// How many records there were when.
+    /// Counts of records over time.
     Histogram,
     /// The values of a metadata key.
     Fields,
@@ -29,20 +29,20 @@ pub(in crate::server) enum Endpoint {
     Runs,
     /// One run.
     Run,
-    /// Whether the process answers.
+    /// Liveness.
     Health,
-    /// Whether it can do its work.
+    /// Readiness.
     Ready,
-    /// What is counted.
+    /// The metrics.
     Metrics,
-    /// The description of all this.
+    /// The OpenAPI description.
     OpenApi,
     /// The session of a browser.
     Session,
 }
 
 impl Endpoint {
-    /// Whether nothing can be asked of it: a parameter is a mistake then. What stands in the page's address is its scripts'.
+    /// Whether it has no parameters, so that any parameter is an error. The query of the page is for its scripts.
     pub(in crate::server) fn takes_no_parameters(self) -> bool {
         matches!(
             self,
@@ -57,7 +57,7 @@ impl Endpoint {
         )
     }
 
-    /// Whether it is answered at any rate: what monitors ask, and files in memory, of which opening the page takes some fifty.
+    /// Whether the rate limit does not apply: to monitors, and to the files of the page, of which a browser loads about 60.
     pub(in crate::server) fn is_unlimited(self) -> bool {
         matches!(
             self,
@@ -66,36 +66,36 @@ impl Endpoint {
     }
 }
 
-/// Who may ask.
+/// Which clients have access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Access {
-    /// Anybody: nothing in it comes from the logs.
+    /// All: the response contains nothing from the logs.
     Open,
-    /// Who holds a token.
+    /// Clients with a token.
     Token,
 }
 
-/// One line of the table.
+/// A row of the table.
 #[derive(Debug)]
 pub(in crate::server) struct Route {
-    /// The path; `{name}` stands for the rest of it, which must not be empty or contain a further `/`; in `{name...}` it may.
+    /// The path. `{name}` matches the non-empty rest without `/`, `{name...}` also with `/`.
     pub(in crate::server) path: &'static str,
-    /// What it asks for.
+    /// The endpoint.
     pub(in crate::server) endpoint: Endpoint,
-    /// Who may ask.
+    /// Which clients have access.
     pub(in crate::server) access: Access,
-    /// How it may be asked for.
+    /// The supported methods.
     pub(in crate::server) methods: &'static [Method],
 }
 
-/// What is only read answers these.
+/// Endpoints that only read.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 /// A download, and a link to it.
 const DOWNLOAD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
-/// What is begun and ended.
+/// Sessions are created and deleted.
 const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
 
-/// Every path that is answered. A fixed path stands before the pattern that would match it too.
+/// Every path. A fixed path comes before a pattern that also matches it.
 pub(in crate::server) const ROUTES: &[Route] = &[
     route("/", Endpoint::Page, Access::Open),
     route("/ui/{file...}", Endpoint::PageFile, Access::Open),
@@ -131,7 +131,7 @@ const fn route(path: &'static str, endpoint: Endpoint, access: Access) -> Route 
     }
 }
 
-/// The route of a request and what its path's pattern stands for.
+/// The route of a request, and the text that its pattern matches.
 pub(in crate::server) fn find<'path>(
     method: &Method,
     path: &'path str,
@@ -148,7 +148,7 @@ pub(in crate::server) fn find<'path>(
 }
 
 impl Route {
-    /// What the pattern stands for in `path`; empty for a fixed path, `None` when the path is another one.
+    /// The text that the pattern matches; empty for a fixed path, `None` if the path does not match.
     fn matched<'path>(&self, path: &'path str) -> Option<&'path str> {
         let Some((prefix, _)) = self.path.split_once('{') else {
             return (self.path == path).then_some("");
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn another_method_is_refused_on_paths_that_exist_only() {
+    fn unsupported_method_is_refused_and_unknown_path_not_found() {
         assert!(find(&Method::HEAD, "/logs").is_ok());
         for method in [Method::POST, Method::DELETE, Method::OPTIONS, Method::TRACE] {
             let refused = find(&method, "/logs").unwrap_err();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_path_is_never_hidden_by_a_pattern() {
+    fn patterns_do_not_hide_fixed_paths() {
         for route in ROUTES.iter().filter(|route| !route.path.contains('{')) {
             assert_eq!(
                 find(&route.methods[0], route.path).map(|(route, _)| route.endpoint),

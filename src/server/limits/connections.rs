@@ -1,7 +1,7 @@
-//! Which connections are open, and which of them goes when there is no place for one more.
+//! The limit on connections, and which one is closed to make room for a new one.
 //!
-//! A connection on which a request is being answered stays. Of the others, which only might ask something, the one that has been
-//! waiting longest goes: somebody who opens thousands and says nothing displaces his own.
+//! A connection with a request in progress stays. Of the idle ones, the one that has been idle longest is closed: a client that opens
+//! thousands of silent connections displaces its own.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use warp::hyper::body::{Body, Frame, SizeHint};
 
-/// All open connections.
+/// The open connections.
 #[derive(Debug)]
 pub(in crate::server) struct ConnectionLimiter {
     most: usize,
@@ -24,7 +24,7 @@ struct Slots {
     next: u64,
 }
 
-/// One open connection. Dropping it frees its place.
+/// An open connection; dropping it frees its slot.
 #[derive(Debug)]
 pub(in crate::server) struct Connection {
     number: u64,
@@ -32,16 +32,16 @@ pub(in crate::server) struct Connection {
     limiter: Arc<ConnectionLimiter>,
 }
 
-/// What is known of a connection.
+/// The state of a connection.
 #[derive(Debug)]
 pub(in crate::server) struct ConnectionSlot {
-    /// Since when it waits for a request; `None` while one is being answered.
+    /// Since when it has been idle; `None` while a request is in progress.
     idle_since: Mutex<Option<Instant>>,
     leave: Notify,
 }
 
 impl ConnectionLimiter {
-    /// Places for `most` connections.
+    /// A limit of `most` connections.
     pub(in crate::server) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -49,7 +49,7 @@ impl ConnectionLimiter {
         })
     }
 
-    /// A place, if need be that of the connection that has been idle longest; `None` when all are busy.
+    /// Takes a slot, if necessary that of the connection that has been idle longest; `None` if all are busy.
     pub(in crate::server) fn enter(self: &Arc<Self>) -> Option<Connection> {
         let mut slots = lock(&self.slots);
         if slots.taken.len() >= self.most {
@@ -76,7 +76,7 @@ impl ConnectionLimiter {
         })
     }
 
-    /// Closes what is idle, also where half a request has come.
+    /// Closes idle connections, including those with an incomplete request.
     pub(in crate::server) fn displace_idle(&self) {
         for slot in lock(&self.slots).taken.values() {
             if lock(&slot.idle_since).is_some() {
@@ -85,19 +85,19 @@ impl ConnectionLimiter {
         }
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub(in crate::server) fn size(&self) -> usize {
         lock(&self.slots).taken.len()
     }
 }
 
 impl Connection {
-    /// The connection's own end of it.
+    /// The slot of the connection.
     pub(in crate::server) fn slot(&self) -> Arc<ConnectionSlot> {
         Arc::clone(&self.slot)
     }
 
-    /// Waits until somebody else needs the place.
+    /// Waits until another connection needs the slot.
     pub(in crate::server) async fn displaced(&self) {
         self.slot.leave.notified().await;
     }
@@ -110,14 +110,14 @@ impl Drop for Connection {
 }
 
 impl ConnectionSlot {
-    /// A request is being answered from now on, until the answer is dropped.
+    /// Marks the connection as busy until the guard is dropped.
     pub(in crate::server) fn occupy(self: &Arc<Self>) -> BusyGuard {
         *lock(&self.idle_since) = None;
         BusyGuard(Arc::clone(self))
     }
 }
 
-/// Held while a request is being answered.
+/// Held while a request is in progress.
 #[derive(Debug)]
 pub(in crate::server) struct BusyGuard(Arc<ConnectionSlot>);
 
@@ -127,7 +127,7 @@ impl Drop for BusyGuard {
     }
 }
 
-/// A body that holds on to something until all of it is handed over: its connection, and its principal's share.
+/// A body that holds guards until it has been sent: its connection and its permit.
 #[derive(Debug)]
 pub(in crate::server) struct GuardedBody<B, H> {
     body: B,
@@ -160,7 +160,7 @@ impl<B: Body + Unpin, H: Unpin> Body for GuardedBody<B, H> {
     }
 }
 
-/// A panic elsewhere leaves what is behind these locks whole.
+/// A panic elsewhere leaves the state behind these locks intact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_idle_makes_place_and_the_busy_stay() {
+    fn longest_idle_connection_is_displaced_and_busy_ones_stay() {
         let limiter = ConnectionLimiter::new(3);
         let busy = limiter.enter().expect("a place");
         let answering = busy.slot().occupy();

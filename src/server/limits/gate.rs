@@ -1,7 +1,7 @@
-//! The one way from a handler to the core: blocking work on threads of its own, a few at a time, shared fairly among principals.
+//! The only way from a handler to the core: blocking work on its own threads, a few at a time, shared fairly among principals.
 //!
-//! Each principal has a queue of its own, and the queues are served in turn. A principal never runs more than its share, and narrowed
-//! tokens together never take the last place: however many costly questions they ask, the owner of the machine is served at once.
+//! Each principal has a queue, and the queues are served in turn. No principal exceeds its share, and narrowed principals together never
+//! take the last slot: the owner is served at once, however many expensive queries they send.
 
 use crate::query::{BlockCache, Budget, Cancel};
 use crate::server::auth::principal::{Principal, PrincipalId};
@@ -12,35 +12,35 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Scans at a time. They are bound by the processor, and the machine has work of its own; a few more than cores keep a short
-/// question from waiting behind a long one.
+/// Maximum number of scans at a time. They are CPU-bound, and the machine has other work. A few more than cores keep short queries
+/// from waiting for long ones.
 pub(in crate::server) const RUNNING_MAX: usize = 4;
 
-/// Scans at a time of one principal that sees everything, and of all narrowed ones together: one place is left for others.
+/// Maximum number of scans of one principal that sees everything, and of all narrowed ones together: one slot is left for others.
 const RUNNING_WIDE_MAX: usize = RUNNING_MAX - 1;
 
-/// Scans at a time of one narrowed principal.
+/// Maximum number of scans of one narrowed principal.
 pub(in crate::server) const RUNNING_NARROW_MAX: usize = 2;
 
-/// Requests of one principal that wait for their turn: several times what a page asks at once. A request that waits holds little, as
-/// its filter is not yet compiled.
+/// Maximum number of waiting requests of one principal: several times as many as the page sends at once. A waiting request needs
+/// little memory, as its filter is not compiled yet.
 pub(in crate::server) const WAITING_MAX: usize = 64;
 
-/// Requests of all principals that wait.
+/// Maximum number of waiting requests of all principals.
 const WAITING_TOGETHER_MAX: usize = 512;
 
-/// How long a request waits for its turn. A proxy in front gives up after half a minute, a person much earlier.
+/// How long a request waits for its turn. Proxies give up after half a minute, people much earlier.
 pub(in crate::server) const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// What one scan may cost before its page is handed out as it is, to be gone on with from its cursor.
+/// The budget of one scan. Beyond it, the page is returned as it is, with a cursor to continue.
 pub(in crate::server) const SCAN_ROWS_MAX: u64 = 50_000_000;
 pub(in crate::server) const SCAN_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Bounds the work that is done for requests.
+/// Bounds the work for requests.
 #[derive(Debug)]
 pub(in crate::server) struct Gate {
     queues: Arc<Mutex<GateQueues>>,
-    /// Decoded blocks that the next page is likely to need again.
+    /// Decoded blocks, which the next page is likely to need.
     blocks: BlockCache,
     wait_max: Duration,
 }
@@ -48,9 +48,9 @@ pub(in crate::server) struct Gate {
 /// How long a request waits for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WaitPolicy {
-    /// [`WAIT_MAX`].
+    /// At most [`WAIT_MAX`].
     Bounded,
-    /// However long it takes: the next page of a stream, of which each principal has few.
+    /// Without bound: the next page of a stream, of which each principal has few.
     Stream,
 }
 
@@ -63,8 +63,8 @@ impl Gate {
         }
     }
 
-    /// Runs `work` on a thread that may block, with what it may spend; 503 when its turn does not come in time. When nobody waits
-    /// for it any more, its scan is ended early; it counts until then.
+    /// Runs `work` with its budget on a thread that may block; 503 if its turn does not come in time. If the client is gone, the scan is
+    /// cancelled; it counts until it has ended.
     pub(in crate::server) async fn run<T: Send + 'static>(
         &self,
         principal: &Principal,
@@ -73,7 +73,7 @@ impl Gate {
         self.run_when(principal, WaitPolicy::Bounded, work).await
     }
 
-    /// As [`Self::run`], for a stream that has begun: it waits until its turn comes.
+    /// As [`Self::run`], for a stream that has begun: it waits without bound.
     pub(in crate::server) async fn run_stream<T: Send + 'static>(
         &self,
         principal: &Principal,
@@ -103,7 +103,7 @@ impl Gate {
             result
         });
         done.await.map_err(|error| {
-            tracing::error!("a request failed inside: {error}");
+            tracing::error!("a request panicked: {error}");
             ApiError::internal()
         })
     }
@@ -126,24 +126,24 @@ impl Gate {
 }
 
 fn busy() -> ApiError {
-    let message = "too many requests are waiting; try again";
+    let message = "too many requests are waiting (try again)";
     ApiError::unavailable("busy", message, 2)
 }
 
-/// What runs and what waits.
+/// Running and waiting requests.
 #[derive(Debug, Default)]
 struct GateQueues {
     running: usize,
     /// Of these, those of narrowed principals.
     running_narrow: usize,
     waiting: usize,
-    /// Principals that have anything running or waiting.
+    /// Principals with running or waiting requests.
     by_principal: HashMap<PrincipalId, PrincipalQueue>,
-    /// Principals in the order in which they are served; each that waits is in it once.
+    /// Waiting principals in the order in which they are served, each once.
     order: VecDeque<PrincipalId>,
 }
 
-/// What runs and what waits of one principal.
+/// Running and waiting requests of one principal.
 #[derive(Debug, Default)]
 struct PrincipalQueue {
     is_narrow: bool,
@@ -151,13 +151,13 @@ struct PrincipalQueue {
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
-/// When a request is served.
+/// When a request may run.
 enum Admission {
     Now(Turn),
     Later(oneshot::Receiver<Turn>),
 }
 
-/// A place among those that run; dropping it serves the next.
+/// A running request; dropping it lets the next one run.
 #[derive(Debug)]
 struct Turn {
     principal: PrincipalId,
@@ -170,7 +170,7 @@ impl Drop for Turn {
         queues.end(self.principal);
         let turns = queues.serve(&self.queues);
         drop(queues);
-        // a receiver that is gone drops its turn, which locks again
+        // if the receiver is gone, its turn is dropped, which locks again
         for (waiting, turn) in turns {
             let _ = waiting.send(turn);
         }
@@ -178,11 +178,11 @@ impl Drop for Turn {
 }
 
 impl GateQueues {
-    /// A turn now or later; `None` when too many wait.
+    /// A turn now or later; `None` if too many requests wait.
     fn ask(&mut self, principal: &Principal, queues: &Arc<Mutex<Self>>) -> Option<Admission> {
         let queue = self.by_principal.entry(principal.id).or_default();
         queue.is_narrow = !principal.sees_everything();
-        // those whose clients hung up take no place
+        // requests of clients that are gone do not count
         let before = queue.waiting.len();
         queue.waiting.retain(|waiting| !waiting.is_closed());
         self.waiting -= before - queue.waiting.len();
@@ -237,7 +237,7 @@ impl GateQueues {
         self.forget(principal);
     }
 
-    /// Keeps nothing of a principal that neither runs nor waits.
+    /// Forgets a principal without running or waiting requests.
     fn forget(&mut self, principal: PrincipalId) {
         let queue = self.by_principal.get(&principal);
         if queue.is_some_and(|queue| queue.running == 0 && queue.waiting.is_empty()) {
@@ -245,7 +245,7 @@ impl GateQueues {
         }
     }
 
-    /// Whose turn it is now: a principal that was served goes behind all others.
+    /// Starts the next requests: a principal that was served moves to the end of the order.
     fn serve(&mut self, queues: &Arc<Mutex<Self>>) -> Vec<(oneshot::Sender<Turn>, Turn)> {
         let mut served = Vec::new();
         while let Some(at) = self.order.iter().position(|id| self.may_run(*id)) {
@@ -272,12 +272,12 @@ impl GateQueues {
     }
 }
 
-/// A panic elsewhere leaves the counts as they were.
+/// A panic elsewhere leaves the counts intact.
 fn lock(queues: &Mutex<GateQueues>) -> MutexGuard<'_, GateQueues> {
     queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who waits for a scan: dropped when its client hangs up.
+/// Cancels a scan when it is dropped because the client is gone.
 struct Waiter(Cancel);
 
 impl Drop for Waiter {
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    /// Work that lasts until the sender is dropped.
+    /// Work that runs until the sender is dropped.
     struct HeldWork {
         _open: mpsc::Sender<()>,
         held: Arc<Mutex<mpsc::Receiver<()>>>,
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_the_limit_run_and_all_come_through() {
+    async fn at_most_the_limit_runs_and_all_complete() {
         let gate = Arc::new(Gate::new());
         let running = Arc::new(AtomicUsize::new(0));
         let requests = (0..40).map(|number| {
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn narrowed_principals_never_take_the_last_place() {
+    async fn narrowed_principals_never_take_the_last_slot() {
         let gate = Gate::new();
         let held = HeldWork::new();
         let crowd: Vec<_> = ["a", "b", "c", "d"].into_iter().map(narrow).collect();
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn past_its_queue_a_principal_is_refused_and_no_other() {
+    async fn full_queue_refuses_only_its_own_principal() {
         let gate = Gate::new();
         let held = HeldWork::new();
         let many = narrow("many");
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_waits_for_its_turn_no_longer_than_it_may() {
+    async fn waiting_request_is_refused_in_time_but_stream_waits() {
         let gate = Gate {
             wait_max: Duration::from_millis(10),
             ..Gate::new()
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_costs_its_own_request_only() {
+    async fn panic_fails_only_its_own_request() {
         let gate = Gate::new();
         let owner = Principal::owner();
         let failed: Result<(), _> = gate.run(&owner, |_| panic!("on purpose")).await;

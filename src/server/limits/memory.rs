@@ -1,4 +1,4 @@
-//! ResponseMemory that wait to be read, and how much memory they may take together.
+//! The memory of responses that clients have not read yet.
 
 use crate::server::auth::principal::PrincipalId;
 use crate::server::http::error::ApiError;
@@ -6,23 +6,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warp::hyper::body::Bytes;
 
-/// An answer up to this is not counted: with its connection's buffers it is what the bound on connections allows for.
+/// Smaller responses are not counted: the bound on connections covers them, like the buffers of a connection.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// All larger ones together. A page of the longest records is 8 MiB, and as many clients as there may be connections could ask for
-/// one and read nothing.
+/// Maximum size of all larger ones together. A page of the longest records has 8 MiB, and every connection could request one and read
+/// nothing.
 pub(in crate::server) const TOGETHER_BYTES: usize = 32 << 20;
 
-/// An answer takes at most this part of the room that is left, and a principal other than the owner never more than half of all
-/// room: long answers that are left unread block no shorter ones.
+/// A response may take at most 1/4 of the free memory, and principals other than the owner at most half of all: large unread responses
+/// do not block smaller ones.
 const SHARE: usize = 4;
 
-/// Room for large answers.
+/// The memory for large responses.
 #[derive(Debug, Clone, Default)]
 pub(in crate::server) struct ResponseMemory(Arc<Mutex<HashMap<PrincipalId, usize>>>);
 
 impl ResponseMemory {
-    /// The body, which takes its room until all of it is handed to the system, or its connection is gone; 503 without room.
+    /// Reserves memory for a body until it has been sent or its connection is gone; 503 if there is not enough.
     pub(in crate::server) fn hold(
         &self,
         principal: PrincipalId,
@@ -32,7 +32,7 @@ impl ResponseMemory {
             return Ok(body.into());
         }
         if !self.take(principal, body.len()) {
-            let message = "too many large answers wait to be read; try again, or ask for less";
+            let message = "too many large responses are unread (try again, or request less)";
             return Err(ApiError::unavailable("busy", message, 1));
         }
         Ok(Bytes::from_owner(HeldBody {
@@ -46,7 +46,7 @@ impl ResponseMemory {
         let mut held = self.held();
         let all: usize = held.values().sum();
         let own = held.get(&principal).copied().unwrap_or_default();
-        // a single record may be longer than its share: then it is alone
+        // a single record may exceed its share if there is no other response
         let fits = bytes.saturating_mul(SHARE) <= TOGETHER_BYTES.saturating_sub(all)
             && (principal == PrincipalId::Owner || own + bytes <= TOGETHER_BYTES / 2);
         if fits || all == 0 {
@@ -56,12 +56,12 @@ impl ResponseMemory {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
-        // a panic elsewhere leaves the numbers as they were
+        // a panic elsewhere leaves the numbers intact
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A body in its room.
+/// A body and its reserved memory.
 struct HeldBody {
     body: Vec<u8>,
     principal: PrincipalId,
@@ -93,7 +93,7 @@ mod tests {
     const OWNER: PrincipalId = PrincipalId::Owner;
 
     #[test]
-    fn large_answers_take_turns_and_small_ones_do_not() {
+    fn only_large_responses_are_bounded() {
         let answers = ResponseMemory::default();
         let large = || answers.hold(OWNER, vec![7; 5 << 20]);
         let mut held: Vec<_> = (0..3).map(|_| large().expect("room")).collect();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_principal_leaves_room_for_others() {
+    fn one_principal_leaves_memory_for_others() {
         let answers = ResponseMemory::default();
         let mut held = Vec::new();
         while let Ok(body) = answers.hold(PrincipalId::vouched(Some("a"), None), vec![7; 65 << 10])

@@ -1,5 +1,5 @@
-//! How many requests a principal may make: a bucket of tokens for each, refilled as time goes. Requests without a valid token have
-//! small buckets of their own, by address, so that strangers never use up what a principal has.
+//! Rate limits: a token bucket for each principal. Requests without a valid token have smaller buckets of their own, by address, so that
+//! strangers never use up the rate of a principal.
 
 use crate::server::auth::principal::{Principal, PrincipalId};
 use crate::server::http::error::ApiError;
@@ -9,30 +9,29 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// TokenBuckets that are remembered. Whoever is forgotten starts with a full one, which is worth a burst to somebody who has a thousand
-/// addresses.
+/// Maximum number of buckets. A forgotten client starts with a full one, which gains a client with a thousand addresses one burst.
 const BUCKETS_MAX: usize = 1_024;
 
-/// Strangers have this part of what a principal has.
+/// The rate of strangers is that of a principal divided by this.
 pub(in crate::server) const STRANGER_PART: u32 = 5;
 
-/// Bounds requests.
+/// The rate limits.
 #[derive(Debug)]
 pub(in crate::server) struct Rates {
     principals: TokenBuckets<PrincipalId>,
     strangers: TokenBuckets<IpAddr>,
 }
 
-/// A bucket for each of something.
+/// A bucket for each key.
 #[derive(Debug)]
 struct TokenBuckets<K> {
-    /// Requests a second; 0 sets no bound.
+    /// Requests per second; 0: unlimited.
     rate: u32,
     burst: u32,
     filled: Mutex<HashMap<K, TokenBucket>>,
 }
 
-/// What is left of somebody's requests, as it was at `since`.
+/// The remaining requests at the time `since`.
 #[derive(Debug, Clone, Copy)]
 struct TokenBucket {
     tokens: f64,
@@ -40,7 +39,7 @@ struct TokenBucket {
 }
 
 impl Rates {
-    /// `rate` requests a second (0: any number), `burst` at once.
+    /// `rate` requests per second (0: unlimited), `burst` at once.
     pub(in crate::server) fn new(rate: u32, burst: u32) -> Self {
         Self {
             principals: TokenBuckets::new(rate, burst),
@@ -51,7 +50,7 @@ impl Rates {
         }
     }
 
-    /// Takes a request off the bucket of whoever makes it; 429 when it is empty.
+    /// Takes a request from the bucket of its principal; 429 if it is empty.
     pub(in crate::server) fn take(
         &self,
         principal: &Principal,
@@ -77,7 +76,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
         if self.rate == 0 {
             return Ok(());
         }
-        // a panic elsewhere leaves the numbers as they were
+        // a panic elsewhere leaves the numbers intact
         let mut buckets = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             self.forget(&mut buckets, now);
@@ -91,7 +90,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
         if bucket.tokens < 1.0 {
             return Err(ApiError::too_many(
                 "too_many_requests",
-                format!("more than {} requests a second", self.rate),
+                format!("more than {} requests per second", self.rate),
                 1,
             ));
         }
@@ -105,7 +104,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
         filled.min(f64::from(self.burst))
     }
 
-    /// Full buckets say nothing; when none is full, the oldest goes.
+    /// Forgets full buckets, or the oldest one if none is full.
     fn forget(&self, buckets: &mut HashMap<K, TokenBucket>, now: Instant) {
         buckets.retain(|_, bucket| self.filled(*bucket, now) < f64::from(self.burst));
         if buckets.len() < BUCKETS_MAX {
@@ -121,7 +120,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
     }
 }
 
-/// One customer of a provider has a whole /64 of version 6.
+/// One customer of a provider has a whole /64 network of IPv6.
 fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(client) => IpAddr::V4(client),
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_served_and_then_the_rate() {
+    fn burst_is_served_first_then_the_rate() {
         let rates = Rates::new(50, 100);
         let (start, owner) = (Instant::now(), Principal::owner());
         let served = |at: Duration| served(&rates, &owner, start + at, 150);
@@ -155,7 +154,7 @@ mod tests {
         assert_eq!(
             served(Duration::from_mins(1)),
             100,
-            "no more than a burst is saved"
+            "at most one burst accumulates"
         );
         let refused = rates.take(&owner, start).unwrap_err();
         assert_eq!(
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_have_little_and_take_nothing_from_principals() {
+    fn strangers_have_their_own_small_rate() {
         let rates = Rates::new(50, 100);
         let (now, stranger) = (Instant::now(), Principal::stranger(client("127.0.0.1")));
         assert_eq!(served(&rates, &stranger, now, 1_000), 20);
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_is_no_bound() {
+    fn rate_of_zero_is_unlimited() {
         let rates = Rates::new(0, 1);
         let (now, stranger) = (Instant::now(), Principal::stranger(client("::1")));
         assert_eq!(served(&rates, &stranger, now, 1_000), 1_000);
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_of_version_six_are_one_client() {
+    fn addresses_of_one_ipv6_network_are_one_client() {
         assert_eq!(
             network(client("2001:db8::1")),
             network(client("2001:db8::ffff:1"))
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_take_no_more_memory() {
+    fn number_of_buckets_is_bounded() {
         let rates = Rates::new(1, 2);
         let now = Instant::now();
         for number in 0..10_000_u32 {

@@ -1,22 +1,22 @@
-//! How many of a few places one principal may hold: live tails, exports, requests that are being answered.
+//! Fair semaphores for live tails, exports and requests in progress.
 //!
-//! A principal that a control plane vouches for holds half of them at most, and all such principals together leave one free; the
-//! owner leaves one free where there can be others.
+//! A principal of a control plane holds at most half of the permits, and all such principals together leave one free. The owner leaves one
+//! free if there can be other principals.
 
 use crate::server::auth::principal::PrincipalId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A number of places, shared among principals.
+/// A number of permits, shared among principals.
 #[derive(Debug)]
 pub(in crate::server) struct FairSemaphore {
     places: usize,
-    /// Whether there can be other principals than the owner.
+    /// Whether there can be principals other than the owner.
     has_others: bool,
     held: Mutex<HashMap<PrincipalId, usize>>,
 }
 
-/// One place; dropping it frees it.
+/// One permit; dropping it frees it.
 #[derive(Debug)]
 pub(in crate::server) struct FairPermit {
     principal: PrincipalId,
@@ -32,7 +32,7 @@ impl FairSemaphore {
         })
     }
 
-    /// A place for this principal, if one is left for it.
+    /// Takes a permit, if one is left for this principal.
     pub(in crate::server) fn take(self: &Arc<Self>, principal: PrincipalId) -> Option<FairPermit> {
         let mut held = self.held();
         let all: usize = held.values().sum();
@@ -59,13 +59,13 @@ impl FairSemaphore {
         })
     }
 
-    /// How many places are held.
+    /// The number of permits in use.
     pub(in crate::server) fn held_by_all(&self) -> usize {
         self.held().values().sum()
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
-        // a panic elsewhere leaves the numbers as they were
+        // a panic elsewhere leaves the numbers intact
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn one_principal_never_holds_all_places() {
+    fn one_principal_never_holds_all_permits() {
         let [a, b, c] = ["a", "b", "c"].map(|name| PrincipalId::vouched(Some(name), None));
         let shares = FairSemaphore::new(5, true);
         let of_a = take(&shares, a, 9);
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_alone_has_all_places() {
+    fn owner_may_hold_all_permits_if_alone() {
         let shares = FairSemaphore::new(2, false);
         assert_eq!(take(&shares, PrincipalId::Owner, 9).len(), 2);
         let shares = FairSemaphore::new(1, true);

@@ -1,10 +1,10 @@
-//! Server-sent events, as the live tail writes them.
+//! Server-sent events of the live tail.
 
 use crate::record::{Id, StoredRecord};
 use crate::server::wire;
 use serde::Serialize;
 
-/// Records that a client did not get.
+/// Records that the client has not received.
 #[derive(Serialize)]
 pub(in crate::server) struct GapEvent {
     from: String,
@@ -22,7 +22,7 @@ impl GapEvent {
     }
 }
 
-/// A record under its id. Its JSON holds no line end, so it is one `data` line.
+/// Writes a record with its ID. Its JSON contains no line end, so it is one `data` line.
 pub(in crate::server) fn write_record(out: &mut Vec<u8>, record: &StoredRecord) {
     out.extend_from_slice(b"id: ");
     out.extend_from_slice(record.id.to_string().as_bytes());
@@ -46,7 +46,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn a_record_is_one_event_whatever_its_text() {
+    fn record_is_one_event_whatever_its_text() {
         let record = StoredRecord {
             id: Id(12),
             record: Record {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_names_what_is_missing() {
+    fn gap_names_the_missing_records() {
         let mut out = Vec::new();
         write_event(&mut out, "gap", &GapEvent::new(Id(3), Id(9), 2));
         assert_eq!(

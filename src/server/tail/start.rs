@@ -1,4 +1,4 @@
-//! Where a client of the live tail begins.
+//! Where a tail begins.
 
 use crate::record::Id;
 use crate::server::http::error::ApiError;
@@ -7,22 +7,22 @@ use warp::http::header::HeaderName;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The most that `?tail=` may ask for: what the ring of newest records holds by default.
+/// Maximum of `?tail=`: the default size of the ring of newest records.
 pub(in crate::server) const TAIL_ROWS_MAX: usize = 5_000;
 
-/// Where a client begins.
+/// Where a tail begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum TailStart {
-    /// With what comes now.
+    /// With the next record.
     Now,
-    /// With the newest so many.
+    /// With this number of the newest records.
     Newest(usize),
-    /// Behind a record that it has.
+    /// After a record that the client has.
     After(Id),
 }
 
 impl TailStart {
-    /// Takes out of the parameters where the client of this request begins.
+    /// Removes the parameters that say where the tail begins.
     pub(in crate::server) fn take(
         parameters: &mut Vec<(String, String)>,
         request: &ApiRequest,
@@ -37,14 +37,14 @@ pub(super) fn is_resumed(request: &ApiRequest) -> bool {
     last.is_some_and(|id| !id.is_empty())
 }
 
-/// A browser that connects again sends the address of its first time and, in the header, how far it came: the header wins.
+/// A browser that connects again sends the same address, and its last ID in the header, which takes precedence.
 fn start(
     parameters: &mut Vec<(String, String)>,
     last_event_id: Option<&str>,
 ) -> Result<TailStart, ApiError> {
     let after = take_single(parameters, "after")?;
     let newest = take_single(parameters, "tail")?;
-    // a client of its own making may send the header before it has an id
+    // clients may send an empty header before they have an ID
     if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
         return parse_id(text, "Last-Event-ID").map(TailStart::After);
     }
@@ -62,7 +62,7 @@ fn start(
 
 fn parse_id(text: &str, name: &'static str) -> Result<Id, ApiError> {
     record_id(text).ok_or_else(|| {
-        let message = format!("{name} must be the id of a record; got {text:?}");
+        let message = format!("{name} must be the ID of a record; got {text:?}");
         ApiError::parameter("invalid_id", name, message)
     })
 }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_begins_where_it_says() {
+    fn header_takes_precedence_over_after_and_tail() {
         let begin = |pairs: &[(&str, &str)], header| start(&mut parameters(pairs), header);
         assert_eq!(begin(&[], None), Ok(TailStart::Now));
         assert_eq!(begin(&[("tail", "20")], None), Ok(TailStart::Newest(20)));

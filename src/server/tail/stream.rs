@@ -1,15 +1,13 @@
-//! The live tail over server-sent events: what the store holds beyond the client's last id, then what comes.
+//! The live tail over server-sent events: first the stored records after the client's last ID, then new ones.
 //!
-//! Each client has a task of its own that writes chunks of events into a channel of [`CHUNKS_MAX`]; the connection takes them
-//! out as fast as the client reads. So a slow client holds up nobody but its task, and its memory is bounded: those chunks
-//! and the queue of its subscription.
+//! Each client has its own task, which writes chunks of events into a channel of [`CHUNKS_MAX`]; the connection takes them as fast as the
+//! client reads. A slow client blocks only its own task, and its memory is bounded: these chunks and the queue of its subscription.
 //!
-//! A filter that reads texts may take milliseconds for each record, so it runs on a blocking thread, for one client at a time: all
-//! tails together take one processor at most, and never the writer's thread.
+//! A filter that reads texts may take milliseconds per record, so it runs on a blocking thread, for one client at a time: all tails
+//! together use at most one processor, and never the thread of the writer.
 //!
-//! When records come faster than the task is run, the subscription's queue overflows and names the gap. As long as the client
-//! itself reads promptly the task fills that gap from the store, and nothing shows. Only a client that makes it wait is told
-//! of a gap, to page it in if it wants to; how many records it misses is counted in the store.
+//! If records arrive faster than the task runs, the queue of the subscription overflows and reports a gap. As long as the client reads
+//! promptly, the task fills the gap from the store. Only a slow client receives a gap event, with the exact number of missing records.
 
 use crate::live::{Event, Subscription, Unmatched};
 use crate::query::{self, Cursor, Direction, Filter, Order, Page, PageRequest};
@@ -35,20 +33,19 @@ use warp::http::header::{HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
-/// Chunks between a client's task and its connection: one on its way out, one being filled.
+/// Maximum number of chunks between a task and its connection: one is being sent while the next is filled.
 const CHUNKS_MAX: usize = 1;
 
-/// A chunk is closed when it has grown to this: enough for one write to fill a socket's buffer.
+/// Size of a full chunk: one write fills the buffer of a socket.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A client that reads nothing for so long is gone.
+/// A client that reads nothing for this long is gone.
 const STALL_MAX: Duration = Duration::from_mins(1);
 
-/// A client that made its task wait for so long to take one chunk is slow. One that keeps on reading is not, however much there
-/// is to read.
+/// A client is slow if taking one chunk takes longer. A client that keeps reading is not slow, however much there is to read.
 const PROMPT_MAX: Duration = Duration::from_secs(2);
 
-/// The browser waits so long before it connects again.
+/// How long a browser waits before it connects again.
 pub(in crate::server) const RETRY_MS: u32 = 1_000;
 
 /// `GET /logs/tail`
@@ -73,7 +70,7 @@ pub(in crate::server) async fn tail(
     let start = TailStart::take(&mut rest, request)?;
     refuse(&rest)?;
     let share = app.tails.take(principal.id).ok_or_else(|| {
-        let message = "as many clients follow the log as this server allows to this client";
+        let message = "too many tails of this client are open";
         ApiError::too_many("too_many_tails", message, 5)
     })?;
     let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
@@ -105,7 +102,7 @@ pub(in crate::server) async fn tail(
     Ok(response)
 }
 
-/// When the tail of this principal ends; a time so far off that it is none counts as none.
+/// When the tail of this principal ends; `None` if it does not expire.
 fn until(app: &App, principal: &Principal) -> Option<Instant> {
     let remaining = principal
         .remaining
@@ -113,23 +110,23 @@ fn until(app: &App, principal: &Principal) -> Option<Instant> {
     Instant::now().checked_add(remaining)
 }
 
-/// Whether reading the store ends for a slow client.
+/// Whether reading the store stops for a slow client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// It goes on at the client's pace: somebody who comes back gets everything, however long that takes.
+    /// It continues at the client's pace: a client that connects again receives everything, however long that takes.
     Any,
-    /// It ends: somebody who follows wants what is new.
+    /// It stops: a client that follows wants new records.
     Prompt,
 }
 
-/// Why a client's task ends.
+/// Why a task ends.
 #[derive(Debug)]
 enum TailEnd {
-    /// The client went away, or reads no more.
+    /// The client is gone or has stopped reading.
     Gone,
     /// The live tail was closed.
     Closed,
-    /// The client's token has ended.
+    /// The client's token has expired.
     Expired,
     /// The store could not be read.
     Failed(ApiError),
@@ -146,26 +143,26 @@ struct TailClient {
     app: Arc<App>,
     principal: Principal,
     seen: ScopedRecords,
-    /// When its token ends.
+    /// When its token expires.
     until: Option<Instant>,
     filter: Filter,
     /// Sent once, at the beginning.
     warnings: Vec<String>,
     sender: mpsc::Sender<Result<Bytes, ApiError>>,
-    /// Whether it did not read promptly since it last had everything.
+    /// Whether it has been slow since it last had everything.
     is_slow: bool,
     /// Records sent.
     pushed: u64,
     /// Events that are not sent yet.
     chunk: Vec<u8>,
-    /// The last id that the client was told.
+    /// The last ID that the client received.
     told: Id,
-    /// Of a narrowed principal: what it is told with the next record.
+    /// Of a narrowed principal: a gap to report with the next record.
     pending_gap: Option<PendingGap>,
     _share: FairPermit,
 }
 
-/// A gap that a narrowed client is told of with its next record.
+/// A gap that a narrowed client learns of with its next record.
 #[derive(Debug, Clone, Copy)]
 struct PendingGap {
     from: Id,
@@ -173,7 +170,7 @@ struct PendingGap {
 }
 
 impl TailClient {
-    /// Follows until the client goes, its token ends or the server stops; says so in the latter cases.
+    /// Runs until the client is gone, its token expires or the server stops; sends an `end` event in the latter cases.
     async fn run(mut self, start: TailStart) {
         let mut stopping = self.app.stopping.clone();
         let until = self.until;
@@ -183,14 +180,14 @@ impl TailClient {
             () = reached(until) => TailEnd::Expired,
         };
         match end {
-            TailEnd::Failed(error) => tracing::warn!("a tail ends: {error}"),
+            TailEnd::Failed(error) => tracing::warn!("a tail failed: {error}"),
             TailEnd::Closed => self.say_end("shutdown").await,
             TailEnd::Expired => self.say_end("token_expired").await,
             TailEnd::Gone => {}
         }
     }
 
-    /// Tells why the stream ends. What was being written may be cut anywhere; the client has its last id.
+    /// Sends why the stream ends. An incomplete chunk is dropped; the client continues after its last ID.
     async fn say_end(&mut self, reason: &str) {
         self.chunk.clear();
         sse::write_event(
@@ -201,7 +198,7 @@ impl TailClient {
         let _ = timeout(Duration::from_millis(200), self.flush()).await;
     }
 
-    /// Runs until it cannot go on, and says why.
+    /// Follows until it cannot continue, and returns why.
     async fn follow(&mut self, start: TailStart) -> TailEnd {
         match self.try_follow(start).await {
             Ok(never) => match never {},
@@ -237,7 +234,7 @@ impl TailClient {
         }
     }
 
-    /// The id after which this client begins.
+    /// The ID after which this client begins.
     async fn begin(&mut self, start: TailStart) -> Result<Id, TailEnd> {
         let view = self.seen.now();
         if view.is_narrowed() {
@@ -246,9 +243,9 @@ impl TailClient {
         let newest = Id(view.ids().end.saturating_sub(1));
         let seen = match start {
             TailStart::Now => newest,
-            TailStart::Newest(rows) => self.behind_newest(view, rows).await?,
+            TailStart::Newest(rows) => self.after_newest(view, rows).await?,
             TailStart::After(id) if id <= newest => id,
-            // an id that this store never gave: the client knows another store, and everything here is new to it
+            // this store has never assigned the ID: the client has used another store, so all records are new to it
             TailStart::After(_) => {
                 self.hello(newest);
                 self.pruned(view.ids().start, newest.0);
@@ -259,7 +256,7 @@ impl TailClient {
         Ok(seen)
     }
 
-    /// The same for a principal that must not learn which other records there are: it is told ids of its own alone.
+    /// The same for a narrowed principal, which learns only the IDs of its own records.
     async fn begin_narrowed(&mut self, view: ScopedView, start: TailStart) -> Result<Id, TailEnd> {
         let newest = Id(view.ids().end.saturating_sub(1));
         let (first, last) = self.own_ends(view.clone()).await?;
@@ -269,7 +266,7 @@ impl TailClient {
                 Ok(newest)
             }
             TailStart::Newest(rows) => {
-                let seen = self.behind_newest(view, rows).await?;
+                let seen = self.after_newest(view, rows).await?;
                 let none = first.is_none_or(|first| seen < first);
                 self.hello(if none { Id(0) } else { seen });
                 Ok(seen)
@@ -281,13 +278,13 @@ impl TailClient {
                     .gate
                     .run_stream(&self.principal, move |_| view.record(id));
                 let known = known.await?.map_err(ApiError::from)?;
-                // after 0 everything is new
+                // every record is after 0
                 if known.is_none() && id > Id(0) {
                     self.owe_gap(None);
                 }
                 Ok(id)
             }
-            // beyond all that it may see: it knows another store, or what it knew was pruned
+            // after all visible records: the client has used another store, or its records were deleted
             TailStart::After(_) => {
                 self.hello(last.unwrap_or(Id(0)));
                 if let (Some(first), Some(last)) = (first, last) {
@@ -298,7 +295,7 @@ impl TailClient {
         }
     }
 
-    /// The first and the last record that this principal may see.
+    /// The first and the last visible record.
     async fn own_ends(&self, view: ScopedView) -> Result<(Option<Id>, Option<Id>), TailEnd> {
         let ends = self.app.gate.run_stream(&self.principal, move |budget| {
             let first = view.end(Direction::Forward, budget)?;
@@ -307,8 +304,8 @@ impl TailClient {
         Ok(ends.await??)
     }
 
-    /// The id behind which `rows` matching records follow.
-    async fn behind_newest(&self, view: ScopedView, rows: usize) -> Result<Id, TailEnd> {
+    /// The ID after which `rows` matching records follow.
+    async fn after_newest(&self, view: ScopedView, rows: usize) -> Result<Id, TailEnd> {
         let first = view.ids().start;
         let mut cursor = Cursor::from(Id(view.ids().end));
         let mut missing = rows;
@@ -334,8 +331,7 @@ impl TailClient {
         Ok(Id(cursor.id().0.saturating_sub(1)))
     }
 
-    /// Sends what the store holds behind `seen` and before `end`; returns how far that is, which is short of `end` only where
-    /// the pace stopped it.
+    /// Sends the stored records after `seen` and before `end`; returns the last ID, which is short of `end` only if `pace` stopped it.
     async fn read_store(&mut self, mut seen: Id, end: u64, pace: Pace) -> Result<Id, TailEnd> {
         while seen.0 + 1 < end && (pace == Pace::Any || !self.is_slow) {
             let view = self.seen.now();
@@ -354,8 +350,7 @@ impl TailClient {
         Ok(seen)
     }
 
-    /// One page of the matching records after `seen`. To somebody who follows it is what the filter of records that come is, and
-    /// takes its turn with those of other clients.
+    /// One page of the matching records after `seen`. For a client that follows, it takes turns with the filters of other clients.
     async fn page(&self, view: ScopedView, seen: Id, pace: Pace) -> Result<Page, TailEnd> {
         let _turn = match pace {
             Pace::Prompt if self.filter.reads_texts() => Some(self.app.matching.acquire().await),
@@ -371,7 +366,7 @@ impl TailClient {
         Ok(found.map_err(ApiError::from)?)
     }
 
-    /// Sends one page of what lies between `seen` and `end`; returns how far that is.
+    /// Sends one page of the records between `seen` and `end`; returns the last ID.
     async fn read_page(
         &mut self,
         view: ScopedView,
@@ -387,7 +382,7 @@ impl TailClient {
         Ok(Id(reached.min(end) - 1))
     }
 
-    /// The next page of this client.
+    /// The request for the next page.
     fn request(&self, cursor: Cursor, direction: Direction, limit: usize) -> PageRequest {
         PageRequest {
             filter: self.filter.clone(),
@@ -399,7 +394,7 @@ impl TailClient {
         }
     }
 
-    /// Sends what comes.
+    /// Sends new records.
     async fn read_live(
         &mut self,
         subscription: &mut Subscription,
@@ -420,7 +415,7 @@ impl TailClient {
                 }
                 () = self.sender.closed() => return Err(TailEnd::Gone),
             };
-            // nothing was ready when all before was sent: the client had everything
+            // no event was ready after everything had been sent: the client has caught up
             self.is_slow &= !taken.was_awaited;
             let unmatched = taken.unmatched.ok_or(TailEnd::Closed)?;
             for event in self.matching(unmatched).await? {
@@ -429,7 +424,7 @@ impl TailClient {
         }
     }
 
-    /// The events that the client's filter matches.
+    /// The events that match the client's filter.
     async fn matching(&self, unmatched: Unmatched) -> Result<Vec<Event>, TailEnd> {
         if !self.filter.reads_texts() {
             return Ok(unmatched.matching());
@@ -441,12 +436,12 @@ impl TailClient {
             events
         });
         matched.await.map_err(|error| {
-            tracing::error!("a filter failed inside: {error}");
+            tracing::error!("a filter panicked: {error}");
             TailEnd::Failed(ApiError::internal())
         })
     }
 
-    /// Sends an event; returns what the client has then.
+    /// Sends an event; returns the last ID that the client has.
     async fn send(&mut self, event: Event, seen: Id) -> Result<Id, TailEnd> {
         match event {
             Event::Record(record) if record.id > seen => {
@@ -461,8 +456,7 @@ impl TailClient {
         }
     }
 
-    /// Sends the records after `seen` up to `to`, which the queue had no room for, out of the store; a slow client is told how many
-    /// of them it misses.
+    /// Sends the records after `seen` up to `to`, which did not fit into the queue, from the store; a slow client receives a gap event.
     async fn fill(&mut self, seen: Id, to: Id) -> Result<(), TailEnd> {
         let reached = self.read_store(seen, to.0 + 1, Pace::Prompt).await?;
         if reached < to {
@@ -476,8 +470,8 @@ impl TailClient {
         Ok(())
     }
 
-    /// Tells a narrowed client of a gap when it gets its next record: the ids before and after it are those of its own records then.
-    /// `missed`: how many are missing; unknown without, and told as if all ids between were its own.
+    /// Reports a gap to a narrowed client with its next record, so that both IDs are those of its own records. `missed`: the number of
+    /// missing records; if unknown, all IDs in between are counted.
     fn owe_gap(&mut self, missed: Option<u64>) {
         let from = Id(self.told.0 + 1);
         let owed = self.pending_gap.get_or_insert(PendingGap {
@@ -487,7 +481,7 @@ impl TailClient {
         owed.missed = owed.missed.zip(missed).map(|(a, b)| a + b);
     }
 
-    /// How many records after `seen` up to `to` the filter matches; all that are pruned count, since nobody can tell.
+    /// The number of matching records after `seen` up to `to`. All deleted records count, as they can no longer be matched.
     async fn count(&self, mut seen: Id, to: Id) -> Result<u64, TailEnd> {
         let mut count = 0;
         while seen < to {
@@ -506,14 +500,14 @@ impl TailClient {
         Ok(count)
     }
 
-    /// The first thing a client gets: should it lose the connection before any record, it still comes back to this place.
+    /// The first block of a tail: a client that loses the connection before any record continues from here.
     fn hello(&mut self, seen: Id) {
         self.told = seen;
         let hello = format!("retry: {RETRY_MS}\nid: {seen}\n\n");
         self.chunk.extend_from_slice(hello.as_bytes());
     }
 
-    /// Says that `count` of the records `from..=to` are missing.
+    /// Reports that `count` of the records `from..=to` are missing.
     fn gap(&mut self, from: Id, to: Id, count: u64) {
         if count > 0 {
             sse::write_event(&mut self.chunk, "gap", &GapEvent::new(from, to, count));
@@ -521,7 +515,7 @@ impl TailClient {
         }
     }
 
-    /// Says that all of `from..=to` are missing, for all that can be known of them.
+    /// Reports that all of `from..=to` were deleted.
     fn pruned(&mut self, from: u64, to: u64) {
         self.gap(Id(from), Id(to), (to + 1).saturating_sub(from));
     }
@@ -542,7 +536,7 @@ impl TailClient {
         Ok(())
     }
 
-    /// Hands the chunk to the connection, once that has taken the one before.
+    /// Passes the chunk to the connection when it has taken the previous one.
     async fn flush(&mut self) -> Result<(), TailEnd> {
         if self.chunk.is_empty() {
             return Ok(());
@@ -559,20 +553,20 @@ impl TailClient {
     }
 }
 
-/// What was ready at once.
+/// Events that were ready at once.
 struct ReadyEvents {
-    /// `None` when the live tail was closed.
+    /// `None`: the live tail was closed.
     unmatched: Option<Unmatched>,
-    /// Nothing was ready at first.
+    /// No event was ready at first.
     was_awaited: bool,
 }
 
-/// Events that are matched and written together: a client's chunk is about full then.
+/// Maximum number of events that are matched together: they about fill a chunk.
 const EVENTS_MAX: usize = 256;
-/// Memory of their records: a filter of the worst kind, at 5 ms for each KiB, then lets the next client's have its turn in time.
+/// Maximum size of their records: the slowest filter, at 5 ms per KiB, then lets the next client have its turn in time.
 const EVENT_BYTES_MAX: usize = 64 << 10;
 
-/// Waits for an event, then takes what else is ready.
+/// Waits for an event, then takes all others that are ready.
 async fn take(subscription: &mut Subscription) -> ReadyEvents {
     let mut was_awaited = false;
     let unmatched = poll_fn(|context| {
@@ -587,7 +581,7 @@ async fn take(subscription: &mut Subscription) -> ReadyEvents {
     }
 }
 
-/// Waits for that time; for none for ever.
+/// Waits until that time; without one, forever.
 async fn reached(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
@@ -597,6 +591,6 @@ async fn reached(until: Option<Instant>) {
 
 /// Waits until the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error means that the server is gone, which is the same
+    // an error means that the server is gone, which is equivalent
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -1,5 +1,5 @@
-// Terminal colours in log text: escape sequences in, styled spans out. Only what changes how text looks is kept; every other
-// sequence is dropped, so that nothing that a log holds can do more than look.
+// Terminal colors in log text: turns escape sequences into styled spans. Only sequences for styles are kept; all others are dropped, so
+// that log text can change nothing but its own appearance.
 
 /**
  * @typedef {object} Style
@@ -22,7 +22,7 @@ const PLAIN = Object.freeze({
 });
 
 // CSI with its parameters and final byte; OSC and other strings up to BEL, ST or the line's end; two-byte escapes.
-// C1 forms (one byte 0x80-0x9f) are the same sequences in another spelling.
+// C1 forms (one byte 0x80-0x9f) are alternative encodings of the same sequences.
 const SEQUENCE =
   /(?:\u001b\[|\u009b)([0-?]*)[ -/]*([@-~])|(?:\u001b\]|\u009d)([^\u0007\u001b\u009c\n]*)(?:\u0007|\u001b\\|\u009c|(?=\n)|$)|(?:\u001b[PX^_]|[\u0090\u0098\u009e\u009f])[^\u001b\u009c\n]*(?:\u001b\\|\u009c|(?=\n)|$)|\u001b[ -/]*[0-~]|\u001b/g;
 
@@ -145,7 +145,7 @@ function settle(style) {
 }
 
 /**
- * A free colour moved in lightness until it can be read on the theme's ground, its hue kept.
+ * Adjusts the lightness of a color until it is readable on the background of the theme; the hue stays.
  * @param {string} color `#rrggbb`
  * @param {boolean} dark
  */

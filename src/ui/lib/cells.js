@@ -1,6 +1,6 @@
-// How wide text is in a grid of equal cells, so that a row's height is known without laying it out.
+// The width of text in a grid of equal cells, so that the height of a row is known without layout.
 
-// East Asian wide and fullwidth characters and emoji take two cells; marks that combine take none.
+// East Asian wide and fullwidth characters and emoji take two cells; combining marks take none.
 const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const NONE = /[\p{Mn}\p{Me}\ufe0e\ufe0f\u200d]/u;
 const BEYOND_ASCII = /[^\x20-\x7e]/;
@@ -17,7 +17,7 @@ export function cells(text) {
 }
 
 /**
- * Lines that so many cells take when they break anywhere.
+ * The number of lines that `width` cells take if they break anywhere.
  * @param {number} width
  * @param {number} columns
  */

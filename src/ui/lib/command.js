@@ -1,4 +1,4 @@
-// The same view elsewhere: as a line for curl, or for the program itself.
+// The current view as a command line for curl or vmlog.
 
 import { toParameters } from "./filter.js";
 
@@ -18,7 +18,7 @@ export function curl(filter, base, more = []) {
   return ["curl -sG", address, "-H \"Authorization: Bearer $LOG_API_TOKEN\"", ...parts].join(" ");
 }
 
-/** Switches of the program that take no word. */
+/** Options of the program without a value. */
 const SWITCHES = new Set(["regex", "invert"]);
 
 /**

@@ -1,4 +1,4 @@
-// A message as rows show it: lines of styled, marked, harmless pieces, cut where it is too long to be read in a list.
+// A message as rows show it: lines of styled, marked and harmless spans, truncated if it is too long for a list.
 
 import { styled } from "./ansi.js";
 import { cells, isPlain, wrapped } from "./cells.js";
@@ -20,11 +20,11 @@ import { afterReturns, expandTabs, pieces } from "./visible.js";
 
 /** @typedef {{raw: boolean, json: boolean, full: boolean, rules?: string[]}} Mode how to show: bytes as they are, JSON as fields, nothing left out; `rules`: by which secrets were taken out before */
 
-/** A longer message is cut in the list: half a screen of text. */
+/** A longer message is truncated in the list: half a screen of text. */
 const CHARS_MAX = 2048;
-/** And even when all of it is asked for, here: laying out more stops the page; the details offer the whole as a file. */
+/** Maximum even when the whole message is requested: laying out more would block the page. */
 const FULL_CHARS_MAX = 256 * 1024;
-/** A message of more lines is folded to its first and its last ones: an exception's name stands on either end. */
+/** A message of more lines is folded to its first and last ones: the name of an exception is at either end. */
 const LINES_MAX = 9;
 const FOLD_HEAD = 4;
 const FOLD_TAIL = 2;
@@ -129,11 +129,11 @@ export const displayText = (shown) => shown.lines.map((line) => line.map((span) 
 /** @param {Span[]} line */
 export const lineCells = (line) => line.reduce((sum, span) => sum + cells(span.text), 0);
 
-// What makes a message more than itself on one line: JSON, secrets, anything but printable ASCII.
+// Messages that need more than one plain line: JSON, secrets, anything but printable ASCII.
 const SIMPLE_MAX = CHARS_MAX;
 
 /**
- * How many lines a message takes at a width, and how wide it is unwrapped.
+ * The number of lines of a message at a width, and its width if it is not wrapped.
  * @param {string} message
  * @param {Mode} mode
  * @param {number} columns 0: lines do not wrap

@@ -1,5 +1,5 @@
-// What is filtered: one model for pages, tail, histogram, counts and export, and its one spelling as parameters, which the
-// API and the page's own address share.
+// Filters: one model for pages, tails, histograms, counts and exports, and its form as parameters, which the API and the address of
+// the page share.
 
 import { LEVELS } from "./types.js";
 
@@ -64,7 +64,7 @@ export function toParameters(filter) {
 }
 
 /**
- * Reads what `toParameters` wrote, and what people type: what cannot be understood is left out.
+ * Reads the parameters that `toParameters` writes, or that people type. Invalid ones are ignored.
  * @param {Iterable<readonly [string, string]>} parameters
  * @returns {Filter}
  */
@@ -119,7 +119,7 @@ function readLevels(level, levels) {
 }
 
 /**
- * The level from which on all are shown; null when the set has a hole.
+ * The minimum level; null if levels above it are missing.
  * @param {readonly Level[]} levels
  * @returns {Level | null}
  */
@@ -129,7 +129,7 @@ export function minimumLevel(levels) {
 }
 
 /**
- * A click on a level: from there on; on the one that is the minimum already: all.
+ * A click on a level makes it the minimum; a click on the current minimum shows all levels.
  * @param {readonly Level[]} levels
  * @param {Level} level
  * @returns {readonly Level[]}
@@ -141,7 +141,7 @@ export function clickLevel(levels, level) {
 }
 
 /**
- * One level on or off; never none.
+ * Turns one level on or off; at least one stays on.
  * @param {readonly Level[]} levels
  * @param {Level} level
  * @returns {readonly Level[]}
@@ -162,7 +162,7 @@ function splitSources(value) {
 }
 
 /**
- * How a source stands in a filter: shown or not, and whether it is named itself.
+ * Whether a filter shows a source, and whether it names it.
  * @param {Filter} filter
  * @param {string} name
  * @returns {{shown: boolean, state: "only" | "excluded" | ""}}
@@ -185,7 +185,7 @@ export function matchesSource(pattern, name) {
 }
 
 /**
- * Adds a source to those shown, or takes it out again.
+ * Adds a source to the shown ones, or removes it.
  * @param {Filter} filter
  * @param {string} name
  * @returns {Filter}
@@ -207,8 +207,7 @@ export function toggleExcluded(filter, name) {
 }
 
 /**
- * A condition on a metadata value. A key that could be read as an operator, and a value that ends in the prefix star, cannot
- * be said and give null.
+ * A condition on a metadata value; null if it cannot be expressed: the key contains an operator, or the value ends with `*`.
  * @param {string} path
  * @param {unknown} value
  * @param {boolean} exclude

@@ -1,9 +1,9 @@
-// Where each item of a long list stands. Items lie in chunks with a known height, so that adding or dropping some at either
-// end, or one changing its height, costs no more than their own chunks.
+// The position of each item in a long list. Items are in chunks of known height, so that adding or removing items at either end, or
+// changing the height of one, costs no more than their own chunks.
 
 /** @typedef {import("./items.js").Item} Item */
 
-/** Chunks are walked one by one, items within one likewise: the square root of the list's length, about. */
+/** Chunks are searched linearly, and so are items within one: about the square root of the list's length. */
 const CHUNK = 256;
 
 /** @typedef {{items: Item[], height: number}} Chunk */
@@ -155,7 +155,7 @@ export class Geometry {
   }
 
   /**
-   * Where an item begins; -1 when it is not here.
+   * The offset of an item; -1 if it is not in the list.
    * @param {Item} wanted
    */
   topOf(wanted) {

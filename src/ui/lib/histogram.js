@@ -1,4 +1,4 @@
-// The histogram's arithmetic: pixels and times, and what it says in words.
+// Arithmetic of the histogram: pixels, times, and its description in words.
 
 import { stamp } from "./time.js";
 
@@ -9,7 +9,7 @@ import { stamp } from "./time.js";
 export const peak = (histogram) => histogram.buckets.reduce((most, bucket) => Math.max(most, bucket.total), 0);
 
 /**
- * Time at a place between 0 and 1.
+ * The time at a position between 0 and 1.
  * @param {Histogram} histogram
  * @param {number} at
  */
@@ -26,7 +26,7 @@ export function placeOf({ startMs, endMs }, ms) {
 }
 
 /**
- * The range that a drag meant: whole buckets, at least one.
+ * The range of a drag: whole buckets, at least one.
  * @param {Histogram} histogram
  * @param {number} a
  * @param {number} b
@@ -70,7 +70,7 @@ export function ticks({ startMs, endMs }, most, utc) {
 }
 
 /**
- * What the picture says, for those who do not see it.
+ * Describes the histogram for screen readers.
  * @param {Histogram} histogram
  * @param {boolean} utc
  */

@@ -1,5 +1,5 @@
-// From records to what the list shows: repeats counted, continuation lines folded under their head, and before a row what
-// separates it from the one above: another day, another boot, a long silence.
+// Turns records into items of the list: counts repetitions, folds continuation lines under their first line, and adds separators
+// between days, boots and long gaps in time.
 
 import { day } from "./time.js";
 
@@ -19,11 +19,11 @@ import { day } from "./time.js";
  * @property {boolean} exact whether the height is known to be right
  */
 
-/** Silence worth a mark. */
+/** A gap in time that is marked. */
 const GAP_MS = 10 * 60_000;
-/** Fewer continuation lines stay as they are. */
+/** Fewer continuation lines are not folded. */
 const TRACE_MIN = 3;
-/** Records in one group: more start another, so that a group can be drawn when it is opened. */
+/** Maximum number of records in a group, so that an expanded group can be drawn. */
 const GROUP_MAX = 500;
 
 const CONTINUATION = /^(?:\s+at\s|\s+File "|\s+\.{3} \d+ more|\t|\s{4,}\S|Caused by: |\s+\^+\s*$|goroutine \d+ \[|\s+\d+: 0x|\s+\d+: [\w<:]+$)/;
@@ -78,7 +78,7 @@ export const lastEntry = (item) => item.rest.at(-1) ?? item.entry;
 export const allEntries = (item) => (item.kind === "row" ? [item.entry, ...item.rest] : []);
 
 /**
- * Whether a record goes under the item before it; names the item's group when it does.
+ * Whether a record belongs to the previous item; sets the group of that item if it does.
  * @param {Item} item
  * @param {Entry} entry
  * @param {readonly Entry[]} entries

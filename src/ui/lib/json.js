@@ -1,8 +1,8 @@
-// Log lines that are JSON objects, read as what they say: the message first, then what goes with it.
+// Log lines that are JSON objects: the message first, then the other fields.
 
 const SIZE_MAX = 64 * 1024;
 const MESSAGE_KEYS = ["message", "msg", "event", "error", "err", "text"];
-// said by the row's own columns
+// shown in columns of the row
 const QUIET_KEYS = new Set(["time", "timestamp", "ts", "@timestamp", "level", "lvl", "severity", "v"]);
 
 /** @typedef {{message: string, fields: [string, string][]}} JsonLine */

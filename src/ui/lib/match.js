@@ -1,4 +1,4 @@
-// What of a text a search means, to mark it. The server decides what matches; this only shows where.
+// The parts of a text that match a search, to highlight them. The server decides which records match.
 
 /** @typedef {(text: string) => [number, number][]} Matcher start and end of each match, in order, none empty */
 

@@ -1,4 +1,4 @@
-// The newest entries and no more: what comes beyond the capacity pushes out the oldest, and is counted.
+// A ring buffer: beyond its capacity, new entries replace the oldest ones, which are counted.
 
 /** @template T */
 export class Ring {
@@ -6,7 +6,7 @@ export class Ring {
   #slots = [];
   #head = 0;
   #capacity;
-  /** How many were pushed out since the last `clear`. */
+  /** The number of replaced entries since the last `clear`. */
   dropped = 0;
 
   /** @param {number} capacity */

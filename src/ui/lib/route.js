@@ -1,4 +1,4 @@
-// The page's address: everything that a person would want to reload, share, or go back to.
+// The address of the page: everything that people reload, share, or go back to.
 
 import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./filter.js";
 

@@ -1,4 +1,4 @@
-// Captured commands: what became of each, in words.
+// Captured commands: their outcome in words.
 
 import { duration } from "./time.js";
 
@@ -52,7 +52,7 @@ export function categoryOf({ category }) {
 }
 
 /**
- * How long it took, or has been running for.
+ * The duration of a run so far.
  * @param {Run} run
  * @param {number} now
  */
@@ -65,7 +65,7 @@ export function took(run, now) {
 export const titleOf = (run) => run.name || run.command.split(/\s+/)[0] || run.id;
 
 /**
- * Newer pages over older ones: each run once, newest first.
+ * Merges pages of runs: each run once, newest first.
  * @param {readonly Run[]} known
  * @param {readonly Run[]} found
  */
@@ -80,10 +80,10 @@ const CAUSE = /error|fail|fatal|not found|no such|denied|cannot|can't|unable|ref
 const PLAIN = /^\W*$/;
 
 /**
- * Of the lines that a command wrote last those that tell most: the very last, and the latest that name a cause.
+ * Selects the most informative of the last lines of a command: the very last one, and the latest that name a cause.
  * @param {readonly string[]} lines
  * @param {number} most
- * @returns {{text: string, skipped: boolean}[]} in their order; `skipped`: others stood before it
+ * @returns {{text: string, skipped: boolean}[]} in their order; `skipped`: lines before it are omitted
  */
 export function telling(lines, most) {
   const spoken = lines.filter((line) => !PLAIN.test(line)).map((line) => line.trim());

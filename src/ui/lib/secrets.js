@@ -1,4 +1,4 @@
-// A second net: secrets are taken out before anything is stored; should one have come through, it is not shown either.
+// A second line of defense: secrets are redacted before records are stored; any that remain are not displayed.
 
 /** @type {readonly [string, RegExp][]} rule and what it hides; a group named `keep` stays */
 const RULES = [

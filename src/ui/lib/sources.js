@@ -1,4 +1,4 @@
-// Sources as people look for them: by kind, each with a colour of its own that never changes.
+// Sources by kind, each with a fixed color.
 
 /** @typedef {import("./types.js").SourceCount} SourceCount */
 /** @typedef {{kind: string, title: string, prefix: string, sources: SourceCount[], count: number}} SourceGroup */
@@ -40,11 +40,11 @@ export function grouped(sources) {
     }));
 }
 
-/** How many hues the theme knows; neighbours can be told apart, also by people who see fewer colours. */
+/** Number of hues of the theme. Adjacent ones are distinguishable, also with impaired color vision. */
 export const HUES = 12;
 
 /**
- * Which of the theme's hues a source has: the same on every page and every day (FNV-1a).
+ * The hue of a source, which depends only on its name (FNV-1a).
  * @param {string} name
  */
 export function hueOf(name) {
@@ -54,7 +54,7 @@ export function hueOf(name) {
 }
 
 /**
- * How many records each level and each source have under a filter, from one list of counts that was taken without either.
+ * Counts records by level and by source under a filter, from counts without level and source filters.
  * @param {readonly SourceCount[]} sources
  * @param {(name: string) => boolean} shown
  * @param {readonly import("./types.js").Level[]} levels

@@ -1,8 +1,8 @@
-// Server-sent events out of a stream of text, in pieces of any size.
+// Parses server-sent events from chunks of text of any size.
 
 /** @typedef {{event: string, data: string, id: string}} ServerEvent `event` is `message` when the server named none */
 
-/** A line that never ends is not one of ours: the largest record and room for its escapes. */
+/** Maximum length of a line: the largest record with its escapes. */
 const LINE_MAX = 128 * 1024 * 1024;
 
 export class EventParser {
@@ -11,7 +11,7 @@ export class EventParser {
   #id = "";
   /** @type {string[]} */
   #data = [];
-  /** Milliseconds that the server asks to wait before the next try; 0: it did not say. */
+  /** Milliseconds to wait before connecting again; 0: not specified. */
   retry = 0;
 
   /**

@@ -1,4 +1,4 @@
-// How a machine came up: cloud-init's stages, the commands that set it up, its agent. And what of it failed first.
+// The startup of a machine: the stages of cloud-init, the setup commands, the agent, and the first failure.
 
 import { ending, outcome, titleOf } from "./runs.js";
 
@@ -42,7 +42,7 @@ export function stageSteps(entries) {
   }
   const steps = [...stages.values()];
   steps.forEach((step, at) => {
-    // a stage that did not say that it ended has ended when the next began, or cloud-init was done
+    // a stage without an end has ended when the next one began, or when cloud-init was done
     const endMs = steps[at + 1]?.startMs ?? doneMs;
     if (step.endMs === null && endMs >= step.startMs) Object.assign(step, { endMs, state: "ok" });
   });
@@ -76,11 +76,11 @@ export const agentStep = ({ ms, id, source }) => ({
   kind: "agent", name: source.replace(/^system:|\.service$/g, ""), startMs: ms, endMs: ms, state: "ok", note: "", record: id, run: null,
 });
 
-/** More would not be taken in at a glance. */
+/** Maximum number of steps to show. */
 const STEPS_MAX = 12;
 
 /**
- * The steps in their order, those that failed always among them.
+ * The steps in their order; failed ones are always included.
  * @param {readonly Step[]} steps
  * @returns {{steps: Step[], more: number, first: Step | null, startMs: number, endMs: number}} `first`: the first that failed
  */

@@ -24,7 +24,7 @@ const LENGTHS = /^-?\s*((?:\d{1,6}\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hour
 const DAYS = { yesterday: -1, today: 0, tomorrow: 1 };
 
 /**
- * Reads a typed or pasted time. What it returns is what the API understands: relative as `-15m`, absolute as RFC 3339 in UTC.
+ * Reads a typed or pasted time and returns it in the form of the API: relative as `-15m`, absolute as RFC 3339 in UTC.
  * @param {string} text
  * @param {{now: number, utc: boolean}} context times without an offset are local unless `utc`
  * @returns {{ok: true, value: string} | {ok: false, reason: string}}
@@ -103,7 +103,7 @@ function midnight(now, utc, days) {
 }
 
 /**
- * Today's such time, or yesterday's when that is still to come.
+ * A time of day today, or yesterday if it is still in the future.
  * @param {RegExpExecArray} match
  * @param {number} now
  * @param {boolean} utc
@@ -127,7 +127,7 @@ function offsetMs(offset) {
 }
 
 /**
- * Milliseconds of a bound of a filter; null when it has none or is not understood.
+ * Milliseconds of a bound of a filter; null if it is empty or invalid.
  * @param {string} value
  * @param {number} now
  * @returns {number | null}
@@ -205,7 +205,7 @@ export function duration(ms) {
 }
 
 /**
- * How a time range is called on the page.
+ * The label of a time range.
  * @param {string} start
  * @param {string} end
  * @param {boolean} utc

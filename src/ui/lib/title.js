@@ -1,6 +1,6 @@
-// The title of the page: how many errors came while it was hidden, so that its tab tells.
+// The title of the page counts the errors that arrived while it was hidden.
 
-/** A title longer than its tab tells nothing. */
+/** Larger counts do not fit into a tab. */
 const COUNT_MAX = 999;
 
 /** @param {string} title @param {number} errors */
@@ -21,7 +21,7 @@ export class Title {
     page.addEventListener("visibilitychange", () => this.#look());
   }
 
-  /** An error came. */
+  /** Counts an error. */
   error() {
     if (!this.#document.hidden) return;
     this.#errors += 1;

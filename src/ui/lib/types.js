@@ -1,4 +1,4 @@
-// Shapes that several modules share. Types only.
+// Types that several modules share.
 
 /** @typedef {"debug" | "info" | "warn" | "error"} Level */
 

@@ -1,4 +1,4 @@
-// Characters that cannot be seen, or that change how their neighbours are seen, made visible.
+// Makes invisible characters visible, and those that change the display of others.
 
 import { stripped } from "./ansi.js";
 
@@ -24,8 +24,7 @@ const C0 = ["NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", 
 export const hasHidden = (text) => ANY.test(text);
 
 /**
- * Cuts a text into runs that can be shown as they are and names of what could not be seen. A joiner between emoji is part of
- * the picture and stays.
+ * Splits a text into displayable runs and names of invisible characters. A joiner between emoji is part of the picture and stays.
  * @param {string} text
  * @returns {Piece[]}
  */
@@ -60,8 +59,7 @@ function nameOf(code) {
 }
 
 /**
- * What a terminal would show of a line in which the carriage return went back to its start: the last part that says something,
- * and how many went before it.
+ * The part of a line with carriage returns that a terminal would show: the last non-empty one, and the number of overwritten ones.
  * @param {string} line without line feed
  * @returns {{text: string, overwritten: number}}
  */
@@ -72,7 +70,7 @@ export function afterReturns(line) {
 }
 
 /**
- * Tabs as blanks up to the next multiple of 8 columns.
+ * Replaces tabs with spaces up to the next multiple of 8 columns.
  * @param {string} text
  * @param {number} [column] where the text begins
  */

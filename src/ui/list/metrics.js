@@ -1,4 +1,4 @@
-// Sizes that heights are computed from: the theme's, read once from the page and again when it changes.
+// Sizes for computing heights: read once from the page, and again when the theme changes.
 
 /**
  * @typedef {object} Metrics

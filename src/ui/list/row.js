@@ -1,4 +1,4 @@
-// One item of the list as elements. Text from logs becomes text nodes and nothing else.
+// The elements of one item of the list. Log text becomes text nodes only.
 
 import { readable } from "../lib/ansi.js";
 import { display } from "../lib/display.js";
@@ -215,7 +215,7 @@ function more(label) {
 }
 
 /**
- * Spans with what a search or the find bar matched marked across their borders.
+ * Adds spans, with matches of the search and the find bar highlighted across their borders.
  * @param {HTMLElement} line
  * @param {Span[]} spans
  * @param {Look} look

@@ -1,5 +1,5 @@
-// The list: any number of items, of which only those near the screen are elements. Heights are computed, not laid out, so
-// that every place in the list is known at once.
+// The list: any number of items, of which only those near the screen have elements. Heights are computed without layout, so that every
+// position in the list is known at once.
 
 import { measure } from "../lib/display.js";
 import { Geometry } from "../lib/geometry.js";
@@ -11,13 +11,13 @@ import { blank, paint } from "./row.js";
 /** @typedef {import("../lib/items.js").Item} Item */
 /** @typedef {import("./row.js").Look} Look */
 
-/** Pixels drawn beyond the screen on either side: what a fast turn of the wheel moves in a frame. */
+/** Pixels drawn beyond the screen on either side: a fast scroll moves this far in one frame. */
 const OVERSCAN = 320;
 /** Elements kept for reuse. */
 const SPARE_MAX = 40;
-/** The line above the first row, which says what is there. As high as the theme makes it. */
+/** The line above the first row. */
 const EDGE_PX = 32;
-/** Nearer than this to an end counts as at it. */
+/** A position nearer than this to an end counts as the end. */
 const END_PX = 4;
 
 /**
@@ -52,7 +52,7 @@ export class ListView {
   stick = false;
   /** Whether it showed its end when it was last drawn. */
   #ended = false;
-  /** Where a record was put; it stays there while the list's own size settles, until a person moves. */
+  /** The position of a record that was scrolled to; it is kept while the size of the list settles, until the user scrolls. */
   #placed = { id: 0, place: /** @type {"middle" | "top" | "bottom"} */ ("top") };
 
   /**
@@ -141,7 +141,7 @@ export class ListView {
   }
 
   /**
-   * A mark for records that are not here, behind all that are; drawn with the next record.
+   * Appends a marker for missing records; it is drawn with the next record.
    * @param {{from: number, to: number, count: number}} lost
    * @param {Entry} near a record beside the gap
    */
@@ -226,12 +226,12 @@ export class ListView {
     return Math.max(0, this.#geometry.height - this.#top - this.element.clientHeight);
   }
 
-  /** Where the screen's upper border is within the items. */
+  /** The offset of the upper edge of the screen. */
   get #top() {
     return this.element.scrollTop - EDGE_PX;
   }
 
-  /** What the line above the first row says, or a button for what is older. @param {string} text @param {boolean} [more] */
+  /** Sets the line above the first row: a text, or a button to load more. @param {string} text @param {boolean} [more] */
   setEdge(text, more = false) {
     if (this.#edge.textContent === text) return;
     this.#edge.replaceChildren();
@@ -289,7 +289,7 @@ export class ListView {
   }
 
   /**
-   * The record some steps from another; from the screen's edge when there is none.
+   * The record some steps from another, or from the edge of the screen.
    * @param {number} id
    * @param {1 | -1} step
    * @param {(entry: Entry) => boolean} wanted

@@ -1,4 +1,4 @@
-// The search and what else narrows the view.
+// The search and the level filter.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -98,7 +98,7 @@ export function Levels() {
   })}</div>`;
 }
 
-/** Conditions that are set, each to be taken away. */
+/** The conditions of the filter, with buttons to remove them. */
 export function Conditions() {
   const { where, pid } = filter.value;
   if (where.length === 0 && !pid) return null;

@@ -1,4 +1,4 @@
-// One record with everything that is known of it.
+// The details of one record.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -98,14 +98,14 @@ function Fields({ entry }) {
     </div>`;
 }
 
-/** Entries of one object beyond these are asked for. */
+/** Maximum number of entries of one object before "more". */
 const TREE_MAX = 100;
 
 /** @param {{value: unknown, path: string, depth: number, filterable: boolean}} props */
 function Tree({ value, path, depth, filterable }) {
   const most = useSignal(TREE_MAX);
   const entries = Object.entries(/** @type {object} */ (value));
-  // a condition holds for any value of a list
+  // a condition matches any value of a list
   const inside = (/** @type {string} */ key) => (Array.isArray(value) ? path : path ? `${path}.${key}` : key);
   return html`<ul class="tree">${entries.slice(0, most.value).map(([key, inner]) =>
     html`<${Node} key=${key} name=${key} value=${inner} path=${inside(key)} depth=${depth} filterable=${filterable} />`)}

@@ -1,4 +1,4 @@
-// What opens over the page: the time range, the filters on small screens, export, help.
+// Dialogs: time range, filters on small screens, export, keyboard shortcuts, command palette.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -110,7 +110,7 @@ const FORMATS = [
   { format: "csv", name: "CSV", what: "For spreadsheets" },
 ];
 
-/** A download carries no header, so the session gets it an address of its own. @param {MouseEvent} event @param {import("../lib/filter.js").Parameters} parameters */
+/** A download cannot send headers, so the session requests an address for it. @param {MouseEvent} event @param {import("../lib/filter.js").Parameters} parameters */
 async function download(event, parameters) {
   setTimeout(close, 100);
   if (!hasSession()) return;

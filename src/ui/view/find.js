@@ -1,4 +1,4 @@
-// Own find: the browser's sees only the rows that are on the screen.
+// The find bar: the browser's own find sees only rows that are drawn.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useComputed, useSignal } from "../vendor/signals.js";
@@ -7,7 +7,7 @@ import { browse, find, route } from "../state.js";
 import { count, number } from "../lib/histogram.js";
 import { html, Icon } from "./html.js";
 
-/** Rows are counted when the typing stops. */
+/** Rows are counted after a pause in typing. */
 const COUNT_MS = 150;
 
 export function Find() {

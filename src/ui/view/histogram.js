@@ -1,4 +1,4 @@
-// How many records there were when, by level. A drag zooms in.
+// The histogram: records over time by level. Dragging zooms in.
 
 import { useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -71,13 +71,13 @@ function Bars({ data }) {
  */
 const span = (a, b) => ({ left: `${Math.min(a, b) * 100}%`, width: `${Math.abs(b - a) * 100}%` });
 
-/** What part of it the list shows. @param {{data: Shape}} props */
+/** The part that the list shows. @param {{data: Shape}} props */
 function Band({ data }) {
   const times = seen.value;
   return times ? html`<i class="visible" style=${span(placeOf(data, times[0]), placeOf(data, times[1]))}></i>` : null;
 }
 
-/** One path a level, so that the picture is four elements however many buckets there are. @param {{data: Shape}} props */
+/** One path per level, so that any number of buckets takes four elements. @param {{data: Shape}} props */
 function Columns({ data }) {
   const { buckets } = data;
   const most = Math.max(1, peak(data));
@@ -88,7 +88,7 @@ function Columns({ data }) {
     buckets.forEach((bucket, at) => {
       const count = bucket.counts[level];
       if (count === 0) return;
-      // a lone error among thousands is still to be seen
+      // a single error among thousands stays visible
       const height = Math.max((count / most) * (HEIGHT - 2), level === "error" || level === "warn" ? 2 : 1);
       const base = bottom[at] ?? HEIGHT;
       const top = Math.max(0, base - height);

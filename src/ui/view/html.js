@@ -1,4 +1,4 @@
-// Templates, and the few pictures that the page is drawn with.
+// Templates and icons.
 
 import { h } from "../vendor/preact.js";
 import htm from "../vendor/htm.js";

@@ -1,4 +1,4 @@
-// The last lines that a command wrote: mostly they say why.
+// The last lines of a command's output, which mostly say why it failed.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -8,7 +8,7 @@ import { message } from "../list/row.js";
 import { html } from "./html.js";
 import { isDark } from "./theme.js";
 
-/** Lines that are looked through. */
+/** Number of lines to choose from. */
 const LINES_MAX = 60;
 
 /** @param {{run: import("../lib/runs.js").Run, most: number}} props */

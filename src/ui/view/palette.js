@@ -1,4 +1,4 @@
-// Everything that the page can do, by a few letters of its name.
+// The command palette: all actions by a few letters of their names.
 
 import { useSignal } from "../vendor/signals.js";
 import * as act from "../actions.js";
@@ -10,7 +10,7 @@ import { html } from "./html.js";
 
 /** @typedef {{name: string, kind: string, run: () => void}} Command */
 
-/** More are not read through. */
+/** Maximum number of listed commands. */
 const SHOWN_MAX = 12;
 
 /** @returns {Command[]} */

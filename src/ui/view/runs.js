@@ -1,4 +1,4 @@
-// The captured commands: a list, and the head above the lines of one of them.
+// The list of captured commands, and the header of one run.
 
 import { useEffect } from "../vendor/hooks.js";
 import { useSignal } from "../vendor/signals.js";
@@ -59,7 +59,7 @@ function Days({ list }) {
     <ul>${of.map((one) => html`<${RunLine} key=${one.id} run=${one} />`)}</ul></section>`);
 }
 
-/** Where a run is read: a failed one at its last lines, among those of everything else. @param {Run} one */
+/** The route of a run: a failed one at its last record, among all sources. @param {Run} one */
 export const runPlace = (one) => /** @type {const} */ ({
   tab: "runs", run: one.id, scope: outcome(one) === "failed" ? "all" : "source", at: Number(one.lastId) || 0, record: 0, context: 0,
 });

@@ -1,4 +1,4 @@
-// What can be done with a range of rows.
+// Actions for selected rows.
 
 import { useComputed } from "../vendor/signals.js";
 import { browse, live, route } from "../state.js";

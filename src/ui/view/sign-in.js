@@ -1,4 +1,4 @@
-// What is shown instead of the log to somebody who has not signed in.
+// The sign-in form.
 
 import { useSignal } from "../vendor/signals.js";
 import { signIn, signInReason } from "../session.js";

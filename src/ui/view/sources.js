@@ -1,4 +1,4 @@
-// The sources, by kind, with how much each has to say under the filter.
+// The sources by kind, with the number of records under the filter.
 
 import { counts, filter, refine, totals, unlisted } from "../state.js";
 import { sourceState, toggleExcluded, toggleSource } from "../lib/filter.js";

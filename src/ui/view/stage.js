@@ -1,4 +1,4 @@
-// The list's place: the lists themselves, what is said when they are empty or broken, and the line below.
+// The lists, their empty states and errors, and the status line.
 
 import { useEffect, useRef } from "../vendor/hooks.js";
 import { useComputed, useSignal } from "../vendor/signals.js";
@@ -11,7 +11,7 @@ import { LEVELS } from "../lib/types.js";
 import { html, Icon } from "./html.js";
 import { Selection } from "./select.js";
 
-/** A request that takes longer is said to. */
+/** Progress is shown for requests that take longer. */
 const SLOW_MS = 400;
 
 export function Stage() {
@@ -62,7 +62,7 @@ function BrowseOver() {
     </div>` : null}`;
 }
 
-/** A slow request, what it has come to, and a way out of it. */
+/** The progress of a slow request, with a button to stop it. */
 function Progress() {
   const { loading, since, reached } = browse.value;
   const slow = useSignal(false);
@@ -120,7 +120,7 @@ function Empty() {
     </div></div>`;
 }
 
-/** What the levels and sources that are chosen hide. */
+/** Counts the records that the level and source filters hide. */
 function hiddenCounts() {
   const chosen = filter.value;
   let bySource = 0;
@@ -197,7 +197,7 @@ function LiveOver() {
       ${isEverything(filter.value) ? null : html`<div class="actions"><button onClick=${act.clearFilter}>Clear filters</button></div>`}</div>` : null}`;
 }
 
-// ---- the line below
+// ---- status line
 
 export function Status() {
   const { tab } = route.value;
@@ -228,7 +228,7 @@ function Matching() {
     ${hidden.length > 0 ? html` \u00b7 <button class="link" onClick=${() => refine({ levels: EVERYTHING.levels })}>${hidden.map(({ level, n }) => `${number(n)} ${level}`).join(", ")} hidden</button>` : null}`;
 }
 
-/** What the list says above its first row. @returns {[text: string, more: boolean]} */
+/** The text above the first row. @returns {[text: string, more: boolean]} */
 export function edgeText() {
   const { start, loading, loaded } = browse.value;
   if (loaded === 0) return ["", false];
@@ -236,7 +236,7 @@ export function edgeText() {
   return loading === "older" ? ["Loading older records\u2026", false] : ["Load older records", true];
 }
 
-/** Keeps what the list shows of time for the histogram and the line below. */
+/** Notes the visible time range for the histogram and the status line. */
 export function noteVisible() {
   const list = act.parts.browseList;
   const edges = list.visible;

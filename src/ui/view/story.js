@@ -1,4 +1,4 @@
-// The question that brings most people here: how this machine came up, and what of it failed first.
+// The startup of this machine, and what failed first.
 
 import { useEffect } from "../vendor/hooks.js";
 import { signal, useComputed } from "../vendor/signals.js";
@@ -15,7 +15,7 @@ import { Ending, Mark, runPlace } from "./runs.js";
 /** @typedef {import("../lib/story.js").Step} Step */
 
 const DISMISSED = "vmlog-failure";
-/** While a machine comes up the story goes on. */
+/** The startup is refreshed while it is in progress. */
 const AGAIN_MS = 10_000;
 const FRESH_MS = 30 * 60_000;
 
@@ -24,7 +24,7 @@ const dismissed = signal(sessionStorage.getItem(DISMISSED) ?? "");
 /** @param {Step} step */
 const nameOf = (step) => step.run?.id ?? String(step.record);
 
-/** Who follows a link to a record wants that one, and not the story, until it is closed. */
+/** Whether the page was opened with a link to a record, which hides the startup until the record is closed. */
 const linked = signal(route.peek().record !== 0);
 
 const look = () => loadStory().catch(() => {});
@@ -72,7 +72,7 @@ function summary({ steps, startMs, endMs, sinceBoot }) {
   return `${what}: ${how}${endMs > startMs && !running ? `, ${duration(endMs - startMs)}` : ""}`;
 }
 
-/** The steps along one line of time. @param {{told: NonNullable<typeof story.value>}} props */
+/** The steps on a timeline. @param {{told: NonNullable<typeof story.value>}} props */
 function Track({ told: { steps, startMs, endMs } }) {
   const span = Math.max(1, endMs - startMs);
   return html`<span class="track" aria-hidden="true">${steps.map((step) => html`<i key=${nameOf(step) + step.name} class=${`${step.state} ${step.kind}`}

@@ -1,4 +1,4 @@
-// Light or dark: the person's choice, or else the system's.
+// The theme: chosen by the user, or that of the system.
 
 import { computed, effect, signal } from "../vendor/signals.js";
 import { preferences } from "../state.js";

@@ -1,4 +1,4 @@
-// The page's head: name, tabs, range of time, and what concerns the whole page.
+// The header of the page: name, tabs, time range and tools.
 
 import { live, dialog, features, filter, go, prefer, preferences, refine, route } from "../state.js";
 import { writeRoute } from "../lib/route.js";

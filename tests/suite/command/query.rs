@@ -585,16 +585,15 @@ fn tail_and_export_print_warnings_to_stderr() {
         asked
     };
     let (code, out, error) = outcome(&asked(&["export"]).output().unwrap());
-    assert_eq!((code, &*out, &*error), (Some(0), "", "vmlog: no source `nosuch`\n"));
+    assert_eq!(
+        (code, &*out, &*error),
+        (Some(0), "", "vmlog: no source `nosuch`\n")
+    );
     let mut tail = asked(&["tail"]);
-    tail.stderr(std::process::Stdio::piped());
+    tail.stderr(Stdio::piped());
     let mut tail = tail.spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(tail.stderr.take().unwrap()),
-        &mut line,
-    )
-    .unwrap();
+    BufReader::read_line(&mut BufReader::new(tail.stderr.take().unwrap()), &mut line).unwrap();
     tail.kill().unwrap();
     tail.wait().unwrap();
     assert_eq!(line, "vmlog: no source `nosuch`\n");

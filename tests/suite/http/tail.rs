@@ -388,7 +388,9 @@ fn exports_and_lines_carry_warnings_in_a_header() {
     let mut server = Server::start();
     server.write([record("docker:web", Level::Warn, "a")]);
     let expected = "[\"no source `wbe`; did you mean `docker:web`?\"]";
-    let export = server.get("/logs/export?format=jsonl&source=docker:wbe").send();
+    let export = server
+        .get("/logs/export?format=jsonl&source=docker:wbe")
+        .send();
     let expected = expected.replace("`wbe`", "`docker:wbe`");
     assert_eq!(export.header("x-vmlog-warnings"), Some(&*expected));
     let lines = server

@@ -147,7 +147,7 @@ fn what_cannot_be_used_is_told_with_its_name() {
     );
     assert_eq!(
         message(&pem, &fixture("two.key")),
-        "the certificate and the key cannot be used"
+        "the certificate and the key are not valid, or do not match"
     );
 }
 

@@ -4,7 +4,7 @@ import { say } from "./state.js";
 
 /**
  * @param {string} text
- * @param {string} the name of the copied thing
+ * @param {string} what the name of the copied thing
  */
 export async function copy(text, what) {
   const done = await write(text);

@@ -131,8 +131,8 @@ function Export() {
   const parameters = toParameters(filter.value);
   const total = counts.value ? totals.value?.total : undefined;
   const web = curl(filter.value, new URL(".", location.href).href);
-  return html`<p>${total === undefined ? "All records" : html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}`} of ${
-    parameters.length === 0 ? "everything that is kept" : "exactly what the filter shows"}.</p>
+  const amount = total === undefined ? "All records" : html`<b>${number(total)}</b> ${total === 1 ? "record" : "records"}`;
+  return html`<p>${amount}${parameters.length === 0 ? "" : total === 1 ? " that matches the filter" : " that match the filter"}</p>
     <ul class="formats">${FORMATS.map(({ format, name, what }) => html`<li key=${format}>
       <a href=${address("logs/export", [...parameters, ["format", format]])} download
         onClick=${(/** @type {MouseEvent} */ event) => download(event, [...parameters, ["format", format]])}><${Icon} name="download" /><span><b>${name}</b><small>${what}</small></span><code>.${format}</code></a></li>`)}</ul>

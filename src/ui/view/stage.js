@@ -98,8 +98,7 @@ function Empty() {
   const { filter: chosen } = route.value;
   const hidden = hiddenCounts();
   if (hidden.total > 0 && !route.value.run) {
-    return html`<div class="notice"><h2>${count(hidden.total, "record")} hidden</h2>
-      <p>${hidden.why}</p>
+    return html`<div class="notice"><h2>${count(hidden.total, "record")} hidden by the ${hidden.by}</h2>
       <div class="actions">
         ${hidden.levels.map(({ level, n }) => html`<button key=${level} onClick=${() => refine({ levels: LEVELS.filter((name) => name === level || chosen.levels.includes(name)) })}>Show ${number(n)} ${level}</button>`)}
         ${hidden.bySource > 0 ? html`<button onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
@@ -135,8 +134,8 @@ function hiddenCounts() {
   }
   const levels = LEVELS.map((level) => ({ level, n: byLevel[level] })).filter(({ n }) => n > 0);
   const hiddenByLevel = levels.reduce((sum, { n }) => sum + n, 0);
-  const why = hiddenByLevel > 0 && bySource > 0 ? "Hidden by the level and source filters." : hiddenByLevel > 0 ? "Hidden by the level filter." : "Hidden by the source filter.";
-  return { total: hiddenByLevel + bySource, bySource, levels, why };
+  const by = hiddenByLevel > 0 && bySource > 0 ? "level and source filters" : hiddenByLevel > 0 ? "level filter" : "source filter";
+  return { total: hiddenByLevel + bySource, bySource, levels, by };
 }
 
 /** @typedef {{name: string, state: string, message?: string}} Collector */

@@ -1,4 +1,4 @@
-//! Who may see what, through a real socket: tokens of a control plane, workspaces, pages of other origins.
+//! Access control through a real socket: tokens of a control plane, workspaces, other origins.
 
 use crate::http::client::{Answer, Call, get};
 use crate::http::server::{NOON, Server, TOKEN, error, ids, record};
@@ -15,7 +15,7 @@ use vmlog::server::{KeySource, Network, ServerOptions};
 use vmlog::store;
 use vmlog::time::Micros;
 
-/// A server that trusts a control plane.
+/// A server that accepts tokens of a control plane.
 struct Node {
     server: Server,
     plane: ControlPlane,
@@ -56,7 +56,7 @@ impl Node {
 }
 
 #[test]
-fn a_token_of_the_control_plane_is_accepted() {
+fn node_token_is_accepted() {
     let node = Node::start();
     let token = node.plane.token(&json!({}));
     assert_eq!(node.get("/logs", &token).send().status, 200);
@@ -76,7 +76,7 @@ fn a_token_of_the_control_plane_is_accepted() {
 }
 
 #[test]
-fn what_is_wrong_with_a_token_is_not_told() {
+fn every_invalid_token_gets_the_same_response() {
     let node = Node::start();
     let stranger = ControlPlane::new(2);
     let claims = json!({"iss": "https://api.example", "aud": "node-management", "type": "node-management",
@@ -112,7 +112,7 @@ fn what_is_wrong_with_a_token_is_not_told() {
 }
 
 #[test]
-fn a_session_ends_with_its_token_and_sees_no_more_than_it() {
+fn session_expires_with_its_token_and_keeps_its_scope() {
     let mut node = Node::start();
     node.server.write(two_workspaces());
     let token = node
@@ -143,7 +143,7 @@ fn a_session_ends_with_its_token_and_sees_no_more_than_it() {
 
 // --- workspaces
 
-/// Stands in everything that is not of workspace `ws-1`.
+/// In every record that does not belong to workspace `ws-1`.
 const FOREIGN: &str = "foreign";
 
 const OWN_RECORDS: usize = 4;
@@ -178,7 +178,7 @@ fn two_workspaces() -> Vec<Record> {
     records
 }
 
-/// How each path that needs a token is asked, so that it would show what is foreign.
+/// A request for each path that needs a token, which would show foreign records.
 fn question(path: &str) -> &'static [&'static str] {
     match path {
         "/logs" => &[
@@ -219,7 +219,7 @@ fn question(path: &str) -> &'static [&'static str] {
     }
 }
 
-/// What an answer shows, as far as it comes before the end of a tail.
+/// The text of a response; of a tail, up to its first pause.
 fn shown(call: &Call, path: &str) -> String {
     if path != "/logs/tail" {
         return call.send().text().to_owned();
@@ -236,7 +236,7 @@ fn shown(call: &Call, path: &str) -> String {
 }
 
 #[test]
-fn no_endpoint_shows_a_workspace_what_is_not_its_own() {
+fn no_endpoint_shows_foreign_records_to_a_workspace() {
     let mut node = Node::with(ServerOptions {
         tail_connections_max: 100,
         ..ServerOptions::default()
@@ -266,7 +266,7 @@ fn no_endpoint_shows_a_workspace_what_is_not_its_own() {
 }
 
 #[test]
-fn what_is_not_its_own_does_not_exist_for_a_workspace() {
+fn foreign_records_and_runs_are_404_for_a_workspace() {
     let mut node = Node::start();
     node.server.write(two_workspaces());
     let own = node.plane.token(&json!({"workspace": "ws-1"}));
@@ -295,9 +295,9 @@ fn what_is_not_its_own_does_not_exist_for_a_workspace() {
     assert_eq!(export.text().lines().count(), OWN_RECORDS);
 }
 
-/// Answers of two servers, of which one holds records of others besides: no token for a workspace can tell them apart.
+/// Compares two servers, one of which also has records of others: a workspace token cannot distinguish them.
 #[test]
-fn a_workspace_cannot_tell_what_others_logged() {
+fn responses_to_a_workspace_do_not_depend_on_foreign_records() {
     let own = |number: i64| {
         let mut own = record("docker:ws-1", Level::Info, &format!("own {number}"));
         own.timestamp = Micros::new(NOON + number * 1_000_000);
@@ -365,7 +365,7 @@ fn a_workspace_cannot_tell_what_others_logged() {
             }) {
                 blocks.push(tail.next_block().expect("the stream goes on"));
             }
-            // ids count over all sources, so the new record's id is another
+            // IDs are assigned over all sources, so the ID of the new record differs
             blocks.pop();
             blocks
         };
@@ -380,7 +380,7 @@ fn a_workspace_cannot_tell_what_others_logged() {
 }
 
 #[test]
-fn a_workspace_is_told_of_gaps_by_ids_of_its_own() {
+fn gap_event_of_a_workspace_has_its_own_ids() {
     let mut node = Node::with_store(store::Options {
         rows_max: 1_000,
         ..store::Options::default()
@@ -417,7 +417,7 @@ fn a_workspace_is_told_of_gaps_by_ids_of_its_own() {
 }
 
 #[test]
-fn one_workspace_leaves_tails_and_exports_to_others() {
+fn one_workspace_cannot_take_all_tails_and_exports() {
     let mut node = Node::start();
     let text = "x".repeat(40_000);
     node.server
@@ -445,7 +445,7 @@ fn one_workspace_leaves_tails_and_exports_to_others() {
 }
 
 #[test]
-fn costly_questions_of_a_workspace_hold_up_nobody_else() {
+fn expensive_queries_of_a_workspace_do_not_block_others() {
     let mut node = Node::with(ServerOptions {
         rate: 0,
         ..ServerOptions::default()
@@ -471,7 +471,7 @@ fn costly_questions_of_a_workspace_hold_up_nobody_else() {
         .collect();
     took.sort_unstable();
     println!("the owner's page beside a hundred regexes: {took:?}");
-    // wide, for busy machines: one queue for all would take a minute
+    // generous, for busy machines: one queue for all would take a minute
     assert!(took[2] < Duration::from_secs(2), "{took:?}");
     for one in crowd {
         let status = one.join().expect("no panic");
@@ -480,7 +480,7 @@ fn costly_questions_of_a_workspace_hold_up_nobody_else() {
 }
 
 #[test]
-fn strangers_use_up_no_rate_but_their_own() {
+fn strangers_use_up_only_their_own_rate() {
     let node = Node::with(ServerOptions {
         trusted_proxies: vec![Network::parse("127.0.0.0/8").expect("a network")],
         ..ServerOptions::default()
@@ -519,7 +519,7 @@ fn strangers_use_up_no_rate_but_their_own() {
 }
 
 #[test]
-fn collectors_are_named_to_those_who_see_everything() {
+fn readyz_lists_collectors_only_for_full_access() {
     let samples = || {
         vec![vmlog::server::Sample {
             name: "vmlog_collector_read_total",
@@ -540,7 +540,7 @@ fn collectors_are_named_to_those_who_see_everything() {
 }
 
 #[test]
-fn a_live_tail_stays_narrow() {
+fn live_tail_stays_within_its_scope() {
     let mut node = Node::start();
     let own = node.plane.token(&json!({"workspace": "ws-1"}));
     let mut tail = node.get("/logs/tail?source=*", &own).events();
@@ -550,10 +550,10 @@ fn a_live_tail_stays_narrow() {
 }
 
 #[test]
-fn a_tail_ends_with_its_token() {
+fn tail_ends_when_its_token_expires() {
     let began = Instant::now();
     let node = Node::start();
-    // past its end by less than clocks may differ: some seconds are left
+    // expired, but within the leeway: some seconds are left
     let short = node.plane.token(&json!({"exp": now() - 28}));
     let mut tail = node.get("/logs/tail", &short).events();
     let end = tail.next_event().expect("an event");
@@ -582,7 +582,7 @@ fn a_tail_ends_with_its_token() {
 
 // --- keys
 
-/// Serves what `document` holds, and counts how often.
+/// Serves `document`, and counts the requests.
 fn serve_keys(document: Arc<std::sync::Mutex<String>>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!(
@@ -610,7 +610,7 @@ fn serve_keys(document: Arc<std::sync::Mutex<String>>) -> (String, Arc<AtomicUsi
 }
 
 #[test]
-fn keys_come_from_a_url_and_new_ones_are_found() {
+fn keys_are_fetched_and_new_ones_are_found() {
     let (first, second) = (ControlPlane::new(1), ControlPlane::new(2));
     let document = Arc::new(std::sync::Mutex::new(first.jwks()));
     let (url, fetches) = serve_keys(Arc::clone(&document));
@@ -668,7 +668,7 @@ fn shared(call: &Call, origin: &str) -> (Answer, Option<String>) {
 }
 
 #[test]
-fn only_pages_of_named_origins_may_read() {
+fn only_pages_of_allowed_origins_may_read() {
     let mut node = Node::with(ServerOptions {
         cors_origins: vec!["https://app.example".to_owned()],
         ..ServerOptions::default()

@@ -10,7 +10,7 @@ use vmlog::store;
 // --- pages
 
 #[test]
-fn a_page_has_the_shape_that_clients_know() {
+fn page_has_the_documented_shape() {
     let mut server = Server::start();
     assert_eq!(
         server.json("/logs"),
@@ -37,7 +37,7 @@ fn a_page_has_the_shape_that_clients_know() {
 }
 
 #[test]
-fn paging_shows_every_record_once_newest_first() {
+fn paging_returns_every_record_once_newest_first() {
     let mut server = Server::start();
     server.write(numbered(0..1_234));
     for (direction, expected) in [
@@ -64,7 +64,7 @@ fn paging_shows_every_record_once_newest_first() {
 }
 
 #[test]
-fn a_filter_decides_what_a_page_holds() {
+fn page_contains_only_matching_records() {
     let mut server = Server::start();
     server.write(numbered(0..24));
     let page = server.json("/logs?source=docker:&level=warn&search=LINE&limit=500");
@@ -116,7 +116,7 @@ fn sources_have_labels_and_counts() {
 }
 
 #[test]
-fn sources_come_in_pages_and_their_totals_do_not() {
+fn sources_are_paged_but_totals_are_complete() {
     let mut server = Server::start();
     let name = |number: u64| format!("docker:c{number:04}");
     server.write((0..2_500).map(|number| record(&name(number), Level::Info, "x")));
@@ -149,7 +149,7 @@ fn sources_come_in_pages_and_their_totals_do_not() {
 }
 
 #[test]
-fn a_histogram_counts_by_level_or_source() {
+fn histogram_counts_by_level_or_source() {
     let mut server = Server::start();
     assert_eq!(server.json("/logs/histogram")["buckets"], json!([]));
     server.write(numbered(0..12));
@@ -181,7 +181,7 @@ fn a_histogram_counts_by_level_or_source() {
 }
 
 #[test]
-fn the_values_of_a_key_are_counted() {
+fn values_of_a_key_are_counted() {
     let mut server = Server::start();
     server.write((0..6).map(|number| {
         let mut record = record("system:ssh", Level::Info, "x");
@@ -264,7 +264,7 @@ fn a_page_says_where_it_searched_and_where_records_match() {
 }
 
 #[test]
-fn one_record_has_an_address_of_its_own() {
+fn record_has_its_own_address() {
     let mut server = Server::start();
     server.write(numbered(0..3));
     assert_eq!(server.json("/logs/3")["message"], "line 2");
@@ -287,7 +287,7 @@ fn one_record_has_an_address_of_its_own() {
 }
 
 #[test]
-fn what_cannot_be_answered_is_refused_in_words() {
+fn invalid_parameters_are_refused_with_an_explanation() {
     let server = Server::start();
     let answer = server.get("/logs?level=loud").send();
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -324,7 +324,7 @@ fn what_cannot_be_answered_is_refused_in_words() {
 }
 
 #[test]
-fn unknown_paths_and_methods_are_told_apart() {
+fn unknown_paths_and_methods_have_different_statuses() {
     let server = Server::start();
     assert_eq!(error(&server.get("/nothing").send()).0, 404);
     let refused = server.get("/logs").method("DELETE").send();
@@ -343,7 +343,7 @@ fn unknown_paths_and_methods_are_told_apart() {
 }
 
 #[test]
-fn a_page_comes_as_lines_and_compressed_when_asked() {
+fn page_is_sent_as_lines_or_compressed_if_requested() {
     let mut server = Server::start();
     server.write(numbered(0..200));
     let lines = server
@@ -380,7 +380,7 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_export_is_everything_that_the_filter_means() {
+fn export_contains_all_matching_records() {
     let mut server = Server::start();
     server.write(numbered(0..5_000));
     let log = server.get("/logs/export").send();
@@ -445,7 +445,7 @@ const GUARDED: [&str; 5] = [
 ];
 
 #[test]
-fn nothing_of_the_log_is_seen_without_the_token() {
+fn no_records_without_the_token() {
     let mut server = Server::start();
     server.write(numbered(0..1));
     for target in GUARDED {
@@ -465,7 +465,7 @@ fn nothing_of_the_log_is_seen_without_the_token() {
 }
 
 #[test]
-fn header_and_query_each_carry_the_token() {
+fn token_is_accepted_in_header_or_query() {
     let server = Server::start();
     let wrong = ("authorization", "Bearer sesame");
     let query = get(server.address, "/logs?token=open-sesame");
@@ -485,7 +485,7 @@ fn session(server: &Server) -> String {
 }
 
 #[test]
-fn a_session_stands_for_the_token_until_it_is_ended() {
+fn session_replaces_the_token_until_revoked() {
     let server = Server::start();
     let session = session(&server);
     assert!(!session.contains(TOKEN), "{session}");
@@ -516,7 +516,7 @@ fn a_session_stands_for_the_token_until_it_is_ended() {
 }
 
 #[test]
-fn no_answer_sets_a_cookie_and_no_cookie_opens_or_locks_anything() {
+fn cookies_are_neither_set_nor_read() {
     let server = Server::start();
     let page = get(server.address, "/?token=open-sesame&level=warn").send();
     assert_eq!((page.status, page.header("set-cookie")), (200, None));
@@ -529,7 +529,7 @@ fn no_answer_sets_a_cookie_and_no_cookie_opens_or_locks_anything() {
 }
 
 #[test]
-fn a_ticket_downloads_one_export() {
+fn ticket_downloads_one_export() {
     let mut server = Server::start();
     server.write(numbered(0..10));
     let begun = get(server.address, "/logs/export?format=jsonl&search=a+b%26c")
@@ -557,7 +557,7 @@ fn a_ticket_downloads_one_export() {
 }
 
 #[test]
-fn the_page_is_the_same_for_everybody() {
+fn page_needs_no_token() {
     let server = Server::start();
     let html = ("accept", "text/html,application/xhtml+xml");
     let page = get(server.address, "/").header(html.0, html.1).send();
@@ -575,7 +575,7 @@ fn the_page_is_the_same_for_everybody() {
 }
 
 #[test]
-fn the_page_may_only_do_what_it_needs() {
+fn page_has_a_strict_content_security_policy() {
     let server = Server::start();
     let page = server.get("/").send();
     assert_eq!(page.status, 200);
@@ -604,7 +604,7 @@ fn the_page_may_only_do_what_it_needs() {
 }
 
 #[test]
-fn a_page_of_another_name_gets_nothing() {
+fn foreign_host_is_refused() {
     let server = Server::start();
     for host in [
         "evil.example",
@@ -627,7 +627,7 @@ fn a_page_of_another_name_gets_nothing() {
 // --- health
 
 #[test]
-fn health_needs_nothing() {
+fn health_needs_no_token() {
     let server = Server::start();
     assert_eq!(
         get(server.address, "/healthz").send().json(),
@@ -640,7 +640,7 @@ fn health_needs_nothing() {
 }
 
 #[test]
-fn the_server_counts_what_it_does() {
+fn metrics_count_requests_and_records() {
     let mut server = Server::with(
         server::ServerOptions {
             measure: Some(server::Measure::new(|| {
@@ -699,7 +699,7 @@ fn the_server_counts_what_it_does() {
 // --- bounds
 
 #[test]
-fn a_client_that_asks_too_often_is_told_to_wait() {
+fn rate_limit_responds_with_retry_after() {
     let server = Server::with(
         server::ServerOptions {
             rate: 1,
@@ -708,7 +708,7 @@ fn a_client_that_asks_too_often_is_told_to_wait() {
         },
         store::Options::default(),
     );
-    // a slow machine asks slowly, and is given more meanwhile
+    // on a slow machine the bucket refills during the requests
     let mut answers = (0..1000).map(|_| server.get("/logs").send());
     let mut granted = answers.by_ref().take(10);
     assert!(granted.all(|answer| answer.status == 200));

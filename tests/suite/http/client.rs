@@ -1,13 +1,13 @@
-//! A small HTTP/1.1 and SSE client over plain sockets: what a test sends is what it says, byte for byte.
+//! A small HTTP/1.1 and SSE client over plain sockets, which sends exactly the bytes of a test.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// No answer takes longer, or the test fails.
+/// Maximum time for a response.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// 200, 404, ...
@@ -58,7 +58,7 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Call {
 }
 
 impl Call {
-    /// Lets the system hold no more than this of what is not read yet.
+    /// Sets the size of the receive buffer.
     pub(crate) fn receive_bytes(mut self, bytes: usize) -> Self {
         self.receive_bytes = Some(bytes);
         self
@@ -76,25 +76,25 @@ impl Call {
         self
     }
 
-    /// Sends it on a connection of its own and reads the whole answer.
+    /// Sends it on a new connection and reads the whole response.
     pub(crate) fn send(&self) -> Answer {
         self.try_send()
             .unwrap_or_else(|error| panic!("{} {}: {error}", self.method, self.target))
     }
 
-    /// The same, where the server may hang up.
+    /// The same, but the server may close the connection.
     pub(crate) fn try_send(&self) -> io::Result<Answer> {
         let mut connection = Connection::open(self.address)?;
         connection.send(&self.clone().header("connection", "close"))
     }
 
-    /// Sends it and gives the status, without waiting for an end.
+    /// Sends it and returns the status without reading the body.
     pub(crate) fn status(&self) -> u16 {
         let mut connection = Connection::open(self.address).expect("a connection");
         connection.begin(self).expect("an answer").0
     }
 
-    /// Sends it and reads no more than the head of the answer; the connection is open as long as what is given.
+    /// Sends it and reads only the head of the response; the returned value keeps the connection open.
     pub(crate) fn unread(&self) -> (u16, impl Sized + use<>) {
         let mut connection = Connection::open(self.address).expect("a connection");
         connection.receive_at_most(self.receive_bytes);
@@ -102,7 +102,7 @@ impl Call {
         (status, connection)
     }
 
-    /// Sends it and reads the answer as a stream of events.
+    /// Sends it and reads the response as a stream of events.
     pub(crate) fn events(&self) -> Events {
         let mut connection = Connection::open(self.address).expect("a connection");
         connection.receive_at_most(self.receive_bytes);
@@ -159,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request and reads its whole answer.
+    /// Sends a request and reads the whole response.
     pub(crate) fn send(&mut self, call: &Call) -> io::Result<Answer> {
         let (status, headers) = self.begin(call)?;
         let mut body = Vec::new();
@@ -185,7 +185,7 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the head of its answer.
+    /// Sends a request and reads the head of the response.
     fn begin(&mut self, call: &Call) -> io::Result<(u16, Vec<(String, String)>)> {
         call.write(self.reader.get_mut())?;
         let status = line(&mut self.reader)?;
@@ -205,7 +205,7 @@ impl Connection {
     }
 }
 
-/// An event of a stream; `id` and `name` only where the server wrote them.
+/// An event of a stream; `id` and `name` only if the server sent them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Event {
     /// Its id.
@@ -216,7 +216,7 @@ pub(crate) struct Event {
     pub(crate) data: Option<String>,
 }
 
-/// The events of a stream, as they come.
+/// The events of a stream.
 #[derive(Debug)]
 pub(crate) struct Events {
     /// 200, 429, ...
@@ -237,7 +237,7 @@ impl Events {
         std::iter::from_fn(|| self.next_block()).find(|event| event.data.is_some())
     }
 
-    /// The next block, also one that is only an id or a comment; `None` at the end.
+    /// The next block, which may be only an ID or a comment; `None` at the end.
     pub(crate) fn next_block(&mut self) -> Option<Event> {
         let mut event = Event::default();
         let mut empty = true;

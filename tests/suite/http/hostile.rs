@@ -1,4 +1,4 @@
-//! Clients that mean harm, or are broken: the server stays up and answers everybody else.
+//! Malicious and broken clients: the server keeps running and serves everybody else.
 
 use crate::http::client::get;
 use crate::http::server::{Server, error, numbered, record};
@@ -20,7 +20,7 @@ fn start() -> Server {
     server
 }
 
-/// An honest client is answered, and soon.
+/// Checks that an honest client gets a response soon.
 fn assert_answers(server: &Server, after: &str) {
     let began = Instant::now();
     let answer = server.get("/logs?limit=10").send();
@@ -29,13 +29,13 @@ fn assert_answers(server: &Server, after: &str) {
     assert!(took < Duration::from_secs(2), "{took:?} after {after}");
 }
 
-/// Sends bytes as they are, and gives what comes back until the server hangs up or a second is over.
+/// Sends bytes, and returns the response until the server closes the connection or a second has passed.
 fn answer_to(server: &Server, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address).expect("a connection");
     stream
         .set_read_timeout(Some(Duration::from_secs(1)))
         .expect("a time limit");
-    // the server may hang up before it has read all
+    // the server may close the connection before it has read all
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
@@ -56,7 +56,7 @@ fn status_of(answer: &str) -> Option<u16> {
 }
 
 #[test]
-fn what_is_no_request_is_refused_or_dropped() {
+fn malformed_requests_are_refused_or_dropped() {
     let server = start();
     let host = "host: localhost\r\n";
     let many_headers: String = (0..500).map(|_| "a: b\r\n").collect();
@@ -127,7 +127,7 @@ fn what_is_no_request_is_refused_or_dropped() {
 }
 
 #[test]
-fn every_cut_of_a_request_is_survived() {
+fn server_survives_every_truncated_request() {
     let server = start();
     let whole = format!(
         "GET /logs?limit=1 HTTP/1.1\r\nhost: {}\r\n\r\n",
@@ -143,7 +143,7 @@ fn every_cut_of_a_request_is_survived() {
 }
 
 #[test]
-fn thousands_of_silent_connections_lock_nobody_out() {
+fn thousands_of_silent_connections_do_not_block_clients() {
     let connections: usize = std::env::var("VMLOG_TEST_CONNECTIONS")
         .ok()
         .and_then(|count| count.parse().ok())
@@ -185,7 +185,7 @@ fn thousands_of_silent_connections_lock_nobody_out() {
 }
 
 #[test]
-fn costly_questions_wait_for_one_another_and_all_are_answered() {
+fn expensive_queries_take_turns_and_all_complete() {
     let server = start();
     let letters = "abcdefghij";
     std::thread::scope(|scope| {
@@ -216,7 +216,7 @@ fn costly_questions_wait_for_one_another_and_all_are_answered() {
 }
 
 #[test]
-fn large_answers_that_nobody_reads_are_bounded() {
+fn unread_large_responses_are_bounded() {
     let mut server = start();
     let message = "x".repeat(60_000);
     server.write((0..200).map(|_| record("cloud-init", Level::Info, &message)));
@@ -243,7 +243,7 @@ fn large_answers_that_nobody_reads_are_bounded() {
 }
 
 #[test]
-fn a_client_that_drips_holds_up_nobody() {
+fn slow_sender_does_not_block_others() {
     let server = start();
     let mut dripping: Vec<_> = (0..50)
         .map(|_| TcpStream::connect(server.address).expect("a connection"))

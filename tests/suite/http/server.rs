@@ -1,4 +1,4 @@
-//! A server over a store of its own, for the tests of the API.
+//! A server with its own store, for the tests of the API.
 
 use crate::http::client::{Answer, Call, Events, get};
 use std::net::SocketAddr;
@@ -97,7 +97,7 @@ impl Server {
         get(self.address, target).header("authorization", &format!("Bearer {TOKEN}"))
     }
 
-    /// The JSON that a GET gives.
+    /// The JSON of a GET.
     pub(crate) fn json(&self, target: &str) -> serde_json::Value {
         let answer = self.get(target).send();
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
@@ -110,7 +110,7 @@ impl Server {
         events
     }
 
-    /// Stops, and says how long that took.
+    /// Stops, and returns the duration.
     pub(crate) fn stop(&mut self) -> Duration {
         let began = Instant::now();
         let stop = self.stop.take().expect("stopped once");

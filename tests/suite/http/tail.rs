@@ -9,7 +9,7 @@ use vmlog::store;
 use vmlog::time::Micros;
 
 #[test]
-fn a_tail_gets_what_is_written_from_now_on() {
+fn tail_receives_new_records() {
     let mut server = Server::start();
     server.write(numbered(0..3));
     let mut tail = server.events("/logs/tail");
@@ -30,7 +30,7 @@ fn a_tail_gets_what_is_written_from_now_on() {
 }
 
 #[test]
-fn a_tail_goes_on_behind_the_last_id_that_it_had() {
+fn tail_continues_after_the_last_id() {
     let mut server = Server::start();
     server.write(numbered(0..10_000));
     let mut after = server.events("/logs/tail?after=100");
@@ -55,7 +55,7 @@ fn a_tail_goes_on_behind_the_last_id_that_it_had() {
 }
 
 #[test]
-fn a_tail_is_told_what_it_cannot_have() {
+fn tail_receives_a_gap_for_deleted_records() {
     let mut server = Server::with(
         server::ServerOptions::default(),
         store::Options {
@@ -82,7 +82,7 @@ fn a_tail_is_told_what_it_cannot_have() {
     );
     assert_eq!(tail.ids(3), [first, first + 1, first + 2]);
 
-    // an id of another store: all that is here is new
+    // an ID of another store: all records are new
     let mut tail = server.events("/logs/tail?after=777777");
     let gap = tail.next_event().expect("an event");
     assert_eq!(gap.name.as_deref(), Some("gap"));
@@ -91,7 +91,7 @@ fn a_tail_is_told_what_it_cannot_have() {
 }
 
 #[test]
-fn so_many_tails_and_no_more_until_one_leaves() {
+fn number_of_tails_is_limited() {
     let server = Server::with(
         server::ServerOptions {
             tail_connections_max: 2,
@@ -116,7 +116,7 @@ fn so_many_tails_and_no_more_until_one_leaves() {
 }
 
 #[test]
-fn a_silent_tail_is_kept_alive() {
+fn silent_tail_receives_keep_alive_comments() {
     let server = Server::with(
         server::ServerOptions {
             tail_keep_alive: Duration::from_millis(20),
@@ -136,7 +136,7 @@ fn a_silent_tail_is_kept_alive() {
 }
 
 #[test]
-fn a_stop_ends_every_stream_and_waits_for_nobody() {
+fn stop_ends_every_stream_at_once() {
     use std::io::Write as _;
     let mut server = Server::start();
     server.write(numbered(0..10));
@@ -146,7 +146,7 @@ fn a_stop_ends_every_stream_and_waits_for_nobody() {
     half.write_all(b"GET /logs HTTP/1.1\r\nhost: local")
         .expect("sent");
     let idle = std::net::TcpStream::connect(server.address).expect("a connection");
-    // one that never reads while much is on its way to it
+    // a client that never reads
     let stuck = server.events("/logs/tail?after=0");
     let message = "x".repeat(10_000);
     server.write((0..1_000).map(|_| record("cloud-init", Level::Info, &message)));
@@ -159,7 +159,7 @@ fn a_stop_ends_every_stream_and_waits_for_nobody() {
     drop((half, idle, stuck));
 }
 
-/// Ten thousand such lines are more than what lies between the server and a client that takes little at a time.
+/// Ten thousand such lines exceed all buffers between the server and a slow client.
 const LONG: usize = 600;
 
 fn long_lines(count: u64) -> impl Iterator<Item = vmlog::record::Record> {
@@ -167,7 +167,7 @@ fn long_lines(count: u64) -> impl Iterator<Item = vmlog::record::Record> {
     (0..count).map(move |number| record("docker:web", Level::Info, &format!("{number} {padding}")))
 }
 
-/// The ids that a client got, and the ranges that it was told it did not.
+/// The IDs that a client received, and the ranges of its gap events.
 fn read_until(tail: &mut Events, last: u64) -> (Vec<u64>, Vec<(u64, u64, u64)>) {
     let (mut ids, mut gaps) = (Vec::new(), Vec::new());
     let mut seen = 0;
@@ -197,7 +197,7 @@ fn read_until(tail: &mut Events, last: u64) -> (Vec<u64>, Vec<(u64, u64, u64)>) 
     (ids, gaps)
 }
 
-/// Equal, or where they first differ: the lists are long.
+/// Compares long lists; a failure shows the first difference.
 fn assert_same(found: &[u64], expected: &[u64]) {
     let place = found.iter().zip(expected).position(|(a, b)| a != b);
     let place = place.map(|place| (place, found[place], expected[place]));
@@ -205,7 +205,7 @@ fn assert_same(found: &[u64], expected: &[u64]) {
 }
 
 #[test]
-fn a_flood_reaches_fast_clients_whole_and_slow_ones_know_what_they_miss() {
+fn flood_reaches_fast_clients_and_slow_ones_receive_gaps() {
     let count: u64 = std::env::var("VMLOG_TEST_FLOOD")
         .ok()
         .and_then(|count| count.parse().ok())
@@ -248,7 +248,7 @@ fn a_flood_reaches_fast_clients_whole_and_slow_ones_know_what_they_miss() {
         }
         assert_same(&restless.join().expect("no panic"), &all);
     });
-    // the slow one has read nothing by now; what it gets and what it is told it does not are everything, once
+    // the slow client has read nothing yet; its records and gaps together are complete, without duplicates
     std::thread::sleep(Duration::from_millis(2_500));
     server.write(long_lines(2_000));
     let (ids, gaps) = read_until(&mut slow, count + 2_000);
@@ -266,7 +266,7 @@ fn a_flood_reaches_fast_clients_whole_and_slow_ones_know_what_they_miss() {
 }
 
 #[test]
-fn a_record_reaches_a_tail_at_once() {
+fn record_reaches_a_tail_at_once() {
     let mut server = Server::start();
     let mut tail = server.events("/logs/tail");
     tail.next_block();
@@ -281,15 +281,15 @@ fn a_record_reaches_a_tail_at_once() {
     took.sort_unstable();
     let (median, worst) = (took[100], took[199]);
     println!("append to event: median {median:?}, worst {worst:?}");
-    // wide, for busy machines: it shows that nothing waits for a timer
+    // generous, for busy machines: it shows that nothing waits for a timer
     assert!(median < Duration::from_millis(25), "{median:?}");
 }
 
-/// `[a-m].{60}\p{Greek}`: repeats so much that each byte costs it microseconds.
+/// `[a-m].{60}\p{Greek}`: an expensive regex, which takes microseconds per byte.
 const WORST_REGEX: &str = "search=%5Ba-m%5D.%7B60%7D%5Cp%7BGreek%7D&regex=true";
 
 #[test]
-fn a_slow_client_is_told_how_many_matching_records_it_misses() {
+fn gap_of_a_slow_client_counts_matching_records() {
     let mut server = Server::start();
     let mut slow = server
         .get("/logs/tail?level=error")
@@ -306,7 +306,7 @@ fn a_slow_client_is_told_how_many_matching_records_it_misses() {
             server.write(batch.iter().cloned());
         }
     };
-    // ids are one more than the numbers: every odd one is an error
+    // IDs are the numbers plus one: every odd number is an error
     write(&mut server, 0..20_000);
     std::thread::sleep(Duration::from_millis(2_500));
     write(&mut server, 20_000..24_000);
@@ -320,7 +320,7 @@ fn a_slow_client_is_told_how_many_matching_records_it_misses() {
 }
 
 #[test]
-fn a_tail_that_matches_nothing_is_kept_alive_while_much_is_written() {
+fn tail_without_matches_is_kept_alive_during_a_flood() {
     let mut server = Server::with(
         server::ServerOptions {
             tail_keep_alive: Duration::from_millis(50),
@@ -343,7 +343,7 @@ fn a_tail_that_matches_nothing_is_kept_alive_while_much_is_written() {
 }
 
 #[test]
-fn a_costly_filter_gets_every_match() {
+fn expensive_filter_receives_every_match() {
     let mut server = Server::start();
     let mut tails: Vec<_> = (0..3)
         .map(|_| server.events(&format!("/logs/tail?{WORST_REGEX}")))

@@ -1,4 +1,4 @@
-//! TLS: the server's own, and that of a server of keys.
+//! TLS of the server, and of the server that provides keys.
 
 use crate::http::server::{Server, TOKEN};
 use crate::support::tokens::{ControlPlane, node_auth};
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 use vmlog::server::{KeySource, ServerOptions, Tls};
 use vmlog::store;
 
-/// `tests/fixtures/tls/make` made them.
+/// Created by `tests/fixtures/tls/make`.
 fn fixture(name: &str) -> PathBuf {
     Path::new("tests/fixtures/tls").join(name)
 }
@@ -47,7 +47,7 @@ fn connect(server: &Server) -> StreamOwned<ClientConnection, TcpStream> {
     StreamOwned::new(connection, stream)
 }
 
-/// Asks over TLS; gives the answer and whose certificate was shown.
+/// Sends a request over TLS; returns the response and the subject of the certificate.
 fn ask(server: &Server, target: &str) -> (String, CertificateDer<'static>) {
     let mut stream = connect(server);
     write!(
@@ -70,7 +70,7 @@ fn encrypted(certificate: &Path, key: &Path) -> Server {
 }
 
 #[test]
-fn answers_are_encrypted_and_nothing_is_said_in_the_clear() {
+fn responses_are_encrypted_and_plain_requests_refused() {
     let server = encrypted(&fixture("one.pem"), &fixture("one.key"));
     let (answer, shown) = ask(&server, "/logs");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -86,7 +86,7 @@ fn answers_are_encrypted_and_nothing_is_said_in_the_clear() {
 }
 
 #[test]
-fn a_new_certificate_is_used_without_a_restart_and_a_broken_one_is_not() {
+fn new_certificate_is_used_without_restart_unless_invalid() {
     let folder = tempfile::tempdir().expect("a folder");
     let (pem, key) = (folder.path().join("pem"), folder.path().join("key"));
     let put = |name: &str| {
@@ -111,7 +111,7 @@ fn a_new_certificate_is_used_without_a_restart_and_a_broken_one_is_not() {
 }
 
 #[test]
-fn a_stop_and_a_silent_client_end_encrypted_connections_too() {
+fn encrypted_connections_end_on_stop_and_handshake_timeout() {
     let mut server = encrypted(&fixture("one.pem"), &fixture("one.key"));
     let silent = TcpStream::connect(server.address).expect("a connection");
     let mut idle = connect(&server);
@@ -123,7 +123,7 @@ fn a_stop_and_a_silent_client_end_encrypted_connections_too() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_with_its_name() {
+fn invalid_certificate_error_names_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().join("empty");
     fs::write(&empty, "").expect("written");
@@ -151,7 +151,7 @@ fn what_cannot_be_used_is_told_with_its_name() {
     );
 }
 
-/// Answers one request over TLS with `body`.
+/// Responds to one request over TLS with `body`.
 fn serve_once(body: String) -> String {
     let key = PrivateKeyDer::from_pem_file(fixture("one.key")).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -168,7 +168,7 @@ fn serve_once(body: String) -> String {
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a server");
             let mut stream = StreamOwned::new(connection, stream.expect("a connection"));
             let mut request = [0; 4_096];
-            // a client that does not trust us hangs up
+            // a client that does not trust the certificate closes the connection
             if stream.read(&mut request).is_ok() {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = stream.write_all((head + &body).as_bytes());
@@ -181,7 +181,7 @@ fn serve_once(body: String) -> String {
 }
 
 #[test]
-fn keys_come_over_https_from_whom_the_authorities_vouch_for() {
+fn keys_are_fetched_over_https_from_trusted_servers() {
     let plane = ControlPlane::new(1);
     let url = serve_once(plane.jwks());
     let keys = KeySource::parse(&url).expect("a URL");

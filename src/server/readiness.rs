@@ -30,7 +30,7 @@ pub(super) enum StoreHealth {
     Ready,
     /// A write failed.
     Failed,
-    /// The store's folder was removed or replaced.
+    /// The store's folder was removed or replaced. The store creates it again, but its records are lost, so this stays until a restart.
     FolderGone,
     DiskFull,
 }
@@ -45,7 +45,7 @@ impl StoreHealth {
             ),
             Self::FolderGone => (
                 "store_failed",
-                "the store's folder was removed or replaced: new records are lost when the server stops (restart vmlog to create it again)",
+                "the store's folder was removed or replaced while vmlog was running: its records are lost, new ones are stored in a new folder (restart vmlog to clear this error)",
             ),
             Self::DiskFull => (
                 "disk_full",
@@ -80,7 +80,7 @@ impl Readiness {
         if state == StoreHealth::FolderGone && before != state {
             let root = self.reader.root();
             tracing::error!(
-                "{} was removed or replaced: new records are lost when the server stops (restart vmlog to create it again)",
+                "{} was removed or replaced: its records are lost, new ones are stored in a new folder",
                 root.display()
             );
         }

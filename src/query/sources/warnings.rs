@@ -49,7 +49,10 @@ pub(in crate::query) fn of_empty(
     }
     let known = known.sources;
     let unknown = wanted.into_iter();
-    let unknown = unknown.filter(|pattern| !known.iter().any(|one| pattern.matches(&one.source)));
+    // `*` matches every source, and a new store has none
+    let unknown = unknown.filter(|pattern| {
+        !pattern.text().is_empty() && !known.iter().any(|one| pattern.matches(&one.source))
+    });
     for pattern in unknown.take(PATTERNS_MAX) {
         let names = known.iter().map(|one| one.source.as_str());
         let suggestion = suggestion(pattern.text(), &names);

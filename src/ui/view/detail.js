@@ -46,7 +46,7 @@ export function Detail() {
       <div class="actions">
         <button onClick=${() => act.openContext(entry.id, "all")}><${Icon} name="around" />All sources</button>
         <button onClick=${() => act.openContext(entry.id, "source")}><${Icon} name="around" />This source</button>
-        <button onClick=${() => refine({ sources: [entry.source] })}><${Icon} name="only" />Only this source</button>
+        <button onClick=${() => refine({ sources: [entry.source] })}><${Icon} name="only" />Filter by this source</button>
       </div>
       <${Fields} key=${`fields ${entry.id}`} entry=${entry} />
     </div>

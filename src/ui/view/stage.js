@@ -99,6 +99,7 @@ function Empty() {
   const hidden = hiddenCounts();
   if (hidden.total > 0 && !route.value.run) {
     return html`<div class="notice"><h2>${count(hidden.total, "record")} hidden by the ${hidden.by}</h2>
+      ${browse.value.warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`)}
       <div class="actions">
         ${hidden.levels.map(({ level, n }) => html`<button key=${level} onClick=${() => refine({ levels: LEVELS.filter((name) => name === level || chosen.levels.includes(name)) })}>Show ${number(n)} ${level}</button>`)}
         ${hidden.bySource > 0 ? html`<button onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}

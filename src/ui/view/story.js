@@ -6,6 +6,7 @@ import { openContext } from "../actions.js";
 import { browse, filter, go, prefer, preferences, route, run, story } from "../state.js";
 import { loadStory } from "../story.js";
 import { isEverything } from "../lib/filter.js";
+import { count } from "../lib/histogram.js";
 import { categoryOf } from "../lib/runs.js";
 import { duration, stamp } from "../lib/time.js";
 import { html, Icon } from "./html.js";
@@ -68,7 +69,7 @@ function summary({ steps, startMs, endMs, sinceBoot }) {
   const failed = steps.filter((step) => step.state === "failed").length;
   const running = steps.some((step) => step.state === "running");
   const what = sinceBoot ? "Startup" : "Setup in the last 24 hours";
-  const how = running ? "in progress" : failed > 0 ? `${failed} of ${steps.length} steps failed` : `all ${steps.length} steps succeeded`;
+  const how = running ? "in progress" : failed > 0 ? `${failed} of ${count(steps.length, "step")} failed` : `${steps.length > 1 ? "all " : ""}${count(steps.length, "step")} succeeded`;
   return `${what}: ${how}${endMs > startMs && !running ? `, ${duration(endMs - startMs)}` : ""}`;
 }
 

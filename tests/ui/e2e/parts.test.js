@@ -245,7 +245,7 @@ describe("parts", { timeout: 240_000 }, () => {
     const page = await open();
     mock.delayMs = 300;
     await scrollTo(page, 0);
-    await page.waitForFunction(() => /Load older|Loading older|oldest/.test(document.querySelector(".edge")?.textContent ?? ""));
+    await page.waitForFunction(() => /Load older|Loading older|Start of log/.test(document.querySelector(".edge")?.textContent ?? ""));
     mock.delayMs = 0;
     for (let i = 0; i < 60 && (await page.locator(".edge").first().textContent()) !== "Start of log"; i += 1) {
       await scrollTo(page, 0);

@@ -1,7 +1,7 @@
 //! One request from its arrival to its response: host, route, principal, rate, handler, headers.
 //!
 //! Of `warp` the server uses its request filter, its body and reply types and its streams. Routes are a table of our own, because
-//! metrics, rates, the OpenAPI description and its tests all read it. Compression is our own, because sizes are known only after it
+//! metrics, rates, the `OpenAPI` description and its tests all read it. Compression is our own, because sizes are known only after it
 //! and large responses are counted by their size. SSE is written by hand, because a tail fills gaps from the store.
 
 use crate::server::api::{

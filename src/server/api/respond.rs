@@ -8,6 +8,7 @@ use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::http::request::ApiRequest;
 use crate::server::records::ScopedView;
+use std::fmt::Write as _;
 use warp::http::header::{HeaderName, HeaderValue};
 use warp::reply::Response;
 
@@ -87,7 +88,8 @@ fn ascii_json(text: &str) -> String {
         } else {
             let mut units = [0; 2];
             for unit in letter.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // writing to a String cannot fail
+                let _ = write!(out, "\\u{unit:04x}");
             }
         }
     }

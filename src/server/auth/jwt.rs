@@ -141,6 +141,11 @@ fn use_ring() {
     }
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    reason = "the library defines the signature"
+)]
 fn ring_verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVerifier>> {
     let key = key.kind().clone();
     Ok(Box::new(RingVerifier {

@@ -10,7 +10,7 @@ use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
-/// Every code by its status. Codes are stable: a new one is added here, in the OpenAPI description and in `format-spec/api.md`.
+/// Every code by its status. Codes are stable: a new one is added here, in the `OpenAPI` description and in `format-spec/api.md`.
 pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
     (
         400,

@@ -35,7 +35,7 @@ pub(in crate::server) enum Endpoint {
     Ready,
     /// The metrics.
     Metrics,
-    /// The OpenAPI description.
+    /// The `OpenAPI` description.
     OpenApi,
     /// The session of a browser.
     Session,

@@ -60,9 +60,10 @@ pub(in crate::server) async fn tail(
     // the filter is compiled within the turn: a regex takes time and memory too
     let parsed = app.gate.run(principal, move |budget| {
         let (filter, rest) = query::parse_filter(&parameters, now)?;
-        let warnings = match is_resumed {
-            true => Vec::new(),
-            false => view.warnings(&filter, budget)?,
+        let warnings = if is_resumed {
+            Vec::new()
+        } else {
+            view.warnings(&filter, budget)?
         };
         Ok::<_, ApiError>((filter, rest, warnings))
     });

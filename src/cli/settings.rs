@@ -1,7 +1,7 @@
 //! Settings of this process: taken from flags and the environment, and checked.
 
 use super::failure::Failure;
-use crate::config::{Config, Raw, SETTINGS, Setting};
+use crate::config::{Config, RawSettings, SETTINGS, Setting};
 use crate::time::Micros;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// A setting whose value is not UTF-8.
-pub(super) fn raw(arguments: &ArgMatches) -> Result<Raw, Failure> {
+pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
     let flag = |setting: &Setting| {
         setting.flag?;
         Some((
@@ -36,7 +36,7 @@ pub(super) fn raw(arguments: &ArgMatches) -> Result<Raw, Failure> {
         }
     }
     let flags = SETTINGS.iter().filter_map(flag).collect();
-    Ok(Raw {
+    Ok(RawSettings {
         flags,
         environment,
         root: rustix::process::geteuid().is_root(),
@@ -56,7 +56,7 @@ pub(super) fn config(arguments: &ArgMatches) -> Result<Config, Failure> {
 ///
 /// # Errors
 /// As [`config`].
-pub(super) fn check(raw: &Raw) -> Result<Config, Failure> {
+pub(super) fn check(raw: &RawSettings) -> Result<Config, Failure> {
     Config::check(raw).map_err(|error| Failure::usage(error.to_string()))
 }
 

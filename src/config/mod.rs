@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use table::{OWN_PREFIXES, setting};
 pub(crate) use table::{SETTINGS, Setting};
-use value::Kind;
+use value::ValueKind;
 
 /// Everything that may be set, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
-    pub(crate) api_token: Option<Key>,
+    pub(crate) api_token: Option<ApiToken>,
     /// Tokens of a control plane.
     pub(crate) node_auth: Option<NodeAuth>,
     /// The certificate and its key.
@@ -47,16 +47,16 @@ pub(crate) struct Config {
     pub(crate) sandboxes: Option<SandboxOptions>,
     pub(crate) store: store::Options,
     pub(crate) flush: pipeline::PipelineOptions,
-    pub(crate) tail: Tail,
-    pub(crate) api: Api,
+    pub(crate) tail: TailSettings,
+    pub(crate) api: ApiSettings,
     pub(crate) redact: redact::RedactOptions,
 }
 
 /// A key that never shows in logs.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Key(pub(crate) String);
+pub(crate) struct ApiToken(pub(crate) String);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for ApiToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key([REDACTED])")
     }
@@ -64,7 +64,7 @@ impl fmt::Debug for Key {
 
 /// Bounds of live tails.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tail {
+pub(crate) struct TailSettings {
     pub(crate) ring_rows: usize,
     pub(crate) queue_rows: usize,
     pub(crate) connections_max: usize,
@@ -73,7 +73,7 @@ pub(crate) struct Tail {
 
 /// Bounds of the API.
 #[derive(Debug, Clone)]
-pub(crate) struct Api {
+pub(crate) struct ApiSettings {
     pub(crate) page_limit_max: usize,
     pub(crate) rate: u32,
     pub(crate) burst: u32,
@@ -85,7 +85,7 @@ pub(crate) struct Api {
 
 /// What `Config` is made of, before it is checked.
 #[derive(Debug, Clone)]
-pub(crate) struct Raw {
+pub(crate) struct RawSettings {
     /// Flags by setting name: they win over the environment.
     pub(crate) flags: BTreeMap<&'static str, String>,
     /// The environment.
@@ -120,7 +120,7 @@ pub(crate) enum Error {
 
 impl Config {
     /// Checks everything that was set.
-    pub(crate) fn check(raw: &Raw) -> Result<Self, Error> {
+    pub(crate) fn check(raw: &RawSettings) -> Result<Self, Error> {
         raw.refuse_unknown()?;
         let data_dir = raw.data_dir()?;
         let config = Self {
@@ -128,7 +128,7 @@ impl Config {
             spool: raw.read("LOG_CAPTURE_SPOOL", value::path)?,
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
-            api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(Key),
+            api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(ApiToken),
             node_auth: node_auth(raw)?,
             tls: tls_files(raw)?,
             journal: journal_options(raw)?,
@@ -146,13 +146,13 @@ impl Config {
                 sources_max: raw.count("LOG_STORE_MAX_SOURCES")?,
                 patience: pipeline::Patience::default(),
             },
-            tail: Tail {
+            tail: TailSettings {
                 ring_rows: raw.count("LOG_TAIL_BUFFER_SIZE")?,
                 queue_rows: raw.count("LOG_TAIL_SEND_BUFFER")?,
                 connections_max: raw.count("LOG_TAIL_MAX_CONNECTIONS")?,
                 ends_with_token: raw.read("LOG_TAIL_END_WITH_TOKEN", value::switch)?,
             },
-            api: Api {
+            api: ApiSettings {
                 page_limit_max: raw.count("LOG_API_MAX_LIMIT")?,
                 rate: raw.small("LOG_API_RATE")?,
                 burst: raw.small("LOG_API_BURST")?,
@@ -179,7 +179,7 @@ impl Config {
 }
 
 /// Tokens of a control plane are taken when all is known that they are checked by.
-fn node_auth(raw: &Raw) -> Result<Option<NodeAuth>, Error> {
+fn node_auth(raw: &RawSettings) -> Result<Option<NodeAuth>, Error> {
     let keys = raw.optional("LOG_AUTH_JWKS", value::keys)?;
     let issuer = raw.optional("LOG_AUTH_ISSUER", value::issuer)?;
     let node = raw.optional("LOG_NODE_ID", value::node)?;
@@ -200,7 +200,7 @@ fn node_auth(raw: &Raw) -> Result<Option<NodeAuth>, Error> {
     }))
 }
 
-fn tls_files(raw: &Raw) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+fn tls_files(raw: &RawSettings) -> Result<Option<(PathBuf, PathBuf)>, Error> {
     let certificate = raw.optional("LOG_TLS_CERT", value::path)?;
     let key = raw.optional("LOG_TLS_KEY", value::path)?;
     match (certificate, key) {
@@ -215,7 +215,7 @@ fn needs(set: &'static str, missing: &'static str) -> Error {
     Error::Needs { set, missing }
 }
 
-fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
+fn journal_options(raw: &RawSettings) -> Result<JournaldOptions, Error> {
     let since = raw.optional("LOG_JOURNAL_SINCE", |text| value::time(text, raw.now))?;
     let age_max = raw.duration("LOG_STORE_MAX_AGE")?.as_micros();
     let age_max = i64::try_from(age_max).unwrap_or(i64::MAX);
@@ -234,7 +234,7 @@ fn journal_options(raw: &Raw) -> Result<JournaldOptions, Error> {
     })
 }
 
-fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
+fn cloud_init_options(raw: &RawSettings) -> Result<CloudInitOptions, Error> {
     let output = raw.read("LOG_CLOUD_INIT_PATH", value::path)?;
     let wants_log = raw.read("LOG_CLOUD_INIT_LOG", value::switch)?;
     let log = wants_log.then(|| output.with_file_name("cloud-init.log"));
@@ -246,7 +246,7 @@ fn cloud_init_options(raw: &Raw) -> Result<CloudInitOptions, Error> {
 }
 
 fn container_options(
-    raw: &Raw,
+    raw: &RawSettings,
     engine: ContainerEngine,
     setting: &'static str,
 ) -> Result<ContainerOptions, Error> {
@@ -257,7 +257,7 @@ fn container_options(
     })
 }
 
-fn pod_options(raw: &Raw) -> Result<PodOptions, Error> {
+fn pod_options(raw: &RawSettings) -> Result<PodOptions, Error> {
     let directory = raw.read("LOG_CRI_DIR", value::path)?;
     Ok(PodOptions {
         follow: follow_options(raw)?,
@@ -265,7 +265,7 @@ fn pod_options(raw: &Raw) -> Result<PodOptions, Error> {
     })
 }
 
-fn follow_options(raw: &Raw) -> Result<FollowOptions, Error> {
+fn follow_options(raw: &RawSettings) -> Result<FollowOptions, Error> {
     Ok(FollowOptions {
         recognition: recognition(raw)?,
         catch_up_max: catch_up_max(raw)?,
@@ -273,7 +273,7 @@ fn follow_options(raw: &Raw) -> Result<FollowOptions, Error> {
     })
 }
 
-fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
+fn file_options(raw: &RawSettings) -> Result<Vec<FileOptions>, Error> {
     let files = raw.read("LOG_FILES", value::files)?;
     let follow = follow_options(raw)?;
     let options = |file: value::FileEntry| FileOptions {
@@ -291,7 +291,7 @@ fn file_options(raw: &Raw) -> Result<Vec<FileOptions>, Error> {
 }
 
 /// One log may fill a quarter of the store with what was rotated before it was found.
-fn catch_up_max(raw: &Raw) -> Result<CatchUpMax, Error> {
+fn catch_up_max(raw: &RawSettings) -> Result<CatchUpMax, Error> {
     let lines: u64 = raw.number("LOG_STORE_MAX_ROWS")?;
     Ok(CatchUpMax {
         lines: lines / 4,
@@ -299,7 +299,7 @@ fn catch_up_max(raw: &Raw) -> Result<CatchUpMax, Error> {
     })
 }
 
-fn recognition(raw: &Raw) -> Result<Recognition, Error> {
+fn recognition(raw: &RawSettings) -> Result<Recognition, Error> {
     Ok(Recognition {
         structured: raw.read("LOG_STRUCTURED_SOURCES", |text| text.parse().ok())?,
         disabled: raw.read("LOG_RECOGNITION_DISABLE", value::disabled_rules)?,
@@ -307,7 +307,7 @@ fn recognition(raw: &Raw) -> Result<Recognition, Error> {
     })
 }
 
-fn sandbox_options(raw: &Raw) -> Result<Option<SandboxOptions>, Error> {
+fn sandbox_options(raw: &RawSettings) -> Result<Option<SandboxOptions>, Error> {
     let Some(directory) = raw.optional("LOG_SANDBOX_DIR", value::path)? else {
         return Ok(None);
     };
@@ -317,7 +317,7 @@ fn sandbox_options(raw: &Raw) -> Result<Option<SandboxOptions>, Error> {
     }))
 }
 
-fn capture_options(raw: &Raw, data_dir: &Path) -> Result<CaptureOptions, Error> {
+fn capture_options(raw: &RawSettings, data_dir: &Path) -> Result<CaptureOptions, Error> {
     let directory = raw.given("LOG_CAPTURE_DIR").map(PathBuf::from);
     let directory = directory.unwrap_or_else(|| data_dir.join("capture"));
     Ok(CaptureOptions {
@@ -328,7 +328,7 @@ fn capture_options(raw: &Raw, data_dir: &Path) -> Result<CaptureOptions, Error> 
     })
 }
 
-fn store_options(raw: &Raw) -> Result<store::Options, Error> {
+fn store_options(raw: &RawSettings) -> Result<store::Options, Error> {
     let interval = raw.duration("LOG_STORE_SYNC_INTERVAL")?;
     Ok(store::Options {
         rows_max: raw.number("LOG_STORE_MAX_ROWS")?,
@@ -349,7 +349,7 @@ fn store_options(raw: &Raw) -> Result<store::Options, Error> {
     })
 }
 
-impl Raw {
+impl RawSettings {
     /// What was set for `name`. An empty text counts as not set: that is how a unit file or a
     /// compose file says so.
     fn given(&self, name: &str) -> Option<&str> {
@@ -383,7 +383,7 @@ impl Raw {
     }
 
     fn number(&self, name: &'static str) -> Result<u64, Error> {
-        let Kind::Number { min, max } = setting(name).kind else {
+        let ValueKind::Number { min, max } = setting(name).kind else {
             panic!("{name} is not a number")
         };
         self.read(name, |text| value::number(text, min, max))
@@ -400,14 +400,14 @@ impl Raw {
     }
 
     fn duration(&self, name: &'static str) -> Result<Duration, Error> {
-        let Kind::Duration { min_s, max_s } = setting(name).kind else {
+        let ValueKind::Duration { min_s, max_s } = setting(name).kind else {
             panic!("{name} is not a duration")
         };
         self.read(name, |text| value::duration(text, min_s, max_s))
     }
 
     fn bytes(&self, name: &'static str) -> Result<u64, Error> {
-        let Kind::Bytes { min, max } = setting(name).kind else {
+        let ValueKind::Bytes { min, max } = setting(name).kind else {
             panic!("{name} is not a size")
         };
         self.read(name, |text| value::bytes(text, min, max))
@@ -454,7 +454,7 @@ impl Raw {
 
 fn invalid(setting: &Setting, found: &str) -> Error {
     let found = match setting.kind {
-        Kind::Token => "something else".to_owned(),
+        ValueKind::Token => "something else".to_owned(),
         _ => format!("{found:?}"),
     };
     Error::Invalid {
@@ -520,12 +520,12 @@ mod tests {
     use crate::journal::Namespaces;
     use crate::record::Level;
 
-    fn raw(environment: &[(&str, &str)]) -> Raw {
+    fn raw(environment: &[(&str, &str)]) -> RawSettings {
         let environment = environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect();
-        Raw {
+        RawSettings {
             flags: BTreeMap::new(),
             environment,
             root: true,
@@ -612,7 +612,11 @@ mod tests {
         for setting in SETTINGS {
             if matches!(
                 setting.kind,
-                Kind::Path | Kind::Paths | Kind::Keys | Kind::List | Kind::Patterns
+                ValueKind::Path
+                    | ValueKind::Paths
+                    | ValueKind::Keys
+                    | ValueKind::List
+                    | ValueKind::Patterns
             ) {
                 continue;
             }
@@ -670,7 +674,7 @@ mod tests {
     #[test]
     fn a_user_keeps_records_in_the_state_directory() {
         let place = |environment: &[(&str, &str)]| {
-            let raw = Raw {
+            let raw = RawSettings {
                 root: false,
                 ..raw(environment)
             };

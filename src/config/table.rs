@@ -1,6 +1,6 @@
 //! Every setting, once: parsing, `--help` and the README's table all come from here.
 
-use super::value::Kind;
+use super::value::ValueKind;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ pub(crate) struct Setting {
     /// What holds when nothing is set, in the form a person would type.
     pub(crate) default: &'static str,
     /// What is allowed.
-    pub(crate) kind: Kind,
+    pub(crate) kind: ValueKind,
     /// What it means, in a sentence.
     pub(crate) meaning: &'static str,
 }
@@ -60,126 +60,126 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_DATA_DIR",
         flag: Some("data-dir"),
         default: "/var/lib/vmlog (root), $XDG_STATE_HOME/vmlog",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "where the store and the access token are kept",
     },
     Setting {
         name: "LOG_LISTEN",
         flag: Some("listen"),
         default: "127.0.0.1:8687",
-        kind: Kind::Address,
+        kind: ValueKind::Address,
         meaning: "address of the API and the page; other than loopback needs LOG_API_TOKEN",
     },
     Setting {
         name: "LOG_API_TOKEN",
         flag: None,
         default: "made at the first start",
-        kind: Kind::Token,
+        kind: ValueKind::Token,
         meaning: "the key that every request must bring",
     },
     Setting {
         name: "LOG_NODE_ID",
         flag: None,
         default: "",
-        kind: Kind::Node,
+        kind: ValueKind::Node,
         meaning: "name of this machine in tokens of a control plane",
     },
     Setting {
         name: "LOG_AUTH_JWKS",
         flag: None,
         default: "",
-        kind: Kind::Keys,
+        kind: ValueKind::Keys,
         meaning: "keys of the control plane: tokens that it signs (RS256 or EdDSA) open this server",
     },
     Setting {
         name: "LOG_AUTH_ISSUER",
         flag: None,
         default: "",
-        kind: Kind::Issuer,
+        kind: ValueKind::Issuer,
         meaning: "who signs these tokens, as their `iss` says",
     },
     Setting {
         name: "LOG_AUTH_CA",
         flag: None,
         default: "the system's",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "certificate authorities, in PEM, for LOG_AUTH_JWKS over https",
     },
     Setting {
         name: "LOG_AUTH_WORKSPACE_SOURCES",
         flag: None,
         default: "devcontainer:{workspace},docker:{workspace}",
-        kind: Kind::WorkspaceSources,
+        kind: ValueKind::WorkspaceSources,
         meaning: "sources visible to a workspace token; a trailing * matches a prefix",
     },
     Setting {
         name: "LOG_TLS_CERT",
         flag: None,
         default: "",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "server certificate in PEM, with its chain; reloaded when it changes",
     },
     Setting {
         name: "LOG_TLS_KEY",
         flag: None,
         default: "",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "its private key in PEM",
     },
     Setting {
         name: "LOG_CORS_ORIGINS",
         flag: None,
         default: "",
-        kind: Kind::Origins,
+        kind: ValueKind::Origins,
         meaning: "other sites whose pages may read the API, with a token of their own",
     },
     Setting {
         name: "LOG_JOURNAL_DIRS",
         flag: Some("journal-dir"),
         default: "/var/log/journal,/run/log/journal",
-        kind: Kind::Paths,
+        kind: ValueKind::Paths,
         meaning: "directories of the systemd journal",
     },
     Setting {
         name: "LOG_JOURNAL_UNITS",
         flag: None,
         default: "*",
-        kind: Kind::List,
+        kind: ValueKind::List,
         meaning: "units to keep; * matches any part, a leading ! leaves out",
     },
     Setting {
         name: "LOG_JOURNAL_DOCKER",
         flag: None,
         default: "true",
-        kind: Kind::Switch,
+        kind: ValueKind::Switch,
         meaning: "keep containers that log through Docker's journald driver",
     },
     Setting {
         name: "LOG_JOURNAL_NAMESPACES",
         flag: None,
         default: "*",
-        kind: Kind::List,
+        kind: ValueKind::List,
         meaning: "namespaces of journald to read; * for all, default for the one without a name",
     },
     Setting {
         name: "LOG_JOURNAL_LEVELS",
         flag: None,
         default: "0-3=error,4=warn,5-6=info,7=debug",
-        kind: Kind::Levels,
+        kind: ValueKind::Levels,
         meaning: "the level of each syslog priority, by number or name",
     },
     Setting {
         name: "LOG_JOURNAL_SINCE",
         flag: None,
         default: "this boot and the one before, at most LOG_STORE_MAX_AGE",
-        kind: Kind::Time,
+        kind: ValueKind::Time,
         meaning: "how far back the first start reads the journal",
     },
     Setting {
         name: "LOG_JOURNAL_FIELD_MAX",
         flag: None,
         default: "1MiB",
-        kind: Kind::Bytes {
+        kind: ValueKind::Bytes {
             min: 64 << 10,
             max: 16 << 20,
         },
@@ -189,28 +189,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_CLOUD_INIT_PATH",
         flag: None,
         default: "/var/log/cloud-init-output.log",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "output of cloud-init",
     },
     Setting {
         name: "LOG_CLOUD_INIT_LOG",
         flag: None,
         default: "true",
-        kind: Kind::Switch,
+        kind: ValueKind::Switch,
         meaning: "also read cloud-init.log, in the same folder",
     },
     Setting {
         name: "LOG_FILES",
         flag: None,
         default: "",
-        kind: Kind::Files,
+        kind: ValueKind::Files,
         meaning: "more logs to follow, each as source file:NAME; PATH may be a folder or a pattern with *, ?, [a-z] and **",
     },
     Setting {
         name: "LOG_DOCKER_JSON_DIR",
         flag: None,
         default: "/var/lib/docker/containers",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "where Docker keeps containers that log through its json-file driver",
     },
     Setting {
@@ -238,49 +238,49 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STRUCTURED_SOURCES",
         flag: None,
         default: "*",
-        kind: Kind::List,
+        kind: ValueKind::List,
         meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are taken apart; a leading ! leaves out",
     },
     Setting {
         name: "LOG_RECOGNITION_DISABLE",
         flag: None,
         default: "",
-        kind: Kind::Rules,
+        kind: ValueKind::Rules,
         meaning: "rules by which levels, times and continued lines are recognised that are switched off, for a source or for all",
     },
     Setting {
         name: "LOG_TIME_ZONE",
         flag: None,
         default: "local",
-        kind: Kind::Zone,
+        kind: ValueKind::Zone,
         meaning: "time zone of times in lines that name none",
     },
     Setting {
         name: "LOG_SANDBOX_DIR",
         flag: None,
         default: "",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "folder of microsandbox, whose captured output is read as well",
     },
     Setting {
         name: "LOG_CAPTURE_DIR",
         flag: None,
         default: "capture in LOG_DATA_DIR",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "where `vmlog exec` and `vmlog pipe` keep what they capture, and the server reads it",
     },
     Setting {
         name: "LOG_CAPTURE_SPOOL",
         flag: None,
         default: "/var/spool/vmlog",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         meaning: "where commands of other users are captured, each in a folder of its own, and the server reads them; the package makes it",
     },
     Setting {
         name: "LOG_CAPTURE_MAX_LINES",
         flag: None,
         default: "10000",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 4,
             max: 100_000_000,
         },
@@ -290,7 +290,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_CAPTURE_MAX_BYTES",
         flag: None,
         default: "2MiB",
-        kind: Kind::Bytes {
+        kind: ValueKind::Bytes {
             min: 4 << 10,
             max: 256 << 20,
         },
@@ -300,7 +300,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MAX_ROWS",
         flag: None,
         default: "100000",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1_000,
             max: 1_000_000_000,
         },
@@ -310,7 +310,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MAX_AGE",
         flag: None,
         default: "168h",
-        kind: Kind::Duration {
+        kind: ValueKind::Duration {
             min_s: 60,
             max_s: CENTURY_S,
         },
@@ -320,7 +320,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MAX_BYTES",
         flag: None,
         default: "512MiB",
-        kind: Kind::Bytes {
+        kind: ValueKind::Bytes {
             min: 1 << 20,
             max: 1 << 44,
         },
@@ -330,7 +330,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_PRUNE_INTERVAL",
         flag: None,
         default: "1h",
-        kind: Kind::Duration {
+        kind: ValueKind::Duration {
             min_s: 1,
             max_s: 86_400,
         },
@@ -340,7 +340,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_SEGMENT_ROWS",
         flag: None,
         default: "65536",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1_000,
             max: 1_000_000,
         },
@@ -350,7 +350,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_SEGMENT_BYTES",
         flag: None,
         default: "32MiB",
-        kind: Kind::Bytes {
+        kind: ValueKind::Bytes {
             min: 1 << 20,
             max: 1 << 30,
         },
@@ -360,14 +360,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MIN_FREE",
         flag: None,
         default: "5",
-        kind: Kind::Number { min: 0, max: 50 },
+        kind: ValueKind::Number { min: 0, max: 50 },
         meaning: "percent of the file system that stays free, at least 64 MiB: below it the oldest records are deleted, down to LOG_STORE_MIN_KEEP",
     },
     Setting {
         name: "LOG_STORE_MIN_KEEP",
         flag: None,
         default: "64MiB",
-        kind: Kind::Bytes {
+        kind: ValueKind::Bytes {
             min: 0,
             max: 1 << 44,
         },
@@ -377,14 +377,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_SYNC",
         flag: None,
         default: "interval",
-        kind: Kind::Choice(&["batch", "interval", "off"]),
+        kind: ValueKind::Choice(&["batch", "interval", "off"]),
         meaning: "when records are made to survive a power loss",
     },
     Setting {
         name: "LOG_STORE_SYNC_INTERVAL",
         flag: None,
         default: "1s",
-        kind: Kind::Duration {
+        kind: ValueKind::Duration {
             min_s: 1,
             max_s: 3_600,
         },
@@ -394,7 +394,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_FLUSH_MS",
         flag: None,
         default: "100",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 10_000,
         },
@@ -404,7 +404,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MAX_SOURCES",
         flag: None,
         default: "5000",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 10,
             max: 1_000_000,
         },
@@ -414,7 +414,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_FLUSH_RECORDS",
         flag: None,
         default: "100",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 10_000,
         },
@@ -424,7 +424,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_TAIL_BUFFER_SIZE",
         flag: None,
         default: "5000",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 1_000_000,
         },
@@ -434,7 +434,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_TAIL_SEND_BUFFER",
         flag: None,
         default: "256",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 100_000,
         },
@@ -444,21 +444,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_TAIL_MAX_CONNECTIONS",
         flag: None,
         default: "5",
-        kind: Kind::Number { min: 1, max: 1_000 },
+        kind: ValueKind::Number { min: 1, max: 1_000 },
         meaning: "live tails at the same time; a token of a control plane may have half of them",
     },
     Setting {
         name: "LOG_TAIL_END_WITH_TOKEN",
         flag: None,
         default: "true",
-        kind: Kind::Switch,
+        kind: ValueKind::Switch,
         meaning: "a live tail ends when the token of a control plane does with which it began",
     },
     Setting {
         name: "LOG_API_MAX_LIMIT",
         flag: None,
         default: "500",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 10_000,
         },
@@ -468,7 +468,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_API_RATE",
         flag: None,
         default: "50",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 0,
             max: 1_000_000,
         },
@@ -478,7 +478,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_API_BURST",
         flag: None,
         default: "100",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 1,
             max: 1_000_000,
         },
@@ -488,7 +488,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_API_MAX_CONNECTIONS",
         flag: None,
         default: "512",
-        kind: Kind::Number {
+        kind: ValueKind::Number {
             min: 8,
             max: 100_000,
         },
@@ -498,42 +498,42 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_API_HOSTS",
         flag: None,
         default: "",
-        kind: Kind::List,
+        kind: ValueKind::List,
         meaning: "host names that a proxy in front of a server on loopback sends",
     },
     Setting {
         name: "LOG_API_TRUSTED_PROXIES",
         flag: None,
         default: "",
-        kind: Kind::Networks,
+        kind: ValueKind::Networks,
         meaning: "proxies whose X-Forwarded-For names the client; requests without a token are limited by that address",
     },
     Setting {
         name: "LOG_REDACT_PATTERNS",
         flag: None,
         default: "",
-        kind: Kind::Patterns,
+        kind: ValueKind::Patterns,
         meaning: "more patterns to redact, comma-separated; a comma inside is \\,",
     },
     Setting {
         name: "LOG_REDACT_ALLOW",
         flag: None,
         default: "",
-        kind: Kind::Patterns,
+        kind: ValueKind::Patterns,
         meaning: "patterns of texts that are never redacted, comma-separated",
     },
     Setting {
         name: "LOG_REDACT_DISABLE",
         flag: None,
         default: "",
-        kind: Kind::List,
+        kind: ValueKind::List,
         meaning: "rules to switch off by id; `all` switches off redaction",
     },
     Setting {
         name: "LOG_REDACT_STRICT",
         flag: None,
         default: "false",
-        kind: Kind::Switch,
+        kind: ValueKind::Switch,
         meaning: "redact whatever follows a word such as `password`, prose or not",
     },
 ];

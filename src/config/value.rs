@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// What a setting may be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     /// A path; not empty.
     Path,
     /// Paths, comma-separated.
@@ -78,7 +78,7 @@ pub(crate) enum Kind {
 }
 
 /// Says what is allowed; stands in errors, `--help` and the README.
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path => f.write_str("a path"),
@@ -521,7 +521,7 @@ mod tests {
     #[test]
     fn what_is_allowed_is_said_in_units() {
         assert_eq!(
-            Kind::Duration {
+            ValueKind::Duration {
                 min_s: 60,
                 max_s: 86_400
             }
@@ -529,13 +529,13 @@ mod tests {
             "1m to 1d"
         );
         assert_eq!(
-            Kind::Bytes {
+            ValueKind::Bytes {
                 min: 1 << 20,
                 max: 1 << 44
             }
             .to_string(),
             "1MiB to 16TiB"
         );
-        assert_eq!(Kind::Choice(&["a", "b"]).to_string(), "a, b");
+        assert_eq!(ValueKind::Choice(&["a", "b"]).to_string(), "a, b");
     }
 }

@@ -1,7 +1,7 @@
 //! The machine itself: its clock.
 
 use super::own::exists;
-use super::report::Finding;
+use super::report::CheckResult;
 use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::query::{self, Budget, Limits};
@@ -22,29 +22,29 @@ const KEEPERS: [&str; 4] = [
     "/run/ntpd.pid",
 ];
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
+pub(super) fn look(config: &Config) -> Vec<CheckResult> {
     let newest = newest(&config.data_dir.join("store"));
     let is_kept = KEEPERS.iter().any(|path| exists(Path::new(path)));
     vec![clock(Micros::now(), newest, is_kept)]
 }
 
-fn clock(now: Micros, newest: Option<Micros>, is_kept: bool) -> Finding {
+fn clock(now: Micros, newest: Option<Micros>, is_kept: bool) -> CheckResult {
     let remedy =
         "set it (`timedatectl set-ntp true`); records carry the times that their sources give them";
     if now.get() < EARLIEST {
-        return Finding::wrong("clock", format!("it is {now}, long ago"), remedy);
+        return CheckResult::wrong("clock", format!("it is {now}, long ago"), remedy);
     }
     if let Some(newest) = newest.filter(|newest| newest.get() - now.get() > TOLERANCE) {
-        return Finding::wrong(
+        return CheckResult::wrong(
             "clock",
             format!("it is {now}, before the newest record of the store, {newest}"),
             remedy,
         );
     }
     if is_kept {
-        return Finding::good("clock", format!("it is {now}, and a service keeps it"));
+        return CheckResult::good("clock", format!("it is {now}, and a service keeps it"));
     }
-    Finding::note(
+    CheckResult::note(
         "clock",
         format!("it is {now}; no service that keeps it was found"),
     )

@@ -10,7 +10,7 @@ use crate::cli::settings::raw;
 use crate::cli::terminal::output::print;
 use crate::config::Config;
 use clap::{ArgMatches, Command};
-use report::{Finding, text};
+use report::{CheckResult, text};
 
 /// The arguments of `vmlog doctor`.
 pub(super) fn command() -> Command {
@@ -31,18 +31,18 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let findings = match Config::check(&raw(matches)?) {
         Ok(config) => look(&config),
-        Err(error) => vec![Finding::wrong(
+        Err(error) => vec![CheckResult::wrong(
             "settings",
             error.to_string(),
             "set it as `vmlog serve --help` says; nothing else was looked at",
         )],
     };
     print(&text(&findings))?;
-    Ok(u8::from(findings.iter().any(Finding::is_wrong)))
+    Ok(u8::from(findings.iter().any(CheckResult::is_wrong)))
 }
 
-fn look(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![Finding::good("settings", "all are understood")];
+fn look(config: &Config) -> Vec<CheckResult> {
+    let mut findings = vec![CheckResult::good("settings", "all are understood")];
     findings.extend(own::look(config));
     findings.extend(sources::look(config));
     findings.extend(machine::look(config));

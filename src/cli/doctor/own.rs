@@ -1,6 +1,6 @@
 //! What is ours: the folder, the room for it, the store, the address.
 
-use super::report::Finding;
+use super::report::CheckResult;
 use crate::cli::terminal::progress::size;
 use crate::config::Config;
 use crate::disk::{Disk, RealDisk};
@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
+pub(super) fn look(config: &Config) -> Vec<CheckResult> {
     let root = config.data_dir.join("store");
     let writer = writer(&root);
     let mut findings = vec![folder(&config.data_dir)];
@@ -26,23 +26,23 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 
 /// Whether somebody holds the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writer {
+enum StoreWriter {
     Running,
     None,
     /// We may not even ask.
     Unknown,
 }
 
-fn writer(root: &Path) -> Writer {
+fn writer(root: &Path) -> StoreWriter {
     let path = root.join("LOCK");
     // asking for the lock would make its file
     if !exists(&path) {
-        return Writer::None;
+        return StoreWriter::None;
     }
     match RealDisk.lock(&path) {
-        Ok(None) => Writer::Running,
-        Ok(Some(_)) => Writer::None,
-        Err(_) => Writer::Unknown,
+        Ok(None) => StoreWriter::Running,
+        Ok(Some(_)) => StoreWriter::None,
+        Err(_) => StoreWriter::Unknown,
     }
 }
 
@@ -55,25 +55,25 @@ fn nearest(path: &Path) -> Option<&Path> {
     path.ancestors().find(|path| exists(path))
 }
 
-fn folder(path: &Path) -> Finding {
+fn folder(path: &Path) -> CheckResult {
     let shown = path.display();
     let remedy =
         "run as the user that owns it, or set --data-dir / LOG_DATA_DIR to a folder of your own";
     let Some(found) = nearest(path) else {
-        return Finding::wrong("data", format!("{shown} cannot be reached"), remedy);
+        return CheckResult::wrong("data", format!("{shown} cannot be reached"), remedy);
     };
     let may = access(found, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
     match may.map_err(Error::from) {
         Ok(()) if found == path => {
-            Finding::good("data", format!("{shown} may be read and written"))
+            CheckResult::good("data", format!("{shown} may be read and written"))
         }
-        Ok(()) => Finding::good("data", format!("{shown} is not there yet and can be made")),
-        Err(error) => Finding::wrong("data", format!("{}: {error}", found.display()), remedy),
+        Ok(()) => CheckResult::good("data", format!("{shown} is not there yet and can be made")),
+        Err(error) => CheckResult::wrong("data", format!("{}: {error}", found.display()), remedy),
     }
 }
 
 /// A token that others could read is refused at the start.
-fn token(config: &Config) -> Option<Finding> {
+fn token(config: &Config) -> Option<CheckResult> {
     let path = config.data_dir.join(access_token::FILE_NAME);
     if config.api_token.is_some() || !exists(&path) {
         return None;
@@ -83,14 +83,14 @@ fn token(config: &Config) -> Option<Finding> {
         ErrorKind::PermissionDenied => "run as the user that owns it",
         _ => "remove it; the next start makes a new one",
     };
-    Some(Finding::wrong(
+    Some(CheckResult::wrong(
         "token",
         format!("{}: {error}", path.display()),
         remedy,
     ))
 }
 
-fn room(path: &Path, options: &store::Options) -> Option<Finding> {
+fn room(path: &Path, options: &store::Options) -> Option<CheckResult> {
     let space = RealDisk.space(nearest(path)?).ok()?;
     let kept = (space.total / 100)
         .saturating_mul(u64::from(options.free_percent_min))
@@ -101,7 +101,7 @@ fn room(path: &Path, options: &store::Options) -> Option<Finding> {
             "{text}, and {} must stay free: the oldest records are deleted",
             size(kept)
         );
-        return Some(Finding::wrong(
+        return Some(CheckResult::wrong(
             "disk",
             text,
             "make room, or set LOG_STORE_MIN_FREE lower",
@@ -113,15 +113,16 @@ fn room(path: &Path, options: &store::Options) -> Option<Finding> {
             size(options.bytes_max)
         );
         return Some(
-            Finding::note("disk", text).with_remedy("make room, or set LOG_STORE_MAX_BYTES lower"),
+            CheckResult::note("disk", text)
+                .with_remedy("make room, or set LOG_STORE_MAX_BYTES lower"),
         );
     }
-    Some(Finding::good("disk", text))
+    Some(CheckResult::good("disk", text))
 }
 
-fn store(root: &Path, writer: Writer) -> Finding {
+fn store(root: &Path, writer: StoreWriter) -> CheckResult {
     if !exists(root) {
-        return Finding::note(
+        return CheckResult::note(
             "store",
             format!(
                 "{} is not there yet: the first start makes it",
@@ -130,9 +131,9 @@ fn store(root: &Path, writer: Writer) -> Finding {
         );
     }
     let written = match writer {
-        Writer::Running => "a server writes it",
-        Writer::None => "no server writes it",
-        Writer::Unknown => "whether a server writes it cannot be seen",
+        StoreWriter::Running => "a server writes it",
+        StoreWriter::None => "no server writes it",
+        StoreWriter::Unknown => "whether a server writes it cannot be seen",
     };
     let opened = Reader::open_read_only(Arc::new(RealDisk), root)
         .and_then(|reader| Ok((reader.view().records()?, reader.view().segments().len())));
@@ -142,7 +143,7 @@ fn store(root: &Path, writer: Writer) -> Finding {
                 "{}: {records} records in {segments} segments, {written}",
                 root.display()
             );
-            Finding::good("store", counted)
+            CheckResult::good("store", counted)
         }
         Err(error) => {
             let remedy = match &error {
@@ -153,7 +154,7 @@ fn store(root: &Path, writer: Writer) -> Finding {
                     "`vmlog verify` says what is damaged, `vmlog repair` saves what can be read into a new store"
                 }
             };
-            Finding::wrong(
+            CheckResult::wrong(
                 "store",
                 format!("{}: {}", root.display(), error_chain(&error)),
                 remedy,
@@ -162,12 +163,12 @@ fn store(root: &Path, writer: Writer) -> Finding {
     }
 }
 
-fn address(config: &Config, writer: Writer) -> Finding {
+fn address(config: &Config, writer: StoreWriter) -> CheckResult {
     let address = config.listen;
     match TcpListener::bind(address) {
-        Ok(_) => Finding::good("address", format!("{address} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == Writer::Running => {
-            Finding::good(
+        Ok(_) => CheckResult::good("address", format!("{address} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == StoreWriter::Running => {
+            CheckResult::good(
                 "address",
                 format!("{address} is in use, and a server of this store runs"),
             )
@@ -184,7 +185,7 @@ fn address(config: &Config, writer: Writer) -> Finding {
                     "set --listen / LOG_LISTEN to an address of this machine (`ip addr` lists them)"
                 }
             };
-            Finding::wrong("address", format!("{address}: {error}"), remedy)
+            CheckResult::wrong("address", format!("{address}: {error}"), remedy)
         }
     }
 }

@@ -4,25 +4,25 @@ use std::fmt::Write as _;
 
 /// How one thing stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
-    verdict: Verdict,
+pub(super) struct CheckResult {
+    verdict: CheckStatus,
     subject: &'static str,
     text: String,
     remedy: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum CheckStatus {
     Good,
     /// Nothing is in the way, but somebody may have expected more.
     Note,
     Wrong,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Good,
+            verdict: CheckStatus::Good,
             subject,
             text: text.into(),
             remedy: None,
@@ -31,7 +31,7 @@ impl Finding {
 
     pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict::Note,
+            verdict: CheckStatus::Note,
             ..Self::good(subject, text)
         }
     }
@@ -42,7 +42,7 @@ impl Finding {
         remedy: impl Into<String>,
     ) -> Self {
         Self {
-            verdict: Verdict::Wrong,
+            verdict: CheckStatus::Wrong,
             ..Self::good(subject, text).with_remedy(remedy)
         }
     }
@@ -56,19 +56,19 @@ impl Finding {
     }
 
     pub(super) fn is_wrong(&self) -> bool {
-        self.verdict == Verdict::Wrong
+        self.verdict == CheckStatus::Wrong
     }
 }
 
 /// A line for each finding, below it what helps, and a verdict on the whole.
-pub(super) fn text(findings: &[Finding]) -> String {
+pub(super) fn text(findings: &[CheckResult]) -> String {
     let mut text = String::new();
     // writing to memory cannot fail
     for finding in findings {
         let verdict = match finding.verdict {
-            Verdict::Good => "ok",
-            Verdict::Note => "note",
-            Verdict::Wrong => "WRONG",
+            CheckStatus::Good => "ok",
+            CheckStatus::Note => "note",
+            CheckStatus::Wrong => "WRONG",
         };
         let _ = writeln!(text, "{verdict:<6}{:<12}{}", finding.subject, finding.text);
         if let Some(remedy) = &finding.remedy {
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn findings_stand_in_columns_with_their_remedies() {
         let findings = [
-            Finding::good("data", "/d: may be written"),
-            Finding::note("docker", "not here").with_remedy("none is needed"),
-            Finding::wrong("port", "in use", "set LOG_LISTEN"),
+            CheckResult::good("data", "/d: may be written"),
+            CheckResult::note("docker", "not here").with_remedy("none is needed"),
+            CheckResult::wrong("port", "in use", "set LOG_LISTEN"),
         ];
         assert_eq!(
             text(&findings),

@@ -1,7 +1,7 @@
 //! What others write: journal, containers, cloud-init, files.
 
 use super::own::exists;
-use super::report::Finding;
+use super::report::CheckResult;
 use crate::cli::files::read_text;
 use crate::collect::{
     CloudInitCollector, CloudInitOptions, ContainerCollector, ContainerOptions, PodCollector,
@@ -26,7 +26,7 @@ const DOCKER_SOCKET: &str = "/var/run/docker.sock";
 /// Far more than anybody writes there.
 const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
 
-pub(super) fn look(config: &Config) -> Vec<Finding> {
+pub(super) fn look(config: &Config) -> Vec<CheckResult> {
     let mut findings = journal(config);
     findings.push(docker(&config.docker_json, Path::new(DOCKER_SETTINGS)));
     findings.extend(engine("nerdctl", &config.nerdctl));
@@ -38,15 +38,15 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn journal(config: &Config) -> Vec<Finding> {
+fn journal(config: &Config) -> Vec<CheckResult> {
     let directories = &config.journal.directories;
     let listed = listed(directories);
     if directories.iter().all(|directory| !exists(directory)) {
         let text = format!("no journal in {listed}");
         let remedy = "without systemd there is none: name the logs with LOG_FILES; else set LOG_JOURNAL_DIRS";
-        return vec![Finding::note("journal", text).with_remedy(remedy)];
+        return vec![CheckResult::note("journal", text).with_remedy(remedy)];
     }
-    let mut findings: Vec<Finding> = refused_folders(directories);
+    let mut findings: Vec<CheckResult> = refused_folders(directories);
     let mut journal = Journal::open(JournalOptions {
         directories: directories.clone(),
         namespaces: config.journal.namespaces.clone(),
@@ -65,12 +65,12 @@ fn journal(config: &Config) -> Vec<Finding> {
             refused.len(),
             refused.len() + read.len()
         );
-        findings.push(Finding::wrong("journal", text, journal_remedy(first)));
+        findings.push(CheckResult::wrong("journal", text, journal_remedy(first)));
     }
     if read.is_empty() && findings.is_empty() {
         let text = format!("no journal files in {listed}");
         findings.push(
-            Finding::note("journal", text)
+            CheckResult::note("journal", text)
                 .with_remedy("`systemctl status systemd-journald` says whether it runs"),
         );
     }
@@ -80,7 +80,7 @@ fn journal(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> Finding {
+fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> CheckResult {
     let figures = journal.figures();
     let newest = figures
         .iter()
@@ -95,14 +95,14 @@ fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> Finding {
     );
     if read.iter().all(|path| path.starts_with(VOLATILE)) {
         let text = format!("{text}; journald keeps them in memory, and they are lost at a reboot");
-        return Finding::note("journal", text)
+        return CheckResult::note("journal", text)
             .with_remedy("mkdir -p /var/log/journal && systemctl restart systemd-journald");
     }
-    Finding::good("journal", text)
+    CheckResult::good("journal", text)
 }
 
 /// Folders of the journal that may not be looked into: their files are not even known.
-fn refused_folders(directories: &[PathBuf]) -> Vec<Finding> {
+fn refused_folders(directories: &[PathBuf]) -> Vec<CheckResult> {
     let below = |directory: &PathBuf| {
         let names = RealDisk.list(directory).unwrap_or_default();
         let mut folders: Vec<PathBuf> =
@@ -114,7 +114,7 @@ fn refused_folders(directories: &[PathBuf]) -> Vec<Finding> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let text = format!("{}: {error}", path.display());
             let remedy = journal_remedy(&text);
-            Some(Finding::wrong("journal", text, remedy))
+            Some(CheckResult::wrong("journal", text, remedy))
         }
         _ => None,
     };
@@ -142,19 +142,19 @@ fn listed(directories: &[PathBuf]) -> String {
 }
 
 /// Containers that log through journald come with the journal; json-file is read where it lies; others cannot be read.
-fn docker(options: &ContainerOptions, settings: &Path) -> Finding {
+fn docker(options: &ContainerOptions, settings: &Path) -> CheckResult {
     let directory = &options.directory;
     if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
-        return Finding::note("docker", "there is no Docker on this machine");
+        return CheckResult::note("docker", "there is no Docker on this machine");
     }
     let driver = driver(settings);
     match driver.as_deref() {
-        Ok("journald") => Finding::good(
+        Ok("journald") => CheckResult::good(
             "docker",
             "the log driver is journald: containers come with the journal",
         ),
         Ok("json-file") => json_files(options),
-        Ok(other) => Finding::wrong(
+        Ok(other) => CheckResult::wrong(
             "docker",
             format!("the log driver is {other}, which only Docker can read"),
             format!(
@@ -162,7 +162,7 @@ fn docker(options: &ContainerOptions, settings: &Path) -> Finding {
                 settings.display()
             ),
         ),
-        Err(error) => Finding::wrong(
+        Err(error) => CheckResult::wrong(
             "docker",
             format!("{}: {error}", settings.display()),
             "run as root, or mend it; Docker reads it too",
@@ -183,11 +183,11 @@ fn driver(settings: &Path) -> Result<String, Error> {
     Ok(named.unwrap_or("json-file").to_owned())
 }
 
-fn json_files(options: &ContainerOptions) -> Finding {
+fn json_files(options: &ContainerOptions) -> CheckResult {
     let shown = options.directory.display();
     let survey = ContainerCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "containers") {
-        return Finding::wrong(
+        return CheckResult::wrong(
             "docker",
             format!("the log driver is json-file, and {text}"),
             format!("run as root, or set \"log-driver\": \"journald\" in {DOCKER_SETTINGS}"),
@@ -195,7 +195,7 @@ fn json_files(options: &ContainerOptions) -> Finding {
     }
     if !exists(&options.directory) {
         let text = format!("the log driver is json-file, and {shown} is not there yet");
-        return Finding::note("docker", text);
+        return CheckResult::note("docker", text);
     }
     let text = format!(
         "the log driver is json-file: {} containers in {shown} can be read",
@@ -205,11 +205,11 @@ fn json_files(options: &ContainerOptions) -> Finding {
 }
 
 /// An engine beside Docker; nothing is said of one that is not there.
-fn engine(subject: &'static str, options: &ContainerOptions) -> Option<Finding> {
+fn engine(subject: &'static str, options: &ContainerOptions) -> Option<CheckResult> {
     let survey = ContainerCollector::survey(options.clone());
     let shown = options.directory.display();
     if let Some(text) = refused(&survey, "containers") {
-        return Some(Finding::wrong(subject, text, "run as root"));
+        return Some(CheckResult::wrong(subject, text, "run as root"));
     }
     if survey.found == 0 {
         return None;
@@ -219,12 +219,12 @@ fn engine(subject: &'static str, options: &ContainerOptions) -> Option<Finding> 
 }
 
 /// Logs of Kubernetes pods; nothing is said where there are none.
-fn pods(options: &PodOptions) -> Option<Finding> {
+fn pods(options: &PodOptions) -> Option<CheckResult> {
     let survey = PodCollector::survey(options.clone());
     let shown = options.directory.display();
     if let Some(text) = refused(&survey, "logs") {
         let remedy = "run as root, or give the user that runs vmlog the right to read it";
-        return Some(Finding::wrong("pods", text, remedy));
+        return Some(CheckResult::wrong("pods", text, remedy));
     }
     if survey.found == 0 {
         return None;
@@ -233,39 +233,39 @@ fn pods(options: &PodOptions) -> Option<Finding> {
     Some(followed("pods", text, &survey))
 }
 
-fn cloud_init(options: &CloudInitOptions) -> Finding {
+fn cloud_init(options: &CloudInitOptions) -> CheckResult {
     let shown = options.output.display();
     let survey = CloudInitCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "logs") {
         let remedy = "run as root, or join its group: usermod -aG adm USER, then log in anew";
-        return Finding::wrong("cloud-init", text, remedy);
+        return CheckResult::wrong("cloud-init", text, remedy);
     }
     if survey.found == 0 {
         let text = format!("{shown} is not there: cloud-init has not run here");
-        return Finding::note("cloud-init", text);
+        return CheckResult::note("cloud-init", text);
     }
-    Finding::good("cloud-init", format!("{shown} can be read"))
+    CheckResult::good("cloud-init", format!("{shown} can be read"))
 }
 
-fn sandboxes(options: &SandboxOptions) -> Finding {
+fn sandboxes(options: &SandboxOptions) -> CheckResult {
     let shown = options.directory.display();
     let survey = SandboxCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "logs") {
         let remedy = "give the user that runs vmlog the right to read it, or run as root";
-        return Finding::wrong("sandbox", text, remedy);
+        return CheckResult::wrong("sandbox", text, remedy);
     }
     let text = format!("{} logs of sandboxes in {shown} can be read", survey.found);
     match survey.found {
-        0 => Finding::note("sandbox", format!("no log of a sandbox in {shown} yet")),
+        0 => CheckResult::note("sandbox", format!("no log of a sandbox in {shown} yet")),
         _ => followed("sandbox", text, &survey),
     }
 }
 
-fn files(options: &FileOptions) -> Finding {
+fn files(options: &FileOptions) -> CheckResult {
     let (name, shown) = (&options.name, options.path.display());
     let survey = FileCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "files") {
-        return Finding::wrong(
+        return CheckResult::wrong(
             "file",
             format!("{name}: {text}"),
             "give the user that runs vmlog the right to read it (setfacl -m u:USER:r FILE), or run as root",
@@ -274,10 +274,10 @@ fn files(options: &FileOptions) -> Finding {
     let is_folder = options.path.is_dir();
     let is_one = !is_folder && !is_wild(options.path.as_os_str().as_encoded_bytes());
     match survey.found {
-        0 if is_one => Finding::note("file", format!("{name}: {shown} is not there yet")),
-        0 if is_folder => Finding::note("file", format!("{name}: no file is in {shown} yet")),
-        0 => Finding::note("file", format!("{name}: no file is named {shown} yet")),
-        _ if is_one => Finding::good("file", format!("{name}: {shown} can be read")),
+        0 if is_one => CheckResult::note("file", format!("{name}: {shown} is not there yet")),
+        0 if is_folder => CheckResult::note("file", format!("{name}: no file is in {shown} yet")),
+        0 => CheckResult::note("file", format!("{name}: no file is named {shown} yet")),
+        _ if is_one => CheckResult::good("file", format!("{name}: {shown} can be read")),
         count => {
             let files = format!("{count} {}", if count == 1 { "file" } else { "files" });
             let place = if is_folder { "in" } else { "named" };
@@ -302,18 +302,18 @@ fn refused(survey: &Survey, what: &str) -> Option<String> {
 }
 
 /// Whether all of the logs would be followed.
-fn followed(subject: &'static str, text: String, survey: &Survey) -> Finding {
+fn followed(subject: &'static str, text: String, survey: &Survey) -> CheckResult {
     if survey.left_out > 0 {
         let text = format!(
             "{text}; the {} that were written to last are followed, {} are not",
             survey.found - survey.left_out,
             survey.left_out
         );
-        return Finding::note(subject, text);
+        return CheckResult::note(subject, text);
     }
     if survey.is_incomplete {
         let text = format!("{text}; there are more names than are looked at");
-        return Finding::note(subject, text);
+        return CheckResult::note(subject, text);
     }
-    Finding::good(subject, text)
+    CheckResult::good(subject, text)
 }

@@ -17,16 +17,16 @@ use crate::record::StoredRecord;
 use clap::{Arg, ArgMatches};
 pub(super) use event::{FollowEvent, FollowStart, PAGE_ROWS};
 use http::Url;
-use server::ServerEndpoint;
+use server::ServerBackend;
 use std::path::Path;
-use store::StoreEndpoint;
+use store::StoreBackend;
 pub(super) use store::{cannot, is_segment_file};
 
 /// Where records are asked for.
 #[derive(Debug)]
-pub(super) enum Endpoint {
-    Store(StoreEndpoint),
-    Server(ServerEndpoint),
+pub(super) enum Backend {
+    Store(StoreBackend),
+    Server(ServerBackend),
 }
 
 /// The arguments that say where.
@@ -45,20 +45,20 @@ pub(super) fn arguments() -> [Arg; 4] {
     ]
 }
 
-impl Endpoint {
+impl Backend {
     /// Opens the store or server that the arguments name; by default the store of this machine.
     pub(super) fn open(matches: &ArgMatches) -> Result<Self, Failure> {
         if let Some(folder) = matches.get_one::<String>("store") {
-            return StoreEndpoint::open(Path::new(folder)).map(Self::Store);
+            return StoreBackend::open(Path::new(folder)).map(Self::Store);
         }
         let url = matches.get_one::<String>("url").cloned();
         match url.or_else(|| variable("VMLOG_URL")) {
-            None => StoreEndpoint::open(&data_dir()?.join("store")).map(Self::Store),
+            None => StoreBackend::open(&data_dir()?.join("store")).map(Self::Store),
             Some(text) => {
                 let url = Url::parse(&text)?;
                 let token = token::find(matches, &url)?;
                 let tls = tls::connector(&url, matches.get_one::<String>("cacert"))?;
-                ServerEndpoint::new(url, token, tls).map(Self::Server)
+                ServerBackend::new(url, token, tls).map(Self::Server)
             }
         }
     }

@@ -26,21 +26,21 @@ const NEWEST_MAX: usize = 5000;
 
 /// A server.
 #[derive(Debug)]
-pub(in crate::cli) struct ServerEndpoint {
+pub(in crate::cli) struct ServerBackend {
     client: HttpClient,
     /// The smallest page that was refused as too large.
     refused_limit: usize,
 }
 
 /// How a tail ended.
-enum TailEnd {
+enum ConnectionEnd {
     /// Who takes it has enough.
     Enough,
     /// It broke, for this reason.
     Broken(String),
 }
 
-impl ServerEndpoint {
+impl ServerBackend {
     pub(super) fn new(
         url: Url,
         token: Option<String>,
@@ -158,8 +158,8 @@ impl ServerEndpoint {
                     }
                     (pause, was_there) = (RETRY_FIRST, true);
                     match self.events(&mut stream, &mut last, take)? {
-                        TailEnd::Enough => return Ok(()),
-                        TailEnd::Broken(why) => why,
+                        ConnectionEnd::Enough => return Ok(()),
+                        ConnectionEnd::Broken(why) => why,
                     }
                 }
                 Err(error) if !was_there || !is_passing(&error) => return Err(self.failure(&error)),
@@ -179,13 +179,17 @@ impl ServerEndpoint {
         stream: &mut HttpStream,
         last: &mut Option<u64>,
         take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
-    ) -> Result<TailEnd, Failure> {
+    ) -> Result<ConnectionEnd, Failure> {
         let (mut events, mut silent_for) = (EventParser::default(), Duration::ZERO);
         loop {
             let bytes = match self.client.next(stream, WAIT, &mut silent_for) {
                 Ok(Some(bytes)) => bytes,
-                Ok(None) => return Ok(TailEnd::Broken("the server ended the tail".to_owned())),
-                Err(error) => return Ok(TailEnd::Broken(self.failure(&error).text)),
+                Ok(None) => {
+                    return Ok(ConnectionEnd::Broken(
+                        "the server ended the tail".to_owned(),
+                    ));
+                }
+                Err(error) => return Ok(ConnectionEnd::Broken(self.failure(&error).text)),
             };
             let mut whole = vec![];
             events
@@ -197,11 +201,11 @@ impl ServerEndpoint {
                     continue;
                 };
                 if !take(event)? {
-                    return Ok(TailEnd::Enough);
+                    return Ok(ConnectionEnd::Enough);
                 }
             }
             if !take(FollowEvent::Idle)? {
-                return Ok(TailEnd::Enough);
+                return Ok(ConnectionEnd::Enough);
             }
         }
     }

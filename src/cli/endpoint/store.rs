@@ -25,13 +25,13 @@ const REST_FACTOR: u32 = 4;
 
 /// A store that is read where it lies.
 #[derive(Debug)]
-pub(in crate::cli) struct StoreEndpoint {
+pub(in crate::cli) struct StoreBackend {
     root: PathBuf,
     view: View,
     budget: Budget,
 }
 
-impl StoreEndpoint {
+impl StoreBackend {
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
         Ok(Self {
             root: root.to_owned(),
@@ -183,10 +183,10 @@ impl StoreEndpoint {
     /// Waits until the folder is not as it was; gives how it is then, or nothing when that is enough.
     fn wait(
         &self,
-        before: &FolderState,
+        before: &FolderSnapshot,
         pause: Duration,
         take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
-    ) -> Result<Option<FolderState>, Failure> {
+    ) -> Result<Option<FolderSnapshot>, Failure> {
         loop {
             thread::sleep(pause);
             let now = state(&self.root)?;
@@ -212,9 +212,9 @@ fn forward(filter: Filter, cursor: Option<Cursor>) -> PageRequest {
 }
 
 /// Lengths and names of a store's files: while they stay, nothing is new.
-type FolderState = Vec<(u64, OsString)>;
+type FolderSnapshot = Vec<(u64, OsString)>;
 
-fn state(root: &Path) -> Result<FolderState, Failure> {
+fn state(root: &Path) -> Result<FolderSnapshot, Failure> {
     let names = RealDisk.list(root).map_err(|error| cannot(root, &error))?;
     // the others never change; one that is sealed or pruned meanwhile is another state
     let length = |name: &OsString| {
@@ -225,7 +225,7 @@ fn state(root: &Path) -> Result<FolderState, Failure> {
         }
     };
     let of_name = |name: OsString| (length(&name).unwrap_or_default(), name);
-    let mut state: FolderState = names.into_iter().map(of_name).collect();
+    let mut state: FolderSnapshot = names.into_iter().map(of_name).collect();
     state.sort();
     Ok(state)
 }

@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 #[derive(Deserialize)]
-struct RecordJson {
+struct RecordReply {
     id: String,
     timestamp: String,
     source: String,
@@ -19,7 +19,7 @@ struct RecordJson {
     metadata: Metadata,
 }
 
-impl RecordJson {
+impl RecordReply {
     fn into_record(self) -> Option<StoredRecord> {
         Some(StoredRecord {
             id: Id(self.id.parse().ok()?),
@@ -46,7 +46,7 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for FromText<T> {
 
 /// A record.
 pub(super) fn record(body: &[u8]) -> Option<StoredRecord> {
-    serde_json::from_slice::<RecordJson>(body)
+    serde_json::from_slice::<RecordReply>(body)
         .ok()?
         .into_record()
 }
@@ -55,8 +55,8 @@ pub(super) fn record(body: &[u8]) -> Option<StoredRecord> {
 pub(super) fn page(body: &[u8]) -> Option<Page> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct PageJson {
-        entries: Vec<RecordJson>,
+    struct PageReply {
+        entries: Vec<RecordReply>,
         next_cursor: Option<FromText<Cursor>>,
         prev_cursor: Option<FromText<Cursor>>,
         has_more: bool,
@@ -66,11 +66,11 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
         #[serde(default)]
         warnings: Vec<String>,
     }
-    let body: PageJson = serde_json::from_slice(body).ok()?;
+    let body: PageReply = serde_json::from_slice(body).ok()?;
     let entries: Option<Vec<StoredRecord>> = body
         .entries
         .into_iter()
-        .map(RecordJson::into_record)
+        .map(RecordReply::into_record)
         .collect();
     Some(Page {
         entries: entries?,
@@ -89,10 +89,10 @@ pub(super) fn page(body: &[u8]) -> Option<Page> {
 pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct HistogramJson {
+    struct HistogramReply {
         start: Option<String>,
         bucket_ms: f64,
-        buckets: Vec<BucketJson>,
+        buckets: Vec<BucketReply>,
         total: u64,
         /// Older servers count such records in the buckets.
         #[serde(default)]
@@ -104,11 +104,11 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         warnings: Vec<String>,
     }
     #[derive(Deserialize)]
-    struct BucketJson {
+    struct BucketReply {
         #[serde(alias = "sources")]
         levels: BTreeMap<String, u64>,
     }
-    let body: HistogramJson = serde_json::from_slice(body).ok()?;
+    let body: HistogramReply = serde_json::from_slice(body).ok()?;
     let Some(start) = body.start else {
         return Some(Histogram {
             warnings: body.warnings,

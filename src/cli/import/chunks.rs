@@ -21,13 +21,13 @@ const WAITING_MAX: usize = 2;
 const PARSERS_MAX: usize = 2;
 
 /// Where lines come from.
-pub(super) struct Input {
+pub(super) struct ImportInput {
     pub(super) reader: Box<dyn Read + Send>,
     /// How many bytes there are, where that is known.
     pub(super) length: Option<u64>,
 }
 
-impl fmt::Debug for Input {
+impl fmt::Debug for ImportInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Input")
             .field("length", &self.length)
@@ -64,7 +64,7 @@ impl Read for FileReader {
 }
 
 /// Whole lines.
-struct Chunk {
+struct LineChunk {
     /// The number of its first line, from 1.
     first_line: u64,
     bytes: Vec<u8>,
@@ -81,7 +81,7 @@ pub(super) struct Parsed {
 
 /// Reads `input` to its end and hands on what its lines say, in order.
 pub(super) fn read(
-    input: Input,
+    input: ImportInput,
     defaults: &Defaults,
     take: &mut dyn FnMut(Parsed) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -91,7 +91,7 @@ pub(super) fn read(
     thread::scope(|scope| {
         let (mut chunks, mut parsed) = (vec![], vec![]);
         for _ in 0..parsers {
-            let (sender, receiver) = sync_channel::<Chunk>(WAITING_MAX);
+            let (sender, receiver) = sync_channel::<LineChunk>(WAITING_MAX);
             let (done, results) = sync_channel(WAITING_MAX);
             scope.spawn(move || parse(&receiver, &done, defaults));
             chunks.push(sender);
@@ -111,7 +111,7 @@ pub(super) fn read(
     })
 }
 
-fn parse(chunks: &Receiver<Chunk>, done: &SyncSender<Parsed>, defaults: &Defaults) {
+fn parse(chunks: &Receiver<LineChunk>, done: &SyncSender<Parsed>, defaults: &Defaults) {
     while let Ok(chunk) = chunks.recv() {
         let mut parsed = Parsed {
             records: vec![],
@@ -139,7 +139,7 @@ fn parse(chunks: &Receiver<Chunk>, done: &SyncSender<Parsed>, defaults: &Default
 }
 
 /// Cuts at line ends and gives each parser its turn. Ends early when nobody parses any more.
-fn split(mut reader: Box<dyn Read + Send>, parsers: &[SyncSender<Chunk>]) -> io::Result<()> {
+fn split(mut reader: Box<dyn Read + Send>, parsers: &[SyncSender<LineChunk>]) -> io::Result<()> {
     let mut turns = parsers.iter().cycle();
     let mut rest = Vec::new();
     let mut first_line = 1;
@@ -157,7 +157,7 @@ fn split(mut reader: Box<dyn Read + Send>, parsers: &[SyncSender<Chunk>]) -> io:
         let after = rest.split_off(end);
         let bytes = std::mem::replace(&mut rest, after);
         let lines = memchr::memchr_iter(b'\n', &bytes).count() as u64;
-        let chunk = Chunk { first_line, bytes };
+        let chunk = LineChunk { first_line, bytes };
         first_line += lines;
         if turns
             .next()
@@ -196,7 +196,7 @@ mod tests {
             source: None,
             now: Micros::new(0),
         };
-        let input = Input {
+        let input = ImportInput {
             length: None,
             reader: Box::new(io::Cursor::new(text)),
         };
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn who_fails_ends_the_reading() {
         let text = json("a") + "\n";
-        let input = Input {
+        let input = ImportInput {
             length: None,
             reader: Box::new(io::Cursor::new(text.repeat(100_000).into_bytes())),
         };

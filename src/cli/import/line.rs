@@ -37,7 +37,7 @@ pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> 
 }
 
 #[derive(Default)]
-struct Parts {
+struct RecordParts {
     timestamp: Option<Micros>,
     source: Option<Source>,
     level: Option<Level>,
@@ -49,14 +49,14 @@ struct Parts {
 struct PartsVisitor(Micros);
 
 impl<'de> Visitor<'de> for PartsVisitor {
-    type Value = Parts;
+    type Value = RecordParts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with timestamp, source, level and message")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts, A::Error> {
-        let mut parts = Parts::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordParts, A::Error> {
+        let mut parts = RecordParts::default();
         let mut others = Vec::new();
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             match key.as_ref() {

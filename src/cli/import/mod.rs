@@ -14,7 +14,7 @@ use crate::record::Source;
 use crate::redact::{Redacted, Redactor};
 use crate::store::{self, Store, SyncPolicy};
 use crate::time::Micros;
-use chunks::{Input, Parsed};
+use chunks::{ImportInput, Parsed};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     );
     let ended = import.end();
     read?;
-    let Counts { records, bad } = ended?;
+    let ImportCounts { records, bad } = ended?;
     tell(records, bad, started.elapsed())
 }
 
@@ -106,9 +106,9 @@ fn tell(records: u64, bad: u64, elapsed: Duration) -> Result<(), Failure> {
     ))
 }
 
-fn input(file: Option<&Path>) -> Result<Input, Failure> {
+fn input(file: Option<&Path>) -> Result<ImportInput, Failure> {
     match file.filter(|path| path.as_os_str() != "-") {
-        None => Ok(Input {
+        None => Ok(ImportInput {
             reader: Box::new(io::stdin()),
             length: None,
         }),
@@ -125,7 +125,7 @@ fn input(file: Option<&Path>) -> Result<Input, Failure> {
                     path.display()
                 )));
             }
-            Ok(Input {
+            Ok(ImportInput {
                 reader: Box::new(chunks::FileReader::new(file, length)),
                 length: Some(length),
             })
@@ -145,7 +145,7 @@ struct Import {
     progress: Progress,
 }
 
-struct Counts {
+struct ImportCounts {
     records: u64,
     bad: u64,
 }
@@ -204,13 +204,13 @@ impl Import {
     }
 
     /// Writes what is left, and makes all of it last.
-    fn end(mut self) -> Result<Counts, Failure> {
+    fn end(mut self) -> Result<ImportCounts, Failure> {
         let written = self
             .write()
             .and_then(|()| self.store.sync().map_err(|error| self.failed(error)));
         self.progress.finish();
         written?;
-        Ok(Counts {
+        Ok(ImportCounts {
             records: self.records,
             bad: self.bad,
         })

@@ -1,7 +1,7 @@
 //! The boots that a journal knows, in the order of their first entries.
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::{Id128, Journal};
 use crate::time::{Micros, Zone};
 use std::io::Write;
@@ -38,7 +38,11 @@ pub(super) fn beside(journal: &mut Journal, id: Id128, offset: i64) -> Result<Id
 }
 
 /// `--list-boots`.
-pub(super) fn list(journal: &mut Journal, zone: &Zone, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn list(
+    journal: &mut Journal,
+    zone: &Zone,
+    output: &mut StandardOutput,
+) -> Result<(), Failure> {
     let boots = journal.boots();
     let print = |micros: u64| zone.print(Micros::from_unsigned(micros), "%a %Y-%m-%d %H:%M:%S %Z");
     let width = (boots.len().saturating_sub(1).to_string().len() + 1).max(3);

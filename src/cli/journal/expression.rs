@@ -50,7 +50,7 @@ impl Expression {
     }
 
     /// Groups of conditions of which one must hold, in each group one of every field; `None`: nothing can be said.
-    fn groups(&self) -> Option<Vec<Group<'_>>> {
+    fn groups(&self) -> Option<Vec<Conjunction<'_>>> {
         match self {
             Self::Is(name, value) => Some(vec![vec![(name.as_slice(), value.as_slice())]]),
             Self::Message(_) => None,
@@ -112,13 +112,13 @@ impl Expression {
 }
 
 /// Conditions of which one of every field must hold.
-type Group<'a> = Vec<(&'a [u8], &'a [u8])>;
+type Conjunction<'a> = Vec<(&'a [u8], &'a [u8])>;
 
 /// More groups cost more than they save.
 const GROUPS_MAX: usize = 64;
 
 /// Groups that speak of one and the same field become one group.
-fn joined(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
+fn joined(groups: Vec<Conjunction<'_>>) -> Vec<Conjunction<'_>> {
     let first = groups
         .first()
         .and_then(|group| group.first())
@@ -134,7 +134,7 @@ fn joined(groups: Vec<Group<'_>>) -> Vec<Group<'_>> {
     }
 }
 
-fn crossed<'a>(all: &[Group<'a>], more: &[Group<'a>]) -> Vec<Group<'a>> {
+fn crossed<'a>(all: &[Conjunction<'a>], more: &[Conjunction<'a>]) -> Vec<Conjunction<'a>> {
     all.iter()
         .flat_map(|left| more.iter().map(|right| [left.as_slice(), right].concat()))
         .collect()

@@ -2,7 +2,7 @@
 
 use super::print::size_text;
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::layout;
 use crate::journal::{Figures, Journal};
 use crate::time::{Micros, Zone};
@@ -37,7 +37,11 @@ const UNITS: [(&str, u64, usize); 9] = [
 ];
 
 /// Prints the figures of every file.
-pub(super) fn run(journal: &mut Journal, zone: &Zone, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(
+    journal: &mut Journal,
+    zone: &Zone,
+    output: &mut StandardOutput,
+) -> Result<(), Failure> {
     for (index, figures) in journal.figures().iter().enumerate() {
         if index > 0 {
             output.buffer().push(b'\n');

@@ -3,7 +3,7 @@
 use super::print::size_text;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::escape::push_shown;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Journal;
 
 /// A field may have as many values as there are entries; a machine of 512 MB must survive the question.
@@ -13,17 +13,17 @@ const VALUES_MAX: usize = 1 << 20;
 pub(super) fn values(
     journal: &mut Journal,
     field: &[u8],
-    output: &mut Output,
+    output: &mut StandardOutput,
 ) -> Result<(), Failure> {
     each(&journal.unique(field, VALUES_MAX), output)
 }
 
 /// Prints the name of each field once.
-pub(super) fn names(journal: &mut Journal, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn names(journal: &mut Journal, output: &mut StandardOutput) -> Result<(), Failure> {
     each(&journal.field_names(), output)
 }
 
-fn each(values: &[Vec<u8>], output: &mut Output) -> Result<(), Failure> {
+fn each(values: &[Vec<u8>], output: &mut StandardOutput) -> Result<(), Failure> {
     for value in values {
         print(output, value);
         if !output.advance()? {
@@ -33,7 +33,7 @@ fn each(values: &[Vec<u8>], output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print(output: &mut Output, value: &[u8]) {
+fn print(output: &mut StandardOutput, value: &[u8]) {
     let is_terminal = output.is_terminal();
     let out = output.buffer();
     push_shown(out, value, is_terminal);
@@ -41,7 +41,7 @@ fn print(output: &mut Output, value: &[u8]) {
 }
 
 /// `--disk-usage`.
-pub(super) fn disk_usage(journal: &Journal, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn disk_usage(journal: &Journal, output: &mut StandardOutput) -> Result<(), Failure> {
     let bytes = journal.disk_usage_bytes();
     let size = size_text(usize::try_from(bytes).unwrap_or(usize::MAX));
     let line = format!("Archived and active journals take up {size} in the file system.\n");

@@ -15,7 +15,7 @@ mod verify;
 pub(super) use flags::command;
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Journal;
 use crate::pipeline::error_chain;
 use crate::time::{Micros, Zone};
@@ -27,7 +27,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let request = JournalRequest::check(matches, &Zone::local(), Micros::now())?;
     let wanted = request.action.superset();
     let mut journal = Journal::open(request.sources.options(wanted));
-    let mut output = Output::new();
+    let mut output = StandardOutput::new();
     let is_quiet = matches.get_flag("quiet");
     if !matches!(request.action, Action::Verify) {
         tell_unreadable(&journal, is_quiet)?;

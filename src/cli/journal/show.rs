@@ -4,7 +4,7 @@ use super::boots;
 use super::print;
 use super::request::{BootChoice, LineCount, Show, StartPoint};
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::{Cursor, Entry, Id128, Journal, JournalEvent, Seek};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,7 +13,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Shows what was asked for.
-pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(
+    journal: &mut Journal,
+    show: &Show,
+    output: &mut StandardOutput,
+) -> Result<(), Failure> {
     let boot = match show.boot {
         None => None,
         Some(BootChoice::Id(id)) => Some(id),
@@ -38,7 +42,7 @@ pub(super) fn run(journal: &mut Journal, show: &Show, output: &mut Output) -> Re
 struct Shower<'a> {
     show: &'a Show,
     boot: Option<Id128>,
-    output: &'a mut Output,
+    output: &'a mut StandardOutput,
     /// Entries that may still be printed.
     left: u64,
     last: Option<Cursor>,

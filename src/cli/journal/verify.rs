@@ -1,12 +1,12 @@
 //! `--verify`: one verdict a file.
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Journal;
 use crate::pipeline::error_chain;
 
 /// Checks every file. That one is damaged is a failure.
-pub(super) fn run(journal: &mut Journal, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(journal: &mut Journal, output: &mut StandardOutput) -> Result<(), Failure> {
     let verdicts = journal.verify();
     let mut failed = 0;
     for verdict in &verdicts {

@@ -1,10 +1,10 @@
 //! `vmlog query --histogram`: counts over time as bars.
 
-use crate::cli::endpoint::Endpoint;
+use crate::cli::endpoint::Backend;
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{Parameters, given};
 use crate::cli::show;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::query::Histogram;
 use crate::record::Level;
 use clap::ArgMatches;
@@ -16,12 +16,12 @@ const COLUMNS_DEFAULT: usize = 80;
 
 /// Shows the counts: as bars, or as JSON or CSV for programs.
 pub(super) fn run(
-    endpoint: &mut Endpoint,
+    endpoint: &mut Backend,
     parameters: &Parameters,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
     let histogram = endpoint.histogram(parameters)?;
-    let mut output = Output::new();
+    let mut output = StandardOutput::new();
     let text = match given(matches, "output") {
         Some("json" | "jsonl") => json(&histogram),
         Some("csv") => csv(&histogram),

@@ -1,10 +1,10 @@
 //! `vmlog export`: every record that matches a filter, oldest first, for a file or another program.
 
-use crate::cli::endpoint::{self, Endpoint};
+use crate::cli::endpoint::{self, Backend};
 use crate::cli::failure::Failure;
 use crate::cli::parameters;
 use crate::cli::show::{self, Printer};
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::cli::terminal::progress::{Progress, Unit};
 use crate::time::Micros;
 use clap::{ArgMatches, Command};
@@ -33,8 +33,8 @@ pub(in crate::cli) fn command() -> Command {
 /// Writes them all.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let parameters = parameters::filter(matches, &show::zone(matches), Micros::now())?;
-    let mut endpoint = Endpoint::open(matches)?;
-    let mut output = Output::new();
+    let mut endpoint = Backend::open(matches)?;
+    let mut output = StandardOutput::new();
     let mut printer = Printer::new(matches, output.is_terminal());
     // a line that is drawn over records would help nobody
     let progress =

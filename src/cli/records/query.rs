@@ -2,11 +2,11 @@
 
 use super::chart;
 use super::tail;
-use crate::cli::endpoint::{self, Endpoint, FollowStart, PAGE_ROWS};
+use crate::cli::endpoint::{self, Backend, FollowStart, PAGE_ROWS};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, Parameters, add, flag, given, long, option, switch};
 use crate::cli::show::{self, Printer};
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::query::Page;
 use crate::record::StoredRecord;
 use crate::time::Micros;
@@ -120,7 +120,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             Some(&matches.get_one::<u16>("buckets").unwrap_or(&24).to_string()),
         );
         add(&mut parameters, "by", given(matches, "by"));
-        return chart::run(&mut Endpoint::open(matches)?, &parameters, matches);
+        return chart::run(&mut Backend::open(matches)?, &parameters, matches);
     }
     let limit = limit(matches)?;
     if matches.get_flag("follow") {
@@ -128,15 +128,15 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
             Some(after) => FollowStart::After(crate::record::Id(*after)),
             None => FollowStart::Newest(limit),
         };
-        return tail::follow(&mut Endpoint::open(matches)?, &parameters, begin, matches);
+        return tail::follow(&mut Backend::open(matches)?, &parameters, begin, matches);
     }
-    let request = Request::read(matches, parameters, limit)?;
+    let request = PageQuery::read(matches, parameters, limit)?;
     parameters::check_page(&request.parameters, now)?;
-    let mut endpoint = Endpoint::open(matches)?;
+    let mut endpoint = Backend::open(matches)?;
     let mut output = if matches.get_flag("no-pager") {
-        Output::new()
+        StandardOutput::new()
     } else {
-        Output::paged()
+        StandardOutput::paged()
     };
     let mut printer = Printer::new(matches, output.is_terminal());
     printer.begin(&mut output);
@@ -162,7 +162,7 @@ fn limit(matches: &ArgMatches) -> Result<usize, Failure> {
 }
 
 /// Which pages are asked for, and in which order they are shown.
-struct Request {
+struct PageQuery {
     parameters: Parameters,
     limit: usize,
     is_forward: bool,
@@ -170,7 +170,7 @@ struct Request {
     is_around: bool,
 }
 
-impl Request {
+impl PageQuery {
     fn read(
         matches: &ArgMatches,
         mut parameters: Parameters,
@@ -217,11 +217,11 @@ impl Request {
     /// Shows page after page, or holds them all to turn them round.
     fn show(
         &self,
-        endpoint: &mut Endpoint,
+        endpoint: &mut Backend,
         printer: &mut Printer,
-        output: &mut Output,
-    ) -> Result<Told, Failure> {
-        let mut told = Told::default();
+        output: &mut StandardOutput,
+    ) -> Result<Omissions, Failure> {
+        let mut told = Omissions::default();
         let mut parameters = self.parameters.clone();
         let (mut left, mut held) = (self.limit, vec![]);
         let is_held = self.is_forward == self.is_reversed;
@@ -251,7 +251,7 @@ impl Request {
 
 fn print(
     printer: &mut Printer,
-    output: &mut Output,
+    output: &mut StandardOutput,
     records: &[StoredRecord],
 ) -> Result<bool, Failure> {
     for record in records {
@@ -264,13 +264,13 @@ fn print(
 
 /// What a reader should know of what was not shown.
 #[derive(Debug, Default)]
-struct Told {
+struct Omissions {
     unreadable: u64,
     is_truncated: bool,
     warnings: Vec<String>,
 }
 
-impl Told {
+impl Omissions {
     fn take(&mut self, page: &Page) {
         self.unreadable += page.unreadable;
         self.is_truncated |= page.truncated;

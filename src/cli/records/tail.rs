@@ -1,10 +1,10 @@
 //! `vmlog tail`: records as they come.
 
-use crate::cli::endpoint::{self, Endpoint, FollowEvent, FollowStart};
+use crate::cli::endpoint::{self, Backend, FollowEvent, FollowStart};
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{self, Parameters, long, option};
 use crate::cli::show::{self, Printer};
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::record::Id;
 use crate::time::Micros;
 use clap::{ArgMatches, Command, value_parser};
@@ -39,17 +39,17 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some(after) => FollowStart::After(Id(*after)),
         None => FollowStart::Newest(*matches.get_one::<usize>("limit").unwrap_or(&10)),
     };
-    follow(&mut Endpoint::open(matches)?, &parameters, begin, matches)
+    follow(&mut Backend::open(matches)?, &parameters, begin, matches)
 }
 
 /// The same for a question that goes on.
 pub(super) fn follow(
-    endpoint: &mut Endpoint,
+    endpoint: &mut Backend,
     parameters: &Parameters,
     begin: FollowStart,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let mut output = Output::new();
+    let mut output = StandardOutput::new();
     let mut printer = Printer::new(matches, output.is_terminal());
     if printer.style() == show::OutputFormat::Json {
         return Err(Failure::usage(

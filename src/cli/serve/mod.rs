@@ -322,7 +322,7 @@ fn server_options(
 
 /// What the collectors have brought, for `/metrics`.
 fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
-    let of_kind = |(name, help, read): Kind| {
+    let of_kind = |(name, help, read): MetricKind| {
         counts.iter().map(move |count| {
             let labels = vec![("collector", count.collector.clone())];
             Sample {
@@ -348,9 +348,9 @@ fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
 }
 
 /// What is counted of every collector: its name, what it says, where it is found.
-type Kind = (&'static str, &'static str, fn(&CollectorCount) -> u64);
+type MetricKind = (&'static str, &'static str, fn(&CollectorCount) -> u64);
 
-const KINDS: [Kind; 9] = [
+const KINDS: [MetricKind; 9] = [
     (
         "vmlog_collector_running",
         "1 while a collector reads, 0 before its first read and while it waits to be started again.",

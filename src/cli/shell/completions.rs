@@ -1,7 +1,7 @@
 //! `vmlog completions`: what a shell needs to complete a command line.
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use clap::builder::EnumValueParser;
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::{Shell, generate};
@@ -30,7 +30,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches, mut whole: Command) -> Result<()
         .get_one::<Shell>("shell")
         .copied()
         .unwrap_or(Shell::Bash);
-    let mut output = Output::new();
+    let mut output = StandardOutput::new();
     generate(shell, &mut whole, "vmlog", output.buffer());
     output.finish()
 }

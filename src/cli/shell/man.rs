@@ -1,7 +1,7 @@
 //! `vmlog man`: manual pages, made of the same description as the help.
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_mangen::Man;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches, whole: Command) -> Result<(), Fa
             ))
         });
     }
-    let mut output = Output::new();
+    let mut output = StandardOutput::new();
     Man::new(whole)
         .render(output.buffer())
         .map_err(|error| Failure::failed(format!("cannot render the manual page: {error}")))?;

@@ -7,7 +7,7 @@ mod pretty;
 
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{given, option};
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::record::StoredRecord;
 use crate::server::write_csv;
 use crate::time::Zone;
@@ -123,7 +123,7 @@ impl Printer {
     }
 
     /// What comes before the first record.
-    pub(super) fn begin(&self, output: &mut Output) {
+    pub(super) fn begin(&self, output: &mut StandardOutput) {
         match self.style {
             OutputFormat::Json => output.buffer().push(b'['),
             OutputFormat::Csv => {
@@ -138,7 +138,7 @@ impl Printer {
     /// A record. False when nobody reads any more.
     pub(super) fn print(
         &mut self,
-        output: &mut Output,
+        output: &mut StandardOutput,
         stored: &StoredRecord,
     ) -> Result<bool, Failure> {
         let out = output.buffer();
@@ -181,7 +181,7 @@ impl Printer {
     }
 
     /// What comes behind the last record.
-    pub(super) fn end(&self, output: &mut Output) {
+    pub(super) fn end(&self, output: &mut StandardOutput) {
         if self.style == OutputFormat::Json {
             output
                 .buffer()

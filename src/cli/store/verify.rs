@@ -33,7 +33,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let progress = Progress::start("verifying", None, Unit::Time);
     let found = read(&root).map_err(folder::unreadable(&root));
     progress.finish();
-    let Found {
+    let VerifyResult {
         records,
         segments,
         torn_bytes,
@@ -60,17 +60,17 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     Ok(u8::from(!damage.is_empty()))
 }
 
-struct Found {
+struct VerifyResult {
     records: u64,
     segments: u64,
     torn_bytes: u64,
     damage: Vec<Error>,
 }
 
-fn read(root: &Path) -> Result<Found, Error> {
+fn read(root: &Path) -> Result<VerifyResult, Error> {
     if crate::cli::endpoint::is_segment_file(root) {
         let segment = store::inspect_segment(&RealDisk, root)?;
-        return Ok(Found {
+        return Ok(VerifyResult {
             records: segment.records,
             segments: 1,
             torn_bytes: segment.torn_bytes,
@@ -78,7 +78,7 @@ fn read(root: &Path) -> Result<Found, Error> {
         });
     }
     let verification = store::verify(Arc::new(RealDisk), root)?;
-    Ok(Found {
+    Ok(VerifyResult {
         records: verification.records,
         segments: verification.segments,
         torn_bytes: verification.torn_bytes,

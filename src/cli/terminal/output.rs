@@ -12,14 +12,14 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 /// What a command prints.
 #[derive(Debug)]
-pub(in crate::cli) struct Output {
+pub(in crate::cli) struct StandardOutput {
     buffer: Vec<u8>,
     pager: Option<Pager>,
     is_terminal: bool,
     is_closed: bool,
 }
 
-impl Output {
+impl StandardOutput {
     pub(in crate::cli) fn new() -> Self {
         Self {
             buffer: Vec::with_capacity(BUFFER_BYTES),
@@ -103,15 +103,15 @@ impl Output {
 
 /// Prints a short text whole. A name in it may be hostile: what a terminal would obey is written out.
 pub(in crate::cli) fn print(text: &str) -> Result<(), Failure> {
-    print_to(Output::new(), text)
+    print_to(StandardOutput::new(), text)
 }
 
 /// The same through a pager, where a person reads.
 pub(in crate::cli) fn print_paged(text: &str) -> Result<(), Failure> {
-    print_to(Output::paged(), text)
+    print_to(StandardOutput::paged(), text)
 }
 
-fn print_to(mut output: Output, text: &str) -> Result<(), Failure> {
+fn print_to(mut output: StandardOutput, text: &str) -> Result<(), Failure> {
     if output.is_terminal() {
         for line in text.split_inclusive('\n') {
             push_escaped(output.buffer(), line.trim_end_matches('\n').as_bytes());

@@ -29,7 +29,7 @@ struct Drawer {
 }
 
 /// What is shown.
-struct Sight {
+struct ProgressLine {
     what: &'static str,
     done: Arc<AtomicU64>,
     total: Option<u64>,
@@ -50,7 +50,7 @@ impl Progress {
     /// Work named `what`, of `total` units where that is known.
     pub(in crate::cli) fn start(what: &'static str, total: Option<u64>, unit: Unit) -> Self {
         let done = Arc::new(AtomicU64::new(0));
-        let sight = Sight {
+        let sight = ProgressLine {
             what,
             done: Arc::clone(&done),
             total: total.filter(|total| *total > 0),
@@ -73,7 +73,7 @@ impl Progress {
 }
 
 impl Drawer {
-    fn start(sight: Sight) -> Self {
+    fn start(sight: ProgressLine) -> Self {
         let (stop, stopped) = channel::<()>();
         let draw = move || {
             let mut wait = SILENT_FOR;
@@ -108,7 +108,7 @@ impl Drop for Drawer {
     }
 }
 
-impl Sight {
+impl ProgressLine {
     fn line(&self, elapsed: Duration) -> String {
         let done = self.done.load(Ordering::Relaxed);
         let seconds = elapsed.as_secs();
@@ -162,8 +162,8 @@ pub(in crate::cli) fn size(bytes: u64) -> String {
 mod tests {
     use super::*;
 
-    fn sight(done: u64, total: Option<u64>, unit: Unit) -> Sight {
-        Sight {
+    fn sight(done: u64, total: Option<u64>, unit: Unit) -> ProgressLine {
+        ProgressLine {
             what: "importing",
             done: Arc::new(AtomicU64::new(done)),
             total,

@@ -10,7 +10,7 @@ mod size;
 mod style;
 mod verbose;
 
-use crate::cli::terminal::output::Output;
+use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Entry;
 pub(super) use fields::FieldSelection;
 pub(super) use format::EntryFormat;
@@ -19,7 +19,7 @@ pub(super) use size::size_text;
 pub(super) use style::EntryStyle;
 
 /// Appends an entry to the output.
-pub(super) fn push(format: &EntryFormat, output: &mut Output, entry: &Entry<'_>) {
+pub(super) fn push(format: &EntryFormat, output: &mut StandardOutput, entry: &Entry<'_>) {
     let is_terminal = output.is_terminal();
     let out = output.buffer();
     match format.style {

@@ -9,6 +9,7 @@ mod files;
 mod import;
 mod journal;
 mod parameters;
+mod priorities;
 mod records;
 mod redact;
 mod serve;

@@ -74,3 +74,22 @@ pub(super) fn data_dir() -> Result<PathBuf, Failure> {
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// The locale of messages, as setlocale(3) finds it.
+pub(super) fn locale() -> String {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(variable)
+        .unwrap_or_default()
+}
+
+/// Whether the terminal shows UTF-8, as the locale says.
+pub(super) fn is_utf8() -> bool {
+    let character_set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    character_set.is_some_and(|name| {
+        let name = name.to_ascii_lowercase();
+        name.contains("utf-8") || name.contains("utf8")
+    })
+}

@@ -14,7 +14,9 @@ pub(super) enum Expression {
     All(Vec<Expression>),
     /// One of these holds; none of them: nothing is meant.
     Any(Vec<Expression>),
-    /// The message is matched.
+    /// No field of this name has one of these values.
+    NoneOf(Vec<u8>, Vec<Vec<u8>>),
+    /// The message matches.
     Message(Box<Regex>),
 }
 
@@ -30,6 +32,10 @@ impl Expression {
             Self::Is(name, value) => entry.fields().any(|(n, v)| n == *name && v == *value),
             Self::All(parts) => parts.iter().all(|part| part.holds(entry)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(entry)),
+            Self::NoneOf(name, values) => {
+                let mut fields = entry.fields();
+                !fields.any(|(n, v)| n == *name && values.iter().any(|value| v == *value))
+            }
             Self::Message(regex) => entry
                 .field(b"MESSAGE")
                 .is_some_and(|message| regex.is_match(message)),
@@ -53,7 +59,7 @@ impl Expression {
     fn groups(&self) -> Option<Vec<Conjunction<'_>>> {
         match self {
             Self::Is(name, value) => Some(vec![vec![(name.as_slice(), value.as_slice())]]),
-            Self::Message(_) => None,
+            Self::NoneOf(..) | Self::Message(_) => None,
             Self::Any(parts) => {
                 let groups: Option<Vec<_>> = parts.iter().map(Self::groups).collect();
                 Some(joined(groups?.concat()))
@@ -108,6 +114,39 @@ impl Expression {
         ];
         ways.extend(slice);
         Self::Any(ways)
+    }
+}
+
+impl Expression {
+    /// The entries of one start of a unit, and the messages of the service managers about it.
+    pub(super) fn of_invocation(id: &str) -> Self {
+        Self::Any(vec![
+            Self::is("_SYSTEMD_INVOCATION_ID", id),
+            Self::All(vec![Self::is("_PID", "1"), Self::is("INVOCATION_ID", id)]),
+            Self::is("USER_INVOCATION_ID", id),
+        ])
+    }
+
+    /// As `journalctl --user-unit`: the unit of this user, and what the user's manager and coredumps report about it.
+    pub(super) fn of_user_unit(unit: &str, uid: u32) -> Self {
+        let unit = full_unit_name(unit);
+        let mut fields = vec![
+            "_SYSTEMD_USER_UNIT",
+            "USER_UNIT",
+            "OBJECT_SYSTEMD_USER_UNIT",
+            "COREDUMP_USER_UNIT",
+        ];
+        if kind_of(&unit) == Some("slice") {
+            fields.push("_SYSTEMD_USER_SLICE");
+        }
+        let uid = uid.to_string();
+        let way = |field: &&str| {
+            Self::All(vec![
+                Self::is(field, unit.as_str()),
+                Self::is("_UID", uid.as_str()),
+            ])
+        };
+        Self::Any(fields.iter().map(way).collect())
     }
 }
 

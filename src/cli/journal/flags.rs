@@ -1,6 +1,7 @@
 //! The flags of `vmlog journal`: journalctl's own names.
 
 use super::print::EntryStyle;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
 
 /// `vmlog journal`.
@@ -9,13 +10,16 @@ pub(crate) fn command() -> Command {
         .about("Show the systemd journal of this machine or from files")
         .long_about(
             "Reads journal files natively, with the flags of journalctl: of this machine, of a directory, \
-             or single files, whatever version of systemd wrote them. Needs no systemd.",
+             or single files, written by any version of systemd. Does not need systemd.",
         )
-        .after_help("Examples:\n  vmlog journal -u ssh -p warning -S -2h\n  vmlog journal -D /mnt/dead-vm/var/log/journal -b\n  \
-             vmlog journal --file system.journal -o export\n\n\
-             Exit codes: 0 done; 1 failed or --grep found nothing; 2 usage error")
+        .after_help(
+            "Examples:\n  vmlog journal -u ssh -p warning -S '2 hours ago'\n  vmlog journal -D /mnt/dead-vm/var/log/journal -b\n  \
+             vmlog journal -xe -u nginx\n  vmlog journal --file system.journal -o export\n\n\
+             Exit codes: 0 done; 1 failed, or --grep found nothing; 2 usage error",
+        )
         .args(source_arguments())
         .args(filter_arguments())
+        .args(selection_arguments())
         .args(output_arguments())
         .args(action_arguments())
 }
@@ -29,8 +33,13 @@ fn source_arguments() -> [Arg; 4] {
             "Read the journal in this directory",
         )
         .action(ArgAction::Append),
-        option("file", None, "PATH", "Read this file; * and ? match names")
-            .action(ArgAction::Append),
+        option(
+            "file",
+            None,
+            "PATH",
+            "Read this file; the wildcards * and ? are allowed",
+        )
+        .action(ArgAction::Append),
         option(
             "namespace",
             None,
@@ -45,15 +54,36 @@ fn source_arguments() -> [Arg; 4] {
     ]
 }
 
-fn filter_arguments() -> [Arg; 14] {
-    [
+/// Which entries match.
+fn filter_arguments() -> Vec<Arg> {
+    vec![
         option(
             "unit",
             Some('u'),
             "UNIT",
-            "Entries of this unit, and about it; * and ? match names",
+            "Entries of and about this unit; the wildcards * and ? are allowed",
         )
         .action(ArgAction::Append),
+        option(
+            "user-unit",
+            None,
+            "UNIT",
+            "Entries of and about this unit of your user",
+        )
+        .action(ArgAction::Append),
+        option(
+            "invocation",
+            None,
+            "ID",
+            "Entries of this start of the unit: an ID, 0 (the last), -1 (the one before), 1 (the first)",
+        )
+        .allow_negative_numbers(true),
+        flag(
+            "last-invocation",
+            Some('I'),
+            "Entries of the last start of the unit, as --invocation=0",
+        )
+        .conflicts_with("invocation"),
         option(
             "identifier",
             Some('t'),
@@ -62,31 +92,25 @@ fn filter_arguments() -> [Arg; 14] {
         )
         .action(ArgAction::Append),
         option(
+            "exclude-identifier",
+            Some('T'),
+            "NAME",
+            "Entries without this syslog identifier",
+        )
+        .action(ArgAction::Append),
+        option(
             "priority",
             Some('p'),
             "RANGE",
-            "Priorities up to this one, or FROM..TO; names or 0-7",
+            "This priority and more severe ones, or FROM..TO; names or 0-7",
         ),
         option(
-            "boot",
-            Some('b'),
-            "ID",
-            "Entries of this boot: an id, 0 (the last), -1 (the one before), 1 (the first), all",
-        )
-        .num_args(0..=1)
-        .default_missing_value("0")
-        .allow_negative_numbers(true),
+            "facility",
+            None,
+            "NAMES",
+            "Entries with these syslog facilities, comma-separated names or 0-23",
+        ),
         flag("dmesg", Some('k'), "Kernel messages of the last boot"),
-        option(
-            "since",
-            Some('S'),
-            "TIME",
-            "Entries since this time: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], -15m",
-        )
-        .allow_hyphen_values(true),
-        option("until", Some('U'), "TIME", "Entries until this time").allow_hyphen_values(true),
-        option("cursor", Some('c'), "CURSOR", "Start at this entry"),
-        option("after-cursor", None, "CURSOR", "Start after this entry"),
         option(
             "grep",
             Some('g'),
@@ -97,6 +121,35 @@ fn filter_arguments() -> [Arg; 14] {
             .num_args(0..=1)
             .default_missing_value("true")
             .value_parser(["true", "false"]),
+        Arg::new("matches")
+            .value_name("MATCH")
+            .num_args(0..)
+            .help("FIELD=value, /path/of/program, or + between alternatives"),
+    ]
+}
+
+/// Which of them are shown: by boot, time, cursor and number.
+fn selection_arguments() -> Vec<Arg> {
+    vec![
+        option(
+            "boot",
+            Some('b'),
+            "ID",
+            "Entries of this boot: an ID, 0 (the last), -1 (the one before), 1 (the first), all",
+        )
+        .num_args(0..=1)
+        .default_missing_value("0")
+        .allow_negative_numbers(true),
+        option(
+            "since",
+            Some('S'),
+            "TIME",
+            "Entries since this time: 2026-02-17 14:30, yesterday, '2 hours ago', -15m, @1771338600, RFC 3339",
+        )
+        .allow_hyphen_values(true),
+        option("until", Some('U'), "TIME", "Entries until this time").allow_hyphen_values(true),
+        option("cursor", Some('c'), "CURSOR", "Start at this entry"),
+        option("after-cursor", None, "CURSOR", "Start after this entry"),
         option(
             "lines",
             Some('n'),
@@ -105,38 +158,46 @@ fn filter_arguments() -> [Arg; 14] {
         )
         .num_args(0..=1)
         .default_missing_value("10"),
+        flag(
+            "no-tail",
+            None,
+            "Show all entries before following, not only the last 10",
+        ),
         flag("reverse", Some('r'), "Newest first"),
-        Arg::new("matches")
-            .value_name("MATCH")
-            .num_args(0..)
-            .help("FIELD=value, /path/of/program, or + between alternatives"),
     ]
 }
 
-fn output_arguments() -> [Arg; 8] {
+fn output_arguments() -> [Arg; 11] {
     [
         option("output", Some('o'), "FORMAT", "How entries are printed")
             .default_value("short")
-            .value_parser(clap::builder::PossibleValuesParser::new(EntryStyle::NAMES)),
+            .value_parser(PossibleValuesParser::new(EntryStyle::NAMES)),
         option(
             "output-fields",
             None,
             "FIELDS",
             "Only these fields, comma-separated",
         ),
-        flag("all", Some('a'), "Show long and unprintable fields whole"),
+        flag("all", Some('a'), "Show long and unprintable fields in full"),
+        flag(
+            "catalog",
+            Some('x'),
+            "Add explanations from the message catalog of this machine",
+        ),
+        flag("no-hostname", None, "Do not show the host name"),
         flag("follow", Some('f'), "Keep following new entries"),
+        flag(
+            "pager-end",
+            Some('e'),
+            "Show the end in the pager first; implies -n 1000",
+        ),
         flag(
             "show-cursor",
             None,
             "Print the cursor of the last entry at the end",
         ),
         flag("utc", None, "Times in UTC"),
-        flag(
-            "no-pager",
-            None,
-            "Accepted for compatibility with journalctl; there is no pager",
-        ),
+        flag("no-pager", None, "Write to the terminal without a pager"),
         flag(
             "quiet",
             Some('q'),

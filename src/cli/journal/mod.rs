@@ -1,9 +1,12 @@
 //! `vmlog journal`: shows journal files, with the flags of journalctl.
 
 mod boots;
+mod catalog;
 mod expression;
+mod filter;
 mod flags;
 mod header;
+mod invocation;
 mod lists;
 mod print;
 mod request;
@@ -27,7 +30,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let request = JournalRequest::check(matches, &Zone::local(), Micros::now())?;
     let wanted = request.action.superset();
     let mut journal = Journal::open(request.sources.options(wanted));
-    let mut output = StandardOutput::new();
+    let mut output = match &request.action {
+        // a pager would wait for the end of the output
+        Action::Show(show) if show.follow || matches.get_flag("no-pager") => StandardOutput::new(),
+        _ if matches.get_flag("no-pager") => StandardOutput::new(),
+        _ if matches.get_flag("pager-end") => StandardOutput::paged_at_end(),
+        _ => StandardOutput::paged(),
+    };
     let is_quiet = matches.get_flag("quiet");
     if !matches!(request.action, Action::Verify) {
         tell_unreadable(&journal, is_quiet)?;
@@ -41,7 +50,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Action::Header => header::run(&mut journal, &Zone::local(), &mut output),
         Action::Verify => verify::run(&mut journal, &mut output),
     };
-    let done = done.and_then(|()| output.flush());
+    let done = done.and_then(|()| output.finish());
     tell_problems(&mut journal, is_quiet);
     done
 }

@@ -1,21 +1,21 @@
 //! What `vmlog journal` was asked for: flags with journalctl's names, checked.
 
+use super::catalog::Catalog;
 use super::expression::Expression;
+use super::filter::expression;
 use super::print::{EntryFormat, EntryStyle, FieldSelection};
 use super::sources::Sources;
-use super::units;
 use crate::cli::failure::Failure;
+use crate::cli::settings::locale;
 use crate::journal::{Cursor, EntryMatches, Id128};
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 
-/// journalctl shows so many entries before it follows.
+/// Entries that journalctl shows before it follows.
 const FOLLOW_LINES: u64 = 10;
 
-/// A compiled pattern of this size takes longer to build than to read a journal by hand.
-const PATTERN_BYTES_MAX: usize = 10 << 20;
+/// Entries that journalctl shows with `--pager-end`, so that the pager does not hold a whole journal.
+const PAGER_END_LINES: u64 = 1000;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -145,7 +145,12 @@ fn show(
     };
     let follow = matches.get_flag("follow");
     let start = start(matches)?;
-    let lines = lines(matches, follow && start == StartPoint::Natural)?;
+    let default_lines = match start {
+        StartPoint::Natural if follow && !matches.get_flag("no-tail") => Some(FOLLOW_LINES),
+        _ if matches.get_flag("pager-end") => Some(PAGER_END_LINES),
+        _ => None,
+    };
+    let lines = lines(matches, default_lines)?;
     let greps = one(matches, "grep").is_some();
     // As journalctl has it: the last that match are found from the end.
     let from_the_end = greps && !follow && matches!(lines, Some(LineCount::Last(_)));
@@ -193,106 +198,16 @@ fn format(matches: &ArgMatches, zone: &Zone) -> EntryFormat {
         show_all: matches.get_flag("all"),
         wanted: named.unwrap_or_default(),
         zone: zone.clone(),
+        has_hostname: !matches.get_flag("no-hostname"),
+        catalog: matches
+            .get_flag("catalog")
+            .then(|| Catalog::open(&locale()))
+            .flatten(),
     }
-}
-
-/// What stands behind a flag whose value may be left out, when it is a match: `-b _PID=1`.
-fn stray_match<'a>(matches: &'a ArgMatches, flag: &str) -> Option<&'a str> {
-    one(matches, flag).filter(|value| value.contains('='))
 }
 
 fn one<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
     matches.get_one::<String>(name).map(String::as_str)
-}
-
-fn all<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a String> {
-    matches.get_many::<String>(name).into_iter().flatten()
-}
-
-fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expression, Failure> {
-    let mut parts = vec![];
-    let terms: Vec<_> = stray_match(matches, "lines")
-        .into_iter()
-        .chain(stray_match(matches, "boot"))
-        .chain(all(matches, "matches").map(String::as_str))
-        .collect();
-    if !terms.is_empty() {
-        parts.push(Expression::of_matches(terms.into_iter())?);
-    }
-    let units: Vec<_> = all(matches, "unit").map(String::as_str).collect();
-    let units = units::named(&units, sources);
-    let units: Vec<_> = units.iter().map(|unit| Expression::of_unit(unit)).collect();
-    let names =
-        all(matches, "identifier").map(|name| Expression::is("SYSLOG_IDENTIFIER", name.as_str()));
-    let names: Vec<_> = names.collect();
-    parts.extend(
-        [("unit", units), ("identifier", names)]
-            .into_iter()
-            .filter(|(name, _)| matches.contains_id(name))
-            .map(|(_, ways)| Expression::Any(ways)),
-    );
-    if let Some(range) = one(matches, "priority") {
-        parts.push(priorities(range)?);
-    }
-    if matches.get_flag("dmesg") {
-        parts.push(Expression::is("_TRANSPORT", "kernel"));
-    }
-    if let Some(pattern) = one(matches, "grep") {
-        parts.push(Expression::Message(Box::new(pattern_of(
-            pattern,
-            one(matches, "case-sensitive"),
-        )?)));
-    }
-    Ok(Expression::All(parts))
-}
-
-/// As journalctl has it: a pattern all in lower case ignores case, unless it is said otherwise.
-fn pattern_of(pattern: &str, case_sensitive: Option<&str>) -> Result<Regex, Failure> {
-    let heeds_case = case_sensitive.map_or(pattern.chars().any(char::is_uppercase), |given| {
-        given == "true"
-    });
-    Regex::builder()
-        .configure(Regex::config().nfa_size_limit(Some(PATTERN_BYTES_MAX)))
-        .syntax(
-            syntax::Config::new()
-                .case_insensitive(!heeds_case)
-                .utf8(false),
-        )
-        .build(pattern)
-        .map_err(|error| {
-            Failure::usage(format!(
-                "--grep {pattern:?}: {}",
-                crate::pipeline::error_chain(&error)
-            ))
-        })
-}
-
-const PRIORITIES: [&str; 8] = [
-    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
-];
-
-fn priorities(range: &str) -> Result<Expression, Failure> {
-    let level = |name: &str| {
-        let number = name
-            .parse()
-            .ok()
-            .filter(|number| *number < PRIORITIES.len());
-        number
-            .or_else(|| PRIORITIES.iter().position(|known| *known == name))
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "--priority: expected 0-7, {}, or FROM..TO, found {range:?}",
-                    PRIORITIES.join(", ")
-                ))
-            })
-    };
-    let (from, to) = match range.split_once("..") {
-        Some((from, to)) => (level(from)?, level(to)?),
-        None => (0, level(range)?),
-    };
-    let ways =
-        (from.min(to)..=from.max(to)).map(|number| Expression::is("PRIORITY", number.to_string()));
-    Ok(Expression::Any(ways.collect()))
 }
 
 fn boot(matches: &ArgMatches) -> Result<Option<BootChoice>, Failure> {
@@ -355,10 +270,10 @@ fn start(matches: &ArgMatches) -> Result<StartPoint, Failure> {
     }
 }
 
-fn lines(matches: &ArgMatches, follows_from_the_end: bool) -> Result<Option<LineCount>, Failure> {
+fn lines(matches: &ArgMatches, default: Option<u64>) -> Result<Option<LineCount>, Failure> {
     let text = match one(matches, "lines") {
-        None if follows_from_the_end => return Ok(Some(LineCount::Last(FOLLOW_LINES))),
-        None | Some("all") => return Ok(None),
+        None => return Ok(default.map(LineCount::Last)),
+        Some("all") => return Ok(None),
         Some(text) if text.contains('=') => "10",
         Some(text) => text,
     };

@@ -4,19 +4,27 @@ use super::sources::Sources;
 use crate::collect::{is_wild, matches_wildcard};
 use crate::journal::{EntryMatches, Journal};
 
-/// The fields that name units.
-const FIELDS: [&str; 5] = [
+/// The fields that name units of the system.
+pub(super) const SYSTEM_FIELDS: &[&str] = &[
     "_SYSTEMD_UNIT",
     "UNIT",
     "OBJECT_SYSTEMD_UNIT",
     "COREDUMP_UNIT",
     "_SYSTEMD_SLICE",
 ];
+/// The fields that name units of users.
+pub(super) const USER_FIELDS: &[&str] = &[
+    "_SYSTEMD_USER_UNIT",
+    "USER_UNIT",
+    "OBJECT_SYSTEMD_USER_UNIT",
+    "COREDUMP_USER_UNIT",
+    "_SYSTEMD_USER_SLICE",
+];
 /// More units than any machine has.
 const UNITS_MAX: usize = 64 << 10;
 
-/// The units that are meant: names stand for themselves, patterns for the units that the journal knows.
-pub(super) fn named(asked: &[&str], sources: &Sources) -> Vec<String> {
+/// The units with these names; a pattern matches the units that the journal knows.
+pub(super) fn named(asked: &[&str], fields: &[&str], sources: &Sources) -> Vec<String> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = asked
         .iter()
         .partition(|unit| !unit.starts_with('/') && is_wild(unit.as_bytes()));
@@ -25,14 +33,14 @@ pub(super) fn named(asked: &[&str], sources: &Sources) -> Vec<String> {
         return units;
     }
     let mut journal = Journal::open(sources.options(EntryMatches::default()));
-    for field in FIELDS {
+    for field in fields {
         let known = journal.unique(field.as_bytes(), UNITS_MAX);
-        let is_meant = |name: &[u8]| {
+        let is_match = |name: &[u8]| {
             let mut patterns = patterns.iter();
             patterns.any(|pattern| matches_wildcard(pattern.as_bytes(), name))
         };
-        let meant = known.into_iter().filter(|name| is_meant(name));
-        units.extend(meant.filter_map(|name| String::from_utf8(name).ok()));
+        let matching = known.into_iter().filter(|name| is_match(name));
+        units.extend(matching.filter_map(|name| String::from_utf8(name).ok()));
     }
     units.sort();
     units.dedup();

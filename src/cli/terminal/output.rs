@@ -1,7 +1,7 @@
 //! Standard output of a command: buffered, through a pager where one is wanted, and silent about a reader that has seen enough.
 
 use super::escape::push_escaped;
-use super::pager::Pager;
+use super::pager::{Pager, PagerStart};
 use crate::cli::failure::Failure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
@@ -29,14 +29,19 @@ impl StandardOutput {
         }
     }
 
-    /// The same through a pager, where a person reads and there is one.
+    /// Standard output through a pager, if it is a terminal and there is a pager.
     pub(in crate::cli) fn paged() -> Self {
+        Self::through(PagerStart::Beginning)
+    }
+
+    /// Standard output through a pager that shows the end first.
+    pub(in crate::cli) fn paged_at_end() -> Self {
+        Self::through(PagerStart::End)
+    }
+
+    fn through(start: PagerStart) -> Self {
         let output = Self::new();
-        let pager = if output.is_terminal {
-            Pager::start()
-        } else {
-            None
-        };
+        let pager = output.is_terminal.then(|| Pager::start(start)).flatten();
         Self { pager, ..output }
     }
 

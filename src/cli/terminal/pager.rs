@@ -4,6 +4,7 @@ use signal_hook::consts::SIGINT;
 use std::env;
 use std::io;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,9 +18,16 @@ pub(in crate::cli) struct Pager {
     interrupted: Arc<AtomicBool>,
 }
 
+/// The part of the text that a pager shows first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PagerStart {
+    Beginning,
+    End,
+}
+
 impl Pager {
     /// Starts what `VMLOG_PAGER` or `PAGER` name, else `less`. `None` when they say `cat` or nothing, or it cannot be started.
-    pub(in crate::cli) fn start() -> Option<Self> {
+    pub(super) fn start(start: PagerStart) -> Option<Self> {
         let named = ["VMLOG_PAGER", "PAGER"]
             .into_iter()
             .find_map(|name| env::var(name).ok());
@@ -28,7 +36,11 @@ impl Pager {
         let program = words.next().filter(|program| *program != "cat")?;
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::piped());
-        // what fits on the screen stays there, colours are shown, long lines can be moved along, no shell can be reached
+        if start == PagerStart::End && Path::new(program).file_name() == Some("less".as_ref()) {
+            command.arg("+G");
+        }
+        // F: quit if it fits on one screen; R: colours; S: long lines are cut; X: keep the screen; M: long prompt; K: quit on
+        // Ctrl-C. LESSSECURE keeps the reader from starting a shell.
         for (name, value) in [
             ("LESS", "FRSXMK"),
             ("LESSSECURE", "1"),

@@ -2,6 +2,7 @@
 
 use super::fields::FieldSelection;
 use super::style::EntryStyle;
+use crate::cli::journal::catalog::Catalog;
 use crate::time::Zone;
 
 /// How entries are printed.
@@ -12,4 +13,7 @@ pub(in crate::cli::journal) struct EntryFormat {
     pub(in crate::cli::journal) show_all: bool,
     pub(in crate::cli::journal) wanted: FieldSelection,
     pub(in crate::cli::journal) zone: Zone,
+    pub(in crate::cli::journal) has_hostname: bool,
+    /// `--catalog`, where the machine has one.
+    pub(in crate::cli::journal) catalog: Option<Catalog>,
 }

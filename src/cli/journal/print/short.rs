@@ -4,6 +4,7 @@ use super::field::{display_time, last, number};
 use super::format::EntryFormat;
 use super::size::size_text;
 use super::style::TimeFormat;
+use crate::cli::settings::is_utf8;
 use crate::cli::terminal::escape::{is_text, push_escaped, push_shown, without_escape_sequences};
 use crate::journal::Entry;
 use std::borrow::Cow;
@@ -23,14 +24,11 @@ pub(super) fn push(
     let start = out.len();
     push_clock(out, entry, clock, format);
     out.push(b' ');
-    if let Some(host) = last(entry, b"_HOSTNAME") {
+    if let Some(host) = last(entry, b"_HOSTNAME").filter(|_| format.has_hostname) {
         push_escaped(out, host);
         out.push(b' ');
     }
-    let name = [&b"SYSLOG_IDENTIFIER"[..], b"_COMM"]
-        .into_iter()
-        .find_map(|field| last(entry, field));
-    push_escaped(out, name.unwrap_or(b"unknown"));
+    push_name(out, entry, clock);
     if let Some(pid) = [&b"_PID"[..], b"SYSLOG_PID"]
         .into_iter()
         .find_map(|field| last(entry, field))
@@ -45,6 +43,45 @@ pub(super) fn push(
         .count();
     let colour = if is_terminal { colour(entry) } else { "" };
     push_message(out, message, indent, colour, format.show_all, is_terminal);
+    push_explanation(out, entry, format, is_terminal);
+}
+
+/// Appends the name of the sender; with `-o with-unit` its unit.
+fn push_name(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat) {
+    if clock == TimeFormat::WithUnit {
+        let units = [&b"_SYSTEMD_UNIT"[..], b"_SYSTEMD_USER_UNIT"].map(|name| last(entry, name));
+        let mut units = units.into_iter().flatten();
+        if let Some(unit) = units.next() {
+            push_escaped(out, unit);
+            if let Some(user_unit) = units.next() {
+                out.push(b'/');
+                push_escaped(out, user_unit);
+            }
+            return;
+        }
+    }
+    let name = [&b"SYSLOG_IDENTIFIER"[..], b"_COMM"]
+        .into_iter()
+        .find_map(|field| last(entry, field));
+    push_escaped(out, name.unwrap_or(b"unknown"));
+}
+
+/// Appends the explanation of the catalog, each line marked.
+fn push_explanation(out: &mut Vec<u8>, entry: &Entry<'_>, format: &EntryFormat, is_terminal: bool) {
+    let explanation = format
+        .catalog
+        .as_ref()
+        .and_then(|catalog| catalog.explain(entry));
+    let mark = if is_utf8() {
+        "\u{2591}\u{2591} "
+    } else {
+        "-- "
+    };
+    for line in explanation.iter().flat_map(|text| text.trim().split('\n')) {
+        out.extend_from_slice(mark.as_bytes());
+        push_shown(out, line.as_bytes(), is_terminal);
+        out.push(b'\n');
+    }
 }
 
 fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat, format: &EntryFormat) {
@@ -54,7 +91,7 @@ fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat, format: &
         TimeFormat::Precise => "%b %d %H:%M:%S%.6f",
         TimeFormat::Iso => "%Y-%m-%dT%H:%M:%S%z",
         TimeFormat::IsoPrecise => "%Y-%m-%dT%H:%M:%S%.6f%z",
-        TimeFormat::Full => "%a %Y-%m-%d %H:%M:%S %Z",
+        TimeFormat::Full | TimeFormat::WithUnit => "%a %Y-%m-%d %H:%M:%S %Z",
         TimeFormat::Monotonic => {
             let stated = last(entry, b"_SOURCE_MONOTONIC_TIMESTAMP").and_then(number);
             let micros = stated.unwrap_or(entry.monotonic());

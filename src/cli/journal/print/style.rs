@@ -20,6 +20,8 @@ pub(in crate::cli::journal) enum TimeFormat {
     Full,
     Monotonic,
     Unix,
+    /// As `Full`, with units in place of identifiers.
+    WithUnit,
 }
 
 /// How objects follow each other.
@@ -37,7 +39,7 @@ pub(in crate::cli::journal) enum JsonStyle {
 
 impl EntryStyle {
     /// The names of `--output`.
-    pub(in crate::cli::journal) const NAMES: [&'static str; 14] = [
+    pub(in crate::cli::journal) const NAMES: [&'static str; 15] = [
         "short",
         "short-iso",
         "short-iso-precise",
@@ -52,6 +54,7 @@ impl EntryStyle {
         "json-sse",
         "export",
         "verbose",
+        "with-unit",
     ];
 
     /// The style of a name that clap has let through.
@@ -70,6 +73,7 @@ impl EntryStyle {
             "json-sse" => Self::Json(JsonStyle::Sse),
             "export" => Self::Export,
             "verbose" => Self::Verbose,
+            "with-unit" => Self::Short(TimeFormat::WithUnit),
             _ => Self::Short(TimeFormat::Syslog),
         }
     }

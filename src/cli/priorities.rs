@@ -1,0 +1,64 @@
+//! Syslog priorities on the command line: names, numbers and ranges, as journalctl takes them.
+
+use super::failure::Failure;
+use std::ops::RangeInclusive;
+
+/// The names, by number.
+const PRIORITIES: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+];
+
+/// Other names that systemd and syslog(3) know.
+const ALIASES: [(&str, u8); 4] = [("panic", 0), ("error", 3), ("warn", 4), ("critical", 2)];
+
+/// The priorities of `LEVEL` (that one and the more severe ones) or `FROM..TO`.
+///
+/// # Errors
+/// A name or number that is not a priority, as a usage error.
+pub(super) fn priorities(range: &str) -> Result<RangeInclusive<u8>, Failure> {
+    let number = |name: &str| {
+        let known = || {
+            let place = PRIORITIES.iter().position(|known| *known == name);
+            place.and_then(|place| u8::try_from(place).ok())
+        };
+        let alias = || ALIASES.iter().find(|(alias, _)| *alias == name);
+        let number = name.parse().ok().filter(|number| *number < 8);
+        number
+            .or_else(known)
+            .or_else(|| alias().map(|(_, number)| *number))
+            .ok_or_else(|| {
+                Failure::usage(format!(
+                    "--priority: expected 0-7, {}, or FROM..TO, found {range:?}",
+                    PRIORITIES.join(", ")
+                ))
+            })
+    };
+    let (from, to) = match range.split_once("..") {
+        Some((from, to)) => (number(from)?, number(to)?),
+        None => (0, number(range)?),
+    };
+    Ok(from.min(to)..=from.max(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_names_numbers_and_ranges() {
+        for (text, range) in [
+            ("err", 0..=3),
+            ("4", 0..=4),
+            ("3..5", 3..=5),
+            ("debug..warning", 4..=7),
+            ("error", 0..=3),
+        ] {
+            assert_eq!(priorities(text).unwrap(), range, "{text}");
+        }
+        assert_eq!(
+            priorities("loud").unwrap_err().text,
+            "--priority: expected 0-7, emerg, alert, crit, err, warning, notice, info, debug, or FROM..TO, found \"loud\""
+        );
+        assert!(priorities("8").is_err() && priorities("..").is_err());
+    }
+}

@@ -7,6 +7,7 @@ mod endpoint;
 mod failure;
 mod files;
 mod import;
+mod info;
 mod journal;
 mod parameters;
 mod priorities;
@@ -34,9 +35,15 @@ pub fn main() -> ExitCode {
     };
     exit(match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments).map(|()| 0),
-        Some(("query", arguments)) => records::query::run(arguments).map(|()| 0),
+        Some(("query", arguments)) => records::query::run(arguments),
         Some(("tail", arguments)) => records::tail::run(arguments).map(|()| 0),
         Some(("export", arguments)) => records::export::run(arguments).map(|()| 0),
+        Some(("open", arguments)) => info::open::run(arguments).map(|()| 0),
+        Some(("status", arguments)) => info::status::run(arguments),
+        Some(("sources", arguments)) => info::sources::run(arguments).map(|()| 0),
+        Some(("runs", arguments)) => info::runs::list(arguments).map(|()| 0),
+        Some(("run", arguments)) => info::runs::one(arguments).map(|()| 0),
+        Some(("version", arguments)) => info::version::run(arguments).map(|()| 0),
         Some(("import", arguments)) => import::run(arguments).map(|()| 0),
         Some(("inspect", arguments)) => store::inspect::run(arguments).map(|()| 0),
         Some(("verify", arguments)) => store::verify::run(arguments),
@@ -48,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(("redact", arguments)) => redact::run(arguments).map(|()| 0),
         Some(("journal", arguments)) => journal::run(arguments).map(|()| 0),
         Some(("doctor", arguments)) => doctor::run(arguments),
+        Some(("complete", arguments)) => shell::complete::run(arguments).map(|()| 0),
         Some(("completions", arguments)) => {
             shell::completions::run(arguments, command()).map(|()| 0)
         }
@@ -62,12 +70,34 @@ fn ignore_file_size_signal() {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
-/// Help and version go to standard output and are a success; a mistake is not.
+/// Help and version go to standard output and are a success; a mistake is reported as all our errors are.
 fn usage(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
-    // a closed pipe is not worth a second complaint
-    let _ = error.print();
+    if error.use_stderr() {
+        eprint!("{}", usage_text(&error.render().to_string()));
+    } else {
+        // a closed pipe is not worth a second complaint
+        let _ = error.print();
+    }
     ExitCode::from(code)
+}
+
+/// The text of a usage error in the style of our own errors. The parser's tip to pass a flag as a value misleads: nobody who
+/// types an unknown flag wants that.
+fn usage_text(text: &str) -> String {
+    let is_kept = |line: &&str| !(line.contains("tip: to pass '") && line.contains("as a value"));
+    let mut kept = String::new();
+    for line in text.lines().filter(is_kept) {
+        let is_blank_again = line.is_empty() && kept.ends_with("\n\n");
+        if !is_blank_again {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    match kept.strip_prefix("error: ") {
+        Some(text) => format!("vmlog: {text}"),
+        None => kept,
+    }
 }
 
 fn exit(result: Result<u8, Failure>) -> ExitCode {
@@ -87,8 +117,13 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())
+        .subcommand(info::open::command())
+        .subcommand(info::status::command())
         .subcommand(records::query::command())
         .subcommand(records::tail::command())
+        .subcommand(info::sources::command())
+        .subcommand(info::runs::list_command())
+        .subcommand(info::runs::one_command())
         .subcommand(records::export::command())
         .subcommand(import::command())
         .subcommand(store::inspect::command())
@@ -101,6 +136,8 @@ fn command() -> Command {
         .subcommand(redact::command())
         .subcommand(journal::command())
         .subcommand(doctor::command())
+        .subcommand(info::version::command())
+        .subcommand(shell::complete::command())
         .subcommand(shell::completions::command())
         .subcommand(shell::man::command())
 }
@@ -108,6 +145,16 @@ fn command() -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usage_errors_look_like_other_errors() {
+        let error = command().try_get_matches_from(["vmlog", "query", "--no-such"]);
+        let text = usage_text(&error.unwrap_err().render().to_string());
+        assert_eq!(
+            text,
+            "vmlog: unexpected argument '--no-such' found\n\nUsage: vmlog query [OPTIONS] [TEXT]\n\nFor more information, try '--help'.\n"
+        );
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,7 +1,7 @@
-//! What is asked for on the command line, as the parameters that pages, tail and histogram take: the one parser of queries
-//! reads them, here and on a server.
+//! Filters on the command line, as the parameters of pages, tails and histograms: one parser reads them, here and on a server.
 
-use crate::cli::failure::Failure;
+use super::failure::Failure;
+use super::priorities::priorities;
 use crate::query::{self, Limits};
 use crate::time::{Micros, Zone};
 use clap::builder::PossibleValuesParser;
@@ -10,20 +10,47 @@ use clap::{Arg, ArgAction, ArgMatches};
 /// Names and values of a query.
 pub(super) type Parameters = Vec<(String, String)>;
 
-/// The filter, for every subcommand that takes one.
-pub(super) fn filter_arguments() -> [Arg; 11] {
-    [
-        Arg::new("text")
-            .value_name("EXPR")
-            .help("Words, \"phrases\", -word, level>=warn, source:docker:*, status>=500, /regex/, OR and brackets; with -e or -v a text, as --search"),
+/// The source of kernel messages.
+const KERNEL: &str = "system:kernel";
+
+/// The filter, for every subcommand that takes one. The short flags are those of journalctl where it has them.
+pub(super) fn filter_arguments() -> Vec<Arg> {
+    let mut arguments = source_arguments();
+    arguments.extend(level_arguments());
+    arguments.extend(time_arguments());
+    arguments.extend(text_arguments());
+    arguments
+}
+
+fn source_arguments() -> Vec<Arg> {
+    vec![
         option(
             "source",
             's',
             "SOURCE",
-            "Sources and prefixes such as docker: or system:ssh; -docker:noisy leaves one out",
+            "Sources and prefixes such as docker: or system:ssh; -docker:noisy excludes one",
         )
         .action(ArgAction::Append)
         .allow_hyphen_values(true),
+        option(
+            "unit",
+            'u',
+            "UNIT",
+            "Entries of this unit, as --source system:UNIT; a final * matches a prefix",
+        )
+        .action(ArgAction::Append),
+        long(
+            "user-unit",
+            "UNIT",
+            "Entries of this unit of a user, as --source user:UNIT",
+        )
+        .action(ArgAction::Append),
+        switch("dmesg", 'k', "Kernel messages of the last boot"),
+    ]
+}
+
+fn level_arguments() -> Vec<Arg> {
+    vec![
         option(
             "level",
             'l',
@@ -32,20 +59,60 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
         ),
         long("levels", "LEVELS", "Only these levels, comma-separated"),
         option(
+            "priority",
+            'p',
+            "RANGE",
+            "Levels of these syslog priorities: one and the more severe ones, or FROM..TO",
+        )
+        .conflicts_with_all(["level", "levels"]),
+    ]
+}
+
+fn time_arguments() -> Vec<Arg> {
+    vec![
+        option(
             "start",
             'S',
             "TIME",
-            "Records since this time: RFC 3339, YYYY-MM-DD [HH:MM[:SS]], 09:00, -15m, 1 hour ago",
+            "Records since this time: 2026-02-17 14:30, 09:00, yesterday, '2 hours ago', -15m, @1771338600, RFC 3339",
         )
         .visible_alias("since")
         .allow_hyphen_values(true),
         option("end", 'U', "TIME", "Records before this time")
             .visible_alias("until")
             .allow_hyphen_values(true),
-        option("search", 'g', "TEXT", "Text in the message or the metadata, ignoring case")
+        option(
+            "boot",
+            'b',
+            "ID",
+            "Records of this boot: 0 (the last), -1 (the one before), 1 (the first), an ID, all",
+        )
+        .num_args(0..=1)
+        .default_missing_value("0")
+        .allow_negative_numbers(true)
+        .conflicts_with_all(["start", "end"]),
+    ]
+}
+
+fn text_arguments() -> Vec<Arg> {
+    vec![
+        Arg::new("text")
+            .value_name("EXPR")
+            .help("Words, \"phrases\", -word, level>=warn, source:docker:*, status>=500, /regex/, OR and brackets; with --regex, --case or -v a text, as --search"),
+        option(
+            "grep",
+            'g',
+            "PATTERN",
+            "Regular expression to search for; a pattern in lower case ignores case",
+        )
+        .conflicts_with_all(["text", "search", "regex"])
+        .allow_hyphen_values(true),
+        long("search", "TEXT", "Text in the message or the metadata, ignoring case")
             .conflicts_with("text")
             .allow_hyphen_values(true),
-        switch("regex", 'e', "The text is a regular expression"),
+        flag("regex", "The text is a regular expression"),
+        long("case", "CASE", "Whether the text is case-sensitive")
+            .value_parser(PossibleValuesParser::new(["insensitive", "sensitive"])),
         switch("invert", 'v', "Only records that do not match the text"),
         option(
             "where",
@@ -57,12 +124,6 @@ pub(super) fn filter_arguments() -> [Arg; 11] {
         .allow_hyphen_values(true),
         long("pid", "PID", "Output of this process"),
     ]
-}
-
-/// Letters count: apart from the others, as it takes a word.
-pub(super) fn case_argument() -> Arg {
-    long("case", "CASE", "Whether the text is case-sensitive")
-        .value_parser(PossibleValuesParser::new(["insensitive", "sensitive"]))
 }
 
 /// An option with a letter of its own.
@@ -93,19 +154,36 @@ pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// The parameters of the filter. Times without an offset are of `zone`.
+/// The boot that was asked for, if any: `-b`, or the last one with `-k`. The word after `-b` may be the text instead.
+pub(super) fn boot(matches: &ArgMatches) -> Option<&str> {
+    match given(matches, "boot") {
+        Some("all") => None,
+        Some(text) if is_boot(text) => Some(text),
+        Some(_) => Some("0"),
+        None => matches.get_flag("dmesg").then_some("0"),
+    }
+}
+
+fn is_boot(text: &str) -> bool {
+    let is_id = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id || text.parse::<i64>().is_ok() || text == "all"
+}
+
+/// The parameters of the filter, without the boot. Times without an offset are of `zone`.
 pub(super) fn filter(
     matches: &ArgMatches,
     zone: &Zone,
     now: Micros,
 ) -> Result<Parameters, Failure> {
     let mut parameters = Parameters::new();
-    for name in ["source", "where"] {
-        let values = matches.get_many::<String>(name).into_iter().flatten();
-        parameters.extend(values.map(|value| (name.to_owned(), value.clone())));
-    }
-    for name in ["level", "levels", "case", "pid"] {
+    add_sources(&mut parameters, matches);
+    let conditions = matches.get_many::<String>("where").into_iter().flatten();
+    parameters.extend(conditions.map(|value| ("where".to_owned(), value.clone())));
+    for name in ["level", "levels", "pid"] {
         add(&mut parameters, name, given(matches, name));
+    }
+    if let Some(range) = given(matches, "priority") {
+        add(&mut parameters, "levels", Some(&levels_of(range)?));
     }
     for name in ["start", "end"] {
         let time = given(matches, name)
@@ -113,27 +191,98 @@ pub(super) fn filter(
             .transpose()?;
         add(&mut parameters, name, time.as_deref());
     }
-    add(&mut parameters, "search", given(matches, "search"));
-    let is_text = matches.get_flag("regex") || matches.get_flag("invert");
-    let name = if is_text { "search" } else { "q" };
-    add(&mut parameters, name, given(matches, "text"));
-    for name in ["regex", "invert"] {
-        if matches.get_flag(name) {
-            add(&mut parameters, name, Some("true"));
-        }
-    }
+    add_text(&mut parameters, matches);
     check(&parameters, now)?;
     Ok(parameters)
 }
 
-/// What is wrong with a filter is told before anybody is asked.
+fn add_sources(parameters: &mut Parameters, matches: &ArgMatches) {
+    let all = |name: &str| matches.get_many::<String>(name).into_iter().flatten();
+    for source in all("source") {
+        add(parameters, "source", Some(source));
+    }
+    for (name, prefix) in [("unit", "system:"), ("user-unit", "user:")] {
+        for unit in all(name) {
+            let source = format!("{prefix}{}", source_of_unit(unit));
+            add(parameters, "source", Some(&source));
+        }
+    }
+    if matches.get_flag("dmesg") {
+        add(parameters, "source", Some(KERNEL));
+    }
+}
+
+/// The name of a unit in its source: `.service` is left out, and instances of a template are one source.
+fn source_of_unit(unit: &str) -> String {
+    let (name, kind) = unit.rsplit_once('.').unwrap_or((unit, "service"));
+    match unit.split_once('@') {
+        Some((template, _)) => format!("{template}@"),
+        None if kind == "service" => name.to_owned(),
+        None => unit.to_owned(),
+    }
+}
+
+fn add_text(parameters: &mut Parameters, matches: &ArgMatches) {
+    let case = given(matches, "case");
+    if let Some(pattern) = given(matches, "grep") {
+        let heeds_case = pattern.chars().any(char::is_uppercase);
+        let usual = if heeds_case {
+            "sensitive"
+        } else {
+            "insensitive"
+        };
+        add(parameters, "search", Some(pattern));
+        add(parameters, "regex", Some("true"));
+        add(parameters, "case", case.or(Some(usual)));
+    } else {
+        let after_boot = given(matches, "boot").filter(|text| !is_boot(text));
+        let is_plain = case.is_some() || matches.get_flag("regex") || matches.get_flag("invert");
+        let name = if is_plain { "search" } else { "q" };
+        add(parameters, "search", given(matches, "search"));
+        add(parameters, name, given(matches, "text").or(after_boot));
+        add(parameters, "case", case);
+        if matches.get_flag("regex") {
+            add(parameters, "regex", Some("true"));
+        }
+    }
+    if matches.get_flag("invert") {
+        add(parameters, "invert", Some("true"));
+    }
+}
+
+/// The levels of a range of priorities. A level may stand for several priorities: which others it shows is reported.
+fn levels_of(range: &str) -> Result<String, Failure> {
+    let range = priorities(range)?;
+    let levels = [
+        ("error", 0..=3),
+        ("warn", 4..=4),
+        ("info", 5..=6),
+        ("debug", 7..=7),
+    ];
+    let mut chosen = vec![];
+    for (level, of_level) in levels {
+        let shown = of_level.clone().filter(|number| range.contains(number));
+        let count = shown.count();
+        if count > 0 {
+            chosen.push(level);
+        }
+        if count > 0 && count < of_level.count() {
+            eprintln!(
+                "vmlog: records have four levels: -p also shows other priorities of level {level}"
+            );
+        }
+    }
+    Ok(chosen.join(","))
+}
+
+/// Checks a filter before anything is opened or asked.
 fn check(parameters: &Parameters, now: Micros) -> Result<(), Failure> {
     query::parse_filter(parameters, now)
         .map(drop)
         .map_err(refused)
 }
 
-/// The same for a page.
+/// Checks the parameters of a page.
 pub(super) fn check_page(parameters: &Parameters, now: Micros) -> Result<(), Failure> {
     let limits = Limits {
         limit_default: 1,
@@ -144,8 +293,8 @@ pub(super) fn check_page(parameters: &Parameters, now: Micros) -> Result<(), Fai
         .map_err(refused)
 }
 
-/// A parameter that cannot be used; its text says what can.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+/// A parameter that is not valid; its text says what is.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(super) fn refused(error: query::ParameterError) -> Failure {
     Failure::usage(error.to_string())
 }
@@ -158,7 +307,7 @@ pub(super) fn given<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> 
     matches.get_one::<String>(name).map(String::as_str)
 }
 
-/// A time in a form that means the same everywhere. One relative to now stays so: the clock that counts is that of the records.
+/// A time in a form that means the same everywhere. A relative time stays relative: the clock that counts is the server's.
 fn absolute(name: &str, text: &str, zone: &Zone, now: Micros) -> Result<String, Failure> {
     if text.starts_with(['-', '+']) {
         return Ok(text.to_owned());
@@ -174,13 +323,26 @@ mod tests {
     use super::*;
     use clap::Command;
 
-    fn parameters(words: &[&str]) -> Result<Parameters, Failure> {
-        let command = Command::new("x")
-            .args(filter_arguments())
-            .arg(case_argument());
+    fn matches(words: &[&str]) -> ArgMatches {
+        let command = Command::new("x").args(filter_arguments());
         let words = ["x"].iter().chain(words);
-        let matches = command.try_get_matches_from(words).expect("a command line");
-        filter(&matches, &Zone::utc(), Micros::new(1_771_338_615_123_456))
+        command.try_get_matches_from(words).expect("a command line")
+    }
+
+    fn parameters(words: &[&str]) -> Result<Parameters, Failure> {
+        filter(
+            &matches(words),
+            &Zone::utc(),
+            Micros::new(1_771_338_615_123_456),
+        )
+    }
+
+    fn lines(words: &[&str]) -> Vec<String> {
+        let found = parameters(words).expect("parameters");
+        found
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
     }
 
     #[test]
@@ -198,9 +360,9 @@ mod tests {
             "2026-02-17 14:00",
             "-U",
             "-5m",
-            "-g",
+            "--search",
             "-x failed",
-            "-e",
+            "--regex",
             "-v",
             "-w",
             "unit=ssh.service",
@@ -209,39 +371,89 @@ mod tests {
             "--case",
             "sensitive",
         ];
-        let found = parameters(&words).expect("parameters");
-        let found: Vec<_> = found
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
         let expected = [
             "source=docker:",
             "source=-docker:noisy",
             "where=unit=ssh.service",
             "level=warn",
             "levels=warn,error",
-            "case=sensitive",
             "pid=7",
             "start=2026-02-17T14:00:00.000000Z",
             "end=-5m",
             "search=-x failed",
+            "case=sensitive",
             "regex=true",
             "invert=true",
         ];
-        assert_eq!(found, expected);
+        assert_eq!(lines(&words), expected);
+    }
+
+    #[test]
+    fn flags_of_journalctl_become_parameters() {
+        let words = [
+            "-u",
+            "nginx.service",
+            "-u",
+            "sshd@7.service",
+            "-u",
+            "app.socket",
+            "-u",
+            "web*",
+            "--user-unit",
+            "pipewire",
+            "-k",
+            "-p",
+            "warning",
+            "-g",
+            "exit [0-9]",
+        ];
+        let expected = [
+            "source=system:nginx",
+            "source=system:sshd@",
+            "source=system:app.socket",
+            "source=system:web*",
+            "source=user:pipewire",
+            "source=system:kernel",
+            "levels=error,warn",
+            "search=exit [0-9]",
+            "regex=true",
+            "case=insensitive",
+        ];
+        assert_eq!(lines(&words), expected);
+        assert_eq!(
+            lines(&["-g", "Failed"]),
+            ["search=Failed", "regex=true", "case=sensitive"]
+        );
+        assert_eq!(lines(&["-p", "warning..info"]), ["levels=warn,info"]);
+        assert!(parameters(&["-p", "loud"]).is_err());
+    }
+
+    #[test]
+    fn the_word_after_a_boot_flag_is_a_boot_or_the_text() {
+        for (words, expected, searched) in [
+            (&["-b"][..], Some("0"), None),
+            (&["-b", "-1"], Some("-1"), None),
+            (&["-b", "all"], None, None),
+            (&["-k"], Some("0"), None),
+            (&["-k", "-b", "2"], Some("2"), None),
+            (&["-b", "failed"], Some("0"), Some("search=failed")),
+            (&[], None, None),
+        ] {
+            assert_eq!(boot(&matches(words)), expected, "{words:?}");
+            let lines = lines(words);
+            let found = lines.iter().find(|line| line.starts_with("search"));
+            assert_eq!(found.map(String::as_str), searched, "{words:?}");
+        }
     }
 
     #[test]
     fn a_bare_word_is_searched_for() {
-        assert_eq!(
-            parameters(&["failed"]).expect("parameters"),
-            [("search".to_owned(), "failed".to_owned())]
-        );
-        assert_eq!(parameters(&[]).expect("parameters"), []);
+        assert_eq!(lines(&["failed"]), ["search=failed"]);
+        assert_eq!(lines(&[]), Vec::<String>::new());
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_what_is_right() {
+    fn refusals_say_what_is_valid() {
         let refused = |words: &[&str]| parameters(words).expect_err("a refusal").text;
         assert_eq!(
             refused(&["-l", "loud"]),
@@ -252,7 +464,7 @@ mod tests {
                 .starts_with("--start: expected a time such as 2026-02-17T14:30:00Z")
         );
         assert_eq!(
-            refused(&["-e", "a(b"]),
+            refused(&["--regex", "a(b"]),
             "search is not a regex: unclosed group (character 2)"
         );
     }

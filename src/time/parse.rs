@@ -373,6 +373,18 @@ mod tests {
         );
     }
 
+    const ACCEPTED_HERE_ALONE: &[&str] = &[
+        "yesterday 12:00:00",
+        "tomorrow 09:30 UTC",
+        "2026-02-17T14:30:00Z",
+        "2026-02-17T14:30:00.25Z",
+        "2026-02-17T14:30:00",
+        "Mon, 2026-02-16",
+        "12:00 Europe/Berlin",
+        "2026-07-17 12:00 Europe/Berlin",
+        "5 min ago ",
+    ];
+
     /// Calendar times and lengths against systemd itself, where it is installed.
     #[test]
     fn systemd_reads_the_same() {
@@ -431,6 +443,55 @@ mod tests {
             "Tue",
             "-5 min ago",
             "",
+            "2h",
+            "-1h 30m",
+            "-1h 30min",
+            "2h30 ago",
+            "1month ago",
+            "1 sec ago",
+            "5us ago",
+            "now -5m",
+            "yesterday 12:00:00",
+            "tomorrow 09:30 UTC",
+            "yesterday UTC",
+            "@-1",
+            "@1.5",
+            "infinity",
+            "2026-02-17T14:30:00Z",
+            "2026-02-17T14:30:00.25Z",
+            "2026-02-17T14:30:00",
+            "14:30:15.123",
+            "14:30:15.",
+            "Mon, 2026-02-16",
+            "Mon 2026-02-16 14:30",
+            "monday 2026-02-16",
+            "Fri",
+            "1.5 hours ago",
+            "+ 5min",
+            "- 5min",
+            "5 min ago ",
+            " 2026-02-17",
+            "2026-02-17 23:59:60",
+            "12:00 Europe/Berlin",
+            "2026-07-17 12:00 Europe/Berlin",
+            "now UTC",
+            "2026-02-17 14:30 PST",
+            "70-01-02",
+            "2026-02",
+            "1d 2h 3min 4s ago",
+            "1 week 2 days ago",
+            "3 min left",
+            "5 minutes",
+            "Today",
+            "YESTERDAY",
+            "2 HOURS AGO",
+            "2026-02-17 2:3:4",
+            "2026-02-17  14:30",
+            "0 ago",
+            "-0",
+            "1 h ago",
+            "1hr ago",
+            "1 millisecond ago",
         ] {
             let ours = Micros::parse(text, Micros::now()).ok();
             let theirs = analyze(text).and_then(|text| epoch::parse(&text));
@@ -440,6 +501,8 @@ mod tests {
                     let apart = (ours.get() - theirs.get()).abs();
                     assert!(apart < 30 * near.get(), "{text}: {ours} is not {theirs}");
                 }
+                // forms of other programs, of newer versions of systemd, or that need a time zone database
+                (Some(_), None) if ACCEPTED_HERE_ALONE.contains(&text) => {}
                 (ours, theirs) => assert_eq!(ours, theirs, "{text:?}"),
             }
         }

@@ -24,8 +24,8 @@ pub(in crate::cli) fn command() -> clap::Command {
              as a run of its own. Without --pty its output is a pipe and not a terminal.",
         )
         .after_help(
-            "Examples:\n  vmlog exec -- npm ci\n  \
-             vmlog exec --source devcontainer:web --name postCreateCommand -- sh -c ./setup.sh\n\n\
+            "Examples:\n  vmlog exec npm ci\n  \
+             vmlog exec --source devcontainer:web --name postCreateCommand sh -c ./setup.sh\n\n\
              Exit codes: the command's own; 128 + n when signal n ended it; 127 if the command does not \
              exist, 126 if it cannot be run",
         )
@@ -54,7 +54,8 @@ pub(in crate::cli) fn command() -> clap::Command {
                 .value_name("COMMAND")
                 .required(true)
                 .num_args(1..)
-                .last(true)
+                .trailing_var_arg(true)
+                .allow_hyphen_values(true)
                 .value_parser(value_parser!(OsString))
                 .help("The command and its arguments"),
         )

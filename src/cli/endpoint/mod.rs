@@ -3,6 +3,7 @@
 mod event;
 mod event_parser;
 mod http;
+mod lists;
 mod server;
 mod store;
 mod tls;
@@ -17,6 +18,7 @@ use crate::record::StoredRecord;
 use clap::{Arg, ArgMatches};
 pub(super) use event::{FollowEvent, FollowStart, PAGE_ROWS};
 use http::Url;
+pub(super) use lists::{ListPage, RunRow, SourceRow};
 use server::ServerBackend;
 use std::path::Path;
 use store::StoreBackend;
@@ -54,13 +56,16 @@ impl Backend {
         let url = matches.get_one::<String>("url").cloned();
         match url.or_else(|| variable("VMLOG_URL")) {
             None => StoreBackend::open(&data_dir()?.join("store")).map(Self::Store),
-            Some(text) => {
-                let url = Url::parse(&text)?;
-                let token = token::find(matches, &url)?;
-                let tls = tls::connector(&url, matches.get_one::<String>("cacert"))?;
-                ServerBackend::new(url, token, tls).map(Self::Server)
-            }
+            Some(text) => Self::of_server(matches, &text),
         }
+    }
+
+    /// The server at an address, with the token and authorities that the arguments name.
+    pub(super) fn of_server(matches: &ArgMatches, address: &str) -> Result<Self, Failure> {
+        let url = Url::parse(address)?;
+        let token = token::find(matches, &url)?;
+        let tls = tls::connector(&url, matches.get_one::<String>("cacert"))?;
+        ServerBackend::new(url, token, tls).map(Self::Server)
     }
 
     /// One page.
@@ -68,6 +73,57 @@ impl Backend {
         match self {
             Self::Store(store) => store.page(parameters),
             Self::Server(server) => server.page(parameters),
+        }
+    }
+
+    /// A page of sources with their counts, in order of name.
+    pub(super) fn sources(
+        &mut self,
+        parameters: &Parameters,
+    ) -> Result<ListPage<SourceRow>, Failure> {
+        match self {
+            Self::Store(store) => store.sources(parameters),
+            Self::Server(server) => server.sources(parameters),
+        }
+    }
+
+    /// A page of runs, newest first. The parameters are those of `GET /runs`.
+    pub(super) fn runs(&mut self, parameters: &Parameters) -> Result<ListPage<RunRow>, Failure> {
+        match self {
+            Self::Store(store) => store.runs(parameters),
+            Self::Server(server) => server.runs(parameters),
+        }
+    }
+
+    /// The run with this ID.
+    pub(super) fn run(&mut self, id: &str) -> Result<Option<RunRow>, Failure> {
+        match self {
+            Self::Store(store) => store.run(id),
+            Self::Server(server) => server.run(id),
+        }
+    }
+
+    /// The most frequent values of a metadata key.
+    pub(super) fn values(&mut self, key: &str) -> Result<Vec<(String, u64)>, Failure> {
+        match self {
+            Self::Store(store) => store.values(key),
+            Self::Server(server) => server.values(key),
+        }
+    }
+
+    /// The state of the server as `GET /readyz` gives it; `None` for a store.
+    pub(super) fn readiness(&mut self) -> Result<Option<serde_json::Value>, Failure> {
+        match self {
+            Self::Store(_) => Ok(None),
+            Self::Server(server) => server.readiness().map(Some),
+        }
+    }
+
+    /// The folder of the store, or the address of the server.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Store(store) => store.root().display().to_string(),
+            Self::Server(server) => server.address(),
         }
     }
 

@@ -3,11 +3,13 @@
 use super::event::{FollowEvent, FollowStart};
 use super::event_parser::{EventParser, LINE_BYTES_MAX, ServerEvent};
 use super::http::{HttpClient, HttpError, HttpRefusal, HttpStream, Url};
+use super::lists::{self, ListPage, RunRow, SourceRow};
 use super::wire;
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::Parameters;
 use crate::query::{Histogram, Page};
 use crate::record::StoredRecord;
+use crate::server::query_encoded;
 use hyper::StatusCode;
 use std::sync::Arc;
 use std::thread;
@@ -82,7 +84,57 @@ impl ServerBackend {
         wire::histogram(&body).ok_or_else(|| self.not_ours())
     }
 
-    /// Asks again when the server says when to come back.
+    pub(super) fn sources(
+        &mut self,
+        parameters: &Parameters,
+    ) -> Result<ListPage<SourceRow>, Failure> {
+        let body = self.body("/logs/sources", parameters)?;
+        lists::sources(&body).ok_or_else(|| self.not_ours())
+    }
+
+    pub(super) fn runs(&mut self, parameters: &Parameters) -> Result<ListPage<RunRow>, Failure> {
+        let body = self.body("/runs", parameters)?;
+        lists::runs(&body).ok_or_else(|| self.not_ours())
+    }
+
+    pub(super) fn run(&mut self, id: &str) -> Result<Option<RunRow>, Failure> {
+        let path = format!("/runs/{}", query_encoded(id));
+        match self.get(&path, &Parameters::new()) {
+            Ok(body) => lists::run(&body).map(Some).ok_or_else(|| self.not_ours()),
+            Err(HttpError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => Ok(None),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    pub(super) fn values(&mut self, key: &str) -> Result<Vec<(String, u64)>, Failure> {
+        let parameters = vec![("key".to_owned(), key.to_owned())];
+        let body = self.body("/logs/fields", &parameters)?;
+        lists::values(&body).ok_or_else(|| self.not_ours())
+    }
+
+    /// A server that is not ready says so, and that is an answer.
+    pub(super) fn readiness(&mut self) -> Result<serde_json::Value, Failure> {
+        match self.client.get("/readyz", &[]) {
+            Ok(body) => serde_json::from_slice(&body).map_err(|_| self.not_ours()),
+            Err(HttpError::Refused(refusal))
+                if refusal.status == StatusCode::SERVICE_UNAVAILABLE =>
+            {
+                Ok(serde_json::json!({"status": "not ready", "message": refusal.message}))
+            }
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.client.url().shown()
+    }
+
+    fn body(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, Failure> {
+        self.get(path, parameters)
+            .map_err(|error| self.failure(&error))
+    }
+
+    /// Repeats a request when the server says when to come back.
     fn get(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, HttpError> {
         let mut later = 0..LATER_MAX;
         loop {

@@ -1,19 +1,23 @@
 //! The folder of a store, read without its lock: also a copy, a snapshot, or while a server writes.
 
 use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
+use super::lists::{ListPage, RunRow, SourceRow};
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
 use crate::pipeline::error_chain;
 use crate::query::{
     self, Budget, Cursor, Direction, Filter, Histogram, Limits, Order, Page, PageRequest,
+    RunsQuery, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
 use crate::store::{self, Reader, View};
 use crate::time::Micros;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,6 +51,59 @@ impl StoreBackend {
         };
         let request = query::parse_page(parameters, &limits, Micros::now()).map_err(refused)?;
         query::page(&self.view, &request, &self.budget).map_err(unreadable)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn sources(
+        &mut self,
+        parameters: &Parameters,
+    ) -> Result<ListPage<SourceRow>, Failure> {
+        let (filter, rest) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let wanted = SourcesQuery {
+            filter,
+            cursor: cursor(&rest)?,
+            limit: PAGE_ROWS,
+        };
+        let page = query::sources_page(&self.view, &wanted, &self.budget).map_err(unreadable)?;
+        Ok(ListPage {
+            rows: page.counts.sources.iter().map(SourceRow::from).collect(),
+            next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
+            warnings: page.counts.warnings,
+        })
+    }
+
+    pub(super) fn runs(&mut self, parameters: &Parameters) -> Result<ListPage<RunRow>, Failure> {
+        let (filter, rest) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let value = |name: &str| rest.iter().find(|(found, _)| found == name);
+        let wanted = RunsQuery {
+            filter,
+            success: value("success").map(|(_, value)| value == "true"),
+            cursor: cursor(&rest)?,
+            limit: value("limit")
+                .and_then(|(_, value)| value.parse().ok())
+                .unwrap_or(PAGE_ROWS),
+        };
+        let page = query::runs(&self.view, &wanted, &self.budget).map_err(unreadable)?;
+        Ok(ListPage {
+            rows: page.runs.iter().map(RunRow::from).collect(),
+            next_cursor: page.next_cursor.map(|cursor| cursor.to_string()),
+            warnings: page.warnings,
+        })
+    }
+
+    pub(super) fn run(&mut self, id: &str) -> Result<Option<RunRow>, Failure> {
+        let (filter, _) = query::parse_filter(&[], Micros::now()).map_err(refused)?;
+        let run = query::run(&self.view, &filter, id, &self.budget).map_err(unreadable)?;
+        Ok(run.as_ref().map(RunRow::from))
+    }
+
+    pub(super) fn values(&mut self, key: &str) -> Result<Vec<(String, u64)>, Failure> {
+        let (filter, _) = query::parse_filter(&[], Micros::now()).map_err(refused)?;
+        let found = query::field_values(&self.view, &filter, key, PAGE_ROWS, &self.budget);
+        found.map(|found| found.values).map_err(unreadable)
     }
 
     pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
@@ -198,6 +255,13 @@ impl StoreBackend {
             }
         }
     }
+}
+
+/// The cursor among the parameters of a list.
+fn cursor<C: FromStr<Err: Display>>(parameters: &Parameters) -> Result<Option<C>, Failure> {
+    let found = parameters.iter().find(|(name, _)| name == "cursor");
+    let parsed = found.map(|(_, text)| text.parse()).transpose();
+    parsed.map_err(|error: C::Err| Failure::usage(format!("cursor: {error}")))
 }
 
 fn forward(filter: Filter, cursor: Option<Cursor>) -> PageRequest {

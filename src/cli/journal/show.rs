@@ -154,7 +154,7 @@ impl Shower<'_> {
     fn remark_boot(&mut self, entry: &Entry<'_>) {
         let before = self.last.map(|last| last.boot_id);
         if self.show.remarks.boots && before.is_some_and(|before| before != entry.boot_id()) {
-            let line = format!("-- BootChoice {} --\n", entry.boot_id());
+            let line = format!("-- Boot {} --\n", entry.boot_id());
             self.output.buffer().extend_from_slice(line.as_bytes());
         }
     }

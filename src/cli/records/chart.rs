@@ -8,11 +8,7 @@ use crate::cli::terminal::output::StandardOutput;
 use crate::query::Histogram;
 use crate::record::Level;
 use clap::ArgMatches;
-use std::env;
 use std::fmt::Write as _;
-
-/// What a bar may take beside its time and number, when the terminal does not say how wide it is.
-const COLUMNS_DEFAULT: usize = 80;
 
 /// Shows the counts: as bars, or as JSON or CSV for programs.
 pub(super) fn run(
@@ -27,7 +23,7 @@ pub(super) fn run(
         Some("csv") => csv(&histogram),
         Some("pretty") | None => {
             let chart = Chart {
-                columns: columns(),
+                columns: show::terminal_columns(),
                 has_colour: show::has_colour(matches, output.is_terminal()),
                 by: given(matches, "by").unwrap_or("level"),
             };
@@ -66,18 +62,6 @@ pub(super) fn run(
         );
     }
     Ok(())
-}
-
-/// The width of the terminal.
-fn columns() -> usize {
-    let asked = rustix::termios::tcgetwinsize(std::io::stdout())
-        .ok()
-        .map(|size| usize::from(size.ws_col));
-    let named = || env::var("COLUMNS").ok()?.parse().ok();
-    asked
-        .filter(|columns| *columns > 0)
-        .or_else(named)
-        .unwrap_or(COLUMNS_DEFAULT)
 }
 
 struct Chart<'a> {

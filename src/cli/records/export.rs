@@ -1,5 +1,6 @@
 //! `vmlog export`: every record that matches a filter, oldest first, for a file or another program.
 
+use super::boot;
 use crate::cli::endpoint::{self, Backend};
 use crate::cli::failure::Failure;
 use crate::cli::parameters;
@@ -25,30 +26,30 @@ pub(in crate::cli) fn command() -> Command {
              Exit codes: 0 done; 1 failed, the output is incomplete; 2 usage error",
         )
         .args(parameters::filter_arguments())
-        .arg(parameters::case_argument())
         .args(show::arguments("jsonl"))
         .args(endpoint::arguments())
 }
 
 /// Writes them all.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let parameters = parameters::filter(matches, &show::zone(matches), Micros::now())?;
+    let mut filter = parameters::filter(matches, &show::zone(matches), Micros::now())?;
     let mut endpoint = Backend::open(matches)?;
+    boot::narrow(&mut endpoint, &mut filter, parameters::boot(matches))?;
     let mut output = StandardOutput::new();
-    let mut printer = Printer::new(matches, output.is_terminal());
-    // a line that is drawn over records would help nobody
+    let mut printer = Printer::new(matches, &filter, output.is_terminal());
+    // on a terminal, progress would be drawn over the records
     let progress =
         (!io::stdout().is_terminal()).then(|| Progress::start("exporting", None, Unit::Records));
     let mut count = 0;
     printer.begin(&mut output);
-    let exported = endpoint.export(&parameters, &mut |record| {
+    let exported = endpoint.export(&filter, &mut |record| {
         count += 1;
         if let Some(progress) = progress.as_ref().filter(|_| count % 1024 == 0) {
             progress.set(count);
         }
         printer.print(&mut output, &record)
     });
-    // what is there is written, also when more could not be had
+    // an export that failed half-way still writes what it has
     if exported.is_ok() {
         printer.end(&mut output);
     }

@@ -4,4 +4,5 @@ pub(super) mod export;
 pub(super) mod query;
 pub(super) mod tail;
 
+mod boot;
 mod chart;

@@ -1,14 +1,13 @@
 //! `vmlog query`: records of a store or a server, the newest that match a filter.
 
-use super::chart;
-use super::tail;
+use super::{boot, chart, tail};
 use crate::cli::endpoint::{self, Backend, FollowStart, PAGE_ROWS};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, Parameters, add, flag, given, long, option, switch};
 use crate::cli::show::{self, Printer};
 use crate::cli::terminal::output::StandardOutput;
 use crate::query::Page;
-use crate::record::StoredRecord;
+use crate::record::{Id, StoredRecord};
 use crate::time::Micros;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -28,12 +27,11 @@ pub(in crate::cli) fn command() -> Command {
         )
         .after_help(EXAMPLES)
         .args(parameters::filter_arguments())
-        .arg(parameters::case_argument())
         .args(page_arguments())
         .args(histogram_arguments())
         .args(show::arguments("pretty"))
         .arg(follow_argument())
-        .arg(flag("no-pager", "Write to the terminal without a pager"))
+        .args(pager_arguments())
         .args(endpoint::arguments())
 }
 
@@ -41,13 +39,27 @@ const EXAMPLES: &str = "\
 Examples:
   vmlog query -l warn -S -15m
   vmlog query 'connection refused' -s docker: -n 20
-  vmlog query -e 'exit code [1-9]' -o jsonl | jq -r .message
+  vmlog query -u nginx -p err -b
+  vmlog query -g 'exit code [1-9]' -o jsonl | jq -r .message
   vmlog query --histogram -l error -S today
   vmlog query --around 48213 -n 40
   vmlog query --store /mnt/dead-vm/var/lib/vmlog/store -l error
   VMLOG_TOKEN=... vmlog query --url http://10.0.0.7:8687 -s cloud-init
 
-Exit codes: 0 done, even if nothing matched; 1 failed; 2 usage error";
+Exit codes: 0 done, even if nothing matched; 1 failed, or --quiet found nothing; 2 usage error";
+
+fn pager_arguments() -> [Arg; 3] {
+    [
+        flag("no-pager", "Write to the terminal without a pager"),
+        switch("pager-end", 'e', "Show the end in the pager first"),
+        switch(
+            "quiet",
+            'q',
+            "Print nothing; the exit code says whether a record matches",
+        )
+        .conflicts_with_all(["follow", "histogram", "around"]),
+    ]
+}
 
 fn follow_argument() -> Arg {
     let others = [
@@ -68,7 +80,7 @@ fn follow_argument() -> Arg {
 
 fn page_arguments() -> [Arg; 8] {
     [
-        option("limit", 'n', "N", "Maximum number of records, or `all` [default: 100]"),
+        option("limit", 'n', "N", "The last N records, +N the first N, or `all` [default: 100]").visible_alias("lines"),
         switch("reverse", 'r', "Newest first"),
         long("direction", "WHICH", "Which records when there are more than --limit: the newest (backward) or the oldest (forward)")
             .value_parser(PossibleValuesParser::new(["backward", "forward"])),
@@ -109,55 +121,91 @@ fn histogram_arguments() -> [Arg; 3] {
     ]
 }
 
-/// Shows what was asked for.
-pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+/// Shows the records, and returns the exit code.
+pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let now = Micros::now();
-    let mut parameters = parameters::filter(matches, &show::zone(matches), now)?;
+    let filter = parameters::filter(matches, &show::zone(matches), now)?;
     if matches.get_flag("histogram") {
-        add(
-            &mut parameters,
-            "buckets",
-            Some(&matches.get_one::<u16>("buckets").unwrap_or(&24).to_string()),
-        );
-        add(&mut parameters, "by", given(matches, "by"));
-        return chart::run(&mut Backend::open(matches)?, &parameters, matches);
+        return histogram(filter, matches).map(|()| 0);
     }
-    let limit = limit(matches)?;
+    let (limit, is_first) = limit(matches)?;
     if matches.get_flag("follow") {
-        let begin = match matches.get_one::<u64>("after") {
-            Some(after) => FollowStart::After(crate::record::Id(*after)),
-            None => FollowStart::Newest(limit),
-        };
-        return tail::follow(&mut Backend::open(matches)?, &parameters, begin, matches);
+        return follow(filter, limit, matches).map(|()| 0);
     }
-    let request = PageQuery::read(matches, parameters, limit)?;
-    parameters::check_page(&request.parameters, now)?;
-    let mut endpoint = Backend::open(matches)?;
-    let mut output = if matches.get_flag("no-pager") {
-        StandardOutput::new()
-    } else {
-        StandardOutput::paged()
-    };
-    let mut printer = Printer::new(matches, output.is_terminal());
+    let mut query = PageQuery::read(matches, filter, limit, is_first)?;
+    parameters::check_page(&query.parameters, now)?;
+    let mut backend = Backend::open(matches)?;
+    boot::narrow(
+        &mut backend,
+        &mut query.parameters,
+        parameters::boot(matches),
+    )?;
+    if matches.get_flag("quiet") {
+        let has_match = query.has_match(&mut backend)?;
+        return Ok(u8::from(!has_match));
+    }
+    let mut output = output(matches);
+    let mut printer = Printer::new(matches, &query.parameters, output.is_terminal());
     printer.begin(&mut output);
-    let told = request.show(&mut endpoint, &mut printer, &mut output);
+    let shown = query.show(&mut backend, &mut printer, &mut output);
     printer.end(&mut output);
+    let is_empty = printer.records() == 0 && output.is_terminal();
     output.finish()?;
-    told?.tell();
-    Ok(())
+    let omissions = shown?;
+    if is_empty && omissions.warnings.is_empty() {
+        eprintln!("vmlog: no record matches");
+    }
+    omissions.report();
+    Ok(0)
 }
 
-/// `--limit`: 100, or all there are.
-fn limit(matches: &ArgMatches) -> Result<usize, Failure> {
-    match given(matches, "limit") {
-        None => Ok(100),
-        Some("all") => Ok(usize::MAX),
-        Some(text) => match text.parse() {
-            Ok(limit) if limit > 0 => Ok(limit),
-            _ => Err(Failure::usage(format!(
-                "--limit: expected a number from 1 on, or all, got {text:?}"
-            ))),
-        },
+fn output(matches: &ArgMatches) -> StandardOutput {
+    if matches.get_flag("no-pager") {
+        StandardOutput::new()
+    } else if matches.get_flag("pager-end") {
+        StandardOutput::paged_at_end()
+    } else {
+        StandardOutput::paged()
+    }
+}
+
+fn histogram(mut filter: Parameters, matches: &ArgMatches) -> Result<(), Failure> {
+    let buckets = matches.get_one::<u16>("buckets").unwrap_or(&24);
+    add(&mut filter, "buckets", Some(&buckets.to_string()));
+    add(&mut filter, "by", given(matches, "by"));
+    let mut backend = Backend::open(matches)?;
+    boot::narrow(&mut backend, &mut filter, parameters::boot(matches))?;
+    chart::run(&mut backend, &filter, matches)
+}
+
+fn follow(mut filter: Parameters, limit: usize, matches: &ArgMatches) -> Result<(), Failure> {
+    let start = match matches.get_one::<u64>("after") {
+        Some(after) => FollowStart::After(Id(*after)),
+        None => FollowStart::Newest(limit),
+    };
+    let mut backend = Backend::open(matches)?;
+    boot::narrow(&mut backend, &mut filter, parameters::boot(matches))?;
+    tail::follow(&mut backend, &filter, start, matches)
+}
+
+/// `--limit`: how many records, and whether the first ones.
+fn limit(matches: &ArgMatches) -> Result<(usize, bool), Failure> {
+    let Some(text) = given(matches, "limit") else {
+        return Ok((100, false));
+    };
+    if text == "all" {
+        return Ok((usize::MAX, false));
+    }
+    let (number, is_first) = match text.strip_prefix('+') {
+        Some(number) => (number, true),
+        None => (text, false),
+    };
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    match number.parse() {
+        Ok(limit) if limit > 0 && is_number => Ok((limit, is_first)),
+        _ => Err(Failure::usage(format!(
+            "--lines: expected a number from 1 on, +NUMBER or all, found {text:?}"
+        ))),
     }
 }
 
@@ -175,20 +223,21 @@ impl PageQuery {
         matches: &ArgMatches,
         mut parameters: Parameters,
         limit: usize,
+        is_first: bool,
     ) -> Result<Self, Failure> {
         let is_reversed = matches.get_flag("reverse");
         let around = matches.get_one::<u64>("around");
         let after = matches.get_one::<u64>("after");
-        let cursor = after.map(|id| crate::query::Cursor::Id(crate::record::Id(*id)).to_string());
+        let cursor = after.map(|id| crate::query::Cursor::Id(Id(*id)).to_string());
         let is_forward = match given(matches, "direction") {
             Some(direction) => direction == "forward",
+            None if is_first => true,
             // all of them are the same from both ends; one end needs nothing held
             None => after.is_some() || (around.is_some() || limit == usize::MAX) && !is_reversed,
         };
         if is_forward == is_reversed && limit > HELD_MAX && around.is_none() {
             return Err(Failure::usage(format!(
-                "--limit: more than {HELD_MAX} records are shown in the direction in which they are read: all, --reverse or \
-                 --direction forward"
+                "--lines: more than {HELD_MAX} records can only be shown in reading order: use all, +N or --reverse"
             )));
         }
         add(
@@ -214,6 +263,13 @@ impl PageQuery {
         })
     }
 
+    /// Whether any record matches.
+    fn has_match(&self, backend: &mut Backend) -> Result<bool, Failure> {
+        let mut parameters = self.parameters.clone();
+        add(&mut parameters, "limit", Some("1"));
+        Ok(!backend.page(&parameters)?.entries.is_empty())
+    }
+
     /// Shows page after page, or holds them all to turn them round.
     fn show(
         &self,
@@ -221,7 +277,7 @@ impl PageQuery {
         printer: &mut Printer,
         output: &mut StandardOutput,
     ) -> Result<Omissions, Failure> {
-        let mut told = Omissions::default();
+        let mut omissions = Omissions::default();
         let mut parameters = self.parameters.clone();
         let (mut left, mut held) = (self.limit, vec![]);
         let is_held = self.is_forward == self.is_reversed;
@@ -229,13 +285,13 @@ impl PageQuery {
             let mut asked = parameters.clone();
             add(&mut asked, "limit", Some(&left.min(PAGE_ROWS).to_string()));
             let page = endpoint.page(&asked)?;
-            told.take(&page);
+            omissions.take(&page);
             left = left.saturating_sub(page.entries.len());
             let next = page.next_cursor.filter(|_| !self.is_around);
             if is_held {
                 held.extend(page.entries);
             } else if !print(printer, output, &page.entries)? {
-                return Ok(told);
+                return Ok(omissions);
             }
             let Some(next) = next else {
                 break;
@@ -245,7 +301,7 @@ impl PageQuery {
         }
         held.reverse();
         print(printer, output, &held)?;
-        Ok(told)
+        Ok(omissions)
     }
 }
 
@@ -262,7 +318,7 @@ fn print(
     Ok(true)
 }
 
-/// What a reader should know of what was not shown.
+/// Records that were not shown, and why.
 #[derive(Debug, Default)]
 struct Omissions {
     unreadable: u64,
@@ -277,17 +333,17 @@ impl Omissions {
         self.warnings.extend_from_slice(&page.warnings);
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         for warning in &self.warnings {
             eprintln!("vmlog: {warning}");
         }
         if self.is_truncated {
-            eprintln!("vmlog: records behind the one that was named are pruned and not shown");
+            eprintln!("vmlog: records after the named one have been deleted and are not shown");
         }
         if self.unreadable > 0 {
             let count = self.unreadable;
             eprintln!(
-                "vmlog: {count} records are in damaged blocks and were not looked at; `vmlog verify` names them"
+                "vmlog: {count} records are in damaged blocks and were not read; run `vmlog verify`"
             );
         }
     }

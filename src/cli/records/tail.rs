@@ -1,8 +1,9 @@
 //! `vmlog tail`: records as they come.
 
+use super::boot;
 use crate::cli::endpoint::{self, Backend, FollowEvent, FollowStart};
 use crate::cli::failure::{self, Failure};
-use crate::cli::parameters::{self, Parameters, long, option};
+use crate::cli::parameters::{self, Parameters, long, option, switch};
 use crate::cli::show::{self, Printer};
 use crate::cli::terminal::output::StandardOutput;
 use crate::record::Id;
@@ -23,23 +24,25 @@ pub(in crate::cli) fn command() -> Command {
              Exit codes: 0 the reader closed the output; 1 failed; 2 usage error; 130 after Ctrl-C",
         )
         .args(parameters::filter_arguments())
-        .arg(parameters::case_argument())
         .arg(
-            option("limit", 'n', "N", "Start with the last N records [default: 10]").value_parser(value_parser!(usize)),
+            option("limit", 'n', "N", "Start with the last N records [default: 10]").value_parser(value_parser!(usize)).visible_alias("lines"),
         )
-        .arg(long("after", "ID", "FollowStart behind this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
+        .arg(switch("follow", 'f', "Accepted, as for journalctl: a tail always follows"))
+        .arg(long("after", "ID", "Start after this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
         .args(show::arguments("pretty"))
         .args(endpoint::arguments())
 }
 
 /// Follows until nobody reads any more.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let parameters = parameters::filter(matches, &show::zone(matches), Micros::now())?;
-    let begin = match matches.get_one::<u64>("after") {
+    let mut filter = parameters::filter(matches, &show::zone(matches), Micros::now())?;
+    let start = match matches.get_one::<u64>("after") {
         Some(after) => FollowStart::After(Id(*after)),
         None => FollowStart::Newest(*matches.get_one::<usize>("limit").unwrap_or(&10)),
     };
-    follow(&mut Backend::open(matches)?, &parameters, begin, matches)
+    let mut backend = Backend::open(matches)?;
+    boot::narrow(&mut backend, &mut filter, parameters::boot(matches))?;
+    follow(&mut backend, &filter, start, matches)
 }
 
 /// The same for a question that goes on.
@@ -50,7 +53,7 @@ pub(super) fn follow(
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
     let mut output = StandardOutput::new();
-    let mut printer = Printer::new(matches, output.is_terminal());
+    let mut printer = Printer::new(matches, parameters, output.is_terminal());
     if printer.style() == show::OutputFormat::Json {
         return Err(Failure::usage(
             "--output: a json array has an end; follow with jsonl",
@@ -61,12 +64,14 @@ pub(super) fn follow(
         match event {
             FollowEvent::Record(record) => return printer.print(&mut output, &record),
             FollowEvent::Gap(Some(count)) => eprintln!(
-                "vmlog: {count} records are missing here: they came faster than they were read"
+                "vmlog: {count} records are missing here: they arrived faster than they were read"
             ),
             FollowEvent::Warnings(warnings) => failure::warn(&warnings),
-            FollowEvent::Gap(None) => eprintln!("vmlog: records are missing here: they are pruned"),
-            FollowEvent::Lost(why) => eprintln!("vmlog: {why}; waiting for it"),
-            FollowEvent::Back => eprintln!("vmlog: going on"),
+            FollowEvent::Gap(None) => eprintln!(
+                "vmlog: records are missing here: they were deleted before they were read"
+            ),
+            FollowEvent::Lost(why) => eprintln!("vmlog: {why}; retrying"),
+            FollowEvent::Back => eprintln!("vmlog: connected again"),
             FollowEvent::Idle => {}
         }
         output.flush_and_look()

@@ -1,4 +1,5 @@
-//! `vmlog completions`: what a shell needs to complete a command line.
+//! `vmlog completions`: completions for a shell. The parser's own script knows subcommands and flags; ours adds candidates from
+//! the log itself (sources, units, runs, metadata) by asking `vmlog complete`.
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::StandardOutput;
@@ -10,6 +11,10 @@ use clap_complete::{Shell, generate};
 pub(in crate::cli) fn command() -> Command {
     Command::new("completions")
         .about("Print completions for a shell")
+        .long_about(
+            "Prints a completion script. In bash, zsh and fish it also completes sources, units, runs and metadata from the log of this \
+             machine.",
+        )
         .after_help(
             "Examples:\n  vmlog completions bash > /usr/share/bash-completion/completions/vmlog\n  \
              vmlog completions zsh > ~/.zfunc/_vmlog\n  vmlog completions fish > ~/.config/fish/completions/vmlog.fish\n\n\
@@ -24,13 +29,111 @@ pub(in crate::cli) fn command() -> Command {
         )
 }
 
-/// Prints them.
+/// Prints the script.
 pub(in crate::cli) fn run(matches: &ArgMatches, mut whole: Command) -> Result<(), Failure> {
     let shell = matches
         .get_one::<Shell>("shell")
         .copied()
         .unwrap_or(Shell::Bash);
+    let mut script = vec![];
+    generate(shell, &mut whole, "vmlog", &mut script);
+    let script = String::from_utf8_lossy(&script);
     let mut output = StandardOutput::new();
-    generate(shell, &mut whole, "vmlog", output.buffer());
+    output
+        .buffer()
+        .extend_from_slice(with_candidates(shell, &script).as_bytes());
     output.finish()
+}
+
+/// The script with candidates from the log.
+fn with_candidates(shell: Shell, script: &str) -> String {
+    match shell {
+        Shell::Bash => format!("{script}\n{BASH}"),
+        Shell::Zsh => zsh(script),
+        Shell::Fish => format!("{script}\n{FISH}"),
+        _ => script.to_owned(),
+    }
+}
+
+/// Bash splits words at `:` and `=`, which our words contain: the word is taken from the line instead, and what bash has taken
+/// for finished is cut off each candidate.
+const BASH: &str = r#"# candidates from the log itself
+_vmlog_with_log() {
+    local line="${COMP_LINE:0:$COMP_POINT}"
+    local word="${line##*[[:space:]]}"
+    local before="${line%"$word"}"
+    before="${before%"${before##*[![:space:]]}"}"
+    local previous="${before##*[[:space:]]}"
+    local kind=""
+    case "$previous" in
+        -s|--source) kind=sources ;;
+        -u|--unit) if [ "${COMP_WORDS[1]}" = journal ]; then kind=journal-units; else kind=units; fi ;;
+        -w|--where) kind=fields ;;
+        run) if [ "${COMP_WORDS[1]}" = run ]; then kind=runs; fi ;;
+    esac
+    if [ -z "$kind" ]; then
+        _vmlog "$@"
+        return
+    fi
+    local IFS=$'\n'
+    COMPREPLY=($(vmlog complete "$kind" "$word" 2>/dev/null))
+    local split="${word%"${word##*[:=]}"}"
+    if [ -n "$split" ]; then
+        COMPREPLY=("${COMPREPLY[@]#"$split"}")
+    fi
+    if [ "${#COMPREPLY[@]}" -eq 1 ]; then
+        case "${COMPREPLY[0]}" in
+            *=|*:) compopt -o nospace ;;
+        esac
+    fi
+}
+complete -F _vmlog_with_log -o bashdefault -o default vmlog
+"#;
+
+const FISH: &str = r"# candidates from the log itself
+complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources runs' -s s -l source -x -a '(vmlog complete sources (commandline -ct) 2>/dev/null)'
+complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources' -s u -l unit -x -a '(vmlog complete units (commandline -ct) 2>/dev/null)'
+complete -c vmlog -n '__fish_seen_subcommand_from journal' -s u -l unit -x -a '(vmlog complete journal-units (commandline -ct) 2>/dev/null)'
+complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources' -s w -l where -x -a '(vmlog complete fields (commandline -ct) 2>/dev/null)'
+complete -c vmlog -n '__fish_seen_subcommand_from run' -x -a '(vmlog complete runs (commandline -ct) 2>/dev/null)'
+";
+
+/// The parser's script completes these values with names of files; ours come from the log.
+const ZSH_VALUES: [(&str, &str); 3] = [
+    (":SOURCE:_default", ":SOURCE:_vmlog_sources"),
+    (":UNIT:_default", ":UNIT:_vmlog_units"),
+    (":KEY=VALUE:_default", ":KEY=VALUE:_vmlog_fields"),
+];
+
+const ZSH: &str = r#"# candidates from the log itself
+_vmlog_log() {
+    local -a found
+    found=("${(@f)$(vmlog complete "$1" "${PREFIX}" 2>/dev/null)}")
+    found=("${(@)found:#}")
+    compadd -Q -S '' -a found
+}
+_vmlog_sources() { _vmlog_log sources }
+_vmlog_units() { if [[ "${words[1]}" = journal* ]]; then _vmlog_log journal-units; else _vmlog_log units; fi }
+_vmlog_fields() { _vmlog_log fields }
+_vmlog_runs() { _vmlog_log runs }
+"#;
+
+/// The functions stand after the first line, which tells zsh the name of the command.
+fn zsh(script: &str) -> String {
+    let mut script = script.to_owned();
+    for (files, log) in ZSH_VALUES {
+        script = script.replace(files, log);
+    }
+    // the only argument of `vmlog run`
+    let lines = script.lines().map(|line| {
+        if line.contains("':id -- ") || line.contains("\":id -- ") {
+            line.replace(":_default", ":_vmlog_runs")
+        } else {
+            line.to_owned()
+        }
+    });
+    let script: Vec<String> = lines.collect();
+    let script = script.join("\n");
+    let (first, rest) = script.split_once('\n').unwrap_or((&script, ""));
+    format!("{first}\n\n{ZSH}\n{rest}\n")
 }

@@ -1,4 +1,5 @@
 //! Completions and manual pages.
 
+pub(super) mod complete;
 pub(super) mod completions;
 pub(super) mod man;

@@ -1,18 +1,23 @@
 //! How records are printed: for people, and for programs.
 
 mod export;
+mod highlight;
 mod json;
 mod message;
 mod pretty;
+mod screen;
 
 use crate::cli::failure::Failure;
-use crate::cli::parameters::{given, option};
+use crate::cli::parameters::{Parameters, flag, given, long, option};
+use crate::cli::settings::{is_utf8, variable};
 use crate::cli::terminal::output::StandardOutput;
 use crate::record::StoredRecord;
 use crate::server::write_csv;
 use crate::time::Zone;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches};
+use highlight::Highlighter;
+use screen::Screen;
 use std::env;
 
 /// `--output`.
@@ -56,8 +61,10 @@ pub(super) struct Printer {
     pattern: &'static str,
     has_ids: bool,
     has_colour: bool,
-    /// What a terminal would obey is written out.
+    /// Whether output goes to a terminal, where control characters are escaped.
     is_terminal: bool,
+    /// The layout for a terminal.
+    screen: Screen,
     records: u64,
 }
 
@@ -67,18 +74,18 @@ pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
         option("output", 'o', "FORMAT", "How records are printed")
             .default_value(default)
             .value_parser(PossibleValuesParser::new(OutputFormat::NAMES)),
-        crate::cli::parameters::flag(
+        flag(
             "ids",
             "Start each line with the record's ID, for --around and --after",
         ),
-        crate::cli::parameters::flag("utc", "Show and read times in UTC"),
+        flag("utc", "Show and read times in UTC"),
         colour_argument(),
     ]
 }
 
 /// Whether there is colour.
 pub(super) fn colour_argument() -> Arg {
-    crate::cli::parameters::long(
+    long(
         "color",
         "WHEN",
         "When to use color; auto: on a terminal, unless NO_COLOR is set",
@@ -106,8 +113,19 @@ pub(super) fn zone(matches: &ArgMatches) -> Zone {
 }
 
 impl Printer {
-    pub(super) fn new(matches: &ArgMatches, is_terminal: bool) -> Self {
+    /// A printer with the options of the command line. `parameters` say which text is searched for, and so marked.
+    pub(super) fn new(matches: &ArgMatches, parameters: &Parameters, is_terminal: bool) -> Self {
+        let mut screen = Screen::new(
+            terminal_columns(),
+            zone(matches),
+            Highlighter::new(parameters),
+        );
+        screen.has_colour = has_colour(matches, is_terminal);
+        screen.is_utf8 = is_utf8();
+        screen.has_ids = matches.get_flag("ids");
+        screen.zone_name = if matches.get_flag("utc") { " UTC" } else { "" };
         Self {
+            screen,
             style: OutputFormat::named(given(matches, "output").unwrap_or_default()),
             zone: zone(matches),
             pattern: if matches.get_flag("utc") {
@@ -122,7 +140,7 @@ impl Printer {
         }
     }
 
-    /// What comes before the first record.
+    /// Prints what precedes the first record.
     pub(super) fn begin(&self, output: &mut StandardOutput) {
         match self.style {
             OutputFormat::Json => output.buffer().push(b'['),
@@ -135,7 +153,7 @@ impl Printer {
         }
     }
 
-    /// A record. False when nobody reads any more.
+    /// Prints a record. False when the reader has closed the output.
     pub(super) fn print(
         &mut self,
         output: &mut StandardOutput,
@@ -143,6 +161,7 @@ impl Printer {
     ) -> Result<bool, Failure> {
         let out = output.buffer();
         match self.style {
+            OutputFormat::Pretty if self.is_terminal => self.screen.push(out, stored),
             OutputFormat::Pretty => self.pretty(out, stored),
             OutputFormat::Json => {
                 out.extend_from_slice(if self.records == 0 { b"\n" } else { b",\n" });
@@ -180,7 +199,7 @@ impl Printer {
         );
     }
 
-    /// What comes behind the last record.
+    /// Prints what follows the last record.
     pub(super) fn end(&self, output: &mut StandardOutput) {
         if self.style == OutputFormat::Json {
             output
@@ -189,9 +208,28 @@ impl Printer {
         }
     }
 
+    /// Records printed so far.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(super) fn style(&self) -> OutputFormat {
         self.style
     }
 }
 
 const CSV_HEAD: &[u8] = b"id,timestamp,source,level,message,metadata";
+
+/// The width of a terminal that does not say how wide it is.
+const COLUMNS_DEFAULT: usize = 80;
+
+/// The width of the terminal.
+pub(super) fn terminal_columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let asked = size.map(|size| usize::from(size.ws_col));
+    let named = || variable("COLUMNS")?.parse().ok();
+    asked
+        .filter(|columns| *columns > 0)
+        .or_else(named)
+        .unwrap_or(COLUMNS_DEFAULT)
+}

@@ -80,7 +80,7 @@ fn paint(out: &mut Vec<u8>, code: &str, text: &str) {
     out.extend_from_slice(format!("\x1b[{code}m{text}\x1b[0m").as_bytes());
 }
 
-fn level_colour(level: Level) -> &'static str {
+pub(super) fn level_colour(level: Level) -> &'static str {
     match level {
         Level::Debug => DIM,
         Level::Info => "",
@@ -90,7 +90,7 @@ fn level_colour(level: Level) -> &'static str {
 }
 
 /// The same for every record of a source, also tomorrow and on another machine.
-fn source_colour(source: &str) -> &'static str {
+pub(super) fn source_colour(source: &str) -> &'static str {
     let sum = crc32fast::hash(source.as_bytes()) as usize;
     SOURCE_COLOURS
         .get(sum % SOURCE_COLOURS.len())

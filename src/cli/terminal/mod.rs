@@ -3,5 +3,7 @@
 pub(super) mod escape;
 pub(super) mod output;
 pub(super) mod progress;
+pub(super) mod table;
+pub(super) mod text;
 
 mod pager;

@@ -45,6 +45,17 @@ impl StandardOutput {
         Self { pager, ..output }
     }
 
+    /// Appends a text whose names may be hostile: on a terminal it is escaped.
+    pub(in crate::cli) fn push_text(&mut self, text: &str) {
+        if !self.is_terminal {
+            return self.buffer.extend_from_slice(text.as_bytes());
+        }
+        for line in text.split_inclusive('\n') {
+            push_escaped(&mut self.buffer, line.trim_end_matches('\n').as_bytes());
+            self.buffer.push(b'\n');
+        }
+    }
+
     /// Where the next bytes go. Call [`Self::advance`] after each piece.
     pub(in crate::cli) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
@@ -116,15 +127,19 @@ pub(in crate::cli) fn print_paged(text: &str) -> Result<(), Failure> {
     print_to(StandardOutput::paged(), text)
 }
 
-fn print_to(mut output: StandardOutput, text: &str) -> Result<(), Failure> {
-    if output.is_terminal() {
-        for line in text.split_inclusive('\n') {
-            push_escaped(output.buffer(), line.trim_end_matches('\n').as_bytes());
-            output.buffer().push(b'\n');
-        }
+/// Prints JSON on one line, or indented on a terminal.
+pub(in crate::cli) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    let output = StandardOutput::new();
+    let text = if output.is_terminal() {
+        format!("{value:#}\n")
     } else {
-        output.buffer().extend_from_slice(text.as_bytes());
-    }
+        format!("{value}\n")
+    };
+    print_to(output, &text)
+}
+
+fn print_to(mut output: StandardOutput, text: &str) -> Result<(), Failure> {
+    output.push_text(text);
     output.finish()
 }
 

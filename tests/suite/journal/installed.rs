@@ -32,7 +32,8 @@ fn journalctl(arguments: &[String]) -> Option<Output> {
 
 fn ours(arguments: &[String]) -> Output {
     let mut command = vmlog(&["journal", "--quiet"]);
-    command.args(arguments).env("TZ", "UTC");
+    command.args(arguments);
+    command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
     command.output().unwrap()
 }
 
@@ -225,8 +226,9 @@ fn every_format_prints_what_journalctl_prints() {
             "json-sse",
             "export",
             "verbose",
+            "with-unit",
         ] {
-            let is_text = format.starts_with("short") || format == "verbose";
+            let is_text = format.starts_with("short") || ["verbose", "with-unit"].contains(&format);
             if is_text && has_many_faces(&source) {
                 continue;
             }
@@ -257,6 +259,28 @@ fn every_flag_chooses_what_journalctl_chooses() {
         &["-t", "web", "-t", "app", "-o", "export"],
         &["-u", "web", "-o", "export"],
         &["-u", "*b.service", "-u", "app.service", "-o", "export"],
+        &["-t", "web", "-u", "app", "-o", "export"],
+        &["--user-unit", "app", "-o", "export"],
+        &["--facility", "daemon", "-o", "export"],
+        &["--facility", "kern,4,local0", "-p", "info", "-o", "export"],
+        &["-S", "@1747735200", "-o", "export"],
+        &[
+            "-S",
+            "2025-05-20",
+            "-U",
+            "2025-05-20 10:00:00 UTC",
+            "-o",
+            "export",
+        ],
+        &["-S", "Tue 2025-05-20 09:59:59", "-o", "export"],
+        &["-S", "yesterday", "-o", "export"],
+        &["-S", "2 hours ago", "-U", "tomorrow", "-o", "export"],
+        &["-S", "-1h 30min", "-o", "export"],
+        &["-U", "today", "-n", "3", "-o", "export"],
+        &["-e", "-o", "export"],
+        &["-e", "-n", "2", "-o", "export"],
+        &["-x", "-o", "short"],
+        &["--no-hostname", "-o", "short"],
         &["-k", "-o", "export"],
         &["-b", "-o", "export"],
         &["-b", "_PID=300", "-o", "export"],
@@ -281,7 +305,9 @@ fn every_flag_chooses_what_journalctl_chooses() {
     ];
     for source in sources() {
         for flags in flags {
-            let is_text = flags.contains(&"short-full") || flags.contains(&"verbose");
+            let is_text = ["short", "short-full", "verbose"]
+                .iter()
+                .any(|format| flags.contains(format));
             if is_text && has_many_faces(&source) {
                 continue;
             }

@@ -1,0 +1,133 @@
+//! `vmlog complete`: candidates for a word, for the completions of shells. It is hidden, prints one candidate a line and never
+//! fails: a shell has no place for an error while somebody types.
+
+use crate::cli::endpoint::{self, Backend};
+use crate::cli::failure::Failure;
+use crate::cli::parameters::{Parameters, add};
+use crate::cli::terminal::escape::is_harmless;
+use crate::cli::terminal::output::StandardOutput;
+use crate::journal::{Journal, JournalOptions};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Candidates of one word; a person reads no more of them.
+const CANDIDATES_MAX: usize = 500;
+/// Records whose metadata keys are offered.
+const SAMPLE_RECORDS: &str = "500";
+const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
+
+/// The arguments of `vmlog complete`.
+pub(in crate::cli) fn command() -> Command {
+    Command::new("complete")
+        .about("Print candidates for the completions of a shell")
+        .hide(true)
+        .arg(
+            Arg::new("kind")
+                .required(true)
+                .value_parser(PossibleValuesParser::new([
+                    "sources",
+                    "units",
+                    "journal-units",
+                    "runs",
+                    "fields",
+                ]))
+                .help("What to complete"),
+        )
+        .arg(
+            Arg::new("word")
+                .default_value("")
+                .allow_hyphen_values(true)
+                .help("The word so far"),
+        )
+        .args(endpoint::arguments())
+}
+
+/// Prints the candidates that begin with the word.
+pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let word = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let found = candidates(matches, word("kind"), word("word")).unwrap_or_default();
+    let mut output = StandardOutput::new();
+    let safe = found
+        .iter()
+        .filter(|candidate| candidate.chars().all(is_harmless));
+    for candidate in safe.take(CANDIDATES_MAX) {
+        output.buffer().extend_from_slice(candidate.as_bytes());
+        output.buffer().push(b'\n');
+    }
+    output.finish()
+}
+
+fn candidates(matches: &ArgMatches, kind: &str, word: &str) -> Result<BTreeSet<String>, Failure> {
+    let mut found = match kind {
+        "journal-units" => return Ok(journal_units(word)),
+        "runs" => runs(&mut Backend::open(matches)?)?,
+        "fields" => fields(&mut Backend::open(matches)?, word)?,
+        "units" => units(&mut Backend::open(matches)?)?,
+        _ => sources(&mut Backend::open(matches)?, word)?,
+    };
+    found.retain(|candidate| candidate.starts_with(word));
+    Ok(found)
+}
+
+/// Names of sources, and the prefixes of their kinds. A word with `-` excludes one.
+fn sources(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure> {
+    let mut found = BTreeSet::new();
+    for name in source_names(backend)? {
+        let kind = name.split_once(':').map(|(kind, _)| format!("{kind}:"));
+        found.extend(kind);
+        found.insert(name);
+    }
+    if word.starts_with('-') {
+        found = found.into_iter().map(|name| format!("-{name}")).collect();
+    }
+    Ok(found)
+}
+
+fn units(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
+    let names = source_names(backend)?.into_iter();
+    Ok(names
+        .filter_map(|name| name.strip_prefix("system:").map(str::to_owned))
+        .collect())
+}
+
+fn source_names(backend: &mut Backend) -> Result<Vec<String>, Failure> {
+    let page = backend.sources(&Parameters::new())?;
+    Ok(page.rows.into_iter().map(|row| row.name).collect())
+}
+
+fn runs(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
+    let page = backend.runs(&Parameters::new())?;
+    let ids = page.rows.into_iter().map(|run| run.id);
+    Ok(ids.chain(["last".to_owned()]).collect())
+}
+
+/// Keys of metadata; after `KEY=` the values of that key.
+fn fields(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure> {
+    if let Some((key, _)) = word.split_once('=') {
+        let values = backend.values(key.trim_end_matches('!'))?.into_iter();
+        return Ok(values.map(|(value, _)| format!("{key}={value}")).collect());
+    }
+    let mut parameters = Parameters::new();
+    add(&mut parameters, "limit", Some(SAMPLE_RECORDS));
+    let page = backend.page(&parameters)?;
+    let keys = page.entries.iter().flat_map(|stored| {
+        let keys = stored.record.metadata.iter();
+        keys.map(|(key, _)| format!("{key}="))
+    });
+    Ok(keys.collect())
+}
+
+/// Units that the journal of this machine knows.
+fn journal_units(word: &str) -> BTreeSet<String> {
+    let mut journal = Journal::open(JournalOptions {
+        directories: JOURNALS.map(PathBuf::from).to_vec(),
+        ..JournalOptions::default()
+    });
+    let units = journal.unique(b"_SYSTEMD_UNIT", CANDIDATES_MAX).into_iter();
+    units
+        .filter_map(|unit| String::from_utf8(unit).ok())
+        .filter(|unit| unit.starts_with(word))
+        .collect()
+}

@@ -13,8 +13,8 @@ pub use command::{
     Command, CommandEnd, Keep, become_on_terminal, exit_code_of, pass_standard_input,
 };
 pub(crate) use log::{
-    CaptureGap, FIRST_PART, Folder, LogEntry, RunEnd, RunEvent, RunParts, RunStart, StreamCount,
-    user_folder,
+    CaptureGap, FIRST_PART, FOREIGN_BYTES_MAX, FOREIGN_RUNS_MAX, Folder, LogEntry, RunEnd,
+    RunEvent, RunParts, RunStart, StreamCount, user_folder,
 };
 pub use log::{CaptureLimits, Category, RunId, RunIdError, Stream};
 pub use session::{Ending, RecordingOptions, RunFacts};

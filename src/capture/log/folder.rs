@@ -45,8 +45,11 @@ const FOLDER_MODE: u32 = 0o700;
 const PART_SUFFIX: &str = ".log";
 const REPORT_SUFFIX: &str = ".report.txt";
 
-/// Runs in the folder of another user that are looked at, the newest: as many as `vmlog exec` keeps.
-const FOREIGN_RUNS_MAX: usize = 200;
+/// Runs in the folder of another user that are read, the newest ones: as many as `vmlog exec` keeps.
+pub(crate) const FOREIGN_RUNS_MAX: usize = 200;
+
+/// Bytes of these runs together: twice what `vmlog exec` keeps, as running commands are never removed.
+pub(crate) const FOREIGN_BYTES_MAX: u64 = 512 << 20;
 
 /// The first part of a run.
 pub(crate) const FIRST_PART: u32 = 1;
@@ -65,6 +68,25 @@ pub(crate) struct RunParts {
     /// Ascending.
     pub(crate) numbers: Vec<u32>,
     pub(crate) bytes: u64,
+}
+
+/// The runs of a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RunList {
+    pub(crate) runs: BTreeMap<RunId, RunParts>,
+    /// Logs of older runs that the bounds leave out.
+    pub(crate) skipped_logs: u64,
+}
+
+impl RunList {
+    /// Leaves the oldest run out, and returns its bytes.
+    fn skip_oldest(&mut self) -> u64 {
+        let Some((_, parts)) = self.runs.pop_first() else {
+            return 0;
+        };
+        self.skipped_logs += parts.numbers.len() as u64;
+        parts.bytes
+    }
 }
 
 impl Folder {
@@ -128,32 +150,45 @@ impl Folder {
         is_locked(&self.open_part(run, part)?)
     }
 
-    /// The runs of which there is something, oldest first.
+    /// The runs with at least one log, oldest first.
     pub(crate) fn runs(&self) -> io::Result<BTreeMap<RunId, RunParts>> {
-        let mut runs = BTreeMap::<RunId, RunParts>::new();
+        self.list().map(|list| list.runs)
+    }
+
+    /// The same, with what the bounds of another user's folder leave out.
+    pub(crate) fn list(&self) -> io::Result<RunList> {
+        self.list_within(FOREIGN_RUNS_MAX, FOREIGN_BYTES_MAX)
+    }
+
+    fn list_within(&self, runs_max: usize, bytes_max: u64) -> io::Result<RunList> {
+        let mut list = RunList::default();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
             let Some((run, part)) = name.to_str().and_then(parse_part) else {
                 continue;
             };
-            // a part may be removed while we look
+            // a part may be removed while the folder is listed
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
             if metadata.is_file() {
-                let parts = runs.entry(run).or_default();
+                let parts = list.runs.entry(run).or_default();
                 parts.numbers.push(part);
                 parts.bytes += metadata.len();
             }
-            if self.owner.is_some() && runs.len() > FOREIGN_RUNS_MAX {
-                runs.pop_first();
+            if self.owner.is_some() && list.runs.len() > runs_max {
+                list.skip_oldest();
             }
         }
-        for parts in runs.values_mut() {
+        let mut bytes: u64 = list.runs.values().map(|parts| parts.bytes).sum();
+        while self.owner.is_some() && bytes > bytes_max && list.runs.len() > 1 {
+            bytes -= list.skip_oldest();
+        }
+        for parts in list.runs.values_mut() {
             parts.numbers.sort_unstable();
         }
-        Ok(runs)
+        Ok(list)
     }
 
     /// Removes what is over the limits: the oldest runs that have ended, and the oldest reports. A run that is going on is
@@ -370,6 +405,36 @@ mod tests {
                 report_name(ids[4]),
                 "notes.report.txt".to_owned()
             ]
+        );
+    }
+
+    #[test]
+    fn another_users_folder_is_read_within_bounds_and_says_what_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = Folder::new(dir.path());
+        for second in 1..=5 {
+            drop(fill(&own, run(second), 1, 10));
+            drop(fill(&own, run(second), 2, 10));
+        }
+        let foreign = Folder::of_user(dir.path(), 0);
+        let listed = |folder: &Folder, runs, bytes| {
+            let list = folder.list_within(runs, bytes).unwrap();
+            let times: Vec<_> = list.runs.keys().map(|run| run.begun().get()).collect();
+            (times.len(), times.last().copied(), list.skipped_logs)
+        };
+        let newest = Some(5_000_000);
+        assert_eq!(listed(&foreign, 5, 100), (5, newest, 0));
+        assert_eq!(listed(&foreign, 3, 100), (3, newest, 4));
+        assert_eq!(listed(&foreign, 5, 59), (2, newest, 6));
+        assert_eq!(
+            listed(&foreign, 5, 1),
+            (1, newest, 8),
+            "the newest is always read"
+        );
+        assert_eq!(
+            listed(&own, 1, 1),
+            (5, newest, 0),
+            "our own folder has no such bounds"
         );
     }
 

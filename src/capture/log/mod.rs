@@ -12,7 +12,9 @@ pub(crate) use category::{ExitFailure, classify};
 pub use entry::Stream;
 pub(crate) use entry::{CaptureGap, LogEntry, RunEnd, RunEvent, RunStart, StreamCount, write};
 pub use folder::CaptureLimits;
-pub(crate) use folder::{FIRST_PART, Folder, RunParts, report_name};
+pub(crate) use folder::{
+    FIRST_PART, FOREIGN_BYTES_MAX, FOREIGN_RUNS_MAX, Folder, RunParts, report_name,
+};
 pub use run_id::{RunId, RunIdError};
 pub(crate) use spool::user_folder;
 pub(crate) use writer::RunLog;

@@ -55,7 +55,6 @@ pub(in crate::cli) fn command() -> clap::Command {
                 .required(true)
                 .num_args(1..)
                 .trailing_var_arg(true)
-                .allow_hyphen_values(true)
                 .value_parser(value_parser!(OsString))
                 .help("The command and its arguments"),
         )

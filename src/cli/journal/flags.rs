@@ -18,6 +18,7 @@ pub(crate) fn command() -> Command {
              Exit codes: 0 done; 1 failed, or --grep found nothing; 2 usage error",
         )
         .args(source_arguments())
+        .args(unit_arguments())
         .args(filter_arguments())
         .args(selection_arguments())
         .args(output_arguments())
@@ -54,8 +55,8 @@ fn source_arguments() -> [Arg; 4] {
     ]
 }
 
-/// Which entries match.
-fn filter_arguments() -> Vec<Arg> {
+/// Of which units.
+fn unit_arguments() -> Vec<Arg> {
     vec![
         option(
             "unit",
@@ -84,6 +85,12 @@ fn filter_arguments() -> Vec<Arg> {
             "Entries of the last start of the unit, as --invocation=0",
         )
         .conflicts_with("invocation"),
+    ]
+}
+
+/// Which entries match.
+fn filter_arguments() -> Vec<Arg> {
+    vec![
         option(
             "identifier",
             Some('t'),
@@ -189,7 +196,7 @@ fn output_arguments() -> [Arg; 11] {
         flag(
             "pager-end",
             Some('e'),
-            "Show the end in the pager first; implies -n 1000",
+            "Show the end in the pager first; implies -b and -n 1000",
         ),
         flag(
             "show-cursor",

@@ -1,10 +1,9 @@
 //! `--invocation`: one start of a unit, by its ID or counted from the last one.
 
 use super::expression::Expression;
-use super::failure::unreadable;
 use super::sources::Sources;
 use crate::cli::failure::Failure;
-use crate::journal::{Event, Id128, Journal, Seek};
+use crate::journal::{Id128, Journal, JournalEvent, Seek};
 
 /// Which invocation of the chosen units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,18 +34,20 @@ pub(super) fn expression(
 ) -> Result<Expression, Failure> {
     let id = match choice {
         InvocationChoice::Id(id) => id,
-        InvocationChoice::Offset(offset) => at(&known(units, sources)?, offset)?,
+        InvocationChoice::Offset(offset) => at(&known(units, sources), offset)?,
     };
     Ok(Expression::of_invocation(&id.to_string()))
 }
 
 /// The invocations that entries of the units name, in the order of their first entries.
-fn known(units: &Expression, sources: &Sources) -> Result<Vec<Id128>, Failure> {
+fn known(units: &Expression, sources: &Sources) -> Vec<Id128> {
     let mut journal = Journal::open(sources.options(units.superset()));
-    journal.seek(&Seek::Head).map_err(unreadable)?;
+    journal.seek(&Seek::Head);
     let mut ids: Vec<Id128> = vec![];
-    while let Some(event) = journal.next().map_err(unreadable)? {
-        let Event::Entry(entry) = event else { continue };
+    while let Some(event) = journal.next() {
+        let JournalEvent::Entry(entry) = event else {
+            continue;
+        };
         if !units.holds(&entry) {
             continue;
         }
@@ -62,7 +63,7 @@ fn known(units: &Expression, sources: &Sources) -> Result<Vec<Id128>, Failure> {
             ids.push(id);
         }
     }
-    Ok(ids)
+    ids
 }
 
 fn at(ids: &[Id128], offset: i64) -> Result<Id128, Failure> {

@@ -215,7 +215,8 @@ fn boot(matches: &ArgMatches) -> Result<Option<BootChoice>, Failure> {
         Some("all") => return Ok(None),
         Some(text) if text.contains('=') => "0",
         Some(text) => text,
-        None if matches.get_flag("dmesg") => "0",
+        // as in journalctl
+        None if matches.get_flag("dmesg") || matches.get_flag("pager-end") => "0",
         None => return Ok(None),
     };
     boot_of(text).map(Some).ok_or_else(|| {

@@ -91,11 +91,17 @@ complete -F _vmlog_with_log -o bashdefault -o default vmlog
 "#;
 
 const FISH: &str = r"# candidates from the log itself
-complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources runs' -s s -l source -x -a '(vmlog complete sources (commandline -ct) 2>/dev/null)'
-complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources' -s u -l unit -x -a '(vmlog complete units (commandline -ct) 2>/dev/null)'
-complete -c vmlog -n '__fish_seen_subcommand_from journal' -s u -l unit -x -a '(vmlog complete journal-units (commandline -ct) 2>/dev/null)'
-complete -c vmlog -n '__fish_seen_subcommand_from query tail export sources' -s w -l where -x -a '(vmlog complete fields (commandline -ct) 2>/dev/null)'
-complete -c vmlog -n '__fish_seen_subcommand_from run' -x -a '(vmlog complete runs (commandline -ct) 2>/dev/null)'
+function __vmlog_log
+    vmlog complete $argv[1] (commandline -ct) 2>/dev/null
+end
+function __vmlog_in
+    __fish_seen_subcommand_from $argv
+end
+complete -c vmlog -n '__vmlog_in query tail export sources runs' -s s -l source -x -a '(__vmlog_log sources)'
+complete -c vmlog -n '__vmlog_in query tail export sources' -s u -l unit -x -a '(__vmlog_log units)'
+complete -c vmlog -n '__vmlog_in query tail export sources' -s w -l where -x -a '(__vmlog_log fields)'
+complete -c vmlog -n '__vmlog_in journal' -s u -l unit -x -a '(__vmlog_log journal-units)'
+complete -c vmlog -n '__vmlog_in run' -x -a '(__vmlog_log runs)'
 ";
 
 /// The parser's script completes these values with names of files; ours come from the log.

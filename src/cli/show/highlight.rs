@@ -63,11 +63,11 @@ mod tests {
     fn finds_texts_and_patterns_as_the_query_does() {
         assert_eq!(ranges(&[("search", "a.b")], "A.B axb"), [0..3]);
         let sensitive = [("search", "a.b"), ("case", "sensitive")];
-        assert_eq!(ranges(&sensitive, "A.B axb"), []);
+        assert!(ranges(&sensitive, "A.B axb").is_empty());
         let regex = [("search", "a.b"), ("regex", "true")];
         assert_eq!(ranges(&regex, "A.B axb"), [0..3, 4..7]);
-        assert_eq!(ranges(&[("search", "x*"), ("regex", "true")], "ab"), []);
-        assert_eq!(ranges(&[("search", "a"), ("invert", "true")], "a"), []);
-        assert_eq!(ranges(&[], "a"), []);
+        assert!(ranges(&[("search", "x*"), ("regex", "true")], "ab").is_empty());
+        assert!(ranges(&[("search", "a"), ("invert", "true")], "a").is_empty());
+        assert!(ranges(&[], "a").is_empty());
     }
 }

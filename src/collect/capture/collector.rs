@@ -88,6 +88,8 @@ enum RunState {
 /// The content of the folder.
 #[derive(Debug, Default)]
 struct RunListing {
+    /// Logs that the bounds of the folder leave out.
+    skipped_logs: u64,
     runs: BTreeMap<RunId, RunParts>,
     /// When the folder had last changed, if that is long enough ago to be trusted.
     changed: Option<SystemTime>,
@@ -143,14 +145,19 @@ impl CaptureCollector {
         }
         let age = modified.elapsed();
         let is_settled = age.map_or(true, |age| age >= SETTLED_AFTER);
+        let listed = self.folder.list();
+        let listed = listed.map_err(|error| self.error("list", error))?;
         self.listing = RunListing {
-            runs: self
-                .folder
-                .runs()
-                .map_err(|error| self.error("list", error))?,
+            runs: listed.runs,
+            skipped_logs: listed.skipped_logs,
             changed: is_settled.then_some(modified),
         };
         Ok(())
+    }
+
+    /// Logs in the folder of another user that its bounds leave out.
+    pub(super) fn skipped_logs(&self) -> u64 {
+        self.listing.skipped_logs
     }
 
     fn error(&self, what: &str, source: io::Error) -> Error {

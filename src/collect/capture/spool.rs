@@ -2,13 +2,14 @@
 //! the server's user; its content is trusted only about that user.
 
 use super::collector::{CaptureCollector, CaptureOptions};
+use crate::capture::{FOREIGN_BYTES_MAX, FOREIGN_RUNS_MAX};
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
 use crate::collect::own::own_record;
 use crate::record::{Level, Metadata, Positions};
 use rustix::fs::OFlags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -32,6 +33,8 @@ pub struct SpoolCollector {
     users: BTreeMap<u32, User>,
     /// The last fault, so that it is reported once.
     reported: BTreeMap<String, String>,
+    /// Users of whom runs are skipped, so that it is reported once.
+    skipping: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl SpoolCollector {
             positions: positions.clone(),
             users: BTreeMap::new(),
             reported: BTreeMap::new(),
+            skipping: BTreeSet::new(),
         }
     }
 
@@ -105,6 +109,26 @@ impl SpoolCollector {
         Ok(())
     }
 
+    /// Reports once that the bounds leave out runs of a user, and again after a time without any.
+    fn report_skipped(&mut self, uid: u32, skipped: u64, batch: &mut Batch) {
+        if skipped == 0 {
+            self.skipping.remove(&uid);
+            return;
+        }
+        if !self.skipping.insert(uid) {
+            return;
+        }
+        let text = format!(
+            "{skipped} capture logs of user {uid} are skipped: the newest {FOREIGN_RUNS_MAX} runs of a user are read, and {} MiB of them",
+            FOREIGN_BYTES_MAX >> 20
+        );
+        let mut metadata = Metadata::new();
+        metadata.insert("uid", uid);
+        metadata.insert("count", skipped);
+        let record = own_record(Level::Warn, "gap", text, metadata);
+        batch.records.push(record);
+    }
+
     /// Reports a problem once, and again when it is another.
     fn report(&mut self, what: String, problem: &str, batch: &mut Batch) {
         if self
@@ -151,9 +175,12 @@ impl Collector for SpoolCollector {
             let Some(user) = self.users.get_mut(&uid) else {
                 continue;
             };
-            if let Err(error) = user.collector.read(batch) {
+            let read = user.collector.read(batch);
+            let skipped = user.collector.skipped_logs();
+            if let Err(error) = read {
                 self.report(format!("{spool}/{uid}"), &error.to_string(), batch);
             }
+            self.report_skipped(uid, skipped, batch);
         }
         for position in &batch.positions {
             match &position.value {
@@ -300,6 +327,28 @@ mod tests {
         let mut batch = Batch::default();
         again.read(&mut batch).unwrap();
         assert!(batch.records.is_empty(), "{:?}", batch.records);
+    }
+
+    #[test]
+    fn runs_beyond_the_bound_are_reported_once() {
+        let mut spool = Spool::new();
+        let folder = Folder::new(&spool.user());
+        let time = |second: i64| Micros::new(1_771_338_615_000_000 + second * 1_000_000);
+        let runs = i64::try_from(FOREIGN_RUNS_MAX).unwrap() + 2;
+        for second in 0..runs {
+            let _ = folder.create_part(RunId::new(time(second)), 1).unwrap();
+        }
+        let reports = |records: Vec<Record>| -> Vec<String> {
+            let mine = records.into_iter();
+            let mine = mine.filter(|record| record.message.contains("are skipped"));
+            mine.map(|record| record.message).collect()
+        };
+        let expected = format!(
+            "2 capture logs of user {} are skipped: the newest 200 runs of a user are read, and 512 MiB of them",
+            own()
+        );
+        assert_eq!(reports(spool.read()), [expected]);
+        assert!(reports(spool.read()).is_empty(), "it is reported once");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod info;
 pub(crate) mod query;
 pub(crate) mod serve;
 pub(crate) mod store;
@@ -12,11 +13,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every command line that has a help of its own.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 28] = [
     "",
     "serve",
+    "open",
+    "status",
     "query",
     "tail",
+    "sources",
+    "runs",
+    "run",
     "export",
     "import",
     "inspect",
@@ -34,6 +40,7 @@ const COMMANDS: [&str; 22] = [
     "redact",
     "journal",
     "doctor",
+    "version",
     "completions",
 ];
 /// The texts as they were last agreed to.

@@ -90,8 +90,18 @@ fn the_newest_stand_last_and_a_filter_narrows() {
         &["-n", "2", "--direction", "forward", "-o", "cat"],
     ));
     assert_eq!(oldest, "line 1\nline 2\n");
-    let found = printed(&mut query(&root, &["-e", "^line 2[34]9$", "-o", "cat"]));
+    let found = printed(&mut query(
+        &root,
+        &["-g", "^LINE 2[34]9$", "--case", "insensitive", "-o", "cat"],
+    ));
     assert_eq!(found, "line 239\nline 249\n");
+    let first = printed(&mut query(&root, &["-n", "+2", "-o", "cat"]));
+    assert_eq!(first, oldest);
+    let of_unit = printed(&mut query(
+        &root,
+        &["-u", "ssh", "-p", "warning", "-n", "1", "-o", "cat"],
+    ));
+    assert_eq!(of_unit, "line 250\n");
     let around = printed(&mut query(
         &root,
         &["--around", "100", "-n", "3", "-o", "cat"],
@@ -108,6 +118,12 @@ fn the_newest_stand_last_and_a_filter_narrows() {
         "line 250\nline 1\n"
     );
     assert_eq!(printed(&mut query(&root, &["nothing like it"])), "");
+    let quiet = |words: &[&str]| {
+        let (code, out, _) = outcome(&query(&root, words).arg("-q").output().unwrap());
+        assert_eq!(out, "", "{words:?}");
+        code
+    };
+    assert_eq!((quiet(&["line"]), quiet(&["nothing"])), (Some(0), Some(1)));
     let chart = printed(&mut query(&root, &["--histogram"]));
     assert!(
         chart.ends_with("251 records, a line is 1us  = warn 25  - info 226\n"),

@@ -1,8 +1,8 @@
-//! Captured commands: what a command writes is passed on as it is and kept, scrubbed, in a log of its own, whether or not a
-//! server runs. `format-spec/capture.md` is the format of the log; the collector of the folder reads it.
+//! Captured commands: the output of a command is passed on unchanged and stored, with secrets redacted, in a log of its own,
+//! whether or not a server runs. `format-spec/capture.md` specifies the log; the collector of the capture folder reads it.
 //!
-//! The command comes first: nothing that goes wrong here (a full disk, a folder that cannot be written) is anything that it
-//! could notice. What could not be kept is counted and told.
+//! The command comes first: it never notices a failure here (a full disk, a folder that cannot be written). Output that could
+//! not be stored is counted and reported.
 
 mod command;
 mod log;

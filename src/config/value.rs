@@ -1,5 +1,4 @@
-//! The forms that settings take, each read strictly: what is not understood is an error that says
-//! what would be.
+//! The forms of settings, parsed strictly: an invalid value is an error that names the valid ones.
 
 use crate::collect::Disabled;
 use crate::collect::JournaldOptions;
@@ -77,7 +76,7 @@ pub(crate) enum ValueKind {
     Choice(&'static [&'static str]),
 }
 
-/// Says what is allowed; stands in errors, `--help` and the README.
+/// What is allowed, for errors, `--help` and the README.
 impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

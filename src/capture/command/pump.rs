@@ -27,12 +27,12 @@ pub(crate) struct Pump<'a> {
     stream: Stream,
     /// Closed at its other end when the command has ended.
     ended: Option<PipeReader>,
-    /// Whether something was passed on: what is kept may not be ready before, and must not be waited for.
+    /// Whether output was passed on: the recording may not be ready before, and must not be waited for.
     has_begun: bool,
     after: StreamPhase,
 }
 
-/// Where a stream stands that outlives its command.
+/// The phase of a stream that may outlive its command.
 #[derive(Debug, Clone, Copy)]
 enum StreamPhase {
     /// The command is there.
@@ -88,7 +88,7 @@ impl<'a> Pump<'a> {
                     self.has_begun = true;
                     kept.with(|session| session.output(self.stream, chunk));
                     if passed_on.is_err() {
-                        // nobody reads it any more: with our end closed the command learns of it as it would without us
+                        // the reader is gone: closing our end tells the command, as it would without us
                         return None;
                     }
                     self.passed_on(length);
@@ -152,7 +152,7 @@ enum Woken {
     Silence,
 }
 
-/// The end of the command is told first: output may never pause.
+/// The end of the command is checked first: output may never pause.
 fn wait(
     from: BorrowedFd<'_>,
     ended: Option<&PipeReader>,
@@ -174,7 +174,7 @@ fn wait(
     })
 }
 
-/// Our own output may have been made non-blocking by whoever shares it.
+/// Another process that shares our output may have made it non-blocking.
 pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match write(to, bytes) {

@@ -94,7 +94,7 @@ impl SignalTarget {
         }
     }
 
-    /// The command has ended and is about to be waited for.
+    /// The command has ended, and its process ID may be used again.
     pub(crate) fn forget(&self) {
         *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -110,7 +110,7 @@ impl SignalTarget {
                     let _ = kill_process(pid, signal);
                 }
             }
-            // only we are left: what is still to be written is not worth an immortal process
+            // the command is gone: the signal is for this process
             None => drop(emulate_default_handler(origin.signal)),
         }
     }
@@ -142,7 +142,7 @@ fn descends_from(process: i32, ancestor: i32) -> bool {
 
 fn parent_of(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // the name stands in parentheses and may hold anything
+    // the name is in parentheses and may contain any character
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What kind of failure it was, as far as the last lines of the output tell.
+//! The kind of a failure, from the last lines of the output.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -177,7 +177,7 @@ const CAUSES: &[(Category, &[&str])] = &[
     ),
 ];
 
-/// Phrases that often stand beside a better cause: they decide only where there is none.
+/// Phrases that often accompany a better cause: they decide only if there is no cause.
 const SYMPTOMS: &[(Category, &[&str])] = &[
     (
         Category::ProcessCrash,
@@ -199,7 +199,7 @@ const SYMPTOMS: &[(Category, &[&str])] = &[
     ),
 ];
 
-/// What a shell says of a command that could not be found, could not be run, and what `timeout` says.
+/// Exit codes of a shell for a command that was not found or cannot be run, and of `timeout`.
 const TELLING_CODES: [(i32, Category); 3] = [
     (127, Category::Dependency),
     (126, Category::Permission),
@@ -207,7 +207,7 @@ const TELLING_CODES: [(i32, Category); 3] = [
 ];
 
 /// The category of a failure. `outputs` are the last lines of each stream, oldest line first, the most telling stream first.
-/// The cause that stands nearest to the end decides; a command that was killed is a crash whatever it said before.
+/// The cause nearest to the end decides; a command that was killed crashed, whatever its output says.
 pub(crate) fn classify<'a, L>(failure: ExitFailure, outputs: &[L]) -> Category
 where
     L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator> + Clone,

@@ -43,7 +43,7 @@ impl fmt::Display for Stream {
     }
 }
 
-/// A line that was read.
+/// A line of a log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LogEntry {
     pub(crate) time: Micros,
@@ -115,7 +115,7 @@ pub(crate) struct RunEnd {
 }
 
 impl RunEnd {
-    /// Whether the command did what it was asked to, as far as it says so itself.
+    /// Whether the command reports success.
     pub(crate) fn success(&self) -> bool {
         self.signal.is_none() && self.failure.is_none() && self.exit_code.unwrap_or(0) == 0
     }
@@ -142,7 +142,7 @@ struct EntryWritten<'a> {
     event: Option<&'a RunEvent>,
 }
 
-/// Adds the line that says this to `buffer`. `time` is in RFC 3339; data that is not UTF-8 goes as base64.
+/// Appends a line to `buffer`. `time` is in RFC 3339; data that is not UTF-8 goes as base64.
 pub(crate) fn write(
     buffer: &mut Vec<u8>,
     time: &str,
@@ -170,7 +170,7 @@ pub(crate) fn write(
 
 const BASE64: &str = "b64";
 
-/// The form on disk, read: unknown keys are passed over.
+/// The form on disk, for reading: unknown keys are ignored.
 #[derive(Deserialize)]
 struct EntryRead<'a> {
     #[serde(borrow)]
@@ -194,8 +194,8 @@ enum RunIdJson {
 }
 
 impl LogEntry {
-    /// Reads a line, without its end. Data that says it is base64 and is not is taken as it stands; an event of a kind that is
-    /// not known is passed over.
+    /// Reads a line, without its end. Data that is marked as base64 but is not valid is taken literally; events of an unknown
+    /// kind are ignored.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, EntryError> {
         let read: EntryRead<'_> = serde_json::from_slice(line).map_err(EntryError::Json)?;
         let wrong_time = |_| EntryError::Time(read.t.chars().take(40).collect());
@@ -220,7 +220,7 @@ impl LogEntry {
     }
 }
 
-/// A line that is no entry.
+/// A line that is not an entry.
 #[derive(Debug)]
 pub(crate) enum EntryError {
     Json(serde_json::Error),
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(
             LogEntry::parse(line).unwrap().data,
             b"***",
-            "bad base64 is taken as it stands"
+            "bad base64 is taken literally"
         );
     }
 

@@ -9,13 +9,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// How much of it is kept.
+/// How much of the folder is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CaptureLimits {
-    /// Bytes at which a log goes on in its next part.
+    /// Size at which a log continues in its next part.
     pub part_bytes: u64,
-    /// Parts kept besides the one being written: always the first, as it tells what was run and how it began, and the
-    /// newest others.
+    /// Parts kept besides the one being written: always the first, which says what was run, and the newest others.
     pub parts_kept: u32,
     /// Runs kept, the running ones among them.
     pub runs: usize,
@@ -38,7 +37,7 @@ impl Default for CaptureLimits {
     }
 }
 
-/// Output may tell secrets even when scrubbed: only the owner reads it.
+/// Redacted output may still contain secrets: only the owner may read it.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
@@ -114,8 +113,7 @@ impl Folder {
         &self.path
     }
 
-    /// Makes a part that is not there yet, and locks it for as long as it is open: that is how others see that it is being
-    /// written.
+    /// Creates a part, and locks it while it is open: the lock shows others that it is being written.
     pub(crate) fn create_part(&self, run: RunId, part: u32) -> io::Result<File> {
         DirBuilder::new()
             .recursive(true)
@@ -126,7 +124,7 @@ impl Folder {
         Ok(file)
     }
 
-    /// Opens a part for reading. A link or a pipe that somebody put there is not a part.
+    /// Opens a part for reading. Links and pipes are refused.
     pub(crate) fn open_part(&self, run: RunId, part: u32) -> io::Result<File> {
         let file = open_plain(&self.part_path(run, part))?;
         if let Some(owner) = self.owner {
@@ -191,8 +189,8 @@ impl Folder {
         Ok(list)
     }
 
-    /// Removes what is over the limits: the oldest runs that have ended, and the oldest reports. A run that is going on is
-    /// never removed: it has its own limit.
+    /// Deletes the oldest ended runs and the oldest reports until the limits hold. A running run is never deleted: it has a
+    /// limit of its own.
     pub(crate) fn prune(&self, limits: &CaptureLimits) -> io::Result<()> {
         let runs = self.runs()?;
         let mut count = runs.len();
@@ -230,7 +228,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Makes the error report of a run; one that is there is not overwritten.
+    /// Creates the error report of a run; an existing one is not overwritten.
     pub(crate) fn create_report(&self, run: RunId) -> io::Result<File> {
         create_new(&self.path.join(report_name(run)))
     }
@@ -244,14 +242,14 @@ impl Folder {
     }
 }
 
-/// Takes the lock that shows that a part is being written. A reader that looks at the same moment holds it for microseconds, so
-/// it is waited for.
+/// Takes the lock that shows that a part is being written. It waits for the lock, as a reader that checks it holds it for
+/// microseconds.
 fn hold(file: &File) {
-    // a file system without locks must not cost the capture: its runs are taken for interrupted ones
+    // without locks on the file system, runs only look interrupted; the capture itself still works
     let _ = file.lock();
 }
 
-/// Whether somebody holds the lock on an open file.
+/// Whether another process holds the lock on an open file.
 fn is_locked(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
         Ok(()) => Ok(false),

@@ -1,5 +1,5 @@
-//! Writes the capture log of one run, in parts. What cannot be written is counted and told as soon as writing works again:
-//! the command must not notice.
+//! Writes the capture log of one run, in parts. Lines that cannot be written are counted, and reported as soon as writing works
+//! again: the command must not notice.
 
 use super::entry::{self, CaptureGap, LogEntry, RunEvent, Stream};
 use super::folder::{CaptureLimits, FIRST_PART, Folder};
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// How long a log that cannot be written is left alone: trying each line would slow the command down.
+/// Pause after a failed write: a retry for each line would slow the command down.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The log of one run.
@@ -48,7 +48,7 @@ impl RunLog {
         }
     }
 
-    /// Adds whole lines. An error has been counted: there is nothing left to do but to tell.
+    /// Appends whole lines. Lines of a failed write are already counted; the caller only reports the error.
     pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut kept = 0;
         let result = loop {
@@ -81,7 +81,7 @@ impl RunLog {
         self.write(lines, kept)
     }
 
-    /// A log without a line tells nothing.
+    /// Removes a log without any line.
     fn drop_empty(&mut self) {
         if let LogPart::Open {
             number, length: 0, ..
@@ -155,7 +155,7 @@ impl RunLog {
         }
     }
 
-    /// The first part tells how it began and is kept.
+    /// Deletes old parts. The first part says what was run and is kept.
     fn drop_old(&self, newest: u32) {
         let old = newest.saturating_sub(self.limits.parts_kept.max(1));
         if old > FIRST_PART {

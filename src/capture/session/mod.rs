@@ -1,4 +1,4 @@
-//! One run being captured: its output goes, scrubbed, to its log; counts and last lines are kept for how it ends.
+//! One run being captured: its redacted output goes to its log; counts and last lines are kept for its end.
 
 mod ending;
 mod notice;
@@ -30,8 +30,8 @@ pub struct RecordingOptions {
     pub dir: PathBuf,
     /// How much of it is kept.
     pub limits: CaptureLimits,
-    /// What is scrubbed before anything is written. Rules that cannot be used leave the output uncaptured, which is told in
-    /// the journal: a mistake in the settings must not stop a machine from coming up.
+    /// The redaction rules, applied before anything is written. With invalid rules the output is not captured, and the journal
+    /// gets a warning: a mistake in the settings must not stop a machine from starting.
     pub redact: redact::RedactOptions,
 }
 
@@ -52,10 +52,10 @@ pub struct RunFacts {
     pub parent: Option<RunId>,
 }
 
-/// How long what the command leaves standing within a line is held back.
+/// How long an unfinished line is held back.
 pub(crate) const QUIET_AFTER: Duration = Duration::from_secs(1);
 
-/// A command line that holds a whole script is told by its beginning: it stands in several records of the run.
+/// A command line that contains a whole script is cut: it is repeated in several records of the run.
 const FACT_BYTES_MAX: usize = 4096;
 
 fn bounded(text: &str) -> String {
@@ -65,7 +65,7 @@ fn bounded(text: &str) -> String {
     }
 }
 
-/// A run that is captured, or not, shared by the threads that pass its output on.
+/// The recording of a run, if it is captured; shared by the threads that pass its output on.
 #[derive(Debug)]
 pub(crate) struct Recording<'a> {
     wanted: Option<(&'a RecordingOptions, RunFacts)>,
@@ -85,8 +85,8 @@ impl<'a> Recording<'a> {
         self.wanted.is_some()
     }
 
-    /// Starts the command first and prepares its log then, as the rules for secrets take longer to make than a command to
-    /// start. Nothing is kept before the start is told.
+    /// Starts the command first and prepares its log afterwards, as compiling the redaction rules takes longer than starting a
+    /// command. Nothing is recorded before the start.
     pub(crate) fn start<T>(
         &self,
         spawn: impl FnOnce() -> T,
@@ -109,7 +109,7 @@ impl<'a> Recording<'a> {
         spawned
     }
 
-    /// Does something with what is kept, if anything is. A mistake of ours in here must not take the command's output with it.
+    /// Calls `act` with the session, if there is one. A panic in it must not lose the command's output.
     pub(crate) fn with(&self, act: impl FnOnce(&mut Session)) {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &mut *session {
@@ -153,8 +153,8 @@ struct StreamState {
 }
 
 impl Session {
-    /// Makes room in the folder, and tells that the command was started, as this process; `None` when it could not be.
-    /// Nothing else that fails here is an error.
+    /// Makes room in the folder and records the start; `pid` is `None` if the command could not be started. Failures other than
+    /// invalid redaction rules are not errors.
     pub(crate) fn begin(
         options: &RecordingOptions,
         facts: &RunFacts,
@@ -164,7 +164,7 @@ impl Session {
         let redactor = Redactor::new(&options.redact)?;
         let id = RunId::new(Micros::now());
         let folder = Folder::new(&options.dir);
-        // what is too much now is too much the next time as well
+        // a failed deletion is repeated by the next run
         let _ = folder.prune(&options.limits);
         let scrubbed = |text: &str| bounded(&redactor.redact_text(text));
         let start = RunStart {
@@ -211,7 +211,7 @@ impl Session {
         self.out.event(&text, &event);
     }
 
-    /// It has ended this moment; its last words may still be on their way.
+    /// The command has just ended; the rest of its output may still arrive.
     pub(crate) fn over(&mut self) {
         self.took = Some(self.begun.elapsed());
     }
@@ -235,7 +235,7 @@ impl Session {
         channel.is_some_and(|channel| channel.scrubber.holds_words())
     }
 
-    /// The command has written nothing for [`QUIET_AFTER`]: what stands within a line is written.
+    /// The command has written nothing for [`QUIET_AFTER`]: an unfinished line is written up to its last word.
     pub(crate) fn quiet(&mut self, stream: Stream) {
         let (channel, out) = self.channel(stream);
         let StreamState {
@@ -247,7 +247,7 @@ impl Session {
         out.flush();
     }
 
-    /// Tells how it ended, and writes a report when that was a failure.
+    /// Records the end, and writes a report of a failure.
     pub(crate) fn end(&mut self, ending: &Ending) {
         self.out.now = Micros::now().to_string();
         for (&stream, channel) in &mut self.streams {
@@ -256,7 +256,7 @@ impl Session {
                 count,
                 last,
             } = channel;
-            // what ends without a line end is a line as well
+            // the rest without a line end is a line as well
             count.lines += u64::from(scrubber.is_within_a_line());
             let out = &mut self.out;
             scrubber.end(&mut |piece| out.piece(stream, &piece, count, last));
@@ -298,7 +298,7 @@ impl Session {
         (channel, &mut self.out)
     }
 
-    /// The last lines of each stream, the most telling first.
+    /// The last lines of each stream, the most informative stream first.
     fn last_lines(&self) -> Vec<(Stream, &LastLines)> {
         let order = [Stream::Stderr, Stream::Output, Stream::Stdout];
         let lines = |stream| Some((stream, &self.streams.get(&stream)?.last));
@@ -314,7 +314,7 @@ impl Session {
         classify(failure, &lines)
     }
 
-    /// Writes the error report and says its name.
+    /// Writes the error report and returns its name.
     fn report(&self, ending: &Ending, category: Category) -> io::Result<String> {
         let report = ErrorReport {
             start: &self.start,
@@ -389,7 +389,7 @@ impl LogOutput {
     }
 }
 
-/// A buffer that had to grow beyond this for a long line is given back.
+/// A buffer that grew beyond this for a long line is freed.
 const BUFFER_KEPT: usize = 512 << 10;
 
 #[cfg(test)]

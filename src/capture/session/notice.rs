@@ -1,11 +1,11 @@
-//! Tells the journal of this machine what must not be told on the command's own streams.
+//! Writes warnings to the journal of this machine, as the command's own streams must stay unchanged.
 
 use std::os::unix::net::UnixDatagram;
 
 /// Where journald listens: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Leaves a warning in the journal, if there is one and it takes it at once.
+/// Writes a warning to the journal, if there is one and it accepts it at once.
 pub(crate) fn warn(text: &str) {
     let Ok(socket) = UnixDatagram::unbound() else {
         return;

@@ -1,6 +1,6 @@
-//! Output to lines without secrets, as they may be written to a file. A secret is found in its whole line, so a line is
-//! written when it has ended; what the command leaves standing for a while (a question, a bar that grows) is written up to
-//! its last space, and the rest of the line is later judged together with it.
+//! Splits output into lines and redacts them, so that they may be written to a file. Redaction needs a whole line, so a line is
+//! written when it has ended. An unfinished line that waits for a while (a question, a progress bar) is written up to its last
+//! space; the rest is redacted later, together with that beginning.
 
 use crate::record::{Level, Metadata, Record, Source};
 use crate::redact::Redactor;
@@ -10,10 +10,10 @@ use std::borrow::Cow;
 /// The longest line that is held. Stack traces and JSON dumps of real programs stay below it.
 const LINE_MAX: usize = 1 << 20;
 
-/// How far back a space is looked for where a line must be cut, so that no word is.
+/// How far back a cut looks for a space, so that it does not cut a word.
 const CUT_BACK_MAX: usize = 4096;
 
-/// What may be written.
+/// Redacted output that may be written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ScrubbedPiece<'a> {
     /// With the end of the line, if it has come.
@@ -37,7 +37,7 @@ pub(crate) struct LineScrubber {
 }
 
 impl LineScrubber {
-    /// A secret may span lines of a stream: each has its own redactor, so that the lines of others do not come between.
+    /// A secret may span lines of a stream, so each stream has a redactor of its own.
     pub(crate) fn new(source: Source, redactor: Redactor) -> Self {
         Self {
             source,
@@ -71,12 +71,12 @@ impl LineScrubber {
         }
     }
 
-    /// Whether something is held that could be written if the command says no more.
+    /// Whether held words could be written if the command pauses.
     pub(crate) fn holds_words(&self) -> bool {
         self.end_of_words() > self.written
     }
 
-    /// Writes what stands, up to the last space: a word may be the first half of a secret.
+    /// Writes the unfinished line up to its last space: the last word may be the first half of a secret.
     pub(crate) fn quiet(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let end = self.end_of_words();
         if end > self.written {
@@ -84,7 +84,7 @@ impl LineScrubber {
         }
     }
 
-    /// Writes all that is left: nothing comes any more.
+    /// Writes the rest: the stream has ended.
     pub(crate) fn end(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         if self.raw.len() > self.written {
             self.line_so_far(self.raw.len(), emit);
@@ -145,8 +145,8 @@ impl LineScrubber {
         });
     }
 
-    /// Writes what is new of the line up to `end`. What has been written stands; when the whole line shows that it was part of
-    /// a secret, at least the rest of that is not written.
+    /// Writes the new part of the line up to `end`. Text that was written before cannot be taken back; if the whole line shows
+    /// that it was part of a secret, at least the rest of the secret is not written.
     fn line_so_far(&mut self, end: usize, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let raw = std::mem::take(&mut self.raw);
         let so_far = raw.get(..end).unwrap_or(&raw);
@@ -185,7 +185,7 @@ impl LineScrubber {
     }
 }
 
-/// What `now` says beyond what was `before`.
+/// The part of `now` that follows its common beginning with `before`.
 fn added<'a>(before: &str, now: &'a str) -> &'a str {
     let same = before
         .bytes()
@@ -258,7 +258,7 @@ mod tests {
             !text.contains("hun") && !text.contains("ter2") && text.ends_with("\nnext\n"),
             "{text}"
         );
-        assert_eq!(seen.pieces[0], "export ", "what stands is shown");
+        assert_eq!(seen.pieces[0], "export ", "finished words are shown");
     }
 
     #[test]

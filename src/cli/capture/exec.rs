@@ -1,4 +1,4 @@
-//! `vmlog exec`: runs a command as it is and keeps what it says.
+//! `vmlog exec`: runs a command and captures its output.
 
 use super::arguments;
 use crate::capture::{
@@ -19,9 +19,9 @@ pub(in crate::cli) fn command() -> clap::Command {
         .about("Run a command and capture its output")
         .long_about(
             "Runs a command as it would run without vmlog: input, output, signals and exit code are \
-             its own. What it writes is also kept, scrubbed, in a log of its own, whether or not a \
-             server runs. What processes that it leaves behind write is passed on and kept as well, \
-             as a run of its own. Without --pty its output is a pipe and not a terminal.",
+             its own. Its output is also captured in a log of its own, with secrets redacted, whether or \
+             not a server runs. Processes that it leaves behind are captured as a run of their own. \
+             Without --pty its output is a pipe, not a terminal.",
         )
         .after_help(
             "Examples:\n  vmlog exec npm ci\n  \
@@ -34,7 +34,7 @@ pub(in crate::cli) fn command() -> clap::Command {
             Arg::new("pty")
                 .long("pty")
                 .action(ArgAction::SetTrue)
-                .help("Run it on a terminal: colors and prompts as on yours, one stream instead of two"),
+                .help("Run it on a terminal of its own: colors and prompts, one output stream instead of two"),
         )
         .arg(
             Arg::new("no-capture")
@@ -60,7 +60,7 @@ pub(in crate::cli) fn command() -> clap::Command {
         )
 }
 
-/// This program, even when its file has been replaced.
+/// This program, even if its file has been replaced.
 const OURSELVES: &str = "/proc/self/exe";
 
 /// Runs the command and returns its exit code.
@@ -71,7 +71,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         .flatten()
         .cloned();
     let Some(program) = words.next() else {
-        return Err(Failure::failed("there is no command to run"));
+        return Err(Failure::usage("name the command to run"));
     };
     let arguments: Vec<OsString> = words.collect();
     if matches.get_flag("lead-session") {
@@ -120,8 +120,8 @@ fn facts(matches: &ArgMatches, command: &Command) -> RunFacts {
     }
 }
 
-/// A process that the command left behind writes on: another of us goes on passing it on, as a run of its own, so that we can
-/// end with the command. Where that is not possible the process finds its output closed.
+/// A process that the command left behind still writes: another `vmlog` passes its output on, as a run of its own, so that this
+/// one can end with the command. If that fails, the process finds its output closed.
 fn hand_over(
     stream: Stream,
     from: OwnedFd,

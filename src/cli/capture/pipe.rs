@@ -1,4 +1,4 @@
-//! `vmlog pipe`: keeps what comes on standard input and passes it on.
+//! `vmlog pipe`: captures standard input and passes it on.
 
 use super::arguments;
 use crate::capture::{RunFacts, RunId, Stream, pass_standard_input};
@@ -22,7 +22,7 @@ pub(in crate::cli) fn command() -> clap::Command {
                 .value_name("STREAM")
                 .default_value("stdout")
                 .value_parser(PossibleValuesParser::new(["stdout", "stderr", "output"]))
-                .help("What the input is: decides the level of lines that state none"),
+                .help("Which stream the input is: it decides the level of lines without one"),
         )
         .arg(
             Arg::new("parent")

@@ -1,4 +1,4 @@
-//! `vmlog doctor`: what can be read and written on this machine and, where it cannot, why and what helps.
+//! `vmlog doctor`: checks what can be read and written on this machine, and suggests fixes.
 
 mod machine;
 mod own;
@@ -18,8 +18,8 @@ pub(super) fn command() -> Command {
         .about("Diagnose access problems and suggest fixes")
         .long_about(
             "Looks at everything that `vmlog serve` needs, with the same settings: its folder, the room on the disk, the address, \
-             the journal, containers, cloud-init, files and the clock. Each line says how it stands; where something is in the way, \
-             the line below it says what helps. Run it as the user that the server runs as. Changes nothing.",
+             the journal, containers, cloud-init, files and the clock. Each line is one check; below a problem there is a suggestion. \
+             Run it as the user that the server runs as. It changes nothing.",
         )
         .after_help(
             "Examples:\n  vmlog doctor\n  sudo -u vmlog vmlog doctor\n  LOG_FILES=app=/var/log/app.log vmlog doctor\n\n\
@@ -27,14 +27,14 @@ pub(super) fn command() -> Command {
         )
 }
 
-/// Looks, and gives the exit code.
+/// Runs the checks and returns the exit code.
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let findings = match Config::check(&raw(matches)?) {
         Ok(config) => look(&config),
         Err(error) => vec![CheckResult::wrong(
             "settings",
             error.to_string(),
-            "set it as `vmlog serve --help` says; nothing else was looked at",
+            "see `vmlog serve --help`; nothing else was checked",
         )],
     };
     print(&text(&findings))?;
@@ -42,7 +42,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
 }
 
 fn look(config: &Config) -> Vec<CheckResult> {
-    let mut findings = vec![CheckResult::good("settings", "all are understood")];
+    let mut findings = vec![CheckResult::good("settings", "all are valid")];
     findings.extend(own::look(config));
     findings.extend(sources::look(config));
     findings.extend(machine::look(config));

@@ -1,8 +1,8 @@
-//! What was found, and how it is told.
+//! The results of checks, and how they are printed.
 
 use std::fmt::Write as _;
 
-/// How one thing stands.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckResult {
     verdict: CheckStatus,
@@ -14,7 +14,7 @@ pub(super) struct CheckResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckStatus {
     Good,
-    /// Nothing is in the way, but somebody may have expected more.
+    /// Not a problem, but perhaps not expected.
     Note,
     Wrong,
 }
@@ -47,7 +47,7 @@ impl CheckResult {
         }
     }
 
-    /// What helps.
+    /// Adds a suggestion.
     pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self {
             remedy: Some(remedy.into()),
@@ -60,7 +60,7 @@ impl CheckResult {
     }
 }
 
-/// A line for each finding, below it what helps, and a verdict on the whole.
+/// A line for each result, the suggestion below it, and a summary.
 pub(super) fn text(findings: &[CheckResult]) -> String {
     let mut text = String::new();
     // writing to memory cannot fail
@@ -77,9 +77,9 @@ pub(super) fn text(findings: &[CheckResult]) -> String {
     }
     let wrong = findings.iter().filter(|finding| finding.is_wrong()).count();
     let _ = match wrong {
-        0 => writeln!(text, "nothing is in the way"),
-        1 => writeln!(text, "1 thing is in the way"),
-        _ => writeln!(text, "{wrong} things are in the way"),
+        0 => writeln!(text, "no problems found"),
+        1 => writeln!(text, "1 problem found"),
+        _ => writeln!(text, "{wrong} problems found"),
     };
     text
 }
@@ -100,8 +100,8 @@ mod tests {
             "ok    data        /d: may be written\n\
              note  docker      not here\n                  -> none is needed\n\
              WRONG port        in use\n                  -> set LOG_LISTEN\n\
-             1 thing is in the way\n"
+             1 problem found\n"
         );
-        assert!(text(&findings[..2]).ends_with("nothing is in the way\n"));
+        assert!(text(&findings[..2]).ends_with("no problems found\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! What others write: journal, containers, cloud-init, files.
+//! Checks of the sources: journal, containers, cloud-init, files.
 
 use super::own::exists;
 use super::report::CheckResult;
@@ -18,12 +18,12 @@ use crate::time::Micros;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// Where a journal that is lost at a reboot lies.
+/// The folder of a journal that is lost at a reboot.
 const VOLATILE: &str = "/run/log/journal";
 /// Docker's own settings.
 const DOCKER_SETTINGS: &str = "/etc/docker/daemon.json";
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
-/// Far more than anybody writes there.
+/// Far more than real settings have.
 const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn look(config: &Config) -> Vec<CheckResult> {
@@ -101,7 +101,7 @@ fn readable_journal(journal: &mut Journal, read: &[PathBuf]) -> CheckResult {
     CheckResult::good("journal", text)
 }
 
-/// Folders of the journal that may not be looked into: their files are not even known.
+/// Folders of the journal that cannot be listed.
 fn refused_folders(directories: &[PathBuf]) -> Vec<CheckResult> {
     let below = |directory: &PathBuf| {
         let names = RealDisk.list(directory).unwrap_or_default();
@@ -141,7 +141,7 @@ fn listed(directories: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
-/// Containers that log through journald come with the journal; json-file is read where it lies; others cannot be read.
+/// Containers that log through journald come with the journal; json-file logs are read from Docker's folder; others cannot be read.
 fn docker(options: &ContainerOptions, settings: &Path) -> CheckResult {
     let directory = &options.directory;
     if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
@@ -287,7 +287,7 @@ fn files(options: &FileOptions) -> CheckResult {
     }
 }
 
-/// What of the logs that are there cannot be read, and why.
+/// Which of the found logs cannot be read, and why.
 fn refused(survey: &Survey, what: &str) -> Option<String> {
     let (path, error) = survey.refused.first()?;
     let text = format!("{}: {error}", path.display());

@@ -151,6 +151,11 @@ impl HttpClient {
         })
     }
 
+    /// Whether requests carry an access token.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     pub(super) fn url(&self) -> &Url {
         &self.url
     }

@@ -283,12 +283,15 @@ impl ServerBackend {
                 "cannot reach {url}: {why}; is `vmlog serve` running there?"
             )),
             HttpError::NotEncrypted(why) => Failure::failed(format!(
-                "no encrypted connection to {url}: {why}; --cacert names the authority of its certificate"
+                "cannot open a TLS connection to {url}: {why}; name the authority of its certificate with --cacert"
             )),
             HttpError::Broken(why) => Failure::failed(format!("{url}: {why}")),
             HttpError::Refused(refusal) => match refusal.status {
+                StatusCode::UNAUTHORIZED if self.client.has_token() => Failure::failed(format!(
+                    "{url} refuses this access token: check --token-file or VMLOG_TOKEN"
+                )),
                 StatusCode::UNAUTHORIZED => Failure::failed(format!(
-                    "{url} wants its access token: name its file with --token-file, or set VMLOG_TOKEN"
+                    "{url} requires an access token: name its file with --token-file, or set VMLOG_TOKEN"
                 )),
                 StatusCode::BAD_REQUEST => Failure::usage(refusal.message.clone()),
                 StatusCode::NOT_FOUND => Failure::failed(format!(
@@ -303,7 +306,7 @@ impl ServerBackend {
     fn not_ours(&self) -> Failure {
         let url = self.client.url().shown();
         Failure::failed(format!(
-            "{url}: its answer is not understood; is this a vmlog server of this version?"
+            "{url} sent an answer of another form; is it a vmlog server of this version?"
         ))
     }
 }

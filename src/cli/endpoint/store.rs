@@ -24,10 +24,10 @@ use std::time::{Duration, Instant};
 
 /// How often a folder is looked at for what is new: soon enough for an eye.
 const POLL: Duration = Duration::from_millis(50);
-/// Opening a folder again reads its active file whole: it then rests so many times as long.
+/// Opening a folder reads its whole active file: the next look waits this many times as long.
 const REST_FACTOR: u32 = 4;
 
-/// A store that is read where it lies.
+/// A store that is read from its folder.
 #[derive(Debug)]
 pub(in crate::cli) struct StoreBackend {
     root: PathBuf,
@@ -175,7 +175,7 @@ impl StoreBackend {
         }
     }
 
-    /// The newest so many that match the filter, oldest first. `None` when that is enough.
+    /// Shows the last `count` matching records, oldest first. `None` if `take` has enough.
     fn newest(
         &self,
         filter: &Filter,
@@ -311,16 +311,16 @@ pub(in crate::cli) fn is_segment_file(path: &Path) -> bool {
     RealDisk.list(path).is_err() && store::is_segment(&RealDisk, path)
 }
 
-/// Says what is wrong with the folder of a store, and what to do.
+/// What to do where there is no store.
+const MISSING: &str =
+    "; start `vmlog serve`, or name another store with --store or a server with --url";
+
+/// The failure of reading a store: why, and what to do.
 pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'static)) -> Failure {
     let remedy = match error.downcast_ref::<store::Error>() {
-        Some(store::Error::NotAStore { .. }) => {
-            "; name the folder of a store with --store, or a server with --url"
-        }
+        Some(store::Error::NotAStore { .. }) => MISSING,
         Some(store::Error::Io { source, .. }) => match source.kind() {
-            io::ErrorKind::NotFound => {
-                "; name the folder of a store with --store, or a server with --url"
-            }
+            io::ErrorKind::NotFound => MISSING,
             io::ErrorKind::PermissionDenied => {
                 "; run as the user that the server runs as, or ask the server with --url"
             }
@@ -331,14 +331,16 @@ pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'stat
         }
         _ => "",
     };
-    Failure::failed(format!(
-        "cannot read the store {}: {}{remedy}",
-        root.display(),
-        error_chain(error)
-    ))
+    let place = root.display().to_string();
+    let reason = error_chain(error);
+    // most errors name the folder themselves
+    let reason = reason
+        .strip_prefix(&format!("{place}: "))
+        .unwrap_or(&reason);
+    Failure::failed(format!("cannot read the store {place}: {reason}{remedy}"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn unreadable(error: query::Error) -> Failure {
     Failure::failed(format!("cannot read the store: {}", error_chain(&error)))
 }

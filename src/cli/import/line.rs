@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What holds where a line does not say.
+/// Values for what a line leaves out.
 #[derive(Debug, Clone)]
 pub(super) struct Defaults {
     pub(super) source: Option<Source>,
@@ -17,7 +17,7 @@ pub(super) struct Defaults {
 
 /// Reads a line; the error is for people.
 pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> {
-    // bytes that are no text stand as U+FFFD, as everywhere
+    // invalid UTF-8 becomes U+FFFD, as everywhere
     let text = String::from_utf8_lossy(line);
     let mut deserializer = serde_json::Deserializer::from_str(&text);
     let parts = deserializer
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_name_the_missing_or_invalid_part() {
         let error = |line: &str| read(line).expect_err("a bad line");
         assert_eq!(
             error(r#"{"source":"x","message":""}"#),

@@ -1,4 +1,4 @@
-//! `vmlog import`: lines of JSON into a store, through redaction.
+//! `vmlog import`: reads lines of JSON into a store, through redaction.
 
 mod chunks;
 mod line;
@@ -25,9 +25,9 @@ use std::time::{Duration, Instant};
 const BATCH_ROWS: usize = 1_000;
 /// Bytes of messages after which a batch is written, however few they are: a frame is held in memory whole.
 const BATCH_BYTES: usize = 8 << 20;
-/// Bad lines that are told one by one.
+/// Bad lines that are reported one by one.
 const BAD_TOLD_MAX: u64 = 10;
-/// A century: retention is not ours, but of the server that opens the store.
+/// A century: retention is left to the server that opens the store.
 const NEVER: Duration = Duration::from_hours(876_000);
 
 /// The arguments of `vmlog import`.
@@ -35,10 +35,10 @@ pub(super) fn command() -> Command {
     Command::new("import")
         .about("Import JSON lines into a store, with secrets redacted")
         .long_about(
-            "Reads objects, one a line, with `timestamp` (RFC 3339, or seconds, milliseconds or microseconds since 1970), `source`, \
-             `level`, `message` and `metadata`, as `vmlog export` writes them, scrubs them and appends them under new ids. Other \
-             keys become metadata. A line that cannot be read is skipped and reported with its number. No server may be writing the \
-             store; one that opens it later prunes what its settings do not keep.",
+            "Reads one JSON object per line with `timestamp` (RFC 3339, or seconds, milliseconds or microseconds since 1970), `source`, \
+             `level`, `message` and `metadata`, as `vmlog export` writes them, redacts secrets and appends the records with new IDs. \
+             Other keys become metadata. A line that cannot be read is skipped and reported with its number. No server may be writing \
+             the store; a server that opens it later deletes records that its settings do not keep.",
         )
         .after_help(
             "Examples:\n  vmlog import all.jsonl --store /tmp/store\n  zcat old.jsonl.gz | vmlog import - --store /tmp/store --source file:old\n\n\
@@ -49,7 +49,7 @@ pub(super) fn command() -> Command {
         .arg(long("source", "SOURCE", "Source of lines that name none").value_parser(|text: &str| text.parse::<Source>()))
 }
 
-/// Reads it all, and says what came of it.
+/// Imports all lines, and reports how many.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let config = settings::config(matches)?;
@@ -121,7 +121,7 @@ fn input(file: Option<&Path>) -> Result<ImportInput, Failure> {
             // a pipe has no length, and cannot be read at an offset
             if length == 0 {
                 return Err(Failure::failed(format!(
-                    "{} is empty, or no file: use - and standard input",
+                    "{} is empty or not a regular file: use - and standard input",
                     path.display()
                 )));
             }
@@ -203,7 +203,7 @@ impl Import {
         }
     }
 
-    /// Writes what is left, and makes all of it last.
+    /// Writes and syncs the rest.
     fn end(mut self) -> Result<ImportCounts, Failure> {
         let written = self
             .write()

@@ -25,7 +25,7 @@ pub(super) fn at(journal: &mut Journal, offset: i64) -> Result<Id128, Failure> {
     })
 }
 
-/// The boot so many behind the one with this id.
+/// The boot `offset` places after the one with this ID.
 pub(super) fn beside(journal: &mut Journal, id: Id128, offset: i64) -> Result<Id128, Failure> {
     let boots = journal.boots();
     let place = boots

@@ -1,18 +1,18 @@
-//! Which entries are meant: journalctl's matches and the flags that stand for matches.
+//! Which entries match: journalctl's matches and the flags that are short for matches.
 
 use crate::cli::failure::Failure;
 use crate::journal::{Entry, EntryMatches};
 use regex_automata::meta::Regex;
 use std::fmt::Write as _;
 
-/// A choice of entries.
+/// An expression that entries match.
 #[derive(Debug, Clone)]
 pub(super) enum Expression {
-    /// Some field of this name has this value.
+    /// A field of this name has this value.
     Is(Vec<u8>, Vec<u8>),
-    /// All of these hold; none of them: everything is meant.
+    /// All of these match; an empty list matches everything.
     All(Vec<Expression>),
-    /// One of these holds; none of them: nothing is meant.
+    /// One of these matches; an empty list matches nothing.
     Any(Vec<Expression>),
     /// No field of this name has one of these values.
     NoneOf(Vec<u8>, Vec<Vec<u8>>),
@@ -26,7 +26,7 @@ impl Expression {
         Self::Is(field.as_bytes().to_vec(), value.into())
     }
 
-    /// Whether the entry is meant.
+    /// Whether the entry matches.
     pub(super) fn holds(&self, entry: &Entry<'_>) -> bool {
         match self {
             Self::Is(name, value) => entry.fields().any(|(n, v)| n == *name && v == *value),
@@ -42,7 +42,7 @@ impl Expression {
         }
     }
 
-    /// The same as far as the indexes of the journal can answer it: everything that is meant, and perhaps more.
+    /// The matches that the indexes of the journal can answer: all matching entries, and perhaps others.
     pub(super) fn superset(&self) -> EntryMatches {
         let groups = self.groups().unwrap_or_default();
         groups
@@ -94,7 +94,7 @@ impl Expression {
         Ok(Self::Any(groups.into_iter().map(all_fields).collect()))
     }
 
-    /// What journalctl -u means: what the unit says, and what the manager, the kernel and coredumps say of it.
+    /// As `journalctl -u`: entries of the unit, and what the manager, the kernel and coredumps report about it.
     pub(super) fn of_unit(unit: &str) -> Self {
         let unit = full_unit_name(unit);
         let slice =
@@ -196,7 +196,7 @@ const UNIT_ENDINGS: [&str; 11] = [
     ".scope",
 ];
 
-/// What stands behind the last dot of a unit's name; case matters there.
+/// The part after the last dot of a unit's name; it is case-sensitive.
 fn kind_of(unit: &str) -> Option<&str> {
     unit.rsplit_once('.').map(|(_, kind)| kind)
 }

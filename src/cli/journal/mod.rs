@@ -55,7 +55,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     done
 }
 
-/// A file that may not be read is told; when none can be, that is a failure.
+/// Reports files that cannot be read; it is a failure if none can be.
 fn tell_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
     let (mut read, mut refused) = (0, vec![]);
     for file in journal.files() {

@@ -1,4 +1,4 @@
-//! What `vmlog journal` was asked for: flags with journalctl's names, checked.
+//! The checked command line of `vmlog journal`.
 
 use super::catalog::Catalog;
 use super::expression::Expression;
@@ -73,7 +73,7 @@ pub(super) enum BootChoice {
     Id(Id128),
     /// 0 is the last, -1 the one before; 1 is the first.
     Offset(i64),
-    /// So many behind this one.
+    /// This number of boots after the one with this ID.
     Beside(Id128, i64),
 }
 

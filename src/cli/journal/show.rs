@@ -1,4 +1,4 @@
-//! Shows entries: where to begin, which to print, when to stop, and how to go on with what comes.
+//! Shows entries: where to begin, which to print, when to stop, and how to follow new ones.
 
 use super::boots;
 use super::print;
@@ -60,7 +60,7 @@ impl Shower<'_> {
             _ => {}
         }
         let seek = match (show.start, show.reverse) {
-            // going back, what follows a cursor is what stands before it
+            // backwards, the entries after a cursor are the ones before it
             (StartPoint::Cursor(cursor), false) | (StartPoint::AfterCursor(cursor), true) => {
                 Seek::Cursor(cursor)
             }
@@ -89,7 +89,7 @@ impl Shower<'_> {
         journal.seek(&seek);
     }
 
-    /// Walks back over `lines` wanted entries and stands before the last of them.
+    /// Walks back over `lines` matching entries, to the one before the first of them.
     fn begin_before_the_end(&mut self, journal: &mut Journal, lines: u64) {
         self.begin_at_the_end(journal);
         let (mut wanted, mut first) = (0, None);

@@ -130,7 +130,7 @@ impl Chart<'_> {
         bar
     }
 
-    /// A letter and a colour for a series: they can be told apart with and without colour.
+    /// A letter and a colour for a series, so that series differ with and without colour.
     fn look(&self, name: &str, place: usize) -> (char, &'static str) {
         const PLACES: [(char, &str); 6] = [
             ('#', "36"),

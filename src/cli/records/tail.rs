@@ -1,4 +1,4 @@
-//! `vmlog tail`: records as they come.
+//! `vmlog tail`: follows new records.
 
 use super::boot;
 use crate::cli::endpoint::{self, Backend, FollowEvent, FollowStart};
@@ -33,7 +33,7 @@ pub(in crate::cli) fn command() -> Command {
         .args(endpoint::arguments())
 }
 
-/// Follows until nobody reads any more.
+/// Follows until the reader closes the output.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let mut filter = parameters::filter(matches, &show::zone(matches), Micros::now())?;
     let start = match matches.get_one::<u64>("after") {
@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     follow(&mut backend, &filter, start, matches)
 }
 
-/// The same for a question that goes on.
+/// Follows on a backend that is open already.
 pub(super) fn follow(
     endpoint: &mut Backend,
     parameters: &Parameters,

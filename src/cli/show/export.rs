@@ -51,7 +51,7 @@ fn name(key: &str) -> String {
     "VMLOG_".chars().chain(letters).take(64).collect()
 }
 
-/// A text without control characters stands behind `=`, anything else behind its length.
+/// Text without control characters follows `=`, anything else follows its length.
 fn push_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     if str::from_utf8(value).is_ok_and(|text| !text.chars().any(|c| c.is_control() && c != '\t')) {

@@ -4,7 +4,7 @@ use super::message::message_bytes;
 use crate::cli::terminal::escape::{push_escaped, without_escape_sequences};
 use crate::record::{Level, Record};
 
-/// Colours that can be told apart on dark and on light; none of them is one of a level.
+/// Colours that differ on dark and on light terminals; levels use others.
 const SOURCE_COLOURS: [&str; 6] = ["36", "35", "34", "32", "96", "95"];
 const DIM: &str = "2";
 

@@ -46,7 +46,7 @@ pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure
             }
             store::Error::Exists { .. } => "; name a new or empty folder",
             store::Error::Full { .. } => "; make room, then try again",
-            store::Error::Missing { .. } => "; `vmlog snapshot list` names those that are there",
+            store::Error::Missing { .. } => "; `vmlog snapshot list` shows them",
             store::Error::Io { source, .. }
                 if source.kind() == std::io::ErrorKind::PermissionDenied =>
             {

@@ -1,4 +1,4 @@
-//! `vmlog inspect`: what the files of a store are made of, down to their bytes, in the words of `format-spec/store.md`.
+//! `vmlog inspect`: the contents of the files of a store, down to their bytes, in the terms of `format-spec/store.md`.
 
 use super::folder;
 use crate::cli::endpoint;
@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of a chunk that are shown, unless all are asked for.
+/// Bytes of a chunk that are shown without `--bytes`.
 const BYTES_SHOWN: u64 = 256;
 
 /// The arguments of `vmlog inspect`.
@@ -26,9 +26,9 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("inspect")
         .about("Show what the files of a store contain, down to the bytes")
         .long_about(
-            "Says of each segment what it holds: ids, times, records, sources, levels, the size of each column before and after \
-             compression, and whether the checksums are right. Works on a store of any machine, whole or partial, and on a single \
-             .seg or .open file. The words are those of format-spec/store.md.",
+            "Shows what each segment contains: IDs, times, records, sources, levels, the size of each column before and after \
+             compression, and whether the checksums are correct. Works on a store of any machine, whole or partial, and on a single \
+             .seg or .open file. The terms are those of format-spec/store.md.",
         )
         .after_help(
             "Examples:\n  vmlog inspect\n  vmlog inspect /mnt/dead-vm/var/lib/vmlog/store\n  \
@@ -38,7 +38,7 @@ pub(in crate::cli) fn command() -> Command {
         .arg(folder::argument())
         .arg(long("segment", "FILE", "Only this segment, with its parts and its blocks or frames; a name in DIR or a path"))
         .arg(block_argument())
-        .arg(flag("bytes", "With --block: all of its bytes, not only the first of each column").requires("block"))
+        .arg(flag("bytes", "With --block: all bytes, not only the first of each column").requires("block"))
 }
 
 fn block_argument() -> clap::Arg {
@@ -383,7 +383,7 @@ fn chunk_line(chunk: &Chunk) -> String {
     )
 }
 
-/// What the format calls a column, without saying that it is one of a block.
+/// The name of a column in the format, without its prefix.
 fn column_name(name: &str) -> &str {
     name.strip_prefix("block ").unwrap_or(name)
 }
@@ -427,7 +427,7 @@ fn sound(is_sound: bool) -> &'static str {
     }
 }
 
-/// `1 to 25000`, as people count; nothing is `none`.
+/// `1 to 25000`, inclusive; `none` for an empty range.
 pub(in crate::cli) fn ids(ids: &Range<u64>) -> String {
     if ids.is_empty() {
         "none".to_owned()

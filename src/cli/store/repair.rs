@@ -1,4 +1,4 @@
-//! `vmlog repair`: saves what can be read of a damaged store into a new one.
+//! `vmlog repair`: copies the readable records of a damaged store into a new one.
 
 use super::folder;
 use crate::cli::failure::Failure;
@@ -16,8 +16,8 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("repair")
         .about("Copy the readable records of a damaged store into a new one")
         .long_about(
-            "Reads every record of a store that can be read and writes it into a new store, under its id. The damaged store stays \
-             as it is. To use the new store, put it in the place of the old one.",
+            "Copies every readable record of a store into a new store, with its ID. The damaged store does not change. To use the new \
+             store, move it to the place of the old one.",
         )
         .after_help(
             "Examples:\n  vmlog repair /var/lib/vmlog/store --into /var/lib/vmlog/store.repaired\n\n\

@@ -17,8 +17,8 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("snapshot")
         .about("Create, list, restore, fork and delete snapshots")
         .long_about(
-            "A snapshot is a frozen store below snapshots/ of its own. Its files are links, so that it is made in a moment and takes \
-             room only for what the store prunes later. It can be queried like any store.",
+            "A snapshot is a frozen copy of a store in its folder snapshots/. Its files are hard links: creating it takes a moment, and it \
+             uses space only for records that the store deletes later. It can be queried like any store.",
         )
         .after_help(
             "Examples:\n  vmlog snapshot create before-upgrade\n  vmlog query --store /var/lib/vmlog/store/snapshots/before-upgrade\n  \
@@ -54,8 +54,8 @@ fn restore_command() -> Command {
     Command::new("restore")
         .about("Restore a snapshot: the same store, IDs continue")
         .long_about(
-            "Makes a store of a snapshot: in a new folder (--into), or in the place of the store itself, which needs --replace and \
-             gives up every record that is not in the snapshot. No server may be writing the store that is replaced.",
+            "Makes a store from a snapshot: in a new folder (--into), or in place of the store itself, which needs --replace and \
+             deletes every record that is not in the snapshot. No server may be writing the store that is replaced.",
         )
         .after_help(
             "Examples:\n  vmlog snapshot restore before-upgrade --into /srv/vmlog/store\n  \
@@ -93,7 +93,7 @@ fn name_argument() -> Arg {
         .help("Name: 1 to 64 of A-Z a-z 0-9 . _ -")
 }
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some(("create", matches)) => create(matches),
@@ -118,7 +118,7 @@ fn create(matches: &ArgMatches) -> Result<(), Failure> {
         store::snapshot(Arc::new(RealDisk), &root, name(matches)).map_err(
             |error| match &error {
                 store::Error::Exists { .. } => Failure::failed(format!(
-                    "there is a snapshot {} already; choose another name",
+                    "snapshot {} exists already; choose another name",
                     name(matches)
                 )),
                 _ => folder::unwritable("make a snapshot")(error),
@@ -138,7 +138,7 @@ fn list(matches: &ArgMatches) -> Result<(), Failure> {
     let width = names.max().unwrap_or(0).max("NAME".len());
     let mut text = format!(
         "{:<width$}  {:<27}  {:>10}  {:<21}  {:>10}  {:>10}\n",
-        "NAME", "TAKEN", "RECORDS", "IDS", "SIZE", "OF ITS OWN"
+        "NAME", "TAKEN", "RECORDS", "IDS", "SIZE", "OWN SIZE"
     );
     for snapshot in &snapshots {
         text += &row(snapshot, width);
@@ -184,13 +184,13 @@ fn restore(matches: &ArgMatches) -> Result<(), Failure> {
     };
     restored.map_err(|error| match &error {
         store::Error::Exists { path } => Failure::failed(format!(
-            "{} holds a store: --replace gives up what is in it, --into DIR makes another",
+            "{} contains a store: --replace deletes its records, --into DIR makes another store",
             path.display()
         )),
         _ => folder::unwritable("restore")(error),
     })?;
     print(&format!(
-        "{} holds what the snapshot {} does\n",
+        "{} now contains the snapshot {}\n",
         into.display(),
         from.display()
     ))
@@ -205,7 +205,7 @@ fn fork(matches: &ArgMatches) -> Result<(), Failure> {
     store::Reader::open_read_only(Arc::new(RealDisk), &from).map_err(folder::unreadable(&from))?;
     store::fork(Arc::new(RealDisk), &from, into).map_err(folder::unwritable("fork"))?;
     print(&format!(
-        "{} is a store of its own, made of {}\n",
+        "{} is an independent store, made from {}\n",
         into.display(),
         from.display()
     ))
@@ -215,5 +215,5 @@ fn delete(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     store::delete_snapshot(Arc::new(RealDisk), &root, name(matches))
         .map_err(folder::unwritable("delete the snapshot"))?;
-    print(&format!("{} is deleted\n", name(matches)))
+    print(&format!("deleted {}\n", name(matches)))
 }

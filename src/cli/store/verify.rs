@@ -1,4 +1,4 @@
-//! `vmlog verify`: reads every byte of a store, or of one segment file, and says what is wrong.
+//! `vmlog verify`: reads every byte of a store, or of one segment file, and reports damage.
 
 use super::folder;
 use crate::cli::failure::Failure;
@@ -17,8 +17,8 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("verify")
         .about("Check every byte of a store and report damage")
         .long_about(
-            "Reads every segment of a store, checks each checksum and compares what the footers tell with what the blocks hold. \
-             Changes nothing, and works beside a server that writes, on a copy, and on a single .seg or .open file.",
+            "Reads every segment of a store, checks each checksum and compares the footers with the blocks. It changes nothing, and works \
+             on a store that a server writes, on a copy, and on a single .seg or .open file.",
         )
         .after_help(
             "Examples:\n  vmlog verify\n  vmlog verify /mnt/dead-vm/var/lib/vmlog/store\n  vmlog verify 00000000000000000001.seg\n\n\
@@ -27,7 +27,7 @@ pub(in crate::cli) fn command() -> Command {
         .arg(folder::argument())
 }
 
-/// Checks, and gives the exit code.
+/// Checks the store, and returns the exit code.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let root = folder::of(matches)?;
     let progress = Progress::start("verifying", None, Unit::Time);
@@ -47,7 +47,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     if torn_bytes > 0 {
         let _ = writeln!(
             text,
-            "{torn_bytes} bytes behind the last whole write: a writer was about to finish it, or a crash cut it"
+            "{torn_bytes} bytes after the last complete write: a writer has not finished it, or a crash cut it"
         );
     }
     let verdict = if damage.is_empty() {

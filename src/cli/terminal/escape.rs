@@ -103,7 +103,7 @@ pub(in crate::cli) fn without_escape_sequences(message: &[u8]) -> Cow<'_, [u8]> 
     Cow::Owned(out)
 }
 
-/// What follows the sequence whose escape character stands before `text`: one of colours (`[...m`), or one of a title
+/// The text after the sequence that begins with the escape character before `text`: a colour (`[...m`), or a title
 /// or a link (`]...` up to a bell or to an escape and a backslash).
 fn behind_sequence(text: &[u8]) -> Option<&[u8]> {
     if let Some(body) = text.strip_prefix(b"[") {

@@ -66,7 +66,7 @@ impl StandardOutput {
         self.is_terminal
     }
 
-    /// Writes when enough has come together. False when nobody reads any more.
+    /// Writes the buffer when it is full. False when the reader has closed the output.
     pub(in crate::cli) fn advance(&mut self) -> Result<bool, Failure> {
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -74,7 +74,7 @@ impl StandardOutput {
         Ok(!self.is_closed)
     }
 
-    /// Writes everything. A closed pipe is no error: its reader has seen enough.
+    /// Writes everything. A pipe that its reader has closed is not an error.
     pub(in crate::cli) fn flush(&mut self) -> Result<(), Failure> {
         let written = if let Some(pager) = &mut self.pager {
             pager.write(&self.buffer)
@@ -92,7 +92,7 @@ impl StandardOutput {
         }
     }
 
-    /// Writes everything, and looks whether anybody still reads: who follows may have nothing to write for long.
+    /// Writes everything, and checks whether the reader is still there: a tail may have nothing to write for long.
     pub(in crate::cli) fn flush_and_look(&mut self) -> Result<bool, Failure> {
         if !self.buffer.is_empty() {
             self.flush()?;
@@ -107,7 +107,7 @@ impl StandardOutput {
         Ok(!self.is_closed)
     }
 
-    /// Writes what is left, and waits until the reader of a pager has seen enough.
+    /// Writes the rest, and waits until the pager ends.
     pub(in crate::cli) fn finish(mut self) -> Result<(), Failure> {
         self.flush()?;
         match self.pager {
@@ -117,7 +117,7 @@ impl StandardOutput {
     }
 }
 
-/// Prints a short text whole. A name in it may be hostile: what a terminal would obey is written out.
+/// Prints a text. Control characters in it are escaped on a terminal.
 pub(in crate::cli) fn print(text: &str) -> Result<(), Failure> {
     print_to(StandardOutput::new(), text)
 }

@@ -1,4 +1,4 @@
-//! `vmlog doctor`, as somebody meets it on a machine where something is in the way.
+//! `vmlog doctor`, on a machine with and without problems.
 
 use crate::command::query::on_terminal;
 use crate::support::program::{Place, outcome, vmlog};
@@ -60,7 +60,7 @@ fn where_nothing_is_in_the_way_it_says_so() {
     fs::write(place.cloud_init(), "booted\n").unwrap();
     let (code, out, error) = outcome(&doctor(&place).output().unwrap());
     assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
-    assert!(out.ends_with("\nnothing is in the way\n"), "{out}");
+    assert!(out.ends_with("\nno problems found\n"), "{out}");
     assert!(line(&out, "settings").0.starts_with("ok "), "{out}");
     assert!(
         line(&out, "data")
@@ -115,7 +115,7 @@ fn an_address_that_another_program_has_is_in_the_way() {
         remedy,
         "`ss -ltnp` shows who has it; set --listen / LOG_LISTEN to another port"
     );
-    assert!(out.ends_with("\n1 thing is in the way\n"), "{out}");
+    assert!(out.ends_with("\n1 problem found\n"), "{out}");
 }
 
 #[test]

@@ -252,7 +252,7 @@ fn what_cannot_be_is_told_in_one_line_with_a_remedy() {
     assert_eq!(
         error,
         format!(
-            "vmlog: cannot read the store {empty}: {empty}: not a store; name the folder of a store with --store, or a server with --url\n"
+            "vmlog: cannot read the store {empty}: not a store; start `vmlog serve`, or name another store with --store or a server with --url\n"
         )
     );
     let (code, error) = refused(&["tail", "--url", "127.0.0.1:1"]);
@@ -372,9 +372,7 @@ fn a_server_and_its_folder_give_the_same_answers() {
     );
     assert_eq!(code, Some(1));
     assert!(
-        error.contains(
-            "wants its access token: name its file with --token-file, or set VMLOG_TOKEN"
-        ),
+        error.contains("refuses this access token: check --token-file or VMLOG_TOKEN"),
         "{error}"
     );
 }

@@ -400,7 +400,7 @@ fn a_snapshot_is_made_listed_restored_forked_and_deleted() {
         path.trim_end(),
         root.join("snapshots/one").display().to_string()
     );
-    assert!(failed(&mut snapshot(&["create", "one"])).contains("there is a snapshot one already"));
+    assert!(failed(&mut snapshot(&["create", "one"])).contains("snapshot one exists already"));
     assert!(failed(&mut snapshot(&["create", "a/b"])).contains("a snapshot's name is 1 to 64"));
     store.append(records(250..260));
     let list = printed(&mut snapshot(&["list"]));
@@ -419,9 +419,7 @@ fn a_snapshot_is_made_listed_restored_forked_and_deleted() {
     printed(snapshot(&["fork", "one"]).arg("--into").arg(&fork));
     printed(snapshot(&["restore", "one"]).arg("--into").arg(&restored));
     assert_eq!((count(&fork), count(&restored)), (250, 250));
-    assert!(
-        failed(&mut snapshot(&["restore", "one"])).contains("--replace gives up what is in it")
-    );
+    assert!(failed(&mut snapshot(&["restore", "one"])).contains("--replace deletes its records"));
     assert!(
         failed(&mut snapshot(&["restore", "one", "--replace"]))
             .contains("stop the server that writes it")
@@ -439,10 +437,7 @@ fn a_snapshot_is_made_listed_restored_forked_and_deleted() {
     assert_eq!(count(&root), 250);
     let before = fs::read(file(&fork, "seg")).unwrap();
     printed(&mut snapshot(&["delete", "one"]));
-    assert!(
-        failed(&mut snapshot(&["delete", "one"]))
-            .contains("`vmlog snapshot list` names those that are there")
-    );
+    assert!(failed(&mut snapshot(&["delete", "one"])).contains("`vmlog snapshot list` shows them"));
     assert_eq!(
         (count(&fork), count(&root)),
         (250, 250),

@@ -172,11 +172,28 @@ fn source(matches: &ArgMatches, root: &Path) -> PathBuf {
     }
 }
 
+/// A snapshot that cannot be read: by its name, if the store has no snapshot of that name.
+fn missing(matches: &ArgMatches, from: &Path, error: store::Error) -> Failure {
+    let is_absent = match &error {
+        store::Error::NotAStore { .. } => true,
+        store::Error::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    };
+    let name = name(matches);
+    if is_absent && !name.contains('/') {
+        return Failure::failed(format!(
+            "there is no snapshot {name}; `vmlog snapshot list` shows them"
+        ));
+    }
+    folder::unreadable(from)(error)
+}
+
 fn restore(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let from = source(matches, &root);
     let into = folder::into(matches).unwrap_or(&root);
-    store::Reader::open_read_only(Arc::new(RealDisk), &from).map_err(folder::unreadable(&from))?;
+    store::Reader::open_read_only(Arc::new(RealDisk), &from)
+        .map_err(|error| missing(matches, &from, error))?;
     let restored = if matches.get_flag("replace") {
         store::restore_replacing(Arc::new(RealDisk), &from, into)
     } else {
@@ -202,7 +219,8 @@ fn fork(matches: &ArgMatches) -> Result<(), Failure> {
     let Some(into) = folder::into(matches) else {
         return Err(Failure::usage("--into: name the folder of the new store"));
     };
-    store::Reader::open_read_only(Arc::new(RealDisk), &from).map_err(folder::unreadable(&from))?;
+    store::Reader::open_read_only(Arc::new(RealDisk), &from)
+        .map_err(|error| missing(matches, &from, error))?;
     store::fork(Arc::new(RealDisk), &from, into).map_err(folder::unwritable("fork"))?;
     print(&format!(
         "{} is an independent store, made from {}\n",

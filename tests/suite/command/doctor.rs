@@ -119,7 +119,7 @@ fn an_address_that_another_program_has_is_in_the_way() {
 }
 
 #[test]
-fn a_setting_that_is_not_understood_is_told_alone() {
+fn an_invalid_setting_is_reported_alone() {
     let (code, out, error) = outcome(
         &vmlog(&["doctor"])
             .env("LOG_DATA_DIR", "/nonexistent")

@@ -204,7 +204,7 @@ fn a_sound_store_is_told_as_sound_and_a_damaged_one_is_not() {
     );
     assert!(
         failed(&mut on(&["verify"], Path::new("/no/such/store")))
-            .contains("name the folder of a store")
+            .contains("name another store with --store")
     );
 }
 
@@ -430,7 +430,7 @@ fn a_snapshot_is_made_listed_restored_forked_and_deleted() {
     );
     assert!(
         failed(&mut snapshot(&["restore", "two", "--replace"]))
-            .contains("name the folder of a store")
+            .contains("there is no snapshot two; `vmlog snapshot list` shows them")
     );
     drop(store.store);
     printed(&mut snapshot(&["restore", "one", "--replace"]));

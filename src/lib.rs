@@ -1,5 +1,56 @@
 //! vmlog: what happened on this VM. One static binary reads the systemd journal natively, tails
-//! files, scrubs secrets, keeps everything in its own append-only store and serves it.
+//! files, redacts secrets, stores everything in its own append-only store and serves it. This crate is
+//! the binary and the library that it is made of.
+//!
+//! A complete program: records are redacted and stored, and then found again.
+//!
+#![cfg_attr(feature = "store", doc = "```")]
+#![cfg_attr(not(feature = "store"), doc = "```ignore")]
+//! use std::sync::Arc;
+//! use vmlog::disk::RealDisk;
+//! use vmlog::query::{Budget, Limits, page, parse_page};
+//! use vmlog::record::{Level, Metadata, Record, Source};
+//! use vmlog::redact::{RedactOptions, Redactor};
+//! use vmlog::store::{Options, Store};
+//! use vmlog::time::Micros;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let folder = tempfile::tempdir()?;
+//!     let (mut store, _) = Store::open(Arc::new(RealDisk), folder.path(), Options::default())?;
+//!
+//!     // The store accepts redacted records only.
+//!     let mut redactor = Redactor::new(&RedactOptions::default())?;
+//!     let record = Record {
+//!         timestamp: Micros::now(),
+//!         source: Source::new("file", "app"),
+//!         level: Level::Error,
+//!         message: "login failed for ann, password=hunter22".to_owned(),
+//!         metadata: Metadata::new(),
+//!     };
+//!     store.append(&[redactor.redact(record)], &[])?;
+//!
+//!     // The parameters are those of `GET /logs`.
+//!     let parameters = [("search".to_owned(), "login failed".to_owned())];
+//!     let request = parse_page(&parameters, &Limits::default(), Micros::now())?;
+//!     let found = page(&store.reader().view(), &request, &Budget::default())?;
+//!     assert_eq!(found.entries.len(), 1);
+//!     assert!(!found.entries[0].record.message.contains("hunter22"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | Modules | Dependencies |
+//! |---|---|---|
+//! | `journal` | `journal`: reads journal files, follows them, verifies them | 23 crates, no async runtime |
+//! | `store` | `record`, `time`, `redact`, `store`, `query`, `disk`, `mapped` | 38 crates, no async runtime |
+//! | `app` (default) | all of them, `collect`, `capture`, `live`, `server`, and the program `vmlog` | all |
+//!
+//! A program that only reads journals asks for
+//! `vmlog = { version = "0.1", default-features = false, features = ["journal"] }`. Runnable programs
+//! are in `tests/examples`: read a journal, follow one, search a copied store, write to a store, redact a
+//! line, embed the server.
 //!
 //! This page is the architecture document. The formats that outlive a process are specified in
 //! `format-spec/`.
@@ -12,7 +63,7 @@
 //! cloud-init    -+              the one type          append only          +--> query --> pages
 //! ```
 //!
-//! Many sources narrow to one type, [`record::Record`]; everything above the waist speaks only of it.
+//! Many sources narrow to one type, `record::Record`; everything above the waist speaks only of it.
 //!
 //! # The house
 //!
@@ -42,7 +93,7 @@
 //!
 //! # What holds it together
 //!
-//! - `Store::append` takes [`redact::Redacted`], and only `redact` makes one: what was not scrubbed
+//! - `Store::append` takes `redact::Redacted`, and only `redact` makes one: what was not scrubbed
 //!   cannot reach the disk.
 //! - Records and the position that says they were read are one write. After a crash a source is read
 //!   again from exactly the last record kept: nothing is lost, nothing is there twice.
@@ -59,26 +110,50 @@
 //!
 //! # What is public
 //!
-//! [`journal`] reads journald files; [`store`] and [`query`] open a store and ask it; [`redact`] makes
-//! what a store accepts; [`record`] and [`time`] are what these speak of; [`disk`] and [`mapped`] are
-//! where a store lives, so that another place can be given; [`collect`], [`capture`], [`live`] and
-//! [`server`] are there for programs that embed the flow. The program itself is [`cli::main`].
+//! `journal` reads journald files; `store` and `query` open a store and ask it; `redact` makes
+//! what a store accepts; `record` and `time` are what these speak of; `disk` and `mapped` are
+//! where a store lives, so that another place can be given; `collect`, `capture`, `live` and
+//! `server` are there for programs that embed the flow. The program itself is `cli::main`.
 
+#[cfg_attr(
+    not(feature = "app"),
+    allow(dead_code, reason = "the smaller feature sets need a part of it")
+)]
 mod bytes;
+#[cfg(feature = "app")]
 pub mod capture;
+#[cfg(feature = "app")]
 pub mod cli;
+#[cfg(feature = "app")]
 pub mod collect;
+#[cfg(feature = "app")]
 mod config;
+#[cfg(feature = "store")]
 pub mod disk;
+#[cfg(feature = "app")]
 mod http_client;
+#[cfg(feature = "journal")]
 pub mod journal;
+#[cfg(feature = "app")]
 pub mod live;
+#[cfg(feature = "store")]
 pub mod mapped;
+#[cfg_attr(
+    not(feature = "app"),
+    allow(dead_code, reason = "the smaller feature sets need a part of it")
+)]
 mod opening;
+#[cfg(feature = "app")]
 mod pipeline;
+#[cfg(feature = "store")]
 pub mod query;
+#[cfg(feature = "store")]
 pub mod record;
+#[cfg(feature = "store")]
 pub mod redact;
+#[cfg(feature = "app")]
 pub mod server;
+#[cfg(feature = "store")]
 pub mod store;
+#[cfg(feature = "store")]
 pub mod time;

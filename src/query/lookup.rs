@@ -6,7 +6,8 @@ use crate::store::View;
 
 /// One record; `None` if it was pruned or does not exist yet. Access rights are not checked here: see [`Filter::matches`].
 ///
-/// # Errors [`Error`] if the store cannot be read, or if a block that may hold the record is damaged.
+/// # Errors
+/// [`Error`] if the store cannot be read, or if a block that may hold the record is damaged.
 pub fn record(view: &View, id: Id) -> Result<Option<StoredRecord>, Error> {
     let Id(number) = id;
     if !view.ids().contains(&number) {

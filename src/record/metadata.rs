@@ -45,6 +45,7 @@ impl Metadata {
     }
 
     /// Metadata of pairs whose keys ascend.
+    #[cfg(feature = "app")]
     pub(crate) fn of_sorted(pairs: Vec<(Key, Value)>) -> Self {
         debug_assert!(is_ascending(&pairs), "{pairs:?}");
         Self { pairs }

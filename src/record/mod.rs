@@ -37,6 +37,7 @@ impl Record {
     }
 }
 
+#[cfg(feature = "app")]
 impl Record {
     /// Truncates the message and removes long metadata, and records both in the metadata.
     pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
@@ -69,6 +70,7 @@ impl Record {
 }
 
 /// The number of pairs that shortened metadata keeps; more than well-behaved programs write.
+#[cfg(feature = "app")]
 const FIELDS_SHORT_MAX: usize = 1_024;
 
 /// The memory of a value beyond that of a short one.

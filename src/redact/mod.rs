@@ -59,6 +59,7 @@ impl Redacted {
     /// The same record with a shorter message and without metadata that does not fit. A cut message has its full length in
     /// `message_bytes`; `fields_left_out` counts the removed metadata. Neither reveals a secret.
     #[must_use]
+    #[cfg(feature = "app")]
     pub(crate) fn shortened(self, message_bytes_max: usize, value_bytes_max: usize) -> Self {
         Self {
             record: self.record.shortened(message_bytes_max, value_bytes_max),

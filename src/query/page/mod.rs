@@ -21,7 +21,8 @@ use request::{PAGE_BYTES_MAX, Page, PageRequest};
 /// One page. It has `limit` records if that many match and fit in [`PAGE_BYTES_MAX`], and `has_more` is exact. The same request
 /// on the same view gives the same page.
 ///
-/// # Errors [`Error`] when the store cannot be read. A damaged block is not an error: its rows are counted as `unreadable`.
+/// # Errors
+/// [`Error`] when the store cannot be read. A damaged block is not an error: its rows are counted as `unreadable`.
 pub fn page(view: &View, request: &PageRequest, budget: &Budget) -> Result<Page, Error> {
     let mut page = match &request.around {
         Some(around) => around::page(view, request, around, budget)?,

@@ -30,10 +30,21 @@ pub struct Limits {
     pub limit_max: usize,
 }
 
+impl Default for Limits {
+    /// The bounds of a server without settings.
+    fn default() -> Self {
+        Self {
+            limit_default: 100,
+            limit_max: 500,
+        }
+    }
+}
+
 /// The parameters of the filter alone (tail, sources); all other parameters are returned as the second part. Relative times count
 /// from `now`.
 ///
-/// # Errors [`ParameterError`] for the first parameter that cannot be used, or that is repeated although only one is allowed.
+/// # Errors
+/// [`ParameterError`] for the first parameter that cannot be used, or that is repeated although only one is allowed.
 pub fn parse_filter(
     parameters: &[(String, String)],
     now: Micros,

@@ -123,7 +123,8 @@ impl Search {
 
     /// Messages that match `pattern`, in the syntax of the `regex` crate.
     ///
-    /// # Errors [`SearchError`] if it is not a regex, or too large.
+    /// # Errors
+    /// [`SearchError`] if it is not a regex, or too large.
     pub fn regex(pattern: &str, case: Case) -> Result<Self, SearchError> {
         Ok(Self {
             matcher: Matcher::Regex(Arc::new(RegexNeedle::new(pattern, case)?)),

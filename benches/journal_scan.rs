@@ -128,7 +128,7 @@ fn archived(directory: &Path, number: u64) {
     fs::write(directory.join(name), bytes).expect("a file can be written");
 }
 
-/// Where a field of the header stands.
+/// The offset of a field in the header.
 fn place(name: &str) -> usize {
     let field = layout::HEADER.iter().find(|field| field.name == name);
     usize::try_from(field.expect("a field of the header").offset).expect("a small number")

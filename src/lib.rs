@@ -106,7 +106,7 @@
 //! - `server` knows no collector: what collectors have to say arrives as records of source
 //!   `system:vmlog`.
 //! - Every queue is bounded, and its declaration says what happens when it is full: collectors wait,
-//!   a slow tail client is told what it missed.
+//!   a slow tail client receives a report of the records that it missed.
 //!
 //! # What is public
 //!

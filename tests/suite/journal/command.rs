@@ -46,7 +46,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The files of the project and of the corpus that have `suffix` beside them, with what stands there.
+/// The files of the project and of the corpus that have `suffix` beside them, with its content.
 fn recorded(suffix: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = BTreeMap::new();
     collect(&root().join("tests/fixtures/journal"), suffix, &mut found);
@@ -340,7 +340,7 @@ fn compare_windows(path: &Path, all: &[Vec<Field>], chosen: &[&Vec<Field>]) {
         let borrowed: Vec<_> = arguments.iter().map(String::as_str).collect();
         let found = exported(&of_file(path, &borrowed).stdout);
         assert!(found == expected, "{arguments:?}: {}", found.len());
-        // journalctl goes on to entries whose clock is behind the window.
+        // journalctl continues to entries whose clock is after the window.
         if chosen.len() == all.len() {
             same_as_installed(path, &borrowed, &found);
         }

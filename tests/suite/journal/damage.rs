@@ -1,5 +1,5 @@
-//! Journal files with one damage each, made here and, where somebody keeps them, found in the corpus: what is whole is
-//! given, nothing else is, and what is wrong is told once.
+//! Journal files with one damage each, made here and, where somebody keeps them, found in the corpus: every undamaged entry is
+//! read, nothing else is, and each problem is reported once.
 
 use std::collections::HashSet;
 use std::fs;
@@ -29,7 +29,7 @@ fn damaged_corpus() -> Option<PathBuf> {
     Some(corpus.join("damaged")).filter(|path| path.is_dir())
 }
 
-/// Everything that is found both ways, and what is told of it.
+/// All entries found in both directions, and the reported problems.
 fn read(path: &Path) -> (Vec<Seen>, Vec<String>) {
     let mut journal = Journal::open(JournalOptions {
         files: vec![path.to_owned()],
@@ -95,7 +95,7 @@ fn entry_at(bytes: &[u8], wanted: u64) -> u64 {
     }
 }
 
-/// A damage: what it is called, what it does, how many entries are lost, and words of what is told.
+/// A damage: what it is called, what it does, how many entries are lost, and words of the reported problem.
 type Damage = (&'static str, fn(&mut [u8]), usize, &'static str);
 
 const DAMAGES: &[Damage] = &[
@@ -485,7 +485,7 @@ fn an_entry_is_given_without_the_field_that_is_damaged() {
     }
 }
 
-/// A flipped bit of a value that is not compressed cannot be told from a true value without its hash, which reading does
+/// A flipped bit of a value that is not compressed cannot be distinguished from a true value without its hash, which reading does
 /// not compare: `--verify` does.
 const UNCHECKED: &str = "data-bitflip.journal";
 

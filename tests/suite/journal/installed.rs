@@ -1,7 +1,7 @@
 //! `vmlog journal` beside the journalctl of this machine: the same arguments, the same answer.
 //!
 //! Without a journalctl nothing is compared. What journalctl says differently on purpose, or from version to version,
-//! is told beside the rule that leaves it out.
+//! is stated beside the rule that excludes it.
 
 use crate::support::program::vmlog;
 use crate::support::seeded::Rng;
@@ -236,7 +236,7 @@ fn every_format_prints_what_journalctl_prints() {
                 return;
             }
         }
-        // Of a text with a zero byte journalctl prints what stands before it.
+        // Of a text with a zero byte journalctl prints the part before it.
         for format in ["json", "export", "cat"] {
             compare(&source, &["-o", format, "--all"]);
         }

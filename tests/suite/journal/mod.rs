@@ -81,7 +81,7 @@ fn backward(journal: &mut Journal) -> Vec<Seen> {
     all
 }
 
-/// Reads the export format: `NAME=value` lines, or `NAME`, a length in 8 bytes and so many bytes.
+/// Reads the export format: `NAME=value` lines, or `NAME`, a length in 8 bytes and that number of bytes.
 fn exported(mut rest: &[u8]) -> Vec<Seen> {
     let mut all = Vec::new();
     let mut fields = Vec::new();
@@ -432,7 +432,7 @@ fn storm(conf: &str, lines: u64, pause_ms: u64) -> Option<Followed> {
     Some(followed)
 }
 
-/// So many lines take part of a second; `VMLOG_TEST_FLOOD_LINES` asks for more.
+/// This number of lines takes part of a second; `VMLOG_TEST_FLOOD_LINES` asks for more.
 fn flood_lines() -> u64 {
     let asked = std::env::var("VMLOG_TEST_FLOOD_LINES");
     asked.map_or(30_000, |lines| lines.parse().unwrap())
@@ -447,7 +447,7 @@ fn a_flood_with_room_to_keep_it_is_followed_whole() {
     }
 }
 
-/// A reader at full speed beside a journald that deletes at full speed: what was not read in time is told, all of it.
+/// A reader at full speed beside a journald that deletes at full speed: every entry that was not read in time is reported.
 #[test]
 fn a_flood_that_is_vacuumed_meanwhile_is_read_or_told_as_gaps() {
     let lines = flood_lines();
@@ -547,7 +547,7 @@ fn positions_survive_rotation_unclean_ends_and_new_users() {
 /// Where the hash tables of a fixture end and its objects begin, all but exactly: reading in order does not touch them.
 const TABLES: std::ops::Range<usize> = 300..53_300;
 
-/// Of the thousands of places where a file can be damaged a test tries one in so many, unless it is told to try all.
+/// Of the thousands of places where a file can be damaged a test tries a few, or all if the environment asks for them.
 fn stride() -> usize {
     if std::env::var_os("VMLOG_TEST_EVERY_BIT").is_some() {
         1
@@ -560,7 +560,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(root().join("tests/fixtures/journal").join(name)).unwrap()
 }
 
-/// Reads a damaged file both ways; whatever is found, it ends, and both ways agree.
+/// Reads a damaged file both ways; reading ends in any case, and both ways agree.
 fn survive(path: &Path, what: &dyn std::fmt::Display) -> Vec<Seen> {
     let options = JournalOptions {
         field_bytes_max: 1 << 20,

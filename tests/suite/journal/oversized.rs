@@ -125,7 +125,7 @@ fn entries_of_any_size_are_kept_and_marked_and_hold_up_nothing() {
     let cut = metadata.keys().find(|key| key.ends_with("_bytes")).unwrap();
     assert_eq!(metadata[cut], 128 << 10);
     assert!(memory < MEMORY_BYTES_MAX, "{memory} bytes of memory");
-    // a restart goes on behind them
+    // a restart continues after them
     let count = entries.len();
     server.kill();
     let server = place.serve();

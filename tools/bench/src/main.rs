@@ -22,7 +22,7 @@ use vmlog::time::Micros;
 
 /// Records in an append and in a transaction.
 const BATCH: usize = 100;
-/// Records made while the clock stands still.
+/// Records made while the clock is stopped.
 const PORTION: usize = 1000;
 const SEED: u64 = 1;
 
@@ -71,7 +71,7 @@ fn level(sample: &Sample) -> Level {
     Level::ALL[sample.level]
 }
 
-/// A line of the table: its name, its unit, whether more is better, and how many digits it is told with.
+/// A line of the table: its name, its unit, whether more is better, and how many digits it is printed with.
 struct Line {
     name: &'static str,
     more_is_better: bool,
@@ -129,7 +129,7 @@ fn compare(records: usize) -> Anyhow<()> {
     for (index, line) in LINES.iter().enumerate() {
         let figure = |figures: &[Option<f64>]| {
             let figure = figures.get(index).copied().flatten()?;
-            // What is told of both as bytes a record is this as well.
+            // The bytes a record that both report are this as well.
             Some(match line.name {
                 "times smaller than JSON lines" => per(json_bytes as u64, records) / figure,
                 _ => figure,

@@ -1,5 +1,5 @@
 //! No text breaks redaction: what it leaves stays as it is when it is redacted again, and a secret
-//! that is known by its start never survives, whatever stands around it.
+//! that is known by its start never survives, whatever surrounds it.
 
 #![no_main]
 

@@ -83,6 +83,7 @@
 //! collect   sources -> Record + Position
 //! store     frames, sealed column segments, retention, views
 //! query     filters, pages, cursors, counts over a view
+//! logql     LogQL: parser, pipelines over lines, metric queries
 //! live      ring of the newest records, fan-out to subscribers
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
 //! http_client  the one HTTP client: TLS, bounded waits and bodies
@@ -136,6 +137,8 @@ mod http_client;
 pub mod journal;
 #[cfg(feature = "app")]
 pub mod live;
+#[cfg(feature = "app")]
+pub mod logql;
 #[cfg(feature = "store")]
 pub mod mapped;
 #[cfg_attr(

@@ -9,7 +9,7 @@ use crate::query::scan::rank::{Direction, Order, Rank, Ranking};
 use crate::query::scan::rows::{MetadataOf, RowParts};
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::record::{Level, Metadata, Source};
-use crate::store::{self, Block, Messages, View};
+use crate::store::{self, Block, Messages, Summary, View};
 use crate::time::Micros;
 use foldhash::fast::RandomState;
 use std::cell::{OnceCell, RefCell};
@@ -132,6 +132,13 @@ impl<'b> MatchedRows<'b> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.indexes.len()
+    }
+
+    /// What the footer says of the block, where all of its rows match.
+    #[must_use]
+    pub fn whole(&self) -> Option<&'b Summary> {
+        let summary = self.block.summary();
+        (self.indexes.len() == summary.rows as usize).then_some(summary)
     }
 
     /// Whether no row matches, which no visit hands out.

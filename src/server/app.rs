@@ -43,6 +43,8 @@ pub(super) struct App {
     pub(super) metrics: Metrics,
     /// Whether records can be kept.
     pub(super) readiness: Readiness,
+    /// Has a receiver for each websocket that is open.
+    pub(super) websockets: watch::Sender<()>,
     /// True once the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     /// Determines the principal of a request.
@@ -77,6 +79,7 @@ impl App {
             limiter: ConnectionLimiter::new(options.connections_max),
             metrics: Metrics::default(),
             readiness: Readiness::new(reader),
+            websockets: watch::channel(()).0,
             stopping,
             authenticator,
             hosts: AllowedHosts::new(address, &options.hosts),

@@ -8,7 +8,6 @@ use crate::server::limits::connections::{Connection, ConnectionSlot, GuardedBody
 use crate::server::service::{Peer, RequestPermit, service};
 use crate::server::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::future::Future;
@@ -58,7 +57,6 @@ pub(super) async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let mut shutdown = pin!(shutdown);
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -68,13 +66,18 @@ pub(super) async fn serve(
         };
         // if every connection is busy, the new one is closed at once
         if let Some(connection) = app.limiter.enter() {
-            connections.spawn(talk(Arc::clone(&app), stream, peer, connection, &graceful));
+            connections.spawn(talk(Arc::clone(&app), stream, peer, connection));
         }
     }
     drop(listener);
     stop.send_replace(true);
     app.limiter.displace_idle();
-    if timeout(STOP_WAIT_MAX, graceful.shutdown()).await.is_err() {
+    let all_end = async {
+        while connections.join_next().await.is_some() {}
+        // a websocket is no longer part of its connection
+        app.websockets.closed().await;
+    };
+    if timeout(STOP_WAIT_MAX, all_end).await.is_err() {
         tracing::debug!(
             "closed {} connections that were still open",
             connections.len()
@@ -114,19 +117,17 @@ fn talk(
     stream: TcpStream,
     peer: IpAddr,
     connection: Connection,
-    graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + use<> {
     set_options(&stream);
     let stream = StallTimeout::new(stream);
-    let watcher = graceful.watcher();
     let acceptor = app.options.tls.as_ref().map(Tls::acceptor);
     async move {
         let slot = connection.slot();
         let talked = async move {
             match acceptor {
-                None => answer(app, stream, peer, slot, watcher).await,
+                None => answer(app, stream, peer, slot).await,
                 Some(acceptor) => match timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => answer(app, stream, peer, slot, watcher).await,
+                    Ok(Ok(stream)) => answer(app, stream, peer, slot).await,
                     Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
@@ -145,8 +146,8 @@ async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: IpAddr,
     slot: Arc<ConnectionSlot>,
-    watcher: Watcher,
 ) {
+    let mut stopping = app.stopping.clone();
     let answers = TowerToHyperService::new(warp::service(service(app)));
     let answers = service_fn(move |mut request| {
         let busy = slot.occupy();
@@ -168,10 +169,26 @@ async fn answer(
         .header_read_timeout(REQUEST_WAIT_MAX)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), answers);
-    if let Err(error) = watcher.watch(connection).await {
+        .serve_connection(TokioIo::new(stream), answers)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stopping) => {
+            // the request that is being answered is the last one
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!("a connection ended: {error}");
     }
+}
+
+/// Waits until the server stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // an error means that the server is gone, which is the same
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// Sends without delay, and notices a client whose machine is gone (a tail sends a comment twice a minute). The connection works

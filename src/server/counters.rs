@@ -14,7 +14,7 @@ pub(super) const LATENCY_MICROS: [u64; 11] = [
 const STATUS_CLASSES: usize = 4;
 
 /// Counters of the server itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Metrics {
     pub(super) endpoints: [PerEndpoint; ROUTES.len()],
     /// Requests without a route: unknown paths, foreign hosts, bad encoding.
@@ -33,6 +33,18 @@ pub(super) struct PerEndpoint {
     /// Not cumulative; the last bucket has no upper bound.
     pub(super) latencies: [AtomicU64; LATENCY_MICROS.len() + 1],
     pub(super) micros: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            endpoints: std::array::from_fn(|_| PerEndpoint::default()),
+            unrouted: AtomicU64::default(),
+            tail_records: AtomicU64::default(),
+            tail_gaps: AtomicU64::default(),
+            rate_refused: AtomicU64::default(),
+        }
+    }
 }
 
 impl Metrics {

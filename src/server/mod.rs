@@ -12,6 +12,7 @@
 //! | `limits` | bounds on connections, requests, memory and running work, shared among principals |
 //! | `api` | one handler for each endpoint |
 //! | `tail` | the live tail |
+//! | `loki` | the read API of Loki, for Grafana |
 //!
 //! [`run`] owns only the connections: the caller brings the socket, the [`ServerState`] and the signal to stop, so a test can serve on
 //! port 0 and stop it. Nothing here knows where records come from.
@@ -24,6 +25,7 @@ mod counters;
 mod http;
 mod label;
 mod limits;
+mod loki;
 mod measure;
 mod options;
 mod page;

@@ -3,14 +3,15 @@
 use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
-    HistogramRequest, Order, Page, PageRequest, Patterns, PatternsRequest, Run, RunsPage,
-    RunsQuery, SourcesPage, SourcesQuery,
+    HistogramRequest, MatchedRows, Order, Page, PageRequest, Patterns, PatternsRequest, Run,
+    RunsPage, RunsQuery, SourcesPage, SourcesQuery, Visit,
 };
-use crate::record::{Id, StoredRecord};
+use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
-use crate::store::{Reader, View};
-use std::ops::Range;
+use crate::store::{self, Reader, View};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::{ControlFlow, Range};
 
 /// All records, not yet narrowed to a principal.
 #[derive(Debug)]
@@ -99,6 +100,33 @@ impl ScopedRecords {
     pub(super) fn subscribe(&self, filter: Filter, after: Id, queue_rows: usize) -> Subscription {
         let filter = self.scope.narrow(filter);
         self.live.subscribe(filter, Some(after), queue_rows)
+    }
+}
+
+/// How long records are, on average: message and encoded metadata.
+#[derive(Debug, Default)]
+pub(super) struct MeanBytes {
+    by_source: HashMap<Source, (u64, u64)>,
+    all: (u64, u64),
+}
+
+impl MeanBytes {
+    fn add(&mut self, source: Option<&Source>, rows: u64, bytes: u64) {
+        if let Some(source) = source {
+            let (of_source, in_source) = self.by_source.entry(source.clone()).or_default();
+            *of_source += rows;
+            *in_source += bytes;
+        }
+        self.all.0 += rows;
+        self.all.1 += bytes;
+    }
+
+    /// Of a source; of all where its records are not apart from those of others.
+    pub(super) fn of(&self, source: &Source) -> f64 {
+        let (rows, bytes) = self.by_source.get(source).copied().unwrap_or(self.all);
+        #[expect(clippy::cast_precision_loss, reason = "a mean")]
+        let mean = bytes as f64 / rows.max(1) as f64;
+        mean
     }
 }
 
@@ -196,6 +224,44 @@ impl ScopedView {
         let mut found = query::histogram(&self.view, &asked, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
+    }
+
+    /// Every source that records may be of, in order of name.
+    pub(super) fn source_names(&self) -> Vec<Source> {
+        let segments = self.view.segments().iter();
+        let names = segments.flat_map(|segment| segment.sources().iter());
+        let names: BTreeSet<&Source> = names.filter(|source| self.scope.allows(source)).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    /// How long the records of each source are, on average.
+    pub(super) fn mean_bytes(&self) -> MeanBytes {
+        let mut sizes = MeanBytes::default();
+        for segment in self.view.segments() {
+            for block in segment.blocks() {
+                let summary = block.summary();
+                let source = summary
+                    .source
+                    .and_then(|source| segment.sources().get(source as usize));
+                sizes.add(source, u64::from(summary.rows), block.content_bytes());
+            }
+        }
+        sizes
+    }
+
+    /// Hands the matching rows of each block to `work`, on several threads, and its results to `take`, the newest blocks first.
+    pub(super) fn visit<T: Send>(
+        &self,
+        filter: Filter,
+        budget: &Budget,
+        work: impl Fn(&MatchedRows<'_>) -> Result<T, store::Error> + Sync,
+        take: impl FnMut(T) -> ControlFlow<()> + Send,
+    ) -> Result<Visit, Error> {
+        let filter = self.scope.narrow(filter);
+        let direction = Direction::Backward;
+        let mut visited = query::visit(&self.view, &filter, direction, budget, work, take)?;
+        self.hide(&mut visited.scanned, &mut visited.unreadable);
+        Ok(visited)
     }
 
     pub(super) fn field_values(

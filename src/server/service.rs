@@ -12,21 +12,28 @@ use crate::server::auth::forwarded;
 use crate::server::auth::principal::Principal;
 use crate::server::counters::add;
 use crate::server::http::error::ApiError;
+use crate::server::http::loki_call::LokiCall;
 use crate::server::http::reply;
-use crate::server::http::request::{ApiRequest, refuse};
+use crate::server::http::request::{ApiRequest, FORM_BYTES_MAX, refuse, takes_form};
 use crate::server::http::route::{self, Access, Endpoint};
 use crate::server::limits::shares::FairPermit;
+use crate::server::loki;
 use crate::server::page;
 use crate::server::tail::stream;
+use futures_util::{Stream, StreamExt as _};
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use warp::Filter;
-use warp::http::Method;
 use warp::http::header::HeaderMap;
 use warp::http::uri::Authority;
+use warp::http::{Method, StatusCode};
+use warp::hyper::body::{Buf, Bytes};
 use warp::reply::Response;
+use warp::ws::Ws;
 
 /// Where a request comes from; the connection adds it to each request.
 #[derive(Debug, Clone)]
@@ -48,14 +55,48 @@ pub(super) fn service(
     app: Arc<App>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let websocket = warp::ws::ws()
+        .map(Some)
+        .or(warp::any().map(|| None))
+        .unify();
+    let body = warp::body::stream()
+        .map(|body| -> RequestBody { Box::pin(chunks(body)) })
+        .or(warp::any().map(|| -> RequestBody { Box::pin(futures_util::stream::empty()) }))
+        .unify();
+    let rest =
+        websocket
+            .and(body)
+            .and(warp::ext::optional::<Peer>())
+            .map(|websocket, body, peer| Arrival {
+                peer,
+                websocket,
+                body,
+            });
     warp::any()
         .map(move || Arc::clone(&app))
         .and(warp::method())
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
-        .and(warp::ext::optional::<Peer>())
+        .and(rest)
         .then(answer)
+}
+
+/// What comes after the headers of a request, in pieces; an error where the client stops.
+type RequestBody = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
+
+fn chunks<B: Buf>(
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> impl Stream<Item = Result<Bytes, warp::Error>> {
+    body.map(|chunk| chunk.map(|mut chunk| chunk.copy_to_bytes(chunk.remaining())))
+}
+
+/// How a request came, and what it brings beside its headers.
+struct Arrival {
+    peer: Option<Peer>,
+    /// Where the client asks for a websocket.
+    websocket: Option<Ws>,
+    body: RequestBody,
 }
 
 async fn answer(
@@ -64,21 +105,22 @@ async fn answer(
     path: warp::path::FullPath,
     query: String,
     headers: HeaderMap,
-    peer: Option<Peer>,
+    arrival: Arrival,
 ) -> Response {
     let began = Instant::now();
     let endpoint = route::find(&method, path.as_str())
         .ok()
         .map(|(route, _)| route.endpoint);
+    let refused = match endpoint.is_some_and(Endpoint::is_loki) {
+        true => ApiError::into_text_response,
+        false => ApiError::into_response,
+    };
     let (mut response, headers) = match ApiRequest::new(method, path.as_str(), &query, headers) {
-        Ok(request) => {
-            let result = admit(&app, &request, peer).await;
-            (
-                result.unwrap_or_else(ApiError::into_response),
-                request.headers,
-            )
+        Ok(mut request) => {
+            let result = admit(&app, &mut request, arrival).await;
+            (result.unwrap_or_else(refused), request.headers)
         }
-        Err(refusal) => (refusal.into_response(), HeaderMap::new()),
+        Err(refusal) => (refused(refusal), HeaderMap::new()),
     };
     reply::harden(&mut response);
     app.origins.mark(&headers, &mut response);
@@ -90,13 +132,18 @@ async fn answer(
 /// Runs the checks, those that reveal least first, then the handler.
 async fn admit(
     app: &Arc<App>,
-    request: &ApiRequest,
-    peer: Option<Peer>,
+    request: &mut ApiRequest,
+    arrival: Arrival,
 ) -> Result<Response, ApiError> {
+    let Arrival {
+        peer,
+        websocket,
+        body,
+    } = arrival;
     let target = peer.as_ref().and_then(|peer| peer.authority.as_ref());
     app.hosts.check(&request.headers, target)?;
     let (route, rest) = match route::find(&request.method, &request.path) {
-        Ok(found) => found,
+        Ok((route, rest)) => (route, rest.to_owned()),
         Err(refusal) => return preflight(app, request).ok_or(refusal),
     };
     let address = peer.map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.address);
@@ -128,12 +175,49 @@ async fn admit(
             1,
         )
     })?;
-    let mut response = handle(app, &principal, route.endpoint, request, rest).await?;
+    if request.method == Method::POST && takes_form(&request.path) {
+        let form = timeout(FORM_WAIT_MAX, read_form(body)).await;
+        request.add_form(&form.map_err(|_| incomplete_form())??)?;
+    }
+    let mut response = match route.endpoint {
+        Endpoint::Loki(LokiCall::Tail) => {
+            loki::tail::tail(app, &principal, request, websocket).await?
+        }
+        endpoint => handle(app, &principal, endpoint, request, &rest).await?,
+    };
     let share = Arc::new(share);
     response
         .extensions_mut()
         .insert(RequestPermit { _share: share });
     Ok(response)
+}
+
+/// The client has this long to send a form.
+const FORM_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// The text of a form.
+async fn read_form(mut body: RequestBody) -> Result<String, ApiError> {
+    let mut form = Vec::new();
+    while let Some(chunk) = body.next().await {
+        form.extend_from_slice(&chunk.map_err(|_| incomplete_form())?);
+        if form.len() > FORM_BYTES_MAX {
+            let message = format!("a form has at most {FORM_BYTES_MAX} bytes");
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                message,
+            ));
+        }
+    }
+    String::from_utf8(form).map_err(|_| incomplete_form())
+}
+
+fn incomplete_form() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_encoding",
+        "the form is incomplete or not percent-encoded UTF-8",
+    )
 }
 
 /// The response to a CORS preflight request.
@@ -175,5 +259,6 @@ async fn handle(
         Endpoint::OpenApi => openapi::description(app, principal, request),
         Endpoint::Session if request.method == Method::DELETE => Ok(session::end(app, request)),
         Endpoint::Session => session::begin(app, principal, request),
+        Endpoint::Loki(call) => loki::answer(app, principal, call, request, rest).await,
     }
 }

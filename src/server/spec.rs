@@ -7,11 +7,13 @@ use super::http::error::CODES;
 use super::http::request;
 use super::http::route::{Access, ROUTES};
 use super::limits::{gate, memory};
+use super::loki::{metrics, parameters};
 use super::tail::{start, stream};
 use super::{ServerOptions, connection};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+const LOKI_SPEC: &str = include_str!("../../format-spec/loki.md");
 const SPEC: &str = include_str!("../../format-spec/api.md");
 
 fn described() -> Value {
@@ -28,6 +30,7 @@ fn paths_and_headings_match() {
         .collect();
     let answered: BTreeSet<_> = ROUTES
         .iter()
+        .filter(|route| !route.is_loki())
         .map(|route| route.path)
         // the files of the page are not part of the API
         .filter(|path| !matches!(*path, "/" | "/ui/{file...}"))
@@ -35,7 +38,7 @@ fn paths_and_headings_match() {
     assert_eq!(named, answered);
     let open: BTreeSet<_> = ROUTES
         .iter()
-        .filter(|route| route.access == Access::Open)
+        .filter(|route| route.access == Access::Open && !route.is_loki())
         .map(|route| route.path.replace("{file...}", "..."))
         .collect();
     let sentence = SPEC
@@ -44,6 +47,25 @@ fn paths_and_headings_match() {
         .expect("what is open is said");
     let said = sentence.split('`').skip(1).step_by(2).map(str::to_owned);
     assert_eq!(said.collect::<BTreeSet<_>>(), open);
+}
+
+#[test]
+fn paths_of_the_loki_api_match_its_document() {
+    let named: BTreeSet<_> = LOKI_SPEC
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `/")?.split_once('`'))
+        .map(|(path, _)| format!("/{path}"))
+        .collect();
+    let answered = ROUTES.iter().filter(|route| route.is_loki());
+    let answered: BTreeSet<_> = answered.map(|route| route.path.to_owned()).collect();
+    assert_eq!(named, answered);
+    for bound in [
+        format!("at most {} lines", parameters::LIMIT_MAX),
+        format!("at most {} series", metrics::SERIES_MAX),
+        format!("a form of {} KiB", request::FORM_BYTES_MAX / 1024),
+    ] {
+        assert!(LOKI_SPEC.contains(&bound), "{bound}");
+    }
 }
 
 #[test]

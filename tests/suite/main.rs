@@ -14,6 +14,7 @@ mod collect;
 mod command;
 mod http;
 mod journal;
+mod loki;
 mod project;
 mod query;
 mod redact;

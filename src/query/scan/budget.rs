@@ -40,7 +40,9 @@ impl Cancel {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    pub(in crate::query) fn is_cancelled(&self) -> bool {
+    /// Whether they are to end.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

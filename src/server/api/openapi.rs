@@ -71,7 +71,11 @@ mod tests {
                 (route, &document["paths"][path][method])
             })
         };
-        ROUTES.iter().flat_map(of_route).collect()
+        ROUTES
+            .iter()
+            .filter(|route| !route.is_loki())
+            .flat_map(of_route)
+            .collect()
     }
 
     /// The target of a `$ref`, or the value itself.
@@ -109,7 +113,8 @@ mod tests {
             .collect();
         // OpenAPI cannot express that a name may contain slashes
         let path = |route: &Route| route.path.replace("...}", "}");
-        let answered: BTreeSet<_> = ROUTES.iter().map(path).collect();
+        let native = ROUTES.iter().filter(|route| !route.is_loki());
+        let answered: BTreeSet<_> = native.map(path).collect();
         let answered: BTreeSet<_> = answered.iter().map(String::as_str).collect();
         assert_eq!(described, answered);
         for (route, operation) in operations(&document) {

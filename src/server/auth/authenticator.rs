@@ -6,6 +6,9 @@ use crate::server::auth::scope::AccessScope;
 use crate::server::auth::session::{SESSION_HEADER, SessionGrant, Sessions};
 use crate::server::http::error::ApiError;
 use crate::server::http::request::ApiRequest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
 use subtle::ConstantTimeEq as _;
 use warp::http::header::{self, HeaderMap, HeaderValue};
 
@@ -51,9 +54,12 @@ impl Authenticator {
         if let Some(principal) = self.ticket(request) {
             return Ok(principal);
         }
-        let bearer = request
-            .header(&header::AUTHORIZATION)
-            .and_then(bearer_token);
+        let bearer = request.header(&header::AUTHORIZATION).and_then(|value| {
+            bearer_token(value)
+                .map(Cow::Borrowed)
+                .or_else(|| basic_password(value))
+        });
+        let bearer = bearer.as_deref();
         let query = request.query_token.as_deref();
         // the page sends its token in this header, as a proxy may need `Authorization` for itself
         let session = request.header(&SESSION_HEADER);
@@ -128,10 +134,22 @@ impl Authenticator {
 
 /// The token of a header; the name of the scheme is case-insensitive.
 fn bearer_token(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
+    credentials(value, "bearer")
+}
+
+/// The password, which is a token: clients that know users and passwords only can use one. The name of the user is of no use.
+fn basic_password(value: &str) -> Option<Cow<'_, str>> {
+    let decoded = STANDARD.decode(credentials(value, "basic")?).ok()?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (_, password) = decoded.split_once(':')?;
+    Some(Cow::Owned(password.to_owned()))
+}
+
+fn credentials<'v>(value: &'v str, wanted: &str) -> Option<&'v str> {
+    let (scheme, credentials) = value.split_once(' ')?;
     scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_start())
+        .eq_ignore_ascii_case(wanted)
+        .then(|| credentials.trim_start())
 }
 
 #[cfg(test)]
@@ -154,6 +172,20 @@ mod tests {
         assert!(is_admitted("/logs", &[("authorization", "Bearer s3cret")]).await);
         assert!(is_admitted("/logs", &[("authorization", "bearer  s3cret")]).await);
         assert!(is_admitted("/logs?token=s3cret", &[]).await);
+    }
+
+    #[tokio::test]
+    async fn the_password_of_basic_may_be_the_token() {
+        // any:s3cret, any:other, s3cret
+        for (credentials, is_right) in [
+            ("YW55OnMzY3JldA==", true),
+            ("YW55Om90aGVy", false),
+            ("czNjcmV0", false),
+        ] {
+            let value = format!("Basic {credentials}");
+            let admitted = is_admitted("/logs", &[("authorization", &value)]).await;
+            assert_eq!(admitted, is_right, "{credentials}");
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The records that a principal may see: all, or the sources of one workspace.
 
 use crate::query::{Filter, SourcePattern};
+use crate::record::Source;
 
 /// Replaced by the name of the workspace in [`WorkspaceSources`].
 const PLACEHOLDER: &str = "{workspace}";
@@ -18,6 +19,14 @@ pub(in crate::server) enum AccessScope {
 }
 
 impl AccessScope {
+    /// Whether records of a source may be seen.
+    pub(in crate::server) fn allows(&self, source: &Source) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Only(sources) => sources.iter().any(|pattern| pattern.matches(source)),
+        }
+    }
+
     /// Narrows a filter to the visible records. No parameter of a query can undo it.
     pub(in crate::server) fn narrow(&self, filter: Filter) -> Filter {
         match self {

@@ -232,6 +232,27 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The same for a client of Loki: the sentence alone, as plain text.
+    pub(in crate::server) fn into_text_response(self) -> Response {
+        let message = self.message.into_owned().into_bytes();
+        let mut response = reply::bytes("text/plain; charset=utf-8", message);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.and_then(|allow| allow.parse().ok()) {
+            headers.insert(ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Basic realm=\"vmlog\"");
+            headers.insert(warp::http::header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

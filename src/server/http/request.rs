@@ -15,6 +15,14 @@ pub(in crate::server) const BODY_BYTES_MAX: u64 = 16 * 1024;
 /// Maximum number of parameters; no honest query has more.
 pub(in crate::server) const PARAMETERS_MAX: usize = 100;
 
+/// A form of a call of Loki's API: a query of the greatest length, most of its characters percent-encoded.
+pub(in crate::server) const FORM_BYTES_MAX: usize = 256 * 1024;
+
+/// Whether parameters may come as a form at this path.
+pub(in crate::server) fn takes_form(path: &str) -> bool {
+    path.starts_with("/loki/") || path.starts_with("/prometheus/")
+}
+
 /// The parameter for the access token, for clients that cannot set headers.
 const TOKEN_PARAMETER: &str = "token";
 
@@ -46,7 +54,10 @@ impl ApiRequest {
         query: &str,
         headers: HeaderMap,
     ) -> Result<Self, ApiError> {
-        refuse_large_body(&headers)?;
+        let is_form = method == Method::POST && takes_form(path);
+        if !is_form {
+            refuse_large_body(&headers)?;
+        }
         let mut parameters = decode_query(query)?;
         let query_token = take_single(&mut parameters, TOKEN_PARAMETER)?;
         let ticket = match path {
@@ -61,6 +72,16 @@ impl ApiRequest {
             ticket,
             headers,
         })
+    }
+
+    /// Adds the parameters of a form.
+    pub(in crate::server) fn add_form(&mut self, form: &str) -> Result<(), ApiError> {
+        let mut parameters = decode_query(form)?;
+        if self.parameters.len() + parameters.len() > PARAMETERS_MAX {
+            return Err(too_many_parameters());
+        }
+        self.parameters.append(&mut parameters);
+        Ok(())
     }
 
     /// A header, if it is present and visible ASCII.
@@ -143,15 +164,19 @@ fn refuse_large_body(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
+fn too_many_parameters() -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "too_many_parameters",
+        format!("a request may have at most {PARAMETERS_MAX} parameters"),
+    )
+}
+
 /// `a=1&b=x+y` as pairs. `+` is a space, as in forms and `URLSearchParams`; a part without `=` has an empty value.
 fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
     let parts: Vec<_> = query.split('&').filter(|part| !part.is_empty()).collect();
     if parts.len() > PARAMETERS_MAX {
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "too_many_parameters",
-            format!("a request may have at most {PARAMETERS_MAX} parameters"),
-        ));
+        return Err(too_many_parameters());
     }
     parts
         .into_iter()

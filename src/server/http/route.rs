@@ -1,6 +1,7 @@
 //! Which path leads where: the table that the dispatcher, the access check and the API description share.
 
 use crate::server::http::error::ApiError;
+use crate::server::http::loki_call::LokiCall;
 use warp::http::Method;
 
 /// What a path asks for.
@@ -39,6 +40,8 @@ pub(in crate::server) enum Endpoint {
     OpenApi,
     /// The session of a browser.
     Session,
+    /// A call of Loki's API.
+    Loki(LokiCall),
 }
 
 impl Endpoint {
@@ -57,11 +60,16 @@ impl Endpoint {
         )
     }
 
+    /// Whether a client of Loki asks: its errors are plain text.
+    pub(in crate::server) fn is_loki(self) -> bool {
+        matches!(self, Self::Loki(_))
+    }
+
     /// Whether the rate limit does not apply: to monitors, and to the files of the page, of which a browser loads about 60.
     pub(in crate::server) fn is_unlimited(self) -> bool {
         matches!(
             self,
-            Self::Health | Self::Ready | Self::Page | Self::PageFile
+            Self::Health | Self::Ready | Self::Page | Self::PageFile | Self::Loki(LokiCall::Ready)
         )
     }
 }
@@ -90,7 +98,7 @@ pub(in crate::server) struct Route {
 
 /// Endpoints that only read.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
-/// A download, and a link to it.
+/// A download, and a link to it; a question that may be too long for an address.
 const DOWNLOAD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 /// Sessions are created and deleted.
 const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
@@ -120,7 +128,46 @@ pub(in crate::server) const ROUTES: &[Route] = &[
         methods: BEGIN_END,
         ..route("/session", Endpoint::Session, Access::Token)
     },
+    loki("/loki/api/v1/query", LokiCall::Query),
+    loki("/loki/api/v1/query_range", LokiCall::QueryRange),
+    loki("/loki/api/v1/labels", LokiCall::Labels),
+    loki("/loki/api/v1/label", LokiCall::Labels),
+    loki("/loki/api/v1/label/{name}/values", LokiCall::LabelValues),
+    loki("/loki/api/v1/series", LokiCall::Series),
+    loki("/loki/api/v1/index/stats", LokiCall::IndexStats),
+    loki("/loki/api/v1/index/volume", LokiCall::IndexVolume),
+    loki(
+        "/loki/api/v1/index/volume_range",
+        LokiCall::IndexVolumeRange,
+    ),
+    loki("/loki/api/v1/detected_fields", LokiCall::DetectedFields),
+    loki(
+        "/loki/api/v1/detected_field/{name}/values",
+        LokiCall::DetectedFieldValues,
+    ),
+    loki("/loki/api/v1/detected_labels", LokiCall::DetectedLabels),
+    loki("/loki/api/v1/patterns", LokiCall::Patterns),
+    loki("/loki/api/v1/format_query", LokiCall::FormatQuery),
+    loki("/loki/api/v1/drilldown-limits", LokiCall::DrilldownLimits),
+    loki("/loki/api/v1/tail", LokiCall::Tail),
+    loki("/loki/api/v1/status/buildinfo", LokiCall::BuildInfo),
+    loki("/loki/api/v1/rules", LokiCall::Rules),
+    loki("/api/prom/rules", LokiCall::Rules),
+    loki("/prometheus/api/v1/rules", LokiCall::Rules),
+    loki("/prometheus/api/v1/alerts", LokiCall::Alerts),
+    Route {
+        access: Access::Open,
+        ..loki("/ready", LokiCall::Ready)
+    },
 ];
+
+/// A call of Loki's API, whose parameters may come as a form.
+const fn loki(path: &'static str, call: LokiCall) -> Route {
+    Route {
+        methods: DOWNLOAD,
+        ..route(path, Endpoint::Loki(call), Access::Token)
+    }
+}
 
 const fn route(path: &'static str, endpoint: Endpoint, access: Access) -> Route {
     Route {
@@ -148,12 +195,19 @@ pub(in crate::server) fn find<'path>(
 }
 
 impl Route {
+    /// Whether the path is one of Loki's API, which has a document of its own.
+    #[cfg(test)]
+    pub(in crate::server) fn is_loki(&self) -> bool {
+        self.endpoint.is_loki()
+    }
+
     /// The text that the pattern matches; empty for a fixed path, `None` if the path does not match.
     fn matched<'path>(&self, path: &'path str) -> Option<&'path str> {
-        let Some((prefix, _)) = self.path.split_once('{') else {
+        let Some((prefix, pattern)) = self.path.split_once('{') else {
             return (self.path == path).then_some("");
         };
-        let rest = path.strip_prefix(prefix)?;
+        let (_, suffix) = pattern.split_once('}')?;
+        let rest = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
         let deep = self.path.ends_with("...}");
         (!rest.is_empty() && (deep || !rest.contains('/'))).then_some(rest)
     }

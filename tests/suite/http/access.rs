@@ -16,9 +16,9 @@ use vmlog::store;
 use vmlog::time::Micros;
 
 /// A server that accepts tokens of a control plane.
-struct Node {
-    server: Server,
-    plane: ControlPlane,
+pub(crate) struct Node {
+    pub(crate) server: Server,
+    pub(crate) plane: ControlPlane,
     _folder: tempfile::TempDir,
 }
 
@@ -27,7 +27,7 @@ impl Node {
         Self::with(ServerOptions::default())
     }
 
-    fn with(options: ServerOptions) -> Self {
+    pub(crate) fn with(options: ServerOptions) -> Self {
         Self::open(options, store::Options::default())
     }
 
@@ -50,7 +50,7 @@ impl Node {
         }
     }
 
-    fn get(&self, target: &str, token: &str) -> Call {
+    pub(crate) fn get(&self, target: &str, token: &str) -> Call {
         get(self.server.address, target).header("authorization", &format!("Bearer {token}"))
     }
 }

@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["bytes", "disk", "mapped", "record", "redact", "time"],
     ),
     ("query", &["record", "store", "time"]),
+    ("logql", &[]),
     ("live", &["query", "record"]),
     (
         "pipeline",
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "http_client",
             "live",
+            "logql",
             "opening",
             "query",
             "record",

@@ -1,0 +1,70 @@
+//! Why a query is refused: the sentence that Loki's clients expect, with line and column.
+
+use std::fmt;
+
+/// A query that cannot be parsed or is not supported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogqlError {
+    /// Where in the query, as a byte offset.
+    pub(super) at: usize,
+    /// The place as people count it, from 1.
+    position: Option<(usize, usize)>,
+    pub(super) message: String,
+    /// Whether the grammar refuses the text; otherwise the text is grammatical and its meaning is refused.
+    is_syntax: bool,
+}
+
+impl LogqlError {
+    /// The grammar refuses the text at this place.
+    pub(super) fn syntax(at: usize, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            position: None,
+            message: format!("syntax error: {}", message.into()),
+            is_syntax: true,
+        }
+    }
+
+    /// The text is grammatical, but what it asks for is refused.
+    pub(super) fn meaning(at: usize, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            position: None,
+            message: message.into(),
+            is_syntax: false,
+        }
+    }
+
+    /// Counts line and column of the place in `query`.
+    pub(crate) fn located(mut self, query: &str) -> Self {
+        let before = query.get(..self.at).unwrap_or(query);
+        let line = before.matches('\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+        self.position = Some((line, column));
+        self
+    }
+
+    /// Whether the grammar refuses the text.
+    #[cfg(test)]
+    pub(crate) fn is_syntax(&self) -> bool {
+        self.is_syntax
+    }
+}
+
+impl fmt::Display for LogqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some((line, column)) => {
+                write!(
+                    f,
+                    "parse error at line {line}, col {column}: {}",
+                    self.message
+                )
+            }
+            None => write!(f, "parse error : {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for LogqlError {}

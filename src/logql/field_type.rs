@@ -1,0 +1,79 @@
+//! What the values of a field are.
+
+use super::units;
+
+/// What the values of a field are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldType {
+    Int,
+    Float,
+    Boolean,
+    Duration,
+    Bytes,
+    Text,
+}
+
+impl FieldType {
+    /// What one value is.
+    pub(crate) fn of(value: &str) -> Self {
+        if value.parse::<i64>().is_ok() {
+            Self::Int
+        } else if value.parse::<f64>().is_ok_and(f64::is_finite) {
+            Self::Float
+        } else if value == "true" || value == "false" {
+            Self::Boolean
+        } else if units::duration_value(value).is_some() {
+            Self::Duration
+        } else if value.starts_with(|c: char| c.is_ascii_digit())
+            && units::bytes_value(value).is_some()
+        {
+            Self::Bytes
+        } else {
+            Self::Text
+        }
+    }
+
+    /// What values of both are.
+    pub(crate) fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
+            _ => Self::Text,
+        }
+    }
+
+    /// As Loki names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Boolean => "boolean",
+            Self::Duration => "duration",
+            Self::Bytes => "bytes",
+            Self::Text => "string",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_say_what_they_are() {
+        for (value, name) in [
+            ("5", "int"),
+            ("1.5", "float"),
+            ("true", "boolean"),
+            ("1m3s", "duration"),
+            ("10 KB", "bytes"),
+            ("x", "string"),
+            ("", "string"),
+            ("NaN", "string"),
+        ] {
+            assert_eq!(FieldType::of(value).name(), name, "{value}");
+        }
+        assert_eq!(FieldType::Int.with(FieldType::Float), FieldType::Float);
+        assert_eq!(FieldType::Int.with(FieldType::Duration), FieldType::Text);
+    }
+}

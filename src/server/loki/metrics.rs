@@ -1,0 +1,152 @@
+//! Metric queries: the lines of each range are tallied, and the expression is evaluated over the tallies.
+
+use super::json::QueryStats;
+use super::parameters::refused;
+use super::{blocks, labels, select};
+use crate::logql::{
+    MetricError, MetricOutcome, MetricPlan, RangePlan, SeriesLabels, SeriesTallies,
+};
+use crate::query::Budget;
+use crate::server::http::error::ApiError;
+use crate::server::records::ScopedView;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// Series of one answer; Grafana draws no more.
+pub(in crate::server) const SERIES_MAX: usize = 500;
+
+/// What a metric query came to.
+#[derive(Debug)]
+pub(super) struct MetricResult {
+    pub(super) outcome: MetricOutcome,
+    pub(super) stats: QueryStats,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Runs a metric query at all points of its grid, or at the only one.
+pub(super) fn run(
+    view: &ScopedView,
+    plan: &MetricPlan,
+    is_instant: bool,
+    budget: &Budget,
+) -> Result<MetricResult, ApiError> {
+    let began = Instant::now();
+    let (mut stats, mut warnings) = (QueryStats::default(), Vec::new());
+    let mut tallies = Vec::with_capacity(plan.ranges.len());
+    for range in &plan.ranges {
+        tallies.push(tally(view, range, budget, &mut stats, &mut warnings)?);
+    }
+    let outcome = if is_instant {
+        plan.instant(&tallies)
+    } else {
+        plan.matrix(&tallies)
+    };
+    let mut outcome = outcome.map_err(failed)?;
+    if limited(&mut outcome) {
+        warnings.push(format!(
+            "maximum number of series ({SERIES_MAX}) reached for a single query; returning partial results"
+        ));
+    }
+    stats.elapsed = began.elapsed();
+    stats.entries = match &outcome {
+        MetricOutcome::Scalar(_) => 1,
+        MetricOutcome::Vector(samples) => samples.len(),
+        MetricOutcome::Matrix(series) => series.len(),
+    };
+    Ok(MetricResult {
+        outcome,
+        stats,
+        warnings,
+    })
+}
+
+/// Leaves out the series beyond the maximum; whether there were any.
+fn limited(outcome: &mut MetricOutcome) -> bool {
+    let (count, truncate): (usize, &mut dyn FnMut()) = match outcome {
+        MetricOutcome::Scalar(_) => return false,
+        MetricOutcome::Vector(samples) => (samples.len(), &mut || samples.truncate(SERIES_MAX)),
+        MetricOutcome::Matrix(series) => (series.len(), &mut || series.truncate(SERIES_MAX)),
+    };
+    truncate();
+    count > SERIES_MAX
+}
+
+fn tally(
+    view: &ScopedView,
+    range: &RangePlan,
+    budget: &Budget,
+    stats: &mut QueryStats,
+    warnings: &mut Vec<String>,
+) -> Result<SeriesTallies, ApiError> {
+    let mut tallies = SeriesTallies::default();
+    let sources = view.source_names();
+    let (after, last) = range.lines();
+    let filter = select::filter(range.pipeline(), range.query(), &sources, after, last);
+    let Some(filter) = filter else {
+        return Ok(tallies);
+    };
+    let mut failure = None;
+    let counts = range.counts_lines(labels::is_shared)
+        && (!range.pipeline().filters_lines() || select::holds_line_filters(range.query()));
+    let visited = view.visit(
+        filter,
+        budget,
+        |rows| {
+            if counts {
+                blocks::count(range, rows)
+            } else {
+                blocks::take_lines(range, rows)
+            }
+        },
+        |of_block| {
+            let merged = of_block.and_then(|of_block| {
+                stats.bytes += of_block.bytes;
+                tallies.merge(of_block.tallies)
+            });
+            match merged {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        },
+    )?;
+    stats.lines += visited.scanned;
+    if let Some(error) = failure {
+        return Err(failed(error));
+    }
+    if visited.is_partial && warnings.is_empty() {
+        warnings.push(super::parameters::OUT_OF_TIME.to_owned());
+    }
+    Ok(tallies)
+}
+
+fn failed(error: MetricError) -> ApiError {
+    refused(error.to_string())
+}
+
+/// The series of a result and the sum of their values, the greatest first.
+pub(super) fn greatest(outcome: MetricOutcome, limit: usize) -> MetricOutcome {
+    match outcome {
+        MetricOutcome::Vector(mut samples) => {
+            samples.sort_by(|a, b| {
+                b.value
+                    .total_cmp(&a.value)
+                    .then_with(|| a.labels.cmp(&b.labels))
+            });
+            samples.truncate(limit);
+            MetricOutcome::Vector(samples)
+        }
+        MetricOutcome::Matrix(mut series) => {
+            let total = |values: &[(u32, f64)]| values.iter().map(|(_, value)| value).sum::<f64>();
+            series.sort_by(|a, b| {
+                let by_total = total(&b.values).total_cmp(&total(&a.values));
+                by_total.then_with(|| SeriesLabels::cmp(&a.labels, &b.labels))
+            });
+            series.truncate(limit);
+            MetricOutcome::Matrix(series)
+        }
+        scalar => scalar,
+    }
+}

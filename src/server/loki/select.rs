@@ -1,0 +1,90 @@
+//! Which records a log query can match: its selector and the line filters that come first, as a filter that footers and bitmaps prune.
+
+use super::labels;
+use crate::logql::{LineCondition, LineText, LogPipeline, LogQuery};
+use crate::query::{Case, Expression, Filter, LevelSet, Search, SourcePattern};
+use crate::record::{Level, Source};
+use crate::time::Micros;
+
+/// The records of a query in a range of time; `None` when there is none.
+///
+/// `sources`: all that there are.
+pub(super) fn filter(
+    pipeline: &LogPipeline,
+    query: &LogQuery,
+    sources: &[Source],
+    from_nanos: i64,
+    to_nanos: i64,
+) -> Option<Filter> {
+    let mut levels = Vec::new();
+    let mut selected = Vec::new();
+    for source in sources {
+        let before = levels.len();
+        let of_source = Level::ALL.into_iter();
+        levels
+            .extend(of_source.filter(|level| pipeline.selects(&labels::of_stream(source, *level))));
+        if levels.len() > before {
+            selected.push(source);
+        }
+    }
+    if selected.is_empty() {
+        return None;
+    }
+    let mut filter = Filter::default().with_levels(levels.into_iter().collect::<LevelSet>());
+    if selected.len() < sources.len() {
+        for source in &selected {
+            filter = filter.with_source(SourcePattern::exact(source.as_str()));
+        }
+    }
+    Some(within(with_search(filter, query), from_nanos, to_nanos))
+}
+
+/// The records of a query among those that will come, from sources that are not known yet.
+pub(super) fn live_filter(query: &LogQuery) -> Filter {
+    with_search(Filter::default(), query)
+}
+
+/// The records whose text the line filters let through, as far as they look for texts.
+fn with_search(filter: Filter, query: &LogQuery) -> Filter {
+    let (conditions, _) = query.line_conditions();
+    let expressions = conditions.iter().filter_map(expression);
+    expressions.fold(filter, Filter::with_expression)
+}
+
+/// Whether the line filters of a query are all part of the filter that is made of it.
+pub(super) fn holds_line_filters(query: &LogQuery) -> bool {
+    let (conditions, are_all) = query.line_conditions();
+    are_all
+        && conditions
+            .iter()
+            .all(|condition| expression(condition).is_some())
+}
+
+/// A line filter as a condition on messages; nothing for a regular expression that is too large to be searched for.
+fn expression(condition: &LineCondition) -> Option<Expression> {
+    let search = |text: &LineText| match text {
+        LineText::Plain(text) => Some(Search::text(text, Case::Sensitive)),
+        LineText::Regex(regex) => Search::regex(regex, Case::Sensitive).ok(),
+    };
+    let texts = condition.texts.iter();
+    let any: Option<Vec<_>> = texts
+        .map(|text| search(text).map(Expression::Message))
+        .collect();
+    let any = match any?.as_slice() {
+        [one] => one.clone(),
+        several => Expression::Any(several.to_vec()),
+    };
+    Some(if condition.is_negative {
+        any.negated()
+    } else {
+        any
+    })
+}
+
+/// Those of a range of nanoseconds, and at most those of the microseconds at its ends.
+fn within(filter: Filter, from_nanos: i64, to_nanos: i64) -> Filter {
+    let end = to_nanos.div_euclid(1_000).saturating_add(1);
+    filter
+        .with_start(Micros::new(from_nanos.div_euclid(1_000)))
+        .with_end(Micros::new(end))
+}

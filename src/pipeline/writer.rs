@@ -300,7 +300,7 @@ impl Writer {
         self.maintain();
     }
 
-    fn upkeep(&mut self) {
+    fn maintain(&mut self) {
         if Instant::now() < self.upkeep_at {
             return;
         }

@@ -6,7 +6,7 @@ use super::sources::Sources;
 use super::units;
 use crate::cli::failure::Failure;
 use crate::cli::priorities::priorities;
-use crate::pipeline::told;
+use crate::pipeline::error_chain;
 use clap::ArgMatches;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
@@ -131,7 +131,7 @@ fn pattern_of(pattern: &str, case_sensitive: Option<&str>) -> Result<Regex, Fail
                 .utf8(false),
         )
         .build(pattern)
-        .map_err(|error| Failure::usage(format!("--grep {pattern:?}: {}", told(&error))))
+        .map_err(|error| Failure::usage(format!("--grep {pattern:?}: {}", error_chain(&error))))
 }
 
 /// The word after a flag whose value is optional, if it is a match: `-b _PID=1`.

@@ -133,6 +133,7 @@ impl CaptureCollector {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // no folder is as old as this one is not
                 self.listing = RunListing {
+                    skipped_logs: 0,
                     runs: BTreeMap::new(),
                     changed: Some(SystemTime::UNIX_EPOCH),
                 };

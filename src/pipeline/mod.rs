@@ -735,8 +735,8 @@ mod tests {
             .iter()
             .map(|record| record.message.len() - (1 << 20))
             .collect();
-        // seven of them fit into the bound and wait for their turns; the others are sent when they are read
-        assert_eq!(parts, [7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 6]);
+        // seven of them fit into the bound and wait for their turns; the others are sent when they are read. A page has 8 MiB at most
+        assert!(parts.starts_with(&[7, 8, 9, 10, 11, 0, 1]), "{parts:?}");
     }
 
     /// Runs a pipeline of one collector until so many records are stored; returns what the store holds then.

@@ -308,6 +308,16 @@ impl Link {
         }
     }
 
+    /// Treats the word `to` after the name as its value, as strict mode does with any word.
+    pub(super) fn keep_preposition(&mut self, text: &[u8]) {
+        let between = text.get(self.start..self.value).unwrap_or_default();
+        if self.is_guess && between.trim_ascii().eq_ignore_ascii_case(b"to") {
+            let spaces = between.iter().take_while(|&&byte| is_space(byte)).count();
+            self.value = self.start + spaces;
+            self.is_guess = false;
+        }
+    }
+
     /// Skips the anchor of a YAML value: `token: &t "x"`.
     fn skip_anchor(&mut self, text: &[u8]) {
         const NAME_LENGTH_MAX: usize = 32;

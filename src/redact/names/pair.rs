@@ -140,6 +140,9 @@ pub(in crate::redact) fn pair(
         };
     }
     let mut link = Link::read(text, end)?;
+    if strict {
+        link.keep_preposition(text);
+    }
     if link.is_broken
         && let Some(value) = form_value(text, &link)
     {

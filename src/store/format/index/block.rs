@@ -89,7 +89,7 @@ struct WordHasher(u64);
 
 impl Hasher for WordHasher {
     fn finish(&self) -> u64 {
-        self.0
+        tokens::mixed(self.0)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -105,7 +105,7 @@ impl Hasher for WordHasher {
     }
 
     fn write_u64(&mut self, word: u64) {
-        self.0 = tokens::mixed(self.0 ^ word);
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     fn write_usize(&mut self, number: usize) {

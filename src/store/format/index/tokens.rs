@@ -8,35 +8,41 @@ use std::ops::Range;
 
 /// Calls `sample` with the hashes that stand for the long tokens of a folded text. A hash may come more than once.
 pub(in crate::store) fn each_sample(folded: &[u8], mut sample: impl FnMut(u64)) {
-    let mut rest = folded;
-    while let Some(token) = next_token(&mut rest) {
-        each_minimizer(token, &mut sample);
-    }
-}
-
-/// Takes the next long token off `rest`.
-fn next_token<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    loop {
-        let start = rest.iter().position(|byte| is_of_token(*byte))?;
-        let (_, run) = rest.split_at_checked(start)?;
-        let length = run.iter().position(|byte| !is_of_token(*byte));
-        let (token, after) = run.split_at_checked(length.unwrap_or(run.len()))?;
-        *rest = after;
-        if token.len() >= TOKEN_MIN && token.iter().any(u8::is_ascii_digit) {
-            return Some(token);
+    let mut done = 0;
+    // A token contains every position that is a multiple of its minimum length after its start: most bytes are never looked at.
+    let mut probe = TOKEN_MIN - 1;
+    while let Some(byte) = folded.get(probe) {
+        if !is_of_token(*byte) {
+            done = probe + 1;
+            probe += TOKEN_MIN;
+            continue;
         }
+        let before = folded.get(done..probe).unwrap_or_default();
+        let start = before.iter().rposition(|byte| !is_of_token(*byte));
+        let start = done + start.map_or(0, |last| last + 1);
+        let after = folded.get(probe..).unwrap_or_default();
+        let length = after.iter().position(|byte| !is_of_token(*byte));
+        let end = probe + length.unwrap_or(after.len());
+        let token = folded.get(start..end).unwrap_or_default();
+        if token.len() >= TOKEN_MIN && token.iter().any(u8::is_ascii_digit) {
+            each_minimizer(token, &mut sample);
+        }
+        done = end + 1;
+        probe = end + TOKEN_MIN;
     }
 }
 
 /// The smallest hash of each window, once for windows in a row that share it.
 fn each_minimizer(token: &[u8], sample: &mut impl FnMut(u64)) {
     let mut hashes = [0; WINDOW];
+    let mut slot = 0;
     let mut smallest = (u64::MAX, 0);
     for (index, gram) in token.array_windows::<GRAM>().enumerate() {
         let hash = gram_hash(gram);
-        if let Some(slot) = hashes.get_mut(index % WINDOW) {
-            *slot = hash;
+        if let Some(place) = hashes.get_mut(slot) {
+            *place = hash;
         }
+        slot = if slot + 1 == WINDOW { 0 } else { slot + 1 };
         let before = smallest;
         if hash < smallest.0 {
             smallest = (hash, index);
@@ -70,8 +76,19 @@ pub(in crate::store) fn mixed(number: u64) -> u64 {
 }
 
 fn is_of_token(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-')
+    OF_TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+#[expect(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
+const OF_TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-');
+        byte += 1;
+    }
+    table
+};
 
 /// The shortest token, and the shortest part of a token that can be looked up.
 pub(in crate::store) const TOKEN_MIN: usize = GRAM + WINDOW - 1;
@@ -106,6 +123,23 @@ mod tests {
         );
     }
 
+    /// The samples by definition: the minimum of every window of every token.
+    fn defined(text: &str) -> BTreeSet<u64> {
+        let runs = text.split(|c: char| !matches!(c, '0'..='9' | 'a'..='z' | '_' | '-'));
+        let is_token =
+            |run: &&str| run.len() >= TOKEN_MIN && run.contains(|c: char| c.is_ascii_digit());
+        let mut all = BTreeSet::new();
+        for token in runs.filter(is_token) {
+            let hashes: Vec<u64> = token.as_bytes().array_windows().map(gram_hash).collect();
+            all.extend(
+                hashes
+                    .windows(WINDOW)
+                    .filter_map(|window| window.iter().min()),
+            );
+        }
+        all
+    }
+
     #[test]
     fn few_grams_of_a_token_are_sampled() {
         let count = samples("0f8fad5b-d9cb-469f-a165-70867728950e").len();
@@ -113,6 +147,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn samples_are_those_of_the_definition(text in "[0-9a-c_ .-]{0,120}", other in "[ -~\\u{e9}]{0,60}") {
+            prop_assert_eq!(samples(&text), defined(&text));
+            let folded = super::super::fold::fold(&other).into_owned();
+            prop_assert_eq!(samples(&folded), defined(&folded));
+        }
+
         #[test]
         fn samples_of_a_part_are_samples_of_the_whole(text in "[0-9a-f_ .-]{0,80}", from in 0usize..80, length in 0usize..40) {
             let part: String = text.chars().skip(from).take(length).collect();

@@ -24,7 +24,7 @@ use table::{OWN_PREFIXES, setting};
 pub(crate) use table::{SETTINGS, Setting};
 use value::ValueKind;
 
-/// Everything that may be set, checked.
+/// All settings, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
@@ -52,7 +52,7 @@ pub(crate) struct Config {
     pub(crate) redact: redact::RedactOptions,
 }
 
-/// A key that never shows in logs.
+/// An access token that never appears in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ApiToken(pub(crate) String);
 
@@ -83,7 +83,7 @@ pub(crate) struct ApiSettings {
     pub(crate) connections_max: usize,
 }
 
-/// What `Config` is made of, before it is checked.
+/// Settings before they are checked.
 #[derive(Debug, Clone)]
 pub(crate) struct RawSettings {
     /// Flags by setting name: they win over the environment.
@@ -96,7 +96,7 @@ pub(crate) struct RawSettings {
     pub(crate) now: Micros,
 }
 
-/// A setting that cannot be used.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Error {
     Invalid {
@@ -119,7 +119,7 @@ pub(crate) enum Error {
 }
 
 impl Config {
-    /// Checks everything that was set.
+    /// Checks all settings.
     pub(crate) fn check(raw: &RawSettings) -> Result<Self, Error> {
         raw.refuse_unknown()?;
         let data_dir = raw.data_dir()?;
@@ -178,7 +178,7 @@ impl Config {
     }
 }
 
-/// Tokens of a control plane are taken when all is known that they are checked by.
+/// Tokens of a control plane are accepted if everything is set that they are checked against.
 fn node_auth(raw: &RawSettings) -> Result<Option<NodeAuth>, Error> {
     let keys = raw.optional("LOG_AUTH_JWKS", value::keys)?;
     let issuer = raw.optional("LOG_AUTH_ISSUER", value::issuer)?;
@@ -290,7 +290,7 @@ fn file_options(raw: &RawSettings) -> Result<Vec<FileOptions>, Error> {
     Ok(files.into_iter().map(options).collect())
 }
 
-/// One log may fill a quarter of the store with what was rotated before it was found.
+/// Rotated files of one log may fill a quarter of the store when they are found.
 fn catch_up_max(raw: &RawSettings) -> Result<CatchUpMax, Error> {
     let lines: u64 = raw.number("LOG_STORE_MAX_ROWS")?;
     Ok(CatchUpMax {
@@ -350,8 +350,7 @@ fn store_options(raw: &RawSettings) -> Result<store::Options, Error> {
 }
 
 impl RawSettings {
-    /// What was set for `name`. An empty text counts as not set: that is how a unit file or a
-    /// compose file says so.
+    /// The value of `name`. An empty text counts as not set, as in unit files and compose files.
     fn given(&self, name: &str) -> Option<&str> {
         let found = self
             .flags
@@ -434,7 +433,7 @@ impl RawSettings {
             .ok_or(Error::NoDataDir)
     }
 
-    /// A misspelt setting would silently not apply.
+    /// Refuses unknown settings: a misspelt one would silently not apply.
     fn refuse_unknown(&self) -> Result<(), Error> {
         let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
         let ours = |name: &str| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));

@@ -9,7 +9,7 @@ pub(crate) struct Setting {
     pub(crate) name: &'static str,
     /// The command-line flag, without its dashes, where there is one.
     pub(crate) flag: Option<&'static str>,
-    /// What holds when nothing is set, in the form a person would type.
+    /// The default, in the form that a person would type.
     pub(crate) default: &'static str,
     /// What is allowed.
     pub(crate) kind: ValueKind,
@@ -33,8 +33,7 @@ pub(crate) fn setting(name: &str) -> &'static Setting {
     found.unwrap_or_else(|| panic!("{name} is not in the table of settings"))
 }
 
-/// Beginnings of variables that are ours alone: one of them that is not in the table is a typing
-/// error.
+/// Prefixes of variables that only vmlog uses: a name with such a prefix that is not in the table is a typing error.
 pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_API_",
     "LOG_AUTH_",
@@ -51,7 +50,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_TLS_",
 ];
 
-/// A day of microseconds fits any counter; a century is as good as for ever.
+/// A century, as good as forever.
 const CENTURY_S: u64 = 100 * 365 * 86_400;
 
 /// The settings, in the order in which people meet them.

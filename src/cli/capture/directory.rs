@@ -1,12 +1,12 @@
-//! Where `vmlog exec` and `vmlog pipe` keep what they capture, and whether anybody reads it there.
+//! Where `vmlog exec` and `vmlog pipe` write capture logs, and whether a server reads them there.
 
 use crate::capture::user_folder;
 use crate::config::Config;
 use std::path::PathBuf;
 
-/// The folder for captures: the one that is `named`, that of this user's own server when there is one, or this user's folder in
-/// the spool, which the machine's server reads. Without any of them it is the folder that a server of this user would read, and
-/// that nobody reads it is said when it is made.
+/// The folder for capture logs: the configured one if `is_named`, the one of this user's own server if there is one, or this user's
+/// folder in the spool, which the machine's server reads. Otherwise it is the folder that a server of this user would read; a
+/// warning says that nothing reads it yet.
 pub(super) fn choose(config: &Config, is_named: bool) -> PathBuf {
     let own = &config.capture.directory;
     let has_server = config.data_dir.join("store").is_dir();

@@ -1,4 +1,4 @@
-//! Where records are asked for: the folder of a store, or a server that runs. Both answer the same parameters alike.
+//! Where records come from: the folder of a store, or a running server. Both answer the same parameters in the same way.
 
 mod event;
 mod event_parser;
@@ -24,7 +24,7 @@ use std::path::Path;
 use store::StoreBackend;
 pub(super) use store::{cannot, is_segment_file};
 
-/// Where records are asked for.
+/// A store or a server that is queried.
 #[derive(Debug)]
 pub(super) enum Backend {
     Store(StoreBackend),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// Read at once: a chunk is large enough that handing it on costs nothing, and some of them fit any machine.
+/// Bytes read at once: large enough that passing a chunk on costs little, small enough for several of them in memory.
 const CHUNK_BYTES: usize = 512 << 10;
 /// A longer line is skipped: a message of the greatest length, escaped, with metadata.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -70,7 +70,7 @@ struct LineChunk {
     bytes: Vec<u8>,
 }
 
-/// What became of a chunk.
+/// The records of a chunk.
 pub(super) struct Parsed {
     pub(super) records: Vec<Record>,
     /// Lines that could not be read, and why.
@@ -102,7 +102,7 @@ pub(super) fn read(
         while let Some(Ok(parsed)) = turns.next().map(Receiver::recv) {
             take(parsed)?;
         }
-        // those that parse end when nobody takes what they did
+        // the parsers end when nobody receives their results
         drop(parsed);
         match reading.join() {
             Ok(read) => read.map_err(|error| Failure::failed(format!("cannot read: {error}"))),

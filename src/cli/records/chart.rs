@@ -71,7 +71,7 @@ struct Chart<'a> {
 }
 
 impl Chart<'_> {
-    /// A line a bucket, between the first and the last that is not empty.
+    /// One line for each bucket between the first and the last that are not empty.
     fn draw(&self, histogram: &Histogram, time: impl Fn(crate::time::Micros) -> String) -> String {
         let totals: Vec<u64> = (0..histogram.buckets)
             .map(|index| total(histogram, index))
@@ -108,7 +108,7 @@ impl Chart<'_> {
         text
     }
 
-    /// The worst first, so that it is seen however short the bar is.
+    /// A bar with the most severe level first, so that a short bar shows it too.
     fn bar(&self, histogram: &Histogram, index: usize, most: u64, room: usize) -> String {
         let mut bar = String::new();
         let (mut counted, mut drawn) = (0_u64, 0);
@@ -181,7 +181,7 @@ fn ends(totals: &[u64]) -> Option<(usize, usize)> {
     Some((first, totals.iter().rposition(|total| *total > 0)?))
 }
 
-/// Cells of a count; what is there is seen.
+/// Cells of a bar; a count above zero has at least one.
 fn scaled(count: u64, most: u64, room: usize) -> usize {
     let cells = u128::from(count) * room as u128 / u128::from(most);
     usize::try_from(cells)
@@ -189,7 +189,7 @@ fn scaled(count: u64, most: u64, room: usize) -> usize {
         .max(usize::from(count > 0))
 }
 
-/// `5m`, `1h`, `500ms`: as `--start` would take it.
+/// `5m`, `1h`, `500ms`: in the form of `--start`.
 fn span(micros: i64) -> String {
     const UNITS: [(i64, &str); 5] = [
         (86_400_000_000, "d"),

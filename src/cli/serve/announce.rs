@@ -1,4 +1,4 @@
-//! What a person who starts the server sees: the one line with the address, and our own log.
+//! The line with the address, and the log of the server itself.
 
 use crate::config::Config;
 use crate::server;
@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Write};
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
-/// Our own log goes to standard error: a line a record, without time where the journal adds one.
+/// Starts the log on standard error: one line for each record, without a time where the journal adds one.
 pub(super) fn start_log() {
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)

@@ -33,14 +33,13 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// A page that scans the store holds one of these threads; more would only fight for the processor
-/// of a small machine.
+/// A page that scans the store holds one of these threads; more of them would only compete for the processor of a small machine.
 const BLOCKING_THREADS: usize = 8;
 
-/// A broken disk damages much at once; the first pieces say what there is to know.
+/// A broken disk damages much at once; the first reports are enough.
 const DAMAGE_TOLD_MAX: usize = 20;
 
-/// Runs until SIGTERM or SIGINT, then writes and syncs what was read.
+/// Runs until SIGTERM or SIGINT, then writes and syncs all records that were read.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let config = settings::config(matches)?;
     let redactor =
@@ -80,7 +79,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     served.and(finished)
 }
 
-/// Serves until a signal, or until the writer ends by itself, which is a failure.
+/// Serves until a signal, or until the writer ends unexpectedly, which is a failure.
 async fn serve(
     listener: TcpListener,
     state: server::ServerState,
@@ -111,7 +110,7 @@ async fn serve(
         .map_err(|_| Failure::failed("the writer ended by itself"))
 }
 
-/// A certificate that cannot be used is no reason to serve without one.
+/// An invalid certificate is a failure, never a reason to serve without TLS.
 fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
     let Some((certificate, key)) = &config.tls else {
         return Ok(None);
@@ -121,7 +120,7 @@ fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
         .map_err(failed("cannot use LOG_TLS_CERT and LOG_TLS_KEY"))
 }
 
-/// Bound before anything is written: a second server on the same address must leave no trace.
+/// The address is bound before anything is written, so that a second server on it changes nothing.
 fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).map_err(|error| {
         Failure::failed(format!(
@@ -150,7 +149,7 @@ fn open_store(config: &Config) -> Result<(Store, Recovery), Failure> {
     .map_err(failed("cannot open the store"))
 }
 
-/// The key that was configured, or the one that is made at the first start.
+/// The configured token, or the one that is created at the first start.
 fn access_key(config: &Config) -> Result<String, Failure> {
     if let Some(key) = &config.api_token {
         return Ok(key.0.clone());
@@ -160,7 +159,7 @@ fn access_key(config: &Config) -> Result<String, Failure> {
         .map_err(failed(&format!("cannot use {}", path.display())))
 }
 
-/// What the store's readers should know of this start.
+/// Records about this start.
 fn first_records(recovery: &Recovery) -> Vec<Record> {
     let text = concat!("vmlog ", env!("CARGO_PKG_VERSION"), " started").to_owned();
     let mut records = vec![collect::own_record(
@@ -197,7 +196,7 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
     records
 }
 
-/// That others may change what is kept, as nobody would notice it otherwise.
+/// A warning if other users may change the data directory.
 fn exposed(config: &Config) -> Option<Record> {
     let why = access_token::exposure(&config.data_dir)?;
     let text = format!("the data directory is not safe: {why}");
@@ -211,7 +210,7 @@ fn exposed(config: &Config) -> Option<Record> {
     ))
 }
 
-/// That others can read the key of the certificate: they can speak for this server.
+/// A warning if other users can read the TLS key: they could impersonate this server.
 fn exposed_key(config: &Config) -> Option<Record> {
     let (_, key) = config.tls.as_ref()?;
     let mode = Tls::exposed_mode(key)?;
@@ -229,14 +228,14 @@ fn exposed_key(config: &Config) -> Option<Record> {
     ))
 }
 
-/// A file that reaches the limit of sizes (`ulimit -f`) is then an error of that write: by default it ends the process.
+/// Makes a write beyond the limit on file sizes (`ulimit -f`) fail; by default it would end the process.
 fn survive_size_limit() {
     if let Err(error) = signal_hook::flag::register(SIGXFSZ, Arc::default()) {
         tracing::warn!("a file that reaches the limit of sizes will end vmlog: {error}");
     }
 }
 
-/// Every collector that is set, each with a way to make it.
+/// All configured collectors, each with the function that opens it.
 fn collectors(config: &Config) -> Vec<(String, Build)> {
     let journal = config.journal.clone();
     let cloud_init = config.cloud_init.clone();
@@ -320,7 +319,7 @@ fn server_options(
     }
 }
 
-/// What the collectors have brought, for `/metrics`.
+/// The counts of the collectors, for `/metrics`.
 fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
     let of_kind = |(name, help, read): MetricKind| {
         counts.iter().map(move |count| {
@@ -347,7 +346,7 @@ fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
     KINDS.into_iter().flat_map(of_kind).chain(reached).collect()
 }
 
-/// What is counted of every collector: its name, what it says, where it is found.
+/// A metric of every collector: its name, its help text and where its value is.
 type MetricKind = (&'static str, &'static str, fn(&CollectorCount) -> u64);
 
 const KINDS: [MetricKind; 9] = [

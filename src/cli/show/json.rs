@@ -1,10 +1,10 @@
-//! A record as an object of JSON, as the API gives it.
+//! A record as a JSON object, in the form of the API.
 
 use crate::record::StoredRecord;
 use crate::server::write_entry;
 
-/// Appends an object on one line. On a terminal also those characters are escaped that JSON allows and a terminal obeys; it stays
-/// the same JSON.
+/// Appends an object on one line. On a terminal, characters that JSON allows but a terminal obeys are escaped too; the JSON stays
+/// equivalent.
 pub(super) fn push(out: &mut Vec<u8>, stored: &StoredRecord, is_terminal: bool) {
     if !is_terminal {
         return write_entry(out, stored);

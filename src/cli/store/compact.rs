@@ -24,11 +24,11 @@ pub(in crate::cli) fn command() -> Command {
         .arg(folder::argument())
 }
 
-/// Merges, and says what that saved.
+/// Merges segments, and reports what that saved.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let config = settings::config(matches)?;
-    // a folder that is no store is not to become one
+    // opening for writing would make a store of any folder
     store::Reader::open_read_only(Arc::new(RealDisk), &root).map_err(folder::unreadable(&root))?;
     let progress = Progress::start("compacting", None, Unit::Time);
     let opened = Store::open(Arc::new(RealDisk), &root, config.store);

@@ -24,7 +24,7 @@ pub(in crate::cli) fn option() -> Arg {
         .help("The folder of the store [default: the one of this machine, LOG_DATA_DIR/store]")
 }
 
-/// The folder that was named, or that of this machine.
+/// The named folder, or the one of this machine.
 pub(in crate::cli) fn of(matches: &ArgMatches) -> Result<PathBuf, Failure> {
     match matches.get_one::<PathBuf>("dir") {
         Some(dir) => Ok(dir.clone()),
@@ -32,12 +32,12 @@ pub(in crate::cli) fn of(matches: &ArgMatches) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A store that could not be read: what is wrong, and what to do.
+/// The failure of reading a store.
 pub(in crate::cli) fn unreadable(root: &Path) -> impl Fn(store::Error) -> Failure + '_ {
     move |error| cannot(root, &error)
 }
 
-/// A store that could not be written.
+/// The failure of writing a store: why, and what to do.
 pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure + '_ {
     move |error| {
         let remedy = match &error {

@@ -27,7 +27,7 @@ pub(in crate::cli) fn command() -> Command {
         .arg(folder::into_argument().required(true))
 }
 
-/// Saves, and says what was lost.
+/// Copies the records, and reports the damage.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let Some(into) = folder::into(matches) else {

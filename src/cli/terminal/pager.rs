@@ -9,12 +9,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A pager that runs.
+/// A running pager.
 #[derive(Debug)]
 pub(in crate::cli) struct Pager {
     child: Child,
     input: Option<ChildStdin>,
-    /// Ctrl-C is the pager's: it stops waiting for more. We stop bringing more.
+    /// Set by Ctrl-C: the pager stops waiting for more output, and no more is written to it.
     interrupted: Arc<AtomicBool>,
 }
 
@@ -26,7 +26,8 @@ pub(super) enum PagerStart {
 }
 
 impl Pager {
-    /// Starts what `VMLOG_PAGER` or `PAGER` name, else `less`. `None` when they say `cat` or nothing, or it cannot be started.
+    /// Starts the program in `VMLOG_PAGER` or `PAGER`, or `less`. `None` if the variable is `cat` or empty, or the program cannot be
+    /// started.
     pub(super) fn start(start: PagerStart) -> Option<Self> {
         let named = ["VMLOG_PAGER", "PAGER"]
             .into_iter()
@@ -61,7 +62,7 @@ impl Pager {
         })
     }
 
-    /// Gives it bytes; a broken pipe when it has seen enough.
+    /// Writes to the pager; a broken pipe if it has been closed.
     pub(in crate::cli) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.interrupted.load(Ordering::Relaxed) {
             self.input = None;
@@ -72,7 +73,7 @@ impl Pager {
         }
     }
 
-    /// Says that this was all, and waits for its end.
+    /// Ends its input, and waits for its end.
     pub(in crate::cli) fn finish(mut self) -> io::Result<()> {
         self.input = None;
         self.child.wait().map(drop)

@@ -1,4 +1,4 @@
-//! How far long work is, on the terminal of who waits for it.
+//! Progress of long work, on a terminal.
 
 use std::io;
 use std::io::{IsTerminal, Write};
@@ -8,14 +8,14 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Work that is done sooner needs no word.
+/// Shorter work shows no progress.
 const SILENT_FOR: Duration = Duration::from_millis(500);
-/// Often enough to look alive.
+/// How often the line is drawn.
 const EVERY: Duration = Duration::from_millis(100);
 /// Cells of a bar.
 const BAR_CELLS: u64 = 30;
 
-/// Shows how far work is until it is dropped. Nothing is shown where nobody looks.
+/// Shows progress on a terminal until it is dropped.
 #[derive(Debug)]
 pub(in crate::cli) struct Progress {
     done: Arc<AtomicU64>,
@@ -61,12 +61,12 @@ impl Progress {
         Self { done, drawer }
     }
 
-    /// So much is done.
+    /// Sets the amount that is done.
     pub(in crate::cli) fn set(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
     }
 
-    /// Takes the line away, so that something else can be written.
+    /// Removes the line.
     pub(in crate::cli) fn finish(mut self) {
         self.drawer = None;
     }
@@ -79,7 +79,7 @@ impl Drawer {
             let mut wait = SILENT_FOR;
             let mut is_drawn = false;
             while matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout)) {
-                // a terminal that is gone is nothing to the work
+                // a closed terminal must not stop the work
                 let _ = write!(
                     io::stderr(),
                     "\r\x1b[K{}",
@@ -141,7 +141,7 @@ impl ProgressLine {
     }
 }
 
-/// A size as people say it: `1.2 MiB`.
+/// A size such as `1.2 MiB`.
 pub(in crate::cli) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {

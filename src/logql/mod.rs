@@ -1,4 +1,4 @@
-//! LogQL, the query language of Loki: parser, printer, pipelines over lines, and metric queries.
+//! `LogQL`, the query language of Loki: parser, printer, pipelines over lines, and metric queries.
 //!
 //! ```text
 //! text --> lexer --> parse --> ast --> pipeline (stages compiled) --> lines

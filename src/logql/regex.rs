@@ -1,4 +1,4 @@
-//! Regular expressions in the syntax of Go, which LogQL uses, written for the crate that runs them.
+//! Regular expressions in the syntax of Go, which `LogQL` uses, written for the crate that runs them.
 //!
 //! The differences that matter: a brace that begins no repetition is a brace, classes hold no classes and no set operations, `\d`,
 //! `\w`, `\s` and `\b` are of ASCII, and `\Q...\E` quotes.

@@ -1,4 +1,4 @@
-//! Durations and sizes as LogQL writes them, in queries and in the values of labels.
+//! Durations and sizes as `LogQL` writes them, in queries and in the values of labels.
 
 /// Nanoseconds of each unit, in the order in which a duration may hold them.
 const UNITS: &[(&str, u8, f64)] = &[

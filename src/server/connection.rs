@@ -111,7 +111,7 @@ fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// ResponseMemory the requests of one connection until it ends, or until another needs its place.
+/// `ResponseMemory` the requests of one connection until it ends, or until another needs its place.
 fn talk(
     app: Arc<App>,
     stream: TcpStream,
@@ -140,7 +140,7 @@ fn talk(
     }
 }
 
-/// ResponseMemory the requests that come over a stream.
+/// `ResponseMemory` the requests that come over a stream.
 async fn answer(
     app: Arc<App>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -160,7 +160,7 @@ fn documented_bounds_match_the_code() {
             session::RENEWED_MAX.as_secs() / 86_400
         ),
         format!("\"expiresSeconds\": {}}}`", session::TICKET_MAX.as_secs()),
-        format!("| exports | {} at a time", EXPORTS_MAX),
+        format!("| exports | {EXPORTS_MAX} at a time"),
         format!("| tails | {} at a time", options.tail_connections_max),
         format!(", {} records waiting for each", options.tail_queue_rows),
         format!("(at most {})", start::TAIL_ROWS_MAX),

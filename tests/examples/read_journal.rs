@@ -25,7 +25,7 @@ fn main() -> std::io::Result<()> {
                 writeln!(output, "{} {identifier}: {message}", entry.realtime())?;
             }
             JournalEvent::Gap(gap) => {
-                writeln!(output, "-- {} entries were deleted --", gap.count())?
+                writeln!(output, "-- {} entries were deleted --", gap.count())?;
             }
         }
     }

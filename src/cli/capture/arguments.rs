@@ -75,7 +75,7 @@ fn checked_options(matches: &ArgMatches) -> Result<RecordingOptions, Failure> {
     })
 }
 
-/// RunFacts that hold for any run of this process.
+/// `RunFacts` that hold for any run of this process.
 pub(super) fn surroundings() -> RunFacts {
     RunFacts {
         source: Source::new("command", ""),

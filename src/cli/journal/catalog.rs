@@ -39,10 +39,7 @@ impl Catalog {
         let name = locale.split(['.', '@']).next().unwrap_or_default();
         let short = name.split('_').next().unwrap_or_default();
         let is_default = ["", "C", "POSIX"].contains(&name);
-        let languages = match is_default {
-            true => vec![String::new()],
-            false => vec![name.to_owned(), short.to_owned(), String::new()],
-        };
+        let languages = if is_default { vec![String::new()] } else { vec![name.to_owned(), short.to_owned(), String::new()] };
         database.starts_with(SIGNATURE).then_some(Self {
             database,
             languages,
@@ -107,15 +104,12 @@ fn with_values(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
         let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
         let (name, tail) = after.split_at(end);
-        match tail.strip_prefix('@').filter(|_| !name.is_empty()) {
-            Some(tail) => {
-                out.push_str(&value(name).unwrap_or_else(|| name.to_owned()));
-                rest = tail;
-            }
-            None => {
-                out.push('@');
-                rest = after;
-            }
+        if let Some(tail) = tail.strip_prefix('@').filter(|_| !name.is_empty()) {
+            out.push_str(&value(name).unwrap_or_else(|| name.to_owned()));
+            rest = tail;
+        } else {
+            out.push('@');
+            rest = after;
         }
     }
     out.push_str(rest);

@@ -19,7 +19,7 @@ pub(crate) use tally::SeriesTallies;
 
 use std::fmt;
 
-/// SeriesTallies and results of one query.
+/// `SeriesTallies` and results of one query.
 pub(crate) const BYTES_MAX: usize = 32 << 20;
 
 /// Why a metric query has no answer.

@@ -1,4 +1,4 @@
-//! SeriesTallies: what is known of the lines of a series in each stretch of time that the same points see.
+//! `SeriesTallies`: what is known of the lines of a series in each stretch of time that the same points see.
 
 use super::grid::SeenBy;
 use super::series::{self, SeriesLabels};

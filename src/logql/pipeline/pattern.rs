@@ -161,7 +161,7 @@ mod tests {
         let mut found = Vec::new();
         let pattern = GapPattern::capturing(&text(pattern)).unwrap();
         pattern.captures(line, |name, value| {
-            found.push((name.to_owned(), value.to_owned()))
+            found.push((name.to_owned(), value.to_owned()));
         });
         found
     }

@@ -141,7 +141,7 @@ pub(super) fn call(name: &str, arguments: Arguments, scope: &TemplateScope<'_>) 
         texts(name, &arguments),
         trims(name, &arguments),
     ];
-    for result in results.into_iter().flatten() {
+    if let Some(result) = results.into_iter().flatten().next() {
         return result;
     }
     numbers(name, &arguments)

@@ -240,7 +240,7 @@ impl TemplateParser {
                     nodes.push(self.branch(name == "with", condition)?);
                 }
                 [ActionWord::Name(name), list @ ..] if name == "range" => {
-                    nodes.push(self.range(list)?)
+                    nodes.push(self.range(list)?);
                 }
                 [
                     ActionWord::Variable(name, path),

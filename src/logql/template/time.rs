@@ -201,7 +201,8 @@ impl DateFields {
     fn read<'t>(&mut self, part: &str, text: &'t str) -> Option<&'t str> {
         let fixed = |length| number(text, length, length);
         let short = || number(text.trim_start(), 1, 2);
-        let rest = match part {
+        
+        match part {
             "2006" => store(&mut self.year, fixed(4)?),
             "06" => {
                 let (year, rest) = fixed(2)?;
@@ -230,8 +231,7 @@ impl DateFields {
             }
             "002" => None,
             _ => self.offset(text),
-        };
-        rest
+        }
     }
 
     fn month_name<'t>(&mut self, part: &str, text: &'t str) -> Option<&'t str> {

@@ -1,4 +1,4 @@
-//! ResponseMemory: bodies and the headers that every one of them carries.
+//! `ResponseMemory`: bodies and the headers that every one of them carries.
 
 use futures_util::stream::poll_fn;
 use serde::Serialize;

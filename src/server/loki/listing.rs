@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Sources of one page.
 const PAGE_SOURCES: usize = 1_000;
 
-/// StreamCounts with records, and how many each has.
+/// `StreamCounts` with records, and how many each has.
 #[derive(Debug)]
 pub(super) struct StreamCounts(Vec<(Source, Level, u64)>);
 

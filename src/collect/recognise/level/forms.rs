@@ -420,7 +420,7 @@ fn is_ruby_exception(text: &[u8]) -> bool {
     };
     let is_constant = parts().all(|part| {
         part.first().is_some_and(u8::is_ascii_uppercase)
-            && part.iter().all(|byte| byte.is_ascii_alphanumeric())
+            && part.iter().all(u8::is_ascii_alphanumeric)
     });
     let is_error =
         name.starts_with(b"Errno::E") || ENDS.iter().any(|end| name.ends_with(end.as_bytes()));

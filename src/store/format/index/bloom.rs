@@ -41,7 +41,7 @@ fn places(hash: u64, length: usize) -> impl Iterator<Item = (usize, u8)> {
     let (low, high) = (hash & 0xffff_ffff, hash >> 32);
     (0..PROBES).map(move |probe| {
         let mixed = low.wrapping_add(high.wrapping_mul(probe)) & 0xffff_ffff;
-        let bit = mixed * (length as u64 * 8) >> 32;
+        let bit = (mixed * (length as u64 * 8)) >> 32;
         let byte = usize::try_from(bit / 8).unwrap_or(usize::MAX);
         (byte, 1 << (bit % 8))
     })

@@ -67,7 +67,7 @@ fn gram_hash(gram: &[u8; GRAM]) -> u64 {
     mixed(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
-/// The finalizer of SplitMix64.
+/// The finalizer of `SplitMix64`.
 pub(in crate::store) fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

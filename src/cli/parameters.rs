@@ -98,7 +98,7 @@ fn text_arguments() -> Vec<Arg> {
     vec![
         Arg::new("text")
             .value_name("EXPR")
-            .help("Words, \"phrases\", -word, level>=warn, source:docker:*, status>=500, /regex/, OR and brackets; with --regex, --case or -v a text, as --search"),
+            .help("Expression such as 'timeout level>=warn -source:docker:*'; with --regex, --case or -v a text"),
         option(
             "grep",
             'g',
@@ -447,9 +447,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_word_is_searched_for() {
-        assert_eq!(lines(&["failed"]), ["search=failed"]);
-        assert_eq!(lines(&[]), Vec::<String>::new());
+    fn bare_words_are_an_expression_unless_they_are_a_regex_or_inverted() {
+        let named = |words: &[&str]| parameters(words).expect("parameters")[0].0.clone();
+        assert_eq!(named(&["failed level>=warn"]), "q");
+        assert_eq!(named(&["--regex", "fail(ed)?"]), "search");
+        assert_eq!(named(&["-v", "failed"]), "search");
+        assert_eq!(parameters(&[]).expect("parameters"), []);
     }
 
     #[test]

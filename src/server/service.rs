@@ -111,7 +111,11 @@ async fn answer(
     let endpoint = route::find(&method, path.as_str())
         .ok()
         .map(|(route, _)| route.endpoint);
-    let refused = if endpoint.is_some_and(Endpoint::is_loki) { ApiError::into_text_response } else { ApiError::into_response };
+    let refused = if endpoint.is_some_and(Endpoint::is_loki) {
+        ApiError::into_text_response
+    } else {
+        ApiError::into_response
+    };
     let (mut response, headers) = match ApiRequest::new(method, path.as_str(), &query, headers) {
         Ok(mut request) => {
             let result = admit(&app, &mut request, arrival).await;

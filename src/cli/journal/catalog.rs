@@ -39,7 +39,11 @@ impl Catalog {
         let name = locale.split(['.', '@']).next().unwrap_or_default();
         let short = name.split('_').next().unwrap_or_default();
         let is_default = ["", "C", "POSIX"].contains(&name);
-        let languages = if is_default { vec![String::new()] } else { vec![name.to_owned(), short.to_owned(), String::new()] };
+        let languages = if is_default {
+            vec![String::new()]
+        } else {
+            vec![name.to_owned(), short.to_owned(), String::new()]
+        };
         database.starts_with(SIGNATURE).then_some(Self {
             database,
             languages,

@@ -315,7 +315,11 @@ fn steps(path: &str) -> Option<Vec<PathStep>> {
                 after
             };
         } else {
-            let name = if steps.is_empty() { rest } else { rest.strip_prefix('.')? };
+            let name = if steps.is_empty() {
+                rest
+            } else {
+                rest.strip_prefix('.')?
+            };
             let length = name.find(['.', '[']).unwrap_or(name.len());
             let (key, after) = name.split_at_checked(length)?;
             let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-@$".contains(&b);

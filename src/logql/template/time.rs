@@ -201,7 +201,7 @@ impl DateFields {
     fn read<'t>(&mut self, part: &str, text: &'t str) -> Option<&'t str> {
         let fixed = |length| number(text, length, length);
         let short = || number(text.trim_start(), 1, 2);
-        
+
         match part {
             "2006" => store(&mut self.year, fixed(4)?),
             "06" => {

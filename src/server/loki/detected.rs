@@ -158,7 +158,11 @@ pub(super) fn fields(
     let limit = parameters.limit_named("limit", LIMIT_DEFAULT)?;
     let fields = SampleRequest::read(parameters)?.fields(view, budget)?;
     let fields = fields.into_iter().take(limit).map(|(name, field)| {
-        let parsers = if field.parsers.is_empty() { Value::Null } else { json!(field.parsers) };
+        let parsers = if field.parsers.is_empty() {
+            Value::Null
+        } else {
+            json!(field.parsers)
+        };
         let mut described = json!({
             "label": name,
             "type": field.field_type.map_or("string", FieldType::name),

@@ -120,7 +120,11 @@ impl TailQuery {
     fn frame(&self, lines: &[FoundLine], dropped: bool) -> Message {
         let streams = json::streams(lines, self.categorizes);
         let nanos = Micros::now().get().saturating_mul(1_000).to_string();
-        let dropped = if dropped { json!([{"labels": {}, "timestamp": nanos}]) } else { Value::Null };
+        let dropped = if dropped {
+            json!([{"labels": {}, "timestamp": nanos}])
+        } else {
+            Value::Null
+        };
         let mut frame = json!({"streams": streams, "dropped_entries": dropped});
         if self.categorizes
             && let Value::Object(map) = &mut frame

@@ -15,7 +15,7 @@ fn page_has_the_documented_shape() {
     assert_eq!(
         server.json("/logs"),
         json!({"entries": [], "nextCursor": null, "prevCursor": null, "hasMore": false,
-            "truncated": false, "scanned": 0, "unreadable": 0})
+            "truncated": false, "scanned": 0, "unreadable": 0, "searched": []})
     );
     let mut first = record(
         "docker:ws-abc123",

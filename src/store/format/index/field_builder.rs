@@ -75,11 +75,15 @@ impl BlockFields {
                 continue;
             };
             let values = key.values.take();
-            let listed = values.and_then(|values| if let Some(numbers) = index.value_numbers(number, &values) { Some(numbers) } else {
-                values
-                    .keys()
-                    .for_each(|text| filter.add(pair_hash(&path, text)));
-                None
+            let listed = values.and_then(|values| {
+                if let Some(numbers) = index.value_numbers(number, &values) {
+                    Some(numbers)
+                } else {
+                    values
+                        .keys()
+                        .for_each(|text| filter.add(pair_hash(&path, text)));
+                    None
+                }
             });
             fields.insert(number, (key.rows, key.is_single, listed));
         }

@@ -152,7 +152,7 @@ mod tests {
         let text = usage_text(&error.unwrap_err().render().to_string());
         assert_eq!(
             text,
-            "vmlog: unexpected argument '--no-such' found\n\nUsage: vmlog query [OPTIONS] [TEXT]\n\nFor more information, try '--help'.\n"
+            "vmlog: unexpected argument '--no-such' found\n\nUsage: vmlog query [OPTIONS] [EXPR]\n\nFor more information, try '--help'.\n"
         );
     }
 

@@ -436,12 +436,12 @@ mod tests {
             (&["-b", "all"], None, None),
             (&["-k"], Some("0"), None),
             (&["-k", "-b", "2"], Some("2"), None),
-            (&["-b", "failed"], Some("0"), Some("search=failed")),
+            (&["-b", "failed"], Some("0"), Some("q=failed")),
             (&[], None, None),
         ] {
             assert_eq!(boot(&matches(words)), expected, "{words:?}");
             let lines = lines(words);
-            let found = lines.iter().find(|line| line.starts_with("search"));
+            let found = lines.iter().find(|line| line.starts_with("q="));
             assert_eq!(found.map(String::as_str), searched, "{words:?}");
         }
     }

@@ -169,14 +169,14 @@ pub(super) fn format_duration(nanos: i64) -> String {
         let count = rest / size;
         rest %= size;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            text.extend([count.to_string().as_str(), unit]);
         }
     }
     for (unit, size) in [("ms", 1_000_000), ("\u{b5}s", 1_000), ("ns", 1)] {
         let count = rest / size;
         rest %= size;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            text.extend([count.to_string().as_str(), unit]);
         }
     }
     text

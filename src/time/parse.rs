@@ -387,6 +387,7 @@ mod tests {
 
     /// Calendar times and lengths against systemd itself, where it is installed.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of texts")]
     fn systemd_reads_the_same() {
         let analyze = |text: &str| {
             let output = Command::new("systemd-analyze")

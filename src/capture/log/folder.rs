@@ -411,8 +411,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = Folder::new(dir.path());
         for second in 1..=5 {
-            drop(fill(&own, run(second), 1, 10));
-            drop(fill(&own, run(second), 2, 10));
+            let run = run(second);
+            drop(fill(&own, run, 1, 10));
+            drop(fill(&own, run, 2, 10));
         }
         let foreign = Folder::of_user(dir.path(), 0);
         let listed = |folder: &Folder, runs, bytes| {

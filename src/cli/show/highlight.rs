@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn finds_texts_and_patterns_as_the_query_does() {
-        assert_eq!(ranges(&[("search", "a.b")], "A.B axb"), [0..3]);
+        assert_eq!(ranges(&[("search", "a.b")], "A.B axb a.b"), [0..3, 8..11]);
         let sensitive = [("search", "a.b"), ("case", "sensitive")];
         assert!(ranges(&sensitive, "A.B axb").is_empty());
         let regex = [("search", "a.b"), ("regex", "true")];

@@ -20,6 +20,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is seen at a look of its own"
+)]
 pub(super) struct FollowedLog<L> {
     pub(super) place: LogPlace,
     /// The stamp of the file at the last look.

@@ -232,7 +232,7 @@ impl LogKind for Pods {
             let path = directory.join(&name);
             if pod_names(&name).is_some() && kind != FileType::RegularFile {
                 Self::find_pod(&path, &mut found);
-            } else if name.ends_with(".log")
+            } else if path.extension() == Some("log".as_ref())
                 && let Some(target) = target_of_link(&path)
             {
                 find_log(target, &mut found);

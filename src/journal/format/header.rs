@@ -8,10 +8,6 @@ use crate::bytes::ByteReader;
 
 /// The part of a header that other modules need.
 #[derive(Debug, Clone, Copy)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the names are those of the format"
-)]
 pub(crate) struct FileHeader {
     pub(crate) incompatible_flags: u32,
     pub(crate) state: u8,

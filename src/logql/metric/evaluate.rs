@@ -294,7 +294,7 @@ impl PlanNode {
                         .map(|sample| replace.apply(sample))
                         .collect(),
                 ),
-                number => number,
+                number @ Side::Number(_) => number,
             },
         })
     }

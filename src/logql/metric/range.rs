@@ -302,7 +302,9 @@ impl RangePlan {
     pub(super) fn value(&self, window: &[Cell]) -> Option<f64> {
         let (first, rest) = window.split_first()?;
         let mut tally = first.tally.clone();
-        rest.iter().for_each(|cell| tally.merge(&cell.tally));
+        for cell in rest {
+            tally.merge(&cell.tally);
+        }
         #[expect(
             clippy::cast_precision_loss,
             reason = "a length of time, as a floating point number"

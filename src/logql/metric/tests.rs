@@ -360,6 +360,11 @@ fn plain(range: &RangeAggregation, time: i64, lines: &[Line]) -> BTreeMap<String
                 let mut sorted: Vec<f64> = numbers().collect();
                 sorted.sort_by(f64::total_cmp);
                 let rank = range.parameter.unwrap() * (count - 1.0);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a small index"
+                )]
                 let (low, high) = (rank.floor() as usize, rank.ceil() as usize);
                 sorted[low] + (sorted[high] - sorted[low]) * (rank - rank.floor())
             }
@@ -423,15 +428,12 @@ fn windows_are_as_if_every_point_looked_at_every_line() {
             _ => query.clone(),
         };
         let mut found: BTreeMap<(u32, String), f64> = BTreeMap::new();
-        let matrix = match MetricPlan::new(&metric(&grouped), grid).unwrap() {
-            plan => {
-                let mut tallies = SeriesTallies::default();
-                for line in &lines {
-                    plan.ranges[0].take(&mut tallies, line.log_line()).unwrap();
-                }
-                plan.matrix(&[tallies]).unwrap()
-            }
-        };
+        let plan = MetricPlan::new(&metric(&grouped), grid).unwrap();
+        let mut tallies = SeriesTallies::default();
+        for line in &lines {
+            plan.ranges[0].take(&mut tallies, line.log_line()).unwrap();
+        }
+        let matrix = plan.matrix(&[tallies]).unwrap();
         let MetricOutcome::Matrix(series) = matrix else {
             panic!("{matrix:?}");
         };

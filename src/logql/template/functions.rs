@@ -135,19 +135,19 @@ impl Arguments {
 type CallResult = Result<TemplateValue, String>;
 
 /// Calls a function.
-pub(super) fn call(name: &str, arguments: Arguments, scope: &TemplateScope<'_>) -> CallResult {
+pub(super) fn call(name: &str, arguments: &Arguments, scope: &TemplateScope<'_>) -> CallResult {
     let results = [
-        of_line(name, &arguments, scope),
-        texts(name, &arguments),
-        trims(name, &arguments),
+        of_line(name, arguments, scope),
+        texts(name, arguments),
+        trims(name, arguments),
     ];
     if let Some(result) = results.into_iter().flatten().next() {
         return result;
     }
-    numbers(name, &arguments)
-        .or_else(|| logic(name, &arguments))
-        .or_else(|| times(name, &arguments))
-        .or_else(|| encodings(name, &arguments))
+    numbers(name, arguments)
+        .or_else(|| logic(name, arguments))
+        .or_else(|| times(name, arguments))
+        .or_else(|| encodings(name, arguments))
         .unwrap_or_else(|| Err("not a function".to_owned()))
 }
 

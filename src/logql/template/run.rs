@@ -179,7 +179,7 @@ impl Runner<'_> {
             values.push(self.operand(operand)?);
         }
         values.extend(last);
-        functions::call(name, Arguments(values), self.scope)
+        functions::call(name, &Arguments(values), self.scope)
             .map_err(|reason| format!("error calling {name}: {reason}"))
     }
 

@@ -133,17 +133,22 @@ fn verbed(letter: char, value: &TemplateValue, decimals: &str) -> String {
         'q' => crate::logql::print::quoted(&value.to_string()),
         'x' => match value {
             TemplateValue::Int(number) => format!("{number:x}"),
-            other => other
-                .to_string()
-                .bytes()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            other => hexadecimal(&other.to_string()),
         },
         _ => match decimals.parse().ok().filter(|_| letter == 's') {
             Some(count) => value.to_string().chars().take(count).collect(),
             None => value.to_string(),
         },
     }
+}
+
+fn hexadecimal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+        out.extend([digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    out
 }
 
 fn padded(text: &str, flags: &str, width: &str) -> Result<String, String> {

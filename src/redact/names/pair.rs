@@ -267,9 +267,8 @@ fn is_in_resource_name(text: &[u8], start: usize) -> bool {
 fn precedes_word(text: &[u8], end: usize) -> bool {
     /// The maximum length of an ordinary word.
     const LENGTH_MAX: usize = 24;
-    let rest = match text.get(end..) {
-        Some([b' ', rest @ ..]) => rest,
-        _ => return false,
+    let Some([b' ', rest @ ..]) = text.get(end..) else {
+        return false;
     };
     let near = rest.get(..LENGTH_MAX + 1).unwrap_or(rest);
     let length = near

@@ -59,7 +59,7 @@ pub(in crate::server) async fn page(
 }
 
 /// Whether each record says where it matches.
-fn take_positions(parameters: &mut Vec<(String, String)>) -> Result<bool, ApiError> {
+pub(super) fn take_positions(parameters: &mut Vec<(String, String)>) -> Result<bool, ApiError> {
     match take_single(parameters, "positions")?.as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),

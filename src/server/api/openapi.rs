@@ -47,6 +47,7 @@ fn described(options: &ServerOptions) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::api::logs::take_positions;
     use crate::query::{self, Limits};
     use crate::server::http::error::CODES;
     use crate::server::http::route::{Access, Endpoint, ROUTES, Route};
@@ -175,6 +176,7 @@ mod tests {
             if name == "scope" {
                 query.push(("around".to_owned(), "1".to_owned()));
             }
+            assert!(take_positions(&mut query).is_ok(), "{query:?}");
             let understood = query::parse_page(&query, &limits, Micros::now());
             assert!(understood.is_ok(), "{query:?}: {:?}", understood.err());
         }

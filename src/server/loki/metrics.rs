@@ -122,6 +122,7 @@ fn tally(
     Ok(tallies)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn failed(error: MetricError) -> ApiError {
     refused(error.to_string())
 }
@@ -147,6 +148,6 @@ pub(super) fn greatest(outcome: MetricOutcome, limit: usize) -> MetricOutcome {
             series.truncate(limit);
             MetricOutcome::Matrix(series)
         }
-        scalar => scalar,
+        scalar @ MetricOutcome::Scalar(_) => scalar,
     }
 }

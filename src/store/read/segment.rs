@@ -21,7 +21,7 @@ pub struct Segment {
 #[derive(Debug)]
 pub(in crate::store) enum Body {
     Active(ActiveSegment),
-    Sealed(SealedSegment),
+    Sealed(Box<SealedSegment>),
 }
 
 impl Segment {
@@ -45,7 +45,7 @@ impl Segment {
         Self {
             ids,
             sources: Arc::new(sources),
-            body: Body::Sealed(sealed),
+            body: Body::Sealed(Box::new(sealed)),
         }
     }
 

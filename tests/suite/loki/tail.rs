@@ -51,14 +51,14 @@ impl WebSocket {
         self.stream.read_exact(&mut head).expect("a frame");
         let length = match head[1] & 0x7f {
             126 => {
-                let mut length = [0; 2];
+                let mut length = [0_u8; 2];
                 self.stream.read_exact(&mut length).expect("a length");
-                usize::from(u16::from_be_bytes(length))
+                usize::from(length[0]) << 8 | usize::from(length[1])
             }
             127 => {
-                let mut length = [0; 8];
+                let mut length = [0_u8; 8];
                 self.stream.read_exact(&mut length).expect("a length");
-                usize::try_from(u64::from_be_bytes(length)).expect("a length")
+                length.iter().fold(0, |value, byte| value << 8 | usize::from(*byte))
             }
             length => usize::from(length),
         };

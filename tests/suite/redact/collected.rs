@@ -30,7 +30,7 @@ fn leak_rates_of_file_docker_and_exec_are_within_their_bounds() {
         .iter()
         .map(|line| {
             let entry = json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-02-17T14:30:15.123456789Z"});
-            format!("{entry}\n")
+            entry.to_string() + "\n"
         })
         .collect();
     fs::write(container.join(format!("{id}-json.log")), entries).unwrap();

@@ -77,7 +77,7 @@ fn push_explanation(out: &mut Vec<u8>, entry: &Entry<'_>, format: &EntryFormat, 
     } else {
         "-- "
     };
-    for line in explanation.iter().flat_map(|text| text.trim().split('\n')) {
+    for line in explanation.iter().flat_map(|text| text.trim().lines()) {
         out.extend_from_slice(mark.as_bytes());
         push_shown(out, line.as_bytes(), is_terminal);
         out.push(b'\n');

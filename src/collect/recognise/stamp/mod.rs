@@ -124,11 +124,11 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let is_role =
         memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);
     let is_number = word.iter().all(u8::is_ascii_digit);
-    let is_rule = word
+    let is_ruler = word
         .iter()
         .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'));
     is_level
-        || is_rule
+        || is_ruler
         || is_bracketed
         || is_role
         || (is_number && count < 2)

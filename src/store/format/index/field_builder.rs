@@ -79,9 +79,9 @@ impl BlockFields {
                 if let Some(numbers) = index.value_numbers(number, &values) {
                     Some(numbers)
                 } else {
-                    values
-                        .keys()
-                        .for_each(|text| filter.add(pair_hash(&path, text)));
+                    for text in values.keys() {
+                        filter.add(pair_hash(&path, text));
+                    }
                     None
                 }
             });

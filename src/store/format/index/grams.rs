@@ -10,13 +10,13 @@ use crate::bytes::ByteReader;
 #[derive(Debug)]
 pub(in crate::store) struct GramBuilder {
     /// One bit for each gram.
-    bits: Box<[u64; GRAMS / 64]>,
+    bits: Box<[u64]>,
 }
 
 impl GramBuilder {
     pub(in crate::store) fn new() -> Self {
         Self {
-            bits: Box::new([0; GRAMS / 64]),
+            bits: vec![0; GRAMS / 64].into_boxed_slice(),
         }
     }
 

@@ -38,7 +38,7 @@ fn each_minimizer(token: &[u8], sample: &mut impl FnMut(u64)) {
     let mut slot = 0;
     let mut smallest = (u64::MAX, 0);
     for (index, gram) in token.array_windows::<GRAM>().enumerate() {
-        let hash = gram_hash(gram);
+        let hash = gram_hash(*gram);
         if let Some(place) = hashes.get_mut(slot) {
             *place = hash;
         }
@@ -62,9 +62,12 @@ fn smallest_of(hashes: &[u64; WINDOW], last: usize) -> (u64, usize) {
     entries.min().unwrap_or((u64::MAX, last))
 }
 
-fn gram_hash(gram: &[u8; GRAM]) -> u64 {
-    let [a, b, c, d, e, f] = *gram;
-    mixed(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+fn gram_hash(gram: [u8; GRAM]) -> u64 {
+    let mut padded = [0; 8];
+    for (to, byte) in padded.iter_mut().zip(gram) {
+        *to = byte;
+    }
+    mixed(u64::from_le_bytes(padded))
 }
 
 /// The finalizer of `SplitMix64`.
@@ -130,7 +133,7 @@ mod tests {
             |run: &&str| run.len() >= TOKEN_MIN && run.contains(|c: char| c.is_ascii_digit());
         let mut all = BTreeSet::new();
         for token in runs.filter(is_token) {
-            let hashes: Vec<u64> = token.as_bytes().array_windows().map(gram_hash).collect();
+            let hashes: Vec<u64> = token.as_bytes().array_windows().map(|gram| gram_hash(*gram)).collect();
             all.extend(
                 hashes
                     .windows(WINDOW)

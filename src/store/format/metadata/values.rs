@@ -133,7 +133,7 @@ mod tests {
         let bytes = encoded(value);
         let mut found = BTreeMap::new();
         RowValues::decode(&bytes).unwrap().each_path(|path, texts| {
-            let texts = texts.iter().map(std::string::ToString::to_string).collect();
+            let texts = texts.iter().map(ToString::to_string).collect();
             assert!(found.insert(path.to_owned(), texts).is_none(), "{path}");
         });
         found

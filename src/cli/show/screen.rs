@@ -212,7 +212,7 @@ impl Screen {
             if is_last {
                 self.push_fields(&mut spans, &record.metadata);
             }
-            rows.extend(wrap(&spans, columns));
+            rows.extend(without_spaces_at_breaks(wrap(&spans, columns)));
         }
         rows
     }
@@ -260,6 +260,16 @@ fn status_style(key: &str, value: &str) -> &'static str {
         Ok(400..=499) if is_status => "33",
         _ => "",
     }
+}
+
+/// Rows without the space at which a line was broken.
+fn without_spaces_at_breaks(mut rows: Vec<Vec<Span>>) -> Vec<Vec<Span>> {
+    for row in rows.iter_mut().rev().skip(1) {
+        if let Some(last) = row.last_mut() {
+            last.text.truncate(last.text.trim_end_matches(' ').len());
+        }
+    }
+    rows
 }
 
 #[cfg(test)]
@@ -313,6 +323,7 @@ mod tests {
             "x",
             &serde_json::json!({}),
         );
+        screen.columns = 80;
         let text = shown(&mut screen, &longer);
         assert_eq!(text, "14:30:15.123 info  system:system~-wait-online  x\n");
     }

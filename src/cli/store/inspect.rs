@@ -201,7 +201,7 @@ fn segment_summary(segment: &SegmentInspection) -> String {
     if segment.torn_bytes > 0 {
         let _ = writeln!(
             text,
-            "  {} bytes behind the last whole frame",
+            "  {} bytes after the last complete frame",
             segment.torn_bytes
         );
     }

@@ -176,7 +176,7 @@ fn push_part(out: &mut Vec<Span>, span: &Span, range: std::ops::Range<usize>, st
     }
 }
 
-/// Breaks spans into rows of at most `columns`, at a space where there is one in the last part of a row.
+/// Breaks spans into rows of at most `columns`, after a space where there is one in the last part of a row.
 pub(in crate::cli) fn wrap(spans: &[Span], columns: usize) -> Vec<Vec<Span>> {
     let columns = columns.max(1);
     let cells: Vec<(char, usize)> = spans
@@ -188,10 +188,6 @@ pub(in crate::cli) fn wrap(spans: &[Span], columns: usize) -> Vec<Vec<Span>> {
     let mut rest = cells.as_slice();
     while !rest.is_empty() {
         let (row, after) = rest.split_at(row_length(rest, columns));
-        let row = match row {
-            [shown @ .., (' ', _)] if !after.is_empty() => shown,
-            row => row,
-        };
         rows.push(row_spans(row, spans));
         rest = after;
     }
@@ -325,7 +321,7 @@ mod tests {
                 .map(|row| row.iter().map(|span| span.text.as_str()).collect())
                 .collect()
         };
-        assert_eq!(rows("one two three", 8), ["one two", "three"]);
+        assert_eq!(rows("one two three", 8), ["one two ", "three"]);
         assert_eq!(rows("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(
             rows("\u{4f60}\u{597d}\u{5417}", 4),

@@ -675,10 +675,16 @@ mod tests {
             text("disk", Case::Insensitive, "Disk full, DISK"),
             [0..4, 11..15]
         );
-        assert_eq!(text("Disk", Case::Sensitive, "disk Disk Disk"), [5..9, 10..14]);
+        assert_eq!(
+            text("Disk", Case::Sensitive, "disk Disk Disk"),
+            [5..9, 10..14]
+        );
         assert_eq!(text("aa", Case::Insensitive, "aaaa"), [0..2, 2..4]);
         assert_eq!(text("k", Case::Insensitive, "\u{212a}k"), [0..3, 3..4]);
-        assert_eq!(text("\u{e4}r", Case::Insensitive, "x \u{c4}R\u{e4}r"), [2..5, 5..8]);
+        assert_eq!(
+            text("\u{e4}r", Case::Insensitive, "x \u{c4}R\u{e4}r"),
+            [2..5, 5..8]
+        );
         assert!(text("", Case::Insensitive, "abc").is_empty());
         let regex = Search::regex(r"\d+|x*", Case::Insensitive).unwrap();
         assert_eq!(regex.positions("a 12 b 7", 10), [2..4, 7..8]);

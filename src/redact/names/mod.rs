@@ -1,5 +1,6 @@
 //! Names of secrets and the values that belong to them.
 
+mod beside;
 mod judge;
 mod link;
 mod pair;

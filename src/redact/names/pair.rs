@@ -1,6 +1,7 @@
 //! Names of secrets (`password`, `api_key`, `--token`) and their values, in the forms in which programs write such pairs: `name=value`,
 //! `name: value`, JSON, YAML, shell, debug output, flags.
 
+use super::beside::{form_value, is_in_resource_name, value_before};
 use super::judge::Judge;
 use super::link::Link;
 use super::strength::Strength;
@@ -130,14 +131,7 @@ pub(in crate::redact) fn pair(
     }
     let end = name.end + suffix_length(text, name.end)?;
     if let Some(value) = value_before(text, end) {
-        let strength = strength_of(text.get(..name.end)?, name.start);
-        let is_weak = !strict && matches!(strength, Strength::Key | Strength::Token);
-        let is_secret = !is_weak || worth::is_random(text.get(value.clone())?);
-        return if is_secret {
-            replacement(text, value, MaskForm::Bare)
-        } else {
-            None
-        };
+        return listed_before(text, &name, value, strict);
     }
     let mut link = Link::read(text, end)?;
     if strict {
@@ -167,24 +161,10 @@ pub(in crate::redact) fn pair(
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;
     }
-    let before = text.get(..name.end)?;
-    if link.colon && !strict && is_in_resource_name(text, name.start) {
+    if is_harmless(text, &name, &link, need, strict) {
         return None;
     }
-    if !strict
-        && (prose::is_no_name(before) || link.is_space() && prose::is_no_name_before_space(before))
-    {
-        return None;
-    }
-    if need == RequiredLink::Equals && is_working_directory(text, name.clone(), link.value) {
-        return None;
-    }
-    if need == RequiredLink::Uncounted && !strict && is_count(text, link.value)
-        || !strict && is_size(text, link.value)
-    {
-        return None;
-    }
-    let strength = strength_of(before, name.start);
+    let strength = strength_of(text.get(..name.end)?, name.start);
     let judge = Judge {
         strength,
         strict,
@@ -199,67 +179,41 @@ pub(in crate::redact) fn pair(
     }
 }
 
-/// The value that is listed before a name that ends at `end`: `{"value":"x","name":"TOKEN"}`.
-fn value_before(text: &[u8], end: usize) -> Option<Range<usize>> {
-    /// The maximum length of the value, and of the name.
-    const LENGTH_MAX: usize = 256;
-    if !matches!(text.get(end..end + 2), Some([b'"', b'}' | b','])) {
-        return None;
+/// The replacement for a value that is listed before its name.
+fn listed_before(
+    text: &[u8],
+    name: &Range<usize>,
+    value: Range<usize>,
+    strict: bool,
+) -> Option<Pair> {
+    let strength = strength_of(text.get(..name.end)?, name.start);
+    let is_weak = !strict && matches!(strength, Strength::Key | Strength::Token);
+    let is_secret = !is_weak || worth::is_random(text.get(value.clone())?);
+    is_secret
+        .then(|| replacement(text, value, MaskForm::Bare))
+        .flatten()
+}
+
+/// Whether the name or the value is one of those that look like a secret and are none: a resource, a word of prose, a folder, a count.
+fn is_harmless(
+    text: &[u8],
+    name: &Range<usize>,
+    link: &Link,
+    need: RequiredLink,
+    strict: bool,
+) -> bool {
+    if need == RequiredLink::Equals && is_working_directory(text, name.clone(), link.value) {
+        return true;
     }
-    let near = |end: usize| text.get(end.saturating_sub(LENGTH_MAX)..end);
-    let length = near(end)?.iter().rev().position(|&byte| byte == b'"')?;
-    let before = near(end - length - 1)?;
-    let start = end - length - 1 - before.len();
-    let before = without_key(before, &[b"name", b"key"])?;
-    let before = before.trim_ascii_end().strip_suffix(b",")?;
-    let before = before.trim_ascii_end().strip_suffix(b"\"")?;
-    let value = before.iter().rposition(|&byte| byte == b'"')? + 1;
-    without_key(before.get(..value - 1)?, &[b"value"])?;
-    Some(start + value..start + before.len())
-}
-
-/// The text before a quoted key and its colon, if the key is at the end of the text and ends in one of these words.
-fn without_key<'a>(text: &'a [u8], words: &[&[u8]]) -> Option<&'a [u8]> {
-    let text = text.trim_ascii_end().strip_suffix(b":")?;
-    let text = text.trim_ascii_end().strip_suffix(b"\"")?;
-    let quote = text.iter().rposition(|&byte| byte == b'"')?;
-    let key = text.get(quote + 1..)?;
-    let is_known = words.iter().any(|word| {
-        let start = key.len().checked_sub(word.len());
-        let end = start.and_then(|start| key.get(start..));
-        end.is_some_and(|end| end.eq_ignore_ascii_case(word))
-    });
-    is_known.then(|| text.get(..quote))?
-}
-
-/// The value of a field of a form, two line ends after its name: `form-data; name="password"`.
-fn form_value(text: &[u8], link: &Link) -> Option<Range<usize>> {
-    /// The maximum length of a name.
-    const NAME_LENGTH_MAX: usize = 64;
-    const START: &[u8] = b"form-data; name=\"";
-    let between = text.get(link.start..link.value)?;
-    if !matches!(between, b"\"\n\n" | b"\"\r\n\r\n") {
-        return None;
+    if strict {
+        return false;
     }
-    let near = link.start.saturating_sub(START.len() + NAME_LENGTH_MAX);
-    memchr::memmem::rfind(text.get(near..link.start)?, START)?;
-    let rest = text.get(link.value..)?;
-    let length = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-    Some(link.value..link.value + length.unwrap_or(rest.len()))
-}
-
-/// Whether a name is a part of the name of a cloud resource: `arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-a1B2c3`.
-fn is_in_resource_name(text: &[u8], start: usize) -> bool {
-    /// The maximum length of a resource name before its last part.
-    const LENGTH_MAX: usize = 96;
-    let before = text
-        .get(start.saturating_sub(LENGTH_MAX)..start)
-        .unwrap_or_default();
-    before.ends_with(b":")
-        && memchr::memmem::rfind(before, b"arn:").is_some_and(|arn| {
-            let name = before.get(arn..).unwrap_or_default();
-            !name.iter().any(|&byte| is_space(byte))
-        })
+    let before = text.get(..name.end).unwrap_or_default();
+    link.colon && is_in_resource_name(text, name.start)
+        || prose::is_no_name(before)
+        || link.is_space() && prose::is_no_name_before_space(before)
+        || need == RequiredLink::Uncounted && is_count(text, link.value)
+        || is_size(text, link.value)
 }
 
 /// Whether a blank and a word of lower-case letters follow a name, after which nothing else is read as its value. Prose has many such

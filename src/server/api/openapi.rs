@@ -47,8 +47,8 @@ fn described(options: &ServerOptions) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::api::logs::take_positions;
     use crate::query::{self, Limits};
+    use crate::server::api::logs::take_positions;
     use crate::server::http::error::CODES;
     use crate::server::http::route::{Access, Endpoint, ROUTES, Route};
     use crate::time::Micros;

@@ -140,7 +140,9 @@ fn runs_are_listed_and_one_is_shown_with_its_output() {
         shown.contains("result   exit code 1 after 3.2 s\n\n"),
         "{shown}"
     );
-    assert!(shown.ends_with("devcontainer:web: npm ERR! code ERESOLVE\n2026-02-17 14:31:04.000Z error devcontainer:web: setup failed: exit code 1\n"), "{shown}");
+    let end = "devcontainer:web: npm ERR! code ERESOLVE\n\
+               2026-02-17 14:31:04.000Z error devcontainer:web: setup failed: exit code 1\n";
+    assert!(shown.ends_with(end), "{shown}");
     assert_eq!(
         printed(&mut on(&store, &["run", "last", "-o", "cat"])),
         "setup started: npm ci\nsetup succeeded\n"
@@ -345,7 +347,8 @@ fn bash_completes_sources_over_their_colons() {
     std::fs::set_permissions(&program, mode).unwrap();
     let complete = |line: &str| {
         let ask = "source \"$0\"; COMP_LINE=$1; COMP_POINT=${#1}; read -ra COMP_WORDS <<<\"$1\"; \
-                   COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; _vmlog_with_log vmlog \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[*]}\"";
+                   COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }; \
+                   _vmlog_with_log vmlog \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"; echo \"${COMPREPLY[*]}\"";
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", ask]).arg(&path).arg(line);
         let search = format!(

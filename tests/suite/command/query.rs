@@ -540,7 +540,7 @@ fn https_is_spoken_with_the_authority_that_is_named() {
         )
     );
     let (code, _, error) = outcome(&ask(&["query"]).output().unwrap());
-    let is_told = error.contains("--cacert names the authority of its certificate")
+    let is_told = error.contains("name the authority of its certificate with --cacert")
         || error.contains("no certificate authorities were found");
     assert!(code == Some(1) && is_told, "{error}");
     let plain = format!("http://{}", server.address);

@@ -242,7 +242,8 @@ fn a_failed_command_is_told_with_its_last_lines() {
     assert_eq!(end["level"], "error");
     assert_eq!(end["metadata"]["exit_code"], 127);
     assert_eq!(end["metadata"]["error_category"], "dependency");
-    assert_eq!(server.all("source=devcontainer:&level=error").len(), 1);
+    // the shell's own message, and the end of the run
+    assert_eq!(server.all("source=devcontainer:&level=error").len(), 2);
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn a_store_that_is_copied_while_it_is_written_opens_and_is_judged_honestly() {
             "a cut tail is no damage: {out}"
         );
         assert_eq!(
-            out.contains("behind the last whole write"),
+            out.contains("after the last complete write"),
             cut < length,
             "{cut} of {length}: {out}"
         );

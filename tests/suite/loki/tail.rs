@@ -58,7 +58,9 @@ impl WebSocket {
             127 => {
                 let mut length = [0_u8; 8];
                 self.stream.read_exact(&mut length).expect("a length");
-                length.iter().fold(0, |value, byte| value << 8 | usize::from(*byte))
+                length
+                    .iter()
+                    .fold(0, |value, byte| value << 8 | usize::from(*byte))
             }
             length => usize::from(length),
         };

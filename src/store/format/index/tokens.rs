@@ -133,7 +133,11 @@ mod tests {
             |run: &&str| run.len() >= TOKEN_MIN && run.contains(|c: char| c.is_ascii_digit());
         let mut all = BTreeSet::new();
         for token in runs.filter(is_token) {
-            let hashes: Vec<u64> = token.as_bytes().array_windows().map(|gram| gram_hash(*gram)).collect();
+            let hashes: Vec<u64> = token
+                .as_bytes()
+                .array_windows()
+                .map(|gram| gram_hash(*gram))
+                .collect();
             all.extend(
                 hashes
                     .windows(WINDOW)

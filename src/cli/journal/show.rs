@@ -160,9 +160,8 @@ impl Shower<'_> {
     }
 
     fn is_wanted(&self, entry: &Entry<'_>) -> bool {
-        // forward, all entries after the first one since that time are shown, as journalctl does: a clock may have been set back
         self.boot.is_none_or(|boot| entry.boot_id() == boot)
-            && !(self.show.reverse && self.is_before(entry))
+            && !self.is_before(entry)
             && !self.is_after(entry)
             && self.show.expression.holds(entry)
     }

@@ -343,7 +343,7 @@ fn lay_out(place: &mut Place) {
 /// The errors of a source in the order in which they arrived, message and time.
 fn errors(server: &Server, source: &str, count: usize) -> Vec<(String, String)> {
     let text = |record: &Value, field: &str| record[field].as_str().unwrap_or_default().to_owned();
-    let records = server.wait_for(&format!("source={source}&level=error&limit=500"), count);
+    let records = server.wait_for(&format!("source={source}&level=error"), count);
     let mut records: Vec<_> = records.iter().collect();
     records.sort_by_key(|record| record["id"].as_u64());
     records

@@ -6,6 +6,7 @@ use crate::support::program::{Place, outcome, vmlog};
 use crate::support::stores::TestStore;
 use serde_json::{Value, json};
 use std::process::Command;
+use std::time::Duration;
 use vmlog::record::{Level, Record};
 use vmlog::time::Micros;
 
@@ -234,11 +235,17 @@ fn a_running_server_is_found_and_opened() {
             .env("LOG_LISTEN", &server.address);
         command
     };
-    let status = printed(&mut of_server(&["status"]));
-    assert!(
-        status.starts_with(&format!("server   http://{} is ready\n", server.address)),
-        "{status}"
-    );
+    let ready = format!("server   http://{} is ready\n", server.address);
+    let mut status = String::new();
+    // collectors take a moment to start
+    for _ in 0..200 {
+        status = printed(&mut of_server(&["status"]));
+        if status.starts_with(&ready) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(status.starts_with(&ready), "{status}");
     assert!(
         status.contains("\nCOLLECTOR ") && status.contains("\njournald "),
         "{status}"

@@ -420,6 +420,8 @@ fn a_terminal_gets_no_raw_control_bytes() {
         );
         let Ok(output) = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
+            // no pager waits for a key
+            .env("PAGER", "cat")
             .output()
         else {
             return;

@@ -5,7 +5,7 @@
 //!                                 \--> metric (ranges, tallies)    --> series
 //! ```
 //!
-//! Nothing here knows where lines come from. The caller hands each line to a [`LogPipeline`] or to the ranges of a [`MetricPlan`], in any
+//! Nothing here knows where lines come from. The caller hands each line to a `LogPipeline` or to the ranges of a `MetricPlan`, in any
 //! order, and may skip lines that the selector and the line filters of a query rule out.
 
 #![cfg_attr(

@@ -4,7 +4,7 @@ use crate::query::error::Error;
 use crate::record::{Id, StoredRecord};
 use crate::store::View;
 
-/// One record; `None` if it was pruned or does not exist yet. Access rights are not checked here: see [`Filter::matches`].
+/// One record; `None` if it was pruned or does not exist yet. Access rights are not checked here: see `Filter::matches`.
 ///
 /// # Errors
 /// [`Error`] if the store cannot be read, or if a block that may hold the record is damaged.

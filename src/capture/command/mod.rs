@@ -37,7 +37,7 @@ pub struct Command {
     /// How much of it is captured.
     pub keep: Keep,
     /// The beginning of a command line that starts this program again, to run
-    /// [`become_on_terminal`](super::become_on_terminal) with the words that follow: only a process itself can take a
+    /// [`become_on_terminal`] with the words that follow: only a process itself can take a
     /// controlling terminal.
     pub launcher: Vec<OsString>,
 }

@@ -30,7 +30,7 @@ pub(in crate::store) struct SealedSegment {
     cache: Arc<Cache>,
     /// Its key in the cache: a compacted file has the same first id as one that it replaced.
     pub(in crate::store) key: u64,
-    /// See [`Segment::tallies`].
+    /// See `Segment::tallies`.
     pub(in crate::store) tallies: OnceLock<Arc<Vec<SourceTally>>>,
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 impl Reader {
     /// Opens a folder without a lock: also beside a writer, copied, on read-only media. The view is of this moment. What is
-    /// damaged is left out; [`super::verify()`] names it.
+    /// damaged is left out; `verify` names it.
     pub fn open_read_only(disk: Arc<dyn Disk>, root: &Path) -> Result<Self, Error> {
         let opened = find(&Directory::new(disk, root))?;
         let shared = Shared::new(root.to_owned(), view(opened.found));

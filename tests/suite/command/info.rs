@@ -237,6 +237,7 @@ fn a_running_server_is_found_and_opened() {
     };
     let ready = format!("server   http://{} is ready\n", server.address);
     let mut status = String::new();
+    server.wait_for("source=system:vmlog", 1);
     // collectors take a moment to start
     for _ in 0..200 {
         status = printed(&mut of_server(&["status"]));

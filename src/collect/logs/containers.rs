@@ -368,7 +368,7 @@ mod tests {
             r#"{{"Name":"/shop-web-1","Config":{{"Image":"nginx:1","Labels":{{
                 "com.docker.compose.project":"shop","com.docker.compose.service":"web",
                 "com.docker.compose.config-hash":"0123","maintainer":"me",
-                "devcontainer.local_folder":"/work/{long}","devcontainer.metadata":"[]"}}}}}}"#
+                "devcontainer.local_folder":"/code/{long}","devcontainer.metadata":"[]"}}}}}}"#
         );
         fs::write(folder.join("config.v2.json"), config).unwrap();
         append(

@@ -96,7 +96,7 @@ struct RunListing {
 }
 
 impl CaptureCollector {
-    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    /// Continues from `positions`. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: CaptureOptions, positions: &Positions) -> Self {
         let folder = Folder::new(&options.directory);

@@ -47,7 +47,7 @@ struct User {
 }
 
 impl SpoolCollector {
-    /// Reads the users' folders below `directory`, with the bounds of `options` for each run. Goes on from where `positions` say.
+    /// Reads the users' folders below `directory`, with the bounds of `options` for each run. Continues from `positions`.
     #[must_use]
     pub fn open(directory: PathBuf, options: CaptureOptions, positions: &Positions) -> Self {
         Self {

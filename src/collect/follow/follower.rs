@@ -52,7 +52,7 @@ pub(crate) struct Follower<K: LogKind> {
 }
 
 impl<K: LogKind> Follower<K> {
-    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    /// Continues from `positions`. Nothing is opened before the first read.
     pub(crate) fn new(kind: K, positions: &Positions) -> Self {
         let prefix = kind.prefix();
         let own = positions

@@ -63,7 +63,7 @@ impl std::fmt::Debug for JournaldCollector {
 }
 
 impl JournaldCollector {
-    /// Goes on from where `positions` say. Nothing is opened before the first read.
+    /// Continues from `positions`. Nothing is opened before the first read.
     #[must_use]
     pub fn open(options: JournaldOptions, positions: &Positions) -> Self {
         let JournaldOptions {

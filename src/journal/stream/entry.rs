@@ -85,7 +85,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The fields of which only the beginning is given, because they are longer than
-    /// [`JournalOptions::field_bytes_max`](crate::journal::JournalOptions::field_bytes_max). Each is told as a problem as well.
+    /// [`JournalOptions::field_bytes_max`](crate::journal::JournalOptions::field_bytes_max). Each is also reported as a problem.
     #[must_use]
     pub fn cut_fields(&self) -> &'a [CutField] {
         self.buffer.cut()

@@ -316,7 +316,7 @@ pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
     })
 }
 
-/// Whether `value` stands for the absence of a value, or was masked by the program that logged it.
+/// Whether `value` is a word for an absent value, or was masked by the program that logged it.
 pub(in crate::redact) fn is_no_value(value: &[u8]) -> bool {
     /// Longer than any word of the list, and than the asterisks that programs write.
     const LENGTH_MAX: usize = 64;

@@ -3,7 +3,7 @@
 use crate::http::client::{Event, Events};
 use crate::http::server::{NOON, Server, error, ids, numbered, record};
 use std::time::{Duration, Instant};
-use vmlog::record::Level;
+use vmlog::record::{Level, Record};
 use vmlog::server;
 use vmlog::store;
 use vmlog::time::Micros;
@@ -124,8 +124,7 @@ fn silent_tail_receives_keep_alive_comments() {
         },
         store::Options::default(),
     );
-    let mut tail = server.events("/logs/tail");
-    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    let mut tail = begun(server.events("/logs/tail"));
     for _ in 0..3 {
         assert_eq!(
             tail.next_block(),
@@ -162,7 +161,7 @@ fn stop_ends_every_stream_at_once() {
 /// Ten thousand such lines exceed all buffers between the server and a slow client.
 const LONG: usize = 600;
 
-fn long_lines(count: u64) -> impl Iterator<Item = vmlog::record::Record> {
+fn long_lines(count: u64) -> impl Iterator<Item = Record> {
     let padding = "x".repeat(LONG);
     (0..count).map(move |number| record("docker:web", Level::Info, &format!("{number} {padding}")))
 }
@@ -217,8 +216,8 @@ fn flood_reaches_fast_clients_and_slow_ones_receive_gaps() {
     };
     let mut server = Server::with(options, store::Options::default());
     let all: Vec<u64> = (1..=count).collect();
-    let fast: Vec<_> = (0..3).map(|_| server.events("/logs/tail")).collect();
-    let mut slow = server.get("/logs/tail").receive_bytes(131_072).events();
+    let fast: Vec<_> = (0..3).map(|_| begun(server.events("/logs/tail"))).collect();
+    let mut slow = begun(server.get("/logs/tail").receive_bytes(131_072).events());
     let restless = server.get("/logs/tail?after=0");
     std::thread::scope(|scope| {
         let fast: Vec<_> = fast
@@ -268,8 +267,7 @@ fn flood_reaches_fast_clients_and_slow_ones_receive_gaps() {
 #[test]
 fn record_reaches_a_tail_at_once() {
     let mut server = Server::start();
-    let mut tail = server.events("/logs/tail");
-    tail.next_block();
+    let mut tail = begun(server.events("/logs/tail"));
     let mut took: Vec<_> = (0..200)
         .map(|number| {
             let began = Instant::now();
@@ -328,8 +326,7 @@ fn tail_without_matches_is_kept_alive_during_a_flood() {
         },
         store::Options::default(),
     );
-    let mut tail = server.events("/logs/tail?search=nowhere");
-    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    let mut tail = begun(server.events("/logs/tail?search=nowhere"));
     let writer = std::thread::spawn(move || {
         for number in 0..200 {
             server.write(numbered(number..number + 1));
@@ -342,24 +339,66 @@ fn tail_without_matches_is_kept_alive_during_a_flood() {
     writer.join().expect("it writes");
 }
 
+/// Record `number` of a series, of which every tenth matches [`WORST_REGEX`] and the others almost do.
+fn almost_matching(number: u64) -> Record {
+    let padding = "a".repeat(100);
+    let end = if number % 10 == 9 { "\u{3b1}" } else { "b" };
+    record("docker:web", Level::Info, &format!("{padding} {end}"))
+}
+
+/// The tail once it has begun: a record that is written now is one of its own.
+fn begun(mut tail: Events) -> Events {
+    assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
+    tail
+}
+
+fn expensive_tails(server: &Server) -> Vec<Events> {
+    let path = format!("/logs/tail?{WORST_REGEX}");
+    (0..3).map(|_| begun(server.events(&path))).collect()
+}
+
 #[test]
 fn expensive_filter_receives_every_match() {
     let mut server = Server::start();
-    let mut tails: Vec<_> = (0..3)
-        .map(|_| server.events(&format!("/logs/tail?{WORST_REGEX}")))
-        .collect();
-    let padding = "a".repeat(100);
-    for number in 0..400_u64 {
-        let end = if number % 10 == 9 { "\u{3b1}" } else { "b" };
-        server.write([record(
-            "docker:web",
-            Level::Info,
-            &format!("{padding} {end}"),
-        )]);
+    let mut tails = expensive_tails(&server);
+    // fewer records than a tail's queue holds are written before they are read: no client can be too slow for them
+    for begin in (0..400_u64).step_by(200) {
+        for number in begin..begin + 200 {
+            server.write([almost_matching(number)]);
+        }
+        let expected: Vec<u64> = (begin + 10..=begin + 200).step_by(10).collect();
+        for tail in &mut tails {
+            assert_eq!(tail.ids(expected.len()), expected);
+        }
     }
-    let expected: Vec<u64> = (1..=400).filter(|id| id % 10 == 0).collect();
+}
+
+#[test]
+fn expensive_filter_receives_or_counts_every_match_of_a_flood() {
+    let mut server = Server::start();
+    let mut tails = expensive_tails(&server);
+    for number in 0..1000 {
+        server.write([almost_matching(number)]);
+    }
     for tail in &mut tails {
-        assert_eq!(tail.ids(expected.len()), expected);
+        let (mut matches, mut last) = (0, 0_u64);
+        while last < 1000 {
+            let event = tail.next_event().expect("an event");
+            let data: serde_json::Value =
+                serde_json::from_str(&event.data.expect("data")).expect("JSON");
+            let newest = if event.name.as_deref() == Some("gap") {
+                matches += data["count"].as_u64().expect("a count");
+                &data["to"]
+            } else {
+                matches += 1;
+                &data["id"]
+            };
+            last = newest
+                .as_str()
+                .and_then(|id| id.parse().ok())
+                .expect("an ID");
+        }
+        assert_eq!((matches, last), (100, 1000));
     }
 }
 

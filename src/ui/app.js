@@ -1,33 +1,36 @@
 // The page: creates the lists, connects them to the address, and renders everything around them.
 
-import { effect } from "./vendor/signals.js";
+import { computed, effect } from "./vendor/signals.js";
 import { render } from "./vendor/preact.js";
-import * as act from "./actions.js";
-import { record } from "./api.js";
-import { Browse } from "./browse.js";
-import { listen } from "./keys.js";
-import { matcher } from "./lib/match.js";
-import { readRange, writeRoute } from "./lib/route.js";
+import * as act from "./core/actions.js";
+import { record } from "./core/api.js";
+import { Browse } from "./data/browse.js";
+import { listen } from "./core/keys.js";
+import { matcherOf, textMatcher } from "./lib/text/match.js";
+import { textsOf } from "./lib/query/terms.js";
+import { readRange, writeRoute } from "./lib/query/route.js";
 import { ListView } from "./list/view.js";
 import { hasSelection } from "./list/view.js";
-import { Live } from "./live.js";
-import { openRun } from "./runs.js";
-import { extendTo } from "./select.js";
-import { signInReason } from "./session.js";
-import { announcement, browse, find, go, live, preferences, route, say, toast, totals } from "./state.js";
-import { Bar, Conditions } from "./view/bar.js";
-import { Detail } from "./view/detail.js";
-import { Dialogs } from "./view/dialogs.js";
-import { Find } from "./view/find.js";
-import { HistogramView } from "./view/histogram.js";
+import { Live } from "./data/live.js";
+import { openRun } from "./data/runs.js";
+import { extendTo } from "./core/select.js";
+import { signInReason } from "./core/session.js";
+import { announcement, boots, browse, find, go, live, preferences, ranged, route, say, toast, totals } from "./core/state.js";
+import { Bar } from "./view/query/bar.js";
+import { Detail } from "./view/log/detail.js";
+import { Dialogs } from "./view/frame/dialogs.js";
+import { Find } from "./view/log/find.js";
+import { HistogramView } from "./view/log/histogram.js";
 import { html } from "./view/html.js";
-import { RunHead, Runs } from "./view/runs.js";
-import { Sources } from "./view/sources.js";
-import { Story } from "./view/story.js";
-import { edgeText, noteVisible, Stage, Status } from "./view/stage.js";
-import { SignIn } from "./view/sign-in.js";
+import { RunHead, Runs } from "./view/home/runs.js";
+import { Sources } from "./view/query/sources.js";
+import { Home } from "./view/home/home.js";
+import { Stage } from "./view/log/stage.js";
+import { beyondEdge, edgeText, noteVisible, Status } from "./view/log/status-line.js";
+import { StatusView } from "./view/panels/status.js";
+import { SignIn } from "./view/frame/sign-in.js";
 import { isDark } from "./view/theme.js";
-import { Top } from "./view/top.js";
+import { Top } from "./view/frame/top.js";
 
 /** The address follows the position of the list after it has been still for this long. */
 const SETTLED_MS = 400;
@@ -40,9 +43,11 @@ let settling;
 
 const browseList = new ListView("Records", {
   onOpen: act.openEntry,
+  onUnopen: act.unopenEntry,
+  asText: (entries) => entries.map(act.lineOf).join("\n"),
   onCopy: act.copyItem,
   onExtend: extendTo,
-  onOlder: () => act.parts.browse.older(),
+  onOlder: beyondEdge,
   onLost: () => {},
   onMove: () => {
     noteVisible();
@@ -55,6 +60,8 @@ const browseList = new ListView("Records", {
 
 const liveList = new ListView("Live records", {
   onOpen: act.openEntry,
+  onUnopen: act.unopenEntry,
+  asText: (entries) => entries.map(act.lineOf).join("\n"),
   onCopy: act.copyItem,
   onExtend: extendTo,
   onOlder: () => {},
@@ -67,7 +74,7 @@ const liveList = new ListView("Live records", {
   onUser: () => { personAt = performance.now(); },
 });
 
-/** Whether the list of stored records is visible. @param {import("./lib/route.js").Route} place */
+/** Whether the list of stored records is used. @param {import("./lib/query/route.js").Route} place */
 const showsStored = ({ tab, run }) => tab === "browse" || (tab === "runs" && run !== "");
 
 const byPerson = () => performance.now() - personAt < BY_PERSON_MS;
@@ -93,10 +100,10 @@ effect(() => {
   if (tab === "live") act.parts.live.follow(filter);
   else if (live.peek().connection !== "idle") act.parts.live.leave();
   const view = { filter, context, scope, run: tab === "runs" ? run : "" };
-  if (tab === "live" || (tab === "runs" && !run)) act.parts.browse.count(view);
+  if (tab === "live") act.parts.browse.count(view);
   if (tab === "runs" && run) openRun(run);
   if (!showsStored(route.value)) return;
-  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "" });
+  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "" });
   if (key !== shownBrowse) {
     shownBrowse = key;
     act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : view.run ? "bottom" : "top");
@@ -108,18 +115,56 @@ effect(() => {
 });
 
 effect(() => {
-  const { record: id, filter, run, tab, select } = route.value;
-  const { wrap, utc, raw } = preferences.value;
+  if (!boots.value?.length || route.peek().tab !== "browse") return;
+  const { filter, context, scope } = route.peek();
+  act.parts.browse.rerange({ filter, context, scope, run: "" });
+});
+
+/** In Live, other clients and hidden sources are counted by the server. */
+const COUNT_MS = 10_000;
+setInterval(() => {
+  const { tab, filter } = route.peek();
+  if (tab === "live" && !document.hidden && live.peek().connection === "open") act.parts.browse.count({ filter, context: 0, scope: "all", run: "" });
+}, COUNT_MS);
+
+/** Rows of errors have no background of their own where they are more than this part. */
+const TINT_MAX = 0.3;
+
+const tints = computed(() => {
+  const counted = totals.value;
+  return !counted || counted.total === 0 || (counted.byLevel.error ?? 0) < TINT_MAX * counted.total;
+});
+
+const sourcesShown = computed(() => {
+  const { filter, context, scope, run, tab } = route.value;
+  if (context || (tab === "runs" && run)) return scope === "all";
+  const only = filter.sources.filter((name) => !name.startsWith("-"));
+  return !(only.length === 1 && !/[:*]$/.test(only[0] ?? ""));
+});
+
+effect(() => {
+  const { record: id, filter, run, tab, select, scope, context } = route.value;
+  const { wrap, utc, raw, fields, relative, dense } = preferences.value;
+  const chosen = ranged(filter);
   const look = {
-    utc, raw, dark: isDark.value, selected: id, run: tab === "runs" ? run : "", range: readRange(select),
-    search: filter.invert ? null : matcher(filter),
-    find: find.value.open ? matcher({ search: find.value.text, caseSensitive: false, regex: false }) : null,
+    utc, raw, fields, relative, dark: isDark.value, selected: id, run: tab === "runs" && scope === "all" ? run : "", range: readRange(select), tint: tints.value,
+    narrowed: !context && Boolean(chosen.q || chosen.patterns.length > 0 || chosen.levels.length < 4 || chosen.sources.length > 0),
+    search: context ? null : matcherOf(textsOf(filter.q)),
+    find: find.value.open ? textMatcher(find.value.text) : null,
   };
   for (const list of [browseList, liveList]) {
+    list.element.classList.toggle("dense", dense);
+    list.setSources(sourcesShown.value);
     list.setWrap(wrap);
     list.setLook(look);
+    list.restyle();
   }
 });
+
+/** Relative times grow old. */
+setInterval(() => {
+  if (preferences.peek().relative && !document.hidden) for (const list of [browseList, liveList]) list.setLook({});
+}, 30_000);
 
 effect(() => {
   const { record: id } = route.value;
@@ -136,7 +181,7 @@ effect(() => {
   }
 });
 
-effect(() => browseList.setEdge(...edgeText()));
+effect(() => browseList.setEdge(edgeText()));
 
 effect(() => {
   const total = totals.value?.total;
@@ -151,20 +196,20 @@ document.addEventListener("selectionchange", () => {
 
 function App() {
   if (signInReason.value) return html`<${SignIn} />`;
-  const { tab, run } = route.value;
+  const { tab, run, context } = route.value;
   const list = tab === "runs" && !run;
-  const opened = route.value.record && act.opened.value ? "with-detail" : "";
-  return html`<div class=${`app ${opened}`} data-tab=${tab}>
+  const records = !list && tab !== "status";
+  return html`<div class="app" data-tab=${tab}>
     <${Top} />
-    ${tab === "runs" ? null : html`<${Bar} />`}
+    ${tab === "browse" || tab === "live" ? html`<${Bar} />` : null}
     <div class="body">
-      ${tab === "runs" && run ? null : html`<aside class="side" aria-label="Sources"><${Sources} /></aside>`}
+      ${(tab === "browse" && !context) || tab === "live" ? html`<aside class="side" aria-label="Sources"><${Sources} /></aside>` : null}
       <main class="main">
         <h1 class="offscreen">vmlog</h1>
-        ${tab === "runs" ? list ? html`<${Runs} />` : html`<${RunHead} />` : html`<${Story} /><${Conditions} /><${HistogramView} />`}
-        <${Find} />
-        <${Stage} />
-        ${list ? null : html`<${Status} />`}
+        ${tab === "runs" ? list ? html`<${Runs} />` : html`<${RunHead} />` : tab === "status" ? html`<${StatusView} />` : html`<${Home} /><${HistogramView} />`}
+        ${records ? html`<${Find} />` : null}
+        ${tab === "status" ? null : html`<${Stage} />`}
+        ${records ? html`<${Status} />` : null}
       </main>
       <${Detail} />
     </div>

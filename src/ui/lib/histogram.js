@@ -1,12 +1,42 @@
 // Arithmetic of the histogram: pixels, times, and its description in words.
 
 import { stamp } from "./time.js";
+import { LEVELS } from "./types.js";
 
 /** @typedef {{ms: number, counts: Record<import("./types.js").Level, number>, total: number}} Bucket */
 /** @typedef {{startMs: number, endMs: number, bucketMs: number, buckets: Bucket[]}} Histogram */
 
 /** @param {Histogram} histogram */
 export const peak = (histogram) => histogram.buckets.reduce((most, bucket) => Math.max(most, bucket.total), 0);
+
+/** An error among thousands is this many pixels high; all else is to scale. */
+const ERROR_PX = 1.5;
+
+/**
+ * One path per level, so that any number of buckets takes four elements; errors at the bottom.
+ * @param {Histogram} histogram
+ * @param {number} height
+ * @returns {[level: import("./types.js").Level, path: string][]} in a box 100 wide
+ */
+export function bars(histogram, height) {
+  const { buckets } = histogram;
+  const most = Math.max(1, peak(histogram));
+  const wide = 100 / Math.max(1, buckets.length);
+  const bottom = buckets.map(() => height);
+  return [...LEVELS].reverse().map((level) => {
+    let path = "";
+    buckets.forEach((bucket, at) => {
+      const n = bucket.counts[level];
+      if (n === 0) return;
+      const tall = Math.max((n / most) * (height - 2), level === "error" ? ERROR_PX : 0.4);
+      const base = bottom[at] ?? height;
+      const top = Math.max(0, base - tall);
+      path += `M${(at * wide).toFixed(3)} ${base.toFixed(2)}V${top.toFixed(2)}h${(wide * 0.82).toFixed(3)}V${base.toFixed(2)}z`;
+      bottom[at] = top;
+    });
+    return [level, path];
+  });
+}
 
 /**
  * The time at a position between 0 and 1.

@@ -1,5 +1,7 @@
 // Captured commands: their outcome in words.
 
+import { stripped } from "./text/ansi.js";
+import { afterReturns } from "./text/visible.js";
 import { duration } from "./time.js";
 
 /**
@@ -76,21 +78,31 @@ export function merged(known, found) {
   return [...byId.values()].sort((a, b) => Date.parse(b.start) - Date.parse(a.start) || (a.id < b.id ? 1 : -1));
 }
 
-const CAUSE = /error|fail|fatal|not found|no such|denied|cannot|can't|unable|refused|exception|panic|timed? ?out|killed|missing|unknown|invalid/i;
+/** Lines that name the cause, of package managers, compilers, interpreters and tools. */
+const STRONG = /^(?:npm (?:ERR!|error) (?:code E\w+|.*(?:ERESOLVE|Could not resolve|Missing script|404))|ERROR:|E: |error(?:\[E\d+\])?: |fatal: |make(?:\[\d+\])?: \*\*\*|.*\bfailed to solve\b|Caused by: |(?:[\w$]+[.:]{1,2})*[A-Z]\w*(?:Error|Exception)\b|.*: (?:command not found|No such file or directory|Permission denied)$|panic: |.*panicked at|.*[Aa]ddress already in use)/;
+const WEAK = /error|fail|fatal|not found|no such|denied|cannot|can't|unable|refused|exception|panic|timed? ?out|killed|missing|unknown|invalid/i;
+/** Closing lines of tools, which say nothing about the cause. */
+const FOOTER = /A complete log of this run can be found in|--force or --legacy-peer-deps|^npm (?:ERR!|error)\s*$|^npm notice|originates from a subprocess|For more information about this error|^\s*at .*node_modules|DATABASE_URL=|Retry this command/;
 const PLAIN = /^\W*$/;
+/** Marks of progress that are drawn over and over. */
+const SPINNER = /[\u2800-\u28ff]|^[|/\\-] |\bidealTree\b/;
 
 /**
- * Selects the most informative of the last lines of a command: the very last one, and the latest that name a cause.
+ * Selects the most informative of the last lines of a command: the first and the last that name a cause, then the latest that hint at one,
+ * and only without these the very last ones.
  * @param {readonly string[]} lines
  * @param {number} most
  * @returns {{text: string, skipped: boolean}[]} in their order; `skipped`: lines before it are omitted
  */
 export function telling(lines, most) {
-  const spoken = lines.filter((line) => !PLAIN.test(line)).map((line) => line.trim());
-  const from = spoken.length - 1;
-  const causes = spoken.flatMap((line, at) => (CAUSE.test(line) && at !== from ? [at] : [])).slice(1 - most);
-  const fill = spoken.map((_, at) => at).filter((at) => at !== from && !causes.includes(at));
-  const rest = most - 1 - causes.length;
-  const chosen = [...causes, ...(rest > 0 ? fill.slice(-rest) : []), ...(from < 0 ? [] : [from])].sort((a, b) => a - b);
-  return chosen.map((at, i) => ({ text: spoken[at] ?? "", skipped: at - (chosen[i - 1] ?? -1) > 1 }));
+  const shown = lines.map((line) => afterReturns(line).text.trimEnd()).map((line) => ({ line: line.trim(), bare: stripped(line).trim() }));
+  const spoken = shown.filter(({ bare }) => !PLAIN.test(bare) && !FOOTER.test(bare) && !SPINNER.test(bare));
+  const places = (/** @type {RegExp} */ wanted) => spoken.flatMap(({ bare }, at) => (wanted.test(bare) ? [at] : []));
+  const strong = places(STRONG);
+  const first = strong.length > most ? [...strong.slice(0, most - 1), strong.at(-1) ?? 0] : strong;
+  const weak = places(WEAK).filter((at) => !first.includes(at));
+  const hinting = first.length < most ? weak.slice(-(most - first.length)) : [];
+  const found = [...first, ...hinting];
+  const chosen = (found.length > 0 ? found : spoken.map((_, at) => at).slice(-most)).sort((a, b) => a - b);
+  return chosen.map((at, i) => ({ text: spoken[at]?.line ?? "", skipped: at - (chosen[i - 1] ?? -1) > 1 }));
 }

@@ -35,7 +35,7 @@ export function grouped(sources) {
       kind,
       title: TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
       prefix: kind ? `${kind}:` : "",
-      sources: [...list].sort((a, b) => shortName(a.name).localeCompare(shortName(b.name))),
+      sources: [...list].sort((a, b) => shortName(a.name).localeCompare(shortName(b.name), "en", { numeric: true })),
       count: list.reduce((sum, source) => sum + source.entryCount, 0),
     }));
 }

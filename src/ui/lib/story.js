@@ -1,5 +1,6 @@
 // The startup of a machine: the stages of cloud-init, the setup commands, the agent, and the first failure.
 
+import { count } from "./histogram.js";
 import { ending, outcome, titleOf } from "./runs.js";
 
 /** @typedef {import("./types.js").Entry} Entry */
@@ -82,13 +83,39 @@ const STEPS_MAX = 12;
 /**
  * The steps in their order; failed ones are always included.
  * @param {readonly Step[]} steps
- * @returns {{steps: Step[], more: number, first: Step | null, startMs: number, endMs: number}} `first`: the first that failed
+ * @returns {{steps: Step[], all: Step[], more: number, first: Step | null, startMs: number, endMs: number}} `first`: the first that failed
  */
 export function tell(steps) {
   const ordered = steps.filter((step) => !Number.isNaN(step.startMs)).sort((a, b) => a.startMs - b.startMs);
   const first = ordered.filter((step) => step.state === "failed").sort((a, b) => (a.endMs ?? 0) - (b.endMs ?? 0))[0] ?? null;
   const shown = ordered.filter((step, at) => at < STEPS_MAX - 1 || step === first).slice(0, STEPS_MAX);
   const startMs = ordered[0]?.startMs ?? 0;
-  const endMs = shown.reduce((end, step) => Math.max(end, step.endMs ?? step.startMs), startMs);
-  return { steps: shown, more: ordered.length - shown.length, first, startMs, endMs };
+  // finished steps give the scale: one that is running would squeeze them
+  const finished = ordered.filter((step) => step.state !== "running");
+  const endMs = (finished.length > 0 ? finished : ordered).reduce((end, step) => Math.max(end, step.endMs ?? step.startMs), startMs);
+  return { steps: shown, all: ordered, more: ordered.length - shown.length, first, startMs, endMs };
+}
+
+/**
+ * How the steps went: `4 of 10 steps failed, 1 running`.
+ * @param {readonly Step[]} steps
+ */
+export function outcomeOf(steps) {
+  const [failed, running] = ["failed", "running"].map((state) => steps.filter((step) => step.state === state).length);
+  const how = failed ? `${failed} of ${count(steps.length, "step")} failed` : running === steps.length ? `${count(steps.length, "step")}` : `${count(steps.length - (running ?? 0), "step")} succeeded`;
+  return running ? `${how}, ${running} running` : how;
+}
+
+/**
+ * Where a step is on a track from the first step to the end of the last finished one, in percent.
+ * @param {Step} step
+ * @param {number} startMs
+ * @param {number} endMs
+ * @returns {{left: number, width: number}}
+ */
+export function placeOfStep(step, startMs, endMs) {
+  const span = Math.max(1, endMs - startMs);
+  const left = Math.min(99, ((step.startMs - startMs) / span) * 100);
+  const width = ((step.endMs === null ? endMs - step.startMs : step.endMs - step.startMs) / span) * 100;
+  return { left, width: Math.max(0, Math.min(100 - left, width)) };
 }

@@ -5,9 +5,11 @@
 /** @type {readonly Preset[]} */
 export const PRESETS = [
   { label: "5m", name: "Last 5 minutes", start: "-5m" },
+  { label: "15m", name: "Last 15 minutes", start: "-15m" },
   { label: "1h", name: "Last hour", start: "-1h" },
+  { label: "6h", name: "Last 6 hours", start: "-6h" },
   { label: "24h", name: "Last 24 hours", start: "-24h" },
-  { label: "All", name: "All time", start: "" },
+  { label: "7d", name: "Last 7 days", start: "-7d" },
 ];
 
 /** @type {Record<string, number>} */
@@ -41,7 +43,7 @@ export function readTime(text, { now, utc }) {
   }
   const ms = absolute(typed, now, utc);
   if (ms === null || Number.isNaN(ms)) {
-    return { ok: false, reason: "Enter a time such as 14:30, 2026-02-17 14:30, -2h, or paste a timestamp." };
+    return { ok: false, reason: "Enter a time such as 14:30, yesterday 20:00, 2026-02-17 14:30, -2h, or paste a timestamp." };
   }
   const fraction = DATE.exec(typed)?.[7] ?? "";
   const iso = new Date(ms).toISOString();
@@ -57,8 +59,13 @@ export function readTime(text, { now, utc }) {
 function absolute(typed, now, utc) {
   const epoch = EPOCH.exec(typed)?.[1];
   if (epoch) return epochMs(Number(typed.replace("@", "")));
-  const days = DAYS[typed.toLowerCase()];
-  if (days !== undefined) return midnight(now, utc, days);
+  const named = /^(yesterday|today|tomorrow)(?:\s+(?:at\s+)?(\d{1,2}):(\d\d)(?::(\d\d))?)?$/i.exec(typed);
+  const days = DAYS[(named?.[1] ?? "").toLowerCase()];
+  if (named && days !== undefined) {
+    const [hour, minute, second] = [Number(named[2] ?? 0), Number(named[3] ?? 0), Number(named[4] ?? 0)];
+    if (hour > 23 || minute > 59 || second > 59) return null;
+    return midnight(now, utc, days) + ((hour * 60 + minute) * 60 + second) * 1000;
+  }
   const clock = CLOCK.exec(typed);
   if (clock) return clockToday(clock, now, utc);
   const date = DATE.exec(typed);
@@ -205,12 +212,20 @@ export function duration(ms) {
 }
 
 /**
+ * `3 min ago`: the largest unit alone.
+ * @param {number} ms
+ * @param {number} now
+ */
+export const ago = (ms, now) => (now - ms < 1000 ? "now" : `${duration(now - ms).split(" ").slice(0, 2).join(" ")} ago`);
+
+/**
  * The label of a time range.
  * @param {string} start
  * @param {string} end
  * @param {boolean} utc
  */
 export function rangeLabel(start, end, utc) {
+  if (!start && !end) return "All time";
   const preset = !end && PRESETS.find((known) => known.start === start);
   if (preset) return preset.name;
   const say = (/** @type {string} */ value) => {

@@ -11,7 +11,10 @@
  * @property {Level} level
  * @property {string} message
  * @property {Record<string, unknown>} [metadata]
+ * @property {Positions} [positions]
  */
+
+/** @typedef {{message: [number, number][], metadata: Record<string, [number, number][]>}} Positions ranges of bytes that a search has found */
 
 /**
  * A record as the page keeps it.
@@ -23,6 +26,7 @@
  * @property {Level} level
  * @property {string} message
  * @property {Record<string, unknown> | null} metadata
+ * @property {Positions} [positions] if the server was asked for them
  */
 
 /**
@@ -51,5 +55,6 @@ export function entryOf(wire) {
     level: wire.level,
     message: wire.message,
     metadata: metadata && Object.keys(metadata).length > 0 ? metadata : null,
+    ...(wire.positions ? { positions: wire.positions } : {}),
   };
 }

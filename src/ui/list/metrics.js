@@ -14,13 +14,16 @@
 /**
  * @param {HTMLElement} list
  * @param {HTMLElement} probe holds 100 characters in the list's font
+ * @param {number} sourceCells characters of the column of sources; 0: it is hidden
  * @returns {Metrics}
  */
-export function read(list, probe) {
+export function read(list, probe, sourceCells) {
   const style = getComputedStyle(list);
   const size = (/** @type {string} */ name) => parseFloat(style.getPropertyValue(name)) || 0;
   const cell = probe.getBoundingClientRect().width / 100 || 8;
-  const fixed = size("--row-fixed");
+  const source = sourceCells && size("--row-source") ? Math.ceil(sourceCells * cell) + size("--row-source") : 0;
+  list.style.setProperty("--source-width", `${source}px`);
+  const fixed = size("--row-fixed") + source;
   // to the fraction of a pixel, without the scroll bar
   const width = list.getBoundingClientRect().width - (list.offsetWidth - list.clientWidth);
   return {

@@ -1,43 +1,40 @@
-// The elements of one item of the list. Log text becomes text nodes only.
+// The elements of one item of the list.
 
-import { readable } from "../lib/ansi.js";
-import { display } from "../lib/display.js";
-import { number } from "../lib/histogram.js";
-import { allEntries, lastEntry } from "../lib/items.js";
+import { display } from "../lib/text/display.js";
+import { payload } from "../lib/text/fields.js";
+import { found } from "../lib/text/match.js";
+import { count, number } from "../lib/histogram.js";
+import { allEntries, causeOf, lastEntry } from "../lib/rows/items.js";
 import { hueOf, shortName, kindOf } from "../lib/sources.js";
-import { clock, duration, longDay, stamp } from "../lib/time.js";
+import { ago, clock, duration, longDay, stamp } from "../lib/time.js";
+import { element, spansInto } from "./spans.js";
 
-/** @typedef {import("../lib/items.js").Item} Item */
-/** @typedef {import("../lib/items.js").Separator} Separator */
-/** @typedef {import("../lib/display.js").Span} Span */
-/** @typedef {import("../lib/ansi.js").Style} Style */
+/** @typedef {import("../lib/types.js").Entry} Entry */
+/** @typedef {import("../lib/rows/items.js").Item} Item */
+/** @typedef {import("../lib/rows/items.js").Separator} Separator */
 
 /**
  * @typedef {object} Look
  * @property {boolean} utc
  * @property {boolean} raw
  * @property {boolean} dark
+ * @property {boolean} fields whether rows show the fields of structured records
+ * @property {boolean} relative times as their distance from now
+ * @property {boolean} tint whether rows of errors have a background: not where most are errors
+ * @property {boolean} narrowed whether a filter leaves out records
  * @property {number} selected
  * @property {[number, number] | null} range ids of the rows that are chosen
  * @property {string} run whose lines are marked; empty: none
- * @property {import("../lib/match.js").Matcher | null} search
- * @property {import("../lib/match.js").Matcher | null} find
+ * @property {import("../lib/text/match.js").Matcher | null} search
+ * @property {import("../lib/text/match.js").Matcher | null} find
  */
 
-const LEVEL_LETTER = { debug: "D", info: "I", warn: "W", error: "E" };
+/** @type {Look} */
+export const PLAIN_LOOK = Object.freeze({
+  utc: false, raw: false, dark: false, fields: true, relative: false, tint: true, narrowed: false, selected: 0, range: null, run: "", search: null, find: null,
+});
 
-/**
- * @param {string} tag
- * @param {string} name
- * @param {string} [text]
- * @returns {HTMLElement}
- */
-function element(tag, name, text) {
-  const made = document.createElement(tag);
-  made.className = name;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+const LEVEL_LETTER = { debug: "", info: "", warn: "W", error: "E" };
 
 /**
  * @param {string} tag
@@ -65,7 +62,7 @@ export function blank() {
  * @param {Look} look
  */
 export function paint(target, item, index, look) {
-  const parts = item.before.map((mark) => separator(mark, look.utc));
+  const parts = item.before.map((mark) => separator(mark, look));
   parts.push(item.kind === "lost" ? lost(item) : row(item, look));
   parts.at(-1)?.setAttribute("aria-rowindex", String(index + 1));
   target.replaceChildren(...parts);
@@ -73,13 +70,13 @@ export function paint(target, item, index, look) {
 
 /**
  * @param {Separator} mark
- * @param {boolean} utc
+ * @param {Look} look
  */
-function separator(mark, utc) {
+function separator(mark, { utc, narrowed }) {
   const line = element("div", `separator ${mark.kind}`);
   line.setAttribute("role", "row");
   const text = mark.kind === "day" ? longDay(mark.ms, utc)
-    : mark.kind === "gap" ? `${duration(mark.ms)} of silence`
+    : mark.kind === "gap" ? `${duration(mark.ms)} without ${narrowed ? "a match" : "records"}`
       : `Machine restarted \u00b7 ${stamp(mark.ms, utc)}`;
   line.append(cell("span", "", text));
   return line;
@@ -87,10 +84,10 @@ function separator(mark, utc) {
 
 /** @param {Item} item */
 function lost(item) {
-  const { count, from, to } = item.lost ?? { count: 0, from: 0, to: 0 };
+  const { count: missing, from, to } = item.lost ?? { count: 0, from: 0, to: 0 };
   const line = element("div", "lost");
   line.setAttribute("role", "row");
-  const inner = cell("span", "lost-text", `${number(count)} ${count === 1 ? "record" : "records"} did not reach this page`);
+  const inner = cell("span", "lost-text", `${count(missing, "record")} did not reach this page`);
   inner.title = `records ${from} to ${to}`;
   const holder = cell("span", "");
   const button = element("button", "link", "Load");
@@ -107,7 +104,7 @@ function lost(item) {
  */
 function row(item, look) {
   const { entry } = item;
-  const line = element("div", `row ${entry.level}`);
+  const line = element("div", `row ${entry.level}${look.tint && entry.level === "error" ? " tinted" : ""}`);
   line.setAttribute("role", "row");
   line.id = `row-${entry.id}`;
   if (look.selected >= entry.id && allEntries(item).some(({ id }) => id === look.selected)) {
@@ -122,32 +119,35 @@ function row(item, look) {
   const level = cell("span", "level", LEVEL_LETTER[entry.level] ?? "?");
   level.title = entry.level;
   level.setAttribute("aria-label", entry.level);
-  const time = cell("time", "time", Number.isNaN(entry.ms) ? "no time" : clock(entry.ms, look.utc));
-  time.title = entry.timestamp;
   const source = cell("span", `source hue-${hueOf(entry.source)}`);
-  const kind = kindOf(entry.source);
-  if (kind) source.append(element("span", "kind", `${kind}:`));
-  source.append(element("span", "name", shortName(entry.source)));
+  source.append(element("i", `kind-icon kind-${kindOf(entry.source) || "plain"}`), element("span", "name", shortName(entry.source)));
   source.title = entry.source;
-  const tools = cell("span", "tools");
-  if (item.rest.length > 0) tools.append(groupChip(item));
+  const tools = cell("span", "row-tools");
   tools.append(copyButton());
-  line.append(level, time, source, text(item, look), tools);
+  line.append(level, timeCell(entry, look), source, text(item, look), tools);
   return line;
 }
 
-/** @param {Item} item */
-function groupChip(item) {
-  const repeat = item.group === "repeat";
-  const label = repeat ? `\u00d7${number(item.rest.length + 1)}` : item.open ? "fold" : `+${number(item.rest.length)}`;
-  const chip = element("button", "chip", label);
-  chip.dataset.act = "group";
-  chip.tabIndex = -1;
-  chip.setAttribute("aria-expanded", String(item.open));
-  chip.title = repeat
-    ? `${number(item.rest.length + 1)} times in a row, last at ${item.rest.at(-1)?.timestamp ?? ""}`
-    : `${number(item.rest.length)} continuation lines`;
-  return chip;
+/** @param {Entry} entry @param {Look} look */
+function timeCell(entry, look) {
+  const time = cell("time", "time");
+  time.title = entry.timestamp;
+  if (Number.isNaN(entry.ms)) time.textContent = "no time";
+  else if (look.relative) time.textContent = ago(entry.ms, Date.now());
+  else {
+    const shown = clock(entry.ms, look.utc);
+    time.append(shown.slice(0, 8), element("span", "fraction", shown.slice(8)));
+  }
+  return time;
+}
+
+/** What opens and folds an item of several records. @param {Item} item */
+function chipOf({ rest, group, entry, open }) {
+  const last = rest.at(-1);
+  if (!last) return null;
+  if (group !== "repeat") return { text: open ? "fold" : `+${count(rest.length, "line")}`, hint: `${count(rest.length, "further line")} of this record` };
+  const over = last.ms - entry.ms >= 1000 ? ` over ${duration(last.ms - entry.ms)}` : "";
+  return { text: `\u00d7${number(rest.length + 1)}${over}`, hint: `${number(rest.length + 1)} times in a row, last at ${last.timestamp}` };
 }
 
 function copyButton() {
@@ -160,44 +160,63 @@ function copyButton() {
 }
 
 /**
+ * How an item's message is shown: its height and its text come from the same.
+ * @param {Item} item
+ * @param {Pick<Look, "raw" | "fields">} look
+ * @returns {import("../lib/text/display.js").Mode}
+ */
+export function modeOf(item, { raw, fields }) {
+  const shown = fields && !raw;
+  return {
+    raw, json: true, full: item.open && item.group === "", fields: shown ? payload(item.entry.metadata) : [],
+    cause: item.open || raw ? "" : causeOf(item), chip: chipOf(item),
+  };
+}
+
+/**
  * @param {Item} item
  * @param {Look} look
  */
 function text(item, look) {
+  const { entry } = item;
   const holder = cell("span", "text");
-  message(holder, item.entry.message, item.open && item.group === "", look, rulesOf(item.entry));
-  if (!item.open) return holder;
-  for (const entry of item.rest) {
-    const part = element("span", "follow");
-    if (item.group === "repeat") part.append(element("span", "again", `${clock(entry.ms, look.utc)}  `));
-    message(part, item.group === "repeat" ? "" : entry.message, false, look, rulesOf(entry));
-    holder.append(part);
+  message(holder, entry.message, modeOf(item, look), look, rulesOf(entry), found(entry));
+  if (item.open && item.group !== "") {
+    for (const follower of item.rest) {
+      const line = element("span", "follow");
+      if (item.group === "trace") message(line, follower.message, { raw: look.raw, json: true, full: false }, look, rulesOf(follower), found(follower));
+      else line.append(element("span", "again", clock(follower.ms, look.utc)));
+      holder.append(line);
+    }
   }
   return holder;
 }
 
 /**
+ * Appends a message to an element.
  * @param {HTMLElement} holder
  * @param {string} whole
- * @param {boolean} full
+ * @param {import("../lib/text/display.js").Mode} mode
  * @param {Look} look
- * @param {string[]} rules by which secrets were taken out
+ * @param {string[]} [rules]
+ * @param {import("../lib/text/match.js").Matcher | null} [hits]
  */
-export function message(holder, whole, full, look, rules = []) {
-  const shown = display(whole, { raw: look.raw, json: true, full, rules });
-  const many = shown.lines.length > 1;
+export function message(holder, whole, mode, look, rules = [], hits = null) {
+  const shown = display(whole, { ...mode, rules });
+  const many = shown.lines.length > 1 || shown.foldAt >= 0;
   shown.lines.forEach((spans, at) => {
     if (at === shown.foldAt) holder.append(more(`${number(shown.folded)} more lines`));
     const line = many ? element("span", "line") : holder;
-    spansInto(line, spans, look);
+    spansInto(line, spans, look, hits);
     if (many) holder.append(line);
   });
+  if (shown.foldAt >= shown.lines.length) holder.append(more(`${number(shown.folded)} more lines`));
   if (shown.cutChars > 0) {
-    holder.append(more(full ? `${number(shown.cutChars)} more characters, too long to show` : `show all ${size(whole.length)}`));
+    holder.append(more(mode.full ? `${number(shown.cutChars)} more characters, too long to show` : `show all ${size(whole.length)}`));
   }
 }
 
-/** The rules by which the server took secrets out of a record. @param {import("../lib/types.js").Entry} entry */
+/** The rules by which the server took secrets out of a record. @param {Entry} entry */
 export function rulesOf({ metadata }) {
   const rules = metadata?.redacted;
   return Array.isArray(rules) ? rules.map(String) : [];
@@ -212,91 +231,4 @@ function more(label) {
   button.dataset.act = "more";
   button.tabIndex = -1;
   return button;
-}
-
-/**
- * Adds spans, with matches of the search and the find bar highlighted across their borders.
- * @param {HTMLElement} line
- * @param {Span[]} spans
- * @param {Look} look
- */
-function spansInto(line, spans, look) {
-  const marks = look.search || look.find ? ranges(spans.map((span) => span.text).join(""), look) : [];
-  let at = 0;
-  for (const span of spans) {
-    const target = spanElement(span, look.dark);
-    const holder = target ?? line;
-    let from = 0;
-    for (const mark of marks) {
-      const [start, end] = [Math.max(mark.start - at, from), Math.min(mark.end - at, span.text.length)];
-      if (end <= start) continue;
-      if (start > from) holder.append(span.text.slice(from, start));
-      holder.append(element("mark", mark.name, span.text.slice(start, end)));
-      from = end;
-    }
-    if (from < span.text.length) holder.append(from ? span.text.slice(from) : span.text);
-    if (target) line.append(target);
-    at += span.text.length;
-  }
-}
-
-/**
- * @param {string} line
- * @param {Look} look
- */
-function ranges(line, look) {
-  const named = (/** @type {import("../lib/match.js").Matcher | null} */ matcher, /** @type {string} */ name) =>
-    (matcher?.(line) ?? []).map(([start, end]) => ({ start, end, name }));
-  return [...named(look.find, "found"), ...named(look.search, "match")].sort((a, b) => a.start - b.start);
-}
-
-/**
- * @param {Span} span
- * @param {boolean} dark
- * @returns {HTMLElement | null} null when the text needs no element of its own
- */
-function spanElement(span, dark) {
-  if (span.kind) {
-    const made = element("span", span.kind);
-    if (span.hint) made.title = span.hint;
-    return made;
-  }
-  if (!span.style) return null;
-  const { style } = span;
-  const made = element(style.link ? "a" : "span", styleClasses(style));
-  colour(made, style, dark);
-  if (made instanceof HTMLAnchorElement) {
-    made.href = style.link;
-    made.target = "_blank";
-    made.rel = "noopener noreferrer nofollow";
-    made.tabIndex = -1;
-    made.title = style.link;
-  }
-  return made;
-}
-
-/** @param {Style} style */
-function styleClasses(style) {
-  const names = [];
-  for (const name of /** @type {const} */ (["bold", "dim", "italic", "underline", "strike"])) if (style[name]) names.push(name);
-  const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
-  if (style.inverse && fg === null) names.push("inverse");
-  if (typeof fg === "number") names.push(`f${fg}`);
-  if (typeof bg === "number") names.push(`b${bg}`);
-  if (typeof bg === "number" && fg === null) names.push("on-ground");
-  return names.join(" ");
-}
-
-/**
- * @param {HTMLElement} target
- * @param {Style} style
- * @param {boolean} dark
- */
-function colour(target, style, dark) {
-  const [fg, bg] = style.inverse ? [style.bg, style.fg] : [style.fg, style.bg];
-  if (typeof fg === "string") target.style.color = bg === null ? readable(fg, dark) : fg;
-  if (typeof bg === "string") {
-    target.style.backgroundColor = bg;
-    if (fg === null) target.style.color = readable(bg, false) === bg ? "#fff" : "#000";
-  }
 }

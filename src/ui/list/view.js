@@ -1,14 +1,17 @@
 // The list: any number of items, of which only those near the screen have elements. Heights are computed without layout, so that every
 // position in the list is known at once.
 
-import { measure } from "../lib/display.js";
-import { Geometry } from "../lib/geometry.js";
-import { allEntries, itemsOf, lastEntry, lostItem } from "../lib/items.js";
+import { measure } from "../lib/text/display.js";
+import { Geometry } from "../lib/rows/geometry.js";
+import { allEntries, itemsOf, lastEntry, lostItem } from "../lib/rows/items.js";
 import { read, same } from "./metrics.js";
-import { blank, paint } from "./row.js";
+import { cells } from "../lib/text/cells.js";
+import { shortName } from "../lib/sources.js";
+import { blank, modeOf, paint, PLAIN_LOOK } from "./row.js";
+import { element } from "./spans.js";
 
 /** @typedef {import("../lib/types.js").Entry} Entry */
-/** @typedef {import("../lib/items.js").Item} Item */
+/** @typedef {import("../lib/rows/items.js").Item} Item */
 /** @typedef {import("./row.js").Look} Look */
 
 /** Pixels drawn beyond the screen on either side: a fast scroll moves this far in one frame. */
@@ -19,13 +22,20 @@ const SPARE_MAX = 40;
 const EDGE_PX = 32;
 /** A position nearer than this to an end counts as the end. */
 const END_PX = 4;
+/** Bounds of the column of sources, in characters. */
+const SOURCE_CELLS_MIN = 6;
+const SOURCE_CELLS_MAX = 24;
+/** A second click this soon after the first is one on a word, not on a record. */
+const DOUBLE_CLICK_MS = 500;
 
 /**
  * @typedef {object} Handlers
  * @property {(entry: Entry) => void} onOpen a row was chosen
+ * @property {() => void} onUnopen the click that chose it was the first of two on a word
  * @property {(entry: Entry) => void} onExtend a row was chosen as the end of a range
  * @property {() => void} onOlder what is older is asked for
  * @property {(item: Item) => void} onCopy
+ * @property {(entries: Entry[]) => string} asText records as lines to be copied
  * @property {(item: Item) => void} onLost
  * @property {() => void} onMove the list moved or changed
  * @property {() => void} onUser a person moved it
@@ -47,7 +57,11 @@ export class ListView {
   #wrap = true;
   #widest = 0;
   /** @type {Look} */
-  #look = { utc: false, raw: false, dark: false, selected: 0, run: "", range: null, search: null, find: null };
+  #look = PLAIN_LOOK;
+  /** Characters of the longest source in the list. */
+  #sourceCells = SOURCE_CELLS_MIN;
+  #showsSource = true;
+  #openedAt = 0;
   /** Whether the list follows its end. */
   stick = false;
   /** Whether it showed its end when it was last drawn. */
@@ -89,6 +103,10 @@ export class ListView {
     // the browser would select text from there to here
     list.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault());
     list.addEventListener("click", (event) => this.#click(event));
+    list.addEventListener("dblclick", () => {
+      if (performance.now() - this.#openedAt < DOUBLE_CLICK_MS) handlers.onUnopen();
+    });
+    list.addEventListener("copy", (event) => this.#copy(event));
     new ResizeObserver(() => this.#resized()).observe(list);
   }
 
@@ -110,6 +128,7 @@ export class ListView {
   clear() {
     this.#geometry.clear();
     this.#widest = 0;
+    this.#sourceCells = SOURCE_CELLS_MIN;
     this.#recycle(new Set());
     this.element.scrollTop = 0;
     this.#changed();
@@ -119,6 +138,7 @@ export class ListView {
   append(entries) {
     const last = this.#geometry.last();
     const items = itemsOf(entries, { utc: this.#look.utc, previous: last });
+    this.#noteSources(entries);
     if (last) this.#remeasure(last);
     for (const item of items) item.height = this.#heightOf(item);
     this.#geometry.append(items);
@@ -131,6 +151,7 @@ export class ListView {
     const removed = first ? first.height : 0;
     const tail = first && first.kind === "row" ? allEntries(first) : [];
     const items = itemsOf([...entries, ...tail], { utc: this.#look.utc });
+    this.#noteSources(entries);
     if (first && first.kind === "lost") items.push(first);
     for (const item of items) item.height = this.#heightOf(item);
     const added = this.#geometry.prepend(items);
@@ -197,7 +218,7 @@ export class ListView {
   setLook(change) {
     const before = this.#look;
     this.#look = { ...before, ...change };
-    if (before.raw !== this.#look.raw) this.#remeasureAll();
+    if (before.raw !== this.#look.raw || before.fields !== this.#look.fields) this.#remeasureAll();
     this.#recycle(new Set());
     this.#schedule();
   }
@@ -209,6 +230,36 @@ export class ListView {
     this.element.classList.toggle("nowrap", !wrap);
     this.#remeasureAll();
     this.#recycle(new Set());
+  }
+
+  /** Shows or hides the column of sources. @param {boolean} shown */
+  setSources(shown) {
+    if (this.#showsSource === shown) return;
+    this.#showsSource = shown;
+    this.element.classList.toggle("no-source", !shown);
+    this.#resized();
+  }
+
+  /** Widens the column of sources to the longest name. @param {readonly Entry[]} entries */
+  #noteSources(entries) {
+    let longest = this.#sourceCells;
+    let last = "";
+    for (const { source } of entries) {
+      if (source === last) continue;
+      last = source;
+      longest = Math.max(longest, Math.min(SOURCE_CELLS_MAX, cells(shortName(source))));
+    }
+    if (longest === this.#sourceCells) return;
+    this.#sourceCells = longest;
+    this.#setMetrics();
+    if (this.#geometry.count > 0) this.#remeasureAll();
+  }
+
+  /** Reads the sizes again. @returns {boolean} whether they have changed */
+  #setMetrics() {
+    const before = this.#metrics;
+    this.#metrics = read(this.element, this.#probe, this.#showsSource ? this.#sourceCells : 0);
+    return !same(before, this.#metrics);
   }
 
   // ---- place
@@ -231,20 +282,21 @@ export class ListView {
     return this.element.scrollTop - EDGE_PX;
   }
 
-  /** Sets the line above the first row: a text, or a button to load more. @param {string} text @param {boolean} [more] */
-  setEdge(text, more = false) {
-    if (this.#edge.textContent === text) return;
+  /** Sets the line above the first row: a text, and a button to load more. @param {{text: string, button: string}} edge */
+  setEdge({ text, button }) {
+    if (this.#edge.textContent === text + button) return;
     this.#edge.replaceChildren();
     this.#edge.toggleAttribute("role", false);
-    if (!text) return;
+    if (!text && !button) return;
     this.#edge.setAttribute("role", "row");
-    const holder = document.createElement(more ? "button" : "span");
-    holder.textContent = text;
-    if (more) holder.className = "link";
-    if (holder instanceof HTMLButtonElement) holder.tabIndex = -1;
-    const cell = document.createElement("span");
+    const cell = element("span", "");
     cell.setAttribute("role", "gridcell");
-    cell.append(holder);
+    if (text) cell.append(element("span", "edge-text", text));
+    if (button) {
+      const made = element("button", "link", button);
+      made.tabIndex = -1;
+      cell.append(made);
+    }
     this.#edge.append(cell);
   }
 
@@ -312,6 +364,13 @@ export class ListView {
     return (item && allEntries(item).find((entry) => entry.id === id)) ?? null;
   }
 
+  /** A record with those that are folded under it, unless they only repeat it. @param {number} id @returns {Entry[]} */
+  group(id) {
+    const item = this.#geometry.find(id);
+    if (!item) return [];
+    return item.group === "repeat" ? allEntries(item).filter((entry) => entry.id === id) : allEntries(item);
+  }
+
   /** Opens or folds the item of a record. @param {number} id */
   toggle(id) {
     const item = this.#geometry.find(id);
@@ -322,8 +381,10 @@ export class ListView {
 
   #changed() {
     this.#sizeCanvas();
-    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
     this.element.setAttribute("aria-rowcount", String(this.#geometry.count));
+    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
+    // before the browser paints: the rows at the new place are not drawn yet
+    this.#draw();
     this.#schedule();
   }
 
@@ -415,15 +476,15 @@ export class ListView {
     const marks = item.before.length * separator;
     if (item.kind === "lost") return marks + separator;
     const width = this.#wrap ? columns : 0;
-    const mode = { raw: this.#look.raw, json: true, full: item.open && item.group === "" };
-    const own = measure(item.entry.message, mode, width);
+    const mode = { raw: this.#look.raw, json: true, full: false };
+    const own = measure(item.entry.message, modeOf(item, this.#look), width);
     let { lines } = own;
     item.exact = own.exact;
     this.#widest = Math.max(this.#widest, own.width);
     if (item.open && item.group === "repeat") lines += item.rest.length;
     if (item.open && item.group === "trace") {
       for (const entry of item.rest) {
-        const more = measure(entry.message, { ...mode, full: false }, width);
+        const more = measure(entry.message, mode, width);
         lines += more.lines;
         item.exact &&= more.exact;
       }
@@ -464,12 +525,8 @@ export class ListView {
   #resized() {
     if (this.element.clientHeight === 0) return;
     const ended = this.#ended;
-    const metrics = read(this.element, this.#probe);
-    if (same(metrics, this.#metrics)) this.#changed();
-    else {
-      this.#metrics = metrics;
-      this.#remeasureAll();
-    }
+    if (this.#setMetrics()) this.#remeasureAll();
+    else this.#changed();
     if (ended) this.element.scrollTop = this.element.scrollHeight;
     else if (this.#placed.id && !this.stick) this.show(this.#placed.id, this.#placed.place);
   }
@@ -493,7 +550,22 @@ export class ListView {
     else if (act === "lost") this.#handlers.onLost(item);
     else if (act) this.#toggle(item);
     else if (item.kind === "row" && event.shiftKey && event.target.closest(".row")) this.#handlers.onExtend(item.entry);
-    else if (item.kind === "row" && event.target.closest(".row") && !hasSelection(this.element)) this.#handlers.onOpen(item.entry);
+    else if (item.kind === "row" && event.target.closest(".row") && event.detail < 2 && !hasSelection(this.element)) {
+      this.#openedAt = performance.now();
+      this.#handlers.onOpen(item.entry);
+    }
+  }
+
+  /** Copies selected rows as lines with their time and source. A selection within one row is copied as it is. @param {ClipboardEvent} event */
+  #copy(event) {
+    const selection = getSelection();
+    if (!selection || selection.isCollapsed || !event.clipboardData) return;
+    const range = selection.getRangeAt(0);
+    const touched = [...this.#shown].filter(([item, shown]) => item.kind === "row" && range.intersectsNode(shown));
+    if (touched.length < 2) return;
+    const entries = touched.map(([item]) => item).sort((a, b) => a.entry.id - b.entry.id).flatMap(allEntries);
+    event.clipboardData.setData("text/plain", this.#handlers.asText(entries));
+    event.preventDefault();
   }
 
   /** @param {Item} item */

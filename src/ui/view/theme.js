@@ -1,7 +1,7 @@
 // The theme: chosen by the user, or that of the system.
 
 import { computed, effect, signal } from "../vendor/signals.js";
-import { preferences } from "../state.js";
+import { preferences } from "../core/state.js";
 
 const system = matchMedia("(prefers-color-scheme: dark)");
 const systemDark = signal(system.matches);

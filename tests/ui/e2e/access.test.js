@@ -127,10 +127,10 @@ describe("access", { timeout: 240_000 }, () => {
     await page.getByRole("button", { name: "Filters" }).tap();
     await page.waitForSelector("dialog[open]");
     await check(page, "filters");
-    await page.locator("dialog .level-button.error").tap();
-    await page.waitForURL(/level=error/);
+    await page.locator("dialog .level-button.info").tap();
+    await page.waitForURL(/levels=debug,warn,error/);
     await page.getByRole("button", { name: /^Show [\d,]+ records/ }).tap();
-    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row:not(.error)").length === 0);
+    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row.info").length === 0);
     await done(page);
   });
 
@@ -148,10 +148,11 @@ describe("access", { timeout: 240_000 }, () => {
     };
     await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
     await tabTo("#search");
-    await tabTo(".level-button.error");
+    await page.keyboard.type("level:error");
     await page.keyboard.press("Enter");
     await page.waitForURL(/level=error/);
     await tabTo(".source-name");
+    await tabTo(".level-button.error");
     await tabTo(".bars");
     await page.keyboard.press("+");
     await page.waitForURL(/start=/);
@@ -189,31 +190,54 @@ describe("access", { timeout: 240_000 }, () => {
     await done(page);
   });
 
-  test("how the machine came up is told, and what failed first, with what came before it", async () => {
+  test("what went wrong since the start is the first thing to see, with its cause; then how the startup went", async () => {
     const end = mock.rows.find((row) => row.message.includes("postCreateCommand failed"));
+    const cause = mock.rows.find((row) => row.message.includes("Traceback"));
+    const first = mock.rows[0];
+    const of = (/** @type {any} */ row) => ({ id: row.id, timestamp: row.timestamp, source: row.source, level: row.level, message: row.message });
+    const problem = (/** @type {object} */ part) => ({ kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: cause.source, count: 3,
+      first: cause.timestamp, last: cause.timestamp, first_id: cause.id, last_id: cause.id, cause: of(cause), context: [of(first)], boot: null, ...part });
+    const run = { kind: "run_failed", title: "postCreateCommand failed", subject: end.metadata.run_id, source: end.source, count: 1, first_id: end.id, last_id: end.id, cause: of(end) };
+    mock.problems = [problem({}), problem(run), ...Array.from({ length: 4 }, (_, at) => problem({ kind: "error_burst", severity: "warn", title: `many errors ${at}`, subject: `s${at}`, cause: null, context: [] }))];
+    mock.boots = [0, -1].map((index) => ({ index, id: String(index + 1).repeat(32), first: first.timestamp, last: end.timestamp, first_id: first.id, last_id: end.id, records: 3000, clean: true, problems: 6 }));
     for (const options of [{}, PHONE]) {
       const page = await newPage(browser, options);
       await page.goto(base);
-      await page.waitForSelector(".failure");
-      assert.match(await page.locator(".failure h2").innerText(), /postCreateCommand\s+exit code 1\s+dependency/);
-      await page.getByText("pg_config executable not found").first().waitFor();
-      assert.deepEqual(await page.locator(".step > span:nth-child(2)").allInnerTexts(),
-        ["init-local", "init-network", "modules-config", "vm-agent", "modules-final", "updateContentCommand", "postCreateCommand"]);
-      await check(page, "failure");
-      await page.getByRole("button", { name: "Show what came before" }).click();
+      await page.getByText(/^6 problems since boot/).waitFor();
+      assert.equal(await page.locator(".problem").count(), 4, "the most important ones");
+      await page.getByRole("button", { name: "Show all 6 problems" }).click();
+      assert.equal(await page.locator(".problem").count(), 6);
+      await page.getByRole("button", { name: "Show fewer" }).click();
+      await page.locator(".problem-line", { hasText: "nginx.service failed" }).click();
+      await page.locator(".problem-details .chosen").waitFor();
+      await check(page, "problems");
+      await page.getByRole("button", { name: "Open in the log" }).click();
       await page.waitForSelector(".banner.context");
-      await page.waitForSelector(`#row-${end.id}.selected`);
+      await page.waitForSelector(".row.selected");
       await page.keyboard.press("Escape");
       await page.keyboard.press("Escape");
+      await page.locator(".problem-line", { hasText: "postCreateCommand failed" }).click();
+      await page.locator(".problem-details").getByText("pg_config executable not found").waitFor();
       await page.getByRole("button", { name: "Open the run" }).click();
       await page.waitForURL(/view=runs.*run=/);
       await page.goBack();
-      await page.getByRole("button", { name: "Dismiss" }).click();
+      await page.getByText(/^Startup: 1 of 7 steps failed/).waitFor();
+      await page.getByRole("button", { name: "Show the timeline" }).click();
+      assert.deepEqual(await page.locator(".step > span:nth-child(2)").allInnerTexts(),
+        ["init-local", "init-network", "modules-config", "vm-agent", "modules-final", "updateContentCommand", "postCreateCommand"]);
+      await page.getByRole("button", { name: "Hide the problems" }).click();
       await page.reload();
-      await page.waitForSelector(".story");
-      assert.equal(await page.locator(".failure").count(), 0, "dismissed for this session");
+      await page.getByText(/^6 problems since boot/).waitFor();
+      assert.equal(await page.locator(".problem").count(), 0, "it stays folded");
       await done(page);
     }
+    mock.problems = [];
+    const page = await newPage(browser);
+    await page.goto(base);
+    await page.getByText(/^No problems since boot/).waitFor();
+    assert.ok((await page.locator(".home").evaluate((one) => one.clientHeight)) < 70, "two lines with the startup");
+    await done(page);
+    [mock.problems, mock.boots] = [null, null];
   });
 
   test("runs: listed by outcome, a failed one opens at its end among all sources", async () => {
@@ -237,9 +261,9 @@ describe("access", { timeout: 240_000 }, () => {
       }, `#row-${end.id}`), "its last line is on the screen");
       await check(page, "run");
       await page.getByRole("button", { name: "This run" }).click();
-      await page.waitForFunction(() => document.querySelectorAll(".row").length > 0 && !document.querySelector(".list-host:not([hidden]) .row:not(.of-run)"));
+      await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length > 0 && !document.querySelector(".list-host:not([hidden]) .of-run"));
       await page.reload();
-      await page.waitForSelector(".row.of-run");
+      await ready(page);
       await page.getByRole("button", { name: "All runs" }).click();
       await page.waitForSelector(".run-line.failed");
       await done(page);

@@ -97,23 +97,23 @@ describe("page", { timeout: 300_000 }, () => {
 
   test("levels, sources and search narrow the list; the address holds them; back undoes", async () => {
     const page = await open();
-    await page.getByRole("button", { name: /^Error/ }).first().click();
+    await page.getByRole("button", { name: /^Error/ }).first().click({ modifiers: ["Alt"] });
     await page.waitForURL(/level=error/);
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row:not(.error)").length === 0);
     await page.locator(".source-name", { hasText: "docker-ws-abc123" }).click();
     await page.waitForURL(/source=file:docker-ws-abc123/);
     await page.fill("#search", "CONNECTION");
-    await page.waitForURL(/search=CONNECTION/);
+    await page.waitForURL(/q=CONNECTION/);
     await page.waitForSelector("mark.match");
     assert.equal((await page.locator("mark.match").first().innerText()).toLowerCase(), "connection");
     const before = await visibleTexts(page);
     await page.reload();
     await ready(page);
     assert.deepEqual((await visibleTexts(page)).slice(-10), before.slice(-10), "a reload shows the same");
-    assert.equal(await page.inputValue("#search"), "CONNECTION");
+    assert.deepEqual(await page.locator(".chips .chip-text").allInnerTexts(), ["source:file:docker-ws-abc123", "level:error", "CONNECTION"]);
     await page.goBack();
-    await page.waitForFunction(() => !location.search.includes("search="));
-    await page.waitForFunction(() => document.querySelector("#search")?.value === "");
+    await page.waitForFunction(() => !location.search.includes("q="));
+    await page.waitForFunction(() => document.querySelectorAll(".chips li").length === 2);
     await done(page);
   });
 
@@ -141,13 +141,20 @@ describe("page", { timeout: 300_000 }, () => {
 
   test("an invalid expression is explained where it is typed", async () => {
     const page = await open();
-    await page.getByRole("button", { name: "Regular expression" }).click();
-    await page.fill("#search", "abc(");
-    await page.waitForSelector(".search-wrong");
+    const top = await page.locator(".query").evaluate((one) => one.getBoundingClientRect().top);
+    await page.fill("#search", "heartbeat /abc(/");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".query-wrong");
     assert.equal(await page.getAttribute("#search", "aria-invalid"), "true");
-    await page.fill("#search", "heartbeat (ok|late)");
+    assert.match(await page.locator(".query-wrong").innerText(), /character/, "it says where");
+    assert.equal(await page.locator(".query").evaluate((one) => one.getBoundingClientRect().top), top, "nothing jumps");
+    assert.ok(await page.locator(".list-host:not([hidden]) .row").count() > 0, "the rows stay");
+    await page.getByRole("button", { name: "Remove /abc(/" }).click();
     await page.waitForSelector("mark.match");
-    assert.equal(await page.locator(".search-wrong").count(), 0);
+    assert.equal(await page.locator(".query-wrong").count(), 0);
+    await page.fill("#search", "/heartbeat (ok|late)/");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => [...document.querySelectorAll("mark.match")].some((one) => one.textContent === "heartbeat ok"));
     await done(page);
   });
 
@@ -188,9 +195,9 @@ describe("page", { timeout: 300_000 }, () => {
     await page.locator(".list-host:not([hidden]) .row .text").last().click();
     await page.locator(".leaf").first().hover();
     await page.locator(".leaf-tools button").first().click();
-    await page.waitForURL(/where=/);
-    await page.locator(".conditions button").click();
-    await page.waitForURL((url) => !url.search.includes("where="));
+    await page.waitForURL(/q=/);
+    await page.locator(".chips .q .chip-remove").click();
+    await page.waitForURL((url) => !url.search.includes("q="));
     await done(page);
   });
 
@@ -230,7 +237,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.waitForFunction(() => [...document.querySelectorAll(".row .text")].some((one) => one.textContent === "the last seeded line"));
     await page.keyboard.press("/");
     await page.keyboard.type("heartbeat");
-    await page.waitForURL(/search=heartbeat/);
+    await page.waitForURL(/q=heartbeat/);
     await page.keyboard.press("Escape");
     await page.keyboard.press("Escape");
     await page.keyboard.press("?");
@@ -262,14 +269,15 @@ describe("page", { timeout: 300_000 }, () => {
 
   test("a range of time is typed, and refused when it is none", async () => {
     const page = await open();
-    await page.getByRole("button", { name: "Custom" }).click();
-    await page.fill(".field input", "soon");
+    await page.locator(".time-button").click();
+    await page.locator(".field input").first().fill("soon");
     await page.getByRole("button", { name: "Apply", exact: true }).click();
     await page.waitForSelector(".wrong");
-    await page.fill(".field input", "2 h ago");
+    await page.locator(".field input").first().fill("2 h ago");
     await page.getByRole("button", { name: "Apply", exact: true }).click();
     await page.waitForURL(/start=-2h/);
-    await page.getByRole("button", { name: "1h" }).click();
+    await page.locator(".time-button").click();
+    await page.getByRole("button", { name: "1h", exact: true }).click();
     await page.waitForURL(/start=-1h/);
     await done(page);
   });
@@ -312,9 +320,8 @@ describe("page", { timeout: 300_000 }, () => {
     assert.equal(await server.exec("postCreateCommand", "echo building; echo 'Error: pg_config executable not found' >&2; exit 3"), 3);
     await until(async () => (await server.get("runs?success=false")).runs?.length === 1, 20_000, () => "the run is not in the store");
     const page = await open();
-    await page.waitForSelector(".failure");
-    assert.match(await page.locator(".failure h2").innerText(), /postCreateCommand\s+exit code 3/);
-    await page.getByText("Error: pg_config executable not found").first().waitFor();
+    await page.locator(".home .problem-line", { hasText: "postCreateCommand" }).first().click();
+    await page.locator(".problem-details").getByText("Error: pg_config executable not found").first().waitFor();
     await page.getByRole("button", { name: "Open the run" }).click();
     await page.waitForSelector(".row.of-run");
     assert.match(await page.locator(".run-head h2").innerText(), /postCreateCommand\s+exit code 3/);

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { extname, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { hasOr, simple, terms } from "../../../src/ui/lib/query/terms.js";
 import { runsOf } from "./data.js";
 
 const UI = fileURLToPath(new URL("../../../src/ui/", import.meta.url));
@@ -26,6 +27,10 @@ export class Mock {
     this.fault = null;
     this.runs = true;
     this.histogram = true;
+    /** What the server says of problems and boots; null: it does not know these endpoints. @type {any[] | null} */
+    this.problems = null;
+    /** @type {any[] | null} */
+    this.boots = null;
     /** @type {string[]} */
     this.asked = [];
     this.server = createServer((request, response) => this.answer(request, response));
@@ -67,6 +72,12 @@ export class Mock {
     if (path === "/logs") return json(response, this.page(q));
     if (path === "/logs/sources") return json(response, { sources: this.sources(q) });
     if (path === "/logs/histogram" && this.histogram) return json(response, this.bars(q));
+    if (path === "/logs/fields") return json(response, this.fields(q));
+    if (path === "/logs/patterns") return json(response, this.patterns(q));
+    if (path === "/problems" && this.problems) return json(response, { problems: this.problems, partial: false, searched: { since: null, until: null }, warnings: [] });
+    if (path === "/boots" && this.boots) return json(response, { boots: this.boots });
+    if (path === "/logs/compare" && this.boots) return json(response, this.compare());
+    if (path === "/metrics") return text(response, `vmlog_store_records ${this.rows.length}\nvmlog_store_bytes 4900000\nvmlog_store_segments 3\n`);
     if (path === "/runs" && this.runs) return json(response, this.runList(q));
     const run = /^\/runs\/(.+)$/.exec(path);
     const known = run && this.runs && runsOf(this.rows).find((one) => one.id === run[1]);
@@ -74,7 +85,7 @@ export class Mock {
     const one = /^\/logs\/(\d+)$/.exec(path);
     const row = one && this.rows.find((known) => known.id === one[1]);
     if (row) return json(response, row);
-    if (path === "/readyz") return json(response, { status: "ready", collectors: [{ name: "journal", state: "no journal on this machine: /var/log/journal does not exist" }] });
+    if (path === "/readyz") return json(response, { status: "ready", collectors: { journald: { running: true, read: 2981, stored: 2981, filtered: 0, gaps: 1, errors: 0, notFollowed: 0, lagSeconds: 0 }, docker: { running: false } } });
     return json(response, { error: "not_found", message: "no such path" }, 404);
   }
 
@@ -118,6 +129,47 @@ export class Mock {
     const limit = Number(q.get("limit") ?? 50);
     const hasMore = all.length > from + limit;
     return { runs: all.slice(from, from + limit), nextCursor: hasMore ? String(from + limit) : null, hasMore };
+  }
+
+  /** @param {URLSearchParams} q */
+  fields(q) {
+    /** @type {Map<string, Map<string, number>>} */
+    const found = new Map();
+    for (const row of this.filtered(q)) {
+      for (const [key, value] of Object.entries(row.metadata)) {
+        const values = found.get(key) ?? new Map();
+        const said = typeof value === "object" ? JSON.stringify(value) : String(value);
+        values.set(said, (values.get(said) ?? 0) + 1);
+        found.set(key, values);
+      }
+    }
+    const key = q.get("key");
+    const values = [...(found.get(key ?? "") ?? [])].map(([value, count]) => ({ value, count })).sort((a, b) => b.count - a.count).slice(0, Number(q.get("limit") ?? 100));
+    if (key) return { key, values, hasMore: false, partial: false };
+    return { keys: [...found].map(([name, known]) => ({ key: name, count: [...known.values()].reduce((sum, n) => sum + n, 0), examples: [...known.keys()].slice(0, 3) })), hasMore: false, partial: false };
+  }
+
+  /** @param {URLSearchParams} q */
+  patterns(q) {
+    /** @type {Map<string, any>} */
+    const found = new Map();
+    const rows = this.filtered(q);
+    for (const row of rows) {
+      const template = templateOf(row.message);
+      const one = found.get(template) ?? { template, count: 0, levels: {}, first: row.timestamp, last: row.timestamp, buckets: [1, 2, 3], examples: [row.id] };
+      one.count += 1;
+      one.levels[row.level] = (one.levels[row.level] ?? 0) + 1;
+      one.last = row.timestamp;
+      found.set(template, one);
+    }
+    const patterns = [...found.values()].sort((a, b) => b.count - a.count);
+    return { patterns: patterns.slice(0, Number(q.get("limit") ?? 50)), hasMore: false, total: rows.length, ungrouped: 0, start: null, bucketMs: 1000, partial: false };
+  }
+
+  compare() {
+    const example = { id: this.rows[0].id, source: "docker:postgres", message: "FATAL: database is locked" };
+    return { a: { since: "", until: "", records: 900 }, b: { since: "", until: "", records: 1200 }, partial: false, warnings: [],
+      patterns: [{ template: "FATAL: database is locked", change: "new", a: 0, b: 12, surprise: 3.1, level: "error", example }] };
   }
 
   /** @param {URLSearchParams} q */
@@ -166,17 +218,18 @@ function bound(text) {
   return Date.parse(text);
 }
 
+/** @param {string} message */
+const templateOf = (message) => message.split("\n")[0]?.replace(/\d+/g, "<num>") ?? "";
+
 /** @param {URLSearchParams} q */
 function refuse(q) {
-  const twice = [...q.keys()].find((name, at, names) => name !== "source" && name !== "where" && names.indexOf(name) !== at);
-  if (twice) return { error: "invalid_parameter", parameter: twice, message: `${twice} may be given only once` };
-  if (q.get("regex") === "true") {
-    try {
-      new RegExp(q.get("search") ?? "");
-    } catch {
-      return { error: "invalid_search", parameter: "search", message: "search is not a regular expression: unclosed group at character 4" };
-    }
+  const query = q.get("q") ?? "";
+  const open = query.lastIndexOf("(");
+  if (open >= 0 && !query.includes(")", open) && !query.includes("/")) {
+    return { error: "invalid_q", parameter: "q", message: `the bracket is not closed (character ${open + 1})` };
   }
+  const twice = [...q.keys()].find((name, at, names) => name !== "source" && name !== "where" && !name.startsWith("pattern") && names.indexOf(name) !== at);
+  if (twice) return { error: "invalid_parameter", parameter: twice, message: `${twice} may be given only once` };
   return null;
 }
 
@@ -191,6 +244,22 @@ function holds(text, row) {
   return (found !== undefined && equal !== (differs === "!")) !== (not === "-");
 }
 
+/** Whether a row matches a term of an expression. @param {string} term @param {any} row @returns {boolean} */
+function matches(term, row) {
+  if (hasOr(term)) return term.replace(/^\(|\)$/g, "").split(" OR ").some((part) => terms(part).every(({ text: one }) => matches(one, row)));
+  if (/^\(.*\)$/.test(term)) return terms(term.slice(1, -1)).every(({ text: one }) => matches(one, row));
+  const said = simple(term);
+  if (!said) return false;
+  const value = said.key === "" || said.key === "message" ? [row.message, ...(said.key ? [] : Object.values(row.metadata).map(String))] : [valueAt(row, said.key)];
+  const equal = said.key !== "" && said.key !== "message" && said.kind !== "regex";
+  const literal = said.value.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const wanted = new RegExp(said.kind === "regex" ? said.value : equal ? `^${literal.replace(/\\\*$/, ".*")}$` : literal, "i");
+  return value.some((one) => one !== undefined && wanted.test(String(one))) !== said.negated;
+}
+
+/** @param {any} row @param {string} key */
+const valueAt = (row, key) => row.metadata[key] ?? key.split(".").reduce((inner, part) => inner?.[part], row.metadata);
+
 /** @param {URLSearchParams} q @returns {(row: any) => boolean} */
 function matcher(q) {
   const names = q.getAll("source").flatMap((value) => value.split(","));
@@ -201,11 +270,13 @@ function matcher(q) {
   const flags = q.get("case") === "sensitive" ? "" : "i";
   const find = search ? new RegExp(q.get("regex") === "true" ? search : search.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags) : null;
   const invert = q.get("invert") === "true";
+  const asked = terms(q.get("q") ?? "");
   return (row) => {
     const ms = Date.parse(row.timestamp);
     return levels.includes(row.level) && !out.some((p) => hits(p, row.source)) && (only.length === 0 || only.some((p) => hits(p, row.source)))
       && (start === null || ms >= start) && (end === null || ms < end) && (!find || find.test(row.message) !== invert)
-      && q.getAll("where").every((text) => holds(text, row));
+      && q.getAll("where").every((text) => holds(text, row)) && asked.every(({ text: term }) => matches(term, row))
+      && q.getAll("pattern").every((template) => templateOf(row.message) === template) && q.getAll("pattern.exclude").every((template) => templateOf(row.message) !== template);
   };
 }
 
@@ -216,6 +287,9 @@ function file(path, response) {
   response.writeHead(200, { "content-type": TYPES[/** @type {".js"} */ (extname(name))] ?? "text/plain" });
   return createReadStream(UI + name).pipe(response);
 }
+
+/** @param {import("node:http").ServerResponse} response @param {string} body */
+const text = (response, body) => response.writeHead(200, { "content-type": "text/plain" }).end(body);
 
 /** @param {import("node:http").ServerResponse} response @param {object} body @param {number} [status] @param {object} [headers] */
 function json(response, body, status = 200, headers = {}) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 // what a browser has and Node does not, for the module that keeps the session
 Object.assign(globalThis, { location: new URL("http://x/"), addEventListener: () => {} });
-const api = await import("../../../src/ui/api.js");
+const api = await import("../../../src/ui/core/api.js");
 
 /**
  * A server with this many records, and a bound on its pages.

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Geometry } from "../../../src/ui/lib/geometry.js";
-import { itemsOf, lastEntry, rowItem } from "../../../src/ui/lib/items.js";
-import { Ring } from "../../../src/ui/lib/ring.js";
+import { Geometry } from "../../../src/ui/lib/rows/geometry.js";
+import { causeOf, itemsOf, lastEntry, rowItem } from "../../../src/ui/lib/rows/items.js";
+import { Ring } from "../../../src/ui/lib/rows/ring.js";
 
 let nextId = 1;
 /** @param {Partial<import("../../../src/ui/lib/types.js").Entry>} [part] */
@@ -30,7 +30,7 @@ test("geometry against a plain list", () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const roll = random(seed);
     const geometry = new Geometry();
-    /** @type {import("../../../src/ui/lib/items.js").Item[]} */
+    /** @type {import("../../../src/ui/lib/rows/items.js").Item[]} */
     let model = [];
     for (let step = 0; step < 200; step += 1) {
       const some = Array.from({ length: roll(80) }, () => item(10 + roll(50)));
@@ -64,7 +64,7 @@ test("geometry against a plain list", () => {
 
 /**
  * @param {Geometry} geometry
- * @param {import("../../../src/ui/lib/items.js").Item[]} model
+ * @param {import("../../../src/ui/lib/rows/items.js").Item[]} model
  * @param {(below: number) => number} roll
  * @param {string} at
  */
@@ -127,6 +127,24 @@ test("continuation lines are folded under their head", () => {
   const mixed = itemsOf([entry({ message: "head" }), entry({ message: "\ta" }), entry({ message: "\tb", source: "b" }),
     entry({ message: "\tc" })], { utc: true });
   assert.equal(mixed.length, 4);
+});
+
+test("a trace that the server marked is folded whatever it looks like, under its exception", () => {
+  const mark = { metadata: { continues: true } };
+  const python = itemsOf([entry({ message: "job 8812 failed", level: "error" }), entry({ message: "Traceback (most recent call last):", level: "error" }),
+    entry({ message: '  File "a.py", line 1', level: "error", ...mark }), entry({ message: "KeyError: 'XK'", level: "error", ...mark }), entry({ message: "next" })], { utc: true });
+  assert.deepEqual(python.map((one) => [one.entry.message, one.rest.length]), [["job 8812 failed", 3], ["next", 0]]);
+  assert.equal(causeOf(/** @type {any} */ (python[0])), "KeyError: 'XK'");
+  const [java] = itemsOf([entry({ message: "ERROR threw exception" }), ...["a.b.DataException: no connection", "\tat x", "Caused by: c.SQLException: refused", "\t... 3 more", "Caused by: java.net.ConnectException: Connection refused"]
+    .map((message) => entry({ message, ...mark }))], { utc: true });
+  assert.equal(causeOf(/** @type {any} */ (java)), "a.b.DataException: no connection, caused by java.net.ConnectException: Connection refused");
+  const [node] = itemsOf([entry({ message: "TypeError: x is undefined" }), entry({ message: "    at f (a.js:1)", ...mark })], { utc: true });
+  assert.equal(causeOf(/** @type {any} */ (node)), "", "its head says it");
+});
+
+test("repeats with other fields are not repeats", () => {
+  const of = (/** @type {string} */ url) => entry({ message: "done", metadata: { pid: 1, url } });
+  assert.deepEqual(itemsOf([of("/a"), of("/a"), of("/b")], { utc: true }).map((one) => one.rest.length), [1, 0]);
 });
 
 test("a group goes on in the next batch", () => {

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { test } from "node:test";
-import { EVERYTHING } from "../../../src/ui/lib/filter.js";
-import { curl } from "../../../src/ui/lib/command.js";
+import { EVERYTHING } from "../../../src/ui/lib/query/filter.js";
+import { commandLine, curl } from "../../../src/ui/lib/query/command.js";
 import * as h from "../../../src/ui/lib/histogram.js";
 import { EventParser } from "../../../src/ui/lib/sse.js";
 import { Title, titled } from "../../../src/ui/lib/title.js";
+import { bytes, metricsOf } from "../../../src/ui/lib/metrics.js";
 import { grouped, hueOf, shortName, tally } from "../../../src/ui/lib/sources.js";
 
 const ui = new URL("../../../src/ui/", import.meta.url);
@@ -74,10 +75,11 @@ test("numbers are short where they must be", () => {
 });
 
 test("commands are quoted for a shell", () => {
-  const filter = { ...EVERYTHING, sources: ["docker:web"], search: "it's $HOME", levels: /** @type {const} */ (["error"]) };
+  const filter = { ...EVERYTHING, sources: ["docker:web"], q: "it's $HOME", levels: /** @type {const} */ (["error"]) };
   const text = curl(filter, "http://h:1/");
   assert.match(text, /^curl -sG http:\/\/h:1\/logs -H "Authorization: Bearer \$LOG_API_TOKEN" /);
-  assert.ok(text.endsWith("--data-urlencode source=docker:web --data-urlencode level=error --data-urlencode 'search=it'\\''s $HOME'"), text);
+  assert.ok(text.endsWith("--data-urlencode source=docker:web --data-urlencode level=error --data-urlencode 'q=it'\\''s $HOME'"), text);
+  assert.equal(commandLine(filter, "http://h:1/"), "vmlog query --url=http://h:1 --source=docker:web --level=error -- 'it'\\''s $HOME'");
 });
 
 test("vendored files are those whose sums are written down", () => {
@@ -99,18 +101,47 @@ test("nothing in the page writes markup or runs text", () => {
   }
 });
 
-test("the page names every module to be loaded ahead, and no other", () => {
-  const index = files.get("index.html") ?? "";
-  const named = [...index.matchAll(/modulepreload" href="ui\/([^"]+)"/g)].map((match) => match[1]).sort();
+test("every module is used, on one line an import, and none imports itself", () => {
   const used = new Set(["app.js"]);
   for (const name of used) {
-    for (const match of (files.get(name) ?? "").matchAll(/(?:^|\n|;|\})\s*(?:import|export)\s*[^"';]*?from\s*"(\.[^"]+)"/g)) {
-      used.add(new URL(match[1] ?? "", `file:///${name}`).pathname.slice(1));
+    const text = files.get(name) ?? "";
+    if (!name.startsWith("vendor/")) {
+      const lines = text.split("\n").filter((line) => /^(?:import|export)\b/.test(line));
+      for (const line of lines) assert.match(line, /^import (?:[\w*{][^"]* from )?"\.[^"]+";$|^export (?:const|function\*?|async function|class) /, `${name}: the build reads lines like ${line}`);
     }
+    for (const match of text.matchAll(/(?:^|\n|;|\})\s*(?:import|export)\s*[^"';]*?from\s*"(\.[^"]+)"/g)) used.add(new URL(match[1] ?? "", `file:///${name}`).pathname.slice(1));
   }
-  assert.deepEqual(named, [...used].sort());
   const scripts = [...files.keys()].filter((name) => name.endsWith(".js") && name !== "lib/types.js").sort();
-  assert.deepEqual([...used].filter((name) => name !== "lib/types.js").sort(), scripts, "no file that nobody imports");
+  assert.deepEqual([...used].filter((name) => name !== "lib/types.js").sort(), scripts);
+});
+
+test("folders are small", () => {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const name of files.keys()) counts.set(name.slice(0, name.lastIndexOf("/") + 1), (counts.get(name.slice(0, name.lastIndexOf("/") + 1)) ?? 0) + 1);
+  assert.deepEqual([...counts].filter(([, n]) => n > 16), []);
+});
+
+test("every style sheet is linked for development, and imported for the build", () => {
+  const sheets = [...files.keys()].filter((name) => name.startsWith("style/") && name !== "style/page.css").map((name) => name.slice(6)).sort();
+  const imported = [...(files.get("style/page.css") ?? "").matchAll(/@import "\.\/([^"]+)";/g)].map((match) => match[1]).sort();
+  assert.deepEqual(imported, sheets);
+  const linked = [...(files.get("index.html") ?? "").matchAll(/stylesheet" href="ui\/style\/([^"]+)"/g)].map((match) => match[1]).sort();
+  assert.deepEqual(linked, sheets);
+});
+
+test("metrics are read, with labels added up", () => {
+  const values = metricsOf("# HELP a text\na 5\nb{x=\"1\"} 2\nb{x=\"2\"} 3.5\nc NaN\n");
+  assert.deepEqual([values.get("a"), values.get("b")], [5, 5.5]);
+  assert.deepEqual([0, 999, 4_900_000, 512e6].map(bytes), ["0 B", "999 B", "4.9 MB", "512 MB"]);
+});
+
+test("the histogram is to scale, but a single error is seen", () => {
+  const bucket = (/** @type {number} */ error, /** @type {number} */ info) => ({ ms: 0, counts: { debug: 0, info, warn: 1, error }, total: error + info + 1 });
+  const paths = new Map(h.bars({ startMs: 0, endMs: 2, bucketMs: 1, buckets: [bucket(1, 9998), bucket(0, 100)] }, 56));
+  const height = (/** @type {string | undefined} */ path) => [...(path ?? "").matchAll(/M[\d.]+ ([\d.]+)V([\d.]+)/g)].map((match) => Number(match[1]) - Number(match[2]));
+  assert.ok(Math.abs((height(paths.get("error"))[0] ?? 0) - 1.5) < 0.02);
+  assert.ok(height(paths.get("warn")).every((tall) => tall < 0.5), "warnings are not exaggerated");
 });
 
 test("the title counts errors while the page is hidden, and only then", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readRoute, writeRoute } from "../../../src/ui/lib/route.js";
+import { readRoute, writeRoute } from "../../../src/ui/lib/query/route.js";
 import { categoryOf, ending, merged, outcome, telling, titleOf, took } from "../../../src/ui/lib/runs.js";
-import { agentStep, runStep, stageSteps, tell } from "../../../src/ui/lib/story.js";
+import { agentStep, runStep, stageSteps, tell, outcomeOf, placeOfStep } from "../../../src/ui/lib/story.js";
+import { headline, kindName, markdown, problemsOf, runOf } from "../../../src/ui/lib/problems.js";
 
 /** @param {Partial<import("../../../src/ui/lib/runs.js").Run>} [more] @returns {import("../../../src/ui/lib/runs.js").Run} */
 const run = (more = {}) => ({
@@ -38,15 +39,22 @@ test("pages of runs are put together: each once, the newer word counts", () => {
   assert.deepEqual(list.map((one) => [one.id, one.success]), [["c", false], ["b", true], ["a", false]]);
 });
 
-test("of the last lines those that tell are kept, in their order", () => {
-  const lines = ["+ pip install", "Collecting psycopg2", "", "  Error: pg_config executable not found.", "  please read the manual", "[end of output]", "note: see above"];
-  assert.deepEqual(telling(lines, 3).map((line) => line.text), ["Error: pg_config executable not found.", "[end of output]", "note: see above"]);
-  assert.deepEqual(telling(lines, 3).map((line) => line.skipped), [true, true, false]);
-  assert.deepEqual(telling(["a", "b"], 3).map((line) => line.text), ["a", "b"]);
-  assert.deepEqual(telling(["error 1", "error 2", "error 3", "error 4", "done"], 3).map((line) => line.text), ["error 3", "error 4", "done"]);
-  assert.deepEqual(telling([], 3), []);
-  assert.deepEqual(telling(["", "---"], 3), []);
-  assert.deepEqual(telling(["only"], 1).map((line) => line.text), ["only"]);
+test("of the last lines those that name the cause are kept, in their order", () => {
+  const of = (/** @type {string[]} */ lines, most = 3) => telling(lines, most).map((line) => line.text);
+  const pip = ["+ pip install", "Collecting psycopg2", "", "  Error: pg_config executable not found.", "  please read the manual", "[end of output]", "note: see above"];
+  assert.deepEqual(of(pip), ["Error: pg_config executable not found."]);
+  assert.deepEqual(telling(pip, 3).map((line) => line.skipped), [true]);
+  const npm = ["npm error code ERESOLVE", "npm error ERESOLVE unable to resolve dependency tree", "npm error Could not resolve dependency:", "npm error peer react@\"^17\" from x@1",
+    "npm error Fix the upstream dependency conflict, or retry", "npm error this command with --force or --legacy-peer-deps", "npm error A complete log of this run can be found in: /root/.npm/_logs",
+    "\u2834 idealTree: timing\r\u2826 idealTree: timing"];
+  assert.deepEqual(of(npm), ["npm error code ERESOLVE", "npm error ERESOLVE unable to resolve dependency tree", "npm error Could not resolve dependency:"]);
+  assert.deepEqual(of(["E: Unable to locate package x", "make: *** [all] Error 2", "Makefile: leaving"]), ["E: Unable to locate package x", "make: *** [all] Error 2"]);
+  const java = ["a.B: ok", "x.AException: one", "\tat y", "Caused by: z.BException: two", "\tat y", "Caused by: z.CException: three"];
+  assert.deepEqual(of(java, 2), ["x.AException: one", "Caused by: z.CException: three"], "the first and the last");
+  assert.deepEqual(of(["a", "b"]), ["a", "b"], "without a cause the last ones");
+  assert.deepEqual(of(["permission denied for x", "done"]), ["permission denied for x"]);
+  assert.deepEqual(of(["", "---"]), []);
+  assert.deepEqual(of([]), []);
 });
 
 let ids = 0;
@@ -88,11 +96,44 @@ test("the story is in order, knows what failed first, and never leaves that out"
   assert.ok(told.steps.includes(/** @type {any} */ (told.first)));
   assert.deepEqual(told.steps.slice(0, 2).map((step) => step.name), ["postCreateCommand", "vm-agent"]);
   assert.equal(told.first?.note, "exit code 1");
-  assert.deepEqual(tell([]), { steps: [], more: 0, first: null, startMs: 0, endMs: 0 });
+  assert.deepEqual(tell([]), { steps: [], all: [], more: 0, first: null, startMs: 0, endMs: 0 });
 });
 
 test("the address says which runs, which run, and how it is read", () => {
   const of = (/** @type {string} */ text) => writeRoute(readRoute(text));
   for (const text of ["?view=runs", "?view=runs&success=false", "?view=runs&scope=source&at=9&run=01a"]) assert.equal(of(text), text);
   assert.equal(of("?view=runs&success=perhaps"), "?view=runs");
+});
+
+test("a step that is running neither hides failures nor squeezes the others", () => {
+  const at = (/** @type {number} */ from, /** @type {number | null} */ to, /** @type {"ok" | "failed" | "running"} */ state) =>
+    /** @type {any} */ ({ kind: "run", name: "x", startMs: from, endMs: to, state, note: "", record: 1, run: null });
+  const told = tell([at(0, 10, "ok"), at(10, 20, "failed"), at(20, null, "running")]);
+  assert.equal(outcomeOf(told.all), "1 of 3 steps failed, 1 running");
+  assert.equal(outcomeOf([at(0, 1, "ok"), at(1, null, "running")]), "1 step succeeded, 1 running");
+  assert.equal(outcomeOf([at(0, 1, "ok")]), "1 step succeeded");
+  assert.equal(told.endMs, 20);
+  assert.deepEqual(placeOfStep(told.all[1], told.startMs, told.endMs), { left: 50, width: 50 });
+  const running = placeOfStep(told.all[2], told.startMs, told.endMs);
+  assert.ok(running.left <= 99 && running.left + running.width <= 100);
+});
+
+test("problems are said in a line, and as Markdown", () => {
+  assert.equal(headline(0, "2026-02-17T14:00:00Z", true, Date.parse("2026-02-17T14:48:10Z")), "No problems since boot, 48 min ago");
+  assert.equal(headline(1, null, true, 0), "1 problem since boot");
+  assert.equal(headline(3, null, false, 0), "3 problems in the last 24 hours");
+  assert.equal(kindName("oom"), "Out of memory");
+  assert.equal(kindName("some_new_kind"), "Some new kind");
+  const cause = { id: "11", timestamp: "T1", source: "system:nginx", level: "error", message: "no certificate" };
+  const problem = /** @type {const} */ ({ kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: "system:nginx", count: 2,
+    first: "T0", last: "T2", first_id: "10", last_id: "12", cause, context: [{ ...cause, id: "10", timestamp: "T0", message: "starting" }] });
+  const text = markdown(/** @type {any} */ (problem));
+  assert.match(text, /^\*\*nginx\.service failed\*\* .*2 times from T0 to T2/);
+  assert.ok(text.indexOf("starting") < text.indexOf("no certificate"), "in the order of time");
+  const failed = run({ id: "r1", source: "devcontainer:ws", success: false, exitCode: 3, firstId: "5", lastId: "9" });
+  const [made] = problemsOf([runStep(failed)]);
+  assert.deepEqual([made?.kind, made?.subject, made?.severity], ["run_failed", "r1", "error"]);
+  assert.equal(runOf(/** @type {any} */ (made), [runStep(failed)])?.id, "r1");
+  assert.equal(runOf(/** @type {any} */ ({ ...made, subject: "devcontainer:ws" }), [runStep(failed)])?.id, "r1", "by its records, too");
+  assert.equal(runOf(/** @type {any} */ (problem), [runStep(failed)]), null);
 });

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { luminance, readable, stripped, styled } from "../../../src/ui/lib/ansi.js";
-import { cells, wrapped } from "../../../src/ui/lib/cells.js";
-import { display, displayText, measure } from "../../../src/ui/lib/display.js";
-import { jsonLine } from "../../../src/ui/lib/json.js";
-import { matcher } from "../../../src/ui/lib/match.js";
-import { masked, maskedValue } from "../../../src/ui/lib/secrets.js";
-import { afterReturns, expandTabs, pieces } from "../../../src/ui/lib/visible.js";
+import { luminance, readable, stripped, styled } from "../../../src/ui/lib/text/ansi.js";
+import { cells, wrapped } from "../../../src/ui/lib/text/cells.js";
+import { display, displayText, measure } from "../../../src/ui/lib/text/display.js";
+import { jsonLine } from "../../../src/ui/lib/text/json.js";
+import { payload } from "../../../src/ui/lib/text/fields.js";
+import { found, textMatcher } from "../../../src/ui/lib/text/match.js";
+import { masked, maskedValue } from "../../../src/ui/lib/text/secrets.js";
+import { afterReturns, expandTabs, pieces } from "../../../src/ui/lib/text/visible.js";
 
 const mode = { raw: false, json: true, full: false };
 /** @param {string} message */
@@ -155,19 +156,19 @@ test("long messages are folded and cut, and whole when asked", () => {
   assert.equal(displayText(folded).split("\n").at(-1), "line 29");
   assert.equal(display(lines, { ...mode, full: true }).lines.length, 30);
   const long = display("x".repeat(10_000), mode);
-  assert.deepEqual([displayText(long).length, long.cutChars], [2048, 7952]);
+  assert.deepEqual([displayText(long).length, long.cutChars], [1024, 8976]);
   assert.equal(display("x".repeat(10_000), { ...mode, full: true }).cutChars, 0);
-  assert.ok(!/\ud83d$/.test(displayText(display(`${"x".repeat(2047)}\u{1f600}`, mode))));
+  assert.ok(!/\ud83d$/.test(displayText(display(`${"x".repeat(1023)}\u{1f600}`, mode))));
 });
 
 test("heights are those of the shown text", () => {
   for (const message of [
     "", "short", "x".repeat(100), "x".repeat(101), "a\nb\nc", "\u001b[31mred\u001b[0m", "\tx", "10%\r20%",
-    '{"msg":"hello","port":80}', "DB_PASSWORD=correct-horse", "x".repeat(9000), Array(30).fill("y").join("\n"),
+    '{"msg":"hello","port":80}', "DB_PASSWORD=correct-horse", "x".repeat(9000), Array(30).fill("y").join("\n"), Array(500).fill("z".repeat(300)).join("\n"), `${"word ".repeat(80)}end`,
   ]) {
     const made = display(message, mode);
     const expected = made.lines.reduce(
-      (sum, line) => sum + wrapped(cells(line.map((span) => span.text).join("")), 100), made.foldAt >= 0 || made.cutChars ? 1 : 0,
+      (sum, line) => sum + wrapped(line.map((span) => span.text).join(""), 100), (made.foldAt >= 0 ? 1 : 0) + (made.cutChars > 0 ? 1 : 0),
     );
     assert.equal(measure(message, mode, 100).lines, expected, message.slice(0, 30));
   }
@@ -181,17 +182,51 @@ test("cells of wide and combining characters", () => {
   assert.equal(cells("\u4e2d"), 2);
   assert.equal(cells("e\u0301"), 1);
   assert.equal(cells("\u{1f600}"), 2);
-  assert.deepEqual([wrapped(0, 10), wrapped(10, 10), wrapped(11, 10)], [1, 1, 2]);
+  const lines = (/** @type {string} */ text) => wrapped(text, 10);
+  assert.deepEqual(["", "x".repeat(10), "x".repeat(11)].map(lines), [1, 1, 2]);
+  assert.equal(lines("aaaa bbbb cccc"), 2, "words are whole");
+  assert.equal(lines("aaaaaa bbbbbb cccccc"), 3);
+  assert.equal(lines("x".repeat(18)), 2, "further lines are indented");
+  assert.equal(lines("x".repeat(19)), 3);
+  assert.equal(lines("aaaaaaaaaa   "), 1, "blanks at the end of a line take no room");
+  assert.equal(lines("\u4e2d".repeat(6)), 2);
 });
 
-test("matches are found as the server finds them", () => {
-  const spans = (/** @type {object} */ search, /** @type {string} */ text) =>
-    matcher({ search: "", caseSensitive: false, regex: false, ...search })?.(text);
-  assert.deepEqual(spans({ search: "a.c" }, "A.C abc a.c"), [[0, 3], [8, 11]]);
-  assert.deepEqual(spans({ search: "A.C", caseSensitive: true }, "A.C a.c"), [[0, 3]]);
-  assert.deepEqual(spans({ search: "a.c", regex: true }, "ABC"), [[0, 3]]);
-  assert.deepEqual(spans({ search: "x*", regex: true }, "ax"), [[1, 2]], "empty matches mark nothing");
-  assert.equal(spans({ search: "(", regex: true }, "("), undefined);
-  assert.equal(spans({}, "x"), undefined);
-  assert.equal(spans({ search: "a" }, "a".repeat(1000))?.length, 200);
+test("a text is found in any case", () => {
+  assert.deepEqual(textMatcher("a.c")?.("A.C abc a.c"), [[0, 3], [8, 11]]);
+  assert.equal(textMatcher(""), null);
+  assert.equal(textMatcher("a")?.("a".repeat(1000)).length, 200);
+});
+
+test("what the server found is highlighted as it is shown", () => {
+  const entry = (/** @type {object} */ part) => /** @type {import("../../../src/ui/lib/types.js").Entry} */ (/** @type {unknown} */ ({ message: "", metadata: null, ...part }));
+  assert.equal(found(entry({ message: "x" })), null, "it was not asked");
+  const bytes = found(entry({ message: "\u00e4\u00e4 fehler", positions: { message: [[5, 11]], metadata: {} } }));
+  assert.deepEqual(bytes?.("\u00e4\u00e4 fehler"), [[3, 9]], "positions are bytes");
+  const styled = found(entry({ message: "\u001b[31mre\u001b[0md x", positions: { message: [[0, 12]], metadata: {} } }));
+  assert.deepEqual(styled?.("red x"), [[0, 3]]);
+  const deep = found(entry({ metadata: { req: { "a.b": "find me" } }, positions: { message: [], metadata: { "req.a.b": [[0, 4]] } } }));
+  assert.deepEqual(deep?.("req.a.b=find me"), [[8, 12]]);
+  assert.deepEqual(found(entry({ message: "x", positions: { message: [], metadata: {} } }))?.("x"), [], "nothing else is");
+});
+
+test("rows show the payload of structured records, trouble in color, origin not at all", () => {
+  const fields = payload({ container_id: "3f", hostname: "web", boot_id: "b", responseTime: 205, req: { method: "GET", url: "/a b", headers: { x: { y: 1 } } }, res: { statusCode: 502 }, note: "", _x: 1 });
+  assert.deepEqual(fields.map(([key, value, tone]) => [key, value, tone]), [
+    ["req.method", "GET", ""], ["req.url", '"/a b"', ""], ["res.statusCode", "502", "bad"], ["responseTime", "205", ""], ["req.headers.x", '{"y":1}', ""],
+  ]);
+  assert.deepEqual(payload({ pid: 1, unit: "x" }), []);
+  assert.ok(payload(Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`key${at}`, "v".repeat(200)]))).length < 6, "bounded");
+  const shownFields = displayText(display("done", { ...mode, fields }));
+  assert.match(shownFields, /^done {2}req\.method=GET {2}req\.url="\/a b" {2}res\.statusCode=502/);
+  assert.equal(displayText(display("done", { ...mode, raw: true, fields })), "done");
+});
+
+test("addresses become links, a bad status of an access log stands out", () => {
+  const kinds = (/** @type {string} */ text) => display(text, mode).lines[0]?.filter(({ kind }) => kind).map(({ text: part, kind }) => [part, kind]);
+  assert.deepEqual(kinds("see https://example.org/a(b)?c=1, or http://x."), [["https://example.org/a", "link"], ["http://x", "link"]]);
+  assert.deepEqual(kinds('"GET / HTTP/1.1" 502 12'), [["502", "bad"]]);
+  assert.deepEqual(kinds('"GET / HTTP/2.0" 404 12'), [["404", "doubtful"]]);
+  assert.deepEqual(kinds('"GET / HTTP/1.1" 200 502'), []);
+  assert.deepEqual(kinds("ftp://x javascript:alert(1)"), []);
 });

@@ -1,0 +1,55 @@
+// What this browser remembers: recent queries and saved views.
+
+import { signal } from "../vendor/signals.js";
+
+const RECENT_MAX = 20;
+const VIEWS_MAX = 100;
+
+/**
+ * A list in the storage of the browser.
+ * @template T
+ * @param {string} name
+ * @param {T[]} empty
+ * @param {(value: any) => boolean} valid
+ */
+function stored(name, empty, valid) {
+  /** @returns {T[]} */
+  const read = () => {
+    try {
+      const list = JSON.parse(localStorage.getItem(name) ?? "[]");
+      return Array.isArray(list) ? list.filter(valid) : empty;
+    } catch {
+      return empty;
+    }
+  };
+  const list = signal(read());
+  const write = (/** @type {T[]} */ next) => {
+    list.value = next;
+    try {
+      localStorage.setItem(name, JSON.stringify(next));
+    } catch {
+      // a browser without storage forgets them with the page
+    }
+  };
+  return { list, write };
+}
+
+const recentQueries = stored("vmlog-recent", /** @type {string[]} */ ([]), (value) => typeof value === "string");
+/** Queries that were used before, newest first. */
+export const recent = recentQueries.list;
+
+/** @param {string} query */
+export function remember(query) {
+  if (query) recentQueries.write([query, ...recent.peek().filter((known) => known !== query)].slice(0, RECENT_MAX));
+}
+
+/** @typedef {{name: string, search: string}} View `search`: the address of the page from `?` on */
+
+const savedViews = stored("vmlog-views", /** @type {View[]} */ ([]), (value) => typeof value?.name === "string" && typeof value?.search === "string");
+export const views = savedViews.list;
+
+/** @param {string} name @param {string} search */
+export const saveView = (name, search) => savedViews.write([{ name, search }, ...views.peek().filter((view) => view.name !== name)].slice(0, VIEWS_MAX));
+
+/** @param {string} name */
+export const removeView = (name) => savedViews.write(views.peek().filter((view) => view.name !== name));

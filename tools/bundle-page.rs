@@ -31,6 +31,11 @@ mod page {
         let mut bundle = Bundle::default();
         bundle.add(&ui, ENTRY, &mut vec![]);
         write(&out, "app.js", &bundle.text);
+        write(
+            &out,
+            "first.js",
+            &without_comments(&read(&ui, "first.js"), "first.js"),
+        );
         write(&out, "page.css", &styles(&ui, STYLES));
         write(&out, "index.html", &index(&read(&ui, "index.html")));
         for name in ["icon.svg", "vendor/LICENSES.txt"] {
@@ -284,7 +289,7 @@ mod page {
         for line in read(ui, name).lines().map(str::trim) {
             if let Some(import) = line.strip_prefix("@import \"") {
                 out.push_str(&styles(ui, &resolve(name, import.trim_end_matches("\";"))));
-            } else if !line.is_empty() && !(line.starts_with("/*") && line.ends_with("*/")) {
+            } else if !(line.is_empty() || line.starts_with("/*") && line.ends_with("*/")) {
                 out.push_str(line);
                 out.push('\n');
             }

@@ -42,9 +42,10 @@ macro_rules! packed {
 static INDEX: Asset = packed!("index.html", HTML, "index.html");
 
 /// The files below `/ui/`. Their names are those of the sources from which they are packed, so that the page also works unpacked.
-static FILES: [Asset; 4] = [
+static FILES: [Asset; 5] = [
     packed!("app.js", JAVASCRIPT, "app.js"),
     packed!("style/page.css", CSS, "page.css"),
+    packed!("first.js", JAVASCRIPT, "first.js"),
     packed!("icon.svg", SVG, "icon.svg"),
     packed!("vendor/LICENSES.txt", TEXT, "LICENSES.txt"),
 ];

@@ -42,6 +42,19 @@ export function address(path, parameters = []) {
 }
 
 /**
+ * The answer that first.js has asked for; once.
+ * @param {string} target
+ * @param {string} method
+ * @returns {Promise<Response> | null}
+ */
+function askedBefore(target, method) {
+  const first = /** @type {any} */ (globalThis).vmlogFirst;
+  if (!first || first.address !== target || method !== "GET") return null;
+  Reflect.deleteProperty(globalThis, "vmlogFirst");
+  return first.response;
+}
+
+/**
  * @param {string} path
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
@@ -50,7 +63,7 @@ export function address(path, parameters = []) {
  */
 export async function open(path, parameters, signal, method = "GET") {
   const headers = await credentials();
-  const response = await fetch(address(path, parameters), { method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store" })
+  const response = await (askedBefore(address(path, parameters), method) ?? fetch(address(path, parameters), { method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store" }))
     .catch((reason) => {
       if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "canceled" });
       throw new ApiError(0, { error: "offline", message: "Can't reach vmlog." });

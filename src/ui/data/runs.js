@@ -17,7 +17,7 @@ let cursor = "";
 function parameters() {
   const { success } = route.peek();
   /** @type {import("../lib/query/filter.js").Parameters} */
-  const ended = success ? [["success", success]] : [];
+  const ended = success && success !== "running" ? [["success", success]] : [];
   return [...toParameters({ ...EVERYTHING, sources: filter.peek().sources }), ...ended, ["limit", String(PAGE_RUNS)]];
 }
 

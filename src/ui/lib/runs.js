@@ -67,6 +67,17 @@ export function took(run, now) {
 export const titleOf = (run) => run.name || run.command.split(/\s+/)[0] || run.id;
 
 /**
+ * The runs that contain a text in their name, command or source.
+ * @param {readonly Run[]} runs
+ * @param {string} text
+ * @param {boolean} running whether only those that have not ended are wanted
+ */
+export function selected(runs, text, running) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return runs.filter((run) => (!running || run.success === null) && words.every((word) => `${run.name} ${run.command} ${run.source}`.toLowerCase().includes(word)));
+}
+
+/**
  * Merges pages of runs: each run once, newest first.
  * @param {readonly Run[]} known
  * @param {readonly Run[]} found

@@ -33,7 +33,7 @@ export function grouped(sources) {
     .sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
     .map(([kind, list]) => ({
       kind,
-      title: TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
+      title: kind === "" && !list.every(({ name }) => name.startsWith("cloud-init")) ? "Other" : TITLES[kind] ?? kind.slice(0, 1).toUpperCase() + kind.slice(1),
       prefix: kind ? `${kind}:` : "",
       sources: [...list].sort((a, b) => shortName(a.name).localeCompare(shortName(b.name), "en", { numeric: true })),
       count: list.reduce((sum, source) => sum + source.entryCount, 0),

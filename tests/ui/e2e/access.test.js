@@ -10,7 +10,7 @@ import { records } from "../lib/data.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-describe("access", { timeout: 240_000 }, () => {
+describe("access", { timeout: 600_000 }, () => {
   const mock = new Mock(records(3000));
   let base = "";
   /** @type {import("playwright-core").Browser} */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { readRoute, writeRoute } from "../../../src/ui/lib/query/route.js";
-import { categoryOf, ending, merged, outcome, telling, titleOf, took } from "../../../src/ui/lib/runs.js";
+import { categoryOf, ending, merged, outcome, telling, titleOf, took, selected } from "../../../src/ui/lib/runs.js";
 import { agentStep, runStep, stageSteps, tell, outcomeOf, placeOfStep } from "../../../src/ui/lib/story.js";
 import { headline, kindName, markdown, problemsOf, runOf } from "../../../src/ui/lib/problems.js";
 
@@ -37,6 +37,13 @@ test("pages of runs are put together: each once, the newer word counts", () => {
   const [a, b] = [run({ id: "a", start: "2026-02-17T14:00:00Z" }), run({ id: "b", start: "2026-02-17T15:00:00Z", success: null })];
   const list = merged([b, a], [run({ id: "b", start: "2026-02-17T15:00:00Z", success: true }), run({ id: "c", start: "2026-02-17T16:00:00Z" })]);
   assert.deepEqual(list.map((one) => [one.id, one.success]), [["c", false], ["b", true], ["a", false]]);
+});
+
+test("runs are filtered by words of their name, command and source", () => {
+  const all = [run({ id: "a", name: "postCreateCommand", command: "npm ci", success: false }), run({ id: "b", name: "dev", command: "npm run dev", success: null })];
+  assert.deepEqual(selected(all, "NPM run", false).map(({ id }) => id), ["b"]);
+  assert.deepEqual(selected(all, "", true).map(({ id }) => id), ["b"]);
+  assert.deepEqual(selected(all, "post nothing", false), []);
 });
 
 test("of the last lines those that name the cause are kept, in their order", () => {

@@ -16,7 +16,7 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {"all" | "source"} scope of the context, or of the run that is open
  * @property {string} run the run that is open; empty: none
  * @property {string} select rows that are chosen, as `12-40`; empty: none
- * @property {"" | "true" | "false"} success of the runs that are listed; empty: of any
+ * @property {"" | "true" | "false" | "running"} success of the runs that are listed; empty: of any
  * @property {Panel} panel the panel in place of the list
  */
 
@@ -85,5 +85,5 @@ export function readRange(text) {
   return from > 0 && to >= from && text === `${from}-${to}` ? [from, to] : null;
 }
 
-/** @param {string | null} text @returns {"" | "true" | "false"} */
-const oneOf = (text) => (text === "true" || text === "false" ? text : "");
+/** @param {string | null} text @returns {Route["success"]} */
+const oneOf = (text) => (text === "true" || text === "false" || text === "running" ? text : "");

@@ -1,6 +1,6 @@
 // The list of captured commands, and the header of one run.
 
-import { useEffect } from "../../vendor/hooks.js";
+import { useEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
@@ -9,7 +9,9 @@ import { loadRuns, moreRuns } from "../../data/runs.js";
 import { EVERYTHING } from "../../lib/query/filter.js";
 import { fieldTerm } from "../../lib/query/terms.js";
 import { count } from "../../lib/histogram.js";
-import { categoryOf, ending, outcome, titleOf, took } from "../../lib/runs.js";
+import { categoryOf, ending, outcome, selected, telling, titleOf, took } from "../../lib/runs.js";
+import { lastLines } from "../../data/story.js";
+import { stripped } from "../../lib/text/ansi.js";
 import { writeRoute } from "../../lib/query/route.js";
 import { masked } from "../../lib/text/secrets.js";
 import { hueOf } from "../../lib/sources.js";
@@ -19,7 +21,7 @@ import { LastLines } from "./lines.js";
 
 /** @typedef {import("../../lib/runs.js").Run} Run */
 
-const CHOICES = /** @type {const} */ ([["", "All"], ["false", "Failed"], ["true", "Succeeded"]]);
+const CHOICES = /** @type {const} */ ([["", "All"], ["running", "Running"], ["false", "Failed"], ["true", "Succeeded"]]);
 const MARKS = { ok: "check", failed: "close", running: "play" };
 const NAMES = { ok: "Succeeded", failed: "Failed", running: "Running" };
 
@@ -30,6 +32,8 @@ export function Runs() {
   const { success } = route.value;
   const { list, more, loading, error } = runs.value;
   const { sources } = filter.value;
+  const wanted = useSignal("");
+  const shown = selected(list ?? [], wanted.value, success === "running");
   useEffect(() => {
     loadRuns();
   }, [success, sources.join(",")]);
@@ -38,10 +42,12 @@ export function Runs() {
       <h2>Captured commands</h2>
       <div class="switches" role="group" aria-label="Filter runs">${CHOICES.map(([value, name]) =>
     html`<button key=${name} aria-pressed=${success === value} onClick=${() => go({ success: value }, { replace: true })}>${name}</button>`)}</div>
+      <input type="text" aria-label="Filter runs by name, command or source" placeholder="Filter by name or command" autocomplete="off" spellcheck=${false} value=${wanted.value}
+        onInput=${(/** @type {Event} */ event) => { wanted.value = /** @type {HTMLInputElement} */ (event.target).value; }} />
       ${sources.length > 0 ? html`<button class="link" onClick=${() => refine({ sources: [] })}>Show all sources</button>` : null}
     </header>
     ${error ? html`<${Problem} error=${error} />` : list === null ? html`<p class="quiet pad">Loading\u2026</p>` : list.length === 0 ? html`<${NoRuns} />` : html`<div class="runs-body">
-      <${Days} list=${list} />
+      ${shown.length === 0 ? html`<p class="quiet pad">${success === "running" ? "No command is running" : "No matching runs among those loaded"}</p>` : html`<${Days} list=${shown} />`}
       ${more ? html`<p class="pad"><button onClick=${moreRuns} disabled=${loading}>Load older runs</button></p>` : html`<p class="quiet pad">Oldest stored run</p>`}
     </div>`}
   </section>`;
@@ -77,11 +83,38 @@ function RunLine({ run: one }) {
   const what = outcome(one);
   return html`<li><a class=${`run-line ${what}`} href=${writeRoute(place)} onClick=${open}>
     <${Mark} of=${what} />
-    <span class="run-what"><b>${titleOf(one)}</b> <${Ending} run=${one} /><code>${masked(one.command).text}</code></span>
+    <span class="run-what"><b>${titleOf(one)}</b> <${Ending} run=${one} /><code>${masked(one.command).text}</code>${what === "failed" ? html`<${Reason} run=${one} />` : null}</span>
     <span class=${`run-source hue-${hueOf(one.source)}`}>${one.source}</span>
     <${Tally} run=${one} />
     <span class="run-when"><time dateTime=${one.start}>${stamp(Date.parse(one.start), preferences.value.utc).slice(11)}</time><small>${took(one, Date.now())}</small></span>
   </a></li>`;
+}
+
+/** Lines from which the reason of a failure is taken. */
+const REASON_LINES = 100;
+/** Reasons by run, so that each is asked for once. @type {Map<string, Promise<string>>} */
+const reasons = new Map();
+const REASONS_MAX = 200;
+
+/** The line that says why a run failed, loaded when it comes into view. @param {{run: Run}} props */
+function Reason({ run: one }) {
+  const holder = useRef(/** @type {HTMLSpanElement | null} */ (null));
+  const text = useSignal("");
+  useEffect(() => {
+    const key = `${one.id} ${one.lastId}`;
+    const seen = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      seen.disconnect();
+      if (reasons.size >= REASONS_MAX) reasons.delete(reasons.keys().next().value ?? "");
+      const known = reasons.get(key) ?? lastLines(one.id, REASON_LINES)
+        .then((found) => telling(found.flatMap((entry) => entry.message.split("\n")), 1)[0]?.text ?? "").catch(() => "");
+      reasons.set(key, known);
+      known.then((line) => { text.value = masked(stripped(line)).text; });
+    });
+    if (holder.current) seen.observe(holder.current);
+    return () => seen.disconnect();
+  }, [one.id, one.lastId]);
+  return html`<span class="run-reason" ref=${holder}>${text.value || "\u00a0"}</span>`;
 }
 
 /** @param {{run: Run}} props */

@@ -34,6 +34,24 @@ function stored(name, empty, valid) {
   return { list, write };
 }
 
+/** Keeps a number while the tab is open. @param {string} name @param {number} value */
+export function keep(name, value) {
+  try {
+    sessionStorage.setItem(name, String(value));
+  } catch {
+    // a browser without storage forgets it
+  }
+}
+
+/** @param {string} name @returns {number} 0: none is kept */
+export function kept(name) {
+  try {
+    return Number(sessionStorage.getItem(name)) || 0;
+  } catch {
+    return 0;
+  }
+}
+
 const recentQueries = stored("vmlog-recent", /** @type {string[]} */ ([]), (value) => typeof value === "string");
 /** Queries that were used before, newest first. */
 export const recent = recentQueries.list;

@@ -196,7 +196,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.locator(".leaf").first().hover();
     await page.locator(".leaf-tools button").first().click();
     await page.waitForURL(/q=/);
-    await page.locator(".chips .q .chip-remove").click();
+    await page.locator(".chips .chip-q .chip-remove").click();
     await page.waitForURL((url) => !url.search.includes("q="));
     await done(page);
   });

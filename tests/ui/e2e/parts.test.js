@@ -153,7 +153,7 @@ describe("parts", { timeout: 240_000 }, () => {
     assert.equal(JSON.parse(await copied(page)).message, "a container with a nested image");
     await page.getByRole("button", { name: "Only name app" }).click();
     await page.waitForURL(/q=image\.name:app/);
-    await page.waitForSelector(".chips .q");
+    await page.waitForSelector(".chips .chip-q");
     await page.getByRole("button", { name: "Hide 1 v2" }).click().catch(() => {});
     await done(page);
     remove();

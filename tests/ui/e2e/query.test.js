@@ -71,9 +71,9 @@ describe("query", { timeout: 600_000 }, () => {
     assert.equal(await page.locator(".source-line", { hasText: "api" }).first().locator(".source-name").getAttribute("aria-pressed"), "true");
     await page.locator(".level-button.info").click();
     await page.waitForFunction(() => [...document.querySelectorAll(".chips .chip-text")].some((one) => one.textContent === "level>=info"));
-    await page.locator(".chips .q .chip-text").click({ modifiers: ["Alt"] });
+    await page.locator(".chips .chip-q .chip-text").click({ modifiers: ["Alt"] });
     await page.waitForURL(/q=-completed/);
-    await page.locator(".chips .q .chip-text").click();
+    await page.locator(".chips .chip-q .chip-text").click();
     assert.equal(await page.inputValue("#search"), "-completed", "a chip is edited where it was typed");
     await page.fill("#search", "");
     await page.keyboard.press("Backspace");
@@ -170,7 +170,7 @@ describe("query", { timeout: 600_000 }, () => {
       await page.getByRole("button", { name: "Hide these records" }).first().click();
       await page.waitForURL(/pattern\.exclude=/);
       await page.waitForFunction((text) => [...document.querySelectorAll(".pattern .template")].every((one) => one.textContent !== text), template);
-      await page.locator(".chips .pattern .chip-remove").click();
+      await page.locator(".chips .chip-pattern .chip-remove").click();
       await page.getByRole("button", { name: "Fields", exact: true }).click();
       await page.locator(".facet-value").first().waitFor();
       await check(page, "fields");

@@ -88,6 +88,8 @@ export const allEntries = (item) => (item.kind === "row" ? [item.entry, ...item.
 function belongs(item, entry, entries, at) {
   const { entry: head } = item;
   if (item.kind !== "row" || head.source !== entry.source || item.rest.length >= GROUP_MAX) return false;
+  // two streams of one container do not continue each other
+  if (head.metadata?.stream !== entry.metadata?.stream) return false;
   if (item.group !== "trace" && repeats(head, entry)) {
     item.group = "repeat";
     return true;

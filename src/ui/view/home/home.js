@@ -1,10 +1,11 @@
 // What a person wants to know first: what went wrong since the machine started, and how the startup went.
 
-import { useEffect } from "../../vendor/hooks.js";
+import { useEffect, useRef } from "../../vendor/hooks.js";
 import { signal, useComputed, useSignal } from "../../vendor/signals.js";
 import { openContext } from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
 import { boots, browse, features, go, prefer, preferences, problems, refine, route, run, story } from "../../core/state.js";
+import { keep, kept } from "../../core/stored.js";
 import { loadBoots, loadProblems } from "../../data/problems.js";
 import { loadStory } from "../../data/story.js";
 import { isEverything } from "../../lib/query/filter.js";
@@ -21,9 +22,13 @@ import { Startup } from "./story.js";
 
 /** @typedef {import("../../core/state.js").Problem} Problem */
 
-/** Problems that are listed before "more". */
+/** Problems that are listed before "more", on a low screen and on others. */
+const SHOWN_LOW = 2;
 const SHOWN = 4;
+const LOW_PX = 700;
 const AGAIN_MS = 15_000;
+/** The height of the panel when it was last seen: the room for it is kept while it loads, so that nothing moves. */
+const HEIGHT = "vmlog-home-height";
 /** The startup is loaded again while it is in progress. */
 const FRESH_MS = 30 * 60_000;
 
@@ -61,6 +66,11 @@ export function Home() {
   }, []);
   const all = useSignal(false);
   const open = useSignal("");
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const loaded = story.value !== null && (problems.value !== null || features.value.problems === false);
+  useEffect(() => {
+    if (loaded && box.current && open.value === "") keep(HEIGHT, box.current.offsetHeight);
+  });
   if (!shown()) return null;
   const told = story.value;
   const found = features.value.problems === false ? told && { list: problemsOf(told.all), partial: false, since: null } : problems.value;
@@ -68,13 +78,15 @@ export function Home() {
   const booted = (boots.value ?? []).length > 0 || Boolean(told?.sinceBoot);
   const since = boots.value?.[0]?.first ?? (told?.sinceBoot ? new Date(told.startMs).toISOString() : null) ?? found?.since ?? null;
   const unfolded = preferences.value.problems && list.length > 0;
-  const listed = all.value ? list : list.slice(0, SHOWN);
+  const few = innerHeight < LOW_PX ? SHOWN_LOW : SHOWN;
+  const listed = all.value ? list : list.slice(0, few);
   const worst = list.some(({ severity }) => severity === "error") ? "bad" : list.length > 0 ? "doubtful" : "well";
   const started = told && told.steps.length > 0;
   // a server that cannot find problems does not say that there are none
   const silent = features.value.problems === false && list.length === 0;
   if (silent && !started) return null;
-  return html`<section class=${`home ${found ? worst : ""}`} aria-label="Problems">
+  const room = loaded ? "" : `${kept(HEIGHT) || 34}px`;
+  return html`<section class=${`home ${found ? worst : ""}`} aria-label="Problems" ref=${box} style=${{ minHeight: room }}>
     ${silent ? null : html`<div class="home-line">
       ${list.length > 0 ? html`<button class="plain" aria-expanded=${unfolded} aria-label=${unfolded ? "Hide the problems" : "Show the problems"} onClick=${() => prefer({ problems: !unfolded })}><${Icon} name="chevron" /></button>`
     : html`<${Mark} of=${found ? "ok" : "running"} />`}
@@ -82,7 +94,7 @@ export function Home() {
       ${found?.partial ? html`<span class="quiet">Only the newest records were searched.</span>` : null}
     </div>`}
     ${unfolded ? html`<ol class=${`problems ${all.value ? "all" : ""}`}>${listed.map((problem) => html`<${Row} key=${problem.kind + problem.subject + problem.first_id} problem=${problem} open=${open} />`)}</ol>
-      ${list.length > SHOWN ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
+      ${list.length > few ? html`<button class="link more-problems" onClick=${() => { all.value = !all.value; }}>${all.value ? "Show fewer" : `Show all ${list.length} problems`}</button>` : null}` : null}
     ${started ? html`<${Startup} told=${told} />` : null}
   </section>`;
 }
@@ -99,7 +111,7 @@ function Row({ problem, open }) {
       <i class="severity" aria-hidden="true"></i><span class="offscreen">${problem.severity === "error" ? "Error:" : "Warning:"}</span>
       <b title=${kindName(problem.kind)}>${problem.title}</b>
       <span class="cause">${cleaned}</span>
-      ${problem.count > 1 ? html`<span class="times">\u00d7${number(problem.count)}</span>` : null}
+      <span class="times">${problem.count > 1 ? `\u00d7${number(problem.count)}` : ""}</span>
       <time dateTime=${problem.last} title=${stamp(last, preferences.value.utc)}>${ago(last, Date.now())}</time>
     </button>
     ${unfolded ? html`<${Details} problem=${problem} />` : null}

@@ -6,11 +6,11 @@ import { ago } from "./time.js";
 /** @typedef {import("../core/state.js").Problem} Problem */
 /** @typedef {import("./story.js").Step} Step */
 
-/** @type {Record<string, string>} */
+/** Kinds whose names are not their words. @type {Record<string, string>} */
 const KINDS = {
-  unit_failed: "Unit failed", oom: "Out of memory", oom_kill: "Out of memory", coredump: "Crash", core_dump: "Crash", run_failed: "Command failed",
-  stage_failed: "Setup failed", container_exited: "Container exited", container_died: "Container exited", error_burst: "Errors", segfault: "Crash",
-  disk_full: "Disk full", panic: "Kernel panic", restart_loop: "Restarting", collector: "Collector",
+  oom_kill: "Out of memory", container_oom: "Container out of memory", core_dump: "Process crashed", run_failed: "Command failed", stage_failed: "Setup failed",
+  cloud_init_failed: "cloud-init failed", cloud_init_degraded: "cloud-init reported errors", error_burst: "Burst of errors", smart_error: "Disk is failing",
+  dns_failure: "DNS failure", login_failures: "Many failed logins", time_jump: "Clock jumped", start_limit: "Unit failed too often",
 };
 
 /** @param {string} kind */

@@ -129,7 +129,7 @@ test("problems are said in a line, and as Markdown", () => {
   assert.equal(headline(0, "2026-02-17T14:00:00Z", true, Date.parse("2026-02-17T14:48:10Z")), "No problems since boot, 48 min ago");
   assert.equal(headline(1, null, true, 0), "1 problem since boot");
   assert.equal(headline(3, null, false, 0), "3 problems in the last 24 hours");
-  assert.equal(kindName("oom"), "Out of memory");
+  assert.equal(kindName("oom_kill"), "Out of memory");
   assert.equal(kindName("some_new_kind"), "Some new kind");
   const cause = { id: "11", timestamp: "T1", source: "system:nginx", level: "error", message: "no certificate" };
   const problem = /** @type {const} */ ({ kind: "unit_failed", title: "nginx.service failed", severity: "error", subject: "nginx.service", source: "system:nginx", count: 2,

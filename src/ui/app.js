@@ -142,22 +142,32 @@ const sourcesShown = computed(() => {
   return !(only.length === 1 && !/[:*]$/.test(only[0] ?? ""));
 });
 
+// each is made anew only when its text changes: a list with the same look keeps its rows
+const query = computed(() => (route.value.context ? "" : route.value.filter.q));
+const queryMatcher = computed(() => matcherOf(textsOf(query.value)));
+const findText = computed(() => (find.value.open ? find.value.text : ""));
+const findMatcher = computed(() => textMatcher(findText.value));
+const selectText = computed(() => route.value.select);
+const selectRange = computed(() => readRange(selectText.value));
+
 effect(() => {
-  const { record: id, filter, run, tab, select, scope, context } = route.value;
+  const { record: id, filter, run, tab, scope, context } = route.value;
   const { wrap, utc, raw, fields, relative, dense } = preferences.value;
   const chosen = ranged(filter);
   const look = {
-    utc, raw, fields, relative, dark: isDark.value, selected: id, run: tab === "runs" && scope === "all" ? run : "", range: readRange(select), tint: tints.value,
+    utc, raw, fields, relative, dark: isDark.value, selected: id, run: tab === "runs" && scope === "all" ? run : "", range: selectRange.value, tint: tints.value,
     narrowed: !context && Boolean(chosen.q || chosen.patterns.length > 0 || chosen.levels.length < 4 || chosen.sources.length > 0),
-    search: context ? null : matcherOf(textsOf(filter.q)),
-    find: find.value.open ? textMatcher(find.value.text) : null,
+    search: queryMatcher.value,
+    find: findMatcher.value,
   };
   for (const list of [browseList, liveList]) {
-    list.element.classList.toggle("dense", dense);
+    if (list.element.classList.contains("dense") !== dense) {
+      list.element.classList.toggle("dense", dense);
+      list.restyle();
+    }
     list.setSources(sourcesShown.value);
     list.setWrap(wrap);
     list.setLook(look);
-    list.restyle();
   }
 });
 

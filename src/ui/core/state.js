@@ -76,7 +76,8 @@ export function go(change, { replace = false } = {}) {
 export function refine(change, { replace = false } = {}) {
   const { context, record } = route.peek();
   // a range replaces the other kind of range
-  const range = "boot" in change ? { start: "", end: "" } : "start" in change || "end" in change ? { boot: "" } : {};
+  const both = "boot" in change && "start" in change;
+  const range = both ? {} : "boot" in change ? { start: "", end: "" } : "start" in change || "end" in change ? { boot: "" } : {};
   go({ filter: { ...route.peek().filter, ...range, ...change }, at: 0, context: 0, record: context ? 0 : record, select: "" }, { replace });
 }
 

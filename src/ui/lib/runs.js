@@ -93,7 +93,7 @@ export function merged(known, found) {
 const STRONG = /^(?:npm (?:ERR!|error) (?:code E\w+|.*(?:ERESOLVE|Could not resolve|Missing script|404))|ERROR:|E: |error(?:\[E\d+\])?: |fatal: |make(?:\[\d+\])?: \*\*\*|.*\bfailed to solve\b|Caused by: |(?:[\w$]+[.:]{1,2})*[A-Z]\w*(?:Error|Exception)\b|.*: (?:command not found|No such file or directory|Permission denied)$|panic: |.*panicked at|.*[Aa]ddress already in use)/;
 const WEAK = /error|fail|fatal|not found|no such|denied|cannot|can't|unable|refused|exception|panic|timed? ?out|killed|missing|unknown|invalid/i;
 /** Closing lines of tools, which say nothing about the cause. */
-const FOOTER = /A complete log of this run can be found in|--force or --legacy-peer-deps|^npm (?:ERR!|error)\s*$|^npm notice|originates from a subprocess|For more information about this error|^\s*at .*node_modules|DATABASE_URL=|Retry this command/;
+const FOOTER = /A complete log of this run can be found in|--force or --legacy-peer-deps|^npm (?:ERR!|error)\s*$|^npm notice|originates from a subprocess|subprocess-exited-with-error|metadata-generation-failed|For more information about this error|^\s*at .*node_modules|DATABASE_URL=|Retry this command/;
 const PLAIN = /^\W*$/;
 /** Marks of progress that are drawn over and over. */
 const SPINNER = /[\u2800-\u28ff]|^[|/\\-] |\bidealTree\b/;

@@ -98,6 +98,9 @@ function lost(item) {
   return line;
 }
 
+/** Whether an item holds the open record. @param {Item} item @param {Look} look */
+export const isSelected = (item, { selected }) => selected >= item.entry.id && allEntries(item).some(({ id }) => id === selected);
+
 /**
  * @param {Item} item
  * @param {Look} look
@@ -107,7 +110,7 @@ function row(item, look) {
   const line = element("div", `row ${entry.level}${look.tint && entry.level === "error" ? " tinted" : ""}`);
   line.setAttribute("role", "row");
   line.id = `row-${entry.id}`;
-  if (look.selected >= entry.id && allEntries(item).some(({ id }) => id === look.selected)) {
+  if (isSelected(item, look)) {
     line.classList.add("selected");
     line.setAttribute("aria-selected", "true");
   }

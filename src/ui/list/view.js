@@ -7,7 +7,7 @@ import { allEntries, itemsOf, lastEntry, lostItem } from "../lib/rows/items.js";
 import { read, same } from "./metrics.js";
 import { cells } from "../lib/text/cells.js";
 import { shortName } from "../lib/sources.js";
-import { blank, modeOf, paint, PLAIN_LOOK } from "./row.js";
+import { blank, isSelected, modeOf, paint, PLAIN_LOOK } from "./row.js";
 import { element } from "./spans.js";
 
 /** @typedef {import("../lib/types.js").Entry} Entry */
@@ -218,8 +218,27 @@ export class ListView {
   setLook(change) {
     const before = this.#look;
     this.#look = { ...before, ...change };
+    const keys = /** @type {(keyof Look)[]} */ (Object.keys(change)).filter((key) => before[key] !== this.#look[key]);
+    // rows keep their elements, and with them what a person has selected in them
+    if (Object.keys(change).length > 0 && keys.every((key) => key === "selected")) {
+      this.#reselect();
+      return;
+    }
     if (before.raw !== this.#look.raw || before.fields !== this.#look.fields) this.#remeasureAll();
     this.#recycle(new Set());
+    this.#schedule();
+  }
+
+  /** Marks the open record, and no other. */
+  #reselect() {
+    for (const [item, target] of this.#shown) {
+      const row = target.querySelector(".row");
+      if (!row || item.kind !== "row") continue;
+      const open = isSelected(item, this.#look);
+      row.classList.toggle("selected", open);
+      if (open || row.classList.contains("ranged")) row.setAttribute("aria-selected", "true");
+      else row.removeAttribute("aria-selected");
+    }
     this.#schedule();
   }
 

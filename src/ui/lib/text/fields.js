@@ -20,7 +20,8 @@ const ALL_CHARS_MAX = 320;
  * @returns {Field[]}
  */
 export function payload(metadata) {
-  if (!metadata) return [];
+  // the start and the end of a run or a stage say it in their message
+  if (!metadata || /^(?:process|cloud_init)_/.test(String(metadata.event_type ?? ""))) return [];
   /** @type {[string, unknown][]} */
   const flat = [];
   for (const key in metadata) {

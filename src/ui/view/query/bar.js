@@ -4,7 +4,7 @@ import { useEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import { browse, dialog, filter, go, ranged, refine, route } from "../../core/state.js";
 import { remember } from "../../core/stored.js";
-import { chips, EVERYTHING, isEverything, toParameters, withoutChip, withTerms } from "../../lib/query/filter.js";
+import { chips, EVERYTHING, toParameters, withoutChip, withTerms } from "../../lib/query/filter.js";
 import { readRoute } from "../../lib/query/route.js";
 import { isText, joined, negated } from "../../lib/query/terms.js";
 import { html, Icon } from "../html.js";
@@ -65,11 +65,17 @@ function useDraft() {
     remember(text.trim());
     refine(next, { replace });
   };
-  return { typed, base, write, commit };
+  /** Replaces the filter; what is written stays as it is, and is part of the filter or not. */
+  const change = (/** @type {import("../../lib/query/filter.js").Filter} */ next, draft = "") => {
+    clearTimeout(timer.current);
+    [base.value, applied.current] = [next.q, draft];
+    refine({ ...next, q: joined([next.q, draft]) });
+  };
+  return { typed, base, write, commit, change };
 }
 
 function Query() {
-  const { typed, base, write, commit } = useDraft();
+  const { typed, base, write, commit, change } = useDraft();
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const list = useSignal(/** @type {Suggestion[]} */ ([]));
   const open = useSignal(false);
@@ -87,17 +93,13 @@ function Query() {
     };
   }, [open.value, typed.value]);
   const edit = (/** @type {Chip} */ chip) => {
-    const rest = withoutChip({ ...filter.peek(), q: base.peek() }, chip);
     const draft = typed.peek();
-    base.value = rest.q;
-    refine(rest);
+    change(withoutChip({ ...filter.peek(), q: base.peek() }, chip));
     write(joined([chip.part === "pattern" || chip.part === "pid" ? "" : chip.text, draft]));
     input.current?.focus();
   };
   const remove = (/** @type {Chip} */ chip) => {
-    const rest = withoutChip({ ...filter.peek(), q: base.peek() }, chip);
-    base.value = rest.q;
-    refine({ ...rest, q: joined([rest.q, isText(typed.peek()) ? typed.peek().trim() : ""]) });
+    change(withoutChip({ ...filter.peek(), q: base.peek() }, chip), isText(typed.peek()) ? typed.peek().trim() : "");
   };
   const take = (/** @type {Suggestion} */ one) => {
     if (one.kind === "view") {
@@ -143,10 +145,9 @@ function Query() {
       maxlength="4000" autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search" value=${typed.value} onInput=${onInput} onKeyDown=${onKeyDown}
       onFocus=${() => { open.value = true; }} onBlur=${() => { open.value = false; }} aria-invalid=${Boolean(wrong)} aria-describedby=${wrong ? "query-wrong" : null} />
     ${shown.length > 0 || typed.value ? html`<button class="plain clear" title="Clear the filter" aria-label="Clear the filter" onClick=${() => {
-    const clean = isEverything(filter.peek());
-    base.value = "";
-    write("");
-    if (!clean) refine({ ...EVERYTHING, start: filter.peek().start, end: filter.peek().end, boot: filter.peek().boot });
+    const { start, end, boot } = filter.peek();
+    typed.value = "";
+    change({ ...EVERYTHING, start, end, boot });
     input.current?.focus();
   }}><${Icon} name="close" /></button>` : html`<kbd aria-hidden="true">/</kbd>`}
     <${Suggestions} list=${listed ? list.value : []} at=${at.value} take=${take} />

@@ -11,6 +11,21 @@ const browser = await launch();
 const PHONE = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 const DARK = { colorScheme: /** @type {const} */ ("dark") };
 
+// what a server would find in these records
+const [failure, cause] = ["postCreateCommand failed", "pg_config executable"].map((text) => mock.rows.findLast((row) => row.message.includes(text)));
+const [module, refused] = ["ModuleNotFoundError", "refused after"].map((text) => mock.rows.findLast((row) => row.message.includes(text)));
+/** @param {string} kind @param {string} title @param {any} row @param {object} [more] */
+const problem = (kind, title, row, more = {}) => ({
+  kind, title, severity: "error", subject: title, source: row.source, count: 1, first: row.timestamp, last: row.timestamp, first_id: row.id, last_id: row.id,
+  cause: { id: row.id, timestamp: row.timestamp, source: row.source, level: row.level, message: row.message }, context: [], boot: null, ...more,
+});
+mock.problems = [
+  problem("run_failed", "postCreateCommand failed", { ...failure, message: "Error: pg_config executable not found." }, { subject: failure.metadata.run_id, first_id: cause.id }),
+  problem("container_failed", "ws-abc123 failed", module), problem("error_burst", "ws-abc123 logs far more errors than usual", refused, { count: 143, severity: "warn" }),
+];
+const [first, last] = [mock.rows[0], mock.rows.at(-1)];
+mock.boots = [{ index: 0, id: "b".repeat(32), first: first.timestamp, last: last.timestamp, first_id: first.id, last_id: last.id, records: mock.rows.length, clean: null, problems: 3 }];
+
 /** @param {number} fromEnd */
 const id = (fromEnd) => mock.rows.at(-fromEnd).id;
 
@@ -33,7 +48,7 @@ async function picture(name, query, options = {}, act = async () => {}) {
 }
 
 const failed = `?record=${id(73)}&at=${id(73)}`;
-await picture("browse", `?at=${id(80)}`);
+await picture("browse", "");
 await picture("dark", `?at=${id(80)}`, DARK);
 await picture("detail", failed);
 await picture("detail-dark", failed, DARK);

@@ -91,7 +91,7 @@ describe("query", { timeout: 600_000 }, () => {
     assert.match((await page.getAttribute("#search", "aria-activedescendant")) ?? "", /^suggestion-/);
     await page.keyboard.press("Tab");
     await page.waitForFunction(() => /** @type {HTMLInputElement} */ (document.querySelector("#search")).value === "trace_id:");
-    await page.locator(".suggestions li", { hasText: "abc123def456" }).click();
+    await page.locator(".suggestions li span", { hasText: /^abc123def456$/ }).click();
     await page.waitForURL(/q=trace_id:abc123def456/);
     await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length === 2);
     await page.getByRole("button", { name: "Clear the filter" }).click();
@@ -139,7 +139,7 @@ describe("query", { timeout: 600_000 }, () => {
     await page.waitForSelector(".detail", { state: "detached" });
     const box = await word.boundingBox();
     assert.ok(box);
-    await page.mouse.dblclick(box.x + 20, box.y + 9);
+    await page.mouse.dblclick(box.x + 8, box.y + 9);
     await frames(page);
     assert.match(await page.evaluate(() => String(getSelection())), /^see ?$/);
     await page.waitForSelector(".detail", { state: "detached" });

@@ -40,7 +40,9 @@ export async function newPage(browser, options = {}) {
 async function fromDisk(context) {
   const ui = new URL("../../../src/ui/", import.meta.url);
   await context.route(/\/ui\/[^?]+$/, async (route) => {
-    const answer = await route.fetch();
+    const answer = await route.fetch().catch(() => null);
+    // the page was closed
+    if (!answer) return;
     const body = readFileSync(new URL(new URL(route.request().url()).pathname.slice(4), ui));
     const type = { js: "text/javascript", css: "text/css", svg: "image/svg+xml" }[/** @type {"js"} */ (route.request().url().split(".").at(-1))];
     await route.fulfill({ status: 200, headers: { ...answer.headers(), "content-type": type, "content-length": String(body.length) }, body });

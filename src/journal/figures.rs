@@ -1,4 +1,4 @@
-//! The figures of a file's header: what its writer says of it.
+//! The figures in a file's header, as its writer recorded them.
 
 use crate::bytes::ByteReader;
 use crate::journal::format::error::Error;
@@ -9,16 +9,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// Of `st_blocks`, whatever the file system's own blocks are (POSIX).
+/// The unit of `st_blocks`, independent of the file system's own block size (POSIX).
 const BLOCK_BYTES: u64 = 512;
 /// A bucket of a hash table holds the first and the last object of its chain.
 const BUCKET_BYTES: u64 = 16;
-/// journald begins a new file when a hash chain is longer.
+/// journald starts a new file when a hash chain is longer than this.
 const CHAIN_DEPTH_MAX: u64 = 100;
-/// Bytes of a header that tells everything.
+/// The size of a header that has every field this reader knows.
 const HEADER_SIZE_WHOLE: u64 = layout::HEADER_SIZE_KNOWN as u64;
 
-/// What the header of a file says. Figures that the file's version of the format does not have are `None`.
+/// The figures in a file's header. Figures that the file's version of the format lacks are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
     /// The file.
@@ -39,48 +39,48 @@ pub struct Figures {
     pub seqnum_id: Id128,
     /// In bytes.
     pub header_size: u64,
-    /// Bytes behind the header.
+    /// Size of everything after the header, in bytes.
     pub arena_size: u64,
     /// Buckets of the hash table of DATA objects.
     pub data_buckets: u64,
     /// Buckets of the hash table of FIELD objects.
     pub field_buckets: u64,
-    /// Where the last object begins.
+    /// Offset of the last object.
     pub tail_object_offset: u64,
-    /// Where the array of all entries begins.
+    /// Offset of the first array of all entries.
     pub entry_array_offset: u64,
-    /// The number of the first entry.
+    /// The sequence number of the first entry.
     pub head_entry_seqnum: u64,
-    /// The number of the last entry.
+    /// The sequence number of the last entry.
     pub tail_entry_seqnum: u64,
-    /// Of the first entry, in microseconds since 1970.
+    /// The time of the first entry, in microseconds since 1970.
     pub head_entry_realtime: u64,
-    /// Of the last entry, in microseconds since 1970.
+    /// The time of the last entry, in microseconds since 1970.
     pub tail_entry_realtime: u64,
-    /// Of the last entry, in microseconds since its boot.
+    /// The time of the last entry, in microseconds since its boot.
     pub tail_entry_monotonic: u64,
-    /// Objects of all types.
+    /// Number of objects of all types.
     pub n_objects: u64,
-    /// ENTRY objects.
+    /// Number of ENTRY objects.
     pub n_entries: u64,
-    /// DATA objects.
+    /// Number of DATA objects.
     pub n_data: Option<u64>,
-    /// FIELD objects.
+    /// Number of FIELD objects.
     pub n_fields: Option<u64>,
-    /// TAG objects.
+    /// Number of TAG objects.
     pub n_tags: Option<u64>,
-    /// `ENTRY_ARRAY` objects.
+    /// Number of `ENTRY_ARRAY` objects.
     pub n_entry_arrays: Option<u64>,
-    /// The longest chain of the DATA hash table.
+    /// Length of the longest chain of the DATA hash table.
     pub data_hash_chain_depth: Option<u64>,
-    /// The longest chain of the FIELD hash table.
+    /// Length of the longest chain of the FIELD hash table.
     pub field_hash_chain_depth: Option<u64>,
-    /// Bytes that the file takes on disk; holes take none.
+    /// Size of the file on disk in bytes; holes take none.
     pub disk_bytes: u64,
 }
 
 impl Figures {
-    /// Reads a header whose first 208 bytes are there.
+    /// Parses a header; at least its first 208 bytes must be present.
     pub(super) fn parse(path: PathBuf, bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = ByteReader::new(bytes, 0);
         reader.take(8, "file signature")?;
@@ -128,7 +128,7 @@ impl Figures {
         Ok(figures)
     }
 
-    /// The counts, of which older headers have fewer.
+    /// Reads the counts; older headers have fewer of them.
     fn read_counts(&mut self, reader: &mut ByteReader<'_>) {
         let mut next = || {
             let is_there = reader.offset() + 8 <= self.header_size;
@@ -143,8 +143,8 @@ impl Figures {
         self.field_hash_chain_depth = next();
     }
 
-    /// Whether journald would begin a new file: the header is of an older format, a hash table is three quarters full or
-    /// has a long chain, or fields are not indexed.
+    /// Whether journald would start a new file: the header has an older format, a hash table is three quarters full
+    /// or has a long chain, or fields are not indexed.
     #[must_use]
     pub fn rotation_suggested(&self) -> bool {
         let is_full = |used: Option<u64>, buckets: u64| {
@@ -160,7 +160,7 @@ impl Figures {
     }
 }
 
-/// How many buckets the two hash tables have.
+/// The number of buckets of the two hash tables.
 fn data_and_field_buckets(reader: &mut ByteReader<'_>) -> Result<(u64, u64), Error> {
     reader.take(8, "data hash table offset")?;
     let data = reader.u64("data hash table size")?;
@@ -170,7 +170,7 @@ fn data_and_field_buckets(reader: &mut ByteReader<'_>) -> Result<(u64, u64), Err
 }
 
 impl Journal {
-    /// The figures of all files that are read, as they are now. A file that has gone meanwhile is told by
+    /// The current figures of all files that are read. A file that was deleted meanwhile is reported by
     /// [`problems`](Self::problems).
     pub fn figures(&mut self) -> Vec<Figures> {
         let mut all = Vec::new();

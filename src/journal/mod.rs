@@ -1,10 +1,10 @@
-//! Journal files of systemd, read natively: no libsystemd, no `journalctl`.
+//! Reads systemd's journal files natively: without libsystemd and without `journalctl`.
 //!
-//! A [`Journal`] makes many files and directories one stream in the order of libsystemd, follows what journald writes,
-//! rotates and deletes, and goes on after a restart where it was ([`OriginPosition`]). Files are read as they are found:
-//! damaged, being written, or vanishing. What is written is told by `format-spec/journal.md`.
+//! A [`Journal`] merges many files and directories into one stream in the order of libsystemd. It follows journald
+//! while journald writes, rotates and deletes files, and resumes after a restart ([`OriginPosition`]). It reads files
+//! that are damaged, being written, or being deleted. The format is described in `format-spec/journal.md`.
 //!
-//! This module knows no record and no async: it is a library of its own.
+//! This module knows neither records nor async code: it is a library of its own.
 #![cfg_attr(
     not(test),
     deny(

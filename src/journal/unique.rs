@@ -1,4 +1,4 @@
-//! What values a field has, what fields there are, and which boots: answered from the indexes of the files.
+//! Lists the values of a field, the names of fields, and the boots, using the indexes of the files.
 
 use crate::bytes::ByteReader;
 use crate::journal::file::cache::CutField;
@@ -23,10 +23,10 @@ use crate::journal::stream::member::StreamFile;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-/// A boot, as far as the files tell.
+/// A boot, as far as the files record it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Boot {
-    /// Its id.
+    /// The id of the boot.
     pub id: Id128,
     /// The machine whose journald wrote its entries.
     pub machine_id: Id128,
@@ -37,8 +37,8 @@ pub struct Boot {
 }
 
 impl Journal {
-    /// The values that the field `name` has in any entry, sorted; at most `limit` of them, which together take no more
-    /// than all fields of one entry may.
+    /// The values of the field `name` in any entry, sorted. Returns at most `limit` values, which together take no
+    /// more memory than the fields of one entry may.
     pub fn unique(&mut self, name: &[u8], limit: usize) -> Vec<Vec<u8>> {
         let bound = self.options.field_bytes_max;
         let bytes_max = bound.saturating_mul(2);
@@ -141,8 +141,8 @@ impl Journal {
         self.in_order(boots.into_values())
     }
 
-    /// The order of entries holds between two of them and need not hold among three of different files, so that a sort
-    /// that relies on it is no choice.
+    /// The order of entries is consistent between two entries but not always among three from different files, so a
+    /// sort that relies on a total order cannot be used.
     fn in_order(&self, boots: impl Iterator<Item = Boot>) -> Vec<Boot> {
         let mut by_time: Vec<_> = boots.collect();
         by_time.sort_by_key(|boot| (boot.first.realtime, boot.id));
@@ -156,7 +156,7 @@ impl Journal {
         ordered
     }
 
-    /// Asks every file; what is wrong with one is told and the others are asked nevertheless.
+    /// Queries every file; a problem with one is reported and the others are still queried.
     fn each_file(
         &mut self,
         mut ask: impl FnMut(&mut StreamFile, &mut Inflater, &mut Vec<Error>) -> Result<(), Error>,
@@ -177,11 +177,11 @@ impl Journal {
     }
 }
 
-/// What is done with each payload found, and with the object that holds it.
+/// Called with each payload found, and the object that holds it.
 type Each<'a> = &'a mut dyn FnMut(&[u8], Option<&DataHead>);
 
-/// Goes over the payloads of one field, newest first, that some entry has. Those over the limit are left out, and the
-/// last of them is told.
+/// Calls `each` with the payloads of one field that any entry has, newest first. Payloads over the limit are left
+/// out, and the last of them is reported.
 fn each_value(
     parts: &mut FileParts<'_>,
     name: &[u8],
@@ -225,7 +225,7 @@ fn over_limit(what: &'static str, offset: u64, limit: usize) -> Error {
     }
 }
 
-/// Goes over all payloads of all entries: what is left where the indexes are damaged.
+/// Reads all payloads of all entries, for files whose indexes are damaged.
 fn scan(
     member: &mut StreamFile,
     (inflater, problems): (&mut Inflater, &mut Vec<Error>),

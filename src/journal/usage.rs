@@ -1,14 +1,14 @@
-//! The room that a journal's files take on disk.
+//! The disk usage of a journal's files.
 
 use crate::journal::stream::journal::Journal;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// Of `st_blocks`, whatever the file system's own blocks are (POSIX).
+/// The unit of `st_blocks`, independent of the file system's own block size (POSIX).
 const BLOCK_BYTES: u64 = 512;
 
 impl Journal {
-    /// Bytes that the files take on disk. Holes take none; a file that has gone takes none either.
+    /// Size of the files on disk in bytes. Holes and deleted files take none.
     #[must_use]
     pub fn disk_usage_bytes(&self) -> u64 {
         let files = self.files().filter_map(|file| fs::metadata(file.path).ok());

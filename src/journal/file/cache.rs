@@ -1,24 +1,24 @@
-//! The fields of an entry, and the memory of those that many entries share.
+//! The fields of an entry, and a cache of the fields that many entries share.
 //!
-//! Most items of an entry are DATA objects that the entries before it had as well. A file's cache keeps those by offset;
-//! a field that only one entry has goes to the scratch memory of that entry. Long fields go there as well and stay for the
-//! next entry, so that a run of entries with one long field decompresses it once.
+//! Most items of an entry are DATA objects that earlier entries used as well. A file's cache keeps those by offset; a
+//! field that only one entry uses is copied to the scratch memory of that entry. Long fields are copied there as well
+//! and kept for the next entry, so that a run of entries that share one long field decompresses it once.
 
 use super::payload::Extent;
 use crate::journal::format::id::Id128;
 
 /// Fields longer than this are not kept between entries.
 pub(crate) const CACHED_FIELD_MAX: usize = 4 << 10;
-/// The cache of one file starts anew beyond this many bytes of fields: 22 fields of 100 bytes take 2 KiB, so that this
-/// holds the shared fields of hundreds of units.
+/// The cache of one file is emptied when its fields take more than this: 22 fields of 100 bytes take 2 KiB, so that
+/// this holds the shared fields of hundreds of units.
 const CACHE_BYTES_MAX: usize = 1 << 20;
-/// Places in the table of a new cache: two pages, for most files are small.
+/// Slots in the table of a new cache: two pages, because most files are small.
 const CACHE_SLOTS_MIN: usize = 1 << 9;
-/// Places in the table of a cache at most; it is emptied when half of them are used.
+/// Maximum number of slots in the table of a cache; it is emptied when half of them are used.
 const CACHE_SLOTS_MAX: usize = 1 << 15;
-/// Scratch memory beyond this is given back after the entry that needed it.
+/// Scratch memory above this size is freed after the entry that needed it.
 const SCRATCH_BYTES_KEPT: usize = 1 << 20;
-/// Set in the length of the name of a field that is not asked for. Names of cached fields are shorter.
+/// Flag in the name length of a field that is not wanted. Names of cached fields are shorter.
 const UNWANTED: u16 = 1 << 15;
 
 /// Where a field's bytes are.
@@ -30,20 +30,20 @@ pub(crate) struct FieldSpan {
     cached: bool,
 }
 
-/// A place in the table of a cache: small, for the tables of files that are read side by side share the processor's
-/// cache.
+/// A slot of a cache's table. It is small because the tables of files that are read side by side share the
+/// processor's cache.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Slot {
-    /// The offset of the object divided by 8; zero where free.
+    /// The offset of the object divided by 8; zero in a free slot.
     key: u32,
     start: u32,
     length: u16,
-    /// The length of the name, and whether the field is [`UNWANTED`].
+    /// The length of the name, with the flag [`UNWANTED`].
     name: u16,
 }
 
 impl Slot {
-    /// Whether the field is asked for.
+    /// Whether the field is wanted.
     pub(crate) fn wanted(&self) -> bool {
         self.name & UNWANTED == 0
     }
@@ -64,13 +64,14 @@ impl Slot {
 pub(crate) struct DataCache {
     table: Vec<Slot>,
     used: usize,
-    /// What only one entry has stands behind all that is kept: no place in the table is looked at for it.
+    /// The highest key in the cache. A key above it needs no lookup, which saves one for each field that only one
+    /// entry has.
     highest: u32,
     bytes: Vec<u8>,
 }
 
 impl DataCache {
-    /// The field of the object at `offset`. Zero, and what is no multiple of 8, is not kept.
+    /// Finds the field of the object at `offset`. Offsets of zero or not divisible by 8 are never in the cache.
     pub(crate) fn find(&self, offset: u64) -> Option<&Slot> {
         let key = number(offset);
         if key.wrapping_sub(1) >= u64::from(self.highest) {
@@ -90,7 +91,7 @@ impl DataCache {
         }
     }
 
-    /// The field of a place in the table.
+    /// The field in a slot.
     pub(crate) fn field(&self, slot: &Slot) -> &[u8] {
         let bytes = self.bytes.get(slot.start as usize..);
         bytes
@@ -98,22 +99,23 @@ impl DataCache {
             .unwrap_or_default()
     }
 
-    /// Whether it should be emptied before the next entry.
+    /// Whether the cache should be emptied before the next entry.
     pub(crate) fn full(&self) -> bool {
         self.bytes.len() >= CACHE_BYTES_MAX || self.used >= CACHE_SLOTS_MAX / 2
     }
 
-    /// How much memory it takes.
+    /// Memory in use, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity() + self.table.capacity() * size_of::<Slot>()
     }
 
-    /// Forgets everything.
+    /// Empties the cache.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Keeps a field whose name has `name` bytes. A table that cannot grow takes nothing more from three quarters on.
+    /// Adds a field whose name has `name` bytes. A table that cannot grow accepts nothing more once it is three
+    /// quarters full.
     pub(crate) fn keep(
         &mut self,
         offset: u64,
@@ -165,12 +167,13 @@ impl DataCache {
     }
 }
 
-/// Objects stand at multiples of 8: what does not becomes a number beyond all keys.
+/// The number of the object at `offset`. Objects have offsets divisible by 8; any other offset becomes a number above
+/// all keys.
 fn number(offset: u64) -> u64 {
     offset.rotate_right(3)
 }
 
-/// Those beyond 32 GiB are not kept.
+/// The key of an object. Objects beyond 32 GiB have none and are not cached.
 fn key_of(offset: u64) -> Option<u32> {
     u32::try_from(number(offset)).ok().filter(|key| *key != 0)
 }
@@ -196,19 +199,19 @@ fn push(bytes: &mut Vec<u8>, field: &[u8], name: usize) -> Option<FieldSpan> {
 /// Which file a buffer was filled from: device and inode, and the id in its header.
 pub(crate) type FileKey = ((u64, u64), Id128);
 
-/// The fields of the entry that was read last.
+/// The fields of the last entry that was read.
 #[derive(Debug, Default)]
 pub(crate) struct EntryBuffer {
     pub(crate) items: Vec<u64>,
     places: Vec<FieldSpan>,
     scratch: Vec<u8>,
-    /// The long fields in `scratch`, by offset: the next entry may have the same ones.
+    /// The long fields in `scratch`, by offset: the next entry may share them.
     long: Vec<Long>,
     file: Option<FileKey>,
     cut: Vec<CutField>,
 }
 
-/// A field that is too long for the cache.
+/// A field too long for the cache.
 #[derive(Debug)]
 struct Long {
     offset: u64,
@@ -216,26 +219,26 @@ struct Long {
     cut: Option<CutField>,
 }
 
-/// A field of which only the beginning is given.
+/// A field that was cut to its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutField {
-    /// Its name.
+    /// The name of the field.
     pub name: Vec<u8>,
-    /// How many bytes of its value are given.
+    /// How many bytes of the value were kept.
     pub kept: usize,
-    /// How many bytes its value has, where the file states it.
+    /// The length of the whole value, if the file states it.
     pub length: Option<u64>,
 }
 
 impl EntryBuffer {
-    /// Forgets the fields, but for the bytes of long ones: see [`keep_long`](Self::keep_long).
+    /// Removes all fields but keeps the bytes of long ones for [`keep_long`](Self::keep_long).
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.places.clear();
         self.cut.clear();
     }
 
-    /// Keeps those long fields of the entry before that `items` names, too, and gives back the memory of the others.
+    /// Keeps those long fields of the previous entry that `items` names, and frees the memory of the others.
     pub(crate) fn keep_long(&mut self, file: FileKey) {
         if self.file != Some(file) {
             self.file = Some(file);
@@ -247,7 +250,7 @@ impl EntryBuffer {
             items.sort_unstable();
             self.long
                 .retain(|long| items.binary_search(&long.offset).is_ok());
-            // In the order of their bytes, which move to the front.
+            // In the order of their bytes, because they are moved to the front.
             self.long.sort_unstable_by_key(|long| long.place.start);
             for long in &mut self.long {
                 let start = long.place.start as usize;
@@ -265,7 +268,7 @@ impl EntryBuffer {
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
     }
 
-    /// Adds the field of the object at `offset` when the entry before had it and it is a long one.
+    /// Adds the field of the object at `offset` if it is one of the long fields kept from the previous entry.
     pub(crate) fn add_long(&mut self, offset: u64) -> bool {
         let Ok(at) = self.long.binary_search_by_key(&offset, |long| long.offset) else {
             return false;
@@ -278,22 +281,22 @@ impl EntryBuffer {
         true
     }
 
-    /// Bytes of the fields that only this entry has.
+    /// Size of the fields that only this entry has, in bytes.
     pub(crate) fn scratch_bytes(&self) -> usize {
         self.scratch.len()
     }
 
-    /// Adds a field that the file's cache holds.
+    /// Adds a field that is in the file's cache.
     pub(crate) fn add(&mut self, place: FieldSpan) {
         self.places.push(place);
     }
 
-    /// Adds a field of the object at `offset` whose name has `name` bytes. `false` when it does not fit.
+    /// Adds a field of the object at `offset` whose name has `name` bytes. Returns `false` if it does not fit.
     pub(crate) fn add_own(&mut self, offset: u64, field: &[u8], name: usize) -> bool {
         self.push(offset, field, name, None).is_some()
     }
 
-    /// Adds the beginning of a field that has the rest left out.
+    /// Adds the beginning of a field and records that the rest was cut.
     pub(crate) fn add_cut(
         &mut self,
         offset: u64,
@@ -331,7 +334,7 @@ impl EntryBuffer {
         Some(())
     }
 
-    /// The fields of which only the beginning is there.
+    /// The fields that were cut.
     pub(crate) fn cut(&self) -> &[CutField] {
         &self.cut
     }
@@ -346,7 +349,7 @@ impl EntryBuffer {
     }
 }
 
-/// The fields of an entry: name and value, repeated names as often as they are there.
+/// The fields of an entry as names and values; a repeated name occurs as often as in the file.
 #[derive(Debug, Clone)]
 pub struct EntryFields<'a> {
     places: std::slice::Iter<'a, FieldSpan>,

@@ -1,5 +1,5 @@
-//! A chain of entry arrays: offsets of entries, oldest first. A file has one of all its entries, and each DATA object one
-//! of the entries that have it.
+//! A chain of entry arrays, which holds offsets of entries, oldest first. A file has one chain of all its entries,
+//! and each DATA object has one of the entries that use it.
 
 use super::window::FileWindow;
 use crate::bytes::ByteReader;
@@ -10,7 +10,7 @@ use crate::journal::format::layout;
 use crate::journal::format::layout::ARRAYS_MAX;
 use crate::journal::format::layout::object_type;
 
-/// Items are read in groups of this many.
+/// Items are read in groups of this size.
 const GROUP: u64 = 512;
 /// One array of the chain.
 #[derive(Debug, Clone, Copy)]
@@ -20,22 +20,22 @@ struct Array {
     items: u64,
 }
 
-/// The entries of a chain, by their number in it.
+/// The entries of a chain, by their index in it.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
-    /// Where the first array stands.
+    /// Offset of the first array.
     root: u64,
-    /// How many items of the arrays count.
+    /// Number of valid items in the arrays.
     length: u64,
     arrays: Vec<Array>,
-    /// A part of one array: the items from number `group_first` on.
+    /// A part of one array: its items from index `group_first` on.
     group: Vec<u64>,
     group_first: u64,
     raw: Vec<u8>,
 }
 
 impl Chain {
-    /// The chain whose first array stands at `root`, of `length` items.
+    /// Creates the chain of `length` items whose first array is at `root`.
     pub(crate) fn new(root: u64, length: u64) -> Self {
         Self {
             root,
@@ -44,7 +44,7 @@ impl Chain {
         }
     }
 
-    /// Items were added.
+    /// Extends the chain after items were added to the file.
     pub(crate) fn grow(&mut self, root: u64, length: u64) {
         self.root = root;
         self.length = length;
@@ -54,18 +54,18 @@ impl Chain {
         self.length
     }
 
-    /// How much memory [`release`](Self::release) gives back.
+    /// How much memory [`release`](Self::release) frees.
     pub(crate) fn memory(&self) -> usize {
         self.group.capacity() * size_of::<u64>() + self.raw.capacity()
     }
 
-    /// Gives the memory back that can be had again by reading.
+    /// Frees memory whose content can be read again.
     pub(crate) fn release(&mut self) {
         self.group = Vec::new();
         self.raw = Vec::new();
     }
 
-    /// Item `number`.
+    /// The offset of the entry at index `number`.
     pub(crate) fn offset(
         &mut self,
         window: &mut FileWindow,
@@ -131,7 +131,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The array that holds entry `number`, following the chain as far as needed.
+    /// The array that holds index `number`; follows the chain as far as needed.
     fn array_of(
         &mut self,
         window: &mut FileWindow,
@@ -151,7 +151,7 @@ impl Chain {
         self.arrays.get(at).copied().ok_or_else(|| no_entry(number))
     }
 
-    /// Adds the next array of the chain.
+    /// Reads the next array of the chain.
     fn follow(&mut self, window: &mut FileWindow, header: &FileHeader) -> Result<(), Error> {
         let (offset, first, floor) = match self.arrays.last() {
             None => (self.root, 0, header.header_size),
@@ -164,7 +164,7 @@ impl Chain {
             return Err(corrupt(
                 "entry array offset",
                 self.arrays.last().map_or(0, |last| last.offset + 16),
-                "a multiple of 8 behind the array before",
+                "a multiple of 8 after the previous array",
                 offset,
             ));
         }
@@ -178,7 +178,7 @@ impl Chain {
     }
 }
 
-/// The next array and the number of items of the array at `offset`.
+/// Reads the offset of the next array and the number of items of the array at `offset`.
 fn array_header(
     window: &mut FileWindow,
     header: &FileHeader,
@@ -216,7 +216,7 @@ fn array_header(
     Ok((next, items))
 }
 
-/// The next item of an entry array.
+/// Reads the next item of an entry array.
 fn array_item(reader: &mut ByteReader<'_>, compact: bool) -> Result<u64, Error> {
     Ok(if compact {
         u64::from(reader.u32("entry array item")?)
@@ -229,7 +229,7 @@ pub(crate) fn no_entry(number: u64) -> Error {
     corrupt("entry number", 0, "an entry that the arrays hold", number)
 }
 
-/// A count that was bounded above fits.
+/// Converts a count that was bounded before, so that it fits.
 fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

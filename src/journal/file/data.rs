@@ -1,4 +1,4 @@
-//! DATA objects: one `NAME=value` each.
+//! DATA objects; each holds one `NAME=value`.
 
 use super::payload::Compression;
 use super::payload::Extent;
@@ -14,7 +14,7 @@ use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 use crate::journal::format::layout::object_type;
 
-/// A field that stands in the file as it is.
+/// A field that is stored uncompressed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plain<'a> {
     pub(crate) field: &'a [u8],
@@ -22,8 +22,8 @@ pub(crate) struct Plain<'a> {
 }
 
 impl<'a> Plain<'a> {
-    /// The object at `offset` if it was copied already, is whole, not compressed and has at most `limit` bytes: what
-    /// most are. Whatever else it is, [`DataHead::read`] tells.
+    /// The object at `offset`, if it is in the copied part of the file, is complete and uncompressed, and has at most
+    /// `limit` bytes. This is the quick path for most objects; [`DataHead::read`] handles the others.
     pub(crate) fn find(
         window: &'a FileWindow,
         header: &FileHeader,
@@ -64,7 +64,7 @@ pub(crate) struct DataHead {
 }
 
 impl DataHead {
-    /// Reads the object at `offset`, which stands in an entry or a chain.
+    /// Reads the object at `offset`, which an entry or a chain refers to.
     pub(crate) fn read(
         window: &mut FileWindow,
         header: &FileHeader,
@@ -74,7 +74,7 @@ impl DataHead {
             return Err(corrupt(
                 "data object offset",
                 offset,
-                "a multiple of 8 behind the header",
+                "a multiple of 8 after the header",
                 offset,
             ));
         }
@@ -101,8 +101,8 @@ impl DataHead {
         })
     }
 
-    /// The payload of the object at `offset`, decompressed: its first `limit` bytes. About as many bytes of the file are
-    /// read and held at most.
+    /// The payload of the object at `offset`, decompressed and cut to its first `limit` bytes. Reads and holds not
+    /// much more of the file than that.
     pub(crate) fn payload<'a>(
         &self,
         window: &'a mut FileWindow,
@@ -114,7 +114,8 @@ impl DataHead {
         let start = header.data_payload();
         let length = self.size - start;
         let compression = Compression::from_flags(self.flags, offset)?;
-        // A compressed payload is shorter than the field. What it begins with makes as many bytes or more.
+        // A compressed payload is at most a little longer than the field, so that this much of it is enough for
+        // `limit` bytes.
         let room = match compression {
             Compression::None => limit,
             _ => limit.saturating_add(COMPRESSED_BYTES_MORE),
@@ -149,7 +150,7 @@ impl DataHead {
         })
     }
 
-    /// [`payload`](Self::payload) where only a whole one is of use.
+    /// The same as [`payload`](Self::payload), but only if the whole payload fits.
     pub(crate) fn whole_payload<'a>(
         &self,
         window: &'a mut FileWindow,
@@ -170,18 +171,18 @@ impl DataHead {
     }
 }
 
-/// A payload, decompressed, or its beginning.
+/// A decompressed payload, or its beginning.
 #[derive(Debug)]
 pub(crate) struct Payload<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) extent: Extent,
 }
 
-/// So many more bytes of a compressed payload are read than are wanted of the field: headers, and blocks that did not
-/// get shorter.
+/// Bytes of a compressed payload that are read beyond the wanted length of the field, for headers and for blocks that
+/// compression did not make shorter.
 const COMPRESSED_BYTES_MORE: usize = 64 << 10;
 
-/// The length that the xz stream before `end` states.
+/// The uncompressed length that the xz stream ending at `end` states.
 fn xz_length_at(window: &mut FileWindow, end: u64) -> Option<u64> {
     let start = end.checked_sub(XZ_TAIL_BYTES as u64)?;
     let tail = window
@@ -190,7 +191,7 @@ fn xz_length_at(window: &mut FileWindow, end: u64) -> Option<u64> {
     stated_length(Compression::Xz, tail)
 }
 
-/// The size of an object of the wanted type.
+/// The size of an object, which must have the given type.
 pub(crate) fn object_size(
     reader: &mut ByteReader<'_>,
     wanted: u8,
@@ -205,7 +206,7 @@ pub(crate) fn object_size(
     Ok(reader.u64("object size")?)
 }
 
-/// The first 64 bytes of an object. That their number is fixed spares the reader's checks.
+/// The first 64 bytes of an object. A slice of fixed length spares the parser's bounds checks.
 pub(crate) fn fixed(bytes: &[u8]) -> &[u8] {
     bytes
         .first_chunk::<{ layout::ENTRY_ITEMS }>()

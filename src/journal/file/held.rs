@@ -1,10 +1,10 @@
-//! What all files of a journal hold together: open files, and memory that can be had again by reading.
+//! Resources that all files of a journal hold together: open files, and memory whose content can be read again.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// The sum over all files of one journal.
+/// The totals over all files of one journal.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeldResources(Arc<HeldCounts>);
 
@@ -15,23 +15,23 @@ struct HeldCounts {
 }
 
 impl HeldResources {
-    /// How many files are open.
+    /// Number of open files.
     pub(crate) fn files(&self) -> usize {
         self.0.files.load(Ordering::Relaxed)
     }
 
-    /// How much memory the files take.
+    /// Memory of all files, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    /// Counts a file as open for as long as the answer lives.
+    /// Counts a file as open until the returned value is dropped.
     pub(crate) fn open_one(&self) -> OpenFile {
         self.0.files.fetch_add(1, Ordering::Relaxed);
         OpenFile(self.clone())
     }
 
-    /// A part of the memory, empty at first.
+    /// Creates a share of the memory, empty at first.
     pub(crate) fn share(&self) -> MemoryShare {
         MemoryShare {
             held: self.clone(),
@@ -50,7 +50,7 @@ impl Drop for OpenFile {
     }
 }
 
-/// The memory that one file takes.
+/// The share of memory that one file uses.
 #[derive(Debug)]
 pub(crate) struct MemoryShare {
     held: HeldResources,
@@ -58,7 +58,7 @@ pub(crate) struct MemoryShare {
 }
 
 impl MemoryShare {
-    /// The file now takes this much.
+    /// Sets the memory that the file uses now.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes == self.bytes {
             return;

@@ -1,4 +1,4 @@
-//! Which entry is where: the chain of entry arrays of a file, or, where that is damaged, a walk over its objects.
+//! The index of entries: the chain of entry arrays of a file or, if that is damaged, a walk over its objects.
 
 use super::chain::Chain;
 use super::chain::no_entry;
@@ -9,10 +9,10 @@ use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout::FOUND_MAX;
 
-/// Behind so many damaged items in a row, more than are read at once, nothing more of a chain is looked at.
+/// The rest of a chain is ignored after this many damaged items in a row, which is more than are read at once.
 const DAMAGED_RUN_MAX: u64 = 1 << 10;
 
-/// The entries of a file, by their number in it.
+/// The entries of a file, by their index in it.
 #[derive(Debug, Default)]
 pub(crate) struct EntryIndex {
     chain: Chain,
@@ -20,36 +20,36 @@ pub(crate) struct EntryIndex {
 }
 
 impl EntryIndex {
-    /// How many entries there are.
+    /// Number of entries.
     pub(crate) fn length(&self, header: &FileHeader) -> u64 {
         self.walk
             .as_ref()
             .map_or(header.n_entries, ObjectWalk::length)
     }
 
-    /// Goes on with a walk: the file has grown.
+    /// Continues a walk after the file has grown.
     pub(crate) fn grow(&mut self, window: &mut FileWindow, header: &FileHeader) {
         if let Some(walk) = &mut self.walk {
             walk.extend(window, header);
         }
     }
 
-    /// Whether the chain was given up.
+    /// Whether the chain was replaced by a walk.
     pub(crate) fn walked(&self) -> bool {
         self.walk.is_some()
     }
 
-    /// How much memory [`release`](Self::release) gives back.
+    /// How much memory [`release`](Self::release) frees.
     pub(crate) fn memory(&self) -> usize {
         self.chain.memory()
     }
 
-    /// Gives the memory back that can be had again by reading.
+    /// Frees memory whose content can be read again.
     pub(crate) fn release(&mut self) {
         self.chain.release();
     }
 
-    /// Where entry `number` stands.
+    /// The offset of the entry at index `number`.
     pub(crate) fn offset(
         &mut self,
         window: &mut FileWindow,
@@ -77,9 +77,10 @@ impl EntryIndex {
         Ok(offset)
     }
 
-    /// Gives the chain up from its first damage on and walks the objects from the entry before it. What the chain has
-    /// behind its damage counts as well: a walk loses its way where an object is damaged. Returns where the walk begins
-    /// and how many entries were found from there on, or `None` when the chain was given up already.
+    /// Ignores the chain from its first damaged item on and walks the objects from the last good entry. Entries that
+    /// the chain has after the damage are added as well, because a walk loses its way at a damaged object. Returns
+    /// the offset at which the walk starts and the number of entries found from there, or `None` if the index already
+    /// uses a walk.
     pub(crate) fn give_up(
         &mut self,
         window: &mut FileWindow,
@@ -113,7 +114,7 @@ impl EntryIndex {
         Some((start, found))
     }
 
-    /// How many entries are before `offset`.
+    /// Number of entries before `offset`.
     pub(crate) fn count_before(
         &mut self,
         window: &mut FileWindow,

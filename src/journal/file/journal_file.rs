@@ -1,4 +1,4 @@
-//! One journal file: its header, its entries by number, and the fields of an entry.
+//! One journal file: its header, its entries by index, and the fields of an entry.
 
 use super::cache::CACHED_FIELD_MAX;
 use super::cache::DataCache;
@@ -25,10 +25,10 @@ use crate::journal::format::layout::object_type;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Chooses fields by their name; `None` takes all.
+/// Selects fields by their name; `None` selects all.
 pub type FieldChoice = Option<fn(&[u8]) -> bool>;
 
-/// Problems that one step may find; more of the same file would say nothing new.
+/// Maximum number of problems from one step; more problems of the same file would add nothing.
 pub(crate) const PROBLEMS_MAX: usize = 1_000;
 
 /// An open journal file.
@@ -42,7 +42,7 @@ pub(crate) struct JournalFile {
 }
 
 impl JournalFile {
-    /// Opens the file at `path`, of whose entries `fields` are asked for.
+    /// Opens the file at `path`; `fields` selects the fields of its entries.
     pub(crate) fn open(
         path: &Path,
         held: &HeldResources,
@@ -66,12 +66,12 @@ impl JournalFile {
         &self.header
     }
 
-    /// Device and inode.
+    /// Device and inode of the file.
     pub(crate) fn inode(&self) -> (u64, u64) {
         self.window.inode()
     }
 
-    /// The bytes of the header that this reader knows, as they are now, as far as the file goes.
+    /// Reads the current bytes of the header, as far as this reader knows them and the file has them.
     pub(crate) fn raw_header(&mut self) -> Result<Vec<u8>, Error> {
         let mut raw = vec![0; layout::HEADER_SIZE_KNOWN];
         let copied = self.window.read_at(0, &mut raw)?;
@@ -79,28 +79,28 @@ impl JournalFile {
         Ok(raw)
     }
 
-    /// The file was renamed.
+    /// Sets the path after the file was renamed.
     pub(crate) fn set_path(&mut self, path: &Path) {
         self.window.set_path(path);
     }
 
-    /// Whether the file is held open.
+    /// Whether the file is open.
     pub(crate) fn is_open(&self) -> bool {
         self.window.is_open()
     }
 
-    /// Whether the file has a name yet, as far as that can be known.
+    /// Whether the file still has a name, as far as that can be determined.
     pub(crate) fn is_linked(&self) -> bool {
         self.window.is_linked()
     }
 
-    /// Closes the file until something is read of it again.
+    /// Closes the file until it is read again.
     pub(crate) fn close(&mut self) {
         self.release();
         self.window.close();
     }
 
-    /// Looks whether entries were added.
+    /// Checks whether entries were added.
     pub(crate) fn refresh(&mut self) -> Result<bool, Error> {
         let mut header = read_header(&mut self.window)?;
         if header.file_id != self.header.file_id {
@@ -109,8 +109,8 @@ impl JournalFile {
         let grown = header.n_entries != self.header.n_entries
             || header.tail_object_offset != self.header.tail_object_offset;
         if grown {
-            // A copy may be older at its beginning than at its end, and the last object is told before the count of
-            // entries.
+            // The end of a copied header may be newer than its beginning, and the offset of the last object is stored
+            // before the count of entries.
             header.tail_object_offset = read_header(&mut self.window)?.tail_object_offset;
         }
         self.header = header;
@@ -121,39 +121,39 @@ impl JournalFile {
         Ok(grown)
     }
 
-    /// How many entries there are.
+    /// Number of entries.
     pub(crate) fn length(&self) -> u64 {
         self.index.length(&self.header)
     }
 
-    /// Whether the entries are found by walking over the objects.
+    /// Whether entries are found by walking over the objects.
     pub(crate) fn walked(&self) -> bool {
         self.index.walked()
     }
 
-    /// Turns to walking over the objects; see [`EntryIndex::give_up`].
+    /// Switches to walking over the objects; see [`EntryIndex::give_up`].
     pub(crate) fn give_up_index(&mut self) -> Option<(u64, u64)> {
         self.index.give_up(&mut self.window, &self.header)
     }
 
-    /// How much memory is taken that can be had again by reading.
+    /// Memory whose content can be read again, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.window.memory() + self.index.memory() + self.cache.memory()
     }
 
-    /// Gives the memory back that can be had again by reading.
+    /// Frees memory whose content can be read again.
     pub(crate) fn release(&mut self) {
         self.window.release();
         self.index.release();
         self.cache = DataCache::default();
     }
 
-    /// Where entry `number` stands.
+    /// The offset of the entry at index `number`.
     pub(crate) fn entry_offset(&mut self, number: u64) -> Result<u64, Error> {
         self.index.offset(&mut self.window, &self.header, number)
     }
 
-    /// The fixed part of entry `number`.
+    /// The fixed part of the entry at index `number`.
     pub(crate) fn entry(&mut self, number: u64) -> Result<EntryHead, Error> {
         let offset = self.entry_offset(number)?;
         self.entry_at(offset)
@@ -167,8 +167,8 @@ impl JournalFile {
         EntryHead::parse(bytes, offset, &self.header)
     }
 
-    /// Reads the fields of an entry into `buffer`: those that are asked for, or all. What is wrong with single fields
-    /// goes to `problems`; the entry is whole but for them.
+    /// Reads the wanted fields of an entry, or all, into `buffer`. Damaged fields are added to `problems`; the other
+    /// fields of the entry are complete.
     pub(crate) fn load(
         &mut self,
         entry: &EntryHead,
@@ -195,7 +195,7 @@ impl JournalFile {
         Ok(())
     }
 
-    /// Reads the field of an item that the cache does not have. Damage is told and passed over.
+    /// Reads the field of an item that is not in the cache. Damage is reported and the field skipped.
     fn load_new(
         &mut self,
         item: u64,
@@ -214,8 +214,8 @@ impl JournalFile {
         }
     }
 
-    /// Hands the fields of an entry to `each` that have at most `limit` bytes, until it breaks. Damaged ones are passed
-    /// over.
+    /// Calls `each` with every field of an entry that has at most `limit` bytes, until `each` breaks. Damaged fields
+    /// are skipped.
     pub(crate) fn each_field(
         &mut self,
         entry: &EntryHead,
@@ -249,7 +249,7 @@ impl JournalFile {
         Ok(())
     }
 
-    /// What looking things up by hash needs.
+    /// The parts of the file that lookups by hash need.
     pub(crate) fn parts<'a>(&'a mut self, inflater: &'a mut Inflater) -> FileParts<'a> {
         FileParts {
             window: &mut self.window,
@@ -258,19 +258,19 @@ impl JournalFile {
         }
     }
 
-    /// How many entries stand before `offset`.
+    /// Number of entries before `offset`.
     pub(crate) fn count_before(&mut self, offset: u64) -> u64 {
         self.index
             .count_before(&mut self.window, &self.header, offset)
     }
 
-    /// Forgets what was copied of the file: its writer may have written more since.
+    /// Discards the copied bytes of the file, because its writer may have written more since.
     pub(crate) fn forget_copies(&mut self) {
         self.window.invalidate();
         self.index.release();
     }
 
-    /// The fields that [`load`](Self::load) read last.
+    /// The cache with the fields that [`load`](Self::load) read last.
     pub(crate) fn cache(&self) -> &DataCache {
         &self.cache
     }
@@ -323,7 +323,7 @@ impl JournalFile {
         let is_read = wanted || limits.whole;
         if extent != Extent::Whole && is_read {
             let kept = field.get(..cut_to).unwrap_or(field);
-            // It is told as a problem, too, whether some of it was kept or nothing.
+            // Reported as a problem whether a part of the field was kept or nothing.
             buffer.add_cut(offset, kept, name, extent);
             return Err(over);
         }
@@ -341,8 +341,8 @@ impl JournalFile {
     }
 }
 
-/// The field of the object at `offset`, up to `limit` bytes, or nothing when it is long and its name is not one that
-/// `wants` takes.
+/// The field of the object at `offset`, cut to `limit` bytes. `None` if it is long and `wants` does not select its
+/// name.
 fn chosen_payload(
     parts: FileParts<'_>,
     offset: u64,
@@ -370,7 +370,7 @@ fn chosen_payload(
     Ok(Some((payload, head)))
 }
 
-/// Where fields are chosen, this much of a field is read to learn its name: most fields are shorter.
+/// If fields are selected, this much of a field is read first to learn its name; most fields are shorter.
 const CHOSEN_FIRST_BYTES: usize = 64 << 10;
 
 /// The length of the name in `NAME=value`.
@@ -379,26 +379,26 @@ fn name_length(field: &[u8], offset: u64) -> Result<usize, Error> {
         .ok_or_else(|| corrupt("data payload", offset, "NAME=value", field.len() as u64))
 }
 
-/// The parts of a file that looking things up by hash needs.
+/// The parts of a file that lookups by hash need.
 pub(crate) struct FileParts<'a> {
     pub(crate) window: &'a mut FileWindow,
     pub(crate) header: &'a FileHeader,
     pub(crate) inflater: &'a mut Inflater,
 }
 
-/// What one entry may take, and what was found wrong in it.
+/// Bounds of one entry, and the problems found in it.
 pub(crate) struct LoadLimits<'a> {
     /// The longest field, decompressed.
     pub(crate) field_bytes_max: usize,
-    /// All fields are read, whichever are asked for.
+    /// Read all fields, whichever are selected.
     pub(crate) whole: bool,
     pub(crate) inflater: &'a mut Inflater,
     pub(crate) problems: &'a mut Vec<Error>,
 }
 
 impl LoadLimits<'_> {
-    /// How much of the next field is read. All long fields of an entry together may take twice as much as one, and short
-    /// ones as much as one beside them: an entry of long fields keeps its short ones.
+    /// How many bytes of the next field are read. All long fields of an entry together may take twice as much as one,
+    /// and all short ones as much as one: an entry with long fields keeps its short ones.
     fn left(&self, buffer: &EntryBuffer) -> usize {
         let short = self
             .field_bytes_max
@@ -415,7 +415,7 @@ impl LoadLimits<'_> {
             .min(self.field_bytes_max)
     }
 
-    /// How much of a field is kept that is longer than what is left.
+    /// How many bytes are kept of a field that is longer than the rest of the budget.
     fn cut_to(&self, buffer: &EntryBuffer) -> usize {
         self.left_for_long(buffer).max(CUT_BYTES_MIN)
     }
@@ -429,10 +429,10 @@ impl LoadLimits<'_> {
     }
 }
 
-/// This much is kept of a long field when an entry's memory is used up: its name, and what it is about.
+/// This much of a long field is kept when an entry's memory is used up: its name and the start of its value.
 const CUT_BYTES_MIN: usize = 256;
 
-/// The fixed part of an ENTRY.
+/// The fixed part of an ENTRY object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EntryHead {
     pub(crate) cursor: Cursor,
@@ -496,7 +496,8 @@ fn read_header(window: &mut FileWindow) -> Result<FileHeader, Error> {
     let mut raw = [0; layout::HEADER_SIZE_KNOWN];
     let copied = window.read_at(0, &mut raw)?;
     let header = FileHeader::parse(raw.get(..copied).unwrap_or_default())?;
-    // What the file has no room for is not believed: reading would look for each of them.
+    // A header that claims more entries than fit into the file is not believed, because reading would look for each
+    // of them.
     let most = window.length() / layout::ENTRY_ITEMS as u64;
     Ok(FileHeader {
         n_entries: header.n_entries.min(most),

@@ -1,4 +1,4 @@
-//! Finding objects through the hash tables of a file.
+//! Lookups through the hash tables of a file.
 
 use super::data::DataHead;
 use super::payload::Inflater;
@@ -8,10 +8,10 @@ use crate::journal::format::error::Error;
 use crate::journal::format::header::FileHeader;
 use crate::journal::format::header::corrupt;
 
-/// Bytes of a bucket: the first and the last object of its chain.
+/// Size of a bucket: the offsets of the first and the last object of its chain.
 const BUCKET: u64 = 16;
 
-/// The DATA object with this payload, and where it stands.
+/// Finds the DATA object with this payload, and its offset.
 pub(crate) fn find_data(
     window: &mut FileWindow,
     header: &FileHeader,
@@ -26,7 +26,7 @@ pub(crate) fn find_data(
         check_chain(before, offset)?;
         let head = DataHead::read(window, header, offset)?;
         if head.hash == hash {
-            // A payload that is longer than the one looked for is another one.
+            // A longer payload cannot be equal, so no more than the wanted length is decompressed.
             let found = head.whole_payload(window, header, offset, inflater, payload.len());
             if found.is_ok_and(|found| found == payload) {
                 return Ok(Some((offset, head)));
@@ -38,7 +38,7 @@ pub(crate) fn find_data(
     Ok(None)
 }
 
-/// The first object of the chain in which everything with this hash is.
+/// The first object of the chain that holds all objects with this hash.
 pub(crate) fn first_of_bucket(
     window: &mut FileWindow,
     (table, size): (u64, u64),
@@ -53,7 +53,7 @@ pub(crate) fn first_of_bucket(
     Ok(ByteReader::new(bytes, offset).u64("hash table bucket")?)
 }
 
-/// Chains ascend, so that none is a circle.
+/// Chains must ascend, which rules out loops.
 pub(crate) fn check_chain(before: u64, next: u64) -> Result<(), Error> {
     if next > before {
         return Ok(());
@@ -61,7 +61,7 @@ pub(crate) fn check_chain(before: u64, next: u64) -> Result<(), Error> {
     Err(corrupt(
         "next object of a hash chain",
         before,
-        "an object behind this one",
+        "an object after this one",
         next,
     ))
 }

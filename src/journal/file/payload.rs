@@ -1,21 +1,22 @@
-//! The payloads of DATA objects, decompressed within a bound.
+//! The payloads of DATA objects, decompressed within a limit.
 
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 use std::io::Read;
 
-/// The xz dictionary that this reader is willing to allocate, in KiB: systemd writes with 8 MiB at most.
+/// The largest xz dictionary that this reader allocates, in KiB: systemd uses 8 MiB at most.
 const XZ_MEMORY_KIB: u32 = 72 << 10;
-/// One byte of an lz4 block stands for at most this many: a block that claims more is refused before memory is taken.
+/// One byte of an lz4 block expands to at most this many bytes: a block that claims more is refused before memory is
+/// allocated.
 const LZ4_RATIO_MAX: usize = 256;
-/// The largest window a zstd frame may ask for, as a power of two. The window of a single segment is its whole content,
-/// for which systemd's own bound is 768 MiB; of that room only what is written takes memory.
+/// The largest window a zstd frame may request, as a power of two. The window of a single segment is its whole
+/// content, which systemd itself limits to 768 MiB; only the part that is written takes memory.
 const ZSTD_WINDOW_LOG_MAX: u32 = 30;
-/// The footer of an xz stream and an index of a few blocks: what the end of a payload is read for.
+/// Size of the end of a payload that is read to find the footer of an xz stream and an index of a few blocks.
 pub(crate) const XZ_TAIL_BYTES: usize = 128;
 
-/// What the state of zstd takes: tables for literals and sequences, and room for one block (measured: 160 KiB).
+/// Size of the state of zstd: tables for literals and sequences, and a buffer for one block (measured: 160 KiB).
 const ZSTD_STATE_BYTES: usize = 160 << 10;
 
 /// How a payload is stored.
@@ -28,7 +29,7 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    /// What the flags of a DATA object at `offset` say.
+    /// The compression that the flags of the DATA object at `offset` name.
     pub(crate) fn from_flags(flags: u8, offset: u64) -> Result<Self, Error> {
         match flags {
             0 => Ok(Self::None),
@@ -49,7 +50,7 @@ impl Compression {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stored<'a> {
     pub(crate) bytes: &'a [u8],
-    /// Where it is stored, in bytes from the start of the file.
+    /// Its offset in the file, in bytes.
     pub(crate) offset: u64,
     /// More bytes follow in the file.
     pub(crate) is_cut: bool,
@@ -59,11 +60,11 @@ pub(crate) struct Stored<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     Whole,
-    /// The field goes on beyond the limit. Its length is known where the stored form states it.
+    /// The field is longer than the limit. Its length is known if the stored form states it.
     Cut(Option<u64>),
 }
 
-/// Decompresses payloads, keeping the state that is dear to make.
+/// Decompresses payloads and keeps the state that is expensive to create.
 #[derive(Default)]
 pub(crate) struct Inflater {
     zstd: Option<zstd::bulk::Decompressor<'static>>,
@@ -71,7 +72,7 @@ pub(crate) struct Inflater {
 }
 
 impl Inflater {
-    /// How much memory it takes.
+    /// Memory in use, in bytes.
     pub(crate) fn memory(&self) -> usize {
         let state = if self.zstd.is_some() {
             ZSTD_STATE_BYTES
@@ -81,12 +82,12 @@ impl Inflater {
         self.bytes.capacity() + state
     }
 
-    /// The bytes that [`inflate`](Self::inflate) decompressed last.
+    /// The output of the last call of [`inflate`](Self::inflate).
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Decompresses up to `limit` bytes; no more than that is decompressed or held.
+    /// Decompresses up to `limit` bytes; never decompresses or holds more.
     pub(crate) fn inflate(
         &mut self,
         compression: Compression,
@@ -127,7 +128,7 @@ impl Inflater {
         Err(corrupt(what, stored.offset, expected, found))
     }
 
-    /// `None` when the block is damaged or goes on beyond the limit.
+    /// Returns `None` if the block is damaged or is longer than the limit.
     fn lz4(&mut self, stored: Stored<'_>, limit: usize) -> Result<Option<Extent>, Error> {
         let bad = |found| {
             let expected = "a length and a valid block";
@@ -153,7 +154,7 @@ impl Inflater {
         }
     }
 
-    /// `None` when the frame is damaged or goes on beyond the limit.
+    /// Returns `None` if the frame is damaged or is longer than the limit.
     fn zstd(&mut self, stored: Stored<'_>, limit: usize) -> Option<Extent> {
         let stated = stated_length(Compression::Zstd, stored.bytes)
             .and_then(|stated| usize::try_from(stated).ok());
@@ -180,10 +181,11 @@ impl Inflater {
     }
 }
 
-/// A stated size up to this is allocated before the first byte comes out, and this much memory is kept.
+/// A stated size up to this is allocated before decompression starts, and this much memory is kept.
 const INFLATE_AT_ONCE_MAX: usize = 1 << 20;
 
-/// Reads a stream to its end. `false` when it is damaged or goes on beyond `limit`; `bytes` has what came before.
+/// Reads a stream to its end. Returns `false` if it is damaged or longer than `limit`; `bytes` then holds the part
+/// before.
 fn read_bounded(mut stream: impl Read, bytes: &mut Vec<u8>, limit: usize) -> bool {
     let bound = limit.saturating_add(1);
     loop {
@@ -203,10 +205,10 @@ fn read_bounded(mut stream: impl Read, bytes: &mut Vec<u8>, limit: usize) -> boo
     }
 }
 
-/// The first piece that a stream is read by; the pieces grow with what was read.
+/// Size of the first piece read from a stream; later pieces grow with the amount read.
 const READ_BYTES_MIN: usize = 4 << 10;
 
-/// Decompresses the first `limit` bytes of an lz4 block, or as many as come before its end or its first damage.
+/// Decompresses the first `limit` bytes of an lz4 block, or all bytes before its end or its first damage.
 fn lz4_prefix(block: &[u8], bytes: &mut Vec<u8>, limit: usize) {
     let mut reader = block;
     while bytes.len() < limit {
@@ -235,7 +237,7 @@ fn lz4_prefix(block: &[u8], bytes: &mut Vec<u8>, limit: usize) {
         let mut left = matched
             .saturating_add(LZ4_MATCH_MIN)
             .min(limit - bytes.len());
-        // What is copied may be part of the copy: then it repeats.
+        // The source may overlap the output: the copied part then repeats.
         while left > 0 {
             let piece = left.min(bytes.len() - start);
             bytes.extend_from_within(start..start + piece);
@@ -253,7 +255,8 @@ fn take_byte(reader: &mut &[u8]) -> Option<u8> {
     Some(*byte)
 }
 
-/// A length of an lz4 block: 15 in the token means that it goes on in the bytes that follow, up to the first below 255.
+/// Reads a length of an lz4 block: 15 in the token means that the length continues in the following bytes, up to the
+/// first below 255.
 fn lz4_length(reader: &mut &[u8], token: u8) -> Option<usize> {
     let mut length = usize::from(token);
     if token == 15 {
@@ -268,7 +271,7 @@ fn lz4_length(reader: &mut &[u8], token: u8) -> Option<usize> {
     Some(length)
 }
 
-/// The length of the field as its stored form states it: at the beginning (lz4, zstd) or at the end (xz).
+/// The length of the field as its stored form states it: at its start (lz4, zstd) or at its end (xz).
 pub(crate) fn stated_length(compression: Compression, bytes: &[u8]) -> Option<u64> {
     match compression {
         Compression::None => Some(bytes.len() as u64),
@@ -302,7 +305,7 @@ fn xz_length(bytes: &[u8]) -> Option<u64> {
     Some(length)
 }
 
-/// A number in groups of seven bits, the lowest first.
+/// Reads a number stored in groups of seven bits, lowest first.
 fn xz_number(reader: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
@@ -396,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_stored_form_gives_the_beginning_of_the_field() {
-        // Bytes that hardly get shorter: a stored form of several pieces.
+        // Bytes that barely compress, so that the stored form has several pieces.
         let mut state = 1_u64;
         let bytes: Vec<u8> = std::iter::repeat_with(|| {
             state = state
@@ -427,7 +430,7 @@ mod tests {
         for (compression, payload) in forms(&bytes).into_iter().skip(1) {
             for length in 0..payload.len() {
                 let found = inflater.inflate(compression, whole(&payload[..length]), 1 << 20);
-                // An xz stream is whole when its blocks are; what follows is only an index.
+                // An xz stream is complete once its blocks are; only an index follows.
                 assert!(
                     found.is_err() || compression == Compression::Xz,
                     "{compression:?}: {length} bytes"

@@ -1,5 +1,5 @@
-//! Finding entries without the entry arrays: object by object, and where a header is damaged, at the next place that
-//! looks like an entry.
+//! Finds entries without the entry arrays: object by object and, after a damaged object header, at the next offset
+//! that looks like an entry.
 
 use super::window::FileWindow;
 use crate::bytes::ByteReader;
@@ -8,24 +8,24 @@ use crate::journal::format::layout;
 use crate::journal::format::layout::FOUND_MAX;
 use crate::journal::format::layout::object_type;
 
-/// The entries behind some place of a file.
+/// The entries after a certain offset of a file.
 #[derive(Debug)]
 pub(crate) struct ObjectWalk {
     first: u64,
     found: Vec<u64>,
-    /// Where the walk goes on.
+    /// Offset at which the walk continues.
     next: u64,
-    /// `next` is where an object begins, not somewhere within one.
+    /// Whether `next` is the start of an object rather than an offset inside one.
     aligned: bool,
-    /// Where `aligned` was lost last.
+    /// Offset at which `aligned` was last lost.
     damaged_from: u64,
 }
 
-/// Damage at the end is looked at again whenever the file has grown if it is no longer than this: a few objects.
+/// Damage at the end is checked again whenever the file has grown, if it is not longer than this: a few objects.
 const LOOKED_AT_AGAIN_MAX: u64 = 64 << 10;
 
 impl ObjectWalk {
-    /// A walk from the object at `start`; the first entry that it finds gets number `first`.
+    /// Starts a walk at the object at `start`; the first entry that it finds gets the index `first`.
     pub(crate) fn new(first: u64, start: u64) -> Self {
         Self {
             first,
@@ -40,7 +40,7 @@ impl ObjectWalk {
         self.first
     }
 
-    /// The number behind the last entry.
+    /// The index after the last entry.
     pub(crate) fn length(&self) -> u64 {
         self.first + self.found.len() as u64
     }
@@ -55,16 +55,16 @@ impl ObjectWalk {
         self.found.get(at).copied()
     }
 
-    /// Adds an entry that is known otherwise.
+    /// Adds an entry that is known from elsewhere.
     pub(crate) fn add(&mut self, offset: u64) {
         if let Err(at) = self.found.binary_search(&offset) {
             self.found.insert(at, offset);
         }
     }
 
-    /// Goes on to the last object that the header knows, or to the end of the file.
+    /// Continues to the last object that the header knows, or to the end of the file.
     pub(crate) fn extend(&mut self, window: &mut FileWindow, header: &FileHeader) {
-        // What was no object may have been one that was just being written.
+        // A damaged object may have been one that was just being written.
         if !self.aligned && self.next.saturating_sub(self.damaged_from) <= LOOKED_AT_AGAIN_MAX {
             self.next = self.damaged_from;
             self.aligned = true;
@@ -95,7 +95,7 @@ impl ObjectWalk {
             let end = self.next.saturating_add(step);
             let limit = header.end(window.length());
             if end > limit && step > 8 {
-                // It claims more than there is: no object, and perhaps not even the place of one.
+                // It claims more than the file holds: it is no object, and perhaps not even the start of one.
                 self.found.pop_if(|last| *last == self.next);
                 self.lose_alignment();
                 self.next += 8;
@@ -113,7 +113,7 @@ impl ObjectWalk {
     }
 }
 
-/// What looks like an object.
+/// The header of a possible object.
 struct ObjectHead {
     kind: u8,
     flags: u8,
@@ -138,7 +138,7 @@ impl ObjectHead {
         (known && seen.size > layout::OBJECT_SIZE).then_some(seen)
     }
 
-    /// Bytes to the next object.
+    /// Distance to the next object, in bytes.
     fn step(&self) -> u64 {
         self.size.checked_next_multiple_of(8).unwrap_or(u64::MAX)
     }

@@ -1,9 +1,9 @@
-//! Reading a file that somebody else writes: bytes are copied out, and what is handed on was copied while the file
-//! still had a name.
+//! Reads a file that another process writes: bytes are copied, and only bytes copied while the file still had a name
+//! are returned.
 //!
-//! A journal is never mapped: systemd 252 cuts files when it archives them, and vacuuming unlinks a file and then frees
-//! its blocks, so that every byte reads as zero. The link count is asked for after each copy: freeing happens after
-//! unlinking, so that a copy followed by a link count above zero is sound.
+//! A journal is never mapped. systemd 252 truncates files when it archives them, and vacuuming unlinks a file and
+//! then frees its blocks, so that every byte reads as zero. The link count is checked after each copy: blocks are
+//! freed after unlinking, so that a copy followed by a link count above zero is sound.
 
 use super::held::HeldResources;
 use super::held::OpenFile;
@@ -18,18 +18,18 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// The first read behind a jump: small, for tails that grow by a few entries and for entries far apart.
+/// Size of the first read after a jump: small, for tails that grow by a few entries and for entries far apart.
 const WINDOW_BYTES_MIN: usize = 1 << 10;
-/// Reads in sequence grow up to this: large enough that system calls do not show.
+/// Maximum size of sequential reads: large enough that system calls cost little.
 const WINDOW_BYTES_MAX: usize = 256 << 10;
-/// A window begins this much earlier: the fields of an entry stand before it.
+/// A window starts this many bytes before the requested offset, because the fields of an entry are stored before it.
 const BEFORE_BYTES: usize = 4 << 10;
-/// The same behind a jump: what one entry brought stands there, and what it shares with others far before.
+/// The same after a jump: the fields that only this entry has are close before it, and the shared ones far before.
 const BEFORE_JUMP_BYTES: usize = 1 << 10;
-/// What is read for an object far from the window: most are shorter.
+/// Size of a read for an object far from the window; most objects are shorter.
 const ASIDE_BYTES: usize = 1 << 10;
 
-/// A file that is counted as long as it is open.
+/// A file that is counted while it is open.
 #[derive(Debug)]
 struct CountedFile {
     file: File,
@@ -56,9 +56,10 @@ pub(crate) struct FileWindow {
     inode: (u64, u64),
     held: HeldResources,
     file: Option<CountedFile>,
-    /// The link count was above zero when the file was opened, so that zero tells that it was deleted since.
+    /// Whether the link count was above zero when the file was opened; only then does a count of zero mean that it
+    /// was deleted since.
     linked: bool,
-    /// How long the file was when that mattered last.
+    /// The length of the file when it was last needed.
     length: u64,
     bytes: Vec<u8>,
     start: u64,
@@ -86,22 +87,22 @@ impl FileWindow {
         })
     }
 
-    /// Device and inode.
+    /// Device and inode of the file.
     pub(crate) fn inode(&self) -> (u64, u64) {
         self.inode
     }
 
-    /// The file was renamed.
+    /// Sets the path after the file was renamed.
     pub(crate) fn set_path(&mut self, path: &Path) {
         path.clone_into(&mut self.path);
     }
 
-    /// Whether the file is held open.
+    /// Whether the file is open.
     pub(crate) fn is_open(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Whether the file has a name yet, as far as that can be known.
+    /// Whether the file still has a name, as far as that can be determined.
     pub(crate) fn is_linked(&self) -> bool {
         match &self.file {
             Some(counted) => metadata(&counted.file).is_ok_and(|it| it.nlink() > 0),
@@ -111,12 +112,12 @@ impl FileWindow {
         }
     }
 
-    /// How much memory the copies take.
+    /// Memory of the copies, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.bytes.capacity() + self.aside.capacity()
     }
 
-    /// Closes the file until something is read of it again.
+    /// Closes the file until it is read again.
     pub(crate) fn close(&mut self) {
         self.release();
         self.file = None;
@@ -137,21 +138,21 @@ impl FileWindow {
             .ok_or(Error::Gone)
     }
 
-    /// Forgets what was copied: the file has grown since.
+    /// Discards the copies, because the file has grown since.
     pub(crate) fn invalidate(&mut self) {
         self.bytes.clear();
         self.aside.clear();
         self.next_length = WINDOW_BYTES_MIN;
     }
 
-    /// Gives the memory back.
+    /// Frees the memory of the copies.
     pub(crate) fn release(&mut self) {
         self.bytes = Vec::new();
         self.aside = Vec::new();
         self.next_length = WINDOW_BYTES_MIN;
     }
 
-    /// `length` bytes at `offset` for a reader that goes through the file in order, either way.
+    /// `length` bytes at `offset`, for a caller that reads the file in order, in either direction.
     pub(crate) fn sequential(
         &mut self,
         offset: u64,
@@ -165,7 +166,7 @@ impl FileWindow {
         part(self.start, &self.bytes, offset, length, what)
     }
 
-    /// `length` bytes at `offset`, wherever that is, leaving the window where it stands.
+    /// `length` bytes at any `offset`; does not move the window.
     pub(crate) fn random(
         &mut self,
         offset: u64,
@@ -188,13 +189,13 @@ impl FileWindow {
         part(self.aside_start, &self.aside, offset, length, what)
     }
 
-    /// What is there of the copy from `offset` on.
+    /// The copied bytes from `offset` on, if any.
     pub(crate) fn copied(&self, offset: u64) -> Option<&[u8]> {
         let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
         self.bytes.get(skip..)
     }
 
-    /// Fills `buffer` from `offset` on as far as the file goes and returns how many bytes that was.
+    /// Fills `buffer` from `offset` as far as the file goes and returns the number of bytes.
     pub(crate) fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
         let file = self.file()?;
         let copied = read_fully(file, offset, buffer)?;
@@ -206,12 +207,12 @@ impl FileWindow {
         Ok(copied)
     }
 
-    /// How long the file was when it was read last.
+    /// The length of the file when it was last read.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Nothing is read, and no memory taken, for what the file cannot have.
+    /// Refuses a read beyond the end of the file before it takes memory.
     fn check_length(
         &mut self,
         offset: u64,
@@ -233,7 +234,7 @@ impl FileWindow {
         let end = self.start.saturating_add(self.bytes.len() as u64);
         let near = self.next_length.max(BEFORE_BYTES) as u64;
         let backward = offset < self.start && offset.saturating_add(near) >= self.start;
-        // Entries that are chosen by a match lie far apart: only what follows at once is read in sequence.
+        // Entries selected by a match are far apart: only an offset close after the window counts as sequential.
         let forward = offset >= self.start && offset <= end.saturating_add(BEFORE_BYTES as u64);
         let jump = self.bytes.is_empty() || !(forward || backward);
         self.next_length = if jump {
@@ -318,7 +319,7 @@ fn metadata(file: &File) -> Result<std::fs::Metadata, Error> {
     })
 }
 
-/// A file that is not there any more was deleted.
+/// Turns the error of a missing file into [`Error::Gone`].
 fn gone_if_missing(error: Error) -> Error {
     match error {
         Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Error::Gone,
@@ -327,7 +328,7 @@ fn gone_if_missing(error: Error) -> Error {
 }
 
 fn read_fully(file: &File, offset: u64, buffer: &mut [u8]) -> Result<usize, Error> {
-    // The kernel takes no offset beyond this, and no file reaches it.
+    // The kernel accepts no offset beyond this, and no file reaches it.
     if offset > i64::MAX.unsigned_abs() - buffer.len() as u64 {
         return Ok(0);
     }

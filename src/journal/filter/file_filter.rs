@@ -1,4 +1,4 @@
-//! The wanted entries of one file: by its hash tables, or where those are damaged by looking at every entry.
+//! The matching entries of one file: found through its hash tables or, if those are damaged, by checking every entry.
 
 use super::direction::Direction;
 use super::matches::EntryMatches;
@@ -11,11 +11,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Conditions on the entries of one file, and how those are found that meet them.
+/// Conditions on the entries of one file, and the state of the search for entries that meet them.
 pub(crate) struct FileFilter {
     matches: Arc<EntryMatches>,
     how: How,
-    /// The next entry forward stands here or behind; the next one backward before.
+    /// The next entry forward is at this offset or after it; the next entry backward is before it.
     bound: u64,
     inflater: Inflater,
 }
@@ -27,13 +27,13 @@ enum How {
     Scan,
 }
 
-/// What a filter says about the next entry.
+/// What a filter found out about the next entry.
 pub(crate) enum NextMatch {
-    /// This one.
+    /// The next matching entry.
     Entry(EntryHead),
-    /// There is none.
+    /// No entry follows.
     End,
-    /// Every entry is to be looked at, from the first one at or behind this offset on.
+    /// Every entry has to be checked, starting with the first one at or after this offset.
     Scan(u64),
 }
 
@@ -56,12 +56,12 @@ impl FileFilter {
         }
     }
 
-    /// Whether every entry has to be looked at.
+    /// Whether every entry has to be checked.
     pub(crate) fn scans(&self) -> bool {
         matches!(self.how, How::Scan)
     }
 
-    /// How much memory [`release`](Self::release) gives back.
+    /// How much memory [`release`](Self::release) frees.
     pub(crate) fn memory(&self) -> usize {
         let index = match &self.how {
             How::Index(selection) => selection.memory(),
@@ -70,25 +70,25 @@ impl FileFilter {
         index + self.inflater.memory()
     }
 
-    /// Gives the memory back that can be had again by looking things up.
+    /// Frees memory whose content can be looked up again.
     pub(crate) fn release(&mut self) {
         self.grow();
         self.inflater = Inflater::default();
     }
 
-    /// Goes elsewhere: see [`FileFilter::bound`].
+    /// Moves the bound: see [`FileFilter::bound`].
     pub(crate) fn set_bound(&mut self, bound: u64) {
         self.bound = bound;
     }
 
-    /// Entries were added: what was looked up is no longer whole.
+    /// Discards the lookups, which are incomplete after entries were added.
     pub(crate) fn grow(&mut self) {
         if !self.scans() {
             self.how = How::Unknown;
         }
     }
 
-    /// Steps over `entry`.
+    /// Steps past `entry`.
     pub(crate) fn pass(&mut self, entry: &EntryHead, direction: Direction) {
         self.bound = match direction {
             Direction::Forward => entry.offset + 1,
@@ -129,7 +129,7 @@ impl FileFilter {
         }
     }
 
-    /// Whether `entry` is wanted, by its fields. No more is decompressed of each than could be wanted.
+    /// Whether `entry` matches, judged by its fields. Decompresses no more of each field than a match could need.
     pub(crate) fn accepts(&mut self, file: &mut JournalFile, entry: &EntryHead) -> bool {
         let limit = self.matches.payload_bytes_max().saturating_add(1);
         let mut conditions = self.matches.conditions();
@@ -167,5 +167,5 @@ impl FileFilter {
     }
 }
 
-/// Payloads longer than this are not looked up to try a hash table: most of any entry are much shorter.
+/// Longer payloads are not used to test a hash table; most payloads of any entry are much shorter.
 const KNOWN_BYTES_MAX: usize = 1 << 10;

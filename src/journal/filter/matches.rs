@@ -1,13 +1,13 @@
-//! Which entries are wanted: conditions on fields, as journalctl takes them.
+//! Conditions on fields that select entries, as journalctl defines them.
 
-/// Conditions that entries are chosen by. Those on one field are alternatives; an entry meets those on all fields, or
-/// all of another group.
+/// Conditions that select entries. Conditions on the same field are alternatives; an entry must meet those on all
+/// fields, or all of another group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EntryMatches {
     groups: Vec<MatchGroup>,
 }
 
-/// Fields, and for each the payloads that it may have. At least one field.
+/// Fields, and for each the accepted payloads. Holds at least one field.
 pub(crate) type MatchGroup = Vec<(Vec<u8>, Vec<Vec<u8>>)>;
 
 impl EntryMatches {
@@ -27,7 +27,7 @@ impl EntryMatches {
         self
     }
 
-    /// Begins another group: entries may meet the conditions before or those that follow.
+    /// Starts another group: entries match if they meet the conditions before or those after.
     #[must_use]
     pub fn or(mut self) -> Self {
         if self.groups.last().is_some_and(|group| !group.is_empty()) {
@@ -36,25 +36,25 @@ impl EntryMatches {
         self
     }
 
-    /// Whether every entry is wanted.
+    /// Whether there is no condition, so that every entry matches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.groups().next().is_none()
     }
 
-    /// The groups that say something.
+    /// The groups that are not empty.
     pub(crate) fn groups(&self) -> impl Iterator<Item = &MatchGroup> {
         self.groups.iter().filter(|group| !group.is_empty())
     }
 
-    /// The longest payload that is asked for.
+    /// Length of the longest payload in a condition.
     pub(crate) fn payload_bytes_max(&self) -> usize {
         let terms = self.groups().flatten();
         let payloads = terms.flat_map(|(_, payloads)| payloads);
         payloads.map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The conditions of an entry whose fields are still to be seen.
+    /// Starts checking one entry, before any of its fields was seen.
     pub(crate) fn conditions(&self) -> Conditions<'_> {
         let groups = self.groups();
         Conditions {
@@ -70,23 +70,23 @@ impl EntryMatches {
     }
 }
 
-/// Which conditions the fields of an entry meet that were seen so far.
+/// Tracks which conditions the fields of an entry have met so far.
 pub(crate) struct Conditions<'a> {
     groups: Vec<Vec<FieldCondition<'a>>>,
 }
 
-/// The payloads of which the entry has to have one, and whether it has.
+/// The accepted payloads of a field, and whether one of them was seen.
 type FieldCondition<'a> = (&'a [Vec<u8>], bool);
 
 impl Conditions<'_> {
-    /// The entry has this field.
+    /// Records a field of the entry.
     pub(crate) fn see(&mut self, field: &[u8]) {
         for (payloads, is_met) in self.groups.iter_mut().flatten() {
             *is_met |= payloads.iter().any(|payload| payload == field);
         }
     }
 
-    /// Whether the entry is wanted.
+    /// Whether the entry matches.
     pub(crate) fn are_met(&self) -> bool {
         let all = |group: &Vec<(_, bool)>| group.iter().all(|(_, is_met)| *is_met);
         self.groups.is_empty() || self.groups.iter().any(all)

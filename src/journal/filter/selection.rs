@@ -1,5 +1,5 @@
-//! The entries of one file that meet conditions, found through its hash tables: the entries of each payload are a list
-//! in order, and the lists are walked side by side.
+//! The entries of one file that match conditions, found through its hash tables: the entries of each payload form a
+//! sorted list, and the lists are merged.
 
 use super::direction::Direction;
 use super::matches::EntryMatches;
@@ -10,19 +10,19 @@ use crate::journal::file::lookup::find_data;
 use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
 
-/// The entries that have one payload.
+/// The entries that have a certain payload.
 #[derive(Debug)]
 struct Posting {
     first: u64,
     others: Chain,
-    /// How many of `others` are before the place of the last step: most steps go a short way.
+    /// How many of `others` are before the last result: most steps move a short distance.
     hint: u64,
 }
 
-/// What a posting takes at most: a group of its chain, as numbers and as bytes.
+/// Maximum memory of a posting: a group of its chain, as numbers and as bytes.
 const POSTING_BYTES: usize = 9 << 10;
 
-/// For each field of each group the entries that have one of the payloads asked for.
+/// For each field of each group, the entries that have one of the accepted payloads.
 #[derive(Debug)]
 pub(crate) struct Selection {
     groups: Vec<Vec<Vec<Posting>>>,
@@ -30,8 +30,8 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Looks the payloads up. `None` when the hash table cannot be trusted: it does not hold the `known` payload that
-    /// an entry has.
+    /// Looks the payloads up. Returns `None` if the hash table cannot be trusted, because it lacks the `known`
+    /// payload of an existing entry.
     pub(crate) fn new(
         parts: &mut FileParts<'_>,
         matches: &EntryMatches,
@@ -58,12 +58,12 @@ impl Selection {
         Ok(Some(Self { groups, postings }))
     }
 
-    /// How much memory it takes at most.
+    /// Maximum memory in use, in bytes.
     pub(crate) fn memory(&self) -> usize {
         self.postings * POSTING_BYTES
     }
 
-    /// The nearest entry at or behind `bound` (forward), or before it (backward).
+    /// The nearest entry at or after `bound` (forward), or before it (backward).
     pub(crate) fn nearest(
         &mut self,
         parts: &mut FileParts<'_>,
@@ -79,7 +79,7 @@ impl Selection {
     }
 }
 
-/// All terms have to agree: each is asked for the nearest entry that the others left possible.
+/// The nearest entry that all terms of a group share: each term in turn moves the bound to its nearest entry.
 fn of_group(
     group: &mut [Vec<Posting>],
     parts: &mut FileParts<'_>,
@@ -113,7 +113,7 @@ fn of_group(
         if agreed {
             return Ok(Some(found));
         }
-        // The farthest answer itself is still possible.
+        // The entry at the farthest bound is itself still possible.
         bound = match direction {
             Direction::Forward => found,
             Direction::Backward => found + 1,
@@ -121,7 +121,7 @@ fn of_group(
     }
 }
 
-/// In a list that is out of order a search ends anywhere.
+/// Checks that the result is on the right side of the bound: in an unsorted list a binary search may end anywhere.
 fn check_side(found: Option<u64>, bound: u64, direction: Direction) -> Result<(), Error> {
     let Some(found) = found else {
         return Ok(());

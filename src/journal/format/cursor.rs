@@ -1,22 +1,22 @@
-//! The place of an entry: what systemd writes as a cursor, and everything that orders entries of several files.
+//! The cursor of an entry as systemd writes it, and the values that order entries of several files.
 
 use super::id::Id128;
 use std::fmt;
 use std::str::FromStr;
 
-/// What identifies an entry in any set of journal files. Its text is systemd's own:
+/// Identifies an entry in any set of journal files. Its text is systemd's own:
 /// `s=SEQNUM_ID;i=SEQNUM;b=BOOT_ID;m=MONOTONIC;t=REALTIME;x=XOR_HASH`, numbers in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Cursor {
     /// The source that numbered the entry.
     pub seqnum_id: Id128,
-    /// Its number there.
+    /// Sequence number in that source.
     pub seqnum: u64,
     /// The boot in which it was written.
     pub boot_id: Id128,
     /// Microseconds since that boot.
     pub monotonic: u64,
-    /// Microseconds since 1970, UTC.
+    /// Microseconds since 1970 (UTC).
     pub realtime: u64,
     /// The exclusive or of the hashes of its fields.
     pub xor_hash: u64,

@@ -1,29 +1,29 @@
-//! What can be wrong with a journal file, told by whose fault it is.
+//! Errors of journal files, separated by cause.
 
 use crate::bytes::Truncated;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why something of a journal could not be read.
+/// Why a part of a journal could not be read.
 #[derive(Debug)]
 pub enum Error {
-    /// The operating system refused.
+    /// The operating system refused an operation.
     Io {
-        /// What was being done.
+        /// What the reader was doing.
         action: &'static str,
-        /// Its answer.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file is not what the format says.
+    /// The file violates the format.
     Corrupt {
         /// What is wrong.
         what: &'static str,
-        /// Where, in bytes from the start of the file.
+        /// Offset in the file, in bytes.
         offset: u64,
-        /// What the format wants there.
+        /// What the format requires.
         expected: &'static str,
-        /// What stands there.
+        /// The value found.
         found: u64,
     },
     /// The file uses a feature that this reader does not know.
@@ -31,22 +31,22 @@ pub enum Error {
         /// The feature.
         what: String,
     },
-    /// A bound of this reader was met.
+    /// Something is larger than a limit of this reader.
     Limit {
-        /// What was too large.
+        /// What is too large.
         what: &'static str,
-        /// Where, in bytes from the start of the file.
+        /// Offset in the file, in bytes.
         offset: u64,
-        /// The bound, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// The file was deleted while it was being read; its bytes can no longer be trusted.
+    /// The file was deleted while it was read; its bytes can no longer be trusted.
     Gone,
-    /// Damage was found and the entries behind it were found by walking over all objects.
+    /// The index of entries is damaged; the entries after the damage were found by walking over all objects.
     Recovered {
-        /// Where the walk began, in bytes from the start of the file.
+        /// Offset at which the walk started, in bytes.
         offset: u64,
-        /// How many entries it found.
+        /// Number of entries found.
         entries: u64,
     },
 }
@@ -103,7 +103,7 @@ impl From<Truncated> for Error {
 }
 
 impl Error {
-    /// The same error again: an answer of the operating system is kept by its kind.
+    /// A copy of the error. The error of the operating system is copied as its kind.
     pub(crate) fn copied(&self) -> Self {
         match self {
             Self::Io { action, source } => Self::Io {
@@ -139,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Where in the file it is, for the kinds that have a place.
+    /// The offset of the error, for the kinds that have one.
     pub(crate) fn offset(&self) -> Option<u64> {
         match self {
             Self::Corrupt { offset, .. }
@@ -149,7 +149,7 @@ impl Error {
         }
     }
 
-    /// A short name of the kind and the thing, so that one problem is told once.
+    /// A short name of the kind and the thing; a problem with the same name is reported once.
     pub(crate) fn what(&self) -> &str {
         match self {
             Self::Io { action, .. } => action,
@@ -161,12 +161,12 @@ impl Error {
     }
 }
 
-/// Something wrong with one file. Each is told once.
+/// A problem with one file. Each problem is reported once.
 #[derive(Debug)]
 pub struct Problem {
     /// The file or directory.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub error: Error,
 }
 

@@ -4,7 +4,7 @@ use super::id::Id128;
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 
-/// The hash of a payload by lookup3, its first word in the upper half.
+/// The lookup3 hash of a payload, with its first word in the upper half.
 pub(crate) fn jenkins(data: &[u8]) -> u64 {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     let mut state = [0xdead_beef_u32.wrapping_add(length); 3];
@@ -30,7 +30,7 @@ pub(crate) fn keyed(file_id: Id128, data: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Adds up to twelve bytes, those that are missing being zero.
+/// Adds up to twelve bytes, padded with zeros.
 fn add(state: &mut [u32; 3], bytes: &[u8]) {
     for (word, part) in state.iter_mut().zip(bytes.chunks(4)) {
         let number = part
@@ -66,7 +66,7 @@ fn finish([a, b, c]: &mut [u32; 3]) {
 mod tests {
     use super::*;
 
-    /// The values that Bob Jenkins' own self-test states for `hashlittle2` (there `c` first, then `b`).
+    /// The values that Bob Jenkins' own self-test lists for `hashlittle2` (there `c` first, then `b`).
     #[test]
     fn jenkins_gives_the_published_values() {
         assert_eq!(jenkins(b""), 0xdead_beef_dead_beef);
@@ -76,7 +76,7 @@ mod tests {
         );
     }
 
-    /// The first value of the reference test vectors: key 00..0f, no input; then input 00.
+    /// The first two reference test vectors: key 00..0f with no input, then with input 00.
     #[test]
     fn keyed_gives_the_published_values() {
         let key = Id128::new([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);

@@ -1,4 +1,4 @@
-//! The header of a journal file, checked.
+//! Parses and checks the header of a journal file.
 
 use super::error::Error;
 use super::hash;
@@ -27,12 +27,12 @@ pub(crate) struct FileHeader {
     pub(crate) entry_array_offset: u64,
     pub(crate) tail_entry_realtime: u64,
     pub(crate) tail_entry_monotonic: u64,
-    /// The boot of the last entry, where the file says that the field means this.
+    /// The boot of the last entry, if the file's flags define the field so.
     pub(crate) tail_entry_boot_id: Option<Id128>,
 }
 
 impl FileHeader {
-    /// Reads the beginning of a file, as much of it as there is.
+    /// Parses the beginning of a file; fields beyond its end are absent.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = ByteReader::new(bytes, 0);
         if reader.array("file signature")? != layout::SIGNATURE {
@@ -90,12 +90,12 @@ impl FileHeader {
         Ok(self)
     }
 
-    /// Offsets are kept in 4 bytes.
+    /// Whether offsets are stored in 4 bytes.
     pub(crate) fn compact(&self) -> bool {
         self.incompatible_flags & layout::INCOMPATIBLE_COMPACT != 0
     }
 
-    /// The hash of a payload or of a field's name, as this file computes it.
+    /// The hash of a payload or a field name with this file's hash function.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
         if self.incompatible_flags & layout::INCOMPATIBLE_KEYED_HASH != 0 {
             hash::keyed(self.file_id, bytes)
@@ -104,24 +104,24 @@ impl FileHeader {
         }
     }
 
-    /// Somebody writes, or died while writing.
+    /// Whether a process is writing the file, or died while writing.
     pub(crate) fn online(&self) -> bool {
         self.state == layout::STATE_ONLINE
     }
 
-    /// Somebody may still append.
+    /// Whether entries may still be appended.
     pub(crate) fn growing(&self) -> bool {
         self.state != layout::STATE_ARCHIVED
     }
 
-    /// Where objects end at the latest in a file of this length: a header that is damaged, or older than the last
-    /// objects, says too little.
+    /// Upper bound of the offsets of objects in a file of this length. The header alone is not enough: it may be
+    /// damaged, or older than the last objects.
     pub(crate) fn end(&self, file_length: u64) -> u64 {
         let end = self.header_size.saturating_add(self.arena_size);
         end.max(file_length)
     }
 
-    /// Where the payload of a DATA object begins in it.
+    /// Offset of the payload within a DATA object.
     pub(crate) fn data_payload(&self) -> u64 {
         if self.compact() {
             layout::DATA_PAYLOAD_COMPACT
@@ -130,18 +130,18 @@ impl FileHeader {
         }
     }
 
-    /// Bytes of one item of an ENTRY.
+    /// Size of one item of an ENTRY object, in bytes.
     pub(crate) fn entry_item(&self) -> u64 {
         if self.compact() { 4 } else { 16 }
     }
 
-    /// Bytes of one item of an `ENTRY_ARRAY`.
+    /// Size of one item of an `ENTRY_ARRAY` object, in bytes.
     pub(crate) fn array_item(&self) -> u64 {
         if self.compact() { 4 } else { 8 }
     }
 }
 
-/// The flags as they are, when all of them are known.
+/// Returns the flags if all of them are known.
 fn checked_flags(flags: u32) -> Result<u32, Error> {
     let unknown = flags & !layout::INCOMPATIBLE_KNOWN;
     if unknown == 0 {
@@ -163,13 +163,13 @@ fn id(reader: &mut ByteReader<'_>, what: &'static str) -> Result<Id128, Error> {
     Ok(Id128::new(reader.array(what)?))
 }
 
-/// The number behind `skip` bytes of other fields.
+/// Reads the number after `skip` bytes of other fields.
 fn after(reader: &mut ByteReader<'_>, skip: usize, what: &'static str) -> Result<u64, Error> {
     reader.take(skip, what)?;
     Ok(reader.u64(what)?)
 }
 
-/// What stands at `offset` is not what the format says.
+/// The error for a value at `offset` that violates the format.
 pub(crate) fn corrupt(
     what: &'static str,
     offset: u64,
@@ -188,7 +188,7 @@ pub(crate) fn corrupt(
 pub(crate) mod tests {
     use super::*;
 
-    /// A header of `size` bytes with no entries.
+    /// A header of `size` bytes in a file without entries.
     pub(crate) fn header_bytes(size: u64) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(size).unwrap()];
         bytes[..8].copy_from_slice(&layout::SIGNATURE);

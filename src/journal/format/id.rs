@@ -14,10 +14,10 @@ pub struct Id128Error {
 }
 
 impl Id128 {
-    /// The identifier that means "none".
+    /// The identifier that systemd uses for "none".
     pub const NULL: Self = Self([0; 16]);
 
-    /// The identifier with these bytes.
+    /// Creates the identifier with these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)

@@ -1,11 +1,11 @@
-//! Where things stand in a journal file: the numbers of `format-spec/journal.md`, which a test compares with this file.
+//! The layout of a journal file: the numbers of `format-spec/journal.md`. A test compares both.
 
 /// A field of a fixed layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayoutField {
     /// Bytes from the start of the structure.
     pub offset: u64,
-    /// Bytes that it takes.
+    /// Size in bytes.
     pub size: u64,
     /// Its name in systemd's own description of the format.
     pub name: &'static str,
@@ -15,7 +15,7 @@ const fn field(offset: u64, size: u64, name: &'static str) -> LayoutField {
     LayoutField { offset, size, name }
 }
 
-/// The file header. Fields at and behind byte 208 exist only where `header_size` says so.
+/// The file header. Fields from byte 208 on exist only if `header_size` includes them.
 pub const HEADER: &[LayoutField] = &[
     field(0, 8, "signature"),
     field(8, 4, "compatible_flags"),
@@ -52,7 +52,7 @@ pub const HEADER: &[LayoutField] = &[
     field(264, 8, "tail_entry_offset"),
 ];
 
-/// What every object begins with.
+/// The start of every object.
 pub const OBJECT: &[LayoutField] = &[
     field(0, 1, "type"),
     field(1, 1, "flags"),
@@ -70,7 +70,7 @@ pub const DATA: &[LayoutField] = &[
     field(56, 8, "n_entries"),
 ];
 
-/// What a DATA object of a compact file has besides.
+/// Additional fields of a DATA object in a compact file.
 pub const DATA_COMPACT: &[LayoutField] = &[
     field(64, 4, "tail_entry_array_offset"),
     field(68, 4, "tail_entry_array_n_entries"),
@@ -95,7 +95,7 @@ pub const ENTRY: &[LayoutField] = &[
 /// An `ENTRY_ARRAY` object: offsets of entries, in order.
 pub const ENTRY_ARRAY: &[LayoutField] = &[field(16, 8, "next_entry_array_offset")];
 
-/// A TAG object: the seal over what stands before it.
+/// A TAG object: the seal over everything stored before it.
 pub const TAG: &[LayoutField] = &[
     field(16, 8, "seqnum"),
     field(24, 8, "epoch"),
@@ -104,9 +104,9 @@ pub const TAG: &[LayoutField] = &[
 
 /// The first eight bytes of every journal file.
 pub(crate) const SIGNATURE: [u8; 8] = *b"LPKSHHRH";
-/// The shortest header there is.
+/// The shortest header of any version.
 pub(crate) const HEADER_SIZE_MIN: u64 = 208;
-/// As much of a header as this reader knows.
+/// The part of a header that this reader knows.
 pub(crate) const HEADER_SIZE_KNOWN: usize = 272;
 
 /// Payloads may be compressed with xz.
@@ -132,14 +132,14 @@ pub const COMPATIBLE_TAIL_ENTRY_BOOT_ID: u32 = 2;
 /// Seals follow each other without a break.
 pub const COMPATIBLE_SEALED_CONTINUOUS: u32 = 4;
 
-/// The file was closed in order.
+/// The file was closed cleanly.
 pub(crate) const STATE_OFFLINE: u8 = 0;
-/// A journald writes to the file, or died while it did.
+/// journald is writing to the file, or died while writing.
 pub(crate) const STATE_ONLINE: u8 = 1;
-/// The file was rotated away.
+/// The file was rotated.
 pub(crate) const STATE_ARCHIVED: u8 = 2;
 
-/// The object types that are looked for, by their number in the file.
+/// The object types that this reader uses, by their number in the file.
 pub(crate) mod object_type {
     pub(crate) const DATA: u8 = 1;
     pub(crate) const FIELD: u8 = 2;
@@ -157,7 +157,7 @@ pub(crate) const OBJECT_LZ4: u8 = 2;
 /// The payload of a DATA object is a zstd frame.
 pub(crate) const OBJECT_ZSTD: u8 = 4;
 
-/// The states of a file that are accepted.
+/// The accepted states of a file.
 pub const STATES: &[u8] = &[STATE_OFFLINE, STATE_ONLINE, STATE_ARCHIVED];
 /// The types of objects, by their number in the file.
 pub const OBJECT_TYPES: &[(u8, &str)] = &[
@@ -176,22 +176,23 @@ pub const OBJECT_COMPRESSIONS: &[(u8, &str)] = &[
     (OBJECT_ZSTD, "zstd"),
 ];
 
-/// An entry takes at most this many bytes, which is 262,140 items of a regular file: journald stops at 1,024 fields of an
-/// entry, systemd-journal-remote takes what it is sent.
+/// Maximum size of an entry, which is 262,140 items of a regular file: journald stops at 1,024 fields per entry, but
+/// systemd-journal-remote accepts whatever it is sent.
 pub(crate) const ENTRY_BYTES_MAX: u64 = 4 << 20;
-/// Each array of a chain is about twice as long as the one before, so that 64 would hold more than a file can; journald
-/// bounds the doubling, so that a long file has more. Beyond this a chain is damage.
+/// Maximum length of a chain of arrays. Each array is about twice as long as the one before, so that 64 arrays would
+/// hold more than a file can; but journald limits the doubling, so that a long file has more. A longer chain is
+/// damaged.
 pub(crate) const ARRAYS_MAX: usize = 1 << 20;
-/// Entries found by a walk are kept by offset; this many take 32 MiB. What lies beyond is left out.
+/// Maximum number of entries found by a walk. Their offsets take 32 MiB; later entries are left out.
 pub(crate) const FOUND_MAX: usize = 4 << 20;
-/// More files than libsystemd opens (7,168); what lies beyond is told as a problem.
+/// Maximum number of files, more than libsystemd opens (7,168). Further files are reported as a problem.
 pub(crate) const FILES_MAX: usize = 16 << 10;
-/// The files together take this much memory at most, and one entry more: a few files side by side use a tenth of it.
+/// Maximum memory of all files together, plus one entry: a few files side by side use a tenth of it.
 pub(crate) const HELD_BYTES_MAX: usize = 16 << 20;
-/// The longest field that is read unless asked otherwise: the bound of systemd's own tools is larger than any memory of
-/// a small machine.
+/// Default for the longest field that is read: the limit of systemd's own tools is larger than the memory of a small
+/// machine.
 pub(crate) const FIELD_BYTES_MAX: usize = 64 << 20;
-/// What a reader bounds, in the order of the description.
+/// The limits of the reader, in the order of the specification.
 pub const BOUNDS: &[u64] = &[
     FIELD_BYTES_MAX as u64,
     ENTRY_BYTES_MAX,
@@ -201,19 +202,19 @@ pub const BOUNDS: &[u64] = &[
     HELD_BYTES_MAX as u64,
 ];
 
-/// Bytes of an object header.
+/// Size of an object header.
 pub(crate) const OBJECT_SIZE: u64 = 16;
-/// Where the payload of a DATA object begins in a regular file.
+/// Offset of the payload of a DATA object in a regular file.
 pub(crate) const DATA_PAYLOAD_REGULAR: u64 = 64;
-/// Where the payload of a DATA object begins in a compact file.
+/// Offset of the payload of a DATA object in a compact file.
 pub(crate) const DATA_PAYLOAD_COMPACT: u64 = 72;
-/// Where the name of a FIELD object begins.
+/// Offset of the name in a FIELD object.
 pub(crate) const FIELD_PAYLOAD: usize = 40;
-/// Where the items of an ENTRY begin.
+/// Offset of the items in an ENTRY object.
 pub(crate) const ENTRY_ITEMS: usize = 64;
-/// Where the items of an `ENTRY_ARRAY` begin.
+/// Offset of the items in an `ENTRY_ARRAY` object.
 pub(crate) const ENTRY_ARRAY_ITEMS: u64 = 24;
-/// Times at and beyond this are not times (`2^55` microseconds, systemd's own bound).
+/// Times from this value on are invalid (`2^55` microseconds, systemd's own limit).
 pub(crate) const TIME_BOUND: u64 = 1 << 55;
 
 #[cfg(test)]

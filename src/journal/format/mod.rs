@@ -1,4 +1,4 @@
-//! What a journal file consists of: identifiers, numbers, its header, its name and the cursors of its entries.
+//! The parts of a journal file: identifiers, numbers, the header, the file name and the cursors of entries.
 
 pub(crate) mod cursor;
 pub(crate) mod error;

@@ -3,18 +3,18 @@
 use super::id::Id128;
 use std::path::Path;
 
-/// What the name of a journal file says.
+/// The parts of a journal file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
-    /// What the file and its successors are called: `system`, `user-1000`, `remote-web1`.
+    /// The name that the file shares with its successors: `system`, `user-1000`, `remote-web1`.
     pub(crate) prefix: String,
-    /// It was rotated away, or set aside after an unclean end: nobody appends to it.
+    /// The file was rotated, or set aside after a crash: no process appends to it.
     pub(crate) archived: bool,
 }
 
 impl FileName {
-    /// `PREFIX.journal`, `PREFIX@SEQNUM_ID-SEQNUM-REALTIME.journal`, `PREFIX@REALTIME-RANDOM.journal~`. Nothing else is
-    /// a journal file.
+    /// Parses `PREFIX.journal`, `PREFIX@SEQNUM_ID-SEQNUM-REALTIME.journal` and `PREFIX@REALTIME-RANDOM.journal~`.
+    /// Other names are not journal files.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let (stem, aside) = match name.strip_suffix(".journal~") {
             Some(stem) => (stem, true),
@@ -30,7 +30,7 @@ impl FileName {
         })
     }
 
-    /// The name of a file that somebody asked for by its path: anything is taken.
+    /// Parses the name of a file that the user named by its path; accepts any name.
     pub(crate) fn parse_any(path: &Path) -> Self {
         let name = path
             .file_name()
@@ -46,12 +46,12 @@ impl FileName {
 /// Which namespaces of journald are read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Namespaces {
-    /// Every one, the default namespace among them.
+    /// All namespaces, including the default one.
     #[default]
     All,
-    /// The default namespace alone.
+    /// Only the default namespace.
     Default,
-    /// These alone; an empty name stands for the default namespace.
+    /// Only these namespaces; an empty name is the default namespace.
     Named(Vec<String>),
 }
 

@@ -1,4 +1,4 @@
-//! What a journal gives out: entries, and the gaps between them.
+//! The items of a journal's stream: entries, and the gaps between them.
 
 pub use crate::journal::file::cache::CutField;
 use crate::journal::file::cache::DataCache;
@@ -8,12 +8,12 @@ use crate::journal::format::cursor::Cursor;
 use crate::journal::format::id::Id128;
 use std::ops::RangeInclusive;
 
-/// The next thing in a journal.
+/// The next item of a journal.
 #[derive(Debug)]
 pub enum JournalEvent<'a> {
     /// An entry.
     Entry(Entry<'a>),
-    /// Entries that are gone and were never read.
+    /// Entries that were deleted before they were read.
     Gap(JournalGap),
 }
 
@@ -28,64 +28,65 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// What identifies the entry in any set of files.
+    /// The cursor of the entry, which identifies it in any set of files.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         self.cursor
     }
 
-    /// When journald took it: microseconds since 1970, UTC.
+    /// When journald received the entry: microseconds since 1970 (UTC).
     #[must_use]
     pub fn realtime(&self) -> u64 {
         self.cursor.realtime
     }
 
-    /// The same in microseconds since the boot.
+    /// When journald received the entry: microseconds since the boot.
     #[must_use]
     pub fn monotonic(&self) -> u64 {
         self.cursor.monotonic
     }
 
-    /// The boot.
+    /// The boot in which the entry was written.
     #[must_use]
     pub fn boot_id(&self) -> Id128 {
         self.cursor.boot_id
     }
 
-    /// Its number among the entries of its source.
+    /// The sequence number of the entry.
     #[must_use]
     pub fn seqnum(&self) -> u64 {
         self.cursor.seqnum
     }
 
-    /// The source that numbered it.
+    /// The source of the sequence number.
     #[must_use]
     pub fn seqnum_id(&self) -> Id128 {
         self.cursor.seqnum_id
     }
 
-    /// The machine whose journald wrote the file. In files of systemd-journal-remote that is the receiver: there the
-    /// field `_MACHINE_ID` is the sender.
+    /// The machine whose journald wrote the file. In files of systemd-journal-remote that is the receiver; the field
+    /// `_MACHINE_ID` names the sender.
     #[must_use]
     pub fn machine_id(&self) -> Id128 {
         self.machine_id
     }
 
-    /// The origin that it belongs to: see [`OriginPosition`](crate::journal::OriginPosition).
+    /// The origin of the entry: see [`OriginPosition`](crate::journal::OriginPosition).
     #[must_use]
     pub fn origin(&self) -> &'a str {
         self.origin
     }
 
-    /// All fields, repeated names as often as they are there, in the order of the file. Long ones may be
+    /// All fields in the order of the file; a repeated name occurs as often as in the entry. Long fields may be
     /// [cut](Self::cut_fields).
     #[must_use]
     pub fn fields(&self) -> EntryFields<'a> {
         self.buffer.fields(self.cache)
     }
 
-    /// The fields of which only the beginning is given, because they are longer than
-    /// [`JournalOptions::field_bytes_max`](crate::journal::JournalOptions::field_bytes_max). Each is also reported as a problem.
+    /// The fields that were cut because they are longer than
+    /// [`JournalOptions::field_bytes_max`](crate::journal::JournalOptions::field_bytes_max). Each is also reported as
+    /// a problem.
     #[must_use]
     pub fn cut_fields(&self) -> &'a [CutField] {
         self.buffer.cut()
@@ -99,21 +100,21 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Entries that journald numbered, and that were deleted before they were read.
+/// Entries that journald wrote and that were deleted before they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalGap {
-    /// The source of the numbers.
+    /// The source of the sequence numbers.
     pub seqnum_id: Id128,
-    /// The numbers that are missing.
+    /// The missing sequence numbers.
     pub seqnums: RangeInclusive<u64>,
     /// The time of the last entry before, in microseconds since 1970.
     pub from: u64,
-    /// The time of the first entry behind, in microseconds since 1970.
+    /// The time of the first entry after, in microseconds since 1970.
     pub to: u64,
 }
 
 impl JournalGap {
-    /// How many entries are missing.
+    /// Number of missing entries.
     #[must_use]
     pub fn count(&self) -> u64 {
         (self.seqnums.end() - self.seqnums.start()).saturating_add(1)

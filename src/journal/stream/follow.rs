@@ -1,4 +1,4 @@
-//! The part of a journal that deals with files coming, growing and going, and with where reading begins in them.
+//! Tracks files that appear, grow and are deleted, and places the start of reading in them.
 
 use super::journal::Failed;
 use super::journal::Journal;
@@ -25,22 +25,22 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Without a notice the directories are looked through this often: notices get lost on network file systems.
+/// Without notices the directories are listed at this interval, because notices get lost on network file systems.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
-/// So many of the files that may grow are looked at every time, whether they are busy or not: a machine has one for the
-/// system, and one for each user who is logged in.
+/// This many of the files that may grow are checked every time, busy or not: a machine has one for the system, and
+/// one for each user who is logged in.
 const LOOKED_AT_ALWAYS: usize = 8;
-/// A file that has grown within this time is looked at every time.
+/// A file that has grown within this time is checked every time.
 const BUSY: Duration = Duration::from_secs(10);
-/// The others are looked at when there is a notice, and once in so many times.
+/// Other files are checked after a notice, and otherwise once in this many checks.
 const LOOKED_AT_EVERY: u64 = 10;
-/// While entries are missing the directories are looked through this often.
+/// While entries are missing, the directories are listed at this interval.
 const CONFIRM_EVERY: Duration = Duration::from_millis(100);
-/// A file may be without a header for this long after journald made it.
+/// A file may lack a header for this long after journald created it.
 const NEW_FILE: Duration = Duration::from_secs(1);
 
 impl Journal {
-    /// Reads what there is and goes to where the options say.
+    /// Scans the directories and seeks to the start that the options name.
     pub(crate) fn start(&mut self) {
         self.scan();
         self.find_renumbered();
@@ -50,13 +50,14 @@ impl Journal {
         }
     }
 
-    /// Looks whether files have grown, appeared, were renamed or went. `true` when there may be something new.
+    /// Checks whether files have grown, appeared, or were renamed or deleted. Returns `true` if there may be
+    /// something new.
     pub fn refresh(&mut self) -> bool {
-        self.look(true)
+        self.check(true)
     }
 
-    /// [`refresh`](Self::refresh), of all files or of those that are likely to have grown.
-    fn look(&mut self, all: bool) -> bool {
+    /// The same as [`refresh`](Self::refresh), for all files or for those that are likely to have grown.
+    fn check(&mut self, all: bool) -> bool {
         self.pass_emitted();
         self.begin_watch();
         let notices = self.watch.as_mut().map(JournalWatch::drain);
@@ -79,8 +80,8 @@ impl Journal {
         changed || self.gaps_due()
     }
 
-    /// Asks the kernel for notices from the first refresh on: a journal that is only read does without, for taking
-    /// them back when it is closed takes 10 to 20 ms.
+    /// Requests notices from the kernel, from the first refresh on. A journal that is only read does without them:
+    /// closing an inotify instance takes 10 to 20 ms.
     fn begin_watch(&mut self) {
         if self.watched {
             return;
@@ -96,13 +97,13 @@ impl Journal {
         }
     }
 
-    /// Waits until something changes, but no longer than `patience`.
-    pub fn wait(&mut self, patience: Duration) {
+    /// Waits until something changes, but no longer than `timeout`.
+    pub fn wait(&mut self, timeout: Duration) {
         let start = Instant::now();
         let mut all = true;
-        while !self.look(all) {
+        while !self.check(all) {
             all = false;
-            let left = patience.saturating_sub(start.elapsed());
+            let left = timeout.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return;
             }
@@ -114,7 +115,7 @@ impl Journal {
         }
     }
 
-    /// Goes elsewhere. Positions become those of the new place.
+    /// Moves to another place. Positions are then those of the new place.
     pub fn seek(&mut self, seek: &Seek) {
         let seek = &self.resolve(seek);
         self.emitted = None;
@@ -147,8 +148,8 @@ impl Journal {
         }
     }
 
-    /// Looks at the counts of entries: of all files when one of them is told to have changed, else of those that are
-    /// likely to have grown.
+    /// Reads the counts of entries: of all files if a notice named one of them, otherwise of those that are likely to
+    /// have grown.
     fn refresh_members(&mut self, all: bool) -> bool {
         self.looks += 1;
         let all = all || self.looks.is_multiple_of(LOOKED_AT_EVERY);
@@ -172,7 +173,7 @@ impl Journal {
                         member.file.forget_copies();
                     }
                     let grown = grown || member.is_waiting();
-                    // An archived file was finished before it was renamed.
+                    // An archived file was complete before it was renamed.
                     member.finished = member.name.archived && !grown;
                     if grown {
                         changed = true;
@@ -188,7 +189,7 @@ impl Journal {
         changed
     }
 
-    /// Gives a member that had come to its end a place in the order again.
+    /// Puts a member that was at its end back into the order.
     fn wake(&mut self, index: usize) {
         let waiting = self
             .members
@@ -199,7 +200,7 @@ impl Journal {
         }
     }
 
-    /// Looks through the directories. `true` when files were added.
+    /// Lists the directories. Returns `true` if files were added.
     pub(crate) fn scan(&mut self) -> bool {
         let scan = DirectoryScan::new(&self.options, &mut self.list);
         self.last_scan = Some(Instant::now());
@@ -226,7 +227,7 @@ impl Journal {
         added
     }
 
-    /// Members whose file has no name any more give what was copied of it, and then go.
+    /// Removes members whose file was deleted, once they have returned what was copied of it.
     fn drop_missing(&mut self, found: &[FoundFile]) {
         let inodes: HashSet<_> = found.iter().map(|found| found.inode).collect();
         let paths: HashSet<_> = found.iter().map(|found| &found.path).collect();
@@ -245,7 +246,7 @@ impl Journal {
         self.prepared = false;
     }
 
-    /// A file was found in a directory: it may be known, renamed or new. `true` when it was added.
+    /// Handles a file found in a directory: it may be known, renamed or new. Returns `true` if it was added.
     fn meet(&mut self, found: FoundFile, inodes: &HashMap<(u64, u64), usize>, first: bool) -> bool {
         let known = inodes.get(&found.inode);
         let member = known.and_then(|index| self.members.get_mut(*index));
@@ -339,7 +340,7 @@ impl Journal {
         self.ledgers.len() - 1
     }
 
-    /// Tells the order of boots where a file ends.
+    /// Records the end of a file, which tells the order of boots.
     fn note_tail(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else {
             return;
@@ -375,7 +376,7 @@ impl Journal {
         self.tell(index);
     }
 
-    /// Finds the origins whose numbers are given anew: see [`super::origin`].
+    /// Finds the origins whose sequence numbers restarted: see [`super::origin`].
     fn find_renumbered(&mut self) {
         let mut highest = vec![0; self.origins.len()];
         let mut other = vec![false; self.origins.len()];
@@ -406,7 +407,8 @@ impl Journal {
         }
     }
 
-    /// What was there when reading began is no gap; what came after the positions is.
+    /// Starts the ledgers: numbers missing from before the start of reading are not a gap, numbers missing after the
+    /// positions are.
     fn begin_ledgers(&mut self) {
         for member in &self.members {
             let last = self.origins.get(member.origin).and_then(|it| it.last);
@@ -432,7 +434,7 @@ impl Journal {
         self.ledgers.iter().any(|(_, ledger)| ledger.pending())
     }
 
-    /// Puts a member where reading begins in it.
+    /// Places a member at the start of reading.
     fn place(&mut self, index: usize) {
         let mut problems = std::mem::take(self.item_problems());
         let start = self.start.clone();
@@ -476,7 +478,7 @@ impl Journal {
                     member.seek(is_skipped, &mut problems);
                     self.skipped = self.skipped.saturating_add(member.position);
                 }
-                // These become one of the others before members are placed.
+                // Resolved to one of the other kinds before members are placed.
                 (Seek::Seqnum { .. } | Seek::Monotonic { .. }, _) => {}
             }
         }
@@ -492,7 +494,8 @@ impl Journal {
         }
     }
 
-    /// Takes the place of each member as the position of its origin, so that files that appear later go on from there.
+    /// Takes the place of each member as the position of its origin, so that files that appear later continue from
+    /// there.
     fn take_positions(&mut self) {
         for index in 0..self.members.len() {
             let mut problems = std::mem::take(self.item_problems());
@@ -529,7 +532,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
 
-    /// Entries of one file, and by how many it grows.
+    /// Number of entries of a file before it grows, and growth per step.
     const ENTRIES: u64 = 30;
     const GROWTH: u64 = 10;
 
@@ -538,7 +541,7 @@ mod tests {
         *number = change(u64::from_le_bytes(*number)).to_le_bytes();
     }
 
-    /// The fixture as the file with this number in a row of rotated ones: numbers and times go on.
+    /// The fixture as a rotated file with this index; sequence numbers and times continue from file to file.
     fn file_of_row(number: u64) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures/journal/none-compact-keyed.journal");
@@ -559,12 +562,12 @@ mod tests {
         bytes
     }
 
-    /// A directory that journald writes to, and what listings of it say.
+    /// A directory that journald writes to, with listings under the test's control.
     struct Directory {
         path: PathBuf,
-        /// The number of the file that is written to, and how many entries it has.
+        /// Index and entry count of the active file.
         active: (u64, u64),
-        /// Names that so many listings more leave out, or give although they are gone.
+        /// Names that this many further listings omit, or still return although the file was deleted.
         hidden: Arc<Mutex<Vec<(OsString, u32)>>>,
         stale: Arc<Mutex<Vec<(OsString, u32)>>>,
     }
@@ -599,7 +602,7 @@ mod tests {
             bytes[16] = 1;
             let active = self.path.join("system.journal");
             if active.exists() {
-                // The same file goes on.
+                // The active file grows in place.
                 std::fs::write(&active, bytes).unwrap();
             } else {
                 let aside = self.path.join("new");
@@ -630,11 +633,11 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Grow,
-        /// The archived file is left out of so many listings.
+        /// Rotates; the archived file is missing from this many listings.
         Rotate(u32),
-        /// The file that is written to is.
+        /// Hides the active file from this many listings.
         Hide(u32),
-        /// A name that is gone is listed so often.
+        /// Lists a deleted name this many times.
         Stale(u64, u32),
         Read,
         Restart,
@@ -651,7 +654,7 @@ mod tests {
         ]
     }
 
-    /// Reads to the end: numbers, and how many are told to be gone.
+    /// Reads to the end: collects sequence numbers and counts the entries reported as lost.
     fn drain(journal: &mut Journal, seqnums: &mut Vec<u64>) -> u64 {
         let mut gone = 0;
         while let Some(event) = journal.next() {
@@ -666,7 +669,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Whatever listings leave out or give too late: every entry is delivered once.
+        /// Every entry is delivered once, whatever listings omit or return too late.
         #[test]
         fn a_file_that_listings_miss_is_delivered(
             steps in prop::collection::vec(step(), 1..24),
@@ -717,7 +720,7 @@ mod tests {
             seqnums.sort_unstable();
             let last = directory.active.0 * ENTRIES + directory.active.1;
             prop_assert_eq!(seqnums, (1..=last).collect::<Vec<_>>());
-            // What is missing for a second is told; on a machine that is so slow a test is, too.
+            // Data missing for a second is reported, so the check holds only if the test itself was faster.
             if start.elapsed() < Duration::from_millis(900) {
                 prop_assert_eq!(gone, 0);
             }

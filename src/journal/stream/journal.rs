@@ -1,4 +1,4 @@
-//! Many files as one stream, in the order in which libsystemd 262 gives their entries.
+//! Merges many files into one stream, in the order of libsystemd 262.
 
 use super::entry::Entry;
 use super::entry::JournalEvent;
@@ -33,54 +33,55 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Positions kept of origins without files: each boot may leave some, and a file may come back.
+/// Maximum number of positions kept for origins without files: each boot may leave some, and a file may come back.
 const POSITIONS_MAX: usize = 1_024;
-/// Archived files beyond this many are closed until their turn comes: a process may often have no more than 1,024 open.
+/// Archived files beyond this number are closed until they are read: a process may often have no more than 1,024 open
+/// files.
 pub(crate) const OPEN_FILES_MAX: usize = 256;
 /// Journal files and directories as one ordered stream.
 ///
-/// [`next`](Self::next) and [`previous`](Self::previous) give the neighbours of the entry given out last, as libsystemd
-/// does. At the end they give `None`, and the journal then stands beyond the last entry; after
-/// [`refresh`](Self::refresh) or [`wait`](Self::wait) there may be more.
-/// Damage is no error: what cannot be read is left out and told by [`problems`](Self::problems).
+/// [`next`](Self::next) and [`previous`](Self::previous) return the neighbours of the entry returned last, as
+/// libsystemd does. At the end `next` returns `None` and the place is after the last entry; after
+/// [`refresh`](Self::refresh) or [`wait`](Self::wait) there may be more entries. Damage is not an error: unreadable
+/// data is skipped and reported by [`problems`](Self::problems).
 pub struct Journal {
     pub(crate) options: JournalOptions,
     pub(crate) matches: Arc<EntryMatches>,
     pub(crate) members: Vec<StreamFile>,
     pub(crate) origins: Vec<Origin>,
-    /// Some origins are in `/run`.
+    /// Whether some origins are in `/run`.
     pub(crate) volatile_origins: bool,
     pub(crate) ledgers: Vec<(String, Ledger)>,
     pub(crate) boots: Boots,
     pub(crate) problems: Problems,
     pub(crate) watch: Option<JournalWatch>,
-    /// Notices were asked for, with or without success.
+    /// Notices were requested, successfully or not.
     pub(crate) watched: bool,
-    /// Entries before the time from which origins without a position are read.
+    /// Entries skipped because they are older than the start for origins without a position.
     pub(crate) skipped: u64,
     pub(crate) failed: Vec<Failed>,
-    /// What was asked for and was not there.
+    /// Requested paths that do not exist.
     pub(crate) missing: Vec<PathBuf>,
-    /// Members that have a candidate, the next one last.
+    /// Members that have a candidate; the next one is last.
     pub(crate) order: Vec<usize>,
     pub(crate) direction: Direction,
-    /// `order` and the candidates are valid.
+    /// Whether `order` and the candidates are valid.
     pub(crate) prepared: bool,
-    /// The member whose candidate was given out and is to be stepped over.
+    /// The member whose candidate was returned and is still to be stepped past.
     pub(crate) emitted: Option<usize>,
     pub(crate) current: Option<Cursor>,
-    /// Members whose candidate is the entry just chosen; empty between steps.
+    /// Members whose candidate is a copy of the entry just chosen; empty between steps.
     copies: Vec<(usize, Cursor)>,
     pub(crate) list: List,
-    /// Where a file that appears later begins, when its origin is new.
+    /// Where to start in a file that appears later, if its origin is new.
     pub(crate) start: Seek,
-    /// How often the directories were looked through.
+    /// How many times the directories were listed.
     pub(crate) round: u64,
-    /// How often the counts of entries were looked at.
+    /// How many times the counts of entries were checked.
     pub(crate) looks: u64,
-    /// The round in which the journal was sent to where it began.
+    /// The value of `round` at the last seek.
     pub(crate) seek_round: u64,
-    /// Never when a look is due at once.
+    /// When the directories were last listed; `None` if a listing is due at once.
     pub(crate) last_scan: Option<Instant>,
     pub(crate) held: HeldResources,
     buffer: EntryBuffer,
@@ -96,24 +97,24 @@ pub(crate) struct Failed {
     pub(crate) since: Instant,
 }
 
-/// A file of a journal, and whether it is read.
+/// A file of a journal and whether it is read.
 #[derive(Debug)]
 pub struct FileStatus<'a> {
     /// The file.
     pub path: &'a Path,
-    /// Why it is not read, if it is not.
+    /// Why it is not read, if so.
     pub error: Option<&'a Error>,
 }
 
 impl Journal {
-    /// Opens everything that the options name and stands where they say ([`Seek::Resume`]). What is missing is waited
-    /// for; what cannot be read is told by [`problems`](Self::problems).
+    /// Opens everything that the options name, at the place that they name ([`Seek::Resume`]). Missing files are
+    /// waited for; unreadable ones are reported by [`problems`](Self::problems).
     #[must_use]
     pub fn open(options: JournalOptions) -> Self {
         Self::open_listed(options, Box::new(scan::list))
     }
 
-    /// [`open`](Self::open) with directories listed by `list`.
+    /// The same as [`open`](Self::open), with a replacement for listing directories.
     pub(crate) fn open_listed(options: JournalOptions, list: List) -> Self {
         let origins: Vec<_> = options
             .resume
@@ -155,7 +156,7 @@ impl Journal {
         journal
     }
 
-    /// The entry behind the present place, or a gap before it. `None` at the end.
+    /// The entry after the current place, or a gap before it. `None` at the end.
     #[expect(
         clippy::should_implement_trait,
         reason = "an entry borrows from the journal, which an iterator cannot say"
@@ -176,19 +177,19 @@ impl Journal {
         }
     }
 
-    /// The entry before the present place. `None` at the beginning.
+    /// The entry before the current place. `None` at the beginning.
     pub fn previous(&mut self) -> Option<JournalEvent<'_>> {
         let (member, cursor) = self.step(Direction::Backward)?;
         self.entry(member, cursor).map(JournalEvent::Entry)
     }
 
-    /// What was found wrong since this was asked last.
+    /// The problems found since the last call.
     pub fn problems(&mut self) -> Vec<Problem> {
         self.problems.take()
     }
 
-    /// How many entries of origins without a position [`JournalOptions::since`] and [`JournalOptions::since_boots`] have skipped
-    /// since this was asked last.
+    /// The number of entries in origins without a position that [`JournalOptions::since`] and
+    /// [`JournalOptions::since_boots`] have skipped since the last call.
     pub fn take_skipped(&mut self) -> u64 {
         std::mem::take(&mut self.skipped)
     }
@@ -206,8 +207,8 @@ impl Journal {
         read.chain(failed)
     }
 
-    /// The position of every origin: all that a later journal needs. Beyond 1,024 origins those are left out that have no
-    /// file any more, the oldest first.
+    /// The position of every origin; a later journal needs nothing else. If there are more than 1,024 origins, the
+    /// oldest of those without a file are left out.
     #[must_use]
     pub fn positions(&self) -> Vec<OriginPosition> {
         let mut all: Vec<_> = self.origins.iter().enumerate().collect();
@@ -225,7 +226,7 @@ impl Journal {
             .collect()
     }
 
-    /// The positions that changed since this was asked last: keep them together with the entries delivered until now.
+    /// The positions that changed since the last call: store them together with the entries delivered so far.
     pub fn changed_positions(&mut self) -> Vec<OriginPosition> {
         self.origins
             .iter_mut()
@@ -252,7 +253,7 @@ impl Journal {
             .find_map(|(_, ledger)| ledger.take(round))
     }
 
-    /// Steps over one entry and reads its fields.
+    /// Steps past one entry and reads its fields.
     fn step(&mut self, direction: Direction) -> Option<(usize, Cursor)> {
         self.turn(direction);
         loop {
@@ -291,7 +292,7 @@ impl Journal {
         }
     }
 
-    /// Makes the candidates of all members those of `direction`.
+    /// Turns the candidates of all members to `direction`.
     fn turn(&mut self, direction: Direction) {
         if self.prepared && self.direction == direction {
             return;
@@ -310,7 +311,7 @@ impl Journal {
         self.prepared = true;
     }
 
-    /// Steps back over the entry that was given out last, and over its copies: it is not the neighbour of itself.
+    /// Steps back past the entry returned last and its copies, because an entry is not its own neighbour.
     fn turn_member(&mut self, index: usize) {
         let (Some(current), Some(member)) = (self.current, self.members.get_mut(index)) else {
             return;
@@ -340,8 +341,9 @@ impl Journal {
         }
     }
 
-    /// Entries of other files that are the same as the one chosen are not given out. All are stepped over before one of
-    /// those members takes its new place: entries of different boots need not order among three files.
+    /// Skips entries of other files that are copies of the chosen one. All are stepped past before one of those
+    /// members gets its new rank, because entries of different boots need not have a consistent order among three
+    /// files.
     fn pass_copies(&mut self, chosen: usize, cursor: &Cursor) {
         let mut copies = std::mem::take(&mut self.copies);
         self.order.pop();
@@ -365,7 +367,7 @@ impl Journal {
         self.order.push(chosen);
     }
 
-    /// Finds the next entry of a member and puts the member in its place in the order.
+    /// Finds the next entry of a member and ranks the member in the order.
     pub(crate) fn find_candidate(&mut self, index: usize) {
         let Some(member) = self.members.get_mut(index) else {
             return;
@@ -379,7 +381,8 @@ impl Journal {
         let Some(EntryHead { cursor, .. }) = candidate else {
             return;
         };
-        // Nearest entries stand last, and in most files the next entry is the nearest one again.
+        // The nearest entries are last, and in most files the next entry is again the nearest one, so the search
+        // starts there.
         let nearer = |other: &usize| self.nearer(*other, &cursor);
         let at = match self.order.last() {
             Some(last) if nearer(last) => self.order.partition_point(|other| !nearer(other)),
@@ -394,7 +397,7 @@ impl Journal {
         }
     }
 
-    /// Closes most of the archived files, but not those whose entries come next.
+    /// Closes most of the archived files, except those whose entries come next.
     pub(crate) fn close_some(&mut self) {
         let far = self.order.len().saturating_sub(OPEN_FILES_MAX / 4);
         let near = self.order.get(far..).unwrap_or_default();
@@ -405,7 +408,7 @@ impl Journal {
         }
     }
 
-    /// Gives back what all files took but the one whose entry was given out last: what is needed again is read again.
+    /// Frees the memory of all files except the one whose entry was returned last; their content can be read again.
     fn release_others(&mut self) {
         for (index, member) in self.members.iter_mut().enumerate() {
             if self.emitted != Some(index) {
@@ -414,7 +417,7 @@ impl Journal {
         }
     }
 
-    /// Whether the candidate of `other` comes before `cursor` in the present direction, or is the same entry.
+    /// Whether the candidate of `other` comes before `cursor` in the current direction, or is the same entry.
     fn nearer(&self, other: usize, cursor: &Cursor) -> bool {
         let candidate = self.members.get(other).and_then(|other| other.candidate);
         candidate.is_some_and(|candidate| {
@@ -426,8 +429,8 @@ impl Journal {
         })
     }
 
-    /// Looks through the directories when numbers are missing before the next entry: their file may have been found by no
-    /// listing yet. Once is enough for all entries that were there before.
+    /// Lists the directories if numbers are missing before the next entry, because no listing may have found their
+    /// file yet. One listing is enough for all entries that existed before it.
     fn look_for_skipped(&mut self) {
         self.turn(Direction::Forward);
         self.pass_emitted();
@@ -448,7 +451,7 @@ impl Journal {
         }
     }
 
-    /// Whether an entry of a file that was found late was delivered from another file.
+    /// Whether an entry of a file that was found late was already delivered from another file.
     fn is_delivered(&self, member: usize, cursor: &Cursor) -> bool {
         let Some(member) = self
             .members
@@ -463,7 +466,7 @@ impl Journal {
             && !ledger.is_some_and(|(_, ledger)| ledger.is_missing(cursor.seqnum))
     }
 
-    /// Whether an entry was delivered from `/run` before it was copied to where it is.
+    /// Whether an entry was already delivered from `/run`, before it was copied to this file.
     fn delivered_copy(&self, member: usize, cursor: &Cursor) -> bool {
         let origin = self.members.get(member).map(|member| member.origin);
         let Some(origin) = origin.and_then(|origin| self.origins.get(origin)) else {
@@ -478,7 +481,7 @@ impl Journal {
             return;
         };
         if let Some(origin) = self.origins.get_mut(member.origin) {
-            // An entry that comes late does not move the position back.
+            // A late entry does not move the position back.
             if !(member.was_found_late() && origin.covers(cursor)) {
                 origin.last = Some(*cursor);
             }
@@ -493,7 +496,7 @@ impl Journal {
         }
     }
 
-    /// Hands on what was found wrong in a member.
+    /// Reports the problems found in a member.
     pub(crate) fn tell(&mut self, index: usize) {
         if self.item_problems.is_empty() {
             return;
@@ -505,7 +508,7 @@ impl Journal {
         }
     }
 
-    /// Where things found wrong in a member are collected before they are told.
+    /// Where the problems of a member are collected before they are reported.
     pub(crate) fn item_problems(&mut self) -> &mut Vec<Error> {
         &mut self.item_problems
     }

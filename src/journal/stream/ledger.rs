@@ -1,9 +1,9 @@
-//! Which sequence numbers were delivered: what tells that entries were deleted before they were read.
+//! Tracks which sequence numbers were delivered, to detect entries that were deleted before they were read.
 //!
-//! journald counts all entries that it writes into one directory, whichever file they go to. A number that was not
-//! delivered may still come: the file of a user is found later than the file of the system. So what is missing is
-//! reported when the directories were looked through once more and a while has passed. Should its entries come later
-//! nevertheless, they are delivered.
+//! journald numbers all entries that it writes into one directory, in whichever file. A missing number may still
+//! arrive: the file of a user may be found later than the file of the system. So missing entries are reported only
+//! after the directories were listed once more and some time has passed. If they arrive later nevertheless, they are
+//! delivered.
 
 use super::entry::JournalGap;
 use crate::journal::format::cursor::Cursor;
@@ -12,22 +12,23 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Missing ranges that are remembered. With more of them the oldest are reported at once, and those that were reported
-/// are forgotten first.
+/// Maximum number of missing ranges that are remembered. Beyond it the oldest are reported at once, and those already
+/// reported are forgotten first.
 const MISSING_MAX: usize = 1_000;
-/// A range is missing for this long before it is reported: a file may be found later than those that follow it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A range must be missing for this long before it is reported: a file may be found later than the files after it.
+const MISSING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The numbers of one counter.
+/// The delivered numbers of one counter.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     highest: Option<Cursor>,
-    /// What numbers the files of the system; up to systemd 253 those of users have sources of their own.
+    /// The source of the numbers in the files of the system; up to systemd 253 the files of users have sources of
+    /// their own.
     source: Option<Id128>,
-    /// Numbers up to this were there when reading began: what is missing among them was deleted long ago.
+    /// Numbers up to this one existed when reading began; those missing among them were deleted long ago.
     history: u64,
     missing: VecDeque<Missing>,
-    /// How many of them are to be reported.
+    /// How many missing ranges are still to be reported.
     pending: usize,
 }
 
@@ -36,7 +37,7 @@ struct Missing {
     gap: JournalGap,
     round: u64,
     since: Instant,
-    /// It is not to be reported, or was; its entries are given out nevertheless should they come.
+    /// Was reported, or never will be; its entries are delivered nevertheless if they arrive.
     is_settled: bool,
 }
 
@@ -46,7 +47,7 @@ impl Ledger {
         self.history = self.history.max(seqnum);
     }
 
-    /// Goes on behind an entry that was delivered in an earlier life: everything after it counts.
+    /// Continues after an entry that an earlier process delivered: every later number counts.
     pub(crate) fn resume(&mut self, last: &Cursor, system: bool) {
         if system {
             self.source = Some(last.seqnum_id);
@@ -59,7 +60,7 @@ impl Ledger {
         }
     }
 
-    /// Forgets the past: the reader was sent elsewhere.
+    /// Forgets everything, because the reader was moved elsewhere.
     pub(crate) fn reset(&mut self) {
         *self = Self {
             history: self.history,
@@ -67,7 +68,7 @@ impl Ledger {
         };
     }
 
-    /// Whether numbers before that of `entry` were not delivered that are not known as missing.
+    /// Whether numbers before that of `entry` were not delivered and are not yet known as missing.
     pub(crate) fn skips_to(&self, entry: &Cursor, system: bool) -> bool {
         self.counts(entry, system)
             && self
@@ -75,12 +76,13 @@ impl Ledger {
                 .is_some_and(|highest| highest.seqnum.saturating_add(1) < entry.seqnum)
     }
 
-    /// A new source of the system's numbers counts from anywhere.
+    /// Whether the numbers of `entry` are those that this ledger counts; a new source of the system's numbers may
+    /// start anywhere.
     fn counts(&self, entry: &Cursor, system: bool) -> bool {
         !system || self.source.is_none_or(|source| source == entry.seqnum_id)
     }
 
-    /// An entry is delivered while the directories were looked through `round` times.
+    /// Records the delivery of an entry during listing `round` of the directories.
     pub(crate) fn deliver(&mut self, entry: &Cursor, system: bool, round: u64) {
         let counts = self.counts(entry, system);
         if system {
@@ -129,8 +131,7 @@ impl Ledger {
         self.missing.push_back(missing);
     }
 
-    /// The next gap to be reported: missing for a while, and since before the directories were looked through for the
-    /// `round`th time.
+    /// The next gap to report: missing long enough, and since before listing `round` of the directories.
     pub(crate) fn take(&mut self, round: u64) -> Option<JournalGap> {
         let at = self.due(round)?;
         let missing = self.missing.get_mut(at)?;
@@ -139,7 +140,7 @@ impl Ledger {
         Some(missing.gap.clone())
     }
 
-    /// Whether a gap is to be reported.
+    /// Whether a gap has to be reported.
     pub(crate) fn is_due(&self, round: u64) -> bool {
         self.due(round).is_some()
     }
@@ -153,11 +154,11 @@ impl Ledger {
             .iter()
             .position(|missing| !missing.is_settled)?;
         let missing = self.missing.get(at)?;
-        let is_due = missing.round < round && missing.since.elapsed() >= PATIENCE;
+        let is_due = missing.round < round && missing.since.elapsed() >= MISSING_TIMEOUT;
         (is_due || self.pending >= MISSING_MAX).then_some(at)
     }
 
-    /// Whether anything is missing that is to be reported.
+    /// Whether any missing range is still to be reported.
     pub(crate) fn pending(&self) -> bool {
         self.pending > 0
     }
@@ -217,9 +218,9 @@ mod tests {
     }
 
     fn taken(ledger: &mut Ledger, round: u64) -> Vec<(u64, u64)> {
-        // As if they were missing for long.
+        // Make the ranges appear to have been missing for long.
         for missing in &mut ledger.missing {
-            missing.since = Instant::now().checked_sub(PATIENCE).unwrap();
+            missing.since = Instant::now().checked_sub(MISSING_TIMEOUT).unwrap();
         }
         std::iter::from_fn(|| ledger.take(round))
             .map(|gap| (*gap.seqnums.start(), *gap.seqnums.end()))
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_after_another_look() {
+    fn missing_entries_are_reported_after_another_listing() {
         let mut ledger = Ledger::default();
         for seqnum in [1, 2, 5, 6, 10] {
             ledger.deliver(&entry(1, seqnum), true, 1);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_is_not_missing() {
+    fn late_entries_are_not_missing() {
         let mut ledger = Ledger::default();
         for seqnum in [1, 10, 3, 2, 9, 6] {
             ledger.deliver(&entry(1, seqnum), true, 1);
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn history_and_new_sources_are_no_gaps() {
+    fn entries_before_the_start_and_new_sources_are_not_gaps() {
         let mut ledger = Ledger::default();
         ledger.begin_after(20);
         for seqnum in [1, 15, 25] {

@@ -1,4 +1,4 @@
-//! One file as a part of the stream: how far it was read, and its next entry.
+//! One file as a member of the stream: how far it was read, and its next entry.
 
 use super::scan::FoundFile;
 use crate::journal::file::cache::EntryBuffer;
@@ -22,22 +22,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-/// An entry that the header counts and that cannot be read is waited for this long in a file that is being written.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Only the last entries of a file may be late.
+/// In a file that is being written, an unreadable entry that the header counts is waited for this long.
+const LATE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Only the last entries of a file may arrive late.
 const LATE_ENTRIES_MAX: u64 = 8;
-/// A file that no directory has for this long was moved elsewhere: several listings have missed it.
+/// A file that no directory has listed for this long was moved elsewhere: several listings have missed it.
 const ABSENT_MAX: Duration = Duration::from_secs(10);
-/// So many damaged entries in a row are passed over in search of one that orders.
+/// The search for an entry that a position can be compared with skips at most this many damaged entries in a row.
 const DAMAGED_RUN_MAX: u64 = 64;
 
-/// Which machine the entries of a file are of.
+/// How to find the machine that wrote the entries of a file.
 #[derive(Debug, Clone, Copy)]
 enum MachineSource {
-    /// The one that wrote the file: it is in that machine's directory.
+    /// The machine that wrote the file: the file is in that machine's directory.
     Writer,
     Unknown,
-    /// The second id is that of the machine on which the boot of the last entry was.
+    /// For the boot in the first field, the machine in the second.
     OfBoot(Id128, Id128),
 }
 
@@ -48,36 +48,36 @@ pub(crate) struct StreamFile {
     pub(crate) name: FileName,
     pub(crate) inode: (u64, u64),
     pub(crate) file: JournalFile,
-    /// Index of its origin.
+    /// Index of the file's origin.
     pub(crate) origin: usize,
-    /// Index of the counter of its sequence numbers.
+    /// Index of the ledger of its sequence numbers.
     pub(crate) ledger: usize,
-    /// The number of the entry that comes next when reading forward.
+    /// The index of the next entry when reading forward.
     pub(crate) position: u64,
-    /// The next entry in the stream's direction.
+    /// The next entry in the direction of the stream.
     pub(crate) candidate: Option<EntryHead>,
-    /// It was deleted; what was not read is lost.
+    /// The file was deleted; entries that were not read are lost.
     pub(crate) gone: bool,
-    /// Nothing will be added to it any more.
+    /// Nothing will be added to the file any more.
     pub(crate) finished: bool,
-    /// Entries that are just being written are waited for: somebody follows the journal.
+    /// Entries that are just being written are waited for, because the journal is followed.
     pub(crate) patient: bool,
-    /// How often the directories had been looked through when its count of entries was read last.
+    /// The round of directory listings in which its count of entries was last read.
     pub(crate) seen_round: u64,
-    /// The same when it was found.
+    /// The round of directory listings in which it was found.
     pub(crate) met_round: u64,
-    /// Since when no directory has it, although it has not been deleted.
+    /// Since when no directory has listed it, although it was not deleted.
     absent: Option<Instant>,
     unreadable: Option<(u64, Instant)>,
-    /// Where the candidate before is stored, since the reader was sent elsewhere: numbers change when the index is
-    /// given up, offsets do not.
+    /// The offset of the previous candidate since the last seek: indexes change when the index of entries is
+    /// replaced, offsets do not.
     reached: Option<u64>,
     sender: MachineSource,
-    /// When the file was seen to grow last.
+    /// When the file was last seen to grow.
     grown: Option<Instant>,
-    /// Which entries are wanted, when not all are.
+    /// Which entries match, unless all do.
     filter: Option<Box<FileFilter>>,
-    /// What it takes of the memory of all members.
+    /// Its share of the memory of all members.
     share: MemoryShare,
 }
 
@@ -113,32 +113,32 @@ impl StreamFile {
         }
     }
 
-    /// Gives out only what a filter takes.
+    /// Returns only entries that match the filter.
     pub(crate) fn set_filter(&mut self, filter: FileFilter) {
         self.filter = Some(Box::new(filter));
     }
 
-    /// Goes before the entry with this number.
+    /// Moves before the entry at this index.
     pub(crate) fn go_to(&mut self, number: u64) {
         self.position = number;
         self.reached = None;
         if let Some(filter) = &mut self.filter {
-            let behind = self.file.header().tail_object_offset.saturating_add(1);
-            let bound = self.file.entry_offset(number).unwrap_or(behind);
+            let after = self.file.header().tail_object_offset.saturating_add(1);
+            let bound = self.file.entry_offset(number).unwrap_or(after);
             filter.set_bound(if number < self.file.length() {
                 bound
             } else {
-                behind
+                after
             });
         }
     }
 
-    /// Whether the file was seen to grow lately.
+    /// Whether the file was seen to grow within this time.
     pub(crate) fn grew_within(&self, time: Duration) -> bool {
         self.grown.is_some_and(|grown| grown.elapsed() < time)
     }
 
-    /// The file has grown.
+    /// Handles growth of the file.
     pub(crate) fn grow(&mut self) {
         self.grown = Some(Instant::now());
         if let Some(filter) = &mut self.filter {
@@ -146,18 +146,18 @@ impl StreamFile {
         }
     }
 
-    /// Whether `found` is its file. The number of a closed file may have been given to another one.
+    /// Whether `found` is this file. The inode of a closed file may have been reused by another file.
     pub(crate) fn is_at(&self, found: &FoundFile) -> bool {
         self.inode == found.inode && (self.file.is_open() || self.path == found.path)
     }
 
-    /// Whether it was found when others had been read: entries with lower numbers than those delivered may be new.
+    /// Whether it was found after others had been read: entries with lower numbers than those delivered may be new.
     pub(crate) fn was_found_late(&self) -> bool {
         self.met_round > 1
     }
 
-    /// Whether the file is kept that is, or is not, in a directory that was looked through. One listing may miss a file;
-    /// a file that is moved elsewhere goes when it has been read.
+    /// Whether to keep the file, depending on whether a listing had it. One listing may miss a file; a file that was
+    /// moved elsewhere is removed when it has been read.
     pub(crate) fn stays(&mut self, is_present: bool) -> bool {
         if is_present {
             self.absent = None;
@@ -176,12 +176,12 @@ impl StreamFile {
         !self.name.prefix.starts_with("user-")
     }
 
-    /// Moves before the first entry for which `before` does not hold.
+    /// Moves before the first entry for which `before` is false.
     pub(crate) fn seek(&mut self, before: impl Fn(&Cursor) -> bool, problems: &mut Vec<Error>) {
         let walked = self.file.walked();
         let mut number = self.bisect(&before, problems);
         if self.file.walked() != walked {
-            // The index was found damaged on the way: now numbers are others.
+            // The search found the index damaged and replaced it, which changed the indexes of entries.
             number = self.bisect(&before, problems);
         }
         self.go_to(number);
@@ -200,7 +200,7 @@ impl StreamFile {
         low
     }
 
-    /// The first readable entry in a range, the damaged ones before it being passed over.
+    /// The first readable entry in a range; skips the damaged ones before it.
     fn readable_from(
         &mut self,
         from: u64,
@@ -214,12 +214,12 @@ impl StreamFile {
         })
     }
 
-    /// Moves behind the last entry.
+    /// Moves after the last entry.
     pub(crate) fn seek_tail(&mut self) {
         self.go_to(self.file.length());
     }
 
-    /// The machine that its last entry, which is of `boot`, was written on. It is looked up once for each boot.
+    /// The machine that wrote its last entry, which is of `boot`. It is looked up once per boot.
     pub(crate) fn machine(&mut self, boot: Id128, problems: &mut Vec<Error>) -> Id128 {
         let header = self.file.header().machine_id;
         match self.sender {
@@ -233,12 +233,12 @@ impl StreamFile {
         }
     }
 
-    /// Its entries are of the machine that its header names.
+    /// Attributes its entries to the machine that the header names.
     pub(crate) fn set_machine_of_header(&mut self) {
         self.sender = MachineSource::Writer;
     }
 
-    /// What `_MACHINE_ID` says in the last entry.
+    /// The value of `_MACHINE_ID` in the last entry.
     fn named_machine(&mut self, problems: &mut Vec<Error>) -> Option<Id128> {
         let mut inflater = Inflater::default();
         let machine = self.file.header().machine_id;
@@ -286,7 +286,7 @@ impl StreamFile {
             .find_map(|number| self.file.entry(number).ok())
     }
 
-    /// The entry with this number, turning to a walk over the objects when the index is damaged.
+    /// The entry at this index; switches to a walk over the objects if the index of entries is damaged.
     pub(crate) fn entry(
         &mut self,
         number: u64,
@@ -299,8 +299,8 @@ impl StreamFile {
         read
     }
 
-    /// Turns to a walk over the objects when the index does not tell where entry `number` is. `true` when that is new:
-    /// then numbers have changed.
+    /// Switches to a walk over the objects because the index does not lead to entry `number`. Returns `true` if that
+    /// is new: indexes have then changed.
     fn recover(&mut self, number: u64, problems: &mut Vec<Error>) -> bool {
         let Err(error @ Error::Corrupt { .. }) = self.file.entry_offset(number) else {
             return false;
@@ -316,7 +316,7 @@ impl StreamFile {
         true
     }
 
-    /// Finds the next wanted entry in `direction`; damaged ones are passed over and told.
+    /// Finds the next matching entry in `direction`; skips and reports damaged ones.
     pub(crate) fn find_candidate(&mut self, direction: Direction, problems: &mut Vec<Error>) {
         match self.filter.take() {
             None => self.find_any(direction, problems),
@@ -395,7 +395,7 @@ impl StreamFile {
         }
     }
 
-    /// Steps over an entry that cannot be read, or finds it and those behind it by walking over the objects.
+    /// Steps past an entry that cannot be read, or finds it and those after it by walking over the objects.
     fn step_over(
         &mut self,
         number: u64,
@@ -421,7 +421,7 @@ impl StreamFile {
         };
     }
 
-    /// Steps over the candidate.
+    /// Steps past the candidate.
     pub(crate) fn pass(&mut self, direction: Direction) {
         if let (Some(filter), Some(entry)) = (&mut self.filter, &self.candidate)
             && !filter.scans()
@@ -435,14 +435,14 @@ impl StreamFile {
         };
     }
 
-    /// Gives memory back at the end of a file to which nothing will be added.
+    /// Frees memory at the end of a file to which nothing will be added.
     pub(crate) fn release_when_finished(&mut self) {
         if self.finished || self.gone || !self.file.header().growing() {
             self.release();
         }
     }
 
-    /// Gives the memory back that can be had again by reading.
+    /// Frees memory whose content can be read again.
     pub(crate) fn release(&mut self) {
         self.file.release();
         if let Some(filter) = &mut self.filter {
@@ -451,7 +451,7 @@ impl StreamFile {
         self.count_memory();
     }
 
-    /// Closes the file until something is read of it again.
+    /// Closes the file until it is read again.
     pub(crate) fn close(&mut self) {
         self.release();
         self.file.close();
@@ -476,12 +476,12 @@ impl StreamFile {
         loaded.map(|()| Some(entry.cursor))
     }
 
-    /// Whether an entry is waited for that the header counts already.
+    /// Whether the member waits for an entry that the header already counts.
     pub(crate) fn is_waiting(&self) -> bool {
         self.unreadable.is_some()
     }
 
-    /// Whether the entry is one of those that may be just being written.
+    /// Whether the entry may be just being written.
     fn is_late(&self, number: u64) -> bool {
         self.file.header().online()
             && !self.name.archived
@@ -489,14 +489,14 @@ impl StreamFile {
             && number.saturating_add(LATE_ENTRIES_MAX) >= self.file.header().n_entries
     }
 
-    /// Whether an entry that cannot be read is waited for. journald writes one after the other: what stands before one
-    /// that can be read is damaged. So is what comes to nothing within a time; and when nobody follows, what the index
-    /// does not lead to, for walking over the objects may find it.
+    /// Whether to wait for an entry that cannot be read. journald writes entries one after the other, so an
+    /// unreadable entry before a readable one is damaged. It is also damaged if it stays unreadable for some time;
+    /// and if nobody follows the journal, a walk over the objects is tried instead of waiting.
     fn is_waited_for(&mut self, number: u64) -> bool {
         let since = match self.unreadable {
             Some((known, since)) if known == number => since,
             _ => {
-                // A copy that is older than the header is the likeliest reason.
+                // A copy older than the header is the likeliest reason.
                 self.file.forget_copies();
                 self.unreadable = Some((number, Instant::now()));
                 return false;
@@ -506,7 +506,7 @@ impl StreamFile {
         let is_followed = (number + 1..end).any(|later| self.file.entry(later).is_ok());
         let is_indexed = self.file.entry_offset(number).is_ok();
         let waits = if self.patient {
-            !is_followed && since.elapsed() < PATIENCE
+            !is_followed && since.elapsed() < LATE_TIMEOUT
         } else {
             !is_followed && is_indexed
         };

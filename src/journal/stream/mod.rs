@@ -1,4 +1,4 @@
-//! Many files as one stream: finding them, following them, and merging their entries in order.
+//! Many files as one stream: finds them, follows them, and merges their entries in order.
 
 pub(crate) mod entry;
 pub(crate) mod follow;

@@ -1,4 +1,4 @@
-//! What is read, and from where on.
+//! What a journal reads, and where it starts.
 
 use super::origin::OriginPosition;
 use crate::journal::file::journal_file::FieldChoice;
@@ -11,38 +11,39 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often the counts of entries are looked at while somebody waits: below what a person notices, at a few system
-/// calls each.
+/// How often the counts of entries are read during a wait: shorter than a person notices, at the cost of a few system
+/// calls.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What a [`Journal`](crate::journal::Journal) reads.
+/// Options of a [`Journal`](crate::journal::Journal).
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
-    /// Directories: their own journal files, and those in `MACHINE_ID`, `MACHINE_ID.NAMESPACE` and `remote` below them.
-    /// One that is missing is waited for.
+    /// Directories: their own journal files, and those in `MACHINE_ID`, `MACHINE_ID.NAMESPACE` and `remote` below
+    /// them. A missing directory is waited for.
     pub directories: Vec<PathBuf>,
     /// Single files.
     pub files: Vec<PathBuf>,
     /// Which namespaces of the directories are read.
     pub namespaces: Namespaces,
-    /// Where reading goes on: the positions that an earlier journal gave.
+    /// The positions of an earlier journal, from which reading continues.
     pub resume: Vec<OriginPosition>,
-    /// Origins without a position are read from this time on (microseconds since 1970), or whole. The entries of a boot that
-    /// [`since_boots`](Self::since_boots) names do not depend on it.
+    /// Origins without a position are read from this time on (microseconds since 1970), or from their beginning. Does
+    /// not apply to the entries of boots that [`since_boots`](Self::since_boots) names.
     pub since: Option<u64>,
-    /// For boots, from when on they are read in origins without a position: microseconds since the boot, at most `u64::MAX`
-    /// for boots that are skipped. A clock that is set makes no difference to it.
+    /// For each boot, where reading starts in origins without a position: microseconds since the boot, or `u64::MAX`
+    /// to skip the boot. Unlike `since`, this does not depend on the wall clock.
     pub since_boots: HashMap<Id128, u64>,
-    /// Which entries are given out. Positions are those of the entries given out, and gaps are not told where entries are
-    /// chosen: somebody who keeps positions takes all entries and chooses himself.
+    /// Which entries are returned. Positions are then those of the returned entries, and gaps are not reported: a
+    /// caller that keeps positions should read all entries and filter them itself.
     pub matches: EntryMatches,
-    /// Which fields of an entry are given out. The others are passed over, which is faster than to take all.
+    /// Which fields of an entry are returned. Skipping the others is faster.
     pub fields: FieldChoice,
-    /// Fields longer than this, name and all, are cut to it: [`Entry::cut_fields`](crate::journal::Entry::cut_fields). No more of
-    /// a field is decompressed or held. All long fields of one entry together may take twice this, and the short ones,
-    /// up to 4 KiB each, as much again.
+    /// Fields longer than this, including the name, are cut to this length:
+    /// [`Entry::cut_fields`](crate::journal::Entry::cut_fields). No more of a field is decompressed or held. All long
+    /// fields of one entry together may take twice this size, and the short ones, up to 4 KiB each, the same size
+    /// once.
     pub field_bytes_max: usize,
-    /// How often [`wait`](crate::journal::Journal::wait) looks at files that journald has not announced a change of.
+    /// How often [`wait`](crate::journal::Journal::wait) checks files without a notice of a change.
     pub poll: Duration,
 }
 
@@ -63,34 +64,34 @@ impl Default for JournalOptions {
     }
 }
 
-/// Where to go in a journal.
+/// A place in a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seek {
     /// Before the first entry.
     Head,
-    /// Behind the last entry.
+    /// After the last entry.
     Tail,
-    /// Before this entry or, when it is not there, where it would be.
+    /// Before this entry or, if it does not exist, where it would be.
     Cursor(Cursor),
-    /// Behind this entry or where it would be.
+    /// After this entry, or where it would be.
     After(Cursor),
-    /// Before the first entry of this time (microseconds since 1970) or later.
+    /// Before the first entry at or after this time (microseconds since 1970).
     Realtime(u64),
-    /// Before the entry with this number of this source, or the next one of the source.
+    /// Before the entry with this number from this source, or the next one of the source.
     Seqnum {
         /// The source.
         seqnum_id: Id128,
         /// The number.
         seqnum: u64,
     },
-    /// Before the first entry of a boot at this time or later (microseconds since the boot), or behind the boot.
+    /// Before the first entry of a boot at or after this time (microseconds since the boot), or after the boot.
     Monotonic {
         /// The boot.
         boot_id: Id128,
         /// The time.
         monotonic: u64,
     },
-    /// Where the positions of [`JournalOptions::resume`] and [`JournalOptions::since`] say: a journal stands there when
-    /// it is opened.
+    /// Where [`JournalOptions::resume`] and [`JournalOptions::since`] say: the place of a journal that was just
+    /// opened.
     Resume,
 }

@@ -1,4 +1,4 @@
-//! Which of two entries of different files comes first, exactly as libsystemd 262 decides it.
+//! Which of two entries of different files comes first, by exactly the rules of libsystemd 262.
 
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::id::Id128;
@@ -8,23 +8,23 @@ use std::collections::HashMap;
 /// The last entry of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FileTail {
-    /// The machine that the entry is of, which in files of systemd-journal-remote is the sender.
+    /// The machine that wrote the entry; in files of systemd-journal-remote that is the sender.
     pub(crate) machine: Id128,
     pub(crate) boot: Id128,
     pub(crate) monotonic: u64,
     pub(crate) realtime: u64,
 }
 
-/// When each boot ended, as far as the files tell: what orders entries of different boots, for clocks may jump between
-/// boots.
+/// When each boot ended, as far as the files show. This orders entries of different boots, because clocks may jump
+/// between boots.
 #[derive(Debug, Default)]
 pub(crate) struct Boots {
-    /// The latest last entry among those of the files that end in this boot.
+    /// The latest of the last entries of the files that end in this boot.
     newest: HashMap<Id128, FileTail>,
 }
 
 impl Boots {
-    /// A file ends with an entry. A time since the boot that is longer than that since 1970 tells nothing.
+    /// Records the last entry of a file. A time since the boot that is longer than the time since 1970 is ignored.
     pub(crate) fn add(&mut self, tail: FileTail) {
         if tail.monotonic > tail.realtime {
             return;
@@ -42,7 +42,7 @@ impl Boots {
         }
     }
 
-    /// The order of two entries. Equal means that one is a copy of the other.
+    /// The order of two entries. `Equal` means that one is a copy of the other.
     pub(crate) fn order(&self, a: &Cursor, b: &Cursor) -> Ordering {
         if a.seqnum_id == b.seqnum_id && a.seqnum != b.seqnum {
             return a.seqnum.cmp(&b.seqnum);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_decides_when_those_before_it_cannot() {
+    fn each_rule_decides_when_the_earlier_rules_cannot() {
         let mut boots = Boots::default();
         let by_number = (entry(1, 5, 1, 900, 900), entry(1, 6, 2, 1, 1));
         let by_monotonic = (entry(1, 9, 1, 5, 900), entry(2, 1, 1, 6, 1));

@@ -1,46 +1,46 @@
-//! Where reading goes on after a restart.
+//! Where reading continues after a restart.
 //!
-//! One cursor cannot stand for many files: up to systemd 253 each user's journal is numbered by a source of its own,
-//! directories of several machines have several, and files are renamed and deleted at any time. So a position is kept
-//! for each *origin*: the entries of one directory and one lineage (`system`, `user-1000`, `remote-web1`) that one
-//! source numbers. Within an origin the numbers only grow, whatever the files are called, so that the last number
-//! delivered says for every file of the origin which entries remain.
+//! One cursor is not enough for many files: up to systemd 253 a source of its own numbers each user's journal,
+//! directories of several machines have several sources, and files are renamed and deleted at any time. So a position
+//! is kept for each *origin*: the entries of one directory and one lineage (`system`, `user-1000`, `remote-web1`)
+//! that have the same source of numbers. Within an origin the numbers only grow, whatever the files are called. The
+//! last number delivered therefore determines which entries of every file of the origin remain.
 //!
-//! The rule: an entry is delivered when its number is above the one in its origin's position; an origin without a
-//! position is read from its beginning (or from a given time). So entries of a file that appears late are delivered
-//! however old they are, and none is delivered twice.
+//! The rule: an entry is delivered if its number is above the one in its origin's position; an origin without a
+//! position is read from its beginning (or from a given time). So a file that appears late is read however old its
+//! entries are, and no entry is delivered twice.
 //!
-//! journald begins each boot in `/run` and copies what it wrote there to `/var` when that is there, under new numbers. An
-//! entry of a lasting directory that is not later than the position of the same lineage in `/run`, in the same boot, is
-//! such a copy: it moves the position and is not delivered again.
+//! journald starts each boot in `/run` and copies its entries to `/var`, under new numbers, once that is mounted. An
+//! entry of a persistent directory that is not later than the position of the same lineage in `/run`, in the same
+//! boot, is such a copy: it moves the position and is not delivered again.
 //!
-//! The exception: numbers are given anew when a crash of the machine loses the end of a file. It shows by the numbered
-//! entry being another one, or by all numbers being lower. Then entries of other boots that are later in time than the
-//! position are delivered as well.
+//! The exception: numbers restart when a crash of the machine loses the end of a file. This shows by another entry
+//! having the number of the position, or by all numbers being lower. Then entries of other boots that are later than
+//! the position are delivered as well.
 
 use crate::journal::format::cursor::Cursor;
 
-/// What the keys of origins begin with whose directory is in `/run`.
+/// Prefix of the keys of origins whose directory is in `/run`.
 pub(crate) const VOLATILE: &str = "run/";
 
-/// The last entry delivered of one origin. Keep all of them, and give them to
+/// The last delivered entry of one origin. Keep all positions, and pass them to
 /// [`JournalOptions::resume`](crate::journal::JournalOptions::resume).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginPosition {
-    /// Names the origin: `DIRECTORY/LINEAGE/SEQNUM_ID`. Only to be compared.
+    /// The name of the origin: `DIRECTORY/LINEAGE/SEQNUM_ID`. Use it only for comparison.
     pub origin: String,
-    /// The last entry delivered.
+    /// The last delivered entry.
     pub cursor: Cursor,
 }
 
-/// What is known of one origin.
+/// The state of one origin.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) key: String,
     pub(crate) last: Option<Cursor>,
-    /// `last` was delivered since positions were asked for.
+    /// Whether `last` has changed since positions were last requested.
     pub(crate) changed: bool,
-    /// Numbers are given anew: see the module's exception.
+    /// The numbers have restarted: see the exception in the module's documentation.
     pub(crate) renumbered: bool,
     /// Directory and lineage, without `run/`.
     lineage: String,
@@ -63,7 +63,7 @@ impl Origin {
         }
     }
 
-    /// Whether `entry`, which is of `other`, is a copy of one that this origin delivered.
+    /// Whether `entry`, which belongs to `other`, is a copy of an entry that this origin delivered.
     pub(crate) fn delivered_copy(&self, other: &Self, entry: &Cursor) -> bool {
         self.volatile
             && !other.volatile
@@ -74,12 +74,12 @@ impl Origin {
             })
     }
 
-    /// Whether its files do not outlive the machine.
+    /// Whether its files are lost when the machine stops.
     pub(crate) fn volatile(&self) -> bool {
         self.volatile
     }
 
-    /// Whether an entry of this origin was delivered before.
+    /// Whether this entry of the origin was already delivered.
     pub(crate) fn covers(&self, entry: &Cursor) -> bool {
         let Some(last) = &self.last else {
             return false;
@@ -94,8 +94,8 @@ impl Origin {
     }
 }
 
-/// Whether, of two entries with the same number, the first was written after the second: some versions of journald
-/// repeat a number across a rotation.
+/// Whether `entry` was written after `last` although both have the same number: some versions of journald repeat a
+/// number across a rotation.
 fn later_than(entry: &Cursor, last: &Cursor) -> bool {
     if entry.boot_id == last.boot_id {
         (entry.monotonic, entry.realtime, entry.xor_hash)
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_decide_whatever_the_clock_says() {
+    fn numbers_decide_even_if_the_clock_goes_back() {
         let origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
         assert!(origin.covers(&entry(10, 1, 100, 1_000)));
         assert!(origin.covers(&entry(9, 1, 500, 5_000)), "clock went back");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_in_run_is_known_again_in_var() {
+    fn copies_in_var_of_entries_read_in_run_are_recognised() {
         let run = Origin::new("run/m/system/1".to_owned(), Some(entry(10, 1, 100, 1_000)));
         let var = Origin::new("m/system/2".to_owned(), None);
         assert!(run.delivered_copy(&var, &entry(50, 1, 100, 1_000)));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_given_anew_are_told_by_boot_and_time() {
+    fn restarted_numbers_are_recognised_by_boot_and_time() {
         let mut origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
         let rewritten = entry(8, 2, 5, 2_000);
         assert!(origin.covers(&rewritten));

@@ -1,4 +1,4 @@
-//! Problems, each told once.
+//! Problems, each reported once.
 
 use crate::journal::format::error::Error;
 use crate::journal::format::error::Problem;
@@ -8,12 +8,12 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::path::Path;
 
-/// Distinct problems told; a file of nothing but damage does not fill the memory with them.
-const TOLD_MAX: usize = 10_000;
-/// Problems waiting to be asked for.
+/// Maximum number of distinct problems remembered, so that a file full of damage does not fill the memory.
+const REPORTED_MAX: usize = 10_000;
+/// Maximum number of problems that wait to be collected.
 const WAITING_MAX: usize = 1_000;
 
-/// What was told and what is to be told.
+/// The problems already reported and those still to be reported.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     told: HashSet<u64>,
@@ -24,7 +24,7 @@ impl Problems {
     pub(crate) fn add(&mut self, path: &Path, error: Error) {
         let mut hasher = DefaultHasher::new();
         (path, error.offset(), error.what()).hash(&mut hasher);
-        if self.told.len() < TOLD_MAX
+        if self.told.len() < REPORTED_MAX
             && self.waiting.len() < WAITING_MAX
             && self.told.insert(hasher.finish())
         {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_problem_is_told_once() {
+    fn a_problem_is_reported_once() {
         let mut problems = Problems::default();
         for _ in 0..3 {
             problems.add(Path::new("a"), Error::Gone);

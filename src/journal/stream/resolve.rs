@@ -1,4 +1,4 @@
-//! Places told by a number or by the time of a boot, as the entry that stands there.
+//! Converts a seek by sequence number or by time since a boot to the entry at that place.
 
 use super::journal::Journal;
 use super::options::Seek;
@@ -36,7 +36,7 @@ impl Journal {
             .map_or(Seek::After(boot.last), Seek::Cursor)
     }
 
-    /// The earliest of the entries, one of each file, that are the first for which `before` does not hold.
+    /// The earliest among the first entries of each file for which `before` is false.
     fn first_with(&mut self, before: impl Fn(&Boots, &Cursor) -> bool) -> Option<Cursor> {
         let mut first: Option<Cursor> = None;
         for index in 0..self.members.len() {

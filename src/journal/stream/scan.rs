@@ -1,4 +1,4 @@
-//! Which journal files there are.
+//! Finds the journal files.
 
 use super::options::JournalOptions;
 use super::origin::VOLATILE;
@@ -20,9 +20,9 @@ use std::time::SystemTime;
 pub(crate) struct FoundFile {
     pub(crate) path: PathBuf,
     pub(crate) name: FileName,
-    /// Device and inode.
+    /// Device and inode of the file.
     pub(crate) inode: (u64, u64),
-    /// The name of its directory, `run/` before it when the directory does not outlive the machine.
+    /// The name of its directory, prefixed with `run/` if the directory is lost when the machine stops.
     pub(crate) directory: String,
 }
 
@@ -38,18 +38,18 @@ impl FoundFile {
     }
 }
 
-/// Everything found, sorted by path, and the directories that were looked through.
+/// All files found, sorted by path, and the directories that were listed.
 #[derive(Debug, Default)]
 pub(crate) struct DirectoryScan {
     pub(crate) found: Vec<FoundFile>,
     pub(crate) directories: Vec<PathBuf>,
-    /// Directories and files that were asked for and are not there.
+    /// Requested directories and files that do not exist.
     pub(crate) missing: Vec<PathBuf>,
     pub(crate) problems: Vec<Problem>,
 }
 
 impl DirectoryScan {
-    /// Looks through everything that the options name.
+    /// Scans everything that the options name.
     pub(crate) fn new(options: &JournalOptions, list: &mut List) -> Self {
         let mut scan = Self::default();
         for directory in &options.directories {
@@ -63,7 +63,7 @@ impl DirectoryScan {
         scan
     }
 
-    /// `options` says which subdirectories to take; without it none are.
+    /// `options` selects the subdirectories; without options none are scanned.
     fn directory(&mut self, path: &Path, options: Option<&JournalOptions>, list: &mut List) {
         let names = match settled_names(path, list) {
             Ok(names) => names,
@@ -106,7 +106,8 @@ impl DirectoryScan {
         }
     }
 
-    /// A thing that is not there may still come, or went while the directory was listed.
+    /// Records a path that could not be read. A path that does not exist may be created later, or was deleted during
+    /// the listing.
     fn refused(&mut self, path: &Path, action: &'static str, source: io::Error) {
         if source.kind() == io::ErrorKind::NotFound {
             self.missing.push(path.to_owned());
@@ -124,13 +125,13 @@ impl DirectoryScan {
 /// Lists the names in a directory.
 pub(crate) type List = Box<dyn FnMut(&Path) -> io::Result<Vec<OsString>> + Send>;
 
-/// The kernel's own answer.
+/// Lists a directory through the kernel.
 pub(crate) fn list(path: &Path) -> io::Result<Vec<OsString>> {
     let entries = std::fs::read_dir(path)?;
     Ok(entries.flatten().map(|entry| entry.file_name()).collect())
 }
 
-/// The names in a directory. A listing may miss a file that is renamed meanwhile, so that a directory that has just
+/// The names in a directory. A listing may miss a file that is renamed meanwhile, so a directory that has just
 /// changed is listed until two listings agree.
 fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
     let mut before = changed_at(path);
@@ -151,9 +152,10 @@ fn settled_names(path: &Path, list: &mut List) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// A directory in which files are renamed faster than it is listed is looked through again later anyway.
+/// Maximum number of listings of a directory whose files are renamed faster than it is listed; it is scanned again
+/// later anyway.
 const LISTINGS_MAX: usize = 5;
-/// Times of files are taken from a clock that ticks this often at the slowest.
+/// Timestamps of files come from a clock that ticks this often at the slowest.
 const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {

@@ -1,20 +1,21 @@
-//! Going to a time in a file. Within a file the clock may have been set back, so that times need not ascend: then every
-//! entry is looked at, and otherwise a few.
+//! Seeks to a time within a file. If the clock was set back within the file, times do not ascend and every entry is
+//! checked; otherwise a binary search checks a few.
 
 use super::member::StreamFile;
 use crate::journal::format::cursor::Cursor;
 use crate::journal::format::error::Error;
 
-/// In files of up to this many entries each one is looked at, which is about what a search costs.
+/// In files of up to this many entries every entry is checked, which costs about as much as a search.
 const ENTRIES_FEW: u64 = 256;
-/// In longer files so many entries tell whether the clock was set back between them.
+/// In longer files this many samples show whether the clock was set back between them.
 const SAMPLES: u64 = 16;
-/// A clock that is corrected slowly loses up to this part of the time, and this much by the way it is read.
+/// The wall clock may lag behind the boot clock by this part of the time, because it is slewed, and by this constant,
+/// because of how it is read.
 const SLEW: u64 = 1_000;
 const JITTER_US: u64 = 100_000;
 
 impl StreamFile {
-    /// Moves before the first entry of this time (microseconds since 1970) or later.
+    /// Moves before the first entry at or after this time (microseconds since 1970).
     pub(crate) fn seek_realtime(&mut self, time: u64, problems: &mut Vec<Error>) {
         if self.file.length() > ENTRIES_FEW && self.times_ascend(problems) {
             self.seek(|entry| entry.realtime < time, problems);
@@ -50,7 +51,7 @@ impl StreamFile {
         true
     }
 
-    /// Whether the clock was not set back between two entries, as far as they and a change of the boot tell.
+    /// Whether the clock was not set back between two entries, as far as the entries and a change of the boot show.
     fn ascends(
         &mut self,
         (mut low, mut before): (u64, Cursor),
@@ -60,7 +61,7 @@ impl StreamFile {
         if before.boot_id == after.boot_id {
             return is_steady(&before, &after);
         }
-        // Where the boot ends a clock may begin anew.
+        // At the end of a boot the clock may start again.
         let boot = before.boot_id;
         let (first, last) = (before, after);
         while high - low > 1 {
@@ -78,7 +79,7 @@ impl StreamFile {
     }
 }
 
-/// Whether the clock went on between two entries of one boot as the time since the boot did, or ahead of it.
+/// Whether the wall clock advanced between two entries of one boot by at least as much as the boot clock.
 fn is_steady(before: &Cursor, after: &Cursor) -> bool {
     let passed = after.monotonic.saturating_sub(before.monotonic);
     let expected = before.realtime.saturating_add(passed);

@@ -1,5 +1,5 @@
-//! Waiting for journald: notices from the kernel, and a look at the counts of entries in between, for journald
-//! announces what it writes only four times a second.
+//! Waits for journald: kernel notices, and checks of the counts of entries in between, because journald announces its
+//! writes only four times a second.
 
 use crate::journal::format::error::Error;
 use inotify::Inotify;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Notices are read in portions of this many bytes.
+/// Notices are read in portions of this size.
 const NOTICE_BYTES: usize = 4 << 10;
 
 /// The kernel's notices about a set of directories.
@@ -45,7 +45,7 @@ impl JournalWatch {
             .collect();
         for path in gone {
             if let Some(descriptor) = self.watched.remove(&path) {
-                // A directory that was deleted took its watch along.
+                // Deleting a directory also removed its watch.
                 let _ = self.inotify.watches().remove(descriptor);
             }
         }
@@ -77,7 +77,7 @@ impl JournalWatch {
         }
     }
 
-    /// Takes what has come in: whether anything did, and whether the list of files may have changed.
+    /// Reads the pending notices: whether there were any, and whether the list of files may have changed.
     pub(crate) fn drain(&mut self) -> Notices {
         let mut buffer = [0; NOTICE_BYTES];
         let mut notices = Notices::default();
@@ -98,19 +98,19 @@ impl JournalWatch {
         }
     }
 
-    /// Sleeps until a notice or for `patience`.
-    pub(crate) fn sleep(&self, patience: Duration) {
+    /// Sleeps until a notice arrives or `timeout` has passed.
+    pub(crate) fn sleep(&self, timeout: Duration) {
         let mut fds = [PollFd::new(&self.inotify, PollFlags::IN)];
-        let timeout = Timespec::try_from(patience).ok();
-        // Being woken by a signal is as good as a notice.
+        let timeout = Timespec::try_from(timeout).ok();
+        // Waking up because of a signal is harmless.
         let _ = rustix::event::poll(&mut fds, timeout.as_ref());
     }
 }
 
-/// What the kernel told.
+/// The notices received.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Notices {
     pub(crate) any: bool,
-    /// Files came, went or were renamed.
+    /// Files were created, deleted or renamed.
     pub(crate) files: bool,
 }

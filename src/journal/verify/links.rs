@@ -1,5 +1,5 @@
-//! Everything that names an object: the array of all entries, the hash tables, the chains of a field's values, and the
-//! entries of each DATA object.
+//! Checks everything that refers to an object: the array of all entries, the hash tables, the chains of a field's
+//! values, and the entries of each DATA object.
 
 use super::objects::Data;
 use super::objects::FieldObject;
@@ -13,7 +13,7 @@ use crate::journal::format::error::Error;
 use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 
-/// Checks that every object is found where it belongs, and nothing else.
+/// Checks that every object is referred to from where it belongs, and from nowhere else.
 pub(super) fn check(
     parts: &mut FileParts<'_>,
     figures: &Figures,
@@ -35,7 +35,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// The array of all entries holds each of them, in order.
+/// Checks that the array of all entries holds each of them, in order.
 fn check_entry_array(
     parts: &mut FileParts<'_>,
     figures: &Figures,
@@ -45,14 +45,14 @@ fn check_entry_array(
     for (number, entry) in (0..).zip(entries) {
         let found = chain.offset(parts.window, parts.header, number)?;
         if found != *entry {
-            let expected = "the entries as they stand in the file";
+            let expected = "the entries in the order of the file";
             return Err(corrupt("entry array item", *entry, expected, found));
         }
     }
     Ok(())
 }
 
-/// An object that a hash table finds.
+/// An object that a hash table leads to.
 trait Hashed {
     fn offset(&self) -> u64;
     fn hash(&self) -> u64;
@@ -83,7 +83,7 @@ impl Hashed for FieldObject {
     }
 }
 
-/// Each object is in the chain of its bucket once. Chains ascend, so that none is a circle.
+/// Checks that each object is in the chain of its bucket once. Chains must ascend, which rules out loops.
 fn check_table<T: Hashed>(
     parts: &mut FileParts<'_>,
     (table, size): (u64, u64),
@@ -101,7 +101,7 @@ fn check_table<T: Hashed>(
         let (mut offset, mut before) = (head, 0);
         while offset != 0 {
             let object = find(objects, offset).filter(|_| offset > before);
-            let expected = "an object behind the one before in its bucket";
+            let expected = "an object after the previous one in its bucket";
             let object = object
                 .filter(|object| object.hash().checked_rem(buckets) == Some(bucket))
                 .ok_or_else(|| corrupt("hash chain", before.max(at), expected, offset))?;
@@ -127,7 +127,7 @@ fn find<T: Hashed>(objects: &[T], offset: u64) -> Option<&T> {
     found.ok().and_then(|index| objects.get(index))
 }
 
-/// Each DATA object is among the values of its field, the newest first.
+/// Checks that each DATA object is in the chain of its field's values, newest first.
 fn check_fields(fields: &[FieldObject], data: &[Data]) -> Result<(), Error> {
     let mut reached = 0;
     for field in fields {
@@ -150,8 +150,8 @@ fn check_fields(fields: &[FieldObject], data: &[Data]) -> Result<(), Error> {
     Ok(())
 }
 
-/// A DATA object lists the entries that name it. A writer that died may have left the last entry out, whatever was made
-/// of the file afterwards: the journald that comes next archives it as it is.
+/// Checks that a DATA object lists the entries that refer to it. A writer that died may have left out the last entry;
+/// that stays so, because the next journald archives the file unchanged.
 fn check_postings(parts: &mut FileParts<'_>, data: &Data, last: Option<u64>) -> Result<(), Error> {
     let mut listed = Mentions::default();
     let mut before = 0;

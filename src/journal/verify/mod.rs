@@ -1,7 +1,8 @@
-//! Whether a file is what the format says: every object is looked at, and everything that names an object is followed.
+//! Verifies a file against the format: checks every object and follows every reference.
 //!
-//! The walk over the objects keeps about as much memory for a DATA object as the object takes in the file.
-//! Seals are checked in form only: whether one fits what it seals needs the key, which a reader does not have.
+//! The walk over the objects keeps about as much memory for a DATA object as the object takes in the file. Only the
+//! form of seals is checked: whether a seal is genuine can be verified only with the key, which a reader does not
+//! have.
 
 mod links;
 mod objects;
@@ -16,22 +17,22 @@ use crate::journal::stream::journal::Journal;
 use objects::VerifiedObjects;
 use std::path::PathBuf;
 
-/// A file that grows while it is checked is checked again, this often in all.
+/// Maximum number of attempts for a file that grows while it is checked.
 const ATTEMPTS: usize = 5;
 
-/// What was found out about a file.
+/// The result of verifying a file.
 #[derive(Debug)]
 pub struct FileVerdict {
     /// The file.
     pub path: PathBuf,
-    /// It holds seals, of which only the form was checked.
+    /// Whether it has seals, of which only the form was checked.
     pub sealed: bool,
-    /// The first thing that is wrong with it.
+    /// The first fault found.
     pub error: Option<Error>,
 }
 
 impl Journal {
-    /// Checks every file whole. Files that cannot be opened are among the verdicts.
+    /// Verifies every file completely. Files that cannot be opened are among the verdicts.
     pub fn verify(&mut self) -> Vec<FileVerdict> {
         let mut verdicts = Vec::new();
         let mut inflater = Inflater::default();
@@ -59,7 +60,7 @@ impl Journal {
     }
 }
 
-/// Whether a sound file is sealed.
+/// Verifies one file; returns whether it is sealed.
 fn verify(file: &mut JournalFile, inflater: &mut Inflater, limit: usize) -> Result<bool, Error> {
     let mut attempt = 1;
     loop {
@@ -118,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Bytes that no check can be about: reserved ones, the machine, padding, links that systemd only hints with.
+    /// Bytes that no check can cover: reserved ones, the machine, padding, and links that systemd uses only as hints.
     #[test]
     fn nearly_every_flipped_bit_fails() {
         for (name, bytes) in fixtures().into_iter().take(2) {
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn faults_are_reported_with_their_offset() {
         let (_, bytes) = fixtures().swap_remove(0);
         let mut cases = Vec::new();
         let mut changed = |at: usize, byte: u8| {

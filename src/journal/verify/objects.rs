@@ -1,4 +1,4 @@
-//! The walk over all objects of a file: each by itself, and the entries in their order.
+//! The walk over all objects of a file: checks each object by itself, and the order of entries.
 
 use super::span;
 use crate::bytes::ByteReader;
@@ -14,13 +14,13 @@ use crate::journal::format::header::corrupt;
 use crate::journal::format::layout;
 use crate::journal::format::layout::object_type;
 
-/// Tables and arrays are read in pieces of this many bytes, a multiple of every item.
+/// Tables and arrays are read in pieces of this size, a multiple of every item's size.
 const PIECE_BYTES: u64 = 32 << 10;
 /// Names are short; systemd allows 64 bytes.
 const FIELD_SIZE_MAX: u64 = 4 << 10;
 const TAG_SIZE: u64 = 64;
 
-/// A DATA object, and which entries name it.
+/// A DATA object, and which entries refer to it.
 #[derive(Debug)]
 pub(super) struct Data {
     pub(super) offset: u64,
@@ -30,14 +30,14 @@ pub(super) struct Data {
     pub(super) entry_offset: u64,
     pub(super) entry_array_offset: u64,
     pub(super) n_entries: u64,
-    /// lookup3, whatever the file's own hash is.
+    /// Its lookup3 hash, whichever hash function the file uses.
     jenkins: u64,
-    /// The file's hash of the name.
+    /// The file's hash of the field name.
     pub(super) name_hash: u64,
     pub(super) named_by: Mentions,
 }
 
-/// Entries as a count and a sum, which two equal lists have in common.
+/// A set of entries as a count and a sum; two equal lists have the same.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mentions {
     pub(super) count: u64,
@@ -51,7 +51,7 @@ impl Mentions {
         self.sum = self.sum.wrapping_add(spread(offset));
     }
 
-    /// Without the entry at `offset`.
+    /// Returns the set without the entry at `offset`.
     pub(super) fn without(mut self, offset: u64) -> Self {
         self.count = self.count.saturating_sub(1);
         self.sum = self.sum.wrapping_sub(spread(offset));
@@ -59,7 +59,7 @@ impl Mentions {
     }
 }
 
-/// Makes sums of different offsets differ, too.
+/// Mixes the bits, so that sums of different offsets differ.
 fn spread(offset: u64) -> u64 {
     let mixed = offset.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed ^ mixed.rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
@@ -74,7 +74,7 @@ pub(super) struct FieldObject {
     pub(super) head_data_offset: u64,
 }
 
-/// What the walk found, each kind in the order of the file.
+/// The objects found by the walk, each kind in the order of the file.
 #[derive(Debug, Default)]
 pub(super) struct VerifiedObjects {
     pub(super) data: Vec<Data>,
@@ -91,7 +91,7 @@ pub(super) struct VerifiedObjects {
 }
 
 impl VerifiedObjects {
-    /// Goes from the header to the last object.
+    /// Walks from the header to the last object.
     pub(super) fn whole(
         parts: &mut FileParts<'_>,
         figures: &Figures,
@@ -255,7 +255,7 @@ impl VerifiedObjects {
         Ok(())
     }
 
-    /// Numbers ascend, and within a boot times do.
+    /// Checks that sequence numbers ascend, and that times ascend within a boot.
     fn check_order(&self, cursor: &Cursor, figures: &Figures, offset: u64) -> Result<(), Error> {
         let Some(last) = &self.last else {
             if cursor.seqnum != figures.head_entry_seqnum {
@@ -269,7 +269,7 @@ impl VerifiedObjects {
             return Ok(());
         };
         if cursor.seqnum <= last.seqnum {
-            let expected = "a number above that of the entry before";
+            let expected = "a number above that of the previous entry";
             return Err(corrupt(
                 "entry seqnum",
                 offset + 16,
@@ -278,7 +278,7 @@ impl VerifiedObjects {
             ));
         }
         if cursor.boot_id == last.boot_id && cursor.monotonic < last.monotonic {
-            let expected = "a time not before that of the entry before";
+            let expected = "a time not before that of the previous entry";
             let found = cursor.monotonic;
             return Err(corrupt("entry monotonic", offset + 32, expected, found));
         }
@@ -354,7 +354,7 @@ impl VerifiedObjects {
             Ok(())
         })?;
         if next != 0 && (next <= offset || next > figures.tail_object_offset) {
-            let expected = "an array behind this one";
+            let expected = "an array after this one";
             return Err(corrupt("next entry array", offset + 16, expected, next));
         }
         let (mut before, mut ended) = (0, false);
@@ -398,11 +398,11 @@ impl VerifiedObjects {
         let [seqnum, epoch] = numbers;
         self.tags += 1;
         if seqnum != self.tags {
-            let expected = "the number behind that of the seal before";
+            let expected = "the number after that of the previous seal";
             return Err(corrupt("tag seqnum", offset + 16, expected, seqnum));
         }
         if epoch < self.epoch {
-            let expected = "not before the seal before";
+            let expected = "not before the previous seal";
             return Err(corrupt("tag epoch", offset + 24, expected, epoch));
         }
         self.epoch = epoch;
@@ -454,7 +454,7 @@ impl VerifiedObjects {
         Ok(())
     }
 
-    /// What the header says of the last entry.
+    /// Checks the header's figures of the last entry.
     fn check_tail(&self, figures: &Figures) -> Result<(), Error> {
         let Some(last) = &self.last else {
             return Ok(());
@@ -505,7 +505,7 @@ fn has(parts: &FileParts<'_>, flag: u32) -> bool {
     parts.header.incompatible_flags & flag != 0
 }
 
-/// Type, flags and size of the object at `offset`.
+/// Reads the type, flags and size of the object at `offset`.
 fn object_header(window: &mut FileWindow, offset: u64) -> Result<(u8, u8, u64), Error> {
     let bytes = window.sequential(offset, 16, "object header")?;
     let mut reader = ByteReader::new(bytes, offset);
@@ -515,7 +515,7 @@ fn object_header(window: &mut FileWindow, offset: u64) -> Result<(u8, u8, u64), 
     Ok((kind, flags, reader.u64("object size")?))
 }
 
-/// Hands on every number of `width` bytes in a part of the file, and where it stands.
+/// Calls `each` with every number of `width` bytes in a part of the file, and its offset.
 pub(super) fn each_number(
     window: &mut FileWindow,
     start: u64,

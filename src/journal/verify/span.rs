@@ -1,16 +1,16 @@
-//! Whether an entry's `xor_hash` comes from its fields.
+//! Checks whether an entry's `xor_hash` comes from its fields.
 //!
 //! A writer combines the hashes of the fields it was given, and then stores equal fields once: a field that was given
-//! twice counts twice and cancels itself out. So each stored field counts or does not, and the hash is right when some
-//! choice of fields makes it.
+//! twice counts twice and cancels itself out. So each stored field may or may not count, and the hash is valid if any
+//! subset of the fields yields it.
 
-/// Whether the exclusive or of some of `hashes`, usually all of them, is `wanted`.
+/// Whether the exclusive or of a subset of `hashes`, usually all of them, is `wanted`.
 pub(super) fn makes(hashes: &[u64], wanted: u64) -> bool {
     let all = hashes.iter().fold(0, |all, hash| all ^ hash);
     all == wanted || reduced(&basis(hashes), wanted) == 0
 }
 
-/// As many numbers as are independent, each without the highest bits of those before it.
+/// A basis of the hashes: independent numbers, each without the highest bits of those before it.
 fn basis(hashes: &[u64]) -> Vec<u64> {
     let mut basis: Vec<u64> = Vec::new();
     for hash in hashes {
@@ -23,7 +23,7 @@ fn basis(hashes: &[u64]) -> Vec<u64> {
     basis
 }
 
-/// What is left of `number` when everything is taken out that the basis makes.
+/// The remainder of `number` after reduction by the basis.
 fn reduced(basis: &[u64], number: u64) -> u64 {
     basis
         .iter()

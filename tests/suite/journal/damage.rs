@@ -112,7 +112,7 @@ const DAMAGES: &[Damage] = &[
             put(bytes, array + 16, array);
         },
         0,
-        "a multiple of 8 behind the array before",
+        "a multiple of 8 after the previous array",
     ),
     (
         "an entry array of another type",

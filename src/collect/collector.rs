@@ -10,16 +10,17 @@ use std::time::Duration;
 /// The result of one read of a collector. A position covers the records before it.
 #[derive(Debug)]
 pub struct Batch {
-    /// In the order of the origin.
+    /// The records, in the order of the origin.
     pub records: Vec<Record>,
     /// The newest position of each origin that was read.
     pub positions: Vec<Position>,
-    /// How far origins have been read, in a measure of their own: the number of a journal entry, bytes of a file. `None` when
-    /// an origin has been read to its end for good, or is gone.
+    /// How far each origin has been read, in its own measure: the number of a journal entry, or bytes of a file.
+    /// `None` when an origin has been read to its end for good, or was deleted.
     pub reached: BTreeMap<String, Option<u64>>,
-    /// The number of records that were read and are not wanted.
+    /// The number of records that were read and filtered out.
     pub filtered: u64,
-    /// How many logs are not followed: too many, or no descriptors for them. `None` where nothing is known of that.
+    /// How many logs are not followed because there are too many, or no descriptors for them. `None` if the collector
+    /// does not know.
     pub not_followed: Option<u64>,
     /// A read stops at this number of records.
     pub(crate) records_max: usize,
@@ -39,7 +40,8 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// Takes one record, so that records of several collectors can be put in order; two where they belong together.
+    /// A batch that takes one record, so that records of several collectors can be merged in order; two if they
+    /// belong together.
     #[must_use]
     pub fn single() -> Self {
         Self {
@@ -48,13 +50,13 @@ impl Batch {
         }
     }
 
-    /// A read stops here, so that memory stays small and other collectors get their turn.
+    /// Maximum number of records in one read, so that memory stays small and other collectors get their turn.
     pub const RECORDS_MAX: usize = 512;
-    /// Memory of records at which a read stops.
+    /// Memory of records, in bytes, at which a read stops.
     pub const BYTES_MAX: usize = 1 << 20;
 }
 
-/// A source of records: blocking and plain; the pipeline gives each its own thread.
+/// A source of records. It is blocking; the pipeline gives each collector its own thread.
 pub trait Collector: Send {
     /// Its name in positions, logs and counters: `journald`, `cloud-init`, `file:nginx`.
     fn name(&self) -> &str;
@@ -63,38 +65,38 @@ pub trait Collector: Send {
     /// lose the records that are already in the batch.
     fn read(&mut self, batch: &mut Batch) -> Result<(), Error>;
 
-    /// Blocks until there may be something new, at most `patience`.
-    fn wait(&mut self, patience: Duration);
+    /// Blocks until there may be something new, but no longer than `timeout`.
+    fn wait(&mut self, timeout: Duration);
 
-    /// Its parts, each with an order of its own: files, containers, commands. For each the earliest time that it can hold.
-    /// The numbers of the parts are their places here, and are valid until the next [`Collector::read`]. Reports that arise while
-    /// the parts are looked for are added to the batch.
+    /// The parts of the collector, each with an order of its own: files, containers, commands. Returns for each the
+    /// earliest time that it can contain. A part is referred to by its index, which is valid until the next
+    /// [`Collector::read`]. Reports that arise meanwhile are added to the batch.
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
         let _ = batch;
         Ok(vec![Micros::MIN])
     }
 
-    /// As [`Collector::read`], of one part alone.
+    /// The same as [`Collector::read`] for one part only.
     fn read_part(&mut self, part: usize, batch: &mut Batch) -> Result<(), Error> {
         let _ = part;
         self.read(batch)
     }
 }
 
-/// Why a collector cannot go on.
+/// Why a collector cannot continue.
 #[derive(Debug)]
 pub enum Error {
-    /// The operating system said no.
+    /// The operating system refused an operation.
     Io {
         /// The action that failed, and the file.
         what: String,
-        /// Why not.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// Whether a signal came before anything was read: nothing is wrong.
+    /// Whether a signal interrupted the call before anything was read, which is not a fault.
     pub(crate) fn is_interruption(&self) -> bool {
         let Self::Io { source, .. } = self;
         source.kind() == std::io::ErrorKind::Interrupted
@@ -128,7 +130,7 @@ impl<'a> Intake<'a> {
         Self { batch, bytes }
     }
 
-    /// Whether the read must stop: one record may overshoot the byte bound, by at most its own length.
+    /// Whether the read must stop. One record may exceed the byte limit by at most its own length.
     pub(crate) fn is_full(&self) -> bool {
         self.batch.records.len() >= self.batch.records_max || self.bytes >= Batch::BYTES_MAX
     }
@@ -137,7 +139,7 @@ impl<'a> Intake<'a> {
         self.batch.records.len()
     }
 
-    /// Whether a read continues.
+    /// `Continue`, or `Break` when the batch is full.
     pub(crate) fn flow(&self) -> ControlFlow<()> {
         if self.is_full() {
             ControlFlow::Break(())
@@ -151,17 +153,17 @@ impl<'a> Intake<'a> {
         self.batch.records.push(record);
     }
 
-    /// Something was read that is not wanted.
+    /// Counts a record that is filtered out.
     pub(crate) fn filter(&mut self) {
         self.batch.filtered += 1;
     }
 
-    /// So many logs are not followed at the moment.
+    /// Adds to the number of logs that are not followed at the moment.
     pub(crate) fn not_followed(&mut self, logs: u64) {
         self.batch.not_followed = Some(logs);
     }
 
-    /// The newest position of its origin, and how far that is; it takes the place of an older one.
+    /// Sets the newest position of an origin and how far that is, replacing an older one.
     pub(crate) fn position(&mut self, position: Position, reached: Option<u64>) {
         self.batch.reached.insert(position.origin.clone(), reached);
         let same = |known: &&mut Position| known.origin == position.origin;

@@ -1,9 +1,9 @@
-//! Sources of records: each collector turns one origin (the journal, a file, a folder of captured commands) into records in
-//! the order of that origin, and says how far it came, so that a restart continues from exactly there.
+//! Sources of records. Each collector turns one origin (the journal, a file, a folder of captured commands) into
+//! records in the order of that origin, and reports its position, so that a restart continues exactly there.
 //!
-//! A collector is blocking and plain and knows nothing of the store: the pipeline gives each its own thread, calls `read`
-//! until nothing new comes, then `wait`. Trouble with an origin is no reason to stop: it becomes a record of source
-//! `system:vmlog`, once, and the collector continues with everything that can be read.
+//! A collector is blocking and knows nothing of the store: the pipeline gives each its own thread, calls `read` until
+//! nothing new arrives, then `wait`. A fault of an origin does not stop a collector: it is reported once as a record
+//! of source `system:vmlog`, and the collector continues with everything that can be read.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,4 +1,4 @@
-//! Records about vmlog itself: its collectors and its pipeline report as all other sources do.
+//! Records about vmlog itself, from its collectors and its pipeline.
 
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
@@ -6,8 +6,8 @@ use crate::time::Micros;
 /// The source of our own records.
 pub const OWN_SOURCE: &str = "system:vmlog";
 
-/// A record of source [`OWN_SOURCE`], of now. `event_type` is one word for the event (`gap`, `journal_missing`, ...) and
-/// becomes `metadata.event_type`.
+/// Makes a record of source [`OWN_SOURCE`] with the current time. `event_type` is one word for the event (`gap`,
+/// `journal_missing`, ...) and becomes `metadata.event_type`.
 #[must_use]
 pub fn own_record(
     level: Level,

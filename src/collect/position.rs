@@ -1,10 +1,10 @@
-//! How collectors keep their state in a position: CBOR that only they read.
+//! How collectors save their state in a position: as CBOR that only they read.
 
 use crate::record::{Position, Positions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The saved state of an origin. A state that cannot be read counts as none: the origin is read from its start.
+/// The saved state of an origin. An unreadable state counts as none: the origin is then read from its start.
 pub(crate) fn load<T: Default + DeserializeOwned>(positions: &Positions, origin: &str) -> T {
     let value = positions.get(origin);
     value
@@ -12,10 +12,10 @@ pub(crate) fn load<T: Default + DeserializeOwned>(positions: &Positions, origin:
         .unwrap_or_default()
 }
 
-/// The position of an origin.
+/// The position of an origin with this state.
 pub(crate) fn save(origin: &str, state: &impl Serialize) -> Position {
     let mut value = Vec::new();
-    // writing plain data to memory has no way to fail
+    // Writing plain data to memory cannot fail.
     let written = ciborium::into_writer(state, &mut value).is_ok();
     Position {
         origin: origin.to_owned(),
@@ -23,7 +23,7 @@ pub(crate) fn save(origin: &str, state: &impl Serialize) -> Position {
     }
 }
 
-/// Forgets an origin that is gone.
+/// The position that removes an origin that was deleted.
 pub(crate) fn forget(origin: &str) -> Position {
     Position {
         origin: origin.to_owned(),

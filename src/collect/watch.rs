@@ -1,8 +1,8 @@
-//! Waiting for files to change: one inotify instance for all collectors of the process, as a machine grants few of them, and
-//! plain waiting where there is none to be had.
+//! Waits for changes of files. All collectors of the process share one inotify instance, because a machine grants few
+//! of them; without one, they poll.
 //!
-//! What changed is not passed on: who is woken looks at all that it follows. So an event more does no harm, and events that the
-//! kernel had to drop are made good by waking everybody.
+//! A wake-up does not say what changed: the collector checks everything that it follows. So additional events do no
+//! harm, and when the kernel drops events all collectors are woken.
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -15,21 +15,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-/// The longest wait where the kernel does not tell of changes: soon enough for a reader of logs, and cheap.
+/// The longest wait if the kernel does not report changes: soon enough for a reader of logs, and cheap.
 const BLIND_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Room for the events of one look. What does not fit stays in the kernel's queue.
+/// Buffer for the events of one read. The rest stays in the kernel's queue.
 const EVENTS_BYTES: usize = 16 << 10;
 
-/// After waking somebody the events of this long are gathered: a file that is written to all the time must not cost a wake for
-/// every line, and nobody sees so short a delay.
+/// After a wake-up, events are gathered for this long: a file that is written to all the time must not cost a wake-up
+/// for every line, and nobody notices so short a delay.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// Wakes its collector when a watched file or folder changes.
 pub(crate) struct FileWatch {
     hub: Option<Arc<WatchHub>>,
     bell: Arc<Bell>,
-    /// Whether something that should be watched is not: then waiting must be short.
+    /// Whether a file that should be watched is not, so that waits must be short.
     is_blind: bool,
 }
 
@@ -51,17 +51,18 @@ impl FileWatch {
         }
     }
 
-    /// Begins anew to note whether something is not watched.
+    /// Resets the note that a file is not watched.
     pub(crate) fn begin(&mut self) {
         self.is_blind = self.hub.is_none();
     }
 
-    /// Something that should be watched is not.
+    /// Notes that a file that should be watched is not.
     pub(crate) fn miss(&mut self) {
         self.is_blind = true;
     }
 
-    /// Tells of names that appear in the folder, disappear or move. Watching the same folder again changes nothing.
+    /// Reports names that are added to, removed from or renamed in the folder. Watching the same folder again changes
+    /// nothing.
     pub(crate) fn folder(&mut self, path: &Path) {
         let mask = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ONLYDIR;
         let hub = self.hub.as_ref();
@@ -69,7 +70,7 @@ impl FileWatch {
         self.is_blind |= !matches!(added, Some(Ok(_)));
     }
 
-    /// Tells of what is written to exactly this file, whatever its name is by now.
+    /// Reports writes to exactly this file, whatever its name is by now.
     pub(crate) fn file(&mut self, file: &File) -> Option<WatchDescriptor> {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let mask = WatchMask::MODIFY | WatchMask::ATTRIB;
@@ -77,7 +78,7 @@ impl FileWatch {
         hub.add(path.as_ref(), mask, &self.bell).ok()
     }
 
-    /// Tells of what is written to the file at a path, which is not held open for that.
+    /// Reports writes to the file at a path without keeping it open.
     pub(crate) fn path(&mut self, path: &Path) -> Option<WatchDescriptor> {
         let mask = WatchMask::MODIFY | WatchMask::ATTRIB;
         self.hub.as_ref()?.add(path, mask, &self.bell).ok()
@@ -89,14 +90,14 @@ impl FileWatch {
         }
     }
 
-    /// Returns when something changed since the last wait, at the latest after `patience`.
-    pub(crate) fn wait(&mut self, patience: Duration) {
-        let patience = if self.is_blind {
-            patience.min(BLIND_WAIT_MAX)
+    /// Returns when something changed since the last wait, but no later than after `timeout`.
+    pub(crate) fn wait(&mut self, timeout: Duration) {
+        let timeout = if self.is_blind {
+            timeout.min(BLIND_WAIT_MAX)
         } else {
-            patience
+            timeout
         };
-        self.bell.wait(patience);
+        self.bell.wait(timeout);
     }
 }
 
@@ -108,7 +109,7 @@ impl Drop for FileWatch {
     }
 }
 
-/// Rings when something changes.
+/// Signals that something changed.
 #[derive(Debug, Default)]
 struct Bell {
     has_rung: Mutex<bool>,
@@ -121,27 +122,27 @@ impl Bell {
         self.rings.notify_one();
     }
 
-    fn wait(&self, patience: Duration) {
+    fn wait(&self, timeout: Duration) {
         let has_rung = lock(&self.has_rung);
         let waited = self
             .rings
-            .wait_timeout_while(has_rung, patience, |has_rung| !*has_rung);
+            .wait_timeout_while(has_rung, timeout, |has_rung| !*has_rung);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 }
 
-/// Who is to be woken for what.
+/// The bells to ring for each watch.
 type Bells = HashMap<WatchDescriptor, Vec<Weak<Bell>>>;
 
-/// The inotify instance of the process; it lasts as long as somebody watches.
+/// The inotify instance of the process; it exists while at least one collector watches.
 struct WatchHub {
     watches: Watches,
     bells: Arc<Mutex<Bells>>,
-    /// Closed with the hub, which the listening thread sees.
+    /// Closed together with the hub, which ends the listening thread.
     _open: PipeWriter,
 }
 
-/// The one that is in use.
+/// The current instance.
 static SHARED: Mutex<Weak<WatchHub>> = Mutex::new(Weak::new());
 
 impl WatchHub {
@@ -170,7 +171,7 @@ impl WatchHub {
         Ok(hub)
     }
 
-    /// Watches, and wakes for it. An event that comes at once waits for the lock, so that it finds whom to wake.
+    /// Adds a watch for a bell. The lock is held meanwhile, so that an early event finds its bell.
     fn add(&self, path: &Path, mask: WatchMask, bell: &Arc<Bell>) -> io::Result<WatchDescriptor> {
         let mut bells = lock(&self.bells);
         let watched = self.watches.clone().add(path, mask)?;
@@ -192,7 +193,7 @@ impl WatchHub {
         }
     }
 
-    /// Wakes for nothing any more.
+    /// Removes a bell from all watches.
     fn leave(&self, bell: &Arc<Bell>) {
         lock(&self.bells).retain(|watched, known| {
             known.retain(|known| !is_same(known, bell));
@@ -204,7 +205,7 @@ impl WatchHub {
     }
 
     fn forget(&self, watched: WatchDescriptor) {
-        // the kernel has forgotten it already when the file is gone
+        // Fails if the file was deleted, because the kernel has then removed the watch already.
         let _ = self.watches.clone().remove(watched);
     }
 }
@@ -217,7 +218,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for events and wakes whom they concern; `false` when nobody watches any more.
+/// Waits for events and rings the bells of their watches; returns `false` when no collector watches any more.
 fn listen(inotify: &mut Inotify, closed: &PipeReader, bells: &Mutex<Bells>) -> bool {
     let mut sources = [
         PollFd::new(inotify, PollFlags::IN),
@@ -267,7 +268,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
-    fn a_write_wakes_and_silence_does_not() {
+    fn a_write_wakes_and_nothing_else_does() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         let mut file = File::create(&path).unwrap();
@@ -280,7 +281,7 @@ mod tests {
         file.write_all(b"x").unwrap();
         watch.wait(LONG);
         assert!(start.elapsed() < LONG, "both changes wake at once");
-        // one write can ring several times; what it rings is over some time
+        // One write can ring several times, so wait until that is over.
         let silence = Duration::from_millis(30);
         let rings = (0..100).take_while(|_| {
             let start = Instant::now();
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn watches_share_an_instance_and_are_woken_apart() {
+    fn watches_share_an_instance_and_are_woken_separately() {
         let dir = tempfile::tempdir().unwrap();
         let mut file = File::create(dir.path().join("a.log")).unwrap();
         let (mut one, mut other) = (FileWatch::new(), FileWatch::new());
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_events_wake_everybody() {
+    fn lost_events_wake_all_collectors() {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = FileWatch::new();
         watch.folder(dir.path());

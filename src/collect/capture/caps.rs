@@ -1,4 +1,4 @@
-//! How much of a run becomes records: its head as it comes, and its tail when it has ended, since the error is there.
+//! How much of a run is recorded: its head at once, and its tail when it has ended, because that is where errors are.
 
 use crate::capture::Stream;
 use crate::collect::text::line::Line;
@@ -14,7 +14,7 @@ pub(crate) struct Caps {
     pub(crate) bytes: u64,
 }
 
-/// How much of it the head has taken. It may take three quarters; the tail gets the rest.
+/// How much output the head has taken. It may take three quarters; the tail gets the rest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OutputHead {
     lines: u64,
@@ -22,7 +22,7 @@ pub(crate) struct OutputHead {
 }
 
 impl OutputHead {
-    /// Takes a line of this length, or says that the head is over.
+    /// Accepts a line of this length, or returns `false` when the head is full.
     pub(crate) fn admit(&mut self, length: usize, caps: Caps) -> bool {
         let head = |whole: u64| whole - whole / 4;
         let bytes = self.bytes.saturating_add(length as u64);
@@ -43,7 +43,7 @@ impl OutputHead {
     }
 }
 
-/// A line that becomes a record when the run has ended, unless newer ones need its place.
+/// A line that becomes a record when the run has ended, unless newer lines push it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeldLine {
     pub(crate) time: Micros,
@@ -91,7 +91,7 @@ pub(crate) struct OutputTail {
 pub(crate) struct OmittedLines {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
-    /// Stream and time of the first of it.
+    /// Stream and time of the first omitted line.
     pub(crate) first: Option<(Stream, Micros)>,
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Lengths of lines in; which of them are kept in the head and in the tail, and what was left out.
+    /// For these line lengths: which lines the head keeps, which the tail keeps, and what was omitted.
     fn cut(lengths: &[usize], caps: Caps) -> (Vec<usize>, Vec<usize>, OmittedLines) {
         let mut head = OutputHead::default();
         let mut admitted = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn three_quarters_stand_at_the_head() {
+    fn the_head_keeps_three_quarters() {
         let caps = Caps {
             lines: 8,
             bytes: 1000,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_bound_as_lines_do() {
+    fn the_byte_limit_works_like_the_line_limit() {
         let caps = Caps {
             lines: 100,
             bytes: 8,
@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_left_out_that_fits_and_nothing_kept_that_does_not(
+        fn keeps_exactly_the_lines_that_fit(
             lengths in prop::collection::vec(0usize..20, 0..60),
             lines in 1u64..50,
             bytes in 1u64..300,

@@ -1,5 +1,6 @@
-//! The collector of captured commands: reads the log of every run in the capture folder, and makes records of its start, its
-//! output and its end. Output that was written while no collector ran is read later; a run whose writer died is reported as interrupted.
+//! The collector of captured commands. It reads the log of every run in the capture folder and makes records of its
+//! start, its output and its end. Output that was written while no collector ran is read later; a run whose writer
+//! died is reported as interrupted.
 
 use super::caps::Caps;
 use super::run::{CapturedRun, RunContext, RunPlace, RunStep};
@@ -20,23 +21,24 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What a [`CaptureCollector`] reads.
+/// Options of a [`CaptureCollector`].
 #[derive(Debug, Clone)]
 pub struct CaptureOptions {
     /// Folder of the capture logs; it need not exist yet.
     pub directory: PathBuf,
-    /// Lines of one run that become records: three quarters from its head, one quarter from its tail.
+    /// Maximum number of lines of one run that become records: three quarters from its head, one quarter from its
+    /// tail.
     pub lines_max: u64,
-    /// Bytes of them.
+    /// Maximum size of these lines in bytes.
     pub bytes_max: u64,
     /// After this time without growth an unterminated line becomes a record.
     pub quiet: Duration,
-    /// How the lines of their output are recognised.
+    /// How the lines of the output are recognised.
     pub recognition: Recognition,
 }
 
 impl CaptureOptions {
-    /// Reads `directory` with the usual caps: 10,000 lines and 2 MiB a run.
+    /// Reads `directory` with the default limits: 10,000 lines and 2 MiB a run.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -49,10 +51,10 @@ impl CaptureOptions {
     }
 }
 
-/// Nothing reports the death of a writer: a running command is checked this often.
+/// A running command is checked this often, because nothing reports the death of its writer.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// A folder that changed this short a time before it was listed may have changed again with the same time.
+/// If a folder changed this shortly before it was listed, it may have changed again with the same timestamp.
 const SETTLED_AFTER: Duration = Duration::from_millis(50);
 
 /// The prefix of the positions of runs.
@@ -68,15 +70,15 @@ pub struct CaptureCollector {
     runs: BTreeMap<RunId, RunState>,
     listing: RunListing,
     watch: FileWatch,
-    /// The run that has its turn first: a chatty one must not silence the others.
+    /// The run that is read first: a run with much output must not starve the others.
     turn: Option<RunId>,
-    /// The runs that are parts by their numbers.
+    /// The runs that the numbers of [`Collector::parts`] refer to.
     parts: Vec<RunId>,
 }
 
 #[derive(Debug)]
 enum RunState {
-    /// From a position, or new: not opened yet.
+    /// Known from a position, or new; not opened yet.
     Known(RunPlace),
     Open(Box<CapturedRun>),
     /// Read to its end.
@@ -85,13 +87,13 @@ enum RunState {
     Broken,
 }
 
-/// The content of the folder.
+/// The logs in the folder.
 #[derive(Debug, Default)]
 struct RunListing {
-    /// Logs that the bounds of the folder leave out.
+    /// Number of logs that the limits of the folder exclude.
     skipped_logs: u64,
     runs: BTreeMap<RunId, RunParts>,
-    /// When the folder had last changed, if that is long enough ago to be trusted.
+    /// When the folder had last changed, if that is long enough ago to be reliable.
     changed: Option<SystemTime>,
 }
 
@@ -103,7 +105,7 @@ impl CaptureCollector {
         Self::on(folder, ORIGIN.to_owned(), options, positions)
     }
 
-    /// The same for the folder of another user: its runs say whose they are, in records and in positions.
+    /// The same for the folder of another user; records and positions then name that user.
     pub(super) fn of_user(options: CaptureOptions, uid: u32, positions: &Positions) -> Self {
         let folder = Folder::of_user(&options.directory, uid);
         Self::on(folder, format!("spool:{uid}:"), options, positions)
@@ -126,12 +128,12 @@ impl CaptureCollector {
         }
     }
 
-    /// Lists the folder, unless it is as it was.
+    /// Lists the folder, unless it is unchanged.
     fn list(&mut self) -> Result<(), Error> {
         let modified = fs::metadata(self.folder.path()).and_then(|folder| folder.modified());
         let modified = match modified {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // no folder is as old as this one is not
+                // The time of change is unknown, so the folder counts as changed at the next listing.
                 self.listing = RunListing {
                     skipped_logs: 0,
                     runs: BTreeMap::new(),
@@ -156,7 +158,7 @@ impl CaptureCollector {
         Ok(())
     }
 
-    /// Logs in the folder of another user that its bounds leave out.
+    /// Number of logs in the folder of another user that its limits exclude.
     pub(super) fn skipped_logs(&self) -> u64 {
         self.listing.skipped_logs
     }
@@ -168,7 +170,7 @@ impl CaptureCollector {
         }
     }
 
-    /// Runs that are no longer there need no position.
+    /// Removes the positions of runs that no longer exist.
     fn forget_removed(&mut self, intake: &mut Intake<'_>) {
         let (listed, prefix) = (&self.listing.runs, &self.origin);
         self.runs.retain(|run, state| {
@@ -182,15 +184,15 @@ impl CaptureCollector {
             };
             if !was_read {
                 let text = "a capture log was removed before it was read to its end";
-                intake.push(told(*run, text.to_owned()));
+                intake.push(log_report(*run, text.to_owned()));
             }
             intake.position(forget(&origin(prefix, *run)), None);
             false
         });
     }
 
-    /// The runs in the order of their turns. Runs that have ended come first, in the order in which they started: commands that run
-    /// one after the other are reported one after the other. The runs that continue take turns.
+    /// The runs in the order of reading. Runs that have ended come first, in the order in which they started, so that
+    /// commands that ran one after the other are reported in that order. Running ones take turns.
     fn order(&self) -> Vec<RunId> {
         let turn = self.turn;
         let listed = self.listing.runs.iter();
@@ -207,7 +209,7 @@ impl CaptureCollector {
         order.into_iter().map(|(run, _)| *run).collect()
     }
 
-    /// Whether there is nothing to read of a run any more.
+    /// Whether nothing of a run is left to read.
     fn is_read(&self, run: RunId) -> bool {
         match self.runs.get(&run) {
             Some(RunState::Over | RunState::Broken) => true,
@@ -221,7 +223,7 @@ impl CaptureCollector {
         last.is_some_and(|last| matches!(self.folder.is_being_written(run, *last), Ok(false)))
     }
 
-    /// Reads a run until nothing new comes or the batch is full.
+    /// Reads a run until nothing new arrives or the batch is full.
     fn advance(&mut self, id: RunId, intake: &mut Intake<'_>) {
         let Some(mut run) = self.take_run(id) else {
             return;
@@ -238,7 +240,10 @@ impl CaptureCollector {
             Ok(()) if run.place().is_over => RunState::Over,
             Ok(()) => RunState::Open(run),
             Err(error) => {
-                intake.push(told(id, format!("a capture log cannot be read: {error}")));
+                intake.push(log_report(
+                    id,
+                    format!("a capture log cannot be read: {error}"),
+                ));
                 RunState::Broken
             }
         };
@@ -329,29 +334,29 @@ impl Collector for CaptureCollector {
         Ok(())
     }
 
-    fn wait(&mut self, patience: Duration) {
+    fn wait(&mut self, timeout: Duration) {
         let open = || {
             self.runs.values().filter_map(|state| match state {
                 RunState::Open(run) => Some(run),
                 _ => None,
             })
         };
-        let mut patience = patience;
+        let mut timeout = timeout;
         let is_going_on = |state: &RunState| match state {
             RunState::Known(place) => !place.is_over,
             RunState::Open(_) => true,
             RunState::Over | RunState::Broken => false,
         };
         if self.runs.values().any(is_going_on) {
-            patience = patience.min(LOOK_EVERY);
+            timeout = timeout.min(LOOK_EVERY);
         }
         if self.listing.changed.is_none() {
-            patience = patience.min(SETTLED_AFTER);
+            timeout = timeout.min(SETTLED_AFTER);
         }
         if let Some(due) = open().filter_map(|run| run.due(self.options.quiet)).min() {
-            patience = patience.min(due.saturating_duration_since(Instant::now()));
+            timeout = timeout.min(due.saturating_duration_since(Instant::now()));
         }
-        self.watch.wait(patience);
+        self.watch.wait(timeout);
     }
 
     fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, Error> {
@@ -377,7 +382,7 @@ fn origin(prefix: &str, run: RunId) -> String {
 }
 
 /// A record about the log of a run.
-fn told(run: RunId, text: String) -> crate::record::Record {
+fn log_report(run: RunId, text: String) -> crate::record::Record {
     let mut metadata = Metadata::new();
     metadata.insert("run_id", run.to_string());
     own_record(Level::Warn, "gap", text, metadata)

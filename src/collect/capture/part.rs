@@ -1,10 +1,10 @@
-//! Reads one part of a capture log, line by line, while it is being written.
+//! Reads one part of a capture log line by line while it is being written.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// The longest line that is read: a line of output at its bound, each of its bytes escaped in six.
+/// The longest line that is read: a line of output at its limit, with each of its bytes escaped in six.
 const LINE_MAX: usize = 8 << 20;
 
 /// Bytes read at a time.
@@ -14,13 +14,13 @@ const CHUNK_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct PartReader {
     file: File,
-    /// Where the buffer begins.
+    /// Offset of the start of the buffer.
     offset: u64,
     buffer: Vec<u8>,
-    /// How many bytes of the buffer are done with, and how many beyond them hold no line end.
+    /// How many bytes of the buffer are done, and how many bytes after them hold no line end.
     done: usize,
     searched: usize,
-    /// Within a line that is too long.
+    /// Whether the reader is inside a line that is too long.
     skipping: bool,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct PartReader {
 pub(crate) enum PartRead {
     /// A line, which is in the field `line`.
     Line,
-    /// A line that is too long was passed over.
+    /// A line that is too long was skipped.
     TooLong,
-    /// Nothing, for now.
+    /// Nothing for now.
     End,
 }
 
@@ -47,12 +47,12 @@ impl PartReader {
         }
     }
 
-    /// Where the next line begins.
+    /// Offset of the next line.
     pub(crate) fn offset(&self) -> u64 {
         self.offset + self.done as u64
     }
 
-    /// Finds the next line; its range is in the buffer that [`PartReader::bytes`] gives.
+    /// Finds the next line; the returned range refers to the buffer that [`PartReader::bytes`] returns.
     pub(crate) fn next(&mut self) -> io::Result<(PartRead, std::ops::Range<usize>)> {
         loop {
             let pending = self
@@ -84,7 +84,7 @@ impl PartReader {
         self.buffer.get(range).unwrap_or_default()
     }
 
-    /// A reader that waits holds only the bytes of the line that it waits for.
+    /// Frees all of the buffer except an incomplete line, because the reader may wait for long.
     pub(crate) fn rest(&mut self) {
         self.drop_done();
         self.buffer.shrink_to(0);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_passed_over() {
+    fn a_line_that_is_too_long_is_skipped() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let mut reader = PartReader::new(file.reopen().unwrap(), 0);
         for _ in 0..3 {

@@ -11,20 +11,21 @@ use std::fmt::Display;
 
 /// The metadata of every record of a run.
 #[derive(Debug, Clone)]
-pub(crate) struct RunVoice {
+pub(crate) struct RunRecords {
     pub(crate) run_id: String,
-    /// The user whose folder it is in, when that is not the server's.
+    /// The owner of the folder, unless that is the user of the server.
     uid: Option<u32>,
     pub(crate) source: Source,
     pub(crate) start: RunStart,
     recogniser: Recogniser,
 }
 
-/// The source of a run whose beginning is not known.
+/// The source of a run whose start entry is lost.
 const NAMELESS: &str = "command";
 
-impl RunVoice {
-    /// Of a run in the folder of another user its name says so too: two users may have written the same.
+impl RunRecords {
+    /// For a run in the folder of another user, the name of the run includes the user, because two users may have
+    /// equal run IDs.
     pub(crate) fn new(
         id: impl Display,
         start: Option<RunStart>,
@@ -74,7 +75,7 @@ impl RunVoice {
         }
     }
 
-    /// It was started.
+    /// The record of the start.
     pub(crate) fn started(&self, time: Micros) -> Record {
         let message = format!("started: {}", self.what());
         let mut record = self.record(time, Level::Info, "process_start", message);
@@ -82,7 +83,7 @@ impl RunVoice {
         record
     }
 
-    /// A line of its output.
+    /// The record of a line of output.
     pub(crate) fn line(&self, held: &HeldLine, events: &mut LineEvents) -> Record {
         let usual = if held.stream == Stream::Stderr {
             Level::Warn
@@ -108,7 +109,7 @@ impl RunVoice {
         record
     }
 
-    /// Lines between head and tail were left out.
+    /// The record that lines between head and tail were omitted.
     pub(crate) fn truncated(&self, left_out: &OmittedLines, otherwise: Micros) -> Record {
         let (stream, time) = left_out.first.unwrap_or((Stream::Stdout, otherwise));
         let mut record = self.record(time, Level::Warn, "process_output", TRUNCATED.to_owned());
@@ -120,7 +121,7 @@ impl RunVoice {
         record
     }
 
-    /// Output that never reached the log.
+    /// The record of output that never reached the log.
     pub(crate) fn gap(&self, time: Micros, gap: CaptureGap) -> Record {
         let message = format!("{} lines of output could not be kept", gap.lines);
         let mut record = self.record(time, Level::Warn, "gap", message);
@@ -129,12 +130,12 @@ impl RunVoice {
         record
     }
 
-    /// Something is wrong with the log itself.
+    /// The record of a fault in the log itself.
     pub(crate) fn trouble(&self, time: Micros, message: String) -> Record {
         self.record(time, Level::Warn, "gap", message)
     }
 
-    /// How it ended; `None` when its end was not recorded.
+    /// The record of the end; `None` if no end was recorded.
     pub(crate) fn ended(
         &self,
         begun: Option<Micros>,
@@ -190,7 +191,7 @@ impl RunVoice {
     }
 }
 
-/// The text between head and tail; other systems look for it.
+/// The text between head and tail. Do not change it: other systems search for it.
 const TRUNCATED: &str = "[output truncated: command exceeded log capture limit]";
 
 const INTERRUPTED: &str = "interrupted, its end was not recorded";
@@ -232,18 +233,18 @@ fn facts(end: &RunEnd, metadata: &mut Metadata) {
 mod tests {
     use super::*;
 
-    fn voice(source: &str) -> RunVoice {
+    fn voice(source: &str) -> RunRecords {
         let start = RunStart {
             source: source.to_owned(),
             name: "setup".to_owned(),
             command: "npm ci".to_owned(),
             ..RunStart::default()
         };
-        RunVoice::new("r1", Some(start), None, &Recognition::default())
+        RunRecords::new("r1", Some(start), None, &Recognition::default())
     }
 
     #[test]
-    fn a_log_does_not_speak_for_other_collectors() {
+    fn a_log_cannot_use_the_source_of_other_collectors() {
         for source in [
             "system:ssh",
             "docker:web",
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn endings_read_as_people_say_it() {
+    fn endings_are_described_in_words() {
         let message =
             |end: Option<&RunEnd>| voice("build").ended(None, Micros::new(1), end).message;
         let end = RunEnd {

@@ -1,8 +1,8 @@
-//! One run by its log: entries become records, in the order of the log, once, also across a restart.
+//! Reads one run from its log: entries become records, in the order of the log and once each, also across a restart.
 
 use super::caps::{Caps, HeldLine, OutputHead, OutputTail};
 use super::part::{PartRead, PartReader};
-use super::records::RunVoice;
+use super::records::RunRecords;
 use crate::capture::{
     CaptureGap, FIRST_PART, Folder, LogEntry, RunEnd, RunEvent, RunId, RunParts, Stream,
     StreamCount,
@@ -19,40 +19,41 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How far a run has been read, as its position says it.
+/// How far a run has been read, as saved in its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunPlace {
     part: u32,
-    /// Where the next entry begins.
+    /// Offset of the next entry.
     offset: u64,
-    /// How many lines of it have become records.
+    /// How many lines of that entry have become records.
     skip: u64,
     head: OutputHead,
-    /// Lines that had not ended at `offset`.
+    /// Lines whose end was not yet at `offset`.
     #[serde(default)]
     unended: BTreeMap<Stream, Unended>,
-    /// The event of each stream, for the line that comes out next.
+    /// The event of each stream, for the next line.
     #[serde(default)]
     events: LineEvents,
-    /// How many of the records that end the run have come out.
+    /// How many of the records that end the run have been delivered.
     drained: u64,
     /// Everything has been read.
     pub(crate) is_over: bool,
 }
 
-/// Where a line is in the log that has not ended. Its bytes stay there: they have not been redacted.
+/// Where an unfinished line is in the log. Its bytes are not saved in the position, because they have not been
+/// redacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Unended {
     /// How many parts of the line have become records.
     part: u32,
-    /// The part and the offset of an entry at or before its first byte.
+    /// The part and the offset of an entry at or before the first byte of the line.
     from: (u32, u64),
-    /// How many bytes wait for the end of the line.
+    /// How many bytes of the line wait for its end.
     length: u64,
 }
 
 impl RunPlace {
-    /// Bytes of its part that have been read; nothing once the run is over.
+    /// Bytes of the current part that have been read; `None` once the run is over.
     pub(crate) fn reached(&self) -> Option<u64> {
         (!self.is_over).then_some(self.offset)
     }
@@ -62,26 +63,27 @@ impl RunPlace {
 #[derive(Debug)]
 pub(crate) struct CapturedRun {
     id: RunId,
-    voice: RunVoice,
+    voice: RunRecords,
     begun: Option<Micros>,
     caps: Caps,
-    /// In the tail it stays where the tail begins, since nothing after it has become a record.
+    /// While the tail is read, the place stays at the start of the tail, because nothing after it has become a
+    /// record.
     place: RunPlace,
     /// The part that is being read.
     part: u32,
     reader: Option<PartReader>,
     watched: Option<WatchDescriptor>,
     streams: BTreeMap<Stream, Joined>,
-    /// Lines of the next entry that became records before a restart.
+    /// How many lines of the next entry became records before a restart.
     skipping: u64,
     phase: Phase,
     /// The time of the newest entry.
     newest: Micros,
-    /// Parts after the head were removed before they were read.
+    /// Whether parts after the head were removed before they were read.
     has_holes: bool,
-    /// The writer was gone before the log was last read to its end.
-    is_left: bool,
-    told_of_damage: bool,
+    /// Whether the writer had ended before the log was last read to its end.
+    is_abandoned: bool,
+    damage_is_reported: bool,
 }
 
 /// The lines of one stream.
@@ -89,18 +91,18 @@ pub(crate) struct CapturedRun {
 struct Joined {
     lines: LineCutter,
     grew: Instant,
-    /// The part and the offset of an entry at or before the first byte that waits.
+    /// The part and the offset of an entry at or before the first waiting byte.
     from: (u32, u64),
 }
 
-/// How a line is kept.
+/// Where the lines that are read go.
 #[derive(Debug)]
 enum Phase {
-    /// A record, now.
+    /// Lines become records at once.
     OutputHead,
-    /// A record at the end, if it is among the last; with the number of lines that the writer could not keep.
+    /// The last lines become records at the end; with the number of lines that the writer could not keep.
     OutputTail(OutputTail, CaptureGap),
-    /// The run has ended: the lines that are still to be given out.
+    /// The run has ended: the lines that are still to be delivered.
     Drain(VecDeque<Last>),
 }
 
@@ -114,17 +116,17 @@ enum Last {
 /// The result of one more step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunStep {
-    /// Something: go on.
+    /// Something was read; continue.
     More,
-    /// Nothing, and somebody may write more.
+    /// Nothing new, but a process may still write.
     Waiting,
-    /// Nothing, and nobody writes it any more: list the parts again and go on, to be sure.
+    /// Nothing new, and no process writes the log any more: list the parts again and continue, to be sure.
     Left,
     /// The run is over.
     Over,
 }
 
-/// What all runs of a collector share in a step.
+/// The state that all runs of a collector share in a step.
 #[derive(Debug)]
 pub(crate) struct RunContext<'a, 'b> {
     pub(crate) folder: &'a Folder,
@@ -135,7 +137,7 @@ pub(crate) struct RunContext<'a, 'b> {
 }
 
 impl CapturedRun {
-    /// Continues from `place`. `None` while the log does not name the command yet.
+    /// Continues from `place`. Returns `None` while the log does not name the command yet.
     pub(crate) fn open(
         folder: &Folder,
         id: RunId,
@@ -165,7 +167,7 @@ impl CapturedRun {
         });
         Some(Self {
             id,
-            voice: RunVoice::new(id, start, folder.owner(), recognition),
+            voice: RunRecords::new(id, start, folder.owner(), recognition),
             begun,
             caps,
             part: place.part,
@@ -176,8 +178,8 @@ impl CapturedRun {
             phase: Phase::OutputHead,
             newest: begun.unwrap_or_default(),
             has_holes: false,
-            is_left: false,
-            told_of_damage: false,
+            is_abandoned: false,
+            damage_is_reported: false,
             place,
         })
     }
@@ -187,11 +189,11 @@ impl CapturedRun {
         &self.place
     }
 
-    /// Reads one entry, or gives out one of the last records.
+    /// Reads one entry, or delivers one of the last records.
     pub(crate) fn step(&mut self, context: &mut RunContext<'_, '_>) -> io::Result<RunStep> {
         if let Phase::Drain(last) = &mut self.phase {
             let Some(last) = last.pop_front() else {
-                // nothing else is of use any more
+                // The rest of the position is of no use any more.
                 self.place = RunPlace {
                     is_over: true,
                     ..RunPlace::default()
@@ -212,14 +214,14 @@ impl CapturedRun {
         self.read_entry(context)
     }
 
-    /// Gives out lines that have not ended for a while.
+    /// Delivers lines that have not ended for a while.
     pub(crate) fn quiet(&mut self, quiet: Duration, intake: &mut Intake<'_>) {
         let Phase::OutputHead = self.phase else {
             return;
         };
         for (&stream, joined) in &mut self.streams {
             let is_due = joined.lines.has_rest() && joined.grew.elapsed() >= quiet;
-            // in the tail the line is judged when it has ended
+            // In the tail the line is checked against the caps when it has ended.
             if !is_due || !self.place.head.admit(joined.lines.pending(), self.caps) {
                 continue;
             }
@@ -231,7 +233,7 @@ impl CapturedRun {
         }
     }
 
-    /// When [`CapturedRun::quiet`] has something to give.
+    /// When [`CapturedRun::quiet`] will have something to deliver.
     pub(crate) fn due(&self, quiet: Duration) -> Option<Instant> {
         let Phase::OutputHead = self.phase else {
             return None;
@@ -267,22 +269,22 @@ impl CapturedRun {
         if let Some(step) = self.next_part(context) {
             return step;
         }
-        if self.is_left {
+        if self.is_abandoned {
             self.end(None, self.newest);
             return RunStep::More;
         }
-        self.is_left = matches!(
+        self.is_abandoned = matches!(
             context.folder.is_being_written(self.id, self.part),
             Ok(false)
         );
-        if self.is_left {
+        if self.is_abandoned {
             RunStep::Left
         } else {
             RunStep::Waiting
         }
     }
 
-    /// False when the part is not there.
+    /// Returns `false` if the part does not exist.
     fn open_part(&mut self, context: &mut RunContext<'_, '_>) -> io::Result<bool> {
         let file = match context.folder.open_part(self.id, self.part) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -305,7 +307,7 @@ impl CapturedRun {
         }
     }
 
-    /// Goes to the part after the one that has been read.
+    /// Moves to the part after the one that has been read.
     fn next_part(&mut self, context: &mut RunContext<'_, '_>) -> Option<RunStep> {
         let next = *context
             .parts
@@ -331,7 +333,7 @@ impl CapturedRun {
 
     fn damaged(&mut self, why: &str, next: u64, intake: &mut Intake<'_>) {
         if let Phase::OutputHead = self.phase {
-            if !std::mem::replace(&mut self.told_of_damage, true) {
+            if !std::mem::replace(&mut self.damage_is_reported, true) {
                 let text = format!(
                     "part {} of the capture log cannot be read before byte {next}: {why}",
                     self.part
@@ -410,8 +412,8 @@ impl CapturedRun {
         }
     }
 
-    /// Nothing comes any more: what is held is put in the order in which it comes out. After a restart the same is held again,
-    /// and the lines that were given out are skipped.
+    /// The log is complete: puts the kept lines in the order of delivery. After a restart the same lines are kept
+    /// again, and those already delivered are skipped.
     fn end(&mut self, end: Option<&RunEnd>, time: Micros) {
         let (mut tail, gap) = match std::mem::replace(&mut self.phase, Phase::OutputHead) {
             Phase::OutputTail(tail, gap) => (tail, gap),
@@ -446,7 +448,7 @@ impl CapturedRun {
         self.phase = Phase::Drain(last);
     }
 
-    /// The lines of removed parts count as omitted too; only the totals say how many they were.
+    /// Counts the lines of removed parts as omitted, too; only the totals say how many they were.
     fn count_holes(&self, tail: &mut OutputTail, end: &RunEnd) {
         let written = end
             .streams
@@ -489,7 +491,7 @@ impl Joined {
     }
 }
 
-/// The bytes of a line that had not ended at `place`, from the log. Bytes that were removed since are missing.
+/// Reads the bytes of an unfinished line at `place` from the log again. Bytes that were removed since are missing.
 fn read_again(
     folder: &Folder,
     id: RunId,

@@ -17,10 +17,10 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Users whose folders are read: each costs a few descriptors and a look a second.
+/// Maximum number of users whose folders are read: each costs a few descriptors and a check a second.
 const USERS_MAX: usize = 64;
 
-/// How often folders are looked at: a user's folder may be replaced at any time, so nothing in it is waited for.
+/// How often folders are checked. A user's folder may be replaced at any time, so it is polled rather than watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Collects the captures of other users.
@@ -28,18 +28,18 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct SpoolCollector {
     directory: PathBuf,
     options: CaptureOptions,
-    /// Where each run was left, for users whose folders turn up later.
+    /// The position of each run, for users whose folders appear later.
     positions: Positions,
     users: BTreeMap<u32, User>,
     /// The last fault, so that it is reported once.
     reported: BTreeMap<String, String>,
-    /// Users of whom runs are skipped, so that it is reported once.
+    /// Users for whom runs are skipped, so that each is reported once.
     skipping: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
 struct User {
-    /// Held open: paths through it lead into this folder, whatever its name leads to by now.
+    /// An open handle: paths through it lead into this folder, even if its name leads elsewhere by now.
     #[expect(dead_code, reason = "it is held open")]
     folder: File,
     inode: (u64, u64),
@@ -60,14 +60,14 @@ impl SpoolCollector {
         }
     }
 
-    /// The folders of users, by their numbers; nothing where there is no spool.
+    /// The folders of users, by their user IDs; empty if there is no spool.
     fn list(&self) -> io::Result<Vec<u32>> {
         let folder = match fs::symlink_metadata(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             folder => folder?,
         };
         let own = rustix::process::geteuid().as_raw();
-        // a spool is of the machine's server: that of another user has no right to look into it
+        // A spool belongs to the machine's server; the server of another user must not read it.
         if !folder.is_dir() || folder.uid() != own {
             return Ok(Vec::new());
         }
@@ -109,7 +109,7 @@ impl SpoolCollector {
         Ok(())
     }
 
-    /// Reports once that the bounds leave out runs of a user, and again after a time without any.
+    /// Reports once that the limits exclude runs of a user, and again after a time without any.
     fn report_skipped(&mut self, uid: u32, skipped: u64, batch: &mut Batch) {
         if skipped == 0 {
             self.skipping.remove(&uid);
@@ -129,7 +129,7 @@ impl SpoolCollector {
         batch.records.push(record);
     }
 
-    /// Reports a problem once, and again when it is another.
+    /// Reports a problem once, and again when it changes.
     fn report(&mut self, what: String, problem: &str, batch: &mut Batch) {
         if self
             .reported
@@ -194,8 +194,8 @@ impl Collector for SpoolCollector {
         Ok(())
     }
 
-    fn wait(&mut self, patience: Duration) {
-        std::thread::sleep(patience.min(LOOK_EVERY));
+    fn wait(&mut self, timeout: Duration) {
+        std::thread::sleep(timeout.min(LOOK_EVERY));
     }
 }
 
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_marked_with_its_user_and_speaks_for_nobody_else() {
+    fn a_run_names_its_user_and_cannot_impersonate_another_source() {
         let mut spool = Spool::new();
         assert_eq!(spool.read().len(), 0);
         let run = RunId::new(Micros::new(1_771_338_615_000_000));
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_users_are_apart_and_nothing_is_read_twice() {
+    fn positions_of_users_are_separate_and_nothing_is_read_twice() {
         let mut spool = Spool::new();
         let run = RunId::new(Micros::new(1_771_338_615_000_000));
         write_run(&Folder::new(&spool.user()), run);
@@ -385,8 +385,8 @@ mod tests {
             .create(spool.path().join(foreign))
             .unwrap();
         let records = spool.read();
-        let is_told = |record: &Record| record.message.contains("it belongs to user");
-        assert!(records.iter().any(is_told), "{records:?}");
+        let is_reported = |record: &Record| record.message.contains("it belongs to user");
+        assert!(records.iter().any(is_reported), "{records:?}");
     }
 
     #[test]

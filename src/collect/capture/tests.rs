@@ -1,4 +1,4 @@
-//! Stories of runs, told by logs that are written line by line while a collector reads, is killed and starts again.
+//! Property tests of runs: logs are written line by line while a collector reads, is killed and starts again.
 
 use super::*;
 use crate::record::Position;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes the log of one run, as a command that is captured does.
+/// Writes the log of one run as a captured command does.
 struct Writer {
     folder: Folder,
     run: RunId,
@@ -19,7 +19,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Begins a run; the second tells the order.
+    /// Starts a run; `second` determines the order of the runs.
     fn start(dir: &Path, second: i64) -> Self {
         let folder = Folder::new(dir);
         let run = RunId::new(Micros::new(second * 1_000_000));
@@ -59,7 +59,7 @@ impl Writer {
     }
 }
 
-/// What is kept of what a collector reads.
+/// Stores the output of a collector.
 struct Reader {
     options: CaptureOptions,
     positions: Positions,
@@ -86,7 +86,7 @@ impl Reader {
         }
     }
 
-    /// Reads once and keeps it. False when nothing came.
+    /// Reads once and stores the batch. Returns `false` if nothing was read.
     fn read(&mut self) -> bool {
         let mut batch = Batch::default();
         self.collector.read(&mut batch).unwrap();
@@ -105,7 +105,7 @@ impl Reader {
         while self.read() {}
     }
 
-    /// Dies, with what was read last not kept, and starts again.
+    /// Starts again without having stored the last batch, as after a crash.
     fn die(&mut self) {
         self.collector.read(&mut Batch::default()).unwrap();
         self.collector = CaptureCollector::open(self.options.clone(), &self.positions);
@@ -125,7 +125,7 @@ impl Reader {
         output.map(|record| record.message.as_str()).collect()
     }
 
-    /// The text of a stream, parts of lines put together.
+    /// The text of a stream, with the parts of lines joined.
     fn text(&self, run: RunId, stream: &str) -> String {
         let mut text = String::new();
         let output = self
@@ -149,7 +149,7 @@ impl Reader {
     }
 }
 
-/// What happens next to one of the runs.
+/// The next action on one of the runs.
 #[derive(Debug, Clone, Copy)]
 enum Move {
     Line,
@@ -199,7 +199,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn every_byte_comes_once_whatever_happens(moves in moves(), eager in any::<bool>(), killed in 0usize..3) {
+    fn every_byte_is_delivered_once_across_crashes(moves in moves(), eager in any::<bool>(), killed in 0usize..3) {
         let dir = tempfile::tempdir().unwrap();
         let mut writers: Vec<Writer> = (0..3).map(|n| Writer::start(dir.path(), n)).collect();
         let mut reader = Reader::new(dir.path());
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn caps_hold_whatever_happens(moves in moves(), lines_max in 1u64..30) {
+    fn caps_hold_across_crashes(moves in moves(), lines_max in 1u64..30) {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Writer::start(dir.path(), 1);
         let mut reader = Reader::new(dir.path());
@@ -260,7 +260,7 @@ proptest! {
                     written.push(number.to_string());
                 }
                 Move::Piece => {
-                    // others may write several lines at once
+                    // One entry may hold several lines.
                     writer.entry("stdout", &format!("{number}a\n{number}b\n{number}c\n"), None);
                     written.extend(["a", "b", "c"].map(|end| format!("{number}{end}")));
                 }
@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived_and_what_follows_is_read(noise in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn reading_continues_after_arbitrary_bytes(noise in prop::collection::vec(any::<u8>(), 0..300)) {
         let dir = tempfile::tempdir().unwrap();
         let mut writer = Writer::start(dir.path(), 1);
         let run = writer.run;
@@ -296,9 +296,9 @@ proptest! {
         let mut reader = Reader::new(dir.path());
         reader.read_all();
         prop_assert_eq!(reader.lines(run), ["after"]);
-        let told = reader.events(run);
-        prop_assert!(told.first().unwrap() == "process_start" && told.last().unwrap() == "process_end");
-        prop_assert!(told.len() <= 3, "damage is told once");
+        let events = reader.events(run);
+        prop_assert!(events.first().unwrap() == "process_start" && events.last().unwrap() == "process_end");
+        prop_assert!(events.len() <= 3, "damage is reported once");
     }
 }
 
@@ -357,7 +357,7 @@ fn reports_removed_parts() {
         "3 parts of the capture log were removed before they were read"
     );
 
-    // within what is left out anyway, only the count tells of them
+    // Within the omitted lines, only the count shows that a part was removed.
     let mut reader = Reader::new(dir.path());
     reader.options.lines_max = 8;
     reader.die();
@@ -401,7 +401,7 @@ fn reports_output_that_the_writer_lost() {
 }
 
 #[test]
-fn a_chatty_run_does_not_silence_the_others() {
+fn a_run_with_much_output_does_not_starve_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let mut chatty = Writer::start(dir.path(), 1);
     for line in 0..5000 {
@@ -418,7 +418,7 @@ fn a_chatty_run_does_not_silence_the_others() {
 }
 
 #[test]
-fn a_log_that_is_gone_is_forgotten() {
+fn the_position_of_a_deleted_log_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let read_to_its_end = Writer::start(dir.path(), 1);
     let (ended, folder) = (read_to_its_end.run, read_to_its_end.folder.clone());
@@ -437,7 +437,7 @@ fn a_log_that_is_gone_is_forgotten() {
 }
 
 #[test]
-fn a_question_is_shown_before_it_is_answered() {
+fn a_prompt_without_line_end_is_delivered_before_the_answer() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::start(dir.path(), 1);
     writer.entry("stdout", "Continue? ", None);
@@ -462,7 +462,7 @@ fn a_question_is_shown_before_it_is_answered() {
 }
 
 #[test]
-fn no_folder_is_no_trouble_and_a_file_in_its_place_is() {
+fn a_missing_folder_is_accepted_and_a_file_in_its_place_reported() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("capture");
     let mut reader = Reader::new(&place);

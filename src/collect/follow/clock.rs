@@ -1,4 +1,4 @@
-//! The time of lines that do not all carry one: the nearest time that is known.
+//! The time of lines that do not state one: the nearest known time.
 
 use crate::collect::tail::context::Age;
 use crate::time::Micros;
@@ -14,13 +14,14 @@ impl LineClock {
         Self { known }
     }
 
-    /// The newest time that a line stated.
+    /// The newest time that a line has stated.
     pub(crate) fn known(self) -> Option<Micros> {
         self.known
     }
 
-    /// The time of a line that states `stated` or nothing. A line that has just been written is of now; an older one is of
-    /// the time stated last before it, else of when its file was last written to.
+    /// The time of a line that states `stated` or nothing. Without a stated time, a line that was just written gets
+    /// the current time; an older line gets the last stated time before it or, without one, the time of the last
+    /// write to its file.
     pub(crate) fn time(&mut self, stated: Option<Micros>, age: Age) -> Micros {
         if stated.is_some() {
             self.known = stated;
@@ -38,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_known_time_counts() {
+    fn lines_without_a_time_get_the_nearest_known_one() {
         let time = Micros::new;
         let history = Age {
             is_live: false,

@@ -1,4 +1,4 @@
-//! The collector of a kind of logs: its public type, which holds a follower of that kind.
+//! The public collector of a kind of logs, which wraps a follower of that kind.
 
 /// Defines a collector that follows the logs of a kind, and its options.
 macro_rules! log_collector {
@@ -41,8 +41,8 @@ macro_rules! log_collector {
                 Ok(())
             }
 
-            fn wait(&mut self, patience: std::time::Duration) {
-                self.follower.wait(patience);
+            fn wait(&mut self, timeout: std::time::Duration) {
+                self.follower.wait(timeout);
             }
 
             fn parts(

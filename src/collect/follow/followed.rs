@@ -1,4 +1,4 @@
-//! One log that is followed: open while it is being read, closed while nothing is written to it.
+//! One followed log: open while it is being read, closed while nothing is written to it.
 
 use super::kind::{LogKind, LogLine, LogPlace};
 use super::saved::SavedLog;
@@ -12,10 +12,10 @@ use crate::record::Positions;
 use inotify::WatchDescriptor;
 use std::time::{Duration, Instant};
 
-/// A log that has not grown for this long is closed until it does: programs write more often, or have ended.
+/// A log that has not grown for this long is closed until it grows. Programs that run write more often.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// How long a log that cannot be read is not tried again, at first and at most.
+/// How long to wait before an unreadable log is tried again, at first; the wait grows.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
@@ -26,17 +26,17 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 )]
 pub(super) struct FollowedLog<L> {
     pub(super) place: LogPlace,
-    /// The stamp of the file at the last look.
+    /// The stamp of the file at the last check.
     pub(super) now: Option<FileStamp>,
-    /// Its stamp when everything in it had been read.
+    /// The stamp of the file when everything in it had been read.
     pub(super) read: Option<FileStamp>,
-    /// It has not been read to its end.
+    /// Whether it still has to be read to its end.
     pub(super) is_due: bool,
-    /// It was there at the last look.
+    /// Whether it existed at the last check.
     pub(super) is_there: bool,
-    /// Where it has no position, its rotated files are read as well.
+    /// Whether its rotated files are read as well if it has no position.
     pub(super) reads_rotated: bool,
-    /// It was not there at an earlier look.
+    /// Whether it was missing at an earlier check.
     pub(super) has_appeared: bool,
     pub(super) open: Option<OpenLog<L>>,
     pub(super) watched: Option<WatchDescriptor>,
@@ -54,18 +54,18 @@ pub(super) struct OpenLog<L> {
     pub(super) is_at_end: bool,
 }
 
-/// A log cannot be read.
+/// A failure to read a log.
 #[derive(Debug)]
 pub(super) struct ReadFailure {
     pub(super) text: String,
     pub(super) again_at: Instant,
     pub(super) after: Duration,
-    /// For want of descriptors.
+    /// Whether the cause is a lack of descriptors.
     pub(super) is_scarce: bool,
 }
 
 impl<L> FollowedLog<L> {
-    /// A log that was found. It was read before when it was as `read` says.
+    /// Creates the state of a log that was found. `read` is its stamp when it was last read completely.
     pub(super) fn found(
         place: LogPlace,
         stamp: Option<FileStamp>,
@@ -103,7 +103,7 @@ impl<L> FollowedLog<L> {
         self.open.as_ref().map_or(0, |open| open.tail.open_files())
     }
 
-    /// Whether reading can go on from its position.
+    /// Whether it may be closed: reading could continue from its position.
     pub(super) fn may_close(&self) -> bool {
         let open = self.open.as_ref();
         open.is_some_and(|open| open.tail.open_files() > 0 && open.tail.state().is_some())
@@ -120,7 +120,7 @@ impl<L> FollowedLog<L> {
         self.open.as_ref().is_some_and(is_quiet)
     }
 
-    /// Whether it was read completely and all its lines were given out.
+    /// Whether it was read completely and all its lines were delivered.
     pub(super) fn is_over(&self) -> bool {
         match &self.open {
             Some(open) => {
@@ -130,7 +130,7 @@ impl<L> FollowedLog<L> {
         }
     }
 
-    /// The file was looked at.
+    /// Records the result of a check of the file.
     pub(super) fn see(&mut self, stamp: Option<FileStamp>) {
         self.now = stamp;
         self.is_due |= self.open.is_none() && stamp != self.read;
@@ -142,19 +142,20 @@ impl<L> FollowedLog<L> {
         }
     }
 
-    /// It was closed when everything up to `read` had been read.
+    /// Closes the log after everything up to `read` had been read.
     pub(super) fn rest(&mut self, read: Option<FileStamp>, context: &mut ReadContext) {
         self.watched = context.watch.path(&self.place.path);
         self.now = FileStamp::at(&self.place.path);
-        // a file that was rotated away and has no successor was held for long enough
+        // A file that was rotated away and has no successor was held for long enough.
         self.read = read.filter(|_| self.now.is_some());
         self.is_due = self.now != self.read;
     }
 
-    /// It cannot be read: it is not tried again for a while. Returns whether that was reported before.
+    /// Records that it cannot be read, so that it is not tried again for a while. Returns whether that was reported
+    /// before.
     pub(super) fn fail(&mut self, text: &str, now: Instant, is_scarce: bool) -> bool {
         let before = self.failure.take();
-        let is_told = before.as_ref().is_some_and(|before| before.text == text);
+        let is_reported = before.as_ref().is_some_and(|before| before.text == text);
         let after = match before {
             Some(before) if !is_scarce => (before.after * 2).min(RETRY_AFTER_MAX),
             _ => RETRY_AFTER,
@@ -165,7 +166,7 @@ impl<L> FollowedLog<L> {
             after,
             is_scarce,
         });
-        is_told
+        is_reported
     }
 
     pub(super) fn read<K: LogKind<Log = L>>(

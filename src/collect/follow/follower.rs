@@ -31,21 +31,21 @@ const READ_TIME_MAX: Duration = Duration::from_millis(250);
 pub(crate) struct Follower<K: LogKind> {
     kind: K,
     logs: Vec<FollowedLog<K::Log>>,
-    /// Which log is read first.
+    /// Index of the log that is read first.
     turn: usize,
-    /// How far each log was read, including logs that are not followed at the moment.
+    /// The positions of all logs, including logs that are not followed at the moment.
     saved: Positions,
     looks: Looks,
-    /// Logs that are closed are not looked at again before this.
+    /// Closed logs are not checked again before this time.
     check_at: Instant,
-    /// They should have been.
+    /// Whether a check was due but could not be made.
     is_check_due: bool,
-    /// The last read did not come to all logs.
+    /// Whether the last read did not reach all logs.
     is_unfinished: bool,
-    /// The logs of each part, as places in `logs`.
+    /// The logs of each part, as indexes into `logs`.
     parts: Vec<VecDeque<usize>>,
     left_out: Unfollowed,
-    /// Reports for the next read.
+    /// Reports to deliver with the next read.
     own: Vec<Record>,
     context: ReadContext,
     share: DescriptorShare,
@@ -83,7 +83,7 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Looks for logs, when that is due or a folder has changed.
+    /// Looks for logs if that is due or a folder has changed.
     fn look(&mut self) {
         let Self {
             kind,
@@ -112,7 +112,7 @@ impl<K: LogKind> Follower<K> {
             let at = (self.turn + step) % count;
             self.read_log(at, &mut intake);
             if intake.is_full() || self.context.now.elapsed() > READ_TIME_MAX {
-                // the next read begins with another log: one that never ends must not hold the others up
+                // The next read starts with another log, so that a log with endless output does not block the others.
                 self.turn = (at + 1) % count;
                 self.is_unfinished = true;
                 break;
@@ -127,7 +127,7 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Notes that the logs were looked for.
+    /// Saves in a position that the logs were looked for.
     fn mark(&mut self, intake: &mut Intake<'_>) {
         let marker = self.kind.marker().filter(|_| self.looks.has_begun());
         if let Some(marker) = marker.filter(|marker| !self.saved.contains_key(marker)) {
@@ -138,7 +138,7 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    pub(crate) fn wait(&mut self, patience: Duration) {
+    pub(crate) fn wait(&mut self, timeout: Duration) {
         if self.is_unfinished {
             return;
         }
@@ -151,11 +151,11 @@ impl<K: LogKind> Follower<K> {
         let look = self.looks.due();
         let check = self.is_check_due.then_some(self.check_at);
         let due = due.chain(retries).chain(look).chain(check).min();
-        self.context.wait(due, patience);
+        self.context.wait(due, timeout);
     }
 
-    /// The parts in which history is read: each of the newest logs is one, and all older ones together are another, so that no
-    /// more files are open than there may be.
+    /// The parts in which history is read: each of the newest logs is one part, and all older ones together are
+    /// another. This limits the number of open files.
     pub(crate) fn parts(&mut self, batch: &mut Batch) -> Vec<Micros> {
         self.context.start();
         self.look();
@@ -188,7 +188,7 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Looks whether logs that are closed have changed.
+    /// Checks whether closed logs have changed.
     fn check(&mut self) {
         self.is_check_due = self.context.now < self.check_at;
         if self.is_check_due {
@@ -208,7 +208,7 @@ impl<K: LogKind> Follower<K> {
         self.check_at = self.context.now + pause.min(LOOK_EVERY);
     }
 
-    /// Reads on in one log, if there is something to read.
+    /// Continues to read one log, if there is anything to read.
     fn read_log(&mut self, at: usize, intake: &mut Intake<'_>) {
         let now = self.context.now;
         let is_wanted = self.logs.get(at).is_some_and(|log| {
@@ -234,12 +234,12 @@ impl<K: LogKind> Follower<K> {
             Err(Error::Io { what, source }) => {
                 let is_scarce = opening::is_scarce(&source);
                 let text = format!("cannot {what}: {source}");
-                let is_told = log.fail(&text, now, is_scarce);
+                let is_reported = log.fail(&text, now, is_scarce);
                 log.close(&mut self.context);
                 log.is_due = true;
                 if is_scarce {
                     self.close_quiet();
-                } else if !is_told {
+                } else if !is_reported {
                     intake.push(own_record(
                         Level::Warn,
                         "file_unreadable",
@@ -297,7 +297,7 @@ impl<K: LogKind> Follower<K> {
         });
     }
 
-    /// Closes the logs that were read longest ago until one more may be opened.
+    /// Closes the least recently read logs until one more may be opened.
     fn make_room(&mut self, wanted: usize) {
         let open_max = self.share.open_max();
         let mut held: usize = self.logs.iter().map(FollowedLog::open_files).sum();
@@ -324,7 +324,7 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Closes all logs that have been read.
+    /// Closes all logs that have been read completely.
     fn close_quiet(&mut self) {
         for at in 0..self.logs.len() {
             let is_quiet = |log: &FollowedLog<K::Log>| log.may_close() && log.is_at_end();
@@ -347,9 +347,9 @@ impl<K: LogKind> Follower<K> {
         }
     }
 
-    /// Forgets logs that are gone, once they were read completely.
+    /// Forgets deleted logs once they were read completely.
     fn let_go(&mut self, intake: &mut Intake<'_>) {
-        // only a look that has just been made says which logs are gone
+        // Only a scan made in this read shows reliably which logs were deleted.
         if !self.kind.forgets() || !self.looks.has_just_looked(&self.context) {
             return;
         }

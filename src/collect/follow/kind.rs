@@ -13,27 +13,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A log, where it is, and the name of its position.
+/// A log: its path and the name of its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogPlace {
     pub(crate) origin: String,
     pub(crate) path: PathBuf,
 }
 
-/// The logs that are there.
+/// The logs that exist.
 #[derive(Debug, Default)]
 pub(crate) struct FoundLogs {
-    /// Each with a stamp that shows changes; `None` where no file exists (yet).
+    /// Each log with a stamp that shows changes; `None` if the file does not exist yet.
     pub(crate) logs: Vec<(LogPlace, Option<FileStamp>)>,
-    /// The folders that were looked into.
+    /// The folders that were listed.
     pub(crate) folders: Vec<PathBuf>,
     /// Folders that could not be listed.
     pub(crate) troubles: Vec<(PathBuf, io::Error)>,
-    /// Some logs may be missing here.
+    /// Whether some logs may be missing in `logs`.
     pub(crate) is_incomplete: bool,
 }
 
-/// The state that a log carries from line to line, saved with its position.
+/// The state carried from line to line, saved with the position of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CarriedState {
     /// The newest time that a line stated.
@@ -44,7 +44,7 @@ pub(crate) struct CarriedState {
     pub(crate) events: LineEvents,
 }
 
-/// One kind of logs: where they are and how their lines become records.
+/// A kind of logs: where they are and how their lines become records.
 pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// The state of a log while it is open.
     type Log: std::fmt::Debug + Send;
@@ -58,7 +58,7 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// A name for the logs in messages: `files that match /var/log/*.log`.
     fn title(&self) -> String;
 
-    /// Finds the logs.
+    /// Finds the logs that exist.
     fn find(&self) -> FoundLogs;
 
     /// The path of the log that a saved position belongs to, if it is known.
@@ -69,36 +69,37 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
         true
     }
 
-    /// Whether logs that are not found any more are forgotten.
+    /// Whether the positions of deleted logs are removed.
     fn forgets(&self) -> bool {
         true
     }
 
     /// Whether a log that was not found will not come back.
     fn is_gone(&self, path: &Path) -> bool {
-        // rotated files that are left were read: with the position that would be forgotten
+        // Rotated files may remain, but they were read; without the position that would be unknown.
         !path.exists()
             && sibling::list(path, &mut Names::default())
                 .map_or(true, |siblings| siblings.is_empty())
     }
 
-    /// The origin of the position that says that the logs were looked for before, where that matters.
+    /// The origin of a position that records that the logs were looked for before, if the kind needs that.
     fn marker(&self) -> Option<String> {
         None
     }
 
-    /// Whether a log that is found for the first time is read from the oldest of its rotated files on.
+    /// Whether a log that is found for the first time is read from its oldest rotated file.
     fn reads_rotated(&self, was_looked_for: bool) -> bool;
 
     /// How the logs are followed.
     fn options(&self) -> &FollowOptions;
 
-    /// How long an unterminated last line of the file waits for its end. A line of a stream waits as the options say.
+    /// How long an unterminated last line of the file waits for its end. A line of a stream waits as long as the
+    /// options say.
     fn torn(&self) -> Duration {
         self.options().quiet
     }
 
-    /// Begins to describe a log that is about to be read.
+    /// Creates the state of a log that is about to be read.
     fn begin(&self, place: &LogPlace, carried: CarriedState) -> Self::Log;
 
     /// Updates the state of a log before it is read again.
@@ -107,10 +108,10 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
     /// The parser of the lines of the log.
     fn parse(&self) -> &Parse<'_>;
 
-    /// Makes a record. `ChunkedOutput::Own` never comes here.
+    /// Makes a record of a line. Is never called with `ChunkedOutput::Own`.
     fn record(&self, log: &mut Self::Log, line: LogLine<'_>) -> Record;
 
-    /// The report of a log that appeared since the last look, if it is to be reported.
+    /// The report of a log that appeared since the last scan, if it has to be reported.
     fn appeared(&self, _log: &Self::Log) -> Option<Record> {
         None
     }
@@ -124,7 +125,7 @@ pub(crate) trait LogKind: std::fmt::Debug + Send {
 /// A line that becomes a record.
 #[derive(Debug)]
 pub(crate) struct LogLine<'a> {
-    /// The stream that it belongs to; `None` for a log line of no known form.
+    /// The stream that it belongs to; `None` for a log line of unknown form.
     pub(crate) stream: Option<&'a str>,
     pub(crate) line: Line<'a>,
     /// The time that the log gives it.

@@ -1,4 +1,4 @@
-//! Looking for logs: which exist, which are new, and which are gone for good.
+//! Scans for logs: which exist, which are new, and which were deleted for good.
 
 use super::followed::FollowedLog;
 use super::kind::{LogKind, LogPlace};
@@ -17,44 +17,44 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often logs are looked for: a new one is found within this time.
+/// How often to scan for logs: a new one is found within this time.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Looking may take one part in this many of the time.
+/// Scanning may take at most one part in this many of the time.
 pub(super) const LOOK_SHARE: u32 = 20;
 
-/// A look is not repeated sooner than this, whatever changes.
+/// Minimum time between two scans, whatever changes.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Folders whose change is a reason to look before it is due.
+/// Maximum number of folders that are watched to scan before the next scan is due.
 const FOLDERS_WATCHED_MAX: usize = 64;
 
-/// When and where logs were looked for.
+/// When and where logs were scanned for.
 #[derive(Debug)]
 pub(super) struct Looks {
     last: Option<Instant>,
-    /// Not before this.
+    /// The next scan is not before this time.
     next: Instant,
     folders: Vec<(PathBuf, Option<SystemTime>)>,
     /// Folders that could not be listed; each is reported once.
     troubles: BTreeMap<PathBuf, io::ErrorKind>,
-    /// All logs were looked for in this run or a former one.
+    /// Whether all logs were scanned for, in this run or an earlier one.
     has_begun: bool,
-    /// The origins of logs that are gone.
+    /// The origins of deleted logs.
     forgotten: Vec<String>,
 }
 
-/// The result of a look, apart from the logs themselves.
+/// The result of a scan, apart from the logs themselves.
 #[derive(Debug, Default)]
 pub(super) struct LookResult {
-    /// Logs that are not followed because there are too many.
+    /// Number of logs that are not followed because there are too many.
     pub(super) beyond: usize,
     /// Reports of folders that could not be listed.
     pub(super) reports: Vec<Record>,
 }
 
 impl Looks {
-    /// Has not looked yet; `has_begun` says that a former run has.
+    /// Creates the state before the first scan; `has_begun` says that an earlier run has scanned.
     pub(super) fn new(now: Instant, has_begun: bool) -> Self {
         Self {
             last: None,
@@ -70,17 +70,17 @@ impl Looks {
         self.has_begun
     }
 
-    /// When the next look is due.
+    /// When the next scan is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.last.map(|last| last + LOOK_EVERY)
     }
 
-    /// Whether the last look was in this read.
+    /// Whether the last scan was in this read.
     pub(super) fn has_just_looked(&self, context: &ReadContext) -> bool {
         self.last == Some(context.now)
     }
 
-    /// The origins of logs that are gone, each once.
+    /// Removes and returns the origins of deleted logs.
     pub(super) fn take_forgotten(&mut self) -> Vec<String> {
         std::mem::take(&mut self.forgotten)
     }
@@ -91,7 +91,7 @@ impl Looks {
         self.next = now;
     }
 
-    /// Whether a look is due or a folder has changed. Watches the folders.
+    /// Whether a scan is due or a folder has changed. Watches the folders.
     pub(super) fn is_due(&self, context: &mut ReadContext) -> bool {
         let now = context.now;
         for (folder, _) in &self.folders {
@@ -103,7 +103,7 @@ impl Looks {
         now >= self.next && (is_due || folders.any(is_changed))
     }
 
-    /// Looks for logs, and adds new ones to `logs`.
+    /// Scans for logs and adds new ones to `logs`.
     pub(super) fn look<K: LogKind>(
         &mut self,
         kind: &K,
@@ -112,7 +112,7 @@ impl Looks {
         saved: &mut Positions,
     ) -> LookResult {
         let begun = Instant::now();
-        // before the folders are listed: a change meanwhile is found at the next look
+        // Stamps are read before the folders are listed, so that the next scan sees a change in between.
         let known: HashMap<PathBuf, Option<SystemTime>> = self
             .folders
             .iter()
@@ -145,7 +145,7 @@ impl Looks {
         LookResult { beyond, reports }
     }
 
-    /// Forgets positions of logs that are gone without having been followed in this run.
+    /// Removes positions of deleted logs that were not followed in this run.
     fn forget_strays<K: LogKind>(
         &mut self,
         kind: &K,

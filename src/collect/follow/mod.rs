@@ -1,9 +1,9 @@
-//! Follows many logs: those that match a pattern, or one for each container or sandbox. A collector says which logs exist and
-//! how their lines become records; the rest is the same for all.
+//! Follows many logs: those that match a pattern, or one for each container or sandbox. The [kind](kind::LogKind) of
+//! logs defines which logs exist and how their lines become records.
 //!
-//! Every log has a position. Only logs that are being read are held open: a log that was read and is quiet is closed, and opened
-//! again when it has changed. So the number of logs is bounded by memory and not by descriptors. Where there are too many, the
-//! newest are followed, and the number of the others is reported.
+//! Every log has a position. Only logs that are being read are open: a log that was read completely is closed, and
+//! opened again when it has changed. So memory limits the number of logs, not descriptors. If there are too many
+//! logs, the newest are followed, and the number of the others is reported.
 
 pub(crate) mod clock;
 mod collector;

@@ -12,7 +12,7 @@ pub struct FollowOptions {
     pub quiet: Duration,
     /// How the lines are recognised.
     pub recognition: Recognition,
-    /// How much of rotated files that are found at once is read.
+    /// How much of rotated files is read that exist when a log is first found.
     pub catch_up_max: CatchUpMax,
 }
 

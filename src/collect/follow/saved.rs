@@ -74,7 +74,7 @@ impl SavedLog {
         )
     }
 
-    /// The file that has been read to its end, as it was then.
+    /// The stamp of the file when it was read to its end.
     pub(super) fn read_to_end(&self) -> Option<FileStamp> {
         let is_done = self.again == 0 && self.streams.is_empty();
         self.tail.only_file().filter(|_| is_done)

@@ -1,21 +1,22 @@
-//! How many files a follower may hold open: the descriptors of the process, shared by all that follow logs.
+//! How many files a follower may hold open: all followers share the descriptors of the process.
 
 use crate::opening;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Logs held open by one collector, however many descriptors there are: more are not written to at the same time.
+/// Maximum number of logs that one collector holds open, even with more descriptors: more logs are rarely written to
+/// at the same time.
 const OPEN_MAX: usize = 512;
 
 /// How many followers share the descriptors of the process.
 static FOLLOWERS: AtomicUsize = AtomicUsize::new(0);
 
-/// Descriptors that are left to everything else: the store, journals, connections.
+/// Descriptors reserved for everything else: the store, journals, connections.
 const RESERVED_MAX: u64 = 256;
 
 /// A share of the descriptors that this process may have open.
 #[derive(Debug)]
 pub(super) struct DescriptorShare {
-    /// Files that may be held open, whatever the limit is.
+    /// A fixed number of files, independent of the limit.
     pub(super) fixed: Option<usize>,
 }
 
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn descriptors_are_shared_and_everybody_has_one() {
+    fn descriptors_are_shared_and_each_follower_gets_one() {
         assert_eq!(share(64, 4), 8);
         assert_eq!(share(64, 100), 1);
         assert_eq!(share(1024, 8), 96);

@@ -10,17 +10,17 @@ use std::path::PathBuf;
 /// The logs that a collector would follow if it started now.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// Logs that are there.
+    /// Number of logs that exist.
     pub found: usize,
-    /// Logs of them that would not be followed, because there are too many.
+    /// Number of these that would not be followed, because there are too many.
     pub left_out: usize,
     /// Logs and folders that cannot be read, and why.
     pub refused: Vec<(PathBuf, io::Error)>,
-    /// Some folders hold more than is looked at.
+    /// Whether some folders hold more entries than are read.
     pub is_incomplete: bool,
 }
 
-/// Looks for the logs and tries to open those that would be followed.
+/// Finds the logs and tries to open those that would be followed.
 pub(crate) fn survey(kind: &impl LogKind) -> Survey {
     let mut found = kind.find();
     found

@@ -1,5 +1,5 @@
-//! Where the first start begins to read the journal. Boots are told apart by their ids, and within a boot the time since its
-//! beginning counts: a clock that was wrong at first, or was set, hides nothing.
+//! Where the first start begins to read the journal. Boots are distinguished by their IDs, and within a boot the time
+//! since its start counts, so that a clock that was wrong at first, or was set, hides nothing.
 
 use crate::collect::journald::options::Since;
 use crate::journal::{Boot, Id128};
@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// A clock that is slewed by NTP drifts by this much in an hour (500 ppm); a larger step means that it was set.
+/// A clock that NTP slews drifts by at most this much in an hour (500 ppm); a larger step means that the clock was
+/// set.
 const STEP_MIN: u64 = 2_000_000;
 
-/// From when on each boot is read, in microseconds since the boot: `u64::MAX` for one that is skipped. `boots` are in the order of
-/// the journal, `now` is the time of the wall clock.
+/// Where reading starts in each boot, in microseconds since the boot: `u64::MAX` skips the boot. `boots` are in the
+/// order of the journal, `now` is the time of the wall clock.
 pub(crate) fn since_boots(
     boots: &[Boot],
     since: Since,
@@ -42,7 +43,8 @@ fn by_machine(boots: &[Boot]) -> impl Iterator<Item = Vec<&Boot>> {
     machines.into_values()
 }
 
-/// Of the boots of one machine: what is of `time` or comes after that in the order of the journal, whatever its own time.
+/// Of the boots of one machine: those that contain `time`, and all that follow in the order of the journal, whatever
+/// their own time.
 fn from_time_on(boots: Vec<&Boot>, time: u64) -> impl Iterator<Item = (Id128, u64)> {
     let mut has_begun = false;
     let of_boot = move |boot: &Boot| {
@@ -53,7 +55,8 @@ fn from_time_on(boots: Vec<&Boot>, time: u64) -> impl Iterator<Item = (Id128, u6
     boots.into_iter().map(of_boot)
 }
 
-/// When a boot came to `time`, if its clock ran evenly. If it was set meanwhile, the boot counts whole when an end of it does.
+/// The time since the boot at which the wall clock showed `time`, if the clock ran evenly. If the clock was set in
+/// between, the whole boot counts if either end of it is late enough.
 fn from_time(boot: &Boot, time: u64) -> u64 {
     let began = |entry: crate::journal::Cursor| entry.realtime.saturating_sub(entry.monotonic);
     let (first, last) = (began(boot.first), began(boot.last));
@@ -61,13 +64,13 @@ fn from_time(boot: &Boot, time: u64) -> u64 {
     match was_set {
         true if boot.first.realtime.max(boot.last.realtime) < time => u64::MAX,
         true => 0,
-        // never later than the time: a record that comes twice is not a loss
+        // Too early is harmless: a duplicate record is better than a lost one.
         false => time.saturating_sub(first.max(last)),
     }
 }
 
-/// Of the boots of one machine: this one and the one before. In journals that were copied from elsewhere the newest boot stands for
-/// this one.
+/// The last two boots of one machine. On the machine itself, these are the current boot and the previous one; in
+/// journals copied from elsewhere, the newest two.
 fn last_two(
     boots: Vec<&Boot>,
     this_boot: Option<Id128>,
@@ -76,7 +79,7 @@ fn last_two(
     let newest = boots.len().saturating_sub(1);
     let this = boots.iter().position(|boot| Some(boot.id) == this_boot);
     let first = this.unwrap_or(newest).saturating_sub(1);
-    // how long the machine ran after a boot, at least
+    // How long the machine ran after a boot, at least.
     let mut later: u64 = 0;
     let of_boot = move |(number, boot): (usize, &Boot)| {
         let ran = boot.last.monotonic.saturating_add(later);
@@ -91,11 +94,11 @@ fn last_two(
     boots.into_iter().enumerate().rev().map(of_boot)
 }
 
-/// Where the journal of this machine is.
+/// The directories of this machine's journal.
 const OWN: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
-/// The machine whose journal is read: this one, where one of the directories is of this machine. Else they were copied from
-/// elsewhere, and the only machine that is there takes its place. `None` while no machine has a journal there yet.
+/// The machine whose journal is read: this one, if one of the directories belongs to it. Otherwise they were copied
+/// from elsewhere, and the only machine in them counts. `None` while no machine has a journal there yet.
 pub(crate) fn machine(directories: &[PathBuf], this: Option<Id128>) -> Option<Id128> {
     let is_own = |path: &PathBuf| OWN.iter().any(|own| path == Path::new(own));
     if this.is_some() && directories.iter().any(is_own) {
@@ -115,7 +118,7 @@ pub(crate) fn machine(directories: &[PathBuf], this: Option<Id128>) -> Option<Id
     }
 }
 
-/// The machines after which a directory and its subdirectories are named.
+/// The machine IDs that name a directory or its subdirectories.
 fn machines_in(directory: &Path) -> impl Iterator<Item = Id128> + use<> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let names = entries.flatten().map(|entry| entry.file_name());
@@ -127,7 +130,7 @@ fn machines_in(directory: &Path) -> impl Iterator<Item = Id128> + use<> {
     })
 }
 
-/// An id as the kernel or the system keeps it in a file.
+/// An ID stored in a file by the kernel or the system.
 pub(crate) fn id_in(path: &str) -> Option<Id128> {
     let text = std::fs::read_to_string(path).ok()?;
     text.trim().replace('-', "").parse().ok()
@@ -157,7 +160,7 @@ mod tests {
         }
     }
 
-    /// A boot of a machine that began at `began` by the wall clock and ran for `ran`.
+    /// A boot of a machine that started at `began` by the wall clock and ran for `ran`.
     fn boot(number: u8, machine: u8, began: u64, ran: u64) -> Boot {
         Boot {
             id: id(number),

@@ -1,5 +1,5 @@
-//! The collector of the systemd journal, read natively: every entry that is wanted becomes a record, in the order of the
-//! journal.
+//! The collector of the systemd journal. It reads the files natively and makes a record of every entry that matches
+//! its options, in the order of the journal.
 
 use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
@@ -22,17 +22,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Entries looked at in one read, wanted or not: a read must come back although nothing in the journal is wanted.
+/// Maximum number of entries in one read, kept or not: a read must return even if no entry of the journal is kept.
 const ENTRIES_MAX: usize = 20_000;
 
-/// Problems reported in one run. Each file can have many; the first ones are enough to know.
+/// Maximum number of problems reported in one run. A file can have many; the first ones are enough.
 const PROBLEMS_MAX: usize = 200;
 
-/// How often a journal is looked at that announces nothing. The announcements of journald are as late as this, too; who is in
-/// a hurry waits for a shorter time.
+/// How often a journal is checked without an announcement. journald's announcements are also up to this late; a
+/// caller that needs less delay polls more often.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Reads the systemd journal.
+/// The collector of the systemd journal.
 pub struct JournaldCollector {
     directories: Vec<PathBuf>,
     rules: EntryRules,
@@ -41,13 +41,13 @@ pub struct JournaldCollector {
     /// Whether the last read stopped before the end.
     has_more: bool,
     /// Whether it was reported that there is nothing to read.
-    is_missing_told: bool,
-    /// Problems that found no room in a batch yet; the journal bounds how many there are.
-    untold: VecDeque<Problem>,
-    problems_told: usize,
+    is_missing_reported: bool,
+    /// Problems that did not fit into a batch yet; the journal limits their number.
+    unreported: VecDeque<Problem>,
+    problems_reported: usize,
 }
 
-/// Opening looks through every file: that waits for the first read.
+/// Opening reads every file, so it is done at the first read.
 enum Stage {
     Closed(Box<JournalOptions>, Since),
     Open(Box<Journal>),
@@ -98,40 +98,40 @@ impl JournaldCollector {
             stage: Stage::Closed(Box::new(journal), since),
             joining,
             has_more: false,
-            is_missing_told: false,
-            untold: VecDeque::new(),
-            problems_told: 0,
+            is_missing_reported: false,
+            unreported: VecDeque::new(),
+            problems_reported: 0,
         }
     }
 
     /// Reports problems of the journal.
     fn tell_problems(&mut self, intake: &mut Intake<'_>) {
         if let Stage::Open(journal) = &mut self.stage {
-            // a field that was cut is reported in its record
+            // A field that was cut is reported in its record.
             let is_cut = |problem: &Problem| {
                 matches!(problem.error, JournalError::Limit { what: "field", .. })
             };
             let problems = journal.problems().into_iter();
-            self.untold
+            self.unreported
                 .extend(problems.filter(|problem| !is_cut(problem)));
             let is_missing = journal.files().next().is_none();
-            if is_missing && !self.is_missing_told {
+            if is_missing && !self.is_missing_reported {
                 intake.push(missing_record(&self.directories));
             }
-            self.is_missing_told = is_missing;
+            self.is_missing_reported = is_missing;
             let skipped = journal.take_skipped();
             if skipped > 0 {
                 intake.push(skipped_record(skipped));
             }
         }
         while !intake.is_full()
-            && let Some(problem) = self.untold.pop_front()
+            && let Some(problem) = self.unreported.pop_front()
         {
-            self.problems_told = self.problems_told.saturating_add(1);
-            if self.problems_told <= PROBLEMS_MAX {
+            self.problems_reported = self.problems_reported.saturating_add(1);
+            if self.problems_reported <= PROBLEMS_MAX {
                 intake.push(problem_record(&problem));
-            } else if self.problems_told == PROBLEMS_MAX + 1 {
-                let message = "more is wrong with the journal; only the first problems are told";
+            } else if self.problems_reported == PROBLEMS_MAX + 1 {
+                let message = "the journal has more problems; only the first ones are reported";
                 let message = message.to_owned();
                 intake.push(own_record(
                     Level::Warn,
@@ -170,30 +170,30 @@ impl Collector for JournaldCollector {
             self.joining.save(&position, &mut intake);
         }
         self.tell_problems(&mut intake);
-        self.has_more = is_more || !self.untold.is_empty();
+        self.has_more = is_more || !self.unreported.is_empty();
         Ok(())
     }
 
-    fn wait(&mut self, patience: Duration) {
+    fn wait(&mut self, timeout: Duration) {
         if self.has_more {
             return;
         }
         let due = self.joining.due();
         let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let patience = until_due.map_or(patience, |until| until.min(patience));
+        let timeout = until_due.map_or(timeout, |until| until.min(timeout));
         if let Stage::Open(journal) = &mut self.stage {
-            journal.wait(patience);
+            journal.wait(timeout);
         }
     }
 }
 
-/// Opens the journal at the saved position or, without one, where `since` says.
+/// Opens the journal at the saved position or, without one, at `since`.
 fn open(options: &JournalOptions, since: Since) -> Journal {
     let time = match since {
         Since::Ever => return Journal::open(options.clone()),
         Since::Time(time) | Since::LastBoot { earliest: time } => time,
     };
-    // every file is opened once more for this, which takes a millisecond or two
+    // This opens every file once more, which takes a millisecond or two.
     let boots = Journal::open(options.clone()).boots();
     let this_boot = id_in("/proc/sys/kernel/random/boot_id");
     let now = u64::try_from(Micros::now().get()).unwrap_or(0);
@@ -203,7 +203,7 @@ fn open(options: &JournalOptions, since: Since) -> Journal {
         ..options.clone()
     });
     if !options.resume.is_empty() {
-        // the first start has reported the entries that it skipped, and those origins never get a position
+        // The first start has reported the entries that it skipped; those origins never get a position.
         journal.take_skipped();
     }
     journal
@@ -232,7 +232,7 @@ fn read_entries(
             }
             None => {}
         }
-        // once: entries that arrive meanwhile are for the next read
+        // Refresh only once: entries that arrive meanwhile are left to the next read.
         if is_refreshed || !journal.refresh() {
             return false;
         }
@@ -241,7 +241,7 @@ fn read_entries(
     true
 }
 
-/// Says how much the first start did not read.
+/// The report of how many entries the first start skipped.
 fn skipped_record(count: u64) -> Record {
     let message = format!(
         "{count} older journal entries were skipped (LOG_JOURNAL_SINCE sets how far back the first start reads)"
@@ -280,7 +280,7 @@ fn problem_record(problem: &Problem) -> Record {
 
 const REMEDY: &str = "; run vmlog as root or add its user to the group systemd-journal";
 
-/// Says in plain words why there is nothing to read.
+/// The report of why there is nothing to read.
 fn missing_record(directories: &[PathBuf]) -> Record {
     let names: Vec<String> = directories
         .iter()
@@ -294,7 +294,7 @@ fn missing_record(directories: &[PathBuf]) -> Record {
             .to_owned()
     };
     let message = format!(
-        "no journal to read: {} {why} (vmlog goes on and waits for it)",
+        "no journal to read: {} {why} (vmlog continues and waits for it)",
         names.join(", ")
     );
     own_record(Level::Warn, "journal_missing", message, Metadata::new())

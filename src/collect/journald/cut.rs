@@ -1,4 +1,4 @@
-//! Fields of journal entries that were cut when they were read: the record says how long they were.
+//! Fields of journal entries that were cut while reading: the record states their full length.
 
 use crate::collect::journald::facts;
 use crate::collect::text;
@@ -8,15 +8,15 @@ use crate::record::Record;
 /// The field that is the message.
 const MESSAGE: &[u8] = b"MESSAGE";
 
-/// Marks the record of an entry of which fields were cut: `message_bytes` is the length of the message, `<name>_bytes` that of
+/// Marks the record of an entry with cut fields: `message_bytes` is the length of the message, `<name>_bytes` that of
 /// another field.
 pub(crate) fn mark(record: &mut Record, entry: &Entry<'_>) {
     for cut in entry.cut_fields() {
-        // where the file does not say: at least as long as the bytes that were read
+        // If the file does not state the length, at least as many bytes as were read.
         let length = cut.length.unwrap_or(cut.kept as u64);
         if cut.name == MESSAGE {
             let bytes = entry.field(MESSAGE).unwrap_or_default();
-            // of a repeated field the first counts
+            // Only the first value of a repeated field counts.
             if bytes.len() == cut.kept {
                 record.metadata.remove(text::WHOLE);
                 record.message = text::cut_message(bytes, length, &mut record.metadata);

@@ -1,4 +1,4 @@
-//! A journal entry as a record: its source, level, time and message, and all else that it says as metadata.
+//! A journal entry as a record: its source, level, time and message, and all other fields as metadata.
 
 use crate::collect::journald::facts::{self, Trust};
 use crate::collect::journald::field::{EntryField, number};
@@ -20,11 +20,11 @@ pub(crate) struct EntryRules {
     pub(crate) levels: [Level; 8],
     /// How the output of services and containers is recognised.
     pub(crate) recognition: Recognition,
-    /// The machine whose journal this is; records of others name theirs.
+    /// The machine whose journal this is; records of other machines name theirs.
     pub(crate) machine: Option<Id128>,
 }
 
-/// The parts of an entry that decide the source of its record.
+/// The parts of an entry that determine the source of its record.
 #[derive(Debug)]
 pub(crate) struct Outline<'a> {
     owner: Owner<'a>,
@@ -32,7 +32,7 @@ pub(crate) struct Outline<'a> {
     facts: Outer<'a>,
 }
 
-/// The fields by which an outline is made.
+/// The fields that an outline is made from.
 #[derive(Debug, Default)]
 struct Outer<'a> {
     sender: EntrySender<'a>,
@@ -42,15 +42,15 @@ struct Outer<'a> {
     dropped: Option<u64>,
     parts: PartFields<'a>,
     stream: StreamFields<'a>,
-    /// `CONTAINER_LOG_EPOCH`: Docker makes one for each start of a container.
+    /// `CONTAINER_LOG_EPOCH`: Docker creates one for each start of a container.
     epoch: Option<&'a [u8]>,
-    /// When the sender sent it, microseconds since 1970.
+    /// When the sender sent the entry, in microseconds since 1970.
     sent: Option<i64>,
-    /// The same since the boot.
+    /// When the sender sent the entry, in microseconds since the boot.
     sent_monotonic: Option<u64>,
 }
 
-/// When and where journald took an entry.
+/// When and where journald received an entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EntryTimes<'a> {
     pub(crate) realtime: u64,
@@ -63,11 +63,11 @@ pub(crate) struct EntryTimes<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Generation<'a> {
     pub(crate) container: &'a [u8],
-    /// The user whose engine it is.
+    /// The user who runs the engine.
     pub(crate) user: Option<&'a [u8]>,
-    /// Another one for a container of the same name that was made anew.
+    /// Differs for a container that was recreated under the same name.
     pub(crate) id: &'a [u8],
-    /// A different value for each start of one container, as far as its engine says.
+    /// Differs for each start of a container, as far as its engine reports it.
     pub(crate) run: &'a [u8],
 }
 
@@ -100,7 +100,7 @@ impl<'a> Outer<'a> {
             b"_STREAM_ID" => &mut self.stream.id,
             _ => return self.take_value(name, value),
         };
-        // of a repeated field the first counts, and an empty one says nothing
+        // Only the first value of a repeated field counts, and an empty one is ignored.
         if place.is_none() && (!value.is_empty() || name == b"MESSAGE") {
             *place = Some(value);
         }
@@ -141,7 +141,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Whether the record is wanted.
+    /// Whether the record is kept.
     pub(crate) fn is_kept(&self, rules: &EntryRules) -> bool {
         match self.owner.kind {
             OwnerKind::Container(_) => rules.docker,
@@ -149,12 +149,12 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Whether the sender says that the message is a part of a line.
+    /// Whether the sender marks the message as a part of a line.
     pub(crate) fn is_part(&self) -> bool {
         self.facts.parts.is_flagged || self.facts.parts.id.is_some() || self.facts.stream.is_cut
     }
 
-    /// The part of a line that the message of a container or of a stream is. `None` for all else.
+    /// The part of a line that the message of a container or of a stream holds. `None` for all other messages.
     pub(crate) fn part(&self, origin: &str, rules: &EntryRules) -> Option<LinePart<'a>> {
         let Outer {
             sender,
@@ -168,21 +168,21 @@ impl<'a> Outline<'a> {
         let fallback = stated.then_some(fallback);
         if let OwnerKind::Container(engine) = self.owner.kind {
             let is_docker = engine == Engine::Docker;
-            // Docker numbers lines, and conmon has one process for each run of a container
+            // Docker numbers its lines, and conmon is one process for each run of a container.
             let writer = (origin, sender.pid.filter(|_| !is_docker));
             return Some(parts.part(writer, *priority, message, is_docker, fallback));
         }
         stream.part((origin, sender.pid), message, fallback)
     }
 
-    /// The run of a container that the message is of.
+    /// The run of the container that wrote the message.
     pub(crate) fn generation(&self) -> Option<Generation<'a>> {
         let OwnerKind::Container(engine) = self.owner.kind else {
             return None;
         };
         let run = match engine {
             Engine::Docker => self.facts.epoch,
-            // each run has a monitor of its own
+            // Each run has its own monitor process.
             Engine::Conmon => self.facts.sender.pid,
         };
         Some(Generation {
@@ -193,7 +193,8 @@ impl<'a> Outline<'a> {
         })
     }
 
-    /// The other machine that the entry is of: by the directory, which the host named, or as journald there says.
+    /// The other machine that the entry comes from: named by the directory, which the host chose, or by the journald
+    /// of that machine.
     fn machine<'b>(&'b self, directory: &'b str, rules: &EntryRules) -> Option<&'b [u8]> {
         let this = rules.machine?.digits();
         let by_directory = directory
@@ -209,17 +210,17 @@ impl<'a> Outline<'a> {
             .find(|id| *id != this && is_id(id))
     }
 
-    /// Whether the message may state its level, and the level that it has otherwise.
+    /// Whether the message may state its level, and the level if it does not.
     fn leveling(&self, rules: &EntryRules) -> (bool, Level) {
         let by_priority = |priority: u8| rules.levels.get(usize::from(priority)).copied();
         let Outer {
             priority, sender, ..
         } = &self.facts;
         match (self.owner.is_container(), sender.transport, *priority) {
-            // the journald driver of docker writes 6 for stdout and 3 for stderr
+            // Docker's journald driver writes 6 for stdout and 3 for stderr.
             (true, _, None | Some(6)) => (true, Level::Info),
             (true, _, Some(3)) => (true, Level::Warn),
-            // the output of a service has priority 6 unless the line says otherwise
+            // The output of a service has priority 6 unless the line itself states another.
             (false, Some(b"stdout"), Some(6)) => (true, by_priority(6).unwrap_or(Level::Info)),
             (_, _, priority) => (false, priority.and_then(by_priority).unwrap_or(Level::Info)),
         }
@@ -236,7 +237,8 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// When it was sent, where journald knows; the kernel stamps its messages with the time since the boot alone.
+    /// When the entry was sent, if journald knows it. The kernel stamps its messages only with the time since the
+    /// boot.
     fn timestamp(&self, taken: EntryTimes<'_>) -> Micros {
         if let Some(sent) = self.facts.sent {
             return Micros::new(sent);
@@ -448,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_sender() {
+    fn records_have_the_time_of_the_sender() {
         let time = |lines: &[&str]| record(lines).timestamp.get();
         assert_eq!(time(&["MESSAGE=x"]), 1_000_000);
         assert_eq!(time(&["_SOURCE_REALTIME_TIMESTAMP=999000"]), 999_000);
@@ -456,7 +458,7 @@ mod tests {
         assert_eq!(
             time(&["_SOURCE_MONOTONIC_TIMESTAMP=600"]),
             1_000_000,
-            "a time to come is none"
+            "a time in the future is ignored"
         );
         assert_eq!(time(&["_SOURCE_REALTIME_TIMESTAMP=soon"]), 1_000_000);
     }
@@ -490,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_cannot_speak_in_the_place_of_journald() {
+    fn a_program_cannot_send_the_names_of_journald() {
         let metadata =
             record(&["PID=1", "_PID=17", "EVENT_TYPE=gap", "MESSAGE_BASE64=eA=="]).metadata;
         let expected = serde_json::json!({
@@ -559,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_bound_to_fields() {
+    fn the_number_of_fields_is_limited() {
         let names: Vec<String> = (0..100).map(|n| format!("FIELD_{n}=x")).collect();
         let lines: Vec<&str> = names.iter().map(String::as_str).collect();
         let metadata = record(&lines).metadata;
@@ -568,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_repeats_is_a_list_with_a_bound() {
+    fn a_repeated_field_is_a_list_of_limited_length() {
         let mut lines = vec!["A=first", "_PID=1", "A=", "_PID=2", "_COMM=x"];
         lines.extend(["_COMM=y"; 100]);
         let metadata = record(&lines).metadata;
@@ -583,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_that_the_standard_library_reads() {
+    fn numbers_are_parsed_like_the_standard_library_does() {
         let most = "9".repeat(20);
         for text in [
             "0",
@@ -744,7 +746,11 @@ mod tests {
         assert_eq!(found(&format!("{THIS}.app"), THIS), "system:ssh");
         assert_eq!(found("remote", OTHER), named);
         assert_eq!(found(OTHER, OTHER), named);
-        assert_eq!(found(OTHER, THIS), named, "whatever it says of itself");
+        assert_eq!(
+            found(OTHER, THIS),
+            named,
+            "the sender's own claim is ignored"
+        );
         assert_eq!(found(&namespace, THIS), named);
     }
 
@@ -782,6 +788,6 @@ mod tests {
                 ..expected
             })
         );
-        assert_eq!(generation(&conmon[..2]), None, "of nobody who may say so");
+        assert_eq!(generation(&conmon[..2]), None, "the sender is not trusted");
     }
 }

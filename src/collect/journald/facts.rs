@@ -6,16 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// A field other than the message is cut beyond this: programs put whole core dumps into the journal.
+/// A field other than the message is cut to this size: some programs put whole core dumps into the journal.
 pub(crate) const FIELD_BYTES_MAX: usize = 8 << 10;
 
-/// Fields beyond those that every entry has, kept of one entry.
+/// Maximum number of fields kept of one entry, not counting those that every entry has.
 pub(crate) const OTHERS_MAX: usize = 64;
 
-/// Fields of one entry that are looked at together: journald takes no more.
+/// Maximum number of fields of one entry that are sorted together: journald accepts no more.
 pub(crate) const FIELDS_MAX: usize = 1024;
 
-/// A fact that has a name of vmlog's own, in the order of the names.
+/// A fact with a name defined by vmlog, in the order of the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fact {
     AboutUnit,
@@ -43,8 +43,8 @@ enum Fact {
     UserUnit,
 }
 
-/// The names of the facts: `NAMES[fact as usize]`. They are for fields that journald itself vouches for. A program that sends a field
-/// of such a name does not get to speak in journald's place.
+/// The names of the facts: `NAMES[fact as usize]`. They are reserved for fields that journald itself guarantees, so
+/// that a program that sends a field of such a name cannot pass for journald.
 const NAMES: [&str; 23] = [
     "about_unit",
     "about_user_unit",
@@ -77,7 +77,7 @@ impl Fact {
     }
 }
 
-/// Further names that mean something to vmlog, which no program gets either.
+/// Further names with a meaning in vmlog; programs cannot use them either.
 const RESERVED: [&str; 11] = [
     "event_type",
     "fields_left_out",
@@ -98,7 +98,7 @@ enum FieldForm {
     Text(Fact),
     /// Kept as a number, if it is one.
     Number(Fact),
-    /// Said elsewhere in the record, or of use to journald alone.
+    /// Already stated elsewhere in the record, or useful to journald only.
     Dropped,
     /// Kept under its own name in lower case.
     Other,
@@ -135,7 +135,7 @@ fn form(name: &[u8]) -> FieldForm {
     }
 }
 
-/// Whether a field says something about a record; the others need not be read.
+/// Whether a field contributes to a record; the others need not be read.
 pub(crate) fn is_read(name: &[u8]) -> bool {
     let by_outline: [&[u8]; 11] = [
         b"MESSAGE",
@@ -157,13 +157,13 @@ fn is_docker_bookkeeping(name: &[u8]) -> bool {
     name.starts_with(b"CONTAINER_PARTIAL_") || name.starts_with(b"CONTAINER_LOG_")
 }
 
-/// Some senders are trusted in what they say about others. The claims of all other senders are kept under other names, as claims of
-/// somebody.
+/// Which claims about others are believed. The claims of all other senders are kept under other names, marked as
+/// claims.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Trust {
-    /// Which container the message is of.
+    /// The claim which container the message is from.
     pub(crate) container: bool,
-    /// Which unit it is about.
+    /// The claim which unit the message is about.
     pub(crate) about: bool,
 }
 
@@ -177,7 +177,7 @@ impl Trust {
     }
 }
 
-/// The metadata that these fields are.
+/// The metadata made of these fields.
 pub(crate) fn metadata<'a>(fields: impl Iterator<Item = EntryField<'a>>, trust: Trust) -> Metadata {
     let mut facts = EntryFacts {
         trust,
@@ -189,11 +189,11 @@ pub(crate) fn metadata<'a>(fields: impl Iterator<Item = EntryField<'a>>, trust: 
     facts.finish()
 }
 
-/// The fields read so far. Facts are stored at fixed places, so that only the other fields have to be sorted.
+/// The fields read so far. Facts have fixed slots, so that only the other fields have to be sorted.
 #[derive(Debug, Default)]
 struct EntryFacts {
-    /// By [`Fact`]; null stands for nothing. A value is moved whole that way: taken out of an option it goes through the stack in
-    /// pieces, which a processor has to wait for.
+    /// Indexed by [`Fact`]; null means absent. A plain value is moved in one piece; moved out of an `Option` it would
+    /// be copied through the stack in parts, which measurably stalls the processor.
     known: [Value; NAMES.len()],
     others: Vec<(Key, Value)>,
     taken: usize,
@@ -229,7 +229,7 @@ impl EntryFacts {
         }
     }
 
-    /// Adds a field, and how long it was when it is cut.
+    /// Adds a field, and its full length if it was cut.
     fn add(&mut self, name: Key, fact: Option<Fact>, bytes: &[u8]) {
         let is_cut = bytes.len() > FIELD_BYTES_MAX;
         let kept = bytes.get(..FIELD_BYTES_MAX).unwrap_or(bytes);
@@ -283,7 +283,7 @@ impl EntryFacts {
     }
 }
 
-/// Texts of one name become a list, in their own order, and of its numbers the last one counts.
+/// Joins the texts of one name to a list, in their order; of its numbers the last one counts.
 fn join(kept: &mut Value, value: Value) {
     match (value, kept) {
         (Value::String(text), Value::Array(values)) => {
@@ -296,7 +296,7 @@ fn join(kept: &mut Value, value: Value) {
     }
 }
 
-/// The name of a field that a program chose.
+/// The metadata name of a field that a program named.
 fn other_name(name: &[u8], is_believed: bool) -> String {
     let name = String::from_utf8_lossy(name).to_lowercase();
     if !is_believed || NAMES.contains(&name.as_str()) || RESERVED.contains(&name.as_str()) {
@@ -306,7 +306,7 @@ fn other_name(name: &[u8], is_believed: bool) -> String {
     }
 }
 
-/// The name under which a field is kept, if it is kept: it depends on whether the sender is trusted.
+/// The metadata name of a field, if it is kept; it depends on whether the sender is trusted.
 pub(crate) fn name_of(field: &[u8], is_believed: bool) -> Option<String> {
     let is_believed = is_believed || Trust::default().believes(field);
     match form(field) {
@@ -318,7 +318,7 @@ pub(crate) fn name_of(field: &[u8], is_believed: bool) -> Option<String> {
     }
 }
 
-/// The text that the bytes are, but for a last character that was cut through.
+/// The bytes as text, without a last character that was cut in the middle.
 fn readable(bytes: &[u8], is_cut: bool) -> Option<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!(keys(Trust::default()), expected);
     }
 
-    /// The same by one insertion after another.
+    /// The reference model: one insertion after another.
     fn one_by_one(fields: &[(&str, Vec<u8>)]) -> Map<String, Value> {
         let mut map = Map::new();
         let mut add = |name: String, value: Value| match map.get_mut(&name) {
@@ -400,7 +400,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_what_one_insertion_after_another_makes(
+        fn metadata_equals_that_of_single_insertions(
             fields in prop::collection::vec((
                 prop::sample::select(vec![
                     "_PID", "_UID", "PRIORITY", "_COMM", "_EXE", "UNIT", "_SYSTEMD_USER_UNIT", "MESSAGE", "_MACHINE_ID",

@@ -1,5 +1,5 @@
-//! Runs of containers: a container that is started again, or made anew under the same name, goes on as the same source, and a
-//! record of vmlog says so.
+//! Runs of containers. A container that is restarted, or recreated under the same name, keeps its source, and a
+//! record of vmlog reports the new run.
 
 use crate::collect::journald::entry::Generation;
 use crate::collect::own::own_record;
@@ -7,10 +7,11 @@ use crate::collect::tail::mark::digest;
 use crate::record::{Level, Metadata, Record};
 use serde::{Deserialize, Serialize};
 
-/// Containers whose last run is remembered, those that were heard last. Each takes a few words of the position.
+/// Maximum number of containers whose last run is remembered, the most recently heard ones. Each takes a few words of
+/// the position.
 const KNOWN_MAX: usize = 64;
 
-/// The metadata that the record of a new run keeps.
+/// The metadata that the record of a new run copies from its first record.
 const KEPT: [&str; 4] = [
     "container_id",
     "container_id_full",
@@ -35,11 +36,11 @@ struct ContainerRun {
 /// The runs of all containers.
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
-    /// The one heard last at the end, each with its origin.
+    /// Each container with its origin; the most recently heard one is last.
     known: Vec<(String, KnownContainer)>,
 }
 
-/// Why the run is another one.
+/// Why a run differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Restarted,
@@ -61,8 +62,9 @@ impl Generations {
         of_origin.map(|(_, known)| *known)
     }
 
-    /// Hears of a run. The last lines of a run may come after the first ones of the next: they are no change.
-    pub(crate) fn hear(&mut self, origin: &str, generation: &Generation<'_>) -> Option<Change> {
+    /// Records a message of a run and returns the change, if any. The last lines of a run may arrive after the first
+    /// ones of the next: they are not a change.
+    pub(crate) fn observe(&mut self, origin: &str, generation: &Generation<'_>) -> Option<Change> {
         let user = generation.user.unwrap_or_default();
         let name = digest(&[user, b"/", generation.container].concat());
         let run = ContainerRun {
@@ -97,7 +99,7 @@ impl Generations {
 }
 
 impl Change {
-    /// The record of a change, before `first`, the first record of the new run.
+    /// The report of a change, placed before `first`, the first record of the new run.
     pub(crate) fn record(self, first: &Record) -> Record {
         let kept = KEPT.into_iter().filter_map(|key| {
             let value = first.metadata.get(key)?;
@@ -106,7 +108,7 @@ impl Change {
         let mut metadata = Metadata::of_pairs(kept.collect());
         let (event, what) = match self {
             Self::Restarted => ("container_restarted", "started again"),
-            Self::Recreated => ("container_recreated", "made anew"),
+            Self::Recreated => ("container_recreated", "recreated"),
         };
         metadata.insert("source", first.source.as_str());
         let name = first.metadata.get("container_name");
@@ -135,28 +137,29 @@ mod tests {
     #[test]
     fn reports_a_new_run_once() {
         let mut known = Generations::default();
-        let hear = |known: &mut Generations, id, run| known.hear("o", &generation("web", id, run));
-        assert_eq!(hear(&mut known, "a", "1"), None, "the first that is heard");
-        assert_eq!(hear(&mut known, "a", "1"), None);
-        assert_eq!(hear(&mut known, "a", "2"), Some(Change::Restarted));
-        assert_eq!(hear(&mut known, "a", "1"), None, "a late line");
-        assert_eq!(hear(&mut known, "a", "2"), None);
-        assert_eq!(hear(&mut known, "b", "2"), Some(Change::Recreated));
+        let observe =
+            |known: &mut Generations, id, run| known.observe("o", &generation("web", id, run));
+        assert_eq!(observe(&mut known, "a", "1"), None, "the first run");
+        assert_eq!(observe(&mut known, "a", "1"), None);
+        assert_eq!(observe(&mut known, "a", "2"), Some(Change::Restarted));
+        assert_eq!(observe(&mut known, "a", "1"), None, "a late line");
+        assert_eq!(observe(&mut known, "a", "2"), None);
+        assert_eq!(observe(&mut known, "b", "2"), Some(Change::Recreated));
         let other = generation("web", "b", "3");
-        assert_eq!(known.hear("another origin", &other), None);
+        assert_eq!(known.observe("another origin", &other), None);
         let of_user = Generation {
             user: Some(b"1000"),
             ..generation("web", "b", "9")
         };
-        assert_eq!(known.hear("o", &of_user), None, "another container");
+        assert_eq!(known.observe("o", &of_user), None, "another container");
 
         let saved: Vec<KnownContainer> = known.of("o").collect();
         let mut restarted = Generations::default();
         for saved in saved {
             restarted.restore("o", saved);
         }
-        assert_eq!(hear(&mut restarted, "b", "2"), None);
-        assert_eq!(hear(&mut restarted, "c", "1"), Some(Change::Recreated));
+        assert_eq!(observe(&mut restarted, "b", "2"), None);
+        assert_eq!(observe(&mut restarted, "c", "1"), Some(Change::Recreated));
     }
 
     #[test]
@@ -164,11 +167,11 @@ mod tests {
         let mut known = Generations::default();
         for number in 0..1_000 {
             let name = format!("c{number}");
-            known.hear("o", &generation("often", "a", "1"));
-            known.hear("o", &generation(&name, "a", "1"));
+            known.observe("o", &generation("often", "a", "1"));
+            known.observe("o", &generation(&name, "a", "1"));
             assert!(known.known.len() <= KNOWN_MAX);
         }
         let again = generation("often", "a", "2");
-        assert_eq!(known.hear("o", &again), Some(Change::Restarted));
+        assert_eq!(known.observe("o", &again), Some(Change::Restarted));
     }
 }

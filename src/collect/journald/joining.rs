@@ -1,5 +1,5 @@
-//! Journal entries to records, parts of lines joined, across restarts: the position of an origin tells which lines were not
-//! complete, and their parts are read again.
+//! Turns journal entries into records and joins the parts of lines, across restarts: the position of an origin names
+//! the lines that were incomplete, and their parts are read again.
 
 use crate::collect::collector::Intake;
 use crate::collect::journald::cut;
@@ -20,11 +20,11 @@ const ORIGIN: &str = "journal:";
 /// The value of a position, as CBOR.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SavedOrigin {
-    /// The last entry that was taken.
+    /// The last entry that was processed.
     cursor: String,
-    /// The lines that were not complete then.
+    /// The lines that were incomplete then.
     unfinished: Vec<Unfinished>,
-    /// The lines that had come out before their end.
+    /// The lines that were delivered before their end.
     #[serde(default)]
     rests: Vec<Rest>,
     /// The runs of containers.
@@ -48,13 +48,13 @@ pub(crate) struct Joining {
 #[derive(Debug)]
 struct EntryReplay {
     origin: String,
-    /// The number of the last of them.
+    /// The sequence number of the last of them.
     until: u64,
     unfinished: Vec<Unfinished>,
 }
 
 impl Joining {
-    /// Goes on from `positions`; also says where the journal has to go on.
+    /// Continues from `positions`; also returns where the journal has to continue.
     pub(crate) fn resume(
         positions: &Positions,
         recognition: Recognition,
@@ -104,7 +104,7 @@ impl Joining {
         (joining, resume)
     }
 
-    /// Takes an entry: a record now, or later when its line is complete.
+    /// Processes an entry: a record is made now, or later when its line is complete.
     pub(crate) fn take(&mut self, entry: &Entry<'_>, rules: &EntryRules, intake: &mut Intake<'_>) {
         let (origin, seqnum) = (entry.origin(), entry.seqnum());
         let place = EntryPlace {
@@ -144,13 +144,13 @@ impl Joining {
                     .any(|line| line.key == part.key && line.first <= seqnum)
             };
             if let Some(part) = part().filter(is_wanted) {
-                // the records of that time are in the store already
+                // The records before that place are in the store already.
                 self.joiner.take(part, origin, place, record, drop);
             }
             return;
         }
         if let Some(generation) = outline.generation()
-            && let Some(change) = self.generations.hear(origin, &generation)
+            && let Some(change) = self.generations.observe(origin, &generation)
         {
             intake.push(change.record(&record()));
         }
@@ -161,7 +161,7 @@ impl Joining {
             intake.push(record);
         };
         match may_be_part.then(part).flatten() {
-            Some(part) if part.goes_on || joiner.expects(part.key) => {
+            Some(part) if part.continues || joiner.expects(part.key) => {
                 joiner.take(part, origin, place, record, push);
             }
             _ => push(record()),
@@ -178,7 +178,8 @@ impl Joining {
         self.replays.iter().find(|replay| replay.origin == origin)
     }
 
-    /// Gives out lines whose next part does not come. `true` when there were some: then positions have changed.
+    /// Delivers lines whose next part has not arrived in time. Returns `true` if there were any: positions have then
+    /// changed.
     pub(crate) fn expire(&mut self, intake: &mut Intake<'_>) -> bool {
         let before = intake.count();
         self.joiner
@@ -186,12 +187,12 @@ impl Joining {
         intake.count() > before
     }
 
-    /// When the next line will have to be given out.
+    /// When the next incomplete line times out.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.joiner.due()
     }
 
-    /// Keeps the position of an origin. While entries are read again, the one that was kept stays in force.
+    /// Saves the position of an origin. While entries are read again, the saved position does not change.
     pub(crate) fn save(&self, position: &OriginPosition, intake: &mut Intake<'_>) {
         let origin = &position.origin;
         if self.replays.iter().any(|replay| &replay.origin == origin) {
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_of_a_directory() {
+    fn an_origin_names_its_directory() {
         assert_eq!(directory("0123/system/s"), "0123");
         assert_eq!(directory("run/0123.app/system/s"), "0123.app");
         assert_eq!(directory("journal"), "journal");

@@ -1,16 +1,17 @@
-//! Entries of a journal that continue an event: the lines that a service or a container prints, and the reports of the kernel.
+//! Journal entries that continue an event: the lines that a service or a container prints, and the reports of the
+//! kernel.
 
 use crate::collect::recognise::{LineEvents, Recognition};
 use crate::record::{Metadata, Record};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The events of the journals that are read, by origin; there is one for each journal that is followed.
+/// The events by origin of the journals that are read.
 #[derive(Debug, Default)]
 pub(crate) struct JournalEvents(BTreeMap<String, LineEvents>);
 
 impl JournalEvents {
-    /// Goes on with the events that were open when `origin` was last read.
+    /// Restores the events that were open when `origin` was last read.
     pub(crate) fn restore(&mut self, origin: &str, events: LineEvents) {
         self.0.insert(origin.to_owned(), events);
     }
@@ -47,8 +48,8 @@ enum Speaker {
     Program,
 }
 
-/// The stream that a record belongs to: those of one process, or of the kernel. Messages with a priority of their own, and parts of
-/// lines after the first, belong to none.
+/// The stream that a record belongs to: that of one process, or of the kernel. Messages with a priority of their own,
+/// and all parts of a line except the first, belong to none.
 fn stream(record: &Record) -> Option<(String, Speaker)> {
     let metadata = &record.metadata;
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
@@ -72,7 +73,7 @@ fn stream(record: &Record) -> Option<(String, Speaker)> {
     }
 }
 
-/// The output of a service has priority 6 unless the line says otherwise.
+/// Whether the entry has priority 6, which the output of a service has unless the line states another.
 fn has_usual_priority(metadata: &Metadata) -> bool {
     metadata
         .get("priority")
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_the_kernel_is_as_bad_as_its_first_line() {
+    fn a_kernel_report_has_the_level_of_its_first_line() {
         let found = placed(&[
             (
                 "kernel",
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_with_a_priority_of_their_own_are_left_alone() {
+    fn entries_with_a_priority_of_their_own_are_unchanged() {
         let mut events = JournalEvents::default();
         let mut record = record("app", "journal", Level::Info, "  indented", 7);
         events.place("origin", &mut record, &Recognition::default());

@@ -1,4 +1,5 @@
-//! The collector of the systemd journal: which source, level and metadata each entry has, and how parts of lines are joined.
+//! The collector of the systemd journal: the source, level and metadata of each entry, and the joining of lines that
+//! were split.
 
 mod beginning;
 mod collector;

@@ -7,14 +7,14 @@ use crate::record::Level;
 use crate::time::Micros;
 use std::path::PathBuf;
 
-/// What a [`JournaldCollector`](super::JournaldCollector) reads.
+/// Options of a [`JournaldCollector`](super::JournaldCollector).
 #[derive(Debug, Clone)]
 pub struct JournaldOptions {
-    /// Where journald keeps its files; one that is missing is waited for.
+    /// The directories of journald's files; a missing one is waited for.
     pub directories: Vec<PathBuf>,
     /// Which namespaces are read.
     pub namespaces: Namespaces,
-    /// Which units are kept; containers are not asked for their unit.
+    /// Which units are kept; does not apply to containers.
     pub units: NamePatterns,
     /// Whether the output of containers is kept.
     pub docker: bool,
@@ -24,19 +24,19 @@ pub struct JournaldOptions {
     pub recognition: Recognition,
     /// How far back the first start reads.
     pub since: Since,
-    /// Bytes that are read of one field; an entry takes three times as much at most.
+    /// Maximum size of one field in bytes; a whole entry takes at most three times as much.
     pub field_bytes_max: usize,
 }
 
-/// How far back the first start reads. Afterwards it holds for journals that appear, each with numbers of its own: what is known of
-/// no boot yet is read from the time on.
+/// How far back the first start reads. Later it applies to journals that appear with sequence numbers of their own:
+/// boots that are not known yet are read from this time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// Everything there is.
+    /// From the oldest entry.
     Ever,
     /// From this time on.
     Time(Micros),
-    /// This boot and the one before, from their first entries on; nothing that is older than this time for certain, whatever
+    /// This boot and the one before, complete; but nothing that is certainly older than `earliest`, whatever the
     /// clocks say.
     LastBoot {
         /// The earliest time.
@@ -60,10 +60,11 @@ impl Default for JournaldOptions {
 }
 
 impl JournaldOptions {
-    /// As much as of a line of a file. A sender may put 770 MiB into one entry; that must fill neither the memory nor the store.
+    /// The same as for a line of a file. A sender may put 770 MiB into one entry, which must fill neither the memory
+    /// nor the store.
     pub const FIELD_BYTES_MAX: usize = 1 << 20;
 
-    /// The levels of the priorities unless set otherwise: everything worse than a warning is an error.
+    /// The default levels of the priorities: everything worse than a warning is an error.
     pub const LEVELS: [Level; 8] = [
         Level::Error,
         Level::Error,

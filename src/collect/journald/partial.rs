@@ -1,6 +1,6 @@
-//! Joins the parts in which long lines come: container engines cut at a few KiB and flag the parts, journald cuts what services
-//! print at its `LineMax` (48 KiB) and says where. Parts of several writers come interleaved; a line that does not end within the
-//! bounds comes out in marked parts, and what comes of it later goes on from there.
+//! Joins the parts of long lines. Container engines cut lines at a few KiB and flag the parts; journald cuts lines of
+//! services at its `LineMax` (48 KiB) and marks the cut. Parts of several writers are interleaved. A line that does
+//! not end within the limits is delivered in marked parts, and its later parts continue from there.
 
 use crate::collect::recognise::Recognition;
 use crate::collect::tail::mark::digest;
@@ -11,30 +11,31 @@ use crate::record::{Level, Record};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// How long a line waits for its next part. Programs that cut lines hand over the parts as fast as they come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a line waits for its next part. Programs that cut lines send all parts at once.
+const PART_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lines being joined at once: more than the containers of a small machine have streams.
+/// Maximum number of lines being joined: more than the containers of a small machine have streams.
 const OPEN_MAX: usize = 64;
 
-/// Bytes of all lines being joined: a few of the longest, so that hostile containers cannot fill the memory.
+/// Maximum size of all lines being joined: a few of the longest, so that hostile containers cannot fill the memory.
 const BYTES_MAX: usize = 8 << 20;
 
-/// Lines that came out before their end and may go on. Each takes a few words; the one that was given out longest ago makes room.
+/// Maximum number of lines that were delivered before their end and may continue. Each takes a few words; the oldest
+/// is dropped for a new one.
 const RESTS_MAX: usize = 64;
 
-/// At this length Docker cuts. Version 18.06 flags the last part like the others, which is known by its being shorter.
+/// Docker cuts at this length. Version 18.06 flags the last part like the others; it is recognised by being shorter.
 const DOCKER_CUT: usize = 16 << 10;
 
-/// The writer of a part: the origin of the journal, and the process.
+/// The writer of a part: the origin in the journal, and the process.
 type PartWriter<'a> = (&'a str, Option<&'a [u8]>);
 
-/// The fields about parts of a container's output.
+/// Fields of a container's output that describe parts.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct PartFields<'a> {
     /// `CONTAINER_PARTIAL_MESSAGE=true`.
     pub(crate) is_flagged: bool,
-    /// `CONTAINER_PARTIAL_ID`, the same in all parts of a line.
+    /// `CONTAINER_PARTIAL_ID`, equal in all parts of a line.
     pub(crate) id: Option<&'a [u8]>,
     /// `CONTAINER_PARTIAL_LAST`.
     pub(crate) is_last: Option<bool>,
@@ -42,28 +43,28 @@ pub(crate) struct PartFields<'a> {
     pub(crate) container: Option<&'a [u8]>,
 }
 
-/// The fields about parts of a service's output.
+/// Fields of a service's output that describe parts.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct StreamFields<'a> {
     /// `_STREAM_ID`: one connection to journald.
     pub(crate) id: Option<&'a [u8]>,
-    /// `_LINE_BREAK=line-max`: the line continues. A line that ends by `nul`, `eof` or `pid-change` is complete.
+    /// `_LINE_BREAK=line-max`: the line continues. A line that ends with `nul`, `eof` or `pid-change` is complete.
     pub(crate) is_cut: bool,
 }
 
 /// A message and the line that it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinePart<'a> {
-    /// Names the line among those being joined.
+    /// Identifies the line among those being joined.
     pub(crate) key: u64,
-    /// Whether more of the line follows.
-    pub(crate) goes_on: bool,
+    /// Whether the line continues.
+    pub(crate) continues: bool,
     pub(crate) bytes: &'a [u8],
-    /// The level of a line that may state one and does not.
+    /// The level of a line that may state one but does not.
     pub(crate) fallback: Option<Level>,
 }
 
-/// The entry that a part is.
+/// The entry that holds a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EntryPlace {
     pub(crate) seqnum: u64,
@@ -73,7 +74,7 @@ pub(crate) struct EntryPlace {
 }
 
 impl<'a> PartFields<'a> {
-    /// The part that a message is, for the stream of `priority`.
+    /// The part that a message of the stream with `priority` holds.
     pub(crate) fn part(
         &self,
         writer: PartWriter<'_>,
@@ -86,7 +87,7 @@ impl<'a> PartFields<'a> {
         let texts = [self.container, self.id];
         LinePart {
             key: key(writer, texts, priority.unwrap_or(u8::MAX)),
-            goes_on: match self.is_last {
+            continues: match self.is_last {
                 Some(is_last) => !is_last,
                 None => self.is_flagged && !is_short,
             },
@@ -97,7 +98,7 @@ impl<'a> PartFields<'a> {
 }
 
 impl<'a> StreamFields<'a> {
-    /// The part that a message is. journald gives each process its own lines.
+    /// The part that a message holds. journald never joins lines of two processes.
     pub(crate) fn part(
         &self,
         writer: PartWriter<'_>,
@@ -106,7 +107,7 @@ impl<'a> StreamFields<'a> {
     ) -> Option<LinePart<'a>> {
         Some(LinePart {
             key: key(writer, [Some(self.id?), None], 0),
-            goes_on: self.is_cut,
+            continues: self.is_cut,
             bytes,
             fallback,
         })
@@ -123,40 +124,40 @@ fn key((origin, process): PartWriter<'_>, texts: [Option<&[u8]>; 2], stream: u8)
     digest(&name)
 }
 
-/// A line of which parts are missing.
+/// A line with missing parts.
 #[derive(Debug)]
 struct OpenLine {
     key: u64,
     origin: String,
-    /// The number of the journal entry that began it, or its present part.
+    /// The number of the journal entry where it starts, or where its current piece starts.
     first: u64,
-    /// Of the first part: time, source, level and metadata.
+    /// Time, source, level and metadata of the first part.
     record: Record,
     fallback: Option<Level>,
     bytes: Vec<u8>,
-    /// How many records the line has been cut into.
+    /// How many records the line has been split into.
     part: u32,
-    /// The last entry of it, and when that was read.
+    /// The last entry of the line, and when that was read.
     last: EntryPlace,
     since: Instant,
 }
 
-/// A line that came out before its end.
+/// A line that was delivered before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rest {
     pub(crate) key: u64,
-    /// How many records it has been cut into.
+    /// How many records it has been split into.
     pub(crate) part: u32,
-    /// The level of those.
+    /// The level of those records.
     pub(crate) level: Level,
 }
 
-/// Where reading must begin again to find all parts of the lines being joined.
+/// Where reading must start again to find all parts of the lines being joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unfinished {
     pub(crate) key: u64,
     pub(crate) first: u64,
-    /// The parts of the line that came out before that.
+    /// The state of the line after the parts that were delivered before that.
     #[serde(default)]
     pub(crate) rest: Option<Rest>,
 }
@@ -165,15 +166,15 @@ pub(crate) struct Unfinished {
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
     recognition: Recognition,
-    /// The one whose last part came longest ago first.
+    /// Lines being joined; the one whose last part is oldest comes first.
     open: Vec<OpenLine>,
-    /// The one that came out longest ago first, each with its origin.
+    /// Lines delivered before their end, each with its origin; the oldest comes first.
     rests: Vec<(String, Rest)>,
     bytes: usize,
 }
 
 impl Joiner {
-    /// Holds no line yet; `recognition` finds the level that a line states.
+    /// Creates a joiner without lines; `recognition` finds the level that a line states.
     pub(crate) fn new(recognition: Recognition) -> Self {
         Self {
             recognition,
@@ -181,7 +182,7 @@ impl Joiner {
         }
     }
 
-    /// Whether a message belongs to a line of which parts came before.
+    /// Whether a message belongs to a line with earlier parts.
     pub(crate) fn expects(&self, key: u64) -> bool {
         self.open.iter().any(|open| open.key == key)
             || self.rests.iter().any(|(_, rest)| rest.key == key)
@@ -191,8 +192,8 @@ impl Joiner {
         self.open.is_empty() && self.rests.is_empty()
     }
 
-    /// Takes a part, from the entry at `place` of `origin`; `record` makes a record of it. Gives out what is complete or too
-    /// long, and what has to make room.
+    /// Adds a part, from the entry at `place` of `origin`; `record` makes a record of it. Delivers lines that are
+    /// complete or too long, and lines that have to make room.
     pub(crate) fn take(
         &mut self,
         part: LinePart<'_>,
@@ -214,8 +215,8 @@ impl Joiner {
             open.first = place.seqnum;
         }
         open.bytes.extend_from_slice(part.bytes);
-        if !part.goes_on {
-            // the late end of a line that has come out already adds nothing
+        if !part.continues {
+            // The late end of a line that was already delivered adds nothing.
             if open.part == 0 || !open.bytes.is_empty() {
                 give(open.cut(true, &self.recognition));
             }
@@ -255,28 +256,28 @@ impl Joiner {
         open
     }
 
-    /// Gives out lines of `origin` that waited too long when the entry at `place` was written.
+    /// Delivers lines of `origin` that had waited too long when the entry at `place` was written.
     pub(crate) fn pass(&mut self, origin: &str, place: EntryPlace, mut give: impl FnMut(Record)) {
-        let patience = u64::try_from(PATIENCE.as_micros()).unwrap_or(u64::MAX);
+        let timeout = u64::try_from(PART_TIMEOUT.as_micros()).unwrap_or(u64::MAX);
         let is_late = |open: &OpenLine| {
             let waited = place.monotonic.saturating_sub(open.last.monotonic);
-            open.origin == origin && (open.last.boot != place.boot || waited > patience)
+            open.origin == origin && (open.last.boot != place.boot || waited > timeout)
         };
         while let Some(at) = self.open.iter().position(is_late) {
             self.give_out(at, &mut give);
         }
     }
 
-    /// Gives out lines whose next part does not come.
+    /// Delivers lines whose next part has not arrived in time.
     pub(crate) fn expire(&mut self, now: Instant, mut give: impl FnMut(Record)) {
         while self.due().is_some_and(|due| due <= now) {
             self.give_oldest(&mut give);
         }
     }
 
-    /// When the line that waits longest will have waited long enough.
+    /// When the oldest line times out.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.open.first().map(|open| open.since + PATIENCE)
+        self.open.first().map(|open| open.since + PART_TIMEOUT)
     }
 
     /// The lines of `origin` that are being joined.
@@ -289,13 +290,13 @@ impl Joiner {
         })
     }
 
-    /// The lines of `origin` that came out before their end.
+    /// The lines of `origin` that were delivered before their end.
     pub(crate) fn rests(&self, origin: &str) -> impl Iterator<Item = Rest> {
         let of_origin = self.rests.iter().filter(move |(other, _)| other == origin);
         of_origin.map(|(_, rest)| *rest)
     }
 
-    /// Goes on with a line that came out before its end.
+    /// Restores a line that was delivered before its end.
     pub(crate) fn restore(&mut self, origin: &str, rest: Rest) {
         if self.rests.len() >= RESTS_MAX {
             self.rests.remove(0);
@@ -371,10 +372,10 @@ mod tests {
         }
     }
 
-    fn part(key: u64, bytes: &[u8], goes_on: bool) -> LinePart<'_> {
+    fn part(key: u64, bytes: &[u8], continues: bool) -> LinePart<'_> {
         LinePart {
             key,
-            goes_on,
+            continues,
             bytes,
             fallback: Some(Level::Info),
         }
@@ -386,13 +387,13 @@ mod tests {
         given
     }
 
-    fn take(joiner: &mut Joiner, key: u64, text: &[u8], goes_on: bool) -> Vec<String> {
-        let given = records(joiner, part(key, text, goes_on), at(key * 10));
+    fn take(joiner: &mut Joiner, key: u64, text: &[u8], continues: bool) -> Vec<String> {
+        let given = records(joiner, part(key, text, continues), at(key * 10));
         given.into_iter().map(|record| record.message).collect()
     }
 
-    /// The number of a part, whether the line goes on, its level and text.
-    fn told(record: &Record) -> (Option<u64>, bool, Level, &str) {
+    /// The number of the part, whether the line continues, its level and text.
+    fn summary(record: &Record) -> (Option<u64>, bool, Level, &str) {
         let part = record.metadata.get("line_part");
         (
             part.and_then(serde_json::Value::as_u64),
@@ -435,13 +436,13 @@ mod tests {
         take(&mut joiner, 1, b"ERR", true);
         let given = records(&mut joiner, part(1, b"OR: no disk", false), at(1));
         assert_eq!(
-            told(&given[0]),
+            summary(&given[0]),
             (None, false, Level::Error, "ERROR: no disk")
         );
     }
 
     #[test]
-    fn a_line_that_does_not_end_comes_out_in_parts() {
+    fn a_line_that_does_not_end_is_delivered_in_parts() {
         let mut joiner = Joiner::default();
         let chunk = vec![b'x'; DOCKER_CUT];
         let mut given = Vec::new();
@@ -456,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_counts_from_the_last_part_by_the_time_of_entries() {
+    fn the_timeout_starts_with_the_last_part_and_uses_the_times_of_entries() {
         let mut joiner = Joiner::default();
         let passed = |joiner: &mut Joiner, place| {
             let mut given = Vec::new();
@@ -471,14 +472,14 @@ mod tests {
         assert!(passed(&mut joiner, at(39)).is_empty());
         let given = passed(&mut joiner, at(40));
         let dots = ".".repeat(30);
-        assert_eq!(told(&given[0]), (Some(1), true, Level::Info, &*dots));
+        assert_eq!(summary(&given[0]), (Some(1), true, Level::Info, &*dots));
         records(&mut joiner, part(1, b"x", true), at(41));
         let next_boot = EntryPlace {
             boot: Id128::new([1; 16]),
             ..at(0)
         };
         let given = passed(&mut joiner, next_boot);
-        assert_eq!(told(&given[0]), (Some(2), true, Level::Info, "x"));
+        assert_eq!(summary(&given[0]), (Some(2), true, Level::Info, "x"));
     }
 
     #[test]
@@ -488,7 +489,7 @@ mod tests {
         let mut given = Vec::new();
         joiner.expire(joiner.due().unwrap(), |record| given.push(record));
         let expected = (Some(1), true, Level::Error, "ERROR: half a ");
-        assert_eq!(told(&given[0]), expected);
+        assert_eq!(summary(&given[0]), expected);
         assert!(joiner.expects(1) && joiner.due().is_none());
 
         let rests: Vec<Rest> = joiner.rests(ORIGIN).collect();
@@ -496,7 +497,7 @@ mod tests {
         restarted.restore(ORIGIN, rests[0]);
         for joiner in [&mut joiner, &mut restarted] {
             let given = records(joiner, part(1, b"line", false), at(100));
-            assert_eq!(told(&given[0]), (Some(2), false, Level::Error, "line"));
+            assert_eq!(summary(&given[0]), (Some(2), false, Level::Error, "line"));
             assert!(joiner.is_empty());
         }
         restarted.restore(ORIGIN, rests[0]);
@@ -508,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_and_memory_have_bounds() {
+    fn lines_being_joined_and_their_memory_are_limited() {
         let mut joiner = Joiner::default();
         take(&mut joiner, 1, b"late", true);
         let mut given = Vec::new();
@@ -527,7 +528,7 @@ mod tests {
 
     #[test]
     fn flags_of_all_versions_are_understood() {
-        let goes_on = |is_flagged, is_last, length: usize, is_docker| {
+        let continues = |is_flagged, is_last, length: usize, is_docker| {
             let fields = PartFields {
                 is_flagged,
                 is_last,
@@ -535,15 +536,15 @@ mod tests {
             };
             let bytes = vec![b'x'; length];
             let part = fields.part(("o", None), Some(6), &bytes, is_docker, None);
-            part.goes_on
+            part.continues
         };
-        assert!(goes_on(true, Some(false), DOCKER_CUT, true), "20.10");
-        assert!(!goes_on(false, Some(true), 5, true), "20.10, last");
-        assert!(!goes_on(true, Some(true), 5, true));
-        assert!(goes_on(true, None, DOCKER_CUT, true), "before");
-        assert!(!goes_on(false, None, DOCKER_CUT, true), "before, last");
-        assert!(!goes_on(true, None, 5, true), "18.06, last");
-        assert!(goes_on(true, None, 8192, false), "podman");
+        assert!(continues(true, Some(false), DOCKER_CUT, true), "20.10");
+        assert!(!continues(false, Some(true), 5, true), "20.10, last");
+        assert!(!continues(true, Some(true), 5, true));
+        assert!(continues(true, None, DOCKER_CUT, true), "before");
+        assert!(!continues(false, None, DOCKER_CUT, true), "before, last");
+        assert!(!continues(true, None, 5, true), "18.06, last");
+        assert!(continues(true, None, 8192, false), "podman");
     }
 
     #[test]

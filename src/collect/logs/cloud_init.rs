@@ -1,6 +1,6 @@
 //! The collector of cloud-init's logs, source `cloud-init`: the first boot of a VM. The output of its stages
-//! (`cloud-init-output.log`) has no times but in the banners that the stages print; its own log (`cloud-init.log`) names time,
-//! module, level and stage.
+//! (`cloud-init-output.log`) has no times except in the banners that the stages print; its own log (`cloud-init.log`)
+//! states time, module, level and stage.
 
 use crate::collect::follow::clock::LineClock;
 use crate::collect::follow::{
@@ -21,14 +21,14 @@ use std::path::PathBuf;
 /// The prefix of the origins of positions.
 const ORIGIN: &str = "cloud-init:";
 
-/// What a [`CloudInitCollector`] follows.
+/// Options of a [`CloudInitCollector`].
 #[derive(Debug, Clone)]
 pub struct CloudInitOptions {
-    /// The output of the stages; it need not exist yet.
+    /// The output of the stages; the file need not exist yet.
     pub output: PathBuf,
-    /// cloud-init's own log, if it is wanted.
+    /// cloud-init's own log, if it is read.
     pub log: Option<PathBuf>,
-    /// How they are followed.
+    /// How the logs are followed.
     pub follow: FollowOptions,
 }
 
@@ -165,7 +165,7 @@ struct CloudInitLog {
     is_output: bool,
 }
 
-/// The state that one line leaves for the next.
+/// The state after one line, for the next.
 struct LineState<'a> {
     file: &'a str,
     clock: &'a mut LineClock,
@@ -175,7 +175,7 @@ struct LineState<'a> {
 }
 
 impl LineState<'_> {
-    /// A line that a stage or a script printed.
+    /// The record of a line that a stage or a script printed.
     fn output(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
         let banner = StageBanner::read(line.bytes);
         if let Some(banner) = &banner {
@@ -201,8 +201,8 @@ impl LineState<'_> {
         }
     }
 
-    /// A line of cloud-init's own log: `2026-02-17 14:30:14,512 - util.py[DEBUG]: text`. The lines of a traceback have no
-    /// head; they are as bad and as old as the line that they belong to.
+    /// The record of a line of cloud-init's own log: `2026-02-17 14:30:14,512 - util.py[DEBUG]: text`. The lines of a
+    /// traceback have no head; they get the level and time of the line that they belong to.
     fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
         let mut metadata = self.metadata(line);
         let head = LogHead::read(line.bytes, &self.recogniser.context(age.guess()));
@@ -228,7 +228,7 @@ impl LineState<'_> {
             (None, Some(known)) => known,
             _ => self.clock.time(head.as_ref().map(|head| head.time), age),
         };
-        // the record has fields of its own for the parts of the head
+        // The record has fields of its own for the parts of the head.
         let text = head.map_or(line.bytes, |head| head.text);
         Self::record(source, text, time, level, metadata)
     }
@@ -269,7 +269,7 @@ impl<'a> StageBanner<'a> {
     /// Reads `Cloud-init v. 24.1 running 'init' at Tue, 17 Feb 2026 14:30:15 +0000. Up 12.30 seconds.` and `... finished at
     /// Tue, 17 Feb 2026 14:31:02 +0000. Datasource ...`.
     fn read(line: &'a [u8]) -> Option<Self> {
-        /// Banners are shorter than this, version and data source included.
+        /// Banners are shorter than this, including version and data source.
         const LENGTH_MAX: usize = 1024;
         let line = std::str::from_utf8(line.get(..LENGTH_MAX).unwrap_or(line)).ok()?;
         let rest = line.trim_start().strip_prefix("Cloud-init v. ")?;
@@ -297,7 +297,7 @@ struct LogHead<'a> {
 
 impl<'a> LogHead<'a> {
     fn read(line: &'a [u8], context: &Context) -> Option<Self> {
-        /// Longer than every module name and level.
+        /// Longer than any module name and level.
         const HEAD_MAX: usize = 128;
         let (time, end) = leading(line, context)?;
         let rest = after_time(line.get(end..)?)?;
@@ -327,7 +327,7 @@ fn after_time(rest: &[u8]) -> Option<&[u8]> {
     rest.get(end + 3..)
 }
 
-/// As much of the beginning as is text, at most as long as a report of a stage is.
+/// The part of the beginning that is text, cut to the length of a stage's report.
 fn text_prefix(bytes: &[u8]) -> &str {
     const LENGTH_MAX: usize = 1024;
     let bytes = bytes.get(..LENGTH_MAX).unwrap_or(bytes);
@@ -368,7 +368,7 @@ impl<'a> StageReport<'a> {
         })
     }
 
-    /// A stage or module that failed says so in its result and has the level of one that did not.
+    /// A stage or module that failed states so in its result, but its line has the usual level.
     fn level(&self) -> Option<Level> {
         match self.result {
             Some("FAIL") => Some(Level::Error),

@@ -1,5 +1,5 @@
-//! The collector of the log files of container engines: Docker's and nerdctl's json-file driver, and Podman's k8s-file driver. Records
-//! have the source `docker:<name>`, as those that come through the journal.
+//! The collector of the log files of container engines: the json-file driver of Docker and nerdctl, and Podman's
+//! k8s-file driver. Records have the source `docker:<name>`, like those that arrive through the journal.
 
 use crate::collect::follow::{
     CarriedState, FollowOptions, FoundLogs, LogKind, LogLine, LogPlace, log_collector,
@@ -14,17 +14,17 @@ use crate::record::{Level, Metadata, Record, Source};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often the description of a container that is being read is looked at: a new name is used within this time.
+/// How often the description of a container is read again while its log is read: a new name is used within this time.
 const DESCRIBE_EVERY: Duration = Duration::from_secs(5);
 
-/// What a [`ContainerCollector`] follows.
+/// Options of a [`ContainerCollector`].
 #[derive(Debug, Clone)]
 pub struct ContainerOptions {
-    /// The engine whose containers they are.
+    /// The engine of the containers.
     pub engine: ContainerEngine,
-    /// Where the engine keeps its containers; it need not exist yet.
+    /// Where the engine keeps its containers; the folder need not exist yet.
     pub directory: PathBuf,
-    /// How they are followed.
+    /// How the logs are followed.
     pub follow: FollowOptions,
 }
 
@@ -52,7 +52,7 @@ struct Containers {
     folder: EngineFolder,
 }
 
-/// A container while its log is being read.
+/// A container whose log is being read.
 #[derive(Debug)]
 struct Container {
     key: String,
@@ -98,7 +98,7 @@ impl LogKind for Containers {
         for key in listed.keys {
             let path = self.folder.log_of(&key);
             let stamp = FileStamp::at(&path);
-            // Docker makes the file when the first line comes; Podman has none with another log driver
+            // Docker creates the file with the first line; with another log driver, Podman has none.
             if stamp.is_some() || self.options.engine == ContainerEngine::Docker {
                 let origin = format!("{}{key}", self.options.engine.origin());
                 found.logs.push((LogPlace { origin, path }, stamp));
@@ -109,7 +109,8 @@ impl LogKind for Containers {
         found
     }
 
-    /// A user that is not root may not look there, and most containers log to the journal then: `vmlog doctor` says so.
+    /// An unprivileged user may not list the folder, and then most containers log to the journal: `vmlog doctor`
+    /// explains it.
     fn tells_troubles(&self) -> bool {
         false
     }
@@ -118,12 +119,12 @@ impl LogKind for Containers {
         self.key(origin).map(|key| self.folder.log_of(key))
     }
 
-    /// While its folder exists, a container may log again.
+    /// A container may log again as long as its folder exists.
     fn is_gone(&self, path: &Path) -> bool {
         !sibling::folder(path).exists()
     }
 
-    /// Files that the engine rotated before a container was found are a part of its log.
+    /// Files that the engine rotated before a container was found are part of its log.
     fn reads_rotated(&self, _was_looked_for: bool) -> bool {
         true
     }
@@ -153,7 +154,7 @@ impl LogKind for Containers {
         let is_fresh = log
             .looked
             .is_some_and(|looked| looked.elapsed() < DESCRIBE_EVERY);
-        // its folder may be found before its description exists
+        // The folder may be found before its description exists.
         if is_fresh && log.is_described {
             return;
         }
@@ -183,7 +184,7 @@ impl LogKind for Containers {
     }
 
     fn record(&self, log: &mut Container, mut line: LogLine<'_>) -> Record {
-        // a line that was cut by a crash, or that the engine did not write: better seen than lost
+        // A line that a crash cut, or that the engine did not write, is kept rather than lost.
         let stream = line.stream.unwrap_or("malformed");
         line.stream = Some(stream);
         let mut metadata = log.metadata.clone();

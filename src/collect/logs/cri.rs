@@ -1,17 +1,17 @@
-//! Lines of container runtimes (containerd, CRI-O) and of Podman's `k8s-file` driver:
-//! `2026-02-17T14:30:15.123456789Z stdout F text`. A long line comes in several of them: all but the last have the tag `P`.
+//! Lines of container runtimes (containerd, CRI-O) and of Podman's `k8s-file` driver: `2026-02-17T14:30:15.123456789Z
+//! stdout F text`. A long line is split into several; all but the last have the tag `P`.
 
 use crate::collect::recognise::time_field;
 use crate::collect::tail::chunked::{LinePiece, StreamChunk};
 use std::borrow::Cow;
 
-/// Gives the piece that a line holds: a chunk of its stream, or text where it has another form.
+/// Passes on the piece that a line holds: a chunk of its stream, or text if it has another form.
 pub(crate) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
     give(chunk(line).map_or(LinePiece::Text(line), LinePiece::StreamChunk));
 }
 
 fn chunk(line: &[u8]) -> Option<StreamChunk<'_>> {
-    // this alone excludes most lines of other forms
+    // This check alone excludes most lines of other forms.
     if line.get(4) != Some(&b'-') || line.get(10) != Some(&b'T') {
         return None;
     }

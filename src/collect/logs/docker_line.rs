@@ -43,10 +43,10 @@ impl<'a> DockerLine<'a> {
     }
 }
 
-/// How every line of Docker begins. Within a text the quotes would be escaped.
+/// Every line of Docker starts like this. Within a text the quotes would be escaped.
 const BEGINNING: &[u8] = br#"{"log":"#;
 
-/// Gives the pieces of a line. After a crash a line may be half of one, with the next one glued to it.
+/// Passes on the pieces of a line. After a crash a line may be incomplete, with the next one joined to it.
 pub(super) fn parse<'a>(line: &'a [u8], give: &mut dyn FnMut(LinePiece<'a>)) {
     if let Ok(whole) = serde_json::from_slice::<DockerLine<'_>>(line) {
         return give(LinePiece::StreamChunk(whole.chunk()));

@@ -18,19 +18,19 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// An engine's description of a container is some kilobytes long; a longer one is not read.
+/// An engine's description of a container takes some kilobytes; a larger one is not read.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Podman describes all containers in one file, each with about a kilobyte.
 const LIST_BYTES_MAX: u64 = 32 << 20;
 
-/// How much of a log is looked at for the attributes of its first line.
+/// How much of a log is searched for the attributes of its first line.
 const FIRST_LINE_MAX: u64 = 64 << 10;
 
-/// Labels and attributes kept of one container: engines and tools add a dozen.
+/// Maximum number of labels and attributes kept of one container: engines and tools add a dozen.
 const LABELS_MAX: usize = 32;
 
-/// A label is cut after this many bytes: some hold whole configurations.
+/// Maximum length of a label: some hold whole configurations.
 const LABEL_BYTES_MAX: usize = 1 << 10;
 
 /// An engine that keeps logs of containers in files.
@@ -69,7 +69,7 @@ impl ContainerEngine {
 pub(super) struct EngineFolder {
     engine: ContainerEngine,
     directory: PathBuf,
-    /// Names that are kept in one place for many containers, by ID, and when that place was last changed.
+    /// Names that one file or folder holds for many containers, by ID, and when it was last changed.
     names: RefCell<HashMap<PathBuf, KnownNames>>,
 }
 
@@ -82,7 +82,7 @@ struct KnownNames {
 /// The containers of an engine.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
-    /// `ID`, for nerdctl `ADDRESS/NAMESPACE/ID`.
+    /// `ID`, or for nerdctl `ADDRESS/NAMESPACE/ID`.
     pub(super) keys: Vec<String>,
     /// Folders that could not be listed.
     pub(super) troubles: Vec<(PathBuf, io::Error)>,
@@ -91,7 +91,7 @@ pub(super) struct Listed {
 /// An engine's description of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Description {
-    /// Empty where it has none.
+    /// Empty if it has none.
     pub(super) name: String,
     image: String,
     namespace: String,
@@ -118,7 +118,7 @@ impl Description {
     }
 }
 
-/// Metadata that vmlog gives a meaning to.
+/// Metadata names with a meaning in vmlog.
 const OWN: [&str; 9] = [
     "container_name",
     "container_id",
@@ -131,8 +131,8 @@ const OWN: [&str; 9] = [
     "stream",
 ];
 
-/// The name that Docker's journald driver gives a label, in lower case, so that both drivers lead to the same metadata:
-/// `com.docker.compose.service` is `com_docker_compose_service`.
+/// The name that Docker's journald driver gives to a label, in lower case, so that both drivers result in the same
+/// metadata: `com.docker.compose.service` is `com_docker_compose_service`.
 fn field_name(label: &str) -> String {
     let letter = |c: char| match c {
         'a'..='z' | '0'..='9' => c,
@@ -153,7 +153,7 @@ fn cut(text: &str) -> &str {
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
-/// Whether a label says where a container comes from: labels of compose, devcontainers and Kubernetes.
+/// Whether a label states the origin of a container: labels of compose, devcontainers and Kubernetes.
 fn is_kept_label(label: &str) -> bool {
     const COMPOSE: [&str; 3] = ["project", "service", "container-number"];
     match label.strip_prefix("com.docker.compose.") {
@@ -174,7 +174,7 @@ impl EngineFolder {
         }
     }
 
-    /// The containers; adds the folders in which new ones appear.
+    /// Lists the containers; adds the folders in which new ones appear.
     pub(super) fn list(&self, folders: &mut Vec<PathBuf>) -> Listed {
         let mut listed = Listed::default();
         if self.engine == ContainerEngine::Nerdctl {
@@ -218,12 +218,12 @@ impl EngineFolder {
         key.rsplit('/').next().unwrap_or(key)
     }
 
-    /// The form in which engines show IDs.
+    /// The short form in which engines show IDs.
     pub(super) fn short_id(key: &str) -> &str {
         short(Self::id(key))
     }
 
-    /// The engine's description of a container; `None` where there is none (yet).
+    /// The engine's description of a container; `None` if there is none (yet).
     pub(super) fn describe(&self, key: &str) -> Option<Description> {
         match self.engine {
             ContainerEngine::Docker => self.described_by_docker(key),
@@ -256,7 +256,7 @@ impl EngineFolder {
         })
     }
 
-    /// Looks a container up in a place that describes many, which is read again when it has changed.
+    /// Looks a container up in a file or folder that describes many, which is read again when it has changed.
     fn known_name(
         &self,
         place: &Path,
@@ -297,7 +297,7 @@ impl Listed {
     }
 }
 
-/// As much of Docker's description of a container as is of use.
+/// The used part of Docker's description of a container.
 #[derive(Debug, Default, Deserialize)]
 struct DockerConfig {
     #[serde(rename = "Name", default)]
@@ -335,13 +335,13 @@ fn read_names(folder: &Path) -> Option<HashMap<String, Description>> {
     Some(found)
 }
 
-/// As much of Podman's list of containers as is of use.
+/// The used part of Podman's list of containers.
 #[derive(Debug, Deserialize)]
 struct PodmanContainer {
     id: String,
     #[serde(default)]
     names: Vec<String>,
-    /// An object of JSON, as text.
+    /// A JSON object, as text.
     #[serde(default)]
     metadata: String,
 }

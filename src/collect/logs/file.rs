@@ -1,5 +1,5 @@
-//! The collector of text logs: each line a record of source `file:<name>`. The path may be a pattern or a folder; every file that
-//! it names is followed. Lines of container runtimes are read as lines that the container wrote.
+//! The collector of text logs: each line becomes a record of source `file:<name>`. The path may be a pattern or a
+//! folder; every file that it matches is followed. Lines of container runtimes are read as lines of the container.
 
 use crate::collect::follow::clock::LineClock;
 use crate::collect::follow::{
@@ -10,23 +10,24 @@ use crate::collect::logs::stream_line::{StreamReader, usual_level};
 use crate::collect::names::glob;
 use crate::collect::names::stamp::FileStamp;
 use crate::collect::tail::chunked::Parse;
-use crate::collect::tail::packing;
+use crate::collect::tail::compression;
 use crate::collect::tail::sibling;
 use crate::record::{Metadata, Record, Source};
 use crate::time::Micros;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// What a [`FileCollector`] follows.
+/// Options of a [`FileCollector`].
 #[derive(Debug, Clone)]
 pub struct FileOptions {
-    /// The name that its records have in `file:<name>`.
+    /// The name in the source `file:<name>` of its records.
     pub name: String,
-    /// The log, which need not exist yet; a pattern with `*`, `?`, `[...]` and `**`; or a folder, whose files are all read.
+    /// The log, which need not exist yet; a pattern with `*`, `?`, `[...]` and `**`; or a folder, of which all files
+    /// are read.
     pub path: PathBuf,
-    /// Patterns of files that are not read: of a path, of a folder above it, or of a name alone.
+    /// Patterns of files that are not read. A pattern applies to a path, to a folder above it, or to a name alone.
     pub excluded: Vec<PathBuf>,
-    /// How they are followed.
+    /// How the files are followed.
     pub follow: FollowOptions,
 }
 
@@ -55,7 +56,7 @@ struct TextFiles {
     source: Source,
 }
 
-/// A file while it is being read.
+/// A file that is being read.
 #[derive(Debug)]
 struct TextFile {
     path: String,
@@ -71,7 +72,7 @@ impl TextFiles {
         }
     }
 
-    /// The pattern, where there may be many files.
+    /// The pattern, if it may match many files.
     fn pattern(&self) -> Option<PathBuf> {
         let path = &self.options.path;
         if path.is_dir() {
@@ -103,7 +104,7 @@ impl LogKind for TextFiles {
         format!("files that match {}", self.options.path.display())
     }
 
-    /// Rotated files are read as part of the file that they come from, and packed ones only so.
+    /// Rotated files are read as part of the file that they belong to; compressed files are read only that way.
     fn find(&self) -> FoundLogs {
         let path = &self.options.path;
         let Some(pattern) = self.pattern() else {
@@ -120,11 +121,12 @@ impl LogKind for TextFiles {
                 .iter()
                 .any(|base| paths.contains(path.with_file_name(base).as_path()))
         };
-        let is_packed = |path: &Path| packing::is_packed(path.file_name().unwrap_or_default());
+        let is_compressed =
+            |path: &Path| compression::is_compressed(path.file_name().unwrap_or_default());
         let own = found
             .files
             .iter()
-            .filter(|(path, _)| !is_packed(path) && !is_rotated(path));
+            .filter(|(path, _)| !is_compressed(path) && !is_rotated(path));
         FoundLogs {
             logs: own
                 .map(|(path, stamp)| (self.place(path), Some(*stamp)))
@@ -148,7 +150,7 @@ impl LogKind for TextFiles {
             .map(|_| self.place(&self.options.path).origin)
     }
 
-    /// A file that was not there before is new, with all that was rotated from it.
+    /// A file that did not exist before is new, together with the files rotated from it.
     fn reads_rotated(&self, was_looked_for: bool) -> bool {
         was_looked_for && self.marker().is_some()
     }
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_a_pattern_is_followed_and_let_go() {
+    fn every_file_of_a_pattern_is_followed_until_it_is_deleted() {
         let dir = tempfile::tempdir().unwrap();
         let mut positions = Positions::new();
         fs::write(dir.path().join("a.log"), "a\n").unwrap();
@@ -272,11 +274,11 @@ mod tests {
         assert_eq!(positions.len(), 3, "it may still be written to");
         let mut again = FileCollector::open(options, &positions);
         assert!(read(&mut again, &mut positions).is_empty());
-        assert_eq!(positions.len(), 2, "it is forgotten when it is gone");
+        assert_eq!(positions.len(), 2, "a deleted file is forgotten");
     }
 
     #[test]
-    fn a_folder_is_read_file_by_file_and_what_is_excluded_is_not() {
+    fn all_files_of_a_folder_are_read_except_excluded_ones() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a.log", "b.log", "debug.log", "old.gz", ".hidden"] {
             fs::write(dir.path().join(name), format!("{name}\n")).unwrap();

@@ -1,5 +1,5 @@
-//! Collectors of log files: plain files, the logs of containers, pods and sandboxes, and those of cloud-init. Each says which logs
-//! exist and how their lines become records; [`follow`](super::follow) does the rest.
+//! Collectors of log files: plain files, the logs of containers, pods and sandboxes, and those of cloud-init. Each
+//! defines which logs exist and how their lines become records; [`follow`](super::follow) does the rest.
 
 mod cloud_init;
 mod containers;

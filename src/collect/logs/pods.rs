@@ -1,6 +1,6 @@
-//! The collector of the logs of Kubernetes pods, as kubelet lays them out: `NAMESPACE_POD_UID/CONTAINER/RESTARTS.log`. Each restart of
-//! a container begins a new file; kubelet rotates one by renaming it to `0.log.20260217-143015` and packs older ones. A folder of
-//! links to these files (`/var/log/containers`) is read as well.
+//! The collector of the logs of Kubernetes pods in kubelet's layout: `NAMESPACE_POD_UID/CONTAINER/RESTARTS.log`. Each
+//! restart of a container starts a new file; kubelet rotates a file by renaming it to `0.log.20260217-143015` and
+//! compresses older ones. A folder of links to these files (`/var/log/containers`) is read as well.
 //!
 //! All pods of a workload are one source, `pod:NAMESPACE/WORKLOAD/CONTAINER`; pod, UID and restarts are in the metadata.
 
@@ -25,15 +25,15 @@ use std::time::Duration;
 /// The prefix of the origins of positions.
 const ORIGIN: &str = "pod:";
 
-/// Names looked at in one folder: a node has some hundred pods, each with a few containers.
+/// Maximum number of names read in one folder: a node has some hundred pods, each with a few containers.
 const NAMES_MAX: usize = 16_384;
 
-/// What a [`PodCollector`] follows.
+/// Options of a [`PodCollector`].
 #[derive(Debug, Clone)]
 pub struct PodOptions {
-    /// Where kubelet keeps the logs of pods, or a folder of links to them; it need not exist yet.
+    /// Where kubelet keeps the logs of pods, or a folder of links to them; the folder need not exist yet.
     pub directory: PathBuf,
-    /// How they are followed.
+    /// How the logs are followed.
     pub follow: FollowOptions,
 }
 
@@ -59,7 +59,7 @@ struct Pods {
     options: PodOptions,
 }
 
-/// One run of a container of a pod, by the names in its path.
+/// One run of a container of a pod, as the names in its path identify it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PodRun {
     namespace: String,
@@ -69,7 +69,7 @@ struct PodRun {
     restarts: u32,
 }
 
-/// A run while its log is being read.
+/// A run whose log is being read.
 #[derive(Debug)]
 struct PodLog {
     run: PodRun,
@@ -79,7 +79,7 @@ struct PodLog {
 }
 
 impl PodRun {
-    /// Reads the last three names of a path: `NAMESPACE_POD_UID/CONTAINER/RESTARTS.log`.
+    /// Parses the last three names of a path: `NAMESPACE_POD_UID/CONTAINER/RESTARTS.log`.
     fn of(path: &Path) -> Option<Self> {
         let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
         let container = path.parent()?;
@@ -114,7 +114,7 @@ impl PodRun {
     }
 }
 
-/// `NAMESPACE_POD_UID`; none of these holds an underscore.
+/// Splits `NAMESPACE_POD_UID`; none of these contains an underscore.
 fn pod_names(folder: &str) -> Option<(String, String, String)> {
     let mut names = folder.split('_');
     let (namespace, pod, uid) = (names.next()?, names.next()?, names.next()?);
@@ -126,7 +126,7 @@ fn pod_names(folder: &str) -> Option<(String, String, String)> {
     is_pod.then(|| (namespace.to_owned(), pod.to_owned(), uid.to_owned()))
 }
 
-/// How often the container of a log was restarted before.
+/// How many restarts the container had before this log.
 fn restarts(file: &str) -> Option<u32> {
     let digits = file.strip_suffix(".log")?;
     digits
@@ -156,7 +156,7 @@ impl Pods {
     }
 }
 
-/// Adds a log, unless it is a link to one that Docker writes: its own collector reads those.
+/// Adds a log, unless it is a link to one that Docker writes; Docker's own collector reads those.
 fn find_log(path: PathBuf, found: &mut FoundLogs) {
     let target = fs::read_link(&path).unwrap_or_default();
     let is_docker = target.to_string_lossy().ends_with("-json.log");
@@ -174,12 +174,12 @@ fn find_log(path: PathBuf, found: &mut FoundLogs) {
     }
 }
 
-/// The log of a pod that a link leads to, if all links on the way are trusted.
+/// The log of a pod that a link points to, if all links on the way are trusted.
 fn target_of_link(path: &Path) -> Option<PathBuf> {
     let opened = opening::trusted(path).ok()?.metadata().ok()?;
     let target = fs::canonicalize(path).ok()?;
     let found = opening::trusted(&target).ok()?.metadata().ok()?;
-    // the target is opened by its own name later: it must be the file that the trusted links lead to
+    // The target is opened by its own name later, so it must be the file that the trusted links point to.
     let is_same = (opened.dev(), opened.ino()) == (found.dev(), found.ino());
     (is_same && PodRun::of(&target).is_some()).then_some(target)
 }
@@ -200,7 +200,7 @@ fn names(path: &Path, found: &mut FoundLogs) -> Vec<(String, FileType)> {
     });
     match listed {
         Ok(()) => found.folders.push(path.to_owned()),
-        // a pod is removed while it is looked at
+        // Pods may be removed during the scan.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             found.is_incomplete = true;
@@ -250,7 +250,7 @@ impl LogKind for Pods {
         Some(self.options.directory.join(format!("{names}.log")))
     }
 
-    /// Files that kubelet rotated before a container was found are a part of its log.
+    /// Files that kubelet rotated before a container was found are part of its log.
     fn reads_rotated(&self, _was_looked_for: bool) -> bool {
         true
     }
@@ -290,7 +290,7 @@ impl LogKind for Pods {
         log.lines.record(&line, usual_level(line.stream), metadata)
     }
 
-    /// A restart of a container while this one runs.
+    /// Reports that a container was restarted.
     fn appeared(&self, log: &PodLog) -> Option<Record> {
         let PodRun {
             pod,
@@ -408,7 +408,7 @@ mod tests {
         }
     }
 
-    fn pack(path: &Path) {
+    fn compress(path: &Path) {
         let text = fs::read(path).unwrap();
         let packed = fs::File::create(format!("{}.gz", path.display())).unwrap();
         let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
@@ -464,7 +464,7 @@ mod tests {
             append(&log, &["stdout F three"]);
             let second = log.with_extension("log.20260217-153015");
             fs::rename(&log, second).unwrap();
-            pack(&first);
+            compress(&first);
             append(&log, &["stdout F four"]);
             if restart {
                 node.restart();
@@ -523,7 +523,7 @@ mod tests {
         fs::create_dir(&links).unwrap();
         let log = node.log("web-6d4cf56db6-x7k2p", "nginx", 0);
         append(&log, &["stdout F one"]);
-        // as with a data disk: the folder of pods is a link itself
+        // The folder of pods may itself be a link, for instance to a data disk.
         let elsewhere = node.dir.path().join("log");
         symlink(node.dir.path().join("pods"), &elsewhere).unwrap();
         let below = log.strip_prefix(node.dir.path().join("pods")).unwrap();
@@ -574,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_that_docker_writes_are_left_to_its_own_collector() {
+    fn logs_that_docker_writes_are_skipped() {
         let mut node = Node::new();
         let json = node.dir.path().join("0123456789abcdef-json.log");
         fs::write(&json, "{\"log\":\"x\\n\"}\n").unwrap();
@@ -583,7 +583,7 @@ mod tests {
     }
 
     #[test]
-    fn only_folders_of_pods_are_looked_into() {
+    fn only_folders_of_pods_are_listed() {
         for (name, is_pod) in [
             (
                 "kube-system_etcd-node1_5c1f7d2e8b9a4f60b1c2d3e4f5a60718",

@@ -1,5 +1,6 @@
-//! The collector of microsandbox's folders: the captured output of every command in a sandbox, in `exec.log` and its rotated
-//! siblings. The lines have the form of our own capture logs, but many commands share a log, and it is rotated by renaming.
+//! The collector of microsandbox's folders: the captured output of every command in a sandbox, in `exec.log` and its
+//! rotated files. The lines have the form of vmlog's own capture logs, but many commands share a log, and it is
+//! rotated by renaming.
 
 use crate::collect::follow::{
     CarriedState, FollowOptions, FoundLogs, LogKind, LogLine, LogPlace, log_collector,
@@ -23,15 +24,15 @@ use std::time::Duration;
 /// The prefix of the origins of positions.
 const ORIGIN: &str = "sandbox:";
 
-/// Between the parts of a stream's name.
+/// Separates the parts of a stream's name.
 const SEPARATOR: char = '\0';
 
-/// What a [`SandboxCollector`] follows.
+/// Options of a [`SandboxCollector`].
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
-    /// The folder of the sandboxes; it may come later.
+    /// The folder of the sandboxes; it need not exist yet.
     pub directory: PathBuf,
-    /// How they are followed.
+    /// How the logs are followed.
     pub follow: FollowOptions,
 }
 
@@ -56,7 +57,7 @@ struct Sandboxes {
     options: SandboxOptions,
 }
 
-/// A sandbox while its log is being read.
+/// A sandbox whose log is being read.
 #[derive(Debug)]
 struct Sandbox {
     lines: StreamReader,
@@ -67,7 +68,7 @@ impl Sandboxes {
         Self { options }
     }
 
-    /// The log of a sandbox, in one of two places.
+    /// The path of a sandbox's log, which may be in one of two places.
     fn log_of(&self, name: &str) -> (PathBuf, Option<FileStamp>) {
         let folder = self.options.directory.join(name);
         let places = [folder.join("logs").join(LOG), folder.join(LOG)];
@@ -239,7 +240,7 @@ fn chunk(bytes: &[u8]) -> Option<StreamChunk<'_>> {
         stream.push_str(&id.to_string());
     }
     let mut data = match line.e.as_deref() {
-        // text that is not base64 is kept as it is
+        // Text that is not base64 is kept as it is.
         Some("b64") => STANDARD
             .decode(&*line.d)
             .unwrap_or_else(|_| line.d.into_owned().into_bytes()),
@@ -299,7 +300,7 @@ mod tests {
         let options = SandboxOptions::new(dir.path());
         let mut collector = SandboxCollector::open(options.clone(), &positions);
         let records = read(&mut collector, &mut positions);
-        let told: Vec<String> = records
+        let found: Vec<String> = records
             .iter()
             .map(|record| {
                 let of = |name: &str| {
@@ -327,7 +328,7 @@ mod tests {
             r#""output" 9 info """#,
             r#""malformed"  warn "nonsense""#,
         ];
-        assert_eq!(told, expected);
+        assert_eq!(found, expected);
         assert!(
             records
                 .iter()
@@ -339,7 +340,7 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let mut empty = SandboxCollector::open(options, &positions);
         read(&mut empty, &mut positions);
-        assert!(positions.is_empty(), "a log that is gone is forgotten");
+        assert!(positions.is_empty(), "a deleted log is forgotten");
     }
 
     #[test]

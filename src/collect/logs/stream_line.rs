@@ -6,7 +6,7 @@ use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
 
-/// Reads the lines of one source, whose streams each have an event that a line may continue.
+/// Reads the lines of one source. Each of its streams has an event that a line may continue.
 #[derive(Debug)]
 pub(super) struct StreamReader {
     pub(super) source: Source,
@@ -23,13 +23,13 @@ impl StreamReader {
         }
     }
 
-    /// The source has another name from now on.
+    /// Sets another name of the source for the following lines.
     pub(super) fn rename(&mut self, source: Source, recognition: &Recognition) {
         self.recogniser = recognition.of(source.as_str());
         self.source = source;
     }
 
-    /// Reads a line. A line that states no level has the `usual` one; its further fields go into `metadata`.
+    /// Reads a line. A line that states no level gets the `usual` one; its further fields go into `metadata`.
     pub(super) fn read(
         &mut self,
         line: &LogLine<'_>,
@@ -44,7 +44,7 @@ impl StreamReader {
             .read(event, &text, written(line), usual, metadata)
     }
 
-    /// The record of a line, with the time that the log gives it.
+    /// The record of a line, with the time that the log states.
     pub(super) fn record(
         &mut self,
         line: &LogLine<'_>,
@@ -62,7 +62,7 @@ impl StreamReader {
     }
 }
 
-/// When a line was written: as the log says, else as is known of the file.
+/// When a line was written: as the log states, or else as derived from the file.
 pub(super) fn written(line: &LogLine<'_>) -> Micros {
     line.time.unwrap_or_else(|| line.age.guess())
 }

@@ -1,6 +1,6 @@
 //! The workload of a pod, by the pod's name: all pods of a Deployment, a job or a set are one source.
 
-/// The characters of which Kubernetes makes random parts of names: no vowels, so that no words come of it.
+/// The characters in the random parts of Kubernetes names: without vowels, so that they form no words.
 const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// The name of the workload that a pod belongs to: `web` of `web-6d4cf56db6-x7k2p` (Deployment), `agent` of `agent-x7k2p`
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pods_of_one_workload_have_one_name() {
+    fn pods_of_one_workload_share_a_name() {
         for (pod, expected) in [
             ("web-6d4cf56db6-x7k2p", "web"),
             ("coredns-7db6d8ff4d-4xk9z", "coredns"),

@@ -1,6 +1,6 @@
-//! Paths with wildcards in them: those of [`wildcard`](super::wildcard) in every component, and `**` for any number of folders.
-//! As in a shell, a wildcard does not stand for a leading dot. A name that is the pattern itself, brackets included, always
-//! matches it.
+//! Paths with wildcards: those of [`wildcard`](super::wildcard) in every component, and `**` for any number of
+//! folders. As in a shell, a wildcard does not match a leading dot. A name that equals the pattern, brackets
+//! included, always matches.
 
 use crate::collect::names::stamp::FileStamp;
 use crate::collect::names::wildcard::{is_wild, matches};
@@ -11,10 +11,10 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Names looked at for one pattern, so that a tree of millions of files does not hold a collector up for ever.
+/// Maximum number of names read for one pattern, so that a tree of millions of files does not block a collector.
 const NAMES_MAX: u64 = 200_000;
 
-/// Levels of folders that `**` matches: deeper trees were made on purpose.
+/// Maximum number of levels that `**` matches; real trees are less deep.
 const DEPTH_MAX: usize = 32;
 
 /// Any number of folders.
@@ -30,16 +30,16 @@ pub(crate) fn is_pattern(path: &Path) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct GlobMatches {
     pub(crate) files: Vec<(PathBuf, FileStamp)>,
-    /// The folders that were looked into.
+    /// The folders that were listed.
     pub(crate) folders: Vec<PathBuf>,
-    /// The folders that could not be.
+    /// The folders that could not be listed.
     pub(crate) troubles: Vec<(PathBuf, io::Error)>,
-    /// Some names were not looked at: too many of them, or no descriptor to look with.
+    /// Whether some names were skipped: too many of them, or no descriptor to read them with.
     pub(crate) is_incomplete: bool,
     names: u64,
 }
 
-/// The regular files that `pattern` names, by name, without those that are excluded.
+/// The regular files that match `pattern`, sorted by name, without the excluded ones.
 pub(crate) fn find(pattern: &Path, excluded: &[PathBuf]) -> GlobMatches {
     let mut found = GlobMatches::default();
     let components: Vec<Component<'_>> = pattern.components().collect();
@@ -83,7 +83,8 @@ impl GlobMatches {
         }
     }
 
-    /// Visits the files that the rest matches in `folder` and in all folders below it; links to folders are not followed.
+    /// Visits the files that match the rest of the pattern in `folder` and in all folders below it; does not follow
+    /// links to folders.
     fn visit_all(&mut self, folder: &Path, rest: &[Component<'_>], depth: usize) {
         let any = [Component::Normal(OsStr::new("*"))];
         let rest = if rest.is_empty() { &any[..] } else { rest };
@@ -106,7 +107,7 @@ impl GlobMatches {
         }
     }
 
-    /// The names in a folder and their types, where the file system knows them.
+    /// The names in a folder and their types, if the file system knows them.
     fn list(&mut self, folder: &Path) -> Vec<(OsString, FileType)> {
         let shown = if folder.as_os_str().is_empty() {
             Path::new(".")
@@ -148,7 +149,8 @@ fn is_match(pattern: &OsStr, name: &OsStr) -> bool {
     pattern == text || !is_hidden && matches(pattern, text)
 }
 
-/// Whether a pattern excludes a path: as a whole, as a folder above it, or, where the pattern has no `/`, by the name alone.
+/// Whether a pattern excludes a path: the whole path, a folder above it, or, if the pattern contains no `/`, the name
+/// alone.
 fn excludes(pattern: &Path, path: &Path) -> bool {
     let parts = |path: &Path| -> Vec<OsString> {
         let components = path.components();
@@ -163,7 +165,7 @@ fn excludes(pattern: &Path, path: &Path) -> bool {
     covers(&pattern_parts, &parts(path))
 }
 
-/// Whether the pattern names the path or a folder above it.
+/// Whether the pattern matches the path or a folder above it.
 fn covers(pattern: &[OsString], path: &[OsString]) -> bool {
     let Some((first, rest)) = pattern.split_first() else {
         return true;
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn two_stars_stand_for_any_number_of_folders() {
+    fn two_stars_match_any_number_of_folders() {
         let dir = tree(&[
             "x.log",
             "a/x.log",
@@ -252,7 +254,7 @@ mod tests {
         assert_eq!(
             names("**/y.txt"),
             ["a/b/y.txt"],
-            "links are not followed down"
+            "links to folders are not followed"
         );
     }
 
@@ -279,7 +281,7 @@ mod tests {
     #[test]
     fn reports_a_folder_that_cannot_be_listed() {
         let dir = tree(&["a/x.log"]);
-        // only root can give a link away
+        // Only root can give a link to another user.
         std::os::unix::fs::symlink("a", dir.path().join("link")).unwrap();
         if std::os::unix::fs::lchown(dir.path().join("link"), Some(4242), None).is_err() {
             return;

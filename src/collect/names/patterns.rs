@@ -1,11 +1,11 @@
-//! A choice of units or sources: patterns with wildcards, and `!` patterns for names that are excluded.
+//! A selection of units or sources: patterns with wildcards, and `!` patterns for excluded names.
 
 use crate::collect::names::wildcard::matches;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-/// A choice of names, read from a comma-separated list such as `*,!cron,!snap.*`. Without a pattern that keeps, everything is
-/// kept that is not left out.
+/// A selection of names, parsed from a comma-separated list such as `*,!cron,!snap.*`. Without a positive pattern,
+/// everything is kept that is not excluded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NamePatterns {
     kept: Vec<String>,
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_kept_and_left_out() {
+    fn units_are_kept_or_excluded() {
         assert!(keeps("", "ssh.service"));
         assert!(keeps("*", "ssh.service"));
         assert!(keeps("ssh", "ssh.service"));

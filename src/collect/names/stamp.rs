@@ -1,4 +1,4 @@
-//! The identity of a file, and a stamp that shows without opening it whether it has changed.
+//! The identity of a file, and a stamp that shows changes without opening the file.
 
 use crate::time::Micros;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Which file, as the kernel counts them. Only a hint once the file may have been closed in between.
+/// Device and inode of a file. Only a hint once the file may have been closed in between, because inodes are reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Inode {
     pub(crate) device: u64,
@@ -22,7 +22,7 @@ impl Inode {
     }
 }
 
-/// Shows without opening a file whether it has changed.
+/// Shows changes of a file without opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStamp {
     pub(crate) inode: Inode,
@@ -39,7 +39,7 @@ impl FileStamp {
         }
     }
 
-    /// Of the regular file that a path leads to.
+    /// The stamp of the regular file at a path; follows links.
     pub(crate) fn at(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         metadata.is_file().then(|| Self::of(&metadata))

@@ -1,15 +1,15 @@
-//! Wildcards in names, of files, units and sources: `*` stands for any characters, `?` for one, `[a-z]` for one of a set and
-//! `[!a-z]` for one that is not in it. A `[` without its `]` is a letter like any other, and so is `\`, as units are named
-//! with it.
+//! Wildcards in names of files, units and sources: `*` matches any characters, `?` one, `[a-z]` one of a set, and
+//! `[!a-z]` one that is not in it. A `[` without its `]` is an ordinary character, and so is `\`, because unit names
+//! contain it.
 
-/// Whether a text has wildcards in it.
+/// Whether a text contains wildcards.
 #[must_use]
 pub fn is_wild(text: &[u8]) -> bool {
     memchr::memchr3(b'*', b'?', b'[', text).is_some()
 }
 
-/// Whether `pattern` matches `text`. The steps are bounded by the product of both lengths, whatever they contain:
-/// names of files are made by others.
+/// Whether `pattern` matches `text`. The number of steps is at most the product of both lengths, because other users
+/// choose the names of files.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut place) = (0, 0);
@@ -20,38 +20,38 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
             star = Some((place, at));
             continue;
         }
-        if let Some(behind) = match_one(pattern, place, character) {
-            (at, place) = (after, behind);
+        if let Some(after_element) = match_one(pattern, place, character) {
+            (at, place) = (after, after_element);
             continue;
         }
-        // the last star takes one character more
-        let Some((behind_star, star_at)) = star else {
+        // The last star matches one more character.
+        let Some((after_star, star_at)) = star else {
             return false;
         };
         let Some((_, next)) = next_character(text, star_at) else {
             return false;
         };
-        star = Some((behind_star, next));
-        (at, place) = (next, behind_star);
+        star = Some((after_star, next));
+        (at, place) = (next, after_star);
     }
     let rest = pattern.get(place..).unwrap_or_default();
     rest.iter().all(|&byte| byte == b'*')
 }
 
-/// Where the pattern continues after its element at `place`, if that element matches the character. It is not a `*`.
+/// Where the pattern continues after its element at `place`, which is not a `*`, if that element matches the character.
 fn match_one(pattern: &[u8], place: usize, character: u32) -> Option<usize> {
     let (wanted, after) = next_character(pattern, place)?;
     match pattern.get(place) {
         Some(b'?') => Some(after),
         Some(b'[') => match set(pattern, place, character) {
-            Some((is_in, behind)) => is_in.then_some(behind),
+            Some((is_in, after_element)) => is_in.then_some(after_element),
             None => (wanted == character).then_some(after),
         },
         _ => (wanted == character).then_some(after),
     }
 }
 
-/// Whether the set that begins at `place` has the character, and where the pattern continues; `None` when the set has no end.
+/// Whether the set at `place` contains the character, and where the pattern continues; `None` if the set is not closed.
 fn set(pattern: &[u8], place: usize, character: u32) -> Option<(bool, usize)> {
     let mut at = place + 1;
     let is_negated = matches!(pattern.get(at), Some(b'!' | b'^'));
@@ -62,19 +62,19 @@ fn set(pattern: &[u8], place: usize, character: u32) -> Option<(bool, usize)> {
         if at > first && pattern.get(at) == Some(&b']') {
             return Some((is_in != is_negated, at + 1));
         }
-        let (low, behind) = next_character(pattern, at)?;
-        at = behind;
+        let (low, after_element) = next_character(pattern, at)?;
+        at = after_element;
         let mut high = low;
         let is_range = pattern.get(at) == Some(&b'-') && pattern.get(at + 1) != Some(&b']');
-        if is_range && let Some((end, behind)) = next_character(pattern, at + 1) {
-            (high, at) = (end, behind);
+        if is_range && let Some((end, after_element)) = next_character(pattern, at + 1) {
+            (high, at) = (end, after_element);
         }
         is_in |= (low..=high).contains(&character);
     }
 }
 
-/// The character at a place and where the next one begins. A byte that is no part of a character is one by itself, unlike all
-/// others.
+/// The character at an offset, and the offset of the next one. A byte that is not part of a character counts as one
+/// that equals no other.
 fn next_character(text: &[u8], at: usize) -> Option<(u32, usize)> {
     let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
     let first = *rest.first()?;
@@ -129,13 +129,13 @@ mod tests {
     }
 
     #[test]
-    fn names_that_match_almost_everywhere_take_no_time() {
+    fn names_that_almost_match_everywhere_are_checked_quickly() {
         let text = "a".repeat(255);
         let pattern = format!("{}b", "*a".repeat(60));
         assert!(!matches(pattern.as_bytes(), text.as_bytes()));
     }
 
-    /// The definition, without a thought for cost.
+    /// The definition, without regard to cost.
     fn model(pattern: &[char], text: &[char]) -> bool {
         match (pattern, text) {
             ([], []) => true,

@@ -1,61 +1,62 @@
-//! Lines that continue an event: the frames of a stack trace, the rows of an out-of-memory report, the rest of a pretty-printed
-//! object. Each stays a record of its own, without delay; it is marked, and has the level of the line that began the event.
+//! Lines that continue an event: the frames of a stack trace, the rows of an out-of-memory report, the rest of a
+//! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
+//! line that began the event.
 
 use super::level;
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
 
-/// How many lines an event has at most: a stream of indented lines must not stay an error for ever.
+/// Maximum number of lines of an event: an endless stream of indented lines must not stay an error.
 const LINES_MAX: u32 = 5_000;
 
-/// How deep objects are followed.
+/// How deep the nesting of objects is tracked.
 const DEPTH_MAX: i32 = 1_000;
 
-/// How much of a line is looked at.
+/// How much of a line is examined.
 const HEAD_MAX: usize = 512;
 
-/// What the line that is next may continue. One of these belongs to each stream of a source, and is kept with its position.
+/// The event that the next line may continue. Each stream of a source has one, which is saved with its position.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LineEvent {
-    /// The level of the line that began it; `None` before the first line.
+    /// The level of the line that began the event; `None` before the first line.
     level: Option<Level>,
     kind: EventKind,
-    /// Whether the first line stated a time or a level of its own: what is indented behind it belongs to it.
+    /// Whether the first line stated a time or a level of its own: indented lines after it then belong to it.
     is_headed: bool,
     lines: u32,
-    /// Objects and arrays that are open.
+    /// Number of open objects and arrays.
     depth: i32,
 }
 
-/// What kind of lines an event is made of.
+/// The kind of lines that an event consists of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum EventKind {
-    /// Nothing that would tell its lines.
+    /// No special kind.
     #[default]
     Plain,
-    /// Between `Traceback` and the exception.
+    /// A Python traceback, before the exception.
     Python,
-    /// A trace that has come to its end, which another may follow.
+    /// A trace that has ended; another may follow.
     Ended,
-    /// Frames that tell themselves.
+    /// Frames that are recognised by themselves.
     Frames,
-    /// An exception that Node did not catch: the line of the program, the exception, its properties.
+    /// An exception that Node did not catch: the program's line, the exception, its properties.
     Node,
-    /// A panic of Go.
+    /// A Go panic.
     Go,
-    /// A panic of Rust whose text is on the next line.
+    /// A Rust panic whose text is on the next line.
     RustText,
-    /// The notes and frames behind a panic of Rust.
+    /// The notes and frames after a Rust panic.
     Rust,
-    /// A report of the kernel.
+    /// A kernel report.
     Kernel,
     /// A pretty-printed object.
     Object,
-    /// A diagnostic of a compiler.
+    /// A compiler diagnostic.
     Diagnostic,
 }
 
-/// What a line is.
+/// The level of a line, and its relation to the event before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Placement {
     pub(crate) level: Level,
@@ -64,8 +65,8 @@ pub(crate) struct Placement {
 }
 
 impl LineEvent {
-    /// Places the next line of the stream. `stated` is the level that it states, `usual` the one that it has otherwise; `has_time`
-    /// says that it states a time.
+    /// Classifies the next line of the stream. `stated` is the level that it states, `usual` the one that it gets
+    /// otherwise; `has_time` says that it states a time.
     pub(crate) fn place(
         &mut self,
         line: &[u8],
@@ -98,7 +99,7 @@ impl LineEvent {
         }
     }
 
-    /// Begins an event of `level`, where a collector knows its heads by itself.
+    /// Begins an event of `level`, for collectors that recognise the first lines of events themselves.
     pub(crate) fn begin(&mut self, level: Level) {
         *self = Self {
             level: Some(level),
@@ -113,7 +114,7 @@ impl LineEvent {
         self.level
     }
 
-    /// Whether `line` belongs to the event; the kind follows the lines.
+    /// Whether `line` belongs to the event; updates the kind of the event.
     fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, has_time: bool) -> bool {
         if has_time {
             return self.level == Some(Level::Error) && is_detail(line);
@@ -150,7 +151,7 @@ impl LineEvent {
         self.is_headed && is_inner && !is_worse && !is_cargo_status(line)
     }
 
-    /// Frames are indented; the exception, which is not, ends the trace.
+    /// Frames are indented; the exception is not, and ends the trace.
     fn in_traceback(&mut self, line: &[u8]) -> bool {
         if !is_indented(line) && !line.is_empty() {
             self.kind = EventKind::Ended;
@@ -158,7 +159,7 @@ impl LineEvent {
         true
     }
 
-    /// A blank line and what announces another exception go on with the event.
+    /// A blank line, and a line that announces another exception, continue the event.
     fn after_trace(&mut self, line: &[u8]) -> Option<bool> {
         let announces = [
             &b"During handling of the above exception"[..],
@@ -226,7 +227,7 @@ impl EventKind {
     }
 }
 
-/// `   Compiling app v0.1.0`: cargo aligns what it does next to the right.
+/// `   Compiling app v0.1.0`: cargo right-aligns its verbs.
 fn is_cargo_status(line: &[u8]) -> bool {
     const WORDS: [&str; 14] = [
         "Compiling",
@@ -253,7 +254,7 @@ fn is_indented(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty()
 }
 
-/// What begins a trace by itself, but belongs to the line of a logger just before.
+/// Whether a line begins a trace by itself but belongs to the logger's line just before.
 fn starts_trace(line: &[u8]) -> bool {
     line.starts_with(b"Traceback (most recent call last)")
         || level::exception_name(line).is_some()
@@ -261,7 +262,7 @@ fn starts_trace(line: &[u8]) -> bool {
         || line.starts_with(b"** (")
 }
 
-/// The lines of an exception that Node did not catch.
+/// Lines of an exception that Node did not catch.
 fn is_node(line: &[u8]) -> bool {
     line.is_empty()
         || is_indented(line)
@@ -271,7 +272,7 @@ fn is_node(line: &[u8]) -> bool {
         || level::exception_name(line).is_some()
 }
 
-/// Frames that belong to a trace wherever they are.
+/// Frames that belong to a trace in any context.
 fn is_frame(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
     let is_indented = text.len() < line.len();
@@ -309,7 +310,7 @@ fn is_frame(line: &[u8]) -> bool {
             b"======= ",
         ]
     };
-    // the end of the properties of an exception, and the backtrace of glibc
+    // The end of an exception's properties, and glibc's backtrace.
     let is_native = text.ends_with(b"]") && memchr::memmem::find(text, b")[0x").is_some();
     if text == b"}" || is_native {
         return true;
@@ -328,7 +329,7 @@ fn is_frame(line: &[u8]) -> bool {
             || memchr::memmem::find(text, b". ").is_some())
 }
 
-/// PostgreSQL says more of an error in lines with times of their own.
+/// PostgreSQL adds details of an error in lines with times of their own.
 fn is_detail(line: &[u8]) -> bool {
     const LABELS: [&[u8]; 6] = [
         b"DETAIL:  ",
@@ -388,7 +389,7 @@ fn is_kernel_head(text: &[u8]) -> bool {
         || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
 }
 
-/// What the lines of a report of the kernel begin with.
+/// Beginnings of lines in a kernel report.
 const KERNEL_STARTS: &[&str] = &[
     "CPU:",
     "Hardware name:",
@@ -502,7 +503,8 @@ fn is_diagnostic_head(text: &[u8]) -> bool {
     starts.iter().any(|start| text.starts_with(start)) || has_place
 }
 
-/// The source and the marks below it: `  --> src/main.rs:3:5`, `   |`, `12 |   x`, `      ^~~`, `  = note: x`, terraform's frame.
+/// The source and the marks below it: `  --> src/main.rs:3:5`, `   |`, `12 |   x`, `      ^~~`, `  = note: x`, and
+/// terraform's frame.
 fn is_diagnostic(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -525,7 +527,7 @@ fn is_diagnostic(line: &[u8]) -> bool {
         && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
 }
 
-/// How many more objects and arrays are open behind `line` than before it; strings do not count.
+/// By how much `line` changes the number of open objects and arrays; ignores brackets in strings.
 fn depth_of(line: &[u8]) -> i32 {
     let mut depth = 0;
     let mut is_string = false;
@@ -548,7 +550,7 @@ mod tests {
     use super::*;
     use crate::collect::recognise::rules::RuleSet;
 
-    /// Places the lines of a text; `+` marks those that continue.
+    /// Classifies the lines of a text; `+` marks those that continue an event.
     fn placed(text: &str) -> Vec<String> {
         let mut event = LineEvent::default();
         text.lines()
@@ -566,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_real_programs_hold_together() {
+    fn events_of_real_programs_are_kept_together() {
         let corpus = include_str!("../../../tests/fixtures/recognition/events.txt");
         let mut faults = vec![];
         for event in corpus.split("\n====\n") {
@@ -585,7 +587,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_run_of_indented_lines_is_not_an_error_for_ever() {
+    fn endless_indented_lines_stop_being_an_error() {
         let mut event = LineEvent::default();
         event.place(b"ERROR: x", Some(Level::Error), false, Level::Info);
         let last = (0..=LINES_MAX)

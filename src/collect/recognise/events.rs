@@ -4,11 +4,11 @@ use super::continued::LineEvent;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Streams whose events are remembered; of more the one that was silent for longest is forgotten, and its next line begins a new
-/// event. A kept event takes about 40 bytes beside its name.
+/// Maximum number of streams whose events are remembered. Beyond it the least recently used one is forgotten, and its
+/// next line begins a new event. An event takes about 40 bytes and its name.
 const STREAMS_MAX: usize = 64;
 
-/// The event of each stream, the stream that spoke last in front.
+/// The event of each stream; the most recently used stream comes first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LineEvents {
     newest: StreamEvent,
@@ -46,7 +46,7 @@ mod tests {
     use crate::record::Level;
 
     #[test]
-    fn streams_keep_their_own_events_and_the_quietest_is_forgotten() {
+    fn streams_have_events_of_their_own_and_the_least_recent_is_forgotten() {
         let mut events = LineEvents::default();
         events
             .of("a")

@@ -1,5 +1,5 @@
-//! What a line of any source says of itself: its level, its time, its fields, and whether it continues the line before. One
-//! place for all collectors; `format-spec/recognition.md` lists the rules.
+//! Recognises what a line of any source states: its level, its time, its fields, and whether it continues the line
+//! before. All collectors use it; `format-spec/recognition.md` lists the rules.
 
 mod continued;
 mod events;
@@ -27,11 +27,11 @@ use structured::Structured;
 /// How the lines of all sources are recognised.
 #[derive(Debug, Clone)]
 pub struct Recognition {
-    /// The sources whose lines of JSON and logfmt are taken apart: time, level and message, and the rest as metadata.
+    /// The sources whose JSON and logfmt lines are parsed into time, level, message and metadata.
     pub structured: NamePatterns,
     /// Rules that are switched off.
     pub disabled: Vec<Disabled>,
-    /// The zone of times that name none.
+    /// The zone of times that state none.
     pub zone: TimeZone,
 }
 
@@ -46,19 +46,19 @@ impl Default for Recognition {
 }
 
 impl Recognition {
-    /// The level that a line of `source`, which is asked for only where rules are switched off, states.
+    /// The level that a line states. `source` is evaluated only if rules are switched off.
     pub(crate) fn level(&self, source: impl FnOnce() -> Source, line: &[u8]) -> Option<Level> {
         level::stated(line, self.rules(source))
     }
 
-    /// Places a record whose message is a line of a stream: it may continue the stream's event.
+    /// Classifies a record whose message is a line of a stream: it may continue the stream's event.
     pub(crate) fn place(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
         let stated = level::stated(record.message.as_bytes(), rules);
         mark(rules, event, record, stated);
     }
 
-    /// The same for the kernel, whose lines have levels of their own: what it says when something is badly wrong is an error.
+    /// The same for the kernel, whose lines have levels of their own; its reports of serious faults count as errors.
     pub(crate) fn place_kernel(&self, event: &mut LineEvent, record: &mut Record) {
         let rules = self.rules(|| record.source.clone());
         let of_kernel = if rules.has(Rule::Kernel) {
@@ -78,7 +78,7 @@ impl Recognition {
         }
     }
 
-    /// The reader of the lines of `source`.
+    /// The recogniser of lines of `source`.
     pub(crate) fn of(&self, source: &str) -> Recogniser {
         Recogniser {
             rules: rules::rules_of(source, &self.disabled),
@@ -108,7 +108,7 @@ pub(crate) struct Recogniser {
     takes_apart: bool,
 }
 
-/// What a line says of itself.
+/// What a line states.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Said {
     pub(crate) time: Option<Micros>,
@@ -116,7 +116,7 @@ pub(crate) struct Said {
     pub(crate) message: String,
 }
 
-/// How a line is kept.
+/// How a line is stored.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Recognised {
     /// The time that the line states.
@@ -126,7 +126,7 @@ pub(crate) struct Recognised {
 }
 
 impl Recogniser {
-    /// What `line`, written at about `written`, says by itself; its further fields go into `metadata`.
+    /// What `line`, written at about `written`, states by itself; its further fields go into `metadata`.
     pub(crate) fn said(&self, line: &[u8], written: Micros, metadata: &mut Metadata) -> Said {
         let context = self.context(written);
         let parts = self
@@ -150,7 +150,7 @@ impl Recogniser {
         }
     }
 
-    /// What is known of the times of lines written at about `written`.
+    /// The context for times in lines written at about `written`.
     pub(crate) fn context(&self, written: Micros) -> Context {
         Context {
             zone: self.zone.clone(),
@@ -163,9 +163,9 @@ impl Recogniser {
         stated.map(|(time, _)| time)
     }
 
-    /// What a line of a stream says, given the event that it may continue. A line that states no level has the `usual` one; one
-    /// that continues the event has the level of that, and is marked. The later parts of a line that came out in parts belong to
-    /// the first.
+    /// Classifies a line of a stream that may continue an event. A line that states no level gets the `usual` one; a
+    /// line that continues the event gets the event's level and is marked. The later parts of a line that was split
+    /// belong to the first part.
     pub(crate) fn read(
         &self,
         event: &mut LineEvent,
@@ -199,7 +199,7 @@ impl Recogniser {
     }
 }
 
-/// The level that cloud-init's own log names; a word that is not known is still a level, and no worse than others.
+/// The level that cloud-init's own log names; an unknown word counts as an ordinary level.
 pub(crate) fn level_of_log(word: &[u8]) -> Option<Level> {
     let is_word = !word.is_empty()
         && word
@@ -208,7 +208,7 @@ pub(crate) fn level_of_log(word: &[u8]) -> Option<Level> {
     is_word.then(|| level::named(word).unwrap_or(Level::Info))
 }
 
-/// The time in a field that a container engine writes, which names its zone: `2026-02-17T14:30:15.123456789Z`.
+/// The time in a field written by a container engine, with its zone: `2026-02-17T14:30:15.123456789Z`.
 pub(crate) fn time_field(text: &[u8]) -> Option<Micros> {
     let context = Context {
         zone: SourceZone::new(TimeZone::UTC),

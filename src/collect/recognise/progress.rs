@@ -1,12 +1,12 @@
-//! Lines that were written over: a progress bar returns to the start of its line and writes it anew. A terminal shows the last
-//! state, and so does the record.
+//! Lines that were overwritten: a progress bar returns to the start of its line and writes it again. The record
+//! contains the last state, as a terminal shows it.
 
 use crate::collect::recognise::Recogniser;
 use crate::record::{Level, Metadata};
 use crate::time::Micros;
 
-/// The text that a line shows in the end. Where it was written over, `metadata.line_states` says how often it was written. A line
-/// is left as it is where a state that was written over says that something is wrong.
+/// The final text of a line. If it was overwritten, `metadata.line_states` counts the states. A line is unchanged if
+/// an overwritten state reports a fault.
 pub(crate) fn last_state<'a>(
     line: &'a [u8],
     recogniser: &Recogniser,

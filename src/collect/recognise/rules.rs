@@ -1,5 +1,5 @@
-//! The rules of recognition by name, and which of them a source uses. `format-spec/recognition.md` lists each rule with an
-//! example that it matches and one that it does not; a test holds the list and this file together.
+//! The rules of recognition by name, and which of them a source uses. `format-spec/recognition.md` lists each rule
+//! with an example that matches and one that does not; a test compares the list with this file.
 
 /// Defines the rules with the names that users write.
 macro_rules! rules {
@@ -142,7 +142,7 @@ impl std::fmt::Display for UnknownRule {
 impl std::error::Error for UnknownRule {}
 
 impl Disabled {
-    /// Takes what this entry disables for `source` out of `rules`.
+    /// Removes from `rules` those that this entry disables for `source`.
     fn apply(&self, source: &str, rules: RuleSet) -> RuleSet {
         if !matches(&self.source, source) {
             return rules;
@@ -151,14 +151,14 @@ impl Disabled {
     }
 }
 
-/// The rules that `source` uses when `disabled` are switched off.
+/// The rules that `source` uses if `disabled` are switched off.
 pub(crate) fn rules_of(source: &str, disabled: &[Disabled]) -> RuleSet {
     disabled
         .iter()
         .fold(RuleSet::ALL, |rules, entry| entry.apply(source, rules))
 }
 
-/// Whether `pattern`, in which one `*` at its end matches any text, matches `source`.
+/// Whether `pattern` matches `source`; a `*` at its end matches any text.
 fn matches(pattern: &str, source: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => source.starts_with(prefix),

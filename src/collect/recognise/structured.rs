@@ -1,4 +1,4 @@
-//! Lines that are JSON objects or logfmt: their time, level and message are recognised, and the rest becomes metadata.
+//! JSON and logfmt lines: their time, level and message are recognised, and the rest becomes metadata.
 
 use super::level;
 use super::rules::RuleSet;
@@ -8,13 +8,13 @@ use crate::record::{Level, Metadata};
 use crate::time::Micros;
 use serde_json::Value;
 
-/// Longer lines are left as they are: what is so long is a dump, not an event.
+/// Longer lines are not parsed: they are dumps rather than events.
 const LENGTH_MAX: usize = 64 << 10;
 
-/// Lines with more fields are left as they are.
+/// Lines with more fields are not parsed.
 const FIELDS_MAX: usize = 64;
 
-/// The names of the fields that hold the text, the likeliest first.
+/// The names of the fields that hold the text, the most likely first.
 const MESSAGE_NAMES: &[&str] = &[
     "message",
     "msg",
@@ -32,7 +32,7 @@ const MESSAGE_NAMES: &[&str] = &[
     "M",
 ];
 
-/// The names of the fields that hold the time, the likeliest first.
+/// The names of the fields that hold the time, the most likely first.
 const TIME_NAMES: &[&str] = &[
     "time",
     "ts",
@@ -52,7 +52,7 @@ const TIME_NAMES: &[&str] = &[
     "T",
 ];
 
-/// Metadata that vmlog gives a meaning to, beside what a record has already when its line is taken apart.
+/// Metadata names with a meaning in vmlog, in addition to those that a record already has when its line is parsed.
 const RESERVED: &[&str] = &[
     "continues",
     "event_type",
@@ -62,19 +62,19 @@ const RESERVED: &[&str] = &[
     text::WHOLE,
 ];
 
-/// A line taken apart.
+/// A parsed line.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Structured {
     pub(crate) time: Option<Micros>,
     pub(crate) level: Option<Level>,
-    /// `None` for a line without a field that holds text: its message is the line itself.
+    /// `None` for a line without a text field: its message is the line itself.
     pub(crate) message: Option<String>,
-    /// The fields that are none of these; empty without a message.
+    /// The other fields; empty without a message.
     rest: Metadata,
 }
 
 impl Structured {
-    /// Takes a line apart, if it is an object of JSON or logfmt with a message.
+    /// Parses a line, if it is a JSON or logfmt object with a message.
     pub(crate) fn read(line: &[u8], rules: RuleSet, context: &Context) -> Option<Self> {
         let line = line
             .get(..LENGTH_MAX + 1)
@@ -90,11 +90,12 @@ impl Structured {
             return None;
         }
         let message = take(&mut fields, MESSAGE_NAMES, message_of);
-        // a word with an `=` is no logfmt line yet
+        // One word with an `=` is not enough for logfmt.
         if message.is_none() && !is_json {
             return None;
         }
-        // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number there, and no text
+        // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number in `msg`, and no
+        // text.
         if !is_json
             && message
                 .as_ref()
@@ -119,7 +120,7 @@ impl Structured {
         })
     }
 
-    /// Adds the further fields to `metadata`, where they do not displace what is there.
+    /// Adds the other fields to `metadata` without replacing existing ones.
     pub(crate) fn describe(&mut self, metadata: &mut Metadata) {
         for (name, value) in std::mem::take(&mut self.rest) {
             let is_taken = metadata.contains_key(&name) || RESERVED.contains(&name.as_ref());
@@ -133,7 +134,7 @@ impl Structured {
     }
 }
 
-/// The first of the named fields whose value is of the right kind; it is taken out.
+/// Removes and returns the first of the named fields whose value has the right kind.
 fn take<T>(fields: &mut Metadata, names: &[&str], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
     let found = names
         .iter()
@@ -151,7 +152,7 @@ fn message_of(value: &Value) -> Option<String> {
     text.map(str::to_owned)
 }
 
-/// Removes the field that stated the level, unless it holds more than that.
+/// Removes the field that stated the level, unless it contains more than that.
 fn remove_scalar(fields: &mut Metadata, field: &str) {
     let is_it =
         |(name, value): &(&str, &Value)| name.eq_ignore_ascii_case(field) && !value.is_object();
@@ -208,7 +209,7 @@ fn logfmt(line: &str) -> Option<Metadata> {
     Some(Metadata::of_pairs(fields))
 }
 
-/// A value and what follows it.
+/// A value and the text after it.
 fn logfmt_value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (value, after) = text.split_once(' ').unwrap_or((text, ""));
@@ -221,7 +222,7 @@ fn logfmt_value(text: &str) -> Option<(String, &str)> {
         is_end
     });
     let (inner, after) = (quoted.get(..end?.0)?, quoted.get(end?.0 + 1..)?);
-    // Go quotes as JSON does, but for bytes that are not text
+    // Go quotes as JSON does, except for bytes that are not text.
     let value = serde_json::from_str(&format!("\"{inner}\"")).unwrap_or_else(|_| inner.to_owned());
     (after.is_empty() || after.starts_with(' ')).then_some((value, after))
 }
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_left_as_they_are() {
+    fn other_lines_are_unchanged() {
         for line in [
             "",
             "hello",
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_a_line_displace_nothing() {
+    fn fields_of_a_line_replace_no_metadata() {
         let mut metadata = Metadata::new();
         metadata.insert("file", "a.log");
         let line = br#"{"message":"x","file":"/etc/passwd","event_type":"gap","user":"me","continues":true}"#;

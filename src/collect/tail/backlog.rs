@@ -1,20 +1,21 @@
-//! How much is read of rotated files that are found at once: their newest lines, up to a share of what the store keeps. So a
-//! compressed file of many lines does not evict the records of other sources. Skipped lines are counted and reported.
+//! How much of existing rotated files is read: their newest lines, up to a share of what the store keeps, so that a
+//! compressed file with many lines does not evict the records of other sources. Skipped lines are counted and
+//! reported.
 
 use crate::collect::own::own_record;
-use crate::collect::tail::packing::{self, Packing};
+use crate::collect::tail::compression::{self, FileCompression};
 use crate::record::{Level, Metadata, Record};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// How much of rotated files that are found at once is read.
+/// How much is read of rotated files that exist when a log is first found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CatchUpMax {
-    /// Their lines.
+    /// Maximum number of lines.
     pub lines: u64,
-    /// The bytes of these.
+    /// Maximum size of the lines in bytes.
     pub bytes: u64,
 }
 
@@ -34,7 +35,7 @@ impl CatchUpMax {
 }
 
 impl Default for CatchUpMax {
-    /// All of it.
+    /// No limit.
     fn default() -> Self {
         Self {
             lines: u64::MAX,
@@ -46,19 +47,19 @@ impl Default for CatchUpMax {
 /// How much of a rotated file is skipped.
 #[derive(Debug, Default)]
 pub(crate) enum Backlog {
-    /// The file was followed before, or is yet to be rotated.
+    /// Nothing: the file was followed before, or is yet to be rotated.
     #[default]
     None,
-    /// It has not been begun.
-    Uncounted(File, Packing),
+    /// Not decided yet, because its lines were not counted.
+    Uncounted(File, FileCompression),
     /// Its first lines are skipped, until both counts are used up.
     Skip(CatchUpMax),
 }
 
 impl Backlog {
-    pub(crate) fn of(file: &File, packing: Packing) -> Self {
+    pub(crate) fn of(file: &File, compression: FileCompression) -> Self {
         let again = file.try_clone();
-        again.map_or(Self::None, |file| Self::Uncounted(file, packing))
+        again.map_or(Self::None, |file| Self::Uncounted(file, compression))
     }
 
     /// Whether a line of this length is skipped.
@@ -67,7 +68,7 @@ impl Backlog {
             return false;
         };
         let skips = skip.lines > 0 || skip.bytes > 0;
-        // a file that cannot be counted is skipped whole
+        // A file that cannot be counted is skipped completely.
         if *skip != CatchUpMax::default() {
             *skip = skip.without(CatchUpMax {
                 lines: 1,
@@ -86,12 +87,12 @@ impl Backlog {
     }
 }
 
-/// How far catching up with rotated files has come.
+/// The progress of catching up with rotated files.
 #[derive(Debug)]
 pub(super) struct CatchUp {
     /// How much may still be read; `None` when no rotated file is being read.
     left: Option<CatchUpMax>,
-    /// Skipped lines that were not reported yet, and their bytes.
+    /// Lines that were skipped and not reported yet, and their size.
     skipped: CatchUpMax,
 }
 
@@ -103,8 +104,8 @@ impl CatchUp {
         }
     }
 
-    /// Before a rotated file that was found is started: counts what it and those after it hold, and decides how much of each is
-    /// skipped. `backlogs` are newest first.
+    /// Called before an existing rotated file is read: counts its lines and those of the files after it, and decides
+    /// how much of each is skipped. `backlogs` are newest first.
     pub(super) fn count<'a>(
         &mut self,
         backlogs: impl Iterator<Item = &'a mut Backlog>,
@@ -112,7 +113,7 @@ impl CatchUp {
     ) {
         let left = self.left.get_or_insert(max);
         for backlog in backlogs {
-            let Backlog::Uncounted(found, packing) = backlog else {
+            let Backlog::Uncounted(found, compression) = backlog else {
                 continue;
             };
             let skip = if left.is_none() {
@@ -120,7 +121,7 @@ impl CatchUp {
             } else if *left == CatchUpMax::default() {
                 CatchUpMax::NONE
             } else {
-                let held = count(found, *packing);
+                let held = count(found, *compression);
                 let skip = held.without(*left);
                 *left = left.without(held);
                 skip
@@ -129,18 +130,18 @@ impl CatchUp {
         }
     }
 
-    /// A line of this length was skipped.
+    /// Counts a skipped line of this length.
     pub(super) fn skip(&mut self, bytes: usize) {
         self.skipped.lines += 1;
         self.skipped.bytes += bytes as u64;
     }
 
-    /// All rotated files were read.
+    /// Called when all rotated files were read.
     pub(super) fn finish(&mut self) {
         self.left = None;
     }
 
-    /// The report of the skipped lines, unless more lines of the file that is being read will be skipped.
+    /// The report of the skipped lines, unless more lines of the current file will be skipped.
     pub(super) fn report(&mut self, current: Option<&Backlog>, path: &Path) -> Option<Record> {
         if self.skipped.lines == 0 || current.is_some_and(Backlog::is_skipping) {
             return None;
@@ -163,20 +164,21 @@ impl CatchUp {
     }
 }
 
-/// The lines and bytes of a file from its start on, as far as it can be read; its own place stays where it is.
-fn count(file: &File, packing: Packing) -> CatchUpMax {
+/// Counts the lines and bytes of a file from its start, as far as it can be read; does not move the position of the
+/// file handle.
+fn count(file: &File, compression: FileCompression) -> CatchUpMax {
     let from_start = file.try_clone().map(|file| FromStart { file, at: 0 });
-    let stream = from_start.and_then(|file| packing::unpack(file, packing));
+    let stream = from_start.and_then(|file| compression::decompress(file, compression));
     let Ok(mut stream) = stream else {
         return CatchUpMax::NONE;
     };
-    let mut chunk = vec![0; packing::CHUNK_BYTES];
+    let mut chunk = vec![0; compression::CHUNK_BYTES];
     let mut held = CatchUpMax::NONE;
     let mut is_open = false;
     loop {
         let count = match stream.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // the fault is reported when the file is read
+            // The fault is reported when the file is read.
             count => count.unwrap_or(0),
         };
         let read = chunk.get(..count).unwrap_or_default();
@@ -190,7 +192,7 @@ fn count(file: &File, packing: Packing) -> CatchUpMax {
     }
 }
 
-/// Reads a file without moving the place that its handles share.
+/// Reads a file without moving the position that its handles share.
 struct FromStart {
     file: File,
     at: u64,
@@ -215,7 +217,8 @@ mod tests {
 
     const LINES: u64 = 100;
 
-    /// Rotated files of the path, oldest first, each of so many lines, packed or not; what a tail tells of them.
+    /// Creates rotated files of a path, oldest first, each with the given number of lines; returns the lines and the
+    /// reports of a tail.
     fn read(files: &[(&str, u64)], catch_up_max: CatchUpMax) -> (Vec<String>, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         for (at, (name, lines)) in files.iter().enumerate() {
@@ -247,9 +250,9 @@ mod tests {
     fn write(path: &Path, text: &str) {
         if path.extension().is_some_and(|ending| ending == "gz") {
             let file = File::create(path).unwrap();
-            let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-            packed.write_all(text.as_bytes()).unwrap();
-            packed.finish().unwrap();
+            let mut compressed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            compressed.write_all(text.as_bytes()).unwrap();
+            compressed.finish().unwrap();
         } else {
             fs::write(path, text).unwrap();
         }
@@ -263,16 +266,16 @@ mod tests {
     }
 
     fn skipped(own: &[String]) -> Option<u64> {
-        let [told] = own else {
+        let [report] = own else {
             assert!(own.is_empty(), "{own:?}");
             return None;
         };
-        let words = told.strip_prefix("skipped the ").unwrap();
+        let words = report.strip_prefix("skipped the ").unwrap();
         words.split(' ').next().unwrap().parse().ok()
     }
 
     #[test]
-    fn reads_the_newest_lines_of_a_packed_file_and_counts_the_others() {
+    fn reads_the_newest_lines_of_a_compressed_file_and_counts_the_others() {
         let (lines, own) = read(&[("a.log.1.gz", 50_000), ("a.log", 2)], some());
         assert_eq!(skipped(&own), Some(50_000 - LINES));
         assert_eq!(lines.len() as u64, LINES + 2);
@@ -280,7 +283,7 @@ mod tests {
         assert_eq!(
             lines.last().unwrap(),
             "1:1",
-            "what is followed is read whole"
+            "a followed file is read completely"
         );
     }
 
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn skips_nothing_of_what_fits() {
+    fn skips_nothing_below_the_limit() {
         let (lines, own) = read(&[("a.log.1", LINES), ("a.log", 500)], some());
         assert_eq!((lines.len() as u64, skipped(&own)), (LINES + 500, None));
         let all = CatchUpMax::default();

@@ -1,9 +1,9 @@
-//! Follows a log whose lines may hold chunks of text, as those of Docker's json-file driver, of container runtimes and of
-//! sandboxes do, and joins the chunks of each stream to lines. Other lines come out as they are.
+//! Follows a log whose lines may contain chunks of text, such as those of Docker's json-file driver, of container
+//! runtimes and of sandboxes, and joins the chunks of each stream to lines. Other lines are delivered unchanged.
 //!
-//! A position must not pass the beginning of a line that is not complete. It names the place where the oldest such line
-//! begins, how many log lines behind it have been read, and how much of each stream is still to be given out: reading again
-//! from there gives out exactly the rest.
+//! A position must not be after the start of an incomplete line. It refers to the start of the oldest such line, the
+//! number of log lines that were read after it, and how much of each stream is still to be delivered. Reading again
+//! from there delivers exactly the rest.
 
 use crate::collect::collector::Error;
 use crate::collect::tail::context::{Age, ReadContext, TailItem};
@@ -17,23 +17,23 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Streams with an unfinished line at once. Each may hold a line of the longest size; more than these are two streams of a
-/// few commands side by side.
+/// Maximum number of streams with an unfinished line. Each may hold a line of maximum length; this is enough for two
+/// streams of several commands side by side.
 const STREAMS_MAX: usize = 16;
 
-/// How long a log line that was written in part waits for the rest: its writer has ended when the rest does not come.
+/// How long an incomplete log line waits for the rest. After that its writer must have died.
 pub(crate) const TORN: Duration = Duration::from_mins(10);
 
-/// The chunk that a log line holds.
+/// The chunk in a log line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StreamChunk<'a> {
-    /// Which stream of which command or container.
+    /// The stream of a command or container.
     pub(crate) stream: String,
     pub(crate) time: Option<Micros>,
     pub(crate) bytes: Cow<'a, [u8]>,
 }
 
-/// A piece of a log line; a damaged line may hold several.
+/// A piece of a log line; a damaged line may contain several.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum LinePiece<'a> {
     StreamChunk(StreamChunk<'a>),
@@ -41,7 +41,7 @@ pub(crate) enum LinePiece<'a> {
     Text(&'a [u8]),
 }
 
-/// Gives the pieces of a log line.
+/// Passes on the pieces of a log line.
 pub(crate) type Parse<'p> = dyn for<'b> Fn(&'b [u8], &mut dyn FnMut(LinePiece<'b>)) + 'p;
 
 /// The output of a chunked tail.
@@ -51,24 +51,24 @@ pub(crate) enum ChunkedOutput<'a> {
     Line {
         stream: &'a str,
         line: Line<'a>,
-        /// When its first chunk came.
+        /// When its first chunk was written.
         time: Option<Micros>,
         age: Age,
     },
-    /// A log line, or a piece of one, that holds no chunk.
+    /// A log line, or a piece of one, that contains no chunk.
     Text(Line<'a>, Age),
-    /// Something about the log itself.
+    /// A report about the log itself.
     Own(Record),
 }
 
-/// Takes the output of a chunked tail; breaks off when it has enough.
+/// Receives the output of a chunked tail; returns `Break` when it has enough.
 pub(crate) type VisitOutput<'a> = dyn FnMut(ChunkedOutput<'_>) -> ControlFlow<()> + 'a;
 
 /// How far a log has been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChunkedState {
     pub(crate) tail: TailState,
-    /// Log lines to read again without giving them out.
+    /// How many log lines to read again without delivering them.
     #[serde(default)]
     pub(crate) again: u64,
     #[serde(default)]
@@ -76,7 +76,7 @@ pub(crate) struct ChunkedState {
 }
 
 impl ChunkedState {
-    /// Nothing has been read: it begins with the oldest of the rotated files.
+    /// Nothing has been read: starts with the oldest rotated file.
     pub(crate) fn from_oldest() -> Self {
         Self {
             tail: TailState::from_oldest(),
@@ -84,7 +84,7 @@ impl ChunkedState {
         }
     }
 
-    /// How many bytes of the newest file have been read for good; `None` when nothing is known.
+    /// How many bytes of the newest file were read completely; `None` if nothing is known.
     pub(crate) fn reached(&self) -> Option<u64> {
         self.tail.reached()
     }
@@ -94,7 +94,7 @@ impl ChunkedState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedStream {
     stream: String,
-    /// How many of its newest bytes are still to be given out.
+    /// How many of its newest bytes are still to be delivered.
     pending: usize,
     part: u32,
     time: Option<i64>,
@@ -105,7 +105,7 @@ pub(crate) struct SavedStream {
 pub(crate) struct ChunkedTail {
     tail: Tail,
     streams: Vec<OpenStream>,
-    /// Where the oldest unfinished line begins, and how many log lines have been read since.
+    /// Where the oldest unfinished line starts, and how many log lines have been read since.
     anchor: Option<(TailState, u64)>,
     replay: Option<ChunkReplay>,
     quiet: Duration,
@@ -115,20 +115,20 @@ pub(crate) struct ChunkedTail {
 struct OpenStream {
     name: String,
     lines: LineCutter,
-    /// When the first chunk of its line came, and the last one.
+    /// When the first and the last chunk of its line were written.
     time: Option<Micros>,
     last: Option<Micros>,
     grew: Instant,
 }
 
-/// Log lines being read again.
+/// Log lines that are being read again.
 #[derive(Debug)]
 struct ChunkReplay {
     left: u64,
     streams: Vec<Again>,
 }
 
-/// A stream of which log lines are being read again.
+/// A stream whose log lines are being read again.
 #[derive(Debug)]
 struct Again {
     saved: SavedStream,
@@ -137,8 +137,8 @@ struct Again {
 }
 
 impl ChunkedTail {
-    /// Follows `path` from `state` on. A line of a stream that does not go on is given out after `quiet`, a log line after
-    /// `torn`.
+    /// Follows `path` from `state`. A line of a stream that does not continue is delivered after `quiet`, a log line
+    /// after `torn`.
     pub(crate) fn new(path: PathBuf, state: ChunkedState, quiet: Duration, torn: Duration) -> Self {
         let ChunkedState {
             tail,
@@ -177,12 +177,12 @@ impl ChunkedTail {
         self.tail.open_files()
     }
 
-    /// Closes all files: they are found again by its state.
+    /// Closes all files; they are found again through the state.
     pub(crate) fn close(&mut self, context: &mut ReadContext) {
         self.tail.close(context);
     }
 
-    /// How far everything that was visited reaches; `None` while nothing new can be said.
+    /// The position after everything that was delivered; `None` if it has not changed.
     pub(crate) fn state(&self) -> Option<ChunkedState> {
         if self.replay.is_some() {
             return None;
@@ -207,14 +207,14 @@ impl ChunkedTail {
         }
     }
 
-    /// When there will be something to give out even if nothing happens.
+    /// When there will be something to deliver even if nothing happens.
     pub(crate) fn due(&self) -> Option<Instant> {
         let open = self.streams.iter().filter(|stream| stream.lines.has_rest());
         let open = open.map(|stream| stream.grew + self.quiet);
         open.chain(self.tail.due()).min()
     }
 
-    /// Visits everything that can be read now. `parse` gives the pieces of a log line.
+    /// Delivers everything that can be read now. `parse` passes on the pieces of a log line.
     pub(crate) fn read(
         &mut self,
         context: &mut ReadContext,
@@ -271,7 +271,7 @@ impl ChunkedTail {
         Ok(())
     }
 
-    /// Gives out complete lines that found no room.
+    /// Delivers complete lines that did not fit before.
     fn give_lines(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         for stream in &mut self.streams {
             stream.give(age, visit)?;
@@ -280,7 +280,7 @@ impl ChunkedTail {
         ControlFlow::Continue(())
     }
 
-    /// Gives out the lines whose end does not come.
+    /// Delivers lines that were not completed in time.
     fn give_quiet(&mut self, now: Instant, age: Age, visit: &mut VisitOutput<'_>) {
         for stream in &mut self.streams {
             let is_due = stream.grew + self.quiet <= now;
@@ -299,7 +299,7 @@ impl ChunkedTail {
     }
 }
 
-/// Forgets streams without a pending line, and the place to start again when no stream has one.
+/// Removes streams without a pending line, and the anchor if no stream has one.
 fn tidy(streams: &mut Vec<OpenStream>, anchor: &mut Option<(TailState, u64)>) {
     streams.retain(|stream| stream.lines.pending() > 0 || stream.lines.part() > 0);
     if !has_pending(streams) {
@@ -317,7 +317,7 @@ enum Stop {
     /// It did not.
     End,
     Full,
-    /// The log line that was just read, of `taken` bytes, starts a line of a stream and does not end it.
+    /// The log line that was just read, of `taken` bytes, starts a line of a stream but does not end it.
     Anchor {
         taken: usize,
         is_full: bool,
@@ -334,7 +334,7 @@ impl Stop {
     }
 }
 
-/// Takes log lines.
+/// Receives log lines.
 struct LogLines<'a> {
     streams: &'a mut Vec<OpenStream>,
     anchor: &'a mut Option<(TailState, u64)>,
@@ -364,7 +364,7 @@ impl LogLines<'_> {
         }
         let mut flow = ControlFlow::Continue(());
         let mut take = |piece: LinePiece<'_>| {
-            // all pieces of a line belong together, even when the visitor has enough
+            // All pieces of a log line are taken together, even if the visitor has enough.
             let taken = match piece {
                 LinePiece::Text(bytes) => visit(ChunkedOutput::Text(Line { bytes, ..line }, age)),
                 LinePiece::StreamChunk(chunk) => self.add(&chunk, age, visit),
@@ -407,7 +407,7 @@ impl LogLines<'_> {
         let mut flow = ControlFlow::Continue(());
         if let Some(stream) = self.streams.get_mut(at) {
             if stream.is_late(chunk.time, self.quiet) {
-                // had it been read when it was written, it would have come out by then
+                // If the chunk had been read when it was written, the line would have been delivered by now.
                 flow = stream.give_rest(age, visit);
             }
             stream.add(&chunk.bytes, chunk.time, self.now);
@@ -422,7 +422,7 @@ impl LogLines<'_> {
         flow
     }
 
-    /// Gives out the complete lines that had found no room, once all log lines have been read again.
+    /// Delivers the complete lines that did not fit before, once all log lines have been read again.
     fn give_restored(&mut self, age: Age, visit: &mut VisitOutput<'_>) -> ControlFlow<()> {
         if self.replay.is_some() {
             return ControlFlow::Continue(());
@@ -434,7 +434,7 @@ impl LogLines<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Keeps the part of a log line that was read before and not given out.
+    /// Restores the part of a log line that was read before but not delivered.
     fn take_again(&mut self, piece: LinePiece<'_>) {
         let (Some(replay), LinePiece::StreamChunk(chunk)) = (self.replay.as_mut(), piece) else {
             return;
@@ -448,7 +448,7 @@ impl LogLines<'_> {
         }
     }
 
-    /// A log line was read again.
+    /// Counts a log line that was read again.
     fn pass_again(&mut self) {
         let is_last = self.replay.as_mut().is_some_and(|replay| {
             replay.left -= 1;
@@ -463,7 +463,7 @@ impl LogLines<'_> {
 }
 
 impl Again {
-    /// The stream as it was.
+    /// The stream in the state of that time.
     fn stream(self, now: Instant) -> OpenStream {
         let Self { saved, bytes, last } = self;
         let mut stream = OpenStream::new(saved.stream, saved.part, now);
@@ -484,7 +484,8 @@ impl OpenStream {
         }
     }
 
-    /// Whether a chunk of this time comes so long after the one before that it can be no part of the same line.
+    /// Whether a chunk with this time was written so long after the previous one that it cannot belong to the same
+    /// line.
     fn is_late(&self, time: Option<Micros>, quiet: Duration) -> bool {
         let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
         let passed = self
@@ -543,7 +544,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// `STREAM:TEXT`, in which `$` ends a line.
+    /// Parses `STREAM:TEXT`, where `$` ends a line.
     fn parse<'b>(line: &'b [u8], give: &mut dyn FnMut(LinePiece<'b>)) {
         let Some((stream, text)) = std::str::from_utf8(line).unwrap().split_once(':') else {
             return give(LinePiece::Text(line));
@@ -638,7 +639,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_does_not_end_comes_out_and_goes_on_after_a_restart() {
+    fn a_line_that_does_not_end_is_delivered_and_continues_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, "a:Password: \nb:x$\n").unwrap();
@@ -653,12 +654,12 @@ mod tests {
         assert_eq!(
             read(&mut again, &mut context, 9),
             ["b y"],
-            "the end of the line is no line"
+            "the end of the line is not a line of its own"
         );
     }
 
     #[test]
-    fn streams_have_a_bound() {
+    fn the_number_of_streams_is_limited() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let text: Vec<String> = (0..100).map(|n| format!("s{n}:open\n")).collect();
@@ -670,7 +671,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_has_come_out_in_part_is_not_read_again() {
+    fn a_partly_delivered_line_is_not_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, "a:open\n").unwrap();
@@ -692,7 +693,7 @@ mod tests {
                 ControlFlow::Continue(())
             })
             .unwrap();
-        assert_eq!(parts, [(1, true)], "it goes on after a restart");
+        assert_eq!(parts, [(1, true)], "it continues after a restart");
     }
 
     #[test]
@@ -710,7 +711,7 @@ mod tests {
         assert_eq!(
             found,
             ["a one two threefour"],
-            "patience counts from the last part"
+            "the timeout starts with the last part"
         );
         fs::write(
             &path,

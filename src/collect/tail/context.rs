@@ -1,7 +1,7 @@
-//! What a tail needs for one read, and what it gives out.
+//! The state that tails share in one read, and their output.
 
 use crate::collect::tail::backlog::CatchUpMax;
-use crate::collect::tail::packing::CHUNK_BYTES;
+use crate::collect::tail::compression::CHUNK_BYTES;
 use crate::collect::tail::sibling::Names;
 use crate::collect::text::line::{BEHIND_MAX, Line};
 use crate::collect::watch::FileWatch;
@@ -14,32 +14,32 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Rotated files opened at once where descriptors are plenty.
+/// Maximum number of rotated files opened at once if enough descriptors are available.
 pub(crate) const OPENED_MAX: usize = 64;
 
-/// What a tail gives out.
+/// The output of a tail.
 #[derive(Debug)]
 pub(crate) enum TailItem<'a> {
     /// A line or a part of one.
     Line(Line<'a>, Age),
-    /// A report about the file itself, of source `system:vmlog`.
+    /// A report about the file itself, with source `system:vmlog`.
     Own(Record),
 }
 
-/// Takes what a tail gives out; breaks off when it has enough.
+/// Receives the output of a tail; returns `Break` when it has enough.
 pub(crate) type VisitItem<'a> = dyn FnMut(TailItem<'_>) -> ControlFlow<()> + 'a;
 
-/// When a line was written, as far as is known.
+/// When a line was written, as far as it is known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Age {
-    /// The file was read to its end before: the line was written just now.
+    /// Whether the file had been read to its end before, so that the line was just written.
     pub(crate) is_live: bool,
     /// When the file was last written to.
     pub(crate) modified: Micros,
 }
 
 impl Age {
-    /// The time of a line that states none, when nothing else is known.
+    /// The time of a line that states none, if nothing else is known.
     pub(crate) fn guess(self) -> Micros {
         if self.is_live {
             Micros::now()
@@ -49,22 +49,22 @@ impl Age {
     }
 }
 
-/// What all tails of a collector share in one read.
+/// The state that all tails of a collector share in one read.
 #[derive(Debug)]
 pub(crate) struct ReadContext {
     pub(crate) watch: FileWatch,
-    /// Room for a chunk of a file.
+    /// Buffer for a chunk of a file.
     pub(super) scratch: Vec<u8>,
-    /// Room for text that has to be transcoded.
+    /// Buffer for text that has to be transcoded.
     pub(super) text: String,
     pub(crate) now: Instant,
-    /// How much of rotated files that are found at once is read.
+    /// How much is read of rotated files that exist when a log is first found.
     pub(crate) catch_up_max: CatchUpMax,
-    /// How many rotated files are opened at once; the others follow when these have been read.
+    /// Maximum number of rotated files opened at once; the others follow when these have been read.
     pub(crate) opened_max: usize,
-    /// The names in the folder that was listed last.
+    /// The names in the folder that was last listed.
     pub(super) names: RefCell<Names>,
-    /// The number of the error for which a file could not be opened, if it is not the fault of the file.
+    /// The error number of a file that could not be opened because of a lack of resources.
     pub(super) scarce: Cell<Option<i32>>,
 }
 
@@ -82,7 +82,7 @@ impl ReadContext {
         }
     }
 
-    /// The same, reading no more than this of rotated files that are found at once.
+    /// The same context with this limit for existing rotated files.
     pub(crate) fn within(self, catch_up_max: CatchUpMax) -> Self {
         Self {
             catch_up_max,
@@ -110,14 +110,14 @@ impl ReadContext {
         self.scratch.resize(CHUNK_BYTES + BEHIND_MAX, 0);
     }
 
-    /// Waits for a change, but not beyond the time when a tail has something to give out.
-    pub(crate) fn wait(&mut self, due: Option<Instant>, patience: Duration) {
+    /// Waits for a change, but not beyond the time when a tail has something to deliver.
+    pub(crate) fn wait(&mut self, due: Option<Instant>, timeout: Duration) {
         let until_due = due.map(|due| due.saturating_duration_since(Instant::now()));
         self.watch
-            .wait(until_due.map_or(patience, |until| until.min(patience)));
+            .wait(until_due.map_or(timeout, |until| until.min(timeout)));
     }
 
-    /// Ends a read that found nothing: an idle collector holds no buffer.
+    /// Ends a read that found nothing: frees the buffers, because the collector is idle.
     pub(crate) fn rest(&mut self) {
         self.scratch = Vec::new();
         self.text = String::new();

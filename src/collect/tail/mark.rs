@@ -1,5 +1,5 @@
-//! How far a file was read, in a form that finds the place again: by what the file contains, since inode numbers are
-//! reused at once and names move with each rotation.
+//! How far a file was read, in a form that identifies the file by its content: inode numbers are reused at once, and
+//! names change with each rotation.
 
 use crate::collect::names::stamp::Inode;
 use crate::collect::text::line::BEHIND_MAX;
@@ -8,22 +8,22 @@ use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use std::io;
 
-/// How many of its first bytes distinguish a file from others: first lines with a time in them differ well before this.
+/// How many of the first bytes distinguish a file from others: first lines with a time differ well before this.
 pub(crate) const HEAD_MAX: usize = 256;
 
-/// A place between two lines, or between two parts of a line that is being read in parts.
+/// A place between two lines, or between two parts of a line that is read in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub(crate) inode: Inode,
-    /// Bytes from the start of the (uncompressed) file.
+    /// Offset in the (uncompressed) file.
     pub(crate) offset: u64,
     /// How many parts of the line at `offset` have been read.
     pub(crate) part: u32,
-    /// Digest of the first bytes, at most [`HEAD_MAX`], of those before `offset`.
+    /// Digest of the first bytes before `offset`, at most [`HEAD_MAX`].
     pub(crate) head: u64,
-    /// Digest of the last bytes, at most [`BEHIND_MAX`], of those before `offset`.
+    /// Digest of the last bytes before `offset`, at most [`BEHIND_MAX`].
     pub(crate) behind: u64,
-    /// When the file was last written to as far as is known, in microseconds: files that were rotated later are newer.
+    /// When the file was last written to, as far as known, in microseconds: files that were rotated later are newer.
     pub(crate) modified: i64,
 }
 
@@ -36,7 +36,8 @@ impl Mark {
         usize::try_from(self.offset).map_or(BEHIND_MAX, |offset| offset.min(BEHIND_MAX))
     }
 
-    /// The bytes before the mark, if `read_at` reads the file that was marked: it fills the buffer from the offset, or errs.
+    /// The bytes before the mark, if `read_at` reads the marked file. `read_at` fills the buffer from an offset, or
+    /// fails.
     pub(crate) fn recognise(
         &self,
         mut read_at: impl FnMut(&mut [u8], u64) -> io::Result<()>,
@@ -60,7 +61,7 @@ pub(crate) struct MarkedBytes {
     pub(crate) behind: Vec<u8>,
 }
 
-/// SipHash-2-4 with a zero key: the same for ever, and short lines cannot be read back from it by looking.
+/// SipHash-2-4 with a zero key. It never changes, and short lines cannot simply be read back from it.
 pub(crate) fn digest(bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher24::new();
     hasher.write(bytes);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_never_changes() {
+    fn the_digest_is_stable() {
         assert_eq!(digest(b""), 0x1e92_4b9d_7377_00d7);
     }
 }

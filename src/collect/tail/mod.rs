@@ -1,13 +1,14 @@
-//! Following files as they are written, rotated, cut off and packed.
+//! Follows files while they are written, rotated, truncated and compressed.
 //!
-//! A [`path::Tail`] follows one path. Its files are a [`row::Row`] of [`reader::LogReader`]s; [`rotated::Rotated`] finds those that
-//! were renamed or copied away. [`chunked::ChunkedTail`] joins the chunks of logs that hold several streams.
+//! A [`path::Tail`] follows one path. Its files are a [`row::Row`] of [`reader::LogReader`]s; [`rotated::Rotated`]
+//! finds those that were renamed or copied. [`chunked::ChunkedTail`] joins the chunks of logs that contain several
+//! streams.
 
 pub(crate) mod backlog;
 pub(crate) mod chunked;
+pub(crate) mod compression;
 pub(crate) mod context;
 pub(crate) mod mark;
-pub(crate) mod packing;
 pub(crate) mod path;
 mod reader;
 mod rotated;

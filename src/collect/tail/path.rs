@@ -1,17 +1,17 @@
-//! Follows the file at a path through rotations of every kind: each line once and in order, across renames, truncations,
-//! deletions and restarts.
+//! Follows the file at a path through rotations of every kind. Each line is read once and in order, across renames,
+//! truncations, deletions and restarts.
 //!
-//! A tail holds the files that it reads, oldest first. A file that was renamed stays in the row for a while, since its writer may
-//! not have noticed; it is read before the file that took its place. If a file was cut off, its rotated files are searched: where
-//! a copy was made before, the rest is read from the copy.
+//! A tail holds the files that it reads, oldest first. A renamed file stays in the row for a while, because its
+//! writer may still write to it; it is read before the file that replaced it. After a truncation, the rotated files
+//! are searched: if a copy was made before, the rest is read from the copy.
 
 use crate::collect::collector::Error;
 use crate::collect::names::stamp::{FileStamp, Inode};
 use crate::collect::own::own_record;
 use crate::collect::tail::backlog::CatchUp;
+use crate::collect::tail::compression::FileCompression;
 use crate::collect::tail::context::{Age, ReadContext, TailItem, VisitItem};
 use crate::collect::tail::mark::Mark;
-use crate::collect::tail::packing::Packing;
 use crate::collect::tail::reader::{Fill, LogReader};
 use crate::collect::tail::rotated::{AtPath, KnownFiles, Rotated};
 use crate::collect::tail::row::Row;
@@ -29,17 +29,17 @@ use std::time::{Duration, Instant};
 /// How long an unterminated line waits for its end: longer than programs pause within a line.
 pub(crate) const QUIET: Duration = Duration::from_secs(5);
 
-/// How far a tail has read: the files that it holds, oldest first.
+/// How far a tail has read: a mark for each file that it holds, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TailState {
     marks: Vec<Mark>,
-    /// No file was at the path, but these rotated ones existed.
+    /// No file was at the path, but these rotated files existed.
     #[serde(default)]
     absent: Option<KnownFiles>,
 }
 
 impl TailState {
-    /// Nothing was read, and no rotated file is known: the oldest comes first.
+    /// Nothing was read, and no rotated file is known: starts with the oldest one.
     pub(crate) fn from_oldest() -> Self {
         Self {
             absent: Some(KnownFiles::default()),
@@ -47,10 +47,10 @@ impl TailState {
         }
     }
 
-    /// The state of reading up to these marks. Reading takes the files in order: those after the last mark are found again.
+    /// The state after reading up to these marks. Files are read in order: those after the last mark are found again.
     fn of(mut marks: Vec<Mark>) -> Self {
         let last = marks.pop();
-        // a file of which nothing was read cannot be recognised
+        // A file of which nothing was read cannot be recognised.
         marks.retain(|mark| mark.offset > 0);
         marks.extend(last);
         Self {
@@ -59,7 +59,7 @@ impl TailState {
         }
     }
 
-    /// The only file that is held, if all that is known of it is how far it was read.
+    /// The stamp of the only file held, if nothing but its position is known.
     pub(crate) fn only_file(&self) -> Option<FileStamp> {
         let [mark] = &self.marks[..] else {
             return None;
@@ -71,7 +71,7 @@ impl TailState {
         })
     }
 
-    /// How many bytes of the newest file were read; `None` when nothing is known.
+    /// How many bytes of the newest file were read; `None` if nothing is known.
     pub(crate) fn reached(&self) -> Option<u64> {
         self.marks.last().map(|mark| mark.offset)
     }
@@ -82,30 +82,30 @@ impl TailState {
 pub(crate) struct Tail {
     path: PathBuf,
     quiet: Duration,
-    /// Where to go on, until the file is found.
+    /// Where to continue, until the file is found.
     resume: Option<ResumeAt>,
     row: Row,
     rotated: Rotated,
     is_live: bool,
-    /// It is known which rotated files existed before.
+    /// Whether it is known which rotated files existed before.
     is_begun: bool,
     catch_up: CatchUp,
-    /// The last fault of the path, reported once.
+    /// The last fault of the path, so that it is reported once.
     trouble: Option<io::ErrorKind>,
 }
 
-/// Where a former run stopped.
+/// Where an earlier run stopped.
 #[derive(Debug, Clone)]
 struct ResumeAt {
     /// In the newest file.
     newest: Mark,
-    /// In older files that it still held.
+    /// In older files that the run still held.
     lingering: Vec<Mark>,
 }
 
 impl Tail {
-    /// Follows `path` from `state` on, or from the start of the file; files that were rotated before that are not read. An
-    /// unterminated line is given out after `quiet` without growth.
+    /// Follows `path` from `state`, or from the start of the file; files that were rotated before that are not read.
+    /// An unterminated line is delivered after `quiet` without growth.
     pub(crate) fn new(path: PathBuf, state: TailState, quiet: Duration) -> Self {
         let mut lingering = state.marks;
         let resume = lingering.pop().map(|newest| ResumeAt { newest, lingering });
@@ -128,12 +128,12 @@ impl Tail {
         self.row.len()
     }
 
-    /// Closes all files: they are found again by its state.
+    /// Closes all files; they are found again through the state.
     pub(crate) fn close(&mut self, context: &mut ReadContext) {
         self.row.close(context);
     }
 
-    /// How far everything that was visited reaches; `None` while nothing new can be said.
+    /// The position after everything that was delivered; `None` if it has not changed.
     pub(crate) fn state(&self) -> Option<TailState> {
         if self.resume.is_some() {
             return None;
@@ -147,18 +147,18 @@ impl Tail {
         Some(TailState::of(self.row.reached_marks(0)))
     }
 
-    /// The state before the line on which the last read broke off, which had `taken` bytes.
+    /// The state before the line at which the last read stopped, which had `taken` bytes.
     pub(crate) fn state_before(&self, taken: usize) -> TailState {
         TailState::of(self.row.reached_marks(taken))
     }
 
-    /// When there will be something to give out even if nothing happens.
+    /// When there will be something to deliver even if nothing happens.
     pub(crate) fn due(&self) -> Option<Instant> {
         let last = self.row.newest().filter(|file| file.has_rest())?;
         Some(last.grew + self.quiet)
     }
 
-    /// Visits what can be read now.
+    /// Delivers everything that can be read now.
     pub(crate) fn read(
         &mut self,
         context: &mut ReadContext,
@@ -201,7 +201,7 @@ impl Tail {
         }
     }
 
-    /// Reports skipped lines, and decides how much of rotated files is skipped, before the next file is read.
+    /// Before the next file is read: reports skipped lines, and decides how much of rotated files to skip.
     fn catch_up(&mut self, context: &ReadContext, visit: &mut VisitItem<'_>) -> ControlFlow<()> {
         let current = self.row.current().map(|file| &file.backlog);
         if let Some(record) = self.catch_up.report(current, &self.path) {
@@ -219,7 +219,7 @@ impl Tail {
         ControlFlow::Continue(())
     }
 
-    /// Reads on in one file.
+    /// Continues to read one file.
     fn read_file(
         &mut self,
         context: &mut ReadContext,
@@ -271,11 +271,12 @@ impl Tail {
         }
     }
 
-    /// Goes on to the next file of the row. What the writer wrote to the old file before it changed to the new one is there by the
-    /// time that the new one has something: so that comes first, and a line that is open then will not be completed.
+    /// Continues with the next file of the row. The writer wrote its last bytes to the old file before it switched to
+    /// the new one. So the old file is read first, up to the end at the time when the new one has content, and a line
+    /// that is incomplete then will not be completed.
     fn go_on(&mut self, context: &mut ReadContext, visit: &mut VisitItem<'_>) -> ControlFlow<()> {
         let has_next = self.row.next_mut().is_some_and(|next| {
-            // an error occurs again where it can be reported
+            // The same error occurs again where it can be reported.
             next.pending() > 0
                 || !matches!(next.fill(&mut context.scratch, context.now), Ok(Fill::End))
         });
@@ -291,7 +292,7 @@ impl Tail {
         ControlFlow::Continue(())
     }
 
-    /// Gives out the pending bytes of the current file.
+    /// Delivers the pending bytes of the current file.
     fn give_rest(&mut self, visit: &mut VisitItem<'_>) -> ControlFlow<()> {
         let age = Age {
             is_live: self.is_live,
@@ -307,8 +308,8 @@ impl Tail {
         }
     }
 
-    /// Skips zeros that no program wrote. At the start of a file they are not reported: a writer that does not append leaves them
-    /// where its file was cut off. Elsewhere something is missing, and the line before them has no end.
+    /// Skips zeros that no program wrote. At the start of a file they are not reported: a writer that does not append
+    /// leaves them after a truncation. Elsewhere data is missing, and the line before them has no end.
     fn skip_zeros(&mut self, count: u64, visit: &mut VisitItem<'_>) -> ControlFlow<()> {
         self.give_rest(visit)?;
         let Some(file) = self.row.current_mut() else {
@@ -327,7 +328,7 @@ impl Tail {
         visit(TailItem::Own(self.own("gap", message, &numbers)))
     }
 
-    /// Everything was read: gives out a line that is not going to end, and closes files.
+    /// Everything was read: delivers an incomplete line that has timed out, and closes files.
     fn finish(&mut self, context: &mut ReadContext, visit: &mut VisitItem<'_>) {
         self.is_live |= !self.row.is_empty();
         self.catch_up.finish();
@@ -337,7 +338,8 @@ impl Tail {
         self.row.close_finished(context);
     }
 
-    /// Looks whether another file is at the path now. That file and those that were rotated before it are added to the row.
+    /// Checks whether another file is at the path. If so, adds the files that were rotated before it, and then that
+    /// file, to the row.
     fn look(
         &mut self,
         context: &mut ReadContext,
@@ -362,8 +364,8 @@ impl Tail {
         self.join(newer, file, context)
     }
 
-    /// Adds rotated files to the end of the row, or else the one at the path: that one is added only when all before it were read,
-    /// since it may be rotated itself until then.
+    /// Adds rotated files to the end of the row or, if there are none left, the file at the path. That one is added
+    /// only when all files before it were read, because it may be rotated itself until then.
     fn join(
         &mut self,
         mut newer: Vec<LogReader>,
@@ -375,7 +377,7 @@ impl Tail {
         }
         let at_path = at_path.filter(|_| newer.is_empty());
         let at_path = at_path
-            .map(|file| LogReader::new(file, Packing::Plain, context.now))
+            .map(|file| LogReader::new(file, FileCompression::Plain, context.now))
             .transpose();
         let mut at_path = at_path.map_err(|source| self.error("look at", source))?;
         if let Some(file) = &mut at_path {
@@ -388,7 +390,7 @@ impl Tail {
         Ok(self.row.len() > before)
     }
 
-    /// Finds the place where a former run stopped. Breaks off while it cannot be found because no file exists.
+    /// Finds the place where an earlier run stopped. Breaks off while it cannot be found because no file exists.
     fn settle(
         &mut self,
         context: &mut ReadContext,
@@ -399,7 +401,8 @@ impl Tail {
         };
         let at_path = self.open_path(visit)?;
         let again = at_path.as_ref().and_then(|file| file.try_clone().ok());
-        let same = again.map(|file| LogReader::resume(file, Packing::Plain, &newest, context.now));
+        let same =
+            again.map(|file| LogReader::resume(file, FileCompression::Plain, &newest, context.now));
         let same = same.and_then(|file| file.ok().flatten());
         let found = self
             .rotated
@@ -408,7 +411,7 @@ impl Tail {
             return Ok(ControlFlow::Break(()));
         }
         let is_lost = same.is_none() && found.newest.is_none() && newest.offset > 0;
-        // an empty file cannot be recognised: copies made since then show what went through it
+        // An empty file cannot be recognised; copies made since then show what passed through it.
         let same = same.filter(|_| newest.offset > 0);
         let is_same = same.is_some();
         let newest_read = same.or(found.newest);
@@ -436,8 +439,8 @@ impl Tail {
         })
     }
 
-    /// The current file is not what it was: reads the rest from the copy that was made of it, if there is one, and starts again at
-    /// its beginning.
+    /// The content of the current file has been replaced: reads the rest from a copy of the old content, if there is
+    /// one, and starts again at the beginning of the file.
     fn cut_off(
         &mut self,
         context: &mut ReadContext,
@@ -446,14 +449,14 @@ impl Tail {
         let Some(file) = self.row.current_mut() else {
             return Ok(ControlFlow::Continue(()));
         };
-        // before the copies are searched: one that is made later must be newer
+        // Before the copies are searched, because a later copy must be newer than this.
         let _ = file.look();
         let mark = file.mark();
-        // the file itself may have been renamed and packed since: what was rotated after it comes after it
-        let packed = file.nameless_mark();
+        // The file itself may have been renamed and compressed since; files that were rotated after it are newer.
+        let compressed = file.nameless_mark();
         let at_path = file.file().and_then(|file| file.try_clone().ok());
         let rotated = &mut self.rotated;
-        let copies = rotated.copies_of(&mark, packed.as_ref(), at_path.as_ref(), context)?;
+        let copies = rotated.copies_of(&mark, compressed.as_ref(), at_path.as_ref(), context)?;
         let given = if copies.is_empty() {
             self.give_rest(visit)
         } else {
@@ -467,7 +470,8 @@ impl Tail {
         Ok(given)
     }
 
-    /// The first bytes of a file are about to be given out. What went through it before, and was copied and cut off, comes first.
+    /// Called before the first bytes of a file are delivered: content that passed through the file before and was
+    /// copied comes first.
     fn find_missed(&mut self, context: &ReadContext) -> Result<(), Error> {
         let held = self.row.marks();
         let Some(file) = self.row.current_mut() else {
@@ -485,7 +489,7 @@ impl Tail {
         Ok(())
     }
 
-    /// Opens the file at the path; a fault is reported when it is new.
+    /// Opens the file at the path; reports a fault if it is new.
     fn open_path(&mut self, visit: &mut VisitItem<'_>) -> Result<Option<File>, Error> {
         let error = match opening::trusted(&self.path) {
             Ok(file) => {
@@ -502,7 +506,7 @@ impl Tail {
                 _ => "",
             };
             let message = format!("cannot read {}: {error}{remedy}", self.path.display());
-            // the report is taken even when the visitor has enough
+            // The report is taken even if the visitor has enough.
             let _ = visit(TailItem::Own(self.own("file_unreadable", message, &[])));
         }
         Ok(None)
@@ -542,20 +546,20 @@ impl Tail {
     }
 }
 
-/// The outcome of reading on in one file.
+/// The outcome of reading one file further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadOutcome {
     Full,
     End,
     Changed,
-    /// The first bytes of a new file were read, and nothing was given out.
+    /// The first bytes of a new file were read; nothing was delivered.
     Fresh,
     /// There is more to read.
     Again,
 }
 
 impl ReadOutcome {
-    /// `otherwise`, unless the visitor has enough.
+    /// Returns `otherwise`, unless the visitor has enough.
     fn after(flow: ControlFlow<()>, otherwise: Self) -> Self {
         if flow.is_break() {
             Self::Full
@@ -568,24 +572,24 @@ impl ReadOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::tail::packing::CHUNK_BYTES;
+    use crate::collect::tail::compression::CHUNK_BYTES;
     use crate::collect::tail::row::{LINGER, LINGER_DELETED};
     use proptest::prelude::*;
     use std::io::Write;
     use tempfile::TempDir;
 
     /// A log that is written to and rotated, and a tail that follows it.
-    struct Story {
+    struct FollowedLog {
         dir: TempDir,
         tail: Tail,
         context: ReadContext,
         lines: Vec<String>,
         own: Vec<Record>,
-        /// What the store holds.
+        /// The state as saved in the store.
         saved: TailState,
     }
 
-    impl Story {
+    impl FollowedLog {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let tail = Tail::new(dir.path().join("a.log"), TailState::default(), QUIET);
@@ -618,7 +622,7 @@ mod tests {
             fs::rename(self.path(from), self.path(to)).unwrap();
         }
 
-        /// What `logrotate` does with `copytruncate`.
+        /// Rotates as `logrotate` does with `copytruncate`.
         fn copytruncate(&self, to: &str) {
             fs::copy(self.path("a.log"), self.path(to)).unwrap();
             fs::OpenOptions::new()
@@ -693,7 +697,7 @@ mod tests {
 
     #[test]
     fn a_file_that_appears_later_is_followed() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         assert!(story.read().is_empty());
         story.append("a.log", "one\ntwo\n");
         assert_eq!(story.read(), ["one", "two"]);
@@ -704,8 +708,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_written_in_pieces_is_one_line_and_a_quiet_one_comes_out() {
-        let mut story = Story::new();
+    fn a_line_written_in_pieces_is_one_line_and_an_unterminated_one_is_delivered() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "in ");
         assert!(story.read().is_empty());
         story.append("a.log", "pieces\nhalf");
@@ -719,13 +723,13 @@ mod tests {
         assert_eq!(
             story.read(),
             ["next"],
-            "the late end is no line, also after a restart"
+            "the late end is not a line of its own, also after a restart"
         );
     }
 
     #[test]
     fn the_rest_of_a_renamed_file_comes_before_the_new_one() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         let mut writer = story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         writer.write_all(b"two\n").unwrap();
@@ -744,10 +748,10 @@ mod tests {
     #[test]
     fn reads_files_that_were_rotated_before_they_were_seen() {
         for restart in [false, true] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log.1", "before\n");
             assert!(story.read().is_empty());
-            assert!(story.read().is_empty(), "history is left alone");
+            assert!(story.read().is_empty(), "older files are not read");
             if restart {
                 story.restart();
             }
@@ -760,8 +764,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_can_be_read_from_its_oldest_sibling_on() {
-        let mut story = Story::new();
+    fn a_file_can_be_read_from_its_oldest_rotated_file() {
+        let mut story = FollowedLog::new();
         story.append("a.log.2", "one\n");
         story.compress("a.log.2");
         story.append("a.log.1", "two\n");
@@ -773,7 +777,7 @@ mod tests {
     #[test]
     fn a_writer_that_is_late_is_waited_for_over_a_restart() {
         for restart in [false, true] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             let mut writer = story.append("a.log", "one\n");
             assert_eq!(story.read(), ["one"]);
             story.rename("a.log", "a.log.1");
@@ -800,8 +804,8 @@ mod tests {
     }
 
     #[test]
-    fn reports_a_cut_once_when_it_is_seen_early() {
-        let mut story = Story::new();
+    fn reports_a_truncation_once_if_it_is_noticed_early() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         story.copytruncate("a.log.1");
@@ -819,9 +823,9 @@ mod tests {
 
     #[test]
     fn a_copy_that_is_being_made_is_not_read_beside_its_file() {
-        // the file is cut off before, unseen or seen; with or without a restart while the next copy is made
+        // The file is truncated beforehand, noticed or not; with or without a restart while the next copy is made.
         for (seen, restart) in [(false, false), (false, true), (true, false), (true, true)] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log", "one\n");
             assert_eq!(story.read(), ["one"]);
             story.append("a.log", "two\n");
@@ -849,18 +853,19 @@ mod tests {
         }
     }
 
-    /// A log whose writer copies it and cuts it off, step by step, with a clock of its own: what is written next is always later.
+    /// A log whose writer copies and truncates it step by step. Its clock ensures that each write is later than the
+    /// one before.
     struct Copied {
-        story: Story,
+        story: FollowedLog,
         time: std::time::SystemTime,
         written: usize,
-        /// Bytes of the file that its copy has; none is being made otherwise.
+        /// How many bytes the copy has while one is being made.
         copy: Option<usize>,
     }
 
     impl Copied {
         fn new() -> Self {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             assert!(story.read().is_empty());
             Self {
                 story,
@@ -885,18 +890,18 @@ mod tests {
             self.touch("a.log");
         }
 
-        /// Goes on with a rotation: shifts names, makes the copy in two steps, cuts off.
+        /// Continues a rotation: renames the old copies, makes the new one in two steps, truncates the file.
         fn rotate_on(&mut self, pack: bool) {
             let text = fs::read(self.story.path("a.log")).unwrap_or_default();
             match self.copy {
                 None if text.is_empty() => {}
                 None => {
                     for number in (1..30).rev() {
-                        for packed in ["", ".gz"] {
-                            let from = format!("a.log.{number}{packed}");
+                        for compressed in ["", ".gz"] {
+                            let from = format!("a.log.{number}{compressed}");
                             if self.story.path(&from).exists() {
                                 self.story
-                                    .rename(&from, &format!("a.log.{}{packed}", number + 1));
+                                    .rename(&from, &format!("a.log.{}{compressed}", number + 1));
                             }
                         }
                     }
@@ -942,13 +947,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
         #[test]
-        fn copies_and_cuts_in_any_order_give_each_line_once(moves in moves()) {
+        fn copies_and_truncations_in_any_order_deliver_each_line_once(moves in moves()) {
             let mut copied = Copied::new();
             copied.write(1);
             let mut lines = copied.story.read();
             for step in moves {
                 match step {
-                    // what is written while a copy is made is lost by whoever makes it
+                    // Data written while a copy is made is lost by the rotating program itself.
                     Move::Write(_) if copied.copy.is_some() => {}
                     Move::Write(count) => copied.write(count),
                     Move::RotateOn(pack) => copied.rotate_on(pack),
@@ -960,7 +965,7 @@ mod tests {
             while copied.copy.is_some() {
                 copied.rotate_on(false);
             }
-            // what went through a file unseen is looked for when the file has something again
+            // Content that passed through a file unseen is searched for when the file has content again.
             copied.write(1);
             lines.extend(copied.story.read());
             let expected: Vec<String> = (0..copied.written).map(|number| format!("line {number}")).collect();
@@ -969,9 +974,9 @@ mod tests {
     }
 
     #[test]
-    fn names_that_move_while_a_copy_is_looked_for_hide_nothing() {
+    fn renames_during_the_search_for_a_copy_hide_nothing() {
         for round in 0..200 {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log.50", "old\n");
             story.append("a.log", "one\n");
             assert_eq!(story.read(), ["one"]);
@@ -998,7 +1003,7 @@ mod tests {
 
     #[test]
     fn rotations_that_pass_unseen_are_read_in_order() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         for text in ["two\n", "three\n", "four\n"] {
@@ -1016,8 +1021,8 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_finds_its_place_among_rotated_and_packed_files() {
-        let mut story = Story::new();
+    fn a_restart_finds_its_place_among_rotated_and_compressed_files() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\ntwo\nthree\n");
         story.read_some(1);
         story.rename("a.log", "a.log.2");
@@ -1035,7 +1040,7 @@ mod tests {
     #[test]
     fn a_copied_and_truncated_file_loses_nothing() {
         for restart in [false, true] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log", "one\ntwo\nhalf");
             assert_eq!(story.read(), ["one", "two"]);
             story.append("a.log", "way\nthree\n");
@@ -1054,7 +1059,7 @@ mod tests {
 
     #[test]
     fn reads_content_that_passed_through_an_empty_file_after_a_restart() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         story.append("a.log.1", "before\n");
         File::create(story.path("a.log")).unwrap();
         let old = std::time::SystemTime::now() - Duration::from_mins(1);
@@ -1076,23 +1081,23 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_file_is_read_from_its_start() {
-        let mut story = Story::new();
+    fn a_truncated_file_is_read_from_the_start() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\nhalf");
         assert_eq!(story.read(), ["one"]);
         File::create(story.path("a.log")).unwrap();
-        assert_eq!(story.read(), ["half..."], "what was there is not lost");
+        assert_eq!(story.read(), ["half..."], "the old content is not lost");
         story.append("a.log", "two\n");
         assert_eq!(story.read(), ["two"]);
     }
 
     #[test]
-    fn a_file_written_anew_to_the_same_size_is_read_from_its_start() {
+    fn a_file_rewritten_to_the_same_size_is_read_from_the_start() {
         for (restart, copied) in [(false, false), (false, true), (true, false), (true, true)] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log", "one\ntwo\n");
             assert_eq!(story.read(), ["one", "two"]);
-            let size = |story: &Story| fs::metadata(story.path("a.log")).unwrap().len();
+            let size = |story: &FollowedLog| fs::metadata(story.path("a.log")).unwrap().len();
             let before = size(&story);
             if copied {
                 story.append("a.log", "three\n");
@@ -1112,17 +1117,17 @@ mod tests {
             };
             let context = format!("restart: {restart}, copied: {copied}");
             assert_eq!(story.read(), expected, "{context}");
-            // what was written between the last look and a restart may be missing
+            // Data written between the last check and a restart may be missing.
             assert_eq!(story.gaps(), usize::from(restart && !copied), "{context}");
             assert!(story.read().is_empty(), "{context}");
         }
     }
 
     #[test]
-    fn the_hole_that_a_writer_leaves_is_no_line() {
+    fn a_hole_in_the_file_is_not_a_line() {
         use std::os::unix::fs::FileExt;
         for at in [700, 5_000, 200_000, 300_001] {
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             story.append("a.log", "one\n");
             assert_eq!(story.read(), ["one"]);
             fs::copy(story.path("a.log"), story.path("a.log.1")).unwrap();
@@ -1141,8 +1146,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_off_while_nobody_looked_is_a_gap() {
-        let mut story = Story::new();
+    fn an_unseen_truncation_is_a_gap() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         fs::write(story.path("a.log"), "anew\n").unwrap();
@@ -1151,12 +1156,12 @@ mod tests {
         assert_eq!(story.gaps(), 1);
         story.restart();
         assert!(story.read().is_empty());
-        assert_eq!(story.gaps(), 0, "a gap is told once");
+        assert_eq!(story.gaps(), 0, "a gap is reported once");
     }
 
     #[test]
-    fn a_file_that_took_over_the_inode_is_another_file() {
-        let mut story = Story::new();
+    fn a_file_that_reuses_the_inode_is_another_file() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "old line one\n");
         assert_eq!(story.read(), ["old line one"]);
         story.restart();
@@ -1175,8 +1180,8 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_file_is_read_to_its_end_and_let_go() {
-        let mut story = Story::new();
+    fn a_deleted_file_is_read_to_its_end_and_closed() {
+        let mut story = FollowedLog::new();
         let mut writer = story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         writer.write_all(b"two\n").unwrap();
@@ -1190,8 +1195,8 @@ mod tests {
     }
 
     #[test]
-    fn renamed_files_are_let_go_in_the_end() {
-        let mut story = Story::new();
+    fn renamed_files_are_closed_in_the_end() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         story.read();
         story.rename("a.log", "a.log.1");
@@ -1205,13 +1210,13 @@ mod tests {
 
     #[test]
     fn a_state_waits_for_a_file_that_is_not_there_yet() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         story.rename("a.log", "elsewhere");
         story.restart();
         assert!(story.read().is_empty());
-        assert_eq!(story.tail.state(), None, "the old position stays in force");
+        assert_eq!(story.tail.state(), None, "the old position is kept");
         story.rename("elsewhere", "a.log");
         story.append("a.log", "two\n");
         assert_eq!(story.read(), ["two"]);
@@ -1219,7 +1224,7 @@ mod tests {
 
     #[test]
     fn reports_an_unreadable_file_once() {
-        let mut story = Story::new();
+        let mut story = FollowedLog::new();
         fs::create_dir(story.path("a.log")).unwrap();
         story.read();
         story.read();
@@ -1232,8 +1237,8 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_packed_file_is_a_gap_and_not_the_end() {
-        let mut story = Story::new();
+    fn a_damaged_compressed_file_is_a_gap_and_reading_continues() {
+        let mut story = FollowedLog::new();
         story.append("a.log", "one\n");
         assert_eq!(story.read(), ["one"]);
         story.rename("a.log", "a.log.2");
@@ -1248,8 +1253,12 @@ mod tests {
             .collect();
         story.append("a.log.1", &text);
         story.compress("a.log.1");
-        let packed = fs::read(story.path("a.log.1.gz")).unwrap();
-        fs::write(story.path("a.log.1.gz"), &packed[..packed.len() / 2]).unwrap();
+        let compressed = fs::read(story.path("a.log.1.gz")).unwrap();
+        fs::write(
+            story.path("a.log.1.gz"),
+            &compressed[..compressed.len() / 2],
+        )
+        .unwrap();
         story.append("a.log", "after\n");
         let lines = story.read();
         assert!(
@@ -1260,7 +1269,7 @@ mod tests {
         assert_eq!(story.gaps(), 1);
     }
 
-    /// A small generator of numbers, so that every run tells the same stories.
+    /// A small random number generator with a fixed seed, so that every run is the same.
     struct Dice(u64);
 
     impl Dice {
@@ -1272,7 +1281,7 @@ mod tests {
         }
     }
 
-    fn shift(story: &Story) {
+    fn shift(story: &FollowedLog) {
         for number in (1..200).rev() {
             for extension in ["", ".gz"] {
                 let from = format!("a.log.{number}{extension}");
@@ -1285,11 +1294,11 @@ mod tests {
 
     /// Random writes, rotations of all kinds, partial reads and restarts: every line once and in order.
     #[test]
-    fn a_storm_loses_and_repeats_nothing() {
+    fn random_rotations_lose_and_repeat_nothing() {
         let stories = std::env::var("VMLOG_STORMS").map_or(40, |count| count.parse().unwrap());
         for seed in 1..=stories {
             let mut dice = Dice(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15));
-            let mut story = Story::new();
+            let mut story = FollowedLog::new();
             let mut written = Vec::new();
             let mut told = Vec::new();
             story.append("a.log", "first\n");
@@ -1307,7 +1316,7 @@ mod tests {
                         shift(&story);
                         story.rename("a.log", "a.log.1");
                     }
-                    // a held file of which nothing was read cannot be told from its successor
+                    // A held file of which nothing was read cannot be distinguished from its successor.
                     6 if story.path("a.log").exists()
                         && story
                             .tail

@@ -1,10 +1,10 @@
-//! One open log file being read: plain by offset, so that a file that changes under the reader is noticed, or packed as a
-//! stream.
+//! One open log file: an uncompressed file is read by offset, so that changes of its content are noticed; a
+//! compressed one is read as a stream.
 
 use crate::collect::names::stamp::Inode;
 use crate::collect::tail::backlog::Backlog;
+use crate::collect::tail::compression::{CHUNK_BYTES, FileCompression, Passed, decompress, retry};
 use crate::collect::tail::mark::{HEAD_MAX, Mark, digest};
-use crate::collect::tail::packing::{CHUNK_BYTES, Packing, Passed, retry, unpack};
 use crate::collect::text::encoding::TextEncoding;
 use crate::collect::text::line::{BEHIND_MAX, Line, LineCutter};
 use crate::time::Micros;
@@ -16,11 +16,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::Instant;
 
-/// Zeros in a row that no program wrote: a file system leaves them after a crash, and a writer that does not append before its
-/// place in a file that was cut off.
+/// This many zeros in a row were not written by a program: a file system leaves them after a crash, and a writer that
+/// does not append leaves them after a truncation.
 const ZEROS_MIN: usize = 64;
 
-/// Bytes of zeros that one look passes over.
+/// Maximum number of zero bytes skipped at once.
 const ZEROS_LOOK_MAX: u64 = 64 << 20;
 
 /// The result of one more read of a file.
@@ -30,9 +30,9 @@ pub(crate) enum Fill {
     More,
     /// Nothing, for now.
     End,
-    /// This many zeros follow the pending bytes, and other bytes follow the zeros.
+    /// The given number of zeros follow the pending bytes, and other bytes follow the zeros.
     Zeros(u64),
-    /// The file is not what was read before: cut off, or cut off and written anew.
+    /// The content has changed: the file was truncated, or truncated and rewritten.
     Changed,
 }
 
@@ -40,43 +40,43 @@ pub(crate) enum Fill {
 pub(crate) struct LogReader {
     input: ReaderInput,
     inode: Inode,
-    /// The first bytes of the file, as far as they have been read.
+    /// The first bytes of the file, as far as they were read.
     head: Vec<u8>,
     lines: LineCutter,
     encoding: TextEncoding,
-    /// Up to here there are only zeros after the pending bytes.
+    /// Up to this offset only zeros follow the pending bytes.
     zeros_to: u64,
-    /// Where the pending bytes begin.
+    /// Offset of the pending bytes.
     offset: u64,
     modified: Micros,
-    /// When the last bytes came.
+    /// When the file last grew.
     pub(crate) grew: Instant,
     pub(crate) watched: Option<WatchDescriptor>,
-    /// Nothing is written to it any more: a copy, or packed.
+    /// Whether nothing is written to it any more, because it is a copy or compressed.
     pub(crate) is_final: bool,
-    /// Reading has come to it: all files that were rotated before were read.
+    /// Whether reading has reached it: all files that were rotated before it were read.
     pub(crate) is_reached: bool,
-    /// Copies of earlier content, made before its first bytes were read, have been looked for.
+    /// Whether copies of earlier content, made before its first bytes were read, have been searched for.
     pub(crate) is_checked: bool,
-    /// How much of it is read, if it was found in catching up.
+    /// How much of it is skipped, if it was found while catching up.
     pub(crate) backlog: Backlog,
 }
 
 enum ReaderInput {
     Plain(File),
-    Packed(Unpacked),
+    Compressed(Decompressed),
 }
 
 /// A stream that cannot be read again.
-struct Unpacked {
+struct Decompressed {
     stream: Box<dyn Read + Send>,
-    /// Bytes that were read and not taken.
+    /// Bytes that were read ahead.
     ahead: Vec<u8>,
-    /// Zeros that were read before that.
+    /// Zeros before these bytes.
     zeros: u64,
 }
 
-impl Unpacked {
+impl Decompressed {
     fn new(stream: Box<dyn Read + Send>) -> Self {
         Self {
             stream,
@@ -85,7 +85,7 @@ impl Unpacked {
         }
     }
 
-    /// The next bytes, in `room`, and how many zeros come before them. Zeros at the end are skipped.
+    /// Reads the next bytes into `room`, and counts the zeros before them. Zeros at the end are skipped.
     fn read<'a>(&mut self, room: &'a mut [u8]) -> io::Result<(u64, &'a [u8])> {
         loop {
             let kept = self.ahead.len();
@@ -125,15 +125,15 @@ impl std::fmt::Debug for LogReader {
 }
 
 impl LogReader {
-    /// Reads from the start.
-    pub(crate) fn new(file: File, packing: Packing, now: Instant) -> io::Result<Self> {
+    /// Creates a reader at the start of the file.
+    pub(crate) fn new(file: File, compression: FileCompression, now: Instant) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        let input = match packing {
-            Packing::Plain => ReaderInput::Plain(file),
-            packed => ReaderInput::Packed(Unpacked::new(unpack(file, packed)?)),
+        let input = match compression {
+            FileCompression::Plain => ReaderInput::Plain(file),
+            compressed => ReaderInput::Compressed(Decompressed::new(decompress(file, compressed)?)),
         };
         Ok(Self {
-            is_final: packing != Packing::Plain,
+            is_final: compression != FileCompression::Plain,
             input,
             inode: Inode::of(&metadata),
             head: Vec::new(),
@@ -145,25 +145,25 @@ impl LogReader {
             grew: now,
             watched: None,
             is_reached: false,
-            is_checked: packing != Packing::Plain,
+            is_checked: compression != FileCompression::Plain,
             backlog: Backlog::None,
         })
     }
 
-    /// Reads on from `mark`; `None` when this is not the file that was marked.
+    /// Creates a reader at `mark`; `None` if this is not the marked file.
     pub(crate) fn resume(
         file: File,
-        packing: Packing,
+        compression: FileCompression,
         mark: &Mark,
         now: Instant,
     ) -> io::Result<Option<Self>> {
-        let mut reader = Self::new(file, packing, now)?;
+        let mut reader = Self::new(file, compression, now)?;
         if mark.offset == 0 && mark.inode != reader.inode {
             return Ok(None);
         }
         let recognised = match &mut reader.input {
             ReaderInput::Plain(file) => mark.recognise(|buffer, at| file.read_exact_at(buffer, at)),
-            ReaderInput::Packed(Unpacked { stream, .. }) => {
+            ReaderInput::Compressed(Decompressed { stream, .. }) => {
                 let mut passed = Passed::default();
                 let found = mark.recognise(|buffer, at| passed.read_at(stream, buffer, at));
                 found.filter(|_| passed.skip_to(stream, mark.offset).is_ok())
@@ -179,11 +179,11 @@ impl LogReader {
         }))
     }
 
-    /// The plain file below; `None` when packed.
+    /// The uncompressed file; `None` if it is compressed.
     pub(crate) fn file(&self) -> Option<&File> {
         match &self.input {
             ReaderInput::Plain(file) => Some(file),
-            ReaderInput::Packed(_) => None,
+            ReaderInput::Compressed(_) => None,
         }
     }
 
@@ -195,12 +195,13 @@ impl LogReader {
         self.modified
     }
 
-    /// Reads more, through `scratch`, which has room for a chunk and for the bytes before it.
+    /// Reads more, using `scratch`, which has room for a chunk and for the bytes before it.
     pub(crate) fn fill(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
         let read = match &mut self.input {
-            ReaderInput::Packed(_) => return self.fill_unpacked(scratch, now),
+            ReaderInput::Compressed(_) => return self.fill_decompressed(scratch, now),
             ReaderInput::Plain(file) => {
-                // the newest bytes are read again with those that follow: a file that was written anew betrays itself
+                // The newest bytes are read again together with the following ones, to detect a file that was
+                // rewritten.
                 let newest = self.lines.newest();
                 let from = self.offset + self.lines.pending() as u64 - newest.len() as u64;
                 let count = retry(|| file.read_at(scratch, from))?;
@@ -219,7 +220,7 @@ impl LogReader {
         }
         if self.head.is_empty() {
             if let [0xfe | 0xff] = fresh {
-                // half a byte order mark
+                // Half a byte order mark.
                 return Ok(Fill::End);
             }
             self.encoding = TextEncoding::of(fresh);
@@ -242,8 +243,8 @@ impl LogReader {
         Ok(Fill::More)
     }
 
-    fn fill_unpacked(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
-        let ReaderInput::Packed(input) = &mut self.input else {
+    fn fill_decompressed(&mut self, scratch: &mut [u8], now: Instant) -> io::Result<Fill> {
+        let ReaderInput::Compressed(input) = &mut self.input else {
             return Ok(Fill::End);
         };
         let room = scratch.get_mut(..CHUNK_BYTES).unwrap_or_default();
@@ -279,8 +280,8 @@ impl LogReader {
         self.grew = now;
     }
 
-    /// Where the zeros end that begin at `from`, of which `fresh` has the first; `None` while nothing follows them: a file may be
-    /// longer than what was written to it so far.
+    /// The end of the zeros that start at `from`, the first of which are in `fresh`. `None` while nothing follows
+    /// them: a file may be longer than what was written to it so far.
     fn end_of_zeros(&mut self, fresh: &[u8], from: u64) -> io::Result<Option<u64>> {
         if let Some(zeros) = fresh.iter().position(|&byte| byte != 0) {
             return Ok(Some(from + zeros as u64));
@@ -295,7 +296,7 @@ impl LogReader {
             at = match seek(file, SeekFrom::Data(at)) {
                 Ok(data) => data.max(at),
                 Err(Errno::NXIO) => return Ok(None),
-                // a file system that knows no holes
+                // The file system does not support holes.
                 Err(_) => at,
             };
             let count = retry(|| file.read_at(&mut chunk, at))?;
@@ -312,7 +313,7 @@ impl LogReader {
         Ok(None)
     }
 
-    /// Skips zeros. Pending bytes are dropped.
+    /// Skips zeros. Drops the pending bytes.
     pub(crate) fn skip_zeros(&mut self, count: u64) {
         let head = usize::try_from(count).map_or(HEAD_MAX, |count| self.head.len() + count);
         self.head.resize(head.min(HEAD_MAX).max(self.head.len()), 0);
@@ -331,14 +332,14 @@ impl LogReader {
         Some(line)
     }
 
-    /// The pending bytes, without waiting for the end of the line.
+    /// The pending bytes as a line, without waiting for its end.
     pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
         let line = self.lines.rest()?;
         self.offset += line.taken as u64;
         Some(line)
     }
 
-    /// Whether its first bytes wait to be given out and copies of earlier content were not looked for yet.
+    /// Whether its first bytes are still to be delivered and copies of earlier content were not searched for yet.
     pub(crate) fn is_fresh(&self) -> bool {
         !self.is_checked && self.offset == 0 && self.lines.pending() > 0
     }
@@ -348,7 +349,7 @@ impl LogReader {
         self.lines.pending()
     }
 
-    /// The place after all bytes that were read, given out or not.
+    /// The place after all bytes that were read, delivered or not.
     pub(crate) fn newest_mark(&self) -> Mark {
         Mark {
             offset: self.reached(),
@@ -362,12 +363,12 @@ impl LogReader {
         self.lines.has_rest()
     }
 
-    /// Reads no further.
+    /// Stops reading the file.
     pub(crate) fn give_up(&mut self) {
-        self.input = ReaderInput::Packed(Unpacked::new(Box::new(io::empty())));
+        self.input = ReaderInput::Compressed(Decompressed::new(Box::new(io::empty())));
     }
 
-    /// The place after the last line that was taken.
+    /// The place after the last line that was delivered.
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             part: self.lines.part(),
@@ -375,7 +376,7 @@ impl LogReader {
         }
     }
 
-    /// The place before the line that was just taken, which had `taken` bytes.
+    /// The place before the line that was just delivered, which had `taken` bytes.
     pub(crate) fn mark_before(&self, taken: usize) -> Mark {
         let offset = self.offset.saturating_sub(taken as u64);
         let head_length = usize::try_from(offset).map_or(HEAD_MAX, |at| at.min(HEAD_MAX));
@@ -389,8 +390,8 @@ impl LogReader {
         }
     }
 
-    /// A place near the start of the file's present content, if the file has no name any more: with it another name for the same bytes
-    /// can be found.
+    /// A mark near the start of the file's current content, if the file has no name any more. It identifies the same
+    /// content under another name.
     pub(crate) fn nameless_mark(&mut self) -> Option<Mark> {
         let has_name = self.look().map_or(true, |(_, has_name)| has_name);
         let ReaderInput::Plain(file) = &self.input else {
@@ -410,7 +411,8 @@ impl LogReader {
         })
     }
 
-    /// Whether the file holds only the beginning of `original`: then it is a copy that is still being made.
+    /// Whether the file holds only the beginning of `original`, which means that it is a copy that is still being
+    /// made.
     pub(crate) fn is_copy_of(&self, original: &File) -> bool {
         let ReaderInput::Plain(file) = &self.input else {
             return false;
@@ -427,7 +429,7 @@ impl LogReader {
         start.starts_with(copied.get(..length).unwrap_or_default())
     }
 
-    /// Begins again at the start of a file that was cut off. The pending bytes are dropped.
+    /// Starts again at the beginning of a file that was truncated. Drops the pending bytes.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.head.clear();
         self.lines = LineCutter::new(b"", 0);
@@ -439,33 +441,36 @@ impl LogReader {
         self.is_checked = false;
     }
 
-    /// Nothing was read of the file, and the file that was last written to at `newest` came before it. The kernel tells when a file was
-    /// cut off only after it has cut it off, so that a look in between finds the file older than the copy that was made of it.
+    /// Raises the time of the last write to `newest`, that of the file before this one, of which nothing was read
+    /// yet. The kernel updates the time of a truncated file only after truncating it, so that a check in between
+    /// finds the file older than its copy.
     pub(crate) fn begins_after(&mut self, newest: Option<i64>) {
         let newest = newest.map_or(Micros::MIN, Micros::new);
         self.modified = self.modified.max(newest);
     }
 
-    /// Looks at the file again: its length, and whether it still has a name.
+    /// Checks the file again: its length, and whether it still has a name.
     pub(crate) fn look(&mut self) -> io::Result<(u64, bool)> {
         let ReaderInput::Plain(file) = &self.input else {
             return Ok((0, true));
         };
         let metadata = file.metadata()?;
         if self.reached() > 0 {
-            // content that passed through a file of which nothing was read is newer than the file was when it was found
+            // Content that passed through the file before anything was read of it is newer than the time seen when
+            // the file was found.
             self.modified = metadata.modified().map_or(Micros::MIN, Micros::from);
         }
         Ok((metadata.len(), metadata.nlink() > 0))
     }
 
-    /// Where the next bytes will be read.
+    /// Offset of the next read.
     pub(crate) fn reached(&self) -> u64 {
         self.offset + self.lines.pending() as u64
     }
 }
 
-/// How many of the bytes come before zeros that no program wrote, or before zeros that may continue in the next bytes.
+/// How many of the bytes come before zeros that no program wrote, or before zeros that may continue in the next
+/// bytes.
 fn text_length(fresh: &[u8], encoding: TextEncoding) -> usize {
     if memchr::memchr(0, fresh).is_none() {
         return fresh.len();
@@ -474,7 +479,7 @@ fn text_length(fresh: &[u8], encoding: TextEncoding) -> usize {
         return at;
     }
     if encoding != TextEncoding::Bytes {
-        // the last byte of a character
+        // The zero is the last byte of a character.
         return fresh.len();
     }
     let zeros = fresh.iter().rev().take_while(|&&byte| byte == 0).count();

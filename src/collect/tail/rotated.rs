@@ -1,12 +1,12 @@
-//! The rotated files of a path: those that were rotated away while nobody looked, the one in which a former run stopped, and the
-//! copies of what went through a file that was cut off. Which of them are new is known by those that were there before.
+//! Finds the rotated files of a path: those that were rotated unnoticed, the one in which an earlier run stopped, and
+//! copies of content that was truncated. Files that existed before are remembered, so that new ones are recognised.
 
 use crate::collect::collector::Error;
 use crate::collect::names::stamp::Inode;
 use crate::collect::tail::backlog::Backlog;
+use crate::collect::tail::compression::FileCompression;
 use crate::collect::tail::context::ReadContext;
 use crate::collect::tail::mark::Mark;
-use crate::collect::tail::packing::Packing;
 use crate::collect::tail::reader::LogReader;
 use crate::collect::tail::sibling::{self, Sibling};
 use serde::{Deserialize, Serialize};
@@ -16,10 +16,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-/// How often a folder whose names change is looked at again, at most.
+/// Maximum number of times that a folder whose names change is listed.
 const LOOKS_MAX: usize = 10;
 
-/// How long to wait for names that change: a rotation of a few dozen files takes less than a millisecond.
+/// Time to wait while names change: a rotation of a few dozen files takes less than a millisecond.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(2);
 
 /// Finds the rotated files of one path.
@@ -29,29 +29,29 @@ pub(super) struct Rotated {
     known: KnownFiles,
 }
 
-/// The place where a former run stopped.
+/// The place where an earlier run stopped.
 #[derive(Debug)]
 pub(super) struct Resumed {
-    /// Rotated files exist.
+    /// Whether rotated files exist.
     pub(super) has_siblings: bool,
-    /// The files that the former run held, apart from the newest.
+    /// The files that the earlier run held, except the newest.
     pub(super) lingering: Vec<LogReader>,
-    /// The rotated file that is the newest one that the former run read.
+    /// The newest file that the earlier run read, if it was rotated since.
     pub(super) newest: Option<LogReader>,
 }
 
-/// A file that is open at the path.
+/// The file that is open at the path.
 #[derive(Debug)]
 pub(super) struct AtPath {
-    /// The place after all that was read of it.
+    /// The place after everything that was read of it.
     pub(super) newest: Mark,
-    /// Another handle of it.
+    /// A second handle of it.
     pub(super) file: Option<File>,
     pub(super) has_name: bool,
 }
 
 impl Rotated {
-    /// Those that are in `known` are not new.
+    /// Creates the finder; files in `known` are not new.
     pub(super) fn new(path: PathBuf, known: KnownFiles) -> Self {
         Self { path, known }
     }
@@ -60,14 +60,14 @@ impl Rotated {
         &self.known
     }
 
-    /// Takes all rotated files that exist as known.
+    /// Remembers all rotated files that exist as known.
     pub(super) fn learn(&mut self, context: &ReadContext) -> Result<(), Error> {
         self.known = KnownFiles::of(&self.siblings(context)?);
         Ok(())
     }
 
-    /// The files that were rotated away after the marked one, which is the newest that was reached. If that file is gone, those
-    /// that were written to later and come after all that are held.
+    /// The files that were rotated after the marked one, which is the newest that was reached. If that file was
+    /// deleted, the files that were written to later and come after all that are held.
     pub(super) fn newer_than(
         &mut self,
         mark: &Mark,
@@ -77,7 +77,7 @@ impl Rotated {
         let is_held = |inode| held.iter().any(|held| held.inode == inode);
         self.open_newer(context, |siblings| {
             let place = |held: &Mark| {
-                // an inode belongs to the held file for as long as it is held
+                // No other file can have the inode of a file that is held open.
                 let same = |sibling: &Sibling| sibling.inode == held.inode && is_held(held.inode);
                 let same = siblings.iter().position(same);
                 same.or_else(|| find(siblings, held, context).map(|(at, _)| at))
@@ -95,7 +95,7 @@ impl Rotated {
         })
     }
 
-    /// The files that appeared and were rotated away while nothing was held.
+    /// The files that appeared and were rotated while no file was held.
     pub(super) fn news(&mut self, context: &ReadContext) -> Result<Vec<LogReader>, Error> {
         let known = self.known.clone();
         self.open_newer(context, |siblings| {
@@ -104,7 +104,7 @@ impl Rotated {
         })
     }
 
-    /// Opens the siblings that are chosen from the list.
+    /// Opens those rotated files that are selected from the list.
     fn open_newer(
         &mut self,
         context: &ReadContext,
@@ -121,8 +121,8 @@ impl Rotated {
         Ok(opened)
     }
 
-    /// Finds the files that a former run held: `newest` and `lingering` say how far each was read. `is_at_path` says that the
-    /// newest is still at the path.
+    /// Finds the files that an earlier run held: `newest` and `lingering` state how far each was read. `is_at_path`
+    /// says that the newest is still at the path.
     pub(super) fn resume(
         &self,
         newest: &Mark,
@@ -149,16 +149,16 @@ impl Rotated {
         })
     }
 
-    /// The copy that was made of a file before it was cut off, from `mark` on, and what was rotated after it. `packed` finds the
-    /// file itself under another name, `at_path` is what is at its own now.
+    /// The copy that was made of a file before it was truncated, from `mark` on, and the files rotated after it.
+    /// `compressed` identifies the file itself under another name, `at_path` is the file that is at its own name now.
     pub(super) fn copies_of(
         &mut self,
         mark: &Mark,
-        packed: Option<&Mark>,
+        compressed: Option<&Mark>,
         at_path: Option<&File>,
         context: &ReadContext,
     ) -> Result<Vec<LogReader>, Error> {
-        let look = |siblings: &[Sibling]| row_of(siblings, mark, packed, context);
+        let look = |siblings: &[Sibling]| row_of(siblings, mark, compressed, context);
         let (siblings, mut row) = self.while_names_stay(context, look, |row| !row.is_empty())?;
         self.known = KnownFiles::of(&siblings);
         if let Some(file) = at_path {
@@ -169,8 +169,8 @@ impl Rotated {
         Ok(row)
     }
 
-    /// Copies of what went through the file at the path before its first bytes were read. They are in files that did not exist
-    /// when it was opened or last cut off. What is `held` is not among them.
+    /// Copies of content that passed through the file at the path before its first bytes were read. They are files
+    /// that did not exist when it was opened or last truncated. Files that are held are not among them.
     pub(super) fn missed(
         &mut self,
         at_path: &AtPath,
@@ -178,17 +178,17 @@ impl Rotated {
         context: &ReadContext,
     ) -> Result<Vec<LogReader>, Error> {
         let newest = &at_path.newest;
-        // the file itself, renamed or packed, or a copy of what has just been read: what follows is newer
+        // The file itself, renamed or compressed, or a copy of what has just been read: later files are newer.
         let is_itself = |sibling: &Sibling| {
             sibling.inode == newest.inode
                 || (!at_path.has_name || self.known.is_news(sibling))
                     && resume(sibling, newest, context).is_some()
         };
-        // a held file that was packed since is not new
+        // A held file that was compressed since is not new.
         let is_held = |sibling: &Sibling| {
             held.iter().any(|mark| {
-                let is_packed = || mark.offset > 0 && resume(sibling, mark, context).is_some();
-                mark.inode == sibling.inode || is_packed()
+                let is_compressed = || mark.offset > 0 && resume(sibling, mark, context).is_some();
+                mark.inode == sibling.inode || is_compressed()
             })
         };
         let look = |siblings: &[Sibling]| {
@@ -205,17 +205,17 @@ impl Rotated {
         Ok(missed)
     }
 
-    /// Removes the last of these files where it is a copy that is just being made of the file at the path. It can be told from
-    /// that file once that has been cut off, and counts as new then.
+    /// Removes the last of these files if it is a copy of the file at the path that is still being made. Once that
+    /// file was truncated, the copy differs from it and counts as new.
     pub(super) fn drop_unfinished(&mut self, newer: &mut Vec<LogReader>, at_path: &File) {
         if let Some(copy) = newer.pop_if(|copy| copy.is_copy_of(at_path)) {
             self.known.forget(copy.inode());
         }
     }
 
-    /// Looks for something among the siblings, which are found by their names, and says which siblings there were. Where names
-    /// change meanwhile, the look may have missed something and is repeated. It is also repeated, once, where nothing was found,
-    /// since a list may miss a name that changes while the list is made.
+    /// Searches the rotated files, which are found by their names, and returns the result with the list of files. If
+    /// names change meanwhile, the search may have missed something and is repeated. It is also repeated, once, if
+    /// nothing was found, because a list may miss a name that changes while the list is made.
     fn while_names_stay<T>(
         &self,
         context: &ReadContext,
@@ -236,7 +236,7 @@ impl Rotated {
             siblings = self.siblings(context)?;
             found = look(&siblings);
         }
-        // a file that could not be opened for want of descriptors may be the one that was looked for
+        // A file that could not be opened for lack of descriptors may be the wanted one.
         match context.scarce.take() {
             Some(errno) => {
                 let source = io::Error::from_raw_os_error(errno);
@@ -261,19 +261,19 @@ impl Rotated {
     }
 }
 
-/// The rotated files that were there when the newest file began.
+/// The rotated files that existed when the newest file began.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownFiles {
     files: Vec<KnownFile>,
 }
 
-/// Which file, when it was last written to, and when it was made, as far as that was told. It is saved without names, and what was
-/// saved before births were told has two parts.
+/// The identity of a file, the time of its last write, and its creation time, if known. It is saved without names;
+/// versions before the creation time was added saved two parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct KnownFile(Inode, i64, #[serde(default)] Option<i64>);
 
 impl KnownFile {
-    /// Whether it is the file that stands there now. Of two with the same inode the second was made later.
+    /// Whether it is this file. Of two files with the same inode the second was created later.
     fn is(&self, sibling: &Sibling) -> bool {
         let &Self(inode, _, born) = self;
         let is_other = born.is_some() && sibling.born.is_some() && born != sibling.born;
@@ -296,7 +296,7 @@ impl KnownFiles {
         modified.max()
     }
 
-    /// As much of it as is needed to tell what is made from now on.
+    /// The part that is needed to recognise files created from now on.
     pub(crate) fn shortened(&self) -> Self {
         let newest = self.newest();
         let files = self.files.iter();
@@ -310,24 +310,24 @@ impl KnownFiles {
         self.files.retain(|&KnownFile(known, ..)| known != inode);
     }
 
-    /// Whether a file was made since. Packing makes a file, too, but leaves it as old as it was.
+    /// Whether a file was created since. Compressing also creates a file, but keeps the time of the last write.
     fn is_news(&self, sibling: &Sibling) -> bool {
         let modified = Some(sibling.modified.get());
         let is_same_time = modified == self.newest();
         let is_later = modified > self.newest();
-        let is_plain = sibling.packing == Packing::Plain;
+        let is_plain = sibling.compression == FileCompression::Plain;
         let is_known = self.files.iter().any(|file| file.is(sibling));
         !is_known && (is_later || is_same_time && is_plain)
     }
 }
 
-/// Where the siblings begin that were written to later than the marked file.
+/// The index of the first file that was written to later than the marked file.
 fn written_after(siblings: &[Sibling], mark: &Mark) -> usize {
     let is_newer = |sibling: &Sibling| sibling.modified.get() > mark.modified;
     siblings.iter().position(is_newer).unwrap_or(siblings.len())
 }
 
-/// The sibling that holds what was marked: the file itself under its new name, or a copy of it, packed or not.
+/// The file that contains the marked place: the file itself under its new name, or a copy of it, compressed or not.
 fn find(siblings: &[Sibling], mark: &Mark, context: &ReadContext) -> Option<(usize, LogReader)> {
     let is_same = |at: usize| {
         siblings
@@ -349,30 +349,30 @@ fn find(siblings: &[Sibling], mark: &Mark, context: &ReadContext) -> Option<(usi
     None
 }
 
-/// The copy that was made of the marked file, from the mark on, and what was rotated after it. `packed` tells the file itself under
-/// another name.
+/// The copy that was made of the marked file, from the mark on, and the files rotated after it. `compressed`
+/// identifies the file itself under another name.
 fn row_of(
     siblings: &[Sibling],
     mark: &Mark,
-    packed: Option<&Mark>,
+    compressed: Option<&Mark>,
     context: &ReadContext,
 ) -> Vec<LogReader> {
     let Some((at, copy)) = find(siblings, mark, context) else {
         return Vec::new();
     };
-    let is_packed =
-        |sibling: &Sibling| packed.is_some_and(|mark| resume(sibling, mark, context).is_some());
+    let is_compressed =
+        |sibling: &Sibling| compressed.is_some_and(|mark| resume(sibling, mark, context).is_some());
     let newer = siblings.iter().skip(at + 1);
-    let newer = newer.take_while(|sibling| sibling.inode != mark.inode && !is_packed(sibling));
+    let newer = newer.take_while(|sibling| sibling.inode != mark.inode && !is_compressed(sibling));
     let newer = newer.filter_map(|sibling| open(sibling, context));
     std::iter::once(copy).chain(newer).collect()
 }
 
-/// A sibling that cannot be opened has moved, is gone, or is not ours to read.
+/// Opens a rotated file. One that cannot be opened was moved or deleted, or may not be read.
 fn open(sibling: &Sibling, context: &ReadContext) -> Option<LogReader> {
     let file = context.open(&sibling.path)?;
-    let backlog = Backlog::of(&file, sibling.packing);
-    let mut reader = LogReader::new(file, sibling.packing, context.now).ok()?;
+    let backlog = Backlog::of(&file, sibling.compression);
+    let mut reader = LogReader::new(file, sibling.compression, context.now).ok()?;
     reader.is_checked = true;
     reader.backlog = backlog;
     (reader.inode() == sibling.inode).then_some(reader)
@@ -380,7 +380,7 @@ fn open(sibling: &Sibling, context: &ReadContext) -> Option<LogReader> {
 
 fn resume(sibling: &Sibling, mark: &Mark, context: &ReadContext) -> Option<LogReader> {
     let file = context.open(&sibling.path)?;
-    LogReader::resume(file, sibling.packing, mark, context.now).ok()?
+    LogReader::resume(file, sibling.compression, mark, context.now).ok()?
 }
 
 #[cfg(test)]

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 /// A renamed file is held this long after its last growth: writers reopen their log well within that time.
 pub(super) const LINGER: Duration = Duration::from_mins(5);
 
-/// A file without a name is held only this long, since it takes up space until it is closed.
+/// A deleted file is held for a shorter time, because it takes up space until it is closed.
 pub(super) const LINGER_DELETED: Duration = Duration::from_secs(10);
 
-/// Renamed files held at once. Beyond that the oldest is closed: each costs a descriptor.
+/// Maximum number of renamed files that are held. Beyond it the oldest is closed: each costs a descriptor.
 const LINGERING_MAX: usize = 8;
 
 /// The open files of one path.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     files: VecDeque<LogReader>,
-    /// Which of them is being read.
+    /// Index of the file that is being read.
     at: usize,
 }
 
@@ -33,12 +33,12 @@ impl Row {
         self.files.is_empty()
     }
 
-    /// Starts with the oldest file again.
+    /// Moves to the oldest file.
     pub(super) fn rewind(&mut self) {
         self.at = 0;
     }
 
-    /// Goes on to the next file.
+    /// Moves to the next file.
     pub(super) fn advance(&mut self) {
         self.at += 1;
     }
@@ -80,7 +80,7 @@ impl Row {
         self.files.iter().map(LogReader::mark).collect()
     }
 
-    /// How far the files that reading has come to were read, up to `taken` bytes before the place in the current one.
+    /// The marks of the files that reading has reached, up to `taken` bytes before the place in the current one.
     pub(super) fn reached_marks(&self, taken: usize) -> Vec<Mark> {
         let reached = self.files.iter().enumerate();
         let reached = reached.filter(|(_, file)| file.is_reached);
@@ -103,7 +103,7 @@ impl Row {
         self.files.push_back(file);
     }
 
-    /// Puts copies, oldest first, before the file that is being read. They are read next.
+    /// Inserts copies, oldest first, before the current file. They are read next.
     pub(super) fn insert_copies(&mut self, copies: Vec<LogReader>) {
         for (place, mut copy) in copies.into_iter().enumerate() {
             copy.is_final = true;
@@ -111,7 +111,7 @@ impl Row {
         }
     }
 
-    /// Closes the files that are not going to be written to any more.
+    /// Closes the files that will not be written to any more.
     pub(super) fn close_finished(&mut self, context: &mut ReadContext) {
         let count = self.files.len();
         let surplus = count.saturating_sub(LINGERING_MAX + 1);

@@ -1,8 +1,8 @@
-//! The rotated siblings of a log file: `app.log.1`, `app.log.2.gz`, `app.log-20260217`, `app-20260217.log.zst`, in the order in
-//! which they were written.
+//! Lists the rotated files of a log: `app.log.1`, `app.log.2.gz`, `app.log-20260217`, `app-20260217.log.zst`, in the
+//! order in which they were written.
 
 use crate::collect::names::stamp::Inode;
-use crate::collect::tail::packing::{Packing, unpacked};
+use crate::collect::tail::compression::{FileCompression, decompressed};
 use crate::opening::{FolderState, TrustedFolder};
 use crate::time::Micros;
 use rustix::fs::{FileType, Statx, StatxFlags, makedev};
@@ -10,25 +10,25 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A folder in which names move is listed again, this many times at most, until two lists agree.
+/// Maximum number of times that a folder in which names change is listed until two lists agree.
 const LISTINGS_MAX: usize = 10;
 
-/// More rotated files than a year of daily rotation leaves; the newest are kept.
+/// Maximum number of rotated files, more than a year of daily rotation leaves; the newest are kept.
 pub(crate) const SIBLINGS_MAX: usize = 512;
 
-/// Folders beside a log into which its rotated files are moved, as by `olddir` of logrotate.
+/// Folders beside a log into which its rotated files are moved, such as by `olddir` of logrotate.
 const OLD_FOLDERS: [&str; 6] = [
     "old", "archive", "archived", "archives", "rotated", "backup",
 ];
 
-/// A file that was rotated away from a path.
+/// A rotated file of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sibling {
     pub(crate) path: PathBuf,
     pub(crate) inode: Inode,
-    pub(crate) packing: Packing,
+    pub(crate) compression: FileCompression,
     pub(crate) modified: Micros,
-    /// When the file was made, in nanoseconds, where the file system knows: inode numbers are reused at once.
+    /// When the file was created, in nanoseconds, if the file system stores it: inode numbers are reused at once.
     pub(crate) born: Option<i64>,
     suffix: Suffix,
 }
@@ -38,16 +38,17 @@ pub(crate) struct Sibling {
 enum Suffix {
     /// The higher the number, the older the file.
     Number(u32),
-    /// A date in an order that sorts.
+    /// A date in a form that sorts.
     Date(String),
     /// `old`, `bak`, `prev`.
     Word,
 }
 
-/// The names in the folder that was listed last: the logs of one pattern are often in one folder, and each asks for all names.
+/// The names in the folder that was last listed. The logs of one pattern are often in one folder, and each log needs
+/// all names.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// The state of the folder, if a change would show in it.
+    /// The state of the folder, if it is certain to show a change.
     state: Option<FolderState>,
     names: Vec<(OsString, FileType)>,
 }
@@ -67,7 +68,7 @@ impl Names {
     }
 }
 
-/// The rotated siblings of `path`, oldest first.
+/// Lists the rotated files of `path`, oldest first.
 pub(crate) fn list(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     let mut found = list_once(path, names)?;
     for _ in 1..LISTINGS_MAX {
@@ -85,22 +86,22 @@ pub(crate) fn list(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     Ok(found)
 }
 
-/// Whether no name has come, gone or moved from one list to the other.
+/// Whether no name was added, removed or moved between the two lists.
 pub(crate) fn agree(before: &[Sibling], after: &[Sibling]) -> bool {
     let same =
         |(a, b): (&Sibling, &Sibling)| a.path == b.path && a.inode == b.inode && a.born == b.born;
     before.len() == after.len() && before.iter().zip(after).all(same)
 }
 
-/// While a file is being packed it is there twice: the packed one may not be complete.
+/// While a file is being compressed it exists twice, and the compressed one may be incomplete.
 fn drop_twins(siblings: &mut Vec<Sibling>) {
     let plain = siblings
         .iter()
-        .filter(|sibling| sibling.packing == Packing::Plain);
+        .filter(|sibling| sibling.compression == FileCompression::Plain);
     let plain: Vec<PathBuf> = plain.map(|sibling| sibling.path.clone()).collect();
     siblings.retain(|sibling| {
-        let unpacked = sibling.path.with_extension("");
-        sibling.packing == Packing::Plain || !plain.contains(&unpacked)
+        let decompressed = sibling.path.with_extension("");
+        sibling.compression == FileCompression::Plain || !plain.contains(&decompressed)
     });
 }
 
@@ -112,7 +113,7 @@ fn list_once(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     let folder = folder(path);
     let olders = list_folder(folder, base, names, &mut found)?;
     for older in olders {
-        // a folder that cannot be listed holds nothing that can be read
+        // A folder that cannot be listed contains nothing readable.
         match list_folder(&folder.join(older), base, &mut Names::default(), &mut found) {
             Err(error) if crate::opening::is_scarce(&error) => return Err(error),
             _ => {}
@@ -122,7 +123,7 @@ fn list_once(path: &Path, names: &mut Names) -> io::Result<Vec<Sibling>> {
     Ok(found)
 }
 
-/// Adds the siblings in one folder, and names the folders in it that may hold more of them.
+/// Adds the rotated files in one folder, and returns the subfolders that may contain more of them.
 fn list_folder(
     path: &Path,
     base: &OsStr,
@@ -139,10 +140,10 @@ fn list_folder(
             olders.extend(is_older.then(|| name.clone()));
             continue;
         }
-        let Some((suffix, packing)) = rotation(base, name) else {
+        let Some((suffix, compression)) = rotation(base, name) else {
             continue;
         };
-        // a name that is gone again is no sibling
+        // The file was deleted or renamed meanwhile.
         let Ok(status) = folder.look(name) else {
             continue;
         };
@@ -154,7 +155,7 @@ fn list_folder(
                     device: makedev(status.stx_dev_major, status.stx_dev_minor),
                     number: status.stx_ino,
                 },
-                packing,
+                compression,
                 modified: modified(&status),
                 suffix,
             });
@@ -163,19 +164,19 @@ fn list_folder(
     Ok(olders)
 }
 
-/// When a file was written to last, in the same steps as [`Micros::from`] of a system time.
+/// When a file was last written to, with the same rounding as [`Micros::from`] of a system time.
 fn modified(status: &Statx) -> Micros {
     let time = status.stx_mtime;
     let whole = time.tv_sec.saturating_mul(1_000_000);
     Micros::new(whole.saturating_add(i64::from(time.tv_nsec / 1000)))
 }
 
-/// When a file was made.
+/// When a file was created.
 fn born(status: &Statx) -> Option<i64> {
-    let is_told = StatxFlags::from_bits_retain(status.stx_mask).contains(StatxFlags::BTIME);
+    let is_reported = StatxFlags::from_bits_retain(status.stx_mask).contains(StatxFlags::BTIME);
     let time = status.stx_btime;
     let whole = time.tv_sec.checked_mul(1_000_000_000)?;
-    is_told.then(|| whole.saturating_add(time.tv_nsec.into()))
+    is_reported.then(|| whole.saturating_add(time.tv_nsec.into()))
 }
 
 /// The folder that holds `path`.
@@ -186,7 +187,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
     }
 }
 
-/// Names give the order where all are of one kind; otherwise the time of the last write does.
+/// Names determine the order if all are of one kind; otherwise the time of the last write does.
 fn sort(siblings: &mut [Sibling]) {
     if siblings
         .iter()
@@ -203,25 +204,25 @@ fn sort(siblings: &mut [Sibling]) {
     }
 }
 
-/// Whether rotation makes `name` from `base`.
-fn rotation(base: &OsStr, name: &OsStr) -> Option<(Suffix, Packing)> {
+/// The suffix and compression, if rotation turns `base` into `name`.
+fn rotation(base: &OsStr, name: &OsStr) -> Option<(Suffix, FileCompression)> {
     let (base, name) = (base.to_str()?, name.to_str()?);
-    let (name, packing) = unpacked(name);
+    let (name, compression) = decompressed(name);
     if base == TIMED_BASE && is_timed(name) {
-        return Some((Suffix::Date(name.to_owned()), packing));
+        return Some((Suffix::Date(name.to_owned()), compression));
     }
     if let Some(rest) = name.strip_prefix(base) {
-        return suffix(rest).map(|suffix| (suffix, packing));
+        return suffix(rest).map(|suffix| (suffix, compression));
     }
     let (stem, extension) = base.rsplit_once('.')?;
     let middle = name
         .strip_prefix(stem)?
         .strip_suffix(extension)?
         .strip_suffix('.')?;
-    suffix(middle).map(|suffix| (suffix, packing))
+    suffix(middle).map(|suffix| (suffix, compression))
 }
 
-/// The log of programs that name rotated files by a TAI64N time: s6-log, svlogd, multilog.
+/// The log of programs that give rotated files a TAI64N time as their name: s6-log, svlogd, multilog.
 const TIMED_BASE: &str = "current";
 
 /// Whether a name is such a time: `@400000006994a2f7219c5d1c.s`.
@@ -234,12 +235,12 @@ fn is_timed(name: &str) -> bool {
     digits.len() == 24 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The names from which rotation may have made `name`.
+/// The names that rotation may have turned into `name`.
 pub(crate) fn bases(name: &OsStr) -> Vec<OsString> {
     let Some(text) = name.to_str() else {
         return Vec::new();
     };
-    let (text, _) = unpacked(text);
+    let (text, _) = decompressed(text);
     if is_timed(text) {
         return vec![TIMED_BASE.into()];
     }
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_count_backwards() {
+    fn higher_numbers_are_older() {
         let dir = tempfile::tempdir().unwrap();
         for (name, age) in [
             ("a.log.1", 30),
@@ -363,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_count_forwards_and_other_names_go_by_time() {
+    fn later_dates_are_newer_and_other_names_are_sorted_by_time() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "a.log-20260218", 300);
         write(dir.path(), "a.log-20260217.gz", 100);
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_being_packed_counts_once() {
+    fn a_file_that_is_being_compressed_counts_once() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["a.log.1", "a.log.1.gz", "a.log.2.gz"] {
             write(dir.path(), name, 5);
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn rotated_files_in_a_folder_for_old_ones_are_siblings() {
+    fn rotated_files_in_a_folder_for_old_files_are_found() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("old")).unwrap();
         fs::create_dir(dir.path().join("other")).unwrap();
@@ -396,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_no_siblings() {
+    fn links_are_not_rotated_files() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "target", 0);
         std::os::unix::fs::symlink(dir.path().join("target"), dir.path().join("a.log.1")).unwrap();

@@ -1,23 +1,24 @@
-//! Text that is not UTF-8: UTF-16 with a byte order mark, or evidently so. Lines are found in it, and it is transcoded before
-//! anything else looks at it.
+//! Text that is not UTF-8: UTF-16 with a byte order mark, or recognisable without one. Lines are found in it, and it
+//! is transcoded before any other code sees it.
 
 /// How the characters of a file are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum TextEncoding {
-    /// UTF-8, or bytes of any kind.
+    /// UTF-8, or arbitrary bytes.
     #[default]
     Bytes,
     Utf16Le,
     Utf16Be,
 }
 
-/// U+FEFF, which programs on Windows put before a text.
+/// U+FEFF, which Windows programs put before a text.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// How much of the start of a file without a mark is looked at: enough to be sure, within the part that is always remembered.
+/// How much of the start of a file without a mark is examined: enough to be sure, and within the part that is always
+/// remembered.
 const EVIDENCE_MAX: usize = 128;
 
-/// Fewer bytes than this are no evidence.
+/// Fewer bytes than this are not enough evidence.
 const EVIDENCE_MIN: usize = 8;
 
 impl TextEncoding {
@@ -46,7 +47,7 @@ impl TextEncoding {
         }
     }
 
-    /// How many bytes a unit has.
+    /// Size of a code unit in bytes.
     pub(crate) fn unit(self) -> usize {
         match self {
             Self::Bytes => 1,
@@ -54,7 +55,7 @@ impl TextEncoding {
         }
     }
 
-    /// The position of the first end of a line at or after `from`, which is between two units.
+    /// The offset of the first line end at or after `from`, which is between two units.
     pub(crate) fn find_newline(self, text: &[u8], from: usize) -> Option<usize> {
         let behind = text.get(from..)?;
         match self {
@@ -92,7 +93,7 @@ impl TextEncoding {
         }
     }
 
-    /// The bytes as UTF-8 without a byte order mark at their start, in `buffer` where they have to be changed.
+    /// The bytes as UTF-8 without a byte order mark; uses `buffer` if they have to be changed.
     pub(crate) fn text<'a>(self, bytes: &'a [u8], buffer: &'a mut String) -> &'a [u8] {
         let read: fn([u8; 2]) -> u16 = match self {
             Self::Bytes => return bytes.strip_prefix(MARK).unwrap_or(bytes),
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn ends_of_lines_are_whole_units() {
-        // U+0A00 and U+000A side by side, and U+0A0A
+        // U+0A00 and U+000A next to each other, and U+0A0A.
         for (encoding, text) in [
             (TextEncoding::Utf16Le, le("\u{0a00}\u{0a0a}x\r\ny")),
             (TextEncoding::Utf16Be, be("\u{0a00}\u{0a0a}x\r\ny")),

@@ -1,25 +1,25 @@
-//! Bytes to lines. How the input is cut into chunks makes no difference to the lines that come out; a line longer than the
-//! bound comes out in marked parts, so that no input can hold the reader up or fill the memory.
+//! Splits bytes into lines. The lines do not depend on how the input is divided into chunks. A line longer than the
+//! maximum is split into marked parts, so that no input can block the reader or fill the memory.
 
 use crate::collect::text::encoding::TextEncoding;
 use crate::record::Metadata;
 
-/// The longest line that is one record. Stack traces and JSON dumps of real programs stay below it, and a collector can hold
-/// one such line in memory on a small machine.
+/// The longest line that is one record. Stack traces and JSON dumps of real programs are shorter, and a collector can
+/// hold one such line in memory on a small machine.
 pub(crate) const LINE_MAX: usize = 1 << 20;
 
-/// How many bytes before the next line are remembered, to recognise the place in the file again.
+/// How many bytes before the next line are remembered, to recognise the place in the file later.
 pub(crate) const BEHIND_MAX: usize = 64;
 
-/// A buffer that had to grow beyond this for a long line is given back.
+/// A buffer that had to grow beyond this for a long line is freed.
 const BUFFER_KEPT: usize = 256 << 10;
 
 /// One line, or one part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
-    /// Without its end (`\n` or `\r\n`).
+    /// The text without its end (`\n` or `\r\n`).
     pub(crate) bytes: &'a [u8],
-    /// How many bytes of the input it takes, including its end.
+    /// How many bytes of the input the line takes, including its end.
     pub(crate) taken: usize,
     /// How many parts of the same line came before.
     pub(crate) part: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The same line with its text as UTF-8, in `buffer` where it has to be changed.
+    /// The same line with its text as UTF-8; uses `buffer` if it has to be changed.
     pub(crate) fn in_utf8(self, encoding: TextEncoding, buffer: &'a mut String) -> Self {
         let bytes = match (encoding, self.part) {
             (TextEncoding::Bytes, 1..) => self.bytes,
@@ -37,12 +37,13 @@ impl<'a> Line<'a> {
         Self { bytes, ..self }
     }
 
-    /// Whether this is only the late end of a line that has come out already.
+    /// Whether this is only the late end of a line that was already delivered.
     pub(crate) fn adds_nothing(&self) -> bool {
         self.part > 0 && self.ended && self.bytes.is_empty()
     }
 
-    /// Marks a part in the metadata of its record: `line_part` counts from 1, `line_incomplete` says that the line continues.
+    /// Marks a part in the metadata of its record: `line_part` counts from 1, `line_incomplete` says that the line
+    /// continues.
     pub(crate) fn mark(&self, metadata: &mut Metadata) {
         if self.part > 0 || !self.ended {
             metadata.insert("line_part", self.part + 1);
@@ -53,14 +54,14 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Cuts a stream of bytes into lines.
+/// Splits a stream of bytes into lines.
 #[derive(Debug)]
 pub(crate) struct LineCutter {
-    /// At most [`BEHIND_MAX`] bytes that were taken, more while lines are being taken, then the pending ones.
+    /// Up to [`BEHIND_MAX`] bytes that were taken, more while lines are being taken; then the pending bytes.
     bytes: Vec<u8>,
-    /// Where the pending bytes begin.
+    /// Index of the first pending byte.
     start: usize,
-    /// How many of the pending bytes are known to hold no `\n`.
+    /// How many of the pending bytes are known to contain no `\n`.
     searched: usize,
     part: u32,
     max: usize,
@@ -68,7 +69,7 @@ pub(crate) struct LineCutter {
 }
 
 impl LineCutter {
-    /// Starts after the bytes `behind`, in the middle of a line when `part` is not 0.
+    /// Starts after the bytes `behind`, in the middle of a line if `part` is not 0.
     pub(crate) fn new(behind: &[u8], part: u32) -> Self {
         Self::with_max(behind, part, LINE_MAX)
     }
@@ -84,7 +85,7 @@ impl LineCutter {
         }
     }
 
-    /// The same for text in `encoding`, which the pending bytes and those to come are.
+    /// The same for input in `encoding`.
     pub(crate) fn in_encoding(self, encoding: TextEncoding) -> Self {
         Self { encoding, ..self }
     }
@@ -100,13 +101,13 @@ impl LineCutter {
         self.bytes.extend_from_slice(chunk);
     }
 
-    /// The next line, or part of a line that is too long; `None` until more input comes.
+    /// The next line, or part of a line that is too long; `None` until more input arrives.
     pub(crate) fn next(&mut self) -> Option<Line<'_>> {
         let encoding = self.encoding;
         let pending = self.bytes.get(self.start..)?;
         let Some(end) = encoding.find_newline(pending, self.searched) else {
             self.searched = pending.len() - pending.len() % encoding.unit();
-            // one unit more than the bound may still be the `\r` of a line that fits
+            // One unit more than the maximum may still be the `\r` of a line that fits.
             return (pending.len() > self.max + encoding.unit()).then(|| self.split());
         };
         let length = encoding.content_length(pending.get(..end)?);
@@ -116,14 +117,15 @@ impl LineCutter {
         Some(self.take(length, end + encoding.unit(), true))
     }
 
-    /// The pending bytes, as a part of a line whose end did not come. A `\r` stays, since it may be half of that end.
+    /// The pending bytes, as a part of a line whose end has not arrived. A `\r` is kept pending, because it may be
+    /// half of that end.
     pub(crate) fn rest(&mut self) -> Option<Line<'_>> {
         let pending = self.bytes.get(self.start..)?;
         let length = self.encoding.content_length(pending);
         (length > 0).then(|| self.take(length, length, false))
     }
 
-    /// Whether [`LineCutter::rest`] has something to give.
+    /// Whether [`LineCutter::rest`] would return something.
     pub(crate) fn has_rest(&self) -> bool {
         let pending = self.bytes.get(self.start..).unwrap_or_default();
         self.encoding.content_length(pending) > 0
@@ -139,12 +141,12 @@ impl LineCutter {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
-    /// How many parts of the pending line have come out.
+    /// How many parts of the pending line were delivered.
     pub(crate) fn part(&self) -> u32 {
         self.part
     }
 
-    /// The bytes just before the last `taken` that are done with, at most [`BEHIND_MAX`].
+    /// The bytes before the last `taken` ones that were taken, at most [`BEHIND_MAX`].
     pub(crate) fn behind_before(&self, taken: usize) -> &[u8] {
         let end = self.start.saturating_sub(taken);
         self.bytes
@@ -152,13 +154,13 @@ impl LineCutter {
             .unwrap_or_default()
     }
 
-    /// The newest bytes of the input, done with or pending, at most [`BEHIND_MAX`].
+    /// The newest bytes of the input, taken or pending, at most [`BEHIND_MAX`].
     pub(crate) fn newest(&self) -> &[u8] {
         let from = self.bytes.len().saturating_sub(BEHIND_MAX);
         self.bytes.get(from..).unwrap_or_default()
     }
 
-    /// The first part of a line that is longer than the bound, not cut within a UTF-8 character.
+    /// The first part of a line that is longer than the maximum, not split within a UTF-8 character.
     fn split(&mut self) -> Line<'_> {
         let pending = self.bytes.get(self.start..).unwrap_or_default();
         let continues = |at: usize| self.encoding.is_within_character(pending, at);
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unterminated_line_waits_and_then_goes_on() {
+    fn an_unterminated_line_waits_and_then_continues() {
         let mut lines = LineCutter::new(b"", 0);
         lines.push(b"half");
         assert_eq!(lines.next(), None);
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carriage_return_is_not_torn_from_its_newline() {
+    fn a_carriage_return_is_not_separated_from_its_newline() {
         let mut lines = LineCutter::new(b"", 0);
         lines.push(b"text\r");
         assert_eq!(lines.rest().unwrap().bytes, b"text");
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_exactly_the_bound_is_whole_and_one_byte_more_is_split() {
+    fn a_line_of_maximum_length_is_whole_and_a_longer_one_is_split() {
         assert_eq!(texts(b"abcd\n", 4), ["abcd"]);
         assert_eq!(texts(b"abcd\r\n", 4), ["abcd"]);
         assert_eq!(texts(b"abcde\n", 4), ["abcd", "e"]);
@@ -321,12 +323,12 @@ mod tests {
         assert_eq!(lines.behind_before(0).len(), BEHIND_MAX);
         assert!(
             lines.bytes.len() <= 2 * BEHIND_MAX,
-            "what is done with is not kept"
+            "taken bytes are not kept"
         );
     }
 
     #[test]
-    fn a_long_line_is_given_back() {
+    fn the_memory_of_a_long_line_is_freed() {
         let mut lines = LineCutter::new(b"", 0);
         lines.push(&vec![b'x'; LINE_MAX]);
         assert_eq!(lines.next(), None);

@@ -1,29 +1,30 @@
-//! Bytes of any kind as a message: text stays text; other bytes are readable in the message and complete beside it, both within
-//! bounds.
+//! Turns arbitrary bytes into a message: text is kept as it is; other bytes are readable in the message and stored
+//! completely beside it, both within limits.
 
 use crate::collect::text::line::LINE_MAX;
 use crate::record::Metadata;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The metadata field that holds the whole bytes of a message that is not UTF-8, as standard base64.
+/// The metadata field with all bytes of a message that is not UTF-8, as standard base64.
 pub(crate) const WHOLE: &str = "message_base64";
 
-/// The metadata field that says how many bytes a message had of which not all are kept.
+/// The metadata field with the original length in bytes of a message that was cut.
 pub(crate) const LENGTH: &str = "message_bytes";
 
-/// Bytes that are kept as base64: any line that a collector takes is kept whole.
+/// Maximum number of bytes kept as base64: any line that a collector reads is kept completely.
 const WHOLE_BYTES_MAX: usize = LINE_MAX;
 
-/// A message of a single kind of fault would become three times as long. Beside its base64 it may grow to this, or by a quarter
-/// where it is longer.
+/// A message of invalid bytes only would become three times as long. If its base64 is kept, the text may grow to this
+/// size, or by a quarter if it is longer.
 const TEXT_BYTES_MAX: usize = LINE_MAX;
 
-/// A cut goes back to the last blank within this many bytes: half a word may be half a secret, which redaction does not recognise.
+/// A cut is moved back to the last blank within this many bytes, because half a word may be half a secret, which
+/// redaction does not recognise.
 const WORD_BYTES_MAX: usize = 4 << 10;
 
-/// The message made of `bytes`: each invalid byte becomes U+FFFD, and all bytes then go into `metadata`. What is longer than the
-/// bounds is cut, and [`LENGTH`] then says how long it was.
+/// The message of `bytes`: each invalid byte becomes U+FFFD, and all bytes are then added to `metadata`. A message
+/// above the limits is cut, and [`LENGTH`] then states its length.
 pub(crate) fn message(bytes: &[u8], metadata: &mut Metadata) -> String {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
@@ -37,9 +38,9 @@ pub(crate) fn message(bytes: &[u8], metadata: &mut Metadata) -> String {
     text
 }
 
-/// The message of `length` bytes of which `bytes` are only the beginning.
+/// The message of a text of `length` bytes of which only the first `bytes` are known.
 pub(crate) fn cut_message(bytes: &[u8], length: u64, metadata: &mut Metadata) -> String {
-    // a character that was cut through is no fault of the message
+    // A character that was cut in the middle is not a fault of the message.
     let bytes = match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => {
             bytes.get(..error.valid_up_to()).unwrap_or(bytes)
@@ -51,7 +52,7 @@ pub(crate) fn cut_message(bytes: &[u8], length: u64, metadata: &mut Metadata) ->
     text
 }
 
-/// The first `max` bytes, up to the last blank among them where there is one near.
+/// The first `max` bytes, up to the last blank among them if there is one near.
 fn head(bytes: &[u8], max: usize) -> &[u8] {
     if bytes.len() <= max {
         return bytes;
@@ -65,7 +66,7 @@ fn head(bytes: &[u8], max: usize) -> &[u8] {
     }
 }
 
-/// The text that `bytes` are, with U+FFFD for each fault, up to `max` bytes; and whether that is all.
+/// `bytes` as text, with U+FFFD for each invalid byte, up to `max` bytes; and whether that is everything.
 fn lossy(bytes: &[u8], max: usize) -> (String, bool) {
     let mut text = String::with_capacity(bytes.len().min(max));
     for chunk in bytes.utf8_chunks() {
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn non_utf8_bytes_stay_readable_and_complete() {
+    fn invalid_bytes_are_readable_and_stored_completely() {
         let mut metadata = Metadata::new();
         assert_eq!(message(b"a\xffb", &mut metadata), "a\u{fffd}b");
         assert_eq!(metadata[WHOLE], "Yf9i");

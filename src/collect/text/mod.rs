@@ -1,4 +1,4 @@
-//! From bytes to text: encodings, lines, and the message of a record.
+//! Turns bytes into text: encodings, lines, and the messages of records.
 
 pub(crate) mod encoding;
 pub(crate) mod line;

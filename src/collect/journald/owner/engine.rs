@@ -1,9 +1,10 @@
-//! Container engines: who may say which container a message is of. Fields such as `CONTAINER_NAME` can be sent by everybody, so
-//! they are believed of an engine only, which shows by fields that journald adds itself.
+//! Container engines: which senders may name the container of a message. Any process can send fields such as
+//! `CONTAINER_NAME`, so they are believed only from an engine, which is recognised by fields that journald itself
+//! adds.
 
 use super::fields::{Engine, EntrySender};
 
-/// The names that engines have as programs: of Docker, of Moby as distributions pack it, of balenaEngine; of conmon and conmon-rs.
+/// The program names of engines: Docker, Moby as distributions package it, balenaEngine, conmon and conmon-rs.
 const PROGRAMS: [(&[u8], Engine); 7] = [
     (b"dockerd", Engine::Docker),
     (b"dockerd-current", Engine::Docker),
@@ -27,7 +28,8 @@ const CONTAINER_GROUPS: [&[u8]; 8] = [
 ];
 
 impl Engine {
-    /// The engine that the sender is. Root inside a container may use any name for its programs: a program in a container is not an engine.
+    /// The engine that the sender is. Root inside a container may give its programs any name, so a program in a
+    /// container is never an engine.
     pub(super) fn of(sender: &EntrySender<'_>) -> Option<Self> {
         let Some(program) = program(sender) else {
             return Self::unseen(sender);
@@ -37,7 +39,8 @@ impl Engine {
         (!is_contained).then_some(engine)
     }
 
-    /// The last words of a monitor: journald comes too late to see a process that has ended, but for its user.
+    /// The last messages of a monitor: journald reads them after the process has ended, when only its user is still
+    /// known.
     fn unseen(sender: &EntrySender<'_>) -> Option<Self> {
         let is_unseen = sender.unit.is_none() && sender.control_group.is_none();
         (is_unseen && sender.uid == Some(b"0")).then_some(Self::Conmon)
@@ -49,22 +52,22 @@ impl Engine {
     }
 }
 
-/// The name of the program that the sender runs. A process may give itself any name (`_COMM`), so that its file decides where
-/// journald knows it.
+/// The name of the program that the sender runs. A process may give itself any name (`_COMM`), so the path of its
+/// file takes precedence if journald knows it.
 fn program<'a>(sender: &EntrySender<'a>) -> Option<&'a [u8]> {
     let Some(path) = sender.executable else {
         return sender.command;
     };
-    // replaced by an update while it runs
+    // The file was replaced by an update while it runs.
     let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
     let name = path.rsplit(|byte| *byte == b'/').next()?;
-    // NixOS starts programs through wrappers
+    // NixOS starts programs through wrappers.
     let wrapped = name.strip_prefix(b".");
     let wrapped = wrapped.and_then(|name| name.strip_suffix(b"-wrapped"));
     Some(wrapped.unwrap_or(name))
 }
 
-/// Whether a control group is, or is within, that of a container.
+/// Whether a control group is that of a container, or is inside it.
 fn is_of_container(group: &[u8]) -> bool {
     let mut parts = group.split(|byte| *byte == b'/');
     parts.any(|part| {
@@ -89,10 +92,10 @@ mod tests {
         })
     }
 
-    /// The control group of a container's conmon.
+    /// The control group of a conmon process.
     const SCOPE: &str = "/machine.slice/libpod-conmon-3f2a8c1d4e5f60718293a4b5c6d7e8f93f2a8c1d4e5f60718293a4b5c6d7e8f9.scope";
 
-    /// The path of the program in each distribution, its name, its control group, and its engine.
+    /// For each distribution: the path of the program, its name, its control group, and its engine.
     const ENGINES: &str = "\
 docker-ce | /usr/bin/dockerd | dockerd | /system.slice/docker.service | Docker
 docker.io of Debian | /usr/sbin/dockerd | dockerd | /system.slice/docker.service | Docker
@@ -117,7 +120,7 @@ no path and no group known |  | conmon |  | Conmon
 ";
 
     #[test]
-    fn engines_are_known_wherever_they_are_packed() {
+    fn engines_of_all_distributions_are_recognised() {
         for line in ENGINES.lines() {
             let [what, executable, command, group, expected] =
                 line.split('|').map(str::trim).collect::<Vec<_>>()[..]
@@ -135,7 +138,7 @@ no path and no group known |  | conmon |  | Conmon
     }
 
     #[test]
-    fn other_programs_are_no_engines() {
+    fn other_programs_are_not_engines() {
         for (what, executable, command, group) in [
             (
                 "logger",
@@ -189,7 +192,7 @@ no path and no group known |  | conmon |  | Conmon
     }
 
     #[test]
-    fn root_is_believed_where_nothing_is_known_of_the_process() {
+    fn root_is_believed_if_nothing_is_known_of_the_process() {
         let unseen = EntrySender {
             uid: Some(b"0"),
             pid: Some(b"4711"),

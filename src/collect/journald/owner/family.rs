@@ -1,6 +1,6 @@
-//! Families of units: instances of a template and transient units are one source, however many of them come and go.
+//! Families of units: instances of a template and transient units share one source, however many of them come and go.
 
-/// Unit types of which programs make many at run time, with numbers and hashes in their names.
+/// Unit types that programs create at run time, with numbers and hashes in their names.
 const TRANSIENT_TYPES: [&[u8]; 6] = [
     b"scope",
     b"mount",
@@ -16,15 +16,15 @@ const LASTING_TYPES: [&[u8]; 5] = [b"service", b"socket", b"timer", b"path", b"t
 /// Digits of a container ID. Podman names the units of its health checks after the container alone.
 const CONTAINER_ID_LENGTH: usize = 64;
 
-/// A shorter run of hexadecimal digits may be a word.
+/// A shorter sequence of hexadecimal digits may be a word.
 const HASH_LENGTH_MIN: usize = 8;
 
-/// In the name of a service a shorter one may be a version or a name that somebody chose.
+/// In the name of a service a shorter one may be a version or a chosen name.
 const SERVICE_HASH_LENGTH_MIN: usize = 16;
 
-/// The beginning of a unit's name that all units of its kind share, and the rest, which tells this unit from the others: `sshd@` and
-/// `3-10.0.0.1:22` of `sshd@3-10.0.0.1:22.service`, `session-` and `7` of `session-7.scope`. A unit that is the only one of its
-/// kind is its own family.
+/// Splits a unit's name into the prefix that all units of its kind share and the rest, which is different for each:
+/// `sshd@` and `3-10.0.0.1:22` of `sshd@3-10.0.0.1:22.service`, `session-` and `7` of `session-7.scope`. A unit that
+/// is the only one of its kind is its own family.
 pub(crate) fn family(unit: &[u8]) -> (&[u8], Option<&[u8]>) {
     let Some(dot) = memchr::memrchr(b'.', unit) else {
         return (unit, None);
@@ -48,7 +48,7 @@ pub(crate) fn family(unit: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Where the first part begins that differs from unit to unit.
+/// Where the first part starts that differs from unit to unit.
 fn varying_part(stem: &[u8], is_transient: bool) -> Option<usize> {
     if is_transient
         && [&b"session-"[..], b"machine-"]
@@ -76,7 +76,7 @@ fn varying_part(stem: &[u8], is_transient: bool) -> Option<usize> {
     None
 }
 
-/// How far after the start of `text` its next part begins: parts are separated by `-`, which may be escaped, and by dots.
+/// The offset in `text` of its next part: parts are separated by `-`, which may be escaped, and by dots.
 fn separator(text: &[u8]) -> Option<usize> {
     let end = part_length(text);
     let rest = text.get(end..)?;
@@ -87,7 +87,7 @@ fn separator(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// `-` in the name of a unit that was made of a path.
+/// An escaped `-`, in the name of a unit that was made from a path.
 const ESCAPED: &[u8] = b"\\x2d";
 
 fn part_length(text: &[u8]) -> usize {
@@ -112,7 +112,7 @@ fn is_hash(part: &[u8], length_min: usize) -> bool {
     is_hex && part.iter().any(u8::is_ascii_digit)
 }
 
-/// The names that systemd-run gives to units: `r` and a random number, `u` and a count, `p` and the process.
+/// Names that systemd-run gives to units: `r` and a random number, `u` and a count, `p` and the process.
 fn is_run_name(part: &[u8]) -> bool {
     match part {
         [b'r', rest @ ..] => rest.len() >= HASH_LENGTH_MIN && hash_length(rest) == rest.len(),
@@ -126,7 +126,7 @@ fn is_bus_name(rest: &[u8]) -> bool {
     matches!(rest, [b':', digit, ..] if digit.is_ascii_digit())
 }
 
-/// Whether a UUID begins here, its hyphens escaped or not.
+/// Whether a UUID starts here, with or without escaped hyphens.
 fn is_uuid(rest: &[u8]) -> bool {
     let mut rest = rest;
     for (number, length) in [8, 4, 4, 4, 12].into_iter().enumerate() {

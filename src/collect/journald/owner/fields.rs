@@ -1,6 +1,6 @@
-//! The fields of a journal entry that decide whose record it is.
+//! The fields of a journal entry that determine its owner.
 
-/// A program that hands over the output of containers.
+/// A program that forwards the output of containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// Docker's journald driver.
@@ -32,7 +32,7 @@ pub(crate) struct EntrySender<'a> {
     pub(crate) machine: Option<&'a [u8]>,
 }
 
-/// The fields that the sender gives, about itself and about others.
+/// Fields that the sender sets, about itself and about others.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct EntryClaims<'a> {
     /// `SYSLOG_IDENTIFIER`.

@@ -1,4 +1,4 @@
-//! Messages that journald did not take, as it reports them: a gap in the log of a unit or of the kernel.
+//! Messages that journald lost and reports as lost: a gap in the log of a unit or of the kernel.
 
 use super::fields::{EntryClaims, EntrySender, OwnerKind};
 
@@ -8,18 +8,18 @@ const DROPPED: &[u8] = b"a596d6fe7bfa4994828e72309e95d61e";
 /// `MESSAGE_ID` of kernel messages that were overwritten before journald read them.
 const MISSED: &[u8] = b"e9bf28e6e834481bb6f48f548ad13606";
 
-/// Messages that were lost before they were in the journal.
+/// Messages that were lost before they reached the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Loss<'a> {
-    /// How many, where journald says so.
+    /// How many, if journald states it.
     pub(crate) count: Option<u64>,
-    /// Whose, as the message names it.
+    /// The unit that lost them, as the message names it.
     unit: Option<&'a [u8]>,
     is_of_kernel: bool,
 }
 
 impl<'a> Loss<'a> {
-    /// The loss that an entry reports. Journald alone has the transport `driver`.
+    /// The loss that an entry reports. Only journald itself has the transport `driver`.
     pub(crate) fn of(
         sender: &EntrySender<'a>,
         claims: &EntryClaims<'a>,
@@ -46,7 +46,7 @@ impl<'a> Loss<'a> {
         })
     }
 
-    /// Whose messages were lost.
+    /// The owner of the lost messages.
     pub(super) fn about(&self, claims: &EntryClaims<'a>) -> Option<(OwnerKind, &'a [u8])> {
         if self.is_of_kernel {
             return Some((OwnerKind::Kernel, b"kernel"));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_of_a_user_is_known_by_its_object() {
+    fn the_unit_of_a_user_is_taken_from_its_object_field() {
         let claims = EntryClaims {
             object_user_unit: Some(b"app.service"),
             object_unit: Some(b"user@1000.service"),

@@ -1,5 +1,6 @@
-//! Whose record a journal entry is. Fields that journald adds itself (`_SYSTEMD_UNIT`, `_UID`, ...) are facts; what a sender says
-//! of others (`UNIT=`, `CONTAINER_NAME=`, ...) counts where the sender is one that may say so, as with `journalctl -u`.
+//! The owner of a journal entry. Fields that journald itself adds (`_SYSTEMD_UNIT`, `_UID`, ...) are facts; claims of
+//! a sender about others (`UNIT=`, `CONTAINER_NAME=`, ...) are believed only from trusted senders, as in `journalctl
+//! -u`.
 
 mod engine;
 mod family;
@@ -15,20 +16,20 @@ use family::family;
 /// `MESSAGE_ID` of a core dump.
 const COREDUMP: &[u8] = b"fc2e22bc6ee647b6b90729ab34a250b1";
 
-/// Whose record an entry is.
+/// The owner of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner<'a> {
     pub(crate) kind: OwnerKind,
-    /// The whole name, as patterns of settings see it.
+    /// The full name, which the patterns in settings are matched against.
     pub(crate) name: &'a [u8],
-    /// The user ID, where a user chose the name himself and might choose another's.
+    /// The user ID, if the user chose the name and could have chosen the name of another.
     pub(crate) user: Option<&'a [u8]>,
-    /// Whether the service manager, or another trusted sender, speaks about another unit.
+    /// Whether the sender is the service manager, or another trusted sender, that reports about another unit.
     pub(crate) is_about: bool,
 }
 
 impl<'a> Owner<'a> {
-    /// Whose record the entry is that `sender` sent, and that says `claims`.
+    /// The owner of the entry that `sender` sent with these `claims`.
     pub(crate) fn of(
         sender: &EntrySender<'a>,
         claims: &EntryClaims<'a>,
@@ -63,7 +64,7 @@ impl<'a> Owner<'a> {
         if sender.transport == Some(b"kernel") {
             return owner(OwnerKind::Kernel, b"kernel");
         }
-        // a slice is no unit that logs: journald names it when it came too late to see the process
+        // A slice never logs: journald names it if the process had already ended.
         let is_unit = |unit: &&[u8]| !unit.ends_with(b".slice");
         if let Some(unit) = sender.user_unit.filter(is_unit) {
             return owner(OwnerKind::UserUnit, unit);
@@ -72,7 +73,7 @@ impl<'a> Owner<'a> {
             return owner(OwnerKind::Unit, unit);
         }
         let name = claims.identifier.or(sender.command);
-        // a user cannot choose what the kernel's audit and journald itself send
+        // The entries of the kernel's audit and of journald itself are not chosen by a user.
         let is_chosen = !matches!(sender.transport, Some(b"audit" | b"driver"));
         Self {
             user: sender.uid.filter(|uid| is_chosen && *uid != b"0"),
@@ -80,7 +81,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// The source of the record. `machine` is named where it is another one than this.
+    /// The source of the record. `machine` is given if it is another machine than this one.
     pub(crate) fn source(&self, machine: Option<&[u8]>) -> Source {
         let kind = match (self.kind, self.user) {
             (OwnerKind::Container(_), _) => "docker",
@@ -96,7 +97,7 @@ impl<'a> Owner<'a> {
         Source::new(kind, &String::from_utf8_lossy(&parts.join(&b'/')))
     }
 
-    /// The part of the name that tells a unit from the others of its family.
+    /// The part of the name that distinguishes a unit from the others of its family.
     pub(crate) fn instance(&self) -> Option<&'a [u8]> {
         self.family().1
     }
@@ -113,9 +114,9 @@ impl<'a> Owner<'a> {
     }
 }
 
-/// The unit that the sender says something about, if the sender is one that may.
+/// The unit that the sender reports about, if the sender is trusted to do so.
 fn about<'a>(sender: &EntrySender<'a>, claims: &EntryClaims<'a>) -> Option<(OwnerKind, &'a [u8])> {
-    // journald always knows the user of a process; an entry without one was not sent by a process of this machine
+    // journald always knows the user of a process, so an entry without one was not sent by a process of this machine.
     let is_root = sender.uid.is_none_or(|uid| uid == b"0");
     let is_in = |prefix: &[u8]| sender.unit.is_some_and(|unit| unit.starts_with(prefix));
     let user = |unit| (OwnerKind::UserUnit, unit);
@@ -124,7 +125,7 @@ fn about<'a>(sender: &EntrySender<'a>, claims: &EntryClaims<'a>) -> Option<(Owne
     if is_manager && let Some(unit) = claims.unit {
         return Some(system(unit));
     }
-    // the user of a service manager may create units of any name in it
+    // The user of a service manager may create units of any name in it.
     if (sender.user_unit.is_some() || is_in(b"user@"))
         && let Some(unit) = claims.user_unit
     {
@@ -172,7 +173,8 @@ mod tests {
         }
     }
 
-    /// Each claim, by whom it is believed, whose record it then is, and whose it is when somebody else says so.
+    /// For each claim: the sender that is believed, the resulting owner, and the owner if another sender makes the
+    /// claim.
     #[test]
     fn trusts_only_privileged_senders_about_units() {
         let unit = Some(&b"nginx.service"[..]);
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_users_choose_say_which_user() {
+    fn names_chosen_by_users_include_the_user() {
         let claims = EntryClaims {
             container: Some(b"web"),
             identifier: Some(b"ssh"),

@@ -1,10 +1,11 @@
-//! The fields of a line of JSON or logfmt as far as the search for a level needs them: names and scalar values, without
-//! building the line. A line cut by the bound is read as far as it goes.
+//! The fields of a JSON or logfmt line, as far as the search for a level needs them: names and scalar values, without
+//! parsing the line completely. A line cut at the limit is read as far as it goes.
 
-/// More fields than this are not looked at: a level is among the first fields, and a hostile line must stay cheap.
+/// Maximum number of fields read: a level is among the first fields, and a hostile line must stay cheap.
 const FIELDS_MAX: usize = 64;
 
-/// A value as it is written: the inside of a string with its escapes, a number, a word, or nothing for what is nested.
+/// A value as it is written: the inside of a string with its escapes, a number, a word, or nothing for a nested
+/// value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldValue<'a> {
     /// The inside of a string, escapes included.
@@ -18,7 +19,8 @@ pub(crate) enum FieldValue<'a> {
 /// The fields of one line, in the order of the line.
 #[derive(Debug, Default)]
 pub(crate) struct FieldList<'a> {
-    /// The outer name for a field of an inner object, which is as deep as levels are looked for; the name; the value.
+    /// For each field: the outer name, if it is in an inner object (levels are not searched deeper); its name; its
+    /// value.
     fields: Vec<(&'a [u8], &'a [u8], FieldValue<'a>)>,
 }
 
@@ -50,7 +52,7 @@ impl<'a> FieldList<'a> {
 
     fn read_object(&mut self, line: &'a [u8]) -> Option<()> {
         let mut rest = line.strip_prefix(b"{")?;
-        // the names of the objects that are open, the outermost apart; deeper ones are skipped with their arrays
+        // The names of the open objects, except the outermost; deeper ones are skipped together with their arrays.
         let mut outer: &[u8] = b"";
         let mut depth = 1u32;
         let mut array_depth = 0u32;
@@ -99,7 +101,7 @@ impl<'a> FieldList<'a> {
         Some(())
     }
 
-    /// Reads `name=value name="quoted value"`; words that are no pair are skipped.
+    /// Reads `name=value name="quoted value"`; skips words that are not pairs.
     pub(crate) fn of_logfmt(line: &'a [u8]) -> Self {
         let mut fields = Self::default();
         let mut rest = line;
@@ -153,7 +155,7 @@ fn skip_separators(text: &[u8]) -> &[u8] {
     text.get(skipped..).unwrap_or_default()
 }
 
-/// The raw text up to the closing quote, and what follows that.
+/// The raw text up to the closing quote, and the text after it.
 fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut from = 0;
     loop {
@@ -165,7 +167,7 @@ fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// A value and what follows it; an object or array is not consumed.
+/// A value and the text after it; an object or array is not consumed.
 fn scalar(text: &[u8]) -> Option<(FieldValue<'_>, &[u8])> {
     match text.first()? {
         b'"' => string(text.get(1..)?).map(|(inside, after)| (FieldValue::Text(inside), after)),

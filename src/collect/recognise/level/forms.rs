@@ -1,5 +1,5 @@
-//! Forms of single programs and languages that state a level in a way of their own. Each is a row of [`FORMS`]; the first that
-//! matches decides. All look at the beginning of a text whose time stamp, host and tag are still in place unless they say so.
+//! Forms in which single programs and languages state a level. Each is a row of [`FORMS`]; the first match wins.
+//! Unless stated otherwise, they examine the beginning of a text with its timestamp, host and tag.
 
 use super::names;
 use super::prefix::without_uptime;
@@ -8,7 +8,7 @@ use super::words::{is_capitals, is_number, split_once};
 use crate::collect::recognise::rules::Rule;
 use crate::record::Level;
 
-/// Reads one form; nothing where the text is of another.
+/// Reads one form; returns `None` if the text has another.
 type LevelForm = fn(&[u8]) -> Option<Level>;
 
 /// The forms, in the order in which they are tried.
@@ -116,7 +116,7 @@ fn curl(text: &[u8]) -> Option<Level> {
     is_number(code).then_some(Level::Error)
 }
 
-/// `Error response from daemon: ...`, also behind `docker: `; `ERROR: failed to solve` is a first word.
+/// `Error response from daemon: ...`, also after `docker: `; `ERROR: failed to solve` is handled as a first word.
 fn docker_client(text: &[u8]) -> Option<Level> {
     let rest = text.strip_prefix(b"docker: ").unwrap_or(text);
     let starts = [
@@ -160,7 +160,8 @@ fn xorg(text: &[u8]) -> Option<Level> {
     }
 }
 
-/// SQL Server: `2026-02-17 14:30:15.12 Logon       Error: 18456, Severity: 14, State: 8.`; up to 10 is information.
+/// SQL Server: `2026-02-17 14:30:15.12 Logon       Error: 18456, Severity: 14, State: 8.`; severities up to 10 are
+/// informational.
 fn mssql(text: &[u8]) -> Option<Level> {
     let at = memchr::memmem::find(text, b"Error: ")?;
     let (number, rest) = split_once(text.get(at + 7..)?, b',')?;
@@ -229,7 +230,7 @@ fn language_warning(text: &[u8]) -> Option<Level> {
     (is_name && is_head).then_some(Level::Warn)
 }
 
-/// zap's console: time, level, logger and text with tabs between them.
+/// zap's console: time, level, logger and text, separated by tabs.
 fn tabbed(text: &[u8]) -> Option<Level> {
     let (_, rest) = split_once(text, b'\t')?;
     let (word, _) = split_once(rest, b'\t')?;
@@ -311,12 +312,12 @@ fn panic(text: &[u8]) -> Option<Level> {
     if text == b"Killed" || text == b"Aborted" {
         return Some(Level::Error);
     }
-    // the address sanitizer
+    // The address sanitizer.
     if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16)
     {
         return Some(Level::Error);
     }
-    // valgrind
+    // Valgrind.
     if text.starts_with(b"==")
         && memchr::memmem::find(text, b"== Invalid ").is_some_and(|at| at < 16)
     {
@@ -331,7 +332,7 @@ fn panic(text: &[u8]) -> Option<Level> {
 /// pytest.
 fn test_failure(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"not ok ") {
-        // an expected failure of TAP is not a failure
+        // An expected failure in TAP is not a failure.
         let is_expected = [&b"# TO\x44O"[..], b"# SKIP", b"# todo", b"# skip"]
             .iter()
             .any(|mark| memchr::memmem::find(text, mark).is_some());
@@ -386,7 +387,8 @@ fn is_elixir_exception(text: &[u8]) -> bool {
     name.is_some_and(|(name, _)| name.ends_with(b"Error") || name.ends_with(b"Exception"))
 }
 
-/// Where Node says that an exception was not caught: a line that is nothing but `/app/pay.js:3` or `node:internal/process:1143`.
+/// The place that Node prints for an uncaught exception: a line that is only `/app/pay.js:3` or
+/// `node:internal/process:1143`.
 pub(crate) fn is_node_place(text: &[u8]) -> bool {
     let colon = memchr::memrchr(b':', text).unwrap_or(0);
     let (path, line) = (text.get(..colon), text.get(colon + 1..));
@@ -427,9 +429,9 @@ fn is_ruby_exception(text: &[u8]) -> bool {
     is_constant && is_error && memchr::memmem::find(name, b"::").is_some()
 }
 
-/// Reports of the kernel that something is badly wrong, with or without its time before it.
+/// Kernel reports of serious faults, with or without a time before them.
 fn kernel(text: &[u8]) -> Option<Level> {
-    // in a syslog file the kernel has a tag
+    // In a syslog file the kernel has a tag.
     let head = text.get(..64).unwrap_or(text);
     let tagged = memchr::memmem::find(head, b" kernel: ").and_then(|at| text.get(at + 9..));
     let text = without_uptime(tagged.unwrap_or(text));
@@ -473,7 +475,7 @@ fn kernel(text: &[u8]) -> Option<Level> {
     text.starts_with(b"WARNING: CPU: ").then_some(Level::Warn)
 }
 
-/// The name of the exception that a text begins with, followed by a colon and a blank, or by nothing.
+/// The name of the exception at the start of a text, followed by a colon and a blank, or by the end of the text.
 pub(crate) fn exception_name(text: &[u8]) -> Option<&[u8]> {
     let is_name =
         |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'\\');

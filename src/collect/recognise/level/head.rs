@@ -1,15 +1,15 @@
-//! The level among the words that a line begins with: time, host, process, thread, logger and level, in any order. The search
-//! ends at the first word that belongs to the text, so that prose which mentions an error states nothing.
+//! The level among the first words of a line: time, host, process, thread, logger and level, in any order. The search
+//! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
 use super::names;
 use super::words::{is_capitals, is_number, split_once};
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::record::Level;
 
-/// How many words a head has at most before its level: date, time, zone, host, process, thread and separators.
+/// Maximum number of words in a head before its level: date, time, zone, host, process, thread and separators.
 const WORDS_MAX: usize = 12;
 
-/// What the words before the current one were.
+/// Facts about the words before the current one.
 #[derive(Clone, Copy, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -20,19 +20,19 @@ struct HeadBefore {
     has_name: bool,
     /// A time, a number or a separator.
     has_stamp: bool,
-    /// A program and a colon, as in `dpkg: ` or `sshd[12]: `, just before.
+    /// The word just before is a program and a colon, such as `dpkg: ` or `sshd[12]: `.
     is_tag: bool,
-    /// A program that writes its levels as bare words (`npm error`).
+    /// The word just before is a program that writes its levels as bare words (`npm error`).
     is_bare_tag: bool,
-    /// A bare number at the beginning of the line: what follows may be counted by it.
+    /// The line starts with a bare number, which may count the word after it.
     is_count: bool,
-    /// The words are joined by `|`: every one that is no level may be the name of a module.
+    /// The words are joined by `|`: each word that is not a level may be a module name.
     has_bars: bool,
-    /// A `#` at the beginning of the line, as of a comment or a heading.
+    /// The line starts with `#`, like a comment or a heading.
     is_comment: bool,
 }
 
-/// The level that the head of `text`, which holds no colour codes, states.
+/// The level that the head of `text` states; `text` contains no colour codes.
 pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
     let is_break = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'|';
     let mut words = text
@@ -76,7 +76,7 @@ impl HeadBefore {
     }
 }
 
-/// The level that a word states, and whether the word is a label (`ERROR:`), which a count may follow.
+/// The level that a word states, and whether the word is a label (`ERROR:`) that a count may follow.
 fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<(Level, bool)> {
     if let Some(level) = in_marked_word(word, next, before, rules) {
         return Some((level, false));
@@ -87,7 +87,7 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
         .unwrap_or(word);
     let bare = bare.strip_suffix(b",").unwrap_or(bare);
     let bare = bare.strip_suffix(b"!").unwrap_or(bare);
-    // the kernel's graphics drivers: `*ERROR*`
+    // The kernel's graphics drivers: `*ERROR*`.
     let starred = bare
         .strip_prefix(b"*")
         .and_then(|bare| bare.strip_suffix(b"*"));
@@ -100,7 +100,8 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
     }
 }
 
-/// The forms in which a word carries a mark of its own: a facility, brackets, a slash, colons, an exclamation mark, a single letter.
+/// The forms in which a word carries a mark: a facility, brackets, a slash, colons, an exclamation mark, a single
+/// letter.
 fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     let is_first = !before.has_name;
     let forms: [(Rule, &dyn Fn() -> Option<Level>); 7] = [
@@ -124,9 +125,9 @@ fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) 
         .find_map(|(_, form)| form())
 }
 
-/// A word in front of a colon.
+/// A word before a colon.
 fn in_label(label: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
-    // PostgreSQL's word for what an administrator should know
+    // PostgreSQL's word for messages to administrators.
     if label == b"LOG" && before.has_stamp && rules.has(Rule::Capitals) {
         return Some(Level::Info);
     }
@@ -140,7 +141,7 @@ fn in_label(label: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     names::named(label).filter(|_| rules.has(rule))
 }
 
-/// A word without a colon: in capitals, or of a program that writes its levels so.
+/// A word without a colon: in capitals, or from a program that writes its levels so.
 fn in_bare_word(
     bare: &[u8],
     word: &[u8],
@@ -181,7 +182,7 @@ fn celery(word: &[u8]) -> Option<Level> {
     names::named(level).filter(|_| is_capitals(level))
 }
 
-/// `12 FAILED, 3 passed`, `7 ERROR`: what a number counts.
+/// `12 FAILED, 3 passed`, `7 ERROR`: a word counted by the number before it.
 fn is_counted(word: &[u8], next: &[u8]) -> bool {
     next.is_empty() || word.ends_with(b",")
 }
@@ -193,7 +194,7 @@ fn is_title(word: &[u8]) -> bool {
     })
 }
 
-/// Whether nothing but a zero, zeros of other labels, or a word for nothing follows the label: `# FAIL:  0`, `error: 0`,
+/// Whether only a zero, zeros of other labels, or a word for nothing follow the label: `# FAIL:  0`, `error: 0`,
 /// `ERROR: 0, WARN: 0`, `error: null`.
 fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
     let Some(at) = memchr::memmem::find(text, label) else {
@@ -248,7 +249,7 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
     is_label.then(|| names::named(before)).flatten()
 }
 
-/// The inside of a bracket; in round ones that follow a name, as those of a call, only capitals state a level.
+/// The inside of a bracket. In round brackets after a name, as in a call, only capitals state a level.
 fn in_bracket(inner: &[u8], is_call: bool) -> Option<Level> {
     match inner {
         b"DEPEND" => return Some(Level::Warn),
@@ -277,14 +278,14 @@ fn python_logging(word: &[u8]) -> Option<Level> {
     names::named(level).filter(|_| is_capitals(level) && is_logger)
 }
 
-/// A letter behind a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217 14:30:15 web:1]`),
-/// Ruby (`E, [2026-...`), and alone in brackets (`[E] text`).
+/// A letter after a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217
+/// 14:30:15 web:1]`), Ruby (`E, [2026-...`), and alone in brackets (`[E] text`).
 fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
         [b'[', letter @ (b'E' | b'W' | b'F' | b'I' | b'D'), b']'] if !before.has_name => {
             names::of_letter(&[*letter])
         }
-        // Android's brief form: `E/Tag(123): text`; `I/O: text` is none
+        // Android's brief form: `E/Tag(123): text`; `I/O: text` does not count.
         [letter, b'/', tag @ ..] if !before.has_name => {
             let name = tag
                 .iter()
@@ -319,12 +320,12 @@ fn is_tag(word: &[u8]) -> bool {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'[' | b']' | b'+' | b'@')
     };
-    // the name of a setting: `log_level: WARN`
+    // The name of a setting: `log_level: WARN`.
     let is_setting = name.to_ascii_lowercase().ends_with(b"level");
     name.len() > 1 && name.iter().all(is_name) && !is_setting
 }
 
-/// npm and dpkg write levels as bare words behind their names.
+/// npm and dpkg write levels as bare words after their names.
 fn writes_bare_levels(word: &[u8]) -> bool {
     let name = word.strip_suffix(b":").unwrap_or(word);
     name == b"npm"
@@ -339,7 +340,8 @@ fn is_level_of_tools(word: &[u8]) -> bool {
     )
 }
 
-/// Whether a word may stand before the level: a time, a number, a separator, a bracketed name, a program, a logger, a host.
+/// Whether a word may be before the level: a time, a number, a separator, a bracketed name, a program, a logger, a
+/// host.
 fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
     is_stamp_word(word)
         || is_separator(next)

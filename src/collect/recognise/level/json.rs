@@ -1,14 +1,14 @@
-//! The level in the fields of a structured line. A field whose value is unknown does not end the search, and a number is read
-//! by the scale that its neighbours reveal.
+//! The level in the fields of a structured line. A field with an unknown value does not end the search, and a number
+//! is read on the scale that the other fields reveal.
 
 use super::fields::{FieldList, FieldValue};
 use super::names;
 use crate::record::Level;
 
-/// A level, and the outer field that holds it.
+/// A level, and the outer field that contains it.
 pub(crate) type FoundField = (Level, &'static str);
 
-/// The fields that hold a level as a word, the most explicit first.
+/// The fields that contain a level as a word, the most explicit first.
 const WORD_FIELDS: &[&str] = &[
     "level_name",
     "levelname",
@@ -31,7 +31,7 @@ const WORD_FIELDS: &[&str] = &[
     "status",
 ];
 
-/// Objects that hold a level, and the name that it has in them.
+/// Objects that contain a level, and the name of the level's field in them.
 const INNER_FIELDS: &[(&str, &str)] = &[
     ("log", "level"),
     ("level", "name"),
@@ -40,7 +40,7 @@ const INNER_FIELDS: &[(&str, &str)] = &[
     ("event", "severity"),
 ];
 
-/// The fields that hold a level as a number.
+/// The fields that contain a level as a number.
 const NUMBER_FIELDS: &[&str] = &[
     "severityNumber",
     "severity_number",
@@ -69,7 +69,7 @@ pub(crate) fn stated(fields: &FieldList<'_>) -> Option<FoundField> {
 /// The level that the fields of a logfmt line state.
 pub(crate) fn stated_in_pairs(fields: &FieldList<'_>) -> Option<FoundField> {
     let found = in_words(fields).or_else(|| in_numbers(fields))?;
-    // `LOG_LEVEL=error node app.js` sets a level and states none
+    // `LOG_LEVEL=error node app.js` is a setting and does not state a level.
     let is_setting = matches!(found.1, "loglevel" | "log_level");
     let is_line = || fields.has_any(&["msg", "message", "time", "ts", "timestamp"]);
     (!is_setting || is_line()).then_some(found)
@@ -80,7 +80,7 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
         let FieldValue::Text(text) = fields.get(name.as_bytes())? else {
             return None;
         };
-        // these three name other things as often as levels: only a whole word of the vocabulary counts
+        // These three fields often have another meaning, so only a word that loggers use counts.
         let level = match name {
             "priority" | "label" | "status" => names::named(text).filter(|_| is_level_word(text)),
             _ => names::of_field(text),
@@ -89,7 +89,7 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
     })
 }
 
-/// Whether a word is one that only loggers use; `failed` is the state of a job, `success` its outcome.
+/// Whether only loggers use a word; `failed` is the state of a job, `success` its outcome.
 fn is_level_word(word: &[u8]) -> bool {
     ![
         "fail",
@@ -143,7 +143,7 @@ fn in_numbers(fields: &FieldList<'_>) -> Option<FoundField> {
     })
 }
 
-/// Reads a number by the scale of its field and its neighbours.
+/// Reads a number on the scale of its field and the other fields.
 fn of_number(name: &str, number: f64, fields: &FieldList<'_>) -> Option<Level> {
     let scale = scale(name, number, fields)?;
     scale
@@ -153,7 +153,7 @@ fn of_number(name: &str, number: f64, fields: &FieldList<'_>) -> Option<Level> {
         .map(|&(_, level)| level)
 }
 
-/// From which number on a level counts; ascending.
+/// The lowest number of each level, ascending.
 type LevelScale = &'static [(f64, Level)];
 
 /// OpenTelemetry: 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
@@ -220,7 +220,7 @@ const SYSLOG: LevelScale = &[
     (7.0, Level::Debug),
 ];
 
-/// Verbosity as Go's logr counts it: 0 is what an operator should see, more is for developers.
+/// Verbosity as Go's logr counts it: 0 is for operators, higher values are for developers.
 const LOGR: LevelScale = &[(0.0, Level::Info), (1.0, Level::Debug)];
 
 fn scale(name: &str, number: f64, fields: &FieldList<'_>) -> Option<LevelScale> {
@@ -280,8 +280,8 @@ fn is_logr(fields: &FieldList<'_>) -> bool {
     fields.has_any(&["ts"]) && fields.has_any(&["logger", "caller", "v", "msg"])
 }
 
-/// Lines that state no level and whose form still says that something failed: an error of klog and logr, which have a level
-/// for everything else, and the outcome that the devcontainer CLI prints last.
+/// Lines that state no level although their form reveals a failure: errors of klog and logr, which have a level for
+/// everything else, and the final outcome of the devcontainer CLI.
 fn without_level(fields: &FieldList<'_>) -> Option<FoundField> {
     if fields.get(b"outcome") == Some(FieldValue::Text(b"error")) {
         return Some((Level::Error, "outcome"));

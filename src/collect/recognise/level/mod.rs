@@ -1,5 +1,5 @@
-//! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the way in which a
-//! single program writes it. Prose that merely mentions an error states nothing.
+//! The level that a line itself states: in the fields of JSON and logfmt, in the head of a text line, or in the form
+//! of a single program. Prose that merely mentions an error states no level.
 
 mod fields;
 mod forms;
@@ -19,10 +19,10 @@ use super::stamp;
 use crate::record::Level;
 use fields::FieldList;
 
-/// How much of a text line is looked at: heads are shorter, and a hostile line must not cost more than an honest one.
+/// How much of a text line is examined: heads are shorter, and a hostile line must not cost more than an honest one.
 const HEAD_MAX: usize = 256;
 
-/// How much of a JSON or logfmt line is looked at: its level may be behind other fields.
+/// How much of a JSON or logfmt line is examined: other fields may come before its level.
 const FIELDS_MAX: usize = 4096;
 
 /// The level that `line` states, if it states one.
@@ -78,7 +78,7 @@ fn in_forms(text: &[u8], rules: RuleSet) -> Option<Level> {
         .find_map(|(_, form)| form(text))
 }
 
-/// The text after a time, or after time, host and tag of a syslog line: a program wrote it in a form of its own.
+/// The text after a time, or after time, host and tag of a syslog line, in the program's own form.
 fn after_head(text: &[u8]) -> Option<&[u8]> {
     let after = after_stamp(text)?;
     let mut words = after.splitn(3, |&byte| byte == b' ');
@@ -93,7 +93,7 @@ fn after_head(text: &[u8]) -> Option<&[u8]> {
     matches!(after, [b'{', ..]).then_some(after)
 }
 
-/// The text behind a time, which programs write before forms of their own.
+/// The text after a time, which programs write before forms of their own.
 fn after_stamp(text: &[u8]) -> Option<&[u8]> {
     let is_stamp = matches!(text, [b'[' | b'0'..=b'9' | b'A'..=b'Z', ..]);
     let length = is_stamp.then(|| stamp::length(text)).flatten()?;
@@ -126,7 +126,7 @@ mod tests {
         assert!(faults.is_empty(), "\n{}", faults.join("\n"));
     }
 
-    /// The rows of the table of rules: rule, level and example, counter-example.
+    /// The rows of the table of rules: rule, level, example and counter-example.
     fn rows() -> Vec<(Rule, Level, String, String)> {
         let page = include_str!("../../../../format-spec/recognition.md");
         let code = |cell: &str| {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_lists_every_rule_with_examples_that_hold() {
+    fn the_specification_lists_every_rule_with_valid_examples() {
         let mut listed = vec![];
         for (rule, level, example, other) in rows() {
             listed.push(rule);

@@ -1,4 +1,4 @@
-//! The words and numbers that name a level, in the vocabularies of syslog and of loggers in many languages.
+//! The words and numbers that name a level in syslog and in loggers of many languages.
 
 use crate::record::Level;
 
@@ -60,7 +60,7 @@ const NAMES: &[(&str, Level)] = &[
 /// The longest word of the table.
 const LENGTH_MAX: usize = 13;
 
-/// Words that name a level only where a program says which value its level field has: in running text they are words.
+/// Words that name a level only in a field that is known to hold a level; in running text they are ordinary words.
 const FIELD_NAMES: &[(&str, Level)] = &[
     ("log", Level::Info),
     ("system", Level::Info),
@@ -70,7 +70,7 @@ const FIELD_NAMES: &[(&str, Level)] = &[
     ("normal", Level::Info),
 ];
 
-/// The level that a word of a line names, in any case.
+/// The level that a word of a line names, in upper or lower case.
 pub(crate) fn named(word: &[u8]) -> Option<Level> {
     if word.is_empty() || word.len() > LENGTH_MAX {
         return None;
@@ -86,8 +86,8 @@ fn find(names: &[(&str, Level)], word: &[u8]) -> Option<Level> {
         .map(|&(_, level)| level)
 }
 
-/// The level that the value of a level field names: a word, also with an offset as Go's slog writes it (`INFO+2`), or a
-/// letter as MongoDB and glog write it.
+/// The level that the value of a level field names: a word, possibly with an offset as in Go's slog (`INFO+2`), or a
+/// letter as in MongoDB and glog.
 pub(crate) fn of_field(value: &[u8]) -> Option<Level> {
     let value = value.trim_ascii();
     let word_end = value.iter().position(|byte| matches!(byte, b'+' | b'-'));
@@ -98,7 +98,7 @@ pub(crate) fn of_field(value: &[u8]) -> Option<Level> {
         .or_else(|| value.starts_with(b"Level(-").then_some(Level::Debug))
 }
 
-/// The level that a letter of glog, MongoDB, etcd, Android and others stands for.
+/// The level of a letter in glog, MongoDB, etcd, Android and others.
 pub(crate) fn of_letter(value: &[u8]) -> Option<Level> {
     match value {
         b"F" | b"E" | b"C" | b"A" => Some(Level::Error),

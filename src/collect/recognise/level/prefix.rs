@@ -1,12 +1,12 @@
-//! Prefixes that other programs put before a line: colours, syslog's priority, and the marks of docker compose, BuildKit,
-//! git and terraform. The line after them states the level.
+//! Prefixes that other programs put before a line: colours, syslog's priority, and the marks of docker compose,
+//! BuildKit, git and terraform. The line after them states the level.
 
 use super::names;
 use super::words::{is_number, split_once};
 use crate::record::Level;
 use std::borrow::Cow;
 
-/// How much of a line may be prefixes.
+/// How much of a line may consist of prefixes.
 const PREFIX_MAX: usize = 128;
 
 /// `<3>text`, `<34>1 text`: the severity is in the lowest three bits (RFC 5424, section 6.2.1).
@@ -36,7 +36,7 @@ pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// The text after the prefixes; each kind at most once.
+/// The text after the prefixes; each kind may occur once.
 pub(crate) fn strip(text: &[u8]) -> &[u8] {
     let mut rest = text.trim_ascii_start();
     for prefix in [compose, buildkit, remote, frame] {

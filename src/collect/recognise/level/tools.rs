@@ -1,10 +1,10 @@
-//! Forms of tools that say that they failed without naming a level: shells, package managers, build tools, service managers and
-//! clients. [`forms`](super::forms) lists them.
+//! Forms of tools that report a failure without naming a level: shells, package managers, build tools, service
+//! managers and clients. [`forms`](super::forms) lists them.
 
 use super::words::{is_number, split_once};
 use crate::record::Level;
 
-/// Where a tool's word for a failure may be at most.
+/// How far from the start of a line a tool's word for a failure is searched.
 const HEAD_MAX: usize = 200;
 
 /// The texts of the errors that programs get from the system, as `strerror` gives them.
@@ -36,7 +36,7 @@ const SYSTEM_ERRORS: &[&str] = &[
     "not found",
 ];
 
-/// Phrases that tools write after their name when they cannot continue.
+/// Phrases that tools write after their name before they give up.
 const FAILURES: &[&str] = &[
     "cannot ",
     "can't ",
@@ -60,7 +60,7 @@ const FAILURES: &[&str] = &[
     "dependency problems prevent configuration",
 ];
 
-/// Tools that try one way after the other while packages are installed, and say so each time.
+/// Tools that try several ways during the installation of packages, and report each attempt.
 const MAINTAINER_TOOLS: &[&str] = &["debconf", "invoke-rc.d", "policy-rc.d", "start-stop-daemon"];
 
 /// `cp: cannot stat 'x': No such file or directory`, `bash: line 3: foo: command not found`, `/bin/sh: 1: foo: not found`.
@@ -84,8 +84,8 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         || FAILURES
             .iter()
             .any(|start| message.starts_with(start.as_bytes()));
-    // after a path or another message: `x: No such file or directory`, `[Errno 2] No such file or directory`
-    // rsync adds the number of the error: ` (2)`
+    // After a path or another message: `x: No such file or directory`, `[Errno 2] No such file or directory`. rsync
+    // appends the number of the error: ` (2)`.
     let numbered = message.strip_suffix(b")").and_then(|rest| {
         let at = memchr::memrchr(b'(', rest)?;
         let is_code = rest.get(at + 1..).is_some_and(is_number);
@@ -178,7 +178,8 @@ fn is_go(text: &[u8]) -> bool {
     place().unwrap_or(false)
 }
 
-/// nginx and Apache that do not start: `nginx: configuration file x test failed`, `(98)Address already in use: AH00072: x`.
+/// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:
+/// AH00072: x`.
 fn is_server_check(text: &[u8]) -> bool {
     let is_nginx =
         text.starts_with(b"nginx: configuration file ") && text.ends_with(b" test failed");

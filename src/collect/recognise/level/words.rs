@@ -1,4 +1,4 @@
-//! What all forms need: splitting, numbers, capitals.
+//! Helpers for all forms: splitting, numbers, capitals.
 
 /// Splits at the first `separator`, which belongs to neither part.
 pub(crate) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {

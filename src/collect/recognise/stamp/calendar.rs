@@ -1,5 +1,5 @@
-//! Dates and times of day as programs write them. Each form is a function that reads from its first character on; the first
-//! that fits decides.
+//! Dates and times of day as programs write them. Each form is a function that reads from the current character; the
+//! first form that matches wins.
 
 use super::epoch;
 use super::scan::TimeScanner;
@@ -12,9 +12,9 @@ use jiff::civil::{Date, DateTime, Time};
 pub(crate) enum StatedTime {
     /// A number that counts from 1970.
     Instant(Micros),
-    /// Date, time of day, microseconds, and seconds east of UTC where a zone is named.
+    /// Date, time of day, microseconds, and the seconds east of UTC if a zone is stated.
     Full(DateTime, i64, Option<i32>),
-    /// The same in an unknown year.
+    /// The same without a year.
     WithoutYear(DateTime, i64, Option<i32>),
     /// A time of day and microseconds.
     WithoutDate(Time, i64),
@@ -23,7 +23,7 @@ pub(crate) enum StatedTime {
 /// Any leap year: a stamp without a year may be of 29 February.
 const LEAP_YEAR: i16 = 2024;
 
-/// The stamp that is next, with its zone.
+/// The timestamp at the cursor, with its zone.
 pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     const FORMS: &[fn(&mut TimeScanner<'_>) -> Option<StatedTime>] = &[
         year_first,
@@ -36,7 +36,7 @@ pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         epoch_number,
         clock_only,
     ];
-    // most words of most lines are no time
+    // A quick check, because most words of most lines are not times.
     let first = cursor.peek()?;
     if !first.is_ascii_alphanumeric() && first != b'@' {
         return None;
@@ -60,7 +60,7 @@ fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let month = cursor.month().or_else(|| cursor.number(2, 2))?;
     cursor.take(separator).then_some(())?;
     let day = cursor.number(2, 2)?;
-    // Airflow writes a comma as well
+    // Airflow writes a comma as well.
     cursor.take(b',');
     cursor.one_of(b" Tt_-")?;
     cursor.blanks();
@@ -73,7 +73,7 @@ fn year_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     full(cursor, year, month, day)
 }
 
-/// `14.30.15` with a fraction, as Db2 writes it; `14:30`, which nothing that belongs to a number follows.
+/// `14.30.15` with a fraction, as Db2 writes it; or `14:30`, if no further part of a number follows.
 fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     let hour = cursor.number(2, 2)?;
     let separator = cursor.one_of(b".:")?;
@@ -89,7 +89,7 @@ fn short_clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
 
 /// `@4000000069947c3f0755d4dc`, the TAI64N labels of multilog, s6-log and svlogd.
 fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
-    /// The label of 1970-01-01 00:00:10 TAI, which is when UTC has counted no second.
+    /// The label of 1970-01-01 00:00:10 TAI, which is 1970-01-01 00:00:00 UTC.
     const EPOCH: u64 = (1 << 62) + 10;
     cursor.take(b'@').then_some(())?;
     let label = std::str::from_utf8(cursor.rest().get(..24)?).ok()?;
@@ -139,7 +139,7 @@ fn compact(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     full(cursor, year, month, day)
 }
 
-/// `20260217143015`: only of our time, since identifiers have as many digits.
+/// `20260217143015`: only for plausible years, because identifiers may have as many digits.
 fn fourteen_digits(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let year = cursor
         .exactly(4)
@@ -195,7 +195,7 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     }
     let clock = clock(cursor)?;
     let micros = cursor.fraction();
-    // the year may be behind the time and its zone
+    // The year may follow the time and its zone.
     let mut after = *cursor;
     let offset = zone(&mut after);
     after.blanks();
@@ -221,7 +221,7 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let separator = cursor.one_of(b"./-")?;
     let second = cursor.number(1, 2)?;
     if separator == b'-' && cursor.take(b' ') {
-        // Android: a fraction tells it from a range of numbers
+        // Android: the fraction distinguishes it from a range of numbers.
         let stamp = without_year(cursor, first, second)?;
         return matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0)
             .then_some(stamp);
@@ -237,7 +237,7 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.blanks();
     let mut after = *cursor;
     let has_half = clock(&mut after).is_some() && is_half_day(after);
-    // dots are of Europe, the half of the day is American; else the number that cannot be a month decides
+    // Dots are European, AM and PM are American; otherwise the number that cannot be a month decides.
     let is_day_first = match (first, second) {
         (13.., _) => true,
         (_, 13..) => false,
@@ -263,14 +263,14 @@ fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     after.fraction();
     let is_end = matches!(after.peek(), None | Some(b' ' | b'\t' | b']' | b':' | b','));
     let text = cursor.rest().get(..after.at() - cursor.at())?;
-    // a number of ten digits is a time only where the line says so
+    // A number of ten digits is a time only if its context suggests so.
     let is_likely = has_fraction || matches!(after.peek(), Some(b']' | b':')) || digits.len() > 10;
     let time = epoch::of_text(text).filter(|_| is_end && is_likely)?;
     *cursor = after;
     Some(StatedTime::Instant(time))
 }
 
-/// `14:30:15.123 [main] ERROR`: only with a fraction, as durations are written without one.
+/// `14:30:15.123 [main] ERROR`: only with a fraction, because durations are written without one.
 fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let is_two_digits = cursor.digits().len() == 2;
     let time = clock(cursor)?;
@@ -281,7 +281,7 @@ fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     (is_two_digits && has_fraction && is_end).then_some(StatedTime::WithoutDate(time, micros))
 }
 
-/// Time of day, fraction and zone behind a whole date.
+/// Time of day, fraction and zone after a complete date.
 fn full(cursor: &mut TimeScanner<'_>, year: i64, month: i64, day: i64) -> Option<StatedTime> {
     let time = clock(cursor)?;
     let micros = cursor.fraction();
@@ -306,7 +306,7 @@ fn clock(cursor: &mut TimeScanner<'_>) -> Option<Time> {
     time_of_day((hour, minute, cursor.number(2, 2)?))
 }
 
-/// A leap second is the last second of its minute, as in POSIX time.
+/// A leap second counts as the last second of its minute, as in POSIX time.
 fn time_of_day((hour, minute, second): (i64, i64, i64)) -> Option<Time> {
     let part = |value: i64| i8::try_from(value).ok();
     let second = if second == 60 { 59 } else { second };
@@ -319,7 +319,7 @@ fn is_half_day(mut cursor: TimeScanner<'_>) -> bool {
     word.eq_ignore_ascii_case(b"AM") || word.eq_ignore_ascii_case(b"PM")
 }
 
-/// Moves over `AM` or `PM`, if one is next, and applies it.
+/// Reads `AM` or `PM`, if present, and applies it.
 fn half_day(cursor: &mut TimeScanner<'_>, time: Time) -> Option<Time> {
     if !is_half_day(*cursor) {
         return Some(time);
@@ -336,7 +336,7 @@ fn date(year: i64, month: i64, day: i64) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
-/// Abbreviations of zones that mean one zone only, in hours east of UTC; `CST`, `IST` and `BST` mean several.
+/// Abbreviations that denote only one zone, in hours east of UTC; `CST`, `IST` and `BST` are ambiguous.
 const ZONES: &[(&[u8], i32)] = &[
     (b"Z", 0),
     (b"z", 0),
@@ -362,7 +362,8 @@ const ZONES: &[(&[u8], i32)] = &[
     (b"PDT", -7),
 ];
 
-/// Seconds east of UTC of a zone that is named: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `CEST`, with or without a blank before.
+/// The offset of a stated zone in seconds east of UTC: `Z`, `+02:00`, `-0330`, `+02`, `UTC`, `CEST`, with or without
+/// a blank before.
 fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     let mut after = *cursor;
     after.blanks();
@@ -388,7 +389,7 @@ fn zone(cursor: &mut TimeScanner<'_>) -> Option<i32> {
     Some(offset)
 }
 
-/// The same day and time of another year; none for 29 February of a year without one.
+/// The same day and time of another year; `None` for 29 February of a year without one.
 pub(crate) fn in_year(civil: DateTime, year: i16) -> Option<DateTime> {
     let date = Date::new(year, civil.month(), civil.day()).ok()?;
     Some(date.to_datetime(civil.time()))

@@ -1,8 +1,8 @@
-//! Times as numbers that count from 1970, in the unit that their size reveals.
+//! Times as numbers that count from 1970; their size reveals the unit.
 
 use crate::time::Micros;
 
-/// Smaller numbers, which would be seconds before 1973, count something else: seconds since the start, for one.
+/// Smaller numbers, which would be seconds before 1973, count something else, such as seconds since the start.
 const LEAST: i64 = 100_000_000;
 
 /// A number with a fraction.
@@ -13,7 +13,7 @@ pub(crate) fn of_number(number: f64) -> Option<Micros> {
         .flatten()
 }
 
-/// A number as text, exact where it is whole.
+/// A number as text, exact if it is whole.
 pub(crate) fn of_text(text: &[u8]) -> Option<Micros> {
     let text = std::str::from_utf8(text).ok()?;
     let is_number = !text.is_empty()

@@ -1,4 +1,4 @@
-//! The time that a line states, in the forms that programs write. A time without a zone is one of the source's zone; a time
+//! The time that a line states, in the forms that programs use. A time without a zone is in the source's zone; a time
 //! without a year or a date is the latest one that is not after the time at which the line was written.
 
 mod calendar;
@@ -14,25 +14,25 @@ use calendar::StatedTime;
 use jiff::fmt::rfc2822;
 use scan::TimeScanner;
 
-/// How much of a line is looked at: a time is among its first words.
+/// How much of a line is searched: a time is among its first words.
 const HEAD_MAX: usize = 256;
 
-/// The longest stamp with its zone; a hostile line must not cost more than an honest one.
+/// The longest timestamp with its zone; a hostile line must not cost more than an honest one.
 const STAMP_MAX: usize = 64;
 
-/// How many words may be before the time.
+/// Maximum number of words before the time.
 const WORDS_BEFORE_MAX: usize = 6;
 
 /// What is known of the times of a source.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
-    /// The zone of times that name none.
+    /// The zone of times that state none.
     pub(crate) zone: SourceZone,
-    /// About when the line was written: now, or when its file was last changed.
+    /// Approximately when the line was written: now, or when its file was last changed.
     pub(crate) written: Micros,
 }
 
-/// The time that a line states, and where the text behind it starts; nothing where it states none in its first words.
+/// The time that a line states in its first words, and the offset of the text after it.
 pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let priority = priority_length(line);
     let head = line
@@ -41,14 +41,14 @@ pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> 
     if let Some((time, end)) = in_head(head, context) {
         return Some((time, priority + end));
     }
-    // what docker compose and others put before the line
+    // docker compose and others put prefixes before the line.
     let rest = super::level::without_prefixes(head);
     let skipped = head.len() - rest.len();
     let (time, end) = (skipped > 0).then(|| in_head(rest, context)).flatten()?;
     Some((time, priority + skipped + end))
 }
 
-/// How long the `<30>` is that syslog puts before a line.
+/// The length of the `<30>` that syslog puts before a line.
 fn priority_length(line: &[u8]) -> usize {
     let digits = line.strip_prefix(b"<").unwrap_or_default();
     let count = digits
@@ -77,18 +77,18 @@ fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
     access_log(head, context)
 }
 
-/// The time at the very beginning of `text` and how many bytes it takes, its brackets included.
+/// The time at the start of `text`, and its length in bytes including brackets.
 pub(crate) fn leading(text: &[u8], context: &Context) -> Option<(Micros, usize)> {
     let (stamp, length) = bracketed(text)?;
     Some((stamp.resolve(context)?, length))
 }
 
-/// How many bytes the stamp at the beginning of `text` takes, whatever moment it means.
+/// The length in bytes of the timestamp at the start of `text`, without resolving it.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
     bracketed(text).map(|(_, length)| length)
 }
 
-/// The stamp at the beginning of `text` and how many bytes it takes with its brackets or quotes.
+/// The timestamp at the start of `text`, and its length in bytes including brackets or quotes.
 fn bracketed(text: &[u8]) -> Option<(StatedTime, usize)> {
     let mut cursor = TimeScanner::new(text.get(..STAMP_MAX).unwrap_or(text));
     let open = cursor.one_of(b"[(<{\"'");
@@ -99,7 +99,7 @@ fn bracketed(text: &[u8]) -> Option<(StatedTime, usize)> {
     Some((stamp, cursor.at()))
 }
 
-/// The whole of `text` as a time, as a field of a structured line holds it.
+/// All of `text` as a time, as in a field of a structured line.
 pub(crate) fn whole(text: &[u8], context: &Context) -> Option<Micros> {
     let text = text.trim_ascii();
     leading(text, context)
@@ -107,7 +107,7 @@ pub(crate) fn whole(text: &[u8], context: &Context) -> Option<Micros> {
         .or_else(|| epoch::of_text(text))
 }
 
-/// Where the first words of a line start, brackets and quotes left to the reader of the stamp.
+/// The offsets at which the first words of a line start; brackets and quotes are part of the word.
 fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
     let is_start = |&at: &usize| {
         let is_blank = |at: usize| head.get(at).is_some_and(u8::is_ascii_whitespace);
@@ -116,7 +116,7 @@ fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
     (0..head.len()).filter(is_start)
 }
 
-/// Whether a time may be behind `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
+/// Whether a time may follow `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
 fn may_precede(word: &[u8], count: usize) -> bool {
     let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
     let is_level = super::level::named(bare).is_some() || matches!(word, [_] | [_, b',']);
@@ -154,7 +154,8 @@ fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
     Some((time, at + length))
 }
 
-/// The time of a mail header, as cloud-init prints it: `Tue, 17 Feb 2026 14:30:15 +0000`. A wrong day of the week is borne.
+/// The time of a mail header, as cloud-init prints it: `Tue, 17 Feb 2026 14:30:15 +0000`. A wrong weekday is
+/// accepted.
 pub(crate) fn mail(text: &str) -> Option<Micros> {
     let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
     let micros = parser.parse_timestamp(text).ok()?.as_microsecond();
@@ -162,7 +163,7 @@ pub(crate) fn mail(text: &str) -> Option<Micros> {
 }
 
 impl StatedTime {
-    /// The moment that the stamp means.
+    /// The moment that the timestamp denotes.
     fn resolve(self, context: &Context) -> Option<Micros> {
         match self {
             Self::Instant(time) => Some(time),
@@ -193,10 +194,12 @@ impl StatedTime {
     }
 }
 
-/// How far a time may be ahead of `written` before another year is tried: a source in another zone must not lose a year.
+/// How far a time may be ahead of `written` before the previous year is tried: a source in another zone must not lose
+/// a year.
 const AHEAD_OF_YEAR_S: i64 = 24 * 3600;
 
-/// How far a time of day may be ahead of `written` before it is taken for one of yesterday: the clock of a program may be fast.
+/// How far a time of day may be ahead of `written` before it counts as yesterday's: the clock of a program may be
+/// fast.
 const AHEAD_OF_DAY_S: i64 = 600;
 
 /// Whether a time that was completed by a guess is not in the future.
@@ -237,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_zone_is_one_of_the_zone_of_its_source() {
+    fn a_time_without_a_zone_is_in_the_zone_of_its_source() {
         let berlin = context("Europe/Berlin", "2026-08-01T00:00:00Z");
         for (line, expected) in [
             ("2026-02-17 14:30:15 x", "2026-02-17T13:30:15.000000Z"),
@@ -245,7 +248,7 @@ mod tests {
             ("Jul 17 14:30:15 x", "2026-07-17T12:30:15.000000Z"),
             ("2026-07-17T14:30:15Z x", "2026-07-17T14:30:15.000000Z"),
             ("2026-07-17 14:30:15 UTC x", "2026-07-17T14:30:15.000000Z"),
-            // the hour that does not exist
+            // An hour that does not exist.
             ("2026-03-29 02:30:00 x", "2026-03-29T01:30:00.000000Z"),
         ] {
             let found = stated(line.as_bytes(), &berlin).unwrap().0;
@@ -254,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_comes_twice_is_the_one_nearer_to_the_writing() {
+    fn a_repeated_hour_is_resolved_to_the_one_nearer_to_the_writing() {
         let line = b"2025-10-26 02:30:00 x";
         for (written, expected) in [
             ("2025-10-26T00:31:00Z", "2025-10-26T00:30:00.000000Z"),

@@ -1,4 +1,4 @@
-//! A place in a text that moves over digits, words and separators.
+//! A cursor in a text that reads digits, words and separators.
 
 /// Reads a text from its beginning.
 #[derive(Debug, Clone, Copy)]
@@ -25,33 +25,33 @@ impl<'a> TimeScanner<'a> {
         self.rest().first().copied()
     }
 
-    /// Whether nothing that belongs to the same word follows.
+    /// Whether the word ends here.
     pub(crate) fn is_word_end(self) -> bool {
         !self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric())
     }
 
-    /// Moves over `byte`, if it is next.
+    /// Skips `byte`, if it is next.
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Moves over one of `bytes`, if it is next, and says which.
+    /// Skips one of `bytes`, if it is next, and returns it.
     pub(crate) fn one_of(&mut self, bytes: &[u8]) -> Option<u8> {
         let byte = self.peek().filter(|byte| bytes.contains(byte))?;
         self.at += 1;
         Some(byte)
     }
 
-    /// Moves over blanks and says whether there was one.
+    /// Skips blanks and returns whether there were any.
     pub(crate) fn blanks(&mut self) -> bool {
         let from = self.at;
         while self.take(b' ') {}
         self.at > from
     }
 
-    /// A number of `least` to `most` digits that no further digit follows.
+    /// Reads a number of `least` to `most` digits, if no further digit follows.
     pub(crate) fn number(&mut self, least: usize, most: usize) -> Option<i64> {
         let digits = self.digits();
         if digits.len() < least || digits.len() > most {
@@ -61,7 +61,7 @@ impl<'a> TimeScanner<'a> {
         Some(value(digits))
     }
 
-    /// A number of exactly `count` digits, whatever follows.
+    /// Reads a number of exactly `count` digits, whatever follows.
     pub(crate) fn exactly(&mut self, count: usize) -> Option<i64> {
         let digits = self.digits().get(..count)?;
         self.at += count;
@@ -94,7 +94,7 @@ impl<'a> TimeScanner<'a> {
         self.at = self.text.len().min(self.at + count);
     }
 
-    /// A name of a month, whole or its first three letters.
+    /// Reads the name of a month, in full or its first three letters.
     pub(crate) fn month(&mut self) -> Option<i64> {
         const MONTHS: [&str; 12] = [
             "January",
@@ -121,7 +121,7 @@ impl<'a> TimeScanner<'a> {
         i64::try_from(place + 1).ok()
     }
 
-    /// A name of a day of the week, in three letters or whole; with a comma or without.
+    /// Reads the name of a weekday, in full or three letters, with or without a comma.
     pub(crate) fn weekday(&mut self) -> bool {
         const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
         let word = self.letters();
@@ -138,7 +138,7 @@ impl<'a> TimeScanner<'a> {
         found
     }
 
-    /// Microseconds behind a dot or comma, or behind a colon where they are three digits; finer digits are dropped.
+    /// Reads the microseconds after a dot or comma, or after a colon if they are three digits; drops finer digits.
     pub(crate) fn fraction(&mut self) -> i64 {
         let mut after = *self;
         let Some(separator) = after.one_of(b".,:") else {
@@ -155,7 +155,7 @@ impl<'a> TimeScanner<'a> {
     }
 }
 
-/// At most 18 digits are counted, which an `i64` holds.
+/// The value of the first 18 digits, which fit an `i64`.
 fn value(digits: &[u8]) -> i64 {
     digits
         .iter()

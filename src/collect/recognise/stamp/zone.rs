@@ -1,11 +1,11 @@
-//! The zone of times that name none.
+//! The zone of times that state none.
 
 use crate::time::Micros;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-/// A zone: the machine's own, or the one that a setting names for a source.
+/// The machine's own zone, or the one that a setting names for a source.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceZone(TimeZone);
 
@@ -14,8 +14,8 @@ impl SourceZone {
         Self(zone)
     }
 
-    /// The moment of a civil time `offset_s` east of UTC, or of this zone. An hour that a zone has twice is the one nearer to
-    /// `written`; one that it skips is moved past the gap.
+    /// The moment of a civil time `offset_s` east of UTC, or in this zone. Of a repeated hour the one nearer to
+    /// `written` is taken; a skipped hour is moved past the gap.
     pub(crate) fn at(
         &self,
         civil: DateTime,
@@ -57,12 +57,12 @@ impl SourceZone {
         Some(self.0.to_datetime(timestamp))
     }
 
-    /// The year that it is here at `time`.
+    /// The year in this zone at `time`.
     pub(crate) fn year_of(&self, time: Micros) -> i16 {
         self.date_of(time).map_or(1970, Date::year)
     }
 
-    /// The date that it is here at `time`.
+    /// The date in this zone at `time`.
     pub(crate) fn date_of(&self, time: Micros) -> Option<Date> {
         let timestamp = Timestamp::from_microsecond(time.get()).ok()?;
         Some(self.0.to_datetime(timestamp).date())

@@ -1,46 +1,46 @@
-//! Packed log files: which are packed, by their names, and how they are unpacked.
+//! Compressed log files, recognised by their names, and their decompression.
 
 use crate::collect::tail::mark::HEAD_MAX;
 use crate::collect::text::line::BEHIND_MAX;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 
-/// Bytes read at a time: large enough that the calls cost nothing, small enough for a machine with little memory.
+/// Size of a read: large enough that system calls cost nothing, small enough for a machine with little memory.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
-/// The memory that unpacking may take: what `zstd -19` and `xz -9` need. A file made to need more is not read.
-const UNPACK_BYTES_MAX: u32 = 65 << 20;
+/// Maximum memory for decompression: what `zstd -19` and `xz -9` need. A file made to need more is not read.
+const DECOMPRESS_BYTES_MAX: u32 = 65 << 20;
 
-/// How the bytes of a file are packed, by its name.
+/// The compression of a file, as its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
+pub(crate) enum FileCompression {
     Plain,
     Gzip,
     Zstd,
     Xz,
 }
 
-/// Whether a name says that the file is packed.
-pub(crate) fn is_packed(name: &OsStr) -> bool {
+/// Whether the name is that of a compressed file.
+pub(crate) fn is_compressed(name: &OsStr) -> bool {
     name.to_str()
-        .is_some_and(|name| unpacked(name).1 != Packing::Plain)
+        .is_some_and(|name| decompressed(name).1 != FileCompression::Plain)
 }
 
-pub(super) fn unpacked(name: &str) -> (&str, Packing) {
-    let packings = [
-        (".gz", Packing::Gzip),
-        (".zst", Packing::Zstd),
-        (".xz", Packing::Xz),
+pub(super) fn decompressed(name: &str) -> (&str, FileCompression) {
+    let compressions = [
+        (".gz", FileCompression::Gzip),
+        (".zst", FileCompression::Zstd),
+        (".xz", FileCompression::Xz),
     ];
-    for (extension, packing) in packings {
+    for (extension, compression) in compressions {
         if let Some(name) = name.strip_suffix(extension) {
-            return (name, packing);
+            return (name, compression);
         }
     }
-    (name, Packing::Plain)
+    (name, FileCompression::Plain)
 }
 
-/// How far a stream has been passed, and the last bytes that were.
+/// How far a stream has been read, and the last bytes before that place.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     offset: u64,
@@ -92,21 +92,21 @@ impl Passed {
     }
 }
 
-/// The unpacked content of a file.
-pub(crate) fn unpack(
+/// The decompressed content of a file.
+pub(crate) fn decompress(
     file: impl Read + Send + 'static,
-    packing: Packing,
+    compression: FileCompression,
 ) -> io::Result<Box<dyn Read + Send>> {
-    Ok(match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Packing::Zstd => {
+    Ok(match compression {
+        FileCompression::Plain => Box::new(file),
+        FileCompression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        FileCompression::Zstd => {
             let mut stream = zstd::Decoder::new(file)?;
-            stream.window_log_max(UNPACK_BYTES_MAX.ilog2())?;
+            stream.window_log_max(DECOMPRESS_BYTES_MAX.ilog2())?;
             Box::new(stream)
         }
-        Packing::Xz => {
-            let limit = UNPACK_BYTES_MAX / 1024;
+        FileCompression::Xz => {
+            let limit = DECOMPRESS_BYTES_MAX / 1024;
             Box::new(lzma_rust2::XzReader::new_mem_limit(
                 io::BufReader::new(file),
                 true,

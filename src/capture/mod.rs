@@ -1,8 +1,9 @@
-//! Captured commands: the output of a command is passed on unchanged and stored, with secrets redacted, in a log of its own,
-//! whether or not a server runs. `format-spec/capture.md` specifies the log; the collector of the capture folder reads it.
+//! Captures commands: the output of a command is passed on unchanged and stored, with secrets redacted, in a log per
+//! run, whether or not a server runs. `format-spec/capture.md` specifies the log; the collector of the capture folder
+//! reads it.
 //!
-//! The command comes first: it never notices a failure here (a full disk, a folder that cannot be written). Output that could
-//! not be stored is counted and reported.
+//! The command takes precedence: it never notices a failure of the capture, such as a full disk or a folder that
+//! cannot be written. Output that could not be stored is counted and reported.
 
 mod command;
 mod log;

@@ -144,7 +144,7 @@ impl Config {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
                 flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
                 sources_max: raw.count("LOG_STORE_MAX_SOURCES")?,
-                patience: pipeline::Patience::default(),
+                timeouts: pipeline::SourceTimeouts::default(),
             },
             tail: TailSettings {
                 ring_rows: raw.count("LOG_TAIL_BUFFER_SIZE")?,

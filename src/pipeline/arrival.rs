@@ -1,20 +1,20 @@
-//! Implausible times. A program that never set a time writes the zero of its language (year 1, 1970, 1601), a broken one writes anything.
-//! Such a record keeps the stated time in its metadata, and gets the time of its arrival.
+//! Implausible times. A program that never set a time writes the zero of its language (year 1, 1970, 1601), and a
+//! faulty one writes anything. Such a record gets the time of its arrival, and keeps the stated time in its metadata.
 
 use crate::record::Record;
 use crate::time::Micros;
 
-/// The metadata field of the stated time of a record.
+/// The metadata field with the stated time of a record.
 pub(super) const STATED_TIME: &str = "stated_time";
 
 /// Gives a record with an implausible time the time of its arrival.
 pub(super) fn place(record: &mut Record, now: Micros) {
-    if !is_wild(record.timestamp, now) {
+    if !is_implausible(record.timestamp, now) {
         return;
     }
     let stated = record.timestamp.to_string();
     if let Some(own) = record.metadata.insert(STATED_TIME, stated) {
-        // a field of this name from the program must not look like ours
+        // A field of this name set by the program must not look like ours.
         record.metadata.insert(format!("field_{STATED_TIME}"), own);
     }
     record.timestamp = now;
@@ -22,7 +22,7 @@ pub(super) fn place(record: &mut Record, now: Micros) {
 
 /// Whether a time is implausible: before 1990, or more than a day ahead. While the clock of the machine is not set (without a hardware clock
 /// it starts in 1970), every time is plausible.
-pub(super) fn is_wild(time: Micros, now: Micros) -> bool {
+pub(super) fn is_implausible(time: Micros, now: Micros) -> bool {
     now >= Micros::PLAUSIBLE_MIN && !Micros::plausible(now).contains(&time)
 }
 

@@ -20,7 +20,7 @@ type Named = (String, Arc<Collected>);
 /// The counters of one collector since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    brought: AtomicU64,
+    count_batch: AtomicU64,
     stored: AtomicU64,
     filtered: AtomicU64,
     bytes: AtomicU64,
@@ -73,11 +73,12 @@ impl Counters {
         collected
     }
 
-    /// The collectors whose source has not responded for at least `patience`, and for how long. Each call is reported once.
-    pub(super) fn overdue(&self, patience: Duration) -> Vec<(String, Duration)> {
+    /// The collectors whose source has not responded for at least `timeout`, and for how long. Each call is returned
+    /// once.
+    pub(super) fn overdue(&self, timeout: Duration) -> Vec<(String, Duration)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let overdue = |(name, collected): &Named| {
-            let since = collected.call.overdue(patience)?;
+            let since = collected.call.overdue(timeout)?;
             collected.is_running.store(false, Ordering::Relaxed);
             Some((name.clone(), since))
         };
@@ -93,8 +94,8 @@ impl Counters {
 }
 
 impl Collected {
-    /// Counts what a read brought.
-    pub(super) fn brought(&self, batch: &Batch) {
+    /// Counts the result of a read.
+    pub(super) fn count_batch(&self, batch: &Batch) {
         let Batch {
             records,
             reached,
@@ -109,7 +110,7 @@ impl Collected {
         let gaps = records.iter().filter(|record| is_gap(record)).count();
         let errors = records.iter().filter(|record| is_trouble(record)).count();
         self.is_running.store(true, Ordering::Relaxed);
-        add(&self.brought, records.len() as u64);
+        add(&self.count_batch, records.len() as u64);
         add(&self.filtered, *filtered);
         add(&self.bytes, bytes as u64);
         add(&self.gaps, gaps as u64);
@@ -117,7 +118,7 @@ impl Collected {
         if let Some(newest) = records.last() {
             let now = Micros::now();
             let stated = newest.timestamp;
-            let time = if arrival::is_wild(stated, now) {
+            let time = if arrival::is_implausible(stated, now) {
                 now
             } else {
                 stated
@@ -136,7 +137,7 @@ impl Collected {
         }
     }
 
-    /// The last read found nothing new.
+    /// Notes that the last read found nothing new.
     pub(super) fn at_end(&self) {
         self.is_at_end.store(true, Ordering::Relaxed);
     }
@@ -153,16 +154,16 @@ impl Collected {
 
     fn count(&self, name: &str, now: Micros) -> CollectorCount {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        // read before `brought`, so that it is never greater
+        // Read before the count of records read, so that it is never greater.
         let stored = load(&self.stored);
-        let (brought, filtered) = (load(&self.brought), load(&self.filtered));
-        let is_behind = !self.is_at_end.load(Ordering::Relaxed) || stored < brought;
+        let (count_batch, filtered) = (load(&self.count_batch), load(&self.filtered));
+        let is_behind = !self.is_at_end.load(Ordering::Relaxed) || stored < count_batch;
         let newest = self.newest.load(Ordering::Relaxed);
         let age_s = now.get().saturating_sub(newest) / 1_000_000;
-        let has_lag = is_behind && brought > 0;
+        let has_lag = is_behind && count_batch > 0;
         CollectorCount {
             collector: name.to_owned(),
-            read: brought + filtered,
+            read: count_batch + filtered,
             stored,
             filtered,
             bytes: load(&self.bytes),

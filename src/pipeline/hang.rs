@@ -13,7 +13,7 @@ pub(super) struct SourceCall(Mutex<Option<Asked>>);
 #[derive(Debug)]
 struct Asked {
     since: Instant,
-    is_told: bool,
+    is_reported: bool,
 }
 
 impl SourceCall {
@@ -21,23 +21,23 @@ impl SourceCall {
     pub(super) fn begin(&self) {
         *self.asked() = Some(Asked {
             since: Instant::now(),
-            is_told: false,
+            is_reported: false,
         });
     }
 
     /// Notes the end of a call, and returns its duration if it was reported as overdue.
     pub(super) fn end(&self) -> Option<Duration> {
         let asked = self.asked().take()?;
-        asked.is_told.then(|| asked.since.elapsed())
+        asked.is_reported.then(|| asked.since.elapsed())
     }
 
-    /// The duration of the call, once it is at least `patience`. Each call is returned once.
-    pub(super) fn overdue(&self, patience: Duration) -> Option<Duration> {
+    /// The duration of the call, once it is at least `timeout`. Each call is returned once.
+    pub(super) fn overdue(&self, timeout: Duration) -> Option<Duration> {
         let mut asked = self.asked();
-        let asked = asked.as_mut().filter(|asked| !asked.is_told)?;
+        let asked = asked.as_mut().filter(|asked| !asked.is_reported)?;
         let since = asked.since.elapsed();
-        asked.is_told = since >= patience;
-        asked.is_told.then_some(since)
+        asked.is_reported = since >= timeout;
+        asked.is_reported.then_some(since)
     }
 
     fn asked(&self) -> MutexGuard<'_, Option<Asked>> {
@@ -49,7 +49,7 @@ impl SourceCall {
 pub(super) fn hangs(name: &str, since: Duration) -> Record {
     let seconds = since.as_secs();
     let text = format!(
-        "collector {name} has been waiting for its source for {seconds} s: the others go on without it"
+        "collector {name} has been waiting for its source for {seconds} s: the others continue without it"
     );
     record(Level::Warn, "collector_hangs", name, text)
 }
@@ -57,7 +57,7 @@ pub(super) fn hangs(name: &str, since: Duration) -> Record {
 /// Reports that the source has responded after all.
 pub(super) fn answers(name: &str, after: Duration) -> Record {
     let seconds = after.as_secs();
-    let text = format!("collector {name} goes on: its source answered after {seconds} s");
+    let text = format!("collector {name} continues: its source responded after {seconds} s");
     record(Level::Info, "collector_answers", name, text)
 }
 
@@ -74,11 +74,11 @@ mod tests {
     #[test]
     fn reports_an_overdue_call_once_and_its_end_only_after_that() {
         let call = SourceCall::default();
-        assert_eq!(call.overdue(Duration::ZERO), None, "nobody is asked");
+        assert_eq!(call.overdue(Duration::ZERO), None, "no call is running");
         assert_eq!(call.end(), None);
         call.begin();
         assert_eq!(call.overdue(Duration::from_mins(1)), None, "not yet");
-        assert_eq!(call.end(), None, "nobody was told");
+        assert_eq!(call.end(), None, "it was not reported");
         for _ in 0..2 {
             call.begin();
             assert!(call.overdue(Duration::ZERO).is_some());

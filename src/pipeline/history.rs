@@ -1,13 +1,15 @@
-//! Merges by time what the sources hold at the start, so that the order of arrival, in which people page, is the order of events on the
-//! machine. Once everything written before the start has been read, each collector moves to its lane.
+//! Merges by time what the sources hold at the start, so that the order of arrival, which pages follow, is the order
+//! of events on the machine. Once everything written before the start has been read, each collector moves to its
+//! lane.
 //!
 //! One thread calls the collectors, and another watches it: a source that hangs (a file system on an unreachable server) blocks its reader
 //! forever. That thread is then abandoned together with the collector, and a new thread continues with the others.
 
-use super::lane::{InFlightBatches, NAP};
+use super::delivery::{Delivery, InFlightBatches};
+use super::lane::NAP;
 use super::merge::Merge;
 use super::starting::Starting;
-use super::{Delivery, PipelineState};
+use super::state::PipelineState;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -53,8 +55,8 @@ impl History {
     pub(super) fn run(self) {
         let mut asking = self.spawn();
         while asking.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-            let is_left = self.merge().leave_behind(self.answer_time_max);
-            if is_left {
+            let is_abandoned = self.merge().abandon_overdue(self.answer_time_max);
+            if is_abandoned {
                 asking = self.spawn();
             }
         }
@@ -89,7 +91,7 @@ impl History {
             pending.run(&self.shared);
             let settled = self.merge().settle(round, pending);
             if let Err(pending) = settled {
-                pending.go_on_alone(&self.shared, &self.sender, &self.in_flight);
+                pending.finish_late(&self.shared, &self.sender, &self.in_flight);
                 return;
             }
         }

@@ -1,26 +1,26 @@
 //! The thread of one collector: reads, waits, and after a failure restarts the collector from the committed positions.
 
 use super::counters::Collected;
+use super::delivery::{BatchShare, Delivery, InFlightBatches};
 use super::hang;
-use super::reported::Reported;
-use super::starting::Handover;
-use super::{BatchShare, Delivery, PipelineState, error_chain};
+use super::options::Build;
+use super::reported::{Reported, error_chain};
+use super::state::PipelineState;
 use crate::collect;
 use crate::collect::{Batch, Collector};
 use crate::record::{Level, Metadata, Position, Positions, Record};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The sleep of a collector while nobody tails. An inotify event wakes it earlier, and a stop is noticed in time.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// The sleep of a collector while no client tails. An inotify event wakes it earlier, and a stop is noticed in time.
+const SLEEP: Duration = Duration::from_millis(250);
 
-/// The sleep while someone tails: journald notifies up to 250 ms late, so poll.
-const PATIENCE_ATTENDED: Duration = Duration::from_millis(10);
+/// The sleep while a client tails: journald notifies up to 250 ms late, so poll.
+const SLEEP_WITH_SUBSCRIBERS: Duration = Duration::from_millis(10);
 
 /// The maximum back-off of a failed collector. It doubles each time, because a lack of descriptors or memory is often over soon.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
@@ -43,23 +43,15 @@ pub(super) struct Lane {
     retry: Duration,
 }
 
-/// The number of batches that are sent but not committed.
-#[derive(Debug, Default)]
-pub(super) struct InFlightBatches(AtomicUsize);
-
-impl InFlightBatches {
-    pub(super) fn sent(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// A batch has been committed.
-    pub(super) fn committed(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+/// The state with which a lane continues.
+pub(super) struct Handover {
+    pub(super) build: Build,
+    /// The collector, or `None` if it failed.
+    pub(super) collector: Option<Box<dyn Collector>>,
+    /// The newest positions that were sent.
+    pub(super) sent: Positions,
+    /// The reason of the failure.
+    pub(super) failure: Option<String>,
 }
 
 /// The failures of a collector since it last worked.
@@ -90,7 +82,7 @@ impl Failures {
 
 /// The reason why a collector stopped reading.
 enum LaneEnd {
-    /// On request, or because the writer is gone.
+    /// On request, or because the writer has ended.
     Stopped,
     Failed(String),
 }
@@ -181,7 +173,7 @@ impl Lane {
             let result = self.ask(|| collector.read(&mut batch));
             batch.positions.retain(|position| is_news(sent, position));
             let idle = batch.records.is_empty() && batch.positions.is_empty();
-            self.collected.brought(&batch);
+            self.collected.count_batch(&batch);
             if idle && result.is_ok() {
                 self.collected.at_end();
             }
@@ -196,11 +188,11 @@ impl Lane {
                 Ok(()) => {}
             }
             if idle {
-                let attended = self.shared.attended();
-                collector.wait(if attended {
-                    PATIENCE_ATTENDED
+                let has_subscribers = self.shared.has_subscribers();
+                collector.wait(if has_subscribers {
+                    SLEEP_WITH_SUBSCRIBERS
                 } else {
-                    PATIENCE
+                    SLEEP
                 });
             }
         }
@@ -217,7 +209,7 @@ impl Lane {
         answer
     }
 
-    /// Blocks while the queue is full. False when the writer is gone.
+    /// Blocks while the queue is full. Returns `false` if the writer has ended.
     fn send(&self, batch: Batch, shares: Vec<BatchShare>) -> bool {
         self.in_flight.sent();
         let delivery = Delivery {
@@ -268,7 +260,7 @@ impl Lane {
     }
 }
 
-/// Whether a position differs from the last one of its origin. Only then it needs a write.
+/// Whether a position differs from the last one of its origin and therefore needs a write.
 pub(super) fn is_news(sent: &mut Positions, position: &Position) -> bool {
     let Position { origin, value } = position;
     if sent.get(origin) == value.as_ref() {

@@ -1,17 +1,17 @@
 //! Reports of the store's maintenance, as records.
 
-use super::error_chain;
+use super::reported::error_chain;
 use crate::collect;
 use crate::record::{Level, Metadata, Record};
 use crate::store::Maintenance;
 
-/// The maximum number of damages reported per recovery: a broken disk causes many at once.
-const DAMAGE_TOLD_MAX: usize = 20;
+/// The maximum number of damaged places reported per recovery: a broken disk causes many at once.
+const DAMAGE_REPORTED_MAX: usize = 20;
 
 /// Records for the errors of a maintenance run, and for the recovery of the store after a failure.
-pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
+pub(super) fn records(maintenance: &Maintenance) -> Vec<Record> {
     let mut records = vec![];
-    if let Some(recovered) = &upkeep.recovered {
+    if let Some(recovered) = &maintenance.recovered {
         let failure = error_chain(&recovered.failure);
         let lost = recovered.lost;
         let (level, text) = if lost == 0 {
@@ -19,8 +19,9 @@ pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
                 format!("the store had failed and works again, no record was lost: {failure}");
             (Level::Warn, text)
         } else {
-            let text =
-                format!("the store had failed and works again, {lost} records are lost: {failure}");
+            let text = format!(
+                "the store had failed and works again, {lost} records were lost: {failure}"
+            );
             (Level::Error, text)
         };
         let mut metadata = Metadata::new();
@@ -31,7 +32,7 @@ pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
             text,
             metadata,
         ));
-        for damage in recovered.damage.iter().take(DAMAGE_TOLD_MAX) {
+        for damage in recovered.damage.iter().take(DAMAGE_REPORTED_MAX) {
             let text = format!(
                 "records of the store cannot be read: {}",
                 error_chain(damage)
@@ -39,12 +40,12 @@ pub(super) fn records(upkeep: &Maintenance) -> Vec<Record> {
             records.push(own(Level::Error, "store_damaged", text));
         }
     }
-    for trouble in &upkeep.troubles {
+    for trouble in &maintenance.troubles {
         let text = format!(
-            "upkeep of the store failed, retrying: {}",
+            "maintenance of the store failed, retrying: {}",
             error_chain(trouble)
         );
-        records.push(own(Level::Warn, "store_upkeep_failed", text));
+        records.push(own(Level::Warn, "store_maintenance_failed", text));
     }
     records
 }

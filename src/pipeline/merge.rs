@@ -6,10 +6,10 @@
 
 use super::arrival;
 use super::counters::Collected;
+use super::delivery::{BatchShare, Delivery, InFlightBatches};
 use super::hang;
-use super::lane::InFlightBatches;
-use super::starting::{PendingRead, Question, Starting};
-use super::{BatchShare, Delivery, PipelineState};
+use super::starting::{PendingRead, ReadRequest, Starting};
+use super::state::PipelineState;
 use crate::collect::Batch;
 use crate::record::Record;
 use crate::time::Micros;
@@ -52,7 +52,7 @@ pub(super) struct Merge {
     /// `None` during a call, and permanently once the merge has continued without it.
     starting: Vec<Option<Starting>>,
     collected: Vec<Arc<Collected>>,
-    /// The collector whose parts are requested next.
+    /// The next collector to ask for its parts.
     to_begin: usize,
     parts: Vec<HistoryPart>,
     /// The approximate memory of all waiting records.
@@ -64,7 +64,7 @@ pub(super) struct Merge {
     outgoing: Outgoing,
     has_writer: bool,
     call: Option<PendingCall>,
-    /// Callers with another number have been abandoned.
+    /// Incremented when a caller is abandoned; callers with an older number must stop.
     round: u64,
 }
 
@@ -118,7 +118,7 @@ impl Merge {
             let owner = self.to_begin;
             self.to_begin += 1;
             if !self.shared.stopping() {
-                return self.ask(owner, Question::Parts, Batch::default());
+                return self.ask(owner, ReadRequest::Parts, Batch::default());
             }
         }
         while let Some(Reverse((time, at))) = self.turns.pop() {
@@ -141,13 +141,13 @@ impl Merge {
                 } else {
                     Batch::single()
                 };
-                return self.ask(owner, Question::Next { at, number, time }, batch);
+                return self.ask(owner, ReadRequest::Next { at, number, time }, batch);
             }
         }
         None
     }
 
-    fn ask(&mut self, owner: usize, question: Question, batch: Batch) -> Option<PendingRead> {
+    fn ask(&mut self, owner: usize, request: ReadRequest, batch: Batch) -> Option<PendingRead> {
         let starting = self.starting.get_mut(owner)?.take()?;
         self.call = Some(PendingCall {
             owner,
@@ -157,7 +157,7 @@ impl Merge {
         Some(PendingRead {
             owner,
             starting,
-            question,
+            request,
             batch,
             found: Vec::new(),
             has_failed: false,
@@ -177,7 +177,7 @@ impl Merge {
         let PendingRead {
             owner,
             starting,
-            question,
+            request,
             batch,
             found,
             has_failed,
@@ -185,12 +185,12 @@ impl Merge {
         if let Some(place) = self.starting.get_mut(owner) {
             *place = Some(starting);
         }
-        match question {
-            Question::Parts => {
+        match request {
+            ReadRequest::Parts => {
                 self.found(owner, &found);
                 self.take(owner, batch);
             }
-            Question::Next { at, time, .. } => self.read(at, time, batch, has_failed),
+            ReadRequest::Next { at, time, .. } => self.read(at, time, batch, has_failed),
         }
         Ok(())
     }
@@ -213,11 +213,12 @@ impl Merge {
         };
         if let (Some(first), Some(newest)) = (batch.records.first(), batch.records.last()) {
             // an implausible time does not affect the order
-            let is_wild = |record: &Record| arrival::is_wild(record.timestamp, self.begun_at);
-            let is_new = newest.timestamp >= self.begun_at && !is_wild(newest);
+            let is_implausible =
+                |record: &Record| arrival::is_implausible(record.timestamp, self.begun_at);
+            let is_new = newest.timestamp >= self.begun_at && !is_implausible(newest);
             part.is_over = is_new || has_failed;
-            // a record older than its predecessor keeps its place
-            let turn = if is_wild(first) {
+            // A record older than its predecessor keeps its place after it.
+            let turn = if is_implausible(first) {
                 time
             } else {
                 time.max(first.timestamp)
@@ -246,10 +247,10 @@ impl Merge {
         }
     }
 
-    /// Continues without a collector whose call takes longer than `patience`, and returns whether there is one. What was read from it is sent
-    /// first, since the result of the call comes after that.
-    pub(super) fn leave_behind(&mut self, patience: Duration) -> bool {
-        let is_stuck = |call: &mut PendingCall| call.since.elapsed() >= patience;
+    /// Continues without a collector whose call takes longer than `timeout`, and returns whether there is one. What
+    /// was read from it is sent first, because the result of the call comes after that.
+    pub(super) fn abandon_overdue(&mut self, timeout: Duration) -> bool {
+        let is_stuck = |call: &mut PendingCall| call.since.elapsed() >= timeout;
         let Some(call) = self.call.take_if(is_stuck) else {
             return false;
         };
@@ -317,7 +318,7 @@ impl Merge {
         self.has_writer &= self.sender.send(delivery).is_ok();
     }
 
-    /// The collectors that answered.
+    /// The collectors that responded.
     pub(super) fn take_all(&mut self) -> Vec<Starting> {
         self.starting.iter_mut().filter_map(Option::take).collect()
     }

@@ -1,77 +1,44 @@
-//! Collectors -> redact -> append -> live. What the sources hold at the start is merged by time; then each collector has its own thread.
-//! One thread writes. A short queue connects them: when the writer falls behind, the collectors wait, and their sources keep what was not
-//! read.
+//! Collectors -> redact -> append -> live. What the sources hold at the start is merged by time; then each collector
+//! has its own thread. One thread writes. A short queue connects them: if the writer is slow, the collectors wait,
+//! and their sources keep the unread data.
 
 mod arrival;
 mod counters;
+mod delivery;
 mod hang;
 mod history;
 mod lane;
 mod maintenance;
 mod merge;
+mod options;
 mod reported;
 mod source_limit;
 mod starting;
+mod state;
 mod writer;
 
-use crate::collect::{Batch, Collector};
+use crate::collect::Batch;
 use crate::live::Live;
-use crate::record::{Positions, Record};
+use crate::record::Record;
 use crate::redact::Redactor;
 use crate::store;
 use crate::store::Store;
-use counters::Collected;
 pub(crate) use counters::{CollectorCount, Counters};
+use delivery::Delivery;
 use history::History;
-use lane::{InFlightBatches, Lane};
+use lane::Lane;
+pub(crate) use options::{Build, PipelineOptions, SourceTimeouts};
+pub(crate) use reported::error_chain;
 use starting::Starting;
-use std::error::Error;
+use state::PipelineState;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use writer::Writer;
-
-/// Makes a collector that continues from these positions, at the start and after a failure.
-pub(crate) type Build = Box<dyn FnMut(&Positions) -> Box<dyn Collector> + Send>;
-
-/// When gathered records are written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PipelineOptions {
-    /// The maximum time that a record waits.
-    pub(crate) flush_after: Duration,
-    /// The number of records that are written without waiting.
-    pub(crate) flush_records: usize,
-    /// The maximum number of distinct sources. Records of further ones share one source.
-    pub(crate) sources_max: usize,
-    /// Time limits for sources that do not respond.
-    pub(crate) patience: Patience,
-}
-
-/// Time limits for sources that do not respond.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// For one call. Beyond this it is reported, and during the merge of histories the other sources continue.
-    pub(crate) answer: Duration,
-    /// For the stop of collectors. Unsent data is read again at the next start.
-    pub(crate) stop: Duration,
-    /// Between the first failure of a collector and its restart. Each further back-off is twice as long, up to a maximum.
-    pub(crate) retry: Duration,
-}
-
-impl Default for Patience {
-    /// Far more than a slow disk needs. A source that is merely slow loses nothing.
-    fn default() -> Self {
-        Self {
-            answer: Duration::from_secs(10),
-            stop: Duration::from_secs(5),
-            retry: Duration::from_secs(1),
-        }
-    }
-}
 
 /// Batches that wait for the writer. A batch is at most about 1 MiB, so this bounds memory; more
 /// would not make the writer faster.
@@ -80,89 +47,6 @@ const QUEUE_BATCHES: usize = 2;
 /// The interval at which a stop checks whether a collector has ended.
 const STOP_LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// The message of an error followed by those of its causes, in one line.
-pub(crate) fn error_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// An item of the queue.
-struct Delivery {
-    batch: Batch,
-    /// The collectors of the records.
-    shares: Vec<BatchShare>,
-    /// The counter to decrease when the batch is committed.
-    in_flight: Option<Arc<InFlightBatches>>,
-}
-
-/// The number of records of a delivery from one collector.
-#[derive(Debug)]
-struct BatchShare {
-    collected: Arc<Collected>,
-    records: u64,
-}
-
-impl BatchShare {
-    fn new(collected: &Arc<Collected>, batch: &Batch) -> Self {
-        Self {
-            collected: Arc::clone(collected),
-            records: batch.records.len() as u64,
-        }
-    }
-
-    fn is_of(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.collected, &other.collected)
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.records += other.records;
-    }
-
-    /// Counts the records as stored.
-    fn stored(&self) {
-        self.collected.stored(self.records);
-    }
-}
-
-/// The state that the threads share.
-#[derive(Debug)]
-struct PipelineState {
-    stop: AtomicBool,
-    /// Threads that have not stopped by now are abandoned.
-    is_left: AtomicBool,
-    /// The committed positions, from which a collector continues after a failure.
-    committed: Mutex<Positions>,
-    live: Live,
-    counters: Counters,
-}
-
-impl PipelineState {
-    fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    fn is_left(&self) -> bool {
-        self.is_left.load(Ordering::Acquire)
-    }
-
-    fn committed(&self) -> Positions {
-        self.committed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Whether anyone tails.
-    fn attended(&self) -> bool {
-        self.live.subscribers() > 0
-    }
-}
-
 /// The running threads.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
@@ -170,7 +54,7 @@ pub(crate) struct Pipeline {
     history: JoinHandle<()>,
     lanes: Vec<JoinHandle<()>>,
     writer: JoinHandle<Result<(), store::Error>>,
-    patience: Patience,
+    timeouts: SourceTimeouts,
 }
 
 /// Asks the threads to stop, from anywhere.
@@ -185,8 +69,8 @@ impl Stopper {
 }
 
 impl Pipeline {
-    /// Starts a thread for each collector, one that merges histories, and one that writes. `first` is appended before everything else. The
-    /// receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
+    /// Starts a thread for each collector, one that merges histories, and one that writes. `first` is appended before
+    /// everything else. The receiver resolves when the writer has ended; without [`Stopper::stop`] that is a failure.
     pub(crate) fn start(
         store: Store,
         redactor: Redactor,
@@ -196,17 +80,17 @@ impl Pipeline {
         collectors: Vec<(String, Build)>,
     ) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let committed = Mutex::new(store.positions().clone());
-        let (stop, is_left) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (stop, is_abandoned) = (AtomicBool::new(false), AtomicBool::new(false));
         let counters = Counters::default();
         let shared = Arc::new(PipelineState {
             stop,
-            is_left,
+            is_abandoned,
             committed,
             live,
             counters,
         });
         let (sender, receiver) = mpsc::sync_channel(QUEUE_BATCHES);
-        // the queue is empty
+        // Cannot fail: the queue is empty.
         let _ = sender.try_send(Delivery {
             batch: Batch {
                 records: first,
@@ -226,7 +110,7 @@ impl Pipeline {
         let mut lanes = Vec::with_capacity(collectors.len());
         let mut starting = Vec::with_capacity(collectors.len());
         for (name, build) in collectors {
-            let retry = options.patience.retry;
+            let retry = options.timeouts.retry;
             let lane = Lane::new(name.clone(), Arc::clone(&shared), sender.clone(), retry);
             let (giver, handover) = mpsc::channel();
             starting.push(Starting::new(name.clone(), build, &lane, giver));
@@ -236,7 +120,7 @@ impl Pipeline {
                     .spawn(move || lane.run(&handover))?,
             );
         }
-        let answer_max = options.patience.answer;
+        let answer_max = options.timeouts.answer;
         let history = History::new(Arc::clone(&shared), sender, starting, answer_max);
         let history = thread::Builder::new()
             .name("history".into())
@@ -247,7 +131,7 @@ impl Pipeline {
                 history,
                 lanes,
                 writer,
-                patience: options.patience,
+                timeouts: options.timeouts,
             },
             when_ended,
         ))
@@ -268,7 +152,7 @@ impl Pipeline {
         self.stopper().stop();
         let begun = Instant::now();
         for lane in std::iter::once(self.history).chain(self.lanes) {
-            while !lane.is_finished() && begun.elapsed() < self.patience.stop {
+            while !lane.is_finished() && begun.elapsed() < self.timeouts.stop {
                 thread::sleep(STOP_LOOK_EVERY);
             }
             if lane.is_finished() {
@@ -276,10 +160,10 @@ impl Pipeline {
                 let _ = lane.join();
             } else {
                 let name = lane.thread().name().unwrap_or_default().to_owned();
-                tracing::warn!("collector {name} does not stop: its source does not answer");
+                tracing::warn!("collector {name} does not stop: its source does not respond");
             }
         }
-        self.shared.is_left.store(true, Ordering::Release);
+        self.shared.is_abandoned.store(true, Ordering::Release);
         self.writer
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -289,27 +173,29 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::Collector;
     use crate::disk::RealDisk;
     use crate::query::{Budget, Direction, Filter, Order, PageRequest};
-    use crate::record::{Id, Level, Metadata, Position, Source};
+    use crate::record::{Id, Level, Metadata, Position, Positions, Source};
     use crate::redact;
     use crate::time::Micros;
     use std::path::Path;
+    use std::sync::PoisonError;
 
-    /// The effect of one read of a scripted collector.
+    /// The result of one read of a scripted collector.
     #[derive(Clone)]
     enum ScriptStep {
-        /// Brings this many numbered records, and the position after them.
+        /// Returns this many numbered records, and the position after them.
         Bring(usize),
-        /// Brings these.
+        /// Returns these records.
         Give(Vec<Record>),
         Fail,
-        /// A signal came in between.
+        /// A signal interrupts the read.
         Interrupted,
         Panic,
     }
 
-    /// Brings numbered records from where its position says; its script goes on over restarts.
+    /// Returns numbered records from its position on; its script continues across restarts.
     struct Scripted {
         script: Arc<Mutex<Vec<ScriptStep>>>,
         next: usize,
@@ -342,7 +228,7 @@ mod tests {
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop();
             match step {
-                // a collector may say again where it is
+                // A collector may repeat its position.
                 None => self.say_position(batch),
                 Some(ScriptStep::Bring(count)) => {
                     batch
@@ -382,8 +268,8 @@ mod tests {
             Ok(())
         }
 
-        fn wait(&mut self, patience: Duration) {
-            thread::sleep(patience.min(Duration::from_millis(5)));
+        fn wait(&mut self, timeouts: Duration) {
+            thread::sleep(timeouts.min(Duration::from_millis(5)));
         }
     }
 
@@ -430,16 +316,16 @@ mod tests {
         flush_after: Duration::from_millis(20),
         flush_records: 100,
         sources_max: 1_000,
-        patience: Patience {
+        timeouts: SourceTimeouts {
             answer: Duration::from_mins(1),
             stop: Duration::from_mins(1),
             retry: Duration::from_secs(1),
         },
     };
 
-    fn options_with(change: impl FnOnce(&mut Patience)) -> PipelineOptions {
+    fn options_with(change: impl FnOnce(&mut SourceTimeouts)) -> PipelineOptions {
         let mut options = OPTIONS;
-        change(&mut options.patience);
+        change(&mut options.timeouts);
         options
     }
 
@@ -527,12 +413,15 @@ mod tests {
             run_until(root.path(), &steps, |count| count == 6);
             let store = open(root.path());
             assert_eq!(messages(&store, "file:numbers"), ["0", "1", "2", "3", "4"]);
-            let told = messages(&store, "system:vmlog");
+            let reports = messages(&store, "system:vmlog");
             assert!(
-                told[0].starts_with("collector scripted failed: "),
-                "{told:?}"
+                reports[0].starts_with("collector scripted failed: "),
+                "{reports:?}"
             );
-            assert!(told[0].ends_with("; it starts again in 1 s"), "{told:?}");
+            assert!(
+                reports[0].ends_with("; it starts again in 1 s"),
+                "{reports:?}"
+            );
         }
     }
 
@@ -600,14 +489,14 @@ mod tests {
         let expected = [
             "a0:1", "a1:2", "b0:4", "b0:4", "a0:5", "a1:7", "a1:3", "b0:8", "a0:9",
         ];
-        assert_eq!(all, expected, "what is late keeps its place in its part");
+        assert_eq!(all, expected, "a late record keeps its place in its part");
         let positions = store.positions();
         for (origin, count) in [("a0", 3), ("a1", 3), ("b0", 3)] {
             assert_eq!(positions[origin], [count], "{origin}");
         }
     }
 
-    /// Brings records of these times, part by part.
+    /// Returns records with these times, part by part.
     struct ScriptedParts {
         name: &'static str,
         times: &'static [&'static [i64]],
@@ -672,7 +561,7 @@ mod tests {
         }
     }
 
-    /// Has many logs, each with one record of 1 MiB; the later a log, the later its record.
+    /// Has many logs, each with one record of 1 MiB; the record of a later log has a later time.
     struct LargeParts {
         read: [bool; Self::PARTS],
     }
@@ -735,11 +624,12 @@ mod tests {
             .iter()
             .map(|record| record.message.len() - (1 << 20))
             .collect();
-        // seven of them fit into the bound and wait for their turns; the others are sent when they are read. A page has 8 MiB at most
+        // Seven of them fit into the limit and wait for their turns; the others are sent when they are read. A page
+        // has at most 8 MiB.
         assert!(parts.starts_with(&[7, 8, 9, 10, 11, 0, 1]), "{parts:?}");
     }
 
-    /// Runs a pipeline of one collector until so many records are stored; returns what the store holds then.
+    /// Runs a pipeline of one collector until this many records are stored; returns the content of the store.
     fn stored_of(
         steps: &[ScriptStep],
         options: PipelineOptions,
@@ -766,7 +656,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_no_frame_holds_is_split_and_a_record_that_none_holds_is_shortened() {
+    fn a_batch_too_large_for_a_frame_is_split_and_a_record_too_large_is_shortened() {
         let off = redact::RedactOptions {
             disabled: vec!["all".to_owned()],
             ..redact::RedactOptions::default()
@@ -791,10 +681,10 @@ mod tests {
         let own = records
             .iter()
             .find(|it| it.source.as_str() == "system:vmlog");
-        let told = &own.unwrap().message;
+        let reports = &own.unwrap().message;
         assert!(
-            told.starts_with("a record of file:numbers was shortened: it took 2695"),
-            "{told}"
+            reports.starts_with("a record of file:numbers was shortened: it took 2695"),
+            "{reports}"
         );
     }
 
@@ -848,16 +738,16 @@ mod tests {
 
     #[test]
     fn reports_a_lasting_failure_once_and_its_end_once() {
-        let options = options_with(|patience| patience.retry = Duration::from_millis(10));
+        let options = options_with(|timeouts| timeouts.retry = Duration::from_millis(10));
         let mut steps = vec![ScriptStep::Interrupted, ScriptStep::Bring(1)];
         steps.extend([const { ScriptStep::Fail }; 4]);
         let records = stored_of(&steps, options, redactor(), 3);
-        let told = records
+        let reports = records
             .iter()
             .filter(|it| it.source.as_str() == "system:vmlog");
-        let told: Vec<_> = told.map(|record| record.message.as_str()).collect();
-        let [failed, works] = told[..] else {
-            panic!("{told:?}");
+        let reports: Vec<_> = reports.map(|record| record.message.as_str()).collect();
+        let [failed, works] = reports[..] else {
+            panic!("{reports:?}");
         };
         assert!(
             failed.starts_with("collector scripted failed: "),
@@ -869,15 +759,15 @@ mod tests {
     /// When a collector blocks.
     #[derive(Clone, Copy, PartialEq, Eq)]
     enum HangsAt {
-        /// Asked for its parts.
+        /// When asked for its parts.
         Parts,
         /// At the third read of a part.
         Part,
-        /// When it has its lane.
+        /// When it has moved to its lane.
         Lane,
     }
 
-    /// Blocks until its gate is dropped, as a file on a server that is gone does.
+    /// Blocks until its gate is dropped, as a file on an unreachable server does.
     struct Hanging {
         at: HangsAt,
         inner: ScriptedParts,
@@ -919,8 +809,8 @@ mod tests {
             self.inner.read(batch)
         }
 
-        fn wait(&mut self, patience: Duration) {
-            self.inner.wait(patience);
+        fn wait(&mut self, timeouts: Duration) {
+            self.inner.wait(timeouts);
         }
 
         fn parts(&mut self, batch: &mut Batch) -> Result<Vec<Micros>, crate::collect::Error> {
@@ -965,16 +855,16 @@ mod tests {
                 ("hanging".to_owned(), hanging),
                 ("a".to_owned(), Box::new(others)),
             ];
-            let options = options_with(|patience| patience.answer = Duration::from_millis(200));
+            let options = options_with(|timeouts| timeouts.answer = Duration::from_millis(200));
             let live = Live::new(10, Id(1));
             let (pipeline, _ended) =
                 Pipeline::start(store, redactor(), live, options, vec![], collectors).unwrap();
             let count = || reader.view().ids().end - 1;
-            // what it had brought by then is not kept waiting either
+            // The records that it had returned by then do not wait either.
             let before = if at == HangsAt::Parts { 4 } else { 6 };
             wait_for("the others wait", || count() == before);
             drop(key);
-            wait_for("it does not go on", || count() == 8);
+            wait_for("it does not continue", || count() == 8);
             pipeline.finish().unwrap();
             let store = open(root.path());
             let own = |owner: char| -> Vec<_> {
@@ -986,15 +876,18 @@ mod tests {
             let first_part: Vec<_> = hung.extract_if(.., |it| it.starts_with("h0")).collect();
             assert_eq!(first_part, ["h0:3", "h0:6", "h0:7"]);
             assert_eq!(hung, ["h1:1"]);
-            let told = messages(&store, "system:vmlog");
-            let [told] = &told[..] else {
-                panic!("{told:?}");
+            let reports = messages(&store, "system:vmlog");
+            let [report] = &reports[..] else {
+                panic!("{reports:?}");
             };
             assert!(
-                told.starts_with("collector hanging has been waiting for its source for "),
-                "{told}"
+                report.starts_with("collector hanging has been waiting for its source for "),
+                "{report}"
             );
-            assert!(told.ends_with(": the others go on without it"), "{told}");
+            assert!(
+                report.ends_with(": the others continue without it"),
+                "{report}"
+            );
         }
     }
 
@@ -1004,7 +897,7 @@ mod tests {
         let store = open(root.path());
         let reader = store.reader();
         let (hanging, key) = Hanging::build(HangsAt::Lane);
-        let options = options_with(|patience| patience.answer = Duration::from_millis(100));
+        let options = options_with(|timeouts| timeouts.answer = Duration::from_millis(100));
         let collectors = vec![("hanging".to_owned(), hanging)];
         let live = Live::new(10, Id(1));
         let (pipeline, _ended) =
@@ -1012,8 +905,8 @@ mod tests {
         let counters = pipeline.counters();
         let is_running = || counters.read(Micros::now())[0].is_running;
         let reported = |count: u64| {
-            // the four that its parts hold come first
-            wait_for("it is not told", || {
+            // The four records of its parts come first.
+            wait_for("it is not reported", || {
                 reader.view().ids().end - 1 == 4 + count
             });
         };
@@ -1023,7 +916,7 @@ mod tests {
         reported(2);
         wait_for("it does not run", is_running);
         pipeline.finish().unwrap();
-        let told = messages(&open(root.path()), "system:vmlog");
+        let reports = messages(&open(root.path()), "system:vmlog");
         let seconds = |text: &str, before: &str, after: &str| {
             let rest = text
                 .strip_prefix(before)
@@ -1033,9 +926,9 @@ mod tests {
                 .unwrap()
         };
         let before = "collector hanging has been waiting for its source for ";
-        assert!(seconds(&told[0], before, " s: the others go on without it") < 60);
-        let before = "collector hanging goes on: its source answered after ";
-        assert!(seconds(&told[1], before, " s") < 60);
+        assert!(seconds(&reports[0], before, " s: the others continue without it") < 60);
+        let before = "collector hanging continues: its source responded after ";
+        assert!(seconds(&reports[1], before, " s") < 60);
     }
 
     #[test]
@@ -1044,14 +937,14 @@ mod tests {
         let store = open(root.path());
         let (hanging, key) = Hanging::build(HangsAt::Parts);
         let collectors = vec![("hanging".to_owned(), hanging)];
-        let options = options_with(|patience| patience.stop = Duration::from_millis(100));
+        let options = options_with(|timeouts| timeouts.stop = Duration::from_millis(100));
         let live = Live::new(10, Id(1));
         let first = vec![numbered(1)];
         let (pipeline, _ended) =
             Pipeline::start(store, redactor(), live, options, first, collectors).unwrap();
         pipeline.finish().unwrap();
         assert_eq!(messages(&open(root.path()), "file:numbers"), ["1"]);
-        // it returns when nobody is left to hear it
+        // It returns when its receiver is gone.
         drop(key);
     }
 
@@ -1090,7 +983,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let begin = Instant::now();
         run_until(root.path(), &[], |_| true);
-        // a machine that is busy takes its time: what must not be waited for is the patience of a minute
+        // A busy machine takes its time, but must not reach the stop timeout of a minute.
         assert!(
             begin.elapsed() < Duration::from_secs(30),
             "{:?}",

@@ -1,11 +1,13 @@
-//! Reports lasting problems once rather than each time that they occur.
+//! Texts of errors, and reports of lasting problems: once rather than each time that they occur.
+
+use std::error::Error;
 
 /// The last reported problem of an operation that is retried.
 #[derive(Debug, Default)]
 pub(super) struct Reported(Option<String>);
 
 impl Reported {
-    /// Whether this problem is to be reported: it is not the last reported one, or that has ended.
+    /// Whether to report this problem: it differs from the last reported one, or that one has ended.
     pub(super) fn is_news(&mut self, why: &str) -> bool {
         let is_news = self.0.as_deref() != Some(why);
         if is_news {
@@ -18,6 +20,17 @@ impl Reported {
     pub(super) fn end(&mut self) -> bool {
         self.0.take().is_some()
     }
+}
+
+/// The message of an error followed by those of its causes, in one line.
+pub(crate) fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The limit of distinct sources in the store.
 //!
-//! Names of sources come from outside: a job that starts a container per run makes thousands, which cost every list of sources, every footer
-//! and every client. Beyond the limit, records of new sources get one common source, and keep their own in metadata.
+//! Names of sources come from outside: a job that starts a container per run creates thousands, which cost every list
+//! of sources, every footer and every client. Beyond the limit, records of new sources get one common source, and
+//! keep their own in metadata.
 
 use crate::collect;
 use crate::record::{Level, Metadata, Record, Source};
@@ -64,7 +65,7 @@ impl SourceLimit {
         }
     }
 
-    /// What is to be reported, once in a while.
+    /// The report that is due, if any.
     pub(super) fn report(&mut self) -> Option<Record> {
         let is_due = self
             .reported_at
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_records_of_sources_past_the_bound_under_one_name() {
+    fn records_of_sources_beyond_the_limit_share_one_source() {
         let root = tempfile::tempdir().unwrap();
         let options = store::Options::default();
         let (mut store, _) = Store::open(Arc::new(RealDisk), root.path(), options).unwrap();
@@ -148,7 +149,7 @@ mod tests {
             assert_eq!(admitted(&mut limit, source).source.as_str(), source);
         }
         assert!(limit.report().is_none(), "nothing was moved");
-        // what was admitted is not stored, so one more look would forget it
+        // Admitted records are not in the store here, so a further look would forget their sources.
         limit.looked_at = Some(Instant::now());
         for source in ["docker:c", "docker:d"] {
             let moved = admitted(&mut limit, source);
@@ -176,10 +177,6 @@ mod tests {
         assert!(limit.report().is_none(), "once in a while");
         limit.looked_at = None;
         let fresh = admitted(&mut limit, "docker:f");
-        assert_eq!(
-            fresh.source.as_str(),
-            "docker:f",
-            "names that are gone make room"
-        );
+        assert_eq!(fresh.source.as_str(), "docker:f", "deleted names make room");
     }
 }

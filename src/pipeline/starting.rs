@@ -1,8 +1,11 @@
-//! A collector before it moves to its lane, and the calls to it, one at a time.
+//! A collector before it moves to its lane, and the calls made to it, one at a time.
 
 use super::counters::Collected;
-use super::lane::{InFlightBatches, Lane, NAP, is_news, panic_text};
-use super::{BatchShare, Build, Delivery, PipelineState, error_chain};
+use super::delivery::{BatchShare, Delivery, InFlightBatches};
+use super::lane::{Handover, Lane, NAP, is_news, panic_text};
+use super::options::Build;
+use super::reported::error_chain;
+use super::state::PipelineState;
 use crate::collect::{self, Batch, Collector};
 use crate::record::Positions;
 use crate::time::Micros;
@@ -20,17 +23,6 @@ pub(super) struct Starting {
     collector: Option<Box<dyn Collector>>,
     sent: Positions,
     failure: Option<String>,
-}
-
-/// The state with which a lane continues.
-pub(super) struct Handover {
-    pub(super) build: Build,
-    /// The collector, or `None` if it failed.
-    pub(super) collector: Option<Box<dyn Collector>>,
-    /// The newest positions that were sent.
-    pub(super) sent: Positions,
-    /// The reason of the failure.
-    pub(super) failure: Option<String>,
 }
 
 impl Starting {
@@ -54,7 +46,7 @@ impl Starting {
             sent: self.sent,
             failure: self.failure,
         };
-        // a lane that is gone was told to stop
+        // A lane that has ended was asked to stop.
         let _ = self.lane.send(handover);
     }
 
@@ -69,23 +61,23 @@ impl Starting {
             Err(panic) => self.fail(format!("panicked: {}", panic_text(panic.as_ref()))),
         }
         let found = self.attempt(batch, |collector, batch| collector.parts(batch));
-        self.collected.brought(batch);
+        self.collected.count_batch(batch);
         found.unwrap_or_default()
     }
 
-    /// Reads what comes next of a part. False when it failed.
+    /// Reads the next records of a part. Returns `false` if the collector failed.
     fn read_part(&mut self, number: usize, batch: &mut Batch) -> bool {
         let read = self.attempt(batch, |collector, batch| collector.read_part(number, batch));
         let sent = &mut self.sent;
         batch.positions.retain(|position| is_news(sent, position));
-        self.collected.brought(batch);
+        self.collected.count_batch(batch);
         if read.is_some() && batch.records.is_empty() && batch.positions.is_empty() {
             self.collected.at_end();
         }
         read.is_some()
     }
 
-    /// Does something with the collector, if it has not failed. What is in the batch is not lost when it fails.
+    /// Calls the collector, if it has not failed. The content of the batch is kept if it fails.
     fn attempt<T>(
         &mut self,
         batch: &mut Batch,
@@ -96,7 +88,7 @@ impl Starting {
             let attempted = catch_unwind(AssertUnwindSafe(|| act(collector.as_mut(), batch)));
             let why = match attempted {
                 Ok(Ok(done)) => return Some(done),
-                // a signal came in between: the same again, soon
+                // A signal interrupted the call: repeat it soon.
                 Ok(Err(error)) if error.is_interruption() => {
                     thread::sleep(NAP);
                     continue;
@@ -110,27 +102,27 @@ impl Starting {
     }
 }
 
-/// What a collector is to be asked.
+/// A request to a collector.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Question {
+pub(super) enum ReadRequest {
     /// Which parts it has.
     Parts,
-    /// What comes next of a part.
+    /// The next records of a part.
     Next {
-        /// The part, of all parts of all collectors.
+        /// Index of the part among those of all collectors.
         at: usize,
-        /// The part, of those of its collector.
+        /// Index of the part within its collector.
         number: usize,
-        /// Nothing of it is older.
+        /// No unread record of the part is older than this.
         time: Micros,
     },
 }
 
-/// One call of one collector: it may take as long as the source pleases, so nothing else is held meanwhile.
+/// One call of one collector. It may take as long as the source needs, so no lock is held meanwhile.
 pub(super) struct PendingRead {
     pub(super) owner: usize,
     pub(super) starting: Starting,
-    pub(super) question: Question,
+    pub(super) request: ReadRequest,
     pub(super) batch: Batch,
     /// The parts that were found.
     pub(super) found: Vec<Micros>,
@@ -140,16 +132,16 @@ pub(super) struct PendingRead {
 impl PendingRead {
     pub(super) fn run(&mut self, shared: &PipelineState) {
         let batch = &mut self.batch;
-        match self.question {
-            Question::Parts => self.found = self.starting.begin(&shared.committed(), batch),
-            Question::Next { number, .. } => {
+        match self.request {
+            ReadRequest::Parts => self.found = self.starting.begin(&shared.committed(), batch),
+            ReadRequest::Next { number, .. } => {
                 self.has_failed = !self.starting.read_part(number, batch);
             }
         }
     }
 
-    /// The merge went on without it: what it brought is sent, and the lane gets its collector.
-    pub(super) fn go_on_alone(
+    /// Called when the merge has continued without it: its result is sent, and the lane gets its collector.
+    pub(super) fn finish_late(
         self,
         shared: &PipelineState,
         sender: &SyncSender<Delivery>,
@@ -169,7 +161,7 @@ impl PendingRead {
                 return;
             }
         }
-        // a lane begins a failed collector anew from what is committed
+        // A lane restarts a failed collector from the committed positions.
         while starting.failure.is_some() && in_flight.count() > 0 && !shared.stopping() {
             thread::sleep(NAP);
         }

@@ -1,12 +1,13 @@
 //! The thread that writes: gathers batches, redacts them, appends them with their positions, and publishes them to subscribers.
 
 use super::arrival;
+use super::delivery::{BatchShare, Delivery, InFlightBatches};
 use super::hang;
-use super::lane::InFlightBatches;
 use super::maintenance;
-use super::reported::Reported;
+use super::options::PipelineOptions;
+use super::reported::{Reported, error_chain};
 use super::source_limit::SourceLimit;
-use super::{BatchShare, Delivery, PipelineOptions, PipelineState, error_chain};
+use super::state::PipelineState;
 use crate::collect;
 use crate::collect::Batch;
 use crate::record::{Id, Level, Metadata, Position, Record, StoredRecord};
@@ -22,21 +23,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The interval of the maintenance of the store.
-const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+const MAINTENANCE_EVERY: Duration = Duration::from_secs(1);
 
 /// The back-off after a failed append: a full disk may have been cleared by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Memory of the records that wait: they are written when they take this much, however few and however new they are. A frame of
-/// this size is 128 times smaller than the store's bound, and one batch more, of 1 MiB and a record, may come on top of it.
+/// Memory of the waiting records: at this size they are written, however few and new they are. A frame of this size
+/// is 128 times smaller than the store's limit; one more batch, of 1 MiB and a record, may be added to it.
 const PENDING_BYTES_MAX: usize = 2 << 20;
 
-/// The bytes that are kept of the message of a record that is too large for a frame: the maximum length of a line.
+/// How much is kept of the message of a record that is too large for a frame: the maximum length of a line.
 const MESSAGE_BYTES_KEPT: usize = 1 << 20;
 /// The same for each value of its metadata.
 const VALUE_BYTES_KEPT: usize = 1 << 10;
 
-/// More than a shortened record takes.
+/// Upper bound of the size of a shortened record.
 const SHORTENED_BYTES_MAX: usize = 4 << 20;
 
 /// The writer's state.
@@ -48,9 +49,9 @@ pub(super) struct Writer {
     receiver: Receiver<Delivery>,
     shared: Arc<PipelineState>,
     pending: Pending,
-    upkeep_at: Instant,
+    maintenance_at: Instant,
     append_error: Reported,
-    upkeep_error: Reported,
+    maintenance_error: Reported,
 }
 
 /// Records that wait to be written.
@@ -135,18 +136,18 @@ impl Writer {
             receiver,
             shared,
             pending: Pending::default(),
-            upkeep_at: Instant::now(),
+            maintenance_at: Instant::now(),
             append_error: Reported::default(),
-            upkeep_error: Reported::default(),
+            maintenance_error: Reported::default(),
         }
     }
 
-    /// Writes until every sender is gone or abandoned; then syncs.
+    /// Writes until every sender has ended or was abandoned; then syncs.
     pub(super) fn run(mut self) -> Result<(), store::Error> {
         loop {
             match self.receive() {
                 Ok(delivery) => self.take(delivery),
-                Err(RecvTimeoutError::Timeout) if self.shared.is_left() => break,
+                Err(RecvTimeoutError::Timeout) if self.shared.is_abandoned() => break,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -164,7 +165,7 @@ impl Writer {
             .pending
             .since
             .map(|since| since + self.options.flush_after);
-        let until = flush_at.map_or(self.upkeep_at, |at| at.min(self.upkeep_at));
+        let until = flush_at.map_or(self.maintenance_at, |at| at.min(self.maintenance_at));
         self.receiver
             .recv_timeout(until.saturating_duration_since(Instant::now()))
     }
@@ -187,7 +188,7 @@ impl Writer {
             }
             self.pending.push(redacted);
         }
-        // open secrets are committed together with the records that left them open
+        // Open secrets are committed together with the records that opened them.
         let positions = batch.positions.into_iter().chain(self.redactor.changes());
         self.pending
             .positions
@@ -196,11 +197,11 @@ impl Writer {
         self.pending.in_flight.extend(in_flight);
         self.pending.since.get_or_insert_with(Instant::now);
         for record in withheld.into_iter().chain(self.sources.report()) {
-            self.tell(record);
+            self.report(record);
         }
     }
 
-    /// Whether to write now. While someone tails, nothing waits.
+    /// Whether to write now. While a client tails, nothing waits.
     fn is_due(&self) -> bool {
         let Some(since) = self.pending.since else {
             return false;
@@ -208,11 +209,11 @@ impl Writer {
         self.pending.records.len() >= self.options.flush_records
             || self.pending.bytes >= PENDING_BYTES_MAX
             || since.elapsed() >= self.options.flush_after
-            || self.shared.attended()
+            || self.shared.has_subscribers()
     }
 
-    /// Appends what is pending. A failed append is retried until it succeeds or the pipeline stops. Until then collectors wait, and nothing is
-    /// lost that its source still holds.
+    /// Appends the pending records. A failed append is retried until it succeeds or the pipeline stops. Until then
+    /// collectors wait, and nothing is lost that its source still holds.
     fn flush(&mut self) -> Result<(), store::Error> {
         while !self.pending.is_empty() {
             let (records, positions) = self.pending.next();
@@ -229,7 +230,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Publishes what was stored. The positions are committed with the last of it.
+    /// Publishes the stored records. The positions are committed with the last of them.
     fn publish(&mut self, ids: Range<u64>) {
         let records = self.pending.take(ids);
         self.shared.live.publish(&records);
@@ -255,7 +256,8 @@ impl Writer {
         }
     }
 
-    /// Reduces what does not fit into a frame: first the number of records, then the size of a single one.
+    /// Reduces the pending data until it fits into a frame: first the number of records, then the size of a single
+    /// one.
     fn make_smaller(&mut self, error: &store::Error) {
         let pending = &mut self.pending;
         if pending.together > 1 {
@@ -266,7 +268,7 @@ impl Writer {
         if let Some(record) = pending.records.pop_front_if(is_long) {
             return self.shorten(record);
         }
-        // the sources are read again from their previous positions
+        // The sources are read again from their previous positions.
         let origins = std::mem::take(&mut pending.positions).len();
         let why = error_chain(error);
         tracing::error!("the positions of {origins} sources are not kept: {why}");
@@ -287,65 +289,63 @@ impl Writer {
         metadata.insert("source", source.as_str());
         metadata.insert("bytes", before);
         let event = "record_shortened";
-        self.tell(collect::own_record(Level::Warn, event, text, metadata));
+        self.report(collect::own_record(Level::Warn, event, text, metadata));
     }
 
     /// Reports an error, once for each reason, and waits.
     fn back_off(&mut self, error: &store::Error) {
         let why = error_chain(error);
         if self.append_error.is_news(&why) {
-            tracing::error!("the store takes no records: {why}");
+            tracing::error!("cannot append to the store: {why}");
         }
         thread::sleep(RETRY_AFTER);
         self.maintain();
     }
 
     fn maintain(&mut self) {
-        if Instant::now() < self.upkeep_at {
+        if Instant::now() < self.maintenance_at {
             return;
         }
-        self.upkeep_at = Instant::now() + UPKEEP_EVERY;
+        self.maintenance_at = Instant::now() + MAINTENANCE_EVERY;
         match self.store.maintain(Micros::now()) {
-            Ok(upkeep) => {
-                self.upkeep_error.end();
-                if upkeep.pruned.short_of_room {
-                    self.tell_short_of_room(&upkeep.pruned);
+            Ok(done) => {
+                self.maintenance_error.end();
+                if done.pruned.short_of_room {
+                    self.report_low_space(&done.pruned);
                 }
-                for record in maintenance::records(&upkeep) {
-                    self.tell(record);
+                for record in maintenance::records(&done) {
+                    self.report(record);
                 }
             }
             Err(error) => {
                 let why = error_chain(&error);
-                if self.upkeep_error.is_news(&why) {
-                    tracing::error!("upkeep of the store failed: {why}");
+                if self.maintenance_error.is_news(&why) {
+                    tracing::error!("maintenance of the store failed: {why}");
                 }
             }
         }
-        let patience = self.options.patience.answer;
-        for (name, since) in self.shared.counters.overdue(patience) {
-            self.tell(hang::hangs(&name, since));
+        let timeout = self.options.timeouts.answer;
+        for (name, since) in self.shared.counters.overdue(timeout) {
+            self.report(hang::hangs(&name, since));
         }
     }
 
     /// Reports that records were deleted early. It is reported again only when more are deleted.
-    fn tell_short_of_room(&mut self, pruned: &Pruned) {
+    fn report_low_space(&mut self, pruned: &Pruned) {
         let Pruned { rows, bytes, .. } = pruned;
         if *rows == 0 {
             return;
         }
-        let text = format!(
-            "the file system is short of room: the {rows} oldest records went, {bytes} bytes"
-        );
+        let text = format!("low disk space: deleted the {rows} oldest records, {bytes} bytes");
         let mut metadata = Metadata::new();
         metadata.insert("rows", *rows);
         metadata.insert("bytes", *bytes);
         let event = "store_short_of_room";
-        self.tell(collect::own_record(Level::Warn, event, text, metadata));
+        self.report(collect::own_record(Level::Warn, event, text, metadata));
     }
 
-    /// Takes in what we have to say ourselves.
-    fn tell(&mut self, record: Record) {
+    /// Adds a report of vmlog itself.
+    fn report(&mut self, record: Record) {
         self.take(Delivery {
             batch: Batch {
                 records: vec![record],
@@ -357,7 +357,7 @@ impl Writer {
     }
 }
 
-/// Reports a record of which nothing is stored but its size, as its redaction took too long.
+/// Reports a record whose redaction took too long, so that only its size is stored.
 fn withheld_record(record: &Record) -> Record {
     let source = record.source.as_str();
     let text = format!("withheld a record of {source}: redaction took too long");
@@ -366,7 +366,7 @@ fn withheld_record(record: &Record) -> Record {
     collect::own_record(Level::Warn, "record_withheld", text, metadata)
 }
 
-/// What we have to say of ourselves is a record and a line of our own log.
+/// Also logs a report of vmlog itself as a line of its own log.
 fn log_own(record: &Record) {
     if record.source.as_str() != collect::OWN_SOURCE {
         return;

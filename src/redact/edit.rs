@@ -63,8 +63,8 @@ impl Edit {
     }
 }
 
-/// Joins edits that overlap. The joined edit covers both ranges, so that no match of any rule remains, and has the form of the first.
-/// The result is ordered and disjoint.
+/// Joins edits that overlap. The joined edit covers both ranges, so that no match of any rule remains, and has the
+/// form of the first. The result is sorted and disjoint.
 pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
@@ -79,7 +79,7 @@ pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
     joined
 }
 
-/// Applies edits that are ordered and disjoint.
+/// Applies edits that are sorted and disjoint.
 pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + edits.len() * MASK.len());
     let mut kept = 0;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_edits_become_one_that_covers_both() {
+    fn overlapping_edits_are_joined() {
         let edits = vec![
             edit(1, 6..9, MaskForm::Bare),
             edit(0, 2..7, MaskForm::Assigned),

@@ -237,7 +237,7 @@ pub struct Explained {
 pub struct RuleFinding {
     /// The rule's id.
     pub rule: String,
-    /// The replaced text, which contains the secret. For a secret that an earlier line announced, only its length.
+    /// The replaced text, which contains the secret. For a secret that an earlier line announces, only its length.
     pub was: String,
 }
 
@@ -494,9 +494,9 @@ mod tests {
 
     /// Records of one source, and the secrets that must not remain.
     fn over_records() -> (Vec<Record>, Vec<&'static str>) {
-        let parts = |message: &str, part: u64, goes_on: bool| {
+        let parts = |message: &str, part: u64, continues: bool| {
             let mut metadata = json!({"line_part": part});
-            if goes_on {
+            if continues {
                 metadata["line_incomplete"] = json!(true);
             }
             record(message, &metadata)
@@ -529,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn continues_after_a_restart_between_any_two_records() {
+    fn redaction_continues_after_a_restart_between_any_two_records() {
         let (records, secrets) = over_records();
         for cut in 0..=records.len() {
             let mut before = redactor(&RedactOptions::default());
@@ -717,7 +717,7 @@ mod tests {
     }
 
     #[test]
-    fn the_written_bounds_are_the_bounds_in_force() {
+    fn the_specified_limits_are_those_in_the_code() {
         let spec = include_str!("../../format-spec/redaction.md").replace('\n', " ");
         let spec = spec.split_whitespace().collect::<Vec<_>>().join(" ");
         let passes = match scanner::PASSES_MAX {

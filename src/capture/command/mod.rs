@@ -1,7 +1,7 @@
-//! Runs a command as it would run without us: its input, its signals, its process group and its exit code are its own, and
-//! its output goes where ours goes.
+//! Runs a command as it would run without vmlog: its input, signals, process group and exit code are unchanged, and
+//! its output goes to vmlog's own standard output and error.
 //!
-//! A run is one straight line: open the streams, start the recording and the command, wait for its end, drain the streams,
+//! A run is sequential: open the streams, start the recording and the command, wait for its end, drain the streams,
 //! finish the recording.
 
 mod pty;
@@ -27,7 +27,7 @@ use std::process::{self, Child, ExitStatus};
 use std::thread;
 use streams::{CommandSide, Streams};
 
-/// A command to be run.
+/// A command to run.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// The program; searched for in `PATH` unless it has a `/`.
@@ -36,35 +36,34 @@ pub struct Command {
     pub arguments: Vec<OsString>,
     /// How much of it is captured.
     pub keep: Keep,
-    /// The beginning of a command line that starts this program again, to run
-    /// [`become_on_terminal`] with the words that follow: only a process itself can take a
-    /// controlling terminal.
+    /// The start of a command line that runs this program again to call [`become_on_terminal`] with the words that
+    /// follow. A second process is needed because a process can only acquire a controlling terminal for itself.
     pub launcher: Vec<OsString>,
 }
 
 /// How much of a run is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
-    /// Start, output and end.
+    /// Start, output and end are recorded.
     Output,
-    /// The same, on a terminal of its own, where both streams are one.
+    /// The same, on a terminal of its own, which merges both streams.
     Terminal,
-    /// Start and end; its output is not touched.
+    /// Only start and end are recorded; the output is inherited.
     StartAndEnd,
 }
 
 /// How a command ended.
 #[derive(Debug)]
 pub struct CommandEnd {
-    /// The exit code: the command's own; 128 plus the number of the signal that ended it; 127 if there is no such command,
-    /// 126 if it cannot be run.
+    /// The exit code: the command's own, or 128 plus the number of the signal that ended it; 127 if the command does
+    /// not exist, 126 if it cannot be run.
     pub code: u8,
     /// Why it could not be started.
     pub trouble: Option<String>,
-    /// The run that was captured.
+    /// The captured run, if any.
     pub run_id: Option<RunId>,
-    /// Streams that processes which the command left behind still write to. Closing them would end these processes, so the
-    /// caller should keep passing them on.
+    /// Streams that background processes of the command still write to. Closing them would end these processes, so
+    /// the caller should keep passing their output on.
     pub left_open: Vec<(Stream, OwnedFd)>,
 }
 
@@ -79,17 +78,17 @@ impl Command {
         command_line(&words)
     }
 
-    /// Runs it to its end. `options` say where its output is captured; without them it only runs.
+    /// Runs the command to its end. With `options` its output is captured; without them it only runs.
     #[must_use]
     pub fn run(&self, options: Option<&RecordingOptions>, facts: RunFacts) -> CommandEnd {
-        // without a relay, signals end us instead of the command, which is better than not running it
+        // Without a relay, signals end vmlog instead of the command, which is better than not running it.
         let relay = Relay::install().ok();
         let recording = Recording::new(options, facts);
         let (stdout, stderr) = (io::stdout(), io::stderr());
         let (ending, left_open) = thread::scope(|scope| {
             let opened = match self.keep {
                 Keep::Output if recording.is_wanted() => {
-                    // where no thread can be made it runs without capture
+                    // If no thread can be created, the command runs without capture.
                     Streams::pipes(scope, stdout.as_fd(), stderr.as_fd(), &recording)
                         .or_else(|_| Ok(Streams::inherited()))
                 }
@@ -125,7 +124,7 @@ impl Command {
     ) -> (Ending, Vec<(Stream, OwnedFd)>) {
         let pid = |spawned: &io::Result<Child>| spawned.as_ref().ok().map(Child::id);
         let spawned = recording.start(|| self.spawn(&side), pid);
-        // the command has them now; kept open here, they would never end
+        // The command has its own copies; with these open, the streams would never end.
         drop(side);
         let ending = match spawned {
             Ok(child) => wait_for(child, relay, streams.own_terminal()),
@@ -147,12 +146,12 @@ impl Command {
         let mut command = process::Command::new(first);
         command.args(rest).arg(&self.program).args(&self.arguments);
         side.connect(&mut command)?;
-        // the launcher could not be found, which must not look as if the command could not
+        // If the launcher is missing, the error must not look as if the command were missing.
         let failed = |error| io::Error::other(format!("cannot start it on a terminal: {error}"));
         command.spawn().map_err(failed)
     }
 
-    /// A script without `#!` is run by the shell, as `execvp` and every shell do.
+    /// Starts a command. A script without `#!` is run by the shell, as `execvp` and every shell do.
     fn spawn_directly(&self, side: &CommandSide) -> io::Result<Child> {
         let mut command = process::Command::new(&self.program);
         side.connect(&mut command)?;
@@ -167,15 +166,15 @@ impl Command {
     }
 }
 
-/// Waits for the end of the command and relays signals to it meanwhile. A terminal of its own is also typed on and follows the
-/// size of ours.
+/// Waits for the end of the command and relays signals meanwhile. If the command has a terminal of its own, also
+/// forwards input and the terminal size.
 fn wait_for(mut child: Child, relay: Option<Relay>, terminal: Option<&OwnedFd>) -> Ending {
     let group = match terminal {
         Some(_) => ProcessGroup::Own,
         None => ProcessGroup::Ours,
     };
     if let Some(terminal) = terminal {
-        // a command without a keyboard can still be watched
+        // Without a keyboard the command's output can still be watched.
         let _ = type_on(terminal);
     }
     let target = SignalTarget::new(child.id());
@@ -219,7 +218,7 @@ pub fn exit_code_of(program: &OsStr, error: &io::Error) -> (u8, String) {
     (code, why.unwrap_or_default())
 }
 
-/// The codes are those of POSIX shells.
+/// What could not be started, with the exit codes of POSIX shells.
 fn not_started(program: &OsStr, error: &io::Error) -> Ending {
     let has_slash = program.as_encoded_bytes().contains(&b'/');
     let (code, why) = match error.kind() {
@@ -231,7 +230,7 @@ fn not_started(program: &OsStr, error: &io::Error) -> Ending {
     Ending::NotStarted { code, why }
 }
 
-/// The exit code for an ending, and why the command has none of its own.
+/// The exit code for an ending, and the reason if the command has none of its own.
 fn exit_code(ending: Ending) -> (u8, Option<String>) {
     let (code, trouble) = match ending {
         Ending::Exited(code) => (code, None),

@@ -1,4 +1,4 @@
-//! A terminal for the command, and ours as its keyboard.
+//! A terminal for the command, with our own standard input as its keyboard.
 
 use super::pump::write_all;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -16,7 +16,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::thread;
 
-/// The size of a terminal that nobody looks at: what programs take for granted.
+/// The size of a terminal without a display: the default that programs assume.
 const USUAL_SIZE: Winsize = Winsize {
     ws_row: 24,
     ws_col: 80,
@@ -27,9 +27,9 @@ const USUAL_SIZE: Winsize = Winsize {
 /// A new terminal, as large as ours.
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    /// What we read and write.
+    /// The side that vmlog reads and writes.
     pub(crate) ours: OwnedFd,
-    /// What the command reads and writes.
+    /// The side that the command reads and writes.
     pub(crate) theirs: OwnedFd,
 }
 
@@ -49,7 +49,7 @@ impl Terminal {
 /// Gives a terminal the size of ours.
 pub(crate) fn resize(terminal: &OwnedFd) {
     if let Some(size) = our_size() {
-        // it may be gone already
+        // Fails if the terminal is closed already, which is harmless.
         let _ = tcsetwinsize(terminal, size);
     }
 }
@@ -61,14 +61,14 @@ fn our_size() -> Option<Winsize> {
     (size.ws_row > 0 && size.ws_col > 0).then_some(size)
 }
 
-/// Our own terminal while its keys go to the command as they are pressed; as it was before when this is dropped.
+/// Our own terminal in raw mode, so that keys reach the command as they are pressed; dropping this restores the mode.
 #[derive(Debug)]
 pub(crate) struct Keyboard {
     before: Termios,
 }
 
 impl Keyboard {
-    /// `None` where standard input is no terminal, or one that somebody else is using.
+    /// Returns `None` if standard input is not a terminal, or another process group is using it.
     pub(crate) fn lend() -> Option<Self> {
         let stdin = io::stdin();
         if tcgetpgrp(&stdin).ok()? != getpgrp() {
@@ -88,8 +88,8 @@ impl Drop for Keyboard {
     }
 }
 
-/// Types our standard input on the command's terminal, on a thread that ends with us: nothing else ends a read from a
-/// keyboard.
+/// Forwards our standard input to the command's terminal, on a thread that ends only with the process, because
+/// nothing else ends a read from a keyboard.
 pub(crate) fn type_on(terminal: &OwnedFd) -> io::Result<()> {
     let terminal = terminal.try_clone()?;
     let run = move || {
@@ -121,7 +121,7 @@ pub(crate) fn type_on(terminal: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that no more is typed, as a person does: `^D`, twice where a line has been begun. A terminal has no other end.
+/// Signals the end of input as a person does: `^D`, twice if a line has been started. A terminal has no other way.
 fn end_input(terminal: BorrowedFd<'_>, at_line_start: bool) {
     if isatty(io::stdin()) {
         return;
@@ -134,7 +134,8 @@ fn end_input(terminal: BorrowedFd<'_>, at_line_start: bool) {
     );
 }
 
-/// Makes standard input the controlling terminal of a session of our own and becomes the program. Returns only to say why not.
+/// Makes standard input the controlling terminal of a new session and executes the program. Returns only if that
+/// failed.
 #[must_use]
 pub fn become_on_terminal(program: &OsStr, arguments: &[OsString]) -> io::Error {
     let led = setsid().and_then(|_| ioctl_tiocsctty(io::stdin()));

@@ -1,4 +1,4 @@
-//! Passes one stream on, byte for byte and at once, and keeps a copy.
+//! Passes one stream on unchanged and at once, and keeps a copy.
 
 use super::signals::survive_file_limits;
 use crate::capture::log::Stream;
@@ -11,39 +11,40 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Bytes read at a time: what a pipe holds.
+/// Size of a read: the capacity of a pipe.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// How long a stream that others keep open may be silent after the command has ended and all that was written by then has been
-/// passed on, and how long it is listened to at all: for the last words of the command's helpers (`> >(tee log)`).
+/// After the command has ended and its output has been passed on, a stream that other processes keep open is read
+/// until it is silent for this long, and for at most `LINGER_MAX`. This catches the last output of the command's
+/// helpers (`> >(tee log)`).
 const LINGER_QUIET: Duration = Duration::from_millis(100);
 const LINGER_MAX: Duration = Duration::from_secs(1);
 
-/// One stream, on its way from the command to where our own goes.
+/// One stream between the command and our own output.
 #[derive(Debug)]
 pub(crate) struct Pump<'a> {
     from: OwnedFd,
     to: BorrowedFd<'a>,
     stream: Stream,
-    /// Closed at its other end when the command has ended.
+    /// The other end is closed when the command has ended.
     ended: Option<PipeReader>,
-    /// Whether output was passed on: the recording may not be ready before, and must not be waited for.
+    /// Whether output was passed on. Before that, the recording may not be ready and must not be waited for.
     has_begun: bool,
     after: StreamPhase,
 }
 
-/// The phase of a stream that may outlive its command.
+/// The state of a stream that may outlive its command.
 #[derive(Debug, Clone, Copy)]
 enum StreamPhase {
-    /// The command is there.
+    /// The command is running.
     Not,
-    /// It has ended; as many bytes were written until then and are still to be passed on.
+    /// The command has ended; this many bytes that it wrote are still to be passed on.
     Owing(u64),
-    /// Only what others write comes now, and it is listened to until then.
+    /// Only other processes write now; the stream is read until this time.
     Lingering(Instant),
 }
 
-/// What is to be done next.
+/// What to do next.
 enum PumpStep {
     Read,
     Quiet,
@@ -67,8 +68,8 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Runs until the stream ends, and a little beyond the end of the command where it does not. Returns the stream if it is
-    /// still open.
+    /// Runs until the stream ends, or until shortly after the end of the command. Returns the stream if it is still
+    /// open.
     pub(crate) fn run(mut self, kept: &Recording<'_>) -> Option<OwnedFd> {
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
@@ -77,7 +78,7 @@ impl<'a> Pump<'a> {
                 PumpStep::Quiet => kept.with(|session| session.quiet(self.stream)),
                 PumpStep::Read => {
                     let length = match read(&self.from, &mut buffer) {
-                        // a terminal whose last user is gone answers with an error
+                        // A terminal without users returns an error.
                         Ok(0) | Err(Errno::IO) => return None,
                         Ok(length) => length,
                         Err(Errno::INTR | Errno::AGAIN) => continue,
@@ -88,7 +89,8 @@ impl<'a> Pump<'a> {
                     self.has_begun = true;
                     kept.with(|session| session.output(self.stream, chunk));
                     if passed_on.is_err() {
-                        // the reader is gone: closing our end tells the command, as it would without us
+                        // The reader has closed its end. Closing ours notifies the command, as it would without
+                        // vmlog.
                         return None;
                     }
                     self.passed_on(length);
@@ -108,7 +110,7 @@ impl<'a> Pump<'a> {
 
     fn next(&mut self, kept: &Recording<'_>) -> PumpStep {
         loop {
-            let patience = match self.after {
+            let timeout = match self.after {
                 StreamPhase::Lingering(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
@@ -116,11 +118,11 @@ impl<'a> Pump<'a> {
                     }
                     Some(left.min(LINGER_QUIET))
                 }
-                // it is there already
+                // The bytes are available already.
                 StreamPhase::Owing(_) => Some(LINGER_QUIET),
                 StreamPhase::Not => self.holds_words(kept).then_some(QUIET_AFTER),
             };
-            match wait(self.from.as_fd(), self.ended.as_ref(), patience) {
+            match wait(self.from.as_fd(), self.ended.as_ref(), timeout) {
                 Ok(Woken::Ended) => {
                     self.ended = None;
                     self.after = StreamPhase::Owing(ioctl_fionread(&self.from).unwrap_or(0));
@@ -131,7 +133,7 @@ impl<'a> Pump<'a> {
                     StreamPhase::Owing(_) | StreamPhase::Lingering(_) => return PumpStep::Leave,
                 },
                 Err(Errno::INTR) => {}
-                // where waiting fails, reading will say what is wrong
+                // If waiting fails, reading will return the error.
                 Ok(Woken::Readable) | Err(_) => return PumpStep::Read,
             }
         }
@@ -152,13 +154,13 @@ enum Woken {
     Silence,
 }
 
-/// The end of the command is checked first: output may never pause.
+/// The end of the command is checked first, because output may never pause.
 fn wait(
     from: BorrowedFd<'_>,
     ended: Option<&PipeReader>,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
 ) -> Result<Woken, Errno> {
-    let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
     let mut waited = vec![PollFd::from_borrowed_fd(from, PollFlags::IN)];
     waited.extend(ended.map(|ended| PollFd::new(ended, PollFlags::IN)));
     if poll(&mut waited, timeout.as_ref())? == 0 {
@@ -174,7 +176,7 @@ fn wait(
     })
 }
 
-/// Another process that shares our output may have made it non-blocking.
+/// Writes all bytes. Another process that shares our output may have made it non-blocking.
 pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match write(to, bytes) {
@@ -189,8 +191,9 @@ pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errn
     Ok(())
 }
 
-/// Passes standard input on to standard output until it ends, and keeps a copy as `stream` of a run of its own. What the
-/// terminal sends (`^C`, hanging up) is for the command at the other end of the pipe, whose last words are kept as well.
+/// Copies standard input to standard output until it ends, and stores a copy as `stream` of a run of its own. Signals
+/// from the terminal (`^C`, hangup) are left to the command at the other end of the pipe, so that its last output is
+/// captured as well.
 pub fn pass_standard_input(
     options: Option<&RecordingOptions>,
     facts: RunFacts,

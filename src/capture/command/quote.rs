@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-/// The arguments as one line that a shell would take apart again; what is not UTF-8 is shown as U+FFFD.
+/// The arguments as one line that a shell would split into the same arguments; invalid UTF-8 is shown as U+FFFD.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {
     let words: Vec<String> = arguments
         .iter()

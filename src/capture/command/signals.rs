@@ -1,5 +1,5 @@
-//! Signals that reach us are meant for the command. A terminal sends its signals to the whole foreground group, the command
-//! included: those are not passed on, or the command would get them twice.
+//! Forwards the signals that vmlog receives to the command. A terminal sends its signals to the whole foreground
+//! group, including the command: those are not forwarded, or the command would get them twice.
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::signal::{
@@ -14,37 +14,39 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What is passed on. A stop from the terminal (`^Z`) stops the whole group, us too, and needs no help.
+/// The forwarded signals. A stop from the terminal (`^Z`) stops the whole group, including vmlog, and needs no
+/// forwarding.
 const PASSED_ON: [i32; 8] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH,
 ];
 
-/// How many parents are looked at to see whether the sender belongs to the command; deeper trees than this are not met.
+/// How many ancestors are checked to see whether the sender belongs to the command; real process trees are less deep.
 const PARENTS_MAX: usize = 64;
 
-/// Catches signals from when it is made, and passes them on once the command is known.
+/// Catches signals from its creation on, and forwards them once the command is known.
 #[derive(Debug)]
 pub(crate) struct Relay {
     signals: SignalsInfo<WithOrigin>,
 }
 
-/// The command that gets the signals, while it may get any: its number may be somebody else's after it was waited for.
+/// The command that receives the signals. `None` after it was waited for, because its process ID may then belong to
+/// another process.
 #[derive(Debug, Clone)]
 pub(crate) struct SignalTarget {
     pid: Arc<Mutex<Option<Pid>>>,
 }
 
-/// Whether a signal that the terminal sends to our process group reaches the command without us.
+/// Whether signals that the terminal sends to our process group reach the command directly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessGroup {
-    /// It is in our group.
+    /// The command is in our group.
     Ours,
-    /// It has a terminal of its own.
+    /// The command has a terminal of its own.
     Own,
 }
 
 impl Relay {
-    /// What is ignored already stays ignored, in the command too: `nohup`, or a shell's background job.
+    /// Signals that are already ignored stay ignored, in the command too: `nohup`, or a shell's background job.
     pub(crate) fn install() -> io::Result<Self> {
         survive_file_limits();
         let ignored = fs::read_to_string("/proc/self/status").map_or(0, |status| ignored(&status));
@@ -56,7 +58,8 @@ impl Relay {
         })
     }
 
-    /// Passes on what came and what comes, on a thread of its own. `on_resize` is called when the terminal has another size.
+    /// Forwards pending and future signals, on a thread of its own. `on_resize` is called when the terminal size
+    /// changes.
     pub(crate) fn pass_on(
         mut self,
         target: SignalTarget,
@@ -67,7 +70,7 @@ impl Relay {
         let run = move || {
             for origin in self.signals.forever() {
                 match (origin.signal, group) {
-                    // its terminal tells it
+                    // Its own terminal reports the new size to it.
                     (SIGWINCH, ProcessGroup::Own) => on_resize(),
                     _ => target.deliver(&origin, group),
                 }
@@ -80,9 +83,9 @@ impl Relay {
     }
 }
 
-/// A limit on the size of files (`ulimit -f`) makes a write fail, as a full disk does, and does not end us.
+/// Lets a limit on file sizes (`ulimit -f`) make a write fail, as a full disk does, instead of ending vmlog.
 pub(crate) fn survive_file_limits() {
-    // without it a limit ends the capture and the command with it
+    // By default the signal would end the capture and the command with it.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
@@ -94,29 +97,29 @@ impl SignalTarget {
         }
     }
 
-    /// The command has ended, and its process ID may be used again.
+    /// Called when the command has ended, because its process ID may be reused.
     pub(crate) fn forget(&self) {
         *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn deliver(&self, origin: &Origin, group: ProcessGroup) {
-        // held while sending, so that the number stays the command's
+        // The lock is held while sending, so that the process ID stays valid.
         let pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
         match *pid {
             Some(pid) if reaches_it_already(origin, group, pid) => {}
             Some(pid) => {
                 if let Some(signal) = Signal::from_named_raw(origin.signal) {
-                    // it may have ended this moment
+                    // Fails if the command has just ended, which is harmless.
                     let _ = kill_process(pid, signal);
                 }
             }
-            // the command is gone: the signal is for this process
+            // The command has ended: the signal is for vmlog itself.
             None => drop(emulate_default_handler(origin.signal)),
         }
     }
 }
 
-/// Whether the signal went to the command too, or came from it: `kill 0` in a script must not come back as a second one.
+/// Whether the signal also went to the command, or came from it: `kill 0` in a script must not send a second one.
 fn reaches_it_already(origin: &Origin, group: ProcessGroup, command: Pid) -> bool {
     if matches!(origin.cause, Cause::Kernel) {
         return group == ProcessGroup::Ours;
@@ -142,7 +145,7 @@ fn descends_from(process: i32, ancestor: i32) -> bool {
 
 fn parent_of(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // the name is in parentheses and may contain any character
+    // The name is in parentheses and may contain any character.
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Where the output of a command goes: to ours untouched, through pipes, or through a terminal.
+//! Where the output of a command goes: directly to our streams, through pipes, or through a terminal.
 
 use super::pty::{Keyboard, Terminal};
 use super::pump::Pump;
@@ -8,16 +8,16 @@ use std::io::{self, PipeWriter};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
-/// The streams that a command writes to, from before it starts until after it has ended.
+/// The streams that a command writes to, created before it starts and closed after it has ended.
 pub(super) enum Streams<'scope> {
-    /// The command has our own streams.
+    /// The command inherits our streams.
     Inherited,
     /// Each stream is a pipe that a thread empties.
     Pipes {
         stdout: Passage<'scope>,
         stderr: Passage<'scope>,
     },
-    /// Both streams are one terminal, which our standard input types on.
+    /// Both streams are one terminal, which receives our standard input.
     Terminal {
         screen: Passage<'scope>,
         keyboard: Option<Keyboard>,
@@ -26,7 +26,7 @@ pub(super) enum Streams<'scope> {
     },
 }
 
-/// The ends that the command gets. They must be closed here once it runs, or its streams would never end.
+/// The ends that the command inherits. They must be closed here once it runs, or its streams would never end.
 #[derive(Debug)]
 pub(super) enum CommandSide {
     Inherited,
@@ -37,7 +37,7 @@ pub(super) enum CommandSide {
     Terminal(OwnedFd),
 }
 
-/// One stream on its way to ours: the thread that passes it on.
+/// The thread that passes one stream on.
 pub(super) struct Passage<'scope> {
     stream: Stream,
     thread: ScopedJoinHandle<'scope, Option<OwnedFd>>,
@@ -51,7 +51,7 @@ impl<'scope> Streams<'scope> {
         (Self::Inherited, CommandSide::Inherited)
     }
 
-    /// Two pipes. Their threads exist before the command does, so that it never waits for them.
+    /// Two pipes. Their threads are created before the command, so that it never waits for them.
     ///
     /// # Errors
     /// There are no descriptors or threads left.
@@ -101,8 +101,8 @@ impl<'scope> Streams<'scope> {
         }
     }
 
-    /// The command has ended: passes on what it wrote before, and returns the streams that processes it left behind still hold
-    /// open.
+    /// Called when the command has ended: passes on what it wrote before, and returns the streams that its background
+    /// processes still hold open.
     pub(super) fn finish(self) -> Vec<(Stream, OwnedFd)> {
         match self {
             Self::Inherited => vec![],
@@ -110,7 +110,7 @@ impl<'scope> Streams<'scope> {
             Self::Terminal {
                 screen, keyboard, ..
             } => {
-                // a terminal hangs up with its command: nothing is left open
+                // A terminal hangs up with its command, so it does not stay open.
                 Passage::finish_all([screen]);
                 drop(keyboard);
                 vec![]
@@ -139,7 +139,7 @@ impl<'scope> Passage<'scope> {
         })
     }
 
-    /// Every thread learns of the end first, so that they wait for the last output side by side.
+    /// Notifies every thread of the end first, so that they wait for the last output in parallel.
     fn finish_all<const N: usize>(passages: [Self; N]) -> Vec<(Stream, OwnedFd)> {
         let threads = passages.map(|passage| {
             drop(passage.command_runs);

@@ -1,32 +1,32 @@
-//! The kind of a failure, from the last lines of the output.
+//! Determines the category of a failure from the last lines of the output.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The kind of a failure: what to look at first.
+/// The category of a failure, which tells what to check first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
-    /// Something that it needs is not installed or cannot be resolved.
+    /// A dependency is not installed or cannot be resolved.
     Dependency,
-    /// Somebody else has the port.
+    /// Another process uses the port.
     PortConflict,
-    /// Not allowed.
+    /// An operation was not permitted.
     Permission,
-    /// What it was given is wrong: syntax, options, values, code that does not compile.
+    /// The input is wrong: syntax, options, values, code that does not compile.
     Validation,
-    /// Something did not come up, or did not answer, in time.
+    /// A service did not start or respond in time.
     StartupTimeout,
-    /// The machine around it: disk, memory, network, files, variables.
+    /// The environment: disk, memory, network, files, variables.
     Environment,
-    /// It was killed, or fell over by itself.
+    /// The process was killed, or crashed.
     ProcessCrash,
-    /// The output does not say.
+    /// The output does not show the cause.
     Unknown,
 }
 
 impl Category {
-    /// The word for it on every surface.
+    /// The name of the category, equal everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,14 +48,14 @@ impl fmt::Display for Category {
     }
 }
 
-/// How a command failed, as its parent saw it.
+/// How a command failed, from its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExitFailure {
     Code(i32),
     Signal,
 }
 
-/// Phrases that name their cause. They are looked for in lower case, anywhere in a line.
+/// Phrases that name the cause. They are searched in lower case, anywhere in a line.
 const CAUSES: &[(Category, &[&str])] = &[
     (
         Category::PortConflict,
@@ -177,7 +177,7 @@ const CAUSES: &[(Category, &[&str])] = &[
     ),
 ];
 
-/// Phrases that often accompany a better cause: they decide only if there is no cause.
+/// Phrases that often accompany a more specific cause: they count only if no cause was found.
 const SYMPTOMS: &[(Category, &[&str])] = &[
     (
         Category::ProcessCrash,
@@ -206,8 +206,9 @@ const TELLING_CODES: [(i32, Category); 3] = [
     (124, Category::StartupTimeout),
 ];
 
-/// The category of a failure. `outputs` are the last lines of each stream, oldest line first, the most telling stream first.
-/// The cause nearest to the end decides; a command that was killed crashed, whatever its output says.
+/// The category of a failure. `outputs` are the last lines of each stream, oldest line first, the most informative
+/// stream first. The cause nearest to the end wins; a command that was killed counts as crashed, whatever its output
+/// says.
 pub(crate) fn classify<'a, L>(failure: ExitFailure, outputs: &[L]) -> Category
 where
     L: IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator> + Clone,
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn real_messages_are_told_apart() {
+    fn real_messages_are_distinguished() {
         for (category, line) in [
             (
                 Category::PortConflict,
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_nearest_the_end_decides() {
+    fn the_cause_nearest_the_end_wins() {
         let lines = [
             "connection refused, trying again",
             "Permission denied",
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_better_than_a_symptom() {
+    fn a_cause_takes_precedence_over_a_symptom() {
         let lines = [
             "ImportError: x",
             "Traceback (most recent call last):",
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_code_tells_where_the_output_does_not() {
+    fn the_exit_code_decides_if_the_output_does_not() {
         assert_eq!(of(127, &[], &[]), Category::Dependency);
         assert_eq!(of(126, &[], &[]), Category::Permission);
         assert_eq!(of(124, &[], &[]), Category::StartupTimeout);

@@ -1,5 +1,4 @@
-//! One line of a capture log: a chunk of output, or something that happened to the run. `format-spec/capture.md` is the
-//! grammar.
+//! One line of a capture log: a chunk of output, or an event of the run. `format-spec/capture.md` is the grammar.
 
 use super::category::Category;
 use crate::time::Micros;
@@ -18,14 +17,14 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
-    /// A terminal, on which both are one.
+    /// A terminal, which merges both.
     Output,
-    /// Not output: what is said about the run.
+    /// Not output, but a message about the run.
     System,
 }
 
 impl Stream {
-    /// The word for it on every surface.
+    /// The name of the stream, equal everywhere.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,20 +47,20 @@ impl fmt::Display for Stream {
 pub(crate) struct LogEntry {
     pub(crate) time: Micros,
     pub(crate) stream: Stream,
-    /// The run, or, in the logs of microsandbox, the number of the session.
+    /// The run, or in microsandbox's logs the number of the session.
     pub(crate) id: String,
-    /// As the command wrote it: with its line end when it ends a line.
+    /// As the command wrote it, with its line end if it ends a line.
     pub(crate) data: Vec<u8>,
     pub(crate) event: Option<RunEvent>,
 }
 
-/// What is said about a run.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum RunEvent {
-    /// The command was started, or could not be.
+    /// The command was started, or could not be started.
     ProcessStart(RunStart),
-    /// The log could not be written for a while.
+    /// The log could not be written for some time.
     CaptureGap(CaptureGap),
     /// The command ended.
     ProcessEnd(RunEnd),
@@ -75,16 +74,16 @@ pub(crate) struct RunStart {
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pid: Option<u32>,
-    /// As a shell would read it.
+    /// The command line as a shell would read it.
     pub(crate) command: String,
     pub(crate) cwd: String,
     pub(crate) user: String,
-    /// The run that left this one behind.
+    /// The run whose background process started this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parent_run_id: Option<String>,
 }
 
-/// Output that was passed on and could not be kept.
+/// Output that was passed on but could not be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct CaptureGap {
@@ -105,11 +104,11 @@ pub(crate) struct RunEnd {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
     pub(crate) duration_us: u64,
-    /// What was written to each stream, kept or not.
+    /// How much was written to each stream, whether stored or not.
     pub(crate) streams: BTreeMap<Stream, StreamCount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error_category: Option<Category>,
-    /// The name of the error report beside the log.
+    /// The file name of the error report beside the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<String>,
 }
@@ -129,7 +128,7 @@ pub(crate) struct StreamCount {
     pub(crate) lines: u64,
 }
 
-/// The form on disk, written.
+/// The form on disk, for writing.
 #[derive(Serialize)]
 struct EntryWritten<'a> {
     t: &'a str,
@@ -142,7 +141,7 @@ struct EntryWritten<'a> {
     event: Option<&'a RunEvent>,
 }
 
-/// Appends a line to `buffer`. `time` is in RFC 3339; data that is not UTF-8 goes as base64.
+/// Appends a line to `buffer`. `time` is in RFC 3339; data that is not UTF-8 is written as base64.
 pub(crate) fn write(
     buffer: &mut Vec<u8>,
     time: &str,
@@ -194,8 +193,8 @@ enum RunIdJson {
 }
 
 impl LogEntry {
-    /// Reads a line, without its end. Data that is marked as base64 but is not valid is taken literally; events of an unknown
-    /// kind are ignored.
+    /// Parses a line without its end. Data that is marked as base64 but is not valid base64 is taken literally;
+    /// unknown events are ignored.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, EntryError> {
         let read: EntryRead<'_> = serde_json::from_slice(line).map_err(EntryError::Json)?;
         let wrong_time = |_| EntryError::Time(read.t.chars().take(40).collect());
@@ -220,7 +219,7 @@ impl LogEntry {
     }
 }
 
-/// A line that is not an entry.
+/// Why a line is not an entry.
 #[derive(Debug)]
 pub(crate) enum EntryError {
     Json(serde_json::Error),
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_looks_as_the_format_says() {
+    fn a_line_has_the_specified_form() {
         assert_eq!(
             written(Stream::Stdout, b"one\n", None),
             "{\"t\":\"1970-01-01T00:00:01.500000Z\",\"s\":\"stdout\",\"d\":\"one\\n\",\"id\":\"r1\"}\n"
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn events_read_back_and_unknown_ones_are_passed_over() {
+    fn events_are_read_back_and_unknown_ones_skipped() {
         let end = RunEvent::ProcessEnd(RunEnd {
             exit_code: Some(3),
             duration_us: 9,
@@ -306,18 +305,18 @@ mod tests {
             ..RunEnd::default()
         });
         let line = written(Stream::System, b"ended\n", Some(&end));
-        let told = concat!(
+        let gap = concat!(
             r#""event":{"type":"process_end","exit_code":3,"duration_us":9,"#,
             r#""streams":{"stdout":{"bytes":4,"lines":1}},"error_category":"port_conflict"}"#
         );
-        assert!(line.contains(told), "{line}");
+        assert!(line.contains(gap), "{line}");
         assert_eq!(LogEntry::parse(line.as_bytes()).unwrap().event, Some(end));
         let line = br#"{"t":"2026-04-30T20:32:59Z","s":"system","d":"x","event":{"type":"news"},"more":1}"#;
         assert_eq!(LogEntry::parse(line).unwrap().event, None);
     }
 
     #[test]
-    fn what_is_no_entry_says_why() {
+    fn errors_say_why_a_line_is_not_an_entry() {
         let error = LogEntry::parse(b"{\"t\":").unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -333,9 +332,9 @@ mod tests {
         assert!(LogEntry::parse(br#"{"t":"2026-04-30T20:32:59Z","s":"stdin","d":""}"#).is_err());
     }
 
-    /// What the specification shows is read, and written again byte for byte.
+    /// The example in the specification is parsed, and written again byte for byte.
     #[test]
-    fn the_example_of_the_specification_is_true() {
+    fn the_example_of_the_specification_is_valid() {
         let spec = include_str!("../../../format-spec/capture.md");
         let example = spec.split("```").nth(1).unwrap().trim_start();
         let mut written = Vec::new();
@@ -357,7 +356,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_read_back(data in prop::collection::vec(any::<u8>(), 0..60), text in ".{0,20}") {
+        fn any_bytes_are_read_back(data in prop::collection::vec(any::<u8>(), 0..60), text in ".{0,20}") {
             for bytes in [&data[..], text.as_bytes()] {
                 let line = written(Stream::Output, bytes, None);
                 prop_assert_eq!(line.matches('\n').count(), 1, "one line");
@@ -366,7 +365,7 @@ mod tests {
         }
 
         #[test]
-        fn every_cut_and_every_changed_byte_is_survived(at in 0usize..90, byte in any::<u8>()) {
+        fn truncated_or_changed_lines_never_panic(at in 0usize..90, byte in any::<u8>()) {
             let mut line = written(Stream::Stdout, "caf\u{e9}\n".as_bytes(), None).into_bytes();
             let at = at % line.len();
             let _ = LogEntry::parse(&line[..at]);

@@ -1,4 +1,4 @@
-//! Folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
+//! The folder of the capture logs: the names of its files, which of them are being written, and how much is kept.
 
 use super::run_id::RunId;
 use crate::opening;
@@ -14,17 +14,18 @@ use std::path::{Path, PathBuf};
 pub struct CaptureLimits {
     /// Size at which a log continues in its next part.
     pub part_bytes: u64,
-    /// Parts kept besides the one being written: always the first, which says what was run, and the newest others.
+    /// Number of parts kept in addition to the one being written: always the first, which names the command, and the
+    /// newest others.
     pub parts_kept: u32,
-    /// Runs kept, the running ones among them.
+    /// Number of runs kept, including running ones.
     pub runs: usize,
-    /// Bytes kept over all runs.
+    /// Maximum size of all runs together, in bytes.
     pub bytes: u64,
-    /// Error reports kept.
+    /// Number of error reports kept.
     pub reports: usize,
 }
 
-/// 50 MiB a run and 256 MiB in all fit a small disk; 200 runs are weeks of lifecycle commands.
+/// 50 MiB per run and 256 MiB in total fit a small disk; 200 runs are weeks of lifecycle commands.
 impl Default for CaptureLimits {
     fn default() -> Self {
         Self {
@@ -37,31 +38,31 @@ impl Default for CaptureLimits {
     }
 }
 
-/// Redacted output may still contain secrets: only the owner may read it.
+/// Redacted output may still contain secrets, so only the owner may read it.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 const PART_SUFFIX: &str = ".log";
 const REPORT_SUFFIX: &str = ".report.txt";
 
-/// Runs in the folder of another user that are read, the newest ones: as many as `vmlog exec` keeps.
+/// Maximum number of runs, the newest ones, that are read from another user's folder: as many as `vmlog exec` keeps.
 pub(crate) const FOREIGN_RUNS_MAX: usize = 200;
 
-/// Bytes of these runs together: twice what `vmlog exec` keeps, as running commands are never removed.
+/// Maximum size of these runs together: twice what `vmlog exec` keeps, because running commands are never removed.
 pub(crate) const FOREIGN_BYTES_MAX: u64 = 512 << 20;
 
 /// The first part of a run.
 pub(crate) const FIRST_PART: u32 = 1;
 
-/// Folder of the capture logs of this machine.
+/// The folder of the capture logs of this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// The user whose folder it is, when it is not our own: what is in it is bounded and checked.
+    /// The owner of the folder, if it belongs to another user: its content is then limited and checked.
     owner: Option<u32>,
 }
 
-/// What the folder holds of one run.
+/// The files of one run in the folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RunParts {
     /// Ascending.
@@ -73,12 +74,12 @@ pub(crate) struct RunParts {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RunList {
     pub(crate) runs: BTreeMap<RunId, RunParts>,
-    /// Logs of older runs that the bounds leave out.
+    /// Number of logs of older runs that the limits exclude.
     pub(crate) skipped_logs: u64,
 }
 
 impl RunList {
-    /// Leaves the oldest run out, and returns its bytes.
+    /// Removes the oldest run, and returns its size.
     fn skip_oldest(&mut self) -> u64 {
         let Some((_, parts)) = self.runs.pop_first() else {
             return 0;
@@ -104,7 +105,7 @@ impl Folder {
         }
     }
 
-    /// The user whose folder it is, when it is not our own.
+    /// The owner of the folder, if it belongs to another user.
     pub(crate) fn owner(&self) -> Option<u32> {
         self.owner
     }
@@ -153,7 +154,7 @@ impl Folder {
         self.list().map(|list| list.runs)
     }
 
-    /// The same, with what the bounds of another user's folder leave out.
+    /// The same, with the number of logs that the limits for another user's folder exclude.
     pub(crate) fn list(&self) -> io::Result<RunList> {
         self.list_within(FOREIGN_RUNS_MAX, FOREIGN_BYTES_MAX)
     }
@@ -166,7 +167,7 @@ impl Folder {
             let Some((run, part)) = name.to_str().and_then(parse_part) else {
                 continue;
             };
-            // a part may be removed while the folder is listed
+            // A part may be removed while the folder is listed.
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
@@ -189,8 +190,8 @@ impl Folder {
         Ok(list)
     }
 
-    /// Deletes the oldest ended runs and the oldest reports until the limits hold. A running run is never deleted: it has a
-    /// limit of its own.
+    /// Deletes the oldest ended runs and the oldest reports until the limits are met. A running run is never deleted:
+    /// its size is limited separately.
     pub(crate) fn prune(&self, limits: &CaptureLimits) -> io::Result<()> {
         let runs = self.runs()?;
         let mut count = runs.len();
@@ -242,10 +243,10 @@ impl Folder {
     }
 }
 
-/// Takes the lock that shows that a part is being written. It waits for the lock, as a reader that checks it holds it for
-/// microseconds.
+/// Takes the lock that shows that a part is being written. Waits for it, because a reader that checks the lock holds
+/// it for microseconds.
 fn hold(file: &File) {
-    // without locks on the file system, runs only look interrupted; the capture itself still works
+    // On a file system without locks, runs only appear interrupted; the capture itself still works.
     let _ = file.lock();
 }
 
@@ -266,7 +267,7 @@ fn create_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Opens an ordinary file without following a link and without waiting for the other end of a pipe.
+/// Opens a regular file without following a link or waiting for the other end of a pipe.
 pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
     opening::readable(path, OFlags::NOFOLLOW)
 }
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn names_read_back_and_others_are_not_ours() {
+    fn names_are_read_back_and_other_files_ignored() {
         let run = run(1);
         assert_eq!(parse_part(&part_name(run, 7)), Some((run, 7)));
         assert_eq!(
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_is_seen_while_it_lives() {
+    fn a_writer_is_detected_while_it_lives() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(&dir.path().join("a/b"));
         let run = run(1);
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_looks_at_the_wrong_moment_does_not_take_the_lock_away() {
+    fn a_concurrent_check_does_not_take_the_lock_from_the_writer() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("part");
         let file = create_new(&path).unwrap();
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_ended_runs_go_first() {
+    fn the_oldest_ended_runs_are_deleted_first() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
         let ids = [run(1), run(2), run(3), run(4)];
@@ -407,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn another_users_folder_is_read_within_bounds_and_says_what_is_left_out() {
+    fn another_users_folder_is_read_within_limits_and_reports_skipped_logs() {
         let dir = tempfile::tempdir().unwrap();
         let own = Folder::new(dir.path());
         for second in 1..=5 {
@@ -433,7 +434,7 @@ mod tests {
         assert_eq!(
             listed(&own, 1, 1),
             (5, newest, 0),
-            "our own folder has no such bounds"
+            "our own folder has no such limits"
         );
     }
 

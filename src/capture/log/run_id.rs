@@ -1,32 +1,33 @@
-//! The name of one run of a command: never the same twice, and in order of time.
+//! The ID of one run of a command, which is unique and sorts by time.
 
 use crate::time::Micros;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
-/// Names one run of a captured command, whatever process number it had: 48 bits of milliseconds since 1970 and 80 random
-/// bits, written as 26 characters that sort as the times do (a ULID, <https://github.com/ulid/spec>, in lower case).
+/// Identifies one run of a captured command: 48 bits of milliseconds since 1970 and 80 random bits, written as 26
+/// characters that sort by time (a ULID, <https://github.com/ulid/spec>, in lower case). Unlike a process ID it is
+/// never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(u128);
 
-/// Crockford's digits: no letter that is taken for another.
+/// Crockford's digits, without letters that look like others.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// 26 digits of 5 bits hold the 128.
+/// 26 digits of 5 bits hold the 128 bits.
 const LENGTH: usize = 26;
 
 const RANDOM_BITS: u32 = 80;
 
 impl RunId {
-    /// A name for a run that starts now.
+    /// An ID for a run that starts now.
     #[must_use]
     pub fn new(now: Micros) -> Self {
         let millis = u128::try_from(now.get().max(0) / 1_000).unwrap_or(0) & ((1 << 48) - 1);
         Self(millis << RANDOM_BITS | random() & ((1 << RANDOM_BITS) - 1))
     }
 
-    /// When the run began, by the clock of that time.
+    /// When the run began, by the clock at that time.
     #[must_use]
     pub fn begun(self) -> Micros {
         let millis = i64::try_from(self.0 >> RANDOM_BITS).unwrap_or(i64::MAX);
@@ -34,7 +35,8 @@ impl RunId {
     }
 }
 
-/// Not a secret: where the kernel has no random bytes yet, the keys of the standard library's hash maps will do.
+/// Not a secret: while the kernel has no random bytes yet, the keys of the standard library's hash maps are good
+/// enough.
 fn random() -> u128 {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_ok() {
@@ -74,7 +76,7 @@ impl FromStr for RunId {
     }
 }
 
-/// A text that names no run.
+/// A text that is not a run ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunIdError {
     found: String,
@@ -99,7 +101,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn names_sort_by_time_and_never_repeat() {
+    fn ids_sort_by_time_and_never_repeat() {
         let early: HashSet<RunId> = (0..1000).map(|_| RunId::new(Micros::new(5_000))).collect();
         assert_eq!(early.len(), 1000);
         let late = RunId::new(Micros::new(6_000));
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn invalid_ids_are_refused() {
         for text in [
             "",
             "01",
@@ -130,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_name_reads_back(number in any::<u128>()) {
+        fn every_id_is_read_back(number in any::<u128>()) {
             let text = RunId(number).to_string();
             prop_assert_eq!(text.len(), LENGTH);
             prop_assert_eq!(text.parse(), Ok(RunId(number)));

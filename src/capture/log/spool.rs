@@ -1,11 +1,11 @@
-//! The spool: a folder of root in which every user may have one of its own, for captures that the machine's server reads.
+//! The spool: a folder of root in which every user may have a folder for captures that the machine's server reads.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-/// The folder of a user in the spool, made when it is not there.
+/// The folder of a user in the spool; creates it if it does not exist.
 pub(crate) fn user_folder(spool: &Path, uid: u32) -> io::Result<PathBuf> {
     let found = fs::symlink_metadata(spool)?;
     if !found.is_dir() || (found.uid() != 0 && found.uid() != uid) {
@@ -30,7 +30,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
-    fn a_users_folder_is_made_and_no_other_is_taken_for_it() {
+    fn creates_the_folder_of_a_user_and_refuses_replacements() {
         let root = tempfile::tempdir().unwrap();
         let spool = root.path().join("spool");
         let uid = rustix::process::geteuid().as_raw();

@@ -1,5 +1,5 @@
-//! Writes the capture log of one run, in parts. Lines that cannot be written are counted, and reported as soon as writing works
-//! again: the command must not notice.
+//! Writes the capture log of one run in parts. Lines that cannot be written are counted, and reported as soon as
+//! writing works again; the command must not notice.
 
 use super::entry::{self, CaptureGap, LogEntry, RunEvent, Stream};
 use super::folder::{CaptureLimits, FIRST_PART, Folder};
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-/// Pause after a failed write: a retry for each line would slow the command down.
+/// Pause after a failed write, because a retry for each line would slow the command down.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// The log of one run.
@@ -27,10 +27,10 @@ enum LogPart {
     Open {
         number: u32,
         file: File,
-        /// Bytes of whole lines.
+        /// Size of the complete lines.
         length: u64,
     },
-    /// The one that would be next, and when it was last tried.
+    /// The number of the next part, and when creating it was last tried.
     Wanted { number: u32, tried: Option<Instant> },
 }
 
@@ -48,14 +48,14 @@ impl RunLog {
         }
     }
 
-    /// Appends whole lines. Lines of a failed write are already counted; the caller only reports the error.
+    /// Appends complete lines. Lines of a failed write are already counted; the caller only reports the error.
     pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut kept = 0;
         let result = loop {
             let before = kept;
             let result = self.try_append(lines.get(kept..).unwrap_or_default(), &mut kept);
             match &result {
-                // a file may be no longer than this one is: the next part takes the rest
+                // The size limit of files was reached: the next part takes the rest.
                 Err(error) if error.kind() == io::ErrorKind::FileTooLarge && kept > before => {
                     self.limits.part_bytes = self.length();
                 }
@@ -74,8 +74,8 @@ impl RunLog {
     fn try_append(&mut self, lines: &[u8], kept: &mut usize) -> io::Result<()> {
         self.make_room(lines.len() as u64)?;
         if self.lost != CaptureGap::default() {
-            let told = self.gap_line();
-            self.write(&told, &mut 0)?;
+            let gap = self.gap_line();
+            self.write(&gap, &mut 0)?;
             self.lost = CaptureGap::default();
         }
         self.write(lines, kept)
@@ -116,7 +116,7 @@ impl RunLog {
         line
     }
 
-    /// Opens the next part where there is none, or where `bytes` more would be too much for this one.
+    /// Opens the next part if none is open, or if this one would exceed its size with `bytes` more.
     fn make_room(&mut self, bytes: u64) -> io::Result<()> {
         let number = match self.part {
             LogPart::Open { length, .. }
@@ -136,7 +136,8 @@ impl RunLog {
         };
         match self.folder.create_part(self.run, number) {
             Ok(file) => {
-                // the part before stays locked until this one is: a reader never sees a running command without a lock
+                // The previous part stays locked until this one is locked, so that a reader never sees a running
+                // command without a lock.
                 self.part = LogPart::Open {
                     number,
                     file,
@@ -145,7 +146,7 @@ impl RunLog {
                 self.drop_old(number);
                 Ok(())
             }
-            // writing on in a part that is too long is better than not writing
+            // Writing to a part that is too long is better than not writing.
             Err(_) if matches!(self.part, LogPart::Open { .. }) => Ok(()),
             Err(error) => {
                 let tried = Some(Instant::now());
@@ -155,19 +156,19 @@ impl RunLog {
         }
     }
 
-    /// Deletes old parts. The first part says what was run and is kept.
+    /// Deletes old parts. The first part is kept because it names the command.
     fn drop_old(&self, newest: u32) {
         let old = newest.saturating_sub(self.limits.parts_kept.max(1));
         if old > FIRST_PART {
-            // what cannot be removed goes with the whole run
+            // Parts that cannot be removed are deleted together with the run.
             let _ = self.folder.remove_part(self.run, old);
         }
     }
 
-    /// Writes as many of the lines as can be; `kept` grows by their bytes.
+    /// Writes as many of the lines as possible; `kept` grows by their size.
     fn write(&mut self, lines: &[u8], kept: &mut usize) -> io::Result<()> {
         let LogPart::Open { file, length, .. } = &mut self.part else {
-            return Err(io::Error::other("there is no part to write to"));
+            return Err(io::Error::other("no part is open"));
         };
         let mut written = 0;
         let result = loop {
@@ -188,14 +189,14 @@ impl RunLog {
         *kept += whole;
         *length += whole as u64;
         if whole < written {
-            // half a line would spoil the next one
+            // An incomplete line would corrupt the next one.
             let _ = file.set_len(*length);
         }
         result
     }
 }
 
-/// The output that lines of a log hold.
+/// Counts the output in lines of a log.
 fn output_in(lines: &[u8]) -> CaptureGap {
     let entries = lines
         .split(|&byte| byte == b'\n')
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_told_when_it_can() {
+    fn lost_lines_are_reported_when_writing_works_again() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("logs");
         fs::write(&place, "in the way").unwrap();
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(
             self::text(&folder, log.run, 1).lines().count(),
             3,
-            "told once"
+            "reported once"
         );
     }
 
@@ -315,7 +316,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (folder, mut log) = log(dir.path(), 1 << 20);
         log.append(&line("one\n")).unwrap();
-        // a file opened for reading takes no bytes, as a full disk does not
+        // Writing to a file opened for reading fails, as on a full disk.
         let reader = folder.open_part(log.run, 1).unwrap();
         let LogPart::Open { file, .. } = &mut log.part else {
             panic!("not open")

@@ -1,4 +1,4 @@
-//! How a run ends, in words, codes and signals.
+//! How a run ended, as text, exit code and signal.
 
 use crate::capture::log::ExitFailure;
 use std::io;
@@ -6,18 +6,18 @@ use std::io;
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// By itself, with this code.
+    /// It exited with this code.
     Exited(i32),
-    /// By the signal of this number.
+    /// It was killed by this signal.
     Killed(i32),
     /// It could not be started.
     NotStarted {
-        /// What a shell would exit with.
+        /// The exit code of a shell in this case.
         code: i32,
         /// Why.
         why: String,
     },
-    /// There was nothing more to read: not a command, but what came on standard input.
+    /// The input ended: the run recorded standard input, not a command.
     EndOfInput,
 }
 
@@ -68,7 +68,7 @@ impl Ending {
     }
 }
 
-/// The name of a signal, as signal(7) has it.
+/// The name of a signal, as in signal(7).
 fn signal_name(signal: i32) -> String {
     const NAMES: [&str; 31] = [
         "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",

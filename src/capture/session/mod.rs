@@ -1,4 +1,4 @@
-//! One run being captured: its redacted output goes to its log; counts and last lines are kept for its end.
+//! The recording of one run: writes the redacted output to its log, and keeps counts and the last lines for its end.
 
 mod ending;
 mod notice;
@@ -23,39 +23,40 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How captures are kept.
+/// Options of a recording.
 #[derive(Debug, Clone)]
 pub struct RecordingOptions {
-    /// Folder of the capture logs.
+    /// The folder of the capture logs.
     pub dir: PathBuf,
-    /// How much of it is kept.
+    /// How much of the folder is kept.
     pub limits: CaptureLimits,
-    /// The redaction rules, applied before anything is written. With invalid rules the output is not captured, and the journal
-    /// gets a warning: a mistake in the settings must not stop a machine from starting.
+    /// The redaction rules, applied before anything is written. If they are invalid, the output is not captured, and
+    /// a warning is written to the journal: a mistake in the settings must not stop a machine from starting.
     pub redact: redact::RedactOptions,
 }
 
-/// What is known of a run before it starts.
+/// Facts about a run that are known before it starts.
 #[derive(Debug, Clone)]
 pub struct RunFacts {
     /// The source of its records.
     pub source: Source,
-    /// What people call it: `postCreateCommand`.
+    /// The name for people: `postCreateCommand`.
     pub name: String,
-    /// What is run, as a shell would read it.
+    /// The command line as a shell would read it.
     pub command: String,
-    /// Where.
+    /// The working directory.
     pub cwd: String,
-    /// As whom.
+    /// The user who runs it.
     pub user: String,
-    /// The run that left this one behind.
+    /// The run whose background process started this one.
     pub parent: Option<RunId>,
 }
 
-/// How long an unfinished line is held back.
+/// How long an unfinished line is held back before it is written in part.
 pub(crate) const QUIET_AFTER: Duration = Duration::from_secs(1);
 
-/// A command line that contains a whole script is cut: it is repeated in several records of the run.
+/// Maximum length of a fact, such as a command line that contains a whole script: it is repeated in several records
+/// of the run.
 const FACT_BYTES_MAX: usize = 4096;
 
 fn bounded(text: &str) -> String {
@@ -69,7 +70,7 @@ fn bounded(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Recording<'a> {
     wanted: Option<(&'a RecordingOptions, RunFacts)>,
-    /// From the start of the command on.
+    /// Set when the command has started.
     session: Mutex<Option<Session>>,
 }
 
@@ -85,8 +86,8 @@ impl<'a> Recording<'a> {
         self.wanted.is_some()
     }
 
-    /// Starts the command first and prepares its log afterwards, as compiling the redaction rules takes longer than starting a
-    /// command. Nothing is recorded before the start.
+    /// Starts the command first and prepares its log afterwards, because compiling the redaction rules takes longer
+    /// than starting a command. Nothing is recorded before the start.
     pub(crate) fn start<T>(
         &self,
         spawn: impl FnOnce() -> T,
@@ -131,15 +132,15 @@ pub(crate) struct Session {
     reports_kept: usize,
 }
 
-/// Where the lines of the log go.
+/// Where the lines of the log are written.
 #[derive(Debug)]
 struct LogOutput {
     id: String,
-    /// The time of what is being written, once for all its lines.
+    /// The time of the current write, the same for all its lines.
     now: String,
     folder: Folder,
     log: RunLog,
-    /// Lines of one write, to spare the calls.
+    /// The lines of one write, to save system calls.
     buffer: Vec<u8>,
     told_of_trouble: bool,
 }
@@ -153,8 +154,8 @@ struct StreamState {
 }
 
 impl Session {
-    /// Makes room in the folder and records the start; `pid` is `None` if the command could not be started. Failures other than
-    /// invalid redaction rules are not errors.
+    /// Makes room in the folder and records the start; `pid` is `None` if the command could not be started. Only
+    /// invalid redaction rules are an error; other failures are reported.
     pub(crate) fn begin(
         options: &RecordingOptions,
         facts: &RunFacts,
@@ -164,7 +165,7 @@ impl Session {
         let redactor = Redactor::new(&options.redact)?;
         let id = RunId::new(Micros::now());
         let folder = Folder::new(&options.dir);
-        // a failed deletion is repeated by the next run
+        // A failed deletion is repeated by the next run.
         let _ = folder.prune(&options.limits);
         let scrubbed = |text: &str| bounded(&redactor.redact_text(text));
         let start = RunStart {
@@ -211,12 +212,12 @@ impl Session {
         self.out.event(&text, &event);
     }
 
-    /// The command has just ended; the rest of its output may still arrive.
+    /// Called when the command has ended; the rest of its output may still arrive.
     pub(crate) fn over(&mut self) {
         self.took = Some(self.begun.elapsed());
     }
 
-    /// Keeps output.
+    /// Records output.
     pub(crate) fn output(&mut self, stream: Stream, chunk: &[u8]) {
         let (channel, out) = self.channel(stream);
         let StreamState {
@@ -235,7 +236,8 @@ impl Session {
         channel.is_some_and(|channel| channel.scrubber.holds_words())
     }
 
-    /// The command has written nothing for [`QUIET_AFTER`]: an unfinished line is written up to its last word.
+    /// Called when the command has written nothing for [`QUIET_AFTER`]: writes an unfinished line up to its last
+    /// word.
     pub(crate) fn quiet(&mut self, stream: Stream) {
         let (channel, out) = self.channel(stream);
         let StreamState {
@@ -256,7 +258,7 @@ impl Session {
                 count,
                 last,
             } = channel;
-            // the rest without a line end is a line as well
+            // The rest without a line end is a line as well.
             count.lines += u64::from(scrubber.is_within_a_line());
             let out = &mut self.out;
             scrubber.end(&mut |piece| out.piece(stream, &piece, count, last));
@@ -368,7 +370,7 @@ impl LogOutput {
         self.flush()
     }
 
-    /// Whether all of it was written.
+    /// Writes the buffer, and returns whether all of it was written.
     fn flush(&mut self) -> bool {
         if self.buffer.is_empty() {
             return true;
@@ -430,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_from_start_to_end() {
+    fn a_run_is_recorded_from_start_to_end() {
         let dir = tempfile::tempdir().unwrap();
         let mut session = session(dir.path());
         let id = session.id();
@@ -484,18 +486,18 @@ mod tests {
     }
 
     #[test]
-    fn rules_that_cannot_be_used_leave_the_command_alone() {
+    fn invalid_rules_do_not_affect_the_command() {
         let dir = tempfile::tempdir().unwrap();
         let mut options = options(dir.path());
         options.redact.patterns = vec!["(".to_owned()];
         let kept = Recording::new(Some(&options), facts());
         assert_eq!(kept.start(|| "started", |_| Some(1)), "started");
-        kept.with(|_| panic!("nothing is kept"));
+        kept.with(|_| panic!("nothing is stored"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_mistake_of_ours_is_nothing_to_the_command() {
+    fn a_panic_does_not_affect_the_command() {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
         let kept = Recording::new(Some(&options), facts());
@@ -507,15 +509,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_command_is_told_by_its_beginning() {
+    fn a_long_command_line_is_cut() {
         assert_eq!(bounded("npm ci"), "npm ci");
         let long = "\u{20ac}".repeat(2000);
-        let told = bounded(&long);
-        assert!(told.len() < FACT_BYTES_MAX + 4 && told.ends_with("\u{20ac}..."));
+        let cut = bounded(&long);
+        assert!(cut.len() < FACT_BYTES_MAX + 4 && cut.ends_with("\u{20ac}..."));
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_stops_nothing() {
+    fn a_folder_that_cannot_be_created_does_not_stop_the_command() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("file");
         fs::write(&place, "").unwrap();

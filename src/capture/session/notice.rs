@@ -1,11 +1,11 @@
-//! Writes warnings to the journal of this machine, as the command's own streams must stay unchanged.
+//! Writes warnings to the journal of this machine, because the command's own streams must stay unchanged.
 
 use std::os::unix::net::UnixDatagram;
 
-/// Where journald listens: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
+/// The socket of journald: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Writes a warning to the journal, if there is one and it accepts it at once.
+/// Writes a warning to the journal, if there is one and it accepts it without waiting.
 pub(crate) fn warn(text: &str) {
     let Ok(socket) = UnixDatagram::unbound() else {
         return;

@@ -1,13 +1,13 @@
-//! The last lines of a run, and the report that is written of them when it fails.
+//! The last lines of a run, and the report with them that is written when the run fails.
 
 use crate::capture::log::{Category, RunStart, Stream};
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Lines of each stream in a report: a stack trace with what led to it.
+/// Maximum number of lines of each stream in a report: a stack trace and the lines before it.
 const LINES_MAX: usize = 250;
 
-/// Bytes of each stream in a report: what a person reads, and what a message that carries it may have.
+/// Maximum size of each stream in a report: what a person reads, and what fits into a message.
 const BYTES_MAX: usize = 12_000;
 
 /// The last lines of one stream.
@@ -15,12 +15,12 @@ const BYTES_MAX: usize = 12_000;
 pub(crate) struct LastLines {
     lines: VecDeque<String>,
     bytes: usize,
-    /// The newest line has not ended: what comes next takes its place.
+    /// Whether the newest line has not ended, so that its continuation replaces it.
     is_open: bool,
 }
 
 impl LastLines {
-    /// Adds a line, or the same line with more of it. Of a line that is too long the end is kept.
+    /// Adds a line, or a longer version of the same line. Of a line that is too long the end is kept.
     pub(crate) fn push(&mut self, line: &str, ends: bool) {
         if self.is_open
             && let Some(open) = self.lines.pop_back()
@@ -45,15 +45,15 @@ impl LastLines {
     }
 }
 
-/// What a report says.
+/// The content of a report.
 #[derive(Debug)]
 pub(crate) struct ErrorReport<'a> {
     pub(crate) start: &'a RunStart,
     pub(crate) run_id: &'a str,
-    /// How it ended, in words.
+    /// How it ended, as text.
     pub(crate) ending: &'a str,
     pub(crate) category: Category,
-    /// In the order in which they are shown.
+    /// The streams, in the order of display.
     pub(crate) streams: &'a [(Stream, &'a LastLines)],
 }
 
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_grows_is_one_line() {
+    fn an_unfinished_line_counts_once() {
         let mut last = LastLines::default();
         last.push("Continue? ", false);
         last.push("Continue? no", true);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_reads_as_people_expect() {
+    fn a_report_has_the_expected_layout() {
         let mut stderr = LastLines::default();
         stderr.push("no", true);
         let start = RunStart {

@@ -1,26 +1,26 @@
-//! Splits output into lines and redacts them, so that they may be written to a file. Redaction needs a whole line, so a line is
-//! written when it has ended. An unfinished line that waits for a while (a question, a progress bar) is written up to its last
-//! space; the rest is redacted later, together with that beginning.
+//! Splits output into lines and redacts them, so that they may be written to a file. Redaction needs a complete line,
+//! so a line is written when it has ended. An unfinished line that waits for a while (a prompt, a progress bar) is
+//! written up to its last space; the rest is redacted later, together with that beginning.
 
 use crate::record::{Level, Metadata, Record, Source};
 use crate::redact::Redactor;
 use crate::time::Micros;
 use std::borrow::Cow;
 
-/// The longest line that is held. Stack traces and JSON dumps of real programs stay below it.
+/// The longest line that is held. Stack traces and JSON dumps of real programs are shorter.
 const LINE_MAX: usize = 1 << 20;
 
-/// How far back a cut looks for a space, so that it does not cut a word.
+/// How far back a cut searches for a space, to avoid cutting a word.
 const CUT_BACK_MAX: usize = 4096;
 
 /// Redacted output that may be written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ScrubbedPiece<'a> {
-    /// With the end of the line, if it has come.
+    /// The output, with the end of the line if it has arrived.
     pub(crate) data: &'a [u8],
-    /// Whether this ends a line.
+    /// Whether it ends a line.
     pub(crate) ends: bool,
-    /// The whole line as far as it is known, scrubbed, without its end.
+    /// The redacted line as far as it is known, without its end.
     pub(crate) line: &'a str,
 }
 
@@ -31,13 +31,13 @@ pub(crate) struct LineScrubber {
     redactor: Redactor,
     /// The line that has not ended.
     raw: Vec<u8>,
-    /// How much of it has been written, and as what.
+    /// How much of it has been written, and the redacted form of that.
     written: usize,
     written_text: String,
 }
 
 impl LineScrubber {
-    /// A secret may span lines of a stream, so each stream has a redactor of its own.
+    /// A secret may span several lines of a stream, so each stream has its own redactor.
     pub(crate) fn new(source: Source, redactor: Redactor) -> Self {
         Self {
             source,
@@ -48,7 +48,7 @@ impl LineScrubber {
         }
     }
 
-    /// Adds output; `emit` gets what may be written.
+    /// Adds output; `emit` receives the pieces that may be written.
     pub(crate) fn push(&mut self, mut chunk: &[u8], emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         while let Some(at) = memchr::memchr(b'\n', chunk) {
             let (line, rest) = chunk.split_at(at + 1);
@@ -71,12 +71,12 @@ impl LineScrubber {
         }
     }
 
-    /// Whether held words could be written if the command pauses.
+    /// Whether complete words are held that could be written if the command pauses.
     pub(crate) fn holds_words(&self) -> bool {
         self.end_of_words() > self.written
     }
 
-    /// Writes the unfinished line up to its last space: the last word may be the first half of a secret.
+    /// Writes the unfinished line up to its last space, because the last word may be the first half of a secret.
     pub(crate) fn quiet(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let end = self.end_of_words();
         if end > self.written {
@@ -84,7 +84,7 @@ impl LineScrubber {
         }
     }
 
-    /// Writes the rest: the stream has ended.
+    /// Writes the rest at the end of the stream.
     pub(crate) fn end(&mut self, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         if self.raw.len() > self.written {
             self.line_so_far(self.raw.len(), emit);
@@ -98,7 +98,7 @@ impl LineScrubber {
     }
 
     fn end_of_words(&self) -> usize {
-        // a `\r` may be half of a line end
+        // A `\r` may be half of a line end.
         let space = self.raw.iter().rposition(|byte| b" \t".contains(byte));
         space.map_or(0, |at| at + 1)
     }
@@ -122,7 +122,7 @@ impl LineScrubber {
         self.written_text.clear();
     }
 
-    /// The common case: a line that came in one piece.
+    /// The common case: a line that arrived in one piece.
     fn whole_line(&mut self, line: &[u8], emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let content = without_end(line);
         let text = String::from_utf8_lossy(content);
@@ -145,8 +145,8 @@ impl LineScrubber {
         });
     }
 
-    /// Writes the new part of the line up to `end`. Text that was written before cannot be taken back; if the whole line shows
-    /// that it was part of a secret, at least the rest of the secret is not written.
+    /// Writes the new part of the line up to `end`. Text that was already written cannot be withdrawn; if the whole
+    /// line shows that it was part of a secret, at least the rest of the secret is not written.
     fn line_so_far(&mut self, end: usize, emit: &mut impl FnMut(ScrubbedPiece<'_>)) {
         let raw = std::mem::take(&mut self.raw);
         let so_far = raw.get(..end).unwrap_or(&raw);
@@ -185,7 +185,7 @@ impl LineScrubber {
     }
 }
 
-/// The part of `now` that follows its common beginning with `before`.
+/// The part of `now` after its common prefix with `before`.
 fn added<'a>(before: &str, now: &'a str) -> &'a str {
     let same = before
         .bytes()
@@ -195,7 +195,8 @@ fn added<'a>(before: &str, now: &'a str) -> &'a str {
     now.get(now.floor_char_boundary(same)..).unwrap_or_default()
 }
 
-/// A line without its `\n` or `\r\n`. A lone `\r` at the end is kept: it belongs to what overwrites the line.
+/// A line without its `\n` or `\r\n`. A lone `\r` at the end is kept, because it belongs to the text that overwrites
+/// the line.
 fn without_end(line: &[u8]) -> &[u8] {
     match line.strip_suffix(b"\n") {
         Some(content) => content.strip_suffix(b"\r").unwrap_or(content),
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_go_as_they_are() {
+    fn lines_without_secrets_are_unchanged() {
         let (mut lines, mut seen) = (scrubber(), Emitted::default());
         lines.push(b"one\r\n\ntwo", &mut seen.emit());
         assert_eq!(seen.pieces, ["one\r\n", "\n"]);
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_pieces_is_a_secret() {
+    fn a_secret_in_several_pieces_is_redacted() {
         let (mut lines, mut seen) = (scrubber(), Emitted::default());
         for piece in ["export TOKEN=hun", "ter2secret", "99\nnext\n"] {
             lines.push(piece.as_bytes(), &mut seen.emit());

@@ -2,7 +2,7 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
-use super::level;
+use super::{level, prefix};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +129,7 @@ impl LineEvent {
                 Some(true)
             }
             EventKind::Rust => is_rust(line).then_some(true),
-            EventKind::Kernel => is_kernel(level::without_uptime(line)).then_some(true),
+            EventKind::Kernel => is_kernel(prefix::without_uptime(line)).then_some(true),
             EventKind::Object => Some(self.in_object(line)),
             EventKind::Diagnostic => is_diagnostic(line).then_some(true),
             EventKind::Plain | EventKind::Frames => None,
@@ -213,7 +213,7 @@ impl EventKind {
             } else {
                 Self::Rust
             }
-        } else if is_kernel_head(level::without_uptime(text)) {
+        } else if is_kernel_head(prefix::without_uptime(text)) {
             Self::Kernel
         } else if matches!(text, b"{" | b"[" | b"[{") {
             Self::Object

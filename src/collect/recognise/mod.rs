@@ -4,10 +4,12 @@
 mod continued;
 mod events;
 mod level;
+mod prefix;
 pub(crate) mod progress;
 mod rules;
 mod stamp;
 mod structured;
+mod words;
 
 pub(crate) use continued::LineEvent;
 pub(crate) use events::LineEvents;

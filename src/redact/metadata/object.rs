@@ -67,7 +67,7 @@ fn with_new_keys(
     renamed: Vec<(String, String)>,
 ) -> Vec<(String, Value)> {
     let mut taken: HashSet<String> = pairs.iter().map(|(key, _)| key.clone()).collect();
-    // the last number of each key: an attacker can make all keys become the same
+    // The last number of each key, because an attacker can make many keys equal.
     let mut numbers = HashMap::new();
     let mut renamed = renamed.into_iter().peekable();
     for (key, _) in &mut pairs {
@@ -93,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn numbers_keys_that_become_the_same() {
+    fn numbers_keys_that_become_equal() {
         let renamed = || {
             let old = ["a", "c", "d"].map(str::to_owned);
             old.map(|old| (old, "b".to_owned())).to_vec()

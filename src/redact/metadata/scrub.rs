@@ -51,7 +51,7 @@ fn scrub_object<O: Object>(
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
 ) -> RuleSet {
-    // this needs the names, which the loop below may redact
+    // This needs the names, which the loop below may redact.
     let mut rules = mask_named(scan, entries);
     let mut suspicious_keys = false;
     for (key, value) in entries.entries_mut() {

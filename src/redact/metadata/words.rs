@@ -29,7 +29,7 @@ impl Words {
         let &Cow::Borrowed(text) = key else {
             return scanner.may_match(key.as_bytes());
         };
-        let Some(place) = self.0.get_mut(place_of(text)) else {
+        let Some(place) = self.0.get_mut(slot_of(text)) else {
             return scanner.may_match(text.as_bytes());
         };
         match place {
@@ -44,7 +44,7 @@ impl Words {
 }
 
 /// Static texts are adjacent in memory: addresses and lengths distinguish most of them.
-fn place_of(text: &'static str) -> usize {
+fn slot_of(text: &'static str) -> usize {
     (text.as_ptr().addr() ^ text.len()) % WORDS
 }
 
@@ -58,7 +58,7 @@ mod tests {
         let rules: Vec<_> = RULES.iter().collect();
         let scanner = Scanner::new(&rules, Vec::new(), Vec::new(), false);
         let mut words = Words::default();
-        // parts of one text, of which many share a place and some share a beginning
+        // Many parts of one text have the same slot, and some the same beginning.
         let text = "unit password pid token code_file secretary container_name api_key uid";
         for _ in 0..2 {
             for start in 0..text.len() {

@@ -63,7 +63,7 @@ impl Judge {
 
     /// Whether a bare value after a strong name is not a secret but a word of prose, punctuation, or a number of one or two digits.
     fn spares_bare(&self, value: &[u8], link: &Link) -> bool {
-        /// Fewer signs than this, without a letter or digit, are punctuation.
+        /// Fewer characters than this, without a letter or digit, are punctuation.
         const SIGNS_MIN: usize = 4;
         let signs_only = !value
             .iter()

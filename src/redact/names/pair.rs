@@ -30,7 +30,7 @@ pub(in crate::redact) enum RequiredLink {
     Equals,
     /// The same, and the value is not a number: counters have such names, too.
     Uncounted,
-    /// The name is a command line flag: white space suffices, and almost any word is a value.
+    /// The name is a command line flag: white space suffices, and almost any word counts as its value.
     Flag,
 }
 
@@ -151,7 +151,7 @@ pub(in crate::redact) fn pair(
     link.skip_value_key(text);
     let satisfied = link.satisfies(need);
     if !satisfied && !strict {
-        // the header of this name has its own rules
+        // The rule for this header applies instead.
         let is_header = text
             .get(name.clone())
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
@@ -194,7 +194,7 @@ fn listed_before(
         .flatten()
 }
 
-/// Whether the name or the value is one of those that look like a secret and are none: a resource, a word of prose, a folder, a count.
+/// Whether the pair only looks like a secret: a resource, a word of prose, a folder, a count.
 fn is_harmless(
     text: &[u8],
     name: &Range<usize>,
@@ -216,8 +216,8 @@ fn is_harmless(
         || is_size(text, link.value)
 }
 
-/// Whether a blank and a word of lower-case letters follow a name, after which nothing else is read as its value. Prose has many such
-/// names, and the rules need much longer to come to the same result.
+/// Whether a blank and a lower-case word follow a name, so that nothing else is read as its value. This is a
+/// shortcut: prose has many such names, and the rules take much longer to reach the same result.
 fn precedes_word(text: &[u8], end: usize) -> bool {
     /// The maximum length of an ordinary word.
     const LENGTH_MAX: usize = 24;
@@ -356,8 +356,8 @@ fn structured(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Opt
         _ => (structured_bare_end(text, start, reach), MaskForm::Quoted),
     };
     let value = text.get(start..end)?;
-    let goes_on = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
-    if !judge.strict && link.colon && goes_on && prose::is_ordinary_word(value) {
+    let continues = matches!(text.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
+    if !judge.strict && link.colon && continues && prose::is_ordinary_word(value) {
         return None;
     }
     let is_object = matches!(form, MaskForm::Quoted) && matches!(value.first(), Some(b'{' | b'['));
@@ -424,7 +424,7 @@ fn plain(text: &[u8], link: &Link, judge: &Judge, reach: &mut Reach) -> Option<P
         }
         reach.close(after);
         let after = changed_end(text, after, quote);
-        let end = if strict || goes_on(text, after) {
+        let end = if strict || continues_word(text, after) {
             reach.bare = bare_end(text, after.max(reach.bare));
             reach.bare
         } else {
@@ -524,7 +524,7 @@ fn closes_something_else(text: &[u8], link: &Link, at: usize, quote: Quote) -> b
 }
 
 /// Whether a shell would treat the text after a closing quote as a part of the same word.
-fn goes_on(text: &[u8], after: usize) -> bool {
+fn continues_word(text: &[u8], after: usize) -> bool {
     text.get(after).is_some_and(|&next| {
         !is_space(next) && next != ESCAPE && !b",;)}]>&|\"'`\\".contains(&next)
     })

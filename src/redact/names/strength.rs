@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_written_words_are_the_words_in_force() {
+    fn the_specified_words_are_those_in_the_code() {
         for (title, words) in [
             ("Words before `key` that leave no doubt:", KEY_WORDS),
             ("Words before `token` that leave no doubt:", TOKEN_WORDS),

@@ -117,25 +117,25 @@ impl Announcements {
         let announcement = self.of_source.get_mut(source)?;
         announcement.lines_left = announcement.lines_left.saturating_sub(1);
         let is_last = announcement.lines_left == 0;
-        let (found, goes_on) = match announcement.expected {
+        let (found, continues) = match announcement.expected {
             Expected::Value => {
                 let found = value(message);
-                let goes_on = found.is_none();
-                (found, goes_on)
+                let continues = found.is_none();
+                (found, continues)
             }
             Expected::Alone => {
                 let found = alone(message);
-                let goes_on = found.is_none();
-                (found, goes_on)
+                let continues = found.is_none();
+                (found, continues)
             }
             Expected::Users => {
                 let found = password_of_user(message);
-                let goes_on = found.is_some();
-                (found, goes_on)
+                let continues = found.is_some();
+                (found, continues)
             }
             Expected::Lines(_) => (key_line(message), true),
         };
-        if is_last || !goes_on {
+        if is_last || !continues {
             self.forget(source);
         }
         found
@@ -156,7 +156,7 @@ fn announced(message: &str, is_secret: impl Fn(&str) -> bool) -> Option<Expected
         b'>' => tag_name(line)
             .filter(|name| is_secret(name))
             .map(|_| Expected::Value),
-        b':' => says_secret(line, &is_secret).then_some(Expected::Alone),
+        b':' => announces_secret(line, &is_secret).then_some(Expected::Alone),
         b'0'..=b'9' if starts_with(line, "private-lines:") => {
             let count = line.rsplit(' ').next()?.parse().ok()?;
             Some(Expected::Lines(count))
@@ -182,7 +182,7 @@ fn starts_with(line: &str, word: &str) -> bool {
 }
 
 /// Whether a line that ends in a colon names a secret at its end, or contains the word password.
-fn says_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
+fn announces_secret(line: &str, is_secret: impl Fn(&str) -> bool) -> bool {
     let words = line.trim_end_matches(':');
     let last = words.rsplit(|c: char| c.is_whitespace() || c == '"').next();
     let lower = || words.to_ascii_lowercase();

@@ -50,7 +50,7 @@ impl OpenKeys {
         let parts = if self.keys.is_empty() {
             Vec::new()
         } else {
-            self.go_on(source, message)
+            self.continue_key(source, message)
         };
         if let Some(prefix_words) = begins(message.as_bytes()) {
             self.open(source, prefix_words);
@@ -91,7 +91,7 @@ impl OpenKeys {
         }
     }
 
-    fn go_on(&mut self, source: &Source, message: &str) -> Vec<Range<usize>> {
+    fn continue_key(&mut self, source: &Source, message: &str) -> Vec<Range<usize>> {
         let Some(key) = self.keys.get_mut(source) else {
             return Vec::new();
         };

@@ -47,7 +47,7 @@ pub(super) struct OpenLines {
     lines: HashMap<Writer, PartTail>,
     /// The writers in the order of their newest parts.
     order: VecDeque<Writer>,
-    /// The writer of the record that is being redacted, if its line goes on.
+    /// The writer of the record that is being redacted, if its line continues.
     current: Option<Writer>,
     /// The sources whose lines were given up since the last call of [`crate::redact::Redactor::changes`].
     pub(super) given_up: Vec<Source>,
@@ -90,7 +90,7 @@ pub(super) struct PartContext {
     /// The end of the previous part.
     pub(in crate::redact) before: String,
     /// Whether more of the line follows.
-    pub(in crate::redact) goes_on: bool,
+    pub(in crate::redact) continues: bool,
     /// The number of bytes at the start of the message that belong to a secret in which the previous part ended.
     pub(in crate::redact) hidden: usize,
 }
@@ -99,14 +99,14 @@ impl OpenLines {
     /// The surroundings of a record's message, or `None` for a whole line. Keeps the end of the message if more of the line follows.
     pub(in crate::redact) fn around(&mut self, record: &Record) -> Option<PartContext> {
         self.current = None;
-        let goes_on = record.metadata.get(INCOMPLETE) == Some(&Value::Bool(true));
+        let continues = record.metadata.get(INCOMPLETE) == Some(&Value::Bool(true));
         let part = record.metadata.get(PART).and_then(Value::as_u64);
-        if part.is_none() && !goes_on {
+        if part.is_none() && !continues {
             return None;
         }
         let writer = (record.source.clone(), writer_of(record));
         let before = part.and_then(|part| self.take(&writer, part));
-        if !goes_on && before.is_none() {
+        if !continues && before.is_none() {
             return None;
         }
         let (before, is_restored) = before.unwrap_or_default();
@@ -115,7 +115,7 @@ impl OpenLines {
         } else {
             0
         };
-        if goes_on {
+        if continues {
             let tail = PartTail {
                 part: part.unwrap_or(1),
                 text: tail(&before, &record.message),
@@ -127,7 +127,7 @@ impl OpenLines {
         }
         Some(PartContext {
             before,
-            goes_on,
+            continues,
             hidden,
         })
     }
@@ -256,11 +256,11 @@ mod tests {
         let second = json!({"line_part": 2, "line_incomplete": true});
         let second = record("a", "two ", &second);
         let around = open.around(&second).unwrap();
-        assert_eq!((around.before.as_str(), around.goes_on), ("one ", true));
+        assert_eq!((around.before.as_str(), around.continues), ("one ", true));
         let third = record("a", "three", &json!({"line_part": 3}));
         let around = open.around(&third).unwrap();
         assert_eq!(
-            (around.before.as_str(), around.goes_on),
+            (around.before.as_str(), around.continues),
             ("one two ", false)
         );
         assert_eq!(before(&mut open, &third), None, "the line has ended");
@@ -276,11 +276,11 @@ mod tests {
     }
 
     #[test]
-    fn streams_and_processes_of_one_source_keep_lines_of_their_own() {
+    fn streams_and_processes_of_one_source_have_separate_lines() {
         let mut open = OpenLines::default();
-        let of = |writer: &Value, part: u64, goes_on: bool, message: &str| {
+        let of = |writer: &Value, part: u64, continues: bool, message: &str| {
             let mut metadata = json!({"line_part": part});
-            if goes_on {
+            if continues {
                 metadata["line_incomplete"] = json!(true);
             }
             let fields = writer.as_object().unwrap().clone();

@@ -88,7 +88,7 @@ impl OpenSecrets {
     pub(in crate::redact) fn known(&mut self, scan: &RecordScan<'_>, record: &Record) -> Vec<Edit> {
         let mut known = self.known_of_lines(scan, &record.source, &record.message);
         if let Some(around) = self.lines.around(record) {
-            known.extend(scan.edits_between(&around.before, &record.message, around.goes_on));
+            known.extend(scan.edits_between(&around.before, &record.message, around.continues));
             if around.hidden > 0
                 && let Some(rule) = scan.announced()
             {

@@ -152,24 +152,24 @@ impl Rule {
                 "the value after `=`, or after `:` where the name is quoted, unless it is a number",
             ),
             Shape::Name(RequiredLink::Flag) => {
-                ("the flag", "the word after it, or what `=` gives it")
+                ("the flag", "the word after it, or the text after `=`")
             }
-            Shape::PrivateKey => ("the lines BEGIN and END", "what stands between them"),
+            Shape::PrivateKey => ("the lines BEGIN and END", "the text between them"),
             Shape::Userinfo => (
                 "the user before the literal",
-                "what is between `:` and the literal",
+                "the text between `:` and the literal",
             ),
             Shape::Piped => (
                 "the user before the pipe",
-                "what is between `:` and the pipe before the literal",
+                "the text between `:` and the pipe before the literal",
             ),
             Shape::Url(Writing::Plain) => (
                 "scheme and user",
-                "what is between `:` and `@`, unless it is a port and a path",
+                "the text between `:` and `@`, unless it is a port and a path",
             ),
             Shape::Vendor => (
                 "the start of the token",
-                "what the list says, unless it is made of words",
+                "the text that matches the list's pattern, unless it consists of words",
             ),
             Shape::Inside(before, after) => {
                 let secret = format!(
@@ -179,7 +179,7 @@ impl Rule {
             }
             Shape::Url(Writing::Encoded) => (
                 "scheme and user",
-                "what is between `:` or `%3A` and `@` or `%40`",
+                "the text between `:` or `%3A` and `@` or `%40`",
             ),
         };
         (visible.to_owned(), secret.to_owned())

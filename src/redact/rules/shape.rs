@@ -17,7 +17,7 @@ pub(in crate::redact) fn anything(_: &[u8]) -> bool {
 }
 
 /// Every match except a word that continues a sentence.
-pub(super) fn is_no_follower(secret: &[u8]) -> bool {
+pub(super) fn is_not_follower(secret: &[u8]) -> bool {
     !prose::is_follower(secret)
 }
 
@@ -32,7 +32,7 @@ pub(super) fn is_bearer_token(secret: &[u8]) -> bool {
     });
     let is_short_word = secret.len() <= WORD_LENGTH_MAX
         && (secret.len() == 1 || secret.iter().all(u8::is_ascii_lowercase));
-    !is_name && !is_short_word && is_no_follower(secret)
+    !is_name && !is_short_word && is_not_follower(secret)
 }
 
 /// A match that looks generated.
@@ -77,14 +77,14 @@ pub(in crate::redact) fn is_random(secret: &[u8]) -> bool {
 }
 
 /// A match whose first word does not continue a sentence.
-pub(super) fn starts_no_sentence(secret: &[u8]) -> bool {
+pub(super) fn is_not_sentence(secret: &[u8]) -> bool {
     let word = secret.split(|&byte| is_space(byte)).next();
     let is_mask = secret == MASK.trim_matches(['[', ']']).as_bytes();
-    !is_mask && is_no_follower(word.unwrap_or_default())
+    !is_mask && is_not_follower(word.unwrap_or_default())
 }
 
 /// A match that is not a word of prose, for sentences such as `password is`.
-pub(super) fn is_no_word(secret: &[u8]) -> bool {
+pub(super) fn is_not_word(secret: &[u8]) -> bool {
     !prose::is_ordinary_word(secret) && is_random(secret)
 }
 
@@ -95,7 +95,7 @@ pub(super) fn is_openai(secret: &[u8]) -> bool {
 }
 
 /// A match that is not a port mapping: `-p 8080:80` is an option of containers.
-pub(super) fn is_no_mapping(secret: &[u8]) -> bool {
+pub(super) fn is_not_mapping(secret: &[u8]) -> bool {
     let is_address = |byte: &u8| byte.is_ascii_digit() || b":./-".contains(byte);
     !(secret.contains(&b':') && secret.iter().all(is_address))
 }
@@ -281,7 +281,9 @@ mod tests {
     #[test]
     fn port_mappings_are_not_secrets() {
         assert!(
-            !is_no_mapping(b"127.0.0.1:80:80") && is_no_mapping(b"8080") && is_no_mapping(b"a:1")
+            !is_not_mapping(b"127.0.0.1:80:80")
+                && is_not_mapping(b"8080")
+                && is_not_mapping(b"a:1")
         );
     }
 }

@@ -243,7 +243,7 @@ const PLACES: &[Rule] = &[
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
         )
-        .only(shape::is_no_mapping),
+        .only(shape::is_not_mapping),
         changes: (
             "mysqldump -u root -phunter2 shop | sshpass -p 'x y' ssh db",
             "mysqldump -u root -p[REDACTED] shop | sshpass -p [REDACTED] ssh db",
@@ -287,7 +287,7 @@ const PLACES: &[Rule] = &[
             ),
             "[^\\s'\"]{6,}",
         )
-        .only(shape::is_no_word),
+        .only(shape::is_not_word),
         changes: (
             "A temporary password is generated for root@localhost: x9kYh!7qwe",
             "A temporary password is generated for root@localhost: [REDACTED]",
@@ -323,7 +323,7 @@ const PLACES: &[Rule] = &[
             ),
             "[A-Z][A-Za-z-]{1,24}[ \\t]+[^\\s\"'\\\\,;\\[\\]]+|[^\\s\"'\\\\,;\\[\\]]+",
         )
-        .only(shape::starts_no_sentence),
+        .only(shape::is_not_sentence),
         changes: (
             "> Authorization: token hunter",
             "> Authorization: token [REDACTED]",

@@ -76,8 +76,8 @@ pub(in crate::redact) fn token(text: &[u8], start: Range<usize>) -> Option<(Rang
         .filter_map(|pattern| pattern.end(text, start.end));
     let end = ends.max()?;
     let secret = text.get(start.end..end)?;
-    let goes_on = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
-    let is_secret = !goes_on && shape::is_random(secret) && !worth::is_plain(secret);
+    let continues = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
+    let is_secret = !continues && shape::is_random(secret) && !worth::is_plain(secret);
     Some((start.end..end, is_secret))
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_written_list_is_the_list_in_force() {
+    fn the_specified_list_is_that_in_the_code() {
         let spec = include_str!("../../../format-spec/redaction.md");
         let section = spec.split("\n## Vendors\n").nth(1).unwrap();
         let written = section.split("```").nth(1).unwrap();

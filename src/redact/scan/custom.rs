@@ -218,7 +218,7 @@ impl Custom {
     }
 }
 
-/// What a search came to.
+/// The result of a search.
 enum Search {
     Found(Range<usize>),
     Nothing,
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn random_texts_give_what_the_engine_gives() {
+    fn random_texts_match_as_in_the_reference_engine() {
         let mut seed = 3_u64;
         for pattern in [
             "a+b|ba",

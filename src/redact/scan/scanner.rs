@@ -306,11 +306,11 @@ impl<'a> RecordScan<'a> {
         &self,
         before: &str,
         text: &str,
-        goes_on: bool,
+        continues: bool,
     ) -> Vec<Edit> {
         /// A possible continuation that makes a truncated text a secret: the host after a password.
         const AFTER: &str = "@tcp(<";
-        let after = if goes_on { AFTER } else { "" };
+        let after = if continues { AFTER } else { "" };
         let whole = [before, text, after].concat();
         let inside = |edit: Edit| {
             let start = edit.range.start.saturating_sub(before.len());

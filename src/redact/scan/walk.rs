@@ -85,7 +85,7 @@ pub(super) struct TextWalk<'a> {
 
 /// A rejected candidate longer than this is skipped: candidates inside it would be rejected, too. A shorter one may be a word before a
 /// secret.
-const REFUSED_LENGTH_MAX: usize = 64;
+const REJECTED_LENGTH_MAX: usize = 64;
 
 impl<'a> TextWalk<'a> {
     /// Begins a walk over a text.
@@ -135,7 +135,7 @@ impl<'a> TextWalk<'a> {
                 bare(url::password(text, literal, *writing, &mut self.addresses))
             }
             RuleMatcher::Vendor => vendor::token(text, literal).and_then(|(range, is_secret)| {
-                if !is_secret && range.len() > REFUSED_LENGTH_MAX {
+                if !is_secret && range.len() > REJECTED_LENGTH_MAX {
                     reach.close(range.end);
                 }
                 is_secret.then_some((range, MaskForm::Bare))
@@ -192,7 +192,7 @@ impl CompiledToken {
         let start = self.head.end(text, start)?;
         let end = self.secret.end(text, start)? - self.token.tail;
         let accepted = strict || (self.token.accepts)(text.get(start..end)?);
-        if !accepted && end - start > REFUSED_LENGTH_MAX {
+        if !accepted && end - start > REJECTED_LENGTH_MAX {
             reach.close(end);
         }
         accepted.then_some((start..end, MaskForm::Bare))

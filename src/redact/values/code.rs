@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_and_signs_are_known_in_each_writing() {
+    fn quotes_and_signs_are_recognised_in_each_encoding() {
         let length = |text: &str| quote_at(text.as_bytes(), 0).map(|code| code.length);
         assert_eq!(length(r"\x22a"), Some(4));
         assert_eq!(length(r"\\u0022a"), Some(7));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_written_as_codes_are_written_out() {
+    fn escaped_letters_are_decoded() {
         let plain = |text: &str| without_escaped_letters(text.as_bytes());
         assert_eq!(plain(r#"{"ke\u0079":1}"#), Some(br#"{"key":1}"#.to_vec()));
         assert_eq!(plain(r"\u0022 \u00"), None);

@@ -226,7 +226,7 @@ fn begins_colour(text: &[u8], length: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// What a quote at the start of the text encloses.
+    /// The text that a quote at the start of `text` encloses.
     fn content(text: &str) -> &str {
         let quote = Quote::at(text.as_bytes(), 0).unwrap();
         let (end, after) = quote.close(text.as_bytes(), quote.length);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_yaml_block_ends_where_the_lines_come_back() {
+    fn a_yaml_block_ends_with_its_indentation() {
         let end = |text: &str| {
             let start = text.find(['|', '>']).unwrap();
             yaml_block_end(text.as_bytes(), text.find("token").unwrap(), start)
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn no_quote_is_seen_where_none_is() {
+    fn text_without_a_quote_has_none() {
         assert_eq!(Quote::at(b"a\"", 0), None);
         assert_eq!(Quote::at(b"\\\\", 0), None);
         assert_eq!(Quote::at(b"\"", 1), None);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_written_as_codes_close_as_such() {
+    fn encoded_quotes_are_closed_by_encoded_quotes() {
         assert_eq!(content(r"\x22a b\x22 c"), "a b");
         assert_eq!(content(r"\x22a\x5C\x22b\x22 c"), r"a\x5C\x22b");
         assert_eq!(content(r#"\x22a" c"#), "a", "the quote outside closes too");
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_are_known_in_readable_form_too() {
+    fn escape_sequences_are_recognised_in_readable_form_too() {
         for text in ["\x1b[m", "\x1b[1;31m", "#033[0m", r"\u001b[0m", "\x1b[K"] {
             let longer = format!("{text}x");
             assert_eq!(escape_length(longer.as_bytes()), Some(text.len()), "{text}");
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn json_goes_on_after_the_quote_that_ends_a_string() {
+    fn json_continues_after_the_quote_that_ends_a_string() {
         assert!(is_json_end(br#"",""#, 0));
         assert!(is_json_end(br#"", ""#, 0));
         assert!(is_json_end(br#""}"#, 0));

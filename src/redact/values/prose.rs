@@ -217,7 +217,7 @@ const PLACES: &[&str] = &[
     "web",
 ];
 
-/// Values that stand for the absence of a secret.
+/// Words for an absent value.
 const NO_VALUES: &[&str] = &[
     "null",
     "(null)",
@@ -390,13 +390,13 @@ mod tests {
     }
 
     #[test]
-    fn knows_words_that_only_end_like_a_name() {
+    fn recognises_words_that_only_end_like_a_name() {
         assert!(is_no_name(b"a Monkey") && is_no_name(b"my_public_key"));
         assert!(!is_no_name(b"key") && !is_no_name(b"apikey"));
     }
 
     #[test]
-    fn knows_words_for_the_absence_of_a_value() {
+    fn recognises_words_for_an_absent_value() {
         for value in ["null", "NULL", "(null)", "None,", "***", "false"] {
             assert!(is_no_value(value.as_bytes()), "{value}");
         }
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn the_written_words_are_the_words_in_force() {
+    fn the_specified_words_are_those_in_the_code() {
         assert_eq!(
             written("Words that continue a sentence:"),
             FOLLOWERS.join(" ")
@@ -412,7 +412,7 @@ mod tests {
         for (title, separator, words) in [
             ("Names that only end in a name:", ", ", NO_NAMES),
             ("Ends of texts after which", ", ", NO_NAMES_BEFORE_SPACE),
-            ("Values that say that there is none", " ", NO_VALUES),
+            ("Words for an absent value", " ", NO_VALUES),
             ("Words after which a name still ends:", " ", PLACES),
         ] {
             assert_eq!(written(title), words.join(separator));

@@ -170,10 +170,10 @@ fn starts_with_word(value: &[u8]) -> bool {
         .take_while(|byte| byte.is_ascii_alphabetic())
         .count();
     let word = value.get(..length).unwrap_or_default();
-    let goes_on = value
+    let continues = value
         .get(length)
         .is_some_and(|byte| !byte.is_ascii_alphanumeric());
-    length >= WORD_LENGTH_MIN && goes_on && is_word(word)
+    length >= WORD_LENGTH_MIN && continues && is_word(word)
 }
 
 fn is_plain_segment(segment: &[u8]) -> bool {

@@ -748,7 +748,7 @@ fn described(rule: &vmlog::redact::Rule) -> String {
         .collect();
     let (before, after) = rule.changes;
     format!(
-        "{}\n\n- Found by: {}\n- Stays: {visible}\n- Is replaced: \
+        "{}\n\n- Found by: {}\n- Kept: {visible}\n- Replaced: \
          {secret}\n\n```text\n{before}\n=> \
          {after}\n=  {}\n```",
         rule.id,

@@ -2,10 +2,10 @@
 //! Unless stated otherwise, they examine the beginning of a text with its timestamp, host and tag.
 
 use super::names;
-use super::prefix::without_uptime;
 use super::tools;
-use super::words::{is_capitals, is_number, split_once};
+use crate::collect::recognise::prefix::without_uptime;
 use crate::collect::recognise::rules::Rule;
+use crate::collect::recognise::words::{is_capitals, is_number, split_once};
 use crate::record::Level;
 
 /// Reads one form; returns `None` if the text has another.

@@ -2,8 +2,8 @@
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
 use super::names;
-use super::words::{is_capitals, is_number, split_once};
 use crate::collect::recognise::rules::{Rule, RuleSet};
+use crate::collect::recognise::words::{is_capitals, is_number, split_once};
 use crate::record::Level;
 
 /// Maximum number of words in a head before its level: date, time, zone, host, process, thread and separators.

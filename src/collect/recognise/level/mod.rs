@@ -6,16 +6,13 @@ mod forms;
 mod head;
 mod json;
 mod names;
-mod prefix;
 mod tools;
-mod words;
 
 pub(crate) use forms::{exception_name, is_node_place};
 pub(crate) use names::named;
-pub(crate) use prefix::{strip as without_prefixes, without_uptime};
 
 use super::rules::{Rule, RuleSet};
-use super::stamp;
+use super::{prefix, stamp};
 use crate::record::Level;
 use fields::FieldList;
 
@@ -29,7 +26,7 @@ const FIELDS_MAX: usize = 4096;
 pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     let start = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii_start();
     if rules.has(Rule::SyslogPriority)
-        && let Some(level) = prefix::priority(start)
+        && let Some(level) = names::priority(start)
     {
         return Some(level);
     }

@@ -1,5 +1,6 @@
 //! The words and numbers that name a level in syslog and in loggers of many languages.
 
+use crate::collect::recognise::words::{is_number, split_once};
 use crate::record::Level;
 
 /// The words, in lower case.
@@ -120,9 +121,29 @@ pub(crate) fn of_syslog(severity: u64) -> Option<Level> {
     }
 }
 
+/// The level of `<3>text`, `<34>1 text`: the severity is in the lowest three bits (RFC 5424, section 6.2.1).
+pub(crate) fn priority(line: &[u8]) -> Option<Level> {
+    let (digits, _) = split_once(line.get(..5).unwrap_or(line).strip_prefix(b"<")?, b'>')?;
+    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?;
+    of_syslog(number & 7).filter(|_| number <= 191 && is_number(digits))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn priorities_are_severities_with_a_facility() {
+        assert_eq!(priority(b"<3>disk failed"), Some(Level::Error));
+        assert_eq!(priority(b"<30>started"), Some(Level::Info));
+        assert_eq!(
+            priority(b"<165>1 2026-02-17T14:30:15Z h a - - x"),
+            Some(Level::Info)
+        );
+        for line in [&b"<192>x"[..], b"<b>x", b"<>x", b"<12 x", b"x"] {
+            assert_eq!(priority(line), None);
+        }
+    }
 
     #[test]
     fn no_word_is_longer_than_the_bound() {

@@ -1,7 +1,7 @@
 //! Forms of tools that report a failure without naming a level: shells, package managers, build tools, service
 //! managers and clients. [`forms`](super::forms) lists them.
 
-use super::words::{is_number, split_once};
+use crate::collect::recognise::words::{is_number, split_once};
 use crate::record::Level;
 
 /// How far from the start of a line a tool's word for a failure is searched.

@@ -42,7 +42,7 @@ pub(crate) fn stated(line: &[u8], context: &Context) -> Option<(Micros, usize)> 
         return Some((time, priority + end));
     }
     // docker compose and others put prefixes before the line.
-    let rest = super::level::without_prefixes(head);
+    let rest = super::prefix::strip(head);
     let skipped = head.len() - rest.len();
     let (time, end) = (skipped > 0).then(|| in_head(rest, context)).flatten()?;
     Some((time, priority + skipped + end))

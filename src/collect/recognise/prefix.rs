@@ -1,20 +1,11 @@
-//! Prefixes that other programs put before a line: colours, syslog's priority, and the marks of docker compose,
-//! BuildKit, git and terraform. The line after them states the level.
+//! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git and
+//! terraform. The line after them states its time and level.
 
-use super::names;
 use super::words::{is_number, split_once};
-use crate::record::Level;
 use std::borrow::Cow;
 
 /// How much of a line may consist of prefixes.
 const PREFIX_MAX: usize = 128;
-
-/// `<3>text`, `<34>1 text`: the severity is in the lowest three bits (RFC 5424, section 6.2.1).
-pub(crate) fn priority(line: &[u8]) -> Option<Level> {
-    let (digits, _) = split_once(line.get(..5).unwrap_or(line).strip_prefix(b"<")?, b'>')?;
-    let number = std::str::from_utf8(digits).ok()?.parse::<u64>().ok()?;
-    names::of_syslog(number & 7).filter(|_| number <= 191 && is_number(digits))
-}
 
 /// The text without ANSI escape sequences, which loggers put around times and levels.
 pub(crate) fn plain(text: &[u8]) -> Cow<'_, [u8]> {
@@ -99,20 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn priorities_are_severities_with_a_facility() {
-        assert_eq!(priority(b"<3>disk failed"), Some(Level::Error));
-        assert_eq!(priority(b"<30>started"), Some(Level::Info));
-        assert_eq!(
-            priority(b"<165>1 2026-02-17T14:30:15Z h a - - x"),
-            Some(Level::Info)
-        );
-        for line in [&b"<192>x"[..], b"<b>x", b"<>x", b"<12 x", b"x"] {
-            assert_eq!(priority(line), None);
-        }
-    }
-
-    #[test]
-    fn prefixes_of_other_programs_are_taken_off() {
+    fn prefixes_of_other_programs_are_removed() {
         for (line, text) in [
             ("web-1  | ERROR: x", "ERROR: x"),
             ("#12 0.345 E: Unable to locate", "E: Unable to locate"),
@@ -127,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_are_taken_out() {
+    fn escape_sequences_are_removed() {
         assert_eq!(plain(b"\x1b[33m WARN\x1b[0m x").as_ref(), b" WARN x");
         assert_eq!(plain(b"open \x1b[3").as_ref(), b"open ");
     }

@@ -1,5 +1,5 @@
-//! Checked little-endian reading. A [`ByteReader`] has the unread bytes of a slice and their offset in the file, so that every error
-//! names the field and its place.
+//! Checked little-endian reading. A [`ByteReader`] holds the unread bytes of a slice and their offset in the file, so
+//! that every error names the field and its place.
 
 use std::fmt;
 

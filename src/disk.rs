@@ -171,7 +171,8 @@ impl Disk for RealDisk {
     }
 }
 
-/// The flags for files that are written: links are not followed, since their author would choose which file is overwritten.
+/// Flags for files that are written: links are not followed, because the creator of a link would choose which file is
+/// overwritten.
 const WRITTEN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
 
 fn open_with(options: &mut fs::OpenOptions, path: &Path) -> io::Result<Arc<dyn DiskFile>> {

@@ -55,7 +55,7 @@
 //! This page is the architecture document. The formats that outlive a process are specified in
 //! `format-spec/`.
 //!
-//! # The flow
+//! # Data flow
 //!
 //! ```text
 //! journal files -+
@@ -63,36 +63,36 @@
 //! cloud-init    -+              the one type          append only          +--> query --> pages
 //! ```
 //!
-//! Many sources narrow to one type, `record::Record`; everything above the waist speaks only of it.
+//! Many sources narrow to one type, `record::Record`; all later steps use only this type.
 //!
-//! # The house
+//! # Modules
 //!
 //! A module uses only modules above it here; `tests/suite/project/architecture.rs` holds the exact table.
 //!
 //! ```text
-//! memory    memcpy and memcmp of the static binary, in place of musl's; belongs to the program, not to the library
+//! memory    memcpy and memcmp of the static binary, in place of musl's; used by the program, not by the library
 //! bytes     checked little-endian reading; errors name what was read and where
-//! mapped    read-only maps of our own immutable files; `unsafe` is here and in memory alone
-//! opening   opening files that others write: regular ones, through trusted links
+//! mapped    read-only maps of our own immutable files; `unsafe` is only here and in memory
+//! opening   opening files that other programs write: regular files, through trusted links
 //! disk      files as the store uses them; doubles that crash and fail for tests
 //! time      microseconds UTC; the one parser of times; zones
-//! record    Record, Level, Source, Metadata, Position: the waist
-//! redact    Record -> Redacted: the only maker of what the store accepts
-//! capture   commands run as they are, and what they said kept in logs of their own
-//! journal   native journald files; a library of its own, knows no Record
+//! record    Record, Level, Source, Metadata, Position: the common type
+//! redact    Record -> Redacted: the only way to create what the store accepts
+//! capture   runs commands unchanged, and stores their output in a log per run
+//! journal   native journald files; a library of its own, independent of Record
 //! collect   sources -> Record + Position
 //! store     frames, sealed column segments, retention, views
 //! query     filters, pages, cursors, counts over a view
 //! logql     LogQL: parser, pipelines over lines, metric queries
 //! live      ring of the newest records, fan-out to subscribers
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
-//! http_client  the one HTTP client: TLS, bounded waits and bodies
+//! http_client  the only HTTP client: TLS, limited waits and bodies
 //! server    HTTP: access, pages, SSE, the browser page
 //! config    the table of settings; environment and flags, checked
 //! cli       the subcommands
 //! ```
 //!
-//! # What holds it together
+//! # Rules
 //!
 //! - `Store::append` takes `redact::Redacted`, and only `redact` makes one: what was not scrubbed
 //!   cannot reach the disk.

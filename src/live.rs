@@ -1,11 +1,11 @@
 //! The newest records, and the subscribers that wait for more.
 //!
-//! A committed batch goes into a ring and into the bounded queue of each subscriber, whatever its filter: a filter may hold a
-//! regex that takes milliseconds for each record, so it runs where the subscriber is polled and never on the writer's thread. A
-//! subscriber that does not keep up loses records, gets a gap with their ids, and never blocks the writer. No async runtime is
-//! needed: a subscriber that polls leaves a waker.
+//! A committed batch goes into a ring and into the bounded queue of each subscriber, whatever its filter. A filter
+//! may contain a regex that takes milliseconds per record, so it runs where the subscriber is polled and never on the
+//! writer's thread. A slow subscriber loses records, gets a gap with their ids, and never blocks the writer. No async
+//! runtime is needed: a polling subscriber leaves a waker.
 //!
-//! The ids of the records that are published are contiguous, so that a reader can combine the store and a subscription: records
+//! The ids of published records are contiguous, so that a reader can combine the store and a subscription: records
 //! below [`Subscription::first_id`] come from the store, all others from the subscription, each exactly once.
 
 use crate::query::Filter;
@@ -16,10 +16,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// Memory of the ring, in bytes, since a few huge records, or many with much metadata, would fill a small machine. Older records
-/// are read from the store.
+/// Maximum memory of the ring, in bytes, because a few huge records, or many with much metadata, would fill a small
+/// machine. Older records are read from the store.
 const RING_BYTES_MAX: usize = 4 << 20;
-/// Memory of one subscriber's queue. Records that are in the ring as well are shared with it.
+/// Maximum memory of one subscriber's queue, in bytes. Records that are also in the ring are shared with it.
 const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// Approximate memory of a record without its texts and metadata: the structure, the counters of its `Arc`, its slot in a queue.
 const RECORD_BYTES: usize = 192;
@@ -36,7 +36,7 @@ pub struct Live {
 /// An event for a subscriber.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A record that its filter matches.
+    /// A record that matches its filter.
     Record(Arc<StoredRecord>),
     /// The subscriber was too slow: all records with these ids were dropped, whether or not they match its filter. They can be
     /// read from the store.
@@ -48,14 +48,14 @@ pub enum Event {
     },
 }
 
-/// Events of a subscription whose records are not filtered yet: filtering may take long, and can be done on another thread.
+/// Events of a subscription before filtering, which may take long and can be done on another thread.
 pub struct Unmatched {
     events: Vec<Event>,
     filter: Arc<Filter>,
 }
 
 impl Unmatched {
-    /// The gaps, and the records that the filter matches.
+    /// The gaps, and the records that match the filter.
     #[must_use]
     pub fn matching(self) -> Vec<Event> {
         let Self { mut events, filter } = self;
@@ -115,7 +115,7 @@ impl Live {
         }
         let weighed = records.iter().map(Weighed::new);
         let weighed: Vec<Weighed> = weighed.collect();
-        // the queues are filled under the lock, so that two publishers cannot overtake each other
+        // The queues are filled under the lock, so that two publishers cannot overtake each other.
         let mut hub = lock(&self.shared.hub);
         let wakers: Vec<Waker> = hub
             .members
@@ -138,7 +138,7 @@ impl Live {
             Some(Id(after)) => hub.ring.beyond(after),
             None => VecDeque::new(),
         };
-        // a reader of the store may be ahead: the store has records a moment before they are published
+        // A reader of the store may be ahead, because records are stored a moment before they are published.
         let next = hub
             .ring
             .next_id
@@ -215,8 +215,8 @@ impl Subscription {
         }
     }
 
-    /// The events that are ready, up to `events_max` of them or until their records take `bytes_max` of memory; one at least. `None`
-    /// at the end.
+    /// The events that are ready: at least one, up to `events_max`, or until their records take `bytes_max` of
+    /// memory. `None` at the end.
     pub fn poll_unmatched(
         &mut self,
         context: &mut Context<'_>,
@@ -306,7 +306,7 @@ impl Ring {
     fn push(&mut self, weighed: Weighed) {
         let Id(id) = weighed.record.id;
         if id != self.next_id {
-            // records in between were never published: only the store has them
+            // Records in between were never published: only the store has them.
             self.rows.clear();
             self.bytes = 0;
         }
@@ -361,7 +361,7 @@ struct Queue {
     /// The number of records among them.
     rows: usize,
     bytes: usize,
-    /// The queue was full, and has not been emptied far enough since.
+    /// Whether the queue was full and has not been emptied far enough since.
     is_behind: bool,
     is_closed: bool,
     waker: Option<Waker>,
@@ -370,7 +370,8 @@ struct Queue {
 impl Queue {
     fn push(&mut self, weighed: &Weighed, rows_max: usize) {
         let Weighed { record, bytes } = weighed;
-        // a record larger than the whole queue is accepted when the queue is empty; otherwise it could never be delivered
+        // A record larger than the whole queue is accepted if the queue is empty; otherwise it could never be
+        // delivered.
         let has_room = self.rows < rows_max && self.bytes + *bytes <= QUEUE_BYTES_MAX;
         if !self.is_behind && (has_room || self.rows == 0) {
             self.rows += 1;
@@ -394,7 +395,8 @@ impl Queue {
             self.rows -= 1;
             self.bytes -= bytes_of(record);
         }
-        // one long gap is better than many short ones: records are accepted again once the queue is half empty
+        // One long gap is better than many short ones, so records are accepted again only when the queue is half
+        // empty.
         if self.rows <= rows_max / 2 && self.bytes <= QUEUE_BYTES_MAX / 2 {
             self.is_behind = false;
         }
@@ -421,7 +423,7 @@ fn map_bytes(map: &serde_json::Map<String, serde_json::Value>) -> usize {
     let nodes = match map.len() {
         0 => 0,
         1..=NODE_ENTRIES => 1,
-        // nodes that are filled in ascending order and then split are half full
+        // Nodes that are filled in ascending order and then split are half full.
         entries => 1 + entries / (NODE_ENTRIES / 2 + 1),
     };
     let texts = map
@@ -591,11 +593,11 @@ mod tests {
         };
         assert_eq!(take(2, usize::MAX), (2, 1), "the first is an error");
         assert_eq!(take(9, 1), (1, 0), "one at least");
-        assert_eq!(take(9, 1), (1, 1), "the gap is nobody's to match");
+        assert_eq!(take(9, 1), (1, 1), "a gap is not filtered");
     }
 
     #[test]
-    fn bytes_are_bounded_and_a_huge_record_still_passes() {
+    fn memory_is_limited_and_a_huge_record_is_still_delivered() {
         let live = Live::new(100, Id(1));
         let mut slow = live.subscribe(Filter::default(), None, 100);
         let huge = || "x".repeat(RING_BYTES_MAX);
@@ -606,11 +608,11 @@ mod tests {
         ]);
         assert_eq!(drain(&mut slow), ["1", "2..=3"]);
         let late = live.subscribe(Filter::default(), Some(Id(0)), 100);
-        assert_eq!(late.first_id(), Id(3), "the ring let go of the huge ones");
+        assert_eq!(late.first_id(), Id(3), "the ring dropped the huge ones");
     }
 
     #[test]
-    fn after_a_hole_the_ring_begins_anew() {
+    fn the_ring_restarts_after_a_hole() {
         let live = Live::new(100, Id(1));
         live.publish(&records(1..4));
         live.publish(&records(6..8));
@@ -654,7 +656,7 @@ mod tests {
         };
         assert!(wait());
         live.publish(&[record(3, String::new())]);
-        assert!(woken(), "whether it matches is seen when it is polled");
+        assert!(woken(), "the filter runs when it is polled");
         assert!(wait());
         live.publish(&[record(4, String::new())]);
         assert!(woken());
@@ -693,7 +695,7 @@ mod tests {
 
     struct Watched {
         subscription: Subscription,
-        /// The last id that the store has when it subscribes, and what it says that it has seen.
+        /// The newest id in the store at the time of the subscription, and the last id that the subscriber reports.
         after: u64,
         filter: Filter,
         events: Vec<Event>,
@@ -708,7 +710,7 @@ mod tests {
             }
         }
 
-        /// The store's part, the events and the gaps are everything, once, in order.
+        /// The store's part, the events and the gaps together are everything, once and in order.
         fn check(&self, next_id: u64) {
             let Id(first) = self.subscription.first_id();
             let meant = |id: &u64| self.filter.matches(&record(*id, String::new()));

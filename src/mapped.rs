@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "a map of a file is a promise that only we can make"
+    reason = "mapping a file is sound only if nothing changes it, which the contract below ensures"
 )]
 
 use std::fmt;
@@ -24,8 +24,9 @@ enum Bytes {
 impl Mapped {
     /// Maps the first `length` bytes of `file`.
     ///
-    /// The file must belong to the store, and the mapped bytes must be final: only read or unlinked afterwards, never changed or
-    /// truncated. The store maps sealed segments and frozen active files, and truncates neither.
+    /// The file must belong to the store, and the mapped bytes must be final: afterwards the file is only read or
+    /// unlinked, never changed or truncated. The store maps sealed segments and frozen active files, and truncates
+    /// neither.
     ///
     /// # Errors
     /// The error of the operating system; also if the file is shorter than `length` or too long for the address space.
@@ -41,8 +42,8 @@ impl Mapped {
         if length == 0 {
             return Ok(Self::memory(&[]));
         }
-        // SAFETY: the bytes below `length` exist (checked above) and, by the contract of this function, are neither changed
-        // nor cut off for as long as the file exists; unlinking a file leaves its map whole.
+        // SAFETY: the bytes below `length` exist (checked above) and, by the contract of this function, are neither
+        // changed nor truncated as long as the file exists; unlinking a file leaves its map intact.
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) }?;
         Ok(Self(Bytes::File(Arc::new(map))))
     }

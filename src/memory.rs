@@ -1,12 +1,12 @@
 //! Copying and comparing memory, in place of musl's functions on x86-64. Those start with a string instruction, whose start-up takes
 //! longer than most of our copies, and compare byte by byte: `vmlog journal -o export` took 1.28 s with them, 68 % of it in `memcpy`.
 //!
-//! Up to 128 bytes are copied by a few loads and then a few stores, which may overlap each other; more by a loop. Bytes are loaded
-//! before a store can overwrite them, so that one function serves as `memcpy` and `memmove`.
+//! Up to 128 bytes are copied by a few loads followed by a few stores, which may overlap each other; more bytes by a
+//! loop. Bytes are loaded before a store can overwrite them, so that one function serves as `memcpy` and `memmove`.
 
 #![expect(
     unsafe_code,
-    reason = "what the C library has to offer is made of raw pointers"
+    reason = "the interface of the C library consists of raw pointers"
 )]
 
 use std::arch::asm;
@@ -63,7 +63,7 @@ mod exported {
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "it is the body of two functions that must call nothing"
+    reason = "it is the body of two functions that must not call others"
 )]
 unsafe fn copy(dest: *mut u8, src: *const u8, n: usize) {
     // SAFETY: each arm loads and stores within the first and the last bytes that its length says are there
@@ -156,7 +156,7 @@ unsafe fn copy_backward(dest: *mut u8, src: *const u8, n: usize) {
 #[inline(always)]
 #[expect(
     clippy::inline_always,
-    reason = "it is the body of two functions that must call nothing"
+    reason = "it is the body of two functions that must not call others"
 )]
 unsafe fn compare(a: *const u8, b: *const u8, n: usize) -> i32 {
     // SAFETY: each arm loads within the first and the last bytes that its length says are there

@@ -1,4 +1,4 @@
-//! Why a subcommand did not do its work: a text for people and an exit code.
+//! Why a subcommand failed: a text for people and an exit code.
 
 /// A failed subcommand.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Failure {
     }
 }
 
-/// Tells the user what a filter probably does not do as meant.
+/// Prints warnings about a filter that probably does not do what the user intended.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         eprintln!("vmlog: {warning}");

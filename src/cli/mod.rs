@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. Arguments, environment and terminal are read here and in
-//! `config`, and only here do errors become text and exit codes.
+//! The command line, with one file per subcommand. Only this module and `config` read arguments, environment and
+//! terminal, and only this module turns errors into texts and exit codes.
 
 mod capture;
 mod doctor;
@@ -25,7 +25,7 @@ use failure::Failure;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Runs the program and says how it ended: 0 done, 1 failed, 2 usage error.
+/// Runs the program. Exit codes: 0 success, 1 failure, 2 usage error.
 #[must_use]
 pub fn main() -> ExitCode {
     ignore_file_size_signal();
@@ -64,26 +64,26 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// A write beyond the limit on the size of files fails instead of ending the process, and is handled like a full disk.
+/// A write beyond the limit on file sizes then fails instead of ending the process, and is handled like a full disk.
 fn ignore_file_size_signal() {
-    // it cannot be refused for this signal
+    // Registering cannot be refused for this signal.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
-/// Help and version go to standard output and are a success; a mistake is reported as all our errors are.
+/// Help and version are printed to standard output and succeed; a mistake is reported like all other errors.
 fn usage(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     if error.use_stderr() {
         eprint!("{}", usage_text(&error.render().to_string()));
     } else {
-        // a closed pipe is not worth a second complaint
+        // A closed pipe is not worth another error.
         let _ = error.print();
     }
     ExitCode::from(code)
 }
 
-/// The text of a usage error in the style of our own errors. The parser's tip to pass a flag as a value misleads: nobody who
-/// types an unknown flag wants that.
+/// The text of a usage error in the style of other errors. Removes the parser's tip to pass a flag as a value, which
+/// is misleading after a mistyped flag.
 fn usage_text(text: &str) -> String {
     let is_kept = |line: &&str| !(line.contains("tip: to pass '") && line.contains("as a value"));
     let mut kept = String::new();

@@ -1,4 +1,5 @@
-//! Filters on the command line, as the parameters of pages, tails and histograms: one parser reads them, here and on a server.
+//! Filter arguments of the command line, as the parameters of pages, tails and histograms: the same parser reads them
+//! here and on a server.
 
 use super::failure::Failure;
 use super::priorities::priorities;
@@ -7,13 +8,14 @@ use crate::time::{Micros, Zone};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches};
 
-/// Names and values of a query.
+/// Names and values of the parameters of a query.
 pub(super) type Parameters = Vec<(String, String)>;
 
 /// The source of kernel messages.
 const KERNEL: &str = "system:kernel";
 
-/// The filter, for every subcommand that takes one. The short flags are those of journalctl where it has them.
+/// The filter arguments of all subcommands that have a filter. The short flags are those of journalctl, if it has
+/// them.
 pub(super) fn filter_arguments() -> Vec<Arg> {
     let mut arguments = source_arguments();
     arguments.extend(level_arguments());
@@ -42,7 +44,7 @@ fn source_arguments() -> Vec<Arg> {
         long(
             "user-unit",
             "UNIT",
-            "Entries of this unit of a user, as --source user:UNIT",
+            "Entries of this user unit, as --source user:UNIT",
         )
         .action(ArgAction::Append),
         switch("dmesg", 'k', "Kernel messages of the last boot"),
@@ -55,14 +57,14 @@ fn level_arguments() -> Vec<Arg> {
             "level",
             'l',
             "LEVEL",
-            "Minimum level: debug, info, warn, error, another name of one, or 0-7",
+            "Minimum level: debug, info, warn, error, a synonym, or 0-7",
         ),
         long("levels", "LEVELS", "Only these levels, comma-separated"),
         option(
             "priority",
             'p',
             "RANGE",
-            "Levels of these syslog priorities: one and the more severe ones, or FROM..TO",
+            "Levels of this syslog priority and more severe ones, or of FROM..TO",
         )
         .conflicts_with_all(["level", "levels"]),
     ]
@@ -126,7 +128,7 @@ fn text_arguments() -> Vec<Arg> {
     ]
 }
 
-/// An option with a letter of its own.
+/// An option with a short form.
 pub(super) fn option(
     name: &'static str,
     short: char,
@@ -136,12 +138,12 @@ pub(super) fn option(
     long(name, value, help).short(short)
 }
 
-/// An option without a letter.
+/// An option without a short form.
 pub(super) fn long(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
-/// A flag with a letter of its own.
+/// A flag with a short form.
 pub(super) fn switch(name: &'static str, short: char, help: &'static str) -> Arg {
     flag(name, help).short(short)
 }
@@ -154,7 +156,8 @@ pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// The boot that was asked for, if any: `-b`, or the last one with `-k`. The word after `-b` may be the text instead.
+/// The requested boot, if any: `-b`, or the last one with `-k`. The word after `-b` may be the text to search
+/// instead.
 pub(super) fn boot(matches: &ArgMatches) -> Option<&str> {
     match given(matches, "boot") {
         Some("all") => None,
@@ -169,7 +172,7 @@ fn is_boot(text: &str) -> bool {
     is_id || text.parse::<i64>().is_ok() || text == "all"
 }
 
-/// The parameters of the filter, without the boot. Times without an offset are of `zone`.
+/// The parameters of the filter, without the boot. Times without an offset are in `zone`.
 pub(super) fn filter(
     matches: &ArgMatches,
     zone: &Zone,
@@ -212,7 +215,7 @@ fn add_sources(parameters: &mut Parameters, matches: &ArgMatches) {
     }
 }
 
-/// The name of a unit in its source: `.service` is left out, and instances of a template are one source.
+/// The unit in the name of a source: without `.service`, and the same for all instances of a template.
 fn source_of_unit(unit: &str) -> String {
     let (name, kind) = unit.rsplit_once('.').unwrap_or((unit, "service"));
     match unit.split_once('@') {
@@ -250,7 +253,7 @@ fn add_text(parameters: &mut Parameters, matches: &ArgMatches) {
     }
 }
 
-/// The levels of a range of priorities. A level may stand for several priorities: which others it shows is reported.
+/// The levels of a range of priorities. A level may include several priorities; the additional ones are reported.
 fn levels_of(range: &str) -> Result<String, Failure> {
     let range = priorities(range)?;
     let levels = [
@@ -275,7 +278,7 @@ fn levels_of(range: &str) -> Result<String, Failure> {
     Ok(chosen.join(","))
 }
 
-/// Checks a filter before anything is opened or asked.
+/// Checks a filter before any store is opened or server requested.
 fn check(parameters: &Parameters, now: Micros) -> Result<(), Failure> {
     query::parse_filter(parameters, now)
         .map(drop)
@@ -293,7 +296,7 @@ pub(super) fn check_page(parameters: &Parameters, now: Micros) -> Result<(), Fai
         .map_err(refused)
 }
 
-/// A parameter that is not valid; its text says what is.
+/// The failure for an invalid parameter; its text says what is valid.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 pub(super) fn refused(error: query::ParameterError) -> Failure {
     Failure::usage(error.to_string())
@@ -307,7 +310,7 @@ pub(super) fn given<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> 
     matches.get_one::<String>(name).map(String::as_str)
 }
 
-/// A time in a form that means the same everywhere. A relative time stays relative: the clock that counts is the server's.
+/// A time in absolute form. A relative time stays relative, because the clock of the server counts.
 fn absolute(name: &str, text: &str, zone: &Zone, now: Micros) -> Result<String, Failure> {
     if text.starts_with(['-', '+']) {
         return Ok(text.to_owned());
@@ -456,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_is_valid() {
+    fn errors_say_what_is_valid() {
         let refused = |words: &[&str]| parameters(words).expect_err("a refusal").text;
         assert_eq!(
             refused(&["-l", "loud"]),

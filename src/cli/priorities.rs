@@ -1,4 +1,4 @@
-//! Syslog priorities on the command line: names, numbers and ranges, as journalctl takes them.
+//! Syslog priorities on the command line: names, numbers and ranges, as in journalctl.
 
 use super::failure::Failure;
 use std::ops::RangeInclusive;
@@ -8,13 +8,14 @@ const PRIORITIES: [&str; 8] = [
     "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
 ];
 
-/// Other names that systemd and syslog(3) know.
+/// Further names in systemd and syslog(3).
 const ALIASES: [(&str, u8); 4] = [("panic", 0), ("error", 3), ("warn", 4), ("critical", 2)];
 
-/// The priorities of `LEVEL` (that one and the more severe ones) or `FROM..TO`.
+/// Parses `LEVEL` (that priority and more severe ones) or `FROM..TO`.
 ///
 /// # Errors
-/// A name or number that is not a priority, as a usage error.
+///
+/// A usage error if a name or number is not a priority.
 pub(super) fn priorities(range: &str) -> Result<RangeInclusive<u8>, Failure> {
     let number = |name: &str| {
         let known = || {

@@ -1,4 +1,4 @@
-//! `vmlog redact --test`: reads lines and shows what each rule of redaction does to them.
+//! `vmlog redact --test`: reads lines and shows the effect of each redaction rule.
 
 use crate::cli::failure::Failure;
 use crate::cli::settings;
@@ -13,7 +13,7 @@ use std::io::BufRead;
 use std::io::Read as _;
 use std::io::Write;
 
-/// What is longer is shown in pieces: a file without line ends must not fill the memory.
+/// Longer lines are shown in pieces: a file without line ends must not fill the memory.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// The arguments of `vmlog redact`.
@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
     let test = Arg::new("test")
         .long("test")
         .action(ArgAction::SetTrue)
-        .help("Accepted for compatibility: this is what the command does");
+        .help("Accepted for compatibility; this is the default");
     Command::new("redact")
         .about("Show how redaction changes lines from standard input")
         .long_about("Reads lines and prints each one as it would be stored, with the rules that changed it.")
@@ -41,9 +41,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-/// Reads lines up to the end and prints each as it would be kept, below it what each rule found in
-/// it, and at the end how often each rule was right. The lines count as the records of one source,
-/// so that a private key over several of them is seen.
+/// Reads lines to the end and prints each as it would be stored, below it the findings of each rule, and finally how
+/// often each rule matched. The lines count as records of one source, so that a private key over several lines is
+/// recognised.
 fn explain(
     mut input: impl BufRead,
     mut output: impl Write,
@@ -81,7 +81,7 @@ fn explain(
     output.flush()
 }
 
-/// Prints one line. What was found is escaped: it may hold what moves the cursor of a terminal.
+/// Prints one line. Findings are escaped, because they may contain control sequences for a terminal.
 fn show(output: &mut impl Write, number: u64, explained: &Explained) -> io::Result<()> {
     writeln!(output, "{number}: {}", printable(&explained.text))?;
     for finding in &explained.findings {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_is_shown_with_what_each_rule_found() {
+    fn each_line_is_shown_with_the_findings_of_each_rule() {
         let input = b"hello\r\nAuthorization: Bearer a.b-c1 \x1b[2J\n\xff password: hunter2";
         assert_eq!(
             shown(input, &RedactOptions::default()),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_over_several_lines_is_seen() {
+    fn a_key_over_several_lines_is_recognised() {
         let input = b"-----BEGIN PRIVATE KEY-----\nMHcCAQEEIBYr\n-----END PRIVATE KEY-----\n";
         let shown = shown(input, &RedactOptions::default());
         assert!(

@@ -1,4 +1,4 @@
-//! Settings of this process: taken from flags and the environment, and checked.
+//! Settings of this process, from flags and the environment.
 
 use super::failure::Failure;
 use crate::config::{Config, RawSettings, SETTINGS, Setting};
@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-/// Reads the settings from flags and the environment. Nothing else in the program reads them.
+/// Reads the settings from flags and the environment. No other code reads them.
 ///
 /// # Errors
-/// A setting whose value is not UTF-8.
+///
+/// If the value of a setting is not UTF-8.
 pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
     let flag = |setting: &Setting| {
         setting.flag?;
@@ -47,7 +48,8 @@ pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
 /// The checked settings.
 ///
 /// # Errors
-/// A setting that is not valid, as a usage error.
+///
+/// A usage error if a setting is invalid.
 pub(super) fn config(arguments: &ArgMatches) -> Result<Config, Failure> {
     check(&raw(arguments)?)
 }
@@ -55,6 +57,7 @@ pub(super) fn config(arguments: &ArgMatches) -> Result<Config, Failure> {
 /// Checks settings that were read before.
 ///
 /// # Errors
+///
 /// As [`config`].
 pub(super) fn check(raw: &RawSettings) -> Result<Config, Failure> {
     Config::check(raw).map_err(|error| Failure::usage(error.to_string()))
@@ -63,6 +66,7 @@ pub(super) fn check(raw: &RawSettings) -> Result<Config, Failure> {
 /// The data directory of this machine's server.
 ///
 /// # Errors
+///
 /// As [`config`].
 pub(super) fn data_dir() -> Result<PathBuf, Failure> {
     let raw = raw(&ArgMatches::default())?;
@@ -70,7 +74,7 @@ pub(super) fn data_dir() -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// The value of an environment variable; an empty one counts as not set.
+/// The value of an environment variable; an empty one counts as unset.
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }

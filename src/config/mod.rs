@@ -1,5 +1,4 @@
-//! Settings: environment and flags -> raw texts -> one checked [`Config`]. Nothing below this
-//! module reads the environment.
+//! Settings: environment and flags -> raw texts -> one checked [`Config`]. Lower modules never read the environment.
 
 mod table;
 mod value;
@@ -30,7 +29,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) listen: SocketAddr,
     pub(crate) api_token: Option<ApiToken>,
-    /// Tokens of a control plane.
+    /// Checks tokens of a control plane, if configured.
     pub(crate) node_auth: Option<NodeAuth>,
     /// The certificate and its key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
@@ -62,7 +61,7 @@ impl fmt::Debug for ApiToken {
     }
 }
 
-/// Bounds of live tails.
+/// Limits of live tails.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TailSettings {
     pub(crate) ring_rows: usize,
@@ -71,7 +70,7 @@ pub(crate) struct TailSettings {
     pub(crate) ends_with_token: bool,
 }
 
-/// Bounds of the API.
+/// Limits of the API.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiSettings {
     pub(crate) page_limit_max: usize,
@@ -86,13 +85,13 @@ pub(crate) struct ApiSettings {
 /// Settings before they are checked.
 #[derive(Debug, Clone)]
 pub(crate) struct RawSettings {
-    /// Flags by setting name: they win over the environment.
+    /// Flags by setting name; they take precedence over the environment.
     pub(crate) flags: BTreeMap<&'static str, String>,
     /// The environment.
     pub(crate) environment: BTreeMap<String, String>,
-    /// Whether we are root: decides the default data directory.
+    /// Whether the user is root, which determines the default data directory.
     pub(crate) root: bool,
-    /// What relative times are relative to.
+    /// The time that relative times refer to.
     pub(crate) now: Micros,
 }
 
@@ -178,7 +177,7 @@ impl Config {
     }
 }
 
-/// Tokens of a control plane are accepted if everything is set that they are checked against.
+/// Tokens of a control plane are accepted if all settings for checking them are set.
 fn node_auth(raw: &RawSettings) -> Result<Option<NodeAuth>, Error> {
     let keys = raw.optional("LOG_AUTH_JWKS", value::keys)?;
     let issuer = raw.optional("LOG_AUTH_ISSUER", value::issuer)?;
@@ -290,7 +289,7 @@ fn file_options(raw: &RawSettings) -> Result<Vec<FileOptions>, Error> {
     Ok(files.into_iter().map(options).collect())
 }
 
-/// Rotated files of one log may fill a quarter of the store when they are found.
+/// Existing rotated files of one log may fill a quarter of the store.
 fn catch_up_max(raw: &RawSettings) -> Result<CatchUpMax, Error> {
     let lines: u64 = raw.number("LOG_STORE_MAX_ROWS")?;
     Ok(CatchUpMax {
@@ -350,7 +349,7 @@ fn store_options(raw: &RawSettings) -> Result<store::Options, Error> {
 }
 
 impl RawSettings {
-    /// The value of `name`. An empty text counts as not set, as in unit files and compose files.
+    /// The value of `name`. An empty text counts as unset, as in unit files and compose files.
     fn given(&self, name: &str) -> Option<&str> {
         let found = self
             .flags
@@ -412,7 +411,7 @@ impl RawSettings {
         self.read(name, |text| value::bytes(text, min, max))
     }
 
-    /// Where records and the access token are kept.
+    /// Where the store and the access token are kept.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Error> {
         if let Some(given) = self.given("LOG_DATA_DIR") {
             return Ok(PathBuf::from(given));
@@ -420,8 +419,7 @@ impl RawSettings {
         if self.root {
             return Ok(PathBuf::from("/var/lib/vmlog"));
         }
-        // https://specifications.freedesktop.org/basedir-spec: a relative path is invalid and
-        // ignored
+        // https://specifications.freedesktop.org/basedir-spec: a relative path is invalid and ignored.
         let absolute = |name: &str| {
             self.given(name)
                 .map(PathBuf::from)
@@ -433,7 +431,7 @@ impl RawSettings {
             .ok_or(Error::NoDataDir)
     }
 
-    /// Refuses unknown settings: a misspelt one would silently not apply.
+    /// Rejects unknown settings, because a misspelt one would silently not apply.
     fn refuse_unknown(&self) -> Result<(), Error> {
         let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
         let ours = |name: &str| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
@@ -463,7 +461,7 @@ fn invalid(setting: &Setting, found: &str) -> Error {
     }
 }
 
-/// The setting that shares the longest beginning with a misspelt one.
+/// The setting that shares the longest prefix with a misspelt one.
 fn closest(name: &str) -> Option<&'static str> {
     let shared = |other: &str| {
         other
@@ -490,17 +488,17 @@ impl fmt::Display for Error {
                 name,
                 closest: Some(closest),
             } => {
-                write!(f, "{name}: there is no such setting; is {closest} meant?")
+                write!(f, "{name}: unknown setting; did you mean {closest}?")
             }
             Self::Unknown {
                 name,
                 closest: None,
-            } => write!(f, "{name}: there is no such setting"),
-            Self::NoDataDir => f.write_str(
-                "no place to keep records: set --data-dir / LOG_DATA_DIR (HOME is not set)",
-            ),
+            } => write!(f, "{name}: unknown setting"),
+            Self::NoDataDir => {
+                f.write_str("no data directory: set --data-dir / LOG_DATA_DIR (HOME is not set)")
+            }
             Self::Needs { set, missing } => {
-                write!(f, "{set} is of no use alone: set {missing} as well")
+                write!(f, "{set} has no effect alone: set {missing} as well")
             }
             Self::OpenDoor { listen } => write!(
                 f,
@@ -537,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_is_fine() {
+    fn defaults_are_valid() {
         let config = Config::check(&raw(&[])).unwrap();
         assert_eq!(config.data_dir, PathBuf::from("/var/lib/vmlog"));
         assert_eq!(
@@ -567,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn collectors_are_set_as_asked() {
+    fn collectors_follow_the_settings() {
         let config = Config::check(&raw(&[
             ("LOG_JOURNAL_SINCE", "-1h"),
             ("LOG_JOURNAL_LEVELS", "6=debug"),
@@ -598,7 +596,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_wins_over_the_environment_and_an_empty_value_is_none() {
+    fn a_flag_takes_precedence_and_an_empty_value_is_unset() {
         let mut raw = raw(&[("LOG_LISTEN", "127.0.0.1:1"), ("LOG_STORE_MAX_ROWS", "")]);
         raw.flags.insert("LOG_LISTEN", "127.0.0.1:2".into());
         let config = Config::check(&raw).unwrap();
@@ -607,7 +605,7 @@ mod tests {
     }
 
     #[test]
-    fn every_default_is_allowed_and_every_kind_refuses_nonsense() {
+    fn every_default_is_valid_and_every_kind_rejects_invalid_values() {
         for setting in SETTINGS {
             if matches!(
                 setting.kind,
@@ -638,7 +636,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_never_shows() {
+    fn a_token_is_never_printed() {
         assert_eq!(
             error(&[("LOG_API_TOKEN", "hunter2")]),
             "LOG_API_TOKEN: expected 16 to 512 visible ASCII characters, found something else"
@@ -648,16 +646,16 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_an_error_but_strangers_are_left_alone() {
+    fn a_misspelt_setting_is_an_error_but_foreign_variables_are_ignored() {
         assert_eq!(
             error(&[("LOG_STORE_MAX_ROW", "5")]),
-            "LOG_STORE_MAX_ROW: there is no such setting; is LOG_STORE_MAX_ROWS meant?"
+            "LOG_STORE_MAX_ROW: unknown setting; did you mean LOG_STORE_MAX_ROWS?"
         );
         assert!(Config::check(&raw(&[("LOG_LEVEL", "debug"), ("LOGNAME", "root")])).is_ok());
     }
 
     #[test]
-    fn a_door_to_others_needs_a_key() {
+    fn a_public_address_needs_a_token() {
         assert_eq!(
             error(&[("LOG_LISTEN", "0.0.0.0:8687")]),
             "--listen / LOG_LISTEN: 0.0.0.0:8687 can be reached by others: set LOG_API_TOKEN to a key of 16 characters or \
@@ -694,7 +692,7 @@ mod tests {
         assert_eq!(place(&[]), Err(Error::NoDataDir));
         assert_eq!(
             Error::NoDataDir.to_string(),
-            "no place to keep records: set --data-dir / LOG_DATA_DIR (HOME is not set)"
+            "no data directory: set --data-dir / LOG_DATA_DIR (HOME is not set)"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Every setting, once: parsing, `--help` and the README's table all come from here.
+//! The table of settings: parsing, `--help` and the README's table are all derived from it.
 
 use super::value::ValueKind;
 
@@ -7,18 +7,18 @@ use super::value::ValueKind;
 pub(crate) struct Setting {
     /// The environment variable.
     pub(crate) name: &'static str,
-    /// The command-line flag, without its dashes, where there is one.
+    /// The command-line flag without its dashes, if there is one.
     pub(crate) flag: Option<&'static str>,
-    /// The default, in the form that a person would type.
+    /// The default, in the form in which a person would type it.
     pub(crate) default: &'static str,
-    /// What is allowed.
+    /// The valid values.
     pub(crate) kind: ValueKind,
-    /// What it means, in a sentence.
+    /// What it does, as a phrase.
     pub(crate) meaning: &'static str,
 }
 
 impl Setting {
-    /// How people name it: the flag before the variable.
+    /// Its name for people: the flag before the variable.
     pub(crate) fn title(&self) -> String {
         match self.flag {
             Some(flag) => format!("--{flag} / {}", self.name),
@@ -27,13 +27,13 @@ impl Setting {
     }
 }
 
-/// The setting with this name; a name that is not in the table is our own mistake.
+/// The setting with this name; a name that is not in the table is a bug.
 pub(crate) fn setting(name: &str) -> &'static Setting {
     let found = SETTINGS.iter().find(|setting| setting.name == name);
     found.unwrap_or_else(|| panic!("{name} is not in the table of settings"))
 }
 
-/// Prefixes of variables that only vmlog uses: a name with such a prefix that is not in the table is a typing error.
+/// Prefixes of variables that only vmlog uses: a name with such a prefix that is not in the table is a typo.
 pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_API_",
     "LOG_AUTH_",
@@ -50,10 +50,10 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_TLS_",
 ];
 
-/// A century, as good as forever.
+/// A century, in effect unlimited.
 const CENTURY_S: u64 = 100 * 365 * 86_400;
 
-/// The settings, in the order in which people meet them.
+/// The settings, in the order of `--help` and the README.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "LOG_DATA_DIR",
@@ -74,7 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "made at the first start",
         kind: ValueKind::Token,
-        meaning: "the key that every request must bring",
+        meaning: "access token that every request must send",
     },
     Setting {
         name: "LOG_NODE_ID",
@@ -88,21 +88,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: ValueKind::Keys,
-        meaning: "keys of the control plane: tokens that it signs (RS256 or EdDSA) open this server",
+        meaning: "public keys of a control plane; tokens that it signs (RS256 or EdDSA) are accepted",
     },
     Setting {
         name: "LOG_AUTH_ISSUER",
         flag: None,
         default: "",
         kind: ValueKind::Issuer,
-        meaning: "who signs these tokens, as their `iss` says",
+        meaning: "issuer of these tokens (`iss`)",
     },
     Setting {
         name: "LOG_AUTH_CA",
         flag: None,
         default: "the system's",
         kind: ValueKind::Path,
-        meaning: "certificate authorities, in PEM, for LOG_AUTH_JWKS over https",
+        meaning: "certificate authorities (PEM) for LOG_AUTH_JWKS over https",
     },
     Setting {
         name: "LOG_AUTH_WORKSPACE_SOURCES",
@@ -116,21 +116,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: ValueKind::Path,
-        meaning: "server certificate in PEM, with its chain; reloaded when it changes",
+        meaning: "server certificate with its chain (PEM); reloaded when it changes",
     },
     Setting {
         name: "LOG_TLS_KEY",
         flag: None,
         default: "",
         kind: ValueKind::Path,
-        meaning: "its private key in PEM",
+        meaning: "private key of the server certificate (PEM)",
     },
     Setting {
         name: "LOG_CORS_ORIGINS",
         flag: None,
         default: "",
         kind: ValueKind::Origins,
-        meaning: "other sites whose pages may read the API, with a token of their own",
+        meaning: "origins of other sites whose pages may read the API with a token (CORS)",
     },
     Setting {
         name: "LOG_JOURNAL_DIRS",
@@ -144,7 +144,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "*",
         kind: ValueKind::List,
-        meaning: "units to keep; * matches any part, a leading ! leaves out",
+        meaning: "units to keep; * matches any text, a leading ! excludes",
     },
     Setting {
         name: "LOG_JOURNAL_DOCKER",
@@ -182,7 +182,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 64 << 10,
             max: 16 << 20,
         },
-        meaning: "bytes kept of one field of a journal entry, the message included; a record says how long a cut one was",
+        meaning: "maximum size of one field of a journal entry, including the message; the record of a longer field states its length",
     },
     Setting {
         name: "LOG_CLOUD_INIT_PATH",
@@ -238,42 +238,42 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "*",
         kind: ValueKind::List,
-        meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are taken apart; a leading ! leaves out",
+        meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are parsed; a leading ! excludes",
     },
     Setting {
         name: "LOG_RECOGNITION_DISABLE",
         flag: None,
         default: "",
         kind: ValueKind::Rules,
-        meaning: "rules by which levels, times and continued lines are recognised that are switched off, for a source or for all",
+        meaning: "rules for recognising levels, times and continued lines that are disabled, for one source or for all",
     },
     Setting {
         name: "LOG_TIME_ZONE",
         flag: None,
         default: "local",
         kind: ValueKind::Zone,
-        meaning: "time zone of times in lines that name none",
+        meaning: "time zone of times in log lines that state none",
     },
     Setting {
         name: "LOG_SANDBOX_DIR",
         flag: None,
         default: "",
         kind: ValueKind::Path,
-        meaning: "folder of microsandbox, whose captured output is read as well",
+        meaning: "folder of microsandbox whose captured output is read",
     },
     Setting {
         name: "LOG_CAPTURE_DIR",
         flag: None,
         default: "capture in LOG_DATA_DIR",
         kind: ValueKind::Path,
-        meaning: "where `vmlog exec` and `vmlog pipe` keep what they capture, and the server reads it",
+        meaning: "where `vmlog exec` and `vmlog pipe` store captured output for the server to read",
     },
     Setting {
         name: "LOG_CAPTURE_SPOOL",
         flag: None,
         default: "/var/spool/vmlog",
         kind: ValueKind::Path,
-        meaning: "where commands of other users are captured, each in a folder of its own, and the server reads them; the package makes it",
+        meaning: "where commands of other users are captured, in one folder per user, for the server to read; created by the package",
     },
     Setting {
         name: "LOG_CAPTURE_MAX_LINES",
@@ -283,7 +283,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 4,
             max: 100_000_000,
         },
-        meaning: "lines of one command that become records: three quarters from its beginning, the rest from its end",
+        meaning: "maximum number of lines of one command that become records: three quarters from its beginning, the rest from its end",
     },
     Setting {
         name: "LOG_CAPTURE_MAX_BYTES",
@@ -293,7 +293,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 4 << 10,
             max: 256 << 20,
         },
-        meaning: "bytes of them; a quarter of it may be held in memory",
+        meaning: "maximum size of these lines; a quarter of it may be held in memory",
     },
     Setting {
         name: "LOG_STORE_MAX_ROWS",
@@ -323,7 +323,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1 << 20,
             max: 1 << 44,
         },
-        meaning: "size of the store on disk",
+        meaning: "maximum size of the store on disk",
     },
     Setting {
         name: "LOG_STORE_PRUNE_INTERVAL",
@@ -333,7 +333,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min_s: 1,
             max_s: 86_400,
         },
-        meaning: "how often age is checked; rows and bytes are checked at once",
+        meaning: "how often the age of records is checked; their number and size are checked at once",
     },
     Setting {
         name: "LOG_STORE_SEGMENT_ROWS",
@@ -343,7 +343,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1_000,
             max: 1_000_000,
         },
-        meaning: "records after which a segment is sealed; at most a quarter of LOG_STORE_MAX_ROWS",
+        meaning: "number of records at which a segment is sealed; at most a quarter of LOG_STORE_MAX_ROWS",
     },
     Setting {
         name: "LOG_STORE_SEGMENT_BYTES",
@@ -360,7 +360,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "5",
         kind: ValueKind::Number { min: 0, max: 50 },
-        meaning: "percent of the file system that stays free, at least 64 MiB: below it the oldest records are deleted, down to LOG_STORE_MIN_KEEP",
+        meaning: "percentage of the file system to keep free, at least 64 MiB: below it the oldest records are deleted, down to LOG_STORE_MIN_KEEP",
     },
     Setting {
         name: "LOG_STORE_MIN_KEEP",
@@ -370,14 +370,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 0,
             max: 1 << 44,
         },
-        meaning: "bytes of the newest records that are kept although the file system is short of room",
+        meaning: "size of the newest records that are kept even if disk space is low",
     },
     Setting {
         name: "LOG_STORE_SYNC",
         flag: None,
         default: "interval",
         kind: ValueKind::Choice(&["batch", "interval", "off"]),
-        meaning: "when records are made to survive a power loss",
+        meaning: "when stored records are synced, so that they survive a power loss",
     },
     Setting {
         name: "LOG_STORE_SYNC_INTERVAL",
@@ -397,7 +397,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 10_000,
         },
-        meaning: "longest time a record waits to be written; none while somebody tails",
+        meaning: "maximum time that a record waits to be written; no wait during a live tail",
     },
     Setting {
         name: "LOG_STORE_MAX_SOURCES",
@@ -407,7 +407,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 10,
             max: 1_000_000,
         },
-        meaning: "distinct sources that are kept; records of more are kept as system:vmlog-other-sources",
+        meaning: "maximum number of distinct sources; records of further ones get the source system:vmlog-other-sources",
     },
     Setting {
         name: "LOG_STORE_FLUSH_RECORDS",
@@ -417,7 +417,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 10_000,
         },
-        meaning: "records that are written without waiting",
+        meaning: "number of waiting records that are written at once",
     },
     Setting {
         name: "LOG_TAIL_BUFFER_SIZE",
@@ -427,7 +427,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 1_000_000,
         },
-        meaning: "newest records kept in memory for live tails, 4 MiB of them at most",
+        meaning: "number of the newest records kept in memory for live tails, at most 4 MiB",
     },
     Setting {
         name: "LOG_TAIL_SEND_BUFFER",
@@ -437,21 +437,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 100_000,
         },
-        meaning: "records that may wait for one slow tail client",
+        meaning: "maximum number of records that wait for one slow tail client",
     },
     Setting {
         name: "LOG_TAIL_MAX_CONNECTIONS",
         flag: None,
         default: "5",
         kind: ValueKind::Number { min: 1, max: 1_000 },
-        meaning: "live tails at the same time; a token of a control plane may have half of them",
+        meaning: "maximum number of live tails; one control plane token may have half of them",
     },
     Setting {
         name: "LOG_TAIL_END_WITH_TOKEN",
         flag: None,
         default: "true",
         kind: ValueKind::Switch,
-        meaning: "a live tail ends when the token of a control plane does with which it began",
+        meaning: "end a live tail when its control plane token expires",
     },
     Setting {
         name: "LOG_API_MAX_LIMIT",
@@ -461,7 +461,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 10_000,
         },
-        meaning: "most records in one page",
+        meaning: "maximum number of records in one page",
     },
     Setting {
         name: "LOG_API_RATE",
@@ -471,7 +471,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 0,
             max: 1_000_000,
         },
-        meaning: "requests a second that one token may make, and a fifth of it each address without one; 0 sets no bound",
+        meaning: "requests per second for each token, and a fifth of it for each address without one; 0 is unlimited",
     },
     Setting {
         name: "LOG_API_BURST",
@@ -481,7 +481,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1,
             max: 1_000_000,
         },
-        meaning: "requests that one token may make at once, and a fifth of it each address without one",
+        meaning: "concurrent requests for each token, and a fifth of it for each address without one",
     },
     Setting {
         name: "LOG_API_MAX_CONNECTIONS",
@@ -491,14 +491,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 8,
             max: 100_000,
         },
-        meaning: "connections at the same time; past it the one that has been idle longest is closed",
+        meaning: "maximum number of connections; beyond it the one idle for the longest time is closed",
     },
     Setting {
         name: "LOG_API_HOSTS",
         flag: None,
         default: "",
         kind: ValueKind::List,
-        meaning: "host names that a proxy in front of a server on loopback sends",
+        meaning: "host names that a proxy in front of a loopback server sends",
     },
     Setting {
         name: "LOG_API_TRUSTED_PROXIES",
@@ -512,7 +512,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: ValueKind::Patterns,
-        meaning: "more patterns to redact, comma-separated; a comma inside is \\,",
+        meaning: "additional patterns to redact, comma-separated; write \\, for a comma",
     },
     Setting {
         name: "LOG_REDACT_ALLOW",
@@ -526,14 +526,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         flag: None,
         default: "",
         kind: ValueKind::List,
-        meaning: "rules to switch off by id; `all` switches off redaction",
+        meaning: "ids of rules to disable; `all` disables redaction",
     },
     Setting {
         name: "LOG_REDACT_STRICT",
         flag: None,
         default: "false",
         kind: ValueKind::Switch,
-        meaning: "redact whatever follows a word such as `password`, prose or not",
+        meaning: "redact every text after a word such as `password`, even if it looks like prose",
     },
 ];
 
@@ -552,7 +552,7 @@ mod tests {
         assert!(names.iter().all(|name| name.starts_with("LOG_")));
     }
 
-    /// The README shows this table; when it differs, paste what this test prints.
+    /// The README shows this table; if they differ, paste the output of this test.
     #[test]
     fn the_readme_shows_this_table() {
         let mut table =

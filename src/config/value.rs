@@ -1,4 +1,4 @@
-//! The forms of settings, parsed strictly: an invalid value is an error that names the valid ones.
+//! The kinds of settings, parsed strictly: an error names the valid values.
 
 use crate::collect::Disabled;
 use crate::collect::JournaldOptions;
@@ -12,30 +12,30 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a setting may be.
+/// The kind of a setting's value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ValueKind {
     /// A path; not empty.
     Path,
     /// Paths, comma-separated.
     Paths,
-    /// `NAME=PATH`, with `;zone=ZONE` where it has one, comma-separated.
+    /// `NAME=PATH`, optionally with `;zone=ZONE`, comma-separated.
     Files,
-    /// A name of the time zone database, `UTC` or `local`.
+    /// A name from the time zone database, `UTC` or `local`.
     Zone,
-    /// Rules of recognition, some with a source before them, comma-separated.
+    /// Rules of recognition, optionally with a source before them, comma-separated.
     Rules,
     /// `ADDRESS:PORT`.
     Address,
-    /// A key: 16 to 512 visible ASCII characters.
+    /// A token: 16 to 512 visible ASCII characters.
     Token,
     /// Words, comma-separated.
     List,
-    /// Patterns, comma-separated, `\,` for a comma.
+    /// Patterns, comma-separated, with `\,` for a comma.
     Patterns,
     /// A file or a URL of keys.
     Keys,
-    /// Who signs tokens.
+    /// The issuer of tokens.
     Issuer,
     /// The name of a machine.
     Node,
@@ -51,23 +51,23 @@ pub(crate) enum ValueKind {
     Time,
     /// A whole number.
     Number {
-        /// The least.
+        /// The minimum.
         min: u64,
-        /// The most.
+        /// The maximum.
         max: u64,
     },
     /// A number with `s`, `m`, `h` or `d`.
     Duration {
-        /// The least, in seconds.
+        /// The minimum, in seconds.
         min_s: u64,
-        /// The most, in seconds.
+        /// The maximum, in seconds.
         max_s: u64,
     },
-    /// A number with `KiB`, `MiB`, `GiB` or nothing.
+    /// A number with `KiB`, `MiB`, `GiB` or no unit.
     Bytes {
-        /// The least.
+        /// The minimum.
         min: u64,
-        /// The most.
+        /// The maximum.
         max: u64,
     },
     /// `PRIORITY=LEVEL`, comma-separated.
@@ -76,14 +76,14 @@ pub(crate) enum ValueKind {
     Choice(&'static [&'static str]),
 }
 
-/// What is allowed, for errors, `--help` and the README.
+/// The valid values, for errors, `--help` and the README.
 impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path => f.write_str("a path"),
             Self::Paths => f.write_str("paths, comma-separated"),
             Self::Files => {
-                f.write_str("NAME=PATH pairs, comma-separated; ;zone=Europe/Berlin behind a path is its time zone, !PATTERN leaves files out")
+                f.write_str("NAME=PATH pairs, comma-separated; ;zone=Europe/Berlin after a path is its time zone, !PATTERN excludes files")
             }
             Self::Zone => f.write_str("local, UTC, or a time zone such as Europe/Berlin"),
             Self::Rules => f.write_str("RULE or SOURCE=RULE, comma-separated, such as file:app=capitals; * in place of a rule for all"),
@@ -182,7 +182,7 @@ pub(crate) fn address(text: &str) -> Option<SocketAddr> {
     numeric.parse().ok()
 }
 
-/// A key short enough to guess would be worse than none: it looks safe.
+/// Checks a token. One that is short enough to guess would be worse than none, because it looks safe.
 pub(crate) fn token(text: &str) -> Option<String> {
     let strong =
         (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -231,13 +231,13 @@ pub(crate) fn paths(text: &str) -> Option<Vec<PathBuf>> {
 pub(crate) struct FileEntry {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
-    /// The zone of its times that name none, if it is not the usual one.
+    /// The zone of its times that state none, if it is not the default one.
     pub(crate) zone: Option<TimeZone>,
-    /// Patterns of files that are left out.
+    /// Patterns of excluded files.
     pub(crate) excluded: Vec<PathBuf>,
 }
 
-/// `NAME=PATH` pairs. `NAME=!PATTERN`, or `!PATTERN` behind a pair, leaves files of that name out.
+/// Parses `NAME=PATH` pairs. `NAME=!PATTERN`, or `!PATTERN` after a pair, excludes files of that name.
 pub(crate) fn files(text: &str) -> Option<Vec<FileEntry>> {
     let mut files: Vec<FileEntry> = Vec::new();
     for part in list(text) {
@@ -262,7 +262,7 @@ pub(crate) fn files(text: &str) -> Option<Vec<FileEntry>> {
     Some(files)
 }
 
-/// A pattern of names, or of absolute paths: relative ones would match nothing.
+/// A pattern of names or of absolute paths; relative paths would never match.
 fn excluded(pattern: &str) -> Option<PathBuf> {
     let pattern = PathBuf::from(pattern.trim());
     let is_name = pattern.components().count() == 1 && !pattern.has_root();
@@ -325,7 +325,7 @@ pub(crate) fn patterns(text: &str) -> Vec<String> {
     found
 }
 
-/// `*` for all namespaces of journald, `default` for the one without a name.
+/// `*` is all namespaces of journald, `default` the one without a name.
 pub(crate) fn namespaces(text: &str) -> Namespaces {
     let names = list(text);
     if names.iter().any(|name| name == "*") {
@@ -338,12 +338,12 @@ pub(crate) fn namespaces(text: &str) -> Namespaces {
     Namespaces::Named(names.into_iter().map(unnamed).collect())
 }
 
-/// The names of syslog's priorities, as the journal's own tools know them.
+/// The names of syslog's priorities, as in the journal's own tools.
 const PRIORITIES: [&str; 8] = [
     "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
 ];
 
-/// `0-3=error,warning=warn`: the level of each priority; those that are not named keep theirs.
+/// Parses `0-3=error,warning=warn`: the level of each priority; the others keep their default.
 pub(crate) fn levels(text: &str) -> Option<[Level; 8]> {
     let mut levels = JournaldOptions::LEVELS;
     for pair in list(text) {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn files_may_be_left_out() {
+    fn files_may_be_excluded() {
         let excluded = |text: &str| -> Option<Vec<(String, Vec<PathBuf>)>> {
             let files = files(text)?.into_iter();
             Some(files.map(|file| (file.name, file.excluded)).collect())
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_tokens_are_refused() {
+    fn weak_tokens_are_rejected() {
         assert_eq!(
             token("0123456789abcdef").as_deref(),
             Some("0123456789abcdef")
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_allowed_is_said_in_units() {
+    fn valid_values_are_described_with_units() {
         assert_eq!(
             ValueKind::Duration {
                 min_s: 60,

@@ -1,6 +1,7 @@
-//! The one HTTP client: an HTTP/1.1 connection, encrypted where the address asks for it, with a bound on every wait and every body.
+//! The only HTTP client: an HTTP/1.1 connection, encrypted if the URL says so, with a limit on every wait and every
+//! body.
 //!
-//! It follows no redirect and uses no proxy: an access token goes to the server that was named, and to no other.
+//! It follows no redirect and uses no proxy: an access token is sent only to the configured server.
 
 mod tls;
 mod url;
@@ -55,8 +56,8 @@ impl fmt::Display for ClientError {
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::NotEncrypted(error) => write!(f, "no encrypted connection: {error}"),
             Self::Broken(why) => f.write_str(why),
-            Self::Timeout => f.write_str("the server does not answer"),
-            Self::Status(status) => write!(f, "the server answers with status {status}"),
+            Self::Timeout => f.write_str("the server does not respond"),
+            Self::Status(status) => write!(f, "the server returned status {status}"),
         }
     }
 }

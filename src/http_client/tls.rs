@@ -1,4 +1,4 @@
-//! Which certificates a client trusts.
+//! The certificates that a client trusts.
 
 use std::fmt;
 use std::fs;
@@ -19,7 +19,7 @@ const SYSTEM_AUTHORITIES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Why no certificate can be checked.
+/// Why no certificate can be verified.
 #[derive(Debug)]
 pub(crate) enum AuthoritiesError {
     /// A file of authorities cannot be read.
@@ -59,7 +59,7 @@ impl std::error::Error for AuthoritiesError {
 /// Trusts the authorities in `file` (PEM), or those of the system.
 pub(crate) fn client_config(file: Option<&Path>) -> Result<Arc<ClientConfig>, AuthoritiesError> {
     let mut roots = RootCertStore::empty();
-    // the system's list may contain certificates that this program cannot use
+    // The system's list may contain certificates that this program cannot use.
     roots.add_parsable_certificates(authorities(file)?);
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -74,7 +74,7 @@ fn authorities(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Auth
     let path = file.or_else(|| system().find(|path| path.exists()));
     let path = path.ok_or(AuthoritiesError::None)?;
     let bytes = fs::read(path).map_err(|error| AuthoritiesError::File(path.to_owned(), error))?;
-    // a certificate that cannot be parsed is not trusted
+    // A certificate that cannot be parsed is not trusted.
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .filter_map(|certificate| Some(certificate.ok()?.into_owned()))
         .collect();

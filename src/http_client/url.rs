@@ -1,4 +1,4 @@
-//! Addresses of servers.
+//! Server URLs.
 
 use hyper::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
@@ -8,16 +8,16 @@ use std::net::IpAddr;
 /// The server of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// A name or an address; of IPv6 with its brackets.
+    /// A name or an address; an IPv6 address in brackets.
     pub(crate) host: String,
-    /// The port; 80 or 443 where the URL names none.
+    /// The port; 80 or 443 if the URL names none.
     pub(crate) port: u16,
     /// Whether the scheme is `https`.
     pub(crate) is_encrypted: bool,
 }
 
 impl Origin {
-    /// `None` unless the scheme is `http` or `https` and a host is named.
+    /// Returns `None` unless the scheme is `http` or `https` and a host is named.
     pub(crate) fn of(uri: &Uri) -> Option<Self> {
         let is_encrypted = match uri.scheme_str()? {
             "http" => false,
@@ -34,14 +34,14 @@ impl Origin {
     }
 }
 
-/// Host and port, as the header `Host` carries them.
+/// Host and port, as in the header `Host`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
 }
 
-/// Whether a name, as a URL or a `Host` header has it, always leads to this machine.
+/// Whether a name in a URL or a `Host` header always refers to this machine.
 pub(crate) fn is_this_machine(name: &str) -> bool {
     let address = name
         .strip_prefix('[')
@@ -53,12 +53,12 @@ pub(crate) fn is_this_machine(name: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether nobody on the way can forge the response of a URL: it is https, or http on this machine.
+/// Whether the response of a URL cannot be forged in transit: it is https, or http on this machine.
 pub(crate) fn is_trusted_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else {
         return false;
     };
-    // a person may take `http://localhost@elsewhere/` for an address of this machine
+    // A reader may take `http://localhost@elsewhere/` for a URL of this machine.
     let Some(authority) = uri.authority().filter(|name| !name.as_str().contains('@')) else {
         return false;
     };

@@ -1,4 +1,4 @@
-//! A query as a tree: log queries, the stages of their pipelines, and metric expressions.
+//! The syntax tree of a query: log queries, the stages of their pipelines, and metric expressions.
 
 use super::regex;
 
@@ -11,25 +11,25 @@ pub(crate) enum Expr {
     Metric(MetricExpr),
 }
 
-/// Lines of selected streams, and what is done with each.
+/// A selector of streams, and the stages applied to each line.
 #[derive(Debug, Clone)]
 pub(crate) struct LogQuery {
     pub(crate) selector: Vec<LabelMatcher>,
     pub(super) stages: Vec<PipelineStage>,
-    /// Where the selector begins.
+    /// Offset of the selector in the query.
     pub(super) at: usize,
 }
 
-/// What a line filter looks for.
+/// The text of a line filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LineText {
-    /// A text as it is.
+    /// A literal text.
     Plain(String),
-    /// What a regular expression of the crate that runs them matches.
+    /// A regular expression in the syntax of the regex crate.
     Regex(String),
 }
 
-/// A line filter: one of the texts is in the line, or none of them is.
+/// A line filter: the line contains one of the texts, or none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LineCondition {
     pub(crate) is_negative: bool,
@@ -37,7 +37,7 @@ pub(crate) struct LineCondition {
 }
 
 impl LogQuery {
-    /// The names of the labels that the selector looks at.
+    /// The names of the labels in the selector.
     pub(crate) fn selector_names(&self) -> Vec<String> {
         self.selector
             .iter()
@@ -45,7 +45,8 @@ impl LogQuery {
             .collect()
     }
 
-    /// The line filters that come before any stage that changes lines and that look for texts; and whether those are all.
+    /// The line filters that search for texts before any stage that changes lines; and whether these are all line
+    /// filters.
     pub(crate) fn line_conditions(&self) -> (Vec<LineCondition>, bool) {
         let is_unchanged = |stage: &&PipelineStage| {
             !matches!(
@@ -73,7 +74,7 @@ impl LogQuery {
 }
 
 impl LineFilter {
-    /// As a search for texts, if it is one.
+    /// The filter as a search for texts, if it is one.
     fn condition(&self) -> Option<LineCondition> {
         let text = |test: &LineTest| match self.op {
             _ if test.is_ip => None,
@@ -92,14 +93,14 @@ impl LineFilter {
     }
 }
 
-/// A text of a query and where it begins.
+/// A text in a query and its offset.
 #[derive(Debug, Clone)]
 pub(crate) struct QueryText {
     pub(crate) value: String,
     pub(super) at: usize,
 }
 
-/// What the value of a label must be.
+/// A condition on the value of a label.
 #[derive(Debug, Clone)]
 pub(crate) struct LabelMatcher {
     pub(crate) name: String,
@@ -137,7 +138,7 @@ pub(super) enum PipelineStage {
     Keep(Vec<LabelChoice>),
 }
 
-/// How a line is compared.
+/// How a line is compared with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineOp {
     Contains,
@@ -149,27 +150,27 @@ pub(super) enum LineOp {
 }
 
 impl LineOp {
-    /// Whether lines that match are left out.
+    /// Whether matching lines are dropped.
     pub(super) fn is_negative(self) -> bool {
         matches!(self, Self::ContainsNot | Self::NotRegex | Self::NotPattern)
     }
 }
 
-/// What a line must hold: one of the tests, or none of them where the operator is negative.
+/// A line must contain one of the tests or, with a negative operator, none of them.
 #[derive(Debug, Clone)]
 pub(super) struct LineFilter {
     pub(super) op: LineOp,
     pub(super) tests: Vec<LineTest>,
 }
 
-/// A text, or a range of IP addresses, to look for in a line.
+/// A text, or a range of IP addresses, to search for in a line.
 #[derive(Debug, Clone)]
 pub(super) struct LineTest {
     pub(super) is_ip: bool,
     pub(super) text: QueryText,
 }
 
-/// A label and the expression by which a parser finds its value.
+/// A label and the expression by which a parser extracts its value.
 #[derive(Debug, Clone)]
 pub(super) struct Extraction {
     pub(super) label: String,
@@ -187,7 +188,7 @@ pub(super) enum NumberComparison {
     LessOrEqual,
 }
 
-/// What a number in a label filter is.
+/// The number in a label filter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum FilterQuantity {
     Number(f64),
@@ -222,15 +223,15 @@ pub(super) struct LabelFormat {
     pub(super) at: usize,
 }
 
-/// Where the value of a formatted label comes from.
+/// The source of a formatted label's value.
 #[derive(Debug, Clone)]
 pub(super) enum LabelFormatValue {
-    /// Another label, which is gone then.
+    /// Another label, which is then removed.
     Rename(String),
     Template(QueryText),
 }
 
-/// A label that `drop` or `keep` names, on a condition or always.
+/// A label that `drop` or `keep` names, optionally with a condition.
 #[derive(Debug, Clone)]
 pub(super) enum LabelChoice {
     Name(String),
@@ -260,7 +261,7 @@ pub(crate) struct RangeAggregation {
     pub(super) grouping: Option<LabelGrouping>,
 }
 
-/// Lines of a length of time that ends where a sample is.
+/// The lines in a period that ends at the time of a sample.
 #[derive(Debug, Clone)]
 pub(crate) struct LogRange {
     pub(crate) query: LogQuery,
@@ -269,7 +270,7 @@ pub(crate) struct LogRange {
     pub(super) offset_nanos: i64,
 }
 
-/// The label whose value is a line's number.
+/// The label whose value is the number of a line.
 #[derive(Debug, Clone)]
 pub(super) struct Unwrap {
     pub(super) label: String,
@@ -277,7 +278,7 @@ pub(super) struct Unwrap {
     pub(super) filters: Vec<LabelFilter>,
 }
 
-/// How the value of an unwrapped label is read.
+/// How the value of an unwrapped label is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Conversion {
     Bytes,
@@ -285,14 +286,14 @@ pub(super) enum Conversion {
     DurationSeconds,
 }
 
-/// Labels that a series keeps or loses.
+/// Labels that a series keeps or drops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LabelGrouping {
     pub(super) is_without: bool,
     pub(super) labels: Vec<String>,
 }
 
-/// What is computed of the lines of a range.
+/// The function that is computed from the lines of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RangeOp {
     Count,
@@ -316,13 +317,13 @@ pub(super) enum RangeOp {
 #[derive(Debug, Clone)]
 pub(crate) struct VectorAggregation {
     pub(super) op: VectorOp,
-    /// How many series `topk` and `bottomk` keep.
+    /// The number of series that `topk` and `bottomk` keep.
     pub(super) parameter: Option<usize>,
     pub(super) expr: MetricExpr,
     pub(super) grouping: Option<LabelGrouping>,
 }
 
-/// What is computed over series.
+/// The function that is computed from series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VectorOp {
     Sum,
@@ -338,7 +339,7 @@ pub(super) enum VectorOp {
     SortDescending,
 }
 
-/// Two expressions and what is done with them.
+/// Two expressions joined by an operator.
 #[derive(Debug, Clone)]
 pub(crate) struct BinaryOperation {
     pub(super) op: BinaryOp,
@@ -347,7 +348,7 @@ pub(crate) struct BinaryOperation {
     pub(super) matching: Matching,
 }
 
-/// What is done with two values.
+/// An operator on two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BinaryOp {
     Or,
@@ -363,16 +364,16 @@ pub(super) enum BinaryOp {
 }
 
 impl BinaryOp {
-    /// Whether it takes sets of series and not values.
+    /// Whether it operates on sets of series rather than values.
     pub(super) fn is_set(self) -> bool {
         matches!(self, Self::Or | Self::And | Self::Unless)
     }
 }
 
-/// Which series of both sides belong together.
+/// How the series of both sides are matched.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matching {
-    /// A comparison gives 0 or 1 and leaves out nothing.
+    /// The comparison returns 0 or 1 instead of filtering.
     pub(super) returns_bool: bool,
     /// Only these labels are compared (`on`), or all others (`ignoring`).
     pub(super) labels: Option<MatchingLabels>,
@@ -386,14 +387,14 @@ pub(super) struct MatchingLabels {
     pub(super) labels: Vec<String>,
 }
 
-/// The side that may hold several series for one of the other, and labels that it takes from there.
+/// The side that may have several series for one of the other, and the labels that it takes from there.
 #[derive(Debug, Clone)]
 pub(super) struct GroupSide {
     pub(super) is_left: bool,
     pub(super) include: Vec<String>,
 }
 
-/// A label made of another by a regex.
+/// A label derived from another with a regex.
 #[derive(Debug, Clone)]
 pub(crate) struct LabelReplace {
     pub(super) expr: MetricExpr,

@@ -1,4 +1,4 @@
-//! Why a query is refused: the sentence that Loki's clients expect, with line and column.
+//! Why a query is refused: the message that Loki's clients expect, with line and column.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use std::fmt;
 pub(crate) struct LogqlError {
     /// Where in the query, as a byte offset.
     pub(super) at: usize,
-    /// The place as people count it, from 1.
+    /// Line and column, counted from 1.
     position: Option<(usize, usize)>,
     pub(super) message: String,
-    /// Whether the grammar refuses the text; otherwise the text is grammatical and its meaning is refused.
+    /// Whether the text violates the grammar; otherwise it is grammatical but not valid or not supported.
     is_syntax: bool,
 }
 
 impl LogqlError {
-    /// The grammar refuses the text at this place.
+    /// An error of the grammar at this offset.
     pub(super) fn syntax(at: usize, message: impl Into<String>) -> Self {
         Self {
             at,
@@ -25,7 +25,7 @@ impl LogqlError {
         }
     }
 
-    /// The text is grammatical, but what it asks for is refused.
+    /// An error in a grammatical query.
     pub(super) fn meaning(at: usize, message: impl Into<String>) -> Self {
         Self {
             at,
@@ -35,7 +35,7 @@ impl LogqlError {
         }
     }
 
-    /// Counts line and column of the place in `query`.
+    /// Computes line and column of the error in `query`.
     pub(crate) fn located(mut self, query: &str) -> Self {
         let before = query.get(..self.at).unwrap_or(query);
         let line = before.matches('\n').count() + 1;
@@ -45,7 +45,7 @@ impl LogqlError {
         self
     }
 
-    /// Whether the grammar refuses the text.
+    /// Whether the text violates the grammar.
     #[cfg(test)]
     pub(crate) fn is_syntax(&self) -> bool {
         self.is_syntax

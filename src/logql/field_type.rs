@@ -1,8 +1,8 @@
-//! What the values of a field are.
+//! The type of a field's values.
 
 use super::units;
 
-/// What the values of a field are.
+/// The type of a field's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldType {
     Int,
@@ -14,7 +14,7 @@ pub(crate) enum FieldType {
 }
 
 impl FieldType {
-    /// What one value is.
+    /// The type of one value.
     pub(crate) fn of(value: &str) -> Self {
         if value.parse::<i64>().is_ok() {
             Self::Int
@@ -33,7 +33,7 @@ impl FieldType {
         }
     }
 
-    /// What values of both are.
+    /// The common type of two.
     pub(crate) fn with(self, other: Self) -> Self {
         match (self, other) {
             (a, b) if a == b => a,
@@ -42,7 +42,7 @@ impl FieldType {
         }
     }
 
-    /// As Loki names it.
+    /// The type's name in Loki.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Int => "int",
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_say_what_they_are() {
+    fn types_are_recognised_from_values() {
         for (value, name) in [
             ("5", "int"),
             ("1.5", "float"),

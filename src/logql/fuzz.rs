@@ -1,4 +1,4 @@
-//! What the fuzz target `logql` runs: a query is parsed, printed, planned and evaluated on a few lines.
+//! The code of the fuzz target `logql`: a query is parsed, printed, planned and evaluated on a few lines.
 
 use super::ast::Expr;
 use super::labels::{LabelKind, Labels};
@@ -9,7 +9,7 @@ use super::print;
 
 const SECOND_NANOS: i64 = 1_000_000_000;
 
-/// Lines of each kind that stages read.
+/// A line for each kind that stages parse.
 const LINES: [&str; 6] = [
     "GET /index.html 200 12ms from 10.0.0.1",
     "{\"status\":500,\"took\":\"1.5s\",\"size\":\"2 KB\",\"nested\":{\"a\":[1,{\"b\":\"\\u00e4\"}]},\"ok\":true}",
@@ -22,7 +22,8 @@ const LINES: [&str; 6] = [
 /// Evaluates a query; it must neither panic nor take long.
 ///
 /// # Panics
-/// When a query that is printed is not read as what it was.
+///
+/// If a printed query is not parsed back to the same query.
 pub fn evaluate(query: &str) {
     let Ok(parsed) = parse(query) else {
         return;

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The label that says what went wrong in a pipeline.
+/// The label with the error of a pipeline.
 pub(crate) const ERROR: &str = "__error__";
-/// The label that says more about it.
+/// The label with details of the error.
 pub(crate) const ERROR_DETAILS: &str = "__error_details__";
 
 /// Where a label comes from.
@@ -72,7 +72,7 @@ impl<'a> Labels<'a> {
         }
     }
 
-    /// Sets what a parser found. A label of the stream is not displaced: the name gets an ending then.
+    /// Sets a label that a parser found. If the stream has a label of that name, the new one gets a suffix.
     pub(super) fn set_parsed(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
         let is_taken = self
             .find(&name)
@@ -102,7 +102,7 @@ impl<'a> Labels<'a> {
         self.list.iter_mut()
     }
 
-    /// Notes what went wrong, unless something did before.
+    /// Notes an error, unless there is an earlier one.
     pub(super) fn set_error(&mut self, error: &'static str, details: String) {
         if self.has_error() {
             return;
@@ -118,7 +118,7 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// `name` with everything replaced that cannot be in the name of a label.
+/// `name` with all characters replaced that are not allowed in label names.
 pub(crate) fn sanitized(name: &str) -> Cow<'_, str> {
     let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let begins_well = !name.starts_with(|c: char| c.is_ascii_digit());
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_fit_for_labels() {
+    fn invalid_characters_of_label_names_are_replaced() {
         assert_eq!(sanitized("http.status-code"), "http_status_code");
         assert_eq!(sanitized("1st"), "_1st");
         assert_eq!(sanitized("ok_1"), "ok_1");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parsed_label_displaces_metadata_and_not_the_stream() {
+    fn a_parsed_label_replaces_metadata_but_not_stream_labels() {
         let mut labels = Labels::default();
         labels.push(LabelKind::Stream, "level", "info");
         labels.push(LabelKind::Metadata, "pid", "1");

@@ -1,14 +1,14 @@
-//! The words of a query and where each begins.
+//! Splits a query into tokens with their offsets.
 
 use super::error::LogqlError;
 use super::units;
 
-/// A word.
+/// A token.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum QueryToken {
-    /// A name; keywords are names too, since most may name a label.
+    /// A name; keywords are also names, because most of them may name a label.
     Name(String),
-    /// A text, its escapes resolved.
+    /// A text with its escapes resolved.
     Text(String),
     Number(f64),
     /// Nanoseconds.
@@ -21,14 +21,14 @@ pub(super) enum QueryToken {
     End,
 }
 
-/// A word and the byte at which it begins.
+/// A token and its byte offset.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) at: usize,
     pub(super) token: QueryToken,
 }
 
-/// Signs, the longer ones before those that they begin with.
+/// Operators and punctuation; longer ones before their prefixes.
 const SIGNS: &[&str] = &[
     "|=", "|~", "|>", "!=", "!~", "!>", "=~", "==", ">=", "<=", "|", "=", ">", "<", "+", "-", "*",
     "/", "%", "^", "(", ")", "{", "}", "[", "]", ",",
@@ -67,7 +67,7 @@ pub(super) fn is_keyword(name: &str) -> bool {
 }
 
 impl QueryToken {
-    /// What Loki calls the word in its errors.
+    /// The name of the token in Loki's errors.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Name(name) => {
@@ -92,7 +92,7 @@ impl QueryToken {
     }
 }
 
-/// Splits a query into its words; the last one is [`QueryToken::End`].
+/// Splits a query into tokens; the last one is [`QueryToken::End`].
 ///
 /// # Errors
 /// [`LogqlError`] for a text without its end, and for a character that begins no word.
@@ -119,7 +119,7 @@ pub(super) fn words(query: &str) -> Result<Vec<Placed>, LogqlError> {
     }
 }
 
-/// The place after blanks and comments.
+/// The offset after blanks and comments.
 fn skip_blanks(query: &str, mut at: usize) -> usize {
     loop {
         let rest = query.get(at..).unwrap_or_default();
@@ -133,7 +133,7 @@ fn skip_blanks(query: &str, mut at: usize) -> usize {
     }
 }
 
-/// The word at the start of `rest` that is not a text, and its length.
+/// The token at the start of `rest` that is not a text, and its length.
 fn word(rest: &str, first: char) -> Option<(QueryToken, usize)> {
     let begins_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     if begins_number(rest) || first == '.' && begins_number(rest.get(1..)?) {
@@ -156,7 +156,7 @@ fn word(rest: &str, first: char) -> Option<(QueryToken, usize)> {
     Some((QueryToken::Sign(sign), sign.len()))
 }
 
-/// A number, a duration or a size: the longest of them.
+/// A number, a duration or a size: the longest match.
 fn number(rest: &str) -> Option<(QueryToken, usize)> {
     let (length, value) = plain_number(rest)?;
     let duration = units::scan_duration(rest).filter(|(longer, _)| *longer >= length);
@@ -221,7 +221,7 @@ fn text(rest: &str, quote: char, at: usize) -> Result<(QueryToken, usize), Logql
                 text.push(resolved);
                 chars = body.char_indices();
                 let next = offset + 1 + length;
-                // chars of the escape are skipped
+                // Skips the remaining characters of the escape.
                 while chars.clone().next().is_some_and(|(index, _)| index < next) {
                     chars.next();
                 }
@@ -232,7 +232,7 @@ fn text(rest: &str, quote: char, at: usize) -> Result<(QueryToken, usize), Logql
     Err(unclosed())
 }
 
-/// The char of Go's escape at the start of `text`, after the backslash, and its length.
+/// The character of a Go escape at the start of `text`, after the backslash, and its length.
 fn escape(text: &str) -> Option<(char, usize)> {
     let first = text.chars().next()?;
     let hexadecimal = |length: usize| {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn longer_signs_win() {
+    fn longer_operators_take_precedence() {
         assert_eq!(
             read("|= |~ | == =~ !> >= --strict"),
             [

@@ -1,4 +1,4 @@
-//! Comparing texts: regular expressions of a bounded size, and matchers of labels.
+//! Text matching: regular expressions of limited size, and matchers of labels.
 
 use super::ast::{LabelMatcher, MatchOp, QueryText};
 use super::error::LogqlError;
@@ -7,12 +7,12 @@ use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 
-/// Compiled size. A line is searched in time that grows with it where the lazy automaton gives up: 10,000 states and a line of 64 KB
-/// take about a second.
+/// Maximum compiled size. If the lazy automaton gives up, searching a line takes time proportional to it: 10,000
+/// states and a line of 64 KB take about a second.
 const NFA_BYTES_MAX: usize = 320 << 10;
-/// Memory of the lazy automaton.
+/// Maximum memory of the lazy automaton.
 const CACHE_BYTES_MAX: usize = 1 << 20;
-/// Groups in groups: what people write stays under 10.
+/// Maximum nesting of groups; real expressions stay below 10.
 const NEST_MAX: u32 = 50;
 
 /// A compiled regular expression.
@@ -38,7 +38,8 @@ impl GoRegex {
         captures.is_match().then_some(captures)
     }
 
-    /// `text` with every match replaced; `replacement` may name groups as `$1` or `${name}`, unless it is taken as it is.
+    /// `text` with every match replaced; `replacement` may refer to groups as `$1` or `${name}`, unless it is
+    /// literal.
     pub(super) fn replace_all(&self, text: &str, replacement: &str, is_literal: bool) -> String {
         let mut out = String::with_capacity(text.len());
         let mut end = 0;
@@ -63,7 +64,7 @@ impl GoRegex {
         self.0.find_iter(text).count()
     }
 
-    /// What a replacement becomes for one match.
+    /// The replacement for one match.
     pub(super) fn expand(captures: &Captures, text: &str, replacement: &str) -> String {
         let mut out = String::new();
         captures.interpolate_string_into(text, replacement, &mut out);
@@ -74,7 +75,8 @@ impl GoRegex {
 /// Compiles a regular expression that may match anywhere in a text.
 ///
 /// # Errors
-/// [`LogqlError`] at the place of the text.
+///
+/// [`LogqlError`] at the offset of the text.
 pub(super) fn compile(text: &QueryText) -> Result<GoRegex, LogqlError> {
     build(&text.value, &regex::translated(&text.value), text.at)
 }
@@ -82,12 +84,13 @@ pub(super) fn compile(text: &QueryText) -> Result<GoRegex, LogqlError> {
 /// Compiles one that must match a whole text.
 pub(super) fn compile_anchored(text: &QueryText) -> Result<GoRegex, LogqlError> {
     let translated = regex::translated(&text.value);
-    // what closes a group that it did not open must not become right by being enclosed
+    // Compiled on its own first: an expression that closes a group it did not open must not become valid by being
+    // wrapped.
     build(&text.value, &translated, text.at)?;
     build(&text.value, &format!("^(?s:{translated})$"), text.at)
 }
 
-/// Compiles one that a template gives; `None` when it is not one.
+/// Compiles an expression from a template; `None` if it is invalid.
 pub(super) fn compile_at_run_time(text: &str) -> Option<GoRegex> {
     build(text, &regex::translated(text), 0).ok()
 }
@@ -132,7 +135,7 @@ impl ValueMatcher {
         })
     }
 
-    /// Whether a value fulfils it; a label that is absent counts as an empty one.
+    /// Whether a value matches; an absent label counts as empty.
     pub(super) fn matches(&self, value: &str) -> bool {
         let is_found = match &self.pattern {
             Some(pattern) => pattern.is_match(value.as_bytes()),

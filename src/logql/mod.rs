@@ -5,8 +5,8 @@
 //!                                 \--> metric (ranges, tallies)    --> series
 //! ```
 //!
-//! Nothing here knows where lines come from. The caller hands each line to a `LogPipeline` or to the ranges of a `MetricPlan`, in any
-//! order, and may skip lines that the selector and the line filters of a query rule out.
+//! This module does not know where lines come from. The caller passes each line to a `LogPipeline` or to the ranges
+//! of a `MetricPlan`, in any order, and may skip lines that the selector and the line filters of a query exclude.
 
 #![cfg_attr(
     not(test),

@@ -1,4 +1,4 @@
-//! The names of operations and functions, for parser and printer alike.
+//! The names of operators and functions, for parser and printer.
 
 use super::ast::{BinaryOp, Conversion, LineOp, MatchOp, NumberComparison, RangeOp, VectorOp};
 
@@ -68,7 +68,7 @@ const MATCH_OPS: &[(&str, MatchOp)] = &[
     ("!~", MatchOp::NotRegex),
 ];
 
-/// The first of equals is how it is printed.
+/// Of several names the first one is printed.
 const COMPARISONS: &[(&str, NumberComparison)] = &[
     ("==", NumberComparison::Equal),
     ("=", NumberComparison::Equal),

@@ -3,7 +3,7 @@
 use super::ast::{BinaryOp, NumberComparison};
 
 impl NumberComparison {
-    /// Whether `left` and `right` compare so.
+    /// Whether the comparison of `left` and `right` holds.
     pub(super) fn holds(self, left: f64, right: f64) -> bool {
         #[expect(
             clippy::float_cmp,
@@ -20,7 +20,7 @@ impl NumberComparison {
     }
 }
 
-/// The result of an operator on two numbers; a comparison gives 1 or 0. Operators on sets give `left`.
+/// The result of an operator on two numbers; a comparison returns 1 or 0. Operators on sets return `left`.
 pub(super) fn of_numbers(op: BinaryOp, left: f64, right: f64) -> f64 {
     match op {
         BinaryOp::Add => left + right,
@@ -35,7 +35,7 @@ pub(super) fn of_numbers(op: BinaryOp, left: f64, right: f64) -> f64 {
     }
 }
 
-/// A whole number that can count things.
+/// The number as a count, if it is whole and not negative.
 pub(super) fn count(number: f64) -> Option<usize> {
     let is_count = number.fract() == 0.0 && (0.0..=1e9).contains(&number);
     #[expect(
@@ -46,7 +46,7 @@ pub(super) fn count(number: f64) -> Option<usize> {
     is_count.then_some(number as usize)
 }
 
-/// A sample's value as Prometheus writes it.
+/// Formats a sample's value as Prometheus does.
 pub(crate) fn format(value: f64) -> String {
     if value.is_nan() {
         "NaN".to_owned()
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_numbers_count() {
+    fn only_whole_numbers_are_counts() {
         assert_eq!(count(3.0), Some(3));
         assert_eq!(count(1.5), None);
         assert_eq!(count(-1.0), None);

@@ -1,4 +1,4 @@
-//! Writes a query as text: one way for each meaning, as Loki's `format_query` does.
+//! Formats a query, in one form for each meaning, as Loki's `format_query` does.
 
 use super::ast::{
     BinaryOperation, Expr, Extraction, FilterQuantity, LabelChoice, LabelFilter, LabelFormat,
@@ -8,10 +8,10 @@ use super::ast::{
 use super::{number, units};
 use std::fmt::Write as _;
 
-/// The widest text that stays on one line.
+/// The longest text that is kept on one line.
 const COLUMNS_MAX: usize = 100;
 
-/// A query on as many lines as read well.
+/// The query, wrapped to readable lines.
 pub(crate) fn pretty(expr: &Expr) -> String {
     match expr {
         Expr::Log(query) => pretty_log(query, 0),
@@ -75,7 +75,7 @@ fn pretty_metric(expr: &MetricExpr, level: usize) -> String {
     }
 }
 
-/// One side of an operator; an operation of its own is in parentheses.
+/// One side of an operator; a nested operation is put in parentheses.
 fn pretty_side(expr: &MetricExpr, level: usize) -> String {
     let is_operation = matches!(expr, MetricExpr::Binary(_));
     if !is_operation || fits(&metric(expr), level) {
@@ -133,7 +133,7 @@ fn matcher(matcher: &LabelMatcher) -> String {
     format!("{name}{}{}", op.name(), quoted(&value.value))
 }
 
-/// A text in double quotes, or raw where that needs no escapes.
+/// A text in double quotes, or raw if that avoids escapes.
 pub(super) fn quoted(text: &str) -> String {
     let needs_escapes = text.contains(['\\', '"']) && !text.contains(['`', '\n', '\r']);
     if needs_escapes && !text.chars().any(char::is_control) {
@@ -304,7 +304,7 @@ fn range_aggregation(range: &RangeAggregation) -> String {
     )
 }
 
-/// What follows the log query of a range.
+/// The part after the log query of a range.
 fn range_end(range: &LogRange) -> String {
     let mut text = range.unwrap.as_ref().map_or(String::new(), unwrap);
     let _ = write!(text, " [{}]", units::format_duration(range.interval_nanos));

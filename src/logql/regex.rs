@@ -1,7 +1,7 @@
-//! Regular expressions in the syntax of Go, which `LogQL` uses, written for the crate that runs them.
+//! Translates regular expressions from the syntax of Go, which `LogQL` uses, to that of the regex crate.
 //!
-//! The differences that matter: a brace that begins no repetition is a brace, classes hold no classes and no set operations, `\d`,
-//! `\w`, `\s` and `\b` are of ASCII, and `\Q...\E` quotes.
+//! The relevant differences: in Go a brace that begins no repetition is a literal, classes have no nested classes or
+//! set operations, `\d`, `\w`, `\s` and `\b` are ASCII, and `\Q...\E` quotes.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ const WORD: &str = "0-9A-Za-z_";
 const DIGIT: &str = "0-9";
 const SPACE: &str = "\\t\\n\\f\\r ";
 
-/// `pattern` as the crate reads it.
+/// The translated `pattern`.
 pub(super) fn translated(pattern: &str) -> String {
     let mut translation = Translation {
         out: String::with_capacity(pattern.len() + 8),
@@ -60,7 +60,7 @@ impl Translation {
             'p' | 'P' | 'x' => {
                 self.out.push('\\');
                 self.out.push(c);
-                // a name in braces is not a repetition
+                // A name in braces is not a repetition.
                 if let Some((name, rest)) = rest.strip_prefix('{').and_then(|r| r.split_once('}')) {
                     let _ = write!(self.out, "{{{name}}}");
                     return rest;
@@ -99,7 +99,7 @@ impl Translation {
                 if rest.len() < after.len() {
                     self.out.push('^');
                 }
-                // a bracket that comes first is a member
+                // A bracket that comes first is a member.
                 if let Some(rest) = rest.strip_prefix(']') {
                     self.out.push_str("\\]");
                     return rest;
@@ -134,7 +134,7 @@ impl Translation {
         after
     }
 
-    /// Whether a brace closes a repetition that was opened.
+    /// Whether a brace closes an open repetition.
     fn ends_repetition(&self) -> bool {
         let start = self.out.rfind('{').filter(|at| {
             let before = self.out.get(..*at).unwrap_or_default();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_are_of_ascii_and_hold_no_classes() {
+    fn classes_are_ascii_and_not_nested() {
         assert_eq!(translated("\\d+\\W"), "[0-9]+[^0-9A-Za-z_]");
         assert_eq!(translated("[\\d-]"), "[0-9-]");
         assert_eq!(translated("[[a]"), "[\\[a]");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_texts_mean_themselves() {
+    fn quoted_texts_are_literal() {
         assert_eq!(translated("\\Qa.b\\E.c"), "a\\.b.c");
         assert_eq!(translated("\\Q[x"), "\\[x");
     }

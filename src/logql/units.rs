@@ -1,6 +1,6 @@
-//! Durations and sizes as `LogQL` writes them, in queries and in the values of labels.
+//! Durations and sizes in the form of `LogQL`, in queries and in the values of labels.
 
-/// Nanoseconds of each unit, in the order in which a duration may hold them.
+/// Nanoseconds of each unit, in the order in which a duration may contain them.
 const UNITS: &[(&str, u8, f64)] = &[
     ("y", 0, 365.0 * 86_400e9),
     ("w", 1, 7.0 * 86_400e9),
@@ -15,10 +15,10 @@ const UNITS: &[(&str, u8, f64)] = &[
     ("ns", 8, 1.0),
 ];
 
-/// Units of which only whole numbers are written.
+/// Units that accept only whole numbers.
 const WHOLE_ONLY: u8 = 2;
 
-/// Sizes in bytes by their unit in small letters.
+/// Sizes in bytes by their unit in lower case.
 const SIZES: &[(&str, f64)] = &[
     ("", 1.0),
     ("b", 1.0),
@@ -60,7 +60,7 @@ fn number_length(text: &str, fraction: bool) -> usize {
     }
 }
 
-/// The duration at the start of `text`, as it is written in a query: its length in bytes and its nanoseconds.
+/// The duration at the start of `text`, as written in a query: its length in bytes and its nanoseconds.
 pub(crate) fn scan_duration(text: &str) -> Option<(usize, i64)> {
     let sign = usize::from(text.starts_with('-'));
     let (mut at, mut nanos, mut next) = (sign, 0_i128, 0);
@@ -84,7 +84,7 @@ pub(crate) fn scan_duration(text: &str) -> Option<(usize, i64)> {
     (at > sign).then_some((at, i64::try_from(bounded).ok()?))
 }
 
-/// A number of units of this size, in nanoseconds; a whole number is not rounded.
+/// Converts a number of units to nanoseconds; a whole number is not rounded.
 fn nanos_of(number: &str, size: f64) -> Option<i128> {
     #[expect(
         clippy::cast_possible_truncation,
@@ -96,7 +96,7 @@ fn nanos_of(number: &str, size: f64) -> Option<i128> {
     }
 }
 
-/// The size at the start of `text`, as it is written in a query: its length in bytes and the bytes it means.
+/// The size at the start of `text`, as written in a query: its length in bytes and the size in bytes.
 pub(super) fn scan_bytes(text: &str) -> Option<(usize, f64)> {
     let length = number_length(text, true);
     let after = text.get(length..)?;
@@ -112,8 +112,8 @@ fn size_of(unit: &str) -> Option<f64> {
     Some(*size)
 }
 
-/// The nanoseconds of a duration in the value of a label, as Go's `time.ParseDuration` reads it: units in any order, no unit
-/// longer than hours.
+/// The nanoseconds of a duration in the value of a label, in the form of Go's `time.ParseDuration`: units in any
+/// order, no unit longer than hours.
 pub(super) fn duration_value(text: &str) -> Option<f64> {
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
@@ -142,7 +142,7 @@ pub(super) fn duration_value(text: &str) -> Option<f64> {
     any.then_some(sign * nanos)
 }
 
-/// The bytes of a size in the value of a label: a number with or without a unit, units in any case.
+/// The bytes of a size in the value of a label: a number with or without a unit, ignoring the case of units.
 pub(super) fn bytes_value(text: &str) -> Option<f64> {
     let is_number = |b: &u8| b.is_ascii_digit() || *b == b'.' || *b == b',';
     let length = text.bytes().take_while(is_number).count();
@@ -151,7 +151,7 @@ pub(super) fn bytes_value(text: &str) -> Option<f64> {
     Some(number * size_of(unit)?)
 }
 
-/// A duration as Loki prints it: `1h30m`, `5m`, `1.5s`.
+/// Formats a duration as Loki does: `1h30m`, `5m`, `1.5s`.
 pub(super) fn format_duration(nanos: i64) -> String {
     if nanos == 0 {
         return "0s".to_owned();
@@ -182,7 +182,7 @@ pub(super) fn format_duration(nanos: i64) -> String {
     text
 }
 
-/// A size as Loki prints it: the largest unit that takes no fraction.
+/// Formats a size as Loki does: with the largest unit that needs no fraction.
 pub(super) fn format_bytes(bytes: f64) -> String {
     for (unit, size) in [
         ("PB", 1e15),
@@ -191,7 +191,7 @@ pub(super) fn format_bytes(bytes: f64) -> String {
         ("MB", 1e6),
         ("KB", 1e3),
     ] {
-        // beyond this, dividing rounds
+        // Beyond this, division rounds.
         if (size..9e15).contains(&bytes) && bytes % size == 0.0 {
             return format!("{}{unit}", bytes / size);
         }

@@ -10,18 +10,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// One thing that happened, as a collector saw it.
+/// One event, as a collector saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// When it happened, by the clock of its source.
     pub timestamp: Micros,
-    /// Who logged it.
+    /// The program or file that logged it.
     pub source: Source,
-    /// How bad it is.
+    /// Its severity.
     pub level: Level,
     /// The text. Bytes that are not UTF-8 are replaced by U+FFFD; the original is in `metadata.message_base64`, as base64.
     pub message: String,
-    /// Everything else that is known.
+    /// All other known facts.
     pub metadata: Metadata,
 }
 
@@ -75,7 +75,7 @@ const FIELDS_SHORT_MAX: usize = 1_024;
 
 /// The memory of a value beyond that of a short one.
 fn long_text_bytes(value: &serde_json::Value) -> usize {
-    /// Counted for each value anyway.
+    /// Counted for each value elsewhere.
     const SHORT: usize = 40;
     match value {
         serde_json::Value::String(text) => text.len().saturating_sub(SHORT),
@@ -100,7 +100,7 @@ pub struct StoredRecord {
     pub record: Record,
 }
 
-/// A record's number: from 1, contiguous, in order of arrival, never reused.
+/// A record's number: starts at 1, contiguous, in order of arrival, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub u64);
 
@@ -110,7 +110,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// How bad a record is; ordered, `Debug` lowest.
+/// The severity of a record; ordered, `Debug` lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -125,7 +125,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// Every level, lowest first: `ALL[level.index()] == level`.
+    /// All levels, lowest first: `ALL[level.index()] == level`.
     pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warn, Self::Error];
 
     /// The level's place in [`Level::ALL`], which is also its number on disk.
@@ -140,7 +140,7 @@ impl Level {
         Self::ALL.get(index).copied()
     }
 
-    /// Its name on every interface.
+    /// Its name, equal in all interfaces.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -200,7 +200,7 @@ impl std::error::Error for LevelError {}
 pub struct Source(Arc<str>);
 
 impl Source {
-    /// The kinds of other collectors: a captured command cannot use them (`format-spec/capture.md`).
+    /// The kinds of other collectors, which a captured command cannot use (`format-spec/capture.md`).
     pub const RESERVED_KINDS: [&str; 6] =
         ["system", "user", "docker", "cloud-init", "file", "sandbox"];
 
@@ -212,7 +212,7 @@ impl Source {
         Self::RESERVED_KINDS.contains(&kind)
     }
 
-    /// Unit names and container names end at 255 bytes; the kind and its colon come before them.
+    /// Unit names and container names have at most 255 bytes; the kind and its colon precede them.
     pub const LENGTH_MAX: usize = 300;
 
     /// A source of this `kind` (`system`, `docker`, ...) and foreign `name`: control characters become U+FFFD and a long name is
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_name_makes_a_clean_source() {
+    fn a_hostile_name_becomes_a_valid_source() {
         assert_eq!(
             Source::new("docker", "a\nb\u{1b}[31m").as_str(),
             "docker:a\u{fffd}b\u{fffd}[31m"

@@ -31,7 +31,7 @@ pub(super) struct App {
     pub(super) answers: ResponseMemory,
     /// One permit for each live tail.
     pub(super) tails: Arc<FairSemaphore>,
-    /// The only permit for matching texts of new records: all tails together use at most one processor.
+    /// The only permit for filtering texts of new records: all tails together use at most one processor.
     pub(super) matching: Arc<Semaphore>,
     /// One permit for each export.
     pub(super) exports: Arc<FairSemaphore>,
@@ -41,7 +41,7 @@ pub(super) struct App {
     pub(super) limiter: Arc<ConnectionLimiter>,
     /// The counters of the server.
     pub(super) metrics: Metrics,
-    /// Whether records can be kept.
+    /// Whether records can be stored.
     pub(super) readiness: Readiness,
     /// Has a receiver for each websocket that is open.
     pub(super) websockets: watch::Sender<()>,

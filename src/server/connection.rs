@@ -1,7 +1,7 @@
-//! Connections and their bounds: their number, how long they may be silent, the size of a request, how long a response may remain
-//! unread. No connection outlives the server.
+//! Connections and their limits: their number, how long they may be silent, the size of a request, how long a
+//! response may remain unread. All connections end with the server.
 //!
-//! `warp`'s own server has no such bounds, so connections are served with `hyper`.
+//! `warp`'s own server has no such limits, so connections are served with `hyper`.
 
 use crate::server::app::App;
 use crate::server::limits::connections::{Connection, ConnectionSlot, GuardedBody};
@@ -64,9 +64,9 @@ pub(super) async fn serve(
             Some(_) = connections.join_next() => continue,
             () = &mut shutdown => break,
         };
-        // if every connection is busy, the new one is closed at once
+        // If every connection is busy, the new one is closed at once.
         if let Some(connection) = app.limiter.enter() {
-            connections.spawn(talk(Arc::clone(&app), stream, peer, connection));
+            connections.spawn(serve_connection(Arc::clone(&app), stream, peer, connection));
         }
     }
     drop(listener);
@@ -74,7 +74,7 @@ pub(super) async fn serve(
     app.limiter.displace_idle();
     let all_end = async {
         while connections.join_next().await.is_some() {}
-        // a websocket is no longer part of its connection
+        // A websocket is no longer part of its connection.
         app.websockets.closed().await;
     };
     if timeout(STOP_WAIT_MAX, all_end).await.is_err() {
@@ -111,8 +111,8 @@ fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// `ResponseMemory` the requests of one connection until it ends, or until another needs its place.
-fn talk(
+/// Serves the requests of one connection until it ends or its slot is needed by another.
+fn serve_connection(
     app: Arc<App>,
     stream: TcpStream,
     peer: IpAddr,
@@ -125,9 +125,9 @@ fn talk(
         let slot = connection.slot();
         let talked = async move {
             match acceptor {
-                None => answer(app, stream, peer, slot).await,
+                None => serve_stream(app, stream, peer, slot).await,
                 Some(acceptor) => match timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => answer(app, stream, peer, slot).await,
+                    Ok(Ok(stream)) => serve_stream(app, stream, peer, slot).await,
                     Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 },
@@ -140,8 +140,8 @@ fn talk(
     }
 }
 
-/// `ResponseMemory` the requests that come over a stream.
-async fn answer(
+/// Serves the requests that arrive over a stream.
+async fn serve_stream(
     app: Arc<App>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: IpAddr,
@@ -175,7 +175,7 @@ async fn answer(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stopped(&mut stopping) => {
-            // the request that is being answered is the last one
+            // The current request is the last one.
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -187,12 +187,12 @@ async fn answer(
 
 /// Waits until the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error means that the server is gone, which is the same
+    // An error means that the server has ended, which is equivalent.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// Sends without delay, and notices a client whose machine is gone (a tail sends a comment twice a minute). The connection works
-/// without these options as well.
+/// Sends without delay, and detects clients that have disappeared (a tail sends a comment twice a minute). The
+/// connection works without these options as well.
 fn set_options(stream: &TcpStream) {
     let refused = [
         stream.set_nodelay(true).err(),

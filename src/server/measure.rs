@@ -1,9 +1,9 @@
-//! Numbers that the rest of the program counts, for `/metrics` and `/readyz`.
+//! Metrics of the rest of the program, for `/metrics` and `/readyz`.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Reads the numbers of the rest of the program. The server does not know the collectors.
+/// Reads metrics of the rest of the program. The server does not know the collectors.
 #[derive(Clone)]
 pub struct Measure(Arc<dyn Fn() -> Vec<Sample> + Send + Sync>);
 
@@ -24,7 +24,7 @@ impl fmt::Debug for Measure {
     }
 }
 
-/// One number of the rest of the program.
+/// One metric of the rest of the program.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// Such as `vmlog_collector_gaps_total`; samples of one name are adjacent. A name that ends in `_total` is a counter.

@@ -5,17 +5,17 @@
 //!   bounds      one filter  table    token   api, tail   one blocking hop
 //! ```
 //!
-//! | part | what it holds |
+//! | Part | Content |
 //! |---|---|
 //! | `http` | requests, replies, errors, encodings, the table of routes |
-//! | `auth` | who a client is and which records it may see |
+//! | `auth` | identity of clients, and the records that they may see |
 //! | `limits` | bounds on connections, requests, memory and running work, shared among principals |
 //! | `api` | one handler for each endpoint |
 //! | `tail` | the live tail |
 //! | `loki` | the read API of Loki, for Grafana |
 //!
-//! [`run`] owns only the connections: the caller brings the socket, the [`ServerState`] and the signal to stop, so a test can serve on
-//! port 0 and stop it. Nothing here knows where records come from.
+//! [`run`] owns only the connections. The caller provides the socket, the [`ServerState`] and the signal to stop, so
+//! that a test can serve on port 0 and stop it. The server does not know where records come from.
 
 mod api;
 mod app;

@@ -28,7 +28,7 @@ pub struct ServerOptions {
     pub rate: u32,
     /// `LOG_API_BURST`: maximum number of requests at once.
     pub rate_burst: u32,
-    /// Numbers of the rest of the program, for `/metrics`.
+    /// Metrics of the rest of the program, for `/metrics`.
     pub measure: Option<Measure>,
     /// Tokens of a control plane; if unset, only the access token is accepted.
     pub node_auth: Option<NodeAuth>,
@@ -43,8 +43,8 @@ pub struct ServerOptions {
     pub tail_ends_with_token: bool,
     /// `LOG_API_TRUSTED_PROXIES`: proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-    /// Host names, without port, that a server on loopback accepts besides `localhost`: those that a proxy in front of it sends as
-    /// `Host`.
+    /// Host names, without port, that a server on loopback accepts in addition to `localhost`: those that a proxy in
+    /// front of it sends as `Host`.
     pub hosts: Vec<String>,
 }
 

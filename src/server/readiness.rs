@@ -1,4 +1,4 @@
-//! Whether records can be kept: the state of the store and of its folder.
+//! Whether records can be stored: the state of the store and of its folder.
 
 use crate::server::http::error::ApiError;
 use crate::store::Reader;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 /// With less free space the next write is likely to fail: a batch of long records takes as much.
 const FREE_BYTES_MIN: u64 = 16 << 20;
 
-/// A result is reused for this long: anybody may ask, at any rate.
+/// A result is reused for this long, because any client may ask at any rate.
 const FRESH_MAX: Duration = Duration::from_millis(500);
 
-/// Whether records can be kept.
+/// Whether records can be stored.
 #[derive(Debug)]
 pub(super) struct Readiness {
     reader: Reader,
@@ -24,7 +24,7 @@ pub(super) struct Readiness {
 /// Device and inode.
 type FolderId = (u64, u64);
 
-/// Whether records can be kept, and why not.
+/// Whether records can be stored, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StoreHealth {
     Ready,

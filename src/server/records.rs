@@ -1,4 +1,5 @@
-//! The only way from a handler to the records. Every query is narrowed to what the principal may see, so no handler can forget it.
+//! The only way from a handler to the records. Every query is narrowed to the records that the principal may see, so
+//! that no handler can forget it.
 
 use crate::live::{Live, Subscription};
 use crate::query::{
@@ -66,7 +67,7 @@ impl StoreSize {
         Self {
             failed: reader.failure().is_some(),
             next_id: ids.end,
-            // IDs may be missing; if that cannot be read, all are counted
+            // IDs may be missing; if that cannot be read, all are counted.
             records: view.records().unwrap_or(ids.end.saturating_sub(ids.start)),
             segments: view.segments().len(),
             bytes,
@@ -103,7 +104,7 @@ impl ScopedRecords {
     }
 }
 
-/// How long records are, on average: message and encoded metadata.
+/// The average size of records: message and encoded metadata.
 #[derive(Debug, Default)]
 pub(super) struct MeanBytes {
     by_source: HashMap<Source, (u64, u64)>,
@@ -121,7 +122,7 @@ impl MeanBytes {
         self.all.1 += bytes;
     }
 
-    /// Of a source; of all where its records are not apart from those of others.
+    /// The average for a source, or for all records if its records are not separate from others.
     pub(super) fn of(&self, source: &Source) -> f64 {
         let (rows, bytes) = self.by_source.get(source).copied().unwrap_or(self.all);
         #[expect(clippy::cast_precision_loss, reason = "a mean")]
@@ -143,8 +144,8 @@ impl ScopedView {
         self.view.ids()
     }
 
-    /// Whether there may be records that this principal may not see. No response may depend on them: not on how many rows were
-    /// scanned, which were deleted, when they arrived or which IDs they have.
+    /// Whether there may be records that this principal may not see. No response may depend on them: not on how many
+    /// rows were scanned, which were deleted, when they arrived or which IDs they have.
     pub(super) fn is_narrowed(&self) -> bool {
         self.scope != AccessScope::Everything
     }
@@ -226,7 +227,7 @@ impl ScopedView {
         Ok(found)
     }
 
-    /// Every source that records may be of, in order of name.
+    /// All sources of stored records, sorted by name.
     pub(super) fn source_names(&self) -> Vec<Source> {
         let segments = self.view.segments().iter();
         let names = segments.flat_map(|segment| segment.sources().iter());
@@ -234,7 +235,7 @@ impl ScopedView {
         names.into_iter().cloned().collect()
     }
 
-    /// How long the records of each source are, on average.
+    /// The average size of the records of each source.
     pub(super) fn mean_bytes(&self) -> MeanBytes {
         let mut sizes = MeanBytes::default();
         for segment in self.view.segments() {
@@ -249,7 +250,8 @@ impl ScopedView {
         sizes
     }
 
-    /// Hands the matching rows of each block to `work`, on several threads, and its results to `take`, the newest blocks first.
+    /// Passes the matching rows of each block to `work`, on several threads, and its results to `take`, the newest
+    /// blocks first.
     pub(super) fn visit<T: Send>(
         &self,
         filter: Filter,
@@ -300,7 +302,7 @@ impl ScopedView {
         Ok(found)
     }
 
-    /// What the client should know about its filter. Only sources that the principal may see are named.
+    /// Warnings about the client's filter. Only sources that the principal may see are named.
     pub(super) fn warnings(&self, filter: &Filter, budget: &Budget) -> Result<Vec<String>, Error> {
         query::filter_warnings(&self.view, &self.scope.narrow(filter.clone()), budget)
     }

@@ -1,8 +1,9 @@
 //! One request from its arrival to its response: host, route, principal, rate, handler, headers.
 //!
-//! Of `warp` the server uses its request filter, its body and reply types and its streams. Routes are a table of our own, because
-//! metrics, rates, the `OpenAPI` description and its tests all read it. Compression is our own, because sizes are known only after it
-//! and large responses are counted by their size. SSE is written by hand, because a tail fills gaps from the store.
+//! The server uses `warp` for its request filter, its body and reply types and its streams. Routes are a table of our
+//! own, because metrics, rates, the `OpenAPI` description and its tests all read it. Compression is our own, because
+//! sizes are known only after it and large responses are counted by their size. SSE is written by hand, because a
+//! tail fills gaps from the store.
 
 use crate::server::api::{
     counts, export, fields, health, logs, metrics, openapi, patterns, runs, session,
@@ -35,7 +36,7 @@ use warp::hyper::body::{Buf, Bytes};
 use warp::reply::Response;
 use warp::ws::Ws;
 
-/// Where a request comes from; the connection adds it to each request.
+/// The origin of a request; the connection adds it to each request.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     /// The other end of the connection.
@@ -82,7 +83,7 @@ pub(super) fn service(
         .then(answer)
 }
 
-/// What comes after the headers of a request, in pieces; an error where the client stops.
+/// The body of a request in pieces; an error if the client stops.
 type RequestBody = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send + Sync>>;
 
 fn chunks<B: Buf>(
@@ -91,10 +92,10 @@ fn chunks<B: Buf>(
     body.map(|chunk| chunk.map(|mut chunk| chunk.copy_to_bytes(chunk.remaining())))
 }
 
-/// How a request came, and what it brings beside its headers.
+/// The parts of a request other than its headers.
 struct Arrival {
     peer: Option<Peer>,
-    /// Where the client asks for a websocket.
+    /// Present if the client requests a websocket.
     websocket: Option<Ws>,
     body: RequestBody,
 }
@@ -152,7 +153,7 @@ async fn admit(
         let proxies = &app.options.trusted_proxies;
         Principal::stranger(forwarded::client(address, &request.headers, proxies))
     };
-    // these responses do not depend on the client, and authentication may have to verify a signature
+    // These responses do not depend on the client, and authentication may have to verify a signature.
     let admitted = match route.endpoint {
         Endpoint::Health | Endpoint::Page | Endpoint::PageFile => Ok(stranger()),
         _ => app.authenticator.admit(request).await,

@@ -1,4 +1,4 @@
-//! Compares `format-spec/api.md` with the code: paths, parameters, error codes and bounds.
+//! Compares `format-spec/api.md` with the code: paths, parameters, error codes and limits.
 
 use super::api::{fields, logs, patterns, runs};
 use super::app::EXPORTS_MAX;
@@ -32,7 +32,7 @@ fn paths_and_headings_match() {
         .iter()
         .filter(|route| !route.is_loki())
         .map(|route| route.path)
-        // the files of the page are not part of the API
+        // The files of the page are not part of the API.
         .filter(|path| !matches!(*path, "/" | "/ui/{file...}"))
         .collect();
     assert_eq!(named, answered);

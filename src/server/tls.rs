@@ -1,4 +1,4 @@
-//! TLS of the server: the certificate and its key are read from files, and again when these change.
+//! TLS of the server: the certificate and its key are read from files, and again when the files change.
 
 use std::fmt;
 use std::fs;
@@ -76,7 +76,7 @@ impl ServerIdentity {
         key: &Path,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
-        // a change during reading is noticed at the next check
+        // A change during reading is noticed at the next check.
         let stamps = [stamp(certificate), stamp(key)];
         let certified = read(certificate, key, &provider)?;
         Ok(Self {
@@ -93,7 +93,7 @@ impl ServerIdentity {
 
     /// The content of the files; if they are not valid, the last valid content.
     fn current(&self) -> Arc<CertifiedKey> {
-        // a panic elsewhere leaves the last content intact
+        // A panic elsewhere leaves the last content intact.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked_at.elapsed() >= LOOK_EVERY {
             current.looked_at = Instant::now();

@@ -1,4 +1,4 @@
-//! The JSON that clients read: names and shapes are a contract (`format-spec/api.md`).
+//! The JSON of responses: names and shapes are a contract (`format-spec/api.md`).
 
 use crate::query::{
     Expression, Grouping, Histogram, MatchPositions, Page, Run, RunsPage, SourcesPage,
@@ -54,7 +54,7 @@ impl From<MatchPositions> for PositionsJson {
 }
 
 impl<'a> RecordJson<'a> {
-    /// With the positions of what `highlighted` looks for.
+    /// With the positions of the texts that `highlighted` searches for.
     fn with_positions(stored: &'a StoredRecord, highlighted: Option<&Expression>) -> Self {
         let positions = highlighted.map(|expression| expression.positions(&stored.record).into());
         Self {
@@ -101,7 +101,7 @@ pub(super) fn lines(page: &Page, highlighted: Option<&Expression>) -> Vec<u8> {
     out
 }
 
-/// The body of a page, with positions where something is to be `highlighted`.
+/// The body of a page, with positions if `highlighted` is given.
 pub(super) fn page(page: &Page, highlighted: Option<&Expression>) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -251,7 +251,7 @@ struct BucketJson<'a> {
 impl Serialize for BucketJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
-        // all levels are listed, but only sources with records
+        // All levels are listed, but only sources with records.
         let (name, all) = match self.by {
             Grouping::Level => ("levels", true),
             Grouping::Source => ("sources", false),
@@ -330,7 +330,7 @@ fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::
     serializer.collect_str(value)
 }
 
-/// Writing to memory cannot fail, and our maps have text keys.
+/// Writing to memory cannot fail, and the maps have text keys.
 pub(super) fn write(out: &mut Vec<u8>, value: &impl Serialize) {
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok(), "JSON into memory: {written:?}");

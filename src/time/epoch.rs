@@ -40,7 +40,8 @@ impl Micros {
     }
 }
 
-/// Reads `SECONDS[.FRACTION]` and the same in the smaller units. A sign is not accepted: a negative number is a relative time.
+/// Parses `SECONDS[.FRACTION]` and the same in the smaller units. A sign is not accepted, because a negative number
+/// is a relative time.
 pub(super) fn parse(text: &str) -> Option<Micros> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -76,7 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_size_of_a_number_tells_its_unit() {
+    fn the_size_of_a_number_determines_its_unit() {
         let expected = Micros::new(1_771_338_615_123_456);
         let seconds = Some(Micros::new(1_771_338_615_000_000));
         assert_eq!(parse("1771338615"), seconds);
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_no_time_are_refused() {
+    fn numbers_outside_the_range_are_refused() {
         for text in [
             "",
             ".",

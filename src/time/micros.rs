@@ -15,10 +15,10 @@ impl Micros {
     /// 9999-12-30T22:00:00.999999Z: the last second that is in the year 9999 in every time zone.
     pub const MAX: Self = Self(253_402_207_200_999_999);
 
-    /// 1990-01-01T00:00:00Z: no record of a system that journald or cloud-init runs on is older.
+    /// 1990-01-01T00:00:00Z: records of a system with journald or cloud-init are never older.
     pub const PLAUSIBLE_MIN: Self = Self(631_152_000_000_000);
 
-    /// The plausible times of a record: from 1990 to one day after `now`, since clocks differ.
+    /// The plausible times of a record: from 1990 to one day after `now`, because clocks differ.
     #[must_use]
     pub fn plausible(now: Self) -> RangeInclusive<Self> {
         Self::PLAUSIBLE_MIN..=now.plus(86_400_000_000)

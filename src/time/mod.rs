@@ -1,5 +1,5 @@
-//! Time as the crate uses it: microseconds UTC, always printable as RFC 3339, and one parser for all forms that people and
-//! programs write.
+//! Times: microseconds UTC, always printable as RFC 3339, and one parser for all forms that people and programs
+//! write.
 
 mod epoch;
 mod micros;

@@ -107,7 +107,7 @@ fn calendar(text: &str, now: Micros, zone: &Zone) -> Option<Micros> {
 fn named_zone(words: &mut Vec<&str>) -> Option<Zone> {
     let is_alone = words.len() == 1;
     let last = words.last_mut()?;
-    // an offset directly after the time
+    // An offset directly after the time.
     if let Some(at) = last
         .rfind(['+', '-'])
         .filter(|at| last[..*at].contains(':'))
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_calendar_time_is_of_its_zone() {
+    fn a_calendar_time_is_in_its_zone() {
         let zone = Zone::fixed(7200).unwrap();
         for (text, expected) in [
             ("2026-02-17 14:30", "2026-02-17T12:30:00.000000Z"),
@@ -307,9 +307,9 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_known_by_name_and_by_their_abbreviations() {
+    fn zones_are_recognised_by_name_and_abbreviation() {
         let Some(berlin) = Zone::named("Europe/Berlin") else {
-            // this machine has no time zone database
+            // This machine has no time zone database.
             return;
         };
         let utc = Zone::utc();
@@ -321,7 +321,7 @@ mod tests {
             parsed_in(&berlin, "Fri 2026-07-17 14:30:00 CEST"),
             "2026-07-17T12:30:00.000000Z"
         );
-        // the hour that the clocks show twice
+        // An hour that the clocks show twice.
         assert_eq!(
             parsed_in(&berlin, "2026-10-25 02:30 CEST"),
             "2026-10-25T00:30:00.000000Z"
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_time_are_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "-",
@@ -385,7 +385,7 @@ mod tests {
         "5 min ago ",
     ];
 
-    /// Calendar times and lengths against systemd itself, where it is installed.
+    /// Compares calendar times and durations with systemd itself, if it is installed.
     #[test]
     #[expect(clippy::too_many_lines, reason = "a table of texts")]
     fn systemd_reads_the_same() {
@@ -498,11 +498,12 @@ mod tests {
             let theirs = analyze(text).and_then(|text| epoch::parse(&text));
             match (ours, theirs) {
                 (Some(ours), Some(theirs)) => {
-                    // both have their own now, and a loaded machine may take a while between them
+                    // Both read the clock at slightly different moments, and a loaded machine may take some time in
+                    // between.
                     let apart = (ours.get() - theirs.get()).abs();
                     assert!(apart < 30 * near.get(), "{text}: {ours} is not {theirs}");
                 }
-                // forms of other programs, of newer versions of systemd, or that need a time zone database
+                // Forms of other programs, of newer versions of systemd, or that need a time zone database.
                 (Some(_), None) if ACCEPTED_HERE_ALONE.contains(&text) => {}
                 (ours, theirs) => assert_eq!(ours, theirs, "{text:?}"),
             }

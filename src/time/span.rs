@@ -1,4 +1,4 @@
-//! Lengths of time as systemd.time(7) writes them: `2h30min`, `1.5 hours`, `3 days 2 s`.
+//! Durations in the form of systemd.time(7): `2h30min`, `1.5 hours`, `3 days 2 s`.
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

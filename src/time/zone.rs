@@ -1,4 +1,4 @@
-//! Time zones: local times are printed and read by them.
+//! Time zones, for printing and parsing local times.
 
 use super::micros::Micros;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// That of this machine, or of the variable `TZ`.
+    /// The zone of this machine, or of the variable `TZ`.
     #[must_use]
     pub fn local() -> Self {
         Self(TimeZone::system())
@@ -23,7 +23,7 @@ impl Zone {
         Self(TimeZone::UTC)
     }
 
-    /// A zone of the system's time zone database: `Europe/Berlin`, `CET`.
+    /// A zone from the system's time zone database: `Europe/Berlin`, `CET`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -32,14 +32,14 @@ impl Zone {
         }
     }
 
-    /// Always this many seconds east of UTC. `None` beyond a day.
+    /// A zone that is always this many seconds east of UTC. `None` beyond a day.
     #[must_use]
     pub fn fixed(seconds_east: i32) -> Option<Self> {
         let offset = Offset::from_seconds(seconds_east).ok()?;
         Some(Self(TimeZone::fixed(offset)))
     }
 
-    /// Prints a time by a pattern of strftime.
+    /// Formats a time with a strftime pattern.
     #[must_use]
     pub fn print(&self, time: Micros, pattern: &str) -> String {
         let zoned = Timestamp::from_microsecond(time.get())
@@ -54,14 +54,14 @@ impl Zone {
         self.0.to_datetime(timestamp).date()
     }
 
-    /// When the clocks of this zone show `civil`: the first time when they show it twice, the time after the step when a step
-    /// skips it.
+    /// When the clocks of this zone show `civil`: the first time if they show it twice, the time after the step if a
+    /// step skips it.
     pub(super) fn at(&self, civil: DateTime) -> Option<Micros> {
         let timestamp = self.0.to_ambiguous_timestamp(civil).compatible().ok()?;
         Some(Micros::new(timestamp.as_microsecond()))
     }
 
-    /// When the clocks of this zone show `civil` and call it `abbreviation`: `CET` or `CEST`.
+    /// When the clocks of this zone show `civil` with this `abbreviation`: `CET` or `CEST`.
     pub(super) fn at_abbreviated(&self, civil: DateTime, abbreviation: &str) -> Option<Micros> {
         let ambiguous = || self.0.to_ambiguous_timestamp(civil);
         [ambiguous().earlier(), ambiguous().later()]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_as_asked() {
+    fn prints_with_the_given_pattern() {
         let time = Micros::new(1_771_338_615_123_456);
         let zone = Zone::fixed(7200).unwrap();
         assert_eq!(zone.print(time, "%b %d %H:%M:%S"), "Feb 17 16:30:15");

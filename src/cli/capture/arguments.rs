@@ -1,4 +1,4 @@
-//! Arguments and facts that `vmlog exec` and `vmlog pipe` have in common.
+//! Arguments and facts that `vmlog exec` and `vmlog pipe` share.
 
 use super::directory;
 use crate::capture::{CaptureLimits, RecordingOptions, RunFacts, user_name};
@@ -29,7 +29,7 @@ pub(super) fn common() -> [Arg; 3] {
     ]
 }
 
-/// Refuses a source that the collector of captures would not accept, while the caller can still correct it.
+/// Rejects a source that the collector of captures would not accept, while the user can still correct it.
 fn readable_source(text: &str) -> Result<Source, String> {
     let source: Source = text
         .parse()
@@ -46,7 +46,7 @@ pub(super) fn source(matches: &ArgMatches) -> Option<Source> {
     matches.get_one::<Source>("source").cloned()
 }
 
-/// Where and how output is captured. A setting that is not valid must not keep the command from running: it is reported, and
+/// Where and how output is captured. An invalid setting must not keep the command from running: it is reported, and
 /// the command runs without capture.
 pub(super) fn options(matches: &ArgMatches) -> Option<RecordingOptions> {
     checked_options(matches)
@@ -75,7 +75,7 @@ fn checked_options(matches: &ArgMatches) -> Result<RecordingOptions, Failure> {
     })
 }
 
-/// `RunFacts` that hold for any run of this process.
+/// Facts that are the same for any run of this process.
 pub(super) fn surroundings() -> RunFacts {
     RunFacts {
         source: Source::new("command", ""),

@@ -34,7 +34,7 @@ pub(in crate::cli) fn command() -> clap::Command {
             Arg::new("pty")
                 .long("pty")
                 .action(ArgAction::SetTrue)
-                .help("Run it on a terminal of its own: colors and prompts, one output stream instead of two"),
+                .help("Run it on its own terminal: colors and prompts, but one output stream instead of two"),
         )
         .arg(
             Arg::new("no-capture")
@@ -60,7 +60,7 @@ pub(in crate::cli) fn command() -> clap::Command {
         )
 }
 
-/// This program, even if its file has been replaced.
+/// This program, even if its file was replaced.
 const OURSELVES: &str = "/proc/self/exe";
 
 /// Runs the command and returns its exit code.
@@ -120,8 +120,8 @@ fn facts(matches: &ArgMatches, command: &Command) -> RunFacts {
     }
 }
 
-/// A process that the command left behind still writes: another `vmlog` passes its output on, as a run of its own, so that this
-/// one can end with the command. If that fails, the process finds its output closed.
+/// A background process of the command still writes: another `vmlog` passes its output on, as a run of its own, so
+/// that this one can end with the command. If that fails, the process finds its output closed.
 fn hand_over(
     stream: Stream,
     from: OwnedFd,

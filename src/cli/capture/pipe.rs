@@ -22,7 +22,7 @@ pub(in crate::cli) fn command() -> clap::Command {
                 .value_name("STREAM")
                 .default_value("stdout")
                 .value_parser(PossibleValuesParser::new(["stdout", "stderr", "output"]))
-                .help("Which stream the input is: it decides the level of lines without one"),
+                .help("Stream of the input; determines the level of lines without one"),
         )
         .arg(
             Arg::new("parent")

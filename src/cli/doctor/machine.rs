@@ -1,4 +1,4 @@
-//! The machine itself: its clock.
+//! The check of the machine's clock.
 
 use super::own::exists;
 use super::report::CheckResult;
@@ -10,11 +10,11 @@ use crate::time::Micros;
 use std::path::Path;
 use std::sync::Arc;
 
-/// No machine that runs this lives before its first release: 2026-01-01.
+/// The time of the first release, 2026-01-01: a clock before this is wrong.
 const EARLIEST: i64 = 1_767_225_600_000_000;
-/// Clocks of two machines, or of one before and after it was set, differ by less.
+/// Clocks of two machines, or of one before and after a correction, differ by less than this.
 const TOLERANCE: i64 = 60_000_000;
-/// Marks of services that keep the clock; the first is of systemd-timesyncd, which is there once it was set.
+/// Marker files of time services; systemd-timesyncd creates the first one when it has set the clock.
 const KEEPERS: [&str; 4] = [
     "/run/systemd/timesync/synchronized",
     "/run/chrony",
@@ -30,23 +30,30 @@ pub(super) fn look(config: &Config) -> Vec<CheckResult> {
 
 fn clock(now: Micros, newest: Option<Micros>, is_kept: bool) -> CheckResult {
     let remedy =
-        "set it (`timedatectl set-ntp true`); records carry the times that their sources give them";
+        "set it (`timedatectl set-ntp true`); records have the times that their sources state";
     if now.get() < EARLIEST {
-        return CheckResult::wrong("clock", format!("it is {now}, long ago"), remedy);
+        return CheckResult::wrong(
+            "clock",
+            format!("the clock shows {now}, which is in the past"),
+            remedy,
+        );
     }
     if let Some(newest) = newest.filter(|newest| newest.get() - now.get() > TOLERANCE) {
         return CheckResult::wrong(
             "clock",
-            format!("it is {now}, before the newest record of the store, {newest}"),
+            format!("the clock shows {now}, before the newest record of the store, {newest}"),
             remedy,
         );
     }
     if is_kept {
-        return CheckResult::good("clock", format!("it is {now}, and a service keeps it"));
+        return CheckResult::good(
+            "clock",
+            format!("the clock shows {now}, kept by a time service"),
+        );
     }
     CheckResult::note(
         "clock",
-        format!("it is {now}; no service that keeps it was found"),
+        format!("the clock shows {now}; no time service was found"),
     )
 }
 

@@ -1,4 +1,4 @@
-//! What is ours: the folder, the room for it, the store, the address.
+//! Checks of vmlog's own resources: the data directory, disk space, the store, the address.
 
 use super::report::CheckResult;
 use crate::cli::terminal::progress::size;
@@ -24,18 +24,18 @@ pub(super) fn look(config: &Config) -> Vec<CheckResult> {
     findings
 }
 
-/// Whether somebody holds the store.
+/// Whether a server holds the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StoreWriter {
     Running,
     None,
-    /// We may not even ask.
+    /// This user may not even check.
     Unknown,
 }
 
 fn writer(root: &Path) -> StoreWriter {
     let path = root.join("LOCK");
-    // asking for the lock would make its file
+    // Requesting the lock would create its file.
     if !exists(&path) {
         return StoreWriter::None;
     }
@@ -50,7 +50,7 @@ pub(super) fn exists(path: &Path) -> bool {
     access(path, Access::EXISTS).is_ok()
 }
 
-/// The nearest folder that is there, the path itself or one above it.
+/// The nearest existing folder: the path itself or one above it.
 fn nearest(path: &Path) -> Option<&Path> {
     path.ancestors().find(|path| exists(path))
 }
@@ -60,19 +60,22 @@ fn folder(path: &Path) -> CheckResult {
     let remedy =
         "run as the user that owns it, or set --data-dir / LOG_DATA_DIR to a folder of your own";
     let Some(found) = nearest(path) else {
-        return CheckResult::wrong("data", format!("{shown} cannot be reached"), remedy);
+        return CheckResult::wrong("data", format!("{shown} is not accessible"), remedy);
     };
     let may = access(found, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
     match may.map_err(Error::from) {
         Ok(()) if found == path => {
-            CheckResult::good("data", format!("{shown} may be read and written"))
+            CheckResult::good("data", format!("{shown} is readable and writable"))
         }
-        Ok(()) => CheckResult::good("data", format!("{shown} is not there yet and can be made")),
+        Ok(()) => CheckResult::good(
+            "data",
+            format!("{shown} does not exist yet and can be created"),
+        ),
         Err(error) => CheckResult::wrong("data", format!("{}: {error}", found.display()), remedy),
     }
 }
 
-/// A token that others could read is refused at the start.
+/// A token file that others can read is refused at the start.
 fn token(config: &Config) -> Option<CheckResult> {
     let path = config.data_dir.join(access_token::FILE_NAME);
     if config.api_token.is_some() || !exists(&path) {
@@ -81,7 +84,7 @@ fn token(config: &Config) -> Option<CheckResult> {
     let error = access_token::load_or_make(&config.data_dir).err()?;
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => "run as the user that owns it",
-        _ => "remove it; the next start makes a new one",
+        _ => "remove it; the next start creates a new one",
     };
     Some(CheckResult::wrong(
         "token",
@@ -98,23 +101,23 @@ fn room(path: &Path, options: &store::Options) -> Option<CheckResult> {
     let text = format!("{} of {} are free", size(space.free), size(space.total));
     if space.free <= kept {
         let text = format!(
-            "{text}, and {} must stay free: the oldest records are deleted",
+            "{text}, but {} must stay free, so the oldest records are deleted",
             size(kept)
         );
         return Some(CheckResult::wrong(
             "disk",
             text,
-            "make room, or set LOG_STORE_MIN_FREE lower",
+            "free disk space, or lower LOG_STORE_MIN_FREE",
         ));
     }
     if space.free - kept < options.bytes_max {
         let text = format!(
-            "{text}; the store may grow to {} and will be kept smaller",
+            "{text}; the store may grow to {}, but will be limited by free space",
             size(options.bytes_max)
         );
         return Some(
             CheckResult::note("disk", text)
-                .with_remedy("make room, or set LOG_STORE_MAX_BYTES lower"),
+                .with_remedy("free disk space, or lower LOG_STORE_MAX_BYTES"),
         );
     }
     Some(CheckResult::good("disk", text))
@@ -125,15 +128,15 @@ fn store(root: &Path, writer: StoreWriter) -> CheckResult {
         return CheckResult::note(
             "store",
             format!(
-                "{} is not there yet: the first start makes it",
+                "{} does not exist yet; the first start creates it",
                 root.display()
             ),
         );
     }
     let written = match writer {
-        StoreWriter::Running => "a server writes it",
-        StoreWriter::None => "no server writes it",
-        StoreWriter::Unknown => "whether a server writes it cannot be seen",
+        StoreWriter::Running => "in use by a server",
+        StoreWriter::None => "not in use",
+        StoreWriter::Unknown => "it is unknown whether a server uses it",
     };
     let opened = Reader::open_read_only(Arc::new(RealDisk), root)
         .and_then(|reader| Ok((reader.view().records()?, reader.view().segments().len())));
@@ -151,7 +154,7 @@ fn store(root: &Path, writer: StoreWriter) -> CheckResult {
                     "run as the user that owns it"
                 }
                 _ => {
-                    "`vmlog verify` says what is damaged, `vmlog repair` saves what can be read into a new store"
+                    "`vmlog verify` reports the damage, `vmlog repair` copies the readable records into a new store"
                 }
             };
             CheckResult::wrong(
@@ -170,13 +173,13 @@ fn address(config: &Config, writer: StoreWriter) -> CheckResult {
         Err(error) if error.kind() == ErrorKind::AddrInUse && writer == StoreWriter::Running => {
             CheckResult::good(
                 "address",
-                format!("{address} is in use, and a server of this store runs"),
+                format!("{address} is in use by the server of this store"),
             )
         }
         Err(error) => {
             let remedy = match error.kind() {
                 ErrorKind::AddrInUse => {
-                    "`ss -ltnp` shows who has it; set --listen / LOG_LISTEN to another port"
+                    "`ss -ltnp` shows the process that uses it; set --listen / LOG_LISTEN to another port"
                 }
                 ErrorKind::PermissionDenied => {
                     "ports below 1024 need root or CAP_NET_BIND_SERVICE; set --listen / LOG_LISTEN to another port"

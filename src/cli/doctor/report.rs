@@ -14,7 +14,7 @@ pub(super) struct CheckResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckStatus {
     Good,
-    /// Not a problem, but perhaps not expected.
+    /// Not a problem, but perhaps unexpected.
     Note,
     Wrong,
 }
@@ -63,7 +63,7 @@ impl CheckResult {
 /// A line for each result, the suggestion below it, and a summary.
 pub(super) fn text(findings: &[CheckResult]) -> String {
     let mut text = String::new();
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     for finding in findings {
         let verdict = match finding.verdict {
             CheckStatus::Good => "ok",
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn findings_stand_in_columns_with_their_remedies() {
+    fn findings_are_aligned_with_their_remedies() {
         let findings = [
             CheckResult::good("data", "/d: may be written"),
             CheckResult::note("docker", "not here").with_remedy("none is needed"),

@@ -23,7 +23,7 @@ const VOLATILE: &str = "/run/log/journal";
 /// Docker's own settings.
 const DOCKER_SETTINGS: &str = "/etc/docker/daemon.json";
 const DOCKER_SOCKET: &str = "/var/run/docker.sock";
-/// Far more than real settings have.
+/// Real settings are far smaller.
 const DOCKER_SETTINGS_BYTES_MAX: u64 = 1 << 20;
 
 pub(super) fn look(config: &Config) -> Vec<CheckResult> {
@@ -43,7 +43,7 @@ fn journal(config: &Config) -> Vec<CheckResult> {
     let listed = listed(directories);
     if directories.iter().all(|directory| !exists(directory)) {
         let text = format!("no journal in {listed}");
-        let remedy = "without systemd there is none: name the logs with LOG_FILES; else set LOG_JOURNAL_DIRS";
+        let remedy = "without systemd there is none: set LOG_FILES to the logs; otherwise set LOG_JOURNAL_DIRS";
         return vec![CheckResult::note("journal", text).with_remedy(remedy)];
     }
     let mut findings: Vec<CheckResult> = refused_folders(directories);
@@ -71,7 +71,7 @@ fn journal(config: &Config) -> Vec<CheckResult> {
         let text = format!("no journal files in {listed}");
         findings.push(
             CheckResult::note("journal", text)
-                .with_remedy("`systemctl status systemd-journald` says whether it runs"),
+                .with_remedy("check whether it runs: systemctl status systemd-journald"),
         );
     }
     if !read.is_empty() {
@@ -127,9 +127,9 @@ fn refused_folders(directories: &[PathBuf]) -> Vec<CheckResult> {
 
 fn journal_remedy(problem: &str) -> &'static str {
     if problem.to_lowercase().contains("permission denied") {
-        "run as root, or join its group: usermod -aG systemd-journal USER, then log in anew"
+        "run as root, or join its group: usermod -aG systemd-journal USER, then log in again"
     } else {
-        "`vmlog journal --verify -D DIR` says what is damaged; what can be read is read"
+        "`vmlog journal --verify -D DIR` reports the damage; readable entries are still read"
     }
 }
 
@@ -141,36 +141,37 @@ fn listed(directories: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
-/// Containers that log through journald come with the journal; json-file logs are read from Docker's folder; others cannot be read.
+/// Containers that log through journald are in the journal; json-file logs are read from Docker's folder; other
+/// drivers cannot be read.
 fn docker(options: &ContainerOptions, settings: &Path) -> CheckResult {
     let directory = &options.directory;
     if !exists(directory) && !exists(Path::new(DOCKER_SOCKET)) && !exists(settings) {
-        return CheckResult::note("docker", "there is no Docker on this machine");
+        return CheckResult::note("docker", "Docker is not installed");
     }
     let driver = driver(settings);
     match driver.as_deref() {
         Ok("journald") => CheckResult::good(
             "docker",
-            "the log driver is journald: containers come with the journal",
+            "the log driver is journald: containers are read from the journal",
         ),
         Ok("json-file") => json_files(options),
         Ok(other) => CheckResult::wrong(
             "docker",
-            format!("the log driver is {other}, which only Docker can read"),
+            format!("the log driver is {other}, whose logs only Docker can read"),
             format!(
-                "set \"log-driver\": \"journald\" in {}, restart Docker, and make the containers anew",
+                "set \"log-driver\": \"journald\" in {}, restart Docker, and recreate the containers",
                 settings.display()
             ),
         ),
         Err(error) => CheckResult::wrong(
             "docker",
             format!("{}: {error}", settings.display()),
-            "run as root, or mend it; Docker reads it too",
+            "run as root, or correct the file, which Docker reads too",
         ),
     }
 }
 
-/// The driver that containers get when nobody says otherwise.
+/// The log driver that containers get by default.
 fn driver(settings: &Path) -> Result<String, Error> {
     let text = match read_text(settings, DOCKER_SETTINGS_BYTES_MAX) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok("json-file".to_owned()),
@@ -194,7 +195,7 @@ fn json_files(options: &ContainerOptions) -> CheckResult {
         );
     }
     if !exists(&options.directory) {
-        let text = format!("the log driver is json-file, and {shown} is not there yet");
+        let text = format!("the log driver is json-file; {shown} does not exist yet");
         return CheckResult::note("docker", text);
     }
     let text = format!(
@@ -204,7 +205,7 @@ fn json_files(options: &ContainerOptions) -> CheckResult {
     followed("docker", text, &survey)
 }
 
-/// An engine beside Docker; nothing is said of one that is not there.
+/// An engine other than Docker; `None` if it is not installed.
 fn engine(subject: &'static str, options: &ContainerOptions) -> Option<CheckResult> {
     let survey = ContainerCollector::survey(options.clone());
     let shown = options.directory.display();
@@ -218,12 +219,12 @@ fn engine(subject: &'static str, options: &ContainerOptions) -> Option<CheckResu
     Some(followed(subject, text, &survey))
 }
 
-/// Logs of Kubernetes pods; nothing is said where there are none.
+/// Logs of Kubernetes pods; `None` if there are none.
 fn pods(options: &PodOptions) -> Option<CheckResult> {
     let survey = PodCollector::survey(options.clone());
     let shown = options.directory.display();
     if let Some(text) = refused(&survey, "logs") {
-        let remedy = "run as root, or give the user that runs vmlog the right to read it";
+        let remedy = "run as root, or give the user that runs vmlog read access";
         return Some(CheckResult::wrong("pods", text, remedy));
     }
     if survey.found == 0 {
@@ -237,11 +238,11 @@ fn cloud_init(options: &CloudInitOptions) -> CheckResult {
     let shown = options.output.display();
     let survey = CloudInitCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "logs") {
-        let remedy = "run as root, or join its group: usermod -aG adm USER, then log in anew";
+        let remedy = "run as root, or join its group: usermod -aG adm USER, then log in again";
         return CheckResult::wrong("cloud-init", text, remedy);
     }
     if survey.found == 0 {
-        let text = format!("{shown} is not there: cloud-init has not run here");
+        let text = format!("{shown} does not exist: cloud-init has not run here");
         return CheckResult::note("cloud-init", text);
     }
     CheckResult::good("cloud-init", format!("{shown} can be read"))
@@ -251,12 +252,12 @@ fn sandboxes(options: &SandboxOptions) -> CheckResult {
     let shown = options.directory.display();
     let survey = SandboxCollector::survey(options.clone());
     if let Some(text) = refused(&survey, "logs") {
-        let remedy = "give the user that runs vmlog the right to read it, or run as root";
+        let remedy = "give the user that runs vmlog read access, or run as root";
         return CheckResult::wrong("sandbox", text, remedy);
     }
     let text = format!("{} logs of sandboxes in {shown} can be read", survey.found);
     match survey.found {
-        0 => CheckResult::note("sandbox", format!("no log of a sandbox in {shown} yet")),
+        0 => CheckResult::note("sandbox", format!("no logs of sandboxes in {shown} yet")),
         _ => followed("sandbox", text, &survey),
     }
 }
@@ -268,15 +269,17 @@ fn files(options: &FileOptions) -> CheckResult {
         return CheckResult::wrong(
             "file",
             format!("{name}: {text}"),
-            "give the user that runs vmlog the right to read it (setfacl -m u:USER:r FILE), or run as root",
+            "give the user that runs vmlog read access (setfacl -m u:USER:r FILE), or run as root",
         );
     }
     let is_folder = options.path.is_dir();
     let is_one = !is_folder && !is_wild(options.path.as_os_str().as_encoded_bytes());
     match survey.found {
-        0 if is_one => CheckResult::note("file", format!("{name}: {shown} is not there yet")),
-        0 if is_folder => CheckResult::note("file", format!("{name}: no file is in {shown} yet")),
-        0 => CheckResult::note("file", format!("{name}: no file is named {shown} yet")),
+        0 if is_one => CheckResult::note("file", format!("{name}: {shown} does not exist yet")),
+        0 if is_folder => {
+            CheckResult::note("file", format!("{name}: there are no files in {shown} yet"))
+        }
+        0 => CheckResult::note("file", format!("{name}: no file matches {shown} yet")),
         _ if is_one => CheckResult::good("file", format!("{name}: {shown} can be read")),
         count => {
             let files = format!("{count} {}", if count == 1 { "file" } else { "files" });
@@ -305,14 +308,14 @@ fn refused(survey: &Survey, what: &str) -> Option<String> {
 fn followed(subject: &'static str, text: String, survey: &Survey) -> CheckResult {
     if survey.left_out > 0 {
         let text = format!(
-            "{text}; the {} that were written to last are followed, {} are not",
+            "{text}; the {} most recently written ones are followed, {} are not",
             survey.found - survey.left_out,
             survey.left_out
         );
         return CheckResult::note(subject, text);
     }
     if survey.is_incomplete {
-        let text = format!("{text}; there are more names than are looked at");
+        let text = format!("{text}; there are more names than can be checked");
         return CheckResult::note(subject, text);
     }
     CheckResult::good(subject, text)

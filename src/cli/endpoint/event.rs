@@ -1,8 +1,8 @@
-//! What following records brings, and where it begins.
+//! The events of following records, and the place to start.
 
 use crate::record::{Id, StoredRecord};
 
-/// Records of one page: the default maximum of a server.
+/// Maximum number of records in one page: the default maximum of a server.
 pub(in crate::cli) const PAGE_ROWS: usize = 500;
 
 /// An event of following records.
@@ -10,19 +10,19 @@ pub(in crate::cli) const PAGE_ROWS: usize = 500;
 pub(in crate::cli) enum FollowEvent {
     /// A record that matches the filter.
     Record(StoredRecord),
-    /// Records that were lost before they could be shown; their number, if it is known.
+    /// Records that were lost before they could be shown, with their number if it is known.
     Gap(Option<u64>),
-    /// What the user should know about the filter.
+    /// Warnings about the filter.
     Warnings(Vec<String>),
-    /// No record now: buffered output should be written.
+    /// No record at the moment: buffered output should be written.
     Idle,
     /// The connection to the server was lost, for this reason.
     Lost(String),
-    /// The connection is back.
+    /// The connection was restored.
     Back,
 }
 
-/// Where following begins.
+/// Where following starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum FollowStart {
     /// With this number of the newest records.

@@ -1,6 +1,6 @@
-//! Server-sent events: bytes in any pieces become events.
+//! Parses server-sent events from bytes that arrive in arbitrary pieces.
 
-/// An event of a stream. What the server did not write is empty.
+/// An event of a stream. Fields that the server did not send are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ServerEvent {
     pub(super) name: String,
@@ -8,7 +8,7 @@ pub(super) struct ServerEvent {
     pub(super) id: Option<u64>,
 }
 
-/// Takes bytes, gives events.
+/// Turns bytes into events.
 #[derive(Debug, Default)]
 pub(super) struct EventParser {
     line: Vec<u8>,
@@ -16,11 +16,11 @@ pub(super) struct EventParser {
     is_begun: bool,
 }
 
-/// A record is 1 MiB of message at most, which JSON may make six times as long.
+/// A record has at most 1 MiB of message, which JSON may make six times as long.
 pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 
 impl EventParser {
-    /// Takes the next bytes and hands on every event that is whole. `None` for a line that no server of ours sends.
+    /// Adds bytes and calls `event` with every complete event. `None` for a line that a vmlog server never sends.
     pub(super) fn take(&mut self, bytes: &[u8], mut event: impl FnMut(ServerEvent)) -> Option<()> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(piece);
@@ -54,7 +54,7 @@ impl EventParser {
                 }
                 self.event.data.push_str(value);
             }
-            // comments, and when to come back, which we know ourselves
+            // Comments, and the retry time, which the client knows itself.
             _ => return None,
         }
         self.is_begun = true;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_come_whole_however_the_bytes_are_cut() {
+    fn events_are_complete_for_any_split_of_the_bytes() {
         let text = b"retry: 1000\nid: 7\n\n: hello\n\nid: 8\r\ndata: {\"a\":1}\r\n\r\nevent: gap\ndata: x\ndata: y\n\nevent: en";
         let event = |name: &str, data: &str, id| ServerEvent {
             name: name.to_owned(),

@@ -1,4 +1,5 @@
-//! HTTP as a client of our own server speaks it: one connection that is kept, bounded answers, streams that must not fall silent.
+//! The HTTP client of a vmlog server: one connection that is kept open, responses of limited size, streams with a
+//! limit on silence.
 
 use crate::cli::failure::Failure;
 use crate::http_client::{
@@ -15,20 +16,20 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-/// A scan takes two seconds at most, and may have to wait for its turn.
+/// A scan takes at most two seconds, and may have to wait for its turn.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
-/// The server says something every 30 seconds; two that are lost mean that it is gone.
+/// The server sends a comment every 30 seconds; two missing ones mean that the connection is dead.
 const SILENCE_MAX: Duration = Duration::from_secs(75);
-/// A page comes to 8 MiB of messages, which JSON may make six times as long.
+/// A page has at most 8 MiB of messages, which JSON may make six times as long.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
-/// Where a server is.
+/// The URL of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Url {
     pub(super) origin: Origin,
-    /// Of a proxy that serves us below a path; without a slash at its end.
+    /// The path below which a proxy serves vmlog, without a slash at its end.
     prefix: String,
-    /// As the server prints it at its start.
+    /// The token in the URL, as the server prints it at its start.
     pub(super) token: Option<String>,
 }
 
@@ -42,8 +43,8 @@ impl Url {
         };
         let uri: hyper::Uri = with_scheme
             .parse()
-            .map_err(|_| wrong("expected an address such as http://127.0.0.1:8687"))?;
-        let expected = "expected an address such as http://127.0.0.1:8687";
+            .map_err(|_| wrong("expected a URL such as http://127.0.0.1:8687"))?;
+        let expected = "expected a URL such as http://127.0.0.1:8687";
         let origin = Origin::of(&uri).ok_or_else(|| wrong(expected))?;
         let query = uri.query().unwrap_or_default();
         let token = query
@@ -56,12 +57,12 @@ impl Url {
         })
     }
 
-    /// Whether it is this machine.
+    /// Whether it refers to this machine.
     pub(super) fn is_loopback(&self) -> bool {
         is_this_machine(&self.origin.host)
     }
 
-    /// As people write it.
+    /// The URL for messages, without the token.
     pub(super) fn shown(&self) -> String {
         let scheme = if self.origin.is_encrypted {
             "https"
@@ -72,7 +73,7 @@ impl Url {
     }
 }
 
-/// What went wrong on the way.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) enum HttpError {
     /// There is no connection.
@@ -81,7 +82,7 @@ pub(super) enum HttpError {
     NotEncrypted(io::Error),
     /// The connection broke, or was silent for too long.
     Broken(String),
-    /// The server answers that it will not.
+    /// The server refused the request.
     Refused(HttpRefusal),
 }
 
@@ -97,14 +98,14 @@ impl From<ClientError> for HttpError {
     }
 }
 
-/// An answer that is not 200.
+/// A response with a status other than 200.
 #[derive(Debug)]
 pub(super) struct HttpRefusal {
     pub(super) status: StatusCode,
-    /// For programs, where the server says so.
+    /// The code for programs, if the server sent one.
     pub(super) code: String,
     pub(super) message: String,
-    /// When to come back.
+    /// When to retry.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -204,7 +205,7 @@ impl HttpClient {
         }))
     }
 
-    /// The next piece; `None` at the end, an empty one when nothing came for `wait`.
+    /// The next piece; `None` at the end, an empty one if nothing arrived within `wait`.
     pub(super) fn next(
         &mut self,
         stream: &mut HttpStream,
@@ -255,7 +256,9 @@ impl HttpClient {
             request = request.header("last-event-id", id);
         }
         request.body(Empty::new()).map_err(|_| {
-            HttpError::Broken("the token is not one that a header can carry".to_owned())
+            HttpError::Broken(
+                "the token contains characters that a header cannot contain".to_owned(),
+            )
         })
     }
 }
@@ -269,7 +272,7 @@ fn silent() -> HttpError {
     ClientError::Timeout.into()
 }
 
-/// Sends on the connection that is there, or on a new one.
+/// Sends a request on the open connection, or on a new one.
 async fn send(
     kept: &mut Option<Sender>,
     url: &Url,
@@ -334,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read_in_the_forms_that_people_have() {
+    fn urls_are_read_in_all_common_forms() {
         assert_eq!(url("127.0.0.1:8687").shown(), "http://127.0.0.1:8687");
         assert_eq!(url("http://logs/").shown(), "http://logs:80");
         let printed = url("http://[::1]:8687/vm/7/?token=abc");
@@ -348,18 +351,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_told() {
+    fn an_invalid_url_is_reported() {
         let refused = |text: &str| Url::parse(text).expect_err("a refusal").text;
         assert_eq!(url("https://logs").shown(), "https://logs:443");
         assert_eq!(
             refused("ftp://x"),
-            "--url: expected an address such as http://127.0.0.1:8687, got \"ftp://x\""
+            "--url: expected a URL such as http://127.0.0.1:8687, got \"ftp://x\""
         );
         assert!(refused("").starts_with("--url: expected an address"));
     }
 
     #[test]
-    fn a_refusal_keeps_what_the_server_says() {
+    fn a_refusal_keeps_the_message_of_the_server() {
         let body = br#"{"error":"invalid_level","message":"level must be","parameter":"level"}"#;
         let said = refusal(StatusCode::BAD_REQUEST, None, body);
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::record::Level;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A source and how many records it has.
+/// A source and its number of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::cli) struct SourceRow {

@@ -1,4 +1,5 @@
-//! Where records come from: the folder of a store, or a running server. Both answer the same parameters in the same way.
+//! The two backends of queries: the folder of a store, and a running server. Both accept the same parameters and
+//! return the same results.
 
 mod event;
 mod event_parser;
@@ -31,12 +32,12 @@ pub(super) enum Backend {
     Server(ServerBackend),
 }
 
-/// The arguments that say where.
+/// The arguments that select the backend.
 pub(super) fn arguments() -> [Arg; 4] {
     [
         long("store", "DIR", "Read this store, even while a server writes to it [default: the one of this machine, LOG_DATA_DIR/store]"),
         long("url", "URL", "Query this server, such as http://127.0.0.1:8687 [VMLOG_URL]").conflicts_with("store"),
-        long("cacert", "FILE", "Trust the server's certificate by the authorities of this PEM file [default: those of the system]")
+        long("cacert", "FILE", "Verify the server's certificate with the authorities in this PEM file [default: those of the system]")
             .conflicts_with("store"),
         long(
             "token-file",
@@ -119,7 +120,7 @@ impl Backend {
         }
     }
 
-    /// The folder of the store, or the address of the server.
+    /// The folder of the store, or the URL of the server.
     pub(super) fn place(&self) -> String {
         match self {
             Self::Store(store) => store.root().display().to_string(),
@@ -135,7 +136,8 @@ impl Backend {
         }
     }
 
-    /// Every record that matches the filter, oldest first, until `take` says that it has enough. Gives how many could not be read.
+    /// Exports all matching records, oldest first, until `take` returns that it has enough. Returns how many could
+    /// not be read.
     pub(super) fn export(
         &mut self,
         parameters: &Parameters,
@@ -147,7 +149,7 @@ impl Backend {
         }
     }
 
-    /// Records as they come, until `take` says that it has enough.
+    /// Follows new records until `take` returns that it has enough.
     pub(super) fn follow(
         &mut self,
         parameters: &Parameters,

@@ -1,4 +1,4 @@
-//! A server that runs: pages over HTTP, the tail over SSE, taken up again where it broke.
+//! A running server: pages over HTTP, the tail over SSE, which is resumed after a lost connection.
 
 use super::event::{FollowEvent, FollowStart};
 use super::event_parser::{EventParser, LINE_BYTES_MAX, ServerEvent};
@@ -16,29 +16,29 @@ use std::thread;
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
-/// How long a tail waits for bytes before it looks whether anybody still reads.
+/// How long a tail waits for bytes before it checks whether its reader still exists.
 const WAIT: Duration = Duration::from_millis(500);
-/// Between two attempts to reach a server that is gone: doubled each time, up to the second number.
+/// Time between two attempts to reach a server: doubled each time, up to the second value.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(5);
-/// How often a server that says "later" is asked again.
+/// How many times a request is repeated if the server asks to retry later.
 const LATER_MAX: u32 = 10;
-/// The newest records that a tail may begin with: the server's own bound.
+/// Maximum number of newest records at the start of a tail: the server's own limit.
 const NEWEST_MAX: usize = 5000;
 
 /// A server.
 #[derive(Debug)]
 pub(in crate::cli) struct ServerBackend {
     client: HttpClient,
-    /// The smallest page that was refused as too large.
+    /// The smallest page size that was refused as too large.
     refused_limit: usize,
 }
 
 /// How a tail ended.
 enum ConnectionEnd {
-    /// Who takes it has enough.
+    /// The reader has enough.
     Enough,
-    /// It broke, for this reason.
+    /// The connection was lost, for this reason.
     Broken(String),
 }
 
@@ -69,7 +69,7 @@ impl ServerBackend {
         wire::page(&body).ok_or_else(|| self.not_ours())
     }
 
-    /// The parameters of a page, without its size where that was refused: the server's own choice is smaller.
+    /// The parameters of a page, without a size that was refused: the server's own default is smaller.
     fn allowed(&self, parameters: &Parameters) -> Parameters {
         let is_refused = limit_of(parameters).is_some_and(|limit| limit >= self.refused_limit);
         let is_allowed = |name: &str| name != "limit" || !is_refused;
@@ -112,7 +112,7 @@ impl ServerBackend {
         lists::values(&body).ok_or_else(|| self.not_ours())
     }
 
-    /// A server that is not ready says so, and that is an answer.
+    /// A server that is not ready reports that in its response.
     pub(super) fn readiness(&mut self) -> Result<serde_json::Value, Failure> {
         match self.client.get("/readyz", &[]) {
             Ok(body) => serde_json::from_slice(&body).map_err(|_| self.not_ours()),
@@ -134,7 +134,7 @@ impl ServerBackend {
             .map_err(|error| self.failure(&error))
     }
 
-    /// Repeats a request when the server says when to come back.
+    /// Sends a request, and repeats it if the server asks to retry later.
     fn get(&mut self, path: &str, parameters: &Parameters) -> Result<Vec<u8>, HttpError> {
         let mut later = 0..LATER_MAX;
         loop {
@@ -151,7 +151,7 @@ impl ServerBackend {
         }
     }
 
-    /// The server streams them from one state of its log; a stream that is cut short is a failure.
+    /// The server streams all records of one state of its log; a truncated stream is a failure.
     pub(super) fn export(
         &mut self,
         parameters: &Parameters,
@@ -225,7 +225,7 @@ impl ServerBackend {
         }
     }
 
-    /// Hands on what a stream brings, and keeps in `last` where it is.
+    /// Passes the events of a stream on, and keeps its position in `last`.
     fn events(
         &mut self,
         stream: &mut HttpStream,
@@ -270,12 +270,12 @@ impl ServerBackend {
                 let record = wire::record(event.data.as_bytes()).ok_or_else(|| self.not_ours())?;
                 Ok(Some(FollowEvent::Record(record)))
             }
-            // the stream ends by itself behind an `end`
+            // The stream ends by itself after an `end` event.
             _ => Ok(None),
         }
     }
 
-    /// What went wrong, and what to do.
+    /// The message for an error, with a suggestion.
     fn failure(&self, error: &HttpError) -> Failure {
         let url = self.client.url().shown();
         match error {
@@ -306,7 +306,7 @@ impl ServerBackend {
     fn not_ours(&self) -> Failure {
         let url = self.client.url().shown();
         Failure::failed(format!(
-            "{url} sent an answer of another form; is it a vmlog server of this version?"
+            "unexpected response from {url}; is it a vmlog server of this version?"
         ))
     }
 }
@@ -323,7 +323,7 @@ fn is_later(status: StatusCode) -> bool {
     )
 }
 
-/// Whether it may be well in a moment.
+/// Whether a retry may succeed soon.
 fn is_passing(error: &HttpError) -> bool {
     match error {
         HttpError::Connect(_) | HttpError::Broken(_) => true,

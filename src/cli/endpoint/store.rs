@@ -1,4 +1,4 @@
-//! The folder of a store, read without its lock: also a copy, a snapshot, or while a server writes.
+//! The folder of a store, read without its lock: it may be a copy, a snapshot, or a store that a server writes to.
 
 use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
 use super::lists::{ListPage, RunRow, SourceRow};
@@ -22,9 +22,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a folder is looked at for what is new: soon enough for an eye.
+/// How often a folder is checked for new records: quick enough for a person.
 const POLL: Duration = Duration::from_millis(50);
-/// Opening a folder reads its whole active file: the next look waits this many times as long.
+/// Opening a folder reads its whole active file, so the next check waits this many times as long.
 const REST_FACTOR: u32 = 4;
 
 /// A store that is read from its folder.
@@ -208,7 +208,7 @@ impl StoreBackend {
         Ok(Some(()))
     }
 
-    /// Everything behind `after`. False when that is enough.
+    /// Shows all records after `after`. Returns `false` if the reader has enough.
     fn show_after(
         &self,
         filter: &Filter,
@@ -232,12 +232,12 @@ impl StoreBackend {
         Ok(true)
     }
 
-    /// The last record that is there.
+    /// The ID of the last record.
     fn end(&self) -> Id {
         Id(self.view.ids().end.saturating_sub(1))
     }
 
-    /// Waits until the folder is not as it was; gives how it is then, or nothing when that is enough.
+    /// Waits until the folder has changed, and returns its new state; `None` if the reader has enough.
     fn wait(
         &self,
         before: &FolderSnapshot,
@@ -275,12 +275,12 @@ fn forward(filter: Filter, cursor: Option<Cursor>) -> PageRequest {
     }
 }
 
-/// Lengths and names of a store's files: while they stay, nothing is new.
+/// Lengths and names of a store's files: as long as they stay the same, there are no new records.
 type FolderSnapshot = Vec<(u64, OsString)>;
 
 fn state(root: &Path) -> Result<FolderSnapshot, Failure> {
     let names = RealDisk.list(root).map_err(|error| cannot(root, &error))?;
-    // the others never change; one that is sealed or pruned meanwhile is another state
+    // Other files never change; sealing or deleting one changes the list of names.
     let length = |name: &OsString| {
         if name.as_encoded_bytes().ends_with(b".open") {
             RealDisk.open(&root.join(name))?.length()
@@ -306,16 +306,16 @@ fn view(root: &Path) -> Result<View, Failure> {
     }
 }
 
-/// Whether a path is a single segment file, and no folder.
+/// Whether a path is a segment file rather than a folder.
 pub(in crate::cli) fn is_segment_file(path: &Path) -> bool {
     RealDisk.list(path).is_err() && store::is_segment(&RealDisk, path)
 }
 
-/// What to do where there is no store.
+/// The suggestion if there is no store.
 const MISSING: &str =
     "; start `vmlog serve`, or name another store with --store or a server with --url";
 
-/// The failure of reading a store: why, and what to do.
+/// The failure to read a store: the reason, and a suggestion.
 pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'static)) -> Failure {
     let remedy = match error.downcast_ref::<store::Error>() {
         Some(store::Error::NotAStore { .. }) => MISSING,
@@ -327,13 +327,13 @@ pub(in crate::cli) fn cannot(root: &Path, error: &(dyn std::error::Error + 'stat
             _ => "",
         },
         Some(store::Error::Corrupt { .. }) => {
-            "; `vmlog repair` saves what can be read into a new store"
+            "; `vmlog repair` copies the readable records into a new store"
         }
         _ => "",
     };
     let place = root.display().to_string();
     let reason = error_chain(error);
-    // most errors name the folder themselves
+    // Most errors name the folder themselves.
     let reason = reason
         .strip_prefix(&format!("{place}: "))
         .unwrap_or(&reason);

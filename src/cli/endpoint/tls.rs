@@ -1,4 +1,4 @@
-//! Encryption of the connection to a server: whose certificates are trusted.
+//! Encryption of the connection to a server: which certificates are trusted.
 
 use super::http::Url;
 use crate::cli::failure::Failure;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 
-/// What encrypts a connection to `url`, with the authorities of a file or those of the system; nothing for http.
+/// The TLS configuration for `url`, with the authorities of a file or those of the system; `None` for http.
 pub(super) fn connector(
     url: &Url,
     cacert: Option<&String>,
@@ -16,7 +16,7 @@ pub(super) fn connector(
         return match cacert {
             None => Ok(None),
             Some(_) => Err(Failure::usage(format!(
-                "--cacert: only https is encrypted, and the server is {}",
+                "--cacert applies only to https, but the server is {}",
                 url.shown()
             ))),
         };

@@ -8,7 +8,8 @@ use crate::server::access_token;
 use clap::ArgMatches;
 use std::path::Path;
 
-/// The token for a server: the one given for it comes first. The token of this machine's own server is not sent elsewhere.
+/// The token for a server: an explicitly given one takes precedence. The token of this machine's own server is not
+/// sent to other servers.
 pub(super) fn find(matches: &ArgMatches, url: &Url) -> Result<Option<String>, Failure> {
     if let Some(file) = matches.get_one::<String>("token-file") {
         return read_token(Path::new(file)).map(Some);
@@ -23,7 +24,7 @@ pub(super) fn find(matches: &ArgMatches, url: &Url) -> Result<Option<String>, Fa
     match variable("LOG_API_TOKEN") {
         Some(token) if is_private => return Ok(Some(token)),
         Some(_) => eprintln!(
-            "vmlog: LOG_API_TOKEN is not sent to {}, as anybody on the way could read it; use https, or VMLOG_TOKEN to send it",
+            "vmlog: LOG_API_TOKEN is not sent to {}, because the connection is not encrypted; use https, or set VMLOG_TOKEN to send it anyway",
             url.shown()
         ),
         None => {}
@@ -45,5 +46,5 @@ fn read_token(path: &Path) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-/// A token is up to 512 characters; a file may have blanks around it.
+/// A token has up to 512 characters; a file may have blanks around it.
 const TOKEN_BYTES_MAX: u64 = 4096;

@@ -1,4 +1,4 @@
-//! The server's JSON, read back into what queries give here.
+//! Parses the server's JSON into the result types of queries.
 
 use crate::query::{Cursor, Histogram, Page};
 use crate::record::{Id, Level, Metadata, Record, Source, StoredRecord};
@@ -94,7 +94,7 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
         bucket_ms: f64,
         buckets: Vec<BucketReply>,
         total: u64,
-        /// Older servers count such records in the buckets.
+        /// Older servers count these records in the buckets.
         #[serde(default)]
         outside: u64,
         partial: bool,
@@ -130,7 +130,7 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
     )]
     let bucket_micros = (body.bucket_ms * 1_000.0).round() as i64;
     let mut series: Vec<_> = series.into_iter().collect();
-    // levels lowest first, as they are here; sources by name
+    // Levels in ascending order, as in the store; sources by name.
     series.sort_by_key(|(name, _)| name.parse::<Level>().ok());
     Some(Histogram {
         start: time(&start)?,
@@ -146,7 +146,7 @@ pub(super) fn histogram(body: &[u8]) -> Option<Histogram> {
     })
 }
 
-/// How many records a gap of the tail is.
+/// Number of records in a gap of the tail.
 pub(super) fn gap(data: &str) -> Option<u64> {
     serde_json::from_str::<serde_json::Value>(data)
         .ok()?
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_comes_back_as_it_was() {
+    fn a_page_is_read_back_unchanged() {
         let body = br#"{"entries":[{"id":"7","timestamp":"2026-02-17T14:30:15.123456Z","source":"docker:web","level":"warn",
             "message":"a\nb","metadata":{"unit":"x"}}],"nextCursor":"Ng==","prevCursor":null,"hasMore":true,"truncated":false,
             "scanned":3,"unreadable":1,"later":"is fine"}"#;
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_histogram_comes_back_as_it_was() {
+    fn a_histogram_is_read_back_unchanged() {
         let body = br#"{"start":"2026-02-17T14:00:00.000000Z","end":"2026-02-17T14:02:00.000000Z","bucketMs":60000,"buckets":[
             {"start":"2026-02-17T14:00:00.000000Z","total":3,"levels":{"debug":0,"info":2,"warn":0,"error":1}},
             {"start":"2026-02-17T14:01:00.000000Z","total":0,"levels":{"debug":0,"info":0,"warn":0,"error":0}}],
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_nothing() {
+    fn invalid_responses_are_rejected() {
         assert!(page(b"<html>").is_none() && histogram(b"{}").is_none() && record(b"{}").is_none());
         let hostile = br#"{"id":"1","timestamp":"2026-02-17T14:30:15Z","source":"a\u001b[2J","level":"info","message":"","metadata":{}}"#;
         assert!(

@@ -1,4 +1,4 @@
-//! Lines in chunks: read by one thread, parsed by others, handed on in order.
+//! Lines in chunks: read by one thread, parsed by others, passed on in order.
 
 use super::line::{self, Defaults};
 use crate::cli::failure::Failure;
@@ -11,19 +11,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// Bytes read at once: large enough that passing a chunk on costs little, small enough for several of them in memory.
+/// Size of a chunk: large enough that passing it on costs little, small enough for several of them in memory.
 const CHUNK_BYTES: usize = 512 << 10;
-/// A longer line is skipped: a message of the greatest length, escaped, with metadata.
+/// A longer line is skipped. This fits a message of maximum length, escaped, with metadata.
 const LINE_BYTES_MAX: usize = 16 << 20;
-/// Chunks that wait at each parser, and behind it.
+/// Maximum number of chunks that wait before and after each parser.
 const WAITING_MAX: usize = 2;
-/// Parsing costs less than redaction and the store do: more threads would only wait.
+/// Parsing costs less than redaction and the store: more threads would only wait.
 const PARSERS_MAX: usize = 2;
 
-/// Where lines come from.
+/// The input of an import.
 pub(super) struct ImportInput {
     pub(super) reader: Box<dyn Read + Send>,
-    /// How many bytes there are, where that is known.
+    /// Size of the input in bytes, if known.
     pub(super) length: Option<u64>,
 }
 
@@ -63,7 +63,7 @@ impl Read for FileReader {
     }
 }
 
-/// Whole lines.
+/// Complete lines.
 struct LineChunk {
     /// The number of its first line, from 1.
     first_line: u64,
@@ -73,13 +73,13 @@ struct LineChunk {
 /// The records of a chunk.
 pub(super) struct Parsed {
     pub(super) records: Vec<Record>,
-    /// Lines that could not be read, and why.
+    /// Numbers of the lines that could not be parsed, and why.
     pub(super) bad: Vec<(u64, String)>,
-    /// Bytes of all of its lines.
+    /// Size of all its lines in bytes.
     pub(super) bytes: u64,
 }
 
-/// Reads `input` to its end and hands on what its lines say, in order.
+/// Reads `input` to its end and passes the records of its lines on, in order.
 pub(super) fn read(
     input: ImportInput,
     defaults: &Defaults,
@@ -102,7 +102,7 @@ pub(super) fn read(
         while let Some(Ok(parsed)) = turns.next().map(Receiver::recv) {
             take(parsed)?;
         }
-        // the parsers end when nobody receives their results
+        // The parsers end when nothing receives their results.
         drop(parsed);
         match reading.join() {
             Ok(read) => read.map_err(|error| Failure::failed(format!("cannot read: {error}"))),
@@ -138,7 +138,7 @@ fn parse(chunks: &Receiver<LineChunk>, done: &SyncSender<Parsed>, defaults: &Def
     }
 }
 
-/// Cuts at line ends and gives each parser its turn. Ends early when nobody parses any more.
+/// Splits the input at line ends and passes the chunks to the parsers in turn. Ends early if the parsers have ended.
 fn split(mut reader: Box<dyn Read + Send>, parsers: &[SyncSender<LineChunk>]) -> io::Result<()> {
     let mut turns = parsers.iter().cycle();
     let mut rest = Vec::new();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_needs_no_end_and_a_long_one_no_mercy() {
+    fn a_last_line_needs_no_end_and_a_long_one_is_skipped() {
         assert_eq!(read_all(format!("\n\n{}", json("a")).into_bytes()).0, ["a"]);
         assert_eq!(read_all(vec![]).0, Vec::<String>::new());
         let long = json(&"x".repeat(3 << 20));
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn who_fails_ends_the_reading() {
+    fn a_failure_ends_the_reading() {
         let text = json("a") + "\n";
         let input = ImportInput {
             length: None,

@@ -1,4 +1,4 @@
-//! One line: an object with the parts of a record.
+//! Parses one line: a JSON object with the parts of a record.
 
 use crate::record::{Key, Level, Metadata, Record, Source};
 use crate::time::Micros;
@@ -8,16 +8,16 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Values for what a line leaves out.
+/// Values for absent parts of a line.
 #[derive(Debug, Clone)]
 pub(super) struct Defaults {
     pub(super) source: Option<Source>,
     pub(super) now: Micros,
 }
 
-/// Reads a line; the error is for people.
+/// Parses a line; the error is for people.
 pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> {
-    // invalid UTF-8 becomes U+FFFD, as everywhere
+    // Invalid UTF-8 becomes U+FFFD, as in all other input.
     let text = String::from_utf8_lossy(line);
     let mut deserializer = serde_json::Deserializer::from_str(&text);
     let parts = deserializer
@@ -29,7 +29,7 @@ pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> 
         source: parts
             .source
             .or_else(|| defaults.source.clone())
-            .ok_or("source is missing; --source names one for such lines")?,
+            .ok_or("source is missing; set one for such lines with --source")?,
         level: parts.level.unwrap_or(Level::Info),
         message: parts.message.ok_or("message is missing")?,
         metadata: parts.metadata,
@@ -45,7 +45,7 @@ struct RecordParts {
     metadata: Metadata,
 }
 
-/// Reads the keys of an object straight into their places: a map in between would cost as much again.
+/// Reads the keys of an object directly into their fields, because a map in between would double the cost.
 struct PartsVisitor(Micros);
 
 impl<'de> Visitor<'de> for PartsVisitor {
@@ -76,12 +76,12 @@ impl<'de> Visitor<'de> for PartsVisitor {
                 "metadata" => {
                     parts.metadata = map.next_value::<Option<Metadata>>()?.unwrap_or_default();
                 }
-                // it gets a new one here
+                // The record gets a new ID in this store.
                 "id" => drop(map.next_value::<IgnoredAny>()?),
                 _ => others.push((Key::Owned(key.into_owned()), map.next_value()?)),
             }
         }
-        // of two with one key the last counts: what the metadata itself says
+        // Of two equal keys the last one counts, which is the one in the metadata itself.
         others.extend(parts.metadata);
         parts.metadata = Metadata::of_pairs(others);
         Ok(parts)
@@ -100,7 +100,7 @@ fn level(value: &Value) -> Result<Level, String> {
     }
 }
 
-/// A text as people write times, or a number since 1970.
+/// A time in any form, as text or as a number since 1970.
 fn timestamp(value: &Value, now: Micros) -> Result<Micros, String> {
     match value {
         Value::String(text) => Micros::parse(text, now).map_err(|error| error.to_string()),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_export_writes_is_read() {
+    fn exported_lines_are_read_back() {
         let record = read(
             r#"{"id":"7","timestamp":"2026-02-17T14:30:15.123456Z","source":"docker:web","level":"warn",
                 "message":"a\nb\u00e9","metadata":{"n":[1]}}"#,
@@ -188,7 +188,7 @@ mod tests {
         );
         assert_eq!(
             error(r#"{"timestamp":1,"message":""}"#),
-            "source is missing; --source names one for such lines"
+            "source is missing; set one for such lines with --source"
         );
         assert_eq!(
             error(r#"{"timestamp":1,"source":"x"}"#),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_names_no_source_gets_one() {
+    fn a_line_without_a_source_gets_the_default_one() {
         let defaults = Defaults {
             source: Some("file:old".parse().expect("a source")),
             now: Micros::new(0),

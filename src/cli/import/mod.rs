@@ -1,4 +1,4 @@
-//! `vmlog import`: reads lines of JSON into a store, through redaction.
+//! `vmlog import`: reads JSON lines into a store, with redaction.
 
 mod chunks;
 mod line;
@@ -21,12 +21,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Records of one write: the store's own measure of a good batch.
+/// Number of records in one write, which the store handles well.
 const BATCH_ROWS: usize = 1_000;
-/// Bytes of messages after which a batch is written, however few they are: a frame is held in memory whole.
+/// Size of messages after which a batch is written, however few they are: a frame is held in memory completely.
 const BATCH_BYTES: usize = 8 << 20;
-/// Bad lines that are reported one by one.
-const BAD_TOLD_MAX: u64 = 10;
+/// Maximum number of bad lines that are reported individually.
+const BAD_REPORTED_MAX: u64 = 10;
 /// A century: retention is left to the server that opens the store.
 const NEVER: Duration = Duration::from_hours(876_000);
 
@@ -46,7 +46,7 @@ pub(super) fn command() -> Command {
         )
         .arg(Arg::new("file").value_name("FILE").value_parser(value_parser!(PathBuf)).default_value("-").help("A file, or - for standard input"))
         .arg(folder::option())
-        .arg(long("source", "SOURCE", "Source of lines that name none").value_parser(|text: &str| text.parse::<Source>()))
+        .arg(long("source", "SOURCE", "Source of lines without one").value_parser(|text: &str| text.parse::<Source>()))
 }
 
 /// Imports all lines, and reports how many.
@@ -95,14 +95,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 
 fn tell(records: u64, bad: u64, elapsed: Duration) -> Result<(), Failure> {
     let rate = u128::from(records) * 1000 / elapsed.as_millis().max(1);
-    let passed_over = match bad {
+    let skipped = match bad {
         0 => String::new(),
         1 => ", 1 line was skipped".to_owned(),
         bad => format!(", {bad} lines were skipped"),
     };
     let seconds = elapsed.as_secs_f64();
     print(&format!(
-        "{records} records in {seconds:.1} s ({rate}/s){passed_over}\n"
+        "{records} records in {seconds:.1} s ({rate}/s){skipped}\n"
     ))
 }
 
@@ -118,7 +118,7 @@ fn input(file: Option<&Path>) -> Result<ImportInput, Failure> {
             };
             let file = RealDisk.open(path).map_err(cannot)?;
             let length = file.length().map_err(cannot)?;
-            // a pipe has no length, and cannot be read at an offset
+            // A pipe has no length, and cannot be read at an offset.
             if length == 0 {
                 return Err(Failure::failed(format!(
                     "{} is empty or not a regular file: use - and standard input",
@@ -133,7 +133,7 @@ fn input(file: Option<&Path>) -> Result<ImportInput, Failure> {
     }
 }
 
-/// An import under way.
+/// An import in progress.
 struct Import {
     store: Store,
     redactor: Redactor,
@@ -166,10 +166,10 @@ impl Import {
         }
         for (number, why) in &parsed.bad {
             self.bad += 1;
-            if self.bad <= BAD_TOLD_MAX {
+            if self.bad <= BAD_REPORTED_MAX {
                 eprintln!("vmlog: skipped line {number}: {why}");
             }
-            if self.bad == BAD_TOLD_MAX {
+            if self.bad == BAD_REPORTED_MAX {
                 eprintln!("vmlog: further lines are only counted");
             }
         }

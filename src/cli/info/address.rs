@@ -1,4 +1,4 @@
-//! The address of this machine's own server, as its settings say.
+//! The address of this machine's own server, from its settings.
 
 use crate::config::Config;
 use crate::server::access_token;
@@ -9,12 +9,12 @@ use std::time::Duration;
 /// A server on this machine accepts a connection at once.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where this machine's server is.
+/// The address of this machine's server.
 #[derive(Debug, Clone)]
 pub(super) struct OwnServer {
     address: SocketAddr,
     scheme: &'static str,
-    /// The file of its token; none if a setting holds the token.
+    /// The file with its token; `None` if a setting contains the token.
     pub(super) token_file: Option<PathBuf>,
 }
 
@@ -40,13 +40,13 @@ impl OwnServer {
         self.address.port()
     }
 
-    /// Whether anything accepts connections there.
+    /// Whether a server accepts connections there.
     pub(super) fn is_reachable(&self) -> bool {
         TcpStream::connect_timeout(&self.address, CONNECT_WITHIN).is_ok()
     }
 }
 
-/// A server that listens on all addresses is reached by the loopback address.
+/// A server that listens on all addresses is reached through the loopback address.
 fn local(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Subcommands that answer one question about this machine's log: `open`, `status`, `sources`, `runs`, `run` and `version`.
+//! Subcommands about the state of this machine's log: `open`, `status`, `sources`, `runs`, `run` and `version`.
 
 pub(super) mod open;
 pub(super) mod runs;

@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal};
 use std::process;
 use std::process::Stdio;
 
-/// A token is up to 512 characters; a file may have blanks around it.
+/// A token has up to 512 characters; a file may have blanks around it.
 const TOKEN_BYTES_MAX: u64 = 4096;
 
 /// The arguments of `vmlog open`.
@@ -78,7 +78,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What else is needed to reach the page.
+/// Explains what else is needed to reach the page.
 fn explain(server: &OwnServer, trouble: Option<&String>) {
     if let Some(trouble) = trouble {
         eprintln!("vmlog: {trouble}; run it as the user of the server, or with sudo");

@@ -1,4 +1,4 @@
-//! `vmlog runs` and `vmlog run`: captured commands, and one of them with its output.
+//! `vmlog runs` and `vmlog run`: lists captured commands, and shows one of them with its output.
 
 use super::time::{duration, shown};
 use super::{json_argument, print};
@@ -12,7 +12,7 @@ use crate::time::Zone;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-/// Runs of one page: each of them has its records counted.
+/// Number of runs in one page; the records of each are counted.
 const PAGE_RUNS: usize = 50;
 
 /// The arguments of `vmlog runs`.
@@ -84,12 +84,12 @@ pub(in crate::cli) fn list(matches: &ArgMatches) -> Result<(), Failure> {
         eprintln!("vmlog: {warning}");
     }
     if !is_whole && !matches.get_flag("json") {
-        eprintln!("vmlog: there may be older runs; -n shows more");
+        eprintln!("vmlog: there may be older runs; use -n to show more");
     }
     Ok(())
 }
 
-/// Takes runs, the newest first, until `take` has enough. Returns whether these were all.
+/// Passes runs to `take`, newest first, until it has enough. Returns whether these were all.
 fn each(
     backend: &mut Backend,
     filter: &Parameters,
@@ -183,7 +183,7 @@ pub(in crate::cli) fn one(matches: &ArgMatches) -> Result<(), Failure> {
     shown
 }
 
-/// The run with this ID, or whose ID begins like this, or the newest one.
+/// The run with this ID or this prefix of an ID, or the newest one.
 fn find(backend: &mut Backend, id: &str) -> Result<Option<RunRow>, Failure> {
     if id != "last"
         && let Some(run) = backend.run(id)?

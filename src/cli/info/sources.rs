@@ -1,4 +1,4 @@
-//! `vmlog sources`: which sources there are, with their counts.
+//! `vmlog sources`: lists the sources with their counts.
 
 use super::time::shown;
 use super::{json_argument, print};

@@ -1,4 +1,4 @@
-//! `vmlog status`: whether the server runs, what its collectors do, and what the store holds.
+//! `vmlog status`: the state of the server, its collectors and the store.
 
 use super::address::OwnServer;
 use super::time::shown;
@@ -55,7 +55,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     Ok(u8::from(!is_good))
 }
 
-/// The own server if it answers, else the store that it would write.
+/// The own server if it responds, otherwise the store that it would write.
 fn of_this_machine(matches: &ArgMatches) -> Result<Value, Failure> {
     let server = OwnServer::new(&settings::config(matches)?);
     let url = server.url();
@@ -134,7 +134,7 @@ fn end(backend: &mut Backend, direction: &str) -> Result<Option<String>, Failure
 fn text(status: &Value, zone: &Zone) -> String {
     let mut out = String::new();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     if let Some(server) = status.get("server") {
         let message = server
             .get("message")

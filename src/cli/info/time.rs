@@ -2,7 +2,7 @@
 
 use crate::time::{Micros, Zone};
 
-/// A time of the API in a zone, to the second; what is not a time stays as it is.
+/// A time of the API in a zone, to the second; a text that is not a time is unchanged.
 pub(super) fn shown(text: &str, zone: &Zone) -> String {
     match Micros::parse(text, Micros::default()) {
         Ok(time) => zone.print(time, "%Y-%m-%d %H:%M:%S"),

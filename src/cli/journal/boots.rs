@@ -1,4 +1,4 @@
-//! The boots that a journal knows, in the order of their first entries.
+//! The boots in a journal, in the order of their first entries.
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::StandardOutput;
@@ -63,7 +63,7 @@ pub(super) fn list(
         "LAST ENTRY".to_owned(),
     );
     for (offset, id, first, last) in std::iter::once(heads).chain(rows) {
-        // writing to memory cannot fail
+        // Writing to memory cannot fail.
         let _ = writeln!(out, "{offset:>width$} {id:<32} {first:<27} {last}");
     }
     output.advance().map(drop)

@@ -8,17 +8,17 @@ use crate::journal::Entry;
 use std::path::Path;
 
 const DATABASE: &str = "/var/lib/systemd/catalog/database";
-/// Catalogs of all languages take a quarter of a megabyte.
+/// Catalogs in all languages take a quarter of a megabyte.
 const DATABASE_BYTES_MAX: u64 = 16 << 20;
 const SIGNATURE: &[u8] = b"RHHHKSLP";
-/// systemd's own bound of a value that is put into an explanation.
+/// systemd's own limit for a value inserted into an explanation.
 const VALUE_BYTES_MAX: usize = 256;
 
 /// The catalog of this machine, in one language.
 #[derive(Debug, Clone)]
 pub(super) struct Catalog {
     database: Vec<u8>,
-    /// Most wanted first; the empty name is the untranslated text.
+    /// In order of preference; the empty name is the untranslated text.
     languages: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which entries match: journalctl's matches and the flags that are short for matches.
+//! The expression that entries must match, built from journalctl's matches and filter flags.
 
 use crate::cli::failure::Failure;
 use crate::journal::{Entry, EntryMatches};
@@ -42,7 +42,7 @@ impl Expression {
         }
     }
 
-    /// The matches that the indexes of the journal can answer: all matching entries, and perhaps others.
+    /// A condition that the indexes of the journal can evaluate: it matches all matching entries, and perhaps others.
     pub(super) fn superset(&self) -> EntryMatches {
         let groups = self.groups().unwrap_or_default();
         groups
@@ -55,7 +55,8 @@ impl Expression {
             })
     }
 
-    /// Groups of conditions of which one must hold, in each group one of every field; `None`: nothing can be said.
+    /// Groups of conditions of which one must hold; each group has at most one condition per field. `None` if no
+    /// condition can be derived.
     fn groups(&self) -> Option<Vec<Conjunction<'_>>> {
         match self {
             Self::Is(name, value) => Some(vec![vec![(name.as_slice(), value.as_slice())]]),
@@ -77,8 +78,8 @@ impl Expression {
         }
     }
 
-    /// journalctl's matches: those of one field are alternatives, those of several fields must all hold, and `+` begins
-    /// an alternative to all before it.
+    /// journalctl's matches: those on one field are alternatives, those on several fields must all hold, and `+`
+    /// starts an alternative to everything before it.
     pub(super) fn of_matches<'a>(terms: impl Iterator<Item = &'a str>) -> Result<Self, Failure> {
         let mut groups = vec![vec![]];
         for term in terms {
@@ -94,7 +95,7 @@ impl Expression {
         Ok(Self::Any(groups.into_iter().map(all_fields).collect()))
     }
 
-    /// As `journalctl -u`: entries of the unit, and what the manager, the kernel and coredumps report about it.
+    /// As `journalctl -u`: entries of the unit, and reports of the manager, the kernel and coredumps about it.
     pub(super) fn of_unit(unit: &str) -> Self {
         let unit = full_unit_name(unit);
         let slice =
@@ -118,7 +119,7 @@ impl Expression {
 }
 
 impl Expression {
-    /// The entries of one start of a unit, and the messages of the service managers about it.
+    /// The entries of one invocation of a unit, and the messages of service managers about it.
     pub(super) fn of_invocation(id: &str) -> Self {
         Self::Any(vec![
             Self::is("_SYSTEMD_INVOCATION_ID", id),
@@ -127,7 +128,7 @@ impl Expression {
         ])
     }
 
-    /// As `journalctl --user-unit`: the unit of this user, and what the user's manager and coredumps report about it.
+    /// As `journalctl --user-unit`: the unit of this user, and reports of the user's manager and coredumps about it.
     pub(super) fn of_user_unit(unit: &str, uid: u32) -> Self {
         let unit = full_unit_name(unit);
         let mut fields = vec![
@@ -150,13 +151,13 @@ impl Expression {
     }
 }
 
-/// Conditions of which one of every field must hold.
+/// Conditions with at most one per field.
 type Conjunction<'a> = Vec<(&'a [u8], &'a [u8])>;
 
-/// More groups cost more than they save.
+/// Maximum number of groups; more would cost more than they save.
 const GROUPS_MAX: usize = 64;
 
-/// Groups that speak of one and the same field become one group.
+/// Joins groups that have a condition on the same single field.
 fn joined(groups: Vec<Conjunction<'_>>) -> Vec<Conjunction<'_>> {
     let first = groups
         .first()
@@ -201,8 +202,8 @@ fn kind_of(unit: &str) -> Option<&str> {
     unit.rsplit_once('.').map(|(_, kind)| kind)
 }
 
-/// The unit that is meant, as systemd has it: a path is that of a mount or a device, a name without a kind is a service,
-/// and what no name may have is escaped.
+/// The full unit name, as systemd derives it: a path becomes that of a mount or a device, a name without a type is a
+/// service, and invalid characters are escaped.
 fn full_unit_name(name: &str) -> String {
     if let Some(escaped) = name.strip_prefix('/').and_then(escaped_path) {
         let is_device = ["/dev/", "/sys/"]
@@ -225,7 +226,7 @@ fn full_unit_name(name: &str) -> String {
     format!("{unit}.service")
 }
 
-/// A path without its first slash as the beginning of a unit's name. `None` for one that leads upwards.
+/// A path without its first slash as the beginning of a unit's name. `None` if it contains `..`.
 fn escaped_path(path: &str) -> Option<String> {
     let parts: Vec<&str> = path
         .split('/')
@@ -252,7 +253,7 @@ fn escaped_path(path: &str) -> Option<String> {
     Some(escaped)
 }
 
-/// Letters, digits and three signs stand for themselves.
+/// Letters, digits and three punctuation characters are not escaped.
 fn push_escaped(name: &mut String, byte: u8) {
     if byte.is_ascii_alphanumeric() || b":_.".contains(&byte) {
         name.push(char::from(byte));

@@ -1,4 +1,4 @@
-//! Which entries to show: the filtering flags as one expression.
+//! The filtering flags as one expression.
 
 use super::expression::Expression;
 use super::invocation::{self, InvocationChoice};
@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-/// A compiled pattern of this size takes longer to build than to read a journal by hand.
+/// Compiling a larger pattern takes longer than reading a journal by hand.
 const PATTERN_BYTES_MAX: usize = 10 << 20;
 
 /// The facilities of syslog(3), by their number; the unnamed ones are reserved.
@@ -62,7 +62,7 @@ pub(super) fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expr
     Ok(Expression::All(parts))
 }
 
-/// The chosen units, and the invocation of them.
+/// The conditions on units, and on their invocation.
 fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<Expression>, Failure> {
     let units: Vec<_> = all(matches, "unit").map(String::as_str).collect();
     let user_units: Vec<_> = all(matches, "user-unit").map(String::as_str).collect();
@@ -118,7 +118,7 @@ fn facilities(names: &str) -> Result<Expression, Failure> {
     Ok(Expression::Any(ways.collect::<Result<_, Failure>>()?))
 }
 
-/// As in journalctl, a pattern in lower case ignores case, unless `--case-sensitive` says otherwise.
+/// As in journalctl, a lower-case pattern ignores case, unless `--case-sensitive` is given.
 fn pattern_of(pattern: &str, case_sensitive: Option<&str>) -> Result<Regex, Failure> {
     let heeds_case = case_sensitive.map_or(pattern.chars().any(char::is_uppercase), |given| {
         given == "true"

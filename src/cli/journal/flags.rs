@@ -1,4 +1,4 @@
-//! The flags of `vmlog journal`: journalctl's own names.
+//! The flags of `vmlog journal`, with journalctl's names.
 
 use super::print::EntryStyle;
 use clap::builder::PossibleValuesParser;
@@ -55,7 +55,7 @@ fn source_arguments() -> [Arg; 4] {
     ]
 }
 
-/// Of which units.
+/// Flags that select units.
 fn unit_arguments() -> Vec<Arg> {
     vec![
         option(
@@ -88,7 +88,7 @@ fn unit_arguments() -> Vec<Arg> {
     ]
 }
 
-/// Which entries match.
+/// Flags that filter entries.
 fn filter_arguments() -> Vec<Arg> {
     vec![
         option(
@@ -135,7 +135,7 @@ fn filter_arguments() -> Vec<Arg> {
     ]
 }
 
-/// Which of them are shown: by boot, time, cursor and number.
+/// Flags that select by boot, time, cursor and number.
 fn selection_arguments() -> Vec<Arg> {
     vec![
         option(
@@ -227,7 +227,7 @@ fn action_arguments() -> [Arg; 6] {
         flag(
             "verify",
             None,
-            "Verify each file completely; seals are not checked, as that needs their key",
+            "Verify each file completely (seals are not checked, which would need their key)",
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! `--header`: the figures of each file, in journalctl's words.
+//! `--header`: the figures of each file, with journalctl's labels.
 
 use super::print::size_text;
 use crate::cli::failure::Failure;
@@ -46,7 +46,7 @@ pub(super) fn run(
         if index > 0 {
             output.buffer().push(b'\n');
         }
-        // writing to memory cannot fail
+        // Writing to memory cannot fail.
         let _ = push(output.buffer(), figures, zone);
         if !output.advance()? {
             break;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_flag_shows() {
+    fn an_unknown_flag_is_shown() {
         assert_eq!(flags_text(1 | 1 << 7, &COMPATIBLE), " SEALED ???");
         assert_eq!(flags_text(0, &COMPATIBLE), "");
     }

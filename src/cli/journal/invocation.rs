@@ -1,11 +1,11 @@
-//! `--invocation`: one start of a unit, by its ID or counted from the last one.
+//! `--invocation`: one invocation of a unit, by its ID or counted from the last one.
 
 use super::expression::Expression;
 use super::sources::Sources;
 use crate::cli::failure::Failure;
 use crate::journal::{Id128, Journal, JournalEvent, Seek};
 
-/// Which invocation of the chosen units.
+/// The selected invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InvocationChoice {
     Id(Id128),
@@ -39,7 +39,7 @@ pub(super) fn expression(
     Ok(Expression::of_invocation(&id.to_string()))
 }
 
-/// The invocations that entries of the units name, in the order of their first entries.
+/// The invocations in entries of the units, in the order of their first entries.
 fn known(units: &Expression, sources: &Sources) -> Vec<Id128> {
     let mut journal = Journal::open(sources.options(units.superset()));
     journal.seek(&Seek::Head);
@@ -51,7 +51,8 @@ fn known(units: &Expression, sources: &Sources) -> Vec<Id128> {
         if !units.holds(&entry) {
             continue;
         }
-        // the service manager has an invocation of its own, and names the one that its message is about in another field
+        // The service manager has an invocation of its own, and names the one that its message is about in another
+        // field.
         let is_manager = entry.field(b"_PID") == Some(b"1");
         let field = if is_manager {
             &b"INVOCATION_ID"[..]

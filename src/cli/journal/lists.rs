@@ -1,4 +1,4 @@
-//! What a journal holds: values of a field, names of fields, room on disk.
+//! Lists values of a field, names of fields, and disk usage.
 
 use super::print::size_text;
 use crate::cli::failure::Failure;
@@ -6,7 +6,8 @@ use crate::cli::terminal::escape::push_shown;
 use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Journal;
 
-/// A field may have as many values as there are entries; a machine of 512 MB must survive the question.
+/// Maximum number of values: a field may have as many values as there are entries, which must not exceed the memory
+/// of a 512 MB machine.
 const VALUES_MAX: usize = 1 << 20;
 
 /// Prints each value of a field once.

@@ -25,13 +25,13 @@ use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 use request::{Action, JournalRequest};
 
-/// Does what was asked for.
+/// Runs the subcommand.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let request = JournalRequest::check(matches, &Zone::local(), Micros::now())?;
     let wanted = request.action.superset();
     let mut journal = Journal::open(request.sources.options(wanted));
     let mut output = match &request.action {
-        // a pager would wait for the end of the output
+        // A pager would wait for the end of the output.
         Action::Show(show) if show.follow || matches.get_flag("no-pager") => StandardOutput::new(),
         _ if matches.get_flag("no-pager") => StandardOutput::new(),
         _ if matches.get_flag("pager-end") => StandardOutput::paged_at_end(),
@@ -39,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     };
     let is_quiet = matches.get_flag("quiet");
     if !matches!(request.action, Action::Verify) {
-        tell_unreadable(&journal, is_quiet)?;
+        report_unreadable(&journal, is_quiet)?;
     }
     let done = match request.action {
         Action::Show(show) => show::run(&mut journal, &show, &mut output),
@@ -51,12 +51,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Action::Verify => verify::run(&mut journal, &mut output),
     };
     let done = done.and_then(|()| output.finish());
-    tell_problems(&mut journal, is_quiet);
+    report_problems(&mut journal, is_quiet);
     done
 }
 
 /// Reports files that cannot be read; it is a failure if none can be.
-fn tell_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
+fn report_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
     let (mut read, mut refused) = (0, vec![]);
     for file in journal.files() {
         match file.error {
@@ -73,7 +73,7 @@ fn tell_unreadable(journal: &Journal, is_quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell_problems(journal: &mut Journal, is_quiet: bool) {
+fn report_problems(journal: &mut Journal, is_quiet: bool) {
     for problem in journal.problems() {
         if !is_quiet {
             eprintln!("vmlog: {problem}");

@@ -11,13 +11,13 @@ use crate::journal::{Cursor, EntryMatches, Id128};
 use crate::time::{Micros, Zone};
 use clap::ArgMatches;
 
-/// Entries that journalctl shows before it follows.
+/// Number of entries that journalctl shows before it follows.
 const FOLLOW_LINES: u64 = 10;
 
-/// Entries that journalctl shows with `--pager-end`, so that the pager does not hold a whole journal.
+/// Number of entries that journalctl shows with `--pager-end`, so that the pager does not hold a whole journal.
 const PAGER_END_LINES: u64 = 1000;
 
-/// What was asked for.
+/// The parsed request.
 #[derive(Debug)]
 pub(super) struct JournalRequest {
     pub(super) sources: Sources,
@@ -36,12 +36,12 @@ pub(super) enum Action {
     DiskUsage,
     /// `--header`: the figures of each file.
     Header,
-    /// `--verify`: whether each file is what the format says.
+    /// `--verify`: whether each file conforms to the format.
     Verify,
 }
 
 impl Action {
-    /// What the indexes can answer of it.
+    /// The part of the expression that the indexes can evaluate.
     pub(super) fn superset(&self) -> EntryMatches {
         match self {
             Self::Show(show) => show.expression.superset(),
@@ -59,7 +59,7 @@ pub(super) struct Show {
     pub(super) until: Option<Micros>,
     pub(super) start: StartPoint,
     pub(super) lines: Option<LineCount>,
-    /// Nothing found is a failure, as grep has it.
+    /// Whether finding nothing is a failure, as with grep.
     pub(super) must_find: bool,
     pub(super) remarks: Remarks,
     pub(super) reverse: bool,
@@ -67,7 +67,7 @@ pub(super) struct Show {
     pub(super) format: EntryFormat,
 }
 
-/// Which boot.
+/// The selected boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BootChoice {
     Id(Id128),
@@ -84,28 +84,28 @@ pub(super) enum LineCount {
     Last(u64),
 }
 
-/// What is said beside the entries.
+/// Additional lines in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Remarks {
-    /// Where a boot begins.
+    /// Mark where a boot starts.
     pub(super) boots: bool,
-    /// That there is no entry.
+    /// Report that there are no entries.
     pub(super) nothing: bool,
-    /// Where the last entry is: `--show-cursor`.
+    /// Print the cursor of the last entry: `--show-cursor`.
     pub(super) cursor: bool,
 }
 
-/// Where to begin.
+/// The place to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StartPoint {
-    /// At the end that the order and the number of lines ask for.
+    /// The end that follows from the order and the number of lines.
     Natural,
     Cursor(Cursor),
     AfterCursor(Cursor),
 }
 
 impl JournalRequest {
-    /// Checks what was asked for. Relative times are relative to `now`.
+    /// Checks the arguments. Relative times are relative to `now`.
     pub(super) fn check(matches: &ArgMatches, zone: &Zone, now: Micros) -> Result<Self, Failure> {
         let sources = Sources::check(matches)?;
         let action = match listed(matches) {
@@ -116,7 +116,7 @@ impl JournalRequest {
     }
 }
 
-/// What is asked for other than entries.
+/// Actions other than showing entries.
 fn listed(matches: &ArgMatches) -> Option<Action> {
     if let Some(field) = one(matches, "field") {
         return Some(Action::Values(field.as_bytes().to_vec()));
@@ -152,7 +152,7 @@ fn show(
     };
     let lines = lines(matches, default_lines)?;
     let greps = one(matches, "grep").is_some();
-    // As journalctl has it: the last that match are found from the end.
+    // As in journalctl, the last matching entries are searched from the end.
     let from_the_end = greps && !follow && matches!(lines, Some(LineCount::Last(_)));
     let show = Show {
         expression: expression(matches, sources)?,
@@ -215,7 +215,7 @@ fn boot(matches: &ArgMatches) -> Result<Option<BootChoice>, Failure> {
         Some("all") => return Ok(None),
         Some(text) if text.contains('=') => "0",
         Some(text) => text,
-        // as in journalctl
+        // As in journalctl.
         None if matches.get_flag("dmesg") || matches.get_flag("pager-end") => "0",
         None => return Ok(None),
     };

@@ -1,4 +1,4 @@
-//! Shows entries: where to begin, which to print, when to stop, and how to follow new ones.
+//! Shows entries: where to start, which to print, when to stop, and how to follow new ones.
 
 use super::boots;
 use super::print;
@@ -9,10 +9,10 @@ use crate::journal::{Cursor, Entry, Id128, Journal, JournalEvent, Seek};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// How long to wait for news before looking again whether anybody still reads.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for new entries before checking whether the output is still open.
+const WAIT: Duration = Duration::from_secs(1);
 
-/// Shows what was asked for.
+/// Shows the requested entries.
 pub(super) fn run(
     journal: &mut Journal,
     show: &Show,
@@ -49,7 +49,7 @@ struct Shower<'a> {
 }
 
 impl Shower<'_> {
-    /// Goes to where printing begins.
+    /// Moves to the place where printing starts.
     fn begin(&mut self, journal: &mut Journal) {
         let show = self.show;
         match show.lines {
@@ -60,7 +60,7 @@ impl Shower<'_> {
             _ => {}
         }
         let seek = match (show.start, show.reverse) {
-            // backwards, the entries after a cursor are the ones before it
+            // In reverse order, the entries after a cursor are the ones before it.
             (StartPoint::Cursor(cursor), false) | (StartPoint::AfterCursor(cursor), true) => {
                 Seek::Cursor(cursor)
             }
@@ -111,7 +111,7 @@ impl Shower<'_> {
         journal.seek(&seek);
     }
 
-    /// Prints the next entry, if there is one and it is wanted.
+    /// Prints the next entry, if there is one and it matches.
     fn step(&mut self, journal: &mut Journal) -> Result<ControlFlow<()>, Failure> {
         if self.left == 0 {
             return Ok(ControlFlow::Break(()));
@@ -126,7 +126,7 @@ impl Shower<'_> {
             None => Ok(ControlFlow::Break(())),
             Some(JournalEvent::Gap(gap)) => {
                 eprintln!(
-                    "vmlog: {} entries are gone: they were deleted before they were read",
+                    "vmlog: {} entries were deleted before they could be read",
                     gap.count()
                 );
                 Ok(ControlFlow::Continue(()))
@@ -178,7 +178,7 @@ impl Shower<'_> {
             .is_some_and(|until| i64::try_from(entry.realtime()).unwrap_or(i64::MAX) > until.get())
     }
 
-    /// Whether nothing that is wanted can follow, as far as times can say.
+    /// Whether no further entry can match, judged by the times.
     fn is_past(&self, entry: &Entry<'_>, backward: bool) -> bool {
         if backward {
             self.is_before(entry)
@@ -187,7 +187,7 @@ impl Shower<'_> {
         }
     }
 
-    /// Goes on until nobody reads any more.
+    /// Follows new entries until the output is closed.
     fn follow(&mut self, journal: &mut Journal) -> Result<(), Failure> {
         self.left = u64::MAX;
         loop {
@@ -196,7 +196,7 @@ impl Shower<'_> {
             if !self.output.advance()? {
                 return Ok(());
             }
-            journal.wait(PATIENCE);
+            journal.wait(WAIT);
         }
     }
 

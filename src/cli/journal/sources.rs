@@ -1,4 +1,4 @@
-//! Which journal `vmlog journal` reads: directories, files and namespaces.
+//! The journal that `vmlog journal` reads: directories, files and namespaces.
 
 use crate::cli::failure::Failure;
 use crate::collect::{is_wild, paths_of_pattern};
@@ -6,7 +6,7 @@ use crate::journal::{EntryMatches, JournalOptions, Namespaces};
 use clap::ArgMatches;
 use std::path::{Path, PathBuf};
 
-/// Where the journal of a machine is, unless the arguments name another place.
+/// The default directories of a machine's journal.
 const DIRECTORIES: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
 /// The journal to read.
@@ -45,7 +45,7 @@ impl Sources {
     }
 }
 
-/// A named path must exist: an empty answer would look as if nothing had been logged.
+/// Checks that a named path exists, because an empty result would look as if nothing had been logged.
 fn named(flag: &str, path: &str) -> Result<PathBuf, Failure> {
     match Path::new(path).metadata() {
         Ok(_) => Ok(PathBuf::from(path)),

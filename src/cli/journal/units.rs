@@ -1,10 +1,10 @@
-//! Units named by a pattern: what the journal knows of such names.
+//! Units named by a pattern: the units in the journal that match it.
 
 use super::sources::Sources;
 use crate::collect::{is_wild, matches_wildcard};
 use crate::journal::{EntryMatches, Journal};
 
-/// The fields that name units of the system.
+/// The fields that name system units.
 pub(super) const SYSTEM_FIELDS: &[&str] = &[
     "_SYSTEMD_UNIT",
     "UNIT",
@@ -12,7 +12,7 @@ pub(super) const SYSTEM_FIELDS: &[&str] = &[
     "COREDUMP_UNIT",
     "_SYSTEMD_SLICE",
 ];
-/// The fields that name units of users.
+/// The fields that name user units.
 pub(super) const USER_FIELDS: &[&str] = &[
     "_SYSTEMD_USER_UNIT",
     "USER_UNIT",
@@ -20,10 +20,10 @@ pub(super) const USER_FIELDS: &[&str] = &[
     "COREDUMP_USER_UNIT",
     "_SYSTEMD_USER_SLICE",
 ];
-/// More units than any machine has.
+/// Maximum number of units, more than any machine has.
 const UNITS_MAX: usize = 64 << 10;
 
-/// The units with these names; a pattern matches the units that the journal knows.
+/// The units with these names; a pattern is replaced by the matching units of the journal.
 pub(super) fn named(asked: &[&str], fields: &[&str], sources: &Sources) -> Vec<String> {
     let (patterns, names): (Vec<&str>, Vec<&str>) = asked
         .iter()

@@ -1,11 +1,11 @@
-//! `--verify`: one verdict a file.
+//! `--verify`: one verdict per file.
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::StandardOutput;
 use crate::journal::Journal;
 use crate::pipeline::error_chain;
 
-/// Checks every file. That one is damaged is a failure.
+/// Checks every file; fails if any is damaged.
 pub(super) fn run(journal: &mut Journal, output: &mut StandardOutput) -> Result<(), Failure> {
     let verdicts = journal.verify();
     let mut failed = 0;

@@ -1,4 +1,4 @@
-//! `--boot`: the records of one boot, whatever wrote them, from the first record of the boot to the first of the next one.
+//! `--boot`: all records of one boot, from its first record to the first record of the next boot.
 
 use crate::cli::endpoint::Backend;
 use crate::cli::failure::Failure;
@@ -8,7 +8,7 @@ use crate::record::StoredRecord;
 
 /// The metadata key of a journal record that names its boot.
 const BOOT_ID: &str = "boot_id";
-/// More boots than any store holds.
+/// Maximum number of boots, more than any store holds.
 const BOOTS_MAX: usize = 1_000;
 
 /// Narrows a filter to a boot: an ID, 0 (the last), -1 (the one before it) or 1 (the first).

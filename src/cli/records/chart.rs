@@ -43,7 +43,7 @@ pub(super) fn run(
     output.flush()?;
     if histogram.is_partial {
         eprintln!(
-            "vmlog: the scan took too long: only the newest records are counted; narrow it with --start"
+            "vmlog: the scan reached its time limit: only the newest records are counted; narrow it with --start"
         );
     }
     if histogram.outside > 0 {
@@ -57,7 +57,7 @@ pub(super) fn run(
     }
     if histogram.unreadable > 0 {
         eprintln!(
-            "vmlog: {} records are in damaged blocks and not counted; `vmlog verify` names them",
+            "vmlog: {} records are in damaged blocks and were not counted; run `vmlog verify`",
             histogram.unreadable
         );
     }
@@ -91,7 +91,7 @@ impl Chart<'_> {
                 .columns
                 .saturating_sub(begin.len() + digits + 3)
                 .max(10);
-            // writing to memory cannot fail
+            // Writing to memory cannot fail.
             let _ = writeln!(
                 text,
                 "{begin} {total:>digits$} {}",
@@ -175,13 +175,13 @@ fn total(histogram: &Histogram, index: usize) -> u64 {
     counts.sum()
 }
 
-/// The first and the last that is not zero.
+/// The indexes of the first and the last value above zero.
 fn ends(totals: &[u64]) -> Option<(usize, usize)> {
     let first = totals.iter().position(|total| *total > 0)?;
     Some((first, totals.iter().rposition(|total| *total > 0)?))
 }
 
-/// Cells of a bar; a count above zero has at least one.
+/// The cells of a bar; a count above zero has at least one.
 fn scaled(count: u64, most: u64, room: usize) -> usize {
     let cells = u128::from(count) * room as u128 / u128::from(most);
     usize::try_from(cells)
@@ -189,7 +189,7 @@ fn scaled(count: u64, most: u64, room: usize) -> usize {
         .max(usize::from(count > 0))
 }
 
-/// `5m`, `1h`, `500ms`: in the form of `--start`.
+/// A duration in the form of `--start`: `5m`, `1h`, `500ms`.
 fn span(micros: i64) -> String {
     const UNITS: [(i64, &str); 5] = [
         (86_400_000_000, "d"),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_as_nothing() {
+    fn an_empty_result_is_reported() {
         assert_eq!(
             chart(true).draw(&Histogram::default(), |_| String::new()),
             "no records\n"
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_there_only_when_it_is_wanted() {
+    fn colour_is_used_only_on_request() {
         assert!(
             chart(true)
                 .draw(&histogram(), |_| String::new())
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_every_bucket() {
+    fn machine_formats_contain_every_bucket() {
         let value: serde_json::Value = serde_json::from_str(&json(&histogram())).expect("JSON");
         assert_eq!(
             value["buckets"][1]["counts"],

@@ -1,4 +1,4 @@
-//! `vmlog export`: every record that matches a filter, oldest first, for a file or another program.
+//! `vmlog export`: all matching records, oldest first, for a file or another program.
 
 use super::boot;
 use crate::cli::endpoint::{self, Backend};
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     boot::narrow(&mut endpoint, &mut filter, parameters::boot(matches))?;
     let mut output = StandardOutput::new();
     let mut printer = Printer::new(matches, &filter, output.is_terminal());
-    // on a terminal, progress would be drawn over the records
+    // On a terminal, progress would be drawn over the records.
     let progress =
         (!io::stdout().is_terminal()).then(|| Progress::start("exporting", None, Unit::Records));
     let mut count = 0;
@@ -49,7 +49,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         }
         printer.print(&mut output, &record)
     });
-    // an export that failed half-way still writes what it has
+    // An export that failed midway still writes the records it has.
     if exported.is_ok() {
         printer.end(&mut output);
     }
@@ -60,7 +60,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     match exported? {
         0 => Ok(()),
         unreadable => Err(Failure::failed(format!(
-            "{unreadable} records are in damaged blocks and were not exported; `vmlog verify` names them"
+            "{unreadable} records are in damaged blocks and were not exported; run `vmlog verify`"
         ))),
     }
 }

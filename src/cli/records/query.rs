@@ -1,4 +1,4 @@
-//! `vmlog query`: records of a store or a server, the newest that match a filter.
+//! `vmlog query`: the newest matching records of a store or a server.
 
 use super::{boot, chart, tail};
 use crate::cli::endpoint::{self, Backend, FollowStart, PAGE_ROWS};
@@ -12,7 +12,7 @@ use crate::time::Micros;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-/// Records that are held to be turned round: some 50 MB of usual ones.
+/// Maximum number of records held in memory to reverse their order: about 50 MB of typical ones.
 const HELD_MAX: usize = 100_000;
 
 /// The arguments of `vmlog query`.
@@ -82,18 +82,18 @@ fn page_arguments() -> [Arg; 8] {
     [
         option("limit", 'n', "N", "The last N records, +N the first N, or `all` [default: 100]").visible_alias("lines"),
         switch("reverse", 'r', "Newest first"),
-        long("direction", "WHICH", "Which records when there are more than --limit: the newest (backward) or the oldest (forward)")
+        long("direction", "WHICH", "Which records to show if there are more than --limit: the newest (backward) or the oldest (forward)")
             .value_parser(PossibleValuesParser::new(["backward", "forward"])),
-        long("order", "ORDER", "By arrival (id) or by time, over all sources")
+        long("order", "ORDER", "Order by arrival (id) or by time, over all sources")
             .value_parser(PossibleValuesParser::new(["id", "time"])),
         long("after", "ID", "Records after this ID")
             .value_parser(value_parser!(u64))
             .conflicts_with_all(["cursor", "around", "order"]),
-        long("cursor", "CURSOR", "Continue after a page of the API").conflicts_with("around"),
-        long("around", "ID", "This record and the ones before and after it")
+        long("cursor", "CURSOR", "Continue from the cursor of a page of the API").conflicts_with("around"),
+        long("around", "ID", "Show this record and the ones before and after it")
             .value_parser(value_parser!(u64))
             .conflicts_with_all(["order", "direction"]),
-        long("scope", "SCOPE", "Which records to show around it: those that match the filter, or all of its source")
+        long("scope", "SCOPE", "Which records to show around it: matching ones, or all of its source")
             .value_parser(PossibleValuesParser::new(["filter", "source"]))
             .requires("around"),
     ]
@@ -188,7 +188,7 @@ fn follow(mut filter: Parameters, limit: usize, matches: &ArgMatches) -> Result<
     tail::follow(&mut backend, &filter, start, matches)
 }
 
-/// `--limit`: how many records, and whether the first ones.
+/// `--limit`: the number of records, and whether they are the first ones.
 fn limit(matches: &ArgMatches) -> Result<(usize, bool), Failure> {
     let Some(text) = given(matches, "limit") else {
         return Ok((100, false));
@@ -209,7 +209,7 @@ fn limit(matches: &ArgMatches) -> Result<(usize, bool), Failure> {
     }
 }
 
-/// Which pages are asked for, and in which order they are shown.
+/// The pages to request, and the order of display.
 struct PageQuery {
     parameters: Parameters,
     limit: usize,
@@ -232,7 +232,7 @@ impl PageQuery {
         let is_forward = match given(matches, "direction") {
             Some(direction) => direction == "forward",
             None if is_first => true,
-            // all of them are the same from both ends; one end needs nothing held
+            // All records are the same from both ends; from one end none have to be held.
             None => after.is_some() || (around.is_some() || limit == usize::MAX) && !is_reversed,
         };
         if is_forward == is_reversed && limit > HELD_MAX && around.is_none() {
@@ -270,7 +270,7 @@ impl PageQuery {
         Ok(!backend.page(&parameters)?.entries.is_empty())
     }
 
-    /// Shows page after page, or holds them all to turn them round.
+    /// Shows page after page, or holds all records to reverse them.
     fn show(
         &self,
         endpoint: &mut Backend,

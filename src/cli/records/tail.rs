@@ -27,7 +27,7 @@ pub(in crate::cli) fn command() -> Command {
         .arg(
             option("limit", 'n', "N", "Start with the last N records [default: 10]").value_parser(value_parser!(usize)).visible_alias("lines"),
         )
-        .arg(switch("follow", 'f', "Accepted, as for journalctl: a tail always follows"))
+        .arg(switch("follow", 'f', "Accepted for compatibility with journalctl; a tail always follows"))
         .arg(long("after", "ID", "Start after this record").value_parser(value_parser!(u64)).conflicts_with("limit"))
         .args(show::arguments("pretty"))
         .args(endpoint::arguments())
@@ -56,7 +56,7 @@ pub(super) fn follow(
     let mut printer = Printer::new(matches, parameters, output.is_terminal());
     if printer.style() == show::OutputFormat::Json {
         return Err(Failure::usage(
-            "--output: a json array has an end; follow with jsonl",
+            "--output: json cannot be used with a tail; use jsonl",
         ));
     }
     printer.begin(&mut output);
@@ -64,14 +64,14 @@ pub(super) fn follow(
         match event {
             FollowEvent::Record(record) => return printer.print(&mut output, &record),
             FollowEvent::Gap(Some(count)) => eprintln!(
-                "vmlog: {count} records are missing here: they arrived faster than they were read"
+                "vmlog: {count} records are missing here: they arrived faster than this client read them"
             ),
             FollowEvent::Warnings(warnings) => failure::warn(&warnings),
             FollowEvent::Gap(None) => eprintln!(
-                "vmlog: records are missing here: they were deleted before they were read"
+                "vmlog: records are missing here: they were deleted before they could be read"
             ),
             FollowEvent::Lost(why) => eprintln!("vmlog: {why}; retrying"),
-            FollowEvent::Back => eprintln!("vmlog: connected again"),
+            FollowEvent::Back => eprintln!("vmlog: reconnected"),
             FollowEvent::Idle => {}
         }
         output.flush_and_look()

@@ -1,4 +1,4 @@
-//! The line with the address, and the log of the server itself.
+//! The line with the address, and the server's own log.
 
 use crate::config::Config;
 use crate::server;
@@ -9,7 +9,7 @@ use std::io::{IsTerminal, Write};
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
-/// Starts the log on standard error: one line for each record, without a time where the journal adds one.
+/// Starts the log on standard error: one line per record, without a time if the journal adds one.
 pub(super) fn start_log() {
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)
@@ -23,8 +23,8 @@ pub(super) fn start_log() {
     }
 }
 
-/// Prints the address to open. The token is in it on a terminal only: a pipe, a file or the journal may be kept and read by others,
-/// so it gets the path of the token file instead.
+/// Prints the address to open. It contains the token only on a terminal: a pipe, a file or the journal may be stored
+/// and read by others, so it gets the path of the token file instead.
 pub(super) fn address(listener: &TcpListener, options: &server::ServerOptions, config: &Config) {
     let Ok(address) = listener.local_addr() else {
         return;
@@ -44,7 +44,7 @@ pub(super) fn address(listener: &TcpListener, options: &server::ServerOptions, c
         }
         (Some(_), _) => format!("{scheme}://{address}/ (the token is LOG_API_TOKEN)"),
     };
-    // a closed standard output does not stop a server
+    // A closed standard output does not stop a server.
     let _ = writeln!(io::stdout(), "vmlog: open {line}").and_then(|()| io::stdout().flush());
 }
 

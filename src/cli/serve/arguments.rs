@@ -1,4 +1,4 @@
-//! The command line of `vmlog serve`: made of the table of settings.
+//! The command line of `vmlog serve`, derived from the table of settings.
 
 use crate::config::{SETTINGS, Setting};
 use clap::{Arg, Command};

@@ -1,4 +1,4 @@
-//! `vmlog serve`: collect, store and serve until asked to stop.
+//! `vmlog serve`: collects, stores and serves until it is stopped.
 
 mod announce;
 mod arguments;
@@ -33,11 +33,12 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// A page that scans the store holds one of these threads; more of them would only compete for the processor of a small machine.
+/// Number of threads for blocking work, such as a page that scans the store; more would only compete for the
+/// processor of a small machine.
 const BLOCKING_THREADS: usize = 8;
 
-/// A broken disk damages much at once; the first reports are enough.
-const DAMAGE_TOLD_MAX: usize = 20;
+/// A broken disk causes much damage at once; the first reports are enough.
+const DAMAGE_REPORTED_MAX: usize = 20;
 
 /// Runs until SIGTERM or SIGINT, then writes and syncs all records that were read.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -107,10 +108,10 @@ async fn serve(
         .map_err(failed("cannot serve"))?;
     was_asked
         .await
-        .map_err(|_| Failure::failed("the writer ended by itself"))
+        .map_err(|_| Failure::failed("the writer ended unexpectedly"))
 }
 
-/// An invalid certificate is a failure, never a reason to serve without TLS.
+/// An invalid certificate is a failure; vmlog never falls back to serving without TLS.
 fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
     let Some((certificate, key)) = &config.tls else {
         return Ok(None);
@@ -170,8 +171,9 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
     )];
     if recovery.cut_bytes > 0 {
         let bytes = recovery.cut_bytes;
-        let text =
-            format!("the store was not closed: {bytes} bytes of an unfinished write were cut");
+        let text = format!(
+            "the store was not closed cleanly: {bytes} bytes of an unfinished write were removed"
+        );
         let mut metadata = Metadata::new();
         metadata.insert("cut_bytes", bytes);
         records.push(collect::own_record(
@@ -181,7 +183,7 @@ fn first_records(recovery: &Recovery) -> Vec<Record> {
             metadata,
         ));
     }
-    for damage in recovery.damage.iter().take(DAMAGE_TOLD_MAX) {
+    for damage in recovery.damage.iter().take(DAMAGE_REPORTED_MAX) {
         let text = format!(
             "records of the store cannot be read: {}",
             error_chain(damage)
@@ -231,7 +233,7 @@ fn exposed_key(config: &Config) -> Option<Record> {
 /// Makes a write beyond the limit on file sizes (`ulimit -f`) fail; by default it would end the process.
 fn survive_size_limit() {
     if let Err(error) = signal_hook::flag::register(SIGXFSZ, Arc::default()) {
-        tracing::warn!("a file that reaches the limit of sizes will end vmlog: {error}");
+        tracing::warn!("reaching the limit on file sizes will end vmlog: {error}");
     }
 }
 
@@ -335,7 +337,7 @@ fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
     let reached = counts.iter().flat_map(|count| {
         count.reached.iter().map(|(origin, reached)| Sample {
             name: "vmlog_collector_position",
-            help: "How far an origin was read: the number of a journal entry, bytes of a file.",
+            help: "Read position in an origin: the number of a journal entry, or bytes of a file.",
             labels: vec![
                 ("collector", count.collector.clone()),
                 ("origin", origin.clone()),
@@ -346,53 +348,53 @@ fn samples(counts: &[CollectorCount]) -> Vec<Sample> {
     KINDS.into_iter().flat_map(of_kind).chain(reached).collect()
 }
 
-/// A metric of every collector: its name, its help text and where its value is.
+/// A metric of every collector: its name, its help text and the function that reads it.
 type MetricKind = (&'static str, &'static str, fn(&CollectorCount) -> u64);
 
 const KINDS: [MetricKind; 9] = [
     (
         "vmlog_collector_running",
-        "1 while a collector reads, 0 before its first read and while it waits to be started again.",
+        "1 while a collector works, 0 before its first read and while it waits for a restart.",
         |count| u64::from(count.is_running),
     ),
     (
         "vmlog_collector_read_total",
-        "Entries and lines that a collector read, wanted or not.",
+        "Entries and lines that a collector read, including filtered ones.",
         |count| count.read,
     ),
     (
         "vmlog_collector_stored_total",
-        "Records of a collector that the store has taken.",
+        "Records of a collector that were stored.",
         |count| count.stored,
     ),
     (
         "vmlog_collector_filtered_total",
-        "Entries that a collector read and that are not wanted.",
+        "Entries that a collector read and filtered out.",
         |count| count.filtered,
     ),
     (
         "vmlog_collector_bytes_total",
-        "Bytes of the messages that a collector brought.",
+        "Bytes of the messages that a collector read.",
         |count| count.bytes,
     ),
     (
         "vmlog_collector_gaps_total",
-        "Times that something was gone before a collector could read it.",
+        "Gaps: how often data was lost before a collector could read it.",
         |count| count.gaps,
     ),
     (
         "vmlog_collector_errors_total",
-        "Times that a collector failed or found something wrong.",
+        "How often a collector failed or reported an error.",
         |count| count.errors,
     ),
     (
         "vmlog_collector_not_followed",
-        "Logs that a collector does not follow: too many, or no descriptors for them.",
+        "Logs that a collector does not follow, because there are too many or no descriptors for them.",
         |count| count.not_followed,
     ),
     (
         "vmlog_collector_lag_seconds",
-        "How far a collector is behind; 0 when all is read and stored.",
+        "Age of the newest record of a collector, or 0 if everything is read and stored.",
         |count| count.lag_s,
     ),
 ];

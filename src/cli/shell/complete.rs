@@ -1,5 +1,5 @@
-//! `vmlog complete`: candidates for a word, for the completions of shells. It is hidden, prints one candidate a line and never
-//! fails: a shell has no place for an error while somebody types.
+//! `vmlog complete`: candidates for a word, for shell completions. It is hidden, prints one candidate per line and
+//! never fails, because a shell cannot show an error during completion.
 
 use crate::cli::endpoint::{self, Backend};
 use crate::cli::failure::Failure;
@@ -12,9 +12,9 @@ use clap::{Arg, ArgMatches, Command};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Candidates of one word; a person reads no more of them.
+/// Maximum number of candidates for one word, more than a person reads.
 const CANDIDATES_MAX: usize = 500;
-/// Records whose metadata keys are offered.
+/// Number of records whose metadata keys are offered.
 const SAMPLE_RECORDS: &str = "500";
 const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
 
@@ -71,7 +71,7 @@ fn candidates(matches: &ArgMatches, kind: &str, word: &str) -> Result<BTreeSet<S
     Ok(found)
 }
 
-/// Names of sources, and the prefixes of their kinds. A word with `-` excludes one.
+/// Names of sources, and prefixes of their kinds. A word that starts with `-` excludes one.
 fn sources(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure> {
     let mut found = BTreeSet::new();
     for name in source_names(backend)? {
@@ -103,7 +103,7 @@ fn runs(backend: &mut Backend) -> Result<BTreeSet<String>, Failure> {
     Ok(ids.chain(["last".to_owned()]).collect())
 }
 
-/// Keys of metadata; after `KEY=` the values of that key.
+/// Keys of metadata or, after `KEY=`, the values of that key.
 fn fields(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure> {
     if let Some((key, _)) = word.split_once('=') {
         let values = backend.values(key.trim_end_matches('!'))?.into_iter();
@@ -119,7 +119,7 @@ fn fields(backend: &mut Backend, word: &str) -> Result<BTreeSet<String>, Failure
     Ok(keys.collect())
 }
 
-/// Units that the journal of this machine knows.
+/// Units in the journal of this machine.
 fn journal_units(word: &str) -> BTreeSet<String> {
     let mut journal = Journal::open(JournalOptions {
         directories: JOURNALS.map(PathBuf::from).to_vec(),

@@ -1,5 +1,5 @@
-//! `vmlog completions`: completions for a shell. The parser's own script knows subcommands and flags; ours adds candidates from
-//! the log itself (sources, units, runs, metadata) by asking `vmlog complete`.
+//! `vmlog completions`: completions for a shell. The parser's own script knows subcommands and flags; candidates from
+//! the log itself (sources, units, runs, metadata) are added by calling `vmlog complete`.
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::StandardOutput;
@@ -55,8 +55,8 @@ fn with_candidates(shell: Shell, script: &str) -> String {
     }
 }
 
-/// Bash splits words at `:` and `=`, which our words contain: the word is taken from the line instead, and what bash has taken
-/// for finished is cut off each candidate.
+/// Bash splits words at `:` and `=`, which our words contain. So the word is taken from the line instead, and the
+/// part that bash considers finished is removed from each candidate.
 const BASH: &str = r#"# candidates from the log itself
 _vmlog_with_log() {
     local line="${COMP_LINE:0:$COMP_POINT}"
@@ -104,7 +104,7 @@ complete -c vmlog -n '__vmlog_in journal' -s u -l unit -x -a '(__vmlog_log journ
 complete -c vmlog -n '__vmlog_in run' -x -a '(__vmlog_log runs)'
 ";
 
-/// The parser's script completes these values with names of files; ours come from the log.
+/// The parser's script completes these values with file names; ours are from the log.
 const ZSH_VALUES: [(&str, &str); 3] = [
     (":SOURCE:_default", ":SOURCE:_vmlog_sources"),
     (":UNIT:_default", ":UNIT:_vmlog_units"),
@@ -124,13 +124,13 @@ _vmlog_fields() { _vmlog_log fields }
 _vmlog_runs() { _vmlog_log runs }
 "#;
 
-/// The functions stand after the first line, which tells zsh the name of the command.
+/// Inserts the functions after the first line, which tells zsh the name of the command.
 fn zsh(script: &str) -> String {
     let mut script = script.to_owned();
     for (files, log) in ZSH_VALUES {
         script = script.replace(files, log);
     }
-    // the only argument of `vmlog run`
+    // The only argument of `vmlog run`.
     let lines = script.lines().map(|line| {
         if line.contains("':id -- ") || line.contains("\":id -- ") {
             line.replace(":_default", ":_vmlog_runs")

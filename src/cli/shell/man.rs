@@ -1,4 +1,4 @@
-//! `vmlog man`: manual pages, made of the same description as the help.
+//! `vmlog man`: manual pages, from the same description as the help.
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::output::StandardOutput;
@@ -25,13 +25,13 @@ pub(in crate::cli) fn command() -> Command {
 
 /// Prints or writes them.
 pub(in crate::cli) fn run(matches: &ArgMatches, whole: Command) -> Result<(), Failure> {
-    // `vmlog help` has no page
+    // `vmlog help` has no page.
     let mut whole = whole.disable_help_subcommand(true);
     whole.build();
     if let Some(folder) = matches.get_one::<PathBuf>("into") {
         return clap_mangen::generate_to(whole, folder).map_err(|error| {
             Failure::failed(format!(
-                "cannot write into {}: {error}; name a folder that is there and may be written",
+                "cannot write into {}: {error}; name an existing, writable folder",
                 folder.display()
             ))
         });

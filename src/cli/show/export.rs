@@ -1,15 +1,15 @@
-//! `-o export`: records in the journal export format, for `systemd-journal-remote` and what else reads it.
+//! `-o export`: records in the journal export format, for `systemd-journal-remote` and other readers.
 
 use super::message::message_bytes;
 use crate::record::{Level, StoredRecord};
 use serde_json::Value;
 use std::io::Write;
 
-/// Appends an entry and the empty line behind it. What a record has beside time, level and message becomes fields that begin
+/// Appends an entry and the empty line after it. Everything except time, level and message becomes fields that start
 /// with `VMLOG_`.
 pub(super) fn push(out: &mut Vec<u8>, stored: &StoredRecord) {
     let record = &stored.record;
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     let _ = write!(
         out,
         "__CURSOR={id}\n__REALTIME_TIMESTAMP={}\nPRIORITY={}\nSYSLOG_IDENTIFIER={source}\nVMLOG_ID={id}\nVMLOG_SOURCE={source}\n",
@@ -39,7 +39,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Fields are of `A-Z 0-9 _` and at most 64 characters long.
+/// Field names consist of `A-Z 0-9 _` and have at most 64 characters.
 fn name(key: &str) -> String {
     let letters = key.chars().map(|c| {
         if c.is_ascii_alphanumeric() {
@@ -51,7 +51,7 @@ fn name(key: &str) -> String {
     "VMLOG_".chars().chain(letters).take(64).collect()
 }
 
-/// Text without control characters follows `=`, anything else follows its length.
+/// Text without control characters follows `=`; other values follow their length.
 fn push_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     if str::from_utf8(value).is_ok_and(|text| !text.chars().any(|c| c.is_control() && c != '\t')) {

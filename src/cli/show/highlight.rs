@@ -1,11 +1,11 @@
-//! Which part of a message a search matched.
+//! Finds the part of a message that a search matched.
 
 use crate::cli::parameters::Parameters;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use std::ops::Range;
 
-/// Matches of one line that are marked; a line with more of them needs no more colour.
+/// Maximum number of matches in one line that are marked.
 const MATCHES_MAX: usize = 100;
 const PATTERN_BYTES_MAX: usize = 4 << 20;
 
@@ -14,7 +14,7 @@ const PATTERN_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Highlighter(Regex);
 
 impl Highlighter {
-    /// A finder of what the parameters search for; `None` if they search for nothing.
+    /// A finder for the searched text; `None` if the parameters contain none.
     pub(super) fn new(parameters: &Parameters) -> Option<Self> {
         let value = |name: &str| {
             let found = parameters.iter().find(|(found, _)| found == name);

@@ -3,8 +3,8 @@
 use crate::record::StoredRecord;
 use crate::server::write_entry;
 
-/// Appends an object on one line. On a terminal, characters that JSON allows but a terminal obeys are escaped too; the JSON stays
-/// equivalent.
+/// Appends an object on one line. On a terminal, characters that JSON allows but a terminal interprets are escaped
+/// too; the JSON stays equivalent.
 pub(super) fn push(out: &mut Vec<u8>, stored: &StoredRecord, is_terminal: bool) {
     if !is_terminal {
         return write_entry(out, stored);
@@ -27,7 +27,7 @@ mod tests {
     use crate::time::Micros;
 
     #[test]
-    fn a_terminal_gets_the_same_json_without_what_it_obeys() {
+    fn a_terminal_gets_equivalent_json_without_control_characters() {
         let message = "\u{1b}[2J \u{9b}2J \u{202e} \u{7f} \u{e9}";
         let stored = StoredRecord {
             id: Id(1),

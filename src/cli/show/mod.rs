@@ -23,15 +23,15 @@ use std::env;
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputFormat {
-    /// A line a record, for people.
+    /// One line per record, for people.
     Pretty,
     /// One array.
     Json,
-    /// An object a line.
+    /// One object per line.
     JsonLines,
     /// RFC 4180.
     Csv,
-    /// The message alone.
+    /// Only the message.
     Cat,
     /// The journal export format.
     Export,
@@ -68,7 +68,7 @@ pub(super) struct Printer {
     records: u64,
 }
 
-/// The arguments that say how.
+/// The arguments for the output format.
 pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
     [
         option("output", 'o', "FORMAT", "How records are printed")
@@ -83,7 +83,7 @@ pub(super) fn arguments(default: &'static str) -> [Arg; 4] {
     ]
 }
 
-/// Whether there is colour.
+/// The argument for the use of colour.
 pub(super) fn colour_argument() -> Arg {
     long(
         "color",
@@ -94,7 +94,7 @@ pub(super) fn colour_argument() -> Arg {
     .value_parser(PossibleValuesParser::new(["auto", "always", "never"]))
 }
 
-/// Whether `--color` and the terminal ask for colour.
+/// Whether `--color` and the terminal allow colour.
 pub(super) fn has_colour(matches: &ArgMatches, is_terminal: bool) -> bool {
     match given(matches, "color") {
         Some("always") => true,
@@ -103,7 +103,7 @@ pub(super) fn has_colour(matches: &ArgMatches, is_terminal: bool) -> bool {
     }
 }
 
-/// The time zone of a command line.
+/// The time zone that the arguments select.
 pub(super) fn zone(matches: &ArgMatches) -> Zone {
     if matches.get_flag("utc") {
         Zone::utc()
@@ -113,7 +113,7 @@ pub(super) fn zone(matches: &ArgMatches) -> Zone {
 }
 
 impl Printer {
-    /// A printer with the options of the command line. `parameters` say which text is searched for, and so marked.
+    /// A printer with the options of the command line. The text that `parameters` search for is marked.
     pub(super) fn new(matches: &ArgMatches, parameters: &Parameters, is_terminal: bool) -> Self {
         let mut screen = Screen::new(
             terminal_columns(),
@@ -140,7 +140,7 @@ impl Printer {
         }
     }
 
-    /// Prints what precedes the first record.
+    /// Prints the part before the first record.
     pub(super) fn begin(&self, output: &mut StandardOutput) {
         match self.style {
             OutputFormat::Json => output.buffer().push(b'['),
@@ -153,7 +153,7 @@ impl Printer {
         }
     }
 
-    /// Prints a record. False when the reader has closed the output.
+    /// Prints a record. Returns `false` if the reader has closed the output.
     pub(super) fn print(
         &mut self,
         output: &mut StandardOutput,
@@ -199,7 +199,7 @@ impl Printer {
         );
     }
 
-    /// Prints what follows the last record.
+    /// Prints the part after the last record.
     pub(super) fn end(&self, output: &mut StandardOutput) {
         if self.style == OutputFormat::Json {
             output
@@ -220,7 +220,7 @@ impl Printer {
 
 const CSV_HEAD: &[u8] = b"id,timestamp,source,level,message,metadata";
 
-/// The width of a terminal that does not say how wide it is.
+/// The width of a terminal that does not report it.
 const COLUMNS_DEFAULT: usize = 80;
 
 /// The width of the terminal.

@@ -1,10 +1,10 @@
-//! A line a record, with colours by level and source; and the message alone.
+//! One line per record, with colours by level and source; and the message alone.
 
 use super::message::message_bytes;
 use crate::cli::terminal::escape::{push_escaped, without_escape_sequences};
 use crate::record::{Level, Record};
 
-/// Colours that differ on dark and on light terminals; levels use others.
+/// Colours that are visible on dark and on light terminals; levels use others.
 const SOURCE_COLOURS: [&str; 6] = ["36", "35", "34", "32", "96", "95"];
 const DIM: &str = "2";
 
@@ -47,7 +47,7 @@ pub(super) fn push(
     out.push(b'\n');
 }
 
-/// Appends the message alone: on a terminal what it may see, else every byte as it was.
+/// Appends only the message: escaped on a terminal, otherwise byte for byte.
 pub(super) fn push_cat(out: &mut Vec<u8>, record: &Record, is_terminal: bool) {
     if is_terminal {
         for line in record.message.split('\n') {
@@ -60,7 +60,7 @@ pub(super) fn push_cat(out: &mut Vec<u8>, record: &Record, is_terminal: bool) {
     }
 }
 
-/// A line as it may be shown. Colours that a program gave its output would run into ours: a terminal does not get them.
+/// A line for display. Colours in a program's output would mix with ours, so a terminal does not get them.
 fn shown(line: &str, is_terminal: bool) -> String {
     if !is_terminal {
         return line.to_owned();
@@ -89,7 +89,7 @@ pub(super) fn level_colour(level: Level) -> &'static str {
     }
 }
 
-/// The same for every record of a source, also tomorrow and on another machine.
+/// The colour of a source, always the same, also on other machines.
 pub(super) fn source_colour(source: &str) -> &'static str {
     let sum = crc32fast::hash(source.as_bytes()) as usize;
     SOURCE_COLOURS
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_nothing_that_it_obeys() {
+    fn a_terminal_gets_no_control_characters() {
         let text = line(
             Level::Info,
             "\u{1b}[31mred\u{1b}[0m \u{1b}[2J\u{7}\u{9b}\r\nb\u{202e}",
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_of_level_and_source() {
+    fn colours_show_level_and_source() {
         let source = source_colour("docker:web");
         assert_eq!(
             line(Level::Error, "x", true, true),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_alone_is_byte_for_byte_what_was_said() {
+    fn the_message_alone_is_unchanged() {
         let mut record = record(Level::Info, "a\u{fffd}");
         record.metadata.insert("message_base64", "Yf8=");
         let mut out = vec![];

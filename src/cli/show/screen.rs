@@ -10,20 +10,21 @@ use serde_json::Value;
 
 const DIM: &str = "2";
 const MATCH: &str = "30;43";
-/// The source column grows with longer names between these widths.
+/// Limits of the width of the source column, which grows with longer names.
 const SOURCE_COLUMNS_MIN: usize = 14;
 const SOURCE_COLUMNS_MAX: usize = 26;
-/// With less room than this beside the other columns, a message begins on a row of its own.
+/// If less room than this is left by the other columns, a message starts on a row of its own.
 const MESSAGE_COLUMNS_MIN: usize = 24;
 const SHORT_INDENT: usize = 4;
-/// Rows of one record: a megabyte on one line would push everything else away.
+/// Maximum number of rows of one record: a megabyte on one line would push everything else away.
 const ROWS_MAX: usize = 40;
-/// Characters that are laid out at all.
+/// Maximum number of characters that are laid out.
 const CHARS_MAX: usize = 32 << 10;
-/// Characters of one field's value.
+/// Maximum number of characters of one field's value.
 const VALUE_CHARS_MAX: usize = 200;
 
-/// Keys of metadata that vmlog itself writes: they say where a record is from, and are not part of what its program wrote.
+/// Metadata keys that vmlog itself writes: they describe the origin of a record, and are not part of its program's
+/// output.
 const OWN_KEYS: &[&str] = &[
     "about_unit",
     "about_user_unit",
@@ -116,7 +117,7 @@ impl Screen {
         }
     }
 
-    /// Appends a record, before it its date if that is another one than before.
+    /// Appends a record, preceded by its date if that has changed.
     pub(super) fn push(&mut self, out: &mut Vec<u8>, stored: &StoredRecord) {
         self.push_date(out, stored);
         let head = self.head(stored);
@@ -185,7 +186,7 @@ impl Screen {
         head
     }
 
-    /// The message and the fields, on rows of `columns`.
+    /// The message and the fields, wrapped to rows of `columns`.
     fn rows(&self, stored: &StoredRecord, columns: usize) -> Vec<Vec<Span>> {
         let record = &stored.record;
         let base = match record.level {
@@ -217,7 +218,7 @@ impl Screen {
         rows
     }
 
-    /// What a structured line has beside its message, as `key=value`.
+    /// The fields of a structured line other than its message, as `key=value`.
     fn push_fields(&self, spans: &mut Vec<Span>, metadata: &Metadata) {
         for (key, value) in metadata.iter().filter(|(key, _)| is_payload(key)) {
             let text = match value {
@@ -252,7 +253,7 @@ fn plain(text: &str) -> String {
     spans.into_iter().map(|span| span.text).collect()
 }
 
-/// Statuses of HTTP by their class.
+/// Colours of HTTP statuses by class.
 fn status_style(key: &str, value: &str) -> &'static str {
     let is_status = ["status", "statusCode", "status_code", "http_status"].contains(&key);
     match value.parse::<u16>() {
@@ -262,7 +263,7 @@ fn status_style(key: &str, value: &str) -> &'static str {
     }
 }
 
-/// Rows without the space at which a line was broken.
+/// Rows without the space at a line break.
 fn without_spaces_at_breaks(mut rows: Vec<Vec<Span>>) -> Vec<Vec<Span>> {
     for row in rows.iter_mut().rev().skip(1) {
         if let Some(last) = row.last_mut() {
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_matches_and_colours_only_where_wanted() {
+    fn marks_matches_and_colours_on_request() {
         let parameters = vec![("search".to_owned(), "fail".to_owned())];
         let mut screen = Screen::new(80, Zone::utc(), Highlighter::new(&parameters));
         screen.has_colour = true;
@@ -354,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn long_messages_are_cut_and_say_so() {
+    fn long_messages_are_cut_with_a_note() {
         let record = stored(
             "x",
             Level::Info,

@@ -28,7 +28,7 @@ pub(in crate::cli) fn command() -> Command {
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let config = settings::config(matches)?;
-    // opening for writing would make a store of any folder
+    // Opening for writing would create a store in any folder.
     store::Reader::open_read_only(Arc::new(RealDisk), &root).map_err(folder::unreadable(&root))?;
     let progress = Progress::start("compacting", None, Unit::Time);
     let opened = Store::open(Arc::new(RealDisk), &root, config.store);
@@ -37,8 +37,8 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let done = compacted.map_err(folder::unwritable("compact"))?;
     let mut text = String::new();
     for error in &done.damage {
-        // writing to memory cannot fail
-        let _ = writeln!(text, "left as it is: {}", error_chain(error));
+        // Writing to memory cannot fail.
+        let _ = writeln!(text, "not compacted: {}", error_chain(error));
     }
     let ((before, after), (bytes_before, bytes_after)) = (done.segments, done.bytes);
     let (bytes_before, bytes_after) = (size(bytes_before), size(bytes_after));

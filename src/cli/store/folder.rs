@@ -1,4 +1,4 @@
-//! The folder of a store, for the subcommands that work on one.
+//! The folder of a store, for the subcommands that need one.
 
 use crate::cli::endpoint::cannot;
 use crate::cli::failure::Failure;
@@ -37,7 +37,7 @@ pub(in crate::cli) fn unreadable(root: &Path) -> impl Fn(store::Error) -> Failur
     move |error| cannot(root, &error)
 }
 
-/// The failure of writing a store: why, and what to do.
+/// The failure to write a store: the reason, and a suggestion.
 pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure + '_ {
     move |error| {
         let remedy = match &error {
@@ -45,7 +45,7 @@ pub(in crate::cli) fn unwritable(what: &str) -> impl Fn(store::Error) -> Failure
                 "; stop the server that writes it (systemctl stop vmlog), or work on a snapshot"
             }
             store::Error::Exists { .. } => "; name a new or empty folder",
-            store::Error::Full { .. } => "; make room, then try again",
+            store::Error::Full { .. } => "; free disk space, then try again",
             store::Error::Missing { .. } => "; `vmlog snapshot list` shows them",
             store::Error::Io { source, .. }
                 if source.kind() == std::io::ErrorKind::PermissionDenied =>

@@ -1,4 +1,4 @@
-//! `vmlog inspect`: the contents of the files of a store, down to their bytes, in the terms of `format-spec/store.md`.
+//! `vmlog inspect`: the contents of a store's files, down to the bytes, with the terms of `format-spec/store.md`.
 
 use super::folder;
 use crate::cli::endpoint;
@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of a chunk that are shown without `--bytes`.
+/// Number of bytes of a chunk that are shown without `--bytes`.
 const BYTES_SHOWN: u64 = 256;
 
 /// The arguments of `vmlog inspect`.
@@ -50,7 +50,7 @@ fn block_argument() -> clap::Arg {
     .value_parser(value_parser!(usize))
 }
 
-/// Shows what was asked for.
+/// Shows the requested part.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     let file = match given(matches, "segment") {
@@ -388,7 +388,7 @@ fn column_name(name: &str) -> &str {
     name.strip_prefix("block ").unwrap_or(name)
 }
 
-/// The first `shown` of `bytes` bytes of a file, sixteen a line: offset, hexadecimal, text.
+/// The first `shown` of `bytes` bytes of a file, sixteen per line: offset, hexadecimal, text.
 fn dump(path: &Path, offset: u64, shown: u64, bytes: u64) -> Result<String, Failure> {
     let mut buffer = vec![0; usize::try_from(shown).unwrap_or_default()];
     let read = RealDisk
@@ -420,11 +420,7 @@ fn dump(path: &Path, offset: u64, shown: u64, bytes: u64) -> Result<String, Fail
 }
 
 fn sound(is_sound: bool) -> &'static str {
-    if is_sound {
-        ""
-    } else {
-        "  UNSOUND: its crc is not right"
-    }
+    if is_sound { "" } else { "  CORRUPT: wrong CRC" }
 }
 
 /// `1 to 25000`, inclusive; `none` for an empty range.
@@ -437,16 +433,16 @@ pub(in crate::cli) fn ids(ids: &Range<u64>) -> String {
 }
 
 fn levels(counts: &[u64; 4]) -> String {
-    let told: Vec<String> = Level::ALL
+    let counts: Vec<String> = Level::ALL
         .into_iter()
         .zip(counts)
         .filter(|(_, count)| **count > 0)
         .map(|(level, count)| format!("{level} {count}"))
         .collect();
-    if told.is_empty() {
+    if counts.is_empty() {
         "none".to_owned()
     } else {
-        told.join(", ")
+        counts.join(", ")
     }
 }
 

@@ -39,7 +39,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let repair = repaired.map_err(folder::unwritable("repair"))?;
     let mut text = String::new();
     for error in &repair.damage {
-        // writing to memory cannot fail
+        // Writing to memory cannot fail.
         let _ = writeln!(text, "damaged: {}", error_chain(error));
     }
     let _ = writeln!(

@@ -1,4 +1,4 @@
-//! `vmlog snapshot`: frozen states of a store, and stores made of them.
+//! `vmlog snapshot`: frozen states of a store, and stores created from them.
 
 use super::folder;
 use crate::cli::failure::Failure;
@@ -121,7 +121,7 @@ fn create(matches: &ArgMatches) -> Result<(), Failure> {
                     "snapshot {} exists already; choose another name",
                     name(matches)
                 )),
-                _ => folder::unwritable("make a snapshot")(error),
+                _ => folder::unwritable("create a snapshot")(error),
             },
         )?;
     print(&format!("{}\n", path.display()))
@@ -162,7 +162,7 @@ fn row(snapshot: &Snapshot, width: usize) -> String {
     }
 }
 
-/// Where a snapshot is: a path, or a name below the store.
+/// The folder of a snapshot: a path, or a name below the store.
 fn source(matches: &ArgMatches, root: &Path) -> PathBuf {
     let name = name(matches);
     if name.contains('/') {
@@ -172,7 +172,7 @@ fn source(matches: &ArgMatches, root: &Path) -> PathBuf {
     }
 }
 
-/// A snapshot that cannot be read: by its name, if the store has no snapshot of that name.
+/// The failure to read a snapshot: names it, if the store has no snapshot of that name.
 fn missing(matches: &ArgMatches, from: &Path, error: store::Error) -> Failure {
     let is_absent = match &error {
         store::Error::NotAStore { .. } => true,
@@ -201,7 +201,7 @@ fn restore(matches: &ArgMatches) -> Result<(), Failure> {
     };
     restored.map_err(|error| match &error {
         store::Error::Exists { path } => Failure::failed(format!(
-            "{} contains a store: --replace deletes its records, --into DIR makes another store",
+            "{} contains a store: --replace deletes its records, --into DIR creates another store",
             path.display()
         )),
         _ => folder::unwritable("restore")(error),
@@ -223,7 +223,7 @@ fn fork(matches: &ArgMatches) -> Result<(), Failure> {
         .map_err(|error| missing(matches, &from, error))?;
     store::fork(Arc::new(RealDisk), &from, into).map_err(folder::unwritable("fork"))?;
     print(&format!(
-        "{} is an independent store, made from {}\n",
+        "{} is an independent store, created from {}\n",
         into.display(),
         from.display()
     ))

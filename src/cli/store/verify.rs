@@ -40,20 +40,20 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         damage,
     } = found?;
     let mut text = String::new();
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     for error in &damage {
         let _ = writeln!(text, "{}", error_chain(error));
     }
     if torn_bytes > 0 {
         let _ = writeln!(
             text,
-            "{torn_bytes} bytes after the last complete write: a writer has not finished it, or a crash cut it"
+            "{torn_bytes} bytes after the last complete write: an unfinished write, or one cut by a crash"
         );
     }
     let verdict = if damage.is_empty() {
         "sound"
     } else {
-        "DAMAGED; `vmlog repair` saves what can be read into a new store"
+        "DAMAGED; `vmlog repair` copies the readable records into a new store"
     };
     let _ = writeln!(text, "{records} records in {segments} segments: {verdict}");
     print(&text)?;

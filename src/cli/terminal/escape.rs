@@ -1,9 +1,9 @@
-//! Which bytes journalctl prints as text, and what a terminal may see.
+//! Which bytes journalctl prints as text, and which are safe on a terminal.
 
 use std::borrow::Cow;
 
-/// Whether `bytes` are text that journalctl prints as it is: UTF-8 without control characters but the
-/// tab and, where `newline` allows it, the line feed, and without code points that are no characters.
+/// Whether `bytes` are text that journalctl prints unchanged: UTF-8 without control characters except the tab and,
+/// with `newline`, the line feed, and without noncharacters.
 pub(in crate::cli) fn is_text(bytes: &[u8], newline: bool) -> bool {
     if is_plain(bytes) {
         return true;
@@ -11,10 +11,10 @@ pub(in crate::cli) fn is_text(bytes: &[u8], newline: bool) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| is_shown(c, newline)))
 }
 
-/// The usual case, in a form that the compiler makes wide: printable ASCII and tabs.
+/// A quick check for the usual case, printable ASCII and tabs, which the compiler vectorises.
 fn is_plain(bytes: &[u8]) -> bool {
     bytes.chunks(64).all(|chunk| {
-        // without a branch, so that the compiler makes it wide
+        // Without a branch, so that the compiler can vectorise it.
         let odd = |byte: &u8| u8::from(!(0x20..0x7f).contains(byte)) & u8::from(*byte != b'\t');
         chunk.iter().fold(0, |found, byte| found | odd(byte)) == 0
     })
@@ -28,13 +28,13 @@ fn is_shown(c: char, newline: bool) -> bool {
     }
 }
 
-/// The code points that Unicode keeps for no character at all.
+/// The code points that Unicode reserves as noncharacters.
 fn is_noncharacter(c: char) -> bool {
     let code = u32::from(c);
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
-/// Appends `bytes` as they are, or escaped where a terminal would obey them.
+/// Appends `bytes` unchanged, or escaped if they could control a terminal.
 pub(in crate::cli) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], is_terminal: bool) {
     if is_terminal {
         push_escaped(out, bytes);
@@ -43,8 +43,8 @@ pub(in crate::cli) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], is_terminal: b
     }
 }
 
-/// Appends `text` so that it cannot steer a terminal: control and bidirectional characters become
-/// visible escapes, bytes that are no text become `\xHH`.
+/// Appends `bytes` so that they cannot control a terminal: control and bidirectional characters become visible
+/// escapes, invalid UTF-8 becomes `\xHH`.
 pub(in crate::cli) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     if is_plain(bytes) {
         out.extend_from_slice(bytes);
@@ -70,18 +70,18 @@ fn push_char(out: &mut Vec<u8>, c: char) {
     }
 }
 
-/// Whether a terminal only shows it.
+/// Whether a terminal only displays the character.
 pub(in crate::cli) fn is_harmless(c: char) -> bool {
-    !(c.is_control() || is_steering(c))
+    !(c.is_control() || is_layout_control(c))
 }
 
-/// Marks that turn the direction of text, or that cannot be seen.
-fn is_steering(c: char) -> bool {
+/// Characters that change the direction of text, or are invisible.
+fn is_layout_control(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// As journalctl prints a message: without the sequences that set colours and titles and without carriage returns at
-/// the end of a line, tabs as eight spaces.
+/// A message as journalctl prints it: without sequences that set colours and titles, without carriage returns at the
+/// end of a line, and with tabs as eight spaces.
 pub(in crate::cli) fn without_escape_sequences(message: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr3(b'\x1b', b'\t', b'\r', message).is_none() {
         return Cow::Borrowed(message);
@@ -93,7 +93,7 @@ pub(in crate::cli) fn without_escape_sequences(message: &[u8]) -> Cow<'_, [u8]> 
         match byte {
             b'\t' => out.extend_from_slice(b"        "),
             b'\r' if after.first().is_none_or(|next| *next == b'\n') => {}
-            b'\x1b' => match behind_sequence(after) {
+            b'\x1b' => match after_sequence(after) {
                 Some(behind) => rest = behind,
                 None => out.push(byte),
             },
@@ -103,9 +103,9 @@ pub(in crate::cli) fn without_escape_sequences(message: &[u8]) -> Cow<'_, [u8]> 
     Cow::Owned(out)
 }
 
-/// The text after the sequence that begins with the escape character before `text`: a colour (`[...m`), or a title
-/// or a link (`]...` up to a bell or to an escape and a backslash).
-fn behind_sequence(text: &[u8]) -> Option<&[u8]> {
+/// The text after the sequence whose escape character precedes `text`: a colour (`[...m`), or a title or link (`]...`
+/// up to a bell or to an escape and a backslash).
+fn after_sequence(text: &[u8]) -> Option<&[u8]> {
     if let Some(body) = text.strip_prefix(b"[") {
         let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b';';
         let end = body.iter().position(|byte| !is_part(byte))?;
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_what_journalctl_takes_for_it() {
+    fn text_is_recognised_as_in_journalctl() {
         for text in [
             "",
             "plain",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_sees_no_raw_control() {
+    fn a_terminal_gets_no_raw_control_characters() {
         let mut out = vec![];
         push_escaped(&mut out, b"a\x1b[2Jb\tc\xff\xe2\x80\xaed\nend");
         assert_eq!(

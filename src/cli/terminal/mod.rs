@@ -1,4 +1,4 @@
-//! Standard output, the pager, progress, and what is safe to show on a terminal.
+//! Standard output, the pager, progress, and escaping for terminals.
 
 pub(super) mod escape;
 pub(super) mod output;

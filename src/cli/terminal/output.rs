@@ -1,4 +1,5 @@
-//! Standard output of a command: buffered, through a pager where one is wanted, and silent about a reader that has seen enough.
+//! Standard output of a command: buffered, through a pager if requested, and without an error if the reader closes
+//! it.
 
 use super::escape::push_escaped;
 use super::pager::{Pager, PagerStart};
@@ -7,10 +8,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-/// Large enough that a system call is a small part of the work, small enough for any machine.
+/// Large enough that system calls cost little, small enough for any machine.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What a command prints.
+/// The output of a command.
 #[derive(Debug)]
 pub(in crate::cli) struct StandardOutput {
     buffer: Vec<u8>,
@@ -45,7 +46,7 @@ impl StandardOutput {
         Self { pager, ..output }
     }
 
-    /// Appends a text whose names may be hostile: on a terminal it is escaped.
+    /// Appends a text with untrusted names: it is escaped on a terminal.
     pub(in crate::cli) fn push_text(&mut self, text: &str) {
         if !self.is_terminal {
             return self.buffer.extend_from_slice(text.as_bytes());
@@ -56,17 +57,17 @@ impl StandardOutput {
         }
     }
 
-    /// Where the next bytes go. Call [`Self::advance`] after each piece.
+    /// The buffer for the next bytes. Call [`Self::advance`] after each piece.
     pub(in crate::cli) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// Whether a person reads this: colour is welcome, and raw control characters are not.
+    /// Whether the output is a terminal: colour is useful, and raw control characters are not allowed.
     pub(in crate::cli) fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Writes the buffer when it is full. False when the reader has closed the output.
+    /// Writes the buffer if it is full. Returns `false` if the reader has closed the output.
     pub(in crate::cli) fn advance(&mut self) -> Result<bool, Failure> {
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -92,7 +93,8 @@ impl StandardOutput {
         }
     }
 
-    /// Writes everything, and checks whether the reader is still there: a tail may have nothing to write for long.
+    /// Writes everything, and checks whether the reader is still there, because a tail may have nothing to write for
+    /// a long time.
     pub(in crate::cli) fn flush_and_look(&mut self) -> Result<bool, Failure> {
         if !self.buffer.is_empty() {
             self.flush()?;
@@ -122,7 +124,7 @@ pub(in crate::cli) fn print(text: &str) -> Result<(), Failure> {
     print_to(StandardOutput::new(), text)
 }
 
-/// The same through a pager, where a person reads.
+/// The same through a pager, if the output is a terminal.
 pub(in crate::cli) fn print_paged(text: &str) -> Result<(), Failure> {
     print_to(StandardOutput::paged(), text)
 }

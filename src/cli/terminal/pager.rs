@@ -1,4 +1,4 @@
-//! A pager between us and a terminal.
+//! A pager between vmlog and a terminal.
 
 use signal_hook::consts::SIGINT;
 use std::env;
@@ -40,8 +40,8 @@ impl Pager {
         if start == PagerStart::End && Path::new(program).file_name() == Some("less".as_ref()) {
             command.arg("+G");
         }
-        // F: quit if it fits on one screen; R: colours; S: long lines are cut; X: keep the screen; M: long prompt; K: quit on
-        // Ctrl-C. LESSSECURE keeps the reader from starting a shell.
+        // F: quit if it fits on one screen; R: colours; S: long lines are cut; X: keep the screen; M: long prompt; K:
+        // quit on Ctrl-C. LESSSECURE keeps the user from starting a shell.
         for (name, value) in [
             ("LESS", "FRSXMK"),
             ("LESSSECURE", "1"),

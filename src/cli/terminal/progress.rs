@@ -28,7 +28,7 @@ struct Drawer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What is shown.
+/// The displayed values.
 struct ProgressLine {
     what: &'static str,
     done: Arc<AtomicU64>,
@@ -37,17 +37,17 @@ struct ProgressLine {
     began: Instant,
 }
 
-/// What is counted.
+/// The unit of the counted amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Unit {
     Bytes,
     Records,
-    /// Only time passes.
+    /// Only the elapsed time.
     Time,
 }
 
 impl Progress {
-    /// Work named `what`, of `total` units where that is known.
+    /// Work named `what`, of `total` units if known.
     pub(in crate::cli) fn start(what: &'static str, total: Option<u64>, unit: Unit) -> Self {
         let done = Arc::new(AtomicU64::new(0));
         let sight = ProgressLine {
@@ -61,7 +61,7 @@ impl Progress {
         Self { done, drawer }
     }
 
-    /// Sets the amount that is done.
+    /// Sets the amount done so far.
     pub(in crate::cli) fn set(&self, done: u64) {
         self.done.store(done, Ordering::Relaxed);
     }
@@ -79,7 +79,7 @@ impl Drawer {
             let mut wait = SILENT_FOR;
             let mut is_drawn = false;
             while matches!(stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout)) {
-                // a closed terminal must not stop the work
+                // A closed terminal must not stop the work.
                 let _ = write!(
                     io::stderr(),
                     "\r\x1b[K{}",
@@ -102,7 +102,7 @@ impl Drop for Drawer {
     fn drop(&mut self) {
         *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(thread) = self.thread.take() {
-            // it only draws
+            // The thread only draws.
             let _ = thread.join();
         }
     }
@@ -162,7 +162,7 @@ pub(in crate::cli) fn size(bytes: u64) -> String {
 mod tests {
     use super::*;
 
-    fn sight(done: u64, total: Option<u64>, unit: Unit) -> ProgressLine {
+    fn progress_line(done: u64, total: Option<u64>, unit: Unit) -> ProgressLine {
         ProgressLine {
             what: "importing",
             done: Arc::new(AtomicU64::new(done)),
@@ -173,19 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_how_far_it_is() {
+    fn a_line_shows_the_progress() {
         let two = Duration::from_secs(2);
         assert_eq!(
-            sight(1 << 20, Some(4 << 20), Unit::Bytes).line(two),
+            progress_line(1 << 20, Some(4 << 20), Unit::Bytes).line(two),
             "importing: [#######                       ]  25 %, 1.0 MiB, 6 s left"
         );
         assert_eq!(
-            sight(7, None, Unit::Records).line(two),
+            progress_line(7, None, Unit::Records).line(two),
             "importing: 7 records, 2 s"
         );
-        assert_eq!(sight(0, None, Unit::Time).line(two), "importing: 2 s");
+        assert_eq!(
+            progress_line(0, None, Unit::Time).line(two),
+            "importing: 2 s"
+        );
         assert!(
-            sight(9, Some(4), Unit::Bytes).line(two).contains("100 %"),
+            progress_line(9, Some(4), Unit::Bytes)
+                .line(two)
+                .contains("100 %"),
             "a file that grew"
         );
     }

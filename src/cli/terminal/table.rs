@@ -1,8 +1,8 @@
-//! Tables of text: a line of headings, aligned columns, the last one as long as it is.
+//! Text tables: a heading line and aligned columns; the last column has no fixed width.
 
 use super::text::width;
 
-/// A cell's side.
+/// The alignment of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Align {
     Left,

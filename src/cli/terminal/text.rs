@@ -1,4 +1,4 @@
-//! Styled text for a terminal: what may be shown of a line, its width, and where it wraps.
+//! Styled text for a terminal: escaping, width, and wrapping.
 
 use super::escape::{is_harmless, push_escaped};
 use unicode_width::UnicodeWidthChar;
@@ -29,8 +29,8 @@ pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
-/// A line of a program's output as spans. Its colours are kept as styles, or dropped without `has_colour`; whatever else a terminal
-/// would obey is escaped, titles and links are dropped.
+/// A line of a program's output as spans. Its colours are kept as styles, or dropped without `has_colour`; other
+/// control characters are escaped, titles and links are dropped.
 pub(in crate::cli) fn spans_of(line: &str, base_style: &str, has_colour: bool) -> Vec<Span> {
     let mut spans = vec![];
     let mut style = String::new();
@@ -118,7 +118,7 @@ fn next_style(style: &str, parameters: &str) -> String {
             }
             1..=4 | 22..=24 | 31..=37 | 39 | 90..=97 => number.to_string(),
             38 | 48 => match (numbers.next(), numbers.next()) {
-                // the dark end of the palette is hard to see on a dark terminal
+                // The dark end of the palette is hard to see on a dark terminal.
                 (Some(5), Some(colour @ 1..=231)) if number == 38 && colour != 16 => {
                     format!("38;5;{colour}")
                 }
@@ -141,7 +141,7 @@ fn next_style(style: &str, parameters: &str) -> String {
     style
 }
 
-/// Gives the style to parts of the text, by byte ranges of all spans together.
+/// Applies a style to parts of the text, given as byte ranges over all spans.
 pub(in crate::cli) fn restyle(
     spans: &[Span],
     ranges: &[std::ops::Range<usize>],
@@ -176,7 +176,7 @@ fn push_part(out: &mut Vec<Span>, span: &Span, range: std::ops::Range<usize>, st
     }
 }
 
-/// Breaks spans into rows of at most `columns`, after a space where there is one in the last part of a row.
+/// Breaks spans into rows of at most `columns`, after a space if there is one in the last part of a row.
 pub(in crate::cli) fn wrap(spans: &[Span], columns: usize) -> Vec<Vec<Span>> {
     let columns = columns.max(1);
     let cells: Vec<(char, usize)> = spans
@@ -197,7 +197,7 @@ pub(in crate::cli) fn wrap(spans: &[Span], columns: usize) -> Vec<Vec<Span>> {
     rows
 }
 
-/// How many of the cells belong on one row.
+/// How many of the cells fit on one row.
 fn row_length(cells: &[(char, usize)], columns: usize) -> usize {
     let mut used = 0;
     let mut fitting = 0;
@@ -211,7 +211,7 @@ fn row_length(cells: &[(char, usize)], columns: usize) -> usize {
     if fitting == cells.len() {
         return fitting;
     }
-    // a wide character on a very narrow terminal
+    // A wide character on a very narrow terminal.
     let fitting = fitting.max(1);
     let head = cells.get(..fitting).unwrap_or_default();
     let space = head.iter().rposition(|(c, _)| *c == ' ');
@@ -250,7 +250,7 @@ pub(in crate::cli) fn push_spans(out: &mut Vec<u8>, spans: &[Span], has_colour: 
     }
 }
 
-/// A name in exactly `columns`: padded, or cut in the middle, where names of one family differ least.
+/// A name in exactly `columns`: padded, or cut in the middle, where related names differ least.
 pub(in crate::cli) fn fitted(name: &str, columns: usize, is_utf8: bool) -> String {
     let name: String = name
         .chars()

@@ -4,6 +4,7 @@
 mod continued;
 mod events;
 mod level;
+mod level_names;
 mod prefix;
 pub(crate) mod progress;
 mod rules;
@@ -207,7 +208,7 @@ pub(crate) fn level_of_log(word: &[u8]) -> Option<Level> {
         && word
             .iter()
             .all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
-    is_word.then(|| level::named(word).unwrap_or(Level::Info))
+    is_word.then(|| level_names::named(word).unwrap_or(Level::Info))
 }
 
 /// The time in a field written by a container engine, with its zone: `2026-02-17T14:30:15.123456789Z`.

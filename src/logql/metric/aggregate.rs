@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What an aggregation makes of the samples of one point.
+/// Applies an aggregation to the samples of one point.
 pub(super) fn aggregate(
     aggregation: &VectorAggregation,
     samples: Vec<VectorSample>,
@@ -35,7 +35,7 @@ pub(super) fn aggregate(
     combined.collect()
 }
 
-/// By value, and series of equal values by their labels. What is no number comes last.
+/// Sorts by value, and series of equal values by their labels. NaN comes last.
 fn sorted(mut samples: Vec<VectorSample>, is_descending: bool) -> Vec<VectorSample> {
     samples.sort_by(|a, b| {
         let by_value = match (a.value.is_nan(), b.value.is_nan()) {

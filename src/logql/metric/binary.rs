@@ -14,7 +14,7 @@ pub(super) enum Side {
     Vector(Vec<VectorSample>),
 }
 
-/// What an operator makes of its sides.
+/// Applies an operator to its sides.
 pub(super) fn apply(
     binary: &BinaryOperation,
     left: Side,
@@ -42,7 +42,7 @@ pub(super) fn apply(
     })
 }
 
-/// The value of an operator; `kept` where a comparison holds, and nothing where it does not.
+/// The value of an operator; for a filtering comparison `kept` if it holds, and `None` if not.
 fn combine(op: BinaryOp, returns_bool: bool, left: f64, right: f64, kept: f64) -> Option<f64> {
     match op {
         BinaryOp::Compare(comparison) if !returns_bool => {
@@ -60,7 +60,7 @@ fn with_number(samples: Vec<VectorSample>, each: impl Fn(f64) -> Option<f64>) ->
     combined.collect()
 }
 
-/// The labels by which series of both sides belong together.
+/// The labels by which series of both sides are matched.
 fn signature(matching: &Matching, labels: &SeriesLabels) -> SeriesLabels {
     match &matching.labels {
         None => labels.clone(),
@@ -96,7 +96,8 @@ fn sets(
     left.into_iter().filter(is_kept).collect()
 }
 
-/// Operators on values: each series of the side that may hold many with the one of the other that has its signature.
+/// Operators on values: matches each series of the "many" side with the series of the other side that has its
+/// signature.
 fn matched(
     op: BinaryOp,
     matching: &Matching,

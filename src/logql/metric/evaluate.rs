@@ -15,7 +15,7 @@ use crate::logql::matching::{self, GoRegex};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// An expression whose ranges can take in lines.
+/// A compiled expression whose ranges can be fed with lines.
 #[derive(Debug)]
 pub(crate) struct MetricPlan {
     grid: Grid,
@@ -47,7 +47,7 @@ struct Replace {
     pattern: GoRegex,
 }
 
-/// What an expression comes to.
+/// The result of an expression.
 #[derive(Debug, PartialEq)]
 pub(crate) enum MetricOutcome {
     /// A number, for one point.
@@ -165,7 +165,8 @@ fn plan(
     })
 }
 
-/// The grouping of an aggregation that gives the same when the lines are tallied by it at once: there are as few series as it has.
+/// The grouping of an aggregation that can be applied while lines are counted, which leads to fewer series; `None` if
+/// it cannot.
 fn grouped_at_once(vector: &VectorAggregation) -> Option<LabelGrouping> {
     let MetricExpr::Range(range) = &vector.expr else {
         return None;
@@ -186,7 +187,7 @@ fn grouped_at_once(vector: &VectorAggregation) -> Option<LabelGrouping> {
     (is_same && range.grouping.is_none()).then(|| vector.grouping.clone().unwrap_or(none))
 }
 
-/// The windows of all series of a range, which go forward with the points.
+/// The windows of all series of a range, which move forward with the points.
 struct RangeWindows<'t> {
     plan: &'t RangePlan,
     series: Vec<SeriesWindow<'t>>,
@@ -253,7 +254,7 @@ impl<'t> RangeWindows<'t> {
 }
 
 impl PlanNode {
-    /// Whether the order of its samples is part of its meaning.
+    /// Whether the order of its samples is significant.
     fn is_ordered(&self) -> bool {
         let ordered = [
             VectorOp::Sort,

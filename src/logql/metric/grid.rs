@@ -1,6 +1,6 @@
 //! The points in time at which a query is evaluated.
 
-/// More points than that no screen shows; Loki refuses them too.
+/// Maximum number of points, more than a screen shows; Loki has the same limit.
 pub(crate) const POINTS_MAX: usize = 11_000;
 
 /// Points at equal distances.
@@ -11,7 +11,7 @@ pub(crate) struct Grid {
     points: usize,
 }
 
-/// The first and the last point that see a line.
+/// The first and the last point whose window contains a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SeenBy {
     pub(super) first: u32,
@@ -19,7 +19,7 @@ pub(super) struct SeenBy {
 }
 
 impl Grid {
-    /// From `start` up to `end`, each `step` later than the one before; `None` for more than [`POINTS_MAX`] or none.
+    /// Points from `start` to `end` at intervals of `step`; `None` for more than [`POINTS_MAX`] or none.
     pub(crate) fn new(start_nanos: i64, end_nanos: i64, step_nanos: i64) -> Option<Self> {
         let span = end_nanos
             .checked_sub(start_nanos)
@@ -56,7 +56,7 @@ impl Grid {
         self.time_nanos(self.points - 1)
     }
 
-    /// The times of the lines that any point sees through a range: after the first, up to and with the second.
+    /// The times of the lines in any point's window: after the first, up to and including the second.
     pub(super) fn lines(self, interval_nanos: i64, offset_nanos: i64) -> (i64, i64) {
         let first = self
             .start_nanos
@@ -65,7 +65,7 @@ impl Grid {
         (first, self.last_nanos().saturating_sub(offset_nanos))
     }
 
-    /// The stretch of time around a line whose lines the same points see: its first and its last nanosecond.
+    /// The period around a line whose lines are in the windows of the same points: its first and its last nanosecond.
     pub(super) fn stretch(
         self,
         time_nanos: i64,
@@ -77,7 +77,7 @@ impl Grid {
         let from = i128::from(time_nanos) + shift;
         let up = |nanos: i128| -(-nanos).div_euclid(step);
         let (first, last) = (up(from), up(from + interval));
-        // the bounds of `from` within which both stay what they are
+        // The limits of `from` within which both stay the same.
         let after = ((first - 1) * step).max((last - 1) * step - interval);
         let up_to = (first * step).min(last * step - interval);
         let clamped = |nanos: i128| {
@@ -87,7 +87,7 @@ impl Grid {
         (clamped(after + 1 - shift), clamped(up_to - shift))
     }
 
-    /// The points that see a line through a range; `None` when there is none.
+    /// The points whose windows contain a line; `None` if there are none.
     pub(super) fn seen_by(
         self,
         time_nanos: i64,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_is_seen_by_the_same_points() {
+    fn lines_of_a_stretch_are_in_the_windows_of_the_same_points() {
         let grid = Grid::new(100, 200, 10).unwrap();
         for (interval, offset) in [(10, 0), (15, 0), (7, 3), (40, -5), (23, 11)] {
             for time in 40..260 {

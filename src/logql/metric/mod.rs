@@ -1,7 +1,7 @@
-//! Metric queries: samples of lines, tallied as they come in any order, and expressions over them at each point in time.
+//! Metric queries: values of lines, accumulated in any order, and expressions over them at each point in time.
 //!
-//! A line is never kept. Each series has one tally for each stretch of time that the same points see, so that memory depends on series
-//! and points, not on lines; past [`BYTES_MAX`] a query is refused.
+//! Lines are not kept. Each series has one accumulator for each period whose lines are in the windows of the same
+//! points, so that memory depends on series and points, not on lines; above [`BYTES_MAX`] a query is refused.
 
 mod aggregate;
 mod binary;
@@ -19,13 +19,13 @@ pub(crate) use tally::SeriesTallies;
 
 use std::fmt;
 
-/// `SeriesTallies` and results of one query.
+/// Maximum memory of the accumulators and results of one query.
 pub(crate) const BYTES_MAX: usize = 32 << 20;
 
-/// Why a metric query has no answer.
+/// Why a metric query has no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MetricError {
-    /// A line has an error that the query does not deal with.
+    /// A line has an error that the query does not handle.
     Pipeline {
         error: String,
         details: String,
@@ -33,7 +33,7 @@ pub(crate) enum MetricError {
     },
     /// Too many series for the number of points.
     TooLarge { series: usize },
-    /// Two series of one side belong to one of the other.
+    /// Several series of one side match one series of the other.
     ManyMatches(&'static str),
 }
 

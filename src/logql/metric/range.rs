@@ -1,4 +1,4 @@
-//! Ranges: what each line adds to which series, and what the tallies of a window come to.
+//! Ranges: how lines are assigned to series, and how the lines of a window are combined.
 
 use super::MetricError;
 use super::grid::Grid;
@@ -14,7 +14,7 @@ use crate::logql::units;
 
 const EXTRACTION_ERROR: &str = "SampleExtractionErr";
 
-/// A range aggregation, ready to take in lines.
+/// A compiled range aggregation that can be fed with lines.
 #[derive(Debug)]
 pub(crate) struct RangePlan {
     op: RangeOp,
@@ -26,9 +26,9 @@ pub(crate) struct RangePlan {
     pipeline: LogPipeline,
     unwrap: Option<CompiledUnwrap>,
     grouping: Option<LabelGrouping>,
-    /// Metadata that the query names: other metadata makes no series of its own, since most of it differs from line to line.
+    /// Metadata that the query names. Other metadata creates no series, because most of it differs from line to line.
     named: Vec<String>,
-    /// The series that says that there are no lines.
+    /// The labels of the series that reports that there are no lines.
     absent_labels: SeriesLabels,
 }
 
@@ -49,7 +49,7 @@ impl CompiledUnwrap {
         })
     }
 
-    /// The number of a line; none where its label is absent or a filter leaves the line out.
+    /// The number of a line; `None` if its label is absent or a filter drops the line.
     fn value(&self, labels: &mut Labels<'_>) -> Option<f64> {
         let text = labels.get(&self.label).filter(|text| !text.is_empty())?;
         let value = match self.conversion {
@@ -69,7 +69,8 @@ impl CompiledUnwrap {
 }
 
 impl RangePlan {
-    /// Compiles a range aggregation. `outer` is the grouping of an aggregation around it that gives the same when it is done at once.
+    /// Compiles a range aggregation. `outer` is the grouping of an enclosing aggregation that can be applied at the
+    /// same time.
     pub(super) fn new(
         range: &RangeAggregation,
         outer: Option<LabelGrouping>,
@@ -103,15 +104,16 @@ impl RangePlan {
         })
     }
 
-    /// The times of the lines that count: after the first, up to and with the second.
+    /// The times of the relevant lines: after the first, up to and including the second.
     pub(crate) fn lines(&self) -> (i64, i64) {
         self.grid.lines(self.interval_nanos, self.offset_nanos)
     }
 
-    /// Takes in a line.
+    /// Adds a line.
     ///
     /// # Errors
-    /// [`MetricError`] for a line with an error that no stage deals with, and when there are too many series.
+    ///
+    /// [`MetricError`] for a line with an error that no stage handles, and for too many series.
     pub(crate) fn take(
         &self,
         tallies: &mut SeriesTallies,
@@ -148,10 +150,12 @@ impl RangePlan {
         tallies.add(&self.series_of(&line.labels), seen_by, tally)
     }
 
-    /// Takes in lines of one stream of which only the number is of use, all within one [`Self::stretch`]. `stream`: a line of it.
+    /// Adds lines of one stream of which only the number matters, all within one [`Self::stretch`]. `stream` is one
+    /// of these lines.
     ///
     /// # Errors
-    /// As [`Self::take`].
+    ///
+    /// The same as of [`Self::take`].
     pub(crate) fn take_count(
         &self,
         tallies: &mut SeriesTallies,
@@ -176,20 +180,20 @@ impl RangePlan {
         Ok(())
     }
 
-    /// The stretch of time around a line whose lines the same points see: its first and its last nanosecond.
+    /// The period around a line whose lines are in the windows of the same points: its first and its last nanosecond.
     pub(crate) fn stretch(&self, time_nanos: i64) -> (i64, i64) {
         self.grid
             .stretch(time_nanos, self.interval_nanos, self.offset_nanos)
     }
 
-    /// The same, where it is known for a line before this one.
+    /// The same, reusing the period of an earlier line if it contains this one.
     pub(crate) fn stretch_or(&self, known: Option<(i64, i64)>, time_nanos: i64) -> (i64, i64) {
         let inside = known.filter(|(from, to)| (*from..=*to).contains(&time_nanos));
         inside.unwrap_or_else(|| self.stretch(time_nanos))
     }
 
-    /// Whether only the number of lines is of use and the labels of their streams. `is_known` says which labels all lines of a stream
-    /// share. Line filters are the business of the caller, who finds the lines.
+    /// Whether the result depends only on the number of lines and the labels of their streams. `is_known` says which
+    /// labels all lines of a stream share. The caller applies the line filters, because it searches the lines.
     pub(crate) fn counts_lines(&self, is_known: impl Fn(&str) -> bool) -> bool {
         let is_count = matches!(self.op, RangeOp::Count | RangeOp::Rate | RangeOp::Absent);
         is_count
@@ -198,7 +202,7 @@ impl RangePlan {
             && !self.groups_by_others(is_known)
     }
 
-    /// Whether the metadata of lines is of use.
+    /// Whether the result depends on the metadata of lines.
     pub(crate) fn reads_metadata(&self, is_known: impl Fn(&str) -> bool) -> bool {
         let of_labels = !self.pipeline.reads_only(&is_known);
         of_labels || self.unwrap.is_some() || self.groups_by_others(is_known)
@@ -231,7 +235,7 @@ impl RangePlan {
         }
     }
 
-    /// The labels of the series that a line belongs to, in the order of their names.
+    /// The labels of the series that a line belongs to, sorted by name.
     fn series_of<'l>(&self, labels: &'l Labels<'_>) -> Vec<(&'l str, &'l str)> {
         let mut pairs: Vec<(&str, &str)> = match &self.grouping {
             Some(grouping) if !grouping.is_without => grouping
@@ -298,7 +302,7 @@ impl RangePlan {
         &self.absent_labels
     }
 
-    /// What the lines of a window come to; none of them, none.
+    /// The value of a window; `None` without lines.
     pub(super) fn value(&self, window: &[Cell]) -> Option<f64> {
         let (first, rest) = window.split_first()?;
         let mut tally = first.tally.clone();
@@ -333,7 +337,7 @@ impl RangePlan {
     }
 }
 
-/// The quantile of values, between the two nearest ones.
+/// The quantile of values, interpolated between the two nearest ones.
 pub(super) fn quantile(quantile: f64, mut values: Vec<f64>) -> f64 {
     if values.is_empty() || quantile.is_nan() {
         return f64::NAN;
@@ -362,7 +366,7 @@ pub(super) fn quantile(quantile: f64, mut values: Vec<f64>) -> f64 {
     at(below) * (1.0 - weight) + at(above) * weight
 }
 
-/// The rate of a counter that may begin anew, extended to the ends of the range as Prometheus does.
+/// The rate of a counter that may be reset, extrapolated to the ends of the range as in Prometheus.
 fn counter_rate(values: &[(i64, f64)], range_seconds: f64) -> f64 {
     let (Some((first_time, first)), Some((last_time, last))) = (values.first(), values.last())
     else {
@@ -386,7 +390,7 @@ fn counter_rate(values: &[(i64, f64)], range_seconds: f64) -> f64 {
         reason = "fewer values than a floating point number counts"
     )]
     let between = sampled / (values.len() - 1) as f64;
-    // the range is taken to begin its length before the first value, and to end with the last
+    // The range is assumed to begin its length before the first value, and to end with the last.
     let mut to_start = range_seconds;
     if increase > 0.0 && *first >= 0.0 {
         to_start = to_start.min(sampled * (first / increase));

@@ -5,12 +5,12 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// The labels of a series, in the order of their names.
+/// The labels of a series, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SeriesLabels(Vec<(Box<str>, Box<str>)>);
 
 impl SeriesLabels {
-    /// Labels whose names ascend.
+    /// Creates labels from pairs that are sorted by name.
     pub(super) fn of_sorted(pairs: &[(&str, &str)]) -> Self {
         let pairs = pairs
             .iter()
@@ -28,13 +28,13 @@ impl SeriesLabels {
             .map(|(_, value)| value)
     }
 
-    /// Those that `keeps` names.
+    /// The labels for which `keeps` returns `true`.
     pub(super) fn only(&self, keeps: impl Fn(&str) -> bool) -> Self {
         let kept = self.0.iter().filter(|(name, _)| keeps(name));
         Self(kept.cloned().collect())
     }
 
-    /// The labels of the group that a series is in.
+    /// The labels of the series' group.
     pub(super) fn grouped(&self, grouping: Option<&LabelGrouping>) -> Self {
         match grouping {
             None => Self::default(),
@@ -44,7 +44,7 @@ impl SeriesLabels {
         }
     }
 
-    /// The same with another value of one label; an empty one takes it away.
+    /// A copy with another value of one label; an empty value removes the label.
     pub(super) fn with(&self, name: &str, value: &str) -> Self {
         let mut labels = self.only(|other| other != name);
         if !value.is_empty() {
@@ -58,7 +58,7 @@ impl SeriesLabels {
         self.0.len() == pairs.len() && self.iter().eq(pairs.iter().copied())
     }
 
-    /// What it takes in memory, about.
+    /// Approximate memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let texts = self
             .0
@@ -68,7 +68,7 @@ impl SeriesLabels {
     }
 }
 
-/// As Loki writes a series: `{a="b", c="d"}`.
+/// The form in which Loki writes a series: `{a="b", c="d"}`.
 impl fmt::Display for SeriesLabels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
@@ -80,7 +80,7 @@ impl fmt::Display for SeriesLabels {
     }
 }
 
-/// The same for equal labels, however they are held.
+/// A hash that is equal for equal labels, however they are stored.
 pub(super) fn hash_of(pairs: &[(&str, &str)]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (name, value) in pairs {
@@ -97,10 +97,10 @@ pub(crate) struct VectorSample {
     pub(crate) value: f64,
 }
 
-/// A series at the points at which it has a value.
+/// A series with its values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SeriesPoints {
     pub(crate) labels: Arc<SeriesLabels>,
-    /// Points of the grid, ascending.
+    /// Indexes of grid points with the values, ascending.
     pub(crate) values: Vec<(u32, f64)>,
 }

@@ -1,4 +1,4 @@
-//! `SeriesTallies`: what is known of the lines of a series in each stretch of time that the same points see.
+//! Accumulators: the state of a series for each period whose lines are in the windows of the same points.
 
 use super::grid::SeenBy;
 use super::series::{self, SeriesLabels};
@@ -7,19 +7,19 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is kept of the numbers of lines.
+/// The accumulated numbers of lines.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum CellTally {
     Sum(f64),
     Least(f64),
     Greatest(f64),
-    /// How many there are, their mean, and the sum of the squares of their distances from it.
+    /// Their count, their mean, and the sum of squared distances from it.
     Moments {
         count: f64,
         mean: f64,
         squares: f64,
     },
-    /// The earliest one and when it was.
+    /// The earliest one and its time.
     First(i64, f64),
     Last(i64, f64),
     /// All, with their times.
@@ -27,7 +27,7 @@ pub(super) enum CellTally {
 }
 
 impl CellTally {
-    /// Takes in another one of the same kind.
+    /// Merges another accumulator of the same kind.
     pub(super) fn merge(&mut self, other: &Self) {
         match (self, other) {
             (Self::Sum(sum), Self::Sum(other)) => *sum += other,
@@ -70,19 +70,19 @@ impl CellTally {
     }
 }
 
-/// The tally of a stretch of time.
+/// The accumulator of one period.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cell {
     pub(super) seen_by: SeenBy,
     pub(super) tally: CellTally,
 }
 
-/// Stretches of time follow each other as the points do that see them.
+/// Orders periods by the points that include them.
 fn order(cell: &Cell, seen_by: SeenBy) -> Ordering {
     (cell.seen_by.first, cell.seen_by.last).cmp(&(seen_by.first, seen_by.last))
 }
 
-/// A series and its tallies, in the order of time.
+/// A series and its accumulators, sorted by time.
 #[derive(Debug, Clone)]
 pub(super) struct SeriesTally {
     pub(super) labels: Arc<SeriesLabels>,
@@ -91,9 +91,9 @@ pub(super) struct SeriesTally {
 }
 
 impl SeriesTally {
-    /// Adds to the tally of a stretch; returns how much memory that took.
+    /// Adds to the accumulator of a period; returns how much memory that took.
     fn add(&mut self, seen_by: SeenBy, tally: CellTally) -> usize {
-        // lines mostly come in the order of time, one way or the other
+        // Lines mostly arrive in ascending or descending order of time.
         let at = match (self.cells.first(), self.cells.last()) {
             (_, Some(last)) if order(last, seen_by).is_eq() => Ok(self.cells.len() - 1),
             (_, Some(last)) if order(last, seen_by).is_lt() => Err(self.cells.len()),
@@ -116,17 +116,17 @@ impl SeriesTally {
     }
 }
 
-/// The tallies of all series of a range.
+/// The accumulators of all series of a range.
 #[derive(Debug, Default)]
 pub(crate) struct SeriesTallies {
     pub(super) series: Vec<SeriesTally>,
-    /// Places in `series` by the hash of their labels.
+    /// Indexes into `series` by the hash of their labels.
     places: HashMap<u64, Vec<u32>>,
     bytes: usize,
 }
 
 impl SeriesTallies {
-    /// Adds to the tally of a series in a stretch of time.
+    /// Adds to the accumulator of a series in a period.
     pub(super) fn add(
         &mut self,
         labels: &[(&str, &str)],
@@ -140,7 +140,7 @@ impl SeriesTallies {
         self.add_to(place, seen_by, tally)
     }
 
-    /// Takes in what was tallied of other lines.
+    /// Merges the accumulators of other lines.
     pub(crate) fn merge(&mut self, other: Self) -> Result<(), MetricError> {
         for series in other.series {
             let place = self.find(series.hash, |known| *known == *series.labels);

@@ -1,4 +1,4 @@
-//! Metric queries: single rules, and random queries held against an evaluator that does it the plain way.
+//! Metric queries: single rules, and random queries compared with a simple evaluator.
 
 use super::*;
 use crate::logql::ast::{Expr, MetricExpr, RangeAggregation, RangeOp};
@@ -43,7 +43,7 @@ fn outcome(query: &str, grid: Grid, lines: &[Line]) -> Result<MetricOutcome, Met
     let plan = MetricPlan::new(&metric(query), grid).expect(query);
     let mut tallies = Vec::new();
     for range in &plan.ranges {
-        // as blocks give them: in parts, the last part first
+        // Lines are added as blocks deliver them: in parts, the last part first.
         let mut all = SeriesTallies::default();
         for part in lines.chunks(7).rev() {
             let mut of_part = SeriesTallies::default();
@@ -100,7 +100,7 @@ fn now(query: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_health_check_of_grafana_is_a_vector_of_two() {
+fn the_health_check_of_grafana_returns_a_vector_of_two() {
     assert_eq!(now("vector(1)+vector(1)"), ["{} 2"]);
     assert_eq!(now("1 + 1"), ["2"]);
     assert_eq!(now("1 > bool 2"), ["0"]);
@@ -138,7 +138,7 @@ fn lines_are_counted_by_stream() {
 }
 
 #[test]
-fn numbers_are_taken_out_of_lines() {
+fn numbers_are_extracted_from_lines() {
     let of = |op: &str| {
         now(&format!(
             r#"{op}({{app="web"}} | json | unwrap ms [10s]) by (app)"#
@@ -160,12 +160,12 @@ fn numbers_are_taken_out_of_lines() {
             r#"{app="db", level="info", path="/a"} 20"#,
             r#"{app="db", level="info", path="/b"} 5"#
         ],
-        "the unwrapped label is gone"
+        "the unwrapped label is removed"
     );
 }
 
 #[test]
-fn a_line_with_an_error_fails_the_query_unless_it_is_dealt_with() {
+fn a_line_with_an_error_fails_the_query_unless_it_is_handled() {
     let mut lines = lines();
     lines.push(at(4, "web", "info", "plain"));
     let run = |query: &str| outcome(query, Grid::instant(10 * SECOND), &lines).map(shown);
@@ -279,7 +279,7 @@ fn a_range_query_has_values_only_where_there_are_lines() {
 }
 
 #[test]
-fn a_counter_may_begin_anew() {
+fn a_counter_may_be_reset() {
     let counter: Vec<Line> = [(1, 10), (2, 20), (3, 5), (4, 15)]
         .map(|(second, value)| at(second, "web", "info", &format!("v={value}")))
         .to_vec();
@@ -291,7 +291,7 @@ fn a_counter_may_begin_anew() {
     let Ok(MetricOutcome::Vector(samples)) = found else {
         panic!("{found:?}");
     };
-    // 25 in 3 seconds, extended by half the distance of two values, over 10 seconds
+    // 25 in 3 seconds, extrapolated by half the distance of two values, over 10 seconds.
     assert!(
         (samples[0].value - 25.0 * (3.5 / 3.0) / 10.0).abs() < 1e-9,
         "{samples:?}"
@@ -316,7 +316,7 @@ fn too_many_series_are_refused() {
     );
 }
 
-/// The value of a range at a time, from all lines.
+/// The value of a range at a time, computed from all lines.
 fn plain(range: &RangeAggregation, time: i64, lines: &[Line]) -> BTreeMap<String, f64> {
     let pipeline = LogPipeline::new(&range.range.query).unwrap();
     let end = time - range.range.offset_nanos;
@@ -377,7 +377,7 @@ fn plain(range: &RangeAggregation, time: i64, lines: &[Line]) -> BTreeMap<String
         .collect()
 }
 
-/// A small generator, so that a failure can be repeated.
+/// A small random number generator, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -404,7 +404,7 @@ const RANGES: [&str; 10] = [
     "quantile_over_time(0.9, {app=~\".+\"} | json | unwrap ms [I]) by (app)",
 ];
 #[test]
-fn windows_are_as_if_every_point_looked_at_every_line() {
+fn windows_equal_those_of_a_simple_evaluator() {
     for seed in 0..300 {
         let mut random = Random(seed);
         let lines: Vec<Line> = (0..random.below(60))
@@ -451,7 +451,7 @@ fn windows_are_as_if_every_point_looked_at_every_line() {
             let point = u32::try_from(point).unwrap();
             for (app, value) in expected {
                 let is = found.remove(&(point, app.clone()));
-                // of two lines at one time either may be the first
+                // Of two lines with the same time either may count as the first.
                 let is_close = is.is_some_and(|is| {
                     (is - value).abs() < 1e-6 || matches!(range.op, RangeOp::First | RangeOp::Last)
                 });

@@ -1,16 +1,16 @@
-//! A place among the words of a query.
+//! A position among the tokens of a query.
 
 use crate::logql::ast::QueryText;
 use crate::logql::error::LogqlError;
 use crate::logql::lexer::{self, Placed, QueryToken};
 
-/// Parentheses in parentheses; what people write stays far below, and the stack of a thread holds several times this.
+/// Maximum nesting; real queries stay far below, and the stack of a thread holds several times this.
 const DEPTH_MAX: usize = 64;
 
-/// More words than Loki names as expected are not named.
+/// If Loki would list more expected tokens than this, none are listed.
 const EXPECTED_MAX: usize = 4;
 
-/// A place among the words of a query.
+/// A position among the tokens of a query.
 pub(super) struct WordCursor {
     words: Vec<Placed>,
     next: usize,
@@ -35,7 +35,7 @@ impl WordCursor {
         self.words.get(self.next + ahead).unwrap_or(&self.end)
     }
 
-    /// Where the next word begins.
+    /// Offset of the next token.
     pub(super) fn at(&self) -> usize {
         self.placed(0).at
     }
@@ -52,7 +52,7 @@ impl WordCursor {
         self.next += 1;
     }
 
-    /// A place to return to.
+    /// A position to return to.
     pub(super) fn mark(&self) -> usize {
         self.next
     }
@@ -65,19 +65,19 @@ impl WordCursor {
         matches!(self.peek(), QueryToken::Sign(next) if *next == sign)
     }
 
-    /// Whether the next word is this name, in any case.
+    /// Whether the next token is this name, ignoring case.
     pub(super) fn is_name(&self, name: &str) -> bool {
         matches!(self.peek(), QueryToken::Name(next) if next.eq_ignore_ascii_case(name))
     }
 
-    /// Takes the sign if it is next.
+    /// Consumes the operator if it is next.
     pub(super) fn take_sign(&mut self, sign: &str) -> bool {
         let is_next = self.is_sign(sign);
         self.next += usize::from(is_next);
         is_next
     }
 
-    /// Takes the name if it is next.
+    /// Consumes the name if it is next.
     pub(super) fn take_name(&mut self, name: &str) -> bool {
         let is_next = self.is_name(name);
         self.next += usize::from(is_next);
@@ -118,7 +118,7 @@ impl WordCursor {
         Err(self.unexpected(&["DURATION"]))
     }
 
-    /// The name of a label: any name that is not a keyword.
+    /// Consumes the name of a label: any name that is not a keyword.
     pub(super) fn expect_label(&mut self) -> Result<String, LogqlError> {
         match self.peek() {
             QueryToken::Name(name) if !lexer::is_keyword(name) => {
@@ -130,12 +130,12 @@ impl WordCursor {
         }
     }
 
-    /// Whether the next word can be the name of a label.
+    /// Whether the next token can be the name of a label.
     pub(super) fn is_label(&self) -> bool {
         matches!(self.peek(), QueryToken::Name(name) if !lexer::is_keyword(name) && !is_operator(name))
     }
 
-    /// Runs `read` one level deeper.
+    /// Runs `read` one nesting level deeper.
     pub(super) fn deeper<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, LogqlError>,
@@ -150,7 +150,7 @@ impl WordCursor {
         result
     }
 
-    /// The next word is none of `expected`.
+    /// The error that the next token is none of `expected`.
     pub(super) fn unexpected(&self, expected: &[&str]) -> LogqlError {
         let mut message = format!("unexpected {}", self.peek().name());
         if !expected.is_empty() && expected.len() <= EXPECTED_MAX {

@@ -6,7 +6,7 @@ use crate::logql::ast::{FilterQuantity, LabelFilter, NumberComparison};
 use crate::logql::error::LogqlError;
 use crate::logql::lexer::QueryToken;
 
-/// `a="b" and (c>5 or d<1s)`; `and`, a comma and a blank bind tighter than `or`.
+/// Parses `a="b" and (c>5 or d<1s)`; `and`, a comma and a blank bind tighter than `or`.
 pub(super) fn label_filter(cursor: &mut WordCursor) -> Result<LabelFilter, LogqlError> {
     let mut filter = conjunction(cursor)?;
     while cursor.is_name("or") && begins_condition(cursor.peek_after()) {
@@ -80,7 +80,7 @@ fn quantity(cursor: &mut WordCursor) -> Result<FilterQuantity, LogqlError> {
     Ok(quantity)
 }
 
-/// A number with or without a sign.
+/// A number with an optional sign.
 pub(super) fn signed_number(cursor: &mut WordCursor) -> Result<f64, LogqlError> {
     let is_negative = cursor.take_sign("-");
     if !is_negative {

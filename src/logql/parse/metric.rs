@@ -1,4 +1,4 @@
-//! Expressions: operations on ranges and on vectors, arithmetic and comparison.
+//! Parses metric expressions: functions of ranges and vectors, arithmetic and comparison.
 
 use super::cursor::WordCursor;
 use super::{labels, stages};
@@ -17,7 +17,7 @@ pub(super) fn expression(cursor: &mut WordCursor) -> Result<Expr, LogqlError> {
     operation(cursor, 0)
 }
 
-/// How tight an operator binds, and whether it is grouped from the right.
+/// The binding strength of an operator, and whether it is right-associative.
 fn binding(op: BinaryOp) -> (u8, bool) {
     match op {
         BinaryOp::Or => (1, false),
@@ -29,7 +29,7 @@ fn binding(op: BinaryOp) -> (u8, bool) {
     }
 }
 
-/// Operators that bind at least as tight as `least`.
+/// Parses operators that bind at least as tightly as `least`.
 fn operation(cursor: &mut WordCursor, least: u8) -> Result<Expr, LogqlError> {
     let mut left_at = cursor.at();
     let mut left = primary(cursor)?;
@@ -62,7 +62,7 @@ fn binary_op(cursor: &WordCursor) -> Option<BinaryOp> {
     }
 }
 
-/// Lines cannot be computed with.
+/// Log queries cannot be operands.
 fn leg(expr: Expr, at: usize, op: BinaryOp, side: &str) -> Result<MetricExpr, LogqlError> {
     match expr {
         Expr::Metric(metric) => Ok(metric),
@@ -101,7 +101,7 @@ fn binary(
         }
     }
     if let (MetricExpr::Literal(left), MetricExpr::Literal(right)) = (&left, &right) {
-        // a comparison of two numbers is 1 or 0; what is no number cannot be written as one
+        // A comparison of two numbers is 1 or 0; NaN cannot be written as a number.
         let result = number::of_numbers(op, *left, *right);
         if result.is_finite() {
             return Ok(MetricExpr::Literal(result));
@@ -187,7 +187,7 @@ fn primary(cursor: &mut WordCursor) -> Result<Expr, LogqlError> {
     }
 }
 
-/// An operation by its name.
+/// A function call by name.
 fn call(cursor: &mut WordCursor, name: &str) -> Result<MetricExpr, LogqlError> {
     let at = cursor.at();
     let is_called = matches!(cursor.peek_after(), QueryToken::Sign("("));
@@ -242,7 +242,7 @@ fn label_replace(cursor: &mut WordCursor) -> Result<MetricExpr, LogqlError> {
     })))
 }
 
-/// An expression that must not be lines.
+/// An expression that must not be a log query.
 fn metric_expression(cursor: &mut WordCursor) -> Result<MetricExpr, LogqlError> {
     let at = cursor.at();
     match expression(cursor)? {
@@ -295,7 +295,7 @@ fn vector_aggregation(
     })))
 }
 
-/// How many series `topk` and `bottomk` keep; no other takes a number.
+/// The number of series that `topk` and `bottomk` keep; other functions take no number.
 fn count_of(
     op: VectorOp,
     parameter: Option<f64>,
@@ -328,7 +328,7 @@ fn count_of(
     }
 }
 
-/// `by (a)`, `without (a)`, if it is next.
+/// `by (a)` or `without (a)`, if it is next.
 fn label_grouping(cursor: &mut WordCursor) -> Result<Option<LabelGrouping>, LogqlError> {
     let is_without = cursor.is_name("without");
     if !is_without && !cursor.is_name("by") {
@@ -381,7 +381,7 @@ fn range_aggregation(
     })))
 }
 
-/// Refuses combinations that have no meaning.
+/// Rejects invalid combinations.
 fn check_range(
     op: RangeOp,
     parameter: Option<f64>,
@@ -425,7 +425,7 @@ fn check_range(
     Ok(())
 }
 
-/// A log query with a range, which may come before or after the stages.
+/// A log query with a range, which may be before or after the stages.
 fn log_range(cursor: &mut WordCursor) -> Result<LogRange, LogqlError> {
     if !cursor.take_sign("(") {
         let parts = range_parts(cursor)?;

@@ -1,4 +1,4 @@
-//! The parser: recursive descent over the words of a query.
+//! The parser: recursive descent over the tokens of a query.
 
 mod cursor;
 mod labels;
@@ -11,20 +11,21 @@ use super::error::LogqlError;
 use super::lexer::QueryToken;
 use cursor::WordCursor;
 
-/// Longer queries are refused, as Loki does.
+/// Maximum length of a query, as in Loki.
 pub(crate) const QUERY_BYTES_MAX: usize = 128 << 10;
 
-/// Reads a query.
+/// Parses a query.
 ///
 /// # Errors
-/// [`LogqlError`] with line and column, for what the grammar refuses and for what can have no meaning.
+///
+/// [`LogqlError`] with line and column, for violations of the grammar and for invalid combinations.
 pub(crate) fn parse(query: &str) -> Result<Expr, LogqlError> {
     let parsed = parse_unchecked(query)?;
     check(&parsed).map_err(|error| error.located(query))?;
     Ok(parsed)
 }
 
-/// As [`parse`], and a selector may match everything: what a scope adds is not part of the query.
+/// The same as [`parse`], but a selector may match everything, because a scope is added to the query.
 pub(crate) fn parse_unchecked(query: &str) -> Result<Expr, LogqlError> {
     if query.len() > QUERY_BYTES_MAX {
         let message = format!("input size too long ({} > {QUERY_BYTES_MAX})", query.len());
@@ -41,7 +42,7 @@ pub(crate) fn parse_unchecked(query: &str) -> Result<Expr, LogqlError> {
     read().map_err(|error: LogqlError| error.located(query))
 }
 
-/// Refuses selectors that match every stream.
+/// Rejects selectors that match every stream.
 fn check(expr: &Expr) -> Result<(), LogqlError> {
     match expr {
         Expr::Log(query) => selector::check(query),

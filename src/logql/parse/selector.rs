@@ -1,4 +1,4 @@
-//! Selectors: the labels of the wanted streams.
+//! Parses selectors: conditions on the labels of streams.
 
 use super::cursor::WordCursor;
 use crate::logql::ast::{LabelMatcher, LogQuery, MatchOp};
@@ -18,7 +18,7 @@ pub(super) fn selector(cursor: &mut WordCursor) -> Result<Vec<LabelMatcher>, Log
             if !cursor.take_sign(",") {
                 return Err(cursor.unexpected(&["}", ","]));
             }
-            // a comma may follow the last matcher
+            // A comma may follow the last matcher.
             if cursor.take_sign("}") {
                 break;
             }
@@ -46,7 +46,7 @@ pub(super) fn matcher(cursor: &mut WordCursor) -> Result<LabelMatcher, LogqlErro
     Ok(LabelMatcher { name, op, value })
 }
 
-/// Refuses a selector that every stream fulfils.
+/// Rejects a selector that matches every stream.
 pub(super) fn check(query: &LogQuery) -> Result<(), LogqlError> {
     let mut narrows = false;
     for matcher in &query.selector {

@@ -1,4 +1,4 @@
-//! Log queries: a selector and the stages of its pipeline.
+//! Parses log queries: a selector and the stages of its pipeline.
 
 use super::cursor::WordCursor;
 use super::{labels, selector};
@@ -9,7 +9,7 @@ use crate::logql::ast::{
 use crate::logql::error::LogqlError;
 use crate::logql::lexer::QueryToken;
 
-/// More stages than any query of good will has: each costs memory and time for every line.
+/// Maximum number of stages: each costs memory and time for every line.
 const STAGES_MAX: usize = 256;
 
 /// `{a="b"} |= "c" | json`
@@ -24,7 +24,7 @@ pub(super) fn log_query(cursor: &mut WordCursor) -> Result<LogQuery, LogqlError>
     })
 }
 
-/// All stages that follow, but not `unwrap`.
+/// All following stages, except `unwrap`.
 pub(super) fn stages(cursor: &mut WordCursor) -> Result<Vec<PipelineStage>, LogqlError> {
     let mut stages = Vec::new();
     loop {
@@ -178,7 +178,7 @@ fn label_choices(cursor: &mut WordCursor) -> Result<Vec<LabelChoice>, LogqlError
     })
 }
 
-/// At least one, with commas between them.
+/// At least one, separated by commas.
 fn list<T>(
     cursor: &mut WordCursor,
     mut read: impl FnMut(&mut WordCursor) -> Result<T, LogqlError>,

@@ -1,4 +1,4 @@
-//! The grammar, held to queries whose fate Grafana's own grammar has decided.
+//! The grammar, tested with queries that Grafana's own grammar accepts or refuses.
 
 use super::*;
 use crate::logql::print;
@@ -12,7 +12,7 @@ fn printed(query: &str) -> String {
 }
 
 #[test]
-fn takes_what_grafanas_grammar_takes_and_prints_it_in_one_way() {
+fn accepts_queries_of_grafanas_grammar_and_prints_them_uniformly() {
     for query in ACCEPTED.lines() {
         let line = printed(query);
         assert_eq!(printed(&line), line, "{query}");
@@ -22,7 +22,7 @@ fn takes_what_grafanas_grammar_takes_and_prints_it_in_one_way() {
 }
 
 #[test]
-fn refuses_what_grafanas_grammar_refuses() {
+fn refuses_queries_that_grafanas_grammar_refuses() {
     for query in REFUSED.lines() {
         match parse_unchecked(query) {
             Ok(parsed) => panic!("{query} is read as {}", print::line(&parsed)),
@@ -32,7 +32,7 @@ fn refuses_what_grafanas_grammar_refuses() {
 }
 
 #[test]
-fn takes_what_loki_takes_beyond_that() {
+fn accepts_further_queries_that_loki_accepts() {
     for (query, expected) in [
         ("{a=\"b\",}", "{a=\"b\"}"),
         ("{a=\"b\"} | c=\"d\" e>1", "{a=\"b\"} | c=\"d\" and e>1"),
@@ -82,7 +82,7 @@ fn long_and_deep_queries_are_refused() {
 }
 
 #[test]
-fn combinations_without_a_meaning_are_refused() {
+fn invalid_combinations_are_refused() {
     for (query, reason) in [
         ("{a=~\".*\"}", "col 1: queries require at least one"),
         (

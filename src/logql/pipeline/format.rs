@@ -1,4 +1,4 @@
-//! The stages `line_format`, `label_format` and `decolorize`: new lines, and new values of labels.
+//! The stages `line_format`, `label_format` and `decolorize`: new lines and new values of labels.
 
 use super::line::PipelineLine;
 use crate::logql::ast::{LabelFormat, LabelFormatValue, QueryText};
@@ -77,7 +77,7 @@ pub(super) fn template(text: &QueryText) -> Result<Template, LogqlError> {
         .map_err(|reason| LogqlError::meaning(text.at, format!("invalid line template: {reason}")))
 }
 
-/// What the template makes of a line; notes why it makes nothing.
+/// The output of the template for a line; notes the error if there is none.
 fn run(template: &Template, line: &mut PipelineLine<'_>) -> Option<String> {
     let scope = TemplateScope {
         labels: &line.labels,
@@ -99,7 +99,7 @@ pub(super) fn line_format(template: &Template, line: &mut PipelineLine<'_>) {
     }
 }
 
-/// Takes away the colours of a terminal.
+/// Removes a terminal's colour sequences.
 pub(super) fn decolorize(line: &mut PipelineLine<'_>) {
     if line.text.contains('\u{1b}') {
         line.text = Cow::Owned(without_colours(&line.text));
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_are_taken_away() {
+    fn colours_are_removed() {
         assert_eq!(without_colours("a\u{1b}[31;1mred\u{1b}[0m b"), "ared b");
         assert_eq!(without_colours("\u{1b}x \u{1b}["), "\u{1b}x ");
     }

@@ -4,7 +4,7 @@ use crate::logql::ast::QueryText;
 use crate::logql::error::LogqlError;
 use std::net::IpAddr;
 
-/// The addresses that are looked for.
+/// The addresses to search for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::logql) struct IpRange {
     first: IpAddr,
@@ -12,7 +12,7 @@ pub(in crate::logql) struct IpRange {
 }
 
 impl IpRange {
-    /// Reads an address, `first-last` or `network/bits`.
+    /// Parses an address, `first-last` or `network/bits`.
     pub(super) fn new(text: &QueryText) -> Result<Self, LogqlError> {
         let value = text.value.trim();
         let found = match (value.split_once('-'), value.split_once('/')) {
@@ -61,13 +61,13 @@ impl IpRange {
         address.is_ipv4() == self.first.is_ipv4() && (self.first..=self.last).contains(&address)
     }
 
-    /// Whether a text holds one of the addresses.
+    /// Whether a text contains one of the addresses.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let is_part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
         text.split(|c| !is_part(c)).any(|word| self.is_word(word))
     }
 
-    /// A word of an address's characters may end with a full stop, or with a colon and a port.
+    /// A word made of address characters may end with a full stop, or with a colon and a port.
     fn is_word(&self, word: &str) -> bool {
         let word = word.trim_end_matches(['.', ':']);
         let is_ours = |text: &str| text.parse().is_ok_and(|address| self.contains(address));

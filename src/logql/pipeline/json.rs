@@ -1,7 +1,7 @@
-//! The stages `json` and `unpack`: objects of JSON whose values become labels.
+//! The stages `json` and `unpack`: the values of JSON objects become labels.
 //!
-//! The scanner is its own, since values must come out as they were written (`1.0` stays `1.0`), borrowed where they hold no escapes,
-//! and without a tree for each line.
+//! It has its own scanner, because values must be kept as they were written (`1.0` stays `1.0`), borrowed if they
+//! contain no escapes, and without building a tree for each line.
 
 use super::line::PipelineLine;
 use crate::logql::ast::Extraction;
@@ -11,10 +11,10 @@ use std::borrow::Cow;
 
 pub(super) const ERROR: &str = "JSONParserErr";
 
-/// Objects in objects: deeper ones are a mistake or an attack.
+/// Maximum nesting; deeper objects are a mistake or an attack.
 const DEPTH_MAX: usize = 128;
 
-/// A line whose JSON cannot be read.
+/// A line whose JSON cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 struct Broken(&'static str);
 
@@ -35,7 +35,7 @@ enum Scanned<'t> {
     Other(&'t str),
 }
 
-/// All values of the line's object become labels.
+/// Makes a label of each value of the line's object.
 pub(super) fn parse_all(line: &mut PipelineLine<'_>) {
     match line.text.clone() {
         Cow::Borrowed(text) => note(line, |line| {
@@ -63,7 +63,7 @@ fn note<'a>(
     }
 }
 
-/// Hands each value of an object that is not in an array to `take`, under its path.
+/// Passes each value of an object that is not in an array to `take`, with its path.
 fn object<'t>(
     text: &'t str,
     prefix: &str,
@@ -97,7 +97,7 @@ fn named<'t>(prefix: &str, key: Cow<'t, str>) -> Cow<'t, str> {
     Cow::Owned(sanitized(&full).into_owned())
 }
 
-/// Calls `each` for the members of an object.
+/// Calls `each` with the members of an object.
 fn members<'t>(
     text: &'t str,
     mut each: impl FnMut(&'t str, Scanned<'t>) -> Result<(), Broken>,
@@ -128,7 +128,7 @@ fn members<'t>(
     }
 }
 
-/// The value at the start of `text`, and what follows.
+/// The value at the start of `text`, and the text after it.
 fn scan(text: &str) -> Result<(Scanned<'_>, &str), Broken> {
     match text.bytes().next().ok_or(CUT)? {
         b'"' => quoted(text)
@@ -150,7 +150,7 @@ fn scan(text: &str) -> Result<(Scanned<'_>, &str), Broken> {
     }
 }
 
-/// The text with its quotes at the start of `text`, and what follows.
+/// The quoted text at the start of `text`, and the text after it.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     if bytes.first() != Some(&b'"') {
@@ -166,7 +166,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// The object or the array at the start of `text`, and what follows. Brackets in texts do not count.
+/// The object or array at the start of `text`, and the text after it. Brackets inside strings do not count.
 fn enclosed(text: &str) -> Result<(&str, &str), Broken> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
@@ -191,7 +191,7 @@ fn enclosed(text: &str) -> Result<(&str, &str), Broken> {
     }
 }
 
-/// The text within quotes, its escapes resolved.
+/// The text within quotes, with its escapes resolved.
 fn unquoted(quoted: &str) -> Option<Cow<'_, str>> {
     let inner = quoted.get(1..quoted.len().checked_sub(1)?)?;
     if !inner.contains('\\') {
@@ -200,7 +200,7 @@ fn unquoted(quoted: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str(quoted).ok().map(Cow::Owned)
 }
 
-/// The stage `unpack`: texts become labels, and `_entry` the line.
+/// The stage `unpack`: strings become labels, and `_entry` becomes the line.
 pub(super) fn unpack(line: &mut PipelineLine<'_>) {
     let text = line.text.clone().into_owned();
     let mut entry = None;
@@ -224,14 +224,14 @@ pub(super) fn unpack(line: &mut PipelineLine<'_>) {
     }
 }
 
-/// One step of a path into JSON.
+/// One step of a JSON path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PathStep {
     Key(String),
     Index(usize),
 }
 
-/// A label and where its value is found.
+/// A label and the path of its value.
 #[derive(Debug, Clone)]
 pub(super) struct JsonPath {
     label: String,
@@ -239,7 +239,7 @@ pub(super) struct JsonPath {
 }
 
 impl JsonPath {
-    /// Reads `a.b[0]["c"]`.
+    /// Parses `a.b[0]["c"]`.
     pub(super) fn new(extraction: &Extraction) -> Result<Self, LogqlError> {
         let expression = &extraction.expression;
         let steps = steps(&expression.value).ok_or_else(|| {
@@ -333,7 +333,7 @@ fn steps(path: &str) -> Option<Vec<PathStep>> {
     (!steps.is_empty()).then_some(steps)
 }
 
-/// The wanted values of the line's object become labels.
+/// Makes labels of the selected values of the line's object.
 pub(super) fn parse_paths(line: &mut PipelineLine<'_>, paths: &[JsonPath]) {
     if let Err(Broken(details)) = members(&line.text, |_, _| Ok(())) {
         if !line.expose_fields() {
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_objects_are_noticed() {
+    fn invalid_objects_are_reported() {
         assert_eq!(flat("plain text"), Err(NOT_AN_OBJECT));
         assert_eq!(flat("[1]"), Err(NOT_AN_OBJECT));
         for text in [

@@ -1,4 +1,4 @@
-//! Label filters: conditions on the labels of a line, and the labels that `drop` and `keep` choose.
+//! Label filters: conditions on the labels of a line, and the labels that `drop` and `keep` select.
 
 use super::ip::IpRange;
 use crate::logql::ast::{FilterQuantity, LabelChoice, LabelFilter, NumberComparison};
@@ -52,7 +52,7 @@ impl LabelTest {
         })
     }
 
-    /// Whether the labels fulfil it. A value that cannot be read keeps the line and notes why.
+    /// Whether the labels match. A value that cannot be parsed keeps the line and notes the error.
     pub(in crate::logql) fn matches(&self, labels: &mut Labels<'_>) -> bool {
         match self {
             Self::Text(name, matcher) => matcher.matches(labels.get(name).unwrap_or_default()),
@@ -64,7 +64,7 @@ impl LabelTest {
                 is_negative,
                 range,
             } => {
-                // only comparisons of texts can leave out a line with an error
+                // Only comparisons of texts can drop a line with an error.
                 labels.has_error()
                     || labels
                         .get(name)
@@ -155,12 +155,12 @@ impl ChosenLabel {
     }
 }
 
-/// Takes away the chosen labels.
+/// Removes the selected labels.
 pub(super) fn drop_chosen(labels: &mut Labels<'_>, chosen: &[ChosenLabel]) {
     labels.retain(|label| !chosen.iter().any(|choice| choice.chooses(label)));
 }
 
-/// Takes away all others; what went wrong stays.
+/// Removes all other labels, except those of an error.
 pub(super) fn keep_chosen(labels: &mut Labels<'_>, chosen: &[ChosenLabel]) {
     labels.retain(|label| {
         let is_special = label.name == ERROR || label.name == ERROR_DETAILS;

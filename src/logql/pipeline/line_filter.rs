@@ -1,4 +1,4 @@
-//! Line filters: what the text of a line must hold, or must not.
+//! Line filters: texts that a line must contain, or must not.
 
 use super::ip::IpRange;
 use super::pattern::GapPattern;

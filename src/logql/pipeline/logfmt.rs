@@ -6,16 +6,16 @@ use std::borrow::Cow;
 
 pub(super) const ERROR: &str = "LogfmtParserErr";
 
-/// How a line is read.
+/// Options of the parser.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogfmtOptions {
-    /// A mistake ends the reading of a line and is noted.
+    /// A mistake ends the parsing of a line and is noted.
     pub(super) strict: bool,
     /// Labels without a value are kept.
     pub(super) keep_empty: bool,
 }
 
-/// The pairs of the line become labels: all, or those whose names are `wanted`, under their new names.
+/// Makes labels of the pairs of the line: of all, or of those whose names are `wanted`, with their new names.
 pub(super) fn parse(
     line: &mut PipelineLine<'_>,
     options: LogfmtOptions,
@@ -51,7 +51,7 @@ pub(super) fn parse(
     }
 }
 
-/// Calls `each` for the pairs of a line; a name without `=` has no value.
+/// Calls `each` with the pairs of a line; a name without `=` has no value.
 fn pairs<'t>(
     text: &'t str,
     strict: bool,
@@ -98,13 +98,13 @@ fn pairs<'t>(
     Ok(())
 }
 
-/// What follows the next blank.
+/// The text after the next blank.
 fn skip_word(text: &str) -> &str {
     let end = text.find(|c: char| c <= ' ').unwrap_or(text.len());
     text.get(end..).unwrap_or_default()
 }
 
-/// The value at the start of `text`, and what follows.
+/// The value at the start of `text`, and the text after it.
 fn value_of(text: &str, at: usize, strict: bool) -> Result<(Cow<'_, str>, &str), String> {
     let Some(body) = text.strip_prefix('"') else {
         let end = text.find(|c: char| c <= ' ').unwrap_or(text.len());

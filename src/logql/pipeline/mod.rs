@@ -1,4 +1,4 @@
-//! Pipelines: what the stages of a log query make of each line.
+//! Pipelines: the stages of a log query, applied to lines.
 
 mod format;
 mod ip;
@@ -78,13 +78,13 @@ impl LogPipeline {
         })
     }
 
-    /// Runs the stages; false where one of them leaves out the line.
+    /// Runs the stages; returns `false` if one of them drops the line.
     pub(crate) fn run(&self, line: &mut PipelineLine<'_>) -> bool {
         self.stages.iter().all(|stage| stage.run(line))
     }
 
-    /// Whether the stages do nothing with a line but filter its text, and take away labels, all of which `is_known` knows or which
-    /// say what went wrong.
+    /// Whether the stages only filter the text of a line and remove labels that are known by `is_known` or belong to
+    /// an error.
     pub(super) fn reads_only(&self, is_known: &impl Fn(&str) -> bool) -> bool {
         self.stages.iter().all(|stage| match stage {
             CompiledStage::Line(_) => true,
@@ -102,14 +102,14 @@ impl LogPipeline {
         self.stages.iter().any(is_line)
     }
 
-    /// Runs the stages but for line filters.
+    /// Runs the stages except line filters.
     pub(super) fn run_on_labels(&self, line: &mut PipelineLine<'_>) -> bool {
         let is_line = |stage: &&CompiledStage| matches!(stage, CompiledStage::Line(_));
         let mut others = self.stages.iter().filter(|stage| !is_line(stage));
         others.all(|stage| stage.run(line))
     }
 
-    /// The names of labels that the stages look at or make.
+    /// The names of labels that the stages read or set.
     pub(super) fn label_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         for stage in &self.stages {
@@ -205,7 +205,7 @@ impl CompiledStage {
     }
 }
 
-/// The named groups of the first match become labels.
+/// Makes labels of the named groups of the first match.
 fn extract_groups(pattern: &GoRegex, line: &mut PipelineLine<'_>) {
     let text = line.text.clone();
     let Some(captures) = pattern.captures(&text) else {
@@ -219,7 +219,7 @@ fn extract_groups(pattern: &GoRegex, line: &mut PipelineLine<'_>) {
     }
 }
 
-/// The named gaps become labels.
+/// Makes labels of the named gaps.
 fn extract_gaps(pattern: &GapPattern, line: &mut PipelineLine<'_>) {
     let text = line.text.clone();
     pattern.captures(&text, |name, value| {

@@ -8,7 +8,7 @@ use memchr::memmem;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PatternPart {
     Literal(String),
-    /// A gap; its text is kept under the name.
+    /// A gap; its text becomes the label of this name.
     Gap(Option<String>),
 }
 
@@ -17,7 +17,7 @@ enum PatternPart {
 pub(super) struct GapPattern(Vec<PatternPart>);
 
 impl GapPattern {
-    /// A pattern that takes values out of lines.
+    /// A pattern that extracts values from lines.
     pub(super) fn capturing(text: &QueryText) -> Result<Self, LogqlError> {
         let refuse =
             |reason: String| LogqlError::meaning(text.at, format!("invalid pattern: {reason}"));
@@ -38,7 +38,7 @@ impl GapPattern {
         Ok(Self(parts))
     }
 
-    /// A pattern that a line is compared with.
+    /// A pattern that filters lines.
     pub(super) fn filtering(text: &QueryText) -> Result<Self, LogqlError> {
         let refuse =
             |reason: String| LogqlError::meaning(text.at, format!("invalid pattern: {reason}"));
@@ -53,7 +53,7 @@ impl GapPattern {
         Ok(Self(parts))
     }
 
-    /// Whether a whole line matches; a gap holds at least one byte.
+    /// Whether the whole line matches; a gap matches at least one byte.
     pub(super) fn is_match(&self, line: &str) -> bool {
         let (line, mut at) = (line.as_bytes(), 0);
         for (index, part) in self.0.iter().enumerate() {
@@ -88,7 +88,7 @@ impl GapPattern {
                 [PatternPart::Literal(literal), after @ ..] => {
                     match rest.split_once(literal.as_str()) {
                         Some((text, next)) => (text, next, after),
-                        // without the text that ends it, a gap reaches to the end of the line
+                        // Without a text after it, a gap extends to the end of the line.
                         None => (rest, "", &[] as &[PatternPart]),
                     }
                 }
@@ -114,7 +114,7 @@ fn adjacent(parts: &[PatternPart]) -> Option<String> {
     })
 }
 
-/// The parts of a pattern. What looks like a gap and has no good name is text.
+/// The parts of a pattern. A gap without a valid name is text.
 fn parts(pattern: &str) -> Vec<PatternPart> {
     let mut parts = Vec::new();
     let mut literal = String::new();

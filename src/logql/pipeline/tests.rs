@@ -5,7 +5,7 @@ use crate::logql::ast::Expr;
 use crate::logql::labels::LabelKind;
 use crate::logql::parse::parse;
 
-/// The line and its labels after the stages; nothing where the line is left out.
+/// The line and its labels after the stages; `None` if the line is dropped.
 fn ran(stages: &str, text: &str, is_taken_apart: bool) -> Option<(String, Vec<(String, String)>)> {
     let query = format!("{{source=\"web\"}} {stages}");
     let Expr::Log(query) = parse(&query).unwrap_or_else(|error| panic!("{query}: {error}")) else {
@@ -60,7 +60,7 @@ fn line_filters_take_alternatives() {
 }
 
 #[test]
-fn parsers_make_labels() {
+fn parsers_set_labels() {
     assert_eq!(
         parsed("| json", r#"{"a":{"b":1},"level":"x"}"#),
         "a_b=1 level_extracted=x"
@@ -82,7 +82,7 @@ fn parsers_make_labels() {
 }
 
 #[test]
-fn a_line_that_cannot_be_parsed_stays_and_says_why() {
+fn a_line_that_cannot_be_parsed_is_kept_with_the_error() {
     let expected =
         "__error__=JSONParserErr __error_details__=expecting json object(6), but it is not";
     assert_eq!(parsed("| json", "plain"), expected);
@@ -96,13 +96,13 @@ fn a_line_that_cannot_be_parsed_stays_and_says_why() {
     assert!(keeps("| json | pid=\"7\"", "plain"), "metadata is visible");
     assert!(
         keeps("| json | status>=500", "plain"),
-        "only comparisons of texts leave it out"
+        "only comparisons of texts drop it"
     );
     assert!(parsed("| logfmt --strict", "=x").starts_with("__error__=LogfmtParserErr"));
 }
 
 #[test]
-fn the_fields_of_a_line_that_was_taken_apart_are_parsed() {
+fn fields_of_a_line_parsed_before_are_labels() {
     let (_, labels) = ran("| json | pid>=7", "plain", true).unwrap();
     assert_eq!(labels, [("pid".to_owned(), "7".to_owned())]);
     assert!(ran("| logfmt | pid>7", "plain", true).is_none());
@@ -190,7 +190,7 @@ fn lines_and_labels_are_formatted() {
 }
 
 #[test]
-fn what_cannot_be_compiled_is_refused_with_its_place() {
+fn invalid_stages_are_refused_with_their_place() {
     for (stages, reason) in [
         ("|~ \"(\"", "col 19: error parsing regexp"),
         (

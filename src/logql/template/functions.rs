@@ -1,4 +1,4 @@
-//! The functions of templates.
+//! The functions available in templates.
 
 use super::scope::TemplateScope;
 use super::text::{aligned, bounded, indented, printed, repeated, substring, title, truncated};
@@ -97,12 +97,12 @@ const NAMES: &[&str] = &[
     "unixToTime",
 ];
 
-/// Whether there is such a function.
+/// Whether the function exists.
 pub(super) fn exists(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// The arguments of a call; what is piped comes last.
+/// The arguments of a call; the piped value is the last one.
 pub(super) struct Arguments(pub(super) Vec<TemplateValue>);
 
 impl Arguments {
@@ -212,7 +212,7 @@ fn pattern(text: &str) -> Result<GoRegex, String> {
 
 fn trims(name: &str, arguments: &Arguments) -> Option<CallResult> {
     let text = |index| arguments.text(index);
-    // sprig's functions take the text last, those of Go's strings first
+    // sprig's functions take the text last, Go's string functions first.
     let result = match name {
         "trim" | "TrimSpace" => text(0).map(|text| text.trim().to_owned()),
         "trimAll" => (|| Ok(trimmed(&text(1)?, &text(0)?, true, true)))(),
@@ -411,7 +411,7 @@ fn member(value: &TemplateValue, key: &TemplateValue) -> CallResult {
     }
 }
 
-/// How two values compare; texts with texts and numbers with numbers.
+/// Compares two values: texts with texts and numbers with numbers.
 fn order(left: &TemplateValue, right: &TemplateValue) -> Result<Ordering, String> {
     match (left, right) {
         (TemplateValue::Text(left), TemplateValue::Text(right)) => Ok(left.cmp(right)),
@@ -456,7 +456,7 @@ fn times(name: &str, arguments: &Arguments) -> Option<CallResult> {
             let number: i64 = text
                 .parse()
                 .map_err(|_| format!("unable to parse time '{text}'"))?;
-            // by its number of digits: days, seconds, milliseconds, microseconds or nanoseconds
+            // The number of digits determines the unit: days, seconds, milliseconds, microseconds or nanoseconds.
             let unit = match text.trim_start_matches('-').len() {
                 5 => 86_400_000_000_000,
                 10 => 1_000_000_000,

@@ -1,7 +1,7 @@
 //! Templates of `line_format` and `label_format`: the part of Go's `text/template` that log queries use.
 //!
-//! Actions print values of labels and calls of functions, may be piped, and may branch (`if`, `with`), repeat (`range`) and set
-//! variables. A label that is absent is an empty text.
+//! Actions print labels and results of functions, and may be piped, branch (`if`, `with`), repeat (`range`) and set
+//! variables. An absent label is an empty text.
 
 mod functions;
 mod parse;
@@ -16,17 +16,17 @@ pub(super) use scope::TemplateScope;
 
 use tree::TemplateNode;
 
-/// A template that was read.
+/// A parsed template.
 #[derive(Debug, Clone)]
 pub(super) struct Template(Vec<TemplateNode>);
 
 impl Template {
-    /// Reads a template; the error says what is wrong with it.
+    /// Parses a template.
     pub(super) fn new(text: &str) -> Result<Self, String> {
         parse::parse(text).map(Self)
     }
 
-    /// What it makes of a line; the error says why it makes nothing.
+    /// The output for a line, or the error.
     pub(super) fn run(&self, scope: &TemplateScope<'_>) -> Result<String, String> {
         run::run(&self.0, scope)
     }

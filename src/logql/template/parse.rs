@@ -1,22 +1,22 @@
-//! Reads templates.
+//! Parses templates.
 
 use super::functions;
 use super::tree::{Operand, Piped, TemplateCommand, TemplateNode};
 
-/// Branches in branches, and parentheses in parentheses.
+/// Maximum nesting of branches and parentheses.
 const DEPTH_MAX: usize = 50;
 
-/// A piece of a template: text, or what is between `{{` and `}}`.
+/// A piece of a template: text, or the content of `{{` and `}}`.
 enum TemplatePiece {
     Text(String),
     Action(Vec<ActionWord>),
 }
 
-/// A word of an action.
+/// A token of an action.
 #[derive(Debug, Clone, PartialEq)]
 enum ActionWord {
     Name(String),
-    /// `.a.b`, without the first full stop; empty for the dot alone.
+    /// `.a.b`, without the first full stop; empty for a single dot.
     Field(Vec<String>),
     Variable(String, Vec<String>),
     Text(String),
@@ -46,7 +46,7 @@ fn first_name(words: &[ActionWord]) -> String {
     }
 }
 
-/// Splits a template; `{{-` and `-}}` take away the blanks beside them.
+/// Splits a template; `{{-` and `-}}` remove the blanks next to them.
 fn pieces(text: &str) -> Result<Vec<TemplatePiece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -84,7 +84,7 @@ fn pieces(text: &str) -> Result<Vec<TemplatePiece>, String> {
     Ok(pieces)
 }
 
-/// The words up to `}}`, what follows, and whether blanks are taken away there.
+/// The tokens up to `}}`, the text after it, and whether blanks are removed there.
 fn words(action: &str) -> Result<(Vec<ActionWord>, &str, bool), String> {
     let mut words = Vec::new();
     let mut rest = action;
@@ -150,7 +150,7 @@ fn name(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// `.a.b`; the dot alone gives an empty path.
+/// `.a.b`; a single dot has an empty path.
 fn path(text: &str) -> (Vec<String>, &str) {
     let mut path = Vec::new();
     let mut rest = text;
@@ -219,7 +219,7 @@ struct TemplateParser {
 }
 
 impl TemplateParser {
-    /// Nodes up to the end or up to an `else` or `end`, whose words are returned.
+    /// Nodes up to the end, or up to an `else` or `end`, whose tokens are returned.
     fn nodes(&mut self) -> Result<(Vec<TemplateNode>, Option<Vec<ActionWord>>), String> {
         let mut nodes = Vec::new();
         while let Some(piece) = self.pieces.next() {
@@ -280,7 +280,7 @@ impl TemplateParser {
         })
     }
 
-    /// What follows `else`, up to `end`.
+    /// The part after `else`, up to `end`.
     fn otherwise(&mut self, end: Option<Vec<ActionWord>>) -> Result<Vec<TemplateNode>, String> {
         let words = end.ok_or("unexpected EOF")?;
         match words.as_slice() {
@@ -324,7 +324,7 @@ impl TemplateParser {
             list => (list, Vec::new()),
         };
         let mut list = piped(list)?;
-        // the names are part of the list, as arguments that nothing else can be
+        // The names are appended to the list, as arguments that nothing else can be.
         for name in variables {
             list.0.push(TemplateCommand::Operand(Operand::Variable(
                 name,
@@ -349,7 +349,7 @@ fn piped(words: &[ActionWord]) -> Result<Piped, String> {
     }
 }
 
-/// Reads the words of one action.
+/// Parses the tokens of one action.
 struct ActionReader<'w> {
     words: &'w [ActionWord],
     depth: usize,
@@ -409,7 +409,7 @@ impl ActionReader<'_> {
         Ok(Some(operand))
     }
 
-    /// What follows a parenthesis.
+    /// The path after a parenthesis.
     fn group(&mut self, rest: &[ActionWord]) -> Result<Operand, String> {
         if self.depth >= DEPTH_MAX {
             return Err(format!("nested more than {DEPTH_MAX} levels deep"));

@@ -6,7 +6,7 @@ use super::tree::{Operand, Piped, TemplateCommand, TemplateNode};
 use super::value::TemplateValue;
 use serde_json::Value as Json;
 
-/// What a template may write: a line of a log is not longer.
+/// Maximum length of the output, the same as that of a line.
 const OUT_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn run(nodes: &[TemplateNode], scope: &TemplateScope<'_>) -> Result<String, String> {
@@ -82,7 +82,7 @@ impl Runner<'_> {
         }
     }
 
-    /// The list may end with the variables that its members are set to.
+    /// The list may end with the variables that are set to its members.
     fn range(
         &mut self,
         list: &Piped,
@@ -170,7 +170,7 @@ impl Runner<'_> {
         operands: &[Operand],
         last: Option<TemplateValue>,
     ) -> Result<TemplateValue, String> {
-        // the first that decides ends these
+        // `and` and `or` end with the first argument that decides.
         if matches!(name, "and" | "or") {
             return self.decide(name == "and", operands, last);
         }

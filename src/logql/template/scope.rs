@@ -1,8 +1,8 @@
-//! What a template sees of a line.
+//! The data of a line that a template can access.
 
 use crate::logql::labels::Labels;
 
-/// What a template sees of a line.
+/// The data of a line that a template can access.
 #[derive(Debug)]
 pub(in crate::logql) struct TemplateScope<'s> {
     pub(in crate::logql) labels: &'s Labels<'s>,

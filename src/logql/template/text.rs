@@ -1,8 +1,8 @@
-//! Texts in templates: cutting, filling, aligning and printing, within bounds.
+//! Text functions of templates: cutting, padding, aligning and printing, within limits.
 
 use super::value::TemplateValue;
 
-/// What a function that repeats or fills a text may give.
+/// Maximum length of a text that a function returns.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 
 pub(super) fn bounded(text: String) -> Result<String, String> {
@@ -28,7 +28,7 @@ pub(super) fn title(text: &str) -> String {
     text.chars().map(each).collect()
 }
 
-/// The first `length` chars; the last ones where it is negative.
+/// The first `length` characters, or the last ones if it is negative.
 pub(super) fn truncated(text: &str, length: i64) -> String {
     let count = text.chars().count();
     let wanted = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);

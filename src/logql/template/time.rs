@@ -1,10 +1,10 @@
-//! Times in templates: Go's layouts, which write a time by how they write a certain one.
+//! Times in templates, in Go's layouts: a layout shows how a certain reference time is written.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 
-/// The parts of a layout, the longer ones before those that they begin with.
+/// The parts of a layout; longer ones before their prefixes.
 const PARTS: &[&str] = &[
     "January", "Monday", "Z07:00", "-07:00", "2006", "-0700", "Z0700", "Jan", "Mon", "MST", "002",
     "01", "02", "03", "04", "05", "06", "15", "PM", "pm", "_2", "1", "2", "3", "4", "5",
@@ -33,7 +33,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
     }
 }
 
-/// A time as `layout` writes it.
+/// Formats a time with `layout`.
 pub(super) fn format(nanos: i64, layout: &str, zone_name: &str) -> Result<String, String> {
     let time = Timestamp::from_nanosecond(i128::from(nanos)).map_err(|error| error.to_string())?;
     let time = time.to_zoned(zone(zone_name)?);
@@ -120,7 +120,7 @@ fn offset(out: &mut String, part: &str, seconds: i32) -> std::fmt::Result {
     write!(out, "{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60)
 }
 
-/// Reads a time that `layout` wrote.
+/// Parses a time with `layout`.
 pub(super) fn parse(layout: &str, zone_name: &str, text: &str) -> Result<i64, String> {
     let refuse = || format!("cannot parse \"{text}\" as \"{layout}\"");
     let mut fields = DateFields::default();
@@ -136,7 +136,7 @@ pub(super) fn parse(layout: &str, zone_name: &str, text: &str) -> Result<i64, St
         if let Some(part) = PARTS.iter().find(|part| layout_rest.starts_with(**part)) {
             rest = fields.read(part, rest).ok_or_else(refuse)?;
             layout_rest = layout_rest.get(part.len()..).unwrap_or_default();
-            // a fraction may follow seconds that the layout writes without one
+            // A fraction may follow the seconds even if the layout has none.
             if matches!(*part, "05" | "5")
                 && fraction(layout_rest).is_none()
                 && let Some(digits) = rest.strip_prefix('.')
@@ -154,7 +154,7 @@ pub(super) fn parse(layout: &str, zone_name: &str, text: &str) -> Result<i64, St
     fields.nanos(zone_name).ok_or_else(refuse)
 }
 
-/// The fields of a time as far as they were read.
+/// The fields of a time that were parsed so far.
 #[derive(Debug)]
 struct DateFields {
     year: i16,
@@ -197,7 +197,7 @@ impl DateFields {
         rest
     }
 
-    /// Reads one part; returns what follows.
+    /// Parses one part; returns the rest.
     fn read<'t>(&mut self, part: &str, text: &'t str) -> Option<&'t str> {
         let fixed = |length| number(text, length, length);
         let short = || number(text.trim_start(), 1, 2);
@@ -285,7 +285,7 @@ impl DateFields {
     }
 }
 
-/// A number of `least` to `most` digits at the start of `text`, and what follows.
+/// A number of `least` to `most` digits at the start of `text`, and the text after it.
 fn number(text: &str, least: usize, most: usize) -> Option<(i32, &str)> {
     let count = text
         .bytes()

@@ -1,6 +1,6 @@
-//! The parts of a template that was read.
+//! The syntax tree of a template.
 
-/// A part of a template.
+/// A node of a template.
 #[derive(Debug, Clone)]
 pub(super) enum TemplateNode {
     Text(String),
@@ -20,7 +20,7 @@ pub(super) enum TemplateNode {
     },
 }
 
-/// Commands, each of which gets what the one before it gives.
+/// Commands, each of which receives the result of the one before it.
 #[derive(Debug, Clone)]
 pub(super) struct Piped(pub(super) Vec<TemplateCommand>);
 

@@ -1,4 +1,4 @@
-//! Values within a template.
+//! Values in a template.
 
 use serde_json::Value as Json;
 use std::fmt;
@@ -12,13 +12,13 @@ pub(super) enum TemplateValue {
     Bool(bool),
     /// Nanoseconds since 1970.
     Time(i64),
-    /// What `fromJson` read, and the labels of a line.
+    /// The result of `fromJson`, or the labels of a line.
     Json(Json),
     Nothing,
 }
 
 impl TemplateValue {
-    /// Whether a branch is taken.
+    /// Whether the value counts as true.
     pub(super) fn is_true(&self) -> bool {
         match self {
             Self::Text(text) => !text.is_empty(),
@@ -75,14 +75,14 @@ impl TemplateValue {
             Json::String(text) => Self::Text(text.clone()),
             Json::Bool(is_true) => Self::Bool(*is_true),
             Json::Null => Self::Nothing,
-            // Go reads every number of JSON as floating point
+            // Go parses every JSON number as floating point.
             Json::Number(number) => number.as_f64().map_or(Self::Nothing, Self::Float),
             other => Self::Json(other.clone()),
         }
     }
 }
 
-/// As Go prints it.
+/// The form in which Go prints it.
 impl fmt::Display for TemplateValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -113,7 +113,7 @@ async fn parse(
 ) -> Result<ExportRequest, ApiError> {
     let parameters = request.parameters.clone();
     let view = app.records.of(principal).now();
-    // the filter is compiled within the turn: a regex takes time and memory too
+    // The filter is compiled within the turn, because a regex takes time and memory too.
     let parsed = app.gate.run(principal, move |budget| {
         let (filter, rest) = query::parse_filter(&parameters, now)?;
         let warnings = view.warnings(&filter, budget)?;
@@ -198,7 +198,8 @@ struct Export {
 }
 
 impl Export {
-    /// Runs until the file is complete or the client is gone. After a failure the body is cut off, which the client notices.
+    /// Runs until the file is complete or the client has disconnected. After a failure the body is truncated, which
+    /// the client notices.
     async fn run(mut self) {
         self.stream.write(self.format.head().as_bytes());
         loop {
@@ -258,7 +259,7 @@ fn next_rows(rows: usize, bytes: usize, before: usize) -> usize {
 fn write_line(out: &mut Vec<u8>, stored: &StoredRecord) {
     use std::io::Write as _;
     let record = &stored.record;
-    // writing to a Vec cannot fail
+    // Writing to a Vec cannot fail.
     let _ = write!(
         out,
         "{} {:<5} {}: ",
@@ -279,7 +280,7 @@ fn write_visible(out: &mut Vec<u8>, letter: char) {
     let mut buffer = [0; 4];
     match letter {
         '\t' => out.push(b'\t'),
-        // writing to a Vec cannot fail
+        // Writing to a Vec cannot fail.
         letter if letter.is_control() => {
             let _ = write!(out, "\\x{:02x}", u32::from(letter));
         }
@@ -332,8 +333,8 @@ fn write_raw(out: &mut Vec<u8>, letter: char) {
     out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// A spreadsheet takes a text that starts with one of these, also after spaces, for a formula, and attackers can write to logs.
-/// Programs that split quoted fields at line ends see each line as a field.
+/// A spreadsheet treats a text that starts with one of these, also after spaces, as a formula, and attackers can
+/// write to logs. Programs that split quoted fields at line ends see each line as a field.
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 fn write_field(out: &mut Vec<u8>, field: &str, write: WriteChar) {

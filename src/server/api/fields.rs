@@ -11,7 +11,7 @@ use crate::time::Micros;
 use serde::Serialize;
 use warp::reply::Response;
 
-/// Keys, or values of a key: as many as somebody looks through, and at most as many as a list to choose from can show.
+/// Maximum number of keys, or of values of a key: more than a list to choose from can show.
 pub(in crate::server) const VALUES: Limits = Limits {
     limit_default: 100,
     limit_max: 1_000,
@@ -34,7 +34,7 @@ pub(in crate::server) async fn fields(
     .await
 }
 
-/// What a count says of its scan.
+/// The part of a response that describes the scan.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ScanJson<'a> {

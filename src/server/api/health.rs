@@ -13,8 +13,8 @@ pub(in crate::server) fn health() -> Response {
     reply::json(&json!({"status": "ok"}))
 }
 
-/// `GET /readyz`: new records are stored. The log has the detailed reason if they are not, as it may name files. Only principals that
-/// see everything learn which collectors there are.
+/// `GET /readyz`: new records are stored. If they are not, only the log has the detailed reason, because it may
+/// contain file names. Only principals that see everything learn which collectors there are.
 pub(in crate::server) async fn ready(
     app: &App,
     principal: &Principal,
@@ -30,7 +30,7 @@ pub(in crate::server) async fn ready(
     Ok(reply::json(&answer))
 }
 
-/// The counters of each collector, without the places that it reads; `/metrics` has those.
+/// The counters of each collector, without the origins that it reads; `/metrics` has those.
 fn collectors(app: &App) -> Map<String, Value> {
     let samples = app.options.measure.as_ref().map(Measure::read);
     let mut collectors = Map::new();

@@ -49,7 +49,7 @@ pub(in crate::server) async fn page(
         let lines = wire::lines(&page, highlighted.as_ref());
         Ok((lines, (page.next_cursor, page.warnings)))
     });
-    // the rest of a page is in headers
+    // The other fields of a page are in headers.
     let (mut response, (next, warnings)) = lines.await?;
     respond::set_warnings(&mut response, &warnings);
     if let Some(cursor) = next.and_then(|cursor| cursor.to_string().parse().ok()) {
@@ -58,7 +58,7 @@ pub(in crate::server) async fn page(
     Ok(response)
 }
 
-/// Whether each record says where it matches.
+/// Whether each record states where it matches.
 pub(super) fn take_positions(parameters: &mut Vec<(String, String)>) -> Result<bool, ApiError> {
     match take_single(parameters, "positions")?.as_deref() {
         None | Some("false" | "0") => Ok(false),

@@ -112,7 +112,7 @@ mod tests {
             .keys()
             .map(String::as_str)
             .collect();
-        // OpenAPI cannot express that a name may contain slashes
+        // OpenAPI cannot express that a name may contain slashes.
         let path = |route: &Route| route.path.replace("...}", "}");
         let native = ROUTES.iter().filter(|route| !route.is_loki());
         let answered: BTreeSet<_> = native.map(path).collect();

@@ -11,7 +11,7 @@ use crate::time::Micros;
 use serde::Serialize;
 use warp::reply::Response;
 
-/// As many patterns as somebody looks through.
+/// Maximum number of patterns: more than a person reads.
 pub(in crate::server) const PATTERNS: Limits = Limits {
     limit_default: 50,
     limit_max: PATTERNS_MAX,

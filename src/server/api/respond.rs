@@ -1,4 +1,4 @@
-//! The one way in which handlers read the log and respond with what they found.
+//! How all handlers read the log and respond.
 
 use crate::query::Budget;
 use crate::server::app::App;
@@ -14,7 +14,7 @@ use warp::reply::Response;
 
 const JSON: &str = "application/json";
 
-/// Responds with the JSON that `read` writes from the records that this principal may see.
+/// Responds with the JSON that `read` creates from the records that this principal may see.
 ///
 /// `read` runs within the principal's turn at the gate. Parse filters there too: compiling a regex takes time and memory.
 pub(in crate::server) async fn json(
@@ -51,7 +51,7 @@ pub(in crate::server) async fn typed<T: Send + 'static>(
 /// The warnings of a response whose body has no place for them: a JSON array of texts, in ASCII.
 const WARNINGS: HeaderName = HeaderName::from_static("x-vmlog-warnings");
 
-/// Proxies refuse headers of more than 8 KiB; the texts beyond are counted.
+/// Proxies refuse headers of more than 8 KiB; texts beyond this limit are counted.
 const WARNINGS_BYTES_MAX: usize = 4 * 1024;
 
 /// Adds warnings to the headers of a response.

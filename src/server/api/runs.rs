@@ -10,7 +10,7 @@ use crate::server::wire;
 use crate::time::Micros;
 use warp::reply::Response;
 
-/// Default size of a page. It is small, as the records of each run are counted.
+/// Default size of a page. It is small, because the records of each run are counted.
 pub(in crate::server) const LIMIT_DEFAULT: usize = 50;
 
 /// `GET /runs`

@@ -34,7 +34,7 @@ pub(crate) fn load_or_make(directory: &Path) -> io::Result<String> {
 fn load(file: File, user: u32) -> io::Result<String> {
     let metadata = file.metadata()?;
     let owner = metadata.uid();
-    // root may provide the token of a server that runs as another user
+    // Root may provide the token of a server that runs as another user.
     if owner != user && owner != 0 {
         let text = format!(
             "it belongs to user {owner}, who knows the token (remove it to have a new one created for user {user})"
@@ -85,7 +85,7 @@ fn make(directory: &Path, path: &Path) -> io::Result<String> {
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let token = URL_SAFE_NO_PAD.encode(random);
     let aside = directory.join("token.new");
-    // left by a crash, or a link that somebody created to have its target overwritten
+    // Left by a crash, or a link that an attacker created to have its target overwritten.
     match fs::remove_file(&aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -153,14 +153,14 @@ mod tests {
     fn links_are_neither_read_nor_written_through() {
         let directory = tempfile::tempdir().unwrap();
         let victim = directory.path().join("victim");
-        fs::write(&victim, "precious to somebody").unwrap();
+        fs::write(&victim, "an important file").unwrap();
         fs::set_permissions(&victim, fs::Permissions::from_mode(PRIVATE)).unwrap();
         let place = directory.path().join("data");
         fs::create_dir(&place).unwrap();
         std::os::unix::fs::symlink(&victim, place.join("token.new")).unwrap();
         let token = load_or_make(&place).unwrap();
         assert_eq!(token.len(), 43);
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious to somebody");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "an important file");
         fs::remove_file(place.join(FILE_NAME)).unwrap();
         std::os::unix::fs::symlink(&victim, place.join(FILE_NAME)).unwrap();
         assert!(load_or_make(&place).is_err(), "a link is refused");

@@ -39,8 +39,8 @@ impl Authenticator {
         }
     }
 
-    /// 401 unless the request has a valid token, session or ticket. An invalid one does not hide a valid one, as a proxy may send an
-    /// `Authorization` of its own.
+    /// Fails with 401 unless the request has a valid token, session or ticket. An invalid one does not hide a valid
+    /// one, because a proxy may send an `Authorization` of its own.
     pub(in crate::server) async fn admit(
         &self,
         request: &ApiRequest,
@@ -61,7 +61,7 @@ impl Authenticator {
         });
         let bearer = bearer.as_deref();
         let query = request.query_token.as_deref();
-        // the page sends its token in this header, as a proxy may need `Authorization` for itself
+        // The page sends its token in this header, because a proxy may need `Authorization` for itself.
         let session = request.header(&SESSION_HEADER);
         for token in bearer.into_iter().chain(session).chain(query) {
             if let Some(principal) = self.holder(token, &request.headers).await {
@@ -137,7 +137,8 @@ fn bearer_token(value: &str) -> Option<&str> {
     credentials(value, "bearer")
 }
 
-/// The password, which is a token: clients that know users and passwords only can use one. The name of the user is of no use.
+/// The password, which is accepted as a token for clients that only support users and passwords. The user name is
+/// ignored.
 fn basic_password(value: &str) -> Option<Cow<'_, str>> {
     let decoded = STANDARD.decode(credentials(value, "basic")?).ok()?;
     let decoded = String::from_utf8(decoded).ok()?;

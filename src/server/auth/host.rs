@@ -15,8 +15,8 @@ use warp::reply::Response;
 pub(in crate::server) enum AllowedHosts {
     /// Any: the server is reachable under names that it cannot know, so only the token protects it.
     Any,
-    /// On loopback: only the names of loopback and these. A site whose name an attacker points at 127.0.0.1 (DNS rebinding) is the
-    /// same origin for the browser, but sends its own name.
+    /// On loopback: only the names of loopback and these. A site whose name an attacker points to 127.0.0.1 (DNS
+    /// rebinding) has the same origin for the browser, but sends its own name.
     Loopback(Vec<String>),
 }
 
@@ -75,7 +75,8 @@ const EXPOSED_HEADERS: &str = "content-disposition, retry-after, x-next-cursor, 
 /// How long a browser caches the response to a preflight request.
 const PREFLIGHT_SECONDS: &str = "600";
 
-/// Origins whose pages may read responses (`LOG_CORS_ORIGINS`). They need a token of their own, as there are no cookies.
+/// Origins whose pages may read responses (`LOG_CORS_ORIGINS`). They need a token of their own, because there are no
+/// cookies.
 #[derive(Debug, Clone, Default)]
 pub(in crate::server) struct CorsOrigins(Vec<String>);
 
@@ -129,7 +130,7 @@ impl CorsOrigins {
             return;
         }
         let headers = response.headers_mut();
-        // caches must not mix responses to different origins
+        // Caches must not mix responses to different origins.
         headers.append(header::VARY, HeaderValue::from_static("origin"));
         let Some(origin) = self.allowed(asked) else {
             return;

@@ -1,8 +1,8 @@
 //! JSON Web Tokens (RFC 7519): RS256 and `EdDSA` (Ed25519), nothing else.
 //!
-//! `jsonwebtoken` reads them; what it leaves to its caller is checked on top: the size of a token, that a key serves one algorithm,
-//! no critical extensions at all, and claims of the right type. It has no cryptography of its own, so `ring`, which TLS needs
-//! anyway, verifies the signatures.
+//! `jsonwebtoken` parses them. The checks that it leaves to its caller are added: the size of a token, one algorithm
+//! per key, no critical extensions at all, and claims of the right type. It has no cryptography of its own, so
+//! `ring`, which TLS needs anyway, verifies the signatures.
 
 use super::refusal::TokenRefusal;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
@@ -48,7 +48,7 @@ impl<'a> UnverifiedToken<'a> {
         }
         let header = decode_header(text).ok()?;
         let is_known = matches!(header.alg, Algorithm::RS256 | Algorithm::EdDSA);
-        // extensions that the reader must understand; this one understands none
+        // Extensions that the reader must understand; none are supported.
         (is_known && header.crit.is_none()).then_some(Self {
             algorithm: header.alg,
             key_id: header.kid,
@@ -75,7 +75,7 @@ impl<'a> UnverifiedToken<'a> {
         use_ring();
         let data = decode::<Map<String, Value>>(self.text, &key.key, &validation);
         let claims = JwtClaims(data.map_err(|error| refusal(error.kind()))?.claims);
-        // a list of issuers satisfies the library
+        // The library also accepts a list of issuers.
         if claims.text("iss") != Some(issuer) {
             return Err(TokenRefusal::Issuer);
         }
@@ -133,10 +133,11 @@ static RING: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// The library has one provider for the process. A program that embeds the server may have chosen another, which serves as well.
+/// The library has one provider for the process. A program that embeds the server may have chosen another, which is
+/// fine.
 fn use_ring() {
     if CryptoProvider::try_get_default().is_none() {
-        // an error means that another thread was first
+        // An error means that another thread was first.
         let _ = RING.install_default();
     }
 }
@@ -281,7 +282,7 @@ pub(super) mod tests {
             algorithm: Algorithm::RS256,
             key: DecodingKey::from_rsa_components(n, "AQAB").expect("base64"),
         };
-        // the claims are reached, and have no audience
+        // The claims were reached, and have no audience.
         assert_eq!(verified(token, &key).unwrap_err(), TokenRefusal::Audience);
         let (signed, signature) = token.rsplit_once('.').expect("a signature");
         let signature = signature.replacen("cC4h", "cC4i", 1);
@@ -354,7 +355,7 @@ pub(super) mod tests {
         ] {
             assert_eq!(with(name, value.clone()), Err(refusal), "{name}: {value}");
         }
-        // clocks differ a little
+        // Clocks differ a little.
         assert_eq!(with("exp", json!(now() - 20)), Ok(()));
         assert_eq!(with("nbf", json!(now() + 20)), Ok(()));
         assert_eq!(with("aud", json!(["other", AUDIENCE])), Ok(()));

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One key a month, and a few months of them.
+/// Enough for one key a month over a few months.
 const KEYS_MAX: usize = 32;
 
 /// A set of [`KEYS_MAX`] keys takes a tenth of this.
@@ -60,7 +60,7 @@ struct NamedKey {
 pub(super) struct TokenKeys {
     source: KeySource,
     authorities: Option<PathBuf>,
-    /// Minimum time between two attempts: anybody can invent names of keys.
+    /// Minimum time between two attempts, because any client can send the ID of an unknown key.
     floor: Duration,
     cache: Mutex<KeyCache>,
     /// Held by the task that reads; the others wait for its result.
@@ -247,14 +247,15 @@ fn named_key(jwk: Jwk) -> Option<NamedKey> {
     })
 }
 
-/// Whether an Ed25519 key is a point of small order: anybody can forge signatures of such a key. Its `y` is 0, 1, -1 or one of two
-/// values of order 8, possibly written as `y + p`. The sign of `x` (the highest bit) does not matter.
+/// Whether an Ed25519 key is a point of small order: signatures of such a key can be forged without the private key.
+/// Its `y` is 0, 1, -1 or one of two values of order 8, possibly written as `y + p`. The sign of `x` (the highest
+/// bit) does not matter.
 fn is_small_order(key: &[u8]) -> bool {
     let Ok(mut key) = <[u8; 32]>::try_from(key) else {
         return false;
     };
     key[31] &= 0x7f;
-    // the first and the last byte of p = 2^255 - 19; all between them are 0xff
+    // The first and the last byte of p = 2^255 - 19; all between them are 0xff.
     let near_p = |first: u8| {
         key[0] == first && key[31] == 0x7f && key[1..31].iter().all(|byte| *byte == 0xff)
     };
@@ -342,7 +343,7 @@ mod tests {
             DecodingKeyKind::RsaModulusExponent { n, e } => (n.clone(), e.clone()),
         };
         assert_eq!(kind(&keys[0].public), kind(&public(&key_pair(1))));
-        // without leading zeros, which `ring` does not accept
+        // Without leading zeros, which `ring` does not accept.
         assert_eq!(kind(&keys[1].public), (vec![1, 2], vec![1, 0, 1]));
         for (text, message) in [
             ("{", "expected a JSON Web Key Set, found something else"),

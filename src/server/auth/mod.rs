@@ -1,4 +1,4 @@
-//! Who a client is and which records it may see.
+//! Determines who a client is and which records it may see.
 
 pub(crate) mod access_token;
 pub(super) mod authenticator;

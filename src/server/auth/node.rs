@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use warp::http::header::HeaderName;
 
-/// The machine that the client wants; if the header is sent, it must name this one.
+/// The machine that the client means; if the header is sent, it must name this one.
 pub(in crate::server) const NODE_HEADER: HeaderName = HeaderName::from_static("x-sam-node-id");
 
 /// The audience and the type of tokens for this server.
@@ -22,7 +22,7 @@ const AUDIENCE: &str = "node-management";
 pub struct NodeAuth {
     /// `LOG_AUTH_JWKS`: the keys that they are signed with.
     pub keys: KeySource,
-    /// `LOG_AUTH_ISSUER`: who signs them.
+    /// `LOG_AUTH_ISSUER`: the issuer of the tokens.
     pub issuer: String,
     /// `LOG_NODE_ID`: the name of this machine in them.
     pub node: String,
@@ -39,7 +39,7 @@ impl NodeAuth {
     pub const KEYS_FLOOR: Duration = Duration::from_secs(10);
 }
 
-/// Whether a text may be the issuer: a word, or a URL that nobody on the way can speak for.
+/// Whether a text is a valid issuer: a word, or a URL whose response cannot be forged in transit.
 #[must_use]
 pub fn is_issuer(text: &str) -> bool {
     let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -89,14 +89,14 @@ impl NodeTokens {
         Err(refusal)
     }
 
-    /// The principal of verified claims, by the claims that are particular to this server.
+    /// The principal of verified claims, after checking the claims that are specific to this server.
     fn admit(&self, claims: &JwtClaims, now: i64) -> Result<Principal, TokenRefusal> {
         let options = &self.options;
         let is = |name, expected: &str| claims.text(name) == Some(expected);
         if !is("type", AUDIENCE) {
             return Err(TokenRefusal::Type);
         }
-        // no token can be for a machine without a name
+        // No token can be for a machine without a name.
         if options.node.is_empty() || !is("node", &options.node) {
             return Err(TokenRefusal::Node);
         }

@@ -1,4 +1,4 @@
-//! Principals: whom a request is authenticated as.
+//! Principals: the identities that requests are authenticated as.
 
 use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
@@ -6,7 +6,7 @@ use ring::digest;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Whom a request is authenticated as.
+/// The identity that a request is authenticated as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) struct Principal {
     /// Identifies the principal for limits.
@@ -35,7 +35,7 @@ impl PrincipalId {
     pub(in crate::server) fn vouched(workspace: Option<&str>, subject: Option<&str>) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for part in [workspace, subject] {
-            // the length separates the parts: ("ab", "") and ("a", "b") differ
+            // The length separates the parts, so that ("ab", "") and ("a", "b") differ.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             context.update(&length.to_le_bytes());
             context.update(part.unwrap_or_default().as_bytes());

@@ -96,7 +96,7 @@ impl Sessions {
         let secret = if let Some(token) = token {
             token.as_bytes()
         } else {
-            // if there are no random bytes, `begin` fails as well
+            // If there are no random bytes, `begin` fails as well.
             let _ = getrandom::fill(&mut made_up);
             &made_up
         };
@@ -236,7 +236,7 @@ impl Sessions {
     }
 
     fn revoked(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
-        // a panic elsewhere leaves the map intact
+        // A panic elsewhere leaves the map intact.
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -330,7 +330,7 @@ mod tests {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ASCII");
-            // some bits of the last base64 character are unused
+            // Some bits of the last base64 character are unused.
             if changed != text && at + 1 < text.len() {
                 assert!(sessions.session(&changed).is_none(), "{at}");
             }

@@ -1,4 +1,4 @@
-//! What a path of Loki's API asks for.
+//! The calls of Loki's API.
 
 /// A call of Loki's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,27 +11,27 @@ pub(in crate::server) enum LokiCall {
     Labels,
     /// The values of a label.
     LabelValues,
-    /// The sets of labels of streams.
+    /// The label sets of streams.
     Series,
-    /// How much a selector matches.
+    /// The number and size of records that a selector matches.
     IndexStats,
-    /// How much it matches, by labels.
+    /// The same, by labels.
     IndexVolume,
     /// The same over time.
     IndexVolumeRange,
-    /// What fields lines have.
+    /// The fields of lines.
     DetectedFields,
-    /// The values of such a field.
+    /// The values of a field.
     DetectedFieldValues,
-    /// What labels streams have.
+    /// The labels of streams.
     DetectedLabels,
-    /// What kinds of lines there are.
+    /// The patterns of lines.
     Patterns,
     /// A query in its standard form.
     FormatQuery,
-    /// What the server is able to do for Logs Drilldown.
+    /// The capabilities of the server, for Logs Drilldown.
     DrilldownLimits,
-    /// Lines as they come.
+    /// New lines as they are stored.
     Tail,
     /// Alerting rules, of which there are none.
     Rules,
@@ -39,6 +39,6 @@ pub(in crate::server) enum LokiCall {
     Alerts,
     /// The version of the server.
     BuildInfo,
-    /// Whether it can do its work.
+    /// Whether the server is ready.
     Ready,
 }

@@ -1,4 +1,4 @@
-//! `ResponseMemory`: bodies and the headers that every one of them carries.
+//! Responses: bodies, and the headers that all of them have.
 
 use futures_util::stream::poll_fn;
 use serde::Serialize;
@@ -56,8 +56,8 @@ pub(in crate::server) fn bytes(content_type: &'static str, body: impl Into<Bytes
     response
 }
 
-/// A response whose body is sent in chunks; it ends when the sender is dropped. An error closes the connection, so that the client
-/// does not take the body for complete.
+/// A response whose body is sent in chunks; it ends when the sender is dropped. An error closes the connection, so
+/// that the client does not mistake the body for complete.
 pub(in crate::server) fn streamed<E: Error + Send + Sync + 'static>(
     content_type: &'static str,
     mut chunks: mpsc::Receiver<Result<Bytes, E>>,
@@ -94,7 +94,7 @@ pub(in crate::server) mod tests {
         {
             text.extend_from_slice(frame.data_ref().expect("no trailers are sent"));
         }
-        String::from_utf8(text).expect("answers are UTF-8")
+        String::from_utf8(text).expect("responses are UTF-8")
     }
 
     #[tokio::test]

@@ -15,10 +15,11 @@ pub(in crate::server) const BODY_BYTES_MAX: u64 = 16 * 1024;
 /// Maximum number of parameters; no honest query has more.
 pub(in crate::server) const PARAMETERS_MAX: usize = 100;
 
-/// A form of a call of Loki's API: a query of the greatest length, most of its characters percent-encoded.
+/// Maximum size of a form in a call of Loki's API: a query of maximum length, with most of its characters
+/// percent-encoded.
 pub(in crate::server) const FORM_BYTES_MAX: usize = 256 * 1024;
 
-/// Whether parameters may come as a form at this path.
+/// Whether parameters may be sent as a form to this path.
 pub(in crate::server) fn takes_form(path: &str) -> bool {
     path.starts_with("/loki/") || path.starts_with("/prometheus/")
 }
@@ -30,7 +31,7 @@ const TOKEN_PARAMETER: &str = "token";
 const TICKET_PARAMETER: &str = "ticket";
 const TICKET_PATH: &str = "/logs/export";
 
-/// A decoded request. It does not implement `Debug`, as it contains tokens.
+/// A decoded request. It does not implement `Debug`, because it contains tokens.
 pub(in crate::server) struct ApiRequest {
     /// GET, HEAD, ...
     pub(in crate::server) method: Method,
@@ -133,13 +134,13 @@ pub(in crate::server) fn take_number(
     })
 }
 
-/// A record's ID, written as responses write it: each record has one address.
+/// Parses a record's ID, only in the form in which responses write it, so that each record has one address.
 pub(in crate::server) fn record_id(text: &str) -> Option<Id> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(Id(number))
 }
 
-/// Refuses the first remaining parameter, which no parser knows.
+/// Fails for the first remaining parameter, because no parser took it.
 pub(in crate::server) fn refuse(rest: &[(String, String)]) -> Result<(), ApiError> {
     rest.first()
         .map_or(Ok(()), |(name, _)| Err(query::unknown(name).into()))
@@ -187,8 +188,8 @@ fn decode_query(query: &str) -> Result<Vec<(String, String)>, ApiError> {
         .collect()
 }
 
-/// Percent-decodes a name or a value. A `%` without two hexadecimal digits stays, as in browsers. Bytes that are not UTF-8 are an
-/// error, as no search can match them.
+/// Percent-decodes a name or a value. A `%` without two hexadecimal digits is kept, as in browsers. Bytes that are
+/// not UTF-8 are an error, because no search can match them.
 fn decode(text: &str) -> Result<String, ApiError> {
     let text = text.replace('+', " ");
     let decoded = percent_decode_str(&text).decode_utf8();

@@ -1,10 +1,10 @@
-//! Which path leads where: the table that the dispatcher, the access check and the API description share.
+//! The table of routes that the dispatcher, the access check and the API description share.
 
 use crate::server::http::error::ApiError;
 use crate::server::http::loki_call::LokiCall;
 use warp::http::Method;
 
-/// What a path asks for.
+/// The endpoint of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) enum Endpoint {
     /// The browser page.
@@ -60,7 +60,7 @@ impl Endpoint {
         )
     }
 
-    /// Whether a client of Loki asks: its errors are plain text.
+    /// Whether clients of Loki use it, whose errors are plain text.
     pub(in crate::server) fn is_loki(self) -> bool {
         matches!(self, Self::Loki(_))
     }
@@ -98,7 +98,7 @@ pub(in crate::server) struct Route {
 
 /// Endpoints that only read.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
-/// A download, and a link to it; a question that may be too long for an address.
+/// A download, and a link to it; a query that may be too long for a URL.
 const DOWNLOAD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 /// Sessions are created and deleted.
 const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
@@ -195,7 +195,7 @@ pub(in crate::server) fn find<'path>(
 }
 
 impl Route {
-    /// Whether the path is one of Loki's API, which has a document of its own.
+    /// Whether the path belongs to Loki's API, which has its own document.
     #[cfg(test)]
     pub(in crate::server) fn is_loki(&self) -> bool {
         self.endpoint.is_loki()

@@ -1,7 +1,7 @@
-//! The limit on connections, and which one is closed to make room for a new one.
+//! Limits the number of connections, and selects the one to close to make room for a new one.
 //!
-//! A connection with a request in progress stays. Of the idle ones, the one that has been idle longest is closed: a client that opens
-//! thousands of silent connections displaces its own.
+//! A connection with a request in progress is kept. Of the idle ones, the one that has been idle longest is closed: a
+//! client that opens thousands of silent connections displaces its own.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -160,7 +160,7 @@ impl<B: Body + Unpin, H: Unpin> Body for GuardedBody<B, H> {
     }
 }
 
-/// A panic elsewhere leaves the state behind these locks intact.
+/// A panic elsewhere leaves the state protected by these locks intact.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -181,7 +181,7 @@ mod tests {
         let answering = busy.slot().occupy();
         let first = limiter.enter().expect("a place");
         let second = limiter.enter().expect("a place");
-        let third = limiter.enter().expect("the place of the first");
+        let third = limiter.enter().expect("the slot of the first");
         assert!(is_displaced(&first) && !is_displaced(&second) && !is_displaced(&busy));
         drop(first);
         assert_eq!(limiter.size(), 3, "a displaced one frees nothing more");

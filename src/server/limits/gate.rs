@@ -1,4 +1,4 @@
-//! The only way from a handler to the core: blocking work on its own threads, a few at a time, shared fairly among principals.
+//! The only way from a handler to blocking work: a few threads, shared fairly among principals.
 //!
 //! Each principal has a queue, and the queues are served in turn. No principal exceeds its share, and narrowed principals together never
 //! take the last slot: the owner is served at once, however many expensive queries they send.
@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Maximum number of scans at a time. They are CPU-bound, and the machine has other work. A few more than cores keep short queries
-/// from waiting for long ones.
+/// Maximum number of scans at a time. They are CPU-bound, and the machine has other work. A few more than the number
+/// of cores keep short queries from waiting for long ones.
 pub(in crate::server) const RUNNING_MAX: usize = 4;
 
 /// Maximum number of scans of one principal that sees everything, and of all narrowed ones together: one slot is left for others.
@@ -22,8 +22,8 @@ const RUNNING_WIDE_MAX: usize = RUNNING_MAX - 1;
 /// Maximum number of scans of one narrowed principal.
 pub(in crate::server) const RUNNING_NARROW_MAX: usize = 2;
 
-/// Maximum number of waiting requests of one principal: several times as many as the page sends at once. A waiting request needs
-/// little memory, as its filter is not compiled yet.
+/// Maximum number of waiting requests of one principal: several times as many as the page sends at once. A waiting
+/// request needs little memory, because its filter is not compiled yet.
 pub(in crate::server) const WAITING_MAX: usize = 64;
 
 /// Maximum number of waiting requests of all principals.
@@ -63,8 +63,8 @@ impl Gate {
         }
     }
 
-    /// Runs `work` with its budget on a thread that may block; 503 if its turn does not come in time. If the client is gone, the scan is
-    /// cancelled; it counts until it has ended.
+    /// Runs `work` with its budget on a thread that may block; fails with 503 if its turn does not come in time. If
+    /// the client disconnects, the scan is cancelled; it counts until it has ended.
     pub(in crate::server) async fn run<T: Send + 'static>(
         &self,
         principal: &Principal,
@@ -170,7 +170,7 @@ impl Drop for Turn {
         queues.end(self.principal);
         let turns = queues.serve(&self.queues);
         drop(queues);
-        // if the receiver is gone, its turn is dropped, which locks again
+        // If the receiver is gone, its turn is dropped, which takes the lock again.
         for (waiting, turn) in turns {
             let _ = waiting.send(turn);
         }
@@ -182,7 +182,7 @@ impl GateQueues {
     fn ask(&mut self, principal: &Principal, queues: &Arc<Mutex<Self>>) -> Option<Admission> {
         let queue = self.by_principal.entry(principal.id).or_default();
         queue.is_narrow = !principal.sees_everything();
-        // requests of clients that are gone do not count
+        // Requests of clients that have disconnected do not count.
         let before = queue.waiting.len();
         queue.waiting.retain(|waiting| !waiting.is_closed());
         self.waiting -= before - queue.waiting.len();
@@ -277,7 +277,7 @@ fn lock(queues: &Mutex<GateQueues>) -> MutexGuard<'_, GateQueues> {
     queues.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Cancels a scan when it is dropped because the client is gone.
+/// Cancels a scan when it is dropped because the client has disconnected.
 struct Waiter(Cancel);
 
 impl Drop for Waiter {

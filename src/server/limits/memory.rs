@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use warp::hyper::body::Bytes;
 
-/// Smaller responses are not counted: the bound on connections covers them, like the buffers of a connection.
+/// Smaller responses are not counted: the limit on connections covers them, like the buffers of a connection.
 const SMALL_BYTES: usize = 64 * 1024;
 
 /// Maximum size of all larger ones together. A page of the longest records has 8 MiB, and every connection could request one and read
@@ -22,7 +22,8 @@ const SHARE: usize = 4;
 pub(in crate::server) struct ResponseMemory(Arc<Mutex<HashMap<PrincipalId, usize>>>);
 
 impl ResponseMemory {
-    /// Reserves memory for a body until it has been sent or its connection is gone; 503 if there is not enough.
+    /// Reserves memory for a body until it has been sent or its connection has ended; fails with 503 if there is not
+    /// enough.
     pub(in crate::server) fn hold(
         &self,
         principal: PrincipalId,
@@ -46,7 +47,7 @@ impl ResponseMemory {
         let mut held = self.held();
         let all: usize = held.values().sum();
         let own = held.get(&principal).copied().unwrap_or_default();
-        // a single record may exceed its share if there is no other response
+        // A single record may exceed its share if there is no other response.
         let fits = bytes.saturating_mul(SHARE) <= TOGETHER_BYTES.saturating_sub(all)
             && (principal == PrincipalId::Owner || own + bytes <= TOGETHER_BYTES / 2);
         if fits || all == 0 {
@@ -56,7 +57,7 @@ impl ResponseMemory {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
-        // a panic elsewhere leaves the numbers intact
+        // A panic elsewhere leaves the numbers intact.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

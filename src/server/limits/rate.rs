@@ -76,7 +76,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
         if self.rate == 0 {
             return Ok(());
         }
-        // a panic elsewhere leaves the numbers intact
+        // A panic elsewhere leaves the numbers intact.
         let mut buckets = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(&key) {
             self.forget(&mut buckets, now);
@@ -120,7 +120,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
     }
 }
 
-/// One customer of a provider has a whole /64 network of IPv6.
+/// One customer of a provider usually has a whole IPv6 /64 network.
 fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(client) => IpAddr::V4(client),

@@ -1,7 +1,7 @@
 //! Fair semaphores for live tails, exports and requests in progress.
 //!
-//! A principal of a control plane holds at most half of the permits, and all such principals together leave one free. The owner leaves one
-//! free if there can be other principals.
+//! A principal of a control plane holds at most half of the permits, and all such principals together leave one free.
+//! The owner leaves one free if there can be other principals.
 
 use crate::server::auth::principal::PrincipalId;
 use std::collections::HashMap;
@@ -65,7 +65,7 @@ impl FairSemaphore {
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<PrincipalId, usize>> {
-        // a panic elsewhere leaves the numbers intact
+        // A panic elsewhere leaves the numbers intact.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(
             take(&shares, a, 9).len(),
             1,
-            "the only one is for whoever comes"
+            "the only permit is available to any principal"
         );
         assert_eq!(take(&shares, PrincipalId::Owner, 9).len(), 1);
     }

@@ -1,4 +1,4 @@
-//! Blocks of records as lines of a range: counted by what is known of their streams, or looked at one by one.
+//! Adds blocks of records to a range: counted from metadata of the block if possible, otherwise line by line.
 
 use super::labels;
 use crate::logql::{MetricError, RangePlan, SeriesTallies};
@@ -6,18 +6,19 @@ use crate::query::MatchedRows;
 use crate::record::{Id, Level, Source};
 use crate::store;
 
-/// What the lines of a block add to a range.
+/// The values that a block adds to a range.
 #[derive(Debug, Default)]
 pub(super) struct BlockTallies {
     pub(super) tallies: SeriesTallies,
-    /// The bytes of text that were looked at.
+    /// Size of the texts that were examined.
     pub(super) bytes: u64,
 }
 
-/// A line may fail the query; a block that cannot be read does not.
+/// A line may fail the query; an unreadable block does not.
 type Taken = Result<Result<BlockTallies, MetricError>, store::Error>;
 
-/// Counts lines whose texts and metadata are of no use. A whole block of one stretch of time is counted by its footer.
+/// Counts lines whose texts and metadata are irrelevant. A block that lies within one period is counted from its
+/// footer.
 pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     let mut counter = Counter {
         range,
@@ -44,7 +45,7 @@ pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
         };
         let first = labels::nanos_of(*time, Id(0));
         let last = labels::nanos_of(*time, Id(999));
-        // only where a stretch ends within its microsecond is the id of a line of use
+        // The id of a line matters only if a period ends within its microsecond.
         let nanos = if range.stretch_or(counter.stretch, first).1 < last {
             let id = rows.ids()?.get(index).copied().unwrap_or_default();
             labels::nanos_of(*time, Id(id))
@@ -58,11 +59,11 @@ pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     Ok(counter.finish())
 }
 
-/// Counts lines of streams within one stretch of time after another.
+/// Counts lines of streams, one period after another.
 struct Counter<'c> {
     range: &'c RangePlan,
     tallies: SeriesTallies,
-    /// The first and the last nanosecond of the lines that are counted now.
+    /// The first and the last nanosecond of the current period.
     stretch: Option<(i64, i64)>,
     counts: Vec<(&'c Source, [u64; 4])>,
 }
@@ -125,7 +126,7 @@ pub(super) fn take_lines(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     let mut taken = BlockTallies::default();
     let (ids, times, levels) = (rows.ids()?, rows.timestamps()?, rows.levels()?);
     let messages = rows.messages()?;
-    // metadata that several lines have is decoded once
+    // Metadata that several lines share is decoded once.
     let (mut groups, mut known) = (Vec::new(), Vec::new());
     if range.reads_metadata(labels::is_shared) {
         let metadata = rows.metadata()?;

@@ -1,4 +1,4 @@
-//! Detected fields: what a sample of the newest lines of a query holds, in metadata and in JSON or logfmt.
+//! Detected fields: the fields in a sample of the newest lines of a query, from metadata and from JSON or logfmt.
 
 use super::json;
 use super::labels;
@@ -11,19 +11,19 @@ use crate::server::records::ScopedView;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Lines that are looked at.
+/// Size of the sample.
 const SAMPLE_LINES: usize = 1_000;
 
-/// Fields and values of one answer.
+/// Maximum number of fields, or of values, in one response.
 const LIMIT_DEFAULT: usize = 1_000;
 
-/// Distinct values of a field that are kept.
+/// Maximum number of distinct values kept for a field.
 const VALUES_MAX: usize = 1_000;
 
-/// How the fields of a text are read.
+/// The parsers for the fields of a text.
 const PARSERS: [(&str, &str); 2] = [("json", "| json"), ("logfmt", "| logfmt")];
 
-/// What is known of a field.
+/// The collected facts about a field.
 #[derive(Debug, Default)]
 struct DetectedField {
     values: BTreeSet<String>,
@@ -45,7 +45,7 @@ impl DetectedField {
     }
 }
 
-/// The query, and where its lines are looked for.
+/// The query and the period to sample.
 struct SampleRequest {
     query: LogQuery,
     pipeline: LogPipeline,
@@ -125,7 +125,7 @@ fn stage_of(stage: &str) -> Option<LogPipeline> {
     }
 }
 
-/// What a parser finds in a text that is of its kind.
+/// The labels that a parser finds in a text of its kind.
 fn parsed(parser: Option<&LogPipeline>, text: &str) -> Vec<Label<'static>> {
     let Some(parser) = parser else {
         return Vec::new();

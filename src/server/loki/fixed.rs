@@ -1,4 +1,4 @@
-//! Calls that read no records: the form of queries, versions, limits, and rules, of which there are none.
+//! Calls that read no records: query formatting, versions, limits, and rules, of which there are none.
 
 use super::json;
 use super::metrics::SERIES_MAX;
@@ -28,7 +28,7 @@ pub(super) fn build_info() -> Value {
     })
 }
 
-/// `drilldown-limits`: what Logs Drilldown asks before it shows its tabs.
+/// `drilldown-limits`: requested by Logs Drilldown before it shows its tabs.
 pub(super) fn drilldown_limits() -> Value {
     json!({
         "limits": {

@@ -1,11 +1,11 @@
-//! The answers of Loki's API as JSON.
+//! Responses of Loki's API as JSON.
 
 use crate::logql::{Label, LabelKind, MetricOutcome, format_number};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a query cost.
+/// Statistics of a query.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct QueryStats {
     pub(super) lines: u64,
@@ -58,7 +58,7 @@ impl FoundLine {
         labels.map(|label| (&*label.name, &*label.value)).collect()
     }
 
-    /// What the line adds to its stream.
+    /// The entry of the line in its stream.
     fn entry(&self, categorizes: bool) -> Value {
         let nanos = self.nanos.to_string();
         if !categorizes {
@@ -78,7 +78,8 @@ impl FoundLine {
     }
 }
 
-/// Lines as streams; with all labels of a line, or with those of its stream and the others beside the line.
+/// Groups lines to streams; either with all labels of a line, or with those of its stream and the others in the
+/// entry.
 pub(super) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
     let mut streams: BTreeMap<LabelMap<'_>, Vec<Value>> = BTreeMap::new();
     for line in lines {
@@ -94,7 +95,7 @@ pub(super) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
         .collect()
 }
 
-/// The answer to a log query.
+/// The response to a log query.
 pub(super) fn lines_answer(
     lines: &[FoundLine],
     categorizes: bool,
@@ -111,7 +112,7 @@ pub(super) fn lines_answer(
     enclosed(data.into(), warnings)
 }
 
-/// The answer to a metric query. `time_nanos`: the time of a point.
+/// The response to a metric query. `time_nanos` returns the time of a point.
 pub(super) fn metric_answer(
     outcome: &MetricOutcome,
     time_nanos: impl Fn(usize) -> i64,
@@ -149,7 +150,7 @@ pub(super) fn metric_answer(
     enclosed(data, warnings)
 }
 
-/// Seconds, with a fraction only where there is one.
+/// Seconds, with a fraction only if needed.
 pub(super) fn seconds(nanos: i64) -> Value {
     let millis = nanos.div_euclid(1_000_000);
     if millis % 1_000 == 0 {
@@ -163,7 +164,7 @@ pub(super) fn seconds(nanos: i64) -> Value {
     seconds.into()
 }
 
-/// Data as Loki hands it out.
+/// Wraps data as Loki does.
 pub(super) fn success(data: Value) -> Vec<u8> {
     enclosed(data, &[])
 }

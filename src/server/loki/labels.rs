@@ -1,4 +1,4 @@
-//! Records as lines of streams: which labels name a stream, and what is metadata.
+//! Records as lines of streams: which labels identify a stream, and which are metadata.
 
 use crate::logql::{LabelKind, Labels, PipelineLine, sanitized};
 use crate::record::{Id, Level, Metadata, Record, Source, StoredRecord};
@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The labels that a stream can have, in order.
 pub(super) const NAMES: [&str; 5] = ["kind", "level", "service_name", "source", "workspace"];
 
-/// Metadata that vmlog itself adds. What else there is came with the line, whose text alone was kept.
+/// Metadata that vmlog itself adds. All other metadata was parsed from the line, of which only the text was kept.
 const OWN_KEYS: &[&str] = &[
     "_BOOT_ID",
     "_MACHINE_ID",
@@ -45,7 +45,7 @@ const OWN_KEYS: &[&str] = &[
     "unit",
 ];
 
-/// How many labels of its stream a line has at most, and those that every line has beside them.
+/// Maximum number of labels of a line's stream, and of those that every line has in addition.
 const FIXED: usize = NAMES.len() + 2;
 
 /// The kind of a source: its name up to the first colon.
@@ -53,7 +53,7 @@ fn kind(source: &str) -> &str {
     source.split_once(':').map_or(source, |(kind, _)| kind)
 }
 
-/// The service that a source is of: its name after the first colon.
+/// The service of a source: its name after the first colon.
 fn service_name(source: &str) -> &str {
     source.split_once(':').map_or(source, |(_, name)| name)
 }
@@ -84,7 +84,8 @@ pub(super) fn of_stream(source: &Source, level: Level) -> Labels<'_> {
     labels
 }
 
-/// When a record is logged, in nanoseconds: its id makes records of one microsecond differ, and the same for every client.
+/// The time of a record in nanoseconds: its id makes the times of records in one microsecond differ, equally for
+/// every client.
 pub(super) fn nanos(record: &StoredRecord) -> i64 {
     nanos_of(record.record.timestamp, record.id)
 }
@@ -150,10 +151,10 @@ pub(super) fn line_of<'a>(
     }
 }
 
-/// Objects in objects.
+/// Maximum nesting of objects.
 const DEPTH_MAX: usize = 8;
 
-/// Adds metadata; the members of an object have names of their own.
+/// Adds metadata; the members of an object become separate labels.
 fn add_metadata<'a>(labels: &mut Labels<'a>, key: &'a str, value: &'a Value, depth: usize) {
     if let Value::Object(map) = value
         && depth < DEPTH_MAX
@@ -197,7 +198,7 @@ fn text_of(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
     }
 }
 
-/// A label of the stream, or one that is there already, is not displaced by metadata of its name.
+/// Adds a label unless one of this name exists.
 fn push_new<'a>(
     labels: &mut Labels<'a>,
     name: std::borrow::Cow<'a, str>,

@@ -1,4 +1,4 @@
-//! Lists of what there is: labels, their values, series, and how much of each.
+//! Lists labels, their values, series, and how much of each exists.
 
 use super::labels::{self, NAMES};
 use super::parameters::{LABELS_SINCE_NANOS, LokiParameters, QUERY_SINCE_NANOS, refused};
@@ -12,10 +12,10 @@ use crate::time::Micros;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sources of one page.
+/// Number of sources read at once.
 const PAGE_SOURCES: usize = 1_000;
 
-/// `StreamCounts` with records, and how many each has.
+/// Streams with records, and how many each has.
 #[derive(Debug)]
 pub(super) struct StreamCounts(Vec<(Source, Level, u64)>);
 
@@ -107,7 +107,7 @@ pub(super) struct Selector {
 }
 
 impl Selector {
-    /// Reads a log query; what its stages do is of no use to a list. An empty text and `{}` select everything.
+    /// Parses a log query, whose stages do not matter for a list. An empty text and `{}` select everything.
     pub(super) fn read(text: &str) -> Result<Option<Self>, ApiError> {
         if text.trim().is_empty() {
             return Ok(None);
@@ -122,7 +122,7 @@ impl Selector {
         Ok(Some(Self { query, pipeline }))
     }
 
-    /// As [`Self::read`], of the parameter `query`.
+    /// The same as [`Self::read`], for the parameter `query`.
     pub(super) fn of(parameters: &LokiParameters) -> Result<Option<Self>, ApiError> {
         Self::read(parameters.get("query").unwrap_or_default())
     }
@@ -210,7 +210,7 @@ pub(super) fn stats(
     ))
 }
 
-/// The bytes of records whose mean is known.
+/// The approximate size of records with this mean.
 pub(super) fn bytes_of(records: u64, mean: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! Log queries: the lines of a range of time that a pipeline keeps, newest or oldest first.
+//! Log queries: the lines in a period that a pipeline keeps, newest or oldest first.
 
 use super::json::FoundLine;
 use super::{labels, select};
@@ -9,37 +9,38 @@ use crate::server::http::error::ApiError;
 use crate::server::records::ScopedView;
 use std::time::Instant;
 
-/// Lines and labels of one answer: several answers must fit in little memory.
+/// Maximum size of lines and labels in one response: several responses must fit into little memory.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
-/// Records of one page of a scan: little enough to be looked at between two checks of the time.
+/// Number of records in one page of a scan: few enough to be processed between two checks of the time.
 const PAGE_ROWS: usize = 1_000;
 
-/// Lines beyond the limit that are looked at where they have the microsecond of the last one: their ids may put them before it.
+/// Maximum number of lines beyond the limit that are read because they have the same microsecond as the last one:
+/// their ids may put them before it.
 const SAME_TIME_MAX: usize = 2_000;
 
-/// A log query that is asked for.
+/// A log query and its parameters.
 #[derive(Debug)]
 pub(super) struct LogRequest<'q> {
     pub(super) query: &'q LogQuery,
     pub(super) pipeline: &'q LogPipeline,
-    /// The first time that counts.
+    /// The first included time.
     pub(super) start_nanos: i64,
-    /// The first time after it that does not.
+    /// The first time after the period.
     pub(super) end_nanos: i64,
     pub(super) direction: Direction,
     pub(super) limit: usize,
 }
 
-/// What was found.
+/// The result of a log query.
 #[derive(Debug, Default)]
 pub(super) struct FoundLines {
-    /// In the direction that was asked for.
+    /// In the requested direction.
     pub(super) lines: Vec<FoundLine>,
-    /// How many records and how many bytes of text were looked at.
+    /// Number of records, and size of the texts, that were examined.
     pub(super) scanned: u64,
     pub(super) bytes: u64,
-    /// Why there may be more.
+    /// Why the result may be incomplete.
     pub(super) warnings: Vec<String>,
 }
 
@@ -126,7 +127,7 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// Whether no line of this record or of one after it can be wanted.
+/// Whether neither this record nor any later one can be in the result.
 fn is_full(found: &FoundLines, request: &LogRequest<'_>, record: &StoredRecord) -> bool {
     let beyond = found.lines.len() >= request.limit + SAME_TIME_MAX;
     let limit = found.lines.get(request.limit.saturating_sub(1));
@@ -155,7 +156,7 @@ fn kept(request: &LogRequest<'_>, record: &StoredRecord) -> Option<FoundLine> {
         .flatten()
 }
 
-/// What a pipeline makes of a record; nothing where it leaves it out.
+/// The line that a pipeline makes of a record; `None` if it drops the record.
 pub(super) fn found_line(pipeline: &LogPipeline, record: &StoredRecord) -> Option<FoundLine> {
     let mut line = labels::line(record);
     let is_kept = pipeline.selects(&line.labels) && pipeline.run(&mut line);

@@ -1,4 +1,4 @@
-//! Metric queries: the lines of each range are tallied, and the expression is evaluated over the tallies.
+//! Metric queries: the lines of each range are accumulated, and the expression is evaluated from the result.
 
 use super::json::QueryStats;
 use super::parameters::refused;
@@ -12,10 +12,10 @@ use crate::server::records::ScopedView;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-/// Series of one answer; Grafana draws no more.
+/// Maximum number of series in one response; Grafana draws no more.
 pub(in crate::server) const SERIES_MAX: usize = 500;
 
-/// What a metric query came to.
+/// The result of a metric query.
 #[derive(Debug)]
 pub(super) struct MetricResult {
     pub(super) outcome: MetricOutcome,
@@ -23,7 +23,7 @@ pub(super) struct MetricResult {
     pub(super) warnings: Vec<String>,
 }
 
-/// Runs a metric query at all points of its grid, or at the only one.
+/// Runs a metric query at all points of its grid.
 pub(super) fn run(
     view: &ScopedView,
     plan: &MetricPlan,
@@ -60,7 +60,7 @@ pub(super) fn run(
     })
 }
 
-/// Leaves out the series beyond the maximum; whether there were any.
+/// Removes the series beyond the maximum; returns whether there were any.
 fn limited(outcome: &mut MetricOutcome) -> bool {
     let (count, truncate): (usize, &mut dyn FnMut()) = match outcome {
         MetricOutcome::Scalar(_) => return false,
@@ -127,7 +127,7 @@ fn failed(error: MetricError) -> ApiError {
     refused(error.to_string())
 }
 
-/// The series of a result and the sum of their values, the greatest first.
+/// The series of a result and the sum of their values, in descending order.
 pub(super) fn greatest(outcome: MetricOutcome, limit: usize) -> MetricOutcome {
     match outcome {
         MetricOutcome::Vector(mut samples) => {

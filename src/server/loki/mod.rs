@@ -33,7 +33,7 @@ use warp::reply::Response;
 
 const NO_INSTANT_LOGS: &str = "log queries are not supported as an instant query type, please change your query to a range query type";
 
-/// Answers a call. `name`: the part of the path that its pattern matches.
+/// Serves a call. `name` is the part of the path that its pattern matches.
 pub(in crate::server) async fn answer(
     app: &App,
     principal: &Principal,

@@ -1,4 +1,4 @@
-//! Parameters of Loki's API: times, steps, limits and directions, as Loki reads them.
+//! Parameters of Loki's API: times, steps, limits and directions, in Loki's forms.
 
 use crate::logql::{Grid, scan_duration};
 use crate::query::Direction;
@@ -8,28 +8,28 @@ use std::borrow::Cow;
 use warp::http::StatusCode;
 use warp::http::header::HeaderName;
 
-/// Lines of one answer.
+/// Maximum number of lines in one response.
 pub(in crate::server) const LIMIT_MAX: usize = 5_000;
 const LIMIT_DEFAULT: usize = 100;
 
 const SECOND_NANOS: i64 = 1_000_000_000;
-/// How far back a query goes that does not say it.
+/// Default period of a query.
 pub(super) const QUERY_SINCE_NANOS: i64 = 3_600 * SECOND_NANOS;
-/// The same for lists of labels and series.
+/// Default period of lists of labels and series.
 pub(super) const LABELS_SINCE_NANOS: i64 = 6 * QUERY_SINCE_NANOS;
 
-/// Points of a range whose step is not given.
+/// Number of points if no step is given.
 const POINTS_DEFAULT: i64 = 250;
 
 const FLAGS: HeaderName = HeaderName::from_static("x-loki-response-encoding-flags");
 const CATEGORIZE: &str = "categorize-labels";
 
-/// A 400 with a sentence; Loki's errors have no codes.
+/// A 400 with a message; Loki's errors have no codes.
 pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", message)
 }
 
-/// The warning of a query that had no more time.
+/// The warning of a query that reached its time limit.
 pub(super) const OUT_OF_TIME: &str =
     "the query ran out of time: the result is partial; narrow its range of time or its selector";
 
@@ -47,7 +47,7 @@ pub(super) fn grid(start: i64, end: i64, step: i64) -> Result<Grid, ApiError> {
 pub(super) struct LokiParameters {
     list: Vec<(String, String)>,
     pub(super) now_nanos: i64,
-    /// Whether the client wants labels apart by where they come from.
+    /// Whether the client wants labels grouped by their origin.
     pub(super) categorizes: bool,
 }
 
@@ -168,7 +168,7 @@ impl LokiParameters {
     }
 }
 
-/// A duration that is the whole text.
+/// Parses a duration that is the whole text.
 fn whole_duration(text: &str) -> Option<i64> {
     let (length, nanos) = scan_duration(text)?;
     (length == text.len()).then_some(nanos)

@@ -1,4 +1,4 @@
-//! Patterns: what kinds of lines there are, words that differ from line to line left out.
+//! Patterns of lines, with the words that differ from line to line replaced by gaps.
 
 use super::parameters::{LokiParameters, QUERY_SINCE_NANOS, refused};
 use super::{json, labels, select};
@@ -12,13 +12,13 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
-/// Lines that are looked at.
+/// Maximum number of lines examined.
 const LINES_MAX: usize = 100_000;
-/// Patterns that are counted; lines of more are left out.
+/// Maximum number of patterns counted; lines with further ones are left out.
 const PATTERNS_MAX: usize = 2_000;
-/// Patterns of an answer.
+/// Maximum number of patterns in a response.
 const SHOWN_MAX: usize = 300;
-/// The part of a line that is looked at.
+/// How much of a line is examined.
 const LINE_BYTES_MAX: usize = 2_048;
 
 const GAP: &str = "<_>";
@@ -26,7 +26,7 @@ const GAP: &str = "<_>";
 #[derive(Debug, Default)]
 struct PatternCount {
     total: u64,
-    /// Lines by the second at which their step begins.
+    /// Number of lines by the second at which their step begins.
     samples: BTreeMap<i64, u64>,
 }
 
@@ -124,7 +124,7 @@ fn patterns_of(
     Ok(found)
 }
 
-/// The pattern of a line, which as a filter (`|>`) matches it: words with digits in them are gaps.
+/// The pattern of a line, which matches the line when used as a filter (`|>`): words with digits become gaps.
 fn pattern(line: &str) -> String {
     let line = line
         .get(..line.floor_char_boundary(LINE_BYTES_MAX))
@@ -153,7 +153,7 @@ fn pattern(line: &str) -> String {
     out
 }
 
-/// Adds a gap; one that follows another, with nothing but a sign of a number or a name between them, becomes one with it.
+/// Adds a gap, or extends the previous one if only signs of a number or a name are between them.
 fn join_gap(out: &mut String) {
     let before = out
         .strip_suffix(['.', ':', '-', '_', '/', ',', '+'])

@@ -1,4 +1,5 @@
-//! Which records a log query can match: its selector and the line filters that come first, as a filter that footers and bitmaps prune.
+//! The records that a log query can match: its selector and first line filters as a filter, so that footers and
+//! bitmaps exclude blocks.
 
 use super::labels;
 use crate::logql::{LineCondition, LineText, LogPipeline, LogQuery};
@@ -6,9 +7,9 @@ use crate::query::{Case, Expression, Filter, LevelSet, Search, SourcePattern};
 use crate::record::{Level, Source};
 use crate::time::Micros;
 
-/// The records of a query in a range of time; `None` when there is none.
+/// The records of a query in a period; `None` if there are none.
 ///
-/// `sources`: all that there are.
+/// `sources` are all existing sources.
 pub(super) fn filter(
     pipeline: &LogPipeline,
     query: &LogQuery,
@@ -39,19 +40,19 @@ pub(super) fn filter(
     Some(within(with_search(filter, query), from_nanos, to_nanos))
 }
 
-/// The records of a query among those that will come, from sources that are not known yet.
+/// The future records that a query matches, whose sources are not known yet.
 pub(super) fn live_filter(query: &LogQuery) -> Filter {
     with_search(Filter::default(), query)
 }
 
-/// The records whose text the line filters let through, as far as they look for texts.
+/// Adds the line filters, as far as they search for texts.
 fn with_search(filter: Filter, query: &LogQuery) -> Filter {
     let (conditions, _) = query.line_conditions();
     let expressions = conditions.iter().filter_map(expression);
     expressions.fold(filter, Filter::with_expression)
 }
 
-/// Whether the line filters of a query are all part of the filter that is made of it.
+/// Whether all line filters of a query are part of the filter derived from it.
 pub(super) fn holds_line_filters(query: &LogQuery) -> bool {
     let (conditions, are_all) = query.line_conditions();
     are_all
@@ -60,7 +61,7 @@ pub(super) fn holds_line_filters(query: &LogQuery) -> bool {
             .all(|condition| expression(condition).is_some())
 }
 
-/// A line filter as a condition on messages; nothing for a regular expression that is too large to be searched for.
+/// A line filter as a condition on messages; `None` for a regular expression that is too large for a search.
 fn expression(condition: &LineCondition) -> Option<Expression> {
     let search = |text: &LineText| match text {
         LineText::Plain(text) => Some(Search::text(text, Case::Sensitive)),
@@ -81,7 +82,7 @@ fn expression(condition: &LineCondition) -> Option<Expression> {
     })
 }
 
-/// Those of a range of nanoseconds, and at most those of the microseconds at its ends.
+/// Restricts a filter to a range of nanoseconds, rounded outwards to microseconds.
 fn within(filter: Filter, from_nanos: i64, to_nanos: i64) -> Filter {
     let end = to_nanos.div_euclid(1_000).saturating_add(1);
     filter

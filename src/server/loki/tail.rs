@@ -1,4 +1,4 @@
-//! Lines as they come, over a websocket: the newest that there are, then each as it is written.
+//! Streams lines over a websocket: the newest stored ones, then each new one.
 
 use super::json::{self, FoundLine};
 use super::logs::{self, LogRequest};
@@ -28,14 +28,14 @@ use warp::ws::{Message, WebSocket, Ws};
 /// Longer delays are refused, as Loki does.
 const DELAY_SECONDS_MAX: u64 = 5;
 
-/// Lines of one frame, and what they take in memory.
+/// Maximum number of lines in one frame, and of their memory.
 const FRAME_LINES_MAX: usize = 500;
 const FRAME_BYTES_MAX: usize = 256 << 10;
 
-/// A client that takes no frame for so long is gone.
+/// A client that accepts no frame for this long is disconnected.
 const STALL_MAX: Duration = Duration::from_secs(30);
 
-/// What a client may send: it has nothing to say but that it is there.
+/// Maximum size of a client's messages, which are ignored.
 const CLIENT_BYTES_MAX: usize = 4 << 10;
 
 /// `GET /loki/api/v1/tail`
@@ -47,13 +47,12 @@ pub(in crate::server) async fn tail(
 ) -> Result<Response, ApiError> {
     let now = Micros::now().get().saturating_mul(1_000);
     let parameters = LokiParameters::new(request, now);
-    // a query is compiled within the turn: a regex takes time and memory too
+    // The query is compiled within the turn, because a regex takes time and memory too.
     let read = app
         .gate
         .run(principal, move |_| TailQuery::read(&parameters));
     let query = read.await??;
-    let websocket = websocket
-        .ok_or_else(|| refused("the tail is a websocket: the request must ask for one"))?;
+    let websocket = websocket.ok_or_else(|| refused("this endpoint requires a websocket"))?;
     let share = app.tails.take(principal.id).ok_or_else(|| {
         let message = "as many clients follow the log as this server allows to this client";
         ApiError::too_many("too_many_tails", message, 5)
@@ -78,7 +77,7 @@ pub(in crate::server) async fn tail(
         .into_response())
 }
 
-/// What is followed.
+/// A tail's query and options.
 #[derive(Debug)]
 struct TailQuery {
     query: LogQuery,
@@ -135,23 +134,23 @@ impl TailQuery {
     }
 }
 
-/// One client.
+/// The task of one client.
 struct LokiFollower {
     app: Arc<App>,
     principal: Principal,
     query: Arc<TailQuery>,
-    /// When its token ends.
+    /// When its token expires.
     until: Option<Instant>,
-    /// The server waits for it when it stops.
+    /// Keeps the server waiting for it during a stop.
     _open: watch::Receiver<()>,
     _share: FairPermit,
 }
 
 /// Why a client's task ends.
 enum FollowEnd {
-    /// The client is gone, or takes nothing.
+    /// The client has disconnected, or accepts nothing.
     Gone,
-    /// The server stops, or the token has ended.
+    /// The server stops, or the token has expired.
     Closed,
     Failed(ApiError),
 }
@@ -195,7 +194,7 @@ impl LokiFollower {
         let newest = Id(view.ids().end.saturating_sub(1));
         let filter = select::live_filter(&self.query.query);
         let rows = self.app.options.tail_queue_rows;
-        // everything after this view comes through the subscription, as far as the ring reaches back
+        // All records after this view arrive through the subscription, as far as the ring reaches back.
         let mut subscription = records.subscribe(filter, newest, rows);
         let query = Arc::clone(&self.query);
         let found = self.app.gate.run_stream(&self.principal, move |budget| {
@@ -243,7 +242,7 @@ impl LokiFollower {
                 return Ok(());
             };
             let query = Arc::clone(&self.query);
-            // a pipeline may take milliseconds for each record: all tails together take one processor at most
+            // A pipeline may take milliseconds for each record: all tails together use at most one processor.
             let permit = self.app.matching.acquire().await;
             let matched =
                 tokio::task::spawn_blocking(move || matched(&query, unmatched.matching())).await;
@@ -261,7 +260,7 @@ impl LokiFollower {
     }
 }
 
-/// The lines of events, and whether records are missing among them.
+/// The lines of events, and whether records are missing between them.
 fn matched(query: &TailQuery, events: Vec<Event>) -> (Vec<FoundLine>, bool) {
     let mut dropped = false;
     let mut lines = Vec::new();
@@ -284,7 +283,7 @@ where
     }
 }
 
-/// Until the client closes.
+/// Waits until the client closes the connection.
 async fn gone(from_client: &mut (impl StreamExt<Item = Result<Message, warp::Error>> + Unpin)) {
     while let Some(Ok(message)) = from_client.next().await {
         if message.is_close() {
@@ -295,11 +294,11 @@ async fn gone(from_client: &mut (impl StreamExt<Item = Result<Message, warp::Err
 
 /// Waits until the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error means that the server is gone, which is the same
+    // An error means that the server has ended, which is equivalent.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// Waits until that time; for ever without one.
+/// Waits until that time; without one, forever.
 async fn reached(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,

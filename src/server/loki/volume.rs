@@ -1,4 +1,4 @@
-//! Volumes: how many bytes streams have, by labels; at one time, or over time.
+//! Volumes: the size of streams by labels, at one time or over time.
 
 use super::listing::{Selector, StreamCounts, bytes_of};
 use super::parameters::{LokiParameters, QUERY_SINCE_NANOS, refused};
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 const LIMIT_DEFAULT: usize = 100;
 
-/// By what volumes are added up.
+/// How volumes are grouped.
 #[derive(Debug)]
 struct VolumeGroups {
-    /// The labels whose values make a group; all that the selector names where none are given.
+    /// The labels whose values form a group; by default all that the selector names.
     labels: Vec<String>,
-    /// Each label is a group of its own, whatever its values.
+    /// Whether each label is a group of its own, regardless of its values.
     by_label: bool,
 }
 
@@ -126,7 +126,7 @@ pub(super) fn over_time(
     Ok(answer)
 }
 
-/// The bytes of lines over time, as a metric query.
+/// The size of lines over time, as a metric query.
 fn volume_query(selector: &str, labels: &[String], step: i64) -> String {
     format!(
         "sum by ({}) (bytes_over_time({selector} [{step}ns]))",

@@ -44,7 +44,7 @@ fn start(
 ) -> Result<TailStart, ApiError> {
     let after = take_single(parameters, "after")?;
     let newest = take_single(parameters, "tail")?;
-    // clients may send an empty header before they have an ID
+    // Clients may send an empty header before they have an ID.
     if let Some(text) = last_event_id.filter(|text| !text.is_empty()) {
         return parse_id(text, "Last-Event-ID").map(TailStart::After);
     }

@@ -1,7 +1,8 @@
 //! The live tail over server-sent events: first the stored records after the client's last ID, then new ones.
 //!
-//! Each client has its own task, which writes chunks of events into a channel of [`CHUNKS_MAX`]; the connection takes them as fast as the
-//! client reads. A slow client blocks only its own task, and its memory is bounded: these chunks and the queue of its subscription.
+//! Each client has its own task, which writes chunks of events into a channel of [`CHUNKS_MAX`]; the connection sends
+//! them as fast as the client reads. A slow client blocks only its own task, and its memory is limited: these chunks
+//! and the queue of its subscription.
 //!
 //! A filter that reads texts may take milliseconds per record, so it runs on a blocking thread, for one client at a time: all tails
 //! together use at most one processor, and never the thread of the writer.
@@ -39,7 +40,7 @@ const CHUNKS_MAX: usize = 1;
 /// Size of a full chunk: one write fills the buffer of a socket.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A client that reads nothing for this long is gone.
+/// A client that reads nothing for this long is disconnected.
 const STALL_MAX: Duration = Duration::from_mins(1);
 
 /// A client is slow if taking one chunk takes longer. A client that keeps reading is not slow, however much there is to read.
@@ -57,7 +58,7 @@ pub(in crate::server) async fn tail(
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     let view = app.records.of(principal).now();
     let is_resumed = start::is_resumed(request);
-    // the filter is compiled within the turn: a regex takes time and memory too
+    // The filter is compiled within the turn, because a regex takes time and memory too.
     let parsed = app.gate.run(principal, move |budget| {
         let (filter, rest) = query::parse_filter(&parameters, now)?;
         let warnings = if is_resumed {
@@ -86,7 +87,7 @@ pub(in crate::server) async fn tail(
         is_slow: false,
         pushed: 0,
         chunk: Vec::new(),
-        told: Id(0),
+        sent_to: Id(0),
         pending_gap: None,
         _share: share,
     };
@@ -123,7 +124,7 @@ enum Pace {
 /// Why a task ends.
 #[derive(Debug)]
 enum TailEnd {
-    /// The client is gone or has stopped reading.
+    /// The client has disconnected or stopped reading.
     Gone,
     /// The live tail was closed.
     Closed,
@@ -156,8 +157,8 @@ struct TailClient {
     pushed: u64,
     /// Events that are not sent yet.
     chunk: Vec<u8>,
-    /// The last ID that the client received.
-    told: Id,
+    /// The last ID that was sent to the client.
+    sent_to: Id,
     /// Of a narrowed principal: a gap to report with the next record.
     pending_gap: Option<PendingGap>,
     _share: FairPermit,
@@ -171,7 +172,8 @@ struct PendingGap {
 }
 
 impl TailClient {
-    /// Runs until the client is gone, its token expires or the server stops; sends an `end` event in the latter cases.
+    /// Runs until the client disconnects, its token expires or the server stops; sends an `end` event in the latter
+    /// cases.
     async fn run(mut self, start: TailStart) {
         let mut stopping = self.app.stopping.clone();
         let until = self.until;
@@ -226,7 +228,7 @@ impl TailClient {
         self.read_live(&mut subscription, seen).await
     }
 
-    /// Sends what the client should know about its filter.
+    /// Sends warnings about the client's filter.
     fn warn(&mut self) {
         let warnings = std::mem::take(&mut self.warnings);
         if !warnings.is_empty() {
@@ -246,7 +248,7 @@ impl TailClient {
             TailStart::Now => newest,
             TailStart::Newest(rows) => self.after_newest(view, rows).await?,
             TailStart::After(id) if id <= newest => id,
-            // this store has never assigned the ID: the client has used another store, so all records are new to it
+            // This store has never assigned the ID: the client has used another store, so all records are new to it.
             TailStart::After(_) => {
                 self.hello(newest);
                 self.pruned(view.ids().start, newest.0);
@@ -279,13 +281,13 @@ impl TailClient {
                     .gate
                     .run_stream(&self.principal, move |_| view.record(id));
                 let known = known.await?.map_err(ApiError::from)?;
-                // every record is after 0
+                // Every record is after 0.
                 if known.is_none() && id > Id(0) {
                     self.owe_gap(None);
                 }
                 Ok(id)
             }
-            // after all visible records: the client has used another store, or its records were deleted
+            // After all visible records: the client has used another store, or its records were deleted.
             TailStart::After(_) => {
                 self.hello(last.unwrap_or(Id(0)));
                 if let (Some(first), Some(last)) = (first, last) {
@@ -340,7 +342,7 @@ impl TailClient {
             if seen.0 + 1 < first {
                 if !view.is_narrowed() {
                     self.pruned(seen.0 + 1, first - 1);
-                } else if self.told > Id(0) {
+                } else if self.sent_to > Id(0) {
                     self.owe_gap(None);
                 }
                 seen = Id(first - 1);
@@ -416,7 +418,7 @@ impl TailClient {
                 }
                 () = self.sender.closed() => return Err(TailEnd::Gone),
             };
-            // no event was ready after everything had been sent: the client has caught up
+            // No event was ready after everything had been sent: the client has caught up.
             self.is_slow &= !taken.was_awaited;
             let unmatched = taken.unmatched.ok_or(TailEnd::Closed)?;
             for event in self.matching(unmatched).await? {
@@ -474,7 +476,7 @@ impl TailClient {
     /// Reports a gap to a narrowed client with its next record, so that both IDs are those of its own records. `missed`: the number of
     /// missing records; if unknown, all IDs in between are counted.
     fn owe_gap(&mut self, missed: Option<u64>) {
-        let from = Id(self.told.0 + 1);
+        let from = Id(self.sent_to.0 + 1);
         let owed = self.pending_gap.get_or_insert(PendingGap {
             from,
             missed: Some(0),
@@ -503,7 +505,7 @@ impl TailClient {
 
     /// The first block of a tail: a client that loses the connection before any record continues from here.
     fn hello(&mut self, seen: Id) {
-        self.told = seen;
+        self.sent_to = seen;
         let hello = format!("retry: {RETRY_MS}\nid: {seen}\n\n");
         self.chunk.extend_from_slice(hello.as_bytes());
     }
@@ -527,7 +529,7 @@ impl TailClient {
             let count = owed.missed.unwrap_or(between).min(between);
             self.gap(owed.from, Id(record.id.0 - 1), count);
         }
-        self.told = record.id;
+        self.sent_to = record.id;
         write_record(&mut self.chunk, record);
         add(&self.app.metrics.tail_records, 1);
         self.pushed += 1;
@@ -562,7 +564,7 @@ struct ReadyEvents {
     was_awaited: bool,
 }
 
-/// Maximum number of events that are matched together: they about fill a chunk.
+/// Maximum number of events that are filtered together: they about fill a chunk.
 const EVENTS_MAX: usize = 256;
 /// Maximum size of their records: the slowest filter, at 5 ms per KiB, then lets the next client have its turn in time.
 const EVENT_BYTES_MAX: usize = 64 << 10;
@@ -592,6 +594,6 @@ async fn reached(until: Option<Instant>) {
 
 /// Waits until the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error means that the server is gone, which is equivalent
+    // An error means that the server has ended, which is equivalent.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -113,7 +113,7 @@ fn an_address_that_another_program_has_is_in_the_way() {
     );
     assert_eq!(
         remedy,
-        "`ss -ltnp` shows who has it; set --listen / LOG_LISTEN to another port"
+        "`ss -ltnp` shows the process that uses it; set --listen / LOG_LISTEN to another port"
     );
     assert!(out.ends_with("\n1 problem found\n"), "{out}");
 }

@@ -201,7 +201,7 @@ fn every_subcommand_has_a_manual_page() {
     let (code, out, error) = into(&folder.path().join("nowhere"));
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(
-        error.ends_with("; name a folder that is there and may be written\n"),
+        error.ends_with("; name an existing, writable folder\n"),
         "{error}"
     );
     assert_eq!(error.lines().count(), 1, "{error}");

@@ -182,7 +182,7 @@ fn a_sound_store_is_told_as_sound_and_a_damaged_one_is_not() {
         let (code, out, error) = outcome(&on(&["verify"], path).output().unwrap());
         assert_eq!((code, error.as_str()), (Some(1), ""), "{out}");
         assert!(
-            out.contains("DAMAGED; `vmlog repair` saves what can be read into a new store\n"),
+            out.contains("DAMAGED; `vmlog repair` copies the readable records into a new store\n"),
             "{out}"
         );
         assert!(

@@ -5,9 +5,9 @@ use crate::cli::terminal::escape::is_text;
 use crate::journal::Entry;
 use std::io::Write;
 
-/// Appends an entry and the empty line behind it.
+/// Appends an entry and the empty line after it.
 pub(super) fn push(out: &mut Vec<u8>, entry: &Entry<'_>, wanted: &FieldSelection) {
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     let _ = write!(
         out,
         "__CURSOR={}\n__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n__SEQNUM={}\n__SEQNUM_ID={}\n_BOOT_ID={}\n",

@@ -3,7 +3,7 @@
 use crate::journal::Entry;
 use crate::time::Micros;
 
-/// When the sender says it happened; journald's own time when it says nothing.
+/// The time stated by the sender or, without one, journald's own time.
 pub(super) fn display_time(entry: &Entry<'_>) -> Micros {
     let stated = last(entry, b"_SOURCE_REALTIME_TIMESTAMP").and_then(number);
     Micros::from_unsigned(
@@ -13,7 +13,7 @@ pub(super) fn display_time(entry: &Entry<'_>) -> Micros {
     )
 }
 
-/// Of a field that an entry has twice journalctl shows the later one in these formats.
+/// The value of a field. If an entry has it twice, journalctl shows the later one in these formats.
 pub(super) fn last<'a>(entry: &Entry<'a>, name: &[u8]) -> Option<&'a [u8]> {
     let named = entry.fields().filter(|(found, _)| *found == name);
     named.last().map(|(_, value)| value)

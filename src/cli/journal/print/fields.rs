@@ -1,4 +1,4 @@
-//! Which fields of an entry are printed.
+//! The fields of an entry to print.
 
 /// `--output-fields`: all fields, or the named ones.
 #[derive(Debug, Clone, Default)]

@@ -1,11 +1,11 @@
-//! Everything that shapes how an entry is printed.
+//! Options of printing an entry.
 
 use super::fields::FieldSelection;
 use super::style::EntryStyle;
 use crate::cli::journal::catalog::Catalog;
 use crate::time::Zone;
 
-/// How entries are printed.
+/// Options of printing entries.
 #[derive(Debug, Clone)]
 pub(in crate::cli::journal) struct EntryFormat {
     pub(in crate::cli::journal) style: EntryStyle,
@@ -14,6 +14,6 @@ pub(in crate::cli::journal) struct EntryFormat {
     pub(in crate::cli::journal) wanted: FieldSelection,
     pub(in crate::cli::journal) zone: Zone,
     pub(in crate::cli::journal) has_hostname: bool,
-    /// `--catalog`, where the machine has one.
+    /// `--catalog`, if the machine has one.
     pub(in crate::cli::journal) catalog: Option<Catalog>,
 }

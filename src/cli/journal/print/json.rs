@@ -1,5 +1,5 @@
-//! `-o json`, `json-pretty`, `json-seq`, `json-sse`: an object an entry. A repeated field is an array of its values; a value
-//! that is not text is an array of its bytes, as journalctl has it.
+//! `-o json`, `json-pretty`, `json-seq`, `json-sse`: one object per entry. As in journalctl, a repeated field is an
+//! array of its values, and a value that is not text is an array of its bytes.
 
 use super::fields::FieldSelection;
 use super::style::JsonStyle;
@@ -7,10 +7,10 @@ use crate::cli::terminal::escape::is_text;
 use crate::journal::Entry;
 use std::io::Write;
 
-/// Without `--all` a field of this many bytes, name and `=` included, is null.
+/// Without `--all` a field of this size or more, including name and `=`, is null.
 const LONG_FIELD_BYTES: usize = 4096;
 
-/// What an object holds.
+/// Options of the objects.
 #[derive(Debug, Clone)]
 pub(super) struct JsonPrinter {
     pub(super) style: JsonStyle,
@@ -27,7 +27,7 @@ impl JsonPrinter {
             JsonStyle::Sse => ("data: {", ",", ":", "}\n\n"),
         };
         out.extend_from_slice(begin.as_bytes());
-        // writing to memory cannot fail
+        // Writing to memory cannot fail.
         let _ = write!(
             out,
             "\"__CURSOR\"{colon}\"{}\"{separator}\"__REALTIME_TIMESTAMP\"{colon}\"{}\"{separator}\
@@ -94,7 +94,7 @@ fn push_bytes(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b']');
 }
 
-/// Appends text that was checked, as a JSON string.
+/// Appends valid UTF-8 as a JSON string.
 fn push_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! The formats for people: a line an entry, with a clock, the host and who said it; and the message alone.
+//! The formats for people: one line per entry, with time, host and sender; and the message alone.
 
 use super::field::{display_time, last, number};
 use super::format::EntryFormat;
@@ -46,7 +46,7 @@ pub(super) fn push(
     push_explanation(out, entry, format, is_terminal);
 }
 
-/// Appends the name of the sender; with `-o with-unit` its unit.
+/// Appends the name of the sender or, with `-o with-unit`, its unit.
 fn push_name(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat) {
     if clock == TimeFormat::WithUnit {
         let units = [&b"_SYSTEMD_UNIT"[..], b"_SYSTEMD_USER_UNIT"].map(|name| last(entry, name));
@@ -66,7 +66,7 @@ fn push_name(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat) {
     push_escaped(out, name.unwrap_or(b"unknown"));
 }
 
-/// Appends the explanation of the catalog, each line marked.
+/// Appends the explanation from the catalog, with each line marked.
 fn push_explanation(out: &mut Vec<u8>, entry: &Entry<'_>, format: &EntryFormat, is_terminal: bool) {
     let explanation = format
         .catalog
@@ -95,7 +95,7 @@ fn push_clock(out: &mut Vec<u8>, entry: &Entry<'_>, clock: TimeFormat, format: &
         TimeFormat::Monotonic => {
             let stated = last(entry, b"_SOURCE_MONOTONIC_TIMESTAMP").and_then(number);
             let micros = stated.unwrap_or(entry.monotonic());
-            // writing to memory cannot fail
+            // Writing to memory cannot fail.
             return drop(write!(
                 out,
                 "[{:5}.{:06}]",
@@ -122,7 +122,7 @@ fn colour(entry: &Entry<'_>) -> &'static str {
     }
 }
 
-/// Lines behind the first stand below it. What is no text is measured, unless everything was asked for.
+/// Appends a message. Further lines are indented. For binary data only the size is shown, unless `--all` is given.
 fn push_message(
     out: &mut Vec<u8>,
     message: &[u8],
@@ -155,7 +155,7 @@ fn push_message(
     out.push(b'\n');
 }
 
-/// Appends the message alone, or the values of the fields that were asked for.
+/// Appends only the message, or only the values of the requested fields.
 pub(super) fn push_cat(
     out: &mut Vec<u8>,
     entry: &Entry<'_>,
@@ -186,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_stand_below_each_other() {
+    fn further_lines_are_indented() {
         assert_eq!(message(b"one\r\ntwo\n", false, false), "one\n    two\n");
         assert_eq!(message(b"", false, false), "\n");
         assert_eq!(message(b"one \n\n", false, false), "one \n    \n");
     }
 
     #[test]
-    fn what_is_no_text_is_measured_or_shown_whole() {
+    fn binary_data_is_shown_by_size_or_completely() {
         assert_eq!(message(b"a\0b", false, false), "[3B blob data]\n");
         assert_eq!(message(b"\x1b[1;31mred\x1b[0m", false, false), "red\n");
         assert_eq!(

@@ -20,11 +20,11 @@ pub(in crate::cli::journal) enum TimeFormat {
     Full,
     Monotonic,
     Unix,
-    /// As `Full`, with units in place of identifiers.
+    /// As `Full`, with units instead of identifiers.
     WithUnit,
 }
 
-/// How objects follow each other.
+/// How objects are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli::journal) enum JsonStyle {
     /// One a line.
@@ -57,7 +57,7 @@ impl EntryStyle {
         "with-unit",
     ];
 
-    /// The style of a name that clap has let through.
+    /// The style of a name that clap has accepted.
     pub(in crate::cli::journal) fn named(name: &str) -> Self {
         match name {
             "short-iso" => Self::Short(TimeFormat::Iso),

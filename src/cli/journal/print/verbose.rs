@@ -12,7 +12,7 @@ pub(super) fn push(out: &mut Vec<u8>, entry: &Entry<'_>, format: &EntryFormat, i
     let time = format
         .zone
         .print(display_time(entry), "%a %Y-%m-%d %H:%M:%S%.6f %Z");
-    // writing to memory cannot fail
+    // Writing to memory cannot fail.
     let _ = writeln!(out, "{time} [{}]", entry.cursor());
     for (name, value) in entry.fields().filter(|(name, _)| format.wanted.holds(name)) {
         out.extend_from_slice(b"    ");

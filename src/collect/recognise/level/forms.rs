@@ -1,7 +1,7 @@
 //! Forms in which single programs and languages state a level. Each is a row of [`FORMS`]; the first match wins.
 //! Unless stated otherwise, they examine the beginning of a text with its timestamp, host and tag.
 
-use super::names;
+use crate::collect::recognise::level_names;
 use super::tools;
 use crate::collect::recognise::prefix::without_uptime;
 use crate::collect::recognise::rules::Rule;
@@ -49,7 +49,7 @@ fn klog(text: &[u8]) -> Option<Level> {
     let is_klog = matches!(digits, 4 | 6 | 8)
         && matches!(time, [b' ', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
     match letter {
-        b'D' | b'I' | b'W' | b'E' | b'F' if is_klog => names::of_letter(&[*letter]),
+        b'D' | b'I' | b'W' | b'E' | b'F' if is_klog => level_names::of_letter(&[*letter]),
         _ => None,
     }
 }
@@ -106,7 +106,7 @@ fn cmake(text: &[u8]) -> Option<Level> {
     let rest = text.strip_prefix(b"CMake ")?;
     let rest = rest.strip_prefix(b"Deprecation ").unwrap_or(rest);
     let (word, _) = split_once(rest, b' ').or_else(|| split_once(rest, b':'))?;
-    names::named(word.strip_suffix(b":").unwrap_or(word))
+    level_names::named(word.strip_suffix(b":").unwrap_or(word))
 }
 
 /// `curl: (6) Could not resolve host`.
@@ -135,7 +135,7 @@ fn logrus(text: &[u8]) -> Option<Level> {
     let rest = rest.strip_prefix(b"[")?;
     let (seconds, _) = split_once(rest, b']')?;
     let is_capitals = word.iter().all(u8::is_ascii_uppercase);
-    names::named(word).filter(|_| is_capitals && is_number(seconds))
+    level_names::named(word).filter(|_| is_capitals && is_number(seconds))
 }
 
 /// `(process:123): GLib-WARNING **: text`, `** (process:123): CRITICAL **: text`.
@@ -145,7 +145,7 @@ fn glib(text: &[u8]) -> Option<Level> {
     let word = before.rsplit(|byte| matches!(byte, b' ' | b'-')).next()?;
     match word {
         b"Message" => Some(Level::Info),
-        _ if is_capitals(word) => names::named(word),
+        _ if is_capitals(word) => level_names::named(word),
         _ => None,
     }
 }
@@ -183,7 +183,7 @@ fn erlang(text: &[u8]) -> Option<Level> {
         _ if !is_report => None,
         b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
         b"PROGRESS" => Some(Level::Info),
-        _ => names::named(word),
+        _ => level_names::named(word),
     }
 }
 
@@ -207,7 +207,7 @@ fn php(text: &[u8]) -> Option<Level> {
         return is_php.then_some(Level::Warn);
     }
     let (word, _) = split_once(rest, b':')?;
-    names::named(word).filter(|_| is_php)
+    level_names::named(word).filter(|_| is_php)
 }
 
 /// `/app/x.py:7: DeprecationWarning: text`, `(node:12) [DEP0040] DeprecationWarning: text`, `OpenJDK 64-Bit Server VM warning: text`.
@@ -234,7 +234,7 @@ fn language_warning(text: &[u8]) -> Option<Level> {
 fn tabbed(text: &[u8]) -> Option<Level> {
     let (_, rest) = split_once(text, b'\t')?;
     let (word, _) = split_once(rest, b'\t')?;
-    names::named(word).filter(|_| text.first().is_some_and(u8::is_ascii_digit))
+    level_names::named(word).filter(|_| text.first().is_some_and(u8::is_ascii_digit))
 }
 
 /// `src/main.c:3:5: error: text`, `a.c(3): warning C4996: text`, `src/a.ts(1,2): error TS2304: text`, `src/a.ts:1:2 - error TS2304: text`,

@@ -1,7 +1,7 @@
 //! The level among the first words of a line: time, host, process, thread, logger and level, in any order. The search
 //! ends at the first word that belongs to the text, so that prose that mentions an error states no level.
 
-use super::names;
+use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
 use crate::collect::recognise::words::{is_capitals, is_number, split_once};
 use crate::record::Level;
@@ -115,7 +115,7 @@ fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) 
             python_logging(word).filter(|_| is_first)
         }),
         (Rule::Exclamation, &|| {
-            names::of_letter(word.strip_suffix(b"!")?).filter(|_| before.has_stamp)
+            level_names::of_letter(word.strip_suffix(b"!")?).filter(|_| before.has_stamp)
         }),
         (Rule::Letter, &|| letter(word, next, before)),
     ];
@@ -138,7 +138,7 @@ fn in_label(label: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
         () if (before.is_tag || before.has_stamp) && is_plain => Rule::ProgramWord,
         () => return None,
     };
-    names::named(label).filter(|_| rules.has(rule))
+    level_names::named(label).filter(|_| rules.has(rule))
 }
 
 /// A word without a colon: in capitals, or from a program that writes its levels so.
@@ -150,13 +150,13 @@ fn in_bare_word(
     rules: RuleSet,
 ) -> Option<Level> {
     if before.is_bare_tag && rules.has(Rule::ProgramWord) {
-        return names::named(bare).filter(|_| is_level_of_tools(bare));
+        return level_names::named(bare).filter(|_| is_level_of_tools(bare));
     }
     // yarn: `error Command failed with exit code 1.`
     let is_start = !before.has_name && !before.has_stamp;
     if is_start && rules.has(Rule::ProgramWord) && matches!(bare, b"error" | b"warning") {
         let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
-        return names::named(bare).filter(|_| is_sentence);
+        return level_names::named(bare).filter(|_| is_sentence);
     }
     let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
     if !is_stated || before.is_comment || before.is_count && is_counted(word, next) {
@@ -166,20 +166,20 @@ fn in_bare_word(
         bare,
         b"FINE" | b"ALERT" | b"NOTE" | b"SUCCESS" | b"CONFIG" | b"SILLY" | b"DEPRECATED"
     );
-    names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
+    level_names::named(bare).filter(|_| before.has_stamp || !is_ambiguous)
 }
 
 /// Monolog: `production.ERROR:` after a time.
 fn channel(word: &[u8]) -> Option<Level> {
     let at = word.iter().rposition(|&byte| byte == b'.')?;
     let level = word.get(at + 1..)?.strip_suffix(b":")?;
-    names::named(level).filter(|_| at > 0 && is_capitals(level))
+    level_names::named(level).filter(|_| at > 0 && is_capitals(level))
 }
 
 /// `ERROR/MainProcess]`.
 fn celery(word: &[u8]) -> Option<Level> {
     let (level, _) = split_once(word.strip_suffix(b"]")?, b'/')?;
-    names::named(level).filter(|_| is_capitals(level))
+    level_names::named(level).filter(|_| is_capitals(level))
 }
 
 /// `12 FAILED, 3 passed`, `7 ERROR`: a word counted by the number before it.
@@ -223,7 +223,7 @@ fn with_facility(word: &[u8]) -> Option<Level> {
     let (facility, severity) = split_once(word, b'.')?;
     let is_facility = FACILITIES.iter().any(|known| known.as_bytes() == facility)
         || matches!(facility, [b'l', b'o', b'c', b'a', b'l', b'0'..=b'7']);
-    names::named(severity).filter(|_| is_facility)
+    level_names::named(severity).filter(|_| is_facility)
 }
 
 /// `[warn]`, `[core:error]`, `file.py[WARNING]:`, `<Error>`, `(EE)`, `[a][error][main]`, `error[E0308]:`, `[0217/143015.1:ERROR:a.cc(7)]`.
@@ -246,7 +246,7 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
     }
     let before = word.get(..open)?;
     let is_label = is_first && word.ends_with(b":") && !before.is_empty();
-    is_label.then(|| names::named(before)).flatten()
+    is_label.then(|| level_names::named(before)).flatten()
 }
 
 /// The inside of a bracket. In round brackets after a name, as in a call, only capitals state a level.
@@ -261,12 +261,12 @@ fn in_bracket(inner: &[u8], is_call: bool) -> Option<Level> {
     let capitals = || {
         inner
             .split(|&byte| byte == b':')
-            .find_map(|part| names::named(part).filter(|_| is_capitals(part)))
+            .find_map(|part| level_names::named(part).filter(|_| is_capitals(part)))
     };
     if is_call {
         return capitals();
     }
-    names::named(last).or_else(capitals)
+    level_names::named(last).or_else(capitals)
 }
 
 /// `ERROR:root:text`, `WARNING:urllib3.connectionpool:text`.
@@ -275,7 +275,7 @@ fn python_logging(word: &[u8]) -> Option<Level> {
     let (logger, _) = split_once(rest, b':')?;
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     let is_logger = !logger.is_empty() && logger.iter().all(is_name) && !is_number(logger);
-    names::named(level).filter(|_| is_capitals(level) && is_logger)
+    level_names::named(level).filter(|_| is_capitals(level) && is_logger)
 }
 
 /// A letter after a time: MongoDB (`E NETWORK`), etcd (`E | etcdserver`), Android (`E Tag`), tornado (`[E 260217
@@ -283,7 +283,7 @@ fn python_logging(word: &[u8]) -> Option<Level> {
 fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
     match word {
         [b'[', letter @ (b'E' | b'W' | b'F' | b'I' | b'D'), b']'] if !before.has_name => {
-            names::of_letter(&[*letter])
+            level_names::of_letter(&[*letter])
         }
         // Android's brief form: `E/Tag(123): text`; `I/O: text` does not count.
         [letter, b'/', tag @ ..] if !before.has_name => {
@@ -292,20 +292,20 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
                 .take_while(|byte| byte.is_ascii_alphanumeric())
                 .count();
             let is_tag = name >= 3 && matches!(tag.get(name), Some(b':' | b'('));
-            names::of_letter(&[*letter]).filter(|_| is_tag)
+            level_names::of_letter(&[*letter]).filter(|_| is_tag)
         }
         [b'[', letter] => {
             let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
-            names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
+            level_names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
         }
-        [letter, b','] => names::of_letter(&[*letter])
+        [letter, b','] => level_names::of_letter(&[*letter])
             .filter(|_| next.starts_with(b"[") && !before.has_name && !before.has_stamp),
         [_] | [b'D', b'1'..=b'5'] => {
             let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1
                 || next.is_empty()
                 || next == b"-"
                 || next.ends_with(b":");
-            names::of_letter(word).filter(|_| before.has_stamp && !before.has_name && is_name)
+            level_names::of_letter(word).filter(|_| before.has_stamp && !before.has_name && is_name)
         }
         _ => None,
     }
@@ -388,7 +388,7 @@ fn is_logger(word: &[u8], next: &[u8]) -> bool {
     let is_known = LOGGERS.iter().any(|known| known.as_bytes() == word);
     let level = next.strip_suffix(b":").unwrap_or(next);
     let level = level.strip_prefix(b"[").unwrap_or(level);
-    (is_qualified || is_known) && is_capitals(level) && names::named(level).is_some()
+    (is_qualified || is_known) && is_capitals(level) && level_names::named(level).is_some()
 }
 
 /// A separate `-`, `:`, `--` or the like.

@@ -2,7 +2,7 @@
 //! is read on the scale that the other fields reveal.
 
 use super::fields::{FieldList, FieldValue};
-use super::names;
+use crate::collect::recognise::level_names;
 use crate::record::Level;
 
 /// A level, and the outer field that contains it.
@@ -82,8 +82,8 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
         };
         // These three fields often have another meaning, so only a word that loggers use counts.
         let level = match name {
-            "priority" | "label" | "status" => names::named(text).filter(|_| is_level_word(text)),
-            _ => names::of_field(text),
+            "priority" | "label" | "status" => level_names::named(text).filter(|_| is_level_word(text)),
+            _ => level_names::of_field(text),
         };
         Some((level?, name))
     })
@@ -110,7 +110,7 @@ fn in_inner(fields: &FieldList<'_>) -> Option<FoundField> {
         let FieldValue::Text(text) = fields.inner(outer.as_bytes(), name.as_bytes())? else {
             return None;
         };
-        Some((names::of_field(text)?, outer))
+        Some((level_names::of_field(text)?, outer))
     })
 }
 
@@ -120,7 +120,7 @@ fn mongodb(fields: &FieldList<'_>) -> Option<FoundField> {
         return None;
     };
     let is_mongodb = fields.get(b"c").is_some() && fields.get(b"t").is_some();
-    Some((names::of_letter(letter).filter(|_| is_mongodb)?, "s"))
+    Some((level_names::of_letter(letter).filter(|_| is_mongodb)?, "s"))
 }
 
 /// zap's development fields: `{"L":"ERROR","T":"...","M":"..."}`.
@@ -129,7 +129,7 @@ fn zap(fields: &FieldList<'_>) -> Option<FoundField> {
         return None;
     };
     let is_zap = fields.get(b"M").is_some() && fields.get(b"T").is_some();
-    Some((names::named(word).filter(|_| is_zap)?, "L"))
+    Some((level_names::named(word).filter(|_| is_zap)?, "L"))
 }
 
 fn in_numbers(fields: &FieldList<'_>) -> Option<FoundField> {

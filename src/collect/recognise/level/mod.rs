@@ -5,14 +5,12 @@ mod fields;
 mod forms;
 mod head;
 mod json;
-mod names;
 mod tools;
 
 pub(crate) use forms::{exception_name, is_node_place};
-pub(crate) use names::named;
 
 use super::rules::{Rule, RuleSet};
-use super::{prefix, stamp};
+use super::{level_names, prefix, stamp};
 use crate::record::Level;
 use fields::FieldList;
 
@@ -26,7 +24,7 @@ const FIELDS_MAX: usize = 4096;
 pub(crate) fn stated(line: &[u8], rules: RuleSet) -> Option<Level> {
     let start = line.get(..FIELDS_MAX).unwrap_or(line).trim_ascii_start();
     if rules.has(Rule::SyslogPriority)
-        && let Some(level) = names::priority(start)
+        && let Some(level) = level_names::priority(start)
     {
         return Some(level);
     }

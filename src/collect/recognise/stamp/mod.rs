@@ -119,7 +119,7 @@ fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
 /// Whether a time may follow `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
 fn may_precede(word: &[u8], count: usize) -> bool {
     let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
-    let is_level = super::level::named(bare).is_some() || matches!(word, [_] | [_, b',']);
+    let is_level = super::level_names::named(bare).is_some() || matches!(word, [_] | [_, b',']);
     let is_bracketed = matches!(word, [b'[' | b'<' | b'(' | b'#', ..]);
     let is_role =
         memchr::memchr(b':', word).is_some() && word.first().is_some_and(u8::is_ascii_digit);

@@ -1,5 +1,5 @@
-//! How much capturing costs: lines a second through `vmlog exec`, against a plain pipe, and lines a second that the collector
-//! makes records of.
+//! The cost of capturing: lines per second through `vmlog exec`, compared with a plain pipe, and lines per second
+//! that the collector turns into records.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use vmlog::record::Positions;
 
 const LINES: u32 = 300_000;
 
-/// A line as servers write it.
+/// A typical line of a server.
 const LINE: &str =
     "2026-02-17T14:30:15.123456Z INFO request handled path=/api/v1/things status=200 duration=12ms";
 

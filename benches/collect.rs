@@ -1,11 +1,11 @@
-//! From the journal to the store on one core: read, scrubbed, appended, with positions, as the pipeline does it but on a single
-//! thread, whose own processor time is what counts.
+//! From the journal to the store on one core: entries are read, redacted and appended with positions, as in the
+//! pipeline but on a single thread, whose own processor time is measured.
 //!
-//! First the same for a file of mixed lines with recognition and without, in turns: what recognising levels, times and continued lines
-//! costs. It may cost 10 % of the whole.
+//! First the same for a file of mixed lines with and without recognition, alternating, to measure the cost of
+//! recognising levels, times and continued lines. It may cost 10 % of the total.
 //!
-//! `VMLOG_BENCH_JOURNALS` names a directory of journal files, as `tools/make-bench-journals` makes them. With `--target
-//! x86_64-unknown-linux-musl` it measures what is shipped, which has an allocator and memory functions of its own.
+//! `VMLOG_BENCH_JOURNALS` names a directory of journal files made by `tools/make-bench-journals`. With `--target
+//! x86_64-unknown-linux-musl` it measures the released binary, which has its own allocator and memory functions.
 
 mod shipped;
 
@@ -20,14 +20,14 @@ use vmlog::record::Positions;
 use vmlog::redact::{self, Redacted, Redactor};
 use vmlog::store::{self, Store};
 
-/// Each way is gone so often; the median counts.
+/// Number of rounds; the median counts.
 const ROUNDS: usize = 5;
 
-/// Lines of real programs, and ordinary ones, which are most of a log.
+/// Lines of real programs, and ordinary ones, which are the larger part of a log.
 const LINES: &str = include_str!("../tests/fixtures/recognition/levels.tsv");
 const ORDINARY: &str = include_str!("../tests/fixtures/redact/ordinary.txt");
 
-/// Lines of the mixed file.
+/// Number of lines in the mixed file.
 const MIXED: usize = 100_000;
 
 fn main() {
@@ -60,7 +60,7 @@ fn main() {
     println!("{entries} entries");
 }
 
-/// Reads a file of mixed lines with recognition and without.
+/// Reads a file of mixed lines with and without recognition.
 fn recognition() {
     let folder = std::env::temp_dir().join(format!("vmlog-bench-lines-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -126,7 +126,7 @@ fn round(directory: &Path, redactor: &mut Redactor) -> Round {
     ingest(&mut collector, redactor)
 }
 
-/// Reads all that a collector has, into a new store.
+/// Reads everything that a collector has into a new store.
 fn ingest(collector: &mut dyn Collector, redactor: &mut Redactor) -> Round {
     let root = std::env::temp_dir().join(format!("vmlog-bench-collect-{}", std::process::id()));
     let options = store::Options {
@@ -167,7 +167,7 @@ fn ingest(collector: &mut dyn Collector, redactor: &mut Redactor) -> Round {
     Round { entries, took }
 }
 
-/// Nanoseconds that this thread has worked.
+/// The processor time of this thread, in nanoseconds.
 fn processor_time() -> u64 {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).expect("a time since the start")

@@ -1,7 +1,7 @@
-//! How fast journals are read, in one run beside journalctl.
+//! The speed of reading journals, compared with journalctl in the same run.
 //!
 //! `VMLOG_BENCH_JOURNALS` names a directory made by `tools/make-bench-journals`; without it only many small files are
-//! read. Followed is a private journald (`tools/journald`), where this machine can have one.
+//! read. A private journald (`tools/journald`) is followed, if this machine allows it.
 
 use std::fs;
 use std::hint::black_box;
@@ -20,7 +20,7 @@ use vmlog::journal::JournalOptions;
 use vmlog::journal::Seek;
 use vmlog::journal::layout;
 
-/// What the collector keeps of an entry.
+/// The fields of an entry that the collector keeps.
 const PROJECTION: &[&[u8]] = &[
     b"PRIORITY",
     b"_SYSTEMD_UNIT",
@@ -30,11 +30,11 @@ const PROJECTION: &[&[u8]] = &[
     b"_PID",
     b"MESSAGE",
 ];
-/// The unit that is looked for.
+/// The unit to find.
 const UNIT: &str = "_SYSTEMD_UNIT=app7.service";
-/// Each thing is done so often; the median counts.
+/// Number of repetitions; the median counts.
 const ROUNDS: usize = 5;
-/// Archived files, as a machine has them that keeps its journal for years.
+/// Number of archived files, as on a machine that keeps its journal for years.
 const MANY_FILES: u64 = 1_500;
 
 fn main() {
@@ -49,7 +49,7 @@ fn main() {
     latency();
 }
 
-/// The library alone, and journalctl's export beside it.
+/// The library alone, and journalctl's export.
 fn scans(directory: &Path) {
     let (entries, bytes) = visit(directory);
     let files = fs::read_dir(directory).map_or(0, Iterator::count);
@@ -77,7 +77,7 @@ fn scans(directory: &Path) {
     compare("one unit beside it", unit, theirs);
 }
 
-/// The command, beside journalctl with the same arguments.
+/// The command, and journalctl with the same arguments.
 fn shows(directory: &Path) {
     let entries = visit(directory).0;
     for arguments in [
@@ -116,7 +116,7 @@ fn many_files() {
     println!("resident at most, all of 1,500 files: {resident} KiB");
 }
 
-/// A file that was rotated away.
+/// Creates a rotated file.
 fn archived(directory: &Path, number: u64) {
     let mut bytes = of_number(number);
     bytes[place("state")] = 2;
@@ -134,7 +134,7 @@ fn place(name: &str) -> usize {
     usize::try_from(field.expect("a field of the header").offset).expect("a small number")
 }
 
-/// The bytes of a file like the committed one, each with numbers and times of its own.
+/// The bytes of a copy of the committed file, with different sequence numbers and times.
 fn of_number(number: u64) -> Vec<u8> {
     let fixture = "tests/fixtures/journal/zstd-compact-keyed.journal";
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
@@ -179,7 +179,7 @@ fn open(directory: &Path) -> Journal {
     })
 }
 
-/// Every byte of every field of every entry is looked at.
+/// Reads every byte of every field of every entry.
 fn visit(directory: &Path) -> (u64, u64) {
     let mut journal = open(directory);
     let (mut entries, mut bytes) = (0, 0);
@@ -211,7 +211,7 @@ fn project(directory: &Path) -> u64 {
     bytes
 }
 
-/// The entries of one unit, all fields of each.
+/// Reads the entries of one unit, with all fields.
 fn one_unit(directory: &Path) -> u64 {
     let (name, value) = UNIT.split_once('=').expect("a match");
     let mut journal = Journal::open(JournalOptions {
@@ -239,7 +239,7 @@ fn last(directory: &Path, wanted: u64) -> u64 {
     entries
 }
 
-/// What it costs to follow a journal to which nothing is added.
+/// The cost of following a journal to which nothing is added.
 fn idle() -> u64 {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for number in 0..20 {
@@ -252,15 +252,15 @@ fn idle() -> u64 {
     journal.seek(&Seek::Tail);
     let (start, mut waits) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_secs(2) {
-        let patience = Duration::from_millis(500);
-        journal.wait(patience);
+        let timeout = Duration::from_millis(500);
+        journal.wait(timeout);
         assert!(journal.next().is_none());
         waits += 1;
     }
     waits
 }
 
-/// How long an entry takes from journald's hands to those of a follower.
+/// The delay of an entry between journald and a follower.
 fn latency() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let script = "sleep 0.5; for i in $(seq 200); do logger -t latency $i; sleep 0.03; done";
@@ -277,8 +277,8 @@ fn latency() {
         .expect("a child can be waited for")
         .is_none()
     {
-        let patience = Duration::from_millis(200);
-        journal.wait(patience);
+        let timeout = Duration::from_millis(200);
+        journal.wait(timeout);
         while let Some(event) = journal.next() {
             if let JournalEvent::Entry(entry) = event
                 && entry.field(b"SYSLOG_IDENTIFIER") == Some(b"latency")
@@ -321,7 +321,7 @@ fn succeeds(command: &mut Command) -> u64 {
     u64::from(status.is_ok_and(|status| status.success()))
 }
 
-/// The most memory that the command was seen to take: it is asked for at every few pages of its output.
+/// The maximum memory of the command, sampled every few pages of its output.
 fn resident_of(directory: &Path, arguments: &[&str]) -> u64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmlog"));
     command.arg("journal").args(arguments);
@@ -336,8 +336,7 @@ fn resident_of(directory: &Path, arguments: &[&str]) -> u64 {
     most
 }
 
-/// Time that passed, and time on the processor, which other work on the machine does not lengthen. That of a child is
-/// counted in steps of 10 ms.
+/// Elapsed time and processor time, which other load does not affect. That of a child is counted in steps of 10 ms.
 #[derive(Clone, Copy)]
 struct Took {
     wall: Duration,
@@ -376,7 +375,7 @@ fn compare(what: &str, ours: Took, theirs: Took) {
     println!("{what}: {wall:.1} times as fast as journalctl, {cpu:.1} times on the processor");
 }
 
-/// What this process and its children that ended have used.
+/// The processor time of this process and its ended children.
 fn cpu_time() -> Duration {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().next();
@@ -392,7 +391,7 @@ fn rate(entries: u64, took: Duration) -> u128 {
     u128::from(entries) * 1_000_000 / took.as_micros().max(1)
 }
 
-/// The most memory that a process took so far.
+/// The maximum memory of a process so far.
 fn resident_kib(process: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));

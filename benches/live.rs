@@ -1,8 +1,9 @@
-//! What tail clients cost whoever writes: records redacted, appended and published as the pipeline does it, without a tail and beside
-//! five whose filter is a regex of the worst kind.
+//! The cost of tail clients for the writer: records are redacted, appended and published as in the pipeline, without
+//! a tail and with five tails whose filter is an expensive regex.
 //!
-//! `cargo bench --bench live [-- RECORDS]`. Rounds alternate and medians are compared. The writer's own processor time says what runs
-//! on its thread; the time in all also what the tails take from it on a machine of few cores.
+//! `cargo bench --bench live [-- RECORDS]`. Rounds alternate and medians are compared. The writer's own processor
+//! time shows what runs on its thread; the total time also shows what the tails take from it on a machine with few
+//! cores.
 
 #[path = "../tools/bench/src/generate.rs"]
 #[allow(dead_code, reason = "the comparison uses more of it")]
@@ -26,11 +27,11 @@ use vmlog::server::{self, ServerState};
 use vmlog::store::{Options, Store, SyncPolicy};
 use vmlog::time::Micros;
 
-/// Pairs of rounds.
+/// Number of pairs of rounds.
 const PAIRS: usize = 7;
-/// Records of one append.
+/// Number of records in one append.
 const BATCH: usize = 100;
-/// Tails of a round with tails: as many as the server allows.
+/// Number of tails in a round with tails: the maximum of the server.
 const TAILS: usize = 5;
 /// `[a-m].{60}\p{Greek}`.
 const WORST: &str = "/logs/tail?search=%5Ba-m%5D.%7B60%7D%5Cp%7BGreek%7D&regex=true";
@@ -72,7 +73,7 @@ struct Took {
     wall: Duration,
 }
 
-/// Writes so many records beside so many tails.
+/// Writes this number of records with this number of tails.
 fn round(records: usize, tails: usize) -> Took {
     let root = tempfile::tempdir().expect("a folder");
     let options = Options {
@@ -172,7 +173,7 @@ fn record(sample: generate::Sample) -> Record {
     }
 }
 
-/// How long this thread has worked.
+/// The processor time of this thread.
 fn processor_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));

@@ -1,8 +1,9 @@
-//! A server under load, measured: many clients page and search while records arrive.
+//! A server under load: many clients page and search while records arrive.
 //!
-//! `tools/load` runs it: `cargo bench --bench load [-- CLIENTS SECONDS PAUSE_MS ROWS RATE]`. The server is `VMLOG_BIN`, else
-//! `target/release/vmlog`, a process of its own, so that its memory is its own. Every client asks over one connection, waits
-//! for the answer, pauses and asks again; what arrives comes through a file that the server follows.
+//! `tools/load` runs it: `cargo bench --bench load [-- CLIENTS SECONDS PAUSE_MS ROWS RATE]`. The server is
+//! `VMLOG_BIN` or `target/release/vmlog`, in a separate process, so that its memory can be measured. Every client
+//! sends requests over one connection: it waits for the response, pauses and repeats. New records arrive through a
+//! file that the server follows.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -33,18 +34,18 @@ use vmlog::time::Micros;
 
 const TOKEN: &str = "load-test-token-0123456789";
 
-/// What is measured, in the order of `--` arguments.
+/// The parameters, in the order of the `--` arguments.
 #[derive(Clone, Copy)]
 struct Load {
     clients: usize,
     seconds: u64,
     pause_ms: u64,
     rows: usize,
-    /// Records a second that arrive.
+    /// Number of new records per second.
     rate: u64,
 }
 
-/// What clients ask, with its share in percent.
+/// The requests of clients, with their shares in percent.
 const QUESTIONS: [(&str, &str, u64); 8] = [
     ("newest page", "/logs", 36),
     ("next page", NEXT_PAGE, 20),
@@ -60,9 +61,9 @@ const QUESTIONS: [(&str, &str, u64); 8] = [
     ("sources", "/logs/sources", 5),
 ];
 
-/// Goes on from the last page of this client, whatever it was of.
+/// Continues from the last page of this client.
 const NEXT_PAGE: &str = "/logs?cursor=";
-/// Goes on from a record that nobody looked at.
+/// Requests the page around a random record.
 const ANYWHERE: &str = "/logs?around=";
 const RARE: &str = "/logs?search=";
 
@@ -150,7 +151,7 @@ fn fill(root: &Path, rows: usize) {
             .map(|sample| redactor.redact(record(sample)))
             .collect();
         store.append(&batch, &[]).expect("an append");
-        store.maintain(Micros::new(0)).expect("upkeep");
+        store.maintain(Micros::new(0)).expect("maintenance");
     }
 }
 
@@ -197,7 +198,7 @@ fn start(folder: &Path) -> (Child, SocketAddr) {
     (server, address)
 }
 
-/// Writes lines at a steady rate; gives how many.
+/// Writes lines at a steady rate; returns their number.
 fn write(path: &Path, rate: u64, ends: &AtomicBool) -> u64 {
     let mut file = fs::OpenOptions::new()
         .append(true)
@@ -212,7 +213,7 @@ fn write(path: &Path, rate: u64, ends: &AtomicBool) -> u64 {
         while written < due {
             let message = generator.next().expect("it has no end").message;
             let line = message.replace(['\n', '\r'], " ");
-            // a blank line would be no record
+            // A blank line would not become a record.
             writeln!(text, "{line} #{written}").expect("memory");
             written += 1;
         }
@@ -222,7 +223,7 @@ fn write(path: &Path, rate: u64, ends: &AtomicBool) -> u64 {
     written
 }
 
-/// The most that the process takes: memory of its own, and all that is resident.
+/// The maximum memory of the process: private memory, and resident memory.
 fn watch_memory(id: u32, ends: &AtomicBool) -> (u64, u64) {
     let mut most = (0, 0);
     while !ends.load(Ordering::Relaxed) {
@@ -238,7 +239,7 @@ fn watch_memory(id: u32, ends: &AtomicBool) -> (u64, u64) {
     most
 }
 
-/// A connection that asks one question after the other.
+/// A connection for one request after the other.
 struct Connection(BufReader<TcpStream>);
 
 impl Connection {
@@ -277,7 +278,7 @@ impl Connection {
     }
 }
 
-/// What a client saw: how long each question took, by place in [`QUESTIONS`].
+/// The durations of each request, by index in [`QUESTIONS`].
 #[derive(Default)]
 struct Seen {
     took: Vec<(usize, Duration)>,
@@ -290,7 +291,7 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
     let mut answers = Seen::default();
     let mut next = cursor(load.rows as u64);
     let until = Instant::now() + Duration::from_secs(load.seconds);
-    // not all at once
+    // Not all at once.
     thread::sleep(Duration::from_millis(random.below(load.pause_ms + 1)));
     while Instant::now() < until {
         let mut draw = random.below(100);
@@ -325,12 +326,12 @@ fn client(address: SocketAddr, load: Load, seed: u64) -> Seen {
     answers
 }
 
-/// As pages give it: base64 of the id.
+/// A cursor as in pages: base64 of the ID.
 fn cursor(id: u64) -> String {
     escaped(&vmlog::query::Cursor::Id(vmlog::record::Id(id)).to_string())
 }
 
-/// Where a page goes on.
+/// The cursor of the next page.
 fn next_cursor(body: &[u8]) -> String {
     let page: serde_json::Value = serde_json::from_slice(body).expect("JSON");
     escaped(page["nextCursor"].as_str().unwrap_or_default())
@@ -340,7 +341,7 @@ fn escaped(cursor: &str) -> String {
     cursor.replace('=', "%3D")
 }
 
-/// The newest page over one connection, before the others come.
+/// Measures the newest page over one connection, before the other clients start.
 fn single_client(address: SocketAddr) {
     let mut connection = Connection::open(address);
     let mut took: Vec<_> = (0..2_000)
@@ -395,7 +396,7 @@ fn report(results: &[Seen], load: Load) {
     }
 }
 
-/// How many of the records that were written are stored, once no more come.
+/// How many of the written records are stored, once no more arrive.
 fn settled(address: SocketAddr, written: u64) -> u64 {
     let began = Instant::now();
     loop {

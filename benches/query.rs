@@ -1,8 +1,8 @@
-//! Times of queries over a seeded store, in this process: the first run, the best, the median, and the median of the processor
-//! time, which neighbours on the machine do not move much; and the most memory of its own that a query had.
+//! Times of queries over a seeded store, in this process: the first run, the best, the median, and the median of the
+//! processor time, which other load hardly affects; and the maximum private memory of a query.
 //!
-//! `cargo bench --bench query -- 1000000` makes a store of this many rows under `target/` when it is not there yet, and prints one
-//! line a query. A second number names the runs of each, a word picks queries by name.
+//! `cargo bench --bench query -- 1000000` creates a store of this many rows under `target/`, if there is none yet,
+//! and prints one line per query. A second number sets the number of runs of each; a word selects queries by name.
 
 #[path = "../tools/bench/src/generate.rs"]
 #[allow(dead_code, reason = "the comparison uses more of it")]
@@ -42,7 +42,7 @@ fn main() {
     let opened = Instant::now();
     let reader = Reader::open_read_only(Arc::new(RealDisk), &root).expect("the store opens");
     let view = reader.view();
-    // one for all queries, as a server has it: the first run of each finds its blocks not decoded yet
+    // One budget for all queries, as in a server: the first run of each query finds its blocks not decoded yet.
     let budget = Budget::default();
     println!(
         "rows {}, opened in {:.2} ms",
@@ -241,7 +241,7 @@ fn time(name: &str, runs: u64, query: &dyn Fn() -> String) {
     );
 }
 
-/// Of all threads of this process.
+/// The processor time of all threads of this process.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(
@@ -250,13 +250,13 @@ fn processor_time() -> Duration {
     )
 }
 
-/// Lets the greatest size in memory begin again from the size now.
+/// Resets the maximum memory to the current memory.
 fn forget_peak() {
-    // an instrumented run may not, and measures no memory then
+    // An instrumented run may not reset it, and then measures no memory.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// What the kernel says of this process, in KiB.
+/// A value that the kernel reports for this process, in KiB.
 fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("a status");
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -287,7 +287,7 @@ fn fill(root: &Path, rows: u64) {
         batch.push(redactor.redact(record(sample)));
         if batch.len() == 1000 || row + 1 == rows {
             store.append(&batch, &[]).expect("appended");
-            store.maintain(Micros::now()).expect("upkeep");
+            store.maintain(Micros::now()).expect("maintenance");
             batch.clear();
         }
     }

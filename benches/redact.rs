@@ -1,8 +1,8 @@
-//! How fast redaction is: megabytes of message bytes for each second of processor time, best of
-//! several rounds. Time that the processor spends on others does not count, so that a busy machine
-//! can be measured on. `cargo bench --bench redact [-- FILE...]`: with files, only their lines are
-//! measured, and what changes in them is listed. With `pairs` in the place of the files, texts are measured that repeat each literal
-//! of each rule in each surrounding, from 64 KiB to 1 MiB: the slowest, and those whose time does not grow with their length.
+//! The speed of redaction: megabytes of message bytes per second of processor time, the best of several rounds.
+//! Processor time excludes other load, so that a busy machine can be used. `cargo bench --bench redact [-- FILE...]`:
+//! with files, only their lines are measured, and changed lines are listed. With `pairs` instead of files, texts are
+//! measured that repeat each literal of each rule in each surrounding, from 64 KiB to 1 MiB: the slowest are listed,
+//! and those whose time is not linear.
 
 use rustix::time::ClockId;
 use rustix::time::clock_gettime;
@@ -16,13 +16,13 @@ use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
-/// Bytes of messages in one round.
+/// Size of the messages in one round.
 const ROUND_BYTES: usize = 16 << 20;
 
-/// The best of this many rounds counts: the others were disturbed.
+/// The best of this many rounds counts; the others were disturbed.
 const ROUNDS: usize = 5;
 
-/// Lines as services write them; some name keys and tokens without holding one.
+/// Typical lines of services; some mention keys and tokens without containing one.
 const ORDINARY: &[&str] = &[
     "10.32.0.17 - - [21/Nov/2026:05:24:36 +0000] \"GET /api/v1/workspaces/4711/logs?limit=100 \
      HTTP/1.1\" 200 5123 \"-\" \"Mozilla/5.0 (X11; Linux x86_64)\" 0.013",
@@ -47,7 +47,7 @@ const ORDINARY: &[&str] = &[
      for the key in use",
 ];
 
-/// Lines that hold one secret each, in the middle of what else they say.
+/// Lines with one secret each, among other text.
 const SECRET: &[&str] = &[
     "connecting to postgres://app:S3cr3tPassw0rd@db.internal:5432/shop as the application user, \
      attempt 3 of 5, timeout 30 s",
@@ -131,7 +131,7 @@ fn file(path: &str, redactor: &Redactor) {
     report(path, redactor, &lines);
 }
 
-/// Texts that make a careless search quadratic.
+/// Texts that make a naive search quadratic.
 const ADVERSARIAL: &[(&str, &str)] = &[
     ("key=", "key="),
     ("\"key\":{", "\"key\":{"),
@@ -149,7 +149,7 @@ const ADVERSARIAL: &[(&str, &str)] = &[
     ("cookie:", "cookie:"),
 ];
 
-/// What stands before and after a literal in a text that repeats it.
+/// Texts before and after a literal in a text that repeats it.
 const SURROUNDINGS: &[(&str, &str)] = &[
     ("", ""),
     ("", " "),
@@ -178,11 +178,11 @@ const SURROUNDINGS: &[(&str, &str)] = &[
     ("1aA.", "-"),
 ];
 
-/// Texts that repeat a literal in a surrounding: how fast they are, and whether their time doubles when their length does.
+/// Measures texts that repeat a literal in a surrounding: their speed, and whether their time is linear.
 fn pairs(redactor: &Redactor) {
-    /// Time that grows with the square of the length is 16 times as long.
+    /// Quadratic time would be 16 times as long.
     const GROWTH_MAX: f64 = 8.0;
-    /// Smaller times are too short to be compared.
+    /// Shorter times cannot be compared.
     const SECONDS_MIN: f64 = 0.002;
     let mut found = Vec::new();
     for literal in RULES.iter().flat_map(vmlog::redact::Rule::literals) {
@@ -241,9 +241,8 @@ fn report(name: &str, redactor: &Redactor, lines: &[String]) {
     print(name, bytes, lines.len(), best);
 }
 
-/// The same as whole records with metadata; only the bytes of the messages count. Records are made
-/// and dropped outside of the measured time, a batch at a time, so that they are in the cache as
-/// fresh ones are.
+/// Measures complete records with metadata; only the bytes of the messages count. Records are created and dropped
+/// outside of the measured time, a batch at a time, so that they are in the cache as fresh ones are.
 fn records(name: &str, redactor: &Redactor, lines: &[String]) {
     const BATCH: usize = 100;
     let bytes: usize = lines.iter().map(String::len).sum();
@@ -283,7 +282,7 @@ fn record(line: &str) -> Record {
     }
 }
 
-/// The processor time that this thread has used.
+/// The processor time of this thread.
 #[expect(clippy::cast_precision_loss, reason = "seconds of a bench, not years")]
 fn processor_seconds() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);

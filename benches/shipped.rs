@@ -1,4 +1,5 @@
-//! What the static binary is linked with: a bench built for musl (`--target x86_64-unknown-linux-musl`) measures what users run.
+//! The allocator of the static binary: a bench built for musl (`--target x86_64-unknown-linux-musl`) measures the
+//! binary that users run.
 
 #[cfg(all(target_env = "musl", target_arch = "x86_64"))]
 #[path = "../src/memory.rs"]

@@ -1,6 +1,6 @@
-//! The store, measured: appending with sealing, size on disk, opening, recovery, memory.
+//! Measures the store: appending with sealing, size on disk, opening, recovery, memory.
 //!
-//! `cargo bench --bench store [-- RECORDS]`; the numbers are of this machine and moment.
+//! `cargo bench --bench store [-- RECORDS]`; the figures depend on the machine.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -75,7 +75,7 @@ impl Samples {
     }
 }
 
-/// The record as a line of JSON, as the API writes it.
+/// The length of the record as a line of JSON in the API's form.
 fn json_length(sample: &Sample) -> usize {
     let line = serde_json::json!({
         "id": 1_000_000,
@@ -110,7 +110,8 @@ fn options() -> Options {
     }
 }
 
-/// Records are generated a few at a time while the clock is stopped, so that only the store's memory is measured.
+/// Appends records. They are generated a few at a time while the clock is stopped, so that only the store's memory is
+/// measured.
 fn append(root: &Path, records: usize) {
     let (mut store, _) = Store::open(Arc::new(RealDisk), root, options()).expect("a store");
     let mut samples = Samples::new(records);
@@ -174,7 +175,7 @@ fn append(root: &Path, records: usize) {
     );
 }
 
-/// Time that this thread had a processor: what others on the machine do does not count.
+/// The processor time of this thread, which excludes other load.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("procfs");
     let nanos = stat.split(' ').next().and_then(|nanos| nanos.parse().ok());
@@ -193,7 +194,7 @@ fn anonymous_bytes() -> f64 {
     kilobytes * 1024.0
 }
 
-/// Snapshots and what is made of them, while some records are not sealed yet.
+/// Measures snapshots and stores created from them, while some records are not sealed yet.
 fn copies(store: &mut Store, root: &Path) {
     let millis = |begin: Instant| begin.elapsed().as_secs_f64() * 1e3;
     let begin = Instant::now();

@@ -1,4 +1,4 @@
-//! One binary for everything that is tested from outside a module.
+//! One binary for all tests of the public interface.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -358,7 +358,7 @@ mod tests {
             refused("ftp://x"),
             "--url: expected a URL such as http://127.0.0.1:8687, got \"ftp://x\""
         );
-        assert!(refused("").starts_with("--url: expected an address"));
+        assert!(refused("").starts_with("--url: expected a URL"));
     }
 
     #[test]

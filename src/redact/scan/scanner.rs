@@ -73,7 +73,7 @@ pub(in crate::redact) struct Scrubbed {
     pub(in crate::redact) rules: RuleSet,
 }
 
-/// The maximum number of passes over a text. The second pass finds nothing unless a mask became adjacent to a name, so that only texts
+/// The maximum number of passes through a text. The second pass finds nothing unless a mask became adjacent to a name, so that only texts
 /// made for this purpose reach the limit.
 pub(in crate::redact) const PASSES_MAX: usize = 8;
 

@@ -17,7 +17,7 @@ pub(super) struct BlockTallies {
 /// A line may fail the query; an unreadable block does not.
 type Taken = Result<Result<BlockTallies, MetricError>, store::Error>;
 
-/// Counts lines whose texts and metadata are irrelevant. A block that lies within one period is counted from its
+/// Counts lines whose texts and metadata are irrelevant. A block within one period is counted from its
 /// footer.
 pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     let mut counter = Counter {

@@ -1,5 +1,5 @@
-//! The collector of the journal beside a real journald: whose record an entry is, lines in parts, runs of containers, and where the
-//! first start begins.
+//! The journal collector with a real journald: owners of entries, lines in parts, runs of containers, and the start
+//! of the first read.
 
 use crate::collect::{commit, drain, find, journald, options};
 use std::fs;
@@ -8,7 +8,7 @@ use vmlog::collect::{Batch, Collector, JournaldCollector, Since, own_record};
 use vmlog::record::{Level, Metadata, Positions, Record};
 use vmlog::time::Micros;
 
-/// Runs a script beside a journald and reads what that took. `None` where the machine cannot have one.
+/// Runs a script with its own journald and reads its journal. `None` if the machine does not allow it.
 fn read(dir: &Path, script: &str) -> Option<Vec<Record>> {
     let script = format!("{script}\njournalctl --sync\njournald-stop\n");
     let mut child = journald(dir, &script)?;
@@ -18,7 +18,8 @@ fn read(dir: &Path, script: &str) -> Option<Vec<Record>> {
     Some(drain(&mut collector, &mut positions))
 }
 
-/// Something called `dockerd` that sends entries, blank lines between them, and lives until journald has seen who it is.
+/// A program called `dockerd` that sends entries, separated by blank lines, and lives until journald has read its
+/// process data.
 pub(crate) const ENGINE: &str = r#"
     cp "$(readlink -f "$(command -v perl)")" /run/dockerd
     engine() { "$@" /run/dockerd -e '
@@ -32,7 +33,7 @@ do { select(undef, undef, undef, 0.01); ioctl($s, 0x5411, $left) or die $! } whi
 select(undef, undef, undef, 0.2);'; }
 "#;
 
-/// journald says of each entry which program of which user sent it.
+/// Entries with claims, sent by programs of different users; journald records the sender of each.
 const CLAIMS: &str = r#"
     as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
     say() { printf 'MESSAGE=%s\nCONTAINER_NAME=web\nCONTAINER_ID=%s\nCONTAINER_LOG_EPOCH=%s\nPRIORITY=6\n' "$@"; }
@@ -91,7 +92,8 @@ fn trusts_names_of_containers_and_units_from_privileged_senders() {
     assert_eq!(restarted.metadata["container_id"], "1");
 }
 
-/// A line above journald's `LineMax` of 48 KiB, another stream in between, and a line that ends without a newline.
+/// A line longer than journald's `LineMax` of 48 KiB, another stream in between, and a line without a newline at its
+/// end.
 const LONG_LINE: &str = r"
     mkfifo /run/wait
     (printf 'ERROR: '; head -c 60000 /dev/zero | tr '\0' x; printf ' password=hunter2'; head -c 60000 /dev/zero | tr '\0' y
@@ -133,7 +135,7 @@ fn joins_lines_of_a_service_across_restarts() {
     ];
     assert_eq!(of_app(&records), expected);
 
-    // a batch that is nearly full ends after each record
+    // A batch that is nearly full ends after each record.
     let filler = own_record(Level::Info, "filler", String::new(), Metadata::new());
     let filler = vec![filler; Batch::RECORDS_MAX - 1];
     for stop_after in 0..8 {
@@ -155,7 +157,7 @@ fn joins_lines_of_a_service_across_restarts() {
     }
 }
 
-/// A journal of two boots in one file, in which the clock of the first 5 entries of the second differs by `seconds`.
+/// A journal of two boots in one file; the clock of the first 5 entries of the second boot is off by `seconds`.
 fn journal_with_clock(dir: &Path, seconds: i64) {
     const ENTRY: u8 = 3;
     let name = "tests/fixtures/journal/none-compact-keyed.journal";

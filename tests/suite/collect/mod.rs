@@ -1,4 +1,4 @@
-//! Collectors on real files and on a real journald.
+//! Collectors with real files and a real journald.
 
 pub(crate) mod journal;
 pub(crate) mod safety;
@@ -18,7 +18,7 @@ use vmlog::record::{Level, Metadata, Positions, Record};
 
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A program beside a journald of its own. `None` where the machine cannot have one.
+/// A program with its own journald. `None` if the machine does not allow it.
 pub(crate) fn journald(dir: &Path, script: &str) -> Option<Child> {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/journald");
     let mut command = Command::new(tool);
@@ -41,7 +41,7 @@ pub(crate) fn options(dir: &Path) -> JournaldOptions {
     }
 }
 
-/// Keeps what a batch brought, as the store does.
+/// Stores the content of a batch, as the store does.
 pub(crate) fn commit(batch: Batch, records: &mut Vec<Record>, positions: &mut Positions) -> bool {
     let is_empty = batch.records.is_empty();
     assert!(batch.records.len() <= Batch::RECORDS_MAX);
@@ -52,7 +52,7 @@ pub(crate) fn commit(batch: Batch, records: &mut Vec<Record>, positions: &mut Po
     is_empty
 }
 
-/// Reads until nothing comes any more.
+/// Reads until nothing new arrives.
 pub(crate) fn drain(collector: &mut dyn Collector, positions: &mut Positions) -> Vec<Record> {
     let mut records = Vec::new();
     loop {
@@ -70,7 +70,7 @@ pub(crate) fn find<'a>(records: &'a [Record], text: &str) -> &'a Record {
 }
 
 #[test]
-fn reads_entries_of_a_real_journald_completely() {
+fn reads_all_entries_of_a_real_journald() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"
         logger -t plain "a plain line"
@@ -136,7 +136,7 @@ END
 }
 
 #[test]
-fn every_entry_once_while_journald_rotates_and_the_collector_restarts() {
+fn every_entry_is_read_once_while_journald_rotates_and_the_collector_restarts() {
     const LINES: usize = 6_000;
     let dir = tempfile::tempdir().unwrap();
     let script = format!(
@@ -168,7 +168,7 @@ fn every_entry_once_while_journald_rotates_and_the_collector_restarts() {
             commit(batch, &mut records, &mut positions);
             collector.wait(PATIENCE);
         }
-        // read and lost: the next collector must bring it again
+        // Read but not stored: the next collector must read it again.
         collector.read(&mut Batch::default()).unwrap();
     }
     assert!(child.wait().unwrap().success());
@@ -193,7 +193,7 @@ fn every_entry_once_while_journald_rotates_and_the_collector_restarts() {
     assert!(lines.iter().copied().eq(expected), "in order");
 }
 
-/// Parts of three lines, as Docker hands them over; the whole lines are `a` and `b` interleaved, then an unflagged one.
+/// Parts of three lines in Docker's form; the complete lines are `a` and `b`, interleaved, and an unflagged one.
 const PARTS: &str = r#"
 part() { # container, id, ordinal, last, text
     printf 'MESSAGE=%s\nCONTAINER_NAME=%s\nCONTAINER_ID=%s\nCONTAINER_PARTIAL_ID=%s\nPRIORITY=6\n' "$5" "$1" "$1" "$2"
@@ -217,7 +217,7 @@ fn parts_of_container_lines_are_joined_whenever_the_collector_restarts() {
     };
     assert!(child.wait().unwrap().success());
     let expected = ["between the parts", "eins-zwei", "one-two-three", "whole"];
-    // a batch that is nearly full ends after each record
+    // A batch that is nearly full ends after each record.
     let filler = own_record(Level::Info, "filler", String::new(), Metadata::new());
     let filler = vec![filler; Batch::RECORDS_MAX - 1];
     for stop_after in 0..=12 {
@@ -245,7 +245,7 @@ fn parts_of_container_lines_are_joined_whenever_the_collector_restarts() {
     }
 }
 
-/// Output of a unit of a user, in a control group that looks like one, where the machine lets us make it.
+/// Output of a user's unit, in a control group of that form, if the machine allows creating one.
 const USER_UNIT: &str = r#"
     unit=user.slice/user-1000.slice/user@1000.service/app.slice/vmlog-$$.service
     roots=$(ls -d /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/{systemd,unified}/cgroup.procs 2>/dev/null || true)
@@ -275,8 +275,8 @@ fn the_unit_of_a_user_is_a_source() {
     let told = records
         .iter()
         .find(|record| record.message == "from the unit of a user");
-    // a machine without control groups that can be made has no such unit
-    let Some(told) = told else { return };
+    // A machine that does not allow creating control groups has no such unit.
+    let Some(output) = output else { return };
     let source = told.source.as_str();
     assert!(source.starts_with("user:vmlog-"), "{source}");
     assert!(!source.ends_with(".service"), "{source}");
@@ -284,7 +284,7 @@ fn the_unit_of_a_user_is_a_source() {
 }
 
 #[test]
-fn namespaces_are_read_as_asked() {
+fn selected_namespaces_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"
         python3 - <<'END'
@@ -319,7 +319,7 @@ END
             .filter(|record| record.source.as_str() == "system:test");
         ours.map(|record| record.message.clone()).collect()
     };
-    // two daemons stamp their entries each in its own time
+    // Two daemons stamp their entries independently.
     let mut all = read(Namespaces::All);
     all.sort_unstable();
     assert_eq!(all, ["in app", "in none"]);
@@ -437,7 +437,7 @@ fn reads_the_first_boot_from_cloud_init() {
     assert_eq!(more.len(), 1);
 }
 
-/// A small generator of numbers, so that every run rolls the same.
+/// A small random number generator, so that every run is the same.
 struct Dice(u64);
 
 impl Dice {
@@ -450,7 +450,7 @@ impl Dice {
 }
 
 /// Writes numbered lines to a log and rotates it as its program and logrotate would: by renaming or, with
-/// `VMLOG_STORM_COPIES`, `b.log` by copying and cutting off; old files are packed.
+/// `VMLOG_STORM_COPIES`, `b.log` by copying and truncating; old files are compressed.
 fn write_and_rotate(path: &Path, lines: usize, mut dice: Dice) {
     use std::fs::{self, File, OpenOptions};
     use std::io::Write;
@@ -506,10 +506,10 @@ fn write_and_rotate(path: &Path, lines: usize, mut dice: Dice) {
     }
 }
 
-/// Writers and rotations as they come, and a collector that is killed again and again: every line once and in order.
-/// `VMLOG_STORM_LINES` makes it a long one.
+/// Writers and rotations at random, and a collector that is killed repeatedly: every line arrives once and in order.
+/// `VMLOG_STORM_LINES` makes the test longer.
 #[test]
-fn a_storm_of_rotations_loses_and_repeats_nothing() {
+fn many_rotations_lose_and_repeat_nothing() {
     use vmlog::collect::{FileCollector, FileOptions};
     let lines: usize =
         std::env::var("VMLOG_STORM_LINES").map_or(6_000, |lines| lines.parse().unwrap());
@@ -540,7 +540,7 @@ fn a_storm_of_rotations_loses_and_repeats_nothing() {
         let mut batch = Batch::default();
         collector.read(&mut batch).unwrap();
         if dice.roll(30) == 0 {
-            // killed before the batch was kept
+            // Killed before the batch was stored.
             collector = FileCollector::open(options.clone(), &positions);
         } else if commit(batch, &mut records, &mut positions) {
             collector.wait(Duration::from_millis(5));

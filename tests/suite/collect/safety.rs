@@ -1,5 +1,4 @@
-//! What another user of the machine could have put in the way: links, a token of his own, a data
-//! directory that he may change.
+//! Attacks by another user of the machine: links, a token file of that user, a writable data directory.
 
 use crate::support::program::{Place, outcome};
 use std::fs;
@@ -27,7 +26,7 @@ fn reports_a_data_directory_that_others_may_change() {
 }
 
 #[test]
-fn a_token_that_is_a_link_opens_nothing() {
+fn a_token_file_that_is_a_link_is_refused() {
     let place = Place::new();
     fs::create_dir_all(place.data()).unwrap();
     let elsewhere = place.data().with_file_name("known-to-somebody");
@@ -41,7 +40,7 @@ fn a_token_that_is_a_link_opens_nothing() {
 }
 
 #[test]
-fn a_log_that_links_to_somebody_elses_file_is_not_read() {
+fn a_log_that_links_to_another_users_file_is_not_read() {
     let mut place = Place::new();
     let folder = place.data().with_file_name("logs");
     fs::create_dir(&folder).unwrap();
@@ -49,7 +48,7 @@ fn a_log_that_links_to_somebody_elses_file_is_not_read() {
     fs::write(&private, "what only its owner may read\n").unwrap();
     let link = folder.join("x.log");
     symlink(&private, &link).unwrap();
-    // only root can make the link another user's
+    // Only root can give the link to another user.
     if lchown(&link, Some(4242), None).is_err() {
         return;
     }

@@ -1,11 +1,11 @@
-//! What the collectors bring, as those see it who ask the server.
+//! The records of all collectors, as clients of the server see them.
 
 use crate::support::program::{Place, Server, outcome, vmlog};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// The folder beside the data of a place.
+/// A folder beside the data directory of a place.
 fn beside(place: &Place, name: &str) -> std::path::PathBuf {
     place.data().with_file_name(name)
 }
@@ -163,12 +163,12 @@ fn all_files_share_one_inotify_instance() {
         fs::write(logs.join(format!("{name}.log")), "line\n").unwrap();
     }
     server.wait_for("source=file:", names.len());
-    // the journal is read by a library of its own, which may not watch yet
+    // The journal library may not watch yet.
     let instances = inotify_instances(server.pid());
     assert!((1..=2).contains(&instances), "{instances}");
 }
 
-/// What a tool that brings up a dev container does: one command after the other, each captured, until one fails.
+/// A tool that starts a dev container runs one captured command after the other, until one fails.
 const DEVCONTAINER_UP: &str = r#"
 run() { name=$1; shift; "$VMLOG" exec --source devcontainer:ws-1 --name "$name" -- sh -c "$*"; }
 run initializeCommand 'echo pulling image; echo done'
@@ -204,7 +204,7 @@ fn steps(server: &Server) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn a_dev_container_that_fails_to_come_up_says_why() {
+fn a_failing_dev_container_shows_the_reason() {
     let place = Place::new();
     let output = bring_up(&place);
     assert!(output.contains("layer 3\n") && !output.contains("never"));

@@ -1,4 +1,5 @@
-//! The logs of a machine on which much went wrong, through the server: the error filter shows each failure, whole, and nothing else.
+//! The logs of a machine with many failures, through the server: the error filter shows each failure completely, and
+//! nothing else.
 
 use crate::support::program::{Place, Server};
 use serde_json::Value;
@@ -7,23 +8,23 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A failure that is written among ordinary lines.
+/// A failure among ordinary lines.
 struct Planted {
-    /// What failed, as the table of the specification names it.
+    /// The failure, as named in the table of the specification.
     name: &'static str,
     source: &'static str,
     lines: &'static [&'static str],
-    /// Where its time comes from, and the minute that it is written at.
+    /// The source of its time, and the minute in which it is written.
     time: Stated,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stated {
-    /// By the line itself.
+    /// Stated by the line itself.
     Line,
-    /// By the engine that wrote it to the log.
+    /// Stated by the engine that wrote it to the log.
     Engine,
-    /// By the line before, or the file.
+    /// Taken from the line before or the file.
     Near,
 }
 
@@ -224,7 +225,7 @@ const FAILURES: &[Planted] = &[
     },
 ];
 
-/// Ordinary lines of each source, some of them with words that sound like trouble.
+/// Ordinary lines of each source, some of them with words that resemble failures.
 fn ordinary(source: &str, number: usize) -> String {
     let minute = number % 60;
     let lines: &[&str] = match source {
@@ -293,7 +294,7 @@ fn write(path: &Path, text: &str) {
 /// When an engine wrote a line.
 const WRITTEN: &str = "2026-02-17T14:30:15.123Z";
 
-/// Writes the logs where their programs would, and names the folders to the server.
+/// Writes the logs to the usual places, and sets these in the server's settings.
 fn lay_out(place: &mut Place) {
     let beside = |name: &str| -> PathBuf { place.data().with_file_name(name) };
     let (docker, pods, files) = (beside("docker"), beside("pods"), beside("files"));

@@ -12,7 +12,7 @@ use std::process::Command;
 /// `vmlog doctor` with the settings of a place.
 fn doctor(place: &Place) -> Command {
     let mut command = vmlog(&["doctor"]);
-    // a disk that happens to be nearly full is no matter of these tests
+    // A disk that happens to be nearly full must not affect these tests.
     command.env("LOG_STORE_MIN_FREE", "0");
     for (name, value) in place.command().get_envs() {
         if let Some(value) = value {
@@ -22,7 +22,7 @@ fn doctor(place: &Place) -> Command {
     command
 }
 
-/// The line of a subject, and the one below it where it says what helps.
+/// The line of a subject, and the line below it if that is a suggestion.
 fn line<'a>(out: &'a str, subject: &str) -> (&'a str, &'a str) {
     let mut lines = out.lines();
     let found = lines
@@ -35,7 +35,7 @@ fn line<'a>(out: &'a str, subject: &str) -> (&'a str, &'a str) {
 }
 
 #[test]
-fn on_a_terminal_a_name_cannot_give_orders() {
+fn control_characters_in_names_are_escaped_on_a_terminal() {
     let place = Place::new();
     let data = place.data();
     let environment = [
@@ -55,7 +55,7 @@ fn on_a_terminal_a_name_cannot_give_orders() {
 }
 
 #[test]
-fn where_nothing_is_in_the_way_it_says_so() {
+fn reports_no_problems_if_there_are_none() {
     let place = Place::new();
     fs::write(place.cloud_init(), "booted\n").unwrap();
     let (code, out, error) = outcome(&doctor(&place).output().unwrap());
@@ -80,7 +80,7 @@ fn where_nothing_is_in_the_way_it_says_so() {
 }
 
 #[test]
-fn a_running_server_is_known_by_its_store_and_address() {
+fn a_running_server_is_recognised_by_its_store_and_address() {
     let place = Place::new();
     let server = place.serve();
     let mut asked = doctor(&place);
@@ -100,7 +100,7 @@ fn a_running_server_is_known_by_its_store_and_address() {
 }
 
 #[test]
-fn an_address_that_another_program_has_is_in_the_way() {
+fn an_address_used_by_another_program_is_a_problem() {
     let place = Place::new();
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = other.local_addr().unwrap().to_string();
@@ -138,7 +138,7 @@ fn an_invalid_setting_is_reported_alone() {
 }
 
 #[test]
-fn a_damaged_store_is_in_the_way() {
+fn a_damaged_store_is_a_problem() {
     let place = Place::new();
     let root = place.data().join("store");
     fs::create_dir_all(&root).unwrap();
@@ -150,13 +150,13 @@ fn a_damaged_store_is_in_the_way() {
     assert!(remedy.contains("vmlog verify"), "{remedy}");
 }
 
-/// The program where everybody may run it, as nobody.
+/// A copy of the program that every user may run, started as `nobody`.
 fn as_nobody(folder: &Path) -> Option<Command> {
     if !is_root() {
         return None;
     }
     let program = folder.join("vmlog");
-    // by another process: one that another test forks meanwhile would hold the file open for writing
+    // Copied by another process, because a test that forks meanwhile would hold the file open for writing.
     let copied = Command::new("cp")
         .args([Path::new(env!("CARGO_BIN_EXE_vmlog")), &program])
         .status()
@@ -174,7 +174,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn what_a_user_may_not_read_is_told_with_what_helps() {
+fn unreadable_sources_are_reported_with_suggestions() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = as_nobody(folder.path()) else {
         return;
@@ -213,7 +213,7 @@ fn what_a_user_may_not_read_is_told_with_what_helps() {
         );
         assert!(remedy.contains(help), "{subject}: {remedy}");
     }
-    // which driver Docker has is a matter of the machine; json-file is what it has where nobody says otherwise
+    // Which driver Docker uses depends on the machine; json-file is the default.
     if !Path::new("/etc/docker/daemon.json").exists() {
         let (found, remedy) = line(&out, "docker");
         assert!(

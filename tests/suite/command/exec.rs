@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use vmlog::collect::{Batch, CaptureCollector, CaptureOptions, Collector};
 use vmlog::record::{Level, Positions, Record};
 
-/// A capture folder and what has been collected from it.
+/// A capture folder and the records collected from it.
 struct Captures {
     dir: tempfile::TempDir,
     positions: Positions,
@@ -29,7 +29,8 @@ impl Captures {
     }
 
     fn vmlog(&self, arguments: &[&str]) -> Command {
-        // signals that are ignored here, as under nohup or in the background of a script, would be ignored there
+        // Signals that this process ignores, as under nohup or in the background of a script, would also be ignored
+        // in the child.
         let mut command = Command::new("env");
         command.arg("--default-signal");
         command.arg(env!("CARGO_BIN_EXE_vmlog"));
@@ -50,7 +51,7 @@ impl Captures {
         CaptureOptions::new(self.path())
     }
 
-    /// What a collector that starts now reads until there is nothing more.
+    /// The records that a new collector reads.
     fn collect(&mut self) -> Vec<Record> {
         self.collect_with(&self.options())
     }
@@ -121,7 +122,7 @@ fn process_is_there(pid: u64) -> bool {
 }
 
 #[test]
-fn a_failing_step_is_told_with_its_last_lines_and_category() {
+fn a_failing_step_is_reported_with_its_last_lines_and_category() {
     let mut captures = Captures::new();
     let script = "echo one; echo; printf 'two\\r\\n'; echo 'WARN odd' >&2; \
                   echo 'Error: listen EADDRINUSE: address already in use :::3000' >&2; printf unfinished; exit 3";
@@ -272,7 +273,7 @@ fn a_command_cannot_take_the_name_of_another_collector() {
 }
 
 #[test]
-fn input_is_the_commands_own() {
+fn the_command_gets_the_input() {
     let captures = Captures::new();
     let mut child = captures
         .vmlog(&["exec", "--", "tr", "a-z", "A-Z"])
@@ -342,7 +343,7 @@ fn commands_side_by_side_do_not_mix() {
 }
 
 #[test]
-fn without_capture_only_start_and_end_are_told() {
+fn without_capture_only_start_and_end_are_recorded() {
     let mut captures = Captures::new();
     let output = captures
         .vmlog(&["exec", "--no-capture", "--", "sh", "-c", "echo out; exit 2"])
@@ -362,7 +363,7 @@ fn without_capture_only_start_and_end_are_told() {
 }
 
 #[test]
-fn head_and_tail_are_kept_and_the_cut_is_told_once() {
+fn head_and_tail_are_kept_and_the_omission_reported_once() {
     let mut captures = Captures::new();
     captures.sh("i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done");
     let mut options = captures.options();
@@ -391,7 +392,7 @@ fn head_and_tail_are_kept_and_the_cut_is_told_once() {
 }
 
 #[test]
-fn what_fits_is_kept_without_a_mark() {
+fn output_below_the_limit_is_kept_without_a_mark() {
     let mut captures = Captures::new();
     captures.sh("i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); done");
     let mut options = captures.options();
@@ -402,7 +403,7 @@ fn what_fits_is_kept_without_a_mark() {
 }
 
 #[test]
-fn a_collector_that_is_killed_between_any_two_batches_goes_on() {
+fn a_collector_continues_after_being_killed_between_any_two_batches() {
     let mut captures = Captures::new();
     captures.sh(
         "i=0; while [ $i -lt 3000 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done; exit 1",
@@ -414,7 +415,7 @@ fn a_collector_that_is_killed_between_any_two_batches_goes_on() {
     let mut found = Vec::new();
     loop {
         let mut collector = CaptureCollector::open(options.clone(), &captures.positions);
-        // a batch that was read and not committed is read again
+        // A batch that was read but not committed is read again.
         let lost = read(&mut collector);
         let mut collector = CaptureCollector::open(options.clone(), &captures.positions);
         let batch = read(&mut collector);
@@ -461,8 +462,8 @@ fn output_is_followed_while_the_command_runs() {
         }
     };
     follow("ready");
-    child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
-    follow("go on");
+    child.stdin.take().unwrap().write_all(b"continue\n").unwrap();
+    follow("continue");
     follow("ended: ");
     assert!(child.wait().unwrap().success());
 }
@@ -490,7 +491,7 @@ fn a_run_whose_writer_was_killed_is_interrupted() {
             .map_or(pid, |record| field(record, "pid").as_u64().unwrap());
         records.iter().any(|record| record.message == "begun")
     });
-    assert_eq!(captures.collect(), [], "it goes on");
+    assert_eq!(captures.collect(), [], "it continues");
     child.kill().unwrap();
     child.wait().unwrap();
     let records = captures.collect();
@@ -550,7 +551,7 @@ fn signals_reach_the_command() {
 fn a_signal_that_is_ignored_stays_ignored() {
     let captures = Captures::new();
     let vmlog = env!("CARGO_BIN_EXE_vmlog");
-    // as nohup does it
+    // As nohup does.
     let script =
         format!("trap '' HUP; exec {vmlog} exec -- sh -c 'echo ready; read line; echo $line'");
     let mut child = Command::new("sh")
@@ -574,7 +575,7 @@ fn a_signal_that_is_ignored_stays_ignored() {
 }
 
 #[test]
-fn a_chatty_process_left_behind_does_not_hold_us() {
+fn a_background_process_with_much_output_does_not_delay_the_end() {
     let captures = Captures::new();
     let file = captures.dir.path().join("pid");
     let script = format!("yes & echo $! > {}", file.display());
@@ -586,12 +587,12 @@ fn a_chatty_process_left_behind_does_not_hold_us() {
         .unwrap();
     assert!(status.success() && start.elapsed() < Duration::from_secs(10));
     let pid = fs::read_to_string(file).unwrap().trim().parse().unwrap();
-    assert!(process_is_there(pid), "it goes on");
+    assert!(process_is_there(pid), "it continues");
     kill("KILL", u32::try_from(pid).unwrap());
 }
 
 #[test]
-fn a_slow_reader_gets_it_all_from_the_run_itself() {
+fn a_slow_reader_gets_all_output_from_the_run_itself() {
     let mut captures = Captures::new();
     let mut child = captures
         .vmlog(&["exec", "--", "seq", "1", "25000"])
@@ -616,10 +617,10 @@ fn a_slow_reader_gets_it_all_from_the_run_itself() {
 }
 
 #[test]
-fn what_nobody_reads_keeps_nobody_alive() {
+fn unread_output_does_not_keep_processes_alive() {
     use std::os::unix::process::ExitStatusExt;
     let mut captures = Captures::new();
-    // more than one pipe holds and less than both
+    // More than one pipe holds, and less than two.
     let mut child = captures
         .vmlog(&["exec", "--", "seq", "1", "20000"])
         .stdout(Stdio::piped())
@@ -637,7 +638,7 @@ fn what_nobody_reads_keeps_nobody_alive() {
         child.try_wait().unwrap().is_none(),
         "what the command wrote is still to be read"
     );
-    // the command has been waited for a moment after its end
+    // The command is reaped shortly after its end.
     wait_until(|| {
         kill("TERM", child.id());
         child.try_wait().unwrap().is_some()
@@ -701,7 +702,7 @@ fn a_private_key_over_many_lines_never_reaches_the_disk() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_command_as_without_us() {
+fn a_closed_output_ends_the_command_as_without_capture() {
     let captures = Captures::new();
     let mut child = captures
         .vmlog(&["exec", "--", "yes"])
@@ -714,7 +715,7 @@ fn a_reader_that_leaves_ends_the_command_as_without_us() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_nothing_to_the_command() {
+fn an_unwritable_folder_does_not_affect_the_command() {
     let captures = Captures::new();
     fs::write(captures.path(), "in the way").unwrap();
     let output = captures.sh("echo out; echo err >&2; exit 5");
@@ -725,7 +726,7 @@ fn a_folder_that_cannot_be_written_is_nothing_to_the_command() {
 }
 
 #[test]
-fn what_a_pipe_carries_is_kept() {
+fn the_content_of_a_pipe_is_captured() {
     let mut captures = Captures::new();
     let mut child = captures
         .vmlog(&["pipe", "--source", "build", "--stream", "stderr"])
@@ -760,7 +761,7 @@ fn what_a_pipe_carries_is_kept() {
 }
 
 #[test]
-fn a_process_left_behind_lives_on_and_is_kept() {
+fn output_of_a_background_process_is_captured_after_the_command() {
     let mut captures = Captures::new();
     let mut child = captures
         .vmlog(&["exec", "--name", "setup", "--", "sh", "-c"])
@@ -861,7 +862,7 @@ fn a_terminal_passes_on_the_end_of_input_and_signals() {
     assert_eq!(child.wait().unwrap().code(), Some(9));
 }
 
-/// The bytes that the lines of a stream were, put together again.
+/// The bytes of the lines of a stream, joined.
 fn raw(records: &[Record]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for record in of_type(records, "process_output") {
@@ -958,10 +959,10 @@ fn many_lines_end_with_the_last_ones() {
 }
 
 #[test]
-fn a_log_that_cannot_grow_is_nothing_to_the_command() {
+fn a_log_that_cannot_grow_does_not_affect_the_command() {
     let mut captures = Captures::new();
     let vmlog = env!("CARGO_BIN_EXE_vmlog");
-    // blocks of 512 bytes
+    // In blocks of 512 bytes.
     let script = format!("ulimit -f 100; exec {vmlog} exec -- seq 1 20000");
     let output = Command::new("sh")
         .args(["-c", &script])
@@ -1015,7 +1016,7 @@ fn a_key_on_the_terminal_reaches_the_command_once() {
     let captures = Captures::new();
     let vmlog = env!("CARGO_BIN_EXE_vmlog");
     let script = "trap 'echo INT; n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i+1)); done; echo $n times";
-    // the outer one gives the inner one a terminal, on which we type
+    // The outer one gives the inner one a terminal, to which the test types.
     let mut child = captures
         .vmlog(&["exec", "--pty", "--"])
         .args([vmlog, "exec", "--", "sh", "-c", script])
@@ -1052,7 +1053,7 @@ fn logs_are_private_and_bounded() {
     }
 }
 
-/// A folder as the package makes it.
+/// A folder with the mode that the package gives it.
 fn spool(root: &Path) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let spool = root.join("spool");
@@ -1062,10 +1063,10 @@ fn spool(root: &Path) -> PathBuf {
     spool
 }
 
-/// `vmlog exec` without a folder that is named.
+/// `vmlog exec` without a named folder.
 fn exec_of_user(uid: Option<u32>, home: &Path, spool: &Path) -> (String, String) {
     use std::os::unix::process::CommandExt as _;
-    // the test's own binary may be where another user may not go
+    // The test binary may be in a folder that other users cannot enter.
     let binary = home.join("vmlog");
     if !binary.exists() {
         fs::copy(env!("CARGO_BIN_EXE_vmlog"), &binary).unwrap();
@@ -1092,7 +1093,7 @@ fn exec_of_user(uid: Option<u32>, home: &Path, spool: &Path) -> (String, String)
 fn a_command_of_another_user_is_collected_from_the_spool() {
     const NOBODY: u32 = 65534;
     if !rustix::process::geteuid().is_root() {
-        // only root can run a command as somebody else
+        // Only root can run a command as another user.
         return;
     }
     let root = tempfile::tempdir().unwrap();
@@ -1113,19 +1114,19 @@ fn a_command_of_another_user_is_collected_from_the_spool() {
 }
 
 #[test]
-fn a_command_whose_output_nobody_reads_says_so_once() {
+fn a_capture_that_no_server_reads_is_reported_once() {
     if rustix::process::geteuid().is_root() {
-        // root's own folder is the machine's: it is not for a test to make
+        // Root's own folder belongs to the machine and must not be created by a test.
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("home")).unwrap();
         std::os::unix::fs::chown(root.path().join("home"), Some(65534), Some(65534)).unwrap();
-        told_once(Some(65534), root.path());
+        reported_once(Some(65534), root.path());
     } else {
-        told_once(None, tempfile::tempdir().unwrap().path());
+        reported_once(None, tempfile::tempdir().unwrap().path());
     }
 }
 
-fn told_once(uid: Option<u32>, root: &Path) {
+fn reported_once(uid: Option<u32>, root: &Path) {
     let spool = spool(root).join("missing");
     let (_, error) = exec_of_user(uid, root, &spool);
     let dir = root.join("home/.local/state/vmlog/capture");

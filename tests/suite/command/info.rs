@@ -1,5 +1,5 @@
-//! `vmlog open`, `status`, `sources`, `runs`, `run` and `version`: their texts, their JSON and their exit codes, on a store, on a
-//! server and where there is neither.
+//! `vmlog open`, `status`, `sources`, `runs`, `run` and `version`: their texts, their JSON and their exit codes, with
+//! a store, with a server and without either.
 
 use crate::command::query::{on_terminal, printed};
 use crate::support::program::{Place, outcome, vmlog};
@@ -24,7 +24,7 @@ fn record(seconds: i64, source: &str, level: Level, message: &str, metadata: &Va
     }
 }
 
-/// Two boots with a unit each, and two runs of which one failed.
+/// A store with two boots with a unit each, and two runs of which one failed.
 fn store() -> TestStore {
     let mut store = TestStore::new(100_000);
     let boot = |digit: &str| json!({"boot_id": digit.repeat(32), "unit": "ssh.service"});
@@ -185,7 +185,7 @@ fn a_boot_is_all_records_from_its_first_to_the_next_boot() {
 }
 
 #[test]
-fn status_of_a_store_says_what_it_holds() {
+fn status_of_a_store_shows_its_content() {
     let store = store();
     let status = printed(&mut on(&store, &["status", "--utc"]));
     assert_eq!(
@@ -201,7 +201,7 @@ fn status_of_a_store_says_what_it_holds() {
 }
 
 #[test]
-fn without_a_server_status_and_open_say_so() {
+fn status_and_open_report_a_missing_server() {
     let place = Place::new();
     let ask = |words: &[&str]| {
         let mut command = vmlog(words);
@@ -238,7 +238,7 @@ fn a_running_server_is_found_and_opened() {
     let ready = format!("server   http://{} is ready\n", server.address);
     let mut status = String::new();
     server.wait_for("source=system:vmlog", 1);
-    // collectors take a moment to start
+    // Collectors take a moment to start.
     for _ in 0..200 {
         status = printed(&mut of_server(&["status"]));
         if status.starts_with(&ready) {
@@ -337,13 +337,13 @@ fn candidates_for_shells_come_from_the_log() {
 }
 
 #[test]
-fn bash_completes_sources_over_their_colons() {
+fn bash_completes_sources_that_contain_colons() {
     let store = store();
     let folder = tempfile::tempdir().unwrap();
     let script = printed(&mut vmlog(&["completions", "bash"]));
     let path = folder.path().join("vmlog.bash");
     std::fs::write(&path, script).unwrap();
-    // the program that the script calls: this one, on the test's store
+    // The program that the script calls: this one, with the test's store.
     let program = folder.path().join("vmlog");
     let text = format!(
         "#!/bin/sh\nexec {} \"$@\" --store {}\n",

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Every command line that has a help of its own.
+/// Every command line that has its own help.
 const COMMANDS: [&str; 28] = [
     "",
     "serve",
@@ -43,7 +43,7 @@ const COMMANDS: [&str; 28] = [
     "version",
     "completions",
 ];
-/// The texts as they were last agreed to.
+/// The agreed texts.
 const GOLDEN: &str = "tests/suite/command/help.txt";
 
 fn words(command: &str) -> Vec<&str> {
@@ -58,13 +58,13 @@ fn help(command: &str) -> String {
     out
 }
 
-/// Every help text is read by somebody before it changes: `VMLOG_WRITE_HELP=1` writes them anew.
+/// Changes of help texts are reviewed: `VMLOG_WRITE_HELP=1` writes the file again.
 #[test]
-fn help_is_as_it_was_agreed_to() {
+fn help_is_unchanged_since_the_last_review() {
     let mut all = String::new();
     for command in COMMANDS.into_iter().chain(["man"]) {
         let text = help(command);
-        // the settings have a table and tests of their own
+        // The settings have a table and tests of their own.
         let text = match text.split_once("\nOptions:\n") {
             Some((before, _)) if command == "serve" => before,
             _ => text.as_str(),
@@ -85,19 +85,19 @@ fn help_is_as_it_was_agreed_to() {
         assert_eq!(
             found,
             expected,
-            "{GOLDEN}:{}: VMLOG_WRITE_HELP=1 writes it anew",
+            "{GOLDEN}:{}: VMLOG_WRITE_HELP=1 writes it again",
             line + 1
         );
     }
     assert_eq!(
         all.lines().count(),
         golden.lines().count(),
-        "{GOLDEN}: VMLOG_WRITE_HELP=1 writes it anew"
+        "{GOLDEN}: VMLOG_WRITE_HELP=1 writes it again"
     );
 }
 
 #[test]
-fn every_subcommand_is_held_to_its_help() {
+fn every_subcommand_conforms_to_its_help() {
     let listed = help("");
     let listed: Vec<&str> = listed
         .lines()
@@ -124,7 +124,7 @@ fn every_subcommand_is_held_to_its_help() {
 }
 
 #[test]
-fn what_is_not_understood_ends_with_2_and_one_word_of_help() {
+fn invalid_arguments_exit_with_2_and_refer_to_the_help() {
     for command in COMMANDS {
         let mut arguments = words(command);
         arguments.push("--no-such-flag");
@@ -144,7 +144,7 @@ fn what_is_not_understood_ends_with_2_and_one_word_of_help() {
 }
 
 #[test]
-fn shells_are_told_every_subcommand() {
+fn completions_contain_every_subcommand() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, out, error) = outcome(&vmlog(&["completions", shell]).output().unwrap());
         assert_eq!((code, error.as_str()), (Some(0), ""), "{shell}");

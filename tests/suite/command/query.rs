@@ -1,4 +1,5 @@
-//! `vmlog query` and `vmlog tail` as their users meet them: on a folder and on a server, on a pipe and on a terminal.
+//! `vmlog query` and `vmlog tail` from the user's perspective: with a folder and a server, with a pipe and a
+//! terminal.
 
 use crate::http::server::{Server, TOKEN};
 use crate::support::program::{Place, outcome, vmlog};
@@ -35,7 +36,7 @@ fn numbered(count: u64) -> Vec<Record> {
         .collect()
 }
 
-/// What a command prints that succeeds.
+/// The output of a command that succeeds.
 pub(crate) fn printed(command: &mut Command) -> String {
     let (code, out, error) = outcome(&command.output().unwrap());
     assert_eq!((code, error.as_str()), (Some(0), ""), "{command:?}");
@@ -48,7 +49,7 @@ fn query(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// The same command line on a terminal of its own.
+/// The output of the same command line on a terminal.
 pub(crate) fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> String {
     let mut terminal = vmlog(&["exec", "--pty", "--"]);
     terminal.arg(command.get_program()).args(command.get_args());
@@ -63,7 +64,7 @@ pub(crate) fn on_terminal(command: &Command, environment: &[(&str, &str)]) -> St
 }
 
 #[test]
-fn the_newest_stand_last_and_a_filter_narrows() {
+fn the_newest_records_are_last_and_a_filter_applies() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(250));
     store.store.seal().unwrap();
@@ -132,7 +133,7 @@ fn the_newest_stand_last_and_a_filter_narrows() {
 }
 
 #[test]
-fn every_format_is_whole() {
+fn every_format_is_complete() {
     let mut store = TestStore::new(100_000);
     store.append(vec![record(
         "docker:web",
@@ -161,7 +162,7 @@ fn every_format_is_whole() {
 }
 
 #[test]
-fn a_terminal_obeys_nothing_that_was_logged() {
+fn logged_control_characters_are_escaped_on_a_terminal() {
     let mut store = TestStore::new(100_000);
     let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{8}\u{202e}\rx\u{1b}[31mred\u{1b}[0m\u{1b}Pq\u{1b}\\";
     store.append(vec![record("docker:web", Level::Info, hostile)]);
@@ -185,7 +186,7 @@ fn a_terminal_obeys_nothing_that_was_logged() {
 }
 
 #[test]
-fn colour_is_for_a_terminal_that_wants_it() {
+fn colour_is_used_on_terminals_that_support_it() {
     let mut store = TestStore::new(100_000);
     store.append(vec![record("docker:web", Level::Error, "x")]);
     let root = store.path();
@@ -207,7 +208,7 @@ fn colour_is_for_a_terminal_that_wants_it() {
 }
 
 #[test]
-fn a_person_gets_a_pager() {
+fn output_to_a_terminal_uses_a_pager() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(3));
     let root = store.path();
@@ -224,7 +225,7 @@ fn a_person_gets_a_pager() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_output_is_not_a_failure() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(20_000));
     let mut child = query(&store.path(), &["-n", "all"]).spawn().unwrap();
@@ -237,7 +238,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn what_cannot_be_is_told_in_one_line_with_a_remedy() {
+fn errors_are_one_line_with_a_suggestion() {
     let nowhere = tempfile::tempdir().unwrap();
     let empty = nowhere.path().display().to_string();
     let store = TestStore::new(10);
@@ -326,7 +327,7 @@ impl Tail {
 
 impl Drop for Tail {
     fn drop(&mut self) {
-        // it may have ended already
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -378,7 +379,7 @@ fn a_server_and_its_folder_give_the_same_answers() {
 }
 
 #[test]
-fn a_tail_of_a_folder_shows_what_comes() {
+fn a_tail_of_a_folder_shows_new_records() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(20));
     let mut command = vmlog(&["tail", "-n", "2", "-o", "cat", "--store"]);
@@ -395,7 +396,7 @@ fn a_tail_of_a_folder_shows_what_comes() {
 }
 
 #[test]
-fn a_tail_of_a_server_misses_nothing_while_it_is_gone() {
+fn a_tail_misses_no_records_while_the_server_is_down() {
     let lines = Lines::new();
     let mut server = lines.place.serve();
     lines.say("one");
@@ -418,7 +419,7 @@ fn a_tail_of_a_server_misses_nothing_while_it_is_gone() {
 }
 
 #[test]
-fn a_tail_ends_well_when_nobody_reads_it() {
+fn a_tail_succeeds_if_its_output_is_closed() {
     let mut store = TestStore::new(100);
     store.append(numbered(1));
     let mut command = vmlog(&["tail", "-n", "1", "-o", "cat", "--store"]);
@@ -431,7 +432,7 @@ fn a_tail_ends_well_when_nobody_reads_it() {
 }
 
 #[test]
-fn an_empty_answer_says_why() {
+fn an_empty_result_states_the_reason() {
     let mut store = TestStore::new(100_000);
     store.append(numbered(4));
     let root = store.path();
@@ -479,7 +480,7 @@ fn served(options: server::ServerOptions) -> Server {
 }
 
 #[test]
-fn a_server_that_allows_small_pages_gives_every_record() {
+fn all_records_are_read_from_a_server_with_small_pages() {
     let server = served(server::ServerOptions {
         limit_max: 1,
         ..server::ServerOptions::default()
@@ -505,7 +506,7 @@ fn a_server_that_allows_small_pages_gives_every_record() {
 }
 
 #[test]
-fn https_is_spoken_with_the_authority_that_is_named() {
+fn https_uses_the_named_authority() {
     let fixture = |name: &str| Path::new("tests/fixtures/tls").join(name);
     let tls = server::Tls::load(&fixture("one.pem"), &fixture("one.key")).unwrap();
     let server = served(server::ServerOptions {
@@ -516,7 +517,7 @@ fn https_is_spoken_with_the_authority_that_is_named() {
     let authority = fixture("authority.pem").display().to_string();
     let ask = |words: &[&str]| {
         let mut asked = vmlog(words);
-        // its own key may go to another machine where it is encrypted
+        // Its own token may be sent to another machine if the connection is encrypted.
         asked
             .args(["--url", &url, "-n", "2", "-o", "cat"])
             .env("LOG_API_TOKEN", TOKEN);
@@ -553,7 +554,7 @@ fn https_is_spoken_with_the_authority_that_is_named() {
     );
 }
 
-/// What a server at an address that is not loopback's gets to read.
+/// The request that a server at a non-loopback address receives.
 fn request_to_another_machine(environment: &[(&str, &str)]) -> (String, String) {
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -569,7 +570,7 @@ fn request_to_another_machine(environment: &[(&str, &str)]) -> (String, String) 
 }
 
 #[test]
-fn the_servers_own_key_is_not_sent_unencrypted_to_another_machine() {
+fn the_servers_own_token_is_not_sent_unencrypted_to_another_machine() {
     let (head, error) = request_to_another_machine(&[("LOG_API_TOKEN", TOKEN)]);
     assert!(
         head.starts_with("GET /logs?") && !head.contains(TOKEN),

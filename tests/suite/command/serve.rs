@@ -1,4 +1,4 @@
-//! `vmlog serve` from outside: its address, its token, what it collects, how it ends.
+//! `vmlog serve` from outside: its address, its token, its collectors, its end.
 
 use crate::support::program::{Place, outcome, vmlog};
 use std::io::{Read, Write};
@@ -137,7 +137,7 @@ fn a_stop_ends_tails_and_is_quick() {
 }
 
 #[test]
-fn what_cannot_work_is_said_and_leaves_no_trace() {
+fn invalid_settings_are_reported_and_change_nothing() {
     let mut open = Place::new();
     open.set("LOG_LISTEN", "0.0.0.0:0");
     let (code, output, error) = outcome(&open.command().output().unwrap());
@@ -205,7 +205,7 @@ fn a_token_that_others_could_read_is_refused() {
 }
 
 #[test]
-fn a_failed_command_is_told_with_its_last_lines() {
+fn a_failed_command_is_recorded_with_its_last_lines() {
     let place = Place::new();
     let script = "echo installing; echo 'sh: pnpm: not found' >&2; exit 127";
     let mut exec = vmlog(&[
@@ -242,12 +242,12 @@ fn a_failed_command_is_told_with_its_last_lines() {
     assert_eq!(end["level"], "error");
     assert_eq!(end["metadata"]["exit_code"], 127);
     assert_eq!(end["metadata"]["error_category"], "dependency");
-    // the shell's own message, and the end of the run
+    // The shell's own message, and the end of the run.
     assert_eq!(server.all("source=devcontainer:&level=error").len(), 2);
 }
 
 #[test]
-fn a_planted_secret_reaches_no_file_of_ours() {
+fn a_planted_secret_reaches_no_file() {
     const SECRETS: [&str; 3] = [
         "ghp_0123456789abcdefghijABCDEFGHIJ012345",
         "sk-ant-api03-AbCdEfGhIjKlMnOpQrSt",
@@ -294,7 +294,7 @@ fn a_planted_secret_reaches_no_file_of_ours() {
     assert!(told.matches("[REDACTED]").count() >= 9, "{told}");
 }
 
-/// The memory of a process that is its own, in KiB.
+/// The private memory of a process, in KiB.
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
@@ -305,7 +305,7 @@ fn resident_kib(pid: u32) -> u64 {
 #[test]
 fn records_with_much_metadata_do_not_fill_the_memory() {
     const RECORDS: usize = 5_000;
-    // 40 fields come to about 8 KiB in memory, 40 MiB in all
+    // 40 fields take about 8 KiB in memory, 40 MiB in total.
     let line = |number: usize| {
         let field = |at: usize| format!(r#""field_{at}":"value {at} of record {number}""#);
         let fields: Vec<_> = (0..40).map(field).collect();
@@ -316,7 +316,7 @@ fn records_with_much_metadata_do_not_fill_the_memory() {
     std::fs::write(&log, (0..RECORDS).map(line).collect::<String>()).unwrap();
     place.set("LOG_FILES", &format!("app={}", log.display()));
     let server = place.serve();
-    // a search would fill the cache of blocks
+    // A search would fill the cache of blocks.
     let newest = format!("record {}", RECORDS - 1);
     let begin = Instant::now();
     while server.get("/logs?source=file:app&limit=1").1["entries"][0]["message"] != newest.as_str()

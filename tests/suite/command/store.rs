@@ -1,4 +1,4 @@
-//! The subcommands that work on the folder of a store, as their users meet them.
+//! The subcommands for the folder of a store, from the user's perspective.
 
 use crate::command::query::{on_terminal, printed};
 use crate::support::program::{outcome, vmlog};
@@ -36,7 +36,7 @@ fn three_segments() -> TestStore {
     store
 }
 
-/// A copy of the folder as it is now, as `cp -r` makes it.
+/// A copy of the folder, as `cp -r` makes it.
 fn copied(root: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(root).unwrap() {
@@ -143,7 +143,7 @@ fn a_store_is_inspected_down_to_its_bytes() {
 }
 
 #[test]
-fn a_long_block_is_shown_whole_when_all_its_bytes_are_asked_for() {
+fn a_long_block_is_shown_completely_on_request() {
     let mut store = TestStore::new(100_000);
     store.append(records(0..2_000));
     store.store.seal().unwrap();
@@ -162,7 +162,7 @@ fn a_long_block_is_shown_whole_when_all_its_bytes_are_asked_for() {
 }
 
 #[test]
-fn a_sound_store_is_told_as_sound_and_a_damaged_one_is_not() {
+fn verify_distinguishes_sound_and_damaged_stores() {
     let store = three_segments();
     let root = store.path();
     assert_eq!(
@@ -209,7 +209,7 @@ fn a_sound_store_is_told_as_sound_and_a_damaged_one_is_not() {
 }
 
 #[test]
-fn a_store_that_is_copied_while_it_is_written_opens_and_is_judged_honestly() {
+fn a_store_copied_while_it_is_written_opens_and_is_verified_correctly() {
     let mut store = TestStore::new(1_000_000);
     let root = store.path();
     for round in 0..6 {
@@ -218,7 +218,7 @@ fn a_store_that_is_copied_while_it_is_written_opens_and_is_judged_honestly() {
             store.store.seal().unwrap();
         }
         let copy = copied(&root);
-        // the copy of a file that grows ends anywhere
+        // The copy of a growing file may end anywhere.
         let active = file(copy.path(), "open");
         let length = fs::metadata(&active).unwrap().len();
         let cut = length - length.saturating_sub(100).min(round * 997);
@@ -256,7 +256,7 @@ fn a_store_that_is_copied_while_it_is_written_opens_and_is_judged_honestly() {
 }
 
 #[test]
-fn what_is_exported_is_imported_as_it_was() {
+fn exported_records_are_imported_unchanged() {
     let store = three_segments();
     let jsonl = printed(vmlog(&["export", "--store"]).arg(store.path()));
     assert_eq!(jsonl.lines().count(), 250);
@@ -265,7 +265,7 @@ fn what_is_exported_is_imported_as_it_was() {
     fs::write(&input, &jsonl).unwrap();
     let told = printed(vmlog(&["import"]).arg(&input).arg("--store").arg(&into));
     assert!(
-        told.starts_with("250 records in ") && !told.contains("passed over"),
+        told.starts_with("250 records in ") && !told.contains("skipped"),
         "{told}"
     );
     assert_eq!(printed(vmlog(&["export", "--store"]).arg(&into)), jsonl);
@@ -288,7 +288,7 @@ fn what_is_exported_is_imported_as_it_was() {
 }
 
 #[test]
-fn bad_lines_are_told_by_number_and_secrets_are_scrubbed() {
+fn bad_lines_are_reported_by_number_and_secrets_redacted() {
     let place = tempfile::tempdir().unwrap();
     let (input, into) = (place.path().join("in"), place.path().join("store"));
     let good = r#"{"timestamp":1771338615,"source":"app","level":"error","message":"password=hunter2hunter2","host":"h"}"#;
@@ -330,7 +330,7 @@ fn bad_lines_are_told_by_number_and_secrets_are_scrubbed() {
 }
 
 #[test]
-fn an_import_shows_how_far_it_is_on_a_terminal_only() {
+fn an_import_shows_progress_on_terminals_only() {
     let place = tempfile::tempdir().unwrap();
     let input = place.path().join("in");
     let line = r#"{"timestamp":1771338615,"source":"app","level":"info","message":"a line of an import that takes a while"}"#;

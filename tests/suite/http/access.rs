@@ -143,7 +143,7 @@ fn session_expires_with_its_token_and_keeps_its_scope() {
 
 // --- workspaces
 
-/// In every record that does not belong to workspace `ws-1`.
+/// Contained in every record that does not belong to workspace `ws-1`.
 const FOREIGN: &str = "foreign";
 
 const OWN_RECORDS: usize = 4;
@@ -178,7 +178,7 @@ fn two_workspaces() -> Vec<Record> {
     records
 }
 
-/// A request for each path that needs a token, which would show foreign records.
+/// Requests for each path that needs a token; they would show foreign records.
 fn question(path: &str) -> &'static [&'static str] {
     match path {
         "/logs" => &[
@@ -363,9 +363,9 @@ fn responses_to_a_workspace_do_not_depend_on_foreign_records() {
                     .as_deref()
                     .is_some_and(|data| data.contains("own 9"))
             }) {
-                blocks.push(tail.next_block().expect("the stream goes on"));
+                blocks.push(tail.next_block().expect("the stream continues"));
             }
-            // IDs are assigned over all sources, so the ID of the new record differs
+            // IDs are assigned over all sources, so the ID of the new record differs.
             blocks.pop();
             blocks
         };
@@ -471,7 +471,7 @@ fn expensive_queries_of_a_workspace_do_not_block_others() {
         .collect();
     took.sort_unstable();
     println!("the owner's page beside a hundred regexes: {took:?}");
-    // generous, for busy machines: one queue for all would take a minute
+    // Generous, for busy machines: with one queue for all it would take a minute.
     assert!(took[2] < Duration::from_secs(2), "{took:?}");
     for one in crowd {
         let status = one.join().expect("no panic");
@@ -553,7 +553,7 @@ fn live_tail_stays_within_its_scope() {
 fn tail_ends_when_its_token_expires() {
     let began = Instant::now();
     let node = Node::start();
-    // expired, but within the leeway: some seconds are left
+    // Expired, but within the leeway: some seconds are left.
     let short = node.plane.token(&json!({"exp": now() - 28}));
     let mut tail = node.get("/logs/tail", &short).events();
     let end = tail.next_event().expect("an event");

@@ -234,7 +234,7 @@ fn similar_lines_are_one_pattern_that_is_a_filter() {
 }
 
 #[test]
-fn a_page_says_where_it_searched_and_where_records_match() {
+fn a_page_contains_the_searched_range_and_match_positions() {
     let mut server = Server::start();
     server.write([false, true].map(|in_metadata| {
         let mut record = record(
@@ -708,12 +708,12 @@ fn rate_limit_responds_with_retry_after() {
         },
         store::Options::default(),
     );
-    // on a slow machine the bucket refills during the requests
+    // On a slow machine the bucket refills during the requests.
     let mut answers = (0..1000).map(|_| server.get("/logs").send());
     let mut granted = answers.by_ref().take(10);
     assert!(granted.all(|answer| answer.status == 200));
     let refused = answers.find(|answer| answer.status != 200);
-    let refused = &refused.expect("nobody is told to wait");
+    let refused = &refused.expect("no request was refused");
     assert_eq!(error(refused), (429, "too_many_requests".to_owned(), None));
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(

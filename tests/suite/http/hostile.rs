@@ -1,4 +1,4 @@
-//! Malicious and broken clients: the server keeps running and serves everybody else.
+//! Malicious and broken clients: the server keeps running and serves all others.
 
 use crate::http::client::get;
 use crate::http::server::{Server, error, numbered, record};
@@ -35,7 +35,7 @@ fn answer_to(server: &Server, bytes: &[u8]) -> String {
     stream
         .set_read_timeout(Some(Duration::from_secs(1)))
         .expect("a time limit");
-    // the server may close the connection before it has read all
+    // The server may close the connection before it has read everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {

@@ -82,7 +82,7 @@ fn tail_receives_a_gap_for_deleted_records() {
     );
     assert_eq!(tail.ids(3), [first, first + 1, first + 2]);
 
-    // an ID of another store: all records are new
+    // An ID of another store: all records are new.
     let mut tail = server.events("/logs/tail?after=777777");
     let gap = tail.next_event().expect("an event");
     assert_eq!(gap.name.as_deref(), Some("gap"));
@@ -145,7 +145,7 @@ fn stop_ends_every_stream_at_once() {
     half.write_all(b"GET /logs HTTP/1.1\r\nhost: local")
         .expect("sent");
     let idle = std::net::TcpStream::connect(server.address).expect("a connection");
-    // a client that never reads
+    // A client that never reads.
     let stuck = server.events("/logs/tail?after=0");
     let message = "x".repeat(10_000);
     server.write((0..1_000).map(|_| record("cloud-init", Level::Info, &message)));
@@ -171,7 +171,7 @@ fn read_until(tail: &mut Events, last: u64) -> (Vec<u64>, Vec<(u64, u64, u64)>) 
     let (mut ids, mut gaps) = (Vec::new(), Vec::new());
     let mut seen = 0;
     while seen < last {
-        let event = tail.next_event().expect("the stream goes on");
+        let event = tail.next_event().expect("the stream continues");
         if event.name.as_deref() == Some("gap") {
             let gap: serde_json::Value =
                 serde_json::from_str(&event.data.expect("data")).expect("JSON");
@@ -247,7 +247,7 @@ fn flood_reaches_fast_clients_and_slow_ones_receive_gaps() {
         }
         assert_same(&restless.join().expect("no panic"), &all);
     });
-    // the slow client has read nothing yet; its records and gaps together are complete, without duplicates
+    // The slow client has read nothing yet; its records and gaps together are complete, without duplicates.
     std::thread::sleep(Duration::from_millis(2_500));
     server.write(long_lines(2_000));
     let (ids, gaps) = read_until(&mut slow, count + 2_000);
@@ -279,7 +279,7 @@ fn record_reaches_a_tail_at_once() {
     took.sort_unstable();
     let (median, worst) = (took[100], took[199]);
     println!("append to event: median {median:?}, worst {worst:?}");
-    // generous, for busy machines: it shows that nothing waits for a timer
+    // Generous, for busy machines: it shows that nothing waits for a timer.
     assert!(median < Duration::from_millis(25), "{median:?}");
 }
 
@@ -304,7 +304,7 @@ fn gap_of_a_slow_client_counts_matching_records() {
             server.write(batch.iter().cloned());
         }
     };
-    // IDs are the numbers plus one: every odd number is an error
+    // IDs are the numbers plus one: every odd number is an error.
     write(&mut server, 0..20_000);
     std::thread::sleep(Duration::from_millis(2_500));
     write(&mut server, 20_000..24_000);
@@ -346,7 +346,7 @@ fn almost_matching(number: u64) -> Record {
     record("docker:web", Level::Info, &format!("{padding} {end}"))
 }
 
-/// The tail once it has begun: a record that is written now is one of its own.
+/// Waits until the tail has begun, so that records written from now on belong to it.
 fn begun(mut tail: Events) -> Events {
     assert!(tail.next_block().is_some_and(|hello| hello.id.is_some()));
     tail
@@ -361,7 +361,8 @@ fn expensive_tails(server: &Server) -> Vec<Events> {
 fn expensive_filter_receives_every_match() {
     let mut server = Server::start();
     let mut tails = expensive_tails(&server);
-    // fewer records than a tail's queue holds are written before they are read: no client can be too slow for them
+    // Fewer records than a tail's queue holds are written before they are read, so that no client is too slow for
+    // them.
     for begin in (0..400_u64).step_by(200) {
         for number in begin..begin + 200 {
             server.write([almost_matching(number)]);

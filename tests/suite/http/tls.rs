@@ -168,7 +168,7 @@ fn serve_once(body: String) -> String {
             let connection = ServerConnection::new(Arc::clone(&config)).expect("a server");
             let mut stream = StreamOwned::new(connection, stream.expect("a connection"));
             let mut request = [0; 4_096];
-            // a client that does not trust the certificate closes the connection
+            // A client that does not trust the certificate closes the connection.
             if stream.read(&mut request).is_ok() {
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = stream.write_all((head + &body).as_bytes());

@@ -1,4 +1,5 @@
-//! `vmlog journal` as its users meet it: the built program against what journalctl printed of the same files.
+//! `vmlog journal` from the user's perspective: the built program compared with recorded output of journalctl for the
+//! same files.
 
 use crate::support::program::{outcome, vmlog};
 use crate::support::seeded::Rng;
@@ -11,8 +12,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const FIXTURE: &str = "zstd-compact-keyed.journal";
-/// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Enough for a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 type Field = (Vec<u8>, Vec<u8>);
 
@@ -24,7 +25,7 @@ fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures/journal").join(name)
 }
 
-/// A large set of journals beside the project, when somebody keeps one.
+/// A large set of journals outside the project, if there is one.
 fn corpus() -> Option<PathBuf> {
     let path = std::env::var_os("VMLOG_CORPUS")
         .map_or_else(|| root().join("../shared/corpus"), PathBuf::from);
@@ -46,7 +47,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The files of the project and of the corpus that have `suffix` beside them, with its content.
+/// The files of the project and of the corpus that have a file with `suffix` beside them, with its content.
 fn recorded(suffix: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = BTreeMap::new();
     collect(&root().join("tests/fixtures/journal"), suffix, &mut found);
@@ -75,7 +76,8 @@ fn is_damaged(path: &Path) -> bool {
         .is_some_and(|parent| parent.ends_with("damaged"))
 }
 
-/// Entries of the export format, each a sorted list of fields without the address, which older tools print less of.
+/// Entries of the export format, each as a sorted list of fields without the address, of which older tools print
+/// less.
 fn exported(mut rest: &[u8]) -> Vec<Vec<Field>> {
     let (mut all, mut fields) = (vec![], vec![]);
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -96,7 +98,7 @@ fn exported(mut rest: &[u8]) -> Vec<Vec<Field>> {
     all
 }
 
-/// Entries of `-o json`, the values of repeated fields sorted.
+/// Entries of `-o json`, with the values of repeated fields sorted.
 fn objects(text: &[u8]) -> Vec<BTreeMap<String, Value>> {
     let lines = text
         .split(|byte| *byte == b'\n')
@@ -131,7 +133,7 @@ fn number(entry: &[Field], name: &[u8]) -> u64 {
 }
 
 #[test]
-fn export_is_what_journalctl_exports() {
+fn export_equals_that_of_journalctl() {
     let files = recorded(".export");
     assert!(files.len() >= 6);
     for (path, expected) in files.iter().filter(|(path, _)| !is_damaged(path)) {
@@ -141,7 +143,7 @@ fn export_is_what_journalctl_exports() {
 }
 
 #[test]
-fn json_is_what_journalctl_prints() {
+fn json_equals_that_of_journalctl() {
     for (path, expected) in recorded(".json") {
         if is_damaged(&path) {
             continue;
@@ -156,7 +158,7 @@ fn json_is_what_journalctl_prints() {
 }
 
 #[test]
-fn json_says_what_export_says() {
+fn json_and_export_contain_the_same_entries() {
     let path = fixture(FIXTURE);
     let found = objects(&of_file(&path, &["-o", "json", "--all"]).stdout);
     let entries = all_of(&path);
@@ -178,7 +180,7 @@ fn json_says_what_export_says() {
 }
 
 #[test]
-fn directories_give_the_same_cursors_both_ways() {
+fn directories_have_the_same_cursors_in_both_directions() {
     let Some(corpus) = corpus() else { return };
     let mut directories = 0;
     for entry in fs::read_dir(corpus).unwrap() {
@@ -194,7 +196,7 @@ fn directories_give_the_same_cursors_both_ways() {
             directories += 1;
             let arguments = [&["-D", path.to_str().unwrap(), "-o", "export"], flags].concat();
             let found = text(&run(&arguments));
-            // Which of two copies is printed hangs on the order in which the file system lists the files.
+            // Which of two copies is printed depends on the order in which the file system lists the files.
             let copies = ["d-duplicate", "flavour", "content"];
             let has_copies = copies.iter().any(|name| path.ends_with(name));
             let cursors = |text: &str| -> Vec<String> {
@@ -215,10 +217,10 @@ fn directories_give_the_same_cursors_both_ways() {
 }
 
 #[test]
-fn headers_have_the_figures_that_journalctl_prints() {
+fn headers_have_the_figures_of_journalctl() {
     for (path, expected) in recorded(".header") {
         let expected = String::from_utf8(expected).unwrap();
-        // Files that journalctl does not open have other lines; room on disk is that of the copy.
+        // Files that journalctl cannot open have other lines; the disk usage is that of the copy.
         if expected.starts_with("Failed") {
             continue;
         }
@@ -240,7 +242,7 @@ fn headers_have_the_figures_that_journalctl_prints() {
 fn verdicts_are_those_of_journalctl() {
     for (path, expected) in recorded(".verify") {
         let expected = String::from_utf8(expected).unwrap();
-        // Without a key journalctl refuses a sealed file; here all but its seals is checked.
+        // Without a key journalctl refuses a sealed file; vmlog checks everything except its seals.
         if expected.contains("Required key not available") {
             let found = of_file(&path, &["--verify"]);
             assert!(
@@ -264,7 +266,7 @@ fn verdicts_are_those_of_journalctl() {
 }
 
 #[test]
-fn lists_hold_what_the_entries_hold() {
+fn lists_equal_the_content_of_all_entries() {
     let path = fixture(FIXTURE);
     let entries = all_of(&path);
     for field in ["PRIORITY", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "TWICE"] {
@@ -288,8 +290,8 @@ fn lists_hold_what_the_entries_hold() {
 }
 
 #[test]
-fn matches_and_windows_choose_what_a_look_at_every_entry_chooses() {
-    // The clock of the fixture's second boot is behind: a window is one of its first boot.
+fn matches_and_windows_equal_a_naive_selection() {
+    // The clock of the fixture's second boot is slow, so a time window belongs to its first boot.
     let path = fixture(FIXTURE);
     let all = all_of(&path);
     let first_boot = value(&all[0], b"_BOOT_ID").map(<[u8]>::to_vec);
@@ -310,7 +312,7 @@ fn matches_and_windows_choose_what_a_look_at_every_entry_chooses() {
     }
 }
 
-/// Random windows between two of the `chosen` entries, with the names of one or two others.
+/// Compares random windows between two of the `chosen` entries, with the names of one or two others.
 fn compare_windows(path: &Path, all: &[Vec<Field>], chosen: &[&Vec<Field>]) {
     let mut random = Rng::new(3);
     for _ in 0..20 {
@@ -340,14 +342,14 @@ fn compare_windows(path: &Path, all: &[Vec<Field>], chosen: &[&Vec<Field>]) {
         let borrowed: Vec<_> = arguments.iter().map(String::as_str).collect();
         let found = exported(&of_file(path, &borrowed).stdout);
         assert!(found == expected, "{arguments:?}: {}", found.len());
-        // journalctl continues to entries whose clock is after the window.
+        // journalctl continues with entries whose clock is after the window.
         if chosen.len() == all.len() {
             same_as_installed(path, &borrowed, &found);
         }
     }
 }
 
-/// Compares with the journalctl of the machine, when it has one that reads the file.
+/// Compares with the journalctl of this machine, if it has one that reads the file.
 fn same_as_installed(path: &Path, arguments: &[&str], found: &[Vec<Field>]) {
     let output = Command::new("journalctl")
         .arg("--file")
@@ -367,7 +369,7 @@ fn same_as_installed(path: &Path, arguments: &[&str], found: &[Vec<Field>]) {
 }
 
 #[test]
-fn exit_codes_say_what_happened() {
+fn exit_codes_show_success_and_failure() {
     let path = fixture(FIXTURE);
     let cases: [(&[&str], i32); 6] = [
         (&["-n", "1"], 0),
@@ -396,9 +398,9 @@ fn exit_codes_say_what_happened() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_output_is_not_a_failure() {
     let mut command = vmlog(&["journal", "-o", "verbose", "--all", "--file"]);
-    // More than a pipe holds: the same file many times over would be one, so other files are added.
+    // More than a pipe holds. The same file several times would count as one, so other files are added.
     let directory = root().join("tests/fixtures/journal");
     command.arg(directory.join("*.journal"));
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -420,7 +422,7 @@ fn a_terminal_gets_no_raw_control_bytes() {
         );
         let Ok(output) = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
-            // no pager waits for a key
+            // No pager waits for a key.
             .env("PAGER", "cat")
             .output()
         else {
@@ -430,7 +432,7 @@ fn a_terminal_gets_no_raw_control_bytes() {
         let is_raw = |byte: &u8| *byte < 0x20 && !b"\n\r\t\x1b".contains(byte);
         let raw: Vec<_> = output.stdout.iter().filter(|byte| is_raw(byte)).collect();
         assert!(raw.is_empty(), "{format}: {raw:?}");
-        // The colours are the program's own; the one of the message must not be.
+        // Colours of the program are expected; one in the message is not.
         let shown = String::from_utf8_lossy(&output.stdout);
         assert!(!shown.contains("\x1b[31mred"), "{format}");
         assert!(output.stdout.len() > 1000, "{format}");
@@ -438,7 +440,7 @@ fn a_terminal_gets_no_raw_control_bytes() {
 }
 
 #[test]
-fn follow_shows_what_a_private_journald_takes_in() {
+fn follow_shows_new_entries_of_a_private_journald() {
     let directory = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_vmlog");
     let script = format!(
@@ -459,5 +461,5 @@ fn follow_shows_what_a_private_journald_takes_in() {
     }
     let found = fs::read_to_string(directory.path().join("out")).unwrap();
     assert!(found.contains("the line that is waited for\n"), "{found:?}");
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
 }

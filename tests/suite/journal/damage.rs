@@ -1,4 +1,4 @@
-//! Journal files with one damage each, made here and, where somebody keeps them, found in the corpus: every undamaged entry is
+//! Journal files with one damage each, made here or, if available, taken from the corpus: every undamaged entry is
 //! read, nothing else is, and each problem is reported once.
 
 use std::collections::HashSet;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use vmlog::journal::{Journal, JournalEvent, JournalOptions, Seek, layout};
 
-/// Entries of every fixture.
+/// Number of entries in every fixture.
 const ENTRIES: usize = 30;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ fn entry_at(bytes: &[u8], wanted: u64) -> u64 {
     }
 }
 
-/// A damage: what it is called, what it does, how many entries are lost, and words of the reported problem.
+/// A damage: its name, its effect, the number of lost entries, and words of the reported problem.
 type Damage = (&'static str, fn(&mut [u8]), usize, &'static str);
 
 const DAMAGES: &[Damage] = &[
@@ -192,7 +192,7 @@ const DAMAGES: &[Damage] = &[
 ];
 
 #[test]
-fn each_damage_costs_what_is_damaged_and_is_told_once() {
+fn each_damage_costs_only_damaged_entries_and_is_reported_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("damaged.journal");
     for name in [
@@ -212,14 +212,14 @@ fn each_damage_costs_what_is_damaged_and_is_told_once() {
             let place = format!("{name}: {what}: {problems:?}");
             assert_eq!(found.len(), ENTRIES - lost, "{place}");
             assert!(found.iter().all(|seen| whole.contains(seen)), "{place}");
-            assert_told_once(&problems, &place);
+            assert_reported_once(&problems, &place);
             if told.is_empty() {
                 assert!(problems.is_empty(), "{place}");
             } else {
                 let tells = problems.iter().filter(|problem| problem.contains(told));
                 assert_eq!(tells.count(), 1, "{place}");
             }
-            // A file whose entries had to be walked says how many were found so.
+            // The report for a file whose entries had to be found by a walk states how many were found.
             if *lost == 0 && !told.is_empty() {
                 assert!(
                     problems.iter().any(|it| it.contains("found by walking")),
@@ -230,7 +230,7 @@ fn each_damage_costs_what_is_damaged_and_is_told_once() {
     }
 }
 
-/// The place of the array item that names entry `wanted`.
+/// The offset of the array item that refers to entry `wanted`.
 fn item_of(bytes: &[u8], wanted: u64) -> u64 {
     let mut array = number(bytes, offset_of("entry_array_offset"));
     let item = if is_compact(bytes) { 4 } else { 8 };
@@ -252,7 +252,7 @@ fn put_item(bytes: &mut [u8], wanted: u64, offset: u32) {
     bytes[at..at + 4].copy_from_slice(&offset.to_le_bytes());
 }
 
-/// A damage of one entry at the end, and how many entries it costs.
+/// A damage of one entry at the end, and the number of entries it costs.
 type TailDamage = (&'static str, fn(&mut Vec<u8>, u64), u64);
 
 const TAIL_DAMAGES: &[TailDamage] = &[
@@ -302,9 +302,9 @@ const TAIL_DAMAGES: &[TailDamage] = &[
     ),
 ];
 
-/// A file whose writer died stays online for ever: what is damaged at its end hides nothing, whichever way it is read.
+/// A file whose writer died stays online for ever: damage at its end hides nothing, in either direction.
 #[test]
-fn an_online_file_with_a_damaged_tail_gives_the_rest_both_ways() {
+fn the_rest_of_an_online_file_with_a_damaged_tail_is_read_in_both_directions() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("damaged.journal");
     for name in [
@@ -328,9 +328,9 @@ fn an_online_file_with_a_damaged_tail_gives_the_rest_both_ways() {
     }
 }
 
-/// What a copy of a file in use is cut to, or has zeros for, after a crash.
+/// A copy of a file in use may be truncated after a crash, or end in zeros.
 #[test]
-fn an_online_file_that_is_cut_or_ends_in_zeros_gives_the_rest_both_ways() {
+fn the_rest_of_a_truncated_or_zeroed_online_file_is_read_in_both_directions() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("damaged.journal");
     for name in ["zstd-compact-keyed.journal", "lz4-regular-jenkins.journal"] {
@@ -355,7 +355,7 @@ fn an_online_file_that_is_cut_or_ends_in_zeros_gives_the_rest_both_ways() {
     }
 }
 
-/// Reads forward, backward, and backward from the end as `--lines` does: each finds the same entries and tells of the
+/// Reads forward, backward, and backward from the end as `--lines` does: each finds the same entries and reports the
 /// damage.
 fn assert_reads_both_ways(path: &Path, whole: &[Seen], count: usize, place: &str) {
     let open = || {
@@ -384,7 +384,7 @@ fn assert_reads_both_ways(path: &Path, whole: &[Seen], count: usize, place: &str
     assert!(!journal.problems().is_empty(), "{place}");
 }
 
-/// A follower gives an entry that comes late, and does not wait for one that is followed by another.
+/// A follower returns an entry that arrives late, and does not wait for one that is followed by another.
 #[test]
 fn a_follower_waits_for_an_entry_that_is_being_written() {
     let directory = tempfile::tempdir().unwrap();
@@ -409,7 +409,7 @@ fn a_follower_waits_for_an_entry_that_is_being_written() {
     assert_eq!(count(&mut journal), ENTRIES - 1);
     journal.refresh();
     assert_eq!(count(&mut journal), 0);
-    // The same file, as journald does: nothing is replaced.
+    // Written into the same file, as journald does.
     write_at(&path, last, &whole[last..last + 64]);
     journal.refresh();
     assert_eq!(count(&mut journal), 1);
@@ -417,7 +417,7 @@ fn a_follower_waits_for_an_entry_that_is_being_written() {
 }
 
 #[test]
-fn a_follower_passes_over_a_damaged_entry_that_others_follow() {
+fn a_follower_skips_a_damaged_entry_that_others_follow() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("system.journal");
     let mut bytes = fixture("zstd-compact-keyed.journal");
@@ -445,7 +445,7 @@ fn write_at(path: &Path, at: usize, bytes: &[u8]) {
     file.write_all_at(bytes, at as u64).unwrap();
 }
 
-fn assert_told_once(problems: &[String], place: &str) {
+fn assert_reported_once(problems: &[String], place: &str) {
     let distinct: HashSet<_> = problems.iter().collect();
     assert_eq!(distinct.len(), problems.len(), "{place}");
     for problem in problems {
@@ -456,9 +456,9 @@ fn assert_told_once(problems: &[String], place: &str) {
     }
 }
 
-/// Items of an entry that lead nowhere cost their fields only.
+/// Items of an entry with invalid offsets cost only their fields.
 #[test]
-fn an_entry_is_given_without_the_field_that_is_damaged() {
+fn an_entry_is_returned_without_its_damaged_field() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("damaged.journal");
     for name in ["zstd-compact-keyed.journal", "zstd-regular-keyed.journal"] {
@@ -485,12 +485,11 @@ fn an_entry_is_given_without_the_field_that_is_damaged() {
     }
 }
 
-/// A flipped bit of a value that is not compressed cannot be distinguished from a true value without its hash, which reading does
-/// not compare: `--verify` does.
+/// A flipped bit in an uncompressed value cannot be detected without comparing its hash, which only `--verify` does.
 const UNCHECKED: &str = "data-bitflip.journal";
 
 #[test]
-fn damaged_files_of_the_corpus_give_nothing_false_and_tell_each_problem_once() {
+fn damaged_corpus_files_yield_only_true_entries_and_each_problem_once() {
     let Some(directory) = damaged_corpus() else {
         return;
     };
@@ -508,7 +507,7 @@ fn damaged_files_of_the_corpus_give_nothing_false_and_tell_each_problem_once() {
         }
         files += 1;
         let (found, problems) = read(&path);
-        assert_told_once(&problems, &format!("{name}: {problems:?}"));
+        assert_reported_once(&problems, &format!("{name}: {problems:?}"));
         for seen in found.iter().filter(|_| name != UNCHECKED) {
             let is_true = |(cursor, fields): &(String, Vec<_>)| {
                 cursor == of_entry(&seen.cursor)
@@ -528,20 +527,20 @@ fn damaged_files_of_the_corpus_give_nothing_false_and_tell_each_problem_once() {
     assert!(files >= 20, "{files} files");
 }
 
-/// A cursor without the ids of its file, which each copy of the base has anew.
+/// A cursor without the ids of its file, which are different in each copy.
 fn of_entry(cursor: &str) -> &str {
     cursor.split_once(';').map_or(cursor, |(_, entry)| entry)
 }
 
-/// The clock was set back inside the file: what matches is not where a search by time ends.
+/// The clock was set back inside the file, so that a binary search by time would miss matching entries.
 #[test]
-fn a_time_is_found_though_the_clock_was_set_back() {
+fn a_time_is_found_although_the_clock_was_set_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("system.journal");
     for name in ["zstd-compact-keyed.journal", "lz4-regular-jenkins.journal"] {
         let mut bytes = fixture(name);
         let first = number(&bytes, entry_at(&bytes, 0) + 24);
-        // Ten entries, an hour later; ten, an hour before; ten as the clock should be.
+        // Ten entries, then ten an hour later, ten an hour earlier, and ten with the right clock.
         let times: Vec<u64> = (0..ENTRIES as u64)
             .map(|entry| match entry / 10 {
                 0 => first + 3_600_000_000 + entry,

@@ -1,7 +1,7 @@
-//! `vmlog journal` beside the journalctl of this machine: the same arguments, the same answer.
+//! `vmlog journal` compared with the journalctl of this machine: the same arguments, the same output.
 //!
-//! Without a journalctl nothing is compared. What journalctl says differently on purpose, or from version to version,
-//! is stated beside the rule that excludes it.
+//! Without a journalctl nothing is compared. Intentional differences, and differences between versions of journalctl,
+//! are explained at the rule that excludes them.
 
 use crate::support::program::vmlog;
 use crate::support::seeded::Rng;
@@ -37,7 +37,7 @@ fn ours(arguments: &[String]) -> Output {
     command.output().unwrap()
 }
 
-/// A journal to ask: `--file PATH` or `-D PATH`.
+/// The sources to compare: `--file PATH` or `-D PATH`.
 fn sources() -> Vec<Vec<String>> {
     let path = |path: PathBuf| path.to_str().unwrap().to_owned();
     let fixture = |name: &str| {
@@ -72,16 +72,16 @@ fn sources() -> Vec<Vec<String>> {
     all
 }
 
-/// What is compared of an answer.
+/// The part of an output that is compared.
 #[derive(Debug, PartialEq)]
 enum Answer {
-    /// As it is.
+    /// Unchanged.
     Bytes(Vec<u8>),
-    /// Lines whose order says nothing.
+    /// Lines whose order is irrelevant.
     Lines(BTreeSet<Vec<u8>>),
     Entries(Vec<Vec<Field>>),
     Objects(Vec<BTreeMap<String, Value>>),
-    /// A line for the entry, and its fields, whose order says nothing.
+    /// A line for the entry, and its fields, whose order is irrelevant.
     Blocks(Vec<(Vec<u8>, BTreeSet<Vec<u8>>)>),
 }
 
@@ -97,7 +97,7 @@ fn answer(arguments: &[&str], stdout: &[u8]) -> Answer {
                 .map(<[u8]>::to_vec)
                 .collect(),
         ),
-        // Newer versions have a line of names above, and another width.
+        // Newer versions have a line of headings, and another width.
         _ if arguments.contains(&"--list-boots") => {
             let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
             let text = String::from_utf8_lossy(stdout).into_owned();
@@ -111,7 +111,8 @@ fn answer(arguments: &[&str], stdout: &[u8]) -> Answer {
     }
 }
 
-/// Entries of the export format, each a sorted list of fields. Versions before 254 do not tell the number apart.
+/// Entries of the export format, each as a sorted list of fields. Versions before 254 do not print the sequence
+/// number separately.
 fn entries(mut rest: &[u8]) -> Vec<Vec<Field>> {
     let (mut all, mut fields) = (vec![], vec![]);
     while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -179,12 +180,12 @@ fn blocks(stdout: &[u8]) -> Vec<(Vec<u8>, BTreeSet<Vec<u8>>)> {
     all
 }
 
-/// Sizes and links are printed differently from version to version.
+/// Sizes and links are printed differently by different versions.
 fn has_many_faces(source: &[String]) -> bool {
     source[1].contains("ansi") || source[1].contains("binary")
 }
 
-/// Asks both; `false` when there is no journalctl.
+/// Runs both programs and compares; `false` if there is no journalctl.
 fn compare(source: &[String], arguments: &[&str]) -> bool {
     let mut all = source.to_vec();
     all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
@@ -209,7 +210,7 @@ fn compare(source: &[String], arguments: &[&str]) -> bool {
 }
 
 #[test]
-fn every_format_prints_what_journalctl_prints() {
+fn every_format_equals_that_of_journalctl() {
     for source in sources() {
         for format in [
             "short",
@@ -236,7 +237,7 @@ fn every_format_prints_what_journalctl_prints() {
                 return;
             }
         }
-        // Of a text with a zero byte journalctl prints the part before it.
+        // Of a text with a zero byte journalctl prints only the part before it.
         for format in ["json", "export", "cat"] {
             compare(&source, &["-o", format, "--all"]);
         }
@@ -244,7 +245,7 @@ fn every_format_prints_what_journalctl_prints() {
 }
 
 #[test]
-fn every_flag_chooses_what_journalctl_chooses() {
+fn every_flag_selects_the_same_entries_as_journalctl() {
     let flags: &[&[&str]] = &[
         &["-n", "5", "-o", "short"],
         &["-n", "5", "-r", "-o", "export"],
@@ -311,7 +312,8 @@ fn every_flag_chooses_what_journalctl_chooses() {
             if is_text && has_many_faces(&source) {
                 continue;
             }
-            // journalctl looks for the first entry since a time and shows all that follow, also older ones after a clock was set back
+            // journalctl searches the first entry since a time and shows all following ones, including older ones
+            // after the clock was set back.
             if flags.contains(&"-S") && source[1].contains("clockback") {
                 continue;
             }
@@ -340,11 +342,11 @@ fn cursors(source: &[String]) -> Vec<(String, u64, Vec<Field>)> {
         .collect()
 }
 
-/// Windows, cursors and matches that a seed chooses among what a journal holds.
+/// Random windows, cursors and matches from the content of a journal.
 #[test]
-fn chosen_windows_cursors_and_matches_give_what_journalctl_gives() {
+fn random_windows_cursors_and_matches_equal_those_of_journalctl() {
     for (seed, source) in (1..).zip(sources()) {
-        // Where the clock goes back journalctl ends a window at the first entry behind it, here as there; where it
+        // If the clock goes back, journalctl ends a window at the first later entry, and so does vmlog; where it
         // begins depends on how the file is searched.
         let has_steady_clock = |all: &[(String, u64, Vec<Field>)]| all.is_sorted_by_key(|it| it.1);
         let all = cursors(&source);
@@ -360,7 +362,7 @@ fn chosen_windows_cursors_and_matches_give_what_journalctl_gives() {
                 let flag = *random.pick(&["--cursor", "--after-cursor"]);
                 arguments.push(format!("{flag}={}", random.pick(&all).0));
             }
-            // Up to version 255 journalctl skips the first entry that matches behind a cursor that does not.
+            // Up to version 255 journalctl skips the first matching entry after a cursor that does not match.
             let matches = !arguments[2].starts_with("--after-cursor");
             for _ in 0..random.below(if matches { 3 } else { 1 }) {
                 let fields: Vec<_> = random
@@ -385,14 +387,14 @@ fn chosen_windows_cursors_and_matches_give_what_journalctl_gives() {
     }
 }
 
-/// What can be given as an argument.
+/// Whether it can be given as an argument.
 fn is_matchable((name, value): &Field) -> bool {
     let is_text = value.iter().all(|byte| (0x20..0x7f).contains(byte));
     !name.starts_with(b"__") && is_text && value.len() < 200
 }
 
 #[test]
-fn namespaces_are_chosen_as_journalctl_chooses_them() {
+fn namespaces_are_selected_as_in_journalctl() {
     let Some(corpus) = corpus() else { return };
     let directory = corpus.join("d-namespace-v252");
     let source = ["-D".to_owned(), directory.to_str().unwrap().to_owned()];
@@ -420,7 +422,7 @@ fn namespaces_are_chosen_as_journalctl_chooses_them() {
 }
 
 #[test]
-fn room_on_disk_is_that_of_journalctl() {
+fn disk_usage_equals_that_of_journalctl() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["zstd-compact-keyed", "none-compact-keyed"] {
         let name = format!("{name}.journal");
@@ -431,7 +433,7 @@ fn room_on_disk_is_that_of_journalctl() {
     let Some(theirs) = journalctl(&source) else {
         return;
     };
-    // Newer versions leave out a zero behind the point.
+    // Newer versions omit a zero after the decimal point.
     let plain = |output: &Output| String::from_utf8_lossy(&output.stdout).replace(".0", "");
     assert_eq!(plain(&ours(&source)), plain(&theirs));
 }

@@ -1,4 +1,4 @@
-//! Journal files against what journalctl prints of them.
+//! Journal files compared with recorded output of journalctl.
 
 pub(crate) mod command;
 pub(crate) mod damage;
@@ -16,7 +16,7 @@ use vmlog::journal::JournalEvent;
 use vmlog::journal::JournalOptions;
 use vmlog::journal::Seek;
 
-/// An entry as a multiset of fields, and its cursor: the order of fields within an entry means nothing.
+/// An entry as a multiset of fields, and its cursor: the order of fields within an entry is irrelevant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     cursor: String,
@@ -27,7 +27,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A large set of journals beside the project, when somebody keeps one.
+/// A large set of journals outside the project, if there is one.
 fn corpus() -> Option<PathBuf> {
     let path = std::env::var_os("VMLOG_CORPUS")
         .map_or_else(|| root().join("../shared/corpus"), PathBuf::from);
@@ -81,7 +81,7 @@ fn backward(journal: &mut Journal) -> Vec<Seen> {
     all
 }
 
-/// Reads the export format: `NAME=value` lines, or `NAME`, a length in 8 bytes and that number of bytes.
+/// Parses the export format: `NAME=value` lines, or `NAME`, a length in 8 bytes and that number of bytes.
 fn exported(mut rest: &[u8]) -> Vec<Seen> {
     let mut all = Vec::new();
     let mut fields = Vec::new();
@@ -109,14 +109,14 @@ fn exported(mut rest: &[u8]) -> Vec<Seen> {
         match name {
             b"__CURSOR" => cursor = String::from_utf8(value).unwrap(),
             name if name.starts_with(b"__") => {}
-            // journalctl prints the boot of the entry, whatever the field says.
+            // journalctl prints the boot of the entry, whatever the field contains.
             name => fields.push((name.to_vec(), value)),
         }
     }
     all
 }
 
-/// The journal files below `path` that have `suffix` beside them.
+/// The journal files below `path` that have a file with `suffix` beside them.
 fn files_with(path: &Path, suffix: &str) -> BTreeMap<PathBuf, PathBuf> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(path).unwrap() {
@@ -162,7 +162,7 @@ fn compare_file(path: &Path, export: &Path) {
 }
 
 #[test]
-fn every_fixture_gives_what_journalctl_exports() {
+fn every_fixture_yields_the_entries_of_journalctl() {
     let fixtures = files_with(&root().join("tests/fixtures/journal"), ".export");
     assert!(fixtures.len() >= 6, "{fixtures:?}");
     for (path, export) in &fixtures {
@@ -171,7 +171,7 @@ fn every_fixture_gives_what_journalctl_exports() {
 }
 
 #[test]
-fn the_same_entries_in_many_files_are_given_once() {
+fn entries_in_several_files_are_returned_once() {
     let directory = root().join("tests/fixtures/journal");
     let mut journal = Journal::open(of_directory(&directory));
     let all = forward(&mut journal);
@@ -203,7 +203,7 @@ fn many_archived_files_are_not_all_held_open() {
     };
     let mut journal = Journal::open(of_directory(directory.path()));
     assert!(held() <= 257, "{} after opening", held());
-    // One that is closed while its entry is given out still gives all fields.
+    // One that is closed while its entry is returned still has all fields.
     let one = directory.path().join("system@0.journal");
     let all = forward(&mut Journal::open(of_file(&one)));
     let mut found = Vec::new();
@@ -217,7 +217,7 @@ fn many_archived_files_are_not_all_held_open() {
 }
 
 #[test]
-fn every_file_of_the_corpus_gives_what_journalctl_exports() {
+fn every_corpus_file_yields_the_entries_of_journalctl() {
     let Some(corpus) = corpus() else { return };
     let mut compared = 0;
     for directory in ["flavour", "content"] {
@@ -231,7 +231,7 @@ fn every_file_of_the_corpus_gives_what_journalctl_exports() {
 }
 
 #[test]
-fn every_directory_of_the_corpus_gives_what_journalctl_exports() {
+fn every_corpus_directory_yields_the_entries_of_journalctl() {
     let Some(corpus) = corpus() else { return };
     for entry in fs::read_dir(&corpus).unwrap() {
         let path = entry.unwrap().path();
@@ -248,7 +248,7 @@ fn every_directory_of_the_corpus_gives_what_journalctl_exports() {
         };
         let mut journal = Journal::open(options);
         let expected = exported(&export);
-        // Which of two copies is printed hangs on the order in which the file system lists the files.
+        // Which of two copies is printed depends on the order in which the file system lists the files.
         let plain = |mut all: Vec<Seen>| {
             for seen in &mut all {
                 seen.cursor = seen.cursor.split_once(";b=").unwrap().1.to_owned();
@@ -291,7 +291,7 @@ fn damaged_files_give_no_fewer_entries_than_journalctl_finds() {
 }
 
 #[test]
-fn reading_goes_on_exactly_after_every_cursor() {
+fn reading_continues_exactly_after_every_cursor() {
     let Some(corpus) = corpus() else { return };
     let path = corpus.join("d-chain-v252");
     let mut journal = Journal::open(of_directory(&path));
@@ -325,7 +325,7 @@ fn positions_resume_exactly_after_every_entry() {
     }
 }
 
-/// A private journald that runs `script` in a shell; `None` when this machine cannot have one.
+/// A private journald that runs `script` in a shell; `None` if this machine does not allow it.
 fn journald(directory: &Path, conf: &str, script: &str) -> Option<std::process::Child> {
     let tool = root().join("tools/journald");
     let can = std::process::Command::new(&tool)
@@ -362,7 +362,7 @@ fn journald(directory: &Path, conf: &str, script: &str) -> Option<std::process::
     Some(child)
 }
 
-/// What a follower saw of the numbered lines that a script wrote with the tag `storm`.
+/// The numbered lines, written by a script with the tag `storm`, that a follower has read.
 #[derive(Debug, Default)]
 struct Followed {
     lines: Vec<u64>,
@@ -372,7 +372,7 @@ struct Followed {
     highest: u64,
 }
 
-/// Follows a journal until `child` has ended and nothing more comes, sleeping for a while between two looks.
+/// Follows a journal until `child` has ended and nothing new arrives, with a pause between two reads.
 fn follow(
     journal: &mut Journal,
     child: &mut std::process::Child,
@@ -432,14 +432,14 @@ fn storm(conf: &str, lines: u64, pause_ms: u64) -> Option<Followed> {
     Some(followed)
 }
 
-/// This number of lines takes part of a second; `VMLOG_TEST_FLOOD_LINES` asks for more.
+/// This number of lines takes part of a second; `VMLOG_TEST_FLOOD_LINES` sets another.
 fn flood_lines() -> u64 {
     let asked = std::env::var("VMLOG_TEST_FLOOD_LINES");
     asked.map_or(30_000, |lines| lines.parse().unwrap())
 }
 
 #[test]
-fn a_flood_with_room_to_keep_it_is_followed_whole() {
+fn a_flood_below_the_size_limit_is_followed_completely() {
     let lines = flood_lines();
     if let Some(followed) = storm("SystemMaxFiles=1000\n", lines, 0) {
         assert_eq!(followed.missing, 0);
@@ -447,25 +447,26 @@ fn a_flood_with_room_to_keep_it_is_followed_whole() {
     }
 }
 
-/// A reader at full speed beside a journald that deletes at full speed: every entry that was not read in time is reported.
+/// A reader at full speed with a journald that deletes at full speed: every entry that was not read in time is
+/// reported.
 #[test]
-fn a_flood_that_is_vacuumed_meanwhile_is_read_or_told_as_gaps() {
+fn a_flood_that_is_vacuumed_meanwhile_is_read_or_reported_as_gaps() {
     let lines = flood_lines();
     if let Some(followed) = storm("SystemMaxFiles=2\n", lines, 0) {
-        tells_all_that_is_lost(&followed, lines);
+        reports_all_losses(&followed, lines);
     }
 }
 
 #[test]
-fn what_is_vacuumed_before_a_slow_reader_comes_is_told_as_gaps() {
+fn entries_vacuumed_before_a_slow_reader_reads_them_are_reported_as_gaps() {
     let lines = flood_lines().max(60_000);
     if let Some(followed) = storm("SystemMaxFiles=2\n", lines, 300) {
         assert!(followed.missing > 0, "the reader was not slow enough");
-        tells_all_that_is_lost(&followed, lines);
+        reports_all_losses(&followed, lines);
     }
 }
 
-fn tells_all_that_is_lost(followed: &Followed, lines: u64) {
+fn reports_all_losses(followed: &Followed, lines: u64) {
     let mut read = followed.lines.clone();
     read.dedup();
     assert_eq!(read.len(), followed.lines.len(), "each line once");
@@ -479,7 +480,7 @@ fn tells_all_that_is_lost(followed: &Followed, lines: u64) {
     );
 }
 
-/// Reads everything there is; then what a new journal finds from the positions of this one on.
+/// Reads everything; then what a new journal finds from the positions of this one on.
 fn drain(journal: &mut Journal) -> (Vec<String>, u64) {
     let mut messages = Vec::new();
     let mut missing = 0;
@@ -544,10 +545,10 @@ fn positions_survive_rotation_unclean_ends_and_new_users() {
     assert_eq!(ours(&rounds[2]), ["six", "seven", "eight", "nine"]);
 }
 
-/// Where the hash tables of a fixture end and its objects begin, all but exactly: reading in order does not touch them.
+/// The range of a fixture that contains its hash tables, not quite to the end; reading in order does not use them.
 const TABLES: std::ops::Range<usize> = 300..53_300;
 
-/// Of the thousands of places where a file can be damaged a test tries a few, or all if the environment asks for them.
+/// Only a few of the thousands of places for damage are tested, unless the environment requests all.
 fn stride() -> usize {
     if std::env::var_os("VMLOG_TEST_EVERY_BIT").is_some() {
         1
@@ -560,7 +561,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(root().join("tests/fixtures/journal").join(name)).unwrap()
 }
 
-/// Reads a damaged file both ways; reading ends in any case, and both ways agree.
+/// Reads a damaged file in both directions; reading ends in any case, and both directions agree.
 fn survive(path: &Path, what: &dyn std::fmt::Display) -> Vec<Seen> {
     let options = JournalOptions {
         field_bytes_max: 1 << 20,
@@ -576,7 +577,7 @@ fn survive(path: &Path, what: &dyn std::fmt::Display) -> Vec<Seen> {
 }
 
 #[test]
-fn every_prefix_of_a_file_gives_true_entries_only() {
+fn every_prefix_of_a_file_yields_only_true_entries() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cut.journal");
     for name in ["lz4-regular-jenkins.journal", "zstd-compact-keyed.journal"] {
@@ -628,7 +629,7 @@ fn any_flipped_bit_leaves_most_entries_and_no_panic() {
             }
             write_at(&file, &[*byte], at);
         }
-        // A header or an object that is larger than it was hides others; that is rare.
+        // A header or an object that claims to be larger hides others; that is rare.
         let most = if every { 8_000 } else { 1_000 };
         assert!(
             lost < most,
@@ -642,7 +643,7 @@ fn write_at(file: &fs::File, bytes: &[u8], at: usize) {
     file.write_all_at(bytes, at as u64).unwrap();
 }
 
-/// Runs inside the namespaces of the test below, where `/run` is journald's.
+/// Runs inside the namespaces of the test below, where `/run` belongs to journald.
 #[test]
 #[ignore = "run by entries_flushed_from_run_are_delivered_once"]
 fn within_a_private_journald_that_is_flushed() {
@@ -703,7 +704,7 @@ fn entries_flushed_from_run_are_delivered_once() {
     );
 }
 
-/// The rows of the tables of one section of the format's description: offset, size and name, or bit and meaning.
+/// The rows of the tables in one section of the format's specification: offset, size and name, or bit and meaning.
 fn tables(section: &str) -> Vec<Vec<Vec<String>>> {
     let text = fs::read_to_string(root().join("format-spec/journal.md")).unwrap();
     let start = text
@@ -730,7 +731,7 @@ fn tables(section: &str) -> Vec<Vec<Vec<String>>> {
 }
 
 #[test]
-fn the_description_of_the_format_says_what_the_code_reads() {
+fn the_specification_of_the_format_matches_the_code() {
     use vmlog::journal::layout;
     let of_code = |fields: &[layout::LayoutField]| -> Vec<Vec<String>> {
         let row = |field: &layout::LayoutField| {
@@ -791,7 +792,7 @@ fn the_description_of_the_format_says_what_the_code_reads() {
 }
 
 #[test]
-fn the_example_of_the_description_is_what_the_fixture_holds() {
+fn the_example_of_the_specification_matches_the_fixture() {
     let bytes = fixture("none-compact-keyed.journal");
     let example = tables("J14").remove(0);
     assert!(example.len() > 20);
@@ -805,7 +806,7 @@ fn the_example_of_the_description_is_what_the_fixture_holds() {
     }
 }
 
-/// A sequence of numbers that is the same on every run.
+/// A sequence of pseudo-random numbers that is the same on every run.
 struct Seeded(u64);
 
 impl Seeded {
@@ -818,7 +819,7 @@ impl Seeded {
     }
 }
 
-/// Conditions made of fields that the entries have, and what a look at every entry says of them.
+/// Random conditions on existing fields, and the entries that a naive evaluation selects.
 fn random_matches(random: &mut Seeded, all: &[Seen]) -> (EntryMatches, Vec<Seen>) {
     let mut matches = EntryMatches::default();
     let mut groups = Vec::new();
@@ -872,7 +873,7 @@ fn compare_matches(options: &JournalOptions, rounds: usize) {
     }
 }
 
-/// Entries of which a few fields are asked for, whichever fields are matched.
+/// Compares entries for which a few fields are selected, whichever fields are matched.
 fn compare_chosen_fields(options: &JournalOptions, matches: EntryMatches, mut wanted: Vec<Seen>) {
     let is_chosen = |name: &[u8]| matches!(name, b"MESSAGE" | b"PRIORITY" | b"_PID");
     for seen in &mut wanted {
@@ -890,7 +891,7 @@ fn compare_chosen_fields(options: &JournalOptions, matches: EntryMatches, mut wa
 }
 
 #[test]
-fn matches_choose_what_a_look_at_every_entry_chooses() {
+fn matches_equal_a_naive_selection() {
     for (path, _) in files_with(&root().join("tests/fixtures/journal"), ".export") {
         compare_matches(&of_file(&path), 20);
     }
@@ -900,7 +901,7 @@ fn matches_choose_what_a_look_at_every_entry_chooses() {
 }
 
 #[test]
-fn matches_do_without_a_hash_table_that_is_wiped() {
+fn matches_work_without_a_hash_table() {
     let mut bytes = fixture("zstd-compact-keyed.journal");
     let number = |at: usize| {
         let raw = bytes[at..at + 8].try_into().unwrap();
@@ -915,7 +916,7 @@ fn matches_do_without_a_hash_table_that_is_wiped() {
 }
 
 #[test]
-fn a_header_that_counts_what_cannot_be_is_not_believed() {
+fn impossible_counts_in_a_header_are_ignored() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("huge.journal");
     let mut bytes = fixture("zstd-compact-keyed.journal");
@@ -927,7 +928,7 @@ fn a_header_that_counts_what_cannot_be_is_not_believed() {
     }
 }
 
-/// What indexes say of a journal against what all its entries say.
+/// Compares the results from the indexes of a journal with those from all its entries.
 fn compare_indexes(options: &JournalOptions) {
     let mut journal = Journal::open(options.clone());
     let all = forward(&mut journal);
@@ -972,7 +973,7 @@ fn compare_indexes(options: &JournalOptions) {
 }
 
 #[test]
-fn indexes_know_all_values_names_and_boots() {
+fn indexes_contain_all_values_names_and_boots() {
     for (path, _) in files_with(&root().join("tests/fixtures/journal"), ".export") {
         compare_indexes(&of_file(&path));
     }
@@ -984,7 +985,7 @@ fn indexes_know_all_values_names_and_boots() {
 }
 
 #[test]
-fn numbers_and_times_of_a_boot_are_places() {
+fn seeking_by_number_and_by_time_of_a_boot_works() {
     for path in files_with(&root().join("tests/fixtures/journal"), ".export").keys() {
         let mut journal = Journal::open(of_file(path));
         let all = forward(&mut journal);
@@ -1024,7 +1025,7 @@ fn numbers_and_times_of_a_boot_are_places() {
 }
 
 #[test]
-fn reading_turns_round_anywhere() {
+fn reading_can_change_direction_anywhere() {
     let mut journal = Journal::open(of_directory(&root().join("tests/fixtures/journal")));
     let all = forward(&mut journal);
     journal.seek(&Seek::Head);

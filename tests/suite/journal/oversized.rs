@@ -1,4 +1,4 @@
-//! Journal entries of any size through the whole server: they are kept, marked, and hold up nothing.
+//! Journal entries of any size through the whole server: they are stored, marked, and block nothing.
 
 use crate::support::program::{Place, Server};
 use serde_json::Value;
@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Sends what its arguments say through the native socket of journald, in sealed memory files, as `sd_journal_sendv` does.
+/// Sends the fields in its arguments through journald's native socket, in sealed memory files, as `sd_journal_sendv`
+/// does.
 const SEND: &str = r#"
 import array, fcntl, os, socket, struct, sys
 target = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -32,10 +33,10 @@ send([("MESSAGE", b"end")])
 const CONFIGURATION: &str = "[Journal]\nStorage=persistent\nReadKMsg=no\nAudit=no\nRateLimitIntervalSec=0\n\
     SystemMaxUse=4G\nSystemMaxFileSize=1G\nSystemKeepFree=1M\nSyncIntervalSec=1s\n";
 
-/// The memory that the server may take: half of what its unit gives it.
+/// The memory that the server may use: half of the limit in its unit.
 const MEMORY_BYTES_MAX: u64 = 128 << 20;
 
-/// Runs [`SEND`] beside a journald of its own. `None` where the machine cannot have one.
+/// Runs [`SEND`] with its own journald. `None` if the machine does not allow it.
 fn journald(directory: &Path) -> Option<Child> {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/journald");
     let mut command = Command::new(tool);
@@ -57,7 +58,7 @@ fn journald(directory: &Path) -> Option<Child> {
     (!is_impossible).then_some(child)
 }
 
-/// Waits for the last entry and returns all of them, oldest first, and the most memory that the server took meanwhile.
+/// Waits for the last entry; returns all of them, oldest first, and the maximum memory of the server meanwhile.
 fn collected(server: &Server) -> (Vec<Value>, u64) {
     let mut memory = 0;
     let begin = Instant::now();
@@ -85,7 +86,7 @@ fn anonymous_bytes(pid: u32) -> u64 {
 }
 
 #[test]
-fn entries_of_any_size_are_kept_and_marked_and_hold_up_nothing() {
+fn entries_of_any_size_are_stored_marked_and_block_nothing() {
     let place = Place::new();
     let Some(mut journald) = journald(&place.journal()) else {
         return;
@@ -125,7 +126,7 @@ fn entries_of_any_size_are_kept_and_marked_and_hold_up_nothing() {
     let cut = metadata.keys().find(|key| key.ends_with("_bytes")).unwrap();
     assert_eq!(metadata[cut], 128 << 10);
     assert!(memory < MEMORY_BYTES_MAX, "{memory} bytes of memory");
-    // a restart continues after them
+    // A restart continues after them.
     let count = entries.len();
     server.kill();
     let server = place.serve();

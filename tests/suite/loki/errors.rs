@@ -1,4 +1,4 @@
-//! Errors are sentences in plain text, as Grafana shows them; forms may replace addresses.
+//! Errors are plain text, as Grafana shows them; parameters may be sent as a form.
 
 use crate::http::client::Connection;
 use crate::http::server::{Server, TOKEN};
@@ -73,7 +73,7 @@ fn syntax_errors_name_line_and_column() {
 }
 
 #[test]
-fn other_refusals_are_lokis() {
+fn other_errors_equal_those_of_loki() {
     let server = server();
     let instant = format!("/loki/api/v1/query?query={}", encoded("{a=\"b\"}"));
     let sentence = "log queries are not supported as an instant query type, please change your query to a range query type";
@@ -145,7 +145,7 @@ fn posted(server: &Server, path: &str, form: &str) -> (u16, String) {
         form.len()
     );
     stream.write_all(head.as_bytes()).expect("sent");
-    // the server may answer before it has read a form that is too long
+    // The server may respond before it has read a form that is too long.
     let _ = stream.write_all(form.as_bytes());
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
@@ -158,7 +158,7 @@ fn posted(server: &Server, path: &str, form: &str) -> (u16, String) {
 }
 
 #[test]
-fn parameters_may_come_as_a_form() {
+fn parameters_may_be_sent_as_a_form() {
     let server = server();
     let end = START + 60_000_000_000;
     let form = format!(

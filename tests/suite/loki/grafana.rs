@@ -1,4 +1,4 @@
-//! The calls of Grafana in their order, from "Save & test" to infinite scroll.
+//! The requests of Grafana in their order, from "Save & test" to infinite scroll.
 
 use crate::http::server::{Server, TOKEN};
 use crate::loki::{START, at, encoded, range, server};
@@ -15,7 +15,7 @@ fn data(server: &Server, target: &str) -> Value {
 }
 
 #[test]
-fn save_and_test_gets_one_sample_of_two() {
+fn save_and_test_gets_one_sample_with_value_two() {
     let query = encoded("vector(1)+vector(1)");
     let target = format!("/loki/api/v1/query?query={query}&time=4000000000&direction=backward");
     let data = data(&server(), &target);
@@ -77,7 +77,7 @@ fn the_label_browser_lists_labels_values_and_series() {
 }
 
 #[test]
-fn a_query_says_how_much_it_reads() {
+fn a_query_reports_how_much_it_reads() {
     let server = server();
     let query = encoded("{kind=\"docker\"}");
     let end = START + 60_000_000_000;
@@ -92,7 +92,7 @@ fn a_query_says_how_much_it_reads() {
 }
 
 #[test]
-fn lines_have_unique_nanoseconds_and_labels_as_the_client_asks() {
+fn lines_have_unique_nanoseconds_and_labels_as_requested() {
     let server = server();
     let target = range(
         "{source=\"system:ssh.service\"}",
@@ -141,7 +141,7 @@ fn the_volume_bars_count_lines_by_level() {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
     let time = seconds as f64 / 1_000.0;
     let series = |level: &str, count: &str| json!({"metric": {"detected_level": level, "level": level}, "values": [[time, count]]});
-    // the first point sees the first record alone if its window ends after it
+    // The first point covers only the first record if its window ends after it.
     assert_eq!(
         data["result"],
         json!([
@@ -219,7 +219,7 @@ fn metric_queries_unwrap_and_aggregate() {
 #[test]
 fn context_and_infinite_scroll_see_each_record_once() {
     let mut server = Server::start();
-    // all in one microsecond, as a program that prints fast
+    // All in one microsecond, as from a program that prints fast.
     server.write((0..30).map(|number| {
         at(
             0,
@@ -260,7 +260,7 @@ fn context_and_infinite_scroll_see_each_record_once() {
     seen.sort_unstable();
     let expected: Vec<i64> = (1..=30).map(|id| START + id).collect();
     assert_eq!(seen, expected);
-    // forward from the row itself, which comes back
+    // Forward from the row itself, which is included.
     let query = encoded("{source=\"docker:web\"}");
     let from = START + 10;
     let target = format!(
@@ -346,7 +346,7 @@ fn drilldown_gets_volumes_fields_labels_and_patterns() {
 }
 
 #[test]
-fn the_alerting_page_and_deploy_tools_get_what_they_ask() {
+fn the_alerting_page_and_deploy_tools_get_valid_responses() {
     let server = server();
     for path in [
         "/loki/api/v1/rules",
@@ -393,7 +393,7 @@ fn basic_authentication_takes_the_token_as_the_password() {
 }
 
 #[test]
-fn answers_are_compressed_for_clients_that_ask() {
+fn responses_are_compressed_on_request() {
     let mut server = server();
     server.write((0..100).map(|number| {
         at(

@@ -1,4 +1,4 @@
-//! The read API of Loki through a real socket: what Grafana asks, in its order, and what other clients do.
+//! The read API of Loki through a real socket: the requests of Grafana in their order, and those of other clients.
 
 pub(crate) mod errors;
 pub(crate) mod grafana;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use vmlog::record::{Level, Record};
 use vmlog::time::Micros;
 
-/// The nanosecond of the first record.
+/// The time of the first record, in nanoseconds.
 pub(crate) const START: i64 = NOON * 1_000;
 
 /// A record some seconds after the first.

@@ -1,4 +1,4 @@
-//! What the README says of Grafana works as it is pasted.
+//! The Grafana examples in the README work as shown.
 
 use crate::http::server::TOKEN;
 use crate::loki::{START, encoded, server};

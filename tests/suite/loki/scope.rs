@@ -8,7 +8,7 @@ use vmlog::record::Level;
 use vmlog::server::ServerOptions;
 
 #[test]
-fn nothing_of_other_workspaces_is_in_any_answer() {
+fn no_response_contains_data_of_other_workspaces() {
     let mut node = Node::with(ServerOptions {
         tail_connections_max: 4,
         ..ServerOptions::default()

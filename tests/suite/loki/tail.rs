@@ -1,4 +1,4 @@
-//! The live tail of Loki: a websocket that sends the newest lines, then those that come.
+//! The live tail of Loki: a websocket that sends the newest lines, then new ones.
 
 use crate::http::server::{Server, TOKEN};
 use crate::loki::{at, encoded};
@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vmlog::record::{Level, Record};
 use vmlog::time::Micros;
 
-/// A websocket client as plain as it can be.
+/// A minimal websocket client.
 struct WebSocket {
     stream: TcpStream,
 }
@@ -45,7 +45,7 @@ impl WebSocket {
         Ok(Self { stream })
     }
 
-    /// The kind and the text of the next frame.
+    /// Opcode and content of the next frame.
     fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).expect("a frame");
@@ -69,7 +69,7 @@ impl WebSocket {
         (head[0] & 0xf, text)
     }
 
-    /// The next frame of lines; pings are left out.
+    /// The next frame with lines; skips pings.
     fn lines(&mut self) -> Value {
         loop {
             let (kind, text) = self.frame();
@@ -117,7 +117,7 @@ fn texts(frame: &Value) -> Vec<String> {
 }
 
 #[test]
-fn the_newest_lines_come_first_and_then_those_that_are_written() {
+fn the_newest_lines_are_sent_first_and_then_new_ones() {
     let mut server = Server::start();
     server.write((0..5).map(|number| now("docker:web", &format!("old {number}"))));
     let mut socket = WebSocket::open(
@@ -150,7 +150,7 @@ fn the_newest_lines_come_first_and_then_those_that_are_written() {
 }
 
 #[test]
-fn labels_are_apart_for_clients_that_ask() {
+fn labels_are_grouped_by_origin_on_request() {
     let mut server = Server::start();
     server.write([now("docker:web", "{\"a\":1}")]);
     let flag = "x-loki-response-encoding-flags: categorize-labels\r\n";
@@ -188,7 +188,7 @@ fn a_stop_closes_the_tail_and_bad_requests_are_refused() {
 }
 
 #[test]
-fn tails_are_bounded() {
+fn the_number_of_tails_is_limited() {
     let options = vmlog::server::ServerOptions {
         tail_connections_max: 1,
         ..vmlog::server::ServerOptions::default()

@@ -1,5 +1,4 @@
-//! Which module may use which: the table in this file is the architecture, and `src/` is held to
-//! it.
+//! The table of modules and their permitted dependencies, which `src/` must obey.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,8 +7,7 @@ use std::path::Path;
 use crate::project::files::rust_files;
 use crate::project::imports::{Imports, ModulePath, tokens, without_tests};
 
-/// Each module and the only others that it may name. Bottom-up: a row names rows above it only, so
-/// no circle can be.
+/// Each module and the only others that it may use. A row refers only to rows above it, which rules out circles.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("bytes", &[]),
     ("memory", &[]),
@@ -78,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What only some modules may touch, by the text that gives it away.
+/// Code that only some modules may contain, recognised by its text.
 const ONLY_IN: &[(&str, &[&str])] = &[
     (
         "tokio::",
@@ -105,10 +103,10 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("println!", &["cli"]),
 ];
 
-/// Most Rust files directly in one folder.
+/// Maximum number of Rust files directly in one folder.
 const FILES_IN_FOLDER_MAX: usize = 16;
 
-/// Type names that may be defined more than once, and why.
+/// Type names that may be defined more than once, with the reason.
 const SHARED_NAMES: &[(&str, &str)] = &[
     (
         "Error",
@@ -130,8 +128,8 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ),
 ];
 
-// The lists NOT_YET_* name modules that do not keep a rule yet. When yours does, delete its row in the
-// commit that gets it there; `cargo test --test suite -- architecture` says what is missing. No row may be added.
+// The lists NOT_YET_* name modules that do not obey a rule yet. When yours does, delete its row in the same commit;
+// `cargo test --test suite -- architecture` shows what is missing. No row may be added.
 
 /// Modules whose files import each other in a circle.
 const NOT_YET_WITHOUT_CIRCLES: &[&str] = &["query"];
@@ -154,7 +152,7 @@ const NOT_YET_UNIQUE: &[&str] = &[
 ];
 
 #[test]
-fn the_table_has_no_arrow_upwards() {
+fn the_table_has_no_upward_dependency() {
     for (row, (module, uses)) in MAY_USE.iter().enumerate() {
         for used in *uses {
             let above = MAY_USE[..row].iter().any(|(name, _)| name == used);
@@ -193,7 +191,7 @@ fn modules_use_only_what_they_may() {
 }
 
 #[test]
-fn the_outside_is_touched_in_few_places() {
+fn system_interfaces_are_used_in_few_modules() {
     let mut faults = vec![];
     for file in rust_files(Path::new("src")) {
         let Some(module) = module_of(&file) else {
@@ -473,7 +471,7 @@ fn type_names_are_read_where_they_are_defined() {
     assert_eq!(type_names(text), ["One", "Two", "Three"]);
 }
 
-/// The top-level module that a file belongs to; the two crate roots belong to none.
+/// The top-level module that a file belongs to; `None` for the two crate roots.
 fn module_of(file: &Path) -> Option<String> {
     let first = file
         .strip_prefix("src")
@@ -487,7 +485,7 @@ fn module_of(file: &Path) -> Option<String> {
     (!["lib", "main"].contains(&module)).then(|| module.to_owned())
 }
 
-/// Numbered lines without comments and up to the tests, which may reach across.
+/// Numbered lines without comments, up to the tests, which may use any module.
 fn code_lines(file: &Path) -> Vec<(usize, String)> {
     let text = fs::read_to_string(file).unwrap();
     let code = text

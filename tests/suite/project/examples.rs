@@ -1,4 +1,4 @@
-//! The examples run: each on data that its test makes.
+//! Runs the examples, each with data that its test creates.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-//! Reads which file of `src/` uses items of which other file, through re-exports, so that a test can find circles.
+//! Finds which file of `src/` uses items of which other file, through re-exports, so that a test can detect circles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -58,8 +58,8 @@ impl Imports {
         &self.files[module].path
     }
 
-    /// The files of the same top-level module that define an item which this file uses. A re-export is no use: it belongs to the
-    /// face of a module.
+    /// The files of the same top-level module that define items used in this file. A re-export is not a use: it is
+    /// part of the module's interface.
     pub(crate) fn used_by(&self, module: &ModulePath) -> BTreeSet<ModulePath> {
         let file = &self.files[module];
         let declared = file
@@ -186,7 +186,7 @@ fn use_tree(
         }
         *at += 1;
     }
-    // `use a::{self}` names the module itself
+    // `use a::{self}` refers to the module itself.
     if path.len() > 1 && path.last().is_some_and(|last| last == "self") {
         path.pop();
     }
@@ -202,7 +202,7 @@ fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Words, `::` and single signs of a text; comments, strings and characters are left out.
+/// Words, `::` and single punctuation characters of a text, without comments, strings and characters.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.chars().collect();
     let mut found = vec![];
@@ -312,7 +312,7 @@ pub(crate) fn without_tests(text: &str) -> String {
     kept
 }
 
-/// The module of a file; none for the two crate roots.
+/// The module of a file; `None` for the two crate roots.
 fn module_path(root: &Path, path: &Path) -> Option<ModulePath> {
     let inner = path.strip_prefix(root).unwrap().with_extension("");
     let mut module: ModulePath = inner

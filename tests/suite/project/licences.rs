@@ -1,8 +1,8 @@
-//! What may be linked into the binary.
+//! The licences of linked crates.
 
 use std::process::Command;
 
-/// Free of conditions on the whole program.
+/// Licences without conditions on the whole program.
 const ALLOWED: &[&str] = &[
     "MIT",
     "Apache-2.0",
@@ -44,8 +44,7 @@ fn every_dependency_may_be_linked() {
     }
 }
 
-/// An expression is fine when one of its alternatives is, and an alternative when all its parts
-/// are.
+/// An expression is allowed if one of its alternatives is, and an alternative if all its parts are.
 fn is_allowed(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     plain.split(" OR ").any(|choice| {

@@ -1,4 +1,4 @@
-//! Expressions against a naive evaluator: random trees, built and as text, over random stores.
+//! Expressions compared with a naive evaluator: random trees, built and as text, over random stores.
 
 use super::{ids, seeds};
 use crate::support::question::{holds_text, is_found, values};
@@ -14,7 +14,7 @@ use vmlog::time::Micros;
 
 const TREES: usize = 60;
 
-/// An expression, the same as text, and the same in plain code.
+/// An expression, its text, and the equivalent in plain code.
 struct Tree {
     expression: Expression,
     text: String,
@@ -208,7 +208,7 @@ fn of_regex(rng: &mut Rng) -> Tree {
     )
 }
 
-/// Numbers with units in plain code: seconds, bytes, or as they are.
+/// Numbers with units in plain code: seconds, bytes, or as written.
 fn number(key: &str, text: &str) -> Option<(char, f64)> {
     let units = [
         ("KiB", 'b', 1024.0),
@@ -339,7 +339,7 @@ fn random_trees_match_a_naive_evaluator() {
             let what = format!("seed {seed}: {}", tree.text);
             let is_expected = |record: &&StoredRecord| (tree.naive)(record);
             let expected: Vec<StoredRecord> = records.iter().filter(is_expected).cloned().collect();
-            // a text may hold more terms or regexes than people may ask for
+            // A text may contain more terms or regexes than are allowed.
             if let Ok(parsed) = query::parse_expression(&tree.text, Micros::new(0)) {
                 for record in &records {
                     let naive = (tree.naive)(record);

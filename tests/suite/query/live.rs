@@ -1,4 +1,4 @@
-//! Live records beside a writer: the store up to the moment of subscription, the subscription from there on.
+//! Live records during writing: the store up to the moment of subscription, the subscription from then on.
 
 use crate::support::seeded::Rng;
 use crate::support::stores::{TestStore, random_record};
@@ -21,7 +21,7 @@ fn forward(filter: &Filter, after: u64) -> PageRequest {
     }
 }
 
-/// Ids in the store from `after` on, up to and without `before`, page by page.
+/// IDs in the store from `after` up to but excluding `before`, page by page.
 fn stored(reader: &Reader, filter: &Filter, after: u64, before: u64) -> Vec<u64> {
     let view = reader.view();
     let mut request = forward(filter, after);
@@ -37,7 +37,7 @@ fn stored(reader: &Reader, filter: &Filter, after: u64, before: u64) -> Vec<u64>
     }
 }
 
-/// Follows to the end; what a gap names is read from the store.
+/// Follows to the end; reads the records of gaps from the store.
 async fn follow(
     mut subscription: Subscription,
     reader: &Reader,
@@ -99,7 +99,7 @@ fn a_follower_beside_a_writer_sees_every_record_once_in_order() {
             store.store.seal().unwrap();
         }
     }
-    // those who begin late must find somebody to follow
+    // Late followers must still find a writer.
     while live.subscribers() < 4 && !followers.iter().any(thread::JoinHandle::is_finished) {
         thread::yield_now();
     }

@@ -1,4 +1,5 @@
-//! Queries against a naive evaluator over a plain vector: random stores, random filters, every order and direction.
+//! Queries compared with a naive evaluator over a plain vector: random stores, random filters, every order and
+//! direction.
 
 pub(crate) mod expression;
 pub(crate) mod live;
@@ -19,14 +20,14 @@ use vmlog::record::{Id, Level, Metadata, Record, StoredRecord};
 use vmlog::store::{Reader, View};
 use vmlog::time::Micros;
 
-/// Random stores; `VMLOG_SEEDS=2000` looks longer.
+/// Seeds of the random stores; `VMLOG_SEEDS=2000` tests more.
 pub(crate) fn seeds() -> std::ops::Range<u64> {
     let count = std::env::var("VMLOG_SEEDS").ok();
     0..count.and_then(|count| count.parse().ok()).unwrap_or(40)
 }
 
 const QUERIES: usize = 40;
-/// What a page by page reading must give.
+/// The expected result of reading page by page.
 fn expected(
     records: &[StoredRecord],
     question: &Question,
@@ -47,7 +48,7 @@ fn expected(
     expected
 }
 
-/// Reads to the end by the cursors, and checks each page on the way.
+/// Reads to the end with the cursors, and checks each page on the way.
 fn read_all(view: &View, request: &PageRequest, budget: &Budget) -> Vec<StoredRecord> {
     let mut request = request.clone();
     let mut seen = Vec::new();
@@ -60,7 +61,7 @@ fn read_all(view: &View, request: &PageRequest, budget: &Budget) -> Vec<StoredRe
         seen.extend(page.entries);
         match page.next_cursor {
             None => return seen,
-            // a cursor survives the wire
+            // The cursor is converted to text and back.
             Some(cursor) => request.cursor = Some(cursor.to_string().parse().unwrap()),
         }
     }
@@ -204,7 +205,7 @@ fn histograms_match_a_naive_evaluator() {
         let mut rng = Rng::new(seed);
         let store = TestStore::random(&mut rng);
         let view = store.view();
-        // blocks and counts that earlier questions left in its cache must not change an answer
+        // Blocks and counts that earlier queries left in its cache must not change a result.
         let budget = Budget::default();
         for _ in 0..QUERIES {
             let question = Question::random(&mut rng);
@@ -264,7 +265,7 @@ fn cached_counts_do_not_outlive_their_segment() {
     for _ in 0..12 {
         let records = (0..2000).map(|at| {
             let mut record = random_record(&mut rng);
-            // enough of each for blocks of their own
+            // Enough of each source for separate blocks.
             let sources = ["docker:a", "cloud-init"];
             record.source = sources[at / 1000].parse().unwrap();
             record.message = "x".repeat(100);
@@ -371,7 +372,7 @@ fn the_next_match_is_found_in_both_directions() {
     }
 }
 
-/// The id of some visible record; 1 when there is none.
+/// The ID of a random visible record; 1 if there is none.
 fn view_id(store: &TestStore, rng: &mut Rng) -> u64 {
     let ids = store.view().ids();
     let rows = usize::try_from(ids.end - ids.start).unwrap();
@@ -430,7 +431,7 @@ fn a_record_is_in_the_middle_of_the_page_around_it() {
 }
 
 #[test]
-fn around_shows_nothing_that_the_asker_may_not_see() {
+fn around_shows_only_visible_records() {
     let mut store = TestStore::new(1000);
     let mut rng = Rng::new(1);
     store.append((0..200).map(|_| random_record(&mut rng)).collect());
@@ -453,7 +454,7 @@ fn around_shows_nothing_that_the_asker_may_not_see() {
 }
 
 #[test]
-fn a_pruned_cursor_continues_from_the_nearest_kept_record_and_says_so() {
+fn a_pruned_cursor_continues_from_the_nearest_kept_record_and_reports_it() {
     let mut store = TestStore::new(20);
     let mut rng = Rng::new(7);
     store.append((0..100).map(|_| random_record(&mut rng)).collect());
@@ -492,7 +493,7 @@ fn a_pruned_cursor_continues_from_the_nearest_kept_record_and_says_so() {
 }
 
 #[test]
-fn in_time_order_a_pruned_cursor_says_that_other_records_may_be_pruned() {
+fn in_time_order_a_pruned_cursor_reports_that_other_records_may_be_pruned() {
     let page = |store: &TestStore, id: u64| {
         let mut request = Question::all().request();
         request.order = Order::Time;
@@ -514,7 +515,7 @@ fn in_time_order_a_pruned_cursor_says_that_other_records_may_be_pruned() {
     assert!(!page(&store, 1).truncated, "it went alone");
 }
 
-/// Records that are `kib` long each.
+/// Records with a length of `kib` each.
 fn long_records(count: usize, kib: usize) -> TestStore {
     let mut store = TestStore::new(1_000_000);
     let mut rng = Rng::new(9);
@@ -571,7 +572,7 @@ fn long_messages_make_pages_shorter_and_lose_nothing() {
 }
 
 #[test]
-fn records_found_in_many_blocks_are_whole_however_long() {
+fn records_from_many_blocks_are_complete_at_any_length() {
     let mut store = TestStore::new(1_000_000);
     let mut rng = Rng::new(21);
     for at in 0..30 {
@@ -631,7 +632,7 @@ fn a_message_that_is_longer_than_a_page_may_be_has_a_page_of_its_own() {
     assert_eq!((ids(&page.entries), page.has_more), (vec![3, 2, 1], false));
 }
 
-/// Texts at the edges of what a block and its bitmap hold.
+/// Texts at the size limits of blocks and bitmaps.
 #[test]
 fn needles_of_every_length_are_found_in_messages_of_every_length() {
     let mut store = TestStore::new(1_000_000);
@@ -707,7 +708,7 @@ fn a_cancelled_scan_ends() {
 }
 
 #[test]
-fn a_damaged_block_costs_its_own_rows_and_no_others() {
+fn a_damaged_block_loses_only_its_own_rows() {
     let mut store = TestStore::new(1_000_000);
     let mut rng = Rng::new(13);
     store.append((0..3000).map(|_| random_record(&mut rng)).collect());
@@ -719,7 +720,7 @@ fn a_damaged_block_costs_its_own_rows_and_no_others() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         let copy = store.copy_with(&path, &bytes);
-        // damage of the footer is for the store to refuse
+        // Damage of the footer is detected by the store.
         let Ok(reader) = Reader::open_read_only(Arc::new(RealDisk), copy.path()) else {
             continue;
         };
@@ -745,7 +746,7 @@ fn a_damaged_block_costs_its_own_rows_and_no_others() {
 }
 
 #[test]
-fn a_wild_time_does_not_stretch_a_histogram_over_centuries() {
+fn an_implausible_time_does_not_stretch_a_histogram_over_centuries() {
     const DAY: i64 = 86_400_000_000;
     let now = Micros::now();
     let zero = Micros::parse("0001-01-01T00:00:00Z", now).unwrap();
@@ -769,7 +770,7 @@ fn a_wild_time_does_not_stretch_a_histogram_over_centuries() {
         };
         let right = (0..100).map(|hour| at(now.plus(-hour * DAY / 24), "file:a"));
         let wild = [zero, far].map(|time| at(time, "file:a"));
-        // a block that holds nothing else
+        // A block that contains nothing else.
         let only_wild = [at(zero, "docker:b"), at(far, "docker:b")];
         store.append(right.chain(wild).chain(only_wild).collect());
         if is_sealed {
@@ -790,7 +791,7 @@ fn a_wild_time_does_not_stretch_a_histogram_over_centuries() {
         }
         let b = Filter::default().with_source(SourcePattern::exact("docker:b"));
         let found = ask(&store, b, Grouping::Level);
-        // whether its block holds rows of other sources, whose times are right, decides where they are counted
+        // Whether its block contains rows of other sources with correct times decides where they are counted.
         assert_eq!(found.total + found.outside, 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Where one page ends and the next begins: both ways, over pruned records, and beside a writer.
+//! The boundaries of pages: in both directions, over pruned records, and during writing.
 
 use crate::query::{ids, seeds};
 use crate::support::question::Question;
@@ -11,7 +11,7 @@ use vmlog::record::{Id, Record, StoredRecord};
 use vmlog::store::{Reader, View};
 use vmlog::time::Micros;
 
-/// What a page must hold: the first `limit` of what is meant beyond the cursor, and whether there is more.
+/// The expected content of a page: the first `limit` matching records beyond the cursor, and whether there are more.
 fn naive_page(
     visible: &[StoredRecord],
     question: &Question,
@@ -86,12 +86,12 @@ fn any_cursor_continues_from_the_nearest_kept_record() {
             assert_eq!(ids(&found.entries), ids(&expected), "{what}");
             assert_eq!(found.has_more, has_more, "{what}");
             let (id, first) = (cursor.id().0, view.ids().start);
-            // ids that were pruned and stand beyond the cursor, where that was pruned itself
+            // IDs that were pruned and are beyond the cursor, if that was pruned itself.
             let lost = match (request.order, request.direction) {
                 _ if id >= first => 0..0,
                 (Order::Id, Direction::Backward) => 1..id,
                 (Order::Id, Direction::Forward) => id + 1..first,
-                // which of the others stood beyond it nobody knows any more
+                // It is unknown which of the others were beyond it.
                 (Order::Time, _) => 2..first,
             };
             assert_eq!(found.truncated, !lost.is_empty(), "{what}");
@@ -133,7 +133,7 @@ fn the_previous_cursor_leads_to_earlier_records() {
     }
 }
 
-/// The record with this id in the store that readers and writer share: either knows it without the other.
+/// The record with this ID in the store that readers and writer share: it depends only on the ID.
 fn record_of(id: u64) -> Record {
     random_record(&mut Rng::new(id))
 }
@@ -175,8 +175,8 @@ fn pages_are_whole_while_a_writer_appends_and_seals_and_prunes() {
     }
 }
 
-/// Reads page after page, each from a new view: each is just what that view holds beyond the last, so that nothing comes twice
-/// and nothing is left out but what was pruned, which is said.
+/// Reads page after page, each from a new view. Each contains exactly the records of the view beyond the previous
+/// page, so that nothing is repeated or missing except pruned records, which are reported.
 fn read_beside_a_writer(reader: &Reader, seed: u64, rng: &mut Rng) {
     let question = Question::random(rng);
     let mut request = any_request(&question, rng);

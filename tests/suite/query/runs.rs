@@ -1,4 +1,4 @@
-//! Runs of captured commands against a naive evaluator over a plain vector, and over HTTP.
+//! Runs of captured commands compared with a naive evaluator over a plain vector, and over HTTP.
 
 use crate::http::server::{Server, error, record as http_record};
 use crate::support::seeded::Rng;
@@ -44,7 +44,7 @@ fn end(id: &str, source: &str, seconds: i64, exit_code: i64) -> Record {
     of_run(source, level, seconds, &facts)
 }
 
-/// Runs side by side, among records of others, some of which name runs as well.
+/// Concurrent runs, among records of others, some of which also name runs.
 fn random_records(rng: &mut Rng, open: &mut Vec<(String, &'static str)>, seconds: i64) -> Record {
     match rng.below(6) {
         0 | 1 if !open.is_empty() => {
@@ -167,7 +167,7 @@ fn asked(filter: Filter, success: Option<bool>, limit: usize) -> RunsQuery {
     }
 }
 
-/// Reads to the end by the cursors.
+/// Reads to the end with the cursors.
 fn read_all(view: &View, mut query: RunsQuery, budget: &Budget) -> Vec<Run> {
     let mut seen = Vec::new();
     loop {
@@ -177,7 +177,7 @@ fn read_all(view: &View, mut query: RunsQuery, budget: &Budget) -> Vec<Run> {
         seen.extend(page.runs);
         match page.next_cursor {
             None => return seen,
-            // a cursor survives the wire
+            // The cursor is converted to text and back.
             Some(cursor) => query.cursor = Some(cursor.to_string().parse().expect("a cursor")),
         }
     }
@@ -231,7 +231,7 @@ fn runs_match_a_naive_evaluator() {
 }
 
 #[test]
-fn a_budget_that_is_spent_loses_no_run() {
+fn an_exhausted_budget_loses_no_run() {
     for seed in 0..20 {
         let mut rng = Rng::new(seed);
         let store = random_store(&mut rng);
@@ -257,7 +257,7 @@ fn a_budget_that_is_spent_loses_no_run() {
 }
 
 #[test]
-fn no_time_at_all_still_gets_on() {
+fn an_empty_budget_still_makes_progress() {
     let mut store = TestStore::new(1_000);
     let mut records = Vec::new();
     for number in 0..30 {
@@ -275,7 +275,7 @@ fn no_time_at_all_still_gets_on() {
 }
 
 #[test]
-fn a_narrowed_asker_sees_only_runs_of_its_sources() {
+fn a_narrowed_principal_sees_only_runs_of_its_sources() {
     let mut store = TestStore::new(1_000);
     store.append(vec![
         start("a", "devcontainer:a", 1),
@@ -295,7 +295,7 @@ fn a_narrowed_asker_sees_only_runs_of_its_sources() {
 }
 
 #[test]
-fn garbage_is_no_cursor() {
+fn invalid_cursors_are_refused() {
     for text in ["", "x", "MQ", "LTE=", "YWJj", "OmE", "/w=="] {
         let error = text.parse::<query::RunsCursor>().expect_err(text);
         assert!(error.to_string().starts_with("cursor must be one"));
@@ -305,7 +305,7 @@ fn garbage_is_no_cursor() {
 // --- over HTTP
 
 #[test]
-fn runs_have_the_shape_that_clients_know() {
+fn runs_have_the_documented_shape() {
     let mut server = Server::start();
     let nothing = json!({"runs": [], "nextCursor": null, "hasMore": false});
     assert_eq!(server.json("/runs"), nothing);

@@ -1,5 +1,5 @@
-//! Ways in which programs and proxies write a secret that a careless rule misses: each hides the
-//! secret, keeps the text around it, and is stable.
+//! Forms in which programs and proxies write a secret that simple rules miss. Each test checks that the secret is
+//! hidden, that the text around it is kept, and that the result is stable.
 
 use serde_json::Value;
 use serde_json::json;
@@ -10,7 +10,7 @@ use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
-/// No part of 8 characters of this may be left.
+/// No 8 consecutive characters of this may remain.
 const SECRET: &str = "s3cr3tVALUE9zqXw";
 
 fn redactor() -> Redactor {
@@ -35,9 +35,9 @@ fn holds_a_part(text: &str, secret: &str) -> bool {
     })
 }
 
-/// Texts with `%S` for the secret. What stands after `~~` must be left of it.
+/// Texts with `%S` for the secret. The part after `~~` must remain.
 const TEXTS: &[&str] = &[
-    // what proxies and encoders make of quotes and signs
+    // Encodings of quotes and signs by proxies and encoders.
     r"body {\x22user\x22:\x22bob\x22,\x22password\x22:\x22%S\x22,\x22n\x22:1} ok~~\x22n\x22:1} ok",
     r"body {\x22password\x22: \x22a\x5C\x22%S\x22}",
     r"body {\x22token\x22:%S}",
@@ -49,19 +49,19 @@ const TEXTS: &[&str] = &[
     r#"{"msg":"{\u0022password\u0022:\u0022%S\u0022}"}"#,
     "<td>{&quot;password&quot;:&quot;%S&quot;}</td>~~</td>",
     "<td>&#34;token&#34;: &#34;%S&#34;</td>~~</td>",
-    // colours
+    // Colours.
     "\u{1b}[01;31m\u{1b}[Kpassword\u{1b}[m\u{1b}[K=%S",
     "#033[3mtoken#033[0m#033[2m=#033[0m%S x~~ x",
     r#"{"msg":"\u001b[3mtoken\u001b[0m\u001b[2m=\u001b[0m%S"}"#,
     "\u{1b}[34;1m\"password\"\u{1b}[0m\u{1b}[1;39m:\u{1b}[0m \u{1b}[0;32m\"%S\"\u{1b}[0m",
-    // URLs
+    // URLs.
     r#"{"url":"https:\/\/bob:%S@git.example.com\/x.git"}~~@git.example.com\/x.git"}"#,
     "next=https%3A%2F%2Fbob%3A%S%40git.example.com%2Fx~~%40git.example.com%2Fx",
     "next=https%3a%2f%2fbob:%S@git.example.com/x~~@git.example.com/x",
     "fetch jdbc:postgresql://db/shop?user=bob&password=%S",
     "curl --data 'user=bob&pass=%S' https://x",
     "GET /app;jsessionid=%S HTTP/1.1",
-    // headers
+    // Headers.
     "Authorization: Bot %S",
     "Authorization: SSWS %S next~~ next",
     "authorization: GenieKey %S",
@@ -72,7 +72,7 @@ const TEXTS: &[&str] = &[
     "Cookie: a=[x]; sid=%S",
     "> Cookie: sid=[%S",
     "Set-Cookie: sid=[%S]; Path=/~~; Path=/",
-    // commands
+    // Commands.
     "sshpass -p%S ssh host~~ ssh host",
     "sshpass -p'%S' ssh host~~ ssh host",
     "unzip -P %S a.zip~~ a.zip",
@@ -84,15 +84,15 @@ const TEXTS: &[&str] = &[
     "lftp -u bob,%S sftp://x",
     "sqlcmd -S db -U sa -P %S -Q x~~ -Q x",
     "echo 'root:%S' | chpasswd~~' | chpasswd",
-    // SQL
+    // SQL.
     "CREATE USER bob IDENTIFIED BY '%S' x~~ x",
     "ALTER USER bob IDENTIFIED WITH mysql_native_password BY '%S';",
     "SET PASSWORD FOR bob = PASSWORD('%S')",
-    // sentences that tell one
+    // Sentences.
     "A temporary password is generated for root@localhost: %S",
     "Your password is %S",
     "the admin password was set to %S",
-    // names
+    // Names.
     "user=bob pass=%S ip=1~~ ip=1",
     r#"{"pass":"%S"}"#,
     "password1=%S&password2=%S",
@@ -106,7 +106,7 @@ const TEXTS: &[&str] = &[
 ];
 
 #[test]
-fn no_writing_of_a_secret_gets_through() {
+fn secrets_are_found_in_every_form() {
     let redactor = redactor();
     let mut faults = vec![];
     for text in TEXTS {
@@ -126,7 +126,7 @@ fn no_writing_of_a_secret_gets_through() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Keys of vendors: what they start with, and a made-up rest.
+/// Keys of vendors: their start, and an invented rest.
 const KEYS: &[&str] = &[
     "nvapi-AbCdEfGhIjKlMnOpQrStUvWx0123456789AbCdEfGhIjKlMnOpQrStUvWx0123",
     "SWMTKN-1-49nj1cmql0jkz5s954yi3oex3nedyz0fb0xx14ie39trti4wxv-8vxv8rssmk743ojnwacrr2e7c",
@@ -146,19 +146,19 @@ const KEYS: &[&str] = &[
     "shpca_0123456789abcdef0123456789abcdef",
     "phx_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfG",
     "1//0gAbCdEfGhIjKlCgYIARAAGBASNwF-L9IrAbCdEfGhIjKlMnOpQrStUvWx",
-    // no digit at all: one in 500 looks like this
+    // No digit at all, as in one of 500 tokens.
     "ghp_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIj",
     "npm_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIj",
-    // a secret key beside its access key
+    // A secret key next to its access key.
     "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "AKIAIOSFODNN7EXAMPLE,wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    // base64 of -----BEGIN RSA PRIVATE KEY-----, and of one of the other kinds
+    // Base64 of -----BEGIN RSA PRIVATE KEY-----, and of another kind.
     "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFcEFJQkFBS0NBUUVBcjBnMmJYSm1WSjFMazR3UTBo",
     "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCk1IY0NBUUVFSUJZckIweVBRcnVKVnpHc3ZkUHRSQk9tRjJq",
 ];
 
 #[test]
-fn keys_of_vendors_are_known_by_their_start() {
+fn keys_of_vendors_are_recognised_by_their_start() {
     let redactor = redactor();
     let mut faults = vec![];
     for key in KEYS {
@@ -168,7 +168,7 @@ fn keys_of_vendors_are_known_by_their_start() {
             (*key).to_owned(),
         ] {
             let scrubbed = redactor.redact_text(&line);
-            // the start of a coded key says only that it is one
+            // The start of an encoded key only shows that it is one.
             let rest = key
                 .get(if key.starts_with("LS0t") { 32 } else { 12 }..)
                 .unwrap();
@@ -181,7 +181,7 @@ fn keys_of_vendors_are_known_by_their_start() {
 }
 
 #[test]
-fn metadata_hides_no_secret_either() {
+fn secrets_in_metadata_are_found() {
     use base64::Engine as _;
     let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
     let mut redactor = redactor();
@@ -219,8 +219,8 @@ fn metadata_hides_no_secret_either() {
 }
 
 #[test]
-fn keys_that_become_the_same_cost_what_they_hold() {
-    // with a sign appended for each that is there already, these came to gigabytes and hours
+fn keys_that_become_equal_take_linear_time_and_memory() {
+    // With a character appended for each existing key, these took gigabytes and hours.
     const KEYS: usize = 50_000;
     let keys = (0..KEYS).map(|number| (format!("password=a{number}"), json!(number)));
     let object: serde_json::Map<_, _> = keys.collect();
@@ -305,7 +305,7 @@ fn a_secret_over_any_mark_of_a_long_line_is_hidden() {
                     "z ".repeat(9)
                 );
                 let whole = fresh.redact_text(&line);
-                // the same line where a collector's bound stands at the mark
+                // The same line, split at the mark as by a collector.
                 let (first, second) = line.split_at(mark.min(line.len()));
                 let mut redactor = fresh.clone();
                 let marks = [
@@ -328,7 +328,7 @@ fn a_secret_over_any_mark_of_a_long_line_is_hidden() {
     }
 }
 
-/// Lines that name secrets and hold none: an operator needs them as they are.
+/// Lines that mention secrets but contain none, and must be unchanged.
 const HARMLESS: &[&str] = &[
     "tests: pass=12 fail=3 skip=0",
     "-[Engine writeRecord:from:key:at:ofKind:] Hashing of the primary key failed",
@@ -364,7 +364,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 #[test]
-fn what_only_looks_like_a_secret_stays() {
+fn texts_that_only_resemble_secrets_are_kept() {
     let redactor = redactor();
     let mut faults = vec![];
     for line in HARMLESS {

@@ -1,5 +1,5 @@
-//! Leak rates through the real collectors: kinds of secrets in many contexts, line by line, as a log file, as a container's log and as the
-//! output of a command.
+//! Leak rates with the real collectors: kinds of secrets in many contexts, line by line, as a log file, as a
+//! container's log and as the output of a command.
 
 use super::kinds::{Case, cases};
 use crate::support::program::{Place, vmlog};
@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 
-/// One case in this many is used: the others are run without a server.
+/// One case in this many is used; the other tests run all of them without a server.
 const EVERY: usize = 5;
 
 #[test]

@@ -1,5 +1,5 @@
-//! Leak rates: kinds of secrets of public rule sets' shapes, generated from a seed, each in many contexts, as whole messages and line by
-//! line. A leak is any 8 characters of a random part that are left.
+//! Leak rates: kinds of secrets in the form of public rule sets, generated from a seed, each in many contexts, as
+//! whole messages and line by line. A leak is any 8 characters of a random part that remain.
 
 use crate::redact::{Random, survivor};
 use serde_json::json;
@@ -11,7 +11,7 @@ use vmlog::time::Micros;
 
 const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Around a secret that needs no name.
+/// Contexts of a secret that needs no name.
 const AROUND_TOKENS: &[&str] = &[
     "%T",
     "using %T now",
@@ -65,7 +65,7 @@ const AROUND_TOKENS: &[&str] = &[
     "panic: %T",
 ];
 
-/// Around a name and its secret.
+/// Contexts of a name and its secret.
 const AROUND_NAMES: &[&str] = &[
     "%N=%S",
     "%N = %S",
@@ -152,7 +152,7 @@ const AROUND_NAMES: &[&str] = &[
     "/p:%N=%S",
 ];
 
-/// A kind with its random parts filled in, and those that are secret.
+/// A kind with its random parts filled in, and those of them that are secret.
 fn filled(template: &str, random: &mut Random) -> (String, Vec<String>) {
     let (mut text, mut secrets) = (String::new(), vec![]);
     let mut rest = template;
@@ -185,7 +185,7 @@ fn filled(template: &str, random: &mut Random) -> (String, Vec<String>) {
     (text + rest, secrets)
 }
 
-/// What a redactor leaves of a message, as a whole or line by line.
+/// The redacted message, as a whole or line by line.
 fn left(redactor: &mut Redactor, text: &str, by_line: bool, number: usize) -> String {
     let source = Source::new("docker", &number.to_string());
     let lines: Vec<_> = if by_line {

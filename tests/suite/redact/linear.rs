@@ -1,4 +1,4 @@
-//! Redaction takes time linear in the length of a text, whatever the text repeats.
+//! Redaction takes time linear in the length of a text, for texts that repeat any pattern.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use vmlog::redact::RULES;
 use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 
-/// What comes before and after a literal in a text that repeats it.
+/// Texts before and after a literal in a text that repeats it.
 const SURROUNDINGS: &[(&str, &str)] = &[
     ("", ""),
     ("", " "),
@@ -22,7 +22,7 @@ const SURROUNDINGS: &[(&str, &str)] = &[
     ("", "1aA"),
 ];
 
-/// The processor time of this thread, in seconds: what others do on the machine does not count.
+/// The processor time of this thread, in seconds, which excludes other load.
 fn seconds(redactor: &Redactor, text: &str) -> f64 {
     let now = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
@@ -35,7 +35,7 @@ fn seconds(redactor: &Redactor, text: &str) -> f64 {
     now() - started
 }
 
-/// How many times as long a text takes that is eight times as long; the smallest of several measures.
+/// How many times as long a text of eight times the length takes; the smallest of several measurements.
 fn growth(redactor: &Redactor, unit: &str, attempts: usize) -> f64 {
     const BYTES: usize = 1 << 10;
     let text = |bytes: usize| unit.repeat(bytes.div_ceil(unit.len()));
@@ -51,9 +51,9 @@ fn growth(redactor: &Redactor, unit: &str, attempts: usize) -> f64 {
 
 #[test]
 fn time_grows_with_the_length_of_a_text() {
-    /// Time that grows with the square of the length is 64 times as long.
+    /// Quadratic time would be 64 times as long.
     const GROWTH_MAX: f64 = 32.0;
-    /// Of the tokens of vendors, which are all matched in one way, one in this many is run.
+    /// One in this many vendor tokens is tested, because all are matched in the same way.
     const VENDORS_STEP: usize = 12;
     let redactor = Redactor::new(&RedactOptions::default()).unwrap();
     let literals = RULES.iter().flat_map(|rule| {
@@ -68,7 +68,7 @@ fn time_grows_with_the_length_of_a_text() {
     let mut slow = vec![];
     for unit in units {
         if growth(&redactor, &unit, 1) > GROWTH_MAX {
-            // a first use compiles a pattern, and a measure may be disturbed
+            // The first use compiles a pattern, and a measurement may be disturbed.
             let growth = growth(&redactor, &unit, 5);
             if growth > GROWTH_MAX {
                 slow.push(format!("{unit:?}: {growth:.0} times"));

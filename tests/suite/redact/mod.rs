@@ -1,5 +1,4 @@
-//! Redaction through its public face: the written table, ordinary lines, planted secrets, hostile
-//! texts.
+//! Redaction through its public interface: the specified table, ordinary lines, planted secrets, hostile texts.
 
 pub(crate) mod attacks;
 mod collected;
@@ -39,7 +38,7 @@ fn record(message: &str, metadata: &Value) -> Record {
     }
 }
 
-/// Random numbers from a seed: a failure names the seed and can be run again.
+/// Random numbers from a seed: a failure prints the seed and can be repeated.
 pub(crate) struct Random(Rng);
 
 impl Random {
@@ -69,7 +68,7 @@ const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 const PRINTABLE: &str =
     "ABCXYZabcxyz0123456789!#$%&()*+,-./:;<=>?@[]^_{|}~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef";
 
-/// The templates of ordinary lines: text, and how much rarer than the others.
+/// The templates of ordinary lines: the text, and how much rarer it is than the others.
 fn templates() -> Vec<(&'static str, usize)> {
     include_str!("../../fixtures/redact/ordinary.txt")
         .lines()
@@ -152,7 +151,7 @@ fn ordinary_lines(count: usize, random: &mut Random) -> Vec<(&'static str, Strin
 }
 
 #[test]
-fn ordinary_lines_are_left_alone() {
+fn ordinary_lines_are_unchanged() {
     const LINES: usize = 100_000;
     let mut redactor = redactor();
     let mut changed: BTreeMap<&str, usize> = BTreeMap::new();
@@ -178,10 +177,10 @@ fn ordinary_lines_are_left_alone() {
     );
 }
 
-/// A way to write a secret under a name: `%N` and `%S` stand for the two.
+/// A form of a name and its secret: `%N` and `%S`.
 struct Form {
     text: &'static str,
-    /// The characters that may stand in the secret, as this form needs no escape for them.
+    /// The characters that the secret may contain, because this form needs no escape for them.
     alphabet: &'static str,
     name: Name,
 }
@@ -221,7 +220,7 @@ const fn form(text: &'static str, alphabet: &'static str, name: Name) -> Form {
 
 const SPACED: &str = "abcxyzABCXYZ0123456789 !#$%&()*+,-./:;<=>?@[]^_{|}~";
 
-/// What an access log writes as it is.
+/// Characters that an access log writes unchanged.
 const CODED: &str = "abcxyzABCXYZ0123456789 !#$%&()*+,-./:;=?@[]^_{|}~";
 
 const FORMS: &[Form] = &[
@@ -290,7 +289,7 @@ const FORMS: &[Form] = &[
     ),
 ];
 
-/// A secret that needs no name: what stays visible, an alphabet, lengths, and what comes after.
+/// Secrets that need no name: the visible part, an alphabet, lengths, and the text after it.
 const TOKENS: &[(&str, &str, usize, &str)] = &[
     ("sk-ant-", URL_SAFE, 90, ""),
     ("Bearer ", URL_SAFE, 40, ""),
@@ -340,7 +339,7 @@ const TOKENS: &[(&str, &str, usize, &str)] = &[
 
 const PRINTABLE_URL: &str = "ABCXYZabcxyz0123456789!$&()*+,-.;=_~";
 
-/// How many secrets of each kind are planted; a larger number is for a long run by hand.
+/// Number of planted secrets of each kind; a larger number is for a long manual run.
 fn rounds() -> usize {
     std::env::var("VMLOG_TEST_ROUNDS")
         .ok()
@@ -348,7 +347,7 @@ fn rounds() -> usize {
         .unwrap_or(100)
 }
 
-/// A secret written down in one of the ways: the text, and what must not be left of it.
+/// A secret in one of the forms: the text, and the part that must not remain.
 fn planted(random: &mut Random) -> (String, String) {
     let kinds = FORMS.len() + TOKENS.len() + 3;
     let (text, secret) = match random.below(kinds) {
@@ -359,7 +358,7 @@ fn planted(random: &mut Random) -> (String, String) {
     (random.pick(AROUND_TOKENS).replace("%T", &text), secret)
 }
 
-/// In what a secret may stand that needs no name: `%T` is the text of it.
+/// Contexts of a secret that needs no name; `%T` is its text.
 const AROUND_TOKENS: &[&str] = &[
     "%T",
     "{\"msg\":\"%T\",\"n\":1}",
@@ -385,7 +384,7 @@ const AROUND_TOKENS: &[&str] = &[
 
 fn named(form: &Form, random: &mut Random) -> (String, String) {
     let length = 8 + random.below(40);
-    // A digit at the start: neither prose nor, in a flag, another flag.
+    // A digit at the start, so that it is neither prose nor, in a flag, another flag.
     let secret = format!("7{}", random.text(form.alphabet, length).trim());
     let name = random.pick(NAMES);
     let name = match form.name {
@@ -441,7 +440,7 @@ fn composed(kind: usize, random: &mut Random) -> (String, String) {
     }
 }
 
-/// The first 8 characters in a row of the secret that the text holds.
+/// The first 8 consecutive characters of the secret that the text contains.
 pub(crate) fn survivor<'a>(secret: &'a str, text: &str) -> Option<&'a str> {
     let starts: Vec<usize> = secret.char_indices().map(|(index, _)| index).collect();
     starts
@@ -454,7 +453,7 @@ pub(crate) fn survivor<'a>(secret: &'a str, text: &str) -> Option<&'a str> {
         .find(|part| part.chars().count() == 8 && text.contains(part))
 }
 
-/// Words around a secret that do not say anything about it.
+/// Words around a secret that do not indicate one.
 fn around(random: &mut Random) -> String {
     let lines = [
         "",
@@ -469,7 +468,7 @@ fn around(random: &mut Random) -> String {
 }
 
 #[test]
-fn nothing_of_a_planted_secret_survives() {
+fn no_part_of_a_planted_secret_survives() {
     let redactor = redactor();
     let kinds = FORMS.len() + TOKENS.len() + 3;
     for seed in 0..(kinds * rounds()) as u64 {
@@ -488,7 +487,7 @@ fn nothing_of_a_planted_secret_survives() {
 }
 
 #[test]
-fn nothing_survives_in_a_record_of_ordinary_lines() {
+fn no_secret_survives_among_ordinary_lines() {
     let mut redactor = redactor();
     let lines = ordinary_lines(400, &mut Random::new(2));
     for seed in 0..(rounds() * 20) as u64 {
@@ -520,7 +519,7 @@ fn nothing_survives_in_a_record_of_ordinary_lines() {
     }
 }
 
-/// Every text in a value, keys too, one a line.
+/// All texts in a value, including keys, one per line.
 fn texts(value: &Value) -> String {
     match value {
         Value::String(text) => format!("{text}\n"),
@@ -566,7 +565,7 @@ fn a_private_key_over_records_leaves_nothing() {
     }
 }
 
-/// The processor time of this thread: what others do on the machine does not count.
+/// The processor time of this thread, which excludes other load.
 #[expect(clippy::cast_precision_loss, reason = "seconds of a test, not years")]
 fn processor_seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -632,7 +631,7 @@ fn hostile_texts_take_linear_time() {
     assert!(seconds < 60.0, "{seconds}");
 }
 
-/// Parts from which texts are made that look like secrets, and like what is left of them.
+/// Parts of texts that resemble secrets, and redacted secrets.
 fn parts() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("key".to_owned()),
@@ -707,7 +706,7 @@ proptest! {
 }
 
 #[test]
-fn the_written_table_is_the_table_in_force() {
+fn the_specified_table_is_that_in_the_code() {
     let spec = include_str!("../../../format-spec/redaction.md");
     let table = spec
         .split("\n## The table\n")
@@ -728,7 +727,7 @@ fn the_written_table_is_the_table_in_force() {
 }
 
 #[test]
-fn the_written_forms_are_the_forms_that_are_run() {
+fn the_specified_forms_are_those_tested() {
     let spec = include_str!("../../../format-spec/redaction.md");
     let section = spec.split("\n## Forms\n").nth(1).expect("a section Forms");
     let block = section.split("```").nth(1).expect("a block of forms");

@@ -1,10 +1,11 @@
-//! Secrets over several lines of a source, read by a server that is killed between any two of them: nothing of them is ever on disk.
+//! Secrets over several lines of a source, with a server that is killed between any two of them: no part of them is
+//! ever on disk.
 
 use crate::support::program::Place;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-/// Each line, and whether it holds a secret that only the lines before give away.
+/// Each line, and whether it contains a secret that only earlier lines reveal.
 const LINES: &[(&str, bool)] = &[
     ("-----BEGIN RSA PRIVATE KEY-----", false),
     ("MIIEpAIBAAKCAQEAr0g2bXJmVJ1Lk4wQ0h0J5m3b8YjqWZ1cQe7n", true),
@@ -25,7 +26,7 @@ const LINES: &[(&str, bool)] = &[
 ];
 
 #[test]
-fn nothing_of_a_secret_over_lines_is_on_disk_when_killed_between_any_two() {
+fn no_part_of_a_multi_line_secret_is_on_disk_after_a_kill_at_any_line() {
     let mut place = Place::new();
     let log = place.data().with_file_name("app.log");
     place.set("LOG_FILES", &format!("app={}", log.display()));

@@ -1,5 +1,5 @@
-//! Secrets planted in every way in, searched for in every way out: in each byte of the data
-//! directory, also behind compression, in pages, tails, exports and the server's own log.
+//! Secrets planted in every input and searched for in every output: in each byte of the data directory, including
+//! compressed parts, in pages, tails, exports and the server's own log.
 
 use crate::support::program::{Place, Server, outcome, vmlog};
 use serde_json::json;
@@ -8,8 +8,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-/// One secret for each way in, so that what is found tells where it came through. The second part
-/// is what must not be left, also not 8 bytes of it.
+/// One secret for each input, so that a finding shows its way. The second part must not remain, not even 8 bytes of
+/// it.
 const WAYS: [(&str, &str); 14] = [
     ("journal", "ghp_Jr1naLkq7WzXc9VbN3mAsDfGhJkLp0oIuYt"),
     ("file", "Fi1eW0rdqZx"),
@@ -30,7 +30,7 @@ const WAYS: [(&str, &str); 14] = [
     ("raw-bytes", "R4wBytesLinezQ7x"),
 ];
 
-/// Lines after the secrets, so that a segment is sealed, which compresses what it holds.
+/// Number of lines after the secrets, so that a segment is sealed and compressed.
 const FILLER: usize = 1500;
 
 fn secret(way: &str) -> &'static str {
@@ -96,7 +96,7 @@ fn plant(place: &mut Place) {
     place.set("LOG_DOCKER_JSON_DIR", containers.to_str().unwrap());
 }
 
-/// The journal with a secret in the place of the text of its long message: readers check no hashes.
+/// The journal with a secret instead of the text of its long message: readers do not check hashes.
 fn patched(mut journal: Vec<u8>, secret: &str) -> Vec<u8> {
     let line = format!("clone with {secret} done ");
     let filler = vec![b'x'; line.len() + 8];
@@ -125,11 +125,11 @@ fn capture(place: &Place) {
     assert_eq!(code, Some(0), "{error}");
 }
 
-/// What a text holds of the secrets.
+/// The secrets that a text contains.
 fn leaks(what: &str, text: &[u8]) -> Vec<String> {
     let mut found = vec![];
     for (way, secret) in WAYS {
-        // what stays visible of a token says only what it is
+        // The visible part of a token only shows its kind.
         let start = ["ghp_", "sk-ant-"]
             .iter()
             .find(|head| secret.starts_with(**head));
@@ -156,8 +156,8 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is compressed in a file: each place that starts a zstd frame, unpacked as far as it goes.
-fn unpacked(bytes: &[u8]) -> Vec<u8> {
+/// The content of compressed parts of a file: each place that starts a zstd frame, decompressed as far as possible.
+fn decompressed(bytes: &[u8]) -> Vec<u8> {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
     let mut all = vec![];
     for at in memchr::memmem::find_iter(bytes, &MAGIC) {
@@ -165,7 +165,7 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
             continue;
         };
         let mut decoder = decoder.single_frame().take(16 << 20);
-        // what is no frame after all ends in an error
+        // Data that is not a frame ends in an error.
         let _ = decoder.read_to_end(&mut all);
     }
     all
@@ -179,7 +179,7 @@ fn text_of(server: &Server, path: &str) -> String {
 }
 
 #[test]
-fn a_secret_comes_out_nowhere() {
+fn no_output_contains_a_secret() {
     let mut place = Place::new();
     plant(&mut place);
     capture(&place);
@@ -232,7 +232,7 @@ fn a_secret_comes_out_nowhere() {
         faults.extend(leaks(&name, name.as_bytes()));
         let bytes = fs::read(path).unwrap();
         faults.extend(leaks(&name, &bytes));
-        let inner = unpacked(&bytes);
+        let inner = decompressed(&bytes);
         unpacked_bytes += inner.len();
         faults.extend(leaks(&format!("{name}, unpacked"), &inner));
     }

@@ -1,8 +1,8 @@
-//! A disk in memory that loses power, fails and fills up when told to.
+//! A disk in memory that loses power, fails and fills up on request.
 //!
-//! It keeps two images: what is live, and what is durable because it was synced. A power cut leaves the durable image and, as
-//! real disks do, any part of what was not synced: writes whole, lost or torn by sectors, names in any order. A folder that is
-//! lost takes with it all that is in it.
+//! It keeps two images: the live one, and the durable one with everything that was synced. A power cut leaves the
+//! durable image and, as with real disks, any part of the rest: writes complete, lost or torn at sectors, names in
+//! any order. A lost folder takes its content with it.
 
 use crate::support::seeded::Rng;
 use std::collections::BTreeMap;
@@ -15,31 +15,31 @@ use vmlog::disk::{Disk, DiskFile, Space};
 use vmlog::mapped::Mapped;
 use vmlog::time::Micros;
 
-/// What a crash takes.
+/// The effect of a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// The process is killed: nothing that was written is lost.
+    /// The process is killed: all written data is kept.
     Nothing,
-    /// The power is cut: all that was not synced is lost.
+    /// The power is cut: everything that was not synced is lost.
     Unsynced,
-    /// The power is cut: of what was not synced, the seed says what stays.
+    /// The power is cut: the seed decides which part of the unsynced data is kept.
     Torn(u64),
 }
 
-/// What happens at a call that changes something.
+/// A fault at a call that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The machine stops: this call and all after it fail.
+    /// The machine stops: this call and all later ones fail.
     Stop,
-    /// This call alone fails with this kind of error; a write may have been done in part.
+    /// Only this call fails with this kind of error; a write may have been done in part.
     Once(io::ErrorKind),
-    /// From this call on there is no room for more.
+    /// From this call on there is no free space.
     Full,
-    /// From this call on this one always fails so.
+    /// From this call on calls of this kind always fail.
     Always(Call, io::ErrorKind),
 }
 
-/// Which call changes something.
+/// Kinds of calls that change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     CreateDir,
@@ -54,16 +54,16 @@ pub(crate) enum Call {
     SyncDir,
 }
 
-/// Syncs that report success and make nothing durable, as if they had been left out.
+/// Syncs that report success and make nothing durable, as if the code had omitted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Omitted {
-    /// Those of files whose names end so.
+    /// Those of files whose names have this ending.
     OfFile(&'static str),
-    /// Those of a folder after a file with such a name got it by a rename.
+    /// Those of a folder after a file with such a name was created by a rename.
     AfterRename(&'static str),
     /// Those of a folder after a file with such a name was removed.
     AfterRemoval(&'static str),
-    /// Those of folders after a folder with such a name was made.
+    /// Those of folders after a folder with such a name was created.
     AfterFolder(&'static str),
 }
 
@@ -147,7 +147,7 @@ impl DiskDouble {
         state.stuck = None;
     }
 
-    /// From now on this call fails for files whose names end so.
+    /// From now on this call fails for files whose names have this ending.
     pub(crate) fn stick(&self, call: Call, ending: &'static str) {
         self.state().stuck = Some((call, ending));
     }
@@ -157,7 +157,7 @@ impl DiskDouble {
         self.state().now = Some(now);
     }
 
-    /// Takes a folder away with all that is in it; files that are open stay so.
+    /// Removes a folder with its content; open files stay usable.
     pub(crate) fn take_away(&self, path: &Path) {
         let mut state = self.state();
         state.names.retain(|name, _| !name.starts_with(path));
@@ -171,12 +171,12 @@ impl DiskDouble {
         self.state().omitted = Some(omitted);
     }
 
-    /// What the file system says of its room.
+    /// Sets the free space that the file system reports.
     pub(crate) fn set_space(&self, space: Space) {
         self.state().free = Some(space);
     }
 
-    /// The disk as it is found after a crash.
+    /// The disk after a crash.
     pub(crate) fn after(&self, loss: Loss) -> Self {
         let state = self.state();
         let mut random = Rng::new(match loss {
@@ -229,7 +229,7 @@ impl DiskDouble {
             .collect()
     }
 
-    /// A disk that holds these files, durably.
+    /// A disk with these files, durable.
     pub(crate) fn with_files(files: &BTreeMap<PathBuf, Vec<u8>>) -> Self {
         let disk = Self::default();
         {
@@ -265,7 +265,7 @@ impl DiskDouble {
 }
 
 impl State {
-    /// Counts a call and says whether it fails.
+    /// Counts a call and returns whether it fails.
     fn enter(&mut self, call: Call) -> io::Result<()> {
         let number = self.calls.len();
         self.calls.push(call);
@@ -323,7 +323,7 @@ impl State {
         inode.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// The folder in which a file is to be made must be there.
+    /// The folder of a new file must exist.
     fn check_folder(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| folder.parent().is_some());
         match folder {
@@ -361,7 +361,7 @@ impl Inode {
         self.unsynced.push(change);
     }
 
-    /// The durable content with a part of what was not synced.
+    /// The durable content with a part of the unsynced data.
     fn torn(&self, random: &mut Rng) -> Vec<u8> {
         let mut content = self.durable.clone();
         for change in &self.unsynced {
@@ -386,7 +386,7 @@ impl Inode {
     }
 }
 
-/// Keeps some sectors of a write; those that are lost read as they did before, or as zeros.
+/// Keeps some sectors of a write; lost ones keep the old content, or become zeros.
 fn tear_sectors(content: &mut Vec<u8>, offset: usize, bytes: &[u8], random: &mut Rng) {
     const SECTOR: usize = 64;
     if content.len() < offset + bytes.len() {
@@ -601,7 +601,7 @@ impl DiskFile for FileDouble {
         let entered = state.enter(Call::Write);
         let written = match entered {
             Ok(()) => bytes.len(),
-            // A failed write leaves a part behind, once in a while all of it.
+            // A failed write leaves a part of the data, sometimes all of it.
             Err(_) if state.fault_is_here() => {
                 let calls = state.calls.len();
                 bytes.len() * (calls % 4) / 3

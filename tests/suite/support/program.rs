@@ -1,4 +1,4 @@
-//! The program as its users meet it: a process with settings, a printed address and an exit code.
+//! The program from the user's perspective: a process with settings, a printed address and an exit code.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,10 +8,10 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Long enough for a loaded machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Enough for a loaded machine; a test that waits this long has failed.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A command without anything of the caller's environment but the path.
+/// A command with only the path from the caller's environment.
 pub(crate) fn vmlog(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vmlog"));
     command
@@ -35,7 +35,7 @@ pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
-/// Folders of a test and the settings that point there.
+/// Folders of a test, and settings that refer to them.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
@@ -81,12 +81,12 @@ impl Place {
         command
     }
 
-    /// Started, and answering.
+    /// The started server, once it responds.
     pub(crate) fn serve(&self) -> Server {
         self.serve_with(Stdio::null())
     }
 
-    /// The same, with its own log going there.
+    /// The same, with its own log sent there.
     pub(crate) fn serve_with(&self, log: Stdio) -> Server {
         let mut child = self.command().stderr(log).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -111,7 +111,7 @@ impl Place {
         }
     }
 
-    /// Whether any file below the data directory holds these bytes.
+    /// Whether any file below the data directory contains these bytes.
     pub(crate) fn data_holds(&self, needle: &[u8]) -> bool {
         holds(&self.data(), needle)
     }
@@ -135,12 +135,12 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
     pub(crate) token: String,
-    /// What it printed at the start.
+    /// The line that it printed at the start.
     pub(crate) line: String,
 }
 
 impl Server {
-    /// Status and JSON of an answer.
+    /// Status and JSON of a response.
     pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         let (head, body) =
             self.exchange(path, &format!("Authorization: Bearer {}\r\n", self.token));
@@ -150,7 +150,7 @@ impl Server {
         )
     }
 
-    /// Head and body of an answer to a request with these headers (each with its line end).
+    /// Head and body of a response to a request with these headers (each with its line end).
     pub(crate) fn exchange(&self, path: &str, headers: &str) -> (String, String) {
         let mut stream = self.send(path, &format!("{headers}Connection: close\r\n"));
         let mut bytes = vec![];
@@ -160,7 +160,7 @@ impl Server {
         (head.to_owned(), body.to_owned())
     }
 
-    /// A tail that has been answered: what comes now is events.
+    /// A tail whose response has begun: events follow.
     pub(crate) fn tail(&self, query: &str) -> BufReader<TcpStream> {
         let headers = format!("Authorization: Bearer {}\r\n", self.token);
         let mut reader = BufReader::new(self.send(&format!("/logs/tail?{query}"), &headers));
@@ -176,7 +176,7 @@ impl Server {
 
     fn send(&self, path: &str, headers: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let host = &self.address;
         write!(
             stream,
@@ -201,7 +201,7 @@ impl Server {
         }
     }
 
-    /// The same, once there are `count` of them.
+    /// The same, once there are at least `count` of them.
     pub(crate) fn wait_for(&self, query: &str, count: usize) -> Vec<Value> {
         let begin = Instant::now();
         loop {
@@ -210,7 +210,7 @@ impl Server {
                 return found;
             }
             assert!(
-                begin.elapsed() < PATIENCE,
+                begin.elapsed() < TIMEOUT,
                 "{query}: {} of {count}: {found:?}",
                 found.len()
             );
@@ -240,7 +240,7 @@ impl Server {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(begin.elapsed() < PATIENCE, "it does not end");
+            assert!(begin.elapsed() < TIMEOUT, "it does not end");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -254,7 +254,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // it may have ended already
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Random questions: a filter as parameters, and what it means in plain code.
+//! Random queries: a filter as parameters, and the equivalent in plain code.
 
 use crate::support::seeded::Rng;
 use serde_json::Value;
@@ -11,15 +11,15 @@ const LIMITS: Limits = Limits {
     limit_max: 1000,
 };
 
-/// When most questions are asked, in seconds: relative times count from here.
+/// The time of most queries, in seconds: relative times refer to it.
 const NOW: i64 = 40;
 const DAY: i64 = 86_400;
 
-/// A filter as parameters, and what it means in plain code.
+/// A filter as parameters, and the equivalent in plain code.
 pub(crate) struct Question {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) meant: Box<dyn Fn(&StoredRecord) -> bool>,
-    /// When it is asked, in seconds.
+    /// The time of the query, in seconds.
     now: i64,
 }
 
@@ -54,7 +54,7 @@ impl Question {
         if rng.chance(2) {
             question = sources(question, rng);
         }
-        // output of a process has no level of its own
+        // Output of a process has no level of its own.
         let is_output = rng.chance(12);
         if rng.chance(3) {
             question = minimum(question, is_output, rng);
@@ -147,7 +147,7 @@ fn times(mut question: Question, rng: &mut Rng) -> Question {
     let [start, end] = micros;
     let later = *rng.pick(&[0, 0, 15 * 60, 2 * 3600]);
     if later > 0 {
-        // whole minutes or hours after one of both, which can then be said in these
+        // Whole minutes or hours after one of both, which can then be expressed in these units.
         question.now = rng.pick(&micros).div_euclid(1_000_000) + later;
     }
     let now = question.now;
@@ -222,7 +222,7 @@ fn search(question: Question, rng: &mut Rng) -> Question {
     })
 }
 
-/// Whether `holds` is true of the message, or of a value of the metadata unless the search is `narrow`.
+/// Whether `holds` returns `true` for the message, or for a value of the metadata unless the search is `narrow`.
 pub(crate) fn is_found(record: &StoredRecord, narrow: bool, holds: impl Fn(&str) -> bool) -> bool {
     holds(&record.record.message) || !narrow && searched_values(record).iter().any(|it| holds(it))
 }
@@ -235,7 +235,7 @@ pub(crate) fn holds_text(text: &str, needle: &str, sensitive: bool) -> bool {
     }
 }
 
-/// Every value of the metadata as text, however deep, but null and the bookkeeping.
+/// Every value of the metadata as text at any depth, except null and internal fields.
 pub(crate) fn searched_values(record: &StoredRecord) -> Vec<String> {
     fn collect(value: &Value, texts: &mut Vec<String>) {
         match value {
@@ -255,7 +255,7 @@ pub(crate) fn searched_values(record: &StoredRecord) -> Vec<String> {
     texts
 }
 
-/// Enough for the letters that these tests use.
+/// Sufficient for the letters in these tests.
 fn plainly_folded(text: &str) -> String {
     text.to_lowercase().replace('\u{3c2}', "\u{3c3}")
 }
@@ -300,7 +300,7 @@ fn regex(question: Question, rng: &mut Rng) -> Question {
     })
 }
 
-/// What a metadata key has, as texts; none without the key. Dots lead into objects.
+/// The values of a metadata key, as texts; `None` without the key. Dots select members of objects.
 pub(crate) fn values(record: &StoredRecord, key: &str) -> Option<Vec<String>> {
     let metadata = &record.record.metadata;
     let value = metadata.get(key).or_else(|| {
@@ -317,7 +317,7 @@ pub(crate) fn values(record: &StoredRecord, key: &str) -> Option<Vec<String>> {
     })
 }
 
-/// A condition, and what it means in plain code.
+/// A condition, and the equivalent in plain code.
 fn condition(rng: &mut Rng) -> (String, impl Fn(&StoredRecord) -> bool + 'static) {
     let key = *rng.pick(&["unit", "exit_code", "tag", "k8s.pod", "absent", "glob"]);
     let value = *rng.pick(&[

@@ -1,4 +1,4 @@
-//! Numbers that look random and come again from the same seed.
+//! Pseudo-random numbers, the same for the same seed.
 
 /// The generator `SplitMix64`.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Rng {
         mixed ^ mixed >> 31
     }
 
-    /// From 0 up to and without `end`.
+    /// From 0 up to but excluding `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("a small number");
         usize::try_from(self.number(end)).expect("a small number")
@@ -32,7 +32,7 @@ impl Rng {
         i64::try_from(self.below(end)).expect("a small number")
     }
 
-    /// Once in `times`.
+    /// `true` once in `times` on average.
     pub(crate) fn chance(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -12,7 +12,7 @@ use vmlog::redact::{self, Redacted, Redactor};
 use vmlog::store::{Options, Store, SyncPolicy, View};
 use vmlog::time::Micros;
 
-/// A store, and all that was ever appended to it.
+/// A store, and all records that were ever appended to it.
 pub(crate) struct TestStore {
     pub(crate) store: Store,
     pub(crate) appended: Vec<StoredRecord>,
@@ -21,7 +21,7 @@ pub(crate) struct TestStore {
 }
 
 impl TestStore {
-    /// `rows_max`: how many records retention leaves.
+    /// `rows_max` is the number of records that retention keeps.
     pub(crate) fn new(rows_max: u64) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let options = Options {
@@ -44,7 +44,7 @@ impl TestStore {
         }
     }
 
-    /// Several segments, sealed and active, perhaps with a pruned head.
+    /// Several segments, sealed and active, perhaps with a pruned beginning.
     pub(crate) fn random(rng: &mut Rng) -> Self {
         let rows_max = if rng.chance(2) { 150 } else { 100_000 };
         let mut store = Self::new(rows_max);
@@ -98,7 +98,7 @@ impl TestStore {
         sealed
     }
 
-    /// A copy of the folder in which `path` holds `bytes`.
+    /// A copy of the folder in which `path` contains `bytes`.
     pub(crate) fn copy_with(&self, path: &Path, bytes: &[u8]) -> TempDir {
         let copy = TempDir::new().expect("a temporary folder");
         for entry in fs::read_dir(self.folder.path()).expect("a listing") {
@@ -113,7 +113,7 @@ impl TestStore {
         copy
     }
 
-    /// What the view must show.
+    /// The records that the view must show.
     pub(crate) fn visible(&self) -> Vec<StoredRecord> {
         let ids = self.view().ids();
         let visible = self
@@ -124,7 +124,7 @@ impl TestStore {
     }
 }
 
-/// A record out of few words, so that random filters find something.
+/// A record with few distinct words, so that random filters match some.
 pub(crate) fn random_record(rng: &mut Rng) -> Record {
     let sources = [
         "docker:a",

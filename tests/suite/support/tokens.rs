@@ -1,4 +1,4 @@
-//! Tokens as a control plane signs them, and the set of its keys.
+//! Tokens signed by a control plane, and the set of its keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,7 +31,7 @@ impl ControlPlane {
         json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": self.key_id, "x": x}]}).to_string()
     }
 
-    /// A token for this machine that holds for an hour, with these claims changed.
+    /// A token for this machine that is valid for an hour, with these claims changed.
     pub(crate) fn token(&self, changes: &Value) -> String {
         let now = now();
         let mut claims = json!({"iss": ISSUER, "aud": "node-management", "type": "node-management", "sub": "user-1",

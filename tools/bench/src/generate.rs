@@ -1,7 +1,7 @@
-//! Seeded log records that look like those of a busy VM: twelve sources of very different weight, messages of 142 bytes on
-//! average with numbers, paths and ids in them, a fresh uuid in three of ten, errors in bursts.
+//! Seeded log records that resemble those of a busy VM: twelve sources with very different shares, messages of 142
+//! bytes on average with numbers, paths and ids, a random uuid in three of ten, errors in bursts.
 //!
-//! The same seed gives the same records on every machine. What searches look for is planted: `NEEDLE` once in a million
+//! The same seed yields the same records on every machine. Texts for searches are planted: `NEEDLE` once in a million
 //! records, `timed out after 9ddd ms` eleven times, `connection` in two of a hundred messages.
 
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Planted in one record of a million.
 pub(crate) const NEEDLE: &str = "xneedle_7f3a9c21e5q";
 
-/// A record that no type of the store is needed for.
+/// A record that does not depend on the types of the store.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     /// Microseconds since 1970.
@@ -20,11 +20,11 @@ pub(crate) struct Sample {
     pub(crate) level: usize,
     /// The text.
     pub(crate) message: String,
-    /// What else is known.
+    /// The metadata.
     pub(crate) metadata: Map<String, Value>,
 }
 
-/// Sources and how many of a hundred records each has.
+/// Sources and their share of records in percent.
 pub(crate) const SOURCES: [(&str, u64); 12] = [
     ("docker:api", 22),
     ("docker:web", 13),
@@ -45,7 +45,7 @@ pub(crate) const START: i64 = 1_794_268_800_000_000;
 /// A million records span five days.
 const STEP_MEAN: u64 = 5 * 86_400 * 1_000_000 / 1_000_000;
 
-/// Makes samples, one after another, for ever.
+/// Generates an endless sequence of samples.
 #[derive(Debug)]
 pub(crate) struct Generator {
     random: Random,
@@ -55,7 +55,7 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// The same seed gives the same samples.
+    /// Creates a generator; the same seed yields the same samples.
     #[must_use]
     pub(crate) fn new(seed: u64) -> Self {
         Self {
@@ -457,7 +457,7 @@ impl Random {
         self.next() % end
     }
 
-    /// Small numbers are likelier, as in real ids.
+    /// Small numbers are more likely, as with real ids.
     fn skewed(&mut self, end: u64) -> u64 {
         self.below(end).min(self.below(end))
     }

@@ -1,7 +1,8 @@
-//! The store beside SQLite, on the same seeded records, in one run.
+//! Compares the store with SQLite, on the same seeded records, in one run.
 //!
-//! `vmlog-bench generate RECORDS` prints records as JSON lines; `vmlog-bench compare RECORDS` measures both and prints a table;
-//! `vmlog-bench queries RECORDS FOLDER` asks both the same questions and keeps them in the folder.
+//! `vmlog-bench generate RECORDS` prints records as JSON lines; `vmlog-bench compare RECORDS` measures both and
+//! prints a table; `vmlog-bench queries RECORDS FOLDER` runs the same queries on both and keeps the stores in the
+//! folder.
 
 mod generate;
 mod queries;
@@ -20,9 +21,9 @@ use vmlog::redact::{RedactOptions, Redacted, Redactor};
 use vmlog::store::{Options, Store, fork, restore};
 use vmlog::time::Micros;
 
-/// Records in an append and in a transaction.
+/// Number of records in an append or a transaction.
 const BATCH: usize = 100;
-/// Records made while the clock is stopped.
+/// Number of records generated while the clock is stopped.
 const PORTION: usize = 1000;
 const SEED: u64 = 1;
 
@@ -71,7 +72,7 @@ fn level(sample: &Sample) -> Level {
     Level::ALL[sample.level]
 }
 
-/// A line of the table: its name, its unit, whether more is better, and how many digits it is printed with.
+/// A line of the table: its name, its unit, whether more is better, and the number of printed digits.
 struct Line {
     name: &'static str,
     more_is_better: bool,
@@ -86,7 +87,7 @@ const fn line(name: &'static str, more_is_better: bool, digits: usize) -> Line {
     }
 }
 
-/// What is measured of both, and then of the store alone.
+/// The figures of both, and then of the store alone.
 const LINES: &[Line] = &[
     line("append, records/s of one core", true, 0),
     line("on disk, bytes/record", false, 1),
@@ -101,7 +102,7 @@ const LINES: &[Line] = &[
     line("fork, ms", false, 2),
 ];
 
-/// Measures both, each in a process of its own, so that memory is what one of them takes.
+/// Measures both, each in a separate process, so that memory can be measured.
 fn compare(records: usize) -> Anyhow<()> {
     let dir = tempfile::tempdir()?;
     let json_bytes: usize = samples(records)
@@ -129,7 +130,7 @@ fn compare(records: usize) -> Anyhow<()> {
     for (index, line) in LINES.iter().enumerate() {
         let figure = |figures: &[Option<f64>]| {
             let figure = figures.get(index).copied().flatten()?;
-            // The bytes a record that both report are this as well.
+            // The bytes per record that both report are this as well.
             Some(match line.name {
                 "times smaller than JSON lines" => per(json_bytes as u64, records) / figure,
                 _ => figure,
@@ -162,7 +163,7 @@ fn samples(records: usize) -> impl Iterator<Item = Sample> {
     Generator::new(SEED).take(records)
 }
 
-/// Prints a figure for the parent, in the order of [`LINES`].
+/// Prints a figure for the parent process, in the order of [`LINES`].
 fn tell(figure: f64) {
     println!("{figure}");
 }
@@ -194,7 +195,7 @@ fn open_store(root: &Path) -> Anyhow<Store> {
     Ok(Store::open(Arc::new(RealDisk), root, options())?.0)
 }
 
-/// Appends records; returns the processor time, and the most memory that was taken beside mapped files.
+/// Appends records; returns the processor time, and the maximum memory without mapped files.
 fn fill(store: &mut Store, samples: impl Iterator<Item = Sample>) -> Anyhow<(Duration, f64)> {
     let mut redactor = Redactor::new(&RedactOptions {
         disabled: vec!["all".to_owned()],
@@ -235,7 +236,7 @@ fn measure_store(records: usize, root: &Path) -> Anyhow<()> {
     tell(millis(median(|| page_of_store(&open_store(&main)?))?));
     let mut store = open_store(&main)?;
     tell(millis(median(|| page_of_store(&store))?));
-    // One record less than makes a segment of it, unless its bytes do.
+    // One record less than fills a segment, unless its size does.
     let full = root.join("full");
     fill(
         &mut open_store(&full)?,
@@ -259,12 +260,12 @@ fn measure_store(records: usize, root: &Path) -> Anyhow<()> {
     Ok(())
 }
 
-/// Resident memory beside mapped files.
+/// Resident memory without mapped files.
 fn anonymous_megabytes() -> Anyhow<f64> {
     status_megabytes("RssAnon:")
 }
 
-/// What the kernel says of this process.
+/// A value that the kernel reports for this process.
 fn status_megabytes(name: &str) -> Anyhow<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -374,7 +375,7 @@ fn page_of_sqlite(connection: &Connection) -> Anyhow<()> {
     Ok(())
 }
 
-/// Processor time of this thread: neighbours on the machine do not count.
+/// The processor time of this thread, which excludes other load.
 fn processor_time(run: impl FnOnce() -> Anyhow<()>) -> Anyhow<Duration> {
     let before = thread_time()?;
     run()?;
@@ -398,7 +399,7 @@ fn median(mut run: impl FnMut() -> Anyhow<()>) -> Anyhow<Duration> {
     Ok(times[times.len() / 2])
 }
 
-/// Bytes of a file, or of all files in a folder and below.
+/// The size of a file, or of all files in a folder and below.
 fn size(path: &Path) -> Anyhow<u64> {
     let metadata = fs::metadata(path)?;
     if metadata.is_file() {

@@ -1,4 +1,4 @@
-//! Questions to the store and to SQLite, on the same records in one run.
+//! Runs queries on the store and on SQLite, with the same records in one run.
 
 use crate::generate::Generator;
 use crate::{Anyhow, SEED, anonymous_megabytes, fill, fill_sqlite, open_store, status_megabytes};
@@ -14,14 +14,14 @@ use vmlog::query::{self, Budget, Grouping, HistogramRequest, Limits, PageRequest
 use vmlog::store::{Reader, View};
 use vmlog::time::Micros;
 
-/// Runs of a question to the store; SQLite has as many until they have taken so long.
+/// Number of runs of a query on the store; SQLite has as many, up to a time limit.
 const RUNS: usize = 21;
 const SLOW: Duration = Duration::from_secs(3);
 
-/// A question as both are asked it.
+/// A query in the languages of both.
 struct Question {
     name: &'static str,
-    /// Milliseconds that it may take, of a million records and of five.
+    /// Maximum milliseconds, for a million records and for five million.
     at_most: [f64; 2],
     ours: Ours,
     sql: &'static str,
@@ -141,8 +141,8 @@ const QUESTIONS: &[Question] = &[
     },
 ];
 
-/// Prints a table: the first and the median time of each question, the processor time of all threads, and the most memory. `folder`
-/// keeps both stores for the next run.
+/// Prints a table: the first and the median time of each query, the processor time of all threads, and the maximum
+/// memory. `folder` keeps both stores for the next run.
 pub(crate) fn compare(records: usize, folder: &Path) -> Anyhow<()> {
     let (root, database) = (folder.join("store"), folder.join("logs.db"));
     if !database.exists() {
@@ -178,19 +178,19 @@ pub(crate) fn compare(records: usize, folder: &Path) -> Anyhow<()> {
     Ok(())
 }
 
-/// How long a question took, and how long the processors worked on it, which other programs do not move as much.
+/// The duration of a query, and its processor time, which other load hardly affects.
 struct Run {
     took: Duration,
     worked: Duration,
 }
 
-/// Lets the most memory that was taken begin anew; returns what is taken now, beside mapped files.
+/// Resets the maximum memory; returns the current memory without mapped files.
 fn forget_peak() -> Anyhow<f64> {
     std::fs::write("/proc/self/clear_refs", "5")?;
     anonymous_megabytes()
 }
 
-/// Of all threads.
+/// The processor time of all threads.
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or_default();
@@ -262,7 +262,7 @@ fn ours(view: &View, ours: &Ours, budget: &Budget) -> Anyhow<usize> {
     }
 }
 
-/// With a function for `REGEXP`, which SQLite itself has not.
+/// Adds a function for `REGEXP`, which SQLite itself lacks.
 fn open(database: &Path) -> Anyhow<Connection> {
     let connection = Connection::open(database)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
@@ -299,7 +299,7 @@ fn theirs(connection: &Connection, question: &Question) -> Anyhow<usize> {
     Ok(seen)
 }
 
-/// Takes every value of every row; the first of the last row is its id where rows have one.
+/// Reads every value of every row; returns the first value of the last row, which is its id if rows have one.
 fn read<P: rusqlite::ToSql>(
     statement: &mut rusqlite::Statement<'_>,
     values: &[P],

@@ -1,9 +1,9 @@
-//! Any bytes as a journal file: read forward, backward and by seeking, nothing may panic, hang or take memory out of
-//! proportion. Seeds: `tests/fixtures/journal`.
+//! Arbitrary bytes as a journal file: read forward, backward and by seeking, nothing may panic, hang or allocate
+//! excessive memory. Seeds: `tests/fixtures/journal`.
 //!
 //!     cargo +nightly fuzz run --fuzz-dir tools/fuzz journal
 //!
-//! or `tools/fuzz/run journal SECONDS`, which does without cargo-fuzz.
+//! or `tools/fuzz/run journal SECONDS`, which works without cargo-fuzz.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +17,7 @@ use vmlog::journal::EntryMatches;
 use vmlog::journal::Seek;
 
 thread_local! {
-    /// One file is written again and again, in memory where the machine has such a place.
+    /// One file is rewritten for each input, in memory if the machine has such a file system.
     static PATH: RefCell<PathBuf> = RefCell::new(place());
 }
 

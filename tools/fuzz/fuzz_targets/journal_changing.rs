@@ -1,6 +1,6 @@
-//! A journal file that changes while it is read, as files of others do: it grows from a prefix, is cut, reads as zeros,
-//! and is replaced. Nothing may panic or hang. The last two bytes say where the file is cut, so that a seed
-//! begins as a journal does. Seeds: those of `journal`.
+//! A journal file that changes while it is read, as files of a running journald do: it grows from a prefix, is
+//! truncated, reads as zeros, and is replaced. Nothing may panic or hang. The last two bytes of the input determine
+//! where the file is cut, so that a seed starts like a journal. Seeds: those of `journal`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ use vmlog::journal::Journal;
 use vmlog::journal::JournalOptions;
 
 thread_local! {
-    /// A directory that is written again and again, in memory where the machine has such a place.
+    /// A directory that is rewritten for each input, in memory if the machine has such a file system.
     static DIRECTORY: RefCell<PathBuf> = RefCell::new(place());
 }
 

@@ -1,4 +1,5 @@
-//! No query breaks LogQL: it is refused, or it is printed in a way that is read as the same, planned, and evaluated on a few lines.
+//! Arbitrary queries: each is refused, or printed to a text that is parsed to the same query, planned, and evaluated
+//! on a few lines.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! No text breaks redaction: what it leaves stays as it is when it is redacted again, and a secret
-//! that is known by its start never survives, whatever surrounds it.
+//! Arbitrary texts: redacting the result again changes nothing, and a secret with a known start never survives,
+//! whatever surrounds it.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use vmlog::redact::RedactOptions;
 use vmlog::redact::Redactor;
 use vmlog::time::Micros;
 
-/// Both ways to read prose, and a pattern of the settings.
+/// Both modes for prose, and a pattern of the settings.
 static REDACTORS: LazyLock<[Redactor; 2]> = LazyLock::new(|| {
     [false, true].map(|strict| {
         let options = RedactOptions {
@@ -24,7 +24,7 @@ static REDACTORS: LazyLock<[Redactor; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Secrets that need nothing around them to be known, and their secret part.
+/// Secrets that are recognised without context, and their secret part.
 const PLANTED: [(&str, &str); 4] = [
     ("sk-ant-", "Zq7w8e9rTyUi"),
     ("AKIA", "QZ7WSXEDCRFVTGBY"),
@@ -53,13 +53,13 @@ fuzz_target!(|data: &[u8]| {
     split(redactor, &text);
 });
 
-/// A second time changes nothing.
+/// Redacting a second time changes nothing.
 fn stable(redactor: &Redactor, text: &str) {
     let once = redactor.redact_text(text);
     assert_eq!(redactor.redact_text(&once), once, "{text:?}");
 }
 
-/// The same text over several records, the lines of it and the parts of a line.
+/// The same text split over several records, by lines and by parts of a line.
 fn split(redactor: &Redactor, text: &str) {
     let mut redactor = redactor.clone();
     for (number, message) in text.split_inclusive(['\n', '\u{fffd}']).enumerate() {

@@ -1,4 +1,4 @@
-//! No footer, and no columns that a footer vouches for, break the reader of sealed segments.
+//! Arbitrary footers, and columns with valid checksums, must not break the reader of sealed segments.
 
 #![no_main]
 

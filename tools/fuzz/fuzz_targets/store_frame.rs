@@ -1,4 +1,4 @@
-//! No bytes break the reader of frames.
+//! Arbitrary bytes must not break the reader of frames.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! No bytes break the reader of sealed segments.
+//! Arbitrary bytes must not break the reader of sealed segments.
 
 #![no_main]
 

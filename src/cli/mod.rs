@@ -113,7 +113,7 @@ fn exit(result: Result<u8, Failure>) -> ExitCode {
 fn command() -> Command {
     Command::new("vmlog")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("What happened on this VM: journal, files and commands, kept, searched and tailed")
+        .about("Collect, search and follow the logs of this VM: journal, files and commands")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())

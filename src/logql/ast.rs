@@ -228,7 +228,7 @@ pub(super) struct LabelFormat {
 pub(super) enum LabelFormatValue {
     /// Another label, which is then removed.
     Rename(String),
-    Template(QueryText),
+    LineTemplate(QueryText),
 }
 
 /// A label that `drop` or `keep` names, optionally with a condition.

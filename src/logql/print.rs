@@ -215,7 +215,7 @@ fn extractions(list: &[Extraction]) -> String {
 fn label_format(format: &LabelFormat) -> String {
     match &format.value {
         LabelFormatValue::Rename(from) => format!("{}={from}", format.label),
-        LabelFormatValue::Template(text) => format!("{}={}", format.label, quoted(&text.value)),
+        LabelFormatValue::LineTemplate(text) => format!("{}={}", format.label, quoted(&text.value)),
     }
 }
 

@@ -38,7 +38,7 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use writer::Writer;
+use writer::StoreWriter;
 
 /// Batches that wait for the writer. A batch is at most about 1 MiB, so this bounds memory; more
 /// would not make the writer faster.
@@ -100,7 +100,7 @@ impl Pipeline {
             in_flight: None,
         });
         let (ended, when_ended) = oneshot::channel();
-        let writer = Writer::new(store, redactor, options, receiver, Arc::clone(&shared));
+        let writer = StoreWriter::new(store, redactor, options, receiver, Arc::clone(&shared));
         let writer = thread::Builder::new()
             .name("writer".into())
             .spawn(move || {

@@ -41,7 +41,7 @@ const VALUE_BYTES_KEPT: usize = 1 << 10;
 const SHORTENED_BYTES_MAX: usize = 4 << 20;
 
 /// The writer's state.
-pub(super) struct Writer {
+pub(super) struct StoreWriter {
     store: Store,
     redactor: Redactor,
     sources: SourceLimit,
@@ -117,7 +117,7 @@ impl Pending {
     }
 }
 
-impl Writer {
+impl StoreWriter {
     pub(super) fn new(
         store: Store,
         redactor: Redactor,

@@ -37,7 +37,7 @@ use crate::record::Source;
 use metadata::Words;
 use open::OpenSecrets;
 use scan::RecordScan;
-use scan::Scanner;
+use scan::SecretScanner;
 use scan::TimeBudget;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -96,10 +96,19 @@ pub struct RedactOptions {
 }
 
 /// Applies the rules. A clone is cheap: it shares the compiled rules, and has its own state of secrets that span records.
+///
+/// ```
+/// use vmlog::redact::{RedactOptions, Redactor};
+///
+/// let redactor = Redactor::new(&RedactOptions::default())?;
+/// let text = redactor.redact_text("login of ann with password=hunter22 failed");
+/// assert_eq!(text, "login of ann with password=[REDACTED] failed");
+/// # Ok::<(), vmlog::redact::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Redactor {
     /// `None` if redaction is disabled.
-    scanner: Option<Arc<Scanner>>,
+    scanner: Option<Arc<SecretScanner>>,
     open: OpenSecrets,
     words: Words,
     /// The time limit of a record, if a test sets one.
@@ -126,7 +135,7 @@ impl Redactor {
             .iter()
             .filter(|rule| options.disabled.iter().all(|id| id != rule.id));
         let scanner = (!is_off).then(|| {
-            Arc::new(Scanner::new(
+            Arc::new(SecretScanner::new(
                 &rules.collect::<Vec<_>>(),
                 customs,
                 allowed,

@@ -68,7 +68,7 @@ pub(super) fn service(
         websocket
             .and(body)
             .and(warp::ext::optional::<Peer>())
-            .map(|websocket, body, peer| Arrival {
+            .map(|websocket, body, peer| ArrivedRequest {
                 peer,
                 websocket,
                 body,
@@ -93,7 +93,7 @@ fn chunks<B: Buf>(
 }
 
 /// The parts of a request other than its headers.
-struct Arrival {
+struct ArrivedRequest {
     peer: Option<Peer>,
     /// Present if the client requests a websocket.
     websocket: Option<Ws>,
@@ -106,7 +106,7 @@ async fn answer(
     path: warp::path::FullPath,
     query: String,
     headers: HeaderMap,
-    arrival: Arrival,
+    arrival: ArrivedRequest,
 ) -> Response {
     let began = Instant::now();
     let endpoint = route::find(&method, path.as_str())
@@ -135,9 +135,9 @@ async fn answer(
 async fn admit(
     app: &Arc<App>,
     request: &mut ApiRequest,
-    arrival: Arrival,
+    arrival: ArrivedRequest,
 ) -> Result<Response, ApiError> {
-    let Arrival {
+    let ArrivedRequest {
         peer,
         websocket,
         body,

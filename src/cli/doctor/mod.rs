@@ -17,7 +17,7 @@ pub(super) fn command() -> Command {
     Command::new("doctor")
         .about("Diagnose access problems and suggest fixes")
         .long_about(
-            "Looks at everything that `vmlog serve` needs, with the same settings: its folder, the room on the disk, the address, \
+            "Checks everything that `vmlog serve` needs, with the same settings: its folder, disk space, the address, \
              the journal, containers, cloud-init, files and the clock. Each line is one check; below a problem there is a suggestion. \
              Run it as the user that the server runs as. It changes nothing.",
         )

@@ -19,8 +19,8 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("status")
         .about("Show the state of the server, its collectors and the store")
         .long_about(
-            "Shows whether this machine's server answers, what its collectors read and how far behind they are, and which records \
-             are kept. With --url it asks another server, with --store it looks at the folder of a store alone.",
+            "Shows whether this machine's server responds, the progress and lag of its collectors, and the stored records. \
+             With --url it queries another server, with --store it reads only the folder of a store.",
         )
         .after_help(
             "Examples:\n  vmlog status\n  vmlog status --json\n  vmlog status --store /mnt/dead-vm/var/lib/vmlog/store\n\n\

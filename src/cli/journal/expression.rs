@@ -7,20 +7,20 @@ use std::fmt::Write as _;
 
 /// An expression that entries match.
 #[derive(Debug, Clone)]
-pub(super) enum Expression {
+pub(super) enum MatchExpression {
     /// A field of this name has this value.
     Is(Vec<u8>, Vec<u8>),
     /// All of these match; an empty list matches everything.
-    All(Vec<Expression>),
+    All(Vec<MatchExpression>),
     /// One of these matches; an empty list matches nothing.
-    Any(Vec<Expression>),
+    Any(Vec<MatchExpression>),
     /// No field of this name has one of these values.
     NoneOf(Vec<u8>, Vec<Vec<u8>>),
     /// The message matches.
     Message(Box<Regex>),
 }
 
-impl Expression {
+impl MatchExpression {
     /// `FIELD=value`.
     pub(super) fn is(field: &str, value: impl Into<Vec<u8>>) -> Self {
         Self::Is(field.as_bytes().to_vec(), value.into())
@@ -118,7 +118,7 @@ impl Expression {
     }
 }
 
-impl Expression {
+impl MatchExpression {
     /// The entries of one invocation of a unit, and the messages of service managers about it.
     pub(super) fn of_invocation(id: &str) -> Self {
         Self::Any(vec![
@@ -282,20 +282,20 @@ fn field_and_value(term: &str) -> Result<(String, Vec<u8>), Failure> {
 }
 
 /// Alternatives for each field, and all fields together.
-fn all_fields(terms: Vec<(String, Vec<u8>)>) -> Expression {
-    let mut fields: Vec<(String, Vec<Expression>)> = vec![];
+fn all_fields(terms: Vec<(String, Vec<u8>)>) -> MatchExpression {
+    let mut fields: Vec<(String, Vec<MatchExpression>)> = vec![];
     for (name, value) in terms {
-        let same = |known: &&mut (String, Vec<Expression>)| known.0 == name;
-        let expression = Expression::is(&name, value);
+        let same = |known: &&mut (String, Vec<MatchExpression>)| known.0 == name;
+        let expression = MatchExpression::is(&name, value);
         match fields.iter_mut().find(same) {
             Some((_, values)) => values.push(expression),
             None => fields.push((name, vec![expression])),
         }
     }
-    Expression::All(
+    MatchExpression::All(
         fields
             .into_iter()
-            .map(|(_, values)| Expression::Any(values))
+            .map(|(_, values)| MatchExpression::Any(values))
             .collect(),
     )
 }

@@ -1,6 +1,6 @@
 //! The filtering flags as one expression.
 
-use super::expression::Expression;
+use super::expression::MatchExpression;
 use super::invocation::{self, InvocationChoice};
 use super::sources::Sources;
 use super::units;
@@ -22,7 +22,10 @@ const FACILITIES: [&str; 24] = [
 ];
 
 /// All filtering flags and matches together.
-pub(super) fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expression, Failure> {
+pub(super) fn expression(
+    matches: &ArgMatches,
+    sources: &Sources,
+) -> Result<MatchExpression, Failure> {
     let mut parts = vec![];
     let terms: Vec<_> = stray_match(matches, "lines")
         .into_iter()
@@ -30,40 +33,45 @@ pub(super) fn expression(matches: &ArgMatches, sources: &Sources) -> Result<Expr
         .chain(all(matches, "matches").map(String::as_str))
         .collect();
     if !terms.is_empty() {
-        parts.push(Expression::of_matches(terms.into_iter())?);
+        parts.push(MatchExpression::of_matches(terms.into_iter())?);
     }
     parts.extend(unit_parts(matches, sources)?);
     let identifiers: Vec<&str> = all(matches, "identifier").map(String::as_str).collect();
     if !identifiers.is_empty() {
-        let is_one = |name: &&str| Expression::is("SYSLOG_IDENTIFIER", *name);
-        parts.push(Expression::Any(identifiers.iter().map(is_one).collect()));
+        let is_one = |name: &&str| MatchExpression::is("SYSLOG_IDENTIFIER", *name);
+        parts.push(MatchExpression::Any(
+            identifiers.iter().map(is_one).collect(),
+        ));
     }
     let excluded = all(matches, "exclude-identifier").map(|name| name.clone().into_bytes());
     let excluded: Vec<_> = excluded.collect();
     if !excluded.is_empty() {
-        parts.push(Expression::NoneOf(b"SYSLOG_IDENTIFIER".to_vec(), excluded));
+        parts.push(MatchExpression::NoneOf(
+            b"SYSLOG_IDENTIFIER".to_vec(),
+            excluded,
+        ));
     }
     if let Some(range) = one(matches, "priority") {
         let levels = priorities(range)?;
-        let is_one = |number: u8| Expression::is("PRIORITY", number.to_string());
-        parts.push(Expression::Any(levels.map(is_one).collect()));
+        let is_one = |number: u8| MatchExpression::is("PRIORITY", number.to_string());
+        parts.push(MatchExpression::Any(levels.map(is_one).collect()));
     }
     if let Some(names) = one(matches, "facility") {
         parts.push(facilities(names)?);
     }
     if matches.get_flag("dmesg") {
-        parts.push(Expression::is("_TRANSPORT", "kernel"));
+        parts.push(MatchExpression::is("_TRANSPORT", "kernel"));
     }
     if let Some(pattern) = one(matches, "grep") {
         let case_sensitive = one(matches, "case-sensitive");
         let regex = pattern_of(pattern, case_sensitive)?;
-        parts.push(Expression::Message(Box::new(regex)));
+        parts.push(MatchExpression::Message(Box::new(regex)));
     }
-    Ok(Expression::All(parts))
+    Ok(MatchExpression::All(parts))
 }
 
 /// The conditions on units, and on their invocation.
-fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<Expression>, Failure> {
+fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<MatchExpression>, Failure> {
     let units: Vec<_> = all(matches, "unit").map(String::as_str).collect();
     let user_units: Vec<_> = all(matches, "user-unit").map(String::as_str).collect();
     let choice = match (
@@ -77,7 +85,9 @@ fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<Expression>
     if units.is_empty() && user_units.is_empty() {
         return match choice {
             None => Ok(vec![]),
-            Some(InvocationChoice::Id(id)) => Ok(vec![Expression::of_invocation(&id.to_string())]),
+            Some(InvocationChoice::Id(id)) => {
+                Ok(vec![MatchExpression::of_invocation(&id.to_string())])
+            }
             Some(InvocationChoice::Offset(_)) => Err(Failure::usage(
                 "--invocation and -I need a unit: add -u UNIT or --user-unit UNIT",
             )),
@@ -86,9 +96,12 @@ fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<Expression>
     let uid = rustix::process::getuid().as_raw();
     let system = units::named(&units, units::SYSTEM_FIELDS, sources);
     let user = units::named(&user_units, units::USER_FIELDS, sources);
-    let ways = system.iter().map(|unit| Expression::of_unit(unit));
-    let ways = ways.chain(user.iter().map(|unit| Expression::of_user_unit(unit, uid)));
-    let chosen = Expression::Any(ways.collect());
+    let ways = system.iter().map(|unit| MatchExpression::of_unit(unit));
+    let ways = ways.chain(
+        user.iter()
+            .map(|unit| MatchExpression::of_user_unit(unit, uid)),
+    );
+    let chosen = MatchExpression::Any(ways.collect());
     match choice {
         None => Ok(vec![chosen]),
         Some(choice) => Ok(vec![
@@ -99,7 +112,7 @@ fn unit_parts(matches: &ArgMatches, sources: &Sources) -> Result<Vec<Expression>
 }
 
 /// Names or numbers of facilities, comma-separated.
-fn facilities(names: &str) -> Result<Expression, Failure> {
+fn facilities(names: &str) -> Result<MatchExpression, Failure> {
     let number = |name: &str| {
         let number = name.parse().ok().filter(|number| *number < 24);
         number.or_else(|| FACILITIES.iter().position(|known| *known == name))
@@ -113,9 +126,9 @@ fn facilities(names: &str) -> Result<Expression, Failure> {
                 known.join(", ")
             ))
         })?;
-        Ok(Expression::is("SYSLOG_FACILITY", number.to_string()))
+        Ok(MatchExpression::is("SYSLOG_FACILITY", number.to_string()))
     });
-    Ok(Expression::Any(ways.collect::<Result<_, Failure>>()?))
+    Ok(MatchExpression::Any(ways.collect::<Result<_, Failure>>()?))
 }
 
 /// As in journalctl, a lower-case pattern ignores case, unless `--case-sensitive` is given.

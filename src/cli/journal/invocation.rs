@@ -1,6 +1,6 @@
 //! `--invocation`: one invocation of a unit, by its ID or counted from the last one.
 
-use super::expression::Expression;
+use super::expression::MatchExpression;
 use super::sources::Sources;
 use crate::cli::failure::Failure;
 use crate::journal::{Id128, Journal, JournalEvent, Seek};
@@ -29,18 +29,18 @@ impl InvocationChoice {
 /// The expression for an invocation of `units`.
 pub(super) fn expression(
     choice: InvocationChoice,
-    units: &Expression,
+    units: &MatchExpression,
     sources: &Sources,
-) -> Result<Expression, Failure> {
+) -> Result<MatchExpression, Failure> {
     let id = match choice {
         InvocationChoice::Id(id) => id,
         InvocationChoice::Offset(offset) => at(&known(units, sources), offset)?,
     };
-    Ok(Expression::of_invocation(&id.to_string()))
+    Ok(MatchExpression::of_invocation(&id.to_string()))
 }
 
 /// The invocations in entries of the units, in the order of their first entries.
-fn known(units: &Expression, sources: &Sources) -> Vec<Id128> {
+fn known(units: &MatchExpression, sources: &Sources) -> Vec<Id128> {
     let mut journal = Journal::open(sources.options(units.superset()));
     journal.seek(&Seek::Head);
     let mut ids: Vec<Id128> = vec![];

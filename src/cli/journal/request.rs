@@ -1,7 +1,7 @@
 //! The checked command line of `vmlog journal`.
 
 use super::catalog::Catalog;
-use super::expression::Expression;
+use super::expression::MatchExpression;
 use super::filter::expression;
 use super::print::{EntryFormat, EntryStyle, FieldSelection};
 use super::sources::Sources;
@@ -53,7 +53,7 @@ impl Action {
 /// Entries to show.
 #[derive(Debug)]
 pub(super) struct Show {
-    pub(super) expression: Expression,
+    pub(super) expression: MatchExpression,
     pub(super) boot: Option<BootChoice>,
     pub(super) since: Option<Micros>,
     pub(super) until: Option<Micros>,

@@ -72,11 +72,11 @@ impl EntryMatches {
 
 /// Tracks which conditions the fields of an entry have met so far.
 pub(crate) struct Conditions<'a> {
-    groups: Vec<Vec<FieldCondition<'a>>>,
+    groups: Vec<Vec<EntryCondition<'a>>>,
 }
 
 /// The accepted payloads of a field, and whether one of them was seen.
-type FieldCondition<'a> = (&'a [Vec<u8>], bool);
+type EntryCondition<'a> = (&'a [Vec<u8>], bool);
 
 impl Conditions<'_> {
     /// Records a field of the entry.

@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use super::member::StreamFile;
 use super::options::Seek;
 use super::order::FileTail;
-use super::origin::Origin;
+use super::origin::JournalOrigin;
 use super::scan::DirectoryScan;
 use super::scan::FoundFile;
 use super::watch::JournalWatch;
@@ -326,7 +326,7 @@ impl Journal {
         if let Some(at) = self.origins.iter().position(|origin| origin.key == key) {
             return at;
         }
-        let origin = Origin::new(key, None);
+        let origin = JournalOrigin::new(key, None);
         self.volatile_origins |= origin.volatile();
         self.origins.push(origin);
         self.origins.len() - 1

@@ -8,7 +8,7 @@ use super::member::StreamFile;
 use super::options::JournalOptions;
 use super::options::Seek;
 use super::order::Boots;
-use super::origin::Origin;
+use super::origin::JournalOrigin;
 use super::origin::OriginPosition;
 use super::problems::Problems;
 use super::scan;
@@ -44,11 +44,29 @@ pub(crate) const OPEN_FILES_MAX: usize = 256;
 /// libsystemd does. At the end `next` returns `None` and the place is after the last entry; after
 /// [`refresh`](Self::refresh) or [`wait`](Self::wait) there may be more entries. Damage is not an error: unreadable
 /// data is skipped and reported by [`problems`](Self::problems).
+///
+/// ```
+/// use vmlog::journal::{Journal, JournalEvent, JournalOptions};
+///
+/// let mut journal = Journal::open(JournalOptions {
+///     files: vec!["tests/fixtures/journal/none-compact-keyed.journal".into()],
+///     ..JournalOptions::default()
+/// });
+/// while let Some(event) = journal.next() {
+///     if let JournalEvent::Entry(entry) = event {
+///         let message = entry.field(b"MESSAGE").unwrap_or_default();
+///         println!("{} {}", entry.realtime(), String::from_utf8_lossy(message));
+///     }
+/// }
+/// for problem in journal.problems() {
+///     eprintln!("{problem}");
+/// }
+/// ```
 pub struct Journal {
     pub(crate) options: JournalOptions,
     pub(crate) matches: Arc<EntryMatches>,
     pub(crate) members: Vec<StreamFile>,
-    pub(crate) origins: Vec<Origin>,
+    pub(crate) origins: Vec<JournalOrigin>,
     /// Whether some origins are in `/run`.
     pub(crate) volatile_origins: bool,
     pub(crate) ledgers: Vec<(String, Ledger)>,
@@ -119,13 +137,13 @@ impl Journal {
         let origins: Vec<_> = options
             .resume
             .iter()
-            .map(|position| Origin::new(position.origin.clone(), Some(position.cursor)))
+            .map(|position| JournalOrigin::new(position.origin.clone(), Some(position.cursor)))
             .collect();
         let mut journal = Self {
             matches: Arc::new(options.matches.clone()),
             options,
             members: Vec::new(),
-            volatile_origins: origins.iter().any(Origin::volatile),
+            volatile_origins: origins.iter().any(JournalOrigin::volatile),
             origins,
             ledgers: Vec::new(),
             boots: Boots::default(),
@@ -514,7 +532,7 @@ impl Journal {
     }
 }
 
-fn position_of(origin: &Origin) -> Option<OriginPosition> {
+fn position_of(origin: &JournalOrigin) -> Option<OriginPosition> {
     Some(OriginPosition {
         origin: origin.key.clone(),
         cursor: origin.last?,

@@ -35,7 +35,7 @@ pub struct OriginPosition {
 
 /// The state of one origin.
 #[derive(Debug)]
-pub(crate) struct Origin {
+pub(crate) struct JournalOrigin {
     pub(crate) key: String,
     pub(crate) last: Option<Cursor>,
     /// Whether `last` has changed since positions were last requested.
@@ -47,7 +47,7 @@ pub(crate) struct Origin {
     volatile: bool,
 }
 
-impl Origin {
+impl JournalOrigin {
     pub(crate) fn new(key: String, last: Option<Cursor>) -> Self {
         let whole = key
             .rsplit_once('/')
@@ -122,17 +122,17 @@ mod tests {
 
     #[test]
     fn numbers_decide_even_if_the_clock_goes_back() {
-        let origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let origin = JournalOrigin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
         assert!(origin.covers(&entry(10, 1, 100, 1_000)));
         assert!(origin.covers(&entry(9, 1, 500, 5_000)), "clock went back");
         assert!(!origin.covers(&entry(11, 1, 1, 1)), "clock went back");
         assert!(!origin.covers(&entry(11, 2, 1, 1)));
-        assert!(!Origin::new("b".to_owned(), None).covers(&entry(1, 1, 1, 1)));
+        assert!(!JournalOrigin::new("b".to_owned(), None).covers(&entry(1, 1, 1, 1)));
     }
 
     #[test]
     fn a_repeated_number_is_another_entry_when_it_is_later() {
-        let origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let origin = JournalOrigin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
         assert!(!origin.covers(&entry(10, 1, 101, 1_001)));
         assert!(!origin.covers(&entry(10, 2, 3, 2_000)));
         assert!(origin.covers(&entry(10, 1, 99, 999)));
@@ -140,13 +140,13 @@ mod tests {
 
     #[test]
     fn copies_in_var_of_entries_read_in_run_are_recognised() {
-        let run = Origin::new("run/m/system/1".to_owned(), Some(entry(10, 1, 100, 1_000)));
-        let var = Origin::new("m/system/2".to_owned(), None);
+        let run = JournalOrigin::new("run/m/system/1".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let var = JournalOrigin::new("m/system/2".to_owned(), None);
         assert!(run.delivered_copy(&var, &entry(50, 1, 100, 1_000)));
         assert!(run.delivered_copy(&var, &entry(49, 1, 99, 999)));
         assert!(!run.delivered_copy(&var, &entry(51, 1, 101, 1_001)));
         assert!(!run.delivered_copy(&var, &entry(40, 2, 50, 500)), "boot");
-        let user = Origin::new("m/user-1/2".to_owned(), None);
+        let user = JournalOrigin::new("m/user-1/2".to_owned(), None);
         assert!(!run.delivered_copy(&user, &entry(49, 1, 99, 999)));
         assert!(!var.delivered_copy(&run, &entry(49, 1, 99, 999)));
         assert!(!run.delivered_copy(&run, &entry(49, 1, 99, 999)));
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn restarted_numbers_are_recognised_by_boot_and_time() {
-        let mut origin = Origin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
+        let mut origin = JournalOrigin::new("a".to_owned(), Some(entry(10, 1, 100, 1_000)));
         let rewritten = entry(8, 2, 5, 2_000);
         assert!(origin.covers(&rewritten));
         origin.renumbered = true;

@@ -155,7 +155,7 @@ fn label_formats(cursor: &mut WordCursor) -> Result<Vec<LabelFormat>, LogqlError
         let label = cursor.expect_label()?;
         cursor.expect_sign("=")?;
         let value = match cursor.peek() {
-            QueryToken::Text(_) => LabelFormatValue::Template(cursor.expect_text()?),
+            QueryToken::Text(_) => LabelFormatValue::LineTemplate(cursor.expect_text()?),
             QueryToken::Name(_) => LabelFormatValue::Rename(cursor.expect_label()?),
             _ => return Err(cursor.unexpected(&["IDENTIFIER", "STRING"])),
         };

@@ -4,7 +4,7 @@ use super::line::PipelineLine;
 use crate::logql::ast::{LabelFormat, LabelFormatValue, QueryText};
 use crate::logql::error::LogqlError;
 use crate::logql::labels::{ERROR, ERROR_DETAILS, LabelKind};
-use crate::logql::template::{Template, TemplateScope};
+use crate::logql::template::{LineTemplate, TemplateScope};
 use std::borrow::Cow;
 
 const ERROR_NAME: &str = "TemplateFormatErr";
@@ -19,7 +19,7 @@ pub(super) struct CompiledFormat {
 #[derive(Debug, Clone)]
 enum CompiledValue {
     Rename(String),
-    Template(Template),
+    LineTemplate(LineTemplate),
 }
 
 impl CompiledFormat {
@@ -43,7 +43,9 @@ impl CompiledFormat {
                 label: label.clone(),
                 value: match &format.value {
                     LabelFormatValue::Rename(from) => CompiledValue::Rename(from.clone()),
-                    LabelFormatValue::Template(text) => CompiledValue::Template(template(text)?),
+                    LabelFormatValue::LineTemplate(text) => {
+                        CompiledValue::LineTemplate(template(text)?)
+                    }
                 },
             });
         }
@@ -62,7 +64,7 @@ impl CompiledFormat {
                     line.labels.set(found.kind, name, found.value);
                 }
             }
-            CompiledValue::Template(template) => {
+            CompiledValue::LineTemplate(template) => {
                 if let Some(value) = run(template, line) {
                     let name = Cow::Owned(self.label.clone());
                     line.labels.set(LabelKind::Parsed, name, value.into());
@@ -72,13 +74,13 @@ impl CompiledFormat {
     }
 }
 
-pub(super) fn template(text: &QueryText) -> Result<Template, LogqlError> {
-    Template::new(&text.value)
+pub(super) fn template(text: &QueryText) -> Result<LineTemplate, LogqlError> {
+    LineTemplate::new(&text.value)
         .map_err(|reason| LogqlError::meaning(text.at, format!("invalid line template: {reason}")))
 }
 
 /// The output of the template for a line; notes the error if there is none.
-fn run(template: &Template, line: &mut PipelineLine<'_>) -> Option<String> {
+fn run(template: &LineTemplate, line: &mut PipelineLine<'_>) -> Option<String> {
     let scope = TemplateScope {
         labels: &line.labels,
         line: &line.text,
@@ -93,7 +95,7 @@ fn run(template: &Template, line: &mut PipelineLine<'_>) -> Option<String> {
     }
 }
 
-pub(super) fn line_format(template: &Template, line: &mut PipelineLine<'_>) {
+pub(super) fn line_format(template: &LineTemplate, line: &mut PipelineLine<'_>) {
     if let Some(text) = run(template, line) {
         line.text = Cow::Owned(text);
     }

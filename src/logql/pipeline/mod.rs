@@ -16,7 +16,7 @@ use super::ast::{LineFilter, LogQuery, PipelineStage, QueryText};
 use super::error::LogqlError;
 use super::labels::{ERROR, ERROR_DETAILS, LabelKind, Labels};
 use super::matching::{self, GoRegex, ValueMatcher};
-use super::template::Template;
+use super::template::LineTemplate;
 use format::CompiledFormat;
 use json::JsonPath;
 use label_filter::ChosenLabel;
@@ -40,7 +40,7 @@ enum CompiledStage {
     Pattern(GapPattern),
     Unpack,
     Label(LabelTest),
-    LineFormat(Template),
+    LineFormat(LineTemplate),
     LabelFormat(Vec<CompiledFormat>),
     Decolorize,
     Drop(Vec<ChosenLabel>),

@@ -18,9 +18,9 @@ use tree::TemplateNode;
 
 /// A parsed template.
 #[derive(Debug, Clone)]
-pub(super) struct Template(Vec<TemplateNode>);
+pub(super) struct LineTemplate(Vec<TemplateNode>);
 
-impl Template {
+impl LineTemplate {
     /// Parses a template.
     pub(super) fn new(text: &str) -> Result<Self, String> {
         parse::parse(text).map(Self)
@@ -48,7 +48,7 @@ mod tests {
             line: "the line",
             timestamp_nanos: 1_700_000_000_123_000_000,
         };
-        Template::new(template)?.run(&scope)
+        LineTemplate::new(template)?.run(&scope)
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
             "{{ ( .a }}",
             "{{ else }}",
         ] {
-            assert!(Template::new(template).is_err(), "{template}");
+            assert!(LineTemplate::new(template).is_err(), "{template}");
         }
         for template in [
             "{{ add .app 1 }}",
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn nothing_grows_without_bound() {
         assert!(made("{{ repeat 2000000000 .app }}").is_err());
-        assert!(Template::new(&"{{ if .a }}".repeat(10_000)).is_err());
-        assert!(Template::new(&format!("{{{{ {} }}}}", "(".repeat(10_000))).is_err());
+        assert!(LineTemplate::new(&"{{ if .a }}".repeat(10_000)).is_err());
+        assert!(LineTemplate::new(&format!("{{{{ {} }}}}", "(".repeat(10_000))).is_err());
     }
 }

@@ -9,7 +9,18 @@ use crate::record::{Id, StoredRecord};
 /// a page of one record may be larger.
 pub const PAGE_BYTES_MAX: u64 = 8 << 20;
 
-/// A page request.
+/// A page request. [`parse_page`](crate::query::parse_page) creates one from the parameters of `GET /logs`.
+///
+/// ```
+/// use vmlog::query::{Limits, parse_page};
+/// use vmlog::time::Micros;
+///
+/// let parameters = [("level", "warn"), ("search", "timeout"), ("limit", "20")];
+/// let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+/// let request = parse_page(&parameters, &Limits::default(), Micros::now())?;
+/// assert_eq!(request.limit, 20);
+/// # Ok::<(), vmlog::query::ParameterError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     /// Which records.

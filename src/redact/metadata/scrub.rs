@@ -6,9 +6,9 @@ use super::rule_list::is_rule_list;
 use super::words::Words;
 use crate::record::Metadata;
 use crate::redact::edit::MASK;
-use crate::redact::scan::Name;
 use crate::redact::scan::RecordScan;
-use crate::redact::scan::RuleSet;
+use crate::redact::scan::RuleBits;
+use crate::redact::scan::SecretName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(in crate::redact) fn scrub(
     scan: &RecordScan<'_>,
     words: &mut Words,
     metadata: &mut Metadata,
-) -> RuleSet {
+) -> RuleBits {
     let is_done = |key: &str, value: &Value| key == REDACTED && is_rule_list(value);
     scrub_object(scan, metadata, is_done, |key| words.may_match(scan, key))
 }
@@ -50,7 +50,7 @@ fn scrub_object<O: Object>(
     entries: &mut O,
     is_done: impl Fn(&str, &Value) -> bool,
     mut may_match: impl FnMut(&O::Key) -> bool,
-) -> RuleSet {
+) -> RuleBits {
     // This needs the names, which the loop below may redact.
     let mut rules = mask_named(scan, entries);
     let mut suspicious_keys = false;
@@ -76,7 +76,7 @@ fn scrub_object<O: Object>(
 }
 
 /// Redacts a value whose key may be a name.
-fn scrub_entry(scan: &RecordScan<'_>, key: &str, value: &mut Value) -> RuleSet {
+fn scrub_entry(scan: &RecordScan<'_>, key: &str, value: &mut Value) -> RuleBits {
     let name = key.strip_suffix(BASE64).unwrap_or(key);
     match scan.name(name, value.is_number()) {
         Some(name) => mask(scan, name, value),
@@ -98,7 +98,7 @@ fn ends_in(key: &str, word: &str) -> bool {
 }
 
 /// Redacts bytes in base64, one text or several. A value that is not base64 is redacted as a text.
-fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleBits {
     if let Value::Array(items) = value {
         let items = items.iter_mut();
         return items.fold(0, |rules, item| rules | scrub_raw(scan, item));
@@ -115,7 +115,7 @@ fn scrub_raw(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
 }
 
 /// Redacts the value of an authorization header, which is a secret even without a scheme before it.
-fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleBits {
     /// The header in a text.
     const PREFIX: &str = "authorization: ";
     match value {
@@ -136,7 +136,7 @@ fn scrub_header(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
 }
 
 /// Redacts a value whose key is not a name. The JSON parser bounds the depth.
-fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
+fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleBits {
     match value {
         Value::String(text) => match scan.scrub_text(text) {
             Some((scrubbed, rules)) => {
@@ -155,14 +155,14 @@ fn scrub_value(scan: &RecordScan<'_>, value: &mut Value) -> RuleSet {
 }
 
 /// Redacts a list. In the arguments of a command, the value after a flag such as `--password` is masked.
-fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleSet {
+fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleBits {
     let mut rules = 0;
     let mut flag = None;
     for item in items {
         let text = item.as_str().unwrap_or_default();
         let is_flag = text.starts_with('-');
         let next = is_flag.then(|| scan.name(text, false)).flatten();
-        let next = next.map(Name::of_flag);
+        let next = next.map(SecretName::of_flag);
         rules |= match flag {
             Some(name) if !is_flag => mask(scan, name, item),
             _ => scrub_value(scan, item),
@@ -173,7 +173,7 @@ fn scrub_list(scan: &RecordScan<'_>, items: &mut [Value]) -> RuleSet {
 }
 
 /// Masks the value of an object with a name beside it: `{"name": "DB_PASSWORD", "value": "x"}`.
-fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
+fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleBits {
     if !entries.entries().any(|(key, _)| ends_in(key, VALUE)) {
         return 0;
     }
@@ -194,7 +194,7 @@ fn mask_named(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
 
 /// Masks every text and number under a key that is the name of a secret. A text that is not a secret after all is redacted like any
 /// other.
-fn mask(scan: &RecordScan<'_>, name: Name, value: &mut Value) -> RuleSet {
+fn mask(scan: &RecordScan<'_>, name: SecretName, value: &mut Value) -> RuleBits {
     match value {
         Value::String(text) if text.is_empty() || text == MASK => 0,
         Value::String(text) if name.spares(text) || scan.allows(text) => scrub_value(scan, value),
@@ -214,7 +214,7 @@ fn mask(scan: &RecordScan<'_>, name: Name, value: &mut Value) -> RuleSet {
 }
 
 /// Redacts the keys themselves: a program may use its input as a key.
-fn scrub_keys(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleSet {
+fn scrub_keys(scan: &RecordScan<'_>, entries: &mut impl Object) -> RuleBits {
     let mut rules = 0;
     let mut renamed = Vec::new();
     for (key, _) in entries.entries() {

@@ -1,7 +1,7 @@
 //! Remembers for the static keys of the program whether a rule could match: all records have the same dozen.
 
 use crate::record::Key;
-use crate::redact::scan::Scanner;
+use crate::redact::scan::SecretScanner;
 use std::borrow::Cow;
 
 /// The number of remembered keys: twice that of the keys of a journal entry.
@@ -25,7 +25,7 @@ impl Default for Words {
 
 impl Words {
     /// Whether any rule could match `key`. The scanner must always be the same.
-    pub(in crate::redact) fn may_match(&mut self, scanner: &Scanner, key: &Key) -> bool {
+    pub(in crate::redact) fn may_match(&mut self, scanner: &SecretScanner, key: &Key) -> bool {
         let &Cow::Borrowed(text) = key else {
             return scanner.may_match(key.as_bytes());
         };
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn remembers_the_results_of_the_scanner() {
         let rules: Vec<_> = RULES.iter().collect();
-        let scanner = Scanner::new(&rules, Vec::new(), Vec::new(), false);
+        let scanner = SecretScanner::new(&rules, Vec::new(), Vec::new(), false);
         let mut words = Words::default();
         // Many parts of one text have the same slot, and some the same beginning.
         let text = "unit password pid token code_file secretary container_name api_key uid";

@@ -39,16 +39,16 @@ const WRITER_KEYS: [&str; 6] = [
 
 /// The source of a line, and a checksum of what tells its writer apart from the others of that source. The values themselves are not
 /// kept: they have not been redacted.
-type Writer = (Source, u32);
+type LineWriter = (Source, u32);
 
 /// The ends of lines that have not ended yet, before redaction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenLines {
-    lines: HashMap<Writer, PartTail>,
+    lines: HashMap<LineWriter, PartTail>,
     /// The writers in the order of their newest parts.
-    order: VecDeque<Writer>,
+    order: VecDeque<LineWriter>,
     /// The writer of the record that is being redacted, if its line continues.
-    current: Option<Writer>,
+    current: Option<LineWriter>,
     /// The sources whose lines were given up since the last call of [`crate::redact::Redactor::changes`].
     pub(super) given_up: Vec<Source>,
 }
@@ -177,13 +177,13 @@ impl OpenLines {
     }
 
     /// The end of the part before `part`, and whether that is from before a restart.
-    fn take(&mut self, writer: &Writer, part: u64) -> Option<(String, bool)> {
+    fn take(&mut self, writer: &LineWriter, part: u64) -> Option<(String, bool)> {
         let tail = self.lines.remove(writer)?;
         self.order.retain(|other| other != writer);
         (tail.part.checked_add(1) == Some(part)).then_some((tail.text, tail.is_restored))
     }
 
-    fn keep(&mut self, writer: Writer, tail: PartTail) {
+    fn keep(&mut self, writer: LineWriter, tail: PartTail) {
         self.order.retain(|other| *other != writer);
         if self.order.len() >= OPEN_LINES_MAX
             && let Some(oldest) = self.order.pop_front()

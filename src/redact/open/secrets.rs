@@ -10,8 +10,8 @@ use crate::record::Positions;
 use crate::record::Record;
 use crate::record::Source;
 use crate::redact::edit::Edit;
-use crate::redact::scan::Name;
 use crate::redact::scan::RecordScan;
+use crate::redact::scan::SecretName;
 use std::collections::BTreeSet;
 
 /// Secrets that earlier records have left open.
@@ -107,7 +107,7 @@ impl OpenSecrets {
     ) -> Vec<Edit> {
         let mut known = self.known_of_key(scan, source, message);
         if let Some(rule) = scan.announced() {
-            let is_secret = |name: &str| scan.name(name, false).is_some_and(Name::is_certain);
+            let is_secret = |name: &str| scan.name(name, false).is_some_and(SecretName::is_certain);
             let secret = self.announcements.secret(source, message, is_secret);
             known.extend(secret.map(|range| Edit::bare(rule, range)));
         }

@@ -132,79 +132,79 @@ impl Custom {
         let mut at = 0;
         while at < text.len() {
             match self.next(text, at, &mut steps) {
-                Search::Found(range) => {
+                PatternSearch::Found(range) => {
                     at = range.end.max(at + 1);
                     tell(whole_characters(text, range));
                 }
-                Search::Nothing => return None,
-                Search::Exhausted => return Some(whole_characters(text, at..text.len())),
+                PatternSearch::Nothing => return None,
+                PatternSearch::Exhausted => return Some(whole_characters(text, at..text.len())),
             }
         }
         None
     }
 
-    fn next(&self, text: &[u8], at: usize, steps: &mut usize) -> Search {
+    fn next(&self, text: &[u8], at: usize, steps: &mut usize) -> PatternSearch {
         let end = match self.end(text, at, steps) {
-            Search::Found(range) => range.end,
+            PatternSearch::Found(range) => range.end,
             other => return other,
         };
         match self.start(text, at..end, steps) {
-            Search::Found(range) => Search::Found(range),
-            _ => Search::Exhausted,
+            PatternSearch::Found(range) => PatternSearch::Found(range),
+            _ => PatternSearch::Exhausted,
         }
     }
 
     /// The end of the leftmost match at or after `at`.
-    fn end(&self, text: &[u8], at: usize, steps: &mut usize) -> Search {
+    fn end(&self, text: &[u8], at: usize, steps: &mut usize) -> PatternSearch {
         let automaton = &self.forward;
         let input = Input::new(text).range(at..);
         let Ok(mut state) = automaton.start_state_forward(&input) else {
-            return Search::Exhausted;
+            return PatternSearch::Exhausted;
         };
         let mut end = None;
         for (index, &byte) in text.iter().enumerate().skip(at) {
             if *steps == 0 {
-                return Search::Exhausted;
+                return PatternSearch::Exhausted;
             }
             *steps -= 1;
             state = automaton.next_state(state, byte);
             if automaton.is_match_state(state) {
                 end = Some(index);
             } else if automaton.is_dead_state(state) {
-                return Search::of(end.map(|end| at..end));
+                return PatternSearch::of(end.map(|end| at..end));
             } else if automaton.is_quit_state(state) {
-                return Search::Exhausted;
+                return PatternSearch::Exhausted;
             }
         }
         if automaton.is_match_state(automaton.next_eoi_state(state)) {
             end = Some(text.len());
         }
-        Search::of(end.map(|end| at..end))
+        PatternSearch::of(end.map(|end| at..end))
     }
 
     /// The start of the match that ends at the end of the range.
-    fn start(&self, text: &[u8], range: Range<usize>, steps: &mut usize) -> Search {
+    fn start(&self, text: &[u8], range: Range<usize>, steps: &mut usize) -> PatternSearch {
         let automaton = &self.backward;
         let input = Input::new(text)
             .range(range.clone())
             .anchored(Anchored::Yes);
         let Ok(mut state) = automaton.start_state_reverse(&input) else {
-            return Search::Exhausted;
+            return PatternSearch::Exhausted;
         };
         let mut start = None;
         let bytes = text.get(range.clone()).unwrap_or_default();
         for (offset, &byte) in bytes.iter().enumerate().rev() {
             if *steps == 0 {
-                return Search::Exhausted;
+                return PatternSearch::Exhausted;
             }
             *steps -= 1;
             state = automaton.next_state(state, byte);
             if automaton.is_match_state(state) {
                 start = Some(range.start + offset + 1);
             } else if automaton.is_dead_state(state) {
-                return Search::of(start.map(|start| start..range.end));
+                return PatternSearch::of(start.map(|start| start..range.end));
             } else if automaton.is_quit_state(state) {
-                return Search::Exhausted;
+                return PatternSearch::Exhausted;
             }
         }
         let last = match range.start.checked_sub(1).and_then(|index| text.get(index)) {
@@ -214,18 +214,18 @@ impl Custom {
         if automaton.is_match_state(last) {
             start = Some(range.start);
         }
-        Search::of(start.map(|start| start..range.end))
+        PatternSearch::of(start.map(|start| start..range.end))
     }
 }
 
 /// The result of a search.
-enum Search {
+enum PatternSearch {
     Found(Range<usize>),
     Nothing,
     Exhausted,
 }
 
-impl Search {
+impl PatternSearch {
     fn of(range: Option<Range<usize>>) -> Self {
         range.map_or(Self::Nothing, Self::Found)
     }

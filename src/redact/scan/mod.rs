@@ -9,4 +9,4 @@ mod walk;
 pub(super) use budget::TimeBudget;
 pub(super) use custom::compile;
 pub use custom::split_patterns;
-pub(super) use scanner::{Name, RecordScan, RuleSet, Scanner};
+pub(super) use scanner::{RecordScan, RuleBits, SecretName, SecretScanner};

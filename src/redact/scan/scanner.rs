@@ -26,7 +26,7 @@ use std::ops::Range;
 
 /// The enabled rules, compiled.
 #[derive(Debug)]
-pub(in crate::redact) struct Scanner {
+pub(in crate::redact) struct SecretScanner {
     literals: Literals,
     rules: Vec<Compiled>,
     customs: Vec<Custom>,
@@ -36,17 +36,17 @@ pub(in crate::redact) struct Scanner {
 }
 
 /// A set of rules: one bit per index, first the rules of the table, then the patterns of the settings.
-pub(in crate::redact) type RuleSet = u128;
+pub(in crate::redact) type RuleBits = u128;
 
 /// A key that is the name of a secret.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::redact) struct Name {
+pub(in crate::redact) struct SecretName {
     /// The rule that matched, as a set.
-    pub(in crate::redact) rules: RuleSet,
+    pub(in crate::redact) rules: RuleBits,
     strength: Strength,
 }
 
-impl Name {
+impl SecretName {
     /// Whether a value on a line of its own after this name is a secret.
     pub(in crate::redact) fn is_certain(self) -> bool {
         matches!(self.strength, Strength::Secret | Strength::Token)
@@ -70,14 +70,14 @@ pub(in crate::redact) struct Scrubbed {
     /// The redacted text.
     pub(in crate::redact) text: Vec<u8>,
     /// The rules that matched.
-    pub(in crate::redact) rules: RuleSet,
+    pub(in crate::redact) rules: RuleBits,
 }
 
 /// The maximum number of passes through a text. The second pass finds nothing unless a mask became adjacent to a name, so that only texts
 /// made for this purpose reach the limit.
 pub(in crate::redact) const PASSES_MAX: usize = 8;
 
-impl Scanner {
+impl SecretScanner {
     /// Compiles these rules and patterns.
     pub(in crate::redact) fn new(
         rules: &[&Rule],
@@ -125,7 +125,7 @@ impl Scanner {
     }
 
     /// The name that a key is. A number is not a secret under every name.
-    pub(in crate::redact) fn name(&self, key: &str, is_number: bool) -> Option<Name> {
+    pub(in crate::redact) fn name(&self, key: &str, is_number: bool) -> Option<SecretName> {
         let mut found = None;
         if !self.strict && prose::is_no_name(key.as_bytes()) {
             return None;
@@ -146,7 +146,7 @@ impl Scanner {
                     strength_of(name, literal.start)
                 };
                 let rules = 1 << rule;
-                found = Some(Name { rules, strength });
+                found = Some(SecretName { rules, strength });
                 return Go::Stop;
             }
             Go::On
@@ -183,7 +183,7 @@ impl Scanner {
     }
 
     /// The ids of a set of rules.
-    pub(in crate::redact) fn ids(&self, rules: RuleSet) -> Vec<String> {
+    pub(in crate::redact) fn ids(&self, rules: RuleBits) -> Vec<String> {
         let table = self.rules.iter().map(|rule| Cow::Borrowed(rule.id));
         let customs = self.customs.iter().map(|custom| Cow::Owned(custom.id()));
         table
@@ -198,15 +198,15 @@ impl Scanner {
 /// The scan of one record.
 #[derive(Debug)]
 pub(in crate::redact) struct RecordScan<'a> {
-    scanner: &'a Scanner,
+    scanner: &'a SecretScanner,
     /// Once it is spent the scan stops, and its results must not be kept.
     budget: TimeBudget,
 }
 
 impl Deref for RecordScan<'_> {
-    type Target = Scanner;
+    type Target = SecretScanner;
 
-    fn deref(&self) -> &Scanner {
+    fn deref(&self) -> &SecretScanner {
         self.scanner
     }
 }
@@ -216,7 +216,7 @@ const BYTES_PER_STEP: usize = 64;
 
 impl<'a> RecordScan<'a> {
     /// Begins the scan of a record.
-    pub(in crate::redact) fn new(scanner: &'a Scanner, budget: TimeBudget) -> Self {
+    pub(in crate::redact) fn new(scanner: &'a SecretScanner, budget: TimeBudget) -> Self {
         Self { scanner, budget }
     }
 
@@ -231,7 +231,7 @@ impl<'a> RecordScan<'a> {
     }
 
     /// The same for UTF-8.
-    pub(in crate::redact) fn scrub_text(&self, text: &str) -> Option<(String, RuleSet)> {
+    pub(in crate::redact) fn scrub_text(&self, text: &str) -> Option<(String, RuleBits)> {
         self.scrub_message(text, Vec::new(), &mut |_, _| {})
     }
 
@@ -241,7 +241,7 @@ impl<'a> RecordScan<'a> {
         text: &str,
         known: Vec<Edit>,
         tell: &mut dyn FnMut(usize, &[u8]),
-    ) -> Option<(String, RuleSet)> {
+    ) -> Option<(String, RuleBits)> {
         let scrubbed = self.scrub_known(text.as_bytes(), known, tell)?;
         // edits start and end at character boundaries; if one did not, the record must not be lost
         let text = String::from_utf8(scrubbed.text)

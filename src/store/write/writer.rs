@@ -19,6 +19,32 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The writer of a store. There is only one at a time.
+///
+/// ```
+/// use std::sync::Arc;
+/// use vmlog::disk::RealDisk;
+/// use vmlog::record::{Level, Metadata, Record, Source};
+/// use vmlog::redact::{RedactOptions, Redactor};
+/// use vmlog::store::{Options, Store};
+/// use vmlog::time::Micros;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let (mut store, _) = Store::open(Arc::new(RealDisk), folder.path(), Options::default())?;
+/// let record = Record {
+///     timestamp: Micros::now(),
+///     source: Source::new("file", "app"),
+///     level: Level::Info,
+///     message: "started".to_owned(),
+///     metadata: Metadata::new(),
+/// };
+/// let redacted = Redactor::new(&RedactOptions::default())?.redact(record);
+/// let ids = store.append(&[redacted], &[])?;
+/// assert_eq!(ids, 1..2);
+/// store.sync()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Store {
     pub(in crate::store) directory: Directory,

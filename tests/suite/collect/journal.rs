@@ -44,7 +44,7 @@ const CLAIMS: &str = r#"
         as_user logger --journald
     printf 'MESSAGE=of another unit\nOBJECT_SYSTEMD_UNIT=nginx.service\n' | logger --journald
     say "started again" 1 b | engine
-    say "made anew" 2 c | engine
+    say "recreated" 2 c | engine
 "#;
 
 #[test]
@@ -82,8 +82,8 @@ fn trusts_names_of_containers_and_units_from_privileged_senders() {
         ("", "from the engine"),
         ("container_restarted", "container web was started again"),
         ("", "started again"),
-        ("container_recreated", "container web was made anew"),
-        ("", "made anew"),
+        ("container_recreated", "container web was recreated"),
+        ("", "recreated"),
     ];
     assert_eq!(told, expected);
     let restarted = find(&records, "was started again");

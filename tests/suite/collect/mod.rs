@@ -272,15 +272,15 @@ fn the_unit_of_a_user_is_a_source() {
     let mut positions = Positions::new();
     let mut collector = JournaldCollector::open(options(dir.path()), &positions);
     let records = drain(&mut collector, &mut positions);
-    let told = records
+    let entry = records
         .iter()
         .find(|record| record.message == "from the unit of a user");
     // A machine that does not allow creating control groups has no such unit.
-    let Some(output) = output else { return };
-    let source = told.source.as_str();
+    let Some(entry) = entry else { return };
+    let source = entry.source.as_str();
     assert!(source.starts_with("user:vmlog-"), "{source}");
     assert!(!source.ends_with(".service"), "{source}");
-    assert_eq!(told.metadata["unit"], "user@1000.service");
+    assert_eq!(entry.metadata["unit"], "user@1000.service");
 }
 
 #[test]

@@ -462,7 +462,12 @@ fn output_is_followed_while_the_command_runs() {
         }
     };
     follow("ready");
-    child.stdin.take().unwrap().write_all(b"continue\n").unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"continue\n")
+        .unwrap();
     follow("continue");
     follow("ended: ");
     assert!(child.wait().unwrap().success());

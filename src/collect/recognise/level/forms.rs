@@ -1,8 +1,8 @@
 //! Forms in which single programs and languages state a level. Each is a row of [`FORMS`]; the first match wins.
 //! Unless stated otherwise, they examine the beginning of a text with its timestamp, host and tag.
 
-use crate::collect::recognise::level_names;
 use super::tools;
+use crate::collect::recognise::level_names;
 use crate::collect::recognise::prefix::without_uptime;
 use crate::collect::recognise::rules::Rule;
 use crate::collect::recognise::words::{is_capitals, is_number, split_once};

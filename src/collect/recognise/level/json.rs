@@ -82,7 +82,9 @@ fn in_words(fields: &FieldList<'_>) -> Option<FoundField> {
         };
         // These three fields often have another meaning, so only a word that loggers use counts.
         let level = match name {
-            "priority" | "label" | "status" => level_names::named(text).filter(|_| is_level_word(text)),
+            "priority" | "label" | "status" => {
+                level_names::named(text).filter(|_| is_level_word(text))
+            }
             _ => level_names::of_field(text),
         };
         Some((level?, name))

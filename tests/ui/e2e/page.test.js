@@ -104,7 +104,7 @@ describe("page", { timeout: 300_000 }, () => {
     await page.waitForURL(/source=file:docker-ws-abc123/);
     await page.fill("#search", "CONNECTION");
     await page.waitForURL(/q=CONNECTION/);
-    await page.waitForSelector("mark.match");
+    await page.waitForFunction(() => [...document.querySelectorAll(".list-host:not([hidden]) .row")].every((row) => row.querySelector("mark.match")));
     assert.equal((await page.locator("mark.match").first().innerText()).toLowerCase(), "connection");
     const before = await visibleTexts(page);
     await page.reload();

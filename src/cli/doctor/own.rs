@@ -26,23 +26,23 @@ pub(super) fn look(config: &Config) -> Vec<CheckResult> {
 
 /// Whether a server holds the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StoreWriter {
+enum StoreHolder {
     Running,
     None,
     /// This user may not even check.
     Unknown,
 }
 
-fn writer(root: &Path) -> StoreWriter {
+fn writer(root: &Path) -> StoreHolder {
     let path = root.join("LOCK");
     // Requesting the lock would create its file.
     if !exists(&path) {
-        return StoreWriter::None;
+        return StoreHolder::None;
     }
     match RealDisk.lock(&path) {
-        Ok(None) => StoreWriter::Running,
-        Ok(Some(_)) => StoreWriter::None,
-        Err(_) => StoreWriter::Unknown,
+        Ok(None) => StoreHolder::Running,
+        Ok(Some(_)) => StoreHolder::None,
+        Err(_) => StoreHolder::Unknown,
     }
 }
 
@@ -123,7 +123,7 @@ fn room(path: &Path, options: &store::Options) -> Option<CheckResult> {
     Some(CheckResult::good("disk", text))
 }
 
-fn store(root: &Path, writer: StoreWriter) -> CheckResult {
+fn store(root: &Path, writer: StoreHolder) -> CheckResult {
     if !exists(root) {
         return CheckResult::note(
             "store",
@@ -134,9 +134,9 @@ fn store(root: &Path, writer: StoreWriter) -> CheckResult {
         );
     }
     let written = match writer {
-        StoreWriter::Running => "in use by a server",
-        StoreWriter::None => "not in use",
-        StoreWriter::Unknown => "it is unknown whether a server uses it",
+        StoreHolder::Running => "in use by a server",
+        StoreHolder::None => "not in use",
+        StoreHolder::Unknown => "it is unknown whether a server uses it",
     };
     let opened = Reader::open_read_only(Arc::new(RealDisk), root)
         .and_then(|reader| Ok((reader.view().records()?, reader.view().segments().len())));
@@ -166,11 +166,11 @@ fn store(root: &Path, writer: StoreWriter) -> CheckResult {
     }
 }
 
-fn address(config: &Config, writer: StoreWriter) -> CheckResult {
+fn address(config: &Config, writer: StoreHolder) -> CheckResult {
     let address = config.listen;
     match TcpListener::bind(address) {
         Ok(_) => CheckResult::good("address", format!("{address} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == StoreWriter::Running => {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && writer == StoreHolder::Running => {
             CheckResult::good(
                 "address",
                 format!("{address} is in use by the server of this store"),

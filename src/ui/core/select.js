@@ -24,7 +24,8 @@ function reach(id) {
 function choose(from, to) {
   [anchor, head] = [from, to];
   if (route.peek().tab === "live" && live.peek().connection !== "idle") act.parts.live.pause();
-  go({ select: `${Math.min(from, to)}-${Math.max(from, to)}` }, { replace: true });
+  // the open record would cover the rows
+  go({ select: `${Math.min(from, to)}-${Math.max(from, to)}`, record: 0 }, { replace: true });
 }
 
 /** Extends the range to a record. @param {Entry} entry */

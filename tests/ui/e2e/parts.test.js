@@ -119,7 +119,7 @@ describe("parts", { timeout: 240_000 }, () => {
   test("find counts in what is loaded, and says where it stands", async () => {
     const page = await open();
     await page.keyboard.press("Control+f");
-    await page.keyboard.type("heartbeat ok");
+    await page.fill(".find input", "heartbeat ok");
     await page.waitForFunction(() => /^\d+ rows$/.test(document.querySelector(".find [role=status]")?.textContent ?? ""));
     const total = Number.parseInt(await page.locator(".find [role=status]").innerText(), 10);
     await page.keyboard.press("Shift+Enter");

@@ -11,7 +11,7 @@ import { ending, outcome, titleOf } from "./runs.js";
  * @property {"stage" | "run" | "agent"} kind
  * @property {string} name
  * @property {number} startMs
- * @property {number | null} endMs null: it goes on, or is but a moment
+ * @property {number | null} endMs null: it is still running
  * @property {"ok" | "failed" | "running"} state
  * @property {string} note what became of it, when that is not plain
  * @property {number} record id of the record that tells its end, or else its start

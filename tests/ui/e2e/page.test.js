@@ -255,7 +255,7 @@ describe("page", { timeout: 300_000 }, () => {
     await done(page);
   });
 
-  test("own find marks and goes on beyond what is loaded", async () => {
+  test("find highlights matches, and continues beyond the loaded rows", async () => {
     const page = await open();
     await page.keyboard.press("Control+f");
     await page.waitForSelector(".find input");

@@ -116,7 +116,7 @@ describe("parts", { timeout: 240_000 }, () => {
     await done(page);
   });
 
-  test("find counts in what is loaded, and says where it stands", async () => {
+  test("find counts matches in loaded rows, and names the position", async () => {
     const page = await open();
     await page.keyboard.press("Control+f");
     await page.fill(".find input", "heartbeat ok");
@@ -262,7 +262,7 @@ describe("parts", { timeout: 240_000 }, () => {
     const page = await open(`?record=${id(73)}&at=${id(73)}`, { forcedColors: "active", reducedMotion: "reduce" });
     await page.waitForSelector(".row.selected");
     const outline = await page.locator(".row.selected").evaluate((row) => getComputedStyle(row).outlineStyle);
-    assert.equal(outline, "solid", "the open row is told without colours of ours");
+    assert.equal(outline, "solid", "the open row is recognizable without colors of the page");
     await page.keyboard.press("t");
     await page.waitForSelector(".tab .dot.on");
     assert.equal(await page.locator(".tab .dot.on").evaluate((dot) => getComputedStyle(dot).animationName), "none");

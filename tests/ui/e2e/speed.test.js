@@ -55,7 +55,7 @@ describe("speed", { timeout: 600_000 }, () => {
   const elements = (/** @type {import("playwright-core").Page} */ page) => page.evaluate(() => document.querySelectorAll("*").length);
 
   /**
-   * The same on the average over so many of the list's last pixels: high rows are few on a screen.
+   * The same on average over the last pixels of the list: few high rows fit on a screen.
    * @param {import("playwright-core").Page} page @param {number} last
    */
   async function meanElements(page, last) {
@@ -69,7 +69,7 @@ describe("speed", { timeout: 600_000 }, () => {
     return Math.round(sum / 12);
   }
 
-  /** Loads older pages until so many rows are in the list. @param {import("playwright-core").Page} page @param {number} rows */
+  /** Loads older pages until the list has a number of rows. @param {import("playwright-core").Page} page @param {number} rows */
   async function loadRows(page, rows) {
     for (let i = 0; i < 2000; i += 1) {
       const count = Number(await list(page).getAttribute("aria-rowcount"));

@@ -28,7 +28,7 @@ describe("stream", { timeout: 120_000 }, () => {
   /** @param {number} count */
   const write = (count) => server.write(...Array.from({ length: count }, () => `line ${(n += 1)}`));
 
-  test("EventSource goes on over a restart without a gap", async () => {
+  test("EventSource continues after a restart without a gap", async () => {
     const page = await newPage(browser);
     await page.goto(server.page());
     // EventSource sends no header, and the page's session is no cookie: a client of its own brings the token in the address

@@ -147,7 +147,7 @@ test("repeats with other fields are not repeats", () => {
   assert.deepEqual(itemsOf([of("/a"), of("/a"), of("/b")], { utc: true }).map((one) => one.rest.length), [1, 0]);
 });
 
-test("a group goes on in the next batch", () => {
+test("a group continues in the next batch", () => {
   const [head] = itemsOf([entry({ message: "x" })], { utc: true });
   const more = itemsOf([entry({ message: "x" }), entry({ message: "y" })], { utc: true, previous: head });
   assert.equal(head?.rest.length, 1);

@@ -25,7 +25,7 @@ test("what became of a run, in words", () => {
   assert.equal(categoryOf(run({ category: null })), null);
 });
 
-test("a run that goes on counts to now, one that ended does not", () => {
+test("a running run lasts until now, one that has ended does not", () => {
   const now = Date.parse("2026-02-17T14:32:15Z");
   assert.equal(took(run(), now), "1 min");
   assert.equal(took(run({ durationMs: null }), now), "1 min");

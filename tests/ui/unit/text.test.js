@@ -34,7 +34,7 @@ test("every way to say a colour", () => {
   assert.equal(styled("\u001b[104mx")[0]?.style?.bg, 12);
 });
 
-test("styles end where they are told to", () => {
+test("styles end at their end codes", () => {
   const text = "\u001b[1;2;3;4;7;9ma\u001b[22;23;24;27;29mb";
   assert.deepEqual(styled(text)[0]?.style, {
     fg: null, bg: null, bold: true, dim: true, italic: true, underline: true, strike: true, inverse: true, link: "",
@@ -222,7 +222,7 @@ test("rows show the payload of structured records, trouble in color, origin not 
   assert.equal(displayText(display("done", { ...mode, raw: true, fields })), "done");
 });
 
-test("addresses become links, a bad status of an access log stands out", () => {
+test("addresses become links, a bad status of an access log is highlighted", () => {
   const kinds = (/** @type {string} */ text) => display(text, mode).lines[0]?.filter(({ kind }) => kind).map(({ text: part, kind }) => [part, kind]);
   assert.deepEqual(kinds("see https://example.org/a(b)?c=1, or http://x."), [["https://example.org/a", "link"], ["http://x", "link"]]);
   assert.deepEqual(kinds('"GET / HTTP/1.1" 502 12'), [["502", "bad"]]);

@@ -11,7 +11,7 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {Tab} tab
  * @property {Filter} filter
  * @property {number} record the record whose details are open; 0: none
- * @property {number} at the record at which the list stands; 0: the newest
+ * @property {number} at the record at which the list is; 0: the newest
  * @property {number} context the record whose surroundings are shown, without the filter; 0: none
  * @property {"all" | "source"} scope of the context, or of the run that is open
  * @property {string} run the run that is open; empty: none

@@ -88,6 +88,7 @@
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
 //! http_client  the only HTTP client: TLS, limited waits and bodies
 //! server    HTTP: access, pages, SSE, the browser page
+//! gateway   one address for many machines: registry, sessions, tokens, answers of one node and of several
 //! config    the table of settings; environment and flags, checked
 //! cli       the subcommands
 //! ```
@@ -102,7 +103,7 @@
 //!   SSE id, permalink.
 //! - Foreign files change under us, so bytes of a journal are copied out and then checked. Our own
 //!   sealed files never change, so they are mapped.
-//! - The core is synchronous and plain; an async runtime appears in `pipeline`, `server` and `cli`.
+//! - The core is synchronous and plain; an async runtime appears in `pipeline`, `server`, `gateway` and `cli`.
 //! - Only `config` and `cli` read environment, arguments and terminal.
 //! - `server` knows no collector: what collectors have to say arrives as records of source
 //!   `system:vmlog`.
@@ -114,7 +115,7 @@
 //! `journal` reads journald files; `store` and `query` open a store and ask it; `redact` makes
 //! what a store accepts; `record` and `time` are what these speak of; `disk` and `mapped` are
 //! where a store lives, so that another place can be given; `collect`, `capture`, `live` and
-//! `server` are there for programs that embed the flow. The program itself is `cli::main`.
+//! `server` are there for programs that embed the flow, `gateway` for those that serve many machines. The program itself is `cli::main`.
 
 #[cfg_attr(
     not(feature = "app"),
@@ -131,6 +132,8 @@ pub mod collect;
 mod config;
 #[cfg(feature = "store")]
 pub mod disk;
+#[cfg(feature = "app")]
+pub mod gateway;
 #[cfg(feature = "app")]
 mod http_client;
 #[cfg(feature = "journal")]

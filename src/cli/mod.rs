@@ -6,6 +6,7 @@ mod doctor;
 mod endpoint;
 mod failure;
 mod files;
+mod gateway;
 mod import;
 mod info;
 mod journal;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
     };
     exit(match matches.subcommand() {
         Some(("serve", arguments)) => serve::run(arguments).map(|()| 0),
+        Some(("gateway", arguments)) => gateway::run(arguments).map(|()| 0),
         Some(("query", arguments)) => records::query::run(arguments),
         Some(("tail", arguments)) => records::tail::run(arguments).map(|()| 0),
         Some(("export", arguments)) => records::export::run(arguments).map(|()| 0),
@@ -117,6 +119,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve::command())
+        .subcommand(gateway::command())
         .subcommand(info::open::command())
         .subcommand(info::status::command())
         .subcommand(records::query::command())

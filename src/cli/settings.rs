@@ -1,7 +1,7 @@
 //! Settings of this process, from flags and the environment.
 
 use super::failure::Failure;
-use crate::config::{Config, RawSettings, SETTINGS, Setting};
+use crate::config::{Config, GatewayConfig, RawSettings, Setting, all_settings};
 use crate::time::Micros;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
         };
         match value.into_string() {
             Ok(value) => drop(environment.insert(name, value)),
-            Err(_) if SETTINGS.iter().any(|setting| setting.name == name) => {
+            Err(_) if all_settings().any(|setting| setting.name == name) => {
                 return Err(Failure::usage(format!(
                     "{name}: the value is not valid UTF-8"
                 )));
@@ -36,7 +36,7 @@ pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
             Err(_) => {}
         }
     }
-    let flags = SETTINGS.iter().filter_map(flag).collect();
+    let flags = all_settings().filter_map(flag).collect();
     Ok(RawSettings {
         flags,
         environment,
@@ -52,6 +52,15 @@ pub(super) fn raw(arguments: &ArgMatches) -> Result<RawSettings, Failure> {
 /// A usage error if a setting is invalid.
 pub(super) fn config(arguments: &ArgMatches) -> Result<Config, Failure> {
     check(&raw(arguments)?)
+}
+
+/// The checked settings of the gateway.
+///
+/// # Errors
+/// As [`config`].
+pub(super) fn gateway(arguments: &ArgMatches) -> Result<GatewayConfig, Failure> {
+    let raw = raw(arguments)?;
+    GatewayConfig::check(&raw).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// Checks settings that were read before.

@@ -1,6 +1,9 @@
 //! Settings: environment and flags -> raw texts -> one checked [`Config`]. Lower modules never read the environment.
 
+mod gateway;
+mod gateway_table;
 mod table;
+mod tables;
 mod value;
 
 use crate::collect::{
@@ -19,8 +22,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use table::{OWN_PREFIXES, setting};
+pub(crate) use gateway::GatewayConfig;
+pub(crate) use gateway_table::GATEWAY_SETTINGS;
+use table::OWN_PREFIXES;
 pub(crate) use table::{SETTINGS, Setting};
+pub(crate) use tables::all_settings;
+use tables::setting;
 use value::ValueKind;
 
 /// All settings, checked.
@@ -433,7 +440,7 @@ impl RawSettings {
 
     /// Rejects unknown settings, because a misspelt one would silently not apply.
     fn refuse_unknown(&self) -> Result<(), Error> {
-        let known = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+        let known = |name: &str| all_settings().any(|setting| setting.name == name);
         let ours = |name: &str| OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         match self
             .environment
@@ -470,8 +477,7 @@ fn closest(name: &str) -> Option<&'static str> {
             .take_while(|(a, b)| a == b)
             .count()
     };
-    SETTINGS
-        .iter()
+    all_settings()
         .map(|setting| setting.name)
         .max_by_key(|other| shared(other))
 }

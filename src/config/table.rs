@@ -27,12 +27,6 @@ impl Setting {
     }
 }
 
-/// The setting with this name; a name that is not in the table is a bug.
-pub(crate) fn setting(name: &str) -> &'static Setting {
-    let found = SETTINGS.iter().find(|setting| setting.name == name);
-    found.unwrap_or_else(|| panic!("{name} is not in the table of settings"))
-}
-
 /// Prefixes of variables that only vmlog uses: a name with such a prefix that is not in the table is a typo.
 pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_API_",
@@ -40,6 +34,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_CAPTURE_",
     "LOG_CLOUD_INIT_",
     "LOG_CORS_",
+    "LOG_GATEWAY_",
     "LOG_JOURNAL_",
     "LOG_RECOGNITION_",
     "LOG_REDACT_",

@@ -29,6 +29,8 @@ pub(crate) enum ValueKind {
     Address,
     /// A token: 16 to 512 visible ASCII characters.
     Token,
+    /// One word.
+    Word,
     /// Words, comma-separated.
     List,
     /// Patterns, comma-separated, with `\,` for a comma.
@@ -89,6 +91,7 @@ impl fmt::Display for ValueKind {
             Self::Rules => f.write_str("RULE or SOURCE=RULE, comma-separated, such as file:app=capitals; * in place of a rule for all"),
             Self::Address => f.write_str("an address and port such as 127.0.0.1:8687"),
             Self::Token => f.write_str("16 to 512 visible ASCII characters"),
+            Self::Word => f.write_str("letters, digits and . _ : / -"),
             Self::List => f.write_str("words, comma-separated"),
             Self::Patterns => f.write_str("regular expressions, comma-separated"),
             Self::Keys => f.write_str("a path, or a URL with https (http on this machine only)"),
@@ -187,6 +190,11 @@ pub(crate) fn token(text: &str) -> Option<String> {
     let strong =
         (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     strong.then(|| text.to_owned())
+}
+
+pub(crate) fn word(text: &str) -> Option<String> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/-".contains(&byte);
+    (!text.is_empty() && text.bytes().all(is_part)).then(|| text.to_owned())
 }
 
 pub(crate) fn path(text: &str) -> Option<PathBuf> {

@@ -6,7 +6,9 @@
 mod tls;
 mod url;
 
-pub(crate) use tls::{AuthoritiesError, client_config};
+pub(crate) use tls::{
+    AuthoritiesError, client_config, config_for_authorities, config_for_certificate,
+};
 pub(crate) use url::{Origin, is_this_machine, is_trusted_url, query_encoded};
 
 use http_body_util::{BodyExt, Empty, Limited};

@@ -26,16 +26,16 @@ use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service as _, service_fn};
 
 /// Maximum size of a request line and its headers. A search of 1000 percent-encoded characters takes 12 KiB.
-pub(super) const HEADER_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const HEADER_BYTES_MAX: usize = 32 * 1024;
 
 /// Size of the read and write buffers of a connection.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection that waits longer for a complete request is closed. Proxies keep theirs for a minute.
-pub(super) const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
+pub(crate) const REQUEST_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Maximum duration of a TLS handshake.
-pub(super) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A connection whose client reads nothing of a response for this long is closed.
 pub(super) const WRITE_STALL_MAX: Duration = Duration::from_mins(1);
@@ -87,7 +87,7 @@ pub(super) async fn serve(
 }
 
 /// The next connection.
-async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
+pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer.ip()),
@@ -193,7 +193,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 
 /// Sends without delay, and detects clients that have disappeared (a tail sends a comment twice a minute). The
 /// connection works without these options as well.
-fn set_options(stream: &TcpStream) {
+pub(crate) fn set_options(stream: &TcpStream) {
     let refused = [
         stream.set_nodelay(true).err(),
         rustix::net::sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_MAX_MS)
@@ -206,14 +206,14 @@ fn set_options(stream: &TcpStream) {
 }
 
 /// A stream whose writes fail if the other side reads nothing for [`WRITE_STALL_MAX`].
-struct StallTimeout {
+pub(crate) struct StallTimeout {
     stream: TcpStream,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl StallTimeout {
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
             stalled: None,

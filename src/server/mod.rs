@@ -42,11 +42,22 @@ pub(crate) use api::export::write_csv;
 pub(crate) use auth::access_token;
 pub use auth::forwarded::Network;
 pub use auth::host::is_origin;
+pub(crate) use auth::jwt::UnverifiedToken;
 pub use auth::keys::KeySource;
+pub(crate) use auth::keys::TokenKeys;
 pub use auth::node::{NodeAuth, is_issuer};
+pub(crate) use auth::principal::PrincipalId;
 pub use auth::scope::WorkspaceSources;
+pub(crate) use connection::{
+    BUFFER_BYTES_MAX, HANDSHAKE_MAX, HEADER_BYTES_MAX, REQUEST_WAIT_MAX, StallTimeout, accept,
+    set_options,
+};
+pub(crate) use limits::connections::{Connection, ConnectionLimiter, ConnectionSlot, GuardedBody};
+pub(crate) use limits::rate::{TokenBuckets, network};
+pub(crate) use limits::shares::{FairPermit, FairSemaphore};
 pub use measure::{Measure, Sample};
 pub use options::{ServerOptions, ServerState};
+pub(crate) use page::page_file;
 pub use tls::{Tls, TlsError};
 pub(crate) use wire::write_entry;
 

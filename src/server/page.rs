@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use std::io::Read as _;
 use std::sync::{LazyLock, OnceLock};
 use warp::http::StatusCode;
-use warp::http::header::{self, HeaderValue};
+use warp::http::header::{self, HeaderMap, HeaderValue};
 use warp::hyper::body::Bytes;
 use warp::reply::Response;
 
@@ -98,6 +98,35 @@ pub(super) fn file(request: &ApiRequest, name: &str) -> Result<Response, ApiErro
         .find(|file| file.name == name)
         .map(|file| send(file, request))
         .ok_or_else(ApiError::unknown_path)
+}
+
+/// A file of the page, for the gateway.
+pub(crate) struct PageFile {
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Bytes,
+    pub(crate) is_gzipped: bool,
+    /// The version of all files.
+    pub(crate) tag: HeaderValue,
+}
+
+/// A file below `/ui/`, or the page itself, in the encoding that the client asks for.
+pub(crate) fn page_file(name: Option<&str>, asked: &HeaderMap) -> Option<PageFile> {
+    let file = match name {
+        None => Some(&INDEX),
+        Some(name) => FILES.iter().find(|file| file.name == name),
+    };
+    let file = file?;
+    let is_gzipped = ContentEncoding::asked_by(asked) == ContentEncoding::Gzip;
+    Some(PageFile {
+        content_type: file.content_type,
+        bytes: if is_gzipped {
+            Bytes::from_static(file.gzipped)
+        } else {
+            file.plain().clone()
+        },
+        is_gzipped,
+        tag: ETAG.clone(),
+    })
 }
 
 /// The file, or 304 if the browser has it. Browsers ask each time, as a new version of the program brings new files.

@@ -11,19 +11,32 @@ use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
 use crate::store::{self, Reader, View};
+use ring::digest;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
+use warp::http::header::HeaderValue;
 
 /// All records, not yet narrowed to a principal.
 #[derive(Debug)]
 pub(super) struct Records {
     reader: Reader,
     live: Live,
+    store: Option<HeaderValue>,
 }
 
 impl Records {
     pub(super) fn new(reader: Reader, live: Live) -> Self {
-        Self { reader, live }
+        let store = reader.store_id().and_then(store_digest);
+        Self {
+            reader,
+            live,
+            store,
+        }
+    }
+
+    /// A digest of the identity of the store.
+    pub(super) fn store(&self) -> Option<HeaderValue> {
+        self.store.clone()
     }
 
     /// The records that this principal may see.
@@ -40,6 +53,17 @@ impl Records {
         let reader = self.reader.clone();
         move || StoreSize::of(&reader)
     }
+}
+
+/// 32 hexadecimal digits. The identity itself is secret.
+fn store_digest(id: [u8; 16]) -> Option<HeaderValue> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"vmlog store");
+    context.update(&id);
+    let digits = context.finish();
+    let digits = digits.as_ref().iter().take(16);
+    let text: String = digits.map(|byte| format!("{byte:02x}")).collect();
+    text.parse().ok()
 }
 
 /// The size and state of the store.

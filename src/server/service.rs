@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use warp::Filter;
-use warp::http::header::HeaderMap;
+use warp::http::header::{HeaderMap, HeaderName};
 use warp::http::uri::Authority;
 use warp::http::{Method, StatusCode};
 use warp::hyper::body::{Buf, Bytes};
@@ -187,12 +187,20 @@ async fn admit(
         }
         endpoint => handle(app, &principal, endpoint, request, &rest).await?,
     };
+    if route.access == Access::Token
+        && let Some(store) = app.records.store()
+    {
+        reply::set(response.headers_mut(), STORE_HEADER, store);
+    }
     let share = Arc::new(share);
     response
         .extensions_mut()
         .insert(RequestPermit { _share: share });
     Ok(response)
 }
+
+/// A digest of the identity of the store: a gateway recognizes two machines that are copies of one.
+const STORE_HEADER: HeaderName = HeaderName::from_static("x-vmlog-store");
 
 /// The client has this long to send a form.
 const FORM_WAIT_MAX: Duration = Duration::from_secs(10);

@@ -46,7 +46,7 @@ impl Tls {
         (mode & 0o006 != 0).then_some(mode)
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0))
     }
 }

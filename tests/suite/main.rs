@@ -12,6 +12,7 @@
 
 mod collect;
 mod command;
+mod gateway;
 mod http;
 mod journal;
 mod loki;

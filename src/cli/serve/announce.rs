@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 
 /// Starts the log on standard error: one line per record, without a time if the journal adds one.
-pub(super) fn start_log() {
+pub(in crate::cli) fn start_log() {
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::INFO)
         .with_writer(io::stderr)

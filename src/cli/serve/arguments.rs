@@ -16,7 +16,8 @@ pub(in crate::cli) fn command() -> Command {
     settings.args(SETTINGS.iter().filter_map(argument))
 }
 
-fn argument(setting: &'static Setting) -> Option<Arg> {
+/// The argument of a setting that has a flag.
+pub(in crate::cli) fn argument(setting: &'static Setting) -> Option<Arg> {
     let flag = setting.flag?;
     let help = format!(
         "{} [{}; default: {}]",
@@ -30,8 +31,9 @@ fn argument(setting: &'static Setting) -> Option<Arg> {
     )
 }
 
-fn settings_help() -> String {
-    let settings = SETTINGS.iter().map(|setting| {
+/// What the help says of settings.
+pub(in crate::cli) fn settings_text(table: &'static [Setting]) -> String {
+    let settings = table.iter().map(|setting| {
         let default = if setting.default.is_empty() {
             "none"
         } else {
@@ -46,10 +48,15 @@ fn settings_help() -> String {
         format!("  {name}\n      {meaning}\n      allowed: {kind}; default: {default}\n")
     });
     let settings: String = settings.collect();
+    format!("Settings, as environment variables:\n{settings}")
+}
+
+fn settings_help() -> String {
+    let settings = settings_text(SETTINGS);
     let examples = "Examples:\n  vmlog serve\n  vmlog serve --data-dir /tmp/try --listen 127.0.0.1:9000\n  \
                     LOG_FILES=app=/var/log/app.log vmlog serve";
     let codes = "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 failed; 2 usage error";
-    format!("Settings, as environment variables:\n{settings}\n{examples}\n\n{codes}")
+    format!("{settings}\n{examples}\n\n{codes}")
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 mod announce;
 mod arguments;
 
-pub(super) use arguments::command;
+pub(super) use announce::start_log;
+pub(super) use arguments::{argument, command, settings_text};
 
 use crate::cli::failure::Failure;
 use crate::cli::settings;
@@ -47,8 +48,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
     let tls = tls(&config)?;
     opening::raise_descriptor_limit();
-    let listener = listen(config.listen)?;
-    announce::start_log();
+    let listener = listen(config.listen, "--listen / LOG_LISTEN")?;
+    start_log();
     survive_size_limit();
     let (store, recovery) = open_store(&config)?;
     let token = access_key(&config)?;
@@ -122,10 +123,10 @@ fn tls(config: &Config) -> Result<Option<Tls>, Failure> {
 }
 
 /// The address is bound before anything is written, so that a second server on it changes nothing.
-fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).map_err(|error| {
         Failure::failed(format!(
-            "cannot listen on {address}: {error}; set --listen / LOG_LISTEN"
+            "cannot listen on {address}: {error}; set {setting}"
         ))
     })?;
     listener
@@ -399,7 +400,7 @@ const KINDS: [MetricKind; 9] = [
     ),
 ];
 
-fn runtime() -> io::Result<Runtime> {
+pub(super) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -407,10 +408,10 @@ fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-fn signals(kind: SignalKind) -> Result<Signal, Failure> {
+pub(super) fn signals(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(failed("cannot wait for signals"))
 }
 
-fn failed<E: Error>(what: &str) -> impl FnOnce(E) -> Failure {
+pub(super) fn failed<E: Error>(what: &str) -> impl FnOnce(E) -> Failure {
     move |error| Failure::failed(format!("{what}: {}", error_chain(&error)))
 }

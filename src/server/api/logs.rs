@@ -9,7 +9,7 @@ use crate::server::http::reply;
 use crate::server::http::request::{ApiRequest, record_id, refuse, take_number, take_single};
 use crate::server::wire;
 use crate::time::Micros;
-use warp::http::header::HeaderName;
+use warp::http::header::{HeaderName, HeaderValue};
 use warp::reply::Response;
 
 /// Default size of a page, unless `LOG_API_MAX_LIMIT` is smaller.
@@ -19,6 +19,10 @@ const NDJSON: &str = "application/x-ndjson";
 
 /// The next cursor of a page of lines; absent on the last page.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
+/// Of a page of lines: records after the cursor were deleted before they were returned; rows in damaged blocks. Absent if there are none.
+const TRUNCATED: HeaderName = HeaderName::from_static("x-vmlog-truncated");
+const UNREADABLE: HeaderName = HeaderName::from_static("x-vmlog-unreadable");
 
 /// `GET /logs`
 pub(in crate::server) async fn page(
@@ -47,13 +51,21 @@ pub(in crate::server) async fn page(
         let highlighted = has_positions.then(|| wanted.filter.expression().clone());
         let page = view.page(wanted, budget)?;
         let lines = wire::lines(&page, highlighted.as_ref());
-        Ok((lines, (page.next_cursor, page.warnings)))
+        let left_out = (page.truncated, page.unreadable);
+        Ok((lines, (page.next_cursor, left_out, page.warnings)))
     });
     // The other fields of a page are in headers.
-    let (mut response, (next, warnings)) = lines.await?;
+    let (mut response, (next, (truncated, unreadable), warnings)) = lines.await?;
     respond::set_warnings(&mut response, &warnings);
     if let Some(cursor) = next.and_then(|cursor| cursor.to_string().parse().ok()) {
         reply::set(response.headers_mut(), NEXT_CURSOR, cursor);
+    }
+    if truncated {
+        let value = HeaderValue::from_static("true");
+        reply::set(response.headers_mut(), TRUNCATED, value);
+    }
+    if unreadable > 0 {
+        reply::set(response.headers_mut(), UNREADABLE, unreadable.into());
     }
     Ok(response)
 }

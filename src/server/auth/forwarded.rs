@@ -19,8 +19,9 @@ impl Network {
         Some(Self(network))
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+    /// Whether an address is in it.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
     }
 }
 

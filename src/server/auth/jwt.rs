@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519): RS256 and `EdDSA` (Ed25519), nothing else.
+//! JSON Web Tokens (RFC 7519): RS256, ES256 and `EdDSA` (Ed25519), nothing else.
 //!
 //! `jsonwebtoken` parses them. The checks that it leaves to its caller are added: the size of a token, one algorithm
 //! per key, no critical extensions at all, and claims of the right type. It has no cryptography of its own, so
@@ -10,7 +10,7 @@ use jsonwebtoken::errors::{ErrorKind, Result as JwtResult};
 use jsonwebtoken::signature::{Error as SignatureError, Verifier};
 pub(in crate::server) use jsonwebtoken::{Algorithm, DecodingKey};
 use jsonwebtoken::{DecodingKeyKind, Validation, decode, decode_header};
-use ring::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256};
 use ring::signature::{RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::{Map, Value};
 
@@ -29,7 +29,7 @@ pub(super) struct TokenKey {
 
 /// A token whose signature has not been checked: none of its claims can be read.
 #[derive(Debug)]
-pub(super) struct UnverifiedToken<'a> {
+pub(crate) struct UnverifiedToken<'a> {
     pub(super) algorithm: Algorithm,
     /// The key that it is signed with.
     pub(super) key_id: Option<String>,
@@ -38,16 +38,19 @@ pub(super) struct UnverifiedToken<'a> {
 
 /// The claims of a token with a valid signature, from the expected issuer, for the expected audience, at this time.
 #[derive(Debug)]
-pub(super) struct JwtClaims(Map<String, Value>);
+pub(crate) struct JwtClaims(Map<String, Value>);
 
 impl<'a> UnverifiedToken<'a> {
     /// `None` for a text that is not a token, or one that cannot be checked.
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if text.len() > TOKEN_BYTES_MAX {
             return None;
         }
         let header = decode_header(text).ok()?;
-        let is_known = matches!(header.alg, Algorithm::RS256 | Algorithm::EdDSA);
+        let is_known = matches!(
+            header.alg,
+            Algorithm::RS256 | Algorithm::ES256 | Algorithm::EdDSA
+        );
         // Extensions that the reader must understand; none are supported.
         (is_known && header.crit.is_none()).then_some(Self {
             algorithm: header.alg,
@@ -104,8 +107,20 @@ fn refusal(kind: &ErrorKind) -> TokenRefusal {
 
 impl JwtClaims {
     /// A claim that is a text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
+    }
+
+    /// A claim that is a list of texts, or one text.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        match self.0.get(name) {
+            Some(Value::String(text)) => vec![text.clone()],
+            Some(Value::Array(list)) => {
+                let texts = list.iter().filter_map(Value::as_str);
+                texts.map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether there is such a claim, of any type.
@@ -114,7 +129,7 @@ impl JwtClaims {
     }
 
     /// A claim that is a time, in seconds since 1970.
-    pub(super) fn seconds(&self, name: &str) -> Option<i64> {
+    pub(crate) fn seconds(&self, name: &str) -> Option<i64> {
         let value = self.0.get(name)?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -166,6 +181,9 @@ impl Verifier<Vec<u8>> for RingVerifier {
             (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
                 let parameters = &RSA_PKCS1_2048_8192_SHA256;
                 RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
+            }
+            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(key)) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(message, signature)
             }
             (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(key)) => {
                 UnparsedPublicKey::new(&ED25519, key).verify(message, signature)

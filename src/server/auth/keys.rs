@@ -1,7 +1,8 @@
 //! The keys of a JWKS (RFC 7517) from a file or a URL. They are cached, and read again when a token names an unknown key. If that
 //! fails, the last valid set stays in use.
 
-use super::jwt::{Algorithm, DecodingKey, TokenKey};
+use super::jwt::{Algorithm, DecodingKey, JwtClaims, TokenKey, UnverifiedToken};
+use super::refusal::TokenRefusal;
 use crate::http_client::{AuthoritiesError, ClientError, client_config, fetch, is_trusted_url};
 use crate::opening;
 use base64::Engine as _;
@@ -57,7 +58,7 @@ struct NamedKey {
 
 /// The keys that tokens are signed with.
 #[derive(Debug)]
-pub(super) struct TokenKeys {
+pub(crate) struct TokenKeys {
     source: KeySource,
     authorities: Option<PathBuf>,
     /// Minimum time between two attempts, because any client can send the ID of an unknown key.
@@ -75,7 +76,7 @@ struct KeyCache {
 }
 
 impl TokenKeys {
-    pub(super) fn new(source: KeySource, authorities: Option<PathBuf>, floor: Duration) -> Self {
+    pub(crate) fn new(source: KeySource, authorities: Option<PathBuf>, floor: Duration) -> Self {
         Self {
             source,
             authorities,
@@ -85,12 +86,27 @@ impl TokenKeys {
         }
     }
 
-    /// The keys that a token with this algorithm and key ID may be signed with.
-    pub(super) async fn find(
+    /// The claims of a token that is signed with one of these keys, by this issuer, for this audience.
+    pub(crate) async fn claims(
         self: &Arc<Self>,
-        algorithm: Algorithm,
-        id: Option<&str>,
-    ) -> Vec<Arc<TokenKey>> {
+        token: &UnverifiedToken<'_>,
+        issuer: &str,
+        audience: &str,
+    ) -> Result<JwtClaims, TokenRefusal> {
+        let id = token.key_id.as_deref();
+        let mut refusal = TokenRefusal::UnknownKey;
+        for key in self.find(token.algorithm, id).await {
+            match token.verify(&key, issuer, audience) {
+                Ok(claims) => return Ok(claims),
+                Err(TokenRefusal::Signature) => refusal = TokenRefusal::Signature,
+                Err(other) => return Err(other),
+            }
+        }
+        Err(refusal)
+    }
+
+    /// The keys that a token with this algorithm and key ID may be signed with.
+    async fn find(self: &Arc<Self>, algorithm: Algorithm, id: Option<&str>) -> Vec<Arc<TokenKey>> {
         let found = self.known(algorithm, id);
         if found.is_empty() {
             self.refresh().await;
@@ -206,7 +222,10 @@ fn parse(document: &[u8]) -> Result<Vec<NamedKey>, KeysError> {
     Ok(keys)
 }
 
-/// A key for verifying RS256 or `EdDSA`; `None` for every other.
+/// The first byte of a point that is given by both coordinates (SEC 1, 2.3.3).
+const UNCOMPRESSED_POINT: u8 = 4;
+
+/// A key for verifying RS256, ES256 or `EdDSA`; `None` for every other.
 fn named_key(jwk: Jwk) -> Option<NamedKey> {
     let common = jwk.common;
     let verify = KeyOperations::Verify;
@@ -228,6 +247,16 @@ fn named_key(jwk: Jwk) -> Option<NamedKey> {
                 Algorithm::RS256,
                 DecodingKey::from_rsa_raw_components(&n, &e),
             )
+        }
+        AlgorithmParameters::EllipticCurve(point)
+            if is(KeyAlgorithm::ES256) && point.curve == EllipticCurve::P256 =>
+        {
+            let (x, y) = (bytes(point.x)?, bytes(point.y)?);
+            if x.len() != 32 || y.len() != 32 {
+                return None;
+            }
+            let key = [&[UNCOMPRESSED_POINT], &*x, &*y].concat();
+            (Algorithm::ES256, DecodingKey::from_ec_der(&key))
         }
         AlgorithmParameters::OctetKeyPair(pair)
             if is(KeyAlgorithm::EdDSA) && pair.curve == EllipticCurve::Ed25519 =>
@@ -300,7 +329,7 @@ impl fmt::Display for KeysError {
             Self::Fetch(error) => write!(f, "they cannot be fetched: {error}"),
             Self::Authorities(error) => error.fmt(f),
             Self::NotASet => f.write_str("expected a JSON Web Key Set, found something else"),
-            Self::NoKey => f.write_str("the set has no RSA or Ed25519 key for signatures"),
+            Self::NoKey => f.write_str("the set has no RSA, P-256 or Ed25519 key for signatures"),
         }
     }
 }
@@ -350,7 +379,7 @@ mod tests {
             ("[]", "expected a JSON Web Key Set, found something else"),
             (
                 r#"{"keys":[]}"#,
-                "the set has no RSA or Ed25519 key for signatures",
+                "the set has no RSA, P-256 or Ed25519 key for signatures",
             ),
         ] {
             let error = parse(text.as_bytes()).expect_err(text);
@@ -440,5 +469,42 @@ mod tests {
         assert_eq!(find(&eager, "b").await, 1, "the last good set stays");
         assert_eq!(eager.find(Algorithm::EdDSA, None).await.len(), 1);
         assert_eq!(eager.find(Algorithm::RS256, Some("b")).await.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_token_of_a_p256_key_is_verified() {
+        let random = ring::rand::SystemRandom::new();
+        let algorithm = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pair = |()| {
+            let document = ring::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random);
+            let document = document.expect("a key");
+            ring::signature::EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random)
+                .expect("a key")
+        };
+        let (own, other) = (pair(()), pair(()));
+        let token = |pair: &ring::signature::EcdsaKeyPair| {
+            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            let end = jsonwebtoken::get_current_timestamp() + 60;
+            let claims = json!({"iss": "i", "aud": "a", "exp": end, "sub": "u"});
+            let text = format!("{}.{}", part(&json!({"alg": "ES256"})), part(&claims));
+            let signature = pair.sign(&random, text.as_bytes()).expect("signed");
+            format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        };
+        let point = own.public_key().as_ref();
+        let coordinate = |range: std::ops::Range<usize>| URL_SAFE_NO_PAD.encode(&point[range]);
+        let key =
+            json!({"kty": "EC", "crv": "P-256", "x": coordinate(1..33), "y": coordinate(33..65)});
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, set(&[key])).expect("written");
+        let keys = Arc::new(TokenKeys::new(KeySource::File(path), None, Duration::ZERO));
+        let text = token(&own);
+        let unverified = UnverifiedToken::parse(&text).expect("a token");
+        let claims = keys.claims(&unverified, "i", "a").await.expect("signed");
+        assert_eq!(claims.text("sub"), Some("u"));
+        let text = token(&other);
+        let unverified = UnverifiedToken::parse(&text).expect("a token");
+        let refused = keys.claims(&unverified, "i", "a").await;
+        assert_eq!(refused.map(drop), Err(TokenRefusal::Signature));
     }
 }

@@ -1,6 +1,6 @@
 //! Node management tokens: JWTs that a control plane signs for clients of this machine.
 
-use super::jwt::{JwtClaims, LEEWAY_SECONDS, UnverifiedToken};
+use super::jwt::{Algorithm, JwtClaims, LEEWAY_SECONDS, UnverifiedToken};
 use super::keys::{KeySource, TokenKeys};
 use super::principal::{Principal, PrincipalId};
 use super::refusal::TokenRefusal;
@@ -73,20 +73,15 @@ impl NodeTokens {
         node: Option<&[u8]>,
     ) -> Result<Principal, TokenRefusal> {
         let unverified = UnverifiedToken::parse(token).ok_or(TokenRefusal::NotAToken)?;
+        if !matches!(unverified.algorithm, Algorithm::RS256 | Algorithm::EdDSA) {
+            return Err(TokenRefusal::NotAToken);
+        }
         if node.is_some_and(|node| node != self.options.node.as_bytes()) {
             return Err(TokenRefusal::NodeHeader);
         }
-        let id = unverified.key_id.as_deref();
-        let keys = self.keys.find(unverified.algorithm, id).await;
-        let mut refusal = TokenRefusal::UnknownKey;
-        for key in keys {
-            match unverified.verify(&key, &self.options.issuer, AUDIENCE) {
-                Ok(claims) => return self.admit(&claims, now()),
-                Err(TokenRefusal::Signature) => refusal = TokenRefusal::Signature,
-                Err(other) => return Err(other),
-            }
-        }
-        Err(refusal)
+        let issuer = &self.options.issuer;
+        let claims = self.keys.claims(&unverified, issuer, AUDIENCE).await?;
+        self.admit(&claims, now())
     }
 
     /// The principal of verified claims, after checking the claims that are specific to this server.

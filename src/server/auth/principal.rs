@@ -21,7 +21,7 @@ pub(in crate::server) struct Principal {
 
 /// Identifies a principal: rates, running work and open streams are shared among principals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::server) enum PrincipalId {
+pub(crate) enum PrincipalId {
     /// The holder of the machine's access token.
     Owner,
     /// The holder of a token of the control plane: a digest of workspace and subject.
@@ -32,7 +32,7 @@ pub(in crate::server) enum PrincipalId {
 
 impl PrincipalId {
     /// The principal of a token's workspace and subject.
-    pub(in crate::server) fn vouched(workspace: Option<&str>, subject: Option<&str>) -> Self {
+    pub(crate) fn vouched(workspace: Option<&str>, subject: Option<&str>) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for part in [workspace, subject] {
             // The length separates the parts, so that ("ab", "") and ("a", "b") differ.

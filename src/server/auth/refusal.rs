@@ -1,10 +1,10 @@
-//! Why a node management token is refused.
+//! Why a signed token is refused.
 
 use std::fmt;
 
-/// Why a token does not admit its holder to this machine. The log says it; the client is not told.
+/// Why a token does not admit its holder. The log says it; the client is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum TokenRefusal {
+pub(crate) enum TokenRefusal {
     NotAToken,
     UnknownKey,
     Signature,
@@ -22,7 +22,7 @@ impl fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAToken => {
-                "it is neither the access token of this server nor a JWT signed with RS256 or EdDSA"
+                "it is neither the access token of this server nor a JWT with a signature of a supported algorithm"
             }
             Self::UnknownKey => "its key is unknown",
             Self::Signature => "its signature is wrong",

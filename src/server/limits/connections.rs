@@ -13,7 +13,7 @@ use warp::hyper::body::{Body, Frame, SizeHint};
 
 /// The open connections.
 #[derive(Debug)]
-pub(in crate::server) struct ConnectionLimiter {
+pub(crate) struct ConnectionLimiter {
     most: usize,
     slots: Mutex<Slots>,
 }
@@ -26,7 +26,7 @@ struct Slots {
 
 /// An open connection; dropping it frees its slot.
 #[derive(Debug)]
-pub(in crate::server) struct Connection {
+pub(crate) struct Connection {
     number: u64,
     slot: Arc<ConnectionSlot>,
     limiter: Arc<ConnectionLimiter>,
@@ -34,7 +34,7 @@ pub(in crate::server) struct Connection {
 
 /// The state of a connection.
 #[derive(Debug)]
-pub(in crate::server) struct ConnectionSlot {
+pub(crate) struct ConnectionSlot {
     /// Since when it has been idle; `None` while a request is in progress.
     idle_since: Mutex<Option<Instant>>,
     leave: Notify,
@@ -42,7 +42,7 @@ pub(in crate::server) struct ConnectionSlot {
 
 impl ConnectionLimiter {
     /// A limit of `most` connections.
-    pub(in crate::server) fn new(most: usize) -> Arc<Self> {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
             slots: Mutex::default(),
@@ -50,7 +50,7 @@ impl ConnectionLimiter {
     }
 
     /// Takes a slot, if necessary that of the connection that has been idle longest; `None` if all are busy.
-    pub(in crate::server) fn enter(self: &Arc<Self>) -> Option<Connection> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Connection> {
         let mut slots = lock(&self.slots);
         if slots.taken.len() >= self.most {
             let (number, _) = slots
@@ -77,7 +77,7 @@ impl ConnectionLimiter {
     }
 
     /// Closes idle connections, including those with an incomplete request.
-    pub(in crate::server) fn displace_idle(&self) {
+    pub(crate) fn displace_idle(&self) {
         for slot in lock(&self.slots).taken.values() {
             if lock(&slot.idle_since).is_some() {
                 slot.leave.notify_one();
@@ -86,19 +86,19 @@ impl ConnectionLimiter {
     }
 
     /// The number of open connections.
-    pub(in crate::server) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         lock(&self.slots).taken.len()
     }
 }
 
 impl Connection {
     /// The slot of the connection.
-    pub(in crate::server) fn slot(&self) -> Arc<ConnectionSlot> {
+    pub(crate) fn slot(&self) -> Arc<ConnectionSlot> {
         Arc::clone(&self.slot)
     }
 
     /// Waits until another connection needs the slot.
-    pub(in crate::server) async fn displaced(&self) {
+    pub(crate) async fn displaced(&self) {
         self.slot.leave.notified().await;
     }
 }
@@ -111,7 +111,7 @@ impl Drop for Connection {
 
 impl ConnectionSlot {
     /// Marks the connection as busy until the guard is dropped.
-    pub(in crate::server) fn occupy(self: &Arc<Self>) -> BusyGuard {
+    pub(crate) fn occupy(self: &Arc<Self>) -> BusyGuard {
         *lock(&self.idle_since) = None;
         BusyGuard(Arc::clone(self))
     }
@@ -119,7 +119,7 @@ impl ConnectionSlot {
 
 /// Held while a request is in progress.
 #[derive(Debug)]
-pub(in crate::server) struct BusyGuard(Arc<ConnectionSlot>);
+pub(crate) struct BusyGuard(Arc<ConnectionSlot>);
 
 impl Drop for BusyGuard {
     fn drop(&mut self) {
@@ -129,13 +129,13 @@ impl Drop for BusyGuard {
 
 /// A body that holds guards until it has been sent: its connection and its permit.
 #[derive(Debug)]
-pub(in crate::server) struct GuardedBody<B, H> {
+pub(crate) struct GuardedBody<B, H> {
     body: B,
     _held: H,
 }
 
 impl<B, H> GuardedBody<B, H> {
-    pub(in crate::server) fn new(body: B, held: H) -> Self {
+    pub(crate) fn new(body: B, held: H) -> Self {
         Self { body, _held: held }
     }
 }

@@ -24,7 +24,7 @@ pub(in crate::server) struct Rates {
 
 /// A bucket for each key.
 #[derive(Debug)]
-struct TokenBuckets<K> {
+pub(crate) struct TokenBuckets<K> {
     /// Requests per second; 0: unlimited.
     rate: u32,
     burst: u32,
@@ -64,7 +64,8 @@ impl Rates {
 }
 
 impl<K: Hash + Eq + Copy> TokenBuckets<K> {
-    fn new(rate: u32, burst: u32) -> Self {
+    /// As many requests a second, and so many at once.
+    pub(crate) fn new(rate: u32, burst: u32) -> Self {
         Self {
             rate,
             burst: burst.max(1),
@@ -73,8 +74,20 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
     }
 
     fn take(&self, key: K, now: Instant) -> Result<(), ApiError> {
-        if self.rate == 0 {
+        if self.admits(key, now) {
             return Ok(());
+        }
+        Err(ApiError::too_many(
+            "too_many_requests",
+            format!("more than {} requests per second", self.rate),
+            1,
+        ))
+    }
+
+    /// Takes a request from the bucket of `key`; false if it is empty.
+    pub(crate) fn admits(&self, key: K, now: Instant) -> bool {
+        if self.rate == 0 {
+            return true;
         }
         // A panic elsewhere leaves the numbers intact.
         let mut buckets = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,14 +101,10 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
         bucket.tokens = self.filled(*bucket, now);
         bucket.since = now;
         if bucket.tokens < 1.0 {
-            return Err(ApiError::too_many(
-                "too_many_requests",
-                format!("more than {} requests per second", self.rate),
-                1,
-            ));
+            return false;
         }
         bucket.tokens -= 1.0;
-        Ok(())
+        true
     }
 
     fn filled(&self, bucket: TokenBucket, now: Instant) -> f64 {
@@ -121,7 +130,7 @@ impl<K: Hash + Eq + Copy> TokenBuckets<K> {
 }
 
 /// One customer of a provider usually has a whole IPv6 /64 network.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(client) => IpAddr::V4(client),
         IpAddr::V6(client) => {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A number of permits, shared among principals.
 #[derive(Debug)]
-pub(in crate::server) struct FairSemaphore {
+pub(crate) struct FairSemaphore {
     places: usize,
     /// Whether there can be principals other than the owner.
     has_others: bool,
@@ -18,13 +18,13 @@ pub(in crate::server) struct FairSemaphore {
 
 /// One permit; dropping it frees it.
 #[derive(Debug)]
-pub(in crate::server) struct FairPermit {
+pub(crate) struct FairPermit {
     principal: PrincipalId,
     shares: Arc<FairSemaphore>,
 }
 
 impl FairSemaphore {
-    pub(in crate::server) fn new(places: usize, has_others: bool) -> Arc<Self> {
+    pub(crate) fn new(places: usize, has_others: bool) -> Arc<Self> {
         Arc::new(Self {
             places,
             has_others,
@@ -33,7 +33,7 @@ impl FairSemaphore {
     }
 
     /// Takes a permit, if one is left for this principal.
-    pub(in crate::server) fn take(self: &Arc<Self>, principal: PrincipalId) -> Option<FairPermit> {
+    pub(crate) fn take(self: &Arc<Self>, principal: PrincipalId) -> Option<FairPermit> {
         let mut held = self.held();
         let all: usize = held.values().sum();
         let own = held.get(&principal).copied().unwrap_or_default();
@@ -60,7 +60,7 @@ impl FairSemaphore {
     }
 
     /// The number of permits in use.
-    pub(in crate::server) fn held_by_all(&self) -> usize {
+    pub(crate) fn held_by_all(&self) -> usize {
         self.held().values().sum()
     }
 

@@ -10,14 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 #[derive(Debug)]
 pub(in crate::store) struct Shared {
     root: PathBuf,
+    id: Option<[u8; 16]>,
     view: RwLock<View>,
     failure: Mutex<Option<Error>>,
 }
 
 impl Shared {
-    pub(in crate::store) fn new(root: PathBuf, view: View) -> Self {
+    pub(in crate::store) fn new(root: PathBuf, id: Option<[u8; 16]>, view: View) -> Self {
         Self {
             root,
+            id,
             view: RwLock::new(view),
             failure: Mutex::default(),
         }
@@ -72,6 +74,13 @@ impl Reader {
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         self.shared.failure()
+    }
+
+    /// The random identity of the store, which copies of its folder share; `None` if it was opened without its writer. Keep it
+    /// secret: checksums of frames depend on it.
+    #[must_use]
+    pub fn store_id(&self) -> Option<[u8; 16]> {
+        self.shared.id
     }
 
     /// The folder of the store.

@@ -43,7 +43,11 @@ impl Store {
         let (loaded, recovery) = load(&directory, None)?;
         let age_clock = loaded.age_clock(options.age_max, directory.now());
         let store = Self {
-            shared: Arc::new(Shared::new(directory.root.clone(), View::new(0..0, vec![]))),
+            shared: Arc::new(Shared::new(
+                directory.root.clone(),
+                Some(loaded.identity.store),
+                View::new(0..0, vec![]),
+            )),
             directory,
             options,
             identity: loaded.identity,

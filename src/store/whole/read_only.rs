@@ -19,7 +19,7 @@ impl Reader {
     /// damaged is left out; `verify` names it.
     pub fn open_read_only(disk: Arc<dyn Disk>, root: &Path) -> Result<Self, Error> {
         let opened = find(&Directory::new(disk, root))?;
-        let shared = Shared::new(root.to_owned(), view(opened.found));
+        let shared = Shared::new(root.to_owned(), None, view(opened.found));
         Ok(Self::new(Arc::new(shared)))
     }
 
@@ -28,7 +28,11 @@ impl Reader {
     pub fn open_file(disk: &dyn Disk, path: &Path) -> Result<Self, Error> {
         let file = LoneFile::open(disk, path)?;
         let segment = Arc::new(file.segment()?);
-        let shared = Shared::new(path.to_owned(), View::new(segment.ids(), vec![segment]));
+        let shared = Shared::new(
+            path.to_owned(),
+            None,
+            View::new(segment.ids(), vec![segment]),
+        );
         Ok(Self::new(Arc::new(shared)))
     }
 }

@@ -13,9 +13,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every command line that has its own help.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "",
     "serve",
+    "gateway",
     "open",
     "status",
     "query",
@@ -66,7 +67,7 @@ fn help_is_unchanged_since_the_last_review() {
         let text = help(command);
         // The settings have a table and tests of their own.
         let text = match text.split_once("\nOptions:\n") {
-            Some((before, _)) if command == "serve" => before,
+            Some((before, _)) if matches!(command, "serve" | "gateway") => before,
             _ => text.as_str(),
         };
         let name = format!("vmlog {command}");

@@ -49,9 +49,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "gateway",
+        &[
+            "http_client",
+            "opening",
+            "query",
+            "record",
+            "server",
+            "time",
+        ],
+    ),
+    (
         "config",
         &[
-            "collect", "journal", "pipeline", "record", "redact", "server", "store", "time",
+            "collect", "gateway", "journal", "pipeline", "record", "redact", "server", "store",
+            "time",
         ],
     ),
     (
@@ -61,6 +73,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "collect",
             "config",
             "disk",
+            "gateway",
             "http_client",
             "journal",
             "live",
@@ -80,7 +93,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     (
         "tokio::",
-        &["capture", "http_client", "pipeline", "server", "cli"],
+        &[
+            "capture",
+            "http_client",
+            "pipeline",
+            "server",
+            "gateway",
+            "cli",
+        ],
     ),
     ("warp::", &["server"]),
     ("std::env", &["config", "cli"]),
@@ -95,6 +115,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
             "journal",
             "collect",
             "server",
+            "gateway",
         ],
     ),
     ("memmap2", &["mapped"]),

@@ -1,0 +1,164 @@
+//! The settings of the gateway, checked.
+
+use super::{Error, RawSettings, needs, value};
+use crate::gateway::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
+use crate::server::NodeAuth;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The settings of `vmlog gateway`, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct GatewayConfig {
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+    /// The certificate and its key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// The rest, without the certificate.
+    pub(crate) options: GatewayOptions,
+}
+
+impl GatewayConfig {
+    /// Checks all settings of the gateway.
+    pub(crate) fn check(raw: &RawSettings) -> Result<Self, Error> {
+        raw.refuse_unknown()?;
+        let directory = match raw.optional("LOG_GATEWAY_DIR", value::path)? {
+            Some(directory) => directory,
+            None => raw.data_dir()?.join("gateway"),
+        };
+        let token = |name| Ok::<_, Error>(raw.optional(name, value::token)?.map(GatewayToken));
+        let options = GatewayOptions {
+            registry: raw.read("LOG_GATEWAY_REGISTRY", value::keys)?,
+            registry_token: token("LOG_GATEWAY_REGISTRY_TOKEN")?,
+            authorities: raw.optional("LOG_GATEWAY_CA", value::path)?,
+            directory,
+            issuer: raw.read("LOG_GATEWAY_ISSUER", value::issuer)?,
+            key_lifetime: raw.duration("LOG_GATEWAY_KEY_LIFETIME")?,
+            token: token("LOG_GATEWAY_TOKEN")?,
+            sessions: sessions(raw)?,
+            forward_auth: forward_auth(raw)?,
+            admins: value::list(raw.text("LOG_GATEWAY_ADMINS")),
+            hosts: value::list(raw.text("LOG_GATEWAY_HOSTS")),
+            origins: raw.read("LOG_GATEWAY_ORIGINS", value::origins)?,
+            frame_ancestors: raw.read("LOG_GATEWAY_FRAME_ANCESTORS", value::origins)?,
+            tls: None,
+            rate: raw.small("LOG_GATEWAY_RATE")?,
+            burst: raw.small("LOG_GATEWAY_BURST")?,
+            connections_max: raw.count("LOG_GATEWAY_MAX_CONNECTIONS")?,
+            tails_max: raw.count("LOG_GATEWAY_MAX_TAILS")?,
+            node_timeout: raw.duration("LOG_GATEWAY_NODE_TIMEOUT")?,
+            nodes_at_once: raw.count("LOG_GATEWAY_NODES_AT_ONCE")?,
+            access_log: raw.read("LOG_GATEWAY_ACCESS_LOG", value::switch)?,
+        };
+        Ok(Self {
+            listen: raw.read("LOG_GATEWAY_LISTEN", value::address)?,
+            tls: tls(raw)?,
+            options,
+        })
+    }
+}
+
+/// Sessions are accepted if everything is set that they are checked against.
+fn sessions(raw: &RawSettings) -> Result<Option<SessionOptions>, Error> {
+    let keys = raw.optional("LOG_GATEWAY_SESSION_JWKS", value::keys)?;
+    let issuer = raw.optional("LOG_GATEWAY_SESSION_ISSUER", value::issuer)?;
+    let cookie = raw.optional("LOG_GATEWAY_SESSION_COOKIE", value::word)?;
+    let Some(keys) = keys else {
+        return match (issuer, cookie) {
+            (Some(_), _) => Err(needs(
+                "LOG_GATEWAY_SESSION_ISSUER",
+                "LOG_GATEWAY_SESSION_JWKS",
+            )),
+            (_, Some(_)) => Err(needs(
+                "LOG_GATEWAY_SESSION_COOKIE",
+                "LOG_GATEWAY_SESSION_JWKS",
+            )),
+            (None, None) => Ok(None),
+        };
+    };
+    let missing = needs("LOG_GATEWAY_SESSION_JWKS", "LOG_GATEWAY_SESSION_ISSUER");
+    Ok(Some(SessionOptions {
+        keys,
+        issuer: issuer.ok_or(missing)?,
+        audience: raw.read("LOG_GATEWAY_SESSION_AUDIENCE", value::word)?,
+        cookie,
+        user_claim: raw.read("LOG_GATEWAY_USER_CLAIM", value::word)?,
+        nodes_claim: raw.optional("LOG_GATEWAY_NODES_CLAIM", value::word)?,
+        keys_floor: NodeAuth::KEYS_FLOOR,
+    }))
+}
+
+fn forward_auth(raw: &RawSettings) -> Result<Option<ForwardAuth>, Error> {
+    let header = raw.optional("LOG_GATEWAY_USER_HEADER", |text| {
+        value::word(text)?.parse().ok()
+    })?;
+    let proxies = raw.read("LOG_GATEWAY_TRUSTED_PROXIES", value::networks)?;
+    Ok(header.map(|header| ForwardAuth { header, proxies }))
+}
+
+fn tls(raw: &RawSettings) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+    let certificate = raw.optional("LOG_GATEWAY_TLS_CERT", value::path)?;
+    let key = raw.optional("LOG_GATEWAY_TLS_KEY", value::path)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(needs("LOG_GATEWAY_TLS_CERT", "LOG_GATEWAY_TLS_KEY")),
+        (None, Some(_)) => Err(needs("LOG_GATEWAY_TLS_KEY", "LOG_GATEWAY_TLS_CERT")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Micros;
+    use std::collections::BTreeMap;
+
+    fn check(settings: &[(&str, &str)]) -> Result<GatewayConfig, String> {
+        let environment = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let raw = RawSettings {
+            flags: BTreeMap::new(),
+            environment: environment.collect(),
+            root: true,
+            now: Micros::now(),
+        };
+        GatewayConfig::check(&raw).map_err(|error| error.to_string())
+    }
+
+    const REGISTRY: (&str, &str) = ("LOG_GATEWAY_REGISTRY", "/etc/vmlog/nodes.json");
+
+    #[test]
+    fn the_registry_is_all_that_must_be_set() {
+        let config = check(&[REGISTRY]).expect("valid");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8688");
+        let folder = &config.options.directory;
+        assert_eq!(folder.to_str(), Some("/var/lib/vmlog/gateway"));
+        assert!(config.options.sessions.is_none());
+        assert!(config.options.forward_auth.is_none());
+        let error = check(&[]).expect_err("refused");
+        assert!(
+            error.starts_with("--registry / LOG_GATEWAY_REGISTRY: expected a path"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_of_no_use_alone_is_refused() {
+        for (name, missing) in [
+            ("LOG_GATEWAY_SESSION_ISSUER", "LOG_GATEWAY_SESSION_JWKS"),
+            ("LOG_GATEWAY_SESSION_JWKS", "LOG_GATEWAY_SESSION_ISSUER"),
+            ("LOG_GATEWAY_SESSION_COOKIE", "LOG_GATEWAY_SESSION_JWKS"),
+            ("LOG_GATEWAY_TLS_CERT", "LOG_GATEWAY_TLS_KEY"),
+        ] {
+            let error = check(&[REGISTRY, (name, "abc")]).expect_err("refused");
+            assert_eq!(
+                error,
+                format!("{name} is of no use alone: set {missing} as well")
+            );
+        }
+        let error = check(&[REGISTRY, ("LOG_GATEWAY_USER_HEADER", "X User")]).expect_err("refused");
+        assert!(error.contains("letters, digits"), "{error}");
+        let error = check(&[REGISTRY, ("LOG_GATEWAY_LISTN", "x")]).expect_err("refused");
+        assert!(error.contains("is LOG_GATEWAY_LISTEN meant?"), "{error}");
+    }
+}

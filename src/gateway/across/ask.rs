@@ -1,0 +1,246 @@
+//! Asks several nodes at the same time, a bounded number of them, until a common deadline.
+
+use crate::gateway::across::select::{Selection, Target};
+use crate::gateway::app::GatewayApp;
+use crate::gateway::counters::add;
+use crate::gateway::error::GatewayError;
+use crate::gateway::node::client::{NodeAnswer, NodeCall};
+use crate::gateway::node::fault::NodeFault;
+use crate::gateway::node::pool::Node;
+use crate::gateway::reply::{self, GatewayResponse};
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+/// An answer of counts has at most a thousand rows of a few hundred bytes.
+pub(in crate::gateway) const COUNTS_BYTES_MAX: usize = 4 << 20;
+
+/// Why a node gave no answer that can be merged.
+#[derive(Debug, Clone)]
+pub(in crate::gateway) enum AskError {
+    Fault(NodeFault),
+    /// A parameter is not valid: the error that the node says, which concerns the client.
+    Invalid(Vec<u8>),
+}
+
+impl From<NodeFault> for AskError {
+    fn from(fault: NodeFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Which nodes answered.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct NodesReport {
+    asked: usize,
+    failed: BTreeMap<String, NodeFault>,
+    /// The error of a node that found a parameter not valid.
+    invalid: Option<Vec<u8>>,
+}
+
+impl NodesReport {
+    pub(in crate::gateway) fn new(selection: &Selection) -> Self {
+        Self {
+            asked: selection.targets.len() + selection.failed.len(),
+            failed: selection.failed.iter().cloned().collect(),
+            invalid: None,
+        }
+    }
+
+    /// Notes that a node gave no answer.
+    pub(in crate::gateway) fn fail(&mut self, id: &str, error: AskError) {
+        let fault = match error {
+            AskError::Fault(fault) => fault,
+            AskError::Invalid(body) => {
+                self.invalid.get_or_insert(body);
+                NodeFault::Refused(StatusCode::BAD_REQUEST)
+            }
+        };
+        self.failed.insert(id.to_owned(), fault);
+    }
+
+    /// `{"asked", "ok", "failed": [{"id", "reason"}]}`
+    pub(in crate::gateway) fn json(&self) -> Value {
+        let failed = self
+            .failed
+            .iter()
+            .map(|(id, fault)| json!({"id": id, "reason": fault.reason()}));
+        json!({
+            "asked": self.asked,
+            "ok": self.asked - self.failed.len(),
+            "failed": failed.collect::<Vec<_>>(),
+        })
+    }
+
+    /// The response if no node answered: what the nodes say of a parameter, or that all failed. An empty answer would look like an empty
+    /// log.
+    pub(in crate::gateway) fn check(
+        &self,
+        app: &GatewayApp,
+    ) -> Result<Option<GatewayResponse>, GatewayError> {
+        add(&app.counters.nodes_asked, self.asked as u64);
+        add(&app.counters.nodes_failed, self.failed.len() as u64);
+        if self.asked == 0 || self.failed.len() < self.asked {
+            return Ok(None);
+        }
+        if let Some(body) = &self.invalid {
+            let mut response = reply::bytes("application/json", body.clone());
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            return Ok(Some(response));
+        }
+        let is_timeout = self
+            .failed
+            .values()
+            .all(|fault| *fault == NodeFault::Timeout);
+        let (status, code) = if is_timeout {
+            (StatusCode::GATEWAY_TIMEOUT, "node_timeout")
+        } else {
+            (StatusCode::BAD_GATEWAY, "nodes_failed")
+        };
+        Err(GatewayError {
+            nodes: Some(Box::new(self.json())),
+            ..GatewayError::new(status, code, "no node answered")
+        })
+    }
+}
+
+/// When a request that begins now gives up on nodes that have not answered.
+pub(in crate::gateway) fn deadline(app: &GatewayApp) -> Instant {
+    Instant::now() + app.nodes.patience() * 2
+}
+
+/// Asks nodes and hands each answer to `take` as it arrives. `calls`: the place of a target and the request for it.
+pub(in crate::gateway) async fn ask<T: Send + 'static>(
+    app: &Arc<GatewayApp>,
+    targets: &[Target],
+    calls: Vec<(usize, NodeCall)>,
+    bytes_max: usize,
+    deadline: Instant,
+    read: fn(NodeAnswer) -> Result<T, NodeFault>,
+    mut take: impl FnMut(usize, Result<T, AskError>),
+) {
+    let mut open: BTreeSet<usize> = calls.iter().map(|(index, _)| *index).collect();
+    let mut waiting = calls.into_iter();
+    // dropped with this future, and the connections to the nodes with it
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < app.options.nodes_at_once
+            && let Some((index, call)) = waiting.next()
+        {
+            let Some(target) = targets.get(index) else {
+                continue;
+            };
+            let (app, node) = (Arc::clone(app), Arc::clone(&target.node));
+            running.spawn(async move {
+                let asked = timeout_at(deadline, app.nodes.read(&node, &call, bytes_max)).await;
+                let answer = asked.unwrap_or(Err(NodeFault::Timeout));
+                let result = answer
+                    .map_err(AskError::Fault)
+                    .and_then(|answer| judge(&node, answer, read));
+                (index, result)
+            });
+        }
+        match running.join_next().await {
+            None => break,
+            Some(Ok((index, result))) => {
+                open.remove(&index);
+                take(index, result);
+            }
+            Some(Err(error)) => tracing::error!("asking a node failed: {error}"),
+        }
+    }
+    for index in open {
+        let fault = NodeFault::Broken("asking it failed".to_owned());
+        take(index, Err(fault.into()));
+    }
+}
+
+fn judge<T>(
+    node: &Node,
+    answer: NodeAnswer,
+    read: fn(NodeAnswer) -> Result<T, NodeFault>,
+) -> Result<T, AskError> {
+    match answer.status {
+        StatusCode::OK => read(answer).map_err(|fault| {
+            node.failed(&fault);
+            fault.into()
+        }),
+        StatusCode::BAD_REQUEST if answer.body.starts_with(b"{") => {
+            Err(AskError::Invalid(answer.body))
+        }
+        status => Err(NodeFault::Refused(status).into()),
+    }
+}
+
+/// Asks all nodes of a selection the same. The answers are in the order of the nodes; copies of one node are left out.
+pub(in crate::gateway) async fn ask_all<T: serde::de::DeserializeOwned + Send + 'static>(
+    app: &Arc<GatewayApp>,
+    selection: &Selection,
+    report: &mut NodesReport,
+    path: &str,
+    parameters: &[(String, String)],
+) -> Vec<(String, T)> {
+    let targets = &selection.targets;
+    let calls = targets.iter().enumerate().map(|(index, target)| {
+        let headers = hyper::HeaderMap::new();
+        (index, selection.call(target, path, parameters, headers))
+    });
+    let mut found: Vec<Option<(T, Option<String>)>> = Vec::new();
+    found.resize_with(targets.len(), || None);
+    let calls = calls.collect();
+    ask(
+        app,
+        targets,
+        calls,
+        COUNTS_BYTES_MAX,
+        deadline(app),
+        parsed,
+        |index, result| {
+            let (Some(target), Some(slot)) = (targets.get(index), found.get_mut(index)) else {
+                return;
+            };
+            match result {
+                Ok(answer) => *slot = Some(answer),
+                Err(error) => report.fail(target.id(), error),
+            }
+        },
+    )
+    .await;
+    let stores = found
+        .iter()
+        .map(|slot| slot.as_ref().and_then(|(_, store)| store.as_deref()));
+    for index in clones(stores) {
+        if let (Some(slot), Some(target)) = (found.get_mut(index), targets.get(index)) {
+            *slot = None;
+            report.fail(target.id(), NodeFault::Cloned.into());
+        }
+    }
+    let named = targets.iter().zip(found);
+    named
+        .filter_map(|(target, slot)| Some((target.id().to_owned(), slot?.0)))
+        .collect()
+}
+
+/// An answer with the identity of the store that it comes from.
+fn parsed<T: serde::de::DeserializeOwned>(
+    answer: NodeAnswer,
+) -> Result<(T, Option<String>), NodeFault> {
+    let body = serde_json::from_slice(&answer.body)
+        .map_err(|error| NodeFault::Broken(error.to_string()))?;
+    Ok((body, answer.store))
+}
+
+/// The places of stores that are there more than once.
+pub(in crate::gateway) fn clones<'s>(stores: impl Iterator<Item = Option<&'s str>>) -> Vec<usize> {
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, store) in stores.enumerate() {
+        if let Some(store) = store {
+            places.entry(store).or_default().push(index);
+        }
+    }
+    let several = places.into_values().filter(|places| places.len() > 1);
+    several.flatten().collect()
+}

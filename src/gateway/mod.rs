@@ -1,0 +1,123 @@
+//! `vmlog gateway`: one address for many machines.
+//!
+//! ```text
+//! connection --> service --> session --> proxy  --> node (one)     --> vmlog serve
+//!   bounds        route       user   \-> across --> node (several)     with a token of the gateway
+//! ```
+//!
+//! | part | what it holds |
+//! |---|---|
+//! | `registry` | the list of nodes, read again when it changes |
+//! | `keys` | the gateway's keys, and the tokens for nodes that it signs |
+//! | `session` | who a client is and which nodes it may see |
+//! | `node` | connections to nodes |
+//! | `proxy` | answers of one node, passed on as they arrive |
+//! | `page` | the page: the list of nodes, and the page of each node |
+//! | `across` | answers of several nodes, merged |
+//!
+//! The gateway keeps nothing but its keys: records stay on the nodes, and what a client sees is decided by each node from the token
+//! that the gateway signs. No credential of a client goes to a node, and no redirect of a node is followed.
+
+mod across;
+mod app;
+mod connection;
+mod counters;
+mod error;
+mod keys;
+mod node;
+mod options;
+mod page;
+mod proxy;
+mod registry;
+mod reply;
+mod request;
+mod route;
+mod service;
+mod session;
+mod status;
+
+pub use options::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
+
+use crate::server::access_token;
+use app::GatewayApp;
+use keys::keyring::Keyring;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How often keys are maintained, and idle connections to nodes closed.
+const MAINTAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// Files of authorities are read again after this many rounds of maintenance.
+const AUTHORITIES_ROUNDS: u32 = 20;
+
+/// A gateway that is ready to serve.
+#[derive(Debug)]
+pub struct Gateway {
+    app: Arc<GatewayApp>,
+    stop: watch::Sender<bool>,
+}
+
+impl Gateway {
+    /// Reads the keys, or makes the first one, and reads the registry. `address`: where the gateway will listen.
+    ///
+    /// # Errors
+    /// The keys cannot be used.
+    pub async fn open(options: GatewayOptions, address: IpAddr) -> io::Result<Self> {
+        let (folder, lifetime) = (options.directory.clone(), options.key_lifetime);
+        let keys = tokio::task::spawn_blocking(move || {
+            access_token::make_private_directory(&folder)?;
+            Keyring::open(&folder, lifetime)
+        });
+        let keys = keys.await.map_err(io::Error::other)??;
+        let (stop, stopping) = watch::channel(false);
+        let app = Arc::new(GatewayApp::new(options, keys, address, stopping));
+        app.registry.refresh().await;
+        Ok(Self { app, stop })
+    }
+
+    /// Why the registry cannot be used, if it cannot.
+    #[must_use]
+    pub fn registry_problem(&self) -> Option<String> {
+        self.app.registry.problem()
+    }
+
+    /// Serves until `shutdown`, then ends every stream and returns within a second.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let Self { app, stop } = self;
+        let watching = tokio::spawn(watch_registry(Arc::clone(&app)));
+        let maintaining = tokio::spawn(maintain(Arc::clone(&app)));
+        connection::serve(listener, app, stop, shutdown).await;
+        watching.abort();
+        maintaining.abort();
+    }
+}
+
+async fn watch_registry(app: Arc<GatewayApp>) {
+    let interval = app.registry.interval().await;
+    loop {
+        tokio::time::sleep(interval).await;
+        app.registry.refresh().await;
+    }
+}
+
+async fn maintain(app: Arc<GatewayApp>) {
+    for round in 1_u32.. {
+        tokio::time::sleep(MAINTAIN_EVERY).await;
+        let keys = app.keys.clone();
+        let maintained = tokio::task::spawn_blocking(move || keys.maintain()).await;
+        if let Ok(Err(error)) = maintained {
+            tracing::warn!("the keys of the gateway cannot be maintained: {error}");
+        }
+        if round.is_multiple_of(AUTHORITIES_ROUNDS) {
+            app.nodes.forget_authorities();
+        }
+        for node in app.registry.nodes().iter().flat_map(|nodes| nodes.values()) {
+            node.close_idle();
+        }
+    }
+}

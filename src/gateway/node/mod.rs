@@ -1,0 +1,7 @@
+//! Nodes and the connections to them.
+
+pub(super) mod body;
+pub(super) mod client;
+pub(super) mod entry;
+pub(super) mod fault;
+pub(super) mod pool;

@@ -1,0 +1,96 @@
+//! The live tail of one node as the gateway follows it: it goes on when the token of the gateway has expired.
+
+use crate::gateway::node::body::NodeBody;
+use crate::gateway::node::client::{NodeCall, NodeClient};
+use crate::gateway::node::fault::NodeFault;
+use crate::gateway::node::pool::Node;
+use crate::gateway::proxy::splitter::{BlockSplitter, SseBlock};
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::header::HeaderName;
+use std::sync::Arc;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The end that a node announces when the token with which the tail began has expired.
+const EXPIRED: &str = "token_expired";
+
+/// The live tail of one node.
+#[derive(Debug)]
+pub(in crate::gateway) struct NodeFeed {
+    node: Arc<Node>,
+    call: NodeCall,
+    body: NodeBody,
+    splitter: BlockSplitter,
+    last_id: Option<String>,
+    /// Whether the first block of a connection that continues another is still to come.
+    is_resuming: bool,
+}
+
+impl NodeFeed {
+    /// The tail whose answer has begun.
+    pub(in crate::gateway) fn new(
+        node: Arc<Node>,
+        call: NodeCall,
+        response: Response<NodeBody>,
+    ) -> Self {
+        Self {
+            node,
+            call,
+            body: response.into_body(),
+            splitter: BlockSplitter::default(),
+            last_id: None,
+            is_resuming: false,
+        }
+    }
+
+    /// The next block; `None` at the end of the stream.
+    pub(in crate::gateway) async fn next(
+        &mut self,
+        nodes: &NodeClient,
+    ) -> Result<Option<SseBlock>, NodeFault> {
+        loop {
+            while let Some(block) = self.splitter.next()? {
+                if block.event == "end" && block.data.contains(EXPIRED) && self.last_id.is_some() {
+                    self.reopen(nodes).await?;
+                    continue;
+                }
+                if let Some(id) = &block.id {
+                    self.last_id = Some(id.clone());
+                }
+                // it repeats the id with which the connection was opened again
+                if std::mem::take(&mut self.is_resuming) && block.data.is_empty() {
+                    continue;
+                }
+                return Ok(Some(block));
+            }
+            let Some(frame) = self.body.frame().await else {
+                return Ok(None);
+            };
+            let frame = frame.map_err(|error| match error.downcast::<NodeFault>() {
+                Ok(fault) => *fault,
+                Err(error) => NodeFault::Broken(error.to_string()),
+            })?;
+            if let Some(bytes) = frame.data_ref() {
+                self.splitter.push(bytes)?;
+            }
+        }
+    }
+
+    /// Connects again with a new token, after the last record that was received.
+    async fn reopen(&mut self, nodes: &NodeClient) -> Result<(), NodeFault> {
+        let id = self.last_id.as_deref().unwrap_or_default();
+        let id = id
+            .parse()
+            .map_err(|_| NodeFault::Broken("the id of an event is not valid".to_owned()))?;
+        self.call.headers.insert(LAST_EVENT_ID, id);
+        let response = nodes.send(&self.node, &self.call).await?;
+        if !response.status().is_success() {
+            return Err(NodeFault::Refused(response.status()));
+        }
+        self.body = response.into_body();
+        self.splitter = BlockSplitter::default();
+        self.is_resuming = true;
+        Ok(())
+    }
+}

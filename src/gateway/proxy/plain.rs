@@ -1,0 +1,38 @@
+//! An answer of one node, passed on as it arrives.
+
+use crate::gateway::app::GatewayApp;
+use crate::gateway::error::GatewayError;
+use crate::gateway::node::client::NodeCall;
+use crate::gateway::node::pool::Node;
+use crate::gateway::proxy::headers::{pass_on, to_node};
+use crate::gateway::proxy::path::NodePath;
+use crate::gateway::proxy::tail;
+use crate::gateway::reply::GatewayResponse;
+use crate::gateway::request::GatewayRequest;
+use http_body_util::BodyExt;
+use hyper::Method;
+use std::sync::Arc;
+
+/// `GET /api/nodes/{id}/{path...}`
+pub(in crate::gateway) async fn answer(
+    app: &Arc<GatewayApp>,
+    request: &GatewayRequest,
+    node: &Arc<Node>,
+    path: &NodePath,
+) -> Result<GatewayResponse, GatewayError> {
+    let (workspace, query) = request.workspace()?;
+    let workspace = request.user.scope(&node.entry, workspace.as_deref())?;
+    let call = NodeCall {
+        method: request.method.clone(),
+        target: path.target(&query),
+        headers: to_node(&request.headers),
+        workspace,
+        user: request.user.id.clone(),
+    };
+    if path.is_tail() && request.method == Method::GET {
+        return tail::tail(app, request, node, call).await;
+    }
+    let sent = app.nodes.send(node, &call).await;
+    let response = sent.map_err(|fault| GatewayError::of_node(&node.entry.id, &fault))?;
+    Ok(pass_on(response.map(BodyExt::boxed_unsync), request))
+}

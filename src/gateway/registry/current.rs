@@ -1,0 +1,202 @@
+//! The nodes that are known now.
+
+use crate::gateway::node::entry::NodeEntry;
+use crate::gateway::node::pool::Node;
+use crate::gateway::registry::document;
+use crate::gateway::registry::source::DocumentSource;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The nodes by their ids.
+pub(in crate::gateway) type NodeMap = BTreeMap<String, Arc<Node>>;
+
+/// The registry: the last valid list of nodes.
+#[derive(Debug)]
+pub(in crate::gateway) struct Registry {
+    source: tokio::sync::Mutex<DocumentSource>,
+    nodes: RwLock<Option<Arc<NodeMap>>>,
+    problem: Mutex<Option<String>>,
+    /// How often the last valid list stayed in use because a new one was not valid or could not be read.
+    failures: AtomicUsize,
+    idle: Arc<AtomicUsize>,
+}
+
+impl Registry {
+    pub(in crate::gateway) fn new(source: DocumentSource) -> Self {
+        Self {
+            source: tokio::sync::Mutex::new(source),
+            nodes: RwLock::default(),
+            problem: Mutex::default(),
+            failures: AtomicUsize::default(),
+            idle: Arc::default(),
+        }
+    }
+
+    /// The nodes; `None` before the first valid list.
+    pub(in crate::gateway) fn nodes(&self) -> Option<Arc<NodeMap>> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.clone()
+    }
+
+    /// Why the newest list is not in use.
+    pub(in crate::gateway) fn problem(&self) -> Option<String> {
+        lock(&self.problem).clone()
+    }
+
+    pub(in crate::gateway) fn failures(&self) -> usize {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Connections to nodes that wait for the next request.
+    pub(in crate::gateway) fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// How often to look for a change.
+    pub(in crate::gateway) async fn interval(&self) -> Duration {
+        self.source.lock().await.interval()
+    }
+
+    /// Reads the list if it has changed. A list that is not valid is reported once, and the last valid one stays in use.
+    pub(in crate::gateway) async fn refresh(&self) {
+        let mut source = self.source.lock().await;
+        match source.changed().await {
+            Ok(None) => {
+                // a document that is not valid stays so until it changes; one that could not be read is readable again
+                let mut problem = lock(&self.problem);
+                if problem.as_deref().is_some_and(|text| !is_of_content(text)) {
+                    *problem = None;
+                }
+            }
+            Ok(Some(text)) => match document::parse(&text) {
+                Ok(entries) => {
+                    let count = self.replace(entries);
+                    *lock(&self.problem) = None;
+                    tracing::info!("the registry has {count} nodes");
+                }
+                Err(error) => self.fail(format!("{NOT_VALID}{error}")),
+            },
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    fn fail(&self, text: String) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut problem = lock(&self.problem);
+        if problem.as_ref() == Some(&text) {
+            return;
+        }
+        let kept = self.nodes().map_or(0, |nodes| nodes.len());
+        tracing::warn!("the registry cannot be used: {text}; {kept} known nodes stay in use");
+        *problem = Some(text);
+    }
+
+    /// Puts a new list in use. Nodes that did not change keep their connections.
+    fn replace(&self, entries: Vec<NodeEntry>) -> usize {
+        let known = self.nodes();
+        let nodes = entries.into_iter().map(|entry| {
+            let same = known
+                .as_ref()
+                .and_then(|known| known.get(&entry.id))
+                .filter(|node| node.entry == entry);
+            let node = same.cloned();
+            let id = entry.id.clone();
+            let node = node.unwrap_or_else(|| Arc::new(Node::new(entry, Arc::clone(&self.idle))));
+            (id, node)
+        });
+        let nodes: NodeMap = nodes.collect();
+        let count = nodes.len();
+        let mut current = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Arc::new(nodes));
+        count
+    }
+}
+
+/// How the problem of a document begins that was read and is not valid.
+const NOT_VALID: &str = "it is not valid: ";
+
+fn is_of_content(problem: &str) -> bool {
+    problem.starts_with(NOT_VALID)
+}
+
+/// A panic elsewhere leaves the text intact.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::KeySource;
+    use std::fs;
+    use std::path::Path;
+
+    fn registry(path: &Path) -> Registry {
+        let source = KeySource::File(path.to_owned());
+        Registry::new(DocumentSource::new(source, None, None))
+    }
+
+    fn ids(registry: &Registry) -> Vec<String> {
+        let nodes = registry.nodes().expect("a list");
+        nodes.keys().cloned().collect()
+    }
+
+    fn document(ids: &[&str]) -> String {
+        let rows = ids
+            .iter()
+            .map(|id| format!("{{\"id\": \"{id}\", \"url\": \"http://127.0.0.1:1\"}}"));
+        format!("{{\"nodes\": [{}]}}", rows.collect::<Vec<_>>().join(","))
+    }
+
+    /// Replaces the file, so that its inode changes whatever the clock says.
+    fn put(path: &Path, text: &str) {
+        let aside = path.with_extension("new");
+        fs::write(&aside, text).expect("written");
+        fs::rename(aside, path).expect("renamed");
+    }
+
+    #[tokio::test]
+    async fn a_change_is_read_and_a_bad_one_leaves_the_last_valid_list() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("nodes.json");
+        let registry = registry(&path);
+        registry.refresh().await;
+        assert!(registry.nodes().is_none());
+        assert!(
+            registry
+                .problem()
+                .is_some_and(|text| text.contains("nodes.json"))
+        );
+
+        put(&path, &document(&["b", "a"]));
+        registry.refresh().await;
+        assert_eq!(ids(&registry), ["a", "b"]);
+        assert_eq!(registry.problem(), None);
+        let kept = Arc::clone(&registry.nodes().expect("a list")["a"]);
+
+        put(&path, "{\"nodes\": [{}]}");
+        registry.refresh().await;
+        assert_eq!(ids(&registry), ["a", "b"]);
+        let problem = registry.problem().expect("a problem");
+        assert!(problem.contains("missing field `id`"), "{problem}");
+        registry.refresh().await;
+        assert_eq!(registry.problem(), Some(problem));
+
+        put(&path, &document(&["a", "c"]));
+        registry.refresh().await;
+        assert_eq!(ids(&registry), ["a", "c"]);
+        assert_eq!(registry.problem(), None);
+        let same = Arc::clone(&registry.nodes().expect("a list")["a"]);
+        assert!(
+            Arc::ptr_eq(&kept, &same),
+            "a node that did not change is kept"
+        );
+
+        fs::remove_file(&path).expect("removed");
+        registry.refresh().await;
+        assert_eq!(ids(&registry), ["a", "c"]);
+        assert!(registry.problem().is_some());
+    }
+}

@@ -1,0 +1,114 @@
+//! Which path leads where.
+
+use crate::gateway::counters::RequestKind;
+use crate::gateway::error::GatewayError;
+use hyper::Method;
+
+/// The download of a node, for which there are tickets.
+const EXPORT: &str = "logs/export";
+
+/// What a path asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) enum GatewayRoute {
+    /// Liveness.
+    Health,
+    /// Readiness.
+    Ready,
+    /// The public keys.
+    Keys,
+    /// The metrics.
+    Metrics,
+    /// The nodes of the user.
+    Nodes,
+    /// One of them.
+    Node(String),
+    /// Records of several nodes.
+    Logs,
+    /// The live tail of several nodes.
+    Tail,
+    /// Counts of several nodes over time.
+    Histogram,
+    /// Sources of several nodes.
+    Sources,
+    /// Fields of several nodes.
+    Fields,
+    /// Patterns of several nodes.
+    Patterns,
+    /// The page with the list of nodes, or a file of it.
+    Page(&'static str),
+    /// The page of a node, or a file of it.
+    NodePage(Option<String>),
+    /// The session of the page of a node.
+    NodeSession(String),
+    /// A path of one of them.
+    NodePath(String, String),
+}
+
+/// The route of a path.
+pub(in crate::gateway) fn find(path: &str) -> Result<GatewayRoute, GatewayError> {
+    let fixed = match path {
+        "/" => Some(GatewayRoute::Page("")),
+        "/fleet.js" => Some(GatewayRoute::Page("fleet.js")),
+        "/fleet.css" => Some(GatewayRoute::Page("fleet.css")),
+        "/healthz" => Some(GatewayRoute::Health),
+        "/readyz" => Some(GatewayRoute::Ready),
+        "/.well-known/jwks.json" => Some(GatewayRoute::Keys),
+        "/metrics" => Some(GatewayRoute::Metrics),
+        "/api/nodes" => Some(GatewayRoute::Nodes),
+        "/api/logs" => Some(GatewayRoute::Logs),
+        "/api/logs/tail" => Some(GatewayRoute::Tail),
+        "/api/logs/histogram" => Some(GatewayRoute::Histogram),
+        "/api/logs/sources" => Some(GatewayRoute::Sources),
+        "/api/logs/fields" => Some(GatewayRoute::Fields),
+        "/api/logs/patterns" => Some(GatewayRoute::Patterns),
+        _ => None,
+    };
+    if let Some(route) = fixed {
+        return Ok(route);
+    }
+    let rest = path
+        .strip_prefix("/api/nodes/")
+        .ok_or_else(GatewayError::unknown_path)?;
+    Ok(match rest.split_once('/') {
+        Some((_, "")) => GatewayRoute::NodePage(None),
+        Some((id, "session")) => GatewayRoute::NodeSession(id.to_owned()),
+        Some((id, rest)) => match rest.strip_prefix("ui/") {
+            Some(file) => GatewayRoute::NodePage(Some(file.to_owned())),
+            None => GatewayRoute::NodePath(id.to_owned(), rest.to_owned()),
+        },
+        None => GatewayRoute::Node(rest.to_owned()),
+    })
+}
+
+/// What a request is counted as.
+pub(in crate::gateway) fn kind(path: &str) -> RequestKind {
+    match find(path) {
+        Ok(GatewayRoute::NodePath(_, rest)) if rest == "logs/tail" => RequestKind::NodeTail,
+        Ok(GatewayRoute::NodePath(..)) => RequestKind::Node,
+        Ok(GatewayRoute::Tail) => RequestKind::NodesTail,
+        Ok(
+            GatewayRoute::Logs
+            | GatewayRoute::Histogram
+            | GatewayRoute::Sources
+            | GatewayRoute::Fields
+            | GatewayRoute::Patterns,
+        ) => RequestKind::Nodes,
+        _ => RequestKind::Other,
+    }
+}
+
+impl GatewayRoute {
+    /// The methods that the path supports. All of them only read: sessions and tickets are signed, and nothing is stored for them.
+    pub(in crate::gateway) fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::NodeSession(_) => &[Method::POST, Method::DELETE],
+            Self::NodePath(_, rest) if rest == EXPORT => &[Method::GET, Method::HEAD, Method::POST],
+            _ => &[Method::GET, Method::HEAD],
+        }
+    }
+
+    /// Whether the address of a request may have a ticket.
+    pub(in crate::gateway) fn takes_ticket(&self) -> bool {
+        matches!(self, Self::NodePath(_, rest) if rest == EXPORT)
+    }
+}

@@ -1,0 +1,6 @@
+//! Who a client is and which nodes it may see.
+
+pub(super) mod authenticator;
+pub(super) mod grant;
+pub(super) mod origin;
+pub(super) mod user;

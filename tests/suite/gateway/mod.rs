@@ -1,0 +1,7 @@
+//! The gateway in front of real servers and of stub nodes, through real sockets.
+
+pub(crate) mod access;
+pub(crate) mod across;
+pub(crate) mod fleet;
+pub(crate) mod proxy;
+pub(crate) mod stub;

@@ -45,7 +45,7 @@
 //! |---|---|---|
 //! | `journal` | `journal`: reads journal files, follows them, verifies them | 23 crates, no async runtime |
 //! | `store` | `record`, `time`, `redact`, `store`, `query`, `disk`, `mapped` | 38 crates, no async runtime |
-//! | `app` (default) | all of them, `collect`, `capture`, `events`, `live`, `mcp`, `server`, and the program `vmlog` | all |
+//! | `app` (default) | all of them, `collect`, `capture`, `events`, `live`, `mcp`, `triage`, `server`, `gateway`, and the program `vmlog` | all |
 //!
 //! A program that only reads journals asks for
 //! `vmlog = { version = "0.1", default-features = false, features = ["journal"] }`. Runnable programs
@@ -84,6 +84,7 @@
 //! store     frames, sealed column segments, retention, views
 //! query     filters, pages, cursors, counts over a view
 //! logql     LogQL: parser, pipelines over lines, metric queries
+//! triage    what went wrong: problems and their causes, boots, comparison of two windows
 //! mcp       tools for AI agents over a log
 //! events    what happened, in a store of its own, and back into the log as records
 //! live      ring of the newest records, fan-out to subscribers
@@ -116,9 +117,9 @@
 //!
 //! `journal` reads journald files; `store` and `query` open a store and ask it; `redact` makes
 //! what a store accepts; `record` and `time` are what these speak of; `disk` and `mapped` are
-//! where a store lives, so that another place can be given; `collect`, `capture`, `events`, `live` and
-//! `server` are there for programs that embed the flow, `gateway` for those that serve many machines.
-//! The program itself is `cli::main`.
+//! where a store lives, so that another place can be given; `collect`, `capture`, `events`, `live`,
+//! `triage` and `server` are there for programs that embed the flow, `gateway` for those that serve many
+//! machines. The program itself is `cli::main`.
 
 #[cfg_attr(
     not(feature = "app"),
@@ -170,3 +171,5 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "store")]
 pub mod time;
+#[cfg(feature = "app")]
+pub mod triage;

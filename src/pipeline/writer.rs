@@ -15,6 +15,7 @@ use crate::redact::{Redacted, Redactor};
 use crate::store;
 use crate::store::{Pruned, Store};
 use crate::time::Micros;
+use crate::triage::ProblemWatch;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -45,6 +46,7 @@ pub(super) struct StoreWriter {
     store: Store,
     redactor: Redactor,
     sources: SourceLimit,
+    problems: ProblemWatch,
     options: PipelineOptions,
     receiver: Receiver<Delivery>,
     shared: Arc<PipelineState>,
@@ -134,6 +136,7 @@ impl StoreWriter {
             store,
             redactor,
             sources,
+            problems: ProblemWatch::default(),
             options,
             receiver,
             shared,
@@ -184,6 +187,7 @@ impl StoreWriter {
         for mut record in batch.records {
             arrival::place(&mut record, now);
             self.sources.admit(&mut record);
+            self.problems.mark(&mut record, now);
             let redacted = self.redactor.redact(record);
             log_own(redacted.record());
             if redacted.is_withheld() {
@@ -328,9 +332,19 @@ impl StoreWriter {
                 }
             }
         }
+        self.report_silent();
         let timeout = self.options.timeouts.answer;
         for (name, since) in self.shared.counters.overdue(timeout) {
             self.report(hang::hangs(&name, since));
+        }
+    }
+
+    /// Reports sources that stopped logging.
+    fn report_silent(&mut self) {
+        let now = Micros::now();
+        for silent in self.problems.silent(now) {
+            let (event, text, metadata) = silent.report(now);
+            self.report(collect::own_record(Level::Warn, event, text, metadata));
         }
     }
 

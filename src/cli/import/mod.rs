@@ -14,6 +14,7 @@ use crate::record::Source;
 use crate::redact::{Redacted, Redactor};
 use crate::store::{self, Store, SyncPolicy};
 use crate::time::Micros;
+use crate::triage::{PROBLEM, ProblemWatch};
 use chunks::{ImportInput, Parsed};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use std::io;
@@ -70,6 +71,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let mut import = Import {
         store,
         redactor,
+        problems: ProblemWatch::default(),
         batch: Vec::with_capacity(BATCH_ROWS),
         batch_bytes: 0,
         records: 0,
@@ -137,6 +139,7 @@ fn input(file: Option<&Path>) -> Result<ImportInput, Failure> {
 struct Import {
     store: Store,
     redactor: Redactor,
+    problems: ProblemWatch,
     batch: Vec<Redacted>,
     batch_bytes: usize,
     records: u64,
@@ -152,8 +155,13 @@ struct ImportCounts {
 
 impl Import {
     fn take(&mut self, parsed: Parsed) -> Result<(), Failure> {
-        for record in parsed.records {
+        let now = Micros::now();
+        for mut record in parsed.records {
             self.batch_bytes += record.message.len();
+            // an export has its marks
+            if !record.metadata.contains_key(PROBLEM) {
+                self.problems.mark(&mut record, now);
+            }
             let redacted = self.redactor.redact(record);
             if redacted.is_withheld() {
                 let source = redacted.record().source.as_str();

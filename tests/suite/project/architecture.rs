@@ -36,10 +36,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("logql", &[]),
     ("mcp", &["query", "record", "store", "time"]),
+    ("triage", &["query", "record", "store", "time"]),
     ("live", &["query", "record"]),
     (
         "pipeline",
-        &["collect", "live", "record", "redact", "store", "time"],
+        &[
+            "collect", "live", "record", "redact", "store", "time", "triage",
+        ],
     ),
     ("http_client", &[]),
     (
@@ -55,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "record",
             "store",
             "time",
+            "triage",
         ],
     ),
     (
@@ -96,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "store",
             "time",
+            "triage",
         ],
     ),
 ];

@@ -1,0 +1,223 @@
+//! Which records report a problem. Each record is looked at once, when it is collected: first at its fields, then at its text, of
+//! which one fast scan for a few literals rules out nearly all.
+
+mod fields;
+mod manager;
+mod rules;
+mod speaker;
+mod watch;
+
+pub use watch::{ProblemWatch, SilentSource};
+
+use crate::record::{Level, Record};
+use crate::triage::kind::ProblemKind;
+use regex_automata::meta::Regex;
+use rules::{By, RULES, TextRule};
+use speaker::Speaker;
+use std::sync::OnceLock;
+
+/// The metadata key of the kind of problem that a record reports.
+pub const PROBLEM: &str = "problem";
+/// The metadata key of the thing that the problem is about.
+pub const PROBLEM_SUBJECT: &str = "problem_subject";
+
+/// Longer texts are dumps: a report of a problem names it early.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+/// The maximum length of a subject.
+const SUBJECT_BYTES_MAX: usize = 200;
+
+/// A problem that one record reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectedProblem {
+    /// Its kind.
+    pub kind: ProblemKind,
+    /// The unit, container, process, device or source that it is about.
+    pub subject: Option<String>,
+}
+
+impl DetectedProblem {
+    pub(super) fn new(kind: ProblemKind, subject: impl Into<Option<String>>) -> Self {
+        let mut subject = subject.into().filter(|subject| !subject.is_empty());
+        if let Some(subject) = &mut subject {
+            subject.truncate(subject.floor_char_boundary(SUBJECT_BYTES_MAX));
+        }
+        Self { kind, subject }
+    }
+}
+
+/// What a record says by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sign {
+    /// It reports a problem.
+    Problem(DetectedProblem),
+    /// Several of these within a short time are a problem of this kind.
+    Repeated(DetectedProblem),
+    /// The kernel names the process that it will kill next.
+    OomVictim {
+        /// Its process ID.
+        pid: String,
+        /// The unit or container whose control group it is in.
+        owner: Option<String>,
+    },
+    /// The clock was set; the first time after a boot is no problem.
+    TimeSet,
+}
+
+/// The problem that a record reports by itself. Bursts and loops need [`ProblemWatch`].
+#[must_use]
+pub fn detect(record: &Record) -> Option<DetectedProblem> {
+    match sign(record)? {
+        Sign::Problem(problem) => Some(problem),
+        _ => None,
+    }
+}
+
+fn sign(record: &Record) -> Option<Sign> {
+    if let Some(sign) = fields::sign(record) {
+        return Some(sign);
+    }
+    let text = head(&record.message);
+    // the literals of all rules in one pass
+    if !literals()?.is_match(text) {
+        return None;
+    }
+    let (speaker, text) = Speaker::of(record, text);
+    if speaker == Speaker::Manager {
+        return manager::of_text(text).map(Sign::Problem);
+    }
+    let rule = RULES
+        .iter()
+        .find(|rule| matches(rule, &speaker, text, record))?;
+    rule.sign(text, record)
+}
+
+fn head(text: &str) -> &str {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    text.get(..end).unwrap_or(text)
+}
+
+/// The literals of all rules; one of them is in every text that a rule matches.
+fn literals() -> Option<&'static Regex> {
+    static LITERALS: OnceLock<Option<Regex>> = OnceLock::new();
+    let made = LITERALS.get_or_init(|| {
+        let of_rules = RULES.iter().flat_map(|rule| rule.any);
+        let all = of_rules.chain(manager::LITERALS);
+        let escaped: Vec<String> = all.map(|literal| regex_syntax::escape(literal)).collect();
+        Regex::new(&escaped.join("|")).ok()
+    });
+    made.as_ref()
+}
+
+fn matches(rule: &TextRule, speaker: &Speaker<'_>, text: &str, record: &Record) -> bool {
+    let is_by = match (rule.by, speaker) {
+        (By::Kernel, Speaker::Kernel) => true,
+        (By::Program(names), Speaker::Program(name)) => names.contains(name),
+        // output of a command counts as its failure alone, and lines below a head as part of it
+        (By::Anyone, Speaker::Program(_)) => {
+            record.level >= Level::Warn
+                && !record.metadata.contains_key("run_id")
+                && !record.metadata.contains_key("continues")
+                && record.source.as_str() != "cloud-init"
+                && record.source.as_str() != "system:vmlog"
+        }
+        (By::Database, Speaker::Program(_)) => !record.metadata.contains_key("run_id"),
+        _ => false,
+    };
+    let has = |literal: &&str| text.contains(*literal);
+    is_by && rule.any.iter().any(has) && rule.all.iter().all(has) && !rule.not.iter().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Metadata, Source};
+    use crate::time::Micros;
+
+    /// A row of the table: the source, fields as `key=value;`, the level, the text.
+    pub(super) fn record(columns: &[&str]) -> Record {
+        let [source, fields, level, message] = columns else {
+            panic!("{columns:?}");
+        };
+        let pairs = fields.split(';').filter_map(|pair| pair.split_once('='));
+        let metadata: Metadata = pairs
+            .map(|(key, value)| {
+                let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+                (key.to_owned(), value)
+            })
+            .collect::<Vec<(String, serde_json::Value)>>()
+            .into_iter()
+            .collect();
+        Record {
+            timestamp: Micros::new(1_771_338_615_000_000),
+            source: source.parse::<Source>().unwrap(),
+            level: level.parse().unwrap(),
+            message: (*message).to_owned(),
+            metadata,
+        }
+    }
+
+    fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
+        let lines = table.lines().filter(|line| !line.is_empty());
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.split('\t').collect())
+    }
+
+    #[test]
+    fn reports_of_problems_are_detected_with_their_subject() {
+        let table = include_str!("../../../tests/fixtures/triage/problems.tsv");
+        let (mut faults, mut kinds) = (vec![], std::collections::BTreeSet::new());
+        for columns in rows(table) {
+            let (expected, rest) = columns.split_first().unwrap();
+            let found = match sign(&record(rest)) {
+                None => "-".to_owned(),
+                Some(Sign::Problem(found)) => {
+                    kinds.insert(found.kind);
+                    format!(
+                        "{} {}",
+                        found.kind.as_str(),
+                        found.subject.unwrap_or_default()
+                    )
+                }
+                Some(Sign::Repeated(found)) => {
+                    kinds.insert(found.kind);
+                    let subject = found.subject.unwrap_or_default();
+                    format!("{}* {subject}", found.kind.as_str())
+                }
+                Some(Sign::OomVictim { pid, owner }) => {
+                    format!("victim {pid} {}", owner.unwrap_or_default())
+                }
+                Some(Sign::TimeSet) => "time_set".to_owned(),
+            };
+            if found.trim_end() != *expected {
+                faults.push(format!("{expected}, found {found}: {rest:?}"));
+            }
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+        let by_state = [
+            ProblemKind::ErrorBurst,
+            ProblemKind::TimeJump,
+            ProblemKind::SourceSilent,
+        ];
+        let missing: Vec<_> = ProblemKind::all()
+            .filter(|kind| !kinds.contains(kind) && !by_state.contains(kind))
+            .collect();
+        assert!(missing.is_empty(), "without an example: {missing:?}");
+    }
+
+    #[test]
+    fn harmless_neighbours_are_no_problem() {
+        let table = include_str!("../../../tests/fixtures/triage/harmless.tsv");
+        let found: Vec<_> = rows(table)
+            .filter_map(|columns| Some((sign(&record(&columns))?, columns)))
+            .collect();
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    #[test]
+    fn long_texts_are_looked_at_up_to_a_bound() {
+        let long = format!("{} No space left on device", "x".repeat(TEXT_BYTES_MAX));
+        assert_eq!(detect(&record(&["file:app", "", "error", &long])), None);
+        let subject = DetectedProblem::new(ProblemKind::OomKill, "\u{20ac}".repeat(100)).subject;
+        assert!(subject.unwrap().len() <= SUBJECT_BYTES_MAX);
+    }
+}

@@ -1,0 +1,21 @@
+//! What went wrong on this machine.
+//!
+//! Each record is looked at once, when it is collected: one that reports a problem is marked with `metadata.problem`, the word of a
+//! [`ProblemKind`], and `metadata.problem_subject`, the unit, container, process, device or source that it is about. Marks are
+//! indexed like all metadata, so that a list of problems reads few blocks, and the store keeps marked records longest.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod detect;
+mod kind;
+
+pub use detect::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, ProblemWatch, SilentSource, detect};
+pub use kind::{ProblemKind, UnknownKind};

@@ -44,6 +44,11 @@ pub fn main() -> ExitCode {
         Some(("mcp", arguments)) => records::mcp::run(arguments).map(|()| 0),
         Some(("open", arguments)) => info::open::run(arguments).map(|()| 0),
         Some(("status", arguments)) => info::status::run(arguments),
+        Some(("problems", arguments)) => info::problems::run(arguments),
+        Some(("boots", arguments)) => info::boots::run(arguments).map(|()| 0),
+        Some(("compare", arguments)) => info::compare::run(arguments).map(|()| 0),
+        Some(("patterns", arguments)) => info::groups::patterns(arguments).map(|()| 0),
+        Some(("fields", arguments)) => info::groups::fields(arguments).map(|()| 0),
         Some(("sources", arguments)) => info::sources::run(arguments).map(|()| 0),
         Some(("runs", arguments)) => info::runs::list(arguments).map(|()| 0),
         Some(("run", arguments)) => info::runs::one(arguments).map(|()| 0),
@@ -124,9 +129,14 @@ fn command() -> Command {
         .subcommand(gateway::command())
         .subcommand(info::open::command())
         .subcommand(info::status::command())
+        .subcommand(info::problems::command())
         .subcommand(records::query::command())
         .subcommand(records::tail::command())
         .subcommand(info::sources::command())
+        .subcommand(info::groups::patterns_command())
+        .subcommand(info::groups::fields_command())
+        .subcommand(info::boots::command())
+        .subcommand(info::compare::command())
         .subcommand(info::runs::list_command())
         .subcommand(info::runs::one_command())
         .subcommand(records::export::command())

@@ -1,13 +1,17 @@
 //! Which records a request asks for: an expression, and the records that the client may see at all.
 
+use crate::query::boots::{self, BootSelector};
 use crate::query::condition::Condition;
+use crate::query::error::Error;
 use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
 use crate::query::expression::levels::LevelSet;
 use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::expression::time_range::TimeRange;
+use crate::query::scan::budget::Budget;
 use crate::query::text::search::Search;
 use crate::record::{Source, StoredRecord};
+use crate::store::View;
 use crate::time::Micros;
 use std::sync::OnceLock;
 
@@ -21,6 +25,8 @@ pub struct Filter {
     levels: LevelSet,
     times: TimeRange,
     pid: Option<u64>,
+    /// The boot, until its span is known: no record matches before.
+    boot: Option<BootSelector>,
     others: Vec<Expression>,
     /// Suggestions for an empty answer.
     doubts: Vec<String>,
@@ -85,6 +91,52 @@ impl Filter {
     #[must_use]
     pub fn with_pid(self, pid: u64) -> Self {
         self.changed(|filter| filter.pid = Some(pid))
+    }
+
+    /// Only records of a boot. [`Filter::resolved`] finds its span.
+    #[must_use]
+    pub fn with_boot(self, boot: BootSelector) -> Self {
+        self.changed(|filter| filter.boot = Some(boot))
+    }
+
+    /// The filter with the span of its boot in a view, as far as its access rights show it. A boot that is not there matches no record,
+    /// and the answer says so.
+    ///
+    /// # Errors
+    /// [`Error`] when the store cannot be read.
+    pub fn resolved(self, view: &View, budget: &Budget) -> Result<Self, Error> {
+        let Some(selector) = self.boot.clone() else {
+            return Ok(self);
+        };
+        let span = boots::find(view, &self, &selector, budget)?;
+        let expression = match &span {
+            Some(span) => Expression::Time(TimeRange {
+                start: Some(span.first.1),
+                end: span.until,
+            }),
+            None => Expression::nothing(),
+        };
+        Ok(self.changed(|filter| {
+            filter.boot = None;
+            filter.others.push(expression);
+            if span.is_none() {
+                filter
+                    .doubts
+                    .push(format!("no boot {selector}; GET /boots lists the boots"));
+            }
+        }))
+    }
+
+    /// The access rights alone.
+    #[must_use]
+    pub fn rights(&self) -> Self {
+        self.narrowings_only()
+    }
+
+    /// The times outside of which no record matches.
+    #[must_use]
+    pub fn times(&self) -> TimeRange {
+        self.time_bounds()
     }
 
     /// Narrows to sources that one of `patterns` matches, whatever the request asks for: how access rights reach every query.
@@ -209,6 +261,9 @@ impl Filter {
             Some(pid) => parts.push(Expression::Output(pid)),
             None if self.levels == LevelSet::ALL => {}
             None => parts.push(Expression::Level(self.levels)),
+        }
+        if self.boot.is_some() {
+            parts.push(Expression::nothing());
         }
         if self.times != TimeRange::default() {
             parts.push(Expression::Time(self.times));

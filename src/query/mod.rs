@@ -14,6 +14,7 @@
     )
 )]
 
+mod boots;
 mod condition;
 mod cursor;
 mod error;
@@ -32,6 +33,7 @@ mod syntax;
 mod text;
 mod visit;
 
+pub use boots::{BOOTS_MAX, BootSelector, BootSelectorError, BootSpan, boots};
 pub use condition::Condition;
 pub use cursor::{Cursor, CursorError};
 pub use error::Error;
@@ -52,7 +54,10 @@ pub use parameters::{
     Limits, ParameterError, parse_fields, parse_filter, parse_histogram, parse_page,
     parse_patterns, unknown,
 };
-pub use patterns::{PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest, patterns};
+pub use patterns::{
+    ComparedPatterns, PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest,
+    compared_patterns, patterns,
+};
 pub use runs::{Run, RunsCursor, RunsPage, RunsQuery, run, runs};
 pub use scan::budget::{Budget, Cancel};
 pub use scan::cache::BlockCache;

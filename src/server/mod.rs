@@ -41,6 +41,8 @@ mod tls;
 mod wire;
 
 pub(crate) use api::export::write_csv;
+pub(crate) use api::fields::{VALUES, keys_body, values_body};
+pub(crate) use api::patterns::{PATTERNS, patterns_body};
 pub(crate) use auth::access_token;
 pub use auth::forwarded::Network;
 pub use auth::host::is_origin;

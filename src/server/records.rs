@@ -12,6 +12,7 @@ use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
 use crate::store::{self, Reader, View};
+use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
@@ -183,8 +184,41 @@ impl ScopedView {
         self.scope != AccessScope::Everything
     }
 
+    /// The filter with the principal's rights, and with the span of its boot.
+    fn narrowed(&self, filter: Filter, budget: &Budget) -> Result<Filter, Error> {
+        self.scope.narrow(filter).resolved(&self.view, budget)
+    }
+
+    /// The filter with the span of its boot. For a filter that is asked many times, or of records that are not stored yet.
+    pub(super) fn in_boot(&self, filter: Filter, budget: &Budget) -> Result<Filter, Error> {
+        self.narrowed(filter, budget)
+    }
+
+    pub(super) fn problems(
+        &self,
+        mut asked: ProblemsQuery,
+        budget: &Budget,
+    ) -> Result<ProblemList, Error> {
+        asked.filter = self.narrowed(asked.filter, budget)?;
+        triage::problems(&self.view, &asked, budget)
+    }
+
+    pub(super) fn boots(&self, boots_max: usize, budget: &Budget) -> Result<BootList, Error> {
+        let rights = self.scope.narrow(Filter::default());
+        triage::boots(&self.view, &rights, boots_max, budget)
+    }
+
+    pub(super) fn compare(
+        &self,
+        mut asked: CompareQuery,
+        budget: &Budget,
+    ) -> Result<WindowComparison, Error> {
+        asked.filter = self.narrowed(asked.filter, budget)?;
+        triage::compare(&self.view, &asked, budget)
+    }
+
     pub(super) fn page(&self, mut asked: PageRequest, budget: &Budget) -> Result<Page, Error> {
-        asked.filter = self.scope.narrow(asked.filter);
+        asked.filter = self.narrowed(asked.filter, budget)?;
         let mut page = query::page(&self.view, &asked, budget)?;
         if self.is_narrowed() {
             self.hide(&mut page.scanned, &mut page.unreadable);
@@ -248,7 +282,7 @@ impl ScopedView {
         mut asked: SourcesQuery,
         budget: &Budget,
     ) -> Result<SourcesPage, Error> {
-        asked.filter = self.scope.narrow(asked.filter);
+        asked.filter = self.narrowed(asked.filter, budget)?;
         let mut page = query::sources_page(&self.view, &asked, budget)?;
         self.hide(&mut page.counts.scanned, &mut page.counts.unreadable);
         Ok(page)
@@ -259,7 +293,7 @@ impl ScopedView {
         mut asked: HistogramRequest,
         budget: &Budget,
     ) -> Result<Histogram, Error> {
-        asked.filter = self.scope.narrow(asked.filter);
+        asked.filter = self.narrowed(asked.filter, budget)?;
         let mut found = query::histogram(&self.view, &asked, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
@@ -297,7 +331,7 @@ impl ScopedView {
         work: impl Fn(&MatchedRows<'_>) -> Result<T, store::Error> + Sync,
         take: impl FnMut(T) -> ControlFlow<()> + Send,
     ) -> Result<Visit, Error> {
-        let filter = self.scope.narrow(filter);
+        let filter = self.narrowed(filter, budget)?;
         let direction = Direction::Backward;
         let mut visited = query::visit(&self.view, &filter, direction, budget, work, take)?;
         self.hide(&mut visited.scanned, &mut visited.unreadable);
@@ -311,7 +345,7 @@ impl ScopedView {
         values_max: usize,
         budget: &Budget,
     ) -> Result<FieldValues, Error> {
-        let filter = self.scope.narrow(filter);
+        let filter = self.narrowed(filter, budget)?;
         let mut found = query::field_values(&self.view, &filter, key, values_max, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
@@ -323,7 +357,7 @@ impl ScopedView {
         keys_max: usize,
         budget: &Budget,
     ) -> Result<FieldKeys, Error> {
-        let filter = self.scope.narrow(filter);
+        let filter = self.narrowed(filter, budget)?;
         let mut found = query::field_keys(&self.view, &filter, keys_max, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
@@ -334,7 +368,7 @@ impl ScopedView {
         mut asked: PatternsRequest,
         budget: &Budget,
     ) -> Result<Patterns, Error> {
-        asked.filter = self.scope.narrow(asked.filter);
+        asked.filter = self.narrowed(asked.filter, budget)?;
         let mut found = query::patterns(&self.view, &asked, budget)?;
         self.hide(&mut found.scanned, &mut found.unreadable);
         Ok(found)
@@ -342,11 +376,12 @@ impl ScopedView {
 
     /// Warnings about the client's filter. Only sources that the principal may see are named.
     pub(super) fn warnings(&self, filter: &Filter, budget: &Budget) -> Result<Vec<String>, Error> {
-        query::filter_warnings(&self.view, &self.scope.narrow(filter.clone()), budget)
+        let filter = self.narrowed(filter.clone(), budget)?;
+        query::filter_warnings(&self.view, &filter, budget)
     }
 
     pub(super) fn runs(&self, mut asked: RunsQuery, budget: &Budget) -> Result<RunsPage, Error> {
-        asked.filter = self.scope.narrow(asked.filter);
+        asked.filter = self.narrowed(asked.filter, budget)?;
         query::runs(&self.view, &asked, budget)
     }
 

@@ -6,7 +6,8 @@
 //! tail fills gaps from the store.
 
 use crate::server::api::{
-    counts, events, export, fields, health, logs, mcp, metrics, openapi, patterns, runs, session,
+    counts, events, export, fields, health, logs, mcp, metrics, openapi, patterns, problems, runs,
+    session,
 };
 use crate::server::app::App;
 use crate::server::auth::forwarded;
@@ -277,6 +278,9 @@ async fn handle(
         Endpoint::Histogram => counts::histogram(app, principal, request).await,
         Endpoint::Fields => fields::fields(app, principal, request).await,
         Endpoint::Patterns => patterns::patterns(app, principal, request).await,
+        Endpoint::Compare => problems::compare(app, principal, request).await,
+        Endpoint::Problems => problems::problems(app, principal, request).await,
+        Endpoint::Boots => problems::boots(app, principal, request).await,
         Endpoint::Record => logs::record(app, principal, request, rest).await,
         Endpoint::Runs => runs::page(app, principal, request).await,
         Endpoint::Run => runs::run(app, principal, request, rest).await,

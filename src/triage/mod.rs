@@ -14,8 +14,23 @@
     )
 )]
 
+mod boots;
+mod cause;
+mod compare;
 mod detect;
 mod kind;
+mod parameters;
+mod problems;
+mod wire;
 
+pub use boots::{BootList, BootSummary, boots};
+pub use compare::{
+    COMPARED_MAX, CompareQuery, ComparedPattern, ComparedWindow, ExampleLine, PatternChange,
+    WindowComparison, WindowSpec, WindowSpecError, compare,
+};
 pub use detect::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, ProblemWatch, SilentSource, detect};
 pub use kind::{ProblemKind, UnknownKind};
+pub use parameters::{parse_boots, parse_compare, parse_problems};
+pub use problems::{
+    EvidenceLine, FoundProblem, PROBLEMS_MAX, ProblemList, ProblemsQuery, SearchedTimes, problems,
+};

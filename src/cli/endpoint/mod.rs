@@ -5,6 +5,7 @@ mod event;
 mod event_parser;
 mod http;
 mod lists;
+mod question;
 mod server;
 mod store;
 mod tls;
@@ -20,6 +21,7 @@ use clap::{Arg, ArgMatches};
 pub(super) use event::{FollowEvent, FollowStart, PAGE_ROWS};
 use http::Url;
 pub(super) use lists::{ListPage, RunRow, SourceRow};
+pub(super) use question::JsonQuestion;
 pub(super) use server::ServerBackend;
 use std::path::Path;
 use store::StoreBackend;
@@ -136,6 +138,18 @@ impl Backend {
         match self {
             Self::Store(store) => store.run(id),
             Self::Server(server) => server.run(id),
+        }
+    }
+
+    /// The answer of an endpoint, in the names of the API.
+    pub(super) fn answer(
+        &mut self,
+        question: JsonQuestion,
+        parameters: &Parameters,
+    ) -> Result<serde_json::Value, Failure> {
+        match self {
+            Self::Store(store) => store.answer(question, parameters),
+            Self::Server(server) => server.answer(question, parameters),
         }
     }
 

@@ -4,6 +4,7 @@ use super::event::{FollowEvent, FollowStart};
 use super::event_parser::{EventParser, LINE_BYTES_MAX, ServerEvent};
 use super::http::{HttpClient, HttpError, HttpRefusal, HttpStream, Url};
 use super::lists::{self, ListPage, RunRow, SourceRow};
+use super::question::JsonQuestion;
 use super::wire;
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::Parameters;
@@ -110,6 +111,15 @@ impl ServerBackend {
             Err(HttpError::Refused(refusal)) if refusal.status == StatusCode::NOT_FOUND => Ok(None),
             Err(error) => Err(self.failure(&error)),
         }
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        question: JsonQuestion,
+        parameters: &Parameters,
+    ) -> Result<serde_json::Value, Failure> {
+        let body = self.body(question.path(), parameters)?;
+        serde_json::from_slice(&body).map_err(|_| self.not_ours())
     }
 
     pub(super) fn values(&mut self, key: &str) -> Result<Vec<(String, u64)>, Failure> {

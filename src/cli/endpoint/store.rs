@@ -2,6 +2,7 @@
 
 use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
 use super::lists::{ListPage, RunRow, SourceRow};
+use super::question::JsonQuestion;
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
@@ -11,8 +12,11 @@ use crate::query::{
     RunsQuery, SourcesQuery,
 };
 use crate::record::{Id, StoredRecord};
+use crate::server::{PATTERNS, VALUES, keys_body, patterns_body, values_body};
 use crate::store::{self, Reader, View};
 use crate::time::Micros;
+use crate::triage;
+use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
@@ -49,8 +53,66 @@ impl StoreBackend {
             limit_default: PAGE_ROWS,
             limit_max: usize::MAX,
         };
-        let request = query::parse_page(parameters, &limits, Micros::now()).map_err(refused)?;
+        let mut request = query::parse_page(parameters, &limits, Micros::now()).map_err(refused)?;
+        request.filter = self.in_boot(request.filter)?;
         query::page(&self.view, &request, &self.budget).map_err(unreadable)
+    }
+
+    /// The filter with the span of its boot.
+    fn in_boot(&self, filter: Filter) -> Result<Filter, Failure> {
+        filter
+            .resolved(&self.view, &self.budget)
+            .map_err(unreadable)
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        question: JsonQuestion,
+        parameters: &Parameters,
+    ) -> Result<serde_json::Value, Failure> {
+        let body = self.body(question, parameters)?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::failed(format!("cannot print the answer: {error}")))
+    }
+
+    fn body(&self, question: JsonQuestion, parameters: &Parameters) -> Result<Vec<u8>, Failure> {
+        let (view, budget, now) = (&self.view, &self.budget, Micros::now());
+        match question {
+            JsonQuestion::Problems => {
+                let parsed = triage::parse_problems(parameters, now).map_err(refused)?;
+                let mut wanted = parsed.0;
+                wanted.filter = self.in_boot(wanted.filter)?;
+                json_of(triage::problems(view, &wanted, budget))
+            }
+            JsonQuestion::Boots => {
+                let boots_max = triage::parse_boots(parameters).map_err(refused)?;
+                json_of(triage::boots(view, &Filter::default(), boots_max, budget))
+            }
+            JsonQuestion::Compare => {
+                let mut wanted = triage::parse_compare(parameters, now).map_err(refused)?;
+                wanted.filter = self.in_boot(wanted.filter)?;
+                json_of(triage::compare(view, &wanted, budget))
+            }
+            JsonQuestion::Fields => {
+                let parsed = query::parse_fields(parameters, &VALUES, now).map_err(refused)?;
+                let (filter, key, limit) = parsed;
+                let filter = self.in_boot(filter)?;
+                match key {
+                    Some(key) => query::field_values(view, &filter, &key, limit, budget)
+                        .map(|found| values_body(&key, &found)),
+                    None => query::field_keys(view, &filter, limit, budget)
+                        .map(|found| keys_body(&found)),
+                }
+                .map_err(unreadable)
+            }
+            JsonQuestion::Patterns => {
+                let mut wanted =
+                    query::parse_patterns(parameters, &PATTERNS, now).map_err(refused)?;
+                wanted.filter = self.in_boot(wanted.filter)?;
+                let found = query::patterns(view, &wanted, budget).map_err(unreadable)?;
+                Ok(patterns_body(&found))
+            }
+        }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -63,7 +125,7 @@ impl StoreBackend {
     ) -> Result<ListPage<SourceRow>, Failure> {
         let (filter, rest) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
         let wanted = SourcesQuery {
-            filter,
+            filter: self.in_boot(filter)?,
             cursor: cursor(&rest)?,
             limit: PAGE_ROWS,
         };
@@ -107,7 +169,8 @@ impl StoreBackend {
     }
 
     pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
-        let request = query::parse_histogram(parameters, Micros::now()).map_err(refused)?;
+        let mut request = query::parse_histogram(parameters, Micros::now()).map_err(refused)?;
+        request.filter = self.in_boot(request.filter)?;
         query::histogram(&self.view, &request, &self.budget).map_err(unreadable)
     }
 
@@ -117,6 +180,7 @@ impl StoreBackend {
         take: &mut dyn FnMut(StoredRecord) -> Result<bool, Failure>,
     ) -> Result<u64, Failure> {
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let filter = self.in_boot(filter)?;
         failure::warn(&self.warnings(&filter)?);
         let mut request = forward(filter, None);
         let mut unreadable_rows = 0;
@@ -146,6 +210,7 @@ impl StoreBackend {
         take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
+        let filter = self.in_boot(filter)?;
         let mut state = state(&self.root)?;
         self.view = view(&self.root)?;
         let warnings = self.warnings(&filter)?;
@@ -255,6 +320,12 @@ impl StoreBackend {
             }
         }
     }
+}
+
+fn json_of(answer: Result<impl Serialize, query::Error>) -> Result<Vec<u8>, Failure> {
+    let answer = answer.map_err(unreadable)?;
+    serde_json::to_vec(&answer)
+        .map_err(|error| Failure::failed(format!("cannot print the answer: {error}")))
 }
 
 /// The cursor among the parameters of a list.

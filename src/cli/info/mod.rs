@@ -1,6 +1,10 @@
-//! Subcommands about the state of this machine's log: `open`, `status`, `sources`, `runs`, `run` and `version`.
+//! Subcommands about the state of this machine's log: what went wrong, what it holds, and how to reach it.
 
+pub(super) mod boots;
+pub(super) mod compare;
+pub(super) mod groups;
 pub(super) mod open;
+pub(super) mod problems;
 pub(super) mod runs;
 pub(super) mod sources;
 pub(super) mod status;
@@ -14,11 +18,19 @@ pub(super) use address::OwnServer;
 use super::failure::Failure;
 use super::parameters::flag;
 use super::terminal::output::{print_json, print_paged};
+use super::terminal::text::spans_of;
 use clap::Arg;
 
 /// `--json`.
 fn json_argument() -> Arg {
     flag("json", "Print JSON, with the names of the API")
+}
+
+/// The first line of a text, without styles and control characters: one row of a table.
+fn one_line(text: &str) -> String {
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    let spans = spans_of(line.unwrap_or_default().trim(), "", false);
+    spans.iter().map(|span| span.text.as_str()).collect()
 }
 
 /// Prints JSON for programs, or text for people.

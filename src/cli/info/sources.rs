@@ -32,7 +32,8 @@ pub(in crate::cli) fn command() -> Command {
 /// Lists them.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let zone = show::zone(matches);
-    let filter = parameters::filter(matches, &zone, Micros::now())?;
+    let mut filter = parameters::filter(matches, &zone, Micros::now())?;
+    add(&mut filter, "boot", parameters::boot(matches));
     let mut backend = Backend::open(matches)?;
     let (mut rows, mut cursor, mut warnings) = (vec![], None, vec![]);
     loop {

@@ -1,6 +1,7 @@
 //! `vmlog status`: the state of the server, its collectors and the store.
 
 use super::address::OwnServer;
+use super::problems;
 use super::time::shown;
 use super::{json_argument, print};
 use crate::cli::endpoint::{self, Backend};
@@ -115,6 +116,8 @@ fn records(backend: &mut Backend) -> Result<Value, Failure> {
         "count": records,
         "errors": errors,
         "sources": sources,
+        // a server of an earlier version does not know them
+        "problems": problems::count(backend).ok(),
         "oldest": end(backend, "forward")?,
         "newest": end(backend, "backward")?,
     }))
@@ -166,6 +169,14 @@ fn text(status: &Value, zone: &Zone) -> String {
             let _ = writeln!(out, "reach    {oldest} to {newest}");
         }
     }
+    if let Some(count) = status.pointer("/records/problems").and_then(Value::as_u64) {
+        let rest = if count > 0 {
+            "; see `vmlog problems`"
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "problems {count}{rest}");
+    }
     let collectors = status
         .pointer("/server/collectors")
         .and_then(Value::as_object);
@@ -215,13 +226,14 @@ mod tests {
             "server": {"url": "http://127.0.0.1:8687", "status": "ready", "collectors": {
                 "journald": {"running": true, "stored": 120, "lagSeconds": 0, "gaps": 1, "errors": 0, "notFollowed": 0}
             }},
-            "records": {"count": 120, "errors": 3, "sources": 4, "oldest": "2026-02-17T14:30:15.000000Z", "newest": "2026-02-17T15:00:00.000000Z"},
+            "records": {"count": 120, "errors": 3, "sources": 4, "problems": 2, "oldest": "2026-02-17T14:30:15.000000Z", "newest": "2026-02-17T15:00:00.000000Z"},
         });
         assert_eq!(
             text(&status, &Zone::utc()),
             "server   http://127.0.0.1:8687 is ready\n\
              records  120 from 4 sources, 3 errors\n\
-             reach    2026-02-17 14:30:15 to 2026-02-17 15:00:00\n\n\
+             reach    2026-02-17 14:30:15 to 2026-02-17 15:00:00\n\
+             problems 2; see `vmlog problems`\n\n\
              COLLECTOR  STATE    STORED  BEHIND  GAPS  ERRORS  NOT FOLLOWED\n\
              journald   running     120     0 s     1       0             0\n"
         );

@@ -2,8 +2,8 @@
 
 use super::error::{ParameterError, error};
 use super::values::{
-    SearchIn, case, condition, expression, level, levels, pattern, pid, search_in, search_text,
-    sources, split_sources, switch, time,
+    SearchIn, boot, case, condition, expression, level, levels, pattern, pid, search_in,
+    search_text, sources, split_sources, switch, time,
 };
 use crate::query::expression::Expression;
 use crate::query::expression::levels::LevelSet;
@@ -71,6 +71,10 @@ impl Draft {
             }
             "start" => self.start = Some(time("invalid_start", name, value, now)?),
             "end" => self.end = Some(time("invalid_end", name, value, now)?),
+            "boot" => {
+                let boot = boot(value)?;
+                self.narrow(|filter| filter.with_boot(boot));
+            }
             "pid" => {
                 let pid = pid(value)?;
                 self.narrow(|filter| filter.with_pid(pid));

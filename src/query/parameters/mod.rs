@@ -420,6 +420,12 @@ mod tests {
             "pid must be the number of a process; got \"-1\"",
         ),
         (
+            "boot=last",
+            "invalid_boot",
+            "boot",
+            "boot must be 0 for the last boot, -1 for the one before it, or the ID of a boot; got \"last\"",
+        ),
+        (
             "case=no",
             "invalid_case",
             "case",

@@ -1,6 +1,7 @@
 //! Readers of single values.
 
 use super::error::{ParameterError, QUOTED_CHARS_MAX, choice, error, quoted};
+use crate::query::boots::BootSelector;
 use crate::query::condition::Condition;
 use crate::query::cursor::Cursor;
 use crate::query::expression::Expression;
@@ -101,6 +102,16 @@ pub(super) fn time(
             quoted(value)
         );
         error(code, name, message)
+    })
+}
+
+pub(super) fn boot(value: &str) -> Result<BootSelector, ParameterError> {
+    value.parse::<BootSelector>().map_err(|_| {
+        let message = format!(
+            "boot must be 0 for the last boot, -1 for the one before it, or the ID of a boot; got {}",
+            quoted(value)
+        );
+        error("invalid_boot", "boot", message)
     })
 }
 

@@ -1,9 +1,11 @@
 //! Similar lines under one template: what a log says, and how often.
 
 mod answer;
+mod compared;
 mod miner;
 
 pub use answer::{PATTERN_BUCKETS, PATTERNS_MAX, Pattern, Patterns, PatternsRequest};
+pub use compared::{ComparedPatterns, compared_patterns};
 
 use crate::query::error::Error;
 use crate::query::filter::Filter;
@@ -45,7 +47,7 @@ pub fn patterns(
         &request.filter,
         Direction::Backward,
         budget,
-        |rows| lines_of(rows, scale),
+        |rows| lines_of(rows, |time| scale.bucket(time)),
         |lines| {
             for (line, lines) in lines {
                 miner.add(&line, &lines);
@@ -89,8 +91,11 @@ fn times(view: &View, filter: &Filter, budget: &Budget) -> Option<RangeInclusive
     Some(first..=last.max(first))
 }
 
-/// The different masked lines of a block.
-fn lines_of(rows: &MatchedRows<'_>, scale: Scale) -> Result<Vec<(String, Lines)>, store::Error> {
+/// The different masked lines of a block, counted in the `bucket` of each time.
+fn lines_of(
+    rows: &MatchedRows<'_>,
+    bucket: impl Fn(Micros) -> usize,
+) -> Result<Vec<(String, Lines)>, store::Error> {
     let messages = rows.messages()?;
     let (ids, times, levels) = (rows.ids()?, rows.timestamps()?, rows.levels()?);
     let mut numbers: HashMap<String, usize, RandomState> = HashMap::default();
@@ -107,7 +112,7 @@ fn lines_of(rows: &MatchedRows<'_>, scale: Scale) -> Result<Vec<(String, Lines)>
             lines.len() - 1
         };
         if let Some(lines) = lines.get_mut(number) {
-            lines.add_row(Id(*id), *time, level.index(), scale.bucket(*time));
+            lines.add_row(Id(*id), *time, level.index(), bucket(*time));
         }
     }
     let mut lines: Vec<Option<Lines>> = lines.into_iter().map(Some).collect();

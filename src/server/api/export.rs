@@ -116,6 +116,7 @@ async fn parse(
     // The filter is compiled within the turn, because a regex takes time and memory too.
     let parsed = app.gate.run(principal, move |budget| {
         let (filter, rest) = query::parse_filter(&parameters, now)?;
+        let filter = view.in_boot(filter, budget)?;
         let warnings = view.warnings(&filter, budget)?;
         Ok::<_, ApiError>((filter, rest, warnings))
     });

@@ -12,7 +12,7 @@ use serde::Serialize;
 use warp::reply::Response;
 
 /// Maximum number of keys, or of values of a key: more than a list to choose from can show.
-pub(in crate::server) const VALUES: Limits = Limits {
+pub(crate) const VALUES: Limits = Limits {
     limit_default: 100,
     limit_max: 1_000,
 };
@@ -46,7 +46,8 @@ struct ScanJson<'a> {
     warnings: &'a [String],
 }
 
-fn values_body(key: &str, fields: &FieldValues) -> Vec<u8> {
+/// The body of the values of a key.
+pub(crate) fn values_body(key: &str, fields: &FieldValues) -> Vec<u8> {
     #[derive(Serialize)]
     struct FieldValuesBody<'a> {
         key: &'a str,
@@ -79,7 +80,8 @@ fn values_body(key: &str, fields: &FieldValues) -> Vec<u8> {
     out
 }
 
-fn keys_body(fields: &FieldKeys) -> Vec<u8> {
+/// The body of the keys.
+pub(crate) fn keys_body(fields: &FieldKeys) -> Vec<u8> {
     #[derive(Serialize)]
     struct FieldKeysBody<'a> {
         keys: Vec<KeyJson<'a>>,

@@ -10,6 +10,7 @@ pub(super) mod mcp;
 pub(super) mod metrics;
 pub(super) mod openapi;
 pub(super) mod patterns;
+pub(super) mod problems;
 pub(super) mod respond;
 pub(super) mod runs;
 pub(super) mod session;

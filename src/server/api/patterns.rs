@@ -12,7 +12,7 @@ use serde::Serialize;
 use warp::reply::Response;
 
 /// Maximum number of patterns: more than a person reads.
-pub(in crate::server) const PATTERNS: Limits = Limits {
+pub(crate) const PATTERNS: Limits = Limits {
     limit_default: 50,
     limit_max: PATTERNS_MAX,
 };
@@ -26,12 +26,13 @@ pub(in crate::server) async fn patterns(
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     respond::json(app, principal, request, move |view, budget| {
         let wanted = query::parse_patterns(&parameters, &PATTERNS, now)?;
-        Ok(body(&view.patterns(wanted, budget)?))
+        Ok(patterns_body(&view.patterns(wanted, budget)?))
     })
     .await
 }
 
-fn body(found: &Patterns) -> Vec<u8> {
+/// The body of the patterns.
+pub(crate) fn patterns_body(found: &Patterns) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct PatternsBody<'a> {

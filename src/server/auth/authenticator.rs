@@ -2,7 +2,7 @@
 
 use crate::server::auth::node::{NODE_HEADER, NodeAuth, NodeTokens};
 use crate::server::auth::principal::{Principal, PrincipalId};
-use crate::server::auth::scope::AccessScope;
+use crate::server::auth::scope::{AccessScope, WorkspaceSources};
 use crate::server::auth::session::{SESSION_HEADER, SessionGrant, Sessions};
 use crate::server::http::error::ApiError;
 use crate::server::http::request::ApiRequest;
@@ -96,6 +96,14 @@ impl Authenticator {
                 .sessions
                 .ticket(text, &request.path, &request.parameters)?,
         )
+    }
+
+    /// The records of a workspace.
+    pub(in crate::server) fn workspace(&self, name: &str) -> Option<AccessScope> {
+        match &self.nodes {
+            Some(nodes) => nodes.workspace(name),
+            None => WorkspaceSources::default().of(name),
+        }
     }
 
     /// The principal of a session or a ticket, under the current settings.

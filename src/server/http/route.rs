@@ -25,8 +25,14 @@ pub(in crate::server) enum Endpoint {
     /// The values of a metadata key.
     Fields,
     Patterns,
+    /// What is different between two windows.
+    Compare,
     /// One record.
     Record,
+    /// What went wrong.
+    Problems,
+    /// The boots of the machine.
+    Boots,
     /// Runs of captured commands.
     Runs,
     /// One run.
@@ -138,7 +144,10 @@ pub(in crate::server) const ROUTES: &[Route] = &[
     route("/logs/histogram", Endpoint::Histogram, Access::Token),
     route("/logs/fields", Endpoint::Fields, Access::Token),
     route("/logs/patterns", Endpoint::Patterns, Access::Token),
+    route("/logs/compare", Endpoint::Compare, Access::Token),
     route("/logs/{id}", Endpoint::Record, Access::Token),
+    route("/problems", Endpoint::Problems, Access::Token),
+    route("/boots", Endpoint::Boots, Access::Token),
     route("/runs", Endpoint::Runs, Access::Token),
     route("/runs/{id}", Endpoint::Run, Access::Token),
     route("/healthz", Endpoint::Health, Access::Open),

@@ -61,6 +61,7 @@ pub(in crate::server) async fn tail(
     // The filter is compiled within the turn, because a regex takes time and memory too.
     let parsed = app.gate.run(principal, move |budget| {
         let (filter, rest) = query::parse_filter(&parameters, now)?;
+        let filter = view.in_boot(filter, budget)?;
         let warnings = if is_resumed {
             Vec::new()
         } else {

@@ -1,8 +1,8 @@
 //! Problems that the fields of a record report: message IDs of the journal, and events that collectors name.
 
-use super::manager;
-use super::{DetectedProblem, Sign};
 use crate::record::{Metadata, Record};
+use crate::triage::detect::manager;
+use crate::triage::detect::sign::{DetectedProblem, Sign};
 use crate::triage::kind::ProblemKind as K;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! What systemd says of its units, by the message IDs of its catalog (`sd-messages.h`) or, in logs without them, by its text.
 
-use super::{DetectedProblem, Sign};
 use crate::record::Metadata;
+use crate::triage::detect::sign::{DetectedProblem, Sign};
 use crate::triage::kind::ProblemKind as K;
 use serde_json::Value;
 

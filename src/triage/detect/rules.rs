@@ -1,7 +1,7 @@
 //! The table of texts that report a problem: whose they are, which literals they contain, and what they are about.
 
-use super::{DetectedProblem, Sign};
 use crate::record::Record;
+use crate::triage::detect::sign::{DetectedProblem, Sign};
 use crate::triage::kind::ProblemKind as K;
 
 /// Who must have written the text.
@@ -41,7 +41,7 @@ enum About {
 
 /// What a matching text is a sign of.
 #[derive(Debug, Clone, Copy)]
-enum Weight {
+enum SignWeight {
     /// A problem.
     One,
     /// A problem if there are several.
@@ -62,7 +62,7 @@ pub(super) struct TextRule {
     /// None of these: harmless texts that look alike.
     pub(super) not: &'static [&'static str],
     about: About,
-    weight: Weight,
+    weight: SignWeight,
 }
 
 const fn rule(kind: K, by: By, any: &'static [&'static str], about: About) -> TextRule {
@@ -73,7 +73,7 @@ const fn rule(kind: K, by: By, any: &'static [&'static str], about: About) -> Te
         all: &[],
         not: &[],
         about,
-        weight: Weight::One,
+        weight: SignWeight::One,
     }
 }
 
@@ -86,13 +86,13 @@ impl TextRule {
         Self { not, ..self }
     }
 
-    const fn weight(self, weight: Weight) -> Self {
+    const fn weight(self, weight: SignWeight) -> Self {
         Self { weight, ..self }
     }
 
     /// What a text that matches says.
     pub(super) fn sign(&self, text: &str, record: &Record) -> Option<Sign> {
-        if matches!(self.weight, Weight::Victim) {
+        if matches!(self.weight, SignWeight::Victim) {
             return victim(text);
         }
         let subject = match self.about {
@@ -115,7 +115,7 @@ impl TextRule {
         }
         let problem = DetectedProblem::new(self.kind, subject);
         Some(match self.weight {
-            Weight::Several => Sign::Repeated(problem),
+            SignWeight::Several => Sign::Repeated(problem),
             _ => Sign::Problem(problem),
         })
     }
@@ -207,7 +207,7 @@ pub(super) const RULES: &[TextRule] = &[
         .not(&["traps: "]),
     rule(K::KernelLockup, By::Kernel, &["soft lockup - CPU#", "hard LOCKUP", "self-detected stall on CPU", "detected stalls on CPUs"], About::Machine),
     rule(K::KernelHungTask, By::Kernel, &["blocked for more than "], About::Between("task ", ":")),
-    rule(K::OomKill, By::Kernel, &["oom-kill:constraint="], About::Machine).weight(Weight::Victim),
+    rule(K::OomKill, By::Kernel, &["oom-kill:constraint="], About::Machine).weight(SignWeight::Victim),
     rule(K::OomKill, By::Kernel, &["Out of memory: Kill", "Memory cgroup out of memory: Kill", "Killed process "], About::Between("(", ")")),
     rule(K::CoreDump, By::Kernel, &["]: segfault at ", "traps: "], About::Process).not(&["Missing ENDBR", "split lock"]),
     rule(K::FilesystemError, By::Kernel, &["EXT4-fs error (device ", "EXT3-fs error (device ", "EXT2-fs error (device "], About::Between("(device ", ")")),
@@ -230,7 +230,7 @@ pub(super) const RULES: &[TextRule] = &[
     rule(K::ContainerOom, DOCKER, &["TaskOOM event"], About::Container("ContainerID:")),
     rule(K::ContainerFailed, DOCKER, &["ShouldRestart failed, container will not be restarted"], About::Container("container="))
         .all(&["hasBeenManuallyStopped=false"]).not(&["exitStatus=\"{0 "]),
-    rule(K::ContainerRestartLoop, DOCKER, &["topic=/tasks/delete"], About::Container("container=")).weight(Weight::Several),
+    rule(K::ContainerRestartLoop, DOCKER, &["topic=/tasks/delete"], About::Container("container=")).weight(SignWeight::Several),
     rule(K::ContainerFailed, DOCKER, &["/start returned error: "], About::Between("/containers/", "/start")),
     rule(K::ContainerFailed, DOCKER, &["failed to start container", "Failed to start container"], About::Container("container=")),
     rule(K::ContainerUnhealthy, DOCKER, &["Health check for container "], About::Container("Health check for container ")).all(&["error"]),
@@ -248,9 +248,9 @@ pub(super) const RULES: &[TextRule] = &[
     rule(K::UncleanShutdown, By::Program(&["systemd-fsck"]), &["recovering journal", "was not cleanly unmounted"], About::Machine),
     rule(K::TimeJump, By::Program(&["chronyd"]), &["time jump detected"], About::Machine),
     rule(K::LoginFailures, SSHD, &["Failed password for ", "Invalid user ", "maximum authentication attempts exceeded", "Bad password attempt"], About::Machine)
-        .weight(Weight::Several),
+        .weight(SignWeight::Several),
     rule(K::LoginFailures, By::Program(&["sudo", "su", "login", "gdm-password]"]), &["authentication failure;", "FAILED LOGIN", "incorrect password attempt"], About::Machine)
-        .weight(Weight::Several),
+        .weight(SignWeight::Several),
     rule(K::Watchdog, By::Program(&["watchdog", "wd_keepalive"]), &["shutting down the system because of error"], About::Machine),
     rule(K::CertificateError, By::Program(&["certbot"]), &["Failed to renew certificate"], About::After("Failed to renew certificate ")),
     rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Failed to run module ", "failed run of stage", "Invalid cloud-config provided", "cloud-config failed schema validation"], About::Machine),

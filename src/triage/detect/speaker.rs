@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Speaker<'a> {
+pub(super) enum LineAuthor<'a> {
     Kernel,
     /// systemd, of the system or of a user.
     Manager,
@@ -16,7 +16,7 @@ pub(super) enum Speaker<'a> {
 /// A syslog header ends within this.
 const HEADER_BYTES_MAX: usize = 160;
 
-impl<'a> Speaker<'a> {
+impl<'a> LineAuthor<'a> {
     /// Who wrote the text of a record, and the text without a syslog header.
     pub(super) fn of(record: &'a Record, text: &'a str) -> (Self, &'a str) {
         let metadata = &record.metadata;

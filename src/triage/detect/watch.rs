@@ -2,10 +2,11 @@
 //! with a small state for each source, so that they are marked and indexed like all others and a query reads no counts. The
 //! state is not kept over a restart: it builds up again within minutes.
 
-use super::fields::{SILENT_EVENT, SILENT_SOURCE};
-use super::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, Sign, sign};
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
+use crate::triage::detect::fields::{SILENT_EVENT, SILENT_SOURCE};
+use crate::triage::detect::record::sign;
+use crate::triage::detect::sign::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT, Sign};
 use crate::triage::kind::ProblemKind as K;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
@@ -312,8 +313,8 @@ fn is_end(record: &Record) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::record;
     use super::*;
+    use crate::triage::detect::record::tests::record;
 
     const START: i64 = 1_771_338_600_000_000;
 

@@ -155,7 +155,8 @@ fn two_workspaces() -> Vec<Record> {
             let mut record = record(&source, Level::Info, &format!("{word} {text}"));
             record.metadata =
                 json!({"event_type": event, "run_id": format!("run-{word}"), "name": word,
-                "command": word, "topic": word, "success": true})
+                "command": word, "topic": word, "success": true, "boot_id": word,
+                "problem": "run_failed", "problem_subject": word})
                 .as_object()
                 .cloned()
                 .expect("a map")
@@ -207,6 +208,13 @@ fn question(path: &str) -> &'static [&'static str] {
         ],
         "/logs/fields" => &["/logs/fields", "/logs/fields?key=topic"],
         "/logs/patterns" => &["/logs/patterns", "/logs/patterns?q=foreign"],
+        "/logs/compare" => &["/logs/compare?a=..2020-01-01&b=2020-01-01.."],
+        "/problems" => &[
+            "/problems",
+            "/problems?source=*",
+            "/problems?workspace=foreign",
+        ],
+        "/boots" => &["/boots"],
         "/logs/{id}" => &[
             "/logs/4", "/logs/5", "/logs/6", "/logs/7", "/logs/8", "/logs/9",
         ],
@@ -354,6 +362,11 @@ fn responses_to_a_workspace_do_not_depend_on_foreign_records() {
         "/logs/fields",
         "/logs/fields?key=unit",
         "/logs/patterns",
+        "/logs/compare?a=..2020-01-01&b=2020-01-01..",
+        "/problems",
+        "/boots",
+        "/logs?boot=0",
+        "/logs?boot=-1",
         "/logs/fields?key=unit&search=marlowe.whitfield",
         "/logs/400",
         "/runs",

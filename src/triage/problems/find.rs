@@ -1,0 +1,95 @@
+//! The search for problems.
+
+use crate::query::{
+    Budget, Direction, Error, Expression, FieldCondition, FieldTest, Filter, filter_warnings, visit,
+};
+use crate::store::View;
+use crate::triage::detect::PROBLEM;
+use crate::triage::kind::ProblemKind;
+use crate::triage::problems::answer::{ProblemList, SearchedTimes};
+use crate::triage::problems::evidence;
+use crate::triage::problems::group::{self, ProblemGroups};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// The most problems that one answer holds.
+pub const PROBLEMS_MAX: usize = 500;
+
+/// A question for problems.
+#[derive(Debug, Clone)]
+pub struct ProblemsQuery {
+    /// Which records: the lines of a problem are looked for within the access rights of this filter, whatever else it asks for.
+    pub filter: Filter,
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<ProblemKind>,
+    /// The maximum number of problems.
+    pub limit: usize,
+    /// Whether the line that says why is looked for.
+    pub with_causes: bool,
+}
+
+/// The problems of a view.
+///
+/// # Errors
+/// [`Error`] when the store cannot be read. Rows of damaged blocks are left out.
+pub fn problems(view: &View, query: &ProblemsQuery, budget: &Budget) -> Result<ProblemList, Error> {
+    let begun = Instant::now();
+    let filter = query.filter.clone().with_expression(marked(&query.kinds));
+    let mut groups = ProblemGroups::default();
+    let visited = visit(
+        view,
+        &filter,
+        Direction::Backward,
+        budget,
+        group::marks_of,
+        |marks| {
+            for mark in marks {
+                groups.add(mark);
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    let mut ranked = groups.ranked();
+    let has_more = ranked.len() > query.limit;
+    ranked.truncate(query.limit);
+    let rights = query.filter.rights();
+    let mut problems = Vec::with_capacity(ranked.len());
+    for group in ranked {
+        let rest = Budget {
+            time_max: budget.time_max.saturating_sub(begun.elapsed()),
+            ..budget.clone()
+        };
+        let found = if query.with_causes && !rest.time_max.is_zero() {
+            evidence::of(view, &rights, &group, &rest)?
+        } else {
+            evidence::Evidence::default()
+        };
+        problems.push(group.into_problem(found.cause, found.context));
+    }
+    let warnings = if problems.is_empty() && !visited.is_partial {
+        filter_warnings(view, &query.filter, budget)?
+    } else {
+        Vec::new()
+    };
+    let times = query.filter.times();
+    Ok(ProblemList {
+        problems,
+        has_more,
+        partial: visited.is_partial,
+        searched: SearchedTimes {
+            since: times.start,
+            until: times.end,
+        },
+        warnings,
+    })
+}
+
+/// Records that report a problem of one of these kinds, or of any.
+fn marked(kinds: &[ProblemKind]) -> Expression {
+    let test = |test| Expression::Field(FieldCondition::new(PROBLEM, test));
+    if kinds.is_empty() {
+        return test(FieldTest::Exists);
+    }
+    let of_kind = |kind: &ProblemKind| test(FieldTest::Equals(kind.as_str().into()));
+    Expression::Any(kinds.iter().map(of_kind).collect())
+}

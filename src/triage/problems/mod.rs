@@ -1,0 +1,9 @@
+//! The list of problems: marked records grouped by what failed, the most important first, each with the line that says why.
+
+mod answer;
+mod evidence;
+mod find;
+mod group;
+
+pub use answer::{EvidenceLine, FoundProblem, ProblemList, SearchedTimes};
+pub use find::{PROBLEMS_MAX, ProblemsQuery, problems};

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 /// Longer texts are dumps: a report of a problem names it early.
 const TEXT_BYTES_MAX: usize = 4 << 10;
+
 /// The problem that a record reports by itself. Bursts and loops need [`ProblemWatch`].
 #[must_use]
 pub fn detect(record: &Record) -> Option<DetectedProblem> {
@@ -25,8 +26,13 @@ pub(super) fn sign(record: &Record) -> Option<Sign> {
         return Some(sign);
     }
     let text = head(&record.message);
-    // the literals of all rules in one pass
-    if !literals()?.is_match(text) {
+    // the literals of all rules that can apply, in one pass
+    let literals = if may_be_of_system(record) {
+        literals()?
+    } else {
+        database_literals()?
+    };
+    if !literals.is_match(text) {
         return None;
     }
     let (speaker, text) = LineAuthor::of(record, text);
@@ -44,16 +50,39 @@ fn head(text: &str) -> &str {
     text.get(..end).unwrap_or(text)
 }
 
+/// Whether a rule other than those of databases can apply: not to a line of a container or a command below warning level, which most
+/// lines of a busy machine are.
+fn may_be_of_system(record: &Record) -> bool {
+    let source = record.source.as_str();
+    let kinds = ["system:", "user:", "file:", "cloud-init"];
+    record.level >= Level::Warn || kinds.iter().any(|kind| source.starts_with(kind))
+}
+
 /// The literals of all rules; one of them is in every text that a rule matches.
 fn literals() -> Option<&'static Regex> {
     static LITERALS: OnceLock<Option<Regex>> = OnceLock::new();
     let made = LITERALS.get_or_init(|| {
         let of_rules = RULES.iter().flat_map(|rule| rule.any);
-        let all = of_rules.chain(manager::LITERALS);
-        let escaped: Vec<String> = all.map(|literal| regex_syntax::escape(literal)).collect();
-        Regex::new(&escaped.join("|")).ok()
+        any_of(of_rules.chain(manager::LITERALS))
     });
     made.as_ref()
+}
+
+/// The literals of the rules of databases.
+fn database_literals() -> Option<&'static Regex> {
+    static LITERALS: OnceLock<Option<Regex>> = OnceLock::new();
+    let made = LITERALS.get_or_init(|| {
+        let of_databases = RULES.iter().filter(|rule| matches!(rule.by, By::Database));
+        any_of(of_databases.flat_map(|rule| rule.any))
+    });
+    made.as_ref()
+}
+
+fn any_of<'l>(literals: impl Iterator<Item = &'l &'l str>) -> Option<Regex> {
+    let escaped: Vec<String> = literals
+        .map(|literal| regex_syntax::escape(literal))
+        .collect();
+    Regex::new(&escaped.join("|")).ok()
 }
 
 fn matches(rule: &TextRule, speaker: &LineAuthor<'_>, text: &str, record: &Record) -> bool {

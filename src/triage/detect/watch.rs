@@ -205,14 +205,15 @@ impl ProblemWatch {
     fn observe(&mut self, record: &Record, now: Micros) -> Option<DetectedProblem> {
         let time = record.timestamp;
         let minute = time.get() / MINUTE;
-        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&record.source) {
+        let is_full = self.sources.len() >= SOURCES_MAX;
+        let Some(state) = self.sources.get_mut(&record.source) else {
+            if !is_full {
+                let mut state = SourceState::new(minute);
+                state.live(record, now);
+                self.sources.insert(record.source.clone(), state);
+            }
             return None;
-        }
-        if !self.sources.contains_key(&record.source) {
-            let source = record.source.clone();
-            self.sources.insert(source, SourceState::new(minute));
-        }
-        let state = self.sources.get_mut(&record.source)?;
+        };
         state.live(record, now);
         let is_counted = record.level == Level::Error
             && !record.metadata.contains_key("continues")
@@ -295,8 +296,18 @@ impl SourceState {
     }
 }
 
-/// Whether a source says that it ends: systemd stopped the unit.
+/// Whether a source says that it ends: systemd stopped the unit, or the command has ended.
 fn is_end(record: &Record) -> bool {
+    let metadata = &record.metadata;
+    if metadata
+        .get("event_type")
+        .is_some_and(|event| event == "process_end")
+    {
+        return true;
+    }
+    if !metadata.contains_key("about_unit") && !metadata.contains_key("about_user_unit") {
+        return false;
+    }
     let starts = [
         "Stopped ",
         "Stopping ",
@@ -482,7 +493,8 @@ mod tests {
     #[test]
     fn a_source_with_pauses_or_an_end_is_not_silent() {
         let line = ["system:backup", "", "info", "tick"];
-        let stopped = ["system:backup", "", "info", "Stopped backup.service"];
+        let about = "about_unit=backup.service";
+        let stopped = ["system:backup", about, "info", "Stopped backup.service"];
         let later = Micros::new(START + 50_000 * SECOND);
         let (mut pauses, mut ended, mut old) =
             <(ProblemWatch, ProblemWatch, ProblemWatch)>::default();

@@ -19,11 +19,6 @@ pub(in crate::cli) fn command() -> Command {
             .allow_hyphen_values(true)
             .help(help)
     };
-    // the text of a filter would be a third word
-    let filter = parameters::filter_arguments();
-    let filter = filter
-        .into_iter()
-        .filter(|argument| argument.get_id() != "text");
     Command::new("compare")
         .about("Show what is different between two boots, runs or times")
         .long_about(
@@ -36,7 +31,7 @@ pub(in crate::cli) fn command() -> Command {
         )
         .arg(window("a", "A", "The first window"))
         .arg(window("b", "B", "The second window"))
-        .args(filter)
+        .args(parameters::filter_arguments())
         .arg(
             option("limit", 'n', "N", "Maximum number of groups [default: 100]")
                 .value_parser(value_parser!(usize)),

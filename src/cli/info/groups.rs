@@ -26,11 +26,6 @@ pub(in crate::cli) fn patterns_command() -> Command {
 
 /// The arguments of `vmlog fields`.
 pub(in crate::cli) fn fields_command() -> Command {
-    // the text of a filter would be a second word
-    let filter = parameters::filter_arguments();
-    let filter = filter
-        .into_iter()
-        .filter(|argument| argument.get_id() != "text");
     with_filter(
         Command::new("fields")
             .about("List the keys of the metadata, or the values of one")
@@ -43,7 +38,7 @@ pub(in crate::cli) fn fields_command() -> Command {
                     .value_name("KEY")
                     .help("List the values of this key"),
             )
-            .args(filter),
+            .args(parameters::filter_arguments()),
         "Maximum number of keys or values [default: 100]",
     )
 }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 /// Longer texts are dumps: a report of a problem names it early.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
-/// The problem that a record reports by itself. Bursts and loops need [`ProblemWatch`].
+/// The problem that a record reports by itself. Bursts and loops need [`crate::triage::ProblemWatch`].
 #[must_use]
 pub fn detect(record: &Record) -> Option<DetectedProblem> {
     match sign(record)? {

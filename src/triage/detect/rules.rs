@@ -203,24 +203,33 @@ const SSHD: By = By::Program(&["sshd", "ssh", "dropbear", "sshd-auth"]);
 pub(super) const RULES: &[TextRule] = &[
     // the kernel
     rule(K::KernelPanic, By::Kernel, &["Kernel panic - not syncing"], About::Machine),
-    rule(K::KernelOops, By::Kernel, &["BUG: unable to handle", "BUG: kernel NULL pointer", "kernel BUG at ", "Oops: ", "Oops - ", "Unable to handle kernel ", "general protection fault"], About::Machine)
+    rule(K::KernelOops, By::Kernel, &["BUG: unable to handle", "BUG: kernel NULL pointer", "kernel BUG at ", "Oops: ", "Oops - ",
+        "Unable to handle kernel ", "general protection fault"], About::Machine)
         .not(&["traps: "]),
-    rule(K::KernelLockup, By::Kernel, &["soft lockup - CPU#", "hard LOCKUP", "self-detected stall on CPU", "detected stalls on CPUs"], About::Machine),
+    rule(K::KernelLockup, By::Kernel, &["soft lockup - CPU#", "hard LOCKUP", "self-detected stall on CPU",
+        "detected stalls on CPUs"], About::Machine),
     rule(K::KernelHungTask, By::Kernel, &["blocked for more than "], About::Between("task ", ":")),
     rule(K::OomKill, By::Kernel, &["oom-kill:constraint="], About::Machine).weight(SignWeight::Victim),
-    rule(K::OomKill, By::Kernel, &["Out of memory: Kill", "Memory cgroup out of memory: Kill", "Killed process "], About::Between("(", ")")),
+    rule(K::OomKill, By::Kernel, &["Out of memory: Kill", "Memory cgroup out of memory: Kill", "Killed process "],
+        About::Between("(", ")")),
     rule(K::CoreDump, By::Kernel, &["]: segfault at ", "traps: "], About::Process).not(&["Missing ENDBR", "split lock"]),
-    rule(K::FilesystemError, By::Kernel, &["EXT4-fs error (device ", "EXT3-fs error (device ", "EXT2-fs error (device "], About::Between("(device ", ")")),
-    rule(K::FilesystemError, By::Kernel, &["Remounting filesystem read-only", "orruption detected", "Filesystem has been shut down", "xfs_do_force_shutdown"], About::Between("(", ")")),
-    rule(K::FilesystemError, By::Kernel, &["BTRFS error (device ", "BTRFS critical (device ", "BTRFS: error (device "], About::Between("(device ", ")")),
-    rule(K::FilesystemError, By::Kernel, &["Aborting journal on device ", "Detected IO errors while flushing file data on "], About::After(" on ")).not(&["on device "]),
+    rule(K::FilesystemError, By::Kernel, &["EXT4-fs error (device ", "EXT3-fs error (device ", "EXT2-fs error (device "],
+        About::Between("(device ", ")")),
+    rule(K::FilesystemError, By::Kernel, &["Remounting filesystem read-only", "orruption detected",
+        "Filesystem has been shut down", "xfs_do_force_shutdown"], About::Between("(", ")")),
+    rule(K::FilesystemError, By::Kernel, &["BTRFS error (device ", "BTRFS critical (device ", "BTRFS: error (device "],
+        About::Between("(device ", ")")),
+    rule(K::FilesystemError, By::Kernel, &["Aborting journal on device ", "Detected IO errors while flushing file data on "],
+        About::After(" on ")).not(&["on device "]),
     rule(K::FilesystemError, By::Kernel, &["Aborting journal on device "], About::After("on device ")),
-    rule(K::IoError, By::Kernel, &["Buffer I/O error on dev", "I/O error, dev ", "critical medium error, dev ", "critical target error, dev "], About::After("dev "))
+    rule(K::IoError, By::Kernel, &["Buffer I/O error on dev", "I/O error, dev ", "critical medium error, dev ",
+        "critical target error, dev "], About::After("dev "))
         .not(&["dev fd0", "dev sr0", "dev loop"]),
     rule(K::IoError, By::Kernel, &["failed command: READ", "failed command: WRITE", "exception Emask "], About::First).not(&["hotplug"]),
     rule(K::IoError, By::Kernel, &["QID "], About::After("nvme ")).all(&["I/O", "timeout"]),
     rule(K::IoError, By::Kernel, &["Disk failure on "], About::After("Disk failure on ")),
-    rule(K::HardwareError, By::Kernel, &["[Hardware Error]: Machine check", "AER: Uncorrected", "UE memory ", "Machine check events logged", "thermal: critical temperature reached", "critical temperature reached"], About::Machine),
+    rule(K::HardwareError, By::Kernel, &["[Hardware Error]: Machine check", "AER: Uncorrected", "UE memory ",
+        "Machine check events logged", "thermal: critical temperature reached", "critical temperature reached"], About::Machine),
     rule(K::InterfaceDown, By::Kernel, &["Link is Down", "link is down"], About::Link),
     rule(K::UncleanShutdown, By::Kernel, &["EXT4-fs ("], About::Machine).all(&["recovery complete"]),
     rule(K::UncleanShutdown, By::Kernel, &[": Starting recovery (logdev", "Volume was not properly unmounted"], About::Machine),
@@ -235,36 +244,49 @@ pub(super) const RULES: &[TextRule] = &[
     rule(K::ContainerFailed, DOCKER, &["failed to start container", "Failed to start container"], About::Container("container=")),
     rule(K::ContainerUnhealthy, DOCKER, &["Health check for container "], About::Container("Health check for container ")).all(&["error"]),
     rule(K::ContainerRestartLoop, KUBELET, &["CrashLoopBackOff"], About::After("for \\\"")),
-    rule(K::ContainerFailed, KUBELET, &["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "RunContainerError", "CreateContainerError"], About::After("for \\\"")),
+    rule(K::ContainerFailed, KUBELET, &["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "RunContainerError",
+        "CreateContainerError"], About::After("for \\\"")),
     rule(K::ContainerUnhealthy, KUBELET, &["Probe failed"], About::Between("containerName=\"", "\"")),
     rule(K::DiskFull, KUBELET, &["must evict pod(s) to reclaim"], About::Machine).all(&["ephemeral-storage"]),
     // services of the system
     rule(K::OomKill, By::Program(&["systemd-oomd"]), &["Killed /"], About::Group),
-    rule(K::OomKill, By::Program(&["earlyoom"]), &["sending SIGTERM to process ", "sending SIGKILL to process "], About::Between("\"", "\"")),
-    rule(K::SmartError, By::Program(&["smartd"]), &["Currently unreadable (pending) sectors", "Offline uncorrectable sectors", "FAILED SMART self-check", "FAILING NOW", "Self-Test Log error count increased", "ATA error count increased"], About::After("Device: ")),
+    rule(K::OomKill, By::Program(&["earlyoom"]), &["sending SIGTERM to process ", "sending SIGKILL to process "],
+        About::Between("\"", "\"")),
+    rule(K::SmartError, By::Program(&["smartd"]), &["Currently unreadable (pending) sectors", "Offline uncorrectable sectors",
+        "FAILED SMART self-check", "FAILING NOW", "Self-Test Log error count increased", "ATA error count increased"],
+        About::After("Device: ")),
     rule(K::InterfaceDown, By::Program(&["systemd-networkd"]), &[": Lost carrier", ": DHCP lease lost"], About::First),
-    rule(K::InterfaceDown, By::Program(&["NetworkManager"]), &["carrier: link disconnected", "reason 'carrier-changed'"], About::Between("device (", ")")).not(&["-> activated"]),
+    rule(K::InterfaceDown, By::Program(&["NetworkManager"]), &["carrier: link disconnected", "reason 'carrier-changed'"],
+        About::Between("device (", ")")).not(&["-> activated"]),
     rule(K::UncleanShutdown, By::Program(&["systemd-journald"]), &["corrupted or uncleanly shut down"], About::Machine).not(&["/user-"]),
     rule(K::UncleanShutdown, By::Program(&["systemd-fsck"]), &["recovering journal", "was not cleanly unmounted"], About::Machine),
     rule(K::TimeJump, By::Program(&["chronyd"]), &["time jump detected"], About::Machine),
-    rule(K::LoginFailures, SSHD, &["Failed password for ", "Invalid user ", "maximum authentication attempts exceeded", "Bad password attempt"], About::Machine)
+    rule(K::LoginFailures, SSHD, &["Failed password for ", "Invalid user ", "maximum authentication attempts exceeded",
+        "Bad password attempt"], About::Machine)
         .weight(SignWeight::Several),
-    rule(K::LoginFailures, By::Program(&["sudo", "su", "login", "gdm-password]"]), &["authentication failure;", "FAILED LOGIN", "incorrect password attempt"], About::Machine)
+    rule(K::LoginFailures, By::Program(&["sudo", "su", "login", "gdm-password]"]), &["authentication failure;", "FAILED LOGIN",
+        "incorrect password attempt"], About::Machine)
         .weight(SignWeight::Several),
     rule(K::Watchdog, By::Program(&["watchdog", "wd_keepalive"]), &["shutting down the system because of error"], About::Machine),
     rule(K::CertificateError, By::Program(&["certbot"]), &["Failed to renew certificate"], About::After("Failed to renew certificate ")),
-    rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Failed to run module ", "failed run of stage", "Invalid cloud-config provided", "cloud-config failed schema validation"], About::Machine),
+    rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Failed to run module ", "failed run of stage",
+        "Invalid cloud-config provided", "cloud-config failed schema validation"], About::Machine),
     rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Running module "], About::After("Running module ")).all(&[" failed"]),
     // any program
-    rule(K::DiskFull, By::Anyone, &["No space left on device", "no space left on device", "ENOSPC", "Disk quota exceeded", "database or disk is full"], About::Machine)
+    rule(K::DiskFull, By::Anyone, &["No space left on device", "no space left on device", "ENOSPC", "Disk quota exceeded",
+        "database or disk is full"], About::Machine)
         .not(&["inotify", "watch", "/dev/full"]),
     rule(K::FilesystemError, By::Anyone, &["Read-only file system", "EROFS: "], About::Machine).not(&["/proc/", "/sys/"]),
-    rule(K::DnsFailure, By::Anyone, &["Temporary failure in name resolution", "Temporary failure resolving", "Could not resolve host", "EAI_AGAIN", "server misbehaving"], About::Machine),
+    rule(K::DnsFailure, By::Anyone, &["Temporary failure in name resolution", "Temporary failure resolving",
+        "Could not resolve host", "EAI_AGAIN", "server misbehaving"], About::Machine),
     rule(K::DnsFailure, By::Anyone, &["i/o timeout", "connection refused"], About::Machine).all(&["lookup ", ":53"]),
-    rule(K::CertificateError, By::Anyone, &["certificate has expired", "certificate verify failed", "x509: certificate", "CERT_HAS_EXPIRED", "SSL certificate problem", "unable to get local issuer certificate", "PKIX path building failed"], About::Source)
+    rule(K::CertificateError, By::Anyone, &["certificate has expired", "certificate verify failed", "x509: certificate",
+        "CERT_HAS_EXPIRED", "SSL certificate problem", "unable to get local issuer certificate", "PKIX path building failed"],
+        About::Source)
         .not(&["TLS handshake error from", "client sent", "peer sent"]),
     // databases that had to recover
-    rule(K::UncleanShutdown, By::Database, &["database system was not properly shut down", "Database was not shutdown normally", "Detected unclean shutdown"], About::Source),
+    rule(K::UncleanShutdown, By::Database, &["database system was not properly shut down", "Database was not shutdown normally",
+        "Detected unclean shutdown"], About::Source),
 ];
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ fn status_of_a_store_shows_its_content() {
     assert_eq!(
         status,
         format!(
-            "store    {}\nrecords  8 from 3 sources, 3 errors\nreach    2026-02-17 14:30:00 to 2026-02-17 14:31:13\n",
+            "store    {}\nrecords  8 from 3 sources, 3 errors\nreach    2026-02-17 14:30:00 to 2026-02-17 14:31:13\nproblems 0\n",
             store.path().display()
         )
     );

@@ -6,6 +6,7 @@ use crate::bytes::ByteReader;
 use crate::bytes::Truncated;
 use crate::record::{Level, Metadata, Position, Positions, Record, Source};
 use crate::time::Micros;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(in crate::store) struct Dictionary {
     names: Arc<Vec<Source>>,
-    numbers: HashMap<Source, u32>,
+    numbers: HashMap<Source, u32, RandomState>,
 }
 
 impl Dictionary {

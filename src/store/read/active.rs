@@ -367,10 +367,11 @@ impl ActiveSegment {
         let mut fields = FieldIndexBuilder::default();
         let bytes = self.read(group).ok()?;
         let add = |batch: &Batch<'_>| {
-            batch
-                .messages()
-                .flatten()
-                .for_each(|message| builder.add_message(message));
+            for message in batch.messages().flatten() {
+                builder
+                    .add_message(message.as_bytes())
+                    .ok_or(Damage("messages"))?;
+            }
             builder
                 .add_metadata(batch.row_metadata())
                 .ok_or(Damage("metadata"))

@@ -289,8 +289,9 @@ impl Sealer {
         let corrupt = |at: u32, what| Error::corrupt(&file.path, at.into(), what);
         let index = &mut self.tools.index;
         for (_, row) in rows {
-            let message = str::from_utf8(row.message(map));
-            index.add_message(message.map_err(|_| corrupt(row.message_at, "message"))?);
+            index
+                .add_message(row.message(map))
+                .ok_or_else(|| corrupt(row.message_at, "message"))?;
         }
         let first_at = rows.first().map_or(0, |(_, row)| row.metadata_at);
         index

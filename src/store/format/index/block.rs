@@ -7,6 +7,7 @@ use super::tokens;
 use crate::store::format::metadata::values::RowValues;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
 
 /// Collects the texts and fields of a block. One builder makes the indexes of many blocks, one after another.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(in crate::store) struct BlockIndexBuilder {
     filter: BloomBuilder,
     fields: BlockFields,
     folded: Vec<u8>,
+    /// The text before, whose 3-grams are collected: texts of one source often begin alike.
+    before: Vec<u8>,
 }
 
 /// The encoded index of a block, without its fields.
@@ -31,12 +34,13 @@ impl BlockIndexBuilder {
             filter: BloomBuilder::default(),
             fields: BlockFields::default(),
             folded: vec![],
+            before: vec![],
         }
     }
 
-    /// Adds a message.
-    pub(in crate::store) fn add_message(&mut self, message: &str) {
-        self.add_text(message);
+    /// Adds a message; `None` if it is not UTF-8.
+    pub(in crate::store) fn add_message(&mut self, message: &[u8]) -> Option<()> {
+        self.add_text(message)
     }
 
     /// Adds the metadata of all rows of the block; `None` if that of a row is not valid.
@@ -47,25 +51,38 @@ impl BlockIndexBuilder {
         for (bytes, count) in distinct(rows) {
             let values = RowValues::decode(bytes)?;
             self.fields.add(&values, count, &mut self.filter);
-            values.each_text(|text| self.add_text(text));
+            values.each_text(|text| {
+                // A text is always UTF-8.
+                let _ = self.add_text(text.as_bytes());
+            });
         }
         Some(())
     }
 
-    fn add_text(&mut self, text: &str) {
-        fold_into(text, &mut self.folded);
-        self.grams.add(&self.folded);
+    fn add_text(&mut self, text: &[u8]) -> Option<()> {
+        fold_into(text, &mut self.folded)?;
+        let known = common_length(&self.before, &self.folded).saturating_sub(2);
+        self.grams.add(self.folded.get(known..).unwrap_or_default());
         tokens::each_sample(&self.folded, |hash| self.filter.add(hash));
+        mem::swap(&mut self.before, &mut self.folded);
+        Some(())
     }
 
     /// Encodes the index of the block, and empties the builder. The fields go into `fields`.
     pub(in crate::store) fn finish(&mut self, fields: &mut FieldIndexBuilder) -> TextIndex {
         self.fields.finish(fields, &mut self.filter);
+        self.before.clear();
         TextIndex {
             bitmap: self.grams.finish(),
             filter: self.filter.finish(),
         }
     }
+}
+
+/// The number of bytes with which both texts begin, rounded down to whole words.
+fn common_length(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    8 * words.take_while(|(a, b)| a == b).count()
 }
 
 /// The different metadata of rows, in order of appearance, with the number of rows that have it. Most rows of a block have the same

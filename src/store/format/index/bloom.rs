@@ -1,31 +1,75 @@
 //! Bloom filters of 64-bit hashes (format version 2).
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
 /// Collects hashes.
 #[derive(Debug, Default)]
 pub(in crate::store) struct BloomBuilder {
-    hashes: HashSet<u64, BuildHasherDefault<HashItself>>,
+    /// A table of the distinct hashes with open addressing, whose length is a power of two; 0 is a free slot. The hashes are uniform
+    /// already, and inserting them is a large part of sealing.
+    slots: Vec<u64>,
+    taken: usize,
+    has_zero: bool,
 }
 
 impl BloomBuilder {
     pub(in crate::store) fn add(&mut self, hash: u64) {
-        self.hashes.insert(hash);
+        self.has_zero |= hash == 0;
+        if self.taken * 2 >= self.slots.len() {
+            self.grow();
+        }
+        self.insert(hash);
+    }
+
+    fn insert(&mut self, hash: u64) {
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut index = usize::try_from(hash & 0xffff_ffff).unwrap_or_default() & mask;
+        while let Some(slot) = self.slots.get_mut(index) {
+            if *slot == hash {
+                return;
+            }
+            if *slot == 0 {
+                *slot = hash;
+                self.taken += 1;
+                return;
+            }
+            index = (index + 1) & mask;
+        }
+    }
+
+    fn grow(&mut self) {
+        let length = (self.slots.len() * 2).max(SLOTS_MIN);
+        let before = std::mem::replace(&mut self.slots, vec![0; length]);
+        self.taken = 0;
+        for hash in before.into_iter().filter(|hash| *hash != 0) {
+            self.insert(hash);
+        }
     }
 
     /// Encodes the filter, and empties the builder. Without hashes it has no bytes.
     pub(in crate::store) fn finish(&mut self) -> Vec<u8> {
-        let bits = self.hashes.len() * BITS_PER_HASH_TIMES_2 / 2;
+        let count = self.taken + usize::from(self.has_zero);
+        let bits = count * BITS_PER_HASH_TIMES_2 / 2;
         let mut bytes = vec![0; bits.div_ceil(8)];
         let length = bytes.len();
-        for hash in self.hashes.drain() {
+        let mut set = |hash: u64| {
             for (byte, bit) in places(hash, length) {
                 if let Some(byte) = bytes.get_mut(byte) {
                     *byte |= bit;
                 }
             }
+        };
+        for hash in &self.slots {
+            if *hash != 0 {
+                set(*hash);
+            }
         }
+        if self.has_zero {
+            set(0);
+        }
+        if self.slots.len() > SLOTS_KEPT_MAX {
+            self.slots = vec![];
+        }
+        self.slots.fill(0);
+        (self.taken, self.has_zero) = (0, false);
         bytes
     }
 }
@@ -33,43 +77,31 @@ impl BloomBuilder {
 /// False only if the hash was not added.
 pub(in crate::store) fn may_contain(filter: &[u8], hash: u64) -> bool {
     places(hash, filter.len())
+        .into_iter()
         .all(|(byte, bit)| filter.get(byte).is_some_and(|byte| byte & bit != 0))
 }
 
 /// The bits of a hash in a filter of `length` bytes: the index of the byte, and the bit in it.
-fn places(hash: u64, length: usize) -> impl Iterator<Item = (usize, u8)> {
-    let (low, high) = (hash & 0xffff_ffff, hash >> 32);
-    (0..PROBES).map(move |probe| {
-        let mixed = low.wrapping_add(high.wrapping_mul(probe)) & 0xffff_ffff;
-        let bit = (mixed * (length as u64 * 8)) >> 32;
-        let byte = usize::try_from(bit / 8).unwrap_or(usize::MAX);
-        (byte, 1 << (bit % 8))
+fn places(hash: u64, length: usize) -> [(usize, u8); PROBES] {
+    let bits = length as u64 * 8;
+    let step = hash >> 32;
+    let mut mixed = hash;
+    [(); PROBES].map(|()| {
+        let bit = ((mixed & 0xffff_ffff) * bits) >> 32;
+        mixed = mixed.wrapping_add(step);
+        (
+            usize::try_from(bit / 8).unwrap_or(usize::MAX),
+            1 << (bit % 8),
+        )
     })
-}
-
-/// The hashes are uniform already.
-#[derive(Debug, Default)]
-struct HashItself(u64);
-
-impl Hasher for HashItself {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 /// 6.5 bits for a hash: one in twenty that was not added passes. More bits cost more room than the blocks that they save are worth.
 const BITS_PER_HASH_TIMES_2: usize = 13;
-const PROBES: u64 = 4;
+const PROBES: usize = 4;
+const SLOTS_MIN: usize = 1 << 10;
+/// The table of a usual block is kept for the next: 512 KiB.
+const SLOTS_KEPT_MAX: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {

@@ -4,13 +4,14 @@ use super::bloom::BloomBuilder;
 use super::tokens::mixed;
 use crate::store::format::column::put_varint;
 use crate::store::format::metadata::values::{PATH_BYTES_MAX, RowValues};
+use foldhash::fast::RandomState;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// Collects the values of the rows of a block.
 #[derive(Debug, Default)]
 pub(in crate::store) struct BlockFields {
-    keys: HashMap<Box<str>, KeyValues>,
+    keys: HashMap<Box<str>, KeyValues, RandomState>,
     /// Not every key is in `keys`.
     is_incomplete: bool,
 }
@@ -21,7 +22,7 @@ struct KeyValues {
     /// Every row that has the key has one value.
     is_single: bool,
     /// The rows of each value; `None` once there are too many values to list.
-    values: Option<HashMap<Box<str>, u32>>,
+    values: Option<HashMap<Box<str>, u32, RandomState>>,
 }
 
 impl BlockFields {
@@ -97,7 +98,7 @@ impl Default for KeyValues {
         Self {
             rows: 0,
             is_single: true,
-            values: Some(HashMap::new()),
+            values: Some(HashMap::default()),
         }
     }
 }
@@ -127,7 +128,7 @@ impl KeyValues {
 #[derive(Debug, Default)]
 pub(in crate::store) struct FieldIndexBuilder {
     keys: Vec<KeyNames>,
-    numbers: HashMap<Box<str>, u32>,
+    numbers: HashMap<Box<str>, u32, RandomState>,
     /// Bytes of names and values.
     text_bytes: usize,
     blocks: Vec<u8>,
@@ -137,7 +138,7 @@ pub(in crate::store) struct FieldIndexBuilder {
 struct KeyNames {
     name: Box<str>,
     values: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
+    numbers: HashMap<Box<str>, u32, RandomState>,
 }
 
 /// The fields of a block by key number: rows, whether each has one value, and the listed values by number.
@@ -158,7 +159,7 @@ impl FieldIndexBuilder {
         self.keys.push(KeyNames {
             name: name.into(),
             values: vec![],
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
         });
         Some(number)
     }
@@ -167,7 +168,7 @@ impl FieldIndexBuilder {
     fn value_numbers(
         &mut self,
         key: u32,
-        values: &HashMap<Box<str>, u32>,
+        values: &HashMap<Box<str>, u32, RandomState>,
     ) -> Option<BTreeMap<u32, u32>> {
         let names = self.keys.get(key as usize)?;
         let new = values

@@ -4,62 +4,86 @@
 //! each window of 7 consecutive 6-grams of a token the one with the smallest hash is sampled (a minimizer). Any part of a token
 //! that is at least [`TOKEN_MIN`] long contains a whole window, and therefore a sample, wherever it begins.
 
-use std::ops::Range;
-
 /// Calls `sample` with the hashes that stand for the long tokens of a folded text. A hash may come more than once.
 pub(in crate::store) fn each_sample(folded: &[u8], mut sample: impl FnMut(u64)) {
-    let mut done = 0;
-    // A token contains every position that is a multiple of its minimum length after its start: most bytes are never looked at.
-    let mut probe = TOKEN_MIN - 1;
-    while let Some(byte) = folded.get(probe) {
-        if !is_of_token(*byte) {
-            done = probe + 1;
-            probe += TOKEN_MIN;
-            continue;
+    // The last bytes of the previous chunk that a token may have begun with, and the end of the last token.
+    let (mut carried, mut done) = (0, 0);
+    let mut add_tokens = |chunk: &[u8; CHUNK], offset: usize| {
+        let runs = u128::from(token_bytes(chunk)) << CARRIED | carried;
+        carried = runs >> CHUNK;
+        // A bit that is left says that a run of at least this length begins there.
+        let two = runs & runs >> 1;
+        let four = two & two >> 2;
+        let eight = four & four >> 4;
+        let mut starts = eight & four >> (TOKEN_MIN - 4);
+        while starts != 0 {
+            let first = starts.trailing_zeros();
+            let start = (offset + first as usize).saturating_sub(CARRIED);
+            let seen = (runs >> first).trailing_ones();
+            // The others of the same run.
+            starts &= starts.wrapping_add(1 << first);
+            if start >= done {
+                let rest = folded.get(start..).unwrap_or_default();
+                done = start + add_token(rest, seen as usize, &mut sample);
+            }
         }
-        let before = folded.get(done..probe).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !is_of_token(*byte));
-        let start = done + start.map_or(0, |last| last + 1);
-        let after = folded.get(probe..).unwrap_or_default();
-        let length = after.iter().position(|byte| !is_of_token(*byte));
-        let end = probe + length.unwrap_or(after.len());
-        let token = folded.get(start..end).unwrap_or_default();
-        if token.len() >= TOKEN_MIN && token.iter().any(u8::is_ascii_digit) {
-            each_minimizer(token, &mut sample);
-        }
-        done = end + 1;
-        probe = end + TOKEN_MIN;
+    };
+    let (chunks, rest) = folded.as_chunks::<CHUNK>();
+    for (chunk, offset) in chunks.iter().zip((0..).step_by(CHUNK)) {
+        add_tokens(chunk, offset);
     }
+    let mut last = [0; CHUNK];
+    if let Some(to) = last.get_mut(..rest.len()) {
+        to.copy_from_slice(rest);
+        add_tokens(&last, folded.len() - rest.len());
+    }
+}
+
+/// Samples the run at the start of `text`, of which `seen` bytes are known, if it is a token; returns its length.
+fn add_token(text: &[u8], seen: usize, sample: &mut impl FnMut(u64)) -> usize {
+    let more = text.get(seen..).unwrap_or_default();
+    let more = more.iter().take_while(|byte| is_of_token(**byte)).count();
+    let token = text.get(..seen + more).unwrap_or_default();
+    if token.iter().any(u8::is_ascii_digit) {
+        each_minimizer(token, sample);
+    }
+    token.len()
+}
+
+/// A bit for each byte of the chunk that a token may have.
+fn token_bytes(chunk: &[u8; CHUNK]) -> u64 {
+    // Compilers turn this into a few instructions for 16 bytes.
+    let flags = chunk.map(|byte| u8::from(is_of_token(byte)));
+    let (words, _) = flags.as_chunks::<8>();
+    words.iter().rev().fold(0, |bits, word| {
+        // The product moves the lowest bit of each byte to the top byte.
+        let packed = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits << 8 | packed
+    })
 }
 
 /// The smallest hash of each window, once for windows in a row that share it.
 fn each_minimizer(token: &[u8], sample: &mut impl FnMut(u64)) {
-    let mut hashes = [0; WINDOW];
-    let mut slot = 0;
-    let mut smallest = (u64::MAX, 0);
-    for (index, gram) in token.array_windows::<GRAM>().enumerate() {
-        let hash = gram_hash(*gram);
-        if let Some(place) = hashes.get_mut(slot) {
-            *place = hash;
+    let mut sampled = None;
+    let mut rest = token;
+    // In parts that fit a buffer on the stack, each of which begins with the first window that the part before did not have.
+    while rest.len() >= TOKEN_MIN {
+        let mut hashes = [0; PART];
+        let mut count = 0;
+        for (hash, gram) in hashes.iter_mut().zip(rest.array_windows::<GRAM>()) {
+            *hash = gram_hash(*gram);
+            count += 1;
         }
-        slot = if slot + 1 == WINDOW { 0 } else { slot + 1 };
-        let before = smallest;
-        if hash < smallest.0 {
-            smallest = (hash, index);
-        } else if smallest.1 + WINDOW <= index {
-            smallest = smallest_of(&hashes, index);
+        let hashes = hashes.get(..count).unwrap_or_default();
+        for [a, b, c, d, e, f, g] in hashes.array_windows::<WINDOW>() {
+            let smallest = (*a).min(*b).min((*c).min(*d)).min((*e).min(*f).min(*g));
+            if sampled != Some(smallest) {
+                sample(smallest);
+                sampled = Some(smallest);
+            }
         }
-        if index + 1 == WINDOW || (index + 1 > WINDOW && smallest != before) {
-            sample(smallest.0);
-        }
+        rest = rest.get(PART + 1 - WINDOW..).unwrap_or_default();
     }
-}
-
-/// The smallest hash of the window that ends with the gram of this index, and its index.
-fn smallest_of(hashes: &[u64; WINDOW], last: usize) -> (u64, usize) {
-    let window: Range<usize> = (last + 1).saturating_sub(WINDOW)..last + 1;
-    let entries = window.filter_map(|index| Some((*hashes.get(index % WINDOW)?, index)));
-    entries.min().unwrap_or((u64::MAX, last))
 }
 
 fn gram_hash(gram: [u8; GRAM]) -> u64 {
@@ -79,26 +103,21 @@ pub(in crate::store) fn mixed(number: u64) -> u64 {
 }
 
 fn is_of_token(byte: u8) -> bool {
-    OF_TOKEN.get(usize::from(byte)).copied().unwrap_or(false)
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-')
 }
 
-#[expect(clippy::indexing_slicing, reason = "it is evaluated by the compiler")]
-const OF_TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128_u8 {
-        table[byte as usize] = matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-');
-        byte += 1;
-    }
-    table
-};
-
+/// The bytes that are looked at together.
+const CHUNK: usize = 64;
+/// A token that is not seen in one chunk has at most this many bytes in it.
+const CARRIED: usize = TOKEN_MIN - 1;
 /// The shortest token, and the shortest part of a token that can be looked up.
 pub(in crate::store) const TOKEN_MIN: usize = GRAM + WINDOW - 1;
 /// Six hexadecimal digits are 16 million grams: two tokens share one by chance rarely enough.
 const GRAM: usize = 6;
 /// Grams of which one is sampled.
 const WINDOW: usize = 7;
+/// The grams of a UUID, which is the most frequent token, fit.
+const PART: usize = 40;
 
 #[cfg(test)]
 mod tests {

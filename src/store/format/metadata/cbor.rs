@@ -84,12 +84,12 @@ fn put_head(out: &mut Vec<u8>, major: u8, length: usize) {
 fn put_argument(out: &mut Vec<u8>, major: u8, argument: u64) {
     let bytes = argument.to_le_bytes();
     let (info, length) = match argument {
-        // A small argument is part of the first byte.
-        0..24 => (bytes[0], 0),
-        24..0x100 => (24, 1),
-        0x100..0x1_0000 => (25, 2),
-        0x1_0000..0x1_0000_0000 => (26, 4),
-        _ => (27, 8),
+        // A small argument is part of the first byte: nearly all are.
+        0..0x18 => return out.push(major | bytes[0]),
+        0x18..0x100 => return out.extend_from_slice(&[major | 0x18, bytes[0]]),
+        0x100..0x1_0000 => (0x19, 2),
+        0x1_0000..0x1_0000_0000 => (0x1a, 4),
+        _ => (0x1b, 8),
     };
     out.push(major | info);
     // Big-endian.

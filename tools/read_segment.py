@@ -112,7 +112,12 @@ def header(data, kind):
     assert version in (1, 2), "format version"
     assert cursor.number(4) == kind
     store = cursor.take(16)
-    return version, store, cursor.number(8)
+    first_id = cursor.number(8)
+    cursor.number(8)
+    degree, removed = cursor.number(4), cursor.number(8)
+    assert degree or not removed
+    assert kind == 2 or not degree, "only a sealed segment can be a kept one"
+    return version, store, first_id, removed
 
 
 def positions(cursor, count, known):
@@ -129,7 +134,7 @@ def positions(cursor, count, known):
 
 
 def active(data, result):
-    _, store, _ = header(data, 1)
+    _, store, _, _ = header(data, 1)
     offset, sources = 64, {}
     while offset + 24 <= len(data) and data[offset : offset + 4] == b"VMLF":
         crc, length, kind = struct.unpack("<III", data[offset + 4 : offset + 16])
@@ -173,7 +178,7 @@ def batch(cursor, sources, result):
 
 
 def sealed(data, result):
-    version, store, first_id = header(data, 2)
+    version, store, first_id, removed = header(data, 2)
     trailer = data[-48:]
     assert trailer[40:] == b"VMLOGEND" and trailer[:16] == store
     assert zlib.crc32(trailer[:36]) == int.from_bytes(trailer[36:40], "little"), "trailer crc"
@@ -200,6 +205,9 @@ def sealed(data, result):
         block(data, Cursor(cursor.take(176 if version == 1 else 192)), sources, fields, result)
     assert not cursor.rest()
     assert fields is None or not fields.cursor.rest()
+    # S2.7: what is missing of a kept segment was left out, or lost before.
+    rows = sum(first_id <= number < end_id for number in result.records)
+    assert rows + removed <= end_id - first_id
     return end_id
 
 

@@ -366,6 +366,8 @@ fn store_options(raw: &RawSettings) -> Result<store::Options, Error> {
         })?,
         free_percent_min: u8::try_from(raw.number("LOG_STORE_MIN_FREE")?).unwrap_or(u8::MAX),
         keep_bytes_min: raw.bytes("LOG_STORE_MIN_KEEP")?,
+        kept_bytes_max: raw.bytes("LOG_STORE_KEEP_BYTES")?,
+        kept_rows_per_source: raw.number("LOG_STORE_KEEP_ROWS")?,
         ..store::Options::default()
     })
 }
@@ -622,7 +624,7 @@ mod tests {
         );
         assert_eq!(config.listen, SocketAddr::from(([127, 0, 0, 1], 8687)));
         assert_eq!(config.api_token, None);
-        assert_eq!(config.store.rows_max, 100_000);
+        assert_eq!(config.store.rows_max, 1_000_000);
         assert_eq!(config.store.age_max, Duration::from_hours(168));
         assert_eq!(
             config.store.sync,
@@ -679,7 +681,7 @@ mod tests {
         raw.flags.insert("LOG_LISTEN", "127.0.0.1:2".into());
         let config = Config::check(&raw).unwrap();
         assert_eq!(config.listen.port(), 2);
-        assert_eq!(config.store.rows_max, 100_000);
+        assert_eq!(config.store.rows_max, 1_000_000);
     }
 
     #[test]

@@ -296,12 +296,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "LOG_STORE_MAX_ROWS",
         flag: None,
-        default: "100000",
+        default: "1000000",
         kind: ValueKind::Number {
             min: 1_000,
             max: 1_000_000_000,
         },
-        meaning: "maximum number of records; the oldest are deleted first",
+        meaning: "maximum number of records; of the oldest only evidence is kept",
     },
     Setting {
         name: "LOG_STORE_MAX_AGE",
@@ -369,6 +369,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
             max: 1 << 44,
         },
         meaning: "size of the newest records that are kept even if disk space is low",
+    },
+    Setting {
+        name: "LOG_STORE_KEEP_BYTES",
+        flag: None,
+        default: "64MiB",
+        kind: ValueKind::Bytes {
+            min: 0,
+            max: 1 << 44,
+        },
+        meaning: "size of the evidence that is kept when LOG_STORE_MAX_ROWS or LOG_STORE_MAX_BYTES is exceeded, apart from these: provisioning, runs, problems, events, warnings and errors, the newest records of each source; 0 keeps none",
+    },
+    Setting {
+        name: "LOG_STORE_KEEP_ROWS",
+        flag: None,
+        default: "1000",
+        kind: ValueKind::Number {
+            min: 0,
+            max: 1_000_000,
+        },
+        meaning: "newest records of each source that are evidence",
     },
     Setting {
         name: "LOG_STORE_SYNC",

@@ -11,7 +11,7 @@ use crate::query::{
 use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
-use crate::store::{self, Reader, View};
+use crate::store::{self, History, Reader, View};
 use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
@@ -56,6 +56,12 @@ impl Records {
             view: reader.view(),
             scope: principal.scope.clone(),
         }
+    }
+
+    /// Reads how far back the store reaches.
+    pub(super) fn history(&self) -> impl FnOnce() -> History + Send + 'static {
+        let reader = self.reader.clone();
+        move || History::of(&reader.view())
     }
 
     /// Reads the size of the store.
@@ -176,6 +182,13 @@ impl ScopedView {
     /// The IDs of all stored records, including those of others: no client may learn them.
     pub(super) fn ids(&self) -> Range<u64> {
         self.view.ids()
+    }
+
+    /// The last of these IDs that thinning left out, and how many of them; `None` if there is none.
+    pub(super) fn thinned(&self, ids: Range<u64>) -> Option<(u64, u64)> {
+        let to = self.view.kept_end()?.min(ids.end);
+        let count = self.view.thinned_within(&(ids.start..to));
+        (count > 0).then_some((to - 1, count))
     }
 
     /// Whether there may be records that this principal may not see. No response may depend on them: not on how many

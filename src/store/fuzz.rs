@@ -74,6 +74,7 @@ fn with_footer(version: u32, blocks: &[u8], content: &[u8]) -> Vec<u8> {
         store: STORE,
         first_id: 1,
         created: Micros::default(),
+        thinning: None,
     };
     let mut file = header.encode().to_vec();
     file.extend(blocks);

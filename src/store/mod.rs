@@ -8,6 +8,7 @@
 //! - `format`: encoding and decoding of bytes.
 //! - `read`: blocks, segments and views.
 //! - `folder`: the files of a store, and reading them after a crash.
+//! - `evidence`: what remains of segments that rows or bytes push out.
 //! - `write`: the writer and sealing.
 //! - `whole`: operations on a whole store: opening, snapshots, restoring, repairing, verifying.
 //! - `maintenance`: the periodic work of the writer: syncing, sealing, retention, recovery; and compaction.
@@ -30,6 +31,7 @@
 )]
 
 mod error;
+mod evidence;
 mod folder;
 mod format;
 #[doc(hidden)]
@@ -58,6 +60,7 @@ pub use maintenance::retention::Pruned;
 pub use options::{Options, SyncPolicy};
 pub use read::block::Block;
 pub use read::columns::{Messages, MetadataColumn};
+pub use read::history::History;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;
 pub use read::tally::SourceTally;

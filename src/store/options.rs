@@ -23,6 +23,11 @@ pub struct Options {
     pub free_percent_min: u8,
     /// The same in bytes; the greater of the two applies.
     pub free_bytes_min: u64,
+    /// The maximum size in bytes of the kept segments (`LOG_STORE_KEEP_BYTES`), apart from `bytes_max`. They have the evidence of segments
+    /// that rows or bytes have pushed out. With 0 nothing is kept.
+    pub kept_bytes_max: u64,
+    /// How many of the newest records of each source are evidence (`LOG_STORE_KEEP_ROWS`).
+    pub kept_rows_per_source: u64,
     /// Bytes of the newest segments that are kept even if space is short (`LOG_STORE_MIN_KEEP`), so that a program that fills the
     /// file system cannot make the log disappear.
     pub keep_bytes_min: u64,
@@ -42,7 +47,7 @@ pub enum SyncPolicy {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            rows_max: 100_000,
+            rows_max: 1_000_000,
             age_max: Duration::from_hours(168),
             bytes_max: 512 << 20,
             prune_interval: Duration::from_hours(1),
@@ -51,6 +56,8 @@ impl Default for Options {
             sync: SyncPolicy::Interval(Duration::from_secs(1)),
             free_percent_min: 5,
             free_bytes_min: 64 << 20,
+            kept_bytes_max: 64 << 20,
+            kept_rows_per_source: 1_000,
             keep_bytes_min: 64 << 20,
         }
     }
@@ -106,13 +113,13 @@ mod tests {
     #[test]
     fn a_segment_is_a_small_part_of_the_store() {
         let defaults = Options::default();
-        assert_eq!(defaults.segment_rows_bound(), 25_000);
+        assert_eq!(defaults.segment_rows_bound(), 65_536);
         assert_eq!(defaults.segment_bytes_bound(), 32 << 20);
-        let large = Options {
-            rows_max: 10_000_000,
+        let medium = Options {
+            rows_max: 100_000,
             ..Options::default()
         };
-        assert_eq!(large.segment_rows_bound(), 65_536);
+        assert_eq!(medium.segment_rows_bound(), 25_000);
         let small = Options {
             rows_max: 10,
             bytes_max: 10,
@@ -121,7 +128,7 @@ mod tests {
         assert_eq!(small.segment_rows_bound(), 1_024);
         assert_eq!(small.segment_bytes_bound(), 1 << 20);
         assert_eq!(defaults.segment_age_bound(), Duration::from_hours(42));
-        assert_eq!(defaults.overfull(), (200_000, 256 << 20));
+        assert_eq!(defaults.overfull(), (524_288, 256 << 20));
         let greatest = Options {
             rows_max: u64::MAX,
             bytes_max: u64::MAX,

@@ -169,6 +169,9 @@ fn text(status: &Value, zone: &Zone) -> String {
             let _ = writeln!(out, "reach    {oldest} to {newest}");
         }
     }
+    if let Some(history) = status.pointer("/server/history") {
+        out.push_str(&history_lines(history, zone));
+    }
     if let Some(count) = status.pointer("/records/problems").and_then(Value::as_u64) {
         let rest = if count > 0 {
             "; see `vmlog problems`"
@@ -183,6 +186,27 @@ fn text(status: &Value, zone: &Zone) -> String {
     if let Some(collectors) = collectors {
         out.push('\n');
         out.push_str(&collector_table(collectors));
+    }
+    out
+}
+
+/// What was thinned, and the source that fills the store.
+fn history_lines(history: &Value, zone: &Zone) -> String {
+    let mut out = String::new();
+    if let (Some(thinned @ 1..), Some(since)) = (
+        history["thinned"].as_u64(),
+        history["completeSince"].as_str(),
+    ) {
+        let since = shown(since, zone);
+        let _ = writeln!(
+            out,
+            "thinned  {thinned} records before {since} were deleted, evidence is kept"
+        );
+    }
+    let largest = &history["largestSource"];
+    if let (Some(source), Some(records)) = (largest["source"].as_str(), largest["records"].as_u64())
+    {
+        let _ = writeln!(out, "largest  {source} with {records} records");
     }
     out
 }
@@ -225,6 +249,9 @@ mod tests {
         let status = json!({
             "server": {"url": "http://127.0.0.1:8687", "status": "ready", "collectors": {
                 "journald": {"running": true, "stored": 120, "lagSeconds": 0, "gaps": 1, "errors": 0, "notFollowed": 0}
+            }, "history": {
+                "oldest": "2026-02-17T14:30:15.000000Z", "completeSince": "2026-02-17T14:50:00.000000Z", "thinned": 900,
+                "largestSource": {"source": "docker:web", "records": 100}
             }},
             "records": {"count": 120, "errors": 3, "sources": 4, "problems": 2, "oldest": "2026-02-17T14:30:15.000000Z", "newest": "2026-02-17T15:00:00.000000Z"},
         });
@@ -233,6 +260,8 @@ mod tests {
             "server   http://127.0.0.1:8687 is ready\n\
              records  120 from 4 sources, 3 errors\n\
              reach    2026-02-17 14:30:15 to 2026-02-17 15:00:00\n\
+             thinned  900 records before 2026-02-17 14:50:00 were deleted, evidence is kept\n\
+             largest  docker:web with 100 records\n\
              problems 2; see `vmlog problems`\n\n\
              COLLECTOR  STATE    STORED  BEHIND  GAPS  ERRORS  NOT FOLLOWED\n\
              journald   running     120     0 s     1       0             0\n"

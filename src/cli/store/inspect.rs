@@ -172,6 +172,12 @@ fn segment_summary(segment: &SegmentInspection) -> String {
         segment.frames.len(),
         segment.low_water
     );
+    if let Some(thinned) = segment.thinned {
+        let _ = writeln!(
+            text,
+            "  kept evidence: {thinned} other records were deleted"
+        );
+    }
     if let Some(times) = &segment.times {
         let _ = writeln!(text, "  times {} to {}", times.start(), times.end());
     }

@@ -51,7 +51,7 @@ pub(in crate::query) fn page(
         bytes: bytes_max,
     };
     let mut page = assemble(&plan, ranking, room, best, &outcome, &budget.cache)?;
-    page.truncated = is_truncated(&view.ids(), request);
+    page.truncated = is_truncated(&view.ids(), request) || is_thinned(view, request, &page);
     Ok(page)
 }
 
@@ -62,6 +62,20 @@ fn ids_beyond(request: &PageRequest) -> Range<u64> {
         (Some(Cursor::Id(Id(id))), Direction::Forward) => id.saturating_add(1)..u64::MAX,
         _ => 0..u64::MAX,
     }
+}
+
+/// Whether thinning left out records between the cursor and the end of the page.
+fn is_thinned(view: &View, request: &PageRequest, page: &Page) -> bool {
+    let Some(cursor) = request.cursor.filter(|_| request.order == Order::Id) else {
+        return false;
+    };
+    let from = cursor.id().0;
+    let to = page.next_cursor.map(|next| next.id().0);
+    let ids = match request.direction {
+        Direction::Backward => to.unwrap_or(0)..from,
+        Direction::Forward => from.saturating_add(1)..to.unwrap_or(u64::MAX),
+    };
+    view.thinned_within(&ids) > 0
 }
 
 fn is_truncated(visible: &Range<u64>, request: &PageRequest) -> bool {

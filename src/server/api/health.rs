@@ -5,6 +5,8 @@ use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::measure::Measure;
+use crate::store::History;
+use crate::time::Micros;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
 
@@ -14,7 +16,8 @@ pub(in crate::server) fn health() -> Response {
 }
 
 /// `GET /readyz`: new records are stored. If they are not, only the log has the detailed reason, because it may
-/// contain file names. Only principals that see everything learn which collectors there are.
+/// contain file names. Only principals that see everything learn which collectors there are,
+/// and how far back the records reach.
 pub(in crate::server) async fn ready(
     app: &App,
     principal: &Principal,
@@ -26,8 +29,24 @@ pub(in crate::server) async fn ready(
         if !collectors.is_empty() {
             answer["collectors"] = collectors.into();
         }
+        let history = tokio::task::spawn_blocking(app.records.history());
+        answer["history"] = history_of(&history.await.map_err(|_| ApiError::internal())?);
     }
     Ok(reply::json(&answer))
+}
+
+fn history_of(history: &History) -> Value {
+    let text = |time: Option<Micros>| time.map(|time| time.to_string());
+    let largest = history.largest_source.as_ref();
+    json!({
+        "oldest": text(history.oldest),
+        "completeSince": text(history.complete_since),
+        "thinned": history.thinned,
+        "largestSource": largest.map(|(source, records)| json!({
+            "source": source.as_str(),
+            "records": records,
+        })),
+    })
 }
 
 /// The counters of each collector, without the origins that it reads; `/metrics` has those.

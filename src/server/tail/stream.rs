@@ -89,6 +89,7 @@ pub(in crate::server) async fn tail(
         pushed: 0,
         chunk: Vec::new(),
         sent_to: Id(0),
+        thinned_reported: 0,
         pending_gap: None,
         _share: share,
     };
@@ -160,6 +161,8 @@ struct TailClient {
     chunk: Vec<u8>,
     /// The last ID that was sent to the client.
     sent_to: Id,
+    /// All thinned records before this ID were reported.
+    thinned_reported: u64,
     /// Of a narrowed principal: a gap to report with the next record.
     pending_gap: Option<PendingGap>,
     _share: FairPermit,
@@ -348,10 +351,25 @@ impl TailClient {
                 }
                 seen = Id(first - 1);
             } else {
+                self.report_thinned(&view, seen, end);
                 seen = self.read_page(view, seen, end, pace).await?;
             }
         }
         Ok(seen)
+    }
+
+    /// Reports once that records after `seen` are missing since only evidence of their segments was kept.
+    fn report_thinned(&mut self, view: &ScopedView, seen: Id, end: u64) {
+        let from = self.thinned_reported.max(seen.0 + 1);
+        let Some((to, count)) = view.thinned(from..end) else {
+            return;
+        };
+        self.thinned_reported = to + 1;
+        if !view.is_narrowed() {
+            self.gap(Id(from), Id(to), count);
+        } else if self.sent_to > Id(0) {
+            self.owe_gap(None);
+        }
     }
 
     /// One page of the matching records after `seen`. For a client that follows, it takes turns with the filters of other clients.
@@ -487,7 +505,8 @@ impl TailClient {
 
     /// The number of matching records after `seen` up to `to`. All deleted records count, as they can no longer be matched.
     async fn count(&self, mut seen: Id, to: Id) -> Result<u64, TailEnd> {
-        let mut count = 0;
+        let thinned = self.seen.now().thinned(seen.0 + 1..to.0 + 1);
+        let mut count = thinned.map_or(0, |(_, count)| count);
         while seen < to {
             let view = self.seen.now();
             let first = view.ids().start.min(to.0 + 1);

@@ -72,6 +72,7 @@ pub(in crate::store) fn scan_file(
         store,
         first_id,
         created: Micros::default(),
+        thinning: None,
     });
     let mut index = Index::new(first_id);
     let length = scan.run(&mut index, visit)?;

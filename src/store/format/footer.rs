@@ -5,8 +5,8 @@ use super::batch::{self, Damage};
 use super::index::ngram;
 use super::layout::{
     COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind, HEADER_LENGTH, Header,
-    SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC, VERSION, VERSION_1,
-    block_entry_length,
+    SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC, Thinning, VERSION,
+    VERSION_1, block_entry_length,
 };
 use super::summary::Summary;
 use crate::bytes::ByteReader;
@@ -347,6 +347,8 @@ impl Trailer {
 pub(in crate::store) struct Ends {
     /// When the file was created; `None` if its header is damaged.
     pub(in crate::store) begun: Option<Micros>,
+    /// Set for a kept segment; `None` if the header is damaged.
+    pub(in crate::store) thinning: Option<Thinning>,
     pub(in crate::store) footer: Footer,
     /// Damaged parts that were not needed.
     pub(in crate::store) damage: Vec<Error>,
@@ -390,6 +392,7 @@ pub(in crate::store) fn find(path: &Path, map: &[u8]) -> Result<Ends, Error> {
     }
     Ok(Ends {
         begun: header.map(|header| header.created),
+        thinning: header.and_then(|header| header.thinning),
         footer,
         damage,
     })

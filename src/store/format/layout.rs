@@ -107,6 +107,49 @@ impl FileKind {
     }
 }
 
+/// How much of the evidence of a segment remains in a kept segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) enum Degree {
+    /// All evidence.
+    Evidence,
+    /// A small part of it, since all evidence together exceeded its budget.
+    Essence,
+}
+
+/// Says in the header of a kept segment that most of its records were left out when it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Thinning {
+    pub(in crate::store) degree: Degree,
+    /// The number of records that were left out.
+    pub(in crate::store) removed: u64,
+}
+
+impl Thinning {
+    fn encode(thinning: Option<Self>) -> [u8; 12] {
+        let degree: u32 = match thinning.map(|thinning| thinning.degree) {
+            None => 0,
+            Some(Degree::Evidence) => 1,
+            Some(Degree::Essence) => 2,
+        };
+        let removed = thinning.map_or(0, |thinning| thinning.removed);
+        let mut out = [0; 12];
+        let (first, last) = out.split_at_mut(4);
+        first.copy_from_slice(&degree.to_le_bytes());
+        last.copy_from_slice(&removed.to_le_bytes());
+        out
+    }
+
+    /// An unknown degree is one of a later program: the segment is a kept one.
+    fn decode(degree: u32, removed: u64) -> Option<Self> {
+        let degree = match degree {
+            0 => return None,
+            1 => Degree::Evidence,
+            _ => Degree::Essence,
+        };
+        Some(Self { degree, removed })
+    }
+}
+
 /// The start of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Header {
@@ -116,6 +159,8 @@ pub(in crate::store) struct Header {
     pub(in crate::store) first_id: u64,
     /// When the active file was created, by this machine's clock.
     pub(in crate::store) created: Micros,
+    /// `None` for a whole segment.
+    pub(in crate::store) thinning: Option<Thinning>,
 }
 
 impl Header {
@@ -127,7 +172,8 @@ impl Header {
         out.extend(self.store);
         out.extend(self.first_id.to_le_bytes());
         out.extend(self.created.get().to_le_bytes());
-        out.resize(HEADER_CHECKED, 0);
+        out.extend(Thinning::encode(self.thinning));
+        debug_assert_eq!(out.len(), HEADER_CHECKED);
         let crc = crc32fast::hash(&out);
         out.extend(crc.to_le_bytes());
         let mut header = [0; HEADER_LENGTH];
@@ -163,9 +209,10 @@ impl Header {
                 reader.array::<16>("store id")?,
                 reader.u64("first id")?,
                 reader.i64("created")?,
+                Thinning::decode(reader.u32("thinning")?, reader.u64("removed records")?),
             ))
         };
-        let (magic, version, number, store, first_id, created) =
+        let (magic, version, number, store, first_id, created, thinning) =
             read().map_err(|_| damaged("header"))?;
         if magic != HEADER_MAGIC {
             return Err(damaged("header magic"));
@@ -192,6 +239,7 @@ impl Header {
             store,
             first_id,
             created: Micros::new(created),
+            thinning,
         })
     }
 }
@@ -207,6 +255,10 @@ mod tests {
             store: *b"0123456789abcdef",
             first_id: 7,
             created: Micros::new(1),
+            thinning: Some(Thinning {
+                degree: Degree::Essence,
+                removed: 9,
+            }),
         }
     }
 

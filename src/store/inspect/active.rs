@@ -55,6 +55,7 @@ pub(super) fn inspect(file: LoneFile) -> Result<SegmentInspection, Error> {
         sealed: None,
         ids: segment.ids(),
         records: segment.rows(),
+        thinned: None,
         times: times(&segment),
         levels,
         sources: sources.collect(),

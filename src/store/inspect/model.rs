@@ -87,6 +87,8 @@ pub struct SegmentInspection {
     pub ids: Range<u64>,
     /// The number of its records.
     pub records: u64,
+    /// For a kept segment, the number of records that thinning left out of it.
+    pub thinned: Option<u64>,
     /// Earliest and latest timestamp; `None` without records.
     pub times: Option<RangeInclusive<Micros>>,
     /// Records by `Level::index`.

@@ -56,6 +56,7 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
         sealed: Some(footer.facts.sealed),
         ids: footer.ids.clone(),
         records: blocks.iter().map(|block| u64::from(block.rows)).sum(),
+        thinned: opened.segment.is_kept().then(|| opened.segment.thinned()),
         times: earliest.zip(latest).map(|(start, end)| start..=end),
         levels: level_counts(&blocks),
         sources: sources(footer, &tallies.unwrap_or_default()),

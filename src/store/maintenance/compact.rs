@@ -61,7 +61,7 @@ impl Store {
         self.sealed.iter().map(|file| file.bytes).sum()
     }
 
-    /// Runs of two or more adjacent segments that fit into one.
+    /// Runs of two or more adjacent whole segments that fit into one.
     fn runs_to_merge(&self) -> Vec<Range<usize>> {
         let mut runs = vec![];
         let mut start = 0;
@@ -69,7 +69,8 @@ impl Store {
             let mut load = Load::default();
             let rest = self.sealed.iter().enumerate().skip(start);
             let fitting = rest.take_while(|(index, file)| {
-                let together = *index == start || !self.is_gap_before(*index);
+                let is_kept = file.segment.is_kept();
+                let together = !is_kept && (*index == start || !self.is_gap_before(*index));
                 together && load.takes(&file.segment, self)
             });
             let end = start + fitting.count().max(1);
@@ -82,7 +83,7 @@ impl Store {
     }
 
     /// Whether a file that is not sealed, or cannot be read, is between a sealed one and the one before it.
-    fn is_gap_before(&self, index: usize) -> bool {
+    pub(in crate::store) fn is_gap_before(&self, index: usize) -> bool {
         let start = |index: usize| self.sealed.get(index).map(|file| file.segment.ids().start);
         let Some((before, after)) = index.checked_sub(1).and_then(start).zip(start(index)) else {
             return false;
@@ -142,7 +143,7 @@ impl Store {
             low_water: self.low_water,
             positions,
         };
-        seal::seal_whole(directory, &writer, facts)?;
+        seal::seal_whole(directory, &writer, facts, None)?;
         recover::open_sealed(directory, first_id)
     }
 }

@@ -4,4 +4,5 @@ pub(super) mod compact;
 pub(super) mod periodic;
 pub(super) mod renew;
 pub(super) mod retention;
+mod thinning;
 pub(super) mod unlink;

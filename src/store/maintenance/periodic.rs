@@ -12,6 +12,7 @@ use crate::store::write::seal;
 use crate::store::write::trouble::Task;
 use crate::store::write::writer::{Frozen, Store};
 use crate::time::Micros;
+use std::mem;
 
 /// The result of maintenance, for records of `system:vmlog` and counters.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +53,8 @@ impl Store {
                 Err(error) => self.put_off(Task::Seal, error),
             }
         }
+        self.thin();
+        done.pruned.rows += mem::take(&mut self.thinned_rows);
         done.sealed_segments = self.sealed.len().saturating_sub(before) as u64;
         self.check()?;
         done.troubles = self.troubles.take();
@@ -162,6 +165,7 @@ impl Store {
             self.seal_rest()?;
             self.rotate()?;
             self.prune_rows();
+            self.begin_thinning();
         }
         self.troubles.succeeded(Task::Rotate);
         Ok(())
@@ -172,7 +176,7 @@ impl Store {
     pub(in crate::store) fn rotate(&mut self) -> Result<(), Error> {
         self.sync()?;
         let next = self.successor(self.active.index.next_id)?;
-        let writer = std::mem::replace(&mut self.active, next);
+        let writer = mem::replace(&mut self.active, next);
         self.frozen.push(Frozen::new(writer, false));
         self.rotation_pause.succeeded();
         self.publish();
@@ -182,7 +186,7 @@ impl Store {
     /// Replaces an active file that has positions but no records by one with the newest positions.
     fn renew(&mut self) -> Result<(), Error> {
         let next = self.successor(self.active.index.next_id)?;
-        let before = std::mem::replace(&mut self.active, next);
+        let before = mem::replace(&mut self.active, next);
         if before.header.first_id != self.active.header.first_id {
             self.doom_part(before.file.path.to_path_buf());
         }
@@ -263,7 +267,7 @@ impl Store {
             low_water: self.low_water,
             positions: frozen.writer.index.positions.clone(),
         };
-        sealer.finish(frozen.segment.sources(), facts)?;
+        sealer.finish(frozen.segment.sources(), facts, None)?;
         let first_id = frozen.writer.header.first_id;
         self.directory.commit(&self.directory.sealed(first_id))?;
         let file = recover::open_sealed(&self.directory, first_id)?;

@@ -1,7 +1,8 @@
 //! Retention: hides records above the limits, and removes files without visible records.
 //!
 //! A low-water id hides records exactly and at once; it is stored in the active file and survives a restart. A file is removed when all
-//! of its records are hidden; no file is rewritten. The limits are independent: a file that cannot be read or removed is reported, and
+//! of its records are hidden. If evidence is kept, the limits of rows and bytes do not raise the low-water id: see
+//! [`super::thinning`]. The limits are independent: a file that cannot be read or removed is reported, and
 //! does not stop the others.
 
 use crate::store::error::Error;
@@ -18,7 +19,7 @@ use std::time::Duration;
 /// The result of retention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// The number of hidden records.
+    /// The number of hidden records, and of those that thinning left out.
     pub rows: u64,
     /// The number of removed segments.
     pub segments: u64,
@@ -74,7 +75,7 @@ impl Store {
     fn low_water_by_rows(&mut self, view: &View) -> u64 {
         let ids = view.ids();
         let mut left = self.options.rows_max;
-        if ids.end - ids.start <= left {
+        if self.is_thinning() || ids.end - ids.start <= left {
             return ids.start;
         }
         let mut damage = None;
@@ -126,7 +127,7 @@ impl Store {
     }
 
     /// Hides the records below, and deletes files without visible records.
-    fn raise_low_water(&mut self, low_water: u64) -> Result<(), Error> {
+    pub(in crate::store) fn raise_low_water(&mut self, low_water: u64) -> Result<(), Error> {
         if low_water > self.low_water {
             self.low_water = low_water;
             self.publish();
@@ -157,6 +158,16 @@ impl Store {
         let lost: Vec<_> = self.lost.extract_if(.., is_lost).collect();
         let sealed: Vec<_> = self.sealed.extract_if(.., is_sealed).collect();
         let frozen: Vec<_> = self.frozen.extract_if(.., is_frozen).collect();
+        self.doom_files(lost, sealed, frozen);
+    }
+
+    /// Removes files that are no longer part of the store.
+    pub(in crate::store) fn doom_files(
+        &mut self,
+        lost: Vec<LostFile>,
+        sealed: Vec<SealedFile>,
+        frozen: Vec<Frozen>,
+    ) {
         if lost.is_empty() && sealed.is_empty() && frozen.is_empty() {
             return;
         }
@@ -177,7 +188,7 @@ impl Store {
     }
 
     fn prune_bytes(&mut self) -> Result<(), Error> {
-        while self.bytes() > self.options.bytes_max && self.drop_oldest()? {}
+        while !self.is_thinning() && self.bytes() > self.options.bytes_max && self.drop_oldest()? {}
         Ok(())
     }
 
@@ -306,6 +317,11 @@ fn first_young(
             }
         };
         first = first.into_iter().chain(found).min();
+    }
+    // The ids before the first record of a kept segment are hidden together with it.
+    let lowest = segment.blocks().map(|block| block.summary().ids.start);
+    if first.is_some() && first == lowest.min() {
+        return Some(segment.ids().start);
     }
     first
 }

@@ -4,6 +4,7 @@ pub(super) mod active;
 pub(super) mod block;
 pub(super) mod cache;
 pub(super) mod columns;
+pub(super) mod history;
 pub(super) mod opened;
 pub(super) mod reader;
 pub(super) mod sealed;

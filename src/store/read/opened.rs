@@ -29,6 +29,7 @@ pub(in crate::store) fn open(
 ) -> Result<OpenedSegment, Error> {
     let Ends {
         begun,
+        thinning,
         footer,
         damage,
     } = footer::find(path, &map)?;
@@ -39,7 +40,7 @@ pub(in crate::store) fn open(
     );
     let sealed = SealedSegment::new(path, map, footer, cache);
     Ok(OpenedSegment {
-        segment: Segment::sealed(ids, sources, sealed),
+        segment: Segment::sealed(ids, sources, sealed, thinning),
         begun,
         facts,
         damage,

@@ -121,6 +121,36 @@ impl View {
         segments.map(|segment| segment.rows_from(start)).sum()
     }
 
+    /// The number of records that thinning left out of the segments, as far as these are not deleted as a whole.
+    #[must_use]
+    pub fn thinned(&self) -> u64 {
+        let visible = |segment: &Arc<Segment>| {
+            if self.ids.start <= segment.ids().start {
+                segment.thinned()
+            } else {
+                segment.thinned_within(&self.ids)
+            }
+        };
+        self.segments.iter().map(visible).sum()
+    }
+
+    /// The number of records that thinning left out of these ids.
+    #[must_use]
+    pub fn thinned_within(&self, ids: &Range<u64>) -> u64 {
+        let ids = ids.start.max(self.ids.start)..ids.end.min(self.ids.end);
+        let segments = self.segments.iter();
+        segments.map(|segment| segment.thinned_within(&ids)).sum()
+    }
+
+    /// The id after the last one of which only evidence remains; `None` if nothing was thinned.
+    #[must_use]
+    pub fn kept_end(&self) -> Option<u64> {
+        let mut segments = self.segments.iter().rev();
+        segments
+            .find(|segment| segment.is_kept())
+            .map(|segment| segment.ids().end)
+    }
+
     /// The segments, ascending by id; the last is the active one.
     #[must_use]
     pub fn segments(&self) -> &[Arc<Segment>] {

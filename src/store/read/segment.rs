@@ -7,6 +7,7 @@ use super::tally::{self, SourceTally};
 use crate::record::Source;
 use crate::store::error::Error;
 use crate::store::format::index::fields::FieldTotals;
+use crate::store::format::layout::Thinning;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub struct Segment {
     ids: Range<u64>,
     sources: Arc<Vec<Source>>,
     body: Body,
+    thinning: Option<Thinning>,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,7 @@ impl Segment {
             ids,
             sources,
             body: Body::Active(active),
+            thinning: None,
         }
     }
 
@@ -41,11 +44,13 @@ impl Segment {
         ids: Range<u64>,
         sources: Vec<Source>,
         sealed: SealedSegment,
+        thinning: Option<Thinning>,
     ) -> Self {
         Self {
             ids,
             sources: Arc::new(sources),
             body: Body::Sealed(Box::new(sealed)),
+            thinning,
         }
     }
 
@@ -53,6 +58,36 @@ impl Segment {
     #[must_use]
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
+    }
+
+    /// Whether it is a kept segment: only evidence remains of its records.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.thinning.is_some()
+    }
+
+    /// The number of records that thinning left out of it.
+    #[must_use]
+    pub fn thinned(&self) -> u64 {
+        self.thinning.map_or(0, |thinning| thinning.removed)
+    }
+
+    pub(in crate::store) fn thinning(&self) -> Option<Thinning> {
+        self.thinning
+    }
+
+    /// The number of records that thinning left out of these ids. If the ids cannot be read, none of the ids counts as left out.
+    pub(in crate::store) fn thinned_within(&self, ids: &Range<u64>) -> u64 {
+        let ids = ids.start.max(self.ids.start)..ids.end.min(self.ids.end);
+        if !self.is_kept() || ids.is_empty() {
+            return 0;
+        }
+        let rows = |from| self.rows_from(from).ok();
+        let rows = rows(ids.start).zip(rows(ids.end));
+        let all = ids.end - ids.start;
+        rows.map_or(0, |(from, after)| {
+            all.saturating_sub(from.saturating_sub(after))
+        })
     }
 
     /// The number of its records: less than the number of ids if some were lost.
@@ -81,6 +116,9 @@ impl Segment {
     pub(in crate::store) fn rows_from(&self, id: u64) -> Result<u64, Error> {
         if id <= self.ids.start {
             return Ok(self.rows());
+        }
+        if id >= self.ids.end {
+            return Ok(0);
         }
         if self.is_contiguous() {
             return Ok(self.ids.end.saturating_sub(id));

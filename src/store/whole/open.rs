@@ -67,6 +67,9 @@ impl Store {
             rotation_pause: Backoff::default(),
             unlink_pause: Backoff::default(),
             recovery_pause: Backoff::default(),
+            thinner: None,
+            thinned_rows: 0,
+            thin_pause: Backoff::default(),
             lock,
         };
         store.publish();

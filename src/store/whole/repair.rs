@@ -91,11 +91,17 @@ impl Salvage<'_> {
         positions: &Positions,
     ) -> Result<(), Error> {
         let records = self.readable(segment);
-        let Some(first) = records.first() else {
-            return Ok(());
+        let first = records.first().map(|record| record.id.0);
+        let thinning = segment.thinning();
+        // A kept segment has ids without records.
+        let (first_id, end) = match (first, thinning) {
+            (_, Some(_)) => (segment.ids().start, Some(segment.ids().end)),
+            (Some(first_id), None) => (first_id, None),
+            (None, None) => return Ok(()),
         };
         let mut writer =
-            ActiveWriter::create(self.target, self.identity, first.id.0, low_water, positions)?;
+            ActiveWriter::create(self.target, self.identity, first_id, low_water, positions)?;
+        writer.header.thinning = thinning;
         writer.header.created = begun.unwrap_or(writer.header.created);
         rewrite(&mut self.frames, &mut writer, &records)?;
         writer.sync()?;
@@ -104,7 +110,7 @@ impl Salvage<'_> {
             low_water,
             positions: positions.clone(),
         };
-        seal::seal_whole(self.target, &writer, facts)?;
+        seal::seal_whole(self.target, &writer, facts, end)?;
         self.target.remove(&writer.file.path)?;
         self.repair.records += records.len() as u64;
         Ok(())

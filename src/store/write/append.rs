@@ -141,6 +141,7 @@ impl ActiveWriter {
             store: identity.store,
             first_id,
             created: directory.now(),
+            thinning: None,
         };
         let mut bytes = header.encode().to_vec();
         let start = frame::begin(&mut bytes);

@@ -36,15 +36,16 @@ pub(in crate::store) fn begin(
     )
 }
 
-/// Seals a whole file.
+/// Seals a whole file. `end`: the id after those of the segment, if that is not the one after the last record.
 pub(in crate::store) fn seal_whole(
     directory: &Directory,
     frozen: &ActiveWriter,
     facts: Facts,
+    end: Option<u64>,
 ) -> Result<(), Error> {
     let mut sealer = begin(directory, frozen)?;
     while sealer.step()?.is_some() {}
-    sealer.finish(frozen.index.dictionary.names(), facts)?;
+    sealer.finish(frozen.index.dictionary.names(), facts, end)?;
     directory.commit(&directory.sealed(frozen.header.first_id))
 }
 
@@ -170,14 +171,17 @@ impl Sealer {
         mut self,
         sources: &[Source],
         facts: Facts,
+        end: Option<u64>,
     ) -> Result<(), Error> {
         debug_assert!(self.plans.len() == 0, "a block is missing");
         let store = self.header.store;
         let first_at = self.output.length;
+        let first_id = self.header.first_id;
+        let end = end.or(self.frozen.end_id()).unwrap_or(first_id);
         let fields = self.compressed_fields()?;
         let mut footer = Footer {
             version: self.header.version,
-            ids: self.header.first_id..self.frozen.end_id().unwrap_or(self.header.first_id),
+            ids: first_id..end,
             facts,
             sources: sources.to_vec(),
             fields,

@@ -15,6 +15,8 @@ pub(in crate::store) enum Task {
     Rows,
     /// Finding the records above the limit of age.
     Age,
+    /// Writing the evidence of segments that are deleted.
+    Thin,
     /// Removing files that are no longer part of the store.
     Unlink,
     /// Recovering after a failed write or sync.

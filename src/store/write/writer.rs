@@ -8,6 +8,7 @@ use crate::disk::DiskFile;
 use crate::record::{Position, Positions};
 use crate::redact::Redacted;
 use crate::store::error::Error;
+use crate::store::evidence::thinner::Thinner;
 use crate::store::folder::directory::{Directory, Identity};
 use crate::store::folder::recover::{LostFile, SealedFile};
 use crate::store::options::{Options, SyncPolicy};
@@ -74,6 +75,12 @@ pub struct Store {
     pub(in crate::store) unlink_pause: Backoff,
     /// The pause before recovery is retried.
     pub(in crate::store) recovery_pause: Backoff,
+    /// Segments that are being thinned.
+    pub(in crate::store) thinner: Option<Thinner>,
+    /// The number of records that thinning has left out since it was last reported.
+    pub(in crate::store) thinned_rows: u64,
+    /// The pause before thinning is retried.
+    pub(in crate::store) thin_pause: Backoff,
     /// Held while the store is open.
     pub(in crate::store) lock: Arc<dyn DiskFile>,
 }
@@ -129,6 +136,7 @@ impl Store {
         let rows = records.len() as u64;
         self.publish();
         self.seal_in_passing(rows);
+        self.thin_in_passing(rows);
         Ok(first_id..first_id + rows)
     }
 

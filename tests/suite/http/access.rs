@@ -418,6 +418,7 @@ fn responses_to_a_workspace_do_not_depend_on_foreign_records() {
 fn gap_event_of_a_workspace_has_its_own_ids() {
     let mut node = Node::with_store(store::Options {
         rows_max: 1_000,
+        kept_bytes_max: 0,
         ..store::Options::default()
     });
     let token = node.plane.token(&json!({"workspace": "ws-1"}));

@@ -60,6 +60,7 @@ fn tail_receives_a_gap_for_deleted_records() {
         server::ServerOptions::default(),
         store::Options {
             rows_max: 1_000,
+            kept_bytes_max: 0,
             ..store::Options::default()
         },
     );

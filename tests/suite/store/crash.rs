@@ -15,7 +15,7 @@ use vmlog::time::Micros;
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
     /// Records that an append was called with: one that failed may be there or not.
-    tried: u64,
+    pub(crate) tried: u64,
     /// Records whose append returned.
     pub(crate) appended: u64,
     /// Records that a sync covers.
@@ -173,7 +173,7 @@ pub(crate) fn check(disk: &DiskDouble, done: &Done, loss: Loss, what: &str) {
 }
 
 /// Stops a scenario at every call that changes something, and checks the files after every kind of loss.
-fn sweep(
+pub(crate) fn sweep(
     run: impl Fn(&DiskDouble, &mut Done) -> Result<(), Error>,
     check: impl Fn(&DiskDouble, &Done, Loss, &str),
 ) -> Vec<Call> {

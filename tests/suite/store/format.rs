@@ -22,7 +22,7 @@ fn fixture(version: &str) -> PathBuf {
 const VERSIONS: [&str; 2] = ["v1", "v2"];
 
 /// A record as `tools/read_segment.py` prints it.
-fn record_line(stored: &StoredRecord) -> Value {
+pub(crate) fn record_line(stored: &StoredRecord) -> Value {
     let record = &stored.record;
     json!({
         "id": stored.id.0,
@@ -248,7 +248,7 @@ fn stores_of_every_version_are_appended_to() {
 }
 
 /// What the Python reader prints; `None` where there is no Python to run it, which continuous integration may not lack.
-fn read_by_python(root: &Path) -> Option<Vec<Value>> {
+pub(crate) fn read_by_python(root: &Path) -> Option<Vec<Value>> {
     let usable = Command::new("python3")
         .args(["-c", "import zstandard"])
         .output();

@@ -7,6 +7,7 @@ pub(crate) mod kill;
 pub(crate) mod media;
 pub(crate) mod recovery;
 pub(crate) mod retention;
+pub(crate) mod thinning;
 pub(crate) mod whole;
 
 use crate::support::double::{DiskDouble, Loss};
@@ -79,6 +80,7 @@ pub(crate) fn options() -> Options {
         free_percent_min: 0,
         free_bytes_min: 0,
         keep_bytes_min: 0,
+        kept_bytes_max: 0,
         ..Options::default()
     }
 }

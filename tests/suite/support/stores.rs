@@ -26,6 +26,7 @@ impl TestStore {
         let folder = TempDir::new().expect("a temporary folder");
         let options = Options {
             rows_max,
+            kept_bytes_max: 0,
             sync: SyncPolicy::Off,
             free_percent_min: 0,
             free_bytes_min: 0,

@@ -9,7 +9,7 @@ use crate::http_client::{
     AuthoritiesError, Sender, USER_AGENT, client_config, config_for_authorities,
     config_for_certificate, connect,
 };
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::collections::HashMap;
@@ -145,7 +145,7 @@ impl NodeClient {
         mut sender: Sender,
     ) -> Result<Response<NodeBody>, NodeFault> {
         let broken = |error: &dyn std::error::Error| NodeFault::Broken(error.to_string());
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Full::default());
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.target.parse().map_err(|error| broken(&error))?;
         let headers = request.headers_mut();

@@ -5,7 +5,7 @@ use crate::http_client::{
 };
 use crate::opening;
 use crate::server::KeySource;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
 use rustix::fs::OFlags;
@@ -131,10 +131,10 @@ impl DocumentSource {
         } else {
             None
         };
-        let mut request = Request::get(target).body(Empty::new());
+        let mut request = Request::get(target).body(Full::default());
         let request = request.as_mut().map_err(|_| not_a_url())?;
         *request.headers_mut() = self.headers(&origin);
-        let request = std::mem::replace(request, Request::new(Empty::new()));
+        let request = std::mem::replace(request, Request::new(Full::default()));
         let mut sender = connect(&origin, tls.as_ref()).await?;
         let sent = sender.send_request(request).await;
         let response = sent.map_err(ClientError::from)?;

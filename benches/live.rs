@@ -87,6 +87,7 @@ fn round(records: usize, tails: usize) -> Took {
     let state = ServerState {
         reader: store.reader(),
         live: live.clone(),
+        events: None,
         options: Arc::new(server::ServerOptions {
             token: Some(TOKEN.to_owned()),
             ..server::ServerOptions::default()

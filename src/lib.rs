@@ -45,7 +45,7 @@
 //! |---|---|---|
 //! | `journal` | `journal`: reads journal files, follows them, verifies them | 23 crates, no async runtime |
 //! | `store` | `record`, `time`, `redact`, `store`, `query`, `disk`, `mapped` | 38 crates, no async runtime |
-//! | `app` (default) | all of them, `collect`, `capture`, `live`, `server`, and the program `vmlog` | all |
+//! | `app` (default) | all of them, `collect`, `capture`, `events`, `live`, `mcp`, `server`, and the program `vmlog` | all |
 //!
 //! A program that only reads journals asks for
 //! `vmlog = { version = "0.1", default-features = false, features = ["journal"] }`. Runnable programs
@@ -84,6 +84,8 @@
 //! store     frames, sealed column segments, retention, views
 //! query     filters, pages, cursors, counts over a view
 //! logql     LogQL: parser, pipelines over lines, metric queries
+//! mcp       tools for AI agents over a log
+//! events    what happened, in a store of its own, and back into the log as records
 //! live      ring of the newest records, fan-out to subscribers
 //! pipeline  collect -> redact -> append -> live: threads, batches, supervision
 //! http_client  the only HTTP client: TLS, limited waits and bodies
@@ -113,7 +115,7 @@
 //!
 //! `journal` reads journald files; `store` and `query` open a store and ask it; `redact` makes
 //! what a store accepts; `record` and `time` are what these speak of; `disk` and `mapped` are
-//! where a store lives, so that another place can be given; `collect`, `capture`, `live` and
+//! where a store lives, so that another place can be given; `collect`, `capture`, `events`, `live` and
 //! `server` are there for programs that embed the flow. The program itself is `cli::main`.
 
 #[cfg_attr(
@@ -132,6 +134,8 @@ mod config;
 #[cfg(feature = "store")]
 pub mod disk;
 #[cfg(feature = "app")]
+pub mod events;
+#[cfg(feature = "app")]
 mod http_client;
 #[cfg(feature = "journal")]
 pub mod journal;
@@ -141,6 +145,8 @@ pub mod live;
 pub mod logql;
 #[cfg(feature = "store")]
 pub mod mapped;
+#[cfg(feature = "app")]
+pub mod mcp;
 #[cfg_attr(
     not(feature = "app"),
     allow(dead_code, reason = "the smaller feature sets need a part of it")

@@ -38,6 +38,8 @@ pub fn main() -> ExitCode {
         Some(("query", arguments)) => records::query::run(arguments),
         Some(("tail", arguments)) => records::tail::run(arguments).map(|()| 0),
         Some(("export", arguments)) => records::export::run(arguments).map(|()| 0),
+        Some(("event", arguments)) => records::event::run(arguments).map(|()| 0),
+        Some(("mcp", arguments)) => records::mcp::run(arguments).map(|()| 0),
         Some(("open", arguments)) => info::open::run(arguments).map(|()| 0),
         Some(("status", arguments)) => info::status::run(arguments),
         Some(("sources", arguments)) => info::sources::run(arguments).map(|()| 0),
@@ -125,6 +127,8 @@ fn command() -> Command {
         .subcommand(info::runs::list_command())
         .subcommand(info::runs::one_command())
         .subcommand(records::export::command())
+        .subcommand(records::event::command())
+        .subcommand(records::mcp::command())
         .subcommand(import::command())
         .subcommand(store::inspect::command())
         .subcommand(store::verify::command())

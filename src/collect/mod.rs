@@ -30,6 +30,7 @@ mod watch;
 pub use capture::{CaptureCollector, CaptureOptions, SpoolCollector};
 pub use collector::{Batch, Collector, Error};
 pub use follow::{FollowOptions, Survey};
+pub(crate) use journald::this_boot;
 pub use journald::{JournaldCollector, JournaldOptions, Since};
 pub use logs::{
     CloudInitCollector, CloudInitOptions, ContainerCollector, ContainerEngine, ContainerOptions,

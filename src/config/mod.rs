@@ -9,10 +9,12 @@ use crate::collect::{
 };
 use crate::pipeline;
 use crate::redact;
-use crate::server::{Network, NodeAuth};
+use crate::server::{ForeignApi, Network, NodeAuth};
 use crate::store;
 use crate::store::SyncPolicy;
 use crate::time::Micros;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -45,6 +47,11 @@ pub(crate) struct Config {
     pub(crate) pods: PodOptions,
     pub(crate) sandboxes: Option<SandboxOptions>,
     pub(crate) store: store::Options,
+    /// The store of the events.
+    pub(crate) events: store::Options,
+    /// May only write events.
+    pub(crate) events_token: Option<ApiToken>,
+    pub(crate) foreign_apis: Vec<ForeignApi>,
     pub(crate) flush: pipeline::PipelineOptions,
     pub(crate) tail: TailSettings,
     pub(crate) api: ApiSettings,
@@ -139,6 +146,14 @@ impl Config {
             pods: pod_options(raw)?,
             sandboxes: sandbox_options(raw)?,
             store: store_options(raw)?,
+            events: event_store_options(raw)?,
+            foreign_apis: raw.read("LOG_FOREIGN_APIS", |text| {
+                let words = value::list(text);
+                words.iter().map(|word| ForeignApi::named(word)).collect()
+            })?,
+            events_token: raw
+                .optional("LOG_EVENTS_TOKEN", value::token)?
+                .map(ApiToken),
             flush: pipeline::PipelineOptions {
                 flush_after: Duration::from_millis(raw.number("LOG_STORE_FLUSH_MS")?),
                 flush_records: raw.count("LOG_STORE_FLUSH_RECORDS")?,
@@ -348,6 +363,17 @@ fn store_options(raw: &RawSettings) -> Result<store::Options, Error> {
     })
 }
 
+/// Events are few and must not be lost, so that each is synced.
+fn event_store_options(raw: &RawSettings) -> Result<store::Options, Error> {
+    Ok(store::Options {
+        rows_max: raw.number("LOG_EVENTS_MAX_ROWS")?,
+        age_max: raw.duration("LOG_EVENTS_MAX_AGE")?,
+        bytes_max: raw.bytes("LOG_EVENTS_MAX_BYTES")?,
+        sync: SyncPolicy::Batch,
+        ..store_options(raw)?
+    })
+}
+
 impl RawSettings {
     /// The value of `name`. An empty text counts as unset, as in unit files and compose files.
     fn given(&self, name: &str) -> Option<&str> {
@@ -409,6 +435,22 @@ impl RawSettings {
             panic!("{name} is not a size")
         };
         self.read(name, |text| value::bytes(text, min, max))
+    }
+
+    /// A digest of each setting that is given, by name: equal ones are equal settings. Tokens are only given or not, as a digest would
+    /// help those who guess them.
+    pub(crate) fn fingerprints(&self) -> BTreeMap<String, String> {
+        let fingerprint = |setting: &Setting| {
+            let value = self.given(setting.name)?;
+            let value = match setting.kind {
+                ValueKind::Token => "given",
+                _ => value,
+            };
+            let digest = ring::digest::digest(&ring::digest::SHA256, value.as_bytes());
+            let start = digest.as_ref().get(..12).unwrap_or_default();
+            Some((setting.name.to_owned(), STANDARD.encode(start)))
+        };
+        SETTINGS.iter().filter_map(fingerprint).collect()
     }
 
     /// Where the store and the access token are kept.
@@ -514,6 +556,36 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fingerprints_tell_of_changes_but_not_of_tokens() {
+        let prints = |pairs: &[(&str, &str)]| {
+            let environment = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let raw = RawSettings {
+                flags: BTreeMap::new(),
+                environment: environment.collect(),
+                root: true,
+                now: Micros::new(0),
+            };
+            raw.fingerprints()
+        };
+        let token = |token: &str| prints(&[("LOG_API_TOKEN", token), ("LOG_API_RATE", "5")]);
+        assert_eq!(token("a-token-of-16-chars"), token("another-token-of-16"));
+        assert_ne!(
+            token("a-token-of-16-chars"),
+            prints(&[("LOG_API_RATE", "5")])
+        );
+        assert_ne!(
+            prints(&[("LOG_API_RATE", "5")]),
+            prints(&[("LOG_API_RATE", "6")])
+        );
+        assert_eq!(
+            prints(&[("LOG_API_RATE", ""), ("HOME", "/root")]),
+            BTreeMap::new()
+        );
+    }
     use crate::journal::Namespaces;
     use crate::record::Level;
 

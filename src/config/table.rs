@@ -1,6 +1,7 @@
 //! The table of settings: parsing, `--help` and the README's table are all derived from it.
 
 use super::value::ValueKind;
+use crate::server::ForeignApi;
 
 /// One setting.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,8 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_CAPTURE_",
     "LOG_CLOUD_INIT_",
     "LOG_CORS_",
+    "LOG_EVENTS_",
+    "LOG_FOREIGN_",
     "LOG_JOURNAL_",
     "LOG_RECOGNITION_",
     "LOG_REDACT_",
@@ -107,7 +110,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "LOG_AUTH_WORKSPACE_SOURCES",
         flag: None,
-        default: "devcontainer:{workspace},docker:{workspace}",
+        default: "devcontainer:{workspace},docker:{workspace},event:workspace/{workspace}",
         kind: ValueKind::WorkspaceSources,
         meaning: "sources visible to a workspace token; a trailing * matches a prefix",
     },
@@ -418,6 +421,50 @@ pub(crate) const SETTINGS: &[Setting] = &[
             max: 10_000,
         },
         meaning: "number of waiting records that are written at once",
+    },
+    Setting {
+        name: "LOG_EVENTS_MAX_ROWS",
+        flag: None,
+        default: "100000",
+        kind: ValueKind::Number {
+            min: 1,
+            max: 10_000_000,
+        },
+        meaning: "maximum number of events; the oldest are deleted first",
+    },
+    Setting {
+        name: "LOG_EVENTS_MAX_AGE",
+        flag: None,
+        default: "365d",
+        kind: ValueKind::Duration {
+            min_s: 1,
+            max_s: CENTURY_S,
+        },
+        meaning: "how long events are kept",
+    },
+    Setting {
+        name: "LOG_EVENTS_MAX_BYTES",
+        flag: None,
+        default: "128MiB",
+        kind: ValueKind::Bytes {
+            min: 1 << 20,
+            max: 1 << 40,
+        },
+        meaning: "maximum size of the store of events",
+    },
+    Setting {
+        name: "LOG_EVENTS_TOKEN",
+        flag: None,
+        default: "",
+        kind: ValueKind::Token,
+        meaning: "a token that may only write events, for programs that must not read the log",
+    },
+    Setting {
+        name: "LOG_FOREIGN_APIS",
+        flag: None,
+        default: "",
+        kind: ValueKind::Words(&ForeignApi::NAMES),
+        meaning: "read APIs of other systems that are served too",
     },
     Setting {
         name: "LOG_TAIL_BUFFER_SIZE",

@@ -72,6 +72,8 @@ pub(crate) enum ValueKind {
     },
     /// `PRIORITY=LEVEL`, comma-separated.
     Levels,
+    /// Some of these words, comma-separated.
+    Words(&'static [&'static str]),
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -109,6 +111,7 @@ impl fmt::Display for ValueKind {
             }
             Self::Bytes { min, max } => write!(f, "{} to {}", bytes_text(*min), bytes_text(*max)),
             Self::Levels => f.write_str("PRIORITY=LEVEL pairs such as 0-3=error,6=debug"),
+            Self::Words(words) => write!(f, "{}, comma-separated", words.join(", ")),
             Self::Choice(words) => f.write_str(&words.join(", ")),
         }
     }

@@ -9,7 +9,7 @@ mod url;
 pub(crate) use tls::{AuthoritiesError, client_config};
 pub(crate) use url::{Origin, is_this_machine, is_trusted_url, query_encoded};
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header;
@@ -32,8 +32,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// The name that requests give to the server.
 pub(crate) const USER_AGENT: &str = concat!("vmlog/", env!("CARGO_PKG_VERSION"));
 
-/// A connection that takes one request after another. No request has a body.
-pub(crate) type Sender = SendRequest<Empty<Bytes>>;
+/// A connection that takes one request after another.
+pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ pub(crate) async fn fetch(
         .header(header::HOST, origin.to_string())
         .header(header::USER_AGENT, USER_AGENT)
         .header(header::CONNECTION, "close")
-        .body(Empty::new())
+        .body(Full::default())
         .map_err(|_| not_a_url())?;
     let fetched = timeout(time_max, async {
         let response = connect(&origin, tls).await?.send_request(request).await?;

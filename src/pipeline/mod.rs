@@ -27,7 +27,7 @@ pub(crate) use counters::{CollectorCount, Counters};
 use delivery::Delivery;
 use history::History;
 use lane::Lane;
-pub(crate) use options::{Build, PipelineOptions, SourceTimeouts};
+pub(crate) use options::{Build, PipelineOptions, SourceTimeouts, Tap};
 pub(crate) use reported::error_chain;
 use starting::Starting;
 use state::PipelineState;
@@ -69,15 +69,30 @@ impl Stopper {
 }
 
 impl Pipeline {
-    /// Starts a thread for each collector, one that merges histories, and one that writes. `first` is appended before
-    /// everything else. The receiver resolves when the writer has ended; without [`Stopper::stop`] that is a failure.
-    pub(crate) fn start(
+    /// As [`Self::start_tapped`], without a tap.
+    #[cfg(test)]
+    fn start(
         store: Store,
         redactor: Redactor,
         live: Live,
         options: PipelineOptions,
         first: Vec<Record>,
         collectors: Vec<(String, Build)>,
+    ) -> io::Result<(Self, oneshot::Receiver<()>)> {
+        let tap: Tap = Box::new(|_| ());
+        Self::start_tapped(store, redactor, live, options, first, collectors, tap)
+    }
+
+    /// Starts a thread for each collector, one that merges histories, and one that writes. `first` is appended before everything else;
+    /// `tap` receives all that is stored. The receiver resolves when the writer has ended, which without [`Stopper::stop`] is a failure.
+    pub(crate) fn start_tapped(
+        store: Store,
+        redactor: Redactor,
+        live: Live,
+        options: PipelineOptions,
+        first: Vec<Record>,
+        collectors: Vec<(String, Build)>,
+        tap: Tap,
     ) -> io::Result<(Self, oneshot::Receiver<()>)> {
         let committed = Mutex::new(store.positions().clone());
         let (stop, is_abandoned) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -100,7 +115,7 @@ impl Pipeline {
             in_flight: None,
         });
         let (ended, when_ended) = oneshot::channel();
-        let writer = StoreWriter::new(store, redactor, options, receiver, Arc::clone(&shared));
+        let writer = StoreWriter::new(store, redactor, options, receiver, Arc::clone(&shared), tap);
         let writer = thread::Builder::new()
             .name("writer".into())
             .spawn(move || {

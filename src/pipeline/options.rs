@@ -1,11 +1,15 @@
 //! Options of the pipeline, and how it creates a collector.
 
 use crate::collect::Collector;
-use crate::record::Positions;
+use crate::record::{Positions, StoredRecord};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes a collector that continues from these positions, at the start and after a failure.
 pub(crate) type Build = Box<dyn FnMut(&Positions) -> Box<dyn Collector> + Send>;
+
+/// Receives the records that were stored, on the writer's thread.
+pub(crate) type Tap = Box<dyn Fn(&[Arc<StoredRecord>]) + Send + Sync>;
 
 /// Options of the pipeline.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use super::arrival;
 use super::delivery::{BatchShare, Delivery, InFlightBatches};
 use super::hang;
 use super::maintenance;
-use super::options::PipelineOptions;
+use super::options::{PipelineOptions, Tap};
 use super::reported::{Reported, error_chain};
 use super::source_limit::SourceLimit;
 use super::state::PipelineState;
@@ -48,6 +48,7 @@ pub(super) struct StoreWriter {
     options: PipelineOptions,
     receiver: Receiver<Delivery>,
     shared: Arc<PipelineState>,
+    tap: Tap,
     pending: Pending,
     maintenance_at: Instant,
     append_error: Reported,
@@ -124,6 +125,7 @@ impl StoreWriter {
         options: PipelineOptions,
         receiver: Receiver<Delivery>,
         shared: Arc<PipelineState>,
+        tap: Tap,
     ) -> Self {
         let sources = SourceLimit::new(options.sources_max, store.reader());
         let mut redactor = redactor;
@@ -135,6 +137,7 @@ impl StoreWriter {
             options,
             receiver,
             shared,
+            tap,
             pending: Pending::default(),
             maintenance_at: Instant::now(),
             append_error: Reported::default(),
@@ -234,6 +237,7 @@ impl StoreWriter {
     fn publish(&mut self, ids: Range<u64>) {
         let records = self.pending.take(ids);
         self.shared.live.publish(&records);
+        (self.tap)(&records);
         if !self.pending.records.is_empty() {
             return;
         }

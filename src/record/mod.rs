@@ -201,8 +201,15 @@ pub struct Source(Arc<str>);
 
 impl Source {
     /// The kinds of other collectors, which a captured command cannot use (`format-spec/capture.md`).
-    pub const RESERVED_KINDS: [&str; 6] =
-        ["system", "user", "docker", "cloud-init", "file", "sandbox"];
+    pub const RESERVED_KINDS: [&str; 7] = [
+        "system",
+        "user",
+        "docker",
+        "cloud-init",
+        "file",
+        "sandbox",
+        "event",
+    ];
 
     /// Whether the source belongs to a collector other than that of captured commands.
     #[must_use]

@@ -1,5 +1,6 @@
 //! The state that all handlers share.
 
+use crate::events::EventLog;
 use crate::server::auth::authenticator::Authenticator;
 use crate::server::auth::host::{AllowedHosts, CorsOrigins};
 use crate::server::counters::Metrics;
@@ -18,11 +19,18 @@ use tokio::sync::{Semaphore, watch};
 /// Maximum number of exports at a time. Each takes a turn at the gate for every page, like all other requests.
 pub(super) const EXPORTS_MAX: usize = 4;
 
+/// Maximum number of events that are written at a time.
+const EVENT_WRITES_MAX: usize = 2;
+
 /// The state that all handlers share.
 #[derive(Debug)]
 pub(super) struct App {
     /// The log.
     pub(super) records: Records,
+    /// The events; `None` where none are kept.
+    pub(super) events: Option<EventLog>,
+    /// The permits for writing events: each is synced to the disk, and more at a time would only wait.
+    pub(super) event_writes: Arc<Semaphore>,
     /// The settings.
     pub(super) options: Arc<ServerOptions>,
     /// Bounds the blocking work.
@@ -64,12 +72,16 @@ impl App {
         let ServerState {
             reader,
             live,
+            events,
             options,
         } = state;
-        let authenticator = Authenticator::new(options.token.as_deref(), options.node_auth.clone());
+        let authenticator = Authenticator::new(options.token.as_deref(), options.node_auth.clone())
+            .with_events_token(options.events_token.as_deref());
         let shares = |places| FairSemaphore::new(places, authenticator.knows_others());
         Self {
             records: Records::new(reader.clone(), live),
+            events,
+            event_writes: Arc::new(Semaphore::new(EVENT_WRITES_MAX)),
             gate: Gate::new(),
             answers: ResponseMemory::default(),
             tails: shares(options.tail_connections_max),

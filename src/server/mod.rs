@@ -13,6 +13,7 @@
 //! | `api` | one handler for each endpoint |
 //! | `tail` | the live tail |
 //! | `loki` | the read API of Loki, for Grafana |
+//! | `foreign` | the read APIs of other systems |
 //!
 //! [`run`] owns only the connections. The caller provides the socket, the [`ServerState`] and the signal to stop, so
 //! that a test can serve on port 0 and stop it. The server does not know where records come from.
@@ -22,6 +23,7 @@ mod app;
 mod auth;
 mod connection;
 mod counters;
+mod foreign;
 mod http;
 mod label;
 mod limits;
@@ -45,6 +47,7 @@ pub use auth::host::is_origin;
 pub use auth::keys::KeySource;
 pub use auth::node::{NodeAuth, is_issuer};
 pub use auth::scope::WorkspaceSources;
+pub use http::foreign_call::ForeignApi;
 pub use measure::{Measure, Sample};
 pub use options::{ServerOptions, ServerState};
 pub use tls::{Tls, TlsError};

@@ -1,8 +1,10 @@
 //! The settings of the server and the parts of the program that it serves.
 
+use crate::events::EventLog;
 use crate::live::Live;
 use crate::server::auth::forwarded::Network;
 use crate::server::auth::node::NodeAuth;
+use crate::server::http::foreign_call::ForeignApi;
 use crate::server::measure::Measure;
 use crate::server::tls::Tls;
 use crate::store::Reader;
@@ -14,6 +16,10 @@ use std::time::Duration;
 pub struct ServerOptions {
     /// The access token that every request needs. Without it and `node_auth`, every client is the owner (tests only).
     pub token: Option<String>,
+    /// `LOG_EVENTS_TOKEN`: a token that may only write events.
+    pub events_token: Option<String>,
+    /// `LOG_FOREIGN_APIS`: the APIs of other systems that are served.
+    pub foreign_apis: Vec<ForeignApi>,
     /// `LOG_API_MAX_LIMIT`: maximum number of records on a page.
     pub limit_max: usize,
     /// `LOG_TAIL_SEND_BUFFER`: maximum number of records that wait for one tail client. A client that falls further behind receives a
@@ -52,6 +58,8 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             token: None,
+            events_token: None,
+            foreign_apis: Vec::new(),
             limit_max: 500,
             tail_queue_rows: 256,
             tail_connections_max: 5,
@@ -77,6 +85,8 @@ pub struct ServerState {
     pub reader: Reader,
     /// The newest records.
     pub live: Live,
+    /// The events; `None` where none are kept.
+    pub events: Option<EventLog>,
     /// Settings.
     pub options: Arc<ServerOptions>,
 }

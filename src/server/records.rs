@@ -1,6 +1,7 @@
 //! The only way from a handler to the records. Every query is narrowed to the records that the principal may see, so
 //! that no handler can forget it.
 
+use crate::events;
 use crate::live::{Live, Subscription};
 use crate::query::{
     self, Budget, Cursor, Direction, Error, FieldKeys, FieldValues, Filter, Histogram,
@@ -31,6 +32,14 @@ impl Records {
         ScopedRecords {
             reader: self.reader.clone(),
             live: self.live.clone(),
+            scope: principal.scope.clone(),
+        }
+    }
+
+    /// What this principal may see of another store: of the events.
+    pub(super) fn view_of(reader: &Reader, principal: &Principal) -> ScopedView {
+        ScopedView {
+            view: reader.view(),
             scope: principal.scope.clone(),
         }
     }
@@ -197,6 +206,11 @@ impl ScopedView {
             *scanned = 0;
             *unreadable = (*unreadable).min(1);
         }
+    }
+
+    /// The number of the first event that is not older than the event `before`, in a view of the events.
+    pub(super) fn place_before(&self, before: &str) -> Result<Id, Error> {
+        events::place_before(&self.view, before)
     }
 
     pub(super) fn record(&self, id: Id) -> Result<Option<StoredRecord>, Error> {

@@ -6,16 +6,17 @@
 //! tail fills gaps from the store.
 
 use crate::server::api::{
-    counts, export, fields, health, logs, metrics, openapi, patterns, runs, session,
+    counts, events, export, fields, health, logs, mcp, metrics, openapi, patterns, runs, session,
 };
 use crate::server::app::App;
 use crate::server::auth::forwarded;
 use crate::server::auth::principal::Principal;
 use crate::server::counters::add;
-use crate::server::http::error::ApiError;
+use crate::server::foreign;
+use crate::server::http::error::{ApiError, ErrorForm};
 use crate::server::http::loki_call::LokiCall;
 use crate::server::http::reply;
-use crate::server::http::request::{ApiRequest, FORM_BYTES_MAX, refuse, takes_form};
+use crate::server::http::request::{ApiRequest, refuse, taken_body, takes_form};
 use crate::server::http::route::{self, Access, Endpoint};
 use crate::server::limits::shares::FairPermit;
 use crate::server::loki;
@@ -112,11 +113,8 @@ async fn answer(
     let endpoint = route::find(&method, path.as_str())
         .ok()
         .map(|(route, _)| route.endpoint);
-    let refused = if endpoint.is_some_and(Endpoint::is_loki) {
-        ApiError::into_text_response
-    } else {
-        ApiError::into_response
-    };
+    let form = endpoint.map_or(ErrorForm::Native, Endpoint::error_form);
+    let refused = |refusal: ApiError| refusal.into_response_as(form);
     let (mut response, headers) = match ApiRequest::new(method, path.as_str(), &query, headers) {
         Ok(mut request) => {
             let result = admit(&app, &mut request, arrival).await;
@@ -177,9 +175,8 @@ async fn admit(
             1,
         )
     })?;
-    if request.method == Method::POST && takes_form(&request.path) {
-        let form = timeout(FORM_WAIT_MAX, read_form(body)).await;
-        request.add_form(&form.map_err(|_| incomplete_form())??)?;
+    if request.method == Method::POST {
+        take_body(request, body).await?;
     }
     let mut response = match route.endpoint {
         Endpoint::Loki(LokiCall::Tail) => {
@@ -194,24 +191,45 @@ async fn admit(
     Ok(response)
 }
 
-/// The client has this long to send a form.
-const FORM_WAIT_MAX: Duration = Duration::from_secs(10);
+/// The client has this long to send a body.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// The text of a form.
-async fn read_form(mut body: RequestBody) -> Result<String, ApiError> {
-    let mut form = Vec::new();
+/// Reads the body, where the path takes one.
+async fn take_body(request: &mut ApiRequest, body: RequestBody) -> Result<(), ApiError> {
+    let Some((what, bytes_max)) = taken_body(&request.path) else {
+        return Ok(());
+    };
+    let read = timeout(BODY_WAIT_MAX, read_body(body, what, bytes_max)).await;
+    let bytes = read.map_err(|_| incomplete_body(what))??;
+    if takes_form(&request.path) {
+        let form = String::from_utf8(bytes).map_err(|_| incomplete_form())?;
+        return request.add_form(&form);
+    }
+    request.body = bytes;
+    Ok(())
+}
+
+async fn read_body(
+    mut body: RequestBody,
+    what: &str,
+    bytes_max: usize,
+) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
-        form.extend_from_slice(&chunk.map_err(|_| incomplete_form())?);
-        if form.len() > FORM_BYTES_MAX {
-            let message = format!("a form has at most {FORM_BYTES_MAX} bytes");
-            return Err(ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                message,
-            ));
+        bytes.extend_from_slice(&chunk.map_err(|_| incomplete_body(what))?);
+        if bytes.len() > bytes_max {
+            return Err(ApiError::body_too_large(what, bytes_max));
         }
     }
-    String::from_utf8(form).map_err(|_| incomplete_form())
+    Ok(bytes)
+}
+
+fn incomplete_body(what: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_encoding",
+        format!("the body, {what}, is incomplete"),
+    )
 }
 
 fn incomplete_form() -> ApiError {
@@ -261,6 +279,12 @@ async fn handle(
         Endpoint::OpenApi => openapi::description(app, principal, request),
         Endpoint::Session if request.method == Method::DELETE => Ok(session::end(app, request)),
         Endpoint::Session => session::begin(app, principal, request),
+        Endpoint::Events if request.method == Method::POST => {
+            events::add(app, principal, request).await
+        }
+        Endpoint::Mcp => mcp::call(app, principal, request).await,
+        Endpoint::Events => events::page(app, principal, request).await,
+        Endpoint::Foreign(call) => foreign::answer(app, principal, call, request, rest).await,
         Endpoint::Loki(call) => loki::answer(app, principal, call, request, rest).await,
     }
 }

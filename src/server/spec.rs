@@ -1,8 +1,9 @@
 //! Compares `format-spec/api.md` with the code: paths, parameters, error codes and limits.
 
-use super::api::{fields, logs, patterns, runs};
+use super::api::{events, fields, logs, patterns, runs};
 use super::app::EXPORTS_MAX;
 use super::auth::session;
+use super::foreign::sandboxd;
 use super::http::error::CODES;
 use super::http::request;
 use super::http::route::{Access, ROUTES};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 const LOKI_SPEC: &str = include_str!("../../format-spec/loki.md");
+const FOREIGN_SPEC: &str = include_str!("../../format-spec/foreign.md");
 const SPEC: &str = include_str!("../../format-spec/api.md");
 
 fn described() -> Value {
@@ -30,7 +32,7 @@ fn paths_and_headings_match() {
         .collect();
     let answered: BTreeSet<_> = ROUTES
         .iter()
-        .filter(|route| !route.is_loki())
+        .filter(|route| !route.is_of_others())
         .map(|route| route.path)
         // The files of the page are not part of the API.
         .filter(|path| !matches!(*path, "/" | "/ui/{file...}"))
@@ -38,7 +40,7 @@ fn paths_and_headings_match() {
     assert_eq!(named, answered);
     let open: BTreeSet<_> = ROUTES
         .iter()
-        .filter(|route| route.access == Access::Open && !route.is_loki())
+        .filter(|route| route.access == Access::Open && !route.is_of_others())
         .map(|route| route.path.replace("{file...}", "..."))
         .collect();
     let sentence = SPEC
@@ -66,6 +68,26 @@ fn paths_of_the_loki_api_match_its_document() {
     ] {
         assert!(LOKI_SPEC.contains(&bound), "{bound}");
     }
+}
+
+#[test]
+fn paths_of_other_systems_match_their_document() {
+    let named: BTreeSet<_> = FOREIGN_SPEC
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `/")?.split_once('`'))
+        .map(|(path, _)| format!("/{path}"))
+        .collect();
+    let answered = ROUTES
+        .iter()
+        .filter(|route| route.is_of_others() && !route.is_loki());
+    let answered: BTreeSet<_> = answered.map(|route| route.path.to_owned()).collect();
+    assert_eq!(named, answered);
+    let (default, most) = (sandboxd::LIMIT_DEFAULT, sandboxd::LIMIT_MAX);
+    let bound = format!("`limit`: {default} by default");
+    assert!(
+        FOREIGN_SPEC.contains(&bound)
+            && FOREIGN_SPEC.contains(&format!("above {most} it is {most}"))
+    );
 }
 
 #[test]
@@ -107,13 +129,11 @@ fn error_codes_are_listed_by_status() {
 fn documented_bounds_match_the_code() {
     let options = ServerOptions::default();
     let kib = |bytes: usize| bytes / 1024;
-    let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
     for row in [
         format!(
             "| request line and headers | {} KiB, ",
             kib(connection::HEADER_BYTES_MAX)
         ),
-        format!("| body | none is read; past {} KiB,", kib(body)),
         format!("| parameters | {} (400)", request::PARAMETERS_MAX),
         format!(
             "| {} a second (`LOG_API_RATE`), {} at once",
@@ -176,6 +196,26 @@ fn documented_bounds_match_the_code() {
 }
 
 #[test]
+fn documented_bounds_of_events_match_the_code() {
+    let kib = |bytes: usize| bytes / 1024;
+    let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
+    for row in [
+        format!(
+            "| body | an event or a message {} KiB (413); otherwise none is read; past {} KiB,",
+            kib(request::EVENT_BYTES_MAX),
+            kib(body)
+        ),
+        format!(
+            "`limit` ({} by default, at most\n{})",
+            events::LIMIT_DEFAULT,
+            events::LIMIT_MAX
+        ),
+    ] {
+        assert!(SPEC.contains(&row), "{row:?}");
+    }
+}
+
+#[test]
 fn numbers_of_the_openapi_description_match_the_code() {
     let document = described();
     let schema = |name: &str| &document["components"]["parameters"][name]["schema"];
@@ -187,6 +227,8 @@ fn numbers_of_the_openapi_description_match_the_code() {
         logs::SOURCES.limit_default
     );
     assert_eq!(schema("sourcesLimit")["maximum"], logs::SOURCES.limit_max);
+    assert_eq!(schema("eventsLimit")["default"], events::LIMIT_DEFAULT);
+    assert_eq!(schema("eventsLimit")["maximum"], events::LIMIT_MAX);
     assert_eq!(schema("runsLimit")["default"], runs::LIMIT_DEFAULT);
     assert_eq!(schema("tail")["maximum"], start::TAIL_ROWS_MAX);
     let values = fields::VALUES;

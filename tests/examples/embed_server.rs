@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let state = ServerState {
         reader,
         live: live.clone(),
+        events: None,
         options: Arc::new(ServerOptions::default()),
     };
 

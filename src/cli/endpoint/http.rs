@@ -5,10 +5,10 @@ use crate::cli::failure::Failure;
 use crate::http_client::{
     ClientError, Origin, Sender, USER_AGENT, connect, is_this_machine, query_encoded, read_body,
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{self, HeaderMap};
-use hyper::{Request, Response, StatusCode};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl From<ClientError> for HttpError {
     }
 }
 
-/// A response with a status other than 200.
+/// A response with a status that is not a success.
 #[derive(Debug)]
 pub(super) struct HttpRefusal {
     pub(super) status: StatusCode,
@@ -168,6 +168,20 @@ impl HttpClient {
         parameters: &[(String, String)],
     ) -> Result<Vec<u8>, HttpError> {
         let request = self.request(path, parameters, None)?;
+        self.answer(request)
+    }
+
+    /// The body of the answer to a JSON document.
+    pub(super) fn post(&mut self, path: &str, json: Vec<u8>) -> Result<Vec<u8>, HttpError> {
+        let mut request = self.request(path, &[], None)?;
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = Full::from(json);
+        let kind = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        self.answer(request)
+    }
+
+    fn answer(&mut self, request: Request<Full<Bytes>>) -> Result<Vec<u8>, HttpError> {
         let Self {
             runtime,
             url,
@@ -238,7 +252,7 @@ impl HttpClient {
         path: &str,
         parameters: &[(String, String)],
         last_event_id: Option<u64>,
-    ) -> Result<Request<Empty<Bytes>>, HttpError> {
+    ) -> Result<Request<Full<Bytes>>, HttpError> {
         let mut target = format!("{}{path}", self.url.prefix);
         for (index, (name, value)) in parameters.iter().enumerate() {
             target.push(if index == 0 { '?' } else { '&' });
@@ -255,7 +269,7 @@ impl HttpClient {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
-        request.body(Empty::new()).map_err(|_| {
+        request.body(Full::default()).map_err(|_| {
             HttpError::Broken(
                 "the token contains characters that a header cannot contain".to_owned(),
             )
@@ -277,7 +291,7 @@ async fn send(
     kept: &mut Option<Sender>,
     url: &Url,
     tls: Option<&Arc<ClientConfig>>,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
 ) -> Result<Response<Incoming>, HttpError> {
     let broken = |error: hyper::Error| HttpError::Broken(error.to_string());
     let is_ready = match kept {
@@ -291,7 +305,7 @@ async fn send(
         return Err(silent());
     };
     let response = connection.send_request(request).await.map_err(broken)?;
-    if response.status() == StatusCode::OK {
+    if response.status().is_success() {
         return Ok(response);
     }
     let (status, retry_after) = (response.status(), retry_after(response.headers()));

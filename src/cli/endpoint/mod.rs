@@ -20,7 +20,7 @@ use clap::{Arg, ArgMatches};
 pub(super) use event::{FollowEvent, FollowStart, PAGE_ROWS};
 use http::Url;
 pub(super) use lists::{ListPage, RunRow, SourceRow};
-use server::ServerBackend;
+pub(super) use server::ServerBackend;
 use std::path::Path;
 use store::StoreBackend;
 pub(super) use store::{cannot, is_segment_file};
@@ -30,6 +30,27 @@ pub(super) use store::{cannot, is_segment_file};
 pub(super) enum Backend {
     Store(StoreBackend),
     Server(ServerBackend),
+}
+
+/// The arguments that say which server.
+pub(super) fn server_arguments() -> [Arg; 3] {
+    [
+        long(
+            "url",
+            "URL",
+            "The server, such as http://127.0.0.1:8687 [VMLOG_URL; default: the one of this machine]",
+        ),
+        long(
+            "cacert",
+            "FILE",
+            "Trust the server's certificate by the authorities of this PEM file [default: those of the system]",
+        ),
+        long(
+            "token-file",
+            "FILE",
+            "The server's access token [VMLOG_TOKEN_FILE; the token itself: VMLOG_TOKEN or LOG_API_TOKEN]",
+        ),
+    ]
 }
 
 /// The arguments that select the backend.
@@ -63,10 +84,24 @@ impl Backend {
 
     /// The server at an address, with the token and authorities that the arguments name.
     pub(super) fn of_server(matches: &ArgMatches, address: &str) -> Result<Self, Failure> {
+        Self::server_at(matches, address).map(Self::Server)
+    }
+
+    /// The server that the arguments name by its address, if they do.
+    pub(super) fn named_server(matches: &ArgMatches) -> Result<Option<ServerBackend>, Failure> {
+        let url = matches.get_one::<String>("url").cloned();
+        let Some(url) = url.or_else(|| variable("VMLOG_URL")) else {
+            return Ok(None);
+        };
+        Self::server_at(matches, &url).map(Some)
+    }
+
+    /// The server at an address.
+    pub(super) fn server_at(matches: &ArgMatches, address: &str) -> Result<ServerBackend, Failure> {
         let url = Url::parse(address)?;
         let token = token::find(matches, &url)?;
         let tls = tls::connector(&url, matches.get_one::<String>("cacert"))?;
-        ServerBackend::new(url, token, tls).map(Self::Server)
+        ServerBackend::new(url, token, tls)
     }
 
     /// One page.

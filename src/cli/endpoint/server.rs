@@ -77,6 +77,12 @@ impl ServerBackend {
         allowed.cloned().collect()
     }
 
+    /// Hands a JSON document to the server, and returns what it answers.
+    pub(in crate::cli) fn post(&mut self, path: &str, json: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        let answer = self.client.post(path, json);
+        answer.map_err(|error| self.failure(&error))
+    }
+
     pub(super) fn histogram(&mut self, parameters: &Parameters) -> Result<Histogram, Failure> {
         let body = self
             .get("/logs/histogram", parameters)

@@ -11,15 +11,15 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The address of this machine's server.
 #[derive(Debug, Clone)]
-pub(super) struct OwnServer {
+pub(in crate::cli) struct OwnServer {
     address: SocketAddr,
     scheme: &'static str,
     /// The file with its token; `None` if a setting contains the token.
-    pub(super) token_file: Option<PathBuf>,
+    pub(in crate::cli) token_file: Option<PathBuf>,
 }
 
 impl OwnServer {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(in crate::cli) fn new(config: &Config) -> Self {
         let is_set = config.api_token.is_some();
         Self {
             address: local(config.listen),
@@ -32,7 +32,7 @@ impl OwnServer {
         }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::cli) fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.address)
     }
 
@@ -41,7 +41,7 @@ impl OwnServer {
     }
 
     /// Whether a server accepts connections there.
-    pub(super) fn is_reachable(&self) -> bool {
+    pub(in crate::cli) fn is_reachable(&self) -> bool {
         TcpStream::connect_timeout(&self.address, CONNECT_WITHIN).is_ok()
     }
 }

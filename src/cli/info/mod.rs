@@ -9,6 +9,8 @@ pub(super) mod version;
 mod address;
 mod time;
 
+pub(super) use address::OwnServer;
+
 use super::failure::Failure;
 use super::parameters::flag;
 use super::terminal::output::{print_json, print_paged};

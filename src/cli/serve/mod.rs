@@ -2,6 +2,7 @@
 
 mod announce;
 mod arguments;
+pub(super) mod events;
 
 pub(super) use arguments::command;
 
@@ -14,6 +15,7 @@ use crate::collect::{
 };
 use crate::config::Config;
 use crate::disk::RealDisk;
+use crate::events::{EventCollector, EventLog};
 use crate::live::Live;
 use crate::opening;
 use crate::pipeline::{Build, CollectorCount, Counters, Pipeline, error_chain};
@@ -42,7 +44,8 @@ const DAMAGE_REPORTED_MAX: usize = 20;
 
 /// Runs until SIGTERM or SIGINT, then writes and syncs all records that were read.
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let config = settings::config(matches)?;
+    let raw = settings::raw(matches)?;
+    let config = settings::check(&raw)?;
     let redactor =
         Redactor::new(&config.redact).map_err(|error| Failure::usage(error.to_string()))?;
     let tls = tls(&config)?;
@@ -51,25 +54,30 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     announce::start_log();
     survive_size_limit();
     let (store, recovery) = open_store(&config)?;
+    let (event_log, damaged_events) = events::open(&config)?;
     let token = access_key(&config)?;
     let reader = store.reader();
     let live = Live::new(config.tail.ring_rows, Id(reader.view().ids().end));
     let mut first = first_records(&recovery);
     first.extend(exposed(&config));
     first.extend(exposed_key(&config));
-    let (pipeline, ended) = Pipeline::start(
+    first.extend(damaged_events);
+    events::begin(&event_log, &reader, &raw);
+    let (pipeline, ended) = Pipeline::start_tapped(
         store,
         redactor,
         live.clone(),
         config.flush,
         first,
-        collectors(&config),
+        collectors(&config, &event_log),
+        events::tap(event_log.clone()),
     )
     .map_err(failed("cannot start a thread"))?;
     let options = Arc::new(server_options(&config, token, tls, pipeline.counters()));
     let state = server::ServerState {
         reader,
         live,
+        events: Some(event_log),
         options,
     };
     let runtime = runtime().map_err(failed("cannot start the server"))?;
@@ -238,7 +246,8 @@ fn survive_size_limit() {
 }
 
 /// All configured collectors, each with the function that opens it.
-fn collectors(config: &Config) -> Vec<(String, Build)> {
+fn collectors(config: &Config, events: &EventLog) -> Vec<(String, Build)> {
+    let events = events.clone();
     let journal = config.journal.clone();
     let cloud_init = config.cloud_init.clone();
     let pods = config.pods.clone();
@@ -259,6 +268,9 @@ fn collectors(config: &Config) -> Vec<(String, Build)> {
         }),
         named("spool", move |positions| {
             SpoolCollector::open(spool.clone(), of_users.clone(), positions)
+        }),
+        named("events", move |positions| {
+            EventCollector::open(events.clone(), positions)
         }),
     ];
     let engines = [
@@ -304,6 +316,8 @@ fn server_options(
 ) -> server::ServerOptions {
     server::ServerOptions {
         token: Some(token),
+        events_token: config.events_token.as_ref().map(|token| token.0.clone()),
+        foreign_apis: config.foreign_apis.clone(),
         limit_max: config.api.page_limit_max,
         tail_queue_rows: config.tail.queue_rows,
         tail_connections_max: config.tail.connections_max,

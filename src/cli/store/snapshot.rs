@@ -3,9 +3,11 @@
 use super::folder;
 use crate::cli::failure::Failure;
 use crate::cli::parameters::flag;
+use crate::cli::records::event;
 use crate::cli::terminal::output::print;
 use crate::cli::terminal::progress::size;
 use crate::disk::RealDisk;
+use crate::events::{EventDraft, Severity};
 use crate::pipeline::error_chain;
 use crate::store::{self, Snapshot};
 use clap::{Arg, ArgMatches, Command};
@@ -105,6 +107,20 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
+/// Adds an event about a snapshot of the store of this machine.
+fn report(root: &Path, kind: &str, severity: Severity, name: &str, message: String) {
+    let draft = EventDraft::new(kind, severity, message);
+    // a path is not an ID
+    let snapshot_id = (!name.contains('/')).then(|| name.to_owned());
+    event::report(
+        root,
+        EventDraft {
+            snapshot_id,
+            ..draft
+        },
+    );
+}
+
 fn name(matches: &ArgMatches) -> &str {
     matches
         .get_one::<String>("name")
@@ -114,16 +130,32 @@ fn name(matches: &ArgMatches) -> &str {
 
 fn create(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
-    let path =
-        store::snapshot(Arc::new(RealDisk), &root, name(matches)).map_err(
-            |error| match &error {
-                store::Error::Exists { .. } => Failure::failed(format!(
-                    "snapshot {} exists already; choose another name",
-                    name(matches)
-                )),
-                _ => folder::unwritable("create a snapshot")(error),
-            },
-        )?;
+    let made = store::snapshot(Arc::new(RealDisk), &root, name(matches));
+    let path = made.map_err(|error| match &error {
+        store::Error::Exists { .. } => Failure::failed(format!(
+            "snapshot {} exists already; choose another name",
+            name(matches)
+        )),
+        _ => folder::unwritable("create a snapshot")(error),
+    });
+    let path = path.inspect_err(|failure| {
+        let message = failure.text.clone();
+        report(
+            &root,
+            "snapshot.capture.failed",
+            Severity::Error,
+            name(matches),
+            message,
+        );
+    })?;
+    let message = format!("took the snapshot {}", name(matches));
+    report(
+        &root,
+        "snapshot.captured",
+        Severity::Info,
+        name(matches),
+        message,
+    );
     print(&format!("{}\n", path.display()))
 }
 
@@ -206,6 +238,14 @@ fn restore(matches: &ArgMatches) -> Result<(), Failure> {
         )),
         _ => folder::unwritable("restore")(error),
     })?;
+    let message = format!("restored {} into {}", name(matches), into.display());
+    report(
+        &root,
+        "snapshot.restored",
+        Severity::Warning,
+        name(matches),
+        message,
+    );
     print(&format!(
         "{} now contains the snapshot {}\n",
         into.display(),
@@ -222,6 +262,14 @@ fn fork(matches: &ArgMatches) -> Result<(), Failure> {
     store::Reader::open_read_only(Arc::new(RealDisk), &from)
         .map_err(|error| missing(matches, &from, error))?;
     store::fork(Arc::new(RealDisk), &from, into).map_err(folder::unwritable("fork"))?;
+    let message = format!("forked {} into {}", name(matches), into.display());
+    report(
+        &root,
+        "snapshot.forked",
+        Severity::Info,
+        name(matches),
+        message,
+    );
     print(&format!(
         "{} is an independent store, created from {}\n",
         into.display(),
@@ -233,5 +281,13 @@ fn delete(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
     store::delete_snapshot(Arc::new(RealDisk), &root, name(matches))
         .map_err(folder::unwritable("delete the snapshot"))?;
+    let message = format!("deleted the snapshot {}", name(matches));
+    report(
+        &root,
+        "snapshot.deleted",
+        Severity::Info,
+        name(matches),
+        message,
+    );
     print(&format!("deleted {}\n", name(matches)))
 }

@@ -136,6 +136,14 @@ pub(crate) fn id_in(path: &str) -> Option<Id128> {
     text.trim().replace('-', "").parse().ok()
 }
 
+/// The ID of this boot of the machine.
+pub(crate) fn this_boot() -> Option<String> {
+    id_in(BOOT_ID_FILE).map(|id| id.to_string())
+}
+
+/// Has a new ID after each boot.
+pub(super) const BOOT_ID_FILE: &str = "/proc/sys/kernel/random/boot_id";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use crate::collect::collector::Batch;
 use crate::collect::collector::Collector;
 use crate::collect::collector::Error;
 use crate::collect::collector::Intake;
-use crate::collect::journald::beginning::{id_in, machine, since_boots};
+use crate::collect::journald::beginning::{BOOT_ID_FILE, id_in, machine, since_boots};
 use crate::collect::journald::entry::EntryRules;
 use crate::collect::journald::facts::is_read;
 use crate::collect::journald::joining::Joining;
@@ -195,7 +195,7 @@ fn open(options: &JournalOptions, since: Since) -> Journal {
     };
     // This opens every file once more, which takes a millisecond or two.
     let boots = Journal::open(options.clone()).boots();
-    let this_boot = id_in("/proc/sys/kernel/random/boot_id");
+    let this_boot = id_in(BOOT_ID_FILE);
     let now = u64::try_from(Micros::now().get()).unwrap_or(0);
     let mut journal = Journal::open(JournalOptions {
         since: Some(u64::try_from(time.get()).unwrap_or(0)),

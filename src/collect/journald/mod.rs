@@ -14,5 +14,6 @@ mod options;
 mod owner;
 mod partial;
 
+pub(crate) use beginning::this_boot;
 pub use collector::JournaldCollector;
 pub use options::{JournaldOptions, Since};

@@ -37,11 +37,24 @@ pub(in crate::server) async fn typed<T: Send + 'static>(
     read: impl FnOnce(ScopedView, &Budget) -> Result<(Vec<u8>, T), ApiError> + Send + 'static,
 ) -> Result<(Response, T), ApiError> {
     let records = app.records.of(principal);
+    let view = move || records.now();
+    typed_from(app, principal, request, content_type, view, read).await
+}
+
+/// As [`typed`], from the `view` of another store.
+pub(in crate::server) async fn typed_from<T: Send + 'static>(
+    app: &App,
+    principal: &Principal,
+    request: &ApiRequest,
+    content_type: &'static str,
+    view: impl FnOnce() -> ScopedView + Send + 'static,
+    read: impl FnOnce(ScopedView, &Budget) -> Result<(Vec<u8>, T), ApiError> + Send + 'static,
+) -> Result<(Response, T), ApiError> {
     let encoding = ContentEncoding::asked_by(&request.headers);
     let (body, rest) = app
         .gate
         .run(principal, move |budget| {
-            let (body, rest) = read(records.now(), budget)?;
+            let (body, rest) = read(view(), budget)?;
             Ok::<_, ApiError>((encoding.whole(body), rest))
         })
         .await??;

@@ -1,7 +1,7 @@
 //! Authentication: the token in a header or in the address of a request, or the session of a browser.
 
 use crate::server::auth::node::{NODE_HEADER, NodeAuth, NodeTokens};
-use crate::server::auth::principal::Principal;
+use crate::server::auth::principal::{Principal, PrincipalId};
 use crate::server::auth::scope::AccessScope;
 use crate::server::auth::session::{SESSION_HEADER, SessionGrant, Sessions};
 use crate::server::http::error::ApiError;
@@ -10,12 +10,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
 use subtle::ConstantTimeEq as _;
-use warp::http::header::{self, HeaderMap, HeaderValue};
+use warp::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Determines the principal of each request.
 #[derive(Debug)]
 pub(in crate::server) struct Authenticator {
     token: Option<Secret>,
+    /// The token that may only write events.
+    events_token: Option<Secret>,
     nodes: Option<NodeTokens>,
     /// Sessions of browsers.
     pub(in crate::server) sessions: Sessions,
@@ -34,9 +38,16 @@ impl Authenticator {
     pub(in crate::server) fn new(token: Option<&str>, node_auth: Option<NodeAuth>) -> Self {
         Self {
             token: token.map(|token| Secret(token.to_owned())),
+            events_token: None,
             nodes: node_auth.map(NodeTokens::new),
             sessions: Sessions::new(token),
         }
+    }
+
+    /// Also accepts a token that may only write events.
+    pub(in crate::server) fn with_events_token(mut self, token: Option<&str>) -> Self {
+        self.events_token = token.map(|token| Secret(token.to_owned()));
+        self
     }
 
     /// Fails with 401 unless the request has a valid token, session or ticket. An invalid one does not hide a valid
@@ -63,7 +74,9 @@ impl Authenticator {
         let query = request.query_token.as_deref();
         // The page sends its token in this header, because a proxy may need `Authorization` for itself.
         let session = request.header(&SESSION_HEADER);
-        for token in bearer.into_iter().chain(session).chain(query) {
+        // clients of e2b have no other place for it
+        let key = request.header(&API_KEY);
+        for token in bearer.into_iter().chain(session).chain(key).chain(query) {
             if let Some(principal) = self.holder(token, &request.headers).await {
                 return Ok(principal);
             }
@@ -95,13 +108,17 @@ impl Authenticator {
             id: grant.principal,
             scope,
             workspace: grant.workspace.clone(),
+            writes_events: grant.principal == PrincipalId::Owner,
             remaining: Some(grant.remaining),
         })
     }
 
     async fn holder(&self, token: &str, headers: &HeaderMap) -> Option<Principal> {
-        if self.is_token(token) {
+        if is_secret(self.token.as_ref(), token) {
             return Some(Principal::owner());
+        }
+        if is_secret(self.events_token.as_ref(), token) {
+            return Some(Principal::reporter());
         }
         let nodes = self.nodes.as_ref()?;
         let node = headers.get(NODE_HEADER).map(HeaderValue::as_bytes);
@@ -114,13 +131,6 @@ impl Authenticator {
         }
     }
 
-    /// Compares in constant time.
-    fn is_token(&self, given: &str) -> bool {
-        self.token.as_ref().is_some_and(|Secret(token)| {
-            !token.is_empty() && bool::from(token.as_bytes().ct_eq(given.as_bytes()))
-        })
-    }
-
     /// Whether every client is the owner.
     fn is_open(&self) -> bool {
         self.token.is_none() && self.nodes.is_none()
@@ -128,8 +138,15 @@ impl Authenticator {
 
     /// Whether there can be principals other than the owner.
     pub(in crate::server) fn knows_others(&self) -> bool {
-        self.nodes.is_some()
+        self.nodes.is_some() || self.events_token.is_some()
     }
+}
+
+/// Compares in constant time.
+fn is_secret(secret: Option<&Secret>, given: &str) -> bool {
+    secret.is_some_and(|Secret(token)| {
+        !token.is_empty() && bool::from(token.as_bytes().ct_eq(given.as_bytes()))
+    })
 }
 
 /// The token of a header; the name of the scheme is case-insensitive.

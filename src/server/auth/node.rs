@@ -17,6 +17,9 @@ pub(in crate::server) const NODE_HEADER: HeaderName = HeaderName::from_static("x
 /// The audience and the type of tokens for this server.
 const AUDIENCE: &str = "node-management";
 
+/// The word in the claim `scope` (RFC 8693) of a token that may write events.
+const WRITE_EVENTS: &str = "events:write";
+
 /// Settings of node management tokens.
 #[derive(Debug, Clone)]
 pub struct NodeAuth {
@@ -111,6 +114,9 @@ impl NodeTokens {
             id: PrincipalId::vouched(workspace, claims.text("sub")),
             scope: self.scope(claims)?,
             workspace: workspace.map(str::to_owned),
+            writes_events: claims
+                .text("scope")
+                .is_some_and(|scope| scope.split(' ').any(|word| word == WRITE_EVENTS)),
             remaining: Some(Duration::from_secs(left)),
         })
     }

@@ -15,6 +15,8 @@ pub(in crate::server) struct Principal {
     pub(in crate::server) scope: AccessScope,
     /// The workspace that `scope` is narrowed to.
     pub(in crate::server) workspace: Option<String>,
+    /// Whether it may write events.
+    pub(in crate::server) writes_events: bool,
     /// How long its token is still valid; `None`: it does not expire.
     pub(in crate::server) remaining: Option<Duration>,
 }
@@ -24,6 +26,8 @@ pub(in crate::server) struct Principal {
 pub(in crate::server) enum PrincipalId {
     /// The holder of the machine's access token.
     Owner,
+    /// The holder of the token that may only write events.
+    Reporter,
     /// The holder of a token of the control plane: a digest of workspace and subject.
     Vouched([u8; 16]),
     /// A client without a valid token, by address.
@@ -55,6 +59,18 @@ impl Principal {
             id: PrincipalId::Owner,
             scope: AccessScope::Everything,
             workspace: None,
+            writes_events: true,
+            remaining: None,
+        }
+    }
+
+    /// The holder of the token that may only write events.
+    pub(in crate::server) fn reporter() -> Self {
+        Self {
+            id: PrincipalId::Reporter,
+            scope: AccessScope::Only(Vec::new()),
+            workspace: None,
+            writes_events: true,
             remaining: None,
         }
     }
@@ -65,6 +81,7 @@ impl Principal {
             id: PrincipalId::Stranger(address),
             scope: AccessScope::Only(Vec::new()),
             workspace: None,
+            writes_events: false,
             remaining: None,
         }
     }

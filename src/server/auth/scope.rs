@@ -64,11 +64,12 @@ impl WorkspaceSources {
 }
 
 impl Default for WorkspaceSources {
-    /// Its devcontainer, and the container with its name.
+    /// Its devcontainer, the container with its name, and its events.
     fn default() -> Self {
         Self(vec![
             format!("devcontainer:{PLACEHOLDER}"),
             format!("docker:{PLACEHOLDER}"),
+            format!("event:workspace/{PLACEHOLDER}"),
         ])
     }
 }
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn workspace_sees_only_its_own_sources() {
         let scope = WorkspaceSources::default().of("ws-1").expect("a name");
-        for source in ["devcontainer:ws-1", "docker:ws-1"] {
+        for source in ["devcontainer:ws-1", "docker:ws-1", "event:workspace/ws-1"] {
             assert!(sees(&scope, source), "{source}");
         }
         for source in [

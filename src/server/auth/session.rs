@@ -167,7 +167,9 @@ impl Sessions {
         let p = match principal.id {
             PrincipalId::Owner => None,
             PrincipalId::Vouched(id) => Some(URL_SAFE_NO_PAD.encode(id)),
-            PrincipalId::Stranger(_) => return Err(ApiError::unauthorized()),
+            PrincipalId::Reporter | PrincipalId::Stranger(_) => {
+                return Err(ApiError::unauthorized());
+            }
         };
         let signed = SignedSession {
             i: id,
@@ -294,6 +296,7 @@ mod tests {
             id: PrincipalId::vouched(Some("ws-1"), Some("u")),
             scope: AccessScope::Only(Vec::new()),
             workspace: Some("ws-1".to_owned()),
+            writes_events: false,
             remaining: Some(remaining),
         }
     }

@@ -3,10 +3,11 @@
 use crate::query::{self, ParameterError};
 use crate::server::http::reply;
 use serde::Serialize;
+use serde_json::json;
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
-use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER};
+use warp::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
@@ -23,6 +24,7 @@ pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
             "invalid_direction",
             "invalid_encoding",
             "invalid_end",
+            "invalid_event",
             "invalid_format",
             "invalid_id",
             "invalid_invert",
@@ -39,10 +41,12 @@ pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
             "invalid_scope",
             "invalid_search",
             "invalid_search_in",
+            "invalid_severity",
             "invalid_source",
             "invalid_start",
             "invalid_success",
             "invalid_tail",
+            "invalid_type",
             "invalid_where",
             "conflicting_parameters",
             "repeated_parameter",
@@ -152,6 +156,42 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "no such run")
     }
 
+    /// 403: the token is not for writing events.
+    pub(in crate::server) fn may_not_write_events() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this token may not write events: it needs the scope events:write",
+        )
+    }
+
+    /// 403: the event is of another workspace.
+    pub(in crate::server) fn foreign_workspace() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "this token may write events of its own workspace only",
+        )
+    }
+
+    /// 404: no events are kept here.
+    pub(in crate::server) fn no_events() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "no events are kept here",
+        )
+    }
+
+    /// 413: the body of a request is too large.
+    pub(in crate::server) fn body_too_large(what: &str, bytes_max: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("{what} has at most {bytes_max} bytes"),
+        )
+    }
+
     /// 405: the path does not support the method.
     pub(in crate::server) fn method_not_allowed(methods: &[Method]) -> Self {
         let names: Vec<_> = methods.iter().map(Method::as_str).collect();
@@ -208,7 +248,7 @@ impl ApiError {
     }
 
     /// The response.
-    pub(in crate::server) fn into_response(self) -> Response {
+    fn into_response(self) -> Response {
         debug_assert!(self.is_described(), "{self} is not in the description");
         let body = ErrorBody {
             error: self.code,
@@ -232,9 +272,48 @@ impl ApiError {
     }
 }
 
+/// How errors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum ErrorForm {
+    /// `{"error": CODE, "message": TEXT}`
+    Native,
+    /// The sentence alone, for clients of Loki.
+    Text,
+    /// `{"error": {"code": CODE, "message": TEXT, "retryable": BOOL}}`
+    Sandboxd,
+    /// `{"code": STATUS, "message": TEXT}`
+    E2b,
+    /// `{"error": {"code": CODE, "message": TEXT}}`
+    Microsandbox,
+}
+
 impl ApiError {
+    /// The response in the form that the client expects.
+    pub(in crate::server) fn into_response_as(self, form: ErrorForm) -> Response {
+        let body = match form {
+            ErrorForm::Native => return self.into_response(),
+            ErrorForm::Text => return self.into_text_response(),
+            ErrorForm::Sandboxd => {
+                let retryable = self.status.is_server_error();
+                json!({"error": {"code": self.code, "message": self.message, "retryable": retryable}})
+            }
+            ErrorForm::E2b => json!({"code": self.status.as_u16(), "message": self.message}),
+            ErrorForm::Microsandbox => {
+                json!({"error": {"code": self.code, "message": self.message}})
+            }
+        };
+        let status = self.status;
+        // status and headers are those of the native form
+        let mut response = self.into_response();
+        let length = HeaderValue::from(body.to_string().len());
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+        *response.body_mut() = body.to_string().into();
+        *response.status_mut() = status;
+        response
+    }
+
     /// The same for a client of Loki: the sentence alone, as plain text.
-    pub(in crate::server) fn into_text_response(self) -> Response {
+    fn into_text_response(self) -> Response {
         let message = self.message.into_owned().into_bytes();
         let mut response = reply::bytes("text/plain; charset=utf-8", message);
         *response.status_mut() = self.status;

@@ -24,6 +24,19 @@ pub(in crate::server) fn takes_form(path: &str) -> bool {
     path.starts_with("/loki/") || path.starts_with("/prometheus/")
 }
 
+/// An event with the largest message and payload, escaped; a message of an agent.
+pub(in crate::server) const EVENT_BYTES_MAX: usize = 64 * 1024;
+
+/// What the body of a POST at this path is, and its maximum size in bytes. All other bodies are ignored.
+pub(in crate::server) fn taken_body(path: &str) -> Option<(&'static str, usize)> {
+    match path {
+        "/events" => Some(("an event", EVENT_BYTES_MAX)),
+        "/mcp" => Some(("a message", EVENT_BYTES_MAX)),
+        path if takes_form(path) => Some(("a form", FORM_BYTES_MAX)),
+        _ => None,
+    }
+}
+
 /// The parameter for the access token, for clients that cannot set headers.
 const TOKEN_PARAMETER: &str = "token";
 
@@ -45,6 +58,8 @@ pub(in crate::server) struct ApiRequest {
     pub(in crate::server) ticket: Option<String>,
     /// All headers.
     pub(in crate::server) headers: HeaderMap,
+    /// The body, at paths that take one other than a form.
+    pub(in crate::server) body: Vec<u8>,
 }
 
 impl ApiRequest {
@@ -55,8 +70,8 @@ impl ApiRequest {
         query: &str,
         headers: HeaderMap,
     ) -> Result<Self, ApiError> {
-        let is_form = method == Method::POST && takes_form(path);
-        if !is_form {
+        let has_body = method == Method::POST && taken_body(path).is_some();
+        if !has_body {
             refuse_large_body(&headers)?;
         }
         let mut parameters = decode_query(query)?;
@@ -72,6 +87,7 @@ impl ApiRequest {
             query_token,
             ticket,
             headers,
+            body: Vec::new(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The table of routes that the dispatcher, the access check and the API description share.
 
-use crate::server::http::error::ApiError;
+use crate::server::http::error::{ApiError, ErrorForm};
+use crate::server::http::foreign_call::ForeignCall;
 use crate::server::http::loki_call::LokiCall;
 use warp::http::Method;
 
@@ -40,8 +41,14 @@ pub(in crate::server) enum Endpoint {
     OpenApi,
     /// The session of a browser.
     Session,
+    /// Events: read, or written.
+    Events,
+    /// Tools for AI agents.
+    Mcp,
     /// A call of Loki's API.
     Loki(LokiCall),
+    /// A call of the API of another system.
+    Foreign(ForeignCall),
 }
 
 impl Endpoint {
@@ -60,9 +67,19 @@ impl Endpoint {
         )
     }
 
-    /// Whether clients of Loki use it, whose errors are plain text.
-    pub(in crate::server) fn is_loki(self) -> bool {
-        matches!(self, Self::Loki(_))
+    /// Whether the API is that of another system: it has a document of its own, and errors of another form.
+    #[cfg(test)]
+    fn is_of_others(self) -> bool {
+        matches!(self, Self::Loki(_) | Self::Foreign(_))
+    }
+
+    /// How errors are written.
+    pub(in crate::server) fn error_form(self) -> ErrorForm {
+        match self {
+            Self::Loki(_) => ErrorForm::Text,
+            Self::Foreign(call) => call.error_form(),
+            _ => ErrorForm::Native,
+        }
     }
 
     /// Whether the rate limit does not apply: to monitors, and to the files of the page, of which a browser loads about 60.
@@ -100,6 +117,10 @@ pub(in crate::server) struct Route {
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 /// A download, and a link to it; a query that may be too long for a URL.
 const DOWNLOAD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+/// What can be read and added to.
+const READ_ADD: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+/// What has no state to be read.
+const SEND: &[Method] = &[Method::POST];
 /// Sessions are created and deleted.
 const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
 
@@ -128,6 +149,24 @@ pub(in crate::server) const ROUTES: &[Route] = &[
         methods: BEGIN_END,
         ..route("/session", Endpoint::Session, Access::Token)
     },
+    Route {
+        methods: READ_ADD,
+        ..route("/events", Endpoint::Events, Access::Token)
+    },
+    Route {
+        methods: SEND,
+        ..route("/mcp", Endpoint::Mcp, Access::Token)
+    },
+    foreign("/v1/apps/{id}/events", ForeignCall::AppEvents),
+    foreign("/v1/tasks/{id}/events", ForeignCall::TaskEvents),
+    foreign("/v1/sandboxes/by-name/{name}", ForeignCall::SandboxByName),
+    foreign("/v1/sandboxes/{id}/logs", ForeignCall::SandboxLogs),
+    foreign("/v1/sandboxes/{process...}/logs", ForeignCall::ProcessLogs),
+    foreign("/v1/sandboxes/{task...}/events", ForeignCall::TaskStream),
+    foreign("/v2/sandboxes/{id}/logs", ForeignCall::E2bLogs),
+    foreign("/sandboxes/{id}/logs", ForeignCall::E2bLogsV1),
+    foreign("/sandboxes/{id}", ForeignCall::E2bSandbox),
+    foreign("/runs/{id}/stream", ForeignCall::RunStream),
     loki("/loki/api/v1/query", LokiCall::Query),
     loki("/loki/api/v1/query_range", LokiCall::QueryRange),
     loki("/loki/api/v1/labels", LokiCall::Labels),
@@ -169,6 +208,11 @@ const fn loki(path: &'static str, call: LokiCall) -> Route {
     }
 }
 
+/// A call of the API of another system.
+const fn foreign(path: &'static str, call: ForeignCall) -> Route {
+    route(path, Endpoint::Foreign(call), Access::Token)
+}
+
 const fn route(path: &'static str, endpoint: Endpoint, access: Access) -> Route {
     Route {
         path,
@@ -195,10 +239,16 @@ pub(in crate::server) fn find<'path>(
 }
 
 impl Route {
+    /// Whether the path is one of the API of another system, which has a document of its own.
+    #[cfg(test)]
+    pub(in crate::server) fn is_of_others(&self) -> bool {
+        self.endpoint.is_of_others()
+    }
+
     /// Whether the path belongs to Loki's API, which has its own document.
     #[cfg(test)]
     pub(in crate::server) fn is_loki(&self) -> bool {
-        self.endpoint.is_loki()
+        matches!(self.endpoint, Endpoint::Loki(_))
     }
 
     /// The text that the pattern matches; empty for a fixed path, `None` if the path does not match.
@@ -208,7 +258,7 @@ impl Route {
         };
         let (_, suffix) = pattern.split_once('}')?;
         let rest = path.strip_prefix(prefix)?.strip_suffix(suffix)?;
-        let deep = self.path.ends_with("...}");
+        let deep = self.path.contains("...}");
         (!rest.is_empty() && (deep || !rest.contains('/'))).then_some(rest)
     }
 }

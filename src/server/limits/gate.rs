@@ -299,6 +299,7 @@ mod tests {
             id: PrincipalId::vouched(Some(name), None),
             scope: AccessScope::Only(Vec::new()),
             workspace: Some(name.to_owned()),
+            writes_events: false,
             remaining: None,
         }
     }

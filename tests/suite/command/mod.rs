@@ -3,7 +3,8 @@
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod info;
-pub(crate) mod query;
+pub(crate) mod mcp;
+mod query;
 pub(crate) mod serve;
 pub(crate) mod store;
 

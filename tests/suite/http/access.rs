@@ -213,6 +213,14 @@ fn question(path: &str) -> &'static [&'static str] {
         "/runs" => &["/runs", "/runs?source=*", "/runs?success=true"],
         "/runs/{id}" => &["/runs/run-foreign"],
         "/metrics" => &["/metrics"],
+        // its messages are asked in `mcp::no_tool_shows_records_of_other_workspaces`
+        "/mcp" => &[],
+        "/events" => &[
+            "/events",
+            "/events?app_id=foreign",
+            "/events?q=foreign",
+            "/events?type=app.*&limit=1",
+        ],
         new => {
             panic!("{new} is new: say here how it is asked, and see that it shows nothing foreign")
         }
@@ -235,6 +243,19 @@ fn shown(call: &Call, path: &str) -> String {
     text
 }
 
+/// An event of workspace `ws-1`, and newer ones of others.
+fn write_events(node: &Node) {
+    for event in [
+        json!({"type": "app.created", "message": "own", "workspace_id": "ws-1"}),
+        json!({"type": "app.created", "message": "of foreign", "workspace_id": FOREIGN}),
+        json!({"type": "app.created", "message": "of foreign", "app_id": FOREIGN}),
+        json!({"type": "app.created", "message": "of the foreign machine", "task_id": FOREIGN}),
+    ] {
+        let answer = node.server.post("/events", &event.to_string()).send();
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    }
+}
+
 #[test]
 fn no_endpoint_shows_foreign_records_to_a_workspace() {
     let mut node = Node::with(ServerOptions {
@@ -242,6 +263,7 @@ fn no_endpoint_shows_foreign_records_to_a_workspace() {
         ..ServerOptions::default()
     });
     node.server.write(two_workspaces());
+    write_events(&node);
     let (all, own) = (
         node.plane.token(&json!({})),
         node.plane.token(&json!({"workspace": "ws-1"})),

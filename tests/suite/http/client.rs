@@ -43,6 +43,7 @@ pub(crate) struct Call {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
+    body: Vec<u8>,
     receive_bytes: Option<usize>,
 }
 
@@ -53,6 +54,7 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Call {
         method: "GET".to_owned(),
         target: target.to_owned(),
         headers: Vec::new(),
+        body: Vec::new(),
         receive_bytes: None,
     }
 }
@@ -74,6 +76,13 @@ impl Call {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With this body and its length.
+    pub(crate) fn body(self, body: &str) -> Self {
+        let mut call = self.header("content-length", &body.len().to_string());
+        call.body = body.as_bytes().to_vec();
+        call
     }
 
     /// Sends it on a new connection and reads the whole response.
@@ -130,6 +139,7 @@ impl Call {
             write!(text, "{name}: {value}\r\n")?;
         }
         text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(&self.body);
         stream.write_all(&text)
     }
 }

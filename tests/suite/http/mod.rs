@@ -3,7 +3,10 @@
 pub(crate) mod access;
 pub(crate) mod api;
 pub(crate) mod client;
+pub(crate) mod events;
+pub(crate) mod foreign;
 pub(crate) mod hostile;
+pub(crate) mod mcp;
 pub(crate) mod server;
 pub(crate) mod tail;
 pub(crate) mod tls;

@@ -2,11 +2,13 @@
 
 use crate::http::client::{Answer, Call, Events, get};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use vmlog::disk::RealDisk;
+use vmlog::events::EventLog;
 use vmlog::live::Live;
 use vmlog::record::{Id, Level, Metadata, Record, StoredRecord};
 use vmlog::redact::{self, Redactor};
@@ -52,12 +54,18 @@ impl Server {
 
     fn open(options: server::ServerOptions, store_options: store::Options) -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let (store, _) =
-            Store::open(Arc::new(RealDisk), root.path(), store_options).expect("a store");
+        let (store, _) = Store::open(
+            Arc::new(RealDisk),
+            &root.path().join("store"),
+            store_options,
+        )
+        .expect("a store");
         let live = Live::new(5_000, Id(1));
+        let events = events(&root.path().join("events"));
         let state = ServerState {
             reader: store.reader(),
             live: live.clone(),
+            events: Some(events),
             options: Arc::new(options),
         };
         let (stop, stopped) = oneshot::channel::<()>();
@@ -97,6 +105,11 @@ impl Server {
         get(self.address, target).header("authorization", &format!("Bearer {TOKEN}"))
     }
 
+    /// A POST with the token.
+    pub(crate) fn post(&self, target: &str, body: &str) -> Call {
+        self.get(target).method("POST").body(body)
+    }
+
     /// The JSON of a GET.
     pub(crate) fn json(&self, target: &str) -> serde_json::Value {
         let answer = self.get(target).send();
@@ -127,6 +140,17 @@ impl Drop for Server {
             self.stop();
         }
     }
+}
+
+fn events(root: &Path) -> EventLog {
+    let options = store::Options {
+        sync: store::SyncPolicy::Batch,
+        ..store::Options::default()
+    };
+    let redaction = redact::RedactOptions::default();
+    let (events, _) =
+        EventLog::open(Arc::new(RealDisk), root, options, &redaction).expect("a store of events");
+    events
 }
 
 fn serve(listener: std::net::TcpListener, state: ServerState, stopped: oneshot::Receiver<()>) {

@@ -28,7 +28,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["bytes", "disk", "mapped", "record", "redact", "time"],
     ),
     ("query", &["record", "store", "time"]),
+    (
+        "events",
+        &[
+            "collect", "disk", "query", "record", "redact", "store", "time",
+        ],
+    ),
     ("logql", &[]),
+    ("mcp", &["query", "record", "store", "time"]),
     ("live", &["query", "record"]),
     (
         "pipeline",
@@ -38,9 +45,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "events",
             "http_client",
             "live",
             "logql",
+            "mcp",
             "opening",
             "query",
             "record",
@@ -61,9 +70,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "collect",
             "config",
             "disk",
+            "events",
             "http_client",
             "journal",
             "live",
+            "mcp",
             "opening",
             "pipeline",
             "query",

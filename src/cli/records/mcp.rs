@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         None => data_dir()?.join("store"),
     };
     if server.is_none() {
-        // a mistake in the address is told at once
+        // a mistake in the address is reported at once
         open(&store)?;
     }
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());

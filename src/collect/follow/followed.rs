@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// A log that has not grown for this long is closed until it grows. Programs that run write more often.
 const IDLE: Duration = Duration::from_mins(5);
 
-/// How long to wait before an unreadable log is tried again, at first; the wait grows.
+/// How long to wait before an unreadable log is tried again: doubled after each failure, up to the second value.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 

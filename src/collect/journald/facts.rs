@@ -193,7 +193,7 @@ pub(crate) fn metadata<'a>(fields: impl Iterator<Item = EntryField<'a>>, trust: 
 #[derive(Debug, Default)]
 struct EntryFacts {
     /// Indexed by [`Fact`]; null means absent. A plain value is moved in one piece; moved out of an `Option` it would
-    /// be copied through the stack in parts, which measurably stalls the processor.
+    /// be copied through the stack in parts, which stalls the processor.
     known: [Value; NAMES.len()],
     others: Vec<(Key, Value)>,
     taken: usize,

@@ -29,7 +29,7 @@ fn server() -> Server {
     Server::with(options(), store::Options::default())
 }
 
-/// A line of a command in the sandbox `box`, so many microseconds ago.
+/// A line of a command in the sandbox `box`, this number of microseconds ago.
 fn line(ago: i64, stream: &str, message: &str) -> Record {
     let mut line = record("sandbox:box", Level::Info, message);
     line.timestamp = Micros::now().plus(-ago);

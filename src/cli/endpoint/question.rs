@@ -1,4 +1,4 @@
-//! Questions whose answer is the JSON of the API, whoever gives it.
+//! Questions that a store and a server answer with the same JSON, that of the API.
 
 /// A question with the parameters of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,7 @@ fn of_build(text: &str) -> Option<&str> {
     text.starts_with('#').then_some(rest)
 }
 
-/// `│ text` and `╷`
+/// The frame that Terraform draws around a message.
 fn of_frame(text: &str) -> Option<&str> {
     let starts = ["\u{2502}", "\u{2577}", "\u{2575}"];
     starts.iter().find_map(|start| text.strip_prefix(start))

@@ -263,10 +263,9 @@ fn boots_are_compared() {
         patterns.iter().all(|pattern| pattern["change"] == "new"),
         "{patterns:#?}"
     );
-    let text = printed(&mut on(
-        &store,
-        &["compare", "boot:-1", "boot:0", "-l", "error", "-n", "1"],
-    ));
+    let words = ["compare", "boot:-1", "boot:0", "-l", "error", "-n", "1"];
+    let (_, text, warning) = outcome(&on(&store, &words).output().unwrap());
+    assert_eq!(warning, "vmlog: window a has no record: boot:-1\n");
     assert!(
         text.lines()
             .nth(1)

@@ -52,9 +52,9 @@ pub(in crate::server) async fn logs_v1(
     let id = id.to_owned();
     respond::json(app, principal, request, move |view, budget| {
         let lines = asked.lines(&view, &id, budget)?;
-        let plain = lines.iter().map(|line| {
-            json!({"timestamp": line.record.timestamp.to_string(), "line": line.record.message})
-        });
+        let plain = lines.iter().map(
+            |line| json!({"timestamp": line.record.timestamp.to_string(), "line": raw_line(line)}),
+        );
         let (logs, entries): (Vec<_>, Vec<_>) =
             (plain.collect(), lines.iter().map(entry).collect());
         Ok(json!({"logs": logs, "logEntries": entries})
@@ -255,6 +255,19 @@ fn search(given: &mut Vec<(String, String)>) -> Result<Option<Search>, ApiError>
     }
     let message = format!("search must have at most {SEARCH_CHARS_MAX} characters");
     Err(ApiError::parameter("invalid_search", "search", message))
+}
+
+/// A line as the service stores it, which the command line of e2b parses: a JSON object of the fields with `level` and `message`.
+fn raw_line(line: &StoredRecord) -> String {
+    let mut entry = entry(line);
+    let mut raw = match entry["fields"].take() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    for name in ["level", "message"] {
+        raw.insert(name.to_owned(), entry[name].take());
+    }
+    Value::Object(raw).to_string()
 }
 
 /// A structured line. All fields are texts.

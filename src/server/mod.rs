@@ -56,10 +56,10 @@ pub(crate) use connection::{
     BUFFER_BYTES_MAX, HANDSHAKE_MAX, HEADER_BYTES_MAX, REQUEST_WAIT_MAX, StallTimeout, accept,
     set_options,
 };
+pub use http::foreign_call::ForeignApi;
 pub(crate) use limits::connections::{Connection, ConnectionLimiter, ConnectionSlot, GuardedBody};
 pub(crate) use limits::rate::{TokenBuckets, network};
 pub(crate) use limits::shares::{FairPermit, FairSemaphore};
-pub use http::foreign_call::ForeignApi;
 pub use measure::{Measure, Sample};
 pub use options::{ServerOptions, ServerState};
 pub(crate) use page::page_file;

@@ -15,6 +15,7 @@ use crate::store::{self, History, Reader, View};
 use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::ops::{ControlFlow, Range};
 use warp::http::header::HeaderValue;
 
@@ -76,9 +77,11 @@ fn store_digest(id: [u8; 16]) -> Option<HeaderValue> {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"vmlog store");
     context.update(&id);
-    let digits = context.finish();
-    let digits = digits.as_ref().iter().take(16);
-    let text: String = digits.map(|byte| format!("{byte:02x}")).collect();
+    let digest = context.finish();
+    let mut text = String::with_capacity(32);
+    for byte in digest.as_ref().iter().take(16) {
+        write!(text, "{byte:02x}").ok()?;
+    }
     text.parse().ok()
 }
 

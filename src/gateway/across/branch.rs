@@ -119,12 +119,11 @@ impl Branch {
         self.is_done = false;
         let first = self.rows.first().map(|row| (row.time, row.id));
         self.rows.truncate(kept);
-        match self.rows.last() {
-            Some(last) => self.next = Some(Cursor::Time(last.time, Id(last.id)).to_string()),
-            None => {
-                self.dropped = first;
-                self.next.clone_from(&self.start);
-            }
+        if let Some(last) = self.rows.last() {
+            self.next = Some(Cursor::Time(last.time, Id(last.id)).to_string());
+        } else {
+            self.dropped = first;
+            self.next.clone_from(&self.start);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::gateway::reply::{self, GatewayResponse};
 use crate::gateway::request::GatewayRequest;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,22 +98,20 @@ pub(in crate::gateway) async fn fields(
     let mut body = json!({
         "hasMore": has_more, "partial": partial, "scanned": scanned, "unreadable": unreadable, "nodes": report.json(),
     });
-    match key {
-        Some(key) => {
-            // the most frequent first, as a node lists them
-            let mut values: Vec<_> = sums.into_iter().collect();
-            values.sort_by(|(_, a), (_, b)| b.count.cmp(&a.count));
-            let values = values.into_iter().take(limit);
-            let values = values.map(|(value, sum)| json!({"value": value, "count": sum.count}));
-            body["key"] = key.into();
-            body["values"] = values.collect::<Vec<Value>>().into();
-        }
-        None => {
-            let keys = sums.into_iter().take(limit).map(
-                |(key, sum)| json!({"key": key, "count": sum.count, "examples": sum.examples}),
-            );
-            body["keys"] = keys.collect::<Vec<Value>>().into();
-        }
+    if let Some(key) = key {
+        // the most frequent first, as a node lists them
+        let mut values: Vec<_> = sums.into_iter().collect();
+        values.sort_by_key(|(_, sum)| Reverse(sum.count));
+        let values = values.into_iter().take(limit);
+        let values = values.map(|(value, sum)| json!({"value": value, "count": sum.count}));
+        body["key"] = key.into();
+        body["values"] = values.collect::<Vec<Value>>().into();
+    } else {
+        let keys = sums
+            .into_iter()
+            .take(limit)
+            .map(|(key, sum)| json!({"key": key, "count": sum.count, "examples": sum.examples}));
+        body["keys"] = keys.collect::<Vec<Value>>().into();
     }
     Ok(reply::json(&body))
 }

@@ -23,7 +23,7 @@ const LIMIT_DEFAULT: usize = 100;
 /// Nodes allow this by default (`LOG_API_MAX_LIMIT`).
 const LIMIT_MAX: usize = 500;
 
-/// The first answer of a node has at least so many records.
+/// The first answer of a node has at least this number of records.
 const BATCH_MIN: usize = 2;
 
 /// Records of a page, as those of a node: long records make a page shorter.
@@ -171,7 +171,7 @@ impl Merge<'_> {
         }
     }
 
-    /// Asks nodes for so many more records.
+    /// Asks nodes for this number of further records.
     async fn fetch(&mut self, wanted: &[(usize, usize)], report: &mut NodesReport) {
         let calls = wanted.iter().filter_map(|(index, count)| {
             let branch = self.branches.get(*index)?;

@@ -11,7 +11,7 @@ const PURPOSE: &[u8] = b"vmlog gateway tail 1";
 
 const TAG_BYTES: usize = 12;
 
-/// A node is named by so many bytes of a digest: the text goes with every event.
+/// A node is named by the first bytes of a digest: the text is part of every event.
 const NAME_BYTES: usize = 6;
 
 /// Maximum length of a text that is looked at: 64 nodes take a quarter.

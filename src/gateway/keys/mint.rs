@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// How long a token is valid.
 const VALID_S: u64 = 60;
 
-/// A token is used again this long: signing one for each of a thousand nodes would take longer than asking them. What is left of its time
-/// is for clocks that differ.
+/// A token is used again this long: signing one for each of a thousand nodes would take longer than asking them. The remaining
+/// time is for clocks that differ.
 const USED_FOR: Duration = Duration::from_secs(25);
 
 /// Tokens that are kept: a dozen users over a thousand nodes.
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_token_is_for_one_node_and_workspace_and_ends_within_a_minute() {
         let folder = tempfile::tempdir().expect("a folder");
-        let keys = Keyring::open(folder.path(), Duration::from_secs(86_400)).expect("keys");
+        let keys = Keyring::open(folder.path(), Duration::from_hours(24)).expect("keys");
         let mint = TokenMint::new(keys, "gateway".to_owned());
         let token = mint.authorization("n1", Some("ws"), "ann");
         assert!(token.is_sensitive());

@@ -1,4 +1,4 @@
-//! The live tail of one node as the gateway follows it: it goes on when the token of the gateway has expired.
+//! The live tail of one node as the gateway follows it: it continues when the token of the gateway has expired.
 
 use crate::gateway::node::body::NodeBody;
 use crate::gateway::node::client::{NodeCall, NodeClient};

@@ -72,7 +72,7 @@ impl OriginRules {
         let is =
             |name: &HeaderName, value: &str| headers.get(name).is_some_and(|found| found == value);
         let is_foreign = match headers.get(header::ORIGIN) {
-            Some(origin) => !self.is_own(headers, origin) && self.allowed(headers).is_none(),
+            Some(origin) => !Self::is_own(headers, origin) && self.allowed(headers).is_none(),
             // a link on another site leads here: a person sees the answer, and no script
             None => is(&FETCH_SITE, "cross-site") && !is(&FETCH_MODE, "navigate"),
         };
@@ -87,7 +87,7 @@ impl OriginRules {
     }
 
     /// Whether the origin is the host of the request.
-    fn is_own(&self, headers: &HeaderMap, origin: &HeaderValue) -> bool {
+    fn is_own(headers: &HeaderMap, origin: &HeaderValue) -> bool {
         let host = headers
             .get(header::HOST)
             .and_then(|host| host.to_str().ok());

@@ -122,11 +122,13 @@ fn logs(
     if fault == Fault::Disorder {
         records.reverse();
     }
-    let lines: String = records.iter().map(|(time, id)| {
+    let mut lines = String::new();
+    for (time, id) in &records {
         let record = json!({"id": id.to_string(), "timestamp": Micros::new(*time).to_string(), "source": "file:app",
             "level": "info", "message": format!("{number}/{id}"), "metadata": {}});
-        format!("{record}\n")
-    }).collect();
+        lines.push_str(&record.to_string());
+        lines.push('\n');
+    }
     let store = if fault == Fault::Cloned {
         "c0ffee".to_owned()
     } else {
@@ -152,7 +154,7 @@ fn fleet(nodes: &[FleetNode]) -> Fleet {
         .map(|(number, node)| row(&format!("n{number:02}"), node.stub.address))
         .collect();
     Place::new().open_with(&json!(rows), |options| {
-        options.node_timeout = Duration::from_secs(20)
+        options.node_timeout = Duration::from_secs(20);
     })
 }
 
@@ -555,15 +557,18 @@ fn nodes_with_one_store_are_reported_as_clones_and_not_mixed() {
         node_of_clone(1),
         node(2, vec![(NOON, 1)], Fault::None),
     ];
-    let fleet = self::fleet(&clones);
-    let page = fleet.json("/api/logs");
+    let gateway = fleet(&clones);
+    let page = gateway.json("/api/logs");
     assert_eq!(entries(&page).len(), 1);
     let failed = &page["nodes"]["failed"];
     assert_eq!(
         *failed,
         json!([{"id": "n00", "reason": "node_cloned"}, {"id": "n01", "reason": "node_cloned"}])
     );
-    assert_eq!(fleet.json("/api/nodes")["clones"], json!([["n00", "n01"]]));
+    assert_eq!(
+        gateway.json("/api/nodes")["clones"],
+        json!([["n00", "n01"]])
+    );
 }
 
 fn node_of_clone(number: usize) -> FleetNode {
@@ -619,12 +624,12 @@ fn a_tail_of_several_nodes_continues_exactly_and_shows_what_is_lost() {
     }
     assert_eq!(rest, texts(&["a3", "b2"]));
     assert_ne!(last_again, last);
-    // a node that stops is named, and the others go on
+    // a node that stops is named, and the others continue
     let gone = nodes.remove(0);
     drop(gone);
-    let lost = again.next_event().expect("an event");
-    assert_eq!(lost.name.as_deref(), Some("node"));
-    let data: Value = serde_json::from_str(&lost.data.expect("data")).expect("JSON");
+    let departed = again.next_event().expect("an event");
+    assert_eq!(departed.name.as_deref(), Some("node"));
+    let data: Value = serde_json::from_str(&departed.data.expect("data")).expect("JSON");
     assert_eq!(
         (&data["id"], &data["state"]),
         (&json!("a1"), &json!("lost"))

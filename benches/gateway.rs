@@ -99,7 +99,7 @@ async fn median(client: &mut Client, target: &str) -> Duration {
 
 /// Each node has an address of its own on loopback, so that the stub knows which one is asked.
 fn node_address(node: u16) -> Ipv4Addr {
-    let [high, low] = node.to_be_bytes();
+    let [high, low] = node.to_le_bytes();
     Ipv4Addr::new(127, 1, high, low)
 }
 
@@ -121,7 +121,7 @@ async fn answer(stream: TcpStream, spread: Spread, takes: Duration) -> Option<()
         return None;
     };
     let [_, _, high, low] = address.octets();
-    let node = u16::from_be_bytes([high, low]);
+    let node = u16::from_le_bytes([high, low]);
     let mut stream = BufReader::new(stream);
     loop {
         let mut request = String::new();
@@ -160,21 +160,22 @@ fn page(node: u16, spread: Spread, request: &str) -> String {
         .rev()
         .take(usize::try_from(limit).expect("a limit"));
     let time = |id: i64| NOON - (1_000 - id) * 1_000_000 - i64::from(node) - age;
-    let lines: String = ids
-        .map(|id| {
-            let record = json!({"id": id.to_string(), "timestamp": Micros::new(time(id)).to_string(), "source": "docker:web",
-                "level": "info", "message": format!("GET /items/{id} took 12 ms, 200, 5120 bytes"),
-                "metadata": {"unit": "docker.service", "container": "web", "pid": 4711}});
-            format!("{record}\n")
-        })
-        .collect();
+    let mut lines = String::new();
+    for id in ids {
+        let record = json!({"id": id.to_string(), "timestamp": Micros::new(time(id)).to_string(), "source": "docker:web",
+            "level": "info", "message": format!("GET /items/{id} took 12 ms, 200, 5120 bytes"),
+            "metadata": {"unit": "docker.service", "container": "web", "pid": 4711}});
+        lines.push_str(&record.to_string());
+        lines.push('\n');
+    }
     let last = (before - limit).max(1);
     let cursor = vmlog::query::Cursor::Time(
         Micros::new(time(last)),
         vmlog::record::Id(u64::try_from(last).expect("positive")),
     );
     format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\nx-next-cursor: {cursor}\r\nx-vmlog-store: {node:032x}\r\n\r\n{lines}",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\nx-next-cursor: {cursor}\r\n\
+         x-vmlog-store: {node:032x}\r\n\r\n{lines}",
         lines.len()
     )
 }
@@ -187,7 +188,7 @@ fn base64(text: &str) -> String {
     }
 }
 
-/// A running gateway for so many nodes of a stub.
+/// A running gateway for this number of nodes of a stub.
 async fn gateway(nodes: u16, stub: SocketAddr) -> SocketAddr {
     let folder = tempfile::tempdir().expect("a folder").keep();
     let rows: Vec<_> = (0..nodes)

@@ -364,21 +364,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "LOG_STORE_MIN_KEEP",
         flag: None,
         default: "64MiB",
-        kind: ValueKind::Bytes {
-            min: 0,
-            max: 1 << 44,
-        },
+        kind: ValueKind::ANY_BYTES,
         meaning: "size of the newest records that are kept even if disk space is low",
     },
     Setting {
         name: "LOG_STORE_KEEP_BYTES",
         flag: None,
         default: "64MiB",
-        kind: ValueKind::Bytes {
-            min: 0,
-            max: 1 << 44,
-        },
-        meaning: "size of the evidence that is kept when LOG_STORE_MAX_ROWS or LOG_STORE_MAX_BYTES is exceeded, apart from these: provisioning, runs, problems, events, warnings and errors, the newest records of each source; 0 keeps none",
+        kind: ValueKind::ANY_BYTES,
+        meaning: "maximum size of the evidence kept of records beyond LOG_STORE_MAX_ROWS and LOG_STORE_MAX_BYTES, apart from these; 0 keeps none",
     },
     Setting {
         name: "LOG_STORE_KEEP_ROWS",

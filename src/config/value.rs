@@ -80,6 +80,14 @@ pub(crate) enum ValueKind {
     Choice(&'static [&'static str]),
 }
 
+impl ValueKind {
+    /// A size from nothing to more than a machine has.
+    pub(super) const ANY_BYTES: Self = Self::Bytes {
+        min: 0,
+        max: 1 << 44,
+    };
+}
+
 /// The valid values, for errors, `--help` and the README.
 impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -181,6 +181,32 @@ fn segment_summary(segment: &SegmentInspection) -> String {
     if let Some(times) = &segment.times {
         let _ = writeln!(text, "  times {} to {}", times.start(), times.end());
     }
+    text.push_str(&segment_content(segment));
+    for (origin, position) in &segment.positions {
+        let _ = writeln!(text, "  position {origin}: {} bytes", position.len());
+    }
+    if segment.torn_bytes > 0 {
+        let _ = writeln!(
+            text,
+            "  {} bytes after the last complete frame",
+            segment.torn_bytes
+        );
+    }
+    let unsound = segment.parts.iter().filter(|part| !part.is_sound).count();
+    let _ = writeln!(
+        text,
+        "  checks: {} parts, {unsound} unsound",
+        segment.parts.len()
+    );
+    for error in &segment.damage {
+        let _ = writeln!(text, "  DAMAGED: {}", error_chain(error));
+    }
+    text
+}
+
+/// Levels, sources and columns.
+fn segment_content(segment: &SegmentInspection) -> String {
+    let mut text = String::new();
     let _ = writeln!(text, "  levels {}", levels(&segment.levels));
     for source in &segment.sources {
         let _ = writeln!(
@@ -200,25 +226,6 @@ fn segment_summary(segment: &SegmentInspection) -> String {
             column.raw_bytes,
             percent(column.stored_bytes, column.raw_bytes)
         );
-    }
-    for (origin, position) in &segment.positions {
-        let _ = writeln!(text, "  position {origin}: {} bytes", position.len());
-    }
-    if segment.torn_bytes > 0 {
-        let _ = writeln!(
-            text,
-            "  {} bytes after the last complete frame",
-            segment.torn_bytes
-        );
-    }
-    let unsound = segment.parts.iter().filter(|part| !part.is_sound).count();
-    let _ = writeln!(
-        text,
-        "  checks: {} parts, {unsound} unsound",
-        segment.parts.len()
-    );
-    for error in &segment.damage {
-        let _ = writeln!(text, "  DAMAGED: {}", error_chain(error));
     }
     text
 }

@@ -3,3 +3,4 @@
 pub(super) mod sse;
 pub(super) mod start;
 pub(super) mod stream;
+mod waiting;

@@ -23,12 +23,12 @@ use crate::server::limits::shares::FairPermit;
 use crate::server::records::{ScopedRecords, ScopedView};
 use crate::server::tail::sse::{self, GapEvent, write_record};
 use crate::server::tail::start::{self, TailStart};
+use crate::server::tail::waiting::{reached, stopped, take};
 use crate::time::Micros;
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use warp::http::header::{HeaderName, HeaderValue};
 use warp::hyper::body::Bytes;
@@ -574,46 +574,4 @@ impl TailClient {
             Ok(Err(_)) | Err(_) => Err(TailEnd::Gone),
         }
     }
-}
-
-/// Events that were ready at once.
-struct ReadyEvents {
-    /// `None`: the live tail was closed.
-    unmatched: Option<Unmatched>,
-    /// No event was ready at first.
-    was_awaited: bool,
-}
-
-/// Maximum number of events that are filtered together: they about fill a chunk.
-const EVENTS_MAX: usize = 256;
-/// Maximum size of their records: the slowest filter, at 5 ms per KiB, then lets the next client have its turn in time.
-const EVENT_BYTES_MAX: usize = 64 << 10;
-
-/// Waits for an event, then takes all others that are ready.
-async fn take(subscription: &mut Subscription) -> ReadyEvents {
-    let mut was_awaited = false;
-    let unmatched = poll_fn(|context| {
-        let polled = subscription.poll_unmatched(context, EVENTS_MAX, EVENT_BYTES_MAX);
-        was_awaited |= polled.is_pending();
-        polled
-    })
-    .await;
-    ReadyEvents {
-        unmatched,
-        was_awaited,
-    }
-}
-
-/// Waits until that time; without one, forever.
-async fn reached(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until the server stops.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the server has ended, which is equivalent.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }

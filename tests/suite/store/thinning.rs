@@ -205,7 +205,7 @@ fn thinned_records_are_reported_and_pages_go_on_over_sparse_ids() {
         let mut is_truncated = false;
         loop {
             let mut asked = vec![
-                ("limit".to_owned(), "499".to_owned()),
+                ("limit".to_owned(), "97".to_owned()),
                 ("direction".to_owned(), direction.to_owned()),
             ];
             if !cursor.is_empty() {

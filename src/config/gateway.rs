@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_no_use_alone_is_refused() {
+    fn setting_without_effect_alone_is_refused() {
         for (name, missing) in [
             ("LOG_GATEWAY_SESSION_ISSUER", "LOG_GATEWAY_SESSION_JWKS"),
             ("LOG_GATEWAY_SESSION_JWKS", "LOG_GATEWAY_SESSION_ISSUER"),
@@ -153,7 +153,7 @@ mod tests {
             let error = check(&[REGISTRY, (name, "abc")]).expect_err("refused");
             assert_eq!(
                 error,
-                format!("{name} is of no use alone: set {missing} as well")
+                format!("{name} has no effect alone: set {missing} as well")
             );
         }
         let error = check(&[REGISTRY, ("LOG_GATEWAY_USER_HEADER", "X User")]).expect_err("refused");

@@ -344,7 +344,7 @@ mod tests {
             format!("at most {EXPRESSION_CHARS_MAX} characters"),
             format!("{} terms", terms::TERMS_MAX),
             format!("{} regexes", terms::REGEXES_MAX),
-            format!("{DEPTH_MAX} brackets"),
+            format!("{DEPTH_MAX} nested brackets"),
         ] {
             assert!(spec.contains(&bound), "{bound}");
         }

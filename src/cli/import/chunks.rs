@@ -1,9 +1,8 @@
 //! Lines in chunks: read by one thread, parsed by others, passed on in order.
 
-use super::line::{self, Defaults};
+use super::line::{self, Defaults, ImportedRecord};
 use crate::cli::failure::Failure;
 use crate::disk::DiskFile;
-use crate::record::Record;
 use std::fmt;
 use std::io;
 use std::io::Read;
@@ -72,7 +71,7 @@ struct LineChunk {
 
 /// The records of a chunk.
 pub(super) struct Parsed {
-    pub(super) records: Vec<Record>,
+    pub(super) records: Vec<ImportedRecord>,
     /// Numbers of the lines that could not be parsed, and why.
     pub(super) bad: Vec<(u64, String)>,
     /// Size of all its lines in bytes.
@@ -202,7 +201,7 @@ mod tests {
         };
         let (mut messages, mut bad, mut bytes) = (vec![], vec![], 0);
         read(input, &defaults, &mut |parsed| {
-            messages.extend(parsed.records.into_iter().map(|record| record.message));
+            messages.extend(parsed.records.into_iter().map(|line| line.record.message));
             bad.extend(parsed.bad.into_iter().map(|(number, _)| number));
             bytes += parsed.bytes;
             Ok(())

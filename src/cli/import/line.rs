@@ -15,8 +15,16 @@ pub(super) struct Defaults {
     pub(super) now: Micros,
 }
 
+/// A record of a line.
+#[derive(Debug)]
+pub(super) struct ImportedRecord {
+    pub(super) record: Record,
+    /// The line has an ID, so it comes from a store: its problems were looked for when it was collected.
+    pub(super) is_exported: bool,
+}
+
 /// Parses a line; the error is for people.
-pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> {
+pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<ImportedRecord, String> {
     // Invalid UTF-8 becomes U+FFFD, as in all other input.
     let text = String::from_utf8_lossy(line);
     let mut deserializer = serde_json::Deserializer::from_str(&text);
@@ -24,7 +32,7 @@ pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> 
         .deserialize_map(PartsVisitor(defaults.now))
         .and_then(|parts| deserializer.end().map(|()| parts));
     let parts = parts.map_err(|error| error.to_string())?;
-    Ok(Record {
+    let record = Record {
         timestamp: parts.timestamp.ok_or("timestamp is missing")?,
         source: parts
             .source
@@ -33,6 +41,10 @@ pub(super) fn parse(line: &[u8], defaults: &Defaults) -> Result<Record, String> 
         level: parts.level.unwrap_or(Level::Info),
         message: parts.message.ok_or("message is missing")?,
         metadata: parts.metadata,
+    };
+    Ok(ImportedRecord {
+        record,
+        is_exported: parts.is_exported,
     })
 }
 
@@ -43,6 +55,7 @@ struct RecordParts {
     level: Option<Level>,
     message: Option<String>,
     metadata: Metadata,
+    is_exported: bool,
 }
 
 /// Reads the keys of an object directly into their fields, because a map in between would double the cost.
@@ -77,7 +90,10 @@ impl<'de> Visitor<'de> for PartsVisitor {
                     parts.metadata = map.next_value::<Option<Metadata>>()?.unwrap_or_default();
                 }
                 // The record gets a new ID in this store.
-                "id" => drop(map.next_value::<IgnoredAny>()?),
+                "id" => {
+                    map.next_value::<IgnoredAny>()?;
+                    parts.is_exported = true;
+                }
                 _ => others.push((Key::Owned(key.into_owned()), map.next_value()?)),
             }
         }
@@ -123,7 +139,7 @@ mod tests {
             source: None,
             now: Micros::new(0),
         };
-        parse(line.as_bytes(), &defaults)
+        parse(line.as_bytes(), &defaults).map(|parsed| parsed.record)
     }
 
     #[test]
@@ -216,7 +232,10 @@ mod tests {
         let record =
             parse(b"{\"timestamp\":1,\"message\":\"a\xff\"}", &defaults).expect("a record");
         assert_eq!(
-            (record.source.as_str(), record.message.as_str()),
+            (
+                record.record.source.as_str(),
+                record.record.message.as_str()
+            ),
             ("file:old", "a\u{fffd}")
         );
     }

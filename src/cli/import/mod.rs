@@ -14,9 +14,10 @@ use crate::record::Source;
 use crate::redact::{Redacted, Redactor};
 use crate::store::{self, Store, SyncPolicy};
 use crate::time::Micros;
-use crate::triage::{PROBLEM, ProblemWatch};
+use crate::triage::ProblemWatch;
 use chunks::{ImportInput, Parsed};
 use clap::{Arg, ArgMatches, Command, value_parser};
+use line::ImportedRecord;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,10 +157,13 @@ struct ImportCounts {
 impl Import {
     fn take(&mut self, parsed: Parsed) -> Result<(), Failure> {
         let now = Micros::now();
-        for mut record in parsed.records {
+        for ImportedRecord {
+            mut record,
+            is_exported,
+        } in parsed.records
+        {
             self.batch_bytes += record.message.len();
-            // an export has its marks
-            if !record.metadata.contains_key(PROBLEM) {
+            if !is_exported {
                 self.problems.mark(&mut record, now);
             }
             let redacted = self.redactor.redact(record);

@@ -128,7 +128,7 @@ pub(in crate::gateway) async fn page(
         let next = cursor.map(|cursor| cursor.of_node(target.id()).to_string());
         Branch::new(target.clone(), next)
     });
-    let mut merge = Merge {
+    let mut merge = NodeMerge {
         app,
         selection: &selection,
         asked: &asked,
@@ -144,7 +144,7 @@ pub(in crate::gateway) async fn page(
 }
 
 /// A page while it is read.
-struct Merge<'m> {
+struct NodeMerge<'m> {
     app: &'m Arc<GatewayApp>,
     selection: &'m Selection,
     asked: &'m FleetPage,
@@ -152,7 +152,7 @@ struct Merge<'m> {
     deadline: Instant,
 }
 
-impl Merge<'_> {
+impl NodeMerge<'_> {
     /// Reads until the first records of all nodes together are known. A node that fails contributes nothing, also not what it gave
     /// before: a page contains all of its time span of every node that is not named as failed.
     async fn read(&mut self, report: &mut NodesReport) {

@@ -64,7 +64,7 @@ impl Rates {
 }
 
 impl<K: Hash + Eq + Copy> TokenBuckets<K> {
-    /// As many requests a second, and so many at once.
+    /// `rate` requests a second, and `burst` at once.
     pub(crate) fn new(rate: u32, burst: u32) -> Self {
         Self {
             rate,

@@ -48,7 +48,7 @@ fn control_characters_in_names_are_escaped_on_a_terminal() {
     let shown = on_terminal(&vmlog(&["doctor"]), &environment);
     let (cloud_init, _) = line(&shown, "cloud-init");
     assert!(
-        cloud_init.contains(r"/no\x1b]0;owned\x07/log is not there"),
+        cloud_init.contains(r"/no\x1b]0;owned\x07/log does not exist"),
         "{shown:?}"
     );
     assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
@@ -65,7 +65,7 @@ fn reports_no_problems_if_there_are_none() {
     assert!(
         line(&out, "data")
             .0
-            .ends_with(" is not there yet and can be made")
+            .ends_with(" does not exist yet and can be created")
     );
     assert!(line(&out, "store").0.starts_with("note "), "{out}");
     assert!(
@@ -88,13 +88,13 @@ fn a_running_server_is_recognised_by_its_store_and_address() {
     let (code, out, error) = outcome(&asked.output().unwrap());
     assert_eq!((code, error.as_str()), (Some(0), ""), "{out}");
     assert!(
-        line(&out, "store").0.ends_with(", a server writes it"),
+        line(&out, "store").0.ends_with(", in use by a server"),
         "{out}"
     );
     assert!(
         line(&out, "address")
             .0
-            .ends_with(" is in use, and a server of this store runs"),
+            .ends_with(" is in use by the server of this store"),
         "{out}"
     );
 }

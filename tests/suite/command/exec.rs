@@ -3,7 +3,7 @@
 use base64::Engine;
 use serde_json::Value;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -1088,7 +1088,13 @@ fn exec_of_user(uid: Option<u32>, home: &Path, spool: &Path) -> (String, String)
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }
-    let output = command.output().unwrap();
+    // A process that another test starts while the program is copied holds it open for writing until its own exec.
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {}
+            output => break output.unwrap(),
+        }
+    };
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr))
@@ -1136,12 +1142,12 @@ fn reported_once(uid: Option<u32>, root: &Path) {
     let (_, error) = exec_of_user(uid, root, &spool);
     let dir = root.join("home/.local/state/vmlog/capture");
     let expected = format!(
-        "vmlog: output is kept in {}, and nothing reads it until `vmlog serve` runs as this user; the machine's server reads {}, which \
-         cannot be used: No such file or directory (os error 2)\n",
+        "vmlog: output is stored in {}, which nothing reads until `vmlog serve` runs as this user; the machine's server reads {}, which \
+         is not usable: No such file or directory (os error 2)\n",
         dir.display(),
         spool.display()
     );
     assert_eq!(error, expected);
     let (_, error) = exec_of_user(uid, root, &spool);
-    assert_eq!(error, "", "it is said once");
+    assert_eq!(error, "", "it is reported once");
 }

@@ -549,7 +549,7 @@ fn https_uses_the_named_authority() {
     let (code, _, error) = outcome(&plain.output().unwrap());
     assert_eq!(code, Some(2));
     assert!(
-        error.starts_with("vmlog: --cacert: only https is encrypted, and the server is http://"),
+        error.starts_with("vmlog: --cacert applies only to https, but the server is http://"),
         "{error}"
     );
 }
@@ -578,7 +578,7 @@ fn the_servers_own_token_is_not_sent_unencrypted_to_another_machine() {
     );
     assert!(
         error.starts_with("vmlog: LOG_API_TOKEN is not sent to http://0.0.0.0:")
-            && error.contains("use https, or VMLOG_TOKEN to send it"),
+            && error.contains("use https, or set VMLOG_TOKEN to send it"),
         "{error}"
     );
     let (head, error) = request_to_another_machine(&[("VMLOG_TOKEN", TOKEN)]);

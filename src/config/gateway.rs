@@ -159,6 +159,9 @@ mod tests {
         let error = check(&[REGISTRY, ("LOG_GATEWAY_USER_HEADER", "X User")]).expect_err("refused");
         assert!(error.contains("letters, digits"), "{error}");
         let error = check(&[REGISTRY, ("LOG_GATEWAY_LISTN", "x")]).expect_err("refused");
-        assert!(error.contains("is LOG_GATEWAY_LISTEN meant?"), "{error}");
+        assert!(
+            error.contains("did you mean LOG_GATEWAY_LISTEN?"),
+            "{error}"
+        );
     }
 }

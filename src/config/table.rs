@@ -1,4 +1,4 @@
-//! The table of settings: parsing, `--help` and the README's table are all derived from it.
+//! The table of settings: parsing, `--help` and SETTINGS.md are all derived from it.
 
 use super::value::ValueKind;
 use crate::server::ForeignApi;
@@ -51,7 +51,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
 /// A century, in effect unlimited.
 const CENTURY_S: u64 = 100 * 365 * 86_400;
 
-/// The settings, in the order of `--help` and the README.
+/// The settings, in the order of `--help` and SETTINGS.md.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "LOG_DATA_DIR",
@@ -608,7 +608,7 @@ mod tests {
         assert!(names.iter().all(|name| name.starts_with("LOG_")));
     }
 
-    /// The README shows this table; if they differ, paste the output of this test.
+    /// SETTINGS.md shows this table; if they differ, paste the output of this test.
     #[test]
     fn the_readme_shows_this_table() {
         let mut table =
@@ -629,7 +629,7 @@ mod tests {
             };
             writeln!(table, "| {name} | {default} | {kind} | {meaning} |").unwrap();
         }
-        let readme = include_str!("../../README.md");
+        let readme = include_str!("SETTINGS.md");
         assert!(readme.contains(&table), "the table should be\n\n{table}");
     }
 

@@ -88,7 +88,7 @@ impl ValueKind {
     };
 }
 
-/// The valid values, for errors, `--help` and the README.
+/// The valid values, for errors, `--help` and SETTINGS.md.
 impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

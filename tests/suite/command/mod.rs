@@ -6,6 +6,7 @@ pub(crate) mod info;
 pub(crate) mod mcp;
 pub(crate) mod problems;
 pub(crate) mod query;
+mod readme;
 pub(crate) mod serve;
 pub(crate) mod store;
 

@@ -1,4 +1,4 @@
-//! The Grafana examples in the README work as shown.
+//! The examples of tools/grafana work as shown.
 
 use crate::http::server::TOKEN;
 use crate::loki::{START, encoded, server};
@@ -7,7 +7,7 @@ use std::fs;
 
 #[test]
 fn the_readme_shows_the_provisioning_file() {
-    let readme = fs::read_to_string("README.md").expect("a README");
+    let readme = fs::read_to_string("tools/grafana/README.md").expect("a README");
     let file = fs::read_to_string("tools/grafana/datasource.yaml").expect("a file");
     let yaml: String = file
         .lines()

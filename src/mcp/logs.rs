@@ -6,6 +6,7 @@ use crate::query::{
 };
 use crate::record::Id;
 use crate::store::View;
+use crate::triage::{self, ProblemList, ProblemsQuery};
 
 /// The records that tools read.
 pub trait Logs {
@@ -19,6 +20,8 @@ pub trait Logs {
     fn run(&self, id: &str) -> Result<Option<Run>, query::Error>;
     /// Patterns of messages.
     fn patterns(&self, request: &PatternsRequest) -> Result<Patterns, query::Error>;
+    /// What went wrong, the most important first.
+    fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error>;
     /// The ID of the newest record, of whomever it is.
     fn newest(&self) -> Id;
 }
@@ -51,6 +54,10 @@ impl Logs for StoreLogs {
 
     fn patterns(&self, request: &PatternsRequest) -> Result<Patterns, query::Error> {
         query::patterns(&self.view, request, &self.budget)
+    }
+
+    fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error> {
+        triage::problems(&self.view, &request, &self.budget)
     }
 
     fn newest(&self) -> Id {

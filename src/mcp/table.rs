@@ -94,8 +94,8 @@ const RECORD: Argument = Argument {
 pub const TOOLS: &[Tool] = &[
     Tool {
         name: "what_went_wrong",
-        description: "Summary of trouble on this machine: commands that failed, and groups of similar errors and warnings with their \
-                      newest record. Start here.",
+        description: "Summary of trouble on this machine: problems with their causes, commands that failed, and groups of similar errors \
+                      and warnings with their newest record. Start here.",
         arguments: &[SINCE, UNTIL, SOURCE],
     },
     Tool {

@@ -9,9 +9,11 @@ use crate::query::{
     PatternsRequest, Run, RunsQuery, SourcesQuery,
 };
 use crate::record::{Id, Level, StoredRecord};
+use crate::triage::{EvidenceLine, FoundProblem, ProblemsQuery};
 use std::fmt::Write as _;
 
 /// In the summary of trouble.
+const PROBLEMS_MAX: usize = 10;
 const FAILED_RUNS_MAX: usize = 5;
 const ERROR_GROUPS_MAX: usize = 10;
 const WARNING_GROUPS_MAX: usize = 5;
@@ -47,6 +49,7 @@ fn failed(error: &Error) -> String {
 fn what_went_wrong(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, String> {
     let mut answer = Answer::default();
     let filter = arguments.filter(&[])?;
+    problems(&mut answer, logs, filter.clone())?;
     let query = RunsQuery {
         filter: filter.clone(),
         success: Some(false),
@@ -81,6 +84,52 @@ fn what_went_wrong(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String,
         }
     }
     Ok(answer.finish())
+}
+
+/// The problems that were recognized, each with its cause.
+fn problems(answer: &mut Answer, logs: &dyn Logs, filter: Filter) -> Result<(), String> {
+    let query = ProblemsQuery {
+        filter,
+        kinds: vec![],
+        limit: PROBLEMS_MAX,
+        with_causes: true,
+    };
+    let found = logs.problems(query).map_err(|error| failed(&error))?;
+    let more = if found.has_more { " at least" } else { "" };
+    answer.say(&format!(
+        "Problems, the most important first:{more} {}",
+        found.problems.len()
+    ));
+    for problem in &found.problems {
+        answer.data(&problem_line(problem));
+        if let Some(cause) = &problem.cause {
+            answer.data(&evidence_line("cause", cause));
+        }
+        for line in &problem.context {
+            answer.data(&evidence_line("context", line));
+        }
+    }
+    partial(answer, found.partial);
+    Ok(())
+}
+
+fn problem_line(problem: &FoundProblem) -> String {
+    let FoundProblem {
+        severity,
+        count,
+        first,
+        last,
+        last_id,
+        ..
+    } = problem;
+    let title = harmless(&problem.title, 200);
+    format!("[{severity}] {title}: {count}x, {first} to {last}, last in #{last_id}")
+}
+
+fn evidence_line(role: &str, line: &EvidenceLine) -> String {
+    let source = harmless(line.source.as_str(), 100);
+    let message = harmless(&line.message, 400);
+    format!("  {role} #{} {source}: {message}", line.id)
 }
 
 /// Each group with its newest record.

@@ -13,6 +13,7 @@ use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::request::{ApiRequest, refuse};
 use crate::server::records::ScopedView;
+use crate::triage::{ProblemList, ProblemsQuery};
 use tokio::time::sleep;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -76,6 +77,10 @@ impl Logs for ScopedLogs<'_> {
 
     fn patterns(&self, request: &PatternsRequest) -> Result<Patterns, query::Error> {
         self.view.patterns(request.clone(), self.budget)
+    }
+
+    fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error> {
+        self.view.problems(request, self.budget)
     }
 
     fn newest(&self) -> Id {

@@ -171,14 +171,46 @@ fn tools_find_what_went_wrong() {
 }
 
 #[test]
+fn problems_are_listed_with_their_causes() {
+    let mut server = filled();
+    let mut full = record(
+        "system:app",
+        Level::Error,
+        "write failed: No space left on device",
+    );
+    full.metadata = json!({"problem": "disk_full", "problem_subject": "/var"})
+        .as_object()
+        .cloned()
+        .expect("a map")
+        .into();
+    server.write([full]);
+    let (text, failed) = call(&server, "what_went_wrong", &json!({}));
+    assert!(!failed);
+    for part in [
+        "Problems, the most important first: 1\n",
+        "[error] /var is full",
+        " system:app: write failed: No space left on device",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    let (text, _) = call(&server, "what_went_wrong", &json!({"source": "docker:"}));
+    assert!(
+        text.contains("Problems, the most important first: 0\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn tail_returns_what_arrives_while_it_waits() {
     let mut server = filled();
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "tail", "arguments": {"seconds": 2}}});
     let asked = server.post("/mcp", &message.to_string());
     let waiting = std::thread::spawn(move || asked.send());
-    // it begins at once; if it began late on a slow machine, it would miss the record
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    server.write([record("docker:web", Level::Info, "new one")]);
+    // nobody can know when it begins, so records are written until it ends
+    while !waiting.is_finished() {
+        server.write([record("docker:web", Level::Info, "new one")]);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
     let answer = waiting.join().expect("it ends");
     assert!(answer.text().contains("new one"), "{}", answer.text());
     assert!(

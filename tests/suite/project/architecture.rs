@@ -35,8 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("logql", &[]),
-    ("mcp", &["query", "record", "store", "time"]),
     ("triage", &["query", "record", "store", "time"]),
+    ("mcp", &["query", "record", "store", "time", "triage"]),
     ("live", &["query", "record"]),
     (
         "pipeline",

@@ -94,6 +94,15 @@ impl McpRequest {
         }
     }
 
+    /// Whether it is no message of JSON-RPC. Over HTTP it is answered with status 400.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        matches!(
+            self.kind,
+            McpCall::Ready(Err((PARSE_ERROR | INVALID_REQUEST, _)))
+        )
+    }
+
     /// Whether the client gets no answer.
     #[must_use]
     pub fn is_notification(&self) -> bool {

@@ -26,6 +26,14 @@ pub(in crate::server) async fn call(
 ) -> Result<Response, ApiError> {
     refuse(&request.parameters)?;
     let message = McpRequest::read(&request.body);
+    if message.is_malformed() {
+        let text = "expected a message of JSON-RPC 2.0 as the body";
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_encoding",
+            text.to_owned(),
+        ));
+    }
     if message.is_notification() {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::ACCEPTED;

@@ -107,12 +107,20 @@ fn messages_that_are_not_requests_get_the_errors_of_json_rpc() {
         let answer = server.post("/mcp", body).send();
         (answer.status, answer.json()["error"]["code"].as_i64())
     };
-    assert_eq!(code("{"), (200, Some(-32_700)));
-    assert_eq!(code("[]"), (200, Some(-32_600)));
-    assert_eq!(
-        code("{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}"),
-        (200, Some(-32_600))
-    );
+    for malformed in [
+        "",
+        "{",
+        "[]",
+        "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}",
+    ] {
+        let answer = server.post("/mcp", malformed).send();
+        let error = &answer.json()["error"];
+        assert_eq!(
+            (answer.status, error.as_str()),
+            (400, Some("invalid_encoding")),
+            "{malformed}"
+        );
+    }
     assert_eq!(
         code("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"no/such\"}"),
         (200, Some(-32_601))

@@ -66,7 +66,18 @@ impl McpRequest {
                 "jsonrpc must be \"2.0\"",
             );
         }
-        let parameters = message.get("params").unwrap_or(&Value::Null);
+        let parameters = message.get("params");
+        let is_id = |id: &Value| id.is_string() || id.is_i64() || id.is_u64();
+        if parameters.is_some_and(|found| !found.is_object())
+            || id.as_ref().is_some_and(|id| !is_id(id))
+        {
+            return Self::wrong(
+                Value::Null,
+                INVALID_REQUEST,
+                "params must be an object, and id a text or an integer",
+            );
+        }
+        let parameters = parameters.unwrap_or(&Value::Null);
         let kind = match method {
             "initialize" => McpCall::Ready(Ok(initialized(parameters))),
             "ping" => McpCall::Ready(Ok(json!({}))),

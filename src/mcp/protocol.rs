@@ -66,7 +66,8 @@ impl McpRequest {
                 "jsonrpc must be \"2.0\"",
             );
         }
-        let parameters = message.get("params");
+        // some clients send null for none
+        let parameters = message.get("params").filter(|found| !found.is_null());
         let is_id = |id: &Value| id.is_string() || id.is_i64() || id.is_u64();
         if parameters.is_some_and(|found| !found.is_object())
             || id.as_ref().is_some_and(|id| !is_id(id))

@@ -61,7 +61,7 @@ impl Answer {
         self.data(&line);
     }
 
-    /// The whole answer. It says what was left out.
+    /// The whole answer, which reports how much did not fit.
     pub(super) fn finish(mut self) -> String {
         self.close();
         if self.left_out > 0 {

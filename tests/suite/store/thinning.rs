@@ -222,7 +222,10 @@ fn thinned_records_are_reported_and_pages_go_on_over_sparse_ids() {
         }
         seen.sort_by_key(|record| record.id);
         assert_eq!(seen, all, "{direction}");
-        assert!(is_truncated, "{direction}: nothing is said of what is gone");
+        assert!(
+            is_truncated,
+            "{direction}: the deleted records are not reported"
+        );
     }
     let kept_end = view.kept_end().unwrap();
     assert!(view.thinned_within(&(1..kept_end)) > 30_000);

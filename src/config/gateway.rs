@@ -1,6 +1,6 @@
 //! The settings of the gateway, checked.
 
-use super::{Error, RawSettings, needs, value};
+use super::{Error, RawSettings, needs, tls_files, value};
 use crate::gateway::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
 use crate::server::NodeAuth;
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ impl GatewayConfig {
         };
         Ok(Self {
             listen: raw.read("LOG_GATEWAY_LISTEN", value::address)?,
-            tls: tls(raw)?,
+            tls: tls_files(raw, "LOG_GATEWAY_TLS_CERT", "LOG_GATEWAY_TLS_KEY")?,
             options,
         })
     }
@@ -93,17 +93,6 @@ fn forward_auth(raw: &RawSettings) -> Result<Option<ForwardAuth>, Error> {
     })?;
     let proxies = raw.read("LOG_GATEWAY_TRUSTED_PROXIES", value::networks)?;
     Ok(header.map(|header| ForwardAuth { header, proxies }))
-}
-
-fn tls(raw: &RawSettings) -> Result<Option<(PathBuf, PathBuf)>, Error> {
-    let certificate = raw.optional("LOG_GATEWAY_TLS_CERT", value::path)?;
-    let key = raw.optional("LOG_GATEWAY_TLS_KEY", value::path)?;
-    match (certificate, key) {
-        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(needs("LOG_GATEWAY_TLS_CERT", "LOG_GATEWAY_TLS_KEY")),
-        (None, Some(_)) => Err(needs("LOG_GATEWAY_TLS_KEY", "LOG_GATEWAY_TLS_CERT")),
-    }
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl Config {
             listen: raw.read("LOG_LISTEN", value::address)?,
             api_token: raw.optional("LOG_API_TOKEN", value::token)?.map(ApiToken),
             node_auth: node_auth(raw)?,
-            tls: tls_files(raw)?,
+            tls: tls_files(raw, "LOG_TLS_CERT", "LOG_TLS_KEY")?,
             journal: journal_options(raw)?,
             cloud_init: cloud_init_options(raw)?,
             files: file_options(raw)?,
@@ -221,14 +221,19 @@ fn node_auth(raw: &RawSettings) -> Result<Option<NodeAuth>, Error> {
     }))
 }
 
-fn tls_files(raw: &RawSettings) -> Result<Option<(PathBuf, PathBuf)>, Error> {
-    let certificate = raw.optional("LOG_TLS_CERT", value::path)?;
-    let key = raw.optional("LOG_TLS_KEY", value::path)?;
+/// A certificate and its key: both, or neither.
+fn tls_files(
+    raw: &RawSettings,
+    certificate_name: &'static str,
+    key_name: &'static str,
+) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+    let certificate = raw.optional(certificate_name, value::path)?;
+    let key = raw.optional(key_name, value::path)?;
     match (certificate, key) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
         (None, None) => Ok(None),
-        (Some(_), None) => Err(needs("LOG_TLS_CERT", "LOG_TLS_KEY")),
-        (None, Some(_)) => Err(needs("LOG_TLS_KEY", "LOG_TLS_CERT")),
+        (Some(_), None) => Err(needs(certificate_name, key_name)),
+        (None, Some(_)) => Err(needs(key_name, certificate_name)),
     }
 }
 

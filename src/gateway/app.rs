@@ -80,9 +80,3 @@ impl GatewayApp {
         }
     }
 }
-
-/// Waits until the gateway stops.
-pub(in crate::gateway) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // an error means that the gateway is gone, which is the same
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}

@@ -63,6 +63,8 @@ pub(in crate::gateway) struct GatewayError {
     pub(in crate::gateway) retry_after_seconds: Option<u32>,
     /// The methods that the path supports, for 405.
     pub(in crate::gateway) allow: &'static str,
+    /// The body of a node that the client gets in place of one of the gateway.
+    pub(in crate::gateway) words_of_node: Option<Box<[u8]>>,
 }
 
 impl GatewayError {
@@ -79,6 +81,16 @@ impl GatewayError {
             nodes: None,
             retry_after_seconds: None,
             allow: "GET, HEAD",
+            words_of_node: None,
+        }
+    }
+
+    /// 400: nodes found a parameter not valid, and one says which and why.
+    pub(in crate::gateway) fn in_words_of_node(body: Vec<u8>) -> Self {
+        let refused = "a node refused a parameter";
+        Self {
+            words_of_node: Some(body.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, "invalid_encoding", refused)
         }
     }
 
@@ -164,13 +176,15 @@ impl GatewayError {
     /// The response.
     pub(in crate::gateway) fn into_response(self) -> GatewayResponse {
         debug_assert!(self.is_described(), "{self} is not in the description");
-        let body = GatewayErrorBody {
-            error: self.code,
-            message: &self.message,
-            node: self.node.as_deref(),
-            nodes: self.nodes.as_deref(),
+        let mut response = match self.words_of_node {
+            Some(body) => reply::bytes("application/json", body.into_vec()),
+            None => reply::json(&GatewayErrorBody {
+                error: self.code,
+                message: &self.message,
+                node: self.node.as_deref(),
+                nodes: self.nodes.as_deref(),
+            }),
         };
-        let mut response = reply::json(&body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {

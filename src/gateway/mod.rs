@@ -20,7 +20,6 @@
 
 mod across;
 mod app;
-mod connection;
 mod counters;
 mod error;
 mod keys;
@@ -38,9 +37,11 @@ mod status;
 
 pub use options::{ForwardAuth, GatewayOptions, GatewayToken, SessionOptions};
 
-use crate::server::access_token;
+use crate::server::{self, Listening, access_token};
 use app::GatewayApp;
+use hyper::service::service_fn;
 use keys::keyring::Keyring;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
@@ -91,7 +92,20 @@ impl Gateway {
         let Self { app, stop } = self;
         let watching = tokio::spawn(watch_registry(Arc::clone(&app)));
         let maintaining = tokio::spawn(maintain(Arc::clone(&app)));
-        connection::serve(listener, app, stop, shutdown).await;
+        let listening = Listening {
+            listener,
+            limiter: Arc::clone(&app.limiter),
+            tls: app.options.tls.clone(),
+            stop,
+        };
+        let service = |peer| {
+            let app = Arc::clone(&app);
+            service_fn(move |request| {
+                let response = service::answer(Arc::clone(&app), peer, request);
+                async move { Ok::<_, Infallible>(response.await) }
+            })
+        };
+        server::serve(listening, shutdown, service, std::future::ready(())).await;
         watching.abort();
         maintaining.abort();
     }

@@ -34,16 +34,17 @@ mod page;
 mod readiness;
 mod records;
 mod service;
+mod socket;
 #[cfg(test)]
 mod spec;
 mod tail;
 mod tls;
+mod waiting;
 mod wire;
 
 pub(crate) use api::export::write_csv;
 pub(crate) use api::fields::{VALUES, keys_body, values_body};
 pub(crate) use api::patterns::{PATTERNS, patterns_body};
-pub(crate) use auth::access_token;
 pub use auth::forwarded::Network;
 pub use auth::host::is_origin;
 pub(crate) use auth::jwt::UnverifiedToken;
@@ -52,18 +53,17 @@ pub(crate) use auth::keys::TokenKeys;
 pub use auth::node::{NodeAuth, is_issuer};
 pub(crate) use auth::principal::PrincipalId;
 pub use auth::scope::WorkspaceSources;
-pub(crate) use connection::{
-    BUFFER_BYTES_MAX, HANDSHAKE_MAX, HEADER_BYTES_MAX, REQUEST_WAIT_MAX, StallTimeout, accept,
-    set_options,
-};
+pub(crate) use auth::{access_token, private_file};
+pub(crate) use connection::{Listening, serve};
 pub use http::foreign_call::ForeignApi;
-pub(crate) use limits::connections::{Connection, ConnectionLimiter, ConnectionSlot, GuardedBody};
+pub(crate) use limits::connections::{ConnectionLimiter, GuardedBody};
 pub(crate) use limits::rate::{TokenBuckets, network};
 pub(crate) use limits::shares::{FairPermit, FairSemaphore};
 pub use measure::{Measure, Sample};
 pub use options::{ServerOptions, ServerState};
 pub(crate) use page::page_file;
 pub use tls::{Tls, TlsError};
+pub(crate) use waiting::stopped;
 pub(crate) use wire::write_entry;
 
 use std::future::Future;
@@ -79,6 +79,15 @@ pub async fn run(
     let address = listener.local_addr()?;
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let app = Arc::new(app::App::new(state, address.ip(), stopping));
-    connection::serve(listener, app, stop, shutdown).await;
+    let listening = Listening {
+        listener,
+        limiter: Arc::clone(&app.limiter),
+        tls: app.options.tls.clone(),
+        stop,
+    };
+    let service = |peer| service::service(&app, peer);
+    // A websocket is no longer part of its connection.
+    let websockets = async { app.websockets.closed().await };
+    serve(listening, shutdown, service, websockets).await;
     Ok(())
 }

@@ -19,11 +19,13 @@ use crate::server::http::loki_call::LokiCall;
 use crate::server::http::reply;
 use crate::server::http::request::{ApiRequest, refuse, taken_body, takes_form};
 use crate::server::http::route::{self, Access, Endpoint};
+use crate::server::limits::connections::GuardedBody;
 use crate::server::limits::shares::FairPermit;
 use crate::server::loki;
 use crate::server::page;
 use crate::server::tail::stream;
 use futures_util::{Stream, StreamExt as _};
+use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -34,7 +36,9 @@ use warp::Filter;
 use warp::http::header::{HeaderMap, HeaderName};
 use warp::http::uri::Authority;
 use warp::http::{Method, StatusCode};
-use warp::hyper::body::{Buf, Bytes};
+use warp::hyper::Request;
+use warp::hyper::body::{Body, Buf, Bytes, Incoming};
+use warp::hyper::service::{Service as HyperService, service_fn};
 use warp::reply::Response;
 use warp::ws::Ws;
 
@@ -53,10 +57,37 @@ pub(super) struct RequestPermit {
     _share: Arc<FairPermit>,
 }
 
-/// One filter that handles every request.
+/// The service for the requests that come from `peer` over one connection.
 pub(super) fn service(
-    app: Arc<App>,
-) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    app: &Arc<App>,
+    peer: IpAddr,
+) -> impl HyperService<
+    Request<Incoming>,
+    Response = warp::http::Response<
+        impl Body<Data = Bytes, Error = warp::Error> + Send + Unpin + use<>,
+    >,
+    Error = Infallible,
+    Future: Send,
+> + Send
++ use<> {
+    let filter = TowerToHyperService::new(warp::service(filter(Arc::clone(app))));
+    service_fn(move |mut request: Request<Incoming>| {
+        let authority = request.uri().authority().cloned();
+        request.extensions_mut().insert(Peer {
+            address: peer,
+            authority,
+        });
+        let response = filter.call(request);
+        async move {
+            let mut response = response.await?;
+            let share = response.extensions_mut().remove::<RequestPermit>();
+            Ok(response.map(|body| GuardedBody::new(body, share)))
+        }
+    })
+}
+
+/// One filter that handles every request.
+fn filter(app: Arc<App>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let websocket = warp::ws::ws()
         .map(Some)

@@ -10,7 +10,7 @@ use super::http::route::{Access, ROUTES};
 use super::limits::{gate, memory};
 use super::loki::{metrics, parameters};
 use super::tail::{start, stream};
-use super::{ServerOptions, connection};
+use super::{ServerOptions, connection, socket};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -150,7 +150,7 @@ fn documented_bounds_match_the_code() {
         ),
         format!(
             "| an answer that is not taken | {} s,",
-            connection::WRITE_STALL_MAX.as_secs()
+            socket::WRITE_STALL_MAX.as_secs()
         ),
         format!(
             "wait to be read | {} MiB together",

@@ -185,9 +185,7 @@ pub(super) fn sources(page: &SourcesPage) -> Vec<u8> {
         unreadable: counts.unreadable,
         warnings: &counts.warnings,
     };
-    let mut out = Vec::new();
-    write(&mut out, &body);
-    out
+    bytes(&body)
 }
 
 /// The body of a histogram: every bucket with its counts.
@@ -236,9 +234,7 @@ pub(super) fn histogram(histogram: &Histogram, by: Grouping) -> Vec<u8> {
         unreadable: histogram.unreadable,
         warnings: &histogram.warnings,
     };
-    let mut out = Vec::new();
-    write(&mut out, &body);
-    out
+    bytes(&body)
 }
 
 /// One bucket: `{"start", "total", "levels": {}}`, or with `"sources"` if grouped by source.
@@ -285,16 +281,12 @@ pub(super) fn millis(micros: i64) -> Number {
 
 /// The body of a page of runs.
 pub(super) fn runs(page: &RunsPage) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out, page);
-    out
+    bytes(page)
 }
 
 /// The body of one run.
 pub(super) fn run(run: &Run) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut out, run);
-    out
+    bytes(run)
 }
 
 /// Counts by level name.
@@ -328,6 +320,13 @@ impl Serialize for RecordsJson<'_> {
 
 fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
+}
+
+/// A whole body.
+pub(super) fn bytes(body: &impl Serialize) -> Vec<u8> {
+    let mut out = Vec::new();
+    write(&mut out, body);
+    out
 }
 
 /// Writing to memory cannot fail, and the maps have text keys.

@@ -1,7 +1,7 @@
 //! `vmlog patterns` and `vmlog fields`: similar lines, and the keys and values of metadata.
 
 use super::time::shown;
-use super::{json_argument, one_line, print};
+use super::{count_or_blank, counts_table, json_argument, one_line, print};
 use crate::cli::endpoint::{self, Backend, JsonQuestion};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, Parameters, add, flag, given, option};
@@ -104,27 +104,17 @@ fn patterns_text(answer: &Value, zone: &Zone) -> String {
     let cells: Vec<[String; 5]> = list(answer, "patterns")
         .iter()
         .map(|pattern| {
-            let level = |name: &str| match pattern["levels"][name].as_u64() {
-                None | Some(0) => String::new(),
-                Some(count) => count.to_string(),
-            };
+            let level = |name: &str| pattern["levels"][name].as_u64();
             [
                 pattern["count"].to_string(),
-                level("error"),
-                level("warn"),
+                count_or_blank(level("error")),
+                count_or_blank(level("warn")),
                 shown(&word(&pattern["last"]), zone),
                 one_line(pattern["template"].as_str().unwrap_or_default()),
             ]
         })
         .collect();
-    let headings = [
-        ("RECORDS", Align::Right),
-        ("ERRORS", Align::Right),
-        ("WARNINGS", Align::Right),
-        ("LAST RECORD", Align::Left),
-        ("PATTERN", Align::Left),
-    ];
-    table(headings, &cells)
+    counts_table("PATTERN", &cells)
 }
 
 fn fields_text(answer: &Value) -> String {

@@ -18,6 +18,7 @@ pub(super) use address::OwnServer;
 use super::failure::Failure;
 use super::parameters::flag;
 use super::terminal::output::{print_json, print_paged};
+use super::terminal::table::{Align, table};
 use super::terminal::text::spans_of;
 use clap::Arg;
 
@@ -31,6 +32,25 @@ fn one_line(text: &str) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty());
     let spans = spans_of(line.unwrap_or_default().trim(), "", false);
     spans.iter().map(|span| span.text.as_str()).collect()
+}
+
+/// A count for people: nothing in place of 0.
+fn count_or_blank(count: Option<u64>) -> String {
+    count
+        .filter(|count| *count > 0)
+        .map_or_else(String::new, |count| count.to_string())
+}
+
+/// A table of counts, with the time of the last record before what is counted.
+fn counts_table(counted: &'static str, cells: &[[String; 5]]) -> String {
+    let headings = [
+        ("RECORDS", Align::Right),
+        ("ERRORS", Align::Right),
+        ("WARNINGS", Align::Right),
+        ("LAST RECORD", Align::Left),
+        (counted, Align::Left),
+    ];
+    table(headings, cells)
 }
 
 /// Prints JSON for programs, or text for people.

@@ -1,12 +1,11 @@
 //! `vmlog sources`: lists the sources with their counts.
 
 use super::time::shown;
-use super::{json_argument, print};
+use super::{count_or_blank, counts_table, json_argument, print};
 use crate::cli::endpoint::{self, Backend, SourceRow};
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{self, add, flag};
 use crate::cli::show;
-use crate::cli::terminal::table::{Align, table};
 use crate::time::Micros;
 use clap::{ArgMatches, Command};
 use serde_json::json;
@@ -59,10 +58,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 fn text(rows: &[SourceRow], zone: &crate::time::Zone) -> String {
-    let level = |row: &SourceRow, name: &str| match row.levels.get(name) {
-        None | Some(0) => String::new(),
-        Some(count) => count.to_string(),
-    };
+    let level = |row: &SourceRow, name: &str| count_or_blank(row.levels.get(name).copied());
     let cells: Vec<[String; 5]> = rows
         .iter()
         .map(|row| {
@@ -75,12 +71,5 @@ fn text(rows: &[SourceRow], zone: &crate::time::Zone) -> String {
             ]
         })
         .collect();
-    let headings = [
-        ("RECORDS", Align::Right),
-        ("ERRORS", Align::Right),
-        ("WARNINGS", Align::Right),
-        ("LAST RECORD", Align::Left),
-        ("SOURCE", Align::Left),
-    ];
-    table(headings, &cells)
+    counts_table("SOURCE", &cells)
 }

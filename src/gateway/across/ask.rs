@@ -7,7 +7,6 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
-use crate::gateway::reply::{self, GatewayResponse};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,21 +74,16 @@ impl NodesReport {
         })
     }
 
-    /// The response if no node answered: what the nodes say of a parameter, or that all failed. An empty answer would look like an empty
+    /// An error if no node answered: what the nodes say of a parameter, or that all failed. An empty answer would look like an empty
     /// log.
-    pub(in crate::gateway) fn check(
-        &self,
-        app: &GatewayApp,
-    ) -> Result<Option<GatewayResponse>, GatewayError> {
+    pub(in crate::gateway) fn check(&self, app: &GatewayApp) -> Result<(), GatewayError> {
         add(&app.counters.nodes_asked, self.asked as u64);
         add(&app.counters.nodes_failed, self.failed.len() as u64);
         if self.asked == 0 || self.failed.len() < self.asked {
-            return Ok(None);
+            return Ok(());
         }
         if let Some(body) = &self.invalid {
-            let mut response = reply::bytes("application/json", body.clone());
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            return Ok(Some(response));
+            return Err(GatewayError::in_words_of_node(body.clone()));
         }
         let is_timeout = self
             .failed
@@ -173,6 +167,18 @@ fn judge<T>(
         }
         status => Err(NodeFault::Refused(status).into()),
     }
+}
+
+/// Asks all nodes of a selection with its own parameters; an error if none answered.
+pub(in crate::gateway) async fn ask_selection<T: serde::de::DeserializeOwned + Send + 'static>(
+    app: &Arc<GatewayApp>,
+    selection: &Selection,
+    path: &str,
+) -> Result<(Vec<(String, T)>, NodesReport), GatewayError> {
+    let mut report = NodesReport::new(selection);
+    let found = ask_all(app, selection, &mut report, path, &selection.parameters).await;
+    report.check(app)?;
+    Ok((found, report))
 }
 
 /// Asks all nodes of a selection the same. The answers are in the order of the nodes; copies of one node are left out.

@@ -23,6 +23,14 @@ pub(in crate::gateway) struct Row {
 /// The place of a record: time, place of the node, id.
 pub(in crate::gateway) type RowKey = (Micros, usize, u64);
 
+/// A record whose text was dropped to save memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway) struct DroppedRow {
+    pub(in crate::gateway) time: Micros,
+    pub(in crate::gateway) id: u64,
+    pub(in crate::gateway) bytes: usize,
+}
+
 /// A page of a node.
 #[derive(Debug)]
 pub(in crate::gateway) struct NodePage {
@@ -45,7 +53,7 @@ pub(in crate::gateway) struct Branch {
     /// Where `rows` begin.
     start: Option<String>,
     /// The first record, if it and all others were dropped.
-    pub(in crate::gateway) dropped: Option<(Micros, u64)>,
+    pub(in crate::gateway) dropped: Option<DroppedRow>,
     /// The node has no more.
     pub(in crate::gateway) is_done: bool,
     pub(in crate::gateway) is_failed: bool,
@@ -117,7 +125,11 @@ impl Branch {
             return;
         }
         self.is_done = false;
-        let first = self.rows.first().map(|row| (row.time, row.id));
+        let first = self.rows.first().map(|row| DroppedRow {
+            time: row.time,
+            id: row.id,
+            bytes: row.text.len(),
+        });
         self.rows.truncate(kept);
         if let Some(last) = self.rows.last() {
             self.next = Some(Cursor::Time(last.time, Id(last.id)).to_string());

@@ -3,21 +3,18 @@
 //! Records are in order of time, node and id, so the place of one record is a place in all nodes: the cursor has the same size for one
 //! node and for a thousand, and it stays right while nodes come, go, append and delete.
 
+use crate::gateway::across::signed::SignedForm;
 use crate::query::Cursor;
 use crate::record::Id;
 use crate::time::Micros;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
 use std::cmp::Ordering;
 
-/// Distinguishes cursors from everything else that is signed with the same secret.
-const PURPOSE: &[u8] = b"vmlog gateway page 1";
-
-const TAG_BYTES: usize = 16;
-
-/// Maximum length of a text that is looked at: that of the longest name of a node.
-const TEXT_BYTES_MAX: usize = 512;
+const FORM: SignedForm = SignedForm {
+    purpose: "vmlog gateway page 1",
+    tag_bytes: 16,
+    // that of the longest name of a node
+    text_bytes_max: 512,
+};
 
 /// The place of a record among those of all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,23 +30,13 @@ impl FleetCursor {
         let mut bytes = self.time.get().to_le_bytes().to_vec();
         bytes.extend_from_slice(&self.id.to_le_bytes());
         bytes.extend_from_slice(self.node.as_bytes());
-        let tag = tag(secret, &bytes);
-        bytes.splice(0..0, tag);
-        URL_SAFE_NO_PAD.encode(bytes)
+        FORM.sign(secret, &bytes)
     }
 
     /// The cursor of a text that this gateway, or one with the same keys, has signed.
     pub(in crate::gateway) fn verify(text: &str, secret: &[u8; 32]) -> Option<Self> {
-        if text.len() > TEXT_BYTES_MAX {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (given, rest) = bytes.split_at_checked(TAG_BYTES)?;
-        let expected = tag(secret, rest);
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(&*expected, given)) {
-            return None;
-        }
-        let (time, rest) = rest.split_first_chunk::<8>()?;
+        let bytes = FORM.verify(secret, text)?;
+        let (time, rest) = bytes.split_first_chunk::<8>()?;
         let (id, node) = rest.split_first_chunk::<8>()?;
         Some(Self {
             time: Micros::new(i64::from_le_bytes(*time)),
@@ -68,15 +55,6 @@ impl FleetCursor {
             Ordering::Greater => Cursor::Time(self.time.plus(-1), Id(u64::MAX)),
         }
     }
-}
-
-fn tag(secret: &[u8; 32], bytes: &[u8]) -> Vec<u8> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let mut context = hmac::Context::with_key(&key);
-    context.update(PURPOSE);
-    context.update(bytes);
-    let tag = context.sign();
-    tag.as_ref().iter().take(TAG_BYTES).copied().collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `GET /api/logs/fields`: the keys of the metadata of several nodes, or the values of one.
 
-use crate::gateway::across::ask::{NodesReport, ask_all};
+use crate::gateway::across::ask::ask_selection;
 use crate::gateway::across::select::select;
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
@@ -60,19 +60,8 @@ pub(in crate::gateway) async fn fields(
     request: &GatewayRequest,
 ) -> Result<GatewayResponse, GatewayError> {
     let selection = select(app, request)?;
-    let mut report = NodesReport::new(&selection);
-    let limit = selection
-        .parameters
-        .iter()
-        .find(|(name, _)| name == "limit");
-    let limit = limit.and_then(|(_, text)| text.parse().ok());
-    let limit: usize = limit.unwrap_or(LIMIT);
-    let path = "/logs/fields";
-    let found: Vec<(String, NodeFields)> =
-        ask_all(app, &selection, &mut report, path, &selection.parameters).await;
-    if let Some(response) = report.check(app)? {
-        return Ok(response);
-    }
+    let limit = selection.limit().unwrap_or(LIMIT);
+    let (found, report) = ask_selection::<NodeFields>(app, &selection, "/logs/fields").await?;
     let key = found.iter().find_map(|(_, part)| part.key.clone());
     let mut sums: BTreeMap<String, FieldSum> = BTreeMap::new();
     let (mut has_more, mut partial, mut scanned, mut unreadable) = (false, false, 0, 0);

@@ -9,5 +9,6 @@ pub(super) mod page;
 pub(super) mod patterns;
 pub(super) mod position;
 pub(super) mod select;
+pub(super) mod signed;
 pub(super) mod sources;
 pub(super) mod tail;

@@ -136,9 +136,7 @@ pub(in crate::gateway) async fn page(
         deadline: deadline(app),
     };
     merge.read(&mut report).await;
-    if let Some(response) = report.check(app)? {
-        return Ok(response);
-    }
+    report.check(app)?;
     let body = merge.body(&report, keys.secret());
     Ok(reply::bytes("application/json", body))
 }
@@ -264,16 +262,15 @@ impl NodeMerge<'_> {
         let page = self.page();
         let is_full = is_full(&self.branches, &page, self.asked.limit);
         let last = page.last().filter(|_| is_full).copied();
+        let after = branch::after(self.asked.direction);
         let branches = self.branches.iter().enumerate();
         let open = branches.filter(|(index, branch)| {
-            let reached = branch.rows.last().map(|row| (row.time, row.id));
-            let is_before = match (reached.or(branch.dropped), last) {
-                (None, _) | (_, None) => true,
+            let is_before = match (branch.rows.last(), branch.dropped, last) {
                 // a record after the last one that is known may still be before the last one of the page
-                (Some((time, id)), Some(last)) => {
-                    let key = (time, *index, id);
-                    last.cmp(&key) == branch::after(self.asked.direction)
-                }
+                (Some(row), _, Some(last)) => last.cmp(&(row.time, *index, row.id)) == after,
+                // it may itself be on the page
+                (None, Some(row), Some(last)) => (row.time, *index, row.id).cmp(&last) != after,
+                _ => true,
             };
             let is_filled = branch.rows.len() >= self.asked.limit;
             !branch.is_failed && !branch.is_done && is_before && !is_filled
@@ -350,14 +347,17 @@ pub(in crate::gateway) fn write_entry(out: &mut Vec<u8>, node: &str, record: &st
     out.extend_from_slice(record.strip_prefix('{').unwrap_or(record).as_bytes());
 }
 
-/// The first records of all branches, at most `limit` and as many as fit on a page.
+/// The first records of all branches, at most `limit` and as many as fit on a page. A record that was dropped counts: its branch is
+/// read again if it is on the page.
 fn first_keys(branches: &[Branch], direction: Direction, limit: usize) -> Vec<RowKey> {
     let mut keys: Vec<(RowKey, usize)> = branches
         .iter()
         .enumerate()
         .flat_map(|(index, branch)| {
             let rows = branch.rows.iter();
-            rows.map(move |row| ((row.time, index, row.id), row.text.len()))
+            let held = rows.map(move |row| ((row.time, index, row.id), row.text.len()));
+            let dropped = branch.dropped.iter();
+            held.chain(dropped.map(move |row| ((row.time, index, row.id), row.bytes)))
         })
         .collect();
     match direction {

@@ -1,6 +1,6 @@
 //! `GET /api/logs/patterns`: similar lines of several nodes under one template.
 
-use crate::gateway::across::ask::{NodesReport, ask_all};
+use crate::gateway::across::ask::ask_selection;
 use crate::gateway::across::select::select;
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
@@ -72,19 +72,8 @@ pub(in crate::gateway) async fn patterns(
     request: &GatewayRequest,
 ) -> Result<GatewayResponse, GatewayError> {
     let selection = select(app, request)?;
-    let mut report = NodesReport::new(&selection);
-    let limit = selection
-        .parameters
-        .iter()
-        .find(|(name, _)| name == "limit");
-    let limit = limit.and_then(|(_, text)| text.parse().ok());
-    let limit: usize = limit.unwrap_or(LIMIT);
-    let path = "/logs/patterns";
-    let found: Vec<(String, NodePatterns)> =
-        ask_all(app, &selection, &mut report, path, &selection.parameters).await;
-    if let Some(response) = report.check(app)? {
-        return Ok(response);
-    }
+    let limit = selection.limit().unwrap_or(LIMIT);
+    let (found, report) = ask_selection::<NodePatterns>(app, &selection, "/logs/patterns").await?;
     let scale = scale(found.iter().map(|(_, part)| part));
     let sum =
         |read: fn(&NodePatterns) -> u64| found.iter().map(|(_, part)| read(part)).sum::<u64>();

@@ -1,21 +1,18 @@
 //! How far a live tail of several nodes has come: the last id of each, signed.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::gateway::across::signed::SignedForm;
 use ring::digest::{SHA256, digest};
-use ring::hmac;
 use std::collections::BTreeMap;
 
-/// Distinguishes positions from everything else that is signed with the same secret.
-const PURPOSE: &[u8] = b"vmlog gateway tail 1";
-
-const TAG_BYTES: usize = 12;
+const FORM: SignedForm = SignedForm {
+    purpose: "vmlog gateway tail 1",
+    tag_bytes: 12,
+    // 64 nodes take a quarter
+    text_bytes_max: 8 * 1_024,
+};
 
 /// A node is named by the first bytes of a digest: the text is part of every event.
 const NAME_BYTES: usize = 6;
-
-/// Maximum length of a text that is looked at: 64 nodes take a quarter.
-const TEXT_BYTES_MAX: usize = 8 * 1_024;
 
 type NodeDigest = [u8; NAME_BYTES];
 
@@ -35,7 +32,7 @@ impl TailPosition {
 
     /// The text for clients.
     pub(in crate::gateway) fn sign(&self, secret: &[u8; 32]) -> String {
-        let mut bytes = Vec::with_capacity(TAG_BYTES + self.0.len() * (NAME_BYTES + 5));
+        let mut bytes = Vec::with_capacity(self.0.len() * (NAME_BYTES + 5));
         for (name, id) in &self.0 {
             bytes.extend_from_slice(name);
             let mut rest = *id;
@@ -45,22 +42,13 @@ impl TailPosition {
             }
             bytes.push((rest & 0x7f) as u8);
         }
-        let tag = tag(secret, &bytes);
-        bytes.splice(0..0, tag);
-        URL_SAFE_NO_PAD.encode(bytes)
+        FORM.sign(secret, &bytes)
     }
 
     /// The position of a text that this gateway, or one with the same keys, has signed.
     pub(in crate::gateway) fn verify(text: &str, secret: &[u8; 32]) -> Option<Self> {
-        if text.len() > TEXT_BYTES_MAX {
-            return None;
-        }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (given, mut rest) = bytes.split_at_checked(TAG_BYTES)?;
-        let expected = tag(secret, rest);
-        if !bool::from(subtle::ConstantTimeEq::ct_eq(&*expected, given)) {
-            return None;
-        }
+        let bytes = FORM.verify(secret, text)?;
+        let mut rest = &*bytes;
         let mut position = Self::default();
         while let Some((name, after)) = rest.split_first_chunk::<NAME_BYTES>() {
             let (id, after) = varint(after)?;
@@ -90,15 +78,6 @@ fn name(node: &str) -> NodeDigest {
         *to = *from;
     }
     name
-}
-
-fn tag(secret: &[u8; 32], bytes: &[u8]) -> Vec<u8> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let mut context = hmac::Context::with_key(&key);
-    context.update(PURPOSE);
-    context.update(bytes);
-    let tag = context.sign();
-    tag.as_ref().iter().take(TAG_BYTES).copied().collect()
 }
 
 #[cfg(test)]

@@ -41,6 +41,13 @@ impl Target {
 }
 
 impl Selection {
+    /// The limit that the client gave. One that is not valid is refused by the nodes.
+    pub(in crate::gateway) fn limit(&self) -> Option<usize> {
+        let mut parameters = self.parameters.iter();
+        let (_, text) = parameters.find(|(name, _)| name == "limit")?;
+        text.parse().ok()
+    }
+
     /// A request for a node with these parameters.
     pub(in crate::gateway) fn call(
         &self,

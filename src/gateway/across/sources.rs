@@ -1,6 +1,6 @@
 //! `GET /api/logs/sources`: the sources of several nodes, by name.
 
-use crate::gateway::across::ask::{NodesReport, ask_all};
+use crate::gateway::across::ask::ask_selection;
 use crate::gateway::across::select::select;
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
@@ -75,19 +75,8 @@ pub(in crate::gateway) async fn sources(
     request: &GatewayRequest,
 ) -> Result<GatewayResponse, GatewayError> {
     let selection = select(app, request)?;
-    let mut report = NodesReport::new(&selection);
-    let limit = selection
-        .parameters
-        .iter()
-        .find(|(name, _)| name == "limit");
-    let limit = limit.and_then(|(_, text)| text.parse().ok());
-    let limit: usize = limit.unwrap_or(LIMIT);
-    let path = "/logs/sources";
-    let found: Vec<(String, NodeSources)> =
-        ask_all(app, &selection, &mut report, path, &selection.parameters).await;
-    if let Some(response) = report.check(app)? {
-        return Ok(response);
-    }
+    let limit = selection.limit().unwrap_or(LIMIT);
+    let (found, report) = ask_selection::<NodeSources>(app, &selection, "/logs/sources").await?;
     let mut all = FleetSources::default();
     let mut by_name: BTreeMap<String, FleetSource> = BTreeMap::new();
     // sources after the last one of a node that has more may be missing

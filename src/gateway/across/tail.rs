@@ -8,7 +8,7 @@ use crate::gateway::across::ask::{AskError, NodesReport};
 use crate::gateway::across::page::write_entry;
 use crate::gateway::across::position::TailPosition;
 use crate::gateway::across::select::{Selection, Target, select};
-use crate::gateway::app::{GatewayApp, stopped};
+use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keys::keyring::KeySet;
 use crate::gateway::node::body::NodeBody;
@@ -19,6 +19,7 @@ use crate::gateway::proxy::tail::{event_stream, permit, reached, say_end, until}
 use crate::gateway::reply::GatewayResponse;
 use crate::gateway::request::{GatewayRequest, take_one};
 use crate::server::FairPermit;
+use crate::server::stopped;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName};
@@ -96,9 +97,7 @@ pub(in crate::gateway) async fn tail(
             }
         }
     }
-    if let Some(response) = report.check(app)? {
-        return Ok(response);
-    }
+    report.check(app)?;
     let (sender, blocks) = mpsc::channel(1);
     let stream = FleetTail {
         app: Arc::clone(app),

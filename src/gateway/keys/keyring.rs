@@ -3,6 +3,7 @@
 //! A new key is published before it signs, and an old one after it has stopped, so that a node never meets a token of a key that it
 //! cannot know. Several gateways may share the folder: the file is read again when it changes.
 
+use crate::server::private_file;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
@@ -12,9 +13,8 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -30,8 +30,6 @@ const PUBLISHED_AFTER_S: u64 = 3_600;
 
 /// A file of a hundred keys has a quarter of this.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-
-const PRIVATE: u32 = 0o600;
 
 /// The keys of the gateway; clones share them.
 #[derive(Debug, Clone)]
@@ -232,21 +230,7 @@ fn write(folder: &Path, set: &KeySet) -> io::Result<()> {
         keys: rows.collect(),
     };
     let text = serde_json::to_vec_pretty(&file)?;
-    let aside = folder.join("keys.json.new");
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE)
-        .open(&aside)?;
-    file.set_permissions(fs::Permissions::from_mode(PRIVATE))?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&aside, folder.join(FILE_NAME))?;
-    File::open(folder)?.sync_all()
+    private_file::write(folder, FILE_NAME, &text)
 }
 
 fn random() -> io::Result<[u8; 32]> {
@@ -264,6 +248,7 @@ fn now_s() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const HOUR_S: u64 = 3_600;
     const DAY_S: u64 = 24 * HOUR_S;

@@ -1,6 +1,6 @@
 //! The live tail of one node, passed on event by event: a client never receives a part of one, and its last id is always the node's.
 
-use crate::gateway::app::{GatewayApp, stopped};
+use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::client::NodeCall;
 use crate::gateway::node::fault::NodeFault;
@@ -10,6 +10,7 @@ use crate::gateway::proxy::headers::pass_on;
 use crate::gateway::reply::{BodyError, GatewayBody, GatewayResponse};
 use crate::gateway::request::GatewayRequest;
 use crate::server::FairPermit;
+use crate::server::stopped;
 use futures_util::stream::poll_fn;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::Response;

@@ -75,9 +75,7 @@ pub(crate) fn values_body(key: &str, fields: &FieldValues) -> Vec<u8> {
             warnings: &fields.warnings,
         },
     };
-    let mut out = Vec::new();
-    wire::write(&mut out, &body);
-    out
+    wire::bytes(&body)
 }
 
 /// The body of the keys.
@@ -109,7 +107,5 @@ pub(crate) fn keys_body(fields: &FieldKeys) -> Vec<u8> {
             warnings: &fields.warnings,
         },
     };
-    let mut out = Vec::new();
-    wire::write(&mut out, &body);
-    out
+    wire::bytes(&body)
 }

@@ -60,9 +60,7 @@ pub(crate) fn patterns_body(found: &Patterns) -> Vec<u8> {
         unreadable: found.unreadable,
         warnings: &found.warnings,
     };
-    let mut out = Vec::new();
-    wire::write(&mut out, &body);
-    out
+    wire::bytes(&body)
 }
 
 #[derive(Serialize)]

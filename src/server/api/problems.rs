@@ -8,7 +8,6 @@ use crate::server::http::request::{ApiRequest, refuse, take_single};
 use crate::server::wire;
 use crate::time::Micros;
 use crate::triage;
-use serde::Serialize;
 use warp::reply::Response;
 
 /// `GET /problems`
@@ -34,7 +33,7 @@ pub(in crate::server) async fn problems(
         if let Some(scope) = scope {
             wanted.filter = scope.narrow(wanted.filter);
         }
-        Ok(written(&view.problems(wanted, budget)?))
+        Ok(wire::bytes(&view.problems(wanted, budget)?))
     })
     .await
 }
@@ -47,7 +46,7 @@ pub(in crate::server) async fn boots(
 ) -> Result<Response, ApiError> {
     let boots_max = triage::parse_boots(&request.parameters)?;
     respond::json(app, principal, request, move |view, budget| {
-        Ok(written(&view.boots(boots_max, budget)?))
+        Ok(wire::bytes(&view.boots(boots_max, budget)?))
     })
     .await
 }
@@ -61,13 +60,7 @@ pub(in crate::server) async fn compare(
     let (parameters, now) = (request.parameters.clone(), Micros::now());
     respond::json(app, principal, request, move |view, budget| {
         let wanted = triage::parse_compare(&parameters, now)?;
-        Ok(written(&view.compare(wanted, budget)?))
+        Ok(wire::bytes(&view.compare(wanted, budget)?))
     })
     .await
-}
-
-fn written(body: &impl Serialize) -> Vec<u8> {
-    let mut out = Vec::new();
-    wire::write(&mut out, body);
-    out
 }

@@ -1,21 +1,20 @@
 //! The access token that is created at the first start: 256 random bits in a file that only its owner may read.
 
 use crate::opening;
+use crate::server::auth::private_file;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use std::fs;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// The name of the file in the data directory.
 pub(crate) const FILE_NAME: &str = "token";
-
-const PRIVATE: u32 = 0o600;
 
 /// A created token has 43 characters; an administrator may have written a longer one.
 const LENGTH_MAX: u64 = 512;
@@ -26,7 +25,7 @@ pub(crate) fn load_or_make(directory: &Path) -> io::Result<String> {
     let path = directory.join(FILE_NAME);
     match opening::readable(&path, OFlags::NOFOLLOW) {
         Ok(file) => load(file, geteuid().as_raw()),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(directory, &path),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(directory),
         Err(error) => Err(error),
     }
 }
@@ -79,28 +78,11 @@ pub(crate) fn exposure(directory: &Path) -> Option<String> {
         .then(|| format!("its mode is {mode:o}, so other users may change its files"))
 }
 
-/// A crash leaves no incomplete token: the file is written under another name and renamed.
-fn make(directory: &Path, path: &Path) -> io::Result<String> {
+fn make(directory: &Path) -> io::Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let token = URL_SAFE_NO_PAD.encode(random);
-    let aside = directory.join("token.new");
-    // Left by a crash, or a link that an attacker created to have its target overwritten.
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE)
-        .open(&aside)?;
-    file.set_permissions(fs::Permissions::from_mode(PRIVATE))?;
-    file.write_all(token.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    File::open(directory)?.sync_all()?;
+    private_file::write(directory, FILE_NAME, format!("{token}\n").as_bytes())?;
     Ok(token)
 }
 
@@ -154,7 +136,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let victim = directory.path().join("victim");
         fs::write(&victim, "an important file").unwrap();
-        fs::set_permissions(&victim, fs::Permissions::from_mode(PRIVATE)).unwrap();
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600)).unwrap();
         let place = directory.path().join("data");
         fs::create_dir(&place).unwrap();
         std::os::unix::fs::symlink(&victim, place.join("token.new")).unwrap();

@@ -8,6 +8,7 @@ pub(super) mod jwt;
 pub(super) mod keys;
 pub(super) mod node;
 pub(super) mod principal;
+pub(crate) mod private_file;
 pub(super) mod refusal;
 pub(super) mod scope;
 pub(super) mod session;

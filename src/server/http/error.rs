@@ -7,7 +7,7 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
-use warp::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
+use warp::http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
@@ -260,18 +260,21 @@ impl ApiError {
             message: &self.message,
             parameter: self.parameter.as_deref(),
         };
-        let mut response = reply::json(&body);
+        self.complete(reply::json(&body), "Bearer realm=\"vmlog\"")
+    }
+
+    /// A response with the status and the headers of the error.
+    fn complete(&self, mut response: Response, challenge: &'static str) -> Response {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(allow) = self.allow.and_then(|allow| allow.parse().ok()) {
+        if let Some(allow) = self.allow.as_ref().and_then(|allow| allow.parse().ok()) {
             headers.insert(ALLOW, allow);
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer realm=\"vmlog\"");
-            headers.insert(warp::http::header::WWW_AUTHENTICATE, scheme);
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -307,33 +310,14 @@ impl ApiError {
                 json!({"error": {"code": self.code, "message": self.message}})
             }
         };
-        let status = self.status;
-        // status and headers are those of the native form
-        let mut response = self.into_response();
-        let length = HeaderValue::from(body.to_string().len());
-        response.headers_mut().insert(CONTENT_LENGTH, length);
-        *response.body_mut() = body.to_string().into();
-        *response.status_mut() = status;
-        response
+        self.complete(reply::json(&body), "Bearer realm=\"vmlog\"")
     }
 
     /// The same for a client of Loki: the sentence alone, as plain text.
     fn into_text_response(self) -> Response {
-        let message = self.message.into_owned().into_bytes();
-        let mut response = reply::bytes("text/plain; charset=utf-8", message);
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if let Some(allow) = self.allow.and_then(|allow| allow.parse().ok()) {
-            headers.insert(ALLOW, allow);
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Basic realm=\"vmlog\"");
-            headers.insert(warp::http::header::WWW_AUTHENTICATE, scheme);
-        }
-        response
+        let message = self.message.clone().into_owned().into_bytes();
+        let response = reply::bytes("text/plain; charset=utf-8", message);
+        self.complete(response, "Basic realm=\"vmlog\"")
     }
 }
 

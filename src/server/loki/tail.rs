@@ -13,6 +13,7 @@ use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::request::ApiRequest;
 use crate::server::limits::shares::FairPermit;
+use crate::server::waiting::{reached, stopped};
 use crate::time::Micros;
 use futures_util::{SinkExt as _, StreamExt};
 use serde_json::{Value, json};
@@ -289,19 +290,5 @@ async fn gone(from_client: &mut (impl StreamExt<Item = Result<Message, warp::Err
         if message.is_close() {
             return;
         }
-    }
-}
-
-/// Waits until the server stops.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the server has ended, which is equivalent.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-/// Waits until that time; without one, forever.
-async fn reached(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }

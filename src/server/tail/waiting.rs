@@ -1,9 +1,7 @@
-//! What the task of a live tail waits for: events, the end of its access, and the stop of the server.
+//! How the task of a live tail waits for events.
 
 use crate::live::{Subscription, Unmatched};
 use std::future::poll_fn;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 /// Events that were ready at once.
 pub(super) struct ReadyEvents {
@@ -31,18 +29,4 @@ pub(super) async fn take(subscription: &mut Subscription) -> ReadyEvents {
         unmatched,
         was_awaited,
     }
-}
-
-/// Waits until that time; without one, forever.
-pub(super) async fn reached(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until the server stops.
-pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the server has ended, which is equivalent.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -224,79 +224,151 @@ fn logs_of_nodes() -> impl Strategy<Value = Vec<(Vec<i64>, Fault)>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
-    /// Every page is the first part of the sorted union of all nodes that it does not name as failed, after the cursor; no failed node
-    /// goes without a name, and none that works is named.
     #[test]
     fn merged_pages_are_the_sorted_union(
         logs in logs_of_nodes(), limit in 1_usize..25, is_forward: bool, appended in prop::collection::vec(40_i64..60, 0..4),
     ) {
-        let nodes: Vec<FleetNode> = logs.into_iter().enumerate().map(|(number, (times, fault))| {
-            let places = times.iter().zip(1..).map(|(time, id)| (NOON + time, id)).collect();
-            node(number, places, fault)
-        }).collect();
-        let fleet = fleet(&nodes);
-        let direction = if is_forward { "forward" } else { "backward" };
-        let address = format!("/api/logs?limit={limit}&direction={direction}");
-        let (mut cursor, mut seen) = (None::<String>, Vec::new());
-        for number in 0..200 {
-            let address = cursor.as_ref().map_or(address.clone(), |cursor| format!("{address}&cursor={cursor}"));
-            let answer = fleet.get(&address).send();
-            let clones = nodes.iter().filter(|node| node.fault == Fault::Cloned).count();
-            let broken = |node: &FleetNode| match node.fault {
-                Fault::None => false,
-                Fault::Cloned => clones > 1,
-                // those show only when there are records
-                Fault::Cut | Fault::CutLater | Fault::Disorder => node.records.read().expect("not poisoned").len() > 1,
-                _ => true,
-            };
-            if answer.status == 502 {
-                prop_assert!(nodes.iter().all(broken), "{}", answer.text());
-                return Ok(());
-            }
-            prop_assert_eq!(answer.status, 200, "{}", answer.text());
-            let page = answer.json();
-            let failed = failed(&page);
-            for (number, node) in nodes.iter().enumerate() {
-                let is_named = failed.contains(&format!("n{number:02}"));
-                match node.fault {
-                    Fault::None => prop_assert!(!is_named, "{page}"),
-                    Fault::Fails | Fault::Refuses | Fault::Garbage | Fault::Endless => prop_assert!(is_named, "{page}"),
-                    Fault::Cloned => prop_assert_eq!(is_named, clones > 1),
-                    Fault::Cut | Fault::CutLater | Fault::Disorder => {}
-                }
-            }
-            prop_assert_eq!(page["nodes"]["asked"].as_u64(), Some(nodes.len() as u64));
-            prop_assert_eq!(page["nodes"]["ok"].as_u64(), Some((nodes.len() - failed.len()) as u64));
-            let found = entries(&page);
-            let mut expected = union(&nodes, &failed);
-            if !is_forward {
-                expected.reverse();
-            }
-            // after the last record of the page before
-            if let Some(last) = seen.last() {
-                expected.retain(|place| if is_forward { place > last } else { place < last });
-            }
-            let has_more = expected.len() > found.len();
-            expected.truncate(limit);
-            prop_assert_eq!(&found, &expected);
-            prop_assert_eq!(page["hasMore"].as_bool(), Some(has_more), "{}", page["nodes"]);
-            seen.extend(found);
-            // nodes append while somebody pages; towards the past that changes nothing
-            if !is_forward && number == 0 {
-                for node in &nodes {
-                    let mut records = node.records.write().expect("not poisoned");
-                    let next = records.len() as u64 + 1;
-                    records.extend(appended.iter().zip(next..).map(|(time, id)| (NOON + time, id)));
-                }
-            }
-            match page["nextCursor"].as_str() {
-                Some(next) => cursor = Some(next.to_owned()),
-                None => break,
-            }
-        }
-        let distinct: BTreeSet<&Merged> = seen.iter().collect();
-        prop_assert_eq!(distinct.len(), seen.len(), "a record is there twice");
+        pages_are_the_sorted_union(logs, limit, is_forward, &appended)?;
     }
+}
+
+/// The first node fills the page and fails when it is asked again: what was dropped of the others is on the page after all.
+#[test]
+fn records_dropped_for_a_node_that_then_fails_are_read_again() {
+    let logs = vec![
+        (vec![0; 6], Fault::CutLater),
+        (vec![0; 2], Fault::None),
+        (vec![0; 1], Fault::None),
+    ];
+    pages_are_the_sorted_union(logs, 3, true, &[]).expect("the union");
+}
+
+fn stub_nodes(logs: Vec<(Vec<i64>, Fault)>) -> Vec<FleetNode> {
+    let numbered = logs.into_iter().enumerate();
+    let nodes = numbered.map(|(number, (times, fault))| {
+        let places = times.iter().zip(1..);
+        let places = places.map(|(time, id)| (NOON + time, id)).collect();
+        node(number, places, fault)
+    });
+    nodes.collect()
+}
+
+fn clones(nodes: &[FleetNode]) -> usize {
+    let cloned = nodes.iter().filter(|node| node.fault == Fault::Cloned);
+    cloned.count()
+}
+
+impl FleetNode {
+    /// Whether its fault shows among these nodes.
+    fn may_fail(&self, nodes: &[FleetNode]) -> bool {
+        match self.fault {
+            Fault::None => false,
+            Fault::Cloned => clones(nodes) > 1,
+            // those show only when there are records
+            Fault::Cut | Fault::CutLater | Fault::Disorder => {
+                !self.records.read().expect("not poisoned").is_empty()
+            }
+            Fault::Fails | Fault::Refuses | Fault::Garbage | Fault::Endless => true,
+        }
+    }
+}
+
+/// No failed node goes without a name, and none that works is named.
+fn check_failed(
+    page: &Value,
+    failed: &BTreeSet<String>,
+    nodes: &[FleetNode],
+) -> Result<(), TestCaseError> {
+    for (number, node) in nodes.iter().enumerate() {
+        let is_named = failed.contains(&format!("n{number:02}"));
+        match node.fault {
+            Fault::None => prop_assert!(!is_named, "{page}"),
+            Fault::Fails | Fault::Refuses | Fault::Garbage | Fault::Endless => {
+                prop_assert!(is_named, "{page}");
+            }
+            Fault::Cloned => prop_assert_eq!(is_named, clones(nodes) > 1),
+            Fault::Cut | Fault::CutLater | Fault::Disorder => {}
+        }
+    }
+    let (asked, ok) = (nodes.len() as u64, (nodes.len() - failed.len()) as u64);
+    prop_assert_eq!(page["nodes"]["asked"].as_u64(), Some(asked));
+    prop_assert_eq!(page["nodes"]["ok"].as_u64(), Some(ok));
+    Ok(())
+}
+
+fn append(nodes: &[FleetNode], times: &[i64]) {
+    for node in nodes {
+        let mut records = node.records.write().expect("not poisoned");
+        let next = records.len() as u64 + 1;
+        let places = times.iter().zip(next..);
+        records.extend(places.map(|(time, id)| (NOON + time, id)));
+    }
+}
+
+/// Every page is the first part of the sorted union of all nodes that it does not name as failed, after the cursor; no failed node
+/// goes without a name, and none that works is named.
+fn pages_are_the_sorted_union(
+    logs: Vec<(Vec<i64>, Fault)>,
+    limit: usize,
+    is_forward: bool,
+    appended: &[i64],
+) -> Result<(), TestCaseError> {
+    let nodes = stub_nodes(logs);
+    let fleet = fleet(&nodes);
+    let direction = if is_forward { "forward" } else { "backward" };
+    let address = format!("/api/logs?limit={limit}&direction={direction}");
+    let (mut cursor, mut seen) = (None::<String>, Vec::new());
+    for number in 0..200 {
+        let address = cursor.as_ref().map_or(address.clone(), |cursor| {
+            format!("{address}&cursor={cursor}")
+        });
+        let answer = fleet.get(&address).send();
+        if answer.status == 502 {
+            let all_fail = nodes.iter().all(|node| node.may_fail(&nodes));
+            prop_assert!(all_fail, "{}", answer.text());
+            return Ok(());
+        }
+        prop_assert_eq!(answer.status, 200, "{}", answer.text());
+        let page = answer.json();
+        let failed = failed(&page);
+        check_failed(&page, &failed, &nodes)?;
+        let found = entries(&page);
+        let mut expected = union(&nodes, &failed);
+        if !is_forward {
+            expected.reverse();
+        }
+        // after the last record of the page before
+        if let Some(last) = seen.last() {
+            expected.retain(|place| {
+                if is_forward {
+                    place > last
+                } else {
+                    place < last
+                }
+            });
+        }
+        let has_more = expected.len() > found.len();
+        expected.truncate(limit);
+        prop_assert_eq!(&found, &expected);
+        prop_assert_eq!(
+            page["hasMore"].as_bool(),
+            Some(has_more),
+            "{}",
+            page["nodes"]
+        );
+        seen.extend(found);
+        // nodes append while somebody pages; towards the past that changes nothing
+        if !is_forward && number == 0 {
+            append(&nodes, appended);
+        }
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    let distinct: BTreeSet<&Merged> = seen.iter().collect();
+    prop_assert_eq!(distinct.len(), seen.len(), "a record is there twice");
+    Ok(())
 }
 
 #[test]

@@ -45,7 +45,7 @@
 //! |---|---|---|
 //! | `journal` | `journal`: reads journal files, follows them, verifies them | 23 crates, no async runtime |
 //! | `store` | `record`, `time`, `redact`, `store`, `query`, `disk`, `mapped` | 38 crates, no async runtime |
-//! | `app` (default) | all of them, `collect`, `capture`, `events`, `live`, `mcp`, `triage`, `server`, `gateway`, and the program `vmlog` | all |
+//! | `app` (default) | all of them, `collect`, `capture`, `events`, `evidence`, `live`, `mcp`, `triage`, `server`, `gateway`, program `vmlog` | all |
 //!
 //! A program that only reads journals asks for
 //! `vmlog = { version = "0.1", default-features = false, features = ["journal"] }`. Runnable programs
@@ -85,6 +85,7 @@
 //! query     filters, pages, cursors, counts over a view
 //! logql     LogQL: parser, pipelines over lines, metric queries
 //! triage    what went wrong: problems and their causes, boots, comparison of two windows
+//! evidence  one file for the moment before a machine is destroyed: records, facts, a manifest; opening it
 //! mcp       tools for AI agents over a log
 //! events    what happened, in a store of its own, and back into the log as records
 //! live      ring of the newest records, fan-out to subscribers
@@ -138,6 +139,8 @@ mod config;
 pub mod disk;
 #[cfg(feature = "app")]
 pub mod events;
+#[cfg(feature = "app")]
+pub mod evidence;
 #[cfg(feature = "app")]
 pub mod gateway;
 #[cfg(feature = "app")]

@@ -34,6 +34,14 @@ pub(crate) fn readable(path: &Path, flags: OFlags) -> io::Result<File> {
     regular(OpenOptions::new().read(true), path, flags)
 }
 
+/// Opens a descriptor of this process a second time, for writing at the end and without waiting. The new descriptor is not inherited by
+/// commands. It does not change the first one. Sockets cannot be opened.
+pub(crate) fn descriptor(number: u32) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{number}");
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(open(path, flags, Mode::empty())?)
+}
+
 /// Opens a regular file for reading, through trusted links only.
 pub(crate) fn trusted(path: &Path) -> io::Result<File> {
     let (file, links) = resolve(path, OFlags::RDONLY)?;

@@ -10,13 +10,13 @@ mod log;
 mod session;
 mod user;
 
-pub use command::{
-    Command, CommandEnd, Keep, become_on_terminal, exit_code_of, pass_standard_input,
-};
+pub use command::{Command, CommandEnd, become_on_terminal, exit_code_of, pass_standard_input};
 pub(crate) use log::{
     CaptureGap, FIRST_PART, FOREIGN_BYTES_MAX, FOREIGN_RUNS_MAX, Folder, LogEntry, RunEnd,
     RunEvent, RunParts, RunStart, StreamCount, user_folder,
 };
-pub use log::{CaptureLimits, Category, RunId, RunIdError, Stream};
-pub use session::{Ending, RecordingOptions, RunFacts};
+pub use log::{CaptureLimits, Category, Keep, RunId, RunIdError, Stream};
+pub use session::{
+    CapturedLine, Ending, GapReason, LogSink, RecordingOptions, RunFacts, SinkGap, SinkItem,
+};
 pub use user::user_name;

@@ -1,9 +1,11 @@
 //! The command line, with one file per subcommand. Only this module and `config` read arguments, environment and
 //! terminal, and only this module turns errors into texts and exit codes.
 
+mod bundle;
 mod capture;
 mod doctor;
 mod endpoint;
+mod evidence;
 mod failure;
 mod files;
 mod gateway;
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
         Some(("repair", arguments)) => store::repair::run(arguments).map(|()| 0),
         Some(("compact", arguments)) => store::compact::run(arguments).map(|()| 0),
         Some(("snapshot", arguments)) => store::snapshot::run(arguments).map(|()| 0),
+        Some(("evidence", arguments)) => evidence::create::run(arguments).map(|()| 0),
         Some(("exec", arguments)) => capture::exec::run(arguments),
         Some(("pipe", arguments)) => capture::pipe::run(arguments),
         Some(("redact", arguments)) => redact::run(arguments).map(|()| 0),
@@ -142,6 +145,7 @@ fn command() -> Command {
         .subcommand(records::export::command())
         .subcommand(records::event::command())
         .subcommand(records::mcp::command())
+        .subcommand(evidence::create::command())
         .subcommand(import::command())
         .subcommand(store::inspect::command())
         .subcommand(store::verify::command())

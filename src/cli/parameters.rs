@@ -96,6 +96,36 @@ fn time_arguments() -> Vec<Arg> {
     ]
 }
 
+/// `--start` and `--end` alone.
+pub(super) fn window_arguments(start_help: &'static str) -> impl Iterator<Item = Arg> {
+    let mut arguments = time_arguments();
+    arguments.truncate(2);
+    arguments.into_iter().map(move |argument| {
+        let argument = argument.conflicts_with_all([] as [&str; 0]);
+        if argument.get_id() == "start" {
+            argument.help(start_help)
+        } else {
+            argument
+        }
+    })
+}
+
+/// The times of [`window_arguments`], both ends included.
+pub(super) fn times(
+    matches: &ArgMatches,
+    zone: &Zone,
+    now: Micros,
+) -> Result<(Option<Micros>, Option<Micros>), Failure> {
+    let mut parameters = Parameters::new();
+    for name in ["start", "end"] {
+        let time = given(matches, name).map(|text| absolute(name, text, zone, now));
+        add(&mut parameters, name, time.transpose()?.as_deref());
+    }
+    let (filter, _) = query::parse_filter(&parameters, now).map_err(refused)?;
+    let times = filter.times();
+    Ok((times.start, times.end.map(|end| end.plus(-1))))
+}
+
 fn text_arguments() -> Vec<Arg> {
     vec![
         Arg::new("text")

@@ -6,6 +6,7 @@ mod table;
 mod tables;
 mod value;
 
+use crate::capture::Keep;
 use crate::collect::{
     CaptureOptions, CatchUpMax, CloudInitOptions, ContainerEngine, ContainerOptions, FileOptions,
     FollowOptions, JournaldOptions, PodOptions, Recognition, SandboxOptions, Since,
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) journal: JournaldOptions,
     pub(crate) capture: CaptureOptions,
+    /// Which output of commands is recorded.
+    pub(crate) captured_streams: Keep,
     /// The folder of other users' captures.
     pub(crate) spool: PathBuf,
     pub(crate) cloud_init: CloudInitOptions,
@@ -58,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) events: store::Options,
     /// May only write events.
     pub(crate) events_token: Option<ApiToken>,
+    /// The maximum size of a bundle of evidence.
+    pub(crate) evidence_bytes_max: u64,
     pub(crate) foreign_apis: Vec<ForeignApi>,
     pub(crate) flush: pipeline::PipelineOptions,
     pub(crate) tail: TailSettings,
@@ -138,6 +143,7 @@ impl Config {
         let data_dir = raw.data_dir()?;
         let config = Self {
             capture: capture_options(raw, &data_dir)?,
+            captured_streams: raw.read("LOG_CAPTURE_STREAMS", Keep::named)?,
             spool: raw.read("LOG_CAPTURE_SPOOL", value::path)?,
             data_dir,
             listen: raw.read("LOG_LISTEN", value::address)?,
@@ -158,6 +164,7 @@ impl Config {
                 let words = value::list(text);
                 words.iter().map(|word| ForeignApi::named(word)).collect()
             })?,
+            evidence_bytes_max: raw.bytes("LOG_EVIDENCE_MAX_BYTES")?,
             events_token: raw
                 .optional("LOG_EVENTS_TOKEN", value::token)?
                 .map(ApiToken),

@@ -1,6 +1,7 @@
 //! The table of settings: parsing, `--help` and SETTINGS.md are all derived from it.
 
 use super::value::ValueKind;
+use crate::capture::Keep;
 use crate::server::ForeignApi;
 
 /// One setting.
@@ -36,6 +37,7 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
     "LOG_CLOUD_INIT_",
     "LOG_CORS_",
     "LOG_EVENTS_",
+    "LOG_EVIDENCE_",
     "LOG_FOREIGN_",
     "LOG_GATEWAY_",
     "LOG_JOURNAL_",
@@ -50,6 +52,27 @@ pub(crate) const OWN_PREFIXES: &[&str] = &[
 
 /// A century, in effect unlimited.
 const CENTURY_S: u64 = 100 * 365 * 86_400;
+
+/// A setting for a path without a flag.
+const fn path(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    plain(name, default, ValueKind::Path, meaning)
+}
+
+/// A setting without a flag.
+const fn plain(
+    name: &'static str,
+    default: &'static str,
+    kind: ValueKind,
+    meaning: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        flag: None,
+        default,
+        kind,
+        meaning,
+    }
+}
 
 /// The settings, in the order of `--help` and SETTINGS.md.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -67,13 +90,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Address,
         meaning: "address of the API and the page; other than loopback needs LOG_API_TOKEN",
     },
-    Setting {
-        name: "LOG_API_TOKEN",
-        flag: None,
-        default: "made at the first start",
-        kind: ValueKind::Token,
-        meaning: "access token that every request must send",
-    },
+    plain(
+        "LOG_API_TOKEN",
+        "made at the first start",
+        ValueKind::Token,
+        "access token that every request must send",
+    ),
     Setting {
         name: "LOG_NODE_ID",
         flag: None,
@@ -95,13 +117,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Issuer,
         meaning: "issuer of these tokens (`iss`)",
     },
-    Setting {
-        name: "LOG_AUTH_CA",
-        flag: None,
-        default: "the system's",
-        kind: ValueKind::Path,
-        meaning: "certificate authorities (PEM) for LOG_AUTH_JWKS over https",
-    },
+    path(
+        "LOG_AUTH_CA",
+        "the system's",
+        "certificate authorities (PEM) for LOG_AUTH_JWKS over https",
+    ),
     Setting {
         name: "LOG_AUTH_WORKSPACE_SOURCES",
         flag: None,
@@ -109,20 +129,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::WorkspaceSources,
         meaning: "sources visible to a workspace token; a trailing * matches a prefix",
     },
-    Setting {
-        name: "LOG_TLS_CERT",
-        flag: None,
-        default: "",
-        kind: ValueKind::Path,
-        meaning: "server certificate with its chain (PEM); reloaded when it changes",
-    },
-    Setting {
-        name: "LOG_TLS_KEY",
-        flag: None,
-        default: "",
-        kind: ValueKind::Path,
-        meaning: "private key of the server certificate (PEM)",
-    },
+    path(
+        "LOG_TLS_CERT",
+        "",
+        "server certificate with its chain (PEM); reloaded when it changes",
+    ),
+    path(
+        "LOG_TLS_KEY",
+        "",
+        "private key of the server certificate (PEM)",
+    ),
     Setting {
         name: "LOG_CORS_ORIGINS",
         flag: None,
@@ -137,27 +153,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Paths,
         meaning: "directories of the systemd journal",
     },
-    Setting {
-        name: "LOG_JOURNAL_UNITS",
-        flag: None,
-        default: "*",
-        kind: ValueKind::List,
-        meaning: "units to keep; * matches any text, a leading ! excludes",
-    },
-    Setting {
-        name: "LOG_JOURNAL_DOCKER",
-        flag: None,
-        default: "true",
-        kind: ValueKind::Switch,
-        meaning: "keep containers that log through Docker's journald driver",
-    },
-    Setting {
-        name: "LOG_JOURNAL_NAMESPACES",
-        flag: None,
-        default: "*",
-        kind: ValueKind::List,
-        meaning: "namespaces of journald to read; * for all, default for the one without a name",
-    },
+    plain(
+        "LOG_JOURNAL_UNITS",
+        "*",
+        ValueKind::List,
+        "units to keep; * matches any text, a leading ! excludes",
+    ),
+    plain(
+        "LOG_JOURNAL_DOCKER",
+        "true",
+        ValueKind::Switch,
+        "keep containers that log through Docker's journald driver",
+    ),
+    plain(
+        "LOG_JOURNAL_NAMESPACES",
+        "*",
+        ValueKind::List,
+        "namespaces of journald to read; * for all, default for the one without a name",
+    ),
     Setting {
         name: "LOG_JOURNAL_LEVELS",
         flag: None,
@@ -182,20 +195,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         meaning: "maximum size of one field of a journal entry, including the message; the record of a longer field states its length",
     },
-    Setting {
-        name: "LOG_CLOUD_INIT_PATH",
-        flag: None,
-        default: "/var/log/cloud-init-output.log",
-        kind: ValueKind::Path,
-        meaning: "output of cloud-init",
-    },
-    Setting {
-        name: "LOG_CLOUD_INIT_LOG",
-        flag: None,
-        default: "true",
-        kind: ValueKind::Switch,
-        meaning: "also read cloud-init.log, in the same folder",
-    },
+    path(
+        "LOG_CLOUD_INIT_PATH",
+        "/var/log/cloud-init-output.log",
+        "output of cloud-init",
+    ),
+    plain(
+        "LOG_CLOUD_INIT_LOG",
+        "true",
+        ValueKind::Switch,
+        "also read cloud-init.log, in the same folder",
+    ),
     Setting {
         name: "LOG_FILES",
         flag: None,
@@ -203,41 +213,32 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Files,
         meaning: "more logs to follow, each as source file:NAME; PATH may be a folder or a pattern with *, ?, [a-z] and **",
     },
-    Setting {
-        name: "LOG_DOCKER_JSON_DIR",
-        flag: None,
-        default: "/var/lib/docker/containers",
-        kind: ValueKind::Path,
-        meaning: "where Docker keeps containers that log through its json-file driver",
-    },
-    Setting {
-        name: "LOG_CRI_DIR",
-        flag: None,
-        default: "/var/log/pods",
-        kind: ValueKind::Path,
-        meaning: "where kubelet keeps the logs of pods, each as source pod:NAMESPACE/WORKLOAD/CONTAINER; or a folder of links to them",
-    },
-    Setting {
-        name: "LOG_NERDCTL_DIR",
-        flag: None,
-        default: "/var/lib/nerdctl",
-        kind: ValueKind::Path,
-        meaning: "where nerdctl keeps containers that log through its json-file driver",
-    },
-    Setting {
-        name: "LOG_PODMAN_DIR",
-        flag: None,
-        default: "/var/lib/containers/storage/overlay-containers",
-        kind: ValueKind::Path,
-        meaning: "where Podman keeps containers that log through its k8s-file driver",
-    },
-    Setting {
-        name: "LOG_STRUCTURED_SOURCES",
-        flag: None,
-        default: "*",
-        kind: ValueKind::List,
-        meaning: "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are parsed; a leading ! excludes",
-    },
+    path(
+        "LOG_DOCKER_JSON_DIR",
+        "/var/lib/docker/containers",
+        "where Docker keeps containers that log through its json-file driver",
+    ),
+    path(
+        "LOG_CRI_DIR",
+        "/var/log/pods",
+        "where kubelet keeps the logs of pods, each as source pod:NAMESPACE/WORKLOAD/CONTAINER; or a folder of links to them",
+    ),
+    path(
+        "LOG_NERDCTL_DIR",
+        "/var/lib/nerdctl",
+        "where nerdctl keeps containers that log through its json-file driver",
+    ),
+    path(
+        "LOG_PODMAN_DIR",
+        "/var/lib/containers/storage/overlay-containers",
+        "where Podman keeps containers that log through its k8s-file driver",
+    ),
+    plain(
+        "LOG_STRUCTURED_SOURCES",
+        "*",
+        ValueKind::List,
+        "sources (file:NAME, docker:NAME) whose JSON and logfmt lines are parsed; a leading ! excludes",
+    ),
     Setting {
         name: "LOG_RECOGNITION_DISABLE",
         flag: None,
@@ -252,26 +253,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Zone,
         meaning: "time zone of times in log lines that state none",
     },
+    path(
+        "LOG_SANDBOX_DIR",
+        "",
+        "folder of microsandbox whose captured output is read",
+    ),
+    path(
+        "LOG_CAPTURE_DIR",
+        "capture in LOG_DATA_DIR",
+        "where `vmlog exec` and `vmlog pipe` store captured output for the server to read",
+    ),
+    path(
+        "LOG_CAPTURE_SPOOL",
+        "/var/spool/vmlog",
+        "where commands of other users are captured, in one folder per user, for the server to read; created by the package",
+    ),
     Setting {
-        name: "LOG_SANDBOX_DIR",
+        name: "LOG_CAPTURE_STREAMS",
         flag: None,
-        default: "",
-        kind: ValueKind::Path,
-        meaning: "folder of microsandbox whose captured output is read",
-    },
-    Setting {
-        name: "LOG_CAPTURE_DIR",
-        flag: None,
-        default: "capture in LOG_DATA_DIR",
-        kind: ValueKind::Path,
-        meaning: "where `vmlog exec` and `vmlog pipe` store captured output for the server to read",
-    },
-    Setting {
-        name: "LOG_CAPTURE_SPOOL",
-        flag: None,
-        default: "/var/spool/vmlog",
-        kind: ValueKind::Path,
-        meaning: "where commands of other users are captured, in one folder per user, for the server to read; created by the package",
+        default: "both",
+        kind: ValueKind::Choice(&Keep::WORDS),
+        meaning: "which output `vmlog exec` and `vmlog pipe` record by default (`--capture`); start and end are always recorded",
     },
     Setting {
         name: "LOG_CAPTURE_MAX_LINES",
@@ -360,20 +362,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Number { min: 0, max: 50 },
         meaning: "percentage of the file system to keep free, at least 64 MiB: below it the oldest records are deleted, down to LOG_STORE_MIN_KEEP",
     },
-    Setting {
-        name: "LOG_STORE_MIN_KEEP",
-        flag: None,
-        default: "64MiB",
-        kind: ValueKind::ANY_BYTES,
-        meaning: "size of the newest records that are kept even if disk space is low",
-    },
-    Setting {
-        name: "LOG_STORE_KEEP_BYTES",
-        flag: None,
-        default: "64MiB",
-        kind: ValueKind::ANY_BYTES,
-        meaning: "maximum size of the evidence kept of records beyond LOG_STORE_MAX_ROWS and LOG_STORE_MAX_BYTES, apart from these; 0 keeps none",
-    },
+    plain(
+        "LOG_STORE_MIN_KEEP",
+        "64MiB",
+        ValueKind::ANY_BYTES,
+        "size of the newest records that are kept even if disk space is low",
+    ),
+    plain(
+        "LOG_STORE_KEEP_BYTES",
+        "64MiB",
+        ValueKind::ANY_BYTES,
+        "maximum size of the evidence kept of records beyond LOG_STORE_MAX_ROWS and LOG_STORE_MAX_BYTES, apart from these; 0 keeps none",
+    ),
     Setting {
         name: "LOG_STORE_KEEP_ROWS",
         flag: None,
@@ -461,12 +461,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         meaning: "maximum size of the store of events",
     },
+    plain(
+        "LOG_EVENTS_TOKEN",
+        "",
+        ValueKind::Token,
+        "a token that may only write events, for programs that must not read the log",
+    ),
     Setting {
-        name: "LOG_EVENTS_TOKEN",
+        name: "LOG_EVIDENCE_MAX_BYTES",
         flag: None,
-        default: "",
-        kind: ValueKind::Token,
-        meaning: "a token that may only write events, for programs that must not read the log",
+        default: "64MiB",
+        kind: ValueKind::Bytes {
+            min: 1 << 20,
+            max: 1 << 30,
+        },
+        meaning: "maximum size of a bundle of `vmlog evidence`: what a machine can send in its last minute",
     },
     Setting {
         name: "LOG_FOREIGN_APIS",
@@ -502,13 +511,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ValueKind::Number { min: 1, max: 1_000 },
         meaning: "maximum number of live tails; one control plane token may have half of them",
     },
-    Setting {
-        name: "LOG_TAIL_END_WITH_TOKEN",
-        flag: None,
-        default: "true",
-        kind: ValueKind::Switch,
-        meaning: "end a live tail when its control plane token expires",
-    },
+    plain(
+        "LOG_TAIL_END_WITH_TOKEN",
+        "true",
+        ValueKind::Switch,
+        "end a live tail when its control plane token expires",
+    ),
     Setting {
         name: "LOG_API_MAX_LIMIT",
         flag: None,
@@ -549,48 +557,42 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         meaning: "maximum number of connections; beyond it the one idle for the longest time is closed",
     },
-    Setting {
-        name: "LOG_API_HOSTS",
-        flag: None,
-        default: "",
-        kind: ValueKind::List,
-        meaning: "host names that a proxy in front of a loopback server sends",
-    },
-    Setting {
-        name: "LOG_API_TRUSTED_PROXIES",
-        flag: None,
-        default: "",
-        kind: ValueKind::Networks,
-        meaning: "proxies whose X-Forwarded-For names the client; requests without a token are limited by that address",
-    },
-    Setting {
-        name: "LOG_REDACT_PATTERNS",
-        flag: None,
-        default: "",
-        kind: ValueKind::Patterns,
-        meaning: "additional patterns to redact, comma-separated; write \\, for a comma",
-    },
-    Setting {
-        name: "LOG_REDACT_ALLOW",
-        flag: None,
-        default: "",
-        kind: ValueKind::Patterns,
-        meaning: "patterns of texts that are never redacted, comma-separated",
-    },
-    Setting {
-        name: "LOG_REDACT_DISABLE",
-        flag: None,
-        default: "",
-        kind: ValueKind::List,
-        meaning: "ids of rules to disable; `all` disables redaction",
-    },
-    Setting {
-        name: "LOG_REDACT_STRICT",
-        flag: None,
-        default: "false",
-        kind: ValueKind::Switch,
-        meaning: "redact every text after a word such as `password`, even if it looks like prose",
-    },
+    plain(
+        "LOG_API_HOSTS",
+        "",
+        ValueKind::List,
+        "host names that a proxy in front of a loopback server sends",
+    ),
+    plain(
+        "LOG_API_TRUSTED_PROXIES",
+        "",
+        ValueKind::Networks,
+        "proxies whose X-Forwarded-For names the client; requests without a token are limited by that address",
+    ),
+    plain(
+        "LOG_REDACT_PATTERNS",
+        "",
+        ValueKind::Patterns,
+        "additional patterns to redact, comma-separated; write \\, for a comma",
+    ),
+    plain(
+        "LOG_REDACT_ALLOW",
+        "",
+        ValueKind::Patterns,
+        "patterns of texts that are never redacted, comma-separated",
+    ),
+    plain(
+        "LOG_REDACT_DISABLE",
+        "",
+        ValueKind::List,
+        "ids of rules to disable; `all` disables redaction",
+    ),
+    plain(
+        "LOG_REDACT_STRICT",
+        "false",
+        ValueKind::Switch,
+        "redact every text after a word such as `password`, even if it looks like prose",
+    ),
 ];
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(super) struct App {
     pub(super) events: Option<EventLog>,
     /// The permits for writing events: each is synced to the disk, and more at a time would only wait.
     pub(super) event_writes: Arc<Semaphore>,
+    /// The only permit for making a bundle of evidence.
+    pub(super) bundles: Arc<Semaphore>,
     /// The settings.
     pub(super) options: Arc<ServerOptions>,
     /// Bounds the blocking work.
@@ -82,6 +84,7 @@ impl App {
             records: Records::new(reader.clone(), live),
             events,
             event_writes: Arc::new(Semaphore::new(EVENT_WRITES_MAX)),
+            bundles: Arc::new(Semaphore::new(1)),
             gate: Gate::new(),
             answers: ResponseMemory::default(),
             tails: shares(options.tail_connections_max),

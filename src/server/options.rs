@@ -1,6 +1,7 @@
 //! The settings of the server and the parts of the program that it serves.
 
 use crate::events::EventLog;
+use crate::evidence::BundleOptions;
 use crate::live::Live;
 use crate::server::auth::forwarded::Network;
 use crate::server::auth::node::NodeAuth;
@@ -18,6 +19,8 @@ pub struct ServerOptions {
     pub token: Option<String>,
     /// `LOG_EVENTS_TOKEN`: a token that may only write events.
     pub events_token: Option<String>,
+    /// How bundles of evidence are made; without it none are.
+    pub evidence: Option<BundleOptions>,
     /// `LOG_FOREIGN_APIS`: the APIs of other systems that are served.
     pub foreign_apis: Vec<ForeignApi>,
     /// `LOG_API_MAX_LIMIT`: maximum number of records on a page.
@@ -59,6 +62,7 @@ impl Default for ServerOptions {
         Self {
             token: None,
             events_token: None,
+            evidence: None,
             foreign_apis: Vec::new(),
             limit_max: 500,
             tail_queue_rows: 256,

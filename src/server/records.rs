@@ -11,6 +11,7 @@ use crate::query::{
 use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
+use crate::server::http::error::ApiError;
 use crate::store::{self, History, Reader, View};
 use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use ring::digest;
@@ -57,6 +58,12 @@ impl Records {
             view: reader.view(),
             scope: principal.scope.clone(),
         }
+    }
+
+    /// All records, for a bundle of the whole machine. Only for principals who see everything.
+    pub(super) fn whole(&self, principal: &Principal) -> Result<View, ApiError> {
+        principal.require_everything()?;
+        Ok(self.reader.view())
     }
 
     /// Reads how far back the store reaches.

@@ -6,8 +6,8 @@
 //! tail fills gaps from the store.
 
 use crate::server::api::{
-    counts, events, export, fields, health, logs, mcp, metrics, openapi, patterns, problems, runs,
-    session,
+    counts, events, evidence, export, fields, health, logs, mcp, metrics, openapi, patterns,
+    problems, runs, session,
 };
 use crate::server::app::App;
 use crate::server::auth::forwarded;
@@ -325,6 +325,7 @@ async fn handle(
         Endpoint::Events if request.method == Method::POST => {
             events::add(app, principal, request).await
         }
+        Endpoint::Evidence => evidence::create(app, principal, request),
         Endpoint::Mcp => mcp::call(app, principal, request).await,
         Endpoint::Events => events::page(app, principal, request).await,
         Endpoint::Foreign(call) => foreign::answer(app, principal, call, request, rest).await,

@@ -64,6 +64,7 @@ pub use read::history::History;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;
 pub use read::tally::SourceTally;
+pub use whole::copy_evidence::{CopyBound, EvidenceCopy, EvidenceWindow, copy_evidence};
 pub use whole::open::Recovery;
 pub use whole::repair::{Repair, repair};
 pub use whole::replace::restore_replacing;

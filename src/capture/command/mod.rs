@@ -10,8 +10,8 @@ mod quote;
 mod signals;
 mod streams;
 
-use super::log::{RunId, Stream};
-use super::session::{Ending, Recording, RecordingOptions, RunFacts, Session};
+use super::log::{Category, Keep, RunId, Stream};
+use super::session::{Ending, Feed, LogSink, OpenFeed, Recording, RecordingOptions, RunFacts};
 pub use pty::become_on_terminal;
 use pty::{resize, type_on};
 pub use pump::pass_standard_input;
@@ -21,10 +21,11 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use signals::{ProcessGroup, Relay, SignalTarget};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Child, ExitStatus};
-use std::thread;
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
 use streams::{CommandSide, Streams};
 
 /// A command to run.
@@ -41,23 +42,18 @@ pub struct Command {
     pub launcher: Vec<OsString>,
 }
 
-/// How much of a run is captured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Start, output and end are recorded.
-    Output,
-    /// The same, on a terminal of its own, which merges both streams.
-    Terminal,
-    /// Only start and end are recorded; the output is inherited.
-    StartAndEnd,
-}
-
 /// How a command ended.
 #[derive(Debug)]
 pub struct CommandEnd {
     /// The exit code: the command's own, or 128 plus the number of the signal that ended it; 127 if the command does
     /// not exist, 126 if it cannot be run.
     pub code: u8,
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it ran.
+    pub took: Duration,
+    /// What kind of failure it was, if it failed and was captured.
+    pub category: Option<Category>,
     /// Why it could not be started.
     pub trouble: Option<String>,
     /// The captured run, if any.
@@ -81,36 +77,66 @@ impl Command {
     /// Runs the command to its end. With `options` its output is captured; without them it only runs.
     #[must_use]
     pub fn run(&self, options: Option<&RecordingOptions>, facts: RunFacts) -> CommandEnd {
+        self.run_recorded(options, facts, None)
+    }
+
+    /// The same, and delivers the output to `sink` as it is recorded: of both streams, also of one that
+    /// [`Command::keep`] excludes from the log. Without `options` nothing can be redacted, so the sink receives no line;
+    /// one that takes the place of the output receives the amount as a gap.
+    #[must_use]
+    pub fn run_with_sink(
+        &self,
+        options: Option<&RecordingOptions>,
+        facts: RunFacts,
+        sink: LogSink<'_>,
+    ) -> CommandEnd {
+        thread::scope(|scope| match Feed::start(scope, sink) {
+            Ok(feed) => self.run_recorded(options, facts, Some(&feed)),
+            Err(error) => CommandEnd::new(Ending::no_thread(&error)),
+        })
+    }
+
+    fn run_recorded(
+        &self,
+        options: Option<&RecordingOptions>,
+        facts: RunFacts,
+        feed: Option<&OpenFeed>,
+    ) -> CommandEnd {
         // Without a relay, signals end vmlog instead of the command, which is better than not running it.
         let relay = Relay::install().ok();
-        let recording = Recording::new(options, facts);
+        let feed = feed.map(OpenFeed::feed);
+        let recording = Recording::new(options, facts, self.keep, feed);
         let (stdout, stderr) = (io::stdout(), io::stderr());
-        let (ending, left_open) = thread::scope(|scope| {
-            let opened = match self.keep {
-                Keep::Output if recording.is_wanted() => {
-                    // If no thread can be created, the command runs without capture.
-                    Streams::pipes(scope, stdout.as_fd(), stderr.as_fd(), &recording)
-                        .or_else(|_| Ok(Streams::inherited()))
-                }
-                Keep::Terminal => Streams::terminal(scope, stdout.as_fd(), &recording),
-                Keep::Output | Keep::StartAndEnd => Ok(Streams::inherited()),
-            };
-            match opened {
+        let mut end = thread::scope(|scope| {
+            let to = [stdout.as_fd(), stderr.as_fd()];
+            match self.streams(scope, to, &recording) {
                 Ok((streams, side)) => self.run_on(streams, side, relay, &recording),
-                Err(error) => (Ending::no_terminal(&error), vec![]),
+                Err(ending) => CommandEnd::new(ending),
             }
         });
-        let mut run_id = None;
         recording.with(|session| {
-            run_id = Some(session.id());
-            session.end(&ending);
+            end.run_id = Some(session.id());
+            end.category = session.end(&end.ending);
         });
-        let (code, trouble) = exit_code(ending);
-        CommandEnd {
-            code,
-            trouble,
-            run_id,
-            left_open,
+        end
+    }
+
+    /// The streams of the command. If no thread can be created, it runs without capture, unless its output must not
+    /// be passed on.
+    fn streams<'scope, 'env: 'scope>(
+        &self,
+        scope: &'scope Scope<'scope, 'env>,
+        to: [BorrowedFd<'scope>; 2],
+        recording: &'scope Recording<'_>,
+    ) -> Result<(Streams<'scope>, CommandSide), Ending> {
+        let [stdout, _] = to;
+        if self.keep == Keep::Terminal {
+            let opened = Streams::terminal(scope, stdout, recording);
+            return opened.map_err(|error| Ending::no_terminal(&error));
+        }
+        match Streams::pipes(scope, to, recording) {
+            Err(error) if recording.takes_output() => Err(Ending::no_thread(&error)),
+            opened => Ok(opened.unwrap_or_else(|_| Streams::inherited())),
         }
     }
 
@@ -121,7 +147,8 @@ impl Command {
         side: CommandSide,
         relay: Option<Relay>,
         recording: &Recording<'_>,
-    ) -> (Ending, Vec<(Stream, OwnedFd)>) {
+    ) -> CommandEnd {
+        let begun = Instant::now();
         let pid = |spawned: &io::Result<Child>| spawned.as_ref().ok().map(Child::id);
         let spawned = recording.start(|| self.spawn(&side), pid);
         // The command has its own copies; with these open, the streams would never end.
@@ -130,8 +157,13 @@ impl Command {
             Ok(child) => wait_for(child, relay, streams.own_terminal()),
             Err(error) => not_started(&self.program, &error),
         };
-        recording.with(Session::over);
-        (ending, streams.finish())
+        let took = begun.elapsed();
+        recording.with(|session| session.over(took));
+        CommandEnd {
+            took,
+            left_open: streams.finish(),
+            ..CommandEnd::new(ending)
+        }
     }
 
     fn spawn(&self, side: &CommandSide) -> io::Result<Child> {
@@ -162,6 +194,21 @@ impl Command {
                 shell.arg(&self.program).args(&self.arguments).spawn()
             }
             spawned => spawned,
+        }
+    }
+}
+
+impl CommandEnd {
+    fn new(ending: Ending) -> Self {
+        let (code, trouble) = exit_code(&ending);
+        Self {
+            code,
+            ending,
+            took: Duration::ZERO,
+            category: None,
+            trouble,
+            run_id: None,
+            left_open: Vec::new(),
         }
     }
 }
@@ -214,7 +261,7 @@ fn ending_of(status: ExitStatus) -> Ending {
 /// The exit code and message of a shell when `program` could not be started.
 #[must_use]
 pub fn exit_code_of(program: &OsStr, error: &io::Error) -> (u8, String) {
-    let (code, why) = exit_code(not_started(program, error));
+    let (code, why) = exit_code(&not_started(program, error));
     (code, why.unwrap_or_default())
 }
 
@@ -231,14 +278,13 @@ fn not_started(program: &OsStr, error: &io::Error) -> Ending {
 }
 
 /// The exit code for an ending, and the reason if the command has none of its own.
-fn exit_code(ending: Ending) -> (u8, Option<String>) {
-    let (code, trouble) = match ending {
-        Ending::Exited(code) => (code, None),
-        Ending::Killed(signal) => (128 + signal, None),
-        Ending::NotStarted { code, why } => (code, Some(why)),
-        Ending::EndOfInput => (0, None),
+fn exit_code(ending: &Ending) -> (u8, Option<String>) {
+    let code = match ending {
+        Ending::Exited(code) | Ending::NotStarted { code, .. } => *code,
+        Ending::Killed(signal) => 128 + signal,
+        Ending::EndOfInput => 0,
     };
-    (u8::try_from(code).unwrap_or(u8::MAX), trouble)
+    (u8::try_from(code).unwrap_or(u8::MAX), ending.why())
 }
 
 #[cfg(test)]
@@ -247,10 +293,10 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_a_shell() {
-        assert_eq!(exit_code(Ending::Exited(7)), (7, None));
-        assert_eq!(exit_code(Ending::Killed(9)), (137, None));
+        assert_eq!(exit_code(&Ending::Exited(7)), (7, None));
+        assert_eq!(exit_code(&Ending::Killed(9)), (137, None));
         let error = |kind, program: &str| {
-            exit_code(not_started(OsStr::new(program), &io::Error::from(kind)))
+            exit_code(&not_started(OsStr::new(program), &io::Error::from(kind)))
         };
         let why = |why: &str| Some(why.to_owned());
         let missing = io::ErrorKind::NotFound;

@@ -1,7 +1,7 @@
 //! Passes one stream on unchanged and at once, and keeps a copy.
 
 use super::signals::survive_file_limits;
-use crate::capture::log::Stream;
+use crate::capture::log::{Keep, Stream};
 use crate::capture::session::{Ending, QUIET_AFTER, Recording, RecordingOptions, RunFacts};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, read, write};
@@ -24,7 +24,8 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Pump<'a> {
     from: OwnedFd,
-    to: BorrowedFd<'a>,
+    /// Where the stream is passed on to, unless a sink takes its output.
+    to: Option<BorrowedFd<'a>>,
     stream: Stream,
     /// The other end is closed when the command has ended.
     ended: Option<PipeReader>,
@@ -54,7 +55,7 @@ enum PumpStep {
 impl<'a> Pump<'a> {
     pub(crate) fn new(
         from: OwnedFd,
-        to: BorrowedFd<'a>,
+        to: Option<BorrowedFd<'a>>,
         stream: Stream,
         ended: Option<PipeReader>,
     ) -> Self {
@@ -85,10 +86,10 @@ impl<'a> Pump<'a> {
                         Err(_) => return None,
                     };
                     let chunk = buffer.get(..length).unwrap_or_default();
-                    let passed_on = write_all(self.to, chunk);
+                    let passed_on = self.to.map_or(Ok(()), |to| write_all(to, chunk));
                     self.has_begun = true;
-                    kept.with(|session| session.output(self.stream, chunk));
-                    if passed_on.is_err() {
+                    kept.output(self.stream, chunk);
+                    if passed_on.is_err() || kept.is_closed_by_reader() {
                         // The reader has closed its end. Closing ours notifies the command, as it would without
                         // vmlog.
                         return None;
@@ -191,28 +192,32 @@ pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errn
     Ok(())
 }
 
-/// Copies standard input to standard output until it ends, and stores a copy as `stream` of a run of its own. Signals
+/// Copies standard input to standard output until it ends, and stores a copy as `stream` of a run of its own, if
+/// `keep` records that stream. Signals
 /// from the terminal (`^C`, hangup) are left to the command at the other end of the pipe, so that its last output is
 /// captured as well.
 pub fn pass_standard_input(
     options: Option<&RecordingOptions>,
     facts: RunFacts,
     stream: Stream,
+    keep: Keep,
 ) -> io::Result<()> {
     survive_file_limits();
     for signal in [SIGINT, SIGQUIT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::default())?;
     }
-    let kept = Recording::new(options, facts);
+    let kept = Recording::new(options, facts, keep, None);
     kept.start(std::process::id, |&own| Some(own));
     let stdout = io::stdout();
     let pump = Pump::new(
         io::stdin().as_fd().try_clone_to_owned()?,
-        stdout.as_fd(),
+        Some(stdout.as_fd()),
         stream,
         None,
     );
     pump.run(&kept);
-    kept.with(|session| session.end(&Ending::EndOfInput));
+    kept.with(|session| {
+        session.end(&Ending::EndOfInput);
+    });
     Ok(())
 }

@@ -12,11 +12,8 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 pub(super) enum Streams<'scope> {
     /// The command inherits our streams.
     Inherited,
-    /// Each stream is a pipe that a thread empties.
-    Pipes {
-        stdout: Passage<'scope>,
-        stderr: Passage<'scope>,
-    },
+    /// Each stream that is not inherited is a pipe that a thread empties.
+    Pipes(Vec<Passage<'scope>>),
     /// Both streams are one terminal, which receives our standard input.
     Terminal {
         screen: Passage<'scope>,
@@ -31,8 +28,8 @@ pub(super) enum Streams<'scope> {
 pub(super) enum CommandSide {
     Inherited,
     Pipes {
-        stdout: PipeWriter,
-        stderr: PipeWriter,
+        stdout: Option<PipeWriter>,
+        stderr: Option<PipeWriter>,
     },
     Terminal(OwnedFd),
 }
@@ -51,27 +48,31 @@ impl<'scope> Streams<'scope> {
         (Self::Inherited, CommandSide::Inherited)
     }
 
-    /// Two pipes. Their threads are created before the command, so that it never waits for them.
+    /// A pipe for each stream that is recorded or that a sink needs; the others are inherited. The threads are created
+    /// before the command, so that it never waits for them.
     ///
     /// # Errors
     /// There are no descriptors or threads left.
     pub(super) fn pipes<'env: 'scope>(
         scope: &'scope Scope<'scope, 'env>,
-        stdout: BorrowedFd<'scope>,
-        stderr: BorrowedFd<'scope>,
+        to: [BorrowedFd<'scope>; 2],
         recording: &'scope Recording<'_>,
     ) -> io::Result<(Self, CommandSide)> {
-        let (out_from, out_to) = io::pipe()?;
-        let (err_from, err_to) = io::pipe()?;
-        let streams = Self::Pipes {
-            stdout: Passage::open(scope, out_from.into(), stdout, Stream::Stdout, recording)?,
-            stderr: Passage::open(scope, err_from.into(), stderr, Stream::Stderr, recording)?,
+        let mut passages = Vec::new();
+        let mut open = |to, stream| {
+            if !recording.needs(stream) {
+                return Ok::<_, io::Error>(None);
+            }
+            let (from, theirs) = io::pipe()?;
+            passages.push(Passage::open(scope, from.into(), to, stream, recording)?);
+            Ok(Some(theirs))
         };
+        let [stdout, stderr] = to;
         let command = CommandSide::Pipes {
-            stdout: out_to,
-            stderr: err_to,
+            stdout: open(stdout, Stream::Stdout)?,
+            stderr: open(stderr, Stream::Stderr)?,
         };
-        Ok((streams, command))
+        Ok((Self::Pipes(passages), command))
     }
 
     /// A terminal for the command.
@@ -97,7 +98,7 @@ impl<'scope> Streams<'scope> {
     pub(super) fn own_terminal(&self) -> Option<&OwnedFd> {
         match self {
             Self::Terminal { ours, .. } => Some(ours),
-            Self::Inherited | Self::Pipes { .. } => None,
+            Self::Inherited | Self::Pipes(_) => None,
         }
     }
 
@@ -106,12 +107,12 @@ impl<'scope> Streams<'scope> {
     pub(super) fn finish(self) -> Vec<(Stream, OwnedFd)> {
         match self {
             Self::Inherited => vec![],
-            Self::Pipes { stdout, stderr } => Passage::finish_all([stdout, stderr]),
+            Self::Pipes(passages) => Passage::finish_all(passages),
             Self::Terminal {
                 screen, keyboard, ..
             } => {
                 // A terminal hangs up with its command, so it does not stay open.
-                Passage::finish_all([screen]);
+                Passage::finish_all(vec![screen]);
                 drop(keyboard);
                 vec![]
             }
@@ -128,6 +129,7 @@ impl<'scope> Passage<'scope> {
         recording: &'scope Recording<'_>,
     ) -> io::Result<Self> {
         let (command_ended, command_runs) = io::pipe()?;
+        let to = (!recording.takes_output()).then_some(to);
         let pump = Pump::new(from, to, stream, Some(command_ended));
         let thread = thread::Builder::new()
             .name(stream.to_string())
@@ -140,16 +142,17 @@ impl<'scope> Passage<'scope> {
     }
 
     /// Notifies every thread of the end first, so that they wait for the last output in parallel.
-    fn finish_all<const N: usize>(passages: [Self; N]) -> Vec<(Stream, OwnedFd)> {
-        let threads = passages.map(|passage| {
+    fn finish_all(passages: Vec<Self>) -> Vec<(Stream, OwnedFd)> {
+        let threads = passages.into_iter().map(|passage| {
             drop(passage.command_runs);
             (passage.stream, passage.thread)
         });
-        let left_open = threads.map(|(stream, thread)| {
+        let threads: Vec<_> = threads.collect();
+        let left_open = threads.into_iter().filter_map(|(stream, thread)| {
             let open = thread.join().ok().flatten();
             open.map(|open| (stream, open))
         });
-        left_open.into_iter().flatten().collect()
+        left_open.collect()
     }
 }
 
@@ -162,9 +165,12 @@ impl CommandSide {
         match self {
             Self::Inherited => {}
             Self::Pipes { stdout, stderr } => {
-                command
-                    .stdout(stdout.try_clone()?)
-                    .stderr(stderr.try_clone()?);
+                if let Some(stdout) = stdout {
+                    command.stdout(stdout.try_clone()?);
+                }
+                if let Some(stderr) = stderr {
+                    command.stderr(stderr.try_clone()?);
+                }
             }
             Self::Terminal(terminal) => {
                 command

@@ -81,6 +81,9 @@ pub(crate) struct RunStart {
     /// The run whose background process started this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parent_run_id: Option<String>,
+    /// Which output is recorded, unless all of it is: `stdout`, `stderr` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) captured: Option<String>,
 }
 
 /// Output that was passed on but could not be stored.

@@ -3,6 +3,7 @@
 mod category;
 mod entry;
 mod folder;
+mod keep;
 mod run_id;
 mod spool;
 mod writer;
@@ -15,6 +16,7 @@ pub use folder::CaptureLimits;
 pub(crate) use folder::{
     FIRST_PART, FOREIGN_BYTES_MAX, FOREIGN_RUNS_MAX, Folder, RunParts, report_name,
 };
+pub use keep::Keep;
 pub use run_id::{RunId, RunIdError};
 pub(crate) use spool::user_folder;
 pub(crate) use writer::RunLog;

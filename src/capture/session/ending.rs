@@ -22,6 +22,13 @@ pub enum Ending {
 }
 
 impl Ending {
+    pub(crate) fn no_thread(error: &io::Error) -> Self {
+        Self::NotStarted {
+            code: 126,
+            why: format!("its output cannot be read: {error}"),
+        }
+    }
+
     pub(crate) fn no_terminal(error: &io::Error) -> Self {
         Self::NotStarted {
             code: 126,
@@ -29,7 +36,9 @@ impl Ending {
         }
     }
 
-    pub(super) fn words(&self) -> String {
+    /// The ending as text: `exit code 3`.
+    #[must_use]
+    pub fn words(&self) -> String {
         match self {
             Self::Exited(code) => format!("exit code {code}"),
             Self::Killed(signal) => format!("killed by {}", signal_name(*signal)),
@@ -38,21 +47,27 @@ impl Ending {
         }
     }
 
-    pub(super) fn code(&self) -> Option<i32> {
+    /// The exit code; `None` if a signal ended the command.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
         match self {
             Self::Exited(code) | Self::NotStarted { code, .. } => Some(*code),
             Self::Killed(_) | Self::EndOfInput => None,
         }
     }
 
-    pub(super) fn signal(&self) -> Option<String> {
+    /// The name of the signal that ended the command, such as `SIGKILL`.
+    #[must_use]
+    pub fn signal(&self) -> Option<String> {
         match self {
             Self::Killed(signal) => Some(signal_name(*signal)),
             _ => None,
         }
     }
 
-    pub(super) fn why(&self) -> Option<String> {
+    /// Why the command could not be started.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
         match self {
             Self::NotStarted { why, .. } => Some(why.clone()),
             _ => None,

@@ -4,9 +4,10 @@ mod ending;
 mod notice;
 mod report;
 mod scrub;
+mod sink;
 
 use super::log::{
-    CaptureLimits, Category, ExitFailure, Folder, RunEnd, RunEvent, RunId, RunLog, RunStart,
+    CaptureLimits, Category, ExitFailure, Folder, Keep, RunEnd, RunEvent, RunId, RunLog, RunStart,
     Stream, StreamCount, classify, report_name, write,
 };
 use crate::record::Source;
@@ -16,11 +17,13 @@ use crate::time::Micros;
 pub use ending::Ending;
 use report::{ErrorReport, LastLines};
 use scrub::{LineScrubber, ScrubbedPiece};
+pub use sink::{CapturedLine, GapReason, LogSink, SinkGap, SinkItem};
+pub(crate) use sink::{Feed, OpenFeed};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Options of a recording.
@@ -70,20 +73,45 @@ fn bounded(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Recording<'a> {
     wanted: Option<(&'a RecordingOptions, RunFacts)>,
+    keep: Keep,
+    feed: Option<Arc<Feed>>,
     /// Set when the command has started.
     session: Mutex<Option<Session>>,
 }
 
 impl<'a> Recording<'a> {
-    pub(crate) fn new(options: Option<&'a RecordingOptions>, facts: RunFacts) -> Self {
+    pub(crate) fn new(
+        options: Option<&'a RecordingOptions>,
+        facts: RunFacts,
+        keep: Keep,
+        feed: Option<Arc<Feed>>,
+    ) -> Self {
         Self {
             wanted: options.map(|options| (options, facts)),
+            keep,
+            feed,
             session: Mutex::new(None),
         }
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.is_some()
+    /// Whether a stream has to come by here: to be recorded, or for a sink.
+    pub(crate) fn needs(&self, stream: Stream) -> bool {
+        let is_wanted = self.wanted.is_some();
+        match &self.feed {
+            Some(feed) => is_wanted || feed.takes_output(),
+            None => is_wanted && self.keep.records(stream),
+        }
+    }
+
+    /// Whether a sink takes the output in place of its reader.
+    pub(crate) fn takes_output(&self) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.takes_output())
+    }
+
+    /// Whether a sink that takes the output wants no more of it.
+    pub(crate) fn is_closed_by_reader(&self) -> bool {
+        let feed = self.feed.as_ref();
+        feed.is_some_and(|feed| feed.is_closed_by_reader())
     }
 
     /// Starts the command first and prepares its log afterwards, because compiling the redaction rules takes longer
@@ -98,7 +126,8 @@ impl<'a> Recording<'a> {
         let spawned = spawn();
         let pid = pid(&spawned);
         if let Some((options, facts)) = &self.wanted {
-            let prepare = || Session::begin(options, facts, begun, pid);
+            let feed = self.feed.clone();
+            let prepare = || Session::begin(options, facts, begun, pid, self.keep, feed);
             match catch_unwind(AssertUnwindSafe(prepare)) {
                 Ok(Ok(prepared)) => *session = Some(prepared),
                 Ok(Err(error)) => {
@@ -108,6 +137,18 @@ impl<'a> Recording<'a> {
             }
         }
         spawned
+    }
+
+    /// Records output, and delivers it to the sink if there is one.
+    pub(crate) fn output(&self, stream: Stream, chunk: &[u8]) {
+        let mut is_recorded = false;
+        self.with(|session| {
+            is_recorded = true;
+            session.output(stream, chunk);
+        });
+        if let Some(feed) = self.feed.as_ref().filter(|_| !is_recorded) {
+            feed.withhold(chunk);
+        }
     }
 
     /// Calls `act` with the session, if there is one. A panic in it must not lose the command's output.
@@ -126,6 +167,7 @@ pub(crate) struct Session {
     start: RunStart,
     begun: Instant,
     took: Option<Duration>,
+    keep: Keep,
     out: LogOutput,
     streams: BTreeMap<Stream, StreamState>,
     redactor: Redactor,
@@ -137,17 +179,23 @@ pub(crate) struct Session {
 struct LogOutput {
     id: String,
     /// The time of the current write, the same for all its lines.
-    now: String,
+    now: Micros,
+    now_text: String,
     folder: Folder,
     log: RunLog,
     /// The lines of one write, to save system calls.
     buffer: Vec<u8>,
+    /// The same lines for the sink, delivered after the write.
+    fresh: Vec<CapturedLine>,
+    feed: Option<Arc<Feed>>,
     told_of_trouble: bool,
 }
 
 /// One stream of the command.
 #[derive(Debug)]
 struct StreamState {
+    /// Whether its lines are written to the log, and not only delivered to a sink.
+    is_recorded: bool,
     scrubber: LineScrubber,
     count: StreamCount,
     last: LastLines,
@@ -161,6 +209,8 @@ impl Session {
         facts: &RunFacts,
         begun: Instant,
         pid: Option<u32>,
+        keep: Keep,
+        feed: Option<Arc<Feed>>,
     ) -> Result<Self, redact::Error> {
         let redactor = Redactor::new(&options.redact)?;
         let id = RunId::new(Micros::now());
@@ -176,18 +226,23 @@ impl Session {
             cwd: scrubbed(&facts.cwd),
             user: facts.user.clone(),
             parent_run_id: facts.parent.map(|parent| parent.to_string()),
+            captured: keep.captured().map(str::to_owned),
         };
         let mut session = Self {
             id,
             start,
             begun,
             took: None,
+            keep,
             out: LogOutput {
                 id: id.to_string(),
-                now: String::new(),
+                now: Micros::now(),
+                now_text: String::new(),
                 log: RunLog::new(folder.clone(), options.limits, id),
                 folder,
                 buffer: Vec::new(),
+                fresh: Vec::new(),
+                feed,
                 told_of_trouble: false,
             },
             streams: BTreeMap::new(),
@@ -212,21 +267,25 @@ impl Session {
         self.out.event(&text, &event);
     }
 
-    /// Called when the command has ended; the rest of its output may still arrive.
-    pub(crate) fn over(&mut self) {
-        self.took = Some(self.begun.elapsed());
+    /// Called when the command has ended after this time; the rest of its output may still arrive.
+    pub(crate) fn over(&mut self, took: Duration) {
+        self.took = Some(took);
     }
 
     /// Records output.
     pub(crate) fn output(&mut self, stream: Stream, chunk: &[u8]) {
         let (channel, out) = self.channel(stream);
         let StreamState {
+            is_recorded,
             scrubber,
             count,
             last,
         } = channel;
+        let mut last = is_recorded.then_some(last);
         count.bytes += chunk.len() as u64;
-        scrubber.push(chunk, &mut |piece| out.piece(stream, &piece, count, last));
+        scrubber.push(chunk, &mut |piece| {
+            out.piece(stream, &piece, count, last.as_deref_mut());
+        });
         out.flush();
     }
 
@@ -241,27 +300,31 @@ impl Session {
     pub(crate) fn quiet(&mut self, stream: Stream) {
         let (channel, out) = self.channel(stream);
         let StreamState {
+            is_recorded,
             scrubber,
             count,
             last,
         } = channel;
-        scrubber.quiet(&mut |piece| out.piece(stream, &piece, count, last));
+        let mut last = is_recorded.then_some(last);
+        scrubber.quiet(&mut |piece| out.piece(stream, &piece, count, last.as_deref_mut()));
         out.flush();
     }
 
     /// Records the end, and writes a report of a failure.
-    pub(crate) fn end(&mut self, ending: &Ending) {
-        self.out.now = Micros::now().to_string();
+    pub(crate) fn end(&mut self, ending: &Ending) -> Option<Category> {
+        self.out.set_time();
         for (&stream, channel) in &mut self.streams {
             let StreamState {
+                is_recorded,
                 scrubber,
                 count,
                 last,
             } = channel;
+            let mut last = is_recorded.then_some(last);
             // The rest without a line end is a line as well.
             count.lines += u64::from(scrubber.is_within_a_line());
             let out = &mut self.out;
-            scrubber.end(&mut |piece| out.piece(stream, &piece, count, last));
+            scrubber.end(&mut |piece| out.piece(stream, &piece, count, last.as_deref_mut()));
         }
         let category = ending.failure().map(|failure| self.classify(failure));
         let report = category.and_then(|category| self.report(ending, category).ok());
@@ -286,16 +349,18 @@ impl Session {
                 self.start.command
             ));
         }
+        category
     }
 
     fn channel(&mut self, stream: Stream) -> (&mut StreamState, &mut LogOutput) {
-        let redactor = &self.redactor;
+        let (redactor, keep) = (&self.redactor, self.keep);
         let new = || StreamState {
+            is_recorded: keep.records(stream),
             scrubber: LineScrubber::new(Source::new("capture", stream.as_str()), redactor.clone()),
             count: StreamCount::default(),
             last: LastLines::default(),
         };
-        self.out.now = Micros::now().to_string();
+        self.out.set_time();
         let channel = self.streams.entry(stream).or_insert_with(new);
         (channel, &mut self.out)
     }
@@ -336,24 +401,39 @@ impl Session {
 }
 
 impl LogOutput {
+    fn set_time(&mut self) {
+        self.now = Micros::now();
+        self.now_text = self.now.to_string();
+    }
+
+    /// Adds a piece of output; `last` is absent if the stream is not recorded.
     fn piece(
         &mut self,
         stream: Stream,
         piece: &ScrubbedPiece<'_>,
         count: &mut StreamCount,
-        last: &mut LastLines,
+        last: Option<&mut LastLines>,
     ) {
         count.lines += u64::from(piece.ends);
-        last.push(piece.line, piece.ends);
-        if !piece.data.is_empty() {
-            write(
-                &mut self.buffer,
-                &self.now,
-                stream,
-                &self.id,
-                piece.data,
-                None,
-            );
+        let is_recorded = last.is_some();
+        if let Some(last) = last {
+            last.push(piece.line, piece.ends);
+        }
+        if piece.data.is_empty() {
+            return;
+        }
+        if self.feed.is_some() {
+            let line = CapturedLine::new(self.now, stream, piece.data, piece.ends);
+            self.fresh.push(line);
+        }
+        if is_recorded {
+            let Self {
+                buffer,
+                now_text,
+                id,
+                ..
+            } = self;
+            write(buffer, now_text, stream, id, piece.data, None);
         }
     }
 
@@ -370,8 +450,17 @@ impl LogOutput {
         self.flush()
     }
 
-    /// Writes the buffer, and returns whether all of it was written.
+    /// Writes the buffer, and returns whether all of it was written. The sink comes last, because it may have to be
+    /// waited for.
     fn flush(&mut self) -> bool {
+        let is_written = self.write();
+        if let Some(feed) = &self.feed {
+            self.fresh.drain(..).for_each(|line| feed.push(line));
+        }
+        is_written
+    }
+
+    fn write(&mut self) -> bool {
         if self.buffer.is_empty() {
             return true;
         }
@@ -421,7 +510,8 @@ mod tests {
     }
 
     fn session(dir: &Path) -> Session {
-        Session::begin(&options(dir), &facts(), Instant::now(), Some(42)).unwrap()
+        let (options, now) = (options(dir), Instant::now());
+        Session::begin(&options, &facts(), now, Some(42), Keep::Output, None).unwrap()
     }
 
     fn entries(dir: &Path, id: RunId) -> Vec<LogEntry> {
@@ -490,7 +580,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut options = options(dir.path());
         options.redact.patterns = vec!["(".to_owned()];
-        let kept = Recording::new(Some(&options), facts());
+        let kept = Recording::new(Some(&options), facts(), Keep::Output, None);
         assert_eq!(kept.start(|| "started", |_| Some(1)), "started");
         kept.with(|_| panic!("nothing is stored"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -500,7 +590,7 @@ mod tests {
     fn a_panic_does_not_affect_the_command() {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
-        let kept = Recording::new(Some(&options), facts());
+        let kept = Recording::new(Some(&options), facts(), Keep::Output, None);
         kept.start(|| (), |()| Some(1));
         kept.with(|_| panic!("a mistake, on purpose"));
         let mut goes_on = false;

@@ -1,7 +1,7 @@
 //! Arguments and facts that `vmlog exec` and `vmlog pipe` share.
 
 use super::directory;
-use crate::capture::{CaptureLimits, RecordingOptions, RunFacts, user_name};
+use crate::capture::{CaptureLimits, Keep, RecordingOptions, RunFacts, user_name};
 use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::record::{Source, SourceError};
@@ -46,15 +46,19 @@ pub(super) fn source(matches: &ArgMatches) -> Option<Source> {
     matches.get_one::<Source>("source").cloned()
 }
 
-/// Where and how output is captured. An invalid setting must not keep the command from running: it is reported, and
-/// the command runs without capture.
-pub(super) fn options(matches: &ArgMatches) -> Option<RecordingOptions> {
-    checked_options(matches)
-        .inspect_err(|failure| eprintln!("vmlog: output is not captured: {}", failure.text))
-        .ok()
+/// Where and how output is captured, and which. An invalid setting must not keep the command from running: it is
+/// reported, and the command runs without capture.
+pub(super) fn options(matches: &ArgMatches) -> (Option<RecordingOptions>, Keep) {
+    match checked_options(matches) {
+        Ok((options, keep)) => (Some(options), keep),
+        Err(failure) => {
+            eprintln!("vmlog: output is not captured: {}", failure.text);
+            (None, Keep::Output)
+        }
+    }
 }
 
-fn checked_options(matches: &ArgMatches) -> Result<RecordingOptions, Failure> {
+fn checked_options(matches: &ArgMatches) -> Result<(RecordingOptions, Keep), Failure> {
     let raw = settings::raw(matches)?;
     let is_given = |name: &str| {
         raw.environment
@@ -68,11 +72,12 @@ fn checked_options(matches: &ArgMatches) -> Result<RecordingOptions, Failure> {
         Some(dir) => dir.clone(),
         None => directory::choose(&config, is_named),
     };
-    Ok(RecordingOptions {
+    let options = RecordingOptions {
         dir,
         limits: CaptureLimits::default(),
         redact: config.redact,
-    })
+    };
+    Ok((options, config.captured_streams))
 }
 
 /// Facts that are the same for any run of this process.

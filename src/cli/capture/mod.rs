@@ -5,3 +5,4 @@ pub(super) mod pipe;
 
 mod arguments;
 mod directory;
+mod json_lines;

@@ -49,8 +49,8 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         parent: matches.get_one::<RunId>("parent").copied(),
         ..arguments::surroundings()
     };
-    let options = arguments::options(matches);
-    pass_standard_input(options.as_ref(), facts, stream)
+    let (options, keep) = arguments::options(matches);
+    pass_standard_input(options.as_ref(), facts, stream, keep)
         .map_err(|error| Failure::failed(format!("cannot read standard input: {error}")))?;
     Ok(0)
 }

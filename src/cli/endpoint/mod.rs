@@ -58,7 +58,11 @@ pub(super) fn server_arguments() -> [Arg; 3] {
 /// The arguments that select the backend.
 pub(super) fn arguments() -> [Arg; 4] {
     [
-        long("store", "DIR", "Read this store, even while a server writes to it [default: the one of this machine, LOG_DATA_DIR/store]"),
+        long(
+            "store",
+            "DIR",
+            "Read this store, even while a server writes to it, or this bundle of evidence [default: the one of this machine, LOG_DATA_DIR/store]",
+        ),
         long("url", "URL", "Query this server, such as http://127.0.0.1:8687 [VMLOG_URL]").conflicts_with("store"),
         long("cacert", "FILE", "Verify the server's certificate with the authorities in this PEM file [default: those of the system]")
             .conflicts_with("store"),

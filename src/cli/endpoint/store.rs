@@ -3,6 +3,7 @@
 use super::event::{FollowEvent, FollowStart, PAGE_ROWS};
 use super::lists::{ListPage, RunRow, SourceRow};
 use super::question::JsonQuestion;
+use crate::cli::bundle;
 use crate::cli::failure::{self, Failure};
 use crate::cli::parameters::{Parameters, refused};
 use crate::disk::{Disk, RealDisk};
@@ -41,9 +42,14 @@ pub(in crate::cli) struct StoreBackend {
 
 impl StoreBackend {
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
+        let view = if bundle::is_bundle(root) {
+            bundle::open_bundle(root)?.view()
+        } else {
+            view(root)?
+        };
         Ok(Self {
             root: root.to_owned(),
-            view: view(root)?,
+            view,
             budget: Budget::default(),
         })
     }
@@ -209,6 +215,11 @@ impl StoreBackend {
         begin: FollowStart,
         take: &mut dyn FnMut(FollowEvent) -> Result<bool, Failure>,
     ) -> Result<(), Failure> {
+        if bundle::is_bundle(&self.root) {
+            return Err(Failure::usage(
+                "a bundle of evidence has no new records; use `vmlog query --store`",
+            ));
+        }
         let (filter, _) = query::parse_filter(parameters, Micros::now()).map_err(refused)?;
         let filter = self.in_boot(filter)?;
         let mut state = state(&self.root)?;

@@ -2,13 +2,15 @@
 
 use super::address::OwnServer;
 use super::{json_argument, print};
+use crate::cli::evidence;
 use crate::cli::failure::Failure;
 use crate::cli::files::read_text;
 use crate::cli::parameters::flag;
 use crate::cli::settings::{self, variable};
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process;
 use std::process::Stdio;
 
@@ -21,11 +23,19 @@ pub(in crate::cli) fn command() -> Command {
         .about("Print the address of the page, or open it in a browser")
         .long_about(
             "Prints the address of this machine's server. On a terminal the address contains the access token; a pipe gets it \
-             only with --token. In a graphical session the page opens in the browser.",
+             only with --token. In a graphical session the page opens in the browser. With BUNDLE, serves the records of a bundle of \
+             `vmlog evidence` on a port of this machine until it is stopped, and prints that address with its token.",
         )
         .after_help(
-            "Examples:\n  vmlog open\n  sudo vmlog open --print\n  curl \"$(vmlog open --token)\"\n\n\
+            "Examples:\n  vmlog open\n  sudo vmlog open --print\n  curl \"$(vmlog open --token)\"\n  vmlog open evidence.tar.zst\n\n\
              Exit codes: 0 done; 1 no server answers, or failed; 2 usage error",
+        )
+        .arg(
+            Arg::new("bundle")
+                .value_name("BUNDLE")
+                .value_parser(value_parser!(PathBuf))
+                .conflicts_with_all(["print", "token", "json"])
+                .help("Show the records of this bundle of `vmlog evidence`"),
         )
         .arg(flag("print", "Print the address, do not open a browser"))
         .arg(flag("token", "Include the token even if the output is not a terminal"))
@@ -34,6 +44,9 @@ pub(in crate::cli) fn command() -> Command {
 
 /// Prints or opens the address.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    if let Some(bundle) = matches.get_one::<PathBuf>("bundle") {
+        return evidence::page::serve(bundle);
+    }
     let config = settings::config(matches)?;
     let server = OwnServer::new(&config);
     let url = server.url();

@@ -7,6 +7,7 @@ pub(super) mod events;
 pub(super) use announce::start_log;
 pub(super) use arguments::{argument, command, settings_text};
 
+use crate::cli::bundle::bundle_options;
 use crate::cli::failure::Failure;
 use crate::cli::settings;
 use crate::collect;
@@ -17,6 +18,7 @@ use crate::collect::{
 use crate::config::Config;
 use crate::disk::RealDisk;
 use crate::events::{EventCollector, EventLog};
+use crate::evidence::TemporaryFolder;
 use crate::live::Live;
 use crate::opening;
 use crate::pipeline::{Build, CollectorCount, Counters, Pipeline, error_chain};
@@ -55,6 +57,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     start_log();
     survive_size_limit();
     let (store, recovery) = open_store(&config)?;
+    TemporaryFolder::remove_left(&config.data_dir);
     let (event_log, damaged_events) = events::open(&config)?;
     let token = access_key(&config)?;
     let reader = store.reader();
@@ -331,6 +334,7 @@ fn server_options(
         tail_ends_with_token: config.tail.ends_with_token,
         node_auth: config.node_auth.clone(),
         tls,
+        evidence: Some(bundle_options(config)),
         measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
         ..server::ServerOptions::default()
     }

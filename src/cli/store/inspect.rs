@@ -1,6 +1,7 @@
 //! `vmlog inspect`: the contents of a store's files, down to the bytes, with the terms of `format-spec/store.md`.
 
 use super::folder;
+use crate::cli::bundle;
 use crate::cli::endpoint;
 use crate::cli::failure::Failure;
 use crate::cli::parameters::{flag, given, long};
@@ -27,12 +28,13 @@ pub(in crate::cli) fn command() -> Command {
         .about("Show what the files of a store contain, down to the bytes")
         .long_about(
             "Shows what each segment contains: IDs, times, records, sources, levels, the size of each column before and after \
-             compression, and whether the checksums are correct. Works on a store of any machine, whole or partial, and on a single \
-             .seg or .open file. The terms are those of format-spec/store.md.",
+             compression, and whether the checksums are correct. Works on a store of any machine, whole or partial, on a single \
+             .seg or .open file, and on a bundle of `vmlog evidence`, whose hashes it checks. The terms are those of format-spec/store.md.",
         )
         .after_help(
             "Examples:\n  vmlog inspect\n  vmlog inspect /mnt/dead-vm/var/lib/vmlog/store\n  \
-             vmlog inspect 00000000000000000001.seg\n  vmlog inspect --segment 00000000000000000001.seg --block 0\n\n\
+             vmlog inspect 00000000000000000001.seg\n  vmlog inspect --segment 00000000000000000001.seg --block 0\n  \
+             vmlog inspect evidence.tar.zst\n\n\
              Exit codes: 0 done, even if something is damaged; 1 nothing can be read; 2 usage error",
         )
         .arg(folder::argument())
@@ -53,6 +55,9 @@ fn block_argument() -> clap::Arg {
 /// Shows the requested part.
 pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let root = folder::of(matches)?;
+    if bundle::is_bundle(&root) {
+        return print_paged(&bundle::describe(&root)?);
+    }
     let file = match given(matches, "segment") {
         Some(name) => Some(segment_path(&root, name)),
         None => endpoint::is_segment_file(&root).then(|| root.clone()),

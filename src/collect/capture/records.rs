@@ -174,14 +174,17 @@ impl RunRecords {
             cwd,
             user,
             parent_run_id,
+            captured,
             ..
         } = &self.start;
         let parent = parent_run_id.as_deref().unwrap_or_default();
+        let captured = captured.as_deref().unwrap_or_default();
         let facts = [
             ("command", command.as_str()),
             ("cwd", cwd),
             ("user", user),
             ("parent_run_id", parent),
+            ("captured", captured),
         ];
         for (name, value) in facts {
             if !value.is_empty() {

@@ -2,6 +2,7 @@
 
 pub(super) mod counts;
 pub(super) mod events;
+pub(super) mod evidence;
 pub(super) mod export;
 pub(super) mod fields;
 pub(super) mod health;

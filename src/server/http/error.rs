@@ -188,6 +188,12 @@ impl ApiError {
         )
     }
 
+    /// 404: no bundles are made here.
+    pub(in crate::server) fn no_evidence() -> Self {
+        let message = "no bundles of evidence are made here";
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
     /// 413: the body of a request is too large.
     pub(in crate::server) fn body_too_large(what: &str, bytes_max: usize) -> Self {
         Self::new(

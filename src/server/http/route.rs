@@ -49,6 +49,8 @@ pub(in crate::server) enum Endpoint {
     Session,
     /// Events: read, or written.
     Events,
+    /// A bundle of evidence.
+    Evidence,
     /// Tools for AI agents.
     Mcp,
     /// A call of Loki's API.
@@ -161,6 +163,10 @@ pub(in crate::server) const ROUTES: &[Route] = &[
     Route {
         methods: READ_ADD,
         ..route("/events", Endpoint::Events, Access::Token)
+    },
+    Route {
+        methods: SEND,
+        ..route("/evidence", Endpoint::Evidence, Access::Token)
     },
     Route {
         methods: SEND,

@@ -79,6 +79,8 @@ pub(in crate::store) struct Bounds {
     first_lines: usize,
     /// Its last lines.
     last_lines: usize,
+    /// Whether runs that succeeded keep lines, too.
+    successful_runs: bool,
 }
 
 impl Bounds {
@@ -93,6 +95,7 @@ impl Bounds {
                 all_errors: 4_000,
                 first_lines: 20,
                 last_lines: 50,
+                successful_runs: false,
             },
             Degree::Essence => Self {
                 provisioning: 1_000,
@@ -102,6 +105,7 @@ impl Bounds {
                 all_errors: 200,
                 first_lines: 5,
                 last_lines: 10,
+                successful_runs: false,
             },
         }
     }
@@ -116,6 +120,20 @@ impl Bounds {
             all_errors: usize::MAX,
             first_lines: usize::MAX / 2,
             last_lines: usize::MAX / 2,
+            successful_runs: false,
+        }
+    }
+
+    /// The bounds for a copy for people: problems, runs, provisioning and events are whole, the rest is as in [`Degree::Evidence`].
+    pub(in crate::store) fn copy() -> Self {
+        Self {
+            provisioning: usize::MAX,
+            events: usize::MAX,
+            problems: usize::MAX,
+            first_lines: usize::MAX / 2,
+            last_lines: usize::MAX / 2,
+            successful_runs: true,
+            ..Self::first(Degree::Evidence)
         }
     }
 }
@@ -190,7 +208,8 @@ fn choose_runs(rows: &[EvidenceRow], bounds: &Bounds, chosen: &mut BTreeSet<usiz
             }
         }
     }
-    for (lines, _) in runs.values().filter(|(_, success)| !success) {
+    let is_wanted = |success: bool| bounds.successful_runs || !success;
+    for (lines, _) in runs.values().filter(|(_, success)| is_wanted(*success)) {
         chosen.extend(ends(lines, bounds.first_lines, bounds.last_lines));
     }
 }

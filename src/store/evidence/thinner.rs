@@ -9,8 +9,9 @@ use crate::store::error::Error;
 use crate::store::format::layout::Degree;
 use crate::store::read::block::Block;
 use crate::store::read::segment::Segment;
+use crate::time::Micros;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 /// Segments of which only the evidence will remain.
@@ -20,8 +21,12 @@ pub(in crate::store) struct Thinner {
     pub(in crate::store) inputs: Vec<Arc<Segment>>,
     pub(in crate::store) degree: Degree,
     bounds: Bounds,
-    /// Rows below this id are deleted.
-    low_water: u64,
+    /// The visible rows: those below are deleted, those above are not complete.
+    ids: Range<u64>,
+    /// Only rows of these times, if given.
+    times: Option<RangeInclusive<Micros>>,
+    /// The number of rows of these times that were looked at.
+    rows_in_times: u64,
     sources: Vec<EvidenceSource>,
     /// The number of each source, as all inputs have numbers of their own.
     numbers: HashMap<Source, usize>,
@@ -102,7 +107,9 @@ impl Thinner {
             inputs,
             degree,
             bounds,
-            low_water,
+            ids: low_water..u64::MAX,
+            times: None,
+            rows_in_times: 0,
             sources,
             numbers,
             runs: HashMap::new(),
@@ -111,6 +118,28 @@ impl Thinner {
             records: vec![],
             damage: None,
         }
+    }
+
+    /// The same for one segment of a view, for a copy of the records of some times, which is never thinned again.
+    pub(in crate::store) fn copying<'a>(
+        input: Arc<Segment>,
+        ids: Range<u64>,
+        times: RangeInclusive<Micros>,
+        newer: impl Iterator<Item = &'a Arc<Segment>>,
+        newest_max: u64,
+    ) -> Self {
+        let (degree, low_water) = (Degree::Evidence, ids.start);
+        Self {
+            bounds: Bounds::copy(),
+            ids,
+            times: Some(times),
+            ..Self::new(vec![input], degree, low_water, newer, newest_max)
+        }
+    }
+
+    /// The number of rows of the wanted times that were looked at.
+    pub(in crate::store) fn rows_in_times(&self) -> u64 {
+        self.rows_in_times
     }
 
     /// The ids of the inputs.
@@ -186,6 +215,10 @@ impl Thinner {
         place: (usize, usize),
     ) -> Result<u64, Error> {
         let summary = block.summary();
+        let in_times = self.rows_in(block)?;
+        if in_times == RowsInTimes::None {
+            return Ok(0);
+        }
         let has_fields = [PROBLEM_KEY, RUN_KEY].map(|key| block.field(key).may_exist());
         let has_fields = has_fields.contains(&true);
         let [_, _, warnings, errors] = summary.levels;
@@ -196,7 +229,8 @@ impl Thinner {
             source.is_some_and(|it| it.class == SourceClass::Other && it.newest == 0)
         };
         let is_quiet = same.is_some_and(|(_, source)| is_dull(Some(&source)));
-        if is_quiet && !has_fields && warnings + errors == 0 {
+        if is_quiet && !has_fields && warnings + errors == 0 && in_times == RowsInTimes::All {
+            self.rows_in_times += u64::from(summary.rows);
             return Ok(0);
         }
         let ids = block.ids()?;
@@ -213,9 +247,13 @@ impl Thinner {
                 None => summary.source,
             };
             let known = number.and_then(|number| self.number(segment, number));
-            let Some((source, facts)) = known.filter(|_| *id >= self.low_water) else {
+            let Some((source, facts)) = known.filter(|_| self.ids.contains(id)) else {
                 continue;
             };
+            if !in_times.has(row) {
+                continue;
+            }
+            self.rows_in_times += 1;
             let metadata = match &metadata {
                 Some(metadata) => metadata.get(row)?,
                 None => Metadata::new(),
@@ -236,6 +274,25 @@ impl Thinner {
                 .push((candidate, RowPlace { block: place, row }));
         }
         Ok(summary.rows.into())
+    }
+
+    /// Which rows of a block are of the wanted times.
+    fn rows_in(&self, block: &Block<'_>) -> Result<RowsInTimes, Error> {
+        let of_block = &block.summary().times;
+        let Some(wanted) = &self.times else {
+            return Ok(RowsInTimes::All);
+        };
+        if of_block.end() < wanted.start() || of_block.start() > wanted.end() {
+            return Ok(RowsInTimes::None);
+        }
+        if wanted.contains(of_block.start()) && wanted.contains(of_block.end()) {
+            return Ok(RowsInTimes::All);
+        }
+        let timestamps = block.timestamps()?;
+        let is_in = timestamps
+            .iter()
+            .map(|timestamp| wanted.contains(timestamp));
+        Ok(RowsInTimes::Some(is_in.collect()))
     }
 
     /// The number of a source of an input, and what is known about it.
@@ -278,6 +335,25 @@ impl Thinner {
         blocks
             .map(|(block, rows)| BlockRows { block, rows })
             .collect()
+    }
+}
+
+/// The rows of a block that are of the wanted times.
+#[derive(Debug, PartialEq, Eq)]
+enum RowsInTimes {
+    All,
+    None,
+    /// Whether each row is.
+    Some(Vec<bool>),
+}
+
+impl RowsInTimes {
+    fn has(&self, row: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Some(is_in) => is_in.get(row).copied().unwrap_or_default(),
+        }
     }
 }
 

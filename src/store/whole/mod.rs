@@ -1,5 +1,6 @@
 //! Operations on a whole store.
 
+pub(super) mod copy_evidence;
 pub(super) mod open;
 pub(super) mod read_only;
 pub(super) mod repair;

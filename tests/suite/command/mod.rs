@@ -1,7 +1,10 @@
 //! The command line as a whole: help, exit codes, completions, manual pages.
 
 pub(crate) mod doctor;
+mod event;
+mod evidence;
 pub(crate) mod exec;
+mod exec_lines;
 pub(crate) mod info;
 pub(crate) mod mcp;
 pub(crate) mod problems;
@@ -16,7 +19,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Every command line that has its own help.
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 37] = [
     "",
     "serve",
     "gateway",
@@ -35,6 +38,7 @@ const COMMANDS: [&str; 36] = [
     "export",
     "event",
     "mcp",
+    "evidence",
     "import",
     "inspect",
     "verify",

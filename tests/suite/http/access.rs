@@ -221,8 +221,9 @@ fn question(path: &str) -> &'static [&'static str] {
         "/runs" => &["/runs", "/runs?source=*", "/runs?success=true"],
         "/runs/{id}" => &["/runs/run-foreign"],
         "/metrics" => &["/metrics"],
-        // its messages are asked in `mcp::no_tool_shows_records_of_other_workspaces`
-        "/mcp" => &[],
+        // Messages are asked in `mcp::no_tool_shows_records_of_other_workspaces`; a bundle is refused in
+        // `evidence::only_a_token_that_sees_everything_makes_bundles`.
+        "/mcp" | "/evidence" => &[],
         "/events" => &[
             "/events",
             "/events?app_id=foreign",

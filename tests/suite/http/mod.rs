@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod events;
+mod evidence;
 pub(crate) mod foreign;
 pub(crate) mod hostile;
 pub(crate) mod mcp;

@@ -36,6 +36,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("logql", &[]),
     ("triage", &["query", "record", "store", "time"]),
+    (
+        "evidence",
+        &[
+            "disk", "query", "record", "redact", "store", "time", "triage",
+        ],
+    ),
     ("mcp", &["query", "record", "store", "time", "triage"]),
     ("live", &["query", "record"]),
     (
@@ -49,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &[
             "events",
+            "evidence",
             "http_client",
             "live",
             "logql",
@@ -75,8 +82,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "config",
         &[
-            "collect", "gateway", "journal", "pipeline", "record", "redact", "server", "store",
-            "time",
+            "capture", "collect", "gateway", "journal", "pipeline", "record", "redact", "server",
+            "store", "time",
         ],
     ),
     (
@@ -87,6 +94,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "config",
             "disk",
             "events",
+            "evidence",
             "gateway",
             "http_client",
             "journal",
@@ -130,6 +138,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
             "http_client",
             "journal",
             "collect",
+            "evidence",
             "server",
             "gateway",
         ],

@@ -1,4 +1,4 @@
-//! Events that follow from records of the log: gaps, runs that end, and what the log knows of units and containers.
+//! Events that follow from records of the log: gaps, runs that end, problems, and containers that start and exit.
 
 use super::event::{EventDraft, Severity};
 use crate::query::{Condition, Expression};
@@ -19,20 +19,31 @@ pub(super) fn expression() -> Expression {
         "event_type=process_end",
         "event_type=started",
         "problem=*",
+        "podman_event=*",
+        "message_id=39f53479d3a045ac8e11786248231fbf",
+        "message_id=7ad2d189f7e94e70a38c781354912448",
+        "message_id=d9b373ed55a64feb8242e02dbe79a49c",
     ];
     let conditions = conditions.into_iter().filter_map(Condition::parse);
     Expression::Any(conditions.map(|condition| condition.expression()).collect())
 }
 
-/// The event of a record, if it has one.
-pub(super) fn event(stored: &StoredRecord) -> Option<EventDraft> {
+/// The events of a record: a container may exit by a problem.
+pub(super) fn events(stored: &StoredRecord) -> impl Iterator<Item = EventDraft> {
+    // events come back as records
+    let is_event = stored.record.source.as_str().starts_with("event:");
+    let found = if is_event {
+        [None, None]
+    } else {
+        [of_record(stored), of_container(stored)]
+    };
+    found.into_iter().flatten()
+}
+
+fn of_record(stored: &StoredRecord) -> Option<EventDraft> {
     let record = &stored.record;
     let metadata = &record.metadata;
     let source = record.source.as_str();
-    // events come back as records
-    if source.starts_with("event:") {
-        return None;
-    }
     let is_own = source == "system:vmlog";
     let kind = match text(metadata, "event_type") {
         Some(GAP) => "log.gap".to_owned(),
@@ -45,12 +56,82 @@ pub(super) fn event(stored: &StoredRecord) -> Option<EventDraft> {
         Level::Debug | Level::Info if kind == "log.gap" => Severity::Warning,
         level => Severity::of_level(level),
     };
+    draft(stored, &kind, severity)
+}
+
+/// The event of a container that starts or exits. Podman writes its own entries; of Docker and of Kubernetes, systemd reports the scope in
+/// which a container runs.
+fn of_container(stored: &StoredRecord) -> Option<EventDraft> {
+    let record = &stored.record;
+    let metadata = &record.metadata;
+    let is_start = match record.source.as_str() {
+        "system:podman" | "user:podman" => match text(metadata, "podman_event")? {
+            "start" => true,
+            "died" => false,
+            _ => return None,
+        },
+        // Only systemd itself is in this unit.
+        _ if text(metadata, "unit") == Some("init.scope") => {
+            container_of_scope(text(metadata, "about_unit")?)?;
+            match text(metadata, "message_id")? {
+                UNIT_STARTED => true,
+                UNIT_SUCCEEDED | UNIT_FAILED => false,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    let (kind, severity) = if is_start {
+        ("container.started", Severity::Info)
+    } else {
+        ("container.exited", Severity::of_level(record.level))
+    };
+    let mut draft = draft(stored, kind, severity)?;
+    let scope = text(metadata, "about_unit").and_then(container_of_scope);
+    let facts = [
+        ("container", text(metadata, "podman_name")),
+        ("container_id", text(metadata, "podman_id").or(scope)),
+        ("exit_code", text(metadata, "podman_exit_code")),
+    ];
+    let payload = draft.payload.get_or_insert_default();
+    for (name, value) in facts {
+        let value = value.map(|value| match value.parse::<i64>() {
+            Ok(code) if name == "exit_code" => code.into(),
+            _ => value
+                .chars()
+                .take(MESSAGE_CHARS_MAX)
+                .collect::<String>()
+                .into(),
+        });
+        payload.extend(value.map(|value: Value| (name.to_owned(), value)));
+    }
+    Some(draft)
+}
+
+/// Message IDs of systemd (systemd.journal-fields(7)): a unit was started, has ended well, or has failed.
+const UNIT_STARTED: &str = "39f53479d3a045ac8e11786248231fbf";
+const UNIT_SUCCEEDED: &str = "7ad2d189f7e94e70a38c781354912448";
+const UNIT_FAILED: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+
+/// The ID of the container of a scope such as `docker-ID.scope`. Podman reports its containers itself.
+fn container_of_scope(unit: &str) -> Option<&str> {
+    let name = unit.strip_suffix(".scope")?;
+    let (engine, id) = name.rsplit_once('-')?;
+    let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_known = ["docker", "cri-containerd", "crio"].contains(&engine);
+    (is_known && is_id).then_some(id)
+}
+
+/// The event of a type that names the record. `None` if it cannot be stored.
+fn draft(stored: &StoredRecord, kind: &str, severity: Severity) -> Option<EventDraft> {
+    let record = &stored.record;
+    let (metadata, source) = (&record.metadata, record.source.as_str());
     let message = record
         .message
         .chars()
         .take(MESSAGE_CHARS_MAX)
         .collect::<String>();
-    let mut draft = EventDraft::new(&kind, severity, message);
+    let mut draft = EventDraft::new(kind, severity, message);
     draft.run_id = text(metadata, "run_id").map(str::to_owned);
     draft.workspace_id = source.strip_prefix("devcontainer:").map(str::to_owned);
     draft.sandbox_id = source.strip_prefix("sandbox:").map(str::to_owned);
@@ -64,14 +145,16 @@ pub(super) fn event(stored: &StoredRecord) -> Option<EventDraft> {
 
 /// Facts for programs: the record, and what it says of the run or of the gap.
 fn payload(stored: &StoredRecord) -> Map<String, Value> {
-    const KEPT: [&str; 12] = [
+    const KEPT: [&str; 14] = [
         "name",
         "command",
         "success",
         "exit_code",
         "signal",
         "duration_ms",
-        "category",
+        "error_category",
+        "failure",
+        "problem_subject",
         "unit",
         "container",
         "lines",
@@ -122,11 +205,80 @@ mod tests {
         }
     }
 
+    fn only(stored: &StoredRecord) -> Option<EventDraft> {
+        let mut found = events(stored);
+        let first = found.next();
+        assert!(found.next().is_none());
+        first
+    }
+
+    #[test]
+    fn containers_start_and_exit() {
+        let id = "0123456789abcdef".repeat(4);
+        let found = |source: &str, level, metadata: &Value| {
+            let stored = stored(source, level, metadata);
+            let found = events(&stored).map(|event| {
+                let payload = Value::Object(event.payload.unwrap_or_default());
+                (event.kind, event.severity, payload)
+            });
+            found.collect::<Vec<_>>()
+        };
+        let podman = |event: &str| {
+            json!({"podman_event": event, "podman_type": "container", "podman_name": "web", "podman_id": id,
+                "podman_exit_code": "137", "problem": "container_failed"})
+        };
+        let [(problem, ..), (exited, severity, payload)] =
+            &found("system:podman", Level::Error, &podman("died"))[..]
+        else {
+            panic!("a problem and an exit")
+        };
+        assert_eq!(problem, "problem.container_failed");
+        assert_eq!(
+            (exited.as_str(), *severity),
+            ("container.exited", Severity::Error)
+        );
+        assert_eq!(
+            (&payload["container"], &payload["exit_code"]),
+            (&json!("web"), &json!(137))
+        );
+        let scope = |unit: &str, message_id: &str, sender: &str| json!({"unit": sender, "about_unit": unit, "message_id": message_id});
+        let docker = format!("docker-{id}.scope");
+        let [(started, _, payload)] = &found(
+            "system:docker",
+            Level::Info,
+            &scope(&docker, UNIT_STARTED, "init.scope"),
+        )[..] else {
+            panic!("a start")
+        };
+        assert_eq!(
+            (started.as_str(), &payload["container_id"]),
+            ("container.started", &json!(id))
+        );
+        let of = |metadata: &Value| found("system:x", Level::Info, metadata).len();
+        assert_eq!(of(&scope(&docker, UNIT_SUCCEEDED, "init.scope")), 1);
+        assert_eq!(
+            of(&scope(&docker, UNIT_STARTED, "evil.service")),
+            0,
+            "forged"
+        );
+        assert_eq!(of(&scope("nginx.service", UNIT_STARTED, "init.scope")), 0);
+        assert_eq!(
+            of(&scope(
+                &format!("libpod-{id}.scope"),
+                UNIT_STARTED,
+                "init.scope"
+            )),
+            0,
+            "Podman says so itself"
+        );
+        assert_eq!(of(&json!({"podman_event": "start"})), 0, "not from Podman");
+    }
+
     #[test]
     fn a_run_that_ends_is_an_event_of_its_workspace() {
         let metadata =
             json!({"event_type": "process_end", "run_id": "r1", "exit_code": 2, "success": false});
-        let event = event(&stored("devcontainer:ws-1", Level::Error, &metadata)).unwrap();
+        let event = only(&stored("devcontainer:ws-1", Level::Error, &metadata)).unwrap();
         assert_eq!(
             (event.kind.as_str(), event.severity),
             ("run.ended", Severity::Error)
@@ -140,7 +292,7 @@ mod tests {
     #[test]
     fn gaps_and_problems_are_events_and_others_are_not() {
         let kind = |source: &str, metadata: Value| {
-            Some(event(&stored(source, Level::Info, &metadata))?.kind)
+            Some(only(&stored(source, Level::Info, &metadata))?.kind)
         };
         assert_eq!(
             kind("system:vmlog", json!({"event_type": "gap"})).as_deref(),
@@ -160,7 +312,7 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_an_id_does_not_hide_the_event() {
         let metadata = json!({"event_type": "process_end", "run_id": "r1"});
-        let event = event(&stored("devcontainer:my ws", Level::Info, &metadata)).unwrap();
+        let event = only(&stored("devcontainer:my ws", Level::Info, &metadata)).unwrap();
         assert_eq!(event.workspace_id, None);
         assert_eq!(event.payload.unwrap()["source"], "devcontainer:my ws");
     }

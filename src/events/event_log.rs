@@ -147,7 +147,7 @@ impl EventLog {
     /// # Errors
     /// [`Error`] when they cannot be stored; they are kept in memory, and the next call stores them.
     pub fn derive(&self, records: &[Arc<StoredRecord>]) -> Result<(), Error> {
-        let drafts: Vec<_> = records.iter().filter_map(|it| derive::event(it)).collect();
+        let drafts: Vec<_> = records.iter().flat_map(|it| derive::events(it)).collect();
         let Some(last) = records.last().filter(|_| !drafts.is_empty()) else {
             return Ok(());
         };

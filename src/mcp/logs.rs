@@ -6,7 +6,7 @@ use crate::query::{
 };
 use crate::record::Id;
 use crate::store::View;
-use crate::triage::{self, ProblemList, ProblemsQuery};
+use crate::triage::{self, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 
 /// The records that tools read.
 pub trait Logs {
@@ -22,6 +22,8 @@ pub trait Logs {
     fn patterns(&self, request: &PatternsRequest) -> Result<Patterns, query::Error>;
     /// What went wrong, the most important first.
     fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error>;
+    /// What is different between two windows.
+    fn compare(&self, request: &CompareQuery) -> Result<WindowComparison, query::Error>;
     /// The ID of the newest record, of whomever it is.
     fn newest(&self) -> Id;
 }
@@ -58,6 +60,10 @@ impl Logs for StoreLogs {
 
     fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error> {
         triage::problems(&self.view, &request, &self.budget)
+    }
+
+    fn compare(&self, request: &CompareQuery) -> Result<WindowComparison, query::Error> {
+        triage::compare(&self.view, request, &self.budget)
     }
 
     fn newest(&self) -> Id {

@@ -81,6 +81,20 @@ const RUN: Argument = Argument {
     is_required: true,
     ..text("id", "The ID of the run")
 };
+const WINDOW_A: Argument = Argument {
+    is_required: true,
+    ..text(
+        "a",
+        "The window to compare with: boot:-1, boot:ID, run:ID, or two times such as -2h..-1h",
+    )
+};
+const WINDOW_B: Argument = Argument {
+    is_required: true,
+    ..text(
+        "b",
+        "The window of interest, such as boot:0, in the same forms",
+    )
+};
 const ORDER: Argument = Argument {
     kind: ArgumentKind::Word(&["newest", "oldest"]),
     ..text("order", "Which records come first; newest by default")
@@ -149,6 +163,19 @@ pub const TOOLS: &[Tool] = &[
             SINCE,
             UNTIL,
             number("limit", 15, 40, "Maximum number of patterns"),
+        ],
+    },
+    Tool {
+        name: "compare",
+        description: "What is different between two windows of the log: patterns that are new, gone, more or less frequent. For example what \
+                      is new since the last boot, or in a run that failed.",
+        arguments: &[
+            WINDOW_A,
+            WINDOW_B,
+            QUERY,
+            SOURCE,
+            LEVEL,
+            number("limit", 20, 40, "Maximum number of patterns"),
         ],
     },
     Tool {

@@ -1,6 +1,6 @@
 //! Answers as text: short, bounded, and with the text of records marked as data.
 
-use crate::record::{Level, StoredRecord};
+use crate::record::{Id, Level, StoredRecord};
 use std::fmt::Write as _;
 
 /// The size of an answer, about 4,000 tokens. What does not fit is reported.
@@ -21,6 +21,8 @@ pub(super) struct Answer {
     is_in_data: bool,
     /// Items that did not fit.
     left_out: usize,
+    /// The first record that the answer names.
+    first: Option<Id>,
 }
 
 impl Answer {
@@ -45,7 +47,13 @@ impl Answer {
         self.text.push('\n');
     }
 
+    /// Notes a record that the next line names, so that the answer has a link.
+    pub(super) fn names(&mut self, id: Id) {
+        self.first.get_or_insert(id);
+    }
+
     pub(super) fn record(&mut self, stored: &StoredRecord) {
+        self.names(stored.id);
         let record = &stored.record;
         let level = match record.level {
             Level::Info => String::new(),
@@ -69,6 +77,12 @@ impl Answer {
                 self.text,
                 "({} more left out: the answer is full; narrow the request)",
                 self.left_out
+            );
+        }
+        if let Some(id) = self.first {
+            let _ = writeln!(
+                self.text,
+                "Permalink of #{id}: /?record={id} on this server; of any other #ID likewise."
             );
         }
         self.text

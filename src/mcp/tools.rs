@@ -9,7 +9,10 @@ use crate::query::{
     PatternsRequest, Run, RunsQuery, SourcesQuery,
 };
 use crate::record::{Id, Level, StoredRecord};
-use crate::triage::{EvidenceLine, FoundProblem, ProblemsQuery};
+use crate::time::Micros;
+use crate::triage::{
+    CompareQuery, EvidenceLine, FoundProblem, PatternChange, ProblemsQuery, WindowSpec,
+};
 use std::fmt::Write as _;
 
 /// In the summary of trouble.
@@ -36,6 +39,7 @@ pub(super) fn call(
         "run_output" => run_output(arguments, logs),
         "sources" => sources(arguments, logs),
         "patterns" => patterns(arguments, logs),
+        "compare" => compare(arguments, logs),
         _ => tail(arguments, logs, before),
     }
 }
@@ -62,6 +66,7 @@ fn what_went_wrong(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String,
         runs.len()
     ));
     for run in &runs {
+        answer.names(run.last_id);
         answer.data(&run_line(run));
     }
     for (title, level, limit) in [
@@ -101,6 +106,7 @@ fn problems(answer: &mut Answer, logs: &dyn Logs, filter: Filter) -> Result<(), 
         found.problems.len()
     ));
     for problem in &found.problems {
+        answer.names(problem.last_id);
         answer.data(&problem_line(problem));
         if let Some(cause) = &problem.cause {
             answer.data(&evidence_line("cause", cause));
@@ -230,6 +236,7 @@ fn runs(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, String> {
     let mut answer = Answer::default();
     answer.say(&format!("{} runs", page.runs.len()));
     for run in &page.runs {
+        answer.names(run.last_id);
         answer.data(&run_line(run));
     }
     if page.has_more {
@@ -280,6 +287,7 @@ fn run_output(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, Stri
     let mut page = logs.page(asked).map_err(|error| failed(&error))?;
     page.entries.reverse();
     let mut answer = Answer::default();
+    answer.names(run.last_id);
     answer.data(&run_line(&run));
     answer.say(&format!("Its last {} lines:", page.entries.len()));
     for record in &page.entries {
@@ -326,6 +334,11 @@ fn patterns(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, String
     ));
     for pattern in &found.patterns {
         let example = pattern.examples.first().map_or(0, |id| id.0);
+        pattern
+            .examples
+            .iter()
+            .take(1)
+            .for_each(|id| answer.names(*id));
         let template = harmless(&pattern.template.to_string(), 300);
         answer.data(&format!("{}x #{example}: {template}", pattern.count));
     }
@@ -334,6 +347,60 @@ fn patterns(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, String
     }
     partial(&mut answer, found.is_partial);
     Ok(answer.finish())
+}
+
+/// What is different in the second window, the most surprising first.
+fn compare(arguments: &ToolArguments, logs: &dyn Logs) -> Result<String, String> {
+    let window = |name: &str| {
+        let text = arguments.text(name).unwrap_or_default();
+        let parsed = WindowSpec::parse(text, Micros::now());
+        parsed.map_err(|error| format!("{name} {error}"))
+    };
+    let wanted = CompareQuery {
+        filter: arguments.filter(&[])?,
+        a: window("a")?,
+        b: window("b")?,
+        limit: arguments.count("limit"),
+    };
+    let found = logs.compare(&wanted).map_err(|error| failed(&error))?;
+    let mut answer = Answer::default();
+    answer.say(&format!(
+        "a: {} records, b: {} records; what differs, the most surprising first: {} patterns",
+        found.a.records,
+        found.b.records,
+        found.patterns.len()
+    ));
+    for pattern in &found.patterns {
+        let (change, level) = (change_word(pattern.change), pattern.level);
+        let template = harmless(&pattern.template, 300);
+        let mut line = format!(
+            "{change} [{level}] {}x in a, {}x in b: {template}",
+            pattern.a, pattern.b
+        );
+        if let Some(example) = &pattern.example {
+            answer.names(example.id);
+            let source = harmless(example.source.as_str(), 100);
+            let _ = write!(line, " (such as #{} of {source})", example.id);
+        }
+        answer.data(&line);
+    }
+    if found.has_more {
+        answer.say("There are more patterns.");
+    }
+    for warning in &found.warnings {
+        answer.say(&harmless(warning, 300));
+    }
+    partial(&mut answer, found.partial);
+    Ok(answer.finish())
+}
+
+fn change_word(change: PatternChange) -> &'static str {
+    match change {
+        PatternChange::New => "only in b",
+        PatternChange::Gone => "only in a",
+        PatternChange::More => "more in b",
+        PatternChange::Less => "less in b",
+    }
 }
 
 fn tail(arguments: &ToolArguments, logs: &dyn Logs, before: Id) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! `vmlog mcp`: tools for AI agents over standard input and output.
 
+use crate::cli::bundle;
 use crate::cli::endpoint::{self, Backend, cannot};
 use crate::cli::failure::Failure;
 use crate::cli::settings::data_dir;
@@ -21,7 +22,7 @@ pub(in crate::cli) fn command() -> Command {
     Command::new("mcp")
         .about("Answer an AI agent over standard input and output (Model Context Protocol)")
         .long_about(
-            "Gives an AI agent tools that read the log: what went wrong, search, runs and their output, sources, patterns, tail. Nothing can be \
+            "Gives an AI agent tools that read the log: what went wrong, search, runs and their output, sources, patterns, comparison, tail. Nothing can be \
              changed. Reads the store of this machine, another store (--store) or a server (--url). A server offers the same tools at \
              POST /mcp.",
         )
@@ -44,9 +45,18 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         Some(folder) => PathBuf::from(folder),
         None => data_dir()?.join("store"),
     };
+    // A bundle does not change, so it is opened once.
+    let bundle = match &server {
+        None if bundle::is_bundle(&store) => Some(bundle::open_bundle(&store)?),
+        _ => None,
+    };
+    let open = || match &bundle {
+        Some(reader) => Ok(logs_of(reader)),
+        None => open(&store),
+    };
     if server.is_none() {
         // a mistake in the address is reported at once
-        open(&store)?;
+        open()?;
     }
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     loop {
@@ -63,7 +73,7 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         }
         let answer = match &mut server {
             Some(server) => server.post("/mcp", line)?,
-            None => answer(&store, &line)?.unwrap_or_default(),
+            None => answer(&open, &line)?.unwrap_or_default(),
         };
         if answer.is_empty() {
             continue;
@@ -79,22 +89,29 @@ pub(in crate::cli) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-fn answer(store: &Path, message: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+fn answer(
+    open: &dyn Fn() -> Result<StoreLogs, Failure>,
+    message: &[u8],
+) -> Result<Option<Vec<u8>>, Failure> {
     let request = McpRequest::read(message);
     if request.is_notification() {
         return Ok(None);
     }
-    let before = open(store)?.newest();
+    let before = open()?.newest();
     thread::sleep(request.wait());
-    Ok(request.answer(&open(store)?, before))
+    Ok(request.answer(&open()?, before))
 }
 
 /// The records that are there now.
 fn open(store: &Path) -> Result<StoreLogs, Failure> {
     let reader = Reader::open_read_only(Arc::new(RealDisk), store);
     let reader = reader.map_err(|error| cannot(store, &error))?;
-    Ok(StoreLogs {
+    Ok(logs_of(&reader))
+}
+
+fn logs_of(reader: &Reader) -> StoreLogs {
+    StoreLogs {
         view: reader.view(),
         budget: Budget::default(),
-    })
+    }
 }

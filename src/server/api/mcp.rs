@@ -13,7 +13,7 @@ use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::request::{ApiRequest, refuse};
 use crate::server::records::ScopedView;
-use crate::triage::{ProblemList, ProblemsQuery};
+use crate::triage::{CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use tokio::time::sleep;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -89,6 +89,10 @@ impl Logs for ScopedLogs<'_> {
 
     fn problems(&self, request: ProblemsQuery) -> Result<ProblemList, query::Error> {
         self.view.problems(request, self.budget)
+    }
+
+    fn compare(&self, request: &CompareQuery) -> Result<WindowComparison, query::Error> {
+        self.view.compare(request.clone(), self.budget)
     }
 
     fn newest(&self) -> Id {

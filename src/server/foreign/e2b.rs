@@ -1,5 +1,6 @@
 //! The read API of e2b: logs of a sandbox, as its client programs ask for them.
 
+use super::machine::MachineSize;
 use super::sandbox::{self, KnownSandbox};
 use crate::events::EventLog;
 use crate::query::{
@@ -81,12 +82,14 @@ pub(in crate::server) async fn sandbox(
         } else {
             "paused"
         };
-        // sizes are not known here
+        // those of the machine, as the sandbox has no others
+        let size = MachineSize::now();
         Ok(json!({
             "sandboxID": id, "templateID": "unknown", "clientID": "vmlog", "state": state,
             "startedAt": known.oldest.record.timestamp.to_string(),
             "endAt": known.newest.record.timestamp.to_string(),
-            "cpuCount": 1, "memoryMB": 1, "diskSizeMB": 1, "envdVersion": "0.0.0",
+            "cpuCount": size.processors, "memoryMB": size.memory_mib, "diskSizeMB": size.disk_mib,
+            "envdVersion": "0.0.0",
         })
         .to_string()
         .into_bytes())

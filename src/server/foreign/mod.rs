@@ -2,6 +2,7 @@
 
 pub(in crate::server) mod e2b;
 mod follow;
+mod machine;
 mod microsandbox;
 mod pactown;
 mod sandbox;

@@ -69,7 +69,7 @@ fn result(record: &StoredRecord) -> Value {
         ("exit_code", "exit_code"),
         ("signal", "signal"),
         ("duration_ms", "duration_ms"),
-        ("error_category", "category"),
+        ("error_category", "error_category"),
     ] {
         if let Some(value) = metadata.get(key) {
             result.insert(name.to_owned(), value.clone());

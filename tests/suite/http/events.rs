@@ -2,8 +2,9 @@
 
 use crate::http::access::Node;
 use crate::http::client::get;
-use crate::http::server::{Server, error};
+use crate::http::server::{Server, error, record};
 use serde_json::{Value, json};
+use vmlog::record::{Level, Record};
 use vmlog::server::ServerOptions;
 
 fn add(server: &Server, event: &Value) -> String {
@@ -281,4 +282,76 @@ fn apps_of_others_are_404_and_their_tasks_empty() {
     let page = |token: &str| node.get("/v1/tasks/t/events", token).send().json();
     assert_eq!(page(&own)["events"].as_array().map(Vec::len), Some(1));
     assert_eq!(page(&other), json!({"events": []}));
+}
+
+/// The start or the end of a step, as the collector of captured commands writes it.
+fn step(workspace: &str, run_id: &str, name: &str, exit_code: Option<i64>) -> Record {
+    let (event_type, level) = match exit_code {
+        None => ("process_start", Level::Info),
+        Some(0) => ("process_end", Level::Info),
+        Some(_) => ("process_end", Level::Error),
+    };
+    let mut metadata = json!({"event_type": event_type, "run_id": run_id, "name": name});
+    if let Some(code) = exit_code {
+        metadata["exit_code"] = code.into();
+        metadata["success"] = (code == 0).into();
+        metadata["duration_ms"] = 5.into();
+    }
+    let mut found = record(&format!("devcontainer:{workspace}"), level, event_type);
+    found.metadata = metadata.as_object().cloned().expect("a map").into();
+    found
+}
+
+#[test]
+fn the_boot_log_of_a_workspace_is_replayed_and_continues_live() {
+    let mut server = Server::start();
+    let mut line = record("devcontainer:ws-1", Level::Info, "added 12 packages");
+    line.metadata = json!({"event_type": "process_output", "run_id": "r1"})
+        .as_object()
+        .cloned()
+        .expect("a map")
+        .into();
+    server.write([
+        step("ws-1", "r1", "onCreateCommand", None),
+        line,
+        step("ws-2", "r2", "onCreateCommand", None),
+        step("ws-1", "r1", "onCreateCommand", Some(0)),
+        step("ws-1", "r3", "postCreateCommand", None),
+    ]);
+    // The call of `format-spec/events.md`.
+    let spec = include_str!("../../../format-spec/events.md");
+    let row = spec
+        .lines()
+        .find(|line| line.starts_with("| replay, then live"));
+    let call = row.and_then(|row| row.split('`').nth(1)).expect("a call");
+    let target = call.strip_prefix("GET ").expect("a method");
+    let target = target.replace("WORKSPACE", "ws-1").replace(' ', "%20");
+    let target = target.replace("event_type=", "event_type%3D");
+    let mut tail = server.events(&target);
+    server.write([step("ws-1", "r3", "postCreateCommand", Some(1))]);
+    let mut steps = Vec::new();
+    while steps.len() < 4 {
+        let event = tail.next_event().expect("an event");
+        let Some(data) = event.data else { continue };
+        let found: Value = serde_json::from_str(&data).expect("JSON");
+        let of = |key: &str| found["metadata"][key].clone();
+        steps.push(json!([of("name"), of("event_type"), of("success")]));
+    }
+    let expected = json!([
+        ["onCreateCommand", "process_start", null],
+        ["onCreateCommand", "process_end", true],
+        ["postCreateCommand", "process_start", null],
+        ["postCreateCommand", "process_end", false]
+    ]);
+    assert_eq!(Value::from(steps), expected);
+    let runs = server.json("/runs?source=devcontainer:ws-1");
+    let status = |index: usize| {
+        (
+            runs["runs"][index]["name"].clone(),
+            runs["runs"][index]["success"].clone(),
+        )
+    };
+    assert_eq!(status(0), (json!("postCreateCommand"), json!(false)));
+    assert_eq!(status(1), (json!("onCreateCommand"), json!(true)));
+    assert_eq!(runs["runs"].as_array().map(Vec::len), Some(2));
 }

@@ -186,6 +186,11 @@ fn a_sandbox_runs_until_an_event_says_otherwise() {
         (e2b["state"].clone(), by_name["status"].clone())
     };
     assert_eq!(states(), (json!("running"), json!("running")));
+    let size = server.json("/sandboxes/box");
+    let processors = std::thread::available_parallelism().map(usize::from);
+    assert_eq!(size["cpuCount"], processors.unwrap_or_default());
+    assert!(size["memoryMB"].as_u64() > Some(16), "{size}");
+    assert!(size["diskSizeMB"].as_u64() > Some(16), "{size}");
     add("sandbox.stopped");
     assert_eq!(states(), (json!("paused"), json!("stopped")));
     add("sandbox.started");

@@ -153,7 +153,8 @@ fn tools_find_what_went_wrong() {
         text.contains("#3 ") && text.contains("cursor of the next page: "),
         "{text}"
     );
-    let cursor = text.split("next page: ").nth(1).expect("a cursor").trim();
+    let cursor = text.split("next page: ").nth(1).expect("a cursor");
+    let cursor = cursor.lines().next().expect("a line");
     let (text, _) = call(
         &server,
         "search",
@@ -206,6 +207,58 @@ fn problems_are_listed_with_their_causes() {
         text.contains("Problems, the most important first: 0\n"),
         "{text}"
     );
+}
+
+#[test]
+fn compare_names_what_is_new_in_the_second_window() {
+    let mut server = filled();
+    let at = |seconds: i64, message: &str, level| {
+        let mut found = record("docker:web", level, message);
+        found.timestamp = vmlog::time::Micros::new(1_000_000_000_000_000 + seconds * 1_000_000);
+        found
+    };
+    server.write((0..20).flat_map(|n| {
+        [
+            at(n, "request served", Level::Info),
+            at(100 + n, "request served", Level::Info),
+            at(100 + n, "cannot reach the database", Level::Error),
+        ]
+    }));
+    let windows = json!({"a": "2001-09-09T01:46:00Z..2001-09-09T01:47:30Z", "b": "2001-09-09T01:48:00Z..2001-09-09T01:50:00Z"});
+    let (text, is_error) = call(&server, "compare", &windows);
+    assert!(!is_error, "{text}");
+    assert!(text.starts_with("a: 20 records, b: 40 records; "), "{text}");
+    assert!(
+        text.contains("only in b [error] 0x in a, 20x in b: cannot reach the database (such as #"),
+        "{text}"
+    );
+    let (text, is_error) = call(&server, "compare", &json!({"a": "boot:-1"}));
+    assert!(is_error && text == "compare needs the argument b", "{text}");
+    let (text, is_error) = call(&server, "compare", &json!({"a": "x", "b": "boot:0"}));
+    assert!(is_error && text.starts_with("a must be boot:0"), "{text}");
+}
+
+#[test]
+fn every_answer_with_records_has_a_permalink() {
+    let server = filled();
+    for (tool, arguments) in [
+        ("what_went_wrong", json!({})),
+        ("search", json!({})),
+        ("around", json!({"id": 2})),
+        ("runs", json!({})),
+        ("run_output", json!({"id": "r1"})),
+        ("patterns", json!({})),
+    ] {
+        let (text, _) = call(&server, tool, &arguments);
+        let link = text.lines().next_back().unwrap_or_default();
+        let id = link
+            .strip_prefix("Permalink of #")
+            .and_then(|rest| rest.split(':').next());
+        let id = id.unwrap_or_else(|| panic!("{tool}: {text}"));
+        assert!(link.contains(&format!(": /?record={id} on")), "{link}");
+        assert!(text.contains(&format!("#{id}")), "{tool}: {text}");
+        server.json(&format!("/logs/{id}"));
+    }
 }
 
 #[test]
@@ -314,6 +367,7 @@ fn no_tool_shows_records_of_other_workspaces() {
         ("run_output", json!({"id": "r2"})),
         ("sources", json!({})),
         ("patterns", json!({})),
+        ("compare", json!({"a": "..2001-01-01", "b": "2001-01-01.."})),
         ("tail", json!({"seconds": 1})),
     ] {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});

@@ -25,8 +25,7 @@ impl Mapped {
     /// Maps the first `length` bytes of `file`.
     ///
     /// The file must belong to the store, and the mapped bytes must be final: afterwards the file is only read or
-    /// unlinked, never changed or truncated. The store maps sealed segments and frozen active files, and truncates
-    /// neither.
+    /// unlinked, never changed or truncated. The store maps sealed segments, and truncates none.
     ///
     /// # Errors
     /// The error of the operating system; also if the file is shorter than `length` or too long for the address space.

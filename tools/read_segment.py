@@ -109,7 +109,7 @@ def header(data, kind):
     assert zlib.crc32(data[:60]) == int.from_bytes(data[60:64], "little"), "header crc"
     cursor = Cursor(data[8:60])
     version = cursor.number(4)
-    assert version in (1, 2), "format version"
+    assert version in (1, 2, 3), "format version"
     assert cursor.number(4) == kind
     store = cursor.take(16)
     first_id = cursor.number(8)
@@ -134,8 +134,8 @@ def positions(cursor, count, known):
 
 
 def active(data, result):
-    _, store, _, _ = header(data, 1)
-    offset, sources = 64, {}
+    version, store, _, _ = header(data, 1)
+    offset, sources, stream = 64, {}, None
     while offset + 24 <= len(data) and data[offset : offset + 4] == b"VMLF":
         crc, length, kind = struct.unpack("<III", data[offset + 4 : offset + 16])
         frame = data[offset + 8 : offset + 24 + length]
@@ -147,6 +147,14 @@ def active(data, result):
         cursor = Cursor(frame[16:])
         if kind == 1:
             batch(cursor, sources, result)
+        elif kind == 4:
+            assert version >= 3
+            raw_length, position = cursor.number(4), cursor.number(4)
+            if position == 0:
+                stream = Stream()
+            raw = Cursor(stream.batch(cursor.rest(), position, raw_length))
+            batch(raw, sources, result)
+            assert not raw.rest()
         elif kind == 2:
             result.low_water = max(result.low_water, cursor.number(8))
             result.positions.clear()
@@ -154,6 +162,21 @@ def active(data, result):
         elif kind == 3:
             result.low_water = max(result.low_water, cursor.number(8))
         assert not cursor.rest()
+
+
+class Stream:
+    """Batches that are one zstd frame."""
+
+    def __init__(self):
+        self.zstd = zstandard.ZstdDecompressor(max_window_size=1 << 20).decompressobj()
+        self.position = 0
+
+    def batch(self, compressed, position, raw_length):
+        assert position == self.position, "a part of a stream is missing"
+        raw = self.zstd.decompress(compressed)
+        assert len(raw) == raw_length > 0
+        self.position += raw_length
+        return raw
 
 
 def batch(cursor, sources, result):
@@ -198,11 +221,11 @@ def sealed(data, result):
     result.positions.clear()
     positions(cursor, position_count, result.positions)
     fields = None
-    if version == 2:
+    if version >= 2:
         offset, stored_length, raw_length, crc = (cursor.number(size) for size in (8, 4, 4, 4))
         fields = Fields(chunk(data, offset, stored_length, raw_length, crc))
     for _ in range(block_count):
-        block(data, Cursor(cursor.take(176 if version == 1 else 192)), sources, fields, result)
+        block(data, Cursor(cursor.take({1: 176, 2: 192, 3: 200}[version])), sources, fields, result)
     assert not cursor.rest()
     assert fields is None or not fields.cursor.rest()
     # S2.7: what is missing of a kept segment was left out, or lost before.
@@ -248,6 +271,12 @@ def block(data, entry, sources, fields, result):
     levels = list(columns[3])
     assert [levels.count(level) for level in range(4)] == by_level
     messages = cut(columns[6], varints(columns[4]))
+    # The filter and the form of the metadata are in the entries of later versions only.
+    filter_chunk = [entry.number(size) for size in (8, 4, 4)] if len(entry.data) >= 192 else None
+    if len(entry.data) >= 200:
+        metadata_length, form = entry.number(4), entry.number(4)
+        columns[7] = metadata_by_row(columns[7], rows, form)
+        assert len(columns[7]) == metadata_length
     extras = cut(columns[7], varints(columns[5]))
     for row in range(rows):
         result.add(ids[row], times[row], sources[numbers[row]], levels[row], messages[row], extras[row])
@@ -257,14 +286,63 @@ def block(data, entry, sources, fields, result):
         for text in texts:
             assert bitmap_1_may_contain(bitmap, text), "the bitmap denies a message"
         return
-    filter_offset, filter_length, filter_crc = entry.number(8), entry.number(4), entry.number(4)
+    filter_offset, filter_length, filter_crc = filter_chunk
     filter_bytes = chunk(data, filter_offset, filter_length, filter_length, filter_crc)
+    if len(entry.data) >= 200 and several:
+        for number in set(numbers):
+            number = source_hash(sources[number])
+            assert is_in_filter(filter_bytes, number), "the filter denies a source"
     values = [metadata(extra) for extra in extras]
     for text in texts + [fold(leaf) for value in values for leaf in leaves(value)]:
         assert may_contain(bitmap, text), "the bitmap denies a text"
         for sample in samples(text):
             assert is_in_filter(filter_bytes, sample), "the filter denies a text"
     fields.check(values, filter_bytes)
+
+
+# S9.1
+
+
+def head(major, argument):
+    """The head of a CBOR item, as short as possible."""
+    if argument < 24:
+        return bytes([major << 5 | argument])
+    size = next(size for size in (1, 2, 4, 8) if argument < 256**size)
+    return bytes([major << 5 | 23 + size.bit_length()]) + argument.to_bytes(size, "big")
+
+
+def metadata_by_row(data, rows, form):
+    if form == 0:
+        return data
+    assert form == 1
+    cursor = Cursor(data)
+    names = [cursor.take(varint(cursor)) for _ in range(varint(cursor))]
+    shapes = [[varint(cursor) for _ in range(varint(cursor))] for _ in range(varint(cursor))]
+    shape_of = [varint(cursor) for _ in range(rows)]
+    lengths = [varint(cursor) for _ in names]
+    values = [Cursor(cursor.take(length)) for length in lengths]
+    assert not cursor.rest()
+    out = b""
+    for keys in map(shapes.__getitem__, shape_of):
+        if keys:
+            out += head(5, len(keys))
+        for key in keys:
+            start = values[key].at
+            cbor(values[key])
+            value = values[key].data[start : values[key].at]
+            out += head(3, len(names[key])) + names[key] + value
+    assert not any(value.rest() for value in values)
+    return out
+
+
+def varint(cursor):
+    value, shift = 0, 0
+    while True:
+        byte = cursor.number(1)
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value
 
 
 # S10
@@ -339,11 +417,19 @@ def samples(folded):
     return found
 
 
-def pair_hash(path, text):
+def fnv(data):
     number = 0xCBF29CE484222325
-    for byte in path.encode() + b"\0" + text.encode():
+    for byte in data:
         number = (number ^ byte) * 0x100000001B3 % 2**64
-    return mix(number)
+    return number
+
+
+def pair_hash(path, text):
+    return mix(fnv(path.encode() + b"\0" + text.encode()))
+
+
+def source_hash(name):
+    return mix(fnv(b"\xff" + name.encode()))
 
 
 def is_in_filter(data, number):
@@ -411,13 +497,7 @@ class Fields:
             self.keys.append((name, [self.text() for _ in range(self.varint())]))
 
     def varint(self):
-        value, shift = 0, 0
-        while True:
-            byte = self.cursor.number(1)
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
+        return varint(self.cursor)
 
     def text(self):
         return self.cursor.take(self.varint()).decode()
@@ -485,7 +565,7 @@ def read(folder):
     text = (folder / "STORE").read_text()
     fields, crc = text[: -len("crc 00000000\n")], text[-len("00000000\n") :].strip()
     assert zlib.crc32(fields.encode()) == int(crc, 16), "STORE crc"
-    assert fields.splitlines()[1] in ("format 1", "format 2")
+    assert fields.splitlines()[1] in ("format 1", "format 2", "format 3")
     files = []
     for path in folder.iterdir():
         match = re.fullmatch(r"(\d{20})\.(seg|open)", path.name)

@@ -353,7 +353,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             min: 1 << 20,
             max: 1 << 30,
         },
-        meaning: "size at which a segment is sealed; at most an eighth of LOG_STORE_MAX_BYTES",
+        meaning: "size before compression at which a segment is sealed; at most an eighth of LOG_STORE_MAX_BYTES",
     },
     Setting {
         name: "LOG_STORE_MIN_FREE",

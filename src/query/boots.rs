@@ -1,10 +1,12 @@
 //! Boots of the machine: which there are, and the span of time of each. A boot is named by the journal; records of other sources belong to
 //! the boot in whose span they are.
 
+use crate::query::boot_selector::BootSelector;
 use crate::query::cursor::Cursor;
 use crate::query::error::Error;
 use crate::query::expression::Expression;
 use crate::query::expression::field::{FieldCondition, FieldTest};
+use crate::query::expression::time_range::TimeRange;
 use crate::query::filter::Filter;
 use crate::query::page::page;
 use crate::query::page::request::PageRequest;
@@ -13,8 +15,6 @@ use crate::query::scan::rank::{Direction, Order};
 use crate::record::{Id, StoredRecord};
 use crate::store::View;
 use crate::time::Micros;
-use std::fmt;
-use std::str::FromStr;
 
 /// The metadata key of a journal record that names its boot.
 const BOOT_ID: &str = "boot_id";
@@ -22,43 +22,6 @@ const BOOT_ID: &str = "boot_id";
 const MACHINE_ID: &str = "machine_id";
 /// The maximum number of boots that are listed; beyond it an offset leads nowhere.
 pub const BOOTS_MAX: usize = 100;
-const ID_DIGITS: usize = 32;
-
-/// Which boot is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BootSelector {
-    /// 0 is the last boot, -1 the one before it, 1 the first.
-    Offset(i32),
-    /// The boot with this ID.
-    Id(String),
-}
-
-/// A text that selects no boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BootSelectorError;
-
-impl FromStr for BootSelector {
-    type Err = BootSelectorError;
-
-    fn from_str(text: &str) -> Result<Self, BootSelectorError> {
-        let id: String = text.chars().filter(|c| *c != '-').collect();
-        if id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Ok(Self::Id(id.to_ascii_lowercase()));
-        }
-        text.parse()
-            .map(Self::Offset)
-            .map_err(|_| BootSelectorError)
-    }
-}
-
-impl fmt::Display for BootSelector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Offset(offset) => offset.fmt(f),
-            Self::Id(id) => f.write_str(id),
-        }
-    }
-}
 
 /// The span of a boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,8 +63,27 @@ pub fn boots(
     Ok(spans)
 }
 
+impl Filter {
+    /// The filter with the span of its boot in a view, as far as its access rights show it. A boot that is not there matches no record,
+    /// and the answer says so.
+    ///
+    /// # Errors
+    /// [`Error`] when the store cannot be read.
+    pub fn resolved(self, view: &View, budget: &Budget) -> Result<Self, Error> {
+        let Some(selector) = self.boot().cloned() else {
+            return Ok(self);
+        };
+        let span = find(view, &self, &selector, budget)?;
+        let times = span.map(|span| TimeRange {
+            start: Some(span.first.1),
+            end: span.until,
+        });
+        Ok(self.with_span_of_boot(&selector, times))
+    }
+}
+
 /// The span of one boot; `None` if no record is of it.
-pub(super) fn find(
+fn find(
     view: &View,
     filter: &Filter,
     selector: &BootSelector,
@@ -217,28 +199,4 @@ fn has(key: &str) -> Expression {
 
 fn is_boot(id: &str) -> Expression {
     Expression::Field(FieldCondition::new(BOOT_ID, FieldTest::Equals(id.into())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn selectors_are_offsets_and_ids() {
-        let id = "0123456789abcdef0123456789abcdef";
-        let dashed = "01234567-89AB-cdef-0123-456789abcdef";
-        for (text, expected) in [
-            ("0", Some(BootSelector::Offset(0))),
-            ("-1", Some(BootSelector::Offset(-1))),
-            ("2", Some(BootSelector::Offset(2))),
-            (id, Some(BootSelector::Id(id.to_owned()))),
-            (dashed, Some(BootSelector::Id(id.to_owned()))),
-            ("", None),
-            ("last", None),
-            ("99999999999", None),
-            ("0123", Some(BootSelector::Offset(123))),
-        ] {
-            assert_eq!(text.parse().ok(), expected, "{text}");
-        }
-    }
 }

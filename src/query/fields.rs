@@ -1,6 +1,7 @@
 //! The keys of the metadata, and the values of one of them, with how many records have each.
 
 use crate::query::error::Error;
+use crate::query::expression::cover::Cover;
 use crate::query::expression::values;
 use crate::query::filter::Filter;
 use crate::query::scan::budget::Budget;
@@ -9,7 +10,7 @@ use crate::query::scan::rank::{Rank, Ranking};
 use crate::query::scan::rows::Rows;
 use crate::query::scan::run::{BlockResult, Sink, run_scan};
 use crate::query::sources::warnings;
-use crate::store::{self, Block, FieldIndex, View};
+use crate::store::{self, Block, FieldIndex, FieldTotals, View};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -55,8 +56,10 @@ pub fn field_values(
 ) -> Result<FieldValues, Error> {
     let plan = QueryPlan::new(view, filter, 0..u64::MAX, &budget.cache);
     let mut totals = ValueTotals::default();
+    let counted = count_segments(view, filter, key, &mut totals);
+    let candidates = plan.candidates(Ranking::default(), None);
     let outcome = run_scan(
-        plan.candidates(Ranking::default(), None),
+        candidates.filter(|candidate| counted.get(candidate.place.0) != Some(&true)),
         budget,
         |candidate, scratch| {
             let rows = plan.select(candidate, scratch)?;
@@ -90,6 +93,33 @@ pub fn field_values(
         scanned: outcome.scanned,
         unreadable: outcome.unreadable,
     })
+}
+
+/// Counts the values of whole visible segments from their field indexes if the filter matches all records, and returns which were
+/// counted.
+fn count_segments(view: &View, filter: &Filter, key: &str, totals: &mut ValueTotals) -> Vec<bool> {
+    let visible = view.ids();
+    let matches_all = filter.expression().cover(&|_| Cover::Some) == Cover::All;
+    let counted = view.segments().iter().map(|segment| {
+        let ids = segment.ids();
+        if !matches_all || ids.start < visible.start || visible.end < ids.end {
+            return false;
+        }
+        match segment.field_totals(key) {
+            FieldTotals::Absent => true,
+            FieldTotals::Listed { values, .. } => {
+                let values = values.into_iter();
+                totals.take(
+                    values
+                        .map(|(value, rows)| (value.to_owned(), rows))
+                        .collect(),
+                );
+                true
+            }
+            FieldTotals::Unknown | FieldTotals::Many { .. } => false,
+        }
+    });
+    counted.collect()
 }
 
 /// The values of a whole block, where its footer lists them.

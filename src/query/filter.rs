@@ -1,17 +1,14 @@
 //! Which records a request asks for: an expression, and the records that the client may see at all.
 
-use crate::query::boots::{self, BootSelector};
+use crate::query::boot_selector::BootSelector;
 use crate::query::condition::Condition;
-use crate::query::error::Error;
 use crate::query::expression::Expression;
 use crate::query::expression::cover::Cover;
 use crate::query::expression::levels::LevelSet;
 use crate::query::expression::source_pattern::SourcePattern;
 use crate::query::expression::time_range::TimeRange;
-use crate::query::scan::budget::Budget;
 use crate::query::text::search::Search;
 use crate::record::{Source, StoredRecord};
-use crate::store::View;
 use crate::time::Micros;
 use std::sync::OnceLock;
 
@@ -93,38 +90,33 @@ impl Filter {
         self.changed(|filter| filter.pid = Some(pid))
     }
 
-    /// Only records of a boot. [`Filter::resolved`] finds its span.
+    /// Only records of a boot. [`Filter::resolved`](Self::resolved) finds its span.
     #[must_use]
     pub fn with_boot(self, boot: BootSelector) -> Self {
         self.changed(|filter| filter.boot = Some(boot))
     }
 
-    /// The filter with the span of its boot in a view, as far as its access rights show it. A boot that is not there matches no record,
-    /// and the answer says so.
-    ///
-    /// # Errors
-    /// [`Error`] when the store cannot be read.
-    pub fn resolved(self, view: &View, budget: &Budget) -> Result<Self, Error> {
-        let Some(selector) = self.boot.clone() else {
-            return Ok(self);
-        };
-        let span = boots::find(view, &self, &selector, budget)?;
-        let expression = match &span {
-            Some(span) => Expression::Time(TimeRange {
-                start: Some(span.first.1),
-                end: span.until,
-            }),
-            None => Expression::nothing(),
-        };
-        Ok(self.changed(|filter| {
+    /// The boot that was asked for, until its span is known.
+    pub(super) fn boot(&self) -> Option<&BootSelector> {
+        self.boot.as_ref()
+    }
+
+    /// The filter with the times of its boot in place of the boot; `None` if there is no such boot.
+    pub(super) fn with_span_of_boot(
+        self,
+        selector: &BootSelector,
+        times: Option<TimeRange>,
+    ) -> Self {
+        self.changed(|filter| {
             filter.boot = None;
-            filter.others.push(expression);
-            if span.is_none() {
+            if times.is_none() {
                 filter
                     .doubts
                     .push(format!("no boot {selector}; GET /boots lists the boots"));
             }
-        }))
+            let expression = times.map_or_else(Expression::nothing, Expression::Time);
+            filter.others.push(expression);
+        })
     }
 
     /// The access rights alone.

@@ -14,6 +14,7 @@
     )
 )]
 
+mod boot_selector;
 mod boots;
 mod condition;
 mod cursor;
@@ -33,7 +34,8 @@ mod syntax;
 mod text;
 mod visit;
 
-pub use boots::{BOOTS_MAX, BootSelector, BootSelectorError, BootSpan, boots};
+pub use boot_selector::{BootSelector, BootSelectorError};
+pub use boots::{BOOTS_MAX, BootSpan, boots};
 pub use condition::Condition;
 pub use cursor::{Cursor, CursorError};
 pub use error::Error;

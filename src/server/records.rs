@@ -12,7 +12,7 @@ use crate::record::{Id, Source, StoredRecord};
 use crate::server::auth::principal::Principal;
 use crate::server::auth::scope::AccessScope;
 use crate::server::http::error::ApiError;
-use crate::store::{self, History, Reader, View};
+use crate::store::{self, Reader, StoreHistory, View};
 use crate::triage::{self, BootList, CompareQuery, ProblemList, ProblemsQuery, WindowComparison};
 use ring::digest;
 use std::collections::{BTreeSet, HashMap};
@@ -67,9 +67,9 @@ impl Records {
     }
 
     /// Reads how far back the store reaches.
-    pub(super) fn history(&self) -> impl FnOnce() -> History + Send + 'static {
+    pub(super) fn history(&self) -> impl FnOnce() -> StoreHistory + Send + 'static {
         let reader = self.reader.clone();
-        move || History::of(&reader.view())
+        move || StoreHistory::of(&reader.view())
     }
 
     /// Reads the size of the store.

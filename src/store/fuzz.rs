@@ -1,15 +1,18 @@
 //! Entry points for fuzzers, past the checksums, which would refuse nearly all inputs.
 
-use super::format::batch::Batch;
+use super::format::batch::BatchColumns;
 use super::format::column;
 use super::format::footer::{self, Trailer};
-use super::format::frame::{self, Place};
+use super::format::frame::{self, Frame, FrameKind, Place};
 use super::format::index::fields::FieldTable;
 use super::format::layout::{FileKind, HEADER_LENGTH, Header, VERSION, VERSION_1};
-use super::format::metadata::cbor;
 use super::format::metadata::values::RowValues;
+use super::format::metadata::{by_key, cbor};
+use super::format::payload::FramePayload;
+use super::format::stream::BatchStreamReader;
+use super::read::active_index::ActiveIndex;
 use super::read::columns::Messages;
-use super::read::{active, opened};
+use super::read::opened;
 use crate::mapped::Mapped;
 use crate::time::Micros;
 use std::path::Path;
@@ -24,8 +27,19 @@ pub fn frame(data: &[u8]) {
         offset: HEADER_LENGTH as u64,
     };
     let _ = frame::parse(data, place);
-    active::decode_any(data);
-    if let Ok(batch) = Batch::decode(data) {
+    let (mut index, mut streams) = (ActiveIndex::new(0), BatchStreamReader::default());
+    for kind in FrameKind::ALL {
+        let frame = Frame {
+            offset: 0,
+            kind,
+            durable: 0,
+            payload: data,
+        };
+        if let Ok(payload) = FramePayload::decode(&frame, &mut streams) {
+            let _ = index.replay(&payload, 0..1);
+        }
+    }
+    if let Ok(batch) = BatchColumns::decode(data) {
         assert!(batch.rows() <= data.len(), "rows without bytes");
         let messages: usize = batch.messages().flatten().map(str::len).sum();
         assert!(messages <= data.len(), "messages without bytes");
@@ -48,6 +62,7 @@ pub fn segment(data: &[u8]) {
             values.each_text(|_| ());
             values.each_path(|_, _| ());
         }
+        let _ = by_key::decode(stored, length % 100, length);
         let _ = FieldTable::decode(stored, &[1, 2, 3]);
         let lengths: Vec<u32> = stored.iter().map(|byte| (*byte).into()).collect();
         let text = String::from_utf8_lossy(stored).into_owned();
@@ -57,7 +72,7 @@ pub fn segment(data: &[u8]) {
 
 /// Reads sealed files whose footer has the content `data`: without blocks, and with `data` as the blocks.
 pub fn footer(data: &[u8]) {
-    for version in [VERSION_1, VERSION] {
+    for version in VERSION_1..=VERSION {
         read_all(Mapped::memory(&with_footer(version, &[], data)));
         let content = footer::with_checksums(data, version, HEADER_LENGTH as u64, data);
         if let Some(content) = content {
@@ -90,12 +105,13 @@ fn with_footer(version: u32, blocks: &[u8], content: &[u8]) -> Vec<u8> {
 }
 
 fn read_all(map: Mapped) {
-    let Ok(opened) = opened::open(Path::new("fuzz"), map, &Arc::default()) else {
+    let Ok(opened) = opened::open_map(Path::new("fuzz"), map, &Arc::default()) else {
         return;
     };
     for block in opened.segment.blocks() {
         let _ = block.may_contain("needle 5a1f0c9e2b7d4f3e");
         let _ = block.values_may_contain("needle");
+        let _ = block.may_have_source(0);
         let _ = block.field("unit").may_equal("ssh");
         let rows = (block.summary().rows as usize).min(10);
         let _ = block.records(&(0..rows).collect::<Vec<_>>());

@@ -49,8 +49,8 @@ pub use format::index::fold::fold;
 pub use format::metadata::values::BOOKKEEPING_KEYS;
 pub use format::summary::Summary;
 pub use inspect::model::{
-    BlockInspection, Chunk, ColumnSize, FrameContent, FrameInspection, Part, SegmentInspection,
-    SegmentKind, SourceInspection, StoreIdentity, StoreInspection,
+    BlockInspection, ChunkInspection, ColumnSize, FrameContent, FrameInspection, Part,
+    SegmentInspection, SegmentKind, SourceInspection, StoreIdentity, StoreInspection,
 };
 pub use inspect::{inspect_segment, inspect_store, is_segment};
 pub use maintenance::compact::Compaction;
@@ -60,7 +60,7 @@ pub use maintenance::retention::Pruned;
 pub use options::{Options, SyncPolicy};
 pub use read::block::Block;
 pub use read::columns::{Messages, MetadataColumn};
-pub use read::history::History;
+pub use read::history::StoreHistory;
 pub use read::reader::{Reader, View};
 pub use read::segment::Segment;
 pub use read::tally::SourceTally;

@@ -15,7 +15,8 @@ pub struct Options {
     pub prune_interval: Duration,
     /// The number of records after which the active segment is sealed (`LOG_STORE_SEGMENT_ROWS`), at most a quarter of `rows_max`.
     pub segment_rows: u64,
-    /// The size in bytes after which the active segment is sealed (`LOG_STORE_SEGMENT_BYTES`), at most an eighth of `bytes_max`.
+    /// The size in bytes, before compression, after which the active segment is sealed (`LOG_STORE_SEGMENT_BYTES`), at most an eighth of
+    /// `bytes_max`.
     pub segment_bytes: u64,
     /// When appended records are synced to the disk (`LOG_STORE_SYNC`).
     pub sync: SyncPolicy,
@@ -84,7 +85,7 @@ impl Options {
         (rows, bytes.min(SEGMENT_BYTES_END))
     }
 
-    /// The size of the active file at which it is sealed, in bytes.
+    /// The size of the active file before compression at which it is sealed, in bytes.
     pub(super) fn segment_bytes_bound(&self) -> u64 {
         self.segment_bytes
             .min((self.bytes_max / 8).max(SEGMENT_BYTES_FLOOR))
@@ -95,11 +96,11 @@ impl Options {
 /// Below this size a footer costs more space than an earlier deletion saves.
 const SEGMENT_ROWS_FLOOR: u64 = 1_024;
 const SEGMENT_BYTES_FLOOR: u64 = 1 << 20;
-/// Sealing needs about 40 bytes of memory for each row.
+/// Sealing needs about 40 bytes of memory for each row of the blocks that are being filled.
 const SEGMENT_ROWS_CEILING: u64 = 1 << 20;
-/// Sealing keeps offsets in the active file as 32-bit numbers; a last frame may exceed the bound.
+/// Sealing holds the blocks that are being filled in memory: with many sources these may be the whole segment.
 const SEGMENT_BYTES_CEILING: u64 = 1 << 30;
-/// 32-bit offsets, and the last frame.
+/// The columns of a block have 32-bit lengths; a last frame may exceed the bound.
 const SEGMENT_BYTES_END: u64 = 2 << 30;
 /// More would exceed the bounds of the whole store.
 const OVERFULL: u64 = 8;

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// Size of a chunk: large enough that passing it on costs little, small enough for several of them in memory.
-const CHUNK_BYTES: usize = 512 << 10;
+/// Size of a chunk: large enough that passing it on costs little, small enough for several of them in memory, where their records
+/// take three times the space.
+const CHUNK_BYTES: usize = 128 << 10;
 /// A longer line is skipped. This fits a message of maximum length, escaped, with metadata.
 const LINE_BYTES_MAX: usize = 16 << 20;
 /// Maximum number of chunks that wait before and after each parser.
-const WAITING_MAX: usize = 2;
+const WAITING_MAX: usize = 1;
 /// Parsing costs less than redaction and the store: more threads would only wait.
 const PARSERS_MAX: usize = 2;
 

@@ -11,7 +11,8 @@ use crate::disk::{Disk, RealDisk};
 use crate::pipeline::error_chain;
 use crate::record::Level;
 use crate::store::{
-    self, BlockInspection, Chunk, FrameContent, FrameInspection, SegmentInspection, StoreInspection,
+    self, BlockInspection, ChunkInspection, FrameContent, FrameInspection, SegmentInspection,
+    StoreInspection,
 };
 use clap::{ArgMatches, Command, value_parser};
 use std::fmt::Write as _;
@@ -388,7 +389,7 @@ fn block_bytes(
     )))
 }
 
-fn chunk_line(chunk: &Chunk) -> String {
+fn chunk_line(chunk: &ChunkInspection) -> String {
     format!(
         "\n  {}: offset {}, {} bytes, {} before compression ({}), crc32 {:08x}{}\n",
         column_name(chunk.name),

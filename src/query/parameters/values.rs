@@ -1,7 +1,7 @@
 //! Readers of single values.
 
 use super::error::{ParameterError, QUOTED_CHARS_MAX, choice, error, quoted};
-use crate::query::boots::BootSelector;
+use crate::query::boot_selector::BootSelector;
 use crate::query::condition::Condition;
 use crate::query::cursor::Cursor;
 use crate::query::expression::Expression;

@@ -41,6 +41,8 @@ struct SourceCovers {
     overall: Cover,
     /// Whether some source cannot match.
     has_none: bool,
+    /// The sources that may match, if they are few.
+    few: Option<Vec<u32>>,
 }
 
 /// A block that may hold matching rows, according to its footer.
@@ -102,7 +104,7 @@ impl<'v> QueryPlan<'v> {
         for plan in self.segments.iter().filter(|plan| self.may_match(plan)) {
             for block in plan.segment.blocks() {
                 let summary = block.summary();
-                if !self.footer_allows(plan, summary) {
+                if !self.footer_allows(plan, &block) {
                     continue;
                 }
                 let of_block = if summary.source.is_none() && self.covers(plan).has_none {
@@ -139,9 +141,7 @@ impl<'v> QueryPlan<'v> {
             for block in plan.segment.blocks() {
                 let summary = block.summary();
                 let (start, end) = (*summary.times.start(), *summary.times.end());
-                if !self.footer_allows(plan, summary)
-                    || end < *range.start()
-                    || *range.end() < start
+                if !self.footer_allows(plan, &block) || end < *range.start() || *range.end() < start
                 {
                     continue;
                 }
@@ -196,7 +196,7 @@ impl<'v> QueryPlan<'v> {
             }
             let blocks = (0..plan.segment.block_count())
                 .map(|index| (index, plan.segment.block(index)))
-                .filter(|(_, block)| self.footer_allows(plan, block.summary()))
+                .filter(|(_, block)| self.footer_allows(plan, block))
                 .filter(|(_, block)| {
                     after.is_none_or(|after| ranking.floor(block.summary()) < after)
                 });
@@ -226,13 +226,10 @@ impl<'v> QueryPlan<'v> {
         })
     }
 
-    fn footer_allows(&self, plan: &SegmentPlan<'_>, summary: &Summary) -> bool {
-        let may_match = match summary.source {
-            Some(source) => self.covers(plan).of(source) != Cover::None,
-            None => true,
-        };
-        may_match
-            && overlap(&summary.ids, &self.ids)
+    fn footer_allows(&self, plan: &SegmentPlan<'_>, block: &Block<'_>) -> bool {
+        let summary = block.summary();
+        overlap(&summary.ids, &self.ids)
+            && self.covers(plan).allows(block)
             && self.footer_cover(plan.segment, summary) != Cover::None
     }
 
@@ -287,7 +284,12 @@ impl SourceCovers {
     fn new(by_source: Vec<Cover>) -> Self {
         let least = by_source.iter().min().copied().unwrap_or(Cover::None);
         let greatest = by_source.iter().max().copied().unwrap_or(Cover::None);
+        let matching = (0..)
+            .zip(&by_source)
+            .filter(|(_, cover)| **cover != Cover::None);
+        let matching: Vec<u32> = matching.map(|(source, _)| source).take(FEW + 1).collect();
         Self {
+            few: (matching.len() <= FEW).then_some(matching),
             by_source,
             overall: match (least, greatest) {
                 (Cover::All, _) => Cover::All,
@@ -310,12 +312,24 @@ impl SourceCovers {
         })
     }
 
+    /// Whether a block may have rows of a source that may match.
+    fn allows(&self, block: &Block<'_>) -> bool {
+        match (block.summary().source, &self.few) {
+            (Some(source), _) => self.of(source) != Cover::None,
+            (None, Some(few)) => few.iter().any(|source| block.may_have_source(*source)),
+            (None, None) => true,
+        }
+    }
+
     /// The coverage by a source, by its number in the segment.
     fn of(&self, source: u32) -> Cover {
         let cover = self.by_source.get(source as usize);
         cover.copied().unwrap_or(Cover::None)
     }
 }
+
+/// The maximum number of sources that are looked up one by one in a block of several.
+const FEW: usize = 16;
 
 fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
     a.start < b.end && b.start < a.end

@@ -5,7 +5,7 @@ use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
 use crate::server::http::reply;
 use crate::server::measure::Measure;
-use crate::store::History;
+use crate::store::StoreHistory;
 use crate::time::Micros;
 use serde_json::{Map, Value, json};
 use warp::reply::Response;
@@ -35,7 +35,7 @@ pub(in crate::server) async fn ready(
     Ok(reply::json(&answer))
 }
 
-fn history_of(history: &History) -> Value {
+fn history_of(history: &StoreHistory) -> Value {
     let text = |time: Option<Micros>| time.map(|time| time.to_string());
     let largest = history.largest_source.as_ref();
     json!({

@@ -20,7 +20,7 @@ pub(in crate::store) struct Directory {
 
 /// The meaning of a name in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum Name {
+pub(in crate::store) enum StoreFileName {
     Active(u64),
     Sealed(u64),
     /// An unfinished file.
@@ -29,7 +29,7 @@ pub(in crate::store) enum Name {
     Other,
 }
 
-impl Name {
+impl StoreFileName {
     pub(in crate::store) fn parse(name: &str) -> Self {
         let Some((stem, ending)) = name.rsplit_once('.') else {
             return Self::Other;
@@ -86,14 +86,14 @@ impl Directory {
     }
 
     pub(in crate::store) fn active(&self, first_id: u64) -> PathBuf {
-        self.path(Name::Active(first_id))
+        self.path(StoreFileName::Active(first_id))
     }
 
     pub(in crate::store) fn sealed(&self, first_id: u64) -> PathBuf {
-        self.path(Name::Sealed(first_id))
+        self.path(StoreFileName::Sealed(first_id))
     }
 
-    fn path(&self, name: Name) -> PathBuf {
+    fn path(&self, name: StoreFileName) -> PathBuf {
         self.root.join(name.file_name().unwrap_or_default())
     }
 
@@ -104,11 +104,14 @@ impl Directory {
             .map_err(Error::io("list", &self.root))?;
         let mut listing = Listing::default();
         for name in &names {
-            match name.to_str().map_or(Name::Other, Name::parse) {
-                Name::Active(id) => listing.active.push(id),
-                Name::Sealed(id) => listing.sealed.push(id),
-                Name::Temporary => listing.temporary.push(self.root.join(name)),
-                Name::Other => listing.has_store_file |= name == STORE_FILE,
+            match name
+                .to_str()
+                .map_or(StoreFileName::Other, StoreFileName::parse)
+            {
+                StoreFileName::Active(id) => listing.active.push(id),
+                StoreFileName::Sealed(id) => listing.sealed.push(id),
+                StoreFileName::Temporary => listing.temporary.push(self.root.join(name)),
+                StoreFileName::Other => listing.has_store_file |= name == STORE_FILE,
             }
         }
         listing.active.sort_unstable();
@@ -481,11 +484,19 @@ mod tests {
 
     #[test]
     fn names_round_trip_and_other_names_are_ignored() {
-        for name in [Name::Active(1), Name::Sealed(u64::MAX), Name::Sealed(0)] {
-            assert_eq!(Name::parse(&name.file_name().unwrap()), name);
+        for name in [
+            StoreFileName::Active(1),
+            StoreFileName::Sealed(u64::MAX),
+            StoreFileName::Sealed(0),
+        ] {
+            assert_eq!(StoreFileName::parse(&name.file_name().unwrap()), name);
         }
         for begun in ["00000000000000000001.seg.tmp", "STORE.tmp"] {
-            assert_eq!(Name::parse(begun), Name::Temporary, "{begun}");
+            assert_eq!(
+                StoreFileName::parse(begun),
+                StoreFileName::Temporary,
+                "{begun}"
+            );
         }
         for other in [
             "STORE",
@@ -498,7 +509,7 @@ mod tests {
             "00000000000000000001.seg.tmp.tmp",
             "",
         ] {
-            assert_eq!(Name::parse(other), Name::Other, "{other}");
+            assert_eq!(StoreFileName::parse(other), StoreFileName::Other, "{other}");
         }
     }
 

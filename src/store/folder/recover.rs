@@ -115,15 +115,15 @@ pub(in crate::store) fn open_sealed(
     let open = || {
         let file = directory.disk.open(&path)?;
         let bytes = file.length()?;
-        Ok((bytes, file.map(bytes)?))
+        Ok((file, bytes))
     };
-    let (bytes, map) = open().map_err(Error::io("open", &path))?;
+    let (file, bytes) = open().map_err(Error::io("open", &path))?;
     let OpenedSegment {
         segment,
         begun,
         facts,
         damage,
-    } = opened::open(&path, map, &directory.cache)?;
+    } = opened::open(&path, file.as_ref(), bytes, &directory.cache)?;
     if segment.ids().start != first_id {
         return Err(Error::corrupt(&path, 0, "first id"));
     }

@@ -1,16 +1,20 @@
 //! Reading an active file from start to end, past damaged frames.
 //!
 //! Every frame says how much of the file was synced when it was written. A bad frame that was synced, according to a later frame, is
-//! damaged: the frames after it are read. Any other bad frame was torn by a crash, and the file ends there.
+//! damaged: the frames after it are read, except the compressed batches that depend on it. Any other bad frame was torn by a crash, and
+//! the file ends there.
 
 use super::directory::Directory;
 use crate::disk::DiskFile;
 use crate::store::error::Error;
-use crate::store::format::frame::{self, Frame, Place};
+use crate::store::format::frame::{self, Frame, FrameKind, Place};
 use crate::store::format::layout::{
     FRAME_HEADER_LENGTH, FRAME_MAGIC, FileKind, HEADER_LENGTH, Header, StoreId, VERSION,
 };
-use crate::store::read::active::{ActiveFile, Index};
+use crate::store::format::payload::FramePayload;
+use crate::store::format::stream::{BatchStreamReader, StreamPart};
+use crate::store::read::active::ActiveFile;
+use crate::store::read::active_index::ActiveIndex;
 use crate::time::Micros;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +25,7 @@ pub(in crate::store) struct ScannedFile {
     pub(in crate::store) file: ActiveFile,
     pub(in crate::store) header: Header,
     pub(in crate::store) header_damaged: bool,
-    pub(in crate::store) index: Index,
+    pub(in crate::store) index: ActiveIndex,
     /// The end of its last complete frame.
     pub(in crate::store) length: u64,
     /// The number of bytes after that.
@@ -44,16 +48,19 @@ pub(in crate::store) fn scan_active(
         directory.disk.open(&path)
     };
     let file = opened.map_err(Error::io("open", &path))?;
-    scan_file(file, path, first_id, store, &mut |_| {})
+    scan_file(file, path, first_id, store, &mut |_, _| {})
 }
 
-/// Reads an active file from start to end; `visit` gets every complete frame.
+/// A function that gets each readable frame of a file.
+pub(in crate::store) type FrameVisitor<'a> = dyn FnMut(&Frame<'_>, &FramePayload<'_>) + 'a;
+
+/// Reads an active file from start to end; `visit` gets every readable frame.
 pub(in crate::store) fn scan_file(
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     first_id: u64,
     store: StoreId,
-    visit: &mut dyn FnMut(&Frame<'_>),
+    visit: &mut FrameVisitor<'_>,
 ) -> Result<ScannedFile, Error> {
     let file_length = file.length().map_err(Error::io("read", &path))?;
     let file = ActiveFile::new(file, path, store);
@@ -74,7 +81,7 @@ pub(in crate::store) fn scan_file(
         created: Micros::default(),
         thinning: None,
     });
-    let mut index = Index::new(first_id);
+    let mut index = ActiveIndex::new(first_id);
     let length = scan.run(&mut index, visit)?;
     Ok(ScannedFile {
         file: scan.file,
@@ -85,6 +92,17 @@ pub(in crate::store) fn scan_file(
         torn: file_length.saturating_sub(length),
         holes: scan.holes,
     })
+}
+
+/// The result of replaying a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replayed {
+    /// The frame, with its end.
+    Frame(u64),
+    /// A complete frame, with its end, whose batch depends on a lost one.
+    Orphan(u64),
+    /// No complete frame.
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -113,30 +131,59 @@ impl Scan {
         }
     }
 
-    /// Replays every frame; returns the end of the last complete one.
-    fn run(&mut self, index: &mut Index, visit: &mut dyn FnMut(&Frame<'_>)) -> Result<u64, Error> {
+    /// Replays every frame; returns the end of the last readable one.
+    fn run(&mut self, index: &mut ActiveIndex, visit: &mut FrameVisitor<'_>) -> Result<u64, Error> {
+        let mut streams = BatchStreamReader::default();
         let mut offset = HEADER_LENGTH as u64;
+        let mut is_in_hole = false;
         loop {
-            let end = match self.frame(offset)? {
-                Some(frame) => index.replay(&frame).is_ok().then(|| {
-                    visit(&frame);
-                    frame.end()
-                }),
-                None => None,
+            let found = self.replay_at(offset, index, &mut streams, visit)?;
+            if let Replayed::Frame(end) = found {
+                is_in_hole = false;
+                offset = end;
+                continue;
+            }
+            let next = match found {
+                Replayed::Orphan(end) => Some(end),
+                _ => self.next_vouched(offset)?,
             };
-            offset = match end {
-                Some(end) => end,
-                None => match self.next_vouched(offset)? {
-                    Some(next) => {
-                        let hole = Error::corrupt(&self.file.path, offset, "frame");
-                        self.holes.push(hole);
-                        index.skip();
-                        next
-                    }
-                    None => return Ok(offset.min(self.file_length)),
-                },
+            let Some(next) = next else {
+                return Ok(offset.min(self.file_length));
             };
+            if !is_in_hole || found == Replayed::Nothing {
+                let hole = Error::corrupt(&self.file.path, offset, "frame");
+                self.holes.push(hole);
+            }
+            is_in_hole = true;
+            streams.lose();
+            index.skip();
+            offset = next;
         }
+    }
+
+    /// Replays the frame at `offset`.
+    fn replay_at(
+        &mut self,
+        offset: u64,
+        index: &mut ActiveIndex,
+        streams: &mut BatchStreamReader,
+        visit: &mut FrameVisitor<'_>,
+    ) -> Result<Replayed, Error> {
+        let Some(frame) = self.frame(offset)? else {
+            return Ok(Replayed::Nothing);
+        };
+        let end = frame.end();
+        if frame.kind == FrameKind::CompressedBatch
+            && StreamPart::parse(frame.payload).is_ok_and(|part| !streams.can_read(&part))
+        {
+            return Ok(Replayed::Orphan(end));
+        }
+        let replayed = FramePayload::decode(&frame, streams).and_then(|payload| {
+            index.replay(&payload, offset..end)?;
+            visit(&frame, &payload);
+            Ok(Replayed::Frame(end))
+        });
+        Ok(replayed.unwrap_or(Replayed::Nothing))
     }
 
     /// The next complete frame after a bad one at `bad`, if a later frame says that `bad` was synced.

@@ -228,7 +228,7 @@ impl From<Truncated> for Damage {
 
 /// The payload of a batch frame, split into its columns.
 #[derive(Debug)]
-pub(in crate::store) struct Batch<'a> {
+pub(in crate::store) struct BatchColumns<'a> {
     pub(in crate::store) first_id: u64,
     /// The sources of its rows, by number.
     pub(in crate::store) names: Vec<(u32, Source)>,
@@ -242,7 +242,7 @@ pub(in crate::store) struct Batch<'a> {
     metadata: &'a [u8],
 }
 
-impl<'a> Batch<'a> {
+impl<'a> BatchColumns<'a> {
     pub(in crate::store) fn decode(payload: &'a [u8]) -> Result<Self, Damage> {
         let mut reader = ByteReader::new(payload, 0);
         let first_id = reader.u64("first id")?;

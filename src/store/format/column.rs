@@ -186,6 +186,11 @@ pub(in crate::store) fn decompress(stored: &[u8], raw_length: usize) -> Option<V
     if raw_length / RATIO_MAX > stored.len() {
         return None;
     }
+    decompress_frame(stored, raw_length)
+}
+
+/// The content of a zstd frame; `None` if it has another number of bytes than `raw_length`.
+pub(in crate::store) fn decompress_frame(stored: &[u8], raw_length: usize) -> Option<Vec<u8>> {
     thread_local! {
         static CONTEXT: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
     }
@@ -203,9 +208,9 @@ pub(in crate::store) fn decompress(stored: &[u8], raw_length: usize) -> Option<V
 }
 
 /// Level 3 would save less than 2 % of the size and cost a third of the speed.
-const LEVEL: i32 = 1;
+pub(in crate::store) const LEVEL: i32 = 1;
 /// The limit of zstd: a block of 128 KiB of one repeated byte takes four bytes. A greater ratio is invalid and would cost memory.
-const RATIO_MAX: usize = 1 << 15;
+pub(in crate::store) const RATIO_MAX: usize = 1 << 15;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use super::index::ngram;
 use super::layout::{
     COLUMNS, Column, FOOTER_HEADER_LENGTH, FOOTER_MAGIC, FileKind, HEADER_LENGTH, Header,
     SOURCE_SEVERAL, StoreId, TRAILER_CHECKED, TRAILER_LENGTH, TRAILER_MAGIC, Thinning, VERSION,
-    VERSION_1, block_entry_length,
+    VERSION_1, VERSION_2, block_entry_length,
 };
 use super::summary::Summary;
 use crate::bytes::ByteReader;
@@ -25,8 +25,8 @@ pub(in crate::store) struct Footer {
     pub(in crate::store) facts: Facts,
     pub(in crate::store) sources: Vec<Source>,
     /// The field index; empty in format version 1.
-    pub(in crate::store) fields: Chunk,
-    pub(in crate::store) entries: Vec<Entry>,
+    pub(in crate::store) fields: StoredChunk,
+    pub(in crate::store) entries: Vec<BlockEntry>,
 }
 
 /// The state of the store when a segment was sealed.
@@ -42,31 +42,58 @@ pub(in crate::store) struct Facts {
 
 /// The entry of a block in the footer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct Entry {
+pub(in crate::store) struct BlockEntry {
     pub(in crate::store) summary: Summary,
-    pub(in crate::store) chunks: [Chunk; COLUMNS],
-    pub(in crate::store) bitmap: Chunk,
+    pub(in crate::store) chunks: [StoredChunk; COLUMNS],
+    pub(in crate::store) bitmap: StoredChunk,
     /// Hashes of long tokens and of values; `None` in format version 1.
-    pub(in crate::store) filter: Option<Chunk>,
+    pub(in crate::store) filter: Option<StoredChunk>,
+    pub(in crate::store) metadata: MetadataLayout,
+}
+
+/// The layout of the metadata column of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct MetadataLayout {
+    /// The length of the metadata of all rows, one after another.
+    pub(in crate::store) length: u32,
+    pub(in crate::store) form: MetadataForm,
+}
+
+/// How metadata is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum MetadataForm {
+    /// Row by row: the only form up to format version 2.
+    ByRow,
+    /// See [`super::metadata::by_key`].
+    ByKey,
+}
+
+impl MetadataForm {
+    fn number(self) -> u32 {
+        match self {
+            Self::ByRow => 0,
+            Self::ByKey => 1,
+        }
+    }
 }
 
 /// A range of bytes in the file with a crc.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::store) struct Chunk {
+pub(in crate::store) struct StoredChunk {
     pub(in crate::store) offset: u64,
     pub(in crate::store) stored: u32,
     pub(in crate::store) raw: u32,
     pub(in crate::store) crc: u32,
 }
 
-impl Chunk {
+impl StoredChunk {
     fn end(&self) -> u64 {
         self.offset.saturating_add(self.stored.into())
     }
 }
 
-impl Entry {
-    pub(in crate::store) fn chunk(&self, column: Column) -> Chunk {
+impl BlockEntry {
+    pub(in crate::store) fn chunk(&self, column: Column) -> StoredChunk {
         // There is a chunk for each variant.
         self.chunks
             .get(column as usize)
@@ -78,7 +105,7 @@ impl Entry {
         self.summary.rows as usize
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, version: u32, out: &mut Vec<u8>) {
         let summary = &self.summary;
         out.extend(summary.source.unwrap_or(SOURCE_SEVERAL).to_le_bytes());
         out.extend(summary.rows.to_le_bytes());
@@ -101,6 +128,10 @@ impl Entry {
             out.extend(filter.stored.to_le_bytes());
             out.extend(filter.crc.to_le_bytes());
         }
+        if version > VERSION_2 {
+            out.extend(self.metadata.length.to_le_bytes());
+            out.extend(self.metadata.form.number().to_le_bytes());
+        }
     }
 
     fn decode(reader: &mut ByteReader<'_>, version: u32) -> Result<Self, Damage> {
@@ -114,9 +145,9 @@ impl Entry {
         }
         let mut offset = reader.u64("block offset")?;
         let bitmap = read_uncompressed(reader)?;
-        let mut chunks = [Chunk::default(); COLUMNS];
+        let mut chunks = [StoredChunk::default(); COLUMNS];
         for chunk in &mut chunks {
-            *chunk = Chunk {
+            *chunk = StoredChunk {
                 offset,
                 stored: reader.u32("column length")?,
                 raw: reader.u32("column raw length")?,
@@ -127,6 +158,14 @@ impl Entry {
         let filter = match version {
             VERSION_1 => None,
             _ => Some(read_uncompressed(reader)?),
+        };
+        let metadata = if version > VERSION_2 {
+            MetadataLayout::decode(reader)?
+        } else {
+            MetadataLayout {
+                length: chunks.last().map_or(0, |chunk| chunk.raw),
+                form: MetadataForm::ByRow,
+            }
         };
         let is_bitmap = version != VERSION_1 || ngram::is_length(bitmap.stored as usize);
         if times.0 > times.1 || !is_bitmap {
@@ -143,6 +182,7 @@ impl Entry {
             chunks,
             bitmap,
             filter,
+            metadata,
         })
     }
 
@@ -158,11 +198,24 @@ impl Entry {
     }
 }
 
+impl MetadataLayout {
+    fn decode(reader: &mut ByteReader<'_>) -> Result<Self, Damage> {
+        let length = reader.u32("metadata length")?;
+        let number = reader.u32("form of the metadata")?;
+        let forms = [MetadataForm::ByRow, MetadataForm::ByKey];
+        let form = forms.into_iter().find(|form| form.number() == number);
+        Ok(Self {
+            length,
+            form: form.ok_or(Damage("form of the metadata"))?,
+        })
+    }
+}
+
 /// The place of a chunk that is never compressed.
-fn read_uncompressed(reader: &mut ByteReader<'_>) -> Result<Chunk, Damage> {
+fn read_uncompressed(reader: &mut ByteReader<'_>) -> Result<StoredChunk, Damage> {
     let offset = reader.u64("chunk offset")?;
     let length = reader.u32("chunk length")?;
-    Ok(Chunk {
+    Ok(StoredChunk {
         offset,
         stored: length,
         raw: length,
@@ -190,7 +243,7 @@ impl Footer {
             content.extend(self.fields.crc.to_le_bytes());
         }
         for entry in &self.entries {
-            entry.encode(&mut content);
+            entry.encode(self.version, &mut content);
         }
         wrap(store, &content)
     }
@@ -211,7 +264,7 @@ impl Footer {
         }
         let mut reader = ByteReader::new(content, 0);
         let footer = Self::decode_content(&mut reader, version)?;
-        let sound = |entry: &Entry| entry.is_sound(footer.sources.len(), &footer.ids);
+        let sound = |entry: &BlockEntry| entry.is_sound(footer.sources.len(), &footer.ids);
         if !reader.is_empty() || footer.ids.is_empty() || !footer.entries.iter().all(sound) {
             return Err(Damage("footer content"));
         }
@@ -231,8 +284,8 @@ impl Footer {
             .filter_map(|position| Some((position.origin, position.value?)))
             .collect();
         let fields = match version {
-            VERSION_1 => Chunk::default(),
-            _ => Chunk {
+            VERSION_1 => StoredChunk::default(),
+            _ => StoredChunk {
                 offset: reader.u64("field index offset")?,
                 stored: reader.u32("field index length")?,
                 raw: reader.u32("field index raw length")?,
@@ -242,7 +295,7 @@ impl Footer {
         let mut entries = vec![];
         for _ in 0..block_count {
             let bytes = reader.take(block_entry_length(version), "block entry")?;
-            entries.push(Entry::decode(&mut ByteReader::new(bytes, 0), version)?);
+            entries.push(BlockEntry::decode(&mut ByteReader::new(bytes, 0), version)?);
         }
         Ok(Self {
             version,

@@ -11,6 +11,8 @@ use crate::bytes::ByteReader;
 pub(in crate::store) enum FrameKind {
     /// Records, and the positions that cover them.
     Batch,
+    /// The same, as a part of a stream (see [`super::stream`]); from format version 3 on.
+    CompressedBatch,
     /// The low-water id and all positions: the first frame of a file.
     State,
     /// A new low-water id.
@@ -18,13 +20,19 @@ pub(in crate::store) enum FrameKind {
 }
 
 impl FrameKind {
-    pub(in crate::store) const ALL: [Self; 3] = [Self::Batch, Self::State, Self::LowWater];
+    pub(in crate::store) const ALL: [Self; 4] = [
+        Self::Batch,
+        Self::CompressedBatch,
+        Self::State,
+        Self::LowWater,
+    ];
 
     fn number(self) -> u32 {
         match self {
             Self::Batch => 1,
             Self::State => 2,
             Self::LowWater => 3,
+            Self::CompressedBatch => 4,
         }
     }
 }

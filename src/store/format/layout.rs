@@ -6,9 +6,11 @@ use crate::time::Micros;
 use std::path::Path;
 
 /// The format version that is written, and the latest that is read.
-pub(in crate::store) const VERSION: u32 = 2;
+pub(in crate::store) const VERSION: u32 = 3;
 /// The first version, without filters and field index.
 pub(in crate::store) const VERSION_1: u32 = 1;
+/// The version without compressed batches, and without metadata that is stored by key.
+pub(in crate::store) const VERSION_2: u32 = 2;
 
 /// The start of both kinds of segment file.
 pub(in crate::store) const HEADER_MAGIC: [u8; 8] = *b"VMLOGSEG";
@@ -38,8 +40,12 @@ pub(in crate::store) const TRAILER_CHECKED: usize = 36;
 pub(in crate::store) const COLUMNS: usize = 8;
 /// Length of a block's entry in the footer of this format version.
 pub(in crate::store) fn block_entry_length(version: u32) -> usize {
-    let filter = if version == VERSION_1 { 0 } else { 16 };
-    80 + COLUMNS * 12 + filter
+    let columns = 80 + COLUMNS * 12;
+    match version {
+        VERSION_1 => columns,
+        VERSION_2 => columns + 16,
+        _ => columns + 24,
+    }
 }
 /// The source of a block entry if the rows have several; a column names them.
 pub(in crate::store) const SOURCE_SEVERAL: u32 = u32::MAX;
@@ -289,7 +295,7 @@ mod tests {
         let error = Header::decode(&bytes, FileKind::Sealed, Path::new("x")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "x: format version 9 is newer than 2, the latest known here"
+            "x: format version 9 is newer than 3, the latest known here"
         );
     }
 }

@@ -7,4 +7,6 @@ pub(super) mod frame;
 pub(super) mod index;
 pub(super) mod layout;
 pub(super) mod metadata;
+pub(super) mod payload;
+pub(super) mod stream;
 pub(super) mod summary;

@@ -5,10 +5,9 @@ use super::model::{
     SourceInspection, hexadecimal,
 };
 use crate::store::error::Error;
-use crate::store::format::batch::Batch;
-use crate::store::format::frame::{Frame, FrameKind};
-use crate::store::format::layout::{COLUMNS, Column, FRAME_HEADER_LENGTH, HEADER_LENGTH, VERSION};
-use crate::store::read::active;
+use crate::store::format::frame::Frame;
+use crate::store::format::layout::{Column, FRAME_HEADER_LENGTH, HEADER_LENGTH, VERSION};
+use crate::store::format::payload::{BatchPayload, FramePayload};
 use crate::store::read::segment::Segment;
 use crate::store::whole::read_only::LoneFile;
 use crate::store::write::append::ActiveWriter;
@@ -16,8 +15,16 @@ use crate::store::write::append::ActiveWriter;
 pub(super) fn inspect(file: LoneFile) -> Result<SegmentInspection, Error> {
     let (path, length, header) = (file.path.clone(), file.length, file.header);
     let mut frames = vec![];
-    let mut raw = [0; COLUMNS];
-    let scanned = file.scan(&mut |frame| frames.extend(inspect_frame(frame, &mut raw)))?;
+    let mut columns = Column::ALL.map(|column| ColumnSize {
+        name: column.name(),
+        ..ColumnSize::default()
+    });
+    let scanned = file.scan(&mut |frame, payload| {
+        frames.push(inspect_frame(frame, payload));
+        if let FramePayload::Batch(batch) = payload {
+            add_columns(&mut columns, frame, batch);
+        }
+    })?;
     let (torn_bytes, damage) = (scanned.torn, scanned.holes.clone());
     let (low_water, positions) = (scanned.index.low_water, scanned.index.positions.clone());
     let segment = ActiveWriter::from(scanned).segment();
@@ -37,14 +44,6 @@ pub(super) fn inspect(file: LoneFile) -> Result<SegmentInspection, Error> {
             last: tally.map(|tally| tally.last),
         }
     });
-    let mut columns = Column::ALL.map(|column| ColumnSize {
-        name: column.name(),
-        ..ColumnSize::default()
-    });
-    for (column, bytes) in columns.iter_mut().zip(raw) {
-        column.stored_bytes = bytes;
-        column.raw_bytes = bytes;
-    }
     Ok(SegmentInspection {
         path,
         kind: SegmentKind::Active,
@@ -78,53 +77,58 @@ fn times(segment: &Segment) -> Option<std::ops::RangeInclusive<crate::time::Micr
     Some(start..=end)
 }
 
-/// Describes a complete frame, and adds the size of its columns.
-fn inspect_frame(frame: &Frame<'_>, columns: &mut [u64; COLUMNS]) -> Option<FrameInspection> {
-    let content = match frame.kind {
-        FrameKind::Batch => {
-            let batch = Batch::decode(frame.payload).ok()?;
-            let rows = batch.rows() as u64;
-            let (text, metadata) = (batch.text().len() as u64, batch.metadata().len() as u64);
-            // In the order of the columns of a sealed block. Ids are consecutive and take no bytes.
-            let taken = [
-                0,
-                4 * rows,
-                8 * rows,
-                rows,
-                4 * rows,
-                4 * rows,
-                text,
-                metadata,
-            ];
-            for (total, bytes) in columns.iter_mut().zip(taken) {
-                *total += bytes;
-            }
+fn inspect_frame(frame: &Frame<'_>, payload: &FramePayload<'_>) -> FrameInspection {
+    let mut raw_length = frame.payload.len() as u64;
+    let content = match payload {
+        FramePayload::Batch(payload) => {
+            raw_length = payload.raw_length;
+            let batch = &payload.columns;
             FrameContent::Batch {
                 first_id: batch.first_id,
-                rows,
+                rows: batch.rows() as u64,
                 sources: batch.names.len() as u64,
                 positions: batch.positions.len() as u64,
-                message_bytes: text,
-                metadata_bytes: metadata,
+                message_bytes: batch.text().len() as u64,
+                metadata_bytes: batch.metadata().len() as u64,
             }
         }
-        FrameKind::State => {
-            let (low_water, positions) = active::decode_state(frame.payload).ok()?;
-            FrameContent::State {
-                positions: positions.len() as u64,
-                low_water,
-            }
-        }
-        FrameKind::LowWater => FrameContent::LowWater {
-            low_water: active::decode_low_water(frame.payload).ok()?,
+        FramePayload::State(low_water, positions) => FrameContent::State {
+            positions: positions.len() as u64,
+            low_water: *low_water,
+        },
+        FramePayload::LowWater(low_water) => FrameContent::LowWater {
+            low_water: *low_water,
         },
     };
-    Some(FrameInspection {
+    FrameInspection {
         offset: frame.offset,
         bytes: (FRAME_HEADER_LENGTH + frame.payload.len()) as u64,
+        raw_bytes: FRAME_HEADER_LENGTH as u64 + raw_length,
         durable: frame.durable,
         content,
-    })
+    }
+}
+
+/// Adds the sizes of the columns of a batch.
+fn add_columns(columns: &mut [ColumnSize], frame: &Frame<'_>, payload: &BatchPayload<'_>) {
+    let batch = &payload.columns;
+    let rows = batch.rows() as u64;
+    let (text, metadata) = (batch.text().len() as u64, batch.metadata().len() as u64);
+    // In the order of the columns of a sealed block. Ids are consecutive and take no bytes.
+    let raw = [
+        0,
+        4 * rows,
+        8 * rows,
+        rows,
+        4 * rows,
+        4 * rows,
+        text,
+        metadata,
+    ];
+    for (column, raw) in columns.iter_mut().zip(raw) {
+        column.raw_bytes += raw;
+        column.stored_bytes += raw * frame.payload.len() as u64 / payload.raw_length.max(1);
+    }
 }
 
 /// Header, frames, damaged frames between them, and the torn tail.

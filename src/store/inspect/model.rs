@@ -106,7 +106,7 @@ pub struct SegmentInspection {
     /// The blocks of a sealed file.
     pub blocks: Vec<BlockInspection>,
     /// The field index of a sealed file; `None` in format version 1.
-    pub fields: Option<Chunk>,
+    pub fields: Option<ChunkInspection>,
     /// The frames of an active file.
     pub frames: Vec<FrameInspection>,
     /// Bytes after the last complete frame of an active file, left by a crash or by a writer that is just writing.
@@ -135,7 +135,7 @@ pub struct SourceInspection {
 pub struct ColumnSize {
     /// Its name in the format.
     pub name: &'static str,
-    /// Its size in the file, in bytes.
+    /// Its size in the file, in bytes. The columns of an active file are compressed together: each has its share of the frames.
     pub stored_bytes: u64,
     /// Its size before compression, in bytes.
     pub raw_bytes: u64,
@@ -170,18 +170,18 @@ pub struct BlockInspection {
     /// Rows by `Level::index`.
     pub levels: [u32; 4],
     /// Its columns, in the order of the file.
-    pub columns: [Chunk; COLUMNS],
+    pub columns: [ChunkInspection; COLUMNS],
     /// Its bitmap of 3-grams.
-    pub bitmap: Chunk,
+    pub bitmap: ChunkInspection,
     /// The number of bits that are set in the bitmap.
     pub bitmap_bits_set: u64,
     /// Its filter of long tokens and values; `None` in format version 1.
-    pub filter: Option<Chunk>,
+    pub filter: Option<ChunkInspection>,
 }
 
 impl BlockInspection {
     /// Everything that is stored for it.
-    pub(super) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+    pub(super) fn chunks(&self) -> impl Iterator<Item = &ChunkInspection> {
         let indexes = [&self.bitmap].into_iter().chain(&self.filter);
         self.columns.iter().chain(indexes)
     }
@@ -190,7 +190,7 @@ impl BlockInspection {
 /// A range of stored bytes with a crc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Chunk {
+pub struct ChunkInspection {
     /// Its name in the format.
     pub name: &'static str,
     /// Its offset in the file.
@@ -246,6 +246,8 @@ pub struct FrameInspection {
     pub offset: u64,
     /// Its size with the header, in bytes.
     pub bytes: u64,
+    /// The same before compression: equal if it is not compressed.
+    pub raw_bytes: u64,
     /// The number of bytes of the file that were synced when it was written.
     pub durable: u64,
     /// Its content.

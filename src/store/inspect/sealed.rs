@@ -1,11 +1,11 @@
 //! Describing a sealed file.
 
 use super::model::{
-    BlockInspection, Chunk, ColumnSize, Part, SegmentInspection, SegmentKind, SourceInspection,
-    hexadecimal,
+    BlockInspection, ChunkInspection, ColumnSize, Part, SegmentInspection, SegmentKind,
+    SourceInspection, hexadecimal,
 };
 use crate::store::error::Error;
-use crate::store::format::footer::{self, Entry, Footer, Trailer};
+use crate::store::format::footer::{self, BlockEntry, Footer, Trailer};
 use crate::store::format::index::grams::GramBitmap;
 use crate::store::format::layout::{
     COLUMNS, Column, HEADER_LENGTH, StoreId, TRAILER_LENGTH, VERSION_1,
@@ -41,7 +41,7 @@ pub(super) fn inspect(file: &LoneFile) -> Result<SegmentInspection, Error> {
     let fields = (footer.version != VERSION_1).then(|| chunk(&map, "field index", footer.fields));
     let is_damaged = fields.filter(|fields| !fields.is_sound);
     damage.extend(is_damaged.map(|fields| Error::corrupt(path, fields.offset, fields.name)));
-    let opened = opened::open(path, map.clone(), &Arc::default())?;
+    let opened = opened::open_map(path, map.clone(), &Arc::default())?;
     let tallies = opened.segment.tallies();
     let times = blocks.iter().map(|block| &block.times);
     let earliest = times.clone().map(|times| *times.start()).min();
@@ -105,7 +105,7 @@ fn level_counts(blocks: &[BlockInspection]) -> [u64; 4] {
     levels
 }
 
-fn block(map: &[u8], entry: &Entry) -> BlockInspection {
+fn block(map: &[u8], entry: &BlockEntry) -> BlockInspection {
     let summary = &entry.summary;
     let bitmap = chunk(map, "block bitmap", entry.bitmap);
     let bytes = bytes(map, entry.bitmap.offset, entry.bitmap.stored.into());
@@ -129,9 +129,9 @@ fn block(map: &[u8], entry: &Entry) -> BlockInspection {
     }
 }
 
-fn chunk(map: &[u8], name: &'static str, chunk: footer::Chunk) -> Chunk {
+fn chunk(map: &[u8], name: &'static str, chunk: footer::StoredChunk) -> ChunkInspection {
     let stored = bytes(map, chunk.offset, chunk.stored.into());
-    Chunk {
+    ChunkInspection {
         name,
         offset: chunk.offset,
         stored_bytes: chunk.stored,
@@ -170,7 +170,7 @@ fn parts(
     (store, version): (StoreId, u32),
     trailer: Option<Trailer>,
     blocks: &[BlockInspection],
-    fields: Option<Chunk>,
+    fields: Option<ChunkInspection>,
 ) -> Vec<Part> {
     let mut parts = vec![Part {
         name: "header",

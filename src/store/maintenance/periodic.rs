@@ -112,7 +112,7 @@ impl Store {
     /// Before an append: limits the size of a file if sealing keeps failing.
     pub(in crate::store) fn make_way(&mut self) -> Result<(), Error> {
         let (rows, bytes) = self.options.overfull();
-        if self.active.index.rows() >= rows || self.active.length >= bytes {
+        if self.active.index.rows() >= rows || self.active.raw_length() >= bytes {
             return self.rotate();
         }
         Ok(())
@@ -153,7 +153,7 @@ impl Store {
     fn rotate_if_full(&mut self) -> Result<(), Error> {
         let active = &self.active;
         let full = active.index.rows() >= self.options.segment_rows_bound()
-            || active.length >= self.options.segment_bytes_bound()
+            || active.raw_length() >= self.options.segment_bytes_bound()
             || active.index.dictionary.names().len() >= SOURCES_MAX;
         if !full {
             return Ok(());
@@ -221,7 +221,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a block of the oldest frozen file, or finishes it; returns the number of written rows.
+    /// Does a step of sealing the oldest frozen file; returns its costs in written rows.
     fn seal_step(&mut self) -> Result<u64, Error> {
         let Some(index) = self.frozen.iter().position(|frozen| !frozen.damaged) else {
             return Ok(0);
@@ -303,7 +303,7 @@ impl Store {
 
 /// The number of rows to seal for each appended row: a frozen file is sealed before a quarter of the next is full.
 const SEAL_PACE: u64 = 4;
-/// The number of blocks to seal in one maintenance if nothing is appended: about ten milliseconds.
-const STEPS_AT_REST: usize = 8;
+/// The number of groups to read and blocks to write in one maintenance if nothing is appended: about ten milliseconds.
+const STEPS_AT_REST: usize = 16;
 /// The maximum number of sources of a segment: its dictionary is in memory, and copied when it grows.
 pub(in crate::store) const SOURCES_MAX: usize = 4096;

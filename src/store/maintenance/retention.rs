@@ -10,7 +10,7 @@ use crate::store::folder::directory::temporary;
 use crate::store::folder::recover::{LostFile, SealedFile};
 use crate::store::read::reader::View;
 use crate::store::read::segment::Segment;
-use crate::store::write::arrival::{self, Arrival};
+use crate::store::write::arrival::{self, ArrivalBounds};
 use crate::store::write::trouble::Task;
 use crate::store::write::writer::{Frozen, Store};
 use crate::time::Micros;
@@ -286,7 +286,7 @@ const ROOM_PATIENCE: Duration = Duration::from_secs(10);
 /// timestamp is too old; the first error is stored in `damage`.
 fn first_young(
     segment: &Segment,
-    arrival: &Arrival,
+    arrival: &ArrivalBounds,
     oldest: Micros,
     damage: &mut Option<Error>,
 ) -> Option<u64> {

@@ -1,16 +1,15 @@
-//! Active files: their groups of frames, which readers see as blocks.
+//! Reading active files, group by group.
 //!
-//! The content stays in the file. A group is a run of frames of about [`GROUP_BYTES`]. Its summary is kept in memory, and a reader
-//! reads the bytes of the group again when it needs a column. The index of a full group is built when a query first needs it: built
-//! while appending, bitmaps alone took 5 to 12 % of the time, also for logs that nobody searches.
+//! A reader reads the bytes of a group again when it needs a column. The index of a full group is built when a query first needs it:
+//! built while appending, bitmaps alone took 5 to 12 % of the time, also for logs that nobody searches.
 
 use super::cache::Cache;
 use super::columns::{Columns, Messages, MetadataColumn};
+use super::group::{Group, GroupIndex};
 use super::tally::{self, SourceTally};
 use crate::disk::DiskFile;
-use crate::record::{Position, Positions, Source};
 use crate::store::error::Error;
-use crate::store::format::batch::{self, Batch, Damage, Dictionary};
+use crate::store::format::batch::{BatchColumns, Damage};
 use crate::store::format::frame::{self, Frame, FrameKind, Place};
 use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
 use crate::store::format::index::field_builder::FieldIndexBuilder;
@@ -18,253 +17,10 @@ use crate::store::format::index::fields::{FieldIndex, FieldTable};
 use crate::store::format::index::grams::GramBitmap;
 use crate::store::format::index::{bloom, tokens};
 use crate::store::format::layout::StoreId;
-use crate::store::format::summary::Summary;
+use crate::store::format::stream::{StreamHead, StreamPart};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-
-/// Consecutive frames.
-#[derive(Debug, Clone)]
-pub(in crate::store) struct Group {
-    pub(in crate::store) summary: Summary,
-    /// The counts of its rows by source.
-    tallies: Arc<Vec<SourceTally>>,
-    /// The range of its frames in the file.
-    bytes: Range<u64>,
-    /// Whether no more frames are added to it.
-    is_full: bool,
-    /// Of a full group, once a query needed it; `None` if the group cannot be read.
-    index: OnceLock<Option<Arc<GroupIndex>>>,
-}
-
-/// What the footer of a sealed segment has for a block.
-#[derive(Debug)]
-struct GroupIndex {
-    bitmap: Vec<u8>,
-    filter: Vec<u8>,
-    fields: FieldTable,
-}
-
-/// The state of an active file after the frames so far.
-#[derive(Debug)]
-pub(in crate::store) struct Index {
-    /// The id that the next record gets.
-    pub(in crate::store) next_id: u64,
-    pub(in crate::store) low_water: u64,
-    pub(in crate::store) positions: Positions,
-    pub(in crate::store) dictionary: Dictionary,
-    /// Whether there was a state frame: without it positions are missing.
-    pub(in crate::store) has_state: bool,
-    first_id: u64,
-    rows: u64,
-    groups: Vec<Arc<Group>>,
-}
-
-impl Index {
-    /// The state of a file without frames.
-    pub(in crate::store) fn new(first_id: u64) -> Self {
-        Self {
-            next_id: first_id,
-            low_water: 0,
-            positions: Positions::new(),
-            dictionary: Dictionary::default(),
-            has_state: false,
-            first_id,
-            rows: 0,
-            groups: vec![],
-        }
-    }
-
-    pub(in crate::store) fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    pub(in crate::store) fn first_id(&self) -> u64 {
-        self.first_id
-    }
-
-    /// Adds a frame that was read from the file.
-    pub(in crate::store) fn replay(&mut self, frame: &Frame<'_>) -> Result<(), Damage> {
-        match frame.kind {
-            FrameKind::Batch => {
-                let batch = Batch::decode(frame.payload)?;
-                // Ids are missing if a frame was lost; they are not used again.
-                if batch.first_id < self.next_id || batch.first_id - self.next_id > ID_GAP_MAX {
-                    return Err(Damage("batch first id"));
-                }
-                check_rows(&batch)?;
-                for (number, source) in &batch.names {
-                    self.dictionary.learn(*number, source)?;
-                }
-                self.add_batch(&batch, frame.offset..frame.end());
-            }
-            FrameKind::State => {
-                let (low_water, positions) = decode_state(frame.payload)?;
-                self.low_water = self.low_water.max(low_water);
-                self.positions.clear();
-                self.apply(positions);
-                self.has_state = true;
-            }
-            FrameKind::LowWater => {
-                let low_water = decode_low_water(frame.payload)?;
-                self.low_water = self.low_water.max(low_water);
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds a batch whose sources are in the dictionary already.
-    pub(in crate::store) fn add_batch(&mut self, batch: &Batch<'_>, bytes: Range<u64>) {
-        self.next_id = batch.ids().end;
-        self.rows += batch.rows() as u64;
-        self.apply(batch.positions.clone());
-        let Some(summary) = summarize(batch) else {
-            return;
-        };
-        if batch.first_id != self.groups.last().map_or(0, |group| group.summary.ids.end) {
-            self.skip();
-        }
-        let mut group = match self.groups.pop_if(|group| !group.is_full) {
-            Some(open) => merged(&open, &summary, batch, bytes),
-            None => Group {
-                summary,
-                tallies: Arc::new(tallies_of(batch)),
-                bytes,
-                is_full: false,
-                index: OnceLock::new(),
-            },
-        };
-        group.is_full = group.length() >= GROUP_BYTES || group.summary.rows >= GROUP_ROWS;
-        self.groups.push(Arc::new(group));
-    }
-
-    /// The next frame does not follow directly on the last one: it begins another group.
-    pub(in crate::store) fn skip(&mut self) {
-        if let Some(open) = self.groups.pop_if(|group| !group.is_full) {
-            let mut group = open.as_ref().clone();
-            group.is_full = true;
-            self.groups.push(Arc::new(group));
-        }
-    }
-
-    fn apply(&mut self, positions: Vec<Position>) {
-        for Position { origin, value } in positions {
-            match value {
-                Some(value) => self.positions.insert(origin, value),
-                None => self.positions.remove(&origin),
-            };
-        }
-    }
-
-    /// The present state for readers.
-    pub(in crate::store) fn snapshot(
-        &self,
-        file: &ActiveFile,
-    ) -> (Arc<Vec<Source>>, ActiveSegment) {
-        let segment = ActiveSegment {
-            file: file.clone(),
-            groups: self.groups.clone(),
-        };
-        (Arc::clone(self.dictionary.names()), segment)
-    }
-}
-
-fn tallies_of(batch: &Batch<'_>) -> Vec<SourceTally> {
-    let rows = batch.sources().zip(batch.timestamps()).zip(batch.levels());
-    tally::of_rows(rows.filter_map(|((source, time), level)| Some((source, time, level?))))
-}
-
-fn merged(open: &Group, more: &Summary, batch: &Batch<'_>, bytes: Range<u64>) -> Group {
-    let mut group = open.clone();
-    group.tallies = Arc::new(tally::merged(&open.tallies, &tallies_of(batch)));
-    group.bytes.end = bytes.end;
-    let summary = &mut group.summary;
-    summary.source = summary.source.filter(|_| summary.source == more.source);
-    summary.rows += more.rows;
-    summary.ids.end = more.ids.end;
-    let start = *summary.times.start().min(more.times.start());
-    let end = *summary.times.end().max(more.times.end());
-    summary.times = start..=end;
-    for (total, count) in summary.levels.iter_mut().zip(more.levels) {
-        *total += count;
-    }
-    group
-}
-
-/// Checks that the numbers in the rows of a batch are valid.
-fn check_rows(batch: &Batch<'_>) -> Result<(), Damage> {
-    let named = |number| {
-        batch
-            .names
-            .binary_search_by_key(&number, |(number, _)| *number)
-    };
-    if batch.sources().any(|source| named(source).is_err()) {
-        return Err(Damage("row sources"));
-    }
-    if batch.levels().any(|level| level.is_none()) {
-        return Err(Damage("levels"));
-    }
-    if batch.messages().any(|message| message.is_none()) {
-        return Err(Damage("message lengths"));
-    }
-    Ok(())
-}
-
-/// `None` for a batch without rows.
-fn summarize(batch: &Batch<'_>) -> Option<Summary> {
-    let first = batch.sources().next()?;
-    let same = batch.sources().all(|source| source == first);
-    let mut levels = [0; 4];
-    for level in batch.levels().flatten() {
-        if let Some(count) = levels.get_mut(level.index()) {
-            *count += 1;
-        }
-    }
-    Some(Summary {
-        source: same.then_some(first),
-        rows: u32::try_from(batch.rows()).unwrap_or(u32::MAX),
-        ids: batch.ids(),
-        times: batch.timestamps().min()?..=batch.timestamps().max()?,
-        levels,
-    })
-}
-
-/// Appends the payload of a state frame.
-pub(in crate::store) fn encode_state(out: &mut Vec<u8>, low_water: u64, positions: &Positions) {
-    out.extend(low_water.to_le_bytes());
-    batch::put_count(out, positions.len());
-    batch::put_positions(out, positions);
-}
-
-pub(in crate::store) fn decode_state(payload: &[u8]) -> Result<(u64, Vec<Position>), Damage> {
-    let mut reader = crate::bytes::ByteReader::new(payload, 0);
-    let low_water = reader.u64("low-water id")?;
-    let count = reader.u32("position count")?;
-    let positions = batch::read_positions(&mut reader, count)?;
-    if !reader.is_empty() {
-        return Err(Damage("end of state"));
-    }
-    Ok((low_water, positions))
-}
-
-pub(in crate::store) fn decode_low_water(payload: &[u8]) -> Result<u64, Damage> {
-    let bytes = payload.try_into().map_err(|_| Damage("low-water id"))?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-/// Decodes `payload` as each kind of frame, for the fuzzers.
-pub(in crate::store) fn decode_any(payload: &[u8]) {
-    let mut index = Index::new(0);
-    for kind in FrameKind::ALL {
-        let frame = Frame {
-            offset: 0,
-            kind,
-            durable: 0,
-            payload,
-        };
-        let _ = index.replay(&frame);
-    }
-}
+use std::sync::Arc;
 
 /// An active file, as readers use it.
 #[derive(Debug, Clone)]
@@ -299,6 +55,10 @@ pub(in crate::store) struct ActiveSegment {
 }
 
 impl ActiveSegment {
+    pub(super) fn new(file: ActiveFile, groups: Vec<Arc<Group>>) -> Self {
+        Self { file, groups }
+    }
+
     pub(in crate::store) fn block_count(&self) -> usize {
         self.groups.len()
     }
@@ -366,7 +126,7 @@ impl ActiveSegment {
         let mut builder = BlockIndexBuilder::new();
         let mut fields = FieldIndexBuilder::default();
         let bytes = self.read(group).ok()?;
-        let add = |batch: &Batch<'_>| {
+        let add = |batch: &BatchColumns<'_>| {
             for message in batch.messages().flatten() {
                 builder
                     .add_message(message.as_bytes())
@@ -404,18 +164,6 @@ impl ActiveSegment {
     }
 }
 
-impl Group {
-    /// The offset of its first frame in the file.
-    pub(in crate::store) fn start(&self) -> u64 {
-        self.bytes.start
-    }
-
-    /// The size of its frames in bytes.
-    pub(in crate::store) fn length(&self) -> u64 {
-        self.bytes.end - self.bytes.start
-    }
-}
-
 /// The bytes of a group.
 #[derive(Debug)]
 pub(in crate::store) struct GroupBytes<'a> {
@@ -426,7 +174,43 @@ pub(in crate::store) struct GroupBytes<'a> {
 
 impl GroupBytes<'_> {
     /// Calls `take` with each batch.
-    fn each(&self, mut take: impl FnMut(&Batch<'_>) -> Result<(), Damage>) -> Result<(), Error> {
+    pub(in crate::store) fn each(
+        &self,
+        mut take: impl FnMut(&BatchColumns<'_>) -> Result<(), Damage>,
+    ) -> Result<(), Error> {
+        let frames = self.frames()?;
+        let corrupt = |offset, Damage(what)| self.file.corrupt(offset, what);
+        let mut stream = StreamHead::default();
+        for (frame, part) in &frames {
+            if let Some(part) = part {
+                stream
+                    .add(part)
+                    .map_err(|damage| corrupt(frame.offset, damage))?;
+            }
+        }
+        let batches = stream
+            .batches()
+            .map_err(|damage| corrupt(self.start, damage))?;
+        let mut rest = batches.as_slice();
+        for (frame, part) in &frames {
+            let batch = match part {
+                Some(part) => {
+                    let (batch, after) = rest.split_at_checked(part.raw_length).unwrap_or_default();
+                    rest = after;
+                    batch
+                }
+                None => frame.payload,
+            };
+            BatchColumns::decode(batch)
+                .and_then(|batch| take(&batch))
+                .map_err(|damage| corrupt(frame.offset, damage))?;
+        }
+        Ok(())
+    }
+
+    /// The frames of batches; with their part of a stream if they are compressed.
+    fn frames(&self) -> Result<Vec<(Frame<'_>, Option<StreamPart<'_>>)>, Error> {
+        let mut frames = vec![];
         let mut rest = self.bytes.as_slice();
         let mut offset = self.start;
         while !rest.is_empty() {
@@ -436,10 +220,14 @@ impl GroupBytes<'_> {
             };
             let frame =
                 frame::parse(rest, place).ok_or_else(|| self.file.corrupt(offset, "frame"))?;
-            if frame.kind == FrameKind::Batch {
-                Batch::decode(frame.payload)
-                    .and_then(|batch| take(&batch))
-                    .map_err(|Damage(what)| self.file.corrupt(offset, what))?;
+            match frame.kind {
+                FrameKind::Batch => frames.push((frame, None)),
+                FrameKind::CompressedBatch => {
+                    let part = StreamPart::parse(frame.payload)
+                        .map_err(|Damage(what)| self.file.corrupt(offset, what))?;
+                    frames.push((frame, Some(part)));
+                }
+                FrameKind::State | FrameKind::LowWater => {}
             }
             let taken = frame.end() - offset;
             offset = frame.end();
@@ -448,7 +236,7 @@ impl GroupBytes<'_> {
                 .and_then(|taken| rest.get(taken..))
                 .unwrap_or_default();
         }
-        Ok(())
+        Ok(frames)
     }
 
     /// Decodes all columns. `source`: the source of all rows, if they have the same.
@@ -484,26 +272,7 @@ impl GroupBytes<'_> {
                 .ok_or_else(|| corrupt("metadata lengths"))?,
         })
     }
-
-    /// The size of message and metadata of each row in bytes.
-    pub(in crate::store) fn lengths(&self) -> Result<Vec<u64>, Error> {
-        let mut lengths = vec![];
-        self.each(|batch| {
-            let both = batch.message_lengths().zip(batch.metadata_lengths());
-            lengths
-                .extend(both.map(|(message, metadata)| u64::from(message) + u64::from(metadata)));
-            Ok(())
-        })?;
-        Ok(lengths)
-    }
 }
-
-/// More ids than a frame can have records: a greater gap cannot be a loss.
-const ID_GAP_MAX: u64 = 1 << 40;
-/// The size of a full group: large enough for its index to be a small part, small enough to be read again for a few records.
-const GROUP_BYTES: u64 = 256 << 10;
-/// The rows of a full group, for records without text.
-const GROUP_ROWS: u32 = 4096;
 
 /// Memory for decoded groups: some pages need two or three of them.
 const DECODED_BYTES_MAX: usize = 2 << 20;

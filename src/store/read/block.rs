@@ -1,11 +1,12 @@
 //! Blocks: rows that are stored together and read a column at a time.
 
-use super::active::{ActiveSegment, Group};
+use super::active::ActiveSegment;
 use super::columns::{Columns, Messages, MetadataColumn};
+use super::group::Group;
 use super::sealed::{SealedBlock, SealedSegment};
 use crate::record::{Id, Level, Record, Source, StoredRecord};
 use crate::store::error::Error;
-use crate::store::format::footer::Entry;
+use crate::store::format::footer::BlockEntry;
 use crate::store::format::index::fields::FieldIndex;
 use crate::store::format::layout::Column;
 use crate::store::format::summary::Summary;
@@ -62,6 +63,21 @@ impl<'a> Block<'a> {
         match self.place {
             BlockPlace::Active(_, group) => &group.summary,
             BlockPlace::Sealed(_, block) => &block.entry.summary,
+        }
+    }
+
+    /// False only if no row has this source (index in [`crate::store::Segment::sources`]).
+    #[must_use]
+    pub fn may_have_source(&self, source: u32) -> bool {
+        if let Some(own) = self.summary().source {
+            return own == source;
+        }
+        match self.place {
+            BlockPlace::Active(_, group) => group.has_source(source),
+            BlockPlace::Sealed(sealed, block) => {
+                let name = self.sources.get(source as usize);
+                name.is_some_and(|name| sealed.may_have_source(block, name))
+            }
         }
     }
 
@@ -197,10 +213,10 @@ impl<'a> Block<'a> {
     #[must_use]
     pub fn content_bytes(&self) -> u64 {
         match self.place {
-            BlockPlace::Active(_, group) => group.length(),
+            BlockPlace::Active(_, group) => group.raw_length(),
             BlockPlace::Sealed(_, block) => {
-                let raw = |column| u64::from(block.entry.chunk(column).raw);
-                raw(Column::Messages) + raw(Column::Metadata)
+                let messages = block.entry.chunk(Column::Messages).raw;
+                u64::from(messages) + u64::from(block.entry.metadata.length)
             }
         }
     }
@@ -208,7 +224,7 @@ impl<'a> Block<'a> {
     /// The size of message and metadata of each row in bytes.
     pub fn row_bytes(&self) -> Result<Vec<u64>, Error> {
         let lengths = match self.place {
-            BlockPlace::Active(active, group) => active.read(group)?.lengths()?,
+            BlockPlace::Active(active, group) => active.columns(group)?.row_bytes(),
             BlockPlace::Sealed(sealed, block) => sealed.lengths(&block.entry)?,
         };
         self.whole(lengths, Column::MessageLengths)
@@ -287,7 +303,7 @@ impl<'a> Block<'a> {
     }
 
     /// The footer's entry of a sealed block.
-    pub(in crate::store) fn sealed_entry(&self) -> Option<&'a Entry> {
+    pub(in crate::store) fn sealed_entry(&self) -> Option<&'a BlockEntry> {
         match self.place {
             BlockPlace::Active(..) => None,
             BlockPlace::Sealed(_, block) => Some(&block.entry),

@@ -22,12 +22,12 @@ impl Default for Cache {
 #[derive(Debug, Default)]
 struct Kept {
     /// In order of use, the most recent last.
-    blocks: VecDeque<(Key, Arc<Columns>)>,
+    blocks: VecDeque<(CacheKey, Arc<Columns>)>,
     bytes: usize,
 }
 
 /// The key of a sealed block is the number of its file and its offset; that of a group of an active file is its range.
-pub(in crate::store) type Key = (u64, u64);
+pub(in crate::store) type CacheKey = (u64, u64);
 
 impl Cache {
     pub(in crate::store) fn new(bytes_max: usize) -> Self {
@@ -46,7 +46,7 @@ impl Cache {
     /// The columns of a block, decoded unless they are in the cache. Two readers may decode the same block at the same time.
     pub(in crate::store) fn columns<E>(
         &self,
-        key: Key,
+        key: CacheKey,
         decode: impl FnOnce() -> Result<Columns, E>,
     ) -> Result<Arc<Columns>, E> {
         if let Some(kept) = self.kept().touch(key) {
@@ -63,7 +63,7 @@ impl Cache {
 }
 
 impl Kept {
-    fn touch(&mut self, key: Key) -> Option<Arc<Columns>> {
+    fn touch(&mut self, key: CacheKey) -> Option<Arc<Columns>> {
         let index = self.blocks.iter().position(|(kept, _)| *kept == key)?;
         let block = self.blocks.remove(index)?;
         let columns = Arc::clone(&block.1);
@@ -71,7 +71,7 @@ impl Kept {
         Some(columns)
     }
 
-    fn add(&mut self, key: Key, columns: &Arc<Columns>, bytes_max: usize) {
+    fn add(&mut self, key: CacheKey, columns: &Arc<Columns>, bytes_max: usize) {
         let bytes = columns.bytes();
         if bytes > bytes_max / 4 || self.touch(key).is_some() {
             return;
@@ -94,7 +94,7 @@ const BYTES_MAX: usize = 8 << 20;
 mod tests {
     use super::*;
 
-    fn decode(cache: &Cache, key: Key, bytes: usize) -> bool {
+    fn decode(cache: &Cache, key: CacheKey, bytes: usize) -> bool {
         let mut decoded = false;
         let columns = || {
             decoded = true;

@@ -27,6 +27,12 @@ impl Columns {
         content + self.messages.ends.len() * BYTES_A_ROW
     }
 
+    /// The size of message and metadata of each row in bytes.
+    pub(in crate::store) fn row_bytes(&self) -> Vec<u64> {
+        let both = lengths(&self.messages.ends).zip(lengths(&self.metadata.ends));
+        both.map(|(message, metadata)| message + metadata).collect()
+    }
+
     /// Columns that take this number of bytes.
     #[cfg(test)]
     pub(in crate::store) fn of_bytes(bytes: usize) -> Self {
@@ -165,6 +171,14 @@ where
         Some(end)
     });
     ends.collect()
+}
+
+/// The lengths of consecutive rows with these ends.
+fn lengths(ends: &[u32]) -> impl Iterator<Item = u64> {
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    let ends = ends.iter();
+    ends.zip(starts)
+        .map(|(end, start)| u64::from(end.saturating_sub(start)))
 }
 
 fn range(ends: &[u32], row: usize) -> Option<Range<usize>> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// How far back a store reaches, and what fills it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct History {
+pub struct StoreHistory {
     /// The timestamp of the earliest record; `None` without records.
     pub oldest: Option<Micros>,
     /// The timestamp of the earliest record of a segment that was not thinned: since then all records are stored.
@@ -19,7 +19,7 @@ pub struct History {
     pub largest_source: Option<(Source, u64)>,
 }
 
-impl History {
+impl StoreHistory {
     /// The history of a view, from footers. Records that retention hid in the oldest segment count as long as the segment is there.
     #[must_use]
     pub fn of(view: &View) -> Self {

@@ -4,14 +4,16 @@ use super::cache::Cache;
 use super::columns::{self, Messages, MetadataColumn};
 use super::tally::SourceTally;
 use crate::mapped::Mapped;
-use crate::record::Level;
+use crate::record::{Level, Source};
 use crate::store::error::Error;
 use crate::store::format::column;
-use crate::store::format::footer::{Chunk, Entry, Footer};
+use crate::store::format::footer::{BlockEntry, Footer, MetadataForm, StoredChunk};
+use crate::store::format::index::block::source_hash;
 use crate::store::format::index::fields::{FieldIndex, FieldTable};
 use crate::store::format::index::grams::GramBitmap;
 use crate::store::format::index::{bloom, ngram, tokens};
-use crate::store::format::layout::{Column, VERSION_1};
+use crate::store::format::layout::{Column, VERSION_1, VERSION_2};
+use crate::store::format::metadata::by_key;
 use crate::time::Micros;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -24,7 +26,7 @@ pub(in crate::store) struct SealedSegment {
     map: Mapped,
     version: u32,
     blocks: Vec<SealedBlock>,
-    fields_chunk: Chunk,
+    fields_chunk: StoredChunk,
     fields: OnceLock<Option<FieldTable>>,
     rows: u64,
     cache: Arc<Cache>,
@@ -37,7 +39,7 @@ pub(in crate::store) struct SealedSegment {
 /// The part of a block that is known without reading it.
 #[derive(Debug)]
 pub(in crate::store) struct SealedBlock {
-    pub(in crate::store) entry: Entry,
+    pub(in crate::store) entry: BlockEntry,
     /// Bitmaps and filters are checked when they are first used.
     bitmap_state: ChunkState,
     filter_state: ChunkState,
@@ -135,6 +137,14 @@ impl SealedSegment {
         self.version == VERSION_1 || self.may_contain(block, folded)
     }
 
+    /// False only if no row of a block with several sources has this one.
+    pub(in crate::store) fn may_have_source(&self, block: &SealedBlock, source: &Source) -> bool {
+        self.version <= VERSION_2
+            || self
+                .checked_filter(block)
+                .is_none_or(|filter| bloom::may_contain(filter, source_hash(source)))
+    }
+
     fn bitmap_may_contain(&self, bitmap: &[u8], folded: &str) -> bool {
         match self.version {
             VERSION_1 => ngram::may_contain(bitmap, folded),
@@ -186,7 +196,7 @@ impl SealedSegment {
     }
 
     /// The bitmap, checked.
-    pub(in crate::store) fn bitmap(&self, entry: &Entry) -> Result<&[u8], Error> {
+    pub(in crate::store) fn bitmap(&self, entry: &BlockEntry) -> Result<&[u8], Error> {
         let is_valid = |bytes: &[u8]| match self.version {
             VERSION_1 => ngram::is_length(bytes.len()),
             _ => GramBitmap::new(bytes).is_some(),
@@ -197,7 +207,7 @@ impl SealedSegment {
     }
 
     /// The filter, checked; empty in format version 1.
-    pub(in crate::store) fn filter(&self, entry: &Entry) -> Result<&[u8], Error> {
+    pub(in crate::store) fn filter(&self, entry: &BlockEntry) -> Result<&[u8], Error> {
         let Some(chunk) = entry.filter else {
             return Ok(&[]);
         };
@@ -205,12 +215,12 @@ impl SealedSegment {
             .ok_or_else(|| Error::corrupt(&self.path, chunk.offset, "block filter"))
     }
 
-    fn checked(&self, chunk: Chunk) -> Option<&[u8]> {
+    fn checked(&self, chunk: StoredChunk) -> Option<&[u8]> {
         self.slice(chunk)
             .filter(|bytes| crc32fast::hash(bytes) == chunk.crc)
     }
 
-    pub(in crate::store) fn ids(&self, entry: &Entry) -> Result<Vec<u64>, Error> {
+    pub(in crate::store) fn ids(&self, entry: &BlockEntry) -> Result<Vec<u64>, Error> {
         let gaps = self.numbers(entry, Column::Ids)?;
         let mut next = entry.summary.ids.start;
         let ids: Option<Vec<u64>> = gaps
@@ -225,11 +235,11 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Ids))
     }
 
-    pub(in crate::store) fn sources(&self, entry: &Entry) -> Result<Vec<u32>, Error> {
+    pub(in crate::store) fn sources(&self, entry: &BlockEntry) -> Result<Vec<u32>, Error> {
         self.numbers_u32(entry, Column::Sources)
     }
 
-    pub(in crate::store) fn timestamps(&self, entry: &Entry) -> Result<Vec<Micros>, Error> {
+    pub(in crate::store) fn timestamps(&self, entry: &BlockEntry) -> Result<Vec<Micros>, Error> {
         let steps = self.numbers(entry, Column::Timestamps)?;
         let mut timestamp = 0_i64;
         Ok(steps
@@ -241,7 +251,7 @@ impl SealedSegment {
             .collect())
     }
 
-    pub(in crate::store) fn levels(&self, entry: &Entry) -> Result<Vec<Level>, Error> {
+    pub(in crate::store) fn levels(&self, entry: &BlockEntry) -> Result<Vec<Level>, Error> {
         self.column(entry, Column::Levels)?
             .into_iter()
             .map(|number| Level::from_index(number.into()))
@@ -250,18 +260,22 @@ impl SealedSegment {
     }
 
     /// All messages, concatenated, not checked to be text.
-    pub(in crate::store) fn text(&self, entry: &Entry) -> Result<Vec<u8>, Error> {
+    pub(in crate::store) fn text(&self, entry: &BlockEntry) -> Result<Vec<u8>, Error> {
         self.column(entry, Column::Messages)
     }
 
     /// The end of each message.
-    pub(in crate::store) fn message_ends(&self, entry: &Entry) -> Result<Vec<u32>, Error> {
+    pub(in crate::store) fn message_ends(&self, entry: &BlockEntry) -> Result<Vec<u32>, Error> {
         columns::ends(self.numbers(entry, Column::MessageLengths)?)
             .ok_or_else(|| self.corrupt(entry, Column::MessageLengths))
     }
 
     /// Splits the result of [`Self::text`].
-    pub(in crate::store) fn cut(&self, entry: &Entry, text: Vec<u8>) -> Result<Messages, Error> {
+    pub(in crate::store) fn cut(
+        &self,
+        entry: &BlockEntry,
+        text: Vec<u8>,
+    ) -> Result<Messages, Error> {
         let lengths = self.numbers_u32(entry, Column::MessageLengths)?;
         String::from_utf8(text)
             .ok()
@@ -269,16 +283,27 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, Column::Messages))
     }
 
-    pub(in crate::store) fn metadata(&self, entry: &Entry) -> Result<MetadataColumn, Error> {
+    pub(in crate::store) fn metadata(&self, entry: &BlockEntry) -> Result<MetadataColumn, Error> {
         let lengths = self.numbers_u32(entry, Column::MetadataLengths)?;
-        let bytes = self.column(entry, Column::Metadata)?;
+        let bytes = self.metadata_rows(entry)?;
         let offset = entry.chunk(Column::Metadata).offset;
         MetadataColumn::new(bytes, &lengths, &self.path, offset)
             .ok_or_else(|| self.corrupt(entry, Column::Metadata))
     }
 
+    /// The metadata of all rows, one after another.
+    fn metadata_rows(&self, entry: &BlockEntry) -> Result<Vec<u8>, Error> {
+        let bytes = self.column(entry, Column::Metadata)?;
+        let length = entry.metadata.length as usize;
+        let rows = match entry.metadata.form {
+            MetadataForm::ByRow => Some(bytes).filter(|bytes| bytes.len() == length),
+            MetadataForm::ByKey => by_key::decode(&bytes, entry.rows(), length),
+        };
+        rows.ok_or_else(|| self.corrupt(entry, Column::Metadata))
+    }
+
     /// The size of message and metadata of each row in bytes.
-    pub(in crate::store) fn lengths(&self, entry: &Entry) -> Result<Vec<u64>, Error> {
+    pub(in crate::store) fn lengths(&self, entry: &BlockEntry) -> Result<Vec<u64>, Error> {
         let mut lengths = self.numbers(entry, Column::MessageLengths)?;
         let metadata = self.numbers(entry, Column::MetadataLengths)?;
         for (total, length) in lengths.iter_mut().zip(metadata) {
@@ -287,11 +312,11 @@ impl SealedSegment {
         Ok(lengths)
     }
 
-    pub(in crate::store) fn corrupt(&self, entry: &Entry, column: Column) -> Error {
+    pub(in crate::store) fn corrupt(&self, entry: &BlockEntry, column: Column) -> Error {
         Error::corrupt(&self.path, entry.chunk(column).offset, column.name())
     }
 
-    fn numbers_u32(&self, entry: &Entry, column: Column) -> Result<Vec<u32>, Error> {
+    fn numbers_u32(&self, entry: &BlockEntry, column: Column) -> Result<Vec<u32>, Error> {
         self.numbers(entry, column)?
             .into_iter()
             .map(|number| u32::try_from(number).ok())
@@ -299,13 +324,13 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, column))
     }
 
-    fn numbers(&self, entry: &Entry, column: Column) -> Result<Vec<u64>, Error> {
+    fn numbers(&self, entry: &BlockEntry, column: Column) -> Result<Vec<u64>, Error> {
         column::varints(&self.column(entry, column)?, entry.rows())
             .ok_or_else(|| self.corrupt(entry, column))
     }
 
     /// The bytes of a column, checked and decompressed.
-    fn column(&self, entry: &Entry, column: Column) -> Result<Vec<u8>, Error> {
+    fn column(&self, entry: &BlockEntry, column: Column) -> Result<Vec<u8>, Error> {
         let chunk = entry.chunk(column);
         self.slice(chunk)
             .filter(|stored| crc32fast::hash(stored) == chunk.crc)
@@ -313,7 +338,7 @@ impl SealedSegment {
             .ok_or_else(|| self.corrupt(entry, column))
     }
 
-    fn slice(&self, chunk: Chunk) -> Option<&[u8]> {
+    fn slice(&self, chunk: StoredChunk) -> Option<&[u8]> {
         let start = usize::try_from(chunk.offset).ok()?;
         self.map
             .get(start..start.checked_add(chunk.stored as usize)?)

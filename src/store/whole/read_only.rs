@@ -82,12 +82,11 @@ impl LoneFile {
     fn segment(self) -> Result<Segment, Error> {
         match self.kind {
             FileKind::Sealed => {
-                let map = self.file.map(self.length);
-                let map = map.map_err(Error::io("open", &self.path))?;
-                Ok(opened::open(&self.path, map, &Arc::default())?.segment)
+                let file = self.file.as_ref();
+                Ok(opened::open(&self.path, file, self.length, &Arc::default())?.segment)
             }
             FileKind::Active => {
-                let scanned = self.scan(&mut |_| {})?;
+                let scanned = self.scan(&mut |_, _| {})?;
                 Ok(ActiveWriter::from(scanned).segment())
             }
         }
@@ -96,7 +95,7 @@ impl LoneFile {
     /// Reads an active file. Without its header the store id of its frames is unknown.
     pub(in crate::store) fn scan(
         self,
-        visit: &mut dyn FnMut(&crate::store::format::frame::Frame<'_>),
+        visit: &mut scan::FrameVisitor<'_>,
     ) -> Result<scan::ScannedFile, Error> {
         let header = self
             .header

@@ -4,31 +4,46 @@ use crate::record::{Position, Positions, Record};
 use crate::store::error::Error;
 use crate::store::folder::directory::{Directory, Identity};
 use crate::store::folder::scan::ScannedFile;
-use crate::store::format::batch::{self, Batch, Scratch};
+use crate::store::format::batch::{self, BatchColumns, Scratch};
 use crate::store::format::frame::{self, FrameKind, Place};
 use crate::store::format::layout::{
-    FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LENGTH, Header, VERSION,
+    FRAME_HEADER_LENGTH, FRAME_PAYLOAD_MAX, FileKind, HEADER_LENGTH, Header, VERSION, VERSION_2,
 };
-use crate::store::read::active::{self, ActiveFile, Index};
+use crate::store::format::payload::{self, BatchPayload};
+use crate::store::format::stream::{BatchStreamWriter, StreamPlace};
+use crate::store::read::active::ActiveFile;
+use crate::store::read::active_index::ActiveIndex;
 use crate::store::read::segment::Segment;
 use std::io;
+use std::sync::Arc;
 
 /// The file that frames are appended to.
 #[derive(Debug)]
 pub(in crate::store) struct ActiveWriter {
     pub(in crate::store) file: ActiveFile,
     pub(in crate::store) header: Header,
-    pub(in crate::store) index: Index,
+    pub(in crate::store) index: ActiveIndex,
     /// The end of its last complete frame.
     pub(in crate::store) length: u64,
     /// The number of bytes that are synced.
     pub(in crate::store) durable: u64,
+    /// Compresses the batches, until the file is full.
+    stream: Option<BatchStream>,
+}
+
+#[derive(Debug)]
+struct BatchStream {
+    writer: BatchStreamWriter,
+    /// Whether all that it compressed is in the file, so that it can be continued.
+    is_written: bool,
 }
 
 /// Encodes and writes frames, with reused buffers.
 #[derive(Debug, Default)]
 pub(in crate::store) struct FrameWriter {
     buffer: Vec<u8>,
+    /// The payload of a batch frame before compression.
+    raw: Vec<u8>,
     scratch: Scratch,
 }
 
@@ -43,24 +58,62 @@ impl FrameWriter {
     ) -> Result<(), Error> {
         let dictionary = &mut active.index.dictionary;
         let known = dictionary.names().len();
-        self.buffer.clear();
-        let start = frame::begin(&mut self.buffer);
-        let Self { buffer, scratch } = self;
-        batch::encode(buffer, first_id, records, positions, dictionary, scratch);
+        let Self { raw, scratch, .. } = self;
+        raw.clear();
+        batch::encode(raw, first_id, records, positions, dictionary, scratch);
         let begin = active.length;
-        if let Err(failed) = self.write(active, start, FrameKind::Batch) {
-            active.index.dictionary.truncate(known);
-            return Err(failed);
-        }
-        let payload = self.buffer.get(FRAME_HEADER_LENGTH..).unwrap_or_default();
-        match Batch::decode(payload) {
-            Ok(batch) => active.index.add_batch(&batch, begin..active.length),
+        let is_compressed = records.len() > 0 && active.header.version > VERSION_2;
+        let stream = match self.write_batch(active, first_id, is_compressed) {
+            Ok(stream) => stream,
+            Err(failed) => {
+                active.index.dictionary.truncate(known);
+                return Err(failed);
+            }
+        };
+        match BatchColumns::decode(&self.raw) {
+            Ok(columns) => {
+                let payload = BatchPayload {
+                    columns,
+                    raw_length: self.raw.len() as u64,
+                    stream,
+                };
+                active.index.add_batch(&payload, begin..active.length);
+            }
             Err(damage) => debug_assert!(false, "encoded wrongly: {damage:?}"),
         }
-        if self.buffer.capacity() > BUFFER_KEPT_MAX {
+        if self.raw.capacity().max(self.buffer.capacity()) > BUFFER_KEPT_MAX {
             *self = Self::default();
         }
         Ok(())
+    }
+
+    /// Writes the frame of the encoded batch.
+    fn write_batch(
+        &mut self,
+        active: &mut ActiveWriter,
+        first_id: u64,
+        is_compressed: bool,
+    ) -> Result<StreamPlace, Error> {
+        // The limit is about the batch as a reader sees it.
+        check_length(self.raw.len())?;
+        self.buffer.clear();
+        let start = frame::begin(&mut self.buffer);
+        if !is_compressed {
+            self.buffer.extend_from_slice(&self.raw);
+            self.write(active, start, FrameKind::Batch)?;
+            return Ok(StreamPlace::Apart);
+        }
+        let path = Arc::clone(&active.file.path);
+        let (stream, place) = active.stream_for(first_id)?;
+        stream
+            .writer
+            .append(&self.raw, &mut self.buffer)
+            .map_err(Error::io("compress", &path))?;
+        self.write(active, start, FrameKind::CompressedBatch)?;
+        if let Some(stream) = &mut active.stream {
+            stream.is_written = true;
+        }
+        Ok(place)
     }
 
     /// Appends a frame with a new low-water id.
@@ -84,13 +137,7 @@ impl FrameWriter {
         start: usize,
         kind: FrameKind,
     ) -> Result<(), Error> {
-        let payload = self.buffer.len() - start - FRAME_HEADER_LENGTH;
-        if payload > FRAME_PAYLOAD_MAX {
-            return Err(Error::TooLarge {
-                bytes: payload as u64,
-                bytes_max: FRAME_PAYLOAD_MAX as u64,
-            });
-        }
+        check_length(self.buffer.len() - start - FRAME_HEADER_LENGTH)?;
         let place = Place {
             store: active.file.store,
             offset: active.length,
@@ -145,7 +192,7 @@ impl ActiveWriter {
         };
         let mut bytes = header.encode().to_vec();
         let start = frame::begin(&mut bytes);
-        active::encode_state(&mut bytes, low_water, positions);
+        payload::encode_state(&mut bytes, low_water, positions);
         let place = Place {
             store: identity.store,
             offset: HEADER_LENGTH as u64,
@@ -159,7 +206,7 @@ impl ActiveWriter {
         directory
             .sync_names()
             .map_err(Error::data("sync", &directory.root))?;
-        let mut index = Index::new(first_id);
+        let mut index = ActiveIndex::new(first_id);
         index.low_water = low_water;
         index.positions.clone_from(positions);
         let length = bytes.len() as u64;
@@ -169,6 +216,7 @@ impl ActiveWriter {
             index,
             length,
             durable: length,
+            stream: None,
         })
     }
 
@@ -184,6 +232,41 @@ impl ActiveWriter {
             self.durable = self.length;
         }
         Ok(())
+    }
+
+    /// The stream for a batch that begins with this id, and the place of the batch in it. The stream counts as not written until the
+    /// caller has written the batch.
+    fn stream_for(&mut self, first_id: u64) -> Result<(&mut BatchStream, StreamPlace), Error> {
+        let failed = Error::io("compress", &self.file.path);
+        let known = self.stream.take();
+        let known = match known {
+            Some(stream) => Ok(stream),
+            None => BatchStreamWriter::new().map(|writer| BatchStream {
+                writer,
+                is_written: false,
+            }),
+        };
+        let continues = self.index.can_extend(first_id);
+        let begun = known.and_then(|mut stream| {
+            if stream.is_written && continues {
+                return Ok((stream, StreamPlace::Later));
+            }
+            stream.writer.begin()?;
+            Ok((stream, StreamPlace::First))
+        });
+        let (mut stream, place) = begun.map_err(failed)?;
+        stream.is_written = false;
+        Ok((self.stream.insert(stream), place))
+    }
+
+    /// Frees the memory of compression, as nothing more is appended.
+    pub(in crate::store) fn end_stream(&mut self) {
+        self.stream = None;
+    }
+
+    /// Its size in bytes before compression, which bounds the memory of sealing.
+    pub(in crate::store) fn raw_length(&self) -> u64 {
+        self.length.max(self.index.raw_length())
     }
 
     /// Its present state for readers.
@@ -202,8 +285,20 @@ impl From<ScannedFile> for ActiveWriter {
             index: scanned.index,
             length: scanned.length,
             durable: 0,
+            stream: None,
         }
     }
+}
+
+/// Checks the length of the payload of a frame.
+fn check_length(payload: usize) -> Result<(), Error> {
+    if payload > FRAME_PAYLOAD_MAX {
+        return Err(Error::TooLarge {
+            bytes: payload as u64,
+            bytes_max: FRAME_PAYLOAD_MAX as u64,
+        });
+    }
+    Ok(())
 }
 
 /// Whether the operating system temporarily lacked a resource.

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 /// The bounds of the arrival of a file's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct Arrival {
+pub(in crate::store) struct ArrivalBounds {
     /// The earliest time; `None` if it is unknown.
     from: Option<Micros>,
     /// The latest time.
     until: Micros,
 }
 
-impl Arrival {
+impl ArrivalBounds {
     /// Whether a record with this timestamp may have arrived at `oldest` or later. Its timestamp counts as the time of its arrival if
     /// it is within the bounds of the file; any other record counts as having arrived at the latest time.
     pub(in crate::store) fn is_young(&self, timestamp: Micros, oldest: Micros) -> bool {
@@ -44,7 +44,7 @@ pub(in crate::store) fn arrivals(
     begun: &[Option<Micros>],
     now: Micros,
     age_max: Duration,
-) -> Vec<Arrival> {
+) -> Vec<ArrivalBounds> {
     let mut newest = None;
     let believed = begun.iter().map(|begun| {
         let ascends = |begun: &Micros| newest.is_none_or(|newest| *begun >= newest);
@@ -56,14 +56,14 @@ pub(in crate::store) fn arrivals(
     let mut until = now;
     let arrivals = believed.into_iter().rev().map(|begun| {
         let is_short = |begun: &Micros| until.get().saturating_sub(begun.get()) <= micros(age_max);
-        let arrival = Arrival {
+        let arrival = ArrivalBounds {
             from: begun.filter(is_short),
             until,
         };
         until = begun.unwrap_or(until);
         arrival
     });
-    let mut arrivals: Vec<Arrival> = arrivals.collect();
+    let mut arrivals: Vec<ArrivalBounds> = arrivals.collect();
     arrivals.reverse();
     arrivals
 }

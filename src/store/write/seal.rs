@@ -1,24 +1,25 @@
-//! Sealing: a frozen active file becomes a sealed segment, a block at a time, so that records can be appended between the blocks.
+//! Sealing: a frozen active file becomes a sealed segment, in small steps, so that records can be appended between them.
 
 use super::append::ActiveWriter;
-use super::plan::{Plan, Weight, plan};
+use super::plan::{Planner, RowPlacement};
+use super::row_buffer::{RowBuffer, each_row};
 use crate::disk::DiskFile;
-use crate::mapped::Mapped;
-use crate::record::{Level, Source};
+use crate::record::Source;
 use crate::store::error::Error;
 use crate::store::folder::directory::Directory;
-use crate::store::format::batch::{Batch, Damage};
-use crate::store::format::column::{Compressor, put_varint, put_zigzag};
-use crate::store::format::footer::{Chunk, Entry, Facts, Footer, Trailer};
-use crate::store::format::frame::{self, FrameKind, Place};
+use crate::store::format::column::{Compressor, put_varint};
+use crate::store::format::footer::{
+    BlockEntry, Facts, Footer, MetadataForm, MetadataLayout, StoredChunk, Trailer,
+};
 use crate::store::format::index::block::{BlockIndexBuilder, TextIndex};
 use crate::store::format::index::field_builder::FieldIndexBuilder;
-use crate::store::format::layout::{COLUMNS, FileKind, HEADER_LENGTH, Header, VERSION};
-use crate::store::format::summary::Summary;
-use crate::store::read::active::ActiveFile;
-use crate::time::Micros;
+use crate::store::format::layout::{COLUMNS, FileKind, Header, VERSION};
+use crate::store::format::metadata::by_key;
+use crate::store::read::active::ActiveSegment;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::vec;
 
 /// Starts to seal a file of `directory`.
 pub(in crate::store) fn begin(
@@ -27,13 +28,12 @@ pub(in crate::store) fn begin(
 ) -> Result<Sealer, Error> {
     let path = directory.sealed(frozen.header.first_id);
     let (file, temporary) = directory.create(&path)?;
-    Sealer::begin(
-        frozen.file.clone(),
-        frozen.length,
-        frozen.header,
+    let output = SealOutput {
         file,
-        temporary,
-    )
+        path: temporary,
+        length: 0,
+    };
+    Sealer::begin(frozen, output)
 }
 
 /// Seals a whole file. `end`: the id after those of the segment, if that is not the one after the last record.
@@ -49,41 +49,31 @@ pub(in crate::store) fn seal_whole(
     directory.commit(&directory.sealed(frozen.header.first_id))
 }
 
-/// A segment that is being sealed.
+/// A segment that is being sealed. The groups of the frozen file are read one after another, and a block is written when it is full, so
+/// that only the blocks that are being filled are in memory.
 #[derive(Debug)]
 pub(in crate::store) struct Sealer {
-    frozen: SealInput,
+    frozen: ActiveSegment,
+    names: Arc<Vec<Source>>,
+    /// The next group to read.
+    group: usize,
+    planner: Planner,
+    /// The block that is being filled in each slot.
+    open: Vec<RowBuffer>,
+    /// Blocks to write.
+    full: VecDeque<RowBuffer>,
+    /// The blocks that were not full at the end.
+    rest: Option<vec::IntoIter<RowBuffer>>,
+    /// The id after the last row that was read.
+    end_id: Option<u64>,
     header: Header,
-    plans: std::vec::IntoIter<Plan>,
     output: SealOutput,
-    entries: Vec<Entry>,
+    entries: Vec<BlockEntry>,
     /// Bitmaps are stored together after the blocks, so that a search for a rare word touches few pages. Filters follow them.
     bitmaps: Vec<u8>,
     filters: Vec<u8>,
     fields: FieldIndexBuilder,
     tools: Tools,
-}
-
-/// The file that is being sealed, and the places of its rows.
-#[derive(Debug)]
-struct SealInput {
-    file: ActiveFile,
-    map: Mapped,
-    rows: Vec<SealRow>,
-    /// The first row of each run of consecutive ids, with its id.
-    runs: Vec<(usize, u64)>,
-}
-
-/// The fixed columns of a row, and the places of its texts in the file.
-#[derive(Debug, Clone, Copy)]
-struct SealRow {
-    timestamp: Micros,
-    source: u32,
-    message_at: u32,
-    message_length: u32,
-    metadata_at: u32,
-    metadata_length: u32,
-    level: Level,
 }
 
 #[derive(Debug)]
@@ -103,30 +93,26 @@ struct Tools {
 }
 
 impl Sealer {
-    /// Starts to seal `frozen`, whose first `length` bytes are final, into a new file at `path`.
-    fn begin(
-        frozen: ActiveFile,
-        length: u64,
-        header: Header,
-        file: Arc<dyn DiskFile>,
-        path: PathBuf,
-    ) -> Result<Self, Error> {
-        let frozen = SealInput::read(frozen, length)?;
+    /// Starts to seal `frozen` into a new file.
+    fn begin(frozen: &ActiveWriter, mut output: SealOutput) -> Result<Self, Error> {
         let header = Header {
             version: VERSION,
             kind: FileKind::Sealed,
-            ..header
-        };
-        let mut output = SealOutput {
-            file,
-            path,
-            length: 0,
+            ..frozen.header
         };
         output.append(&header.encode())?;
         let compressor = Compressor::new().map_err(Error::io("compress", &output.path))?;
+        let (names, segment) = frozen.index.snapshot(&frozen.file);
+        let planner = Planner::new(frozen.index.weights(), &names);
         Ok(Self {
-            plans: plan(&frozen.weights()).into_iter(),
-            frozen,
+            frozen: segment,
+            names,
+            group: 0,
+            open: (0..planner.slots()).map(|_| RowBuffer::default()).collect(),
+            planner,
+            full: VecDeque::new(),
+            rest: None,
+            end_id: None,
             header,
             output,
             entries: vec![],
@@ -142,28 +128,74 @@ impl Sealer {
         })
     }
 
-    /// Writes the next block and returns the number of its rows; `None` after the last block.
+    /// Reads a group or writes a block. Returns its costs in written rows; `None` when all blocks are written.
     pub(in crate::store) fn step(&mut self) -> Result<Option<u64>, Error> {
-        let Some(plan) = self.plans.next() else {
+        if let Some(block) = self.full.pop_front() {
+            return self.write_block(&block).map(Some);
+        }
+        if let Some(rows) = self.read_group()? {
+            return Ok(Some(rows.div_ceil(READ_SHARE)));
+        }
+        let open = &mut self.open;
+        let rest = self
+            .rest
+            .get_or_insert_with(|| std::mem::take(open).into_iter());
+        match rest.find(|block| block.len() > 0) {
+            Some(block) => self.write_block(&block).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Puts the rows of the next group into their blocks, and returns their number; `None` after the last group.
+    fn read_group(&mut self) -> Result<Option<u64>, Error> {
+        let Some(group) = self.frozen.group(self.group) else {
             return Ok(None);
         };
-        let rows: Vec<(u64, SealRow)> = plan
-            .rows
-            .iter()
-            .filter_map(|row| self.frozen.row(*row as usize))
-            .collect();
-        let Some(summary) = summarize(&rows) else {
-            return Ok(Some(0));
+        let (planner, open, full) = (&mut self.planner, &mut self.open, &mut self.full);
+        let mut end_id = None;
+        self.frozen.read(group)?.each(|batch| {
+            each_row(batch, |row| {
+                let RowPlacement { slot, is_full } = planner.place(row.weight());
+                let Some(block) = open.get_mut(slot) else {
+                    return;
+                };
+                block.add(&row);
+                end_id = Some(row.id() + 1);
+                if is_full {
+                    full.push_back(std::mem::take(block));
+                }
+            })
+        })?;
+        self.end_id = end_id.or(self.end_id);
+        self.group += 1;
+        Ok(Some(group.summary.rows.into()))
+    }
+
+    /// Writes a block and returns the number of its rows.
+    fn write_block(&mut self, block: &RowBuffer) -> Result<u64, Error> {
+        let Some(summary) = block.summary() else {
+            return Ok(0);
         };
-        let chunks = self.write_columns(&rows, summary.source.is_some())?;
-        let (bitmap, filter) = self.add_index(&rows)?;
-        self.entries.push(Entry {
+        let by_key = by_key::encode(block.each_metadata(), block.len(), block.metadata().len());
+        let chunks = self.write_columns(block, summary.source.is_some(), by_key.as_deref())?;
+        if summary.source.is_none() {
+            self.add_sources(block);
+        }
+        let (bitmap, filter) = self.add_index(block)?;
+        self.entries.push(BlockEntry {
             summary,
             chunks,
             bitmap,
             filter: Some(filter),
+            metadata: MetadataLayout {
+                length: saturated(block.metadata().len()),
+                form: match by_key {
+                    Some(_) => MetadataForm::ByKey,
+                    None => MetadataForm::ByRow,
+                },
+            },
         });
-        Ok(Some(rows.len() as u64))
+        Ok(block.len() as u64)
     }
 
     /// Writes the indexes, footers and trailer, and makes the file durable. All blocks must be written.
@@ -173,11 +205,14 @@ impl Sealer {
         facts: Facts,
         end: Option<u64>,
     ) -> Result<(), Error> {
-        debug_assert!(self.plans.len() == 0, "a block is missing");
+        debug_assert!(
+            self.rest.as_ref().is_some_and(|rest| rest.len() == 0),
+            "a block is missing"
+        );
         let store = self.header.store;
         let first_at = self.output.length;
         let first_id = self.header.first_id;
-        let end = end.or(self.frozen.end_id()).unwrap_or(first_id);
+        let end = end.or(self.end_id).unwrap_or(first_id);
         let fields = self.compressed_fields()?;
         let mut footer = Footer {
             version: self.header.version,
@@ -214,72 +249,62 @@ impl Sealer {
     }
 
     /// Encodes the field index into the buffer of stored bytes; its offset is not known yet.
-    fn compressed_fields(&mut self) -> Result<Chunk, Error> {
+    fn compressed_fields(&mut self) -> Result<StoredChunk, Error> {
         self.tools.stored.clear();
         let raw = self.fields.finish();
-        self.column(|_, out| out.extend_from_slice(&raw))
+        self.compressed(&raw)
     }
 
     /// Writes the columns of a block, in the order of [`crate::store::format::layout::Column`].
     fn write_columns(
         &mut self,
-        rows: &[(u64, SealRow)],
+        block: &RowBuffer,
         same_source: bool,
-    ) -> Result<[Chunk; COLUMNS], Error> {
+        by_key: Option<&[u8]>,
+    ) -> Result<[StoredChunk; COLUMNS], Error> {
         self.tools.stored.clear();
         let offset = self.output.length;
-        let lengths: [fn(&SealRow) -> u32; 2] =
-            [|row| row.message_length, |row| row.metadata_length];
-        let numbers = |raw: &mut Vec<u8>, of: fn(&SealRow) -> u32| {
-            for (_, row) in rows {
-                put_varint(raw, of(row).into());
-            }
-        };
-        let [message_lengths, metadata_lengths] = lengths;
         let chunks = [
-            self.column(|_, raw| put_ids(raw, rows))?,
-            self.column(|_, raw| {
+            self.encoded(|raw| block.put_ids(raw))?,
+            self.encoded(|raw| {
                 if !same_source {
-                    numbers(raw, |row| row.source);
+                    put_numbers(raw, block.sources());
                 }
             })?,
-            self.column(|_, raw| put_timestamps(raw, rows))?,
-            self.column(|_, raw| raw.extend(rows.iter().map(|(_, row)| row.level as u8)))?,
-            self.column(|_, raw| numbers(raw, message_lengths))?,
-            self.column(|_, raw| numbers(raw, metadata_lengths))?,
-            self.column(|map, raw| {
-                for (_, row) in rows {
-                    raw.extend_from_slice(row.message(map));
-                }
-            })?,
-            self.column(|map, raw| {
-                for (_, row) in rows {
-                    raw.extend_from_slice(row.metadata(map));
-                }
-            })?,
+            self.encoded(|raw| block.put_timestamps(raw))?,
+            self.encoded(|raw| raw.extend(block.levels().map(|level| level as u8)))?,
+            self.encoded(|raw| put_numbers(raw, block.message_lengths()))?,
+            self.encoded(|raw| put_numbers(raw, block.metadata_lengths()))?,
+            self.compressed(block.messages())?,
+            self.compressed(by_key.unwrap_or_else(|| block.metadata()))?,
         ];
         self.output.append(&self.tools.stored)?;
-        Ok(chunks.map(|chunk| Chunk {
+        Ok(chunks.map(|chunk| StoredChunk {
             offset: offset + chunk.offset,
             ..chunk
         }))
     }
 
-    /// Appends a compressed column with the raw content that `fill` makes; the offset counts from the first column.
-    fn column(&mut self, fill: impl FnOnce(&[u8], &mut Vec<u8>)) -> Result<Chunk, Error> {
-        let Tools {
-            compressor,
-            raw,
-            stored,
-            ..
-        } = &mut self.tools;
+    /// Appends a compressed column with the raw content that `fill` makes.
+    fn encoded(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Result<StoredChunk, Error> {
+        let mut raw = std::mem::take(&mut self.tools.raw);
         raw.clear();
-        fill(&self.frozen.map, raw);
+        fill(&mut raw);
+        let chunk = self.compressed(&raw);
+        self.tools.raw = raw;
+        chunk
+    }
+
+    /// Appends a compressed column; the offset counts from the first column.
+    fn compressed(&mut self, raw: &[u8]) -> Result<StoredChunk, Error> {
+        let Tools {
+            compressor, stored, ..
+        } = &mut self.tools;
         let start = stored.len();
         let length = compressor
             .append(raw, stored)
             .map_err(Error::io("compress", &self.output.path))?;
-        Ok(Chunk {
+        Ok(StoredChunk {
             offset: start as u64,
             stored: saturated(length),
             raw: saturated(raw.len()),
@@ -287,20 +312,27 @@ impl Sealer {
         })
     }
 
-    /// Adds the bitmap and the filter of a block; their offsets count from the first bitmap and the first filter.
-    fn add_index(&mut self, rows: &[(u64, SealRow)]) -> Result<(Chunk, Chunk), Error> {
-        let SealInput { file, map, .. } = &self.frozen;
-        let corrupt = |at: u32, what| Error::corrupt(&file.path, at.into(), what);
-        let index = &mut self.tools.index;
-        for (_, row) in rows {
-            index
-                .add_message(row.message(map))
-                .ok_or_else(|| corrupt(row.message_at, "message"))?;
+    /// Adds the sources of a block to its filter.
+    fn add_sources(&mut self, block: &RowBuffer) {
+        let numbers: BTreeSet<u32> = block.sources().collect();
+        let sources = numbers.iter();
+        for source in sources.filter_map(|number| self.names.get(*number as usize)) {
+            self.tools.index.add_source(source);
         }
-        let first_at = rows.first().map_or(0, |(_, row)| row.metadata_at);
+    }
+
+    /// Adds the bitmap and the filter of a block; their offsets count from the first bitmap and the first filter.
+    fn add_index(&mut self, block: &RowBuffer) -> Result<(StoredChunk, StoredChunk), Error> {
+        let corrupt = |what| Error::corrupt(self.frozen.path(), 0, what);
+        let index = &mut self.tools.index;
+        for message in block.each_message() {
+            index
+                .add_message(message)
+                .ok_or_else(|| corrupt("message"))?;
+        }
         index
-            .add_metadata(rows.iter().map(|(_, row)| row.metadata(map)))
-            .ok_or_else(|| corrupt(first_at, "metadata"))?;
+            .add_metadata(block.each_metadata())
+            .ok_or_else(|| corrupt("metadata"))?;
         let TextIndex { bitmap, filter } = index.finish(&mut self.fields);
         Ok((
             append_chunk(&mut self.bitmaps, &bitmap),
@@ -310,10 +342,10 @@ impl Sealer {
 }
 
 /// Appends a chunk that is not compressed.
-fn append_chunk(out: &mut Vec<u8>, bytes: &[u8]) -> Chunk {
+fn append_chunk(out: &mut Vec<u8>, bytes: &[u8]) -> StoredChunk {
     let offset = out.len() as u64;
     out.extend_from_slice(bytes);
-    Chunk {
+    StoredChunk {
         offset,
         stored: saturated(bytes.len()),
         raw: saturated(bytes.len()),
@@ -321,40 +353,9 @@ fn append_chunk(out: &mut Vec<u8>, bytes: &[u8]) -> Chunk {
     }
 }
 
-fn summarize(rows: &[(u64, SealRow)]) -> Option<Summary> {
-    let (first, first_row) = rows.first()?;
-    let (last, _) = rows.last()?;
-    let mut levels = [0_u32; 4];
-    for (_, row) in rows {
-        if let Some(count) = levels.get_mut(row.level.index()) {
-            *count += 1;
-        }
-    }
-    let times = || rows.iter().map(|(_, row)| row.timestamp);
-    let same = rows.iter().all(|(_, row)| row.source == first_row.source);
-    Some(Summary {
-        source: same.then_some(first_row.source),
-        rows: saturated(rows.len()),
-        ids: *first..*last + 1,
-        times: times().min()?..=times().max()?,
-        levels,
-    })
-}
-
-fn put_ids(raw: &mut Vec<u8>, rows: &[(u64, SealRow)]) {
-    let mut next = rows.first().map_or(0, |(id, _)| *id);
-    for (id, _) in rows {
-        put_varint(raw, id - next);
-        next = id + 1;
-    }
-}
-
-fn put_timestamps(raw: &mut Vec<u8>, rows: &[(u64, SealRow)]) {
-    let mut before = 0;
-    for (_, row) in rows {
-        // The difference cannot overflow: a timestamp is within the years 0000 to 9999.
-        put_zigzag(raw, row.timestamp.get() - before);
-        before = row.timestamp.get();
+fn put_numbers(raw: &mut Vec<u8>, numbers: impl Iterator<Item = u32>) {
+    for number in numbers {
+        put_varint(raw, number.into());
     }
 }
 
@@ -368,113 +369,10 @@ impl SealOutput {
     }
 }
 
-impl SealRow {
-    fn message<'a>(&self, map: &'a [u8]) -> &'a [u8] {
-        slice(map, self.message_at, self.message_length)
-    }
-
-    fn metadata<'a>(&self, map: &'a [u8]) -> &'a [u8] {
-        slice(map, self.metadata_at, self.metadata_length)
-    }
-}
-
-impl SealInput {
-    /// Maps the file and locates its rows.
-    fn read(file: ActiveFile, length: u64) -> Result<Self, Error> {
-        let map = file
-            .file
-            .map(length)
-            .map_err(Error::io("map", &file.path))?;
-        let mut frozen = Self {
-            file,
-            map: map.clone(),
-            rows: vec![],
-            runs: vec![],
-        };
-        let mut offset = HEADER_LENGTH as u64;
-        while offset < length {
-            offset = frozen.read_frame(&map, offset)?;
-        }
-        Ok(frozen)
-    }
-
-    fn read_frame(&mut self, map: &[u8], offset: u64) -> Result<u64, Error> {
-        let path = Arc::clone(&self.file.path);
-        let corrupt = |what| Error::corrupt(&path, offset, what);
-        let rest = usize::try_from(offset).ok().and_then(|at| map.get(at..));
-        let place = Place {
-            store: self.file.store,
-            offset,
-        };
-        let frame = rest
-            .and_then(|rest| frame::parse(rest, place))
-            .ok_or_else(|| corrupt("frame"))?;
-        if frame.kind == FrameKind::Batch {
-            Batch::decode(frame.payload)
-                .and_then(|batch| self.add_rows(&batch, frame.end()))
-                .map_err(|Damage(what)| corrupt(what))?;
-        }
-        Ok(frame.end())
-    }
-
-    /// Adds the rows of a batch whose frame ends at `end`: messages and metadata are the last parts of it.
-    fn add_rows(&mut self, batch: &Batch<'_>, end: u64) -> Result<(), Damage> {
-        let ids = batch.ids();
-        if !ids.is_empty() && self.end_id() != Some(ids.start) {
-            self.runs.push((self.rows.len(), ids.start));
-        }
-        let metadata_at = end.saturating_sub(batch.metadata().len() as u64);
-        let message_at = metadata_at.saturating_sub(batch.text().len() as u64);
-        let mut metadata_at = u32::try_from(metadata_at).map_err(|_| Damage("frame place"))?;
-        let mut message_at = u32::try_from(message_at).map_err(|_| Damage("frame place"))?;
-        let lengths = batch.message_lengths().zip(batch.metadata_lengths());
-        let fixed = batch.timestamps().zip(batch.sources()).zip(batch.levels());
-        for (((timestamp, source), level), (message_length, metadata_length)) in fixed.zip(lengths)
-        {
-            self.rows.push(SealRow {
-                timestamp,
-                source,
-                message_at,
-                message_length,
-                metadata_at,
-                metadata_length,
-                level: level.ok_or(Damage("levels"))?,
-            });
-            // The sums of the lengths were checked when the batch was decoded.
-            message_at += message_length;
-            metadata_at += metadata_length;
-        }
-        Ok(())
-    }
-
-    /// The id after the last one; `None` without rows.
-    fn end_id(&self) -> Option<u64> {
-        let (row, id) = self.runs.last()?;
-        Some(id + (self.rows.len() - row) as u64)
-    }
-
-    /// The row of this index, with its id.
-    fn row(&self, index: usize) -> Option<(u64, SealRow)> {
-        let run = self.runs.partition_point(|(row, _)| *row <= index);
-        let (row, id) = self.runs.get(run.checked_sub(1)?)?;
-        Some((id + (index - row) as u64, *self.rows.get(index)?))
-    }
-
-    fn weights(&self) -> Vec<Weight> {
-        let weight = |row: &SealRow| Weight {
-            source: row.source,
-            bytes: u64::from(row.message_length) + u64::from(row.metadata_length),
-        };
-        self.rows.iter().map(weight).collect()
-    }
-}
-
-/// A column is no larger than the active file, which is below 4 GiB.
+/// A column is no larger than the batches of the active file, which are below 4 GiB.
 fn saturated(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-fn slice(map: &[u8], at: u32, length: u32) -> &[u8] {
-    let start = at as usize;
-    map.get(start..start + length as usize).unwrap_or_default()
-}
+/// Reading this number of rows costs about as much as writing one.
+const READ_SHARE: u64 = 4;

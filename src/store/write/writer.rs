@@ -212,7 +212,8 @@ impl Store {
 }
 
 impl Frozen {
-    pub(in crate::store) fn new(writer: ActiveWriter, damaged: bool) -> Self {
+    pub(in crate::store) fn new(mut writer: ActiveWriter, damaged: bool) -> Self {
+        writer.end_stream();
         Self {
             segment: Arc::new(writer.segment()),
             writer,

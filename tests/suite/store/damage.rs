@@ -83,11 +83,11 @@ fn open(files: &Files) -> (Arc<DiskDouble>, Result<Reader, Error>) {
     (disk, reader)
 }
 
-/// How many records a flip in this file may cost: those of a block, or of a frame.
+/// How many records a flip in this file may cost: those of a block, or of a frame and the frames after it that are compressed with it.
 fn bearable(path: &Path) -> usize {
     match path.extension().and_then(|it| it.to_str()) {
         Some("seg") => 16,
-        Some("open") => 3,
+        Some("open") => 6,
         _ => 0,
     }
 }

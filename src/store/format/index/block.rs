@@ -1,9 +1,10 @@
 //! Building the index of a block.
 
 use super::bloom::BloomBuilder;
-use super::field_builder::{BlockFields, FieldIndexBuilder};
+use super::field_builder::{BlockFields, FieldIndexBuilder, fnv};
 use super::grams::{GramBuilder, fold_into};
 use super::tokens;
+use crate::record::Source;
 use crate::store::format::metadata::values::RowValues;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -59,6 +60,11 @@ impl BlockIndexBuilder {
         Some(())
     }
 
+    /// Adds the source of a row of a block with several sources.
+    pub(in crate::store) fn add_source(&mut self, source: &Source) {
+        self.filter.add(source_hash(source));
+    }
+
     fn add_text(&mut self, text: &[u8]) -> Option<()> {
         fold_into(text, &mut self.folded)?;
         let known = common_length(&self.before, &self.folded).saturating_sub(2);
@@ -77,6 +83,12 @@ impl BlockIndexBuilder {
             filter: self.filter.finish(),
         }
     }
+}
+
+/// The hash of a source in the filter of a block. The byte before the name is in no text, so that no path of a key can be the same.
+pub(in crate::store) fn source_hash(source: &Source) -> u64 {
+    let bytes = [0xff].into_iter().chain(source.as_str().bytes());
+    tokens::mixed(fnv(bytes))
 }
 
 /// The number of bytes with which both texts begin, rounded down to whole words.

@@ -243,10 +243,14 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 
 /// The hash of a value of a key in the filter of a block: FNV-1a over the path, a zero byte and the text, then mixed.
 pub(in crate::store) fn pair_hash(path: &str, text: &str) -> u64 {
-    let bytes = path.bytes().chain([0]).chain(text.bytes());
-    mixed(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    mixed(fnv(path.bytes().chain([0]).chain(text.bytes())))
+}
+
+/// The 64-bit FNV-1a hash of bytes.
+pub(super) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    }))
+    })
 }
 
 /// How the values of a key are given: too many to list, listed, or listed with one value a row.

@@ -9,7 +9,7 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(in crate::store) struct FieldTable {
     text: String,
-    keys: Vec<FieldKey>,
+    keys: Vec<IndexedKey>,
     /// The key numbers in order of name.
     by_name: Vec<u32>,
     /// All values of all keys, as ranges of `text`.
@@ -20,7 +20,7 @@ pub(in crate::store) struct FieldTable {
 }
 
 #[derive(Debug)]
-struct FieldKey {
+struct IndexedKey {
     name: Range<u32>,
     values: Range<u32>,
 }
@@ -71,7 +71,7 @@ impl FieldTable {
             let value = self.read_text(reader)?;
             self.values.push(value);
         }
-        self.keys.push(FieldKey {
+        self.keys.push(IndexedKey {
             name,
             values: start..length(&self.values),
         });

@@ -71,9 +71,25 @@ fn put_number(out: &mut Vec<u8>, number: &Number) {
     }
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_head(out, TEXT, text.len());
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends the head of a map.
+pub(super) fn put_map_head(out: &mut Vec<u8>, pairs: usize) {
+    put_head(out, MAP, pairs);
+}
+
+/// The length of the head of a text or a map.
+pub(super) fn head_length(argument: usize) -> usize {
+    match argument {
+        0..0x18 => 1,
+        0x18..0x100 => 2,
+        0x100..0x1_0000 => 3,
+        0x1_0000..0x1_0000_0000 => 5,
+        _ => 9,
+    }
 }
 
 fn put_head(out: &mut Vec<u8>, major: u8, length: usize) {

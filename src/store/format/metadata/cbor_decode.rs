@@ -50,12 +50,57 @@ enum Major {
     Simple,
 }
 
+/// Reads items one by one.
 #[derive(Debug)]
-struct CborReader<'a> {
+pub(in crate::store) struct CborReader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> CborReader<'a> {
+    pub(in crate::store) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The number of pairs of a map, which is at most `max`.
+    pub(in crate::store) fn map_head(&mut self, max: usize) -> Option<usize> {
+        let (Major::Map, _, pairs) = self.head()? else {
+            return None;
+        };
+        self.possible(pairs).filter(|pairs| *pairs <= max)
+    }
+
+    /// The bytes of a key, without its head.
+    pub(in crate::store) fn raw_key(&mut self) -> Option<&'a [u8]> {
+        self.key().map(str::as_bytes)
+    }
+
+    /// The bytes of the next item. Only its structure is checked.
+    pub(in crate::store) fn raw_item(&mut self) -> Option<&'a [u8]> {
+        let start = self.rest;
+        let mut left = 1_usize;
+        while left > 0 {
+            left -= 1;
+            let (major, _, argument) = self.head()?;
+            match major {
+                Major::Text => {
+                    let length = usize::try_from(argument).ok()?;
+                    (_, self.rest) = self.rest.split_at_checked(length)?;
+                }
+                Major::Array => left = left.checked_add(self.possible(argument)?)?,
+                Major::Map => {
+                    let pairs = self.possible(argument)?;
+                    left = left.checked_add(pairs.checked_mul(2)?)?;
+                }
+                Major::Unsigned | Major::Negative | Major::Simple => {}
+            }
+        }
+        start.get(..start.len() - self.rest.len())
+    }
+
     /// The head of an item: its major type, the lower five bits, and the argument.
     fn head(&mut self) -> Option<(Major, u8, u64)> {
         let (first, rest) = self.rest.split_first()?;

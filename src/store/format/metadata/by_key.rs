@@ -1,0 +1,301 @@
+//! Metadata of many fields, stored key by key: values of one key are alike, and key names are stored once.
+
+use super::cbor;
+use super::cbor_decode::CborReader;
+use crate::store::format::column::{Varints, put_varint};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// Encodes the metadata of `count` rows, which take `length` bytes together; `None` if that is not possible, or if they are so small
+/// that nothing is gained.
+pub(in crate::store) fn encode<'a>(
+    rows: impl Iterator<Item = &'a [u8]>,
+    count: usize,
+    length: usize,
+) -> Option<Vec<u8>> {
+    if length < count * ROW_BYTES_MIN {
+        return None;
+    }
+    let mut columns = KeyColumns::default();
+    for row in rows {
+        columns.add(row)?;
+    }
+    Some(columns.finish())
+}
+
+/// Decodes rows, which take `length` bytes together; `None` for other bytes.
+pub(in crate::store) fn decode(bytes: &[u8], rows: usize, length: usize) -> Option<Vec<u8>> {
+    let mut reader = Varints::new(bytes);
+    let mut names = vec![];
+    for _ in 0..reader.count(KEYS_MAX)? {
+        let name = reader
+            .next()
+            .and_then(|length| usize::try_from(length).ok());
+        names.push(str::from_utf8(reader.take(name?)?).ok()?);
+    }
+    let mut shapes = vec![];
+    for _ in 0..reader.count(SHAPES_MAX)? {
+        let keys = reader.count(ROW_KEYS_MAX)?;
+        let keys = (0..keys).map(|_| usize::try_from(reader.next()?).ok());
+        shapes.push(keys.collect::<Option<Vec<_>>>()?);
+    }
+    let mut shape_of = vec![];
+    for _ in 0..rows {
+        shape_of.push(usize::try_from(reader.next()?).ok()?);
+    }
+    let lengths = names.iter().map(|_| usize::try_from(reader.next()?).ok());
+    let lengths = lengths.collect::<Option<Vec<_>>>()?;
+    let mut heads = vec![];
+    for name in names {
+        let mut head = vec![];
+        cbor::put_text(&mut head, name);
+        let values = reader.take(*lengths.get(heads.len())?)?;
+        heads.push((head, CborReader::new(values)));
+    }
+    let mut out = vec![];
+    for shape in shape_of {
+        let keys = shapes.get(shape)?;
+        if !keys.is_empty() {
+            cbor::put_map_head(&mut out, keys.len());
+        }
+        for key in keys {
+            let (head, values) = heads.get_mut(*key)?;
+            out.extend_from_slice(head);
+            out.extend_from_slice(values.raw_item()?);
+        }
+        if out.len() > length {
+            return None;
+        }
+    }
+    let is_whole = reader.is_empty() && heads.iter().all(|(_, values)| values.is_empty());
+    (is_whole && out.len() == length).then_some(out)
+}
+
+/// Values, sorted by key.
+#[derive(Debug, Default)]
+struct KeyColumns<'a> {
+    keys: Vec<KeyColumn<'a>>,
+    numbers: HashMap<&'a [u8], u32, RandomState>,
+    /// The keys of rows, by number of the key; each list once.
+    shapes: Vec<Vec<u32>>,
+    shape_numbers: HashMap<Vec<u32>, u32, RandomState>,
+    shape_of: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct KeyColumn<'a> {
+    name: &'a [u8],
+    values: Vec<u8>,
+}
+
+impl<'a> KeyColumns<'a> {
+    /// Adds a row; `None` if it cannot be restored to the same bytes, or there is no room for another key.
+    fn add(&mut self, row: &'a [u8]) -> Option<()> {
+        let mut reader = CborReader::new(row);
+        let mut shape = vec![];
+        let mut length = 0;
+        if !row.is_empty() {
+            let pairs = reader.map_head(ROW_KEYS_MAX)?;
+            length += cbor::head_length(pairs);
+            let before = self.shape_of.last().copied();
+            for index in 0..pairs {
+                let name = reader.raw_key()?;
+                let number = self.number(name, before, index)?;
+                let value = reader.raw_item()?;
+                length += cbor::head_length(name.len()) + name.len() + value.len();
+                self.keys
+                    .get_mut(number as usize)?
+                    .values
+                    .extend_from_slice(value);
+                shape.push(number);
+            }
+        }
+        // A row that this program did not encode may be longer than necessary.
+        if length != row.len() {
+            return None;
+        }
+        let shape = self.shape_number(shape)?;
+        self.shape_of.push(shape);
+        Some(())
+    }
+
+    /// The number of a key, which is likely that of the row before at this place.
+    fn number(&mut self, name: &'a [u8], before: Option<u32>, index: usize) -> Option<u32> {
+        let likely = before.and_then(|shape| self.shapes.get(shape as usize)?.get(index));
+        if let Some(number) = likely
+            && self.keys.get(*number as usize)?.name == name
+        {
+            return Some(*number);
+        }
+        if let Some(number) = self.numbers.get(name) {
+            return Some(*number);
+        }
+        if self.keys.len() >= KEYS_MAX {
+            return None;
+        }
+        let number = u32::try_from(self.keys.len()).ok()?;
+        self.numbers.insert(name, number);
+        self.keys.push(KeyColumn {
+            name,
+            values: vec![],
+        });
+        Some(number)
+    }
+
+    fn shape_number(&mut self, shape: Vec<u32>) -> Option<u32> {
+        if let Some(before) = self.shape_of.last()
+            && self.shapes.get(*before as usize) == Some(&shape)
+        {
+            return Some(*before);
+        }
+        if let Some(number) = self.shape_numbers.get(&shape) {
+            return Some(*number);
+        }
+        if self.shapes.len() >= SHAPES_MAX {
+            return None;
+        }
+        let number = u32::try_from(self.shapes.len()).ok()?;
+        self.shapes.push(shape.clone());
+        self.shape_numbers.insert(shape, number);
+        Some(number)
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut out = vec![];
+        put_varint(&mut out, self.keys.len() as u64);
+        for key in &self.keys {
+            put_varint(&mut out, key.name.len() as u64);
+            out.extend_from_slice(key.name);
+        }
+        put_varint(&mut out, self.shapes.len() as u64);
+        for shape in &self.shapes {
+            put_varint(&mut out, shape.len() as u64);
+            for key in shape {
+                put_varint(&mut out, (*key).into());
+            }
+        }
+        for shape in &self.shape_of {
+            put_varint(&mut out, (*shape).into());
+        }
+        for key in &self.keys {
+            put_varint(&mut out, key.values.len() as u64);
+        }
+        for key in &self.keys {
+            out.extend_from_slice(&key.values);
+        }
+        out
+    }
+}
+
+/// The maximum number of keys of a block.
+const KEYS_MAX: usize = 1024;
+/// The maximum number of keys of a row.
+const ROW_KEYS_MAX: usize = 1024;
+/// The maximum number of different lists of keys of a block.
+const SHAPES_MAX: usize = 1024;
+/// Smaller rows compress as well one after another, and are read faster.
+const ROW_BYTES_MIN: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Metadata;
+    use crate::store::format::metadata::cbor::tests::any_metadata;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn encoded(metadata: &[Metadata]) -> Vec<Vec<u8>> {
+        let encoded = metadata.iter().map(|metadata| {
+            let mut row = vec![];
+            cbor::encode(metadata, &mut row);
+            row
+        });
+        encoded.collect()
+    }
+
+    fn columns(rows: &[Vec<u8>]) -> Vec<u8> {
+        let mut columns = KeyColumns::default();
+        for row in rows {
+            columns.add(row).unwrap();
+        }
+        columns.finish()
+    }
+
+    fn example() -> Vec<Vec<u8>> {
+        let rows = (0..40_u64).map(|number| {
+            let value = match number % 4 {
+                0 => json!({"unit": "ssh.service", "pid": number, "list": [1, {"a": null}]}),
+                1 => json!({"pid": number * 1000, "unit": "cron.service"}),
+                2 => json!({}),
+                _ => json!({"unit": "ssh.service", "pid": -1.5}),
+            };
+            serde_json::from_value(value).unwrap()
+        });
+        encoded(&rows.collect::<Vec<Metadata>>())
+    }
+
+    #[test]
+    fn rows_of_several_shapes_are_restored() {
+        let rows = example();
+        let bytes = columns(&rows);
+        let all = rows.concat();
+        assert_eq!(decode(&bytes, rows.len(), all.len()).unwrap(), all);
+        assert!(bytes.len() < all.len());
+    }
+
+    #[test]
+    fn small_rows_are_not_stored_by_key() {
+        let rows = example();
+        let is_by_key = |rows: &[Vec<u8>]| {
+            let length = rows.concat().len();
+            encode(rows.iter().map(Vec::as_slice), rows.len(), length).is_some()
+        };
+        assert!(!is_by_key(&rows));
+        let long = json!({"text": "x".repeat(ROW_BYTES_MIN)});
+        let rows = encoded(&[serde_json::from_value(long).unwrap()]);
+        assert!(is_by_key(&rows));
+    }
+
+    #[test]
+    fn row_that_is_encoded_otherwise_is_refused() {
+        // The number 1 in two bytes: the same value, but other bytes. As a value it is kept as it is.
+        assert!(KeyColumns::default().add(b"\xa1\x61a\x18\x01").is_some());
+        // A map head and a key head that are longer than necessary.
+        assert!(KeyColumns::default().add(b"\xb8\x01\x61a\x01").is_none());
+        assert!(KeyColumns::default().add(b"\xa1\x78\x01a\x01").is_none());
+        assert!(KeyColumns::default().add(b"\xa1\x61a\x01\x01").is_none());
+        assert!(KeyColumns::default().add(b"\x01").is_none());
+    }
+
+    #[test]
+    fn every_prefix_and_flip_is_refused_or_has_the_right_length() {
+        let rows = example();
+        let (bytes, length) = (columns(&rows), rows.concat().len());
+        for cut in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..cut], rows.len(), length), None, "{cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Some(found) = decode(&flipped, rows.len(), length) {
+                assert_eq!(found.len(), length);
+            }
+        }
+        assert_eq!(decode(&bytes, rows.len() - 1, length), None);
+        assert_eq!(decode(&bytes, rows.len(), length - 1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_rows_are_restored(metadata in prop::collection::vec(any_metadata(), 0..20)) {
+            let rows = encoded(&metadata);
+            let all = rows.concat();
+            prop_assert_eq!(decode(&columns(&rows), rows.len(), all.len()), Some(all));
+        }
+
+        #[test]
+        fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200), rows in 0_usize..20, length in 0_usize..500) {
+            let _ = decode(&bytes, rows, length);
+        }
+    }
+}

@@ -6,13 +6,12 @@ use crate::store::View;
 use crate::time::Micros;
 use crate::triage::{self, PROBLEMS_MAX, ProblemsQuery};
 use serde::Serialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The maximum number of boots: as many as matter on a machine that is destroyed.
 const BOOTS_MAX: usize = 20;
-/// The maximum number of runs and of events: more than a machine has in a year by default.
-const RUNS_MAX: usize = 10_000;
-const EVENTS_MAX: usize = 100_000;
+/// The size at which a list ends: an eighth of a bundle, some 20,000 runs or events. The newest are in it.
+const LIST_BYTES_MAX: usize = 8 << 20;
 const PAGE_ROWS: usize = 500;
 
 /// From this time on, up to this time.
@@ -88,22 +87,23 @@ pub(super) fn runs(
         cursor: None,
         limit: PAGE_ROWS,
     };
-    let (mut text, mut count) = (Vec::new(), 0);
+    let (mut text, deadline) = (Vec::new(), Instant::now() + time_max);
     loop {
-        let page = query::runs(view, &wanted, &budget(time_max))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let page = query::runs(view, &wanted, &budget(left))?;
         for run in &page.runs {
             text.extend(json(run));
         }
-        count += page.runs.len();
         wanted.cursor = page.next_cursor;
-        if wanted.cursor.is_none() || count >= RUNS_MAX {
+        let is_full = text.len() >= LIST_BYTES_MAX || Instant::now() >= deadline;
+        if wanted.cursor.is_none() || is_full {
             let gap = gap(page.has_more, "runs");
             return Ok(RecordText { text, gap });
         }
     }
 }
 
-/// Events, oldest first, one per line.
+/// Events, newest first, one per line.
 pub(super) fn events(
     view: &View,
     (since, until): Times,
@@ -112,20 +112,21 @@ pub(super) fn events(
     let mut request = PageRequest {
         filter: in_window(since, until),
         cursor: None,
-        direction: Direction::Forward,
+        direction: Direction::Backward,
         limit: PAGE_ROWS,
         order: Order::Id,
         around: None,
     };
-    let (mut text, mut count) = (Vec::new(), 0);
+    let (mut text, deadline) = (Vec::new(), Instant::now() + time_max);
     loop {
-        let page = query::page(view, &request, &budget(time_max))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let page = query::page(view, &request, &budget(left))?;
         for event in &page.entries {
             text.extend(json(&EventLine::of(event)));
         }
-        count += page.entries.len();
         request.cursor = page.next_cursor;
-        if request.cursor.is_none() || count >= EVENTS_MAX {
+        let is_full = text.len() >= LIST_BYTES_MAX || Instant::now() >= deadline;
+        if request.cursor.is_none() || is_full {
             let gap = gap(request.cursor.is_some(), "events");
             return Ok(RecordText { text, gap });
         }
@@ -164,4 +165,50 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     let mut text = serde_json::to_vec(value).unwrap_or_default();
     text.push(b'\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::record::{Level, Metadata, Record, Source};
+    use crate::redact::{RedactOptions, Redactor};
+    use crate::store::{Options, Store};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_list_ends_at_its_bound_and_has_the_newest() {
+        const COUNT: usize = 10_000;
+        let folder = tempfile::tempdir().unwrap();
+        let opened = Store::open(Arc::new(RealDisk), folder.path(), Options::default());
+        let (mut store, _) = opened.unwrap();
+        let rules = RedactOptions {
+            disabled: vec!["all".to_owned()],
+            ..RedactOptions::default()
+        };
+        let mut redactor = Redactor::new(&rules).unwrap();
+        let padding = "x ".repeat(500);
+        let event = |number: usize| Record {
+            timestamp: Micros::now(),
+            source: Source::new("event", "node"),
+            level: Level::Info,
+            message: format!("event {number} {padding}"),
+            metadata: Metadata::new(),
+        };
+        let events: Vec<_> = (0..COUNT)
+            .map(|number| redactor.redact(event(number)))
+            .collect();
+        store.append(&events, &[]).unwrap();
+        let view = store.reader().view();
+        let listed = super::events(&view, (None, None), Duration::from_mins(1)).unwrap();
+        let over = listed.text.len() - LIST_BYTES_MAX;
+        assert!(over < PAGE_ROWS * 1_200, "{over}");
+        assert!(listed.gap.is_some());
+        let text = String::from_utf8(listed.text).unwrap();
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(&format!("event {} ", COUNT - 1)), "{first}");
+        let since = Some(Micros::now().plus(1_000_000));
+        let none = super::events(&view, (since, None), Duration::from_mins(1)).unwrap();
+        assert_eq!((none.text.len(), none.gap), (0, None));
+    }
 }

@@ -305,5 +305,6 @@ impl Store {
 const SEAL_PACE: u64 = 4;
 /// The number of groups to read and blocks to write in one maintenance if nothing is appended: about ten milliseconds.
 const STEPS_AT_REST: usize = 16;
-/// The maximum number of sources of a segment: its dictionary is in memory, and copied when it grows.
-pub(in crate::store) const SOURCES_MAX: usize = 4096;
+/// The maximum number of sources of a segment: its dictionary is in memory, and copied when it grows. Machines with 10,000 sources must
+/// not seal small segments for that.
+pub(in crate::store) const SOURCES_MAX: usize = 16_384;

@@ -104,14 +104,14 @@ impl Manifest {
     pub(super) fn parse(text: &[u8]) -> Result<Self, BundleError> {
         /// What every version has.
         #[derive(Deserialize)]
-        struct Beginning {
+        struct ManifestVersion {
             format: String,
             version: u64,
         }
         let wrong = |error: serde_json::Error| BundleError::Manifest {
             why: error.to_string(),
         };
-        let beginning: Beginning = serde_json::from_slice(text).map_err(wrong)?;
+        let beginning: ManifestVersion = serde_json::from_slice(text).map_err(wrong)?;
         if beginning.format != FORMAT {
             return Err(BundleError::Manifest {
                 why: format!("expected format {FORMAT:?}, found {:?}", beginning.format),

@@ -30,7 +30,7 @@ impl Store {
             target.link(path)?;
         }
         let index = &self.active.index;
-        let beginning = Beginning {
+        let beginning = SnapshotBeginning {
             next_id: index.next_id,
             low_water: self.low_water,
             positions: &index.positions,
@@ -208,7 +208,7 @@ pub(in crate::store) fn derive(
             // The original may still be appended to, so that it is copied.
             target.copy(&last.file.path, last.length)?;
         }
-        let beginning = Beginning {
+        let beginning = SnapshotBeginning {
             next_id: found.next_id().max(next_id),
             low_water: found.low_water(),
             positions: &found.newest_positions(),
@@ -249,13 +249,13 @@ pub(in crate::store) fn clear(directory: &Directory) -> Result<(), Error> {
 }
 
 /// The start of the active file of a new store.
-struct Beginning<'a> {
+struct SnapshotBeginning<'a> {
     next_id: u64,
     low_water: u64,
     positions: &'a Positions,
 }
 
-impl Beginning<'_> {
+impl SnapshotBeginning<'_> {
     /// Writes the active file, and then the file that makes the folder a store.
     fn write(&self, target: &Directory, identity: &Identity) -> Result<(), Error> {
         let Self {

@@ -1,8 +1,9 @@
 //! Which paths of a node the gateway passes on.
 
 /// Endpoints of a node by the first part of their path. All of them only read; sessions and the page are the gateway's own.
-const PASSED_ON: [&str; 8] = [
+const PASSED_ON: [&str; 9] = [
     "boots",
+    "events",
     "logs",
     "loki",
     "metrics",
@@ -67,6 +68,7 @@ mod tests {
             "runs/01kj",
             "problems",
             "boots",
+            "events",
             "loki/api/v1/label/a%20b/values",
         ] {
             assert!(NodePath::parse(path).is_some(), "{path}");

@@ -69,6 +69,7 @@ fn paths_of(id: &str) -> Vec<String> {
         "/runs/1",
         "/problems",
         "/boots",
+        "/events",
         "/metrics",
         "/readyz",
         "/openapi.json",

@@ -30,7 +30,7 @@ pub struct SpoolCollector {
     options: CaptureOptions,
     /// The position of each run, for users whose folders appear later.
     positions: Positions,
-    users: BTreeMap<u32, User>,
+    users: BTreeMap<u32, SpoolUser>,
     /// The last fault, so that it is reported once.
     reported: BTreeMap<String, String>,
     /// Users for whom runs are skipped, so that each is reported once.
@@ -38,7 +38,7 @@ pub struct SpoolCollector {
 }
 
 #[derive(Debug)]
-struct User {
+struct SpoolUser {
     /// An open handle: paths through it lead into this folder, even if its name leads elsewhere by now.
     #[expect(dead_code, reason = "it is held open")]
     folder: File,
@@ -100,7 +100,7 @@ impl SpoolCollector {
             ..self.options.clone()
         };
         let collector = CaptureCollector::of_user(options, uid, &self.positions);
-        let user = User {
+        let user = SpoolUser {
             folder,
             inode,
             collector,

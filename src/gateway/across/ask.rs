@@ -1,6 +1,6 @@
 //! Asks several nodes at the same time, a bounded number of them, until a common deadline.
 
-use crate::gateway::across::select::{Selection, Target};
+use crate::gateway::across::select::{NodeSelection, Target};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::counters::add;
 use crate::gateway::error::GatewayError;
@@ -41,7 +41,7 @@ pub(in crate::gateway) struct NodesReport {
 }
 
 impl NodesReport {
-    pub(in crate::gateway) fn new(selection: &Selection) -> Self {
+    pub(in crate::gateway) fn new(selection: &NodeSelection) -> Self {
         Self {
             asked: selection.targets.len() + selection.failed.len(),
             failed: selection.failed.iter().cloned().collect(),
@@ -172,7 +172,7 @@ fn judge<T>(
 /// Asks all nodes of a selection with its own parameters; an error if none answered.
 pub(in crate::gateway) async fn ask_selection<T: serde::de::DeserializeOwned + Send + 'static>(
     app: &Arc<GatewayApp>,
-    selection: &Selection,
+    selection: &NodeSelection,
     path: &str,
 ) -> Result<(Vec<(String, T)>, NodesReport), GatewayError> {
     let mut report = NodesReport::new(selection);
@@ -184,7 +184,7 @@ pub(in crate::gateway) async fn ask_selection<T: serde::de::DeserializeOwned + S
 /// Asks all nodes of a selection the same. The answers are in the order of the nodes; copies of one node are left out.
 pub(in crate::gateway) async fn ask_all<T: serde::de::DeserializeOwned + Send + 'static>(
     app: &Arc<GatewayApp>,
-    selection: &Selection,
+    selection: &NodeSelection,
     report: &mut NodesReport,
     path: &str,
     parameters: &[(String, String)],

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 /// A record of a node, as the node wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct Row {
+pub(in crate::gateway) struct NodeRecord {
     pub(in crate::gateway) time: Micros,
     pub(in crate::gateway) id: u64,
     /// A JSON object.
@@ -34,7 +34,7 @@ pub(in crate::gateway) struct DroppedRow {
 /// A page of a node.
 #[derive(Debug)]
 pub(in crate::gateway) struct NodePage {
-    pub(in crate::gateway) rows: Vec<Row>,
+    pub(in crate::gateway) rows: Vec<NodeRecord>,
     pub(in crate::gateway) next: Option<String>,
     pub(in crate::gateway) store: Option<String>,
     pub(in crate::gateway) is_truncated: bool,
@@ -47,7 +47,7 @@ pub(in crate::gateway) struct NodePage {
 pub(in crate::gateway) struct Branch {
     pub(in crate::gateway) target: Target,
     /// In the direction of the page.
-    pub(in crate::gateway) rows: Vec<Row>,
+    pub(in crate::gateway) rows: Vec<NodeRecord>,
     /// Where the node continues; `None` before the first page of a request without a cursor.
     pub(in crate::gateway) next: Option<String>,
     /// Where `rows` begin.
@@ -180,13 +180,13 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn row(line: &str) -> Result<Row, NodeFault> {
+fn row(line: &str) -> Result<NodeRecord, NodeFault> {
     let broken = || NodeFault::Broken("its page has a line that is not a record".to_owned());
     let head: RowHead<'_> = serde_json::from_str(line).map_err(|_| broken())?;
     if !line.starts_with("{\"") {
         return Err(broken());
     }
-    Ok(Row {
+    Ok(NodeRecord {
         time: Micros::parse(&head.timestamp, Micros::new(0)).map_err(|_| broken())?,
         id: head.id.parse().map_err(|_| broken())?,
         text: line.to_owned(),

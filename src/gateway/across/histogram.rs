@@ -1,7 +1,7 @@
 //! `GET /api/logs/histogram`: counts over time of several nodes, added up.
 
 use crate::gateway::across::ask::{NodesReport, ask_all};
-use crate::gateway::across::select::{Selection, select};
+use crate::gateway::across::select::{NodeSelection, select};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::fault::NodeFault;
@@ -88,7 +88,7 @@ fn range(found: &[(String, HistogramSum)]) -> Option<(String, String)> {
 }
 
 /// The parameters with a range for all nodes, within the one that the client named.
-fn within(selection: &Selection, (start, end): &(String, String)) -> Vec<(String, String)> {
+fn within(selection: &NodeSelection, (start, end): &(String, String)) -> Vec<(String, String)> {
     let mut parameters = selection.parameters.clone();
     for (name, value) in [("start", start), ("end", end)] {
         if !parameters.iter().any(|(given, _)| given == name) {

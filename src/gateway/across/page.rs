@@ -6,7 +6,7 @@
 use crate::gateway::across::ask::{AskError, NodesReport, ask, clones, deadline};
 use crate::gateway::across::branch::{self, Branch, RowKey};
 use crate::gateway::across::cursor::FleetCursor;
-use crate::gateway::across::select::{Selection, select};
+use crate::gateway::across::select::{NodeSelection, select};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::node::fault::NodeFault;
@@ -144,7 +144,7 @@ pub(in crate::gateway) async fn page(
 /// A page while it is read.
 struct NodeMerge<'m> {
     app: &'m Arc<GatewayApp>,
-    selection: &'m Selection,
+    selection: &'m NodeSelection,
     asked: &'m FleetPage,
     branches: Vec<Branch>,
     deadline: Instant,

@@ -24,7 +24,7 @@ pub(in crate::gateway) struct Target {
 
 /// The nodes of a request, in order of their ids.
 #[derive(Debug)]
-pub(in crate::gateway) struct Selection {
+pub(in crate::gateway) struct NodeSelection {
     pub(in crate::gateway) targets: Vec<Target>,
     /// Nodes of the request that cannot be asked.
     pub(in crate::gateway) failed: Vec<(String, NodeFault)>,
@@ -40,7 +40,7 @@ impl Target {
     }
 }
 
-impl Selection {
+impl NodeSelection {
     /// The limit that the client gave. One that is not valid is refused by the nodes.
     pub(in crate::gateway) fn limit(&self) -> Option<usize> {
         let mut parameters = self.parameters.iter();
@@ -84,7 +84,7 @@ fn address(path: &str, parameters: &[(String, String)]) -> String {
 pub(in crate::gateway) fn select(
     app: &GatewayApp,
     request: &GatewayRequest,
-) -> Result<Selection, GatewayError> {
+) -> Result<NodeSelection, GatewayError> {
     let mut parameters = request.parameters()?;
     let labels = take_labels(&mut parameters)?;
     let workspace = take_one(&mut parameters, "workspace")?;
@@ -110,7 +110,7 @@ pub(in crate::gateway) fn select(
         });
         known.collect::<Result<_, _>>()?
     };
-    let mut selection = Selection {
+    let mut selection = NodeSelection {
         targets: Vec::new(),
         failed: Vec::new(),
         parameters,

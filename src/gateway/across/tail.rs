@@ -7,7 +7,7 @@
 use crate::gateway::across::ask::{AskError, NodesReport};
 use crate::gateway::across::page::write_entry;
 use crate::gateway::across::position::TailPosition;
-use crate::gateway::across::select::{Selection, Target, select};
+use crate::gateway::across::select::{NodeSelection, Target, select};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keys::keyring::KeySet;
@@ -114,7 +114,7 @@ pub(in crate::gateway) async fn tail(
 
 /// Removes the parameters that say where the tail begins, and returns the position of a client that continues.
 fn position(
-    selection: &mut Selection,
+    selection: &mut NodeSelection,
     request: &GatewayRequest,
     keys: &KeySet,
 ) -> Result<TailPosition, GatewayError> {
@@ -138,7 +138,7 @@ type Opened = Result<Response<NodeBody>, AskError>;
 /// Opens the tails of all nodes.
 async fn open_all(
     app: &Arc<GatewayApp>,
-    selection: &Arc<Selection>,
+    selection: &Arc<NodeSelection>,
     position: &TailPosition,
 ) -> Vec<(usize, Opened)> {
     let mut opening = JoinSet::new();
@@ -153,7 +153,7 @@ async fn open_all(
 /// Opens the tail of a node, after its last record if it is known.
 async fn open(
     app: &GatewayApp,
-    selection: &Selection,
+    selection: &NodeSelection,
     target: &Target,
     after: Option<u64>,
 ) -> Opened {
@@ -223,7 +223,7 @@ struct QueuedNews {
 /// One client.
 struct FleetTail {
     app: Arc<GatewayApp>,
-    selection: Arc<Selection>,
+    selection: Arc<NodeSelection>,
     keys: Arc<KeySet>,
     position: TailPosition,
     sender: mpsc::Sender<Bytes>,
@@ -332,7 +332,7 @@ fn event(name: &str, data: &Value) -> Vec<u8> {
 /// Follows one node.
 struct NodeTask {
     app: Arc<GatewayApp>,
-    selection: Arc<Selection>,
+    selection: Arc<NodeSelection>,
     stores: Arc<Mutex<StoresSeen>>,
     index: usize,
     queue: mpsc::Sender<QueuedNews>,

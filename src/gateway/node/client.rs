@@ -2,7 +2,7 @@
 
 use crate::gateway::keys::mint::TokenMint;
 use crate::gateway::node::body::NodeBody;
-use crate::gateway::node::entry::Trust;
+use crate::gateway::node::entry::NodeTrust;
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
 use crate::http_client::{
@@ -45,7 +45,7 @@ pub(in crate::gateway) struct NodeClient {
     mint: Arc<TokenMint>,
     authorities: Option<PathBuf>,
     timeout: Duration,
-    configs: Mutex<HashMap<Trust, Arc<ClientConfig>>>,
+    configs: Mutex<HashMap<NodeTrust, Arc<ClientConfig>>>,
 }
 
 impl NodeClient {
@@ -164,8 +164,8 @@ impl NodeClient {
     }
 
     /// The TLS configuration for a node; `None` if the connection is not encrypted.
-    async fn config(&self, trust: &Trust) -> Result<Option<Arc<ClientConfig>>, NodeFault> {
-        if *trust == Trust::Plain {
+    async fn config(&self, trust: &NodeTrust) -> Result<Option<Arc<ClientConfig>>, NodeFault> {
+        if *trust == NodeTrust::Plain {
             return Ok(None);
         }
         if let Some(known) = self.known(trust) {
@@ -173,10 +173,10 @@ impl NodeClient {
         }
         let (wanted, authorities) = (trust.clone(), self.authorities.clone());
         let made = tokio::task::spawn_blocking(move || match &wanted {
-            Trust::Plain | Trust::Usual => client_config(authorities.as_deref()),
-            Trust::AuthoritiesFile(path) => client_config(Some(path)),
-            Trust::Authorities(pem) => config_for_authorities(pem.as_bytes()),
-            Trust::Certificate(sha256) => config_for_certificate(*sha256),
+            NodeTrust::Plain | NodeTrust::Usual => client_config(authorities.as_deref()),
+            NodeTrust::AuthoritiesFile(path) => client_config(Some(path)),
+            NodeTrust::Authorities(pem) => config_for_authorities(pem.as_bytes()),
+            NodeTrust::Certificate(sha256) => config_for_certificate(*sha256),
         });
         let made = made
             .await
@@ -191,7 +191,7 @@ impl NodeClient {
         Ok(Some(made))
     }
 
-    fn known(&self, trust: &Trust) -> Option<Arc<ClientConfig>> {
+    fn known(&self, trust: &NodeTrust) -> Option<Arc<ClientConfig>> {
         let configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
         configs.get(trust).cloned()
     }

@@ -12,7 +12,7 @@ pub(in crate::gateway) struct NodeEntry {
     /// Its address.
     pub(in crate::gateway) origin: Origin,
     /// Which certificate it must show.
-    pub(in crate::gateway) trust: Trust,
+    pub(in crate::gateway) trust: NodeTrust,
     /// The user who sees all of it.
     pub(in crate::gateway) owner: Option<String>,
     /// Its workspaces and their owners.
@@ -23,7 +23,7 @@ pub(in crate::gateway) struct NodeEntry {
 
 /// Which certificate a node must show.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::gateway) enum Trust {
+pub(in crate::gateway) enum NodeTrust {
     /// None: the connection is not encrypted.
     Plain,
     /// One of the authorities that the gateway trusts.

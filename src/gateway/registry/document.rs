@@ -1,6 +1,6 @@
 //! The registry as a JSON document.
 
-use crate::gateway::node::entry::{NodeEntry, Trust};
+use crate::gateway::node::entry::{NodeEntry, NodeTrust};
 use crate::http_client::{Origin, is_this_machine};
 use hyper::Uri;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ fn entry(row: NodeRow) -> Result<NodeEntry, &'static str> {
     })
 }
 
-fn address(row: &NodeRow) -> Result<(Origin, Trust), &'static str> {
+fn address(row: &NodeRow) -> Result<(Origin, NodeTrust), &'static str> {
     let not_a_url = "url must be https://HOST or https://HOST:PORT, without a path";
     let uri: Uri = row.url.parse().map_err(|_| not_a_url)?;
     let origin = Origin::of(&uri).ok_or(not_a_url)?;
@@ -156,16 +156,18 @@ fn address(row: &NodeRow) -> Result<(Origin, Trust), &'static str> {
                 "url must be https; \"plainHttp\": true allows http in a network that encrypts by itself",
             );
         }
-        return Ok((origin, Trust::Plain));
+        return Ok((origin, NodeTrust::Plain));
     }
     let trust = match (&row.ca, &row.certificate_sha256) {
-        (None, None) => Trust::Usual,
+        (None, None) => NodeTrust::Usual,
         (Some(pem), None) if pem.contains("-----BEGIN CERTIFICATE-----") => {
-            Trust::Authorities(pem.clone())
+            NodeTrust::Authorities(pem.clone())
         }
-        (Some(path), None) if path.starts_with('/') => Trust::AuthoritiesFile(PathBuf::from(path)),
+        (Some(path), None) if path.starts_with('/') => {
+            NodeTrust::AuthoritiesFile(PathBuf::from(path))
+        }
         (Some(_), None) => return Err("ca must be certificates in PEM or an absolute path"),
-        (None, Some(text)) => Trust::Certificate(
+        (None, Some(text)) => NodeTrust::Certificate(
             fingerprint(text).ok_or("certificateSha256 must be 64 hexadecimal digits")?,
         ),
         (Some(_), Some(_)) => return Err("ca and certificateSha256 exclude each other"),
@@ -220,16 +222,16 @@ mod tests {
             "workspaces": [{"id": "ws", "owner": "bob"}], "labels": {"env": "prod"}}"#)
         .expect("valid");
         assert_eq!(node.origin.to_string(), "n1.example:8443");
-        let Trust::Certificate(sha256) = node.trust else {
+        let NodeTrust::Certificate(sha256) = node.trust else {
             panic!("{:?}", node.trust);
         };
         assert_eq!((sha256[0], sha256[31]), (0xab, 1));
         assert_eq!(node.workspaces["ws"], "bob");
         assert_eq!(node.labels["env"], "prod");
         let plain = one(r#"{"id": "n1", "url": "http://127.0.0.1:8687"}"#).expect("valid");
-        assert_eq!(plain.trust, Trust::Plain);
+        assert_eq!(plain.trust, NodeTrust::Plain);
         let file = one(r#"{"id": "n1", "url": "https://a", "ca": "/etc/ca.pem"}"#).expect("valid");
-        assert_eq!(file.trust, Trust::AuthoritiesFile("/etc/ca.pem".into()));
+        assert_eq!(file.trust, NodeTrust::AuthoritiesFile("/etc/ca.pem".into()));
     }
 
     #[test]

@@ -43,13 +43,13 @@ enum DocumentVersion {
 
 /// Why a registry cannot be read.
 #[derive(Debug)]
-pub(in crate::gateway) enum SourceError {
+pub(in crate::gateway) enum RegistryError {
     File(PathBuf, io::Error),
     Fetch(ClientError),
     Authorities(AuthoritiesError),
 }
 
-impl fmt::Display for SourceError {
+impl fmt::Display for RegistryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path, error) => write!(f, "cannot read {}: {error}", path.display()),
@@ -59,9 +59,9 @@ impl fmt::Display for SourceError {
     }
 }
 
-impl std::error::Error for SourceError {}
+impl std::error::Error for RegistryError {}
 
-impl From<ClientError> for SourceError {
+impl From<ClientError> for RegistryError {
     fn from(error: ClientError) -> Self {
         Self::Fetch(error)
     }
@@ -91,14 +91,14 @@ impl DocumentSource {
     }
 
     /// The document, if it has changed since the last time.
-    pub(in crate::gateway) async fn changed(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+    pub(in crate::gateway) async fn changed(&mut self) -> Result<Option<Vec<u8>>, RegistryError> {
         match self.place.clone() {
             KeySource::File(path) => {
                 let known = self.version.clone();
                 let named = path.clone();
                 let read = tokio::task::spawn_blocking(move || read_file(&path, &known)).await;
                 let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
-                let read = read.map_err(|error| SourceError::File(named, error))?;
+                let read = read.map_err(|error| RegistryError::File(named, error))?;
                 Ok(read.map(|(version, text)| {
                     self.version = version;
                     text
@@ -118,7 +118,7 @@ impl DocumentSource {
     async fn fetch(
         &self,
         url: &str,
-    ) -> Result<Option<(Option<HeaderValue>, Vec<u8>)>, SourceError> {
+    ) -> Result<Option<(Option<HeaderValue>, Vec<u8>)>, RegistryError> {
         let not_a_url = || ClientError::Broken(format!("{url} is not an address"));
         let uri: Uri = url.parse().map_err(|_| not_a_url())?;
         let origin = Origin::of(&uri).ok_or_else(not_a_url)?;
@@ -127,7 +127,7 @@ impl DocumentSource {
             let file = self.authorities.clone();
             let made = tokio::task::spawn_blocking(move || client_config(file.as_deref())).await;
             let made = made.map_err(|error| ClientError::Broken(error.to_string()))?;
-            Some(made.map_err(SourceError::Authorities)?)
+            Some(made.map_err(RegistryError::Authorities)?)
         } else {
             None
         };

@@ -174,21 +174,6 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ),
 ];
 
-// The lists NOT_YET_* name modules that do not obey a rule yet. When yours does, delete its row in the same commit;
-// `cargo test --test suite -- architecture` shows what is missing. No row may be added.
-
-/// Modules whose files import each other in a circle.
-const NOT_YET_WITHOUT_CIRCLES: &[&str] = &[];
-
-/// Modules with folders that import each other in a circle.
-const NOT_YET_WITHOUT_CIRCLES_OF_FOLDERS: &[&str] = &[];
-
-/// Folders with more than [`FILES_IN_FOLDER_MAX`] files.
-const NOT_YET_SMALL: &[&str] = &[];
-
-/// Modules with a type name that another module defines too.
-const NOT_YET_UNIQUE: &[&str] = &[];
-
 #[test]
 fn the_table_has_no_upward_dependency() {
     for (row, (module, uses)) in MAY_USE.iter().enumerate() {
@@ -270,10 +255,8 @@ fn files_do_not_import_each_other_in_a_circle() {
         .modules()
         .map(|module| (module.clone(), imports.used_by(module)))
         .collect();
-    let circles = circles(&graph)
+    let faults: Vec<String> = circles(&graph)
         .into_iter()
-        .filter(|circle| !NOT_YET_WITHOUT_CIRCLES.contains(&circle[0][0].as_str()));
-    let faults: Vec<String> = circles
         .map(|circle| report(&circle, &graph, &imports))
         .collect();
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
@@ -287,10 +270,7 @@ fn folders_do_not_import_each_other_in_a_circle() {
         .flat_map(|module| (1..module.len()).map(|depth| module[..depth].to_vec()))
         .collect();
     let mut faults = vec![];
-    for folder in folders
-        .iter()
-        .filter(|folder| !NOT_YET_WITHOUT_CIRCLES_OF_FOLDERS.contains(&folder[0].as_str()))
-    {
+    for folder in &folders {
         let part = |module: &ModulePath| module[..module.len().min(folder.len() + 1)].to_vec();
         let mut graph = BTreeMap::<ModulePath, BTreeSet<ModulePath>>::new();
         for module in imports
@@ -338,9 +318,7 @@ fn folders_hold_few_files() {
     }
     let faults: Vec<String> = counts
         .into_iter()
-        .filter(|(folder, count)| {
-            *count > FILES_IN_FOLDER_MAX && !NOT_YET_SMALL.contains(&folder.as_str())
-        })
+        .filter(|(_, count)| *count > FILES_IN_FOLDER_MAX)
         .map(|(folder, count)| {
             format!("{folder}: {count} files; at most {FILES_IN_FOLDER_MAX}: make sub-modules")
         })
@@ -352,10 +330,7 @@ fn folders_hold_few_files() {
 fn type_names_are_unique() {
     let mut places = BTreeMap::<String, Vec<String>>::new();
     for file in rust_files(Path::new("src")) {
-        let Some(module) = module_of(&file) else {
-            continue;
-        };
-        if NOT_YET_UNIQUE.contains(&module.as_str()) || file.ends_with("tests.rs") {
+        if file.ends_with("tests.rs") {
             continue;
         }
         for name in type_names(&fs::read_to_string(&file).unwrap()) {
@@ -380,9 +355,15 @@ fn type_names(text: &str) -> Vec<String> {
     let mut found = vec![];
     let code = without_tests(text);
     for line in code.lines() {
-        let mut words = tokens(line).into_iter().skip_while(|word| {
-            ["pub", "(", ")", "crate", "super", "in", "::"].contains(&word.as_str())
-        });
+        let line_tokens = tokens(line);
+        let visibility = match &line_tokens[..] {
+            [first, second, ..] if first == "pub" && second == "(" => {
+                1 + line_tokens.iter().position(|word| word == ")").unwrap_or(0)
+            }
+            [first, ..] if first == "pub" => 1,
+            _ => 0,
+        };
+        let mut words = line_tokens.into_iter().skip(visibility);
         let kind = words.next();
         let is_nested = line.starts_with(' ');
         let is_definition = match kind.as_deref() {

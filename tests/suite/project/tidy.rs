@@ -55,10 +55,6 @@ const RETIRED: &[(&str, &str)] = &[
     (concat!("bi", "de"), "back_off"),
 ];
 
-/// Files, by the start of their path, that still contain retired words. When yours are clean, delete their row in the
-/// same commit; `cargo test --test suite -- tidy::retired` shows the others. No row may be added.
-const NOT_YET_PLAIN: &[&str] = &[];
-
 #[test]
 fn retired_words_are_gone() {
     let mut faults = vec![];
@@ -82,11 +78,6 @@ fn retired_words_are_gone() {
         );
     }
     files.retain(|file| !file.starts_with("tests/fixtures"));
-    files.retain(|file| {
-        !NOT_YET_PLAIN
-            .iter()
-            .any(|row| file.to_str().unwrap().starts_with(row))
-    });
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate() {

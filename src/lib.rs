@@ -70,7 +70,7 @@
 //! A module uses only modules above it here; `tests/suite/project/architecture.rs` holds the exact table.
 //!
 //! ```text
-//! memory    memcpy and memcmp of the static binary, in place of musl's; used by the program, not by the library
+//! memory    allocator, memcpy and memcmp of the static binary, in place of musl's; used by the program, not by the library
 //! bytes     checked little-endian reading; errors name what was read and where
 //! mapped    read-only maps of our own immutable files; `unsafe` is only here and in memory
 //! opening   opening files that other programs write: regular files, through trusted links

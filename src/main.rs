@@ -1,6 +1,6 @@
 //! vmlog.
 
-#[cfg(all(target_arch = "x86_64", any(target_env = "musl", test)))]
+#[cfg(any(target_env = "musl", test))]
 mod memory;
 
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// pages and version 3 it was 64 and 327 MB, at the same speed.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: memory::LargeBlocks<mimalloc::MiMalloc> = memory::LargeBlocks(mimalloc::MiMalloc);
 
 fn main() -> ExitCode {
     vmlog::cli::main()

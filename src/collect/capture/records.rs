@@ -100,10 +100,10 @@ impl RunRecords {
             part: held.part,
             ended: held.ended,
         };
-        let event = events.of(held.stream.as_str());
+        let stream = (events, held.stream.as_str());
         let said = self
             .recogniser
-            .read(event, &line, held.time, usual, metadata);
+            .read(stream, &line, held.time, usual, metadata);
         record.level = said.level;
         record.message = said.message;
         record

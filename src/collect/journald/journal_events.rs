@@ -32,7 +32,7 @@ impl JournalEvents {
         let Some(events) = self.0.get_mut(origin) else {
             return;
         };
-        let event = events.of(&stream);
+        let event = events.of(&stream, None);
         if voice == Speaker::Kernel {
             recognition.place_kernel(event, record);
         } else {
@@ -58,7 +58,10 @@ fn stream(record: &Record) -> Option<(String, Speaker)> {
         return None;
     }
     if let Some(container) = text("container_id") {
-        return Some((container.to_owned(), Speaker::Program));
+        // The priority tells apart standard output and standard error.
+        let priority = metadata.get("priority").map(Value::to_string);
+        let stream = format!("{container} {}", priority.unwrap_or_default());
+        return Some((stream, Speaker::Program));
     }
     match text("transport") {
         Some("kernel") => Some((String::from("kernel"), Speaker::Kernel)),

@@ -8,7 +8,7 @@ use crate::collect::follow::{
 };
 use crate::collect::names::stamp::FileStamp;
 use crate::collect::recognise::{
-    CONTINUES, Context, LineEvent, LineEvents, Recogniser, leading, level_of_log, mail,
+    CONTINUES, Context, LineEvents, Recogniser, leading, level_of_log, mail,
 };
 use crate::collect::tail::chunked::{LinePiece, Parse};
 use crate::collect::tail::context::Age;
@@ -133,7 +133,7 @@ impl LogKind for CloudInit {
             file: &log.file,
             clock: &mut log.clock,
             stage: &mut log.stage,
-            event: log.events.of(""),
+            events: &mut log.events,
             recogniser: &self.recogniser,
         };
         if log.is_output {
@@ -170,7 +170,7 @@ struct LineState<'a> {
     file: &'a str,
     clock: &'a mut LineClock,
     stage: &'a mut Option<String>,
-    event: &'a mut LineEvent,
+    events: &'a mut LineEvents,
     recogniser: &'a Recogniser,
 }
 
@@ -189,9 +189,13 @@ impl LineState<'_> {
         } else if is_end {
             metadata.insert("event_type", "cloud_init_finished");
         }
-        let said = self
-            .recogniser
-            .read(self.event, line, age.guess(), Level::Info, &mut metadata);
+        let said = self.recogniser.read(
+            (self.events, ""),
+            line,
+            age.guess(),
+            Level::Info,
+            &mut metadata,
+        );
         Record {
             timestamp: self.clock.time(stated.or(said.time), age),
             source: source.clone(),
@@ -206,7 +210,8 @@ impl LineState<'_> {
     fn log(&mut self, source: &Source, line: &Line<'_>, age: Age) -> Record {
         let mut metadata = self.metadata(line);
         let head = LogHead::read(line.bytes, &self.recogniser.context(age.guess()));
-        let mut level = self.event.level().unwrap_or(Level::Info);
+        let event = self.events.of("", None);
+        let mut level = event.level().unwrap_or(Level::Info);
         if let Some(head) = &head {
             metadata.insert("module", head.module);
             let report = StageReport::read(text_prefix(head.text));
@@ -217,8 +222,8 @@ impl LineState<'_> {
             if let Some(report) = report {
                 report.describe(&mut metadata, self.stage);
             }
-            self.event.begin(level);
-        } else if self.event.level().is_some() {
+            event.begin(level);
+        } else if event.level().is_some() {
             metadata.insert(CONTINUES, true);
         }
         if let (Some(stage), false) = (self.stage.as_ref(), metadata.contains_key("stage")) {

@@ -38,10 +38,10 @@ impl StreamReader {
     ) -> Recognised {
         line.line.mark(metadata);
         let bytes = progress::last_state(line.line.bytes, &self.recogniser, metadata);
-        let event = self.events.of(line.stream.unwrap_or_default());
+        let stream = (&mut self.events, line.stream.unwrap_or_default());
         let text = Line { bytes, ..line.line };
         self.recogniser
-            .read(event, &text, written(line), usual, metadata)
+            .read(stream, &text, written(line), usual, metadata)
     }
 
     /// The record of a line, with the time that the log states.

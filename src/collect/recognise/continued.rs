@@ -2,7 +2,7 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
-use super::{level, prefix};
+use super::{kernel, level, prefix};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
 
@@ -64,24 +64,35 @@ pub(crate) struct Placement {
     pub(crate) continues: bool,
 }
 
+/// What stands before the text of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineHead {
+    /// Nothing.
+    None,
+    /// A time, which is a part of the text.
+    Time,
+    /// The time, the host and the program of a syslog file, which are not a part of the text.
+    Program,
+}
+
 impl LineEvent {
     /// Classifies the next line of the stream. `stated` is the level that it states, `usual` the one that it gets
-    /// otherwise; `has_time` says that it states a time.
+    /// otherwise.
     pub(crate) fn place(
         &mut self,
         line: &[u8],
         stated: Option<Level>,
-        has_time: bool,
+        head: LineHead,
         usual: Level,
     ) -> Placement {
         let line = line.get(..HEAD_MAX).unwrap_or(line);
-        let continued = self
-            .level
-            .filter(|_| self.lines < LINES_MAX && self.is_continued_by(line, stated, has_time));
-        if let Some(level) = continued {
+        if self.level.is_some()
+            && self.lines < LINES_MAX
+            && self.is_continued_by(line, stated, head)
+        {
             self.lines += 1;
             return Placement {
-                level,
+                level: self.level.unwrap_or(usual),
                 continues: true,
             };
         }
@@ -89,7 +100,7 @@ impl LineEvent {
         *self = Self {
             level: Some(level),
             kind: EventKind::of_head(line, stated),
-            is_headed: has_time || stated.is_some(),
+            is_headed: head != LineHead::None || stated.is_some(),
             lines: 1,
             depth: depth_of(line),
         };
@@ -114,9 +125,14 @@ impl LineEvent {
         self.level
     }
 
+    /// Whether further lines are likely.
+    pub(crate) fn is_open(&self) -> bool {
+        self.kind != EventKind::Plain || matches!(self.level, Some(Level::Warn | Level::Error))
+    }
+
     /// Whether `line` belongs to the event; updates the kind of the event.
-    fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, has_time: bool) -> bool {
-        if has_time {
+    fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, head: LineHead) -> bool {
+        if head == LineHead::Time {
             return self.level == Some(Level::Error) && is_detail(line);
         }
         let by_kind = match self.kind {
@@ -129,10 +145,10 @@ impl LineEvent {
                 Some(true)
             }
             EventKind::Rust => is_rust(line).then_some(true),
-            EventKind::Kernel => is_kernel(prefix::without_uptime(line)).then_some(true),
+            EventKind::Kernel => self.in_kernel_report(line, stated),
             EventKind::Object => Some(self.in_object(line)),
-            EventKind::Diagnostic => is_diagnostic(line).then_some(true),
-            EventKind::Plain | EventKind::Frames => None,
+            EventKind::Diagnostic if head == LineHead::None => is_diagnostic(line).then_some(true),
+            EventKind::Plain | EventKind::Frames | EventKind::Diagnostic => None,
         };
         if let Some(continues) = by_kind {
             return continues;
@@ -147,7 +163,11 @@ impl LineEvent {
         }
         let is_worse = stated.is_some_and(|stated| self.level.is_some_and(|level| stated > level));
         let is_blank = line.trim_ascii().is_empty() && !line.is_empty();
-        let is_inner = is_indented(line) || (is_blank && is_serious);
+        let is_inner = match head {
+            // Programs align their messages in a syslog file: `sudo:    alice : TTY=pts/0`.
+            LineHead::Program => is_serious && is_indented(line) && !is_aligned(line),
+            _ => is_indented(line) || (is_blank && is_serious),
+        };
         self.is_headed && is_inner && !is_worse && !is_cargo_status(line)
     }
 
@@ -173,6 +193,15 @@ impl LineEvent {
             return Some(true);
         }
         None
+    }
+
+    /// The first line may be a mere ruler, and the next one says how serious the report is.
+    fn in_kernel_report(&mut self, line: &[u8], stated: Option<Level>) -> Option<bool> {
+        let continues = kernel::continues(prefix::without_uptime(line));
+        if continues && self.lines == 1 {
+            self.level = self.level.max(stated);
+        }
+        continues.then_some(true)
     }
 
     fn in_object(&mut self, line: &[u8]) -> bool {
@@ -213,7 +242,7 @@ impl EventKind {
             } else {
                 Self::Rust
             }
-        } else if is_kernel_head(prefix::without_uptime(text)) {
+        } else if kernel::begins(prefix::without_uptime(text)) {
             Self::Kernel
         } else if matches!(text, b"{" | b"[" | b"[{") {
             Self::Object
@@ -248,6 +277,12 @@ fn is_cargo_status(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
     let word = text.split(|&byte| byte == b' ').next().unwrap_or(text);
     line.starts_with(b"  ") && WORDS.iter().any(|known| known.as_bytes() == word)
+}
+
+/// Whether a colon follows the first word, as in `   alice : TTY=pts/0`.
+fn is_aligned(line: &[u8]) -> bool {
+    let mut words = line.trim_ascii_start().split(|&byte| byte == b' ');
+    words.nth(1) == Some(b":")
 }
 
 fn is_indented(line: &[u8]) -> bool {
@@ -372,123 +407,6 @@ fn is_rust(line: &[u8]) -> bool {
         || text.starts_with(b"right: ")
 }
 
-fn is_kernel_head(text: &[u8]) -> bool {
-    let starts: [&[u8]; 10] = [
-        b"BUG: ",
-        b"Oops",
-        b"general protection fault",
-        b"Unable to handle kernel",
-        b"WARNING: CPU: ",
-        b"INFO: task ",
-        b"watchdog: BUG",
-        b"rcu: INFO: ",
-        b"------------[ cut here ]",
-        b"Kernel panic",
-    ];
-    starts.iter().any(|start| text.starts_with(start))
-        || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
-}
-
-/// Beginnings of lines in a kernel report.
-const KERNEL_STARTS: &[&str] = &[
-    "CPU:",
-    "Hardware name:",
-    "Call Trace:",
-    "Call trace:",
-    "RIP:",
-    "RSP:",
-    "RAX:",
-    "RBX:",
-    "RCX:",
-    "RDX:",
-    "RSI:",
-    "RDI:",
-    "RBP:",
-    "R08:",
-    "R10:",
-    "R13:",
-    "FS:",
-    "CS:",
-    "CR2:",
-    "DR0:",
-    "DR3:",
-    "PKRU:",
-    "Code:",
-    "Modules linked in:",
-    "Mem-Info:",
-    "active_anon:",
-    "Node ",
-    "lowmem_reserve",
-    "Tasks state",
-    "[  pid  ]",
-    "oom-kill:",
-    "Out of memory: Killed",
-    "Memory cgroup out of memory",
-    "Memory cgroup stats",
-    "memory: usage",
-    "swap: usage",
-    "Workqueue:",
-    "---[ end",
-    "<TASK>",
-    "</TASK>",
-    "<IRQ>",
-    "</IRQ>",
-    "? ",
-    "Free swap",
-    "Total swap",
-    "Swap cache stats",
-    "pc :",
-    "lr :",
-    "sp :",
-    "x0 ",
-    "x1",
-    "x2",
-    "x3",
-    "x6",
-    "x9",
-    "pstate:",
-    "Tainted:",
-    "PGD ",
-    "#PF:",
-    "task:",
-    "\"echo 0 >",
-    "Not tainted",
-    "Kernel Offset",
-    "oom_reaper:",
-    "anon ",
-    "file ",
-    "WARNING: CPU: ",
-    "EFLAGS:",
-    "EAX:",
-    "ESI:",
-    "DS:",
-];
-
-fn is_kernel(text: &[u8]) -> bool {
-    let is_row = text.starts_with(b"[")
-        && text
-            .get(1..)
-            .unwrap_or_default()
-            .trim_ascii_start()
-            .first()
-            .is_some_and(u8::is_ascii_digit);
-    let counts = [
-        &b" total pagecache pages"[..],
-        b" pages RAM",
-        b" pages in swap cache",
-        b" pages reserved",
-        b" pages HighMem/MovableOnly",
-        b" pages hwpoisoned",
-        b" pages cma reserved",
-    ];
-    is_indented(text)
-        || is_row
-        || KERNEL_STARTS
-            .iter()
-            .any(|start| text.starts_with(start.as_bytes()))
-        || counts.iter().any(|count| text.ends_with(count))
-}
-
 fn is_diagnostic_head(text: &[u8]) -> bool {
     let starts: [&[u8]; 4] = [
         b"error",
@@ -548,50 +466,13 @@ fn depth_of(line: &[u8]) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::collect::recognise::rules::RuleSet;
-
-    /// Classifies the lines of a text; `+` marks those that continue an event.
-    fn placed(text: &str) -> Vec<String> {
-        let mut event = LineEvent::default();
-        text.lines()
-            .map(|line| {
-                let stated = level::stated(line.as_bytes(), RuleSet::ALL);
-                let has_time = super::super::stamp::length(line.as_bytes()).is_some();
-                let place = event.place(line.as_bytes(), stated, has_time, Level::Info);
-                format!(
-                    "{}{}",
-                    place.level.as_str(),
-                    if place.continues { "+" } else { "" }
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn events_of_real_programs_are_kept_together() {
-        let corpus = include_str!("../../../tests/fixtures/recognition/events.txt");
-        let mut faults = vec![];
-        for event in corpus.split("\n====\n") {
-            let (marks, lines): (Vec<_>, Vec<_>) = event
-                .lines()
-                .map(|line| line.split_once('\t').unwrap())
-                .unzip();
-            for ((line, expected), found) in lines.iter().zip(&marks).zip(placed(&lines.join("\n")))
-            {
-                if *expected != found {
-                    faults.push(format!("{expected}, found {found}: {line}"));
-                }
-            }
-        }
-        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
-    }
 
     #[test]
     fn endless_indented_lines_stop_being_an_error() {
         let mut event = LineEvent::default();
-        event.place(b"ERROR: x", Some(Level::Error), false, Level::Info);
+        event.place(b"ERROR: x", Some(Level::Error), LineHead::None, Level::Info);
         let last = (0..=LINES_MAX)
-            .map(|_| event.place(b"  y", None, false, Level::Info))
+            .map(|_| event.place(b"  y", None, LineHead::None, Level::Info))
             .last()
             .unwrap();
         assert_eq!(
@@ -609,7 +490,7 @@ mod tests {
         event.place(
             b"Traceback (most recent call last):",
             Some(Level::Error),
-            false,
+            LineHead::None,
             Level::Info,
         );
         let mut bytes = vec![];
@@ -617,7 +498,12 @@ mod tests {
         let mut event: LineEvent = ciborium::from_reader(&bytes[..]).unwrap();
         assert!(
             event
-                .place(b"  File \"a.py\", line 3, in pay", None, false, Level::Info)
+                .place(
+                    b"  File \"a.py\", line 3, in pay",
+                    None,
+                    LineHead::None,
+                    Level::Info
+                )
                 .continues
         );
     }

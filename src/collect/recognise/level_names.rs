@@ -30,6 +30,7 @@ const NAMES: &[(&str, Level)] = &[
     ("informational", Level::Info),
     ("config", Level::Info),
     ("notice", Level::Info),
+    ("noti", Level::Info),
     ("note", Level::Info),
     ("success", Level::Info),
     ("warn", Level::Warn),

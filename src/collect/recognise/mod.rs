@@ -3,6 +3,7 @@
 
 mod continued;
 mod events;
+mod kernel;
 mod level;
 mod level_names;
 mod prefix;
@@ -12,7 +13,6 @@ mod stamp;
 mod structured;
 mod words;
 
-pub(crate) use continued::LineEvent;
 pub(crate) use events::LineEvents;
 pub use rules::{Disabled, UnknownRule};
 use stamp::SourceZone;
@@ -23,6 +23,7 @@ use crate::collect::text;
 use crate::collect::text::line::Line;
 use crate::record::{Level, Metadata, Record, Source};
 use crate::time::Micros;
+use continued::{LineEvent, LineHead};
 use jiff::tz::TimeZone;
 use rules::{Rule, RuleSet};
 use structured::Structured;
@@ -96,7 +97,8 @@ fn mark(rules: RuleSet, event: &mut LineEvent, record: &mut Record, stated: Opti
         record.level = stated.map_or(record.level, |stated| stated.max(record.level));
         return;
     }
-    let place = event.place(record.message.as_bytes(), stated, false, record.level);
+    let message = record.message.as_bytes();
+    let place = event.place(message, stated, LineHead::None, record.level);
     record.level = place.level;
     if place.continues {
         record.metadata.insert(CONTINUES, true);
@@ -117,6 +119,8 @@ pub(crate) struct Said {
     pub(crate) time: Option<Micros>,
     pub(crate) level: Option<Level>,
     pub(crate) message: String,
+    /// The offset of the text after the time, in a line that is not structured.
+    after_time: Option<usize>,
 }
 
 /// How a line is stored.
@@ -137,10 +141,12 @@ impl Recogniser {
             .then(|| Structured::read(line, self.rules, &context))
             .flatten();
         let Some(mut parts) = parts else {
+            let time = self.time(line, &context);
             return Said {
-                time: self.time(line, &context),
+                time: time.map(|(time, _)| time),
                 level: level::stated(line, self.rules),
                 message: text::message(line, metadata),
+                after_time: time.map(|(_, end)| end),
             };
         };
         parts.describe(metadata);
@@ -150,6 +156,7 @@ impl Recogniser {
             message: parts
                 .message
                 .unwrap_or_else(|| text::message(line, metadata)),
+            after_time: None,
         }
     }
 
@@ -161,9 +168,8 @@ impl Recogniser {
         }
     }
 
-    fn time(&self, line: &[u8], context: &Context) -> Option<Micros> {
-        let stated = stamp::stated(line, context).filter(|_| self.rules.has(Rule::Time));
-        stated.map(|(time, _)| time)
+    fn time(&self, line: &[u8], context: &Context) -> Option<(Micros, usize)> {
+        stamp::stated(line, context).filter(|_| self.rules.has(Rule::Time))
     }
 
     /// Classifies a line of a stream that may continue an event. A line that states no level gets the `usual` one; a
@@ -171,7 +177,7 @@ impl Recogniser {
     /// belong to the first part.
     pub(crate) fn read(
         &self,
-        event: &mut LineEvent,
+        (events, stream): (&mut LineEvents, &str),
         line: &Line<'_>,
         written: Micros,
         usual: Level,
@@ -180,13 +186,24 @@ impl Recogniser {
         if line.part > 0 {
             return Recognised {
                 time: None,
-                level: event.level().unwrap_or(usual),
+                level: events.of(stream, None).level().unwrap_or(usual),
                 message: text::message(line.bytes, metadata),
             };
         }
         let said = self.said(line.bytes, written, metadata);
         let level = if self.rules.has(Rule::Continued) {
-            let place = event.place(line.bytes, said.level, said.time.is_some(), usual);
+            let after = said.after_time.and_then(|end| line.bytes.get(end..));
+            let program = after.and_then(prefix::program);
+            let event = events.of(stream, program.map(|(name, _)| name));
+            let (text, head) = match program {
+                Some((_, text)) if stamp::length(text.trim_ascii_start()).is_some() => {
+                    (text, LineHead::Time)
+                }
+                Some((_, text)) => (text, LineHead::Program),
+                None if said.time.is_some() => (line.bytes, LineHead::Time),
+                None => (line.bytes, LineHead::None),
+            };
+            let place = event.place(text, said.level, head, usual);
             if place.continues {
                 metadata.insert(CONTINUES, true);
             }
@@ -222,3 +239,51 @@ pub(crate) fn time_field(text: &[u8]) -> Option<Micros> {
 
 /// The metadata of a line that continues the event before it.
 pub(crate) const CONTINUES: &str = "continues";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Classifies the lines of a text; `+` marks those that continue an event.
+    fn placed(text: &str) -> Vec<String> {
+        let recogniser = Recognition::default().of("file:syslog");
+        let mut events = LineEvents::default();
+        let place = |line: &str| {
+            let line = Line {
+                bytes: line.as_bytes(),
+                taken: line.len(),
+                part: 0,
+                ended: true,
+            };
+            let mut metadata = Metadata::new();
+            let stream = (&mut events, "");
+            let read = recogniser.read(stream, &line, Micros::now(), Level::Info, &mut metadata);
+            let mark = if metadata.contains_key(CONTINUES) {
+                "+"
+            } else {
+                ""
+            };
+            format!("{}{mark}", read.level.as_str())
+        };
+        text.lines().map(place).collect()
+    }
+
+    #[test]
+    fn events_of_real_programs_are_kept_together() {
+        let corpus = include_str!("../../../tests/fixtures/recognition/events.txt");
+        let mut faults = vec![];
+        for event in corpus.split("\n====\n") {
+            let (marks, lines): (Vec<_>, Vec<_>) = event
+                .lines()
+                .map(|line| line.split_once('\t').unwrap())
+                .unzip();
+            for ((line, expected), found) in lines.iter().zip(&marks).zip(placed(&lines.join("\n")))
+            {
+                if *expected != found {
+                    faults.push(format!("{expected}, found {found}: {line}"));
+                }
+            }
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    }
+}

@@ -1,7 +1,8 @@
 //! Prefixes that other programs put before a line: colours, and the marks of docker compose, BuildKit, git and
 //! terraform. The line after them states its time and level.
 
-use super::words::{is_number, split_once};
+use super::level_names;
+use super::words::{is_capitals, is_number, split_once};
 use std::borrow::Cow;
 
 /// How much of a line may consist of prefixes.
@@ -36,12 +37,15 @@ pub(crate) fn strip(text: &[u8]) -> &[u8] {
     rest
 }
 
-/// docker compose: `web-1  | text`.
+/// docker compose: `web-1  | text`; PM2: `0|api  | text`.
 fn compose(text: &[u8]) -> Option<&[u8]> {
     let head = text.get(..PREFIX_MAX).unwrap_or(text);
     let at = memchr::memmem::find(head, b" | ")?;
     let name = head.get(..at)?.trim_ascii_end();
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let name = split_once(name, b'|')
+        .filter(|(number, _)| is_number(number))
+        .map_or(name, |(_, name)| name);
     let is_service = name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(is_name);
     is_service.then(|| text.get(at + 3..)).flatten()
 }
@@ -69,6 +73,43 @@ fn remote(text: &[u8]) -> Option<&[u8]> {
 /// terraform's frame: a vertical line and `Error: text`.
 fn frame(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix("\u{2502}".as_bytes())
+}
+
+/// The program of a line of a syslog file, and the text after it: `web1 kernel: text`, `web1 app[7]: text`, with BusyBox
+/// `alpine daemon.err crond[2101]: text`. `text` begins after the time.
+pub(crate) fn program(text: &[u8]) -> Option<(&str, &[u8])> {
+    const NAME_MAX: usize = 48;
+    let (host, after) = split_once(text.strip_prefix(b" ")?, b' ')?;
+    let is_host_byte = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'%')
+    };
+    let is_host = host.first().is_some_and(u8::is_ascii_alphanumeric)
+        && host.iter().all(is_host_byte)
+        && !host.ends_with(b":")
+        && level_names::named(host).is_none();
+    if !is_host {
+        return None;
+    }
+    let (mut tag, mut text) = split_once(after, b' ')?;
+    if let Some((_, severity)) = split_once(tag, b'.')
+        && level_names::named(severity).is_some()
+    {
+        (tag, text) = split_once(text, b' ')?;
+    }
+    let tag = tag.strip_suffix(b":")?;
+    let name = split_once(tag, b'[').map_or(tag, |(name, _)| name);
+    let is_name_byte = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'@' | b'(' | b')')
+    };
+    // `ERROR:` and `DETAIL:` are labels.
+    let is_label =
+        tag.len() == name.len() && is_capitals(name) || level_names::named(name).is_some();
+    let is_program = name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.len() <= NAME_MAX
+        && name.iter().all(is_name_byte)
+        && !is_label;
+    is_program.then(|| Some((std::str::from_utf8(name).ok()?, text)))?
 }
 
 /// The text after the kernel's `[   12.345678] `.

@@ -89,6 +89,10 @@ impl Structured {
         if fields.len() > FIELDS_MAX {
             return None;
         }
+        let level = level::of_structured(line, rules);
+        if is_json {
+            unwrap_loguru(&mut fields);
+        }
         let message = take(&mut fields, MESSAGE_NAMES, message_of);
         // One word with an `=` is not enough for logfmt.
         if message.is_none() && !is_json {
@@ -104,7 +108,6 @@ impl Structured {
             return None;
         }
         let time = take(&mut fields, TIME_NAMES, |value| time_of(value, context));
-        let level = level::of_structured(line, rules);
         if let Some((_, field)) = level {
             remove_scalar(&mut fields, field);
         }
@@ -134,6 +137,23 @@ impl Structured {
     }
 }
 
+/// loguru writes the formatted line as `text`, and the facts of which it consists as `record`.
+fn unwrap_loguru(fields: &mut Metadata) {
+    let is_loguru = fields.len() == 2
+        && fields.contains_key("text")
+        && fields
+            .get("record")
+            .is_some_and(|record| record.get("level").is_some() && record.get("message").is_some());
+    if is_loguru && let Some(Value::Object(record)) = fields.remove("record") {
+        let is_known = |(name, value): &(String, Value)| name != "level" && !value.is_null();
+        *fields = record
+            .into_iter()
+            .filter(is_known)
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+    }
+}
+
 /// Removes and returns the first of the named fields whose value has the right kind.
 fn take<T>(fields: &mut Metadata, names: &[&str], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
     let found = names
@@ -154,8 +174,9 @@ fn message_of(value: &Value) -> Option<String> {
 
 /// Removes the field that stated the level, unless it contains more than that.
 fn remove_scalar(fields: &mut Metadata, field: &str) {
-    let is_it =
-        |(name, value): &(&str, &Value)| name.eq_ignore_ascii_case(field) && !value.is_object();
+    let is_it = |(name, value): &(&str, &Value)| {
+        name.eq_ignore_ascii_case(field) && !value.is_object() && !value.is_array()
+    };
     let name = fields.iter().find(is_it).map(|(name, _)| name.to_owned());
     if let Some(name) = name {
         fields.remove(&name);
@@ -178,6 +199,13 @@ fn time_of(value: &Value, context: &Context) -> Option<Micros> {
                         Some(Micros::new(millis.parse::<i64>().ok()?.checked_mul(1_000)?))
                     })
                     .or_else(|| time_of(date, context));
+            }
+            // loguru: `{"repr":"2026-02-17 14:30:15.123456+00:00","timestamp":1771338615.123456}`
+            if let Some(timestamp) = fields
+                .get("timestamp")
+                .filter(|_| fields.contains_key("repr"))
+            {
+                return time_of(timestamp, context);
             }
             let seconds = fields.get("epochSecond")?.as_i64()?;
             let nanos = fields
@@ -277,6 +305,14 @@ mod tests {
             (
                 r#"{"timeUnixNano":"1771338615123456789","severityNumber":13,"body":{"stringValue":"slow"}}"#,
                 r#"2026-02-17T14:30:15.123456Z warn "slow" {}"#,
+            ),
+            (
+                r#"{"text":"x | ERROR | no card","record":{"exception":null,"extra":{"order":7},"function":"pay","level":{"icon":"x","name":"ERROR","no":40},"line":3,"message":"no card","time":{"repr":"2026-02-17 14:30:15.123456+00:00","timestamp":1771338615.123456}}}"#,
+                r#"2026-02-17T14:30:15.123456Z error "no card" {"extra":{"order":7},"function":"pay","line":3}"#,
+            ),
+            (
+                r#"{"type":"log","@timestamp":"2026-02-17T14:30:15Z","tags":["error","plugins"],"pid":7,"message":"x"}"#,
+                r#"2026-02-17T14:30:15.000000Z error "x" {"pid":7,"tags":["error","plugins"],"type":"log"}"#,
             ),
             (
                 r#"{"instant":{"epochSecond":1771338615,"nanoOfSecond":5000000},"level":"WARN","message":"x"}"#,

@@ -2,9 +2,11 @@
 
 use crate::redact::values::code;
 use crate::redact::values::extent::Quote;
+use crate::redact::values::extent::bare_end;
 use crate::redact::values::extent::escape_length;
 use crate::redact::values::space::ESCAPE;
 use crate::redact::values::space::is_space;
+use crate::redact::values::worth;
 
 /// The text between a name and its value.
 #[derive(Debug, Clone, Copy)]
@@ -192,9 +194,12 @@ impl Link {
         }
         let first = near.first().map(u8::to_ascii_lowercase);
         let may_begin =
-            |first: u8| first.is_ascii_digit() || b"([#-|,;~<.\xe2fiwhscrt".contains(&first);
+            |first: u8| first.is_ascii_digit() || b"([#-|,;~<.@\xe2fiwhscrt".contains(&first);
         if !first.is_some_and(may_begin) {
             return;
+        }
+        if first == Some(b'@') {
+            return self.at_sign(text);
         }
         if let Some(length) = arrow_length(near).or_else(|| column_length(near)) {
             return self.guess(text, length);
@@ -218,6 +223,15 @@ impl Link {
                 self.is_guess = true;
             }
             None => {}
+        }
+    }
+
+    /// `NAME@VALUE`, if the value looks generated. Hosts, packages and mail addresses have the same form.
+    fn at_sign(&mut self, text: &[u8]) {
+        let start = self.value + 1;
+        if is_random_near(text, start) {
+            self.value = start;
+            self.is_guess = true;
         }
     }
 
@@ -355,7 +369,8 @@ impl Link {
         }
     }
 
-    /// Treats the key of a value that is listed beside its name as a part of the separator: `"name":"TOKEN","value":"x"`.
+    /// Treats the key of a value that is listed beside its name as a part of the separator: `"name":"TOKEN","value":"x"`,
+    /// `--name TOKEN --value x`.
     pub(super) fn skip_value_key(&mut self, text: &[u8]) {
         let mut after = Self { ..*self };
         if after.quoted.is_some() && text.get(after.value) == Some(&b',') {
@@ -367,22 +382,38 @@ impl Link {
         let opened = Quote::at(text, after.value);
         after.value += opened.map_or(0, |quote| quote.length);
         let rest = text.get(after.value..).unwrap_or_default();
-        let Some(length) = value_key_length(rest) else {
+        let dashes = rest
+            .iter()
+            .take(2)
+            .take_while(|&&byte| byte == b'-')
+            .count();
+        let is_flag = dashes > 0 && after.value > self.start;
+        let Some(length) = value_key_length(rest.get(dashes..).unwrap_or_default()) else {
             return;
         };
-        after.value += length;
+        after.value += dashes + length;
         if opened.is_some() {
             after.value += Quote::at(text, after.value).map_or(0, |quote| quote.length);
         }
         let key_end = after.value;
         (after.equals, after.colon) = (false, false);
         after.separators(text);
-        if after.value > key_end && (after.equals || after.colon) {
+        if after.value > key_end && (after.equals || after.colon || is_flag) {
+            after.equals |= is_flag;
             after.is_guess = false;
             after.is_broken = false;
             *self = after;
         }
     }
+}
+
+/// Whether the bare value that starts here looks generated, by its first bytes.
+pub(super) fn is_random_near(text: &[u8], start: usize) -> bool {
+    /// Enough to judge a longer value.
+    const LENGTH_MAX: usize = 128;
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..LENGTH_MAX).unwrap_or(rest);
+    worth::is_random(near.get(..bare_end(near, 0)).unwrap_or_default())
 }
 
 /// The length of a key such as `value` or `parameterValue`.

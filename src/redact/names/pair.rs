@@ -4,6 +4,7 @@
 use super::beside::{form_value, is_in_resource_name, value_before};
 use super::judge::Judge;
 use super::link::Link;
+use super::link::is_random_near;
 use super::strength::Strength;
 use super::strength::strength_of;
 use crate::redact::edit::MASK;
@@ -95,6 +96,7 @@ pub(in crate::redact) fn may_end(text: &[u8], end: usize) -> bool {
                     | b']'
                     | b'%'
                     | b'&'
+                    | b'@'
                     | b'#'
                     | b'^'
                     | b','
@@ -156,7 +158,8 @@ pub(in crate::redact) fn pair(
             .get(name.clone())
             .is_some_and(|name| name.eq_ignore_ascii_case(b"cookie"))
             && Quote::at(text, link.value).is_none();
-        link.is_guess = link.colon && need != RequiredLink::Sign && !is_header;
+        link.is_guess = link.colon && need != RequiredLink::Sign && !is_header
+            || need == RequiredLink::Sign && link.is_space() && is_random_near(text, link.value);
     }
     if !satisfied && !link.is_guess || link.value >= text.len() || link.is_broken && !strict {
         return None;

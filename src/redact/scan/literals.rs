@@ -102,8 +102,8 @@ impl Literals {
 
     fn add(&mut self, literal: Literal) {
         debug_assert!(
-            literal.text.len() >= KNOWN,
-            "no literal is shorter than the table knows"
+            (KNOWN..=LENGTH_MAX).contains(&literal.text.len()),
+            "no literal is shorter than the table knows, or longer than what is compared"
         );
         let index = literal.text.iter().take(KNOWN).fold(0, |index, &byte| {
             index << CLASS_BITS | usize::from(class_of(byte))
@@ -196,16 +196,38 @@ impl Literals {
                 return Go::On;
             }
         }
+        let near = Lowercase::of(text.get(start..).unwrap_or_default());
         for literal in &group.literals {
             let range = start..start + literal.text.len();
-            let found = text.get(range.clone());
-            if found.is_some_and(|found| found.eq_ignore_ascii_case(literal.text))
-                && visit(literal.rule, range) == Go::Stop
-            {
+            if near.starts_with(literal.text) && visit(literal.rule, range) == Go::Stop {
                 return Go::Stop;
             }
         }
         Go::On
+    }
+}
+
+/// The maximum length of a literal.
+const LENGTH_MAX: usize = 40;
+
+/// The start of a text in lower case: many literals begin with the same bytes.
+struct Lowercase {
+    bytes: [u8; LENGTH_MAX],
+    length: usize,
+}
+
+impl Lowercase {
+    fn of(text: &[u8]) -> Self {
+        let mut bytes = [0; LENGTH_MAX];
+        let length = text.len().min(LENGTH_MAX);
+        for (lower, byte) in bytes.iter_mut().zip(text) {
+            *lower = byte.to_ascii_lowercase();
+        }
+        Self { bytes, length }
+    }
+
+    fn starts_with(&self, literal: &[u8]) -> bool {
+        literal.len() <= self.length && self.bytes.starts_with(literal)
     }
 }
 

@@ -308,11 +308,16 @@ pub(in crate::redact) fn is_follower(value: &[u8]) -> bool {
     /// The length of the longest word of the list.
     const FOLLOWER_LENGTH_MAX: usize = 16;
     short_text(value).is_some_and(|text| {
-        let word = bare_word(text).trim_end_matches('=');
-        word.len() <= FOLLOWER_LENGTH_MAX
-            && FOLLOWERS
-                .binary_search(&&*word.to_ascii_lowercase())
-                .is_ok()
+        let word = bare_word(text).trim_end_matches('=').as_bytes();
+        let mut lower = [0; FOLLOWER_LENGTH_MAX];
+        let Some(lower) = lower.get_mut(..word.len()) else {
+            return false;
+        };
+        lower.copy_from_slice(word);
+        lower.make_ascii_lowercase();
+        FOLLOWERS
+            .binary_search_by(|follower| follower.as_bytes().cmp(lower))
+            .is_ok()
     })
 }
 

@@ -102,12 +102,21 @@ pub(in crate::redact) fn is_reference(value: &[u8]) -> bool {
 pub(in crate::redact) fn is_path(value: &[u8]) -> bool {
     let value = trimmed(value);
     let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
-    let starts = matches!(
-        value,
-        [b'/' | b'~', ..] | [b'.', b'/' | b'.', ..] | [_, b':', b'\\' | b'/', ..]
-    );
-    let first = segments(value).next();
-    starts && value.len() > 1 && first.is_some_and(is_plain_segment)
+    let starts = match value {
+        // `~/x`, `~user/x`; a password may start with the same sign
+        [b'~', rest @ ..] => memchr::memchr(b'/', rest)
+            .is_some_and(|length| rest.iter().take(length).all(u8::is_ascii_lowercase)),
+        [b'/', ..] | [b'.', b'/' | b'.', ..] | [_, b':', b'\\' | b'/', ..] => true,
+        _ => false,
+    };
+    let mut segments = segments(value);
+    let Some(first) = segments.next().filter(|_| starts && value.len() > 1) else {
+        return false;
+    };
+    // base64 may start with a slash
+    let is_base64 =
+        first.iter().any(u8::is_ascii_uppercase) && segments.next().is_some_and(is_random_run);
+    is_plain_segment(first) && !is_base64
 }
 
 /// Whether a value is hexadecimal in capitals, as the ids of keys are written.

@@ -1,6 +1,7 @@
 //! Leak rates: kinds of secrets in the form of public rule sets, generated from a seed, each in many contexts, as
 //! whole messages and line by line. A leak is any 8 characters of a random part that remain.
 
+use crate::redact::contexts;
 use crate::redact::{Random, survivor};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -251,22 +252,27 @@ impl Case {
 
 /// Each kind in each of its contexts.
 pub(crate) fn cases() -> Vec<Case> {
+    let seed = std::env::var("VMLOG_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    assert!(AROUND_NAMES.len() >= 50 && AROUND_TOKENS.len() >= 50);
+    cases_in(AROUND_TOKENS, AROUND_NAMES, seed.unwrap_or(18))
+}
+
+fn cases_in(around_tokens: &[&'static str], around_names: &[&'static str], seed: u64) -> Vec<Case> {
     let kinds: Vec<_> = include_str!("../../fixtures/redact/kinds.txt")
         .lines()
         .filter(|line| !line.starts_with('#'))
         .map(|line| line.split_once(' ').unwrap())
         .collect();
-    assert!(kinds.len() >= 300 && AROUND_NAMES.len() >= 50 && AROUND_TOKENS.len() >= 50);
-    let seed = std::env::var("VMLOG_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let mut random = Random::new(seed.unwrap_or(18));
+    assert!(kinds.len() >= 300);
+    let mut random = Random::new(seed);
     let mut cases = vec![];
     for (tier, kind) in kinds {
         let contexts = if kind.starts_with('=') {
-            AROUND_NAMES
+            around_names
         } else {
-            AROUND_TOKENS
+            around_tokens
         };
         for context in contexts {
             let (text, secrets) = if let Some(name) = kind.strip_prefix('=') {
@@ -291,10 +297,25 @@ pub(crate) fn cases() -> Vec<Case> {
 
 #[test]
 fn leak_rates_are_within_their_bounds() {
+    check(cases());
+}
+
+#[test]
+fn leak_rates_in_other_contexts_are_within_their_bounds() {
+    assert!(contexts::AROUND_NAMES.len() + contexts::AROUND_TOKENS.len() >= 80);
+    check(cases_in(
+        contexts::AROUND_TOKENS,
+        contexts::AROUND_NAMES,
+        7741,
+    ));
+}
+
+/// Checks the rates of leaks, and prints the table.
+fn check(cases: Vec<Case>) {
     let mut redactor = Redactor::new(&RedactOptions::default()).unwrap();
     let mut rates: BTreeMap<(&str, bool), Rate> = BTreeMap::new();
     let mut number = 0;
-    for case in cases() {
+    for case in cases {
         let Case {
             tier,
             kind,

@@ -2,6 +2,7 @@
 
 pub(crate) mod attacks;
 mod collected;
+mod contexts;
 pub(crate) mod kinds;
 pub(crate) mod linear;
 pub(crate) mod restart;

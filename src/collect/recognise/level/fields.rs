@@ -12,8 +12,8 @@ pub(crate) enum FieldValue<'a> {
     Text(&'a [u8]),
     /// A number, `true`, `false` or `null`.
     Bare(&'a [u8]),
-    /// An object or array.
-    Nested,
+    /// An object or array, and the text after it.
+    Nested(&'a [u8]),
 }
 
 /// The fields of one line, in the order of the line.
@@ -128,6 +128,18 @@ impl<'a> FieldList<'a> {
     }
 }
 
+/// The strings of the array at the start of `text`, without those of inner arrays and objects.
+pub(crate) fn strings(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text.strip_prefix(b"[").unwrap_or_default();
+    std::iter::from_fn(move || {
+        rest = skip_separators(rest);
+        let (text, after) = string(rest.strip_prefix(b"\"")?)?;
+        rest = after;
+        Some(text)
+    })
+    .take(FIELDS_MAX)
+}
+
 /// Whether the first word of `line` is `name=...`, as every word of a logfmt line is.
 pub(crate) fn starts_with_pair(line: &[u8]) -> bool {
     let name = line.iter().take_while(|&&byte| is_name_byte(byte)).count();
@@ -171,7 +183,7 @@ fn string(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 fn scalar(text: &[u8]) -> Option<(FieldValue<'_>, &[u8])> {
     match text.first()? {
         b'"' => string(text.get(1..)?).map(|(inside, after)| (FieldValue::Text(inside), after)),
-        b'{' | b'[' => Some((FieldValue::Nested, text)),
+        b'{' | b'[' => Some((FieldValue::Nested(text), text)),
         _ => {
             let is_end =
                 |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
@@ -195,7 +207,10 @@ mod tests {
             fields.inner(b"log", b"level"),
             Some(FieldValue::Text(b"warn"))
         );
-        assert_eq!(fields.inner(b"log", b"deep"), Some(FieldValue::Nested));
+        assert!(matches!(
+            fields.inner(b"log", b"deep"),
+            Some(FieldValue::Nested(_))
+        ));
         assert_eq!(fields.get(b"level"), None);
         assert_eq!(fields.get(b"N"), Some(FieldValue::Bare(b"7")));
         assert_eq!(fields.get(b"end"), Some(FieldValue::Bare(b"true")));

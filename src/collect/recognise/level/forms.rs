@@ -1,6 +1,7 @@
 //! Forms in which single programs and languages state a level. Each is a row of [`FORMS`]; the first match wins.
 //! Unless stated otherwise, they examine the beginning of a text with its timestamp, host and tag.
 
+use super::marks;
 use super::tools;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::prefix::without_uptime;
@@ -35,19 +36,33 @@ pub(crate) const FORMS: &[(Rule, LevelForm)] = &[
     (Rule::Linter, tools::linter),
     (Rule::Client, tools::client),
     (Rule::Ansible, tools::ansible),
+    (Rule::Annotation, marks::annotation),
+    (Rule::Ceph, marks::ceph),
+    (Rule::Exim, marks::exim),
+    (Rule::Django, marks::django),
+    (Rule::Database, marks::database),
+    (Rule::Script, marks::script),
     (Rule::TestFailure, test_failure),
     (Rule::Exception, exception),
     (Rule::Kernel, kernel),
+    (Rule::Symbol, marks::symbol),
     (Rule::Tool, tools::tool),
 ];
 
-/// `E0217 14:30:15.123456   12345 file.go:123] text`; also with a year (`E20260217`, `E260217`).
+/// `E0217 14:30:15.123456   12345 file.go:123] text`; also with a year (`E20260217`, `E260217`), with a hyphen (Meteor), and in brackets
+/// (`[rank0]:[E217 14:30:15.123456789 a.cpp:616]` of PyTorch).
 fn klog(text: &[u8]) -> Option<Level> {
-    let (letter, rest) = text.split_first()?;
+    let ranked = text.strip_prefix(b"[rank").and_then(|rest| {
+        let at = memchr::memmem::find(rest.get(..16).unwrap_or(rest), b"]:")?;
+        rest.get(at + 2..)
+    });
+    let open = ranked.unwrap_or(text).strip_prefix(b"[");
+    let (letter, rest) = open.unwrap_or(text).split_first()?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let time = rest.get(digits..)?;
-    let is_klog = matches!(digits, 4 | 6 | 8)
-        && matches!(time, [b' ', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
+    let is_date = matches!(digits, 4 | 6 | 8) || digits == 3 && open.is_some();
+    let is_klog = is_date
+        && matches!(time, [b' ' | b'-', tens, ones, b':', ..] if tens.is_ascii_digit() && ones.is_ascii_digit());
     match letter {
         b'D' | b'I' | b'W' | b'E' | b'F' if is_klog => level_names::of_letter(&[*letter]),
         _ => None,
@@ -240,13 +255,18 @@ fn tabbed(text: &[u8]) -> Option<Level> {
 /// `src/main.c:3:5: error: text`, `a.c(3): warning C4996: text`, `src/a.ts(1,2): error TS2304: text`, `src/a.ts:1:2 - error TS2304: text`,
 /// `Foo.java:3: error: text`.
 fn compiler(text: &[u8]) -> Option<Level> {
+    in_project(text).or_else(|| at_place(text))
+}
+
+fn at_place(text: &[u8]) -> Option<Level> {
     let colon = text.iter().position(|&byte| matches!(byte, b':' | b'('))?;
     let path = text.get(..colon)?;
     if path.is_empty() || path.len() > 200 || path.contains(&b' ') {
         return None;
     }
     let place = text.get(colon..)?;
-    let is_place = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'(' | b')' | b',');
+    let is_place =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b':' | b'(' | b')' | b',' | b'-');
     let length = place.iter().take_while(|byte| is_place(byte)).count();
     let rest = place.get(length..)?;
     if !place.get(1).is_some_and(u8::is_ascii_digit) {
@@ -260,9 +280,23 @@ fn compiler(text: &[u8]) -> Option<Level> {
     let (word, after) = rest.split_at_checked(end)?;
     let is_stated = after.starts_with(b":") || has_code(after);
     match word {
-        b"error" | b"ERROR" if is_stated => Some(Level::Error),
-        b"warning" if is_stated => Some(Level::Warn),
+        b"error" | b"ERROR" | b"Error" if is_stated => Some(Level::Error),
+        b"warning" | b"Warning" if is_stated => Some(Level::Warn),
         b"note" | b"remark" if is_stated => Some(Level::Info),
+        _ => None,
+    }
+}
+
+/// `/src/app.csproj : error NU1101: text`, `MSBUILD : error MSB1009: text`, `LINK : fatal error LNK1104: text`.
+fn in_project(text: &[u8]) -> Option<Level> {
+    let at = memchr::memmem::find(text, b" : ").filter(|&at| at < 200)?;
+    let rest = text.get(at + 3..)?;
+    let rest = rest.strip_prefix(b"fatal ").unwrap_or(rest);
+    let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
+    let (word, after) = rest.split_at_checked(end)?;
+    match word {
+        b"error" if has_code(after) => Some(Level::Error),
+        b"warning" if has_code(after) => Some(Level::Warn),
         _ => None,
     }
 }
@@ -285,6 +319,7 @@ fn panic(text: &[u8]) -> Option<Level> {
     let starts = [
         &b"panic: "[..],
         b"fatal error: ",
+        b"Fatal error : ",
         b"Kernel panic - ",
         b"Segmentation fault",
         b"Assertion failed",
@@ -339,8 +374,29 @@ fn test_failure(text: &[u8]) -> Option<Level> {
         let is_numbered = text.get(7).is_some_and(u8::is_ascii_digit);
         return (is_numbered && !is_expected).then_some(Level::Error);
     }
-    let starts = [&b"--- FAIL: "[..], b"FAIL\t", b"test result: FAILED"];
-    let is_failure = starts.iter().any(|start| text.starts_with(start));
+    let starts = [
+        &b"--- FAIL: "[..],
+        b"FAIL\t",
+        b"test result: FAILED",
+        b"Failure/Error: ",
+        b"The following tests FAILED:",
+        b"Errors while running CTest",
+        b"FAILURES!",
+        b"ERRORS!",
+    ];
+    let has = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    let is_numbered = text.first().is_some_and(u8::is_ascii_digit);
+    let is_jest = text.starts_with("\u{25cf} ".as_bytes()) && has(" \u{203a} ".as_bytes());
+    let is_ctest = is_numbered
+        && has(b" Test ")
+        && (has(b"***Failed") || has(b"***Exception: ") || has(b"***Timeout"));
+    let is_bazel = text.starts_with(b"//") && has(b" FAILED in ");
+    let is_gradle = text.ends_with(b" FAILED") && has(b" > ") && !text.starts_with(b"> Task ");
+    let is_failure = starts.iter().any(|start| text.starts_with(start))
+        || is_jest
+        || is_ctest
+        || is_bazel
+        || is_gradle;
     let is_rust = text.starts_with(b"test ") && text.ends_with(b" ... FAILED");
     let is_pytest = text.starts_with(b"E   ") && !text.get(4..)?.trim_ascii().is_empty();
     (is_failure || is_rust || is_pytest).then_some(Level::Error)
@@ -358,8 +414,16 @@ fn exception(text: &[u8]) -> Option<Level> {
         b"** (EXIT",
         b"Unhandled rejection ",
         b"Uncaught ",
+        b"APPLICATION FAILED TO START",
     ];
     if starts.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    // Composer and Symfony: `  [RuntimeException]`
+    let framed = text
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"));
+    if framed.is_some_and(|name| exception_name(name).is_some()) {
         return Some(Level::Error);
     }
     // Ruby: `a.rb:3:in 'pay': undefined method (NoMethodError)`
@@ -384,7 +448,9 @@ fn is_elixir_exception(text: &[u8]) -> bool {
     let name = text
         .strip_prefix(b"** (")
         .and_then(|rest| split_once(rest, b')'));
-    name.is_some_and(|(name, _)| name.ends_with(b"Error") || name.ends_with(b"Exception"))
+    name.is_some_and(|(name, _)| {
+        name == b"Mix" || name.ends_with(b"Error") || name.ends_with(b"Exception")
+    })
 }
 
 /// The place that Node prints for an uncaught exception: a line that is only `/app/pay.js:3` or
@@ -412,7 +478,19 @@ fn is_ruby_exception(text: &[u8]) -> bool {
         "Bad",
         "Timeout",
     ];
-    let Some(at) = memchr::memmem::find(text, b": ").filter(|&at| at < 128) else {
+    // Rails puts the id of the request before it, and the text in brackets: `[3f2b8a30-...] A::RoutingError (x):`
+    let tagged = text
+        .strip_prefix(b"[")
+        .and_then(|rest| split_once(rest, b']'));
+    let text = match tagged {
+        Some((tag, rest)) if tag.contains(&b'-') && !tag.contains(&b' ') => rest.trim_ascii_start(),
+        _ => text,
+    };
+    let bracket = text
+        .strip_suffix(b"):")
+        .and_then(|text| memchr::memmem::find(text, b" ("));
+    let colon = memchr::memmem::find(text, b": ");
+    let Some(at) = bracket.or(colon).filter(|&at| at < 128) else {
         return false;
     };
     let name = text.get(..at).unwrap_or_default();
@@ -433,10 +511,14 @@ fn is_ruby_exception(text: &[u8]) -> bool {
 fn kernel(text: &[u8]) -> Option<Level> {
     // In a syslog file the kernel has a tag.
     let head = text.get(..64).unwrap_or(text);
-    let tagged = memchr::memmem::find(head, b" kernel: ").and_then(|at| text.get(at + 9..));
+    let tagged = match text.strip_prefix(b"kernel: ") {
+        Some(rest) => Some(rest),
+        None => memchr::memmem::find(head, b" kernel: ").and_then(|at| text.get(at + 9..)),
+    };
     let text = without_uptime(tagged.unwrap_or(text));
     let errors = [
         &b"BUG: "[..],
+        b"kernel BUG at ",
         b"EXT4-fs error ",
         b"Buffer I/O error ",
         b"Kernel panic - ",
@@ -472,7 +554,9 @@ fn kernel(text: &[u8]) -> Option<Level> {
     if is_oom || is_hung || is_crash || is_disk {
         return Some(Level::Error);
     }
-    text.starts_with(b"WARNING: CPU: ").then_some(Level::Warn)
+    let is_warning =
+        text.starts_with(b"WARNING: CPU: ") || text.starts_with(b"------------[ cut here ]");
+    is_warning.then_some(Level::Warn)
 }
 
 /// The name of the exception at the start of a text, followed by a colon and a blank, or by the end of the text.

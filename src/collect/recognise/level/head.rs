@@ -13,7 +13,7 @@ const WORDS_MAX: usize = 12;
 #[derive(Clone, Copy, Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "seven facts about the words before, any of which may hold"
+    reason = "ten facts about the words before, any of which may hold"
 )]
 struct HeadBefore {
     /// Something other than a time, a number or a separator.
@@ -28,8 +28,14 @@ struct HeadBefore {
     is_count: bool,
     /// The words are joined by `|`: each word that is not a level may be a module name.
     has_bars: bool,
+    /// The line has several `|`.
+    is_piped: bool,
     /// The line starts with `#`, like a comment or a heading.
     is_comment: bool,
+    /// The word just before is a bracket that a blank separates from its content, as in `[ warn]`.
+    is_open: bool,
+    /// The line starts with a bracket that contains several words.
+    is_bracketed: bool,
 }
 
 /// The level that the head of `text` states; `text` contains no colour codes.
@@ -43,6 +49,7 @@ pub(crate) fn stated(text: &[u8], rules: RuleSet) -> Option<Level> {
     let first = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
     let mut before = HeadBefore {
         has_bars: memchr::memchr_iter(b'|', first).nth(1).is_some(),
+        is_piped: memchr::memchr_iter(b'|', text).nth(1).is_some(),
         ..HeadBefore::default()
     };
     for place in 0..WORDS_MAX {
@@ -64,14 +71,19 @@ impl HeadBefore {
     fn after(self, word: &[u8], place: usize) -> Self {
         let is_stamp = is_stamp_word(word);
         let is_tag = is_tag(word);
+        let is_open = matches!(word, b"[" | b"(" | b"<");
         Self {
-            has_name: self.has_name || !is_stamp,
+            has_name: self.has_name || !is_stamp && !is_open && !is_symbol(word),
             has_stamp: self.has_stamp || is_stamp,
             is_tag,
             is_bare_tag: writes_bare_levels(word),
             is_count: place == 0 && is_number(word),
             has_bars: self.has_bars,
+            is_piped: self.is_piped,
             is_comment: place == 0 && word.iter().all(|&byte| byte == b'#'),
+            is_open,
+            is_bracketed: self.is_bracketed
+                || place == 0 && word.starts_with(b"[") && !word.contains(&b']'),
         }
     }
 }
@@ -92,7 +104,9 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
         .strip_prefix(b"*")
         .and_then(|bare| bare.strip_suffix(b"*"));
     let bare = starred.unwrap_or(bare);
-    let is_title_dash = next == b"-" && !before.has_name && is_title(bare);
+    let is_start = !before.has_name && !before.has_stamp;
+    let is_plain_dash = is_start && matches!(bare, b"error" | b"warn");
+    let is_title_dash = next == b"-" && (!before.has_name && is_title(bare) || is_plain_dash);
     let is_label = next == b":" || is_title_dash;
     match bare.strip_suffix(b":").or(is_label.then_some(bare)) {
         Some(label) => in_label(label, before, rules).map(|level| (level, true)),
@@ -104,12 +118,18 @@ fn in_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Opti
 /// letter.
 fn in_marked_word(word: &[u8], next: &[u8], before: HeadBefore, rules: RuleSet) -> Option<Level> {
     let is_first = !before.has_name;
-    let forms: [(Rule, &dyn Fn() -> Option<Level>); 7] = [
+    let forms: [(Rule, &dyn Fn() -> Option<Level>); 9] = [
         (Rule::Channel, &|| {
             channel(word).filter(|_| before.has_stamp)
         }),
         (Rule::SyslogFacility, &|| with_facility(word)),
         (Rule::Bracket, &|| in_brackets(word, is_first)),
+        (Rule::Bracket, &|| {
+            level_names::named(closed(word)?).filter(|_| before.is_open)
+        }),
+        (Rule::ProgramWord, &|| {
+            with_component(word).filter(|_| before.has_stamp && is_first)
+        }),
         (Rule::Celery, &|| celery(word)),
         (Rule::PythonLogging, &|| {
             python_logging(word).filter(|_| is_first)
@@ -155,8 +175,22 @@ fn in_bare_word(
     // yarn: `error Command failed with exit code 1.`
     let is_start = !before.has_name && !before.has_stamp;
     if is_start && rules.has(Rule::ProgramWord) && matches!(bare, b"error" | b"warning") {
+        // Kibana: `error  [14:30:15.123] x`; mamba: `error    libmamba x`
+        let is_time = matches!(next, [b'[', digit, ..] if digit.is_ascii_digit());
         let is_sentence = next.first().is_some_and(u8::is_ascii_uppercase);
-        return level_names::named(bare).filter(|_| is_sentence);
+        let is_stated = is_sentence || is_time || next == b"libmamba";
+        return level_names::named(bare).filter(|_| is_stated);
+    }
+    if next == b"libmamba" && is_start && rules.has(Rule::ProgramWord) {
+        return level_names::named(bare);
+    }
+    // NLog, n8n: `2026-02-17 14:30:15.1|Error|Service|x`
+    let is_between_bars = before.is_piped && before.has_stamp && !before.has_name;
+    if is_between_bars && rules.has(Rule::Bars) && bare.iter().all(u8::is_ascii_alphabetic) {
+        let level = level_names::named(bare).filter(|_| is_level_of_tools(bare));
+        if level.is_some() {
+            return level;
+        }
     }
     let is_stated = is_capitals(bare) && rules.has(Rule::Capitals);
     if !is_stated || before.is_comment || before.is_count && is_counted(word, next) {
@@ -174,6 +208,22 @@ fn channel(word: &[u8]) -> Option<Level> {
     let at = word.iter().rposition(|&byte| byte == b'.')?;
     let level = word.get(at + 1..)?.strip_suffix(b":")?;
     level_names::named(level).filter(|_| at > 0 && is_capitals(level))
+}
+
+/// The content of a bracket that ends with this word.
+fn closed(word: &[u8]) -> Option<&[u8]> {
+    let word = word.strip_suffix(b":").unwrap_or(word);
+    match word {
+        [inner @ .., b']' | b')' | b'>'] => Some(inner),
+        _ => None,
+    }
+}
+
+/// Icinga: `critical/ApiListener:`.
+fn with_component(word: &[u8]) -> Option<Level> {
+    let (level, component) = split_once(word.strip_suffix(b":")?, b'/')?;
+    let is_component = !component.is_empty() && component.iter().all(u8::is_ascii_alphanumeric);
+    level_names::named(level).filter(|_| is_component && level.len() > 3)
 }
 
 /// `ERROR/MainProcess]`.
@@ -246,7 +296,14 @@ fn in_brackets(word: &[u8], is_first: bool) -> Option<Level> {
     }
     let before = word.get(..open)?;
     let is_label = is_first && word.ends_with(b":") && !before.is_empty();
-    is_label.then(|| level_names::named(before)).flatten()
+    // geth: `ERROR[02-17|14:30:15.123] x`
+    let inside = word.get(open + 1..).unwrap_or_default();
+    let is_dated = is_first
+        && is_capitals(before)
+        && matches!(inside, [_, _, b'-', _, _, ..] if inside.iter().filter(|byte| byte.is_ascii_digit()).count() >= 4);
+    (is_label || is_dated)
+        .then(|| level_names::named(before))
+        .flatten()
 }
 
 /// The inside of a bracket. In round brackets after a name, as in a call, only capitals state a level.
@@ -295,7 +352,7 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
             level_names::of_letter(&[*letter]).filter(|_| is_tag)
         }
         [b'[', letter] => {
-            let is_stamp = next.first().is_some_and(u8::is_ascii_digit);
+            let is_stamp = next.first().is_some_and(u8::is_ascii_digit) || is_code_place(next);
             level_names::of_letter(&[*letter]).filter(|_| is_stamp && !before.has_name)
         }
         [letter, b','] => level_names::of_letter(&[*letter])
@@ -304,11 +361,23 @@ fn letter(word: &[u8], next: &[u8], before: HeadBefore) -> Option<Level> {
             let is_name = next.first().is_some_and(u8::is_ascii_uppercase) && next.len() > 1
                 || next.is_empty()
                 || next == b"-"
-                || next.ends_with(b":");
+                || next.ends_with(b":")
+                || next.starts_with(b"[") && word != b"A"
+                || is_code_place(next)
+                || before.is_bracketed && is_number(next);
             level_names::of_letter(word).filter(|_| before.has_stamp && !before.has_name && is_name)
         }
         _ => None,
     }
+}
+
+/// `socket.cpp:697]`, `external/xla/cuda_dnn.cc:9261]`: the place in the code, before the text.
+fn is_code_place(word: &[u8]) -> bool {
+    let Some(place) = word.strip_suffix(b"]") else {
+        return false;
+    };
+    let line = place.rsplit(|&byte| byte == b':').next().unwrap_or(place);
+    is_number(line) && line.len() < place.len() && place.contains(&b'.')
 }
 
 /// `dpkg:`, `sshd[12]:`, `general:`: a program and a colon.
@@ -351,6 +420,9 @@ fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
             [b'[' | b'(' | b'<' | b'{', ..] | [.., b']' | b')' | b'}'] | b"npm" | [_, b',']
         )
         || is_pair(word)
+        || is_symbol(word)
+        || word == b"log" && !before.has_stamp && next.starts_with(b"[")
+        || before.has_stamp && (is_level_in_brackets(next) || is_process(next))
         || before.has_bars && before.has_stamp
         || before.has_stamp && is_logger(word, next)
         || before.has_stamp && !before.has_name && is_host(next)
@@ -359,6 +431,29 @@ fn is_head_word(word: &[u8], next: &[u8], before: HeadBefore) -> bool {
 /// Whether the word before `next` is the host of a syslog line.
 fn is_host(next: &[u8]) -> bool {
     is_tag(next) || with_facility(next).is_some()
+}
+
+/// Puppet: `(err):` after the name of a resource.
+fn is_level_in_brackets(word: &[u8]) -> bool {
+    let inner = word
+        .strip_prefix(b"(")
+        .and_then(|word| word.strip_suffix(b"):"));
+    inner.is_some_and(|inner| level_names::named(inner).is_some())
+}
+
+/// Pacemaker: `[12]` after the name of a program.
+fn is_process(word: &[u8]) -> bool {
+    let inner = word
+        .strip_prefix(b"[")
+        .and_then(|word| word.strip_suffix(b"]"));
+    inner.is_some_and(is_number)
+}
+
+/// A word of symbols such as arrows, bullets and frames (U+2000 to U+2FFF), or an emoji.
+fn is_symbol(word: &[u8]) -> bool {
+    let text = std::str::from_utf8(word).unwrap_or_default();
+    let is_one = |c: char| matches!(c, '\u{2000}'..='\u{2fff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}' | '\u{b7}');
+    !text.is_empty() && text.chars().all(is_one)
 }
 
 /// `user=x`, `postgres@db`, `[myid:1]`.

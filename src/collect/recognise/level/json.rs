@@ -1,7 +1,7 @@
 //! The level in the fields of a structured line. A field with an unknown value does not end the search, and a number
 //! is read on the scale that the other fields reveal.
 
-use super::fields::{FieldList, FieldValue};
+use super::fields::{self, FieldList, FieldValue};
 use crate::collect::recognise::level_names;
 use crate::record::Level;
 
@@ -21,6 +21,7 @@ const WORD_FIELDS: &[&str] = &[
     "@l",
     "severity",
     "lvl",
+    "prio",
     "loglevel",
     "log_level",
     "log.level",
@@ -60,6 +61,7 @@ const NUMBER_FIELDS: &[&str] = &[
 pub(crate) fn stated(fields: &FieldList<'_>) -> Option<FoundField> {
     in_words(fields)
         .or_else(|| in_inner(fields))
+        .or_else(|| in_tags(fields))
         .or_else(|| mongodb(fields))
         .or_else(|| zap(fields))
         .or_else(|| in_numbers(fields))
@@ -109,11 +111,40 @@ fn is_level_word(word: &[u8]) -> bool {
 
 fn in_inner(fields: &FieldList<'_>) -> Option<FoundField> {
     INNER_FIELDS.iter().find_map(|&(outer, name)| {
-        let FieldValue::Text(text) = fields.inner(outer.as_bytes(), name.as_bytes())? else {
+        let level = match fields.inner(outer.as_bytes(), name.as_bytes())? {
+            FieldValue::Text(text) => level_names::of_field(text),
+            FieldValue::Nested(object) => of_loguru(object),
+            FieldValue::Bare(_) => None,
+        };
+        Some((level?, outer))
+    })
+}
+
+/// loguru: `"record":{"level":{"icon":"x","name":"ERROR","no":40}}`. Programs define names of their own.
+fn of_loguru(object: &[u8]) -> Option<Level> {
+    let fields = FieldList::of_json(object);
+    let FieldValue::Text(name) = fields.get(b"name")? else {
+        return None;
+    };
+    level_names::of_field(name).or_else(|| {
+        let FieldValue::Bare(number) = fields.get(b"no")? else {
             return None;
         };
-        Some((level_names::of_field(text)?, outer))
+        on_scale(PYTHON, std::str::from_utf8(number).ok()?.parse().ok()?)
     })
+}
+
+/// Kibana and OpenSearch Dashboards: `{"type":"log","@timestamp":"...","tags":["error","plugins"],"pid":7,"message":"x"}`.
+fn in_tags(fields: &FieldList<'_>) -> Option<FoundField> {
+    let FieldValue::Nested(tags) = fields.get(b"tags")? else {
+        return None;
+    };
+    let is_log = fields.get(b"type").is_some() && fields.has_any(&["@timestamp"]);
+    let mut levels = fields::strings(tags).filter_map(|tag| {
+        let level = level_names::named(tag)?;
+        is_level_word(tag).then_some(level)
+    });
+    Some((levels.next().filter(|_| is_log)?, "tags"))
 }
 
 /// MongoDB 4.4 and later: `{"t":{"$date":...},"s":"E","c":"NETWORK","id":7,...}`.
@@ -147,7 +178,10 @@ fn in_numbers(fields: &FieldList<'_>) -> Option<FoundField> {
 
 /// Reads a number on the scale of its field and the other fields.
 fn of_number(name: &str, number: f64, fields: &FieldList<'_>) -> Option<Level> {
-    let scale = scale(name, number, fields)?;
+    on_scale(scale(name, number, fields)?, number)
+}
+
+fn on_scale(scale: LevelScale, number: f64) -> Option<Level> {
     scale
         .iter()
         .take_while(|(from, _)| *from <= number)
@@ -181,6 +215,9 @@ const DEVCONTAINER: LevelScale = &[
     (4.0, Level::Warn),
     (5.0, Level::Error),
 ];
+
+/// Nextcloud: 0 debug, 1 info, 2 warning, 3 error, 4 fatal.
+const NEXTCLOUD: LevelScale = INSIGHTS;
 
 /// pino and bunyan: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
 const PINO: LevelScale = &[
@@ -244,6 +281,9 @@ fn scale(name: &str, number: f64, fields: &FieldList<'_>) -> Option<LevelScale> 
     }
     if is_devcontainer(fields) {
         return Some(DEVCONTAINER);
+    }
+    if fields.has_any(&["reqId"]) && fields.has_any(&["app"]) {
+        return Some(NEXTCLOUD);
     }
     let is_syslog = name == "priority"
         || fields.has_any(&[

@@ -5,6 +5,7 @@ mod fields;
 mod forms;
 mod head;
 mod json;
+mod marks;
 mod tools;
 
 pub(crate) use forms::{exception_name, is_node_place};

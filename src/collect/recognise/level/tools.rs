@@ -1,6 +1,7 @@
 //! Forms of tools that report a failure without naming a level: shells, package managers, build tools, service
 //! managers and clients. [`forms`](super::forms) lists them.
 
+use crate::collect::recognise::level_names;
 use crate::collect::recognise::words::{is_number, split_once};
 use crate::record::Level;
 
@@ -58,6 +59,7 @@ const FAILURES: &[&str] = &[
     "Error is not recoverable",
     "no valid OpenPGP data",
     "dependency problems prevent configuration",
+    "wrong fs type",
 ];
 
 /// Tools that try several ways during the installation of packages, and report each attempt.
@@ -65,6 +67,9 @@ const MAINTAINER_TOOLS: &[&str] = &["debconf", "invoke-rc.d", "policy-rc.d", "st
 
 /// `cp: cannot stat 'x': No such file or directory`, `bash: line 3: foo: command not found`, `/bin/sh: 1: foo: not found`.
 pub(super) fn tool(text: &[u8]) -> Option<Level> {
+    if is_client_failure(text) {
+        return Some(Level::Error);
+    }
     let (name, rest) = split_once(text, b':')?;
     let is_name = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b'+')
@@ -75,15 +80,19 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
             .is_some_and(|byte| byte.is_ascii_lowercase() || matches!(byte, b'/' | b'.'))
         && name.iter().all(is_name);
     let message = rest.strip_prefix(b" ").filter(|_| is_tool)?;
+    // `warning: could not set the locale`
+    if level_names::named(name).is_some_and(|level| level < Level::Error) {
+        return None;
+    }
     if MAINTAINER_TOOLS.iter().any(|tool| tool.as_bytes() == name) {
         return None;
     }
     let is_unknown =
         message.starts_with(b"'") && memchr::memmem::find(message, b"' is not a ").is_some();
     let is_failure = is_unknown
-        || FAILURES
-            .iter()
-            .any(|start| message.starts_with(start.as_bytes()));
+        || starts_with_failure(message)
+        || names_failure(message)
+        || after_path(message).is_some_and(starts_with_failure);
     // After a path or another message: `x: No such file or directory`, `[Errno 2] No such file or directory`. rsync
     // appends the number of the error: ` (2)`.
     let numbered = message.strip_suffix(b")").and_then(|rest| {
@@ -97,6 +106,75 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
         before.is_some_and(|before| before.ends_with(b": ") || before.ends_with(b"] "))
     });
     (is_failure || is_system).then_some(Level::Error)
+}
+
+fn starts_with_failure(message: &[u8]) -> bool {
+    let starts = FAILURES
+        .iter()
+        .any(|start| message.starts_with(start.as_bytes()));
+    // `dd: error writing '/x'`, `bsdtar: Error opening archive: x`
+    let gerund = message
+        .strip_prefix(b"error ")
+        .or_else(|| message.strip_prefix(b"Error "));
+    let is_doing = gerund.is_some_and(|rest| {
+        let word = split_once(rest, b' ').map_or(rest, |(word, _)| word);
+        word.len() > 4 && word.ends_with(b"ing")
+    });
+    starts || is_doing
+}
+
+/// The message after the path that it is about: `mount: /mnt: wrong fs type`.
+fn after_path(message: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(message, b": ").filter(|_| message.starts_with(b"/"))?;
+    let path = message.get(..at)?;
+    message.get(at + 2..).filter(|_| !path.contains(&b' '))
+}
+
+/// `decryption failed: No secret key`, `initialization error: x`, `E170013: x` of Subversion, `user 'x' already exists`.
+fn names_failure(message: &[u8]) -> bool {
+    /// Words before the failure.
+    const WORDS_MAX: usize = 3;
+    let code = message
+        .strip_prefix(b"E")
+        .and_then(|rest| split_once(rest, b':'));
+    if code.is_some_and(|(digits, _)| digits.len() == 6 && is_number(digits)) {
+        return true;
+    }
+    let ends = [&b"' already exists"[..], b"' does not exist"];
+    if ends.iter().any(|end| message.ends_with(end)) {
+        return true;
+    }
+    [&b" failed: "[..], b" error: "].iter().any(|mark| {
+        let Some(at) = memchr::memmem::find(message, mark) else {
+            return false;
+        };
+        let before = message.get(..at).unwrap_or_default();
+        let reason = message.get(at + mark.len()..).unwrap_or_default();
+        let words = before.split(|&byte| byte == b' ');
+        let is_name = |word: &[u8]| {
+            word.iter().all(u8::is_ascii_alphabetic) && !matches!(word, b"no" | b"without" | b"if")
+        };
+        before.split(|&byte| byte == b' ').count() <= WORDS_MAX
+            && words.clone().all(is_name)
+            && reason.first().is_some_and(|byte| !byte.is_ascii_digit())
+    })
+}
+
+/// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `abort: repository x not found!`,
+/// `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3 <<<`.
+fn is_client_failure(text: &[u8]) -> bool {
+    let has = |words: &[u8]| memchr::memmem::find(text, words);
+    match text.first() {
+        Some(b'F') => {
+            let reason = || has(b": ").and_then(|at| text.get(at + 2..)?.first());
+            text.starts_with(b"Failed to ") && reason().is_some_and(|byte| !byte.is_ascii_digit())
+        }
+        Some(b'/') => text.starts_with(b"/dev/") && has(b": UNEXPECTED INCONSISTENCY").is_some(),
+        Some(b'>') => text.starts_with(b">>> ") && text.ends_with(b" <<<"),
+        Some(b'a') => text.starts_with(b"abort: "),
+        Some(b'A') => text.starts_with(b"AppArmor parser error"),
+        _ => false,
+    }
 }
 
 /// The service manager in a syslog file or on the console: `systemd[1]: Failed to start x`, `x.service: Failed with result 'exit-code'`;
@@ -153,7 +231,11 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"Errors were encountered while processing:",
         b"rsync error: ",
         b"[nodemon] app crashed",
-        b"[vite] Internal server error:",
+        b"Failed to compile",
+        b"-- Configuring incomplete, errors occurred!",
+        b"Your requirements could not be resolved to an installable set of packages",
+        b"error during build:",
+        b"== Compilation error in file ",
     ];
     let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
     let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");
@@ -161,8 +243,34 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         || is_apt.is_some_and(u8::is_ascii_digit)
         || is_gradle
         || is_go(text)
+        || is_bundler(text)
         || is_server_check(text);
-    is_failure.then_some(Level::Error)
+    if is_failure {
+        return Some(Level::Error);
+    }
+    if text.starts_with(b"LaTeX Warning: ") || text.starts_with(b"Compiled with warnings") {
+        return Some(Level::Warn);
+    }
+    let tex = text.strip_prefix(b"! ")?;
+    let is_tex = tex.first().is_some_and(u8::is_ascii_uppercase)
+        && (tex.ends_with(b".") || memchr::memmem::find(tex, b" Error: ").is_some());
+    is_tex.then_some(Level::Error)
+}
+
+/// webpack's and yarn's summaries, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `\u{27a4} YN0000: \u{b7} Failed with errors in 1s 2ms`,
+/// `[vite] (client) Pre-transform error: x`.
+fn is_bundler(text: &[u8]) -> bool {
+    let has = |words: &[u8]| memchr::memmem::find(text, words);
+    match text.first() {
+        Some(b'w') => {
+            text.starts_with(b"webpack ")
+                && has(b" compiled with ").is_some()
+                && (has(b" error ").is_some() || has(b" errors ").is_some())
+        }
+        Some(b'[') => text.starts_with(b"[vite] ") && has(b" error: ").is_some_and(|at| at < 48),
+        Some(0xe2 | b'Y') => has(b"YN0000: ").is_some() && has(b"Failed with errors in ").is_some(),
+        _ => false,
+    }
 }
 
 /// The Go compiler: `./main.go:7:2: undefined: x`. Loggers write no column.
@@ -205,7 +313,8 @@ fn is_server_check(text: &[u8]) -> bool {
 /// ESLint and stylelint: `  3:5  error  'x' is not defined  no-undef`, and the cross before `3 problems (1 error, 2 warnings)`.
 pub(super) fn linter(text: &[u8]) -> Option<Level> {
     if let Some(rest) = text.strip_prefix("\u{2716} ".as_bytes()) {
-        let has_problems = memchr::memmem::find(rest, b" problem").is_some_and(|at| at < 8);
+        let has_problems = memchr::memmem::find(rest, b" problem").is_some_and(|at| at < 8)
+            && !rest.starts_with(b"0 ");
         let has_errors = memchr::memmem::find(rest, b"(0 errors").is_none();
         let level = if has_errors {
             Level::Error
@@ -235,11 +344,42 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         &b"Error from server"[..],
         b"error execution phase ",
         b"error during connect: ",
+        b"error building image: ",
+        b"Unable to connect to the server: ",
+        b"OCI runtime ",
+        b"An error occurred (",
     ];
     let is_refused = text.starts_with(b"The connection to the server ")
         && memchr::memmem::find(text, b" was refused").is_some();
-    let is_failure = is_refused || starts.iter().any(|start| text.starts_with(start));
+    let is_invalid =
+        text.starts_with(b"The ") && memchr::memmem::find(text, b"\" is invalid: ").is_some();
+    let is_failure = is_refused
+        || is_invalid
+        || is_openssl(text)
+        || is_snapd(text)
+        || starts.iter().any(|start| text.starts_with(start));
     is_failure.then_some(Level::Error)
+}
+
+/// OpenSSL: `4047F2B1D57F0000:error:0A000086:SSL routines:tls_post_process:certificate verify failed:a.c:1889:`.
+fn is_openssl(text: &[u8]) -> bool {
+    let thread = split_once(text, b':');
+    thread.is_some_and(|(thread, rest)| {
+        thread.len() >= 8 && thread.iter().all(u8::is_ascii_hexdigit) && rest.starts_with(b"error:")
+    })
+}
+
+/// snapd in the journal: `taskrunner.go:271: [change 12 "Run hook" task] failed: x`, `stateengine.go:149: state ensure error: x`.
+fn is_snapd(text: &[u8]) -> bool {
+    let Some((tag, rest)) = split_once(text, b' ').filter(|(tag, _)| tag.ends_with(b":")) else {
+        return false;
+    };
+    let place = tag.strip_suffix(b":").and_then(|tag| {
+        let at = memchr::memmem::find(tag, b".go:")?;
+        tag.get(at + 4..)
+    });
+    let has = |words: &[u8]| memchr::memmem::find(rest, words).is_some();
+    place.is_some_and(is_number) && (has(b"] failed: ") || has(b" error: "))
 }
 
 /// The recap of Ansible: `web1 : ok=3 changed=1 unreachable=0 failed=1 ...`.

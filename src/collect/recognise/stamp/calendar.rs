@@ -30,6 +30,7 @@ pub(crate) fn read(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         tai64,
         klog,
         compact,
+        after_process,
         day_first,
         month_first,
         numeric,
@@ -104,11 +105,23 @@ fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         .then(|| StatedTime::Instant(Micros::new(micros)))
 }
 
-/// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, and `I260217 14:30:15.123456`.
+/// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, `I260217 14:30:15.123456`, PyTorch's `[I217 14:30:15.123456789`, and the
+/// seconds since 1970 of a program that knows no zone yet, `I0000 00:00:1771338615.123456`.
 fn klog(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    const UNSET: &[u8] = b"0000 00:00:";
     cursor.one_of(b"DIWEF")?;
+    if cursor.rest().starts_with(UNSET) {
+        cursor.skip(UNSET.len());
+        return epoch_number(cursor);
+    }
     let digits = cursor.digits().len();
     match digits {
+        3 => {
+            let (month, day) = (cursor.exactly(1)?, cursor.exactly(2)?);
+            cursor.blanks().then_some(())?;
+            let stamp = without_year(cursor, month, day)?;
+            matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0).then_some(stamp)
+        }
         4 => {
             let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
             cursor.blanks().then_some(())?;
@@ -128,15 +141,26 @@ fn compact(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         _ => return None,
     };
     let (month, day) = (cursor.exactly(2)?, cursor.exactly(2)?);
-    cursor.one_of(b" T-")?;
+    // Zabbix writes a colon: `20260217:143015.123`.
+    let is_colon = cursor.one_of(b" T-:")? == b':';
     if cursor.digits().len() == 6 {
         let clock = (cursor.exactly(2)?, cursor.exactly(2)?, cursor.exactly(2)?);
         let civil = date(year, month, day)?.to_datetime(time_of_day(clock)?);
         let micros = cursor.fraction();
         return Some(StatedTime::Full(civil, micros, zone(cursor)));
     }
+    if is_colon {
+        return None;
+    }
     cursor.blanks();
     full(cursor, year, month, day)
+}
+
+/// `1234:20260217:143015.123`, as Zabbix writes it after the number of the process.
+fn after_process(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
+    cursor.number(1, 10)?;
+    cursor.take(b':').then_some(())?;
+    (cursor.digits().len() == 8).then(|| compact(cursor))?
 }
 
 /// `20260217143015`: only for plausible years, because identifiers may have as many digits.
@@ -174,11 +198,20 @@ fn day_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
 }
 
 /// `Feb 17 14:30:15`, `Feb  7 14:30:15.123`, `Tue Feb 17 14:30:15.123456 2026`, `Tue Feb 17 14:30:15 UTC 2026`, `Feb 17, 2026 2:30:15 PM`,
-/// `Feb 17 2026 14:30:15`.
+/// `Feb 17 2026 14:30:15`, and monit's `UTC Feb 17 14:30:15`.
 fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     if cursor.weekday() {
         cursor.blanks().then_some(())?;
     }
+    let first = cursor.letters();
+    let stated = ZONES
+        .iter()
+        .find(|(name, _)| *name == first && name.len() > 2);
+    if stated.is_some() {
+        cursor.skip(first.len());
+        cursor.blanks().then_some(())?;
+    }
+    let stated = stated.map(|(_, hours)| hours * 3600);
     let month = cursor.month()?;
     cursor.take(b'.');
     cursor.blanks().then_some(())?;
@@ -205,7 +238,8 @@ fn month_first(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         return Some(StatedTime::Full(civil, micros, offset));
     }
     let civil = date(LEAP_YEAR.into(), month, day)?.to_datetime(clock);
-    Some(StatedTime::WithoutYear(civil, micros, zone(cursor)))
+    let offset = stated.or_else(|| zone(cursor));
+    Some(StatedTime::WithoutYear(civil, micros, offset))
 }
 
 /// `17.02.2026 14:30:15`, `02/17/2026, 2:30:15 PM`, `2/17/26 14:30:15`, `02-17 14:30:15.123`, `0217/143015.123456`.
@@ -220,10 +254,11 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let first = cursor.number(1, 2)?;
     let separator = cursor.one_of(b"./-")?;
     let second = cursor.number(1, 2)?;
-    if separator == b'-' && cursor.take(b' ') {
-        // Android: the fraction distinguishes it from a range of numbers.
+    if separator == b'-' && cursor.one_of(b" |").is_some() {
+        // Android and geth: the fraction distinguishes it from a range of numbers; vLLM: the place in the code does.
         let stamp = without_year(cursor, first, second)?;
-        return matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0)
+        let is_before_place = cursor.rest().starts_with(b" [");
+        return matches!(stamp, StatedTime::WithoutYear(_, micros, _) if micros > 0 || is_before_place)
             .then_some(stamp);
     }
     cursor.take(separator).then_some(())?;
@@ -237,6 +272,10 @@ fn numeric(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     cursor.blanks();
     let mut after = *cursor;
     let has_half = clock(&mut after).is_some() && is_half_day(after);
+    if separator == b'/' && first > 12 && is_before_level(after) && year < 2000 + 32 {
+        // Spark and Hadoop: year, month, day.
+        return full(cursor, 2000 + first, second, year - 2000);
+    }
     // Dots are European, AM and PM are American; otherwise the number that cannot be a month decides.
     let is_day_first = match (first, second) {
         (13.., _) => true,
@@ -270,10 +309,15 @@ fn epoch_number(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     Some(StatedTime::Instant(time))
 }
 
-/// `14:30:15.123 [main] ERROR`: only with a fraction, because durations are written without one.
+/// `14:30:15.123 [main] ERROR`: only with a fraction, because durations are written without one; Vite's `2:30:15 PM [vite]`.
 fn clock_only(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     let is_two_digits = cursor.digits().len() == 2;
     let time = clock(cursor)?;
+    if is_half_day(*cursor) {
+        let time = half_day(cursor, time)?;
+        let is_before_name = cursor.rest().starts_with(b" [");
+        return is_before_name.then_some(StatedTime::WithoutDate(time, 0));
+    }
     let before = cursor.at();
     let micros = cursor.fraction();
     let has_fraction = cursor.at() > before;
@@ -311,6 +355,14 @@ fn time_of_day((hour, minute, second): (i64, i64, i64)) -> Option<Time> {
     let part = |value: i64| i8::try_from(value).ok();
     let second = if second == 60 { 59 } else { second };
     Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()
+}
+
+fn is_before_level(mut cursor: TimeScanner<'_>) -> bool {
+    cursor.blanks();
+    matches!(
+        cursor.letters(),
+        b"INFO" | b"WARN" | b"ERROR" | b"DEBUG" | b"FATAL" | b"TRACE"
+    )
 }
 
 fn is_half_day(mut cursor: TimeScanner<'_>) -> bool {

@@ -70,6 +70,11 @@ fn in_head(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
             return Some((time, start + length));
         }
         let word = rest.split(u8::is_ascii_whitespace).next().unwrap_or(rest);
+        if let Some(inside) = after_level(word)
+            && let Some((time, length)) = leading(rest.get(inside..)?, context)
+        {
+            return Some((time, start + inside + length));
+        }
         if !may_precede(word, count) {
             break;
         }
@@ -116,6 +121,12 @@ fn word_starts(head: &[u8]) -> impl Iterator<Item = usize> {
     (0..head.len()).filter(is_start)
 }
 
+/// The offset of the bracket after a level, as in geth's `ERROR[02-17|14:30:15.123]`.
+fn after_level(word: &[u8]) -> Option<usize> {
+    let open = memchr::memchr(b'[', word).filter(|open| *open > 2)?;
+    super::level_names::named(word.get(..open)?).map(|_| open)
+}
+
 /// Whether a time may follow `word`: a level, a number, a bracketed name, a label of syslog, npm and others.
 fn may_precede(word: &[u8], count: usize) -> bool {
     let bare: &[u8] = word.strip_suffix(b":").unwrap_or(word);
@@ -127,7 +138,10 @@ fn may_precede(word: &[u8], count: usize) -> bool {
     let is_ruler = word
         .iter()
         .all(|byte| matches!(byte, b'-' | b'*' | b'=' | b'>'));
+    // Kibana: `log   [14:30:15.123] [error] x`
+    let is_kind = word == b"log";
     is_level
+        || is_kind
         || is_ruler
         || is_bracketed
         || is_role

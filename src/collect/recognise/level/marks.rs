@@ -1,0 +1,180 @@
+//! Forms that are neither words in the head of a line nor texts of one tool: annotations of CI systems, symbols, numbers.
+//! [`forms`](super::forms) lists them.
+
+use crate::collect::recognise::level_names;
+use crate::collect::recognise::words::{is_number, split_once};
+use crate::record::Level;
+
+/// Annotations of CI systems: `::error file=a.js,line=3::text`, `##[error]text`, `##teamcity[message status='ERROR' ...]`.
+pub(super) fn annotation(text: &[u8]) -> Option<Level> {
+    if let Some(rest) = text.strip_prefix(b"::") {
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
+        let (word, after) = rest.split_at_checked(end)?;
+        let is_command = matches!(word, b"error" | b"warning" | b"notice" | b"debug");
+        let is_stated = after.starts_with(b"::") || after.starts_with(b" ");
+        return level_names::named(word).filter(|_| is_command && is_stated);
+    }
+    if let Some(rest) = text.strip_prefix(b"##[") {
+        let (word, _) = split_once(rest, b']')?;
+        return level_names::named(word);
+    }
+    let service = text.strip_prefix(b"##teamcity[")?;
+    let has = |words: &[u8]| memchr::memmem::find(service, words).is_some();
+    let is_error = has(b" status='ERROR'")
+        || has(b" status='FAILURE'")
+        || service.starts_with(b"testFailed ")
+        || service.starts_with(b"buildProblem ");
+    if is_error {
+        return Some(Level::Error);
+    }
+    has(b" status='WARNING'").then_some(Level::Warn)
+}
+
+/// A cross or a warning sign at the start: `❌ Exiting due to x`, `✘ [ERROR] x`, `⨯ ./app/page.tsx`, `⚠ x`.
+pub(super) fn symbol(text: &[u8]) -> Option<Level> {
+    const CROSSES: [&str; 5] = ["\u{274c}", "\u{2718}", "\u{2716}", "\u{2717}", "\u{2a2f}"];
+    const WARNINGS: [&str; 2] = ["\u{26a0}", "\u{1f6a8}"];
+    /// A variant for colour displays may follow a symbol.
+    const COLOUR: &[u8] = "\u{fe0f}".as_bytes();
+    if !matches!(text.first(), Some(0xc3 | 0xe2 | 0xf0)) {
+        return None;
+    }
+    let after = |symbols: &[&str]| {
+        let symbol = symbols
+            .iter()
+            .find(|symbol| text.starts_with(symbol.as_bytes()))?;
+        let rest = text.get(symbol.len()..)?;
+        let rest = rest.strip_prefix(COLOUR).unwrap_or(rest);
+        let word = rest.trim_ascii_start();
+        // `✖ 0 problems`
+        (word.len() < rest.len() && !word.starts_with(b"0 ")).then_some(word)
+    };
+    if after(&CROSSES).is_some() {
+        return Some(Level::Error);
+    }
+    // uv, cargo and others: `× No solution found`; between numbers it is a product.
+    let is_times =
+        after(&["\u{d7}"]).is_some_and(|word| word.first().is_some_and(u8::is_ascii_uppercase));
+    if is_times {
+        return Some(Level::Error);
+    }
+    after(&WARNINGS).map(|_| Level::Warn)
+}
+
+/// Ceph, after the time: `7f12ab345640 -1 osd.3 12 heartbeat_check: no reply`. Level -1 marks errors; the others are verbosities.
+pub(super) fn ceph(text: &[u8]) -> Option<Level> {
+    // `mon.a (mon.0) 12 : cluster [WRN] Health check failed`
+    if let Some(at) = memchr::memmem::find(text, b" : cluster [") {
+        let (level, _) = split_once(text.get(at + 12..)?, b']')?;
+        return level_names::named(level);
+    }
+    let (thread, rest) = split_once(text, b' ')?;
+    let is_thread = matches!(thread.len(), 8..=16) && thread.iter().all(u8::is_ascii_hexdigit);
+    let rest = rest.trim_ascii_start();
+    (is_thread && rest.starts_with(b"-1 ")).then_some(Level::Error)
+}
+
+/// Exim, after the time: `1tj4Xy-000000004Zk-0abC ** ann@example.com: x` failed, `==` was deferred.
+pub(super) fn exim(text: &[u8]) -> Option<Level> {
+    let (id, rest) = split_once(text, b' ')?;
+    let parts: Vec<_> = id.split(|&byte| byte == b'-').collect();
+    let is_part = |part: &&[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphanumeric);
+    let is_id = matches!(id.len(), 16 | 23) && parts.len() == 3 && parts.iter().all(is_part);
+    match rest.get(..3)? {
+        b"** " if is_id => Some(Level::Error),
+        b"== " if is_id => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// Django without a format: `Internal Server Error: /pay/`, `Not Found: /favicon.ico`, `Forbidden (CSRF cookie not set.): /pay/`.
+pub(super) fn django(text: &[u8]) -> Option<Level> {
+    if !matches!(text.first(), Some(b'I' | b'N' | b'B' | b'F' | b'M')) {
+        return None;
+    }
+    let at = memchr::memmem::find(text, b": /")?;
+    let answer = text.get(..at)?;
+    let path = text.get(at + 2..)?;
+    let is_path = !path.contains(&b' ');
+    match answer {
+        _ if !is_path => None,
+        b"Internal Server Error" => Some(Level::Error),
+        b"Not Found" | b"Bad Request" => Some(Level::Warn),
+        _ if answer.starts_with(b"Forbidden (") || answer.starts_with(b"Method Not Allowed (") => {
+            Some(Level::Warn)
+        }
+        _ => None,
+    }
+}
+
+/// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`.
+pub(super) fn database(text: &[u8]) -> Option<Level> {
+    let code = text.get(..10)?;
+    let is_oracle = [&b"ORA-"[..], b"TNS-", b"PLS-"]
+        .iter()
+        .any(|start| code.starts_with(start))
+        && code.get(4..9).is_some_and(is_number)
+        && code.get(9) == Some(&b':');
+    if is_oracle {
+        return Some(Level::Error);
+    }
+    let digits = code.strip_prefix(b"SQL")?;
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if !matches!(count, 4 | 5) || digits.get(count + 1) != Some(&b' ') {
+        return None;
+    }
+    match digits.get(count)? {
+        b'N' | b'C' => Some(Level::Error),
+        b'W' => Some(Level::Warn),
+        _ => None,
+    }
+}
+
+/// Interpreters that name the line of a script: Perl's `Can't locate Foo.pm in @INC at a.pl line 3.`, R's `Error in f(x) : text`, Lua's
+/// `lua: a.lua:3: text`, Symfony's `In Connection.php line 822:`.
+pub(super) fn script(text: &[u8]) -> Option<Level> {
+    if let Some(rest) = text.strip_prefix(b"Error in ") {
+        return memchr::memmem::find(rest, b" : ").map(|_| Level::Error);
+    }
+    if text == b"Execution halted" {
+        return Some(Level::Error);
+    }
+    if text.starts_with(b"Warning message:") || text.starts_with(b"Warning messages:") {
+        return Some(Level::Warn);
+    }
+    if text.starts_with(b"lua") && memchr::memmem::find(text, b".lua:").is_some_and(|at| at < 64) {
+        let tag = split_once(text, b' ').map_or(text, |(tag, _)| tag);
+        return tag.ends_with(b":").then_some(Level::Error);
+    }
+    if let Some(rest) = text.strip_prefix(b"In ") {
+        let place = rest.strip_suffix(b":")?;
+        let (file, line) = place.split_at_checked(memchr::memmem::find(place, b".php line ")?)?;
+        let is_place = !file.contains(&b' ') && line.get(10..).is_some_and(is_number);
+        return is_place.then_some(Level::Error);
+    }
+    let place = text.strip_suffix(b".")?;
+    let at = memchr::memmem::rfind(place, b" line ")?;
+    let is_line = place.get(at + 6..).is_some_and(is_number);
+    let before = place.get(..at)?;
+    let from = memchr::memmem::rfind(before, b" at ")?;
+    let file = before.get(from + 4..)?;
+    let is_perl = is_line && !file.is_empty() && !file.contains(&b' ');
+    let is_death = [
+        &b"Can't "[..],
+        b"Cannot ",
+        b"Died",
+        b"Could not ",
+        b"Undefined subroutine ",
+        b"syntax error",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start));
+    match is_death {
+        _ if !is_perl => None,
+        true => Some(Level::Error),
+        false => Some(Level::Warn),
+    }
+}

@@ -2,7 +2,8 @@
 //! pipeline but on a single thread, whose own processor time is measured.
 //!
 //! First the same for a file of mixed lines with and without recognition, alternating, to measure the cost of
-//! recognising levels, times and continued lines. It may cost 10 % of the total.
+//! recognising levels, times and continued lines. It may cost 10 % of the total. With the argument `with` or `without` it
+//! reads that file once, for callgrind, which counts instructions: other load does not change them.
 //!
 //! `VMLOG_BENCH_JOURNALS` names a directory of journal files made by `tools/make-bench-journals`. With `--target
 //! x86_64-unknown-linux-musl` it measures the released binary, which has its own allocator and memory functions.
@@ -31,7 +32,13 @@ const ORDINARY: &str = include_str!("../tests/fixtures/redact/ordinary.txt");
 const MIXED: usize = 100_000;
 
 fn main() {
-    recognition();
+    match std::env::args().find(|argument| !argument.starts_with('-') && !argument.contains('/')) {
+        Some(way) if way == "with" => {
+            return mixed(|path| drop(read_mixed(path, Recognition::default())));
+        }
+        Some(way) if way == "without" => return mixed(|path| drop(read_mixed(path, disabled()))),
+        _ => mixed(recognition),
+    }
     let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) else {
         println!("VMLOG_BENCH_JOURNALS is not set: nothing to collect");
         return;
@@ -60,8 +67,8 @@ fn main() {
     println!("{entries} entries");
 }
 
-/// Reads a file of mixed lines with and without recognition.
-fn recognition() {
+/// Calls `measure` with a file of mixed lines.
+fn mixed(measure: impl FnOnce(&Path)) {
     let folder = std::env::temp_dir().join(format!("vmlog-bench-lines-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let path = folder.join("mixed.log");
@@ -74,28 +81,40 @@ fn recognition() {
     };
     let text: Vec<&str> = (0..MIXED).map(line).collect();
     std::fs::write(&path, text.join("\n") + "\n").expect("a file");
-    let mut redactor =
-        Redactor::new(&redact::RedactOptions::default()).expect("the built-in rules");
-    let off = Recognition {
+    measure(&path);
+    std::fs::remove_dir_all(&folder).expect("the folder is ours");
+}
+
+/// Recognition with every rule switched off.
+fn disabled() -> Recognition {
+    Recognition {
         disabled: vec!["*".parse().expect("a pattern")],
         ..Recognition::default()
+    }
+}
+
+fn read_mixed(path: &Path, recognition: Recognition) -> Round {
+    let mut redactor =
+        Redactor::new(&redact::RedactOptions::default()).expect("the built-in rules");
+    let options = FileOptions {
+        follow: FollowOptions {
+            recognition,
+            ..FollowOptions::default()
+        },
+        ..FileOptions::new("mixed", path)
     };
+    let mut collector = FileCollector::open(options, &Positions::new());
+    ingest(&mut collector, &mut redactor)
+}
+
+/// Reads a file of mixed lines with and without recognition.
+fn recognition(path: &Path) {
     let mut took = [const { Vec::new() }; 2];
     let mut collected = [const { Vec::new() }; 2];
     for _ in 0..ROUNDS {
-        for (way, recognition) in [Recognition::default(), off.clone()]
-            .into_iter()
-            .enumerate()
-        {
-            let options = FileOptions {
-                follow: FollowOptions {
-                    recognition,
-                    ..FollowOptions::default()
-                },
-                ..FileOptions::new("mixed", &path)
-            };
-            let mut collector = FileCollector::open(options, &Positions::new());
-            let round = ingest(&mut collector, &mut redactor);
+        let ways = [Recognition::default(), disabled()];
+        for (way, recognition) in ways.into_iter().enumerate() {
+            let round = read_mixed(path, recognition);
             took[way].push(round.took[3]);
             collected[way].push(round.took[0]);
         }
@@ -109,7 +128,6 @@ fn recognition() {
         let (percent, rest) = (thousandths / 10, thousandths % 10);
         println!("recognition, {what}: {on} ns a line with it, {off} without: {percent}.{rest} %");
     }
-    std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
 struct Round {

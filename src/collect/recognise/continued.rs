@@ -64,7 +64,7 @@ pub(crate) struct Placement {
     pub(crate) continues: bool,
 }
 
-/// What stands before the text of a line.
+/// The head of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineHead {
     /// Nothing.

@@ -307,7 +307,11 @@ mod tests {
                 r#"2026-02-17T14:30:15.123456Z warn "slow" {}"#,
             ),
             (
-                r#"{"text":"x | ERROR | no card","record":{"exception":null,"extra":{"order":7},"function":"pay","level":{"icon":"x","name":"ERROR","no":40},"line":3,"message":"no card","time":{"repr":"2026-02-17 14:30:15.123456+00:00","timestamp":1771338615.123456}}}"#,
+                concat!(
+                    r#"{"text":"x | ERROR | no card","record":{"exception":null,"extra":{"order":7},"function":"pay","#,
+                    r#""level":{"icon":"x","name":"ERROR","no":40},"line":3,"message":"no card","#,
+                    r#""time":{"repr":"2026-02-17 14:30:15.123456+00:00","timestamp":1771338615.123456}}}"#
+                ),
                 r#"2026-02-17T14:30:15.123456Z error "no card" {"extra":{"order":7},"function":"pay","line":3}"#,
             ),
             (

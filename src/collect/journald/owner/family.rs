@@ -63,6 +63,9 @@ fn varying_part(stem: &[u8], is_transient: bool) -> Option<usize> {
         from += separator;
         let rest = stem.get(from..)?;
         let part = rest.get(..part_length(rest)).unwrap_or(rest);
+        if is_transient && let Some(prefix) = pod_prefix(part) {
+            return Some(from + prefix);
+        }
         let is_first_of_run = is_run && from == b"run-".len();
         let varies = if is_transient {
             is_number(part) || is_hash(part, HASH_LENGTH_MIN) || is_uuid(rest)
@@ -119,6 +122,18 @@ fn is_run_name(part: &[u8]) -> bool {
         [b'u' | b'p', rest @ ..] => is_number(rest),
         _ => is_number(part),
     }
+}
+
+/// The length of the prefix of a pod's control group, before its UID with underscores (`pod3f2a8c1d_4e5f_6071_8293_a4b5c6d7e8f9`) or the
+/// hash of a static pod.
+fn pod_prefix(part: &[u8]) -> Option<usize> {
+    const PREFIX: &[u8] = b"pod";
+    let uid = part.strip_prefix(PREFIX)?;
+    let is_uid = matches!(uid.len(), 32 | 36)
+        && uid
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'_');
+    is_uid.then_some(PREFIX.len())
 }
 
 /// `:1.42`, a connection to the bus.
@@ -190,6 +205,11 @@ mod tests {
                 "3f2a8c1d4e5f",
             ),
             ("snap-core20-1234.mount", "snap-core20-", "1234"),
+            (
+                "kubepods-burstable-pod3f2a8c1d_4e5f_6071_8293_a4b5c6d7e8f9.slice",
+                "kubepods-burstable-pod",
+                "3f2a8c1d_4e5f_6071_8293_a4b5c6d7e8f9",
+            ),
             (
                 "vte-spawn-abcdefab-1234-4abc-8def-0123456789ab.scope",
                 "vte-spawn-",

@@ -30,7 +30,7 @@ pub(super) fn annotation(text: &[u8]) -> Option<Level> {
     has(b" status='WARNING'").then_some(Level::Warn)
 }
 
-/// A cross or a warning sign at the start: `❌ Exiting due to x`, `✘ [ERROR] x`, `⨯ ./app/page.tsx`, `⚠ x`.
+/// A cross or a warning sign at the start, as minikube, esbuild, Next.js and Playwright write them.
 pub(super) fn symbol(text: &[u8]) -> Option<Level> {
     const CROSSES: [&str; 5] = ["\u{274c}", "\u{2718}", "\u{2716}", "\u{2717}", "\u{2a2f}"];
     const WARNINGS: [&str; 2] = ["\u{26a0}", "\u{1f6a8}"];
@@ -46,13 +46,13 @@ pub(super) fn symbol(text: &[u8]) -> Option<Level> {
         let rest = text.get(symbol.len()..)?;
         let rest = rest.strip_prefix(COLOUR).unwrap_or(rest);
         let word = rest.trim_ascii_start();
-        // `✖ 0 problems`
+        // a cross and `0 problems`
         (word.len() < rest.len() && !word.starts_with(b"0 ")).then_some(word)
     };
     if after(&CROSSES).is_some() {
         return Some(Level::Error);
     }
-    // uv, cargo and others: `× No solution found`; between numbers it is a product.
+    // uv and others write the sign of a product before a sentence.
     let is_times =
         after(&["\u{d7}"]).is_some_and(|word| word.first().is_some_and(u8::is_ascii_uppercase));
     if is_times {

@@ -257,7 +257,7 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     is_tex.then_some(Level::Error)
 }
 
-/// webpack's and yarn's summaries, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `\u{27a4} YN0000: \u{b7} Failed with errors in 1s 2ms`,
+/// Summaries of webpack and yarn, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `YN0000: Failed with errors in 1s 2ms`,
 /// `[vite] (client) Pre-transform error: x`.
 fn is_bundler(text: &[u8]) -> bool {
     let has = |words: &[u8]| memchr::memmem::find(text, words);

@@ -11,6 +11,7 @@
 mod shipped;
 
 use rustix::time::{ClockId, clock_gettime};
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +35,11 @@ const MIXED: usize = 100_000;
 fn main() {
     match std::env::args().find(|argument| !argument.starts_with('-') && !argument.contains('/')) {
         Some(way) if way == "with" => {
-            return mixed(|path| drop(read_mixed(path, Recognition::default())));
+            return mixed(|path| _ = black_box(read_mixed(path, Recognition::default())));
         }
-        Some(way) if way == "without" => return mixed(|path| drop(read_mixed(path, disabled()))),
+        Some(way) if way == "without" => {
+            return mixed(|path| _ = black_box(read_mixed(path, disabled())));
+        }
         _ => mixed(recognition),
     }
     let Some(directory) = std::env::var_os("VMLOG_BENCH_JOURNALS").map(PathBuf::from) else {

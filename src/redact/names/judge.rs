@@ -121,9 +121,14 @@ pub(in crate::redact) fn spares_field(strength: Strength, value: &[u8]) -> bool 
 
 /// Whether a value is the rest of an Objective-C method name: `for:key:in:]`.
 fn is_selector(value: &[u8]) -> bool {
-    value.strip_suffix(b":]").is_some_and(|parts| {
-        parts
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || *byte == b':')
-    })
+    /// Room for the parts of a long name.
+    const LENGTH_MAX: usize = 128;
+    let near = Some(value).filter(|value| value.len() <= LENGTH_MAX);
+    near.unwrap_or_default()
+        .strip_suffix(b":]")
+        .is_some_and(|parts| {
+            parts
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || *byte == b':')
+        })
 }

@@ -48,6 +48,9 @@ struct LiteralGroup {
 #[derive(Debug, Clone, Copy)]
 struct Literal {
     text: &'static [u8],
+    /// Its first bytes as a number, and the bits of that number which it determines: most literals are told apart by these.
+    head: u64,
+    mask: u64,
     /// The rule that it belongs to.
     rule: usize,
 }
@@ -90,7 +93,14 @@ impl Literals {
             }
         }
         for &(text, rule) in &sorted {
-            all.add(Literal { text, rule });
+            let head = head_of(text);
+            let mask = u64::MAX >> (64 - 8 * text.len().min(HEAD));
+            all.add(Literal {
+                text,
+                head,
+                mask,
+                rule,
+            });
         }
         let mut rank = 0;
         for (word, own) in all.starts.iter().zip(all.ranks.iter_mut()) {
@@ -197,14 +207,30 @@ impl Literals {
             }
         }
         let near = Lowercase::of(text.get(start..).unwrap_or_default());
+        let head = head_of(&near.bytes);
         for literal in &group.literals {
             let range = start..start + literal.text.len();
-            if near.starts_with(literal.text) && visit(literal.rule, range) == Go::Stop {
+            if head & literal.mask == literal.head
+                && near.starts_with(literal.text)
+                && visit(literal.rule, range) == Go::Stop
+            {
                 return Go::Stop;
             }
         }
         Go::On
     }
+}
+
+/// The number of bytes of a head.
+const HEAD: usize = size_of::<u64>();
+
+/// The first bytes of a text as a number; missing ones are 0.
+fn head_of(text: &[u8]) -> u64 {
+    let mut head = [0; HEAD];
+    for (byte, from) in head.iter_mut().zip(text) {
+        *byte = *from;
+    }
+    u64::from_le_bytes(head)
 }
 
 /// The maximum length of a literal.

@@ -46,6 +46,7 @@ pub(in crate::redact) fn is_likely_secret(value: &[u8]) -> bool {
     if value.len() < LENGTH_MIN || is_path(value) {
         return false;
     }
+    let value = value.get(..LOOKED_AT_MAX).unwrap_or(value);
     let has_both =
         value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
     let is_one_word = has_both && value.iter().all(u8::is_ascii_alphanumeric) && !is_measure(value);
@@ -144,7 +145,9 @@ pub(in crate::redact) fn is_uuid(value: &[u8]) -> bool {
 
 /// The value without the brackets, quotes and punctuation around it.
 pub(in crate::redact) fn trimmed(value: &[u8]) -> &[u8] {
-    let mut value = value;
+    /// The end of a longer value does not matter, and it may be far away.
+    const TRIMMED_MAX: usize = 4 * LOOKED_AT_MAX;
+    let mut value = value.get(..TRIMMED_MAX).unwrap_or(value);
     while let [
         b'(' | b'[' | b'<' | b'{' | b'"' | b'\'' | b'`' | b' ',
         rest @ ..,

@@ -50,7 +50,7 @@ pub(crate) const FORMS: &[(Rule, LevelForm)] = &[
 ];
 
 /// `E0217 14:30:15.123456   12345 file.go:123] text`; also with a year (`E20260217`, `E260217`), with a hyphen (Meteor), and in brackets
-/// (`[rank0]:[E217 14:30:15.123456789 a.cpp:616]` of PyTorch).
+/// (`[rank0]:[E217 14:30:15.123456789 a.cpp:616]` of `PyTorch`).
 fn klog(text: &[u8]) -> Option<Level> {
     let ranked = text.strip_prefix(b"[rank").and_then(|rest| {
         let at = memchr::memmem::find(rest.get(..16).unwrap_or(rest), b"]:")?;

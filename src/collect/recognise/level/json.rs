@@ -134,7 +134,7 @@ fn of_loguru(object: &[u8]) -> Option<Level> {
     })
 }
 
-/// Kibana and OpenSearch Dashboards: `{"type":"log","@timestamp":"...","tags":["error","plugins"],"pid":7,"message":"x"}`.
+/// Kibana and its fork: `{"type":"log","@timestamp":"...","tags":["error","plugins"],"pid":7,"message":"x"}`.
 fn in_tags(fields: &FieldList<'_>) -> Option<FoundField> {
     let FieldValue::Nested(tags) = fields.get(b"tags")? else {
         return None;

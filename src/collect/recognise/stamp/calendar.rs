@@ -105,7 +105,7 @@ fn tai64(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
         .then(|| StatedTime::Instant(Micros::new(micros)))
 }
 
-/// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, `I260217 14:30:15.123456`, PyTorch's `[I217 14:30:15.123456789`, and the
+/// `I0217 14:30:15.123456`, glog's `I20260217 14:30:15.123456`, `I260217 14:30:15.123456`, `[I217 14:30:15.123456789`, and the
 /// seconds since 1970 of a program that knows no zone yet, `I0000 00:00:1771338615.123456`.
 fn klog(cursor: &mut TimeScanner<'_>) -> Option<StatedTime> {
     const UNSET: &[u8] = b"0000 00:00:";

@@ -12,6 +12,7 @@
 
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munmap};
 use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_void;
 use std::ptr;
 
 /// Blocks of at least this size are mapped: larger than the blocks of a store and the buffers of usual records.
@@ -34,7 +35,7 @@ fn map(size: usize) -> *mut u8 {
     let access = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping at an address that the system chooses affects no other memory.
     let mapped = unsafe { mmap_anonymous(ptr::null_mut(), size, access, MapFlags::PRIVATE) };
-    mapped.map_or(ptr::null_mut(), |start| start.cast())
+    mapped.map_or(ptr::null_mut(), <*mut c_void>::cast)
 }
 
 // SAFETY: a block is either a mapping of its own of at least the requested size, aligned to a page, or a block of `A`. Size and
@@ -79,7 +80,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for LargeBlocks<A> {
                 let (old, flags) = (layout.size(), MremapFlags::MAYMOVE);
                 // SAFETY: the block is a whole mapping of this size, and the caller no longer uses its old address.
                 let moved = unsafe { mremap(block.cast(), old, new_size, flags) };
-                moved.map_or(ptr::null_mut(), |start| start.cast())
+                moved.map_or(ptr::null_mut(), <*mut c_void>::cast)
             }
             // SAFETY: the caller's promise
             _ => unsafe { self.replace(block, layout, new_size) },

@@ -48,7 +48,7 @@ struct LiteralGroup {
 #[derive(Debug, Clone, Copy)]
 struct Literal {
     text: &'static [u8],
-    /// Its first bytes as a number, and the bits of that number which it determines: most literals are told apart by these.
+    /// Its first bytes as a number, and the bits of that number which it determines: most literals differ in these.
     head: u64,
     mask: u64,
     /// The rule that it belongs to.

@@ -306,3 +306,37 @@ fn function_lengths_are_measured() {
     ];
     assert_eq!(functions(&code), [("long", 2, 3), ("f", 6, 4)]);
 }
+
+/// A file that no module declares is not compiled, and its tests never run.
+#[test]
+fn every_file_is_a_declared_module() {
+    let mut faults = vec![];
+    for file in ["src", "tests/suite"]
+        .iter()
+        .flat_map(|root| rust_files(Path::new(root)))
+    {
+        let (folder, name) = match file.file_stem().unwrap().to_str().unwrap() {
+            "lib" | "main" => continue,
+            "mod" => (
+                file.parent().unwrap().parent().unwrap(),
+                file.parent().unwrap().file_name().unwrap(),
+            ),
+            _ => (file.parent().unwrap(), file.file_stem().unwrap()),
+        };
+        let declaration = format!("mod {};", name.to_str().unwrap());
+        let declares = |parent: &str| {
+            let text = fs::read_to_string(folder.join(parent)).unwrap_or_default();
+            text.lines().any(|line| line.ends_with(&declaration))
+        };
+        if !["mod.rs", "lib.rs", "main.rs"]
+            .iter()
+            .any(|parent| declares(parent))
+        {
+            faults.push(format!(
+                "{} is no module: add {declaration}",
+                file.display()
+            ));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}

@@ -1,6 +1,7 @@
 //! Collectors with real files and a real journald.
 
 pub(crate) mod journal;
+mod long_lines;
 pub(crate) mod safety;
 pub(crate) mod served;
 

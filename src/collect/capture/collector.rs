@@ -387,7 +387,3 @@ fn log_report(run: RunId, text: String) -> crate::record::Record {
     metadata.insert("run_id", run.to_string());
     own_record(Level::Warn, "gap", text, metadata)
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -6,6 +6,8 @@ mod part;
 mod records;
 mod run;
 mod spool;
+#[cfg(test)]
+mod tests;
 
 pub use collector::{CaptureCollector, CaptureOptions};
 pub use spool::SpoolCollector;

@@ -2,7 +2,7 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
-use super::{kernel, level, prefix};
+use super::{kernel, level, prefix, words};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
 
@@ -223,7 +223,7 @@ impl EventKind {
     /// The kind of event that a line begins.
     fn of_head(line: &[u8], stated: Option<Level>) -> Self {
         let text = line.trim_ascii_end();
-        let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
+        let has = |word: &[u8]| words::contains(text, word);
         if text.starts_with(b"Traceback (most recent call last)") {
             Self::Python
         } else if has(b"Exception Group Traceback") {
@@ -346,7 +346,7 @@ fn is_frame(line: &[u8]) -> bool {
         ]
     };
     // The end of an exception's properties, and glibc's backtrace.
-    let is_native = text.ends_with(b"]") && memchr::memmem::find(text, b")[0x").is_some();
+    let is_native = text.ends_with(b"]") && words::find(text, b")[0x").is_some();
     if text == b"}" || is_native {
         return true;
     }
@@ -359,9 +359,9 @@ fn is_frame(line: &[u8]) -> bool {
         .or_else(|| text.strip_prefix(b"PHP   "));
     let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
     is_numbered
-        && (memchr::memmem::find(text, b"): ").is_some()
+        && (words::find(text, b"): ").is_some()
             || text.ends_with(b"{main}")
-            || memchr::memmem::find(text, b". ").is_some())
+            || words::contains(text, b". "))
 }
 
 /// PostgreSQL adds details of an error in lines with times of their own.
@@ -376,7 +376,7 @@ fn is_detail(line: &[u8]) -> bool {
     ];
     LABELS
         .iter()
-        .any(|label| memchr::memmem::find(line, label).is_some_and(|at| at < 160))
+        .any(|label| words::find(line, label).is_some_and(|at| at < 160))
 }
 
 fn is_go(line: &[u8]) -> bool {
@@ -400,7 +400,7 @@ fn is_go(line: &[u8]) -> bool {
 fn is_rust(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
     let is_frame = text.first().is_some_and(u8::is_ascii_digit)
-        && memchr::memmem::find(text.get(..8).unwrap_or(text), b": ").is_some();
+        && words::contains(text.get(..8).unwrap_or(text), b": ");
     let starts: [&[u8]; 4] = [b"note: ", b"stack backtrace:", b"at ", b"left: "];
     (is_frame && text.len() < line.len())
         || starts.iter().any(|start| text.starts_with(start))

@@ -1,6 +1,6 @@
 //! Reports of the kernel: an oops, a warning, a hung task, an out-of-memory report. `text` is a line without the time since the boot.
 
-use super::words::{is_number, split_once};
+use super::words::{self, is_number, split_once};
 
 /// Whether a line begins a report.
 pub(crate) fn begins(text: &[u8]) -> bool {
@@ -18,7 +18,7 @@ pub(crate) fn begins(text: &[u8]) -> bool {
         b"Kernel panic",
     ];
     starts.iter().any(|start| text.starts_with(start))
-        || memchr::memmem::find(text, b" invoked oom-killer: ").is_some()
+        || words::contains(text, b" invoked oom-killer: ")
 }
 
 /// Beginnings of lines in a report.

@@ -6,7 +6,7 @@ use super::tools;
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::prefix::without_uptime;
 use crate::collect::recognise::rules::Rule;
-use crate::collect::recognise::words::{is_capitals, is_number, split_once};
+use crate::collect::recognise::words::{self, is_capitals, is_number, split_once};
 use crate::record::Level;
 
 /// Reads one form; returns `None` if the text has another.
@@ -53,7 +53,7 @@ pub(crate) const FORMS: &[(Rule, LevelForm)] = &[
 /// (`[rank0]:[E217 14:30:15.123456789 a.cpp:616]` of `PyTorch`).
 fn klog(text: &[u8]) -> Option<Level> {
     let ranked = text.strip_prefix(b"[rank").and_then(|rest| {
-        let at = memchr::memmem::find(rest.get(..16).unwrap_or(rest), b"]:")?;
+        let at = words::find(rest.get(..16).unwrap_or(rest), b"]:")?;
         rest.get(at + 2..)
     });
     let open = ranked.unwrap_or(text).strip_prefix(b"[");
@@ -155,7 +155,7 @@ fn logrus(text: &[u8]) -> Option<Level> {
 
 /// `(process:123): GLib-WARNING **: text`, `** (process:123): CRITICAL **: text`.
 fn glib(text: &[u8]) -> Option<Level> {
-    let at = memchr::memmem::find(text, b" **:")?;
+    let at = words::find(text, b" **:")?;
     let before = text.get(..at)?;
     let word = before.rsplit(|byte| matches!(byte, b' ' | b'-')).next()?;
     match word {
@@ -178,7 +178,7 @@ fn xorg(text: &[u8]) -> Option<Level> {
 /// SQL Server: `2026-02-17 14:30:15.12 Logon       Error: 18456, Severity: 14, State: 8.`; severities up to 10 are
 /// informational.
 fn mssql(text: &[u8]) -> Option<Level> {
-    let at = memchr::memmem::find(text, b"Error: ")?;
+    let at = words::find(text, b"Error: ")?;
     let (number, rest) = split_once(text.get(at + 7..)?, b',')?;
     let (severity, _) = split_once(rest.strip_prefix(b" Severity: ")?, b',')?;
     let severity = std::str::from_utf8(severity).ok()?.parse::<u32>().ok()?;
@@ -227,10 +227,10 @@ fn php(text: &[u8]) -> Option<Level> {
 
 /// `/app/x.py:7: DeprecationWarning: text`, `(node:12) [DEP0040] DeprecationWarning: text`, `OpenJDK 64-Bit Server VM warning: text`.
 fn language_warning(text: &[u8]) -> Option<Level> {
-    if memchr::memmem::find(text, b" VM warning: ").is_some_and(|at| at < 64) {
+    if words::find(text, b" VM warning: ").is_some_and(|at| at < 64) {
         return Some(Level::Warn);
     }
-    let end = memchr::memmem::find(text, b"Warning: ")?;
+    let end = words::find(text, b"Warning: ")?;
     let before = text.get(..end)?;
     let start = before
         .iter()
@@ -289,7 +289,7 @@ fn at_place(text: &[u8]) -> Option<Level> {
 
 /// `/src/app.csproj : error NU1101: text`, `MSBUILD : error MSB1009: text`, `LINK : fatal error LNK1104: text`.
 fn in_project(text: &[u8]) -> Option<Level> {
-    let at = memchr::memmem::find(text, b" : ").filter(|&at| at < 200)?;
+    let at = words::find(text, b" : ").filter(|&at| at < 200)?;
     let rest = text.get(at + 3..)?;
     let rest = rest.strip_prefix(b"fatal ").unwrap_or(rest);
     let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic())?;
@@ -348,18 +348,14 @@ fn panic(text: &[u8]) -> Option<Level> {
         return Some(Level::Error);
     }
     // The address sanitizer.
-    if text.starts_with(b"==") && memchr::memmem::find(text, b"==ERROR: ").is_some_and(|at| at < 16)
-    {
+    if text.starts_with(b"==") && words::find(text, b"==ERROR: ").is_some_and(|at| at < 16) {
         return Some(Level::Error);
     }
     // Valgrind.
-    if text.starts_with(b"==")
-        && memchr::memmem::find(text, b"== Invalid ").is_some_and(|at| at < 16)
-    {
+    if text.starts_with(b"==") && words::find(text, b"== Invalid ").is_some_and(|at| at < 16) {
         return Some(Level::Error);
     }
-    let is_rust =
-        text.starts_with(b"thread '") && memchr::memmem::find(text, b"panicked at ").is_some();
+    let is_rust = text.starts_with(b"thread '") && words::contains(text, b"panicked at ");
     is_rust.then_some(Level::Error)
 }
 
@@ -370,7 +366,7 @@ fn test_failure(text: &[u8]) -> Option<Level> {
         // An expected failure in TAP is not a failure.
         let is_expected = [&b"# TO\x44O"[..], b"# SKIP", b"# todo", b"# skip"]
             .iter()
-            .any(|mark| memchr::memmem::find(text, mark).is_some());
+            .any(|mark| words::contains(text, mark));
         let is_numbered = text.get(7).is_some_and(u8::is_ascii_digit);
         return (is_numbered && !is_expected).then_some(Level::Error);
     }
@@ -384,7 +380,7 @@ fn test_failure(text: &[u8]) -> Option<Level> {
         b"FAILURES!",
         b"ERRORS!",
     ];
-    let has = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    let has = |words: &[u8]| words::contains(text, words);
     let is_numbered = text.first().is_some_and(u8::is_ascii_digit);
     let is_jest = text.starts_with("\u{25cf} ".as_bytes()) && has(" \u{203a} ".as_bytes());
     let is_ctest = is_numbered
@@ -434,7 +430,7 @@ fn exception(text: &[u8]) -> Option<Level> {
     let is_class = inner.ends_with(b"Error")
         || inner.ends_with(b"Exception")
         || inner.starts_with(b"Errno::E");
-    let is_ruby = is_class && memchr::memmem::find(text, b":in ").is_some();
+    let is_ruby = is_class && words::contains(text, b":in ");
     (is_ruby
         || is_elixir_exception(text)
         || is_node_place(text)
@@ -488,8 +484,8 @@ fn is_ruby_exception(text: &[u8]) -> bool {
     };
     let bracket = text
         .strip_suffix(b"):")
-        .and_then(|text| memchr::memmem::find(text, b" ("));
-    let colon = memchr::memmem::find(text, b": ");
+        .and_then(|text| words::find(text, b" ("));
+    let colon = words::find(text, b": ");
     let Some(at) = bracket.or(colon).filter(|&at| at < 128) else {
         return false;
     };
@@ -504,7 +500,7 @@ fn is_ruby_exception(text: &[u8]) -> bool {
     });
     let is_error =
         name.starts_with(b"Errno::E") || ENDS.iter().any(|end| name.ends_with(end.as_bytes()));
-    is_constant && is_error && memchr::memmem::find(name, b"::").is_some()
+    is_constant && is_error && words::contains(name, b"::")
 }
 
 /// Kernel reports of serious faults, with or without a time before them.
@@ -513,7 +509,7 @@ fn kernel(text: &[u8]) -> Option<Level> {
     let head = text.get(..64).unwrap_or(text);
     let tagged = match text.strip_prefix(b"kernel: ") {
         Some(rest) => Some(rest),
-        None => memchr::memmem::find(head, b" kernel: ").and_then(|at| text.get(at + 9..)),
+        None => words::find(head, b" kernel: ").and_then(|at| text.get(at + 9..)),
     };
     let text = without_uptime(tagged.unwrap_or(text));
     let errors = [
@@ -540,11 +536,11 @@ fn kernel(text: &[u8]) -> Option<Level> {
     if errors.iter().any(|start| text.starts_with(start)) {
         return Some(Level::Error);
     }
-    let is_oom = memchr::memmem::find(text, b" invoked oom-killer: ").is_some();
-    let is_hung = text.starts_with(b"INFO: task ")
-        && memchr::memmem::find(text, b" blocked for more than ").is_some();
+    let is_oom = words::contains(text, b" invoked oom-killer: ");
+    let is_hung =
+        text.starts_with(b"INFO: task ") && words::contains(text, b" blocked for more than ");
     // `app[123]: segfault at 0 ip ...`; `I/O error, dev sda, sector 7`; `EXT4-fs (sda1): I/O error while writing superblock`
-    let has = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+    let has = |words: &[u8]| words::contains(text, words);
     let is_crash = has(b"]: segfault at ") && has(b" ip ");
     let is_disk = has(b"I/O error, dev ")
         || (text.starts_with(b"EXT4-fs (")

@@ -3,7 +3,7 @@
 
 use crate::collect::recognise::level_names;
 use crate::collect::recognise::rules::{Rule, RuleSet};
-use crate::collect::recognise::words::{is_capitals, is_number, split_once};
+use crate::collect::recognise::words::{self, is_capitals, is_number, split_once};
 use crate::record::Level;
 
 /// Maximum number of words in a head before its level: date, time, zone, host, process, thread and separators.
@@ -247,7 +247,7 @@ fn is_title(word: &[u8]) -> bool {
 /// Whether only a zero, zeros of other labels, or a word for nothing follow the label: `# FAIL:  0`, `error: 0`,
 /// `ERROR: 0, WARN: 0`, `error: null`.
 fn is_count_of_nothing(text: &[u8], label: &[u8]) -> bool {
-    let Some(at) = memchr::memmem::find(text, label) else {
+    let Some(at) = words::find(text, label) else {
         return false;
     };
     let rest = text.get(at + label.len()..).unwrap_or_default();

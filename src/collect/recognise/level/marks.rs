@@ -2,7 +2,7 @@
 //! [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{is_number, split_once};
+use crate::collect::recognise::words::{self, is_number, split_once};
 use crate::record::Level;
 
 /// Annotations of CI systems: `::error file=a.js,line=3::text`, `##[error]text`, `##teamcity[message status='ERROR' ...]`.
@@ -19,7 +19,7 @@ pub(super) fn annotation(text: &[u8]) -> Option<Level> {
         return level_names::named(word);
     }
     let service = text.strip_prefix(b"##teamcity[")?;
-    let has = |words: &[u8]| memchr::memmem::find(service, words).is_some();
+    let has = |words: &[u8]| words::contains(service, words);
     let is_error = has(b" status='ERROR'")
         || has(b" status='FAILURE'")
         || service.starts_with(b"testFailed ")
@@ -64,7 +64,7 @@ pub(super) fn symbol(text: &[u8]) -> Option<Level> {
 /// Ceph, after the time: `7f12ab345640 -1 osd.3 12 heartbeat_check: no reply`. Level -1 marks errors; the others are verbosities.
 pub(super) fn ceph(text: &[u8]) -> Option<Level> {
     // `mon.a (mon.0) 12 : cluster [WRN] Health check failed`
-    if let Some(at) = memchr::memmem::find(text, b" : cluster [") {
+    if let Some(at) = words::find(text, b" : cluster [") {
         let (level, _) = split_once(text.get(at + 12..)?, b']')?;
         return level_names::named(level);
     }
@@ -92,7 +92,7 @@ pub(super) fn django(text: &[u8]) -> Option<Level> {
     if !matches!(text.first(), Some(b'I' | b'N' | b'B' | b'F' | b'M')) {
         return None;
     }
-    let at = memchr::memmem::find(text, b": /")?;
+    let at = words::find(text, b": /")?;
     let answer = text.get(..at)?;
     let path = text.get(at + 2..)?;
     let is_path = !path.contains(&b' ');
@@ -137,7 +137,7 @@ pub(super) fn database(text: &[u8]) -> Option<Level> {
 /// `lua: a.lua:3: text`, Symfony's `In Connection.php line 822:`.
 pub(super) fn script(text: &[u8]) -> Option<Level> {
     if let Some(rest) = text.strip_prefix(b"Error in ") {
-        return memchr::memmem::find(rest, b" : ").map(|_| Level::Error);
+        return words::find(rest, b" : ").map(|_| Level::Error);
     }
     if text == b"Execution halted" {
         return Some(Level::Error);
@@ -145,13 +145,13 @@ pub(super) fn script(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"Warning message:") || text.starts_with(b"Warning messages:") {
         return Some(Level::Warn);
     }
-    if text.starts_with(b"lua") && memchr::memmem::find(text, b".lua:").is_some_and(|at| at < 64) {
+    if text.starts_with(b"lua") && words::find(text, b".lua:").is_some_and(|at| at < 64) {
         let tag = split_once(text, b' ').map_or(text, |(tag, _)| tag);
         return tag.ends_with(b":").then_some(Level::Error);
     }
     if let Some(rest) = text.strip_prefix(b"In ") {
         let place = rest.strip_suffix(b":")?;
-        let (file, line) = place.split_at_checked(memchr::memmem::find(place, b".php line ")?)?;
+        let (file, line) = place.split_at_checked(words::find(place, b".php line ")?)?;
         let is_place = !file.contains(&b' ') && line.get(10..).is_some_and(is_number);
         return is_place.then_some(Level::Error);
     }

@@ -2,7 +2,7 @@
 //! managers and clients. [`forms`](super::forms) lists them.
 
 use crate::collect::recognise::level_names;
-use crate::collect::recognise::words::{is_number, split_once};
+use crate::collect::recognise::words::{self, is_number, split_once};
 use crate::record::Level;
 
 /// How far from the start of a line a tool's word for a failure is searched.
@@ -87,8 +87,7 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
     if MAINTAINER_TOOLS.iter().any(|tool| tool.as_bytes() == name) {
         return None;
     }
-    let is_unknown =
-        message.starts_with(b"'") && memchr::memmem::find(message, b"' is not a ").is_some();
+    let is_unknown = message.starts_with(b"'") && words::contains(message, b"' is not a ");
     let is_failure = is_unknown
         || starts_with_failure(message)
         || names_failure(message)
@@ -125,7 +124,7 @@ fn starts_with_failure(message: &[u8]) -> bool {
 
 /// The message after the path that it is about: `mount: /mnt: wrong fs type`.
 fn after_path(message: &[u8]) -> Option<&[u8]> {
-    let at = memchr::memmem::find(message, b": ").filter(|_| message.starts_with(b"/"))?;
+    let at = words::find(message, b": ").filter(|_| message.starts_with(b"/"))?;
     let path = message.get(..at)?;
     message.get(at + 2..).filter(|_| !path.contains(&b' '))
 }
@@ -145,7 +144,7 @@ fn names_failure(message: &[u8]) -> bool {
         return true;
     }
     [&b" failed: "[..], b" error: "].iter().any(|mark| {
-        let Some(at) = memchr::memmem::find(message, mark) else {
+        let Some(at) = words::find(message, mark) else {
             return false;
         };
         let before = message.get(..at).unwrap_or_default();
@@ -163,7 +162,7 @@ fn names_failure(message: &[u8]) -> bool {
 /// Failures without the name of a tool: `Failed to connect to bus: Host is down`, `abort: repository x not found!`,
 /// `/dev/sda1: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.`, `>>> /etc/sudoers: syntax error near line 3 <<<`.
 fn is_client_failure(text: &[u8]) -> bool {
-    let has = |words: &[u8]| memchr::memmem::find(text, words);
+    let has = |words: &[u8]| words::find(text, words);
     match text.first() {
         Some(b'F') => {
             let reason = || has(b": ").and_then(|at| text.get(at + 2..)?.first());
@@ -181,16 +180,15 @@ fn is_client_failure(text: &[u8]) -> bool {
 /// systemctl: `Job for x failed because ...`.
 pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let head = text.get(..96).unwrap_or(text);
-    let tag = memchr::memmem::find(head, b"systemd[");
+    let tag = words::find(head, b"systemd[");
     let said = tag
         .and_then(|at| split_once(text.get(at..)?, b' '))
         .map(|(_, said)| said);
-    let is_unit_failure = |said: &[u8]| {
-        memchr::memmem::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX)
-    };
+    let is_unit_failure =
+        |said: &[u8]| words::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX);
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
-    let is_core_dump = memchr::memmem::find(head, b"systemd-coredump[").is_some()
-        && memchr::memmem::find(text, b" dumped core.").is_some();
+    let is_core_dump =
+        words::contains(head, b"systemd-coredump[") && words::contains(text, b" dumped core.");
     if is_core_dump {
         return Some(Level::Error);
     }
@@ -199,9 +197,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
         Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),
         Some(said) if is_unit_failure(said) => Some(Level::Error),
         Some(_) => None,
-        None if text.starts_with(b"Job for ")
-            && memchr::memmem::find(text, b" failed because ").is_some() =>
-        {
+        None if text.starts_with(b"Job for ") && words::contains(text, b" failed because ") => {
             Some(Level::Error)
         }
         None => {
@@ -253,14 +249,14 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
     }
     let tex = text.strip_prefix(b"! ")?;
     let is_tex = tex.first().is_some_and(u8::is_ascii_uppercase)
-        && (tex.ends_with(b".") || memchr::memmem::find(tex, b" Error: ").is_some());
+        && (tex.ends_with(b".") || words::contains(tex, b" Error: "));
     is_tex.then_some(Level::Error)
 }
 
 /// Summaries of webpack and yarn, and Vite: `webpack 5.90.0 compiled with 1 error in 300 ms`, `YN0000: Failed with errors in 1s 2ms`,
 /// `[vite] (client) Pre-transform error: x`.
 fn is_bundler(text: &[u8]) -> bool {
-    let has = |words: &[u8]| memchr::memmem::find(text, words);
+    let has = |words: &[u8]| words::find(text, words);
     match text.first() {
         Some(b'w') => {
             text.starts_with(b"webpack ")
@@ -276,7 +272,7 @@ fn is_bundler(text: &[u8]) -> bool {
 /// The Go compiler: `./main.go:7:2: undefined: x`. Loggers write no column.
 fn is_go(text: &[u8]) -> bool {
     let place = || {
-        let at = memchr::memmem::find(text, b".go:").filter(|&at| at < HEAD_MAX)?;
+        let at = words::find(text, b".go:").filter(|&at| at < HEAD_MAX)?;
         let path = text.get(..at)?;
         let (line, rest) = split_once(text.get(at + 4..)?, b':')?;
         let (column, rest) = split_once(rest, b':')?;
@@ -304,7 +300,7 @@ fn is_server_check(text: &[u8]) -> bool {
         .and_then(|rest| split_once(rest, b')'));
     let is_system = numbered.is_some_and(|(number, rest)| {
         is_number(number)
-            && memchr::memmem::find(rest, b": AH")
+            && words::find(rest, b": AH")
                 .is_some_and(|at| rest.get(at + 2..).is_some_and(is_apache))
     });
     is_nginx || is_syntax || is_system
@@ -313,9 +309,9 @@ fn is_server_check(text: &[u8]) -> bool {
 /// ESLint and stylelint: `  3:5  error  'x' is not defined  no-undef`, and the cross before `3 problems (1 error, 2 warnings)`.
 pub(super) fn linter(text: &[u8]) -> Option<Level> {
     if let Some(rest) = text.strip_prefix("\u{2716} ".as_bytes()) {
-        let has_problems = memchr::memmem::find(rest, b" problem").is_some_and(|at| at < 8)
-            && !rest.starts_with(b"0 ");
-        let has_errors = memchr::memmem::find(rest, b"(0 errors").is_none();
+        let has_problems =
+            words::find(rest, b" problem").is_some_and(|at| at < 8) && !rest.starts_with(b"0 ");
+        let has_errors = words::find(rest, b"(0 errors").is_none();
         let level = if has_errors {
             Level::Error
         } else {
@@ -350,9 +346,8 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         b"An error occurred (",
     ];
     let is_refused = text.starts_with(b"The connection to the server ")
-        && memchr::memmem::find(text, b" was refused").is_some();
-    let is_invalid =
-        text.starts_with(b"The ") && memchr::memmem::find(text, b"\" is invalid: ").is_some();
+        && words::contains(text, b" was refused");
+    let is_invalid = text.starts_with(b"The ") && words::contains(text, b"\" is invalid: ");
     let is_failure = is_refused
         || is_invalid
         || is_openssl(text)
@@ -375,17 +370,17 @@ fn is_snapd(text: &[u8]) -> bool {
         return false;
     };
     let place = tag.strip_suffix(b":").and_then(|tag| {
-        let at = memchr::memmem::find(tag, b".go:")?;
+        let at = words::find(tag, b".go:")?;
         tag.get(at + 4..)
     });
-    let has = |words: &[u8]| memchr::memmem::find(rest, words).is_some();
+    let has = |words: &[u8]| words::contains(rest, words);
     place.is_some_and(is_number) && (has(b"] failed: ") || has(b" error: "))
 }
 
 /// The recap of Ansible: `web1 : ok=3 changed=1 unreachable=0 failed=1 ...`.
 pub(super) fn ansible(text: &[u8]) -> Option<Level> {
     let count = |name: &[u8]| {
-        let at = memchr::memmem::find(text, name)?;
+        let at = words::find(text, name)?;
         let digits = text.get(at + name.len()..)?;
         let end = digits
             .iter()
@@ -394,6 +389,6 @@ pub(super) fn ansible(text: &[u8]) -> Option<Level> {
         digits.get(..end).filter(|digits| is_number(digits))
     };
     let (unreachable, failed) = (count(b" unreachable=")?, count(b" failed=")?);
-    let is_recap = memchr::memmem::find(text, b" : ok=").is_some();
+    let is_recap = words::contains(text, b" : ok=");
     (is_recap && (unreachable != b"0" || failed != b"0")).then_some(Level::Error)
 }

@@ -9,6 +9,7 @@ mod zone;
 pub(crate) use epoch::of_number;
 pub(crate) use zone::SourceZone;
 
+use crate::collect::recognise::words;
 use crate::time::Micros;
 use calendar::StatedTime;
 use jiff::fmt::rfc2822;
@@ -151,7 +152,7 @@ fn may_precede(word: &[u8], count: usize) -> bool {
 
 /// `203.0.113.7 - frank [17/Feb/2026:14:30:15 +0000] "GET / HTTP/1.1"`, with or without a host before; audit's `msg=audit(1771338615.123:7):`.
 fn access_log(head: &[u8], context: &Context) -> Option<(Micros, usize)> {
-    if let Some(at) = memchr::memmem::find(head, b"audit(") {
+    if let Some(at) = words::find(head, b"audit(") {
         let from = at + b"audit(".len();
         let digits = head.get(from..)?;
         let end = digits.iter().position(|byte| *byte == b':')?;

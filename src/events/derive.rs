@@ -12,7 +12,7 @@ const MESSAGE_CHARS_MAX: usize = 500;
 const GAP: &str = "gap";
 const RUN_END: &str = "process_end";
 
-/// All records that [`event`] makes an event of, and perhaps others.
+/// All records that [`events`] makes events of, and perhaps others.
 pub(super) fn expression() -> Expression {
     let conditions = [
         "event_type=gap",

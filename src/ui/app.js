@@ -96,7 +96,7 @@ function notePlace() {
 let shownBrowse = null;
 
 effect(() => {
-  const { tab, filter, context, scope, at, run } = route.value;
+  const { tab, filter, context, scope, at, run, record: chosen } = route.value;
   if (tab === "live") act.parts.live.follow(filter);
   else if (live.peek().connection !== "idle") act.parts.live.leave();
   const view = { filter, context, scope, run: tab === "runs" ? run : "" };
@@ -105,8 +105,10 @@ effect(() => {
   if (!showsStored(route.value)) return;
   const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "" });
   if (key !== shownBrowse) {
+    // a link to a record that names no place of the list opens at the record
+    const start = at || (shownBrowse === null ? chosen : 0);
     shownBrowse = key;
-    act.parts.browse.load(view, at || "end", at === route.peek().record || at === context ? "middle" : view.run ? "bottom" : "top");
+    act.parts.browse.load(view, start || "end", start === chosen || start === context ? "middle" : view.run ? "bottom" : "top");
     if (view.run) return;
     act.parts.browse.count(view);
     act.parts.browse.draw(view);

@@ -182,7 +182,7 @@ pub(crate) struct Feed {
 struct FeedState {
     items: VecDeque<SinkItem>,
     bytes: usize,
-    /// What was left out since the newest item.
+    /// Lines dropped after the newest item in the queue.
     gap: Option<SinkGap>,
     is_finished: bool,
     /// Why the callback is not called any more.
@@ -333,7 +333,7 @@ impl FeedState {
         gap.bytes += bytes as u64;
     }
 
-    /// Adds the report of what was left out. There is at most one report for each line, so the queue stays bounded.
+    /// Queues the report of dropped lines. There is at most one report for each line, so the queue stays bounded.
     fn close_gap(&mut self) {
         if let Some(gap) = self.gap.take().filter(|_| self.refused.is_none()) {
             self.items.push_back(SinkItem::Gap(gap));

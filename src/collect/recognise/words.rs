@@ -19,8 +19,8 @@ pub(crate) fn is_capitals(word: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// The place of the first `needle` in `text`. Every form asks for a few short texts in a short line, where preparing a searcher
-/// (`memchr::memmem`) takes several times as long as the search.
+/// The place of the first `needle` in `text`. Every form looks for a few short texts in a short line, and preparing a
+/// searcher for each of them (`memchr::memmem`) showed in profiles.
 pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     let (before, rarest) = rarest_byte(needle)?;
     let mut start = before;

@@ -12,11 +12,8 @@ fn main() {
 
 #[cfg(feature = "app")]
 mod page {
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
-    use std::io::Write as _;
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
@@ -67,11 +64,14 @@ mod page {
     }
 
     fn write(out: &Path, name: &str, text: &str) {
-        let mut encoder = GzEncoder::new(vec![], Compression::best());
-        encoder
-            .write_all(text.as_bytes())
-            .expect("a vector can be written to");
-        let bytes = encoder.finish().expect("a vector can be written to");
+        let mut bytes = vec![];
+        zopfli::compress(
+            zopfli::Options::default(),
+            zopfli::Format::Gzip,
+            text.as_bytes(),
+            &mut bytes,
+        )
+        .expect("a vector can be written to");
         fs::write(out.join(format!("{name}.gz")), bytes)
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }

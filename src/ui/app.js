@@ -154,7 +154,7 @@ const selectRange = computed(() => readRange(selectText.value));
 
 effect(() => {
   const { record: id, filter, run, tab, scope, context } = route.value;
-  const { wrap, utc, raw, fields, relative, dense } = preferences.value;
+  const { wrap, utc, raw, fields, relative, dense, newest } = preferences.value;
   const chosen = ranged(filter);
   const look = {
     utc, raw, fields, relative, dark: isDark.value, selected: id, run: tab === "runs" && scope === "all" ? run : "", range: selectRange.value, tint: tints.value,
@@ -167,6 +167,7 @@ effect(() => {
       list.element.classList.toggle("dense", dense);
       list.restyle();
     }
+    list.setOrder(newest);
     list.setSources(sourcesShown.value);
     list.setWrap(wrap);
     list.setLook(look);

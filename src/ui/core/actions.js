@@ -53,12 +53,16 @@ export function closeEntry() {
   list().element.focus({ preventScroll: true });
 }
 
+/** The step in time of a step down (1) or up (-1) the list. @param {1 | -1} step */
+export const inTime = (step) => /** @type {1 | -1} */ (preferences.peek().newest ? -step : step);
+
 /**
- * Moves to the next or previous record, or to the next of a kind; beyond the loaded ones with the server's help.
+ * Moves to the next record down or up the list, or to the next of a kind; beyond the loaded ones with the server's help.
  * @param {1 | -1} step
  * @param {{wanted?: (entry: Entry) => boolean, narrower?: [string, string][], what?: string}} [kind]
  */
 export async function move(step, { wanted, narrower, what = "record" } = {}) {
+  step = inTime(step);
   const from = route.peek().record;
   const target = list();
   const found = target.next(from, step, wanted);
@@ -97,13 +101,13 @@ export function moveToLevel(step, level) {
   return move(step, { wanted, narrower: [["levels", levels.join(",")]], what: level === "error" ? "error" : "warning" });
 }
 
-/** Moves to the next match of the find bar's text, or of the search. @param {1 | -1} step */
-export async function moveToMatch(step) {
+/** Moves to the next match of the find bar's text, or of the search. @param {1 | -1} way down or up the list */
+export async function moveToMatch(way) {
   const { text } = find.peek();
-  // the first one is above: people are at the end of the log
-  if (!route.peek().record) step = -1;
+  // the first one is an older one: people are at the end of the log
+  const step = route.peek().record ? inTime(way) : -1;
   if (!text) {
-    await move(step, { what: "match" });
+    await move(inTime(step), { what: "match" });
     return;
   }
   const matches = textMatcher(text);
@@ -274,6 +278,11 @@ export function pageTime(step) {
   const by = step * (end - start);
   refine({ start: new Date(start + by).toISOString(), end: new Date(end + by).toISOString() });
 }
+
+/** To the upper (-1) or the lower end of the list. @param {1 | -1} end */
+export const toEdge = (end) => (inTime(end) > 0 ? toNewest() : toOldest());
+
+export const toggleOrder = () => prefer({ newest: !preferences.peek().newest });
 
 export const toggleWrap = () => prefer({ wrap: !preferences.peek().wrap });
 

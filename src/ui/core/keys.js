@@ -1,7 +1,7 @@
 // Keyboard shortcuts: one key per action, except while typing.
 
 import * as act from "./actions.js";
-import { dialog, find, go, preferences, prefer, route } from "./state.js";
+import { dialog, find, go, route } from "./state.js";
 import { clearSelection, copySelected, extendBy, selectAll } from "./select.js";
 import { closeFind } from "../view/log/find.js";
 
@@ -13,10 +13,10 @@ const KEYS = {
   "]": () => act.pageTime(1),
   ArrowDown: () => act.move(1),
   ArrowUp: () => act.move(-1),
-  g: act.toOldest,
-  Home: act.toOldest,
-  G: act.toNewest,
-  End: act.toNewest,
+  g: () => act.toEdge(-1),
+  Home: () => act.toEdge(-1),
+  G: () => act.toEdge(1),
+  End: () => act.toEdge(1),
   n: () => act.moveToMatch(1),
   N: () => act.moveToMatch(-1),
   e: () => act.moveToLevel(1, "error"),
@@ -25,7 +25,8 @@ const KEYS = {
   W: () => act.moveToLevel(-1, "warn"),
   x: () => { dialog.value = "export"; },
   t: act.toggleLive,
-  z: () => prefer({ wrap: !preferences.peek().wrap }),
+  z: act.toggleWrap,
+  o: act.toggleOrder,
   r: () => act.reload(),
   "?": () => { dialog.value = "help"; },
   "/": () => document.getElementById("search")?.focus(),

@@ -31,8 +31,9 @@ function choose(from, to) {
 /** Extends the range to a record. @param {Entry} entry */
 export const extendTo = (entry) => reach(entry.id);
 
-/** Extends the range by one row. @param {1 | -1} step */
-export function extendBy(step) {
+/** Extends the range by one row down or up the list. @param {1 | -1} way */
+export function extendBy(way) {
+  const step = act.inTime(way);
   if (!route.peek().select) head = route.peek().record;
   const next = act.list().next(head, step);
   if (!next) return;

@@ -20,6 +20,7 @@ import { tally } from "../lib/sources.js";
  * @property {boolean} relative times as their distance from now
  * @property {boolean} fields whether rows show the fields of structured records
  * @property {boolean} dense
+ * @property {boolean} newest whether the newest record is at the top
  * @property {boolean} sources
  * @property {boolean} histogram
  * @property {boolean} story whether the timeline of the startup is open
@@ -91,7 +92,7 @@ const STORED = "vmlog";
 
 /** @type {Preferences} */
 const DEFAULTS = {
-  theme: "auto", wrap: true, utc: false, raw: false, relative: false, fields: true, dense: false, sources: true, histogram: true, story: false,
+  theme: "auto", wrap: true, utc: false, raw: false, relative: false, fields: true, dense: false, newest: false, sources: true, histogram: true, story: false,
   problems: true, notify: false,
 };
 

@@ -60,22 +60,24 @@ export function blank() {
  * @param {Item} item
  * @param {number} index of the item in the list, from 0
  * @param {Look} look
+ * @param {boolean} newestFirst whether the items before it are below it
  */
-export function paint(target, item, index, look) {
-  const parts = item.before.map((mark) => separator(mark, look));
-  parts.push(item.kind === "lost" ? lost(item) : row(item, look));
-  parts.at(-1)?.setAttribute("aria-rowindex", String(index + 1));
-  target.replaceChildren(...parts);
+export function paint(target, item, index, look, newestFirst) {
+  const marks = item.before.map((mark) => separator(mark, look, newestFirst));
+  const main = item.kind === "lost" ? lost(item) : row(item, look);
+  main.setAttribute("aria-rowindex", String(index + 1));
+  target.replaceChildren(...(newestFirst ? [main, ...marks] : [...marks, main]));
 }
 
 /**
  * @param {Separator} mark
  * @param {Look} look
+ * @param {boolean} newestFirst
  */
-function separator(mark, { utc, narrowed }) {
+function separator(mark, { utc, narrowed }, newestFirst) {
   const line = element("div", `separator ${mark.kind}`);
   line.setAttribute("role", "row");
-  const text = mark.kind === "day" ? longDay(mark.ms, utc)
+  const text = mark.kind === "day" ? longDay(newestFirst ? mark.earlier : mark.ms, utc)
     : mark.kind === "gap" ? `${duration(mark.ms)} without ${narrowed ? "a match" : "records"}`
       : `Machine restarted \u00b7 ${stamp(mark.ms, utc)}`;
   line.append(cell("span", "", text));

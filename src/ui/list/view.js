@@ -61,6 +61,10 @@ export class ListView {
   /** Characters of the longest source in the list. */
   #sourceCells = SOURCE_CELLS_MIN;
   #showsSource = true;
+  /** Whether the newest record is at the top. All positions in this class are those of the other order; see `#scroll`. */
+  #newestFirst = false;
+  /** The height of the canvas in the page. */
+  #canvasHeight = 0;
   #openedAt = 0;
   /** Whether the list follows its end. */
   stick = false;
@@ -130,7 +134,8 @@ export class ListView {
     this.#widest = 0;
     this.#sourceCells = SOURCE_CELLS_MIN;
     this.#recycle(new Set());
-    this.element.scrollTop = 0;
+    this.#sizeCanvas();
+    this.#scroll = 0;
     this.#changed();
   }
 
@@ -156,8 +161,9 @@ export class ListView {
     for (const item of items) item.height = this.#heightOf(item);
     const added = this.#geometry.prepend(items);
     if (first) this.#forget(first);
+    const before = this.#scroll;
     this.#sizeCanvas();
-    this.element.scrollTop += added - removed;
+    this.#scroll = before + added - removed;
     this.#changed();
   }
 
@@ -180,12 +186,13 @@ export class ListView {
   fillLost(item, entries) {
     const items = itemsOf(entries, { utc: this.#look.utc });
     for (const made of items) made.height = this.#heightOf(made);
+    const before = this.#scroll;
     const above = this.#geometry.topOf(item) < this.#top;
     const grown = items.reduce((sum, made) => sum + made.height, 0) - item.height;
     this.#geometry.replace(item, items);
     this.#forget(item);
     this.#sizeCanvas();
-    if (above) this.element.scrollTop += grown;
+    if (above) this.#scroll = before + grown;
     this.#changed();
   }
 
@@ -193,9 +200,9 @@ export class ListView {
   dropFront(most) {
     const { height, items } = this.#geometry.dropFront(most);
     if (items.length === 0) return 0;
-    const top = this.element.scrollTop;
+    const top = this.#scroll;
     this.#sizeCanvas();
-    this.element.scrollTop = Math.max(0, top - height);
+    this.#scroll = Math.max(0, top - height);
     this.#changed();
     return items.length;
   }
@@ -283,9 +290,38 @@ export class ListView {
 
   // ---- place
 
+  /** The largest offset. It is computed, because the browser would have to lay out the page for it. */
+  get #scrollMax() {
+    return Math.max(0, this.#canvasHeight + EDGE_PX - this.element.clientHeight);
+  }
+
+  /** The distance from the edge of the oldest records: from the top, or with the newest first from the bottom. */
+  get #scroll() {
+    return this.#newestFirst ? this.#scrollMax - this.element.scrollTop : this.element.scrollTop;
+  }
+
+  set #scroll(px) {
+    this.element.scrollTop = this.#newestFirst ? this.#scrollMax - px : px;
+  }
+
+  /** Whether the newest record is in view. */
   get atEnd() {
-    const { scrollTop, clientHeight, scrollHeight } = this.element;
-    return scrollTop + clientHeight >= scrollHeight - END_PX;
+    return this.#scroll >= this.#scrollMax - END_PX;
+  }
+
+  /** Changes the order; what is in view stays. @param {boolean} newestFirst */
+  setOrder(newestFirst) {
+    if (this.#newestFirst === newestFirst) return;
+    const [first] = this.visible ?? [];
+    const ended = this.atEnd;
+    this.#newestFirst = newestFirst;
+    this.element.classList.toggle("newest-first", newestFirst);
+    if (newestFirst) this.element.append(this.#edge);
+    else this.#canvas.before(this.#edge);
+    this.#recycle(new Set());
+    if (ended || !first) this.toEnd();
+    else this.show(first.id, "top");
+    this.#changed();
   }
 
   get pixelsAbove() {
@@ -298,7 +334,7 @@ export class ListView {
 
   /** The offset of the upper edge of the screen. */
   get #top() {
-    return this.element.scrollTop - EDGE_PX;
+    return this.#scroll - EDGE_PX;
   }
 
   /** Sets the line above the first row: a text, and a button to load more. @param {{text: string, button: string}} edge */
@@ -329,13 +365,13 @@ export class ListView {
   toEnd() {
     this.#placed.id = 0;
     this.#sizeCanvas();
-    this.element.scrollTop = this.element.scrollHeight;
+    this.#scroll = this.#scrollMax;
     this.#schedule();
   }
 
   toStart() {
     this.#placed.id = 0;
-    this.element.scrollTop = 0;
+    this.#scroll = 0;
     this.#schedule();
   }
 
@@ -348,13 +384,14 @@ export class ListView {
     const item = this.#geometry.find(id);
     if (!item) return false;
     const top = this.#geometry.topOf(item) + EDGE_PX;
-    const { clientHeight, scrollTop } = this.element;
+    const { clientHeight } = this.element;
+    const at = this.#scroll;
     if (place !== "near") this.#placed = { id, place };
-    if (place === "top") this.element.scrollTop = top;
-    else if (place === "bottom") this.element.scrollTop = top + item.height - clientHeight * 0.8;
-    else if (place === "middle") this.element.scrollTop = top - Math.max(0, clientHeight - item.height) / 2;
-    else if (top < scrollTop) this.element.scrollTop = top;
-    else if (top + item.height > scrollTop + clientHeight) this.element.scrollTop = top + Math.min(item.height, clientHeight) - clientHeight;
+    if (place === "top") this.#scroll = top;
+    else if (place === "bottom") this.#scroll = top + item.height - clientHeight * 0.8;
+    else if (place === "middle") this.#scroll = top - Math.max(0, clientHeight - item.height) / 2;
+    else if (top < at) this.#scroll = top;
+    else if (top + item.height > at + clientHeight) this.#scroll = top + Math.min(item.height, clientHeight) - clientHeight;
     this.#schedule();
     return true;
   }
@@ -401,14 +438,18 @@ export class ListView {
   #changed() {
     this.#sizeCanvas();
     this.element.setAttribute("aria-rowcount", String(this.#geometry.count));
-    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
+    if (this.stick) this.#scroll = this.#scrollMax;
     // before the browser paints: the rows at the new place are not drawn yet
     this.#draw();
     this.#schedule();
   }
 
   #sizeCanvas() {
-    this.#canvas.style.height = `${this.#geometry.height}px`;
+    // what is below keeps its place, as what is above does in the other order
+    const at = this.#newestFirst ? this.#scroll : 0;
+    this.#canvasHeight = this.#geometry.height;
+    this.#canvas.style.height = `${this.#canvasHeight}px`;
+    if (this.#newestFirst) this.#scroll = at;
     const width = this.#wrap ? 0 : Math.ceil(this.#widest * this.#metrics.cell + this.#metrics.fixed);
     this.#canvas.style.minWidth = width ? `${width}px` : "";
   }
@@ -435,12 +476,12 @@ export class ListView {
       let target = this.#shown.get(item);
       if (!target) {
         target = this.#spare.pop() ?? blank();
-        paint(target, item, startIndex + at, this.#look);
+        paint(target, item, this.#newestFirst ? this.#geometry.count - 1 - startIndex - at : startIndex + at, this.#look, this.#newestFirst);
         this.#shown.set(item, target);
         this.#canvas.append(target);
         if (!item.exact) guessed.push(item);
       }
-      const place = `translateY(${y}px)`;
+      const place = `translateY(${this.#newestFirst ? this.#canvasHeight - y - item.height : y}px)`;
       if (target.style.transform !== place) target.style.transform = place;
       y += item.height;
     });
@@ -452,21 +493,22 @@ export class ListView {
 
   /** Takes the true heights of rows whose characters have no certain width. @param {Item[]} items */
   #correct(items) {
-    const { scrollTop } = this.element;
+    const { scrollTop, clientHeight } = this.element;
     let above = 0;
     let changed = false;
     for (const item of items) {
       item.exact = true;
       const height = this.#shown.get(item)?.offsetHeight ?? item.height;
       if (height === item.height || height === 0) continue;
-      if (this.#geometry.topOf(item) < this.#top) above += height - item.height;
+      const top = this.#geometry.topOf(item);
+      if (this.#newestFirst ? top + item.height > this.#top + clientHeight : top < this.#top) above += height - item.height;
       this.#geometry.setHeight(item, height);
       changed = true;
     }
     if (!changed) return;
     this.#sizeCanvas();
-    if (this.stick) this.element.scrollTop = this.element.scrollHeight;
-    else if (above !== 0) this.element.scrollTop = scrollTop + above;
+    if (this.stick) this.#scroll = this.#scrollMax;
+    else if (above !== 0 || this.#newestFirst) this.element.scrollTop = scrollTop + above;
     this.#schedule();
   }
 
@@ -527,8 +569,8 @@ export class ListView {
     this.#geometry.measureAll((one) => this.#heightOf(one));
     this.#recycle(new Set());
     this.#sizeCanvas();
-    if (end) this.element.scrollTop = this.element.scrollHeight;
-    else if (item) this.element.scrollTop = this.#geometry.topOf(item) + EDGE_PX + Math.min(offset, item.height);
+    if (end) this.#scroll = this.#scrollMax;
+    else if (item) this.#scroll = this.#geometry.topOf(item) + EDGE_PX + Math.min(offset, item.height);
     if (selected) this.show(this.#look.selected, "near");
     this.#changed();
   }
@@ -546,7 +588,7 @@ export class ListView {
     const ended = this.#ended;
     if (this.#setMetrics()) this.#remeasureAll();
     else this.#changed();
-    if (ended) this.element.scrollTop = this.element.scrollHeight;
+    if (ended) this.#scroll = this.#scrollMax;
     else if (this.#placed.id && !this.stick) this.show(this.#placed.id, this.#placed.place);
   }
 
@@ -589,9 +631,12 @@ export class ListView {
 
   /** @param {Item} item */
   #toggle(item) {
+    const { scrollTop } = this.element;
     item.open = !item.open;
     this.#remeasure(item);
     this.stick = false;
+    this.#sizeCanvas();
+    this.element.scrollTop = scrollTop;
     this.#changed();
   }
 }

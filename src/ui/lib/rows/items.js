@@ -5,7 +5,7 @@ import { payload } from "../text/fields.js";
 import { day } from "../time.js";
 
 /** @typedef {import("../types.js").Entry} Entry */
-/** @typedef {{kind: "day" | "gap" | "boot", ms: number, boot: string}} Separator `ms`: when, or of a gap how long */
+/** @typedef {{kind: "day" | "gap" | "boot", ms: number, earlier: number}} Separator `ms`: when, or of a gap how long; `earlier`: when the record before it was written */
 
 /**
  * @typedef {object} Item
@@ -157,9 +157,9 @@ export function separators(above, entry, utc) {
   /** @type {Separator[]} */
   const out = [];
   const [bootAbove, boot] = [bootOf(above), bootOf(entry)];
-  if (boot && bootAbove && boot !== bootAbove) out.push({ kind: "boot", ms: entry.ms, boot });
-  if (sameDay(above.ms, entry.ms, utc) === false) out.push({ kind: "day", ms: entry.ms, boot: "" });
-  else if (entry.ms - above.ms >= GAP_MS) out.push({ kind: "gap", ms: entry.ms - above.ms, boot: "" });
+  if (boot && bootAbove && boot !== bootAbove) out.push({ kind: "boot", ms: entry.ms, earlier: above.ms });
+  if (sameDay(above.ms, entry.ms, utc) === false) out.push({ kind: "day", ms: entry.ms, earlier: above.ms });
+  else if (entry.ms - above.ms >= GAP_MS) out.push({ kind: "gap", ms: entry.ms - above.ms, earlier: above.ms });
   return out;
 }
 

@@ -86,6 +86,7 @@ const OPTIONS = [
   ["fields", "Show fields in rows", "The fields of structured records behind their message"],
   ["relative", "Relative times", "3 min ago"],
   ["utc", "Times in UTC", ""],
+  ["newest", "Newest first", "o"],
   ["dense", "Compact rows", ""],
   ["raw", "Raw text", "As it was logged, without colors, fields or folding"],
 ];
@@ -146,11 +147,11 @@ const Copyable = ({ label, text, copy: run }) => html`<div class="copyable"><spa
 
 /** @type {[string, [string, string][]][]} */
 const KEYS = [
-  ["Navigate", [["j k", "next, previous record"], ["g G", "oldest, newest"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
+  ["Navigate", [["j k", "next, previous record"], ["g G", "top, bottom of the list"], ["e E", "next, previous error"], ["w W", "next, previous warning or error"],
     ["n N", "next, previous match"], ["[ ]", "earlier, later time range"], ["Space", "next page; in Live: pause"], ["Enter", "open or expand the record"], ["Esc", "close, go back"]]],
   ["Find", [["/", "search or filter"], ["Ctrl F", "find in list; press twice for the browser's own find"], ["a", "show surrounding records"], ["Ctrl K", "command palette"]]],
   ["Select and copy", [["Shift \u2191\u2193", "select rows (or Shift-click)"], ["Ctrl A", "select all loaded rows"], ["c", "copy the line or the selected rows"], ["l", "copy a link to the record"], ["x", "export"]]],
-  ["Views", [["t", "switch between Live and Browse"], ["z", "wrap long lines"], ["r", "reload"], ["?", "show this help"]]],
+  ["Views", [["t", "switch between Live and Browse"], ["z", "wrap long lines"], ["o", "newest or oldest first"], ["r", "reload"], ["?", "show this help"]]],
 ];
 
 /** @type {[string, string][]} */

@@ -15,7 +15,7 @@ const SHOWN_MAX = 12;
 
 /** @returns {Command[]} */
 function commands() {
-  const { wrap, raw, utc } = preferences.peek();
+  const { wrap, raw, utc, newest } = preferences.peek();
   const place = { record: 0, at: 0, context: 0, run: "", select: "", panel: /** @type {const} */ ("") };
   /** @type {[string, string, () => void][]} */
   const all = [
@@ -48,6 +48,7 @@ function commands() {
     ["Export", "Action", () => { dialog.value = "export"; }],
     ["Copy link to this view", "Action", act.copyView],
     [wrap ? "Do not wrap lines" : "Wrap long lines", "Display", act.toggleWrap],
+    [newest ? "Oldest first" : "Newest first", "Display", act.toggleOrder],
     [raw ? "Formatted text" : "Raw text", "Display", () => prefer({ raw: !raw })],
     [utc ? "Local times" : "UTC times", "Display", () => prefer({ utc: !utc })],
     ["Display options", "Display", () => { dialog.value = "display"; }],

@@ -58,7 +58,7 @@ export function LiveOver() {
   const { paused, waiting, connection, loaded, warnings } = live.value;
   const everything = isEverything({ ...filter.value, start: "", end: "", boot: "" });
   return html`
-    ${paused ? html`<div class="pills"><button class="pill accent" title="End" onClick=${act.toNewest}><${Icon} name="down" />${waiting > 0 ? `${number(waiting)} new` : "Jump to latest"}</button></div>` : null}
+    ${paused ? html`<div class="pills"><button class="pill accent" title=${preferences.value.newest ? "Home" : "End"} onClick=${act.toNewest}><${Icon} name=${preferences.value.newest ? "up" : "down"} />${waiting > 0 ? `${number(waiting)} new` : "Jump to latest"}</button></div>` : null}
     ${loaded === 0 && connection === "open" ? html`<div class="notice"><h2>Waiting for records</h2>${warnings.map((warning) => html`<p class="why" key=${warning}>${warning}</p>`)}<p>${everything ? "Connected. No records have arrived yet." : "Connected. No records have matched the filter yet."}</p>
       ${everything ? null : html`<div class="actions"><button onClick=${act.clearFilter}>Clear filters</button></div>`}</div>` : null}`;
 }

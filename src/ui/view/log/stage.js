@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
-import { browse, counts, filter, route } from "../../core/state.js";
+import { browse, counts, filter, preferences, route } from "../../core/state.js";
 import { number } from "../../lib/histogram.js";
 import { html, Icon } from "../html.js";
 import { Panel } from "../panels/panel.js";
@@ -18,7 +18,7 @@ export function Stage() {
   const { tab, run, panel, context } = route.value;
   const stored = tab === "browse" || (tab === "runs" && run !== "");
   const paneled = tab === "browse" && panel !== "" && !context;
-  return html`<div class="stage" hidden=${tab === "runs" && !run}>
+  return html`<div class=${`stage ${preferences.value.newest ? "newest-top" : ""}`} hidden=${tab === "runs" && !run}>
     ${tab === "browse" ? html`<${ContextBanner} />` : null}
     ${tab === "live" ? html`<${LiveBar} />` : null}
     ${paneled ? html`<${Panel} />` : null}
@@ -52,6 +52,7 @@ function ContextBanner() {
 
 function BrowseOver() {
   const { loading, error, loaded, fresh, atEnd, end } = browse.value;
+  const arrow = preferences.value.newest ? "up" : "down";
   const typing = error?.status === 400 && error.parameter === "q" && loaded > 0;
   return html`<${Progress} />
     ${error && loaded > 0 && !typing ? html`<div class="banner problem" role="alert"><${Icon} name="warn" /><span>${error.message}</span><button onClick=${() => act.parts.browse.again()}>Try again</button></div>` : null}
@@ -59,8 +60,8 @@ function BrowseOver() {
     ${!error && loading === "" && (loaded === 0 || counts.value !== null) ? (loaded === 0 ? html`<${Empty} />` : isFirstRun() && !route.value.record ? html`<${NothingYet} />` : null) : null}
     ${loading === "first" && loaded === 0 ? html`<div class="skeleton" aria-hidden="true">${Array.from({ length: 14 }, (_, at) => html`<i key=${at}></i>`)}</div>` : null}
     ${loaded > 0 && (!atEnd || fresh > 0 || !end) ? html`<div class="pills">
-      ${fresh > 0 && end ? html`<button class="pill accent" onClick=${() => act.parts.browse.loadFresh()}><${Icon} name="down" />${fresh >= 100 ? "100+" : fresh} new</button>`
-    : html`<button class="pill" title="Jump to newest (G)" onClick=${act.toNewest}><${Icon} name="down" />Newest</button>`}
+      ${fresh > 0 && end ? html`<button class="pill accent" onClick=${() => act.parts.browse.loadFresh()}><${Icon} name=${arrow} />${fresh >= 100 ? "100+" : fresh} new</button>`
+    : html`<button class="pill" title=${`Jump to newest (${preferences.value.newest ? "g" : "G"})`} onClick=${act.toNewest}><${Icon} name=${arrow} />Newest</button>`}
     </div>` : null}`;
 }
 

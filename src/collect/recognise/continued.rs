@@ -133,7 +133,8 @@ impl LineEvent {
     /// Whether `line` belongs to the event; updates the kind of the event.
     fn is_continued_by(&mut self, line: &[u8], stated: Option<Level>, head: LineHead) -> bool {
         if head == LineHead::Time {
-            return self.level == Some(Level::Error) && is_detail(line);
+            let is_part = is_detail(line) || is_timed_frame(line);
+            return self.level == Some(Level::Error) && is_part;
         }
         let by_kind = match self.kind {
             EventKind::Python => Some(self.in_traceback(line)),
@@ -377,6 +378,18 @@ fn is_detail(line: &[u8]) -> bool {
     LABELS
         .iter()
         .any(|label| words::find(line, label).is_some_and(|at| at < 160))
+}
+
+/// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
+fn is_timed_frame(line: &[u8]) -> bool {
+    let Some(at) = words::find(line, b"    at ").filter(|&at| at < 64) else {
+        return false;
+    };
+    let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);
+    let before = line.get(..at).unwrap_or_default();
+    let frame = line.get(at + 7..).unwrap_or_default();
+    let ends = frame.ends_with(b")") || frame.last().is_some_and(u8::is_ascii_digit);
+    before.iter().all(is_time) && ends
 }
 
 fn is_go(line: &[u8]) -> bool {

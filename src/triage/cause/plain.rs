@@ -4,7 +4,14 @@
 pub(in crate::triage) fn plain(line: &str) -> &str {
     let mut text = line.trim();
     // each prefix at most once, the outermost first
-    for strip in [of_syslog_time, of_compose, of_build, of_frame, of_time] {
+    for strip in [
+        of_syslog_time,
+        of_compose,
+        of_build,
+        of_frame,
+        of_elapsed,
+        of_time,
+    ] {
         text = strip(text).unwrap_or(text).trim_start();
     }
     text
@@ -75,15 +82,26 @@ fn of_time(text: &str) -> Option<&str> {
     (words > 0).then_some(rest)
 }
 
-/// `Feb 17 14:30:15 vm app[12]: text`
+/// `[10051 ms] text` of devcontainers
+fn of_elapsed(text: &str) -> Option<&str> {
+    let (millis, rest) = text.strip_prefix('[')?.split_once(" ms] ")?;
+    millis
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(rest)
+}
+
+/// `Feb 17 14:30:15 vm app[12]: text`, `Feb 17 14:30:15 vm app: text`
 fn of_syslog_time(text: &str) -> Option<&str> {
     const MONTHS: [&str; 12] = [
         "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ",
         "Dec ",
     ];
     MONTHS.iter().find(|month| text.starts_with(**month))?;
-    let (header, rest) = text.split_once("]: ")?;
-    (header.len() < 120 && header.contains('[')).then_some(rest)
+    let (header, rest) = text.split_once(": ")?;
+    let words = header.split_ascii_whitespace().count();
+    // month, day, time, host and tag
+    (header.len() < 120 && words == 5).then_some(rest)
 }
 
 #[cfg(test)]
@@ -115,6 +133,9 @@ mod tests {
                 "[emerg] 1#1: bind()",
             ),
             ("Feb 17 14:30:15 vm app[12]: x failed", "x failed"),
+            ("Feb  7 14:30:15 vm app.sh: Error: x", "Error: x"),
+            ("[10051 ms] Error: x", "Error: x"),
+            ("2026-11-29 04:50:59.459Z: usage: x", "usage: x"),
             ("20 files were changed: ok", "20 files were changed: ok"),
             ("  plain  ", "plain"),
         ] {

@@ -187,6 +187,7 @@ pub(super) const CAUSES: &[CauseRule] = &[
     first(70, Starts(&["ERROR: ", "error: ", "ERR ", "[ERROR]", "[error]", "ERROR ", "Error ", "npm ERR! ", "npm error ",
         "error TS", "E ", "failed to ", "Failed to ", "cannot ", "Cannot ", "unable to ", "Unable to ", "FAILED ", "--- FAIL",
         "FAIL "])),
+    first(50, Starts(&["usage: ", "Usage: "])),
     first(45, Has(&["timed out", "Timed out", "timeout"])),
     first(40, Ends(&[" failed", " FAILED", "failed."])),
     first(40, StartsAndHas("FAIL", ":")),

@@ -24,7 +24,7 @@ pub(super) const LITERALS: &[&str] = &[
     "Failed to listen on ",
     "Failed to activate swap ",
     "Timed out waiting for device ",
-    "Start request repeated too quickly",
+    "tart request repeated too quickly",
     ", restart counter is at ",
     ": Watchdog timeout (limit",
     "has been killed by the OOM killer",
@@ -56,8 +56,11 @@ pub(super) fn of_id(id: &str, metadata: &Metadata, message: &str) -> Option<Sign
 /// What a line of systemd without a message ID says.
 pub(super) fn of_text(text: &str) -> Option<DetectedProblem> {
     let unit = || {
+        // the words of systemd 219 have the unit at their end
+        let limit = "start request repeated too quickly for ";
         let name = text.split(": ").next().unwrap_or(text);
         let name = name.strip_prefix("Unit ").unwrap_or(name);
+        let name = name.strip_prefix(limit).unwrap_or(name);
         name.split(' ').next().unwrap_or(name).to_owned()
     };
     let has = |literal: &str| text.contains(literal);
@@ -69,7 +72,7 @@ pub(super) fn of_text(text: &str) -> Option<DetectedProblem> {
     }
     let kind = if has(": Failed with result '") || has(" entered failed state") {
         of_result(result_of(text))
-    } else if has("Start request repeated too quickly") {
+    } else if has("tart request repeated too quickly") {
         K::StartLimit
     } else if has(": Watchdog timeout (limit") {
         K::Watchdog

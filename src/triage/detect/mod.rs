@@ -11,4 +11,5 @@ mod watch;
 
 pub use record::detect;
 pub use sign::{DetectedProblem, PROBLEM, PROBLEM_SUBJECT};
+pub(in crate::triage) use speaker::syslog_tag;
 pub use watch::{ProblemWatch, SilentSource};

@@ -37,6 +37,8 @@ enum About {
     Link,
     /// The last part of the control group that systemd-oomd killed.
     Group,
+    /// The command of a devcontainer that failed: `[12 ms] postCreateCommand failed with exit code 1.`
+    Lifecycle,
 }
 
 /// What a matching text is a sign of.
@@ -107,6 +109,7 @@ impl TextRule {
             About::Group => between(text, "Killed /", " due")
                 .and_then(|group| group.rsplit('/').next())
                 .map(str::to_owned),
+            About::Lifecycle => Some(lifecycle_command(text)?.to_owned()),
         };
         let is_virtual = |name: &str| VIRTUAL_LINKS.iter().any(|start| name.starts_with(start));
         let is_link = self.kind == K::InterfaceDown;
@@ -169,6 +172,27 @@ fn process(text: &str) -> Option<String> {
     let text = text.strip_prefix("traps: ").unwrap_or(text);
     let name = text.split('[').next()?.trim();
     Some(name.to_owned())
+}
+
+/// The commands that a devcontainer names in its configuration.
+const LIFECYCLE_COMMANDS: [&str; 6] = [
+    "initializeCommand",
+    "onCreateCommand",
+    "updateContentCommand",
+    "postCreateCommand",
+    "postStartCommand",
+    "postAttachCommand",
+];
+
+/// `postCreateCommand from devcontainer.json failed with exit code 1.`
+fn lifecycle_command(text: &str) -> Option<&'static str> {
+    let (before, _) = text.split_once(" failed with exit code ")?;
+    let before = before
+        .strip_suffix(" from devcontainer.json")
+        .unwrap_or(before);
+    LIFECYCLE_COMMANDS
+        .into_iter()
+        .find(|name| before.ends_with(name))
 }
 
 /// `e1000e 0000:00:1f.6 eth0: NIC Link is Down`
@@ -269,10 +293,12 @@ pub(super) const RULES: &[TextRule] = &[
         .weight(SignWeight::Several),
     rule(K::Watchdog, By::Program(&["watchdog", "wd_keepalive"]), &["shutting down the system because of error"], About::Machine),
     rule(K::CertificateError, By::Program(&["certbot"]), &["Failed to renew certificate"], About::After("Failed to renew certificate ")),
+    rule(K::CloudInitFailed, By::Program(&["cloud-init"]), &["Running module "], About::After("Running module ")).all(&[" failed"]),
     rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Failed to run module ", "failed run of stage",
         "Invalid cloud-config provided", "cloud-config failed schema validation"], About::Machine),
-    rule(K::CloudInitDegraded, By::Program(&["cloud-init"]), &["Running module "], About::After("Running module ")).all(&[" failed"]),
     // any program
+    rule(K::RunFailed, By::Anyone, &["Command failed with exit code ", "Command from devcontainer.json failed with exit code "],
+        About::Lifecycle),
     rule(K::DiskFull, By::Anyone, &["No space left on device", "no space left on device", "ENOSPC", "Disk quota exceeded",
         "database or disk is full"], About::Machine)
         .not(&["inotify", "watch", "/dev/full"]),

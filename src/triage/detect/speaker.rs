@@ -56,7 +56,7 @@ impl<'a> LineAuthor<'a> {
 }
 
 /// The tag and the rest of a line that syslog wrote: `Feb 17 14:30:15 host sshd[12]: text`.
-fn syslog_tag(text: &str) -> Option<(&str, &str)> {
+pub(in crate::triage) fn syslog_tag(text: &str) -> Option<(&str, &str)> {
     let head = text.get(..text.floor_char_boundary(HEADER_BYTES_MAX))?;
     let end = head.find(": ")?;
     let (before, rest) = (text.get(..end)?, text.get(end + 2..)?);

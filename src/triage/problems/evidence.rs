@@ -4,10 +4,11 @@ use crate::query::{
     Budget, Cursor, Direction, Error, Expression, FieldCondition, FieldTest, Filter, Order,
     PageRequest, SourcePattern, TimeRange, page,
 };
-use crate::record::{Level, Record, StoredRecord};
+use crate::record::{Level, Record, Source, StoredRecord};
 use crate::store::View;
 use crate::time::Micros;
 use crate::triage::cause::{CauseCandidate, STRONG, cause, is_noise};
+use crate::triage::detect::syslog_tag;
 use crate::triage::kind::ProblemKind as K;
 use crate::triage::problems::answer::EvidenceLine;
 use crate::triage::problems::group::{ProblemGroup, ProblemMark};
@@ -88,7 +89,7 @@ fn place(mark: &ProblemMark) -> Where {
     match mark.kind {
         K::RunFailed => match &mark.run {
             Some(run) => Where::Run(run.clone()),
-            None => Where::Mark,
+            None => Where::Source,
         },
         K::UnitFailed
         | K::JobFailed
@@ -96,15 +97,20 @@ fn place(mark: &ProblemMark) -> Where {
         | K::RestartLoop
         | K::CoreDump
         | K::ErrorBurst => Where::Source,
-        K::Watchdog | K::OomKill if !mark.source.as_str().starts_with("system:kernel") => {
-            Where::Source
-        }
+        // the kernel says it itself, in its own log and in files
+        K::Watchdog | K::OomKill if is_of_unit(&mark.source) => Where::Source,
         K::CloudInitFailed | K::CloudInitDegraded => {
             Where::About(Expression::Source(SourcePattern::exact("cloud-init")))
         }
         K::ContainerFailed | K::ContainerRestartLoop => Where::About(of_container(&mark.subject)),
         _ => Where::Mark,
     }
+}
+
+/// Whether a source is the log of one unit.
+fn is_of_unit(source: &Source) -> bool {
+    let name = source.as_str();
+    name.starts_with("user:") || name.starts_with("system:") && name != "system:kernel"
 }
 
 /// The lines of a container, by its ID or its name.
@@ -165,18 +171,61 @@ fn lines(
     };
     let mut lines = page(view, &request, budget)?.entries;
     if matches!(place, Where::Source) && mark.kind != K::ErrorBurst {
-        let start = lines.iter().position(|line| is_start(&line.record));
-        lines.truncate(start.map_or(lines.len(), |start| start + 1));
+        match lines.iter().position(|line| is_start(&line.record, mark)) {
+            Some(start) => lines.truncate(start + 1),
+            None => keep_own_program(&mut lines, mark),
+        }
     }
     lines.reverse();
     Ok(lines)
 }
 
-/// Whether systemd says that it starts the unit: earlier lines are of an earlier time.
-fn is_start(record: &Record) -> bool {
+/// Whether systemd says that it starts the unit, or a devcontainer that it runs the command: earlier lines are of an earlier time.
+fn is_start(record: &Record, mark: &ProblemMark) -> bool {
+    let message = &record.message;
+    if mark.kind == K::RunFailed {
+        return message.contains("Running the ") && message.contains(&mark.subject);
+    }
     let metadata = &record.metadata;
     let is_about = metadata.contains_key("about_unit") || metadata.contains_key("about_user_unit");
-    is_about && (record.message.starts_with("Starting ") || record.message.starts_with("Started "))
+    let said = match syslog_tag(message) {
+        // by the unit, or by a description that has its name
+        Some(("systemd", said)) if said.to_lowercase().contains(stem(mark)) => said,
+        _ if is_about => message,
+        _ => return false,
+    };
+    said.starts_with("Starting ") || said.starts_with("Started ")
+}
+
+/// The name of a unit without its type and instance.
+fn stem(mark: &ProblemMark) -> &str {
+    mark.subject.split(['.', '@']).next().unwrap_or_default()
+}
+
+/// In a file of many programs, keeps the lines of the unit's own program and of systemd, if that program wrote any: `nginx[12]:` for
+/// `nginx.service`.
+fn keep_own_program(lines: &mut Vec<StoredRecord>, mark: &ProblemMark) {
+    if !mark.source.as_str().starts_with("file:") {
+        return;
+    }
+    let stem = stem(mark);
+    let is_own = |line: &StoredRecord| {
+        let tag = syslog_tag(&line.record.message).map(|(tag, _)| tag);
+        tag.is_some_and(|tag| is_same_program(tag, stem))
+    };
+    if lines.iter().any(is_own) {
+        lines.retain(|line| {
+            let tag = syslog_tag(&line.record.message).map(|(tag, _)| tag);
+            tag.is_none_or(|tag| tag == "systemd" || is_same_program(tag, stem))
+        });
+    }
+}
+
+/// Whether a program's name is that of a unit, or the longer form of it: `dockerd` and `docker`, `postgres` and `postgresql`.
+fn is_same_program(tag: &str, stem: &str) -> bool {
+    const LENGTH_MIN: usize = 3;
+    let shorter = tag.len().min(stem.len());
+    shorter >= LENGTH_MIN && (tag.starts_with(stem) || stem.starts_with(tag))
 }
 
 fn candidate<'r>(record: &'r Record, mark: &ProblemMark) -> CauseCandidate<'r> {

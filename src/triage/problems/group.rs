@@ -106,10 +106,11 @@ impl ProblemGroups {
     pub(super) fn add(&mut self, mark: ProblemMark) {
         let family = family(&mark);
         // the stages of cloud-init fail together
-        let subject = if family == "cloud-init" {
-            String::new()
-        } else {
-            mark.subject.clone()
+        let subject = match mark.kind {
+            _ if family == "cloud-init" => String::new(),
+            // a command that a devcontainer ran is known by the log that tells of it
+            K::RunFailed if mark.run.is_none() => format!("{} {}", mark.subject, mark.source),
+            _ => mark.subject.clone(),
         };
         let key = (family, subject);
         if let Some(group) = self.0.get_mut(&key) {
@@ -136,8 +137,32 @@ impl ProblemGroups {
     }
 }
 
-/// Removes the kernel's report of a crash that systemd reports as well.
+/// Removes the reports of a failure that another group tells better.
 fn absorb(groups: &mut Vec<ProblemGroup>) {
+    absorb_crashes(groups);
+    absorb_descriptions(groups);
+}
+
+/// systemd before 247 names the job that failed by the description of its unit, beside the unit itself.
+fn absorb_descriptions(groups: &mut Vec<ProblemGroup>) {
+    let is_name = |mark: &ProblemMark| mark.subject.contains('.') && !mark.subject.contains(' ');
+    let units: Vec<(Source, Micros)> = groups
+        .iter()
+        .filter(|group| family(&group.mark) == "unit" && is_name(&group.mark))
+        .map(|group| (group.last.source.clone(), group.last.time))
+        .collect();
+    groups.retain(|group| {
+        let is_description = group.mark.kind == K::JobFailed && !is_name(&group.mark);
+        let last = &group.last;
+        let is_near = |(source, time): &(Source, Micros)| {
+            *source == last.source && time.get().abs_diff(last.time.get()) <= ONCE_MICROS as u64
+        };
+        !(is_description && units.iter().any(is_near))
+    });
+}
+
+/// Removes the kernel's report of a crash that systemd reports as well.
+fn absorb_crashes(groups: &mut Vec<ProblemGroup>) {
     let dumps: Vec<Micros> = groups
         .iter()
         .filter(|group| group.mark.kind == K::CoreDump && !is_of_kernel(&group.mark))

@@ -1,5 +1,6 @@
 //! Collectors with real files and a real journald.
 
+mod incidents;
 pub(crate) mod journal;
 mod long_lines;
 pub(crate) mod safety;

@@ -107,9 +107,22 @@ pub(super) fn django(text: &[u8]) -> Option<Level> {
     }
 }
 
-/// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`.
+/// Codes of databases: `ORA-01017: x`, `TNS-12541: x`, `SQL0204N  x`; `mariadbd: x (Errcode: 13 "Permission denied")`. PostgreSQL reports the
+/// death of its processes at its level LOG: `LOG:  server process (PID 7) was terminated by signal 9: Killed`.
 pub(super) fn database(text: &[u8]) -> Option<Level> {
     let code = text.get(..10)?;
+    let is_death = || {
+        let (process, end) =
+            text.split_at_checked(words::find(text, b" was terminated by signal ")?)?;
+        Some(words::contains(process, b"LOG:  ") && process.ends_with(b")") && end.len() < 64)
+    };
+    let is_errcode = || {
+        let (message, code) = text.split_at_checked(words::find(text, b" (Errcode: ")?)?;
+        Some(words::contains(message, b": Can't ") && code.ends_with(b")"))
+    };
+    if is_death() == Some(true) || is_errcode() == Some(true) {
+        return Some(Level::Error);
+    }
     let is_oracle = [&b"ORA-"[..], b"TNS-", b"PLS-"]
         .iter()
         .any(|start| code.starts_with(start))

@@ -180,12 +180,20 @@ fn is_client_failure(text: &[u8]) -> bool {
 /// systemctl: `Job for x failed because ...`.
 pub(super) fn systemd(text: &[u8]) -> Option<Level> {
     let head = text.get(..96).unwrap_or(text);
-    let tag = words::find(head, b"systemd[");
+    // without a process number in the files of CentOS 7
+    let tag = words::find(head, b"systemd[").or_else(|| words::find(head, b"systemd: "));
     let said = tag
         .and_then(|at| split_once(text.get(at..)?, b' '))
         .map(|(_, said)| said);
-    let is_unit_failure =
-        |said: &[u8]| words::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX);
+    let is_unit_failure = |said: &[u8]| {
+        words::find(said, b": Failed with result '").is_some_and(|at| at < HEAD_MAX)
+            || said.ends_with(b" entered failed state.")
+            || said.ends_with(b".service failed.")
+    };
+    let is_limit = |said: &[u8]| {
+        said.starts_with(b"start request repeated too quickly")
+            || said.ends_with(b": Start request repeated too quickly.")
+    };
     // `systemd-coredump[12]: Process 7 (app) of user 0 dumped core.`
     let is_core_dump =
         words::contains(head, b"systemd-coredump[") && words::contains(text, b" dumped core.");
@@ -196,6 +204,7 @@ pub(super) fn systemd(text: &[u8]) -> Option<Level> {
         Some(said) if said.starts_with(b"Failed to ") => Some(Level::Error),
         Some(said) if said.starts_with(b"Dependency failed for ") => Some(Level::Warn),
         Some(said) if is_unit_failure(said) => Some(Level::Error),
+        Some(said) if is_limit(said) => Some(Level::Warn),
         Some(_) => None,
         None if text.starts_with(b"Job for ") && words::contains(text, b" failed because ") => {
             Some(Level::Error)
@@ -334,7 +343,7 @@ pub(super) fn linter(text: &[u8]) -> Option<Level> {
 }
 
 /// kubectl, kubeadm, Docker: `Error from server (NotFound): x`, `The connection to the server x was refused`, `error execution phase x`,
-/// `error during connect: x`.
+/// `error during connect: x`. Runners of commands: `postCreateCommand failed with exit code 1.`.
 pub(super) fn client(text: &[u8]) -> Option<Level> {
     let starts = [
         &b"Error from server"[..],
@@ -344,6 +353,8 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         b"Unable to connect to the server: ",
         b"OCI runtime ",
         b"An error occurred (",
+        b"failed to start daemon: ",
+        b"Error starting daemon: ",
     ];
     let is_refused = text.starts_with(b"The connection to the server ")
         && words::contains(text, b" was refused");
@@ -352,6 +363,7 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         || is_invalid
         || is_openssl(text)
         || is_snapd(text)
+        || is_exit(text)
         || starts.iter().any(|start| text.starts_with(start));
     is_failure.then_some(Level::Error)
 }
@@ -362,6 +374,26 @@ fn is_openssl(text: &[u8]) -> bool {
     thread.is_some_and(|(thread, rest)| {
         thread.len() >= 8 && thread.iter().all(u8::is_ascii_hexdigit) && rest.starts_with(b"error:")
     })
+}
+
+/// Runners of commands: `[12 ms] postCreateCommand failed with exit code 127. Skipping any further user-provided commands.`. Prose says
+/// more before it.
+fn is_exit(text: &[u8]) -> bool {
+    const WORDS_MAX: usize = 6;
+    let mark = b" failed with exit code ";
+    let Some(at) = words::find(text, mark) else {
+        return false;
+    };
+    let code = text.get(at + mark.len()..).unwrap_or_default();
+    let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_ended = code
+        .get(digits)
+        .is_none_or(|byte| matches!(byte, b'.' | b',' | b':' | b';' | b')'));
+    let words = text
+        .get(..at)
+        .unwrap_or_default()
+        .split(|&byte| byte == b' ');
+    digits > 0 && code.first() != Some(&b'0') && is_ended && words.count() <= WORDS_MAX
 }
 
 /// snapd in the journal: `taskrunner.go:271: [change 12 "Run hook" task] failed: x`, `stateengine.go:149: state ensure error: x`.

@@ -1,7 +1,8 @@
 //! Build script: packs the browser page into a few compressed files, so that a slow link loads it in few round trips.
 //!
-//! The ES modules below `src/ui` become one script. Each module is a function that returns its exports, so their scopes stay
-//! apart; modules are in the order of their imports. Comments and indentation are removed. The style sheets become one, too.
+//! The ES modules below `src/ui` become two scripts: one for the first rows, and one for the rest of the page, which it loads by
+//! `import("./rest.js")`. Each module is a function that returns its exports, so their scopes stay apart; modules are in the order
+//! of their imports. Comments and indentation are removed. The style sheets become one, too.
 //! The source is written for this: one import per line, exports only as declarations, nothing reassigned after its export.
 
 fn main() {
@@ -17,7 +18,13 @@ mod page {
     use std::path::{Path, PathBuf};
     use std::{env, fs};
 
+    /// The script for the first rows, and the one that it loads.
     const ENTRY: &str = "app.js";
+    const REST: &str = "rest.js";
+    /// The only export of [`REST`].
+    const REST_EXPORT: &str = "parts";
+    /// The list of the exports of all modules, which both scripts share.
+    const SHARED: &str = "globalThis.vmlogModules";
     const STYLES: &str = "style/page.css";
 
     pub(super) fn pack() {
@@ -27,7 +34,17 @@ mod page {
         let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
         let mut bundle = Bundle::default();
         bundle.add(&ui, ENTRY, &mut vec![]);
-        write(&out, "app.js", &bundle.text);
+        let first = std::mem::take(&mut bundle.text);
+        write(&out, ENTRY, &format!("const $m={SHARED}=[];\n{first}"));
+        let rest = bundle.add(&ui, REST, &mut vec![]);
+        let text = &bundle.text;
+        write(
+            &out,
+            REST,
+            &format!(
+                "const $m={SHARED};\n{text}export const {REST_EXPORT}={rest}.{REST_EXPORT};\n"
+            ),
+        );
         write(
             &out,
             "first.js",
@@ -80,7 +97,7 @@ mod page {
     #[derive(Default)]
     struct Bundle {
         text: String,
-        /// The variable that holds the exports of a module, by its path.
+        /// The place of the exports of a module, by its path.
         variables: BTreeMap<String, String>,
     }
 
@@ -106,7 +123,7 @@ mod page {
                 }
             }
             importing.pop();
-            let variable = format!("$m{}", self.variables.len());
+            let variable = format!("$m[{}]", self.variables.len());
             let returned = exports
                 .iter()
                 .map(|(local, exported)| format!("{exported}:{local}"))
@@ -114,7 +131,7 @@ mod page {
                 .join(",");
             writeln!(
                 self.text,
-                "const {variable}=(()=>{{\n{body}\nreturn{{{returned}}};\n}})();"
+                "{variable}=(()=>{{\n{body}\nreturn{{{returned}}};\n}})();"
             )
             .expect("text");
             self.variables.insert(name.to_owned(), variable.clone());

@@ -42,8 +42,9 @@ macro_rules! packed {
 static INDEX: Asset = packed!("index.html", HTML, "index.html");
 
 /// The files below `/ui/`. Their names are those of the sources from which they are packed, so that the page also works unpacked.
-static FILES: [Asset; 5] = [
+static FILES: [Asset; 6] = [
     packed!("app.js", JAVASCRIPT, "app.js"),
+    packed!("rest.js", JAVASCRIPT, "rest.js"),
     packed!("style/page.css", CSS, "page.css"),
     packed!("first.js", JAVASCRIPT, "first.js"),
     packed!("icon.svg", SVG, "icon.svg"),
@@ -224,12 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn script_is_one_file_of_whole_modules() {
-        let script = text(&FILES[0]);
-        for left in ["\nimport ", "\nexport ", "import{", "export{", "\n//"] {
-            assert!(!script.contains(left), "{left:?} is left in the script");
+    fn scripts_are_two_files_of_whole_modules() {
+        let (first, rest) = (text(&FILES[0]), text(&FILES[1]));
+        for left in ["\nimport ", "import{", "export{", "\n//"] {
+            assert!(!first.contains(left), "{left:?} is left in the script");
+            assert!(!rest.contains(left), "{left:?} is left in the rest");
         }
-        let style = text(&FILES[1]);
+        assert!(first.contains("import(\"./rest.js\")"), "it loads the rest");
+        assert_eq!(first.matches("\nexport ").count(), 0);
+        assert_eq!(rest.matches("\nexport ").count(), 1);
+        let (_, place) = rest.rsplit_once("export const parts=$m[").expect("parts");
+        assert!(place.starts_with(|c: char| c.is_ascii_digit()), "{place}");
+        let style = text(&FILES[2]);
         assert!(
             !style.contains("@import"),
             "every style sheet is in the file"

@@ -5,32 +5,18 @@ import { render } from "./vendor/preact.js";
 import * as act from "./core/actions.js";
 import { record } from "./core/api.js";
 import { Browse } from "./data/browse.js";
-import { listen } from "./core/keys.js";
 import { matcherOf, textMatcher } from "./lib/text/match.js";
 import { textsOf } from "./lib/query/terms.js";
 import { readRange, writeRoute } from "./lib/query/route.js";
 import { ListView } from "./list/view.js";
 import { hasSelection } from "./list/view.js";
-import { Live } from "./data/live.js";
-import { openRun } from "./data/runs.js";
 import { extendTo } from "./core/select.js";
-import { signInReason } from "./core/session.js";
-import { announcement, boots, browse, find, go, live, preferences, ranged, route, say, toast, totals } from "./core/state.js";
-import { Bar } from "./view/query/bar.js";
-import { Detail } from "./view/log/detail.js";
-import { Dialogs } from "./view/frame/dialogs.js";
-import { Find } from "./view/log/find.js";
-import { HistogramView } from "./view/log/histogram.js";
+import { rest } from "./core/rest.js";
+import { announcement, boots, browse, find, go, live, preferences, ranged, route, say, totals } from "./core/state.js";
 import { html } from "./view/html.js";
-import { RunHead, Runs } from "./view/home/runs.js";
-import { Sources } from "./view/query/sources.js";
-import { Home } from "./view/home/home.js";
-import { Stage } from "./view/log/stage.js";
-import { beyondEdge, edgeText, noteVisible, Status } from "./view/log/status-line.js";
-import { StatusView } from "./view/panels/status.js";
-import { SignIn } from "./view/frame/sign-in.js";
+import { beyondEdge, edgeText, noteVisible } from "./view/log/edge.js";
+import { Frame } from "./view/frame/frame.js";
 import { isDark } from "./view/theme.js";
-import { Top } from "./view/frame/top.js";
 
 /** The address follows the position of the list after it has been still for this long. */
 const SETTLED_MS = 400;
@@ -49,6 +35,7 @@ const browseList = new ListView("Records", {
   onExtend: extendTo,
   onOlder: beyondEdge,
   onLost: () => {},
+  onColumn: act.toggleColumn,
   onMove: () => {
     noteVisible();
     act.parts.browse?.near();
@@ -66,6 +53,7 @@ const liveList = new ListView("Live records", {
   onExtend: extendTo,
   onOlder: () => {},
   onLost: (item) => { act.parts.live.fill(item); },
+  onColumn: act.toggleColumn,
   onMove: () => {
     if (!byPerson()) return;
     if (!liveList.atEnd) liveList.stick = false;
@@ -81,7 +69,6 @@ const byPerson = () => performance.now() - personAt < BY_PERSON_MS;
 
 Object.assign(act.parts, { browseList, liveList });
 act.parts.browse = new Browse(browseList);
-act.parts.live = new Live(liveList);
 
 /** Keeps the position of the list in the address, for reloading and going back. */
 function notePlace() {
@@ -97,13 +84,10 @@ let shownBrowse = null;
 
 effect(() => {
   const { tab, filter, context, scope, at, run, record: chosen } = route.value;
-  if (tab === "live") act.parts.live.follow(filter);
-  else if (live.peek().connection !== "idle") act.parts.live.leave();
   const view = { filter, context, scope, run: tab === "runs" ? run : "" };
   if (tab === "live") act.parts.browse.count(view);
-  if (tab === "runs" && run) openRun(run);
   if (!showsStored(route.value)) return;
-  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "" });
+  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "", columns: [] });
   if (key !== shownBrowse) {
     // a link to a record that names no place of the list opens at the record
     const start = at || (shownBrowse === null ? chosen : 0);
@@ -150,6 +134,8 @@ const queryMatcher = computed(() => matcherOf(textsOf(query.value)));
 const findText = computed(() => (find.value.open ? find.value.text : ""));
 const findMatcher = computed(() => textMatcher(findText.value));
 const selectText = computed(() => route.value.select);
+const columnText = computed(() => route.value.columns.join());
+const columns = computed(() => columnText.value.split(",").filter(Boolean));
 const selectRange = computed(() => readRange(selectText.value));
 
 effect(() => {
@@ -170,6 +156,7 @@ effect(() => {
     list.setOrder(newest);
     list.setSources(sourcesShown.value);
     list.setWrap(wrap);
+    list.setColumns(columns.value);
     list.setLook(look);
   }
 });
@@ -207,31 +194,6 @@ document.addEventListener("selectionchange", () => {
 
 // ---- rendering
 
-function App() {
-  if (signInReason.value) return html`<${SignIn} />`;
-  const { tab, run, context } = route.value;
-  const list = tab === "runs" && !run;
-  const records = !list && tab !== "status";
-  return html`<div class="app" data-tab=${tab}>
-    <${Top} />
-    ${tab === "browse" || tab === "live" ? html`<${Bar} />` : null}
-    <div class="body">
-      ${(tab === "browse" && !context) || tab === "live" ? html`<aside class="side" aria-label="Sources"><${Sources} /></aside>` : null}
-      <main class="main">
-        <h1 class="offscreen">vmlog</h1>
-        ${tab === "runs" ? list ? html`<${Runs} />` : html`<${RunHead} />` : tab === "status" ? html`<${StatusView} />` : html`<${Home} /><${HistogramView} />`}
-        ${records ? html`<${Find} />` : null}
-        ${tab === "status" ? null : html`<${Stage} />`}
-        ${records ? html`<${Status} />` : null}
-      </main>
-      <${Detail} />
-    </div>
-    <${Dialogs} />
-    <div class="toasts" role="status">${toast.value ? html`<p key=${toast.value.n} class=${toast.value.bad ? "bad" : ""}>${toast.value.text}</p>` : null}</div>
-    <p class="offscreen" role="status">${announcement.value}</p>
-  </div>`;
-}
-
-render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
-listen();
+render(html`<${Frame} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 browseList.element.focus({ preventScroll: true });
+import("./rest.js").then(({ parts }) => { rest.value = parts; }, () => say("A part of the page could not be loaded. Reload it.", { bad: true }));

@@ -5,7 +5,7 @@ import { copy } from "./clipboard.js";
 import { commandLine, curl } from "../lib/query/command.js";
 import { EVERYTHING, withTerms } from "../lib/query/filter.js";
 import { allEntries } from "../lib/rows/items.js";
-import { HOME, writeRoute } from "../lib/query/route.js";
+import { COLUMNS_MAX, HOME, writeRoute } from "../lib/query/route.js";
 import { masked, maskedValue } from "../lib/text/secrets.js";
 import { boundMs } from "../lib/time.js";
 import { stripped } from "../lib/text/ansi.js";
@@ -207,13 +207,13 @@ export const copyJson = (entry) => copy(jsonOf(entry), "JSON");
 
 /** A link to the record that stays valid over time. @param {Entry} entry */
 export function permalink(entry) {
-  const { filter } = route.peek();
+  const { filter, columns } = route.peek();
   const fixed = (/** @type {string} */ bound) => {
     const ms = bound.startsWith("-") ? boundMs(bound, Date.now()) : null;
     return ms === null ? bound : new Date(ms).toISOString();
   };
   const lasting = { ...filter, start: fixed(filter.start), end: fixed(filter.end) };
-  const path = writeRoute({ ...HOME, filter: lasting, record: entry.id, at: entry.id });
+  const path = writeRoute({ ...HOME, columns, filter: lasting, record: entry.id, at: entry.id });
   return new URL(path, location.origin + location.pathname).href;
 }
 
@@ -260,6 +260,13 @@ export function followValue(path, value) {
   const term = fieldTerm(path, value, false);
   const { boot, start, end } = route.peek().filter;
   if (term) go({ tab: "browse", run: "", context: 0, at: 0, panel: "", filter: withTerms({ ...EVERYTHING, boot, start, end }, term) });
+}
+
+/** Shows a field in a column of its own, or no longer. @param {string} key */
+export function toggleColumn(key) {
+  const { columns } = route.peek();
+  if (!columns.includes(key) && columns.length === COLUMNS_MAX) say(`At most ${COLUMNS_MAX} columns`, { bad: true });
+  else go({ columns: columns.includes(key) ? columns.filter((known) => known !== key) : [...columns, key] }, { replace: true });
 }
 
 export const clearFilter = () => refine({ ...EVERYTHING });

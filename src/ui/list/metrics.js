@@ -11,19 +11,28 @@
  * @property {number} fixed pixels of a row beside its text
  */
 
+/** Between two columns. */
+const GAP_PX = 10;
+
 /**
  * @param {HTMLElement} list
  * @param {HTMLElement} probe holds 100 characters in the list's font
  * @param {number} sourceCells characters of the column of sources; 0: it is hidden
+ * @param {readonly number[]} columnCells characters of further columns
  * @returns {Metrics}
  */
-export function read(list, probe, sourceCells) {
+export function read(list, probe, sourceCells, columnCells) {
   const style = getComputedStyle(list);
   const size = (/** @type {string} */ name) => parseFloat(style.getPropertyValue(name)) || 0;
   const cell = probe.getBoundingClientRect().width / 100 || 8;
   const source = sourceCells && size("--row-source") ? Math.ceil(sourceCells * cell) + size("--row-source") : 0;
-  list.style.setProperty("--source-width", `${source}px`);
-  const fixed = size("--row-fixed") + source;
+  const widths = columnCells.map((cells) => Math.ceil(cells * cell));
+  for (const target of [list, list.previousElementSibling]) {
+    if (!(target instanceof HTMLElement)) continue;
+    target.style.setProperty("--source-width", `${source}px`);
+    target.style.setProperty("--columns", widths.map((width) => `${width}px`).join(" "));
+  }
+  const fixed = size("--row-fixed") + source + widths.reduce((sum, width) => sum + width + GAP_PX, 0);
   // to the fraction of a pixel, without the scroll bar
   const width = list.getBoundingClientRect().width - (list.offsetWidth - list.clientWidth);
   return {

@@ -1,11 +1,12 @@
 // The elements of one item of the list.
 
 import { display } from "../lib/text/display.js";
-import { payload } from "../lib/text/fields.js";
+import { fieldAt, payload } from "../lib/text/fields.js";
 import { found } from "../lib/text/match.js";
 import { count, number } from "../lib/histogram.js";
 import { allEntries, causeOf, lastEntry } from "../lib/rows/items.js";
 import { hueOf, shortName, kindOf } from "../lib/sources.js";
+import { masked } from "../lib/text/secrets.js";
 import { ago, clock, duration, longDay, stamp } from "../lib/time.js";
 import { element, spansInto } from "./spans.js";
 
@@ -24,6 +25,7 @@ import { element, spansInto } from "./spans.js";
  * @property {boolean} narrowed whether a filter leaves out records
  * @property {number} selected
  * @property {[number, number] | null} range ids of the rows that are chosen
+ * @property {readonly string[]} columns fields that have columns of their own
  * @property {string} run whose lines are marked; empty: none
  * @property {import("../lib/text/match.js").Matcher | null} search
  * @property {import("../lib/text/match.js").Matcher | null} find
@@ -31,7 +33,7 @@ import { element, spansInto } from "./spans.js";
 
 /** @type {Look} */
 export const PLAIN_LOOK = Object.freeze({
-  utc: false, raw: false, dark: false, fields: true, relative: false, tint: true, narrowed: false, selected: 0, range: null, run: "", search: null, find: null,
+  utc: false, raw: false, dark: false, fields: true, relative: false, tint: true, narrowed: false, selected: 0, range: null, columns: [], run: "", search: null, find: null,
 });
 
 const LEVEL_LETTER = { debug: "", info: "", warn: "W", error: "E" };
@@ -129,8 +131,17 @@ function row(item, look) {
   source.title = entry.source;
   const tools = cell("span", "row-tools");
   tools.append(copyButton());
-  line.append(level, timeCell(entry, look), source, text(item, look), tools);
+  line.append(level, timeCell(entry, look), source, ...look.columns.map((key) => columnCell(entry, key)), text(item, look), tools);
   return line;
+}
+
+/** @param {Entry} entry @param {string} key */
+function columnCell({ metadata }, key) {
+  const [, value, trouble] = fieldAt(metadata, key) ?? ["", "", ""];
+  const shown = masked(value).text;
+  const made = cell("span", `column ${trouble}`, shown);
+  if (shown) made.title = `${key}: ${shown}`;
+  return made;
 }
 
 /** @param {Entry} entry @param {Look} look */
@@ -167,13 +178,13 @@ function copyButton() {
 /**
  * How an item's message is shown: its height and its text come from the same.
  * @param {Item} item
- * @param {Pick<Look, "raw" | "fields">} look
+ * @param {Pick<Look, "raw" | "fields" | "columns">} look
  * @returns {import("../lib/text/display.js").Mode}
  */
-export function modeOf(item, { raw, fields }) {
+export function modeOf(item, { raw, fields, columns }) {
   const shown = fields && !raw;
   return {
-    raw, json: true, full: item.open && item.group === "", fields: shown ? payload(item.entry.metadata) : [],
+    raw, json: true, full: item.open && item.group === "", fields: shown ? payload(item.entry.metadata, columns) : [],
     cause: item.open || raw ? "" : causeOf(item), chip: chipOf(item),
   };
 }

@@ -7,6 +7,7 @@ import { allEntries, itemsOf, lastEntry, lostItem } from "../lib/rows/items.js";
 import { read, same } from "./metrics.js";
 import { cells } from "../lib/text/cells.js";
 import { shortName } from "../lib/sources.js";
+import { fieldAt } from "../lib/text/fields.js";
 import { blank, isSelected, modeOf, paint, PLAIN_LOOK } from "./row.js";
 import { element } from "./spans.js";
 
@@ -25,6 +26,8 @@ const END_PX = 4;
 /** Bounds of the column of sources, in characters. */
 const SOURCE_CELLS_MIN = 6;
 const SOURCE_CELLS_MAX = 24;
+/** Longer values of a column are cut. */
+const COLUMN_CELLS_MAX = 36;
 /** A second click this soon after the first is one on a word, not on a record. */
 const DOUBLE_CLICK_MS = 500;
 
@@ -37,6 +40,7 @@ const DOUBLE_CLICK_MS = 500;
  * @property {(item: Item) => void} onCopy
  * @property {(entries: Entry[]) => string} asText records as lines to be copied
  * @property {(item: Item) => void} onLost
+ * @property {(key: string) => void} onColumn a column is not wanted any more
  * @property {() => void} onMove the list moved or changed
  * @property {() => void} onUser a person moved it
  */
@@ -61,15 +65,22 @@ export class ListView {
   /** Characters of the longest source in the list. */
   #sourceCells = SOURCE_CELLS_MIN;
   #showsSource = true;
+  /** The wanted columns with the characters of their longest values. @type {Map<string, number>} */
+  #columns = new Map();
   /** Whether the newest record is at the top. All positions in this class are those of the other order; see `#scroll`. */
   #newestFirst = false;
   /** The height of the canvas in the page. */
   #canvasHeight = 0;
   #openedAt = 0;
+  /** The names of the columns, above the list. */
+  head = document.createElement("div");
   /** Whether the list follows its end. */
   stick = false;
   /** Whether it showed its end when it was last drawn. */
   #ended = false;
+  /** The offset when it was last drawn: the browser forgets it while the list is hidden. */
+  #drawnAt = 0;
+  #hidden = false;
   /** The position of a record that was scrolled to; it is kept while the size of the list settles, until the user scrolls. */
   #placed = { id: 0, place: /** @type {"middle" | "top" | "bottom"} */ ("top") };
 
@@ -97,7 +108,18 @@ export class ListView {
     box.append(this.#probe);
     list.append(box, this.#edge, this.#canvas);
     this.element = list;
-    list.addEventListener("scroll", () => this.#schedule(), { passive: true });
+    this.head.className = "list-head";
+    this.head.setAttribute("role", "group");
+    this.head.setAttribute("aria-label", "Columns");
+    this.head.addEventListener("click", (event) => {
+      const key = event.target instanceof Element && event.target.closest("button")?.dataset.key;
+      if (key) handlers.onColumn(key);
+    });
+    list.addEventListener("scroll", () => {
+      const names = this.head.firstElementChild;
+      if (names instanceof HTMLElement) names.style.transform = `translateX(${-list.scrollLeft}px)`;
+      this.#schedule();
+    }, { passive: true });
     for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) {
       list.addEventListener(name, () => {
         this.#placed.id = 0;
@@ -266,16 +288,56 @@ export class ListView {
     this.#resized();
   }
 
-  /** Widens the column of sources to the longest name. @param {readonly Entry[]} entries */
+  /** Shows fields in columns of their own; narrow screens have no room for them. @param {readonly string[]} keys */
+  setColumns(keys) {
+    if (keys.join() === [...this.#columns.keys()].join()) return;
+    this.#columns = new Map(keys.map((key) => [key, Math.min(COLUMN_CELLS_MAX, cells(key) + 2)]));
+    for (const entry of this.entries()) this.#noteColumns(entry);
+    this.#resized();
+  }
+
+  /** Widens the columns to their longest values. @param {Entry} entry */
+  #noteColumns({ metadata }) {
+    let wider = false;
+    for (const [key, known] of this.#columns) {
+      const wanted = Math.min(COLUMN_CELLS_MAX, cells(fieldAt(metadata, key)?.[1] ?? ""));
+      if (wanted > known) this.#columns.set(key, wanted);
+      wider ||= wanted > known;
+    }
+    return wider;
+  }
+
+  #drawHead() {
+    const keys = this.#look.columns;
+    this.head.hidden = keys.length === 0;
+    this.element.classList.toggle("columned", keys.length > 0);
+    const names = element("div", "names");
+    names.append(element("span", ""), element("span", "", "Time"), element("span", "source", "Source"), ...keys.map((key) => {
+      const name = element("span", "column-name");
+      const button = element("button", "plain");
+      button.dataset.key = key;
+      button.title = "Remove this column";
+      button.setAttribute("aria-label", `Remove column ${key}`);
+      name.append(element("span", "", key), button);
+      name.title = key;
+      return name;
+    }), element("span", "", "Message"));
+    this.head.classList.toggle("no-source", !this.#showsSource);
+    this.head.replaceChildren(names);
+  }
+
+  /** Widens the columns to their longest texts. @param {readonly Entry[]} entries */
   #noteSources(entries) {
     let longest = this.#sourceCells;
+    let wider = false;
     let last = "";
-    for (const { source } of entries) {
-      if (source === last) continue;
-      last = source;
-      longest = Math.max(longest, Math.min(SOURCE_CELLS_MAX, cells(shortName(source))));
+    for (const entry of entries) {
+      if (this.#columns.size > 0 && this.#noteColumns(entry)) wider = true;
+      if (entry.source === last) continue;
+      last = entry.source;
+      longest = Math.max(longest, Math.min(SOURCE_CELLS_MAX, cells(shortName(last))));
     }
-    if (longest === this.#sourceCells) return;
+    if (longest === this.#sourceCells && !wider) return;
     this.#sourceCells = longest;
     this.#setMetrics();
     if (this.#geometry.count > 0) this.#remeasureAll();
@@ -284,8 +346,16 @@ export class ListView {
   /** Reads the sizes again. @returns {boolean} whether they have changed */
   #setMetrics() {
     const before = this.#metrics;
-    this.#metrics = read(this.element, this.#probe, this.#showsSource ? this.#sourceCells : 0);
-    return !same(before, this.#metrics);
+    const narrow = Boolean(parseFloat(getComputedStyle(this.element).getPropertyValue("--row-meta")));
+    const shown = narrow ? [] : [...this.#columns.keys()];
+    const others = shown.join() !== this.#look.columns.join();
+    if (others || this.head.childElementCount === 0 || this.head.classList.contains("no-source") === this.#showsSource) {
+      this.#look = { ...this.#look, columns: shown };
+      this.#drawHead();
+      this.#recycle(new Set());
+    }
+    this.#metrics = read(this.element, this.#probe, this.#showsSource ? this.#sourceCells : 0, narrow ? [] : [...this.#columns.values()]);
+    return others || !same(before, this.#metrics);
   }
 
   // ---- place
@@ -457,6 +527,8 @@ export class ListView {
   #schedule() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
+      // a hidden list has no place
+      if (this.element.clientHeight === 0) return;
       this.#draw();
       this.#handlers.onMove();
     });
@@ -469,6 +541,7 @@ export class ListView {
     const { items, start, startIndex } = this.#geometry.between(top - OVERSCAN, top + clientHeight + OVERSCAN);
     this.#recycle(new Set(items));
     this.#ended = this.atEnd;
+    this.#drawnAt = this.#scroll;
     let y = start;
     /** @type {Item[]} */
     const guessed = [];
@@ -584,8 +657,13 @@ export class ListView {
   }
 
   #resized() {
-    if (this.element.clientHeight === 0) return;
+    if (this.element.clientHeight === 0) {
+      this.#hidden = true;
+      return;
+    }
     const ended = this.#ended;
+    if (this.#hidden) this.#scroll = this.#drawnAt;
+    this.#hidden = false;
     if (this.#setMetrics()) this.#remeasureAll();
     else this.#changed();
     if (ended) this.#scroll = this.#scrollMax;

@@ -163,8 +163,8 @@ describe("speed", { timeout: 600_000 }, () => {
     const best = tries.reduce((a, b) => (a.ms < b.ms ? a : b));
     console.log(`first row after ${Math.round(best.ms)} ms and ${best.requests} requests at ${latency} ms and ${mbit} Mbit/s; the machine is ${best.slow.toFixed(1)} times slower than idle`);
     assert.ok(best.requests <= 8, `${best.requests} requests`);
-    // the link takes 0.9 s of it, whatever the machine does
-    assert.ok(best.ms < 900 + 300 * best.slow, `${best.ms} ms`);
+    // 1,200 ms on an idle machine; the link takes 0.7 s of it, whatever the machine does
+    assert.ok(best.ms < 700 + 500 * best.slow, `${best.ms} ms`);
   });
 
   test("100,000 rows have the elements of 1,000, a bounded heap, and scroll smoothly", async () => {

@@ -73,7 +73,10 @@ export const visibleTexts = (page) => page.evaluate(() => {
 export const list = (page) => page.locator(".list-host:not([hidden]) .list");
 
 /** @param {import("playwright-core").Page} page */
-export const ready = (page) => page.waitForSelector(".list-host:not([hidden]) .row", { state: "attached" });
+export async function ready(page) {
+  await page.waitForSelector(".list-host:not([hidden]) .row", { state: "attached" });
+  await page.waitForSelector(".app[aria-busy=false]");
+}
 
 /** @param {import("playwright-core").Page} page @param {number} top */
 export const scrollTo = (page, top) => page.evaluate((y) => {

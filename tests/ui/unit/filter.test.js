@@ -108,6 +108,10 @@ test("the address holds everything and survives", () => {
   ];
   for (const route of routes) assert.deepEqual(readRoute(writeRoute(route)), route, writeRoute(route));
   assert.equal(writeRoute(HOME), "");
+  const columns = ["status", "req.method"];
+  assert.equal(writeRoute({ ...HOME, columns }), "?columns=status,req.method");
+  assert.deepEqual(readRoute("?columns=status,,req.method,status"), { ...HOME, columns }, "once each, none empty");
+  assert.equal(readRoute(`?columns=${"a,b,c,d,e,f,g,h,i,j"}`).columns.length, 8, "bounded");
   assert.equal(writeRoute({ ...HOME, filter: { ...f.EVERYTHING, sources: ["docker:web"] } }), "?source=docker:web");
 });
 

@@ -5,7 +5,7 @@ import { luminance, readable, stripped, styled } from "../../../src/ui/lib/text/
 import { cells, wrapped } from "../../../src/ui/lib/text/cells.js";
 import { display, displayText, measure } from "../../../src/ui/lib/text/display.js";
 import { jsonLine } from "../../../src/ui/lib/text/json.js";
-import { payload } from "../../../src/ui/lib/text/fields.js";
+import { fieldAt, payload } from "../../../src/ui/lib/text/fields.js";
 import { found, textMatcher } from "../../../src/ui/lib/text/match.js";
 import { masked, maskedValue } from "../../../src/ui/lib/text/secrets.js";
 import { afterReturns, expandTabs, pieces } from "../../../src/ui/lib/text/visible.js";
@@ -208,6 +208,18 @@ test("what the server found is highlighted as it is shown", () => {
   const deep = found(entry({ metadata: { req: { "a.b": "find me" } }, positions: { message: [], metadata: { "req.a.b": [[0, 4]] } } }));
   assert.deepEqual(deep?.("req.a.b=find me"), [[8, 12]]);
   assert.deepEqual(found(entry({ message: "x", positions: { message: [], metadata: {} } }))?.("x"), [], "nothing else is");
+});
+
+test("a column shows one field, wherever it is in the record", () => {
+  const metadata = { unit: "ssh.service", res: { statusCode: 502 }, "a.b": 1, list: [1, 2], empty: "", long: "x".repeat(200) };
+  assert.deepEqual(fieldAt(metadata, "unit"), ["unit", "ssh.service", ""]);
+  assert.deepEqual(fieldAt(metadata, "res.statusCode"), ["res.statusCode", "502", "bad"]);
+  assert.deepEqual(fieldAt(metadata, "a.b"), ["a.b", "1", ""]);
+  assert.equal(fieldAt(metadata, "list")?.[1], "[1,2]");
+  assert.equal(fieldAt(metadata, "long")?.[1].length, 80);
+  for (const path of ["nothing", "unit.deeper", "res.x.y", "empty"]) assert.equal(fieldAt(metadata, path), null, path);
+  assert.equal(fieldAt(null, "unit"), null);
+  assert.deepEqual(payload({ status: 500, took: 3 }, ["status"]), [["took", "3", ""]], "a column's field is not said twice");
 });
 
 test("rows show the payload of structured records, trouble in color, origin not at all", () => {

@@ -18,6 +18,7 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {string} select rows that are chosen, as `12-40`; empty: none
  * @property {"" | "true" | "false" | "running"} success of the runs that are listed; empty: of any
  * @property {Panel} panel the panel in place of the list
+ * @property {readonly string[]} columns fields that rows show in columns of their own
  */
 
 /** @type {readonly Tab[]} */
@@ -27,8 +28,11 @@ const PANELS = ["", "patterns", "fields", "compare"];
 
 /** @type {Route} */
 export const HOME = Object.freeze({
-  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", select: "", success: "", panel: "",
+  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", select: "", success: "", panel: "", columns: [],
 });
+
+/** More columns leave no room for the message. */
+export const COLUMNS_MAX = 8;
 
 /**
  * @param {string} search the address's part from `?` on
@@ -50,6 +54,7 @@ export function readRoute(search) {
     select: readRange(parameters.get("select") ?? "") ? parameters.get("select") ?? "" : "",
     success: oneOf(parameters.get("success")),
     panel: PANELS.includes(panel) ? panel : "",
+    columns: [...new Set((parameters.get("columns") ?? "").split(","))].filter((key) => key !== "" && key.length <= 100).slice(0, COLUMNS_MAX),
   };
 }
 
@@ -69,6 +74,7 @@ export function writeRoute(route) {
   if (route.at) parameters.append("at", String(route.at));
   if (route.run) parameters.append("run", route.run);
   if (route.select) parameters.append("select", route.select);
+  if (route.columns.length > 0) parameters.append("columns", route.columns.join(","));
   if (route.success && route.tab === "runs") parameters.append("success", route.success);
   const text = parameters.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return text && `?${text}`;

@@ -17,9 +17,10 @@ const ALL_CHARS_MAX = 320;
 
 /**
  * @param {Record<string, unknown> | null} metadata
+ * @param {readonly string[]} [elsewhere] fields that are shown in columns
  * @returns {Field[]}
  */
-export function payload(metadata) {
+export function payload(metadata, elsewhere = []) {
   // the start and the end of a run or a stage say it in their message
   if (!metadata || /^(?:process|cloud_init)_/.test(String(metadata.event_type ?? ""))) return [];
   /** @type {[string, unknown][]} */
@@ -38,12 +39,27 @@ export function payload(metadata) {
   const fields = [];
   let chars = 0;
   for (const [key, value] of flat) {
+    if (elsewhere.includes(key)) continue;
     const text = shortened(value);
     chars += key.length + text.length;
     if (fields.length === FIELDS_MAX || (fields.length > 0 && chars > ALL_CHARS_MAX)) break;
     fields.push([key, text, tone(key, value)]);
   }
   return fields;
+}
+
+/**
+ * The value of a field as a column shows it; null: the record does not have it.
+ * @param {Record<string, unknown> | null} metadata
+ * @param {string} path keys with dots between them
+ * @returns {Field | null}
+ */
+export function fieldAt(metadata, path) {
+  /** @type {any} */
+  const value = metadata?.[path] ?? path.split(".").reduce((inner, key) => inner?.[key], /** @type {any} */ (metadata));
+  if (value === undefined || value === null || value === "") return null;
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return [path, text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX - 1)}\u2026` : text, tone(path, value)];
 }
 
 /**

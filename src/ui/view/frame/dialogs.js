@@ -16,6 +16,7 @@ import { html, Icon } from "../html.js";
 import { Levels } from "../query/levels.js";
 import { Sources } from "../query/sources.js";
 import { rangeName, Time } from "../query/time.js";
+import { Columns } from "../log/columns.js";
 import { Palette } from "./palette.js";
 
 export function Dialogs() {
@@ -95,6 +96,7 @@ function Display() {
   const { theme } = preferences.value;
   return html`<ul class="options">${OPTIONS.map(([name, label, hint]) => html`<li key=${name}><label><input type="checkbox" checked=${preferences.value[name]} onChange=${() => prefer({ [name]: !preferences.peek()[name] })} />
       <span>${label}</span><small>${hint}</small></label></li>`)}</ul>
+    <${Columns} />
     <h3>Theme</h3><div class="switches" role="group" aria-label="Theme">${/** @type {const} */ (["auto", "light", "dark"]).map((one) => html`<button key=${one} aria-pressed=${theme === one} onClick=${() => prefer({ theme: one })}>${one === "auto" ? "System" : one === "light" ? "Light" : "Dark"}</button>`)}</div>`;
 }
 

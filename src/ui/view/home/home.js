@@ -1,14 +1,13 @@
 // What a person wants to know first: what went wrong since the machine started, and how the startup went.
 
 import { useEffect, useRef } from "../../vendor/hooks.js";
-import { signal, useComputed, useSignal } from "../../vendor/signals.js";
+import { useComputed, useSignal } from "../../vendor/signals.js";
 import { openContext } from "../../core/actions.js";
 import { copy } from "../../core/clipboard.js";
 import { boots, browse, features, go, prefer, preferences, problems, refine, route, run, story } from "../../core/state.js";
-import { keep, kept } from "../../core/stored.js";
+import { keep } from "../../core/stored.js";
 import { loadBoots, loadProblems } from "../../data/problems.js";
 import { loadStory } from "../../data/story.js";
-import { isEverything } from "../../lib/query/filter.js";
 import { number } from "../../lib/histogram.js";
 import { headline, kindName, markdown, problemsOf, runOf } from "../../lib/problems.js";
 import { masked } from "../../lib/text/secrets.js";
@@ -17,6 +16,7 @@ import { shortName } from "../../lib/sources.js";
 import { ago, stamp } from "../../lib/time.js";
 import { html, Icon } from "../html.js";
 import { LastLines } from "./lines.js";
+import { HEIGHT, isHome, room } from "./room.js";
 import { Mark, runPlace } from "./runs.js";
 import { Startup } from "./story.js";
 
@@ -27,13 +27,8 @@ const SHOWN_LOW = 2;
 const SHOWN = 4;
 const LOW_PX = 700;
 const AGAIN_MS = 15_000;
-/** The height of the panel when it was last seen: the room for it is kept while it loads, so that nothing moves. */
-const HEIGHT = "vmlog-home-height";
 /** The startup is loaded again while it is in progress. */
 const FRESH_MS = 30 * 60_000;
-
-/** Whether the page was opened with a link to a record, which hides the panel until the record is closed. */
-const linked = signal(route.peek().record !== 0);
 
 const look = async () => {
   await loadBoots();
@@ -42,18 +37,11 @@ const look = async () => {
 
 /** Loads what changes. */
 function again() {
-  if (document.hidden || route.peek().tab !== "browse" || !shown()) return;
+  if (document.hidden || route.peek().tab !== "browse" || !isHome()) return;
   if (features.peek().problems !== false) loadProblems();
   const known = story.peek();
   if (known && (Date.now() - known.startMs < FRESH_MS || known.steps.some((step) => step.state === "running"))) loadStory().catch(() => {});
 }
-
-/** The panel is part of the whole log, not of a search. */
-const shown = () => {
-  const { tab, context, filter: chosen, record, panel } = route.value;
-  if (record === 0 && linked.value) linked.value = false;
-  return tab === "browse" && !context && !panel && !linked.value && isEverything({ ...chosen, start: "", end: "", boot: "" });
-};
 
 export function Home() {
   const ready = useComputed(() => browse.value.loading !== "first").value;
@@ -71,7 +59,7 @@ export function Home() {
   useEffect(() => {
     if (loaded && box.current && open.value === "") keep(HEIGHT, box.current.offsetHeight);
   });
-  if (!shown()) return null;
+  if (!isHome()) return null;
   const told = story.value;
   const found = features.value.problems === false ? told && { list: problemsOf(told.all), partial: false, since: null } : problems.value;
   const list = found?.list ?? [];
@@ -85,8 +73,7 @@ export function Home() {
   // a server that cannot find problems does not say that there are none
   const silent = features.value.problems === false && list.length === 0;
   if (silent && !started) return null;
-  const room = loaded ? "" : `${kept(HEIGHT) || 34}px`;
-  return html`<section class=${`home ${found ? worst : ""}`} aria-label="Problems" ref=${box} style=${{ minHeight: room }}>
+  return html`<section class=${`home ${found ? worst : ""}`} aria-label="Problems" ref=${box} style=${{ minHeight: loaded ? "" : room() }}>
     ${silent ? null : html`<div class="home-line">
       ${list.length > 0 ? html`<button class="plain" aria-expanded=${unfolded} aria-label=${unfolded ? "Hide the problems" : "Show the problems"} onClick=${() => prefer({ problems: !unfolded })}><${Icon} name="chevron" /></button>`
     : html`<${Mark} of=${found ? "ok" : "running"} />`}

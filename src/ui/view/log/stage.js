@@ -1,15 +1,12 @@
 // The lists, with their progress, errors and empty states.
 
-import { useEffect, useRef } from "../../vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
 import { browse, counts, filter, preferences, route } from "../../core/state.js";
+import { rest } from "../../core/rest.js";
 import { number } from "../../lib/histogram.js";
 import { html, Icon } from "../html.js";
-import { Panel } from "../panels/panel.js";
-import { Broken, Empty, isFirstRun, NothingYet } from "./empty.js";
-import { LiveBar, LiveOver } from "./live-bar.js";
-import { Selection } from "./select.js";
 
 /** Progress is shown for requests that take longer. */
 const SLOW_MS = 400;
@@ -17,25 +14,27 @@ const SLOW_MS = 400;
 export function Stage() {
   const { tab, run, panel, context } = route.value;
   const stored = tab === "browse" || (tab === "runs" && run !== "");
+  const more = rest.value;
   const paneled = tab === "browse" && panel !== "" && !context;
   return html`<div class=${`stage ${preferences.value.newest ? "newest-top" : ""}`} hidden=${tab === "runs" && !run}>
     ${tab === "browse" ? html`<${ContextBanner} />` : null}
-    ${tab === "live" ? html`<${LiveBar} />` : null}
-    ${paneled ? html`<${Panel} />` : null}
-    <${ListHost} element=${act.parts.browseList.element} shown=${stored && !paneled} />
-    <${ListHost} element=${act.parts.liveList.element} shown=${tab === "live"} />
+    ${tab === "live" && more ? html`<${more.LiveBar} />` : null}
+    ${paneled && more ? html`<${more.Panel} />` : null}
+    <${ListHost} list=${act.parts.browseList} shown=${stored && !paneled} />
+    <${ListHost} list=${act.parts.liveList} shown=${tab === "live"} />
     ${stored && !paneled ? html`<${BrowseOver} />` : null}
-    ${tab === "live" ? html`<${LiveOver} />` : null}
-    <${Selection} />
+    ${tab === "live" && more ? html`<${more.LiveOver} />` : null}
+    ${more ? html`<${more.Selection} />` : null}
   </div>`;
 }
 
-/** @param {{element: HTMLElement, shown: boolean}} props */
-function ListHost({ element, shown }) {
+/** @param {{list: import("../../list/view.js").ListView, shown: boolean}} props */
+function ListHost({ list, shown }) {
   const host = useRef(/** @type {HTMLDivElement | null} */ (null));
-  useEffect(() => {
-    host.current?.append(element);
-  }, [element]);
+  // before the first frame, which an effect would miss
+  useLayoutEffect(() => {
+    host.current?.append(list.head, list.element);
+  }, [list]);
   return html`<div class="list-host" ref=${host} hidden=${!shown}></div>`;
 }
 
@@ -52,12 +51,13 @@ function ContextBanner() {
 
 function BrowseOver() {
   const { loading, error, loaded, fresh, atEnd, end } = browse.value;
+  const more = rest.value;
   const arrow = preferences.value.newest ? "up" : "down";
   const typing = error?.status === 400 && error.parameter === "q" && loaded > 0;
   return html`<${Progress} />
     ${error && loaded > 0 && !typing ? html`<div class="banner problem" role="alert"><${Icon} name="warn" /><span>${error.message}</span><button onClick=${() => act.parts.browse.again()}>Try again</button></div>` : null}
-    ${error && loaded === 0 ? html`<${Broken} />` : null}
-    ${!error && loading === "" && (loaded === 0 || counts.value !== null) ? (loaded === 0 ? html`<${Empty} />` : isFirstRun() && !route.value.record ? html`<${NothingYet} />` : null) : null}
+    ${more && error && loaded === 0 ? html`<${more.Broken} />` : null}
+    ${more && !error && loading === "" && (loaded === 0 || counts.value !== null) ? (loaded === 0 ? html`<${more.Empty} />` : more.isFirstRun() && !route.value.record ? html`<${more.NothingYet} />` : null) : null}
     ${loading === "first" && loaded === 0 ? html`<div class="skeleton" aria-hidden="true">${Array.from({ length: 14 }, (_, at) => html`<i key=${at}></i>`)}</div>` : null}
     ${loaded > 0 && (!atEnd || fresh > 0 || !end) ? html`<div class="pills">
       ${fresh > 0 && end ? html`<button class="pill accent" onClick=${() => act.parts.browse.loadFresh()}><${Icon} name=${arrow} />${fresh >= 100 ? "100+" : fresh} new</button>`

@@ -8,6 +8,7 @@ import { filter, ranged } from "../../core/state.js";
 import { toParameters } from "../../lib/query/filter.js";
 import { brief, count, number } from "../../lib/histogram.js";
 import { html, Icon } from "../html.js";
+import { ColumnButton } from "../log/columns.js";
 import { useAnswer, Waiting } from "./answer.js";
 
 const KEYS_MAX = 300;
@@ -44,8 +45,8 @@ function Facet({ facet, open }) {
   }, [unfolded.value, JSON.stringify(parameters)]);
   const most = Math.max(1, ...(values.value ?? []).map((value) => value.count));
   return html`<li class="facet">
-    <button class="facet-head" aria-expanded=${unfolded.value} onClick=${() => { unfolded.value = !unfolded.value; }}><${Icon} name="chevron" /><code>${key}</code>
-      <span class="quiet">${unfolded.value ? "" : examples.slice(0, 3).join(", ")}</span><small>${brief(facet.count)}</small></button>
+    <div class="facet-line"><button class="facet-head" aria-expanded=${unfolded.value} onClick=${() => { unfolded.value = !unfolded.value; }}><${Icon} name="chevron" /><code>${key}</code>
+      <span class="quiet">${unfolded.value ? "" : examples.slice(0, 3).join(", ")}</span><small>${brief(facet.count)}</small></button>${key.includes(",") ? null : html`<${ColumnButton} of=${key} />`}</div>
     ${unfolded.value ? html`<ul>${(values.value ?? []).map(({ value, count: n }) => html`<li key=${value} class="facet-value">
       <button class="facet-name" title=${`Only records with ${value}`} onClick=${() => act.filterBy(key, value, false)}><i style=${{ width: `${(n / most) * 100}%` }}></i><span>${value}</span></button>
       <small title=${number(n)}>${brief(n)}</small>

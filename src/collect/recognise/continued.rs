@@ -2,6 +2,10 @@
 //! pretty-printed object. Each stays a record of its own and is not delayed; it is marked, and gets the level of the
 //! line that began the event.
 
+use super::frames::{
+    is_aligned, is_cargo_status, is_detail, is_diagnostic, is_diagnostic_head, is_field_name,
+    is_frame, is_go, is_indented, is_node, is_rust, is_timed_frame, starts_trace,
+};
 use super::{kernel, level, prefix, words};
 use crate::record::Level;
 use serde::{Deserialize, Serialize};
@@ -26,6 +30,14 @@ pub(crate) struct LineEvent {
     lines: u32,
     /// Number of open objects and arrays.
     depth: i32,
+    /// Whether the line before was empty: a trace may still follow it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    after_gap: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The kind of lines that an event consists of.
@@ -54,6 +66,10 @@ enum EventKind {
     Object,
     /// A compiler diagnostic.
     Diagnostic,
+    /// An exception of Python whose text lists fields, each on a line of its own.
+    Fields,
+    /// A report of a sanitizer, up to its summary.
+    Sanitizer,
 }
 
 /// The level of a line, and its relation to the event before.
@@ -91,18 +107,27 @@ impl LineEvent {
             && self.is_continued_by(line, stated, head)
         {
             self.lines += 1;
+            self.after_gap = false;
             return Placement {
                 level: self.level.unwrap_or(usual),
                 continues: true,
             };
         }
         let level = stated.unwrap_or(usual);
+        if line.is_empty() && self.level == Some(Level::Error) && !self.after_gap {
+            self.after_gap = true;
+            return Placement {
+                level,
+                continues: false,
+            };
+        }
         *self = Self {
             level: Some(level),
             kind: EventKind::of_head(line, stated),
             is_headed: head != LineHead::None || stated.is_some(),
             lines: 1,
             depth: depth_of(line),
+            after_gap: false,
         };
         Placement {
             level,
@@ -149,6 +174,8 @@ impl LineEvent {
             EventKind::Kernel => self.in_kernel_report(line, stated),
             EventKind::Object => Some(self.in_object(line)),
             EventKind::Diagnostic if head == LineHead::None => is_diagnostic(line).then_some(true),
+            EventKind::Fields => (is_indented(line) || is_field_name(line, stated)).then_some(true),
+            EventKind::Sanitizer => self.in_sanitizer_report(line),
             EventKind::Plain | EventKind::Frames | EventKind::Diagnostic => None,
         };
         if let Some(continues) = by_kind {
@@ -175,9 +202,24 @@ impl LineEvent {
     /// Frames are indented; the exception is not, and ends the trace.
     fn in_traceback(&mut self, line: &[u8]) -> bool {
         if !is_indented(line) && !line.is_empty() {
-            self.kind = EventKind::Ended;
+            // `ValidationError: 2 validation errors for Settings` of pydantic
+            let lists_fields = words::contains(line, b" validation error");
+            self.kind = if lists_fields {
+                EventKind::Fields
+            } else {
+                EventKind::Ended
+            };
         }
         true
+    }
+
+    fn in_sanitizer_report(&mut self, line: &[u8]) -> Option<bool> {
+        let is_end = line.starts_with(b"SUMMARY: ");
+        if is_end {
+            self.kind = EventKind::Plain;
+            self.is_headed = false;
+        }
+        Some(true)
     }
 
     /// A blank line, and a line that announces another exception, continue the event.
@@ -231,9 +273,12 @@ impl EventKind {
             Self::Frames
         } else if level::is_node_place(text) {
             Self::Node
+        } else if text.starts_with(b"==") && has(b"==ERROR: ") && has(b"Sanitizer: ") {
+            Self::Sanitizer
         } else if text.starts_with(b"panic: ")
             || text.starts_with(b"fatal error: ")
             || text.starts_with(b"goroutine ")
+            || text.starts_with(b"SIG") && has(b": ")
             || has(b"http: panic serving")
         {
             Self::Go
@@ -255,207 +300,6 @@ impl EventKind {
             Self::Plain
         }
     }
-}
-
-/// `   Compiling app v0.1.0`: cargo right-aligns its verbs.
-fn is_cargo_status(line: &[u8]) -> bool {
-    const WORDS: [&str; 14] = [
-        "Compiling",
-        "Checking",
-        "Finished",
-        "Running",
-        "Downloading",
-        "Downloaded",
-        "Building",
-        "Updating",
-        "Fresh",
-        "Blocking",
-        "Documenting",
-        "Installing",
-        "Locking",
-        "Doc-tests",
-    ];
-    let text = line.trim_ascii_start();
-    let word = text.split(|&byte| byte == b' ').next().unwrap_or(text);
-    line.starts_with(b"  ") && WORDS.iter().any(|known| known.as_bytes() == word)
-}
-
-/// Whether a colon follows the first word, as in `   alice : TTY=pts/0`.
-fn is_aligned(line: &[u8]) -> bool {
-    let mut words = line.trim_ascii_start().split(|&byte| byte == b' ');
-    words.nth(1) == Some(b":")
-}
-
-fn is_indented(line: &[u8]) -> bool {
-    matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty()
-}
-
-/// Whether a line begins a trace by itself but belongs to the logger's line just before.
-fn starts_trace(line: &[u8]) -> bool {
-    line.starts_with(b"Traceback (most recent call last)")
-        || level::exception_name(line).is_some()
-        || line.starts_with(b"Exception in thread ")
-        || line.starts_with(b"** (")
-}
-
-/// Lines of an exception that Node did not catch.
-fn is_node(line: &[u8]) -> bool {
-    line.is_empty()
-        || is_indented(line)
-        || line.starts_with(b"}")
-        || line.starts_with(b"Node.js v")
-        || line.starts_with(b"Error: ")
-        || level::exception_name(line).is_some()
-}
-
-/// Frames that belong to a trace in any context.
-fn is_frame(line: &[u8]) -> bool {
-    let text = line.trim_ascii_start();
-    let is_indented = text.len() < line.len();
-    let starts: &[&[u8]] = if is_indented {
-        &[
-            b"at ",
-            b"File \"",
-            b"from ",
-            b"... ",
-            b"Suppressed: ",
-            b"Caused by: ",
-            b"---> ",
-            b"--- End of ",
-            b"thrown in ",
-            b"| ",
-            b"+-",
-            b"+ ",
-            b"#",
-            b"what(): ",
-            b"^",
-        ]
-    } else {
-        &[
-            b"Caused by: ",
-            b"---> ",
-            b"--- End of ",
-            b"... ",
-            b"Stack trace:",
-            b"PHP Stack trace:",
-            b"#0 ",
-            b"stack backtrace:",
-            b"Call Trace:",
-            b"[stacktrace]",
-            b"\"}",
-            b"======= ",
-        ]
-    };
-    // The end of an exception's properties, and glibc's backtrace.
-    let is_native = text.ends_with(b"]") && words::find(text, b")[0x").is_some();
-    if text == b"}" || is_native {
-        return true;
-    }
-    if starts.iter().any(|start| text.starts_with(start)) {
-        return true;
-    }
-    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
-    let numbered = text
-        .strip_prefix(b"#")
-        .or_else(|| text.strip_prefix(b"PHP   "));
-    let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
-    is_numbered
-        && (words::find(text, b"): ").is_some()
-            || text.ends_with(b"{main}")
-            || words::contains(text, b". "))
-}
-
-/// PostgreSQL adds details of an error in lines with times of their own.
-fn is_detail(line: &[u8]) -> bool {
-    const LABELS: [&[u8]; 6] = [
-        b"DETAIL:  ",
-        b"HINT:  ",
-        b"STATEMENT:  ",
-        b"CONTEXT:  ",
-        b"QUERY:  ",
-        b"LOCATION:  ",
-    ];
-    LABELS
-        .iter()
-        .any(|label| words::find(line, label).is_some_and(|at| at < 160))
-}
-
-/// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
-fn is_timed_frame(line: &[u8]) -> bool {
-    let Some(at) = words::find(line, b"    at ").filter(|&at| at < 64) else {
-        return false;
-    };
-    let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);
-    let before = line.get(..at).unwrap_or_default();
-    let frame = line.get(at + 7..).unwrap_or_default();
-    let ends = frame.ends_with(b")") || frame.last().is_some_and(u8::is_ascii_digit);
-    before.iter().all(is_time) && ends
-}
-
-fn is_go(line: &[u8]) -> bool {
-    let starts: [&[u8]; 8] = [
-        b"goroutine ",
-        b"created by ",
-        b"\t",
-        b"[signal ",
-        b"panic(",
-        b"exit status ",
-        b"runtime ",
-        b"main.",
-    ];
-    let is_call = line.ends_with(b")")
-        && memchr::memchr(b'(', line).is_some()
-        && memchr::memchr(b'.', line).is_some()
-        && !line.starts_with(b" ");
-    line.is_empty() || is_call || starts.iter().any(|start| line.starts_with(start))
-}
-
-fn is_rust(line: &[u8]) -> bool {
-    let text = line.trim_ascii_start();
-    let is_frame = text.first().is_some_and(u8::is_ascii_digit)
-        && words::contains(text.get(..8).unwrap_or(text), b": ");
-    let starts: [&[u8]; 4] = [b"note: ", b"stack backtrace:", b"at ", b"left: "];
-    (is_frame && text.len() < line.len())
-        || starts.iter().any(|start| text.starts_with(start))
-        || text.starts_with(b"right: ")
-}
-
-fn is_diagnostic_head(text: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [
-        b"error",
-        b"warning",
-        b"\xe2\x94\x82 Error",
-        b"\xe2\x94\x82 Warning",
-    ];
-    let has_place = text
-        .iter()
-        .take_while(|byte| !byte.is_ascii_whitespace())
-        .any(|byte| matches!(byte, b':' | b'('));
-    starts.iter().any(|start| text.starts_with(start)) || has_place
-}
-
-/// The source and the marks below it: `  --> src/main.rs:3:5`, `   |`, `12 |   x`, `      ^~~`, `  = note: x`, and
-/// terraform's frame.
-fn is_diagnostic(line: &[u8]) -> bool {
-    let text = line.trim_ascii_start();
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let numbered = digits > 0
-        && text
-            .get(digits..)
-            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"|"));
-    let starts: [&[u8]; 6] = [
-        b"-->",
-        b"|",
-        b"= note",
-        b"= help",
-        b"\xe2\x94\x82",
-        b"\xe2\x95\xb5",
-    ];
-    let is_headed = line.starts_with("\u{2502} Error".as_bytes())
-        || line.starts_with("\u{2502} Warning".as_bytes());
-    !is_headed
-        && !is_cargo_status(line)
-        && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
 }
 
 /// By how much `line` changes the number of open objects and arrays; ignores brackets in strings.

@@ -3,6 +3,7 @@
 
 mod continued;
 mod events;
+mod frames;
 mod kernel;
 mod level;
 mod level_names;

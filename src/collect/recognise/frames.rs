@@ -1,0 +1,240 @@
+//! Which lines are parts of an event by their own form: frames of traces, notes of compilers, properties of exceptions.
+
+use super::{level, words};
+use crate::record::Level;
+
+/// `   Compiling app v0.1.0`: cargo right-aligns its verbs.
+pub(super) fn is_cargo_status(line: &[u8]) -> bool {
+    const WORDS: [&str; 14] = [
+        "Compiling",
+        "Checking",
+        "Finished",
+        "Running",
+        "Downloading",
+        "Downloaded",
+        "Building",
+        "Updating",
+        "Fresh",
+        "Blocking",
+        "Documenting",
+        "Installing",
+        "Locking",
+        "Doc-tests",
+    ];
+    let text = line.trim_ascii_start();
+    let word = text.split(|&byte| byte == b' ').next().unwrap_or(text);
+    line.starts_with(b"  ") && WORDS.iter().any(|known| known.as_bytes() == word)
+}
+
+/// Whether a colon follows the first word, as in `   alice : TTY=pts/0`.
+pub(super) fn is_aligned(line: &[u8]) -> bool {
+    let mut words = line.trim_ascii_start().split(|&byte| byte == b' ');
+    words.nth(1) == Some(b":")
+}
+
+pub(super) fn is_indented(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b' ' | b'\t')) && !line.trim_ascii().is_empty()
+}
+
+/// Whether a line begins a trace by itself but belongs to the logger's line just before.
+pub(super) fn starts_trace(line: &[u8]) -> bool {
+    line.starts_with(b"Traceback (most recent call last)")
+        || level::exception_name(line).is_some()
+        || line.starts_with(b"Exception in thread ")
+        || line.starts_with(b"** (")
+}
+
+/// Lines of an exception that Node did not catch.
+pub(super) fn is_node(line: &[u8]) -> bool {
+    line.is_empty()
+        || is_indented(line)
+        || line.starts_with(b"}")
+        || line.starts_with(b"Node.js v")
+        || line.starts_with(b"Error: ")
+        || level::exception_name(line).is_some()
+}
+
+/// Frames that belong to a trace in any context.
+pub(super) fn is_frame(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let is_indented = text.len() < line.len();
+    let starts: &[&[u8]] = if is_indented {
+        &[
+            b"at ",
+            b"File \"",
+            b"from ",
+            b"... ",
+            b"Suppressed: ",
+            b"Caused by: ",
+            b"---> ",
+            b"--- End of ",
+            b"thrown in ",
+            b"| ",
+            b"+-",
+            b"+ ",
+            b"#",
+            b"what(): ",
+            b"^",
+        ]
+    } else {
+        &[
+            b"Caused by: ",
+            b"---> ",
+            b"--- End of ",
+            b"... ",
+            b"Stack trace:",
+            b"PHP Stack trace:",
+            b"#0 ",
+            b"stack backtrace:",
+            b"Call Trace:",
+            b"[stacktrace]",
+            b"stack traceback:",
+            b"CallStack (from HasCallStack):",
+            b"Last message: ",
+            b"Last message (from ",
+            b"State: %{",
+            b"\"}",
+            b"======= ",
+        ]
+    };
+    // The end of an exception's properties, and glibc's backtrace.
+    let is_native = text.ends_with(b"]") && words::find(text, b")[0x").is_some();
+    if matches!(text, b"}" | b"Caused by:" | b"Location:") || is_native || is_called_from(text) {
+        return true;
+    }
+    if starts.iter().any(|start| text.starts_with(start)) {
+        return true;
+    }
+    // PHP numbers its frames: `#1 /srv/a.php(3): pay()`, `PHP   1. {main}() /srv/a.php:0`
+    let numbered = text
+        .strip_prefix(b"#")
+        .or_else(|| text.strip_prefix(b"PHP   "));
+    let is_numbered = numbered.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
+    is_numbered
+        && (words::find(text, b"): ").is_some()
+            || text.ends_with(b"{main}")
+            || words::contains(text, b". "))
+}
+
+/// Frames that are not indented: "/app/a.rb:3:in `pay'" of Ruby's logger, `Called from Pay in file "pay.ml", line 3` of OCaml.
+fn is_called_from(text: &[u8]) -> bool {
+    let is_ruby = || {
+        let at = words::find(text, b".rb:")?;
+        let rest = text.get(at + 4..)?;
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let method = rest.get(digits..)?;
+        let path = text.get(..at)?;
+        let quotes = [&b":in `"[..], b":in '"];
+        let is_method = quotes.iter().any(|start| method.starts_with(start));
+        Some(is_method && method.ends_with(b"'") && !path.contains(&b' '))
+    };
+    let starts: [&[u8]; 3] = [b"Raised at ", b"Called from ", b"Re-raised at "];
+    let is_ocaml =
+        || starts.iter().any(|start| text.starts_with(start)) && words::contains(text, b", line ");
+    match text.first() {
+        Some(b'R' | b'C') => is_ocaml(),
+        _ => is_ruby() == Some(true),
+    }
+}
+
+/// The name of a field in the text of an exception that lists several: `db_url`, `servers.0.port`.
+pub(super) fn is_field_name(line: &[u8], stated: Option<Level>) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    stated.is_none() && !line.is_empty() && line.len() <= 128 && line.iter().all(is_part)
+}
+
+/// PostgreSQL adds details of an error in lines with times of their own.
+pub(super) fn is_detail(line: &[u8]) -> bool {
+    const LABELS: [&[u8]; 6] = [
+        b"DETAIL:  ",
+        b"HINT:  ",
+        b"STATEMENT:  ",
+        b"CONTEXT:  ",
+        b"QUERY:  ",
+        b"LOCATION:  ",
+    ];
+    LABELS
+        .iter()
+        .any(|label| words::find(line, label).is_some_and(|at| at < 160))
+}
+
+/// A frame of a trace of which every line has a time: `2026-02-17 14:30:15.123Z:     at main (/app/main.js:3:5)`.
+pub(super) fn is_timed_frame(line: &[u8]) -> bool {
+    let Some(at) = words::find(line, b"    at ").filter(|&at| at < 64) else {
+        return false;
+    };
+    let is_time = |byte: &u8| byte.is_ascii_digit() || b"-:., TZ+[]".contains(byte);
+    let before = line.get(..at).unwrap_or_default();
+    let frame = line.get(at + 7..).unwrap_or_default();
+    let ends = frame.ends_with(b")") || frame.last().is_some_and(u8::is_ascii_digit);
+    before.iter().all(is_time) && ends
+}
+
+pub(super) fn is_go(line: &[u8]) -> bool {
+    let starts: [&[u8]; 10] = [
+        b"PC=",
+        b"signal arrived during ",
+        b"goroutine ",
+        b"created by ",
+        b"\t",
+        b"[signal ",
+        b"panic(",
+        b"exit status ",
+        b"runtime ",
+        b"main.",
+    ];
+    let is_call = line.ends_with(b")")
+        && memchr::memchr(b'(', line).is_some()
+        && memchr::memchr(b'.', line).is_some()
+        && !line.starts_with(b" ");
+    line.is_empty() || is_call || starts.iter().any(|start| line.starts_with(start))
+}
+
+pub(super) fn is_rust(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let is_frame = text.first().is_some_and(u8::is_ascii_digit)
+        && words::contains(text.get(..8).unwrap_or(text), b": ");
+    let starts: [&[u8]; 4] = [b"note: ", b"stack backtrace:", b"at ", b"left: "];
+    (is_frame && text.len() < line.len())
+        || starts.iter().any(|start| text.starts_with(start))
+        || text.starts_with(b"right: ")
+}
+
+pub(super) fn is_diagnostic_head(text: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [
+        b"error",
+        b"warning",
+        b"\xe2\x94\x82 Error",
+        b"\xe2\x94\x82 Warning",
+    ];
+    let has_place = text
+        .iter()
+        .take_while(|byte| !byte.is_ascii_whitespace())
+        .any(|byte| matches!(byte, b':' | b'('));
+    starts.iter().any(|start| text.starts_with(start)) || has_place
+}
+
+/// The source and the marks below it: `  --> src/main.rs:3:5`, `   |`, `12 |   x`, `      ^~~`, `  = note: x`, and
+/// terraform's frame.
+pub(super) fn is_diagnostic(line: &[u8]) -> bool {
+    let text = line.trim_ascii_start();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let numbered = digits > 0
+        && text
+            .get(digits..)
+            .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"|"));
+    let starts: [&[u8]; 6] = [
+        b"-->",
+        b"|",
+        b"= note",
+        b"= help",
+        b"\xe2\x94\x82",
+        b"\xe2\x95\xb5",
+    ];
+    // another message of Terraform; `Error message: x` is a part of one
+    let is_headed = line.starts_with("\u{2502} Error: ".as_bytes())
+        || line.starts_with("\u{2502} Warning: ".as_bytes());
+    !is_headed
+        && !is_cargo_status(line)
+        && (is_indented(line) || numbered || starts.iter().any(|start| text.starts_with(start)))
+}

@@ -218,10 +218,10 @@ pub(in crate::redact) fn password_before(text: &[u8], end: usize) -> Option<Rang
     (!password.is_empty()).then_some(password)
 }
 
-/// The password in `user:password` that is piped into the command at `start`.
+/// The password in `user:password`, or after `echo`, that is piped into the command at `start`.
 pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Range<usize>> {
-    /// The maximum distance between pipe and command: room for `sudo` and a few flags.
-    const PIPE_DISTANCE_MAX: usize = 64;
+    /// The maximum distance between pipe and command: room for `sudo`, a registry and a few flags.
+    const PIPE_DISTANCE_MAX: usize = 128;
     let near = start.saturating_sub(PIPE_DISTANCE_MAX);
     let pipe = near + memchr::memrchr(b'|', text.get(near..start)?)?;
     let before = text.get(..pipe)?.trim_ascii_end();
@@ -230,7 +230,23 @@ pub(in crate::redact) fn password_piped(text: &[u8], start: usize) -> Option<Ran
         .or_else(|| before.strip_suffix(b"'"));
     let before = before.unwrap_or_else(|| text.get(..pipe).unwrap_or_default().trim_ascii_end());
     let before = before.strip_suffix(b"\\n").unwrap_or(before);
-    password_before(text, before.len())
+    password_before(text, before.len()).or_else(|| word_printed(before))
+}
+
+/// The last word, if a command before it prints it: `echo -n 'x`, `printf %s x`.
+fn word_printed(text: &[u8]) -> Option<Range<usize>> {
+    const LENGTH_MIN: usize = 6;
+    const LENGTH_MAX: usize = 512;
+    let from = text.len().saturating_sub(LENGTH_MAX);
+    let start = from + memchr::memrchr(b' ', text.get(from..)?)? + 1;
+    let word = text.get(start..)?;
+    let quotes = word.iter().take_while(|byte| b"'\"".contains(byte)).count();
+    let printed = text.get(..start)?.trim_ascii_end();
+    let commands: [&[u8]; 5] = [b"echo", b"echo -n", b"printf", b"printf %s", b"printf '%s'"];
+    let is_printed = commands.iter().any(|command| printed.ends_with(command));
+    let start = start + quotes;
+    let is_secret = text.len() - start >= LENGTH_MIN && text.get(start) != Some(&b'$');
+    (is_printed && is_secret).then_some(start..text.len())
 }
 
 #[cfg(test)]
@@ -276,6 +292,10 @@ mod tests {
             Some(10..11)
         );
         assert_eq!(password_piped(b"(chpasswd:auth)", 1), None);
+        let login = b"echo -n 'hunter22' | docker login -u me --password-stdin";
+        assert_eq!(password_piped(login, 42), Some(9..17));
+        let variable = b"echo $REGISTRY_TOKEN | docker login --password-stdin";
+        assert_eq!(password_piped(variable, 38), None);
     }
 
     #[test]

@@ -218,6 +218,8 @@ const PLACES: &[Rule] = &[
             "sqlcmd",
             "ipmitool",
             "htpasswd",
+            "useradd",
+            "usermod",
             "from-literal",
         ],
         shape: token(
@@ -238,7 +240,8 @@ const PLACES: &[Rule] = &[
                 "(?:-[a-zA-Z]*(?:n[a-zA-Z]*b|b[a-zA-Z]*n)[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+",
                 "|-[a-zA-Z]*b[a-zA-Z]*(?:[ \\t]+-[^\\s]+){0,8}[ \\t]+[^\\s]+[ \\t]+[^\\s]+)[ \\t]+",
                 "|from-literal[= \\t]['\"]?[^\\s=]+=",
-                "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-pass(?:in|out)?[ \\t]+pass:",
+                "|openssl(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+(?:-pass(?:in|out)?[ \\t]+pass:|-k[ \\t]+)",
+                "|user(?:add|mod)(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-p[ \\t]+",
                 "|smbclient(?:[ \\t]+[^\\s|;&]+){0,12}?[ \\t]+-U[ \\t]+[^\\s%]+%)",
             ),
             "'[^']+'?|\"[^\"]+\"?|[^\\s'\"-][^\\s'\"]*",
@@ -267,7 +270,7 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "piped-password",
-        literals: &["chpasswd"],
+        literals: &["chpasswd", "password-stdin"],
         shape: Shape::Piped,
         changes: (
             "echo 'bob:hunter2' | sudo chpasswd -e",
@@ -277,13 +280,14 @@ const PLACES: &[Rule] = &[
     },
     Rule {
         id: "told-password",
-        literals: &["password is ", "password was ", "password has "],
+        literals: &["password is ", "password was ", "password has ", "password for "],
         shape: token(
             Before::Any,
             concat!(
                 "(?i:password)[ \\t]+(?:is|was|has[ \\t]+been)",
                 "(?:[ \\t]+(?:now|set|reset|changed|generated|created|to|as|for|[^\\s:@]+@[^\\s:]+:?)){0,4}",
                 ":?[ \\t]+['\"]?",
+                "|(?i:password)[ \\t]+for[ \\t]+(?:[^\\s:]+[ \\t]+){1,6}?is[ \\t]*:[ \\t]*['\"]?",
             ),
             "[^\\s'\"]{6,}",
         )
@@ -349,10 +353,11 @@ const PLACES: &[Rule] = &[
         id: "configured-password",
         literals: &[
             "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "-passin",
+            "rocommunity", "rwcommunity", ": psk ",
         ],
         shape: token(
             Before::Any,
-            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin)[ \\t=:]+(?:pass:)?[\"']?",
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin|r[ow]community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
             "[^\\s\"']{6,}",
         )
         .only(shape::is_likely),

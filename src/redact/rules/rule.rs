@@ -160,8 +160,8 @@ impl Rule {
                 "the text between `:` and the literal",
             ),
             Shape::Piped => (
-                "the user before the pipe",
-                "the text between `:` and the pipe before the literal",
+                "the user or `echo` before the pipe",
+                "the text between `:` or `echo` and the pipe before the literal",
             ),
             Shape::Url(Writing::Plain) => (
                 "scheme and user",

@@ -353,11 +353,11 @@ const PLACES: &[Rule] = &[
         id: "configured-password",
         literals: &[
             "requirepass", "masterauth", "bindpw", "rootpw", "storepass", "keypass", "vault login", "wpa_passphrase", "-passin",
-            "rocommunity", "rwcommunity", ": psk ",
+            "rocommunity", "rwcommunity", "snmp community", "snmp-server community", ": psk ",
         ],
         shape: token(
             Before::Any,
-            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin|r[ow]community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
+            "(?i:requirepass|masterauth|bindpw|rootpw|storepass|keypass|vault login|wpa_passphrase|-passin|r[ow]community|snmp(?:-server)? community|: psk)[ \\t=:]+(?:pass:)?[\"']?",
             "[^\\s\"']{6,}",
         )
         .only(shape::is_likely),

@@ -72,12 +72,17 @@ pub(super) const VENDORS: &[Rule] = &[
     },
     Rule {
         id: "webhook",
-        literals: &["hooks.slack.com/", "/webhooks/", ".webhook.office.com/"],
+        literals: &[
+            "hooks.slack.com/",
+            "/webhooks/",
+            ".webhook.office.com/",
+            "telegram.org/bot",
+        ],
         shape: token(
             Before::Any,
             concat!(
                 "hooks\\.slack\\.com/(?:services|workflows|triggers)/",
-                "|/webhooks/[0-9]+/|\\.webhook\\.office\\.com/webhookb2/",
+                "|/webhooks/[0-9]+/|\\.webhook\\.office\\.com/webhookb2/|telegram\\.org/bot[0-9]+:",
             ),
             "[A-Za-z0-9_/@+-]{8,}",
         )

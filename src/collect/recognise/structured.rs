@@ -94,10 +94,6 @@ impl Structured {
             unwrap_loguru(&mut fields);
         }
         let message = take(&mut fields, MESSAGE_NAMES, message_of);
-        // One word with an `=` is not enough for logfmt.
-        if message.is_none() && !is_json {
-            return None;
-        }
         // auditd: `type=SYSCALL msg=audit(1771338615.123:456): arch=...` has its time and number in `msg`, and no
         // text.
         if !is_json
@@ -108,6 +104,10 @@ impl Structured {
             return None;
         }
         let time = take(&mut fields, TIME_NAMES, |value| time_of(value, context));
+        // One word with an `=` is not enough for logfmt.
+        if message.is_none() && !is_json && (time.is_none() || level.is_none()) {
+            return None;
+        }
         if let Some((_, field)) = level {
             remove_scalar(&mut fields, field);
         }
@@ -396,6 +396,13 @@ mod tests {
         assert_eq!((read.message, read.level), (None, Some(Level::Warn)));
         assert_eq!(read.time, Some(Micros::new(1_771_338_615_000_000)));
         assert!(read.rest.is_empty());
+        let line = "ts=2026-02-17T14:30:15.5Z caller=main.go:3 level=error err=\"no lock\"";
+        let parts = Structured::read(line.as_bytes(), RuleSet::ALL, &context()).unwrap();
+        assert_eq!((parts.level, parts.message), (Some(Level::Error), None));
+        assert_eq!(
+            parts.time.unwrap().to_string(),
+            "2026-02-17T14:30:15.500000Z"
+        );
     }
 
     proptest! {

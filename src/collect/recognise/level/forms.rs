@@ -337,6 +337,8 @@ fn panic(text: &[u8]) -> Option<Level> {
         b"Aborted (core dumped)",
         b"Bus error",
         b"Illegal instruction",
+        b"SIGSEGV: segmentation violation",
+        b"SIGBUS: bus error",
         b"Floating point exception",
         b"Unhandled exception",
         b"Unhandled Exception",

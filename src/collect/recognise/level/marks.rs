@@ -120,7 +120,9 @@ pub(super) fn database(text: &[u8]) -> Option<Level> {
         let (message, code) = text.split_at_checked(words::find(text, b" (Errcode: ")?)?;
         Some(words::contains(message, b": Can't ") && code.ends_with(b")"))
     };
-    if is_death() == Some(true) || is_errcode() == Some(true) {
+    // `04:11:12 UTC - mysqld got signal 6 ;`
+    let is_signal = words::find(text, b"d got signal ").is_some_and(|at| at < 40);
+    if is_death() == Some(true) || is_errcode() == Some(true) || is_signal {
         return Some(Level::Error);
     }
     let is_oracle = [&b"ORA-"[..], b"TNS-", b"PLS-"]

@@ -31,6 +31,7 @@ const SYSTEM_ERRORS: &[&str] = &[
     "Input/output error",
     "Exec format error",
     "Broken pipe",
+    "Resource temporarily unavailable",
     "Text file busy",
     "Argument list too long",
     "command not found",
@@ -89,6 +90,7 @@ pub(super) fn tool(text: &[u8]) -> Option<Level> {
     }
     let is_unknown = message.starts_with(b"'") && words::contains(message, b"' is not a ");
     let is_failure = is_unknown
+        || message.starts_with(b"user error (")
         || starts_with_failure(message)
         || names_failure(message)
         || after_path(message).is_some_and(starts_with_failure);
@@ -241,6 +243,9 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         b"Your requirements could not be resolved to an installable set of packages",
         b"error during build:",
         b"== Compilation error in file ",
+        b"[vite]: Rollup failed to resolve import ",
+        b"An error occurred while installing ",
+        b"yarn: error ",
     ];
     let is_apt = text.strip_prefix(b"Err:").and_then(|rest| rest.first());
     let is_gradle = text.starts_with(b"> Task ") && text.ends_with(b" FAILED");
@@ -249,6 +254,8 @@ pub(super) fn build_tool(text: &[u8]) -> Option<Level> {
         || is_gradle
         || is_go(text)
         || is_bundler(text)
+        || is_go_module(text)
+        || is_packer(text)
         || is_server_check(text);
     if is_failure {
         return Some(Level::Error);
@@ -289,6 +296,25 @@ fn is_go(text: &[u8]) -> bool {
         Some(is_place && !path.contains(&b' '))
     };
     place().unwrap_or(false)
+}
+
+/// Modules that Go cannot use: `go: example.com/x@v1.2.3: invalid version: unknown revision v1.2.3`.
+fn is_go_module(text: &[u8]) -> bool {
+    let module = text
+        .strip_prefix(b"go: ")
+        .and_then(|rest| split_once(rest, b' '))
+        .map(|(module, _)| module);
+    module.is_some_and(|module| module.ends_with(b":") && words::contains(module, b"@v"))
+}
+
+/// Packer: `==> amazon-ebs.web: Error waiting for instance: timeout`, `Build 'amazon-ebs.web' errored after 3 minutes: x`.
+fn is_packer(text: &[u8]) -> bool {
+    let step = text
+        .strip_prefix(b"==> ")
+        .and_then(|rest| split_once(rest, b':'));
+    let is_step =
+        step.is_some_and(|(name, said)| !name.contains(&b' ') && said.starts_with(b" Error "));
+    is_step || text.starts_with(b"Build '") && words::contains(text, b"' errored after ")
 }
 
 /// Failed starts of nginx and Apache: `nginx: configuration file x test failed`, `(98)Address already in use:
@@ -355,17 +381,34 @@ pub(super) fn client(text: &[u8]) -> Option<Level> {
         b"An error occurred (",
         b"failed to start daemon: ",
         b"Error starting daemon: ",
+        b"dependency failed to start: ",
+        b"unauthorized: ",
+        b"denied: ",
+        b"Repository not found.",
+        b"NVIDIA-SMI has failed because ",
+        b"DAMN ! worker ",
+        b"Exiting the SSSD. ",
     ];
     let is_refused = text.starts_with(b"The connection to the server ")
         && words::contains(text, b" was refused");
     let is_invalid = text.starts_with(b"The ") && words::contains(text, b"\" is invalid: ");
+    // GitHub, after `remote: `
+    let is_denied = text.starts_with(b"Permission to ") && words::contains(text, b" denied to ");
     let is_failure = is_refused
         || is_invalid
+        || is_denied
         || is_openssl(text)
         || is_snapd(text)
         || is_exit(text)
+        || is_killed_job(text)
+        || is_compose_status(text)
+        || text.ends_with(b" has no server available!")
         || starts.iter().any(|start| text.starts_with(start));
-    is_failure.then_some(Level::Error)
+    if is_failure {
+        return Some(Level::Error);
+    }
+    let is_down = text.starts_with(b"Server ") && words::contains(text, b" is DOWN, reason: ");
+    (is_down || is_event(text)).then_some(Level::Warn)
 }
 
 /// OpenSSL: `4047F2B1D57F0000:error:0A000086:SSL routines:tls_post_process:certificate verify failed:a.c:1889:`.
@@ -376,15 +419,18 @@ fn is_openssl(text: &[u8]) -> bool {
     })
 }
 
-/// Runners of commands: `[12 ms] postCreateCommand failed with exit code 127. Skipping any further user-provided commands.`. Prose says
-/// more before it.
+/// Runners of commands: `[12 ms] postCreateCommand failed with exit code 127. Skipping any further user-provided commands.`, `web-1
+/// exited with code 1`. Prose says more before it.
 fn is_exit(text: &[u8]) -> bool {
     const WORDS_MAX: usize = 6;
-    let mark = b" failed with exit code ";
-    let Some(at) = words::find(text, mark) else {
+    let marks: [&[u8]; 2] = [b" failed with exit code ", b" exited with code "];
+    let found = marks
+        .iter()
+        .find_map(|mark| Some((words::find(text, mark)?, mark.len())));
+    let Some((at, length)) = found else {
         return false;
     };
-    let code = text.get(at + mark.len()..).unwrap_or_default();
+    let code = text.get(at + length..).unwrap_or_default();
     let digits = code.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let is_ended = code
         .get(digits)
@@ -394,6 +440,52 @@ fn is_exit(text: &[u8]) -> bool {
         .unwrap_or_default()
         .split(|&byte| byte == b' ');
     digits > 0 && code.first() != Some(&b'0') && is_ended && words.count() <= WORDS_MAX
+}
+
+/// A shell about a command of a script: `/bin/bash: line 1: 12345 Killed                  node build.js`.
+fn is_killed_job(text: &[u8]) -> bool {
+    let job = words::find(text, b": line ")
+        .and_then(|at| text.get(at + 7..))
+        .and_then(|rest| split_once(rest, b':'))
+        .filter(|(line, _)| is_number(line))
+        .map(|(_, job)| job.trim_ascii_start());
+    let state = job
+        .and_then(|job| split_once(job, b' '))
+        .filter(|(process, _)| is_number(process))
+        .map(|(_, state)| state.trim_ascii_start());
+    let states: [&[u8]; 4] = [
+        b"Killed ",
+        b"Aborted ",
+        b"Segmentation fault ",
+        b"Bus error ",
+    ];
+    state.is_some_and(|state| states.iter().any(|start| state.starts_with(start)))
+}
+
+/// `kubectl get events` and `describe`: `Warning  FailedScheduling  12s  x`, `12s   Warning   BackOff   pod/web  x`.
+fn is_event(text: &[u8]) -> bool {
+    let is_gap = |text: &[u8]| {
+        text.starts_with(b"  ")
+            && text
+                .trim_ascii_start()
+                .first()
+                .is_some_and(u8::is_ascii_uppercase)
+    };
+    let of = |text: &[u8]| text.strip_prefix(b"Warning").is_some_and(is_gap);
+    let after_age = split_once(text, b' ').filter(|(age, _)| {
+        let units = [b's', b'm', b'h', b'd'];
+        age.first().is_some_and(u8::is_ascii_digit)
+            && age.last().is_some_and(|unit| units.contains(unit))
+    });
+    of(text) || after_age.is_some_and(|(_, rest)| of(rest.trim_ascii_start()))
+}
+
+/// `docker compose`: ` Container db-1  Error`.
+fn is_compose_status(text: &[u8]) -> bool {
+    let name = text
+        .strip_prefix(b"Container ")
+        .and_then(|rest| rest.trim_ascii_end().strip_suffix(b"Error"));
+    name.is_some_and(|name| name.ends_with(b" ") && !name.trim_ascii().contains(&b' '))
 }
 
 /// snapd in the journal: `taskrunner.go:271: [change 12 "Run hook" task] failed: x`, `stateengine.go:149: state ensure error: x`.

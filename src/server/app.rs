@@ -13,7 +13,7 @@ use crate::server::options::{ServerOptions, ServerState};
 use crate::server::readiness::Readiness;
 use crate::server::records::Records;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 
 /// Maximum number of exports at a time. Each takes a turn at the gate for every page, like all other requests.
@@ -31,6 +31,8 @@ pub(super) struct App {
     pub(super) events: Option<EventLog>,
     /// The permits for writing events: each is synced to the disk, and more at a time would only wait.
     pub(super) event_writes: Arc<Semaphore>,
+    /// Held while the file of the saved views is changed.
+    pub(super) view_changes: Arc<Mutex<()>>,
     /// The only permit for making a bundle of evidence.
     pub(super) bundles: Arc<Semaphore>,
     /// The settings.
@@ -84,6 +86,7 @@ impl App {
             records: Records::new(reader.clone(), live),
             events,
             event_writes: Arc::new(Semaphore::new(EVENT_WRITES_MAX)),
+            view_changes: Arc::default(),
             bundles: Arc::new(Semaphore::new(1)),
             gate: Gate::new(),
             answers: ResponseMemory::default(),

@@ -12,6 +12,7 @@
 //! | `limits` | bounds on connections, requests, memory and running work, shared among principals |
 //! | `api` | one handler for each endpoint |
 //! | `tail` | the live tail |
+//! | `views` | the saved views of the page |
 //! | `loki` | the read API of Loki, for Grafana |
 //! | `foreign` | the read APIs of other systems |
 //!
@@ -39,6 +40,7 @@ mod socket;
 mod spec;
 mod tail;
 mod tls;
+mod views;
 mod waiting;
 mod wire;
 

@@ -9,6 +9,7 @@ use crate::server::http::foreign_call::ForeignApi;
 use crate::server::measure::Measure;
 use crate::server::tls::Tls;
 use crate::store::Reader;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct ServerOptions {
     pub events_token: Option<String>,
     /// How bundles of evidence are made; without it none are.
     pub evidence: Option<BundleOptions>,
+    /// The directory of the file with the saved views of the page; without it none are saved.
+    pub views_directory: Option<PathBuf>,
     /// `LOG_FOREIGN_APIS`: the APIs of other systems that are served.
     pub foreign_apis: Vec<ForeignApi>,
     /// `LOG_API_MAX_LIMIT`: maximum number of records on a page.
@@ -63,6 +66,7 @@ impl Default for ServerOptions {
             token: None,
             events_token: None,
             evidence: None,
+            views_directory: None,
             foreign_apis: Vec::new(),
             limit_max: 500,
             tail_queue_rows: 256,

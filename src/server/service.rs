@@ -24,6 +24,7 @@ use crate::server::limits::shares::FairPermit;
 use crate::server::loki;
 use crate::server::page;
 use crate::server::tail::stream;
+use crate::server::views;
 use futures_util::{Stream, StreamExt as _};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
@@ -207,7 +208,7 @@ async fn admit(
             1,
         )
     })?;
-    if request.method == Method::POST {
+    if matches!(request.method, Method::POST | Method::PUT) {
         take_body(request, body).await?;
     }
     let mut response = match route.endpoint {
@@ -328,6 +329,7 @@ async fn handle(
         Endpoint::Evidence => evidence::create(app, principal, request),
         Endpoint::Mcp => mcp::call(app, principal, request).await,
         Endpoint::Events => events::page(app, principal, request).await,
+        Endpoint::Views => views::handler::answer(app, principal, request).await,
         Endpoint::Foreign(call) => foreign::answer(app, principal, call, request, rest).await,
         Endpoint::Loki(call) => loki::answer(app, principal, call, request, rest).await,
     }

@@ -10,6 +10,7 @@ use super::http::route::{Access, ROUTES};
 use super::limits::{gate, memory};
 use super::loki::{metrics, parameters};
 use super::tail::{start, stream};
+use super::views::file as views;
 use super::{ServerOptions, connection, socket};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -201,8 +202,9 @@ fn documented_bounds_of_events_match_the_code() {
     let body = usize::try_from(request::BODY_BYTES_MAX).expect("small");
     for row in [
         format!(
-            "| body | an event or a message {} KiB (413); otherwise none is read; past {} KiB,",
+            "| body | an event or a message {} KiB, a view {} KiB (413); otherwise none is read; past {} KiB,",
             kib(request::EVENT_BYTES_MAX),
+            kib(request::VIEW_BYTES_MAX),
             kib(body)
         ),
         format!(
@@ -210,6 +212,17 @@ fn documented_bounds_of_events_match_the_code() {
             events::LIMIT_DEFAULT,
             events::LIMIT_MAX
         ),
+    ] {
+        assert!(SPEC.contains(&row), "{row:?}");
+    }
+}
+
+#[test]
+fn documented_bounds_of_views_match_the_code() {
+    for row in [
+        format!("`name` (1 to {} characters)", views::NAME_CHARS_MAX),
+        format!("at most {} KiB of\n  ASCII", views::QUERY_BYTES_MAX / 1024),
+        format!("At most {} views are saved", views::VIEWS_MAX),
     ] {
         assert!(SPEC.contains(&row), "{row:?}");
     }

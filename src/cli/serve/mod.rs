@@ -335,6 +335,7 @@ fn server_options(
         node_auth: config.node_auth.clone(),
         tls,
         evidence: Some(bundle_options(config)),
+        views_directory: Some(config.data_dir.clone()),
         measure: Some(Measure::new(move || samples(&counters.read(Micros::now())))),
         ..server::ServerOptions::default()
     }

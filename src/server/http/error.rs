@@ -49,6 +49,7 @@ pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
             "invalid_success",
             "invalid_tail",
             "invalid_type",
+            "invalid_view",
             "invalid_where",
             "invalid_window",
             "invalid_workspace",

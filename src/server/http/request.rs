@@ -27,10 +27,14 @@ pub(in crate::server) fn takes_form(path: &str) -> bool {
 /// An event with the largest message and payload, escaped; a message of an agent.
 pub(in crate::server) const EVENT_BYTES_MAX: usize = 64 * 1024;
 
-/// What the body of a POST at this path is, and its maximum size in bytes. All other bodies are ignored.
+/// A saved view with the longest query and names.
+pub(in crate::server) const VIEW_BYTES_MAX: usize = 24 * 1024;
+
+/// What the body of a POST or PUT at this path is, and its maximum size in bytes. All other bodies are ignored.
 pub(in crate::server) fn taken_body(path: &str) -> Option<(&'static str, usize)> {
     match path {
         "/events" => Some(("an event", EVENT_BYTES_MAX)),
+        "/views" => Some(("a view", VIEW_BYTES_MAX)),
         "/mcp" => Some(("a message", EVENT_BYTES_MAX)),
         path if takes_form(path) => Some(("a form", FORM_BYTES_MAX)),
         _ => None,
@@ -70,7 +74,7 @@ impl ApiRequest {
         query: &str,
         headers: HeaderMap,
     ) -> Result<Self, ApiError> {
-        let has_body = method == Method::POST && taken_body(path).is_some();
+        let has_body = matches!(method, Method::POST | Method::PUT) && taken_body(path).is_some();
         if !has_body {
             refuse_large_body(&headers)?;
         }

@@ -49,6 +49,8 @@ pub(in crate::server) enum Endpoint {
     Session,
     /// Events: read, or written.
     Events,
+    /// The saved views of the page.
+    Views,
     /// A bundle of evidence.
     Evidence,
     /// Tools for AI agents.
@@ -132,6 +134,9 @@ const SEND: &[Method] = &[Method::POST];
 /// Sessions are created and deleted.
 const BEGIN_END: &[Method] = &[Method::POST, Method::DELETE];
 
+/// What can be read, replaced and deleted.
+const READ_CHANGE: &[Method] = &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE];
+
 /// Every path. A fixed path comes before a pattern that also matches it.
 pub(in crate::server) const ROUTES: &[Route] = &[
     route("/", Endpoint::Page, Access::Open),
@@ -163,6 +168,10 @@ pub(in crate::server) const ROUTES: &[Route] = &[
     Route {
         methods: READ_ADD,
         ..route("/events", Endpoint::Events, Access::Token)
+    },
+    Route {
+        methods: READ_CHANGE,
+        ..route("/views", Endpoint::Views, Access::Token)
     },
     Route {
         methods: SEND,

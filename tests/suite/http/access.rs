@@ -224,6 +224,7 @@ fn question(path: &str) -> &'static [&'static str] {
         // Messages are asked in `mcp::no_tool_shows_records_of_other_workspaces`; a bundle is refused in
         // `evidence::only_a_token_that_sees_everything_makes_bundles`.
         "/mcp" | "/evidence" => &[],
+        "/views" => &["/views"],
         "/events" => &[
             "/events",
             "/events?app_id=foreign",
@@ -252,8 +253,11 @@ fn shown(call: &Call, path: &str) -> String {
     text
 }
 
-/// An event of workspace `ws-1`, and newer ones of others.
+/// An event of workspace `ws-1`, and newer ones of others; a view of the whole machine.
 fn write_events(node: &Node) {
+    let view = json!({"name": FOREIGN, "query": "?source=docker:foreign"});
+    let saved = node.server.get("/views").method("PUT");
+    assert_eq!(saved.body(&view.to_string()).send().status, 200);
     for event in [
         json!({"type": "app.created", "message": "own", "workspace_id": "ws-1"}),
         json!({"type": "app.created", "message": "of foreign", "workspace_id": FOREIGN}),

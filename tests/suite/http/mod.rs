@@ -11,3 +11,4 @@ pub(crate) mod mcp;
 pub(crate) mod server;
 pub(crate) mod tail;
 pub(crate) mod tls;
+mod views;

@@ -62,6 +62,10 @@ impl Server {
         .expect("a store");
         let live = Live::new(5_000, Id(1));
         let events = events(&root.path().join("events"));
+        let options = server::ServerOptions {
+            views_directory: Some(root.path().to_owned()),
+            ..options
+        };
         let state = ServerState {
             reader: store.reader(),
             live: live.clone(),

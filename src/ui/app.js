@@ -87,7 +87,7 @@ effect(() => {
   const view = { filter, context, scope, run: tab === "runs" ? run : "" };
   if (tab === "live") act.parts.browse.count(view);
   if (!showsStored(route.value)) return;
-  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "", columns: [] });
+  const key = writeRoute({ ...route.peek(), at: 0, record: 0, select: "", panel: "", columns: [], type: "", about: "" });
   if (key !== shownBrowse) {
     // a link to a record that names no place of the list opens at the record
     const start = at || (shownBrowse === null ? chosen : 0);
@@ -196,4 +196,4 @@ document.addEventListener("selectionchange", () => {
 
 render(html`<${Frame} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 browseList.element.focus({ preventScroll: true });
-import("./rest.js").then(({ parts }) => { rest.value = parts; }, () => say("A part of the page could not be loaded. Reload it.", { bad: true }));
+import("./rest.js").then(({ parts }) => { rest.value = parts; }, () => say("Part of the page could not be loaded. Reload the page.", { bad: true }));

@@ -6,6 +6,7 @@ import { listen } from "./core/keys.js";
 import { live, route } from "./core/state.js";
 import { Live } from "./data/live.js";
 import { openRun } from "./data/runs.js";
+import { loadViews } from "./data/views.js";
 import { Dialogs } from "./view/frame/dialogs.js";
 import { SignIn } from "./view/frame/sign-in.js";
 import { Home } from "./view/home/home.js";
@@ -17,13 +18,14 @@ import { HistogramView } from "./view/log/histogram.js";
 import { LiveBar, LiveOver } from "./view/log/live-bar.js";
 import { Selection } from "./view/log/select.js";
 import { Status } from "./view/log/status-line.js";
+import { Events } from "./view/panels/events.js";
 import { Panel } from "./view/panels/panel.js";
 import { StatusView } from "./view/panels/status.js";
 import { Bar } from "./view/query/bar.js";
 import { Sources } from "./view/query/sources.js";
 
 export const parts = {
-  Bar, Broken, Detail, Dialogs, Empty, Find, HistogramView, Home, LiveBar, LiveOver, NothingYet, Panel, RunHead, Runs, Selection, SignIn, Sources, Status, StatusView, isFirstRun,
+  Bar, Broken, Detail, Dialogs, Empty, Events, Find, HistogramView, Home, LiveBar, LiveOver, NothingYet, Panel, RunHead, Runs, Selection, SignIn, Sources, Status, StatusView, isFirstRun,
 };
 
 act.parts.live = new Live(act.parts.liveList);
@@ -36,3 +38,4 @@ effect(() => {
 });
 
 listen();
+loadViews();

@@ -58,20 +58,21 @@ function askedBefore(target, method) {
  * @param {string} path
  * @param {Parameters} parameters
  * @param {AbortSignal} [signal]
- * @param {"GET" | "POST"} [method]
+ * @param {"GET" | "POST" | "PUT" | "DELETE"} [method]
+ * @param {object | null} [body] sent as JSON
  * @returns {Promise<Response>} a successful response
  */
-export async function open(path, parameters, signal, method = "GET") {
+export async function open(path, parameters, signal, method = "GET", body = null) {
   const headers = await credentials();
-  const response = await (askedBefore(address(path, parameters), method) ?? fetch(address(path, parameters), { method, headers, signal: signal ?? null, credentials: "same-origin", cache: "no-store" }))
+  const response = await (askedBefore(address(path, parameters), method) ?? fetch(address(path, parameters), { method, headers, body: body && JSON.stringify(body), signal: signal ?? null, credentials: "same-origin", cache: "no-store" }))
     .catch((reason) => {
       if (signal?.aborted || reason?.name === "AbortError") throw new ApiError(0, { error: "aborted", message: "canceled" });
       throw new ApiError(0, { error: "offline", message: "Can't reach vmlog." });
     });
   if (response.ok) return response;
-  if (response.status === 401 && refused(headers)) return open(path, parameters, signal, method);
-  const body = await response.json().catch(() => ({}));
-  throw new ApiError(response.status, body, Number(response.headers.get("retry-after")) || 0);
+  if (response.status === 401 && refused(headers)) return open(path, parameters, signal, method, body);
+  const problem = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, problem, Number(response.headers.get("retry-after")) || 0);
 }
 
 /** A request is repeated if the server asks for it within this many seconds. */
@@ -270,6 +271,20 @@ export async function boots() {
 export async function readiness() {
   const response = await fetch("readyz", { headers: await credentials(), cache: "no-store" });
   return response.json();
+}
+
+/**
+ * @typedef {Record<string, any> & {id: string, type: string, severity: "info" | "warning" | "error", message: string, created_at: string, payload?: Record<string, unknown>}} Event
+ */
+
+/**
+ * @param {Parameters} parameters
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{events: Event[], nextBefore: string | null}>} newest first
+ */
+export async function events(parameters, signal) {
+  const body = await json("events", parameters, signal);
+  return { events: body.events, nextBefore: body.nextBefore ?? null };
 }
 
 /** @typedef {import("../lib/runs.js").Run} Run */

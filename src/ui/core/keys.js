@@ -65,7 +65,7 @@ function choose(event) {
 }
 
 /** Whether something is shown that has no records: the runs, a panel, the status. */
-const hasNoRecords = () => route.peek().tab === "status" || (route.peek().tab === "runs" && !route.peek().run) || (route.peek().tab === "browse" && route.peek().panel !== "");
+const hasNoRecords = () => ["status", "events"].includes(route.peek().tab) || (route.peek().tab === "runs" && !route.peek().run) || (route.peek().tab === "browse" && route.peek().panel !== "");
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {

@@ -23,6 +23,7 @@ import { tally } from "../lib/sources.js";
  * @property {boolean} newest whether the newest record is at the top
  * @property {boolean} sources
  * @property {boolean} histogram
+ * @property {boolean} lanes whether the histogram is split by source
  * @property {boolean} story whether the timeline of the startup is open
  * @property {boolean} problems whether the list of problems is open
  * @property {boolean} notify whether errors and ended runs are notified
@@ -92,7 +93,7 @@ const STORED = "vmlog";
 
 /** @type {Preferences} */
 const DEFAULTS = {
-  theme: "auto", wrap: true, utc: false, raw: false, relative: false, fields: true, dense: false, newest: false, sources: true, histogram: true, story: false,
+  theme: "auto", wrap: true, utc: false, raw: false, relative: false, fields: true, dense: false, newest: false, sources: true, histogram: true, lanes: false, story: false,
   problems: true, notify: false,
 };
 
@@ -141,7 +142,7 @@ export const histogram = signal(/** @type {Histogram | null} */ (null));
 
 /** Which endpoints this server has; null: not known yet. */
 export const features = signal({
-  histogram: /** @type {boolean | null} */ (null), runs: /** @type {boolean | null} */ (null), problems: /** @type {boolean | null} */ (null),
+  events: /** @type {boolean | null} */ (null), histogram: /** @type {boolean | null} */ (null), runs: /** @type {boolean | null} */ (null), problems: /** @type {boolean | null} */ (null),
 });
 
 /** @param {Partial<typeof features.value>} change */
@@ -181,12 +182,13 @@ export const seen = signal(/** @type {[number, number] | null} */ (null));
  * @property {number} waiting records that arrived while paused
  * @property {number} missed of these, those that did not fit into the buffer
  * @property {number} rate records per second
+ * @property {{name: string, rate: number} | null} noisy the source of most records, if it is too fast to read
  * @property {number} loaded
  * @property {string[]} warnings what the server says about the filter
  */
 
 export const live = signal(/** @type {LiveState} */ ({
-  connection: "idle", reason: "", retryAt: 0, paused: false, waiting: 0, missed: 0, rate: 0, loaded: 0, warnings: [],
+  connection: "idle", reason: "", retryAt: 0, paused: false, waiting: 0, missed: 0, rate: 0, noisy: null, loaded: 0, warnings: [],
 }));
 
 /**

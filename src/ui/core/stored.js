@@ -1,9 +1,8 @@
-// What this browser remembers: recent queries and saved views.
+// What this browser remembers.
 
 import { signal } from "../vendor/signals.js";
 
 const RECENT_MAX = 20;
-const VIEWS_MAX = 100;
 
 /**
  * A list in the storage of the browser.
@@ -12,7 +11,7 @@ const VIEWS_MAX = 100;
  * @param {T[]} empty
  * @param {(value: any) => boolean} valid
  */
-function stored(name, empty, valid) {
+export function stored(name, empty, valid) {
   /** @returns {T[]} */
   const read = () => {
     try {
@@ -60,14 +59,3 @@ export const recent = recentQueries.list;
 export function remember(query) {
   if (query) recentQueries.write([query, ...recent.peek().filter((known) => known !== query)].slice(0, RECENT_MAX));
 }
-
-/** @typedef {{name: string, search: string}} View `search`: the address of the page from `?` on */
-
-const savedViews = stored("vmlog-views", /** @type {View[]} */ ([]), (value) => typeof value?.name === "string" && typeof value?.search === "string");
-export const views = savedViews.list;
-
-/** @param {string} name @param {string} search */
-export const saveView = (name, search) => savedViews.write([{ name, search }, ...views.peek().filter((view) => view.name !== name)].slice(0, VIEWS_MAX));
-
-/** @param {string} name */
-export const removeView = (name) => savedViews.write(views.peek().filter((view) => view.name !== name));

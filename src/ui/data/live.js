@@ -22,6 +22,8 @@ const FIRST_ROWS = 200;
 const FLUSH_MS = 100;
 /** Interval for measuring rates, and for counting. */
 const RATE_MS = 2_000;
+/** A source with more records per second pushes the others out of sight. */
+const NOISY_RATE = 20;
 /** Records that arrive this soon after the beginning are older ones. */
 const BACKLOG_MS = 1_500;
 /** Notifications are at least this far apart. */
@@ -82,7 +84,7 @@ export class Live {
     this.#lastId = 0;
     this.#list.clear();
     this.#list.stick = true;
-    patch(live, { paused: false, waiting: 0, missed: 0, loaded: 0, rate: 0, warnings: [] });
+    patch(live, { paused: false, waiting: 0, missed: 0, loaded: 0, rate: 0, noisy: null, warnings: [] });
     this.#tail.start(parameters, FIRST_ROWS);
   }
 
@@ -228,10 +230,18 @@ export class Live {
     const now = performance.now();
     // not before the older records have arrived
     if (now - this.#rateFrom < RATE_MS / 2) return;
-    const rate = Math.round((this.#arrived * 1000) / (now - this.#rateFrom));
+    const perSecond = (/** @type {number} */ records) => Math.round((records * 1000) / (now - this.#rateFrom));
+    let [name, most] = ["", 0];
+    for (const [source, levels] of this.#uncounted) {
+      const records = Object.values(levels).reduce((sum, n) => sum + n, 0);
+      if (records > most) [name, most] = [source, records];
+    }
+    const [rate, noise] = [perSecond(this.#arrived), perSecond(most)];
+    // one that is filtered by is what somebody wants to see
+    const noisy = noise >= NOISY_RATE && noise > rate / 2 && this.#uncounted.size > 1 ? { name, rate: noise } : null;
     this.#arrived = 0;
     this.#rateFrom = now;
-    patch(live, { rate });
+    patch(live, { rate, noisy });
   }
 
   /** Replaces a gap with its records. @param {import("../lib/rows/items.js").Item} item */

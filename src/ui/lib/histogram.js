@@ -39,6 +39,20 @@ export function bars(histogram, height) {
 }
 
 /**
+ * One bar per bucket, however many records of which level: all of one lane, the errors of another.
+ * @param {Histogram} histogram
+ * @param {number} height
+ * @param {boolean} errors whether only errors count
+ * @returns {string} a path in a box 100 wide
+ */
+export function lane({ buckets }, height, errors) {
+  const of = (/** @type {Bucket} */ bucket) => (errors ? bucket.counts.error : bucket.total);
+  const most = Math.max(1, ...buckets.map((bucket) => bucket.total));
+  const wide = 100 / Math.max(1, buckets.length);
+  return buckets.map((bucket, at) => (of(bucket) ? `M${(at * wide).toFixed(2)} ${height}V${(height - Math.max(1.5, (of(bucket) / most) * height)).toFixed(1)}h${(wide * 0.82).toFixed(2)}V${height}z` : "")).join("");
+}
+
+/**
  * The time at a position between 0 and 1.
  * @param {Histogram} histogram
  * @param {number} at

@@ -81,6 +81,8 @@ export class ListView {
   /** The offset when it was last drawn: the browser forgets it while the list is hidden. */
   #drawnAt = 0;
   #hidden = false;
+  /** Its height when it was last notified of one; 0: never. */
+  #height = 0;
   /** The position of a record that was scrolled to; it is kept while the size of the list settles, until the user scrolls. */
   #placed = { id: 0, place: /** @type {"middle" | "top" | "bottom"} */ ("top") };
 
@@ -540,7 +542,8 @@ export class ListView {
     const top = this.#top;
     const { items, start, startIndex } = this.#geometry.between(top - OVERSCAN, top + clientHeight + OVERSCAN);
     this.#recycle(new Set(items));
-    this.#ended = this.atEnd;
+    // a frame in which the list has another height comes before the list is notified
+    if (this.#height === 0 || this.#height === clientHeight) this.#ended = this.atEnd;
     this.#drawnAt = this.#scroll;
     let y = start;
     /** @type {Item[]} */
@@ -662,6 +665,7 @@ export class ListView {
       return;
     }
     const ended = this.#ended;
+    this.#height = this.element.clientHeight;
     if (this.#hidden) this.#scroll = this.#drawnAt;
     this.#hidden = false;
     if (this.#setMetrics()) this.#remeasureAll();

@@ -1,5 +1,5 @@
 // Speed against a real server with 120,000 records. Ratios within one run are the claims; absolute times are the best of
-// three and wide. UI_SPEED_ROWS sets another number of records.
+// three and wide. UI_SPEED_ROWS sets another number of records, UI_SPEED_FRAMES_S and UI_SPEED_FLOOD_S other lengths of the floods in seconds.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -236,6 +236,54 @@ describe("speed", { timeout: 600_000 }, () => {
     const best = await smoothness(page, 900, "wheel");
     console.log(`phone ${best.text}; slower than idle without the throttle: ${(slow / 4).toFixed(1)} times`);
     assert.ok(best.p95 < 50 * Math.max(1, slow / 4), best.text);
+    await done(page);
+  });
+
+  test("Live at 2,000 lines a second paints no frame without rows, in either order", { timeout: 240_000 }, async () => {
+    const [seconds, rate] = [Number(process.env.UI_SPEED_FRAMES_S ?? 10), 2000];
+    const page = await newPage(browser);
+    await page.goto(server.page("view=live&source=file:live"));
+    await page.waitForSelector(".live-bar.open");
+    let n = 0;
+    const flood = async (/** @type {number} */ duration) => {
+      const from = Date.now();
+      for (let sent = 0; Date.now() - from < duration;) {
+        const due = Math.min(500, Math.floor(((Date.now() - from) / 1000) * rate) - sent);
+        if (due > 0) server.write(...Array.from({ length: due }, () => `frames ${(n += 1)} ${"some words of a line ".repeat(n % 9)}`));
+        sent += Math.max(0, due);
+        await new Promise((resolve) => { setTimeout(resolve, 25); });
+      }
+    };
+    await flood(1000);
+    await page.waitForFunction(() => document.querySelectorAll(".list-host:not([hidden]) .row").length > 10);
+    for (const order of ["newest at the end", "newest at the top"]) {
+      const counting = page.evaluate((duration) => new Promise((resolve) => {
+        const list = /** @type {HTMLElement} */ ([...document.querySelectorAll(".list")].find((one) => one.clientHeight > 0));
+        const seen = { frames: 0, empty: 0 };
+        const end = performance.now() + duration;
+        const painted = new MessageChannel();
+        painted.port1.onmessage = () => {
+          const box = list.getBoundingClientRect();
+          seen.frames += 1;
+          const hits = [0.25, 0.5, 0.75].map((part) => document.elementFromPoint(box.left + 60, box.top + box.height * part));
+          if (hits.some((hit) => !hit?.closest(".item"))) seen.empty += 1;
+          if (performance.now() > end) resolve(seen);
+        };
+        // a message that is sent in a frame arrives after the frame was painted; the list changes in frames only
+        const step = () => {
+          painted.port2.postMessage(0);
+          if (performance.now() < end + 100) requestAnimationFrame(step);
+        };
+        requestAnimationFrame(step);
+      }), seconds * 500);
+      await flood(seconds * 500);
+      const seen = /** @type {{frames: number, empty: number}} */ (await counting);
+      console.log(`${seconds / 2} s of ${rate} lines a second, ${order}: ${seen.empty} of ${seen.frames} frames without rows`);
+      assert.ok(seen.frames > seconds, `${seen.frames} frames`);
+      assert.equal(seen.empty, 0, `${seen.empty} of ${seen.frames} frames`);
+      await page.keyboard.press("o");
+      await page.locator(".list.newest-first").first().waitFor({ state: "attached" });
+    }
     await done(page);
   });
 

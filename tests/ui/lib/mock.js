@@ -31,6 +31,10 @@ export class Mock {
     this.problems = null;
     /** @type {any[] | null} */
     this.boots = null;
+    /** Events, newest first, and saved views; null: the server keeps none. @type {any[] | null} */
+    this.events = null;
+    /** @type {{name: string, query: string}[] | null} */
+    this.views = null;
     /** @type {string[]} */
     this.asked = [];
     this.server = createServer((request, response) => this.answer(request, response));
@@ -77,6 +81,8 @@ export class Mock {
     if (path === "/problems" && this.problems) return json(response, { problems: this.problems, partial: false, searched: { since: null, until: null }, warnings: [] });
     if (path === "/boots" && this.boots) return json(response, { boots: this.boots });
     if (path === "/logs/compare" && this.boots) return json(response, this.compare());
+    if (path === "/events" && this.events) return json(response, this.eventPage(q));
+    if (path === "/views" && this.views) return this.answerViews(request, q, response);
     if (path === "/metrics") return text(response, `vmlog_store_records ${this.rows.length}\nvmlog_store_bytes 4900000\nvmlog_store_segments 3\n`);
     if (path === "/runs" && this.runs) return json(response, this.runList(q));
     const run = /^\/runs\/(.+)$/.exec(path);
@@ -164,6 +170,28 @@ export class Mock {
     }
     const patterns = [...found.values()].sort((a, b) => b.count - a.count);
     return { patterns: patterns.slice(0, Number(q.get("limit") ?? 50)), hasMore: false, total: rows.length, ungrouped: 0, start: null, bucketMs: 1000, partial: false };
+  }
+
+  /** @param {URLSearchParams} q */
+  eventPage(q) {
+    const type = q.get("type") ?? "";
+    const hitsType = (/** @type {any} */ event) => (type.endsWith("*") ? event.type.startsWith(type.slice(0, -1)) : !type || event.type === type);
+    const about = [...q].filter(([name]) => name.endsWith("_id"));
+    const found = (this.events ?? []).filter((event) => hitsType(event) && about.every(([name, value]) => event[name] === value) && (!q.has("before") || event.id < /** @type {string} */ (q.get("before"))));
+    const events = found.slice(0, Number(q.get("limit")));
+    return { events, nextBefore: found.length > events.length ? events.at(-1).id : null, hasMore: found.length > events.length };
+  }
+
+  /** @param {import("node:http").IncomingMessage} request @param {URLSearchParams} q @param {import("node:http").ServerResponse} response */
+  async answerViews(request, q, response) {
+    const views = this.views ?? [];
+    if (request.method === "PUT") {
+      let text = "";
+      for await (const part of request) text += part;
+      const { name, query, replaces } = JSON.parse(text);
+      this.views = [...views.filter((view) => view.name !== name && view.name !== replaces), { name, query }].sort((a, b) => (a.name < b.name ? -1 : 1));
+    } else if (request.method === "DELETE") this.views = views.filter((view) => view.name !== q.get("name"));
+    return json(response, { views: this.views });
   }
 
   compare() {

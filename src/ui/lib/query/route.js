@@ -3,7 +3,7 @@
 import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./filter.js";
 
 /** @typedef {import("./filter.js").Filter} Filter */
-/** @typedef {"browse" | "live" | "runs" | "status"} Tab */
+/** @typedef {"browse" | "live" | "runs" | "events" | "status"} Tab */
 /** @typedef {"" | "patterns" | "fields" | "compare"} Panel */
 
 /**
@@ -18,17 +18,19 @@ import { EVERYTHING, FILTER_PARAMETERS, fromParameters, toParameters } from "./f
  * @property {string} select rows that are chosen, as `12-40`; empty: none
  * @property {"" | "true" | "false" | "running"} success of the runs that are listed; empty: of any
  * @property {Panel} panel the panel in place of the list
+ * @property {string} type type of the listed events, or its beginning and `*`; empty: all
+ * @property {string} about ID that the listed events are about: `app_id=api`; empty: all
  * @property {readonly string[]} columns fields that rows show in columns of their own
  */
 
 /** @type {readonly Tab[]} */
-const TABS = ["browse", "live", "runs", "status"];
+const TABS = ["browse", "live", "runs", "events", "status"];
 /** @type {readonly Panel[]} */
 const PANELS = ["", "patterns", "fields", "compare"];
 
 /** @type {Route} */
 export const HOME = Object.freeze({
-  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", select: "", success: "", panel: "", columns: [],
+  tab: "browse", filter: EVERYTHING, record: 0, at: 0, context: 0, scope: "all", run: "", select: "", success: "", panel: "", type: "", about: "", columns: [],
 });
 
 /** More columns leave no room for the message. */
@@ -54,6 +56,8 @@ export function readRoute(search) {
     select: readRange(parameters.get("select") ?? "") ? parameters.get("select") ?? "" : "",
     success: oneOf(parameters.get("success")),
     panel: PANELS.includes(panel) ? panel : "",
+    type: matching(parameters.get("type"), /^[a-z][a-z0-9_.]{0,62}\*?$/),
+    about: matching(parameters.get("about"), /^(?:node|app|sandbox|task|snapshot|workspace|run)_id=[\w.:@-]{1,128}$/),
     columns: [...new Set((parameters.get("columns") ?? "").split(","))].filter((key) => key !== "" && key.length <= 100).slice(0, COLUMNS_MAX),
   };
 }
@@ -74,11 +78,16 @@ export function writeRoute(route) {
   if (route.at) parameters.append("at", String(route.at));
   if (route.run) parameters.append("run", route.run);
   if (route.select) parameters.append("select", route.select);
+  if (route.type) parameters.append("type", route.type);
+  if (route.about) parameters.append("about", route.about);
   if (route.columns.length > 0) parameters.append("columns", route.columns.join(","));
   if (route.success && route.tab === "runs") parameters.append("success", route.success);
   const text = parameters.toString().replaceAll("%3A", ":").replaceAll("%2C", ",");
   return text && `?${text}`;
 }
+
+/** @param {string | null} text @param {RegExp} form */
+const matching = (text, form) => (text !== null && form.test(text) ? text : "");
 
 /** @param {string | null} text */
 function id(text) {

@@ -1,16 +1,12 @@
 // Dialogs: time range, filters on small screens, export, saved views, display options, keyboard shortcuts, command palette.
 
 import { useEffect, useRef } from "../../vendor/hooks.js";
-import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
 import { address, exportAddress } from "../../core/api.js";
-import { copy } from "../../core/clipboard.js";
 import { hasSession, signOut } from "../../core/session.js";
-import { counts, dialog, filter, go, preferences, prefer, ranged, route, say, totals } from "../../core/state.js";
-import { removeView, saveView, views } from "../../core/stored.js";
-import { chips, toParameters } from "../../lib/query/filter.js";
+import { counts, dialog, filter, preferences, prefer, ranged, route, say, totals } from "../../core/state.js";
+import { toParameters } from "../../lib/query/filter.js";
 import { commandLine, curl } from "../../lib/query/command.js";
-import { readRoute, writeRoute } from "../../lib/query/route.js";
 import { number } from "../../lib/histogram.js";
 import { html, Icon } from "../html.js";
 import { Levels } from "../query/levels.js";
@@ -18,6 +14,7 @@ import { Sources } from "../query/sources.js";
 import { rangeName, Time } from "../query/time.js";
 import { Columns } from "../log/columns.js";
 import { Palette } from "./palette.js";
+import { Views } from "./views.js";
 
 export function Dialogs() {
   const name = dialog.value;
@@ -61,24 +58,6 @@ function Filters() {
   </div>`;
 }
 
-// ---- saved views
-
-function Views() {
-  const name = useSignal("");
-  const search = writeRoute({ ...route.value, record: 0, at: 0, select: "", context: 0, run: "" });
-  const save = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    saveView(name.value.trim() || chips(filter.peek()).map(({ label }) => label).join(" ") || rangeName(), search);
-    name.value = "";
-  };
-  return html`<form class="save-view" onSubmit=${save}><input type="text" aria-label="Name of the view" placeholder="Name of this view" maxlength="100" autocomplete="off" value=${name.value}
-      onInput=${(/** @type {Event} */ event) => { name.value = /** @type {HTMLInputElement} */ (event.target).value; }} /><button class="primary" type="submit">Save</button></form>
-    ${views.value.length === 0 ? html`<p class="hint">A saved view keeps the filter, the time range and the panel. Views are saved in this browser; share one by its link.</p>` : html`<ul class="view-list">${views.value.map((view) => html`<li key=${view.name}>
-      <button class="view-name" onClick=${() => { close(); go(readRoute(view.search)); }}>${view.name}</button>
-      <button class="plain" title="Copy a link" aria-label=${`Copy a link to ${view.name}`} onClick=${() => copy(new URL(view.search || location.pathname, location.origin + location.pathname).href, "Link")}><${Icon} name="link" /></button>
-      <button class="plain" title="Delete" aria-label=${`Delete ${view.name}`} onClick=${() => removeView(view.name)}><${Icon} name="close" /></button></li>`)}</ul>`}`;
-}
-
 // ---- display
 
 /** @type {readonly [keyof import("../../core/state.js").Preferences, string, string][]} */
@@ -89,6 +68,7 @@ const OPTIONS = [
   ["utc", "Times in UTC", ""],
   ["newest", "Newest first", "o"],
   ["dense", "Compact rows", ""],
+  ["lanes", "Histogram by source", ""],
   ["raw", "Raw text", "As it was logged, without colors, fields or folding"],
 ];
 

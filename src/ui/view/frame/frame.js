@@ -13,7 +13,7 @@ export function Frame() {
   if (signInReason.value) return more ? html`<${more.SignIn} />` : null;
   const { tab, run, context } = route.value;
   const list = tab === "runs" && !run;
-  const records = !list && tab !== "status";
+  const records = !list && tab !== "status" && tab !== "events";
   return html`<div class="app" data-tab=${tab} aria-busy=${!more}>
     <${Top} />
     ${tab === "browse" || tab === "live" ? more ? html`<${more.Bar} />` : html`<div class="bar"></div>` : null}
@@ -21,9 +21,9 @@ export function Frame() {
       ${(tab === "browse" && !context) || tab === "live" ? html`<aside class="side" aria-label="Sources">${more ? html`<${more.Sources} />` : null}</aside>` : null}
       <main class="main">
         <h1 class="offscreen">vmlog</h1>
-        ${more ? tab === "runs" ? list ? html`<${more.Runs} />` : html`<${more.RunHead} />` : tab === "status" ? html`<${more.StatusView} />` : html`<${more.Home} /><${more.HistogramView} />` : html`<${Room} />`}
+        ${more ? tab === "runs" ? list ? html`<${more.Runs} />` : html`<${more.RunHead} />` : tab === "status" ? html`<${more.StatusView} />` : tab === "events" ? html`<${more.Events} />` : html`<${more.Home} /><${more.HistogramView} />` : html`<${Room} />`}
         ${records && more ? html`<${more.Find} />` : null}
-        ${tab === "status" ? null : html`<${Stage} />`}
+        ${tab === "status" || tab === "events" ? null : html`<${Stage} />`}
         ${records ? more ? html`<${more.Status} />` : html`<footer class="status"></footer>` : null}
       </main>
       ${more ? html`<${more.Detail} />` : null}

@@ -25,6 +25,7 @@ function commands() {
       ["Runs", "View", () => go({ tab: "runs", ...place })],
       ["Failed runs", "View", () => go({ tab: "runs", success: "false", ...place })],
     ])),
+    ["Events", "View", () => go({ tab: "events", ...place })],
     ["Status", "View", () => go({ tab: "status", ...place })],
     ["Patterns", "View", () => go({ tab: "browse", ...place, panel: "patterns" })],
     ["Fields", "View", () => go({ tab: "browse", ...place, panel: "fields" })],

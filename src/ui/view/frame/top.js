@@ -13,6 +13,7 @@ export function Top() {
       <${TabLink} tab="browse" label="Browse" />
       <${TabLink} tab="live" label="Live" />
       ${features.value.runs !== false || route.value.tab === "runs" ? html`<${TabLink} tab="runs" label="Runs" />` : null}
+      ${features.value.events !== false || route.value.tab === "events" ? html`<${TabLink} tab="events" label="Events" />` : null}
       <${TabLink} tab="status" label="Status" />
     </nav>
     <div class="gap"></div>

@@ -93,7 +93,7 @@ export function NothingYet() {
   return html`<div class="notice"><h2>No records yet</h2>
     <p>vmlog is running and waiting for records from the journal, files, containers and captured commands.</p>
     ${collectors.value.length > 0 ? html`<ul class="collectors">${collectors.value.map((one) => html`<li key=${one.name}><b>${one.name}</b> ${one.state}</li>`)}</ul>` : null}
-    <p>Run <code>vmlog doctor</code> on the machine to see what it can read, and what helps where it cannot.</p>
+    <p>Run <code>vmlog doctor</code> on the machine to see what it can read, and how to fix what it cannot.</p>
     <div class="actions"><button class="primary" onClick=${() => act.reload()}>Refresh</button><button onClick=${act.toggleLive}>Watch in Live</button><button onClick=${() => go({ tab: "status" })}>Status</button></div></div>`;
 }
 

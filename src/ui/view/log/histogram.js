@@ -8,6 +8,7 @@ import { duration, stamp } from "../../lib/time.js";
 import { LEVELS } from "../../lib/types.js";
 import { html, Icon } from "../html.js";
 import { Levels } from "../query/levels.js";
+import { Lanes } from "./lanes.js";
 
 /** @typedef {import("../../lib/histogram.js").Histogram} Shape */
 
@@ -29,9 +30,10 @@ export function HistogramView() {
       <${Levels} />
       <${Reading} data=${open ? data : null} />
       ${undo.value.length > 0 ? html`<button class="link zoom-out" onClick=${zoomOut}><${Icon} name="back" />Zoom out</button>` : null}
+      ${open ? html`<button class="plain lanes-toggle" aria-pressed=${preferences.value.lanes} title="Split by source" aria-label="Split by source" onClick=${() => prefer({ lanes: !preferences.peek().lanes })}><${Icon} name="lanes" /></button>` : null}
       <${Views} />
     </div>
-    ${open ? data && data.endMs > data.startMs ? html`<${Bars} data=${data} />` : html`<div class="bars-empty"></div><div class="axis"></div>` : null}
+    ${open ? data && data.endMs > data.startMs ? html`<${Bars} data=${data} />${preferences.value.lanes ? html`<${Lanes} data=${data} />` : null}` : html`<div class="bars-empty"></div><div class="axis"></div>` : null}
   </figure>`;
 }
 

@@ -3,9 +3,10 @@
 import { useEffect } from "../../vendor/hooks.js";
 import { useSignal } from "../../vendor/signals.js";
 import * as act from "../../core/actions.js";
-import { filter, live, prefer, preferences, say } from "../../core/state.js";
-import { isEverything } from "../../lib/query/filter.js";
+import { filter, live, prefer, preferences, refine, say } from "../../core/state.js";
+import { isEverything, toggleExcluded } from "../../lib/query/filter.js";
 import { number } from "../../lib/histogram.js";
+import { shortName } from "../../lib/sources.js";
 import { html, Icon } from "../html.js";
 import { Levels } from "../query/levels.js";
 
@@ -13,7 +14,7 @@ import { Levels } from "../query/levels.js";
 const TOO_FAST = 500;
 
 export function LiveBar() {
-  const { connection, reason, retryAt, paused, waiting, missed, rate, warnings, loaded } = live.value;
+  const { connection, reason, retryAt, paused, waiting, missed, rate, noisy, warnings, loaded } = live.value;
   const connected = connection === "open";
   const look = connected ? (paused ? "paused" : "open") : connection === "connecting" ? "connecting" : "broken";
   return html`<div class=${`banner live-bar ${look}`}>
@@ -23,12 +24,13 @@ export function LiveBar() {
     </span>
     ${missed > 0 ? html`<span class="quiet">${number(missed)} not loaded</span>` : null}
     ${connected && rate > 0 ? html`<span class="rate">${number(rate)}/s</span>` : null}
-    ${rate > TOO_FAST && !paused ? html`<span class="quiet wide">Too fast to read. Pause, or hide a source.</span>` : null}
+    ${connected && noisy ? html`<button class="mute" title=${`Hide ${noisy.name}, the source of most records`} onClick=${() => refine(toggleExcluded(filter.peek(), noisy.name))}><${Icon} name="mute" />Mute ${shortName(noisy.name)}<small>${number(noisy.rate)}/s</small></button>`
+    : rate > TOO_FAST && !paused ? html`<span class="quiet wide">Too fast to read. Pause, or hide a source.</span>` : null}
     ${loaded > 0 ? warnings.map((warning) => html`<span class="quiet" key=${warning}>${warning}</span>`) : null}
     <div class="gap"></div>
     <${Levels} />
     ${connection === "waiting" || connection === "stopped" ? html`<button onClick=${() => act.parts.live.retry()}>Retry now</button>` : null}
-    <button class="plain notify" aria-pressed=${preferences.value.notify} title="Notify me of errors and ended runs while I look elsewhere" aria-label="Notify me of errors and ended runs" onClick=${toggleNotify}><${Icon} name="bell" /></button>
+    <button class="plain notify" aria-pressed=${preferences.value.notify} title="Notify me about errors and finished runs while this tab is hidden" aria-label="Notify me about errors and finished runs" onClick=${toggleNotify}><${Icon} name="bell" /></button>
     <button onClick=${act.pauseOrResume} title="Space"><${Icon} name=${paused ? "play" : "pause"} />${paused ? "Resume" : "Pause"}</button>
   </div>`;
 }

@@ -50,16 +50,16 @@ export function StatusView() {
       ${records === undefined ? null : html`<div><dt>Records</dt><dd>${number(records)}</dd></div>`}
       ${size === undefined ? null : html`<div><dt>On disk</dt><dd>${bytes(size)}</dd></div>`}
       ${segments === undefined ? null : html`<div><dt>Segments</dt><dd>${number(segments)}</dd></div>`}
-      ${oldest ? html`<div><dt>Log reaches back to</dt><dd>${stamp(oldest.ms, utc)}</dd></div>` : null}
+      ${oldest ? html`<div><dt>Oldest record</dt><dd>${stamp(oldest.ms, utc)}</dd></div>` : null}
       ${current ? html`<div><dt>Machine started</dt><dd>${ago(Date.parse(current.first), Date.now())}</dd></div>` : null}
       ${tails === undefined ? null : html`<div><dt>Live clients</dt><dd>${number(tails)}</dd></div>`}
     </dl>
     <h3>Collectors</h3>
-    ${collectors.length === 0 ? html`<p class="quiet">The server does not say what its collectors do.</p>` : html`<div class="table-box" tabindex="0" role="group" aria-label="Collectors"><table class="collectors-table"><thead><tr><th>Collector</th><th>State</th><th>Read</th><th>Stored</th><th>Filtered</th><th>Gaps</th><th>Errors</th><th>Lag</th></tr></thead>
+    ${collectors.length === 0 ? html`<p class="quiet">The server reports no collectors.</p>` : html`<div class="table-box" tabindex="0" role="group" aria-label="Collectors"><table class="collectors-table"><thead><tr><th>Collector</th><th>State</th><th>Read</th><th>Stored</th><th>Filtered</th><th>Gaps</th><th>Errors</th><th>Lag</th></tr></thead>
       <tbody>${collectors.map(([name, one]) => html`<tr key=${name}><th scope="row">${name}</th>
         <td>${one.running === false ? html`<span class="level-tag warn">not running</span>` : "running"}</td><td>${number(one.read ?? 0)}</td><td>${number(one.stored ?? 0)}</td><td>${number(one.filtered ?? 0)}</td>
         <td class=${one.gaps ? "doubtful" : ""}>${number(one.gaps ?? 0)}</td><td class=${one.errors ? "bad" : ""}>${number(one.errors ?? 0)}${one.notFollowed ? `, ${count(one.notFollowed, "log")} not followed` : ""}</td>
         <td>${one.lagSeconds ? duration(one.lagSeconds * 1000) : "none"}</td></tr>`)}</tbody></table></div>`}
-    <p class="hint"><${Icon} name="help" />Run <code>vmlog doctor</code> on the machine to see what vmlog can read, and what helps where it cannot.</p>
+    <p class="hint"><${Icon} name="help" />Run <code>vmlog doctor</code> on the machine to see what vmlog can read, and how to fix what it cannot.</p>
   </section>`;
 }

@@ -1,8 +1,9 @@
 // Completion of the query: recent queries, saved views, fields and values.
 
 import { counts } from "../../core/state.js";
-import { recent, views } from "../../core/stored.js";
+import { recent } from "../../core/stored.js";
 import { keys, values } from "../../data/suggest.js";
+import { views } from "../../data/views.js";
 import { termAt, quoted } from "../../lib/query/terms.js";
 import { LEVELS } from "../../lib/types.js";
 import { kindOf } from "../../lib/sources.js";

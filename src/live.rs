@@ -55,6 +55,15 @@ pub struct Unmatched {
 }
 
 impl Unmatched {
+    /// The id of the last record or gap.
+    #[must_use]
+    pub fn last_id(&self) -> Option<Id> {
+        self.events.last().map(|event| match event {
+            Event::Record(record) => record.id,
+            Event::Gap { to, .. } => *to,
+        })
+    }
+
     /// The gaps, and the records that match the filter.
     #[must_use]
     pub fn matching(self) -> Vec<Event> {

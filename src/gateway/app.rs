@@ -14,10 +14,13 @@ use crate::server::{ConnectionLimiter, FairSemaphore, PrincipalId, TokenBuckets}
 use hyper::header::HeaderValue;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Clients without a valid session have this part of the rate of a user.
 const STRANGER_PART: u32 = 5;
+
+/// Calls of Loki's API whose answers are merged at the same time. Each needs at most 32 MiB, mostly much less.
+const MERGES_MAX: usize = 8;
 
 /// The state that all handlers share.
 #[derive(Debug)]
@@ -35,6 +38,10 @@ pub(in crate::gateway) struct GatewayApp {
     pub(in crate::gateway) in_flight: Arc<FairSemaphore>,
     /// One permit for each live tail.
     pub(in crate::gateway) tails: Arc<FairSemaphore>,
+    /// Has a receiver for each websocket that is open.
+    pub(in crate::gateway) websockets: watch::Sender<()>,
+    /// One permit for each call of Loki's API that merges answers: what is merged is held in memory.
+    pub(in crate::gateway) merges: Semaphore,
     pub(in crate::gateway) limiter: Arc<ConnectionLimiter>,
     pub(in crate::gateway) counters: GatewayCounters,
     /// True once the gateway stops.
@@ -70,6 +77,8 @@ impl GatewayApp {
             ),
             in_flight: FairSemaphore::new(options.connections_max, true),
             tails: FairSemaphore::new(options.tails_max, true),
+            websockets: watch::channel(()).0,
+            merges: Semaphore::new(MERGES_MAX),
             limiter: ConnectionLimiter::new(options.connections_max),
             counters: GatewayCounters::default(),
             stopping,

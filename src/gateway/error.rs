@@ -176,8 +176,8 @@ impl GatewayError {
     /// The response.
     pub(in crate::gateway) fn into_response(self) -> GatewayResponse {
         debug_assert!(self.is_described(), "{self} is not in the description");
-        let mut response = match self.words_of_node {
-            Some(body) => reply::bytes("application/json", body.into_vec()),
+        let response = match &self.words_of_node {
+            Some(body) => reply::bytes("application/json", body.to_vec()),
             None => reply::json(&GatewayErrorBody {
                 error: self.code,
                 message: &self.message,
@@ -185,6 +185,11 @@ impl GatewayError {
                 nodes: self.nodes.as_deref(),
             }),
         };
+        self.complete(response, "Bearer realm=\"vmlog gateway\"")
+    }
+
+    /// A response with the status and the headers of the error.
+    fn complete(&self, mut response: GatewayResponse, challenge: &'static str) -> GatewayResponse {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_seconds {
@@ -194,10 +199,16 @@ impl GatewayError {
             headers.insert(ALLOW, HeaderValue::from_static(self.allow));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer realm=\"vmlog gateway\"");
-            headers.insert(WWW_AUTHENTICATE, scheme);
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
+    }
+
+    /// The response to a client of Loki: the sentence alone, as plain text.
+    pub(in crate::gateway) fn into_text_response(self) -> GatewayResponse {
+        let text = self.message.clone().into_owned();
+        let response = reply::bytes("text/plain; charset=utf-8", text);
+        self.complete(response, "Basic realm=\"vmlog gateway\"")
     }
 
     fn is_described(&self) -> bool {

@@ -14,6 +14,7 @@
 //! | `proxy` | answers of one node, passed on as they arrive |
 //! | `page` | the page: the list of nodes, and the page of each node |
 //! | `across` | answers of several nodes, merged |
+//! | `loki` | the read API of Loki over several nodes |
 //!
 //! The gateway keeps nothing but its keys: records stay on the nodes, and what a client sees is decided by each node from the token
 //! that the gateway signs. No credential of a client goes to a node, and no redirect of a node is followed.
@@ -23,6 +24,7 @@ mod app;
 mod counters;
 mod error;
 mod keys;
+mod loki;
 mod node;
 mod options;
 mod page;
@@ -105,7 +107,9 @@ impl Gateway {
                 async move { Ok::<_, Infallible>(response.await) }
             })
         };
-        server::serve(listening, shutdown, service, std::future::ready(())).await;
+        // a websocket is no longer part of its connection
+        let websockets = async { app.websockets.closed().await };
+        server::serve(listening, shutdown, service, websockets).await;
         watching.abort();
         maintaining.abort();
     }

@@ -2,6 +2,7 @@
 
 use crate::gateway::counters::RequestKind;
 use crate::gateway::error::GatewayError;
+use crate::server::{self, LokiCall};
 use hyper::Method;
 
 /// The download of a node, for which there are tickets.
@@ -34,6 +35,8 @@ pub(in crate::gateway) enum GatewayRoute {
     Fields,
     /// Patterns of several nodes.
     Patterns,
+    /// A call of Loki's API, and the text that its pattern matches.
+    Loki(LokiCall, String),
     /// The page with the list of nodes, or a file of it.
     Page(&'static str),
     /// The page of a node, or a file of it.
@@ -66,6 +69,11 @@ pub(in crate::gateway) fn find(path: &str) -> Result<GatewayRoute, GatewayError>
     if let Some(route) = fixed {
         return Ok(route);
     }
+    if let Some((call, name, _)) = server::loki_call(path)
+        && call != LokiCall::Tallies
+    {
+        return Ok(GatewayRoute::Loki(call, name.to_owned()));
+    }
     let rest = path
         .strip_prefix("/api/nodes/")
         .ok_or_else(GatewayError::unknown_path)?;
@@ -85,13 +93,14 @@ pub(in crate::gateway) fn kind(path: &str) -> RequestKind {
     match find(path) {
         Ok(GatewayRoute::NodePath(_, rest)) if rest == "logs/tail" => RequestKind::NodeTail,
         Ok(GatewayRoute::NodePath(..)) => RequestKind::Node,
-        Ok(GatewayRoute::Tail) => RequestKind::NodesTail,
+        Ok(GatewayRoute::Tail | GatewayRoute::Loki(LokiCall::Tail, _)) => RequestKind::NodesTail,
         Ok(
             GatewayRoute::Logs
             | GatewayRoute::Histogram
             | GatewayRoute::Sources
             | GatewayRoute::Fields
-            | GatewayRoute::Patterns,
+            | GatewayRoute::Patterns
+            | GatewayRoute::Loki(..),
         ) => RequestKind::Nodes,
         _ => RequestKind::Other,
     }
@@ -102,9 +111,15 @@ impl GatewayRoute {
     pub(in crate::gateway) fn methods(&self) -> &'static [Method] {
         match self {
             Self::NodeSession(_) => &[Method::POST, Method::DELETE],
+            Self::Loki(..) => &[Method::GET, Method::HEAD, Method::POST],
             Self::NodePath(_, rest) if rest == EXPORT => &[Method::GET, Method::HEAD, Method::POST],
             _ => &[Method::GET, Method::HEAD],
         }
+    }
+
+    /// Whether it is a call of Loki's API, whose parameters may come as a form and whose errors are texts.
+    pub(in crate::gateway) fn is_loki(&self) -> bool {
+        matches!(self, Self::Loki(..))
     }
 
     /// Whether the address of a request may have a ticket.

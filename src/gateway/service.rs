@@ -4,6 +4,7 @@ use crate::gateway::across::{self, fields, histogram, patterns, sources};
 use crate::gateway::app::GatewayApp;
 use crate::gateway::counters::{RequestKind, add};
 use crate::gateway::error::GatewayError;
+use crate::gateway::loki::{self, SocketOffer};
 use crate::gateway::node::pool::Node;
 use crate::gateway::page::{files, sign_in};
 use crate::gateway::proxy::path::NodePath;
@@ -14,14 +15,15 @@ use crate::gateway::route::{self, GatewayRoute};
 use crate::gateway::session::grant;
 use crate::gateway::session::user::User;
 use crate::gateway::status;
-use crate::server::{GuardedBody, network};
-use http_body_util::BodyExt as _;
+use crate::server::{FORM_BYTES_MAX, GuardedBody, LokiCall, network};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// What the access log says of a request, apart from its response.
 struct AccessRecord {
@@ -46,8 +48,13 @@ pub(in crate::gateway) async fn answer(
     };
     let headers = request.headers().clone();
     let kind = route::kind(request.uri().path());
+    let is_loki = route::find(request.uri().path()).is_ok_and(|route| route.is_loki());
     let answered = admit(&app, peer, request, &mut record).await;
-    let mut response = answered.unwrap_or_else(GatewayError::into_response);
+    let mut response = answered.unwrap_or_else(if is_loki {
+        GatewayError::into_text_response
+    } else {
+        GatewayError::into_response
+    });
     let is_framed = !app.options.frame_ancestors.is_empty();
     reply::harden(response.headers_mut(), &app.policy, is_framed);
     app.origins.mark(&headers, response.headers_mut());
@@ -76,19 +83,21 @@ fn log(record: &AccessRecord, status: StatusCode, took: Duration) {
 async fn admit(
     app: &Arc<GatewayApp>,
     peer: IpAddr,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     record: &mut AccessRecord,
 ) -> Result<GatewayResponse, GatewayError> {
+    let offer = SocketOffer::take(&mut request);
     let (head, body) = request.into_parts();
-    // no endpoint reads a body
-    drop(body);
     app.origins
         .check_host(&head.headers, head.uri.authority())?;
     let route = route::find(head.uri.path())?;
     if !route.methods().contains(&head.method) {
         return Err(GatewayError::method_not_allowed(route.methods()));
     }
-    refuse_body(&head.headers)?;
+    let takes_form = route.is_loki() && head.method == Method::POST;
+    if !takes_form {
+        refuse_body(&head.headers)?;
+    }
     if let Some(response) = open_to_all(app, &route, &head.headers) {
         return response;
     }
@@ -122,15 +131,45 @@ async fn admit(
             "too many requests of this user are in progress",
         )
     })?;
+    let mut query = head.uri.query().unwrap_or_default().to_owned();
+    if takes_form {
+        query.push('&');
+        query.push_str(&form(body).await?);
+    }
     let request = GatewayRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
+        query,
         headers: head.headers,
         user,
     };
-    let response = handle(app, &request, &route).await?;
+    let response = match &route {
+        GatewayRoute::Loki(LokiCall::Tail, _) => loki::tail(app, &request, offer).await?,
+        route => handle(app, &request, route).await?,
+    };
     Ok(response.map(|body| GuardedBody::new(body, permit).boxed_unsync()))
+}
+
+/// The client has this long to send a form.
+const FORM_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Reads a form.
+async fn form(body: Incoming) -> Result<String, GatewayError> {
+    let whole = timeout(FORM_WAIT_MAX, Limited::new(body, FORM_BYTES_MAX).collect()).await;
+    let incomplete = || GatewayError::parameter("invalid_encoding", "the form is incomplete");
+    let whole = whole.map_err(|_| incomplete())?;
+    let whole = whole.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            GatewayError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("a form has at most {FORM_BYTES_MAX} bytes"),
+            )
+        } else {
+            incomplete()
+        }
+    })?;
+    String::from_utf8(whole.to_bytes().into()).map_err(|_| incomplete())
 }
 
 /// The response of paths that contain nothing of the logs; `None` for all others.
@@ -143,6 +182,7 @@ fn open_to_all(
         GatewayRoute::Health => Some(Ok(status::health())),
         GatewayRoute::Ready => Some(status::ready(app)),
         GatewayRoute::Keys => Some(Ok(status::keys(app))),
+        GatewayRoute::Loki(LokiCall::Ready, _) => Some(loki::ready(app)),
         GatewayRoute::Page(name) => Some(files::fleet(name)),
         GatewayRoute::NodePage(name) => Some(files::of_node(name.as_deref(), headers)),
         _ => None,
@@ -176,6 +216,7 @@ async fn handle(
         GatewayRoute::Sources => sources::sources(app, request).await,
         GatewayRoute::Fields => fields::fields(app, request).await,
         GatewayRoute::Patterns => patterns::patterns(app, request).await,
+        GatewayRoute::Loki(call, name) => loki::answer(app, request, *call, name).await,
         GatewayRoute::NodePath(id, rest) => {
             let node = known(app, &request.user, id)?;
             let path = NodePath::parse(rest).ok_or_else(GatewayError::unknown_path)?;

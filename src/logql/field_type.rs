@@ -42,6 +42,19 @@ impl FieldType {
         }
     }
 
+    /// The type of this name; texts have no other name.
+    pub(crate) fn of_name(name: &str) -> Self {
+        let types = [
+            Self::Int,
+            Self::Float,
+            Self::Boolean,
+            Self::Duration,
+            Self::Bytes,
+        ];
+        let found = types.into_iter().find(|known| known.name() == name);
+        found.unwrap_or(Self::Text)
+    }
+
     /// The type's name in Loki.
     pub(crate) fn name(self) -> &'static str {
         match self {

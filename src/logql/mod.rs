@@ -32,6 +32,7 @@ mod parse;
 mod pipeline;
 mod print;
 mod regex;
+mod selectors;
 mod template;
 mod units;
 
@@ -39,10 +40,12 @@ pub(crate) use ast::{Expr, LineCondition, LineText, LogQuery};
 pub(crate) use field_type::FieldType;
 pub(crate) use labels::{Label, LabelKind, Labels, sanitized};
 pub(crate) use metric::{
-    Grid, MetricError, MetricOutcome, MetricPlan, RangePlan, SeriesLabels, SeriesTallies,
+    EncodedTallies, Grid, MetricError, MetricOutcome, MetricPlan, RangePlan, SeriesLabels,
+    SeriesPoints, SeriesTallies, TalliesError,
 };
 pub(crate) use number::format as format_number;
 pub(crate) use parse::{parse, parse_unchecked};
 pub(crate) use pipeline::{LogPipeline, PipelineLine};
 pub(crate) use print::pretty;
+pub(crate) use selectors::LabelConditions;
 pub(crate) use units::scan_duration;

@@ -81,9 +81,10 @@ impl App {
         } = state;
         let authenticator = Authenticator::new(options.token.as_deref(), options.node_auth.clone())
             .with_events_token(options.events_token.as_deref());
+        let node = options.node_auth.as_ref().map(|auth| auth.node.as_str());
         let shares = |places| FairSemaphore::new(places, authenticator.knows_others());
         Self {
-            records: Records::new(reader.clone(), live),
+            records: Records::new(reader.clone(), live).named(node),
             events,
             event_writes: Arc::new(Semaphore::new(EVENT_WRITES_MAX)),
             view_changes: Arc::default(),

@@ -18,6 +18,7 @@ use ring::digest;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use warp::http::header::HeaderValue;
 
 /// All records, not yet narrowed to a principal.
@@ -26,6 +27,7 @@ pub(super) struct Records {
     reader: Reader,
     live: Live,
     store: Option<HeaderValue>,
+    node: Option<Arc<str>>,
 }
 
 impl Records {
@@ -35,7 +37,21 @@ impl Records {
             reader,
             live,
             store,
+            node: None,
         }
+    }
+
+    /// With the name of this machine, which becomes a label of every line.
+    pub(super) fn named(self, node: Option<&str>) -> Self {
+        Self {
+            node: node.filter(|name| !name.is_empty()).map(Arc::from),
+            ..self
+        }
+    }
+
+    /// The name of this machine, if it has one.
+    pub(super) fn node(&self) -> Option<Arc<str>> {
+        self.node.clone()
     }
 
     /// A digest of the identity of the store.
@@ -49,6 +65,7 @@ impl Records {
             reader: self.reader.clone(),
             live: self.live.clone(),
             scope: principal.scope.clone(),
+            node: self.node.clone(),
         }
     }
 
@@ -57,6 +74,7 @@ impl Records {
         ScopedView {
             view: reader.view(),
             scope: principal.scope.clone(),
+            node: None,
         }
     }
 
@@ -131,6 +149,7 @@ pub(super) struct ScopedRecords {
     reader: Reader,
     live: Live,
     scope: AccessScope,
+    node: Option<Arc<str>>,
 }
 
 impl ScopedRecords {
@@ -144,6 +163,7 @@ impl ScopedRecords {
         ScopedView {
             view: self.reader.view(),
             scope: self.scope.clone(),
+            node: self.node.clone(),
         }
     }
 
@@ -186,9 +206,15 @@ impl MeanBytes {
 pub(super) struct ScopedView {
     view: View,
     scope: AccessScope,
+    node: Option<Arc<str>>,
 }
 
 impl ScopedView {
+    /// The name of this machine, if it has one.
+    pub(super) fn node(&self) -> Option<&str> {
+        self.node.as_deref()
+    }
+
     /// The IDs of all stored records, including those of others: no client may learn them.
     pub(super) fn ids(&self) -> Range<u64> {
         self.view.ids()

@@ -8,6 +8,7 @@ use crate::gateway::node::client::{NodeAnswer, NodeCall};
 use crate::gateway::node::fault::NodeFault;
 use crate::gateway::node::pool::Node;
 use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,11 +55,35 @@ impl NodesReport {
         let fault = match error {
             AskError::Fault(fault) => fault,
             AskError::Invalid(body) => {
-                self.invalid.get_or_insert(body);
+                // the same one in every order of answers
+                if self.invalid.as_ref().is_none_or(|first| body < *first) {
+                    self.invalid = Some(body);
+                }
                 NodeFault::Refused(StatusCode::BAD_REQUEST)
             }
         };
         self.failed.insert(id.to_owned(), fault);
+    }
+
+    /// The nodes that gave no answer, in order of their ids.
+    pub(in crate::gateway) fn failed(&self) -> &BTreeMap<String, NodeFault> {
+        &self.failed
+    }
+
+    /// How many nodes gave an answer.
+    pub(in crate::gateway) fn answered(&self) -> usize {
+        self.asked - self.failed.len()
+    }
+
+    /// The error of a node that found a parameter not valid.
+    pub(in crate::gateway) fn invalid(&self) -> Option<&[u8]> {
+        self.invalid.as_deref()
+    }
+
+    /// Counts the nodes for the metrics.
+    pub(in crate::gateway) fn count(&self, app: &GatewayApp) {
+        add(&app.counters.nodes_asked, self.asked as u64);
+        add(&app.counters.nodes_failed, self.failed.len() as u64);
     }
 
     /// `{"asked", "ok", "failed": [{"id", "reason"}]}`
@@ -77,12 +102,11 @@ impl NodesReport {
     /// An error if no node answered: what the nodes say of a parameter, or that all failed. An empty answer would look like an empty
     /// log.
     pub(in crate::gateway) fn check(&self, app: &GatewayApp) -> Result<(), GatewayError> {
-        add(&app.counters.nodes_asked, self.asked as u64);
-        add(&app.counters.nodes_failed, self.failed.len() as u64);
+        self.count(app);
         if self.asked == 0 || self.failed.len() < self.asked {
             return Ok(());
         }
-        if let Some(body) = &self.invalid {
+        if let Some(body) = self.invalid.as_ref().filter(|body| body.starts_with(b"{")) {
             return Err(GatewayError::in_words_of_node(body.clone()));
         }
         let is_timeout = self
@@ -162,11 +186,16 @@ fn judge<T>(
             node.failed(&fault);
             fault.into()
         }),
-        StatusCode::BAD_REQUEST if answer.body.starts_with(b"{") => {
-            Err(AskError::Invalid(answer.body))
-        }
+        StatusCode::BAD_REQUEST if is_sentence(&answer) => Err(AskError::Invalid(answer.body)),
         status => Err(NodeFault::Refused(status).into()),
     }
+}
+
+/// Whether an answer says in words what is wrong: as JSON, or, from the API of Loki, as text.
+fn is_sentence(answer: &NodeAnswer) -> bool {
+    let kind = answer.headers.get(CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    answer.body.starts_with(b"{") || kind.starts_with("text/plain")
 }
 
 /// Asks all nodes of a selection with its own parameters; an error if none answered.

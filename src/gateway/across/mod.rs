@@ -4,6 +4,7 @@ pub(super) mod ask;
 pub(super) mod branch;
 pub(super) mod cursor;
 pub(super) mod fields;
+pub(super) mod follow;
 pub(super) mod histogram;
 pub(super) mod page;
 pub(super) mod patterns;

@@ -85,6 +85,16 @@ pub(in crate::gateway) fn select(
     app: &GatewayApp,
     request: &GatewayRequest,
 ) -> Result<NodeSelection, GatewayError> {
+    let mut selection = select_as_sent(app, request)?;
+    make_absolute(&mut selection.parameters, Micros::now());
+    Ok(selection)
+}
+
+/// The same with times as the client sent them.
+pub(in crate::gateway) fn select_as_sent(
+    app: &GatewayApp,
+    request: &GatewayRequest,
+) -> Result<NodeSelection, GatewayError> {
     let mut parameters = request.parameters()?;
     let labels = take_labels(&mut parameters)?;
     let workspace = take_one(&mut parameters, "workspace")?;
@@ -94,7 +104,6 @@ pub(in crate::gateway) fn select(
     let named = parameters.extract_if(.., |(name, _)| name == "nodes");
     let named: Vec<String> = named.map(|(_, value)| value).collect();
     parameters.retain(|(name, _)| !matches!(&**name, "token" | "ticket"));
-    make_absolute(&mut parameters, Micros::now());
     let nodes = app.registry.nodes().ok_or_else(no_registry)?;
     let wanted: Vec<&Arc<Node>> = if named.is_empty() {
         nodes.values().collect()

@@ -6,7 +6,10 @@ use crate::gateway::options::{ForwardAuth, GatewayOptions, GatewayToken, Session
 use crate::gateway::session::grant;
 use crate::gateway::session::user::{Rights, User};
 use crate::server::{TokenKeys, UnverifiedToken};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper::header::{self, HeaderMap, HeaderName};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +72,8 @@ impl UserAuthenticator {
         }
         let bearer = headers
             .get(header::AUTHORIZATION)
-            .and_then(|value| bearer_token(value.to_str().ok()?));
+            .and_then(|value| credentials(value.to_str().ok()?));
+        let bearer = bearer.as_deref();
         let session = headers
             .get(SESSION_HEADER)
             .and_then(|value| value.to_str().ok());
@@ -187,11 +191,20 @@ impl UserAuthenticator {
     }
 }
 
-/// The token of a header; the name of the scheme is case-insensitive.
-fn bearer_token(value: &str) -> Option<&str> {
+/// The token of a header, also as the password of a user with any name, for clients that support only users and passwords. The name of
+/// the scheme is case-insensitive.
+fn credentials(value: &str) -> Option<Cow<'_, str>> {
     let (scheme, token) = value.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    is_bearer.then(|| token.trim_start())
+    let token = token.trim_start();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(Cow::Borrowed(token));
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let plain = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
+    let (_, password) = plain.split_once(':')?;
+    Some(Cow::Owned(password.to_owned()))
 }
 
 /// Seconds since 1970.

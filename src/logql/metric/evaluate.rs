@@ -58,6 +58,16 @@ pub(crate) enum MetricOutcome {
     Matrix(Vec<SeriesPoints>),
 }
 
+impl MetricOutcome {
+    /// The series of a matrix.
+    pub(crate) fn into_series(self) -> Vec<SeriesPoints> {
+        match self {
+            Self::Matrix(series) => series,
+            Self::Scalar(_) | Self::Vector(_) => Vec::new(),
+        }
+    }
+}
+
 impl MetricPlan {
     /// Compiles an expression.
     ///
@@ -67,6 +77,16 @@ impl MetricPlan {
         let mut ranges = Vec::new();
         let root = plan(expr, grid, &mut ranges)?;
         Ok(Self { grid, root, ranges })
+    }
+
+    /// The points in time.
+    pub(crate) fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// The number of points in time.
+    pub(super) fn points(&self) -> usize {
+        self.grid.points()
     }
 
     /// The value at the only point of the grid.

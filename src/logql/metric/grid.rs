@@ -52,6 +52,11 @@ impl Grid {
             .saturating_add(self.step_nanos.saturating_mul(steps))
     }
 
+    /// The first and the last point, and the step.
+    pub(crate) fn nanos(self) -> (i64, i64, i64) {
+        (self.start_nanos, self.last_nanos(), self.step_nanos)
+    }
+
     fn last_nanos(self) -> i64 {
         self.time_nanos(self.points - 1)
     }

@@ -10,12 +10,14 @@ mod grid;
 mod range;
 mod series;
 mod tally;
+mod wire;
 
 pub(crate) use evaluate::{MetricOutcome, MetricPlan};
 pub(crate) use grid::Grid;
 pub(crate) use range::RangePlan;
-pub(crate) use series::SeriesLabels;
+pub(crate) use series::{SeriesLabels, SeriesPoints};
 pub(crate) use tally::SeriesTallies;
+pub(crate) use wire::{EncodedTallies, TalliesError};
 
 use std::fmt;
 

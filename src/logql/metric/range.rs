@@ -3,7 +3,7 @@
 use super::MetricError;
 use super::grid::Grid;
 use super::series::SeriesLabels;
-use super::tally::{Cell, CellTally, SeriesTallies};
+use super::tally::{Cell, CellTally, SeriesTallies, TallyKind, later};
 use crate::logql::ast::{
     Conversion, LabelGrouping, LogQuery, MatchOp, RangeAggregation, RangeOp, Unwrap,
 };
@@ -271,30 +271,42 @@ impl RangePlan {
         pairs
     }
 
-    fn tally(&self, time_nanos: i64, value: f64) -> CellTally {
+    /// What its accumulators accumulate.
+    pub(super) fn kind(&self) -> TallyKind {
         match self.op {
             RangeOp::Count
             | RangeOp::Rate
             | RangeOp::Bytes
             | RangeOp::BytesRate
             | RangeOp::Sum
-            | RangeOp::Absent => CellTally::Sum(value),
-            RangeOp::Min => CellTally::Least(value),
-            RangeOp::Max => CellTally::Greatest(value),
-            RangeOp::Avg | RangeOp::Stddev | RangeOp::Stdvar => CellTally::Moments {
+            | RangeOp::Absent => TallyKind::Sum,
+            RangeOp::Min => TallyKind::Least,
+            RangeOp::Max => TallyKind::Greatest,
+            RangeOp::Avg | RangeOp::Stddev | RangeOp::Stdvar => TallyKind::Moments,
+            RangeOp::First => TallyKind::First,
+            RangeOp::Last => TallyKind::Last,
+            RangeOp::Quantile | RangeOp::RateCounter => TallyKind::Values,
+        }
+    }
+
+    fn tally(&self, time_nanos: i64, value: f64) -> CellTally {
+        match self.kind() {
+            TallyKind::Sum => CellTally::Sum(value),
+            TallyKind::Least => CellTally::Least(value),
+            TallyKind::Greatest => CellTally::Greatest(value),
+            TallyKind::Moments => CellTally::Moments {
                 count: 1.0,
                 mean: value,
                 squares: 0.0,
             },
-            RangeOp::First => CellTally::First(time_nanos, value),
-            RangeOp::Last => CellTally::Last(time_nanos, value),
-            RangeOp::Quantile | RangeOp::RateCounter => {
-                CellTally::Values(vec![(time_nanos, value)])
-            }
+            TallyKind::First => CellTally::First(time_nanos, value),
+            TallyKind::Last => CellTally::Last(time_nanos, value),
+            TallyKind::Values => CellTally::Values(vec![(time_nanos, value)]),
         }
     }
 
-    pub(super) fn is_absence(&self) -> bool {
+    /// Whether it reports that there are no lines.
+    pub(crate) fn is_absence(&self) -> bool {
         self.op == RangeOp::Absent
     }
 
@@ -322,7 +334,7 @@ impl RangePlan {
             }
             (_, CellTally::Moments { mean, .. }) => mean,
             (RangeOp::RateCounter, CellTally::Values(mut values)) => {
-                values.sort_by_key(|(time, _)| *time);
+                values.sort_by(|(a_time, a), (b_time, b)| later(*a_time, *a, *b_time, *b));
                 counter_rate(&values, seconds)
             }
             (_, CellTally::Values(values)) => {

@@ -22,7 +22,7 @@ impl SeriesLabels {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.iter()
             .find(|(of, _)| *of == name)
             .map(|(_, value)| value)

@@ -3,9 +3,23 @@
 use super::grid::SeenBy;
 use super::series::{self, SeriesLabels};
 use super::{BYTES_MAX, MetricError};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What accumulators accumulate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TallyKind {
+    Sum,
+    Least,
+    Greatest,
+    Moments,
+    First,
+    Last,
+    Values,
+}
 
 /// The accumulated numbers of lines.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,10 +65,14 @@ impl CellTally {
                 *mean += distance * other_count / total;
                 *count = total;
             }
-            (Self::First(time, value), Self::First(other_time, other)) if other_time < time => {
+            (Self::First(time, value), Self::First(other_time, other))
+                if later(*time, *value, *other_time, *other).is_gt() =>
+            {
                 (*time, *value) = (*other_time, *other);
             }
-            (Self::Last(time, value), Self::Last(other_time, other)) if other_time >= time => {
+            (Self::Last(time, value), Self::Last(other_time, other))
+                if later(*time, *value, *other_time, *other).is_lt() =>
+            {
                 (*time, *value) = (*other_time, *other);
             }
             (Self::Values(values), Self::Values(other)) => values.extend_from_slice(other),
@@ -68,6 +86,11 @@ impl CellTally {
             _ => size_of::<Cell>(),
         }
     }
+}
+
+/// Orders values by time, and those of one time by themselves: the result must not depend on the order in which lines are read.
+pub(super) fn later(a_time: i64, a: f64, b_time: i64, b: f64) -> Ordering {
+    a_time.cmp(&b_time).then_with(|| a.total_cmp(&b))
 }
 
 /// The accumulator of one period.

@@ -85,13 +85,13 @@ pub(in crate::server) const CODES: [(u16, &[&str]); 9] = [
 /// An error response: status and code for programs, a sentence for people. It never contains a file path, a token or the text of an
 /// inner error; those are logged where the error occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) struct ApiError {
+pub(crate) struct ApiError {
     /// The HTTP status.
-    pub(in crate::server) status: StatusCode,
+    pub(crate) status: StatusCode,
     /// A stable word for programs (`invalid_level`).
     pub(in crate::server) code: &'static str,
     /// A sentence for people.
-    pub(in crate::server) message: Cow<'static, str>,
+    pub(crate) message: Cow<'static, str>,
     /// The request parameter that is at fault.
     pub(in crate::server) parameter: Option<String>,
     /// Seconds after which the client should retry.

@@ -2,9 +2,11 @@
 
 /// A call of Loki's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::server) enum LokiCall {
+pub(crate) enum LokiCall {
     /// Samples at one time.
     Query,
+    /// What the lines of this machine add to a metric query of several machines.
+    Tallies,
     /// Lines, or samples over time.
     QueryRange,
     /// The names of labels.

@@ -17,7 +17,7 @@ pub(in crate::server) const PARAMETERS_MAX: usize = 100;
 
 /// Maximum size of a form in a call of Loki's API: a query of maximum length, with most of its characters
 /// percent-encoded.
-pub(in crate::server) const FORM_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const FORM_BYTES_MAX: usize = 256 * 1024;
 
 /// Whether parameters may be sent as a form to this path.
 pub(in crate::server) fn takes_form(path: &str) -> bool {

@@ -193,6 +193,7 @@ pub(in crate::server) const ROUTES: &[Route] = &[
     foreign("/runs/{id}/stream", ForeignCall::RunStream),
     loki("/loki/api/v1/query", LokiCall::Query),
     loki("/loki/api/v1/query_range", LokiCall::QueryRange),
+    loki("/loki/api/v1/tallies", LokiCall::Tallies),
     loki("/loki/api/v1/labels", LokiCall::Labels),
     loki("/loki/api/v1/label", LokiCall::Labels),
     loki("/loki/api/v1/label/{name}/values", LokiCall::LabelValues),
@@ -260,6 +261,17 @@ pub(in crate::server) fn find<'path>(
     } else {
         Err(ApiError::method_not_allowed(route.methods))
     }
+}
+
+/// The call of Loki's API at a path, the text that its pattern matches, and whether it is open to all.
+pub(crate) fn loki_call(path: &str) -> Option<(LokiCall, &str, bool)> {
+    ROUTES.iter().find_map(|route| match route.endpoint {
+        Endpoint::Loki(call) => {
+            let is_open = route.access == Access::Open;
+            Some((call, route.matched(path)?, is_open))
+        }
+        _ => None,
+    })
 }
 
 impl Route {

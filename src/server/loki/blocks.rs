@@ -19,8 +19,9 @@ type Taken = Result<Result<BlockTallies, MetricError>, store::Error>;
 
 /// Counts lines whose texts and metadata are irrelevant. A block within one period is counted from its
 /// footer.
-pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
+pub(super) fn count(node: Option<&str>, range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     let mut counter = Counter {
+        node,
         range,
         tallies: SeriesTallies::default(),
         stretch: None,
@@ -61,6 +62,7 @@ pub(super) fn count(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
 
 /// Counts lines of streams, one period after another.
 struct Counter<'c> {
+    node: Option<&'c str>,
     range: &'c RangePlan,
     tallies: SeriesTallies,
     /// The first and the last nanosecond of the current period.
@@ -105,7 +107,7 @@ impl<'c> Counter<'c> {
                 .zip(levels)
                 .filter(|(_, count)| *count > 0)
             {
-                let line = labels::stream_line(source, level, nanos);
+                let line = labels::stream_line(self.node, source, level, nanos);
                 self.range.take_count(&mut self.tallies, line, count)?;
             }
         }
@@ -122,13 +124,13 @@ impl<'c> Counter<'c> {
 }
 
 /// Runs the pipeline of a range on each line.
-pub(super) fn take_lines(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
+pub(super) fn take_lines(node: Option<&str>, range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
     let mut taken = BlockTallies::default();
     let (ids, times, levels) = (rows.ids()?, rows.timestamps()?, rows.levels()?);
     let messages = rows.messages()?;
     // Metadata that several lines share is decoded once.
     let (mut groups, mut known) = (Vec::new(), Vec::new());
-    if range.reads_metadata(labels::is_shared) {
+    if range.reads_metadata(|name| labels::is_shared(node, name)) {
         let metadata = rows.metadata()?;
         groups = metadata.groups();
         for (index, group) in groups.iter().enumerate() {
@@ -148,8 +150,7 @@ pub(super) fn take_lines(range: &RangePlan, rows: &MatchedRows<'_>) -> Taken {
         let (id, text) = (Id(*id), messages.get(index));
         taken.bytes += text.len() as u64;
         let line = labels::line_of(
-            source,
-            *level,
+            (node, source, *level),
             labels::nanos_of(*time, id),
             id,
             text,

@@ -104,7 +104,7 @@ impl SampleRequest {
             }
             for (name, parser) in &parsers {
                 for label in parsed(parser.as_ref(), &line.text) {
-                    if !labels::NAMES.contains(&&*label.name) {
+                    if !labels::is_of_stream(view.node(), &label.name) {
                         fields
                             .entry(label.name.to_string())
                             .or_default()

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// `format_query`
-pub(super) fn format_query(parameters: &LokiParameters) -> Result<Vec<u8>, ApiError> {
+pub(crate) fn format_query(parameters: &LokiParameters) -> Result<Vec<u8>, ApiError> {
     let query = parameters.query()?;
     let parsed = logql::parse_unchecked(query).map_err(|error| refused(error.to_string()))?;
     Ok(json::success(logql::pretty(&parsed).into()))
 }
 
 /// `status/buildinfo`
-pub(super) fn build_info() -> Value {
+pub(crate) fn build_info() -> Value {
     json!({
         "version": VERSION,
         "revision": "",
@@ -29,7 +29,7 @@ pub(super) fn build_info() -> Value {
 }
 
 /// `drilldown-limits`: requested by Logs Drilldown before it shows its tabs.
-pub(super) fn drilldown_limits() -> Value {
+pub(crate) fn drilldown_limits() -> Value {
     json!({
         "limits": {
             "discover_log_levels": true,
@@ -57,11 +57,11 @@ pub(super) fn drilldown_limits() -> Value {
 }
 
 /// `rules`
-pub(super) fn rules() -> Value {
+pub(crate) fn rules() -> Value {
     json!({"status": "success", "data": {"groups": []}})
 }
 
 /// `alerts`
-pub(super) fn alerts() -> Value {
+pub(crate) fn alerts() -> Value {
     json!({"status": "success", "data": {"alerts": []}})
 }

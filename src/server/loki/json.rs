@@ -7,11 +7,11 @@ use std::time::Duration;
 
 /// Statistics of a query.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct QueryStats {
-    pub(super) lines: u64,
-    pub(super) bytes: u64,
-    pub(super) entries: usize,
-    pub(super) elapsed: Duration,
+pub(crate) struct QueryStats {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+    pub(crate) entries: usize,
+    pub(crate) elapsed: Duration,
 }
 
 impl QueryStats {
@@ -44,10 +44,10 @@ impl QueryStats {
 
 /// A line that a query found.
 #[derive(Debug, Clone)]
-pub(super) struct FoundLine {
-    pub(super) nanos: i64,
-    pub(super) text: String,
-    pub(super) labels: Vec<Label<'static>>,
+pub(crate) struct FoundLine {
+    pub(crate) nanos: i64,
+    pub(crate) text: String,
+    pub(crate) labels: Vec<Label<'static>>,
 }
 
 type LabelMap<'l> = BTreeMap<&'l str, &'l str>;
@@ -80,7 +80,7 @@ impl FoundLine {
 
 /// Groups lines to streams; either with all labels of a line, or with those of its stream and the others in the
 /// entry.
-pub(super) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
+pub(crate) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
     let mut streams: BTreeMap<LabelMap<'_>, Vec<Value>> = BTreeMap::new();
     for line in lines {
         let labels = line.labels_of(|kind| !categorizes || kind == LabelKind::Stream);
@@ -96,7 +96,7 @@ pub(super) fn streams(lines: &[FoundLine], categorizes: bool) -> Vec<Value> {
 }
 
 /// The response to a log query.
-pub(super) fn lines_answer(
+pub(crate) fn lines_answer(
     lines: &[FoundLine],
     categorizes: bool,
     stats: QueryStats,
@@ -113,7 +113,7 @@ pub(super) fn lines_answer(
 }
 
 /// The response to a metric query. `time_nanos` returns the time of a point.
-pub(super) fn metric_answer(
+pub(crate) fn metric_answer(
     outcome: &MetricOutcome,
     time_nanos: impl Fn(usize) -> i64,
     stats: QueryStats,
@@ -151,7 +151,7 @@ pub(super) fn metric_answer(
 }
 
 /// Seconds, with a fraction only if needed.
-pub(super) fn seconds(nanos: i64) -> Value {
+pub(crate) fn seconds(nanos: i64) -> Value {
     let millis = nanos.div_euclid(1_000_000);
     if millis % 1_000 == 0 {
         return (millis / 1_000).into();
@@ -165,11 +165,12 @@ pub(super) fn seconds(nanos: i64) -> Value {
 }
 
 /// Wraps data as Loki does.
-pub(super) fn success(data: Value) -> Vec<u8> {
+pub(crate) fn success(data: Value) -> Vec<u8> {
     enclosed(data, &[])
 }
 
-fn enclosed(data: Value, warnings: &[String]) -> Vec<u8> {
+/// The same with warnings.
+pub(crate) fn enclosed(data: Value, warnings: &[String]) -> Vec<u8> {
     let mut answer = Map::new();
     answer.insert("status".to_owned(), "success".into());
     if !warnings.is_empty() {
@@ -180,7 +181,7 @@ fn enclosed(data: Value, warnings: &[String]) -> Vec<u8> {
 }
 
 /// A value that needs no envelope.
-pub(super) fn bytes(value: &Value) -> Vec<u8> {
+pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 

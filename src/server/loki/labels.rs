@@ -6,7 +6,22 @@ use crate::time::Micros;
 use serde_json::Value;
 
 /// The labels that a stream can have, in order.
-pub(super) const NAMES: [&str; 5] = ["kind", "level", "service_name", "source", "workspace"];
+pub(super) const NAMES: [&str; 6] = [
+    "kind",
+    "level",
+    "node",
+    "service_name",
+    "source",
+    "workspace",
+];
+
+/// The label with the name of the machine.
+pub(super) const NODE: &str = "node";
+
+/// Whether streams can have a label of this name. `node`: the name of the machine; a machine without one has no such label.
+pub(super) fn is_of_stream(node: Option<&str>, name: &str) -> bool {
+    NAMES.contains(&name) && (name != NODE || node.is_some())
+}
 
 /// Metadata that vmlog itself adds. All other metadata was parsed from the line, of which only the text was kept.
 const OWN_KEYS: &[&str] = &[
@@ -66,10 +81,18 @@ fn workspace(source: &str) -> Option<&str> {
 }
 
 /// Adds the labels of a stream.
-pub(super) fn add_stream<'a>(labels: &mut Labels<'a>, source: &'a Source, level: Level) {
+fn add_stream<'a>(
+    labels: &mut Labels<'a>,
+    node: Option<&'a str>,
+    source: &'a Source,
+    level: Level,
+) {
     let source = source.as_str();
     labels.push(LabelKind::Stream, "kind", kind(source));
     labels.push(LabelKind::Stream, "level", level.as_str());
+    if let Some(node) = node {
+        labels.push(LabelKind::Stream, NODE, node);
+    }
     labels.push(LabelKind::Stream, "service_name", service_name(source));
     labels.push(LabelKind::Stream, "source", source);
     if let Some(workspace) = workspace(source) {
@@ -77,10 +100,10 @@ pub(super) fn add_stream<'a>(labels: &mut Labels<'a>, source: &'a Source, level:
     }
 }
 
-/// The labels of a stream.
-pub(super) fn of_stream(source: &Source, level: Level) -> Labels<'_> {
+/// The labels of a stream. `node`: the name of the machine.
+pub(super) fn of_stream<'a>(node: Option<&'a str>, source: &'a Source, level: Level) -> Labels<'a> {
     let mut labels = Labels::with_capacity(NAMES.len());
-    add_stream(&mut labels, source, level);
+    add_stream(&mut labels, node, source, level);
     labels
 }
 
@@ -97,8 +120,13 @@ pub(super) fn nanos_of(timestamp: Micros, id: Id) -> i64 {
 }
 
 /// A line of a stream, with the labels that all its lines share.
-pub(super) fn stream_line(source: &Source, level: Level, timestamp_nanos: i64) -> PipelineLine<'_> {
-    let mut labels = of_stream(source, level);
+pub(super) fn stream_line<'a>(
+    node: Option<&'a str>,
+    source: &'a Source,
+    level: Level,
+    timestamp_nanos: i64,
+) -> PipelineLine<'a> {
+    let mut labels = of_stream(node, source, level);
     labels.push(LabelKind::Metadata, "detected_level", level.as_str());
     PipelineLine {
         timestamp_nanos,
@@ -109,12 +137,12 @@ pub(super) fn stream_line(source: &Source, level: Level, timestamp_nanos: i64) -
 }
 
 /// Whether all lines of a stream have the same label of this name.
-pub(super) fn is_shared(name: &str) -> bool {
-    NAMES.contains(&name) || name == "detected_level"
+pub(super) fn is_shared(node: Option<&str>, name: &str) -> bool {
+    is_of_stream(node, name) || name == "detected_level"
 }
 
 /// A record as a line of a stream.
-pub(super) fn line(record: &StoredRecord) -> PipelineLine<'_> {
+pub(super) fn line<'a>(node: Option<&'a str>, record: &'a StoredRecord) -> PipelineLine<'a> {
     let Record {
         source,
         level,
@@ -122,20 +150,20 @@ pub(super) fn line(record: &StoredRecord) -> PipelineLine<'_> {
         metadata,
         ..
     } = &record.record;
-    line_of(source, *level, nanos(record), record.id, message, metadata)
+    let stream = (node, source, *level);
+    line_of(stream, nanos(record), record.id, message, metadata)
 }
 
-/// The same of the parts of a record.
+/// The same of the name of the machine and the parts of a record.
 pub(super) fn line_of<'a>(
-    source: &'a Source,
-    level: Level,
+    (node, source, level): (Option<&'a str>, &'a Source, Level),
     timestamp_nanos: i64,
     id: Id,
     message: &'a str,
     metadata: &'a Metadata,
 ) -> PipelineLine<'a> {
     let mut labels = Labels::with_capacity(FIXED + metadata.len());
-    add_stream(&mut labels, source, level);
+    add_stream(&mut labels, node, source, level);
     labels.push(LabelKind::Metadata, "detected_level", level.as_str());
     labels.push(LabelKind::Metadata, "id", id.to_string());
     let mut is_taken_apart = false;
@@ -230,7 +258,7 @@ mod tests {
     }
 
     fn shown(record: &StoredRecord, kind: LabelKind) -> Vec<String> {
-        let line = line(record);
+        let line = line(None, record);
         let labels = line.labels.iter().filter(|label| label.kind == kind);
         labels
             .map(|label| format!("{}={}", label.name, label.value))
@@ -264,7 +292,7 @@ mod tests {
                 "pid=7"
             ]
         );
-        assert!(line(&record).is_taken_apart);
+        assert!(line(None, &record).is_taken_apart);
         assert_eq!(nanos(&record), 1_700_000_000_000_001_567);
     }
 
@@ -272,9 +300,10 @@ mod tests {
     fn a_devcontainer_names_its_workspace() {
         let record = record("devcontainer:ws-1", json!({"pid": 7, "stream": "stdout"}));
         assert!(shown(&record, LabelKind::Stream).contains(&"workspace=ws-1".to_owned()));
-        assert!(!line(&record).is_taken_apart, "metadata of our own");
+        assert!(!line(None, &record).is_taken_apart, "metadata of our own");
         assert_eq!(
-            of_stream(&"cloud-init".parse().expect("a source"), Level::Info).get("service_name"),
+            of_stream(None, &"cloud-init".parse().expect("a source"), Level::Info)
+                .get("service_name"),
             Some("cloud-init")
         );
     }
@@ -282,7 +311,7 @@ mod tests {
     #[test]
     fn the_names_of_labels_are_listed_in_order() {
         let source = "devcontainer:a".parse().expect("a source");
-        let labels = of_stream(&source, Level::Info);
+        let labels = of_stream(Some("n1"), &source, Level::Info);
         let names: Vec<_> = labels.iter().map(|label| label.name.to_string()).collect();
         assert_eq!(names, NAMES);
     }

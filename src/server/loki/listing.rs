@@ -17,7 +17,10 @@ const PAGE_SOURCES: usize = 1_000;
 
 /// Streams with records, and how many each has.
 #[derive(Debug)]
-pub(super) struct StreamCounts(Vec<(Source, Level, u64)>);
+pub(super) struct StreamCounts {
+    node: Option<String>,
+    streams: Vec<(Source, Level, u64)>,
+}
 
 impl StreamCounts {
     /// The streams that a selector matches in a range of time; all without a selector.
@@ -28,25 +31,25 @@ impl StreamCounts {
         budget: &Budget,
     ) -> Result<Self, ApiError> {
         let filter = match selector {
-            Some(selector) => {
-                let sources = view.source_names();
-                select::filter(
-                    &selector.pipeline,
-                    &selector.query,
-                    &sources,
-                    start_nanos,
-                    end_nanos,
-                )
-            }
+            Some(selector) => select::filter(
+                view,
+                &selector.pipeline,
+                &selector.query,
+                start_nanos,
+                end_nanos,
+            ),
             None => Some(
                 Filter::default()
                     .with_start(Micros::new(start_nanos.div_euclid(1_000)))
                     .with_end(Micros::new(end_nanos.div_euclid(1_000).saturating_add(1))),
             ),
         };
-        let mut streams = Vec::new();
+        let mut found = Self {
+            node: view.node().map(str::to_owned),
+            streams: Vec::new(),
+        };
         let Some(filter) = filter else {
-            return Ok(Self(streams));
+            return Ok(found);
         };
         let mut query = SourcesQuery {
             filter,
@@ -63,26 +66,29 @@ impl StreamCounts {
                         .copied()
                         .unwrap_or_default();
                     let is_wanted = selector.is_none_or(|selector| {
-                        selector
-                            .pipeline
-                            .selects(&labels::of_stream(&summary.source, level))
+                        selector.pipeline.selects(&labels::of_stream(
+                            view.node(),
+                            &summary.source,
+                            level,
+                        ))
                     });
                     if count > 0 && is_wanted {
-                        streams.push((summary.source.clone(), level, count));
+                        found.streams.push((summary.source.clone(), level, count));
                     }
                 }
             }
             match page.next_cursor {
                 Some(cursor) => query.cursor = Some(cursor),
-                None => return Ok(Self(streams)),
+                None => return Ok(found),
             }
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Source, Labels<'_>, u64)> {
-        self.0
-            .iter()
-            .map(|(source, level, count)| (source, labels::of_stream(source, *level), *count))
+        self.streams.iter().map(|(source, level, count)| {
+            let labels = labels::of_stream(self.node.as_deref(), source, *level);
+            (source, labels, *count)
+        })
     }
 
     /// The values of each label.

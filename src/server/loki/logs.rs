@@ -10,7 +10,7 @@ use crate::server::records::ScopedView;
 use std::time::Instant;
 
 /// Maximum size of lines and labels in one response: several responses must fit into little memory.
-const ANSWER_BYTES_MAX: usize = 8 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 /// Number of records in one page of a scan: few enough to be processed between two checks of the time.
 const PAGE_ROWS: usize = 1_000;
@@ -64,12 +64,11 @@ pub(super) fn find(
     budget: &Budget,
 ) -> Result<FoundLines, ApiError> {
     let mut found = FoundLines::default();
-    let sources = view.source_names();
     let last = request.end_nanos.saturating_sub(1);
     let filter = select::filter(
+        view,
         request.pipeline,
         request.query,
-        &sources,
         request.start_nanos,
         last,
     );
@@ -94,7 +93,7 @@ pub(super) fn find(
             if is_full(&found, request, record) {
                 break;
             }
-            if let Some(line) = kept(request, record) {
+            if let Some(line) = kept(view, request, record) {
                 found.lines.push(line);
             }
         }
@@ -146,19 +145,33 @@ fn in_order(lines: &mut Vec<FoundLine>, request: &LogRequest<'_>) {
         Direction::Forward => lines.sort_by_key(|line| line.nanos),
         Direction::Backward => lines.sort_by_key(|line| std::cmp::Reverse(line.nanos)),
     }
-    lines.truncate(request.limit);
+    lines.truncate(with_ties(lines, request.limit));
 }
 
-fn kept(request: &LogRequest<'_>, record: &StoredRecord) -> Option<FoundLine> {
+/// Where a list of lines ends: at the limit, or after the last line of the same time. A client that continues at the time of the last
+/// line would otherwise miss the others of that time.
+pub(crate) fn with_ties(lines: &[FoundLine], limit: usize) -> usize {
+    let Some(last) = limit.checked_sub(1).and_then(|last| lines.get(last)) else {
+        return lines.len();
+    };
+    let ties = lines.iter().skip(limit);
+    limit + ties.take_while(|line| line.nanos == last.nanos).count()
+}
+
+fn kept(view: &ScopedView, request: &LogRequest<'_>, record: &StoredRecord) -> Option<FoundLine> {
     let is_in_range = (request.start_nanos..request.end_nanos).contains(&labels::nanos(record));
     is_in_range
-        .then(|| found_line(request.pipeline, record))
+        .then(|| found_line(view.node(), request.pipeline, record))
         .flatten()
 }
 
 /// The line that a pipeline makes of a record; `None` if it drops the record.
-pub(super) fn found_line(pipeline: &LogPipeline, record: &StoredRecord) -> Option<FoundLine> {
-    let mut line = labels::line(record);
+pub(super) fn found_line(
+    node: Option<&str>,
+    pipeline: &LogPipeline,
+    record: &StoredRecord,
+) -> Option<FoundLine> {
+    let mut line = labels::line(node, record);
     let is_kept = pipeline.selects(&line.labels) && pipeline.run(&mut line);
     is_kept.then(|| owned(&line))
 }

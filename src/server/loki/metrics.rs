@@ -13,14 +13,22 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Maximum number of series in one response; Grafana draws no more.
-pub(in crate::server) const SERIES_MAX: usize = 500;
+pub(crate) const SERIES_MAX: usize = 500;
 
 /// The result of a metric query.
 #[derive(Debug)]
-pub(super) struct MetricResult {
-    pub(super) outcome: MetricOutcome,
-    pub(super) stats: QueryStats,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct MetricResult {
+    pub(crate) outcome: MetricOutcome,
+    pub(crate) stats: QueryStats,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The lines of all ranges of a metric query, counted.
+#[derive(Debug)]
+pub(crate) struct TalliedRanges {
+    pub(crate) tallies: Vec<SeriesTallies>,
+    pub(crate) stats: QueryStats,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Runs a metric query at all points of its grid.
@@ -31,11 +39,39 @@ pub(super) fn run(
     budget: &Budget,
 ) -> Result<MetricResult, ApiError> {
     let began = Instant::now();
+    evaluate(plan, is_instant, tally_all(view, plan, budget)?, began)
+}
+
+/// Counts the lines of all ranges.
+pub(super) fn tally_all(
+    view: &ScopedView,
+    plan: &MetricPlan,
+    budget: &Budget,
+) -> Result<TalliedRanges, ApiError> {
     let (mut stats, mut warnings) = (QueryStats::default(), Vec::new());
     let mut tallies = Vec::with_capacity(plan.ranges.len());
     for range in &plan.ranges {
         tallies.push(tally(view, range, budget, &mut stats, &mut warnings)?);
     }
+    Ok(TalliedRanges {
+        tallies,
+        stats,
+        warnings,
+    })
+}
+
+/// Evaluates the expression around the ranges. `began`: when the query arrived.
+pub(crate) fn evaluate(
+    plan: &MetricPlan,
+    is_instant: bool,
+    counted: TalliedRanges,
+    began: Instant,
+) -> Result<MetricResult, ApiError> {
+    let TalliedRanges {
+        tallies,
+        mut stats,
+        mut warnings,
+    } = counted;
     let outcome = if is_instant {
         plan.instant(&tallies)
     } else {
@@ -79,23 +115,22 @@ fn tally(
     warnings: &mut Vec<String>,
 ) -> Result<SeriesTallies, ApiError> {
     let mut tallies = SeriesTallies::default();
-    let sources = view.source_names();
     let (after, last) = range.lines();
-    let filter = select::filter(range.pipeline(), range.query(), &sources, after, last);
+    let filter = select::filter(view, range.pipeline(), range.query(), after, last);
     let Some(filter) = filter else {
         return Ok(tallies);
     };
     let mut failure = None;
-    let counts = range.counts_lines(labels::is_shared)
+    let counts = range.counts_lines(|name| labels::is_shared(view.node(), name))
         && (!range.pipeline().filters_lines() || select::holds_line_filters(range.query()));
     let visited = view.visit(
         filter,
         budget,
         |rows| {
             if counts {
-                blocks::count(range, rows)
+                blocks::count(view.node(), range, rows)
             } else {
-                blocks::take_lines(range, rows)
+                blocks::take_lines(view.node(), range, rows)
             }
         },
         |of_block| {
@@ -128,7 +163,7 @@ fn failed(error: MetricError) -> ApiError {
 }
 
 /// The series of a result and the sum of their values, in descending order.
-pub(super) fn greatest(outcome: MetricOutcome, limit: usize) -> MetricOutcome {
+pub(crate) fn greatest(outcome: MetricOutcome, limit: usize) -> MetricOutcome {
     match outcome {
         MetricOutcome::Vector(mut samples) => {
             samples.sort_by(|a, b| {

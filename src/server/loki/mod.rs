@@ -2,17 +2,19 @@
 
 mod blocks;
 mod detected;
-mod fixed;
-mod json;
+pub(crate) mod fixed;
+pub(crate) mod json;
 mod labels;
 mod listing;
-mod logs;
-pub(in crate::server) mod metrics;
-pub(in crate::server) mod parameters;
-mod patterns;
+pub(crate) mod logs;
+pub(crate) mod metrics;
+mod output;
+pub(crate) mod parameters;
+pub(crate) mod patterns;
 mod select;
 pub(in crate::server) mod tail;
-mod volume;
+mod tallies;
+pub(crate) mod volume;
 
 use crate::logql::{self, Expr, Grid, LogPipeline, MetricPlan};
 use crate::query::Budget;
@@ -54,6 +56,13 @@ pub(in crate::server) async fn answer(
         LokiCall::Alerts => return Ok(reply::json(&fixed::alerts())),
         _ => {}
     }
+    if call == LokiCall::Tallies {
+        let read = move |view: ScopedView, budget: &Budget| {
+            Ok((tallies::tallies(&view, &parameters, budget)?, ()))
+        };
+        let (response, ()) = respond::typed(app, principal, request, tallies::CBOR, read).await?;
+        return Ok(response);
+    }
     let name = name.to_owned();
     respond::json(app, principal, request, move |view, budget| match call {
         LokiCall::Query => instant_query(&view, &parameters, budget),
@@ -70,6 +79,7 @@ pub(in crate::server) async fn answer(
         LokiCall::Patterns => patterns::patterns(&view, &parameters, budget),
         LokiCall::FormatQuery => fixed::format_query(&parameters),
         LokiCall::DrilldownLimits
+        | LokiCall::Tallies
         | LokiCall::Tail
         | LokiCall::Rules
         | LokiCall::Alerts

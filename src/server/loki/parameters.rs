@@ -9,32 +9,34 @@ use warp::http::StatusCode;
 use warp::http::header::HeaderName;
 
 /// Maximum number of lines in one response.
-pub(in crate::server) const LIMIT_MAX: usize = 5_000;
+pub(crate) const LIMIT_MAX: usize = 5_000;
 const LIMIT_DEFAULT: usize = 100;
 
 const SECOND_NANOS: i64 = 1_000_000_000;
 /// Default period of a query.
-pub(super) const QUERY_SINCE_NANOS: i64 = 3_600 * SECOND_NANOS;
+pub(crate) const QUERY_SINCE_NANOS: i64 = 3_600 * SECOND_NANOS;
 /// Default period of lists of labels and series.
-pub(super) const LABELS_SINCE_NANOS: i64 = 6 * QUERY_SINCE_NANOS;
+pub(crate) const LABELS_SINCE_NANOS: i64 = 6 * QUERY_SINCE_NANOS;
 
 /// Number of points if no step is given.
 const POINTS_DEFAULT: i64 = 250;
 
-const FLAGS: HeaderName = HeaderName::from_static("x-loki-response-encoding-flags");
-const CATEGORIZE: &str = "categorize-labels";
+/// In which form the client wants lines.
+pub(crate) const FLAGS: HeaderName = HeaderName::from_static("x-loki-response-encoding-flags");
+/// With labels grouped by their origin.
+pub(crate) const CATEGORIZE: &str = "categorize-labels";
 
 /// A 400 with a message; Loki's errors have no codes.
-pub(super) fn refused(message: impl Into<Cow<'static, str>>) -> ApiError {
+pub(crate) fn refused(message: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", message)
 }
 
 /// The warning of a query that reached its time limit.
-pub(super) const OUT_OF_TIME: &str =
+pub(crate) const OUT_OF_TIME: &str =
     "the query ran out of time: the result is partial; narrow its range of time or its selector";
 
 /// The points of a range.
-pub(super) fn grid(start: i64, end: i64, step: i64) -> Result<Grid, ApiError> {
+pub(crate) fn grid(start: i64, end: i64, step: i64) -> Result<Grid, ApiError> {
     Grid::new(start, end, step).ok_or_else(|| {
         refused(
             "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter",
@@ -44,35 +46,40 @@ pub(super) fn grid(start: i64, end: i64, step: i64) -> Result<Grid, ApiError> {
 
 /// The parameters of a call.
 #[derive(Debug, Clone)]
-pub(super) struct LokiParameters {
+pub(crate) struct LokiParameters {
     list: Vec<(String, String)>,
-    pub(super) now_nanos: i64,
+    pub(crate) now_nanos: i64,
     /// Whether the client wants labels grouped by their origin.
-    pub(super) categorizes: bool,
+    pub(crate) categorizes: bool,
 }
 
 impl LokiParameters {
-    pub(super) fn new(request: &ApiRequest, now_nanos: i64) -> Self {
+    pub(in crate::server) fn new(request: &ApiRequest, now_nanos: i64) -> Self {
         let flags = request.header(&FLAGS).unwrap_or_default();
+        Self::of(request.parameters.clone(), flags, now_nanos)
+    }
+
+    /// `flags`: the header [`FLAGS`].
+    pub(crate) fn of(list: Vec<(String, String)>, flags: &str, now_nanos: i64) -> Self {
         Self {
-            list: request.parameters.clone(),
+            list,
             now_nanos,
             categorizes: flags.split(',').any(|flag| flag.trim() == CATEGORIZE),
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let named = self.list.iter().filter(move |(of, _)| of == name);
         named
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
     }
 
-    pub(super) fn query(&self) -> Result<&str, ApiError> {
+    pub(crate) fn query(&self) -> Result<&str, ApiError> {
         self.get("query")
             .ok_or_else(|| refused("parse error : syntax error: unexpected $end"))
     }
@@ -91,12 +98,12 @@ impl LokiParameters {
     }
 
     /// The time of an instant query.
-    pub(super) fn instant(&self) -> Result<i64, ApiError> {
+    pub(crate) fn instant(&self) -> Result<i64, ApiError> {
         Ok(self.time("time")?.unwrap_or(self.now_nanos))
     }
 
     /// Start and end.
-    pub(super) fn range(&self, since_nanos: i64) -> Result<(i64, i64), ApiError> {
+    pub(crate) fn range(&self, since_nanos: i64) -> Result<(i64, i64), ApiError> {
         let end = self.time("end")?.unwrap_or(self.now_nanos);
         let since = match self.get("since") {
             None => since_nanos,
@@ -117,11 +124,11 @@ impl LokiParameters {
         Ok((start, end))
     }
 
-    pub(super) fn limit(&self) -> Result<usize, ApiError> {
+    pub(crate) fn limit(&self) -> Result<usize, ApiError> {
         self.limit_named("limit", LIMIT_DEFAULT)
     }
 
-    pub(super) fn limit_named(&self, name: &str, default: usize) -> Result<usize, ApiError> {
+    pub(crate) fn limit_named(&self, name: &str, default: usize) -> Result<usize, ApiError> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
@@ -137,7 +144,7 @@ impl LokiParameters {
         }
     }
 
-    pub(super) fn direction(&self) -> Result<Direction, ApiError> {
+    pub(crate) fn direction(&self) -> Result<Direction, ApiError> {
         let text = self.get("direction").unwrap_or("backward");
         match text.to_ascii_lowercase().as_str() {
             "backward" => Ok(Direction::Backward),
@@ -146,7 +153,7 @@ impl LokiParameters {
         }
     }
 
-    pub(super) fn step(&self, start: i64, end: i64) -> Result<i64, ApiError> {
+    pub(crate) fn step(&self, start: i64, end: i64) -> Result<i64, ApiError> {
         let Some(text) = self.get("step") else {
             let seconds = end.saturating_sub(start) / POINTS_DEFAULT / SECOND_NANOS;
             return Ok(seconds.max(1) * SECOND_NANOS);

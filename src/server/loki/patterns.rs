@@ -17,7 +17,7 @@ const LINES_MAX: usize = 100_000;
 /// Maximum number of patterns counted; lines with further ones are left out.
 const PATTERNS_MAX: usize = 2_000;
 /// Maximum number of patterns in a response.
-const SHOWN_MAX: usize = 300;
+pub(crate) const SHOWN_MAX: usize = 300;
 /// How much of a line is examined.
 const LINE_BYTES_MAX: usize = 2_048;
 
@@ -47,18 +47,12 @@ pub(super) fn patterns(
     super::parameters::grid(start, end, step_seconds.saturating_mul(1_000_000_000))?;
     let mut counts: HashMap<(String, String), PatternCount> = HashMap::new();
     let mut lines = 0;
-    let filter = select::filter(
-        &pipeline,
-        &query,
-        &view.source_names(),
-        start,
-        end.saturating_sub(1),
-    );
+    let filter = select::filter(view, &pipeline, &query, start, end.saturating_sub(1));
     if let Some(filter) = filter {
         view.visit(
             filter,
             budget,
-            |rows| patterns_of(rows, &pipeline, (start, end)),
+            |rows| patterns_of(view.node(), rows, &pipeline, (start, end)),
             |of_block| {
                 lines += of_block.len();
                 for (pattern, level, nanos) in of_block {
@@ -93,6 +87,7 @@ pub(super) fn patterns(
 
 /// The patterns of the lines of a block that the pipeline keeps, with their levels and times.
 fn patterns_of(
+    node: Option<&str>,
     rows: &MatchedRows<'_>,
     pipeline: &LogPipeline,
     (start, end): (i64, i64),
@@ -110,8 +105,7 @@ fn patterns_of(
         };
         let metadata = metadata.get(index)?;
         let mut line = labels::line_of(
-            source,
-            *level,
+            (node, source, *level),
             nanos,
             Id(*id),
             messages.get(index),

@@ -4,26 +4,28 @@
 use super::labels;
 use crate::logql::{LineCondition, LineText, LogPipeline, LogQuery};
 use crate::query::{Case, Expression, Filter, LevelSet, Search, SourcePattern};
-use crate::record::{Level, Source};
+use crate::record::Level;
+use crate::server::records::ScopedView;
 use crate::time::Micros;
 
 /// The records of a query in a period; `None` if there are none.
-///
-/// `sources` are all existing sources.
 pub(super) fn filter(
+    view: &ScopedView,
     pipeline: &LogPipeline,
     query: &LogQuery,
-    sources: &[Source],
     from_nanos: i64,
     to_nanos: i64,
 ) -> Option<Filter> {
+    let sources = view.source_names();
     let mut levels = Vec::new();
     let mut selected = Vec::new();
-    for source in sources {
+    for source in &sources {
         let before = levels.len();
         let of_source = Level::ALL.into_iter();
-        levels
-            .extend(of_source.filter(|level| pipeline.selects(&labels::of_stream(source, *level))));
+        levels.extend(
+            of_source
+                .filter(|level| pipeline.selects(&labels::of_stream(view.node(), source, *level))),
+        );
         if levels.len() > before {
             selected.push(source);
         }

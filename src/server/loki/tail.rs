@@ -1,7 +1,8 @@
-//! Streams lines over a websocket: the newest stored ones, then each new one.
+//! Streams lines over a websocket or as events: the newest stored ones, then each new one.
 
 use super::json::{self, FoundLine};
 use super::logs::{self, LogRequest};
+use super::output::{FollowEnd, FrameOutput, gone};
 use super::parameters::{LokiParameters, QUERY_SINCE_NANOS, refused};
 use super::select;
 use crate::live::{Event, Subscription};
@@ -11,20 +12,23 @@ use crate::record::Id;
 use crate::server::app::App;
 use crate::server::auth::principal::Principal;
 use crate::server::http::error::ApiError;
+use crate::server::http::reply;
 use crate::server::http::request::ApiRequest;
 use crate::server::limits::shares::FairPermit;
 use crate::server::waiting::{reached, stopped};
 use crate::time::Micros;
-use futures_util::{SinkExt as _, StreamExt};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 use warp::Reply as _;
+use warp::http::header::{HeaderName, HeaderValue};
 use warp::reply::Response;
-use warp::ws::{Message, WebSocket, Ws};
+use warp::ws::{WebSocket, Ws};
 
 /// Longer delays are refused, as Loki does.
 const DELAY_SECONDS_MAX: u64 = 5;
@@ -33,8 +37,8 @@ const DELAY_SECONDS_MAX: u64 = 5;
 const FRAME_LINES_MAX: usize = 500;
 const FRAME_BYTES_MAX: usize = 256 << 10;
 
-/// A client that accepts no frame for this long is disconnected.
-const STALL_MAX: Duration = Duration::from_secs(30);
+/// The last record that a client has seen which continues to follow events.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Maximum size of a client's messages, which are ignored.
 const CLIENT_BYTES_MAX: usize = 4 << 10;
@@ -49,11 +53,15 @@ pub(in crate::server) async fn tail(
     let now = Micros::now().get().saturating_mul(1_000);
     let parameters = LokiParameters::new(request, now);
     // The query is compiled within the turn, because a regex takes time and memory too.
+    let node = app.records.node();
     let read = app
         .gate
-        .run(principal, move |_| TailQuery::read(&parameters));
+        .run(principal, move |_| TailQuery::read(&parameters, node));
     let query = read.await??;
-    let websocket = websocket.ok_or_else(|| refused("this endpoint requires a websocket"))?;
+    let takes_events = request.accepts("text/event-stream");
+    if websocket.is_none() && !takes_events {
+        return Err(refused("this endpoint requires a websocket"));
+    }
     let share = app.tails.take(principal.id).ok_or_else(|| {
         let message = "as many clients follow the log as this server allows to this client";
         ApiError::too_many("too_many_tails", message, 5)
@@ -66,15 +74,24 @@ pub(in crate::server) async fn tail(
         app: Arc::clone(app),
         principal: principal.clone(),
         query: Arc::new(query),
+        after: request
+            .header(&LAST_EVENT_ID)
+            .and_then(|text| text.parse().ok())
+            .filter(|_| takes_events)
+            .map(Id),
+        seen: AtomicU64::default(),
         until,
         _open: app.websockets.subscribe(),
         _share: share,
+    };
+    let Some(websocket) = websocket else {
+        return Ok(follower.events());
     };
     let websocket = websocket
         .max_message_size(CLIENT_BYTES_MAX)
         .max_frame_size(CLIENT_BYTES_MAX);
     Ok(websocket
-        .on_upgrade(move |websocket| follower.run(websocket))
+        .on_upgrade(move |websocket| follower.run_websocket(websocket))
         .into_response())
 }
 
@@ -87,10 +104,12 @@ struct TailQuery {
     limit: usize,
     delay: Duration,
     categorizes: bool,
+    /// The name of this machine.
+    node: Option<Arc<str>>,
 }
 
 impl TailQuery {
-    fn read(parameters: &LokiParameters) -> Result<Self, ApiError> {
+    fn read(parameters: &LokiParameters, node: Option<Arc<str>>) -> Result<Self, ApiError> {
         let text = parameters.query()?;
         let Expr::Log(query) = logql::parse(text).map_err(|error| refused(error.to_string()))?
         else {
@@ -114,10 +133,11 @@ impl TailQuery {
             limit: parameters.limit()?,
             delay: Duration::from_secs(delay),
             categorizes: parameters.categorizes,
+            node,
         })
     }
 
-    fn frame(&self, lines: &[FoundLine], dropped: bool) -> Message {
+    fn frame(&self, lines: &[FoundLine], dropped: bool) -> String {
         let streams = json::streams(lines, self.categorizes);
         let nanos = Micros::now().get().saturating_mul(1_000).to_string();
         let dropped = if dropped {
@@ -131,7 +151,7 @@ impl TailQuery {
         {
             map.insert("encodingFlags".to_owned(), json!(["categorize-labels"]));
         }
-        Message::text(frame.to_string())
+        frame.to_string()
     }
 }
 
@@ -140,6 +160,10 @@ struct LokiFollower {
     app: Arc<App>,
     principal: Principal,
     query: Arc<TailQuery>,
+    /// The last record that a client which continues has seen.
+    after: Option<Id>,
+    /// The last record that was examined.
+    seen: AtomicU64,
     /// When its token expires.
     until: Option<Instant>,
     /// Keeps the server waiting for it during a stop.
@@ -147,56 +171,78 @@ struct LokiFollower {
     _share: FairPermit,
 }
 
-/// Why a client's task ends.
-enum FollowEnd {
-    /// The client has disconnected, or accepts nothing.
-    Gone,
-    /// The server stops, or the token has expired.
-    Closed,
-    Failed(ApiError),
-}
-
 impl LokiFollower {
-    async fn run(self, websocket: WebSocket) {
-        let (mut to_client, mut from_client) = websocket.split();
+    async fn run_websocket(self, websocket: WebSocket) {
+        let (to_client, mut from_client) = websocket.split();
+        let output = FrameOutput::WebSocket(to_client);
+        self.run(output, gone(&mut from_client)).await;
+    }
+
+    /// The response of a client that takes events.
+    fn events(self) -> Response {
+        let (sender, chunks) = mpsc::channel(1);
+        let closed = sender.clone();
+        tokio::spawn(async move {
+            self.run(FrameOutput::Events(sender), closed.closed()).await;
+        });
+        let mut response = reply::streamed("text/event-stream", chunks);
+        for (name, value) in [("cache-control", "no-cache"), ("x-accel-buffering", "no")] {
+            let name = HeaderName::from_static(name);
+            reply::set(
+                response.headers_mut(),
+                name,
+                HeaderValue::from_static(value),
+            );
+        }
+        response
+    }
+
+    async fn run(self, mut output: FrameOutput, gone: impl Future<Output = ()>) {
         let mut stopping = self.app.stopping.clone();
         let until = self.until;
-        let follow = self.follow(&mut to_client);
         let end = tokio::select! {
-            end = follow => end,
-            () = gone(&mut from_client) => FollowEnd::Gone,
+            end = self.follow(&mut output) => end,
+            () = gone => FollowEnd::Gone,
             () = stopped(&mut stopping) => FollowEnd::Closed,
-            () = reached(until) => FollowEnd::Closed,
+            () = reached(until) => FollowEnd::Expired,
         };
         if let FollowEnd::Failed(error) = &end {
             tracing::warn!("a tail ends: {error}");
         }
-        if !matches!(end, FollowEnd::Gone) {
-            let _ = timeout(Duration::from_millis(200), to_client.send(Message::close())).await;
-        }
+        output.end(&end, self.seen()).await;
     }
 
-    async fn follow<S>(&self, to_client: &mut S) -> FollowEnd
-    where
-        S: futures_util::Sink<Message> + Unpin,
-    {
-        match self.try_follow(to_client).await {
+    async fn follow(&self, output: &mut FrameOutput) -> FollowEnd {
+        match self.try_follow(output).await {
             Ok(()) => FollowEnd::Closed,
             Err(end) => end,
         }
     }
 
-    async fn try_follow<S>(&self, to_client: &mut S) -> Result<(), FollowEnd>
-    where
-        S: futures_util::Sink<Message> + Unpin,
-    {
+    fn seen(&self) -> Id {
+        Id(self.seen.load(Ordering::Relaxed))
+    }
+
+    async fn try_follow(&self, output: &mut FrameOutput) -> Result<(), FollowEnd> {
         let records = self.app.records.of(&self.principal);
         let view = records.now();
         let newest = Id(view.ids().end.saturating_sub(1));
         let filter = select::live_filter(&self.query.query);
         let rows = self.app.options.tail_queue_rows;
+        if let Some(after) = self.after.filter(|after| *after <= newest) {
+            self.seen.store(after.0, Ordering::Relaxed);
+            let mut subscription = records.subscribe(filter, after, rows);
+            output.begin(after).await?;
+            if subscription.first_id().0 > after.0.saturating_add(1) {
+                // the records in between are in the store only
+                output.frame(self.query.frame(&[], true), after).await?;
+            }
+            return self.follow_live(&mut subscription, output).await;
+        }
         // All records after this view arrive through the subscription, as far as the ring reaches back.
+        self.seen.store(newest.0, Ordering::Relaxed);
         let mut subscription = records.subscribe(filter, newest, rows);
+        output.begin(newest).await?;
         let query = Arc::clone(&self.query);
         let found = self.app.gate.run_stream(&self.principal, move |budget| {
             let request = LogRequest {
@@ -214,27 +260,25 @@ impl LokiFollower {
             .map_err(FollowEnd::Failed)?
             .map_err(FollowEnd::Failed)?;
         found.lines.reverse();
-        if !found.lines.is_empty() {
-            send(to_client, self.query.frame(&found.lines, false)).await?;
+        if !found.lines.is_empty() || output.takes_empty() {
+            let frame = self.query.frame(&found.lines, false);
+            output.frame(frame, newest).await?;
         }
-        self.follow_live(&mut subscription, to_client).await
+        self.follow_live(&mut subscription, output).await
     }
 
-    async fn follow_live<S>(
+    async fn follow_live(
         &self,
         subscription: &mut Subscription,
-        to_client: &mut S,
-    ) -> Result<(), FollowEnd>
-    where
-        S: futures_util::Sink<Message> + Unpin,
-    {
+        output: &mut FrameOutput,
+    ) -> Result<(), FollowEnd> {
         let keep_alive = self.app.options.tail_keep_alive;
         let mut silent_until = Instant::now() + keep_alive;
         loop {
             let taken = tokio::select! {
                 taken = poll_fn(|context| subscription.poll_unmatched(context, FRAME_LINES_MAX, FRAME_BYTES_MAX)) => taken,
                 () = sleep_until(silent_until) => {
-                    send(to_client, Message::ping(Vec::new())).await?;
+                    output.keep_alive(self.seen()).await?;
                     silent_until = Instant::now() + keep_alive;
                     continue;
                 }
@@ -242,6 +286,7 @@ impl LokiFollower {
             let Some(unmatched) = taken else {
                 return Ok(());
             };
+            let last = unmatched.last_id();
             let query = Arc::clone(&self.query);
             // A pipeline may take milliseconds for each record: all tails together use at most one processor.
             let permit = self.app.matching.acquire().await;
@@ -249,14 +294,17 @@ impl LokiFollower {
                 tokio::task::spawn_blocking(move || matched(&query, unmatched.matching())).await;
             drop(permit);
             let (lines, dropped) = matched.map_err(|_| FollowEnd::Failed(ApiError::internal()))?;
-            if lines.is_empty() && !dropped {
-                continue;
+            let seen = last.unwrap_or(self.seen());
+            if !lines.is_empty() || dropped {
+                if !self.query.delay.is_zero() {
+                    tokio::time::sleep(self.query.delay).await;
+                }
+                output
+                    .frame(self.query.frame(&lines, dropped), seen)
+                    .await?;
+                silent_until = Instant::now() + keep_alive;
             }
-            if !self.query.delay.is_zero() {
-                tokio::time::sleep(self.query.delay).await;
-            }
-            send(to_client, self.query.frame(&lines, dropped)).await?;
-            silent_until = Instant::now() + keep_alive;
+            self.seen.store(seen.0, Ordering::Relaxed);
         }
     }
 }
@@ -267,28 +315,15 @@ fn matched(query: &TailQuery, events: Vec<Event>) -> (Vec<FoundLine>, bool) {
     let mut lines = Vec::new();
     for event in events {
         match event {
-            Event::Record(record) => lines.extend(logs::found_line(&query.pipeline, &record)),
+            Event::Record(record) => {
+                lines.extend(logs::found_line(
+                    query.node.as_deref(),
+                    &query.pipeline,
+                    &record,
+                ));
+            }
             Event::Gap { .. } => dropped = true,
         }
     }
     (lines, dropped)
-}
-
-async fn send<S>(to_client: &mut S, message: Message) -> Result<(), FollowEnd>
-where
-    S: futures_util::Sink<Message> + Unpin,
-{
-    match timeout(STALL_MAX, to_client.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(FollowEnd::Gone),
-    }
-}
-
-/// Waits until the client closes the connection.
-async fn gone(from_client: &mut (impl StreamExt<Item = Result<Message, warp::Error>> + Unpin)) {
-    while let Some(Ok(message)) = from_client.next().await {
-        if message.is_close() {
-            return;
-        }
-    }
 }

@@ -3,14 +3,14 @@
 use super::listing::{Selector, StreamCounts, bytes_of};
 use super::parameters::{LokiParameters, QUERY_SINCE_NANOS, refused};
 use super::{json, metrics};
-use crate::logql::{self, Expr, Grid, Label, MetricOutcome, MetricPlan};
+use crate::logql::{self, Expr, Grid, Label, MetricOutcome, MetricPlan, SeriesPoints};
 use crate::query::Budget;
 use crate::server::http::error::ApiError;
 use crate::server::records::ScopedView;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-const LIMIT_DEFAULT: usize = 100;
+pub(crate) const LIMIT_DEFAULT: usize = 100;
 
 /// How volumes are grouped.
 #[derive(Debug)]
@@ -100,30 +100,63 @@ pub(super) fn over_time(
     parameters: &LokiParameters,
     budget: &Budget,
 ) -> Result<Vec<u8>, ApiError> {
-    let selector = Selector::of(parameters)?;
-    let groups = VolumeGroups::read(parameters, selector.as_ref())?;
-    let limit = parameters.limit_named("limit", LIMIT_DEFAULT)?;
-    let (start, end) = parameters.range(QUERY_SINCE_NANOS)?;
-    let step = parameters.step(start, end)?;
-    let grid = super::parameters::grid(start, end, step)?;
-    let selector = match parameters.get("query").map(str::trim) {
-        None | Some("" | "{}") => "{source=~\".+\"}",
-        Some(query) => query,
-    };
-    let result = if groups.by_label {
-        by_label(view, selector, &groups, (grid, step), budget)?
-    } else {
-        let query = volume_query(selector, &groups.labels, step);
-        volumes(view, &query, grid, budget)?
-    };
-    let result = metrics::greatest(result, limit);
-    let answer = json::metric_answer(
-        &result,
-        |point| grid.time_nanos(point),
-        json::QueryStats::default(),
-        &[],
-    );
-    Ok(answer)
+    let asked = VolumeRange::read(parameters, view.node().is_some())?;
+    let mut series = Vec::new();
+    for query in &asked.queries {
+        let plan = plan(query, asked.grid)?;
+        let outcome = metrics::run(view, &plan, false, budget)?.outcome;
+        series.extend(outcome.into_series());
+    }
+    Ok(asked.answer(series, &[]))
+}
+
+/// Volumes over time, as metric queries.
+#[derive(Debug)]
+pub(crate) struct VolumeRange {
+    /// Their series are put together.
+    pub(crate) queries: Vec<String>,
+    pub(crate) grid: Grid,
+    limit: usize,
+}
+
+impl VolumeRange {
+    /// `has_node`: whether streams have the label `node`.
+    pub(crate) fn read(parameters: &LokiParameters, has_node: bool) -> Result<Self, ApiError> {
+        let selector = Selector::of(parameters)?;
+        let groups = VolumeGroups::read(parameters, selector.as_ref())?;
+        let limit = parameters.limit_named("limit", LIMIT_DEFAULT)?;
+        let (start, end) = parameters.range(QUERY_SINCE_NANOS)?;
+        let step = parameters.step(start, end)?;
+        let selector = match parameters.get("query").map(str::trim) {
+            None | Some("" | "{}") => "{source=~\".+\"}",
+            Some(query) => query,
+        };
+        let queries = if groups.by_label {
+            let names = super::labels::NAMES.into_iter();
+            let names = names.filter(|name| {
+                let is_wanted =
+                    groups.labels.is_empty() || groups.labels.iter().any(|label| label == name);
+                is_wanted && (has_node || *name != super::labels::NODE)
+            });
+            let total = volume_query(selector, &[], step);
+            let of_label = |name| format!("label_replace({total}, \"{name}\", \"-\", \"\", \"\")");
+            names.map(of_label).collect()
+        } else {
+            vec![volume_query(selector, &groups.labels, step)]
+        };
+        Ok(Self {
+            queries,
+            grid: super::parameters::grid(start, end, step)?,
+            limit,
+        })
+    }
+
+    /// The response: the greatest of the series.
+    pub(crate) fn answer(&self, series: Vec<SeriesPoints>, warnings: &[String]) -> Vec<u8> {
+        let greatest = metrics::greatest(MetricOutcome::Matrix(series), self.limit);
+        let time = |point| self.grid.time_nanos(point);
+        json::metric_answer(&greatest, time, json::QueryStats::default(), warnings)
+    }
 }
 
 /// The size of lines over time, as a metric query.
@@ -134,40 +167,11 @@ fn volume_query(selector: &str, labels: &[String], step: i64) -> String {
     )
 }
 
-fn volumes(
-    view: &ScopedView,
-    query: &str,
-    grid: Grid,
-    budget: &Budget,
-) -> Result<MetricOutcome, ApiError> {
+/// Compiles a metric query.
+pub(crate) fn plan(query: &str, grid: Grid) -> Result<MetricPlan, ApiError> {
     let parsed = logql::parse(query).map_err(|error| refused(error.to_string()))?;
     let Expr::Metric(metric) = parsed else {
         return Err(refused("only label matchers is supported"));
     };
-    let plan = MetricPlan::new(&metric, grid)
-        .map_err(|error| refused(error.located(query).to_string()))?;
-    Ok(metrics::run(view, &plan, false, budget)?.outcome)
-}
-
-/// One series for each label.
-fn by_label(
-    view: &ScopedView,
-    selector: &str,
-    groups: &VolumeGroups,
-    (grid, step): (Grid, i64),
-    budget: &Budget,
-) -> Result<MetricOutcome, ApiError> {
-    let mut all = Vec::new();
-    for name in super::labels::NAMES {
-        let is_wanted = groups.labels.is_empty() || groups.labels.iter().any(|label| label == name);
-        if !is_wanted {
-            continue;
-        }
-        let total = volume_query(selector, &[], step);
-        let query = format!("label_replace({total}, \"{name}\", \"-\", \"\", \"\")");
-        if let MetricOutcome::Matrix(series) = volumes(view, &query, grid, budget)? {
-            all.extend(series);
-        }
-    }
-    Ok(MetricOutcome::Matrix(all))
+    MetricPlan::new(&metric, grid).map_err(|error| refused(error.located(query).to_string()))
 }

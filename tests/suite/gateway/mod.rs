@@ -3,5 +3,8 @@
 pub(crate) mod access;
 pub(crate) mod across;
 pub(crate) mod fleet;
+pub(crate) mod loki;
+pub(crate) mod loki_access;
+pub(crate) mod loki_tail;
 pub(crate) mod proxy;
 pub(crate) mod stub;

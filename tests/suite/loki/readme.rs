@@ -6,15 +6,17 @@ use serde_json::Value;
 use std::fs;
 
 #[test]
-fn the_readme_shows_the_provisioning_file() {
+fn the_readme_shows_the_provisioning_files() {
     let readme = fs::read_to_string("tools/grafana/README.md").expect("a README");
-    let file = fs::read_to_string("tools/grafana/datasource.yaml").expect("a file");
-    let yaml: String = file
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    assert!(readme.contains(&format!("```yaml\n{yaml}```")), "{yaml}");
+    for name in ["datasource.yaml", "datasource-fleet.yaml"] {
+        let file = fs::read_to_string(format!("tools/grafana/{name}")).expect("a file");
+        let yaml: String = file
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        assert!(readme.contains(&format!("```yaml\n{yaml}```")), "{yaml}");
+    }
 }
 
 #[test]

@@ -4,28 +4,37 @@ use crate::http::server::{Server, TOKEN};
 use crate::loki::{at, encoded};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vmlog::record::{Level, Record};
 use vmlog::time::Micros;
 
 /// A minimal websocket client.
-struct WebSocket {
+pub(crate) struct WebSocket {
     stream: TcpStream,
 }
 
 impl WebSocket {
     fn open(server: &Server, query: &str, rest: &str, headers: &str) -> Result<Self, String> {
-        let mut stream = TcpStream::connect(server.address).expect("a connection");
+        Self::open_at(server.address, TOKEN, query, rest, headers)
+    }
+
+    pub(crate) fn open_at(
+        address: SocketAddr,
+        token: &str,
+        query: &str,
+        rest: &str,
+        headers: &str,
+    ) -> Result<Self, String> {
+        let mut stream = TcpStream::connect(address).expect("a connection");
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
             .expect("a bound");
         let request = format!(
-            "GET /loki/api/v1/tail?query={}{rest} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\
+            "GET /loki/api/v1/tail?query={}{rest} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
              connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
             encoded(query),
-            server.address
         );
         stream.write_all(request.as_bytes()).expect("sent");
         let mut head = Vec::new();
@@ -46,7 +55,7 @@ impl WebSocket {
     }
 
     /// Opcode and content of the next frame.
-    fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(crate) fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).expect("a frame");
         let length = match head[1] & 0x7f {
@@ -70,7 +79,7 @@ impl WebSocket {
     }
 
     /// The next frame with lines; skips pings.
-    fn lines(&mut self) -> Value {
+    pub(crate) fn lines(&mut self) -> Value {
         loop {
             let (kind, text) = self.frame();
             match kind {
@@ -82,14 +91,14 @@ impl WebSocket {
     }
 
     /// Sends a close frame, masked with zeros.
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.stream
             .write_all(&[0x88, 0x80, 0, 0, 0, 0])
             .expect("sent");
     }
 }
 
-fn now(source: &str, message: &str) -> Record {
+pub(crate) fn now(source: &str, message: &str) -> Record {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970");
@@ -99,7 +108,7 @@ fn now(source: &str, message: &str) -> Record {
     }
 }
 
-fn texts(frame: &Value) -> Vec<String> {
+pub(crate) fn texts(frame: &Value) -> Vec<String> {
     let streams = frame["streams"].as_array().expect("streams");
     let values = streams
         .iter()

@@ -72,6 +72,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "gateway",
         &[
             "http_client",
+            "logql",
             "opening",
             "query",
             "record",

@@ -195,5 +195,4 @@ document.addEventListener("selectionchange", () => {
 // ---- rendering
 
 render(html`<${Frame} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
-browseList.element.focus({ preventScroll: true });
 import("./rest.js").then(({ parts }) => { rest.value = parts; }, () => say("Part of the page could not be loaded. Reload the page.", { bad: true }));
